@@ -1,0 +1,133 @@
+"""M1, M2: the Lipschitz modulus `lip S = ‖G_w⁺G_u‖` of the solution map, from both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import scipy.linalg
+
+from certify.bounds.congruence import Congruence
+from certify.errors import EnclosureError
+from certify.network.kernel import Kernel
+from certify.perturbations.factor import BlockFactor
+from certify.rigor import fp
+from certify.rigor.arithmetic import Arithmetic, Pair
+from certify.rigor.cholesky import verify_definite
+from certify.rigor.fp import Array
+
+
+@dataclass(frozen=True, eq=False)
+class ModulusEnds:
+    """Proved ends of `lip S` (None: not proved) and the vector that proves the lower one."""
+
+    lower: float | None
+    upper: float | None
+    z: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """`Y_i = X_i C_i` blockwise, flattened, with bounds of its rounding error and size.
+
+    Attributes:
+        Y: `(N, n·q)` float64.
+        slack: bound of `‖Y − XC‖_F`.
+        size: bound of `‖Y‖_F`.
+        loose: bound of `‖X diag(η) Xᵀ‖₂`.
+    """
+
+    Y: Array
+    slack: Fraction
+    size: Fraction
+    loose: Fraction
+
+
+def applied_factor(X: Array, Q: BlockFactor) -> Applied:
+    """`XC` for the block factor C of Q, with rounding error `(k+2)u‖X_i‖_F‖C_i‖_F` a block."""
+    N = len(X)
+    n, k, q = Q.C.shape
+    Y = np.einsum("Nik,ikq->Niq", X.reshape(N, n, k), Q.C).reshape(N, n * q)
+    fp.require_finite(Y, "congruence of the perturbation")
+    blocks = fp.row_norms(np.ascontiguousarray(X.T).reshape(n, k * N))
+    sizes = fp.row_norms(Q.C.reshape(n, k * q))
+    slack = Fraction(fp.dot_unit(k)) * Fraction(float(fp.row_norms((blocks * sizes)[None, :])[0])) * Fraction(fp.RAISE)
+    loose = Fraction(float(fp.row_norms((blocks * np.sqrt(Q.eta))[None, :])[0])) * Fraction(fp.RAISE)
+    return Applied(Y, slack, Fraction(fp.frobenius(Y)), loose * loose)
+
+
+def enclose_modulus(K: Kernel, Q: BlockFactor, X: Congruence, arithmetic: Arithmetic) -> ModulusEnds:
+    """Enclose `lip S = √λ_max(Q^½ K⁻¹ Q^½)` by M2.
+
+    LAPACK proposes the top eigenpair `(θ, v)` of `(XQXᵀ, XKXᵀ)`. Upper end: the least κ² = θ(1 + δ), δ from a
+    short list, for which a Cholesky proves `κ²·XKXᵀ − XQXᵀ ≻ 0`. Lower end: the Rayleigh quotient of z = Xᵀv.
+
+    Args:
+        K: enclosed kernel.
+        Q: enclosed perturbation matrix.
+        X: congruence of K.
+        arithmetic: the arithmetic of K.
+    """
+    applied = applied_factor(X.X, Q)
+    S = fp.require_finite(applied.Y @ applied.Y.T, "congruence of the perturbation")
+    S = (S + S.T) / 2
+    E = X.F.copy()
+    i = np.arange(len(E))
+    E[i, i] += 1.0
+    last = len(E) - 1
+    try:
+        theta, v = scipy.linalg.eigh(S, E, subset_by_index=[last, last])
+    except np.linalg.LinAlgError as error:
+        raise EnclosureError("modulus", f"LAPACK found no eigenvector ({error})", "this is rare: report it") from None
+    z = X.X.T @ v[:, 0]
+    return ModulusEnds(_rayleigh(K, Q, z, arithmetic), _upper(float(theta[0]), E, S, X, applied), z)
+
+
+def _upper(theta: float, E: Array, S: Array, X: Congruence, applied: Applied) -> float | None:
+    """Least tried κ with `κ²·XKXᵀ − XQXᵀ ≻ 0` proved, rounded up."""
+    rounding = Fraction(fp.dot_unit(applied.Y.shape[1]) + 2 * fp.U) * applied.size**2
+    defect_s = rounding + 2 * applied.slack * applied.size + applied.slack**2 + applied.loose
+    size_e, size_s = Fraction(fp.frobenius(E)), Fraction(fp.frobenius(S))
+    least = float(applied.size) ** 2 * 1e-12
+    for delta in (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0):
+        kappa2 = max(theta, 0.0) * (1.0 + delta) + least * delta
+        M = kappa2 * E - S
+        defect = Fraction(kappa2) * (X.error + Fraction(fp.U)) + defect_s
+        defect += 3 * Fraction(fp.U) * (Fraction(kappa2) * size_e + size_s)
+        if np.isfinite(M).all() and verify_definite(M, defect):
+            return fp.up(fp.sqrt_up(Fraction(kappa2)))
+    return None
+
+
+def _rayleigh(K: Kernel, Q: BlockFactor, z: Array, arithmetic: Arithmetic) -> float | None:
+    """`√(zᵀQz / zᵀKz)` rounded down: `zᵀQz` from below, `zᵀKz` from above (M2)."""
+    if not np.isfinite(z).all() or not z.any():
+        return None
+    z = np.ldexp(z, -int(np.frexp(np.max(np.abs(z)))[1]))
+    n, k, q = Q.C.shape
+    exact_z = [fp.exact(x) for x in z.tolist()]
+    top = Fraction(0)
+    for i in np.flatnonzero(Q.C.any(axis=(1, 2)) | (Q.eta > 0)):
+        block = exact_z[i * k : (i + 1) * k]
+        for column in Q.C[i].T.tolist():
+            top += sum((fp.exact(c) * x for c, x in zip(column, block, strict=True)), Fraction(0)) ** 2
+        top -= fp.exact(float(Q.eta[i])) * sum((x * x for x in block), Fraction(0))
+    T = arithmetic.product(K.mid, Pair(z[None, :]))
+    bottom = sum((fp.exact(t) * x for t, x in zip(T.hi[:, 0].tolist(), exact_z, strict=True)), Fraction(0))
+    if T.lo is not None:
+        bottom += sum((fp.exact(t) * x for t, x in zip(T.lo[:, 0].tolist(), exact_z, strict=True)), Fraction(0))
+    size = np.abs(z)
+    rows = arithmetic.row_norms(K.mid)
+    c = Fraction(arithmetic.product_unit(len(z))) * Fraction(float(fp.row_norms(z[None, :])[0]))
+    bottom += c * _dot_up(size, rows) + 2 * _dot_up(size, K.e) * _dot_up(size, K.s)
+    if top <= 0 or bottom <= 0:
+        return None
+    return fp.down(fp.sqrt_down(top / bottom))
+
+
+def _dot_up(a: Array, b: Array) -> Fraction:
+    """Upper bound of the inner product of nonnegative vectors."""
+    floor = Fraction(fp.FLOOR) * Fraction(fp.FLOOR)
+    return fp.exact(float(a @ b)) * (1 + 2 * Fraction(fp.dot_unit(len(a)))) + floor
+

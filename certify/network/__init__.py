@@ -1,0 +1,1 @@
+"""Fully connected networks: layers, rigorous forward and backward passes, tangent kernel."""

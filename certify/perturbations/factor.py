@@ -1,0 +1,63 @@
+"""The matrix `Q = G_u G_uᵀ` of a perturbation, as enclosed block factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.arithmetic import Pair
+from certify.rigor.ball import Balls
+from certify.rigor.fp import RAISE, Array, U
+
+
+@dataclass(frozen=True, eq=False)
+class BlockFactor:
+    """`Q = blkdiag(Q_i)` with `‖Q_i − C_i C_iᵀ‖₂ ≤ eta_i`; rows that may not move have `C_i = 0`, `eta_i = 0`.
+
+    Attributes:
+        C: `(n, k, q)` float64.
+        eta: `(n,)`.
+    """
+
+    C: Array
+    eta: Array
+
+
+def target_factor(n: int, k: int, moves: Array) -> BlockFactor:
+    """Targets: `G_u = −I` on the rows that may move, `Q_i = I_k` exactly.
+
+    Args:
+        n: number of rows.
+        k: number of outputs.
+        moves: `(n,)` booleans.
+    """
+    return BlockFactor(np.eye(k)[None] * moves[:, None, None], np.zeros(n))
+
+
+def feature_factor(gradients: Balls, n: int, k: int, moves: Array) -> BlockFactor:
+    """Features: `Q_i = G_i G_iᵀ`, `G_i = ∂_x f(x_i)` the k rows of `gradients` of sample i (M3).
+
+    `C_i = Rᵀ` from a QR factorisation of the midpoint of `G_iᵀ` is untrusted; eta bounds what it leaves:
+    `‖fl(G Gᵀ) − fl(C Cᵀ)‖_F + (d+4)u‖G‖² + (q+4)u‖C‖² + 2r‖G‖ + r²`, r the radius of the whole block.
+
+    Args:
+        gradients: enclosure of `∂f/∂x`, `n·k` rows.
+        n: number of rows.
+        k: number of outputs.
+        moves: `(n,)` booleans.
+    """
+    G = gradients.mid.hi.reshape(n, k, -1)
+    d = G.shape[2]
+    R = np.linalg.qr(np.swapaxes(G, 1, 2), mode="r")
+    C = np.ascontiguousarray(np.swapaxes(R, 1, 2))
+    fp.require_finite(C, "factor of the perturbation")
+    radius = gradients.rad if gradients.mid.lo is None else gradients.rad + 4.0 * U * gradients.norm
+    r = fp.row_norms(radius.reshape(n, k)) * RAISE
+    size_g = fp.row_norms(G.reshape(n, -1))
+    size_c = fp.row_norms(C.reshape(n, -1))
+    left = np.matmul(G, np.swapaxes(G, 1, 2)) - np.matmul(C, np.swapaxes(C, 1, 2))
+    gap = fp.row_norms(left.reshape(n, -1))
+    eta = gap * RAISE + (d + 4) * U * size_g**2 + (C.shape[2] + 4) * U * size_c**2 + 2.0 * r * size_g + r**2
+    return BlockFactor(C * moves[:, None, None], fp.require_finite(eta * RAISE * moves, "factor of the perturbation"))

@@ -1,0 +1,125 @@
+"""A problem: network, data, perturbation and solution map, with nothing computed yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from certify.network.network import Network
+
+if TYPE_CHECKING:
+    from certify.spec import Spec
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Network + data + perturbation + solution map (theory.md §0), base `given`.
+
+    The equations are `f(x_i, w) = f(x_i, w̄)` for each row i that stands for its group: with
+    ``merge_duplicates`` rows with equal features are one row, represented by the first of them.
+
+    Attributes:
+        network: the fully connected network.
+        X: `(n, d)` features, float64, finite.
+        y: `(n, k)` real targets, or None where the targets are class labels.
+        parameter: ``"features"`` or ``"targets"``: what the perturbation moves.
+        rows: row numbers that may move, ascending (all of them representatives).
+        layer: ``"all"`` or a layer number from 1; the other layers are frozen.
+        merge_duplicates: whether rows with equal features are treated as one.
+        groups: groups of two or more rows with equal features, each ascending.
+        spec: the spec this problem was read from, None if built in Python.
+        files: paths of spec, model and data where the problem was read from files.
+    """
+
+    network: Network
+    X: np.ndarray
+    y: np.ndarray | None
+    parameter: str
+    rows: tuple[int, ...]
+    layer: str | int = "all"
+    merge_duplicates: bool = False
+    groups: tuple[tuple[int, ...], ...] = ()
+    spec: Spec | None = None
+    files: dict[str, Path] | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of data rows in the file."""
+        return int(self.X.shape[0])
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Rows that give equations: all, or one per group of equal rows when merging."""
+        if not self.merge_duplicates:
+            return tuple(range(self.n))
+        dropped = {i for group in self.groups for i in group[1:]}
+        return tuple(i for i in range(self.n) if i not in dropped)
+
+    @property
+    def inputs(self) -> int:
+        """Number d of features."""
+        return self.network.widths[0]
+
+    @property
+    def outputs(self) -> int:
+        """Number k of network outputs."""
+        return self.network.widths[-1]
+
+    @property
+    def equations(self) -> int:
+        """Number nk of equations."""
+        return len(self.kept) * self.outputs
+
+    @property
+    def parameters(self) -> int:
+        """Number p of free parameters: those of the chosen layers."""
+        return self.network.parameters(self.layer)
+
+
+def equal_rows(X: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Groups of two or more rows that are equal as real vectors (−0 equals 0), ascending.
+
+    >>> equal_rows(np.array([[1.0], [2.0], [1.0]]))
+    ((0, 2),)
+    """
+    seen: dict[bytes, list[int]] = {}
+    for i, row in enumerate(np.ascontiguousarray(X + 0.0)):  # −0 + 0 = 0
+        seen.setdefault(row.tobytes(), []).append(i)
+    return tuple(tuple(g) for g in seen.values() if len(g) > 1)
+
+
+def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
+    """Read a spec and the files it names, refuse what is invalid, and return the problem.
+
+    Args:
+        path: the spec (TOML, contract.md).
+        merge_duplicates: treat rows with equal features as one row.
+
+    Raises:
+        SpecError, InputError: with one line that says what to change.
+    """
+    from certify.inputs import read_data, read_network
+    from certify.spec import load_spec
+    from certify.spec.validity import check_problem
+
+    path = Path(path)
+    spec = load_spec(path)
+    folder = path.parent
+    network = read_network(spec, folder)
+    X, y, _labels = read_data(spec, folder)
+    groups = equal_rows(X)
+    listed = spec.perturbation.rows
+    rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
+    if merge_duplicates:
+        first = {i: g[0] for g in groups for i in g}
+        rows = tuple(sorted({first.get(i, i) for i in rows}))
+    problem = Problem(
+        network=network, X=X, y=y, parameter=spec.perturbation.parameter, rows=rows,
+        layer=spec.solution.layer, merge_duplicates=merge_duplicates, groups=groups, spec=spec,
+        files={"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file},
+    )
+    check_problem(problem)
+    return problem

@@ -1,0 +1,224 @@
+"""Two arithmetics with proved errors: binary64, and double-double by error-free slicing.
+
+A :class:`Pair` is an unevaluated sum `hi + lo` of two float arrays (`lo` None: a plain float array). An
+arithmetic offers products, sums and tanh of pairs, each with an error bound; everything above it (passes,
+kernel, congruence) is written once for both.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+
+from certify.errors import EnclosureError
+from certify.rigor import fp
+from certify.rigor.activations import tanh_float
+from certify.rigor.fp import Array, U
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The real array `hi + lo`; `lo` None means 0. Where both are there, `|lo| ≤ 2u|hi|` up to underflow."""
+
+    hi: Array
+    lo: Array | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of both parts."""
+        return self.hi.shape
+
+    def reshape(self, *shape: int) -> Pair:
+        """The same numbers in another shape."""
+        return Pair(self.hi.reshape(*shape), None if self.lo is None else self.lo.reshape(*shape))
+
+    def __getitem__(self, index: object) -> Pair:
+        """Both parts at `index`."""
+        return Pair(self.hi[index], None if self.lo is None else self.lo[index])  # type: ignore[index]
+
+
+class Arithmetic(ABC):
+    """Products, sums and tanh of pairs with proved errors; α, β are row norms from :func:`row_norms`."""
+
+    name: str
+    unit: float
+    """`|fl(a∘b) − a∘b| ≤ unit·(|a|+|b|)` for ∘ = +, `≤ unit·|a||b|` for ∘ = ×, `FLOOR`² apart."""
+    tanh_error: float
+    """Absolute error of every value of `tanh`; its slope has error ≤ `slope_error`."""
+    slope_error: float
+
+    @abstractmethod
+    def product_unit(self, k: int) -> float:
+        """c such that `product` of rows of length k satisfies `|ΔC_ij| ≤ c·|a_i|·|b_j|`."""
+
+    @abstractmethod
+    def product(self, A: Pair, B: Pair) -> Pair:
+        """Enclosed `A Bᵀ` for `(n, k)` and `(q, k)` pairs (error: `product_unit(k)`)."""
+
+    @abstractmethod
+    def add(self, A: Pair, B: Pair) -> Pair:
+        """Enclosed elementwise sum, with broadcasting."""
+
+    @abstractmethod
+    def multiply(self, A: Pair, B: Pair) -> Pair:
+        """Enclosed elementwise product, with broadcasting."""
+
+    @abstractmethod
+    def tanh(self, A: Pair) -> tuple[Pair, Pair]:
+        """Enclosed tanh and tanh' = 1 − tanh² elementwise."""
+
+    def row_norms(self, A: Pair) -> Array:
+        """Upper bounds, at least `FLOOR`, of the row norms of hi and of hi + lo."""
+        norms = fp.row_norms(A.hi)
+        return norms if A.lo is None else norms * fp.RAISE
+
+
+def require_range(A: Array, what: str) -> None:
+    """Refuse NaN, infinity and entries above `RANGE`, for which the underflow argument R0 would fail."""
+    if A.size and not np.max(np.abs(A)) <= fp.RANGE:  # NaN fails the comparison
+        raise EnclosureError(what, f"entries above {fp.RANGE:.1e} or not finite", "rescale the data or the weights")
+
+
+@final
+class Binary64(Arithmetic):
+    """Plain float64: products by BLAS in any order, error `(k+2)u|a_i||b_j|` (R2)."""
+
+    name = "binary64"
+    unit = U
+    tanh_error = fp.TANH_ERROR * U
+    slope_error = fp.TANH_SLOPE_ERROR * U
+
+    def product_unit(self, k: int) -> float:
+        """(k + 2)u."""
+        return fp.dot_unit(k)
+
+    def product(self, A: Pair, B: Pair) -> Pair:
+        """`fl(A Bᵀ)`."""
+        require_range(A.hi, "product")
+        require_range(B.hi, "product")
+        return Pair(fp.require_finite(A.hi @ B.hi.T, "product"))
+
+    def add(self, A: Pair, B: Pair) -> Pair:
+        """`fl(A + B)`."""
+        return Pair(A.hi + B.hi)
+
+    def multiply(self, A: Pair, B: Pair) -> Pair:
+        """`fl(A · B)`."""
+        return Pair(A.hi * B.hi)
+
+    def tanh(self, A: Pair) -> tuple[Pair, Pair]:
+        """tanh and tanh' from + − × ÷ and powers of two (A1, A2)."""
+        y, slope = tanh_float(A.hi)
+        return Pair(y), Pair(slope)
+
+
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """`s + e = a + b` exactly, `s = fl(a + b)` (Knuth); exact for any a, b without overflow."""
+    s = a + b
+    t = s - a
+    return s, (a - (s - t)) + (b - t)
+
+
+def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """`p + e = a b`, `p = fl(ab)` (Dekker, Veltkamp's splitting); exact up to underflow (R6)."""
+    p = a * b
+    splitter = 134217729.0  # 2^27 + 1
+    c = splitter * a
+    a1 = c - (c - a)
+    a2 = a - a1
+    c = splitter * b
+    b1 = c - (c - b)
+    b2 = b - b1
+    return p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
+
+
+@final
+class DoubleDouble(Arithmetic):
+    """About 90 to 100 bits: products by exact integer slices through BLAS (R7), sums by error-free transforms.
+
+    tanh is Arb's, each value verified to lie within 2^-100 of the pair that stands for it (A3).
+    """
+
+    name = "double-double"
+    unit = 24.0 * U * U
+    TARGET_BITS: Final = 96
+
+    def __init__(self) -> None:
+        self.unit = max(fp.PAIR_ADD, fp.PAIR_MULTIPLY) * U * U
+        self.tanh_error = fp.ARB_TANH_ERROR
+        self.slope_error = 2.0 * fp.ARB_TANH_ERROR
+
+    def _slicing(self, k: int) -> tuple[int, int]:
+        """Bits t of a slice so that `k·2^(2t) ≤ 2^53`, and the number s of slices."""
+        t = (53 - math.ceil(math.log2(max(k, 1)))) // 2
+        if t < 8:
+            raise EnclosureError("sliced product", f"inner products of length {k}", "use fewer columns")
+        return t, -(-self.TARGET_BITS // t)
+
+    def product_unit(self, k: int) -> float:
+        """`4k(s+1)2^(−st) + 10kT²u²` with `T = s(s+1)/2` terms (R7)."""
+        t, s = self._slicing(k)
+        terms = s * (s + 1) // 2
+        return (fp.SLICE_TRUNCATION * k * (s + 1) * 2.0 ** (-s * t) + fp.SLICE_SUM * k * terms**2 * U * U) * fp.RAISE
+
+    def product(self, A: Pair, B: Pair) -> Pair:
+        """Sum of exact products of integer slices, small terms last."""
+        t, s = self._slicing(A.shape[1])
+        slices_a, slices_b = _slices(A, t, s), _slices(B, t, s)
+        hi = np.zeros((A.shape[0], B.shape[0]))
+        lo = np.zeros_like(hi)
+        limit = 2.0**53 / A.shape[1] if A.shape[1] else math.inf
+        for order in range(s):
+            for p in range(order + 1):
+                (I, ulp_i), (J, ulp_j) = slices_a[p], slices_b[order - p]
+                if not np.max(np.abs(I), initial=0.0) * np.max(np.abs(J), initial=0.0) <= limit:
+                    raise EnclosureError("sliced product", "a slice that is too large", "this is a defect: report it")
+                hi, e = two_sum(hi, (I @ J.T) * ulp_i * ulp_j.T)
+                lo += e
+        return Pair(*_finite(two_sum(hi, lo)))
+
+    def add(self, A: Pair, B: Pair) -> Pair:
+        """Error ≤ 8u²(|a| + |b|) (R6)."""
+        s, e = two_sum(A.hi, B.hi)
+        return Pair(*_finite(two_sum(s, e + (_low(A) + _low(B)))))
+
+    def multiply(self, A: Pair, B: Pair) -> Pair:
+        """Error ≤ 24u²|a||b| (R6)."""
+        p, e = two_product(A.hi, B.hi)
+        return Pair(*_finite(two_sum(p, e + (A.hi * _low(B) + _low(A) * B.hi))))
+
+    def tanh(self, A: Pair) -> tuple[Pair, Pair]:
+        """Arb's tanh, verified value by value (A3)."""
+        from certify.rigor.activations import tanh_arb
+
+        (yh, yl), (sh, sl) = tanh_arb(A.hi, _low(A))
+        return Pair(yh, yl), Pair(sh, sl)
+
+
+def _low(A: Pair) -> Array:
+    return np.zeros((1,) * A.hi.ndim) if A.lo is None else A.lo
+
+
+def _finite(parts: tuple[Array, Array]) -> tuple[Array, Array]:
+    return fp.require_finite(parts[0], "double-double"), fp.require_finite(parts[1], "double-double")
+
+
+def _slices(A: Pair, t: int, s: int) -> list[tuple[Array, Array]]:
+    """Integers I_p and powers of two ulp_p (a row each) with `|a − Σ I_p ulp_p| ≤ 2^(e − st)`, `2^(e−1) ≤ max|a|`."""
+    require_range(A.hi, "sliced product")
+    largest = np.max(np.abs(A.hi), axis=1, keepdims=True, initial=0.0)
+    e = np.frexp(np.maximum(largest, fp.FLOOR))[1]
+    high = A.hi.copy()
+    low = np.zeros_like(high) if A.lo is None else A.lo.copy()
+    result = []
+    for p in range(s):
+        ulp = np.ldexp(1.0, e - (p + 1) * t)
+        ih, il = np.rint(high / ulp), np.rint(low / ulp)
+        high -= ih * ulp
+        low -= il * ulp
+        result.append((ih + il, ulp))
+    return result

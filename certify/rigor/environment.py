@@ -1,0 +1,118 @@
+"""Self-test of the floating-point environment that the rounding theorems assume (proofs/rounding.md, E0).
+
+It cannot prove that the hardware and BLAS are right. It catches what is known to happen: another rounding mode,
+a BLAS that multiplies in float32 or tf32, Strassen-like or emulated products whose error is only normwise, and
+known wrong kernels. Its outcome is recorded in the certificate, and the checker repeats every claim in other
+arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+from typing import Any
+
+import numpy as np
+import scipy
+
+from certify.errors import EnvironmentRefused
+from certify.rigor import fp
+from certify.rigor.fp import Array
+
+
+def rounds_to_nearest() -> bool:
+    """Whether binary64 additions round to nearest, ties to even, in scalars and in arrays."""
+    one, half_ulp = np.ones(16), np.full(16, 2.0**-53)
+    scalar = 1.0 + 2.0**-53 == 1.0 and (1.0 + 2.0**-52) + 2.0**-53 == 1.0 + 2.0**-51 and -1.0 - 2.0**-53 == -1.0
+    array = bool((one + half_ulp == 1.0).all() and (-one - half_ulp == -1.0).all())
+    return scalar and array and bool((one + 1.5 * half_ulp == 1.0 + 2.0**-52).all())
+
+
+def flushes_to_zero() -> bool:
+    """Whether subnormal results are flushed to zero (allowed: the bounds absorb it, R0)."""
+    tiny = np.full(16, 2.0**-1022)
+    return not bool((tiny * 0.5 > 0).all())
+
+
+def uses_fma() -> bool:
+    """Whether matrix products fuse multiply and add (allowed: R2 holds for any mix)."""
+    a = 1.0 + 2.0**-30
+    A = np.array([[1.0, a]] * 8)
+    B = np.array([[-(1.0 + 2.0**-29)] * 8, [a] * 8])
+    return bool((A @ B != 0.0).any())
+
+
+def product_is_componentwise(size: int) -> bool:
+    """Whether products of graded matrices meet the componentwise bound R2, and integer products are exact.
+
+    A block of 2^90 beside small integers: a Strassen-like or emulated product smears the large block over the
+    small entries, float32 and tf32 lose the integers' low bits.
+    """
+    rng = np.random.default_rng(20260101)
+    A = rng.integers(-(2**20), 2**20, (size, size)).astype(np.float64)
+    B = rng.integers(-(2**20), 2**20, (size, size)).astype(np.float64)
+    if not _integers_exact(A, B):
+        return False
+    half = size // 2
+    A[:half, :half] *= 2.0**90
+    B[:half, half:] = 0.0
+    B[half:, :half] = 0.0
+    C = A @ B
+    small = A[half:, half:] @ B[half:, half:]
+    lower = A[half:, :half] @ B[:half, :half]
+    return bool(np.array_equal(C[half:, half:], small) and np.array_equal(C[half:, :half], lower))
+
+
+def _integers_exact(A: Array, B: Array) -> bool:
+    """`A·B` against int64 arithmetic; every partial sum is below 2^53, so any order must be exact."""
+    want = A.astype(np.int64) @ B.astype(np.int64)
+    return bool(np.array_equal((A @ B).astype(np.int64), want) and np.array_equal((A @ A.T).astype(np.int64),
+                A.astype(np.int64) @ A.astype(np.int64).T))
+
+
+def self_test() -> dict[str, Any]:
+    """Probe the environment and describe it.
+
+    Returns:
+        What was probed and the versions in use, ready for the certificate.
+
+    Raises:
+        EnvironmentRefused: if a probe contradicts the rounding model.
+
+    >>> self_test()["rounding"]
+    'to nearest'
+    """
+    if not rounds_to_nearest():
+        raise EnvironmentRefused("self-test", "arithmetic that does not round to nearest",
+                                 "do not change the rounding mode, and run on IEEE binary64 hardware")
+    if not all(product_is_componentwise(size) for size in (64, 300)):
+        raise EnvironmentRefused("self-test", "matrix products that break the componentwise error bound",
+                                 "turn off emulated, float32, tf32 and Strassen-like products in BLAS")
+    if math.nextafter(1.0, 2.0) != 1.0 + 2.0**-52 or math.fsum([1e16, 1.0, -1e16]) != 1.0:
+        raise EnvironmentRefused("self-test", "a Python without exact nextafter or fsum", "use CPython 3.11 or later")
+    import flint
+
+    return {
+        "rounding": "to nearest",
+        "flush_to_zero": flushes_to_zero(),
+        "fma": uses_fma(),
+        "products": "componentwise, integers exact",
+        "unit_roundoff": fp.U,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "python_flint": flint.__version__,
+        "blas": _blas(),
+        "machine": platform.machine(),
+        "system": sys.platform,
+        "threads": os.environ.get("OPENBLAS_NUM_THREADS", "default"),
+    }
+
+
+def _blas() -> str:
+    """Name and version of the BLAS that numpy was built with."""
+    config = np.show_config(mode="dicts") or {}
+    blas = config.get("Build Dependencies", {}).get("blas", {})
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()

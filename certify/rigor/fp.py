@@ -1,0 +1,181 @@
+"""Rounding: the only home of floating-point constants, and exact scalar arithmetic.
+
+Model (proofs/rounding.md): binary64, round to nearest, any order of summation, any use of FMA, gradual
+underflow or flush-to-zero, no overflow (every kernel checks that its result is finite, and a finite result
+proves that nothing overflowed on the way). Scalars that end in a claim are computed in exact rationals
+(:class:`fractions.Fraction`) and rounded outward once.
+
+Kernels normalise their inputs so that entries are at most `RANGE` in size, and floor every norm at `FLOOR`;
+an error bound `c·norm·norm` is then never below the absolute error that underflow can cause, so that no
+separate underflow terms are carried (proofs/rounding.md, R0).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.errors import EnclosureError
+
+Array = NDArray[np.float64]
+
+U = 2.0**-53
+"""Unit roundoff of binary64."""
+
+RANGE = 2.0**150
+"""Largest entry that a product accepts; larger data must be rescaled by the caller."""
+
+FLOOR = 2.0**-400
+"""Least value of any norm bound: pays for underflow and flush-to-zero (R0)."""
+
+RAISE = 1.0 + 2.0**-40
+"""Factor that covers up to 2^10 roundings in sums and products of nonnegative numbers (R1)."""
+
+DOT_EXTRA = 2
+"""`|fl(x·y) − x·y| ≤ (k + DOT_EXTRA)·u·|x|·|y|`; k is proved (R2), the rest is slack."""
+
+CHOLESKY_EXTRA = 8
+"""`|A − LLᵀ| ≤ (N + CHOLESKY_EXTRA)·u·|L||Lᵀ|` for a Cholesky that ran to the end (R4)."""
+
+EXP_ERROR = 8.0
+"""Relative error, in units of u, of :func:`certify.rigor.activations._exp` (A1)."""
+
+TANH_ERROR = 10.0
+"""Absolute error, in units of u, of the float tanh (A2)."""
+
+TANH_SLOPE_ERROR = 32.0
+"""Absolute error, in units of u, of the float tanh' (A2)."""
+
+TANH_CURVATURE = 0.77
+"""Upper bound of sup|tanh''| = 4/(3√3) = 0.7698… (A2)."""
+
+PAIR_ADD = 8.0
+"""Double-double sum: error ≤ PAIR_ADD·u²·(|a| + |b|) (R6)."""
+
+PAIR_MULTIPLY = 24.0
+"""Double-double product: error ≤ PAIR_MULTIPLY·u²·|a||b| (R6)."""
+
+SLICE_TRUNCATION = 4.0
+"""Sliced product: dropped slices weigh ≤ SLICE_TRUNCATION·k·(s+1)·2^(−st)·|a||b| (R7)."""
+
+SLICE_SUM = 10.0
+"""Sliced product: summing the slices costs ≤ SLICE_SUM·k·T²·u²·|a||b| (R7)."""
+
+ARB_TANH_ERROR = 2.0**-100
+"""Absolute error of the extended tanh, verified value by value in ball arithmetic (A3)."""
+
+
+def dot_unit(k: int) -> float:
+    """Coefficient `(k + 2)u` of an inner product of length k, as a float upper bound (R2)."""
+    if (k + DOT_EXTRA) * U > 2.0**-20:
+        raise EnclosureError("inner product", f"{k} terms", "split it: the error bound needs k < 2^32")
+    return (k + DOT_EXTRA) * U  # exact: an integer below 2^53 times a power of two
+
+
+def cholesky_unit(n: int) -> Fraction:
+    """`γ/(1 − γ)` with `γ = (N + 8)u` (R4)."""
+    gamma = Fraction(n + CHOLESKY_EXTRA) * Fraction(U)
+    return gamma / (1 - gamma)
+
+
+def up(x: Fraction | int) -> float:
+    """Least float ≥ x.
+
+    >>> up(Fraction(1, 3)) >= Fraction(1, 3), up(Fraction(1, 4))
+    (True, 0.25)
+    """
+    x = Fraction(x)
+    try:
+        f = float(x)
+    except OverflowError:
+        raise EnclosureError("rounding", "a bound above the largest float", "rescale the problem") from None
+    return f if Fraction(f) >= x else math.nextafter(f, math.inf)
+
+
+def down(x: Fraction | int) -> float:
+    """Greatest float ≤ x."""
+    return -up(-Fraction(x))
+
+
+def exact(x: float) -> Fraction:
+    """The rational that a finite float is; NaN and infinity raise."""
+    if not math.isfinite(x):
+        raise EnclosureError("rounding", f"{x} where a finite number is needed", "look for overflow in the input")
+    return Fraction(float(x))
+
+
+_SQRT_BITS = 256
+
+
+def sqrt_up(x: Fraction) -> Fraction:
+    """A rational ≥ √x, within 2^-100 relative."""
+    if x < 0:
+        raise EnclosureError("square root", f"negative number {float(x):.3g}", "this is a defect of the caller")
+    if x == 0:
+        return Fraction(0)
+    shift = _SQRT_BITS - x.numerator.bit_length() + x.denominator.bit_length()
+    shift += shift % 2
+    q = _scaled(x, shift)
+    return Fraction(math.isqrt(q) + 1) * Fraction(2) ** (-shift // 2)
+
+
+def sqrt_down(x: Fraction) -> Fraction:
+    """A rational ≤ √x (0 for x ≤ 0), within 2^-100 relative."""
+    if x <= 0:
+        return Fraction(0)
+    shift = _SQRT_BITS - x.numerator.bit_length() + x.denominator.bit_length()
+    shift += shift % 2
+    return Fraction(math.isqrt(_scaled(x, shift))) * Fraction(2) ** (-shift // 2)
+
+
+def _scaled(x: Fraction, shift: int) -> int:
+    """⌊x·2^shift⌋; isqrt(⌊q⌋) ≤ √q < isqrt(⌊q⌋) + 1."""
+    if shift >= 0:
+        return (x.numerator << shift) // x.denominator
+    return x.numerator // (x.denominator << -shift)
+
+
+def total(values: Iterable[float]) -> Fraction:
+    """Exact sum of finite floats."""
+    result = Fraction(0)
+    for v in values:
+        result += exact(v)
+    return result
+
+
+def require_finite(x: Array, what: str) -> Array:
+    """Return x if all entries are finite; overflow on the way would have left inf or NaN."""
+    if not np.isfinite(x).all():
+        raise EnclosureError(what, "overflow or NaN in floating point", "rescale the data or the weights")
+    return x
+
+
+def row_norms(A: Array) -> Array:
+    """Upper bounds of the Euclidean norms of the rows of A, at least `FLOOR` (R3).
+
+    `√(fl Σ a²)·(1 + (k+8)u)` after scaling by a power of two: a sum of k squares of numbers in [−1, 1], one of
+    them at least ½, has relative error ≤ (k+3)u however it is ordered.
+
+    Args:
+        A: `(…, k)` finite array.
+
+    Returns:
+        `(…)` array.
+    """
+    k = A.shape[-1]
+    dot_unit(k)
+    scale = np.maximum(np.max(np.abs(A), axis=-1, initial=0.0), FLOOR)
+    scale = np.ldexp(1.0, np.frexp(scale)[1])  # power of two above the largest entry
+    B = A / scale[..., None]
+    norms = scale * np.sqrt(np.sum(B * B, axis=-1)) * (1.0 + (k + 8) * U)
+    return np.maximum(require_finite(norms, "row norms"), FLOOR)
+
+
+def frobenius(A: Array) -> float:
+    """Upper bound of the Frobenius norm, at least `FLOOR`."""
+    rows = row_norms(A.reshape(A.shape[0], -1))
+    return float(row_norms(rows[None, :])[0])

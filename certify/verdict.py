@@ -1,0 +1,82 @@
+"""Verdicts, kinds of rigour, and the bound that carries both with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """What became of a claim. No tolerance turns one verdict into another."""
+
+    CERTIFIED = "certified"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Rigour(StrEnum):
+    """How a number is known, strongest first.
+
+    >>> Rigour.PROVED.at_least(Rigour.ESTIMATED), Rigour.ESTIMATED.at_least(Rigour.PROVED)
+    (True, False)
+    """
+
+    PROVED = "proved"
+    CONDITIONAL = "conditional"
+    ESTIMATED = "estimated"
+
+    def at_least(self, other: Rigour) -> bool:
+        """Whether a number of this rigour counts where `other` is asked for."""
+        order = list(Rigour)
+        return order.index(self) <= order.index(other)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A hypothesis of a theorem, with the value that was verified (or that failed).
+
+    Attributes:
+        name: short key, stable across versions.
+        statement: the hypothesis in words.
+        value: the verified value, e.g. a proved lower bound; None where there is no number.
+        holds: True only if it was verified rigorously.
+    """
+
+    name: str
+    statement: str
+    value: float | int | str | None
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A two-sided bound on one quantity: numbers, theorem, hypotheses and witness travel together.
+
+    Attributes:
+        quantity: name of the quantity in the contract, e.g. ``"modulus"``.
+        theorem: label of the theorem in ``proofs/``, e.g. ``"M2"``.
+        rigour: `PROVED` only if every listed side is proved.
+        lower, upper: the enclosure, rounded outward; None where no finite bound was proved.
+        unit: what one unit of the quantity is.
+        hypotheses: the theorem's hypotheses with their verified values.
+        witness: data that lets a checker repeat the step that needed a search.
+        reason: where a side is missing, what blocked it and what would decide it; else empty.
+        rows, row_lower, row_upper: values per training row (``sample_modulus``).
+        refuted: True if it is proved that the solution map is not Lipschitz-like at all.
+    """
+
+    quantity: str
+    theorem: str
+    rigour: Rigour
+    lower: float | None
+    upper: float | None
+    unit: str
+    hypotheses: tuple[Hypothesis, ...] = ()
+    witness: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    rows: tuple[int, ...] = ()
+    row_lower: tuple[float | None, ...] = ()
+    row_upper: tuple[float | None, ...] = ()
+    refuted: bool = False
