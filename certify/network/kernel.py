@@ -53,6 +53,8 @@ def tangent_kernel(
     assert total is not None  # `layers` is never empty
     e, s = np.sum(parts_e, axis=0) * RAISE, _root_of_squares(np.array(parts_s))
     e = (e + arithmetic.unit * len(layers) * s) * RAISE  # summing the layers
+    # the floors make e_i s_j ≥ 2^-990, above what underflow can cost an entry (R0)
+    e, s = np.maximum(e, fp.KERNEL_FLOOR_E), np.maximum(s, fp.KERNEL_FLOOR_S)
     return Kernel(total, fp.require_finite(e, "kernel radius"), fp.require_finite(s, "kernel size"))
 
 

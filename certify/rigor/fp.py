@@ -32,6 +32,12 @@ RANGE = 2.0**150
 FLOOR = 2.0**-400
 """Least value of any norm bound: pays for underflow and flush-to-zero (R0)."""
 
+KERNEL_FLOOR_E = 2.0**-540
+"""Least e of a kernel's radius `e_i s_j + s_i e_j`; with `KERNEL_FLOOR_S`, at least 2^-990 an entry (R0)."""
+
+KERNEL_FLOOR_S = 2.0**-450
+"""Least s of a kernel's radius."""
+
 RAISE = 1.0 + 2.0**-40
 """Factor that covers up to 2^10 roundings in sums and products of nonnegative numbers (R1)."""
 
