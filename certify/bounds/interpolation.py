@@ -122,8 +122,8 @@ class Interpolation:
             statement = "no ReLU pre-activation is 0 at the data: smallest distance from a kink"
             smooth = Hypothesis("smooth", statement, max(passed.margin, 0.0), passed.kinks[0] == 0)
         sigma = lin.congruence.sigma if isinstance(lin.congruence, Congruence) else None
-        rank = Hypothesis("rank", "the Jacobian of all outputs has full row rank: its smallest singular value is at least",
-                          sigma, sigma is not None and sigma > 0)
+        statement = "the Jacobian of all outputs has full row rank: its smallest singular value is at least"
+        rank = Hypothesis("rank", statement, sigma, sigma is not None and sigma > 0)
         return (*self._counting(), smooth, rank)
 
     def _rank_reason(self, lin: Linearisation, failure: Failure) -> str:
@@ -139,12 +139,13 @@ class Interpolation:
                 parts.append(f"hidden units inactive on every row: {', '.join(dead)}; their weights do not help")
             parts.append("use a wider network, fewer rows, or the sublevel map")
         else:
-            parts.append(f"the kernel's condition number is about {failure.condition:.1e}; up to about 1e14 can be proved")
+            parts.append(f"the kernel's condition number is about {failure.condition:.1e}; about 1e14 can be proved")
         return ". ".join(parts)
 
     def _kink_reason(self, lin: Linearisation) -> str:
         count, first = lin.passed.kinks
-        where = ", ".join(f"row {self.problem.kept[k.row]} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)
+        kept = self.problem.kept
+        where = ", ".join(f"row {kept[k.row]} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)
         return (f"{count} ReLU pre-activations could not be proved different from 0 ({where}): the network is not "
                 "differentiable there. Change these rows or these weights slightly, or use a smooth activation")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.bounds.congruence import Congruence
 from certify.errors import EnclosureError
@@ -20,7 +22,7 @@ class RowEnds:
     upper: Array
 
 
-def enclose_sample_moduli(X: Congruence, Q: BlockFactor, samples: Array) -> RowEnds:
+def enclose_sample_moduli(X: Congruence, Q: BlockFactor, samples: NDArray[np.intp]) -> RowEnds:
     """Enclose `κ_i² = λ_max(G_iᵀ (K⁻¹)_ii G_i)` for every listed sample (M4, C2).
 
     With `XKXᵀ = I + F` and `Y_i = X_i C_i` (`X_i` the k columns of sample i),
@@ -59,7 +61,7 @@ def enclose_sample_moduli(X: Congruence, Q: BlockFactor, samples: Array) -> RowE
     second = (w + w_error + error * y) ** 2 / (1 - epsilon)
     loose = Q.eta[samples] * size_x**2 / (1 - epsilon)
     low, high = _largest_eigenvalues(M)
-    down = low - (plain + loose) * RAISE
+    down = fp.require_finite(low, "row moduli") - (plain + loose) * RAISE
     high = high + (plain + second + loose) * RAISE
     lower = np.sqrt(np.maximum(down - np.abs(down) * 2.0**-40, 0.0)) * (1 - 2.0**-40)
     upper = np.sqrt(fp.require_finite(high, "row moduli") * RAISE) * RAISE
@@ -75,14 +77,17 @@ def _largest_eigenvalues(M: Array) -> tuple[Array, Array]:
     try:
         V = np.linalg.eigh(M)[1]
     except np.linalg.LinAlgError as error:
-        raise EnclosureError("row moduli", f"LAPACK found no eigenvectors ({error})", "this is rare: report it") from None
+        remedy = "this is rare: report it"
+        raise EnclosureError("row moduli", f"LAPACK found no eigenvectors ({error})", remedy) from None
     Vt = np.swapaxes(V, 1, 2)
     B = np.matmul(np.matmul(Vt, M), V)
     size = fp.row_norms(M.reshape(len(M), -1))
     v = fp.row_norms(V.reshape(len(M), -1))
-    omega = fp.row_norms((np.matmul(Vt, V) - np.eye(q)).reshape(len(M), -1)) + (fp.dot_unit(q) + 2 * U) * (v**2 + 1) * RAISE
-    omega = omega * RAISE
-    b_error = 3 * (fp.dot_unit(q) + 2 * U) * size * v**2 * RAISE
+    unit = fp.dot_unit(q) + 2 * U
+    omega = (fp.row_norms((np.matmul(Vt, V) - np.eye(q)).reshape(len(M), -1)) + unit * (v**2 + 1)) * RAISE
+    if not (omega < 0.5).all():  # NaN fails the comparison
+        raise EnclosureError("row moduli", "eigenvectors that are far from orthonormal", "this is rare: report it")
+    b_error = 3 * unit * size * v**2 * RAISE
     diagonal = np.diagonal(B, axis1=1, axis2=2)
     off = np.abs(B).sum(axis=2) - np.abs(diagonal)
     ceiling = np.maximum((diagonal + np.abs(off) * RAISE).max(axis=1), 0.0)

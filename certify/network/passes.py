@@ -72,7 +72,10 @@ def forward(network: Network, weights: tuple[Matrix, ...], X: Array, arithmetic:
         arithmetic: what computes the midpoints.
     """
     a = exact_points(X, arithmetic)
-    inputs, slopes, kinks, count, margin, dead = [a], [], [], 0, np.inf, []
+    inputs, slopes = [a], []
+    kinks: list[Kink] = []
+    dead: list[int] = []
+    count, margin = 0, np.inf
     for h in range(network.depth - 1):
         z = affine(a, weights[h], network.biases[h], arithmetic)
         if network.activation == "tanh":

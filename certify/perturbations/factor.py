@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor import fp
-from certify.rigor.arithmetic import Pair
 from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array, U
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,7 @@ class BlockFactor:
     eta: Array
 
 
-def target_factor(n: int, k: int, moves: Array) -> BlockFactor:
+def target_factor(n: int, k: int, moves: Mask) -> BlockFactor:
     """Targets: `G_u = −I` on the rows that may move, `Q_i = I_k` exactly.
 
     Args:
@@ -36,7 +38,7 @@ def target_factor(n: int, k: int, moves: Array) -> BlockFactor:
     return BlockFactor(np.eye(k)[None] * moves[:, None, None], np.zeros(n))
 
 
-def feature_factor(gradients: Balls, n: int, k: int, moves: Array) -> BlockFactor:
+def feature_factor(gradients: Balls, n: int, k: int, moves: Mask) -> BlockFactor:
     """Features: `Q_i = G_i G_iᵀ`, `G_i = ∂_x f(x_i)` the k rows of `gradients` of sample i (M3).
 
     `C_i = Rᵀ` from a QR factorisation of the midpoint of `G_iᵀ` is untrusted; eta bounds what it leaves:

@@ -75,7 +75,8 @@ def tanh_arb(hi: Array, lo: Array) -> tuple[tuple[Array, Array], tuple[Array, Ar
     precision = flint.ctx.prec
     flint.ctx.prec = 160
     try:
-        for j, (h, low) in enumerate(zip(hi.ravel().tolist(), np.broadcast_to(lo, hi.shape).ravel().tolist(), strict=True)):
+        parts = zip(hi.ravel().tolist(), np.broadcast_to(lo, hi.shape).ravel().tolist(), strict=True)
+        for j, (h, low) in enumerate(parts):
             y = (flint.arb(h) + flint.arb(low)).tanh()
             slope = 1 - y * y
             for row, ball, bound in ((0, y, limit), (2, slope, slope_limit)):

@@ -36,10 +36,6 @@ class Pair:
         """The same numbers in another shape."""
         return Pair(self.hi.reshape(*shape), None if self.lo is None else self.lo.reshape(*shape))
 
-    def __getitem__(self, index: object) -> Pair:
-        """Both parts at `index`."""
-        return Pair(self.hi[index], None if self.lo is None else self.lo[index])  # type: ignore[index]
-
 
 class Arithmetic(ABC):
     """Products, sums and tanh of pairs with proved errors; α, β are row norms from :func:`row_norms`."""
