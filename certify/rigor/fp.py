@@ -104,7 +104,7 @@ def up(x: Fraction | int) -> float:
 
 def down(x: Fraction | int) -> float:
     """Greatest float ≤ x."""
-    return -up(-Fraction(x))
+    return -up(-Fraction(x)) + 0.0  # never −0
 
 
 def exact(x: float) -> Fraction:

@@ -7,11 +7,17 @@ from fractions import Fraction
 import numpy as np
 import scipy.linalg
 
+from certify.errors import EnclosureError
 from certify.rigor import fp
+from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from certify.rigor.cholesky import Method, lambda_max_upper, lambda_min_lower
 from certify.rigor.enclosure import Enclosure
 from certify.rigor.fp import Array
 from certify.rigor.matrices import as_matrix, as_radius, nonnegative_norm, power_of_two, unit_scaled
+from certify.rigor.witness import orthonormalise, propose, sigma_min_ends
+
+WITNESS_GAP = Fraction(1, 10**6)
+"""Relative gap of σ_min's ends above which the witness tier is tried."""
 
 
 def _gram(A: Array) -> tuple[Array, Fraction]:
@@ -47,9 +53,10 @@ def _prepared(A: object, radius: object) -> tuple[Array, int, Fraction]:
 def enclose_sigma_min(A: object, radius: object = None, method: Method = "residual") -> Enclosure:
     """Enclose the smallest of the `min(n, m)` singular values of every M with `|M − A| ≤ radius` entrywise.
 
-    Lower end: `σ² ≥ λ_min(fl(AAᵀ)) − (m+2)u‖A‖_F²`, λ_min by a shifted Cholesky; 0 where that is not positive
-    (about `σ < 1e-7·‖A‖`). Upper end: `|Aᵀz|/|z|` for an approximate singular vector. A radius moves both by
-    at most its spectral norm (Weyl).
+    Lower end: `σ² ≥ λ_min(fl(AAᵀ)) − (m+2)u‖A‖_F²`, λ_min by a shifted Cholesky. Upper end: `|Aᵀz|/|z|` for an
+    approximate singular vector. Where these leave a gap, both ends by an orthonormalising witness (W1), plain
+    or with sliced products: condition numbers to about 1e14. A radius moves both ends by at most its spectral
+    norm (Weyl). The lower end is 0 where nothing positive can be proved.
 
     Args:
         A: `(n, m)` real matrix, entries exactly representable in float64.
@@ -72,9 +79,32 @@ def enclose_sigma_min(A: object, radius: object = None, method: Method = "residu
     square = lambda_min_lower(G, float(values[0]), method) - error
     lower = fp.sqrt_down(square) - Fraction(fp.FLOOR) * len(B)
     _, upper = _image_norm(B, vectors[:, 0])
+    lower, upper = _sharpened(B, lower, upper)
     scale = power_of_two(e)
     low = max(lower * scale - spread, Fraction(0))
     return Enclosure(fp.down(low), fp.up((upper + Fraction(fp.FLOOR) * len(B)) * scale + spread))
+
+
+def _sharpened(B: Array, lower: Fraction, upper: Fraction) -> tuple[Fraction, Fraction]:
+    """Both ends of σ_min by the orthonormalising witness (W1), where the Gram matrix left a gap."""
+    if upper - lower <= WITNESS_GAP * upper:
+        return lower, upper
+    X = propose(B)
+    if X is None:
+        return lower, upper
+    margin = Fraction(fp.FLOOR) * len(B)  # what scaling to unit size may have cost
+    for arithmetic in (Binary64(), DoubleDouble()):
+        try:
+            found = orthonormalise(Pair(B), margin, X, arithmetic)
+            if found is None:
+                continue
+            low, high = sigma_min_ends(found)
+        except EnclosureError:  # this tier is out of range; what is proved already stands
+            continue
+        lower, upper = max(lower, low - margin), min(upper, high + margin)
+        if upper - lower <= WITNESS_GAP * upper:
+            break
+    return lower, upper
 
 
 def enclose_norm2(A: object, radius: object = None, method: Method = "residual") -> Enclosure:
