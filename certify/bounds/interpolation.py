@@ -121,7 +121,8 @@ class Interpolation:
         else:
             statement = "no ReLU pre-activation is 0 at the data: smallest distance from a kink"
             smooth = Hypothesis("smooth", statement, max(passed.margin, 0.0), passed.kinks[0] == 0)
-        sigma = lin.congruence.sigma if isinstance(lin.congruence, Congruence) else None
+        proved = isinstance(lin.congruence, Congruence) and smooth.holds  # at a kink there is no Jacobian
+        sigma = lin.congruence.sigma if isinstance(lin.congruence, Congruence) and proved else None
         statement = "the Jacobian of all outputs has full row rank: its smallest singular value is at least"
         rank = Hypothesis("rank", statement, sigma, sigma is not None and sigma > 0)
         return (*self._counting(), smooth, rank)
