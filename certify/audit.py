@@ -1,0 +1,132 @@
+"""An audit: from a spec on disk to a certificate and a report on disk, in one direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from certify.certificate.build import Claim
+    from certify.inputs.sources import Digest
+    from certify.problem import Problem
+    from certify.spec.models import Gate
+    from certify.verdict import Bound
+
+Progress = Callable[[str, float], None]
+"""Called with the stage in words and the fraction of the whole that is done."""
+
+CERTIFICATE, REPORT = "certificate.json", "report.html"
+
+
+def run_audit(
+    spec_path: str | Path,
+    out_dir: str | Path | None = None,
+    merge_duplicates: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Read, prove, and write `certificate.json` and `report.html`.
+
+    The output folder is tried before anything is computed, and the two files are written at the end, whole or
+    not at all: an error or Ctrl-C leaves what was there before.
+
+    Args:
+        spec_path: the spec.
+        out_dir: where to write; default the spec's folder.
+        merge_duplicates: treat rows with equal features as one row.
+        progress: told the stage and the fraction done.
+
+    Returns:
+        The certificate.
+
+    Raises:
+        CertifyError: bad input, a machine on which nothing can be proved, or one that is too small.
+    """
+    from certify.certificate import build, canonical_bytes
+    from certify.certificate.write import check_folder, write_together
+    from certify.plan import check_memory
+    from certify.report.html import render
+    from certify.rigor.environment import self_test
+
+    tell = progress or _silent
+    spec_path = Path(spec_path)
+    folder = spec_path.parent if out_dir is None else Path(out_dir)
+    tell("reading", 0.0)
+    check_folder(folder, (CERTIFICATE, REPORT))
+    audit = load(spec_path, merge_duplicates)
+    check_memory(audit.problem)
+    tell("testing the arithmetic of this machine", 0.01)
+    environment = self_test()
+    claims, base = _prove(audit.problem, tell)
+    tell("writing certificate and report", 0.97)
+    certificate = build(audit.problem, claims, base, audit.sources, environment, folder)
+    page = render(certificate).encode("utf-8")
+    write_together({folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page})
+    tell("done", 1.0)
+    return certificate
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A problem with the digests of the very bytes it was read from."""
+
+    problem: Problem
+    sources: dict[str, Digest]
+
+
+def load(spec_path: Path, merge_duplicates: bool) -> Loaded:
+    """Read a problem and keep the digests of its files."""
+    from certify.inputs.sources import recording
+    from certify.problem import load_problem
+
+    with recording() as sources:
+        problem = load_problem(spec_path, merge_duplicates)
+    return Loaded(problem, dict(sources))
+
+
+def quantities(problem: Problem) -> tuple[str, ...]:
+    """The quantities to bound: those of the gates, or the default ones, each once."""
+    assert problem.spec is not None
+    gated = tuple(dict.fromkeys(gate.quantity for gate in problem.spec.gate))
+    return gated or (("modulus", "sample_modulus") if problem.parameter == "features" else ("modulus",))
+
+
+def _prove(problem: Problem, tell: Progress) -> tuple[list[Claim], dict[str, Any]]:
+    """Every bound once, held against every gate on it; and the size of the shift of base `given`."""
+    from certify.bounds import Interpolation, base_point
+    from certify.certificate.build import Claim
+    from certify.gates import evaluate
+
+    assert problem.spec is not None
+    names = quantities(problem)
+    share = _Share(tell)
+    prover = Interpolation(problem, share)
+    bounds = {}
+    for done, name in enumerate(names):
+        share.window(done / len(names), (done + 1) / len(names))
+        bounds[name] = prover.bound(name)
+    held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in problem.spec.gate]
+    held = held or [(bounds[name], None) for name in names]
+    claims = [Claim(bound, gate, evaluate(bound, gate)) for bound, gate in held]
+    tell("size of the shift", 0.95)
+    return claims, base_point(problem)
+
+
+class _Share:
+    """Progress of one part, mapped into its window of the whole; it never goes back."""
+
+    def __init__(self, tell: Progress) -> None:
+        self._tell, self._from, self._to, self._reached = tell, 0.0, 1.0, 0.0
+
+    def window(self, start: float, stop: float) -> None:
+        self._from, self._to = 0.02 + 0.93 * start, 0.02 + 0.93 * stop
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        here = self._from + (self._to - self._from) * min(max(fraction, 0.0), 1.0)
+        self._reached = max(self._reached, here)
+        self._tell(stage, self._reached)
+
+
+def _silent(stage: str, fraction: float) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,155 @@
+"""From a problem and what was proved about it to a certificate."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from certify import __version__
+from certify.certificate.canonical import Json, seal
+from certify.certificate.schema import FORMAT, validate
+from certify.gates import Outcome, overall
+from certify.verdict import Bound
+
+if TYPE_CHECKING:
+    from certify.inputs.sources import Digest
+    from certify.problem import Problem
+    from certify.spec.models import Gate
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A bound held against a gate (None: against finiteness), and what became of it."""
+
+    bound: Bound
+    gate: Gate | None
+    outcome: Outcome
+
+
+def build(
+    problem: Problem,
+    claims: Sequence[Claim],
+    base: Mapping[str, Any],
+    sources: Mapping[str, Digest],
+    environment: Mapping[str, Any],
+    folder: Path,
+) -> Json:
+    """The certificate of a problem, sealed with its digest.
+
+    Args:
+        problem: the problem, read from files.
+        claims: one for each gate, or one for each quantity where there is no gate.
+        base: size of the shift that makes the given weights exact (:func:`certify.bounds.base_point`).
+        sources: digests of spec, model and data: of the very bytes the problem was built from.
+        environment: what the floating-point self-test found.
+        folder: where the certificate will lie; paths in it are relative to this folder.
+
+    Raises:
+        CertificateError: something in it has no place in the format.
+    """
+    verdict, gates = overall(claim.outcome for claim in claims)
+    certificate = seal({
+        "format": FORMAT,
+        "certify_version": __version__,
+        "created": _now(),
+        "subject": {role: _file(sources[role], folder) for role in ("spec", "model", "data")},
+        "problem": _problem(problem),
+        "base": _plain(base),
+        "claims": [_claim(claim) for claim in claims],
+        "verdict": str(verdict),
+        "gates": gates,
+        "environment": _plain(environment),
+    })
+    validate(certificate)
+    return certificate
+
+
+def _problem(problem: Problem) -> Json:
+    spec, network = problem.spec, problem.network
+    assert spec is not None  # read from files
+    listed = spec.perturbation.rows
+    return {
+        "map": spec.solution.map,
+        "base": spec.solution.base,
+        "layer": problem.layer,
+        "parameter": problem.parameter,
+        "rows": "all" if listed == "all" else sorted(listed),
+        "set": spec.perturbation.set,
+        "norm": spec.perturbation.norm,
+        "weight_norm": spec.weights.norm,
+        "widths": list(network.widths),
+        "activation": network.activation,
+        "biases": [bias is not None for bias in network.biases],
+        "n": problem.n,
+        "inputs": problem.inputs,
+        "outputs": problem.outputs,
+        "parameters": problem.parameters,
+        "equations": problem.equations,
+        "merge_duplicates": problem.merge_duplicates,
+        "groups": [list(group) for group in problem.groups],
+    }
+
+
+def _claim(claim: Claim) -> Json:
+    bound, outcome = claim.bound, claim.outcome
+    member = {
+        "quantity": bound.quantity,
+        "theorem": bound.theorem,
+        "rigour": str(bound.rigour),
+        "verdict": str(outcome.verdict),
+        "lower": _plain(bound.lower),
+        "upper": _plain(bound.upper),
+        "unit": bound.unit,
+        "gate": None if claim.gate is None else _gate(claim.gate, outcome),
+        "reason": outcome.reason,
+        "hypotheses": [
+            {"name": h.name, "statement": h.statement, "value": _plain(h.value), "holds": bool(h.holds)}
+            for h in bound.hypotheses
+        ],
+        "witness": _plain(bound.witness),
+    }
+    if bound.quantity == "sample_modulus":
+        member |= {key: _plain(getattr(bound, key)) for key in ("rows", "row_lower", "row_upper")}
+    return member
+
+
+def _gate(gate: Gate, outcome: Outcome) -> Json:
+    threshold = {"max": gate.max} if gate.max is not None else {"min": gate.min}
+    return threshold | {
+        "rigour": str(gate.rigour),
+        "severity": gate.severity,
+        "rationale": gate.rationale,
+        "state": outcome.gate,
+    }
+
+
+def _file(source: Digest, folder: Path) -> Json:
+    """A file with its path relative to the certificate; the folders are resolved, the file's own name is kept."""
+    path = source.path.parent.resolve() / source.path.name
+    try:
+        relative = Path(os.path.relpath(path, folder.resolve())).as_posix()
+    except ValueError:  # another drive: it will be looked for beside the certificate
+        relative = path.name
+    return {"path": relative, "sha256": source.sha256, "bytes": source.size}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers, arrays and tuples as the plain types of JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if hasattr(value, "tolist"):  # a numpy array or scalar
+        return _plain(value.tolist())
+    return str(value) if isinstance(value, str) else value
+
+
+def _now() -> str:
+    """UTC now, or the time that a reproducible build asks for."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(fixed) if fixed.isascii() and fixed.isdigit() else time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

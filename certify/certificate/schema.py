@@ -1,0 +1,178 @@
+"""The members of a certificate, each with its type: what `proofs/certificate-format.md` states, as data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from certify.errors import CertificateError
+
+FORMAT = "certify/1"
+
+Number = int | Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=1)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Verdict = Literal["certified", "refuted", "inconclusive"]
+State = Literal["met", "failed", "open"]
+Rigour = Literal["proved", "conditional", "estimated"]
+
+
+class Part(BaseModel):
+    """Base of all parts: strictly typed, no unknown member, none missing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class File(Part):
+    """A file: path relative to the certificate, SHA-256 and size of the bytes that were read."""
+
+    path: Annotated[str, StringConstraints(min_length=1)]
+    sha256: Sha256
+    bytes: Count
+
+
+class Subject(Part):
+    """What the certificate is about: these very bytes."""
+
+    spec: File
+    model: File
+    data: File
+
+
+class Problem(Part):
+    """The mathematical problem, as far as scalars and short lists say it."""
+
+    map: Literal["interpolation"]
+    base: Literal["given"]
+    layer: Literal["all"] | Size
+    parameter: Literal["features", "targets"]
+    rows: Literal["all"] | list[Count]
+    set: Literal["total"]
+    norm: Literal[2]
+    weight_norm: Literal["euclidean"]
+    widths: Annotated[list[Size], Field(min_length=2)]
+    activation: str
+    biases: Annotated[list[bool], Field(min_length=1)]
+    n: Size
+    inputs: Size
+    outputs: Size
+    parameters: Size
+    equations: Size
+    merge_duplicates: bool
+    groups: list[Annotated[list[Count], Field(min_length=2)]]
+
+
+class Base(Part):
+    """The shift under which the given weights are exact, and how far they are from the certified solution."""
+
+    residual: Number | None
+    distance: Number
+    shift_worst: Number | None
+    shift_worst_row: Count | None
+
+
+class Gate(Part):
+    """A threshold and what became of it; exactly one of `max` and `min` is a member."""
+
+    max: Number | None = None
+    min: Number | None = None
+    rigour: Rigour
+    severity: Literal["fail", "warn"]
+    rationale: str | None
+    state: State
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Gate:
+        if len({"max", "min"} & self.model_fields_set) != 1 or (self.max is None) == (self.min is None):
+            raise ValueError("exactly one of max and min is needed")
+        return self
+
+
+class Hypothesis(Part):
+    """A hypothesis with its verified value."""
+
+    name: str
+    statement: str
+    value: Number | str | None
+    holds: bool
+
+
+class Witness(Part):
+    """What lets a checker repeat a step that needed a search; at most one member."""
+
+    z: list[Number] | None = None
+    equal_rows: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
+
+
+class Claim(Part):
+    """A claim; the three members about rows belong to `sample_modulus` alone."""
+
+    quantity: Literal["modulus", "sample_modulus"]
+    theorem: str
+    rigour: Rigour
+    verdict: Verdict
+    lower: Number | None
+    upper: Number | None
+    unit: str
+    gate: Gate | None
+    reason: str
+    hypotheses: list[Hypothesis]
+    witness: Witness
+    rows: list[Count] | None = None
+    row_lower: list[Number | None] | None = None
+    row_upper: list[Number | None] | None = None
+
+    @model_validator(mode="after")
+    def _rows(self) -> Claim:
+        given = [self.rows, self.row_lower, self.row_upper]
+        if self.quantity == "modulus":
+            if any(member is not None for member in given):
+                raise ValueError("rows belong to sample_modulus")
+        elif len({-1 if member is None else len(member) for member in given}) != 1 or self.rows is None:
+            raise ValueError("rows, row_lower and row_upper of one length are needed")
+        return self
+
+
+class Certificate(Part):
+    """A whole certificate."""
+
+    format: Literal["certify/1"]
+    certify_version: str
+    created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    subject: Subject
+    problem: Problem
+    base: Base
+    claims: Annotated[list[Claim], Field(min_length=1)]
+    verdict: Verdict
+    gates: State
+    environment: dict[str, Any]
+    digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+def validate(certificate: object, name: str = "certificate") -> None:
+    """Check that an object has the members of a certificate, each of its type.
+
+    Args:
+        certificate: what was parsed or built.
+        name: how to call it in messages.
+
+    Raises:
+        CertificateError: naming the first member that is not as the format demands.
+    """
+    try:
+        Certificate.model_validate(certificate)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = str(first["msg"])
+        raise CertificateError(
+            f"{name}: member {where or '(top)'}", message[:1].lower() + message[1:],
+            "use the version of certify that wrote it",
+        ) from None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a certificate."""
+    return Certificate.model_json_schema()

@@ -1,0 +1,158 @@
+"""What the rules look at, recomputed from the problem in balls, at one precision after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from flint import arb, arb_mat, ctx
+
+from certify.check.definite import ONE, ZERO, Definiteness, Truth, definiteness
+from certify.check.network import Backward, Forward, NotSmooth, backward, forward, tangent_kernel
+from certify.check.subject import Problem
+
+PRECISIONS = (128, 256, 512)
+"""Bits tried in turn while a statement is neither proved nor disproved."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one statement.
+
+    Attributes:
+        truth: proved, disproved or not decided.
+        found: the recomputed side, in words.
+    """
+
+    truth: Truth
+    found: str
+
+
+class Evidence:
+    """Values of one problem at one precision, each computed when it is first asked for.
+
+    Args:
+        problem: the problem.
+        precision: bits of the midpoints.
+
+    Use it only while python-flint works at that precision (see :func:`decide`).
+    """
+
+    def __init__(self, problem: Problem, precision: int) -> None:
+        self.problem, self.precision = problem, precision
+        self._shifted: dict[float, Truth] = {}
+
+    @cached_property
+    def forward(self) -> Forward:
+        """The forward pass."""
+        return forward(self.problem)
+
+    @cached_property
+    def backward(self) -> Backward:
+        """The backward pass; raises `NotSmooth`."""
+        return backward(self.problem, self.forward)
+
+    @cached_property
+    def kernel(self) -> arb_mat:
+        """The tangent kernel K, `(equations, equations)`."""
+        return tangent_kernel(self.problem, self.forward, self.backward)
+
+    @cached_property
+    def kernel_definite(self) -> Definiteness:
+        """Whether K ≻ 0, with R such that `K⁻¹ = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
+        return definiteness(self.kernel)
+
+    def shifted_definite(self, least: float) -> Truth:
+        """Whether `K − least²·I ≻ 0`; computed once for each number."""
+        if least not in self._shifted:
+            square = arb(least) ** 2
+            rows = self.kernel.tolist()
+            for r, row in enumerate(rows):
+                row[r] -= square
+            self._shifted[least] = definiteness(arb_mat(rows)).truth
+        return self._shifted[least]
+
+    @cached_property
+    def moved(self) -> dict[int, list[list[arb]]]:
+        """The diagonal blocks of Q that are not zero by definition: kept position → `k × k` block.
+
+        Features: `G_i G_iᵀ`; targets: the unit matrix. Rows that may not move have a zero block.
+        """
+        k, place = self.problem.outputs, {row: at for at, row in enumerate(self.problem.kept)}
+        at_rows = [place[row] for row in self.problem.moving]
+        passed = self.backward  # also the targets' modulus needs a network that is smooth at the data
+        if self.problem.parameter == "targets":
+            unit = [[ONE if a == b else ZERO for b in range(k)] for a in range(k)]
+            return {at: unit for at in at_rows}
+        G = passed.gradients.tolist()
+        return {at: [[_dot(G[at * k + a], G[at * k + b]) for b in range(k)] for a in range(k)] for at in at_rows}
+
+    @cached_property
+    def inverse_columns(self) -> list[list[arb]]:
+        """Columns of R of :attr:`kernel_definite`, which must have been proved."""
+        R = self.kernel_definite.R
+        assert R is not None
+        return R.transpose().tolist()
+
+    def kernel_block(self, at: int) -> arb_mat:
+        """The diagonal block `K_ii` of the kept row at that position."""
+        k = self.problem.outputs
+        at *= k
+        return arb_mat([[self.kernel[at + a, at + b] for b in range(k)] for a in range(k)])
+
+    def inverse_block(self, at: int) -> arb_mat:
+        """`P = R_iᵀR_i`, R_i the columns of R that belong to that row: `(K⁻¹)_ii` up to the defect.
+
+        `P/(1 + defect) ⪯ (K⁻¹)_ii ⪯ P/(1 − defect)`.
+        """
+        k = self.problem.outputs
+        columns = [self.inverse_columns[at * k + a][at * k:] for a in range(k)]
+        return arb_mat([[_dot(u, v) for v in columns] for u in columns])
+
+
+class Ladder:
+    """The evidence at every precision, made when it is needed and shared by all rules.
+
+    Args:
+        problem: the problem.
+        tell: called with a line of progress.
+    """
+
+    def __init__(self, problem: Problem, tell: Callable[[str], None] = lambda _: None) -> None:
+        self.problem = problem
+        self.tell = tell
+        self._made: dict[int, Evidence] = {}
+
+    def __iter__(self) -> Iterator[Evidence]:
+        """Evidence from the lowest precision up."""
+        for precision in PRECISIONS:
+            if precision not in self._made:
+                self.tell(f"{precision}-bit balls, {self.problem.equations} equations")
+                self._made[precision] = Evidence(self.problem, precision)
+            yield self._made[precision]
+
+
+def decide(rule: Callable[[Evidence], Finding], ladder: Ladder) -> Finding:
+    """Apply a rule at rising precision until its statement is proved or disproved.
+
+    A network that is not proved smooth at the data disproves nothing and proves nothing: every rule that needs
+    derivatives then stays undecided, at once if a pre-activation is exactly zero.
+    """
+    finding = Finding(Truth.UNDECIDED, "nothing was tried")
+    for evidence in ladder:
+        with ctx.workprec(evidence.precision):
+            try:
+                finding = rule(evidence)
+            except NotSmooth as kink:
+                what = "is zero" if kink.exact else f"is not proved nonzero at {evidence.precision} bits"
+                finding = Finding(Truth.UNDECIDED, f"{kink.where} {what}, where relu has no derivative")
+                if kink.exact:
+                    break
+        if finding.truth is not Truth.UNDECIDED:
+            break
+    return finding
+
+
+def _dot(u: list[arb], v: list[arb]) -> arb:
+    return sum((x * y for x, y in zip(u, v, strict=True)), ZERO)

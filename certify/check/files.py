@@ -1,0 +1,59 @@
+"""The files a certificate is about: where they lie, and whether their bytes are the ones it binds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from certify.check.canonical import show
+from certify.check.certificate import FileRecord
+from certify.check.refusal import Invalid
+
+
+def read_bytes(path: Path, name: str) -> bytes:
+    """All bytes of a regular file.
+
+    Raises:
+        Invalid: it is missing, not a regular file, or unreadable.
+    """
+    if not path.is_file():
+        raise Invalid(name, f"{show(str(path))} is named", "there is no such file")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Invalid(name, f"{show(str(path))} is named", f"it cannot be read ({error.strerror})") from None
+
+
+def read_subject(
+    subject: Mapping[str, FileRecord], folder: Path, given: Mapping[str, Path | None],
+) -> dict[str, bytes]:
+    """The bytes of spec, model and data, each read once and proved to be the bytes the certificate binds.
+
+    Args:
+        subject: the files by role, as the certificate records them.
+        folder: the certificate's folder, which recorded paths are relative to.
+        given: paths from the command line by role; None where none was given.
+
+    Raises:
+        Invalid: a file is missing, or its size or SHA-256 is another; names the file.
+    """
+    contents = {}
+    for role, record in subject.items():
+        path = given.get(role) or _find(record, folder)
+        data = read_bytes(path, f"{role} file")
+        where = f"{role} file {show(str(path))}"
+        found = hashlib.sha256(data).hexdigest()
+        if found != record.sha256:
+            raise Invalid(where, f"the certificate binds sha256 {record.sha256}", f"its bytes have {found}")
+        if len(data) != record.bytes:
+            raise Invalid(where, f"the certificate binds {record.bytes} bytes", f"it has {len(data)}")
+        contents[role] = data
+    return contents
+
+
+def _find(record: FileRecord, folder: Path) -> Path:
+    """The recorded path, else a file of the same name beside the certificate."""
+    recorded = folder / record.path
+    beside = folder / PurePosixPath(record.path).name
+    return beside if not recorded.exists() and beside.exists() else recorded

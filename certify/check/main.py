@@ -1,0 +1,216 @@
+"""`certify check`: the order of checking, the command line, and what is printed."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from certify.check.base import check_base
+from certify.check.canonical import Json, same, show
+from certify.check.certificate import FORMAT, Certificate, read_certificate
+from certify.check.claims import check_claims
+from certify.check.evidence import Ladder
+from certify.check.files import read_bytes, read_subject
+from certify.check.refusal import Invalid, Usage
+from certify.check.spec import Gate, number_of, read_spec
+from certify.check.subject import build_problem, describe
+from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate, overall, thresholds
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A certificate that checked, under the thresholds that were used.
+
+    Attributes:
+        outcomes: one for each claim and threshold.
+        verdict, gates: over all outcomes.
+        source: where the thresholds come from, in words.
+    """
+
+    certificate: Certificate
+    outcomes: tuple[Outcome, ...]
+    verdict: str
+    gates: str
+    source: str
+
+
+def check(
+    path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
+) -> Result:
+    """Check a certificate against the original files.
+
+    The order is that of proofs/certificate-format.md; the first bad step ends it.
+
+    Args:
+        path: the certificate.
+        given: paths of spec, model and data; None for the recorded ones.
+        asked: thresholds that replace those of the spec.
+        tell: called with a line of progress.
+
+    Raises:
+        Invalid: a byte, a member or a claim does not check.
+        Usage: a threshold on a quantity the certificate has no claim about.
+    """
+    certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
+    for gate in asked:
+        if gate.quantity not in {claim.quantity for claim in certificate.claims}:
+            raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
+    contents = read_subject(certificate.subject, path.parent, given)
+    tell("the bytes of certificate, spec, model and data are the ones it binds")
+    merge = certificate.problem.get("merge_duplicates")
+    if not isinstance(merge, bool):
+        raise Invalid("problem.merge_duplicates", show(merge), "true or false is needed")
+    spec = read_spec(contents["spec"])
+    problem = build_problem(spec, contents["model"], contents["data"], merge)
+    _compare(certificate.problem, describe(problem, spec, merge))
+    tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
+    ladder = Ladder(problem, tell)
+    check_base(certificate.base, ladder)
+    outcomes = check_claims(certificate.claims, spec, ladder)
+    verdict, gates = overall(outcomes)
+    for member, stated, found in (("verdict", certificate.verdict, verdict), ("gates", certificate.gates, gates)):
+        if stated != found:
+            raise Invalid(member, f"{show(stated)} is stated", f"the claims give {show(found)}")
+    used = tuple(evaluate(*pair) for pair in thresholds(certificate.claims, spec.gates, asked))
+    source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"
+    if asked and any(outcome.gate not in asked and outcome.gate is not None for outcome in used):
+        source = "the command line and the digest-bound spec"
+    return Result(certificate, used, *overall(used), source)
+
+
+def _compare(stated: Json, found: Json) -> None:
+    """V6: the member `problem` is the one the files give, member by member."""
+    for name in sorted(stated.keys() | found.keys()):
+        if name not in stated or name not in found:
+            raise Invalid(f"problem.{name}", "it is there" if name in stated else "it is missing",
+                          f"the members are {', '.join(sorted(found))}")
+        if not same(stated[name], found[name]):
+            raise Invalid(f"problem.{name}", f"{show(stated[name])} is stated",
+                          f"spec, model and data give {show(found[name])}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `certify check` and return its exit status.
+
+    0: no gate of severity fail failed or is open; 3: one failed; 4: one is open; 2: invalid, or a wrong command
+    line; 130: interrupted.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    as_json = "--json" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    start = time.perf_counter()
+    try:
+        options = _parser().parse_args(arguments)
+        given = {role: getattr(options, role) for role in ("spec", "model", "data")}
+
+        def tell(line: str) -> None:
+            if not options.quiet:
+                print(f"{time.perf_counter() - start:6.1f} s  {line}", file=sys.stderr, flush=True)
+
+        result = check(options.certificate, given, [*options.max, *options.min], tell)
+    except Usage as error:
+        print(f"certify check: {error}", file=sys.stderr)
+        return INVALID
+    except Invalid as error:
+        _print(f"invalid {error}", {"format": FORMAT, "verdict": "invalid", "where": error.where,
+                                    "claimed": error.claimed, "found": error.found}, as_json)
+        return INVALID
+    except KeyboardInterrupt:
+        print("certify check: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    if not options.quiet:
+        print(f"thresholds from {result.source}", file=sys.stderr)
+    _print(_line(result), _object(result), as_json)
+    return EXIT[result.gates]
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that raises instead of leaving the program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `Usage` with the message."""
+        raise Usage(f"{message} (see certify check --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="certify check", allow_abbrev=False,
+                     description="Re-derive every claim of a certificate from the original files.")
+    parser.add_argument("certificate", type=Path, metavar="CERT", help="certificate.json")
+    for role in ("spec", "model", "data"):
+        parser.add_argument(f"--{role}", type=Path, metavar="FILE",
+                            help=f"the {role} file (default: the recorded path, or its name beside the certificate)")
+    for side in ("max", "min"):
+        parser.add_argument(f"--{side}", metavar="QUANTITY=VALUE", action="append", default=[], type=_threshold(side),
+                            help=f"{side}imum to hold the claim against, instead of the spec's gates on it")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    return parser
+
+
+def _threshold(side: str) -> Callable[[str], Gate]:
+    def parse(text: str) -> Gate:
+        quantity, equals, value = text.partition("=")
+        if not equals or quantity not in ("modulus", "sample_modulus"):
+            raise argparse.ArgumentTypeError(f"{text!r} is not QUANTITY=VALUE with modulus or sample_modulus")
+        threshold = number_of(value)
+        if threshold is None:
+            raise argparse.ArgumentTypeError(f"{value!r} is not a finite number")
+        return Gate(quantity, side, threshold)
+
+    return parse
+
+
+def _print(line: str, value: Json, as_json: bool) -> None:
+    """The verdict line on stdout, or the object there and the line on stderr."""
+    if as_json:
+        print(json.dumps(value, allow_nan=False))
+    line = "".join(c if c.isprintable() else "?" for c in line)
+    print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+def _line(result: Result) -> str:
+    """The verdict with every claim, its threshold and its proved ends, on one line."""
+    parts = [_words(outcome) for outcome in result.outcomes]
+    merged = ["equal rows count as one"] if result.certificate.problem["merge_duplicates"] else []
+    return f"{result.verdict} {'; '.join(parts + merged)} [thresholds: {result.source}]"
+
+
+def _words(outcome: Outcome) -> str:
+    claim = outcome.claim
+    if claim.equal_rows is not None:
+        proved = f"infinite: rows {claim.equal_rows[0]} and {claim.equal_rows[1]} are equal"
+    elif claim.lower is None and claim.upper is None:
+        proved = "nothing proved"
+    else:
+        low = "0" if claim.lower is None else repr(claim.lower)
+        proved = f"proved {low} to {'unbounded' if claim.upper is None else repr(claim.upper)}"
+    name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"
+    warn = ", warning only" if outcome.gate is not None and outcome.gate.severity == "warn" else ""
+    return f"{name} ({proved}{warn})"
+
+
+def _object(result: Result) -> Json:
+    """The same as one JSON object (contract.md, Output)."""
+    claims = []
+    for outcome in result.outcomes:
+        claim, gate = outcome.claim, outcome.gate
+        entry: Json = {
+            "quantity": claim.quantity, "theorem": claim.theorem, "rigour": claim.rigour, "verdict": outcome.verdict,
+            "gate": outcome.state, "lower": claim.lower, "upper": claim.upper, "unit": claim.unit,
+            "reason": claim.reason,
+        }
+        claims.append(entry if gate is None else entry | {gate.side: gate.value, "severity": gate.severity})
+    base = result.certificate.base
+    return {"format": FORMAT, "verdict": result.verdict, "gates": result.gates, "claims": claims,
+            "base": {"residual": base.residual, "distance": base.distance}, "thresholds": result.source}

@@ -1,0 +1,199 @@
+"""Read a spec strictly, independently of the rest of `certify`: keys and words this checker knows, no others.
+
+A key that would change the meaning of a claim and that this checker does not know is a refusal, never ignored.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
+from certify.check.canonical import Json, kind, show
+from certify.check.refusal import Invalid
+
+_WORDS = {
+    "model.activation": ("relu", "tanh"),
+    "training.loss": ("squared", "cross_entropy", "logistic"),
+    "solution.map": ("interpolation",),
+    "solution.base": ("given",),
+    "weights.norm": ("euclidean",),
+    "perturbation.parameter": ("features", "targets"),
+    "perturbation.set": ("total",),
+    "run.arithmetic": ("float",),
+    "gate.quantity": ("modulus", "sample_modulus"),
+    "gate.rigour": ("proved", "conditional", "estimated"),
+    "gate.severity": ("fail", "warn"),
+}
+_KEYS = {
+    "model": ("file", "widths", "activation"),
+    "data": ("file", "features", "targets"),
+    "training": ("loss", "weight_decay"),
+    "solution": ("map", "base", "layer"),
+    "weights": ("norm",),
+    "perturbation": ("parameter", "rows", "set", "norm", "radius"),
+    "run": ("arithmetic",),
+    "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A threshold: `quantity ≤ value` (side `max`) or `quantity ≥ value` (side `min`)."""
+
+    quantity: str
+    side: str
+    value: float
+    rigour: str = "proved"
+    severity: str = "fail"
+    rationale: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {'≤' if self.side == 'max' else '≥'} {self.value!r}"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a spec says, as far as this checker acts on it.
+
+    Attributes:
+        rows: `"all"`, or the listed rows in the order of the spec.
+        targets: name of the array of targets; None if the spec names none.
+        features: name of the array of features; None for the only other array.
+    """
+
+    widths: tuple[int, ...]
+    activation: str
+    features: str | None
+    targets: str | None
+    loss: str
+    layer: str | int
+    parameter: str
+    rows: str | tuple[int, ...]
+    gates: tuple[Gate, ...]
+
+
+def read_spec(data: bytes) -> Spec:
+    """Parse the bytes of a spec.
+
+    Raises:
+        Invalid: not TOML, or a key or word this checker does not know.
+    """
+    try:
+        top = tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Invalid("spec", "the bytes are not TOML", f"a TOML file is needed ({error})") from None
+    if type(top.get("version")) is not int or top["version"] != 1:
+        raise Invalid("spec, version", f"{show(top.get('version'))} is stated", "this checker knows version 1")
+    for key in top:
+        if key != "version" and key not in _KEYS:
+            raise Invalid(f"spec, {show(key)}", "the section is there", f"this checker knows {', '.join(_KEYS)}")
+    sections = {name: _section(top.get(name, {}), name) for name in _KEYS if name != "gate"}
+    model, inputs, p = sections["model"], sections["data"], sections["perturbation"]
+    for section, key in ((model, "file"), (inputs, "file"), (model, "widths"), (model, "activation")):
+        if key not in section:
+            raise Invalid("spec", f"{key} is missing", "model.file, .widths, .activation and data.file are needed")
+    for name in ("file", "features", "targets"):
+        for section, where in ((model, "model"), (inputs, "data")):
+            if name in section and not isinstance(section[name], str):
+                raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
+    norm = p.get("norm", 2)
+    if type(norm) is not int or norm != 2:
+        raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", 'set = "total" takes 2')
+    for section, key in ((sections["training"], "weight_decay"), (p, "radius")):
+        if key in section and not _is_number(section[key], least=0):
+            raise Invalid(f"spec, {key}", f"{show(section[key])} is stated", "a finite number from 0 on is needed")
+    widths = _whole_numbers(model["widths"], "spec, model.widths", least=1)
+    if len(widths) < 2:
+        raise Invalid("spec, model.widths", f"{show(list(widths))} is stated", "two widths or more are needed")
+    return Spec(
+        widths=widths, activation=_word(model, "model", "activation"), features=inputs.get("features"),
+        targets=inputs.get("targets"), loss=_word(sections["training"], "training", "loss", "squared"),
+        layer=_layer(sections["solution"].get("layer", "all"), len(widths) - 1),
+        parameter=_word(p, "perturbation", "parameter", "features"), rows=_rows(p.get("rows", "all")),
+        gates=_gates(top.get("gate", [])),
+    )
+
+
+def _section(value: object, name: str) -> Json:
+    """A section whose keys are known and whose words are among the known ones."""
+    if not isinstance(value, dict):
+        raise Invalid(f"spec, {name}", f"it is {kind(value)}", "a table is needed")
+    for key in value:
+        if key not in _KEYS[name]:
+            raise Invalid(f"spec, {name}.{show(key)}", "the key is there",
+                          f"this checker knows {', '.join(_KEYS[name])}")
+        if f"{name}.{key}" in _WORDS:
+            _word(value, name, key)
+    return value
+
+
+def _word(section: Json, name: str, key: str, default: str | None = None) -> str:
+    value, known = section.get(key, default), _WORDS[f"{name}.{key}"]
+    if not isinstance(value, str) or value not in known:
+        raise Invalid(f"spec, {name}.{key}", f"{show(value)} is stated", f"this checker knows {', '.join(known)}")
+    return value
+
+
+def _whole_numbers(value: object, where: str, least: int) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value or any(type(v) is not int or v < least for v in value):
+        raise Invalid(where, f"{show(value)} is stated", f"a list of whole numbers from {least} on is needed")
+    return tuple(value)
+
+
+def _rows(value: object) -> str | tuple[int, ...]:
+    if value == "all":
+        return "all"
+    rows = _whole_numbers(value, "spec, perturbation.rows", least=0)
+    if len(set(rows)) != len(rows):
+        raise Invalid("spec, perturbation.rows", f"{show(list(rows))} is stated", "each row may be listed once")
+    return rows
+
+
+def _layer(value: object, depth: int) -> str | int:
+    if value == "all":
+        return "all"
+    if type(value) is not int or not 1 <= value <= depth:
+        raise Invalid("spec, solution.layer", f"{show(value)} is stated", f'"all" or 1 to {depth} is needed')
+    return value
+
+
+def _gates(value: object) -> tuple[Gate, ...]:
+    if not isinstance(value, list):
+        raise Invalid("spec, gate", f"it is {kind(value)}", "a list of tables is needed")
+    gates = []
+    for number, entry in enumerate(value, 1):
+        gate = _section(entry, "gate")
+        sides = [side for side in ("max", "min") if side in gate]
+        if len(sides) != 1 or not _is_number(gate[sides[0]]):
+            raise Invalid(f"spec, gate {number}", f"{show(gate)} is stated", "one finite max or min is needed")
+        rationale = gate.get("rationale")
+        if rationale is not None and not isinstance(rationale, str):
+            raise Invalid(f"spec, gate {number}", f"its rationale is {kind(rationale)}", "a string is needed")
+        gates.append(Gate(
+            quantity=_word(gate, "gate", "quantity"), side=sides[0], value=float(gate[sides[0]]),
+            rigour=_word(gate, "gate", "rigour", "proved"), severity=_word(gate, "gate", "severity", "fail"),
+            rationale=rationale,
+        ))
+    return tuple(gates)
+
+
+def number_of(text: str) -> float | None:
+    """The finite number a text spells, or None.
+
+    >>> number_of("20"), number_of("nan"), number_of("x")
+    (20.0, None, None)
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _is_number(value: Any, least: float = -math.inf) -> bool:
+    """Whether this is a finite number that a double holds exactly (an integer up to 2^53), from `least` on."""
+    if type(value) is int:
+        return abs(value) <= 2**53 and value >= least
+    return type(value) is float and math.isfinite(value) and value >= least

@@ -1,0 +1,194 @@
+"""The problem, rebuilt from the bytes of spec, model and data alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from certify.check.arrays import Array, read_arrays
+from certify.check.canonical import Json, show
+from certify.check.refusal import Invalid
+from certify.check.spec import Spec
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: `outputs × inputs` weights in row-major order, and its biases or None."""
+
+    outputs: int
+    inputs: int
+    weights: Vector
+    biases: Vector | None
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return len(self.weights) + len(self.biases or ())
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Network, data and perturbation, as exact numbers.
+
+    Attributes:
+        layers: the network's layers.
+        activation: `tanh` or `relu`, between the layers.
+        free: numbers (from 1) of the layers whose parameters may move.
+        features: every data row.
+        targets: every row's targets, or None where the spec names none or they are class labels.
+        groups: groups of two or more rows with equal features, ascending.
+        kept: numbers of the rows that give equations, ascending.
+        moving: numbers of the rows that may move, ascending, all of them kept.
+        parameter: `features` or `targets`.
+    """
+
+    layers: tuple[Layer, ...]
+    activation: str
+    free: tuple[int, ...]
+    features: tuple[Vector, ...]
+    targets: tuple[Vector, ...] | None
+    groups: tuple[tuple[int, ...], ...]
+    kept: tuple[int, ...]
+    moving: tuple[int, ...]
+    parameter: str
+
+    @property
+    def outputs(self) -> int:
+        """Number k of network outputs."""
+        return self.layers[-1].outputs
+
+    @property
+    def equations(self) -> int:
+        """Number of equations: kept rows times outputs."""
+        return len(self.kept) * self.outputs
+
+    @property
+    def parameters(self) -> int:
+        """Number p of parameters that may move."""
+        return sum(self.layers[h - 1].parameters for h in self.free)
+
+
+def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool) -> Problem:
+    """Build the problem a spec describes.
+
+    Args:
+        spec: the spec.
+        model: the bytes of the model file.
+        data: the bytes of the data file.
+        merge: whether rows with equal features count as one.
+
+    Raises:
+        Invalid: the files do not fit the spec.
+    """
+    layers = _network(read_arrays(model, "model file"), spec.widths)
+    features, targets = _data(read_arrays(data, "data file"), spec)
+    groups = equal_rows(features)
+    first = {row: group[0] for group in groups for row in group} if merge else {}
+    kept = tuple(i for i in range(len(features)) if first.get(i, i) == i)
+    listed = range(len(features)) if isinstance(spec.rows, str) else spec.rows
+    if max(listed) >= len(features):
+        raise Invalid("spec, perturbation.rows", f"row {max(listed)} is listed", f"the data has {len(features)} rows")
+    return Problem(
+        layers=layers, activation=spec.activation,
+        free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
+        features=features, targets=targets, groups=groups, kept=kept,
+        moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
+    )
+
+
+def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
+    """The member `problem` that a certificate about this problem must have."""
+    return {
+        "map": "interpolation", "base": "given", "layer": spec.layer, "parameter": spec.parameter,
+        "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),
+        "set": "total", "norm": 2, "weight_norm": "euclidean",
+        "widths": list(spec.widths), "activation": spec.activation,
+        "biases": [layer.biases is not None for layer in problem.layers],
+        "n": len(problem.features), "inputs": spec.widths[0], "outputs": spec.widths[-1],
+        "parameters": problem.parameters, "equations": problem.equations,
+        "merge_duplicates": merge, "groups": [list(group) for group in problem.groups],
+    }
+
+
+def cut_down(problem: Problem, row: int) -> Problem:
+    """The problem of one row alone, which may move."""
+    return replace(problem, kept=(row,), moving=(row,))
+
+
+def equal_rows(features: tuple[Vector, ...]) -> tuple[tuple[int, ...], ...]:
+    """Groups of two or more equal rows, each ascending, in the order of their first rows (−0 equals 0).
+
+    >>> equal_rows(((0.0, 1.0), (2.0, 2.0), (-0.0, 1.0)))
+    ((0, 2),)
+    """
+    seen: dict[Vector, list[int]] = {}
+    for i, row in enumerate(features):
+        seen.setdefault(row, []).append(i)
+    return tuple(tuple(group) for group in seen.values() if len(group) > 1)
+
+
+def _network(arrays: dict[str, Array], widths: tuple[int, ...]) -> tuple[Layer, ...]:
+    """Weight and bias pairs in natural key order."""
+    weights: dict[str, Array] = {}
+    biases: dict[str, Array] = {}
+    for key, array in arrays.items():
+        prefix, _, last = key.rpartition(".")
+        if last not in ("weight", "bias"):
+            raise Invalid("model file", f"it holds {show(key)}", "every key must end in weight or bias")
+        (weights if last == "weight" else biases)[prefix] = array
+    order = sorted(weights, key=_natural)
+    if len(order) != len(widths) - 1 or not set(biases) <= set(weights):
+        raise Invalid("model file", f"it holds {show(sorted(arrays))}",
+                      f"widths {list(widths)} need {len(widths) - 1} weights and no bias without one")
+    layers = []
+    for prefix, (inputs, outputs) in zip(order, pairwise(widths), strict=True):
+        weight, bias = weights[prefix], biases.get(prefix)
+        if weight.shape != (outputs, inputs):
+            raise Invalid("model file", f"the weight of {show(prefix)} has shape {weight.shape}",
+                          f"widths {list(widths)} need {(outputs, inputs)}")
+        if bias is not None and bias.shape != (outputs,):
+            raise Invalid("model file", f"the bias of {show(prefix)} has shape {bias.shape}",
+                          f"widths {list(widths)} need {(outputs,)}")
+        layers.append(Layer(outputs, inputs, weight.values, None if bias is None else bias.values))
+    return tuple(layers)
+
+
+def _natural(key: str) -> list[tuple[int, int, str]]:
+    """A sorting key in which runs of digits count as numbers and come before other text."""
+    parts = [part for part in re.split(r"([0-9]+)", key) if part]
+    return [(0, int(part), "") if re.fullmatch("[0-9]+", part) else (1, 0, part) for part in parts]
+
+
+def _data(arrays: dict[str, Array], spec: Spec) -> tuple[tuple[Vector, ...], tuple[Vector, ...] | None]:
+    others = [key for key in arrays if key != spec.targets]
+    name = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
+    if name not in arrays or (spec.targets is not None and spec.targets not in arrays):
+        raise Invalid("data file", f"it holds {show(sorted(arrays))}",
+                      f"the spec asks for features {show(spec.features)} and targets {show(spec.targets)}")
+    X = arrays[name]
+    if len(X.shape) != 2 or X.shape[1] != spec.widths[0] or not X.values:
+        raise Invalid(f"data file, array {show(name)}", f"its shape is {X.shape}",
+                      f"(rows, {spec.widths[0]}) with one row or more is needed")
+    features = _rows(X.values, X.shape[1])
+    if spec.targets is None:
+        return features, None
+    y, k = arrays[spec.targets], spec.widths[-1]
+    if not y.shape or y.shape[0] != len(features):
+        raise Invalid(f"data file, array {show(spec.targets)}", f"its shape is {y.shape}",
+                      f"one target for each of {len(features)} rows is needed")
+    column = len(y.shape) == 1 or y.shape[1:] == (1,)
+    if spec.loss == "logistic" or (spec.loss == "cross_entropy" and y.kind != "f" and column):
+        if spec.parameter == "targets":
+            raise Invalid("spec, perturbation.parameter", "targets may move", "the data holds class labels")
+        return features, None
+    if y.shape != (len(features), k) and not (k == 1 and len(y.shape) == 1):
+        raise Invalid(f"data file, array {show(spec.targets)}", f"its shape is {y.shape}",
+                      f"{(len(features), k)} is needed")
+    return features, _rows(y.values, k)
+
+
+def _rows(values: Vector, width: int) -> tuple[Vector, ...]:
+    return tuple(values[i:i + width] for i in range(0, len(values), width))

@@ -1,0 +1,73 @@
+"""Verdicts and gate states (contract.md), from ends that were re-derived and thresholds of the caller or the spec."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from certify.check.certificate import Claim
+from certify.check.spec import Gate
+
+EXIT = {"met": 0, "failed": 3, "open": 4}
+INVALID, INTERRUPTED = 2, 130
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one claim under one threshold (None: no threshold).
+
+    Attributes:
+        verdict: `certified`, `refuted` or `inconclusive`.
+        state: `met`, `failed` or `open`; None without a threshold.
+    """
+
+    claim: Claim
+    gate: Gate | None
+    verdict: str
+    state: str | None
+
+
+def evaluate(claim: Claim, gate: Gate | None) -> Outcome:
+    """Hold the proved ends of a claim against a threshold; equal rows prove that the modulus is infinite (V16)."""
+    low = math.inf if claim.equal_rows is not None else -math.inf if claim.lower is None else claim.lower
+    high = math.inf if claim.upper is None else claim.upper
+    if gate is None:
+        holds, fails = high < math.inf, low == math.inf
+    elif gate.side == "max":
+        holds, fails = high <= gate.value, low > gate.value
+    else:
+        holds, fails = low >= gate.value, high < gate.value
+    verdict = "certified" if holds else "refuted" if fails else "inconclusive"
+    state = {"certified": "met", "refuted": "failed", "inconclusive": "open"}[verdict]
+    return Outcome(claim, gate, verdict, None if gate is None else state)
+
+
+def overall(outcomes: Iterable[Outcome]) -> tuple[str, str]:
+    """The verdict over all claims, and the state of all gates of severity `fail` (V17)."""
+    outcomes = tuple(outcomes)
+    verdicts = {outcome.verdict for outcome in outcomes}
+    states = {outcome.state for outcome in outcomes if outcome.gate is not None and outcome.gate.severity == "fail"}
+    verdict = next((v for v in ("refuted", "inconclusive") if v in verdicts), "certified")
+    return verdict, next((s for s in ("failed", "open") if s in states), "met")
+
+
+def thresholds(
+    claims: Iterable[Claim], gates: Iterable[Gate], asked: Iterable[Gate],
+) -> list[tuple[Claim, Gate | None]]:
+    """Pair claims with the thresholds to be used.
+
+    A threshold of the caller replaces all thresholds of the spec on the same quantity.
+
+    Args:
+        claims: the claims, one for each gate of the spec, in its order; or claims without gates.
+        gates: the gates of the spec.
+        asked: the caller's thresholds.
+    """
+    claims, gates, asked = tuple(claims), tuple(gates), tuple(asked)
+    own: tuple[Gate | None, ...] = gates or (None,) * len(claims)
+    replaced = {gate.quantity for gate in asked}
+    pairs = [(claim, gate) for claim, gate in zip(claims, own, strict=True) if claim.quantity not in replaced]
+    for gate in asked:
+        pairs.append((next(claim for claim in claims if claim.quantity == gate.quantity), gate))
+    return pairs

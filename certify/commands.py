@@ -1,0 +1,143 @@
+"""The verbs of the command line. The verdict line, or JSON, on stdout; everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Prove, refute or leave open how far a trained network's solution set moves when its training data moves.",
+    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open, 2 usage or invalid input, 130 Ctrl-C.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from certify import __version__
+
+        typer.echo(f"certify {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Options before the verb."""
+
+
+@app.command()
+def run(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a TOML file.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where to write (default: the spec's folder).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what it needs and what is feasible; compute and write nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    merge_duplicates: Annotated[
+        bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
+    ] = False,
+) -> None:
+    """Prove what a spec asks for; write certificate.json and report.html, print one verdict line."""
+    if plan:
+        _plan(spec, output, merge_duplicates, as_json)
+        return
+    from certify.audit import CERTIFICATE, REPORT, run_audit
+    from certify.gates import exit_status
+    from certify.messages import advice, one_line, run_object, verdict_line
+    from certify.progress import shown
+
+    with shown(quiet) as tell:
+        certificate = run_audit(spec, output, merge_duplicates, tell)
+    folder = spec.parent if output is None else output
+    if as_json:
+        print(json.dumps(run_object(certificate), allow_nan=False))
+    else:
+        print(one_line(verdict_line(certificate)))
+    sys.stdout.flush()
+    if not quiet:
+        for line in advice(certificate):
+            print(one_line(line), file=sys.stderr)
+        print(one_line(f"certificate {folder / CERTIFICATE}"), file=sys.stderr)
+        print(one_line(f"report      {folder / REPORT}"), file=sys.stderr)
+    raise typer.Exit(exit_status(certificate["gates"]))
+
+
+def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
+    from certify.audit import CERTIFICATE, REPORT, load
+    from certify.certificate.write import check_folder
+    from certify.messages import one_line
+    from certify.plan import make_plan
+
+    check_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
+    found = make_plan(load(spec, merge_duplicates).problem)
+    if as_json:
+        print(json.dumps(found.as_json(), allow_nan=False))
+    else:
+        for line in found.as_lines():
+            print(one_line(line))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def check(context: typer.Context) -> None:
+    """Re-derive every claim of a certificate from the original files, with independent code."""
+    from certify.check.main import main
+
+    raise typer.Exit(main(context.args))  # reached only with an option before the verb; else cli.main is faster
+
+
+@app.command()
+def report(
+    certificate: Annotated[Path, typer.Argument(metavar="CERT", help="A certificate.json.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where to write (default: report.html beside it)."),
+    ] = None,
+) -> None:
+    """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
+    from certify.audit import REPORT
+    from certify.certificate import read_certificate
+    from certify.certificate.write import check_folder, write_together
+    from certify.messages import one_line
+    from certify.report.html import render
+
+    path = output or certificate.parent / REPORT
+    content = read_certificate(certificate)
+    check_folder(path.parent, (path.name,))
+    write_together({path: render(content).encode("utf-8")})
+    print(one_line(f"report {path}"), file=sys.stderr)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the spec goes.")] = Path("."),
+    model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
+) -> None:
+    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it."""
+    from certify.messages import one_line
+    from certify.starter import write_starter
+
+    print(one_line(f"wrote {write_starter(folder, model, data)}"), file=sys.stderr)
+
+
+@app.command()
+def explain(
+    label: Annotated[str, typer.Argument(metavar="LABEL", help="M1 … M4, or a word such as modulus or given.")],
+) -> None:
+    """Say in plain words what a theorem's label, or a word of a report, means."""
+    from certify.explain import explain as text
+
+    print(text(label))

@@ -1,0 +1,68 @@
+"""Short explanations of the labels and words that a verdict line or a report uses."""
+
+from __future__ import annotations
+
+import difflib
+
+from certify.errors import SpecError
+
+TEXTS: dict[str, str] = {
+    "M1": """The Lipschitz modulus of the solution map, pointwise.
+S(u) is the set of weights that solve the problem when the data is moved by u; G(u, w) = 0 is the system they
+solve. If G_w is surjective at (0, w̄), S is Lipschitz-like there and
+    lip S = max_z |G_uᵀz| / |G_wᵀz| = ‖G_w⁺ G_u‖:
+move the data by a small u, and a solution lies within lip S·|u| of w̄ up to higher order. It is a limit: it
+says nothing about a finite step.""",
+    "M2": """How the modulus is proved.
+K = G_w G_wᵀ, Q = G_u G_uᵀ. If K − Q/κ² is positive definite (one verified Cholesky factorisation), then G_w is
+surjective and lip S < κ: the upper end. A vector z with zᵀQz ≥ κ² zᵀKz > 0 proves lip S ≥ κ: the lower end, the
+`witness` in the certificate. Kz = 0 with Qz ≠ 0 proves that S is not Lipschitz-like at all: two training rows
+with equal features give such a z.""",
+    "M3": """The tangent kernel, without a Jacobian.
+For interpolation with Jacobian J of full row rank, K = JJᵀ is a sum over layers of products of inner products:
+of the layer's inputs and of the outputs' derivatives with respect to its pre-activations. Moving features
+gives Q = blkdiag(G_i G_iᵀ), G_i = ∂f/∂x at row i; moving targets gives Q = I and lip = 1/σ(J). Needs a
+differentiable network: no ReLU pre-activation may be 0.""",
+    "M4": """One row alone.
+If only row i moves, the modulus is κ_i = √λ_max(G_iᵀ (K⁻¹)_ii G_i). With one output it is |∂_x f_i| divided by
+the distance of ∂_w f_i from the span of the other rows' gradients: a row is sensitive when the others nearly
+determine it. `sample_modulus` is the largest κ_i; the certificate holds every row's enclosure.""",
+    "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
+Weights and data are measured by Euclidean length. Pointwise: a limit for small motions.""",
+    "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4).
+The largest over the rows that may move; every row's value is in the certificate.""",
+    "given": """base = "given": the weights in the file are taken as an exact solution.
+Trained weights never fit their targets exactly. Here the targets are taken to be the network's own outputs at
+the training rows, so the given weights are exact and how they were trained does not matter. The size of this
+shift is reported as `residual` and `shift_worst`.""",
+    "interpolation": """map = "interpolation": S(u) is the set of weights w with f(x_i + u_i, w) = y_i for every row i.
+It takes at least as many parameters as equations: n·k ≤ p.""",
+    "certified": """The claim is proved: the upper end of the enclosure is at most `max`, or the lower end at
+least `min`. Without a gate: a finite upper end is proved.""",
+    "refuted": """The contrary of the claim is proved: the lower end of the enclosure exceeds `max`, or the upper end is
+below `min`, or the modulus is infinite.""",
+    "inconclusive": """Neither proved nor refuted: the threshold lies inside the enclosure, or a hypothesis could not
+be verified. The line after the verdict says what blocked it and the smallest change that would decide it.""",
+    "gate": """A threshold in the spec. It is met, failed or open. Exit status: 3 if any gate of severity `fail`
+failed, else 4 if any is open, else 0. A gate of severity `warn` never changes it.""",
+    "rigour": """proved > conditional > estimated. Only a proved bound certifies or refutes. A gate may accept less, and
+is then printed as met (conditional) or met (estimated).""",
+}
+
+
+def explain(label: str) -> str:
+    """The text of a label or word.
+
+    Raises:
+        SpecError: it is not known; lists what is.
+
+    >>> explain("m2").splitlines()[0]
+    'M2: How the modulus is proved.'
+    """
+    names = {name.lower(): name for name in TEXTS}
+    if label.lower() not in names:
+        match = difflib.get_close_matches(label.lower(), names, n=1)
+        hint = f" (did you mean {names[match[0]]}?)" if match else ""
+        raise SpecError(f"explain {label}", "no such label", f"use one of {', '.join(TEXTS)}{hint}")
+    name = names[label.lower()]
+    return f"{name}: {TEXTS[name]}"

@@ -1,0 +1,10 @@
+"""Readers of model and data files, and digests of the bytes they read.
+
+Nothing in a file is ever executed: no pickle is opened, object arrays are refused by their header.
+"""
+
+from certify.inputs.data import read_data
+from certify.inputs.model import read_network
+from certify.inputs.sources import Digest, Source, read_source, recording, sha256_file
+
+__all__ = ["Digest", "Source", "read_data", "read_network", "read_source", "recording", "sha256_file"]

@@ -1,0 +1,146 @@
+"""Training data a spec names, from its file: features, and targets as numbers or as class labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from certify.errors import InputError, SpecError
+from certify.inputs.archive import Archive, listed, missing, open_archive
+from certify.inputs.numbers import exact_float64, first_index, place
+from certify.inputs.sources import read_source
+
+if TYPE_CHECKING:
+    from certify.spec.models import Spec
+
+Array = np.ndarray[Any, Any]
+
+
+def read_data(spec: Spec, folder: Path) -> tuple[Array, Array | None, Array | None]:
+    """Read features and targets.
+
+    Args:
+        spec: names the file, its arrays, the loss (which decides what targets are) and the widths.
+        folder: the spec's folder; paths are relative to it.
+
+    Returns:
+        Features `(n, d)`; targets `(n, k)` or None; class labels `(n,)` or None. Targets are labels with the
+        logistic loss, and with cross-entropy if they are a list of integers. Both are None where the spec
+        names no targets.
+
+    Raises:
+        InputError: the file is missing, damaged or a pickle; an array is not there (lists the names), has a
+            wrong shape (says both), a NaN or infinity (says where) or numbers that are not exact.
+        SpecError: class labels are asked to move.
+    """
+    source = read_source(folder / spec.data.file, "data")
+    archive = open_archive(source, "data")
+    asked = f"data file {source.path}"
+    X = _features(spec, archive, asked)
+    if spec.data.targets is None:
+        return X, None, None
+    if spec.data.targets not in archive.names:
+        raise missing(archive, asked, "data.targets", spec.data.targets)
+    name = f"array '{spec.data.targets}' in {asked}"
+    raw = archive.read(spec.data.targets)
+    if raw.ndim == 0 or len(raw) != len(X):
+        raise InputError(name, f"shape {raw.shape} for {len(X)} rows of features", "give one target a row")
+    outputs = _widths(spec)[-1]
+    if _are_labels(spec, raw):
+        return X, None, _labels(spec, raw, outputs, name)
+    return X, _targets(spec, raw, outputs, name), None
+
+
+def _features(spec: Spec, archive: Archive, asked: str) -> Array:
+    key = _features_name(spec, archive, asked)
+    if key not in archive.names:
+        raise missing(archive, asked, "data.features", key)
+    raw, name = archive.read(key), f"array '{key}' in {asked}"
+    inputs = _widths(spec)[0]
+    if raw.ndim != 2:
+        remedy = "give one row a sample"
+        if raw.ndim == 1:
+            remedy += "; for a single feature X.reshape(-1, 1)"
+        if raw.ndim > 2:
+            remedy += f"; for a fully connected network X.reshape({len(raw)}, -1)"
+        raise InputError(name, f"shape {raw.shape}, features are (rows, {inputs})", remedy)
+    if raw.shape[1] != inputs:
+        raise InputError(
+            name, f"shape {raw.shape}, widths {list(_widths(spec))} need ({len(raw)}, {inputs})",
+            "correct data.features or model.widths",
+        )
+    return exact_float64(raw, name)
+
+
+def _features_name(spec: Spec, archive: Archive, asked: str) -> str:
+    features = spec.data.features
+    if isinstance(features, str):
+        return features
+    if features is not None:
+        raise SpecError(
+            "data.features", "a list of columns is for .csv and .parquet, which are not built yet",
+            f"give the name of one array of {asked}: {listed(archive.names)}",
+        )
+    others = [name for name in archive.names if name != spec.data.targets]
+    if len(others) != 1:
+        raise InputError(
+            asked, f"data.features is not given and {listed(others)} could be meant",
+            "give data.features the name of one array",
+        )
+    return others[0]
+
+
+def _are_labels(spec: Spec, raw: Array) -> bool:
+    loss = spec.training.loss
+    column = raw.ndim == 1 or raw.shape[1:] == (1,)
+    return loss == "logistic" or (loss == "cross_entropy" and raw.dtype.kind in "iub" and column)
+
+
+def _labels(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
+    """Class labels as int64, after checking that they are the labels of this loss."""
+    if spec.perturbation.parameter == "targets":
+        raise SpecError(
+            'perturbation.parameter = "targets"', f"{name} holds class labels, which cannot move a little",
+            'use parameter = "features", or training.loss = "squared" to treat them as numbers',
+        )
+    values = exact_float64(raw, name).reshape(len(raw), -1)
+    if values.shape[1] != 1:
+        raise InputError(name, f"shape {raw.shape}, labels are one a row ({len(raw)},)", "give one label a row")
+    values = values[:, 0]
+    if spec.training.loss == "logistic":
+        allowed = (values == -1) | (values == 1) if (values < 0).any() else (values == 0) | (values == 1)
+        words = "-1 and 1, or 0 and 1"
+    else:
+        allowed = (values >= 0) & (values < outputs)
+        words = f"0 … {outputs - 1}, one for each output"
+    if not allowed.all():
+        index = first_index(~allowed)
+        raise InputError(f"{name}, {place(index)}", f"label {values[index]:g}", f"labels are {words}")
+    return values.astype(np.int64)
+
+
+def _targets(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
+    """Targets as `(n, k)` float64."""
+    rows = len(raw)
+    shape = (rows, 1) if raw.ndim == 1 else raw.shape
+    if shape != (rows, outputs):
+        raise InputError(
+            name, f"shape {raw.shape}, widths {list(_widths(spec))} need ({rows}, {outputs})",
+            "correct data.targets or model.widths",
+        )
+    y = exact_float64(raw, name).reshape(shape)
+    if spec.training.loss == "cross_entropy":
+        off = (y < 0).any(axis=1) | (np.abs(y.sum(axis=1) - 1) > 1e-6)
+        if off.any():
+            raise InputError(
+                f"{name}, row {int(np.argmax(off))}", "no row of probabilities",
+                'give integer labels, rows of probabilities, or training.loss = "squared"',
+            )
+    return y
+
+
+def _widths(spec: Spec) -> tuple[int, ...]:
+    assert spec.model.widths is not None  # check_spec
+    return spec.model.widths

@@ -1,0 +1,76 @@
+"""What `certify run` says about a certificate: one verdict line, advice, one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from certify.numerals import enclosure
+
+Json = Mapping[str, Any]
+
+
+def verdict_line(certificate: Json) -> str:
+    """The verdict with every claim, its threshold and its proved ends, on one line."""
+    parts = [_claim(claim) for claim in certificate["claims"]]
+    if certificate["problem"]["merge_duplicates"]:
+        parts.append("equal rows count as one")
+    gates = f" [gates {certificate['gates']}]" if any(claim["gate"] for claim in certificate["claims"]) else ""
+    return f"{certificate['verdict']} {'; '.join(parts)}{gates}"
+
+
+def _claim(claim: Json) -> str:
+    gate = claim["gate"]
+    threshold = None if gate is None else gate.get("max", gate.get("min"))
+    equal = claim["witness"].get("equal_rows")
+    if equal:
+        ends = f"{claim['rigour']} infinite: rows {equal[0]} and {equal[1]} are equal"
+    elif claim["lower"] is None and claim["upper"] is None:
+        ends = "no bound proved"
+    else:
+        ends = f"{claim['rigour']} in {enclosure(claim['lower'], claim['upper'], threshold)}"
+    if gate is None:
+        return f"{claim['quantity']} {ends}"
+    state = gate["state"]
+    if state == "met" and claim["rigour"] != "proved":
+        state = f"met ({claim['rigour']})"
+    warning = ", a warning only" if gate["severity"] == "warn" else ""
+    return f"{claim['quantity']} {'≤' if 'max' in gate else '≥'} {threshold!r} {state} ({ends}{warning})"
+
+
+def advice(certificate: Json) -> list[str]:
+    """A line for every claim that is not certified: how far off, what blocked it, what would decide it."""
+    return list(dict.fromkeys(
+        f"{claim['verdict']} {claim['quantity']}: {claim['reason']}"
+        for claim in certificate["claims"] if claim["verdict"] != "certified" and claim["reason"]
+    ))
+
+
+def run_object(certificate: Json) -> dict[str, Any]:
+    """The JSON object of `certify run --json` (its members are a contract with other tools)."""
+    return {
+        "format": certificate["format"],
+        "verdict": certificate["verdict"],
+        "gates": certificate["gates"],
+        "claims": [_claim_object(claim) for claim in certificate["claims"]],
+        "base": {key: certificate["base"][key] for key in ("residual", "distance")},
+    }
+
+
+def _claim_object(claim: Json) -> dict[str, Any]:
+    gate = claim["gate"]
+    members = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "reason")
+    result = {key: claim[key] for key in members} | {"gate": None if gate is None else gate["state"]}
+    if gate is not None:
+        result |= {key: gate[key] for key in ("max", "min", "severity") if key in gate}
+    return result
+
+
+def one_line(text: str) -> str:
+    r"""Text from a file or a name, safe to print: on one line, control characters made visible.
+
+    >>> one_line("a\nb\x1b[31m")
+    'a b\\x1b[31m'
+    """
+    text = "".join(" " if c in "\n\r\t" else c for c in text)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

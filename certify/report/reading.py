@@ -1,0 +1,75 @@
+"""Open a certificate for a report, and refuse one that is malformed or says more than its own numbers do.
+
+A report is read by people who will not open the JSON, so nothing is repeated before it was looked at. That tells
+that the certificate is whole and agrees with itself, not that it is true: that is `certify check`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from certify.certificate.canonical import digest
+from certify.certificate.schema import Certificate, Claim, Gate, validate
+from certify.errors import CertificateError
+
+REMEDY = "run `certify run` again and leave the file as it was written"
+
+
+def open_certificate(certificate: Mapping[str, object]) -> Certificate:
+    """Return the certificate with every member typed.
+
+    Args:
+        certificate: the dictionary read from ``certificate.json``.
+
+    Raises:
+        CertificateError: a member is missing, unknown or of another type, the digest differs, or a verdict or gate
+            says more than the numbers beside it.
+    """
+    validate(certificate)
+    opened = Certificate.model_validate(certificate)
+    if opened.digest != (found := digest(dict(certificate))):
+        raise CertificateError("certificate: member digest", f"its content gives {found}", REMEDY)
+    for i, claim in enumerate(opened.claims):
+        _agree(claim, f"certificate: member claims.{i}")
+    _agree_overall(opened)
+    return opened
+
+
+def _agree(claim: Claim, where: str) -> None:
+    """Refuse a claim whose verdict or gate is not implied by its own numbers."""
+    low = -math.inf if claim.lower is None else claim.lower
+    high = math.inf if claim.upper is None else claim.upper
+    rows = zip(claim.rows or (), claim.row_lower or (), claim.row_upper or (), strict=True)
+    for what, lower, upper in ((".lower", low, high), *((f".row_lower, row {i}", lo, up) for i, lo, up in rows)):
+        if lower is not None and upper is not None and lower > upper:
+            raise CertificateError(where + what, f"{lower!r} is above the upper end {upper!r}", REMEDY)
+    if claim.witness.equal_rows is not None:
+        low = math.inf
+    holds, fails = (high < math.inf, low == math.inf) if claim.gate is None else _against(claim.gate, low, high)
+    if claim.rigour != "proved" and claim.verdict != "inconclusive":
+        raise CertificateError(f"{where}.verdict", f"{claim.verdict} without a proof", REMEDY)
+    if not {"certified": holds, "refuted": fails, "inconclusive": True}[claim.verdict]:
+        raise CertificateError(f"{where}.verdict", f"the ends do not show {claim.verdict!r}", REMEDY)
+    if claim.gate is not None and not {"met": holds, "failed": fails, "open": True}[claim.gate.state]:
+        raise CertificateError(f"{where}.gate.state", f"the ends do not show {claim.gate.state!r}", REMEDY)
+
+
+def _against(gate: Gate, low: float, high: float) -> tuple[bool, bool]:
+    """Whether the enclosure lies wholly inside the gate, and whether it lies wholly outside."""
+    if gate.max is not None:
+        return high <= gate.max, low > gate.max
+    assert gate.min is not None  # the schema asks for exactly one
+    return low >= gate.min, high < gate.min
+
+
+def _agree_overall(opened: Certificate) -> None:
+    """Refuse an overall verdict or gate state that the claims do not give."""
+    verdicts = {claim.verdict for claim in opened.claims}
+    states = {claim.gate.state for claim in opened.claims if claim.gate and claim.gate.severity == "fail"}
+    verdict = next(v for v in ("refuted", "inconclusive", "certified") if v in verdicts)
+    state = next((s for s in ("failed", "open") if s in states), "met")
+    for member, found, implied in (("verdict", opened.verdict, verdict), ("gates", opened.gates, state)):
+        if found != implied:
+            clash = f"{found!r} where the claims give {implied!r}"
+            raise CertificateError(f"certificate: member {member}", clash, REMEDY)

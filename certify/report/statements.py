@@ -1,0 +1,234 @@
+"""The parts a report is made of: phrases, figures' data and tables, frozen and without any medium."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from string import Formatter
+
+from certify.report.digits import Number
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a phrase.
+
+    Attributes:
+        kind: ``"text"``, ``"number"``, ``"symbol"`` (a letter of mathematics), ``"code"`` (a name to be typed) or
+            ``"whole"`` (not to be broken between lines).
+        text: what is read; plain text, never markup.
+        exact: of a number, the full value.
+    """
+
+    kind: str
+    text: str
+    exact: str = ""
+
+
+Phrase = tuple[Span, ...]
+
+
+def visible(text: str) -> str:
+    r"""Return text in which control and direction-changing characters are spelt out, so that none can hide.
+
+    >>> visible("a\u202eb\n")
+    'a\\u202eb\\u000a'
+    """
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} else c for c in text)
+
+
+def prose(text: str) -> str:
+    """Return somebody's prose on one line, with nothing hidden in it."""
+    return visible(" ".join(text.split()))
+
+
+def symbol(text: str) -> Span:
+    """A letter of mathematics."""
+    return Span("symbol", text)
+
+
+def code(text: str) -> Span:
+    """A name as it is typed."""
+    return Span("code", visible(text))
+
+
+def say(template: str, **parts: Number | Span | Phrase | str | int) -> Phrase:
+    """Fill a template with numbers, symbols, phrases and foreign text, each kept apart from the words around it.
+
+    >>> [s.text for s in say("within {k} of row {i}", k=Number("5.2", "5.17", 5.17), i=3)]
+    ['within ', '5.2', ' of row ', '3']
+    """
+    spans: list[Span] = []
+    for words, name, _, _ in Formatter().parse(template):
+        spans.extend(_words(words))
+        if name is not None:
+            spans.extend(_spans(parts[name]))
+    return tuple(spans)
+
+
+def _words(words: str) -> list[Span]:
+    """Words with the letter δ set apart as the symbol it is."""
+    pieces: list[Span] = []
+    for i, piece in enumerate(words.split("δ")):
+        pieces += ([symbol("δ")] if i else []) + ([Span("text", piece)] if piece else [])
+    return pieces
+
+
+def _spans(part: Number | Span | Phrase | str | int) -> Phrase:
+    match part:
+        case Number():
+            return (Span("number", part.text, part.exact),)
+        case Span():
+            return (part,)
+        case tuple():
+            return part
+        case _:
+            return tuple(_words(visible(part) if isinstance(part, str) else str(part)))
+
+
+@dataclass(frozen=True)
+class VerdictWords:
+    """A verdict or gate state with what it means in plain words."""
+
+    word: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A threshold and what became of it; `reading` says why, `rationale` is the words of whoever set it."""
+
+    quantity: str
+    relation: str
+    threshold: Number
+    state: str
+    label: str
+    verdict: str
+    reading: Phrase
+    severity: str
+    rigour: str
+    rationale: str
+    lower: Number | None
+    upper: Number | None
+    infinite: bool
+    known: str
+
+
+@dataclass(frozen=True)
+class RowEnds:
+    """One training row with the proved ends of its own modulus; `share` is its part of the largest, 0 to 1."""
+
+    row: int
+    lower: Number | None
+    upper: Number | None
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a per-row quantity, by falling upper end; rows without one come first.
+
+    Attributes:
+        every: all rows, none if nothing is known of any.
+        top: the first few of them.
+        top_proved: whether it is proved that no other row is more sensitive than one of these.
+        most: the row with the largest lower end.
+        most_proved: whether it is proved that no other row is more sensitive.
+    """
+
+    every: tuple[RowEnds, ...]
+    top: tuple[RowEnds, ...]
+    top_proved: bool
+    most: int | None
+    most_proved: bool
+    summary: Phrase
+    notes: tuple[Phrase, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One quantity: what is said about it and by which proof.
+
+    Attributes:
+        asked: what was asked of the quantity (``"at most 20"``, ``"finite"``) and the verdict on it.
+        infinite: whether it is proved to have no finite value.
+        proof: how the ends were proved, or that they were not.
+    """
+
+    quantity: str
+    name: str
+    asked: tuple[tuple[str, str], ...]
+    sentence: Phrase
+    lower: Number | None
+    upper: Number | None
+    infinite: bool
+    unit: str
+    proof: str
+    rows: Rows | None
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """What blocked a verdict on some quantities and what would decide it."""
+
+    quantities: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A hypothesis of the theorems used, with the value that was verified."""
+
+    name: str
+    statement: str
+    value: Phrase
+    holds: bool
+    used_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a two-column table."""
+
+    term: str
+    text: Phrase
+
+
+@dataclass(frozen=True)
+class BoundFile:
+    """A file the certificate is bound to."""
+
+    role: str
+    path: str
+    size: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a report says, in the order in which it says it."""
+
+    title: str
+    subtitle: Phrase
+    created: str
+    version: str
+    digest: str
+    verdict: VerdictWords
+    gates_state: VerdictWords
+    gates: tuple[Gate, ...]
+    undecided: tuple[Undecided, ...]
+    advice: tuple[Phrase, ...]
+    findings: tuple[Finding, ...]
+    fit: Phrase
+    limit: Phrase
+    layer: int | None
+    parameter: str
+    base: tuple[Phrase, ...]
+    shift: tuple[Entry, ...]
+    assumptions: tuple[Assumption, ...]
+    facts: tuple[Entry, ...]
+    not_claimed: tuple[Entry, ...]
+    commands: tuple[tuple[str, str], ...]
+    files: tuple[BoundFile, ...]
+    environment: tuple[Entry, ...]
+    glossary: tuple[Entry, ...] = field(default=())

@@ -1,0 +1,213 @@
+"""The spec as frozen data: the sections and keys of the contract, each with its type.
+
+These classes say what *can be said*. What makes sense together, and what this version can do, is decided in
+:mod:`certify.spec.validity`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from certify.verdict import Rigour
+
+
+def _word(value: object) -> object:
+    """Refuse true and 1.0 where the number 1 is meant: Python holds them equal, a spec does not."""
+    if isinstance(value, bool | float):
+        raise ValueError("the plain integer or word")
+    return value
+
+
+def _exact(value: object) -> object:
+    """Refuse an integer that would be rounded on its way to float64."""
+    if isinstance(value, int) and abs(value) > 2**53:
+        raise ValueError("a float; an integer this large would be rounded")
+    return value
+
+
+Positive = Annotated[float, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+Width = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(min_length=1)]
+Activation = Literal[
+    "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"
+]
+Quantity = Literal[
+    "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
+    "prediction_change", "stable_predictions", "excess", "hausdorff", "loss_after", "residual",
+]
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, strictly typed, no unknown key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Model(Section):
+    """`[model]`: the file that holds the parameters and the network they belong to.
+
+    Attributes:
+        file: path, relative to the spec.
+        widths: widths of a plain fully connected network, inputs first.
+        activation: the activation between its layers.
+        factory: ``"package.module:callable"``, an alternative to widths and activation.
+    """
+
+    file: Name
+    widths: Annotated[tuple[Width, ...], Field(min_length=2, strict=False)] | None = None
+    activation: Activation | None = None
+    factory: Name | None = None
+
+
+class Data(Section):
+    """`[data]`: the training data.
+
+    Attributes:
+        file: path, relative to the spec.
+        features: array name, or list of columns; default all but the targets.
+        targets: array or column name.
+    """
+
+    file: Name
+    features: Name | Annotated[tuple[Name, ...], Field(min_length=1, strict=False)] | None = None
+    targets: Name | None = None
+
+
+class Training(Section):
+    """`[training]`: the loss the network was trained with."""
+
+    loss: Literal["squared", "cross_entropy", "logistic"] = "squared"
+    weight_decay: NonNegative = 0.0
+
+
+class Solution(Section):
+    """`[solution]`: the solution map whose sensitivity is asked for."""
+
+    map: Literal["interpolation", "critical", "sublevel"] = "interpolation"
+    base: Literal["given", "nearby"] = "given"
+    layer: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
+    level: Finite | None = None
+
+
+class Weights(Section):
+    """`[weights]`: the norm in which a motion of the weights is measured."""
+
+    norm: Literal["euclidean", "relative", "function"] = "euclidean"
+    reference: Name | None = None
+    tau: Positive | None = None
+
+
+class Perturbation(Section):
+    """`[perturbation]`: what may move, and how far.
+
+    Attributes:
+        parameter: the part of the data that moves.
+        rows: the rows that may move, counted from 0.
+        columns: the features that may move; default all.
+        scale: the unit of each feature.
+        set: the shape of the budget.
+        norm: the norm of one row's perturbation.
+        radius: the budget.
+        count: most rows that move at once (`sparse`).
+        file, array: the one perturbation of `given`.
+    """
+
+    parameter: Literal["features", "targets", "sample_weights"] = "features"
+    rows: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=1, strict=False)] = "all"
+    columns: Annotated[tuple[Name | int, ...], Field(min_length=1, strict=False)] | None = None
+    scale: dict[str, Positive] | None = None
+    set: Literal["total", "per_sample", "sparse", "given"] = "total"
+    norm: Annotated[Literal[1, 2, "inf"], BeforeValidator(_word)] = 2
+    radius: Positive | None = None
+    count: Annotated[int, Field(ge=1)] | None = None
+    file: Name | None = None
+    array: Name | None = None
+
+
+class Window(Section):
+    """`[window]`: the ball in which sets are compared."""
+
+    radius: Positive
+
+
+class Aubin(Section):
+    """`[aubin]`: radii asked for; both missing means the best that can be found."""
+
+    radius_u: Positive | None = None
+    radius_w: Positive | None = None
+
+
+class Evaluation(Section):
+    """`[evaluation]`: data on which predictions are compared."""
+
+    file: Name
+    features: Name | Annotated[tuple[Name, ...], Field(min_length=1, strict=False)] | None = None
+    targets: Name | None = None
+
+
+class Estimate(Section):
+    """`[estimate]`: how estimates are computed."""
+
+    solver: Name | None = None
+    damping: NonNegative | None = None
+    corrector_steps: Annotated[int, Field(ge=0)] | None = None
+
+
+class Run(Section):
+    """`[run]`: arithmetic and limits."""
+
+    arithmetic: Literal["float", "exact"] = "float"
+    time_limit: Positive | None = None
+    memory_limit: Positive | None = None
+
+
+class Gate(Section):
+    """`[[gate]]`: a threshold on one quantity.
+
+    Attributes:
+        quantity: what is bounded.
+        max, min: the threshold; exactly one of them.
+        rigour: the least rigour that counts.
+        severity: whether a failed gate changes the exit status.
+        rationale: why this threshold, for the report.
+    """
+
+    quantity: Quantity
+    max: Finite | None = None
+    min: Finite | None = None
+    rigour: Annotated[Rigour, Field(strict=False)] = Rigour.PROVED
+    severity: Literal["fail", "warn"] = "fail"
+    rationale: str | None = None
+
+
+class Spec(Section):
+    """A whole spec, `version = 1`."""
+
+    version: Annotated[Literal[1], BeforeValidator(_word)]
+    model: Model
+    data: Data
+    training: Training = Training()
+    solution: Solution = Solution()
+    weights: Weights = Weights()
+    perturbation: Perturbation = Perturbation()
+    window: Window | None = None
+    aubin: Aubin | None = None
+    evaluation: Evaluation | None = None
+    estimate: Estimate | None = None
+    run: Run = Run()
+    gate: Annotated[tuple[Gate, ...], Field(strict=False)] = ()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a spec, for editors and other tools.
+
+    >>> sorted(json_schema()["required"])
+    ['data', 'model', 'version']
+    """
+    schema = Spec.model_json_schema()
+    schema["title"] = "certify spec, version 1"
+    return schema

@@ -1,0 +1,195 @@
+"""What makes sense together, and what this version can do.
+
+:func:`check_spec` needs only the spec, :func:`check_problem` also the network and the data. Every refusal
+hands over what would work instead.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from certify.errors import SpecError
+from certify.spec.vocabulary import BUILT, DATA_FORMATS, MODEL_FORMATS, UNBUILT_KEYS, UNBUILT_SECTIONS
+
+if TYPE_CHECKING:
+    from certify.problem import Problem
+    from certify.spec.models import Gate, Spec
+
+
+def check_spec(spec: Spec, name: str = "spec") -> None:
+    """Refuse a spec that contradicts itself or asks for something not built yet.
+
+    Args:
+        spec: the spec.
+        name: its file's name, for messages.
+
+    Raises:
+        SpecError: with what would work.
+    """
+    _check_model(spec, name)
+    _check_perturbation(spec, name)
+    for number, gate in enumerate(spec.gate, 1):
+        _check_gate(gate, f"{name}: gate {number}", spec)
+    _check_built(spec, name)
+    _check_format(spec.model.file, "model.file", MODEL_FORMATS, name)
+    _check_format(spec.data.file, "data.file", DATA_FORMATS, name)
+
+
+def _check_model(spec: Spec, name: str) -> None:
+    model, solution = spec.model, spec.solution
+    if model.factory is not None and (model.widths or model.activation):
+        raise SpecError(
+            f"{name}: [model]", "factory together with widths or activation",
+            "give the factory, or widths and activation",
+        )
+    if model.factory is None:
+        for key, example in (("widths", "[30, 64, 64, 1]"), ("activation", '"tanh"')):
+            if getattr(model, key) is None:
+                raise SpecError(f"{name}: [model]", f"'{key}' is missing", f"give {key}, e.g. {key} = {example}")
+    layers = len(model.widths or ()) - 1
+    if model.widths and solution.layer != "all" and solution.layer > layers:
+        raise SpecError(
+            f"{name}: solution.layer", f"layer {solution.layer} of a network of {layers}",
+            f'give 1 … {layers} or "all"',
+        )
+    if solution.level is not None and solution.map != "sublevel":
+        raise SpecError(
+            f"{name}: solution.level", f'given with map = "{solution.map}"', "remove it, it belongs to the sublevel map"
+        )
+
+
+def _check_perturbation(spec: Spec, name: str) -> None:
+    p, where = spec.perturbation, f"{name}: perturbation"
+    if p.parameter == "sample_weights" and spec.solution.map == "interpolation":
+        raise SpecError(
+            f'{where}.parameter = "sample_weights"',
+            "an interpolating network stays a solution under any sample weights",
+            'use parameter = "features" or "targets"',
+        )
+    if p.set == "total" and p.norm != 2:
+        raise SpecError(f"{where}.norm", f"found {p.norm} with set = \"total\", which takes 2", "remove norm or give 2")
+    if p.count is not None and p.set != "sparse":
+        raise SpecError(f"{where}.count", f"given with set = \"{p.set}\"", 'remove it, it belongs to set = "sparse"')
+    for key in ("file", "array"):
+        if getattr(p, key) is not None and p.set != "given":
+            raise SpecError(f"{where}.{key}", f"given with set = \"{p.set}\"", 'remove it, it belongs to set = "given"')
+    if p.rows == "all":
+        return
+    row, times = Counter(p.rows).most_common(1)[0]
+    if times > 1:
+        raise SpecError(f"{where}.rows", f"row {row} is listed {times} times", "list every row once")
+    if min(p.rows) < 0:
+        raise SpecError(f"{where}.rows", f"found {min(p.rows)}", "rows are counted from 0")
+
+
+def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
+    if (gate.max is None) == (gate.min is None):
+        found = "neither max nor min" if gate.max is None else "both max and min"
+        raise SpecError(where, found, "give one of them; two thresholds are two gates")
+    if spec.perturbation.set == "sparse" and gate.quantity in ("modulus", "sample_modulus"):
+        raise SpecError(
+            f'{where}: quantity = "{gate.quantity}"', 'set = "sparse" is not a norm, so it has no modulus',
+            'use quantity = "first_order_distance" (not built yet), or set = "total"',
+        )
+
+
+def _check_built(spec: Spec, name: str) -> None:
+    """Refuse by name what the format knows and this version does not do."""
+    for section in UNBUILT_SECTIONS:
+        if getattr(spec, section) is not None:
+            raise SpecError(f"{name}: [{section}]", f"[{section}] is not built yet", "remove the section")
+    for path in UNBUILT_KEYS:
+        section, key = path.split(".")
+        if getattr(getattr(spec, section), key) is not None:
+            raise SpecError(f"{name}: {path}", f"{path} is not built yet", "remove it")
+    for path, words in BUILT.items():
+        section, key = path.split(".")
+        if section == "gate" or key == "file":
+            continue
+        value = getattr(getattr(spec, section), key)
+        if value not in words:
+            raise SpecError(f'{name}: {path} = "{value}"', f"'{value}' is not built yet", f"use {_either(words)}")
+    for number, gate in enumerate(spec.gate, 1):
+        words = BUILT["gate.quantity"]
+        if gate.quantity not in words:
+            raise SpecError(
+                f"{name}: gate {number}", f"the quantity '{gate.quantity}' is not built yet", f"use {_either(words)}"
+            )
+
+
+def _check_format(file: str, key: str, known: tuple[str, ...], name: str) -> None:
+    ending = PurePath(file).suffix.lower()
+    built = BUILT[key]
+    if ending in built:
+        return
+    remedy = f"save it as {_either(built, '')}"
+    if key == "model.file" and ending in (".pt", ".pth"):
+        remedy = "save it as .safetensors: safetensors.torch.save_file(module.state_dict(), path)"
+    if ending in known:
+        raise SpecError(f"{name}: {key} = \"{file}\"", f"reading {ending} is not built yet", remedy)
+    found = f"'{ending}' is none of its formats ({', '.join(known)})" if ending else "a name without an ending"
+    raise SpecError(f'{name}: {key} = "{file}"', found, remedy)
+
+
+def _either(words: tuple[str, ...], mark: str = '"') -> str:
+    return " or ".join(f"{mark}{word}{mark}" for word in words)
+
+
+def check_problem(problem: Problem) -> None:
+    """Refuse a problem that cannot have an answer: rows that are not there, more equations than parameters.
+
+    Args:
+        problem: network and data of a spec that passed :func:`check_spec`.
+
+    Raises:
+        SpecError: with what would work.
+    """
+    beyond = [row for row in problem.rows if row >= problem.n]
+    if beyond:
+        raise SpecError(
+            "perturbation.rows", f"row {beyond[0]} of {problem.n}", f"rows are 0 … {problem.n - 1}"
+        )
+    if problem.equations > problem.parameters:
+        where = "the network" if problem.layer == "all" else f"layer {problem.layer}"
+        merged = " after merging" if problem.merge_duplicates else ""
+        raise SpecError(
+            'solution.map = "interpolation"',
+            f"n·k = {problem.equations} equations{merged} for p = {problem.parameters} parameters of {where}, "
+            "so the Jacobian cannot have full row rank",
+            " or ".join(_remedies(problem)),
+        )
+
+
+def _remedies(problem: Problem) -> list[str]:
+    """Changes of the spec, or of what it names, under which equations ≤ parameters."""
+    remedies = []
+    everything = problem.network.parameters("all")
+    if problem.layer != "all" and problem.equations <= everything:
+        remedies.append(f'use layer = "all" (p = {everything})')
+    dropped = sum(len(group) - 1 for group in problem.groups)
+    merged = (problem.n - dropped) * problem.outputs
+    if not problem.merge_duplicates and dropped and merged <= problem.parameters:
+        remedies.append(f"use --merge-duplicates ({merged} equations)")
+    fit = problem.parameters // problem.outputs
+    if fit:
+        remedies.append(f"keep at most {fit} rows")
+    if problem.layer == "all":
+        remedies.append(f"train a wider network, e.g. widths = {list(wide_enough(problem))}")
+    if "sublevel" in BUILT["solution.map"]:
+        remedies.append('use map = "sublevel"')
+    return remedies
+
+
+def wide_enough(problem: Problem) -> tuple[int, ...]:
+    """Widths of the narrowest network with equal hidden layers, as many as now, that has p ≥ nk."""
+    widths = problem.network.widths
+    hidden = max(len(widths) - 2, 1)
+    width = max((*widths[1:-1], 1))
+    while True:
+        candidate = (widths[0], *[width] * hidden, widths[-1])
+        if sum(a * b + b for a, b in pairwise(candidate)) >= problem.equations:
+            return candidate
+        width += 1

@@ -1,0 +1,49 @@
+"""Every word a spec may use, and which of them this version can act on.
+
+A word of the contract that is not in :data:`BUILT` is understood and refused by name. Building it means
+adding it here, next to the code that does it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ACTIVATIONS: Final = (
+    "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity",
+)
+LOSSES: Final = ("squared", "cross_entropy", "logistic")
+MAPS: Final = ("interpolation", "critical", "sublevel")
+BASES: Final = ("given", "nearby")
+WEIGHT_NORMS: Final = ("euclidean", "relative", "function")
+PARAMETERS: Final = ("features", "targets", "sample_weights")
+SETS: Final = ("total", "per_sample", "sparse", "given")
+QUANTITIES: Final = (
+    "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
+    "prediction_change", "stable_predictions", "excess", "hausdorff", "loss_after", "residual",
+)
+MODEL_FORMATS: Final = (".safetensors", ".pt", ".pth", ".pt2", ".onnx")
+DATA_FORMATS: Final = (".npz", ".safetensors", ".csv", ".parquet")
+
+BUILT: Final[dict[str, tuple[str, ...]]] = {
+    "model.activation": ("relu", "tanh"),
+    "training.loss": LOSSES,
+    "solution.map": ("interpolation",),
+    "solution.base": ("given",),
+    "weights.norm": ("euclidean",),
+    "perturbation.parameter": ("features", "targets"),
+    "perturbation.set": ("total",),
+    "gate.quantity": ("modulus", "sample_modulus"),
+    "model.file": (".safetensors",),
+    "data.file": (".npz", ".safetensors"),
+    "run.arithmetic": ("float",),
+}
+"""The words this version can act on, by key of the spec."""
+
+UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation", "estimate")
+"""Sections that are understood and refused."""
+
+UNBUILT_KEYS: Final = (
+    "model.factory", "weights.reference", "weights.tau", "perturbation.columns", "perturbation.scale",
+    "perturbation.file", "perturbation.array", "run.time_limit", "run.memory_limit",
+)
+"""Keys that are understood and refused whenever they are given."""

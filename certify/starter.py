@@ -1,0 +1,122 @@
+"""`certify init`: a commented spec to start from, filled in from the files that are there."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+from certify.errors import InputError
+
+NAME: Final = "certify.toml"
+
+_TEMPLATE: Final = '''\
+# How far can the solution set of a trained network move when its training data moves?
+#   certify run {name}           proves it, writes certificate.json and report.html
+#   certify run {name} --plan    says what that needs
+#   certify explain modulus      says what the words mean
+version = 1
+
+[model]
+file = {model}
+widths = {widths}
+activation = "tanh"              # {activations}
+
+[data]
+file = {data}
+features = {features}
+targets = {targets}
+
+[training]
+loss = "squared"                 # squared | cross_entropy | logistic
+
+[solution]
+map = "interpolation"            # weights that give every row exactly its target
+base = "given"                   # targets are the network's own outputs: the weights above are an exact solution
+layer = "all"                    # or 1, 2, …: that layer's parameters move, the others are frozen
+
+[perturbation]
+parameter = "features"           # features | targets: what moves
+rows = "all"                     # or a list of row numbers, from 0
+
+# A gate turns the number into a decision: exit status 3 if it failed, 4 if it is open.
+# [[gate]]
+# quantity = "modulus"           # modulus | sample_modulus
+# max = 20.0                     # or min
+# severity = "fail"              # fail | warn
+# rationale = "why this number"
+'''
+
+
+def write_starter(folder: Path, model: Path | None, data: Path | None) -> Path:
+    """Write a commented spec into a folder.
+
+    Model and data are taken from the arguments, else from the folder if it holds exactly one file of a format
+    that can be read. Widths and names of arrays are read from them.
+
+    Args:
+        folder: where the spec goes; it must exist.
+        model, data: the files, or None to look for them.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: there is a spec already, or a file cannot be read.
+    """
+    from certify.spec.vocabulary import BUILT
+
+    path = folder / NAME
+    model = model or _only(folder, (".safetensors",))
+    data = data or _only(folder, (".npz",))
+    widths = _widths(model) if model else [30, 64, 64, 1]
+    features, targets = _arrays(data) if data else ("X", "y")
+    text = _TEMPLATE.format(
+        name=NAME, model=_quoted(_relative(model, folder) if model else "model.safetensors"), widths=widths,
+        data=_quoted(_relative(data, folder) if data else "train.npz"), features=_quoted(features),
+        targets=_quoted(targets), activations=" | ".join(BUILT["model.activation"]),
+    )
+    try:
+        with open(path, "x", encoding="utf-8") as handle:
+            handle.write(text)
+    except FileExistsError:
+        raise InputError(f"init {path}", "there is one already", "edit it, or move it away") from None
+    except OSError as error:
+        raise InputError(f"init {path}", f"cannot be written ({error.strerror})", "name another folder") from None
+    return path
+
+
+def _only(folder: Path, endings: tuple[str, ...]) -> Path | None:
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in endings and path.is_file())
+    return found[0] if len(found) == 1 else None
+
+
+def _widths(model: Path) -> list[int]:
+    from certify.inputs.model import widths_of
+
+    return widths_of(model)
+
+
+def _arrays(data: Path) -> tuple[str, str]:
+    """Names of features and targets: the usual ones if they are there, else the first two."""
+    from certify.inputs.archive import open_archive
+    from certify.inputs.sources import read_source
+
+    names: tuple[str, ...] = open_archive(read_source(data, "data"), "data").names
+    usual = [name for name in names if name in ("X", "x", "features", "inputs")]
+    wanted = [name for name in names if name in ("y", "Y", "targets", "labels")]
+    features = next((name for name in (*usual, *names) if name not in wanted), "X")
+    return features, next((name for name in (*wanted, *names) if name != features), "y")
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; its escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,1 @@
+"""Tests of certify: mirrors the package; `oracles` and `network_oracles` hold the exact truth."""

@@ -1,0 +1,49 @@
+"""The house rules that are easy to break unseen: the README's lines, its spec, the proofs' table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """Fenced blocks of the README in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.S | re.M)
+
+
+def test_readme_starts_with_one_line_to_run_and_one_to_test():
+    run, test = blocks("bash")[:2]
+    assert run.count("\n") == 1 and "certify run reports/breast-cancer/certify.toml" in run
+    assert test == "bash tests/run\n"
+    assert f"line='{test.strip()}'" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_complete_spec_of_the_readme_is_valid(tmp_path):
+    from certify.spec import load_spec
+
+    path = tmp_path / "certify.toml"
+    path.write_text(blocks("toml")[0], encoding="utf-8")
+    assert load_spec(path).gate[0].max == 20.0
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_of_the_readme_runs(block, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    exec(compile(block, "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip()
+
+
+def test_every_theorem_in_the_proofs_table_is_on_its_page_and_in_the_code_it_names():
+    table = (ROOT / "proofs" / "README.md").read_text(encoding="utf-8")
+    pages = [(ROOT / "proofs" / name).read_text(encoding="utf-8") for name in ("interpolation.md", "rounding.md")]
+    rows = re.findall(r"^\| ([A-Z]\d+(?:, [A-Z]\d+)*) \|(.*)\|$", table, flags=re.M)
+    assert len(rows) >= 20
+    for labels, rest in rows:
+        assert re.search(rf"^## (?:.*\b)?{labels}\b", "".join(pages), flags=re.M), labels
+        for path in re.findall(r"`((?:certify|tests)/[\w/.-]*)`", rest):
+            assert (ROOT / path).exists(), f"{labels}: {path}"
