@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Network + data + perturbation + solution map (theory.md §0), base `given`.
+    """Network + data + perturbation + solution map (theory.md §0).
 
-    The equations are `f(x_i, w) = f(x_i, w̄)` for each row i that stands for its group: with
-    ``merge_duplicates`` rows with equal features are one row, represented by the first of them.
+    Interpolation, base `given`: the equations are `f(x_i, w) = f(x_i, w̄)` for each row i that stands for its
+    group: with ``merge_duplicates`` rows with equal features are one row, represented by the first of them.
+    Sublevel: `L(u, w) ≤ ℓ` over all rows.
 
     Attributes:
         network: the fully connected network.
@@ -32,6 +33,13 @@ class Problem:
         groups: groups of two or more rows with equal features, each ascending.
         spec: the spec this problem was read from, None if built in Python.
         files: paths of spec, model and data where the problem was read from files.
+        labels: `(n,)` class labels, or None where the targets are real or missing.
+        map: ``"interpolation"`` or ``"sublevel"``.
+        base: ``"given"`` or ``"nearby"``.
+        loss, weight_decay: the training loss (sublevel).
+        level: the level ℓ; None: the loss at the given weights.
+        set: ``"total"`` or ``"per_sample"``: how the budget is shared.
+        scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
     """
 
     network: Network
@@ -44,6 +52,14 @@ class Problem:
     groups: tuple[tuple[int, ...], ...] = ()
     spec: Spec | None = None
     files: dict[str, Path] | None = None
+    labels: np.ndarray | None = None
+    map: str = "interpolation"
+    base: str = "given"
+    loss: str = "squared"
+    weight_decay: float = 0.0
+    level: float | None = None
+    set: str = "total"
+    scale: np.ndarray | None = None
 
     @property
     def n(self) -> int:
@@ -109,7 +125,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     spec = load_spec(path)
     folder = path.parent
     network = read_network(spec, folder)
-    X, y, _labels = read_data(spec, folder)
+    X, y, labels = read_data(spec, folder)
     groups = equal_rows(X)
     listed = spec.perturbation.rows
     rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
@@ -119,6 +135,8 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     problem = Problem(
         network=network, X=X, y=y, parameter=spec.perturbation.parameter, rows=rows,
         layer=spec.solution.layer, merge_duplicates=merge_duplicates, groups=groups, spec=spec,
+        labels=labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
+        weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
         files={"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file},
     )
     check_problem(problem)

@@ -13,11 +13,13 @@ import numpy as np
 import scipy.linalg
 from scipy.linalg.lapack import dpotrf, dtrtri
 
+from certify.network.jacobian import Jacobian
 from certify.network.kernel import Kernel
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.fp import RAISE, Array
 from certify.rigor.matrices import nonnegative_norm
+from certify.rigor.witness import orthonormalise, propose
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +107,23 @@ def congruence(K: Kernel, arithmetic: Arithmetic) -> Congruence | Failure:
     if epsilon >= Fraction(1, 2):
         return _failure(sym, f"rounding leaves ‖XKXᵀ − I‖ ≤ {float(epsilon):.1e} only, where less than 0.5 is needed")
     return Congruence(X, F, error, epsilon, _sigma(X, epsilon))
+
+
+def jacobian_congruence(J: Jacobian, arithmetic: Arithmetic) -> Congruence | Failure:
+    """The congruence from the Jacobian itself: X makes the rows of J nearly orthonormal (W1).
+
+    Args:
+        J: enclosed Jacobian.
+        arithmetic: the arithmetic of J.
+    """
+    X = propose(J.mid.hi)
+    found = None if X is None else orthonormalise(J.mid, J.rad, X, arithmetic)
+    if found is None:
+        values = scipy.linalg.svdvals(J.mid.hi)
+        condition = float(values[0] / values[-1]) if values[-1] > 0 else float("inf")
+        lost = int((values <= len(values) * fp.U * values[0]).sum())
+        return Failure(condition**2, lost, "the rows of the Jacobian cannot be orthonormalised in floats")
+    return Congruence(found.X, found.F, found.error, found.epsilon, _sigma(found.X, found.epsilon))
 
 
 def _applied(X: Array, v: Array) -> Fraction:

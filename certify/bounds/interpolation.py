@@ -20,6 +20,9 @@ GAP = 1e-6
 EXTENDED_LIMIT = 8000
 """Most equations for the double-double tier (its slices take about 10·N² numbers)."""
 
+JACOBIAN_LIMIT = 40_000_000
+"""Most entries of a Jacobian that is formed (its slices take about 20 times as many numbers)."""
+
 QUANTITIES = {"modulus": "M2", "sample_modulus": "M4"}
 
 
@@ -53,18 +56,21 @@ class Interpolation:
             return self._refuted(quantity, self._pair)
         best = self._attempt(quantity, Binary64())
         if _gap(best) > GAP and self.problem.equations <= EXTENDED_LIMIT:
-            best = self._attempt(quantity, DoubleDouble())
+            best = _better(best, self._attempt(quantity, DoubleDouble()))
+            if _gap(best) > GAP and self.problem.equations * self.problem.parameters <= JACOBIAN_LIMIT:
+                best = _better(best, self._attempt(quantity, DoubleDouble(), form_jacobian=True))
         return best
 
-    def _linearised(self, arithmetic: Arithmetic) -> Linearisation:
-        if arithmetic.name not in self._tiers:
-            self._tiers[arithmetic.name] = linearise(self.problem, arithmetic, self._progress)
-        return self._tiers[arithmetic.name]
+    def _linearised(self, arithmetic: Arithmetic, form_jacobian: bool) -> Linearisation:
+        key = f"{arithmetic.name}{' Jacobian' if form_jacobian else ''}"
+        if key not in self._tiers:
+            self._tiers[key] = linearise(self.problem, arithmetic, self._progress, form_jacobian)
+        return self._tiers[key]
 
-    def _attempt(self, quantity: str, arithmetic: Arithmetic) -> Bound:
-        """The bound as this arithmetic gives it."""
+    def _attempt(self, quantity: str, arithmetic: Arithmetic, form_jacobian: bool = False) -> Bound:
+        """The bound as this tier gives it."""
         try:
-            lin = self._linearised(arithmetic)
+            lin = self._linearised(arithmetic, form_jacobian)
             hypotheses = self._hypotheses(lin)
             if isinstance(lin.congruence, Failure):
                 return self._open(quantity, hypotheses, self._rank_reason(lin, lin.congruence))
@@ -161,6 +167,11 @@ def _gap(b: Bound) -> float:
         if high > 0:
             worst = max(worst, (high - low) / high)
     return worst
+
+
+def _better(old: Bound, new: Bound) -> Bound:
+    """The bound with the smaller gap; of two without ends the newer, whose reason names the last tier tried."""
+    return old if _gap(old) < _gap(new) else new
 
 
 def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> Bound:

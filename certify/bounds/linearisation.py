@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.bounds.congruence import Congruence, Failure, congruence
+from certify.bounds.congruence import Congruence, Failure, congruence, jacobian_congruence
+from certify.network.jacobian import Jacobian, jacobian
 from certify.network.kernel import Kernel, tangent_kernel
 from certify.network.passes import Forward, backward, forward, known_weights
 from certify.perturbations.factor import BlockFactor, feature_factor, target_factor
@@ -25,25 +26,28 @@ class Linearisation:
     Attributes:
         arithmetic: what it was computed in.
         passed: forward pass over the kept rows.
-        kernel: tangent kernel over the free layers.
+        kernel: tangent kernel over the free layers, or the Jacobian it is the Gram matrix of.
         Q: perturbation matrix, sample by sample over the kept rows.
         congruence: near-orthonormal form of the kernel, or why there is none.
     """
 
     arithmetic: Arithmetic
     passed: Forward
-    kernel: Kernel
+    kernel: Kernel | Jacobian
     Q: BlockFactor
     congruence: Congruence | Failure
 
 
-def linearise(problem: Problem, arithmetic: Arithmetic, progress: Progress) -> Linearisation:
+def linearise(
+    problem: Problem, arithmetic: Arithmetic, progress: Progress, form_jacobian: bool = False
+) -> Linearisation:
     """Enclose kernel, perturbation and congruence of an interpolation problem with base `given`.
 
     Args:
         problem: the problem.
         arithmetic: binary64 (fast) or double-double (ill-conditioned problems).
         progress: told the stage.
+        form_jacobian: form J and orthonormalise its rows (W1), which bears condition numbers of J, not of `JJᵀ`.
     """
     kept = np.array(problem.kept)
     k = problem.outputs
@@ -57,8 +61,13 @@ def linearise(problem: Problem, arithmetic: Arithmetic, progress: Progress) -> L
         Q = target_factor(len(kept), k, moves)
     else:
         Q = feature_factor(adjoints[0], len(kept), k, moves)
-    progress(f"tangent kernel ({arithmetic.name})", 0.3)
     biases = tuple(b is not None for b in net.biases)
-    kernel = tangent_kernel(passed, adjoints, net.layers(problem.layer), biases, arithmetic)
+    layers = net.layers(problem.layer)
+    if form_jacobian:
+        progress("Jacobian, for an ill-conditioned problem", 0.3)
+        J = jacobian(passed, adjoints, layers, biases, arithmetic)
+        return Linearisation(arithmetic, passed, J, Q, jacobian_congruence(J, arithmetic))
+    progress(f"tangent kernel ({arithmetic.name})", 0.3)
+    kernel = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
     progress(f"rank of the kernel ({arithmetic.name})", 0.6)
     return Linearisation(arithmetic, passed, kernel, Q, congruence(kernel, arithmetic))

@@ -10,6 +10,7 @@ import scipy.linalg
 
 from certify.bounds.congruence import Congruence
 from certify.errors import EnclosureError
+from certify.network.jacobian import Jacobian
 from certify.network.kernel import Kernel
 from certify.perturbations.factor import BlockFactor
 from certify.rigor import fp
@@ -57,14 +58,14 @@ def applied_factor(X: Array, Q: BlockFactor) -> Applied:
     return Applied(Y, slack, Fraction(fp.frobenius(Y)), loose * loose)
 
 
-def enclose_modulus(K: Kernel, Q: BlockFactor, X: Congruence, arithmetic: Arithmetic) -> ModulusEnds:
+def enclose_modulus(K: Kernel | Jacobian, Q: BlockFactor, X: Congruence, arithmetic: Arithmetic) -> ModulusEnds:
     """Enclose `lip S = √λ_max(Q^½ K⁻¹ Q^½)` by M2.
 
     LAPACK proposes the top eigenpair `(θ, v)` of `(XQXᵀ, XKXᵀ)`. Upper end: the least κ² = θ(1 + δ), δ from a
     short list, for which a Cholesky proves `κ²·XKXᵀ − XQXᵀ ≻ 0`. Lower end: the Rayleigh quotient of z = Xᵀv.
 
     Args:
-        K: enclosed kernel.
+        K: enclosed kernel, or the Jacobian it is the Gram matrix of.
         Q: enclosed perturbation matrix.
         X: congruence of K.
         arithmetic: the arithmetic of K.
@@ -100,7 +101,7 @@ def _upper(theta: float, E: Array, S: Array, X: Congruence, applied: Applied) ->
     return None
 
 
-def _rayleigh(K: Kernel, Q: BlockFactor, z: Array, arithmetic: Arithmetic) -> float | None:
+def _rayleigh(K: Kernel | Jacobian, Q: BlockFactor, z: Array, arithmetic: Arithmetic) -> float | None:
     """`√(zᵀQz / zᵀKz)` rounded down: `zᵀQz` from below, `zᵀKz` from above (M2)."""
     if not np.isfinite(z).all() or not z.any():
         return None
@@ -113,17 +114,32 @@ def _rayleigh(K: Kernel, Q: BlockFactor, z: Array, arithmetic: Arithmetic) -> fl
         for column in Q.C[i].T.tolist():
             top += sum((fp.exact(c) * x for c, x in zip(column, block, strict=True)), Fraction(0)) ** 2
         top -= fp.exact(float(Q.eta[i])) * sum((x * x for x in block), Fraction(0))
-    T = arithmetic.product(K.mid, Pair(z[None, :]))
-    bottom = sum((fp.exact(t) * x for t, x in zip(T.hi[:, 0].tolist(), exact_z, strict=True)), Fraction(0))
-    if T.lo is not None:
-        bottom += sum((fp.exact(t) * x for t, x in zip(T.lo[:, 0].tolist(), exact_z, strict=True)), Fraction(0))
-    size = np.abs(z)
-    rows = arithmetic.row_norms(K.mid)
-    c = Fraction(arithmetic.product_unit(len(z))) * Fraction(float(fp.row_norms(z[None, :])[0]))
-    bottom += c * _dot_up(size, rows) + 2 * _dot_up(size, K.e) * _dot_up(size, K.s)
+    bottom = _kernel_form(K, z, arithmetic) if isinstance(K, Kernel) else _jacobian_form(K, z, arithmetic)
     if top <= 0 or bottom <= 0:
         return None
     return fp.down(fp.sqrt_down(top / bottom))
+
+
+def _kernel_form(K: Kernel, z: Array, arithmetic: Arithmetic) -> Fraction:
+    """Upper bound of `zᵀKz`: `Kz` in the arithmetic, the outer sum exactly, the radius as `2(|z|·e)(|z|·s)`."""
+    T = arithmetic.product(K.mid, Pair(z[None, :]))
+    size = np.abs(z)
+    c = Fraction(arithmetic.product_unit(len(z))) * Fraction(float(fp.row_norms(z[None, :])[0]))
+    error = c * _dot_up(size, arithmetic.row_norms(K.mid)) + 2 * _dot_up(size, K.e) * _dot_up(size, K.s)
+    exact_z = [fp.exact(x) for x in z.tolist()]
+    parts = [T.hi] if T.lo is None else [T.hi, T.lo]
+    return sum((fp.exact(t) * x for part in parts for t, x in zip(part[:, 0].tolist(), exact_z, strict=True)), error)
+
+
+def _jacobian_form(J: Jacobian, z: Array, arithmetic: Arithmetic) -> Fraction:
+    """Upper bound of `zᵀKz = |Jᵀz|²`: `Jᵀz` in the arithmetic, its error `c‖J‖_F|z| + |z|·rad`."""
+    turned = Pair(np.ascontiguousarray(J.mid.hi.T), None if J.mid.lo is None else np.ascontiguousarray(J.mid.lo.T))
+    T = arithmetic.product(turned, Pair(z[None, :]))
+    error = Fraction(arithmetic.product_unit(len(z))) * Fraction(fp.frobenius(J.mid.hi)) * Fraction(fp.RAISE)
+    error = error * Fraction(float(fp.row_norms(z[None, :])[0])) + _dot_up(np.abs(z), J.rad)
+    if T.lo is not None:
+        error += Fraction(fp.frobenius(T.lo))
+    return (Fraction(fp.frobenius(T.hi)) + error) ** 2
 
 
 def _dot_up(a: Array, b: Array) -> Fraction:

@@ -43,6 +43,7 @@ class Forward:
     Attributes:
         inputs: `inputs[h]` encloses the input `a_h` of layer h + 1.
         slopes: `slopes[h]` encloses `φ'(z_{h+1})`.
+        pre: `pre[h]` encloses the pre-activation `z_{h+1}` of a hidden layer.
         output: encloses the network's outputs.
         kinks: number of ReLU units not proved away from 0, over all rows, and the first few of them.
         margin: proved lower bound of the smallest ReLU `|z|`; None for smooth activations.
@@ -51,6 +52,7 @@ class Forward:
 
     inputs: tuple[Balls, ...]
     slopes: tuple[Slope, ...]
+    pre: tuple[Balls, ...]
     output: Balls
     kinks: tuple[int, tuple[Kink, ...]]
     margin: float | None
@@ -72,7 +74,7 @@ def forward(network: Network, weights: tuple[Matrix, ...], X: Array, arithmetic:
         arithmetic: what computes the midpoints.
     """
     a = exact_points(X, arithmetic)
-    inputs, slopes = [a], []
+    inputs, slopes, pre = [a], [], []
     kinks: list[Kink] = []
     dead: list[int] = []
     count, margin = 0, np.inf
@@ -90,9 +92,10 @@ def forward(network: Network, weights: tuple[Matrix, ...], X: Array, arithmetic:
             dead.append(int(((gap > 0) & (z.mid.hi < 0)).all(axis=0).sum()))
         inputs.append(a)
         slopes.append(slope)
+        pre.append(z)
     output = affine(a, weights[-1], network.biases[-1], arithmetic)
     smooth = network.activation == "tanh" or network.depth == 1
-    return Forward(tuple(inputs), tuple(slopes), output, (count, tuple(kinks)), None if smooth else margin, tuple(dead))
+    return Forward(tuple(inputs), tuple(slopes), tuple(pre), output, (count, tuple(kinks)), None if smooth else margin, tuple(dead))
 
 
 def _tanh(z: Balls, arithmetic: Arithmetic) -> tuple[Balls, Slope]:
@@ -112,17 +115,27 @@ def _relu(z: Balls, arithmetic: Arithmetic) -> tuple[Balls, Slope]:
 
 
 def backward(
-    network: Network, weights: tuple[Matrix, ...], passed: Forward, arithmetic: Arithmetic
+    network: Network, weights: tuple[Matrix, ...], passed: Forward, arithmetic: Arithmetic, seeds: Balls | None = None
 ) -> tuple[Balls, ...]:
     """Enclose `B_h = ∂f/∂z_h` for every layer and `B_0 = ∂f/∂x` (R9).
 
     Row `i·k + a` belongs to sample i and output a. `B_{h−1} = (B_h W_h) ∘ φ'(z_{h−1})`.
 
+    Args:
+        network: the network.
+        weights: its matrices with norms.
+        passed: the forward pass.
+        arithmetic: what computes the midpoints.
+        seeds: one cotangent `c_i` of the outputs a sample; then row i of every result is `c_iᵀ∂f/∂z_h`.
+
     Returns:
-        `(B_0, B_1, …, B_H)`, each with `n·k` rows.
+        `(B_0, B_1, …, B_H)`, each with `n·k` rows (n with seeds).
     """
     n, k = passed.output.mid.shape
-    b = exact_points(np.tile(np.eye(k), (n, 1)), arithmetic)
+    if seeds is None:
+        b = exact_points(np.tile(np.eye(k), (n, 1)), arithmetic)
+    else:
+        b, k = seeds, 1
     result = [b]
     for h in range(network.depth - 1, -1, -1):
         W = weights[h]

@@ -1,0 +1,201 @@
+"""M6: the sublevel map `S(u) = {w : L(u, w) ≤ ℓ}`: modulus on its boundary, 0 inside, persistence radius."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from certify.bounds.linearisation import Progress
+from certify.bounds.persistence import persistence_bound
+from certify.errors import EnclosureError, SpecError
+from certify.network.gradients import Norm, loss_adjoints, row_norm_ends, total_norm, weight_gradient_norm
+from certify.network.losses import LossTerms, enclose_losses
+from certify.network.passes import Forward, forward, known_weights
+from certify.problem import Problem
+from certify.rigor import fp
+from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
+from certify.rigor.ball import Balls
+from certify.rigor.fp import Array
+from certify.verdict import Bound, Hypothesis, Rigour
+
+GAP = 1e-6
+"""Relative gap of two ends above which the double-double tier is tried."""
+
+QUANTITIES = ("modulus", "sample_modulus", "persistence_radius")
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """Loss and gradients at the given weights, enclosed in one arithmetic.
+
+    Attributes:
+        passed: forward pass.
+        terms: per-sample losses and slopes.
+        loss: ends of `L(ū, w̄)`.
+        weight_norm: ends of `|∇_w L|`.
+        row_lower, row_upper: ends of `n·|∇_{u_i} L|` for every row.
+    """
+
+    passed: Forward
+    terms: LossTerms
+    loss: Norm
+    weight_norm: Norm
+    row_lower: Array
+    row_upper: Array
+
+
+def descend(problem: Problem, arithmetic: Arithmetic) -> Descent:
+    """Enclose loss and gradients by one forward and one backward pass."""
+    net = problem.network
+    weights = known_weights(net)
+    passed = forward(net, weights, problem.X, arithmetic)
+    terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
+    adjoints = loss_adjoints(net, weights, passed, terms, arithmetic)
+    weight_norm = weight_gradient_norm(
+        net, passed, adjoints, net.layers(problem.layer), problem.weight_decay, arithmetic
+    )
+    lower, upper = _data_gradients(problem, adjoints[0], passed, terms)
+    still = ~np.isin(np.arange(problem.n), np.array(problem.rows))
+    return Descent(passed, terms, loss_ends(problem, terms), weight_norm, np.where(still, 0.0, lower),
+                   np.where(still, 0.0, upper))
+
+
+def loss_ends(problem: Problem, terms: LossTerms) -> Norm:
+    """Ends of `L = (1/n) Σ ℓ_i + (λ/2)|w|²` as rationals."""
+    n = problem.n
+    error = sum((fp.exact(x) for x in terms.value_error.tolist()), Fraction(0)) / n
+    centre = sum((fp.exact(x) for x in terms.value.tolist()), Fraction(0)) / n
+    if problem.weight_decay:
+        arrays = [*problem.network.weights, *(b for b in problem.network.biases if b is not None)]
+        square = sum((sum((Fraction(x) ** 2 for x in a.ravel().tolist()), Fraction(0)) for a in arrays), Fraction(0))
+        centre += Fraction(problem.weight_decay) / 2 * square
+    return Norm(centre - error, centre + error)
+
+
+def _data_gradients(problem: Problem, at_inputs: Balls, passed: Forward, terms: LossTerms) -> tuple[Array, Array]:
+    """Ends of `n·|∇_{u_i} L|`: `|∂ℓ_i/∂x_i|`, `|∂ℓ_i/∂y_i|` (squared loss: `|f − y|`), or `ℓ_i` (sample weights)."""
+    if problem.parameter == "features":
+        return row_norm_ends(at_inputs, problem.scale)
+    if problem.parameter == "targets":
+        if problem.loss != "squared":
+            raise SpecError("targets", f"with the {problem.loss} loss", 'use parameter = "features"')
+        return row_norm_ends(terms.slopes, None)
+    low = np.maximum(terms.value - terms.value_error * fp.RAISE, 0.0) * (1 - 2.0**-50)
+    return low, (np.abs(terms.value) + terms.value_error) * fp.RAISE
+
+
+class Sublevel:
+    """Computes the bounds of one sublevel problem.
+
+    Args:
+        problem: a problem with the sublevel map.
+        progress: told the stage in words and the fraction done.
+    """
+
+    def __init__(self, problem: Problem, progress: Progress) -> None:
+        self.problem = problem
+        self._progress = progress
+        self._tiers: dict[str, Descent] = {}
+
+    def bound(self, quantity: str) -> Bound:
+        """Two-sided bound on `quantity`.
+
+        Raises:
+            SpecError: for a quantity that is not built, or a level below the loss at the given weights.
+        """
+        if quantity not in QUANTITIES:
+            raise SpecError(f"quantity '{quantity}' of the sublevel map", "not built", f"use {', '.join(QUANTITIES)}")
+        best = self._attempt(quantity, Binary64())
+        if best.upper is None or best.lower is None or best.upper - best.lower > GAP * best.upper:
+            if quantity != "persistence_radius":
+                best = self._attempt(quantity, DoubleDouble())
+        return best
+
+    def _descent(self, arithmetic: Arithmetic) -> Descent:
+        if arithmetic.name not in self._tiers:
+            self._progress(f"loss and gradients ({arithmetic.name})", 0.1)
+            self._tiers[arithmetic.name] = descend(self.problem, arithmetic)
+        return self._tiers[arithmetic.name]
+
+    def _attempt(self, quantity: str, arithmetic: Arithmetic) -> Bound:
+        try:
+            d = self._descent(arithmetic)
+            inside = self._inside(d)
+            if quantity == "persistence_radius":
+                self._progress("persistence radius", 0.3)
+                return persistence_bound(self.problem, d, inside)
+            return self._modulus(quantity, d, inside)
+        except EnclosureError as error:
+            return self._bound(quantity, None, None, (), f"{error.found} ({error.asked}): {error.remedy}")
+
+    def _inside(self, d: Descent) -> bool:
+        """Whether the level is above the loss (interior) rather than at it (boundary).
+
+        Raises:
+            SpecError: if the level is proved to lie below the loss.
+            EnclosureError: if rounding leaves it open.
+        """
+        level = self.problem.level
+        if level is None:
+            return False
+        if Fraction(level) > d.loss.upper:
+            return True
+        if Fraction(level) < d.loss.lower:
+            raise SpecError("solution.level", f"{level} is below the loss {float(d.loss.lower):.6g} at the given weights",
+                            "the weights are then no member of S; raise the level, or leave it out")
+        raise EnclosureError("solution.level", "equal to the loss up to rounding", "leave it out, or raise it slightly")
+
+    def _modulus(self, quantity: str, d: Descent, inside: bool) -> Bound:
+        p = self.problem
+        hypotheses = self._hypotheses(d, inside)
+        rows = p.rows
+        if inside:
+            zeros = (0.0,) * len(rows) if quantity == "sample_modulus" else ()
+            return self._bound(quantity, 0.0, 0.0, hypotheses, "", rows if zeros else (), zeros, zeros)
+        if d.passed.kinks[0]:
+            return self._bound(quantity, None, None, hypotheses, "a ReLU pre-activation could not be proved different "
+                               "from 0, so L is not differentiable: change these rows or weights slightly")
+        if d.weight_norm.lower <= 0:
+            return self._bound(quantity, None, None, hypotheses, "the loss gradient with respect to the weights could not "
+                               f"be proved different from 0 (at most {float(d.weight_norm.upper):.1e}): the weights are "
+                               "close to a stationary point; set a level above the loss, or use the critical map")
+        low, high = d.row_lower[list(rows)], d.row_upper[list(rows)]
+        if quantity == "modulus":
+            total = total_norm(low, high)
+            return self._bound(quantity, self._ratio(total.lower, d.weight_norm.upper, down=True),
+                               self._ratio(total.upper, d.weight_norm.lower), hypotheses, "")
+        lows = tuple(self._ratio(Fraction(x), d.weight_norm.upper, down=True) for x in low.tolist())
+        highs = tuple(self._ratio(Fraction(x), d.weight_norm.lower) for x in high.tolist())
+        return self._bound(quantity, max(lows), max(highs), hypotheses, "", rows, lows, highs)
+
+    def _ratio(self, data: Fraction, weights: Fraction, down: bool = False) -> float:
+        value = data / self.problem.n / weights
+        return fp.down(value) if down else fp.up(value)
+
+    def _hypotheses(self, d: Descent, inside: bool) -> tuple[Hypothesis, ...]:
+        loss = Hypothesis("loss", "the training loss at the given weights is at most", fp.up(d.loss.upper), True)
+        if inside:
+            statement = "the level exceeds the training loss by at least"
+            gap = Fraction(self.problem.level or 0.0) - d.loss.upper
+            return loss, Hypothesis("interior", statement, fp.down(gap), True)
+        if d.passed.margin is None:
+            smooth = Hypothesis("smooth", "the network is continuously differentiable everywhere", None, True)
+        else:
+            statement = "no ReLU pre-activation is 0 at the data: smallest distance from a kink"
+            smooth = Hypothesis("smooth", statement, max(d.passed.margin, 0.0), d.passed.kinks[0] == 0)
+        proved = d.weight_norm.lower > 0 and smooth.holds
+        statement = "the loss gradient with respect to the weights is not 0: its norm is at least"
+        value = fp.down(d.weight_norm.lower) if proved else None
+        return loss, smooth, Hypothesis("gradient", statement, value, proved)
+
+    def _bound(
+        self, quantity: str, lower: float | None, upper: float | None, hypotheses: tuple[Hypothesis, ...], reason: str,
+        rows: tuple[int, ...] = (), low: tuple[float, ...] = (), high: tuple[float, ...] = (),
+    ) -> Bound:
+        moved = {"features": "feature change", "targets": "target change"}.get(self.problem.parameter, "weight change")
+        unit = f"weight distance per unit of {moved}"
+        if self.problem.parameter == "sample_weights":
+            unit = "weight distance per unit of change of the sample weights"
+        return Bound(quantity, "M6", Rigour.PROVED, lower, upper, unit, hypotheses, {}, reason, rows, low, high)

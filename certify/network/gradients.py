@@ -1,0 +1,113 @@
+"""Norms of the loss gradient with respect to weights and data, enclosed by one backward pass (M6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from certify.network.losses import LossTerms
+from certify.network.network import Network
+from certify.network.passes import Forward, backward
+from certify.rigor import fp
+from certify.rigor.arithmetic import Arithmetic, Pair
+from certify.rigor.ball import Balls, Matrix
+from certify.rigor.fp import RAISE, Array
+
+
+@dataclass(frozen=True, eq=False)
+class Norm:
+    """`lower ≤ norm ≤ upper`, exact rationals."""
+
+    lower: Fraction
+    upper: Fraction
+
+
+def loss_adjoints(
+    network: Network, weights: tuple[Matrix, ...], passed: Forward, terms: LossTerms, arithmetic: Arithmetic
+) -> tuple[Balls, ...]:
+    """`v_h = ∂ℓ_i/∂z_h` for every layer and `v_0 = ∂ℓ_i/∂x`, one row a sample."""
+    return backward(network, weights, passed, arithmetic, terms.slopes)
+
+
+def weight_gradient_norm(
+    network: Network, passed: Forward, adjoints: tuple[Balls, ...], layers: tuple[int, ...], decay: float,
+    arithmetic: Arithmetic,
+) -> Norm:
+    """Enclose `|∇_w L|` over the free layers, `∇_{W_h}L = (1/n) Σ_i v_h^i (ã_{h−1}^i)ᵀ + λW_h`.
+
+    Each layer's matrix is one product of length n, `‖error‖_F ≤ c‖V‖_F‖Ã‖_F + Σ_i (r_i^v α_i + ν_i r_i^a)`.
+
+    Args:
+        network: the network.
+        passed: forward pass.
+        adjoints: from :func:`loss_adjoints`.
+        layers: the free layers.
+        decay: the weight decay λ.
+        arithmetic: what computes the products.
+    """
+    n = len(passed.output.rad)
+    parts = [_layer_norm(network, h, passed.inputs[h - 1], adjoints[h], decay, n, arithmetic) for h in layers]
+    lower = fp.sqrt_down(sum((p.lower**2 for p in parts), Fraction(0)))
+    upper = fp.sqrt_up(sum((p.upper**2 for p in parts), Fraction(0)))
+    return Norm(lower / n, upper / n)
+
+
+def _layer_norm(
+    network: Network, h: int, a: Balls, v: Balls, decay: float, n: int, arithmetic: Arithmetic
+) -> Norm:
+    """Norm of `n·∇` of one layer, weights and bias together."""
+    bias = network.biases[h - 1]
+    ones = np.ones((n, 0 if bias is None else 1))
+    inputs = _columns(a.mid, ones)
+    M = arithmetic.product(_turned(v.mid), _turned(inputs))
+    alpha = np.sqrt(a.norm**2 + ones.shape[1]) * RAISE
+    balls = fp.exact(float(np.sum(v.rad * alpha + v.norm * a.rad)) * (1.0 + 2 * fp.dot_unit(n))) * Fraction(RAISE)
+    size_v, size_a = (Fraction(float(fp.row_norms(x[None, :])[0])) for x in (v.norm, alpha))
+    error = Fraction(arithmetic.product_unit(n)) * size_v * size_a * Fraction(RAISE) + balls
+    if decay:
+        W = network.weights[h - 1] if bias is None else np.hstack([network.weights[h - 1], bias[:, None]])
+        scaled = n * decay
+        D = arithmetic.multiply(Pair(W), Pair(np.full((1, 1), scaled)))
+        size = Fraction(fp.frobenius(W))
+        error += abs(Fraction(n) * Fraction(decay) - Fraction(scaled)) * size
+        error += Fraction(arithmetic.unit) * (2 * Fraction(scaled) * size + Fraction(fp.frobenius(M.hi))) * Fraction(RAISE)
+        M = arithmetic.add(M, D)
+    return array_norm(M, error)
+
+
+def array_norm(M: Pair, error: Fraction) -> Norm:
+    """Enclose the Frobenius norm of anything within `error` of the pair."""
+    upper = Fraction(fp.frobenius(M.hi))
+    slack = Fraction(4 * (M.shape[0] + M.shape[1] + 32)) * Fraction(fp.U)
+    low = Fraction(0) if M.lo is None else Fraction(fp.frobenius(M.lo))
+    floor = Fraction(fp.FLOOR)
+    return Norm(max(upper * (1 - slack) - low - error - floor, Fraction(0)), upper + low + error)
+
+
+def row_norm_ends(v: Balls, scale: Array | None) -> tuple[Array, Array]:
+    """Ends of `|v_i ∘ scale|` for every row, as arrays."""
+    hi = v.mid.hi if scale is None else v.mid.hi * scale
+    stretch = 1.0 if scale is None else float(np.max(np.abs(scale)))
+    low = np.zeros(len(v.rad)) if v.mid.lo is None else 4 * fp.U * v.norm
+    rad = (v.rad + low + 2 * fp.U * v.norm) * stretch * RAISE
+    upper = fp.row_norms(hi)
+    slack = 4 * (hi.shape[1] + 32) * fp.U
+    lower = np.maximum(upper * (1 - slack) - rad - 2 * fp.FLOOR, 0.0)
+    return lower * (1 - 2.0**-50), (upper + rad) * RAISE
+
+
+def total_norm(lower: Array, upper: Array) -> Norm:
+    """Norm of a vector whose entries lie between the given ends."""
+    low = sum((fp.exact(x) ** 2 for x in lower.tolist()), Fraction(0))
+    high = sum((fp.exact(x) ** 2 for x in upper.tolist()), Fraction(0))
+    return Norm(fp.sqrt_down(low), fp.sqrt_up(high))
+
+
+def _turned(A: Pair) -> Pair:
+    return Pair(np.ascontiguousarray(A.hi.T), None if A.lo is None else np.ascontiguousarray(A.lo.T))
+
+
+def _columns(A: Pair, ones: Array) -> Pair:
+    return Pair(np.hstack([A.hi, ones]), None if A.lo is None else np.hstack([A.lo, np.zeros_like(ones)]))
