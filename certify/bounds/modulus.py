@@ -82,7 +82,7 @@ def enclose_modulus(K: Kernel | Jacobian, Q: BlockFactor, X: Congruence, arithme
     except np.linalg.LinAlgError as error:
         raise EnclosureError("modulus", f"LAPACK found no eigenvector ({error})", "this is rare: report it") from None
     z = X.X.T @ v[:, 0]
-    return ModulusEnds(_rayleigh(K, Q, z, arithmetic), _upper(float(theta[0]), E, S, X, applied), z)
+    return ModulusEnds(rayleigh(K, Q, z, arithmetic), _upper(float(theta[0]), E, S, X, applied), z)
 
 
 def _upper(theta: float, E: Array, S: Array, X: Congruence, applied: Applied) -> float | None:
@@ -101,7 +101,7 @@ def _upper(theta: float, E: Array, S: Array, X: Congruence, applied: Applied) ->
     return None
 
 
-def _rayleigh(K: Kernel | Jacobian, Q: BlockFactor, z: Array, arithmetic: Arithmetic) -> float | None:
+def rayleigh(K: Kernel | Jacobian, Q: BlockFactor, z: Array, arithmetic: Arithmetic) -> float | None:
     """`√(zᵀQz / zᵀKz)` rounded down: `zᵀQz` from below, `zᵀKz` from above (M2)."""
     if not np.isfinite(z).all() or not z.any():
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,6 +11,7 @@ from typing import Literal
 import numpy as np
 import scipy.linalg
 from scipy.linalg.lapack import dpotrf
+from threadpoolctl import threadpool_limits
 
 from certify.errors import EnclosureError, InputError
 from certify.rigor import fp
@@ -17,6 +19,9 @@ from certify.rigor.enclosure import Enclosure
 from certify.rigor.fp import Array, U
 from certify.rigor.matrices import as_matrix, as_radius, nonnegative_norm, power_of_two, require_symmetric, unit_scaled
 from certify.verdict import Verdict
+
+THREADED_LIMIT = 15_000
+"""Largest matrix that is factorised with more than one BLAS thread."""
 
 Method = Literal["residual", "a-priori"]
 
@@ -47,6 +52,30 @@ def _factor(M: Array) -> Array | None:
     if info != 0 or not np.isfinite(L).all() or not (diagonal > 0).all():
         return None
     return np.ascontiguousarray(L)
+
+
+def factor_in_place(M: Array) -> bool:
+    """Overwrite the lower triangle of a symmetric C-ordered M by its Cholesky factor; False where LAPACK stops.
+
+    One thread beyond N = 15,000, where the threaded Cholesky of OpenBLAS has crashed.
+    """
+    with _threads(1 if len(M) > THREADED_LIMIT else None):
+        _, info = dpotrf(M.T, lower=0, clean=0, overwrite_a=1)  # M.T is Fortran-ordered: no copy
+    diagonal = np.diagonal(M)
+    return bool(info == 0 and np.isfinite(diagonal).all() and (diagonal > 0).all())
+
+
+def _threads(limit: int | None) -> contextlib.AbstractContextManager[object]:
+    """BLAS limited to that many threads."""
+    return contextlib.nullcontext() if limit is None else threadpool_limits(limit)
+
+
+def largest_float_shift(M: Array, defect: Fraction) -> float:
+    """The shift that leaves room for `defect` and for an a-priori Cholesky of M."""
+    trace = float(np.sum(np.maximum(np.diagonal(M), 0.0)))
+    if not np.isfinite(trace):
+        return math.inf
+    return fp.up(2 * fp.cholesky_unit(len(M)) * Fraction(trace) + defect + Fraction(fp.FLOOR))
 
 
 def residual_norm(M: Array, L: Array) -> Fraction:
