@@ -11,6 +11,7 @@ from certify.network.losses import enclose_losses
 from certify.network.passes import forward, known_weights
 from certify.problem import Problem
 from certify.rigor import fp
+from certify.rigor.activation import activation
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import RAISE, Array
 
@@ -88,8 +89,9 @@ def _loss_and_gradient(problem: Problem, X: Array) -> tuple[float, Array]:
         b = net.biases[h]
         z = a @ net.weights[h].T + (0.0 if b is None else b)
         if h < net.depth - 1:
-            a = np.tanh(z) if net.activation == "tanh" else np.maximum(z, 0.0)
-            slopes.append(1.0 - a * a if net.activation == "tanh" else (z > 0).astype(np.float64))
+            value, slope = activation(net.activation).enclose(z)
+            a = value.mid
+            slopes.append(slope.mid)
     loss, v = _output_slope(problem, z)
     for h in range(net.depth - 1, -1, -1):
         v = v @ net.weights[h]

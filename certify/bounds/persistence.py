@@ -14,6 +14,7 @@ from certify.network.gradients import total_norm
 from certify.network.reach import reach
 from certify.problem import Problem
 from certify.rigor import fp
+from certify.rigor.activation import activation
 from certify.rigor.fp import RAISE, Array
 from certify.verdict import Bound, Hypothesis, Rigour
 
@@ -137,7 +138,7 @@ class Growth:
         c, g, lam = d.terms.slopes.norm, d.row_upper, d.terms.slope_lipschitz
         curved = lam * S * S * RAISE
         pairs = [((g + c * rho) * RAISE, curved), (c * S * RAISE, curved)]
-        if p.network.activation != "relu":
+        if activation(p.network.activation).smooth:
             pairs.append((g, (curved + c * fp.row_norms(found.steady) * RAISE / tau) * RAISE))
         constant = (c * delta + 0.5 * lam * delta**2) * RAISE
         return [(a[moving], q[moving]) for a, q in pairs], constant[moving]

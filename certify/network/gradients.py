@@ -9,10 +9,10 @@ import numpy as np
 
 from certify.network.losses import LossTerms
 from certify.network.network import Network
-from certify.network.passes import Forward, backward
+from certify.network.passes import Forward, Weights, backward
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
-from certify.rigor.ball import Balls, Matrix
+from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array
 
 
@@ -25,7 +25,7 @@ class Norm:
 
 
 def loss_adjoints(
-    network: Network, weights: tuple[Matrix, ...], passed: Forward, terms: LossTerms, arithmetic: Arithmetic
+    network: Network, weights: Weights, passed: Forward, terms: LossTerms, arithmetic: Arithmetic
 ) -> tuple[Balls, ...]:
     """`v_h = ∂ℓ_i/∂z_h` for every layer and `v_0 = ∂ℓ_i/∂x`, one row a sample."""
     return backward(network, weights, passed, arithmetic, terms.slopes)

@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.network.network import Network
 from certify.rigor import fp
+from certify.rigor.activation import Activation, activation
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls, Matrix, affine, exact_points, known_matrix
 from certify.rigor.fp import RAISE, Array
@@ -19,16 +20,18 @@ class Slope:
 
     Attributes:
         mid: `(n, m)` pair.
-        rad: `(n,)` bound of the error of each entry of a row; entries of the true row lie in [0, 1].
+        rad: `(n,)` bound of the error of each entry of a row.
+        bound: bound of the size of every true entry, `sup|φ'|`.
     """
 
     mid: Pair
     rad: Array
+    bound: float
 
 
 @dataclass(frozen=True)
 class Kink:
-    """A ReLU unit whose pre-activation could not be proved different from 0."""
+    """A unit whose pre-activation could not be proved away from a kink of its activation."""
 
     row: int
     layer: int
@@ -45,8 +48,8 @@ class Forward:
         slopes: `slopes[h]` encloses `φ'(z_{h+1})`.
         pre: `pre[h]` encloses the pre-activation `z_{h+1}` of a hidden layer.
         output: encloses the network's outputs.
-        kinks: number of ReLU units not proved away from 0, over all rows, and the first few of them.
-        margin: proved lower bound of the smallest ReLU `|z|`; None for smooth activations.
+        kinks: number of units not proved away from a kink, over all rows, and the first few of them.
+        margin: proved lower bound of the smallest distance from a kink; None for smooth activations.
         dead: hidden units proved inactive on every row, one count a hidden layer (ReLU only).
     """
 
@@ -59,63 +62,76 @@ class Forward:
     dead: tuple[int, ...]
 
 
-def known_weights(network: Network) -> tuple[Matrix, ...]:
-    """The network's weight matrices with verified norms."""
-    return tuple(known_matrix(W) for W in network.weights)
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Weight and bias of a layer, exact or up to a radius.
+
+    Attributes:
+        weight: the matrix with its norms.
+        bias: `(out,)` pair, or None.
+        bias_radius: Euclidean radius of the bias.
+    """
+
+    weight: Matrix
+    bias: Pair | None
+    bias_radius: float = 0.0
 
 
-def forward(network: Network, weights: tuple[Matrix, ...], X: Array, arithmetic: Arithmetic) -> Forward:
+Weights = tuple[Layer, ...]
+
+
+def known_weights(network: Network) -> Weights:
+    """The network's own parameters, exact, with verified norms."""
+    return tuple(
+        Layer(known_matrix(W), None if b is None else Pair(b))
+        for W, b in zip(network.weights, network.biases, strict=True)
+    )
+
+
+def forward(network: Network, weights: Weights, X: Array, arithmetic: Arithmetic) -> Forward:
     """Enclose layer inputs, slopes and outputs for every row of X (R8).
 
     Args:
         network: the network.
-        weights: its matrices with norms, from :func:`known_weights`.
+        weights: its parameters, from :func:`known_weights`.
         X: `(n, d)` data, exact.
         arithmetic: what computes the midpoints.
     """
+    phi = activation(network.activation)
     a = exact_points(X, arithmetic)
     inputs, slopes, pre = [a], [], []
     kinks: list[Kink] = []
     dead: list[int] = []
     count, margin = 0, np.inf
     for h in range(network.depth - 1):
-        z = affine(a, weights[h], network.biases[h], arithmetic)
-        if network.activation == "tanh":
-            a, slope = _tanh(z, arithmetic)
-        else:
-            a, slope = _relu(z, arithmetic)
-            gap = np.abs(z.mid.hi) / RAISE - z.rad[:, None]
-            margin = min(margin, float(gap.min()) / RAISE)
-            for i, j in np.argwhere(gap <= 0)[: max(0, 5 - len(kinks))]:
+        z = affine(a, weights[h].weight, weights[h].bias, arithmetic, weights[h].bias_radius)
+        a, slope = _activate(phi, z, arithmetic)
+        if not phi.smooth:
+            open_units = phi.kink(z.mid.hi, z.rad[:, None])
+            margin = min(margin, float((phi.kink_distance(z.mid.hi) - z.rad[:, None]).min()) / RAISE)
+            for i, j in np.argwhere(open_units)[: max(0, 5 - len(kinks))]:
                 kinks.append(Kink(int(i), h + 1, int(j), float(z.mid.hi[i, j])))
-            count += int((gap <= 0).sum())
-            dead.append(int(((gap > 0) & (z.mid.hi < 0)).all(axis=0).sum()))
+            count += int(open_units.sum())
+            idle = ~open_units & (z.mid.hi < 0) if phi.name == "relu" else np.zeros_like(open_units)
+            dead.append(int(idle.all(axis=0).sum()))
         inputs.append(a)
         slopes.append(slope)
         pre.append(z)
-    output = affine(a, weights[-1], network.biases[-1], arithmetic)
-    smooth = network.activation == "tanh" or network.depth == 1
+    output = affine(a, weights[-1].weight, weights[-1].bias, arithmetic, weights[-1].bias_radius)
+    smooth = phi.smooth or network.depth == 1
     return Forward(tuple(inputs), tuple(slopes), tuple(pre), output, (count, tuple(kinks)), None if smooth else margin, tuple(dead))
 
 
-def _tanh(z: Balls, arithmetic: Arithmetic) -> tuple[Balls, Slope]:
-    """tanh is 1-Lipschitz, tanh' is `TANH_CURVATURE`-Lipschitz (A2)."""
-    y, slope = arithmetic.tanh(z.mid)
-    root = float(fp.row_norms(np.ones((1, z.mid.shape[1])))[0])
-    values = Balls.make(y, (z.rad + arithmetic.tanh_error * root) * RAISE, arithmetic)
-    return values, Slope(slope, (fp.TANH_CURVATURE * z.rad + arithmetic.slope_error) * RAISE)
-
-
-def _relu(z: Balls, arithmetic: Arithmetic) -> tuple[Balls, Slope]:
-    """ReLU is exact on midpoints and 1-Lipschitz; its slope is exact wherever `|z| > rad` (else a kink)."""
-    on = z.mid.hi > 0  # the sign of hi is the sign of hi + lo
-    lo = None if z.mid.lo is None else np.where(on, z.mid.lo, 0.0)
-    values = Balls.make(Pair(np.where(on, z.mid.hi, 0.0), lo), z.rad, arithmetic)
-    return values, Slope(Pair(on.astype(np.float64)), np.zeros(len(z.rad)))
+def _activate(phi: Activation, z: Balls, arithmetic: Arithmetic) -> tuple[Balls, Slope]:
+    """φ is `sup|φ'|`-Lipschitz, φ' is `sup|φ''|`-Lipschitz away from kinks; kinks are reported by the caller (R8)."""
+    value, slope = arithmetic.activate(phi, z.mid)
+    rad = (phi.slope_bound * z.rad + fp.row_norms(value.error)) * RAISE
+    spread = (phi.curvature * z.rad + slope.error.max(axis=1)) * RAISE
+    return Balls.make(value.mid, rad, arithmetic), Slope(slope.mid, spread, phi.slope_bound)
 
 
 def backward(
-    network: Network, weights: tuple[Matrix, ...], passed: Forward, arithmetic: Arithmetic, seeds: Balls | None = None
+    network: Network, weights: Weights, passed: Forward, arithmetic: Arithmetic, seeds: Balls | None = None
 ) -> tuple[Balls, ...]:
     """Enclose `B_h = ∂f/∂z_h` for every layer and `B_0 = ∂f/∂x` (R9).
 
@@ -123,7 +139,7 @@ def backward(
 
     Args:
         network: the network.
-        weights: its matrices with norms.
+        weights: its parameters.
         passed: the forward pass.
         arithmetic: what computes the midpoints.
         seeds: one cotangent `c_i` of the outputs a sample; then row i of every result is `c_iᵀ∂f/∂z_h`.
@@ -138,9 +154,7 @@ def backward(
         b, k = seeds, 1
     result = [b]
     for h in range(network.depth - 1, -1, -1):
-        W = weights[h]
-        turned = Matrix(np.ascontiguousarray(W.value.T), W.spectral, W.frobenius)
-        b = affine(b, turned, None, arithmetic)
+        b = affine(b, weights[h].weight.turned(), None, arithmetic)
         if h > 0:
             b = _times_slope(b, passed.slopes[h - 1], k, arithmetic)
         result.append(b)
@@ -148,8 +162,9 @@ def backward(
 
 
 def _times_slope(b: Balls, slope: Slope, k: int, arithmetic: Arithmetic) -> Balls:
-    """`b ∘ φ'`: `rad = rad_b + |b|·(rad_φ' + unit·(1 + rad_φ'))`, since the true slopes lie in [0, 1]."""
+    """`b ∘ φ'`: `rad = λ rad_b + |b|·(r + unit·(λ + r))`, λ the bound of the true slopes, r their radius."""
     n, m = slope.mid.shape
     product = arithmetic.multiply(b.mid.reshape(n, k, m), slope.mid.reshape(n, 1, m)).reshape(n * k, m)
     r = np.repeat(slope.rad, k)
-    return Balls.make(product, (b.rad + b.norm * (r + arithmetic.unit * (1.0 + r))) * RAISE, arithmetic)
+    most = slope.bound
+    return Balls.make(product, (most * b.rad + b.norm * (r + arithmetic.unit * (most + r))) * RAISE, arithmetic)

@@ -9,6 +9,7 @@ import numpy as np
 from certify.network.network import Network
 from certify.network.passes import Forward
 from certify.rigor import fp
+from certify.rigor.activation import Activation, activation
 from certify.rigor.fp import RAISE, Array, U
 
 CHUNK = 32_000_000
@@ -59,6 +60,7 @@ def reach(network: Network, passed: Forward, t: Array, scale: Array | None) -> R
 
 def _chunk(network: Network, passed: Forward, first: Array, t: Array, rows: slice, scaled: bool) -> Reach:
     count = len(t)
+    phi = activation(network.activation)
     M = np.broadcast_to(first, (count, *first.shape))
     N = np.tile(fp.row_norms(first) * RAISE, (count, 1))
     rho, steady = np.zeros_like(N), np.zeros_like(N)
@@ -68,13 +70,14 @@ def _chunk(network: Network, passed: Forward, first: Array, t: Array, rows: slic
         slope = passed.slopes[h]
         d, r = np.abs(slope.mid.hi[rows]), slope.rad[rows, None]
         z, rz = passed.pre[h].mid.hi[rows], passed.pre[h].rad[rows, None]
-        change = np.minimum(_slope_change(network.activation, z, rz, moved), 1.0)
-        largest = np.minimum(1.0, (d + r + change) * RAISE)
+        most = slope.bound
+        change = np.minimum(_slope_change(phi, z, rz, moved), 2.0 * most)
+        largest = np.minimum(most, (d + r + change) * RAISE)
         rho = (largest * rho + change * N) * RAISE
-        change = _slope_change(network.activation, z, rz, (N + steady) * t[:, None] * RAISE)
-        steady = (np.minimum(1.0, (d + r + change) * RAISE) * steady + change * N) * RAISE
+        change = _slope_change(phi, z, rz, (N + steady) * t[:, None] * RAISE)
+        steady = (np.minimum(most, (d + r + change) * RAISE) * steady + change * N) * RAISE
         error = ((d + r) * error + (r + 2 * U) * N) * RAISE
-        unit_moved = np.minimum(largest * moved, _range(network.activation)) * RAISE
+        unit_moved = np.minimum(largest * moved, _RANGE.get(phi.name, np.inf)) * RAISE
         M = slope.mid.hi[rows][:, :, None] * M
         N = (fp.row_norms(M) + error) * RAISE
         W = network.weights[h + 1]
@@ -87,13 +90,13 @@ def _chunk(network: Network, passed: Forward, first: Array, t: Array, rows: slic
     return Reach(*(fp.require_finite(x, "reach") for x in (N, rho, np.maximum(steady, rho), moved)))
 
 
-def _range(activation: str) -> float:
-    """Largest difference of two values of the activation."""
-    return 2.0 if activation == "tanh" else np.inf
+_RANGE = {"tanh": 2.0, "sigmoid": 1.0}
+"""Largest difference of two values of a bounded activation."""
 
 
-def _slope_change(activation: str, z: Array, rz: Array, moved: Array) -> Array:
-    """Bound of `|φ'(z + δ) − φ'(z)|`, |δ| ≤ moved, z known within rz."""
-    if activation == "tanh":
-        return fp.TANH_CURVATURE * moved * RAISE
-    return (np.abs(z) <= (moved + rz) * RAISE).astype(np.float64)
+def _slope_change(phi: Activation, z: Array, rz: Array, moved: Array) -> Array:
+    """Bound of `|φ'(z + δ) − φ'(z)|`, |δ| ≤ moved, z known within rz: curvature, and the jump where a kink is in reach."""
+    smooth = phi.curvature * moved * RAISE
+    if phi.smooth:
+        return smooth
+    return smooth + np.where(phi.kink(z, (moved + rz) * RAISE), phi.slope_bound, 0.0)

@@ -16,7 +16,7 @@ import numpy as np
 
 from certify.errors import EnclosureError
 from certify.rigor import fp
-from certify.rigor.activations import tanh_float
+from certify.rigor.activation import Activation
 from certify.rigor.fp import Array, U
 
 
@@ -37,15 +37,20 @@ class Pair:
         return Pair(self.hi.reshape(*shape), None if self.lo is None else self.lo.reshape(*shape))
 
 
+@dataclass(frozen=True, eq=False)
+class Approximate:
+    """Numbers within `error` of the pair, elementwise."""
+
+    mid: Pair
+    error: Array
+
+
 class Arithmetic(ABC):
-    """Products, sums and tanh of pairs with proved errors; α, β are row norms from :func:`row_norms`."""
+    """Products, sums and activations of pairs with proved errors; α, β are row norms from :func:`row_norms`."""
 
     name: str
     unit: float
     """`|fl(a∘b) − a∘b| ≤ unit·(|a|+|b|)` for ∘ = +, `≤ unit·|a||b|` for ∘ = ×, `FLOOR`² apart."""
-    tanh_error: float
-    """Absolute error of every value of `tanh`; its slope has error ≤ `slope_error`."""
-    slope_error: float
 
     @abstractmethod
     def product_unit(self, k: int) -> float:
@@ -64,8 +69,8 @@ class Arithmetic(ABC):
         """Enclosed elementwise product, with broadcasting."""
 
     @abstractmethod
-    def tanh(self, A: Pair) -> tuple[Pair, Pair]:
-        """Enclosed tanh and tanh' = 1 − tanh² elementwise."""
+    def activate(self, phi: Activation, A: Pair) -> tuple[Approximate, Approximate]:
+        """φ and φ' elementwise at the midpoints, each with an elementwise error."""
 
     def row_norms(self, A: Pair) -> Array:
         """Upper bounds, at least `FLOOR`, of the row norms of hi and of hi + lo."""
@@ -85,8 +90,6 @@ class Binary64(Arithmetic):
 
     name = "binary64"
     unit = U
-    tanh_error = fp.TANH_ERROR * U
-    slope_error = fp.TANH_SLOPE_ERROR * U
 
     def product_unit(self, k: int) -> float:
         """(k + 2)u."""
@@ -106,10 +109,10 @@ class Binary64(Arithmetic):
         """`fl(A · B)`."""
         return Pair(A.hi * B.hi)
 
-    def tanh(self, A: Pair) -> tuple[Pair, Pair]:
-        """tanh and tanh' from + − × ÷ and powers of two (A1, A2)."""
-        y, slope = tanh_float(A.hi)
-        return Pair(y), Pair(slope)
+    def activate(self, phi: Activation, A: Pair) -> tuple[Approximate, Approximate]:
+        """From + − × ÷ and powers of two (proofs/activations.md)."""
+        value, slope = phi.enclose(A.hi)
+        return Approximate(Pair(value.mid), value.error), Approximate(Pair(slope.mid), slope.error)
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -136,7 +139,7 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
 class DoubleDouble(Arithmetic):
     """About 90 to 100 bits: products by exact integer slices through BLAS (R7), sums by error-free transforms.
 
-    tanh is Arb's, each value verified to lie within 2^-100 of the pair that stands for it (A3).
+    Activations are Arb's, each value verified to lie within its error of the pair that stands for it (A3).
     """
 
     name = "double-double"
@@ -145,8 +148,6 @@ class DoubleDouble(Arithmetic):
 
     def __init__(self) -> None:
         self.unit = max(fp.PAIR_ADD, fp.PAIR_MULTIPLY) * U * U
-        self.tanh_error = fp.ARB_TANH_ERROR
-        self.slope_error = 2.0 * fp.ARB_TANH_ERROR
 
     def _slicing(self, k: int) -> tuple[int, int]:
         """Bits t of a slice so that `k·2^(2t) ≤ 2^53`, and the number s of slices."""
@@ -187,12 +188,10 @@ class DoubleDouble(Arithmetic):
         p, e = two_product(A.hi, B.hi)
         return Pair(*_finite(two_sum(p, e + (A.hi * _low(B) + _low(A) * B.hi))))
 
-    def tanh(self, A: Pair) -> tuple[Pair, Pair]:
-        """Arb's tanh, verified value by value (A3)."""
-        from certify.rigor.activations import tanh_arb
-
-        (yh, yl), (sh, sl) = tanh_arb(A.hi, _low(A))
-        return Pair(yh, yl), Pair(sh, sl)
+    def activate(self, phi: Activation, A: Pair) -> tuple[Approximate, Approximate]:
+        """Arb's values, verified one by one (A3)."""
+        value, slope = phi.enclose_extended(A.hi, A.lo)
+        return (Approximate(Pair(value.hi, value.lo), value.error), Approximate(Pair(slope.hi, slope.lo), slope.error))
 
 
 def _low(A: Pair) -> Array:

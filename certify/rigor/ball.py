@@ -41,21 +41,28 @@ def exact_points(X: Array, arithmetic: Arithmetic) -> Balls:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """A known matrix with the norms that passes need.
+    """A matrix with the norms that passes need, known exactly or up to a radius.
 
     Attributes:
-        value: `(out, in)` float64, exact.
-        spectral: upper bound of its spectral norm.
-        frobenius: upper bound of its Frobenius norm.
+        value: `(out, in)` pair.
+        spectral: upper bound of the spectral norm of the pair.
+        frobenius: upper bound of the Frobenius norm of the pair.
+        radius: bound of the spectral norm of what the matrix may differ from the pair.
     """
 
-    value: Array
+    value: Pair
     spectral: float
     frobenius: float
+    radius: float = 0.0
+
+    def turned(self) -> Matrix:
+        """The transpose."""
+        lo = None if self.value.lo is None else np.ascontiguousarray(self.value.lo.T)
+        return Matrix(Pair(np.ascontiguousarray(self.value.hi.T), lo), self.spectral, self.frobenius, self.radius)
 
 
-def known_matrix(W: Array) -> Matrix:
-    """W with a verified spectral norm (the Frobenius norm where the verification is too weak)."""
+def known_matrix(W: Array, low: Array | None = None, radius: float = 0.0) -> Matrix:
+    """`W + low` with a verified spectral norm (the Frobenius norm where the verification is too weak)."""
     from certify.rigor.singular import enclose_norm2
 
     frobenius = fp.frobenius(W)
@@ -63,18 +70,23 @@ def known_matrix(W: Array) -> Matrix:
         spectral = min(enclose_norm2(W).upper, frobenius)
     except EnclosureError:
         spectral = frobenius
-    return Matrix(W, max(spectral, fp.FLOOR), frobenius)
+    extra = 0.0 if low is None else fp.frobenius(low)
+    return Matrix(Pair(W, low), max((spectral + extra) * RAISE, fp.FLOOR), (frobenius + extra) * RAISE, radius)
 
 
-def affine(x: Balls, W: Matrix, b: Array | None, arithmetic: Arithmetic) -> Balls:
+def affine(x: Balls, W: Matrix, b: Pair | None, arithmetic: Arithmetic, b_radius: float = 0.0) -> Balls:
     """Balls around `W x_i + b` (R8).
 
-    `rad = ‖W‖₂ rad_x + c|x|‖W‖_F + unit·(|Wx| + |b|)`, c the product unit, norms of the computed vectors.
+    `rad = ‖W‖₂ rad_x + r_W|x| + r_b + c|x|‖W‖_F + unit·(|Wx| + |b|)`, c the product unit, norms of the computed vectors,
+    `r_W`, `r_b` the radii of matrix and bias.
     """
-    y = arithmetic.product(x.mid, Pair(W.value))
+    y = arithmetic.product(x.mid, W.value)
     rad = W.spectral * x.rad + arithmetic.product_unit(W.value.shape[1]) * W.frobenius * x.norm
+    if W.radius:
+        rad = rad + W.radius * x.norm
     if b is not None:
-        size = arithmetic.row_norms(y) + fp.row_norms(b[None, :])[0]
-        y = arithmetic.add(y, Pair(b[None, :]))
-        rad = rad + arithmetic.unit * size
+        row = b.reshape(1, b.shape[0])
+        size = arithmetic.row_norms(y) + arithmetic.row_norms(row)[0]
+        y = arithmetic.add(y, row)
+        rad = rad + arithmetic.unit * size + b_radius
     return Balls.make(y, rad * RAISE, arithmetic)

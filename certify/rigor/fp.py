@@ -47,18 +47,6 @@ DOT_EXTRA = 2
 CHOLESKY_EXTRA = 8
 """`|A − LLᵀ| ≤ (N + CHOLESKY_EXTRA)·u·|L||Lᵀ|` for a Cholesky that ran to the end (R4)."""
 
-EXP_ERROR = 8.0
-"""Relative error, in units of u, of :func:`certify.rigor.activations._exp` (A1)."""
-
-TANH_ERROR = 10.0
-"""Absolute error, in units of u, of the float tanh (A2)."""
-
-TANH_SLOPE_ERROR = 32.0
-"""Absolute error, in units of u, of the float tanh' (A2)."""
-
-TANH_CURVATURE = 0.77
-"""Upper bound of sup|tanh''| = 4/(3√3) = 0.7698… (A2)."""
-
 PAIR_ADD = 8.0
 """Double-double sum: error ≤ PAIR_ADD·u²·(|a| + |b|) (R6)."""
 
@@ -70,9 +58,6 @@ SLICE_TRUNCATION = 4.0
 
 SLICE_SUM = 10.0
 """Sliced product: summing the slices costs ≤ SLICE_SUM·k·T²·u²·|a||b| (R7)."""
-
-ARB_TANH_ERROR = 2.0**-100
-"""Absolute error of the extended tanh, verified value by value in ball arithmetic (A3)."""
 
 
 def dot_unit(k: int) -> float:
