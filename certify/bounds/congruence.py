@@ -95,7 +95,7 @@ def congruence(K: Kernel, arithmetic: Arithmetic) -> Congruence | Failure:
     size_t = Fraction(fp.frobenius(T.hi)) * Fraction(RAISE)
     c = Fraction(arithmetic.product_unit(N))
     error = c * size_x * size_x * size_k + c * size_t * size_x
-    error += 2 * _applied(X, K.e) * _applied(X, K.s)
+    error += 2 * applied(X, K.e) * applied(X, K.s)
     if E.lo is not None:
         error += Fraction(fp.frobenius(E.lo))
     F = (E.hi + E.hi.T) / 2  # the truth is symmetric, so the symmetric part is no further from it
@@ -126,7 +126,7 @@ def jacobian_congruence(J: Jacobian, arithmetic: Arithmetic) -> Congruence | Fai
     return Congruence(found.X, found.F, found.error, found.epsilon, _sigma(found.X, found.epsilon))
 
 
-def _applied(X: Array, v: Array) -> Fraction:
+def applied(X: Array, v: Array) -> Fraction:
     """Upper bound of `‖ |X| v ‖` for v ≥ 0."""
     product = fp.require_finite(np.abs(X) @ v, "congruence") * (1.0 + 2 * fp.dot_unit(len(v)))
     return Fraction(float(fp.row_norms(product[None, :])[0])) * Fraction(RAISE)

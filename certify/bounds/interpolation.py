@@ -1,24 +1,33 @@
-"""From an interpolation problem (base `given`) to its `modulus` and `sample_modulus`."""
+"""From an interpolation problem to its `modulus` and `sample_modulus`, through tiers of rising cost."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from certify.bounds.congruence import Congruence, Failure
+from certify.bounds.direct import direct_modulus
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.linearisation import Linearisation, Progress, linearise
 from certify.bounds.modulus import enclose_modulus
+from certify.bounds.nearby import Solution, prove_nearby
 from certify.bounds.sample_modulus import enclose_sample_moduli
 from certify.errors import EnclosureError, SpecError
+from certify.network.kernel import Kernel
 from certify.problem import Problem
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.verdict import Bound, Hypothesis, Rigour
 
-GAP = 1e-6
-"""Relative gap of two ends above which the double-double tier is tried."""
+GAP, COARSE_GAP = 1e-6, 1e-2
+"""Relative gap of two ends above which the next tier is tried, up to and beyond `FINE_LIMIT` equations."""
 
-EXTENDED_LIMIT = 8000
-"""Most equations for the double-double tier (its slices take about 10·N² numbers)."""
+FINE_LIMIT = 3000
+DIRECT_FROM = 1500
+"""Equations from which the direct tier goes first."""
+
+CONGRUENCE_LIMIT, EXTENDED_LIMIT = 12_000, 6000
+"""Most equations for the congruence (about 8·N² numbers) and for the double-double tier (about 30·N²)."""
 
 JACOBIAN_LIMIT = 40_000_000
 """Most entries of a Jacobian that is formed (its slices take about 20 times as many numbers)."""
@@ -26,23 +35,23 @@ JACOBIAN_LIMIT = 40_000_000
 QUANTITIES = {"modulus": "M2", "sample_modulus": "M4"}
 
 
-def _silent(stage: str, fraction: float) -> None:
-    """Progress that nobody watches."""
-
-
 class Interpolation:
     """Computes the bounds of one problem, sharing kernel and congruence between quantities.
 
     Args:
-        problem: an interpolation problem with base `given`.
+        problem: an interpolation problem.
         progress: told the stage in words and the fraction done.
     """
 
-    def __init__(self, problem: Problem, progress: Progress | None = None) -> None:
+    def __init__(self, problem: Problem, progress: Progress) -> None:
         self.problem = problem
-        self._progress = progress or _silent
+        self._progress = progress
         self._tiers: dict[str, Linearisation] = {}
-        self._pair: tuple[int, int] | None = refuting_pair(problem)
+        self._pair = refuting_pair(problem) if problem.base == "given" else None
+        self.solution: Solution | str | None = None
+        if problem.base == "nearby":
+            progress("an exact solution nearby", 0.0)
+            self.solution = prove_nearby(problem)
 
     def bound(self, quantity: str) -> Bound:
         """Two-sided bound on `quantity`, with the theorem's hypotheses and their verified values.
@@ -54,34 +63,60 @@ class Interpolation:
             raise SpecError(f"quantity '{quantity}'", "not built yet", f"use one of {', '.join(QUANTITIES)}")
         if self._pair is not None:
             return self._refuted(quantity, self._pair)
-        best = self._attempt(quantity, Binary64())
-        if _gap(best) > GAP and self.problem.equations <= EXTENDED_LIMIT:
+        if isinstance(self.solution, str):
+            return self._open(quantity, self._counting(), self.solution)
+        N = self.problem.equations
+        best: Bound | None = None
+        if quantity == "modulus" and DIRECT_FROM <= N:
+            best = self._attempt(quantity, Binary64(), direct=True)
+        if not self._enough(best) and N <= CONGRUENCE_LIMIT:
+            best = _better(best, self._attempt(quantity, Binary64()))
+        if not self._enough(best) and N <= EXTENDED_LIMIT:
             best = _better(best, self._attempt(quantity, DoubleDouble()))
-            if _gap(best) > GAP and self.problem.equations * self.problem.parameters <= JACOBIAN_LIMIT:
-                best = _better(best, self._attempt(quantity, DoubleDouble(), form_jacobian=True))
+        if not self._enough(best) and N <= EXTENDED_LIMIT and N * self.problem.parameters <= JACOBIAN_LIMIT:
+            best = _better(best, self._attempt(quantity, DoubleDouble(), form_jacobian=True))
+        if best is None:
+            reason = f"{N} equations need more memory than this quantity is given; list fewer rows in the data"
+            return self._open(quantity, self._counting(), reason)
         return best
+
+    def _enough(self, best: Bound | None) -> bool:
+        return best is not None and _gap(best) <= (GAP if self.problem.equations <= FINE_LIMIT else COARSE_GAP)
 
     def _linearised(self, arithmetic: Arithmetic, form_jacobian: bool) -> Linearisation:
         key = f"{arithmetic.name}{' Jacobian' if form_jacobian else ''}"
         if key not in self._tiers:
-            self._tiers[key] = linearise(self.problem, arithmetic, self._progress, form_jacobian)
+            solution = self.solution if isinstance(self.solution, Solution) else None
+            self._tiers[key] = linearise(self.problem, arithmetic, self._progress, form_jacobian, solution)
         return self._tiers[key]
 
-    def _attempt(self, quantity: str, arithmetic: Arithmetic, form_jacobian: bool = False) -> Bound:
+    def _attempt(
+        self, quantity: str, arithmetic: Arithmetic, form_jacobian: bool = False, direct: bool = False
+    ) -> Bound:
         """The bound as this tier gives it."""
         try:
             lin = self._linearised(arithmetic, form_jacobian)
-            hypotheses = self._hypotheses(lin)
-            if isinstance(lin.congruence, Failure):
-                return self._open(quantity, hypotheses, self._rank_reason(lin, lin.congruence))
             if lin.passed.kinks[0]:
-                return self._open(quantity, hypotheses, self._kink_reason(lin))
-            self._progress(f"{quantity} ({arithmetic.name})", 0.8)
+                return self._open(quantity, self._hypotheses(lin, None, False), self._kink_reason(lin))
+            self._progress(f"{quantity} ({arithmetic.name})", 0.6)
+            if direct:
+                return self._direct(lin)
+            if isinstance(lin.congruence, Failure):
+                return self._open(quantity, self._hypotheses(lin, None, False), self._rank_reason(lin, lin.congruence))
+            hypotheses = self._hypotheses(lin, lin.congruence.sigma, True)
             if quantity == "modulus":
                 return self._modulus(lin, lin.congruence, hypotheses)
             return self._sample_modulus(lin, lin.congruence, hypotheses)
         except EnclosureError as error:
             return self._open(quantity, (), f"{error.found} ({error.asked}): {error.remedy}")
+
+    def _direct(self, lin: Linearisation) -> Bound:
+        assert isinstance(lin.kernel, Kernel)
+        ends = direct_modulus(lin.kernel, lin.Q, lin.arithmetic)
+        reason = "" if ends.upper is not None else "no Cholesky of κ²K − Q went through: K is too ill-conditioned"
+        witness = {} if ends.z is None or ends.lower is None else {"z": [float(v) for v in ends.z]}
+        hypotheses = self._hypotheses(lin, None, ends.upper is not None)
+        return Bound("modulus", "M2", Rigour.PROVED, ends.lower, ends.upper, self._unit(), hypotheses, witness, reason)
 
     def _modulus(self, lin: Linearisation, X: Congruence, hypotheses: tuple[Hypothesis, ...]) -> Bound:
         ends = enclose_modulus(lin.kernel, lin.Q, X, lin.arithmetic)
@@ -119,19 +154,22 @@ class Interpolation:
         statement = f"there are at least as many free parameters as equations ({p.parameters} and {p.equations})"
         return (Hypothesis("counting", statement, p.parameters - p.equations, p.equations <= p.parameters),)
 
-    def _hypotheses(self, lin: Linearisation) -> tuple[Hypothesis, ...]:
+    def _hypotheses(self, lin: Linearisation, sigma: float | None, full_rank: bool) -> tuple[Hypothesis, ...]:
         p, passed = self.problem, lin.passed
         if passed.margin is None:
             kind = p.network.activation if p.network.depth > 1 else "no activation"
             smooth = Hypothesis("smooth", f"the network is continuously differentiable everywhere ({kind})", None, True)
         else:
-            statement = "no ReLU pre-activation is 0 at the data: smallest distance from a kink"
+            statement = "no pre-activation lies at a kink of the activation: smallest distance from one"
             smooth = Hypothesis("smooth", statement, max(passed.margin, 0.0), passed.kinks[0] == 0)
-        proved = isinstance(lin.congruence, Congruence) and smooth.holds  # at a kink there is no Jacobian
-        sigma = lin.congruence.sigma if isinstance(lin.congruence, Congruence) and proved else None
-        statement = "the Jacobian of all outputs has full row rank: its smallest singular value is at least"
-        rank = Hypothesis("rank", statement, sigma, sigma is not None and sigma > 0)
-        return (*self._counting(), smooth, rank)
+        proved = full_rank and smooth.holds
+        words = "the Jacobian of all outputs has full row rank"
+        words += ": its smallest singular value is at least" if sigma is not None else ", by the upper end" if proved else ""
+        rank = Hypothesis("rank", words, sigma if proved else None, proved)
+        found = () if not isinstance(self.solution, Solution) else (Hypothesis(
+            "solution", "an exact solution was proved; its distance from the weights in the file is at most",
+            self.solution.distance, True),)
+        return (*self._counting(), *found, smooth, rank)
 
     def _rank_reason(self, lin: Linearisation, failure: Failure) -> str:
         p = self.problem
@@ -146,7 +184,8 @@ class Interpolation:
                 parts.append(f"hidden units inactive on every row: {', '.join(dead)}; their weights do not help")
             parts.append("use a wider network, fewer rows, or the sublevel map")
         else:
-            parts.append(f"the kernel's condition number is about {failure.condition:.1e}; about 1e14 can be proved")
+            limit = "1e14 can be proved, 1e28 where the Jacobian can be formed"
+            parts.append(f"the kernel's condition number is about {failure.condition:.1e}; about {limit}")
         return ". ".join(parts)
 
     def _kink_reason(self, lin: Linearisation) -> str:
@@ -163,26 +202,12 @@ def _gap(b: Bound) -> float:
     worst = 0.0
     for low, high in ends:
         if low is None or high is None:
-            return float("inf")
+            return math.inf
         if high > 0:
             worst = max(worst, (high - low) / high)
     return worst
 
 
-def _better(old: Bound, new: Bound) -> Bound:
+def _better(old: Bound | None, new: Bound) -> Bound:
     """The bound with the smaller gap; of two without ends the newer, whose reason names the last tier tried."""
-    return old if _gap(old) < _gap(new) else new
-
-
-def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> Bound:
-    """Two-sided, proved bound on a quantity of a problem.
-
-    Args:
-        problem: from :func:`certify.load_problem`.
-        quantity: ``"modulus"`` or ``"sample_modulus"``.
-        progress: told the stage in words and the fraction done.
-
-    Returns:
-        A :class:`certify.verdict.Bound`: ends, theorem, hypotheses with verified values, witness.
-    """
-    return Interpolation(problem, progress).bound(quantity)
+    return old if old is not None and _gap(old) < _gap(new) else new

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from certify.bounds.congruence import Congruence, Failure, congruence, jacobian_congruence
+from certify.bounds.nearby import Solution, ball_of
 from certify.network.jacobian import Jacobian, jacobian
 from certify.network.kernel import Kernel, tangent_kernel
 from certify.network.passes import Forward, backward, forward, known_weights
-from certify.perturbations.factor import BlockFactor, feature_factor, target_factor
+from certify.perturbations.factor import BlockFactor, feature_factor, scaled, target_factor
 from certify.problem import Problem
 from certify.rigor.arithmetic import Arithmetic
 
@@ -28,46 +30,54 @@ class Linearisation:
         passed: forward pass over the kept rows.
         kernel: tangent kernel over the free layers, or the Jacobian it is the Gram matrix of.
         Q: perturbation matrix, sample by sample over the kept rows.
-        congruence: near-orthonormal form of the kernel, or why there is none.
     """
 
     arithmetic: Arithmetic
     passed: Forward
     kernel: Kernel | Jacobian
     Q: BlockFactor
-    congruence: Congruence | Failure
+
+    @cached_property
+    def congruence(self) -> Congruence | Failure:
+        """Near-orthonormal form of the kernel, or why there is none; computed when it is first asked for."""
+        if isinstance(self.kernel, Jacobian):
+            return jacobian_congruence(self.kernel, self.arithmetic)
+        return congruence(self.kernel, self.arithmetic)
 
 
 def linearise(
-    problem: Problem, arithmetic: Arithmetic, progress: Progress, form_jacobian: bool = False
+    problem: Problem, arithmetic: Arithmetic, progress: Progress, form_jacobian: bool = False,
+    solution: Solution | None = None,
 ) -> Linearisation:
-    """Enclose kernel, perturbation and congruence of an interpolation problem with base `given`.
+    """Enclose kernel and perturbation of an interpolation problem.
 
     Args:
         problem: the problem.
         arithmetic: binary64 (fast) or double-double (ill-conditioned problems).
         progress: told the stage.
         form_jacobian: form J and orthonormalise its rows (W1), which bears condition numbers of J, not of `JJᵀ`.
+        solution: base `nearby`: everything is enclosed over the whole ball that holds the exact solution.
     """
     kept = np.array(problem.kept)
     k = problem.outputs
     net = problem.network
     progress(f"forward and backward pass ({arithmetic.name})", 0.0)
-    weights = known_weights(net)
+    if solution is None:
+        weights = known_weights(net)
+    else:
+        weights = ball_of(solution.parameters, solution.radius, solution.layers, arithmetic)
     passed = forward(net, weights, problem.X[kept], arithmetic)
     adjoints = backward(net, weights, passed, arithmetic)
     moves = np.isin(kept, np.array(problem.rows))
     if problem.parameter == "targets":
         Q = target_factor(len(kept), k, moves)
     else:
-        Q = feature_factor(adjoints[0], len(kept), k, moves)
+        Q = feature_factor(scaled(adjoints[0], problem.scale), len(kept), k, moves)
     biases = tuple(b is not None for b in net.biases)
     layers = net.layers(problem.layer)
     if form_jacobian:
         progress("Jacobian, for an ill-conditioned problem", 0.3)
         J = jacobian(passed, adjoints, layers, biases, arithmetic)
-        return Linearisation(arithmetic, passed, J, Q, jacobian_congruence(J, arithmetic))
+        return Linearisation(arithmetic, passed, J, Q)
     progress(f"tangent kernel ({arithmetic.name})", 0.3)
-    kernel = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
-    progress(f"rank of the kernel ({arithmetic.name})", 0.6)
-    return Linearisation(arithmetic, passed, kernel, Q, congruence(kernel, arithmetic))
+    return Linearisation(arithmetic, passed, tangent_kernel(passed, adjoints, layers, biases, arithmetic), Q)

@@ -46,24 +46,29 @@ def tangent_kernel(
     total: Pair | None = None
     parts_e, parts_s = [], []
     for h in layers:
-        term, e, s = _layer_term(passed.inputs[h - 1], adjoints[h], biases[h - 1], k, arithmetic)
-        total = term if total is None else arithmetic.add(total, term)
+        left, right, e, s = _layer_factors(passed.inputs[h - 1], adjoints[h], biases[h - 1], k, arithmetic)
+        total = arithmetic.accumulate(total, left, right)
         parts_e.append(e)
         parts_s.append(s)
     assert total is not None  # `layers` is never empty
+    N = len(parts_e[0])
     e, s = np.sum(parts_e, axis=0) * RAISE, _root_of_squares(np.array(parts_s))
     e = (e + arithmetic.unit * len(layers) * s) * RAISE  # summing the layers
     # the floors make e_i s_j ≥ 2^-990, above what underflow can cost an entry (R0)
     e, s = np.maximum(e, fp.KERNEL_FLOOR_E), np.maximum(s, fp.KERNEL_FLOOR_S)
-    return Kernel(total, fp.require_finite(e, "kernel radius"), fp.require_finite(s, "kernel size"))
+    fp.require_finite(np.einsum("ii->i", total.hi.reshape(N, N)), "tangent kernel")
+    return Kernel(total.reshape(N, N), fp.require_finite(e, "kernel radius"), fp.require_finite(s, "kernel size"))
 
 
-def _layer_term(a: Balls, b: Balls, bias: bool, k: int, arithmetic: Arithmetic) -> tuple[Pair, Array, Array]:
-    """One summand of the kernel with its `(e, s)`.
+def _layer_factors(
+    a: Balls, b: Balls, bias: bool, k: int, arithmetic: Arithmetic
+) -> tuple[Pair, Pair, Array, Array]:
+    """The two Gram matrices of one layer, as `(n, k, n, k)` and `(n, 1, n, 1)`, with the `(e, s)` of their product.
 
     Gram matrices of balls: `|⟨x, x'⟩ − fl| ≤ p_i β_j + β_i p_j` with `p = rad + (c/2)β`; the Hadamard product of
     two such enclosures has `s = βα`, `e = pα + 1.01 βq + (unit/2)·1.1 s`.
     """
+    n = len(a.rad)
     left = arithmetic.product(b.mid, b.mid)
     right = arithmetic.product(a.mid, a.mid)
     beta, alpha = b.norm, a.norm
@@ -74,16 +79,9 @@ def _layer_term(a: Balls, b: Balls, bias: bool, k: int, arithmetic: Arithmetic) 
         alpha = np.sqrt(alpha * alpha + 1.0) * RAISE
         q = (q + arithmetic.unit * alpha) * RAISE
     alpha, q = np.repeat(alpha, k), np.repeat(q, k)
-    if k > 1:
-        right = Pair(_expand(right.hi, k), None if right.lo is None else _expand(right.lo, k))
-    term = arithmetic.multiply(left, right)
     s = beta * alpha * RAISE
-    return term, (p * alpha + 1.01 * beta * q + 0.6 * arithmetic.unit * s) * RAISE, s
-
-
-def _expand(M: Array, k: int) -> Array:
-    """Every entry as a k × k block."""
-    return np.repeat(np.repeat(M, k, axis=0), k, axis=1)
+    e = (p * alpha + 1.01 * beta * q + 0.6 * arithmetic.unit * s) * RAISE
+    return left.reshape(n, k, n, k), right.reshape(n, 1, n, 1), e, s
 
 
 def _root_of_squares(parts: Array) -> Array:

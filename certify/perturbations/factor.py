@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.rigor import fp
+from certify.rigor.arithmetic import Pair
 from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array, U
 
@@ -36,6 +37,22 @@ def target_factor(n: int, k: int, moves: Mask) -> BlockFactor:
         moves: `(n,)` booleans.
     """
     return BlockFactor(np.eye(k)[None] * moves[:, None, None], np.zeros(n))
+
+
+def scaled(gradients: Balls, scale: Array | None) -> Balls:
+    """Gradients per unit of each feature: `G_i diag(scale)`, 0 for features that may not move.
+
+    Args:
+        gradients: rows `∂f_a/∂x`.
+        scale: `(d,)` unit of each feature, or None.
+    """
+    if scale is None:
+        return gradients
+    most = float(np.max(np.abs(scale)))
+    mid = Pair(gradients.mid.hi * scale)  # one rounding an entry; a low part is absorbed below
+    extra = 8.0 * U * gradients.norm
+    rad = (gradients.rad + extra) * most * RAISE
+    return Balls(mid, fp.require_finite(rad, "scaled gradients"), (gradients.norm * most * RAISE + rad) * RAISE)
 
 
 def feature_factor(gradients: Balls, n: int, k: int, moves: Mask) -> BlockFactor:

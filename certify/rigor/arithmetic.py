@@ -68,6 +68,11 @@ class Arithmetic(ABC):
     def multiply(self, A: Pair, B: Pair) -> Pair:
         """Enclosed elementwise product, with broadcasting."""
 
+    def accumulate(self, total: Pair | None, left: Pair, right: Pair) -> Pair:
+        """`total + left·right` (broadcasting); may overwrite `total` and `left`."""
+        term = self.multiply(left, right)
+        return term if total is None else self.add(total, term)
+
     @abstractmethod
     def activate(self, phi: Activation, A: Pair) -> tuple[Approximate, Approximate]:
         """φ and φ' elementwise at the midpoints, each with an elementwise error."""
@@ -90,6 +95,14 @@ class Binary64(Arithmetic):
 
     name = "binary64"
     unit = U
+
+    def accumulate(self, total: Pair | None, left: Pair, right: Pair) -> Pair:
+        """In place: a kernel needs two matrices at its peak instead of four."""
+        np.multiply(left.hi, right.hi, out=left.hi)
+        if total is None:
+            return left
+        np.add(total.hi, left.hi, out=total.hi)
+        return total
 
     def product_unit(self, k: int) -> float:
         """(k + 2)u."""

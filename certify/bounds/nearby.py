@@ -1,0 +1,211 @@
+"""Q2: an exact interpolating solution proved near the weights in the file (base `nearby`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from certify.bounds.congruence import Congruence, Failure, applied, congruence
+from certify.network.jacobian import row_radii
+from certify.network.kernel import Kernel, tangent_kernel
+from certify.network.network import Network
+from certify.network.passes import Forward, Layer, Weights, backward, forward
+from certify.problem import Problem
+from certify.rigor import fp
+from certify.rigor.arithmetic import Arithmetic, DoubleDouble, Pair, two_sum
+from certify.rigor.ball import Balls, known_matrix
+from certify.rigor.fp import RAISE, Array
+
+NEWTON_STEPS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Parameters of all layers as pairs: what Newton's method found; nothing about them is trusted.
+
+    Attributes:
+        weights: `(hi, lo)` a layer.
+        biases: `(hi, lo)` or None a layer.
+    """
+
+    weights: tuple[tuple[Array, Array], ...]
+    biases: tuple[tuple[Array, Array] | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Parameters with an exact solution proved within `radius` of them.
+
+    Attributes:
+        parameters: the centre.
+        radius: every number within it was covered by the proof; one point of the ball is a solution.
+        distance: bound of the distance of that solution from the weights in the file.
+        layers: the free layers; all others are exactly those in the file.
+    """
+
+    parameters: Parameters
+    radius: float
+    distance: float
+    layers: tuple[int, ...]
+
+
+def given(network: Network) -> Parameters:
+    """The parameters in the file."""
+    return Parameters(
+        tuple((W, np.zeros_like(W)) for W in network.weights),
+        tuple(None if b is None else (b, np.zeros_like(b)) for b in network.biases),
+    )
+
+
+def ball_of(parameters: Parameters, radius: float, layers: tuple[int, ...], arithmetic: Arithmetic) -> Weights:
+    """All parameters within `radius` (jointly, Euclidean) of the given ones, the layers not named being exact."""
+    double = isinstance(arithmetic, DoubleDouble)
+    result = []
+    for h, ((W, low), b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
+        r = radius if h in layers else 0.0
+        extra = 0.0 if double or not low.any() else fp.frobenius(low)
+        matrix = known_matrix(W, low if double else None, (r + extra) * RAISE)
+        if b is None:
+            result.append(Layer(matrix, None))
+            continue
+        extra = 0.0 if double or not b[1].any() else float(fp.row_norms(b[1][None, :])[0])
+        result.append(Layer(matrix, Pair(*b) if double else Pair(b[0]), (r + extra) * RAISE))
+    return tuple(result)
+
+
+def prove_nearby(problem: Problem) -> Solution | str:
+    """Find parameters by Newton's method in double-double and prove an exact solution near them (Q2).
+
+    With X from the congruence, `Q = XJ(ŵ)`, `T(t) = t − X G(ŵ + Qᵀt)`: on `|Qᵀt| ≤ ρ`
+    `‖T'‖ ≤ θ = ε + 2‖|X|e‖√(1+ε)`, e the row radii of J over the ball, and `|T(0)| = |XG(ŵ)| ≤ γ`. If
+    `√(1+ε)·γ/(1−θ) ≤ ρ`, T maps a ball into itself and contracts it: G has a zero within ρ of ŵ.
+
+    Args:
+        problem: interpolation with real targets.
+
+    Returns:
+        A :class:`Solution`, or in words why none was proved.
+    """
+    arithmetic = DoubleDouble()
+    layers = problem.network.layers(problem.layer)
+    found = _newton(problem, layers, arithmetic)
+    if isinstance(found, str):
+        return found
+    residual = _residual(problem, found, arithmetic)
+    radius = 0.0
+    for _ in range(4):
+        kernel, e, passed = _over_ball(problem, found, radius, layers, arithmetic)
+        if passed.kinks[0]:
+            return "a ReLU pre-activation could not be proved different from 0 near the solution"
+        X = congruence(kernel, arithmetic)
+        if isinstance(X, Failure):
+            return f"no exact solution could be proved nearby: {X.reason}"
+        needed, theta = _needed(X, e, residual)
+        if theta < 1 and needed <= Fraction(radius):
+            return Solution(found, radius, _distance(problem.network, found, radius), layers)
+        if theta >= 1:
+            return (f"no exact solution could be proved nearby: the Newton map does not contract (θ = {float(theta):.2g}; "
+                    "less than 1 is needed). Train the network closer to an exact fit, or use base = \"given\"")
+        radius = fp.up(2 * needed)
+    return "no exact solution could be proved nearby: the radius did not settle"
+
+
+def _needed(X: Congruence, e: Array, residual: Array) -> tuple[Fraction, Fraction]:
+    """`√(1+ε)·γ/(1−θ)` and θ."""
+    root = fp.sqrt_up(1 + X.epsilon)
+    theta = X.epsilon + 2 * applied(X.X, e) * root
+    gamma = applied(X.X, residual)
+    return (root * gamma / (1 - theta) if theta < 1 else Fraction(0)), theta
+
+
+def _over_ball(
+    problem: Problem, found: Parameters, radius: float, layers: tuple[int, ...], arithmetic: Arithmetic
+) -> tuple[Kernel, Array, Forward]:
+    """Kernel and row radii of J over the ball of parameters."""
+    weights = ball_of(found, radius, layers, arithmetic)
+    passed, adjoints = _passes(problem, weights, arithmetic)
+    biases = tuple(b is not None for b in problem.network.biases)
+    kernel = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
+    return kernel, row_radii(passed, adjoints, layers, biases, arithmetic), passed
+
+
+def _passes(problem: Problem, weights: Weights, arithmetic: Arithmetic) -> tuple[Forward, tuple[Balls, ...]]:
+    passed = forward(problem.network, weights, problem.X[np.array(problem.kept)], arithmetic)
+    return passed, backward(problem.network, weights, passed, arithmetic)
+
+
+def _residual(problem: Problem, found: Parameters, arithmetic: Arithmetic) -> Array:
+    """Upper bounds of `|f_a(x_i, ŵ) − y_ia|`, flattened."""
+    assert problem.y is not None
+    y = problem.y[np.array(problem.kept)]
+    weights = ball_of(found, 0.0, (), arithmetic)
+    output = forward(problem.network, weights, problem.X[np.array(problem.kept)], arithmetic).output
+    r = arithmetic.add(output.mid, Pair(-y))
+    low = 0.0 if r.lo is None else np.abs(r.lo)
+    size = (output.norm + fp.row_norms(y)) * arithmetic.unit
+    return np.asarray(((np.abs(r.hi) + low) + (output.rad + size)[:, None]) * RAISE).ravel()
+
+
+def _newton(problem: Problem, layers: tuple[int, ...], arithmetic: Arithmetic) -> Parameters | str:
+    """Minimum-norm Newton steps on the residual, kept in double-double; a finder, nothing is proved here."""
+    assert problem.y is not None
+    rows = np.array(problem.kept)
+    y = problem.y[rows]
+    found, best = given(problem.network), np.inf
+    result = found
+    X: Array | None = None
+    for _ in range(NEWTON_STEPS):
+        weights = ball_of(found, 0.0, (), arithmetic)
+        passed = forward(problem.network, weights, problem.X[rows], arithmetic)
+        r = arithmetic.add(passed.output.mid, Pair(-y))
+        size = float(np.linalg.norm(r.hi))
+        if not size < 0.5 * best:
+            break
+        result, best = found, size
+        if size == 0.0:
+            break
+        adjoints = backward(problem.network, weights, passed, arithmetic)
+        if X is None:
+            biases = tuple(b is not None for b in problem.network.biases)
+            kernel = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
+            X_or = congruence(kernel, arithmetic)
+            if isinstance(X_or, Failure):
+                return f"no exact solution could be proved nearby: {X_or.reason}"
+            X = X_or.X
+        v = (X.T @ (X @ r.hi.ravel())).reshape(len(rows), -1)
+        found = _moved(found, passed, adjoints, v, layers)
+    return result
+
+
+def _moved(found: Parameters, passed: Forward, adjoints: tuple[Balls, ...], v: Array, layers: tuple[int, ...]) -> Parameters:
+    """`w − Jᵀv`, added in double-double."""
+    n, k = v.shape
+    weights, biases = list(found.weights), list(found.biases)
+    for h in layers:
+        B = adjoints[h].mid.hi.reshape(n, k, -1)
+        V = np.einsum("ia,iam->im", v, B)
+        weights[h - 1] = _subtract(weights[h - 1], V.T @ passed.inputs[h - 1].mid.hi)
+        b = biases[h - 1]
+        if b is not None:
+            biases[h - 1] = _subtract(b, V.sum(axis=0))
+    return Parameters(tuple(weights), tuple(biases))
+
+
+def _subtract(pair: tuple[Array, Array], step: Array) -> tuple[Array, Array]:
+    s, e = two_sum(pair[0], -step)
+    return two_sum(s, pair[1] + e)
+
+
+def _distance(network: Network, found: Parameters, radius: float) -> float:
+    """Upper bound of `|ŵ − w̄| + ρ`."""
+    total = Fraction(0)
+    for own, pair in zip([*network.weights, *network.biases], [*found.weights, *found.biases], strict=True):
+        if own is None or pair is None:
+            continue
+        gap = np.abs(pair[0] - own) + np.abs(pair[1])
+        size = fp.frobenius(np.atleast_2d(gap)) if gap.any() else 0.0
+        total += (Fraction(size) * Fraction(RAISE)) ** 2
+    return fp.up(fp.sqrt_up(total) + Fraction(radius))
+

@@ -1,0 +1,33 @@
+"""From a problem to what bounds it: one class a solution map."""
+
+from __future__ import annotations
+
+from certify.bounds.interpolation import Interpolation
+from certify.bounds.linearisation import Progress
+from certify.bounds.sublevel import Sublevel
+from certify.problem import Problem
+from certify.verdict import Bound
+
+
+def _silent(stage: str, fraction: float) -> None:
+    """Progress that nobody watches."""
+
+
+def prover(problem: Problem, progress: Progress | None = None) -> Interpolation | Sublevel:
+    """What computes the bounds of a problem, sharing work between quantities (`.bound(quantity)`)."""
+    kind = Sublevel if problem.map == "sublevel" else Interpolation
+    return kind(problem, progress or _silent)
+
+
+def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> Bound:
+    """Two-sided, proved bound on a quantity of a problem.
+
+    Args:
+        problem: from :func:`certify.load_problem`.
+        quantity: ``"modulus"``, ``"sample_modulus"`` or ``"persistence_radius"``.
+        progress: told the stage in words and the fraction done.
+
+    Returns:
+        A :class:`certify.verdict.Bound`: ends, theorem, hypotheses with verified values, witness.
+    """
+    return prover(problem, progress).bound(quantity)
