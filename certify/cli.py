@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _verb(arguments: list[str]) -> int:
-    from certify.commands import app
+    from certify.commands import Interrupted, app
     from certify.errors import CertifyError
     from certify.messages import one_line
 
@@ -46,6 +46,8 @@ def _verb(arguments: list[str]) -> int:
         app(args=arguments, prog_name="certify")
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    except Interrupted:
+        raise KeyboardInterrupt from None
     except CertifyError as error:
         print(f"certify: {one_line(str(error))}", file=sys.stderr)
         return INVALID

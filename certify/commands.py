@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ParamSpec
 
 import typer
 
@@ -26,6 +28,24 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+class Interrupted(BaseException):
+    """Ctrl-C, on its way past typer, whose versions differ in what they make of it."""
+
+
+P = ParamSpec("P")
+
+
+def _interruptible(verb: Callable[P, None]) -> Callable[P, None]:
+    @functools.wraps(verb)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            verb(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+    return wrapped
+
+
 @app.callback()
 def _options(
     version: Annotated[
@@ -36,6 +56,7 @@ def _options(
 
 
 @app.command()
+@_interruptible
 def run(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a TOML file.")],
     output: Annotated[
@@ -99,6 +120,7 @@ def check(context: typer.Context) -> None:
 
 
 @app.command()
+@_interruptible
 def report(
     certificate: Annotated[Path, typer.Argument(metavar="CERT", help="A certificate.json.")],
     output: Annotated[
@@ -121,6 +143,7 @@ def report(
 
 
 @app.command()
+@_interruptible
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the spec goes.")] = Path("."),
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
@@ -134,6 +157,7 @@ def init(
 
 
 @app.command()
+@_interruptible
 def explain(
     label: Annotated[str, typer.Argument(metavar="LABEL", help="M1 … M4, or a word such as modulus or given.")],
 ) -> None:

@@ -40,8 +40,9 @@ def enclosure(lower: float | None, upper: float | None, threshold: float | None 
     digits = DIGITS
     while digits < 17 and _too_coarse(lower, upper, threshold, digits):
         digits += 1
-    low = "(-∞" if lower is None else f"[{at_least(lower, digits)}"
-    high = "∞)" if upper is None else f"{at_most(upper, digits)}]"
+    exact = digits == 17  # then the ends themselves, in the shortest form that reads back as the same float
+    low = "(-∞" if lower is None else f"[{lower!r}" if exact else f"[{at_least(lower, digits)}"
+    high = "∞)" if upper is None else f"{upper!r}]" if exact else f"{at_most(upper, digits)}]"
     return f"{low}, {high}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from certify.errors import InputError
 from certify.network.network import Network
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Problem:
         rows: row numbers that may move, ascending (all of them representatives).
         layer: ``"all"`` or a layer number from 1; the other layers are frozen.
         merge_duplicates: whether rows with equal features are treated as one.
-        groups: groups of two or more rows with equal features, each ascending.
+        groups: groups of two or more rows with equal features, each ascending (found if not given).
         spec: the spec this problem was read from, None if built in Python.
         files: paths of spec, model and data where the problem was read from files.
         labels: `(n,)` class labels, or None where the targets are real or missing.
@@ -49,7 +50,7 @@ class Problem:
     rows: tuple[int, ...]
     layer: str | int = "all"
     merge_duplicates: bool = False
-    groups: tuple[tuple[int, ...], ...] = ()
+    groups: tuple[tuple[int, ...], ...] | None = None
     spec: Spec | None = None
     files: dict[str, Path] | None = None
     labels: np.ndarray | None = None
@@ -61,6 +62,20 @@ class Problem:
     set: str = "total"
     scale: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what the theorems do not allow, whoever built the problem."""
+        _require_real(self.X, (len(self.X), self.network.widths[0]), "features X")
+        if self.y is not None:
+            _require_real(self.y, (self.n, self.network.widths[-1]), "targets y")
+        if self.scale is not None:
+            _require_real(self.scale, (self.network.widths[0],), "scale")
+        found = equal_rows(self.X)
+        if self.groups not in (None, (), found):
+            raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
+        object.__setattr__(self, "groups", found)
+        if not self.rows or list(self.rows) != sorted(set(self.rows)) or not set(self.rows) <= set(self.kept):
+            raise InputError("rows", f"{list(self.rows)[:5]}…", "give row numbers, ascending; of merged rows the first")
+
     @property
     def n(self) -> int:
         """Number of data rows in the file."""
@@ -71,7 +86,7 @@ class Problem:
         """Rows that give equations: all, or one per group of equal rows when merging."""
         if not self.merge_duplicates:
             return tuple(range(self.n))
-        dropped = {i for group in self.groups for i in group[1:]}
+        dropped = {i for group in self.groups or () for i in group[1:]}
         return tuple(i for i in range(self.n) if i not in dropped)
 
     @property
@@ -93,6 +108,15 @@ class Problem:
     def parameters(self) -> int:
         """Number p of free parameters: those of the chosen layers."""
         return self.network.parameters(self.layer)
+
+
+def _require_real(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
+    """Refuse anything but a finite float64 array of that shape: other types would be computed with, or rounded."""
+    if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.shape != shape or array.size == 0:
+        found = f"{getattr(array, 'dtype', type(array).__name__)} of shape {np.shape(array)}"
+        raise InputError(name, found, f"give a nonempty float64 array of shape {shape}")
+    if not np.isfinite(array).all():
+        raise InputError(name, "NaN or infinity", "give finite numbers only")
 
 
 def equal_rows(X: np.ndarray) -> tuple[tuple[int, ...], ...]:

@@ -129,11 +129,19 @@ ORDINARY: tuple[Callable[[Rng, int, int], Array], ...] = (
 """Families whose entries stay within `fp.RANGE`."""
 
 
+def _fitted(A: Array, n: int, m: int) -> Array:
+    """A cropped or filled with zeros to `(n, m)`: some families have a shape of their own."""
+    B = np.zeros((n, m))
+    B[: len(A), : A.shape[1]] = A[:n, :m]
+    return B
+
+
 def any_matrix(rng: Rng, n: int | None = None, m: int | None = None, ordinary: bool = False) -> Array:
     """A matrix of a random family, sometimes scaled by a power of two."""
     rows, columns = shape(rng)
     kinds = ORDINARY if ordinary else MATRICES
     A = kinds[rng.integers(len(kinds))](rng, n or rows, m or columns)
+    A = _fitted(A, n or len(A), m or A.shape[1])
     if not ordinary and rng.random() < 0.2:
         with np.errstate(over="ignore"):
             B = A * 2.0 ** int(rng.integers(-900, 900))
@@ -192,8 +200,16 @@ def _known_false_cholesky(rng: Rng, n: int) -> Array:
     return G
 
 
+def _definite(rng: Rng, n: int) -> Array:
+    """Well inside the cone, of any scale."""
+    A = rng.standard_normal((n, n + 2))
+    G = A @ A.T + float(rng.choice([1.0, 1e-3, 1e-6])) * np.eye(n)
+    return (np.tril(G) + np.tril(G, -1).T) * float(powers(rng, 1, -400, 400)[0])
+
+
 SYMMETRIC: tuple[Callable[[Rng, int], Array], ...] = (
     _arrow, _gram_of, _integer_gram, _sum_with_transpose, _nudged_gram, _scaled_gram, _known_false_cholesky,
+    _definite, _definite,
 )
 
 
@@ -205,7 +221,7 @@ def any_symmetric(rng: Rng, n: int | None = None) -> Array:
 
 def radius_for(rng: Rng, A: Array) -> Array | float | None:
     """None, one number or an array, from far below to far above the entries."""
-    size = float(np.abs(A).max()) * float(rng.choice([1e-16, 1e-12, 1e-8, 1e-4, 1e-1, 2.0]))
+    size = min(float(np.abs(A).max()) * float(rng.choice([1e-16, 1e-12, 1e-8, 1e-4, 1e-1, 2.0])), 1e308)
     choice = rng.integers(4)
     if choice == 0:
         return None
@@ -288,3 +304,9 @@ def problem(rng: Rng, activation: str | None = None) -> Problem:
     layer = "all" if rng.random() < 0.7 else int(rng.integers(1, net.depth + 1))
     parameter = "features" if rng.random() < 0.7 else "targets"
     return Problem(net, X, y, parameter, rows, layer, merge, groups)
+
+
+def with_groups(given: Problem) -> Problem:
+    """The problem with its groups of equal rows found again."""
+    return Problem(given.network, given.X, given.y, given.parameter, given.rows, given.layer, given.merge_duplicates,
+                   equal_rows(given.X))

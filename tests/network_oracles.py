@@ -71,15 +71,14 @@ def evaluate(network: Any, x: np.ndarray) -> Sample:
 
 
 def jacobian_rows(network: Any, sample: Sample, layers: tuple[int, ...]) -> Rows:
-    """∂f_a/∂w over the weights and biases of the layers, one row an output."""
+    """∂f_a/∂w over the layers, weights row by row and then the bias of each layer, one row an output."""
     rows = []
     for out in range(len(sample.output)):
         row: list[Number] = []
         for h in layers:
-            for g in sample.adjoints[h][out]:
-                row += [g * a for a in sample.inputs[h - 1]]
-                if network.biases[h - 1] is not None:
-                    row.append(g)
+            adjoint = sample.adjoints[h][out]
+            row += [g * a for g in adjoint for a in sample.inputs[h - 1]]
+            row += adjoint if network.biases[h - 1] is not None else []
         rows.append(row)
     return rows
 

@@ -105,7 +105,7 @@ def congruence(K: Kernel, arithmetic: Arithmetic) -> Congruence | Failure:
     error += Fraction(fp.U) * (1 + nonnegative_norm(np.abs(F)))
     epsilon = nonnegative_norm(np.abs(F)) + error
     if epsilon >= Fraction(1, 2):
-        return _failure(sym, f"rounding leaves ‖XKXᵀ − I‖ ≤ {float(epsilon):.1e} only, where less than 0.5 is needed")
+        return _failure(sym, f"rounding leaves ‖XKXᵀ − I‖ ≤ {fp.shown(epsilon)} only, where less than 0.5 is needed")
     return Congruence(X, F, error, epsilon, _sigma(X, epsilon))
 
 
@@ -119,10 +119,14 @@ def jacobian_congruence(J: Jacobian, arithmetic: Arithmetic) -> Congruence | Fai
     X = propose(J.mid.hi)
     found = None if X is None else orthonormalise(J.mid, J.rad, X, arithmetic)
     if found is None:
-        values = scipy.linalg.svdvals(J.mid.hi)
+        reason = "the rows of the Jacobian cannot be orthonormalised in floats"
+        try:
+            values = scipy.linalg.svdvals(J.mid.hi)
+        except np.linalg.LinAlgError:
+            return Failure(float("inf"), 0, reason)
         condition = float(values[0] / values[-1]) if values[-1] > 0 else float("inf")
         lost = int((values <= len(values) * fp.U * values[0]).sum())
-        return Failure(condition**2, lost, "the rows of the Jacobian cannot be orthonormalised in floats")
+        return Failure(condition * condition, lost, reason)
     return Congruence(found.X, found.F, found.error, found.epsilon, _sigma(found.X, found.epsilon))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg.blas import dtrsv
 
 from certify.bounds.modulus import ModulusEnds, rayleigh
+from certify.errors import InputError
 from certify.network.kernel import Kernel
 from certify.perturbations.factor import BlockFactor
 from certify.rigor import fp
@@ -45,8 +46,9 @@ def direct_modulus(K: Kernel, Q: BlockFactor, arithmetic: Arithmetic) -> Modulus
 
 def verify_modulus_below(K: Kernel, Q: BlockFactor, kappa: float) -> bool:
     """Whether `lip S < kappa` is proved by one a-priori Cholesky of `κ²K − Q` (M2, R4)."""
-    kappa2 = fp.down(Fraction(kappa) ** 2)
-    return np.isfinite(kappa2) and kappa2 > 0 and _definite(K, Q, kappa2)
+    if not (0.0 < kappa < 1e150) or kappa < 1e-150:
+        raise InputError("verify_modulus_below", f"threshold {kappa}", "give a positive number within 1e±150")
+    return _definite(K, Q, fp.down(Fraction(kappa) ** 2))
 
 
 def _upper_end(K: Kernel, Q: BlockFactor, z: Array, lower: float, slack: float) -> float | None:
@@ -75,6 +77,8 @@ def _definite(K: Kernel, Q: BlockFactor, kappa2: float) -> bool:
     """
     N = len(K.e)
     n, k, q = Q.C.shape
+    if K.mid.lo is not None:
+        raise InputError("direct tier", "a double-double kernel", "use the congruence tiers")
     M = kappa2 * K.mid.hi
     blocks = np.matmul(Q.C, np.swapaxes(Q.C, 1, 2))
     view = M.reshape(n, k, n, k)
@@ -126,8 +130,10 @@ def propose_vector(K: Array, Q: BlockFactor) -> Array | None:
         for b in basis:
             w -= (w @ b) * b
         norm = float(np.linalg.norm(w))
+        if not np.isfinite(norm):
+            return None
         values, vectors = np.linalg.eigh(np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1))
-        if not np.isfinite(norm) or norm * abs(vectors[-1, -1]) <= 3e-5 * values[-1]:
+        if norm * abs(vectors[-1, -1]) <= 3e-5 * values[-1]:
             break
         beta.append(norm)
         basis.append(w / norm)

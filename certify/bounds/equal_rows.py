@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from certify.network.passes import backward, forward, known_weights
+from certify.errors import EnclosureError
+from certify.perturbations.factor import scaled
 from certify.problem import Problem
 from certify.rigor.arithmetic import Binary64
 
@@ -26,16 +28,19 @@ def refuting_pair(problem: Problem) -> tuple[int, int] | None:
             pairs.append((min(i, j), max(i, j)))
     if not pairs:
         return None
-    if problem.parameter == "targets":
-        return min(pairs)
     pairs.sort()
+    if problem.parameter == "targets":
+        return pairs[0]
     firsts = np.array([i for i, _ in pairs])
     net = problem.network
     weights = known_weights(net)
-    passed = forward(net, weights, problem.X[firsts], Binary64())
+    try:
+        passed = forward(net, weights, problem.X[firsts], Binary64())
+        gradient = scaled(backward(net, weights, passed, Binary64())[0], problem.scale)
+    except EnclosureError:  # not refuted; what is out of range is reported where the bounds need it
+        return None
     if passed.kinks[0]:
         return None
-    gradient = backward(net, weights, passed, Binary64())[0]
     moving = np.abs(gradient.mid.hi).max(axis=1) > gradient.rad
     moving = moving.reshape(len(pairs), -1).any(axis=1)
     return pairs[int(np.argmax(moving))] if moving.any() else None

@@ -44,6 +44,8 @@ class Interpolation:
     """
 
     def __init__(self, problem: Problem, progress: Progress) -> None:
+        if problem.set != "total":
+            raise SpecError(f"perturbation.set = '{problem.set}'", "not built yet for interpolation", "use 'total'")
         self.problem = problem
         self._progress = progress
         self._tiers: dict[str, Linearisation] = {}
@@ -210,4 +212,7 @@ def _gap(b: Bound) -> float:
 
 def _better(old: Bound | None, new: Bound) -> Bound:
     """The bound with the smaller gap; of two without ends the newer, whose reason names the last tier tried."""
-    return old if old is not None and _gap(old) < _gap(new) else new
+    if old is None:
+        return new
+    missing = [sum(end is None for end in (b.lower, b.upper)) for b in (old, new)]
+    return old if (missing[0], _gap(old)) < (missing[1], _gap(new)) else new

@@ -70,6 +70,8 @@ def enclose_modulus(K: Kernel | Jacobian, Q: BlockFactor, X: Congruence, arithme
         X: congruence of K.
         arithmetic: the arithmetic of K.
     """
+    if not Q.C.any() and not Q.eta.any():  # nothing moves the outputs
+        return ModulusEnds(0.0, 0.0, None)
     applied = applied_factor(X.X, Q)
     S = fp.require_finite(applied.Y @ applied.Y.T, "congruence of the perturbation")
     S = (S + S.T) / 2

@@ -106,7 +106,7 @@ def prove_nearby(problem: Problem) -> Solution | str:
         if theta < 1 and needed <= Fraction(radius):
             return Solution(found, radius, _distance(problem.network, found, radius), layers)
         if theta >= 1:
-            return (f"no exact solution could be proved nearby: the Newton map does not contract (θ = {float(theta):.2g}; "
+            return (f"no exact solution could be proved nearby: the Newton map does not contract (θ = {fp.shown(theta)}; "
                     "less than 1 is needed). Train the network closer to an exact fit, or use base = \"given\"")
         radius = fp.up(2 * needed)
     return "no exact solution could be proved nearby: the radius did not settle"

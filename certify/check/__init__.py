@@ -1,11 +1,9 @@
 """The trusted checker: re-derives every claim of a certificate from the original files.
 
-It stands alone. It imports the standard library, python-flint, and numpy to read arrays; nothing else of
-`certify`. Its rules are `proofs/certificate-format.md`, rule by rule.
+It stands alone: the standard library and python-flint, nothing else, and nothing else of `certify`. Its rules are
+those of `proofs/certificate-format.md`, V1 to V18.
 
-Reading order: :mod:`~certify.check.refusal`, :mod:`~certify.check.canonical`,
-:mod:`~certify.check.certificate`, :mod:`~certify.check.spec`, :mod:`~certify.check.arrays`,
-:mod:`~certify.check.files`, :mod:`~certify.check.subject`, :mod:`~certify.check.network`,
-:mod:`~certify.check.definite`, :mod:`~certify.check.evidence`, :mod:`~certify.check.rules`,
-:mod:`~certify.check.verdicts`, :mod:`~certify.check.main`.
+Reading order: `refusal`, `canonical`, `certificate` (V1–V3), `files` (V4), `spec`, `arrays` (V5), `subject` (V6),
+`network`, `definite`, `evidence` (what is recomputed), `base` (V7), `rules` (V9–V15), `claims` (V8, V14–V16),
+`verdicts` (V16–V18), `main`.
 """

@@ -6,10 +6,10 @@ an approximate inverse R of the Cholesky factor or a vector v, is then judged in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 LEAF = 16
 ZERO, ONE = arb(0), arb(1)
@@ -36,11 +36,11 @@ class Definiteness:
 
     truth: Truth
     R: arb_mat | None = None
-    defect: arb = ONE
+    defect: arb = field(default_factory=lambda: arb(1))
     v: arb_mat | None = None
 
 
-def definiteness(A: arb_mat) -> Definiteness:
+def definiteness(A: arb_mat, sharp: bool = True) -> Definiteness:
     """Decide whether the symmetric matrix enclosed by `A` is positive definite.
 
     If `‖RARᵀ − I‖ < 1` then `RARᵀ ≻ 0`, so R is nonsingular and `A ≻ 0` by congruence. If the factorisation
@@ -49,13 +49,19 @@ def definiteness(A: arb_mat) -> Definiteness:
 
     Args:
         A: `(N, N)` balls that enclose a symmetric matrix.
+        sharp: whether a small defect is wanted; if not, R is rounded to half the precision, which is faster.
     """
     R, v = _inverse_cholesky(A.mid())
     if R is None:
         assert v is not None
         below = (v * A * v.transpose())[0, 0] < 0
         return Definiteness(Truth.DISPROVED, v=v) if below else Definiteness(Truth.UNDECIDED)
-    defect = _defect(A, R) if A.nrows() > LEAF else _norm(R * A * R.transpose() - _unit(A.nrows()))
+    if A.nrows() <= LEAF:
+        defect = _norm(R * A * R.transpose() - _unit(A.nrows()))
+    else:
+        bits = ctx.prec if sharp else ctx.prec // 2
+        R = _rounded(R, bits)
+        defect = _defect(A, R, bits)
     if defect < 1:
         return Definiteness(Truth.PROVED, R=R, defect=defect)
     return Definiteness(Truth.UNDECIDED)
@@ -69,11 +75,11 @@ def quarters(M: arb_mat) -> tuple[arb_mat, arb_mat, arb_mat, arb_mat]:
             arb_mat([row[:m] for row in rows[m:]]), arb_mat([row[m:] for row in rows[m:]]))
 
 
-def _defect(A: arb_mat, R: arb_mat) -> arb:
+def _defect(A: arb_mat, R: arb_mat, bits: int) -> arb:
     """Upper bound of `‖RARᵀ − I‖₂` for an exact lower triangular R.
 
     `A = A₀ + Δ` with midpoints `A₀ = [[a, ·], [c, d]]` and `R = [[P, 0], [Q, S]]`. The lower blocks of `RA₀` are
-    `X = Pa`, `V = Qa + Sc`, `W = Qcᵀ + Sd`, computed with rounding errors Θ. With midpoints again, the lower
+    `X = Pa`, `V = Qa + Sc`, `W = Qcᵀ + Sd`, rounded to exact numbers of `bits` bits with errors Θ. The lower
     blocks of `RARᵀ − I` are `XPᵀ − I`, `VPᵀ` and `VQᵀ + WSᵀ − I`, up to `ΘRᵀ` and `RΔRᵀ`. A symmetric matrix
     has at most √2 times the Frobenius norm of its lower blocks, so the norm is at most
     `2(|lower blocks|_F + |Θ|_F|R|_F + |R|_F²|Δ|_F)`. Products of exact matrices are what flint does fastest.
@@ -81,12 +87,18 @@ def _defect(A: arb_mat, R: arb_mat) -> arb:
     P, _, Q, S = quarters(R)
     a, right, c, d = quarters(A.mid())
     parts = (P * a, Q * a + S * c, Q * right + S * d)
-    X, V, W = (part.mid() for part in parts)
-    rounding = _norm(*(part - part.mid() for part in parts))
+    X, V, W = short = tuple(_rounded(part, bits) for part in parts)
+    rounding = _norm(*(part - exact for part, exact in zip(parts, short, strict=True)))
     lower = _norm(X * P.transpose() - _unit(P.nrows()), V * P.transpose(),
                   V * Q.transpose() + W * S.transpose() - _unit(S.nrows()))
     size = _norm(R)
     return (2 * (lower + rounding * size + size**2 * _norm(A - A.mid()))).upper()
+
+
+def _rounded(M: arb_mat, bits: int) -> arb_mat:
+    """The midpoints of a matrix as exact numbers of `bits` bits."""
+    with ctx.workprec(bits):
+        return (M * ONE).mid()
 
 
 def _norm(*blocks: arb_mat) -> arb:

@@ -70,7 +70,7 @@ class Evidence:
             rows = self.kernel.tolist()
             for r, row in enumerate(rows):
                 row[r] -= square
-            self._shifted[least] = definiteness(arb_mat(rows)).truth
+            self._shifted[least] = definiteness(arb_mat(rows), sharp=False).truth
         return self._shifted[least]
 
     @cached_property

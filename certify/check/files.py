@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os.path
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -17,9 +18,9 @@ def read_bytes(path: Path, name: str) -> bytes:
     Raises:
         Invalid: it is missing, not a regular file, or unreadable.
     """
-    if not path.is_file():
-        raise Invalid(name, f"{show(str(path))} is named", "there is no such file")
     try:
+        if not path.is_file():
+            raise Invalid(name, f"{show(str(path))} is named", "there is no such file")
         return path.read_bytes()
     except OSError as error:
         raise Invalid(name, f"{show(str(path))} is named", f"it cannot be read ({error.strerror})") from None
@@ -56,4 +57,4 @@ def _find(record: FileRecord, folder: Path) -> Path:
     """The recorded path, else a file of the same name beside the certificate."""
     recorded = folder / record.path
     beside = folder / PurePosixPath(record.path).name
-    return beside if not recorded.exists() and beside.exists() else recorded
+    return beside if not os.path.exists(recorded) and os.path.exists(beside) else recorded

@@ -126,6 +126,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print(f"invalid {error}", {"format": FORMAT, "verdict": "invalid", "where": error.where,
                                     "claimed": error.claimed, "found": error.found}, as_json)
         return INVALID
+    except MemoryError:
+        print("certify check: out of memory", file=sys.stderr)
+        return INVALID
     except KeyboardInterrupt:
         print("certify check: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -194,7 +197,7 @@ def _words(outcome: Outcome) -> str:
         proved = "nothing proved"
     else:
         low = "0" if claim.lower is None else repr(claim.lower)
-        proved = f"proved {low} to {'unbounded' if claim.upper is None else repr(claim.upper)}"
+        proved = f"proved in [{low}, {'∞' if claim.upper is None else repr(claim.upper)}]"
     name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"
     warn = ", warning only" if outcome.gate is not None and outcome.gate.severity == "warn" else ""
     return f"{name} ({proved}{warn})"

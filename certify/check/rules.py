@@ -51,7 +51,7 @@ def modulus_upper(evidence: Evidence, upper: float) -> Finding:
         return kernel_definite(evidence)
     if not upper > 0:
         return Finding(Truth.UNDECIDED, "Q is not proved zero, and only then the modulus can be 0")
-    found = definiteness(_scaled_difference(evidence, arb(upper) ** 2))
+    found = definiteness(_scaled_difference(evidence, arb(upper) ** 2), sharp=False)
     if found.truth is Truth.DISPROVED:
         assert found.v is not None
         z = found.v.entries()

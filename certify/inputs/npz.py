@@ -73,6 +73,8 @@ class NpzArchive(Archive):
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError) as error:
             reason = str(error) or type(error).__name__
             raise InputError(asked, f"damaged ({reason})", _DAMAGED) from None
+        if len(content) != member.file_size:
+            raise InputError(asked, f"{member.file_size} bytes announced, {len(content)} found", _DAMAGED)
         return parse_npy(content, asked)
 
     def _refuse_bomb(self, member: zipfile.ZipInfo, asked: str) -> None:

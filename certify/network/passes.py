@@ -127,6 +127,7 @@ def _activate(phi: Activation, z: Balls, arithmetic: Arithmetic) -> tuple[Balls,
     value, slope = arithmetic.activate(phi, z.mid)
     rad = (phi.slope_bound * z.rad + fp.row_norms(value.error)) * RAISE
     spread = (phi.curvature * z.rad + slope.error.max(axis=1)) * RAISE
+    spread = np.minimum(spread, (phi.slope_bound + np.abs(slope.mid.hi).max(axis=1)) * RAISE)
     return Balls.make(value.mid, rad, arithmetic), Slope(slope.mid, spread, phi.slope_bound)
 
 

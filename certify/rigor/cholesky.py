@@ -13,11 +13,19 @@ import scipy.linalg
 from scipy.linalg.lapack import dpotrf
 from threadpoolctl import threadpool_limits
 
-from certify.errors import EnclosureError, InputError
+from certify.errors import InputError
 from certify.rigor import fp
 from certify.rigor.enclosure import Enclosure
 from certify.rigor.fp import Array, U
-from certify.rigor.matrices import as_matrix, as_radius, nonnegative_norm, power_of_two, require_symmetric, unit_scaled
+from certify.rigor.matrices import (
+    as_matrix,
+    as_radius,
+    nonnegative_norm,
+    power_of_two,
+    require_symmetric,
+    scaled_spread,
+    unit_scaled,
+)
 from certify.verdict import Verdict
 
 THREADED_LIMIT = 15_000
@@ -93,8 +101,32 @@ def residual_norm(M: Array, L: Array) -> Fraction:
     return computed * (1 + 2 * Fraction(U)) + Fraction(fp.dot_unit(L.shape[0])) * size * size
 
 
+def require_method(method: str) -> None:
+    """Refuse an unknown way of bounding the factorisation error."""
+    if method not in ("residual", "a-priori"):
+        raise InputError("method", f"'{method}'", "use 'residual' or 'a-priori'")
+
+
+def extreme_pair(M: Array, largest: bool) -> tuple[float, Array]:
+    """Approximate smallest or largest eigenvalue of M with its vector; a finder, nothing is proved here.
+
+    LAPACK's subset driver sometimes returns no pair at all; then all pairs are computed.
+    """
+    index = len(M) - 1 if largest else 0
+    for subset in ([index, index], None):
+        try:
+            values, vectors = scipy.linalg.eigh(M, subset_by_index=subset, check_finite=False)
+        except np.linalg.LinAlgError:
+            continue
+        if len(values) and np.isfinite(vectors).all():
+            at = -1 if largest else 0
+            return float(values[at]), np.ascontiguousarray(vectors[:, at])
+    return (float(np.abs(M).sum(axis=1).max()) if largest else 0.0), np.ones(len(M))
+
+
 def _cholesky_defect(M: Array, method: Method) -> Fraction | None:
     """d with `M ⪰ −d·I`, from a Cholesky of M that ran to the end; None where it did not (R4, R5)."""
+    require_method(method)
     L = _factor(M)
     if L is None:
         return None
@@ -124,7 +156,7 @@ def _slack(G: Array) -> Fraction:
 
 
 def _jacobi_scaled(G: Array) -> tuple[Array, Array] | None:
-    """`SGS` with S diagonal, powers of two, diagonal in [¼, 1); None if a diagonal entry is not positive."""
+    """`SGS` with S diagonal, powers of two, diagonal in [⅛, ½); None if a diagonal entry is not positive."""
     d = np.diagonal(G)
     if not (d > 0).all():
         return None
@@ -180,8 +212,7 @@ def verify_positive_definite(A: object, radius: object = None, method: Method = 
     G = as_matrix(A, "A")
     require_symmetric(G, "A")
     r = as_radius(radius, G.shape)
-    if method not in ("residual", "a-priori"):
-        raise InputError("method", f"'{method}'", "use 'residual' or 'a-priori'")
+    require_method(method)
     scaled = _jacobi_scaled(G)
     if scaled is None:
         return Verification(Verdict.INCONCLUSIVE, "a diagonal entry is not positive")
@@ -194,7 +225,7 @@ def verify_positive_definite(A: object, radius: object = None, method: Method = 
             R = np.ldexp(np.ldexp(r, exponents[:, None]), exponents[None, :])
         if not np.isfinite(R).all():
             return Verification(Verdict.INCONCLUSIVE, "the radius exceeds the diagonal")
-        R = np.maximum(R, R.T)
+        R = np.minimum(R, R.T)  # M is symmetric: both radii hold for both entries
         defect += nonnegative_norm(R)
     if verify_definite(M, defect, method):
         return Verification(Verdict.CERTIFIED)
@@ -231,6 +262,7 @@ def enclose_lambda_min(A: object, radius: object = None, method: Method = "resid
 
     Raises:
         InputError: NaN or infinity, not symmetric, empty, bad radius.
+        EnclosureError: a bound overflows.
 
     >>> e = enclose_lambda_min(np.diag([1.0, 3.0]))
     >>> e.lower <= 1.0 <= e.upper and e.upper - e.lower < 1e-12
@@ -240,12 +272,12 @@ def enclose_lambda_min(A: object, radius: object = None, method: Method = "resid
     require_symmetric(G, "A")
     r = as_radius(radius, G.shape)
     M, e = unit_scaled(G)
-    spread = Fraction(0) if r is None else nonnegative_norm(np.maximum(r, r.T))
+    spread = scaled_spread(None if r is None else np.minimum(r, r.T), e)
     floor = Fraction(fp.FLOOR) * len(M)
-    values, vectors = scipy.linalg.eigh(M, subset_by_index=[0, 0], check_finite=False)
-    _, top, square = quadratic_form(M, vectors[:, 0])
+    value, vector = extreme_pair(M, largest=False)
+    _, top, square = quadratic_form(M, vector)
     upper = (top / square + floor) * power_of_two(e) + spread
-    lower = lambda_min_lower(M, float(values[0]), method)
+    lower = lambda_min_lower(M, value, method)
     return Enclosure(fp.down((lower - floor) * power_of_two(e) - spread), fp.up(upper))
 
 
@@ -263,9 +295,3 @@ def lambda_max_upper(M: Array, estimate: float, method: Method = "residual") -> 
     """A proved upper bound of λ_max of a unit-scaled symmetric float matrix."""
     return -lambda_min_lower(-M, -estimate, method)
 
-
-def require_proved(x: Fraction, what: str) -> Fraction:
-    """x, refusing a non-positive bound where a positive one is needed."""
-    if x <= 0:
-        raise EnclosureError(what, "no positive bound could be proved", "the matrix is too close to singular")
-    return x

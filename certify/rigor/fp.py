@@ -73,13 +73,35 @@ def cholesky_unit(n: int) -> Fraction:
     return gamma / (1 - gamma)
 
 
+_SMALLEST_NORMAL = Fraction(2) ** -1022
+
+
+def flushes() -> bool:
+    """Whether this thread flushes subnormal results to zero, or reads subnormal operands as zero."""
+    normal, subnormal = np.full(16, 2.0**-1022), np.ldexp(np.full(16, 1.0), -1060)
+    return not bool((normal * 0.5 > 0).all() and (subnormal * 2.0**100 > 0).all())
+
+
+def has_subnormal(x: Array) -> bool:
+    """Whether an entry is subnormal, read off its bits (a flushing machine would compare it equal to 0)."""
+    bits = np.ascontiguousarray(x).view(np.uint64) & np.uint64(0x7FFFFFFFFFFFFFFF)
+    return bool(((bits > 0) & (bits < np.uint64(1 << 52))).any())
+
+
+def shown(x: Fraction) -> str:
+    """A rational in three digits, however large."""
+    return f"{float(min(x, Fraction(10) ** 300)):.1e}"
+
+
 def up(x: Fraction | int) -> float:
-    """Least float ≥ x.
+    """Least float ≥ x; 2^-1022 for a positive x below it, so that flush-to-zero cannot lose it.
 
     >>> up(Fraction(1, 3)) >= Fraction(1, 3), up(Fraction(1, 4))
     (True, 0.25)
     """
     x = Fraction(x)
+    if abs(x) < _SMALLEST_NORMAL:
+        return 2.0**-1022 if x > 0 else 0.0
     try:
         f = float(x)
     except OverflowError:
@@ -88,7 +110,7 @@ def up(x: Fraction | int) -> float:
 
 
 def down(x: Fraction | int) -> float:
-    """Greatest float ≤ x."""
+    """Greatest float ≤ x; −2^-1022 for a negative x above it."""
     return -up(-Fraction(x)) + 0.0  # never −0
 
 

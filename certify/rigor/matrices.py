@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.errors import EnclosureError, InputError
+from certify.errors import EnclosureError, EnvironmentRefused, InputError
 from certify.rigor import fp
 from certify.rigor.fp import Array
 
@@ -19,7 +19,12 @@ def as_matrix(A: object, name: str) -> Array:
     Raises:
         InputError: naming the argument, what was found and what to give.
     """
-    a = np.asarray(A)
+    if isinstance(A, np.ma.MaskedArray):
+        raise InputError(name, "a masked array", "fill or drop the masked entries")
+    try:
+        a = np.asarray(A)
+    except ValueError:
+        raise InputError(name, "rows of different lengths", "give a rectangular array") from None
     if a.dtype.kind not in "fiu" or a.dtype.itemsize > 8:
         raise InputError(name, f"an array of dtype {a.dtype}", "give float64 (float16, float32 and integers are exact)")
     if a.ndim != 2 or a.size == 0:
@@ -30,6 +35,9 @@ def as_matrix(A: object, name: str) -> Array:
     if not np.isfinite(a).all():
         i, j = np.argwhere(~np.isfinite(a))[0]
         raise InputError(name, f"{a[i, j]} at [{i}, {j}]", "give finite numbers only")
+    if fp.has_subnormal(a) and fp.flushes():
+        raise EnvironmentRefused(name, "subnormal entries while this thread flushes them to zero",
+                                 "turn flush-to-zero off, or rescale the matrix")
     return a
 
 
@@ -38,7 +46,7 @@ def as_radius(radius: object, shape: tuple[int, ...], name: str = "radius") -> A
     if radius is None:
         return None
     if np.ndim(radius) == 0:  # type: ignore[arg-type]
-        radius = np.full(shape, radius)
+        radius = np.full(shape, as_matrix([[radius]], name)[0, 0])
     r = as_matrix(radius, name)
     if r.shape != shape:
         raise InputError(name, f"shape {r.shape} for a matrix of shape {shape}", "give one radius an entry")
@@ -80,14 +88,18 @@ def unit_scaled(A: Array) -> tuple[Array, int]:
     return np.ldexp(np.ldexp(A, -half), half - e), e
 
 
+def scaled_spread(r: Array | None, e: int) -> Fraction:
+    """Bound of the spectral norm of everything within the radius r, computed at the scale 2^e of its matrix."""
+    if r is None:
+        return Fraction(0)
+    half = e // 2
+    with np.errstate(over="ignore", under="ignore"):
+        small = np.ldexp(np.ldexp(r, -half), half - e)
+    if np.isfinite(small).all():
+        return (nonnegative_norm(small) + Fraction(fp.FLOOR) * max(r.shape)) * power_of_two(e)
+    return nonnegative_norm(r)
+
+
 def power_of_two(e: int) -> Fraction:
     """2^e as a rational."""
     return Fraction(2) ** e
-
-
-def check_overflow(x: Fraction, what: str) -> float:
-    """x rounded up, refusing what a float cannot hold."""
-    try:
-        return fp.up(x)
-    except EnclosureError:
-        raise EnclosureError(what, "a bound above the largest float", "rescale the matrix") from None

@@ -5,15 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-import scipy.linalg
 
 from certify.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
-from certify.rigor.cholesky import Method, lambda_max_upper, lambda_min_lower
+from certify.rigor.cholesky import Method, extreme_pair, lambda_max_upper, lambda_min_lower
 from certify.rigor.enclosure import Enclosure
 from certify.rigor.fp import Array
-from certify.rigor.matrices import as_matrix, as_radius, nonnegative_norm, power_of_two, unit_scaled
+from certify.rigor.matrices import as_matrix, as_radius, power_of_two, scaled_spread, unit_scaled
 from certify.rigor.witness import orthonormalise, propose, sigma_min_ends
 
 WITNESS_GAP = Fraction(1, 10**6)
@@ -45,8 +44,8 @@ def _prepared(A: object, radius: object) -> tuple[Array, int, Fraction]:
     """A wide, unit-scaled matrix, the exponent taken out, and the radius' norm."""
     matrix = as_matrix(A, "A")
     r = as_radius(radius, matrix.shape)
-    spread = Fraction(0) if r is None else nonnegative_norm(r)
     scaled, e = unit_scaled(matrix)
+    spread = scaled_spread(r, e)
     return np.ascontiguousarray(scaled if scaled.shape[0] <= scaled.shape[1] else scaled.T), e, spread
 
 
@@ -68,6 +67,7 @@ def enclose_sigma_min(A: object, radius: object = None, method: Method = "residu
 
     Raises:
         InputError: NaN or infinity, empty, not a matrix, bad radius.
+        EnclosureError: a bound overflows.
 
     >>> e = enclose_sigma_min(np.array([[3.0, 0.0], [0.0, 4.0]]))
     >>> e.lower <= 3.0 <= e.upper and e.upper - e.lower < 1e-12
@@ -75,10 +75,10 @@ def enclose_sigma_min(A: object, radius: object = None, method: Method = "residu
     """
     B, e, spread = _prepared(A, radius)
     G, error = _gram(B)
-    values, vectors = scipy.linalg.eigh(G, subset_by_index=[0, 0], check_finite=False)
-    square = lambda_min_lower(G, float(values[0]), method) - error
+    value, vector = extreme_pair(G, largest=False)
+    square = lambda_min_lower(G, value, method) - error
     lower = fp.sqrt_down(square) - Fraction(fp.FLOOR) * len(B)
-    _, upper = _image_norm(B, vectors[:, 0])
+    _, upper = _image_norm(B, vector)
     lower, upper = _sharpened(B, lower, upper)
     scale = power_of_two(e)
     low = max(lower * scale - spread, Fraction(0))
@@ -123,6 +123,7 @@ def enclose_norm2(A: object, radius: object = None, method: Method = "residual")
 
     Raises:
         InputError: NaN or infinity, empty, not a matrix, bad radius.
+        EnclosureError: a bound overflows.
 
     >>> e = enclose_norm2(np.array([[3.0, 0.0], [0.0, 4.0]]))
     >>> e.lower <= 4.0 <= e.upper and e.upper - e.lower < 1e-12
@@ -131,9 +132,9 @@ def enclose_norm2(A: object, radius: object = None, method: Method = "residual")
     B, e, spread = _prepared(A, radius)
     G, error = _gram(B)
     n = len(G)
-    values, vectors = scipy.linalg.eigh(G, subset_by_index=[n - 1, n - 1], check_finite=False)
-    upper = fp.sqrt_up(lambda_max_upper(G, float(values[0]), method) + error) + Fraction(fp.FLOOR) * n
-    lower, _ = _image_norm(B, vectors[:, 0])
+    value, vector = extreme_pair(G, largest=True)
+    upper = fp.sqrt_up(lambda_max_upper(G, value, method) + error) + Fraction(fp.FLOOR) * n
+    lower, _ = _image_norm(B, vector)
     scale = power_of_two(e)
     low = max((lower - Fraction(fp.FLOOR) * n) * scale - spread, Fraction(0))
     return Enclosure(fp.down(low), fp.up(upper * scale + spread))

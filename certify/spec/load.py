@@ -69,8 +69,8 @@ def _parse_toml(content: bytes, name: str) -> dict[str, Any]:
         raise SpecError(f"{name} line {line}{column}", f"not TOML: {message}", "mend that line") from None
     except RecursionError:
         raise SpecError(name, "values nested too deeply", "a spec needs no nesting below lists") from None
-    except ValueError as error:  # e.g. an integer of thousands of digits
-        raise SpecError(name, f"not TOML: {error}", "mend that value") from None
+    except ValueError:
+        raise SpecError(name, "an integer of thousands of digits", "give a shorter number") from None
 
 
 def _refuse(error: ValidationError, document: Mapping[str, Any], name: str) -> NoReturn:
@@ -88,6 +88,8 @@ def _refuse(error: ValidationError, document: Mapping[str, Any], name: str) -> N
         first = max(within, key=lambda e: len(_keys(e["loc"])))
         location = _keys(first["loc"])
         value = _value_at(document, location)
+    if location == ("gate",):
+        raise SpecError(f"{name}: gate", f"found {_abbreviate(value)}", "write every gate as [[gate]]")
     same = [e for e in within if _keys(e["loc"]) == location]
     wanted = " or ".join(dict.fromkeys(_wanted(e["type"], e.get("ctx", {}), e["msg"]) for e in same))
     found = _abbreviate(value)
@@ -117,13 +119,12 @@ def _refuse_key(location: Sequence[int | str], name: str) -> NoReturn:
     *section, key = location
     known = list(_fields(section))
     place = f"in {_place(section)}" if section else "at the top level"
-    nearest = _nearest(str(key), known)
-    if not nearest:
-        homes = [f"[{s}]" for s in Spec.model_fields if str(key) in _fields([s])]
-        nearest = f" (it belongs in {' or '.join(homes)})" if homes else ""
+    homes = [_place([s]) for s in Spec.model_fields if str(key) in _fields([s])]
+    homes += ["the top level, above all sections"] if section and str(key) in Spec.model_fields else []
+    nearest = f" (it belongs in {' or '.join(homes)})" if homes else _nearest(str(key), known)
     raise SpecError(
-        f"{name}: unknown key '{key}' {place}", f"the keys known there are {', '.join(known)}",
-        f"remove or correct '{key}'{nearest}",
+        f"{name}: unknown key {_abbreviate(key)} {place}", f"the keys known there are {', '.join(known)}",
+        f"remove or correct {_abbreviate(key)}{nearest}",
     )
 
 
@@ -196,6 +197,8 @@ def _wanted(kind: str, context: Mapping[str, Any], message: str) -> str:
         return f"a number above {context['gt']:g}"
     if kind == "greater_than_equal":
         return f"a number of at least {context['ge']:g}"
+    if kind == "less_than_equal":
+        return "an integer of at most 2^53"
     if kind == "too_short":
         return f"a list of at least {context['min_length']}"
     if kind == "value_error":

@@ -27,11 +27,19 @@ def _exact(value: object) -> object:
     return value
 
 
+def _tuple(value: object) -> object:
+    """A list of TOML as the tuple that frozen data needs."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Listed = BeforeValidator(_tuple)
 Positive = Annotated[float, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
-Width = Annotated[int, Field(ge=1)]
+Integer = Annotated[int, Field(le=2**53)]
+Count = Annotated[int, Field(ge=1, le=2**53)]
 Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 Activation = Literal[
     "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"
 ]
@@ -58,7 +66,7 @@ class Model(Section):
     """
 
     file: Name
-    widths: Annotated[tuple[Width, ...], Field(min_length=2, strict=False)] | None = None
+    widths: Annotated[tuple[Count, ...], Field(min_length=2), Listed] | None = None
     activation: Activation | None = None
     factory: Name | None = None
 
@@ -73,7 +81,7 @@ class Data(Section):
     """
 
     file: Name
-    features: Name | Annotated[tuple[Name, ...], Field(min_length=1, strict=False)] | None = None
+    features: Annotated[Name | Names, Listed] | None = None
     targets: Name | None = None
 
 
@@ -89,7 +97,7 @@ class Solution(Section):
 
     map: Literal["interpolation", "critical", "sublevel"] = "interpolation"
     base: Literal["given", "nearby"] = "given"
-    layer: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
+    layer: Literal["all"] | Count = "all"
     level: Finite | None = None
 
 
@@ -117,13 +125,13 @@ class Perturbation(Section):
     """
 
     parameter: Literal["features", "targets", "sample_weights"] = "features"
-    rows: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=1, strict=False)] = "all"
-    columns: Annotated[tuple[Name | int, ...], Field(min_length=1, strict=False)] | None = None
+    rows: Annotated[Literal["all"] | Annotated[tuple[Integer, ...], Field(min_length=1)], Listed] = "all"
+    columns: Annotated[tuple[Name | Integer, ...], Field(min_length=1), Listed] | None = None
     scale: dict[str, Positive] | None = None
     set: Literal["total", "per_sample", "sparse", "given"] = "total"
     norm: Annotated[Literal[1, 2, "inf"], BeforeValidator(_word)] = 2
     radius: Positive | None = None
-    count: Annotated[int, Field(ge=1)] | None = None
+    count: Count | None = None
     file: Name | None = None
     array: Name | None = None
 
@@ -145,7 +153,7 @@ class Evaluation(Section):
     """`[evaluation]`: data on which predictions are compared."""
 
     file: Name
-    features: Name | Annotated[tuple[Name, ...], Field(min_length=1, strict=False)] | None = None
+    features: Annotated[Name | Names, Listed] | None = None
     targets: Name | None = None
 
 
@@ -154,7 +162,7 @@ class Estimate(Section):
 
     solver: Name | None = None
     damping: NonNegative | None = None
-    corrector_steps: Annotated[int, Field(ge=0)] | None = None
+    corrector_steps: Annotated[int, Field(ge=0, le=2**53)] | None = None
 
 
 class Run(Section):
@@ -199,7 +207,7 @@ class Spec(Section):
     evaluation: Evaluation | None = None
     estimate: Estimate | None = None
     run: Run = Run()
-    gate: Annotated[tuple[Gate, ...], Field(strict=False)] = ()
+    gate: Annotated[tuple[Gate, ...], Listed] = ()
 
 
 def json_schema() -> dict[str, Any]:

@@ -121,10 +121,16 @@ def load(folder: Path) -> tuple[TanhNet, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def row_moduli(J: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """M4 in float64: `κ_i = |g_i| √((JJ^T)^{-1})_ii`, from a QR factorisation of J^T."""
-    R = scipy.linalg.qr(J.T, mode="r")[0][: len(J)]
-    rows = scipy.linalg.solve_triangular(R, np.eye(len(J)))
-    return np.linalg.norm(g, axis=1) * np.linalg.norm(rows, axis=1)
+    """`κ_i = |g_i| |J⁺ e_i|` in float64, from a QR factorisation; J of full rank.
+
+    With at least as many columns as rows this is M4, `|g_i| √((JJ^T)^{-1})_ii`. With fewer, it is the modulus
+    `‖H^{-1}C‖` of the least-squares solution at residual 0 (M5(c); there is no interpolation modulus then).
+    """
+    n, p = J.shape
+    Q, R = scipy.linalg.qr(J.T if p >= n else J, mode="economic")
+    inverse = scipy.linalg.solve_triangular(R, np.eye(len(R)))
+    norms = np.linalg.norm(inverse, axis=1) if p >= n else np.linalg.norm(inverse @ Q.T, axis=0)
+    return np.linalg.norm(g, axis=1) * norms
 
 
 def nearest(net: TanhNet, w0: np.ndarray, X: np.ndarray, moved: np.ndarray, convexity: bool = False) -> Nearest:
@@ -134,13 +140,15 @@ def nearest(net: TanhNet, w0: np.ndarray, X: np.ndarray, moved: np.ndarray, conv
     for step in range(1, STEP_LIMIT + 1):
         J = net.jacobians(w, moved)[0]
         Q, R = scipy.linalg.qr(J.T, mode="economic")
+        sigma = scipy.linalg.svdvals(R)
+        if sigma[-1] <= len(w) * UNIT * sigma[0]:
+            return _nowhere("J is rank deficient to working precision", step)
         residual = net.outputs(w, moved) - targets
         after = w0 + Q @ scipy.linalg.solve_triangular(R, J @ (w - w0) - residual, trans="T")
         change, w = np.linalg.norm(after - w), after
-        floor = np.sqrt(len(X)) * UNIT / scipy.linalg.svdvals(R)[-1]
         if not np.isfinite(change):
-            return Nearest("the iterates left the finite numbers", np.inf, np.inf, np.inf, np.inf, None, step)
-        if change <= max(SETTLED * np.linalg.norm(w - w0), floor):
+            return _nowhere("the iterates left the finite numbers", step)
+        if change <= max(SETTLED * np.linalg.norm(w - w0), np.sqrt(len(X)) * UNIT / sigma[-1]):
             status = "converged"
             break
     J = net.jacobians(w, moved)[0]
@@ -157,6 +165,11 @@ def nearest(net: TanhNet, w0: np.ndarray, X: np.ndarray, moved: np.ndarray, conv
         convexity=_convexity(net, w, moved, v, Q, R) if convexity else None,
         steps=step,
     )
+
+
+def _nowhere(status: str, steps: int) -> Nearest:
+    """No point at all, and why."""
+    return Nearest(status, np.inf, np.inf, np.inf, np.inf, None, steps)
 
 
 def _convexity(net, w, X, v, Q, R) -> float:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 import resolve
 
 SIZES = (1e-2, 1e-3, 1e-4, 1e-5)
@@ -28,7 +27,8 @@ class Row:
         slope: |g_i|, the norm of the output's gradient in the features.
         paper: Theorem 2's κ over all weights, |g_i| / |∂_w f_i|.
         paper_layers: Theorem 2's κ_h, one a layer.
-        layers: M4 in float64 for one layer alone, None for a layer with fewer parameters than there are rows.
+        layers: the exact modulus in float64 for one layer alone: M4, or that of least squares.
+        wide: for each layer, whether it has at least as many parameters as there are rows, so that M4 applies.
         alike: number of other rows whose ∂_w f makes an angle of cosine > ALIKE with this row's.
         modulus: M4 in float64.
         lower, upper: proved ends of M4, None without a certificate.
@@ -39,7 +39,8 @@ class Row:
     slope: float
     paper: float
     paper_layers: tuple[float, ...]
-    layers: tuple[float | None, ...]
+    layers: tuple[float, ...]
+    wide: tuple[bool, ...]
     alike: int
     modulus: float
     lower: float | None
@@ -95,7 +96,7 @@ def describe_rows(net, w, X, y, proved: dict[int, tuple[float, float]]) -> list[
     norms = np.stack([np.linalg.norm(part, axis=1) for part in parts], axis=1)
     unit = J / np.linalg.norm(J, axis=1, keepdims=True)
     alike = (unit @ unit.T > ALIKE).sum(1) - 1
-    alone = [resolve.row_moduli(part, g) if part.shape[1] >= len(X) else None for part in parts]
+    alone = [resolve.row_moduli(part, g) for part in parts]
     return [
         Row(
             number=i,
@@ -103,7 +104,8 @@ def describe_rows(net, w, X, y, proved: dict[int, tuple[float, float]]) -> list[
             slope=float(slopes[i]),
             paper=float(slopes[i] / np.linalg.norm(norms[i])),
             paper_layers=tuple(float(slopes[i] / norm) for norm in norms[i]),
-            layers=tuple(None if m is None else float(m[i]) for m in alone),
+            layers=tuple(float(m[i]) for m in alone),
+            wide=tuple(part.shape[1] >= len(X) for part in parts),
             alike=int(alike[i]),
             modulus=float(moduli[i]),
             lower=proved.get(i, (None, None))[0],

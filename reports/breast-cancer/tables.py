@@ -7,14 +7,13 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 
 import numpy as np
-
 from rows import ALIKE, SIZES, Measurement, Row
 
 BLUE, ORANGE, GREY, BLACK = "#1b5e8c", "#c25b12", "#7a7a7a", "#222222"
 BEGIN, END = "<!-- table: written by study.py -->", "<!-- end of table -->"
 
 
-def interval(row: Row, digits: int = 5) -> str:
+def interval(row: Row, digits: int = 6) -> str:
     """Ends of M4 rounded outward to `digits` decimals, or the float64 value marked with ≈."""
     if row.lower is None or row.upper is None:
         return f"≈ {row.modulus:.{digits}f}"
@@ -69,20 +68,27 @@ def layer_table(measurements: list[Measurement]) -> str:
     """Markdown: Theorem 2's κ_h beside M4 for layer h alone."""
     rows = list(dict.fromkeys(m.row for m in measurements))
     head = ["row"]
-    for h in range(1, len(rows[0].layers) + 1):
-        head += [f"κ_{h} paper", f"M4, layer {h} alone"]
+    for h, wide in enumerate(rows[0].wide, 1):
+        head += [f"κ_{h} paper", f"{'M4' if wide else 'least squares'}, layer {h} alone"]
     lines = heading(head)
     for row in rows:
         cells = [str(row.number)]
         for paper, alone in zip(row.paper_layers, row.layers, strict=True):
-            cells += [f"{paper:.2e}", "none" if alone is None else f"{alone:.4f}"]
+            cells += [f"{paper:.2e}", f"{alone:.4g}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
+def _range(rows: list[Row], h: int) -> str:
+    ratios = [row.layers[h] / row.paper_layers[h] for row in rows]
+    return f"smallest {min(ratios):.3g}, largest {max(ratios):.4g}"
+
+
 def why_table(measurements: list[Measurement]) -> str:
     """Markdown: why the rows differ, from their weight gradients alone."""
-    lines = heading(["row", "class", "|g|", "share of |∂_w f|² in the last layer", "rows alike", "angle to the others"])
+    lines = heading(
+        ["row", "class", "norm of g", "last layer's share of ∂_w f, squared", "rows alike", "angle to the others"]
+    )
     for row in dict.fromkeys(m.row for m in measurements):
         share = (row.paper / row.paper_layers[-1]) ** 2
         cells = [str(row.number), f"{row.target:+.0f}", f"{row.slope:.2e}", f"{share:.6f}", str(row.alike)]
@@ -94,6 +100,7 @@ def evidence(measurements: list[Measurement]) -> str:
     """Markdown list: the worst of everything that says how good the measurements are."""
     found = [m.found for m in measurements]
     failed = [m for m in measurements if m.found.status != "converged"]
+    convex = min(f.convexity for f in found if f.convexity is not None)
     small = [m for m in measurements if m.size == min(SIZES)]
     lines = [
         f"* {len(found)} re-solved problems, {len(failed)} not converged;",
@@ -101,7 +108,7 @@ def evidence(measurements: list[Measurement]) -> str:
         f"* an exact solution is, to first order, within {max(f.gap for f in found):.1e} of each point found: "
         f"at t = {power(min(SIZES))} that is ± {max(m.found.gap / m.size for m in small):.0e} in dist/t;",
         f"* worst share of w − w̄ outside range J^T (0 at a nearest point): {max(f.tangential for f in found):.1e};",
-        f"* smallest eigenvalue of the Lagrangian's Hessian on ker J: {min(f.convexity for f in found):.3f} "
+        f"* smallest eigenvalue of the Lagrangian's Hessian on ker J: {convex:.3f} "
         "(positive: a strict local minimum of the distance).",
     ]
     return "\n".join([*lines, *(f"* row {m.row.number}, {m.sign * m.size:+.0e}: {m.found.status}" for m in failed)])
@@ -115,6 +122,7 @@ def overview(rows: list[Row]) -> str:
     most = max(rows, key=lambda row: row.modulus)
     paper_most = max(rows, key=lambda row: row.paper)
     rank = spearmanr([row.modulus for row in rows], [row.paper for row in rows]).statistic
+    order = spearmanr(ratios, [row.slope for row in rows]).statistic
     middle = (np.median([row.modulus for row in rows]), np.median([row.paper for row in rows]))
     return "\n".join([
         f"* M4 / κ over the {len(rows)} rows: smallest {ratios.min():.3g}, median {np.median(ratios):,.4g}, "
@@ -122,7 +130,8 @@ def overview(rows: list[Row]) -> str:
         f"* median M4 {middle[0]:.3g}, median κ {middle[1]:.3g};",
         f"* most sensitive row: {most.number} by M4 ({most.modulus:.5g}), "
         f"{paper_most.number} by κ ({paper_most.paper:.4g}, its M4 is {paper_most.modulus:.4g});",
-        f"* rank correlation (Spearman) of M4 and κ: {rank:.2f}.",
+        f"* rank correlation (Spearman) of M4 and κ: {rank:.2f}; of M4 / κ and the norm of g: {order:.2f};",
+        *(f"* layer {h + 1} alone, exact modulus / κ_{h + 1}: {_range(rows, h)};" for h in range(len(most.layers))),
     ])  # fmt: skip
 
 
@@ -216,7 +225,9 @@ and the span of the other rows' (radians); its sine is κ / M4.
 
 {layer_table(ratio)}
 
-"none": the layer has fewer parameters than there are rows, so J cannot have full row rank and M4 does not apply.
+"least squares": the layer has fewer parameters than there are rows. J cannot have full row rank, there is no M4, and
+the weights that keep all outputs become an empty set. The paper's own set, the critical points of the loss in that
+layer, is then one point, the least-squares solution; the column has its modulus ‖H⁻¹C‖ (M5(c)).
 
 ## Finite size: (dist/t)/M4 − 1 in parts per million, along +g_i and −g_i
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat, ctx
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 BITS = 300
 Json = dict[str, Any]
@@ -221,7 +221,7 @@ def write_files(case: Case, folder: Path) -> None:
         tensors[f"{2 * h}.weight"] = np.ascontiguousarray(W)
         if b is not None:
             tensors[f"{2 * h}.bias"] = np.ascontiguousarray(b)
-    save_file(tensors, str(folder / "model.safetensors"))
+    (folder / "model.safetensors").write_bytes(save(tensors))
     arrays = {"X": case.X} if case.y is None else {"X": case.X, "y": case.y}
     np.savez(folder / "data.npz", **arrays)
     (folder / "spec.toml").write_text(spec_text(case), encoding="utf-8")
@@ -365,7 +365,7 @@ def hypotheses(case: Case, exact: Truth) -> list[Json]:
     return [
         {"name": "counting", "statement": "p ≥ nk", "value": spare, "holds": spare >= 0},
         {"name": "smooth", "statement": "f is C¹", "value": margin, "holds": True},
-        {"name": "rank", "statement": "σ(J) is at least", "value": down(sigma, 1e-9), "holds": True},
+        {"name": "rank", "statement": "σ(J) is at least", "value": down(sigma, 1e-10), "holds": True},
     ]
 
 

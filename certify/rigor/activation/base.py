@@ -87,7 +87,7 @@ class Activation(ABC):
         """φ and its first `order` derivatives at the floats x, each with its error (A2, A6–A11).
 
         Where a derivative does not exist (φ' at a kink, φ'' of elu at 0) the enclosure holds both one-sided limits;
-        no entry within 2^-1000 of such a point is told apart from it.
+        no entry within 2^-900 of such a point is told apart from it.
 
         Args:
             x: array of finite float64, any shape.
@@ -145,7 +145,7 @@ class Activation(ABC):
     def kink_distance(self, x: Array) -> Array:
         """Lower bounds of the distance from x to the nearest kink; infinite for smooth activations.
 
-        They hold for a pair `x + lo` as in :meth:`enclose_extended` too. Distances up to 2^-1000 count as 0.
+        They hold for a pair `x + lo` as in :meth:`enclose_extended` too. Distances up to 2^-900 count as 0.
         """
         x = _checked(x, self.name)
         distance = np.full(x.shape, np.inf)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from certify.errors import EnclosureError
+from certify.rigor import fp
 from certify.rigor.activation.base import Activation, PairPart
 from certify.rigor.fp import Array
 
@@ -59,7 +60,7 @@ def _pair(ball: arb, name: str, at: float, kinked: bool) -> tuple[float, float, 
     error = EXTENDED_ERROR * (1.0 + abs(first))
     distance = abs(rest - second)
     if kinked and not distance < error:
-        error = 2.0 * float(distance.abs_upper())
+        error = fp.RAISE * float(distance.abs_upper())
     if not distance < error:
         raise EnclosureError(name, f"no ball within 2^-100 at {at!r}", "this is a defect: report it")
     return first, second, error

@@ -14,8 +14,8 @@ import numpy as np
 from certify.errors import EnclosureError
 from certify.rigor.fp import Array
 
-UNDERFLOW = 2.0**-1000
-"""Absolute error that pays for every result or operand below 2^-1022 lost in any form, and for e^-700 (A0)."""
+UNDERFLOW = 2.0**-900
+"""Absolute error that pays for results and operands below 2^-1022 lost in any form, and for clipping at −700 (A0)."""
 
 EXP_ERROR = 2.0
 """Relative error of :func:`exp`, in units of u (A1)."""

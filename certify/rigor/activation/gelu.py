@@ -35,7 +35,7 @@ class Gelu(ByBalls):
     """`φ(x) = x Φ(x)`, Φ the distribution function of the standard normal law: torch's `approximate="none"`.
 
     Since `φ(x) − x/2` is even, `φ(x) = max(x, 0) − m(|x|)` and `φ'(x) = h` or `1 − h`, with the tail Q = 1 − Φ: no
-    cancellation, no large factor. |x| is clipped at `TAIL_CLIP` in m and h, which moves them by less than 2^-70.
+    cancellation, no large factor. |x| is clipped at `TAIL_CLIP`, which moves m, h and φ'' by less than 2^-64.
     `sup|φ'| = Φ(√2) + e^(−1)/√π`, `sup|φ''| = √(2/π)`, `sup|φ'''| ≤ 0.7787697` (A9).
 
     >>> value, slope = Gelu().enclose(np.array([0.0, 1.0, -1e300]))

@@ -1,0 +1,242 @@
+"""One random attack a kernel: draws adversarial inputs from a generator and checks containment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
+from tests import containment as rigor
+from tests import containment_bounds as bounds
+from tests import containment_network as network
+from tests import families
+from tests.containment import Outcome
+
+Rng = np.random.Generator
+
+
+def _fraction(rng: Rng) -> Fraction:
+    x = Fraction(int(rng.integers(0, 2**62)), int(rng.integers(1, 2**62))) * Fraction(2) ** int(rng.integers(-1200, 1000))
+    if rng.random() < 0.2:
+        x = Fraction(float(np.ldexp(rng.random(), int(rng.integers(-1070, 1000)))))
+    if rng.random() < 0.3:
+        x += Fraction(2) ** int(rng.integers(-1200, -200))
+    return x
+
+
+def rounding(rng: Rng) -> Outcome:
+    return rigor.rounding(_fraction(rng) * int(rng.choice([-1, 0, 1, 1])))
+
+
+def square_roots(rng: Rng) -> Outcome:
+    return rigor.square_roots(_fraction(rng))
+
+
+def norms_of_rows(rng: Rng) -> Outcome:
+    return rigor.norms_of_rows(families.any_matrix(rng, m=int(rng.integers(1, 30))))
+
+
+def norm_of_nonnegative(rng: Rng) -> Outcome:
+    R = np.abs(families.any_matrix(rng))
+    return rigor.norm_of_nonnegative(R, R * rng.choice([-1.0, 1.0, 0.5, 0.0], R.shape))
+
+
+def error_free(rng: Rng) -> Outcome:
+    return rigor.error_free(families.any_matrix(rng, 3, 5), families.any_matrix(rng, 3, 5))
+
+
+def pair(rng: Rng, n: int, m: int, extreme: bool = False) -> Pair:
+    """A pair with `|lo| ≤ 2u|hi|`, at the limit in some entries."""
+    hi = families.any_matrix(rng, n, m, ordinary=not extreme)
+    if rng.random() < 0.3:
+        return Pair(hi)
+    lo = hi * 2.0**-52 * rng.choice([-1.0, 1.0, 0.5, 0.0, 0.3], hi.shape)
+    return Pair(hi, lo * (rng.random(hi.shape) if rng.random() < 0.5 else 1.0))
+
+
+def _product(rng: Rng, arithmetic: Arithmetic) -> Outcome:
+    k = int(rng.choice([1, 2, 3, 8, 9, 17, 33]))
+    A, B = pair(rng, int(rng.integers(1, 5)), k, rng.random() < 0.1), pair(rng, int(rng.integers(1, 5)), k)
+    if rng.random() < 0.2:  # sparse rows leave no room for averaging
+        A.hi[:, rng.random(k) < 0.7] = 0.0
+        A = Pair(A.hi)
+    if arithmetic.name == "binary64":
+        A, B = Pair(A.hi), Pair(B.hi)
+    return rigor.product(A, B, arithmetic)
+
+
+def product_binary64(rng: Rng) -> Outcome:
+    return _product(rng, Binary64())
+
+
+def product_double_double(rng: Rng) -> Outcome:
+    return _product(rng, DoubleDouble())
+
+
+def _elementwise(rng: Rng, arithmetic: Arithmetic) -> Outcome:
+    A, B = pair(rng, 3, 4, True), pair(rng, 3, 4, True)
+    if arithmetic.name == "binary64":
+        A, B = Pair(A.hi), Pair(B.hi)
+    if rng.random() < 0.2:  # cancellation
+        B = Pair(-A.hi * (1 + 2.0**-52 * rng.integers(-2, 3)), B.lo)
+        B = Pair(B.hi, None if A.lo is None else A.lo * 0.7) if arithmetic.name != "binary64" else Pair(B.hi)
+    outcomes = {rigor.elementwise(A, B, arithmetic, "add"), rigor.elementwise(A, B, arithmetic, "multiply")}
+    return "decided" if "decided" in outcomes else "refused"
+
+
+def elementwise_binary64(rng: Rng) -> Outcome:
+    return _elementwise(rng, Binary64())
+
+
+def elementwise_double_double(rng: Rng) -> Outcome:
+    return _elementwise(rng, DoubleDouble())
+
+
+def _arguments(rng: Rng) -> np.ndarray:
+    x = rng.standard_normal(8) * np.array([1.0, 10.0, 1e-3, 1e-9, 40.0, 0.3, 1e5, 1.0])
+    x[7] = float(rng.choice([0.0, -0.0, 1e300, -1e300, 5e-324, 2.0**-540, 40.0, 19.06, 20.0, 0.5493061443340549, 2e-8]))
+    return x
+
+
+def tanh_float(rng: Rng) -> Outcome:
+    return rigor.tanh_values(_arguments(rng))
+
+
+def tanh_arb(rng: Rng) -> Outcome:
+    x = _arguments(rng)
+    return rigor.tanh_values(x, x * 2.0**-53 * rng.choice([-1.0, 1.0, 0.3, 0.0], 8))
+
+
+def residual_norm(rng: Rng) -> Outcome:
+    L = families.any_matrix(rng, ordinary=True)
+    L = np.tril(L) if rng.random() < 0.5 else L
+    n = len(L)
+    L = L[:, :n] if L.shape[1] >= n else np.hstack([L, np.zeros((n, n - L.shape[1]))])
+    M = L @ L.T if rng.random() < 0.6 else families.any_symmetric(rng, n)
+    return rigor.residual(np.tril(M) + np.tril(M, -1).T, L)
+
+
+def _method(rng: Rng) -> str:
+    return str(rng.choice(["residual", "a-priori"]))
+
+
+def positive_definite(rng: Rng) -> Outcome:
+    A = families.any_symmetric(rng)
+    return rigor.definite(A, families.radius_for(rng, A), _method(rng), rng)
+
+
+def lambda_min(rng: Rng) -> Outcome:
+    A = families.any_symmetric(rng)
+    return rigor.lambda_min(A, families.radius_for(rng, A), _method(rng), rng)
+
+
+def sigma_min(rng: Rng) -> Outcome:
+    A = families.any_matrix(rng)
+    return rigor.sigma_min(A, families.radius_for(rng, A), _method(rng), rng)
+
+
+def norm2(rng: Rng) -> Outcome:
+    A = families.any_matrix(rng)
+    return rigor.norm2(A, families.radius_for(rng, A), _method(rng), rng)
+
+
+def quadratic_form(rng: Rng) -> Outcome:
+    G = families.any_symmetric(rng)
+    return rigor.form(G, families.any_matrix(rng, 1, len(G), ordinary=True)[0])
+
+
+def _arithmetic(rng: Rng) -> Arithmetic:
+    return DoubleDouble() if rng.random() < 0.35 else Binary64()
+
+
+def affine(rng: Rng) -> Outcome:
+    arithmetic = _arithmetic(rng)
+    m, n = int(rng.integers(1, 6)), int(rng.integers(1, 4))
+    mid = pair(rng, n, m)
+    mid = mid if arithmetic.name != "binary64" else Pair(mid.hi)
+    W = families.any_matrix(rng, int(rng.integers(1, 5)), m, ordinary=True)
+    rad = rng.random(n) * float(rng.choice([0.0, 1e-300, 1e-16, 1e-6, 1.0]))
+    b = None if rng.random() < 0.4 else rng.standard_normal(len(W)) * float(rng.choice([1.0, 1e8, 1e-8]))
+    return network.affine_balls(mid, rad, W, b, arithmetic, rng)
+
+
+def _net_and_data(rng: Rng) -> tuple[families.Network, np.ndarray]:
+    net = families.network(rng)
+    return net, families.data(rng, int(rng.integers(1, 4)), net.widths[0])
+
+
+def forward(rng: Rng) -> Outcome:
+    return network.forward_pass(*_net_and_data(rng), _arithmetic(rng))
+
+
+def backward(rng: Rng) -> Outcome:
+    return network.backward_pass(*_net_and_data(rng), _arithmetic(rng))
+
+
+def tangent_kernel(rng: Rng) -> Outcome:
+    net, X = _net_and_data(rng)
+    layers = net.layers("all") if rng.random() < 0.6 else (int(rng.integers(1, net.depth + 1)),)
+    return network.kernel(net, X, layers, _arithmetic(rng))
+
+
+def jacobian(rng: Rng) -> Outcome:
+    net, X = _net_and_data(rng)
+    layers = net.layers("all") if rng.random() < 0.6 else (int(rng.integers(1, net.depth + 1)),)
+    return network.jacobian_rows(net, X, layers, _arithmetic(rng))
+
+
+def feature_factor(rng: Rng) -> Outcome:
+    arithmetic = _arithmetic(rng)
+    n, k, d = int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(1, 5))
+    mid = pair(rng, n * k, d)
+    mid = mid if arithmetic.name != "binary64" else Pair(mid.hi)
+    rad = rng.random(n * k) * float(rng.choice([0.0, 1e-16, 1e-6, 1.0]))
+    return network.factor(mid, rad, k, rng.random(n) < 0.8, arithmetic, rng)
+
+
+def congruence(rng: Rng) -> Outcome:
+    arithmetic = _arithmetic(rng)
+    return network.congruent(bounds.random_kernel(rng, arithmetic)[0], arithmetic, rng)
+
+
+def moduli(rng: Rng) -> Outcome:
+    arithmetic = _arithmetic(rng)
+    return bounds.moduli(*bounds.random_kernel(rng, arithmetic), arithmetic, rng)
+
+
+def direct_modulus(rng: Rng) -> Outcome:
+    return bounds.direct(*bounds.random_kernel(rng, Binary64()), rng)
+
+
+def modulus(rng: Rng) -> Outcome:
+    return bounds.whole_problem(families.problem(rng), "modulus")
+
+
+def sample_modulus(rng: Rng) -> Outcome:
+    return bounds.whole_problem(families.problem(rng), "sample_modulus")
+
+
+def refuting_pair(rng: Rng) -> Outcome:
+    problem = families.problem(rng)
+    if not problem.groups and problem.n > 1:
+        problem.X[-1] = problem.X[0]
+        problem = families.with_groups(problem)
+    return bounds.refutation(problem)
+
+
+def base_point(rng: Rng) -> Outcome:
+    return bounds.base(families.problem(rng))
+
+
+ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
+    f.__name__: f
+    for f in (
+        rounding, square_roots, norms_of_rows, norm_of_nonnegative, error_free, product_binary64,
+        product_double_double, elementwise_binary64, elementwise_double_double, tanh_float, tanh_arb, residual_norm,
+        positive_definite, lambda_min, sigma_min, norm2, quadratic_form, affine, forward, backward, tangent_kernel,
+        jacobian, feature_factor, congruence, moduli, direct_modulus, modulus, sample_modulus, refuting_pair, base_point,
+    )
+}
+"""Attack by name; the name says which kernel it is aimed at."""

@@ -1,0 +1,72 @@
+"""What `certify run` writes, `certify check` accepts: the two halves agree on the format without sharing code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from certify.check.main import check, main
+from certify.cli import main as certify
+from tests.check import emitter
+from tests.check.cases import NO_FILES, plain, random_case
+
+REPORT = Path(__file__).resolve().parents[2] / "reports" / "breast-cancer" / "certify.toml"
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**9), twin=st.booleans(), merge=st.booleans(), gated=st.booleans())
+def test_whatever_the_run_says_is_re_derived(seed, twin, merge, gated, tmp_path):
+    case = random_case(seed)
+    if twin and len(case.X) > 1:
+        case.X[1] = case.X[0]
+    if gated:
+        case.gates = [{"quantity": "modulus", "max": 3, "rationale": "ü"},
+                      {"quantity": "sample_modulus", "min": 0.25, "severity": "warn"}]
+        if case.parameter == "targets":
+            case.gates = case.gates[:1]
+    emitter.write_files(case, tmp_path)
+    path = tmp_path / "certificate.json"
+    path.unlink(missing_ok=True)
+    flags = ["--merge-duplicates"] if merge else []
+    status = certify(["run", str(tmp_path / "spec.toml"), "--quiet", *flags])
+    if status == 2:  # more equations than parameters
+        assert not path.exists()
+        return
+    stated = json.loads(path.read_text(encoding="utf-8"))
+    result = check(path, NO_FILES)
+    assert (result.verdict, result.gates) == (stated["verdict"], stated["gates"])
+    assert main([str(path), "--quiet"]) == status
+
+
+@pytest.mark.parametrize("folder", ["out", "../out"])
+def test_the_output_folder_may_be_elsewhere(folder, tmp_path):
+    inner = tmp_path / "inner"
+    emitter.write_files(plain(), inner)
+    assert certify(["run", str(inner / "spec.toml"), "--quiet", "-o", str(inner / folder)]) == 0
+    assert certify(["check", str(inner / folder / "certificate.json")]) == 0
+
+
+@pytest.mark.benchmark
+def test_the_report_is_checked_within_15_seconds(tmp_path):
+    import time
+
+    assert certify(["run", str(REPORT), "--quiet", "-o", str(tmp_path)]) == 0
+    start = time.perf_counter()
+    assert main([str(tmp_path / "certificate.json")]) == 0
+    assert time.perf_counter() - start < 15
+    certificate = json.loads((tmp_path / "certificate.json").read_text(encoding="utf-8"))
+    claim = certificate["claims"][0]
+    assert np.isclose(claim["lower"], claim["upper"], rtol=1e-5)
+    claim["upper"] = claim["lower"] * (1 + 1e-10)
+    for role, record in certificate["subject"].items():
+        record["path"] = str(REPORT.parent / Path(record["path"]).name).lstrip("/")
+        assert role
+    (tmp_path / "certificate.json").write_bytes(emitter.seal(certificate))
+    files = {"spec": REPORT, "model": REPORT.parent / "model.safetensors", "data": REPORT.parent / "train.npz"}
+    with pytest.raises(Exception, match="upper"):
+        check(tmp_path / "certificate.json", files)

@@ -1,0 +1,171 @@
+"""Mutants of the product: every rounding constant set to zero, and errors of logic, with the inputs that kill them.
+
+A mutant replaces `old`, which must occur in the file exactly `times` times, by `new`. A killer is the name of a
+crafted attack in `tests.killers`, or `NAME*N`: the first N random cases of `tests.attacks`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of the source. Empty `killers`: none was found, and `note` says what hides it."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    killers: tuple[str, ...] = ()
+    note: str = ""
+    times: int = 1
+
+
+FP, ARITHMETIC, ACTIVATIONS = "rigor/fp.py", "rigor/arithmetic.py", "rigor/activations.py"
+CHOLESKY, MATRICES, SINGULAR, WITNESS = "rigor/cholesky.py", "rigor/matrices.py", "rigor/singular.py", "rigor/witness.py"
+BALL, PASSES, KERNEL = "rigor/ball.py", "network/passes.py", "network/kernel.py"
+FACTOR, CONGRUENCE = "perturbations/factor.py", "bounds/congruence.py"
+JACOBIAN, DIRECT = "network/jacobian.py", "bounds/direct.py"
+MODULUS, ROWS, BASE, EQUAL = "bounds/modulus.py", "bounds/sample_modulus.py", "bounds/base_point.py", "bounds/equal_rows.py"
+
+CONSTANTS: tuple[Mutant, ...] = (
+    Mutant("dot_unit", FP, "return (k + DOT_EXTRA) * U  # exact", "return 0.0  # exact"),
+    Mutant("DOT_EXTRA", FP, "DOT_EXTRA = 2\n", "DOT_EXTRA = 0\n"),
+    Mutant("FLOOR", FP, "FLOOR = 2.0**-400\n", "FLOOR = 0.0\n"),
+    Mutant("KERNEL_FLOOR_E", FP, "KERNEL_FLOOR_E = 2.0**-540\n", "KERNEL_FLOOR_E = 0.0\n"),
+    Mutant("KERNEL_FLOOR_S", FP, "KERNEL_FLOOR_S = 2.0**-450\n", "KERNEL_FLOOR_S = 0.0\n"),
+    Mutant("RAISE", FP, "RAISE = 1.0 + 2.0**-40\n", "RAISE = 1.0\n"),
+    Mutant("CHOLESKY_EXTRA", FP, "CHOLESKY_EXTRA = 8\n", "CHOLESKY_EXTRA = 0\n"),
+    Mutant("cholesky_unit", FP, "return gamma / (1 - gamma)", "return 0 * gamma"),
+    Mutant("EXP_ERROR", FP, "EXP_ERROR = 8.0\n", "EXP_ERROR = 0.0\n"),
+    Mutant("TANH_ERROR", FP, "TANH_ERROR = 10.0\n", "TANH_ERROR = 0.0\n"),
+    Mutant("TANH_SLOPE_ERROR", FP, "TANH_SLOPE_ERROR = 32.0\n", "TANH_SLOPE_ERROR = 0.0\n"),
+    Mutant("TANH_CURVATURE", FP, "TANH_CURVATURE = 0.77\n", "TANH_CURVATURE = 0.0\n"),
+    Mutant("PAIR_ADD", FP, "PAIR_ADD = 8.0\n", "PAIR_ADD = 0.0\n"),
+    Mutant("PAIR_MULTIPLY", FP, "PAIR_MULTIPLY = 24.0\n", "PAIR_MULTIPLY = 0.0\n"),
+    Mutant("PAIR_ADD and PAIR_MULTIPLY", ARITHMETIC, "max(fp.PAIR_ADD, fp.PAIR_MULTIPLY) * U * U", "0.0"),
+    Mutant("SLICE_TRUNCATION", FP, "SLICE_TRUNCATION = 4.0\n", "SLICE_TRUNCATION = 0.0\n"),
+    Mutant("SLICE_SUM", FP, "SLICE_SUM = 10.0\n", "SLICE_SUM = 0.0\n"),
+    Mutant("ARB_TANH_ERROR", FP, "ARB_TANH_ERROR = 2.0**-100\n", "ARB_TANH_ERROR = 0.0\n"),
+    Mutant("row_norms (k+8)u", FP, "* (1.0 + (k + 8) * U)", "* 1.0"),
+    Mutant("Binary64.unit", ARITHMETIC, "    unit = U\n", "    unit = 0.0\n"),
+    Mutant("row_norms of a pair: RAISE", ARITHMETIC, "else norms * fp.RAISE", "else norms"),
+    # balls and passes
+    Mutant("affine: spectral·rad", BALL, "W.spectral * x.rad + arith", "0.0 * x.rad + arith"),
+    Mutant("affine: product", BALL, "arithmetic.product_unit(W.value.shape[1]) * W.frobenius", "0.0"),
+    Mutant("affine: unit·(|Wx| + |b|)", BALL, "rad = rad + arithmetic.unit * size", "rad = rad + 0.0 * size"),
+    Mutant("Balls.norm: rad", BALL, "(arithmetic.row_norms(mid) + rad) * RAISE", "arithmetic.row_norms(mid) * RAISE"),
+    Mutant("tanh: tanh_error·√m", PASSES, "(z.rad + arithmetic.tanh_error * root)", "(z.rad)"),
+    Mutant("tanh: slope_error", PASSES, "fp.TANH_CURVATURE * z.rad + arithmetic.slope_error", "fp.TANH_CURVATURE * z.rad"),
+    Mutant("times_slope: rad of b", PASSES, "(b.rad + b.norm * (r +", "(b.norm * (r +"),
+    Mutant("times_slope: rad of φ'", PASSES, "b.norm * (r + arith", "b.norm * (arith"),
+    Mutant("times_slope: unit", PASSES, "(r + arithmetic.unit * (1.0 + r))", "r"),
+    # kernel
+    Mutant("kernel: ½c of B", KERNEL, "0.5 * arithmetic.product_unit(b.mid", "0.0 * arithmetic.product_unit(b.mid"),
+    Mutant("kernel: ½c of A", KERNEL, "0.5 * arithmetic.product_unit(a.mid", "0.0 * arithmetic.product_unit(a.mid"),
+    Mutant("kernel: rad of B", KERNEL, "p = (b.rad + ", "p = ("),
+    Mutant("kernel: rad of A", KERNEL, "q = (a.rad + ", "q = ("),
+    Mutant("kernel: unit of the bias", KERNEL, "q = (q + arithmetic.unit * alpha) * RAISE", "q = q * RAISE"),
+    Mutant("kernel: p·alpha", KERNEL, "(p * alpha + 1.01", "(1.01"),
+    Mutant("kernel: 1.01·beta·q", KERNEL, "1.01 * beta * q", "0.0"),
+    Mutant("kernel: 1.01 to 1", KERNEL, "1.01 * beta * q", "beta * q"),
+    Mutant("kernel: 0.6·unit·s", KERNEL, "0.6 * arithmetic.unit * s", "0.0"),
+    Mutant("kernel: sum of layers", KERNEL, "arithmetic.unit * len(layers) * s", "0.0"),
+    # perturbation factor
+    Mutant("factor: gap", FACTOR, "eta = gap * RAISE + ", "eta = "),
+    Mutant("factor: (d+4)u|G|²", FACTOR, "(d + 4) * U * size_g**2 + ", ""),
+    Mutant("factor: (q+4)u|C|²", FACTOR, "(C.shape[2] + 4) * U * size_c**2 + ", ""),
+    Mutant("factor: 2r|G|", FACTOR, "2.0 * r * size_g + r**2", "r**2"),
+    Mutant("factor: r²", FACTOR, "2.0 * r * size_g + r**2", "2.0 * r * size_g"),
+    Mutant("factor: low part", FACTOR, "gradients.rad + 4.0 * U * gradients.norm", "gradients.rad"),
+    # Cholesky, norms, forms
+    Mutant("residual_norm: product", CHOLESKY, " + Fraction(fp.dot_unit(L.shape[0])) * size * size", " + 0 * size"),
+    Mutant("residual_norm: 2u", CHOLESKY, "computed * (1 + 2 * Fraction(U))", "computed"),
+    Mutant("lower_shift: nextafter", CHOLESKY, "np.nextafter(M[i, i] - s, -math.inf)", "M[i, i] - s"),
+    Mutant("a-priori: FLOOR", CHOLESKY, "* trace + Fraction(fp.FLOOR)", "* trace"),
+    Mutant("verify: FLOOR·N", CHOLESKY, "defect = Fraction(fp.FLOOR) * len(M)", "defect = Fraction(0)"),
+    Mutant("quadratic_form: error", CHOLESKY, "return centre - spread, centre + spread,", "return centre, centre,"),
+    Mutant("lambda_min: FLOOR·N", CHOLESKY, "    floor = Fraction(fp.FLOOR) * len(M)", "    floor = Fraction(0)"),
+    Mutant("nonnegative_norm: (k+8)u", MATRICES, "factor = 1 + Fraction(k + 8) * Fraction(fp.U)", "factor = 1"),
+    Mutant("nonnegative_norm: FLOOR", MATRICES, "floor = Fraction(fp.FLOOR)", "floor = 0"),
+    # singular values
+    Mutant("gram: (m+2)u + 2u", SINGULAR, "(Fraction(fp.dot_unit(A.shape[1])) + 2 * Fraction(fp.U)) * size", "0 * size"),
+    Mutant("gram: (m+2)u", SINGULAR, "(Fraction(fp.dot_unit(A.shape[1])) + 2", "(2"),
+    Mutant("gram: 2u", SINGULAR, "(Fraction(fp.dot_unit(A.shape[1])) + 2 * Fraction(fp.U))", "Fraction(fp.dot_unit(A.shape[1]))"),
+    Mutant("image_norm: error", SINGULAR, "error = Fraction(fp.dot_unit(len(z)))", "error = 0"),
+    Mutant("sigma_min lower: FLOOR", SINGULAR, "fp.sqrt_down(square) - Fraction(fp.FLOOR) * len(B)", "fp.sqrt_down(square)"),
+    Mutant("sigma_min upper: FLOOR", SINGULAR, "(upper + Fraction(fp.FLOOR) * len(B)) * scale", "upper * scale"),
+    Mutant("norm2 upper: FLOOR", SINGULAR, "+ error) + Fraction(fp.FLOOR) * n", "+ error)"),
+    Mutant("norm2 lower: FLOOR", SINGULAR, "(lower - Fraction(fp.FLOOR) * n) * scale", "lower * scale"),
+    Mutant("sharpened: margin", SINGULAR, "margin = Fraction(fp.FLOOR) * len(B)", "margin = Fraction(0)"),
+    Mutant("witness: product", WITNESS, "Fraction(arithmetic.product_unit(X.shape[1])) * size_x", "0 * size_x"),
+    Mutant("witness: ‖ΔA‖", WITNESS, "delta += radius * size_x", "delta += 0"),
+    Mutant("witness: low part", WITNESS, "delta += Fraction(fp.frobenius(Q.lo))", "delta += 0"),
+    Mutant("witness: (m+2)u‖Q‖²", WITNESS, "error = Fraction(fp.dot_unit(Q.hi.shape[1])) * size_q**2 +", "error ="),
+    Mutant("witness: 2u‖E‖", WITNESS, "2 * unit * Fraction(fp.frobenius(E)) + ", ""),
+    Mutant("witness: u(1 + ‖F‖)", WITNESS, " + unit * (1 + norm_f)", ""),
+    Mutant("witness: 2δ‖Q‖", WITNESS, "2 * delta * fp.sqrt_up(1 + norm_f + error) + ", ""),
+    Mutant("witness: δ²", WITNESS, " + delta**2", ""),
+    # congruence
+    Mutant("congruence: first product", CONGRUENCE, "c * size_x * size_x * size_k + ", ""),
+    Mutant("congruence: second product", CONGRUENCE, " + c * size_t * size_x", ""),
+    Mutant("congruence: both products", CONGRUENCE, "c = Fraction(arithmetic.product_unit(N))", "c = Fraction(0)"),
+    Mutant("congruence: kernel radius", CONGRUENCE, "2 * _applied(X, K.e) * _applied(X, K.s)", "0"),
+    Mutant("congruence: low part", CONGRUENCE, "error += Fraction(fp.frobenius(E.lo))", "error += 0"),
+    Mutant("congruence: 2u‖E‖", CONGRUENCE, "error += 2 * Fraction(fp.U) * Fraction(fp.frobenius(E.hi))", "error += 0"),
+    Mutant("congruence: u(1 + ‖F‖)", CONGRUENCE, "error += Fraction(fp.U) * (1 + nonnegative_norm(np.abs(F)))", "error += 0"),
+    Mutant("applied: 1 + 2(N+2)u", CONGRUENCE, " * (1.0 + 2 * fp.dot_unit(len(v)))", ""),
+    # modulus
+    Mutant("modulus: rounding of YYᵀ", MODULUS, "rounding = Fraction(fp.dot_unit(applied.Y.shape[1]) + 2 * fp.U) *", "rounding = 0 *"),
+    Mutant("modulus: slack of Y", MODULUS, "2 * applied.slack * applied.size + applied.slack**2 + ", ""),
+    Mutant("modulus: slack of Y squared", MODULUS, "applied.slack**2 + ", ""),
+    Mutant("modulus: loose", MODULUS, " + applied.slack**2 + applied.loose", " + applied.slack**2"),
+    Mutant("modulus: X.error", MODULUS, "Fraction(kappa2) * (X.error + Fraction(fp.U))", "Fraction(kappa2) * Fraction(fp.U)"),
+    Mutant("modulus: U beside X.error", MODULUS, "(X.error + Fraction(fp.U))", "X.error"),
+    Mutant("modulus: 3u", MODULUS, "defect += 3 * Fraction(fp.U)", "defect += 0"),
+    Mutant("modulus: X.error, U and 3u of M", MODULUS, "defect = Fraction(kappa2) * (X.error + Fraction(fp.U)) + defect_s\n"
+           "        defect += 3 * Fraction(fp.U)", "defect = defect_s\n        defect += 0"),
+    Mutant("rayleigh: product", MODULUS, "error = c * _dot_up(size, arithmetic.row_norms(K.mid)) + 2", "error = 2"),
+    Mutant("rayleigh: kernel radius", MODULUS, " + 2 * _dot_up(size, K.e) * _dot_up(size, K.s)", ""),
+    Mutant("rayleigh: eta", MODULUS, "top -= fp.exact(float(Q.eta[i]))", "top -= 0"),
+    Mutant("dot_up: 1 + 2(N+2)u", MODULUS, "* (1 + 2 * Fraction(fp.dot_unit(len(a)))) + floor", "+ floor"),
+    Mutant("dot_up: FLOOR²", MODULUS, "(1 + 2 * Fraction(fp.dot_unit(len(a)))) + floor", "(1 + 2 * Fraction(fp.dot_unit(len(a))))"),
+    Mutant("rayleigh: product with J", MODULUS, "error = error * Fraction(float(fp.row_norms(z[None, :])[0])) + _dot", "error = _dot"),
+    Mutant("rayleigh: radius of J", MODULUS, "[0])) + _dot_up(np.abs(z), J.rad)", "[0]))"),
+    Mutant("rayleigh: low part with J", MODULUS, "error += Fraction(fp.frobenius(T.lo))", "error += 0"),
+    # Jacobian
+    Mutant("Jacobian: rad of B", JACOBIAN, "rad + b.rad * alpha + b.norm", "rad + b.norm"),
+    Mutant("Jacobian: rad of A", JACOBIAN, " + b.norm * r + arith", " + arith"),
+    Mutant("Jacobian: unit", JACOBIAN, " + arithmetic.unit * b.norm * alpha", ""),
+    Mutant("Jacobian: rad of the bias", JACOBIAN, "rad = (rad + b.rad) * RAISE", "rad = rad * RAISE"),
+    # direct tier
+    Mutant("direct: radius of K", DIRECT, "defect = 2 * kappa * e * s + ", "defect = "),
+    Mutant("direct: eta", DIRECT, "2 * kappa * e * s + Fraction(float(Q.eta.max(initial=0.0)))", "2 * kappa * e * s"),
+    Mutant("direct: 3u·2|s|²", DIRECT, "defect += 3 * Fraction(fp.U)", "defect += 0"),
+    Mutant("direct: (q+6)u|C|²", DIRECT, "* Fraction(fp.dot_unit(q) + 4 * fp.U) *", "* 0 *"),
+    Mutant("direct: a-priori", DIRECT, "Fraction(shift) - fp.cholesky_unit(N) * trace - ", "Fraction(shift) - "),
+    Mutant("direct: FLOOR", DIRECT, " - Fraction(fp.FLOOR) > defect", " > defect"),
+    # row moduli
+    Mutant("rows: slack", ROWS, "(2 * y * slack + slack**2) / (1 - epsilon) + ", ""),
+    Mutant("rows: slack²", ROWS, "(2 * y * slack + slack**2)", "(2 * y * slack)"),
+    Mutant("rows: error·y²", ROWS, "error * y**2 + w_error", "w_error"),
+    Mutant("rows: w_error·y", ROWS, " + w_error * y + ", " + "),
+    Mutant("rows: (unit + 4u)·2y·both", ROWS, " + (unit + 4 * U) * 2 * y * both", ""),
+    Mutant("rows: second", ROWS, "(plain + second + loose)", "(plain + loose)"),
+    Mutant("rows: w_error in second", ROWS, "(w + w_error + error * y) ** 2", "(w + error * y) ** 2"),
+    Mutant("rows: error·y in second", ROWS, "(w + w_error + error * y) ** 2", "(w + w_error) ** 2"),
+    Mutant("rows: 1 − ε of second", ROWS, "error * y) ** 2 / (1 - epsilon)", "error * y) ** 2"),
+    Mutant("rows: loose below", ROWS, "- (plain + loose) * RAISE", "- plain * RAISE"),
+    Mutant("rows: loose above", ROWS, "(plain + second + loose)", "(plain + second)"),
+    Mutant("rows: 1 − ε of loose", ROWS, "size_x**2 / (1 - epsilon)", "size_x**2"),
+    Mutant("rows: last 2^-40 below", ROWS, "np.sqrt(np.maximum(down - np.abs(down) * 2.0**-40, 0.0)) * (1 - 2.0**-40)", "np.sqrt(np.maximum(down, 0.0))"),
+    Mutant("eigenvalues: b_error", ROWS, "b_error = 3 * unit * size", "b_error = 0 * size"),
+    Mutant("eigenvalues: omega", ROWS, "if not (omega < 0.5).all()", "omega = 0 * omega\n    if not (omega < 0.5).all()"),
+    Mutant("eigenvalues: 4quMv²", ROWS, " + 4 * q * U * size * v**2", ""),
+    # base point
+    Mutant("base point: rad", BASE, " + output.rad + ", " + "),
+    Mutant("base point: u·size", BASE, "output.rad + fp.U * size", "output.rad"),
+)
+
+LOGIC: tuple[Mutant, ...] = ()

@@ -1,0 +1,121 @@
+"""What does not make sense, and what is not built: refused by name, with what would work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from certify.errors import SpecError
+from certify.problem import load_problem
+from certify.spec import parse_spec
+from certify.spec.vocabulary import BUILT, UNBUILT_KEYS, UNBUILT_SECTIONS
+from tests.small import SPEC, features, gate, tensors, write
+from tests.spec.test_load import refusal
+
+
+@pytest.mark.parametrize("extra, parts", [
+    ('[perturbation]\nparameter = "sample_weights"\n', ["interpolating network stays", '"features" or "targets"']),
+    ('[perturbation]\nnorm = "inf"\n', ['set = "total", which takes 2']),
+    ("[perturbation]\nnorm = 1\n", ['set = "total", which takes 2']),
+    ("[perturbation]\ncount = 3\n", ["perturbation.count", 'belongs to set = "sparse"']),
+    ('[perturbation]\nfile = "u.npz"\n', ["perturbation.file", 'belongs to set = "given"']),
+    ('[perturbation]\nset = "sparse"\n' + gate(max=1), ["not a norm", "first_order_distance"]),
+    ('[perturbation]\nset = "sparse"\n', ["'sparse' is not built yet", 'use "total"']),
+    ('[perturbation]\nset = "per_sample"\n', ["'per_sample' is not built yet"]),
+    ("[perturbation]\nrows = [2, 1, 2]\n", ["row 2 is listed 2 times"]),
+    ("[perturbation]\nrows = [0, -1]\n", ["found -1", "counted from 0"]),
+    ("[perturbation]\ncolumns = [1]\n", ["perturbation.columns is not built yet"]),
+    ("[perturbation]\nscale = { a = 1.0 }\n", ["perturbation.scale is not built yet"]),
+    ("[solution]\nlayer = 3\n", ["layer 3 of a network of 2", '1 … 2 or "all"']),
+    ("[solution]\nlevel = 0.1\n", ["belongs to the sublevel map"]),
+    ('[solution]\nmap = "critical"\n', ["'critical' is not built yet", '"interpolation"']),
+    ('[solution]\nmap = "sublevel"\nlevel = 0.1\n', ["'sublevel' is not built yet"]),
+    ('[solution]\nbase = "nearby"\n', ["'nearby' is not built yet", 'use "given"']),
+    ('[weights]\nnorm = "relative"\n', ["'relative' is not built yet"]),
+    ('[run]\narithmetic = "exact"\n', ["'exact' is not built yet"]),
+    ("[run]\ntime_limit = 5\n", ["run.time_limit is not built yet"]),
+    (gate(), ["gate 1: neither max nor min"]),
+    (gate(max=1, min=0), ["gate 1: both max and min", "two gates"]),
+    (gate(max=1) + gate("distance", max=1), ["gate 2", "'distance' is not built yet", "sample_modulus"]),
+])
+def test_refused_with_a_way_out(extra, parts):
+    message = refusal(SPEC + extra)
+    assert all(part in message for part in parts), message
+
+
+@pytest.mark.parametrize("section", UNBUILT_SECTIONS)
+def test_sections_not_built(section):
+    body = {"window": "radius = 1\n", "evaluation": 'file = "a.npz"\n'}.get(section, "")
+    assert f"[{section}] is not built yet" in refusal(f"{SPEC}[{section}]\n{body}")
+
+
+@pytest.mark.parametrize("word", ["leaky_relu", "elu", "sigmoid", "softplus", "gelu", "silu", "identity"])
+def test_activations_not_built(word):
+    assert f"'{word}' is not built yet; use \"relu\" or \"tanh\"" in refusal(SPEC.replace("tanh", word))
+
+
+@pytest.mark.parametrize("old, new, parts", [
+    ("model.safetensors", "m.pt", ["reading .pt is not built yet", "save_file"]),
+    ("model.safetensors", "m.PTH", ["reading .pth is not built yet"]),
+    ("model.safetensors", "m.pt2", ["reading .pt2 is not built yet"]),
+    ("model.safetensors", "m.onnx", ["reading .onnx is not built yet"]),
+    ("model.safetensors", "m.npz", ["'.npz' is none of its formats"]),
+    ("model.safetensors", "m.pkl", ["'.pkl' is none of its formats"]),
+    ("model.safetensors", "model", ["a name without an ending"]),
+    ("train.npz", "d.csv", ["reading .csv is not built yet", ".npz or .safetensors"]),
+    ("train.npz", "d.parquet", ["reading .parquet is not built yet"]),
+    ("train.npz", "d.npy", ["'.npy' is none of its formats"]),
+    ('widths = [3, 8, 1]\n', "", ["'widths' is missing", "widths = [30, 64, 64, 1]"]),
+    ('activation = "tanh"\n', "", ["'activation' is missing"]),
+    ('activation = "tanh"\n', 'factory = "a:b"\n', ["factory together with widths"]),
+    ('widths = [3, 8, 1]\nactivation = "tanh"\n', 'factory = "a:b"\n', ["model.factory is not built yet"]),
+])
+def test_models_and_formats(old, new, parts):
+    message = refusal(SPEC.replace(old, new))
+    assert all(part in message for part in parts), message
+
+
+def test_lists_of_what_is_not_built_name_real_keys():
+    spec = parse_spec(SPEC.encode())
+    for path in UNBUILT_KEYS:
+        section, key = path.split(".")
+        assert key in type(getattr(spec, section)).model_fields
+    for path in BUILT:
+        section, _ = path.split(".")
+        assert section in type(spec).model_fields
+
+
+def problem_refusal(folder, *more, **arrays):
+    with pytest.raises(SpecError) as caught:
+        load_problem(write(folder, *more, **arrays))
+    return str(caught.value)
+
+
+def test_rows_beyond_the_data(tmp_path):
+    assert "row 10 of 10; rows are 0 … 9" in problem_refusal(tmp_path, SPEC + "[perturbation]\nrows = [3, 10]\n")
+
+
+def test_more_equations_than_parameters_hands_over_changes_that_work(tmp_path):
+    n = 60  # p = 41
+    message = problem_refusal(tmp_path, X=features(n), y=np.zeros(n))
+    assert "n·k = 60 equations for p = 41 parameters" in message
+    assert "keep at most 41 rows" in message and "widths = [3, 12, 1]" in message
+    wide = SPEC.replace("[3, 8, 1]", "[3, 12, 1]")
+    write(tmp_path, wide, tensors(widths=(3, 12, 1)), X=features(n), y=np.zeros(n))
+    assert load_problem(tmp_path / "certify.toml").equations == 60
+    write(tmp_path, X=features(41), y=np.zeros(41))
+    assert load_problem(tmp_path / "certify.toml").parameters == 41
+
+
+def test_frozen_layers_and_equal_rows_as_ways_out(tmp_path):
+    assert 'use layer = "all" (p = 41)' in problem_refusal(tmp_path, SPEC + "[solution]\nlayer = 2\n")
+    X = np.vstack([features()] * 5)
+    assert "use --merge-duplicates (10 equations)" in problem_refusal(tmp_path, X=X, y=np.zeros(50))
+    assert load_problem(tmp_path / "certify.toml", merge_duplicates=True).equations == 10
+
+
+def test_no_hidden_layer_is_offered_one(tmp_path):
+    spec = SPEC.replace("[3, 8, 1]", "[3, 1]")
+    model = {"weight": np.ones((1, 3)), "bias": np.zeros(1)}
+    message = problem_refusal(tmp_path, spec, model, X=features(), y=np.zeros(10))
+    assert "widths = [3, 2, 1]" in message
