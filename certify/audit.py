@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 """Called with the stage in words and the fraction of the whole that is done."""
 
-CERTIFICATE, REPORT = "certificate.json", "report.html"
+CERTIFICATE, REPORT, WITNESS = "certificate.json", "report.html", "witness.safetensors"
 
 
 def run_audit(
@@ -44,6 +45,7 @@ def run_audit(
         CertifyError: bad input, a machine on which nothing can be proved, or one that is too small.
     """
     from certify.certificate import build, canonical_bytes
+    from certify.inputs.sources import Digest
     from certify.certificate.write import check_folder, write_together
     from certify.plan import check_memory
     from certify.report.html import render
@@ -53,16 +55,20 @@ def run_audit(
     spec_path = Path(spec_path)
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
-    check_folder(folder, (CERTIFICATE, REPORT))
+    check_folder(folder, (CERTIFICATE, REPORT, WITNESS))
     audit = load(spec_path, merge_duplicates)
     check_memory(audit.problem)
     tell("testing the arithmetic of this machine", 0.01)
     environment = self_test()
-    claims, base = _prove(audit.problem, tell)
+    claims, base, arrays = _prove(audit.problem, tell)
     tell("writing certificate and report", 0.97)
-    certificate = build(audit.problem, claims, base, audit.sources, environment, folder)
+    sources, written = dict(audit.sources), {}
+    if arrays:
+        written[folder / WITNESS] = content = _witness_bytes(arrays)
+        sources["witness"] = Digest(folder / WITNESS, hashlib.sha256(content).hexdigest(), len(content))
+    certificate = build(audit.problem, claims, base, sources, environment, folder)
     page = render(certificate).encode("utf-8")
-    write_together({folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page})
+    write_together(written | {folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page})
     tell("done", 1.0)
     return certificate
 
@@ -92,25 +98,47 @@ def quantities(problem: Problem) -> tuple[str, ...]:
     return gated or (("modulus", "sample_modulus") if problem.parameter == "features" else ("modulus",))
 
 
-def _prove(problem: Problem, tell: Progress) -> tuple[list[Claim], dict[str, Any]]:
-    """Every bound once, held against every gate on it; and the size of the shift of base `given`."""
-    from certify.bounds import Interpolation, base_point
+def _witness_bytes(arrays: dict[str, Any]) -> bytes:
+    """The side file of a certificate."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def _prove(problem: Problem, tell: Progress) -> tuple[list[Claim], dict[str, Any], dict[str, Any]]:
+    """Every bound once, held against every gate on it; the base point; and arrays for the side file."""
+    from certify.bounds import base_point, prover
+    from certify.bounds.nearby import Solution
+    from certify.bounds.witnesses import solution_arrays
     from certify.certificate.build import Claim
     from certify.gates import evaluate
 
     assert problem.spec is not None
     names = quantities(problem)
     share = _Share(tell)
-    prover = Interpolation(problem, share)
+    proving = prover(problem, share)
+    solution = getattr(proving, "solution", None)
+    arrays = solution_arrays(solution) if isinstance(solution, Solution) else {}
     bounds = {}
     for done, name in enumerate(names):
         share.window(done / len(names), (done + 1) / len(names))
-        bounds[name] = prover.bound(name)
+        bounds[name] = _with_side_arrays(proving.bound(name), arrays)
     held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in problem.spec.gate]
     held = held or [(bounds[name], None) for name in names]
     claims = [Claim(bound, gate, evaluate(bound, gate)) for bound, gate in held]
     tell("size of the shift", 0.95)
-    return claims, base_point(problem)
+    return claims, base_point(problem, solution), arrays
+
+
+def _with_side_arrays(bound: Bound, arrays: dict[str, Any]) -> Bound:
+    """Move a witness that is an array into the side file, leaving its name in the bound."""
+    moved = bound.witness.get("moved")
+    if moved is None:
+        return bound
+    name = f"{bound.quantity}.moved"
+    arrays[name] = moved
+    return replace(bound, witness={"array": name})
 
 
 class _Share:

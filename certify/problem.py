@@ -101,8 +101,8 @@ class Problem:
 
     @property
     def equations(self) -> int:
-        """Number nk of equations."""
-        return len(self.kept) * self.outputs
+        """Number of equations: nk for interpolation, the one inequality for the sublevel map."""
+        return 1 if self.map == "sublevel" else len(self.kept) * self.outputs
 
     @property
     def parameters(self) -> int:

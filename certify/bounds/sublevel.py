@@ -163,7 +163,7 @@ class Sublevel:
                                "close to a stationary point; set a level above the loss, or use the critical map")
         low, high = d.row_lower[list(rows)], d.row_upper[list(rows)]
         if quantity == "modulus":
-            total = total_norm(low, high)
+            total = total_norm(low, high) if p.set == "total" else Norm(fp.total(low.tolist()), fp.total(high.tolist()))
             return self._bound(quantity, self._ratio(total.lower, d.weight_norm.upper, down=True),
                                self._ratio(total.upper, d.weight_norm.lower), hypotheses, "")
         lows = tuple(self._ratio(Fraction(x), d.weight_norm.upper, down=True) for x in low.tolist())

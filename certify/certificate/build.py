@@ -56,7 +56,9 @@ def build(
         "format": FORMAT,
         "certify_version": __version__,
         "created": _now(),
-        "subject": {role: _file(sources[role], folder) for role in ("spec", "model", "data")},
+        "subject": {
+            role: _file(sources[role], folder) for role in ("spec", "model", "data", "witness") if role in sources
+        },
         "problem": _problem(problem),
         "base": _plain(base),
         "claims": [_claim(claim) for claim in claims],
@@ -89,6 +91,10 @@ def _problem(problem: Problem) -> Json:
         "outputs": problem.outputs,
         "parameters": problem.parameters,
         "equations": problem.equations,
+        "scale": None if problem.scale is None else problem.scale.tolist(),
+        "loss": problem.loss,
+        "weight_decay": problem.weight_decay,
+        "level": problem.level,
         "merge_duplicates": problem.merge_duplicates,
         "groups": [list(group) for group in problem.groups],
     }

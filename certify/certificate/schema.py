@@ -39,17 +39,18 @@ class Subject(Part):
     spec: File
     model: File
     data: File
+    witness: File | None = None
 
 
 class Problem(Part):
     """The mathematical problem, as far as scalars and short lists say it."""
 
-    map: Literal["interpolation"]
-    base: Literal["given"]
+    map: Literal["interpolation", "sublevel"]
+    base: Literal["given", "nearby"]
     layer: Literal["all"] | Size
-    parameter: Literal["features", "targets"]
+    parameter: Literal["features", "targets", "sample_weights"]
     rows: Literal["all"] | list[Count]
-    set: Literal["total"]
+    set: Literal["total", "per_sample"]
     norm: Literal[2]
     weight_norm: Literal["euclidean"]
     widths: Annotated[list[Size], Field(min_length=2)]
@@ -60,6 +61,10 @@ class Problem(Part):
     outputs: Size
     parameters: Size
     equations: Size
+    scale: list[Number] | None
+    loss: Literal["squared", "cross_entropy", "logistic"]
+    weight_decay: Number
+    level: Number | None
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]
 
@@ -68,7 +73,8 @@ class Base(Part):
     """The shift under which the given weights are exact, and how far they are from the certified solution."""
 
     residual: Number | None
-    distance: Number
+    distance: Number | None
+    radius: Number | None
     shift_worst: Number | None
     shift_worst_row: Count | None
 
@@ -104,12 +110,13 @@ class Witness(Part):
 
     z: list[Number] | None = None
     equal_rows: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
+    array: str | None = None
 
 
 class Claim(Part):
     """A claim; the three members about rows belong to `sample_modulus` alone."""
 
-    quantity: Literal["modulus", "sample_modulus"]
+    quantity: Literal["modulus", "sample_modulus", "persistence_radius"]
     theorem: str
     rigour: Rigour
     verdict: Verdict
@@ -127,7 +134,7 @@ class Claim(Part):
     @model_validator(mode="after")
     def _rows(self) -> Claim:
         given = [self.rows, self.row_lower, self.row_upper]
-        if self.quantity == "modulus":
+        if self.quantity != "sample_modulus":
             if any(member is not None for member in given):
                 raise ValueError("rows belong to sample_modulus")
         elif len({-1 if member is None else len(member) for member in given}) != 1 or self.rows is None:

@@ -31,6 +31,7 @@ def check_spec(spec: Spec, name: str = "spec") -> None:
     """
     _check_model(spec, name)
     _check_perturbation(spec, name)
+    _check_map(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_gate(gate, f"{name}: gate {number}", spec)
     _check_built(spec, name)
@@ -59,6 +60,34 @@ def _check_model(spec: Spec, name: str) -> None:
         raise SpecError(
             f"{name}: solution.level", f'given with map = "{solution.map}"', "remove it, it belongs to the sublevel map"
         )
+
+
+def _check_map(spec: Spec, name: str) -> None:
+    solution, p, where = spec.solution, spec.perturbation, f"{name}: solution"
+    if solution.map == "sublevel":
+        if solution.base != "given":
+            raise SpecError(f"{where}.base", f'"{solution.base}" with map = "sublevel"', 'use base = "given"')
+        if spec.data.targets is None:
+            raise SpecError(f"{name}: data.targets", "missing, and the sublevel map needs the loss", "name the targets")
+        if p.parameter == "targets" and spec.training.loss != "squared":
+            raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
+                            'use parameter = "features", or loss = "squared"')
+    elif solution.map == "interpolation":
+        if p.set == "per_sample":
+            raise SpecError(f'{name}: perturbation.set = "per_sample"', "not built yet for interpolation", 'use set = "total"')
+        if solution.base == "nearby" and spec.data.targets is None:
+            raise SpecError(f"{name}: data.targets", 'missing, and base = "nearby" needs them', "name the targets")
+    if p.set == "per_sample" and p.norm != 2:
+        raise SpecError(f"{name}: perturbation.norm", f"{p.norm} is not built yet", "use norm = 2")
+    for number, gate in enumerate(spec.gate, 1):
+        if gate.quantity != "persistence_radius":
+            continue
+        if solution.map != "sublevel":
+            raise SpecError(f"{name}: gate {number}", "persistence_radius belongs to the sublevel map",
+                            'use map = "sublevel" with a level, or quantity = "modulus"')
+        if solution.level is None:
+            raise SpecError(f"{name}: gate {number}", "persistence_radius needs a level above the loss at the weights",
+                            "give solution.level")
 
 
 def _check_perturbation(spec: Spec, name: str) -> None:
@@ -152,6 +181,9 @@ def check_problem(problem: Problem) -> None:
         raise SpecError(
             "perturbation.rows", f"row {beyond[0]} of {problem.n}", f"rows are 0 … {problem.n - 1}"
         )
+    if problem.base == "nearby" and problem.y is None:
+        raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
+                        'use base = "given", or real targets')
     if problem.equations > problem.parameters:
         where = "the network" if problem.layer == "all" else f"layer {problem.layer}"
         merged = " after merging" if problem.merge_duplicates else ""

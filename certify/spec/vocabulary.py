@@ -25,14 +25,14 @@ MODEL_FORMATS: Final = (".safetensors", ".pt", ".pth", ".pt2", ".onnx")
 DATA_FORMATS: Final = (".npz", ".safetensors", ".csv", ".parquet")
 
 BUILT: Final[dict[str, tuple[str, ...]]] = {
-    "model.activation": ("relu", "tanh"),
+    "model.activation": ACTIVATIONS,
     "training.loss": LOSSES,
-    "solution.map": ("interpolation",),
-    "solution.base": ("given",),
+    "solution.map": ("interpolation", "sublevel"),
+    "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean",),
-    "perturbation.parameter": ("features", "targets"),
-    "perturbation.set": ("total",),
-    "gate.quantity": ("modulus", "sample_modulus"),
+    "perturbation.parameter": PARAMETERS,
+    "perturbation.set": ("total", "per_sample"),
+    "gate.quantity": ("modulus", "sample_modulus", "persistence_radius"),
     "model.file": (".safetensors",),
     "data.file": (".npz", ".safetensors"),
     "run.arithmetic": ("float",),

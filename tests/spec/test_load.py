@@ -191,6 +191,6 @@ def test_words_of_the_models_are_those_of_the_vocabulary():
 
 
 def test_built_activations_are_the_ones_the_network_takes():
-    from certify.network.network import ACTIVATIONS
+    from certify.rigor.activation import ACTIVATIONS
 
     assert set(vocabulary.BUILT["model.activation"]) == set(ACTIVATIONS)
