@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.errors import EnclosureError, SpecError
 from certify.rigor import fp
-from certify.rigor.arithmetic import Arithmetic, Pair
+from certify.rigor.arithmetic import Arithmetic, Pair, two_sum
 from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array
 
@@ -119,7 +119,7 @@ def _by_arb(output: Balls, targets: list, one: object, lipschitz: Array) -> Loss
         flint.ctx.prec = precision
     double = output.mid.lo is not None
     rad = lipschitz * output.rad + _ERROR * np.sqrt(k) * 2 + (0.0 if double else fp.row_norms(second))
-    mid = Pair(first, second) if double else Pair(first)
+    mid = Pair(*two_sum(first, second)) if double else Pair(first)
     norm = (fp.row_norms(first) + rad) * RAISE
     slopes_ball = Balls(mid, fp.require_finite(rad * RAISE, "loss"), norm * RAISE)
     error = (2.0**-52 * (1 + np.abs(value)) + norm * output.rad) * RAISE

@@ -203,8 +203,9 @@ class DoubleDouble(Arithmetic):
 
     def activate(self, phi: Activation, A: Pair) -> tuple[Approximate, Approximate]:
         """Arb's values, verified one by one (A3)."""
-        value, slope = phi.enclose_extended(A.hi, A.lo)
-        return (Approximate(Pair(value.hi, value.lo), value.error), Approximate(Pair(slope.hi, slope.lo), slope.error))
+        value, slope = phi.enclose_extended(A.hi, A.lo)  # two_sum makes |lo| ≤ u|hi|, which R6 needs, and is exact
+        return (Approximate(Pair(*two_sum(value.hi, value.lo)), value.error),
+                Approximate(Pair(*two_sum(slope.hi, slope.lo)), slope.error))
 
 
 def _low(A: Pair) -> Array:
