@@ -45,8 +45,8 @@ def run_audit(
         CertifyError: bad input, a machine on which nothing can be proved, or one that is too small.
     """
     from certify.certificate import build, canonical_bytes
-    from certify.inputs.sources import Digest
     from certify.certificate.write import check_folder, write_together
+    from certify.inputs.sources import Digest
     from certify.plan import check_memory
     from certify.report.html import render
     from certify.rigor.environment import self_test

@@ -18,8 +18,8 @@ def base_point(problem: Problem, solution: Solution | str | None = None) -> dict
     """Where the certified solution lies, as upper bounds.
 
     Interpolation, base `given`: the claim is about targets `f(x_i, w̄)`; the shift from the targets in the file is
-    `f(x_i, w̄) − y_i`, over the kept rows. Base `nearby`: the targets are those in the file, the solution is proved within
-    ``distance`` of the weights. Sublevel: the weights are a member as they are.
+    `f(x_i, w̄) − y_i`, over the kept rows. Base `nearby`: the targets are those in the file, the solution is
+    proved within ``distance`` of the weights. Sublevel: the weights are a member as they are.
 
     Args:
         problem: the problem.

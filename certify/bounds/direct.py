@@ -52,7 +52,7 @@ def verify_modulus_below(K: Kernel, Q: BlockFactor, kappa: float) -> bool:
 
 
 def _upper_end(K: Kernel, Q: BlockFactor, z: Array, lower: float, slack: float) -> float | None:
-    """`κ` with `κ²K − Q ≻ 0` proved, `κ² = lower²(1 + δ)`: δ is `slack` times what rounding is expected to need at z."""
+    """`κ` with `κ²K − Q ≻ 0` proved, `κ² = lower²(1 + δ)`: δ is `slack` times what rounding should need at z."""
     square = float(z @ z)
     energy = float(z @ (K.mid.hi @ z))
     room = _room(K, Q, lower * lower)
@@ -73,7 +73,8 @@ def _room(K: Kernel, Q: BlockFactor, kappa2: float) -> float:
 def _definite(K: Kernel, Q: BlockFactor, kappa2: float) -> bool:
     """`κ²(K̂ ± (esᵀ + seᵀ)) − (CCᵀ ± η) ≻ 0` by a Cholesky of its midpoint shifted by everything left out (R4).
 
-    Left out: `2κ²|e||s|`, `max η`, rounding of `κ²K̂` and of the difference (`u·κ²·2|s|²` and `2u·size` a block), the Cholesky itself.
+    Left out: `2κ²|e||s|`, `max η`, rounding of `κ²K̂` and of the difference (`u·κ²·2|s|²` and `2u·size` a block), and
+    the Cholesky itself.
     """
     N = len(K.e)
     n, k, q = Q.C.shape

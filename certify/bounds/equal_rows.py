@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from certify.network.passes import backward, forward, known_weights
 from certify.errors import EnclosureError
+from certify.network.passes import backward, forward, known_weights
 from certify.perturbations.factor import scaled
 from certify.problem import Problem
 from certify.rigor.arithmetic import Binary64

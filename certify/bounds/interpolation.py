@@ -166,7 +166,10 @@ class Interpolation:
             smooth = Hypothesis("smooth", statement, max(passed.margin, 0.0), passed.kinks[0] == 0)
         proved = full_rank and smooth.holds
         words = "the Jacobian of all outputs has full row rank"
-        words += ": its smallest singular value is at least" if sigma is not None else ", by the upper end" if proved else ""
+        if sigma is not None:
+            words += ": its smallest singular value is at least"
+        elif proved:
+            words += ", by the upper end"
         rank = Hypothesis("rank", words, sigma if proved else None, proved)
         found = () if not isinstance(self.solution, Solution) else (Hypothesis(
             "solution", "an exact solution was proved; its distance from the weights in the file is at most",

@@ -106,8 +106,8 @@ def prove_nearby(problem: Problem) -> Solution | str:
         if theta < 1 and needed <= Fraction(radius):
             return Solution(found, radius, _distance(problem.network, found, radius), layers)
         if theta >= 1:
-            return (f"no exact solution could be proved nearby: the Newton map does not contract (θ = {fp.shown(theta)}; "
-                    "less than 1 is needed). Train the network closer to an exact fit, or use base = \"given\"")
+            return ("no exact solution could be proved nearby: the Newton map does not contract "
+                    f"(θ = {fp.shown(theta)}; less than 1 is needed). Train the network closer to an exact fit, or use base = \"given\"")
         radius = fp.up(2 * needed)
     return "no exact solution could be proved nearby: the radius did not settle"
 
@@ -179,7 +179,9 @@ def _newton(problem: Problem, layers: tuple[int, ...], arithmetic: Arithmetic) -
     return result
 
 
-def _moved(found: Parameters, passed: Forward, adjoints: tuple[Balls, ...], v: Array, layers: tuple[int, ...]) -> Parameters:
+def _moved(
+    found: Parameters, passed: Forward, adjoints: tuple[Balls, ...], v: Array, layers: tuple[int, ...]
+) -> Parameters:
     """`w − Jᵀv`, added in double-double."""
     n, k = v.shape
     weights, biases = list(found.weights), list(found.biases)

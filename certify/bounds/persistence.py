@@ -68,7 +68,7 @@ def _sample_weights(problem: Problem, d: Descent, low: Fraction, high: Fraction)
 
 
 def _targets(problem: Problem, d: Descent, low: Fraction, high: Fraction) -> tuple[Fraction, Fraction | None]:
-    """`n(L(u) − L) ≤ rε + ½mε²`, with equality for the worst u: r = |f − y| and m = 1, or r = Σ|f_i − y_i| and m rows."""
+    """`n(L(u) − L) ≤ rε + ½mε²`, equal for the worst u: r = |f − y| and m = 1, or r = Σ|f_i − y_i| and m rows."""
     size = _size(problem, d)
     m = 1 if problem.set == "total" else len(problem.rows)
     lower = (fp.sqrt_down(size.upper**2 + 2 * m * low) - size.upper) / m
@@ -116,8 +116,8 @@ def _largest(holds: Callable[[float], bool], start: float) -> float:
 class Growth:
     """Upper bounds of `n(L(u) − L(0))` over all u of a budget (P3).
 
-    With g = |∂ℓ_i/∂x|, c = |∂ℓ_i/∂f|, λ the Lipschitz constant of `f ↦ ∂ℓ/∂f`, and on the ball |u_i| ≤ τ S ≥ |∂f/∂x|, ρ the
-    movement of ∂f/∂x, Δ that of f: for t = |u_i| ≤ τ each of `gt + ½(λS² + cρ/τ)t²` (smooth, ρ/τ nondecreasing),
+    With g = |∂ℓ_i/∂x|, c = |∂ℓ_i/∂f|, λ the Lipschitz constant of `f ↦ ∂ℓ/∂f`, and on the ball |u_i| ≤ τ S ≥ |∂f/∂x|,
+    ρ the movement of ∂f/∂x, Δ that of f: for t = |u_i| ≤ τ each of `gt + ½(λS² + cρ/τ)t²` (smooth, ρ/τ nondecreasing),
     `(g + cρ)t + ½λS²t²`, `cSt + ½λS²t²` and `cΔ + ½λΔ²` bounds `ℓ_i(u) − ℓ_i`.
     """
 
@@ -129,7 +129,7 @@ class Growth:
         self._table: dict[int, tuple[list[tuple[Array, Array]], Array]] = {}
 
     def quadratics(self, tau: float) -> tuple[list[tuple[Array, Array]], Array]:
-        """Pairs `(a, q)`, each with `ℓ_i(u) − ℓ_i ≤ at + ½qt²` for `t ≤ tau`, and a constant bound; moving rows only."""
+        """Pairs `(a, q)`, each with `ℓ_i(u) − ℓ_i ≤ at + ½qt²` for `t ≤ tau`, and a constant bound; moving rows."""
         p, d, moving = self._problem, self._d, self._moving
         found = reach(p.network, d.passed, np.full(p.n, tau), p.scale)
         S = fp.row_norms((found.centre + found.moved) * RAISE) * RAISE

@@ -143,7 +143,8 @@ class Sublevel:
         if Fraction(level) > d.loss.upper:
             return True
         if Fraction(level) < d.loss.lower:
-            raise SpecError("solution.level", f"{level} is below the loss {float(d.loss.lower):.6g} at the given weights",
+            below = f"{level} is below the loss {float(d.loss.lower):.6g} at the given weights"
+            raise SpecError("solution.level", below,
                             "the weights are then no member of S; raise the level, or leave it out")
         raise EnclosureError("solution.level", "equal to the loss up to rounding", "leave it out, or raise it slightly")
 
@@ -158,9 +159,9 @@ class Sublevel:
             return self._bound(quantity, None, None, hypotheses, "a ReLU pre-activation could not be proved different "
                                "from 0, so L is not differentiable: change these rows or weights slightly")
         if d.weight_norm.lower <= 0:
-            return self._bound(quantity, None, None, hypotheses, "the loss gradient with respect to the weights could not "
-                               f"be proved different from 0 (at most {float(d.weight_norm.upper):.1e}): the weights are "
-                               "close to a stationary point; set a level above the loss, or use the critical map")
+            return self._bound(quantity, None, None, hypotheses, "the loss gradient with respect to the weights could "
+                               f"not be proved different from 0 (at most {fp.shown(d.weight_norm.upper)}): the weights "
+                               "are close to a stationary point; set a level above the loss, or train less far")
         low, high = d.row_lower[list(rows)], d.row_upper[list(rows)]
         if quantity == "modulus":
             total = total_norm(low, high) if p.set == "total" else Norm(fp.total(low.tolist()), fp.total(high.tolist()))

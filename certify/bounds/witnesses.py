@@ -7,7 +7,7 @@ from certify.rigor.fp import Array
 
 
 def solution_arrays(solution: Solution) -> dict[str, Array]:
-    """The centre of the ball that holds an exact solution: `weight.h.hi`, `weight.h.lo`, `bias.h.hi`, `bias.h.lo`, h from 1."""
+    """The centre of the ball that holds an exact solution: `weight.h.hi`, `.lo`, `bias.h.hi`, `.lo`, h from 1."""
     arrays: dict[str, Array] = {}
     parameters = solution.parameters
     for h, ((W, low), b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):

@@ -96,7 +96,7 @@ def _problem(problem: Problem) -> Json:
         "weight_decay": problem.weight_decay,
         "level": problem.level,
         "merge_duplicates": problem.merge_duplicates,
-        "groups": [list(group) for group in problem.groups],
+        "groups": [list(group) for group in problem.groups or ()],
     }
 
 

@@ -72,7 +72,8 @@ def _layer_norm(
         D = arithmetic.multiply(Pair(W), Pair(np.full((1, 1), scaled)))
         size = Fraction(fp.frobenius(W))
         error += abs(Fraction(n) * Fraction(decay) - Fraction(scaled)) * size
-        error += Fraction(arithmetic.unit) * (2 * Fraction(scaled) * size + Fraction(fp.frobenius(M.hi))) * Fraction(RAISE)
+        sizes = 2 * Fraction(scaled) * size + Fraction(fp.frobenius(M.hi))
+        error += Fraction(arithmetic.unit) * sizes * Fraction(RAISE)
         M = arithmetic.add(M, D)
     return array_norm(M, error)
 

@@ -32,8 +32,8 @@ def jacobian(
 ) -> Jacobian:
     """Form J over the free layers: `∂f/∂W_h = B_h ⊗ a_{h−1}`, `∂f/∂b_h = B_h`.
 
-    A block errs by `r_b α + β r_a` (balls) and `unit·βα` (rounding) in Euclidean norm; blocks add as squares, bounded by
-    their sum.
+    A block errs by `r_b α + β r_a` (balls) and `unit·βα` (rounding) in Euclidean norm; blocks add as squares,
+    bounded by their sum.
 
     Args:
         passed: forward pass.

@@ -10,7 +10,6 @@ from certify.errors import InputError
 from certify.rigor.activation import activation
 
 
-
 @dataclass(frozen=True, eq=False)
 class Network:
     """`f(x) = z_H`, `z_h = W_h a_{h−1} + b_h`, `a_h = φ(z_h)`, `a_0 = x`; no activation after the last layer.

@@ -119,7 +119,10 @@ def forward(network: Network, weights: Weights, X: Array, arithmetic: Arithmetic
         pre.append(z)
     output = affine(a, weights[-1].weight, weights[-1].bias, arithmetic, weights[-1].bias_radius)
     smooth = phi.smooth or network.depth == 1
-    return Forward(tuple(inputs), tuple(slopes), tuple(pre), output, (count, tuple(kinks)), None if smooth else margin, tuple(dead))
+    distance = None if smooth else margin
+    return Forward(
+        tuple(inputs), tuple(slopes), tuple(pre), output, (count, tuple(kinks)), distance, tuple(dead)
+    )
 
 
 def _activate(phi: Activation, z: Balls, arithmetic: Arithmetic) -> tuple[Balls, Slope]:

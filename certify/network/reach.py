@@ -95,7 +95,7 @@ _RANGE = {"tanh": 2.0, "sigmoid": 1.0}
 
 
 def _slope_change(phi: Activation, z: Array, rz: Array, moved: Array) -> Array:
-    """Bound of `|φ'(z + δ) − φ'(z)|`, |δ| ≤ moved, z known within rz: curvature, and the jump where a kink is in reach."""
+    """Bound of `|φ'(z + δ) − φ'(z)|`, |δ| ≤ moved, z known within rz: curvature, and the jump of a kink in reach."""
     smooth = phi.curvature * moved * RAISE
     if phi.smooth:
         return smooth

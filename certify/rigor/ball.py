@@ -77,8 +77,8 @@ def known_matrix(W: Array, low: Array | None = None, radius: float = 0.0) -> Mat
 def affine(x: Balls, W: Matrix, b: Pair | None, arithmetic: Arithmetic, b_radius: float = 0.0) -> Balls:
     """Balls around `W x_i + b` (R8).
 
-    `rad = ‖W‖₂ rad_x + r_W|x| + r_b + c|x|‖W‖_F + unit·(|Wx| + |b|)`, c the product unit, norms of the computed vectors,
-    `r_W`, `r_b` the radii of matrix and bias.
+    `rad = ‖W‖₂ rad_x + r_W|x| + r_b + c|x|‖W‖_F + unit·(|Wx| + |b|)`, c the product unit, norms of the computed
+    vectors, `r_W`, `r_b` the radii of matrix and bias.
     """
     y = arithmetic.product(x.mid, W.value)
     rad = W.spectral * x.rad + arithmetic.product_unit(W.value.shape[1]) * W.frobenius * x.norm

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.errors import EnclosureError, EnvironmentRefused, InputError
+from certify.errors import EnvironmentRefused, InputError
 from certify.rigor import fp
 from certify.rigor.fp import Array
 
@@ -102,4 +102,5 @@ def scaled_spread(r: Array | None, e: int) -> Fraction:
 
 def power_of_two(e: int) -> Fraction:
     """2^e as a rational."""
-    return Fraction(2) ** e
+    one = 1
+    return Fraction(one << e) if e >= 0 else Fraction(one, one << -e)

@@ -58,7 +58,7 @@ def orthonormalise(A: Pair, radius: Fraction | Array, X: Array, arithmetic: Arit
 
     Args:
         A: `(n, m)` midpoint.
-        radius: `(n,)` bounds of `|ΔA_i|` row by row (then `‖XΔA‖_F ≤ √n·‖|X| r‖`), or one bound of `‖ΔA‖₂`.
+        radius: `(n,)` bounds r of `|ΔA_i|` row by row (then `‖XΔA‖_F ≤ ‖|X| r‖`), or one bound of `‖ΔA‖₂`.
         X: `(n, n)` candidate, any float matrix.
         arithmetic: computes the product `XA`.
     """
@@ -81,7 +81,8 @@ def orthonormalise(A: Pair, radius: Fraction | Array, X: Array, arithmetic: Arit
     F[i, i] -= 1.0
     norm_f = nonnegative_norm(np.abs(F))
     unit = Fraction(fp.U)
-    error = Fraction(fp.dot_unit(Q.hi.shape[1])) * size_q**2 + 2 * unit * Fraction(fp.frobenius(E)) + unit * (1 + norm_f)
+    error = Fraction(fp.dot_unit(Q.hi.shape[1])) * size_q**2
+    error += 2 * unit * Fraction(fp.frobenius(E)) + unit * (1 + norm_f)
     error += 2 * delta * fp.sqrt_up(1 + norm_f + error) + delta**2
     epsilon = norm_f + error
     return Orthonormalised(X, F, error, epsilon) if epsilon < Fraction(1, 2) else None
