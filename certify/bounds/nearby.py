@@ -107,7 +107,8 @@ def prove_nearby(problem: Problem) -> Solution | str:
             return Solution(found, radius, _distance(problem.network, found, radius), layers)
         if theta >= 1:
             return ("no exact solution could be proved nearby: the Newton map does not contract "
-                    f"(θ = {fp.shown(theta)}; less than 1 is needed). Train the network closer to an exact fit, or use base = \"given\"")
+                    f"(θ = {fp.shown(theta)}; less than 1 is needed). Train the network closer to an exact fit, "
+                    'or use base = "given"')
         radius = fp.up(2 * needed)
     return "no exact solution could be proved nearby: the radius did not settle"
 

@@ -96,11 +96,11 @@ def scaled_spread(r: Array | None, e: int) -> Fraction:
     with np.errstate(over="ignore", under="ignore"):
         small = np.ldexp(np.ldexp(r, -half), half - e)
     if np.isfinite(small).all():
-        return (nonnegative_norm(small) + Fraction(fp.FLOOR) * max(r.shape)) * power_of_two(e)
+        norm: Fraction = nonnegative_norm(small) + Fraction(fp.FLOOR) * max(r.shape)
+        return norm * power_of_two(e)
     return nonnegative_norm(r)
 
 
 def power_of_two(e: int) -> Fraction:
     """2^e as a rational."""
-    one = 1
-    return Fraction(one << e) if e >= 0 else Fraction(one, one << -e)
+    return Fraction(1 << e) if e >= 0 else Fraction(1, 1 << -e)

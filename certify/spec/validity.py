@@ -74,7 +74,8 @@ def _check_map(spec: Spec, name: str) -> None:
                             'use parameter = "features", or loss = "squared"')
     elif solution.map == "interpolation":
         if p.set == "per_sample":
-            raise SpecError(f'{name}: perturbation.set = "per_sample"', "not built yet for interpolation", 'use set = "total"')
+            raise SpecError(f'{name}: perturbation.set = "per_sample"', "not built yet for interpolation",
+                            'use set = "total"')
         if solution.base == "nearby" and spec.data.targets is None:
             raise SpecError(f"{name}: data.targets", 'missing, and base = "nearby" needs them', "name the targets")
     if p.set == "per_sample" and p.norm != 2:
