@@ -27,10 +27,48 @@ differentiable network: no ReLU pre-activation may be 0.""",
 If only row i moves, the modulus is κ_i = √λ_max(G_iᵀ (K⁻¹)_ii G_i). With one output it is |∂_x f_i| divided by
 the distance of ∂_w f_i from the span of the other rows' gradients: a row is sensitive when the others nearly
 determine it. `sample_modulus` is the largest κ_i; the certificate holds every row's enclosure.""",
+    "M6": """The sublevel map: weights whose training loss stays at or below a level.
+S(u) = {w : L(u, w) ≤ ℓ}, L the mean loss plus weight decay. Without a level in the spec, ℓ is the loss at the
+given weights, which then lie on the boundary, and lip S = |∇_u L| / |∇_w L|: one enclosed pass forward and
+backward. With budgets per row |∇_u L| is the sum of the rows' lengths. It needs ∇_w L ≠ 0 (`gradient`) and no
+kink at the data (`smooth`). With a level proved above the loss (`interior`) the weights need not move at all
+for small moves of the data: lip S = 0. How small is small is the `persistence_radius`.""",
+    "Q2": """An exact solution near the weights in the file (base = "nearby").
+Newton's method proposes a centre ŵ; a contraction proves that a ball of radius ρ around it holds exact weights
+w*. `distance` bounds |w* − w̄|, w̄ the weights in the file. Modulus and sample_modulus are enclosed over the
+whole ball, hence at w*. That w* is the nearest solution is not claimed.""",
+    "P3": """The persistence radius of moving features, from below.
+Bounds on how far each row's output and slopes can go within a ball give a quadratic bound of the growth of its
+loss; the budget is shared out in the worst way (by duality for a total budget). Up to the radius proved, every
+move keeps the loss at or below the level. From above: an attack, one move whose loss is proved to exceed the
+level.""",
+    "L1": """Losses and their slopes, enclosed.
+squared: ½|f − y|². logistic, sign s of the class: log(1 + exp(−s·f)). cross_entropy with weights q: (Σq)·log Σ
+exp f − q·f. The training loss is their mean over the rows plus weight_decay/2 times |w|² over all parameters.""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights and data are measured by Euclidean length. Pointwise: a limit for small motions.""",
     "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4).
 The largest over the rows that may move; every row's value is in the certificate.""",
+    "persistence_radius": """The size up to which every move of the data leaves the given weights themselves
+with a training loss at or below `solution.level` (sublevel map; see M6 and P3). The lower end is proved for
+every move; the upper end is a move that is proved to lift the loss above the level (for features an attack,
+kept in witness.safetensors; for targets and sample weights a closed formula). Between the two it is open.
+Unlike a modulus it is about moves of a definite size.""",
+    "sublevel": """map = "sublevel": S(u) is the set of weights w whose training loss on the moved data is at
+most `level` (default: the loss at the given weights). One inequality: any number of parameters will do, equal
+rows are no obstacle, and nothing is shifted (see M6).""",
+    "level": """The training loss that must not be exceeded (sublevel map). Left out: the loss at the given
+weights. It must not lie below that. `persistence_radius` needs one above it.""",
+    "nearby": """base = "nearby": the targets are those in the file, and the claims are about an exact solution
+that is proved to exist within `distance` of the weights in the file (see Q2). Needs real targets and a network
+trained almost to an exact fit; otherwise the claims stay open.""",
+    "parameter": """What moves: features x_i + u_i, targets y_i + u_i, or sample_weights (1 + u_i)·ℓ_i; u_i =
+−1 leaves row i out. An interpolating network stays a solution under any sample weights, so they belong to the
+sublevel map.""",
+    "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
+per_sample: every row may move by that much, so the size is the largest row's (sublevel map).""",
+    "scale": """The unit of each feature: x_i + s∘u_i, so that a move of size 1 means one unit. 0: the feature
+may not move (`columns` lists those that may).""",
     "given": """base = "given": the weights in the file are taken as an exact solution.
 Trained weights never fit their targets exactly. Here the targets are taken to be the network's own outputs at
 the training rows, so the given weights are exact and how they were trained does not matter. The size of this

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from certify.numerals import enclosure
+from certify.numerals import at_most, enclosure
 
 Json = Mapping[str, Any]
 
 
 def verdict_line(certificate: Json) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line."""
-    parts = [_claim(claim) for claim in certificate["claims"]]
-    if certificate["problem"]["merge_duplicates"]:
+    problem, base = certificate["problem"], certificate["base"]
+    parts = [_claim(claim, problem) for claim in certificate["claims"]]
+    if problem["base"] == "nearby":
+        near = None if base["distance"] is None else at_most(base["distance"], 3)
+        parts.append(f"at an exact solution within {near}" if near else "no exact solution proved nearby")
+    if problem["merge_duplicates"]:
         parts.append("equal rows count as one")
     gates = f" [gates {certificate['gates']}]" if any(claim["gate"] for claim in certificate["claims"]) else ""
     return f"{certificate['verdict']} {'; '.join(parts)}{gates}"
 
 
-def _claim(claim: Json) -> str:
+def _claim(claim: Json, problem: Json) -> str:
     gate = claim["gate"]
     threshold = None if gate is None else gate.get("max", gate.get("min"))
     equal = claim["witness"].get("equal_rows")
@@ -27,6 +31,8 @@ def _claim(claim: Json) -> str:
         ends = f"{claim['rigour']} infinite: rows {equal[0]} and {equal[1]} are equal"
     elif claim["lower"] is None and claim["upper"] is None:
         ends = "no bound proved"
+    elif claim["theorem"] == "M6" and problem["level"] is not None and (claim["lower"], claim["upper"]) == (0, 0):
+        ends = f"{claim['rigour']} 0: the level lies above the loss"
     else:
         ends = f"{claim['rigour']} in {enclosure(claim['lower'], claim['upper'], threshold)}"
     if gate is None:

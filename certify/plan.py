@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,10 +14,39 @@ from certify.inputs.archive import available_memory
 if TYPE_CHECKING:
     from certify.problem import Problem
 
-# Measured on the two kernels of certify.bounds, N equations, one thread: numbers of N² in memory at the peak,
-# floating-point operations of N³, and seconds of N² that do not scale with the matrix products.
-_PLAIN: Final = (15, 32.0, 3e-7)
-_EXTENDED: Final = (32, 200.0, 4e-6)
+BASE_MEMORY: Final = 150 << 20
+"""Bytes of the program itself."""
+
+# Measured, one thread. Interpolation: numbers of N² in memory at the peak, floating-point operations of N³, and seconds
+# of N² that do not scale with matrix products; of the Jacobian tier numbers of N·p and operations of N²·p beside.
+_DIRECT: Final = (7, 3.0, 2e-7)
+_CONGRUENCE: Final = (15, 40.0, 3e-7)
+_DOUBLE_DOUBLE: Final = (30, 100.0, 4e-6)
+_JACOBIAN: Final = (20, 72.0)
+# Sublevel: numbers and seconds for each row and unit of the network; of the persistence radius seconds and, for each
+# number of a chunk of per-row Jacobians, numbers.
+_PASS: Final = (10, 1e-6)
+_PASS_DOUBLE: Final = (30, 1.5e-5)
+_PERSISTENCE: Final = (4, 1.2e-4)
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One way of computing, with what it needs.
+
+    Attributes:
+        name: of the tier.
+        when: when it is used, in words.
+        memory: bytes at the peak.
+        seconds: estimated time on this machine.
+        quantities: what it can bound.
+    """
+
+    name: str
+    when: str
+    memory: int
+    seconds: float
+    quantities: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,15 +63,16 @@ class Plan:
     """What is known before computing.
 
     Attributes:
-        equations, parameters: nk and p; interpolation needs nk ≤ p.
+        equations, parameters: equations of the solution map and p; interpolation needs nk ≤ p.
         moving: number of rows that may move.
         equal: groups of rows with equal features.
-        memory: bytes at the peak, in plain floats and with the extended kernel.
         memory_there: bytes of memory of this machine.
-        seconds: estimated time, in plain floats and with the extended kernel.
+        tiers: what it may take, in the order in which it is tried.
         quantities: what will be computed.
     """
 
+    map: str
+    base: str
     widths: tuple[int, ...]
     activation: str
     layer: str | int
@@ -51,40 +82,45 @@ class Plan:
     equations: int
     parameters: int
     parameter: str
+    set: str
     moving: int
     merge_duplicates: bool
     equal: tuple[tuple[int, ...], ...]
-    memory: tuple[int, int]
     memory_there: int
-    seconds: tuple[float, float]
+    tiers: tuple[Tier, ...]
     quantities: tuple[Quantity, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The plan as one JSON object."""
-        plan = asdict(self)
-        for key in ("memory", "seconds"):
-            plan[key] = dict(zip(("plain", "extended"), plan[key], strict=True))
-        return {"plan": "certify/1"} | plan
+        return {"plan": "certify/1"} | asdict(self)
 
     def as_lines(self) -> list[str]:
         """The plan for a person."""
         layer = "all layers" if self.layer == "all" else f"layer {self.layer} alone"
         rows = "every row" if self.moving == self.n else f"{self.moving} of {self.n} rows"
+        each = ", each within its own budget" if self.set == "per_sample" else ""
         lines = [
             ("network", f"{'-'.join(map(str, self.widths))} {self.activation}, p = {self.parameters} ({layer})"),
             ("data", f"n = {self.n} rows, {self.inputs} features, k = {self.outputs} outputs"),
-            ("moving", f"{self.parameter} of {rows}"),
-            ("equations", f"n·k = {self.equations}{' after merging' if self.merge_duplicates else ''} ≤ p = "
-                          f"{self.parameters}, as interpolation needs"),
-            ("equal rows", self._equal_rows()),
-            ("memory", f"about {_bytes(self.memory[0])}, {_bytes(self.memory[1])} if the extended kernel is needed; "
-                       f"this machine has {_bytes(self.memory_there)}"),
-            ("time", f"about {_duration(self.seconds[0])}, {_duration(self.seconds[1])} with the extended kernel"),
+            ("moving", f"{self.parameter.replace('_', ' ')} of {rows}{each}"),
+            *self._system(),
         ]
+        lines += [(tier.name, f"memory about {_bytes(tier.memory)}, time about {_duration(tier.seconds)}: {tier.when}")
+                  for tier in self.tiers]
+        lines.append(("memory", f"this machine has {_bytes(self.memory_there)}"))
         lines += [(q.name, f"{'feasible' if q.feasible else 'not feasible'}{q.remark and ': ' + q.remark}")
                   for q in self.quantities]
         width = max(len(name) for name, _ in lines)
         return [f"{name:<{width}}  {text}" for name, text in lines]
+
+    def _system(self) -> list[tuple[str, str]]:
+        if self.map == "sublevel":
+            return [("equations", f"one inequality, training loss ≤ level, in p = {self.parameters} parameters")]
+        merged = " after merging" if self.merge_duplicates else ""
+        lines = [("equations", f"n·k = {self.equations}{merged} ≤ p = {self.parameters}, as interpolation needs")]
+        if self.base == "nearby":
+            lines.append(("base", "nearby: first an exact solution has to be proved near the weights in the file"))
+        return [*lines, ("equal rows", self._equal_rows())]
 
     def _equal_rows(self) -> str:
         if not self.equal:
@@ -102,35 +138,46 @@ def make_plan(problem: Problem) -> Plan:
     """
     from certify.audit import quantities
 
-    N = problem.equations
-    rate = _flops()
-    plain, extended = ((flops * N**3 / rate + rest * N**2 + 0.2) for _, flops, rest in (_PLAIN, _EXTENDED))
-    memory = _memory(N)
+    names = quantities(problem)
     there = memory_limit()
+    tiers = _tiers(problem, names, _flops())
     return Plan(
+        map=problem.map, base=problem.base,
         widths=problem.network.widths, activation=problem.network.activation, layer=problem.layer,
         n=problem.n, inputs=problem.inputs, outputs=problem.outputs,
-        equations=N, parameters=problem.parameters, parameter=problem.parameter, moving=len(problem.rows),
-        merge_duplicates=problem.merge_duplicates, equal=problem.groups,
-        memory=memory, memory_there=there, seconds=(round(plain, 1), round(extended, 1)),
-        quantities=tuple(_foresee(problem, name, memory, there) for name in quantities(problem)),
+        equations=problem.equations, parameters=problem.parameters, parameter=problem.parameter, set=problem.set,
+        moving=len(problem.rows), merge_duplicates=problem.merge_duplicates, equal=problem.groups or (),
+        memory_there=there, tiers=tiers, quantities=tuple(_foresee(problem, name, tiers, there) for name in names),
     )
 
 
 def check_memory(problem: Problem) -> None:
-    """Refuse, before computing, a problem whose matrices do not fit into the memory.
+    """Refuse, before computing, a problem some quantity of which is too large even for its cheapest tier.
 
     Raises:
-        EnvironmentRefused: with the number of equations that would fit.
+        EnvironmentRefused: with what would fit.
     """
-    need, there = _memory(problem.equations)[0], memory_limit()
-    if need > there:
-        fit = int((there / (8 * _PLAIN[0])) ** 0.5) // problem.outputs
-        raise EnvironmentRefused(
-            f"{problem.equations} equations",
-            f"their matrices need about {_bytes(need)}, this machine has {_bytes(there)}",
-            f"use at most about {fit} rows, or a larger machine",
-        )
+    from certify.audit import quantities
+
+    names, there = quantities(problem), memory_limit()
+    tiers = _tiers(problem, names, 1e10)
+    needs = {name: need for name in names if (need := _least(problem, tiers, name)) is not None}
+    if not needs or max(needs.values()) <= there:
+        return
+    need = max(needs.values())
+    remedies = []
+    if problem.map == "interpolation" and needs.get("modulus", need) < need and needs["modulus"] <= there:
+        remedies.append(f"ask for modulus alone with a gate (about {_bytes(needs['modulus'])})")
+    fit = int(problem.equations * max((there - BASE_MEMORY) / (need - BASE_MEMORY), 0.0) ** 0.5) // problem.outputs
+    if problem.map == "sublevel":
+        fit = int(problem.n * max((there - BASE_MEMORY) / (need - BASE_MEMORY), 0.0))
+    remedies += [f"use at most about {fit} rows"] if fit else []
+    size = f"{problem.equations} equations" if problem.map == "interpolation" else f"{problem.n} rows"
+    what = "their matrices need" if problem.map == "interpolation" else "the passes through the network need"
+    raise EnvironmentRefused(
+        size, f"{what} about {_bytes(need)}, this machine has {_bytes(there)}",
+        ", or ".join([*remedies, "a larger machine"]) if remedies else "use a larger machine",
+    )
 
 
 def memory_limit() -> int:
@@ -142,26 +189,96 @@ def memory_limit() -> int:
     return min(limit, available_memory())
 
 
-def _memory(equations: int) -> tuple[int, int]:
-    base = 150 << 20
-    plain, extended = (base + 8 * count * equations**2 for count, _, _ in (_PLAIN, _EXTENDED))
-    return plain, extended
+def _tiers(problem: Problem, names: Collection[str], rate: float) -> tuple[Tier, ...]:
+    """The ways of computing that come into question, in the order in which they are tried."""
+    return _passes(problem, names) if problem.map == "sublevel" else _matrices(problem, names, rate)
 
 
-def _foresee(problem: Problem, name: str, memory: tuple[int, int], there: int) -> Quantity:
+def _matrices(problem: Problem, names: Collection[str], rate: float) -> tuple[Tier, ...]:
+    """The tiers of :class:`certify.bounds.interpolation.Interpolation`."""
+    from certify.bounds.interpolation import CONGRUENCE_LIMIT, DIRECT_FROM, EXTENDED_LIMIT, JACOBIAN_LIMIT
+
+    N, p = problem.equations, problem.parameters
+    nearby = problem.base == "nearby"
+    found: list[Tier] = []
+
+    def add(name: str, when: str, size: tuple[int, float, float], bounds: tuple[str, ...], more: int = 0) -> None:
+        numbers, flops, rest = size
+        seconds = (flops * N**3 + more * _JACOBIAN[1] * N * N) / rate + rest * N**2 + 0.2
+        memory = BASE_MEMORY + 8 * (numbers * N**2 + more * _JACOBIAN[0] * N)
+        found.append(Tier(name, when, memory, round(seconds, 1), bounds))
+
+    both = tuple(names)
+    if nearby:
+        add("solution", "an exact solution nearby", _DOUBLE_DOUBLE, both)
+    if DIRECT_FROM <= N and "modulus" in names:
+        add("direct", "modulus, tried first", _DIRECT, ("modulus",))
+    if N <= CONGRUENCE_LIMIT:
+        later = "sample_modulus, and modulus where needed" if found and len(both) > 1 else "where needed"
+        first = not any("modulus" in tier.quantities for tier in found) or nearby
+        add("congruence", "tried first" if first else later, _CONGRUENCE, both)
+    if N <= EXTENDED_LIMIT:
+        add("double-double", "where the problem is ill-conditioned", _DOUBLE_DOUBLE, both)
+        if N * p <= JACOBIAN_LIMIT:
+            add("Jacobian", "where it is worse than that", _DOUBLE_DOUBLE, both, more=p)
+    return tuple(found)
+
+
+def _passes(problem: Problem, names: Collection[str]) -> tuple[Tier, ...]:
+    """The tiers of :class:`certify.bounds.sublevel.Sublevel`: passes through the network, no matrix over the rows."""
+    from certify.network.reach import CHUNK
+
+    entries = problem.n * sum(problem.network.widths)
+    pointwise = tuple(name for name in names if name != "persistence_radius")
+
+    def tier(name: str, when: str, size: tuple[int, float], bounds: tuple[str, ...], more: int = 0) -> Tier:
+        memory = BASE_MEMORY + 8 * (size[0] * entries + more)
+        return Tier(name, when, memory, round(size[1] * entries + 0.2, 1), bounds)
+
+    found = [tier("passes", "one forward, one backward, tried first", _PASS, tuple(names))]
+    if pointwise:
+        found.append(tier("double-double", "the same, where rounding leaves a gap", _PASS_DOUBLE, pointwise))
+    if "persistence_radius" in names and problem.parameter == "features":
+        chunk = min(CHUNK, problem.n * problem.inputs * max(problem.network.widths[1:]))
+        size = (_PASS[0], _PERSISTENCE[1])
+        bounds = ("persistence_radius",)
+        found.append(tier("radius", "proved radius and attack", size, bounds, more=_PERSISTENCE[0] * chunk))
+    return tuple(found)
+
+
+def _least(problem: Problem, tiers: Collection[Tier], name: str) -> int | None:
+    """Bytes without which a quantity cannot be tried; None where no tier is there for it."""
+    able = {tier.name: tier.memory for tier in tiers if name in tier.quantities}
+    needed = [able.pop(always) for always in ("solution", "radius") if always in able]
+    if not able:
+        return None
+    return max([*needed, min(able.values())])
+
+
+def _foresee(problem: Problem, name: str, tiers: tuple[Tier, ...], there: int) -> Quantity:
     """What stands in the way of a quantity."""
     movable = set(problem.rows)
-    touched = [group for group in problem.groups if movable & set(group)]
-    if memory[0] > there:
+    touched = [group for group in problem.groups or () if movable & set(group)]
+    least = _least(problem, tiers, name)
+    if least is None:
+        return Quantity(name, False, f"{problem.equations} equations are too many for it; modulus can be asked for")
+    if least > there:
         return Quantity(name, False, "more memory is needed than there is")
-    if touched and not problem.merge_duplicates:
+    if touched and not problem.merge_duplicates and problem.map == "interpolation":
         rows = " and ".join(map(str, touched[0][:2]))
+        if problem.base == "nearby":
+            return Quantity(name, False, f"rows {rows} have equal features, so the equations are not independent; "
+                            "--merge-duplicates treats equal rows as one")
         return Quantity(
             name, False, f"rows {rows} have equal features, so it is infinite unless the output does not depend on "
             "them; --merge-duplicates treats equal rows as one",
         )
-    if memory[1] > there:
-        return Quantity(name, True, "but not with the extended kernel, which ill-conditioned problems need")
+    if problem.map == "sublevel" and name != "persistence_radius" and problem.level is not None:
+        return Quantity(name, True, "it is 0 if the level is above the loss")
+    beyond = [tier.name for tier in tiers if name in tier.quantities and tier.memory > there]
+    if beyond:
+        remark = f"but there is too little memory for {' and '.join(beyond)}, which some problems need"
+        return Quantity(name, True, remark)
     return Quantity(name, True, "")
 
 

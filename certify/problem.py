@@ -141,15 +141,17 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import read_data, read_network
+    from certify.inputs import load_data, read_network, units
     from certify.spec import load_spec
-    from certify.spec.validity import check_problem
+    from certify.spec.validity import check_problem, check_rows
 
     path = Path(path)
     spec = load_spec(path)
     folder = path.parent
     network = read_network(spec, folder)
-    X, y, labels = read_data(spec, folder)
+    data = load_data(spec, folder)
+    X = data.X
+    check_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
     rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
@@ -157,10 +159,11 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         first = {i: g[0] for g in groups for i in g}
         rows = tuple(sorted({first.get(i, i) for i in rows}))
     problem = Problem(
-        network=network, X=X, y=y, parameter=spec.perturbation.parameter, rows=rows,
+        network=network, X=X, y=data.y, parameter=spec.perturbation.parameter, rows=rows,
         layer=spec.solution.layer, merge_duplicates=merge_duplicates, groups=groups, spec=spec,
-        labels=labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
+        labels=data.labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
         weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
+        scale=units(spec.perturbation, network.widths[0], data.names),
         files={"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file},
     )
     check_problem(problem)

@@ -10,6 +10,7 @@ from typing import Final
 from certify.errors import InputError
 
 NAME: Final = "certify.toml"
+_TARGETS: Final = ("y", "Y", "target", "targets", "label", "labels")
 
 _TEMPLATE: Final = '''\
 # How far can the solution set of a trained network move when its training data moves?
@@ -68,13 +69,13 @@ def write_starter(folder: Path, model: Path | None, data: Path | None) -> Path:
     from certify.spec.vocabulary import BUILT
 
     path = folder / NAME
-    model = model or _only(folder, (".safetensors",))
-    data = data or _only(folder, (".npz",))
+    model = model or _only(folder, BUILT["model.file"])
+    data = data or _only(folder, (".npz", ".csv", ".parquet"))
     widths = _widths(model) if model else [30, 64, 64, 1]
-    features, targets = _arrays(data) if data else ("X", "y")
+    features, targets = _arrays(data) if data else (_quoted("X"), "y")
     text = _TEMPLATE.format(
         name=NAME, model=_quoted(_relative(model, folder) if model else "model.safetensors"), widths=widths,
-        data=_quoted(_relative(data, folder) if data else "train.npz"), features=_quoted(features),
+        data=_quoted(_relative(data, folder) if data else "train.npz"), features=features,
         targets=_quoted(targets), activations=" | ".join(BUILT["model.activation"]),
     )
     try:
@@ -99,15 +100,22 @@ def _widths(model: Path) -> list[int]:
 
 
 def _arrays(data: Path) -> tuple[str, str]:
-    """Names of features and targets: the usual ones if they are there, else the first two."""
+    """Features as TOML and name of the targets: the usual names if they are there, else the first two arrays.
+
+    Of a table the target is a column with a usual name or the last, and the features are all others.
+    """
     from certify.inputs.archive import open_archive
     from certify.inputs.sources import read_source
 
-    names: tuple[str, ...] = open_archive(read_source(data, "data"), "data").names
+    archive = open_archive(read_source(data, "data"), "data")
+    names: tuple[str, ...] = archive.names
+    if archive.table:
+        target = next((name for name in names if name in _TARGETS), names[-1])
+        return "[" + ", ".join(_quoted(name) for name in names if name != target) + "]", target
     usual = [name for name in names if name in ("X", "x", "features", "inputs")]
-    wanted = [name for name in names if name in ("y", "Y", "targets", "labels")]
+    wanted = [name for name in names if name in _TARGETS]
     features = next((name for name in (*usual, *names) if name not in wanted), "X")
-    return features, next((name for name in (*wanted, *names) if name != features), "y")
+    return _quoted(features), next((name for name in (*wanted, *names) if name != features), "y")
 
 
 def _relative(path: Path, folder: Path) -> str:

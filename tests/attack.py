@@ -1,6 +1,6 @@
 """Attack every kernel with random adversarial inputs and print one table.
 
-    python -m tests.attack --cases 10000 --seed 20261125 [--jobs 2] [names …]
+    python -m tests.attack --cases 10000 --whole 2000 --seed 20261125 [--jobs 2] [names …]
 
 Every case has its own generator `default_rng([seed, kernel, case])`, so a violation is reproduced by
 `python -m tests.attack NAME --seed S --only CASE`. Exit status 1 if there was a violation or a crash.
@@ -17,7 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
-from tests.attacks import ATTACKS
+from tests.attacks import ATTACKS, SLOW
 from tests.containment import Violation
 
 
@@ -57,18 +57,21 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="attacks (default: all)")
     parser.add_argument("--cases", type=int, default=10000)
+    parser.add_argument("--whole", type=int, help="cases of an attack that takes long, on whole problems (default: a fifth)")
     parser.add_argument("--seed", type=int, default=20261125)
     parser.add_argument("--only", type=int, help="one case, to reproduce a violation")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args(argv)
     names = options.names or list(ATTACKS)
-    cases = range(options.cases) if options.only is None else range(options.only, options.only + 1)
+    whole = options.cases // 5 if options.whole is None else options.whole
+    counts = [whole // SLOW[name] if name in SLOW else options.cases for name in names]
+    cases = [range(c) if options.only is None else range(options.only, options.only + 1) for c in counts]
     print(f"<!-- seed {options.seed}; {versions()} -->\n| kernel | cases | decided | refused | violations | crashes | seconds |")
     print("|---|---:|---:|---:|---:|---:|---:|", flush=True)
     wrong = 0
     with ProcessPoolExecutor(min(options.jobs, len(names))) as pool:
-        for name, tally, messages, seconds in pool.map(attack, names, [options.seed] * len(names), [cases] * len(names)):
-            print(f"| {name} | {len(cases)} | {tally['decided']} | {tally['refused']} | {tally['violated']} | "
+        for name, tally, messages, seconds in pool.map(attack, names, [options.seed] * len(names), cases):
+            print(f"| {name} | {sum(tally.values())} | {tally['decided']} | {tally['refused']} | {tally['violated']} | "
                   f"{tally['crashed']} | {seconds:.0f} |", flush=True)
             wrong += tally["violated"] + tally["crashed"]
             for message in messages[:3]:

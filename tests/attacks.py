@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
+from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
+from certify.rigor.witness import propose
 from tests import containment as rigor
 from tests import containment_bounds as bounds
+from tests import containment_nearby as nearby_
 from tests import containment_network as network
+from tests import containment_sublevel as sublevel
 from tests import families
+from tests import training_families as training
 from tests.containment import Outcome
 
 Rng = np.random.Generator
@@ -100,13 +106,14 @@ def _arguments(rng: Rng) -> np.ndarray:
     return x
 
 
-def tanh_float(rng: Rng) -> Outcome:
-    return rigor.tanh_values(_arguments(rng))
+def activation_float(rng: Rng) -> Outcome:
+    return rigor.activation_values(str(rng.choice(list(ACTIVATIONS))), _arguments(rng))
 
 
-def tanh_arb(rng: Rng) -> Outcome:
+def activation_arb(rng: Rng) -> Outcome:
     x = _arguments(rng)
-    return rigor.tanh_values(x, x * 2.0**-53 * rng.choice([-1.0, 1.0, 0.3, 0.0], 8))
+    low = x * 2.0**-53 * rng.choice([-1.0, 1.0, 0.3, 0.0], 8)
+    return rigor.activation_values(str(rng.choice(list(ACTIVATIONS))), x, low)
 
 
 def residual_norm(rng: Rng) -> Outcome:
@@ -137,9 +144,37 @@ def sigma_min(rng: Rng) -> Outcome:
     return rigor.sigma_min(A, families.radius_for(rng, A), _method(rng), rng)
 
 
+def sigma_min_ill(rng: Rng) -> Outcome:
+    """Condition numbers up to 1e16, where the witness decides, with no radius or a tiny one."""
+    n, m = (int(x) for x in rng.integers(1, 7, 2))
+    r = min(n, m)
+    U, V = np.linalg.qr(rng.standard_normal((n, r)))[0], np.linalg.qr(rng.standard_normal((m, r)))[0]
+    condition = float(rng.uniform(5, 16))
+    A = (U * np.logspace(0, -condition, r)) @ V.T * float(families.powers(rng, 1, -60, 60)[0])
+    if rng.random() < 0.3:  # rows of very different sizes
+        A = A * families.powers(rng, (n, 1), -30, 0)
+    radius = None
+    if rng.random() < 0.5:
+        radius = np.abs(A).max() * 10.0 ** -float(rng.uniform(condition - 2, 20)) * rng.random(A.shape)
+    return rigor.sigma_min(A, radius, _method(rng), rng)
+
+
 def norm2(rng: Rng) -> Outcome:
     A = families.any_matrix(rng)
     return rigor.norm2(A, families.radius_for(rng, A), _method(rng), rng)
+
+
+def witness(rng: Rng) -> Outcome:
+    arithmetic = _arithmetic(rng)
+    J, _ = bounds.random_jacobian(rng)
+    A = J.mid if arithmetic.name != "binary64" else Pair(J.mid.hi)
+    X = propose(A.hi)
+    if X is None:
+        return "refused"
+    if rng.random() < 0.3:  # any witness is allowed
+        X = X * (1.0 + 0.1 * rng.uniform(-1, 1, X.shape))
+    radius = Fraction(float(J.rad.max())) if rng.random() < 0.3 else J.rad
+    return network.orthonormal(A, radius, X, arithmetic, rng)
 
 
 def quadratic_form(rng: Rng) -> Outcome:
@@ -156,10 +191,14 @@ def affine(rng: Rng) -> Outcome:
     m, n = int(rng.integers(1, 6)), int(rng.integers(1, 4))
     mid = pair(rng, n, m)
     mid = mid if arithmetic.name != "binary64" else Pair(mid.hi)
-    W = families.any_matrix(rng, int(rng.integers(1, 5)), m, ordinary=True)
+    W = pair(rng, int(rng.integers(1, 5)), m)
     rad = rng.random(n) * float(rng.choice([0.0, 1e-300, 1e-16, 1e-6, 1.0]))
-    b = None if rng.random() < 0.4 else rng.standard_normal(len(W)) * float(rng.choice([1.0, 1e8, 1e-8]))
-    return network.affine_balls(mid, rad, W, b, arithmetic, rng)
+    b = None if rng.random() < 0.4 else rng.standard_normal(W.shape[0]) * float(rng.choice([1.0, 1e8, 1e-8]))
+    bias = None if b is None else Pair(b, b * 2.0**-53 * rng.uniform(-1, 1, len(b)) if W.lo is not None else None)
+    if arithmetic.name == "binary64":
+        W, bias = Pair(W.hi), None if b is None else Pair(b)
+    radii = rng.random(2) * rng.choice([0.0, 0.0, 1e-16, 1e-9, 1e-3, 1.0], 2)
+    return network.affine_balls(mid, rad, W, bias, (float(radii[0]), float(radii[1])), arithmetic, rng)
 
 
 def _net_and_data(rng: Rng) -> tuple[families.Network, np.ndarray]:
@@ -193,7 +232,7 @@ def feature_factor(rng: Rng) -> Outcome:
     mid = pair(rng, n * k, d)
     mid = mid if arithmetic.name != "binary64" else Pair(mid.hi)
     rad = rng.random(n * k) * float(rng.choice([0.0, 1e-16, 1e-6, 1.0]))
-    return network.factor(mid, rad, k, rng.random(n) < 0.8, arithmetic, rng)
+    return network.factor(mid, rad, k, rng.random(n) < 0.8, families.scale(rng, d), arithmetic, rng)
 
 
 def congruence(rng: Rng) -> Outcome:
@@ -204,6 +243,10 @@ def congruence(rng: Rng) -> Outcome:
 def moduli(rng: Rng) -> Outcome:
     arithmetic = _arithmetic(rng)
     return bounds.moduli(*bounds.random_kernel(rng, arithmetic), arithmetic, rng)
+
+
+def jacobian_moduli(rng: Rng) -> Outcome:
+    return bounds.jacobian_moduli(*bounds.random_jacobian(rng), DoubleDouble(), rng)
 
 
 def direct_modulus(rng: Rng) -> Outcome:
@@ -222,7 +265,7 @@ def refuting_pair(rng: Rng) -> Outcome:
     problem = families.problem(rng)
     if not problem.groups and problem.n > 1:
         problem.X[-1] = problem.X[0]
-        problem = families.with_groups(problem)
+        problem = replace(problem, groups=None)
     return bounds.refutation(problem)
 
 
@@ -230,13 +273,82 @@ def base_point(rng: Rng) -> Outcome:
     return bounds.base(families.problem(rng))
 
 
+def loss_terms(rng: Rng) -> Outcome:
+    arithmetic, problem = _arithmetic(rng), training.training(rng)
+    balls = sublevel.output_balls(problem, arithmetic, rng)
+    return "refused" if balls is None else sublevel.loss_terms(problem, balls, arithmetic, rng)
+
+
+def descent(rng: Rng) -> Outcome:
+    return sublevel.descent(training.training(rng), _arithmetic(rng))
+
+
+def sublevel_modulus(rng: Rng) -> Outcome:
+    problem = training.training(rng)
+    problem = sublevel.open_level(problem, rng) if rng.random() < 0.1 else problem
+    return sublevel.sublevel(problem, "modulus")
+
+
+def sublevel_sample_modulus(rng: Rng) -> Outcome:
+    return sublevel.sublevel(training.training(rng), "sample_modulus")
+
+
+def persistence_radius(rng: Rng) -> Outcome:
+    problem = training.training(rng, mild=rng.random() < 0.8)
+    return sublevel.persistence(sublevel.open_level(problem, rng), rng)
+
+
+def reach(rng: Rng) -> Outcome:
+    problem = training.training(rng, mild=rng.random() < 0.7)
+    t = rng.random(problem.n) * float(rng.choice([1e-12, 1e-6, 1e-3, 0.1, 1.0, 10.0]))
+    return sublevel.reached(problem, t, rng)
+
+
+def rise(rng: Rng) -> Outcome:
+    problem = replace(training.training(rng, mild=rng.random() < 0.7), parameter="features")
+    return sublevel.rise(problem, float(rng.random() * rng.choice([1e-9, 1e-4, 0.1, 1.0, 5.0])), rng)
+
+
+def uncertain_passes(rng: Rng) -> Outcome:
+    net, X = _net_and_data(rng)
+    layers = net.layers("all") if rng.random() < 0.6 else (int(rng.integers(1, net.depth + 1)),)
+    radius = float(rng.random() * rng.choice([0.0, 1e-30, 1e-16, 1e-9, 1e-4, 0.1]))
+    return nearby_.uncertain_passes(net, X, nearby_.centre(rng, net), radius, layers, _arithmetic(rng), rng)
+
+
+def congruence_tier(rng: Rng) -> Outcome:
+    return nearby_.tier(families.problem(rng), _arithmetic(rng), False, rng)
+
+
+def jacobian_tier(rng: Rng) -> Outcome:
+    return nearby_.tier(families.problem(rng), _arithmetic(rng), True, rng)
+
+
+def direct_tier(rng: Rng) -> Outcome:
+    return nearby_.direct_tier(families.problem(rng), rng)
+
+
+def nearby(rng: Rng) -> Outcome:
+    return nearby_.nearby(training.nearly_fitted(rng))
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
         rounding, square_roots, norms_of_rows, norm_of_nonnegative, error_free, product_binary64,
-        product_double_double, elementwise_binary64, elementwise_double_double, tanh_float, tanh_arb, residual_norm,
-        positive_definite, lambda_min, sigma_min, norm2, quadratic_form, affine, forward, backward, tangent_kernel,
-        jacobian, feature_factor, congruence, moduli, direct_modulus, modulus, sample_modulus, refuting_pair, base_point,
+        product_double_double, elementwise_binary64, elementwise_double_double, activation_float, activation_arb, residual_norm,
+        positive_definite, lambda_min, sigma_min, sigma_min_ill, norm2, quadratic_form, affine, forward, backward, tangent_kernel,
+        jacobian, feature_factor, congruence, witness, moduli, jacobian_moduli, direct_modulus,
+        modulus, sample_modulus, refuting_pair, base_point, loss_terms, descent, sublevel_modulus,
+        sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
+        direct_tier, nearby,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
+
+SLOW: dict[str, int] = {
+    "congruence": 1, "witness": 1, "moduli": 1, "jacobian_moduli": 1, "direct_modulus": 1, "modulus": 1,
+    "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
+    "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
+}
+"""Attacks on whole problems, with the divisor of their number of cases."""

@@ -8,11 +8,12 @@ import numpy as np
 from flint import fmpq
 
 from certify.bounds import base_point, bound
-from certify.bounds.congruence import Congruence, congruence
+from certify.bounds.congruence import Congruence, congruence, jacobian_congruence
 from certify.bounds.direct import direct_modulus, verify_modulus_below
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.modulus import enclose_modulus
 from certify.bounds.sample_modulus import enclose_sample_moduli
+from certify.network.jacobian import Jacobian
 from certify.network.kernel import Kernel
 from certify.perturbations.factor import BlockFactor
 from certify.problem import Problem
@@ -21,7 +22,7 @@ from certify.verdict import Bound
 from tests import network_oracles
 from tests import oracles as exact
 from tests.containment import Outcome, Violation, expect, refusing
-from tests.containment_network import kernel_member
+from tests.containment_network import direction, kernel_member
 
 
 def factor_member(Q: BlockFactor, rng: np.random.Generator, corner: bool) -> list[exact.Rows]:
@@ -58,6 +59,31 @@ def moduli(K: Kernel, Q: BlockFactor, arithmetic: Arithmetic, rng: np.random.Gen
     return "decided" if ends is not None and rows is not None and ends.upper is not None else "refused"
 
 
+def jacobian_moduli(J: Jacobian, Q: BlockFactor, arithmetic: Arithmetic, rng: np.random.Generator) -> Outcome:
+    """The same from a formed Jacobian, for members of its row radii."""
+    X = refusing(lambda: jacobian_congruence(J, arithmetic))
+    if not isinstance(X, Congruence):
+        return "refused"
+    ends = refusing(lambda: enclose_modulus(J, Q, X, arithmetic))
+    rows = refusing(lambda: enclose_sample_moduli(X, Q, np.arange(len(Q.eta))))
+    inputs = {"mid": J.mid, "rad": J.rad, "C": Q.C, "eta": Q.eta}
+    for corner in (False, True, True):
+        M = exact.pair(J.mid)
+        if corner:
+            steps = [[exact.rational(r) * v for v in direction(rng, len(M[0]))] for r in J.rad]
+            M = exact.add(M, steps)
+        truth = network_oracles.Truth([], exact.product_transposed(M, M), factor_member(Q, rng, corner), [])
+        sigma = exact.rational(X.sigma)
+        expect(exact.is_semidefinite(exact.shifted(truth.K, sigma * sigma)), "sigma of the Jacobian", **inputs)
+        if ends is not None and ends.upper is not None:
+            expect(network_oracles.modulus_at_most(truth, ends.upper), "enclose_modulus(J) upper", **inputs)
+        if ends is not None and ends.lower is not None:
+            expect(network_oracles.modulus_at_least(truth, ends.lower), "enclose_modulus(J) lower", **inputs)
+        for i in range(len(Q.eta) if rows is not None else 0):
+            row_holds(truth, i, float(rows.lower[i]), float(rows.upper[i]), **inputs)
+    return "decided" if ends is not None and rows is not None and ends.upper is not None else "refused"
+
+
 def direct(K: Kernel, Q: BlockFactor, rng: np.random.Generator) -> Outcome:
     """The fast tier contains the truth, and `verify_modulus_below` proves only what is true."""
     ends = refusing(lambda: direct_modulus(K, Q, Binary64()))
@@ -86,7 +112,7 @@ def described(problem: Problem) -> dict[str, Any]:
     net = problem.network
     return {"weights": net.weights, "biases": net.biases, "activation": net.activation, "X": problem.X, "y": problem.y,
             "parameter": problem.parameter, "rows": problem.rows, "layer": problem.layer,
-            "merge": problem.merge_duplicates, "groups": problem.groups}
+            "merge": problem.merge_duplicates, "scale": problem.scale}
 
 
 def whole_problem(problem: Problem, quantity: str) -> Outcome:
@@ -101,7 +127,8 @@ def whole_problem(problem: Problem, quantity: str) -> Outcome:
 
     def holds() -> Outcome:
         truth = network_oracles.linearise(problem)
-        expect(network_oracles.is_ball(truth.K[0][0]) or truth.kinks() == 0, "no kink", **described(problem))
+        kinked = problem.network.activation in network_oracles.KINKED
+        expect(not kinked or truth.kinks() == 0, "no kink", **described(problem))
         if quantity == "modulus":
             _modulus_holds(problem, truth, found)
         else:
@@ -158,7 +185,7 @@ def pair_moves(problem: Problem, i: int, j: int) -> None:
     expect(not problem.merge_duplicates and bool({i, j} & set(problem.rows)), "a row that may move", **inputs)
     sample = network_oracles.evaluate(problem.network, problem.X[i])
     if problem.parameter == "features":
-        moving = exact.size_square(sample.adjoints[0])
+        moving = exact.size_square(network_oracles.scaled_columns(sample.adjoints[0], problem.scale))
         expect(exact.decided(lambda: exact.sign(moving) > 0), "∂f/∂x ≠ 0", **inputs)
 
 
@@ -192,6 +219,24 @@ def base(problem: Problem) -> Outcome:
     return exact.decided(holds)
 
 
+def random_jacobian(rng: np.random.Generator) -> tuple[Jacobian, BlockFactor]:
+    """A Jacobian of any condition number with row radii, and block factors."""
+    n, k = int(rng.integers(1, 4)), int(rng.choice([1, 1, 2]))
+    A = rng.standard_normal((n * k, n * k + int(rng.integers(0, 4))))
+    A = np.linalg.qr(A.T)[0].T if rng.random() < 0.5 else A
+    mix = rng.standard_normal((len(A), len(A))) if rng.random() < 0.5 else np.eye(len(A))
+    A = mix @ (A * np.logspace(0, -float(rng.choice([0, 3, 7, 12])), len(A))[:, None])
+    rad = np.linalg.norm(A, axis=1) * float(rng.choice([0.0, 0.0, 1e-16, 1e-12, 1e-6, 1e-2])) * rng.random(len(A))
+    lo = A * 2.0**-54 * rng.uniform(-1, 1, A.shape) if rng.random() < 0.5 else None
+    return Jacobian(Pair(A, lo), rad), random_factor(rng, n, k)
+
+
+def random_factor(rng: np.random.Generator, n: int, k: int) -> BlockFactor:
+    """Block factors with and without slack, some rows still."""
+    C = rng.standard_normal((n, k, int(rng.integers(1, 4)))) * (rng.random((n, 1, 1)) < 0.8)
+    return BlockFactor(C, rng.random(n) * float(rng.choice([0.0, 1e-16, 1e-9, 1e-3])) * (rng.random(n) < 0.7))
+
+
 def random_kernel(rng: np.random.Generator, arithmetic: Arithmetic) -> tuple[Kernel, BlockFactor]:
     """A definite kernel with a radius, and block factors, of sizes nobody's network gives."""
     n, k = int(rng.integers(1, 4)), int(rng.choice([1, 1, 2, 3]))
@@ -203,7 +248,4 @@ def random_kernel(rng: np.random.Generator, arithmetic: Arithmetic) -> tuple[Ker
     mid = arithmetic.product(Pair(A), Pair(A))
     s = np.sqrt(np.maximum(np.diagonal(mid.hi), 1e-300)) * (1 + 1e-9)
     e = s * float(rng.choice([1e-300, 1e-16, 1e-12, 1e-8, 1e-4, 1e-2])) * (rng.random(N) < 0.7) + 1e-300
-    q = int(rng.integers(1, 4))
-    C = rng.standard_normal((n, k, q)) * (rng.random((n, 1, 1)) < 0.8)
-    eta = rng.random(n) * float(rng.choice([0.0, 1e-16, 1e-9, 1e-3])) * (rng.random(n) < 0.7)
-    return Kernel(mid, e, s), BlockFactor(C, eta)
+    return Kernel(mid, e, s), random_factor(rng, n, k)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from flint import arb, fmpq
+from flint import fmpq
 
 from certify.bounds.congruence import Congruence, congruence
 from certify.network.jacobian import Jacobian, jacobian
 from certify.network.kernel import Kernel, tangent_kernel
 from certify.network.network import Network
 from certify.network.passes import Forward, backward, forward, known_weights
-from certify.perturbations.factor import feature_factor
+from certify.perturbations.factor import feature_factor, scaled
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls, affine, known_matrix
+from certify.rigor.witness import orthonormalise, sigma_min_ends
 from tests import network_oracles
 from tests import oracles as exact
 from tests.containment import Array, Outcome, expect, refusing
@@ -22,7 +23,7 @@ from tests.containment import Array, Outcome, expect, refusing
 Number = exact.Number
 
 
-def _ball_holds(claim: str, truth: list[Number], balls: Balls, i: int, **inputs: Any) -> None:
+def ball_holds(claim: str, truth: list[Number], balls: Balls, i: int, **inputs: Any) -> None:
     """Row i: `|x − mid| ≤ rad`, `|x| ≤ norm`, `|mid| ≤ norm`."""
     low = None if balls.mid.lo is None else balls.mid.lo[i : i + 1]
     mid = exact.matrix(balls.mid.hi[i : i + 1], low)[0]
@@ -52,22 +53,34 @@ def direction(rng: np.random.Generator, m: int) -> list[fmpq]:
     return v
 
 
-def affine_balls(mid: Pair, rad: Array, W: Array, b: Array | None, arithmetic: Arithmetic,
+def near_matrix(M: exact.Rows, radius: float, rng: np.random.Generator) -> exact.Rows:
+    """M plus a matrix of rank one whose spectral norm is the radius."""
+    left, right = direction(rng, len(M)), direction(rng, len(M[0]))
+    r = exact.rational(radius)
+    return [[x + r * u * v for x, v in zip(row, right, strict=True)] for row, u in zip(M, left, strict=True)]
+
+
+def affine_balls(mid: Pair, rad: Array, W: Pair, b: Pair | None, radii: tuple[float, float], arithmetic: Arithmetic,
                  rng: np.random.Generator) -> Outcome:
-    """`W x + b` of members lies in the ball that `affine` returns."""
+    """`Mx + c` lies in the ball that `affine` returns, for members x, M, c of vectors, matrix and bias."""
     x = refusing(lambda: Balls.make(mid, rad, arithmetic))
-    known = refusing(lambda: known_matrix(W))
-    y = None if x is None or known is None else refusing(lambda: affine(x, known, b, arithmetic))
+    known = refusing(lambda: known_matrix(W.hi, W.lo, radii[0]))
+    y = None if x is None or known is None else refusing(lambda: affine(x, known, b, arithmetic, radii[1]))
     if y is None:
         return "refused"
-    rows = exact.matrix(W)
-    expect(exact.norm_at_most(rows, exact.rational(known.spectral)), "known_matrix.spectral", W=W)
-    shift = [fmpq(0)] * len(W) if b is None else exact.vector(b)
+    rows, inputs = exact.pair(W), {"mid": mid, "rad": rad, "W": W, "b": b, "radii": radii}
+    expect(exact.norm_at_most(rows, exact.rational(known.spectral)), "known_matrix.spectral", **inputs)
+    expect(exact.size_square(rows) <= exact.rational(known.frobenius) ** 2, "known_matrix.frobenius", **inputs)
+    shift = [fmpq(0)] * len(rows) if b is None else exact.pair(b.reshape(1, len(rows)))[0]
     for i in range(len(rad)):
-        for _ in range(2):
+        for near in (False, True, True):
             point = member(x, i, direction(rng, mid.shape[1]))
-            truth = [exact.dot(row, point) + c for row, c in zip(rows, shift, strict=True)]
-            _ball_holds("affine", truth, y, i, mid=mid, rad=rad, W=W, b=b)
+            M = near_matrix(rows, radii[0], rng) if near else rows
+            c = shift
+            if near and b is not None:
+                c = [s + exact.rational(radii[1]) * d for s, d in zip(shift, direction(rng, len(rows)), strict=True)]
+            truth = [exact.dot(row, point) + s for row, s in zip(M, c, strict=True)]
+            ball_holds("affine", truth, y, i, **inputs)
     return "decided"
 
 
@@ -87,25 +100,26 @@ def _forward_holds(network: Network, X: Array, found: Forward) -> Outcome:
     samples = [network_oracles.evaluate(network, x) for x in X]
     for i, s in enumerate(samples):
         for h, truth in enumerate(s.inputs):
-            _ball_holds(f"input of layer {h + 1}", truth, found.inputs[h], i, **inputs)
-        _ball_holds("output", s.output, found.output, i, **inputs)
+            ball_holds(f"input of layer {h + 1}", truth, found.inputs[h], i, **inputs)
+        ball_holds("output", s.output, found.output, i, **inputs)
         for h, slope in enumerate(found.slopes):
             mid = exact.pair(slope.mid)[i]
             rad = exact.rational(slope.rad[i])
             for j, (truth, m) in enumerate(zip(s.slopes[h], mid, strict=True)):
-                if network.activation == "tanh" or found.kinks[0] == 0:
+                if network.activation not in network_oracles.KINKED or found.kinks[0] == 0:
                     expect(exact.at_most(abs(truth - m), rad), f"slope of layer {h + 1}, unit {j}, row {i}", **inputs)
-    if network.activation == "relu" and found.margin is not None:
-        _relu_facts_hold(samples, found, inputs)
+    if found.margin is not None:
+        _facts_of_kinks_hold(samples, found, inputs)
     return "decided"
 
 
-def _relu_facts_hold(samples: list[network_oracles.Sample], found: Forward, inputs: dict[str, Any]) -> None:
+def _facts_of_kinks_hold(samples: list[network_oracles.Sample], found: Forward, inputs: dict[str, Any]) -> None:
     """Margin is a lower bound of |z|, units at 0 are kinks, dead units are dead."""
     least = min(abs(z) for s in samples for layer in s.before for z in layer)
     if found.kinks[0] == 0:
         expect(0 < exact.rational(found.margin) <= least, "margin", **inputs)
     for h, claimed in enumerate(found.dead):
+        expect(claimed == 0 or inputs["activation"] == "relu", "only ReLU units die", **inputs)
         dead = sum(all(s.before[h][j] < 0 for s in samples) for j in range(len(samples[0].before[h])))
         expect(claimed <= dead, f"dead units of layer {h + 1}", **inputs)
 
@@ -124,7 +138,7 @@ def backward_pass(network: Network, X: Array, arithmetic: Arithmetic) -> Outcome
             s = network_oracles.evaluate(network, x)
             for h, rows in enumerate(s.adjoints):
                 for a, truth in enumerate(rows):
-                    _ball_holds(f"∂f/∂z_{h}", truth, adjoints[h], i * len(rows) + a, weights=network.weights,
+                    ball_holds(f"∂f/∂z_{h}", truth, adjoints[h], i * len(rows) + a, weights=network.weights,
                                 biases=network.biases, X=X, activation=network.activation)
         return "decided"
 
@@ -194,11 +208,13 @@ def jacobian_rows(network: Network, X: Array, layers: tuple[int, ...], arithmeti
     return exact.decided(holds)
 
 
-def factor(mid: Pair, rad: Array, k: int, moves: Array, arithmetic: Arithmetic, rng: np.random.Generator) -> Outcome:
-    """`‖G_iG_iᵀ − C_iC_iᵀ‖₂ ≤ eta_i` for members of the balls around the k rows of each sample."""
+def factor(mid: Pair, rad: Array, k: int, moves: Array, scale: Array | None, arithmetic: Arithmetic,
+           rng: np.random.Generator) -> Outcome:
+    """`‖G_iG_iᵀ − C_iC_iᵀ‖₂ ≤ eta_i`, G_i members of the balls around the k rows of each sample, in units of scale."""
     n = len(rad) // k
     balls = refusing(lambda: Balls.make(mid, rad, arithmetic))
-    Q = None if balls is None else refusing(lambda: feature_factor(balls, n, k, moves))
+    in_units = None if balls is None else refusing(lambda: scaled(balls, scale))
+    Q = None if in_units is None else refusing(lambda: feature_factor(in_units, n, k, moves))
     if Q is None:
         return "refused"
     for i in range(n):
@@ -208,8 +224,12 @@ def factor(mid: Pair, rad: Array, k: int, moves: Array, arithmetic: Arithmetic, 
             continue
         for _ in range(3):
             G = [member(balls, i * k + a, direction(rng, mid.shape[1])) for a in range(k)]
+            G = network_oracles.scaled_columns(G, scale)
+            for a, row in enumerate(G):
+                ball_holds("scaled", row, in_units, i * k + a, mid=mid, rad=rad, scale=scale)
             D = exact.subtract(exact.product_transposed(G, G), exact.product_transposed(C, C))
-            expect(exact.symmetric_norm_at_most(D, eta), f"feature_factor, sample {i}", mid=mid, rad=rad, k=k)
+            close = exact.symmetric_norm_at_most(D, eta)
+            expect(close, f"feature_factor, sample {i}", mid=mid, rad=rad, k=k, scale=scale)
     return "decided"
 
 
@@ -247,6 +267,27 @@ def congruent(K: Kernel, arithmetic: Arithmetic, rng: np.random.Generator) -> Ou
     return "decided"
 
 
-def tanh_reference(x: float) -> arb:
-    """tanh at a float, for tests of single values."""
-    return exact.tanh(exact.rational(x))
+def orthonormal(A: Pair, radius: Any, X: Array, arithmetic: Arithmetic, rng: np.random.Generator) -> Outcome:
+    """`‖XA(XA)ᵀ − (I+F)‖ ≤ error`, `‖XA(XA)ᵀ − I‖ ≤ ε` and both ends of σ_min(A), for members of the radius."""
+    o = refusing(lambda: orthonormalise(A, radius, X, arithmetic))
+    if o is None:
+        return "refused"
+    ends = refusing(lambda: sigma_min_ends(o))
+    middle, factor_rows = exact.pair(A), exact.matrix(X)
+    rows = exact.vector(radius) if isinstance(radius, np.ndarray) else [exact.rational(radius)] * len(middle)
+    for corner in (False, True, True):
+        M = middle
+        if corner:  # row radii: every row moves; one bound of the norm: one row moves
+            moved = range(len(M)) if isinstance(radius, np.ndarray) else [int(rng.integers(len(M)))]
+            steps = {i: [rows[i] * v for v in direction(rng, len(M[0]))] for i in moved}
+            M = [[a + s for a, s in zip(row, steps[i], strict=True)] if i in steps else row for i, row in enumerate(M)]
+        Q = exact.times(factor_rows, M)
+        D = exact.shifted(exact.product_transposed(Q, Q), fmpq(1))
+        inputs = {"A": A, "radius": radius, "X": X}
+        gap = exact.subtract(D, exact.matrix(o.F))
+        expect(exact.symmetric_norm_at_most(gap, exact.rational(o.error)), "witness error", **inputs)
+        expect(exact.symmetric_norm_at_most(D, exact.rational(o.epsilon)), "witness epsilon", **inputs)
+        if ends is not None:
+            inside = exact.sigma_min_between(M, exact.rational(ends[0]), exact.rational(ends[1]))
+            expect(inside, "sigma_min_ends", **inputs)
+    return "decided"

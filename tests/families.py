@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.network.network import Network
 from certify.problem import Problem, equal_rows
+from certify.rigor.activation import ACTIVATIONS
 
 Rng = np.random.Generator
 Array = np.ndarray
@@ -189,7 +190,8 @@ def _nudged_gram(rng: Rng, n: int) -> Array:
 def _scaled_gram(rng: Rng, n: int) -> Array:
     """`D G D` with wild powers of two: easy only after Jacobi scaling."""
     s = powers(rng, n, -200, 200)
-    return s[:, None] * _gram_of(rng, n) * s
+    G = s[:, None] * _gram_of(rng, n) * s
+    return np.tril(G) + np.tril(G, -1).T  # where products are subnormal, their order matters
 
 
 def _known_false_cholesky(rng: Rng, n: int) -> Array:
@@ -230,6 +232,9 @@ def radius_for(rng: Rng, A: Array) -> Array | float | None:
     return rng.random(A.shape) * size * (rng.random(A.shape) < 0.7)
 
 
+NAMES = ("tanh", "relu", *ACTIVATIONS)
+"""Activations to draw from: tanh and relu twice as often."""
+
 WEIGHTS = ("normal", "integer", "saturated", "zero", "dead", "tiny", "small", "large", "duplicate units", "cancelling")
 
 
@@ -268,7 +273,7 @@ def network(rng: Rng, activation: str | None = None, widths: tuple[int, ...] | N
         if bias is not None and kind == "dead":
             bias -= 30.0
         biases.append(bias)
-    return Network(tuple(weights), tuple(biases), activation or str(rng.choice(["tanh", "relu"])))
+    return Network(tuple(weights), tuple(biases), activation or str(rng.choice(NAMES)))
 
 
 def data(rng: Rng, n: int, d: int) -> Array:
@@ -303,10 +308,12 @@ def problem(rng: Rng, activation: str | None = None) -> Problem:
     y = None if rng.random() < 0.2 else rng.standard_normal((n, net.widths[-1]))
     layer = "all" if rng.random() < 0.7 else int(rng.integers(1, net.depth + 1))
     parameter = "features" if rng.random() < 0.7 else "targets"
-    return Problem(net, X, y, parameter, rows, layer, merge, groups)
+    return Problem(net, X, y, parameter, rows, layer, merge, groups, scale=scale(rng, net.widths[0]))
 
 
-def with_groups(given: Problem) -> Problem:
-    """The problem with its groups of equal rows found again."""
-    return Problem(given.network, given.X, given.y, given.parameter, given.rows, given.layer, given.merge_duplicates,
-                   equal_rows(given.X))
+def scale(rng: Rng, d: int) -> Array | None:
+    """Units of the features: none, powers of two, any, some of them 0."""
+    if rng.random() < 0.6:
+        return None
+    units = powers(rng, d, -3, 3) if rng.random() < 0.5 else rng.random(d) * 3.0
+    return units * (rng.random(d) < 0.8)

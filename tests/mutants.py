@@ -22,11 +22,12 @@ class Mutant:
     times: int = 1
 
 
-FP, ARITHMETIC, ACTIVATIONS = "rigor/fp.py", "rigor/arithmetic.py", "rigor/activations.py"
+FP, ARITHMETIC = "rigor/fp.py", "rigor/arithmetic.py"
 CHOLESKY, MATRICES, SINGULAR, WITNESS = "rigor/cholesky.py", "rigor/matrices.py", "rigor/singular.py", "rigor/witness.py"
 BALL, PASSES, KERNEL = "rigor/ball.py", "network/passes.py", "network/kernel.py"
 FACTOR, CONGRUENCE = "perturbations/factor.py", "bounds/congruence.py"
 JACOBIAN, DIRECT = "network/jacobian.py", "bounds/direct.py"
+INTERPOLATION, PROBLEM = "bounds/interpolation.py", "problem.py"
 MODULUS, ROWS, BASE, EQUAL = "bounds/modulus.py", "bounds/sample_modulus.py", "bounds/base_point.py", "bounds/equal_rows.py"
 
 CONSTANTS: tuple[Mutant, ...] = (
@@ -38,16 +39,11 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("RAISE", FP, "RAISE = 1.0 + 2.0**-40\n", "RAISE = 1.0\n"),
     Mutant("CHOLESKY_EXTRA", FP, "CHOLESKY_EXTRA = 8\n", "CHOLESKY_EXTRA = 0\n"),
     Mutant("cholesky_unit", FP, "return gamma / (1 - gamma)", "return 0 * gamma"),
-    Mutant("EXP_ERROR", FP, "EXP_ERROR = 8.0\n", "EXP_ERROR = 0.0\n"),
-    Mutant("TANH_ERROR", FP, "TANH_ERROR = 10.0\n", "TANH_ERROR = 0.0\n"),
-    Mutant("TANH_SLOPE_ERROR", FP, "TANH_SLOPE_ERROR = 32.0\n", "TANH_SLOPE_ERROR = 0.0\n"),
-    Mutant("TANH_CURVATURE", FP, "TANH_CURVATURE = 0.77\n", "TANH_CURVATURE = 0.0\n"),
     Mutant("PAIR_ADD", FP, "PAIR_ADD = 8.0\n", "PAIR_ADD = 0.0\n"),
     Mutant("PAIR_MULTIPLY", FP, "PAIR_MULTIPLY = 24.0\n", "PAIR_MULTIPLY = 0.0\n"),
     Mutant("PAIR_ADD and PAIR_MULTIPLY", ARITHMETIC, "max(fp.PAIR_ADD, fp.PAIR_MULTIPLY) * U * U", "0.0"),
     Mutant("SLICE_TRUNCATION", FP, "SLICE_TRUNCATION = 4.0\n", "SLICE_TRUNCATION = 0.0\n"),
     Mutant("SLICE_SUM", FP, "SLICE_SUM = 10.0\n", "SLICE_SUM = 0.0\n"),
-    Mutant("ARB_TANH_ERROR", FP, "ARB_TANH_ERROR = 2.0**-100\n", "ARB_TANH_ERROR = 0.0\n"),
     Mutant("row_norms (k+8)u", FP, "* (1.0 + (k + 8) * U)", "* 1.0"),
     Mutant("Binary64.unit", ARITHMETIC, "    unit = U\n", "    unit = 0.0\n"),
     Mutant("row_norms of a pair: RAISE", ARITHMETIC, "else norms * fp.RAISE", "else norms"),
@@ -56,11 +52,14 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("affine: product", BALL, "arithmetic.product_unit(W.value.shape[1]) * W.frobenius", "0.0"),
     Mutant("affine: unit·(|Wx| + |b|)", BALL, "rad = rad + arithmetic.unit * size", "rad = rad + 0.0 * size"),
     Mutant("Balls.norm: rad", BALL, "(arithmetic.row_norms(mid) + rad) * RAISE", "arithmetic.row_norms(mid) * RAISE"),
-    Mutant("tanh: tanh_error·√m", PASSES, "(z.rad + arithmetic.tanh_error * root)", "(z.rad)"),
-    Mutant("tanh: slope_error", PASSES, "fp.TANH_CURVATURE * z.rad + arithmetic.slope_error", "fp.TANH_CURVATURE * z.rad"),
-    Mutant("times_slope: rad of b", PASSES, "(b.rad + b.norm * (r +", "(b.norm * (r +"),
+    Mutant("activation: error of φ", PASSES, "(phi.slope_bound * z.rad + fp.row_norms(value.error))", "(phi.slope_bound * z.rad)"),
+    Mutant("activation: error of φ'", PASSES, "(phi.curvature * z.rad + slope.error.max(axis=1))", "(phi.curvature * z.rad)"),
+    Mutant("activation: Lipschitz constant of φ", PASSES, "(phi.slope_bound * z.rad + fp", "(0.0 * z.rad + fp"),
+    Mutant("activation: curvature", PASSES, "(phi.curvature * z.rad + slope", "(0.0 * z.rad + slope"),
+    Mutant("activation: every slope bound 1", PASSES, "(phi.slope_bound * z.rad + fp", "(1.0 * z.rad + fp"),
+    Mutant("times_slope: rad of b", PASSES, "(most * b.rad + b.norm * (r +", "(b.norm * (r +"),
     Mutant("times_slope: rad of φ'", PASSES, "b.norm * (r + arith", "b.norm * (arith"),
-    Mutant("times_slope: unit", PASSES, "(r + arithmetic.unit * (1.0 + r))", "r"),
+    Mutant("times_slope: unit", PASSES, "(r + arithmetic.unit * (most + r))", "r"),
     # kernel
     Mutant("kernel: ½c of B", KERNEL, "0.5 * arithmetic.product_unit(b.mid", "0.0 * arithmetic.product_unit(b.mid"),
     Mutant("kernel: ½c of A", KERNEL, "0.5 * arithmetic.product_unit(a.mid", "0.0 * arithmetic.product_unit(a.mid"),
@@ -102,8 +101,8 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("witness: product", WITNESS, "Fraction(arithmetic.product_unit(X.shape[1])) * size_x", "0 * size_x"),
     Mutant("witness: ‖ΔA‖", WITNESS, "delta += radius * size_x", "delta += 0"),
     Mutant("witness: low part", WITNESS, "delta += Fraction(fp.frobenius(Q.lo))", "delta += 0"),
-    Mutant("witness: (m+2)u‖Q‖²", WITNESS, "error = Fraction(fp.dot_unit(Q.hi.shape[1])) * size_q**2 +", "error ="),
-    Mutant("witness: 2u‖E‖", WITNESS, "2 * unit * Fraction(fp.frobenius(E)) + ", ""),
+    Mutant("witness: (m+2)u‖Q‖²", WITNESS, "error = Fraction(fp.dot_unit(Q.hi.shape[1])) * size_q**2", "error = Fraction(0)"),
+    Mutant("witness: 2u‖E‖", WITNESS, "error += 2 * unit * Fraction(fp.frobenius(E)) + unit", "error += unit"),
     Mutant("witness: u(1 + ‖F‖)", WITNESS, " + unit * (1 + norm_f)", ""),
     Mutant("witness: 2δ‖Q‖", WITNESS, "2 * delta * fp.sqrt_up(1 + norm_f + error) + ", ""),
     Mutant("witness: δ²", WITNESS, " + delta**2", ""),
@@ -111,7 +110,7 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("congruence: first product", CONGRUENCE, "c * size_x * size_x * size_k + ", ""),
     Mutant("congruence: second product", CONGRUENCE, " + c * size_t * size_x", ""),
     Mutant("congruence: both products", CONGRUENCE, "c = Fraction(arithmetic.product_unit(N))", "c = Fraction(0)"),
-    Mutant("congruence: kernel radius", CONGRUENCE, "2 * _applied(X, K.e) * _applied(X, K.s)", "0"),
+    Mutant("congruence: kernel radius", CONGRUENCE, "2 * applied(X, K.e) * applied(X, K.s)", "0"),
     Mutant("congruence: low part", CONGRUENCE, "error += Fraction(fp.frobenius(E.lo))", "error += 0"),
     Mutant("congruence: 2u‖E‖", CONGRUENCE, "error += 2 * Fraction(fp.U) * Fraction(fp.frobenius(E.hi))", "error += 0"),
     Mutant("congruence: u(1 + ‖F‖)", CONGRUENCE, "error += Fraction(fp.U) * (1 + nonnegative_norm(np.abs(F)))", "error += 0"),
@@ -168,4 +167,48 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("base point: u·size", BASE, "output.rad + fp.U * size", "output.rad"),
 )
 
-LOGIC: tuple[Mutant, ...] = ()
+LOGIC: tuple[Mutant, ...] = (
+    Mutant("up: nearest", FP, "return f if Fraction(f) >= x else math.nextafter(f, math.inf)", "return f"),
+    Mutant("down: up", FP, "return -up(-Fraction(x)) + 0.0", "return up(Fraction(x)) + 0.0"),
+    Mutant("sqrt_up: isqrt without + 1", FP, "math.isqrt(q) + 1)", "math.isqrt(q))"),
+    Mutant("row_norms: largest entry", FP, "np.sqrt(np.sum(B * B, axis=-1))", "np.sqrt(np.max(B * B, axis=-1))"),
+    Mutant("nonnegative_norm: one side only", MATRICES, "fp.sqrt_up(ones[0] * ones[1])", "ones[0]"),
+    Mutant("radius: one triangle of it", CHOLESKY, "R = np.minimum(R, R.T)  # M", "R = np.tril(R)  # M"),
+    Mutant("radius: ignored by lambda_min", CHOLESKY, "spread = scaled_spread(None if r is None else np.minimum(r, r.T), e)", "spread = Fraction(0)"),
+    Mutant("radius: ignored by verify", CHOLESKY, "defect += nonnegative_norm(R)", "defect += 0"),
+    Mutant("radius: ignored by singular values", SINGULAR, "spread = scaled_spread(r, e)", "spread = Fraction(0)"),
+    Mutant("verify_definite: proved > 0", CHOLESKY, "proved is not None and proved > defect", "proved is not None and proved > 0"),
+    Mutant("lower_shift: defect forgotten", CHOLESKY, "fp.exact(s) - defect", "fp.exact(s)"),
+    Mutant("sigma_min: upper end of the largest vector", SINGULAR, "_image_norm(B, vector)\n    lower, upper = _sharp", "_image_norm(B, vector)\n    upper = lower\n    lower, upper = _sharp"),
+    Mutant("double-double product: low part of B ignored", ARITHMETIC, "e + (A.hi * _low(B) + _low(A) * B.hi)", "e + _low(A) * B.hi"),
+    Mutant("affine: bias not added", BALL, "y = arithmetic.add(y, row)", "y = arithmetic.add(y, Pair(0 * row.hi))"),
+    Mutant("relu: margin without radius", PASSES, "(phi.kink_distance(z.mid.hi) - z.rad[:, None]).min()", "(phi.kink_distance(z.mid.hi)).min()"),
+    Mutant("backward: slopes of the layer after", PASSES, "passed.slopes[h - 1], k", "passed.slopes[-1], k"),
+    Mutant("kernel: bias forgotten", KERNEL, "    if bias:\n", "    if False:\n"),
+    Mutant("kernel: outputs repeated in the wrong order", KERNEL, "left.reshape(n, k, n, k), right", "left.reshape(k, n, k, n).transpose(1, 0, 3, 2), right"),
+    Mutant("kernel: input of the layer after", KERNEL, "passed.inputs[h - 1], adjoints", "passed.inputs[h - 2], adjoints"),
+    Mutant("kernel: radius of one layer only", KERNEL, "np.sum(parts_e, axis=0)", "np.max(parts_e, axis=0)"),
+    Mutant("kernel: size of one layer only", KERNEL, "_root_of_squares(np.array(parts_s))\n", "np.max(parts_s, axis=0)\n"),
+    Mutant("factor: still rows keep their Q", FACTOR, "BlockFactor(C * moves[:, None, None], fp", "BlockFactor(C, fp"),
+    Mutant("targets: still rows keep their Q", FACTOR, "np.eye(k)[None] * moves[:, None, None]", "np.eye(k)[None] * np.ones((n, 1, 1))"),
+    Mutant("congruence: ε not compared", CONGRUENCE, "if epsilon >= Fraction(1, 2):", "if epsilon >= 10**9:"),
+    Mutant("congruence: ε without the error", CONGRUENCE, "epsilon = nonnegative_norm(np.abs(F)) + error", "epsilon = nonnegative_norm(np.abs(F))"),
+    Mutant("sigma: 1 + ε", CONGRUENCE, "fp.sqrt_down(1 - epsilon)", "fp.sqrt_down(1 + epsilon)"),
+    Mutant("modulus: square root forgotten", MODULUS, "return fp.up(fp.sqrt_up(Fraction(kappa2)))", "return fp.up(Fraction(kappa2))"),
+    Mutant("modulus: θ itself, no Cholesky", MODULUS, "np.isfinite(M).all() and verify_definite(M, defect)", "np.isfinite(M).all()"),
+    Mutant("rayleigh: upper end of the quotient", MODULUS, "return fp.down(fp.sqrt_down(top / bottom))", "return fp.up(fp.sqrt_up(top / bottom))"),
+    Mutant("rayleigh: one column of C", MODULUS, "for column in Q.C[i].T.tolist():", "for column in [c for c in Q.C[i].T.tolist() for _ in range(2)]:"),
+    Mutant("rows: sign of FY", ROWS, "np.transpose(Y - W, (1, 2, 0))", "np.transpose(Y + W, (1, 2, 0))"),
+    Mutant("rows: all rows as the first", ROWS, "[:, samples, :]", "[:, 0 * samples, :]"),
+    Mutant("eigenvalues: Gershgorin without off-diagonals", ROWS, "(diagonal + np.abs(off) * RAISE).max(axis=1)", "diagonal.max(axis=1)"),
+    Mutant("rows: trace instead of λ_max", ROWS, "base = np.maximum(diagonal.max(axis=1)", "base = np.maximum(diagonal.sum(axis=1)"),
+    Mutant("bound: kinks ignored", INTERPOLATION, "if lin.passed.kinks[0]:", "if False:"),
+    Mutant("bound: rows not mapped", INTERPOLATION, "samples = np.searchsorted(np.array(self.problem.kept), np.array(rows))", "samples = np.arange(len(rows))"),
+    Mutant("problem: merging drops the first", PROBLEM, "for i in group[1:]}", "for i in group[:1]}"),
+    Mutant("equal rows: gradient not proved nonzero", EQUAL, "> gradient.rad", "> -1.0 - gradient.rad"),
+    Mutant("equal rows: movable not asked", EQUAL, "movable.intersection(group)", "set(group)"),
+    Mutant("equal rows: kinks ignored", EQUAL, "if passed.kinks[0]:", "if False:"),
+    Mutant("base point: least row", BASE, "worst = int(np.argmax(gap))", "worst = int(np.argmin(gap))"),
+    Mutant("direct: blocks not subtracted", DIRECT, "view[i, :, i, :] -= blocks", "view[i, :, i, :] -= 0 * blocks"),
+    Mutant("direct: Cholesky not looked at", DIRECT, "if not factor_in_place(M):", "if factor_in_place(M) and False:"),
+)

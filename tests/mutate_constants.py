@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.mutants import CONSTANTS, LOGIC, Mutant
+from tests.mutants_training import TRAINING
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261125
@@ -43,7 +44,7 @@ def mutated_source(mutant: Mutant) -> tuple[Path, str]:
 def _forget() -> dict[str, object]:
     """Drop the product and all that imported it; returns what was dropped."""
     mine = [m for m in sys.modules if m.partition(".")[0] in ("certify", "tests")]
-    return {m: sys.modules.pop(m) for m in mine if m != __name__ and m != "tests.mutants"}
+    return {m: sys.modules.pop(m) for m in mine if m != __name__ and not m.startswith("tests.mutants")}
 
 
 @contextmanager
@@ -65,6 +66,7 @@ def killer(name: str) -> Callable[[], None]:
     """The attack that a killer's name stands for; it raises where the truth lies outside."""
     attack, _, cases = name.partition("*")
     if not cases:
+        importlib.import_module("tests.killers_bounds")  # registers its own
         return importlib.import_module("tests.killers").KILLERS[name]
     one = importlib.import_module("tests.attack").one
 
@@ -164,9 +166,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args(argv)
     if options.table:
-        print(table(CONSTANTS) + "\n\n" + table(LOGIC))
+        print(table(CONSTANTS) + "\n\n" + table(LOGIC) + "\n\n" + table(TRAINING))
         return 0
-    mutants = tuple(m for m in CONSTANTS + LOGIC if not options.names or m.name in options.names)
+    mutants = tuple(m for m in CONSTANTS + LOGIC + TRAINING if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)
         return 0

@@ -1,8 +1,8 @@
 """The exact network: forward pass, ∂f/∂z_h, Jacobian, tangent kernel and moduli, in rationals or in balls.
 
 Written from the definitions alone: the Jacobian *is* formed here, one backward pass an output, and nothing is
-shared with the product. ReLU networks are computed in rationals (every sign is exact); tanh networks in balls at
-the current precision of python-flint.
+shared with the product. Piecewise linear networks are computed in rationals (every sign is exact), all others in balls
+at the current precision of python-flint.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from flint import arb, fmpq
 
 from tests import oracles as exact
 from tests.oracles import Number, Rows
+from tests.rigor_activation.registry import CASES
 
 
 @dataclass(frozen=True)
@@ -36,34 +37,58 @@ class Sample:
     adjoints: list[Rows]
 
 
+Parameters = list[tuple[Rows, "list[Number] | None"]]
+"""Weight and bias of every layer, as exact numbers."""
+
+KINKED = ("relu", "leaky_relu")
+CASE = {case.name: case for case in CASES}
+
+
+def activation_at(name: str, x: Number) -> tuple[Number, Number]:
+    """φ(x) and φ'(x); the slope at a kink is taken from the left and must not be used."""
+    if name == "identity":
+        return x, fmpq(1)
+    if name in KINKED:
+        slope = fmpq(1) if exact.sign(x) > 0 else exact.rational(0.01) if name == "leaky_relu" else fmpq(0)
+        return slope * x, slope
+    point = arb(x)
+    if name == "elu" and point.contains(0) and not point.is_zero():
+        negative = point.exp() - 1
+        return negative.union(point), negative.union(arb(0)) + 1
+    value, slope = CASE[name].derivatives(point, bool(point.mid() > 0), 2)
+    return value, slope
+
+
 def _activate(name: str, z: list[Number]) -> tuple[list[Number], list[Number]]:
-    """φ(z) and φ'(z); the slope of relu at 0 is taken as 0 and must not be used."""
-    if name == "tanh":
-        y = [exact.tanh(x) for x in z]
-        return y, [1 - v * v for v in y]
-    on = [exact.sign(x) > 0 for x in z]
-    return [x if o else fmpq(0) for x, o in zip(z, on, strict=True)], [fmpq(int(o)) for o in on]
+    values = [activation_at(name, x) for x in z]
+    return [v for v, _ in values], [s for _, s in values]
 
 
-def evaluate(network: Any, x: np.ndarray) -> Sample:
-    """The exact values of a network at one row."""
-    a, inputs, before, slopes = exact.vector(x), [], [], []
-    weights = [exact.matrix(W) for W in network.weights]
-    for h, W in enumerate(weights):
+def parameters_of(network: Any) -> Parameters:
+    """The network's own parameters."""
+    return [(exact.matrix(W), None if b is None else exact.vector(b))
+            for W, b in zip(network.weights, network.biases, strict=True)]
+
+
+def evaluate(network: Any, x: Any, parameters: Parameters | None = None) -> Sample:
+    """The exact values of a network at one row of floats or exact numbers, with its own or with other parameters."""
+    a = exact.vector(x) if isinstance(x, np.ndarray) else list(x)
+    inputs, before, slopes = [], [], []
+    layers = parameters_of(network) if parameters is None else parameters
+    for h, (W, b) in enumerate(layers):
         inputs.append(a)
-        b = network.biases[h]
-        shift = [fmpq(0)] * len(W) if b is None else exact.vector(b)
+        shift = [fmpq(0)] * len(W) if b is None else b
         z = [exact.dot(row, a) + c for row, c in zip(W, shift, strict=True)]
-        if h < len(weights) - 1:
+        if h < len(layers) - 1:
             before.append(z)
             a, slope = _activate(network.activation, z)
             slopes.append(slope)
-    adjoints = [[] for _ in range(len(weights) + 1)]
+    adjoints = [[] for _ in range(len(layers) + 1)]
     for out in range(len(z)):
         g = [fmpq(int(j == out)) for j in range(len(z))]
         adjoints[-1].append(g)
-        for h in range(len(weights) - 1, -1, -1):
-            g = [exact.dot(g, column) for column in zip(*weights[h], strict=True)]
+        for h in range(len(layers) - 1, -1, -1):
+            g = [exact.dot(g, column) for column in zip(*layers[h][0], strict=True)]
             if h > 0:
                 g = [p * q for p, q in zip(g, slopes[h - 1], strict=True)]
             adjoints[h].append(g)
@@ -115,11 +140,11 @@ class Truth:
         return sum(int(exact.sign(z) == 0) for s in self.samples for layer in s.before for z in layer)
 
 
-def linearise(problem: Any) -> Truth:
-    """The truth about a problem: built from the definitions in theory.md §1, at the current precision."""
+def linearise(problem: Any, parameters: Parameters | None = None) -> Truth:
+    """The truth about a problem at its own or at other weights, from the definitions in theory.md §1."""
     net = problem.network
     layers = tuple(range(1, len(net.weights) + 1)) if problem.layer == "all" else (problem.layer,)
-    samples = [evaluate(net, problem.X[i]) for i in problem.kept]
+    samples = [evaluate(net, problem.X[i], parameters) for i in problem.kept]
     J = [row for s in samples for row in jacobian_rows(net, s, layers)]
     k = len(samples[0].output)
     Q = []
@@ -129,8 +154,17 @@ def linearise(problem: Any) -> Truth:
         elif problem.parameter == "targets":
             Q.append(exact.identity(k))
         else:
-            Q.append(exact.product_transposed(s.adjoints[0], s.adjoints[0]))
+            G = scaled_columns(s.adjoints[0], problem.scale)
+            Q.append(exact.product_transposed(G, G))
     return Truth(samples, exact.product_transposed(J, J), Q, J)
+
+
+def scaled_columns(G: Rows, scale: Any) -> Rows:
+    """`G diag(scale)`."""
+    if scale is None:
+        return G
+    units = exact.vector(scale)
+    return [[g * s for g, s in zip(row, units, strict=True)] for row in G]
 
 
 def modulus_at_most(truth: Truth, upper: float, only: int | None = None) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from flint import arb
 
+from certify.check.balls import largest, norm
 from certify.check.canonical import show
 from certify.check.certificate import Base, Number
-from certify.check.definite import ZERO, Truth
+from certify.check.definite import Truth
 from certify.check.evidence import Evidence, Finding, Ladder, decide
 from certify.check.refusal import Invalid
 from certify.check.subject import Problem
@@ -25,8 +26,17 @@ def check_base(base: Base, ladder: Ladder) -> None:
         Invalid: a number is missing, below the true value, or far above it.
     """
     problem = ladder.problem
-    if base.distance != 0:
-        raise Invalid("base.distance", show(base.distance), "with base given the solution is at distance 0")
+    if problem.map == "sublevel":
+        found = (base.residual, base.distance, base.radius, base.shift_worst, base.shift_worst_row)
+        if found != (0, 0, None, None, None):
+            raise Invalid("base", show(found), "the sublevel map has residual 0, distance 0 and nulls")
+        return
+    if problem.base == "nearby":
+        _check_nearby(base, ladder)
+        return
+    if base.distance != 0 or base.radius is not None:
+        raise Invalid("base.distance, .radius", show([base.distance, base.radius]),
+                      "with base given the solution is at distance 0, and radius is null")
     stated = (base.residual, base.shift_worst, base.shift_worst_row)
     if problem.targets is None:
         if stated != (None, None, None):
@@ -39,8 +49,20 @@ def check_base(base: Base, ladder: Ladder) -> None:
         raise Invalid("base.shift_worst_row", show(row), "it is not a row of the problem")
     at = problem.kept.index(row)
     reach = _reach(problem)
-    _expect(ladder, "base.residual", base.residual, reach, lambda e: (_norm(_shifts(e)), _norm(_shifts(e))))
-    _expect(ladder, "base.shift_worst", base.shift_worst, reach, lambda e: (_largest(_shifts(e)), _shifts(e)[at]))
+    _expect(ladder, "base.residual", base.residual, reach, lambda e: (norm(_shifts(e)), norm(_shifts(e))))
+    _expect(ladder, "base.shift_worst", base.shift_worst, reach, lambda e: (largest(_shifts(e)), _shifts(e)[at]))
+
+
+def _check_nearby(base: Base, ladder: Ladder) -> None:
+    """Base `nearby`: the residual at the given weights; distance and radius are judged with the solution (V19)."""
+    if (base.shift_worst, base.shift_worst_row) != (None, None):
+        raise Invalid("base.shift_worst", show(base.shift_worst), "with base nearby no target is shifted")
+    if (base.distance is None) != (base.radius is None):
+        raise Invalid("base.radius", show(base.radius), f"the distance is {show(base.distance)}")
+    if base.residual is None:
+        raise Invalid("base.residual", "null", "the data has targets, so it is a number")
+    _expect(ladder, "base.residual", base.residual, _reach(ladder.problem),
+            lambda e: (norm(_shifts(e)), norm(_shifts(e))))
 
 
 def _expect(
@@ -65,19 +87,8 @@ def _shifts(evidence: Evidence) -> list[arb]:
     """`|f(x_i, w̄) − y_i|` for every kept row."""
     problem, outputs = evidence.problem, evidence.forward.outputs.tolist()
     assert problem.targets is not None
-    return [_norm([f - arb(y) for f, y in zip(outputs[at], problem.targets[row], strict=True)])
+    return [norm([f - arb(y) for f, y in zip(outputs[at], problem.targets[row], strict=True)])
             for at, row in enumerate(problem.kept)]
-
-
-def _norm(values: list[arb]) -> arb:
-    return sum((v * v for v in values), ZERO).sqrt()
-
-
-def _largest(values: list[arb]) -> arb:
-    largest = ZERO
-    for v in values:
-        largest = largest.max(v)
-    return largest
 
 
 def _reach(problem: Problem) -> float:

@@ -21,6 +21,8 @@ CLAIM = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "
          "witness")
 ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
+QUANTITIES = ("modulus", "sample_modulus", "persistence_radius")
+WITNESSES = {"modulus": ("z", "equal_rows"), "sample_modulus": ("equal_rows",), "persistence_radius": ("array",)}
 
 Number = int | float
 
@@ -52,6 +54,7 @@ class Claim:
         where: its place in the certificate, for messages.
         z: witness of the lower end of `modulus`.
         equal_rows: witness that the solution map is not Lipschitz-like.
+        array: name of the array of the side file that proves the upper end of `persistence_radius`.
         rows, row_lower, row_upper: the ends of every row (`sample_modulus`).
     """
 
@@ -68,6 +71,7 @@ class Claim:
     hypotheses: tuple[Hypothesis, ...]
     z: tuple[Number, ...] | None
     equal_rows: tuple[int, int] | None
+    array: str | None
     rows: tuple[int, ...]
     row_lower: tuple[Number | None, ...]
     row_upper: tuple[Number | None, ...]
@@ -75,10 +79,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Base:
-    """The size of the shift that makes the given weights exact, as the certificate states it."""
+    """How far the certified solution is from weights and targets in the files, as the certificate states it."""
 
     residual: Number | None
-    distance: Number
+    distance: Number | None
+    radius: Number | None
     shift_worst: Number | None
     shift_worst_row: int | None
 
@@ -114,9 +119,10 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
         raise Invalid("created", f"{show(created)} is stated", "YYYY-MM-DDThh:mm:ssZ is needed")
     _object(top["environment"], "environment")
     subject = _object(top["subject"], "subject")
-    _members(subject, "subject", FILES)
+    files = (*FILES, "witness") if "witness" in subject else FILES
+    _members(subject, "subject", files)
     return Certificate(
-        subject={key: _file(subject[key], f"subject.{key}") for key in FILES},
+        subject={key: _file(subject[key], f"subject.{key}") for key in files},
         problem=_object(top["problem"], "problem"),
         base=_base(top["base"]),
         claims=tuple(_claim(c, f"claims[{i}]") for i, c in enumerate(_list(top["claims"], "claims"))),
@@ -138,11 +144,11 @@ def _file(value: object, where: str) -> FileRecord:
 
 def _base(value: object) -> Base:
     record = _object(value, "base")
-    _members(record, "base", ("residual", "distance", "shift_worst", "shift_worst_row"))
+    _members(record, "base", ("residual", "distance", "radius", "shift_worst", "shift_worst_row"))
     row = record["shift_worst_row"]
     return Base(
         residual=_optional(record["residual"], "base.residual"),
-        distance=number(record["distance"], "base.distance"),
+        distance=_optional(record["distance"], "base.distance"), radius=_optional(record["radius"], "base.radius"),
         shift_worst=_optional(record["shift_worst"], "base.shift_worst"),
         shift_worst_row=None if row is None else whole(row, "base.shift_worst_row"),
     )
@@ -150,13 +156,13 @@ def _base(value: object) -> Base:
 
 def _claim(value: object, where: str) -> Claim:
     record = _object(value, where)
-    quantity = choice(record.get("quantity"), f"{where}.quantity", ("modulus", "sample_modulus"))
+    quantity = choice(record.get("quantity"), f"{where}.quantity", QUANTITIES)
     per_row = quantity == "sample_modulus"
     _members(record, where, CLAIM + (ROW_MEMBERS if per_row else ()))
     witness = _object(record["witness"], f"{where}.witness")
-    if not (set(witness) <= {"z"} if not per_row else not witness) and set(witness) != {"equal_rows"}:
+    if len(witness) > 1 or not set(witness) <= set(WITNESSES[quantity]):
         raise Invalid(f"{where}.witness", f"it has the members {show(sorted(witness))}",
-                      f"{quantity} takes none, or equal_rows" + ("" if per_row else ", or z"))
+                      f"{quantity} takes none, or {' or '.join(WITNESSES[quantity])}")
     rows = _list(record["rows"], f"{where}.rows") if per_row else []
     return Claim(
         where=f"{where} ({quantity})", quantity=quantity,
@@ -171,6 +177,7 @@ def _claim(value: object, where: str) -> Claim:
                          for i, h in enumerate(_list(record["hypotheses"], f"{where}.hypotheses"))),
         z=_vector(witness["z"], f"{where}.witness.z") if "z" in witness else None,
         equal_rows=_pair(witness["equal_rows"], f"{where}.witness.equal_rows") if "equal_rows" in witness else None,
+        array=text(witness["array"], f"{where}.witness.array") if "array" in witness else None,
         rows=tuple(whole(r, f"{where}.rows") for r in rows),
         row_lower=_ends(record, where, "row_lower", len(rows)) if per_row else (),
         row_upper=_ends(record, where, "row_upper", len(rows)) if per_row else (),

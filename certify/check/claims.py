@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from certify.check import rules
+from certify.check import descent_rules, rules
+from certify.check.arrays import Array
 from certify.check.canonical import Json, same, show
-from certify.check.certificate import Claim, Hypothesis, Number
+from certify.check.certificate import Claim, Number
 from certify.check.definite import Truth
 from certify.check.evidence import Evidence, Finding, Ladder, decide
+from certify.check.hypotheses import check_hypothesis, expect
 from certify.check.refusal import Invalid
 from certify.check.spec import Gate, Spec
 from certify.check.subject import Problem, cut_down
 from certify.check.verdicts import Outcome, evaluate
 
 THEOREMS = {"modulus": "M2", "sample_modulus": "M4"}
+MOVED = {"features": "feature change", "targets": "target change", "sample_weights": "change of the sample weights"}
+BUDGETS = {"features": "feature distance", "targets": "target distance",
+           "sample_weights": "change of the sample weights"}
 
 
-def check_claims(claims: tuple[Claim, ...], spec: Spec, ladder: Ladder) -> list[Outcome]:
+def check_claims(
+    claims: tuple[Claim, ...], spec: Spec, ladder: Ladder, distance: Number | None, side: Mapping[str, Array],
+) -> list[Outcome]:
     """Check that the claims answer the gates of the spec one by one, and every claim.
+
+    Args:
+        claims: the claims.
+        spec: the spec.
+        ladder: the evidence, at the weights of the solution.
+        distance: the stated distance of the solution; None if none is proved, and then no claim has a number.
+        side: the arrays of the side file.
 
     Returns:
         The outcomes under the spec's own gates.
@@ -35,27 +49,34 @@ def check_claims(claims: tuple[Claim, ...], spec: Spec, ladder: Ladder) -> list[
     gates: tuple[Gate | None, ...] = spec.gates or (None,) * len(claims)
     outcomes = []
     for claim, gate in zip(claims, gates, strict=True):
-        outcomes.append(_check_claim(claim, gate, ladder))
+        if distance is None and (claim.lower, claim.upper, claim.rows, claim.equal_rows) != (None, None, (), None):
+            raise Invalid(claim.where, "it has numbers", "no solution is stated that they could be about")
+        outcomes.append(_check_claim(claim, gate, ladder, distance, side))
         ladder.tell(f"{claim.where}: every number is re-derived")
     return outcomes
 
 
-def _check_claim(claim: Claim, gate: Gate | None, ladder: Ladder) -> Outcome:
+def _check_claim(
+    claim: Claim, gate: Gate | None, ladder: Ladder, distance: Number | None, side: Mapping[str, Array],
+) -> Outcome:
     where, problem = claim.where, ladder.problem
     for name, stated, needed in (
-        ("theorem", claim.theorem, THEOREMS[claim.quantity]), ("rigour", claim.rigour, "proved"),
-        ("unit", claim.unit, _unit(problem)),
+        ("theorem", claim.theorem, _theorem(claim, problem)), ("rigour", claim.rigour, "proved"),
+        ("unit", claim.unit, _unit(claim, problem)),
     ):
         if stated != needed:
             raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", f"{show(needed)} is what can be re-derived")
     _check_form(claim, problem)
     if claim.equal_rows is not None:
         _check_equal_rows(claim, ladder)
-    _check_ends(claim, ladder)
-    if claim.quantity == "sample_modulus":
+    if claim.quantity == "modulus":
+        _check_ends(claim, ladder)
+    elif claim.quantity == "sample_modulus":
         _check_rows(claim, ladder)
+    else:
+        _check_persistence(claim, ladder, side)
     for hypothesis in claim.hypotheses:
-        _check_hypothesis(hypothesis, claim, ladder)
+        check_hypothesis(hypothesis, claim, ladder, distance)
     outcome = evaluate(claim, gate)
     if claim.verdict != outcome.verdict:
         raise Invalid(f"{where}.verdict", f"{show(claim.verdict)} is stated", f"the ends give {show(outcome.verdict)}")
@@ -65,10 +86,15 @@ def _check_claim(claim: Claim, gate: Gate | None, ladder: Ladder) -> Outcome:
     return outcome
 
 
-def _unit(problem: Problem) -> str:
-    moved = "feature change" if problem.parameter == "features" else "target change"
+def _theorem(claim: Claim, problem: Problem) -> str:
+    return "M6" if problem.map == "sublevel" else THEOREMS[claim.quantity]
+
+
+def _unit(claim: Claim, problem: Problem) -> str:
+    if claim.quantity == "persistence_radius":
+        return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
-    return f"weight distance per unit of {moved}{merged}"
+    return f"weight distance per unit of {MOVED[problem.parameter]}{merged}"
 
 
 def _gate_member(outcome: Outcome) -> Json | None:
@@ -86,15 +112,19 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     for name, value in (("lower", claim.lower), ("upper", claim.upper),
                         *(("row_lower", v) for v in claim.row_lower), *(("row_upper", v) for v in claim.row_upper)):
         if value is not None and value < 0:
-            raise Invalid(f"{where}.{name}", f"{value!r} is stated", "a modulus is not negative")
+            raise Invalid(f"{where}.{name}", f"{value!r} is stated", "it is not negative")
     if claim.lower is not None and claim.upper is not None and claim.lower > claim.upper:
         raise Invalid(f"{where}.lower", f"{claim.lower!r} is stated", f"the upper end is {claim.upper!r}")
     if claim.equal_rows is not None and (ends != (None, None) or claim.rows):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "then lower and upper are null and rows is empty")
-    needs_z = not per_row and claim.lower is not None and claim.lower > 0
-    if (claim.z is not None) != needs_z:
-        raise Invalid(f"{where}.witness", f"z is {'missing' if claim.z is None else 'there'}",
-                      f"the lower end is {show(claim.lower)}")
+    needs_z = claim.quantity == "modulus" and problem.map == "interpolation" and bool(claim.lower)
+    needs_array = claim.quantity == "persistence_radius" and problem.parameter == "features" and claim.upper is not None
+    for name, there, needed in (("z", claim.z is not None, needs_z), ("array", claim.array is not None, needs_array)):
+        if there != needed:
+            raise Invalid(f"{where}.witness", f"{name} is {'there' if there else 'missing'}",
+                          f"the ends are {show(ends)}")
+    if claim.equal_rows is not None and (problem.map, problem.base) != ("interpolation", "given"):
+        raise Invalid(f"{where}.witness", "equal_rows is stated", "it is for interpolation with base given")
     if claim.z is not None and len(claim.z) != problem.equations:
         raise Invalid(f"{where}.witness.z", f"it has {len(claim.z)} entries", f"{problem.equations} are needed")
     if claim.rows and claim.rows != problem.moving:
@@ -108,25 +138,55 @@ def _check_form(claim: Claim, problem: Problem) -> None:
 
 
 def _check_ends(claim: Claim, ladder: Ladder) -> None:
-    """V10 and V11: the two ends of `modulus`."""
-    if claim.quantity != "modulus":
-        return
+    """V10 and V11, or V21: the two ends of `modulus`."""
+    sublevel = ladder.problem.map == "sublevel"
     if claim.upper is not None:
-        _expect(f"{claim.where}.upper", claim.upper, partial(rules.modulus_upper, upper=claim.upper), ladder)
-    if claim.z is not None and claim.lower is not None:
-        _expect(f"{claim.where}.lower", claim.lower, partial(rules.modulus_lower, lower=claim.lower, z=claim.z), ladder)
+        rule = (partial(descent_rules.upper, most=claim.upper) if sublevel
+                else partial(rules.modulus_upper, upper=claim.upper))
+        expect(f"{claim.where}.upper", claim.upper, rule, ladder)
+    if claim.lower and sublevel:
+        expect(f"{claim.where}.lower", claim.lower, partial(descent_rules.lower, least=claim.lower), ladder)
+    elif claim.lower and claim.z is not None:
+        expect(f"{claim.where}.lower", claim.lower, partial(rules.modulus_lower, lower=claim.lower, z=claim.z), ladder)
 
 
 def _check_rows(claim: Claim, ladder: Ladder) -> None:
-    """V12 and V13: both ends of every row."""
+    """V12 and V13, or V21: both ends of every row."""
     place = {row: at for at, row in enumerate(ladder.problem.kept)}
-    for row, lower, upper in zip(claim.rows, claim.row_lower, claim.row_upper, strict=True):
+    sublevel = ladder.problem.map == "sublevel"
+    rows = zip(claim.rows, claim.row_lower, claim.row_upper, strict=True)
+    for number, (row, lower, upper) in enumerate(rows):
+        high: Callable[[Evidence], Finding]
+        low: Callable[[Evidence], Finding]
         if upper is not None:
-            _expect(f"{claim.where}.row_upper of row {row}", upper,
-                    partial(rules.row_upper, at=place[row], upper=upper), ladder)
-        if lower is not None:
-            _expect(f"{claim.where}.row_lower of row {row}", lower,
-                    partial(rules.row_lower, at=place[row], lower=lower), ladder)
+            high = (partial(descent_rules.upper, most=upper, at=number) if sublevel
+                    else partial(rules.row_upper, at=place[row], upper=upper))
+            expect(f"{claim.where}.row_upper of row {row}", upper, high, ladder)
+        if lower is not None and (lower or not sublevel):
+            low = (partial(descent_rules.lower, least=lower, at=number) if sublevel
+                   else partial(rules.row_lower, at=place[row], lower=lower))
+            expect(f"{claim.where}.row_lower of row {row}", lower, low, ladder)
+
+
+def _check_persistence(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """V22: both ends of `persistence_radius`."""
+    problem = ladder.problem
+    if claim.lower is not None:
+        closed = problem.parameter != "features"
+        expect(f"{claim.where}.lower", claim.lower, partial(descent_rules.persistence_lower, least=claim.lower),
+               ladder, once=not closed)
+    if claim.upper is None:
+        return
+    if claim.array is None:
+        expect(f"{claim.where}.upper", claim.upper, partial(descent_rules.persistence_upper, most=claim.upper), ladder)
+        return
+    moved = side.get(claim.array)
+    if moved is None or claim.array != f"{claim.quantity}.moved":
+        raise Invalid(f"{claim.where}.witness.array", f"{show(claim.array)} is stated",
+                      f"the side file holds {show(sorted(side))}")
+    if moved.shape != (len(problem.features), len(problem.features[0])):
+        raise Invalid(f"witness file, array {show(claim.array)}", f"its shape is {moved.shape}", "that of the features")
+    expect(f"{claim.where}.upper", claim.upper, partial(descent_rules.attack, most=claim.upper, moved=moved), ladder)
 
 
 def _check_equal_rows(claim: Claim, ladder: Ladder) -> None:
@@ -144,36 +204,3 @@ def _check_equal_rows(claim: Claim, ladder: Ladder) -> None:
         finding = decide(rules.effect, Ladder(cut_down(problem, i)))
         if finding.truth is not Truth.PROVED:
             raise Invalid(where, stated, finding.found)
-
-
-def _check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder) -> None:
-    """V15: a hypothesis this checker knows, with the value and the truth it can re-derive."""
-    where, value, problem = f"{claim.where}.hypotheses, {show(hypothesis.name)}", hypothesis.value, ladder.problem
-    numbers = claim.lower is not None or claim.upper is not None or bool(claim.rows)
-    if hypothesis.name == "counting":
-        spare = problem.parameters - problem.equations
-        if not same(value, spare) or hypothesis.holds != (spare >= 0):
-            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"p − nk is {spare}")
-        return
-    if hypothesis.name not in ("smooth", "rank"):
-        raise Invalid(where, "it is stated", "this checker can re-derive counting, smooth and rank")
-    if isinstance(value, str) or (value is not None and value < 0):
-        raise Invalid(where, f"its value is {show(value)}", "a number from 0 on, or null, is needed")
-    if not hypothesis.holds:
-        if numbers or value:
-            raise Invalid(where, "it is stated not to hold", "the claim has numbers that rest on it")
-        return
-    if hypothesis.name == "smooth":
-        kinks = problem.activation == "relu" and len(problem.layers) > 1
-        if (value is not None) != kinks:
-            raise Invalid(where, f"its value is {show(value)}", "a number is for networks with kinks, null for others")
-        _expect(where, value or 0, partial(rules.smooth, least=value or 0), ladder)
-    else:
-        _expect(where, value or 0, partial(rules.rank, least=value or 0), ladder)
-
-
-def _expect(where: str, stated: Number, rule: Callable[[Evidence], Finding], ladder: Ladder) -> None:
-    """Apply a rule; anything but a proof is a refusal that quotes both sides."""
-    finding = decide(rule, ladder)
-    if finding.truth is not Truth.PROVED:
-        raise Invalid(where, f"{stated!r} is stated", finding.found)

@@ -11,8 +11,9 @@ from enum import Enum
 
 from flint import arb, arb_mat, ctx
 
+from certify.check.balls import ONE, ZERO
+
 LEAF = 16
-ZERO, ONE = arb(0), arb(1)
 
 
 class Truth(Enum):

@@ -8,9 +8,12 @@ from functools import cached_property
 
 from flint import arb, arb_mat, ctx
 
-from certify.check.definite import ONE, ZERO, Definiteness, Truth, definiteness
-from certify.check.network import Backward, Forward, NotSmooth, backward, forward, tangent_kernel
+from certify.check.balls import ONE, ZERO
+from certify.check.definite import Definiteness, Truth, definiteness
+from certify.check.nearby import Centre
+from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given, tangent_kernel
 from certify.check.subject import Problem
+from certify.check.sublevel import Descent, descend
 
 PRECISIONS = (128, 256, 512)
 """Bits tried in turn while a statement is neither proved nor disproved."""
@@ -35,23 +38,34 @@ class Evidence:
     Args:
         problem: the problem.
         precision: bits of the midpoints.
+        centre: the ball that holds the weights of the solution; None for the weights in the file.
 
     Use it only while python-flint works at that precision (see :func:`decide`).
     """
 
-    def __init__(self, problem: Problem, precision: int) -> None:
-        self.problem, self.precision = problem, precision
+    def __init__(self, problem: Problem, precision: int, centre: Centre | None = None) -> None:
+        self.problem, self.precision, self.centre = problem, precision, centre
         self._shifted: dict[float, Truth] = {}
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """Weights and biases."""
+        return given(self.problem) if self.centre is None else self.centre.ball(self.problem)
 
     @cached_property
     def forward(self) -> Forward:
         """The forward pass."""
-        return forward(self.problem)
+        return forward(self.problem, self.parameters, [self.problem.features[i] for i in self.problem.kept])
 
     @cached_property
     def backward(self) -> Backward:
         """The backward pass; raises `NotSmooth`."""
-        return backward(self.problem, self.forward)
+        return backward(self.problem, self.parameters, self.forward)
+
+    @cached_property
+    def descent(self) -> Descent:
+        """Loss and gradients (sublevel map)."""
+        return descend(self.problem, self.parameters, self.forward)
 
     @cached_property
     def kernel(self) -> arb_mat:
@@ -77,7 +91,7 @@ class Evidence:
     def moved(self) -> dict[int, list[list[arb]]]:
         """The diagonal blocks of Q that are not zero by definition: kept position → `k × k` block.
 
-        Features: `G_i G_iᵀ`; targets: the unit matrix. Rows that may not move have a zero block.
+        Features: `G_i G_iᵀ` (G_i in the units of `scale`); targets: the unit matrix. Rows that may not move: zero.
         """
         k, place = self.problem.outputs, {row: at for at, row in enumerate(self.problem.kept)}
         at_rows = [place[row] for row in self.problem.moving]
@@ -117,11 +131,15 @@ class Ladder:
     Args:
         problem: the problem.
         tell: called with a line of progress.
+        centre: as in :class:`Evidence`.
     """
 
-    def __init__(self, problem: Problem, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, problem: Problem, tell: Callable[[str], None] = lambda _: None, centre: Centre | None = None,
+    ) -> None:
         self.problem = problem
         self.tell = tell
+        self.centre = centre
         self._made: dict[int, Evidence] = {}
 
     def __iter__(self) -> Iterator[Evidence]:
@@ -129,15 +147,16 @@ class Ladder:
         for precision in PRECISIONS:
             if precision not in self._made:
                 self.tell(f"{precision}-bit balls, {self.problem.equations} equations")
-                self._made[precision] = Evidence(self.problem, precision)
+                self._made[precision] = Evidence(self.problem, precision, self.centre)
             yield self._made[precision]
 
 
-def decide(rule: Callable[[Evidence], Finding], ladder: Ladder) -> Finding:
+def decide(rule: Callable[[Evidence], Finding], ladder: Ladder, once: bool = False) -> Finding:
     """Apply a rule at rising precision until its statement is proved or disproved.
 
     A network that is not proved smooth at the data disproves nothing and proves nothing: every rule that needs
-    derivatives then stays undecided, at once if a pre-activation is exactly zero.
+    derivatives then stays undecided, at once if a pre-activation is exactly zero. With `once` the lowest precision is
+    the only one tried.
     """
     finding = Finding(Truth.UNDECIDED, "nothing was tried")
     for evidence in ladder:
@@ -146,10 +165,11 @@ def decide(rule: Callable[[Evidence], Finding], ladder: Ladder) -> Finding:
                 finding = rule(evidence)
             except NotSmooth as kink:
                 what = "is zero" if kink.exact else f"is not proved nonzero at {evidence.precision} bits"
-                finding = Finding(Truth.UNDECIDED, f"{kink.where} {what}, where relu has no derivative")
+                words = f"{kink.where} {what}, where {ladder.problem.activation} has no derivative"
+                finding = Finding(Truth.UNDECIDED, words)
                 if kink.exact:
                     break
-        if finding.truth is not Truth.UNDECIDED:
+        if once or finding.truth is not Truth.UNDECIDED:
             break
     return finding
 

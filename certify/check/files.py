@@ -29,7 +29,7 @@ def read_bytes(path: Path, name: str) -> bytes:
 def read_subject(
     subject: Mapping[str, FileRecord], folder: Path, given: Mapping[str, Path | None],
 ) -> dict[str, bytes]:
-    """The bytes of spec, model and data, each read once and proved to be the bytes the certificate binds.
+    """The bytes of spec, model, data and side file, each read once and proved to be the bytes the certificate binds.
 
     Args:
         subject: the files by role, as the certificate records them.

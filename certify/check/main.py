@@ -14,16 +14,19 @@ from typing import NoReturn
 
 from certify.check.base import check_base
 from certify.check.canonical import Json, same, show
-from certify.check.certificate import FORMAT, Certificate, read_certificate
+from certify.check.certificate import FORMAT, QUANTITIES, Certificate, read_certificate
 from certify.check.claims import check_claims
 from certify.check.evidence import Ladder
 from certify.check.files import read_bytes, read_subject
+from certify.check.nearby import solve
 from certify.check.refusal import Invalid, Usage
+from certify.check.side import read_side
 from certify.check.spec import Gate, number_of, read_spec
 from certify.check.subject import build_problem, describe
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate, overall, thresholds
 
 Tell = Callable[[str], None]
+ROLES = ("spec", "model", "data", "witness")
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def check(
 
     Args:
         path: the certificate.
-        given: paths of spec, model and data; None for the recorded ones.
+        given: paths of spec, model, data and witness; None for the recorded ones.
         asked: thresholds that replace those of the spec.
         tell: called with a line of progress.
 
@@ -65,7 +68,7 @@ def check(
         if gate.quantity not in {claim.quantity for claim in certificate.claims}:
             raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
     contents = read_subject(certificate.subject, path.parent, given)
-    tell("the bytes of certificate, spec, model and data are the ones it binds")
+    tell("the bytes of all files are the ones it binds")
     merge = certificate.problem.get("merge_duplicates")
     if not isinstance(merge, bool):
         raise Invalid("problem.merge_duplicates", show(merge), "true or false is needed")
@@ -75,7 +78,11 @@ def check(
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     ladder = Ladder(problem, tell)
     check_base(certificate.base, ladder)
-    outcomes = check_claims(certificate.claims, spec, ladder)
+    side = read_side(certificate, problem, contents.get("witness"))
+    if problem.base == "nearby" and certificate.base.distance is not None:
+        ladder = Ladder(problem, tell, solve(problem, certificate.base, side))
+        tell("an exact solution lies within the stated distance")
+    outcomes = check_claims(certificate.claims, spec, ladder, certificate.base.distance, side)
     verdict, gates = overall(outcomes)
     for member, stated, found in (("verdict", certificate.verdict, verdict), ("gates", certificate.gates, gates)):
         if stated != found:
@@ -112,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     start = time.perf_counter()
     try:
         options = _parser().parse_args(arguments)
-        given = {role: getattr(options, role) for role in ("spec", "model", "data")}
+        given = {role: getattr(options, role) for role in ROLES}
 
         def tell(line: str) -> None:
             if not options.quiet:
@@ -150,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="certify check", allow_abbrev=False,
                      description="Re-derive every claim of a certificate from the original files.")
     parser.add_argument("certificate", type=Path, metavar="CERT", help="certificate.json")
-    for role in ("spec", "model", "data"):
+    for role in ROLES:
         parser.add_argument(f"--{role}", type=Path, metavar="FILE",
                             help=f"the {role} file (default: the recorded path, or its name beside the certificate)")
     for side in ("max", "min"):
@@ -164,8 +171,8 @@ def _parser() -> argparse.ArgumentParser:
 def _threshold(side: str) -> Callable[[str], Gate]:
     def parse(text: str) -> Gate:
         quantity, equals, value = text.partition("=")
-        if not equals or quantity not in ("modulus", "sample_modulus"):
-            raise argparse.ArgumentTypeError(f"{text!r} is not QUANTITY=VALUE with modulus or sample_modulus")
+        if not equals or quantity not in QUANTITIES:
+            raise argparse.ArgumentTypeError(f"{text!r} is not QUANTITY=VALUE with {', '.join(QUANTITIES)}")
         threshold = number_of(value)
         if threshold is None:
             raise argparse.ArgumentTypeError(f"{value!r} is not a finite number")

@@ -5,17 +5,19 @@ All functions work at the current precision of python-flint; every ball contains
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flint import arb, arb_mat
 
+from certify.check.activation import ACTIVATIONS
+from certify.check.balls import ONE, ZERO
+from certify.check.data import Vector
 from certify.check.subject import Problem
-
-ZERO, ONE = arb(0), arb(1)
 
 
 class NotSmooth(Exception):  # noqa: N818 — an answer about the network, not a defect
-    """A ReLU pre-activation was not proved different from zero.
+    """A pre-activation was not proved different from a kink of the activation.
 
     Attributes:
         where: layer, unit and data row.
@@ -25,6 +27,19 @@ class NotSmooth(Exception):  # noqa: N818 — an answer about the network, not a
     def __init__(self, where: str, exact: bool) -> None:
         self.where, self.exact = where, exact
         super().__init__(where)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Weights and biases of every layer, as balls.
+
+    Attributes:
+        weights: per layer, `(outputs, inputs)`.
+        biases: per layer, or None where it has none.
+    """
+
+    weights: tuple[arb_mat, ...]
+    biases: tuple[tuple[arb, ...] | None, ...]
 
 
 @dataclass(frozen=True)
@@ -48,48 +63,73 @@ class Backward:
 
     Attributes:
         adjoints: per layer, `B_h = ∂f/∂z_h`.
-        gradients: `∂f/∂x`, `(rows·k, inputs)`.
+        gradients: `∂f/∂x · diag(scale)`, `(rows·k, inputs)`.
     """
 
     adjoints: tuple[arb_mat, ...]
     gradients: arb_mat
 
 
-def forward(problem: Problem) -> Forward:
-    """Enclose every layer's values at the kept rows."""
-    n = len(problem.kept)
-    A = arb_mat(n, problem.layers[0].inputs, [arb(v) for i in problem.kept for v in problem.features[i]])
+def given(problem: Problem) -> Parameters:
+    """The weights in the file, exact."""
+    return Parameters(
+        tuple(arb_mat(layer.outputs, layer.inputs, [arb(v) for v in layer.weights]) for layer in problem.layers),
+        tuple(None if layer.biases is None else tuple(map(arb, layer.biases)) for layer in problem.layers))
+
+
+def forward(problem: Problem, parameters: Parameters, points: Sequence[Vector]) -> Forward:
+    """Enclose every layer's values at the given points."""
+    n, phi = len(points), ACTIVATIONS[problem.activation]
+    A = arb_mat(n, problem.layers[0].inputs, [arb(v) for point in points for v in point])
     inputs, before = [], []
-    for h, layer in enumerate(problem.layers, 1):
+    for h, (W, b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
         inputs.append(A)
-        z = (A * _weights(problem, h).transpose()).entries()
-        if layer.biases is not None:
-            b = [arb(v) for v in layer.biases] * n
-            z = [u + v for u, v in zip(z, b, strict=True)]
+        z = (A * W.transpose()).entries()
+        if b is not None:
+            z = [u + v for u, v in zip(z, b * n, strict=True)]
         if h < len(problem.layers):
             before.append(tuple(z))
-            z = [u.tanh() if problem.activation == "tanh" else u.max(ZERO) for u in z]
-        A = arb_mat(n, layer.outputs, z)
+            z = [phi.value(u) for u in z]
+        A = arb_mat(n, W.nrows(), z)
     return Forward(tuple(inputs), tuple(before), A)
 
 
-def backward(problem: Problem, passed: Forward) -> Backward:
-    """Enclose the derivatives of every output.
+def backward(
+    problem: Problem, parameters: Parameters, passed: Forward, seeds: arb_mat | None = None, kinks: bool = False,
+) -> Backward:
+    """Enclose the derivatives of every output, or of `⟨c_i, f(x_i)⟩`.
+
+    Args:
+        problem: the problem.
+        parameters: weights and biases.
+        passed: the forward pass.
+        seeds: `(rows, k)` the c_i; then there is one row for each point. None: one for each point and output.
+        kinks: whether a slope at a kink may be any number between both sides.
 
     Raises:
-        NotSmooth: a ReLU pre-activation is not proved nonzero.
+        NotSmooth: a pre-activation is not proved away from a kink, and `kinks` is false.
     """
-    n, k, depth = len(problem.kept), problem.outputs, len(problem.layers)
-    B = arb_mat(n * k, k, [ONE if a == b else ZERO for _ in range(n) for a in range(k) for b in range(k)])
-    slopes = [_slopes(problem, h, passed.before[h - 1]) for h in range(1, depth)]
+    n, k, depth = passed.outputs.nrows(), problem.outputs, len(problem.layers)
+    unit = [ONE if a == b else ZERO for _ in range(n) for a in range(k) for b in range(k)]
+    B, each = (arb_mat(n * k, k, unit), k) if seeds is None else (seeds, 1)
+    slopes = [layer_slopes(problem, h, passed.before[h - 1], kinks) for h in range(1, depth)]
     adjoints = [B]
     for h in range(depth - 1, 0, -1):
         width = problem.layers[h - 1].outputs
-        pulled = (B * _weights(problem, h + 1)).entries()
-        spread = [s for i in range(n) for _ in range(k) for s in slopes[h - 1][i * width:(i + 1) * width]]
-        B = arb_mat(n * k, width, [u * s for u, s in zip(pulled, spread, strict=True)])
+        pulled = (B * parameters.weights[h]).entries()
+        spread = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
+        B = arb_mat(n * each, width, [u * s for u, s in zip(pulled, spread, strict=True)])
         adjoints.append(B)
-    return Backward(tuple(reversed(adjoints)), B * _weights(problem, 1))
+    return Backward(tuple(reversed(adjoints)), B * first_weights(problem, parameters))
+
+
+def first_weights(problem: Problem, parameters: Parameters) -> arb_mat:
+    """`W_1 diag(scale)`: the first layer for features counted in their units."""
+    W = parameters.weights[0]
+    if problem.scale is None:
+        return W
+    scale = [arb(v) for v in problem.scale]
+    return arb_mat([[u * s for u, s in zip(row, scale, strict=True)] for row in W.tolist()])
 
 
 def tangent_kernel(problem: Problem, passed: Forward, adjoint: Backward) -> arb_mat:
@@ -111,20 +151,12 @@ def tangent_kernel(problem: Problem, passed: Forward, adjoint: Backward) -> arb_
     return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
 
 
-def _weights(problem: Problem, h: int) -> arb_mat:
-    layer = problem.layers[h - 1]
-    return arb_mat(layer.outputs, layer.inputs, [arb(v) for v in layer.weights])
-
-
-def _slopes(problem: Problem, h: int, before: tuple[arb, ...]) -> list[arb]:
-    """Derivatives of the activation; `sech²` for tanh, which keeps relative accuracy where tanh saturates."""
-    if problem.activation == "tanh":
-        return [z.sech() ** 2 for z in before]
-    width = problem.layers[h - 1].outputs
-    slopes = []
-    for at, z in enumerate(before):
-        if not (z > 0 or z < 0):
-            row, unit = problem.kept[at // width], at % width
-            raise NotSmooth(f"the input of unit {unit} of layer {h} at row {row}", z == 0)
-        slopes.append(ONE if z > 0 else ZERO)
-    return slopes
+def layer_slopes(problem: Problem, h: int, before: tuple[arb, ...], kinks: bool) -> list[arb]:
+    """Derivatives of the activation of hidden layer h, row-major; see :func:`backward`."""
+    phi, width = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs
+    if phi.kinked and not kinks:
+        for at, z in enumerate(before):
+            if not (z > 0 or z < 0):
+                row, unit = problem.kept[at // width], at % width
+                raise NotSmooth(f"the input of unit {unit} of layer {h} at row {row}", z == 0)
+    return [phi.slope(z) for z in before]

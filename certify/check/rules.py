@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from flint import arb, arb_mat
 
-from certify.check.definite import ZERO, Truth, definiteness
+from certify.check.activation import ACTIVATIONS
+from certify.check.balls import ZERO
+from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding
 
 DIGITS = 17
@@ -35,8 +37,8 @@ def rank(evidence: Evidence, least: float) -> Finding:
 
 
 def smooth(evidence: Evidence, least: float) -> Finding:
-    """V9: every ReLU pre-activation is proved nonzero and at least `least` in size."""
-    if evidence.problem.activation == "relu":
+    """V9: every pre-activation is proved away from a kink, by at least `least`."""
+    if ACTIVATIONS[evidence.problem.activation].kinked:
         _ = evidence.backward  # raises NotSmooth
         smallest = min((abs(z).lower() for layer in evidence.forward.before for z in layer), default=arb("inf"))
         if not smallest >= least:

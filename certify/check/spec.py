@@ -14,15 +14,15 @@ from certify.check.canonical import Json, kind, show
 from certify.check.refusal import Invalid
 
 _WORDS = {
-    "model.activation": ("relu", "tanh"),
+    "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
     "training.loss": ("squared", "cross_entropy", "logistic"),
-    "solution.map": ("interpolation",),
-    "solution.base": ("given",),
+    "solution.map": ("interpolation", "sublevel"),
+    "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean",),
-    "perturbation.parameter": ("features", "targets"),
-    "perturbation.set": ("total",),
+    "perturbation.parameter": ("features", "targets", "sample_weights"),
+    "perturbation.set": ("total", "per_sample"),
     "run.arithmetic": ("float",),
-    "gate.quantity": ("modulus", "sample_modulus"),
+    "gate.quantity": ("modulus", "sample_modulus", "persistence_radius"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -30,9 +30,9 @@ _KEYS = {
     "model": ("file", "widths", "activation"),
     "data": ("file", "features", "targets"),
     "training": ("loss", "weight_decay"),
-    "solution": ("map", "base", "layer"),
+    "solution": ("map", "base", "layer", "level"),
     "weights": ("norm",),
-    "perturbation": ("parameter", "rows", "set", "norm", "radius"),
+    "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius"),
     "run": ("arithmetic",),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
@@ -60,18 +60,35 @@ class Spec:
     Attributes:
         rows: `"all"`, or the listed rows in the order of the spec.
         targets: name of the array of targets; None if the spec names none.
-        features: name of the array of features; None for the only other array.
+        features: name of the array of features, or names of columns; None for the only other array, or all others.
+        model, data: names of the files, as the spec writes them.
+        map: `interpolation` or `sublevel`.
+        base: `given` or `nearby`.
+        level: the level of the sublevel map; None for the loss at the given weights.
+        weight_decay: λ of the training loss.
+        set: `total` or `per_sample`.
+        columns: numbers or names of the features that may move; None for all.
+        scale: units of features by number or name; None if none is given.
     """
 
     widths: tuple[int, ...]
     activation: str
-    features: str | None
+    features: str | tuple[str, ...] | None
     targets: str | None
     loss: str
     layer: str | int
     parameter: str
     rows: str | tuple[int, ...]
     gates: tuple[Gate, ...]
+    model: str
+    data: str
+    map: str
+    base: str
+    level: float | None
+    weight_decay: float
+    set: str
+    columns: tuple[int | str, ...] | None
+    scale: dict[str, float] | None
 
 
 def read_spec(data: bytes) -> Spec:
@@ -94,26 +111,79 @@ def read_spec(data: bytes) -> Spec:
     for section, key in ((model, "file"), (inputs, "file"), (model, "widths"), (model, "activation")):
         if key not in section:
             raise Invalid("spec", f"{key} is missing", "model.file, .widths, .activation and data.file are needed")
+    listed = inputs.get("features")
+    if isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed):
+        inputs = inputs | {"features": listed[0]}
     for name in ("file", "features", "targets"):
         for section, where in ((model, "model"), (inputs, "data")):
             if name in section and not isinstance(section[name], str):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
     norm = p.get("norm", 2)
     if type(norm) is not int or norm != 2:
-        raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", 'set = "total" takes 2')
-    for section, key in ((sections["training"], "weight_decay"), (p, "radius")):
-        if key in section and not _is_number(section[key], least=0):
-            raise Invalid(f"spec, {key}", f"{show(section[key])} is stated", "a finite number from 0 on is needed")
+        raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", "this checker knows 2")
+    training, solution = sections["training"], sections["solution"]
+    level = solution.get("level")
+    for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
+                               ("perturbation.radius", p.get("radius", 0.0), 0.0),
+                               ("solution.level", 0.0 if level is None else level, -math.inf)):
+        if not _is_number(value, least):
+            raise Invalid(f"spec, {name}", f"{show(value)} is stated", "a finite number in its range is needed")
     widths = _whole_numbers(model["widths"], "spec, model.widths", least=1)
     if len(widths) < 2:
         raise Invalid("spec, model.widths", f"{show(list(widths))} is stated", "two widths or more are needed")
-    return Spec(
-        widths=widths, activation=_word(model, "model", "activation"), features=inputs.get("features"),
-        targets=inputs.get("targets"), loss=_word(sections["training"], "training", "loss", "squared"),
-        layer=_layer(sections["solution"].get("layer", "all"), len(widths) - 1),
+    spec = Spec(
+        widths=widths, activation=_word(model, "model", "activation"),
+        features=tuple(listed) if isinstance(listed, list) else listed,
+        targets=inputs.get("targets"), loss=_word(training, "training", "loss", "squared"),
+        layer=_layer(solution.get("layer", "all"), len(widths) - 1),
         parameter=_word(p, "perturbation", "parameter", "features"), rows=_rows(p.get("rows", "all")),
-        gates=_gates(top.get("gate", [])),
+        gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
+        map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
+        level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
+        set=_word(p, "perturbation", "set", "total"), columns=_columns(p.get("columns")), scale=_scale(p.get("scale")),
     )
+    _consistent(spec)
+    return spec
+
+
+def _consistent(spec: Spec) -> None:
+    """What this version gives a meaning to, together."""
+    sublevel, quantities = spec.map == "sublevel", {gate.quantity for gate in spec.gates}
+    for wrong, where, stated, needed in (
+        (sublevel and spec.base != "given", "solution.base", spec.base, "given, with the sublevel map"),
+        (sublevel and spec.targets is None, "data.targets", None, "targets, with the sublevel map"),
+        (sublevel and spec.loss == "logistic" and spec.widths[-1] != 1, "model.widths", spec.widths, "one output"),
+        (sublevel and spec.parameter == "targets" and spec.loss != "squared", "training.loss", spec.loss,
+         "squared, where targets move"),
+        (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
+        (not sublevel and spec.set != "total", "perturbation.set", spec.set, "total, without the sublevel map"),
+        (not sublevel and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
+         "features or targets, without the sublevel map"),
+        (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
+        ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
+         spec.parameter, "parameter features"),
+        ("persistence_radius" in quantities and spec.level is None, "gate", "persistence_radius",
+         "the sublevel map with a level"),
+    ):
+        if wrong:
+            raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
+
+
+def _columns(value: object) -> tuple[int | str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value or any(
+            not (isinstance(v, str) and v or type(v) is int and v >= 0) for v in value):
+        raise Invalid("spec, perturbation.columns", f"{show(value)} is stated", "a list of numbers or names is needed")
+    return tuple(value)
+
+
+def _scale(value: object) -> dict[str, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or any(not _is_number(v, least=0) or v == 0 for v in value.values()):
+        raise Invalid("spec, perturbation.scale", f"{show(value)} is stated", "units above 0 by feature are needed")
+    return {key: float(unit) for key, unit in value.items()}
 
 
 def _section(value: object, name: str) -> Json:

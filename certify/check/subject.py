@@ -8,10 +8,11 @@ from itertools import pairwise
 
 from certify.check.arrays import Array, read_arrays
 from certify.check.canonical import Json, show
+from certify.check.data import Vector, read_data, units
 from certify.check.refusal import Invalid
 from certify.check.spec import Spec
 
-Vector = tuple[float, ...]
+UNREAD = (".pt", ".pth", ".pt2", ".onnx", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,17 @@ class Problem:
 
     Attributes:
         layers: the network's layers.
-        activation: `tanh` or `relu`, between the layers.
+        activation: name of the activation between the layers.
         free: numbers (from 1) of the layers whose parameters may move.
         features: every data row.
         targets: every row's targets, or None where the spec names none or they are class labels.
         groups: groups of two or more rows with equal features, ascending.
         kept: numbers of the rows that give equations, ascending.
         moving: numbers of the rows that may move, ascending, all of them kept.
-        parameter: `features` or `targets`.
+        parameter: `features`, `targets` or `sample_weights`.
+        map, base, level, loss, weight_decay, set: as in the spec.
+        labels: every row's class label, or None.
+        scale: unit of every feature, 0 for one that may not move; None: all 1.
     """
 
     layers: tuple[Layer, ...]
@@ -54,6 +58,14 @@ class Problem:
     kept: tuple[int, ...]
     moving: tuple[int, ...]
     parameter: str
+    map: str
+    base: str
+    level: float | None
+    loss: str
+    weight_decay: float
+    set: str
+    labels: Vector | None
+    scale: Vector | None
 
     @property
     def outputs(self) -> int:
@@ -62,8 +74,8 @@ class Problem:
 
     @property
     def equations(self) -> int:
-        """Number of equations: kept rows times outputs."""
-        return len(self.kept) * self.outputs
+        """Number of equations: kept rows times outputs; 1 for the sublevel map."""
+        return 1 if self.map == "sublevel" else len(self.kept) * self.outputs
 
     @property
     def parameters(self) -> int:
@@ -83,8 +95,11 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool) -> Problem
     Raises:
         Invalid: the files do not fit the spec.
     """
-    layers = _network(read_arrays(model, "model file"), spec.widths)
-    features, targets = _data(read_arrays(data, "data file"), spec)
+    if merge and spec.map == "sublevel":
+        raise Invalid("problem.merge_duplicates", "true", "the sublevel map counts every row")
+    layers = _network(read_arrays(model, _named("model", spec.model)), spec.widths)
+    table = read_data(data, spec, _named("data", spec.data))
+    features = table.features
     groups = equal_rows(features)
     first = {row: group[0] for group in groups for row in group} if merge else {}
     kept = tuple(i for i in range(len(features)) if first.get(i, i) == i)
@@ -94,21 +109,25 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool) -> Problem
     return Problem(
         layers=layers, activation=spec.activation,
         free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
-        features=features, targets=targets, groups=groups, kept=kept,
+        features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
+        map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
+        labels=table.labels, scale=units(spec, table.names),
     )
 
 
 def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
     """The member `problem` that a certificate about this problem must have."""
     return {
-        "map": "interpolation", "base": "given", "layer": spec.layer, "parameter": spec.parameter,
+        "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),
-        "set": "total", "norm": 2, "weight_norm": "euclidean",
+        "set": spec.set, "norm": 2, "weight_norm": "euclidean",
         "widths": list(spec.widths), "activation": spec.activation,
         "biases": [layer.biases is not None for layer in problem.layers],
         "n": len(problem.features), "inputs": spec.widths[0], "outputs": spec.widths[-1],
         "parameters": problem.parameters, "equations": problem.equations,
+        "scale": None if problem.scale is None else list(problem.scale), "loss": spec.loss,
+        "weight_decay": spec.weight_decay, "level": spec.level,
         "merge_duplicates": merge, "groups": [list(group) for group in problem.groups],
     }
 
@@ -128,6 +147,15 @@ def equal_rows(features: tuple[Vector, ...]) -> tuple[tuple[int, ...], ...]:
     for i, row in enumerate(features):
         seen.setdefault(row, []).append(i)
     return tuple(tuple(group) for group in seen.values() if len(group) > 1)
+
+
+def _named(role: str, file: str) -> str:
+    """How to call a file; one of a format that this checker does not read is refused."""
+    ending = "." + file.rpartition(".")[2].lower()
+    if ending in UNREAD:
+        raise Invalid(f"{role} file", f"the spec names {show(file)}",
+                      f"this checker does not read {ending}; it reads .safetensors, .npz and, for data, .csv")
+    return f"{role} file"
 
 
 def _network(arrays: dict[str, Array], widths: tuple[int, ...]) -> tuple[Layer, ...]:
@@ -160,35 +188,3 @@ def _natural(key: str) -> list[tuple[int, int, str]]:
     """A sorting key in which runs of digits count as numbers and come before other text."""
     parts = [part for part in re.split(r"([0-9]+)", key) if part]
     return [(0, int(part), "") if re.fullmatch("[0-9]+", part) else (1, 0, part) for part in parts]
-
-
-def _data(arrays: dict[str, Array], spec: Spec) -> tuple[tuple[Vector, ...], tuple[Vector, ...] | None]:
-    others = [key for key in arrays if key != spec.targets]
-    name = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
-    if name not in arrays or (spec.targets is not None and spec.targets not in arrays):
-        raise Invalid("data file", f"it holds {show(sorted(arrays))}",
-                      f"the spec asks for features {show(spec.features)} and targets {show(spec.targets)}")
-    X = arrays[name]
-    if len(X.shape) != 2 or X.shape[1] != spec.widths[0] or not X.values:
-        raise Invalid(f"data file, array {show(name)}", f"its shape is {X.shape}",
-                      f"(rows, {spec.widths[0]}) with one row or more is needed")
-    features = _rows(X.values, X.shape[1])
-    if spec.targets is None:
-        return features, None
-    y, k = arrays[spec.targets], spec.widths[-1]
-    if not y.shape or y.shape[0] != len(features):
-        raise Invalid(f"data file, array {show(spec.targets)}", f"its shape is {y.shape}",
-                      f"one target for each of {len(features)} rows is needed")
-    column = len(y.shape) == 1 or y.shape[1:] == (1,)
-    if spec.loss == "logistic" or (spec.loss == "cross_entropy" and y.kind != "f" and column):
-        if spec.parameter == "targets":
-            raise Invalid("spec, perturbation.parameter", "targets may move", "the data holds class labels")
-        return features, None
-    if y.shape != (len(features), k) and not (k == 1 and len(y.shape) == 1):
-        raise Invalid(f"data file, array {show(spec.targets)}", f"its shape is {y.shape}",
-                      f"{(len(features), k)} is needed")
-    return features, _rows(y.values, k)
-
-
-def _rows(values: Vector, width: int) -> tuple[Vector, ...]:
-    return tuple(values[i:i + width] for i in range(0, len(values), width))

@@ -14,7 +14,15 @@ from certify.inputs.sources import Source
 
 
 class Archive(ABC):
-    """Named arrays of one file. Names are known at once; an array is decoded when it is asked for."""
+    """Named arrays of one file. Names are known at once; an array is decoded when it is asked for.
+
+    Attributes:
+        table: whether the arrays are the columns of a table, one number a row in each.
+        activation: what joins the layers of a network, where the file says so; else None.
+    """
+
+    table: bool = False
+    activation: str | None = None
 
     @property
     @abstractmethod
@@ -44,50 +52,54 @@ def open_archive(source: Source, role: str) -> Archive:
     asked = f"{role} file {source.path}"
     if not source.content:
         raise InputError(asked, "an empty file", "write it again")
-    ending = source.path.suffix.lower()
-    if ending not in _readers():
-        raise InputError(asked, f"'{ending}' is no format that can be read", f"use one of {', '.join(endings())}")
-    disguised = _what_it_really_is(source.content)
-    if disguised and not (ending == ".npz" and disguised == "a zip archive"):
+    ending, readers = source.path.suffix.lower(), _readers(role)
+    if ending not in readers:
+        raise InputError(asked, f"'{ending}' is no format that can be read", f"use one of {', '.join(readers)}")
+    disguised, usual = _what_it_really_is(source.content)
+    if disguised and ending not in usual:
         raise InputError(
             asked, f"{disguised}, not the {ending} file its name promises",
             f"put a real {ending} file there",
         )
-    return _readers()[ending](source.content, asked)
+    return readers[ending](source.content, asked)
 
 
-def endings() -> tuple[str, ...]:
-    """Endings of the formats that can be opened."""
-    return tuple(_readers())
-
-
-def _readers() -> dict[str, Callable[[bytes, str], Archive]]:
+def _readers(role: str) -> dict[str, Callable[[bytes, str], Archive]]:
     """The formats that can be opened. A new format is a new file and a line here."""
+    from certify.inputs.csv_file import CsvArchive
+    from certify.inputs.export_file import ExportArchive
     from certify.inputs.npz import NpzArchive
+    from certify.inputs.onnx_file import OnnxArchive
+    from certify.inputs.parquet import ParquetArchive
     from certify.inputs.safetensors import SafetensorsArchive
+    from certify.inputs.torch_file import TorchArchive
 
-    return {".npz": NpzArchive, ".safetensors": SafetensorsArchive}
+    if role == "model":
+        torch_files = {ending: TorchArchive for ending in _TORCH}
+        return {".safetensors": SafetensorsArchive, **torch_files, ".pt2": ExportArchive, ".onnx": OnnxArchive}
+    return {".npz": NpzArchive, ".safetensors": SafetensorsArchive, ".csv": CsvArchive, ".parquet": ParquetArchive}
 
 
 _PICKLE: Final = "a Python pickle (which can run code; nothing in it was executed)"
+_TORCH: Final = (".pt", ".pth", ".th")
 _MAGIC: Final = (
-    *((bytes((0x80, protocol)), _PICKLE) for protocol in range(2, 6)),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\x93NUMPY", "a single numpy array"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x1f\x8b", "a gzip file"),
-    (b"PAR1", "a parquet file"),
-    (b"version https://git-lfs", "a Git LFS pointer (the real file was not downloaded)"),
+    *((bytes((0x80, protocol)), _PICKLE, _TORCH) for protocol in range(2, 6)),
+    (b"PK\x03\x04", "a zip archive", (".npz", ".pt2", *_TORCH)),
+    (b"\x93NUMPY", "a single numpy array", ()),
+    (b"\x89HDF", "an HDF5 file", ()),
+    (b"\x1f\x8b", "a gzip file", ()),
+    (b"PAR1", "a parquet file", (".parquet",)),
+    (b"version https://git-lfs", "a Git LFS pointer (the real file was not downloaded)", ()),
 )
 
 
-def _what_it_really_is(content: bytes) -> str:
-    """Name another format that the first bytes give away, or an empty string."""
-    for magic, name in _MAGIC:
+def _what_it_really_is(content: bytes) -> tuple[str, tuple[str, ...]]:
+    """Name the format that the first bytes give away and its usual endings, or an empty string."""
+    for magic, name, usual in _MAGIC:
         # the first eight bytes of a safetensors file are a length: with these values it would be no length
         if content.startswith(magic) and not _plausible_safetensors(content):
-            return name
-    return ""
+            return name, usual
+    return "", ()
 
 
 def _plausible_safetensors(content: bytes) -> bool:
@@ -102,9 +114,13 @@ def missing(archive: Archive, asked: str, key: str, name: str) -> InputError:
     match = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
     hint = f" (did you mean '{lower[match[0]]}'?)" if match else ""
     return InputError(
-        asked, f"no array named '{name}', which {key} asks for; it holds {listed(archive.names)}",
+        asked, f"no {_word(archive)} named '{name}', which {key} asks for; it holds {listed(archive.names)}",
         f"correct {key}{hint}",
     )
+
+
+def _word(archive: Archive) -> str:
+    return "column" if archive.table else "array"
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

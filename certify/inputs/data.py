@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +20,39 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Training data.
+
+    Attributes:
+        X: `(n, d)` features.
+        y: `(n, k)` targets, or None.
+        labels: `(n,)` class labels, or None.
+        names: names of the features, or None where the file has none.
+    """
+
+    X: Array
+    y: Array | None
+    labels: Array | None
+    names: tuple[str, ...] | None
+
+
 def read_data(spec: Spec, folder: Path) -> tuple[Array, Array | None, Array | None]:
-    """Read features and targets.
+    """Read features and targets: the first three of :func:`load_data`."""
+    data = load_data(spec, folder)
+    return data.X, data.y, data.labels
+
+
+def load_data(spec: Spec, folder: Path) -> Data:
+    """Read features and targets, and the names of the features where the file has them.
 
     Args:
-        spec: names the file, its arrays, the loss (which decides what targets are) and the widths.
+        spec: names the file, its arrays or columns, the loss (which decides what targets are) and the widths.
         folder: the spec's folder; paths are relative to it.
 
     Returns:
-        Features `(n, d)`; targets `(n, k)` or None; class labels `(n,)` or None. Targets are labels with the
-        logistic loss, and with cross-entropy if they are a list of integers. Both are None where the spec
-        names no targets.
+        The data. Targets are labels with the logistic loss, and with cross-entropy if they are a list of
+        integers. Targets and labels are both None where the spec names no targets.
 
     Raises:
         InputError: the file is missing, damaged or a pickle; an array is not there (lists the names), has a
@@ -38,19 +62,55 @@ def read_data(spec: Spec, folder: Path) -> tuple[Array, Array | None, Array | No
     source = read_source(folder / spec.data.file, "data")
     archive = open_archive(source, "data")
     asked = f"data file {source.path}"
-    X = _features(spec, archive, asked)
+    if archive.table and spec.data.targets not in (None, *archive.names):
+        raise missing(archive, asked, "data.targets", str(spec.data.targets))
+    names = _columns(spec, archive, asked) if archive.table else None
+    X = _features(spec, archive, asked) if names is None else _stacked(spec, archive, names, asked)
     if spec.data.targets is None:
-        return X, None, None
+        return Data(X, None, None, names)
     if spec.data.targets not in archive.names:
         raise missing(archive, asked, "data.targets", spec.data.targets)
-    name = f"array '{spec.data.targets}' in {asked}"
+    name = f"{'column' if archive.table else 'array'} '{spec.data.targets}' in {asked}"
     raw = archive.read(spec.data.targets)
     if raw.ndim == 0 or len(raw) != len(X):
         raise InputError(name, f"shape {raw.shape} for {len(X)} rows of features", "give one target a row")
     outputs = _widths(spec)[-1]
     if _are_labels(spec, raw):
-        return X, None, _labels(spec, raw, outputs, name)
-    return X, _targets(spec, raw, outputs, name), None
+        return Data(X, None, _labels(spec, raw, outputs, name), names)
+    return Data(X, _targets(spec, raw, outputs, name), None, names)
+
+
+def _columns(spec: Spec, archive: Archive, asked: str) -> tuple[str, ...]:
+    """Names of the feature columns of a table, in the order of the network's inputs."""
+    features, inputs = spec.data.features, _widths(spec)[0]
+    if features is None:
+        names: Sequence[str] = [name for name in archive.names if name != spec.data.targets]
+        if "" in names:
+            raise InputError(asked, f"column {archive.names.index('')} has no name",
+                             "name it in the header, or list the feature columns in data.features")
+    else:
+        names = [features] if isinstance(features, str) else features
+    for name in names:
+        if name not in archive.names:
+            raise missing(archive, asked, "data.features", name)
+        if list(names).count(name) > 1 or name == spec.data.targets:
+            found = "is the target too" if name == spec.data.targets else "is listed twice"
+            raise SpecError("data.features", f"column '{name}' {found}", "list every feature column once")
+    if len(names) != inputs:
+        raise InputError(
+            asked, f"{len(names)} feature columns ({listed(names)}), widths {list(_widths(spec))} need {inputs}",
+            "list the columns in data.features, or correct model.widths",
+        )
+    return tuple(names)
+
+
+def _stacked(spec: Spec, archive: Archive, names: Sequence[str], asked: str) -> Array:
+    """The feature columns of a table side by side."""
+    X = np.column_stack([exact_float64(archive.read(name), f"column '{name}' in {asked}") for name in names])
+    if X.size == 0:
+        raise InputError(asked, "no rows", "give at least one row")
+    X.flags.writeable = False
+    return X
 
 
 def _features(spec: Spec, archive: Archive, asked: str) -> Array:
@@ -80,7 +140,7 @@ def _features_name(spec: Spec, archive: Archive, asked: str) -> str:
         return features
     if features is not None:
         raise SpecError(
-            "data.features", "a list of columns is for .csv and .parquet, which are not built yet",
+            "data.features", "a list of columns is for .csv and .parquet files",
             f"give the name of one array of {asked}: {listed(archive.names)}",
         )
     others = [name for name in archive.names if name != spec.data.targets]

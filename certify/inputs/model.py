@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.inputs.archive import Archive, listed, open_archive
+from certify.inputs.chain import BATCH_NORM
 from certify.inputs.numbers import exact_float64
 from certify.inputs.sources import read_source
 from certify.network.network import Network
@@ -23,20 +24,28 @@ def read_network(spec: Spec, folder: Path) -> Network:
     """Read a plain fully connected network.
 
     Args:
-        spec: names the file, the widths and the activation.
+        spec: names the file, the widths and the activation; and a factory, whose code is run, if it likes.
         folder: the spec's folder; paths are relative to it.
 
     Raises:
         InputError: the file is missing, damaged or a pickle; a key is no weight or bias; the shapes are not
-            those of the widths (says both); a parameter is not finite (says where).
+            those of the widths (says both); a parameter is not finite (says where); the file's own graph or the
+            factory's module is another network.
     """
     source = read_source(folder / spec.model.file, "model")
     archive = open_archive(source, "model")
     asked = f"model file {source.path}"
     prefixes = _layers(archive, asked)
-    widths, activation = spec.model.widths, spec.model.activation
-    assert widths is not None and activation is not None  # check_spec
     raw = {name: archive.read(name) for name in archive.names}
+    if spec.model.factory is not None:
+        _check_factory(spec, folder, {name: array.shape for name, array in raw.items()}, prefixes, asked)
+    widths, activation = spec.model.widths, spec.model.activation
+    assert widths is not None and activation is not None  # check_spec, or the factory
+    if archive.activation not in (None, activation):
+        raise InputError(
+            asked, f'its layers are joined by {archive.activation}, model.activation is "{activation}"',
+            f'give activation = "{archive.activation}"',
+        )
     _check_widths(widths, [raw[_join(p, "weight")] for p in prefixes], prefixes, asked)
     weights, biases = [], []
     for prefix, (_, out) in zip(prefixes, pairwise(widths), strict=True):
@@ -49,6 +58,19 @@ def read_network(spec: Spec, folder: Path) -> Network:
         weights.append(exact_float64(raw[_join(prefix, "weight")], f"'{_join(prefix, 'weight')}' in {asked}"))
         biases.append(None if bias is None else exact_float64(bias, f"'{_join(prefix, 'bias')}' in {asked}"))
     return Network(tuple(weights), tuple(biases), activation)
+
+
+def _check_factory(
+    spec: Spec, folder: Path, shapes: dict[str, tuple[int, ...]], prefixes: list[str], asked: str
+) -> None:
+    """Run the factory, and hold the spec and the file against its module."""
+    from certify.inputs import factory
+
+    assert spec.model.factory is not None
+    key = f'model.factory = "{spec.model.factory}"'
+    found = factory.recognise(factory.call_factory(spec.model.factory, folder), key)
+    factory.check_spec_agrees(found, spec.model.widths, spec.model.activation, key)
+    factory.check_file(found, shapes, prefixes, asked)
 
 
 def widths_of(path: Path) -> list[int]:
@@ -77,6 +99,7 @@ def natural(key: str) -> list[tuple[int, int, str]]:
 
 def _layers(archive: Archive, asked: str) -> list[str]:
     """Prefixes of the layers' keys, in natural order; every key must belong to one."""
+    _refuse_other_layers(archive, asked)
     prefixes: dict[str, set[str]] = {}
     for key in archive.names:
         prefix, _, last = key.rpartition(".")
@@ -94,6 +117,29 @@ def _layers(archive: Archive, asked: str) -> list[str]:
     if not prefixes:
         raise InputError(asked, "no tensor in it", "save the network's state_dict")
     return sorted(prefixes, key=natural)
+
+
+_REMEDY = "only chains of linear layers and activations can be read"
+
+
+def _refuse_other_layers(archive: Archive, asked: str) -> None:
+    """Name a layer that no fully connected network has, by the shape of its weight or the names of its buffers."""
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    found = next((key for key in archive.names if key.rpartition(".")[2] in buffers), None)
+    if found is not None:
+        raise InputError(asked, f"not a fully connected network: '{found}' belongs to a BatchNorm", BATCH_NORM)
+    for key in archive.names:
+        if key.rpartition(".")[2] != "weight":
+            continue
+        shape = archive.read(key).shape
+        if len(shape) >= 3:
+            raise InputError(
+                asked, f"not a fully connected network: '{key}' has shape {shape}, a convolution", _REMEDY
+            )
+        if len(shape) < 2:
+            raise InputError(
+                asked, f"not a fully connected network: '{key}' has shape {shape}, a normalisation", _REMEDY
+            )
 
 
 def _check_widths(

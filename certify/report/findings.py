@@ -6,16 +6,12 @@ from collections.abc import Sequence
 
 from certify.certificate.schema import Claim, Problem
 from certify.report import words
-from certify.report.digits import as_given, count, lower_end, upper_end
+from certify.report.digits import as_given, lower_end, upper_end
 from certify.report.rows import find_rows
-from certify.report.statements import Finding, Gate, Phrase, Rows, Undecided, prose, say, visible
+from certify.report.sentences import SENTENCE_DIGITS, proof, sentence
+from certify.report.statements import Finding, Gate, Phrase, Undecided, prose, say
 
-SENTENCE_DIGITS, FULL_DIGITS = 4, 8
-OPENING = {
-    "proved": "If",
-    "conditional": "Under a hypothesis that was not proved: if",
-    "estimated": "By an estimate, without proof: if",
-}
+FULL_DIGITS = 8
 
 
 def find_findings(claims: Sequence[Claim], problem: Problem) -> tuple[Finding, ...]:
@@ -46,18 +42,18 @@ def find_undecided(claims: Sequence[Claim]) -> tuple[Undecided, ...]:
 
 def _finding(group: Sequence[Claim], problem: Problem) -> Finding:
     claim = group[0]
-    equal = claim.witness.equal_rows
     rows = find_rows(claim) if claim.quantity == "sample_modulus" else None
     return Finding(
         quantity=claim.quantity,
         name=words.QUANTITIES[claim.quantity],
         asked=tuple(dict.fromkeys((_asked(c), c.verdict) for c in group)),
-        sentence=_equal_sentence(claim.quantity, equal, problem) if equal else _sentence(claim, problem, rows),
+        sentence=sentence(claim, problem, rows),
         lower=None if claim.lower is None else lower_end(claim.lower, FULL_DIGITS),
         upper=None if claim.upper is None else upper_end(claim.upper, FULL_DIGITS),
-        infinite=equal is not None,
+        infinite=claim.witness.equal_rows is not None,
         unit=prose(claim.unit),
-        proof=_proof(claim),
+        rigour=claim.rigour,
+        proof=proof(claim, problem),
         rows=rows,
     )
 
@@ -70,76 +66,6 @@ def _asked(claim: Claim) -> str:
         return f"at most {as_given(claim.gate.max).text}"
     assert claim.gate.min is not None  # the schema asks for one of them
     return f"at least {as_given(claim.gate.min).text}"
-
-
-def _proof(claim: Claim) -> str:
-    """How the ends are known."""
-    theorem = visible(claim.theorem)
-    if claim.witness.equal_rows is not None:
-        return f"{words.RIGOUR[claim.rigour]}. Theorem {theorem}, by the two rows named."
-    ends = [
-        words.ENDS.get((claim.theorem, side), "") for side in ("upper", "lower") if getattr(claim, side) is not None
-    ]
-    if not ends:
-        return f"No bound was proved; theorem {theorem} was tried."
-    how = "; ".join(dict.fromkeys(end for end in ends if end))
-    return f"{words.RIGOUR[claim.rigour]}. Theorem {theorem}{': ' if how else ''}{how}."
-
-
-def _equal_sentence(quantity: str, equal: Sequence[int], problem: Problem) -> Phrase:
-    """Why no factor exists when two rows have the same features."""
-    if quantity == "sample_modulus":
-        template = (
-            "Not every row has a finite factor. Training rows {i} and {j} have exactly the same features, and moving "
-        )
-        return say(template + "one of them alone is enough to part them.", i=equal[0], j=equal[1])
-    template = "No finite factor works. Training rows {i} and {j} have exactly the same features. {why}"
-    return say(template, i=equal[0], j=equal[1], why=words.WHY_EQUAL[problem.parameter])
-
-
-def _mover(claim: Claim, problem: Problem) -> str:
-    """The move as the condition of a sentence."""
-    parameter, alone = problem.parameter, claim.quantity == "sample_modulus"
-    if problem.rows == "all":
-        if alone:
-            return f"the {parameter} of any one training row move by a small amount δ while all others stay"
-        return f"the training {parameter} move by a small amount δ in total"
-    if len(problem.rows) == 1:
-        return f"the {parameter} of training row {problem.rows[0]} move by a small amount δ"
-    listed = f"of the {count(len(problem.rows))} listed training rows"
-    if alone:
-        return f"the {parameter} of any one {listed} move by a small amount δ while all others stay"
-    return f"the {parameter} {listed} move by a small amount δ in total"
-
-
-def _sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phrase:
-    """The claim as one plain sentence."""
-    lower, upper = claim.lower, claim.upper
-    near = "" if problem.layer == "all" else f", reached by adjusting layer {problem.layer} alone"
-    within = "a network that fits the moved data exactly exists within about {upper}·δ of these weights{near}"
-    which = ""
-    if rows and rows.most is not None:
-        which = "for row {row}, the most sensitive, " if rows.most_proved else "for row {row} "
-    if upper is None and lower is None:
-        template = "no bound was proved on how far from these weights the nearest exact fit lies."
-    elif upper is None:
-        template = (
-            which + "no factor below {lower} bounds the distance from these weights to the nearest exact fit. No upper "
-            "end was proved: there may be no exact fit nearby at all."
-        )
-    elif lower is None:
-        template = within + ". How small the factor could be was not proved."
-    else:
-        template = within + ", and " + which + "no factor below {lower} would do."
-    return say(
-        "{start} {mover}, " + template,
-        start=OPENING[claim.rigour],
-        mover=_mover(claim, problem),
-        near=near,
-        row=rows.most if rows and rows.most is not None else "",
-        lower="" if lower is None else lower_end(lower, SENTENCE_DIGITS),
-        upper="" if upper is None else upper_end(upper, SENTENCE_DIGITS),
-    )
 
 
 def _gate(claim: Claim) -> Gate:

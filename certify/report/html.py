@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from certify.report.model import build
-from certify.report.plots import NARROW, WIDE, draw_gate, draw_rows
+from certify.report.plots import NARROW, WIDE, draw_gate, draw_radius, draw_rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -35,9 +35,11 @@ def render(certificate: Mapping[str, object]) -> str:
         [Markup(draw_rows(finding.rows, shape)) for shape in (WIDE, NARROW)] if finding.rows else ["", ""]
         for finding in report.findings
     ]
+    radii = [Markup(draw_radius(finding)) for finding in report.findings]
     gauges = [Markup(draw_gate(gate)) for gate in report.gates]
     page = _environment().get_template("report.html")
-    return page.render(report=report, pictures=pictures, gauges=gauges, tone=_tone, most_rows_listed=MOST_ROWS_LISTED)
+    drawn = {"pictures": pictures, "radii": radii, "gauges": gauges}
+    return page.render(report=report, tone=_tone, most_rows_listed=MOST_ROWS_LISTED, **drawn)
 
 
 def _tone(word: str) -> str:

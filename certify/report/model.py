@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from posixpath import basename
 
-from certify.certificate.schema import Base, Certificate, Claim, File, Problem
+from certify.certificate.schema import Certificate, Claim, File, Problem, Subject
 from certify.report import words
-from certify.report.digits import count, cut, upper_end
+from certify.report.digits import as_given, count, cut, lower_end, upper_end
 from certify.report.findings import find_findings, find_gates, find_undecided
+from certify.report.moves import LISTED, NOUN, listing, named_rows, size_of_move, units, what_moves
+from certify.report.point import lead, meaning, point
 from certify.report.reading import open_certificate
+from certify.report.scope import glossary, not_claimed
+from certify.report.sentences import interior
 from certify.report.statements import (
     Assumption,
     BoundFile,
@@ -19,13 +23,15 @@ from certify.report.statements import (
     Phrase,
     Report,
     Span,
+    Symbols,
     VerdictWords,
     prose,
     say,
     visible,
 )
 
-LISTED = 12
+AT_MOST, AT_LEAST = ("loss", "solution"), ("rank", "gradient", "interior")
+"""Hypotheses whose value is an upper bound, and those whose value is a lower bound."""
 
 
 def build(certificate: Mapping[str, object]) -> Report:
@@ -40,7 +46,8 @@ def build(certificate: Mapping[str, object]) -> Report:
     opened = open_certificate(certificate)
     problem, subject, claims = opened.problem, opened.subject, opened.claims
     layer = None if problem.layer == "all" else problem.layer
-    base, shift = _base(opened.base)
+    quantities = {claim.quantity for claim in claims}
+    base, shift = point(opened.base, problem, claims)
     return Report(
         title=f"Sensitivity of {visible(basename(subject.model.path))} to its training data",
         subtitle=_subtitle(problem),
@@ -52,25 +59,26 @@ def build(certificate: Mapping[str, object]) -> Report:
         gates=find_gates(claims),
         undecided=find_undecided(claims),
         advice=words.MERGE_ADVICE if any(claim.witness.equal_rows for claim in claims) else (),
+        lead=lead(opened.base, problem),
         findings=find_findings(claims, problem),
-        fit=_fit(problem),
-        limit=words.LIMIT if any(claim.upper is not None for claim in claims) else words.LIMIT_ALONE,
-        layer=layer,
-        parameter=problem.parameter,
+        meaning=meaning(problem, claims),
+        limit=_limit(problem, claims),
+        symbols=Symbols(
+            map=problem.map, base=problem.base, parameter=problem.parameter, set=problem.set, layer=layer,
+            found=opened.base.distance is not None, scaled=problem.scale is not None,
+            level=None if problem.level is None else as_given(problem.level),
+            decay=as_given(problem.weight_decay) if problem.weight_decay else None,
+        ),
         base=base,
         shift=shift,
         assumptions=_assumptions(claims),
         facts=_facts(problem),
-        not_claimed=words.not_claimed(problem.parameter, problem.rows != "all", layer),
+        not_claimed=not_claimed(problem, quantities, opened.base.distance is not None),
         commands=_commands(opened),
-        files=(
-            _file(subject.spec, "specification"),
-            _file(subject.model, "network"),
-            _file(subject.data, "training data"),
-        ),
+        files=_files(subject),
         environment=tuple(_flat(opened.environment)),
-        glossary=words.GLOSSARY,
-    )
+        glossary=glossary(problem, quantities),
+    )  # fmt: skip
 
 
 def _date(created: str) -> str:
@@ -99,61 +107,36 @@ def _gates_state(opened: Certificate) -> VerdictWords:
     return VerdictWords(word, words.gates_meaning(state, len(deciding), len(counting)) + tail)
 
 
+def _limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
+    """Whether the claims are about a limit."""
+    pointwise = [claim for claim in claims if claim.quantity in words.POINTWISE]
+    if not pointwise:
+        return words.NO_LIMIT if any(claim.lower is not None for claim in claims) else ()
+    if len(pointwise) < len(claims):
+        return words.LIMIT_BESIDE_RADIUS
+    if all(interior(claim, problem) for claim in pointwise):
+        return words.LIMIT_INTERIOR
+    return words.LIMIT if any(claim.upper is not None for claim in claims) else words.LIMIT_ALONE
+
+
 def _architecture(problem: Problem) -> str:
     return "–".join(map(str, problem.widths))
 
 
 def _subtitle(problem: Problem) -> Phrase:
-    moving = "its {n} training rows" if problem.rows == "all" else "{listed} of its {n} training rows"
+    rows = "its {n} training rows" if problem.rows == "all" else "{listed} of its {n} training rows"
+    may = " may adjust" if problem.base == "given" else " may adjust, from an exact fit nearby,"
     return say(
-        "A fully connected {activation} network, {widths}, whose {parameters} parameters{layer} may adjust when the "
-        "{moved} of " + moving + " move.",
+        "A fully connected {activation} network, {widths}, whose {parameters} parameters{layer}" + may + " when the "
+        "{moved} of " + rows + (" change." if problem.parameter == "sample_weights" else " move."),
         activation=problem.activation,
         widths=Span("whole" if len(problem.widths) < 8 else "text", _architecture(problem)),
         parameters=count(problem.parameters),
         layer="" if problem.layer == "all" else f" in layer {problem.layer}",
-        moved=problem.parameter,
-        listed="" if problem.rows == "all" else _rows(problem.rows),
+        moved=NOUN[problem.parameter],
+        listed="" if problem.rows == "all" else named_rows(problem.rows),
         n=count(problem.n),
     )
-
-
-def _rows(rows: Sequence[int]) -> str:
-    return f"row{'s' * (len(rows) != 1)} {_listing(rows)}"
-
-
-def _moving(problem: Problem) -> str:
-    if problem.rows == "all":
-        return f"the {problem.parameter} of every row"
-    return f"the {problem.parameter} of {_rows(problem.rows)}"
-
-
-def _listing(rows: Sequence[int]) -> str:
-    shown = ", ".join(map(str, rows[:LISTED]))
-    return shown if len(rows) <= LISTED else f"{shown} and {len(rows) - LISTED} others"
-
-
-def _fit(problem: Problem) -> Phrase:
-    """What an exact fit means, and how moves and weights are measured."""
-    return say(
-        "“Fits exactly” means: gives, on every training row, {what}. "
-        "δ and the distance between weights are {norm} lengths.",
-        what="the output that the given network gives today"
-        if problem.parameter == "features"
-        else "the output that the given network gives today, plus the move of that row’s target",
-        norm=problem.weight_norm.capitalize(),
-    )
-
-
-def _base(base: Base) -> tuple[tuple[Phrase, ...], tuple[Entry, ...]]:
-    entries = []
-    if base.residual is not None:
-        entries.append(Entry("length of the whole shift", say("at most {r}", r=upper_end(base.residual))))
-    if base.shift_worst is not None:
-        where = "" if base.shift_worst_row is None else f", at row {base.shift_worst_row}"
-        entries.append(Entry("largest shift of one row", say("at most {r}{w}", r=upper_end(base.shift_worst), w=where)))
-    entries.append(Entry("distance to the exact fit", say("{d}", d=upper_end(base.distance))))
-    return words.base_given(base.residual is not None), tuple(entries)
 
 
 def _assumptions(claims: Sequence[Claim]) -> tuple[Assumption, ...]:
@@ -166,7 +149,7 @@ def _assumptions(claims: Sequence[Claim]) -> tuple[Assumption, ...]:
         Assumption(
             name=visible(name),
             statement=prose(statement),
-            value=() if value is None else say("{v}", v=value if isinstance(value, str) else cut(value)),
+            value=_verified(name, value, holds),
             holds=holds,
             used_by=tuple(dict.fromkeys(quantities)),
         )
@@ -174,30 +157,56 @@ def _assumptions(claims: Sequence[Claim]) -> tuple[Assumption, ...]:
     )
 
 
+def _verified(name: str, value: float | str | None, holds: bool) -> Phrase:
+    """The verified value, rounded outward where it is a bound."""
+    if value is None:
+        return say("proved without a number") if name == "rank" and holds else ()
+    if isinstance(value, str):
+        return say("{v}", v=value)
+    rounded = upper_end if name in AT_MOST else lower_end if name in AT_LEAST else cut
+    return say("{v}", v=rounded(value))
+
+
 def _facts(problem: Problem) -> tuple[Entry, ...]:
     biases = problem.biases
     with_bias = "every layer has a bias" if all(biases) else "no layer has a bias" if not any(biases) else "some biases"
     outputs = f"{count(problem.outputs)} output{'s' * (problem.outputs != 1)}"
     adjusting = f"weights and bias of layer {problem.layer}; the other layers stay as they are"
-    counted = ", equal rows counted once" if problem.merge_duplicates and problem.groups else ""
     facts = [
         ("network", f"fully connected, {_architecture(problem)}, {problem.activation}; {with_bias}"),
         ("training data", f"{count(problem.n)} rows, {count(problem.inputs)} features and {outputs} each"),
-        ("what may move", _moving(problem)),
-        ("size of a move δ", f"Euclidean length over all rows that may move, together{counted}"),
+        ("what may move", what_moves(problem)),
+        ("size of a move δ", size_of_move(problem)),
+        ("units of the features", units(problem)),
         ("what may adjust", "all weights and biases" if problem.layer == "all" else adjusting),
-        ("equations", f"{count(problem.equations)} (rows × outputs), in {count(problem.parameters)} parameters"),
-        ("solution map", f"{problem.map}, base {problem.base}"),
+        *_map_facts(problem),
         ("distance between weights", problem.weight_norm.capitalize()),
     ]
     if problem.groups:
-        listed = "; ".join(_listing(group) for group in problem.groups[:LISTED])
+        listed = "; ".join(listing(group) for group in problem.groups[:LISTED])
         more = f" and {len(problem.groups) - LISTED} more groups" if len(problem.groups) > LISTED else ""
         treated = "each group treated as one row" if problem.merge_duplicates else "treated as separate rows"
         facts.append(("equal rows", f"{listed}{more}; {treated}"))
     elif problem.merge_duplicates:
         facts.append(("equal rows", "none found"))
-    return tuple(Entry(term, say("{t}", t=text)) for term, text in facts)
+    return tuple(Entry(term, say("{t}", t=text)) for term, text in facts if text)
+
+
+def _map_facts(problem: Problem) -> list[tuple[str, str]]:
+    """The solution map, and what defines it."""
+    parameters = f"in {count(problem.parameters)} parameters"
+    if problem.map == "interpolation":
+        return [
+            ("equations", f"{count(problem.equations)} (rows × outputs), {parameters}"),
+            ("solution map", f"{problem.map}, base {problem.base}"),
+        ]
+    level = "the training loss of the given weights" if problem.level is None else as_given(problem.level).text
+    return [
+        ("solution map", f"{problem.map}: one inequality, training loss ≤ level, {parameters}"),
+        ("level", level),
+        ("loss of a row", f"{problem.loss.replace('_', '-')}: {words.LOSSES[problem.loss]}"),
+        ("weight decay", as_given(problem.weight_decay).text if problem.weight_decay else "none"),
+    ]
 
 
 def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
@@ -214,6 +223,12 @@ def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
         ("Make it again, in the folder of the certificate", visible(shlex.join(run))),
         ("Check it against the original files, with independent code", visible(shlex.join(check))),
     )
+
+
+def _files(subject: Subject) -> tuple[BoundFile, ...]:
+    named = ((subject.spec, "specification"), (subject.model, "network"), (subject.data, "training data"))
+    witness = () if subject.witness is None else (_file(subject.witness, "side file (witness)"),)
+    return (*(_file(file, role) for file, role in named), *witness)
 
 
 def _file(file: File, role: str) -> BoundFile:

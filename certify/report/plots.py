@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from certify.report.digits import typeset
-from certify.report.statements import Gate, RowEnds, Rows
+from certify.report.digits import lower_end, typeset, upper_end
+from certify.report.statements import Finding, Gate, RowEnds, Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -186,8 +186,35 @@ def draw_gate(gate: Gate) -> str:
     )
 
 
-def _tag(place: float, y: int, text: str) -> str:
-    """A word at a place on the line, kept inside the picture."""
+def draw_radius(finding: Finding) -> str:
+    """Draw how far moves are proved harmless, from where one is known to do harm, and what is open between.
+
+    Returns:
+        The SVG element, or an empty string where it is no persistence radius or nothing is known of it.
+    """
+    low = 0.0 if finding.lower is None else finding.lower.value
+    high = None if finding.upper is None else finding.upper.value
+    top = low if high is None else high
+    if finding.quantity != "persistence_radius" or not 0 < top < 1e300 or low < 0:
+        return ""
+    held, broken = low / top * 72, 100.0 if high is None else 72.0
+    strokes = [f'<line class="open" x1="{held:.2f}%" x2="{broken:.2f}%" y1="28" y2="28"/>'] if broken > held else []
+    strokes += [f'<line class="held" x1="0" x2="{held:.2f}%" y1="28" y2="28"/>'] if held > 0 else []
+    strokes += [f'<line class="broken" x1="{broken:.2f}%" x2="100%" y1="28" y2="28"/>'] if broken < 100 else []
+    words = [_tag(held, 12, f"{finding.rigour}: kept up to {lower_end(low, 4).text}")] if low > 0 else []
+    if high is not None:
+        words.append(_tag(broken, 54, f"{finding.rigour}: can be exceeded beyond {upper_end(high, 4).text}", end=True))
+    label = "sizes of moves on one scale from zero: level kept, open, level exceeded"
+    return (
+        f'<svg class="gauge radius" role="img" aria-label="{label}" width="100%" height="60">'
+        f"{''.join(strokes)}{''.join(words)}</svg>"
+    )
+
+
+def _tag(place: float, y: int, text: str, end: bool = False) -> str:
+    """A word at a place on the line, or flush right with `end`, kept inside the picture."""
+    if end:
+        return f'<text x="100%" y="{y}" text-anchor="end">{text}</text>'
     anchor = "start" if place < 14 else "end" if place > 82 else "middle"
     return f'<text x="{place:.2f}%" y="{y}" text-anchor="{anchor}">{text}</text>'
 

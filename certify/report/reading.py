@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from certify.certificate.canonical import digest
-from certify.certificate.schema import Certificate, Claim, Gate, validate
+from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
 from certify.errors import CertificateError
 
 REMEDY = "run `certify run` again and leave the file as it was written"
@@ -30,8 +30,10 @@ def open_certificate(certificate: Mapping[str, object]) -> Certificate:
     opened = Certificate.model_validate(certificate)
     if opened.digest != (found := digest(dict(certificate))):
         raise CertificateError("certificate: member digest", f"its content gives {found}", REMEDY)
+    _agree_problem(opened.problem)
     for i, claim in enumerate(opened.claims):
         _agree(claim, f"certificate: member claims.{i}")
+        _belongs(claim, opened, f"certificate: member claims.{i}")
     _agree_overall(opened)
     return opened
 
@@ -53,6 +55,36 @@ def _agree(claim: Claim, where: str) -> None:
         raise CertificateError(f"{where}.verdict", f"the ends do not show {claim.verdict!r}", REMEDY)
     if claim.gate is not None and not {"met": holds, "failed": fails, "open": True}[claim.gate.state]:
         raise CertificateError(f"{where}.gate.state", f"the ends do not show {claim.gate.state!r}", REMEDY)
+
+
+def _agree_problem(problem: Problem) -> None:
+    """Refuse a combination of words that no problem has, for the report has no sentence for it."""
+    fits = problem.map == "interpolation"
+    clashes = {
+        "parameter": fits and problem.parameter == "sample_weights",
+        "set": fits and problem.set == "per_sample",
+        "level": fits and problem.level is not None,
+        "base": not fits and problem.base == "nearby",
+        "scale": problem.scale is not None and (len(problem.scale) != problem.inputs or min(problem.scale) < 0),
+    }
+    for member, clash in clashes.items():
+        if clash:
+            found = f"does not go with map {problem.map!r}" if member != "scale" else "one unit ≥ 0 a feature is needed"
+            raise CertificateError(f"certificate: member problem.{member}", found, REMEDY)
+
+
+def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
+    """Refuse a claim that the problem, or the base point, does not carry."""
+    problem = opened.problem
+    if claim.quantity == "persistence_radius" and (problem.map != "sublevel" or problem.level is None):
+        raise CertificateError(f"{where}.quantity", "persistence_radius without a level of the sublevel map", REMEDY)
+    if claim.witness.equal_rows is not None and (problem.map != "interpolation" or problem.base != "given"):
+        raise CertificateError(f"{where}.witness", "equal rows refute only interpolation with base 'given'", REMEDY)
+    if opened.base.distance is None:
+        if problem.base != "nearby":
+            raise CertificateError("certificate: member base.distance", f"none with base {problem.base!r}", REMEDY)
+        if claim.lower is not None or claim.upper is not None:
+            raise CertificateError(where, "ends of a modulus at an exact fit that was not proved", REMEDY)
 
 
 def _against(gate: Gate, low: float, high: float) -> tuple[bool, bool]:

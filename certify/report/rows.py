@@ -22,6 +22,7 @@ def find_rows(claim: Claim) -> Rows:
     ends.sort(key=lambda e: (e[2] is not None, -(e[2] or 0.0), -(e[1] or 0.0), e[0]))
     largest = max((upper for _, _, upper in ends if upper is not None), default=0.0)
     known = any(lower is not None or upper is not None for _, lower, upper in ends)
+    known = known and (largest > 0 or any(upper is None for _, _, upper in ends))  # a table of zeros says nothing
     every = tuple(_shown(row, lower, upper, largest) for row, lower, upper in ends) if known else ()
     proved = [(lower, -row) for row, lower, _ in ends if lower is not None]
     most = -max(proved)[1] if proved else None

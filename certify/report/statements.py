@@ -163,6 +163,7 @@ class Finding:
     upper: Number | None
     infinite: bool
     unit: str
+    rigour: str
     proof: str
     rows: Rows | None
 
@@ -205,6 +206,29 @@ class BoundFile:
 
 
 @dataclass(frozen=True)
+class Symbols:
+    """What the definition of the solution map in symbols depends on.
+
+    Attributes:
+        map, base, parameter, set, layer: as in the certificate; layer None where all are free.
+        found: whether the point examined is known to exist.
+        scaled: whether features have units of their own.
+        level: the level as a number, None where it is the loss at the given weights.
+        decay: the weight decay, None where there is none.
+    """
+
+    map: str
+    base: str
+    parameter: str
+    set: str
+    layer: int | None
+    found: bool
+    scaled: bool
+    level: Number | None
+    decay: Number | None
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything a report says, in the order in which it says it."""
 
@@ -218,11 +242,11 @@ class Report:
     gates: tuple[Gate, ...]
     undecided: tuple[Undecided, ...]
     advice: tuple[Phrase, ...]
+    lead: Phrase
     findings: tuple[Finding, ...]
-    fit: Phrase
+    meaning: Phrase
     limit: Phrase
-    layer: int | None
-    parameter: str
+    symbols: Symbols
     base: tuple[Phrase, ...]
     shift: tuple[Entry, ...]
     assumptions: tuple[Assumption, ...]

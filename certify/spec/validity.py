@@ -41,11 +41,6 @@ def check_spec(spec: Spec, name: str = "spec") -> None:
 
 def _check_model(spec: Spec, name: str) -> None:
     model, solution = spec.model, spec.solution
-    if model.factory is not None and (model.widths or model.activation):
-        raise SpecError(
-            f"{name}: [model]", "factory together with widths or activation",
-            "give the factory, or widths and activation",
-        )
     if model.factory is None:
         for key, example in (("widths", "[30, 64, 64, 1]"), ("activation", '"tanh"')):
             if getattr(model, key) is None:
@@ -106,6 +101,10 @@ def _check_perturbation(spec: Spec, name: str) -> None:
     for key in ("file", "array"):
         if getattr(p, key) is not None and p.set != "given":
             raise SpecError(f"{where}.{key}", f"given with set = \"{p.set}\"", 'remove it, it belongs to set = "given"')
+    for key in ("columns", "scale"):
+        if getattr(p, key) is not None and p.parameter != "features":
+            raise SpecError(f"{where}.{key}", f'given with parameter = "{p.parameter}"',
+                            'remove it, it belongs to parameter = "features"')
     if p.rows == "all":
         return
     row, times = Counter(p.rows).most_common(1)[0]
@@ -140,7 +139,7 @@ def _check_built(spec: Spec, name: str) -> None:
         if section == "gate" or key == "file":
             continue
         value = getattr(getattr(spec, section), key)
-        if value not in words:
+        if value is not None and value not in words:
             raise SpecError(f'{name}: {path} = "{value}"', f"'{value}' is not built yet", f"use {_either(words)}")
     for number, gate in enumerate(spec.gate, 1):
         words = BUILT["gate.quantity"]
@@ -156,8 +155,6 @@ def _check_format(file: str, key: str, known: tuple[str, ...], name: str) -> Non
     if ending in built:
         return
     remedy = f"save it as {_either(built, '')}"
-    if key == "model.file" and ending in (".pt", ".pth"):
-        remedy = "save it as .safetensors: safetensors.torch.save_file(module.state_dict(), path)"
     if ending in known:
         raise SpecError(f"{name}: {key} = \"{file}\"", f"reading {ending} is not built yet", remedy)
     found = f"'{ending}' is none of its formats ({', '.join(known)})" if ending else "a name without an ending"
@@ -168,8 +165,23 @@ def _either(words: tuple[str, ...], mark: str = '"') -> str:
     return " or ".join(f"{mark}{word}{mark}" for word in words)
 
 
+def check_rows(spec: Spec, n: int) -> None:
+    """Refuse row numbers that the data does not have.
+
+    Args:
+        spec: a spec that passed :func:`check_spec`.
+        n: number of rows of its data.
+
+    Raises:
+        SpecError: names the row.
+    """
+    beyond = [] if spec.perturbation.rows == "all" else [row for row in spec.perturbation.rows if row >= n]
+    if beyond:
+        raise SpecError("perturbation.rows", f"row {beyond[0]} of {n}", f"rows are 0 … {n - 1}")
+
+
 def check_problem(problem: Problem) -> None:
-    """Refuse a problem that cannot have an answer: rows that are not there, more equations than parameters.
+    """Refuse a problem that cannot have an answer: more equations than parameters, labels that no output equals.
 
     Args:
         problem: network and data of a spec that passed :func:`check_spec`.
@@ -177,11 +189,6 @@ def check_problem(problem: Problem) -> None:
     Raises:
         SpecError: with what would work.
     """
-    beyond = [row for row in problem.rows if row >= problem.n]
-    if beyond:
-        raise SpecError(
-            "perturbation.rows", f"row {beyond[0]} of {problem.n}", f"rows are 0 … {problem.n - 1}"
-        )
     if problem.base == "nearby" and problem.y is None:
         raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
                         'use base = "given", or real targets')

@@ -21,7 +21,7 @@ QUANTITIES: Final = (
     "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
     "prediction_change", "stable_predictions", "excess", "hausdorff", "loss_after", "residual",
 )
-MODEL_FORMATS: Final = (".safetensors", ".pt", ".pth", ".pt2", ".onnx")
+MODEL_FORMATS: Final = (".safetensors", ".pt", ".pth", ".th", ".pt2", ".onnx")
 DATA_FORMATS: Final = (".npz", ".safetensors", ".csv", ".parquet")
 
 BUILT: Final[dict[str, tuple[str, ...]]] = {
@@ -33,8 +33,8 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "perturbation.parameter": PARAMETERS,
     "perturbation.set": ("total", "per_sample"),
     "gate.quantity": ("modulus", "sample_modulus", "persistence_radius"),
-    "model.file": (".safetensors",),
-    "data.file": (".npz", ".safetensors"),
+    "model.file": MODEL_FORMATS,
+    "data.file": DATA_FORMATS,
     "run.arithmetic": ("float",),
 }
 """The words this version can act on, by key of the spec."""
@@ -43,7 +43,7 @@ UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation", "estimate")
 """Sections that are understood and refused."""
 
 UNBUILT_KEYS: Final = (
-    "model.factory", "weights.reference", "weights.tau", "perturbation.columns", "perturbation.scale",
+    "weights.reference", "weights.tau",
     "perturbation.file", "perturbation.array", "run.time_limit", "run.memory_limit",
 )
 """Keys that are understood and refused whenever they are given."""

@@ -36,6 +36,15 @@ class Case:
     merge: bool = False
     gates: list[Json] = field(default_factory=list)
     loss: str = "squared"
+    columns: list[int] | None = None
+    scale: dict[str, float] | None = None
+
+    @property
+    def units(self) -> list[float] | None:
+        if self.columns is None and self.scale is None:
+            return None
+        listed = range(self.widths[0]) if self.columns is None else self.columns
+        return [(self.scale or {}).get(str(j), 1.0) if j in listed else 0.0 for j in range(self.widths[0])]
 
     @property
     def widths(self) -> list[int]:
@@ -129,7 +138,9 @@ def _derivatives(case: Case, x: list[arb]) -> tuple[list[arb], list[list[arb]], 
         D = D * arb_mat(case.weights[h].tolist())
         D = arb_mat([[u * s for u, s in zip(row, slopes[h - 1], strict=True)] for row in D.tolist()])
         after.insert(0, D)
-    gradients = (D * arb_mat(case.weights[0].tolist())).tolist()
+    units = [arb(u) for u in case.units or [1.0] * case.widths[0]]
+    gradients = [[v * u for v, u in zip(row, units, strict=True)]
+                 for row in (D * arb_mat(case.weights[0].tolist())).tolist()]
     free = range(depth) if case.layer == "all" else [int(case.layer) - 1]
     rows = []
     for out in range(k):
@@ -236,6 +247,9 @@ def spec_text(case: Case) -> str:
         *(['targets = "y"'] if case.y is not None else []),
         "[training]", f'loss = "{case.loss}"',
         "[solution]", f"layer = {layer}", "[perturbation]", f'parameter = "{case.parameter}"', f"rows = {rows}",
+        *([] if case.columns is None else [f"columns = {case.columns}"]),
+        *([] if case.scale is None else [
+            "scale = {" + ", ".join(f'"{j}" = {u}' for j, u in case.scale.items()) + "}"]),
     ]
     for gate in case.gates:
         lines.append("[[gate]]")
@@ -288,6 +302,7 @@ def emit(case: Case, folder: Path, margin: float = 1e-11, known: Truth | None = 
             "biases": [b is not None for b in case.biases], "n": len(case.X), "inputs": case.widths[0],
             "outputs": case.widths[-1], "parameters": case.parameters,
             "equations": len(case.kept) * case.widths[-1], "merge_duplicates": case.merge, "groups": case.groups,
+            "scale": case.units, "loss": case.loss, "weight_decay": 0.0, "level": None,
         },
         "base": base(case, exact), "claims": claims, "environment": {"emitter": "tests"},
     }
@@ -371,12 +386,12 @@ def hypotheses(case: Case, exact: Truth) -> list[Json]:
 
 def base(case: Case, exact: Truth) -> Json:
     if case.y is None or case.loss == "logistic":
-        return {"residual": None, "distance": 0, "shift_worst": None, "shift_worst_row": None}
+        return {"residual": None, "distance": 0, "radius": None, "shift_worst": None, "shift_worst_row": None}
     with ctx.workprec(BITS):
         y = case.y.reshape(len(case.X), -1)
         shifts = [sum(((f - arb(float(t))) ** 2 for f, t in zip(out, y[row], strict=True)), arb(0)).sqrt()
                   for row, out in zip(case.kept, exact.outputs, strict=True)]
         worst = max(range(len(shifts)), key=lambda i: float(shifts[i]))
         residual = sum((s * s for s in shifts), arb(0)).sqrt()
-        return {"residual": up(residual), "distance": 0.0, "shift_worst": up(shifts[worst]),
+        return {"residual": up(residual), "distance": 0.0, "radius": None, "shift_worst": up(shifts[worst]),
                 "shift_worst_row": case.kept[worst]}

@@ -59,9 +59,12 @@ def certificate(*claims: Json, problem: Json | None = None, **more: Any) -> Json
             "map": "interpolation", "base": "given", "layer": "all", "parameter": "features", "rows": "all",
             "set": "total", "norm": 2, "weight_norm": "euclidean", "widths": [30, 64, 64, 1], "activation": "tanh",
             "biases": [True, True, True], "n": N, "inputs": 30, "outputs": 1, "parameters": 6209, "equations": N,
-            "merge_duplicates": False, "groups": [], **(problem or {}),
+            "merge_duplicates": False, "groups": [], "scale": None, "loss": "squared", "weight_decay": 0.0,
+            "level": None, **(problem or {}),
         },
-        "base": {"residual": 2.1823918e-4, "distance": 0.0, "shift_worst": 4.12312e-5, "shift_worst_row": 73},
+        "base": {
+            "residual": 2.1823918e-4, "distance": 0.0, "radius": None, "shift_worst": 4.12312e-5, "shift_worst_row": 73,
+        },
         "claims": [copy.deepcopy(c) for c in claims],
         "verdict": next(v for v in ("refuted", "inconclusive", "certified") if v in verdicts),
         "gates": next((s for s in ("failed", "open") if s in states), "met"),
@@ -130,7 +133,7 @@ def targets() -> Json:
 
 def ten_outputs() -> Json:
     problem = {"widths": [64, 64, 10], "biases": [True, False], "outputs": 10, "equations": 5690, "activation": "relu"}
-    base = {"residual": None, "distance": 0.0, "shift_worst": None, "shift_worst_row": None}
+    base = {"residual": None, "distance": 0.0, "radius": None, "shift_worst": None, "shift_worst_row": None}
     return certificate(claim("sample_modulus"), problem=problem, base=base)
 
 

@@ -21,16 +21,19 @@ from tests.spec.test_load import refusal
     ('[perturbation]\nfile = "u.npz"\n', ["perturbation.file", 'belongs to set = "given"']),
     ('[perturbation]\nset = "sparse"\n' + gate(max=1), ["not a norm", "first_order_distance"]),
     ('[perturbation]\nset = "sparse"\n', ["'sparse' is not built yet", 'use "total"']),
-    ('[perturbation]\nset = "per_sample"\n', ["'per_sample' is not built yet"]),
+    ('[perturbation]\nset = "per_sample"\n', ["not built yet for interpolation", 'use set = "total"']),
     ("[perturbation]\nrows = [2, 1, 2]\n", ["row 2 is listed 2 times"]),
     ("[perturbation]\nrows = [0, -1]\n", ["found -1", "counted from 0"]),
-    ("[perturbation]\ncolumns = [1]\n", ["perturbation.columns is not built yet"]),
-    ("[perturbation]\nscale = { a = 1.0 }\n", ["perturbation.scale is not built yet"]),
+    ('[perturbation]\nparameter = "targets"\ncolumns = [1]\n', ["perturbation.columns", "belongs to parameter"]),
+    ('[perturbation]\nparameter = "targets"\nscale = { a = 1.0 }\n', ["perturbation.scale", '"features"']),
+    ("[perturbation]\ncolumns = []\n", ["perturbation.columns: found []"]),
+    ("[perturbation]\nscale = { a = 0 }\n", ["perturbation.scale.a: found 0; give a number above 0"]),
     ("[solution]\nlayer = 3\n", ["layer 3 of a network of 2", '1 … 2 or "all"']),
     ("[solution]\nlevel = 0.1\n", ["belongs to the sublevel map"]),
     ('[solution]\nmap = "critical"\n', ["'critical' is not built yet", '"interpolation"']),
-    ('[solution]\nmap = "sublevel"\nlevel = 0.1\n', ["'sublevel' is not built yet"]),
-    ('[solution]\nbase = "nearby"\n', ["'nearby' is not built yet", 'use "given"']),
+    ('[solution]\nmap = "sublevel"\nbase = "nearby"\n', ['"nearby" with map = "sublevel"', 'use base = "given"']),
+    (gate("persistence_radius", min=1), ["gate 1", "belongs to the sublevel map"]),
+    ('[solution]\nmap = "sublevel"\n' + gate("persistence_radius", min=1), ["gate 1", "needs a level above"]),
     ('[weights]\nnorm = "relative"\n', ["'relative' is not built yet"]),
     ('[run]\narithmetic = "exact"\n', ["'exact' is not built yet"]),
     ("[run]\ntime_limit = 5\n", ["run.time_limit is not built yet"]),
@@ -49,26 +52,21 @@ def test_sections_not_built(section):
     assert f"[{section}] is not built yet" in refusal(f"{SPEC}[{section}]\n{body}")
 
 
-@pytest.mark.parametrize("word", ["leaky_relu", "elu", "sigmoid", "softplus", "gelu", "silu", "identity"])
-def test_activations_not_built(word):
-    assert f"'{word}' is not built yet; use \"relu\" or \"tanh\"" in refusal(SPEC.replace("tanh", word))
+@pytest.mark.parametrize("old, words", [
+    ('targets = "y"\n', "data.targets: missing"),
+])
+def test_maps_that_need_targets(old, words):
+    for extra in ('[solution]\nmap = "sublevel"\n', '[solution]\nbase = "nearby"\n'):
+        assert words in refusal(SPEC.replace(old, "") + extra)
 
 
 @pytest.mark.parametrize("old, new, parts", [
-    ("model.safetensors", "m.pt", ["reading .pt is not built yet", "save_file"]),
-    ("model.safetensors", "m.PTH", ["reading .pth is not built yet"]),
-    ("model.safetensors", "m.pt2", ["reading .pt2 is not built yet"]),
-    ("model.safetensors", "m.onnx", ["reading .onnx is not built yet"]),
     ("model.safetensors", "m.npz", ["'.npz' is none of its formats"]),
     ("model.safetensors", "m.pkl", ["'.pkl' is none of its formats"]),
     ("model.safetensors", "model", ["a name without an ending"]),
-    ("train.npz", "d.csv", ["reading .csv is not built yet", ".npz or .safetensors"]),
-    ("train.npz", "d.parquet", ["reading .parquet is not built yet"]),
     ("train.npz", "d.npy", ["'.npy' is none of its formats"]),
     ('widths = [3, 8, 1]\n', "", ["'widths' is missing", "widths = [30, 64, 64, 1]"]),
     ('activation = "tanh"\n', "", ["'activation' is missing"]),
-    ('activation = "tanh"\n', 'factory = "a:b"\n', ["factory together with widths"]),
-    ('widths = [3, 8, 1]\nactivation = "tanh"\n', 'factory = "a:b"\n', ["model.factory is not built yet"]),
 ])
 def test_models_and_formats(old, new, parts):
     message = refusal(SPEC.replace(old, new))

@@ -1,0 +1,91 @@
+"""The activations in ball arithmetic: values, slopes, kinks, and the constants of P3.
+
+They are the exact real functions of proofs/activations.md: elu with α = 1, gelu with the error function, leaky relu
+with the double nearest 0.01 as slope, softplus everywhere `ln(1 + e^x)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flint import arb
+
+from certify.check.balls import ONE, ZERO
+
+LEAK = arb(0.01)
+"""The slope of leaky relu for x < 0: the double, not 1/100."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A real function φ.
+
+    Attributes:
+        value, slope: φ and φ' of a ball. At a kink the slope is the ball of both sides.
+        kinked: whether φ has a kink, which is then at 0 alone; φ is C¹ elsewhere.
+        steepest: upper bound of `sup|φ'|`.
+        bend: upper bound of `sup|φ''|`, the Lipschitz constant of φ' (between kinks).
+        jump: the jump of φ' at the kink.
+        spread: the largest difference of two values of φ; None if it has no bound.
+    """
+
+    value: Callable[[arb], arb]
+    slope: Callable[[arb], arb]
+    kinked: bool = False
+    steepest: float = 1.0
+    bend: float = 0.0
+    jump: arb = ZERO
+    spread: float | None = None
+
+
+def sigmoid(x: arb) -> arb:
+    """`1/(1 + e^−x)`, to relative accuracy on both sides and without `e^|x|`."""
+    if x > 0:
+        return 1 / (1 + (-x).exp())
+    if x < 0:
+        t = x.exp()
+        return t / (1 + t)
+    return (x / 2).exp() * (x / 2).sech() / 2
+
+
+def softplus(x: arb) -> arb:
+    """`ln(1 + e^x)` without `e^|x|`."""
+    return x.max(ZERO) + (-abs(x)).exp().log1p()
+
+
+def _step(left: arb) -> Callable[[arb], arb]:
+    """1 above 0, `left` below; the ball of both where the sign is not proved."""
+
+    def slope(x: arb) -> arb:
+        return ONE if x > 0 else left if x < 0 else left.union(ONE)
+
+    return slope
+
+
+def _normal(x: arb) -> arb:
+    """The distribution function of the standard normal law."""
+    return (-x / arb(2).sqrt()).erfc() / 2
+
+
+def _silu_slope(x: arb) -> arb:
+    return sigmoid(x) * (1 + x * sigmoid(-x))
+
+
+def _gelu_slope(x: arb) -> arb:
+    return _normal(x) + x * (-x * x / 2).exp() / (2 * arb.pi()).sqrt()
+
+
+ACTIVATIONS = {
+    "identity": Activation(lambda x: x, lambda x: ONE),
+    "relu": Activation(lambda x: x.max(ZERO), _step(ZERO), kinked=True, jump=ONE),
+    "leaky_relu": Activation(lambda x: x.max(LEAK * x), _step(LEAK), kinked=True, jump=1 - LEAK),
+    "elu": Activation(lambda x: x.max(ZERO) + x.min(ZERO).expm1(), lambda x: x.min(ZERO).exp(), bend=1.0),
+    "tanh": Activation(arb.tanh, lambda x: x.sech() ** 2, bend=0.7698003589195011, spread=2.0),
+    "sigmoid": Activation(sigmoid, lambda x: (x / 2).sech() ** 2 / 4, steepest=0.25, bend=0.09622504486493764,
+                          spread=1.0),
+    "softplus": Activation(softplus, sigmoid, bend=0.25),
+    "gelu": Activation(lambda x: x * _normal(x), _gelu_slope, steepest=1.12890415, bend=0.7978845608028655),
+    "silu": Activation(lambda x: x * sigmoid(x), _silu_slope, steepest=1.09983933, bend=0.5),
+}
+"""Every activation by the name used in specs; why the constants hold: proofs/activations.md, A2 to A12."""

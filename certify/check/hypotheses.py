@@ -1,0 +1,86 @@
+"""The hypotheses a claim lists: each is one that this checker knows and can re-derive (V15, V20)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from certify.check import descent_rules, rules
+from certify.check.activation import ACTIVATIONS
+from certify.check.canonical import same, show
+from certify.check.certificate import Claim, Hypothesis, Number
+from certify.check.definite import Truth
+from certify.check.evidence import Evidence, Finding, Ladder, decide
+from certify.check.refusal import Invalid
+
+KNOWN = {"interpolation": ("counting", "solution", "smooth", "rank"),
+         "sublevel": ("loss", "interior", "smooth", "gradient")}
+RULES = {"smooth": rules.smooth, "rank": rules.rank, "interior": descent_rules.interior,
+         "gradient": descent_rules.gradient}
+
+
+def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, distance: Number | None) -> None:
+    """A hypothesis this checker knows, with the value and the truth it can re-derive.
+
+    Args:
+        hypothesis: the hypothesis.
+        claim: the claim that lists it.
+        ladder: the evidence.
+        distance: the distance of the solution, as stated in `base` and proved (None: none).
+
+    Raises:
+        Invalid: it is unknown, false, or cannot be re-derived.
+    """
+    where, value, problem = f"{claim.where}.hypotheses, {show(hypothesis.name)}", hypothesis.value, ladder.problem
+    if hypothesis.name not in KNOWN[problem.map]:
+        raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(KNOWN[problem.map])}")
+    if hypothesis.name == "counting":
+        spare = problem.parameters - problem.equations
+        if not same(value, spare) or hypothesis.holds != (spare >= 0):
+            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"p − nk is {spare}")
+        return
+    if hypothesis.name == "solution":
+        if problem.base != "nearby" or distance is None or not same(value, distance) or not hypothesis.holds:
+            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"the proved distance is {show(distance)}")
+        return
+    if isinstance(value, str) or (value is not None and value < 0):
+        raise Invalid(where, f"its value is {show(value)}", "a number from 0 on, or null, is needed")
+    if not hypothesis.holds:
+        numbers = claim.lower is not None or claim.upper is not None or bool(claim.rows)
+        if numbers or value or hypothesis.name in ("loss", "interior"):
+            raise Invalid(where, "it is stated not to hold", "the claim has numbers that rest on it")
+        return
+    _derive(where, hypothesis.name, value, ladder)
+
+
+def _derive(where: str, name: str, value: Number | None, ladder: Ladder) -> None:
+    problem = ladder.problem
+    if name == "smooth":
+        kinks = ACTIVATIONS[problem.activation].kinked and len(problem.layers) > 1
+        if (value is not None) != kinks:
+            raise Invalid(where, f"its value is {show(value)}", "a number is for networks with kinks, null for others")
+    if name == "interior" and problem.level is None:
+        raise Invalid(where, "it is stated", "the level is the loss at the weights")
+    if name == "loss":
+        if value is None:
+            raise Invalid(where, "its value is null", "a number is needed")
+        expect(where, value, partial(descent_rules.loss, most=value), ladder)
+        return
+    expect(where, value or 0, partial(RULES[name], least=value or 0), ladder)
+
+
+def expect(
+    where: str, stated: Number, rule: Callable[[Evidence], Finding], ladder: Ladder, once: bool = False,
+) -> None:
+    """Apply a rule; anything but a proof is a refusal that quotes both sides.
+
+    Args:
+        where: the member of the certificate.
+        stated: its value.
+        rule: what has to be proved.
+        ladder: the evidence.
+        once: whether more precision is of no use.
+    """
+    finding = decide(rule, ladder, once)
+    if finding.truth is not Truth.PROVED:
+        raise Invalid(where, f"{stated!r} is stated", finding.found)

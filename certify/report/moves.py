@@ -1,0 +1,104 @@
+"""Who moves, and how a move is measured, as parts of sentences."""
+
+from __future__ import annotations
+
+from certify.certificate.schema import Problem
+from certify.report.digits import as_given, count
+
+NOUN = {"features": "features", "targets": "targets", "sample_weights": "sample weights"}
+LISTED = 12
+
+
+def moving(problem: Problem, alone: bool, several: str, one: str) -> str:
+    """The move as the condition of a sentence.
+
+    Args:
+        problem: the problem.
+        alone: whether one row moves and all others stay.
+        several: what follows the verb where several rows move, e.g. ``"by a small amount δ in total"``.
+        one: what follows the verb where one row moves.
+    """
+    weights = problem.parameter == "sample_weights"
+    verb, verbs, noun = ("change", "changes", "sample weight") if weights else ("move", "move", NOUN[problem.parameter])
+    number = None if problem.rows == "all" else len(problem.rows)
+    if number == 1 and problem.rows != "all":
+        return f"the {noun} of training row {problem.rows[0]} {verbs} {one}"
+    rows = "training row" if number is None else f"of the {count(number)} listed training rows"
+    if alone:
+        return f"the {noun} of any one {rows} {verbs} {one} while all others stay"
+    if problem.set == "per_sample":
+        return f"the {noun} of every {'one ' if number else ''}{rows} {verbs} {several}"
+    if number is None:
+        return f"the {'sample weights' if weights else f'training {noun}'} {verb} {several}"
+    return f"the {NOUN[problem.parameter]} {rows} {verb} {several}"
+
+
+def small_move(problem: Problem, alone: bool) -> str:
+    """A small move of size δ as the condition of a sentence."""
+    several = "by a small amount, at most δ each" if problem.set == "per_sample" else "by a small amount δ in total"
+    return moving(problem, alone, several, "by a small amount δ")
+
+
+def shared(problem: Problem) -> str:
+    """How a budget is shared by the rows that move: a word to follow its size, or nothing where one row moves."""
+    if problem.rows != "all" and len(problem.rows) == 1:
+        return ""
+    return " each" if problem.set == "per_sample" else " in total"
+
+
+def listing(rows: list[int]) -> str:
+    """Row numbers; of many the first few.
+
+    >>> listing([3, 4]), listing(list(range(20)))
+    ('3, 4', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 8 others')
+    """
+    shown = ", ".join(map(str, rows[:LISTED]))
+    return shown if len(rows) <= LISTED else f"{shown} and {len(rows) - LISTED} others"
+
+
+def named_rows(rows: list[int]) -> str:
+    """The listed rows by number."""
+    return f"row{'s' * (len(rows) != 1)} {listing(rows)}"
+
+
+def what_moves(problem: Problem) -> str:
+    """What may move, for a table."""
+    rows = "every row" if problem.rows == "all" else named_rows(problem.rows)
+    noun = NOUN[problem.parameter]
+    still = _still(problem)
+    return f"the {noun} of {rows}{f', without {_features(still)}' if still else ''}"
+
+
+def size_of_move(problem: Problem) -> str:
+    """What δ is, for a table."""
+    one = "the change of the sample weight" if problem.parameter == "sample_weights" else "Euclidean length of the move"
+    counted = ", equal rows counted once" if problem.merge_duplicates and problem.groups else ""
+    units = ", in the units of the features" if problem.scale is not None else ""
+    if problem.set == "per_sample":
+        return f"the largest over the rows that may move: of each row, {one}{units}"
+    length = "Euclidean length of all changes together" if "change" in one else "Euclidean length over all rows that "
+    return f"{length}{'' if 'change' in one else 'may move, together'}{counted}{units}"
+
+
+def units(problem: Problem) -> str:
+    """The unit of each feature, for a table; empty where all are 1."""
+    if problem.scale is None:
+        return ""
+    values: dict[float, list[int]] = {}
+    for feature, unit in enumerate(problem.scale):
+        if unit:
+            values.setdefault(unit, []).append(feature)
+    parts = [f"{as_given(unit).text} for {_features(where)}" for unit, where in list(values.items())[:LISTED]]
+    if len(values) > LISTED:
+        parts.append(f"{len(values) - LISTED} other units for the rest")
+    still = _still(problem)
+    parts += [f"{_features(still)} may not move"] if still else []
+    return "; ".join(parts)
+
+
+def _still(problem: Problem) -> list[int]:
+    return [feature for feature, unit in enumerate(problem.scale or ()) if not unit]
+
+
+def _features(numbers: list[int]) -> str:
+    return f"feature{'s' * (len(numbers) != 1)} {listing(numbers)}"

@@ -1,0 +1,181 @@
+"""Run and check every spec of these reports, each in a fresh process, and write what came of it into the tables.
+
+    python reports/audit.py                      # all; about 15 minutes on one core
+    python reports/audit.py wine diabetes        # some
+    python reports/audit.py --tables             # no runs: the tables again, from claims.csv
+
+Wall time and peak memory are those of the whole process (`certify run`, `certify check`), one thread. `claims.csv` has one
+line a claim; the tables of the READMEs, between marks, are made from it. Folders whose inputs are missing are skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+RECORD = HERE / "claims.csv"
+COLUMNS = ("report", "spec", "quantity", "theorem", "lower", "upper", "verdict", "gate", "reason",
+           "run_seconds", "run_megabytes", "check", "check_seconds", "check_megabytes")  # fmt: skip
+BEGIN, END = "<!-- table: written by reports/audit.py -->", "<!-- end of table -->"
+INPUTS = {"mnist-6x100": "model.safetensors"}
+"""Reports whose inputs are not in the repository, and the file that shows they were made."""
+
+Line = dict[str, str]
+
+
+def specs(folder: str) -> list[Path]:
+    return sorted((HERE / folder).rglob("certify.toml"))
+
+
+def folders() -> list[str]:
+    return sorted({str(path.relative_to(HERE).parts[0]) for path in HERE.rglob("certify.toml")})
+
+
+def measured(arguments: list[str]) -> tuple[str, str, float, float]:
+    """Output, errors, wall seconds and peak megabytes of `python -m certify …`; one thread."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "certify", *arguments], stdout=out, stderr=err, env=environment, cwd=HERE.parent
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - start
+        out.seek(0), err.seek(0)
+        return out.read(), err.read(), seconds, usage.ru_maxrss / 1024
+
+
+def audit(spec: Path) -> list[Line]:
+    """One line a claim of the certificate that `certify run` writes and `certify check` reads."""
+    where = spec.relative_to(HERE)
+    name = str(where.parent.relative_to(where.parts[0])) if len(where.parts) > 2 else ""
+    out, err, seconds, peak = measured(["run", "--quiet", "--json", str(spec)])
+    if not out.startswith("{"):
+        print(f"{where}: {(err.strip().splitlines() or ['no output'])[-1]}", file=sys.stderr)
+        return []
+    claims: list[dict[str, Any]] = json.loads(out)["claims"]
+    said, wrong, check_seconds, check_peak = measured(["check", str(spec.with_name("certificate.json"))])
+    verdict = (said.strip().splitlines() or wrong.strip().splitlines() or ["no output"])[-1]
+    print(f"{where}: {seconds:.1f} s, check {check_seconds:.1f} s: {verdict[:100]}", file=sys.stderr, flush=True)
+    return [
+        {"report": where.parts[0], "spec": name, "quantity": c["quantity"], "theorem": c["theorem"],
+         "lower": _number(c["lower"]), "upper": _number(c["upper"]), "verdict": c["verdict"],
+         "gate": _gate(c), "reason": c["reason"], "run_seconds": f"{seconds:.1f}", "run_megabytes": f"{peak:.0f}",
+         "check": verdict.split()[0].rstrip(":"), "check_seconds": f"{check_seconds:.1f}",
+         "check_megabytes": f"{check_peak:.0f}"}
+        for c in claims
+    ]  # fmt: skip
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _gate(claim: dict[str, Any]) -> str:
+    if claim["gate"] is None:
+        return ""
+    side = "max" if "max" in claim else "min"
+    return f"{'≤' if side == 'max' else '≥'} {claim[side]:g}, {claim['gate']}"
+
+
+def load() -> list[Line]:
+    if not RECORD.exists():
+        return []
+    with RECORD.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def store(lines: list[Line]) -> None:
+    with RECORD.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def outward(lower: str, upper: str) -> str:
+    """Both ends rounded outward to the digits that tell them apart, at least six.
+
+    >>> outward("1.09989686", "1.09989687"), outward("0.5", "")
+    ('1.09989686 – 1.09989687', '0.5 – not proved')
+    """
+    from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+    if not lower or not upper:
+        return f"{lower or 'not proved'} – {upper or 'not proved'}"
+    low, high = Decimal(lower), Decimal(upper)
+    if low == high:
+        return f"{low.normalize()}"
+    digits = max(6, min(12, high.adjusted() - (high - low).adjusted() + 1))
+    unit = Decimal(1).scaleb(high.adjusted() - digits + 1)
+    ends = low.quantize(unit, ROUND_FLOOR), high.quantize(unit, ROUND_CEILING)
+    return " – ".join(f"{end:f}" for end in ends)
+
+
+def ratio(line: Line) -> str:
+    if not line["lower"] or not line["upper"] or float(line["lower"]) == 0:
+        return "exact" if line["lower"] == line["upper"] != "" else "—"
+    excess = float(line["upper"]) / float(line["lower"]) - 1
+    return f"{1 + excess:.3f}" if excess > 1e-3 else f"1 + {excess:.0e}"
+
+
+def table(lines: list[Line], with_report: bool) -> str:
+    head = [*(["report"] if with_report else []), "spec", "quantity", "theorem", "proved enclosure", "upper / lower",
+            "verdict", "gate", "reason", "run", "check"]  # fmt: skip
+    body = []
+    for n, line in enumerate(lines):
+        first = n == 0 or any(lines[n - 1][key] != line[key] for key in ("report", "spec"))
+        run = f"{float(line['run_seconds']):.0f} s, {float(line['run_megabytes']):.0f} MB" if first else ""
+        check = f"{line['check']}, {float(line['check_seconds']):.0f} s, {float(line['check_megabytes']):.0f} MB"
+        body.append([
+            *([line["report"]] if with_report else []), f"`{line['spec']}`" if line["spec"] else "", line["quantity"],
+            line["theorem"], outward(line["lower"], line["upper"]), ratio(line), line["verdict"], line["gate"] or "none",
+            line["reason"] or "—", run, check if first else "",
+        ])  # fmt: skip
+    rows = [head, ["---"] * len(head), *body]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def insert(path: Path, text: str) -> None:
+    """Put the table between the marks of a page, if it has them."""
+    if not path.exists() or BEGIN not in path.read_text(encoding="utf-8"):
+        return
+    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+def write_tables(lines: list[Line]) -> None:
+    for folder in {line["report"] for line in lines}:
+        insert(HERE / folder / "README.md", table([x for x in lines if x["report"] == folder], with_report=False))
+    insert(HERE / "README.md", table(lines, with_report=True))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="run and check the specs of the reports")
+    parser.add_argument("report", nargs="*", help="folders; default all")
+    parser.add_argument("--tables", action="store_true", help="only write the tables again")
+    options = parser.parse_args()
+    lines = load()
+    for folder in [] if options.tables else options.report or folders():
+        needed = INPUTS.get(folder)
+        if needed and not (HERE / folder / needed).exists():
+            print(f"{folder}: skipped, make its inputs with prepare.py", file=sys.stderr)
+            continue
+        found = [line for spec in specs(folder) for line in audit(spec)]
+        lines = sorted([x for x in lines if x["report"] != folder] + found, key=lambda x: (x["report"], x["spec"]))
+        store(lines)
+    write_tables(lines)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

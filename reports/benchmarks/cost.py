@@ -1,0 +1,230 @@
+"""What a proof costs on top of the arithmetic it is about: `python reports/benchmarks/cost.py`, about ten minutes.
+
+Everything is timed five times in one run, one round after the other so that a busy machine slows all parts alike; the
+table has medians. One thread (`--threads` changes it). Networks are drawn, not trained: cost does not depend on training.
+
+* bare: the matrix products of the tangent kernel alone, `B_h B_hᵀ` and `A_h A_hᵀ` of every layer, in numpy;
+* passes: enclosed forward and backward pass; kernel: enclosed tangent kernel from them;
+* Cholesky: `scipy.linalg.cholesky` of the kernel's midpoint; gate: `verify_modulus_below` at 1.01 × the upper end;
+* two-sided: `direct_modulus`, both ends; Jacobian: `torch.func` per-sample gradients and their Gram matrix.
+
+Memory is measured in fresh processes: what numpy has allocated at the peak (tracemalloc), and the growth of the resident
+set, beyond what data and weights take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROUNDS = 5
+SIZES = {"1000": (1000, (64, 256, 256, 1)), "4000": (4000, (784, 512, 512, 512, 1))}
+TARGETS = {"kernel / bare": 2.0, "gate": 1.25, "two-sided": 1.5, "Jacobian / kernel": 20.0, "memory": 1.0}
+
+
+def problem(n: int, widths: tuple[int, ...]) -> tuple[Any, Any]:
+    """A tanh network with LeCun-scaled weights, and normal data."""
+    import numpy as np
+
+    from certify.network.network import Network
+
+    rng = np.random.default_rng(0)
+    pairs = list(zip(widths, widths[1:], strict=False))
+    weights = tuple(rng.standard_normal((b, a)) / np.sqrt(a) for a, b in pairs)
+    biases = tuple(0.1 * rng.standard_normal(b) for _, b in pairs)
+    return Network(weights, biases, "tanh"), rng.standard_normal((n, widths[0]))
+
+
+class Parts:
+    """The parts that are timed, each a function without arguments."""
+
+    def __init__(self, n: int, widths: tuple[int, ...]) -> None:
+        import numpy as np
+
+        from certify.network.passes import known_weights
+        from certify.perturbations.factor import feature_factor
+        from certify.rigor.arithmetic import Binary64
+
+        self.n, self.arithmetic = n, Binary64()
+        self.net, self.X = problem(n, widths)
+        self.weights = known_weights(self.net)
+        self.passed, self.adjoints = self.passes()
+        self.K = self.kernel()
+        self.Q = feature_factor(self.adjoints[0], n, 1, np.ones(n, bool))
+        self.threshold = 1.0
+
+    def passes(self) -> Any:
+        from certify.network.passes import backward, forward
+
+        passed = forward(self.net, self.weights, self.X, self.arithmetic)
+        return passed, backward(self.net, self.weights, passed, self.arithmetic)
+
+    def kernel(self) -> Any:
+        from certify.network.kernel import tangent_kernel
+
+        layers = self.net.layers("all")
+        return tangent_kernel(self.passed, self.adjoints, layers, (True,) * self.net.depth, self.arithmetic)
+
+    def bare(self) -> None:
+        for h in range(1, self.net.depth + 1):
+            B, A = self.adjoints[h].mid.hi, self.passed.inputs[h - 1].mid.hi
+            B @ B.T, A @ A.T
+
+    def cholesky(self) -> None:
+        from scipy.linalg import cholesky
+
+        cholesky(self.K.mid.hi, lower=True, check_finite=False)
+
+    def two_sided(self) -> Any:
+        from certify.bounds.direct import direct_modulus
+
+        return direct_modulus(self.K, self.Q, self.arithmetic)
+
+    def gate(self) -> None:
+        from certify.bounds.direct import verify_modulus_below
+
+        if not verify_modulus_below(self.K, self.Q, self.threshold):
+            raise RuntimeError(f"modulus < {self.threshold} was not proved")
+
+    def jacobian(self) -> None:
+        import torch
+        from torch.func import grad, vmap
+
+        parameters = [torch.from_numpy(p) for pair in zip(self.net.weights, self.net.biases, strict=True) for p in pair]
+
+        def output(parameters: Any, x: Any) -> Any:
+            for h in range(0, len(parameters), 2):
+                x = parameters[h] @ x + parameters[h + 1]
+                x = torch.tanh(x) if h + 2 < len(parameters) else x
+            return x[0]
+
+        rows = vmap(grad(output), (None, 0))(parameters, torch.from_numpy(self.X))
+        J = torch.cat([part.reshape(self.n, -1) for part in rows], 1)
+        J @ J.T
+
+
+def timed(part: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    part()
+    return time.perf_counter() - start
+
+
+def times(size: str) -> dict[str, Any]:
+    """Median seconds of every part, and the ends of the modulus."""
+    n, widths = SIZES[size]
+    parts = Parts(n, widths)
+    ends = parts.two_sided()
+    parts.threshold = 1.01 * ends.upper
+    names = ["passes", "kernel", "bare", "cholesky", "gate", "two_sided", *(["jacobian"] if size == "1000" else [])]
+    rounds: list[dict[str, float]] = []
+    for _ in range(ROUNDS):
+        rounds.append({name: timed(getattr(parts, name)) for name in names})
+    return {"lower": ends.lower, "upper": ends.upper} | {
+        name: statistics.median(r[name] for r in rounds) for name in names
+    }
+
+
+def memory(size: str, kind: str) -> dict[str, float]:
+    """Peak of `passes + kernel + gate or two-sided` over 4n²·8 bytes + data, in this process."""
+    n, widths = SIZES[size]
+    import certify.bounds  # noqa: F401  (imported before memory is counted)
+
+    net, X = problem(n, widths)
+    data = X.nbytes + sum(a.nbytes for a in [*net.weights, *net.biases])
+    del net, X
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if kind != "resident":
+        tracemalloc.start()
+    parts = Parts(n, widths)
+    if kind == "gate":
+        parts.threshold = 1e6
+        parts.gate()
+    else:
+        parts.two_sided()
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    peak = grown if kind == "resident" else tracemalloc.get_traced_memory()[1]
+    return {"peak": float(peak), "allowed": float(4 * n * n * 8 + data)}
+
+
+def in_fresh_process(arguments: list[str]) -> dict[str, Any]:
+    done = subprocess.run([sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def table(result: dict[str, Any]) -> str:
+    lines = ["| n | network | what | measured | of what | ratio | target | met |", "|---:|---|---|---:|---:|---:|---:|---|"]
+
+    def row(size: str, what: str, top: str, bottom: str, ratio: float, target: str, least: bool = False) -> None:
+        bound = TARGETS[target]
+        met = ratio >= bound if least else ratio <= bound
+        widths = "-".join(map(str, SIZES[size][1]))
+        lines.append(f"| {size} | {widths} | {what} | {top} | {bottom} | {ratio:.2f} | "
+                     f"{'≥' if least else '≤'} {bound:g} | {'yes' if met else '**no**'} |")
+
+    for size in SIZES:
+        t = result[size]
+        k, c = t["kernel"], t["kernel"] + t["cholesky"]
+        row(size, "kernel over its bare products", f"{k:.3f} s", f"{t['bare']:.3f} s", k / t["bare"], "kernel / bare")
+        gate, two = t["kernel"] + t["gate"], t["kernel"] + t["two_sided"]
+        row(size, "kernel + gate over kernel + Cholesky", f"{gate:.3f} s", f"{c:.3f} s", gate / c, "gate")
+        row(size, "kernel + two-sided over kernel + Cholesky", f"{two:.3f} s", f"{c:.3f} s", two / c, "two-sided")
+        if "jacobian" in t:
+            ours = t["passes"] + t["kernel"]
+            row(size, "`torch.func` Jacobian and Gram matrix over passes + kernel", f"{t['jacobian']:.2f} s",
+                f"{ours:.3f} s", t["jacobian"] / ours, "Jacobian / kernel", least=True)
+        for kind in ("gate", "two-sided", "resident"):
+            m = t["memory"][kind]
+            what = {"gate": "peak memory, gate", "two-sided": "peak memory, two-sided",
+                    "resident": "the same, growth of the resident set"}[kind]
+            row(size, what, f"{m['peak'] / 1e6:.0f} MB", f"{m['allowed'] / 1e6:.0f} MB", m["peak"] / m["allowed"], "memory")
+    return "\n".join(lines)
+
+
+def seconds(result: dict[str, Any]) -> str:
+    names = ["passes", "bare", "kernel", "cholesky", "gate", "two_sided", "jacobian"]
+    lines = ["| n | " + " | ".join(names).replace("_", "-") + " | modulus |", "|---:|" + "---:|" * (len(names) + 1)]
+    for size in SIZES:
+        t = result[size]
+        cells = [f"{t[name]:.3f} s" if name in t else "—" for name in names]
+        lines.append(f"| {size} | " + " | ".join(cells) + f" | upper/lower − 1 = {t['upper'] / t['lower'] - 1:.1e} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="cost of proofs")
+    parser.add_argument("--threads", default="1")
+    parser.add_argument("--memory", nargs=2, metavar=("N", "KIND"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = options.threads
+    sys.path.insert(0, str(HERE.parents[1]))
+    if options.memory:
+        print(json.dumps(memory(*options.memory)))
+        return 0
+    result: dict[str, Any] = {"threads": int(options.threads), "load": os.getloadavg()[0]}
+    for size in SIZES:
+        result[size] = times(size)
+        result[size]["memory"] = {kind: in_fresh_process(["--threads", options.threads, "--memory", size, kind])
+                                  for kind in ("gate", "two-sided", "resident")}
+        print(json.dumps(result[size]), file=sys.stderr, flush=True)
+    load = f"{result['load']:.1f} before, {os.getloadavg()[0]:.1f} after"
+    page = f"{table(result)}\n\nMedians of {ROUNDS}, {options.threads} thread(s), load average of the machine {load}.\n\n"
+    (HERE / "cost.json").write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (HERE / "cost.md").write_text(page + seconds(result) + "\n", encoding="utf-8")
+    print(page + seconds(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

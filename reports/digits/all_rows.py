@@ -1,0 +1,68 @@
+"""The modulus over all 1797 × 10 = 17,970 equations: `/usr/bin/time -v python reports/digits/all_rows.py`.
+
+A benchmark, **not checked**: the direct tier alone (kernel, one Cholesky for a vector, one for the proof), modulus only. No
+certificate is written: `certify check` works in ball arithmetic and would take days. Limits wanted: 12 GB, 10 minutes,
+upper/lower ≤ 1.2. Writes `all-rows.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+
+def main() -> int:
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    from certify.bounds.direct import direct_modulus
+    from certify.bounds.linearisation import linearise
+    from certify.network.network import Network
+    from certify.problem import Problem
+    from certify.rigor.arithmetic import Binary64
+    from certify.rigor.environment import self_test
+
+    self_test()
+    tensors = {name: a.astype(np.float64) for name, a in load_file(HERE / "model.safetensors").items()}
+    weights = tuple(tensors[f"{h}.weight"] for h in (0, 2, 4))
+    biases = tuple(tensors[f"{h}.bias"] for h in (0, 2, 4))
+    X = np.load(HERE / "train.npz")["X"].astype(np.float64)
+    problem = Problem(Network(weights, biases, "gelu"), X, None, "features", tuple(range(len(X))))
+    marks = [("start", time.perf_counter(), time.process_time())]
+
+    def mark(stage: str) -> None:
+        marks.append((stage, time.perf_counter(), time.process_time()))
+        wall, cpu = (marks[-1][i] - marks[-2][i] for i in (1, 2))
+        print(f"{stage}: {wall:.1f} s, {cpu:.1f} s of processor time, peak {_peak():.1f} GB", file=sys.stderr, flush=True)
+
+    lin = linearise(problem, Binary64(), lambda stage, fraction: None)
+    mark("kernel")
+    ends = direct_modulus(lin.kernel, lin.Q, lin.arithmetic)
+    mark("both ends")
+    result = {
+        "equations": problem.equations, "parameters": problem.parameters, "checked": False, "lower": ends.lower,
+        "upper": ends.upper, "ratio": ends.upper / ends.lower if ends.upper and ends.lower else None,
+        "seconds": {stage: round(b - a, 1) for (_, a, _), (stage, b, _) in zip(marks, marks[1:], strict=False)},
+        "processor_seconds": round(marks[-1][2] - marks[0][2], 1), "peak_gigabytes": round(_peak(), 2),
+        "threads": os.environ["OPENBLAS_NUM_THREADS"],
+    }  # fmt: skip
+    (HERE / "all-rows.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result))
+    return 0
+
+
+def _peak() -> float:
+    """Peak of the resident set in GB (10⁹ bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Random attacks on congruences, moduli and whole problems, and what these must refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from certify.bounds import bound
+from certify.bounds.congruence import Failure, jacobian_congruence
+from certify.bounds.direct import direct_modulus, verify_modulus_below
+from certify.bounds.nearby import prove_nearby
+from certify.errors import CertifyError, InputError, SpecError
+from certify.network.jacobian import Jacobian
+from certify.network.kernel import Kernel
+from certify.network.network import Network
+from certify.perturbations.factor import BlockFactor
+from certify.problem import Problem
+from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
+from tests.attack import attack
+from tests.training_families import outputs
+
+NAMES = {
+    "congruence": 40, "witness": 60, "moduli": 25, "jacobian_moduli": 30, "direct_modulus": 40, "modulus": 50,
+    "sample_modulus": 50, "refuting_pair": 60, "base_point": 60, "congruence_tier": 50, "jacobian_tier": 50,
+    "direct_tier": 60, "sublevel_modulus": 60, "sublevel_sample_modulus": 60, "nearby": 20, "rise": 15,
+    "persistence_radius": 6,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_random_attacks(name):
+    _, tally, messages, _ = attack(name, 4, range(NAMES[name]))
+    assert messages == [] and tally["decided"] > NAMES[name] // 4
+
+
+# single tiers
+
+
+def test_jacobian_tier_refuses_dependent_rows_and_wide_radii():
+    A = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    for mid, rad in ((A[[0, 0]], 0.0), (A[[0, 1, 0]], 0.0), (np.vstack([A, A.sum(axis=0)]), 0.0), (A, 1.0), (A.T, 0.0)):
+        found = jacobian_congruence(Jacobian(Pair(mid, np.zeros_like(mid)), np.full(len(mid), rad)), DoubleDouble())
+        assert isinstance(found, Failure) and found.reason
+
+
+def test_direct_tier_refuses():
+    Q = BlockFactor(np.ones((2, 1, 1)), np.zeros(2))
+    tiny = np.full(2, 1e-300)
+    good, singular = Kernel(Pair(np.eye(2)), tiny, np.ones(2)), Kernel(Pair(np.ones((2, 2))), tiny, np.ones(2))
+    for kappa in (0.0, -1.0, np.nan, np.inf, 1e200, 1e-200):
+        with pytest.raises(InputError):
+            verify_modulus_below(good, Q, kappa)
+    assert verify_modulus_below(good, Q, 1.001)
+    assert not verify_modulus_below(good, Q, 1.0) and not verify_modulus_below(good, Q, 0.999)
+    assert not verify_modulus_below(singular, Q, 1e6) and direct_modulus(singular, Q, Binary64()).upper is None
+    with pytest.raises(InputError):
+        verify_modulus_below(Kernel(Pair(np.eye(2), np.zeros((2, 2))), tiny, np.ones(2)), Q, 2.0)
+    wide = Kernel(Pair(np.eye(2)), np.full(2, 0.6), np.ones(2))  # I ± 1.2 everywhere holds singular members
+    assert not verify_modulus_below(wide, Q, 1e6)
+
+
+# problems that must stay open or be refused
+
+RNG = np.random.default_rng(0)
+NET = Network((RNG.standard_normal((3, 2)), RNG.standard_normal((1, 3))), (RNG.standard_normal(3), None), "tanh")
+TWO = Network((RNG.standard_normal((3, 2)), RNG.standard_normal((2, 3))), (RNG.standard_normal(3), None), "tanh")
+X = RNG.standard_normal((3, 2))
+Y = RNG.standard_normal((3, 1))
+
+
+def sublevel(network: Network = NET, y: Any = Y, **members: Any) -> Problem:
+    rows = members.pop("rows", (0, 1, 2))
+    return Problem(network, members.pop("X", X), y, members.pop("parameter", "features"), rows, map="sublevel", **members)
+
+
+def undecided(problem: Problem, quantity: str = "modulus") -> str:
+    found = bound(problem, quantity)
+    assert found.upper is None and not found.refuted
+    return found.reason
+
+
+def test_sublevel_stays_open_at_stationary_points_and_kinks():
+    flat = replace(NET, weights=(NET.weights[0], np.zeros((1, 3))))
+    assert "gradient" in undecided(sublevel(flat, layer=1))
+    assert "gradient" in undecided(sublevel(flat, layer=1), "sample_modulus")
+    exact_fit = Network((np.ones((1, 1)),), (None,), "tanh")
+    assert "gradient" in undecided(sublevel(exact_fit, np.array([[1.0], [2.0]]), X=np.array([[1.0], [2.0]]), rows=(0, 1)))
+    for name in ("relu", "leaky_relu"):
+        kink = Network((np.array([[1.0], [1.0]]), np.ones((1, 2))), (np.array([-1.0, 0.3]), None), name)
+        assert "pre-activation" in undecided(sublevel(kink, X=np.array([[1.0], [2.0], [3.0]])))
+
+
+def test_levels_that_are_no_level():
+    loss = bound(sublevel(level=1e3), "modulus").hypotheses[0].value
+    assert bound(sublevel(level=float(loss) * 1.1), "modulus").upper == 0.0
+    with pytest.raises(SpecError, match="below the loss"):
+        bound(sublevel(level=0.0), "modulus")
+    assert "rounding" in undecided(sublevel(level=float(loss) * (1 - 2.0**-52)))
+    with pytest.raises(SpecError, match="radius is 0"):
+        bound(sublevel(), "persistence_radius")
+    with pytest.raises(SpecError, match="targets"):
+        bound(sublevel(y=None, labels=np.array([0, 1, 1]), loss="logistic", parameter="targets", level=9.0), "persistence_radius")
+
+
+def test_persistence_does_not_reach_the_level():
+    """A linear net in one feature: the radius is known, and the certified one stays below it."""
+    net = Network((np.ones((1, 1)),), (None,), "tanh")
+    problem = sublevel(net, np.array([[0.0]]), X=np.array([[1.0]]), rows=(0,), level=2.0)  # ½(1 + u)² = 2 at u = 1
+    found = bound(problem, "persistence_radius")
+    assert 0.9 < found.lower <= 1.0 <= found.upper < 1.1
+    moved = bound(replace(problem, scale=np.array([2.0])), "persistence_radius")
+    assert 0.45 < moved.lower <= 0.5 <= moved.upper < 0.55
+
+
+def test_nearby_refuses_conflicts_and_far_targets():
+    fitted = outputs(NET, X)
+    good = Problem(NET, X, fitted + 1e-9, "features", (0, 1, 2), base="nearby")
+    assert not isinstance(prove_nearby(good), str)
+    doubled = np.vstack([X, X[:1]])
+    for y in (np.vstack([fitted, fitted[:1]]), np.vstack([fitted, [[9.0]]])):
+        assert isinstance(prove_nearby(Problem(NET, doubled, y, "features", (0, 1, 2, 3), base="nearby")), str)
+    for gap in (100.0, np.array([[1e6], [-1e6], [0.0]])):
+        far = replace(good, y=fitted + gap)
+        assert isinstance(prove_nearby(far), str) and "no exact solution" in undecided(far)
+    kink = Network((np.array([[1.0], [1.0]]), np.ones((1, 2))), (np.array([-1.0, 0.3]), None), "relu")
+    assert isinstance(prove_nearby(Problem(kink, np.ones((1, 1)), np.array([[1.3]]), "features", (0,), base="nearby")), str)
+
+
+# what Problem lets through although no theorem covers it (reported): strict, so that mending it shows
+
+DEFECTS: dict[str, Any] = {
+    "layer 0 is no layer": lambda: sublevel(layer=0),
+    "layer 7 of 2": lambda: sublevel(layer=7),
+    "unknown loss": lambda: sublevel(TWO, RNG.standard_normal((3, 2)), loss="hinge"),
+    "unknown set": lambda: sublevel(set="sparse"),
+    "unknown parameter": lambda: sublevel(parameter="biases"),
+    "unknown map": lambda: replace(sublevel(), map="critical"),
+    "interpolation moved by sample weights": lambda: Problem(NET, X, Y, "sample_weights", (0, 1, 2)),
+    "negative probabilities": lambda: sublevel(TWO, -np.ones((3, 2)), loss="cross_entropy"),
+    "class -1": lambda: sublevel(TWO, None, labels=np.array([0, -1, 1]), loss="cross_entropy"),
+    "class 2 of 2": lambda: sublevel(TWO, None, labels=np.array([0, 2, 1]), loss="cross_entropy"),
+    "logistic label 5": lambda: sublevel(y=None, labels=np.array([0, 5, 1]), loss="logistic"),
+    "level NaN": lambda: sublevel(level=np.nan),
+    "level infinite": lambda: sublevel(level=np.inf),
+    "weight decay NaN": lambda: sublevel(weight_decay=np.nan),
+    "negative scale": lambda: sublevel(scale=np.array([-1.0, 1.0])),
+    "sublevel with merged rows": lambda: sublevel(X=X[[0, 1, 0]], rows=(0, 1), merge_duplicates=True),
+    "nearby without targets": lambda: Problem(NET, X, None, "features", (0, 1, 2), base="nearby"),
+}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+@pytest.mark.xfail(strict=True, reason="Problem does not refuse it yet")
+def test_problems_outside_the_theorems_are_refused(name):
+    with pytest.raises(CertifyError):
+        bound(DEFECTS[name](), "modulus")

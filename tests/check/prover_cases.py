@@ -1,0 +1,128 @@
+"""Random problems of every kind, written as files, proved by `certify run` and checked."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify.check.main import Result, check
+from certify.cli import main as certify
+from certify.rigor.activation import ACTIVATIONS, activation
+from tests.check import emitter
+from tests.check.cases import NO_FILES
+
+Json = dict[str, Any]
+NAMES = sorted(ACTIVATIONS)
+
+
+def outputs(case: emitter.Case) -> np.ndarray:
+    """The network in floats."""
+    a = case.X
+    for h, (W, b) in enumerate(zip(case.weights, case.biases, strict=True)):
+        z = a @ W.T + (0.0 if b is None else b)
+        a = activation(case.activation).enclose(z, 0)[0].mid if h < len(case.weights) - 1 else z
+    return a
+
+
+def parts(rng: np.random.Generator, k: int, digits: int = 2) -> Json:
+    """Widths up to 5, up to 6 rows, some biases missing, some rows, columns and layers frozen."""
+    widths = [*rng.integers(1, 6, rng.integers(1, 4)).tolist(), k]
+    n = int(rng.integers(1, 7))
+
+    def numbers(*shape: int) -> np.ndarray:
+        return np.round(rng.normal(size=shape), digits)
+
+    return {
+        "weights": [numbers(o, i) for i, o in zip(widths, widths[1:], strict=False)],
+        "biases": [numbers(o) if rng.random() < 0.7 else None for o in widths[1:]],
+        "activation": str(rng.choice(NAMES)), "X": numbers(n, widths[0]), "y": numbers(n, k),
+        "rows": "all" if rng.random() < 0.5 else rng.permutation(n)[: rng.integers(1, n + 1)].tolist(),
+        "layer": "all" if rng.random() < 0.7 else int(rng.integers(1, len(widths))),
+    }
+
+
+def with_units(case: emitter.Case, rng: np.random.Generator) -> emitter.Case:
+    """Some columns frozen, one with a unit of its own; only where features move."""
+    if case.parameter == "features" and rng.random() < 0.4:
+        d = case.widths[0]
+        case.columns = rng.permutation(d)[: rng.integers(1, d + 1)].tolist()
+        case.scale = {str(case.columns[0]): float(np.round(rng.uniform(0.1, 3), 2))}
+    return case
+
+
+def sublevel(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
+    """A sublevel problem with any loss, parameter and set; with a level there are gates on both quantities."""
+    rng = np.random.default_rng(seed)
+    loss = fixed.get("loss") or str(rng.choice(["squared", "logistic", "cross_entropy"]))
+    k = 1 if loss == "logistic" else int(rng.integers(1, 4))
+    made = parts(rng, k)
+    n = len(made["X"])
+    if loss == "logistic":
+        made["y"] = rng.integers(0, 2, n) * (2 if rng.random() < 0.5 else 1)
+        made["y"] = made["y"] - 1 if made["y"].max() == 2 else made["y"]
+    elif loss == "cross_entropy":
+        made["y"] = rng.integers(0, k, n) if rng.random() < 0.5 else rng.dirichlet(np.ones(k), n)
+    parameters = ["features", "sample_weights", *(["targets"] if loss == "squared" else [])]
+    made |= {"loss": loss, "parameter": str(rng.choice(parameters))}
+    made |= {key: value for key, value in fixed.items() if key in made}
+    case = with_units(emitter.Case(**made), rng)
+    level = fixed.get("level", float(rng.choice([0.3, 1.0, 3.0, 30.0])) if rng.random() < 0.6 else None)
+    kind = fixed.get("set", str(rng.choice(["total", "per_sample"])))
+    if level is not None:
+        case.gates = [{"quantity": "persistence_radius", "min": 0.01}, {"quantity": "modulus", "max": 3}]
+    decay = fixed.get("decay", float(rng.choice([0.0, 0.01])))
+    emitter.write_files(case, folder)
+    edit(folder, {"[solution]\n": '[solution]\nmap = "sublevel"\n' + ("" if level is None else f"level = {level}\n"),
+                  "[training]\n": f"[training]\nweight_decay = {decay}\n",
+                  "[perturbation]\n": f'[perturbation]\nset = "{kind}"\n'})
+    return case
+
+
+def nearby(seed: int, folder: Path) -> emitter.Case:
+    """An interpolation problem whose targets are nearly fitted."""
+    rng = np.random.default_rng(seed)
+    case = emitter.Case(**parts(rng, int(rng.integers(1, 3)), 16))
+    case.parameter = str(rng.choice(["features", "targets"]))
+    case.y = outputs(case) + 10.0 ** rng.integers(-12, 0) * rng.normal(size=case.y.shape)
+    emitter.write_files(with_units(case, rng), folder)
+    edit(folder, {"[solution]\n": '[solution]\nbase = "nearby"\n'})
+    return case
+
+
+def edit(folder: Path, changes: dict[str, str]) -> None:
+    """Change the spec."""
+    path = folder / "spec.toml"
+    text = path.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    path.write_text(text, encoding="utf-8")
+
+
+def prove(folder: Path) -> Json | None:
+    """What `certify run` writes, or None where it refuses the problem."""
+    for name in ("certificate.json", "witness.safetensors"):
+        (folder / name).unlink(missing_ok=True)
+    if certify(["run", str(folder / "spec.toml"), "--quiet"]) == 2:
+        return None
+    result: Json = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
+    return result
+
+
+def checked(certificate: Json, folder: Path) -> Result:
+    """The certificate, sealed again and checked."""
+    return check(emitter.write(certificate, folder), NO_FILES)
+
+
+def forged(certificate: Json, at: int, gate: Json | None = None, **changes: Any) -> Json:
+    """A copy with members of one claim changed, and verdicts that follow from them."""
+    result = copy.deepcopy(certificate)
+    claim = result["claims"][at]
+    claim |= changes
+    own = claim["gate"] if gate is None else gate
+    emitter.judge(claim, None if own is None else {k: v for k, v in own.items() if k != "state"})
+    return emitter.total(result)

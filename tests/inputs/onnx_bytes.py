@@ -1,0 +1,49 @@
+"""ONNX files written by hand, so that tests need no onnx package."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+TYPES = {"f4": 1, "f8": 11, "f2": 10}
+
+
+def varint(value: int) -> bytes:
+    value %= 2**64
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def put(number: int, value: int | float | str | bytes) -> bytes:
+    """One field: an integer, a float of 32 bits, or bytes."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def tensor(name: str, array: np.ndarray) -> bytes:
+    kind = TYPES[array.dtype.str[1:]]
+    dims = b"".join(put(1, length) for length in array.shape)
+    return dims + put(2, kind) + put(8, name) + put(9, np.ascontiguousarray(array).tobytes())
+
+
+def node(kind: str, inputs: list[str], output: str, domain: str = "", **options: int | float | str) -> bytes:
+    message = b"".join(put(1, name) for name in inputs) + put(2, output) + put(4, kind) + put(7, domain)
+    for name, value in options.items():
+        number, code = {int: (3, 2), float: (2, 1), str: (4, 3)}[type(value)]
+        message += put(5, put(1, name) + put(number, value) + put(20, code))
+    return message
+
+
+def model(nodes: list[bytes], tensors: dict[str, np.ndarray], output: str = "y", extra: bytes = b"") -> bytes:
+    graph = b"".join(put(1, n) for n in nodes)
+    graph += b"".join(put(5, tensor(name, array)) for name, array in tensors.items())
+    graph += put(11, put(1, "x")) + put(12, put(1, output))
+    return put(1, 9) + put(7, graph) + put(8, put(2, 20)) + extra

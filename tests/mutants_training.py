@@ -1,0 +1,97 @@
+"""Mutants of the kernels for losses, gradients, reach, persistence, solutions nearby, uncertain weights and scale."""
+
+from __future__ import annotations
+
+from tests.mutants import BALL, CONGRUENCE, FACTOR, INTERPOLATION, JACOBIAN, Mutant
+
+GRADIENTS, LOSSES, REACH = "network/gradients.py", "network/losses.py", "network/reach.py"
+SUBLEVEL, PERSISTENCE, ATTACK, NEARBY = "bounds/sublevel.py", "bounds/persistence.py", "bounds/attack.py", "bounds/nearby.py"
+
+TRAINING: tuple[Mutant, ...] = (
+    # uncertain weights
+    Mutant("affine: radius of the matrix", BALL, "rad = rad + W.radius * x.norm", "rad = rad + 0.0 * x.norm"),
+    Mutant("affine: radius of the bias", BALL, "arithmetic.unit * size + b_radius", "arithmetic.unit * size"),
+    Mutant("matrix: low part", BALL, "extra = 0.0 if low is None else fp.frobenius(low)", "extra = 0.0"),
+    Mutant("matrix: turned without its radius", BALL, "self.spectral, self.frobenius, self.radius)", "self.spectral, self.frobenius)"),
+    Mutant("ball of parameters: low parts", NEARBY, "extra = 0.0 if double or not low.any() else fp.frobenius(low)", "extra = 0.0"),
+    Mutant("ball of parameters: bias", NEARBY, "else Pair(b[0]), (r + extra) * RAISE)", "else Pair(b[0]), 0.0)"),
+    Mutant("row radii: rad of A", JACOBIAN, "b.rad * alpha + b.norm * r + arith", "b.rad * alpha + arith"),
+    Mutant("row radii: rad of B", JACOBIAN, "(rad + b.rad * alpha + b.norm", "(rad + b.norm"),
+    # scale
+    Mutant("scaled: radius not stretched", FACTOR, "(gradients.rad + extra) * most", "(gradients.rad + extra)"),
+    Mutant("scaled: rounding", FACTOR, "extra = 8.0 * U * gradients.norm", "extra = 0.0 * gradients.norm"),
+    # losses
+    Mutant("squared: rounding of f − y", LOSSES, "arithmetic.unit * (output.norm + fp.row_norms(y))", "0.0"),
+    Mutant("squared: radius of f", LOSSES, "rad = (output.rad + arithmetic.unit", "rad = (arithmetic.unit"),
+    Mutant("squared: radius in the value", LOSSES, " + (size + slopes.norm) * (rad + low)", ""),
+    Mutant("squared: low part in the value", LOSSES, "* (rad + low)", "* rad"),
+    Mutant("squared: rounding of the value", LOSSES, "(fp.dot_unit(c.shape[1]) + 4 * fp.U) * size**2 + ", ""),
+    Mutant("logistic: ¼", LOSSES, "np.full(len(sign), 0.25)", "np.full(len(sign), 0.2)"),
+    Mutant("cross-entropy: ½ Σq", LOSSES, "0.5 * fp.require_finite(q.sum", "0.3 * fp.require_finite(q.sum"),
+    Mutant("losses: radius of the slopes", LOSSES, "rad = lipschitz * output.rad + _ERROR", "rad = _ERROR"),
+    Mutant("losses: rest of the slopes", LOSSES, "(0.0 if double else fp.row_norms(second))", "0.0"),
+    Mutant("losses: radius of the value", LOSSES, " + norm * output.rad) * RAISE", ") * RAISE"),
+    Mutant("losses: rounding of the value", LOSSES, "error = (2.0**-52 * (1 + np.abs(value)) + norm", "error = (norm"),
+    Mutant("losses: sign of the label", LOSSES, "np.where(labels > 0, 1.0, -1.0)", "np.where(labels > 0, -1.0, 1.0)"),
+    Mutant("losses: weight of the probabilities", LOSSES, "weight * x / total - p", "x / total - p + 0 * weight"),
+    # gradients
+    Mutant("gradient: product", GRADIENTS, "Fraction(arithmetic.product_unit(n)) * size_v", "0 * size_v"),
+    Mutant("gradient: balls", GRADIENTS, "* Fraction(RAISE) + balls", "* Fraction(RAISE)"),
+    Mutant("gradient: rad of A in the balls", GRADIENTS, "v.rad * alpha + v.norm * a.rad", "v.rad * alpha"),
+    Mutant("gradient: rad of V in the balls", GRADIENTS, "v.rad * alpha + v.norm * a.rad", "v.norm * a.rad"),
+    Mutant("gradient: n·λ rounded", GRADIENTS, "error += abs(Fraction(n) * Fraction(decay) - Fraction(scaled)) * size", "error += 0"),
+    Mutant("gradient: sums with λW", GRADIENTS, "error += Fraction(arithmetic.unit) * sizes", "error += 0 * sizes"),
+    Mutant("gradient: λW forgotten", GRADIENTS, "M = arithmetic.add(M, D)", "pass"),
+    Mutant("gradient: λ without n", GRADIENTS, "scaled = n * decay", "scaled = 1 * decay"),
+    Mutant("gradient: bias forgotten", GRADIENTS, "np.ones((n, 0 if bias is None else 1))", "np.ones((n, 0))"),
+    Mutant("gradient: slack", GRADIENTS, "Fraction(4 * (M.shape[0] + M.shape[1] + 32)) * Fraction(fp.U)", "Fraction(0)"),
+    Mutant("gradient: floor", GRADIENTS, "- low - error - floor", "- low - error"),
+    Mutant("gradient: low part", GRADIENTS, "upper + low + error)", "upper + error)"),
+    Mutant("row norms: radius", GRADIENTS, "(v.rad + low + 2 * fp.U * v.norm)", "(0.0 * v.rad)"),
+    Mutant("row norms: rounding of the scale", GRADIENTS, "(v.rad + low + 2 * fp.U * v.norm)", "(v.rad + low)"),
+    Mutant("row norms: radius not stretched", GRADIENTS, "* v.norm) * stretch * RAISE", "* v.norm) * RAISE"),
+    # sublevel
+    Mutant("loss: decay forgotten", SUBLEVEL, "centre += Fraction(problem.weight_decay) / 2 * square", "pass"),
+    Mutant("loss: errors forgotten", SUBLEVEL, "return Norm(centre - error, centre + error)", "return Norm(centre, centre)"),
+    Mutant("sublevel: n forgotten", SUBLEVEL, "value = data / self.problem.n / weights", "value = data / weights"),
+    Mutant("sublevel: lower over lower", SUBLEVEL, "self._ratio(total.lower, d.weight_norm.upper, down=True)", "self._ratio(total.lower, d.weight_norm.lower)"),
+    Mutant("sublevel: per sample as total", SUBLEVEL, 'if p.set == "total" else Norm(', 'if p.set else Norm('),
+    Mutant("sublevel: still rows move", SUBLEVEL, "np.where(still, 0.0, upper))", "upper)"),
+    Mutant("sublevel: kinks ignored", SUBLEVEL, "if d.passed.kinks[0]:", "if False:"),
+    Mutant("sublevel: zero gradient ignored", SUBLEVEL, "if d.weight_norm.lower <= 0:", "if d.weight_norm.lower < 0:"),
+    Mutant("sublevel: every level is inside", SUBLEVEL, "if Fraction(level) > d.loss.upper:", "if Fraction(level) > 0:"),
+    Mutant("sublevel: scale forgotten", SUBLEVEL, "row_norm_ends(at_inputs, problem.scale)", "row_norm_ends(at_inputs, None)"),
+    # persistence
+    Mutant("persistence: room not times n", PERSISTENCE, "(problem.n * (level - d.loss.upper), problem.n", "(2 * problem.n * (level - d.loss.upper), problem.n"),
+    Mutant("persistence: curvature λS²", PERSISTENCE, "curved = lam * S * S * RAISE", "curved = 0.0 * lam * S * S"),
+    Mutant("persistence: cρ/τ", PERSISTENCE, "(curved + c * fp.row_norms(found.steady) * RAISE / tau)", "(curved + 0.0 * c)"),
+    Mutant("persistence: cρ", PERSISTENCE, "((g + c * rho) * RAISE, curved)", "(g, curved)"),
+    Mutant("persistence: cS without movement", PERSISTENCE, "fp.row_norms((found.centre + found.moved) * RAISE)", "fp.row_norms(found.centre * RAISE)"),
+    Mutant("persistence: constant without cΔ", PERSISTENCE, "(c * delta + 0.5 * lam * delta**2)", "(0.5 * lam * delta**2)"),
+    Mutant("persistence: ReLU taken for smooth", PERSISTENCE, "if activation(p.network.activation).smooth:", "if True:"),
+    Mutant("persistence: μ forgotten", PERSISTENCE, " + Fraction(mu) * Fraction(radius) ** 2 / 2)", ")"),
+    Mutant("persistence: intervals from the last only", PERSISTENCE, "range(top, top - 16, -1)", "range(top - 15, top - 16, -1)"),
+    Mutant("persistence: vertex taken at the end", PERSISTENCE, "value = np.where(vertex < low * (1 - 1e-9), _at_end(a, safe, low), top)", "value = _at_end(a, safe, high)"),
+    Mutant("persistence: targets per sample", PERSISTENCE, 'm = 1 if problem.set == "total" else len(problem.rows)', "m = 1"),
+    Mutant("persistence: targets without ½mε²", PERSISTENCE, "fp.sqrt_down(size.upper**2 + 2 * m * low)", "fp.sqrt_down(size.upper**2 + 4 * m * low)"),
+    Mutant("persistence: sample weights, other end", PERSISTENCE, "return low / size.upper, None", "return high / size.lower, None"),
+    Mutant("attack: the loss not proved", ATTACK, "<= Fraction(problem.level):\n        return None", "<= 0:\n        return None"),
+    Mutant("attack: budget of the largest row", ATTACK, 'if problem.set == "per_sample" else float(fp', 'if problem.set else float(fp'),
+    Mutant("attack: budget not in units", ATTACK, "gap / np.where(scale > 0, scale, 1.0)", "gap"),
+    # reach
+    Mutant("reach: slopes do not change", REACH, "rho = (largest * rho + change * N) * RAISE", "rho = (largest * rho) * RAISE"),
+    Mutant("reach: first movement", REACH, "moved = N * t[:, None] * RAISE", "moved = 0.0 * N * t[:, None]"),
+    Mutant("reach: largest slope", REACH, "largest = np.minimum(most, (d + r + change) * RAISE)", "largest = np.minimum(most, (d + r) * RAISE)"),
+    Mutant("reach: movement of Jacobians", REACH, "moved = np.minimum((N + rho) * t[:, None]", "moved = np.minimum(N * t[:, None]"),
+    Mutant("reach: error of slopes", REACH, "error = ((d + r) * error + (r + 2 * U) * N) * RAISE", "error = 0.0 * error"),
+    Mutant("reach: error of products", REACH, "fp.dot_unit(W.shape[1]) * (N @ size)", "0.0 * (N @ size)"),
+    Mutant("reach: kinks", REACH, "phi.slope_bound, 0.0)", "0.0, 0.0)"),
+    Mutant("reach: range of tanh", REACH, '{"tanh": 2.0, "sigmoid": 1.0}', '{"tanh": 0.5, "sigmoid": 0.25}'),
+    # solutions nearby
+    Mutant("nearby: contraction not asked", NEARBY, "if theta < 1 and needed <= Fraction(radius):", "if needed * 0 <= Fraction(radius):"),
+    Mutant("nearby: residual", NEARBY, "gamma = applied(X.X, residual)", "gamma = applied(X.X, residual) / 2**20"),
+    Mutant("nearby: distance without the radius", NEARBY, "fp.up(fp.sqrt_up(total) + Fraction(radius))", "fp.up(fp.sqrt_up(total))"),
+    Mutant("nearby: bounds at the file's weights", INTERPOLATION, "solution = self.solution if isinstance(self.solution, Solution) else None", "solution = None"),
+    Mutant("nearby: frozen layers move", NEARBY, "    for h in layers:\n        B = ", "    for h in range(1, len(weights) + 1):\n        B = "),
+    Mutant("congruence of J: error forgotten", CONGRUENCE, "Congruence(found.X, found.F, found.error, found.epsilon", "Congruence(found.X, found.F, Fraction(0), found.epsilon"),
+)

@@ -1,0 +1,92 @@
+"""The self-test refuses machines on which the rounding theorems are false."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import platform
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from certify.errors import EnvironmentRefused
+from certify.rigor import environment
+
+UPWARD = {"x86_64": 0x800, "AMD64": 0x800, "aarch64": 0x400000, "arm64": 0x400000}
+
+
+class Multiplied(np.ndarray):
+    """An array whose products go through :attr:`rule`."""
+
+    rule = staticmethod(lambda A, B: A @ B)
+
+    def __matmul__(self, other):
+        plain = type(self).rule(np.asarray(self), np.asarray(other))
+        return plain.view(type(self)) if plain.dtype == np.float64 else plain
+
+
+def single(A, B):
+    if A.dtype != np.float64:
+        return A @ B
+    return (A.astype(np.float32) @ B.astype(np.float32)).astype(np.float64)
+
+
+def strassen(A, B):
+    """One level; error bounds hold normwise only."""
+    if A.dtype != np.float64 or A.shape[0] % 2:
+        return A @ B
+    h = len(A) // 2
+    a, b, c, d = A[:h, :h], A[:h, h:], A[h:, :h], A[h:, h:]
+    e, f, g, i = B[:h, :h], B[:h, h:], B[h:, :h], B[h:, h:]
+    p1, p2, p3, p4 = a @ (f - i), (a + b) @ i, (c + d) @ e, d @ (g - e)
+    p5, p6, p7 = (a + d) @ (e + i), (b - d) @ (g + i), (a - c) @ (e + f)
+    return np.block([[p5 + p4 - p2 + p6, p1 + p2], [p3 + p4, p1 + p5 - p3 - p7]])
+
+
+def fixed_point(A, B):
+    """Rows scaled to 55-bit integers, as emulated products do."""
+    if A.dtype != np.float64:
+        return A @ B
+    scale = np.ldexp(1.0, 55 - np.frexp(np.abs(A).max())[1])
+    return np.rint(A * scale) / scale @ (np.rint(B * (s := np.ldexp(1.0, 55 - np.frexp(np.abs(B).max())[1]))) / s)
+
+
+class Source:
+    """A generator whose integers are arrays with another product."""
+
+    def __init__(self, kind):
+        self.rng, self.kind = np.random.Generator(np.random.PCG64(1)), kind
+
+    def integers(self, *args):
+        return self.rng.integers(*args).view(self.kind)
+
+
+@pytest.mark.parametrize("rule", [single, strassen, fixed_point])
+def test_products_that_break_the_bound_are_refused(rule):
+    kind = type("Kind", (Multiplied,), {"rule": staticmethod(rule)})
+    with patch("numpy.random.default_rng", lambda *_: Source(kind)):
+        with pytest.raises(EnvironmentRefused, match="componentwise"):
+            environment.self_test()
+
+
+def test_honest_products_pass_the_same_door():
+    with patch("numpy.random.default_rng", lambda *_: Source(Multiplied)):
+        assert environment.product_is_componentwise(64)
+
+
+def test_another_rounding_mode_is_refused():
+    libm = ctypes.CDLL(None)
+    before = libm.fegetround()
+    assert libm.fesetround(UPWARD[platform.machine()]) == 0
+    try:
+        nearest = environment.rounds_to_nearest()
+    finally:
+        libm.fesetround(before)
+    assert not nearest and environment.rounds_to_nearest()
+
+
+def test_the_report_is_plain_data():
+    found = environment.self_test()
+    assert json.loads(json.dumps(found)) == found
+    assert {"rounding", "flush_to_zero", "fma", "numpy", "python_flint", "blas"} <= set(found)
