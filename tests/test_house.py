@@ -38,12 +38,18 @@ def test_python_of_the_readme_runs(block, monkeypatch, capsys):
     assert capsys.readouterr().out.strip()
 
 
-def test_every_theorem_in_the_proofs_table_is_on_its_page_and_in_the_code_it_names():
+def test_proofs_table_lists_every_theorem_and_names_what_exists():
     table = (ROOT / "proofs" / "README.md").read_text(encoding="utf-8")
-    pages = [(ROOT / "proofs" / name).read_text(encoding="utf-8") for name in ("interpolation.md", "rounding.md")]
-    rows = re.findall(r"^\| ([A-Z]\d+(?:, [A-Z]\d+)*) \|(.*)\|$", table, flags=re.M)
-    assert len(rows) >= 20
-    for labels, rest in rows:
-        assert re.search(rf"^## (?:.*\b)?{labels}\b", "".join(pages), flags=re.M), labels
-        for path in re.findall(r"`((?:certify|tests)/[\w/.-]*)`", rest):
-            assert (ROOT / path).exists(), f"{labels}: {path}"
+    sections = re.findall(r"^## [^\n]*\(\[(\w+\.md)\][^\n]*\n(.*?)(?=^## )", table, flags=re.S | re.M)
+    assert {page for page, _ in sections} >= {"interpolation.md", "rounding.md"}
+    for page, section in sections:
+        text = (ROOT / "proofs" / page).read_text(encoding="utf-8")
+        listed = ", ".join(re.findall(r"^\| ([A-Z]\d[^|]*) \|", section, flags=re.M)).split(", ")
+        headed = ", ".join(re.findall(r"^## ((?:[A-Z]\d+(?:, )?)+)\.", text, flags=re.M)).split(", ")
+        assert sorted(listed) == sorted(headed), page
+    for path in re.findall(r"`((?:certify|tests)/[\w/.-]*)`", table):
+        assert (ROOT / path).exists(), path
+    attacks = (ROOT / "tests" / "attacks.py").read_text(encoding="utf-8")
+    for names in re.findall(r"attacks? ((?:`\w+`(?:, )?)+)", table):
+        for name in re.findall(r"\w+", names):
+            assert f"def {name}(" in attacks, name

@@ -77,6 +77,13 @@ def test_no_witness_lifts_the_lower_end_over_the_truth(seed, draw, tmp_path):
         run(certificate, tmp_path)
 
 
+def test_the_zero_vector_is_no_witness(tmp_path):
+    certificate = emitter.emit(plain(), tmp_path)
+    certificate["claims"][0]["witness"]["z"] = [0.0] * 8
+    with pytest.raises(Invalid, match="zᵀQz = 0"):
+        run(certificate, tmp_path)
+
+
 @settings(QUIET, max_examples=80)
 @given(seed=seeds, draw=seeds)
 def test_a_random_witness_is_worth_its_own_quotient(seed, draw, tmp_path):

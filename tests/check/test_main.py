@@ -137,7 +137,12 @@ def test_help_leaves_with_status_0(capsys):
 def process(*arguments: str, code: str = "") -> subprocess.Popen[str]:
     command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "certify.check"]
     return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-                            env=os.environ | {"PYTHONPATH": str(ROOT)})
+                            env=os.environ | {"PYTHONPATH": str(ROOT)}, preexec_fn=_listen)
+
+
+def _listen() -> None:
+    """Undo what a shell does to the jobs it puts in the background: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_the_checker_is_alone(path):
