@@ -159,7 +159,7 @@ def init(
 @app.command()
 @_interruptible
 def explain(
-    label: Annotated[str, typer.Argument(metavar="LABEL", help="M1 … M4, or a word such as modulus or given.")],
+    label: Annotated[str, typer.Argument(metavar="LABEL", help="A label such as M2, or a word such as modulus.")],
 ) -> None:
     """Say in plain words what a theorem's label, or a word of a report, means."""
     from certify.explain import explain as text

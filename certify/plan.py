@@ -277,9 +277,18 @@ def _foresee(problem: Problem, name: str, tiers: tuple[Tier, ...], there: int) -
         return Quantity(name, True, "it is 0 if the level is above the loss")
     beyond = [tier.name for tier in tiers if name in tier.quantities and tier.memory > there]
     if beyond:
-        remark = f"but there is too little memory for {' and '.join(beyond)}, which some problems need"
+        remark = f"but there is too little memory for {_joined(beyond)}, which some problems need"
         return Quantity(name, True, remark)
     return Quantity(name, True, "")
+
+
+def _joined(names: list[str]) -> str:
+    """Names as a list in words.
+
+    >>> _joined(["a"]), _joined(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
 
 
 def _flops() -> float:

@@ -4,8 +4,9 @@
     python reports/audit.py wine diabetes        # some
     python reports/audit.py --tables             # no runs: the tables again, from claims.csv
 
-Wall time and peak memory are those of the whole process (`certify run`, `certify check`), one thread. `claims.csv` has one
-line a claim; the tables of the READMEs, between marks, are made from it. Folders whose inputs are missing are skipped.
+Wall time and peak memory are those of the whole process (`certify run`, `certify check`), one thread. `claims.csv` has
+one line a claim; the tables of the READMEs, between marks, are made from it. Folders whose inputs are missing are
+skipped.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ RECORD = HERE / "claims.csv"
 COLUMNS = ("report", "spec", "quantity", "theorem", "lower", "upper", "verdict", "gate", "reason",
            "run_seconds", "run_megabytes", "check", "check_seconds", "check_megabytes")  # fmt: skip
 BEGIN, END = "<!-- table: written by reports/audit.py -->", "<!-- end of table -->"
+MARKS = (BEGIN, END)
+PERSISTENCE = ("<!-- persistence: written by reports/audit.py -->", "<!-- end of persistence -->")
 INPUTS = {"mnist-6x100": "model.safetensors"}
 """Reports whose inputs are not in the repository, and the file that shows they were made."""
 
@@ -138,25 +141,40 @@ def table(lines: list[Line], with_report: bool) -> str:
         check = f"{line['check']}, {float(line['check_seconds']):.0f} s, {float(line['check_megabytes']):.0f} MB"
         body.append([
             *([line["report"]] if with_report else []), f"`{line['spec']}`" if line["spec"] else "", line["quantity"],
-            line["theorem"], outward(line["lower"], line["upper"]), ratio(line), line["verdict"], line["gate"] or "none",
-            line["reason"] or "—", run, check if first else "",
+            line["theorem"], outward(line["lower"], line["upper"]), ratio(line), line["verdict"],
+            line["gate"] or "none", line["reason"] or "—", run, check if first else "",
         ])  # fmt: skip
     rows = [head, ["---"] * len(head), *body]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def insert(path: Path, text: str) -> None:
+def persistence(lines: list[Line]) -> str:
+    """Certified and attacked radii side by side."""
+    head = ["report", "budget", "proved radius", "proved attack", "attack / proved", "at most 3"]
+    rows = ["| " + " | ".join(head) + " |", "|---|---|---:|---:|---:|---|"]
+    for line in lines:
+        if line["quantity"] != "persistence_radius":
+            continue
+        budget = "every row" if "per-row" in line["spec"] else "all rows together"
+        ends = f"{float(line['lower'] or 0):.4g} | {float(line['upper'] or 'inf'):.4g}"
+        times = float(line["upper"] or "inf") / max(float(line["lower"] or 0), 1e-300)
+        rows.append(f"| {line['report']} | {budget} | {ends} | {times:.2f} | {'yes' if times <= 3 else '**no**'} |")
+    return "\n".join(rows)
+
+
+def insert(path: Path, text: str, marks: tuple[str, str] = MARKS) -> None:
     """Put the table between the marks of a page, if it has them."""
-    if not path.exists() or BEGIN not in path.read_text(encoding="utf-8"):
+    if not path.exists() or marks[0] not in path.read_text(encoding="utf-8"):
         return
-    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    before, rest = path.read_text(encoding="utf-8").split(marks[0])
+    path.write_text(f"{before}{marks[0]}\n{text}\n{marks[1]}{rest.split(marks[1])[1]}", encoding="utf-8")
 
 
 def write_tables(lines: list[Line]) -> None:
     for folder in {line["report"] for line in lines}:
         insert(HERE / folder / "README.md", table([x for x in lines if x["report"] == folder], with_report=False))
     insert(HERE / "README.md", table(lines, with_report=True))
+    insert(HERE / "README.md", persistence(lines), PERSISTENCE)
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """What the recipes of the reports share: networks, full-batch Adam, and files whose bytes depend on the numbers alone.
 
-Every recipe uses torch's default initialisation with seed 0 and one thread, and was fixed before anything was certified.
+Every recipe uses torch's default initialisation with seed 0 and one thread, and was fixed before anything was
+certified.
 """
 
 from __future__ import annotations
@@ -100,9 +101,9 @@ def main(folder: Path, build: Callable[[], Files]) -> int:
     for name, new in build().items():
         digest = hashlib.sha256(new).hexdigest()
         if options.check:
-            equal = new == (folder / name).read_bytes()
-            same &= equal
-            say(f"{name}: {'identical' if equal else 'other bytes, ' + _apart(name, new, (folder / name).read_bytes())}")
+            old = (folder / name).read_bytes()
+            same &= new == old
+            say(f"{name}: {'identical' if new == old else 'other bytes, ' + _apart(name, new, old)}")
         else:
             (options.out / name).write_bytes(new)
             say(f"{name}: {len(new)} bytes, sha256 {digest}")

@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="attacks (default: all)")
     parser.add_argument("--cases", type=int, default=10000)
-    parser.add_argument("--whole", type=int, help="cases of an attack that takes long, on whole problems (default: a fifth)")
+    parser.add_argument("--whole", type=int, help="cases of a slow attack, on whole problems (default: a fifth)")
     parser.add_argument("--seed", type=int, default=20261125)
     parser.add_argument("--only", type=int, help="one case, to reproduce a violation")
     parser.add_argument("--jobs", type=int, default=2)
@@ -66,7 +66,8 @@ def main(argv: list[str] | None = None) -> int:
     whole = options.cases // 5 if options.whole is None else options.whole
     counts = [whole // SLOW[name] if name in SLOW else options.cases for name in names]
     cases = [range(c) if options.only is None else range(options.only, options.only + 1) for c in counts]
-    print(f"<!-- seed {options.seed}; {versions()} -->\n| kernel | cases | decided | refused | violations | crashes | seconds |")
+    print(f"<!-- seed {options.seed}; {versions()} -->")
+    print("| kernel | cases | decided | refused | violations | crashes | seconds |")
     print("|---|---:|---:|---:|---:|---:|---:|", flush=True)
     wrong = 0
     with ProcessPoolExecutor(min(options.jobs, len(names))) as pool:

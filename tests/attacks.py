@@ -24,7 +24,8 @@ Rng = np.random.Generator
 
 
 def _fraction(rng: Rng) -> Fraction:
-    x = Fraction(int(rng.integers(0, 2**62)), int(rng.integers(1, 2**62))) * Fraction(2) ** int(rng.integers(-1200, 1000))
+    x = Fraction(int(rng.integers(0, 2**62)), int(rng.integers(1, 2**62)))
+    x *= Fraction(2) ** int(rng.integers(-1200, 1000))
     if rng.random() < 0.2:
         x = Fraction(float(np.ldexp(rng.random(), int(rng.integers(-1070, 1000)))))
     if rng.random() < 0.3:
@@ -336,9 +337,9 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
         rounding, square_roots, norms_of_rows, norm_of_nonnegative, error_free, product_binary64,
-        product_double_double, elementwise_binary64, elementwise_double_double, activation_float, activation_arb, residual_norm,
-        positive_definite, lambda_min, sigma_min, sigma_min_ill, norm2, quadratic_form, affine, forward, backward, tangent_kernel,
-        jacobian, feature_factor, congruence, witness, moduli, jacobian_moduli, direct_modulus,
+        product_double_double, elementwise_binary64, elementwise_double_double, activation_float, activation_arb,
+        residual_norm, positive_definite, lambda_min, sigma_min, sigma_min_ill, norm2, quadratic_form, affine,
+        forward, backward, tangent_kernel, jacobian, feature_factor, congruence, witness, moduli, jacobian_moduli, direct_modulus,
         modulus, sample_modulus, refuting_pair, base_point, loss_terms, descent, sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby,

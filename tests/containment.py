@@ -182,7 +182,9 @@ def _close(claim: str, got: fmpq, truth: exact.Number, error: float, x: float) -
 def activation_values(name: str, x: Array, low: Array | None = None) -> Outcome:
     """Values and slopes of `enclose` (low None) or `enclose_extended`, at points off the kinks, within their errors."""
     phi = ACTIVATIONS[name]
-    enclosed = phi.enclose(x) if low is None else phi.enclose_extended(x, low)
+    enclosed = refusing(lambda: phi.enclose(x) if low is None else phi.enclose_extended(x, low))
+    if enclosed is None:
+        return "refused"
     rests = np.zeros_like(x) if low is None else low
     with exact.precision(400):
         for i, (h, rest) in enumerate(zip(x.tolist(), rests.tolist(), strict=True)):
@@ -191,7 +193,8 @@ def activation_values(name: str, x: Array, low: Array | None = None) -> Outcome:
             for order, (truth, part) in enumerate(zip(truths, enclosed, strict=True)):
                 if order == 1 and point == 0 and phi.kinks:
                     continue  # both one-sided slopes are tests/rigor_activation's
-                got = exact.rational(part.mid[i]) if low is None else exact.rational(part.hi[i]) + exact.rational(part.lo[i])
+                parts = (part.mid[i],) if low is None else (part.hi[i], part.lo[i])
+                got = sum((exact.rational(p) for p in parts), fmpq(0))
                 _close(f"{name}, derivative {order}", got, truth, part.error[i], h)
     return "decided"
 

@@ -1,4 +1,4 @@
-"""Containment of everything over balls of parameters, of exact solutions nearby, and of single tiers on whole problems."""
+"""Containment over balls of parameters, of exact solutions nearby, and of single tiers on whole problems."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def numbers(parameters: Parameters) -> network_oracles.Parameters:
             for W, b in zip(parameters.weights, parameters.biases, strict=True)]
 
 
-def parameter_member(parameters: Parameters, radius: float, layers: tuple[int, ...], rng: Rng) -> network_oracles.Parameters:
+def parameter_member(
+    parameters: Parameters, radius: float, layers: tuple[int, ...], rng: Rng
+) -> network_oracles.Parameters:
     """Parameters at the given joint distance: spread over one or two matrices or biases of the free layers."""
     found = numbers(parameters)
     slots = [(h - 1, bias) for h in layers for bias in (False, True) if not bias or found[h - 1][1] is not None]
@@ -166,7 +168,8 @@ def direct_tier(problem: Problem, rng: Rng) -> Outcome:
         _ends_hold(problem, truth, ends)
         if claimed:
             least = min(claimed)
-            expect(network_oracles.modulus_at_most(truth, least), f"verify_modulus_below {least!r}", **described(problem))
+            below = network_oracles.modulus_at_most(truth, least)
+            expect(below, f"verify_modulus_below {least!r}", **described(problem))
         return "decided" if claimed or ends.upper is not None else "refused"
 
     return settled(holds, problem)
@@ -233,7 +236,9 @@ def _gap(p: network_oracles.Parameters, q: network_oracles.Parameters) -> Any:
     return total
 
 
-def newton(problem: Problem, start: network_oracles.Parameters, layers: tuple[int, ...]) -> network_oracles.Parameters | None:
+def newton(
+    problem: Problem, start: network_oracles.Parameters, layers: tuple[int, ...]
+) -> network_oracles.Parameters | None:
     """A zero of `f(x_i, w) − y_i` by minimum-norm Newton steps at the current precision, or None."""
     w = start
     for _ in range(14):

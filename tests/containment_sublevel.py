@@ -138,6 +138,7 @@ def sublevel(problem: Problem, quantity: str) -> Outcome:
             expect(exact.sign(exact.rational(problem.level) - truth.loss) > 0, "an interior point", **told(problem))
             expect((found.lower, found.upper) == (0.0, 0.0), "inside, lip S = 0", **told(problem))
             return "decided"
+        expect(truth.kinks == 0, "no kink", **told(problem))
         expect(exact.sign(truth.weights) > 0, "∇_w L ≠ 0", **told(problem))
         n = problem.n * training.root(truth.weights)
         if quantity == "modulus":
@@ -243,7 +244,10 @@ def _closed_form_by_hand(problem: Problem, truth: training.Gradients, radius: fl
     whole = truth.size("total")
     if whole == 0:
         return
-    shares = [training.root(r) / whole if problem.set == "total" else arb(int(i in problem.rows)) for i, r in enumerate(truth.rows)]
+    if problem.set == "total":
+        shares = [training.root(r) / whole for r in truth.rows]
+    else:
+        shares = [arb(int(i in problem.rows)) for i in range(problem.n)]
     if problem.parameter == "sample_weights":
         shift = sum((size * s * v for s, v in zip(shares, truth.losses, strict=True)), fmpq(0)) / problem.n
         expect(exact.at_most(truth.loss + shift, level), "sample weights by hand", **told(problem))

@@ -170,7 +170,7 @@ def residual_that_hides() -> None:
 
 @killer
 def scaled_arrow() -> None:
-    """The same arrow with its diagonal at one level: the bias of the last pivot moves λ_min by more than LAPACK errs."""
+    """The same arrow with its diagonal at one level: its last pivot moves λ_min by more than LAPACK errs."""
     rng = np.random.default_rng(0)
     n = 200
     scale = np.append(np.full(n, 8.0), 1.0)
@@ -223,7 +223,8 @@ def radius_at_its_corner() -> None:
 def witness_that_hides() -> None:
     """Long orthonormal rows: the float Gram matrix of XA is wrong by many u, nothing else is."""
     for c in biased_constants(1024, low=0.85):
-        network.orthonormal(Pair(wide(c / 32.0, 1024)), Fraction(0), np.eye(2), DoubleDouble(), np.random.default_rng(0))
+        A, rng = Pair(wide(c / 32.0, 1024)), np.random.default_rng(0)
+        network.orthonormal(A, Fraction(0), np.eye(2), DoubleDouble(), rng)
 
 
 @killer
@@ -268,7 +269,8 @@ def slope_times_exact_ball() -> None:
 def tiny_input_with_bias() -> None:
     """The bias' column of the Jacobian, where all others are negligible."""
     for rng in seeds(8):
-        net = Network((rng.standard_normal((3, 1)), rng.standard_normal((1, 3))), (rng.standard_normal(3), None), "tanh")
+        weights = (rng.standard_normal((3, 1)), rng.standard_normal((1, 3)))
+        net = Network(weights, (rng.standard_normal(3), None), "tanh")
         network.jacobian_rows(net, np.full((1, 1), 2.0**-100), (1,), Binary64())
 
 
@@ -344,5 +346,6 @@ def qr_that_is_wide() -> None:
     for c in biased_constants(1000):
         C = np.full((1, 2, 1000), c)
         g = np.sqrt(np.matmul(C, np.swapaxes(C, 1, 2))[0, 0, 0])
-        with lying("numpy.linalg.qr", lambda A, mode, R=np.swapaxes(C, 1, 2): R):
+        R = np.swapaxes(C, 1, 2)
+        with lying("numpy.linalg.qr", lambda A, mode, R=R: R):
             network.factor(Pair(np.full((2, 1), g)), np.zeros(2), 2, moves, None, Binary64(), rng)

@@ -66,7 +66,7 @@ def factor_that_cancels() -> None:
     for rng in seeds(12):
         rho = 1.0 - 2.0 ** -int(rng.choice([46, 48]))
         c = rng.uniform(0.5, 1.0)
-        s = c * float(np.sqrt(1.0 - rho * rho))  # then YYᵀ has a double eigenvalue, which an error splits in first order
+        s = c * float(np.sqrt(1.0 - rho * rho))  # a double eigenvalue, which an error splits
         Q = BlockFactor(np.array([[[c, 0.0], [c, s]]]), np.zeros(1))
         bounds.moduli(exact_kernel(np.array([[1.0, rho], [rho, 1.0]])), Q, DoubleDouble(), rng)
 
@@ -181,15 +181,17 @@ def both(problem: Problem) -> None:
     bounds.whole_problem(problem, "sample_modulus")
 
 
-TWO_OUTPUTS = net(([[0.5, -0.3], [0.2, 0.8], [-0.7, 0.4]], [0.1, -0.2, 0.3]), ([[1.0, 0.4, -0.6], [0.3, -0.9, 0.5]], None))
-ONE_OUTPUT = net(([[0.5, -0.3], [0.2, 0.8], [-0.7, 0.4]], [0.1, -0.2, 0.3]), ([[1.0, 0.4, -0.6]], [0.2]))
+HIDDEN = ([[0.5, -0.3], [0.2, 0.8], [-0.7, 0.4]], [0.1, -0.2, 0.3])
+TWO_OUTPUTS = net(HIDDEN, ([[1.0, 0.4, -0.6], [0.3, -0.9, 0.5]], None))
+ONE_OUTPUT = net(HIDDEN, ([[1.0, 0.4, -0.6]], [0.2]))
 X3 = [[0.3, -0.5], [1.2, 0.4], [-0.8, 0.9]]
 
 
 @killer
 def small_problems() -> None:
     """One and two outputs, biases or none, all layers or one, all rows or some, features and targets."""
-    for network_ in (ONE_OUTPUT, TWO_OUTPUTS, replace(ONE_OUTPUT, activation="relu"), replace(TWO_OUTPUTS, activation="relu")):
+    kinked = (replace(ONE_OUTPUT, activation="relu"), replace(TWO_OUTPUTS, activation="relu"))
+    for network_ in (ONE_OUTPUT, TWO_OUTPUTS, *kinked):
         X = X3[: 3 if network_.widths[-1] == 1 else 2]
         for parameter in ("features", "targets"):
             for layer in ("all", 1, 2):

@@ -1,5 +1,6 @@
 """Mutants of the kernels for losses, gradients, reach, persistence, solutions nearby, uncertain weights and scale."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 from tests.mutants import BALL, CONGRUENCE, FACTOR, INTERPOLATION, JACOBIAN, Mutant
@@ -43,7 +44,7 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("gradient: sums with λW", GRADIENTS, "error += Fraction(arithmetic.unit) * sizes", "error += 0 * sizes"),
     Mutant("gradient: λW forgotten", GRADIENTS, "M = arithmetic.add(M, D)", "pass"),
     Mutant("gradient: λ without n", GRADIENTS, "scaled = n * decay", "scaled = 1 * decay"),
-    Mutant("gradient: bias forgotten", GRADIENTS, "np.ones((n, 0 if bias is None else 1))", "np.ones((n, 0))"),
+    Mutant("gradient: bias forgotten", GRADIENTS, "np.ones((n, 0 if bias is None else 1))", "np.zeros((n, 0 if bias is None else 1))"),
     Mutant("gradient: slack", GRADIENTS, "Fraction(4 * (M.shape[0] + M.shape[1] + 32)) * Fraction(fp.U)", "Fraction(0)"),
     Mutant("gradient: floor", GRADIENTS, "- low - error - floor", "- low - error"),
     Mutant("gradient: low part", GRADIENTS, "upper + low + error)", "upper + error)"),
@@ -56,7 +57,7 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("sublevel: n forgotten", SUBLEVEL, "value = data / self.problem.n / weights", "value = data / weights"),
     Mutant("sublevel: lower over lower", SUBLEVEL, "self._ratio(total.lower, d.weight_norm.upper, down=True)", "self._ratio(total.lower, d.weight_norm.lower)"),
     Mutant("sublevel: per sample as total", SUBLEVEL, 'if p.set == "total" else Norm(', 'if p.set else Norm('),
-    Mutant("sublevel: still rows move", SUBLEVEL, "np.where(still, 0.0, upper))", "upper)"),
+    Mutant("sublevel: still rows move", SUBLEVEL, "np.where(still, 0.0, lower),", "lower,"),
     Mutant("sublevel: kinks ignored", SUBLEVEL, "if d.passed.kinks[0]:", "if False:"),
     Mutant("sublevel: zero gradient ignored", SUBLEVEL, "if d.weight_norm.lower <= 0:", "if d.weight_norm.lower < 0:"),
     Mutant("sublevel: every level is inside", SUBLEVEL, "if Fraction(level) > d.loss.upper:", "if Fraction(level) > 0:"),

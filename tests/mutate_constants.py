@@ -64,14 +64,16 @@ def imported(folder: Path) -> Iterator[None]:
 
 def killer(name: str) -> Callable[[], None]:
     """The attack that a killer's name stands for; it raises where the truth lies outside."""
-    attack, _, cases = name.partition("*")
-    if not cases:
-        importlib.import_module("tests.killers_bounds")  # registers its own
+    attack, _, only = name.partition("@")
+    attack, _, cases = attack.partition("*")
+    if not cases and not only:
+        for module in ("tests.killers_bounds", "tests.killers_training"):  # they register their own
+            importlib.import_module(module)
         return importlib.import_module("tests.killers").KILLERS[name]
     one = importlib.import_module("tests.attack").one
 
     def run() -> None:
-        for case in range(int(cases)):
+        for case in range(int(cases)) if cases else [int(only)]:
             one(attack, SEED, case)
 
     return run
@@ -146,7 +148,8 @@ def hunt(mutants: tuple[Mutant, ...], cases: int) -> None:
                 if found[name] == "violated":
                     break
             odd = {v for v in found.values() if v not in ("violated", "contained")}
-            print(mutant.name, [k.partition("*")[0] for k, v in found.items() if v == "violated"], sorted(odd)[:1], flush=True)
+            killers = [k.partition("*")[0] for k, v in found.items() if v == "violated"]
+            print(mutant.name, killers, sorted(odd)[:1], flush=True)
 
 
 def table(mutants: tuple[Mutant, ...]) -> str:

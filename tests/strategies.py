@@ -18,7 +18,8 @@ MODERATE = st.floats(-(2.0**149), 2.0**149, allow_nan=False, allow_infinity=Fals
 """Floats within the range of a product, subnormals included."""
 
 ORDINARY = st.one_of(
-    st.integers(-64, 64).map(lambda i: i / 8.0), st.floats(-4.0, 4.0), st.sampled_from([1.0, 1.0 + 2.0**-52, 2.0**-540]),
+    st.integers(-64, 64).map(lambda i: i / 8.0), st.floats(-4.0, 4.0),
+    st.sampled_from([1.0, 1.0 + 2.0**-52, 2.0**-540]),
 )
 """Eighths, floats of size one, and a few that hurt."""
 

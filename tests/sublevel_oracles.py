@@ -71,12 +71,15 @@ class Gradients:
         loss: L.
         weights: `|∇_w L|²` over the free layers.
         rows: `(n |∇_{u_i}L|)²` of every row, 0 for rows that may not move.
+        kinks: number of hidden pre-activations at a kink.
     """
 
     def __init__(self, problem: Any) -> None:
         net, n = problem.network, problem.n
         layers = range(1, net.depth + 1) if problem.layer == "all" else (problem.layer,)
         samples = [network_oracles.evaluate(net, x) for x in problem.X]
+        kinked = net.activation in network_oracles.KINKED
+        self.kinks = sum(int(exact.sign(z) == 0) for s in samples for a in s.before for z in a) if kinked else 0
         terms = [sample_loss(problem, i, s.output) for i, s in enumerate(samples)]
         self.losses = [value for value, _ in terms]
         self.loss = sum(self.losses, fmpq(0)) / n + decay(problem)

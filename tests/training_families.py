@@ -46,24 +46,32 @@ def training(rng: Rng, mild: bool = False) -> Problem:
     if mild:
         X = rng.standard_normal(X.shape)
         weights = tuple(rng.standard_normal(W.shape) / np.sqrt(W.shape[1]) for W in net.weights)
-        net = replace(net, weights=weights, biases=tuple(b if b is None else rng.standard_normal(len(b)) for b in net.biases))
+        biases = tuple(b if b is None else rng.standard_normal(len(b)) for b in net.biases)
+        net = replace(net, weights=weights, biases=biases)
     if loss == "logistic":
         last, bias = net.weights[-1][:1], net.biases[-1]
-        net = replace(net, weights=(*net.weights[:-1], last), biases=(*net.biases[:-1], bias if bias is None else bias[:1]))
+        first = bias if bias is None else bias[:1]
+        net = replace(net, weights=(*net.weights[:-1], last), biases=(*net.biases[:-1], first))
     n = len(X)
-    rows = tuple(range(n)) if rng.random() < 0.6 else tuple(sorted(rng.choice(n, int(rng.integers(1, n + 1)), replace=False).tolist()))
+    some = sorted(rng.choice(n, int(rng.integers(1, n + 1)), replace=False).tolist())
+    rows = tuple(range(n)) if rng.random() < 0.6 else tuple(some)
     parameter = str(rng.choice(["features", "features", "sample_weights", "targets"]))
     parameter = "features" if parameter == "targets" and loss != "squared" else parameter
     return Problem(
-        net, X, parameter=parameter, rows=rows, layer="all" if rng.random() < 0.7 else int(rng.integers(1, net.depth + 1)),
-        map="sublevel", loss=loss, weight_decay=float(rng.choice([0.0, 0.0, 1e-4, 0.01, 0.3])),
-        set=str(rng.choice(["total", "per_sample"])), scale=families.scale(rng, X.shape[1]), **_targets(rng, loss, net, X),
+        net, X, parameter=parameter, rows=rows, layer=_layer(rng, net), map="sublevel", loss=loss,
+        weight_decay=float(rng.choice([0.0, 0.0, 1e-4, 0.01, 0.3])), set=str(rng.choice(["total", "per_sample"])),
+        scale=families.scale(rng, X.shape[1]), **_targets(rng, loss, net, X),
     )
+
+
+def _layer(rng: Rng, network: Network) -> str | int:
+    return "all" if rng.random() < 0.7 else int(rng.integers(1, network.depth + 1))
 
 
 def with_level(rng: Rng, problem: Problem, loss: float) -> Problem:
     """The problem with a level above its loss, by a little or by much."""
-    return replace(problem, level=loss * (1.0 + float(rng.choice([1e-9, 1e-3, 0.1, 1.0, 10.0]))) + float(rng.choice([0.0, 1e-6, 0.1])))
+    factor, extra = float(rng.choice([1e-9, 1e-3, 0.1, 1.0, 10.0])), float(rng.choice([0.0, 1e-6, 0.1]))
+    return replace(problem, level=loss * (1.0 + factor) + extra)
 
 
 def nearly_fitted(rng: Rng) -> Problem:
@@ -77,7 +85,7 @@ def nearly_fitted(rng: Rng) -> Problem:
     net = Network(weights, biases, str(rng.choice(list(ACTIVATIONS))))
     X = rng.standard_normal((n, widths[0]))
     y = outputs(net, X) + rng.standard_normal((n, k)) * float(rng.choice([0.0, 1e-12, 1e-9, 1e-6, 1e-4, 1e-2, 0.3]))
-    layer = "all" if rng.random() < 0.7 else int(rng.integers(1, depth + 1))
+    layer = _layer(rng, net)
     rows = tuple(range(n)) if rng.random() < 0.6 else (int(rng.integers(n)),)
     parameter = "features" if rng.random() < 0.7 else "targets"
     return Problem(net, X, y, parameter, rows, layer, base="nearby", scale=families.scale(rng, widths[0]))

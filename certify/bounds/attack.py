@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.errors import EnclosureError
 from certify.network.losses import enclose_losses
 from certify.network.passes import forward, known_weights
 from certify.problem import Problem
@@ -42,7 +43,7 @@ def find_attack(problem: Problem, certified: float) -> Attack | None:
     low, high = max(certified, 1e-12), None
     trial = 1.25 * low
     for _ in range(TRIES):
-        attack = _prove(problem, _ascend(problem, trial))
+        attack = _attempt(problem, trial)
         if attack is not None:
             good = attack if good is None or attack.radius < good.radius else good
             high = trial
@@ -52,6 +53,16 @@ def find_attack(problem: Problem, certified: float) -> Attack | None:
         if high is not None and high - low < 5e-3 * high:
             break
     return good
+
+
+def _attempt(problem: Problem, radius: float) -> Attack | None:
+    """One search at one radius; overflow in the search is no attack."""
+    try:
+        with np.errstate(all="ignore"):
+            moved = _ascend(problem, radius)
+    except EnclosureError:
+        return None
+    return _prove(problem, moved)
 
 
 def _ascend(problem: Problem, radius: float) -> Array:
@@ -122,8 +133,11 @@ def _prove(problem: Problem, moved: Array) -> Attack | None:
     if not np.isfinite(moved).all():
         return None
     arithmetic = Binary64()
-    passed = forward(problem.network, known_weights(problem.network), moved, arithmetic)
-    terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
+    try:
+        passed = forward(problem.network, known_weights(problem.network), moved, arithmetic)
+        terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
+    except EnclosureError:  # out of range: not a proved attack
+        return None
     assert problem.level is not None
     if loss_ends(problem, terms).lower <= Fraction(problem.level):
         return None

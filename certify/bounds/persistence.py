@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from certify.bounds.attack import find_attack
-from certify.errors import SpecError
+from certify.errors import EnclosureError, SpecError
 from certify.network.gradients import total_norm
 from certify.network.reach import reach
 from certify.problem import Problem
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from certify.bounds.sublevel import Descent
 
 UNITS = {"features": "feature distance", "targets": "target distance", "sample_weights": "change of the sample weights"}
+
+
+def persistence_unit(problem: Problem) -> str:
+    """What one unit of the radius is."""
+    return f"{UNITS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
 
 
 def persistence_bound(problem: Problem, d: Descent, inside: bool) -> Bound:
@@ -56,9 +61,8 @@ def persistence_bound(problem: Problem, d: Descent, inside: bool) -> Bound:
         Hypothesis("loss", "the training loss at the given weights is at most", fp.up(d.loss.upper), True),
         Hypothesis("interior", "the level exceeds the training loss by at least", fp.down(level - d.loss.upper), True),
     )
-    shared = "in total" if problem.set == "total" else "of every row"
     return Bound("persistence_radius", "M6", Rigour.PROVED, fp.down(lower), None if upper is None else fp.up(upper),
-                 f"{UNITS[problem.parameter]} {shared}", hypotheses, witness, reason)
+                 persistence_unit(problem), hypotheses, witness, reason)
 
 
 def _sample_weights(problem: Problem, d: Descent, low: Fraction, high: Fraction) -> tuple[Fraction, Fraction | None]:
@@ -94,7 +98,15 @@ def certified_radius(problem: Problem, d: Descent, room: Fraction) -> float:
     """
     start = min(float(room / max(_size(problem, d).upper, Fraction(fp.FLOOR))), 1e30)
     growth = Growth(problem, d)
-    return _largest(lambda radius: growth.rise(radius) <= room, start)
+
+    def holds(radius: float) -> bool:
+        try:
+            with np.errstate(all="ignore"):
+                return growth.rise(radius) <= room
+        except EnclosureError:  # overflow at this radius: not proved
+            return False
+
+    return _largest(holds, start)
 
 
 def _largest(holds: Callable[[float], bool], start: float) -> float:

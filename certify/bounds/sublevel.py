@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from certify.bounds.linearisation import Progress
-from certify.bounds.persistence import persistence_bound
+from certify.bounds.persistence import persistence_bound, persistence_unit
 from certify.errors import EnclosureError, SpecError
 from certify.network.gradients import Norm, loss_adjoints, row_norm_ends, total_norm, weight_gradient_norm
 from certify.network.losses import LossTerms, enclose_losses
@@ -195,6 +195,9 @@ class Sublevel:
         self, quantity: str, lower: float | None, upper: float | None, hypotheses: tuple[Hypothesis, ...], reason: str,
         rows: tuple[int, ...] = (), low: tuple[float, ...] = (), high: tuple[float, ...] = (),
     ) -> Bound:
+        if quantity == "persistence_radius":
+            unit = persistence_unit(self.problem)
+            return Bound(quantity, "M6", Rigour.PROVED, lower, upper, unit, hypotheses, {}, reason)
         moved = {"features": "feature change", "targets": "target change"}.get(self.problem.parameter, "weight change")
         unit = f"weight distance per unit of {moved}"
         if self.problem.parameter == "sample_weights":

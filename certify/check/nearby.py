@@ -111,7 +111,9 @@ def _enclosed(problem: Problem, start: Parameters) -> Centre:
 
     With `B = RJ(ŵ)` and `θ ≥ ‖RJ(w)J(ŵ)ᵀRᵀ − I‖` for all w within ρ of ŵ, `T(t) = t − RG(ŵ + Bᵀt)` has `‖T'‖ ≤ θ` on
     `|Bᵀt| ≤ ρ`, and `|T(0)| = |RG(ŵ)| ≤ γ`; `‖B‖² ≤ 1 + θ`. If `√(1+θ)·γ ≤ (1−θ)ρ`, T maps the ball `|t| ≤ γ/(1−θ)`
-    into itself and contracts it, so G has a zero within ρ of ŵ.
+    into itself and contracts it, so G has a zero within ρ of ŵ. The kernel's balls over the box around ŵ contain
+    `J(w)J(ŵ)ᵀ`, since both factors of every inner product vary independently, and the defect bounds what is not
+    symmetric too: `‖RΔRᵀ‖ ≤ |R|_F²|Δ|_F`.
     """
     passed, adjoint = _passes(problem, start)
     found = definiteness(tangent_kernel(problem, passed, adjoint))

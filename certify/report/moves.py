@@ -35,8 +35,14 @@ def moving(problem: Problem, alone: bool, several: str, one: str) -> str:
 
 def small_move(problem: Problem, alone: bool) -> str:
     """A small move of size δ as the condition of a sentence."""
+    counted = in_units(problem)
     several = "by a small amount, at most δ each" if problem.set == "per_sample" else "by a small amount δ in total"
-    return moving(problem, alone, several, "by a small amount δ")
+    return moving(problem, alone, several + counted, f"by a small amount δ{counted}")
+
+
+def in_units(problem: Problem) -> str:
+    """That sizes are counted in the units of the features, where these are not all 1; between commas."""
+    return ", counted in the units of the features" if any(unit not in (0, 1) for unit in problem.scale or ()) else ""
 
 
 def shared(problem: Problem) -> str:
@@ -64,20 +70,21 @@ def named_rows(rows: list[int]) -> str:
 def what_moves(problem: Problem) -> str:
     """What may move, for a table."""
     rows = "every row" if problem.rows == "all" else named_rows(problem.rows)
-    noun = NOUN[problem.parameter]
-    still = _still(problem)
-    return f"the {noun} of {rows}{f', without {_features(still)}' if still else ''}"
+    still = still_features(problem)
+    return f"the {NOUN[problem.parameter]} of {rows}{f', without {still}' if still else ''}"
 
 
 def size_of_move(problem: Problem) -> str:
     """What δ is, for a table."""
-    one = "the change of the sample weight" if problem.parameter == "sample_weights" else "Euclidean length of the move"
-    counted = ", equal rows counted once" if problem.merge_duplicates and problem.groups else ""
-    units = ", in the units of the features" if problem.scale is not None else ""
+    units = in_units(problem).replace("counted ", "")
+    weights = problem.parameter == "sample_weights"
     if problem.set == "per_sample":
-        return f"the largest over the rows that may move: of each row, {one}{units}"
-    length = "Euclidean length of all changes together" if "change" in one else "Euclidean length over all rows that "
-    return f"{length}{'' if 'change' in one else 'may move, together'}{counted}{units}"
+        one = "the change of the sample weight" if weights else "the Euclidean length of the move"
+        return f"the largest over the rows that may move, of each row {one}{units}"
+    if weights:
+        return "Euclidean length of all changes together"
+    counted = ", equal rows counted once" if problem.merge_duplicates and problem.groups else ""
+    return f"Euclidean length over all rows that may move, together{counted}{units}"
 
 
 def units(problem: Problem) -> str:
@@ -91,9 +98,15 @@ def units(problem: Problem) -> str:
     parts = [f"{as_given(unit).text} for {_features(where)}" for unit, where in list(values.items())[:LISTED]]
     if len(values) > LISTED:
         parts.append(f"{len(values) - LISTED} other units for the rest")
-    still = _still(problem)
-    parts += [f"{_features(still)} may not move"] if still else []
+    still = still_features(problem)
+    parts += [f"{still} may not move"] if still else []
     return "; ".join(parts)
+
+
+def still_features(problem: Problem) -> str:
+    """The features that may not move, in words; empty where all may."""
+    still = _still(problem)
+    return _features(still) if still else ""
 
 
 def _still(problem: Problem) -> list[int]:

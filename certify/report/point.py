@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from certify.certificate.schema import Base, Claim, Problem
 from certify.report import words
 from certify.report.digits import Number, as_given, upper_end
+from certify.report.moves import in_units, still_features
 from certify.report.statements import Entry, Phrase, code, say
 
 
@@ -34,7 +35,10 @@ def meaning(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     else:
         lengths = f"δ and the distance between weights are {norm} lengths."
     if problem.scale is not None:
-        lengths += " Moves are counted in the unit set for each feature."
+        counted = "Moves are counted in the unit set for each feature" if in_units(problem) else ""
+        still = still_features(problem)
+        still = f"{still} may not move" if still else ""
+        lengths += "".join(f" {part[0].upper()}{part[1:]}." for part in (counted, still) if part)
     if problem.map == "sublevel":
         return say(_loss_meaning(problem) + lengths, today=_loss(claims) or "")
     own = "the target in the data file" if problem.base == "nearby" else "the output that the given network gives today"
@@ -118,7 +122,7 @@ def _sublevel(problem: Problem, claims: Sequence[Claim]) -> tuple[tuple[Phrase, 
         text += "solution set, at distance 0, and neither targets nor features are shifted."
         return (say(text),), tuple(entries)
     entries.append(Entry("level", say("{v}", v=as_given(problem.level))))
-    if loss is None:
+    if not any(h.name == "interior" and h.holds for claim in claims for h in claim.hypotheses):
         return (say("Whether the given weights belong to the solution set was not decided."),), tuple(entries)
     text = "The given weights belong to the solution set as they are, inside it: their training loss is below the "
     return (say(text + "level. Neither targets nor features are shifted."),), tuple(entries)

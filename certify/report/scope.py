@@ -27,11 +27,9 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
     pointwise = any(quantity in POINTWISE for quantity in quantities)
     entries: list[tuple[str, str]] = []
     if pointwise:
-        entries.append((
-            "Moves of a given size",
-            "The modulus is the limit for ever smaller moves. Nothing is said about what a move of, say, δ = 0.01 "
-            "does.",
-        ))  # fmt: skip
+        alone = "By itself it says nothing" if "persistence_radius" in quantities else "Nothing is said"
+        text = f"The modulus is the limit for ever smaller moves. {alone} about what a move of, say, δ = 0.01 does."
+        entries.append(("Moves of a given size", text))
     if "persistence_radius" in quantities:
         entries.append((
             "Larger moves",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from certify.certificate.schema import Claim, Problem
 from certify.report import words
 from certify.report.digits import as_given, lower_end, upper_end
-from certify.report.moves import moving, shared, small_move
+from certify.report.moves import NOUN, in_units, moving, shared, small_move
 from certify.report.statements import Phrase, Rows, say, visible
 
 SENTENCE_DIGITS = 4
@@ -122,11 +122,17 @@ def _interior_sentence(claim: Claim, problem: Problem) -> Phrase:
 def _radius_sentence(claim: Claim, problem: Problem) -> Phrase:
     """The persistence radius: what is proved to hold, what is proved to fail, and what is open between."""
     lower, upper = claim.lower, claim.upper
+    level = as_given(problem.level or 0.0)
+    if lower is None and upper is None:
+        template = "No bound was proved on how far the {noun} may {move} before the training loss of the given weights "
+        move = "change" if problem.parameter == "sample_weights" else "move"
+        return say(template + "exceeds {level}.", noun=NOUN[problem.parameter], move=move, level=level)
     loss = "training loss" + (" under the changed sample weights" if problem.parameter == "sample_weights" else "")
     mover: Phrase = ()
     if lower is not None and lower > 0:
         template = "{start} {mover}, the given weights themselves keep the " + loss + " at or below {level}."
-        moves = moving(problem, False, ", up to {lower}" + shared(problem), ", up to {lower}").replace(" ,", ",")
+        budget = ", up to {lower}" + shared(problem) + in_units(problem)
+        moves = moving(problem, False, budget, budget).replace(" ,", ",")
         mover = say(moves, lower=lower_end(lower, SENTENCE_DIGITS))
     else:
         template = "{none}No size above 0 was proved up to which the given weights keep the " + loss
@@ -136,7 +142,7 @@ def _radius_sentence(claim: Claim, problem: Problem) -> Phrase:
         none="" if claim.rigour == "proved" else BUDGET_OPENING[claim.rigour].removesuffix("however"),
         start=BUDGET_OPENING[claim.rigour],
         mover=mover,
-        level=as_given(problem.level or 0.0),
+        level=level,
         upper="" if upper is None else upper_end(upper, SENTENCE_DIGITS),
     )
 
@@ -182,4 +188,5 @@ def _how(claim: Claim, problem: Problem, side: str) -> str:
         return "both ends from a closed formula"
     if side == "lower":
         return "lower end by bounds on how fast every row’s loss can rise (theorem P3)"
-    return "upper end by a move whose training loss is proved to exceed the level (the attack)"
+    exceeds = "is proved to exceed" if claim.rigour == "proved" else "exceeds"
+    return f"upper end by a move whose training loss {exceeds} the level (the attack)"

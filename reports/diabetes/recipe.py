@@ -4,7 +4,8 @@ Fixed before anything was certified: scikit-learn's diabetes, columns and target
 10-64-64-1, torch's default initialisation, seed 0, float64; 4000 full-batch Adam steps, learning rate 1e-3, on the mean
 of ½(f − y)² (`adam.safetensors`). From there Levenberg–Marquardt steps `w ← w − Jᵀ(JJᵀ + μI)⁻¹(f − y)`, with μ divided
 by 10 after a step that lowers |f − y| and multiplied by 10 after one that does not (starting from the mean of the
-diagonal of JJᵀ over 1000), until max |f − y| < 1e-12 or 400 steps are used up (`interpolating.safetensors`, as it is then).
+diagonal of JJᵀ over 1000), until max |f − y| < 1e-12 or 400 steps are used up (`interpolating.safetensors`, as it is
+then).
 """
 
 from __future__ import annotations

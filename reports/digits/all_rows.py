@@ -1,7 +1,7 @@
 """The modulus over all 1797 × 10 = 17,970 equations: `/usr/bin/time -v python reports/digits/all_rows.py`.
 
-A benchmark, **not checked**: the direct tier alone (kernel, one Cholesky for a vector, one for the proof), modulus only. No
-certificate is written: `certify check` works in ball arithmetic and would take days. Limits wanted: 12 GB, 10 minutes,
+A benchmark, **not checked**: the direct tier alone (kernel, one Cholesky for a vector, one for the proof), modulus
+only. No certificate is written: `certify check` works in other, slower arithmetic. Limits wanted: 12 GB, 10 minutes,
 upper/lower ≤ 1.2. Writes `all-rows.json`.
 """
 
@@ -41,7 +41,8 @@ def main() -> int:
     def mark(stage: str) -> None:
         marks.append((stage, time.perf_counter(), time.process_time()))
         wall, cpu = (marks[-1][i] - marks[-2][i] for i in (1, 2))
-        print(f"{stage}: {wall:.1f} s, {cpu:.1f} s of processor time, peak {_peak():.1f} GB", file=sys.stderr, flush=True)
+        line = f"{stage}: {wall:.1f} s, {cpu:.1f} s of processor time, peak {_peak():.1f} GB"
+        print(line, file=sys.stderr, flush=True)
 
     lin = linearise(problem, Binary64(), lambda stage, fraction: None)
     mark("kernel")

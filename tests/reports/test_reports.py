@@ -1,0 +1,196 @@
+"""The reports: files are what the pages say, tables are the certificates', tools do what they say."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REPORTS = Path(__file__).parents[2] / "reports"
+SPECS = sorted(path for path in REPORTS.glob("*/*/certify.toml"))
+CHECKED_HERE = ("wine/boundary", "wine/persistence-per-row", "diabetes/boundary")
+
+
+def named(spec: Path) -> str:
+    return "/".join(spec.parts[-3:-1])
+
+
+def script(name: str):
+    """One of the reports' scripts as a module; they are no package."""
+    path = REPORTS / name
+    label = "report_" + re.sub(r"\W", "_", name)
+    before = list(sys.path)
+    try:
+        module = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location(label, path))
+        spec.loader.exec_module(module)
+    finally:
+        sys.path[:] = before
+        sys.modules.pop("training", None)
+    return module
+
+
+@pytest.fixture(scope="module")
+def audit():
+    return script("audit.py")
+
+
+@pytest.fixture(scope="module")
+def lines(audit):
+    return audit.load()
+
+
+def has_inputs(spec: Path) -> bool:
+    return spec.parents[1].name != "mnist-6x100" or (spec.parents[1] / "model.safetensors").exists()
+
+
+def test_pages_hold_the_digests_of_the_files():
+    found = 0
+    for page in REPORTS.glob("*/README.md"):
+        for name, digest in re.findall(r"^\| `([\w.-]+)`[^|]*\| `([0-9a-f]{64})` \|$", page.read_text("utf-8"), re.M):
+            if (page.parent / name).exists():
+                assert hashlib.sha256((page.parent / name).read_bytes()).hexdigest() == digest, page.parent / name
+                found += 1
+    assert found >= 8
+
+
+def test_committed_files_are_small():
+    for path in REPORTS.rglob("*"):
+        ignored = path.parent.name == "mnist-6x100" and path.suffix in (".safetensors", ".npz")
+        if path.is_file() and not ignored:
+            assert path.stat().st_size <= 1_000_000, path
+
+
+def test_no_page_has_a_machine_path():
+    for path in REPORTS.rglob("*"):
+        if path.suffix in (".md", ".py", ".toml", ".json", ".csv"):
+            assert not re.search(r"/(tmp|root|home|work)/", path.read_text("utf-8")), path
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=named)
+def test_spec_names_itself_and_its_problem_is_valid(spec):
+    from certify.problem import load_problem
+
+    assert spec.read_text("utf-8").startswith(f"# certify run reports/{'/'.join(spec.parts[-3:])}\n")
+    if not has_inputs(spec):
+        pytest.skip("inputs are not in the repository")
+    problem = load_problem(spec)
+    assert problem.rows == tuple(range(problem.n))
+
+
+@pytest.mark.parametrize("spec", [s for s in SPECS if "persistence" in str(s)], ids=named)
+def test_level_is_105_percent_of_the_loss_rounded_up(spec):
+    from certify.bounds.sublevel import descend
+    from certify.problem import load_problem
+    from certify.rigor.arithmetic import Binary64
+
+    problem = load_problem(spec)
+    ends = descend(problem, Binary64()).loss
+    level_above = script("training.py").level_above
+    assert problem.level == level_above(float(ends.lower)) == level_above(float(ends.upper))
+
+
+def test_certificates_are_those_of_the_files_and_of_the_record(lines):
+    assert {f"{x['report']}/{x['spec']}" for x in lines} >= {"/".join(s.parts[-3:-1]) for s in SPECS}
+    for spec in SPECS:
+        certificate = json.loads(spec.with_name("certificate.json").read_text("utf-8"))
+        for what in certificate["subject"].values():
+            path = spec.parent / what["path"]
+            if path.exists():
+                assert hashlib.sha256(path.read_bytes()).hexdigest() == what["sha256"], path
+        where = [x for x in lines if [x["report"], x["spec"]] == list(spec.parts[-3:-1])]
+        for line, claim in zip(where, certificate["claims"], strict=True):
+            assert [line[key] for key in ("quantity", "verdict", "reason")] == [
+                claim[key] for key in ("quantity", "verdict", "reason")
+            ]
+            for side in ("lower", "upper"):
+                assert line[side] == ("" if claim[side] is None else repr(claim[side]))
+
+
+def test_tables_are_written_from_the_record(audit, lines):
+    page = (REPORTS / "README.md").read_text("utf-8")
+    assert audit.table(lines, with_report=True) in page
+    assert audit.persistence(lines) in page
+    for folder in {x["report"] for x in lines} - {"breast-cancer"}:
+        own = [x for x in lines if x["report"] == folder]
+        assert audit.table(own, with_report=False) in (REPORTS / folder / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "lower, upper", [("1.09989686", "1.09989687"), ("0.001903647292393812", "0.005298237093098041"), ("36.31", "36.32")]
+)
+def test_ends_are_printed_outward(audit, lower, upper):
+    low, high = (float(x) for x in audit.outward(lower, upper).split(" – "))
+    assert low <= float(lower) <= float(upper) <= high
+    assert high - low <= 1.5 * (float(upper) - float(lower)) + 1e-5 * high
+
+
+@pytest.mark.parametrize("where", CHECKED_HERE)
+def test_small_certificates_check(where, capsys):
+    from certify.check.main import main
+
+    assert main([str(REPORTS / where / "certificate.json")]) == 0
+    assert capsys.readouterr().out.strip().splitlines()[-1].startswith("certified")
+
+
+@pytest.mark.parametrize("name", ["digits", "wine", "diabetes"])
+def test_data_are_those_of_scikit_learn(name):
+    pytest.importorskip("sklearn")
+    X, y = script(f"{name}/recipe.py").load_data()
+    stored = np.load(REPORTS / name / "train.npz")
+    np.testing.assert_allclose(stored["X"].astype(float), X.astype(float), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(stored["y"].astype(float), y.astype(float), rtol=0, atol=1e-12)
+
+
+def test_first_200_digits_are_the_first_of_all():
+    some, every = (np.load(REPORTS / "digits" / name) for name in ("first-200.npz", "train.npz"))
+    for key in ("X", "y"):
+        np.testing.assert_array_equal(some[key], every[key][:200])
+
+
+def test_level_rule():
+    level_above = script("training.py").level_above
+    assert level_above(2.0) == 2.1 and level_above(1.0) == 1.05 and level_above(0.00123456) == 0.0013
+    for loss in np.random.default_rng(0).lognormal(-5, 3, 200):
+        assert 1.05 * loss * (1 - 1e-15) <= level_above(loss) <= 1.05 * loss * 1.0101
+
+
+def test_mnist_files_are_read_from_idx(tmp_path):
+    prepare = script("mnist-6x100/prepare.py")
+    pixels = np.arange(2 * 784, dtype=np.uint16).astype(np.uint8)
+    (tmp_path / "images").write_bytes(bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28]) + pixels.tobytes())
+    (tmp_path / "labels").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 3]))
+    np.testing.assert_array_equal(prepare.read_idx(tmp_path, "images"), pixels.reshape(2, 784))
+    np.testing.assert_array_equal(prepare.read_idx(tmp_path, "labels"), [7, 3])
+    assert prepare.inputs_of(pixels, "x/255").max() == 1 and prepare.inputs_of(pixels, "0 … 255").max() == 255
+
+
+def test_ill_conditioned_table_is_met_and_repeats():
+    from certify.rigor import enclose_sigma_min
+
+    study = script("ill-conditioned/study.py")
+    with (REPORTS / "ill-conditioned" / "table.csv").open(encoding="utf-8", newline="") as stream:
+        found = list(csv.DictReader(stream))
+    assert study.table(found) in (REPORTS / "ill-conditioned" / "README.md").read_text("utf-8")
+    for line in found:
+        want, ratio = study.target(float(line["condition"])), float(line["upper"]) / float(line["lower"])
+        assert np.isnan(want) or ratio <= want
+    ends = enclose_sigma_min(study.synthetic((200, 400), 12))
+    recorded = next(x for x in found if x["size"] == "200 × 400" and x["condition"] == "1e12")
+    assert float(recorded["lower"]) <= ends.upper and ends.lower <= float(recorded["upper"])
+    assert ends.upper <= 2 * ends.lower
+
+
+def test_benchmark_parts_run():
+    pytest.importorskip("torch")
+    cost = script("benchmarks/cost.py")
+    parts = cost.Parts(30, (4, 16, 16, 1))
+    parts.threshold = 1.01 * parts.two_sided().upper
+    for name in ("passes", "kernel", "bare", "cholesky", "gate", "jacobian"):
+        assert cost.timed(getattr(parts, name))[0] > 0

@@ -1,0 +1,111 @@
+"""The plan: tiers, their needs, and a refusal only of what no tier can do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import certify.plan as plan
+from certify.audit import load, quantities
+from certify.bounds import interpolation
+from certify.errors import EnvironmentRefused
+from certify.explain import TEXTS, explain
+from tests.small import SPEC, features, gate, tensors, write
+
+GIB = 1 << 30
+SUBLEVEL = '[solution]\nmap = "sublevel"\n'
+
+
+@pytest.fixture
+def problem(tmp_path):
+    """A problem of so many rows, with more lines in its spec."""
+
+    def make(rows=10, more="", hidden=8):
+        X = features(rows)
+        spec = SPEC.replace("[3, 8, 1]", f"[3, {hidden}, 1]") + more
+        path = write(tmp_path, spec, model=tensors(widths=(3, hidden, 1)), X=X, y=np.sign(X[:, 0]))
+        return load(path, False).problem
+
+    return make
+
+
+def tiers(found):
+    return {tier.name: tier for tier in plan.make_plan(found).tiers}
+
+
+def test_small_interpolation_has_no_direct_tier(problem):
+    assert list(tiers(problem())) == ["congruence", "double-double", "Jacobian"]
+
+
+def test_direct_tier_is_small_and_serves_only_the_modulus(problem):
+    found = tiers(problem(1600, hidden=400))
+    assert list(found)[:2] == ["direct", "congruence"] and found["direct"].quantities == ("modulus",)
+    assert found["direct"].memory < found["congruence"].memory < found["double-double"].memory
+
+
+def test_what_the_direct_tier_can_do_is_not_refused(problem, monkeypatch):
+    found = tiers(problem(1600, hidden=400))
+    between = (found["direct"].memory + found["congruence"].memory) // 2
+    monkeypatch.setattr(plan, "memory_limit", lambda: between)
+    plan.check_memory(problem(1600, gate(max=1.0), hidden=400))
+    both = problem(1600, hidden=400)
+    with pytest.raises(EnvironmentRefused, match="ask for modulus alone with a gate"):
+        plan.check_memory(both)
+    remarks = {q.name: (q.feasible, q.remark) for q in plan.make_plan(both).quantities}
+    assert remarks["modulus"] == (True, "but there is too little memory for congruence, double-double "
+                                        "and Jacobian, which some problems need")
+    assert not remarks["sample_modulus"][0]
+    monkeypatch.setattr(plan, "memory_limit", lambda: found["direct"].memory - 1)
+    with pytest.raises(EnvironmentRefused, match="use at most about"):
+        plan.check_memory(problem(1600, gate(max=1.0), hidden=400))
+
+
+def test_beyond_the_limits_only_the_direct_tier_is_left(problem, monkeypatch):
+    monkeypatch.setattr(interpolation, "DIRECT_FROM", 4)
+    monkeypatch.setattr(interpolation, "EXTENDED_LIMIT", 5)
+    monkeypatch.setattr(interpolation, "CONGRUENCE_LIMIT", 6)
+    found = problem(10)
+    assert list(tiers(found)) == ["direct"]
+    remarks = {q.name: q for q in plan.make_plan(found).quantities}
+    assert remarks["modulus"].feasible and not remarks["sample_modulus"].feasible
+    plan.check_memory(found)
+
+
+def test_an_exact_solution_nearby_needs_double_double(problem, monkeypatch):
+    near = problem(1600, '[solution]\nbase = "nearby"\n' + gate(max=1.0), hidden=400)
+    found = tiers(near)
+    assert next(iter(found)) == "solution" and found["solution"].memory == found["double-double"].memory
+    assert any("nearby: first an exact solution" in line for line in plan.make_plan(near).as_lines())
+    monkeypatch.setattr(plan, "memory_limit", lambda: found["congruence"].memory)
+    with pytest.raises(EnvironmentRefused):
+        plan.check_memory(near)
+
+
+def test_sublevel_has_one_inequality_and_no_matrix_over_the_rows(problem):
+    found = problem(3000, SUBLEVEL + "level = 100.0\n" + gate("persistence_radius", min=0.1) + gate(max=1.0))
+    made = plan.make_plan(found)
+    assert made.equations == 1 and quantities(found) == ("persistence_radius", "modulus")
+    assert [tier.name for tier in made.tiers] == ["passes", "double-double", "radius"]
+    assert max(tier.memory for tier in made.tiers) < GIB // 2
+    text = "\n".join(made.as_lines())
+    assert "one inequality" in text and "n·k" not in text and "it is 0 if the level is above the loss" in text
+    assert made.as_json()["tiers"][0]["name"] == "passes" and made.as_json()["map"] == "sublevel"
+
+
+def test_equal_rows_are_no_obstacle_to_the_sublevel_map(tmp_path):
+    X = np.vstack([features(), features()[3:4]])
+    found = plan.make_plan(load(write(tmp_path, SPEC + SUBLEVEL, X=X, y=np.zeros(11)), False).problem)
+    assert all(quantity.feasible for quantity in found.quantities) and found.equal == ((3, 10),)
+
+
+def test_too_many_rows_for_the_passes_are_refused_by_rows(problem, monkeypatch):
+    monkeypatch.setattr(plan, "memory_limit", lambda: plan.BASE_MEMORY + 1000)
+    with pytest.raises(EnvironmentRefused, match="3000 rows: the passes through the network need"):
+        plan.check_memory(problem(3000, SUBLEVEL))
+
+
+@pytest.mark.parametrize("label", ["M6", "Q2", "P3", "L1", "persistence_radius", "sublevel", "nearby", "level", "set",
+                                   "scale", "parameter"])  # fmt: skip
+def test_new_words_are_explained(label):
+    assert explain(label.upper()).startswith(f"{label}: ")
+    assert max(map(len, TEXTS[label].splitlines())) <= 120
