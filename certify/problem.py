@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,12 +70,54 @@ class Problem:
             _require_real(self.y, (self.n, self.network.widths[-1]), "targets y")
         if self.scale is not None:
             _require_real(self.scale, (self.network.widths[0],), "scale")
+        self._check_words()
+        self._check_losses()
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
         object.__setattr__(self, "groups", found)
         if not self.rows or list(self.rows) != sorted(set(self.rows)) or not set(self.rows) <= set(self.kept):
             raise InputError("rows", f"{list(self.rows)[:5]}…", "give row numbers, ascending; of merged rows the first")
+
+    def _check_words(self) -> None:
+        """Refuse words outside the vocabulary, and combinations no theorem is about."""
+        for name, value, words in (
+            ("map", self.map, ("interpolation", "sublevel")), ("base", self.base, ("given", "nearby")),
+            ("parameter", self.parameter, ("features", "targets", "sample_weights")),
+            ("set", self.set, ("total", "per_sample")), ("loss", self.loss, ("squared", "cross_entropy", "logistic")),
+        ):
+            if value not in words:
+                raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
+        depth = self.network.depth
+        if self.layer != "all" and not (isinstance(self.layer, int) and 1 <= self.layer <= depth):
+            raise InputError("layer", f"{self.layer!r} of a network of {depth}", f"give 'all' or 1 … {depth}")
+        if self.map == "interpolation" and self.parameter == "sample_weights":
+            raise InputError("parameter", "sample_weights with interpolation", "use features or targets")
+        if self.map == "sublevel" and (self.merge_duplicates or self.base != "given"):
+            raise InputError("map", "sublevel with merged rows or base nearby", "use base given, without merging")
+        if self.base == "nearby" and self.y is None:
+            raise InputError("base", "nearby without real targets", "give targets y, or use base given")
+
+    def _check_losses(self) -> None:
+        """Refuse levels, decays, labels and probabilities for which the loss is not what the theorems say."""
+        if self.level is not None and not math.isfinite(self.level):
+            raise InputError("level", f"{self.level}", "give a finite number")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise InputError("weight_decay", f"{self.weight_decay}", "give a finite number from 0 on")
+        if self.scale is not None and (self.scale < 0).any():
+            raise InputError("scale", "a negative unit", "give 0 (may not move) or a positive unit a feature")
+        if self.labels is not None:
+            k = self.network.widths[-1]
+            values = set(np.asarray(self.labels).ravel().tolist())
+            allowed = ({0, 1}, {-1, 1}) if self.loss == "logistic" else (set(range(k)),)
+            if np.shape(self.labels) != (self.n,) or not any(values <= a for a in allowed):
+                raise InputError("labels", f"{sorted(values)[:5]}", "give 0 and 1 or -1 and 1 (logistic), or 0 … k − 1")
+        if self.map != "sublevel":
+            return
+        if (self.y is None) if self.loss == "squared" else (self.labels is None and self.loss == "logistic"):
+            raise InputError("targets", f"none that fit the {self.loss} loss", "give y (squared) or labels")
+        if self.loss == "cross_entropy" and self.labels is None and (self.y is None or (self.y < 0).any()):
+            raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
 
     @property
     def n(self) -> int:

@@ -68,7 +68,7 @@ def audit(spec: Path) -> list[Line]:
         return []
     claims: list[dict[str, Any]] = json.loads(out)["claims"]
     said, wrong, check_seconds, check_peak = measured(["check", str(spec.with_name("certificate.json"))])
-    verdict = (said.strip().splitlines() or wrong.strip().splitlines() or ["no output"])[-1]
+    verdict = (said.strip().splitlines() or [f"failed: {(wrong.strip().splitlines() or ['no output'])[-1]}"])[-1]
     print(f"{where}: {seconds:.1f} s, check {check_seconds:.1f} s: {verdict[:100]}", file=sys.stderr, flush=True)
     return [
         {"report": where.parts[0], "spec": name, "quantity": c["quantity"], "theorem": c["theorem"],

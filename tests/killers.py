@@ -7,6 +7,7 @@ beside an adversarial finder (LAPACK is not trusted), the finder is replaced by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 from unittest.mock import patch
@@ -124,7 +125,8 @@ def row_sums_that_round() -> None:
 def maximum_norm_is_no_norm() -> None:
     """All ones: the norm is n, neither the largest entry nor the root of the row sum."""
     rigor.norm_of_nonnegative(np.ones((4, 4)), np.ones((4, 4)))
-    rigor.norm_of_nonnegative(np.array([[3.0], [4.0]]), np.array([[3.0], [4.0]]))
+    for M in (np.array([[3.0], [4.0]]), np.array([[3.0, 4.0]])):
+        rigor.norm_of_nonnegative(M, M)
 
 
 # Cholesky and singular values
@@ -217,6 +219,9 @@ def radius_at_its_corner() -> None:
             rigor.lambda_min(A, radius, method, rng)
             rigor.sigma_min(A, radius, method, rng)
             rigor.norm2(A, radius, method, rng)
+    for method in ("residual", "a-priori"):  # 2.7 I − 1 is indefinite
+        rigor.definite(2.7 * np.eye(3), 1.0, method, rng)
+        rigor.lambda_min(2.7 * np.eye(3), 1.0, method, rng)
 
 
 @killer
@@ -253,6 +258,7 @@ def blurred_tanh() -> None:
         network.backward_pass(net, X, Binary64())
         for layers in ((1,), (2,), (1, 2)):
             network.kernel(net, X, layers, Binary64())
+        network.forward_pass(replace(net, activation="relu"), X, Binary64())
 
 
 @killer

@@ -76,6 +76,9 @@ def rise_over_the_kinks() -> None:
             for kind in ("total", "per_sample"):
                 problem = asked(replace(net, activation=name), [[1.0]], [[0.9]], set=kind)
                 sublevel.rise(problem, radius, rng)
+    gentle = replace(net, weights=(net.weights[0], np.ones((1, 2))), biases=(np.array([0.0, -1.05]), None))
+    for kind in ("total", "per_sample"):  # a kink right behind the data, a large residual
+        sublevel.rise(asked(gentle, [[1.0]], [[-1000.0]], set=kind), 0.9, rng)
 
 
 @killer

@@ -83,7 +83,7 @@ def array_norm(M: Pair, error: Fraction) -> Norm:
     upper = Fraction(fp.frobenius(M.hi))
     slack = Fraction(4 * (M.shape[0] + M.shape[1] + 32)) * Fraction(fp.U)
     low = Fraction(0) if M.lo is None else Fraction(fp.frobenius(M.lo))
-    floor = Fraction(fp.FLOOR)
+    floor = 2 * (M.shape[0] + 1) * Fraction(fp.FLOOR)  # what the floor of every row may have added
     return Norm(max(upper * (1 - slack) - low - error - floor, Fraction(0)), upper + low + error)
 
 

@@ -161,7 +161,6 @@ DEFECTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-@pytest.mark.xfail(strict=True, reason="Problem does not refuse it yet")
 def test_problems_outside_the_theorems_are_refused(name):
     with pytest.raises(CertifyError):
         bound(DEFECTS[name](), "modulus")

@@ -38,6 +38,7 @@ def test_members(folder, certificate):
         "map": "interpolation", "base": "given", "layer": "all", "parameter": "features", "rows": "all", "set": "total",
         "norm": 2, "weight_norm": "euclidean", "widths": [3, 8, 1], "activation": "tanh", "biases": [True, True],
         "n": 10, "inputs": 3, "outputs": 1, "parameters": 41, "equations": 10, "merge_duplicates": False, "groups": [],
+        "scale": None, "loss": "squared", "weight_decay": 0.0, "level": None,
     }
     import hashlib
 
