@@ -222,7 +222,7 @@ def relu_kinks() -> None:
         both(asked(network_, [[0.1], [0.7]]))
         for arithmetic in (Binary64(), DoubleDouble()):
             network.forward_pass(network_, np.array([[0.1], [0.7]]), arithmetic)
-    for row in ([1.0, 2.0**-54, -1.0, -(2.0**-55)], [-1.0, -(2.0**-54), 1.0, 2.0**-55]):  # floats get its sum's sign wrong
+    for row in ([1.0, 2.0**-54, -1.0, -(2.0**-55)], [-1.0, -(2.0**-54), 1.0, 2.0**-55]):  # floats: wrong sign
         network_ = net(([[1.0] * 4, [0.5, -0.5, 0.25, 2.0]], [0.0, 0.3]), ([[1.0, 0.5]], None), activation="relu")
         both(asked(network_, [row, [1.0, 2.0, 3.0, 4.0]]))
         both(asked(network_, [row]))

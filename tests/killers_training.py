@@ -1,4 +1,4 @@
-"""Crafted attacks on losses, gradients, persistence and nearby solutions; registered beside those of `tests.killers`."""
+"""Crafted attacks on losses, gradients, persistence and nearby solutions; beside those of `tests.killers`."""
 
 from __future__ import annotations
 

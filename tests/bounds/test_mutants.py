@@ -1,4 +1,4 @@
-"""Mutants of the product: each is a change of the source, and a quick selection is killed (the list: reports/attacks/)."""
+"""Mutants of the product: each changes the source, and a quick selection is killed (list: reports/attacks/)."""
 
 from __future__ import annotations
 
