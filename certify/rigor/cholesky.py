@@ -67,6 +67,8 @@ def factor_in_place(M: Array) -> bool:
 
     One thread beyond N = 15,000, where the threaded Cholesky of OpenBLAS has crashed.
     """
+    if not M.flags.c_contiguous:  # LAPACK would work on a copy, and what is checked below would not be the factor
+        return False
     with _threads(1 if len(M) > THREADED_LIMIT else None):
         _, info = dpotrf(M.T, lower=0, clean=0, overwrite_a=1)  # M.T is Fortran-ordered: no copy
     diagonal = np.diagonal(M)
@@ -118,8 +120,8 @@ def extreme_pair(M: Array, largest: bool) -> tuple[float, Array]:
             values, vectors = scipy.linalg.eigh(M, subset_by_index=subset, check_finite=False)
         except np.linalg.LinAlgError:
             continue
-        if len(values) and np.isfinite(vectors).all():
-            at = -1 if largest else 0
+        at = -1 if largest else 0
+        if len(values) and np.isfinite(vectors).all() and vectors[:, at].any():
             return float(values[at]), np.ascontiguousarray(vectors[:, at])
     return (float(np.abs(M).sum(axis=1).max()) if largest else 0.0), np.ones(len(M))
 
