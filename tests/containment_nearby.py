@@ -178,8 +178,10 @@ def direct_tier(problem: Problem, rng: Rng) -> Outcome:
 def _ends_hold(problem: Problem, truth: network_oracles.Truth, ends: ModulusEnds | Bound | None) -> None:
     if ends is not None and ends.upper is not None:
         expect(network_oracles.modulus_at_most(truth, ends.upper), f"lip ≤ {ends.upper!r}", **described(problem))
-    if ends is not None and ends.lower is not None:
-        expect(network_oracles.modulus_at_least(truth, ends.lower), f"lip ≥ {ends.lower!r}", **described(problem))
+    if ends is not None and ends.lower is not None and ends.lower > 0:  # by its vector: K may be exactly singular
+        z = ends.z if isinstance(ends, ModulusEnds) else ends.witness["z"]
+        form = network_oracles.quadratic(truth.pencil(exact.rational(ends.lower) ** 2), exact.vector(z))
+        expect(exact.sign(form) <= 0, f"lip ≥ {ends.lower!r}", **described(problem))
 
 
 def _silent(stage: str, fraction: float) -> None:

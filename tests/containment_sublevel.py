@@ -242,7 +242,7 @@ def _closed_form_by_hand(problem: Problem, truth: training.Gradients, radius: fl
     """The loss itself at the worst perturbation, shrunk by 2^-100 so that the budget holds."""
     size = exact.rational(radius) * (1 - fmpq(1, 2**100))
     whole = truth.size("total")
-    if whole == 0:
+    if not whole > 2.0**-200:  # nothing to move along, or nothing that the balls can tell from that
         return
     if problem.set == "total":
         shares = [training.root(r) / whole for r in truth.rows]
@@ -273,9 +273,11 @@ def _feature_attacks(problem: Problem, radius: float, rng: Rng) -> list[exact.Ro
             u[np.arange(problem.n) != rng.choice(problem.rows)] = 0.0
         found.append(u)
     if radius > 0:
-        with np.errstate(all="ignore"):
-            u = (_ascend(problem, radius) - problem.X) / np.where(scale > 0, scale, 1.0) * (scale > 0)
-        found += [u, _climbed(problem, found[0], radius, moving)]
+        risen = refusing(lambda: _ascend(problem, radius))  # a search in floats: it may overflow
+        if risen is not None:
+            with np.errstate(all="ignore"):
+                found.append((risen - problem.X) / np.where(scale > 0, scale, 1.0) * (scale > 0))
+        found.append(_climbed(problem, found[0], radius, moving))
     return [_within(u, radius, problem.set, rng) for u in found if np.isfinite(u).all() and np.abs(u).max() < 1e100]
 
 
