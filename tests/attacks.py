@@ -218,7 +218,12 @@ def backward(rng: Rng) -> Outcome:
 def tangent_kernel(rng: Rng) -> Outcome:
     net, X = _net_and_data(rng)
     layers = net.layers("all") if rng.random() < 0.6 else (int(rng.integers(1, net.depth + 1)),)
-    return network.kernel(net, X, layers, _arithmetic(rng))
+    return network.kernel(net, X, layers, _arithmetic(rng), tile=int(rng.integers(1, 5)))
+
+
+def rounded_passes(rng: Rng) -> Outcome:
+    net, X = _net_and_data(rng)
+    return network.kernel(net, X, net.layers("all"), Binary64(), passes=DoubleDouble())
 
 
 def jacobian(rng: Rng) -> Outcome:
@@ -339,9 +344,9 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         rounding, square_roots, norms_of_rows, norm_of_nonnegative, error_free, product_binary64,
         product_double_double, elementwise_binary64, elementwise_double_double, activation_float, activation_arb,
         residual_norm, positive_definite, lambda_min, sigma_min, sigma_min_ill, norm2, quadratic_form, affine,
-        forward, backward, tangent_kernel, jacobian, feature_factor, congruence, witness, moduli, jacobian_moduli,
-        direct_modulus,
-        modulus, sample_modulus, refuting_pair, base_point, loss_terms, descent, sublevel_modulus,
+        forward, backward, tangent_kernel, rounded_passes, jacobian, feature_factor, congruence, witness, moduli,
+        jacobian_moduli, direct_modulus, modulus, sample_modulus, refuting_pair, base_point, loss_terms, descent,
+        sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby,
     )

@@ -11,7 +11,7 @@ from certify.bounds.congruence import Congruence, congruence
 from certify.network.jacobian import Jacobian, jacobian
 from certify.network.kernel import Kernel, tangent_kernel
 from certify.network.network import Network
-from certify.network.passes import Forward, backward, forward, known_weights
+from certify.network.passes import Forward, backward, forward, known_weights, rounded_passes
 from certify.perturbations.factor import feature_factor, scaled
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls, affine, known_matrix
@@ -145,23 +145,30 @@ def backward_pass(network: Network, X: Array, arithmetic: Arithmetic) -> Outcome
     return exact.decided(holds)
 
 
-def kernel_of(network: Network, X: Array, layers: tuple[int, ...], arithmetic: Arithmetic) -> Kernel | None:
-    """The product's tangent kernel, None where it refuses or a kink is open."""
-    found = passed(network, X, arithmetic)
+def kernel_of(
+    network: Network, X: Array, layers: tuple[int, ...], arithmetic: Arithmetic, tile: int = 256,
+    passes: Arithmetic | None = None,
+) -> Kernel | None:
+    """The product's tangent kernel, None where it refuses or a kink is open; `passes`: rounded from there."""
+    found = passed(network, X, passes or arithmetic)
     if found is None or found.kinks[0]:
         return None
     biases = tuple(b is not None for b in network.biases)
 
     def compute() -> Kernel:
-        adjoints = backward(network, known_weights(network), found, arithmetic)
-        return tangent_kernel(found, adjoints, layers, biases, arithmetic)
+        adjoints = backward(network, known_weights(network), found, passes or arithmetic)
+        finished = rounded_passes(found, adjoints) if passes else (found, adjoints)
+        return tangent_kernel(*finished, layers, biases, arithmetic, tile)
 
     return refusing(compute)
 
 
-def kernel(network: Network, X: Array, layers: tuple[int, ...], arithmetic: Arithmetic) -> Outcome:
+def kernel(
+    network: Network, X: Array, layers: tuple[int, ...], arithmetic: Arithmetic, tile: int = 256,
+    passes: Arithmetic | None = None,
+) -> Outcome:
     """`|JJᵀ − mid|_ij ≤ e_i s_j + s_i e_j` and `|JJᵀ|_ij ≤ s_i s_j`."""
-    found = kernel_of(network, X, layers, arithmetic)
+    found = kernel_of(network, X, layers, arithmetic, tile, passes)
     if found is None:
         return "refused"
     mid, e, s = exact.pair(found.mid), exact.vector(found.e), exact.vector(found.s)

@@ -351,7 +351,7 @@ def _attack_holds(problem: Problem, found: Bound, level: fmpq) -> None:
 def reached(problem: Problem, t: Array, rng: Rng) -> Outcome:
     """No u in the balls moves a row's outputs or their gradients beyond the bounds; `steady(t)/t` is nondecreasing."""
     net, scale = problem.network, problem.scale
-    p = refusing(lambda: forward(net, known_weights(net), problem.X, Binary64()))
+    p = refusing(lambda: forward(net, known_weights(net), problem.X, Binary64(), keep_pre=True))
     found = None if p is None or p.kinks[0] else refusing(lambda: reach(net, p, t, scale))
     if found is None:
         return "refused"

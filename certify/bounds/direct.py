@@ -17,7 +17,7 @@ from certify.network.kernel import Kernel
 from certify.perturbations.factor import BlockFactor
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic
-from certify.rigor.cholesky import factor_in_place, largest_float_shift
+from certify.rigor.cholesky import factor_in_place, least_float_shift
 from certify.rigor.fp import Array
 
 LANCZOS_STEPS = 60
@@ -37,7 +37,7 @@ def direct_modulus(K: Kernel, Q: BlockFactor, arithmetic: Arithmetic) -> Modulus
     lower = rayleigh(K, Q, z, arithmetic)
     if lower is None:
         return ModulusEnds(None, None, None)
-    for slack in (2.0, 16.0, 256.0):
+    for slack in (1.25, 4.0, 64.0):
         upper = _upper_end(K, Q, z, lower, slack)
         if upper is not None:
             return ModulusEnds(lower, upper, z)
@@ -91,7 +91,7 @@ def _definite(K: Kernel, Q: BlockFactor, kappa2: float) -> bool:
     defect = 2 * kappa * e * s + Fraction(float(Q.eta.max(initial=0.0)))
     defect += 3 * Fraction(fp.U) * (kappa * 2 * s * s)
     defect += Fraction(float(np.max(size_c**2))) * Fraction(fp.dot_unit(q) + 4 * fp.U) * Fraction(fp.RAISE)
-    shift = largest_float_shift(M, defect)
+    shift = least_float_shift(M, defect)
     d = np.einsum("ii->i", M)
     d[:] = np.nextafter(d - shift, -np.inf)
     if not np.isfinite(d).all() or not (d > 0).all():

@@ -26,6 +26,9 @@ FINE_LIMIT = 3000
 DIRECT_FROM = 1500
 """Equations from which the direct tier goes first."""
 
+FINE_PASSES_FROM = 6000
+"""Equations from which the direct tier starts with double-double passes: they cost less than a failed Cholesky."""
+
 CONGRUENCE_LIMIT, EXTENDED_LIMIT = 12_000, 6000
 """Most equations for the congruence (about 8·N² numbers) and for the double-double tier (about 30·N²)."""
 
@@ -70,7 +73,11 @@ class Interpolation:
         N = self.problem.equations
         best: Bound | None = None
         if quantity == "modulus" and DIRECT_FROM <= N:
-            best = self._attempt(quantity, Binary64(), direct=True)
+            # float64 radii come from the passes more than from the kernel, and finer passes cost O(N)
+            for passes in (DoubleDouble(),) if N >= FINE_PASSES_FROM else (Binary64(), DoubleDouble()):
+                if not self._enough(best):
+                    self._tiers.clear()  # one kernel at a time
+                    best = _better(best, self._attempt(quantity, Binary64(), direct=True, passes=passes))
         if not self._enough(best) and N <= CONGRUENCE_LIMIT:
             best = _better(best, self._attempt(quantity, Binary64()))
         if not self._enough(best) and N <= EXTENDED_LIMIT:
@@ -85,19 +92,20 @@ class Interpolation:
     def _enough(self, best: Bound | None) -> bool:
         return best is not None and _gap(best) <= (GAP if self.problem.equations <= FINE_LIMIT else COARSE_GAP)
 
-    def _linearised(self, arithmetic: Arithmetic, form_jacobian: bool) -> Linearisation:
-        key = f"{arithmetic.name}{' Jacobian' if form_jacobian else ''}"
+    def _linearised(self, arithmetic: Arithmetic, form_jacobian: bool, passes: Arithmetic) -> Linearisation:
+        key = f"{arithmetic.name} {passes.name}{' Jacobian' if form_jacobian else ''}"
         if key not in self._tiers:
             solution = self.solution if isinstance(self.solution, Solution) else None
-            self._tiers[key] = linearise(self.problem, arithmetic, self._progress, form_jacobian, solution)
+            self._tiers[key] = linearise(self.problem, arithmetic, self._progress, form_jacobian, solution, passes)
         return self._tiers[key]
 
     def _attempt(
-        self, quantity: str, arithmetic: Arithmetic, form_jacobian: bool = False, direct: bool = False
+        self, quantity: str, arithmetic: Arithmetic, form_jacobian: bool = False, direct: bool = False,
+        passes: Arithmetic | None = None,
     ) -> Bound:
         """The bound as this tier gives it."""
         try:
-            lin = self._linearised(arithmetic, form_jacobian)
+            lin = self._linearised(arithmetic, form_jacobian, passes or arithmetic)
             if lin.passed.kinks[0]:
                 return self._open(quantity, self._hypotheses(lin, None, False), self._kink_reason(lin))
             self._progress(f"{quantity} ({arithmetic.name})", 0.6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ from certify.bounds.congruence import Congruence, Failure, congruence, jacobian_
 from certify.bounds.nearby import Solution, ball_of
 from certify.network.jacobian import Jacobian, jacobian
 from certify.network.kernel import Kernel, tangent_kernel
-from certify.network.passes import Forward, backward, forward, known_weights
+from certify.network.passes import Forward, backward, forward, known_weights, rounded_passes
 from certify.perturbations.factor import BlockFactor, feature_factor, scaled, target_factor
 from certify.problem import Problem
 from certify.rigor.arithmetic import Arithmetic
@@ -47,7 +47,7 @@ class Linearisation:
 
 def linearise(
     problem: Problem, arithmetic: Arithmetic, progress: Progress, form_jacobian: bool = False,
-    solution: Solution | None = None,
+    solution: Solution | None = None, passes: Arithmetic | None = None,
 ) -> Linearisation:
     """Enclose kernel and perturbation of an interpolation problem.
 
@@ -57,17 +57,24 @@ def linearise(
         progress: told the stage.
         form_jacobian: form J and orthonormalise its rows (W1), which bears condition numbers of J, not of `JJᵀ`.
         solution: base `nearby`: everything is enclosed over the whole ball that holds the exact solution.
+        passes: a finer arithmetic for the passes alone; their results are rounded to `arithmetic`. A pass bounds the
+            error of whole vectors, layer after layer, which costs a float64 kernel far more than its own products do.
     """
+    passes = passes or arithmetic
     kept = np.array(problem.kept)
     k = problem.outputs
     net = problem.network
-    progress(f"forward and backward pass ({arithmetic.name})", 0.0)
+    progress(f"forward and backward pass ({passes.name})", 0.0)
     if solution is None:
         weights = known_weights(net)
     else:
-        weights = ball_of(solution.parameters, solution.radius, solution.layers, arithmetic)
-    passed = forward(net, weights, problem.X[kept], arithmetic)
-    adjoints = backward(net, weights, passed, arithmetic)
+        weights = ball_of(solution.parameters, solution.radius, solution.layers, passes)
+    X = problem.X if len(kept) == len(problem.X) else problem.X[kept]
+    passed = forward(net, weights, X, passes)
+    adjoints = backward(net, weights, passed, passes)
+    passed = replace(passed, slopes=())
+    if passes.extended and not arithmetic.extended:
+        passed, adjoints = rounded_passes(passed, adjoints)
     moves = np.isin(kept, np.array(problem.rows))
     if problem.parameter == "targets":
         Q = target_factor(len(kept), k, moves)
@@ -78,6 +85,7 @@ def linearise(
     if form_jacobian:
         progress("Jacobian, for an ill-conditioned problem", 0.3)
         J = jacobian(passed, adjoints, layers, biases, arithmetic)
-        return Linearisation(arithmetic, passed, J, Q)
+        return Linearisation(arithmetic, passed.without_layers(), J, Q)
     progress(f"tangent kernel ({arithmetic.name})", 0.3)
-    return Linearisation(arithmetic, passed, tangent_kernel(passed, adjoints, layers, biases, arithmetic), Q)
+    K = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
+    return Linearisation(arithmetic, passed.without_layers(), K, Q)

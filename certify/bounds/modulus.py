@@ -16,7 +16,7 @@ from certify.perturbations.factor import BlockFactor
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.cholesky import verify_definite
-from certify.rigor.fp import Array
+from certify.rigor.fp import RAISE, Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,17 +109,21 @@ def rayleigh(K: Kernel | Jacobian, Q: BlockFactor, z: Array, arithmetic: Arithme
         return None
     z = np.ldexp(z, -int(np.frexp(np.max(np.abs(z)))[1]))
     n, k, q = Q.C.shape
-    exact_z = [fp.exact(x) for x in z.tolist()]
-    top = Fraction(0)
-    for i in np.flatnonzero(Q.C.any(axis=(1, 2)) | (Q.eta > 0)):
-        block = exact_z[i * k : (i + 1) * k]
-        for column in Q.C[i].T.tolist():
-            top += sum((fp.exact(c) * x for c, x in zip(column, block, strict=True)), Fraction(0)) ** 2
-        top -= fp.exact(float(Q.eta[i])) * sum((x * x for x in block), Fraction(0))
+    top = _perturbation_form(Q, z.reshape(n, k))
     bottom = _kernel_form(K, z, arithmetic) if isinstance(K, Kernel) else _jacobian_form(K, z, arithmetic)
     if top <= 0 or bottom <= 0:
         return None
     return fp.down(fp.sqrt_down(top / bottom))
+
+
+def _perturbation_form(Q: BlockFactor, z: Array) -> Fraction:
+    """Lower bound of `zᵀQz`: `|Cᵀz|² − Σ η_i |z_i|²`, `Cᵀz` in floats with an error of `(k+2)u‖C_i‖_F|z_i|` a block."""
+    n, k, q = Q.C.shape
+    y = fp.require_finite(np.einsum("ikq,ik->iq", Q.C, z), "perturbation form").ravel()
+    sizes, lengths = fp.row_norms(Q.C.reshape(n, k * q)), fp.row_norms(z)
+    error = Fraction(fp.dot_unit(k)) * Fraction(float(fp.row_norms((sizes * lengths)[None, :])[0])) * Fraction(RAISE)
+    missing = _dot_up(Q.eta, lengths * lengths * RAISE)
+    return max(fp.sqrt_down(fp.inner(y, y)) - error, Fraction(0)) ** 2 - missing
 
 
 def _kernel_form(K: Kernel, z: Array, arithmetic: Arithmetic) -> Fraction:
@@ -128,9 +132,8 @@ def _kernel_form(K: Kernel, z: Array, arithmetic: Arithmetic) -> Fraction:
     size = np.abs(z)
     c = Fraction(arithmetic.product_unit(len(z))) * Fraction(float(fp.row_norms(z[None, :])[0]))
     error = c * _dot_up(size, arithmetic.row_norms(K.mid)) + 2 * _dot_up(size, K.e) * _dot_up(size, K.s)
-    exact_z = [fp.exact(x) for x in z.tolist()]
     parts = [T.hi] if T.lo is None else [T.hi, T.lo]
-    return sum((fp.exact(t) * x for part in parts for t, x in zip(part[:, 0].tolist(), exact_z, strict=True)), error)
+    return sum((fp.inner(part[:, 0], z) for part in parts), error)
 
 
 def _jacobian_form(J: Jacobian, z: Array, arithmetic: Arithmetic) -> Fraction:

@@ -50,7 +50,7 @@ def descend(problem: Problem, arithmetic: Arithmetic) -> Descent:
     """Enclose loss and gradients by one forward and one backward pass."""
     net = problem.network
     weights = known_weights(net)
-    passed = forward(net, weights, problem.X, arithmetic)
+    passed = forward(net, weights, problem.X, arithmetic, keep_pre=True)
     terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
     adjoints = loss_adjoints(net, weights, passed, terms, arithmetic)
     weight_norm = weight_gradient_norm(

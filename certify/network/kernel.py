@@ -12,6 +12,9 @@ from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array
 
+TILE = 256
+"""Equations in a tile of the kernel: its Gram matrices stay in the cache between product, sum and copy."""
+
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
@@ -31,7 +34,7 @@ class Kernel:
 
 def tangent_kernel(
     passed: Forward, adjoints: tuple[Balls, ...], layers: tuple[int, ...], biases: tuple[bool, ...],
-    arithmetic: Arithmetic,
+    arithmetic: Arithmetic, tile: int = TILE,
 ) -> Kernel:
     """Enclose `K_{(i,a),(j,b)} = Σ_h ⟨B_h^{i,a}, B_h^{j,b}⟩ (⟨a_{h−1}^i, a_{h−1}^j⟩ + [layer h has a bias])` (R10).
 
@@ -41,47 +44,81 @@ def tangent_kernel(
         layers: layers, from 1, whose parameters are free.
         biases: whether each layer has a bias.
         arithmetic: what computes the midpoints.
+        tile: equations in a tile of the result.
     """
-    k = passed.output.mid.shape[1]
-    total: Pair | None = None
-    parts_e, parts_s = [], []
-    for h in layers:
-        left, right, e, s = _layer_factors(passed.inputs[h - 1], adjoints[h], biases[h - 1], k, arithmetic)
-        total = arithmetic.accumulate(total, left, right)
-        parts_e.append(e)
-        parts_s.append(s)
-    assert total is not None  # `layers` is never empty
-    N = len(parts_e[0])
-    e, s = np.sum(parts_e, axis=0) * RAISE, _root_of_squares(np.array(parts_s))
+    n, k = passed.output.mid.shape
+    parts = [(adjoints[h], passed.inputs[h - 1], biases[h - 1]) for h in layers]
+    sizes = [_radius(b, a, bias, k, arithmetic) for b, a, bias in parts]
+    e = np.sum([e for e, _ in sizes], axis=0) * RAISE
+    s = _root_of_squares(np.array([s for _, s in sizes]))
     e = (e + arithmetic.unit * len(layers) * s) * RAISE  # summing the layers
     # the floors make e_i s_j ≥ 2^-990, above what underflow can cost an entry (R0)
     e, s = np.maximum(e, fp.KERNEL_FLOOR_E), np.maximum(s, fp.KERNEL_FLOOR_S)
-    fp.require_finite(np.einsum("ii->i", total.hi.reshape(N, N)), "tangent kernel")
-    return Kernel(total.reshape(N, N), fp.require_finite(e, "kernel radius"), fp.require_finite(s, "kernel size"))
+    mid = _midpoint(parts, n, k, arithmetic, tile)
+    fp.require_finite(np.einsum("ii->i", mid.hi), "tangent kernel")
+    return Kernel(mid, fp.require_finite(e, "kernel radius"), fp.require_finite(s, "kernel size"))
 
 
-def _layer_factors(
-    a: Balls, b: Balls, bias: bool, k: int, arithmetic: Arithmetic
-) -> tuple[Pair, Pair, Array, Array]:
-    """The two Gram matrices of one layer, as `(n, k, n, k)` and `(n, 1, n, 1)`, with the `(e, s)` of their product.
+def _radius(b: Balls, a: Balls, bias: bool, k: int, arithmetic: Arithmetic) -> tuple[Array, Array]:
+    """`(e, s)` of one layer's part: the Hadamard product of two Gram matrices of balls.
 
-    Gram matrices of balls: `|⟨x, x'⟩ − fl| ≤ p_i β_j + β_i p_j` with `p = rad + (c/2)β`; the Hadamard product of
-    two such enclosures has `s = βα`, `e = pα + 1.01 βq + (unit/2)·1.1 s`.
+    Gram matrices: `|⟨x, x'⟩ − fl| ≤ p_i β_j + β_i p_j` with `p = rad + (c/2)β`; the product of two such enclosures has
+    `s = βα`, `e = pα + 1.01 βq + (unit/2)·1.1 s`.
     """
-    n = len(a.rad)
-    left = arithmetic.product(b.mid, b.mid)
-    right = arithmetic.product(a.mid, a.mid)
     beta, alpha = b.norm, a.norm
     p = (b.rad + 0.5 * arithmetic.product_unit(b.mid.shape[1]) * beta) * RAISE
     q = (a.rad + 0.5 * arithmetic.product_unit(a.mid.shape[1]) * alpha) * RAISE
     if bias:
-        right = arithmetic.add(right, Pair(np.ones((1, 1))))
         alpha = np.sqrt(alpha * alpha + 1.0) * RAISE
         q = (q + arithmetic.unit * alpha) * RAISE
     alpha, q = np.repeat(alpha, k), np.repeat(q, k)
     s = beta * alpha * RAISE
     e = (p * alpha + 1.01 * beta * q + 0.6 * arithmetic.unit * s) * RAISE
-    return left.reshape(n, k, n, k), right.reshape(n, 1, n, 1), e, s
+    return e, s
+
+
+def _midpoint(parts: list[tuple[Balls, Balls, bool]], n: int, k: int, arithmetic: Arithmetic, size: int) -> Pair:
+    """The kernel's midpoint: tiles on and below the diagonal, each summed over the layers in the cache and mirrored.
+
+    Every product is computed once, and only the result is as large as N².
+    """
+    step = max(1, size // k)
+    result: list[Array] = []
+    for i in range(0, n, step):
+        for j in range(0, i + 1, step):
+            tile = _tile(parts, slice(i, i + step), slice(j, j + step), k, arithmetic)
+            halves = [tile.hi] if tile.lo is None else [tile.hi, tile.lo]
+            result = result or [np.empty((n * k, n * k)) for _ in halves]
+            for whole, half in zip(result, halves, strict=True):
+                if i == j:
+                    half = np.tril(half) + np.tril(half, -1).T  # symmetric to the last bit
+                rows, columns = slice(i * k, i * k + len(half)), slice(j * k, j * k + half.shape[1])
+                whole[rows, columns] = half
+                whole[columns, rows] = half.T
+    return Pair(*result)
+
+
+def _tile(
+    parts: list[tuple[Balls, Balls, bool]], rows: slice, columns: slice, k: int, arithmetic: Arithmetic
+) -> Pair:
+    """The midpoint for some samples against others, `Σ_h ⟨B_h^{i,a}, B_h^{j,b}⟩ (⟨a^i, a^j⟩ + [bias])`."""
+    total: Pair | None = None
+    for b, a, bias in parts:
+        left = arithmetic.product(_samples(b.mid, rows, k), _samples(b.mid, columns, k))
+        right = arithmetic.product(_samples(a.mid, rows, 1), _samples(a.mid, columns, 1))
+        if bias:
+            right = arithmetic.add(right, Pair(np.ones((1, 1))))
+        m, q = right.shape
+        total = arithmetic.accumulate(total, left.reshape(m, k, q, k), right.reshape(m, 1, q, 1))
+    assert total is not None  # there is always a layer
+    m, _, q, _ = total.shape
+    return total.reshape(m * k, q * k)
+
+
+def _samples(A: Pair, samples: slice, k: int) -> Pair:
+    """The k rows of each of these samples."""
+    rows = slice(samples.start * k, samples.stop * k)
+    return Pair(A.hi[rows], None if A.lo is None else A.lo[rows])
 
 
 def _root_of_squares(parts: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from certify.network.network import Network
 from certify.rigor import fp
 from certify.rigor.activation import Activation, activation
 from certify.rigor.arithmetic import Arithmetic, Pair
-from certify.rigor.ball import Balls, Matrix, affine, exact_points, known_matrix
+from certify.rigor.ball import Balls, Matrix, affine, exact_points, known_matrix, rounded
 from certify.rigor.fp import RAISE, Array
 
 
@@ -46,7 +46,7 @@ class Forward:
     Attributes:
         inputs: `inputs[h]` encloses the input `a_h` of layer h + 1.
         slopes: `slopes[h]` encloses `φ'(z_{h+1})`.
-        pre: `pre[h]` encloses the pre-activation `z_{h+1}` of a hidden layer.
+        pre: `pre[h]` encloses the pre-activation `z_{h+1}` of a hidden layer; empty unless asked for.
         output: encloses the network's outputs.
         kinks: number of units not proved away from a kink, over all rows, and the first few of them.
         margin: proved lower bound of the smallest distance from a kink; None for smooth activations.
@@ -60,6 +60,10 @@ class Forward:
     kinks: tuple[int, tuple[Kink, ...]]
     margin: float | None
     dead: tuple[int, ...]
+
+    def without_layers(self) -> Forward:
+        """The same without what is as large as the layers, once the kernel is made."""
+        return replace(self, inputs=(), slopes=(), pre=())
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +92,9 @@ def known_weights(network: Network) -> Weights:
     )
 
 
-def forward(network: Network, weights: Weights, X: Array, arithmetic: Arithmetic) -> Forward:
+def forward(
+    network: Network, weights: Weights, X: Array, arithmetic: Arithmetic, keep_pre: bool = False
+) -> Forward:
     """Enclose layer inputs, slopes and outputs for every row of X (R8).
 
     Args:
@@ -96,6 +102,7 @@ def forward(network: Network, weights: Weights, X: Array, arithmetic: Arithmetic
         weights: its parameters, from :func:`known_weights`.
         X: `(n, d)` data, exact.
         arithmetic: what computes the midpoints.
+        keep_pre: keep the pre-activations too.
     """
     phi = activation(network.activation)
     a = exact_points(X, arithmetic)
@@ -116,7 +123,8 @@ def forward(network: Network, weights: Weights, X: Array, arithmetic: Arithmetic
             dead.append(int(idle.all(axis=0).sum()))
         inputs.append(a)
         slopes.append(slope)
-        pre.append(z)
+        if keep_pre:
+            pre.append(z)
     output = affine(a, weights[-1].weight, weights[-1].bias, arithmetic, weights[-1].bias_radius)
     smooth = phi.smooth or network.depth == 1
     distance = None if smooth else margin
@@ -172,3 +180,9 @@ def _times_slope(b: Balls, slope: Slope, k: int, arithmetic: Arithmetic) -> Ball
     r = np.repeat(slope.rad, k)
     most = slope.bound
     return Balls.make(product, (most * b.rad + b.norm * (r + arithmetic.unit * (most + r))) * RAISE, arithmetic)
+
+
+def rounded_passes(passed: Forward, adjoints: tuple[Balls, ...]) -> tuple[Forward, tuple[Balls, ...]]:
+    """Passes in double-double as passes in float64; slopes and pre-activations are dropped."""
+    inputs = tuple(rounded(a) for a in passed.inputs)
+    return replace(passed, inputs=inputs, slopes=(), pre=()), tuple(rounded(b) for b in adjoints)

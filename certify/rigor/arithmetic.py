@@ -49,6 +49,8 @@ class Arithmetic(ABC):
     """Products, sums and activations of pairs with proved errors; α, β are row norms from :func:`row_norms`."""
 
     name: str
+    extended: bool
+    """Whether its pairs have a low part."""
     unit: float
     """`|fl(a∘b) − a∘b| ≤ unit·(|a|+|b|)` for ∘ = +, `≤ unit·|a||b|` for ∘ = ×, `FLOOR`² apart."""
 
@@ -94,6 +96,7 @@ class Binary64(Arithmetic):
     """Plain float64: products by BLAS in any order, error `(k+2)u|a_i||b_j|` (R2)."""
 
     name = "binary64"
+    extended = False
     unit = U
 
     def accumulate(self, total: Pair | None, left: Pair, right: Pair) -> Pair:
@@ -156,6 +159,7 @@ class DoubleDouble(Arithmetic):
     """
 
     name = "double-double"
+    extended = True
     unit = 24.0 * U * U
     TARGET_BITS: Final = 96
 

@@ -34,6 +34,14 @@ class Balls:
         return Balls(mid, rad, (arithmetic.row_norms(mid) + rad) * RAISE)
 
 
+def rounded(balls: Balls) -> Balls:
+    """The same vectors around float64 centres: what is dropped joins the radii."""
+    if balls.mid.lo is None:
+        return balls
+    dropped = fp.row_norms(balls.mid.lo)
+    return Balls(Pair(balls.mid.hi), (balls.rad + dropped) * RAISE, (balls.norm + dropped) * RAISE)
+
+
 def exact_points(X: Array, arithmetic: Arithmetic) -> Balls:
     """Balls of radius 0."""
     return Balls.make(Pair(X), np.zeros(len(X)), arithmetic)

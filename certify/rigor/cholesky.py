@@ -80,12 +80,16 @@ def _threads(limit: int | None) -> contextlib.AbstractContextManager[object]:
     return contextlib.nullcontext() if limit is None else threadpool_limits(limit)
 
 
-def largest_float_shift(M: Array, defect: Fraction) -> float:
-    """The shift that leaves room for `defect` and for an a-priori Cholesky of M."""
+_MARGIN = Fraction(1025, 1024)
+"""What is left for rounding the trace; whether it was enough is decided exactly afterwards."""
+
+
+def least_float_shift(M: Array, defect: Fraction) -> float:
+    """The shift that leaves room for `defect` and for an a-priori Cholesky of M, and hardly more."""
     trace = float(np.sum(np.maximum(np.diagonal(M), 0.0)))
     if not np.isfinite(trace):
         return math.inf
-    return fp.up(2 * fp.cholesky_unit(len(M)) * Fraction(trace) + defect + Fraction(fp.FLOOR))
+    return fp.up(_MARGIN * fp.cholesky_unit(len(M)) * Fraction(trace) + defect + Fraction(fp.FLOOR))
 
 
 def residual_norm(M: Array, L: Array) -> Fraction:

@@ -154,10 +154,25 @@ def _scaled(x: Fraction, shift: int) -> int:
 
 def total(values: Iterable[float]) -> Fraction:
     """Exact sum of finite floats."""
-    result = Fraction(0)
-    for v in values:
-        result += exact(v)
-    return result
+    values = np.array(list(values), dtype=np.float64)
+    return inner(values, np.ones(len(values)))
+
+
+def inner(x: Array, y: Array) -> Fraction:
+    """Exact inner product of two vectors of finite floats, in integers with one common exponent.
+
+    >>> inner(np.array([0.1, 2.0**-1000]), np.array([3.0, 2.0**-74])) == 3 * Fraction(0.1) + Fraction(2) ** -1074
+    True
+    """
+    x, y = require_finite(x, "inner product"), require_finite(y, "inner product")
+    some = (x != 0) & (y != 0)
+    if not some.any():
+        return Fraction(0)
+    (mx, ex), (my, ey) = np.frexp(x[some]), np.frexp(y[some])
+    exponents = ex + ey
+    least = int(exponents.min())
+    terms = zip(np.ldexp(mx, 53).tolist(), np.ldexp(my, 53).tolist(), (exponents - least).tolist(), strict=True)
+    return Fraction(sum((int(a) * int(b)) << shift for a, b, shift in terms)) * Fraction(2) ** (least - 106)
 
 
 def require_finite(x: Array, what: str) -> Array:
@@ -165,6 +180,9 @@ def require_finite(x: Array, what: str) -> Array:
     if not np.isfinite(x).all():
         raise EnclosureError(what, "overflow or NaN in floating point", "rescale the data or the weights")
     return x
+
+
+_AT_ONCE = 2**18
 
 
 def row_norms(A: Array) -> Array:
@@ -181,6 +199,9 @@ def row_norms(A: Array) -> Array:
     """
     k = A.shape[-1]
     dot_unit(k)
+    if A.ndim == 2 and A.size > _AT_ONCE and len(A) > 1:  # three copies of a large matrix would not fit
+        step = max(1, _AT_ONCE // max(k, 1))
+        return np.concatenate([row_norms(A[i : i + step]) for i in range(0, len(A), step)])
     scale = np.maximum(np.max(np.abs(A), axis=-1, initial=0.0), FLOOR)
     scale = np.ldexp(1.0, np.frexp(scale)[1])  # power of two above the largest entry
     B = A / scale[..., None]

@@ -17,8 +17,8 @@ from certify.rigor.ball import Balls, affine, exact_points, known_matrix
 from tests.attack import attack
 
 NAMES = {
-    "affine": 150, "forward": 100, "backward": 100, "tangent_kernel": 80, "jacobian": 80, "feature_factor": 150,
-    "uncertain_passes": 60, "loss_terms": 150, "descent": 80, "reach": 120,
+    "affine": 150, "forward": 100, "backward": 100, "tangent_kernel": 80, "rounded_passes": 80, "jacobian": 80,
+    "feature_factor": 150, "uncertain_passes": 60, "loss_terms": 150, "descent": 80, "reach": 120,
 }
 
 
@@ -70,7 +70,7 @@ def test_losses_refuse_what_they_do_not_fit():
 
 def test_reach_refuses_radii_that_overflow():
     net = Network((np.eye(2), np.ones((1, 2))), (None, None), "softplus")
-    passed = forward(net, known_weights(net), np.ones((1, 2)), Binary64())
+    passed = forward(net, known_weights(net), np.ones((1, 2)), Binary64(), keep_pre=True)
     with np.errstate(all="ignore"), pytest.raises(EnclosureError):
         reach(net, passed, np.array([np.inf]), None)
     assert reach(net, passed, np.array([1e-3]), None).moved[0, 0] < 1e-2  # and it is not idle

@@ -103,14 +103,16 @@ class Activation(ABC):
             raise EnclosureError(f"{self.name}.enclose", f"order {order!r}", "ask for order 0, 1 or 2")
         x = _checked(x, self.name)
         flat = x.ravel()
-        out = np.empty((order + 1, 2, flat.size))
+        # arrays of their own: a view of a common one would keep all of it alive
+        out = [(np.empty(flat.size), np.empty(flat.size)) for _ in range(order + 1)]
         for start in range(0, flat.size, _BLOCK):
             block = slice(start, start + _BLOCK)
             for row, (mid, error) in zip(out, self._evaluate(flat[block], order)[: order + 1], strict=True):
-                row[0, block] = mid
-                row[1, block] = _outward(error)
-        fp.require_finite(out, self.name)
-        return tuple(Enclosed(row[0].reshape(x.shape), row[1].reshape(x.shape)) for row in out)
+                row[0][block] = mid
+                row[1][block] = _outward(error)
+        return tuple(
+            Enclosed(*(fp.require_finite(part, self.name).reshape(x.shape) for part in row)) for row in out
+        )
 
     @final
     def enclose_extended(self, hi: Array, lo: Array | None = None) -> tuple[EnclosedPair, EnclosedPair]:
