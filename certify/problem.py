@@ -106,6 +106,11 @@ class Problem:
             raise InputError("weight_decay", f"{self.weight_decay}", "give a finite number from 0 on")
         if self.scale is not None and (self.scale < 0).any():
             raise InputError("scale", "a negative unit", "give 0 (may not move) or a positive unit a feature")
+        if self.loss == "cross_entropy" and self.y is not None:
+            if self.labels is not None:
+                raise InputError("targets", "labels and rows of probabilities", "give one of them")
+            if not (self.y >= 0).all():
+                raise InputError("targets", "a negative or missing probability", "give rows of probabilities")
         if self.labels is not None:
             k = self.network.widths[-1]
             values = set(np.asarray(self.labels).ravel().tolist())
@@ -116,7 +121,7 @@ class Problem:
             return
         if (self.y is None) if self.loss == "squared" else (self.labels is None and self.loss == "logistic"):
             raise InputError("targets", f"none that fit the {self.loss} loss", "give y (squared) or labels")
-        if self.loss == "cross_entropy" and self.labels is None and (self.y is None or (self.y < 0).any()):
+        if self.loss == "cross_entropy" and self.labels is None and self.y is None:
             raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
 
     @property

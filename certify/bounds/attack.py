@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -40,16 +41,20 @@ def find_attack(problem: Problem, certified: float) -> Attack | None:
         certified: radius below which no attack exists; the search starts there.
     """
     good: Attack | None = None
-    low, high = max(certified, 1e-12), None
+    low, high, step = max(certified, 1e-12), None, 2.0
     trial = 1.25 * low
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         attack = _attempt(problem, trial)
         if attack is not None:
             good = attack if good is None or attack.radius < good.radius else good
             high = trial
         else:
             low = trial
-        trial = 2.0 * low if high is None else 0.5 * (low + high)
+        if high is None:
+            step = step if attempt < 4 else min(step * step, 1e4)  # far from the certified radius: larger strides
+            trial = step * low
+        else:
+            trial = math.sqrt(low * high) if high > 2.0 * low else 0.5 * (low + high)
         if high is not None and high - low < 5e-3 * high:
             break
     return good

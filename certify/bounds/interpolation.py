@@ -47,6 +47,8 @@ class Interpolation:
     """
 
     def __init__(self, problem: Problem, progress: Progress) -> None:
+        if problem.map != "interpolation":
+            raise SpecError(f"solution map '{problem.map}'", "not an interpolation problem", "use certify.bound")
         if problem.set != "total":
             raise SpecError(f"perturbation.set = '{problem.set}'", "not built yet for interpolation", "use 'total'")
         self.problem = problem

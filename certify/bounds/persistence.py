@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,8 @@ def certified_radius(problem: Problem, d: Descent, room: Fraction) -> float:
         d: loss and gradients at the data, in binary64.
         room: `n(ℓ − L)`, a lower bound.
     """
-    start = min(float(room / max(_size(problem, d).upper, Fraction(fp.FLOOR))), 1e30)
+    if room <= Fraction(fp.FLOOR):  # below it a product that underflows could be lost (R0)
+        return 0.0
     growth = Growth(problem, d)
 
     def holds(radius: float) -> bool:
@@ -106,22 +108,31 @@ def certified_radius(problem: Problem, d: Descent, room: Fraction) -> float:
         except EnclosureError:  # overflow at this radius: not proved
             return False
 
-    return _largest(holds, start)
+    return _largest(holds, growth.guess(room))
+
+
+SMALLEST, LARGEST = 1e-150, 1e30
+"""Radii that are tried."""
 
 
 def _largest(holds: Callable[[float], bool], start: float) -> float:
-    """A radius near the largest for which `holds` returned true, by doubling, halving and bisection."""
-    good, bad = 0.0, np.inf
-    trial = start
-    for _ in range(80):
-        if holds(trial):
-            good = trial
-            trial = 2.0 * good if bad == np.inf else 0.5 * (good + bad)
-        else:
-            bad = trial
-            trial = 0.5 * bad if good == 0.0 else 0.5 * (good + bad)
-        if bad - good <= 1e-3 * bad or trial < 1e-12 * start or trial > 1e30:
-            break
+    """A radius near the largest in `[SMALLEST, LARGEST]` for which `holds` is true, 0 if it is true of none tried.
+
+    From `start` in steps of 2, 4, 16, … until it changes, then bisection of the logarithm to one part in 1000.
+    """
+    trial, step = min(max(start, SMALLEST), LARGEST), 2.0
+    good, bad = (trial, math.inf) if holds(trial) else (0.0, trial)
+    while bad == math.inf and good < LARGEST:
+        trial = min(good * step, LARGEST)
+        good, bad = (trial, bad) if holds(trial) else (good, trial)
+        step = min(step * step, 1e40)
+    while good == 0.0 and bad > SMALLEST:
+        trial = max(bad / step, SMALLEST)
+        good, bad = (trial, bad) if holds(trial) else (good, trial)
+        step = min(step * step, 1e40)
+    while good > 0.0 and bad < math.inf and bad - good > 1e-3 * bad:
+        trial = math.sqrt(good) * math.sqrt(bad)
+        good, bad = (trial, bad) if holds(trial) else (good, trial)
     return good
 
 
@@ -139,6 +150,20 @@ class Growth:
         self._problem, self._d = problem, d
         self._moving = np.isin(np.arange(problem.n), np.array(problem.rows))
         self._table: dict[int, tuple[list[tuple[Array, Array]], Array]] = {}
+
+    def guess(self, room: Fraction) -> float:
+        """A radius of the right size, from the quadratics at a point: `aε + ½qε² = room`. Not a bound."""
+        try:
+            with np.errstate(all="ignore"):
+                a, q = self.quadratics(SMALLEST)[0][0]
+        except EnclosureError:
+            return 1.0
+        total = self._problem.set == "total"
+        slope = float(np.linalg.norm(a) if total else a.sum())
+        bend = float(q.max() if total else q.sum())
+        height = fp.down(min(room, Fraction(10) ** 300))
+        both = slope + math.hypot(slope, math.sqrt(2.0 * bend) * math.sqrt(height))
+        return 2.0 * height / both if 0.0 < both < math.inf else 1.0
 
     def quadratics(self, tau: float) -> tuple[list[tuple[Array, Array]], Array]:
         """Pairs `(a, q)`, each with `ℓ_i(u) − ℓ_i ≤ at + ½qt²` for `t ≤ tau`, and a constant bound; moving rows."""
@@ -168,7 +193,9 @@ class Growth:
 
         The maximum over t is taken on the intervals of a geometric grid, each with the quadratics of its upper end.
         """
-        top = int(np.ceil(np.log(radius) / np.log(self.RATIO)))
+        top = math.ceil(math.log(radius) / math.log(self.RATIO))
+        while self.RATIO**top < radius:  # the logarithms are rounded; the intervals must reach the radius
+            top += 1
         intervals = []
         for k in range(top, top - 16, -1):
             low = 0.0 if k == top - 15 else self.RATIO ** (k - 1)

@@ -95,6 +95,8 @@ class Sublevel:
     """
 
     def __init__(self, problem: Problem, progress: Progress) -> None:
+        if problem.map != "sublevel":
+            raise SpecError(f"solution map '{problem.map}'", "not a sublevel problem", "use certify.bound")
         self.problem = problem
         self._progress = progress
         self._tiers: dict[str, Descent] = {}
@@ -110,7 +112,7 @@ class Sublevel:
         best = self._attempt(quantity, Binary64())
         if best.upper is None or best.lower is None or best.upper - best.lower > GAP * best.upper:
             if quantity != "persistence_radius":
-                best = self._attempt(quantity, DoubleDouble())
+                best = better(best, self._attempt(quantity, DoubleDouble()))
         return best
 
     def _descent(self, arithmetic: Arithmetic) -> Descent:

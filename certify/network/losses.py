@@ -96,7 +96,7 @@ def _cross_entropy(output: Balls, q: Array) -> LossTerms:
         value = weight * (total.log() + top) - sum((p * x for p, x in zip(row, f, strict=True)), flint.arb(0))
         return value, [weight * x / total - p for x, p in zip(e, row, strict=True)]
 
-    return _by_arb(output, q.tolist(), one, 0.5 * fp.require_finite(q.sum(axis=1), "targets") * RAISE)
+    return _by_arb(output, q.tolist(), one, 0.5 * fp.require_finite(q.sum(axis=1), "targets") * fp.sum_up(q.shape[1]))
 
 
 def _by_arb(output: Balls, targets: list, one: object, lipschitz: Array) -> LossTerms:  # type: ignore[type-arg]

@@ -83,10 +83,11 @@ def _chunk(network: Network, passed: Forward, first: Array, t: Array, rows: slic
         W = network.weights[h + 1]
         size = np.abs(W).T
         M = np.matmul(W, M)
-        error = (error @ size + fp.dot_unit(W.shape[1]) * (N @ size)) * RAISE
-        rho, steady = (rho @ size) * RAISE, (steady @ size) * RAISE
+        wide = fp.sum_up(W.shape[1])
+        error = (error @ size + fp.dot_unit(W.shape[1]) * (N @ size)) * wide
+        rho, steady = (rho @ size) * wide, (steady @ size) * wide
         N = (fp.row_norms(M) + error) * RAISE
-        moved = np.minimum((N + rho) * t[:, None], unit_moved @ size) * RAISE
+        moved = np.minimum((N + rho) * t[:, None], unit_moved @ size) * wide
     return Reach(*(fp.require_finite(x, "reach") for x in (N, rho, np.maximum(steady, rho), moved)))
 
 

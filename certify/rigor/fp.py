@@ -67,6 +67,11 @@ def dot_unit(k: int) -> float:
     return (k + DOT_EXTRA) * U  # exact: an integer below 2^53 times a power of two
 
 
+def sum_up(k: int) -> float:
+    """Factor that covers a sum of k products of nonnegative numbers in any order, and `RAISE`'s roundings (R1, R2)."""
+    return RAISE * (1.0 + 2.0 * dot_unit(k))
+
+
 def cholesky_unit(n: int) -> Fraction:
     """`γ/(1 − γ)` with `γ = (N + 8)u` (R4)."""
     gamma = Fraction(n + CHOLESKY_EXTRA) * Fraction(U)

@@ -1,0 +1,75 @@
+"""The search for the persistence radius, and problems that the sublevel bounds must refuse."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from certify.bounds import Interpolation, Sublevel
+from certify.bounds.persistence import LARGEST, _largest
+from certify.errors import InputError, SpecError
+from certify.network.network import Network
+from certify.problem import Problem
+
+
+def silent(stage: str, fraction: float) -> None:
+    pass
+
+
+def line(x: float, y: float, **more: object) -> Problem:
+    """f(x) = x, one row, squared loss, level ½."""
+    net = Network((np.array([[1.0]]),), (None,), "tanh")
+    given = {"map": "sublevel", "level": 0.5, **more}
+    return Problem(net, np.array([[x]]), np.array([[y]]), "features", (0,), **given)
+
+
+@pytest.mark.parametrize("truth", [1e-140, 1e-20, 0.3, 1.0, 1e3, 1e25])
+@pytest.mark.parametrize("start", [0.0, 1e-30, 1.0, 1e30, math.inf])
+def test_the_search_reaches_every_radius_from_every_start(truth, start):
+    found = _largest(lambda radius: radius <= truth, start)
+    assert 0.999 * truth <= found <= truth
+
+
+def test_the_search_ends_where_everything_or_nothing_holds():
+    assert _largest(lambda radius: True, 1.0) == LARGEST
+    assert _largest(lambda radius: False, 1.0) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["total", "per_sample"])
+@pytest.mark.parametrize("residual", [0.0, 1e-30, 1e-18, 1e-14, 1e-8, 1e-3])
+def test_an_exact_fit_has_a_radius(residual, kind):
+    """½(residual + ε)² ≤ ½ has the root 1 − residual; at an exact fit the gradient says nothing about its size."""
+    bound = Sublevel(line(0.0, residual, set=kind), silent).bound("persistence_radius")
+    assert 0.99 * (1 - residual) <= bound.lower <= 1 - residual <= bound.upper <= 1.05
+
+
+def test_a_loss_that_cannot_reach_the_level_has_a_large_radius():
+    net = Network((np.array([[1.0]]), np.array([[1.0]])), (np.array([0.0]), None), "tanh")
+    given = {"map": "sublevel", "level": 5.0}  # the output moves by at most 2, the loss by at most 2 + ½·4
+    problem = Problem(net, np.array([[0.0]]), np.array([[-1.0]]), "features", (0,), **given)
+    bound = Sublevel(problem, silent).bound("persistence_radius")
+    assert bound.lower >= 1e3 and bound.upper is None
+
+
+@pytest.mark.parametrize("level, weight", [(1e300, 1e-30), (1e200, 0.0)])
+def test_extreme_levels_do_not_crash(level, weight):
+    net = Network((np.array([[weight]]),), (None,), "tanh")
+    problem = Problem(net, np.array([[1.0]]), np.array([[1.0]]), "features", (0,), map="sublevel", level=level)
+    assert Sublevel(problem, silent).bound("persistence_radius").lower >= 0.0
+
+
+def test_probabilities_are_checked_wherever_they_are_used():
+    net = Network((np.array([[1.0], [-1.0]]),), (None,), "tanh")
+    X, y = np.array([[0.0], [10.0]]), np.array([[1.0, 0.0], [-2.0, 1.0]])
+    for more in ({"labels": np.array([0, 0])}, {}):
+        with pytest.raises(InputError):
+            Problem(net, X, y, "features", (0, 1), map="sublevel", loss="cross_entropy", level=9.0, **more)
+
+
+def test_a_bound_refuses_a_problem_of_another_map():
+    with pytest.raises(SpecError):
+        Interpolation(line(0.0, 0.5), silent)
+    with pytest.raises(SpecError):
+        Sublevel(line(0.0, 0.5, map="interpolation", level=None), silent)
