@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from certify.bounds.attack import find_attack
+from certify.bounds.attack import find_attack, no_check
 from certify.errors import EnclosureError, SpecError
+from certify.limits import Limits, OutOfTime
 from certify.network.gradients import total_norm
 from certify.network.reach import reach
 from certify.problem import Problem
@@ -29,11 +30,12 @@ def persistence_unit(problem: Problem) -> str:
     return f"{UNITS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
 
 
-def persistence_bound(problem: Problem, d: Descent, inside: bool) -> Bound:
+def persistence_bound(problem: Problem, d: Descent, inside: bool, limits: Limits | None = None) -> Bound:
     """Two-sided bound on the persistence radius.
 
     Sample weights and targets (squared loss) in closed form; features by :func:`certified_radius` from below and
-    by an attack, a perturbation that is proved to lift the loss above the level, from above.
+    by an attack, a perturbation that is proved to lift the loss above the level, from above. When the time is up, the
+    ends are what was proved by then.
 
     Raises:
         SpecError: if the level is not above the loss at the given weights.
@@ -50,13 +52,16 @@ def persistence_bound(problem: Problem, d: Descent, inside: bool) -> Bound:
     elif problem.parameter == "targets":
         lower, upper = _targets(problem, d, low_room, high_room)
     else:
-        radius = certified_radius(problem, d, low_room)
+        check = no_check if limits is None else limits.check
+        radius = certified_radius(problem, d, low_room, check)
         lower, upper = Fraction(radius), None
-        attack = find_attack(problem, radius)
+        attack = find_attack(problem, radius, check)
         if attack is not None:
             upper = Fraction(attack.radius)
             witness = {"moved": attack.moved}
     reason = "" if upper is not None else "no attack was found, so nothing bounds the radius from above"
+    if limits is not None and limits.expired():
+        reason = "; ".join(filter(None, ("time_limit was reached during the search for the radius", reason)))
     hypotheses = (
         Hypothesis("loss", "the training loss at the given weights is at most", fp.up(d.loss.upper), True),
         Hypothesis("interior", "the level exceeds the training loss by at least", fp.down(level - d.loss.upper), True),
@@ -88,18 +93,22 @@ def _size(problem: Problem, d: Descent) -> Any:
     return Norm(fp.total(d.row_lower.tolist()), fp.total(d.row_upper.tolist()))
 
 
-def certified_radius(problem: Problem, d: Descent, room: Fraction) -> float:
+def certified_radius(
+    problem: Problem, d: Descent, room: Fraction, check: Callable[[], None] = no_check
+) -> float:
     """Largest ε found with `n(L(u) − L) ≤ room` proved for all u of budget ε; 0 if none.
 
     Args:
         problem: with features that move.
         d: loss and gradients at the data, in binary64.
         room: `n(ℓ − L)`, a lower bound.
+        check: raises when the time is up; what is proved by then is the answer.
     """
     start = min(float(room / max(_size(problem, d).upper, Fraction(fp.FLOOR))), 1e30)
     growth = Growth(problem, d)
 
     def holds(radius: float) -> bool:
+        check()
         try:
             with np.errstate(all="ignore"):
                 return growth.rise(radius) <= room
@@ -114,7 +123,11 @@ def _largest(holds: Callable[[float], bool], start: float) -> float:
     good, bad = 0.0, np.inf
     trial = start
     for _ in range(80):
-        if holds(trial):
+        try:
+            held = holds(trial)
+        except OutOfTime:
+            break
+        if held:
             good = trial
             trial = 2.0 * good if bad == np.inf else 0.5 * (good + bad)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.linearisation import Progress
 from certify.bounds.sublevel import Sublevel
+from certify.limits import Limits
 from certify.problem import Problem
 from certify.verdict import Bound
 
@@ -13,10 +14,18 @@ def _silent(stage: str, fraction: float) -> None:
     """Progress that nobody watches."""
 
 
-def prover(problem: Problem, progress: Progress | None = None) -> Interpolation | Sublevel:
-    """What computes the bounds of a problem, sharing work between quantities (`.bound(quantity)`)."""
+def prover(
+    problem: Problem, progress: Progress | None = None, limits: Limits | None = None
+) -> Interpolation | Sublevel:
+    """What computes the bounds of a problem, sharing work between quantities (`.bound(quantity)`).
+
+    Args:
+        problem: the problem.
+        progress: told the stage in words and the fraction done.
+        limits: memory and time it may use; default those of the problem's spec.
+    """
     kind = Sublevel if problem.map == "sublevel" else Interpolation
-    return kind(problem, progress or _silent)
+    return kind(problem, progress or _silent, limits)
 
 
 def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> Bound:

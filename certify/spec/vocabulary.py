@@ -44,6 +44,6 @@ UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation", "estimate")
 
 UNBUILT_KEYS: Final = (
     "weights.reference", "weights.tau",
-    "perturbation.file", "perturbation.array", "run.time_limit", "run.memory_limit",
+    "perturbation.file", "perturbation.array",
 )
 """Keys that are understood and refused whenever they are given."""
