@@ -7,6 +7,7 @@ from certify.bounds.linearisation import Progress
 from certify.bounds.sublevel import Sublevel
 from certify.limits import Limits
 from certify.problem import Problem
+from certify.rigor.environment import require_sound
 from certify.verdict import Bound
 
 
@@ -23,7 +24,12 @@ def prover(
         problem: the problem.
         progress: told the stage in words and the fraction done.
         limits: memory and time it may use; default those of the problem's spec.
+
+    Raises:
+        EnvironmentRefused: this machine, or this thread, does not compute as the rounding theorems assume.
     """
+    net = problem.network
+    require_sound(*net.weights, *net.biases, problem.X, problem.y, problem.scale)
     kind = Sublevel if problem.map == "sublevel" else Interpolation
     return kind(problem, progress or _silent, limits)
 
@@ -38,5 +44,9 @@ def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> 
 
     Returns:
         A :class:`certify.verdict.Bound`: ends, theorem, hypotheses with verified values, witness.
+
+    Raises:
+        EnvironmentRefused: this machine, or this thread, does not compute as the rounding theorems assume.
+        SpecError: a quantity that is not built.
     """
     return prover(problem, progress).bound(quantity)
