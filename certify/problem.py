@@ -76,6 +76,8 @@ class Problem:
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
         object.__setattr__(self, "groups", found)
+        if self.base == "nearby" and self.merge_duplicates:
+            self._check_merged(found)
         if not self.rows or list(self.rows) != sorted(set(self.rows)) or not set(self.rows) <= set(self.kept):
             raise InputError("rows", f"{list(self.rows)[:5]}…", "give row numbers, ascending; of merged rows the first")
 
@@ -118,6 +120,16 @@ class Problem:
             raise InputError("targets", f"none that fit the {self.loss} loss", "give y (squared) or labels")
         if self.loss == "cross_entropy" and self.labels is None and (self.y is None or (self.y < 0).any()):
             raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
+
+    def _check_merged(self, groups: tuple[tuple[int, ...], ...]) -> None:
+        """Refuse to merge rows whose targets differ: no network gives equal features two outputs."""
+        assert self.y is not None
+        for i, *others in groups:
+            for j in others:
+                if (self.y[i] != self.y[j]).any():
+                    raise InputError("merge_duplicates with base nearby",
+                                     f"rows {i} and {j} have equal features and different targets",
+                                     'give them one target, drop one of them, or use base = "given"')
 
     @property
     def n(self) -> int:
