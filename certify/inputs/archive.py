@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -11,6 +14,12 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.inputs.sources import Source
+
+ZIP_ERRORS: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, IndexError, ValueError, OverflowError, OSError,
+    RuntimeError, MemoryError,
+)
+"""What Python's zipfile raises for a damaged archive, found by fuzzing (NotImplementedError is a RuntimeError)."""
 
 
 class Archive(ABC):

@@ -9,13 +9,12 @@ import io
 import json
 import math
 import zipfile
-import zlib
 from typing import Any, Final, NoReturn
 
 import numpy as np
 
 from certify.errors import InputError
-from certify.inputs.archive import Archive
+from certify.inputs.archive import ZIP_ERRORS, Archive
 from certify.inputs.chain import BATCH_NORM, Chain, check_option, key_of, numbered
 
 _TYPES: Final = {1: "|u1", 2: "|i1", 3: "<i2", 4: "<i4", 5: "<i8", 6: "<f2", 7: "<f4", 8: "<f8", 13: "<u2"}
@@ -44,7 +43,7 @@ class ExportArchive(Archive):
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
             members = self._zip.namelist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, IndexError) as error:
+        except ZIP_ERRORS as error:
             raise InputError(asked, f"not a .pt2 file, or damaged ({_line(error)})", "export it again") from None
         if "serialized_exported_program.json" in members:
             self._refuse("the archive of an older torch", "export it with torch 2.8 or later")
@@ -193,8 +192,7 @@ class ExportArchive(Archive):
             return self._zip.read(member)
         except InputError:
             raise
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError, MemoryError,
-                NotImplementedError, ValueError) as error:
+        except ZIP_ERRORS as error:
             self._refuse(f"damaged ({_line(error)})", "copy or export it again")
 
     def _refuse(self, found: str, remedy: str) -> NoReturn:
