@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,13 @@ def test_no_hidden_layer_is_offered_one(tmp_path):
     model = {"weight": np.ones((1, 3)), "bias": np.zeros(1)}
     message = problem_refusal(tmp_path, spec, model, X=features(), y=np.zeros(10))
     assert "widths = [3, 2, 1]" in message
+
+
+@pytest.mark.parametrize("ending, words", [
+    (".keras", "kernels transposed"), (".joblib", "a pickle can run code"), (".ckpt", "name it .pt"),
+    (".npz", "safetensors.numpy.save_file as '0.weight'"), (".tflite", "export it as .onnx"),
+    (".xyz", "save it as .safetensors or"),
+])
+def test_model_files_of_others_are_told_what_to_become(ending, words):
+    with pytest.raises(SpecError, match=re.escape(words)):
+        parse_spec(SPEC.replace(".safetensors", ending).encode())
