@@ -111,13 +111,20 @@ class Problem:
         if self.labels is not None:
             k = self.network.widths[-1]
             values = set(np.asarray(self.labels).ravel().tolist())
+            if np.shape(self.labels) != (self.n,):
+                raise InputError("labels", f"shape {np.shape(self.labels)}", f"give one label a row, ({self.n},)")
             allowed = ({0, 1}, {-1, 1}) if self.loss == "logistic" else (set(range(k)),)
-            if np.shape(self.labels) != (self.n,) or not any(values <= a for a in allowed):
-                raise InputError("labels", f"{sorted(values)[:5]}", "give 0 and 1 or -1 and 1 (logistic), or 0 … k − 1")
+            if self.loss != "squared" and not any(values <= a for a in allowed):  # squared: labels are not used
+                words = "0 and 1, or -1 and 1" if self.loss == "logistic" else f"0 … {k - 1}, one for each output"
+                more = '; for one output give loss = "logistic"' if self.loss == "cross_entropy" and k == 1 else ""
+                raise InputError("labels", f"{sorted(values)[:5]} with the {self.loss} loss", f"give {words}{more}")
         if self.map != "sublevel":
             return
         if (self.y is None) if self.loss == "squared" else (self.labels is None and self.loss == "logistic"):
-            raise InputError("targets", f"none that fit the {self.loss} loss", "give y (squared) or labels")
+            remedy = "give class labels"
+            if self.loss == "squared":
+                remedy = 'give real targets y, or for labels loss = "logistic" (one output) or "cross_entropy"'
+            raise InputError("targets", f"none that fit the {self.loss} loss", remedy)
         if self.loss == "cross_entropy" and self.labels is None and (self.y is None or (self.y < 0).any()):
             raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
 
