@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from certify.certificate.build import Claim
     from certify.inputs.sources import Digest
+    from certify.limits import Limits
     from certify.problem import Problem
     from certify.spec.models import Gate
     from certify.verdict import Bound
@@ -42,25 +44,25 @@ def run_audit(
         The certificate.
 
     Raises:
-        CertifyError: bad input, a machine on which nothing can be proved, or one that is too small.
+        CertifyError: bad input, or a machine on which nothing can be proved. What memory or time does not allow
+            is no error: the claim is inconclusive and says what it would need.
     """
     from certify.certificate import build, canonical_bytes
     from certify.certificate.write import check_folder, write_together
     from certify.inputs.sources import Digest
-    from certify.plan import check_memory
+    from certify.limits import limits_of
     from certify.report.html import render
     from certify.rigor.environment import self_test
 
-    tell = progress or _silent
+    tell, started = progress or _silent, time.monotonic()
     spec_path = Path(spec_path)
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
     check_folder(folder, (CERTIFICATE, REPORT, WITNESS))
     audit = load(spec_path, merge_duplicates)
-    check_memory(audit.problem)
     tell("testing the arithmetic of this machine", 0.01)
     environment = self_test()
-    claims, base, arrays = _prove(audit.problem, tell)
+    claims, base, arrays = _prove(audit.problem, tell, limits_of(audit.problem, started))
     tell("writing certificate and report", 0.97)
     sources, written = dict(audit.sources), {}
     if arrays:
@@ -106,7 +108,9 @@ def _witness_bytes(arrays: dict[str, Any]) -> bytes:
     return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
-def _prove(problem: Problem, tell: Progress) -> tuple[list[Claim], dict[str, Any], dict[str, Any]]:
+def _prove(
+    problem: Problem, tell: Progress, limits: Limits
+) -> tuple[list[Claim], dict[str, Any], dict[str, Any]]:
     """Every bound once, held against every gate on it; the base point; and arrays for the side file."""
     from certify.bounds import base_point, prover
     from certify.bounds.nearby import Solution
@@ -117,7 +121,7 @@ def _prove(problem: Problem, tell: Progress) -> tuple[list[Claim], dict[str, Any
     assert problem.spec is not None
     names = quantities(problem)
     share = _Share(tell)
-    proving = prover(problem, share)
+    proving = prover(problem, share, limits)
     solution = getattr(proving, "solution", None)
     arrays = solution_arrays(solution) if isinstance(solution, Solution) else {}
     bounds = {}

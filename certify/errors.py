@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class CertifyError(Exception):
-    """Base of all errors raised on purpose by `certify`.
+    r"""Base of all errors raised on purpose by `certify`.
 
     Args:
         asked: the call, key or file concerned.
@@ -17,11 +17,15 @@ class CertifyError(Exception):
 
     >>> str(CertifyError("gate 1", "max and min are both missing", "give one of them"))
     'gate 1: max and min are both missing; give one of them'
+    >>> print(CertifyError("file", chr(10), "mend it"))
+    file: \n; mend it
     """
 
     def __init__(self, asked: str, found: str, remedy: str) -> None:
         self.asked, self.found, self.remedy = asked, found, remedy
-        super().__init__(f"{asked}: {found}; {remedy}")
+        # names from files and of files may hold anything, also line breaks and escape codes
+        text = f"{asked}: {found}; {remedy}"
+        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
 
 
 class SpecError(CertifyError):

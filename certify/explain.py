@@ -81,6 +81,12 @@ least `min`. Without a gate: a finite upper end is proved.""",
 below `min`, or the modulus is infinite.""",
     "inconclusive": """Neither proved nor refuted: the threshold lies inside the enclosure, or a hypothesis could not
 be verified. The line after the verdict says what blocked it and the smallest change that would decide it.""",
+    "time_limit": """[run] time_limit: seconds from the start of the run. What is proved by then counts; the rest is
+inconclusive, and certificate and report are written. A way of computing is not begun if a quarter of its estimated
+time is more than what is left; a single factorisation or matrix product is not cut short.""",
+    "memory_limit": """[run] memory_limit: bytes, or a size such as "8 GB" (10^9) or "8 GiB" (2^30). A way of computing
+whose estimated peak is above it is left out, and the claim says what it would need. Default: what the machine has
+free.""",
     "gate": """A threshold in the spec. It is met, failed or open. Exit status: 3 if any gate of severity `fail`
 failed, else 4 if any is open, else 0. A gate of severity `warn` never changes it.""",
     "rigour": """proved > conditional > estimated. Only a proved bound certifies or refutes. A gate may accept less, and

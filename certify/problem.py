@@ -76,6 +76,8 @@ class Problem:
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
         object.__setattr__(self, "groups", found)
+        if self.base == "nearby" and self.merge_duplicates:
+            self._check_merged(found)
         if not self.rows or list(self.rows) != sorted(set(self.rows)) or not set(self.rows) <= set(self.kept):
             raise InputError("rows", f"{list(self.rows)[:5]}…", "give row numbers, ascending; of merged rows the first")
 
@@ -114,15 +116,32 @@ class Problem:
         if self.labels is not None:
             k = self.network.widths[-1]
             values = set(np.asarray(self.labels).ravel().tolist())
+            if np.shape(self.labels) != (self.n,):
+                raise InputError("labels", f"shape {np.shape(self.labels)}", f"give one label a row, ({self.n},)")
             allowed = ({0, 1}, {-1, 1}) if self.loss == "logistic" else (set(range(k)),)
-            if np.shape(self.labels) != (self.n,) or not any(values <= a for a in allowed):
-                raise InputError("labels", f"{sorted(values)[:5]}", "give 0 and 1 or -1 and 1 (logistic), or 0 … k − 1")
+            if self.loss != "squared" and not any(values <= a for a in allowed):  # squared: labels are not used
+                words = "0 and 1, or -1 and 1" if self.loss == "logistic" else f"0 … {k - 1}, one for each output"
+                more = '; for one output give loss = "logistic"' if self.loss == "cross_entropy" and k == 1 else ""
+                raise InputError("labels", f"{sorted(values)[:5]} with the {self.loss} loss", f"give {words}{more}")
         if self.map != "sublevel":
             return
         if (self.y is None) if self.loss == "squared" else (self.labels is None and self.loss == "logistic"):
-            raise InputError("targets", f"none that fit the {self.loss} loss", "give y (squared) or labels")
+            remedy = "give class labels"
+            if self.loss == "squared":
+                remedy = 'give real targets y, or for labels loss = "logistic" (one output) or "cross_entropy"'
+            raise InputError("targets", f"none that fit the {self.loss} loss", remedy)
         if self.loss == "cross_entropy" and self.labels is None and self.y is None:
             raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
+
+    def _check_merged(self, groups: tuple[tuple[int, ...], ...]) -> None:
+        """Refuse to merge rows whose targets differ: no network gives equal features two outputs."""
+        assert self.y is not None
+        for i, *others in groups:
+            for j in others:
+                if (self.y[i] != self.y[j]).any():
+                    raise InputError("merge_duplicates with base nearby",
+                                     f"rows {i} and {j} have equal features and different targets",
+                                     'give them one target, drop one of them, or use base = "given"')
 
     @property
     def n(self) -> int:

@@ -41,6 +41,10 @@ layer = "all"                    # or 1, 2, …: that layer's parameters move, t
 parameter = "features"           # features | targets: what moves
 rows = "all"                     # or a list of row numbers, from 0
 
+# [run]
+# time_limit = 3600              # seconds; what is not proved by then is left open
+# memory_limit = "8 GB"          # or a number of bytes; default what the machine has free
+
 # A gate turns the number into a decision: exit status 3 if it failed, 4 if it is open.
 # [[gate]]
 # quantity = "modulus"           # modulus | sample_modulus

@@ -169,14 +169,21 @@ def test_plan_computes_and_writes_nothing(tmp_path, call, monkeypatch):
     assert files(tmp_path) == before
 
 
-def test_too_little_memory_is_said_before_computing(tmp_path, call, monkeypatch):
-    import certify.plan
-
-    monkeypatch.setattr(certify.plan, "memory_limit", lambda: 1 << 20)
-    status, out, err = call("run", write(tmp_path), "-q")
-    assert (status, out) == (2, "") and "their matrices need about" in err
+@pytest.mark.parametrize("limit, words", [
+    ('memory_limit = "100 MB"', "the congruence tier needs about 150 MiB, and memory_limit is 95 MiB"),
+    ("time_limit = 1e-6", "of time_limit are left"),
+])
+def test_limits_leave_gates_open_and_are_planned(tmp_path, call, limit, words):
+    write(tmp_path, SPEC + f"[run]\n{limit}\n" + gate(max=1e6))
     status, out, _ = call("run", tmp_path / "certify.toml", "--plan")
-    assert status == 0 and "not feasible: more memory is needed" in out
+    assert status == 0 and "limit is" in out
+    assert "not feasible: the congruence tier needs" in out
+    status, out, err = call("run", tmp_path / "certify.toml")
+    assert status == 4 and out.startswith("inconclusive") and out.endswith("[gates open]\n") and words in err
+    assert set(files(tmp_path)) > {"certificate.json", "report.html"}
+    assert modulus(tmp_path) == (None, None)
+    status, out, _ = call("check", tmp_path / "certificate.json")
+    assert status == 4 and out.startswith("inconclusive")
 
 
 def test_report_is_written_again(tmp_path, call):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import certify.plan as plan
+from certify import limits
 from certify.audit import load, quantities
-from certify.bounds import interpolation
-from certify.errors import EnvironmentRefused
+from certify.bounds import costs, prover
 from certify.explain import TEXTS, explain
 from tests.small import SPEC, features, gate, tensors, write
 
@@ -39,36 +41,42 @@ def test_small_interpolation_has_no_direct_tier(problem):
 
 def test_direct_tier_is_small_and_serves_only_the_modulus(problem):
     found = tiers(problem(1600, hidden=400))
-    assert list(found)[:2] == ["direct", "congruence"] and found["direct"].quantities == ("modulus",)
+    assert list(found)[:3] == ["direct", "finer direct", "congruence"] and found["direct"].quantities == ("modulus",)
     assert found["direct"].memory < found["congruence"].memory < found["double-double"].memory
 
 
-def test_what_the_direct_tier_can_do_is_not_refused(problem, monkeypatch):
+def limited(monkeypatch, memory):
+    """What the machine has free, for the plan and for the run."""
+    monkeypatch.setattr(limits, "free_memory", lambda: memory)
+
+
+def test_what_the_direct_tier_can_do_is_not_left_out(problem, monkeypatch):
     found = tiers(problem(1600, hidden=400))
-    between = (found["direct"].memory + found["congruence"].memory) // 2
-    monkeypatch.setattr(plan, "memory_limit", lambda: between)
-    plan.check_memory(problem(1600, gate(max=1.0), hidden=400))
+    limited(monkeypatch, (found["direct"].memory + found["congruence"].memory) // 2)
     both = problem(1600, hidden=400)
-    with pytest.raises(EnvironmentRefused, match="ask for modulus alone with a gate"):
-        plan.check_memory(both)
     remarks = {q.name: (q.feasible, q.remark) for q in plan.make_plan(both).quantities}
-    assert remarks["modulus"] == (True, "but there is too little memory for congruence, double-double "
+    assert remarks["modulus"] == (True, "but there is too little memory or time for congruence, double-double "
                                         "and Jacobian, which some problems need")
     assert not remarks["sample_modulus"][0]
-    monkeypatch.setattr(plan, "memory_limit", lambda: found["direct"].memory - 1)
-    with pytest.raises(EnvironmentRefused, match="use at most about"):
-        plan.check_memory(problem(1600, gate(max=1.0), hidden=400))
+    reason = prover(both).bound("sample_modulus").reason
+    assert "ask for modulus alone with a gate" in reason and "the congruence tier needs about" in reason
+    limited(monkeypatch, found["direct"].memory - 1)
+    alone = problem(1600, gate(max=1.0), hidden=400)
+    assert tiers(alone)["direct"].refused
+    assert re.search("the direct tier needs .* use at most about 1599 rows", prover(alone).bound("modulus").reason)
 
 
-def test_beyond_the_limits_only_the_direct_tier_is_left(problem, monkeypatch):
-    monkeypatch.setattr(interpolation, "DIRECT_FROM", 4)
-    monkeypatch.setattr(interpolation, "EXTENDED_LIMIT", 5)
-    monkeypatch.setattr(interpolation, "CONGRUENCE_LIMIT", 6)
+def test_beyond_the_caps_only_the_direct_tier_is_left(problem, monkeypatch):
+    monkeypatch.setattr(costs, "DIRECT_FROM", 4)
+    monkeypatch.setattr(costs, "EXTENDED_LIMIT", 5)
+    monkeypatch.setattr(costs, "CONGRUENCE_LIMIT", 6)
     found = problem(10)
-    assert list(tiers(found)) == ["direct"]
+    assert list(tiers(found)) == ["direct", "finer direct"]
     remarks = {q.name: q for q in plan.make_plan(found).quantities}
     assert remarks["modulus"].feasible and not remarks["sample_modulus"].feasible
-    plan.check_memory(found)
+    bounds = prover(found)
+    assert bounds.bound("modulus").upper is not None
+    assert "10 equations are more than any tier" in bounds.bound("sample_modulus").reason
 
 
 def test_an_exact_solution_nearby_needs_double_double(problem, monkeypatch):
@@ -76,9 +84,9 @@ def test_an_exact_solution_nearby_needs_double_double(problem, monkeypatch):
     found = tiers(near)
     assert next(iter(found)) == "solution" and found["solution"].memory == found["double-double"].memory
     assert any("nearby: first an exact solution" in line for line in plan.make_plan(near).as_lines())
-    monkeypatch.setattr(plan, "memory_limit", lambda: found["congruence"].memory)
-    with pytest.raises(EnvironmentRefused):
-        plan.check_memory(near)
+    limited(monkeypatch, found["congruence"].memory)
+    bound = prover(near).bound("modulus")
+    assert bound.upper is None and bound.reason.startswith("the proof of an exact solution nearby needs about")
 
 
 def test_sublevel_has_one_inequality_and_no_matrix_over_the_rows(problem):
@@ -98,14 +106,16 @@ def test_equal_rows_are_no_obstacle_to_the_sublevel_map(tmp_path):
     assert all(quantity.feasible for quantity in found.quantities) and found.equal == ((3, 10),)
 
 
-def test_too_many_rows_for_the_passes_are_refused_by_rows(problem, monkeypatch):
-    monkeypatch.setattr(plan, "memory_limit", lambda: plan.BASE_MEMORY + 1000)
-    with pytest.raises(EnvironmentRefused, match="3000 rows: the passes through the network need"):
-        plan.check_memory(problem(3000, SUBLEVEL))
+def test_too_many_rows_for_the_passes_are_left_open(problem, monkeypatch):
+    limited(monkeypatch, costs.BASE_MEMORY + 1_000_000)
+    found = problem(3000, SUBLEVEL)
+    assert not plan.make_plan(found).quantities[0].feasible
+    bound = prover(found).bound("modulus")
+    assert bound.upper is None and "use at most about 1041 rows" in bound.reason
 
 
 @pytest.mark.parametrize("label", ["M6", "Q2", "P3", "L1", "persistence_radius", "sublevel", "nearby", "level", "set",
-                                   "scale", "parameter"])  # fmt: skip
+                                   "scale", "parameter", "time_limit", "memory_limit"])  # fmt: skip
 def test_new_words_are_explained(label):
     assert explain(label.upper()).startswith(f"{label}: ")
     assert max(map(len, TEXTS[label].splitlines())) <= 120

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from certify.errors import EnclosureError
+from certify.limits import OutOfTime
 from certify.network.losses import enclose_losses
 from certify.network.passes import forward, known_weights
 from certify.problem import Problem
@@ -33,18 +35,27 @@ class Attack:
     radius: float
 
 
-def find_attack(problem: Problem, certified: float) -> Attack | None:
+def no_check() -> None:
+    """Time without a limit."""
+
+
+def find_attack(problem: Problem, certified: float, check: Callable[[], None] = no_check) -> Attack | None:
     """Smallest proved attack found by projected gradient ascent, or None.
 
     Args:
         problem: a sublevel problem whose features move, with an explicit level.
         certified: radius below which no attack exists; the search starts there.
+        check: raises when the time is up; the best attack by then is the answer.
     """
     good: Attack | None = None
     low, high, step = max(certified, 1e-12), None, 2.0
     trial = 1.25 * low
     for attempt in range(TRIES):
-        attack = _attempt(problem, trial)
+        try:
+            check()
+            attack = _attempt(problem, trial)
+        except OutOfTime:
+            break
         if attack is not None:
             good = attack if good is None or attack.radius < good.radius else good
             high = trial

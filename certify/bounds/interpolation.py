@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from certify.bounds.congruence import Congruence, Failure
+from certify.bounds.costs import DIRECT_FROM, costs, remedy
 from certify.bounds.direct import direct_modulus
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.linearisation import Linearisation, Progress, linearise
 from certify.bounds.modulus import enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
 from certify.bounds.sample_modulus import enclose_sample_moduli
+from certify.bounds.tiers import better, gap
 from certify.errors import EnclosureError, SpecError
+from certify.limits import Limits, limits_of, named
 from certify.network.kernel import Kernel
 from certify.problem import Problem
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
@@ -23,19 +27,23 @@ GAP, COARSE_GAP = 1e-6, 1e-2
 """Relative gap of two ends above which the next tier is tried, up to and beyond `FINE_LIMIT` equations."""
 
 FINE_LIMIT = 3000
-DIRECT_FROM = 1500
-"""Equations from which the direct tier goes first."""
-
-FINE_PASSES_FROM = 6000
-"""Equations from which the direct tier starts with double-double passes: they cost less than a failed Cholesky."""
-
-CONGRUENCE_LIMIT, EXTENDED_LIMIT = 12_000, 6000
-"""Most equations for the congruence (about 8·N² numbers) and for the double-double tier (about 30·N²)."""
-
-JACOBIAN_LIMIT = 40_000_000
-"""Most entries of a Jacobian that is formed (its slices take about 20 times as many numbers)."""
 
 QUANTITIES = {"modulus": "M2", "sample_modulus": "M4"}
+
+_TIERS: dict[str, tuple[Arithmetic, Arithmetic, bool, bool]] = {
+    "direct": (Binary64(), Binary64(), False, True), "finer direct": (Binary64(), DoubleDouble(), False, True),
+    "congruence": (Binary64(), Binary64(), False, False),
+    "double-double": (DoubleDouble(), DoubleDouble(), False, False),
+    "Jacobian": (DoubleDouble(), DoubleDouble(), True, False),
+}
+"""Of each tier its arithmetic, that of its passes, whether J is formed, and whether the congruence is left out."""
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """Why no exact solution was proved."""
+
+    words: str
 
 
 class Interpolation:
@@ -44,24 +52,45 @@ class Interpolation:
     Args:
         problem: an interpolation problem.
         progress: told the stage in words and the fraction done.
+        limits: memory and time it may use; default those of the problem.
     """
 
-    def __init__(self, problem: Problem, progress: Progress) -> None:
+    def __init__(self, problem: Problem, progress: Progress, limits: Limits | None = None) -> None:
         if problem.map != "interpolation":
             raise SpecError(f"solution map '{problem.map}'", "not an interpolation problem", "use certify.bound")
         if problem.set != "total":
             raise SpecError(f"perturbation.set = '{problem.set}'", "not built yet for interpolation", "use 'total'")
         self.problem = problem
-        self._progress = progress
+        self._limits = limits or limits_of(problem)
+        self._progress = self._limits.watched(progress)
         self._tiers: dict[str, Linearisation] = {}
-        self._pair = refuting_pair(problem) if problem.base == "given" else None
+        self._pair: tuple[int, int] | None = None
         self.solution: Solution | str | None = None
-        if problem.base == "nearby":
-            progress("an exact solution nearby", 0.0)
-            self.solution = prove_nearby(problem)
+        if problem.base == "given":
+            pair = self._limits.attempt("the search for equal rows", lambda: refuting_pair(problem))
+            self._pair = None if isinstance(pair, str) else pair
+        else:
+            self.solution = self._nearby()
+
+    def _nearby(self) -> Solution | str:
+        """The exact solution nearby, or why there is none."""
+        cost = next(cost for cost in costs(self.problem) if cost.name == "solution")
+
+        def prove() -> Solution | _Reason:
+            self._progress("an exact solution nearby", 0.0)
+            found = prove_nearby(self.problem, self._limits.check)
+            return _Reason(found) if isinstance(found, str) else found
+
+        refused = self._limits.refusal(cost)
+        if refused:
+            return f"{refused}: {remedy(self.problem, 'modulus', self._limits)}"
+        solution = self._limits.attempt(named("solution"), prove)
+        return solution.words if isinstance(solution, _Reason) else solution
 
     def bound(self, quantity: str) -> Bound:
         """Two-sided bound on `quantity`, with the theorem's hypotheses and their verified values.
+
+        Tiers that do not fit the limits are passed over; the bound's reason names them and what they would need.
 
         Raises:
             SpecError: for a quantity that is not built.
@@ -72,42 +101,54 @@ class Interpolation:
             return self._refuted(quantity, self._pair)
         if isinstance(self.solution, str):
             return self._open(quantity, self._counting(), self.solution)
-        N = self.problem.equations
-        best: Bound | None = None
-        if quantity == "modulus" and DIRECT_FROM <= N:
-            # float64 radii come from the passes more than from the kernel, and finer passes cost O(N)
-            for passes in (DoubleDouble(),) if N >= FINE_PASSES_FROM else (Binary64(), DoubleDouble()):
-                if not self._enough(best):
-                    self._tiers.clear()  # one kernel at a time
-                    best = _better(best, self._attempt(quantity, Binary64(), direct=True, passes=passes))
-        if not self._enough(best) and N <= CONGRUENCE_LIMIT:
-            best = _better(best, self._attempt(quantity, Binary64()))
-        if not self._enough(best) and N <= EXTENDED_LIMIT:
-            best = _better(best, self._attempt(quantity, DoubleDouble()))
-        if not self._enough(best) and N <= EXTENDED_LIMIT and N * self.problem.parameters <= JACOBIAN_LIMIT:
-            best = _better(best, self._attempt(quantity, DoubleDouble(), form_jacobian=True))
+        best, missed = self._climb(quantity)
         if best is None:
-            reason = f"{N} equations need more memory than this quantity is given; list fewer rows in the data"
-            return self._open(quantity, self._counting(), reason)
+            reason = "; ".join(missed) or f"{self.problem.equations} equations are more than any tier for it takes"
+            todo = remedy(self.problem, quantity, self._limits)
+            return self._open(quantity, self._counting(), ": ".join(filter(None, (reason, todo))))
+        if missed and not self._enough(best):
+            return replace(best, reason="; ".join(filter(None, (best.reason, *missed))))
         return best
 
+    def _climb(self, quantity: str) -> tuple[Bound | None, list[str]]:
+        """The best bound of the tiers that fit, and what was missed for want of memory or time."""
+        best: Bound | None = None
+        missed: list[str] = []
+        for cost in costs(self.problem):
+            if quantity not in cost.quantities or cost.name not in _TIERS:
+                continue
+            if self._enough(best):
+                break
+            refused = self._limits.refusal(cost)
+            if refused:
+                missed.append(refused)
+                continue
+            found = self._limits.attempt(named(cost.name), partial(self._attempt, quantity, *_TIERS[cost.name]))
+            if isinstance(found, str):
+                missed.append(found)
+                self._tiers.clear()  # out of memory or time: keep nothing that is not needed any more
+                break
+            best = better(best, found)
+        return best, missed
+
     def _enough(self, best: Bound | None) -> bool:
-        return best is not None and _gap(best) <= (GAP if self.problem.equations <= FINE_LIMIT else COARSE_GAP)
+        return best is not None and gap(best) <= (GAP if self.problem.equations <= FINE_LIMIT else COARSE_GAP)
 
     def _linearised(self, arithmetic: Arithmetic, form_jacobian: bool, passes: Arithmetic) -> Linearisation:
         key = f"{arithmetic.name} {passes.name}{' Jacobian' if form_jacobian else ''}"
         if key not in self._tiers:
+            if self.problem.equations >= DIRECT_FROM:
+                self._tiers.clear()  # one large kernel at a time
             solution = self.solution if isinstance(self.solution, Solution) else None
             self._tiers[key] = linearise(self.problem, arithmetic, self._progress, form_jacobian, solution, passes)
         return self._tiers[key]
 
     def _attempt(
-        self, quantity: str, arithmetic: Arithmetic, form_jacobian: bool = False, direct: bool = False,
-        passes: Arithmetic | None = None,
+        self, quantity: str, arithmetic: Arithmetic, passes: Arithmetic, form_jacobian: bool, direct: bool
     ) -> Bound:
         """The bound as this tier gives it."""
         try:
-            lin = self._linearised(arithmetic, form_jacobian, passes or arithmetic)
+            lin = self._linearised(arithmetic, form_jacobian, passes)
             if lin.passed.kinks[0]:
                 return self._open(quantity, self._hypotheses(lin, None, False), self._kink_reason(lin))
             self._progress(f"{quantity} ({arithmetic.name})", 0.6)
@@ -209,23 +250,3 @@ class Interpolation:
         where = ", ".join(f"row {kept[k.row]} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)
         return (f"{count} ReLU pre-activations could not be proved different from 0 ({where}): the network is not "
                 "differentiable there. Change these rows or these weights slightly, or use a smooth activation")
-
-
-def _gap(b: Bound) -> float:
-    """Largest relative gap between two ends; infinite where one is missing."""
-    ends = [(b.lower, b.upper), *zip(b.row_lower, b.row_upper, strict=True)]
-    worst = 0.0
-    for low, high in ends:
-        if low is None or high is None:
-            return math.inf
-        if high > 0:
-            worst = max(worst, (high - low) / high)
-    return worst
-
-
-def _better(old: Bound | None, new: Bound) -> Bound:
-    """The bound with the smaller gap; of two without ends the newer, whose reason names the last tier tried."""
-    if old is None:
-        return new
-    missing = [sum(end is None for end in (b.lower, b.upper)) for b in (old, new)]
-    return old if (missing[0], _gap(old)) < (missing[1], _gap(new)) else new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,6 +20,10 @@ from certify.rigor.ball import Balls, known_matrix
 from certify.rigor.fp import RAISE, Array
 
 NEWTON_STEPS = 12
+
+
+def _unlimited() -> None:
+    """Time without a limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +80,7 @@ def ball_of(parameters: Parameters, radius: float, layers: tuple[int, ...], arit
     return tuple(result)
 
 
-def prove_nearby(problem: Problem) -> Solution | str:
+def prove_nearby(problem: Problem, check: Callable[[], None] = _unlimited) -> Solution | str:
     """Find parameters by Newton's method in double-double and prove an exact solution near them (Q2).
 
     With X from the congruence, `Q = XJ(ŵ)`, `T(t) = t − X G(ŵ + Qᵀt)`: on `|Qᵀt| ≤ ρ`
@@ -84,18 +89,20 @@ def prove_nearby(problem: Problem) -> Solution | str:
 
     Args:
         problem: interpolation with real targets.
+        check: called between the steps; raises when the time is up.
 
     Returns:
         A :class:`Solution`, or in words why none was proved.
     """
     arithmetic = DoubleDouble()
     layers = problem.network.layers(problem.layer)
-    found = _newton(problem, layers, arithmetic)
+    found = _newton(problem, layers, arithmetic, check)
     if isinstance(found, str):
         return found
     residual = _residual(problem, found, arithmetic)
     radius = 0.0
     for _ in range(4):
+        check()
         kernel, e, passed = _over_ball(problem, found, radius, layers, arithmetic)
         if passed.kinks[0]:
             return "a ReLU pre-activation could not be proved different from 0 near the solution"
@@ -149,7 +156,9 @@ def _residual(problem: Problem, found: Parameters, arithmetic: Arithmetic) -> Ar
     return np.asarray(((np.abs(r.hi) + low) + (output.rad + size)[:, None]) * RAISE).ravel()
 
 
-def _newton(problem: Problem, layers: tuple[int, ...], arithmetic: Arithmetic) -> Parameters | str:
+def _newton(
+    problem: Problem, layers: tuple[int, ...], arithmetic: Arithmetic, check: Callable[[], None]
+) -> Parameters | str:
     """Minimum-norm Newton steps on the residual, kept in double-double; a finder, nothing is proved here."""
     assert problem.y is not None
     rows = np.array(problem.kept)
@@ -158,6 +167,7 @@ def _newton(problem: Problem, layers: tuple[int, ...], arithmetic: Arithmetic) -
     result = found
     X: Array | None = None
     for _ in range(NEWTON_STEPS):
+        check()
         weights = ball_of(found, 0.0, (), arithmetic)
         passed = forward(problem.network, weights, problem.X[rows], arithmetic)
         r = arithmetic.add(passed.output.mid, Pair(-y))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from certify.bounds.attack import find_attack
+from certify.bounds.attack import find_attack, no_check
 from certify.errors import EnclosureError, SpecError
+from certify.limits import Limits, OutOfTime
 from certify.network.gradients import total_norm
 from certify.network.reach import reach
 from certify.problem import Problem
@@ -30,11 +31,12 @@ def persistence_unit(problem: Problem) -> str:
     return f"{UNITS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
 
 
-def persistence_bound(problem: Problem, d: Descent, inside: bool) -> Bound:
+def persistence_bound(problem: Problem, d: Descent, inside: bool, limits: Limits | None = None) -> Bound:
     """Two-sided bound on the persistence radius.
 
     Sample weights and targets (squared loss) in closed form; features by :func:`certified_radius` from below and
-    by an attack, a perturbation that is proved to lift the loss above the level, from above.
+    by an attack, a perturbation that is proved to lift the loss above the level, from above. When the time is up, the
+    ends are what was proved by then.
 
     Raises:
         SpecError: if the level is not above the loss at the given weights.
@@ -51,13 +53,16 @@ def persistence_bound(problem: Problem, d: Descent, inside: bool) -> Bound:
     elif problem.parameter == "targets":
         lower, upper = _targets(problem, d, low_room, high_room)
     else:
-        radius = certified_radius(problem, d, low_room)
+        check = no_check if limits is None else limits.check
+        radius = certified_radius(problem, d, low_room, check)
         lower, upper = Fraction(radius), None
-        attack = find_attack(problem, radius)
+        attack = find_attack(problem, radius, check)
         if attack is not None:
             upper = Fraction(attack.radius)
             witness = {"moved": attack.moved}
     reason = "" if upper is not None else "no attack was found, so nothing bounds the radius from above"
+    if limits is not None and limits.expired():
+        reason = "; ".join(filter(None, ("time_limit was reached during the search for the radius", reason)))
     hypotheses = (
         Hypothesis("loss", "the training loss at the given weights is at most", fp.up(d.loss.upper), True),
         Hypothesis("interior", "the level exceeds the training loss by at least", fp.down(level - d.loss.upper), True),
@@ -89,19 +94,23 @@ def _size(problem: Problem, d: Descent) -> Any:
     return Norm(fp.total(d.row_lower.tolist()), fp.total(d.row_upper.tolist()))
 
 
-def certified_radius(problem: Problem, d: Descent, room: Fraction) -> float:
+def certified_radius(
+    problem: Problem, d: Descent, room: Fraction, check: Callable[[], None] = no_check
+) -> float:
     """Largest ε found with `n(L(u) − L) ≤ room` proved for all u of budget ε; 0 if none.
 
     Args:
         problem: with features that move.
         d: loss and gradients at the data, in binary64.
         room: `n(ℓ − L)`, a lower bound.
+        check: raises when the time is up; what is proved by then is the answer.
     """
     if room <= Fraction(fp.FLOOR):  # below it a product that underflows could be lost (R0)
         return 0.0
     growth = Growth(problem, d)
 
     def holds(radius: float) -> bool:
+        check()
         try:
             with np.errstate(all="ignore"):
                 return growth.rise(radius) <= room
@@ -118,21 +127,24 @@ SMALLEST, LARGEST = 1e-150, 1e30
 def _largest(holds: Callable[[float], bool], start: float) -> float:
     """A radius near the largest in `[SMALLEST, LARGEST]` for which `holds` is true, 0 if it is true of none tried.
 
-    From `start` in steps of 2, 4, 16, … until it changes, then bisection of the logarithm to one part in 1000.
+    From `start` in steps of 2, 4, 16, … until it changes, then bisection of the logarithm to one part in 1000; what is
+    found when the time is up counts.
     """
-    trial, step = min(max(start, SMALLEST), LARGEST), 2.0
-    good, bad = (trial, math.inf) if holds(trial) else (0.0, trial)
-    while bad == math.inf and good < LARGEST:
-        trial = min(good * step, LARGEST)
-        good, bad = (trial, bad) if holds(trial) else (good, trial)
+    good, bad, step = 0.0, math.inf, 2.0
+    trial = min(max(start, SMALLEST), LARGEST)
+    while bad - good > 1e-3 * bad or bad == math.inf:
+        try:
+            held = holds(trial)
+        except OutOfTime:
+            break
+        good, bad = (trial, bad) if held else (good, trial)
+        if good == LARGEST or bad == SMALLEST:
+            break
+        if good > 0.0 and bad < math.inf:
+            trial = math.sqrt(good) * math.sqrt(bad)
+            continue
+        trial = min(good * step, LARGEST) if good > 0.0 else max(bad / step, SMALLEST)
         step = min(step * step, 1e40)
-    while good == 0.0 and bad > SMALLEST:
-        trial = max(bad / step, SMALLEST)
-        good, bad = (trial, bad) if holds(trial) else (good, trial)
-        step = min(step * step, 1e40)
-    while good > 0.0 and bad < math.inf and bad - good > 1e-3 * bad:
-        trial = math.sqrt(good) * math.sqrt(bad)
-        good, bad = (trial, bad) if holds(trial) else (good, trial)
     return good
 
 
@@ -203,7 +215,8 @@ class Growth:
         slopes, bends = self._at(top)[0][0]
         size = float(fp.row_norms(slopes[None, :])[0]) / radius
         best = Fraction(10) ** 300
-        for mu in np.geomspace(0.05 * size, 1e3 * (size + float(bends.max())), 60).tolist():
+        some = np.geomspace(0.05 * size, 1e3 * (size + float(bends.max())), 60).tolist() if size > 0 else []
+        for mu in [0.0, *some]:  # 0: no budget is shared, best where the growth saturates
             most = np.zeros(len(slopes))
             for low, high, (pairs, constant) in intervals:
                 ends = [_peak(a, q, mu, low, high) for a, q in pairs]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.linearisation import Progress
 from certify.bounds.sublevel import Sublevel
+from certify.limits import Limits
 from certify.problem import Problem
+from certify.rigor.environment import require_sound
 from certify.verdict import Bound
 
 
@@ -13,10 +15,23 @@ def _silent(stage: str, fraction: float) -> None:
     """Progress that nobody watches."""
 
 
-def prover(problem: Problem, progress: Progress | None = None) -> Interpolation | Sublevel:
-    """What computes the bounds of a problem, sharing work between quantities (`.bound(quantity)`)."""
+def prover(
+    problem: Problem, progress: Progress | None = None, limits: Limits | None = None
+) -> Interpolation | Sublevel:
+    """What computes the bounds of a problem, sharing work between quantities (`.bound(quantity)`).
+
+    Args:
+        problem: the problem.
+        progress: told the stage in words and the fraction done.
+        limits: memory and time it may use; default those of the problem's spec.
+
+    Raises:
+        EnvironmentRefused: this machine, or this thread, does not compute as the rounding theorems assume.
+    """
+    net = problem.network
+    require_sound(*net.weights, *net.biases, problem.X, problem.y, problem.scale)
     kind = Sublevel if problem.map == "sublevel" else Interpolation
-    return kind(problem, progress or _silent)
+    return kind(problem, progress or _silent, limits)
 
 
 def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> Bound:
@@ -29,5 +44,9 @@ def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> 
 
     Returns:
         A :class:`certify.verdict.Bound`: ends, theorem, hypotheses with verified values, witness.
+
+    Raises:
+        EnvironmentRefused: this machine, or this thread, does not compute as the rounding theorems assume.
+        SpecError: a quantity that is not built.
     """
     return prover(problem, progress).bound(quantity)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
+from certify.bounds.costs import costs, remedy
 from certify.bounds.linearisation import Progress
 from certify.bounds.persistence import persistence_bound, persistence_unit
+from certify.bounds.tiers import better
 from certify.errors import EnclosureError, SpecError
+from certify.limits import Limits, limits_of, named
 from certify.network.gradients import Norm, loss_adjoints, row_norm_ends, total_norm, weight_gradient_norm
 from certify.network.losses import LossTerms, enclose_losses
 from certify.network.passes import Forward, forward, known_weights
@@ -92,28 +96,43 @@ class Sublevel:
     Args:
         problem: a problem with the sublevel map.
         progress: told the stage in words and the fraction done.
+        limits: memory and time it may use; default those of the problem.
     """
 
-    def __init__(self, problem: Problem, progress: Progress) -> None:
+    def __init__(self, problem: Problem, progress: Progress, limits: Limits | None = None) -> None:
         if problem.map != "sublevel":
             raise SpecError(f"solution map '{problem.map}'", "not a sublevel problem", "use certify.bound")
         self.problem = problem
-        self._progress = progress
+        self._limits = limits or limits_of(problem)
+        self._progress = self._limits.watched(progress)
         self._tiers: dict[str, Descent] = {}
 
     def bound(self, quantity: str) -> Bound:
-        """Two-sided bound on `quantity`.
+        """Two-sided bound on `quantity`; what did not fit the limits is named in its reason.
 
         Raises:
             SpecError: for a quantity that is not built, or a level below the loss at the given weights.
         """
         if quantity not in QUANTITIES:
             raise SpecError(f"quantity '{quantity}' of the sublevel map", "not built", f"use {', '.join(QUANTITIES)}")
-        best = self._attempt(quantity, Binary64())
+        best = self._within(quantity, "radius" if quantity == "persistence_radius" else "passes", Binary64())
+        if isinstance(best, str):
+            return self._bound(quantity, None, None, (), best)
         if best.upper is None or best.lower is None or best.upper - best.lower > GAP * best.upper:
             if quantity != "persistence_radius":
-                best = better(best, self._attempt(quantity, DoubleDouble()))
+                finer = self._within(quantity, "double-double", DoubleDouble())
+                if not isinstance(finer, str):
+                    return better(best, finer)
+                return replace(best, reason="; ".join(filter(None, (best.reason, finer))))
         return best
+
+    def _within(self, quantity: str, name: str, arithmetic: Arithmetic) -> Bound | str:
+        """The bound of one tier, or in words why the limits do not allow it."""
+        cost = next((cost for cost in costs(self.problem) if cost.name == name), costs(self.problem)[0])
+        refused = self._limits.refusal(cost)
+        if refused:
+            return f"{refused}: {remedy(self.problem, quantity, self._limits)}"
+        return self._limits.attempt(named(cost.name), partial(self._attempt, quantity, arithmetic))
 
     def _descent(self, arithmetic: Arithmetic) -> Descent:
         if arithmetic.name not in self._tiers:
@@ -127,7 +146,7 @@ class Sublevel:
             inside = self._inside(d)
             if quantity == "persistence_radius":
                 self._progress("persistence radius", 0.3)
-                return persistence_bound(self.problem, d, inside)
+                return persistence_bound(self.problem, d, inside, self._limits)
             return self._modulus(quantity, d, inside)
         except EnclosureError as error:
             return self._bound(quantity, None, None, (), f"{error.found} ({error.asked}): {error.remedy}")

@@ -206,7 +206,7 @@ def _multipliers(intervals: Sequence[Interval], radius: arb) -> list[float]:
     ratio = (stop / start) ** (1 / (TRIALS - 1))
     best = min((start * ratio**j for j in range(TRIALS)), key=value)
     fine = [best * ratio ** (j / 5) for j in range(-4, 5)]
-    return [min(fine, key=value)]
+    return [min([0.0, *fine], key=value)]  # 0: no budget is shared, best where the growth saturates
 
 
 def _estimate(

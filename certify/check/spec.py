@@ -6,6 +6,7 @@ A key that would change the meaning of a claim and that this checker does not kn
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ _KEYS = {
     "solution": ("map", "base", "layer", "level"),
     "weights": ("norm",),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius"),
-    "run": ("arithmetic",),
+    "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
 
@@ -128,6 +129,7 @@ def read_spec(data: bytes) -> Spec:
                                ("solution.level", 0.0 if level is None else level, -math.inf)):
         if not _is_number(value, least):
             raise Invalid(f"spec, {name}", f"{show(value)} is stated", "a finite number in its range is needed")
+    _limits(sections["run"])
     widths = _whole_numbers(model["widths"], "spec, model.widths", least=1)
     if len(widths) < 2:
         raise Invalid("spec, model.widths", f"{show(list(widths))} is stated", "two widths or more are needed")
@@ -167,6 +169,16 @@ def _consistent(spec: Spec) -> None:
     ):
         if wrong:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
+
+
+def _limits(run: Json) -> None:
+    """Limits end a run early and change no claim; here only their form is seen to."""
+    time, memory = run.get("time_limit", 1), run.get("memory_limit", 1)
+    if not _is_number(time, 0) or time == 0:
+        raise Invalid("spec, run.time_limit", f"{show(time)} is stated", "seconds above 0 are needed")
+    size = isinstance(memory, str) and re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})? ?([kKMGT]|[KMGT]i)?B", memory)
+    if not size and not _is_number(memory, 1):
+        raise Invalid("spec, run.memory_limit", f"{show(memory)} is stated", 'bytes or a size as "8 GB" are needed')
 
 
 def _columns(value: object) -> tuple[int | str, ...] | None:

@@ -106,6 +106,11 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool) -> Problem
     listed = range(len(features)) if isinstance(spec.rows, str) else spec.rows
     if max(listed) >= len(features):
         raise Invalid("spec, perturbation.rows", f"row {max(listed)} is listed", f"the data has {len(features)} rows")
+    if merge and spec.base == "nearby" and table.targets is not None:
+        for row, of in first.items():
+            if table.targets[row] != table.targets[of]:
+                raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
+                              "with base nearby merged rows need equal targets")
     return Problem(
         layers=layers, activation=spec.activation,
         free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -11,6 +14,13 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.inputs.sources import Source
+from certify.spec.vocabulary import FOREIGN
+
+ZIP_ERRORS: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, IndexError, ValueError, OverflowError, OSError,
+    RuntimeError, MemoryError,
+)
+"""What Python's zipfile raises for a damaged archive, found by fuzzing (NotImplementedError is a RuntimeError)."""
 
 
 class Archive(ABC):
@@ -54,7 +64,9 @@ def open_archive(source: Source, role: str) -> Archive:
         raise InputError(asked, "an empty file", "write it again")
     ending, readers = source.path.suffix.lower(), _readers(role)
     if ending not in readers:
-        raise InputError(asked, f"'{ending}' is no format that can be read", f"use one of {', '.join(readers)}")
+        remedy = FOREIGN.get(ending) if role == "model" else None
+        raise InputError(asked, f"'{ending}' is no format that can be read ({', '.join(readers)})",
+                         remedy or "save it in one of them")
     disguised, usual = _what_it_really_is(source.content)
     if disguised and ending not in usual:
         raise InputError(

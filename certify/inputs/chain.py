@@ -20,6 +20,10 @@ torch's softplus is x itself above the threshold 20; certify's is log(1 + exp x)
 BATCH_NORM: Final = "train without it: folding it would make other parameters, and a claim would be about those"
 
 
+BRANCHES: Final = "only one chain of layers can be read"
+SOFTMAX: Final = "export the module without it: the cross-entropy loss takes the outputs before the softmax"
+
+
 class Chain:
     """Layers and activations in the order in which the input meets them.
 

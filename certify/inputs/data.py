@@ -175,6 +175,7 @@ def _labels(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
     else:
         allowed = (values >= 0) & (values < outputs)
         words = f"0 … {outputs - 1}, one for each output"
+        words += '; a network with one output takes loss = "logistic"' if outputs == 1 else ""
     if not allowed.all():
         index = first_index(~allowed)
         raise InputError(f"{name}, {place(index)}", f"label {values[index]:g}", f"labels are {words}")

@@ -9,14 +9,13 @@ import io
 import json
 import math
 import zipfile
-import zlib
 from typing import Any, Final, NoReturn
 
 import numpy as np
 
 from certify.errors import InputError
-from certify.inputs.archive import Archive
-from certify.inputs.chain import BATCH_NORM, Chain, check_option, key_of, numbered
+from certify.inputs.archive import ZIP_ERRORS, Archive
+from certify.inputs.chain import BATCH_NORM, BRANCHES, SOFTMAX, Chain, check_option, key_of, numbered
 
 _TYPES: Final = {1: "|u1", 2: "|i1", 3: "<i2", 4: "<i4", 5: "<i8", 6: "<f2", 7: "<f4", 8: "<f8", 13: "<u2"}
 _BFLOAT16: Final = 13
@@ -44,7 +43,7 @@ class ExportArchive(Archive):
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
             members = self._zip.namelist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, IndexError) as error:
+        except ZIP_ERRORS as error:
             raise InputError(asked, f"not a .pt2 file, or damaged ({_line(error)})", "export it again") from None
         if "serialized_exported_program.json" in members:
             self._refuse("the archive of an older torch", "export it with torch 2.8 or later")
@@ -101,6 +100,9 @@ class ExportArchive(Archive):
         for node in graph["nodes"]:
             operation = node["target"].removeprefix("torch.ops.aten.").removesuffix(".default")
             arguments = {entry["name"]: entry["arg"] for entry in node["inputs"]}
+            taken = [argument["as_tensor"]["name"] for argument in arguments.values() if "as_tensor" in argument]
+            if sum(name not in parameters for name in taken) > 1:
+                self._refuse(f"the operation {key_of(operation)} joins two branches of its graph", BRANCHES)
             first = node["inputs"][0]["arg"]
             if first.get("as_tensor", {}).get("name") != value:
                 self._refuse(f"the operation {key_of(operation)} does not follow the one before it", _REMEDY)
@@ -127,7 +129,8 @@ class ExportArchive(Archive):
         if operation == "dropout" and options.get("train") == ("as_bool", False):
             return
         if operation not in _ACTIVATIONS:
-            self._refuse(f"the operation {key_of(operation)}, no part of a plain fully connected network", _REMEDY)
+            remedy = SOFTMAX if "softmax" in operation else _REMEDY
+            self._refuse(f"the operation {key_of(operation)}, no part of a plain fully connected network", remedy)
         word = _ACTIVATIONS[operation]
         for option, (_, given) in options.items():
             if option in ("scale", "input_scale") and type(given) in (int, float) and given == 1:
@@ -193,8 +196,7 @@ class ExportArchive(Archive):
             return self._zip.read(member)
         except InputError:
             raise
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError, MemoryError,
-                NotImplementedError, ValueError) as error:
+        except ZIP_ERRORS as error:
             self._refuse(f"damaged ({_line(error)})", "copy or export it again")
 
     def _refuse(self, found: str, remedy: str) -> NoReturn:

@@ -106,7 +106,8 @@ def _layers(archive: Archive, asked: str) -> list[str]:
         if last not in ("weight", "bias"):
             raise InputError(
                 asked, f"the key '{key}' is neither a weight nor a bias; it holds {listed(archive.names)}",
-                "save a plain fully connected network: '0.weight', '0.bias', '2.weight', …",
+                "save a plain fully connected network: '0.weight', '0.bias', '2.weight', …"
+                + (" (kernels of Keras or Flax transposed)" if any("kernel" in name for name in archive.names) else ""),
             )
         prefixes.setdefault(prefix, set()).add(last)
     for prefix, found in prefixes.items():

@@ -6,13 +6,12 @@ import io
 import math
 import re
 import zipfile
-import zlib
 from typing import Any, Final, Literal
 
 import numpy as np
 
 from certify.errors import InputError
-from certify.inputs.archive import Archive, available_memory
+from certify.inputs.archive import ZIP_ERRORS, Archive, available_memory
 
 _HEADER: Final = re.compile(
     r"\{'descr': '([^']*)', 'fortran_order': (True|False), "
@@ -39,7 +38,7 @@ class NpzArchive(Archive):
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
             members = self._zip.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, IndexError) as error:
+        except ZIP_ERRORS as error:
             raise InputError(asked, f"not an .npz file, or damaged ({error})", _DAMAGED) from None
         if any(member.filename.endswith(".pkl") for member in members):
             raise InputError(
@@ -55,6 +54,7 @@ class NpzArchive(Archive):
             if name in self._members:
                 raise InputError(asked, f"the array '{name}' occurs twice", _DAMAGED)
             self._members[name] = member
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the arrays, in the order of the file."""
@@ -70,7 +70,7 @@ class NpzArchive(Archive):
                 content = handle.read(member.file_size + 1)
         except MemoryError:
             raise InputError(asked, "larger than the memory", "use a smaller file or a larger machine") from None
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError) as error:
+        except ZIP_ERRORS as error:
             reason = str(error) or type(error).__name__
             raise InputError(asked, f"damaged ({reason})", _DAMAGED) from None
         if len(content) != member.file_size:

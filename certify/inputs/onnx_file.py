@@ -14,7 +14,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.inputs.archive import Archive
-from certify.inputs.chain import BATCH_NORM, Chain, check_option, key_of, numbered
+from certify.inputs.chain import BATCH_NORM, BRANCHES, SOFTMAX, Chain, check_option, key_of, numbered
 from certify.inputs.protobuf import Value, fields, float32, varints
 
 _TYPES: Final = {
@@ -104,11 +104,17 @@ class OnnxArchive(Archive):
     def _follow(self, nodes: list[_Node], tensors: dict[str, bytes], value: str, output: str) -> None:
         """Follow the input through the graph."""
         chain, used, before = Chain(self._asked), [], ""
+        if any(node.kind == "BatchNormalization" for node in nodes):
+            self._refuse("a BatchNorm between its layers", BATCH_NORM)
         for node in nodes:
             if node.domain not in ("", "ai.onnx"):
                 self._refuse(f"the operation {key_of(node.kind)} of the domain '{key_of(node.domain)}'", _REMEDY)
-            if node.kind == "BatchNormalization":
-                self._refuse("a BatchNorm between its layers", BATCH_NORM)
+            if node.kind == "Identity" and node.inputs[0] in tensors:
+                self._refuse(f"the tensor '{key_of(node.inputs[0])}' in two places: two layers share it, or hold equal "
+                             "parameters that the exporter merged", "save its state_dict()")
+            if sum(name != "" and name not in tensors for name in node.inputs) > 1:
+                self._refuse(f"the operation {key_of(node.kind)} joins two branches of its graph",
+                             BRANCHES + ("; if it is SiLU's, save the state_dict()" if node.kind == "Mul" else ""))
             parameters = [name for name in node.inputs if name != value]
             if len(node.inputs) - len(parameters) != 1 or (node.inputs[0] != value and node.kind != "Add"):
                 self._refuse(f"the operation {key_of(node.kind)} does not follow the one before it", _REMEDY)
@@ -157,7 +163,8 @@ class OnnxArchive(Archive):
         if node.kind == "Flatten" and node.options.get("axis", 1) == 1:
             return
         if node.kind not in _ACTIVATIONS:
-            self._refuse(f"the operation {key_of(node.kind)}, no part of a plain fully connected network", _REMEDY)
+            remedy = SOFTMAX if node.kind in ("Softmax", "LogSoftmax") else _REMEDY
+            self._refuse(f"the operation {key_of(node.kind)}, no part of a plain fully connected network", remedy)
         word = _ACTIVATIONS[node.kind]
         for option, given in node.options.items():
             if word == "leaky_relu" and option == "alpha" and given == _SLOPE:

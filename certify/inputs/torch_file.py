@@ -9,14 +9,13 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from certify.errors import InputError
-from certify.inputs.archive import Archive, listed
+from certify.inputs.archive import ZIP_ERRORS, Archive, listed
 from certify.inputs.pickled import Builder, read_pickle
 
 _DAMAGED: Final = "copy or save it again"
@@ -173,7 +172,7 @@ class _Zip:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
             names = self._zip.namelist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, IndexError) as error:
+        except ZIP_ERRORS as error:
             raise InputError(asked, f"not a torch file, or damaged ({_line(error)})", _DAMAGED) from None
         roots = [name.removesuffix("data.pkl") for name in names if name.endswith("/data.pkl")]
         if any(name.endswith(("/archive_format", "serialized_exported_program.json")) for name in names):
@@ -197,12 +196,9 @@ class _Zip:
             if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
                 raise InputError(asked, f"its member {name!r} is compressed or encrypted", "save it with torch.save")
             return self._zip.read(member)
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError, MemoryError,
-                NotImplementedError) as error:
-            raise InputError(asked, f"damaged ({_line(error)})", _DAMAGED) from None
-        except ValueError as error:
-            if isinstance(error, InputError):
-                raise
+        except InputError:
+            raise
+        except ZIP_ERRORS as error:
             raise InputError(asked, f"damaged ({_line(error)})", _DAMAGED) from None
 
     def bytes_of(self, storage: _Storage, asked: str) -> bytes:

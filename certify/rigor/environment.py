@@ -12,6 +12,7 @@ import math
 import os
 import platform
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,7 @@ def self_test() -> dict[str, Any]:
     >>> self_test()["rounding"]
     'to nearest'
     """
-    if not rounds_to_nearest():
-        raise EnvironmentRefused("self-test", "arithmetic that does not round to nearest",
-                                 "do not change the rounding mode, and run on IEEE binary64 hardware")
+    _require_rounding()
     if not all(product_is_componentwise(size) for size in (64, 300)):
         raise EnvironmentRefused("self-test", "matrix products that break the componentwise error bound",
                                  "turn off emulated, float32, tf32 and Strassen-like products in BLAS")
@@ -109,6 +108,38 @@ def self_test() -> dict[str, Any]:
         "system": sys.platform,
         "threads": os.environ.get("OPENBLAS_NUM_THREADS", "default"),
     }
+
+
+@cache
+def _tested() -> bool:
+    """The whole self-test, once a process; a refusal is not remembered, so it is repeated."""
+    self_test()
+    return True
+
+
+def require_sound(*arrays: Array | None) -> None:
+    """Refuse to compute where the rounding theorems do not hold: cheap enough to precede every bound.
+
+    The whole :func:`self_test` runs once a process. What a thread can change at any time, the rounding mode and
+    flushing to zero, is probed at every call.
+
+    Args:
+        arrays: binary64 inputs; a thread that flushes would read their subnormal numbers as 0.
+
+    Raises:
+        EnvironmentRefused: if a probe contradicts the rounding model.
+    """
+    _require_rounding()
+    _tested()
+    if fp.flushes() and any(a is not None and fp.has_subnormal(a) for a in arrays):
+        raise EnvironmentRefused("self-test", "subnormal numbers in network or data while this thread flushes them to "
+                                 "zero", "turn flush-to-zero off, or rescale them")
+
+
+def _require_rounding() -> None:
+    if not rounds_to_nearest():
+        raise EnvironmentRefused("self-test", "arithmetic that does not round to nearest",
+                                 "do not change the rounding mode, and run on IEEE binary64 hardware")
 
 
 def _blas() -> str:

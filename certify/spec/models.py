@@ -6,6 +6,7 @@ These classes say what *can be said*. What makes sense together, and what this v
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -32,10 +33,27 @@ def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _bytes(value: object) -> object:
+    """A size such as "8 GB" as its number of bytes."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKMGT]|[KMGT]i)?B", value)
+    if found is None:
+        raise ValueError('a number of bytes, or a size such as "8 GB" or "512 MiB"')
+    return float(found[1]) * _UNITS[found[2] or ""]
+
+
+_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
+          "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
 Listed = BeforeValidator(_tuple)
 Positive = Annotated[float, BeforeValidator(_exact), Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, BeforeValidator(_exact), Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+Bytes = Annotated[
+    float, BeforeValidator(_exact), BeforeValidator(_bytes, json_schema_input_type=float | str),
+    Field(ge=1, allow_inf_nan=False),
+]
 Integer = Annotated[int, Field(le=2**53)]
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Name = Annotated[str, Field(min_length=1)]
@@ -166,11 +184,17 @@ class Estimate(Section):
 
 
 class Run(Section):
-    """`[run]`: arithmetic and limits."""
+    """`[run]`: arithmetic and limits. What a limit does not allow is left open, never guessed.
+
+    Attributes:
+        arithmetic: of the bounds.
+        time_limit: seconds.
+        memory_limit: bytes, or a size such as ``"8 GB"``; default what the machine has free.
+    """
 
     arithmetic: Literal["float", "exact"] = "float"
     time_limit: Positive | None = None
-    memory_limit: Positive | None = None
+    memory_limit: Bytes | None = None
 
 
 class Gate(Section):

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from certify.errors import SpecError
-from certify.spec.vocabulary import BUILT, DATA_FORMATS, MODEL_FORMATS, UNBUILT_KEYS, UNBUILT_SECTIONS
+from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS, UNBUILT_SECTIONS
 
 if TYPE_CHECKING:
     from certify.problem import Problem
@@ -155,6 +155,8 @@ def _check_format(file: str, key: str, known: tuple[str, ...], name: str) -> Non
     if ending in built:
         return
     remedy = f"save it as {_either(built, '')}"
+    if key == "model.file":
+        remedy = FOREIGN.get(ending, remedy)
     if ending in known:
         raise SpecError(f"{name}: {key} = \"{file}\"", f"reading {ending} is not built yet", remedy)
     found = f"'{ending}' is none of its formats ({', '.join(known)})" if ending else "a name without an ending"

@@ -24,6 +24,19 @@ QUANTITIES: Final = (
 MODEL_FORMATS: Final = (".safetensors", ".pt", ".pth", ".th", ".pt2", ".onnx")
 DATA_FORMATS: Final = (".npz", ".safetensors", ".csv", ".parquet")
 
+_ARRAYS: Final = (
+    "save its arrays with safetensors.numpy.save_file as '0.weight' (outputs × inputs{}), '0.bias', '2.weight', …"
+)
+FOREIGN: Final[dict[str, str]] = {
+    **dict.fromkeys((".npz", ".npy", ".mat"), _ARRAYS.format("")),
+    **dict.fromkeys((".h5", ".hdf5", ".keras"), _ARRAYS.format(": Keras' kernels transposed")),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "a pickle can run code, and none is opened: load it where you "
+                    "trust it, and " + _ARRAYS.format(": scikit-learn's coefs_ transposed")),
+    **dict.fromkeys((".ckpt", ".bin", ".tar"), "if torch.save wrote it, name it .pt; else " + _ARRAYS.format("")),
+    **dict.fromkeys((".pb", ".tflite", ".mlmodel"), "export it as .onnx, or " + _ARRAYS.format("")),
+}
+"""What to do about a model file of a format by others, by its ending."""
+
 BUILT: Final[dict[str, tuple[str, ...]]] = {
     "model.activation": ACTIVATIONS,
     "training.loss": LOSSES,
@@ -44,6 +57,6 @@ UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation", "estimate")
 
 UNBUILT_KEYS: Final = (
     "weights.reference", "weights.tau",
-    "perturbation.file", "perturbation.array", "run.time_limit", "run.memory_limit",
+    "perturbation.file", "perturbation.array",
 )
 """Keys that are understood and refused whenever they are given."""

@@ -1,9 +1,9 @@
 """The modulus over all 1797·10 = 17,970 equations: `python reports/digits/all_rows.py`.
 
 A benchmark, **not checked**: modulus only, and no certificate is written, because `certify check` works in other,
-slower arithmetic. It runs the same code as `certify run` does for so many equations: the direct tier (kernel, one Cholesky for
-a vector, one for the proof) with passes in double-double. Limits wanted: 12 GB, 10 minutes, upper/lower ≤ 1.2.
-Writes `all-rows.json`.
+slower arithmetic. It runs the same code as `certify run` does for so many equations: the direct tier (kernel, one
+Cholesky for a vector, one for the proof) with passes in double-double. Limits wanted: 12 GB, 10 minutes, upper/lower
+≤ 1.2. Writes `all-rows.json`.
 """
 
 from __future__ import annotations

@@ -164,3 +164,23 @@ DEFECTS: dict[str, Any] = {
 def test_problems_outside_the_theorems_are_refused(name):
     with pytest.raises(CertifyError):
         bound(DEFECTS[name](), "modulus")
+
+
+def test_merging_rows_with_different_targets_is_refused_by_name():
+    rows, y = X[[0, 1, 0, 2]], np.array([[1.0], [2.0], [1.0], [3.0]])
+    Problem(NET, rows, y, "features", (0, 1, 3), base="nearby", merge_duplicates=True)
+    y[2] = np.nextafter(1.0, 2.0)
+    Problem(NET, rows, y, "features", (0, 1, 3), merge_duplicates=True)  # base given has targets of its own
+    with pytest.raises(InputError, match="rows 0 and 2 have equal features and different targets"):
+        Problem(NET, rows, y, "features", (0, 1, 3), base="nearby", merge_duplicates=True)
+
+
+def test_labels_that_interpolation_does_not_use_are_no_obstacle():
+    labels = np.array([0, 1, 1])
+    assert bound(Problem(NET, X, None, "features", (0, 1, 2), labels=labels), "modulus").upper is not None
+    Problem(NET, X, None, "features", (0, 1, 2), labels=labels, loss="logistic")
+    for loss, words in (("cross_entropy", 'for one output give loss = "logistic"'), ("squared", "give real targets y")):
+        with pytest.raises(InputError, match=words):
+            Problem(NET, X, None, "features", (0, 1, 2), labels=labels, loss=loss, map="sublevel", level=9.0)
+    with pytest.raises(InputError, match="one label a row"):
+        Problem(NET, X, None, "features", (0, 1, 2), labels=labels[:2])

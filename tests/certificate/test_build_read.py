@@ -84,15 +84,15 @@ def test_same_input_same_bytes_at_a_fixed_time(tmp_path, monkeypatch):
 
 def test_paths_lead_from_the_certificate_to_the_file_through_links(tmp_path):
     (tmp_path / "store").mkdir()
-    (tmp_path / "work").mkdir()
+    (tmp_path / "nets").mkdir()
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "out").symlink_to(tmp_path / "deep" / "er")
-    write(tmp_path / "work")
-    (tmp_path / "work" / "model.safetensors").rename(tmp_path / "store" / "blob")
-    (tmp_path / "work" / "model.safetensors").symlink_to(tmp_path / "store" / "blob")
-    found = run_audit(tmp_path / "work" / "certify.toml", tmp_path / "out")
+    write(tmp_path / "nets")
+    (tmp_path / "nets" / "model.safetensors").rename(tmp_path / "store" / "blob")
+    (tmp_path / "nets" / "model.safetensors").symlink_to(tmp_path / "store" / "blob")
+    found = run_audit(tmp_path / "nets" / "certify.toml", tmp_path / "out")
     path = found["subject"]["model"]["path"]
-    assert path == "../../work/model.safetensors" and (tmp_path / "out" / path).is_file()
+    assert path == "../../nets/model.safetensors" and (tmp_path / "out" / path).is_file()
 
 
 def test_listed_rows_and_merged_groups(tmp_path):

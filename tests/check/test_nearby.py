@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from certify.check.refusal import Invalid
+from certify.check.spec import read_spec
+from certify.check.subject import build_problem
 from tests.check import emitter
 from tests.check.cases import plain, seeds
 from tests.check.prover_cases import checked, edit, forged, nearby, outputs, prove
+from tests.small import SPEC, tensors
 
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
 HAIR = 1e-5
@@ -121,3 +125,18 @@ def test_what_could_not_be_proved_is_open(tmp_path):
     certificate = prove(tmp_path)
     assert certificate is not None and certificate["base"]["distance"] is None
     assert checked(certificate, tmp_path).verdict == "inconclusive"
+
+
+def test_merged_rows_need_equal_targets():
+    rows = np.array([[1.0], [2.0], [1.0]])
+    spec = read_spec(SPEC.replace("[3, 8, 1]", "[1, 4, 1]").encode() + b'[solution]\nbase = "nearby"\n')
+    model = save(tensors(widths=(1, 4, 1)))
+
+    def build(y, merge):
+        buffer = io.BytesIO()
+        np.savez(buffer, X=rows, y=np.array(y))
+        return build_problem(spec, model, buffer.getvalue(), merge)
+
+    assert build([1.0, 2.0, 1.0], True).kept == (0, 1) and build([1.0, 2.0, 3.0], False).kept == (0, 1, 2)
+    with pytest.raises(Invalid, match="rows 0 and 2 have equal features"):
+        build([1.0, 2.0, 3.0], True)

@@ -5,15 +5,24 @@ from __future__ import annotations
 import ctypes
 import json
 import platform
+from functools import cache
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+import certify
 from certify.errors import EnvironmentRefused
+from certify.network.network import Network
 from certify.rigor import environment
 
 UPWARD = {"x86_64": 0x800, "AMD64": 0x800, "aarch64": 0x400000, "arm64": 0x400000}
+
+
+def one_row(x=1.0):
+    """A linear problem of one equation."""
+    return certify.Problem(Network((np.ones((1, 1)),), (np.ones(1),), "identity"), np.array([[x]]), None, "features",
+                           (0,))
 
 
 class Multiplied(np.ndarray):
@@ -90,3 +99,40 @@ def test_the_report_is_plain_data():
     found = environment.self_test()
     assert json.loads(json.dumps(found)) == found
     assert {"rounding", "flush_to_zero", "fma", "numpy", "python_flint", "blas"} <= set(found)
+
+
+def test_bounds_from_python_are_refused_on_such_machines(monkeypatch):
+    monkeypatch.setattr(environment, "_tested", cache(environment._tested.__wrapped__))
+    honest = environment.product_is_componentwise
+    monkeypatch.setattr(environment, "product_is_componentwise", lambda size: False)
+    for _ in range(2):  # a refusal is not forgotten
+        with pytest.raises(EnvironmentRefused, match="componentwise"):
+            certify.bound(one_row(), "modulus")
+    monkeypatch.setattr(environment, "product_is_componentwise", honest)
+    assert certify.bound(one_row(), "modulus").upper is not None
+
+
+def test_the_whole_test_runs_once_and_the_rounding_mode_is_probed_every_time(monkeypatch):
+    monkeypatch.setattr(environment, "_tested", cache(environment._tested.__wrapped__))
+    sizes = []
+    monkeypatch.setattr(environment, "product_is_componentwise", lambda size: sizes.append(size) or True)
+    for _ in range(3):
+        certify.bound(one_row(), "modulus")
+    assert sizes == [64, 300]
+    libm = ctypes.CDLL(None)
+    before = libm.fegetround()
+    assert libm.fesetround(UPWARD[platform.machine()]) == 0
+    try:
+        with pytest.raises(EnvironmentRefused, match="round to nearest"):
+            certify.bound(one_row(), "modulus")
+    finally:
+        libm.fesetround(before)
+
+
+def test_subnormal_data_are_refused_where_they_would_be_flushed(monkeypatch):
+    tiny = one_row(x=5e-324)
+    assert certify.bound(tiny, "modulus").upper is not None
+    monkeypatch.setattr(environment.fp, "flushes", lambda: True)
+    assert certify.bound(one_row(), "modulus").upper is not None
+    with pytest.raises(EnvironmentRefused, match="subnormal numbers in network or data"):
+        certify.bound(tiny, "modulus")

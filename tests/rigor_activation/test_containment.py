@@ -9,6 +9,7 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from certify.errors import EnclosureError
 from certify.rigor.activation import ACTIVATIONS
 from tests.rigor_activation.registry import CASES, Case, adversarial, sample, violations
 
@@ -78,9 +79,12 @@ def pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 @every
 def test_extended_values_and_slopes(case: Case):
     flint.ctx.prec = 400
-    hi, lo = pairs(200)
-    parts = case.activation.enclose_extended(hi, lo)
+    check_extended(case, *pairs(200))
     assert flint.ctx.prec == 400  # left as it was
+
+
+def check_extended(case: Case, hi: np.ndarray, lo: np.ndarray) -> None:
+    parts = case.activation.enclose_extended(hi, lo)
     for i, (h, rest) in enumerate(zip(hi.tolist(), lo.tolist(), strict=True)):
         x = arb(h) + arb(rest)
         for right in {h > 0, h >= 0}:
@@ -100,3 +104,20 @@ def test_extended_agrees_in_shape_and_with_the_plain_enclosure(case: Case):
         assert a.hi.shape == a.lo.shape == a.error.shape == hi.shape
         assert (np.abs(a.hi - b.mid) <= b.error + 2.0**-52 * np.abs(a.hi)).all()
     assert case.activation.enclose_extended(np.zeros((0, 2)))[1].hi.shape == (0, 2)
+
+
+@every
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_pairs_at_the_end_of_the_range(case: Case, sign: float):
+    """The largest float and up to half an ulp above it: the sum rounds to infinity, the pair is finite."""
+    flint.ctx.prec = 400
+    largest = sign * np.finfo(np.float64).max
+    for low in (0.0, largest * 2.0**-53, largest * 2.0**-54, -largest * 2.0**-53):
+        check_extended(case, np.array([largest]), np.array([low]))
+    beyond = np.array([largest]), np.array([largest * 2.0**-51])
+    try:
+        value, slope = case.activation.enclose_extended(*beyond)
+    except EnclosureError as error:
+        assert "a value beyond the largest float" in str(error) and "defect" not in str(error)
+    else:
+        assert np.isfinite([*value.hi, *value.lo, *slope.hi]).all()

@@ -25,7 +25,8 @@ words = {
     "weights": {"norm": ["euclidean"]},
     "perturbation": {"parameter": ["features", "targets"], "set": ["total"], "norm": [2], "radius": positive,
                      "rows": st.just("all") | st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True)},
-    "run": {"arithmetic": ["float"]},
+    "run": {"arithmetic": ["float"], "time_limit": positive,
+            "memory_limit": st.floats(1, 1e300) | st.sampled_from(["8 GB", "512 MiB", "1.5TB", "7 B", "2 kB"])},
 }
 gate = {"severity": ["fail", "warn"], "rigour": ["proved", "conditional", "estimated"],
         "rationale": st.text(st.characters(codec="ascii"), max_size=9)}

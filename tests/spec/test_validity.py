@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,9 @@ from tests.spec.test_load import refusal
     ('[solution]\nmap = "sublevel"\n' + gate("persistence_radius", min=1), ["gate 1", "needs a level above"]),
     ('[weights]\nnorm = "relative"\n', ["'relative' is not built yet"]),
     ('[run]\narithmetic = "exact"\n', ["'exact' is not built yet"]),
-    ("[run]\ntime_limit = 5\n", ["run.time_limit is not built yet"]),
+    ("[run]\ntime_limit = 0\n", ["run.time_limit", "a number above 0"]),
+    ('[run]\nmemory_limit = "8 apples"\n', ["run.memory_limit", "found '8 apples'", '"8 GB"']),
+    ("[run]\nmemory_limit = 0\n", ["run.memory_limit", "at least 1"]),
     (gate(), ["gate 1: neither max nor min"]),
     (gate(max=1, min=0), ["gate 1: both max and min", "two gates"]),
     (gate(max=1) + gate("distance", max=1), ["gate 2", "'distance' is not built yet", "sample_modulus"]),
@@ -117,3 +121,13 @@ def test_no_hidden_layer_is_offered_one(tmp_path):
     model = {"weight": np.ones((1, 3)), "bias": np.zeros(1)}
     message = problem_refusal(tmp_path, spec, model, X=features(), y=np.zeros(10))
     assert "widths = [3, 2, 1]" in message
+
+
+@pytest.mark.parametrize("ending, words", [
+    (".keras", "kernels transposed"), (".joblib", "a pickle can run code"), (".ckpt", "name it .pt"),
+    (".npz", "safetensors.numpy.save_file as '0.weight'"), (".tflite", "export it as .onnx"),
+    (".xyz", "save it as .safetensors or"),
+])
+def test_model_files_of_others_are_told_what_to_become(ending, words):
+    with pytest.raises(SpecError, match=re.escape(words)):
+        parse_spec(SPEC.replace(".safetensors", ending).encode())

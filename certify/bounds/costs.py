@@ -1,0 +1,135 @@
+"""What each way of computing costs, and in which order they are tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from certify.limits import Limits
+    from certify.problem import Problem
+
+BASE_MEMORY: Final = 150 << 20
+"""Bytes of the program itself."""
+
+DIRECT_FROM = 1500
+"""Equations from which the direct tier goes first."""
+
+FINE_PASSES_FROM = 6000
+"""Equations from which the direct tier starts with double-double passes: they cost less than a failed Cholesky."""
+
+CONGRUENCE_LIMIT, EXTENDED_LIMIT = 12_000, 6000
+"""Most equations for the congruence and for the double-double tier, whatever the memory: beyond, BLAS takes hours."""
+
+JACOBIAN_LIMIT = 40_000_000
+"""Most entries of a Jacobian that is formed."""
+
+# Measured, one thread. Interpolation: numbers of N² in memory at the peak, floating-point operations of N³, and seconds
+# of N² that do not scale with matrix products; of the Jacobian tier numbers of N·p and operations of N²·p beside.
+_DIRECT: Final = (3, 3.0, 2e-7)
+_CONGRUENCE: Final = (15, 40.0, 3e-7)
+_DOUBLE_DOUBLE: Final = (30, 100.0, 4e-6)
+_JACOBIAN: Final = (20, 72.0)
+# Sublevel: numbers and seconds for each row and unit of the network; of the persistence radius seconds and, for each
+# number of a chunk of per-row Jacobians, numbers.
+_PASS: Final = (10, 1e-6)
+_PASS_DOUBLE: Final = (30, 1.5e-5)
+_PERSISTENCE: Final = (4, 1.2e-4)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a tier needs.
+
+    Attributes:
+        name: of the tier.
+        memory: bytes at the peak.
+        flops: floating-point operations in matrix products.
+        rest: seconds of all other work.
+        quantities: what it can bound.
+    """
+
+    name: str
+    memory: int
+    flops: float
+    rest: float
+    quantities: tuple[str, ...]
+
+    def seconds(self, rate: float) -> float:
+        """Estimated time at so many operations a second."""
+        return self.flops / rate + self.rest
+
+
+def costs(problem: Problem) -> tuple[Cost, ...]:
+    """The tiers of a problem, in the order in which they are tried."""
+    return _passes(problem) if problem.map == "sublevel" else _matrices(problem)
+
+
+def _matrices(problem: Problem) -> tuple[Cost, ...]:
+    """The tiers of :class:`certify.bounds.interpolation.Interpolation`."""
+    N, p = problem.equations, problem.parameters
+    both = ("modulus", "sample_modulus")
+    found: list[Cost] = []
+
+    def add(name: str, need: tuple[int, float, float], bounds: tuple[str, ...] = both, more: int = 0,
+            pairs: int = 0) -> None:
+        numbers, flops, rest = need
+        memory = BASE_MEMORY + 8 * (numbers * N**2 + more * _JACOBIAN[0] * N + 6 * pairs)
+        seconds = rest * N**2 + _PASS_DOUBLE[1] * pairs / 2 + 0.2
+        found.append(Cost(name, memory, flops * N**3 + more * _JACOBIAN[1] * N * N, seconds, bounds))
+
+    if problem.base == "nearby":
+        add("solution", _DOUBLE_DOUBLE)
+    if DIRECT_FROM <= N < FINE_PASSES_FROM:
+        add("direct", _DIRECT, ("modulus",))
+    if DIRECT_FROM <= N:
+        entries = problem.n * problem.outputs * sum(problem.network.widths)
+        add("finer direct", _DIRECT, ("modulus",), pairs=entries)
+    if N <= CONGRUENCE_LIMIT:
+        add("congruence", _CONGRUENCE)
+    if N <= EXTENDED_LIMIT:
+        add("double-double", _DOUBLE_DOUBLE)
+        if N * p <= JACOBIAN_LIMIT:
+            add("Jacobian", _DOUBLE_DOUBLE, more=p)
+    return tuple(found)
+
+
+def _passes(problem: Problem) -> tuple[Cost, ...]:
+    """The tiers of :class:`certify.bounds.sublevel.Sublevel`: passes through the network, no matrix over the rows."""
+    from certify.network.reach import CHUNK
+
+    entries = problem.n * sum(problem.network.widths)
+
+    def cost(name: str, need: tuple[int, float], bounds: tuple[str, ...], more: int = 0) -> Cost:
+        return Cost(name, BASE_MEMORY + 8 * (need[0] * entries + more), 0.0, need[1] * entries + 0.2, bounds)
+
+    pointwise = ("modulus", "sample_modulus")
+    found = [cost("passes", _PASS, (*pointwise, "persistence_radius")), cost("double-double", _PASS_DOUBLE, pointwise)]
+    if problem.parameter == "features":
+        chunk = min(CHUNK, problem.n * problem.inputs * max(problem.network.widths[1:]))
+        need = (_PASS[0], _PERSISTENCE[1])
+        found.append(cost("radius", need, ("persistence_radius",), more=_PERSISTENCE[0] * chunk))
+    return tuple(found)
+
+
+def remedy(problem: Problem, quantity: str, limits: Limits) -> str:
+    """What would fit into the limits, in words."""
+    memory = limits.memory
+    able = [cost for cost in costs(problem) if quantity in cost.quantities]
+    if not able:
+        return "list fewer rows in the data, or ask for modulus"
+    always = [cost.memory for cost in able if cost.name in ("solution", "radius")]
+    need = max([*always, min(cost.memory for cost in able)])
+    parts = []
+    others = [c for c in costs(problem) if "modulus" in c.quantities and c.name != "solution"]
+    if quantity == "sample_modulus" and not always and any(c.memory <= memory for c in others):
+        parts.append("ask for modulus alone with a gate")
+    if need > memory:
+        share = max((memory - BASE_MEMORY) / (need - BASE_MEMORY), 0.0)
+        sublevel = problem.map == "sublevel"
+        fit = int(problem.n * share) if sublevel else int(problem.equations * share**0.5) // problem.outputs
+        parts += [f"use at most about {fit} rows"] if fit else []
+        parts.append("raise memory_limit" if limits.stated else "use a machine with more memory")
+    elif limits.seconds is not None:
+        parts.append("raise time_limit")
+    return ", or ".join(parts)
