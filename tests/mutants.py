@@ -128,7 +128,7 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("modulus: 3u", MODULUS, "defect += 3 * Fraction(fp.U)", "defect += 0", note=SLACK),
     Mutant("modulus: X.error, U and 3u of M", MODULUS, "defect = Fraction(kappa2) * (X.error + Fraction(fp.U)) + defect_s\n"
            "        defect += 3 * Fraction(fp.U)", "defect = defect_s\n        defect += 0", ("moduli@1",)),
-    Mutant("rayleigh: product", MODULUS, "error = c * _dot_up(size, arithmetic.row_norms(K.mid)) + 2", "error = 2", ("moduli@40",)),
+    Mutant("rayleigh: product", MODULUS, "error = c * _dot_up(size, arithmetic.row_norms(K.mid)) + 2", "error = 2", ("direct_modulus@84",)),
     Mutant("rayleigh: kernel radius", MODULUS, " + 2 * _dot_up(size, K.e) * _dot_up(size, K.s)", "", ("moduli@1",)),
     Mutant("rayleigh: eta", MODULUS, "** 2 - missing", "** 2", ("moduli@6",)),
     Mutant("rayleigh: rounding of Cᵀz", MODULUS, "max(fp.sqrt_down(fp.inner(y, y)) - error, Fraction(0))", "fp.sqrt_down(fp.inner(y, y))", note=SLACK),
@@ -204,7 +204,7 @@ LOGIC: tuple[Mutant, ...] = (
     Mutant("sigma: 1 + ε", CONGRUENCE, "fp.sqrt_down(1 - epsilon)", "fp.sqrt_down(1 + epsilon)", ("congruence@0",)),
     Mutant("modulus: square root forgotten", MODULUS, "return fp.up(fp.sqrt_up(Fraction(kappa2)))", "return fp.up(Fraction(kappa2))", ("moduli@1",)),
     Mutant("modulus: θ itself, no Cholesky", MODULUS, "np.isfinite(M).all() and verify_definite(M, defect)", "np.isfinite(M).all()", ("moduli@0",)),
-    Mutant("rayleigh: upper end of the quotient", MODULUS, "return fp.down(fp.sqrt_down(top / bottom))", "return fp.up(fp.sqrt_up(top / bottom))", ("moduli@3",)),
+    Mutant("rayleigh: upper end of the quotient", MODULUS, "return fp.down(fp.sqrt_down(top / bottom))", "return fp.up(fp.sqrt_up(top / bottom))", note="numerator and denominator are bounded outward by more than the last rounding"),
     Mutant("rayleigh: columns counted twice", MODULUS, "- error, Fraction(0)) ** 2", "- error, Fraction(0)) ** 2 * 2", ("moduli@1",)),
     Mutant("rows: sign of FY", ROWS, "np.transpose(Y - W, (1, 2, 0))", "np.transpose(Y + W, (1, 2, 0))", ("sample_modulus@1",)),
     Mutant("rows: all rows as the first", ROWS, "[:, samples, :]", "[:, 0 * samples, :]", ("moduli@2",)),

@@ -21,6 +21,9 @@ from certify.rigor.fp import RAISE, Array
 
 STEPS, TRIES = 30, 18
 
+SMALLEST = 1e-30
+"""Budget from which an attack is sought where no radius was proved."""
+
 
 @dataclass(frozen=True, eq=False)
 class Attack:
@@ -48,7 +51,7 @@ def find_attack(problem: Problem, certified: float, check: Callable[[], None] = 
         check: raises when the time is up; the best attack by then is the answer.
     """
     good: Attack | None = None
-    low, high, step = max(certified, 1e-12), None, 2.0
+    low, high, step = max(certified, SMALLEST), None, 2.0
     trial = 1.25 * low
     for attempt in range(TRIES):
         try:

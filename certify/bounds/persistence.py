@@ -214,7 +214,7 @@ class Growth:
             intervals.append((low, min(self.RATIO**k, radius), self._at(k)))
         slopes, bends = self._at(top)[0][0]
         size = float(fp.row_norms(slopes[None, :])[0]) / radius
-        best = Fraction(10) ** 300
+        best: Fraction | None = None
         some = np.geomspace(0.05 * size, 1e3 * (size + float(bends.max())), 60).tolist() if size > 0 else []
         for mu in [0.0, *some]:  # 0: no budget is shared, best where the growth saturates
             most = np.zeros(len(slopes))
@@ -222,7 +222,9 @@ class Growth:
                 ends = [_peak(a, q, mu, low, high) for a, q in pairs]
                 ends.append((constant - 0.5 * mu * low**2) + 2.0**-45 * (constant + 0.5 * mu * low**2))
                 most = np.maximum(most, np.minimum.reduce(ends))
-            best = min(best, _sum_up(most) + Fraction(mu) * Fraction(radius) ** 2 / 2)
+            rise = _sum_up(most) + Fraction(mu) * Fraction(radius) ** 2 / 2
+            best = rise if best is None else min(best, rise)
+        assert best is not None  # 0 is always tried
         return best
 
     def _at(self, k: int) -> tuple[list[tuple[Array, Array]], Array]:

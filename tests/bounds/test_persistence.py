@@ -53,11 +53,27 @@ def test_a_loss_that_cannot_reach_the_level_has_a_large_radius():
     assert bound.lower >= 1e3 and bound.upper is None
 
 
-@pytest.mark.parametrize("level, weight", [(1e300, 1e-30), (1e200, 0.0)])
-def test_extreme_levels_do_not_crash(level, weight):
+@pytest.mark.parametrize("kind", ["total", "per_sample"])
+@pytest.mark.parametrize("level, weight", [(1e300, 1e-30), (1e301, 1e-30), (1e200, 1.0), (1e100, 1e44), (1e300, 1e44)])
+def test_extreme_levels_give_no_false_radius(level, weight, kind):
+    """½(wε)² ≤ level at ε ≤ √(2·level)/w; radii above 1e30 are not tried."""
     net = Network((np.array([[weight]]),), (None,), "tanh")
-    problem = Problem(net, np.array([[1.0]]), np.array([[1.0]]), "features", (0,), map="sublevel", level=level)
-    assert Sublevel(problem, silent).bound("persistence_radius").lower >= 0.0
+    given = {"map": "sublevel", "level": level, "set": kind}
+    problem = Problem(net, np.array([[0.0]]), np.array([[0.0]]), "features", (0,), **given)
+    assert 0.0 <= Sublevel(problem, silent).bound("persistence_radius").lower <= math.sqrt(2.0 * level) / weight
+
+
+def test_no_false_radius_where_three_layers_overflow():
+    """The truth is √(2·1e301)/1e130 = 4.5e20; a constant in place of the rise once gave 7.6e22."""
+    net = Network((np.array([[1e45]]), np.array([[1e45]]), np.array([[1e40]])), (None, None, None), "identity")
+    problem = Problem(net, np.zeros((1, 1)), np.zeros((1, 1)), "features", (0,), map="sublevel", level=1e301)
+    assert 1e19 <= Sublevel(problem, silent).bound("persistence_radius").lower <= 4.4722e20
+
+
+def test_zero_weights_have_every_radius():
+    net = Network((np.array([[0.0]]),), (None,), "tanh")
+    problem = Problem(net, np.array([[1.0]]), np.array([[1.0]]), "features", (0,), map="sublevel", level=1e200)
+    assert Sublevel(problem, silent).bound("persistence_radius").lower >= 1e20
 
 
 def test_probabilities_are_checked_wherever_they_are_used():
