@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from certify.numerals import at_most, enclosure
+from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 
 Json = Mapping[str, Any]
 
@@ -45,11 +47,30 @@ def _claim(claim: Json, problem: Json) -> str:
 
 
 def advice(certificate: Json) -> list[str]:
-    """A line for every claim that is not certified: how far off, what blocked it, what would decide it."""
-    return list(dict.fromkeys(
+    """For every claim that is not certified how far off, what blocked it, what would decide it; files to convert."""
+    lines = (
         f"{claim['verdict']} {claim['quantity']}: {claim['reason']}"
         for claim in certificate["claims"] if claim["verdict"] != "certified" and claim["reason"]
-    ))
+    )
+    files = {role: certificate["subject"][role]["path"] for role in CHECKED}
+    return [*dict.fromkeys(lines), *(f"note: certify check {words}" for words in unchecked(files))]
+
+
+def unchecked(files: Mapping[str, str]) -> list[str]:
+    """What the checker does not read of the formats that `run` reads, in words that follow "the checker".
+
+    Args:
+        files: paths of model and data, by role.
+
+    >>> unchecked({"model": "a/net.PT", "data": "a/d.csv"})
+    ['does not read .pt; save the model as .safetensors and run again for a certificate that can be checked']
+    """
+    endings = {role: PurePosixPath(path).suffix.lower() for role, path in files.items()}
+    return [
+        f"does not read {ending}; save the {role} as {' or '.join(CHECKED[role])} and run again for a certificate that "
+        "can be checked" for role, ending in endings.items()
+        if ending in (*MODEL_FORMATS, *DATA_FORMATS) and ending not in CHECKED[role]
+    ]
 
 
 def run_object(certificate: Json) -> dict[str, Any]:

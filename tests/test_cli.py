@@ -97,6 +97,16 @@ def test_quiet_says_nothing_on_stderr(tmp_path, call):
     assert call("run", write(tmp_path), "-q")[2] == ""
 
 
+def test_run_says_when_the_checker_does_not_read_a_file(tmp_path, call):
+    write(tmp_path)
+    assert "does not read" not in call("run", tmp_path / "certify.toml")[2]
+    (tmp_path / "tanh.pt").write_bytes((ROOT / "tests" / "inputs" / "files" / "tanh.pt").read_bytes())
+    status, _, err = call("run", write(tmp_path, SPEC.replace("model.safetensors", "tanh.pt")))
+    assert status == 0 and "note: certify check does not read .pt; save the model as .safetensors" in err
+    status, out, _ = call("check", tmp_path / "certificate.json")
+    assert status == 2 and "does not read .pt" in out
+
+
 def test_output_folder_is_made_and_the_certificate_checks_from_there(tmp_path, call):
     folder = tmp_path / "deep" / "er"
     assert call("run", write(tmp_path), "-o", folder, "-q")[0] == 0

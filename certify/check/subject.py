@@ -12,7 +12,7 @@ from certify.check.data import Vector, read_data, units
 from certify.check.refusal import Invalid
 from certify.check.spec import Spec
 
-UNREAD = (".pt", ".pth", ".pt2", ".onnx", ".parquet")
+UNREAD = (".pt", ".pth", ".th", ".pt2", ".onnx", ".parquet")
 
 
 @dataclass(frozen=True)

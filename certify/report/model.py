@@ -8,6 +8,7 @@ from datetime import datetime
 from posixpath import basename
 
 from certify.certificate.schema import Certificate, Claim, File, Problem, Subject
+from certify.messages import unchecked
 from certify.report import words
 from certify.report.digits import as_given, count, cut, lower_end, upper_end
 from certify.report.findings import find_findings, find_gates, find_undecided
@@ -210,7 +211,7 @@ def _map_facts(problem: Problem) -> list[tuple[str, str]]:
 
 
 def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
-    """The command that makes the certificate again and the one that checks it, quoted for a shell."""
+    """The command that makes the certificate again and the one that checks it if it can, quoted for a shell."""
     spec = opened.subject.spec.path
     run = ["certify", "run", *(["--merge-duplicates"] if opened.problem.merge_duplicates else [])]
     run += [*(["-o", "."] if "/" in spec else []), spec if not spec.startswith("-") else f"./{spec}"]
@@ -219,9 +220,11 @@ def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
         if claim.gate is not None:
             side, value = ("min", claim.gate.min) if claim.gate.max is None else ("max", claim.gate.max)
             check += [f"--{side}", f"{claim.quantity}={value!r}"]
+    barred = unchecked({"model": opened.subject.model.path, "data": opened.subject.data.path})
+    but = "".join(f". It {words}" for words in barred)
     return (
         ("Make it again, in the folder of the certificate", visible(shlex.join(run))),
-        ("Check it against the original files, with independent code", visible(shlex.join(check))),
+        (visible(f"Check it against the original files, with independent code{but}"), visible(shlex.join(check))),
     )
 
 

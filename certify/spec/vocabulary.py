@@ -23,6 +23,8 @@ QUANTITIES: Final = (
 )
 MODEL_FORMATS: Final = (".safetensors", ".pt", ".pth", ".th", ".pt2", ".onnx")
 DATA_FORMATS: Final = (".npz", ".safetensors", ".csv", ".parquet")
+CHECKED: Final[dict[str, tuple[str, ...]]] = {"model": (".safetensors",), "data": (".npz", ".safetensors", ".csv")}
+"""The formats that the checker reads too; a certificate about other files cannot be checked."""
 
 _ARRAYS: Final = (
     "save its arrays with safetensors.numpy.save_file as '0.weight' (outputs × inputs{}), '0.bias', '2.weight', …"

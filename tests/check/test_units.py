@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from certify.check.refusal import Invalid
+from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from tests.check import emitter
 from tests.check.cases import plain, run
 from tests.check.prover_cases import checked, edit, prove
@@ -67,8 +68,9 @@ def test_a_table_is_read_as_the_prover_reads_it(table):
             checked(certificate, table)
 
 
-@pytest.mark.parametrize("old, ending", [("model.safetensors", ending) for ending in (".pt", ".pth", ".pt2", ".onnx")]
-                         + [("data.npz", ".parquet")])
+@pytest.mark.parametrize("old, ending", [("model.safetensors", ending) for ending in MODEL_FORMATS
+                          if ending not in CHECKED["model"]]
+                         + [("data.npz", ending) for ending in DATA_FORMATS if ending not in CHECKED["data"]])
 def test_formats_that_are_not_read_are_named(old, ending, tmp_path):
     certificate = emitter.emit(plain(), tmp_path)
     edit(tmp_path, {old: old.split(".")[0] + ending})

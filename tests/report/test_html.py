@@ -156,6 +156,15 @@ def test_commands_are_quoted_for_the_shell() -> None:
     assert "certify check certificate.json --max modulus=20.0 --max sample_modulus=4.0" in text
 
 
+def test_files_the_checker_does_not_read_are_named_beside_its_command() -> None:
+    made = samples.certified()
+    assert "does not read" not in Page(render(made)).text
+    made["subject"]["model"]["path"], made["subject"]["data"]["path"] = "net.pt", "train.parquet"
+    text = Page(render(seal(made))).text
+    assert "It does not read .pt; save the model as .safetensors and run again" in text
+    assert "It does not read .parquet; save the data as .npz or .safetensors or .csv and run again" in text
+
+
 def test_foreign_text_stays_text() -> None:
     """Every string of the certificate that a spec or a file can set, replaced by markup."""
     made = samples.certified()
