@@ -13,9 +13,10 @@ Json = Mapping[str, Any]
 
 
 def verdict_line(certificate: Json) -> str:
-    """The verdict with every claim, its threshold and its proved ends, on one line."""
+    """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
     problem, base = certificate["problem"], certificate["base"]
-    parts = [_claim(claim, problem) for claim in certificate["claims"]]
+    claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
+    parts = [_claim(claim, problem) for claim in claims]
     if problem["base"] == "nearby":
         near = None if base["distance"] is None else at_most(base["distance"], 3)
         parts.append(f"at an exact solution within {near}" if near else "no exact solution proved nearby")

@@ -67,6 +67,14 @@ def test_warnings_and_missing_gates_never_change_the_status(tmp_path, call):
     assert status == 0 and out.startswith("certified modulus proved in [") and "gates" not in out
 
 
+def test_the_claims_that_decided_the_verdict_stand_beside_it(tmp_path, call):
+    spec = write(tmp_path, SPEC + gate("sample_modulus", max=1e6) + gate(max=1e-9))
+    assert call("run", spec)[1].startswith("refuted modulus ≤ 1e-09 failed")
+    certificate = tmp_path / "certificate.json"
+    assert call("check", certificate)[1].startswith("refuted modulus ≤ 1e-09 failed")
+    assert call("check", certificate, "--max", "modulus=1e6")[1].startswith("certified sample_modulus ≤")
+
+
 def test_failed_beats_open(tmp_path, call):
     write(tmp_path)
     call("run", tmp_path / "certify.toml")

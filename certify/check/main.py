@@ -190,8 +190,9 @@ def _print(line: str, value: Json, as_json: bool) -> None:
 
 
 def _line(result: Result) -> str:
-    """The verdict with every claim, its threshold and its proved ends, on one line."""
-    parts = [_words(outcome) for outcome in result.outcomes]
+    """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
+    deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
+    parts = [_words(outcome) for outcome in deciding_first]
     merged = ["equal rows count as one"] if result.certificate.problem["merge_duplicates"] else []
     return f"{result.verdict} {'; '.join(parts + merged)} [thresholds: {result.source}]"
 

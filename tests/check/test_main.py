@@ -203,7 +203,7 @@ def test_a_plain_terminal_gets_its_line(path):
         [sys.executable, "-m", "certify.check", str(path), "--quiet"], capture_output=True, cwd=ROOT, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"})
     assert child.returncode == 3
-    assert child.stdout.startswith(rb"refuted modulus \u2264 2.5 met")
+    assert child.stdout.startswith(rb"refuted sample_modulus \u2264 1.0 failed (proved in [")
 
 
 def test_starting_is_quick(path):
