@@ -67,8 +67,11 @@ trained almost to an exact fit; otherwise the claims stay open.""",
 sublevel map.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
 per_sample: every row may move by that much, so the size is the largest row's (sublevel map).""",
-    "scale": """The unit of each feature: x_i + s∘u_i, so that a move of size 1 means one unit. 0: the feature
-may not move (`columns` lists those that may).""",
+    "scale": """perturbation.scale, e.g. {age = 1.0, dose = 0.5}: the unit of each feature, by name or number from 0;
+1 where none is given. x_i + s∘u_i, so that a move of size 1 means one unit. A feature that may not move is left
+out of `columns`.""",
+    "columns": """perturbation.columns: the features that may move, by name (data files with named columns) or number
+from 0; default all. The others stay fixed.""",
     "given": """base = "given": the weights in the file are taken as an exact solution.
 Trained weights never fit their targets exactly. Here the targets are taken to be the network's own outputs at
 the training rows, so the given weights are exact and how they were trained does not matter. The size of this

@@ -115,7 +115,7 @@ def test_too_many_rows_for_the_passes_are_left_open(problem, monkeypatch):
 
 
 @pytest.mark.parametrize("label", ["M6", "Q2", "P3", "L1", "persistence_radius", "sublevel", "nearby", "level", "set",
-                                   "scale", "parameter", "time_limit", "memory_limit"])  # fmt: skip
+                                   "scale", "columns", "parameter", "time_limit", "memory_limit"])  # fmt: skip
 def test_new_words_are_explained(label):
     assert explain(label.upper()).startswith(f"{label}: ")
     assert max(map(len, TEXTS[label].splitlines())) <= 120

@@ -96,7 +96,8 @@ def _refuse(error: ValidationError, document: Mapping[str, Any], name: str) -> N
     nearest = _nearest(found.strip("'"), re.findall(r"'([^']+)'", wanted))
     path = ".".join(str(part) for part in location if isinstance(part, str))
     raise SpecError(
-        f"{name}: {_place(location)}", f"found {found}", f"give {wanted}{nearest}{_built_among(path)}"
+        f"{name}: {_place(location)}", f"found {found}",
+        f"give {wanted}{nearest}{_built_among(path, wanted)}{_still(location)}",
     )
 
 
@@ -104,10 +105,17 @@ def _keys(location: Iterable[int | str]) -> tuple[int | str, ...]:
     return tuple(part for part in location if _is_key(part))
 
 
-def _built_among(path: str) -> str:
+def _built_among(path: str, wanted: str) -> str:
     """Which of the words at this place this version can act on, where that is not all of them."""
     built = BUILT.get(path)
-    return f"; built so far: {', '.join(built)}" if built else ""
+    return f"; built so far: {', '.join(built)}" if built and set(re.findall("'([^']+)'", wanted)) - {*built} else ""
+
+
+def _still(location: Sequence[int | str]) -> str:
+    """How to hold a feature fixed: a unit of 0 is what many try first."""
+    if location[:2] != ("perturbation", "scale"):
+        return ""
+    return "; to hold a feature fixed, list the others in perturbation.columns and give it no unit"
 
 
 def _is_key(part: int | str) -> bool:

@@ -111,6 +111,7 @@ def test_bad_toml_says_the_line(text, place):
     (SPEC + gate(max=10**17), ["gate 1: max", "give a float"]),
     (SPEC + gate(max=1, rigour="prooved"), ["gate 1: rigour", "did you mean 'proved'?"]),
     (SPEC + gate("modulos", max=1), ["did you mean 'modulus'?", "built so far: modulus, sample_modulus"]),
+    (SPEC + "[perturbation]\nscale = {age = 0.0}\n", ["scale.age: found 0.0", "hold a feature fixed, list the others"]),
     (SPEC + "[[gate]]\nmax = 1\n", ["gate 1: quantity: missing"]),
     (SPEC + '[gate]\nquantity = "modulus"\nmax = 1\n', ["write every gate as [[gate]]"]),
     ("model = 3\nversion = 1\n", ["[model]: found 3; give a section"]),
@@ -119,6 +120,11 @@ def test_bad_toml_says_the_line(text, place):
 def test_wrong_values_say_what_would_be_right(text, parts):
     message = refusal(text)
     assert all(part in message for part in parts), message
+
+
+def test_words_are_listed_once_where_all_of_them_are_built():
+    assert "built so far" not in refusal(SPEC.replace("tanh", "mish"))
+    assert "built so far: interpolation, sublevel" in refusal(SPEC + '[solution]\nmap = "sub"\n')
 
 
 def test_missing_file_and_folder(tmp_path):
