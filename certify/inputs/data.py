@@ -187,9 +187,13 @@ def _targets(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
     rows = len(raw)
     shape = (rows, 1) if raw.ndim == 1 else raw.shape
     if shape != (rows, outputs):
+        classes = ""
+        if shape == (rows, 1):
+            classes = "; class numbers have to be integers" if spec.training.loss == "cross_entropy" else (
+                '; class numbers take training.loss = "cross_entropy"')
         raise InputError(
             name, f"shape {raw.shape}, widths {list(_widths(spec))} need ({rows}, {outputs})",
-            "correct data.targets or model.widths",
+            f"correct data.targets or model.widths{classes}",
         )
     y = exact_float64(raw, name).reshape(shape)
     if spec.training.loss == "cross_entropy":
