@@ -20,7 +20,8 @@ def read_bytes(path: Path, name: str) -> bytes:
     """
     try:
         if not path.is_file():
-            raise Invalid(name, f"{show(str(path))} is named", "there is no such file")
+            found = "it is a folder" if path.is_dir() else "there is no such file"
+            raise Invalid(name, f"{show(str(path))} is named", found)
         return path.read_bytes()
     except OSError as error:
         raise Invalid(name, f"{show(str(path))} is named", f"it cannot be read ({error.strerror})") from None

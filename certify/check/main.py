@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{side}", metavar="QUANTITY=VALUE", action="append", default=[], type=_threshold(side),
                             help=f"{side}imum to hold the claim against, instead of the spec's gates on it")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return parser
 
 

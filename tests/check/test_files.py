@@ -258,7 +258,7 @@ def test_files_are_found_and_named(tmp_path):
     check(path, NO_FILES | {"data": away / "other.npz"})
     with pytest.raises(Invalid, match="^model file .*other.npz"):
         check(path, NO_FILES | {"data": away / "other.npz", "model": away / "other.npz"})
-    with pytest.raises(Invalid, match="^spec file: .*no such file"):
+    with pytest.raises(Invalid, match="^spec file: .*it is a folder"):
         check(path, NO_FILES | {"spec": away})
     certificate["subject"]["data"]["path"] = "gone/../../other.npz"
     moved = emitter.write(certificate, away)

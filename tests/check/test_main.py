@@ -198,6 +198,11 @@ def test_ctrl_c_in_the_middle(tmp_path):
     assert (child.returncode, out) == (130, ""), err
 
 
+def test_a_folder_is_no_certificate(tmp_path, capsys):
+    assert main([str(tmp_path), "-q"]) == 2
+    assert "it is a folder" in capsys.readouterr().out
+
+
 def test_a_plain_terminal_gets_its_line(path):
     child = subprocess.run(
         [sys.executable, "-m", "certify.check", str(path), "--quiet"], capture_output=True, cwd=ROOT, check=False,
