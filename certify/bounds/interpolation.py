@@ -96,7 +96,8 @@ class Interpolation:
             SpecError: for a quantity that is not built.
         """
         if quantity not in QUANTITIES:
-            raise SpecError(f"quantity '{quantity}'", "not built yet", f"use one of {', '.join(QUANTITIES)}")
+            found = "belongs to the sublevel map" if quantity == "persistence_radius" else "not built"
+            raise SpecError(f"quantity '{quantity}' of the interpolation map", found, f"use {', '.join(QUANTITIES)}")
         if self._pair is not None:
             return self._refuted(quantity, self._pair)
         if isinstance(self.solution, str):

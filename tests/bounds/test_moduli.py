@@ -119,8 +119,10 @@ def test_fewer_rows_that_move_give_no_larger_modulus(quantity):
 
 
 def test_unknown_quantity():
-    with pytest.raises(SpecError, match="not built yet"):
+    with pytest.raises(SpecError, match="not built; use modulus, sample_modulus"):
         bound(tanh_problem(), "hausdorff")
+    with pytest.raises(SpecError, match="belongs to the sublevel map; use modulus, sample_modulus"):
+        bound(tanh_problem(), "persistence_radius")
 
 
 def test_progress_is_told():
