@@ -16,7 +16,7 @@ _TEMPLATE: Final = '''\
 # How far can the solution set of a trained network move when its training data moves?
 #   certify run {name}           proves it, writes certificate.json and report.html
 #   certify run {name} --plan    says what that needs
-#   certify explain modulus      says what the words mean
+#   certify explain modulus            says what a word means; also sublevel, level, nearby, columns, scale, set, …
 version = 1
 
 [model]
@@ -30,16 +30,23 @@ features = {features}
 targets = {targets}
 
 [training]
-loss = "squared"                 # squared | cross_entropy | logistic
+loss = {loss}# squared | cross_entropy | logistic; class numbers take one of the last two
+weight_decay = 0.0
 
 [solution]
-map = "interpolation"            # weights that give every row exactly its target
-base = "given"                   # targets are the network's own outputs: the weights above are an exact solution
+map = "interpolation"            # weights that give every row exactly its target; or
+                                 # sublevel: weights whose training loss is at most a level
+base = "given"                   # targets are the network's own outputs: the weights above are an exact solution; or
+                                 # nearby: the targets above, and an exact solution near the weights
 layer = "all"                    # or 1, 2, …: that layer's parameters move, the others are frozen
+# level = 0.1                    # sublevel: the loss that must not be exceeded; default today's
 
 [perturbation]
-parameter = "features"           # features | targets: what moves
+parameter = "features"           # features | targets | sample_weights (sublevel): what moves
 rows = "all"                     # or a list of row numbers, from 0
+set = "total"                    # or per_sample (sublevel): every row may move by as much as any other
+# columns = ["age", "dose"]      # the features that may move; numbers from 0 where the data file has no names
+# scale = {{age = 1.0, dose = 0.5}}  # their units: a move of size 1 is one unit
 
 # [run]
 # time_limit = 3600              # seconds; what is not proved by then is left open
@@ -47,7 +54,7 @@ rows = "all"                     # or a list of row numbers, from 0
 
 # A gate turns the number into a decision: exit status 3 if it failed, 4 if it is open.
 # [[gate]]
-# quantity = "modulus"           # modulus | sample_modulus
+# quantity = "modulus"           # modulus | sample_modulus | persistence_radius (sublevel, needs a level)
 # max = 20.0                     # or min
 # severity = "fail"              # fail | warn
 # rationale = "why this number"
@@ -76,11 +83,12 @@ def write_starter(folder: Path, model: Path | None, data: Path | None) -> Path:
     model = model or _only(folder, BUILT["model.file"])
     data = data or _only(folder, (".npz", ".csv", ".parquet"))
     widths = _widths(model) if model else [30, 64, 64, 1]
-    features, targets = _arrays(data) if data else (_quoted("X"), "y")
+    features, targets, table = _arrays(data) if data else (_quoted("X"), "y", False)
+    loss = "cross_entropy" if table and widths[-1] > 1 else "squared"  # one column, several outputs: class numbers
     text = _TEMPLATE.format(
         name=NAME, model=_quoted(_relative(model, folder) if model else "model.safetensors"), widths=widths,
         data=_quoted(_relative(data, folder) if data else "train.npz"), features=features,
-        targets=_quoted(targets), activations=" | ".join(BUILT["model.activation"]),
+        targets=_quoted(targets), loss=f"{_quoted(loss):<26}", activations=" | ".join(BUILT["model.activation"]),
     )
     try:
         with open(path, "x", encoding="utf-8") as handle:
@@ -103,8 +111,10 @@ def _widths(model: Path) -> list[int]:
     return widths_of(model)
 
 
-def _arrays(data: Path) -> tuple[str, str]:
-    """Features as TOML and name of the targets: the usual names if they are there, else the first two arrays.
+def _arrays(data: Path) -> tuple[str, str, bool]:
+    """Features as TOML, name of the targets, and whether it is a table.
+
+    The names are the usual ones if they are there, else the first two arrays.
 
     Of a table the target is a column with a usual name or the last, and the features are all others.
     """
@@ -115,11 +125,11 @@ def _arrays(data: Path) -> tuple[str, str]:
     names: tuple[str, ...] = archive.names
     if archive.table:
         target = next((name for name in names if name in _TARGETS), names[-1])
-        return "[" + ", ".join(_quoted(name) for name in names if name != target) + "]", target
+        return "[" + ", ".join(_quoted(name) for name in names if name != target) + "]", target, True
     usual = [name for name in names if name in ("X", "x", "features", "inputs")]
     wanted = [name for name in names if name in _TARGETS]
     features = next((name for name in (*usual, *names) if name not in wanted), "X")
-    return _quoted(features), next((name for name in (*wanted, *names) if name != features), "y")
+    return _quoted(features), next((name for name in (*wanted, *names) if name != features), "y"), False
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -230,6 +230,25 @@ def test_init_fills_in_what_lies_beside_it_and_the_result_runs(tmp_path, call):
     assert status == 2 and "there is one already" in err and (tmp_path / "certify.toml").read_text() == text
 
 
+def test_init_takes_one_column_for_several_outputs_as_class_numbers(tmp_path, call):
+    from safetensors.numpy import save
+
+    (tmp_path / "net.safetensors").write_bytes(save(tensors(widths=(2, 40, 3))))
+    rows = "".join(f"{a:.3f},{b:.3f},{i % 3}\n" for i, (a, b) in enumerate(features(6, 2)))
+    (tmp_path / "data.csv").write_text("age,dose,kind\n" + rows)
+    assert call("init", tmp_path)[0] == 0
+    path = tmp_path / "certify.toml"
+    text = path.read_text()
+    assert 'loss = "cross_entropy" ' in text and 'features = ["age", "dose"]' in text
+    assert max(map(len, text.splitlines())) <= 120
+    assert call("run", path, "-q")[0] == 0
+    for key in ("level", "columns", "scale"):  # the keys that are commented out are right as they stand
+        text = text.replace(f"# {key} = ", f"{key} = ")
+    path.write_text(text.replace('map = "interpolation"', 'map = "sublevel"').replace("level = 0.1", "level = 1e3"))
+    status, out, _ = call("run", path, "-q")
+    assert status == 0 and out.startswith("certified modulus proved 0: the level lies above the loss")
+
+
 def test_init_without_files_and_with_named_ones(tmp_path, call):
     from certify.spec import load_spec
 
