@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from certify.numerals import at_least, at_most, enclosure
 from certify.verdict import Bound, Rigour, Verdict
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 State = Literal["met", "failed", "open"]
 
-EXIT_MET, EXIT_INVALID, EXIT_FAILED, EXIT_OPEN, EXIT_INTERRUPTED = 0, 2, 3, 4, 130
+EXIT: Final[dict[str, int]] = {"met": 0, "failed": 3, "open": 4}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def exit_status(state: str) -> int:
     >>> [exit_status(state) for state in ("met", "failed", "open")]
     [0, 3, 4]
     """
-    return {"met": EXIT_MET, "failed": EXIT_FAILED, "open": EXIT_OPEN}[state]
+    return EXIT[state]
 
 
 def _reason(bound: Bound, gate: Gate | None, fails: bool) -> str:

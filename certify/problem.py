@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Network + data + perturbation + solution map (theory.md §0).
+    """Network + data + perturbation + solution map.
 
     Interpolation, base `given`: the equations are `f(x_i, w) = f(x_i, w̄)` for each row i that stands for its
     group: with ``merge_duplicates`` rows with equal features are one row, represented by the first of them.
@@ -28,7 +28,7 @@ class Problem:
         network: the fully connected network.
         X: `(n, d)` features, float64, finite.
         y: `(n, k)` real targets, or None where the targets are class labels.
-        parameter: ``"features"`` or ``"targets"``: what the perturbation moves.
+        parameter: ``"features"``, ``"targets"`` or ``"sample_weights"``: what the perturbation moves.
         rows: row numbers that may move, ascending (all of them representatives).
         layer: ``"all"`` or a layer number from 1; the other layers are frozen.
         merge_duplicates: whether rows with equal features are treated as one.
@@ -202,7 +202,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     """Read a spec and the files it names, refuse what is invalid, and return the problem.
 
     Args:
-        path: the spec (TOML, contract.md).
+        path: the spec, a TOML file.
         merge_duplicates: treat rows with equal features as one row.
 
     Raises:

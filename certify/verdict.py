@@ -55,7 +55,7 @@ class Bound:
     """A two-sided bound on one quantity: numbers, theorem, hypotheses and witness travel together.
 
     Attributes:
-        quantity: name of the quantity in the contract, e.g. ``"modulus"``.
+        quantity: name of the quantity as in a spec, e.g. ``"modulus"``.
         theorem: label of the theorem in ``proofs/``, e.g. ``"M2"``.
         rigour: `PROVED` only if every listed side is proved.
         lower, upper: the enclosure, rounded outward; None where no finite bound was proved.

@@ -141,7 +141,7 @@ class Truth:
 
 
 def linearise(problem: Any, parameters: Parameters | None = None) -> Truth:
-    """The truth about a problem at its own or at other weights, from the definitions in theory.md §1."""
+    """The truth about a problem at its own or at other weights, from the definitions (proofs/interpolation.md)."""
     net = problem.network
     layers = tuple(range(1, len(net.weights) + 1)) if problem.layer == "all" else (problem.layer,)
     samples = [evaluate(net, problem.X[i], parameters) for i in problem.kept]

@@ -212,7 +212,7 @@ def _words(outcome: Outcome) -> str:
 
 
 def _object(result: Result) -> Json:
-    """The same as one JSON object (contract.md, Output)."""
+    """The same as one JSON object, with the members that `certify run --json` has."""
     claims = []
     for outcome in result.outcomes:
         claim, gate = outcome.claim, outcome.gate

@@ -1,4 +1,4 @@
-"""Verdicts and gate states (contract.md), from ends that were re-derived and thresholds of the caller or the spec."""
+"""Verdicts and gate states (V16, V17), from ends that were re-derived and thresholds of the caller or the spec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spec as frozen data: the sections and keys of the contract, each with its type.
+"""The spec as frozen data: its sections and keys, each with its type.
 
 These classes say what *can be said*. What makes sense together, and what this version can do, is decided in
 :mod:`certify.spec.validity`.

@@ -1,6 +1,6 @@
 """Every word a spec may use, and which of them this version can act on.
 
-A word of the contract that is not in :data:`BUILT` is understood and refused by name. Building it means
+A word of the format that is not in :data:`BUILT` is understood and refused by name. Building it means
 adding it here, next to the code that does it.
 """
 
