@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from certify.progress import Progress, silent
 
 if TYPE_CHECKING:
     from certify.certificate.build import Claim
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from certify.problem import Problem
     from certify.spec.models import Gate
     from certify.verdict import Bound
-
-Progress = Callable[[str, float], None]
-"""Called with the stage in words and the fraction of the whole that is done."""
 
 CERTIFICATE, REPORT, WITNESS = "certificate.json", "report.html", "witness.safetensors"
 
@@ -54,7 +52,7 @@ def run_audit(
     from certify.report.html import render
     from certify.rigor.environment import self_test
 
-    tell, started = progress or _silent, time.monotonic()
+    tell, started = progress or silent, time.monotonic()
     spec_path = Path(spec_path)
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
@@ -159,7 +157,3 @@ class _Share:
         here = self._from + (self._to - self._from) * min(max(fraction, 0.0), 1.0)
         self._reached = max(self._reached, here)
         self._tell(stage, self._reached)
-
-
-def _silent(stage: str, fraction: float) -> None:
-    """Progress that nobody watches."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from certify.bounds.costs import Cost
     from certify.problem import Problem
+    from certify.progress import Progress
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class Limits:
         if self.expired():
             raise OutOfTime
 
-    def watched(self, progress: Callable[[str, float], None]) -> Callable[[str, float], None]:
+    def watched(self, progress: Progress) -> Progress:
         """The same progress, which also ends the work when the time is up; for use inside :meth:`attempt`."""
 
         def tell(stage: str, fraction: float) -> None:

@@ -7,21 +7,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Tell = Callable[[str, float], None]
+Progress = Callable[[str, float], None]
+"""Called with the stage in words and the fraction of the whole that is done."""
 
 _SECONDS_BETWEEN_LINES = 2.0
 
 
 @contextmanager
-def shown(quiet: bool) -> Iterator[Tell]:
+def shown(quiet: bool) -> Iterator[Progress]:
     """Yield a function that is told the stage and the fraction done, and shows them until the block ends."""
     if quiet:
-        yield lambda stage, fraction: None
+        yield silent
     elif sys.stderr.isatty():
         with _bar() as tell:
             yield tell
     else:
         yield _lines()
+
+
+def silent(stage: str, fraction: float) -> None:
+    """Progress that nobody watches."""
 
 
 def time_left(elapsed: float, fraction: float) -> str:
@@ -37,9 +42,10 @@ def time_left(elapsed: float, fraction: float) -> str:
 
 
 @contextmanager
-def _bar() -> Iterator[Tell]:
+def _bar() -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+    from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+    from rich.progress import Progress as Bar
     from rich.text import Text
 
     class Times(ProgressColumn):
@@ -52,12 +58,12 @@ def _bar() -> Iterator[Tell]:
             return Text(f"{elapsed:.0f} s{left and ', ' + left}")
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(24), Times())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading", total=1.0)
         yield lambda stage, fraction: progress.update(task, description=stage, completed=fraction)
 
 
-def _lines() -> Tell:
+def _lines() -> Progress:
     start = last = time.monotonic()
 
     def tell(stage: str, fraction: float) -> None:

@@ -11,7 +11,7 @@ from certify.bounds.congruence import Congruence, Failure
 from certify.bounds.costs import DIRECT_FROM, costs, remedy
 from certify.bounds.direct import direct_modulus
 from certify.bounds.equal_rows import refuting_pair
-from certify.bounds.linearisation import Linearisation, Progress, linearise
+from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
 from certify.bounds.sample_modulus import enclose_sample_moduli
@@ -20,6 +20,7 @@ from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.kernel import Kernel
 from certify.problem import Problem
+from certify.progress import Progress
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.verdict import Bound, Hypothesis, Rigour
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -15,10 +14,8 @@ from certify.network.kernel import Kernel, tangent_kernel
 from certify.network.passes import Forward, backward, forward, known_weights, rounded_passes
 from certify.perturbations.factor import BlockFactor, feature_factor, scaled, target_factor
 from certify.problem import Problem
+from certify.progress import Progress
 from certify.rigor.arithmetic import Arithmetic
-
-Progress = Callable[[str, float], None]
-"""Called with a stage in words and the fraction of the whole that is done."""
 
 
 @dataclass(frozen=True, eq=False)

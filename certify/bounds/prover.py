@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from certify.bounds.interpolation import Interpolation
-from certify.bounds.linearisation import Progress
 from certify.bounds.sublevel import Sublevel
 from certify.limits import Limits
 from certify.problem import Problem
+from certify.progress import Progress, silent
 from certify.rigor.environment import require_sound
 from certify.verdict import Bound
-
-
-def _silent(stage: str, fraction: float) -> None:
-    """Progress that nobody watches."""
 
 
 def prover(
@@ -31,7 +27,7 @@ def prover(
     net = problem.network
     require_sound(*net.weights, *net.biases, problem.X, problem.y, problem.scale)
     kind = Sublevel if problem.map == "sublevel" else Interpolation
-    return kind(problem, progress or _silent, limits)
+    return kind(problem, progress or silent, limits)
 
 
 def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> Bound:

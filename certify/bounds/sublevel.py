@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 
 from certify.bounds.costs import costs, remedy
-from certify.bounds.linearisation import Progress
 from certify.bounds.persistence import persistence_bound, persistence_unit
 from certify.bounds.tiers import better
 from certify.errors import EnclosureError, SpecError
@@ -18,6 +17,7 @@ from certify.network.gradients import Norm, loss_adjoints, row_norm_ends, total_
 from certify.network.losses import LossTerms, enclose_losses
 from certify.network.passes import Forward, forward, known_weights
 from certify.problem import Problem
+from certify.progress import Progress
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.rigor.ball import Balls
