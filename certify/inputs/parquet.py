@@ -31,7 +31,7 @@ class ParquetArchive(Archive):
         except ImportError:
             raise InputError(
                 asked, "reading .parquet needs pyarrow, which is not installed",
-                "pip install 'certify[tables]', or save the table as .csv",
+                "pip install pyarrow, or save the table as .csv",
             ) from None
         self._errors = (pyarrow.ArrowException, OSError, ValueError, KeyError, NotImplementedError, MemoryError)
         try:

@@ -21,7 +21,7 @@ PARQUET = SPEC.replace("train.npz", "train.parquet").replace('features = "X"\n',
 
 def test_without_pyarrow(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match=r"needs pyarrow, which is not installed; pip install 'certify\[tables\]'"):
+    with pytest.raises(InputError, match=r"needs pyarrow, which is not installed; pip install pyarrow"):
         ParquetArchive(b"PAR1", "data file d.parquet")
 
 
