@@ -31,6 +31,37 @@ def test_complete_spec_of_the_readme_is_valid(tmp_path):
     assert load_spec(path).gate[0].max == 20.0
 
 
+def test_every_spec_of_the_readme_is_valid():
+    from certify.spec import parse_spec
+
+    assert [bool(parse_spec(block.encode()).gate) for block in blocks("toml")] == [True, True]
+
+
+def test_output_in_the_readme_is_that_of_the_committed_certificate():
+    from certify.certificate import read_certificate
+    from certify.check.certificate import read_certificate as read
+    from certify.check.main import Result, line_of
+    from certify.check.spec import Gate, read_spec
+    from certify.check.verdicts import evaluate, overall, thresholds
+    from certify.messages import verdict_line
+
+    path = ROOT / "reports" / "breast-cancer" / "certificate.json"
+    assert blocks("text")[0].splitlines()[0] == verdict_line(read_certificate(path))
+    certificate = read(path.read_bytes(), "certificate")
+    gates = read_spec((path.parent / "certify.toml").read_bytes()).gates
+    outcomes = tuple(evaluate(*pair) for pair in thresholds(certificate.claims, gates, [Gate("modulus", "max", 5.2)]))
+    source = "the command line and the digest-bound spec"
+    assert blocks("text")[1].strip() == line_of(Result(certificate, outcomes, *overall(outcomes), source))
+
+
+def test_the_layout_table_of_the_readme_names_every_module():
+    table = README.partition("## Project layout")[2]
+    for path in sorted((ROOT / "certify").iterdir()):
+        if path.name.startswith("_") or not (path.suffix == ".py" or (path / "__init__.py").exists()):
+            continue
+        assert (f"`certify/{path.name}" if path.is_dir() else f"{path.name}`") in table, path.name
+
+
 @pytest.mark.parametrize("block", blocks("python"))
 def test_python_of_the_readme_runs(block, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)

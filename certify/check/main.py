@@ -141,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     if not options.quiet:
         print(f"thresholds from {result.source}", file=sys.stderr)
-    _print(_line(result), _object(result), as_json)
+    _print(line_of(result), _object(result), as_json)
     return EXIT[result.gates]
 
 
@@ -189,7 +189,7 @@ def _print(line: str, value: Json, as_json: bool) -> None:
     print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
-def _line(result: Result) -> str:
+def line_of(result: Result) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
     deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
     parts = [_words(outcome) for outcome in deciding_first]
