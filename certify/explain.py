@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 from certify.errors import SpecError
 
@@ -72,6 +73,15 @@ per_sample: every row may move by that much, so the size is the largest row's (s
 out of `columns`.""",
     "columns": """perturbation.columns: the features that may move, by name (data files with named columns) or number
 from 0; default all. The others stay fixed.""",
+    "base": """solution.base: at which weights the interpolation map is examined. given (default): those in the file,
+with the network's own outputs as targets. nearby: an exact solution near them, with the targets in the file.
+See `given` and `nearby`; the sublevel map takes given.""",
+    "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel map, and
+decides whether targets are numbers or class numbers (integers).""",
+    "hypothesis": """What has to hold for a theorem to apply. Each is verified on the files, with the value that was
+found; one that could not be verified leaves the claim inconclusive.""",
+    "witness": """Numbers, found by search, with which the decisive step of a proof can be repeated: in the certificate,
+or in witness.safetensors beside it where they are many. No number is believed because it is there.""",
     "given": """base = "given": the weights in the file are taken as an exact solution.
 Trained weights never fit their targets exactly. Here the targets are taken to be the network's own outputs at
 the training rows, so the given weights are exact and how they were trained does not matter. The size of this
@@ -107,6 +117,9 @@ def explain(label: str) -> str:
     'M2: How the modulus is proved.'
     """
     names = {name.lower(): name for name in TEXTS}
+    if re.fullmatch(r"[A-Z]\d{1,2}", label.upper()) and label.upper() not in TEXTS:
+        raise SpecError(f"explain {label}", "no certificate or report names such a theorem",
+                        "look in proofs/README.md of the repository, which lists all of them")
     if label.lower() not in names:
         match = difflib.get_close_matches(label.lower(), names, n=1)
         hint = f" (did you mean {names[match[0]]}?)" if match else ""

@@ -11,6 +11,7 @@ import certify.plan as plan
 from certify import limits
 from certify.audit import load, quantities
 from certify.bounds import costs, prover
+from certify.errors import SpecError
 from certify.explain import TEXTS, explain
 from tests.small import SPEC, features, gate, tensors, write
 
@@ -115,7 +116,13 @@ def test_too_many_rows_for_the_passes_are_left_open(problem, monkeypatch):
 
 
 @pytest.mark.parametrize("label", ["M6", "Q2", "P3", "L1", "persistence_radius", "sublevel", "nearby", "level", "set",
-                                   "scale", "columns", "parameter", "time_limit", "memory_limit"])  # fmt: skip
-def test_new_words_are_explained(label):
+                                   "scale", "columns", "base", "loss", "hypothesis", "witness", "parameter",
+                                   "time_limit", "memory_limit"])  # fmt: skip
+def test_words_are_explained(label):
     assert explain(label.upper()).startswith(f"{label}: ")
     assert max(map(len, TEXTS[label].splitlines())) <= 120
+
+
+def test_a_theorem_that_no_certificate_names_is_looked_up_in_the_proofs():
+    with pytest.raises(SpecError, match="proofs/README.md"):
+        explain("R5")
