@@ -102,4 +102,6 @@ class CsvArchive(Archive):
         if _DECIMAL.fullmatch(field):
             raise InputError(where, f"{field[:60]!r} is beyond the range of doubles", "give a number below 1.8e308")
         remedy = "write 1234.5, with a decimal point and without separators of thousands"
+        if field.isalpha():
+            remedy = "only numbers can be read: give every category a number, and the network what it was trained on"
         raise InputError(where, f"{field[:60]!r} is no decimal number", remedy)

@@ -56,6 +56,7 @@ def test_integers_are_labels(tmp_path):
     (TABLE.replace("2.5", "NA"), ["'NA', a missing value"]),
     (TABLE.replace("2.5", "nan"), ["a missing value"]),
     (TABLE.replace("2.5", '"2,500"'), ["'2,500' is no decimal number", "without separators"]),
+    (TABLE.replace("2.5", "male"), ["is no decimal number; only numbers can be read", "every category"]),
     (TABLE.replace("2.5", "2_5"), ["'2_5' is no decimal number"]),
     (TABLE.replace("2.5", "inf"), ["'inf' is no decimal number"]),
     (TABLE.replace("2.5", "0x10"), ["'0x10' is no decimal number"]),
