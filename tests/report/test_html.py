@@ -156,6 +156,12 @@ def test_commands_are_quoted_for_the_shell() -> None:
     assert "certify check certificate.json --max modulus=20.0 --max sample_modulus=4.0" in text
 
 
+def test_the_check_command_leaves_warnings_to_the_specification() -> None:
+    gates = samples.gate("max", 20.0, "met"), samples.gate("max", 5.0, "met", severity="warn")
+    made = samples.certificate(samples.claim("modulus", gate=gates[0]), samples.claim("sample_modulus", gate=gates[1]))
+    assert "certify check certificate.json --max modulus=20.0 This page" in " ".join(Page(render(made)).text.split())
+
+
 def test_files_the_checker_does_not_read_are_named_beside_its_command() -> None:
     made = samples.certified()
     assert "does not read" not in Page(render(made)).text
