@@ -15,7 +15,7 @@ from certify.estimate.krylov.operator import Operator
 from certify.estimate.krylov.preconditioner import Preconditioner
 from certify.estimate.krylov.result import Interrupted, Solved, Status, Stop
 from certify.estimate.krylov.sweep import Claim, Job, Ledger, Rows, Sweep
-from certify.estimate.krylov.vectors import Scalars, column, dots, norms, ratio
+from certify.estimate.krylov.vectors import Scalars, column, dots, norms, ratio, unit_roundoff
 
 Watch = Callable[[int, Scalars], None]
 Begin = Callable[[Job], Sweep]
@@ -40,7 +40,8 @@ class Options:
     Attributes:
         tolerance: :math:`|b - Ax| \le \text{tolerance}\,|b|` is `CONVERGED`.
         normal_tolerance: :math:`|A^Tr| \le \text{normal\_tolerance}\,|A||r|` is `OUTSIDE`: what is left of b lies
-            outside the range, or where A is weaker than about this share of its norm. None: as `tolerance`.
+            outside the range, or where A is weaker than about this share of its norm. None: as `tolerance`, but at
+            most 1e-5: a verdict on b asks for more care than a loose solution.
         max_products: products with A or its transpose that may be made for one right-hand side, those of the final
             checks included. Never exceeded; at least 10.
 
@@ -70,7 +71,7 @@ class Options:
     @property
     def normal(self) -> float:
         """The tolerance of the normal residual."""
-        return self.tolerance if self.normal_tolerance is None else self.normal_tolerance
+        return min(self.tolerance, _NEARLY) if self.normal_tolerance is None else self.normal_tolerance
 
 
 @dataclass(frozen=True)
@@ -302,9 +303,11 @@ class _Run:
             one = rows[j : j + 1]
             lifted = self._lifted(one, x[j : j + 1], r[j : j + 1])
             again = self._measure(one, lifted)
-            if again[2][0] <= whole[j] * (1 + 1e-9):
+            if again[2][0] <= whole[j] * (1 + 1e-9 + 16 * unit_roundoff(x)):
                 x[j], r[j], whole[j], rho[j], nu[j] = lifted[0], again[0][0], again[2][0], again[3][0], again[4][0]
                 g[j] = again[1][0]
+            else:  # r is not in the kernel well enough to take its direction out of x: not finished
+                nu[j] = max(nu[j], 2 * normal)
         for j, i in enumerate(rows):
             finite = bool(np.isfinite(whole[j]) and np.isfinite(nu[j]))
             accepted = finite and whole[j] <= self.whole[i] * (1 + 1e-6)

@@ -119,7 +119,7 @@ class _Lanczos(Sweep):
         self.g1, self.g2, self.theta, self.theta_old, self.eta, self.eta_old = zero, zero, zero, zero, zero, zero
         self.tau1, self.tau2, self.u1, self.u2, self.u3, self.u4 = zero, zero, zero, zero, zero, zero
         nothing = torch.zeros_like(r)
-        self.w1, self.w2, self.settled, self.x = nothing, nothing, nothing, nothing
+        self.w1, self.w2, self.settled, self.x, self.safe = nothing, nothing, nothing, nothing, nothing
 
     def _normalised(self, t: torch.Tensor) -> tuple[Scalars, torch.Tensor, torch.Tensor]:
         if self._preconditioner is None:
@@ -218,16 +218,21 @@ class _Lanczos(Sweep):
         self.settled = self.settled + column(u2, w2) * w2
         before = self.settled + column(u1, w1) * w1
         x = before + column(u, w) * w
-        explodes = self._explodes(norms(x))
-        # x so long that its rounding is felt in the residual: nothing more to be gained before it is computed anew
-        self.worn = self._unit * self.scale * norms(x) > 0.01 * self.phi
-        self.x = torch.where(torch.as_tensor(explodes | self.worn, device=x.device)[:, None], before, x)
+        length = norms(x)
+        explodes = self._explodes(length)
+        # x so long that its rounding is felt in the residual: no more to be gained before that is computed anew
+        unsolved = self.phi > np.maximum(self.target, self._unit * self.first)
+        felt = self._unit * self.scale * length
+        self.worn = unsolved & (felt > 0.01 * self.phi)
+        spike = self.worn & (length > 10 * norms(self.safe))
+        self.safe = _chosen(felt <= 0.001 * self.phi, x, self.safe)
+        self.x = _chosen(spike, self.safe, _chosen(explodes, before, x))
 
         self.g2, self.g1, self.theta_old, self.theta = g1, gamma, theta_old, theta
         self.eta_old, self.eta, self.tau2, self.tau1 = self.eta, eta, self.tau1, tau
         self.u4, self.u3 = self.u3, u2
         self.w2, self.w1 = w1, w
-        return explodes
+        return explodes | spike
 
     def _pivot(self, value: Scalars, pivot: Scalars) -> Scalars:
         return np.where(np.abs(pivot) <= self._unit * self.scale, 0.0, ratio(value, pivot))
@@ -236,3 +241,7 @@ class _Lanczos(Sweep):
 def _rotated(c: Scalars, s: Scalars, left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     cosine, sine = column(c, left), column(s, left)
     return cosine * left + sine * right, sine * left - cosine * right
+
+
+def _chosen(mask: Mask, there: torch.Tensor, elsewhere: torch.Tensor) -> torch.Tensor:
+    return torch.where(torch.as_tensor(mask, device=there.device)[:, None], there, elsewhere)

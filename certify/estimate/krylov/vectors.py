@@ -50,7 +50,7 @@ def norms(rows: torch.Tensor) -> Scalars:
         return np.zeros(rows.shape[0])
     scale = rows.abs().amax(dim=1, keepdim=True)
     safe = torch.where((scale > 0) & torch.isfinite(scale), scale, 1.0)
-    scaled = rows / safe
+    scaled = rows / safe  # an infinite row gives an infinite norm
     return np.asarray(safe[:, 0].double().cpu().numpy() * np.sqrt(dots(scaled, scaled)))
 
 
