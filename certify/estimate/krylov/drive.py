@@ -160,6 +160,7 @@ class _Run:
         self.start = None if start is None else torch.where(finite[:, None], start / self.scale, 0.0)
         self.x = b.new_zeros(count, task.operator.columns) if self.start is None else self.start.clone()
         self.r, self.size = self.b.clone(), norms(self.b)
+        self.first = self.b
         self.out, self.g = torch.zeros_like(self.x), torch.zeros_like(self.x)
         self.status: list[Status | None] = [None] * count
         # the whole residual and the part that is reported, relative to |b|; the normal residual; the norm of A
@@ -192,6 +193,7 @@ class _Run:
         if self.start is None or not rows.size:
             return
         self.r[rows] = self.b[rows] - self.ledger.product(rows, self.x[rows])
+        self.first = self.r.clone()
         self.whole[rows] = norms(self.r[rows]) / self.size[rows]
         self.rho[rows] = norms(self.r[rows][:, : self.task.reported]) / self.size[rows]
         for i in rows:
@@ -204,26 +206,28 @@ class _Run:
         """One sweep for `rows`, each until it claims an end, and the check of what was claimed."""
         target = np.where(self.task.damped, 0.0, self.task.options.tolerance * self.size[rows])
         claims = self._iterate(begin, self._job(rows, self.r[rows], target, plain, True), watch, None)
-        self._judge(rows, claims)
+        self._judge(rows, claims, self.x[rows])
 
     def split(self, begin: Begin, rows: Rows, plain: bool, watch: Watch | None) -> None:
-        r"""Finish a least-squares solution, from what a sweep left to do.
+        r"""Solve anew for the part of b in the range, which a sweep has told from the rest to half the digits.
 
-        :math:`Ay = Ar` is consistent and its solution y is the part of r in the range; :math:`Ad = y` is consistent
-        too, and x + d is the answer. A recurrence that starts at r instead loses half the digits: most of r lies in
-        the kernel by now.
+        :math:`Ay = Ar` is consistent, and its solution y is the part of r in the range. Then :math:`b - r + y` is that
+        of b, and the sweep for it starts in the range: no part in the kernel can grow, as one does where a recurrence
+        starts at b itself.
         """
         length = 0.1 * self.task.options.normal * norms(self.r[rows])
         constant = self.whole[rows] * self.size[rows]
         job = self._job(rows, self.g[rows], length * self.norm[rows], plain, False)
         claims = self._iterate(begin, job, watch, constant)
         good = np.isin(claims[rows], (Claim.REACHED, Claim.LEAST_SQUARES))
-        parts = self.out[rows[good]]
+        base, chosen = self.x[rows].clone(), rows[good]
+        parts = self.first[chosen] - self.r[chosen] + self.out[chosen]
         self.out[rows] = 0.0
         if good.any():
-            job = self._job(rows[good], parts, length[good], plain, False)
-            claims[rows[good]] = self._iterate(begin, job, watch, constant[good])[rows[good]]
-        self._judge(rows, claims)
+            job = self._job(chosen, parts, length[good], plain, False)
+            claims[chosen] = self._iterate(begin, job, watch, constant[good])[chosen]
+            base[torch.as_tensor(good, device=base.device)] = 0.0 if self.start is None else self.start[chosen]
+        self._judge(rows, claims, base)
 
     def _job(self, rows: Rows, r: torch.Tensor, target: Scalars, plain: bool, ordinary: bool) -> Job:
         early = ordinary and not self.tries[rows[0]]
@@ -287,9 +291,9 @@ class _Run:
         nu = ratio(slope, self.norm[rows] * length)
         return r, g, length / self.size[rows], norms(r[:, : self.task.reported]) / self.size[rows], nu
 
-    def _judge(self, rows: Rows, claims: npt.NDArray[np.int64]) -> None:
+    def _judge(self, rows: Rows, claims: npt.NDArray[np.int64], base: torch.Tensor) -> None:
         """Turn claims into statuses, or leave a right-hand side open for another sweep."""
-        normal, x = self.task.options.normal, self.x[rows] + self.out[rows]
+        normal, x = self.task.options.normal, base + self.out[rows]
         r, g, whole, rho, nu = self._measure(rows, x)
         least = (rho > self._limit(rows, x)) & ((claims[rows] == Claim.LEAST_SQUARES) | (nu <= max(normal, _NEARLY)))
         unfit = (
@@ -316,7 +320,7 @@ class _Run:
                 self.x[i], self.r[i], self.g[i] = x[j], r[j], g[j]
                 self.whole[i], self.rho[i], self.nu[i] = whole[j], rho[j], nu[j]
             # a recurrence has met its limit outside the range: finish there
-            retry = accepted and self.task.lift and bool(least[j]) and self.tries[i] < _TRIES
+            retry = accepted and self.task.lift and bool(least[j] or self.finish[i]) and self.tries[i] < _TRIES
             self.finish[i] = retry
             self.tries[i] += retry
             self.status[i] = self._status(i, Claim(claims[i]), finite, bool(unfit[j]), progress or retry)
@@ -357,7 +361,7 @@ class _Run:
             return
         self.plain[rows] = True
         self.x[rows] = 0.0 if self.start is None else self.start[rows]
-        self.r[rows] = self.b[rows] if self.start is None else self.b[rows] - self.ledger.product(rows, self.x[rows])
+        self.r[rows] = self.first[rows]
         self.whole[rows] = norms(self.r[rows]) / self.size[rows]
         self.nu[rows] = np.inf
 
@@ -368,7 +372,7 @@ class _Run:
             self._leave(flight.sweep, flight.claims, np.full(len(flight.sweep.rows), Claim.STOPPED))
             if not flight.increments:
                 self.out[flight.rows] = 0.0
-            self._judge(flight.rows, flight.claims)
+            self._judge(flight.rows, flight.claims, self.x[flight.rows])
         for i in self.open_rows():
             self.status[i] = Status.INTERRUPTED
 

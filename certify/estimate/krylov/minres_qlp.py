@@ -223,7 +223,7 @@ class _Lanczos(Sweep):
         # x so long that its rounding is felt in the residual: no more to be gained before that is computed anew
         unsolved = self.phi > np.maximum(self.target, self._unit * self.first)
         felt = self._unit * self.scale * length
-        self.worn = unsolved & (felt > 0.01 * self.phi)
+        self.worn = unsolved & (felt > 0.5 * self.phi)
         spike = self.worn & (length > 10 * norms(self.safe))
         self.safe = _chosen(felt <= 0.001 * self.phi, x, self.safe)
         self.x = _chosen(spike, self.safe, _chosen(explodes, before, x))
