@@ -230,6 +230,8 @@ class _Run:
         self._judge(rows, claims, base)
 
     def _job(self, rows: Rows, r: torch.Tensor, target: Scalars, plain: bool, ordinary: bool) -> Job:
+        if not ordinary:  # iterated into its rounding, the right-hand side's own part in the kernel would grow
+            target = np.maximum(target, 16 * unit_roundoff(r) * norms(r))
         early = ordinary and not self.tries[rows[0]]
         return Job(self.ledger, rows, r, target, self.norm[rows], None if plain else self.task.preconditioner, early)
 
@@ -306,11 +308,13 @@ class _Run:
         for j in np.flatnonzero(least & ~unfit & self.task.lift):
             one = rows[j : j + 1]
             lifted = self._lifted(one, x[j : j + 1], r[j : j + 1])
-            again = self._measure(one, lifted)
-            if again[2][0] <= whole[j] * (1 + 1e-9 + 16 * unit_roundoff(x)):
+            again, taken, left = self._measure(one, lifted), norms(x[j : j + 1] - lifted)[0], norms(lifted)[0]
+            fits = again[2][0] <= whole[j] * (1 + 1e-9 + 16 * unit_roundoff(x))
+            if fits:
                 x[j], r[j], whole[j], rho[j], nu[j] = lifted[0], again[0][0], again[2][0], again[3][0], again[4][0]
                 g[j] = again[1][0]
-            else:  # r is not in the kernel well enough to take its direction out of x: not finished
+            # what was taken out was so long that its rounding is left, or did not come out: not finished
+            if not fits or 100 * unit_roundoff(x) * taken > max(normal, unit_roundoff(x)) * left:
                 nu[j] = max(nu[j], 2 * normal)
         for j, i in enumerate(rows):
             finite = bool(np.isfinite(whole[j]) and np.isfinite(nu[j]))

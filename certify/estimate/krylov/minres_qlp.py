@@ -163,13 +163,12 @@ class _Lanczos(Sweep):
         delta, gamma_bar = self.c * above + self.s * self.alpha, self.s * above - self.c * self.alpha
         normal_old = phi_old * np.hypot(gamma_bar, self.c * self.beta)  # |A r| of the iterate before
         least_squares = normal_old <= np.maximum(self._options.normal, self._unit) * self.scale * phi_old
-        if self._early:
-            least_squares |= self._turned(ratio(normal_old, self.scale * phi_old))
+        turned = self._turned(ratio(normal_old, self.scale * phi_old)) if self._early else np.zeros_like(least_squares)
         self.c_old, self.s_old = self.c, self.s
         self.c, self.s, gamma = reflection(gamma_bar, self.beta)
         tau, self.phi = self.c * phi_old, self.s * phi_old
 
-        least_squares |= self._move(epsilon, delta, gamma, tau, least_squares)
+        least_squares = self._move(epsilon, delta, gamma, tau, least_squares) | least_squares | turned
         residual = self.phi
         if self._preconditioner is not None:
             self.r = column(self.s**2, self.r) * self.r - column(self.phi * self.c, self.r) * self.y_next
@@ -200,7 +199,7 @@ class _Lanczos(Sweep):
     def _move(self, epsilon: Scalars, delta: Scalars, gamma: Scalars, tau: Scalars, null: Mask) -> Mask:
         """Rotate column k of R from the right into L, forward-substitute, and move x.
 
-        Column k is left out where it is `null`, or where it makes x explode, which is returned.
+        Column k is left out where it is `null`. Where x explodes it stays what it was, and that is returned.
         """
         # columns k-2 and k
         c, s, g2 = reflection(self.g2, epsilon)
@@ -216,8 +215,7 @@ class _Lanczos(Sweep):
         u1 = self._pivot(self.tau1 - self.eta * self.u3 - theta_old * u2, g1)
         u = np.where(null, 0.0, self._pivot(tau - eta * u2 - theta * u1, gamma))
         self.settled = self.settled + column(u2, w2) * w2
-        before = self.settled + column(u1, w1) * w1
-        x = before + column(u, w) * w
+        x = self.settled + column(u1, w1) * w1 + column(u, w) * w
         length = norms(x)
         explodes = self._explodes(length)
         # x so long that its rounding is felt in the residual: no more to be gained before that is computed anew
@@ -225,8 +223,8 @@ class _Lanczos(Sweep):
         felt = self._unit * self.scale * length
         self.worn = unsolved & (felt > 0.5 * self.phi)
         spike = self.worn & (length > 10 * norms(self.safe))
-        self.safe = _chosen(felt <= 0.001 * self.phi, x, self.safe)
-        self.x = _chosen(spike, self.safe, _chosen(explodes, before, x))
+        self.safe = _chosen((felt <= 0.001 * self.phi) & ~explodes, x, self.safe)
+        self.x = _chosen(spike | explodes, self.safe, x)
 
         self.g2, self.g1, self.theta_old, self.theta = g1, gamma, theta_old, theta
         self.eta_old, self.eta, self.tau2, self.tau1 = self.eta, eta, self.tau1, tau
