@@ -1,1 +1,10 @@
-"""Estimates for networks too large to certify: numbers with their evidence, never proofs."""
+"""Estimates for networks too large to certify: the new solution set after a change of the data, with evidence.
+
+Nothing here is proved; every result says `estimated`.
+"""
+
+from certify.estimate.estimate import Estimate, Member, estimate
+from certify.estimate.options import EstimateOptions
+from certify.estimate.subject import ModuleProblem, module_problem
+
+__all__ = ["Estimate", "EstimateOptions", "Member", "ModuleProblem", "estimate", "module_problem"]

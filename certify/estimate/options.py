@@ -1,0 +1,52 @@
+"""How an estimate is computed: everything has a default that gives something useful at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from certify.errors import InputError
+
+SOLVERS = ("auto", "dual", "cg", "lsmr", "minres_qlp")
+
+
+@dataclass(frozen=True)
+class EstimateOptions:
+    """What can be chosen.
+
+    Attributes:
+        hold: ``"all"``: rows that do not move keep their outputs; ``"moved"``: only the moved rows are looked at, which
+            is a start, not an answer.
+        solver: ``"auto"``, ``"dual"`` (in output space), ``"cg"``, ``"lsmr"`` or ``"minres_qlp"`` (in weight space).
+        curvature: ``"auto"``, ``"hessian"`` or ``"gauss_newton"``, for solvers in weight space.
+        damping: δ ≥ 0, added to the diagonal of the system; 0 leaves the question as it is.
+        tolerance: relative residual at which the solver stops.
+        budget: full-batch gradients that the solver's products may cost, about.
+        corrector_steps: Newton steps on the real outputs after the first-order step (dual solver).
+        line_search: whether to shorten the step while that lowers the loss on the moved rows.
+        seed: of everything random.
+        preconditioner: ``"auto"`` (a sketch of the tangent kernel; dual solver), ``"nystrom"`` or ``"none"``.
+    """
+
+    hold: str = "all"
+    solver: str = "auto"
+    curvature: str = "auto"
+    damping: float = 0.0
+    tolerance: float = 1e-2
+    budget: float = 120.0
+    corrector_steps: int = 0
+    line_search: bool = False
+    seed: int = 0
+    preconditioner: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse words and numbers that mean nothing."""
+        for name, words in (("hold", ("all", "moved")), ("solver", SOLVERS),
+                            ("curvature", ("auto", "hessian", "gauss_newton")),
+                            ("preconditioner", ("auto", "nystrom", "none"))):
+            if getattr(self, name) not in words:
+                raise InputError(name, f"'{getattr(self, name)}'", f"use one of {', '.join(words)}")
+        if not (0 <= self.damping < float("inf") and 0 <= self.tolerance < 1 and self.budget > 0):
+            raise InputError("estimate", f"damping {self.damping}, tolerance {self.tolerance}, budget {self.budget}",
+                             "give damping ≥ 0, a tolerance below 1 and a positive budget")
+        if self.corrector_steps < 0:
+            raise InputError("corrector_steps", f"{self.corrector_steps}", "give a number from 0 on")
