@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import platform
+from contextlib import contextmanager
 from functools import cache
 from unittest.mock import patch
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import certify
-from certify.errors import EnvironmentRefused
+from certify.errors import EnvironmentRefused, InputError
 from certify.network.network import Network
 from certify.rigor import environment
 
@@ -136,3 +137,35 @@ def test_subnormal_data_are_refused_where_they_would_be_flushed(monkeypatch):
     assert certify.bound(one_row(), "modulus").upper is not None
     with pytest.raises(EnvironmentRefused, match="subnormal numbers in network or data"):
         certify.bound(tiny, "modulus")
+
+
+@contextmanager
+def flushing():
+    """This thread takes subnormal numbers for 0 and flushes to 0, as libraries built for speed leave it (x86-64)."""
+    libm, saved, changed = ctypes.CDLL(None), (ctypes.c_uint32 * 8)(), (ctypes.c_uint32 * 8)()
+    libm.fegetenv(saved)
+    libm.fegetenv(changed)
+    changed[7] |= 0x8040  # the control word of the vector unit
+    libm.fesetenv(changed)
+    try:
+        yield
+    finally:
+        libm.fesetenv(saved)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux", reason="its layout")
+def test_rows_told_apart_by_subnormals_are_not_equal_on_a_thread_that_flushes():
+    """They were taken for equal rows, and a problem built there was refuted elsewhere."""
+    rows = np.array([[5e-324, 1.0], [0.0, 1.0], [-0.0, 1.0], [-5e-324, 1.0]])
+    net = Network((np.ones((1, 2)),), (None,), "identity")
+    with flushing():
+        assert environment.fp.flushes()
+        problem = certify.Problem(net, rows, None, "targets", (0, 1, 2, 3))
+        two = certify.Problem(net, rows[[0, 3]], None, "targets", (0, 1))
+        with pytest.raises(EnvironmentRefused):
+            certify.bound(two, "modulus")
+        with pytest.raises(InputError, match="different targets"):
+            certify.Problem(net, rows[[1, 2]], rows[:2, :1], "targets", (0,), base="nearby", merge_duplicates=True)
+    assert not environment.fp.flushes()
+    assert problem.groups == ((1, 2),) and two.groups == ()
+    assert not certify.bound(two, "modulus").refuted
