@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.errors import InputError
-from certify.network.network import Network
+from certify.network.network import Network, owned
 
 if TYPE_CHECKING:
     from certify.spec import Spec
@@ -22,7 +22,7 @@ class Problem:
 
     Interpolation, base `given`: the equations are `f(x_i, w) = f(x_i, w̄)` for each row i that stands for its
     group: with ``merge_duplicates`` rows with equal features are one row, represented by the first of them.
-    Sublevel: `L(u, w) ≤ ℓ` over all rows.
+    Sublevel: `L(u, w) ≤ ℓ` over all rows. The arrays are kept read-only; writable ones are copied.
 
     Attributes:
         network: the fully connected network.
@@ -70,6 +70,10 @@ class Problem:
             _require_real(self.y, (self.n, self.network.widths[-1]), "targets y")
         if self.scale is not None:
             _require_real(self.scale, (self.network.widths[0],), "scale")
+        for name in ("X", "y", "scale", "labels"):
+            array = getattr(self, name)
+            if isinstance(array, np.ndarray):  # the groups of equal rows, and all bounds, are those of these numbers
+                object.__setattr__(self, name, owned(array))
         self._check_words()
         self._check_losses()
         found = equal_rows(self.X)
@@ -136,9 +140,10 @@ class Problem:
     def _check_merged(self, groups: tuple[tuple[int, ...], ...]) -> None:
         """Refuse to merge rows whose targets differ: no network gives equal features two outputs."""
         assert self.y is not None
+        y = _bits(self.y)
         for i, *others in groups:
             for j in others:
-                if (self.y[i] != self.y[j]).any():
+                if (y[i] != y[j]).any():
                     raise InputError("merge_duplicates with base nearby",
                                      f"rows {i} and {j} have equal features and different targets",
                                      'give them one target, drop one of them, or use base = "given"')
@@ -179,11 +184,19 @@ class Problem:
 
 def _require_real(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
     """Refuse anything but a finite float64 array of that shape: other types would be computed with, or rounded."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError(name, "a masked array", "fill or drop the masked entries")
     if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.shape != shape or array.size == 0:
         found = f"{getattr(array, 'dtype', type(array).__name__)} of shape {np.shape(array)}"
         raise InputError(name, found, f"give a nonempty float64 array of shape {shape}")
     if not np.isfinite(array).all():
         raise InputError(name, "NaN or infinity", "give finite numbers only")
+
+
+def _bits(x: np.ndarray) -> np.ndarray:
+    """Bit patterns, −0 as 0: equal where the numbers are, even on a thread that reads a subnormal as 0."""
+    bits = np.ascontiguousarray(x, dtype=np.float64).view(np.uint64)
+    return np.where(bits == np.uint64(1 << 63), np.uint64(0), bits)
 
 
 def equal_rows(X: np.ndarray) -> tuple[tuple[int, ...], ...]:
@@ -193,7 +206,7 @@ def equal_rows(X: np.ndarray) -> tuple[tuple[int, ...], ...]:
     ((0, 2),)
     """
     seen: dict[bytes, list[int]] = {}
-    for i, row in enumerate(np.ascontiguousarray(X + 0.0)):  # −0 + 0 = 0
+    for i, row in enumerate(_bits(X)):
         seen.setdefault(row.tobytes(), []).append(i)
     return tuple(tuple(g) for g in seen.values() if len(g) > 1)
 

@@ -270,8 +270,9 @@ def sample_modulus(rng: Rng) -> Outcome:
 def refuting_pair(rng: Rng) -> Outcome:
     problem = families.problem(rng)
     if not problem.groups and problem.n > 1:
-        problem.X[-1] = problem.X[0]
-        problem = replace(problem, groups=None)
+        X = problem.X.copy()
+        X[-1] = X[0]
+        problem = replace(problem, X=X, groups=None)
     return bounds.refutation(problem)
 
 

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from certify.errors import InputError
+from certify.errors import EnvironmentRefused, InputError
 from certify.inputs.archive import Archive
 from certify.inputs.numbers import LARGEST_INTEGER
+from certify.rigor import fp
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -94,9 +95,12 @@ class CsvArchive(Archive):
 
     def _number(self, row: int, field: str, name: str) -> float:
         value = float(field) if _DECIMAL.fullmatch(field) else math.nan
+        where = f"column {name!r} in {self._asked}, row {row} (line {self._lines[row]})"
+        if value == 0 and re.match(r"[-+]?[0.]*[1-9]", field) and fp.flushes():
+            raise EnvironmentRefused(where, f"{field[:60]!r} while this thread flushes subnormal numbers to zero",
+                                     "turn flush-to-zero off, or rescale the column")
         if math.isfinite(value):
             return value
-        where = f"column {name!r} in {self._asked}, row {row} (line {self._lines[row]})"
         if field.lower() in _MISSING:
             raise InputError(where, f"{field!r}, a missing value", "give every row a number, or leave the row out")
         if _DECIMAL.fullmatch(field):

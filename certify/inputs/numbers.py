@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from certify.errors import InputError
+from certify.errors import EnvironmentRefused, InputError
+from certify.rigor import fp
 
 LARGEST_INTEGER = 2**53
 """Integers up to this size in absolute value are float64 numbers."""
@@ -24,6 +25,7 @@ def exact_float64(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.
     Raises:
         InputError: a NaN or infinity (says where), an integer beyond 2^53 (says where), or a kind of number
             that has no exact float64 value.
+        EnvironmentRefused: subnormal numbers, of float32 too, on a thread that would read them as 0.
 
     >>> exact_float64(np.array([[1, 2]], dtype=np.int8), "array 'X'")
     array([[1., 2.]])
@@ -43,6 +45,9 @@ def exact_float64(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.
             )
     elif not (kind == "b" or (kind == "f" and array.dtype.itemsize <= 8)):
         raise InputError(name, f"numbers of type {array.dtype}", "store real numbers: floats, integers or booleans")
+    if fp.has_subnormal(array) and fp.flushes():
+        raise EnvironmentRefused(name, "subnormal numbers while this thread flushes them to zero",
+                                 "turn flush-to-zero off, or rescale them")
     result = np.ascontiguousarray(array, dtype=np.float64)
     finite = np.isfinite(result)
     if not finite.all():

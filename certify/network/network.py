@@ -10,6 +10,27 @@ from certify.errors import InputError
 from certify.rigor.activation import activation
 
 
+def owned(array: np.ndarray) -> np.ndarray:
+    """The same numbers where the caller cannot change them: what was verified of them stays true.
+
+    An array that nobody can write to already, as those read from files, is shared.
+
+    >>> x = np.zeros(2)
+    >>> y = owned(x)
+    >>> x[0] = 1.0
+    >>> y.tolist(), owned(y) is y
+    ([0.0, 0.0], True)
+    """
+    part: object = array
+    while isinstance(part, np.ndarray) and not part.flags.writeable:  # a read-only view may look at writable numbers
+        part = part.base
+    if type(array) is np.ndarray and not isinstance(part, np.ndarray):
+        return array
+    own = np.array(array)
+    own.flags.writeable = False
+    return own
+
+
 @dataclass(frozen=True, eq=False)
 class Network:
     """`f(x) = z_H`, `z_h = W_h a_{h−1} + b_h`, `a_h = φ(z_h)`, `a_0 = x`; no activation after the last layer.
@@ -18,6 +39,8 @@ class Network:
         weights: one `(out, in)` float64 array a layer.
         biases: one `(out,)` float64 array, or None, a layer.
         activation: name of φ, one of those registered in :mod:`certify.rigor.activation`.
+
+    The arrays are kept read-only; writable ones are copied.
 
     >>> net = Network((np.eye(2), np.ones((1, 2))), (None, np.zeros(1)), "tanh")
     >>> net.widths, net.parameters("all"), net.parameters(2)
@@ -42,9 +65,13 @@ class Network:
                 raise InputError(f"layer {h} of the network", f"bias of shape {b.shape} for {W.shape[0]} units",
                                  "give one bias a unit")
             for array in (W, b):
+                if isinstance(array, np.ma.MaskedArray):
+                    raise InputError(f"layer {h} of the network", "a masked array", "fill or drop the masked entries")
                 if array is not None and (array.dtype != np.float64 or not np.isfinite(array).all()):
                     raise InputError(f"layer {h} of the network", "parameters that are not finite float64",
                                      "give finite float64 arrays")
+        object.__setattr__(self, "weights", tuple(owned(W) for W in self.weights))
+        object.__setattr__(self, "biases", tuple(None if b is None else owned(b) for b in self.biases))
 
     @property
     def depth(self) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,10 +88,21 @@ def flushes() -> bool:
     return not bool((normal * 0.5 > 0).all() and (subnormal * 2.0**100 > 0).all())
 
 
-def has_subnormal(x: Array) -> bool:
-    """Whether an entry is subnormal, read off its bits (a flushing machine would compare it equal to 0)."""
-    bits = np.ascontiguousarray(x).view(np.uint64) & np.uint64(0x7FFFFFFFFFFFFFFF)
-    return bool(((bits > 0) & (bits < np.uint64(1 << 52))).any())
+def has_subnormal(x: NDArray[Any]) -> bool:
+    """Whether an entry is subnormal in its own type, float64 or float32, read off its bits.
+
+    A flushing machine would compare it equal to 0, and a float32 would become the float64 0.
+
+    >>> [has_subnormal(np.array([1e-40], dtype)) for dtype in (np.float32, np.float64)]
+    [True, False]
+    """
+    size = x.dtype.itemsize
+    if x.dtype.kind != "f" or size not in (4, 8):
+        return False  # float16 is widened without arithmetic
+    native = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))
+    bits: NDArray[np.uint64] = native.view(f"u{size}").astype(np.uint64)
+    bits &= np.uint64((1 << (8 * size - 1)) - 1)  # without the sign
+    return bool(((bits > 0) & (bits < np.uint64(1 << (23 if size == 4 else 52)))).any())
 
 
 def shown(x: Fraction) -> str:

@@ -31,13 +31,13 @@ def as_matrix(A: object, name: str) -> Array:
         raise InputError(name, f"an array of shape {a.shape}", "give a nonempty matrix (2-d)")
     if a.dtype.kind in "iu" and (a.astype(object) != a.astype(np.float64).astype(object)).any():
         raise InputError(name, "integers that float64 cannot represent", "give integers up to 2^53 in size")
+    if fp.has_subnormal(a) and fp.flushes():
+        raise EnvironmentRefused(name, "subnormal entries while this thread flushes them to zero",
+                                 "turn flush-to-zero off, or rescale the matrix")
     a = a.astype(np.float64)
     if not np.isfinite(a).all():
         i, j = np.argwhere(~np.isfinite(a))[0]
         raise InputError(name, f"{a[i, j]} at [{i}, {j}]", "give finite numbers only")
-    if fp.has_subnormal(a) and fp.flushes():
-        raise EnvironmentRefused(name, "subnormal entries while this thread flushes them to zero",
-                                 "turn flush-to-zero off, or rescale the matrix")
     return a
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flint import arb
 
-from certify.bounds import bound
+from certify.bounds import bound, prover
 from certify.bounds.congruence import Failure, jacobian_congruence
 from certify.bounds.direct import direct_modulus, verify_modulus_below
 from certify.bounds.nearby import prove_nearby
@@ -184,3 +184,32 @@ def test_labels_that_interpolation_does_not_use_are_no_obstacle():
             Problem(NET, X, None, "features", (0, 1, 2), labels=labels, loss=loss, map="sublevel", level=9.0)
     with pytest.raises(InputError, match="one label a row"):
         Problem(NET, X, None, "features", (0, 1, 2), labels=labels[:2])
+
+
+def test_a_problem_stays_what_it_was_when_the_caller_changes_the_arrays():
+    """The rows once equal were still called equal after one of them had moved: a false refutation."""
+    rows = X[[0, 0, 1]].copy()
+    weights, biases = [W.copy() for W in NET.weights], [None if b is None else b.copy() for b in NET.biases]
+    view = rows[:]
+    view.flags.writeable = False
+    problem = Problem(Network(tuple(weights), tuple(biases), "tanh"), view, Y.copy(), "features", (0, 1, 2))
+    proving = prover(problem)
+    for array in (rows, *weights, biases[0]):
+        array += 1.0
+        array[0] = np.nan
+    assert proving.bound("modulus").refuted and bound(problem, "modulus").refuted
+    assert np.array_equal(problem.X, X[[0, 0, 1]]) and np.array_equal(problem.network.weights[0], NET.weights[0])
+    for array in (problem.X, problem.y, *problem.network.weights):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0.0
+    assert replace(problem, rows=(0,)).X is problem.X  # nothing is copied twice
+
+
+def test_masked_arrays_are_refused():
+    masked = np.ma.masked_invalid(np.vstack([X[:2], [[np.nan, 0.0]]]))
+    for change in ({"X": masked}, {"y": masked[:, :1]}, {"scale": masked[2]}):
+        arguments = {"network": NET, "X": X, "y": Y, "parameter": "features", "rows": (0, 1, 2)} | change
+        with pytest.raises(InputError, match="masked"):
+            Problem(**arguments)
+    matrix = Problem(NET, X.view(np.matrix), None, "features", (0, 1, 2))  # a subclass whose * is another product
+    assert type(matrix.X) is np.ndarray and bound(matrix, "modulus").upper is not None

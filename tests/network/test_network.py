@@ -127,6 +127,8 @@ def test_weights_that_overflow_are_refused():
     {"biases": (None, np.array([np.inf]))}, {"biases": (np.ones(2), None)}, {"biases": (None,)},
     {"activation": "thanh"}, {"weights": (), "biases": ()}, {"weights": (np.ones((3, 2), np.float32), np.ones((1, 3)))},
     {"weights": (np.ones((0, 2)), np.ones((1, 0)))}, {"weights": (np.ones(3), np.ones((1, 3)))},
+    {"weights": (np.ma.masked_equal(np.eye(3, 2), 1.0), np.ones((1, 3)))},
+    {"biases": (np.ma.masked_invalid([np.nan, 0.0, 0.0]), None)},
 ])
 def test_networks_that_are_none(change):
     given_ = {"weights": (np.ones((3, 2)), np.ones((1, 3))), "biases": (None, None), "activation": "tanh"} | change

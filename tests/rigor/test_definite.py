@@ -81,6 +81,17 @@ def test_a_radius_that_reaches_a_singular_member_is_not_certified(radius, method
 
 
 @METHODS
+def test_a_radius_near_the_largest_float_is_inconclusive(method):
+    """Scaled to the diagonal of A its norm overflows, which was reported as an error of the caller."""
+    for factor in (1.0, 4.0, 2.0**900):
+        for radius in (np.full((2, 2), 1.7e308), np.array([[0.0, 1e308], [1.2e308, 0.0]])):
+            proof = verify_positive_definite(np.eye(2) / factor, radius, method)
+            assert proof.verdict is Verdict.INCONCLUSIVE and "radius" in proof.reason
+    one_sided = np.array([[0.0, 1.7e308], [0.0, 0.0]])  # M is symmetric: the smaller radius holds for both
+    assert verify_positive_definite(np.eye(2), one_sided, method)
+
+
+@METHODS
 def test_definite_matrices_are_certified(method):
     rng = np.random.default_rng(0)
     for n in (1, 2, 5, 40):

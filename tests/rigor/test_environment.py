@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import platform
+from contextlib import contextmanager
 from functools import cache
 from unittest.mock import patch
 
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 
 import certify
-from certify.errors import EnvironmentRefused
+from certify.errors import EnvironmentRefused, InputError
+from certify.inputs.csv_file import CsvArchive
+from certify.inputs.numbers import exact_float64
 from certify.network.network import Network
-from certify.rigor import environment
+from certify.rigor import enclose_norm2, enclose_sigma_min, environment, verify_positive_definite
 
 UPWARD = {"x86_64": 0x800, "AMD64": 0x800, "aarch64": 0x400000, "arm64": 0x400000}
 
@@ -136,3 +139,64 @@ def test_subnormal_data_are_refused_where_they_would_be_flushed(monkeypatch):
     assert certify.bound(one_row(), "modulus").upper is not None
     with pytest.raises(EnvironmentRefused, match="subnormal numbers in network or data"):
         certify.bound(tiny, "modulus")
+
+
+ON_LINUX = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux", reason="the layout of fenv_t"
+)
+
+
+@contextmanager
+def flushing():
+    """This thread takes subnormal numbers for 0 and flushes to 0, as libraries built for speed leave it (x86-64)."""
+    libm, saved, changed = ctypes.CDLL(None), (ctypes.c_uint32 * 8)(), (ctypes.c_uint32 * 8)()
+    libm.fegetenv(saved)
+    libm.fegetenv(changed)
+    changed[7] |= 0x8040  # the control word of the vector unit
+    libm.fesetenv(changed)
+    try:
+        yield
+    finally:
+        libm.fesetenv(saved)
+
+
+@ON_LINUX
+def test_rows_told_apart_by_subnormals_are_not_equal_on_a_thread_that_flushes():
+    """They were taken for equal rows, and a problem built there was refuted elsewhere."""
+    rows = np.array([[5e-324, 1.0], [0.0, 1.0], [-0.0, 1.0], [-5e-324, 1.0]])
+    net = Network((np.ones((1, 2)),), (None,), "identity")
+    with flushing():
+        assert environment.fp.flushes()
+        problem = certify.Problem(net, rows, None, "targets", (0, 1, 2, 3))
+        two = certify.Problem(net, rows[[0, 3]], None, "targets", (0, 1))
+        with pytest.raises(EnvironmentRefused):
+            certify.bound(two, "modulus")
+        with pytest.raises(InputError, match="different targets"):
+            certify.Problem(net, rows[[1, 2]], rows[:2, :1], "targets", (0,), base="nearby", merge_duplicates=True)
+    assert not environment.fp.flushes()
+    assert problem.groups == ((1, 2),) and two.groups == ()
+    assert not certify.bound(two, "modulus").refuted
+
+
+@ON_LINUX
+def test_float32_below_its_normal_range_is_not_read_as_zero_on_a_thread_that_flushes():
+    """Widened to float64 it would be a normal number; the conversion itself made it 0, outside every enclosure."""
+    small = np.array([[1e-40]], np.float32)
+    table = CsvArchive(b"x,y\n-1e-310,0.0\n0e5,-0\n", "data.csv")
+    for array in (small, small.astype(">f4"), small.astype(np.float64), np.array([[1e-7]], np.float16)):
+        assert enclose_norm2(array).upper >= float(array[0, 0]) == exact_float64(array, "x")[0, 0]
+    assert table.read("x")[0] == -1e-310
+    with flushing():
+        for array in (small, small.astype(">f4"), -small, np.array([[5e-324]])):
+            for kernel in (enclose_norm2, enclose_sigma_min, verify_positive_definite):
+                with pytest.raises(EnvironmentRefused, match="subnormal"):
+                    kernel(array)
+                with pytest.raises(EnvironmentRefused, match="subnormal"):
+                    kernel(np.eye(1), array)
+            with pytest.raises(EnvironmentRefused, match="x: .*subnormal"):
+                exact_float64(array, "x")
+        half = np.array([[1e-7]], np.float16)  # subnormal, but widened without arithmetic
+        assert 1.1e-7 < enclose_sigma_min(half).upper < 1.2e-7 and 1.1e-7 < exact_float64(half, "x")[0, 0] < 1.2e-7
+        with pytest.raises(EnvironmentRefused, match="row 0.*subnormal"):
+            table.read("x")
+        assert table.read("y").tolist() == [0, 0]
