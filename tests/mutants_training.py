@@ -40,7 +40,7 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("gradient: balls", GRADIENTS, "* Fraction(RAISE) + balls", "* Fraction(RAISE)", ("descent@3",)),
     Mutant("gradient: rad of A in the balls", GRADIENTS, "v.rad * alpha + v.norm * a.rad", "v.rad * alpha", ("blurred_inputs_of_a_layer",)),
     Mutant("gradient: rad of V in the balls", GRADIENTS, "v.rad * alpha + v.norm * a.rad", "v.norm * a.rad", ("descent@3",)),
-    Mutant("gradient: n·λ rounded", GRADIENTS, "error += abs(Fraction(n) * Fraction(decay) - Fraction(scaled)) * size", "error += 0", note="`array_norm` allows 4(r + c + 32)u of the norm, the rounding of n·λ is one u"),
+    Mutant("gradient: n·λ rounded", GRADIENTS, "error += abs(Fraction(n) * Fraction(decay) - factor) * size", "error += 0", note="`array_norm` allows 4(r + c + 32)u of the norm, the rounding of n·λ is one u"),
     Mutant("gradient: sums with λW", GRADIENTS, "error += Fraction(arithmetic.unit) * sizes", "error += 0 * sizes", note="the product's 3u of `|v||a|` covers the rounding of λW where the two cancel, `array_norm`'s slack elsewhere"),
     Mutant("gradient: λW forgotten", GRADIENTS, "M = arithmetic.add(M, D)", "pass", ("descent@1",)),
     Mutant("gradient: λ without n", GRADIENTS, "scaled = n * decay", "scaled = 1 * decay", note="equivalent: the bound adds `|nλ − scaled||W|`, so that any `scaled` is paid for"),

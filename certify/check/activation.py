@@ -54,6 +54,13 @@ def softplus(x: arb) -> arb:
     return x.max(ZERO) + (-abs(x)).exp().log1p()
 
 
+def _sech_squared(x: arb) -> arb:
+    """`1/cosh²`; Arb's own gives up on wide balls far out."""
+    square = x.sech() ** 2
+    t = (-2 * abs(x)).exp()
+    return square if square.is_finite() else 4 * t / (1 + t) ** 2
+
+
 def _step(left: arb) -> Callable[[arb], arb]:
     """1 above 0, `left` below; the ball of both where the sign is not proved."""
 
@@ -81,8 +88,8 @@ ACTIVATIONS = {
     "relu": Activation(lambda x: x.max(ZERO), _step(ZERO), kinked=True, jump=ONE),
     "leaky_relu": Activation(lambda x: x.max(LEAK * x), _step(LEAK), kinked=True, jump=1 - LEAK),
     "elu": Activation(lambda x: x.max(ZERO) + x.min(ZERO).expm1(), lambda x: x.min(ZERO).exp(), bend=1.0),
-    "tanh": Activation(arb.tanh, lambda x: x.sech() ** 2, bend=0.7698003589195011, spread=2.0),
-    "sigmoid": Activation(sigmoid, lambda x: (x / 2).sech() ** 2 / 4, steepest=0.25, bend=0.09622504486493764,
+    "tanh": Activation(arb.tanh, _sech_squared, bend=0.7698003589195011, spread=2.0),
+    "sigmoid": Activation(sigmoid, lambda x: _sech_squared(x / 2) / 4, steepest=0.25, bend=0.09622504486493764,
                           spread=1.0),
     "softplus": Activation(softplus, sigmoid, bend=0.25),
     "gelu": Activation(lambda x: x * _normal(x), _gelu_slope, steepest=1.12890415, bend=0.7978845608028655),

@@ -134,9 +134,11 @@ class Reach:
         return rho, steady, moved
 
     def _change(self, z: arb, moved: arb) -> arb:
-        """Bound of `|φ'(z + δ) − φ'(z)|` for `|δ| ≤ moved`."""
+        """Bound of `|φ'(z + δ) − φ'(z)|` for `|δ| ≤ moved`; where the sign of z is open φ'(z) is the midpoint."""
         change = moved * self.phi.bend
-        return change if not self.phi.kinked or abs(z) > moved else change + self.phi.jump
+        if not self.phi.kinked or abs(z) > moved:
+            return change
+        return change + (self.phi.jump if z > 0 or z < 0 else self.phi.jump / 2)
 
 
 def _through(values: list[arb], W: arb_mat, rows: int) -> list[arb]:
@@ -200,9 +202,10 @@ def _multipliers(intervals: Sequence[Interval], radius: arb) -> list[float]:
     value, far = partial(_estimate, parts, float(radius)), float(radius)
     size = math.hypot(*(pairs[0][0] for pairs, _ in parts[0][2])) / far
     bend = max(pairs[0][1] for pairs, _ in parts[0][2])
-    start, stop = 0.05 * size, 1e3 * (size + bend)
+    stop = 1e3 * (size + bend)
+    start = max(0.05 * size, 1e-15 * stop)  # an exact fit has no slopes
     if not 0 < start < stop < 1e300:
-        return [max(bend, 0.0) if math.isfinite(bend) else 0.0]
+        return [0.0, max(bend, 0.0)] if math.isfinite(bend) else [0.0]
     ratio = (stop / start) ** (1 / (TRIALS - 1))
     best = min((start * ratio**j for j in range(TRIALS)), key=value)
     fine = [best * ratio ** (j / 5) for j in range(-4, 5)]

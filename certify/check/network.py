@@ -104,7 +104,7 @@ def backward(
         parameters: weights and biases.
         passed: the forward pass.
         seeds: `(rows, k)` the c_i; then there is one row for each point. None: one for each point and output.
-        kinks: whether a slope at a kink may be any number between both sides.
+        kinks: whether there may be kinks; the slope there is the midpoint of both sides.
 
     Raises:
         NotSmooth: a pre-activation is not proved away from a kink, and `kinks` is false.
@@ -159,4 +159,4 @@ def layer_slopes(problem: Problem, h: int, before: tuple[arb, ...], kinks: bool)
             if not (z > 0 or z < 0):
                 row, unit = problem.kept[at // width], at % width
                 raise NotSmooth(f"the input of unit {unit} of layer {h} at row {row}", z == 0)
-    return [phi.slope(z) for z in before]
+    return [phi.slope(z) if not phi.kinked or z > 0 or z < 0 else phi.slope(z).mid() for z in before]

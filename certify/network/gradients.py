@@ -69,10 +69,11 @@ def _layer_norm(
     if decay:
         W = network.weights[h - 1] if bias is None else np.hstack([network.weights[h - 1], bias[:, None]])
         scaled = n * decay
+        factor = fp.exact(scaled)  # refuses what overflows
         D = arithmetic.multiply(Pair(W), Pair(np.full((1, 1), scaled)))
         size = Fraction(fp.frobenius(W))
-        error += abs(Fraction(n) * Fraction(decay) - Fraction(scaled)) * size
-        sizes = 2 * Fraction(scaled) * size + Fraction(fp.frobenius(M.hi))
+        error += abs(Fraction(n) * Fraction(decay) - factor) * size
+        sizes = 2 * factor * size + Fraction(fp.frobenius(M.hi))
         error += Fraction(arithmetic.unit) * sizes * Fraction(RAISE)
         M = arithmetic.add(M, D)
     return array_norm(M, error)

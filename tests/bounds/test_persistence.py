@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -51,6 +52,14 @@ def test_a_loss_that_cannot_reach_the_level_has_a_large_radius():
     problem = Problem(net, np.array([[0.0]]), np.array([[-1.0]]), "features", (0,), **given)
     bound = Sublevel(problem, silent).bound("persistence_radius")
     assert bound.lower >= 1e3 and bound.upper is None
+
+
+@pytest.mark.parametrize("quantity", ["modulus", "persistence_radius"])
+def test_a_weight_decay_that_overflows_is_refused_in_words(quantity):
+    two = {"X": np.array([[1.0], [2.0]]), "y": np.array([[0.0], [0.0]]), "rows": (0, 1)}
+    problem = dataclasses.replace(line(0.0, 0.0, weight_decay=1e308, level=1e308), groups=None, **two)
+    bound = Sublevel(problem, silent).bound(quantity)
+    assert bound.lower is None and bound.upper is None and "finite" in bound.reason
 
 
 @pytest.mark.parametrize("kind", ["total", "per_sample"])

@@ -41,6 +41,18 @@ def test_balls_hold_the_values_of_their_points(name):
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("centre, radius", [(1e26, 1e7), (-1e26, 1e7), (2.0**62, 100.0), (1e45, 1e30)])
+def test_wide_balls_far_out_have_finite_values_and_slopes(name, centre, radius):
+    """Far out the rounding of a pre-activation is a wide ball, for which Arb's sech knows nothing."""
+    phi = ACTIVATIONS[name]
+    with ctx.workprec(64):
+        ball = arb(centre) + arb(0, radius)
+        assert phi.value(ball).is_finite()
+        assert abs(phi.slope(ball)) <= phi.steepest + arb(2) ** -20
+        assert phi.slope(ball).overlaps(phi.slope(arb(centre)))
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_slopes_are_limits_and_stay_within_their_bounds(name):
     phi = ACTIVATIONS[name]
     with ctx.workprec(600):

@@ -19,7 +19,7 @@ from certify.check.subject import build_problem
 from certify.check.sublevel import losses
 from tests.check import emitter
 from tests.check.cases import seeds
-from tests.check.prover_cases import checked, forged, prove, sublevel
+from tests.check.prover_cases import checked, edit, forged, outputs, prove, sublevel
 
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
 HAIR = 1e-5
@@ -122,11 +122,41 @@ def test_no_perturbation_grows_the_loss_more_than_the_bound(seed, size, tmp_path
             slope = 10 * np.array([[float(v.mid()) for v in row] for row in back]) * moving
 
 
+FAR = [np.array([[1.0]]), np.array([[1.0]])]
+
+
+@pytest.mark.parametrize("kind", ["total", "per_sample"])
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu", "leaky_relu"])
+def test_the_radius_at_an_exact_fit_is_re_derived(name, kind, tmp_path):
+    """No slope of the loss says of what size the multipliers are; at x = 0 relu has a kink."""
+    case = emitter.Case(FAR, [None, None], name, np.zeros((2, 1)), np.zeros((2, 1)))
+    case.y = outputs(case)
+    case.gates = [{"quantity": "persistence_radius", "min": 1e3 if name in ("tanh", "sigmoid") else 2.0}]
+    emitter.write_files(case, tmp_path)
+    edit(tmp_path, {"[solution]\n": '[solution]\nmap = "sublevel"\nlevel = 5.0\n',
+                    "[perturbation]\n": f'[perturbation]\nset = "{kind}"\n'})
+    certificate = prove(tmp_path)
+    assert certificate is not None
+    assert checked(certificate, tmp_path).verdict == "certified"
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_the_radius_where_all_rows_are_saturated_is_re_derived(label, tmp_path):
+    """The slopes of the logistic loss are far below the smallest float."""
+    case = emitter.Case(FAR, [None, None], "softplus", np.array([[2e4], [3e4]]), np.array([1, label]), loss="logistic")
+    case.rows = [0]
+    case.gates = [{"quantity": "persistence_radius", "min": 1.0}]
+    emitter.write_files(case, tmp_path)
+    edit(tmp_path, {"[solution]\n": '[solution]\nmap = "sublevel"\nlevel = 20000.0\n'})
+    certificate = prove(tmp_path)
+    assert certificate is not None
+    assert checked(certificate, tmp_path).verdict == "certified"
+
+
 @pytest.fixture
 def attacked(tmp_path):
     """A problem with a proved attack: rows 0 and 2 may move, in features 0 and 2."""
     from tests.check.cases import plain
-    from tests.check.prover_cases import edit
 
     case = plain(rows=[0, 2], columns=[0, 2], scale={"2": 0.5}, gates=[{"quantity": "persistence_radius", "min": 1e-4}])
     emitter.write_files(case, tmp_path)

@@ -108,6 +108,14 @@ def test_extended_agrees_in_shape_and_with_the_plain_enclosure(case: Case):
 
 @every
 @pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_pairs_with_parts_far_apart(case: Case, sign: float):
+    """hi + lo needs more bits than Arb works with, and is a wide ball."""
+    flint.ctx.prec = 400
+    check_extended(case, sign * np.array([1e300, 1e100]), np.array([1e250, -1e40]))
+
+
+@every
+@pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_pairs_at_the_end_of_the_range(case: Case, sign: float):
     """The largest float and up to half an ulp above it: the sum rounds to infinity, the pair is finite."""
     flint.ctx.prec = 400

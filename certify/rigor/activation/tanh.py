@@ -61,4 +61,5 @@ class Tanh(ByBalls):
         ]
 
     def _balls(self, x: arb) -> tuple[arb, arb]:
-        return x.tanh(), x.sech() ** 2
+        t = (-2 * abs(x)).exp()  # sech would form e^|x|
+        return x.tanh(), 4 * t / (1 + t) ** 2
