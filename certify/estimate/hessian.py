@@ -10,24 +10,24 @@ from torch.func import grad, jvp, vjp
 from certify.estimate.change import Change
 from certify.estimate.krylov import Operator
 from certify.estimate.subject import ModuleProblem
+from certify.estimate.taped import Tape
 
 Field = Callable[[torch.Tensor, slice], torch.Tensor]
 
 
 def gradient(problem: ModuleProblem, weights: torch.Tensor | None = None) -> torch.Tensor:
     r"""`∇_w L = (1/n) Σ s_i ∇ℓ_i + λw`, (p,); s the sample weights, default 1."""
-    return _summed(problem, lambda part: _gradient(problem, problem.w, part, weights)) + problem.weight_decay * problem.w
+    plain = _summed(problem, lambda part: _gradient(problem, problem.w, part, weights))
+    return plain + problem.weight_decay * problem.w
 
 
 def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
-    r"""`v ↦ (∇²L + δI)v`, forward over reverse."""
+    r"""`v ↦ (∇²L + δI)v`, reverse over reverse, the gradient recorded once where memory allows."""
     extra = problem.weight_decay + damping
+    tape = Tape(problem, lambda w, part: _total(problem, w, part))
 
     def product(V: torch.Tensor) -> torch.Tensor:
-        return torch.stack([
-            _summed(problem, lambda part, v=v: jvp(lambda w: _gradient(problem, w, part, None), (problem.w,), (v,))[1])  # type: ignore[misc]
-            + extra * v for v in V
-        ])
+        return tape.product(V) + extra * V
 
     return Operator(problem.p, problem.p, product, product, symmetric=True)
 
@@ -48,7 +48,7 @@ def mixed(problem: ModuleProblem, change: Change) -> torch.Tensor:
     rows, x, y, u = change.rows, problem.X[change.rows], problem.y[change.rows], change.u
     total = torch.zeros_like(problem.w)
     if change.parameter == "sample_weights":
-        for part, g in problem.function.chunks.run(
+        for _, g in problem.function.chunks.run(
             len(rows), lambda part: _pulled(problem, problem.w, x[part], y[part], u[part])
         ):
             total += g
@@ -95,6 +95,10 @@ def _pulled(
 
     out: torch.Tensor = grad(total)(w)
     return out
+
+
+def _total(problem: ModuleProblem, w: torch.Tensor, part: slice) -> torch.Tensor:
+    return problem.loss.values(problem.function.outputs(w, problem.X[part]), problem.y[part]).sum()
 
 
 def _gauss_newton(problem: ModuleProblem, v: torch.Tensor, part: slice) -> torch.Tensor:

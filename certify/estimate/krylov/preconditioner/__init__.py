@@ -2,6 +2,9 @@
 
 from certify.estimate.krylov.preconditioner.base import Preconditioner
 from certify.estimate.krylov.preconditioner.diagonal import Diagonal
+from certify.estimate.krylov.preconditioner.low_rank import LowRank, low_rank_preconditioner
 from certify.estimate.krylov.preconditioner.nystrom import Nystrom, nystrom_preconditioner
 
-__all__ = ["Diagonal", "Nystrom", "Preconditioner", "nystrom_preconditioner"]
+__all__ = [
+    "Diagonal", "LowRank", "Nystrom", "Preconditioner", "low_rank_preconditioner", "nystrom_preconditioner",
+]
