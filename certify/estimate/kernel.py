@@ -67,8 +67,8 @@ def kernel(
     n, k = len(X), problem.k
     width = problem.p if columns is None else columns
     F = torch.zeros(n, k, width, dtype=X.dtype, device=X.device)
-    signs = None if columns is None else _signs(problem, seed)
-    for part, filled in problem.function.chunks.run(n, lambda part: _rows(problem, X[part], width, signs)):
+    signs = None if columns is None else sketch_signs(problem, seed)
+    for part, filled in problem.function.chunks.run(n, lambda part: sketched_rows(problem, X[part], width, signs)):
         F[part] = filled
         tell("Jacobians of single rows", part.stop / n)
     if centre:
@@ -78,7 +78,7 @@ def kernel(
     return Kernel(flat, columns is None, lower, shift, k, centre)
 
 
-def _rows(problem: ModuleProblem, x: torch.Tensor, width: int, signs: torch.Tensor | None) -> torch.Tensor:
+def sketched_rows(problem: ModuleProblem, x: torch.Tensor, width: int, signs: torch.Tensor | None) -> torch.Tensor:
     """J at rows x, or its sketch: column j is added to column j mod width with a random sign."""
     out = torch.zeros(len(x), problem.k, width, dtype=x.dtype, device=x.device)
     for block in blocks(problem, x):
@@ -92,7 +92,8 @@ def _rows(problem: ModuleProblem, x: torch.Tensor, width: int, signs: torch.Tens
     return out
 
 
-def _signs(problem: ModuleProblem, seed: int) -> torch.Tensor:
+def sketch_signs(problem: ModuleProblem, seed: int) -> torch.Tensor:
+    """Signs of the sketch, one for each parameter."""
     generator = torch.Generator().manual_seed(seed)
     bits = torch.randint(2, (problem.p,), generator=generator)
     return (2 * bits - 1).to(dtype=problem.X.dtype, device=problem.X.device)

@@ -159,7 +159,8 @@ def _recompute_statistics(module: nn.Module) -> None:
 def _tensor(values: Any, name: str, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     tensor = values.detach() if isinstance(values, torch.Tensor) else torch.from_numpy(np.array(values))
     if tensor.ndim < 2 or len(tensor) == 0 or tensor.is_complex():
-        raise InputError(name, f"{tensor.dtype} of shape {tuple(tensor.shape)}", "give a real array (n, …) with a row a sample")
+        raise InputError(name, f"{tensor.dtype} of shape {tuple(tensor.shape)}",
+                         "give a real array (n, …) with a row a sample")
     tensor = tensor.to(device=device, dtype=dtype)
     if not torch.isfinite(tensor).all():
         raise InputError(name, "NaN or infinity", "give finite numbers only")
@@ -169,7 +170,8 @@ def _tensor(values: Any, name: str, dtype: torch.dtype, device: torch.device) ->
 def _probe(function: Functional, X: torch.Tensor) -> torch.Tensor:
     """Pass two rows through, and refuse what would make an estimate meaningless."""
     before = {name: value.clone() for name, value in function.module.named_buffers()}
-    w, rows = function.weights().requires_grad_(True), X[: function.chunks.size][:2] if function.chunks.size < len(X) else X
+    w = function.weights().requires_grad_(True)
+    rows = X[:2] if function.chunks.size < len(X) else X  # recomputed statistics need every row
     out = function.outputs(w, rows)
     if not isinstance(out, torch.Tensor) or not out.is_floating_point() or len(out) != len(rows):
         raise InputError("module", f"outputs of type {type(out).__name__}", "return one tensor (rows, outputs)")
@@ -178,10 +180,8 @@ def _probe(function: Functional, X: torch.Tensor) -> torch.Tensor:
     if not out.requires_grad:
         raise InputError("module", "its outputs are not differentiable in its parameters",
                          "remove .detach(), rounding or torch.no_grad() from its forward")
-    with torch.no_grad():
-        again = function.outputs(w, rows)
-        if not torch.equal(again, out):
-            raise InputError("module", "the same row gave two different outputs", "remove what is random from forward")
+    if not torch.equal(function.outputs(w, rows), out):
+        raise InputError("module", "the same row gave two different outputs", "remove what is random from forward")
     for name, value in function.module.named_buffers():
         if not torch.equal(value, before[name]):
             raise InputError("module", f"the forward pass changes its buffer '{name}'", "keep no state in eval mode")
