@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from certify.certificate import canonical_bytes, seal
 from certify.cli import main
 from tests.small import SPEC, features, files, gate, tensors, write
 
@@ -103,6 +104,24 @@ def test_json_is_the_contract(tmp_path, call):
 
 def test_quiet_says_nothing_on_stderr(tmp_path, call):
     assert call("run", write(tmp_path), "-q")[2] == ""
+
+
+def test_a_radius_is_accepted_carried_and_said_to_be_unused(tmp_path, call):
+    text = SPEC + '[perturbation]\nset = "total"\nradius = 0.01\n' + gate(max=1e6)
+    status, out, err = call("run", write(tmp_path, text))
+    assert status == 0 and out.startswith("certified")
+    note = "note: perturbation.radius = 0.01 is not used: modulus is a limit and says nothing about changes of " \
+           "that size"
+    assert [line for line in err.splitlines() if line.startswith("note")] == [note]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "The radius in the specification" in page
+    made = json.loads((tmp_path / "certificate.json").read_bytes())
+    assert made["problem"]["radius"] == 0.01 and call("check", tmp_path / "certificate.json")[0] == 0
+    for other in (0.02, None, 1):
+        made["problem"]["radius"] = other
+        (tmp_path / "certificate.json").write_bytes(canonical_bytes(seal(made)))
+        status, out, _ = call("check", tmp_path / "certificate.json")
+        assert status == 2 and out.startswith("invalid problem.radius")
 
 
 def test_run_says_when_the_checker_does_not_read_a_file(tmp_path, call):

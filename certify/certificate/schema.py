@@ -67,6 +67,7 @@ class Problem(Part):
     level: Number | None
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]
+    radius: Number | None = None
 
 
 class Base(Part):

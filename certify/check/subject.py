@@ -134,6 +134,7 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         "scale": None if problem.scale is None else list(problem.scale), "loss": spec.loss,
         "weight_decay": spec.weight_decay, "level": spec.level,
         "merge_duplicates": merge, "groups": [list(group) for group in problem.groups],
+        "radius": spec.radius,
     }
 
 

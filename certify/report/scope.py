@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from certify.certificate.schema import Problem
+from certify.report.digits import as_given
 from certify.report.moves import NOUN
 from certify.report.statements import Entry, say
 from certify.report.words import POINTWISE
@@ -36,6 +37,12 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
             "The persistence radius is about the given weights as they are. Where a larger move lifts their training "
             "loss above the level, other weights may still reach it.",
         ))  # fmt: skip
+    if problem.radius is not None:
+        why = "the modulus is a limit and says nothing about moves of that size" if pointwise else ""
+        if "persistence_radius" in quantities:
+            why += f"{'; ' if why else ''}the persistence radius is found, whatever the specification says"
+        text = f"The specification gives a radius of {as_given(problem.radius).text}. The quantities asked for do not "
+        entries.append(("The radius in the specification", f"{text}use it: {why}."))
     entries.append(("The network as it runs", AS_IT_RUNS))
     solutions = "exact fits exist" if fits else "weights with so low a training loss exist"
     if pointwise:
