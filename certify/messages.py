@@ -11,6 +11,9 @@ from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 
 Json = Mapping[str, Any]
 
+FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to float64), not about those of the "
+          "network before export")
+
 
 def verdict_line(certificate: Json) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
@@ -54,7 +57,8 @@ def advice(certificate: Json) -> list[str]:
         for claim in certificate["claims"] if claim["verdict"] != "certified" and claim["reason"]
     )
     files = {role: certificate["subject"][role]["path"] for role in CHECKED}
-    notes = [unused_radius(certificate), *(f"certify check {words}" for words in unchecked(files))]
+    folded = FOLDED if certificate["problem"].get("reparameterised") else ""
+    notes = [folded, unused_radius(certificate), *(f"certify check {words}" for words in unchecked(files))]
     return [*dict.fromkeys(lines), *(f"note: {words}" for words in notes if words)]
 
 

@@ -98,6 +98,7 @@ def _problem(problem: Problem) -> Json:
         "merge_duplicates": problem.merge_duplicates,
         "groups": [list(group) for group in problem.groups or ()],
         "radius": spec.perturbation.radius,
+        "reparameterised": network.reparameterised,
     }
 
 

@@ -68,6 +68,7 @@ class Problem(Part):
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]
     radius: Number | None = None
+    reparameterised: bool = False
 
 
 class Base(Part):

@@ -27,8 +27,8 @@ from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate
 
 Tell = Callable[[str], None]
 ROLES = ("spec", "model", "data", "witness")
-OPTIONAL = ("radius",)
-"""Members of the problem that certificates written before they existed lack; none decides what is claimed."""
+OPTIONAL = ("radius", "reparameterised")
+"""Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,7 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         "weight_decay": spec.weight_decay, "level": spec.level,
         "merge_duplicates": merge, "groups": [list(group) for group in problem.groups],
         "radius": spec.radius,
+        "reparameterised": False,  # in the formats that are read here nothing is folded
     }
 
 

@@ -18,6 +18,7 @@ class Network:
         weights: one `(out, in)` float64 array a layer.
         biases: one `(out,)` float64 array, or None, a layer.
         activation: name of φ, one of those registered in :mod:`certify.rigor.activation`.
+        reparameterised: whether these are folded parameters, not those of the network before it was exported.
 
     >>> net = Network((np.eye(2), np.ones((1, 2))), (None, np.zeros(1)), "tanh")
     >>> net.widths, net.parameters("all"), net.parameters(2)
@@ -27,6 +28,7 @@ class Network:
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray | None, ...]
     activation: str
+    reparameterised: bool = False
 
     def __post_init__(self) -> None:
         if not self.weights or len(self.weights) != len(self.biases):

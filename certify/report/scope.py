@@ -15,6 +15,12 @@ AS_IT_RUNS = (
     "the program that runs the network, in single or half precision for instance, is not covered."
 )
 
+FOLDED = (
+    "The network is reparameterised: in the file, or on reading it, a normalisation was folded into the layer beside "
+    "it. The claim is about the folded parameters (rounded to float64), not about those of the network before export. "
+    "The folded numbers define the network that is examined; distances between weights are distances between them."
+)
+
 
 def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> tuple[Entry, ...]:
     """What a reader may expect and the certificate does not say.
@@ -37,6 +43,8 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
             "The persistence radius is about the given weights as they are. Where a larger move lifts their training "
             "loss above the level, other weights may still reach it.",
         ))  # fmt: skip
+    if problem.reparameterised:
+        entries.append(("The network before export", FOLDED))
     if problem.radius is not None:
         why = "the modulus is a limit and says nothing about moves of that size" if pointwise else ""
         if "persistence_radius" in quantities:
