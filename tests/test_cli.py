@@ -124,6 +124,40 @@ def test_a_radius_is_accepted_carried_and_said_to_be_unused(tmp_path, call):
         assert status == 2 and out.startswith("invalid problem.radius")
 
 
+ATTACKED = SPEC + '[solution]\nmap = "sublevel"\nlevel = 4.0\n' + gate("persistence_radius", min=1e-6)
+
+
+@pytest.mark.parametrize("changed", ["nothing", "the file", "the certificate", "the name"])
+def test_a_run_without_side_file_removes_the_one_of_the_certificate_it_replaces(tmp_path, call, changed):
+    assert call("run", write(tmp_path, ATTACKED))[0] == 0
+    witness, path = tmp_path / "witness.safetensors", tmp_path / "certificate.json"
+    made = json.loads(path.read_bytes())
+    assert made["subject"]["witness"]["path"] == witness.name
+    if changed == "the file":
+        witness.write_bytes(witness.read_bytes() + b" ")
+    elif changed == "the certificate":
+        path.write_bytes(path.read_bytes().replace(b"persistence", b"persistense"))
+    elif changed == "the name":
+        made["subject"]["witness"]["path"] = "other.safetensors"
+        path.write_bytes(canonical_bytes(seal(made)))
+    before = witness.read_bytes()
+    assert call("run", write(tmp_path, SPEC + gate(max=1e6)))[0] == 0
+    assert "witness" not in json.loads(path.read_bytes())["subject"]
+    assert witness.exists() is (changed != "nothing") and (not witness.exists() or witness.read_bytes() == before)
+    assert call("check", path)[0] == 0
+
+
+def test_a_model_of_that_name_is_never_removed(tmp_path, call):
+    assert call("run", write(tmp_path, ATTACKED))[0] == 0
+    witness, path = tmp_path / "witness.safetensors", tmp_path / "certificate.json"
+    made = json.loads(path.read_bytes())
+    witness.write_bytes((tmp_path / "model.safetensors").read_bytes())
+    made["subject"]["witness"] = made["subject"]["model"] | {"path": witness.name}
+    path.write_bytes(canonical_bytes(seal(made)))
+    assert call("run", write(tmp_path, SPEC.replace("model.safe", "witness.safe") + gate(max=1e6)))[0] == 0
+    assert witness.read_bytes() == (tmp_path / "model.safetensors").read_bytes()
+
+
 def test_run_says_when_the_checker_does_not_read_a_file(tmp_path, call):
     write(tmp_path)
     assert "does not read" not in call("run", tmp_path / "certify.toml")[2]
