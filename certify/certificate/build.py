@@ -99,6 +99,7 @@ def _problem(problem: Problem) -> Json:
         "groups": [list(group) for group in problem.groups or ()],
         "radius": spec.perturbation.radius,
         "reparameterised": network.reparameterised,
+        "names": None if problem.names is None else list(problem.names),
     }
 
 

@@ -27,7 +27,7 @@ from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate
 
 Tell = Callable[[str], None]
 ROLES = ("spec", "model", "data", "witness")
-OPTIONAL = ("radius", "reparameterised")
+OPTIONAL = ("radius", "reparameterised", "names")
 """Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
 
