@@ -11,6 +11,9 @@ from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 
 Json = Mapping[str, Any]
 
+FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to float64), not about those of the "
+          "network before export")
+
 
 def verdict_line(certificate: Json) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
@@ -48,13 +51,33 @@ def _claim(claim: Json, problem: Json) -> str:
 
 
 def advice(certificate: Json) -> list[str]:
-    """For every claim that is not certified how far off, what blocked it, what would decide it; files to convert."""
+    """For every claim that is not certified how far off, what blocked it, what would decide it; then what to know."""
     lines = (
         f"{claim['verdict']} {claim['quantity']}: {claim['reason']}"
         for claim in certificate["claims"] if claim["verdict"] != "certified" and claim["reason"]
     )
     files = {role: certificate["subject"][role]["path"] for role in CHECKED}
-    return [*dict.fromkeys(lines), *(f"note: certify check {words}" for words in unchecked(files))]
+    folded = FOLDED if certificate["problem"].get("reparameterised") else ""
+    notes = [folded, unused_radius(certificate), *(f"certify check {words}" for words in unchecked(files))]
+    return [*dict.fromkeys(lines), *(f"note: {words}" for words in notes if words)]
+
+
+def unused_radius(certificate: Json) -> str:
+    """That the spec's radius is not used, in words; empty where the spec gives none.
+
+    >>> unused_radius({"problem": {"radius": 0.5}, "claims": [{"quantity": "persistence_radius"}]})
+    'perturbation.radius = 0.5 is not used: persistence_radius finds the radius, whatever the spec says'
+    """
+    radius = certificate["problem"].get("radius")
+    if radius is None:
+        return ""
+    asked = list(dict.fromkeys(claim["quantity"] for claim in certificate["claims"]))
+    limits = [quantity for quantity in asked if quantity != "persistence_radius"]
+    verbs = "is a limit and says" if len(limits) == 1 else "are limits and say"
+    why = [f"{' and '.join(limits)} {verbs} nothing about changes of that size"] if limits else []
+    if len(limits) < len(asked):
+        why.append("persistence_radius finds the radius, whatever the spec says")
+    return f"perturbation.radius = {radius!r} is not used: {'; '.join(why)}"
 
 
 def unchecked(files: Mapping[str, str]) -> list[str]:

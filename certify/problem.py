@@ -42,6 +42,7 @@ class Problem:
         level: the level ℓ; None: the loss at the given weights.
         set: ``"total"`` or ``"per_sample"``: how the budget is shared.
         scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
+        names: names of the features, for a reader; None where the data has none.
     """
 
     network: Network
@@ -62,6 +63,7 @@ class Problem:
     level: float | None = None
     set: str = "total"
     scale: np.ndarray | None = None
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the theorems do not allow, whoever built the problem."""
@@ -243,7 +245,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         layer=spec.solution.layer, merge_duplicates=merge_duplicates, groups=groups, spec=spec,
         labels=data.labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
         weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
-        scale=units(spec.perturbation, network.widths[0], data.names),
+        scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
         files={"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file},
     )
     check_problem(problem)

@@ -97,6 +97,9 @@ def _problem(problem: Problem) -> Json:
         "level": problem.level,
         "merge_duplicates": problem.merge_duplicates,
         "groups": [list(group) for group in problem.groups or ()],
+        "radius": spec.perturbation.radius,
+        "reparameterised": network.reparameterised,
+        "names": None if problem.names is None else list(problem.names),
     }
 
 

@@ -67,6 +67,15 @@ class Problem(Part):
     level: Number | None
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]
+    radius: Number | None = None
+    reparameterised: bool = False
+    names: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _one_name_a_feature(self) -> Problem:
+        if self.names is not None and len(self.names) != self.inputs:
+            raise ValueError("one name for each input is needed, or null")
+        return self
 
 
 class Base(Part):

@@ -27,6 +27,8 @@ from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate
 
 Tell = Callable[[str], None]
 ROLES = ("spec", "model", "data", "witness")
+OPTIONAL = ("radius", "reparameterised", "names")
+"""Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ def check(
 def _compare(stated: Json, found: Json) -> None:
     """V6: the member `problem` is the one the files give, member by member."""
     for name in sorted(stated.keys() | found.keys()):
+        if name in OPTIONAL and name not in stated:
+            continue
         if name not in stated or name not in found:
             raise Invalid(f"problem.{name}", "it is there" if name in stated else "it is missing",
                           f"the members are {', '.join(sorted(found))}")

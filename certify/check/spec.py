@@ -70,6 +70,7 @@ class Spec:
         set: `total` or `per_sample`.
         columns: numbers or names of the features that may move; None for all.
         scale: units of features by number or name; None if none is given.
+        radius: a budget that no quantity of this version uses; None if none is given.
     """
 
     widths: tuple[int, ...]
@@ -90,6 +91,7 @@ class Spec:
     set: str
     columns: tuple[int | str, ...] | None
     scale: dict[str, float] | None
+    radius: float | None
 
 
 def read_spec(data: bytes) -> Spec:
@@ -123,9 +125,9 @@ def read_spec(data: bytes) -> Spec:
     if type(norm) is not int or norm != 2:
         raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", "this checker knows 2")
     training, solution = sections["training"], sections["solution"]
-    level = solution.get("level")
+    level, radius = solution.get("level"), p.get("radius")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
-                               ("perturbation.radius", p.get("radius", 0.0), 0.0),
+                               ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
                                ("solution.level", 0.0 if level is None else level, -math.inf)):
         if not _is_number(value, least):
             raise Invalid(f"spec, {name}", f"{show(value)} is stated", "a finite number in its range is needed")
@@ -143,6 +145,7 @@ def read_spec(data: bytes) -> Spec:
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
         set=_word(p, "perturbation", "set", "total"), columns=_columns(p.get("columns")), scale=_scale(p.get("scale")),
+        radius=None if radius is None else float(radius),
     )
     _consistent(spec)
     return spec

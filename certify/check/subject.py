@@ -47,6 +47,7 @@ class Problem:
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
+        names: name of every feature; None where the data has no names.
     """
 
     layers: tuple[Layer, ...]
@@ -66,6 +67,7 @@ class Problem:
     set: str
     labels: Vector | None
     scale: Vector | None
+    names: tuple[str, ...] | None
 
     @property
     def outputs(self) -> int:
@@ -117,7 +119,7 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool) -> Problem
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
-        labels=table.labels, scale=units(spec, table.names),
+        labels=table.labels, scale=units(spec, table.names), names=table.names or None,
     )
 
 
@@ -134,6 +136,9 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         "scale": None if problem.scale is None else list(problem.scale), "loss": spec.loss,
         "weight_decay": spec.weight_decay, "level": spec.level,
         "merge_duplicates": merge, "groups": [list(group) for group in problem.groups],
+        "radius": spec.radius,
+        "reparameterised": False,  # in the formats that are read here nothing is folded
+        "names": None if problem.names is None else list(problem.names),
     }
 
 

@@ -57,7 +57,7 @@ def read_network(spec: Spec, folder: Path) -> Network:
             )
         weights.append(exact_float64(raw[_join(prefix, "weight")], f"'{_join(prefix, 'weight')}' in {asked}"))
         biases.append(None if bias is None else exact_float64(bias, f"'{_join(prefix, 'bias')}' in {asked}"))
-    return Network(tuple(weights), tuple(biases), activation)
+    return Network(tuple(weights), tuple(biases), activation, archive.reparameterised)
 
 
 def _check_factory(

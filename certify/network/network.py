@@ -39,6 +39,7 @@ class Network:
         weights: one `(out, in)` float64 array a layer.
         biases: one `(out,)` float64 array, or None, a layer.
         activation: name of φ, one of those registered in :mod:`certify.rigor.activation`.
+        reparameterised: whether these are folded parameters, not those of the network before it was exported.
 
     The arrays are kept read-only; writable ones are copied.
 
@@ -50,6 +51,7 @@ class Network:
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray | None, ...]
     activation: str
+    reparameterised: bool = False
 
     def __post_init__(self) -> None:
         if not self.weights or len(self.weights) != len(self.biases):

@@ -88,9 +88,6 @@ def _check_map(spec: Spec, name: str) -> None:
 
 def _check_perturbation(spec: Spec, name: str) -> None:
     p, where = spec.perturbation, f"{name}: perturbation"
-    if p.radius is not None:
-        raise SpecError(f"{where}.radius", "no quantity built so far has a budget, so it would be ignored",
-                        "remove it; a modulus is per unit of change, and persistence_radius finds the largest budget")
     if p.parameter == "sample_weights" and spec.solution.map == "interpolation":
         raise SpecError(
             f'{where}.parameter = "sample_weights"',

@@ -37,13 +37,13 @@ parameter = "features"
 rows = "all"
 set = "total"
 norm = 2
+radius = 0.01
 """ + gate(max=20, rigour="proved", severity="warn", rationale="a reason")
     spec = parse_spec(text.encode())
     assert spec.gate[0].max == 20.0 and isinstance(spec.gate[0].max, float)
     assert spec.gate[0].rigour == "proved" and spec.gate[0].severity == "warn"
     assert spec.model.widths == (3, 8, 1)
-    budget = text.replace("norm = 2\n", "norm = 2\nradius = 0.01\n")
-    assert "radius: no quantity built so far has a budget" in refusal(budget)
+    assert spec.perturbation.radius == 0.01
 
 
 def test_defaults_and_immutability():
