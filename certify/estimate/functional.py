@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from certify.estimate.chunks import Chunks
-
-Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,8 @@ class Functional:
 
     def outputs(self, w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """`f(x, w)`, (rows, k), of rows that are passed through together; differentiable."""
-        out: Any = functional_call(self.module, (self.named(w), dict(self.buffers)), (x,))
+        with _differentiable():
+            out: Any = functional_call(self.module, (self.named(w), dict(self.buffers)), (x,))
         return out if out.ndim == 2 else out.reshape(len(x), -1)
 
     def all_outputs(self, w: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
@@ -73,3 +74,15 @@ class Functional:
     def over(self, rows: int) -> Iterator[slice]:
         """Slices of at most one chunk that cover `rows` rows."""
         return self.chunks.over(rows)
+
+
+@contextmanager
+def _differentiable() -> Iterator[None]:
+    """Attention by plain products: the fused kernels have no second and no forward derivative."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
