@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.errors import InputError
+from certify.network.graph import GraphNetwork
 from certify.network.network import Network
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Problem:
     Sublevel: `L(u, w) ≤ ℓ` over all rows.
 
     Attributes:
-        network: the fully connected network.
+        network: a fully connected network, or for the sublevel map a graph.
         X: `(n, d)` features, float64, finite.
         y: `(n, k)` real targets, or None where the targets are class labels.
         parameter: ``"features"`` or ``"targets"``: what the perturbation moves.
@@ -44,7 +45,7 @@ class Problem:
         scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
     """
 
-    network: Network
+    network: Network | GraphNetwork
     X: np.ndarray
     y: np.ndarray | None
     parameter: str
@@ -90,9 +91,23 @@ class Problem:
         ):
             if value not in words:
                 raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
+        if isinstance(self.network, GraphNetwork):
+            self._check_graph()
+            return
         depth = self.network.depth
         if self.layer != "all" and not (isinstance(self.layer, int) and 1 <= self.layer <= depth):
             raise InputError("layer", f"{self.layer!r} of a network of {depth}", f"give 'all' or 1 … {depth}")
+        self._check_combinations()
+
+    def _check_graph(self) -> None:
+        """What is built for graphs: the sublevel map over all parameters."""
+        if self.map != "sublevel":
+            raise InputError("map", f"'{self.map}' for a graph network", "use map = 'sublevel'")
+        if self.layer != "all":
+            raise InputError("layer", f"{self.layer!r} of a graph network", "use 'all'")
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
         if self.map == "interpolation" and self.parameter == "sample_weights":
             raise InputError("parameter", "sample_weights with interpolation", "use features or targets")
         if self.map == "sublevel" and (self.merge_duplicates or self.base != "given"):
@@ -208,15 +223,21 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import load_data, read_network, units
+    from certify.inputs import load_data, read_graph_network, read_network, units
     from certify.spec import load_spec
     from certify.spec.validity import check_problem, check_rows
 
     path = Path(path)
     spec = load_spec(path)
     folder = path.parent
-    network = read_network(spec, folder)
-    data = load_data(spec, folder)
+    network: Network | GraphNetwork
+    files = {"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file}
+    if spec.model.graph is None:
+        network = read_network(spec, folder)
+    else:
+        files["graph"] = folder / spec.model.graph
+        network = read_graph_network(spec, folder)
+    data = load_data(spec, folder, network.widths)
     X = data.X
     check_rows(spec, len(X))
     groups = equal_rows(X)
@@ -231,7 +252,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         labels=data.labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
         weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
         scale=units(spec.perturbation, network.widths[0], data.names),
-        files={"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file},
+        files=files,
     )
     check_problem(problem)
     return problem
