@@ -92,7 +92,7 @@ def recognise(module: Any, asked: str) -> Recognised:
             if part.start_dim != 1 or part.end_dim != -1:
                 raise InputError(asked, f"'{name}' flattens axes {part.start_dim} to {part.end_dim}", "use Flatten()")
         else:
-            chain.activation(_word(part, name, asked))
+            chain.activation(activation_word(part, name, asked))
     activation = chain.activation_between()
     sizes = [(part.in_features, part.out_features) for _, part in linears]
     if any(before[1] != after[0] for before, after in zip(sizes, sizes[1:], strict=False)):
@@ -154,7 +154,7 @@ def _parts(module: Any, prefix: str, asked: str) -> Iterator[tuple[str, Any]]:
         yield from _parts(part, f"{prefix}.{name}" if prefix else name, asked)
 
 
-def _word(part: Any, name: str, asked: str) -> str:
+def activation_word(part: Any, name: str, asked: str) -> str:
     """The activation that a module is."""
     kind = type(part)
     word = _CLASSES.get(kind.__name__) if kind.__module__.startswith("torch.nn.modules.") else None

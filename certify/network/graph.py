@@ -206,6 +206,16 @@ class GraphNetwork:
         """Numbers that a pass makes for each sample."""
         return sum(self.size(name) for name in self.shapes)
 
+    def windows(self, node: Node) -> int:
+        """Numbers that a node's windows copy for each row, forward or backward."""
+        shape, out = self.shapes[node.inputs[0]], self.shapes[node.name]
+        if node.op == "conv2d" and node.weight is not None:
+            taps = math.prod(self.tensors[node.weight].shape[2:])
+            return taps * max(shape[0] * math.prod(out[1:]), out[0] * math.prod(shape[1:]))
+        if node.op in ("avg_pool", "max_pool"):
+            return math.prod(node.kernel) * math.prod(shape)
+        return math.prod(shape)
+
     @property
     def learned(self) -> tuple[str, ...]:
         """Names of the parameters: all tensors but the running means and variances."""

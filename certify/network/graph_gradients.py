@@ -69,8 +69,8 @@ def chunk_rows(network: GraphNetwork, extended: bool) -> int:
 
 def numbers_of_row(network: GraphNetwork) -> int:
     """Numbers that a pass keeps for each row: values, slopes and masks of all nodes, and the windows of one."""
-    windows = [network.size(node.inputs[0]) * 9 for node in network.nodes if node.op in ("conv2d", "max_pool")]
-    return 4 * network.units + 3 * max(windows, default=0)
+    windows = [network.windows(node) for node in network.nodes]
+    return 4 * network.units + 3 * max(windows)
 
 
 def descend_graph(
@@ -160,7 +160,8 @@ def _gradient_error(v: Balls, x: Balls, ones: int, length: int, arithmetic: Arit
     """`c·|V||A| + Σ_i (r_i^v α_i + ν_i r_i^a)`, `α_i = √(|a_i|² + ones)`: product and balls (G5)."""
     alpha = np.sqrt(x.norm**2 + ones) * RAISE
     balls = float(np.sum(v.rad * alpha + v.norm * x.rad)) * (1.0 + 2 * fp.dot_unit(len(alpha)))
-    size_v, size_a = (Fraction(float(fp.row_norms(part[None, :])[0])) for part in (v.norm, alpha))
+    floors = (v.mid.shape[1] + x.mid.shape[1] + 1) * Fraction(fp.FLOOR)  # of the rows' norms
+    size_v, size_a = (Fraction(float(fp.row_norms(part[None, :])[0])) + floors for part in (v.norm, alpha))
     product = Fraction(arithmetic.product_unit(length)) * size_v * size_a
     return (product + fp.exact(balls)) * Fraction(RAISE)
 

@@ -58,7 +58,8 @@ class WindowMap:
         y = arithmetic.product(self.windows(x.mid), self.kernel.value)
         y = Pair(*(None if p is None else p.reshape(n, self.places, q).transpose(0, 2, 1) for p in (y.hi, y.lo)))
         unit = arithmetic.product_unit(self.index.shape[1]) * self.kernel.frobenius + self.kernel.radius
-        rad = self.norm * x.rad + unit * self.spread * x.norm
+        floors = np.sqrt(self.places) * fp.FLOOR  # of the windows' norms
+        rad = self.norm * x.rad + unit * (self.spread * x.norm + floors)
         if self.bias is not None:
             sizes = arithmetic.row_norms(y.reshape(n, -1))
             b = self.bias.reshape(1, q, 1)
@@ -150,7 +151,7 @@ class Channels:
     @staticmethod
     def exact(v: Array) -> Channels:
         """Numbers that are floats."""
-        return Channels(Pair(v), 0.0, float(np.abs(v).max()), fp.frobenius(v[None, :]))
+        return Channels(Pair(v), 0.0, max(float(np.abs(v).max()), fp.FLOOR), fp.frobenius(v[None, :]))
 
 
 def inverse_deviations(var: Array, eps: float, arithmetic: Arithmetic) -> Channels:
@@ -164,7 +165,8 @@ def inverse_deviations(var: Array, eps: float, arithmetic: Arithmetic) -> Channe
     if not arithmetic.extended:
         radius, lo = (radius + float(np.abs(lo).max())) * RAISE, None
     top = float(np.abs(hi).max())
-    return Channels(Pair(hi, lo), radius, (top * (1 + 4 * fp.U) + radius) * RAISE, fp.frobenius(hi[None, :]) * RAISE)
+    most = max((top * (1 + 4 * fp.U) + radius) * RAISE, fp.FLOOR)
+    return Channels(Pair(hi, lo), radius, most, fp.frobenius(hi[None, :]) * RAISE)
 
 
 def shifted(x: Balls, by: Channels, places: int, arithmetic: Arithmetic) -> Balls:

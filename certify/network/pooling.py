@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.network.windows import Index, Shape, Size, channel_patches, multiplicity, turned
+from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array
-
-SLACK = 2.0**-49
-"""Covers the rounding of one difference and the low parts of both pairs, relative to the sum of their sizes (G3)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +72,7 @@ class Pool:
         rest = np.where(won & zero, -np.inf, windows)
         there = np.isfinite(rest)
         size = np.abs(best) + np.abs(np.where(there, rest, 0.0))
-        gap = np.where(there, (best - np.where(there, rest, 0.0)) - SLACK * size, np.inf).min(axis=2)
+        gap = np.where(there, (best - np.where(there, rest, 0.0)) - fp.TIE_SLACK * size, np.inf).min(axis=2)
         gap = np.where(np.isinf(gap), gap, gap - 1.5 * RAISE * x.rad[:, None])
         gap = np.where(gap > 0, gap * (1 - 2.0**-50), gap)
         return Choice(winner, gap, ~(gap > 0), won[:, :, 0])
@@ -101,5 +99,7 @@ class Pool:
 
         windows = Pair(take(v.mid.hi), None if v.mid.lo is None else take(v.mid.lo))
         y = arithmetic.product(windows, Pair(np.ones((1, taps)))).reshape(n, -1)
-        rad = self.spread * (v.rad + arithmetic.product_unit(taps) * math.sqrt(taps) * RAISE * v.norm)
+        floors = math.sqrt(self.inputs) * fp.FLOOR
+        unit = arithmetic.product_unit(taps) * math.sqrt(taps) * RAISE
+        rad = self.spread * v.rad + unit * (self.spread * v.norm + floors)
         return Balls.make(y, rad * RAISE, arithmetic)

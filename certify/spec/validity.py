@@ -66,7 +66,7 @@ def _check_graph(spec: Spec, name: str) -> None:
         if getattr(model, key) is not None:
             raise SpecError(f"{name}: model.{key}", "given with model.graph, which says it", f"remove {key}, or graph")
     if PurePath(model.file).suffix.lower() in (".pt2", ".onnx"):
-        raise SpecError(f'{name}: model.file = "{model.file}"', "it has a graph of its own, and only tensors are needed",
+        raise SpecError(f'{name}: model.file = "{model.file}"', "it has a graph of its own",
                         "save the state_dict as .safetensors")
     if solution.map != "sublevel":
         raise SpecError(f'{name}: solution.map = "{solution.map}"', "not built for a network given by a graph",
