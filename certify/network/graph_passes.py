@@ -193,10 +193,10 @@ def _maximum(node: Node, pool: Pool, x: Balls, passed: GraphForward, arithmetic:
 
 
 def _normalise(node: Node, norm: Normalisation, x: Balls, passed: GraphForward, arithmetic: Arithmetic) -> Balls:
-    y = scaled(shifted(x, norm.minus_mean, norm.places, arithmetic), norm.inverse, norm.places, arithmetic)
-    passed.normed[node.name] = y
-    if norm.gamma is not None:
-        y = scaled(y, norm.gamma, norm.places, arithmetic)
+    centred = shifted(x, norm.minus_mean, norm.places, arithmetic)
+    passed.normed[node.name] = y = scaled(centred, norm.inverse, norm.places, arithmetic)
+    if norm.gamma is not None:  # one bound for both: the largest product is far below the product of the largest
+        y = scaled(centred, norm.inverse, norm.places, arithmetic, norm.gamma)
     return y if norm.beta is None else shifted(y, norm.beta, norm.places, arithmetic)
 
 
@@ -240,9 +240,7 @@ def _pulled(made: Compiled, node: Node, v: Balls, passed: GraphForward, arithmet
         return made.pools[node.name].backward(v, passed.winners[node.name], arithmetic)
     if node.op == "batch_norm":
         norm = made.norms[node.name]
-        if norm.gamma is not None:
-            v = scaled(v, norm.gamma, norm.places, arithmetic)
-        return scaled(v, norm.inverse, norm.places, arithmetic)
+        return scaled(v, norm.inverse, norm.places, arithmetic, norm.gamma)
     if node.name in made.selections:
         return copied(v, made.selections[node.name][1], arithmetic)
     return v  # add, flatten

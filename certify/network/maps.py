@@ -134,24 +134,27 @@ def enclosed_pair(low: Fraction, high: Fraction | None = None) -> tuple[float, f
 
 @dataclass(frozen=True, eq=False)
 class Channels:
-    """One number for each channel, known up to a radius.
+    """One number for each channel.
 
     Attributes:
         value: `(c,)` pair.
-        radius: bound of the error of each.
-        most: upper bound of the size of the true numbers.
-        norm: upper bound of the Euclidean norm of the pair.
+        error: bounds of the error of each.
+        sizes: upper bounds of the size of each true number and of the pair.
     """
 
     value: Pair
-    radius: float
-    most: float
-    norm: float
+    error: Array
+    sizes: Array
 
     @staticmethod
     def exact(v: Array) -> Channels:
         """Numbers that are floats."""
-        return Channels(Pair(v), 0.0, max(float(np.abs(v).max()), fp.FLOOR), fp.frobenius(v[None, :]))
+        return Channels(Pair(v), np.zeros(len(v)), np.abs(v))
+
+    @property
+    def norm(self) -> float:
+        """Upper bound of the Euclidean norm."""
+        return fp.frobenius(self.sizes[None, :])
 
 
 def inverse_deviations(var: Array, eps: float, arithmetic: Arithmetic) -> Channels:
@@ -161,12 +164,10 @@ def inverse_deviations(var: Array, eps: float, arithmetic: Arithmetic) -> Channe
         square = Fraction(v) + Fraction(eps)
         parts.append(enclosed_pair(1 / fp.sqrt_up(square), 1 / fp.sqrt_down(square)))
     hi, lo, error = (np.array(column) for column in zip(*parts, strict=True))
-    radius = float(error.max())
+    sizes = (np.abs(hi) + np.abs(lo) + error) * RAISE
     if not arithmetic.extended:
-        radius, lo = (radius + float(np.abs(lo).max())) * RAISE, None
-    top = float(np.abs(hi).max())
-    most = max((top * (1 + 4 * fp.U) + radius) * RAISE, fp.FLOOR)
-    return Channels(Pair(hi, lo), radius, most, fp.frobenius(hi[None, :]) * RAISE)
+        return Channels(Pair(hi), (error + np.abs(lo)) * RAISE, sizes)
+    return Channels(Pair(hi, lo), error, sizes)
 
 
 def shifted(x: Balls, by: Channels, places: int, arithmetic: Arithmetic) -> Balls:
@@ -177,12 +178,20 @@ def shifted(x: Balls, by: Channels, places: int, arithmetic: Arithmetic) -> Ball
     return Balls.make(y, rad * RAISE, arithmetic)
 
 
-def scaled(x: Balls, by: Channels, places: int, arithmetic: Arithmetic) -> Balls:
-    """Balls around `by·x_i`, channel by channel: `most·rad + (radius + unit·most')·|x|`, most' of the pair."""
+def scaled(x: Balls, by: Channels, places: int, arithmetic: Arithmetic, then: Channels | None = None) -> Balls:
+    """Balls around `then·by·x_i`, channel by channel; `then` is exact (G2).
+
+    `rad = max|then·by|·rad_x + max(|then|(error + 2.01·unit·|by|))·|x|`, maxima over the channels.
+    """
     n, c = len(x.rad), by.value.shape[0]
-    y = arithmetic.multiply(x.mid.reshape(n, c, places), by.value.reshape(1, c, 1)).reshape(n, c * places)
-    rad = by.most * x.rad + (by.radius + arithmetic.unit * (by.most + by.radius)) * x.norm
-    return Balls.make(y, rad * RAISE, arithmetic)
+    y = arithmetic.multiply(x.mid.reshape(n, c, places), by.value.reshape(1, c, 1))
+    after = 1.0
+    if then is not None:
+        y, after = arithmetic.multiply(y, then.value.reshape(1, c, 1)), then.sizes
+    most = max(float(np.max(after * by.sizes)) * RAISE, fp.FLOOR)
+    lost = np.max(after * (by.error + 2.01 * arithmetic.unit * by.sizes)) * RAISE + 2 * arithmetic.unit * fp.FLOOR
+    rad = most * x.rad + lost * x.norm
+    return Balls.make(y.reshape(n, c * places), rad * RAISE, arithmetic)
 
 
 def added(x: Balls, y: Balls, arithmetic: Arithmetic) -> Balls:
