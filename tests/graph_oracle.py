@@ -160,7 +160,8 @@ def truth(net: GraphNetwork, X, loss, targets, labels, decay=0.0) -> Truth:
                 net.tensors[name].shape) for name in net.learned}
             out, inputs = evaluate(net, x, tape, params)
             f = [tape.values[a] for a in out]
-            value, slopes = _loss(loss, f, None if targets is None else targets[i], None if labels is None else labels[i])
+            y, label = None if targets is None else targets[i], None if labels is None else labels[i]
+            value, slopes = _loss(loss, f, y, label)
             adjoint = tape.gradient(zip([int(a) for a in out], slopes, strict=True))
             total += value
             outputs.append(f)

@@ -140,9 +140,9 @@ class Pass:
         if node.op == "add":
             return self._sum(node, x, self.values[node.inputs[1]])
         if node.name in self.operators.choices:
-            table = self.operators.choices[node.name]
-            self.still[node.name] = [[j < 0 or row[j] for j in table] for row in self._still(node)]
-            return [[row[j] if j >= 0 else ZERO for j in table] for row in x]
+            chosen = self.operators.choices[node.name]
+            self.still[node.name] = [[j < 0 or row[j] for j in chosen] for row in self._still(node)]
+            return [[row[j] if j >= 0 else ZERO for j in chosen] for row in x]
         if node.inputs[0] in self.still:  # flatten
             self.still[node.name] = self.still[node.inputs[0]]
         return x

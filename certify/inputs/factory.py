@@ -154,15 +154,17 @@ def _parts(module: Any, prefix: str, asked: str) -> Iterator[tuple[str, Any]]:
         yield from _parts(part, f"{prefix}.{name}" if prefix else name, asked)
 
 
-def activation_word(part: Any, name: str, asked: str) -> str:
-    """The activation that a module is."""
+def activation_word(
+    part: Any, name: str, asked: str, what: str = "part of a plain fully connected network",
+    remedy: str = "return nn.Sequential of Linear, Flatten and activations",
+) -> str:
+    """The activation that a module is; `what` and `remedy` are for the refusal of any other."""
     kind = type(part)
     word = _CLASSES.get(kind.__name__) if kind.__module__.startswith("torch.nn.modules.") else None
     if word is None:
         place = f" '{name}'" if name else ""
         raise InputError(
-            asked, f"{kind.__name__}{place} is no part of a plain fully connected network",
-            "return nn.Sequential of Linear, Flatten and activations",
+            asked, f"{kind.__name__}{place} is no {what}", remedy,
         )
     for option in OPTIONS[word]:
         check_option(word, option, getattr(part, option), f"{asked}, '{name}'")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import operator
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -56,6 +58,37 @@ def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNe
     if left:
         raise InputError(asked, f"parameter '{min(left)}' is not used by the output", "remove it")
     return GraphNetwork(reader.needed(), tensors, tuple(shape), reader.output)
+
+
+def write_graph(factory: str, shape: str, path: Path) -> dict[str, int]:
+    """Trace the module a factory returns, and write its graph file.
+
+    Args:
+        factory: `package.module:callable`; modules are also looked for in the folder of `path`.
+        shape: shape of one row, e.g. "3,32,32".
+        path: the file; one that is there is not replaced.
+
+    Returns:
+        How often each operation occurs.
+
+    Raises:
+        SpecError: the factory or the shape is none.
+        InputError: the module is no graph, or the file cannot be written.
+    """
+    from certify.inputs.factory import call_factory
+    from certify.inputs.graph_file import graph_bytes
+
+    if re.fullmatch(r"[1-9][0-9]{0,6}(,[1-9][0-9]{0,6},[1-9][0-9]{0,6})?", shape) is None:
+        raise SpecError(f"--shape {shape}", "no shape of a row", "give features, or channels,height,width as 3,32,32")
+    network = trace(call_factory(factory, path.parent), tuple(map(int, shape.split(","))), f"factory {factory}")
+    try:
+        with open(path, "xb") as handle:
+            handle.write(graph_bytes(network.nodes, network.shape, network.output, network.input))
+    except FileExistsError:
+        raise InputError(f"graph file {path}", "there is one already", "move it away, or name another file") from None
+    except OSError as error:
+        raise InputError(f"graph file {path}", f"cannot be written ({error.strerror})", "name another folder") from None
+    return network.operations
 
 
 def check_same(network: GraphNetwork, traced: GraphNetwork, key: str) -> None:
@@ -119,7 +152,9 @@ class _Reader:
                     reader.tensor(n, tuple(result.shape))
                 return result
 
-        Follower(self.traced).run(zeros)
+        follower = Follower(self.traced)
+        follower.extra_traceback = False  # it would be appended to our messages
+        follower.run(zeros)
 
     def needed(self) -> tuple[Node, ...]:
         """The nodes that the output depends on."""
@@ -207,7 +242,7 @@ class _Reader:
                 self.refuse(n, f"flattening of axes {part.start_dim} to {part.end_dim}")
             self.emit(n, "flatten", x)
         else:
-            word = activation_word(part, str(n.target), self.asked)
+            word = activation_word(part, str(n.target), self.asked, "operation of a graph", _REMEDY)
             self.same(n, x) if word == "identity" else self.emit(n, word, x)
 
     def _pool(self, n: Any, op: str, x: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, plain: bool) -> None:

@@ -104,14 +104,16 @@ def test_chunks_make_no_difference_to_what_is_contained(monkeypatch):
     whole = descend_graph(net, X, "cross_entropy", None, labels, 0.0, None, Binary64())
     monkeypatch.setattr(graph_gradients, "NUMBERS", 1)
     parts = descend_graph(net, X, "cross_entropy", None, labels, 0.0, None, Binary64())
-    assert max(whole.weight_norm.lower, parts.weight_norm.lower) <= min(whole.weight_norm.upper, parts.weight_norm.upper)
+    a, b = whole.weight_norm, parts.weight_norm
+    assert max(a.lower, b.lower) <= min(a.upper, b.upper)
     assert (np.maximum(whole.input_lower, parts.input_lower) <= np.minimum(whole.input_upper, parts.input_upper)).all()
 
 
 def test_a_pre_activation_of_zero_is_a_kink_and_is_named():
     net = GraphNetwork((Node("a", "relu", ("input",)), Node("b", "linear", ("a",), weight="w")),
                        {"w": np.ones((1, 2))}, (2,), "b")
-    found = descend_graph(net, np.array([[1.0, 1.0], [1.0, 0.0]]), "squared", np.zeros((2, 1)), None, 0.0, None, Binary64())
+    X = np.array([[1.0, 1.0], [1.0, 0.0]])
+    found = descend_graph(net, X, "squared", np.zeros((2, 1)), None, 0.0, None, Binary64())
     assert found.kinks[0] == 1
     first = found.kinks[1][0]
     assert (first.row, first.layer, first.unit) == (1, "a", 1)
@@ -166,7 +168,8 @@ def test_windows_of_off_units_without_bias_stay_off_and_with_bias_do_not():
 def test_windows_and_their_transposes_are_transposes_with_verified_norms(seed):
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(1, 4)), int(rng.integers(2, 6)), int(rng.integers(2, 6)))
-    kernel, stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3))), (int(rng.integers(1, 4)), int(rng.integers(1, 3)))
+    kernel = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
+    stride = (int(rng.integers(1, 4)), int(rng.integers(1, 3)))
     padding = (int(rng.integers(0, kernel[0] // 2 + 1)), int(rng.integers(0, kernel[1] // 2 + 1)))
     W = rng.integers(-3, 4, size=(int(rng.integers(1, 4)), shape[0], *kernel)).astype(float)
     pairs = [convolution(W, None, shape, stride, padding), average(shape, kernel, stride, padding, Binary64())]
