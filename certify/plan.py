@@ -173,7 +173,8 @@ def _when(name: str, before: list[Tier], names: Collection[str], problem: Proble
     """When a tier is used, in words."""
     if problem.map == "sublevel":
         return {"passes": "one forward, one backward, tried first", "radius": "proved radius and attack",
-                "double-double": "the same, where rounding leaves a gap"}[name]
+                "double-double": "the same, where rounding leaves a gap",
+                "balls": "where double-double leaves one: many layers"}[name]
     if name == "congruence":
         if not any("modulus" in tier.quantities for tier in before) or problem.base == "nearby":
             return "tried first"

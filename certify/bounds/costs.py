@@ -39,6 +39,7 @@ _PASS_DOUBLE: Final = (30, 1.5e-5)
 _PERSISTENCE: Final = (4, 1.2e-4)
 _GRAPH: Final = (3, 1.3e-8)
 _GRAPH_DOUBLE: Final = (12, 2.6e-7)
+_GRAPH_BALLS: Final = (120, 2e-6)  # bytes and seconds of a number of windows
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,11 @@ def _graph_passes(problem: Problem, network: GraphNetwork) -> tuple[Cost, ...]:
         rows = min(problem.n, chunk_rows(network, extended))
         return Cost(name, BASE_MEMORY + 8 * (need[0] * rows * each + data), 0.0, need[1] * entries + 1.0, bounds)
 
+    windows = sum(network.windows(node) for node in network.nodes) + network.units
+    memory = BASE_MEMORY + 2 * _GRAPH_BALLS[0] * windows + 8 * data + 200 * network.parameters("all")
     return (cost("passes", _GRAPH, (*pointwise, "persistence_radius"), False),
-            cost("double-double", _GRAPH_DOUBLE, pointwise, True))
+            cost("double-double", _GRAPH_DOUBLE, pointwise, True),
+            Cost("balls", memory, 0.0, 2.0 + _GRAPH_BALLS[1] * problem.n * windows, pointwise))
 
 
 def remedy(problem: Problem, quantity: str, limits: Limits) -> str:

@@ -17,6 +17,7 @@ from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.gradients import Norm, loss_adjoints, row_norm_ends, total_norm, weight_gradient_norm
 from certify.network.graph import GraphNetwork
+from certify.network.graph_balls import descend_in_balls
 from certify.network.graph_gradients import descend_graph
 from certify.network.losses import LossTerms, enclose_losses
 from certify.network.passes import Forward, Kink, forward, known_weights
@@ -53,12 +54,17 @@ class Descent:
 
 
 def descend(
-    problem: Problem, arithmetic: Arithmetic, tell: Callable[[float], None] = lambda _: None
+    problem: Problem, arithmetic: Arithmetic | None, tell: Callable[[float], None] = lambda _: None
 ) -> Descent:
-    """Enclose loss and gradients by one forward and one backward pass; `tell` hears the fraction done of a graph."""
+    """Enclose loss and gradients by one forward and one backward pass; `tell` hears the fraction done of a graph.
+
+    The arithmetic None stands for balls of python-flint, which only graphs need.
+    """
     net = problem.network
     if isinstance(net, GraphNetwork):
         return _descend_graph(problem, net, arithmetic, tell)
+    if arithmetic is None:
+        raise SpecError("passes in balls", "a fully connected network", "use an arithmetic")
     weights = known_weights(net)
     passed = forward(net, weights, problem.X, arithmetic, keep_pre=True)
     terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
@@ -72,11 +78,12 @@ def descend(
 
 
 def _descend_graph(
-    problem: Problem, net: GraphNetwork, arithmetic: Arithmetic, tell: Callable[[float], None]
+    problem: Problem, net: GraphNetwork, arithmetic: Arithmetic | None, tell: Callable[[float], None]
 ) -> Descent:
     """The same through a graph, rows in chunks."""
-    found = descend_graph(net, problem.X, problem.loss, problem.y, problem.labels, problem.weight_decay, problem.scale,
-                          arithmetic, tell)
+    data = (problem.X, problem.loss, problem.y, problem.labels, problem.weight_decay, problem.scale)
+    found = (descend_in_balls(net, *data, GAP, tell) if arithmetic is None
+             else descend_graph(net, *data, arithmetic, tell))
     lower, upper = found.input_lower, found.input_upper
     if problem.parameter != "features":
         lower, upper = _other_gradients(problem, found.terms)
@@ -123,6 +130,15 @@ def _kink_words(kinks: tuple[int, tuple[Kink, ...]]) -> str:
             "these rows or weights slightly")
 
 
+def _smooth_words(problem: Problem) -> str:
+    """The hypothesis that the network has no kink."""
+    words, net = "no ReLU pre-activation is 0", problem.network
+    if isinstance(net, GraphNetwork):
+        words += ", except where none of the moves can change it,"
+        words += " and no maximum is tied" if "max_pool" in net.operations else ""
+    return words
+
+
 class Sublevel:
     """Computes the bounds of one sublevel problem.
 
@@ -155,15 +171,19 @@ class Sublevel:
         best = self._within(quantity, "radius" if quantity == "persistence_radius" else "passes", Binary64())
         if isinstance(best, str):
             return self._bound(quantity, None, None, (), best)
-        if best.upper is None or best.lower is None or best.upper - best.lower > GAP * best.upper:
-            if quantity != "persistence_radius":
-                finer = self._within(quantity, "double-double", DoubleDouble())
-                if not isinstance(finer, str):
-                    return better(best, finer)
-                return replace(best, reason="; ".join(filter(None, (best.reason, finer))))
+        if quantity == "persistence_radius":
+            return best
+        finer: list[tuple[str, Arithmetic | None]] = [("double-double", DoubleDouble())]
+        for name, arithmetic in [*finer, ("balls", None)] if graph else finer:
+            if best.upper is not None and best.lower is not None and best.upper - best.lower <= GAP * best.upper:
+                break
+            found = self._within(quantity, name, arithmetic)
+            if isinstance(found, str):
+                return replace(best, reason="; ".join(filter(None, (best.reason, found))))
+            best = better(best, found)
         return best
 
-    def _within(self, quantity: str, name: str, arithmetic: Arithmetic) -> Bound | str:
+    def _within(self, quantity: str, name: str, arithmetic: Arithmetic | None) -> Bound | str:
         """The bound of one tier, or in words why the limits do not allow it."""
         cost = next((cost for cost in costs(self.problem) if cost.name == name), costs(self.problem)[0])
         refused = self._limits.refusal(cost)
@@ -171,20 +191,21 @@ class Sublevel:
             return f"{refused}: {remedy(self.problem, quantity, self._limits)}"
         return self._limits.attempt(named(cost.name), partial(self._attempt, quantity, arithmetic))
 
-    def _descent(self, arithmetic: Arithmetic) -> Descent:
-        if arithmetic.name not in self._tiers:
-            self._progress(f"loss and gradients ({arithmetic.name})", 0.1)
-            self._tiers[arithmetic.name] = descend(self.problem, arithmetic, self._stage(arithmetic))
-        return self._tiers[arithmetic.name]
+    def _descent(self, arithmetic: Arithmetic | None) -> Descent:
+        name = "balls" if arithmetic is None else arithmetic.name
+        if name not in self._tiers:
+            self._progress(f"loss and gradients ({name})", 0.1)
+            self._tiers[name] = descend(self.problem, arithmetic, self._stage(name))
+        return self._tiers[name]
 
-    def _stage(self, arithmetic: Arithmetic) -> Callable[[float], None]:
+    def _stage(self, name: str) -> Callable[[float], None]:
         """Progress of the passes of one arithmetic; may end them when the time is up."""
         def tell(fraction: float) -> None:
-            self._progress(f"loss and gradients ({arithmetic.name})", 0.1 + 0.8 * fraction)
+            self._progress(f"loss and gradients ({name})", 0.1 + 0.8 * fraction)
 
         return tell
 
-    def _attempt(self, quantity: str, arithmetic: Arithmetic) -> Bound:
+    def _attempt(self, quantity: str, arithmetic: Arithmetic | None) -> Bound:
         try:
             d = self._descent(arithmetic)
             inside = self._inside(d)
@@ -248,9 +269,7 @@ class Sublevel:
         if d.passed.margin is None:
             smooth = Hypothesis("smooth", "the network is continuously differentiable everywhere", None, True)
         else:
-            graph = isinstance(self.problem.network, GraphNetwork)
-            what = "is 0 and no maximum is tied" if graph else "is 0"
-            statement = f"no ReLU pre-activation {what} at the data: smallest distance from a kink"
+            statement = f"{_smooth_words(self.problem)} at the data: smallest distance from a kink"
             smooth = Hypothesis("smooth", statement, max(d.passed.margin, 0.0), d.passed.kinks[0] == 0)
         proved = d.weight_norm.lower > 0 and smooth.holds
         statement = "the loss gradient with respect to the weights is not 0: its norm is at least"

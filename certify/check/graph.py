@@ -144,7 +144,7 @@ def _whole_graph(graph: Graph, shapes: dict[str, Shape], arrays: Mapping[str, Ar
 def _node(
     record: object, where: str, shapes: dict[str, Shape], arrays: Mapping[str, Array], used: list[str]
 ) -> Node:
-    if not isinstance(record, dict) or record.get("op") not in _MEMBERS or not isinstance(record["op"], str):
+    if not isinstance(record, dict) or not isinstance(record.get("op"), str) or record["op"] not in _MEMBERS:
         raise Invalid(where, show(record), f"an operation among {', '.join(_MEMBERS)} is needed")
     op = record["op"]
     _members(record, ("name", "op", "inputs", *_MEMBERS[op]), where)

@@ -136,6 +136,7 @@ class Pass:
             return self._largest(node, x)
         if node.op == "avg_pool":
             taps, table = node.kernel[0] * node.kernel[1], self.operators.tables[node.name]
+            self._still_windows(node, table, 1)
             return [[sum((row[j] for j in window if j >= 0), ZERO) / taps for window in table] for row in x]
         if node.op == "add":
             return self._sum(node, x, self.values[node.inputs[1]])
@@ -166,15 +167,20 @@ class Pass:
         self.windows[node.name] = P = arb_mat(len(x) * places, len(table[0]), flat)
         y = (P * self.operators.kernels[node.name].transpose()).entries()
         bias = [arb(v) for v in node.tensors["bias"]] if "bias" in node.tensors else None
-        if bias is None and node.inputs[0] in self.still:
-            self.still[node.name] = [
-                [all(j < 0 or row[j] for j in window) for window in table] * q for row in self.still[node.inputs[0]]]
+        if bias is None:
+            self._still_windows(node, table, q)
         size = places * q
         rows = [[y[at + p * q + a] for a in range(q) for p in range(places)] for at in range(0, len(x) * size, size)]
         if bias is None:
             return rows
         shifts = [b for b in bias for _ in range(places)]
         return [[u + b for u, b in zip(row, shifts, strict=True)] for row in rows]
+
+    def _still_windows(self, node: Node, table: list[list[int]], q: int) -> None:
+        """Without bias, a window of still entries and padding alone gives 0 whatever the kernel."""
+        if node.inputs[0] in self.still or any(all(j < 0 for j in window) for window in table):
+            self.still[node.name] = [[all(j < 0 or row[j] for j in window) for window in table] * q
+                                     for row in self._still(node)]
 
     def _activated(self, node: Node, x: Rows) -> Rows:
         phi = ACTIVATIONS[node.op]

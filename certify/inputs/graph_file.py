@@ -81,7 +81,7 @@ def parse_graph(content: bytes, asked: str) -> tuple[tuple[Node, ...], tuple[int
 
 
 def _node(entry: Any, where: str) -> Node:
-    if not isinstance(entry, dict) or entry.get("op") not in OPERATIONS:
+    if not isinstance(entry, dict) or not isinstance(entry.get("op"), str) or entry["op"] not in OPERATIONS:
         found = entry.get("op") if isinstance(entry, dict) else entry
         raise InputError(where, f"operation {found!r}"[:60], f"use {', '.join(OPERATIONS)}")
     op = entry["op"]

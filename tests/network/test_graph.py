@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from certify.errors import InputError
 from certify.network.graph import GraphNetwork, Node
+from certify.network.graph_balls import descend_in_balls
 from certify.network.graph_gradients import descend_graph
 from certify.network.graph_passes import compile_graph, graph_forward
 from certify.network.maps import average, convolution, dense
+from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble
 from tests.graph_oracle import BITS, Builder, random_graph, truth
 
@@ -40,8 +42,8 @@ def check(net, X, loss, y, labels, decay, arithmetic):
         for i, row in enumerate(exact.outputs):
             mid = [arb(float(h)) + (0 if low is None else arb(float(low[i, a])))
                    for a, h in enumerate(found.output.mid.hi[i])]
-            distance = sum(((u - v) ** 2 for u, v in zip(mid, row, strict=True)), arb(0)).sqrt()
-            assert not distance > float(found.output.rad[i])
+            square = sum(((u - v) ** 2 for u, v in zip(mid, row, strict=True)), arb(0))
+            assert not square > arb(float(found.output.rad[i])) ** 2
     return found
 
 
@@ -84,6 +86,32 @@ def small_resnet(rng, width=4):
     return b.network()
 
 
+@given(st.integers(0, 2**32), st.sampled_from(["squared", "cross_entropy", "logistic"]), st.sampled_from([0.0, 0.01]))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_balls_contain_the_gradients_and_are_narrower(seed, loss, decay):
+    rng = np.random.default_rng(seed)
+    net = random_graph(rng, 1 if loss == "logistic" else 3)
+    X = rng.normal(size=(2, net.widths[0]))
+    y = rng.normal(size=(2, 3)) if loss == "squared" else None
+    labels = None if loss == "squared" else rng.integers(0, 2, size=2)
+    found = descend_in_balls(net, X, loss, y, labels, decay, None, 1e-6)
+    fine = descend_graph(net, X, loss, y, labels, decay, None, DoubleDouble())
+    if found.kinks[0]:
+        assert fine.kinks[0]
+        return
+    exact, norm = truth(net, X, loss, y, labels, decay), found.weight_norm
+    assert contains(norm.lower, norm.upper, exact.weight_norm)
+    assert norm.upper - norm.lower <= fp.up(norm.upper) * 1e-15
+    with ctx.workprec(BITS):
+        total = sum((arb(float(v)) for v in found.terms.value), arb(0)) / 2
+        error = float(found.terms.value_error.sum()) * 1.01
+        size = sum((arb(float(w)) ** 2 for a in net.arrays for w in a.ravel()), arb(0))
+        assert not abs(total + arb(decay) / 2 * size - exact.loss) > error
+    for i, row in enumerate(exact.rows):
+        assert contains(found.input_lower[i], found.input_upper[i], row)
+    assert fine.margin is None or fine.kinks[0] or fine.margin <= found.margin * (1 + 1e-12)
+
+
 @pytest.mark.parametrize("arithmetic", ARITHMETICS, ids=lambda a: a.name)
 def test_a_resnet_with_batch_norm_and_option_a_shortcuts(arithmetic):
     rng = np.random.default_rng(5)
@@ -107,6 +135,27 @@ def test_chunks_make_no_difference_to_what_is_contained(monkeypatch):
     a, b = whole.weight_norm, parts.weight_norm
     assert max(a.lower, b.lower) <= min(a.upper, b.upper)
     assert (np.maximum(whole.input_lower, parts.input_lower) <= np.minimum(whole.input_upper, parts.input_upper)).all()
+
+
+def test_balls_take_over_where_norms_outgrow_double_double():
+    from certify.bounds import bound
+    from certify.problem import Problem
+
+    rng = np.random.default_rng(2)
+    b = Builder(rng, (8,))
+    for _ in range(24):
+        W = b.tensor("weight", np.linalg.qr(b.numbers(8, 8))[0] * np.geomspace(30.0, 0.3, 8)[:, None])
+        b.add("linear", weight=W)
+        b.add("tanh" if len(b.nodes) > 44 else "leaky_relu")
+    b.linear(2)
+    net, X = b.network(), rng.normal(size=(3, 8)) * 1e-30
+    labels = np.array([0, 1, 0])
+    problem = Problem(net, X, None, "features", (0, 1, 2), labels=labels, map="sublevel", loss="cross_entropy")
+    fine = descend_graph(net, X, "cross_entropy", None, problem.labels, 0.0, None, DoubleDouble())
+    found = bound(problem, "modulus")
+    assert found.upper is not None and found.upper - found.lower <= 1e-6 * found.upper
+    wide = fine.weight_norm
+    assert fine.kinks[0] or wide.upper - wide.lower > fp.up(wide.upper) * 1e-6
 
 
 def test_a_pre_activation_of_zero_is_a_kink_and_is_named():
