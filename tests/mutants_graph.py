@@ -47,10 +47,10 @@ GRAPH: tuple[Mutant, ...] = (
     Mutant("graph: slope's radius", PASSES, "v.norm * (slope.rad + arithmetic", "v.norm * (arithmetic", ("graph_activations@0",)),
     Mutant("graph: unit of slopes", PASSES, "arithmetic.unit * (slope.bound + slope.rad))", "0.0)", ("graph_activations@31",)),
     # G5
-    Mutant("gradient: product", GRADIENTS, "return (product + fp.exact(balls))", "return (fp.exact(balls))", ("graph_parameters@1",)),
-    Mutant("gradient: balls", GRADIENTS, "return (product + fp.exact(balls))", "return (product)", ("graph_parameters@0",)),
-    Mutant("gradient: rad of adjoints", GRADIENTS, "np.sum(v.rad * alpha + v.norm * x.rad)", "np.sum(v.norm * x.rad)", ("graph_parameters@0",)),
-    Mutant("gradient: rad of windows", GRADIENTS, "np.sum(v.rad * alpha + v.norm * x.rad)", "np.sum(v.rad * alpha)", ("graph_parameters@3",)),
-    Mutant("gradient: chunks", GRADIENTS, "self.error + error + lost)", "self.error + error)", note=SLACK),
-    Mutant("gradient: decay", GRADIENTS, "norm = array_norm(total.value, total.error)", "norm = array_norm(total.value, Fraction(0))", note="array_norm's own slack hides it in small graphs"),
+    Mutant("graph gradient: product", GRADIENTS, "return (product + fp.exact(balls))", "return (fp.exact(balls))", ("graph_parameters@1",)),
+    Mutant("graph gradient: balls", GRADIENTS, "return (product + fp.exact(balls))", "return (product)", ("graph_parameters@0",)),
+    Mutant("graph gradient: rad of adjoints", GRADIENTS, "np.sum(v.rad * alpha + v.norm * x.rad)", "np.sum(v.norm * x.rad)", ("graph_parameters@0",)),
+    Mutant("graph gradient: rad of windows", GRADIENTS, "np.sum(v.rad * alpha + v.norm * x.rad)", "np.sum(v.rad * alpha)", ("graph_parameters@3",)),
+    Mutant("graph gradient: chunks", GRADIENTS, "self.error + error + lost)", "self.error + error)", note=SLACK),
+    Mutant("graph gradient: decay", GRADIENTS, "norm = array_norm(total.value, total.error)", "norm = array_norm(total.value, Fraction(0))", note="array_norm's own slack hides it in small graphs"),
 )

@@ -65,13 +65,16 @@ def read_weights(path: Path) -> dict[str, Any]:
     return dict(content.get("state_dict", content))
 
 
-def read_images(folder: Path, name: str, count: int | None = None) -> np.ndarray:
+def read_images(
+    folder: Path, name: str, count: int | None = None, mean: tuple[float, ...] = MEAN,
+    deviation: tuple[float, ...] = DEVIATION,
+) -> np.ndarray:  # fmt: skip
     """Images as normalised rows `(n, 3072)`, channel by channel, float32."""
     from PIL import Image
 
     pixels = np.asarray(Image.open(folder / f"{name}.png"))[:count, :, :3]
     x = pixels.reshape(-1, 32, 32, 3).astype(np.float32) / np.float32(255)
-    x = (x - np.array(MEAN, np.float32)) / np.array(DEVIATION, np.float32)
+    x = (x - np.array(mean, np.float32)) / np.array(deviation, np.float32)
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2)).reshape(len(x), -1)
 
 

@@ -232,3 +232,27 @@ def test_check_same_sees_an_option():
     other = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, stride=2), nn.Flatten())
     with pytest.raises(InputError, match="does not compute"):
         check_same(trace(module, (3, 4, 4)), trace(other, (3, 4, 4)), "key")
+
+
+def test_the_verb_writes_a_graph_file_once(tmp_path, monkeypatch):
+    from certify.cli import main
+
+    (tmp_path / "also_here.py").write_text(
+        "from torch import nn\ndef net():\n"
+        "    return nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))\n")
+    out = tmp_path / "graph.json"
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.argv", ["certify", "graph", *arguments])
+        try:
+            return main() or 0
+        except SystemExit as left:
+            return left.code or 0
+
+    assert call("also_here:net", "--shape", "1,3,3", "-o", str(out)) == 0
+    nodes, shape, _, _ = parse_graph(out.read_bytes(), "graph")
+    assert [n.op for n in nodes] == ["conv2d", "relu", "flatten", "linear"] and shape == (1, 3, 3)
+    assert call("also_here:net", "--shape", "1,3,3", "-o", str(out)) == 2
+    assert call("also_here:net", "--shape", "3x3", "-o", str(tmp_path / "b.json")) == 2
+    assert call("also_here:none", "--shape", "1,3,3", "-o", str(tmp_path / "b.json")) == 2
+    assert not (tmp_path / "b.json").exists()
