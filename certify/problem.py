@@ -237,7 +237,8 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     else:
         files["graph"] = folder / spec.model.graph
         network = read_graph_network(spec, folder)
-    data = load_data(spec, folder, network.widths)
+    shape = network.shape if isinstance(network, GraphNetwork) else ()
+    data = load_data(spec, folder, network.widths, shape)
     X = data.X
     check_rows(spec, len(X))
     groups = equal_rows(X)

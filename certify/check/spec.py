@@ -70,7 +70,8 @@ class Spec:
         set: `total` or `per_sample`.
         columns: numbers or names of the features that may move; None for all.
         scale: units of features by number or name; None if none is given.
-        graph: name of the graph file; None for a fully connected network. Widths are then known with the graph.
+        graph: name of the graph file; None for a fully connected network. Widths and shape, that of
+            one row, are then known with the graph.
     """
 
     widths: tuple[int, ...]
@@ -92,6 +93,7 @@ class Spec:
     columns: tuple[int | str, ...] | None
     scale: dict[str, float] | None
     graph: str | None = None
+    shape: tuple[int, ...] | None = None
 
 
 def read_spec(data: bytes) -> Spec:
@@ -182,13 +184,13 @@ def _consistent(spec: Spec) -> None:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
 
 
-def graph_spec(spec: Spec, widths: tuple[int, int]) -> Spec:
-    """The same with numbers of inputs and outputs, once the graph is read.
+def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
+    """The same with the shape of a row and the number of outputs, once the graph is read.
 
     Raises:
         Invalid: they have no meaning together with the rest.
     """
-    known = replace(spec, widths=widths)
+    known = replace(spec, widths=(math.prod(shape), outputs), shape=shape)
     _consistent(known)
     return known
 

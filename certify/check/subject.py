@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -126,7 +125,7 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool, graph: byt
                       f"the spec's model.graph is {show(spec.graph)}")
     net = None if graph is None else read_graph(graph, arrays)
     layers = _network(arrays, spec.widths) if net is None else ()
-    spec = spec if net is None else graph_spec(spec, (math.prod(net.shape), net.outputs))
+    spec = spec if net is None else graph_spec(spec, net.shape, net.outputs)
     table = read_data(data, spec, _named("data", spec.data))
     features = table.features
     groups = equal_rows(features)

@@ -43,13 +43,16 @@ def read_data(spec: Spec, folder: Path) -> tuple[Array, Array | None, Array | No
     return data.X, data.y, data.labels
 
 
-def load_data(spec: Spec, folder: Path, widths: tuple[int, ...] | None = None) -> Data:
+def load_data(
+    spec: Spec, folder: Path, widths: tuple[int, ...] | None = None, shape: tuple[int, ...] = ()
+) -> Data:
     """Read features and targets, and the names of the features where the file has them.
 
     Args:
         spec: names the file, its arrays or columns, the loss (which decides what targets are) and the widths.
         folder: the spec's folder; paths are relative to it.
         widths: widths of the network, inputs first; default those of the spec.
+        shape: shape of one row that an array may have instead, e.g. `(channels, height, width)`.
 
     Returns:
         The data. Targets are labels with the logistic loss, and with cross-entropy if they are a list of
@@ -67,7 +70,7 @@ def load_data(spec: Spec, folder: Path, widths: tuple[int, ...] | None = None) -
     if archive.table and spec.data.targets not in (None, *archive.names):
         raise missing(archive, asked, "data.targets", str(spec.data.targets))
     names = _columns(spec, widths, archive, asked) if archive.table else None
-    X = _features(spec, widths, archive, asked) if names is None else _stacked(spec, archive, names, asked)
+    X = _features(spec, widths, archive, asked, shape) if names is None else _stacked(spec, archive, names, asked)
     if spec.data.targets is None:
         return Data(X, None, None, names)
     if spec.data.targets not in archive.names:
@@ -115,12 +118,16 @@ def _stacked(spec: Spec, archive: Archive, names: Sequence[str], asked: str) -> 
     return X
 
 
-def _features(spec: Spec, widths: tuple[int, ...], archive: Archive, asked: str) -> Array:
+def _features(
+    spec: Spec, widths: tuple[int, ...], archive: Archive, asked: str, shape: tuple[int, ...]
+) -> Array:
     key = _features_name(spec, archive, asked)
     if key not in archive.names:
         raise missing(archive, asked, "data.features", key)
     raw, name = archive.read(key), f"array '{key}' in {asked}"
     inputs = widths[0]
+    if shape and raw.ndim == 1 + len(shape) and raw.shape[1:] == shape:
+        raw = raw.reshape(len(raw), inputs)
     if raw.ndim != 2:
         remedy = "give one row a sample"
         if raw.ndim == 1:

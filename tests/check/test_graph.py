@@ -20,6 +20,7 @@ from certify.check.main import main
 from certify.check.network import NotSmooth
 from certify.check.spec import read_spec
 from certify.check.subject import build_problem
+from certify.errors import InputError
 from certify.inputs.graph_file import graph_bytes
 from tests.graph_oracle import BITS, Builder, random_graph, truth
 from tests.network.test_graph import small_resnet
@@ -258,6 +259,23 @@ def test_a_changed_file_is_refused_by_its_digest(audited, tmp_path, capsys):
     (folder / "graph.json").write_bytes((folder / "graph.json").read_bytes() + b" ")
     assert main([str(folder / "certificate.json"), "--quiet"]) == 2
     assert "graph file" in capsys.readouterr().out
+
+
+def test_features_may_have_the_shape_of_images_and_no_other(audited, tmp_path, capsys):
+    folder = copied(audited, tmp_path)
+    with np.load(folder / "rows.npz") as data:
+        X, y = data["X"], data["y"]
+    np.savez(folder / "rows.npz", X=X.reshape(-1, 3, 8, 8), y=y)
+    run_audit(folder / "certify.toml")
+    for name, old in claims(audited).items():
+        assert (claims(folder)[name]["lower"], claims(folder)[name]["upper"]) == (old["lower"], old["upper"])
+    assert main([str(folder / "certificate.json"), "--quiet"]) == 0
+    np.savez(folder / "rows.npz", X=X.reshape(-1, 8, 8, 3), y=y)
+    with pytest.raises(InputError, match="shape"):
+        run_audit(folder / "certify.toml")
+    rebound(folder, "rows.npz", "data", (folder / "rows.npz").read_bytes())
+    assert main([str(folder / "certificate.json"), "--quiet"]) == 2
+    assert "its shape is (3, 8, 8, 3)" in capsys.readouterr().out
 
 
 def test_bound_from_python(audited):
