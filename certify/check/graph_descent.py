@@ -14,8 +14,8 @@ from certify.check.network import NotSmooth
 from certify.check.subject import Problem
 from certify.check.sublevel import Losses, losses, total_loss
 
-CHUNK = 10
-"""Rows worked on at a time."""
+ENTRIES = 400_000
+"""Entries of the windows of all nodes that are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ class GraphDescent:
         sums: dict[str, arb_mat] = {}
         gradients: list[arb] = []
         scale = None if problem.scale is None else [arb(v) for v in problem.scale]
-        for start in range(0, len(problem.features), CHUNK):
-            rows = slice(start, start + CHUNK)
+        step = max(1, ENTRIES // operators.entries)
+        for start in range(0, len(problem.features), step):
+            rows = slice(start, start + step)
             passed = Pass(operators, problem.features[rows], start, kinks)
             found = losses(problem, arb_mat(passed.outputs), rows)
             values, slopes, bends = values + found.values, slopes + found.slopes.tolist(), bends + found.bends

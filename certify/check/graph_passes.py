@@ -87,6 +87,7 @@ class Operators:
                        if node.op in ("conv2d", "avg_pool", "max_pool")}
         self.choices = {node.name: choice_table(node) for node in graph.nodes
                         if node.op in ("subsample", "pad_channels")}
+        self.entries = sum(len(table) * len(table[0]) for table in self.tables.values()) + 1
         self.kernels: dict[str, arb_mat] = {}
         self.inverses: dict[str, list[arb]] = {}
         for node in graph.nodes:
