@@ -158,6 +158,21 @@ def init(
 
 @app.command()
 @_interruptible
+def graph(
+    factory: Annotated[str, typer.Argument(metavar="FACTORY", help="package.module:callable that returns the module.")],
+    shape: Annotated[str, typer.Option("--shape", metavar="C,H,W", help="Shape of one row, e.g. 3,32,32.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
+) -> None:
+    """Trace a torch module, and write the graph file that [model] graph names. Runs the module's code."""
+    from certify.inputs.trace import write_graph
+    from certify.messages import one_line
+
+    operations = write_graph(factory, shape, out)
+    print(one_line(f"wrote {out}: {', '.join(f'{times} {op}' for op, times in operations.items())}"), file=sys.stderr)
+
+
+@app.command()
+@_interruptible
 def explain(
     label: Annotated[str, typer.Argument(metavar="LABEL", help="A label such as M2, or a word such as modulus.")],
 ) -> None:

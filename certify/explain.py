@@ -34,6 +34,11 @@ given weights, which then lie on the boundary, and lip S = |∇_u L| / |∇_w L|
 backward. With budgets per row |∇_u L| is the sum of the rows' lengths. It needs ∇_w L ≠ 0 (`gradient`) and no
 kink at the data (`smooth`). With a level proved above the loss (`interior`) the weights need not move at all
 for small moves of the data: lip S = 0. How small is small is the `persistence_radius`.""",
+    "G4": """Networks given by a graph: where they are differentiable.
+A graph file lists convolutions, frozen batch normalisations, pooling, sums and activations, so that nobody's code has
+to be run. The training loss is differentiable at the data if no ReLU input is 0 and no maximum is tied. Units that are
+0 whatever moves a little, as a padded channel or the maximum of inactive units, are left out: they stay 0.
+Then M6 gives the modulus. γ and β of a batch normalisation are weights; its running statistics are constants.""",
     "Q2": """An exact solution near the weights in the file (base = "nearby").
 Newton's method proposes a centre ŵ; a contraction proves that a ball of radius ρ around it holds exact weights
 w*. `distance` bounds |w* − w̄|, w̄ the weights in the file. Modulus and sample_modulus are enclosed over the

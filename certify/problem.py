@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.errors import InputError
+from certify.network.graph import GraphNetwork
 from certify.network.network import Network, owned
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Problem:
     Sublevel: `L(u, w) ≤ ℓ` over all rows. The arrays are kept read-only; writable ones are copied.
 
     Attributes:
-        network: the fully connected network.
+        network: a fully connected network, or for the sublevel map a graph.
         X: `(n, d)` features, float64, finite.
         y: `(n, k)` real targets, or None where the targets are class labels.
         parameter: ``"features"``, ``"targets"`` or ``"sample_weights"``: what the perturbation moves.
@@ -45,7 +46,7 @@ class Problem:
         names: names of the features, for a reader; None where the data has none.
     """
 
-    network: Network
+    network: Network | GraphNetwork
     X: np.ndarray
     y: np.ndarray | None
     parameter: str
@@ -96,9 +97,23 @@ class Problem:
         ):
             if value not in words:
                 raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
+        if isinstance(self.network, GraphNetwork):
+            self._check_graph()
+            return
         depth = self.network.depth
         if self.layer != "all" and not (isinstance(self.layer, int) and 1 <= self.layer <= depth):
             raise InputError("layer", f"{self.layer!r} of a network of {depth}", f"give 'all' or 1 … {depth}")
+        self._check_combinations()
+
+    def _check_graph(self) -> None:
+        """What is built for graphs: the sublevel map over all parameters."""
+        if self.map != "sublevel":
+            raise InputError("map", f"'{self.map}' for a graph network", "use map = 'sublevel'")
+        if self.layer != "all":
+            raise InputError("layer", f"{self.layer!r} of a graph network", "use 'all'")
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
         if self.map == "interpolation" and self.parameter == "sample_weights":
             raise InputError("parameter", "sample_weights with interpolation", "use features or targets")
         if self.map == "sublevel" and (self.merge_duplicates or self.base != "given"):
@@ -223,15 +238,22 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import load_data, read_network, units
+    from certify.inputs import load_data, read_graph_network, read_network, units
     from certify.spec import load_spec
     from certify.spec.validity import check_problem, check_rows
 
     path = Path(path)
     spec = load_spec(path)
     folder = path.parent
-    network = read_network(spec, folder)
-    data = load_data(spec, folder)
+    network: Network | GraphNetwork
+    files = {"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file}
+    if spec.model.graph is None:
+        network = read_network(spec, folder)
+    else:
+        files["graph"] = folder / spec.model.graph
+        network = read_graph_network(spec, folder)
+    shape = network.shape if isinstance(network, GraphNetwork) else ()
+    data = load_data(spec, folder, network.widths, shape)
     X = data.X
     check_rows(spec, len(X))
     groups = equal_rows(X)
@@ -246,7 +268,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         labels=data.labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
         weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
-        files={"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file},
+        files=files,
     )
     check_problem(problem)
     return problem

@@ -23,6 +23,7 @@ version = 1
 file = {model}
 widths = {widths}
 activation = "tanh"              # {activations}
+# graph = "graph.json"           # instead of the two: a convolutional or residual network (certify graph writes it)
 
 [data]
 file = {data}

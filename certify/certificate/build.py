@@ -13,10 +13,12 @@ from certify import __version__
 from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import FORMAT, validate
 from certify.gates import Outcome, overall
+from certify.network.graph import GraphNetwork
 from certify.verdict import Bound
 
 if TYPE_CHECKING:
     from certify.inputs.sources import Digest
+    from certify.network.network import Network
     from certify.problem import Problem
     from certify.spec.models import Gate
 
@@ -57,7 +59,8 @@ def build(
         "certify_version": __version__,
         "created": _now(),
         "subject": {
-            role: _file(sources[role], folder) for role in ("spec", "model", "data", "witness") if role in sources
+            role: _file(sources[role], folder)
+            for role in ("spec", "model", "graph", "data", "witness") if role in sources
         },
         "problem": _problem(problem),
         "base": _plain(base),
@@ -83,9 +86,7 @@ def _problem(problem: Problem) -> Json:
         "set": spec.perturbation.set,
         "norm": spec.perturbation.norm,
         "weight_norm": spec.weights.norm,
-        "widths": list(network.widths),
-        "activation": network.activation,
-        "biases": [bias is not None for bias in network.biases],
+        **_network(network),
         "n": problem.n,
         "inputs": problem.inputs,
         "outputs": problem.outputs,
@@ -101,6 +102,14 @@ def _problem(problem: Problem) -> Json:
         "reparameterised": network.reparameterised,
         "names": None if problem.names is None else list(problem.names),
     }
+
+
+def _network(network: Network | GraphNetwork) -> Json:
+    """What kind of network it is, as far as short lists say it."""
+    if isinstance(network, GraphNetwork):
+        return {"graph": {"shape": list(network.shape), "operations": network.operations}}
+    return {"widths": list(network.widths), "activation": network.activation,
+            "biases": [bias is not None for bias in network.biases]}
 
 
 def _claim(claim: Claim) -> Json:

@@ -85,6 +85,21 @@ class Network:
         """Widths from the input to the output."""
         return (self.weights[0].shape[1], *(W.shape[0] for W in self.weights))
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All parameters: the weights, then the biases."""
+        return (*self.weights, *(b for b in self.biases if b is not None))
+
+    @property
+    def units(self) -> int:
+        """Numbers that a pass makes for each row."""
+        return sum(self.widths)
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the network has a kink anywhere."""
+        return self.depth > 1 and not activation(self.activation).smooth
+
     def layers(self, layer: str | int) -> tuple[int, ...]:
         """Numbers, from 1, of the layers that `layer` names."""
         return tuple(range(1, self.depth + 1)) if layer == "all" else (int(layer),)

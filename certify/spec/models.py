@@ -80,13 +80,15 @@ class Model(Section):
         file: path, relative to the spec.
         widths: widths of a plain fully connected network, inputs first.
         activation: the activation between its layers.
-        factory: ``"package.module:callable"``, an alternative to widths and activation.
+        factory: ``"package.module:callable"``, held against widths and activation, or against the graph.
+        graph: path of a graph file, instead of widths and activation; relative to the spec.
     """
 
     file: Name
     widths: Annotated[tuple[Count, ...], Field(min_length=2), Listed] | None = None
     activation: Activation | None = None
     factory: Name | None = None
+    graph: Name | None = None
 
 
 class Data(Section):

@@ -41,7 +41,9 @@ def check_spec(spec: Spec, name: str = "spec") -> None:
 
 def _check_model(spec: Spec, name: str) -> None:
     model, solution = spec.model, spec.solution
-    if model.factory is None:
+    if model.graph is not None:
+        _check_graph(spec, name)
+    elif model.factory is None:
         for key, example in (("widths", "[30, 64, 64, 1]"), ("activation", '"tanh"')):
             if getattr(model, key) is None:
                 raise SpecError(f"{name}: [model]", f"'{key}' is missing", f"give {key}, e.g. {key} = {example}")
@@ -55,6 +57,25 @@ def _check_model(spec: Spec, name: str) -> None:
         raise SpecError(
             f"{name}: solution.level", f'given with map = "{solution.map}"', "remove it, it belongs to the sublevel map"
         )
+
+
+def _check_graph(spec: Spec, name: str) -> None:
+    """What a graph takes the place of, and what is not built for it."""
+    model, solution = spec.model, spec.solution
+    for key in ("widths", "activation"):
+        if getattr(model, key) is not None:
+            raise SpecError(f"{name}: model.{key}", "given with model.graph, which says it", f"remove {key}, or graph")
+    if PurePath(model.file).suffix.lower() in (".pt2", ".onnx"):
+        raise SpecError(f'{name}: model.file = "{model.file}"', "it has a graph of its own",
+                        "save the state_dict as .safetensors")
+    if solution.map != "sublevel":
+        raise SpecError(f'{name}: solution.map = "{solution.map}"', "not built for a network given by a graph",
+                        'use map = "sublevel" (the training loss must not rise)')
+    if solution.layer != "all":
+        raise SpecError(f"{name}: solution.layer", f"{solution.layer} with model.graph", 'use layer = "all"')
+    if spec.perturbation.parameter == "features" and any(g.quantity == "persistence_radius" for g in spec.gate):
+        raise SpecError(f"{name}: gate", "persistence_radius for features is not built for a network given by a graph",
+                        'ask for modulus without a level, or use parameter = "sample_weights" or "targets"')
 
 
 def _check_map(spec: Spec, name: str) -> None:
