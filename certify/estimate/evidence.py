@@ -8,7 +8,6 @@ import torch
 from torch.func import jvp
 
 from certify.estimate.change import Change
-from certify.estimate.jacobian import centred, input_derivative
 from certify.estimate.subject import ModuleProblem
 
 

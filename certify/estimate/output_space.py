@@ -24,7 +24,7 @@ from certify.estimate.subject import ModuleProblem
 
 Tell = Callable[[str, float], None]
 
-EXACT_BYTES = 3 << 30
+EXACT_BYTES = 4 << 30
 """A Jacobian of at most this size is formed."""
 
 SKETCH_EQUATIONS = 16_000

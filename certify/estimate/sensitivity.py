@@ -14,7 +14,7 @@ from torch.func import vjp
 
 from certify.errors import InputError
 from certify.estimate.jacobian import centred
-from certify.estimate.kernel import sketched_rows, sketch_signs
+from certify.estimate.kernel import sketch_signs, sketched_rows
 from certify.estimate.output_space import SKETCH_EQUATIONS, centres
 from certify.estimate.subject import ModuleProblem
 from certify.progress import silent

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from certify.errors import InputError
+from certify.network.network import owned
 from certify.network.windows import Shape, output_size
 from certify.rigor.activation import activation
 
@@ -95,6 +96,7 @@ class GraphNetwork:
                 raise InputError("graph", f"tensor '{name}' is not in the model", "give the file that belongs to it")
             if array.dtype != np.float64 or not np.isfinite(array).all() or array.size == 0:
                 raise InputError(f"tensor '{name}'", "not a nonempty array of finite float64", "give finite numbers")
+        object.__setattr__(self, "tensors", {name: owned(array) for name, array in self.tensors.items()})
         shapes = self.shapes
         if self.output not in shapes or self.output == self.input or len(shapes[self.output]) != 1:
             raise InputError("graph", f"output '{self.output}'", "name a node whose value is a vector")
@@ -105,6 +107,11 @@ class GraphNetwork:
             needed |= set(node.inputs)
         if self.input not in needed:
             raise InputError("graph", "the output does not depend on the input", "read the input")
+
+    @property
+    def reparameterised(self) -> bool:
+        """No: a graph file keeps every normalisation as a node of its own."""
+        return False
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:

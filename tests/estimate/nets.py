@@ -72,7 +72,9 @@ def mlp() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
 
 
-SHAPES: dict[Callable[[], nn.Module], tuple[int, ...]] = {mlp: (4,), Residual: (1, 6, 6), Attention: (3, 4), Twice: (4,)}
+SHAPES: dict[Callable[[], nn.Module], tuple[int, ...]] = {
+    mlp: (4,), Residual: (1, 6, 6), Attention: (3, 4), Twice: (4,),
+}
 
 
 def problem(

