@@ -38,6 +38,7 @@ class Estimate:
         evidence: measured on the real network.
         start: with ``hold="all"``: the step that looks at the moved rows alone, with its own evidence and cost.
         history: relative residual after each iteration of the solver.
+        history_cost: what had been spent by then, in gradients.
     """
 
     problem: ModuleProblem
@@ -52,6 +53,7 @@ class Estimate:
     evidence: Evidence
     start: Estimate | None = None
     history: tuple[float, ...] = ()
+    history_cost: tuple[float, ...] = ()
     rows: Rows | None = field(default=None, repr=False)
 
     @property
@@ -210,7 +212,7 @@ def _finished(
     words = "solved directly" if solved is None else solved.words()[0]
     history = () if solved is None else tuple(float(h) for h in solved.history[:, 0])
     return Estimate(problem, change, options, v, response, None, residual, words, meter.cost(), found, start, history,
-                    rows)
+                    tuple(meter.marks) if history else (), rows)
 
 
 def _correction(

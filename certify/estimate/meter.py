@@ -42,6 +42,8 @@ class Meter:
     evidence_seconds: float = 0.0
     products: int = 0
     stages: dict[str, float] = field(default_factory=dict)
+    marks: list[float] = field(default_factory=list)
+    _begun: float = 0.0
 
     @staticmethod
     def of(problem: ModuleProblem) -> Meter:
@@ -55,7 +57,7 @@ class Meter:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the block as work of the estimate."""
-        start = time.perf_counter()
+        start = self._begun = time.perf_counter()
         try:
             yield
         finally:
@@ -71,6 +73,10 @@ class Meter:
             yield
         finally:
             self.evidence_seconds += time.perf_counter() - start
+
+    def mark(self) -> None:
+        """Note what has been spent at the end of an iteration, in gradients; inside a stage."""
+        self.marks.append((self.seconds + time.perf_counter() - self._begun) / self.gradient_seconds)
 
     def cost(self) -> Cost:
         """What has been spent so far."""

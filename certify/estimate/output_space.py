@@ -64,7 +64,10 @@ class Rows:
             gram = Operator(gram.rows, gram.rows, lambda Z: inner(Z) + shift * Z, lambda Z: inner(Z) + shift * Z, True)
         state = solver.init(gram, self.kernel)
 
+        meter.marks.clear()
+
         def watch(iteration: int, history: object) -> None:
+            meter.mark()
             tell("conjugate gradients in output space", min(0.99, iteration / most))
 
         solved = solver.compute(state, b, start, watch)
