@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from certify.estimate.krylov.vectors import Mask, Scalars
+from certify.estimation.krylov.vectors import Mask, Scalars
 
 
 class Status(StrEnum):

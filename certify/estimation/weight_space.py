@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from certify.estimate.change import Change
-from certify.estimate.hessian import gauss_newton, hessian, mixed
-from certify.estimate.krylov import Cg, Lsmr, MinresQlp, Operator, Solved, nystrom_preconditioner
-from certify.estimate.meter import Meter
-from certify.estimate.options import EstimateOptions
-from certify.estimate.subject import ModuleProblem
+from certify.estimation.change import Change
+from certify.estimation.hessian import gauss_newton, hessian, mixed
+from certify.estimation.krylov import Cg, Lsmr, MinresQlp, Operator, Solved, nystrom_preconditioner
+from certify.estimation.meter import Meter
+from certify.estimation.options import EstimateOptions
+from certify.estimation.subject import ModuleProblem
 
 Tell = Callable[[str, float], None]
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from certify.errors import InputError
-from certify.estimate.subject import ModuleProblem
+from certify.estimation.subject import ModuleProblem
 
 
 @dataclass(frozen=True, eq=False)

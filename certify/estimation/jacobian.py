@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.func import jvp, vjp
 
-from certify.estimate.krylov import Operator
-from certify.estimate.subject import ModuleProblem
+from certify.estimation.krylov import Operator
+from certify.estimation.subject import ModuleProblem
 
 
 def centred(f: torch.Tensor) -> torch.Tensor:

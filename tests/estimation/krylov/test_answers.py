@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.estimate.krylov import Cg, Lsmr, MinresQlp, Status, dual_operator, matrix_operator
-from tests.estimate.krylov.systems import error, rectangular, symmetric, tensors
+from certify.estimation.krylov import Cg, Lsmr, MinresQlp, Status, dual_operator, matrix_operator
+from tests.estimation.krylov.systems import error, rectangular, symmetric, tensors
 
 SPECTRA = {
     "definite": np.linspace(1, 10, 30),

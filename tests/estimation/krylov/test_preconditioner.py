@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.errors import InputError
-from certify.estimate.krylov import Cg, Diagonal, MinresQlp, Status, matrix_operator, nystrom_preconditioner
-from tests.estimate.krylov.systems import error, symmetric, tensors
+from certify.estimation.krylov import Cg, Diagonal, MinresQlp, Status, matrix_operator, nystrom_preconditioner
+from tests.estimation.krylov.systems import error, symmetric, tensors
 
 LIKE = torch.zeros(1, dtype=torch.float64)
 DECAYING = np.r_[np.zeros(10), np.logspace(-4, 0, 60) ** 1.0]

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from certify.errors import InputError
-from certify.estimate.change import Change, change_of
-from certify.estimate.evidence import Evidence, measure
-from certify.estimate.krylov import Solved
-from certify.estimate.meter import Cost, Meter
-from certify.estimate.options import EstimateOptions
-from certify.estimate.output_space import Rows, centres, rows_of, wanted
-from certify.estimate.subject import ModuleProblem
-from certify.estimate.weight_space import weight_space_step
+from certify.estimation.change import Change, change_of
+from certify.estimation.evidence import Evidence, measure
+from certify.estimation.krylov import Solved
+from certify.estimation.meter import Cost, Meter
+from certify.estimation.options import EstimateOptions
+from certify.estimation.output_space import Rows, centres, rows_of, wanted
+from certify.estimation.subject import ModuleProblem
+from certify.estimation.weight_space import weight_space_step
 from certify.progress import silent
 
 Tell = Callable[[str, float], None]

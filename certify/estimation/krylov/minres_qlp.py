@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 
 from certify.errors import InputError
-from certify.estimate.krylov.drive import Options, State, Task, Watch, drive, symmetric_state
-from certify.estimate.krylov.operator import Operator
-from certify.estimate.krylov.preconditioner import Preconditioner
-from certify.estimate.krylov.result import Solved
-from certify.estimate.krylov.sweep import Claim, Job, Sweep
-from certify.estimate.krylov.vectors import Mask, Scalars, column, dots, norms, ratio, reflection, unit_roundoff
+from certify.estimation.krylov.drive import Options, State, Task, Watch, drive, symmetric_state
+from certify.estimation.krylov.operator import Operator
+from certify.estimation.krylov.preconditioner import Preconditioner
+from certify.estimation.krylov.result import Solved
+from certify.estimation.krylov.sweep import Claim, Job, Sweep
+from certify.estimation.krylov.vectors import Mask, Scalars, column, dots, norms, ratio, reflection, unit_roundoff
 
 _EARLY = 100.0  # square roots of the last place: a normal residual that may be the best that a recurrence gives
 
@@ -51,7 +51,7 @@ class MinresQlp(Options):
     The loss :math:`\tfrac12\sum(w_1w_2x_i - y_i)^2` on the rows (1, 2), (2, 4) has at w = (1, 2) the Hessian
     :math:`5\,(2, 1)^T(2, 1)`: with H⁺ = H/625 and kernel (1, -2).
 
-    >>> from certify.estimate.krylov import matrix_operator
+    >>> from certify.estimation.krylov import matrix_operator
     >>> H = matrix_operator(torch.tensor([[20.0, 10.0], [10.0, 5.0]], dtype=torch.float64))
     >>> solver = MinresQlp(tolerance=1e-12)
     >>> b = torch.tensor([[10.0, 5.0], [1.0, -2.0], [1.0, 0.0]], dtype=torch.float64)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from certify.estimate.chunks import Chunks
+from certify.estimation.chunks import Chunks
 
 Tell = Callable[[str, float], None]
 

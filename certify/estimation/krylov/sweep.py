@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 
 from certify.errors import InputError
-from certify.estimate.krylov.operator import Operator, Product
-from certify.estimate.krylov.preconditioner import Preconditioner
-from certify.estimate.krylov.vectors import Mask, Scalars
+from certify.estimation.krylov.operator import Operator, Product
+from certify.estimation.krylov.preconditioner import Preconditioner
+from certify.estimation.krylov.vectors import Mask, Scalars
 
 Rows = npt.NDArray[np.int64]
 

@@ -8,12 +8,12 @@ Vectors are rows. ``solver.compute(solver.init(operator), b)`` returns a :class:
   :func:`dual_operator` for the minimum-norm solution of Jx = b.
 """
 
-from certify.estimate.krylov.cg import Cg
-from certify.estimate.krylov.lsmr import Lsmr
-from certify.estimate.krylov.minres_qlp import MinresQlp
-from certify.estimate.krylov.operator import Operator, dual_operator, matrix_operator
-from certify.estimate.krylov.preconditioner import Diagonal, Nystrom, Preconditioner, nystrom_preconditioner
-from certify.estimate.krylov.result import Interrupted, Solved, Status, Stop
+from certify.estimation.krylov.cg import Cg
+from certify.estimation.krylov.lsmr import Lsmr
+from certify.estimation.krylov.minres_qlp import MinresQlp
+from certify.estimation.krylov.operator import Operator, dual_operator, matrix_operator
+from certify.estimation.krylov.preconditioner import Diagonal, Nystrom, Preconditioner, nystrom_preconditioner
+from certify.estimation.krylov.result import Interrupted, Solved, Status, Stop
 
 __all__ = [
     "Cg",

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from certify.errors import InputError
-from certify.estimate.chunks import Chunks
-from certify.estimate.functional import Functional
-from certify.estimate.losses import Loss, loss_named
+from certify.estimation.chunks import Chunks
+from certify.estimation.functional import Functional
+from certify.estimation.losses import Loss, loss_named
 
 CHUNK = 50
 """Rows at once: on a CPU larger ones are no faster."""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch.func import grad, jvp, vjp
 
-from certify.estimate.change import Change
-from certify.estimate.krylov import Operator
-from certify.estimate.subject import ModuleProblem
+from certify.estimation.change import Change
+from certify.estimation.krylov import Operator
+from certify.estimation.subject import ModuleProblem
 
 Field = Callable[[torch.Tensor, slice], torch.Tensor]
 

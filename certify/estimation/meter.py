@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from certify.estimate.hessian import gradient
-from certify.estimate.subject import ModuleProblem
+from certify.estimation.hessian import gradient
+from certify.estimation.subject import ModuleProblem
 
 
 @dataclass(frozen=True)

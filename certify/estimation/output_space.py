@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import torch
 
 from certify.errors import InputError
-from certify.estimate.change import Change
-from certify.estimate.jacobian import centred, input_derivative, output_jacobian
-from certify.estimate.kernel import Kernel, kernel
-from certify.estimate.krylov import Cg, Solved, dual_operator
-from certify.estimate.krylov.operator import Operator
-from certify.estimate.meter import Meter
-from certify.estimate.options import EstimateOptions
-from certify.estimate.subject import ModuleProblem
+from certify.estimation.change import Change
+from certify.estimation.jacobian import centred, input_derivative, output_jacobian
+from certify.estimation.kernel import Kernel, kernel
+from certify.estimation.krylov import Cg, Solved, dual_operator
+from certify.estimation.krylov.operator import Operator
+from certify.estimation.meter import Meter
+from certify.estimation.options import EstimateOptions
+from certify.estimation.subject import ModuleProblem
 
 Tell = Callable[[str, float], None]
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import jacrev, vmap
 
-from certify.estimate.subject import ModuleProblem
+from certify.estimation.subject import ModuleProblem
 
 Part = tuple[nn.Module, torch.Tensor, torch.Tensor]
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from certify.errors import InputError
-from certify.estimate.krylov import Cg, Diagonal, Interrupted, Lsmr, MinresQlp, Operator, Status, Stop, matrix_operator
-from tests.estimate.krylov.systems import symmetric, tensors
+from certify.estimation.krylov import Cg, Diagonal, Interrupted, Lsmr, MinresQlp, Operator, Status, Stop, matrix_operator
+from tests.estimation.krylov.systems import symmetric, tensors
 
 METHODS = [Cg, MinresQlp, Lsmr]
 SEMIDEFINITE = np.r_[np.zeros(10), np.logspace(-2, 0, 40)]

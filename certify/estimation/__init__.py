@@ -3,8 +3,8 @@
 Nothing here is proved; every result says `estimated`.
 """
 
-from certify.estimate.estimate import Estimate, Member, estimate
-from certify.estimate.options import EstimateOptions
-from certify.estimate.subject import ModuleProblem, module_problem
+from certify.estimation.estimate import Estimate, Member, estimate
+from certify.estimation.options import EstimateOptions
+from certify.estimation.subject import ModuleProblem, module_problem
 
 __all__ = ["Estimate", "EstimateOptions", "Member", "ModuleProblem", "estimate", "module_problem"]

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 
 from certify.errors import InputError
-from certify.estimate.krylov.drive import Options, State, Task, Watch, drive
-from certify.estimate.krylov.operator import Operator
-from certify.estimate.krylov.preconditioner import Preconditioner
-from certify.estimate.krylov.result import Solved
-from certify.estimate.krylov.sweep import Claim, Job, Sweep
-from certify.estimate.krylov.vectors import Mask, Scalars, column, norms, ratio, reflection, unit_roundoff
+from certify.estimation.krylov.drive import Options, State, Task, Watch, drive
+from certify.estimation.krylov.operator import Operator
+from certify.estimation.krylov.preconditioner import Preconditioner
+from certify.estimation.krylov.result import Solved
+from certify.estimation.krylov.sweep import Claim, Job, Sweep
+from certify.estimation.krylov.vectors import Mask, Scalars, column, norms, ratio, reflection, unit_roundoff
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Lsmr(Options):
     Source: D. C.-L. Fong and M. Saunders, LSMR: an iterative algorithm for sparse least-squares problems, SIAM J. Sci.
     Comput. 33(5), 2011, 2950-2971.
 
-    >>> from certify.estimate.krylov import matrix_operator
+    >>> from certify.estimation.krylov import matrix_operator
     >>> A = matrix_operator(torch.tensor([[1.0, 2.0], [2.0, 4.0]], dtype=torch.float64))
     >>> solver = Lsmr(tolerance=1e-10)
     >>> solved = solver.compute(solver.init(A), torch.tensor([[1.0, 2.0], [2.0, -1.0]], dtype=torch.float64))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from certify.errors import InputError
-from certify.estimate.krylov.operator import Operator
+from certify.estimation.krylov.operator import Operator
 
 _SEPARATION = 100.0  # rounding units of the largest eigenvalue below which an eigenvector is noise
 _LEAK = 1e-10  # in float64 a stricter share: what the eigenvectors hold of ker A is rounding over this
@@ -80,7 +80,7 @@ def nystrom_preconditioner(
     Source: Z. Frangella, J. A. Tropp and M. Udell, Randomized Nyström preconditioning, SIAM J. Matrix Anal. Appl.
     44(2), 2023, 718-752.
 
-    >>> from certify.estimate.krylov import matrix_operator
+    >>> from certify.estimation.krylov import matrix_operator
     >>> A = matrix_operator(torch.diag(torch.tensor([100.0, 1.0, 0.0], dtype=torch.float64)))
     >>> M = nystrom_preconditioner(A, torch.ones(1, dtype=torch.float64), rank=2)
     >>> [round(value, 9) for value in M.eigenvalues.tolist()], M.products

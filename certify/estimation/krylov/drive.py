@@ -11,11 +11,11 @@ import numpy.typing as npt
 import torch
 
 from certify.errors import InputError
-from certify.estimate.krylov.operator import Operator
-from certify.estimate.krylov.preconditioner import Preconditioner
-from certify.estimate.krylov.result import Interrupted, Solved, Status, Stop
-from certify.estimate.krylov.sweep import Claim, Job, Ledger, Rows, Sweep
-from certify.estimate.krylov.vectors import Scalars, column, dots, norms, ratio, unit_roundoff
+from certify.estimation.krylov.operator import Operator
+from certify.estimation.krylov.preconditioner import Preconditioner
+from certify.estimation.krylov.result import Interrupted, Solved, Status, Stop
+from certify.estimation.krylov.sweep import Claim, Job, Ledger, Rows, Sweep
+from certify.estimation.krylov.vectors import Scalars, column, dots, norms, ratio, unit_roundoff
 
 Watch = Callable[[int, Scalars], None]
 Begin = Callable[[Job], Sweep]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch.func import jvp
 
-from certify.estimate.change import Change
-from certify.estimate.jacobian import centred, input_derivative
-from certify.estimate.subject import ModuleProblem
+from certify.estimation.change import Change
+from certify.estimation.jacobian import centred, input_derivative
+from certify.estimation.subject import ModuleProblem
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 
 from certify.errors import InputError
-from certify.estimate.krylov.drive import Options, State, Task, Watch, drive, symmetric_state
-from certify.estimate.krylov.operator import Operator
-from certify.estimate.krylov.preconditioner import Preconditioner
-from certify.estimate.krylov.result import Solved
-from certify.estimate.krylov.sweep import Claim, Job, Sweep
-from certify.estimate.krylov.vectors import Mask, Scalars, column, dots, norms, ratio, unit_roundoff
+from certify.estimation.krylov.drive import Options, State, Task, Watch, drive, symmetric_state
+from certify.estimation.krylov.operator import Operator
+from certify.estimation.krylov.preconditioner import Preconditioner
+from certify.estimation.krylov.result import Solved
+from certify.estimation.krylov.sweep import Claim, Job, Sweep
+from certify.estimation.krylov.vectors import Mask, Scalars, column, dots, norms, ratio, unit_roundoff
 
 _EARLY = 100.0  # square roots of the last place: a normal residual that may be the best that a recurrence gives
 _CHECK_EVERY = 10  # iterations at least between two checks of the range
@@ -48,7 +48,7 @@ class Cg(Options):
         curvature_tolerance: rounding of :math:`p^TAp`, relative to :math:`|A||p|^2`; None: four units of the type's
             last place times the square root of the length.
 
-    >>> from certify.estimate.krylov import matrix_operator
+    >>> from certify.estimation.krylov import matrix_operator
     >>> A = matrix_operator(torch.tensor([[2.0, 0.0], [0.0, -1.0]], dtype=torch.float64))
     >>> solver = Cg(tolerance=1e-10)
     >>> solved = solver.compute(solver.init(A), torch.tensor([[4.0, 0.0], [0.0, 1.0]], dtype=torch.float64))

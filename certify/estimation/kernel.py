@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from certify.estimate.blocks import blocks
-from certify.estimate.jacobian import centred
-from certify.estimate.subject import ModuleProblem
+from certify.estimation.blocks import blocks
+from certify.estimation.jacobian import centred
+from certify.estimation.subject import ModuleProblem
 
 Tell = Callable[[str, float], None]
 
