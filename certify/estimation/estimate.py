@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from certify.errors import InputError
 from certify.estimation.change import Change, change_of
 from certify.estimation.evidence import Evidence, measure
+from certify.estimation.fully_connected import module_problem_of, of_loaded
 from certify.estimation.krylov import Solved
 from certify.estimation.meter import Cost, Meter
 from certify.estimation.options import EstimateOptions
@@ -18,6 +19,9 @@ from certify.estimation.output_space import Rows, centres, rows_of, wanted
 from certify.estimation.subject import ModuleProblem
 from certify.estimation.weight_space import weight_space_step
 from certify.progress import silent
+
+if TYPE_CHECKING:
+    from certify.problem import Problem
 
 Tell = Callable[[str, float], None]
 
@@ -76,8 +80,12 @@ class Estimate:
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """The estimated new parameters by name, with the module's buffers: `module.load_state_dict` takes it."""
-        state = {name: value.detach().clone() for name, value in self.problem.module.state_dict().items()}
-        state |= {n: value.clone() for n, value in self.problem.function.named(self.problem.w + self.step).items()}
+        module, function = self.problem.module, self.problem.function
+        new = function.named(self.problem.w + self.step)
+        first: dict[int, str] = {}
+        state = {name: value.detach().clone() for name, value in module.state_dict().items()}
+        for name, parameter in module.named_parameters(remove_duplicate=False):  # a shared one has several names
+            state[name] = new[first.setdefault(id(parameter), name)].clone()
         return state
 
     def sample_members(self, count: int, scale: float = 1.0, seed: int = 0, tell: Tell = silent) -> list[Member]:
@@ -121,7 +129,7 @@ class Member:
 
 
 def estimate(
-    problem: ModuleProblem, u: Any, rows: Sequence[int] | None = None, *, parameter: str = "features",
+    problem: ModuleProblem | Problem, u: Any, rows: Sequence[int] | None = None, *, parameter: str | None = None,
     progress: Tell | None = None, prepared: Rows | None = None, **options: Any,
 ) -> Estimate:
     r"""Estimate the solutions after the listed rows moved by u, without training again.
@@ -130,10 +138,11 @@ def estimate(
     `v = −J⁺J_u u`, the moved rows first, then all of them. Otherwise in weight space, `v = −H⁺Cu`.
 
     Args:
-        problem: from `certify.Problem.from_module`.
+        problem: from `certify.Problem.from_module`, or one that was loaded (:mod:`certify.estimation.fully_connected`).
         u: the change: `(len(rows), *X.shape[1:])` for features.
         rows: the rows that change; default all.
-        parameter: ``"features"``, ``"targets"`` or ``"sample_weights"`` (−1 deletes a row).
+        parameter: ``"features"``, ``"targets"`` or ``"sample_weights"`` (−1 deletes a row); default that of a loaded
+            problem, else features.
         progress: told the stage in words and the fraction done.
         prepared: `estimate.rows` of an earlier estimate of the same problem: the kernel is not made again.
         options: fields of :class:`EstimateOptions`.
@@ -146,7 +155,10 @@ def estimate(
     """
     tell = progress or silent
     chosen = EstimateOptions(**options)
-    change = change_of(problem, u, rows, parameter)
+    if not isinstance(problem, ModuleProblem):
+        parameter, rows, u = of_loaded(problem, u, rows, parameter)
+        problem = module_problem_of(problem)
+    change = change_of(problem, u, rows, parameter or "features")
     tell("one gradient", 0.0)
     meter = Meter.of(problem)
     with meter.evidence():
