@@ -161,7 +161,7 @@ def _parameters(found: Estimate, names: dict[str, str]) -> bytes:
 
     state = found.state_dict()
     named = {names.get(name, name): tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    return save(named, metadata={"format": "pt", "rigour": "estimated", "written_by": "certify estimate"})
+    return save(named, metadata={"rigour": "estimated"})
 
 
 _ORDER: Final = ("reading", "gradient", "jacobian", "kernel", "space", "corrector", "evidence")

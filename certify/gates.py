@@ -128,8 +128,9 @@ def _reason_of_estimate(bound: Bound, gate: Gate | None, counts: bool, fails: bo
         return "an estimate, which proves nothing"
     key, value = ("max", gate.max) if gate.max is not None else ("min", gate.min)
     if not counts:
-        return (f'the gate asks for rigour = "{gate.rigour}", which no estimate has; where an estimate is enough, '
-                'give it rigour = "estimated"')
+        least = "proved one" if gate.rigour is Rigour.PROVED else "proved or conditional one"
+        return (f'this is an estimate, and only a {least} counts for a gate with rigour = "{gate.rigour}"; where an '
+                'estimate is enough, give the gate rigour = "estimated"')
     if fails:
         return f"it is estimated to be {bound.upper!r}, and {key} = {value!r}"
     return "met by an estimate, which proves nothing"

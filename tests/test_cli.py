@@ -335,7 +335,7 @@ def test_output_folder_is_tried_before_anything_is_read(tmp_path, call, monkeypa
 
 
 @pytest.mark.parametrize("arguments", [
-    ["run"], ["run", "a", "b"], ["run", "a", "--fast"], ["nonsense"], ["estimate", "a"], ["diff", "a", "b"], ["report"],
+    ["run"], ["run", "a", "b"], ["run", "a", "--fast"], ["nonsense"], ["estimate"], ["diff", "a", "b"], ["report"],
     ["check"], ["check", "a", "--max", "modulus=x"], ["explain"],
 ])
 def test_usage_errors(call, arguments):
@@ -391,8 +391,9 @@ def test_help_starts_fast():
 
 def test_help_shows_only_what_is_built():
     done = subprocess.run([sys.executable, "-m", "certify", "--help"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and all(verb in done.stdout for verb in ("run", "check", "report", "init", "explain"))
-    assert "estimate" not in done.stdout and "diff" not in done.stdout
+    assert done.returncode == 0 and all(
+        verb in done.stdout for verb in ("run", "estimate", "check", "report", "init", "explain"))
+    assert "diff" not in done.stdout
 
 
 def modules_after(code: str) -> set[str]:

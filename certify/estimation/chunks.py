@@ -60,7 +60,7 @@ class Chunks:
         try:
             return (work(part),)
         except (MemoryError, RuntimeError) as error:
-            if not _is_memory(error):
+            if not is_memory(error):
                 raise
         if self.size <= 1:
             raise OutOfMemory("estimate", "one row does not fit into memory", "free memory, or take a smaller network")
@@ -71,7 +71,8 @@ class Chunks:
         return None
 
 
-def _is_memory(error: BaseException) -> bool:
+def is_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return any(word in str(error).lower() for word in _WORDS)

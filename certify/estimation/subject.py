@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from certify.errors import InputError
-from certify.estimation.chunks import Chunks
+from certify.estimation.chunks import Chunks, is_memory
 from certify.estimation.functional import Functional
 from certify.estimation.losses import Loss, loss_named
 
@@ -142,8 +142,13 @@ def _check_module(module: nn.Module) -> None:
 def _device(module: nn.Module, device: str | None) -> torch.device:
     if device is None:
         return next(module.parameters()).device
-    place = torch.device(device)
-    if place.type == "cuda" and not torch.cuda.is_available():
+    try:
+        place = torch.device(device)
+    except RuntimeError:  # torch's word for a name it does not know
+        place = torch.device("meta")
+    if place.type not in ("cpu", "cuda"):
+        raise InputError("device", f"'{device}'", 'use "cpu", or "cuda" where there is one')
+    if place.type == "cuda" and (place.index or 0) >= (torch.cuda.device_count() if torch.cuda.is_available() else 0):
         raise InputError("device", f"'{device}', and torch finds no CUDA device", 'use device = "cpu"')
     return place
 
@@ -170,7 +175,14 @@ def _probe(function: Functional, X: torch.Tensor) -> torch.Tensor:
     """Pass two rows through, and refuse what would make an estimate meaningless."""
     before = {name: value.clone() for name, value in function.module.named_buffers()}
     w, rows = function.weights().requires_grad_(True), X[: function.chunks.size][:2] if function.chunks.size < len(X) else X
-    out = function.outputs(w, rows)
+    try:
+        out = function.outputs(w, rows)
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError) as error:
+        if is_memory(error):
+            raise
+        raise InputError("module", f"its forward fails for rows of shape {tuple(X.shape[1:])}: "
+                         f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+                         "give rows as the module takes them, a batch first") from error
     if not isinstance(out, torch.Tensor) or not out.is_floating_point() or len(out) != len(rows):
         raise InputError("module", f"outputs of type {type(out).__name__}", "return one tensor (rows, outputs)")
     if not torch.isfinite(out).all():
