@@ -183,12 +183,13 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the spec goes.")] = Path("."),
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="A spec for `certify estimate`.")] = False,
 ) -> None:
     """Write a commented spec, certify.toml, filled in from the model and data that lie beside it."""
     from certify.messages import one_line
     from certify.starter import write_starter
 
-    print(one_line(f"wrote {write_starter(folder, model, data)}"), file=sys.stderr)
+    print(one_line(f"wrote {write_starter(folder, model, data, estimate)}"), file=sys.stderr)
 
 
 @app.command()

@@ -265,6 +265,23 @@ def test_init_without_files_and_with_named_ones(tmp_path, call):
     assert call("init", tmp_path / "none")[0] == 2
 
 
+def test_init_of_an_estimate(tmp_path, call):
+    from certify.spec import load_spec
+
+    assert call("init", tmp_path, "--estimate")[0] == 0
+    path = tmp_path / "certify.toml"
+    text = path.read_text()
+    assert load_spec(path, "estimate").model.factory == "nets:make" and max(map(len, text.splitlines())) <= 120
+    for line in ("members", "device", "quantity", "max", "rigour"):  # what is commented out is right as it stands
+        text = text.replace(f"# {line} = ", f"{line} = ")
+    path.write_text(text.replace("# [[gate]]", "[[gate]]"))
+    assert load_spec(path, "estimate").gate[0].quantity == "loss_after"
+    path.unlink()
+    write(tmp_path)
+    path.unlink()
+    assert call("init", tmp_path, "--estimate")[0] == 0 and load_spec(path, "estimate").model.widths == (3, 8, 1)
+
+
 def test_explain(call):
     assert call("explain", "M2")[1].startswith("M2: ")
     assert call("explain", "sample_modulus")[0] == 0

@@ -99,7 +99,7 @@ def base_of(problem: ModuleProblem) -> Json:
 
 def _bound(name: str, value: float) -> Bound:
     end = _number(value)
-    reason = "" if end is not None else f"the estimate is {value}: the first-order step leads out of what can be computed"
+    reason = "" if end is not None else f"it is {value}: the step leads to weights at which the network has no value"
     return Bound(name, "", Rigour.ESTIMATED, end, end, UNITS[name], reason=reason)
 
 

@@ -265,6 +265,7 @@ def _weight_space(
             v = _searched(problem, change, v)
     with meter.evidence():
         evidence = measure(problem, change, v, base)
-    words = f"response ({found.curvature}): {found.solved.words()[0]}; towards a critical point: {found.solved.words()[1]}"
+    ends = found.solved.words()
+    words = f"response ({found.curvature}): {ends[0]}; towards a critical point: {ends[1]}"
     return Estimate(problem, change, options, v, found.response, found.stationary, float(found.solved.residual[0]),
                     words, meter.cost(), evidence, None, tuple(float(h) for h in found.solved.history[:, 0]))

@@ -8,7 +8,6 @@ import torch
 from torch.func import jvp
 
 from certify.estimation.change import Change
-from certify.estimation.jacobian import centred, input_derivative
 from certify.estimation.subject import ModuleProblem
 
 

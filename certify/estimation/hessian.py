@@ -16,7 +16,8 @@ Field = Callable[[torch.Tensor, slice], torch.Tensor]
 
 def gradient(problem: ModuleProblem, weights: torch.Tensor | None = None) -> torch.Tensor:
     r"""`∇_w L = (1/n) Σ s_i ∇ℓ_i + λw`, (p,); s the sample weights, default 1."""
-    return _summed(problem, lambda part: _gradient(problem, problem.w, part, weights)) + problem.weight_decay * problem.w
+    mean = _summed(problem, lambda part: _gradient(problem, problem.w, part, weights))
+    return mean + problem.weight_decay * problem.w
 
 
 def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
@@ -48,7 +49,7 @@ def mixed(problem: ModuleProblem, change: Change) -> torch.Tensor:
     rows, x, y, u = change.rows, problem.X[change.rows], problem.y[change.rows], change.u
     total = torch.zeros_like(problem.w)
     if change.parameter == "sample_weights":
-        for part, g in problem.function.chunks.run(
+        for _part, g in problem.function.chunks.run(
             len(rows), lambda part: _pulled(problem, problem.w, x[part], y[part], u[part])
         ):
             total += g

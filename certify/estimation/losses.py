@@ -47,6 +47,7 @@ class Squared(Loss):
     name = "squared"
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """As in :class:`Loss`."""
         t = _array(y)
         if t.shape == (n,) and k == 1:
             t = t.reshape(n, 1)
@@ -55,12 +56,15 @@ class Squared(Loss):
         return t.to(dtype=dtype, device=device)
 
     def values(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
         return (f - y).square().sum(1) / 2
 
     def slopes(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
         return f - y
 
     def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
         return v
 
 
@@ -72,6 +76,7 @@ class CrossEntropy(Loss):
     shift = True
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """As in :class:`Loss`."""
         t = _array(y)
         if t.shape == (n,) and not t.is_floating_point() and not t.is_complex():
             if int(t.min()) < 0 or int(t.max()) >= k:
@@ -83,15 +88,18 @@ class CrossEntropy(Loss):
                          f"give ({n},) integer labels or ({n}, {k}) rows of probabilities")
 
     def values(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
         if y.is_floating_point():
             return y.sum(1) * torch.logsumexp(f, 1) - (y * f).sum(1)
         return F.cross_entropy(f, y, reduction="none")
 
     def slopes(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
         q = _weights(y, f)
         return q.sum(1, keepdim=True) * f.softmax(1) - q
 
     def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
         p = f.softmax(1)
         return _weights(y, f).sum(1, keepdim=True) * p * (v - (p * v).sum(1, keepdim=True))
 
@@ -103,6 +111,7 @@ class Logistic(Loss):
     name = "logistic"
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """As in :class:`Loss`."""
         t = _array(y).reshape(-1)
         found = set(t.unique().tolist()) if t.numel() <= 10**7 and t.numel() else set()
         if len(t) != n or k != 1 or not (found <= {0, 1} or found <= {-1, 1}):
@@ -111,12 +120,15 @@ class Logistic(Loss):
         return (t > 0).to(dtype=dtype, device=device).mul(2).sub(1).reshape(n, 1)
 
     def values(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
         return F.softplus(-y * f).sum(1)
 
     def slopes(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
         return -y * torch.sigmoid(-y * f)
 
     def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
         s = torch.sigmoid(f)
         return s * (1 - s) * v
 

@@ -164,7 +164,8 @@ def _recompute_statistics(module: nn.Module) -> None:
 def _tensor(values: Any, name: str, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     tensor = values.detach() if isinstance(values, torch.Tensor) else torch.from_numpy(np.array(values))
     if tensor.ndim < 2 or len(tensor) == 0 or tensor.is_complex():
-        raise InputError(name, f"{tensor.dtype} of shape {tuple(tensor.shape)}", "give a real array (n, …) with a row a sample")
+        raise InputError(name, f"{tensor.dtype} of shape {tuple(tensor.shape)}",
+                         "give a real array (n, …) with a row a sample")
     tensor = tensor.to(device=device, dtype=dtype)
     if not torch.isfinite(tensor).all():
         raise InputError(name, "NaN or infinity", "give finite numbers only")
@@ -174,7 +175,8 @@ def _tensor(values: Any, name: str, dtype: torch.dtype, device: torch.device) ->
 def _probe(function: Functional, X: torch.Tensor) -> torch.Tensor:
     """Pass two rows through, and refuse what would make an estimate meaningless."""
     before = {name: value.clone() for name, value in function.module.named_buffers()}
-    w, rows = function.weights().requires_grad_(True), X[: function.chunks.size][:2] if function.chunks.size < len(X) else X
+    w = function.weights().requires_grad_(True)
+    rows = X[: function.chunks.size][:2] if function.chunks.size < len(X) else X
     try:
         out = function.outputs(w, rows)
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError) as error:

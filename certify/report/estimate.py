@@ -112,8 +112,9 @@ def _gate(claim: Json) -> dict[str, Any]:
     threshold = gate.get("max", gate.get("min"))
     state = "open" if gate["state"] == "open" else f"{gate['state']} (estimated)"
     return {
-        "name": claim["quantity"], "relation": "at most" if "max" in gate else "at least", "threshold": _number(threshold),
-        "value": _number(claim["upper"], threshold), "state": gate["state"], "words": state, "reason": claim["reason"],
+        "name": claim["quantity"], "relation": "at most" if "max" in gate else "at least",
+        "threshold": _number(threshold), "value": _number(claim["upper"], threshold),
+        "state": gate["state"], "words": state, "reason": claim["reason"],
         "rigour": gate["rigour"], "severity": gate["severity"], "rationale": gate["rationale"],
     }
 
@@ -127,20 +128,24 @@ def _cautions(document: Json) -> list[str]:
     """What speaks against the estimate, in whole sentences; empty where nothing was found."""
     result, options = document["result"], document["options"]
     e, found = result["evidence"], []
-    if None in (e["loss_after"], e["loss_before"]):
+    before, after, aim = e["loss_before"], e["loss_after"], e["loss_predicted"]
+    if None in (before, after, aim, e["loss_all_after"]):
         return ["A loss is not finite: the step leads to weights at which the network cannot be computed."]
-    if e["loss_after"] > e["loss_before"]:
-        found.append("On the moved rows the new weights do worse than the old ones. The change is too large for a "
-                     "first-order estimate, or the system was not solved well enough: do not use these weights.")
-    if e["loss_all_after"] is not None and e["loss_all_after"] > max(e["loss_all_before"], 0.0):
-        found.append("Over all rows together the new weights do worse than the old ones.")
+    if abs(after - aim) > abs(before - aim):
+        found.append("On the moved rows the loss at the new weights is further from what the theory predicts than at "
+                     "the old ones. The change is too large for a first-order estimate, or the system was not solved "
+                     "well enough: do not use these weights.")
+    raised = document["problem"]["parameter"] == "features" and before > e["loss_original"]
+    if raised and e["loss_all_after"] > e["loss_all_before"]:
+        found.append("The change of the data raised the loss, and over all rows together the new weights do not mend "
+                     "that: they do worse than the old ones.")
     ratios = dict(e["validity"])
     if ratios.get(1.0) is not None and abs(ratios[1.0] - 1) > FAR_FROM_LINEAR:
         found.append("At the full size of the change the network does not do what the first-order theory predicts (see "
                      "“Is the change small enough?”). A corrector step, or a smaller change, would help.")
     if result["residual"] is None or result["residual"] > options["tolerance"]:
-        found.append("The linear system was not solved to the tolerance asked for. A larger budget would help, unless no "
-                     "weights answer the change exactly.")
+        found.append("The linear system was not solved to the tolerance asked for. A larger budget would help, unless "
+                     "no weights answer the change exactly.")
     if result["moved_rows_only"]:
         found.append("Only the moved rows were looked at: nothing kept the other rows in place.")
     return found

@@ -153,7 +153,8 @@ def _check_built(spec: Spec, name: str, built: Mapping[str, tuple[str, ...]], un
         value = getattr(getattr(spec, section), key)
         if value is not None and value not in words:
             other = f", or `certify estimate {name}`" if value in WORDS[path] else ""
-            raise SpecError(f'{name}: {path} = "{value}"', f"'{value}' is not built yet", f"use {_either(words)}{other}")
+            use = f"use {_either(words)}{other}"
+            raise SpecError(f'{name}: {path} = "{value}"', f"'{value}' is not built yet", use)
     for number, gate in enumerate(spec.gate, 1):
         words = built["gate.quantity"]
         if gate.quantity not in words:

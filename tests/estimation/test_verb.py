@@ -1,4 +1,4 @@
-"""`certify estimate` from end to end: files, the line, JSON, gates, exit statuses, refusals that leave nothing behind."""
+"""`certify estimate` from end to end: files, the line, JSON, gates, exit statuses, refusals that write nothing."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ def test_gates(tmp_path, call, extra, status, words):
 
 
 def test_members_options_and_a_state_dict_of_torch(tmp_path, call):
-    spec = write(tmp_path, SPEC.replace(".safetensors", ".pt") + "[estimate]\nmembers = 2\nseed = 3\ncorrector_steps = 1\n"
-                 "tolerance = 1e-3\nbudget = 50\nhold = \"moved\"\n")
+    options = 'members = 2\nseed = 3\ncorrector_steps = 1\ntolerance = 1e-3\nbudget = 50\nhold = "moved"\n'
+    spec = write(tmp_path, SPEC.replace(".safetensors", ".pt") + "[estimate]\n" + options)
     torch.save(net().state_dict(), tmp_path / "model.pt")
     status, _, err = call("estimate", spec)
     assert status == 0, err

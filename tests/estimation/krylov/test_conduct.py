@@ -9,7 +9,17 @@ import pytest
 import torch
 
 from certify.errors import InputError
-from certify.estimation.krylov import Cg, Diagonal, Interrupted, Lsmr, MinresQlp, Operator, Status, Stop, matrix_operator
+from certify.estimation.krylov import (
+    Cg,
+    Diagonal,
+    Interrupted,
+    Lsmr,
+    MinresQlp,
+    Operator,
+    Status,
+    Stop,
+    matrix_operator,
+)
 from tests.estimation.krylov.systems import symmetric, tensors
 
 METHODS = [Cg, MinresQlp, Lsmr]
