@@ -103,8 +103,8 @@ What is reached by then is the estimate, and its residual says how good it is.""
     "members": """[estimate] members: how many other members of the estimated set to look at. Each is the step plus a
 random direction that changes no output to first order (solver "dual").""",
     "factory": """model.factory = "package.module:callable": the callable returns a torch.nn.Module, into which the
-tensors of model.file are loaded, strictly. The module is looked for in the usual places and beside the spec. It runs the
-spec author's code, so no checker does it: for `certify run` the spec states widths and activation too.""",
+tensors of model.file are loaded, strictly. The module is looked for in the usual places and beside the spec. It runs
+the spec author's code, so no checker does it: for `certify run` the spec states widths and activation too.""",
     "hypothesis": """What has to hold for a theorem to apply. Each is verified on the files, with the value that was
 found; one that could not be verified leaves the claim inconclusive.""",
     "witness": """Numbers, found by search, with which the decisive step of a proof can be repeated: in the certificate,

@@ -132,7 +132,7 @@ def _reason_of_estimate(bound: Bound, gate: Gate | None, counts: bool, fails: bo
         return (f'this is an estimate, and only a {least} counts for a gate with rigour = "{gate.rigour}"; where an '
                 'estimate is enough, give the gate rigour = "estimated"')
     if fails:
-        return f"it is estimated to be {bound.upper!r}, and {key} = {value!r}"
+        return f"it is estimated to be {bound.upper:.6g}, and {key} = {value!r}"
     return "met by an estimate, which proves nothing"
 
 

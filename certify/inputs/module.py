@@ -49,9 +49,9 @@ def read_module(spec: Spec, folder: Path) -> tuple[nn.Module, dict[str, str]]:
     archive = open_archive(source, "model")
     arrays = {name: archive.read(name) for name in archive.names}
     key = f'model.factory = "{spec.model.factory}"'
-    module = _made(call_factory(spec.model.factory, folder), key)
-    _load(module, arrays, key, f"model file {source.path}")
-    return module, {name: name for name in arrays}
+    made = _made(call_factory(spec.model.factory, folder), key)
+    _load(made, arrays, key, f"model file {source.path}")
+    return made, {name: name for name in arrays}
 
 
 def _made(module: Any, key: str) -> nn.Module:

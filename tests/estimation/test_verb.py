@@ -265,6 +265,14 @@ def test_each_verb_names_the_other(tmp_path, call):
     assert "a spec for `certify estimate`" in call("run", spec)[2]
 
 
+def test_no_verb_takes_an_estimate_for_a_certificate(tmp_path, call):
+    call("estimate", write(tmp_path))
+    status, out, err = call("report", tmp_path / "estimate.json")
+    assert (status, out) == (2, "") and "an estimate, which is no certificate" in err
+    status, out, _ = call("check", tmp_path / "estimate.json")
+    assert status == 2 and out.startswith("invalid ")
+
+
 def test_interrupt_leaves_everything_as_it_was(tmp_path, call, monkeypatch):
     from certify.estimation import estimate as _  # noqa: F401 — the module, not the function, is changed below
 
