@@ -117,6 +117,57 @@ def _claim_object(claim: Json) -> dict[str, Any]:
     return result
 
 
+def estimate_line(document: Json) -> str:
+    """The estimate with every gate, on one line; it never speaks of a proof."""
+    parts = [_estimated(claim) for claim in document["claims"]]
+    gates = f" [gates {document['gates']}]" if any(claim["gate"] for claim in document["claims"]) else ""
+    return f"estimated {'; '.join(parts)}{gates}"
+
+
+def _estimated(claim: Json) -> str:
+    gate, value = claim["gate"], claim["upper"]
+    threshold = None if gate is None else gate.get("max", gate.get("min"))
+    shown = f"{claim['quantity']} {'not finite' if value is None else shortest(value, threshold)}"
+    if gate is None:
+        return shown
+    state = "open" if gate["state"] == "open" else f"{gate['state']} (estimated)"
+    warning = ", a warning only" if gate["severity"] == "warn" else ""
+    return f"{shown} {'≤' if 'max' in gate else '≥'} {threshold!r} {state}{warning}"
+
+
+def shortest(value: float, threshold: float | None = None) -> str:
+    """A few digits of an estimate, more where a threshold is near.
+
+    >>> shortest(1.10001e-6, 1e-5), shortest(0.99999, 1.0)
+    ('1.1e-06', '0.99999')
+    """
+    for digits in range(3, 17):
+        text = f"{value:.{digits}g}"
+        if threshold is None or (float(text) > threshold) == (value > threshold) and (
+                float(text) < threshold) == (value < threshold):
+            return text
+    return repr(value)
+
+
+def estimate_advice(document: Json) -> list[str]:
+    """For every gate that is not met, why; for an estimate of which something speaks against it, what."""
+    lines = [
+        f"{claim['gate']['state']} {claim['quantity']}: {claim['reason']}"
+        for claim in document["claims"] if claim["gate"] and claim["gate"]["state"] != "met"
+    ]
+    return [*dict.fromkeys(lines), f"note: {document['result']['status']}; nothing here is proved"]
+
+
+def estimate_object(document: Json) -> dict[str, Any]:
+    """The JSON object of `certify estimate --json`: the members of that of `run`, and what was measured."""
+    result = document["result"]
+    evidence = {key: value for key, value in result["evidence"].items() if key != "validity"}
+    return run_object(document) | {
+        "format": "certify/1", "rigour": "estimated", "status": result["status"], "evidence": evidence,
+        "cost": result["cost"],
+    }
+
+
 def one_line(text: str) -> str:
     r"""Text from a file or a name, safe to print: on one line, control characters made visible.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from certify.network.graph import GraphNetwork
 from certify.network.network import Network, owned
 
 if TYPE_CHECKING:
+    from certify.estimation import ModuleProblem
     from certify.spec import Spec
 
 
@@ -65,6 +66,30 @@ class Problem:
     set: str = "total"
     scale: np.ndarray | None = None
     names: tuple[str, ...] | None = None
+
+    @staticmethod
+    def from_module(
+        module: Any, X: Any, y: Any, loss: str = "cross_entropy", weight_decay: float = 0.0, map: str = "critical",
+        base: str = "given", **more: Any,
+    ) -> ModuleProblem:
+        """Any torch module with its training data, for :func:`certify.estimate`; nothing can be proved about it.
+
+        Args:
+            module: a `torch.nn.Module` in eval mode, of which a copy is taken.
+            X: `(n, …)` array or tensor.
+            y: `(n,)` integer labels, or `(n, k)` real targets (squared) or rows of probabilities (cross_entropy).
+            loss, weight_decay: `L = (1/n) Σ ℓ_i + (weight_decay/2)|w|²`.
+            map: ``"critical"`` or ``"interpolation"``.
+            base: ``"given"`` or ``"nearby"``.
+            more: `batch_statistics`, `chunk`, `device` of :func:`certify.estimation.module_problem`.
+
+        Raises:
+            InputError: what does not fit together.
+            MissingPackage: torch is not installed.
+        """
+        from certify.estimation import module_problem
+
+        return module_problem(module, X, y, loss=loss, weight_decay=weight_decay, map=map, base=base, **more)
 
     def __post_init__(self) -> None:
         """Refuse what the theorems do not allow, whoever built the problem."""

@@ -49,7 +49,7 @@ class Study:
     """One network's study, resumable."""
 
     def __init__(self, net: str, weights: Path, cifar: Path) -> None:
-        from certify.estimate import module_problem
+        from certify.estimation import module_problem
 
         self.folder = HERE / f"{net}-cifar10"
         self.module = cifar10.module(net, weights)
@@ -80,7 +80,7 @@ class Study:
         return cifar10.moved_along_gradient(self.module, self.X, self.y, rows, max(target, 10 * with_loss))
 
     def estimate(self, rows: list[int], u: Any, **options: Any) -> Any:
-        from certify.estimate import estimate
+        from certify.estimation import estimate
 
         found = estimate(self.problem, u, rows, prepared=self.prepared, **options)
         if options.get("hold") != "moved":

@@ -33,6 +33,11 @@ def read_network(spec: Spec, folder: Path) -> Network:
             those of the widths (says both); a parameter is not finite (says where); the file's own graph or the
             factory's module is another network.
     """
+    return read_network_and_names(spec, folder)[0]
+
+
+def read_network_and_names(spec: Spec, folder: Path) -> tuple[Network, list[str]]:
+    """As :func:`read_network`, and the names that the file gives its layers, in order."""
     source = read_source(folder / spec.model.file, "model")
     archive = open_archive(source, "model")
     asked = f"model file {source.path}"
@@ -58,7 +63,7 @@ def read_network(spec: Spec, folder: Path) -> Network:
             )
         weights.append(exact_float64(raw[_join(prefix, "weight")], f"'{_join(prefix, 'weight')}' in {asked}"))
         biases.append(None if bias is None else exact_float64(bias, f"'{_join(prefix, 'bias')}' in {asked}"))
-    return Network(tuple(weights), tuple(biases), activation, archive.reparameterised)
+    return Network(tuple(weights), tuple(biases), activation, archive.reparameterised), prefixes
 
 
 def read_graph_network(spec: Spec, folder: Path) -> GraphNetwork:

@@ -178,11 +178,39 @@ class Evaluation(Section):
 
 
 class Estimate(Section):
-    """`[estimate]`: how estimates are computed."""
+    """`[estimate]`: how estimates are computed; what is left out has the default of `EstimateOptions`.
 
-    solver: Name | None = None
+    Attributes:
+        solver: where and how the linear system is solved.
+        damping: added to the diagonal of the system.
+        corrector_steps: Newton steps after the first-order step.
+        hold: whether rows that do not move keep their outputs, or are not looked at.
+        curvature: of the system in weight space.
+        tolerance: relative residual at which the solver stops.
+        budget: full-batch gradients that it may cost, about.
+        line_search: whether to shorten the step while that lowers the loss on the moved rows.
+        preconditioner: of the dual solver.
+        seed: of everything random.
+        members: how many other members of the estimated set to look at.
+        batch_statistics: of BatchNorm: those stored in the model, or those of the rows at hand.
+        chunk: rows that pass through the network at once.
+        device: where to compute.
+    """
+
+    solver: Literal["auto", "dual", "cg", "lsmr", "minres_qlp"] | None = None
     damping: NonNegative | None = None
-    corrector_steps: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    corrector_steps: Annotated[int, Field(ge=0, le=1000)] | None = None
+    hold: Literal["all", "moved"] | None = None
+    curvature: Literal["auto", "hessian", "gauss_newton"] | None = None
+    tolerance: Annotated[float, BeforeValidator(_exact), Field(ge=0, lt=1, allow_inf_nan=False)] | None = None
+    budget: Positive | None = None
+    line_search: bool | None = None
+    preconditioner: Literal["auto", "nystrom", "none"] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    members: Annotated[int, Field(ge=0, le=1000)] | None = None
+    batch_statistics: Literal["frozen", "recomputed"] | None = None
+    chunk: Count | None = None
+    device: Name | None = None
 
 
 class Run(Section):

@@ -162,7 +162,8 @@ def test_shuffled_lines_raise_nothing_else(chosen):
 @given(st.data())
 def test_any_value_at_any_key_raises_nothing_else(data):
     sections = {s: list(models.__dict__[s.capitalize()].model_fields) for s in (
-        "model", "data", "training", "solution", "weights", "perturbation", "window", "aubin", "run", "gate")}
+        "model", "data", "training", "solution", "weights", "perturbation", "window", "aubin", "estimate", "run",
+        "gate")}
     section = data.draw(st.sampled_from(sorted(sections)))
     key, value = data.draw(st.sampled_from(sections[section])), data.draw(values)
     literal = json.dumps(value).replace("null", '""') if not isinstance(value, dict) else "{}"
@@ -170,7 +171,8 @@ def test_any_value_at_any_key_raises_nothing_else(data):
     kept = {"model": SPEC[: SPEC.index("[model]")] + SPEC[SPEC.index("[data]"):],
             "data": SPEC[: SPEC.index("[data]")]}.get(section, SPEC)
     try:
-        parse_spec(f"{kept}{header}\n{key} = {literal}\n".replace("NaN", "nan").replace("Infinity", "inf").encode())
+        parse_spec(f"{kept}{header}\n{key} = {literal}\n".replace("NaN", "nan").replace("Infinity", "inf").encode(),
+                   verb=data.draw(st.sampled_from(["run", "estimate"])))
     except SpecError as error:
         assert "\n" not in str(error)
 
