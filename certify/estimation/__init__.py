@@ -16,5 +16,12 @@ from certify.estimation.sensitivity import Sensitivity, sensitivity  # noqa: E40
 from certify.estimation.subject import ModuleProblem, module_problem  # noqa: E402
 
 __all__ = [
-    "Estimate", "EstimateOptions", "Member", "ModuleProblem", "Sensitivity", "estimate", "module_problem", "sensitivity",
+    "Estimate",
+    "EstimateOptions",
+    "Member",
+    "ModuleProblem",
+    "Sensitivity",
+    "estimate",
+    "module_problem",
+    "sensitivity",
 ]
