@@ -261,6 +261,12 @@ def built(module=None, X=None, y=None, **more):
     return module_problem(module or mlp().eval(), X, y, **({"loss": "cross_entropy", "map": "critical"} | more))
 
 
+def steep():
+    module = nn.Linear(4, 3).eval()
+    torch.nn.init.constant_(module.weight, 10.0)
+    return module
+
+
 def nan_mlp():
     module = mlp().eval()
     with torch.no_grad():
@@ -278,7 +284,7 @@ def nan_mlp():
     ({"module": nn.Sequential(nn.ReLU()).eval()}, "no parameters"),
     ({"module": "model.pt"}, "a str"),
     ({"X": torch.full((5, 4), float("nan"))}, "NaN"),
-    ({"X": torch.full((5, 4), 1e38), "module": nn.Linear(4, 3).eval()}, "not finite"),
+    ({"X": torch.full((5, 4), 1e38), "module": steep()}, "not finite"),
     ({"X": torch.randn(5)}, "a row a sample"),
     ({"y": torch.tensor([0, 1, 2, 3, 0])}, "labels 0 … 2"),
     ({"y": torch.tensor([0, 1])}, "integer labels"),

@@ -200,7 +200,6 @@ def put(array, index, value):
     ('"u.npz"', '"u.csv"', None, [".npz or .safetensors"]),
     ('array = "u"', 'array = "v"', None, ["no array named 'v'", "'u'"]),
     ('array = "u"', 'array = "u"\nscale = {a = 1.0}', None, ["perturbation.scale"]),
-    ('array = "u"', 'array = "u"\nradius = 1.0', None, ["perturbation.radius"]),
     (":make", ":number", None, ["returned a int", "torch.nn.Module"]),
     (":make", ":none", None, ["no callable 'none'"]),
     (":make", ":Tied", None, ["lacks", "'inner.weight'"]),
