@@ -20,7 +20,7 @@ class Block:
     """`∂f_{i,a}/∂w` for output a, the rows i of one chunk, and one parameter.
 
     Attributes:
-        output: a.
+        output: a, or the number of the direction.
         offset: where the parameter begins in the flat vector.
         rows: `(rows, size)` derivatives.
     """
@@ -30,16 +30,24 @@ class Block:
     rows: torch.Tensor
 
 
-def blocks(problem: ModuleProblem, x: torch.Tensor) -> Iterator[Block]:
+def blocks(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor | None = None) -> Iterator[Block]:
     """Every block of the Jacobian at rows x that pass through together.
 
     Convolutions, linear layers and frozen BatchNorms that are used once give theirs as products of inputs and adjoints,
     for the price of one backward pass an output; a module with other parameters is differentiated row by row.
+
+    Args:
+        problem: the problem.
+        x: the rows.
+        directions: `(m, rows, k)`; instead of the outputs' derivatives, those of `d_{m,i} · f_i`.
     """
+    if directions is None:
+        k = problem.k
+        directions = torch.eye(k, dtype=x.dtype, device=x.device)[:, None, :].expand(k, len(x), k)
     if _simple(problem):
-        yield from _by_layers(problem, x)
+        yield from _by_layers(problem, x, directions)
     else:
-        yield from _row_by_row(problem, x)
+        yield from _row_by_row(problem, x, directions)
 
 
 def _simple(problem: ModuleProblem) -> bool:
@@ -60,7 +68,7 @@ def _known(part: nn.Module) -> bool:
     return type(part) in (nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d)
 
 
-def _by_layers(problem: ModuleProblem, x: torch.Tensor) -> Iterator[Block]:
+def _by_layers(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor) -> Iterator[Block]:
     passed: dict[str, Part] = {}
     twice: list[str] = []
 
@@ -81,13 +89,13 @@ def _by_layers(problem: ModuleProblem, x: torch.Tensor) -> Iterator[Block]:
             hook.remove()
     if twice or any(part[2].ndim > 2 and type(part[0]) is nn.Linear for part in passed.values()):
         del out, passed
-        yield from _row_by_row(problem, x)
+        yield from _row_by_row(problem, x, directions)
         return
     offsets = _offsets(problem)
     unfolded = {name: _patches(part) for name, part in passed.items() if type(part[0]) is nn.Conv2d}
     outs = [part[2] for part in passed.values()]
-    for a in range(out.shape[1]):
-        adjoints = torch.autograd.grad(out[:, a].sum(), outs, retain_graph=True, allow_unused=True)
+    for a, direction in enumerate(directions):
+        adjoints = torch.autograd.grad((direction * out).sum(), outs, retain_graph=True, allow_unused=True)
         for (name, part), b in zip(passed.items(), adjoints, strict=True):
             if b is not None:
                 yield from _layer(name, part, b.detach(), unfolded.get(name), a, offsets)
@@ -123,10 +131,10 @@ def _patches(part: Part) -> torch.Tensor:
     return unfolded.transpose(1, 2)
 
 
-def _row_by_row(problem: ModuleProblem, x: torch.Tensor) -> Iterator[Block]:
-    J = vmap(jacrev(lambda w, row: problem.function.outputs(w, row[None])[0]), in_dims=(None, 0))(problem.w, x)
-    for a in range(J.shape[1]):
-        yield Block(a, 0, J[:, a].detach())
+def _row_by_row(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor) -> Iterator[Block]:
+    J = vmap(jacrev(lambda w, row: problem.function.outputs(w, row[None])[0]), in_dims=(None, 0))(problem.w, x).detach()
+    for a, direction in enumerate(directions):
+        yield Block(a, 0, torch.einsum("ra,rap->rp", direction, J))
 
 
 def _offsets(problem: ModuleProblem) -> dict[str, int]:

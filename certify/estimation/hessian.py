@@ -10,6 +10,7 @@ from torch.func import grad, jvp, vjp
 from certify.estimation.change import Change
 from certify.estimation.krylov import Operator
 from certify.estimation.subject import ModuleProblem
+from certify.estimation.taped import Tape
 
 Field = Callable[[torch.Tensor, slice], torch.Tensor]
 
@@ -21,14 +22,12 @@ def gradient(problem: ModuleProblem, weights: torch.Tensor | None = None) -> tor
 
 
 def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
-    r"""`v ↦ (∇²L + δI)v`, forward over reverse."""
+    r"""`v ↦ (∇²L + δI)v`, reverse over reverse, the gradient recorded once where memory allows."""
     extra = problem.weight_decay + damping
+    tape = Tape(problem, lambda w, part: _total(problem, w, part))
 
     def product(V: torch.Tensor) -> torch.Tensor:
-        return torch.stack([
-            _summed(problem, lambda part, v=v: jvp(lambda w: _gradient(problem, w, part, None), (problem.w,), (v,))[1])  # type: ignore[misc]
-            + extra * v for v in V
-        ])
+        return tape.product(V) + extra * V
 
     return Operator(problem.p, problem.p, product, product, symmetric=True)
 
@@ -96,6 +95,10 @@ def _pulled(
 
     out: torch.Tensor = grad(total)(w)
     return out
+
+
+def _total(problem: ModuleProblem, w: torch.Tensor, part: slice) -> torch.Tensor:
+    return problem.loss.values(problem.function.outputs(w, problem.X[part]), problem.y[part]).sum()
 
 
 def _gauss_newton(problem: ModuleProblem, v: torch.Tensor, part: slice) -> torch.Tensor:

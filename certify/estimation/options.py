@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from certify.errors import InputError
 
-SOLVERS = ("auto", "dual", "cg", "lsmr", "minres_qlp")
+SOLVERS = ("auto", "dual", "direct", "cg", "lsmr", "minres_qlp")
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class EstimateOptions:
     Attributes:
         hold: ``"all"``: rows that do not move keep their outputs; ``"moved"``: only the moved rows are looked at, which
             is a start, not an answer.
-        solver: ``"auto"``, ``"dual"`` (in output space), ``"cg"``, ``"lsmr"`` or ``"minres_qlp"`` (in weight space).
+        solver: ``"auto"``, ``"dual"`` (in output space), ``"direct"`` (a dense matrix), ``"cg"``, ``"lsmr"`` or
+            ``"minres_qlp"`` (in weight space).
         curvature: ``"auto"``, ``"hessian"`` or ``"gauss_newton"``, for solvers in weight space.
         damping: δ ≥ 0, added to the diagonal of the system; 0 leaves the question as it is.
         tolerance: relative residual at which the solver stops.
@@ -24,7 +25,8 @@ class EstimateOptions:
         corrector_steps: Newton steps on the real outputs after the first-order step (dual solver).
         line_search: whether to shorten the step while that lowers the loss on the moved rows.
         seed: of everything random.
-        preconditioner: ``"auto"`` (a sketch of the tangent kernel; dual solver), ``"nystrom"`` or ``"none"``.
+        preconditioner: ``"auto"`` (dual solver: a sketch of the tangent kernel; in weight space with damping: the rows'
+            curvature), ``"nystrom"`` or ``"none"``.
     """
 
     hold: str = "all"

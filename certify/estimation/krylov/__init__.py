@@ -12,13 +12,21 @@ from certify.estimation.krylov.cg import Cg
 from certify.estimation.krylov.lsmr import Lsmr
 from certify.estimation.krylov.minres_qlp import MinresQlp
 from certify.estimation.krylov.operator import Operator, dual_operator, matrix_operator
-from certify.estimation.krylov.preconditioner import Diagonal, Nystrom, Preconditioner, nystrom_preconditioner
+from certify.estimation.krylov.preconditioner import (
+    Diagonal,
+    LowRank,
+    Nystrom,
+    Preconditioner,
+    low_rank_preconditioner,
+    nystrom_preconditioner,
+)
 from certify.estimation.krylov.result import Interrupted, Solved, Status, Stop
 
 __all__ = [
     "Cg",
     "Diagonal",
     "Interrupted",
+    "LowRank",
     "Lsmr",
     "MinresQlp",
     "Nystrom",
@@ -28,6 +36,7 @@ __all__ = [
     "Status",
     "Stop",
     "dual_operator",
+    "low_rank_preconditioner",
     "matrix_operator",
     "nystrom_preconditioner",
 ]

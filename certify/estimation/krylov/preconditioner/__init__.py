@@ -2,6 +2,9 @@
 
 from certify.estimation.krylov.preconditioner.base import Preconditioner
 from certify.estimation.krylov.preconditioner.diagonal import Diagonal
+from certify.estimation.krylov.preconditioner.low_rank import LowRank, low_rank_preconditioner
 from certify.estimation.krylov.preconditioner.nystrom import Nystrom, nystrom_preconditioner
 
-__all__ = ["Diagonal", "Nystrom", "Preconditioner", "nystrom_preconditioner"]
+__all__ = [
+    "Diagonal", "LowRank", "Nystrom", "Preconditioner", "low_rank_preconditioner", "nystrom_preconditioner",
+]
