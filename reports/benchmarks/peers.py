@@ -179,27 +179,63 @@ def measure(c: Case, r: int, installed: dict[str, str], repeats: int) -> dict[st
             "right_hand_sides": r, "reference": basis, "load": os.getloadavg()[0], "methods": rows}
 
 
-def compared(part: dict[str, Any]) -> Iterator[str]:
-    """A line a peer's setting: its time and error, ours at least as exact, and whether ours is as exact in its time."""
+def beside(part: dict[str, Any]) -> Iterator[tuple[dict[str, Any], float, float]]:
+    """A peer's row; seconds of the fastest of ours at least as exact; the error of ours that take no longer.
+
+    Infinite where there is none.
+    """
     mine = [m for m in part["methods"] if m["who"] == "certify"]
+    for m in part["methods"]:
+        if m["who"] != "certify":
+            fast = [a["seconds"] for a in mine if math.isnan(m["error"]) or a["error"] <= m["error"]]
+            within = [a["error"] for a in mine if a["seconds"] <= m["seconds"]]
+            yield m, min(fast, default=math.inf), min(within, default=math.inf)
+
+
+def compared(part: dict[str, Any]) -> Iterator[str]:
+    """A line a setting: time and error, ours at least as exact, and whether ours is as exact in a peer's time."""
     for m in part["methods"]:
         if m["who"] == "certify":
             yield f"| certify | {m['setting']} | {m['seconds']:.3f} | {m['error']:.1e} | | | |"
-            continue
-        enough = [a for a in mine if not a["error"] > m["error"]] if not math.isnan(m["error"]) else mine
-        fast = min(enough, key=lambda a: a["seconds"], default=None)
-        within = [a["error"] for a in mine if a["seconds"] <= m["seconds"]]
-        ratio = "**not reached**" if fast is None else f"{m['seconds'] / fast['seconds']:.1f}"
-        ratio = f"**{ratio}**" if fast is not None and m["seconds"] < 3 * fast["seconds"] else ratio
-        best = f"{min(within):.1e}" if within else "**none**"
-        worse = bool(within) and min(within) > m["error"]
-        best = f"**{best}**" if worse else best
+    for m, fast, error in beside(part):
+        reached = math.isfinite(fast)
+        ratio = f"{m['seconds'] / fast:.1f}" if reached else "not reached"
+        ratio = ratio if m["seconds"] >= 3 * fast else f"**{ratio}**"
+        best = f"{error:.1e}" if math.isfinite(error) else "none"
+        best = f"**{best}**" if error > m["error"] else best
         yield (f"| {m['who']} | {m['setting']} | {m['seconds']:.3f} | {m['error']:.1e} | "
-               f"{'—' if fast is None else format(fast['seconds'], '.3f')} | {ratio} | {best} |")
+               f"{format(fast, '.3f') if reached else '—'} | {ratio} | {best} |")
+
+
+def verdict(parts: list[dict[str, Any]]) -> Iterator[str]:
+    """What the tables show against the target, losses first."""
+    there = {part["case"] for part in parts}
+    missing = [name for name in BUDGETS if name not in there]
+    yield f"Networks measured: {', '.join(n for n in BUDGETS if n in there)}. Missing: {', '.join(missing) or 'none'}."
+    yield "Target: in a peer's time an error no worse than its own; the same error in at most a third of its time."
+    yield ""
+    yield ("| network | settings of peers | error worse in their time | less than 3 times faster "
+           "| slower than they, or never as exact |")
+    yield "|---|---:|---:|---:|---:|"
+    lost = []
+    for part in parts:
+        rows = list(beside(part))
+        words = f"{part['case']}, {part['dtype']}, {part['right_hand_sides']} right-hand side(s)"
+        worse = sum(error > m["error"] for m, _, error in rows)
+        under = sum(m["seconds"] < 3 * fast for m, fast, _ in rows)
+        slower = [m for m, fast, _ in rows if m["seconds"] < fast]
+        yield f"| {words} | {len(rows)} | {worse} | {under} | {len(slower)} |"
+        lost += [f"* {words}: {m['who']} {m['setting']}" for m in slower]
+    yield ""
+    words = "Where a peer reaches its error sooner than any certify row, or none reaches it:"
+    yield words if lost else "Nowhere is a peer faster."
+    if lost:
+        yield ""
+        yield from lost
 
 
 def page(result: dict[str, Any]) -> str:
-    lines = ["# Damped inverse-Hessian products beside those of others", "",
+    lines = ["# Damped inverse-Hessian products beside those of others", "", *verdict(result["parts"]), "",
              f"{result['threads']} thread(s), shared machine; versions: "
              + ", ".join(f"{PEERS[k]} {v}" for k, v in sorted(result["installed"].items()))
              + f", torch {torch.__version__}.", "",
