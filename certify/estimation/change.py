@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from certify.errors import InputError
+from certify.estimation.functional import as_tensor
 from certify.estimation.subject import ModuleProblem
 
 
@@ -75,7 +75,7 @@ def change_of(problem: ModuleProblem, u: Any, rows: Sequence[int] | None, parame
         raise InputError("parameter", "targets of the logistic loss, which are signs", "delete rows by sample_weights")
     wanted = {"features": (len(listed), *problem.X.shape[1:]), "targets": (len(listed), problem.k),
               "sample_weights": (len(listed),)}[parameter]
-    move = u.detach() if isinstance(u, torch.Tensor) else torch.from_numpy(np.array(u))
+    move = as_tensor(u)
     if tuple(move.shape) != wanted or move.is_complex():
         raise InputError("u", f"{move.dtype} of shape {tuple(move.shape)}", f"give an array of shape {wanted}")
     move = move.to(dtype=problem.X.dtype, device=problem.X.device)

@@ -7,12 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from certify.errors import InputError
 from certify.estimation.chunks import Chunks
+
+
+def as_tensor(values: Any) -> torch.Tensor:
+    """A tensor of what may be a tensor, an array of any byte order, or a list.
+
+    >>> import numpy as np
+    >>> as_tensor(np.array([1, 2], dtype=">i4")).tolist()
+    [1, 2]
+    """
+    if isinstance(values, torch.Tensor):
+        return values.detach()
+    array = np.array(values)
+    if array.dtype.kind not in "biufc":
+        raise InputError("array", f"entries of type {array.dtype}", "give an array of numbers of one shape")
+    return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
 
 
 @dataclass(frozen=True, eq=False)

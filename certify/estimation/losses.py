@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, final
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from certify.errors import InputError
+from certify.estimation.functional import as_tensor
 
 
 class Loss(ABC):
@@ -48,7 +48,7 @@ class Squared(Loss):
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """As in :class:`Loss`."""
-        t = _array(y)
+        t = as_tensor(y)
         if t.shape == (n,) and k == 1:
             t = t.reshape(n, 1)
         if t.shape != (n, k) or t.is_complex() or not torch.isfinite(t.double()).all():
@@ -77,7 +77,7 @@ class CrossEntropy(Loss):
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """As in :class:`Loss`."""
-        t = _array(y)
+        t = as_tensor(y)
         if t.shape == (n,) and not t.is_floating_point() and not t.is_complex():
             if int(t.min()) < 0 or int(t.max()) >= k:
                 raise InputError("y", f"labels from {int(t.min())} to {int(t.max())}", f"give labels 0 … {k - 1}")
@@ -112,7 +112,7 @@ class Logistic(Loss):
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """As in :class:`Loss`."""
-        t = _array(y).reshape(-1)
+        t = as_tensor(y).reshape(-1)
         found = set(t.unique().tolist()) if t.numel() <= 10**7 and t.numel() else set()
         if len(t) != n or k != 1 or not (found <= {0, 1} or found <= {-1, 1}):
             raise InputError("y", f"{len(t)} labels {sorted(found)[:4]} for {k} outputs",
@@ -147,7 +147,3 @@ def loss_named(name: str) -> Loss:
 
 def _weights(y: torch.Tensor, f: torch.Tensor) -> torch.Tensor:
     return y if y.is_floating_point() else F.one_hot(y, f.shape[1]).to(f.dtype)
-
-
-def _array(y: Any) -> torch.Tensor:
-    return y.detach() if isinstance(y, torch.Tensor) else torch.from_numpy(np.array(y))

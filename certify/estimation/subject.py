@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from certify.errors import InputError
 from certify.estimation.chunks import Chunks, is_memory
-from certify.estimation.functional import Functional
+from certify.estimation.functional import Functional, as_tensor
 from certify.estimation.losses import Loss, loss_named
 
 CHUNK = 50
@@ -113,6 +112,8 @@ def module_problem(
     size = len(inputs) if batch_statistics == "recomputed" else chunk or CHUNK
     function = Functional.of(own, Chunks(size, tell or (lambda words: None)))
     outputs = _probe(function, inputs)
+    if batch_statistics == "frozen":
+        _check_rows_apart(function, inputs, outputs)
     kind = loss_named(loss)
     targets = kind.targets(y, len(inputs), outputs.shape[1], dtype, place)
     return ModuleProblem(own, inputs, targets, kind, float(weight_decay), map, base, batch_statistics, function)
@@ -162,7 +163,7 @@ def _recompute_statistics(module: nn.Module) -> None:
 
 
 def _tensor(values: Any, name: str, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    tensor = values.detach() if isinstance(values, torch.Tensor) else torch.from_numpy(np.array(values))
+    tensor = as_tensor(values)
     if tensor.ndim < 2 or len(tensor) == 0 or tensor.is_complex():
         raise InputError(name, f"{tensor.dtype} of shape {tuple(tensor.shape)}",
                          "give a real array (n, …) with a row a sample")
@@ -170,6 +171,15 @@ def _tensor(values: Any, name: str, dtype: torch.dtype, device: torch.device) ->
     if not torch.isfinite(tensor).all():
         raise InputError(name, "NaN or infinity", "give finite numbers only")
     return tensor
+
+
+def _check_rows_apart(function: Functional, X: torch.Tensor, outputs: torch.Tensor) -> None:
+    """Refuse a module that mixes rows: passed alone, the first rows must give what they gave together."""
+    w = function.weights()
+    alone = torch.cat([function.outputs(w, X[i : i + 1]) for i in range(min(2, len(outputs)))])
+    if bool(((alone - outputs[: len(alone)]).abs() > 1e-3 * (1 + outputs.abs().max())).any()):
+        raise InputError("module", "the outputs of a row depend on the rows beside it",
+                         'let every row be computed alone; for batch statistics give batch_statistics = "recomputed"')
 
 
 def _probe(function: Functional, X: torch.Tensor) -> torch.Tensor:

@@ -35,8 +35,8 @@ def read_rows(spec: Spec, folder: Path) -> tuple[Array, Array]:
     if targets not in archive.names:
         raise missing(archive, asked, "data.targets", targets)
     y = _real(archive, targets, asked)
-    if y.dtype.kind in "ub":
-        y = y.astype(np.int64)
+    # torch takes no other byte order
+    y = y.astype(np.int64 if y.dtype.kind in "iub" else y.dtype.newbyteorder("="), copy=False)
     if y.dtype.kind == "i" and y.ndim == 2 and y.shape[1] == 1 and spec.training.loss == "cross_entropy":
         y = y[:, 0]  # class numbers, in a column
     X = _features(spec, archive, asked)

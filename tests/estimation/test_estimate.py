@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -246,6 +247,16 @@ class Counter(nn.Module):
         return self.linear(x)
 
 
+class Mixing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x):
+        y = self.linear(x)
+        return y - y.mean(0)
+
+
 class Detached(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -279,6 +290,7 @@ def nan_mlp():
     ({"module": Random().eval()}, "two different outputs"),
     ({"module": Counter().eval()}, "changes its buffer|inplace|two different"),
     ({"module": Detached().eval()}, "not differentiable"),
+    ({"module": Mixing().eval()}, "depend on the rows beside it"),
     ({"module": nan_mlp()}, "NaN or infinity"),
     ({"module": mlp().half().eval()}, "float32 or float64"),
     ({"module": nn.Sequential(nn.ReLU()).eval()}, "no parameters"),
@@ -315,6 +327,13 @@ def test_bad_problems_are_refused_in_words(arguments, words):
 def test_bad_changes_are_refused_in_words(u, rows, more, words):
     with pytest.raises(InputError, match=words):
         estimate(built(), u, rows, **more)
+
+
+def test_arrays_of_any_byte_order_are_taken():
+    swapped = np.array([0, 1, 2, 0, 1], dtype=">i4"), np.ones((5, 4), dtype=">f8")
+    p = built(X=swapped[1], y=swapped[0])
+    assert p.y.tolist() == [0, 1, 2, 0, 1]
+    assert estimate(p, np.zeros((1, 4), dtype=">f4"), [0]).residual == 0.0
 
 
 def test_no_change_is_no_step():
