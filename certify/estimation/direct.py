@@ -13,6 +13,9 @@ MOST_PARAMETERS = 2000
 VERY_FEW = 500
 """Parameters up to which the matrix of a network of linear layers costs no more than an iteration's overhead."""
 
+LEAST_SQUARES = 1e-4
+"""Normal residual up to which what is left of b counts as outside the range."""
+
 
 def dense(operator: Operator, like: torch.Tensor) -> torch.Tensor:
     """The matrix of a symmetric operator, (n, n), symmetrised in float64."""
@@ -26,7 +29,10 @@ def solve_directly(operator: Operator, b: torch.Tensor, tolerance: float) -> Sol
     Args:
         operator: A, symmetric.
         b: right-hand sides, (r, n).
-        tolerance: the relative residual up to which the status is `CONVERGED`; beyond, b lies outside the range.
+        tolerance: the relative residual up to which the status is `CONVERGED`. Beyond, b lies outside the range if the
+            residual is one of least squares, and else rounding stopped the solve: `STALLED`.
+
+    The residual is `b − Ax` by a product with the operator itself, not with the matrix that was formed from it.
     """
     A, B = dense(operator, b), b.double()
     finite = bool(torch.isfinite(A).all()) and bool(torch.isfinite(B).all())
@@ -38,11 +44,12 @@ def solve_directly(operator: Operator, b: torch.Tensor, tolerance: float) -> Sol
         largest = float(sizes.abs().max())
         clear = sizes.abs() > len(A) * torch.finfo(b.dtype).eps * largest
         x = ((B @ Q[:, clear]) / sizes[clear]) @ Q[:, clear].T
-    left = B - x @ A
+    x = x.to(b.dtype)
+    left = B - operator.product(x).double()
     length = left.norm(dim=1)
     relative = torch.where(length > 0, length / B.norm(dim=1), 0.0)
     normal = torch.where(length > 0, (left @ A).norm(dim=1) / (largest * length), 0.0)
-    return _solved(x.to(b.dtype), relative.cpu().numpy(), normal.cpu().numpy(), tolerance, len(A))
+    return _solved(x, relative.cpu().numpy(), normal.cpu().numpy(), tolerance, len(A) + 1)
 
 
 def _definite(A: torch.Tensor, B: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor | None, float]:
@@ -55,11 +62,16 @@ def _definite(A: torch.Tensor, B: torch.Tensor, dtype: torch.dtype) -> tuple[tor
     return torch.cholesky_solve(B.T, torch.linalg.cholesky(A)).T, bound
 
 
+def _status(relative: float, normal: float, tolerance: float) -> Status:
+    if not np.isfinite(relative):
+        return Status.NOT_FINITE
+    if relative <= tolerance:
+        return Status.CONVERGED
+    return Status.OUTSIDE if normal <= LEAST_SQUARES else Status.STALLED
+
+
 def _solved(x: torch.Tensor, relative: np.ndarray, normal: np.ndarray, tolerance: float, products: int) -> Solved:
-    status = tuple(
-        Status.NOT_FINITE if np.isnan(r) else Status.CONVERGED if r <= max(tolerance, 1e-6) else Status.OUTSIDE
-        for r in relative
-    )
+    status = tuple(_status(float(r), float(s), tolerance) for r, s in zip(relative, normal, strict=True))
     count = len(x)
     return Solved(
         x=x, status=status, residual=relative, normal_residual=normal, tolerance=tolerance,

@@ -13,7 +13,7 @@ from certify.estimation.blocks import blocks  # noqa: E402
 from certify.estimation.curvature_factor import curvature_factor  # noqa: E402
 from certify.estimation.direct import solve_directly  # noqa: E402
 from certify.estimation.hessian import gauss_newton, hessian  # noqa: E402
-from certify.estimation.krylov import Status, low_rank_preconditioner, matrix_operator  # noqa: E402
+from certify.estimation.krylov import Operator, Status, low_rank_preconditioner, matrix_operator  # noqa: E402
 from certify.estimation.taped import Tape  # noqa: E402
 from certify.estimation.weight_space import solve  # noqa: E402
 from certify.estimation.wider import in_float64  # noqa: E402
@@ -236,3 +236,21 @@ def test_low_rank_refuses(rows, shift):
 
     with pytest.raises(InputError):
         low_rank_preconditioner(rows, shift)
+
+
+def test_direct_does_not_claim_a_tolerance_it_missed():
+    g = torch.Generator().manual_seed(0)
+    Q = torch.linalg.qr(torch.randn(30, 30, dtype=torch.float64, generator=g))[0]
+    A = ((Q * torch.logspace(0, -5, 30, dtype=torch.float64)) @ Q.T).float()
+    b = torch.randn(2, 30, generator=g)
+    solved = solve_directly(matrix_operator((A + A.T) / 2), b, 1e-12)
+    assert set(solved.status) == {Status.STALLED} and (solved.residual > 1e-12).all()
+    true = (b.double() - solved.x.double() @ ((A + A.T) / 2).double()).norm(dim=1) / b.double().norm(dim=1)
+    assert (solved.residual > 0.1 * true.numpy()).all()
+
+
+def test_direct_measures_the_operator_and_not_the_matrix_it_formed():
+    """An operator that is not linear: what it gives for unit vectors is not what it gives for the solution."""
+    crooked = Operator(3, 3, lambda V: V + 0.1 * V * V * V, lambda V: V, symmetric=True)
+    solved = solve_directly(crooked, torch.tensor([[5.0, 0.0, 0.0]], dtype=torch.float64), 1e-9)
+    assert solved.residual[0] > 0.1 and solved.status[0] is not Status.CONVERGED
