@@ -7,7 +7,7 @@ propose multipliers μ; each one gives a valid bound.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -28,6 +28,9 @@ LEVELS = 16
 
 TRIALS = 60
 """Multipliers tried."""
+
+STARTS, ROUNDS = 3, 6
+"""How many of them are refined, and how often."""
 
 Real = TypeVar("Real", float, arb)
 Bounds = tuple[list[tuple[Real, Real]], Real]
@@ -207,9 +210,16 @@ def _multipliers(intervals: Sequence[Interval], radius: arb) -> list[float]:
     if not 0 < start < stop < 1e300:
         return [0.0, max(bend, 0.0)] if math.isfinite(bend) else [0.0]
     ratio = (stop / start) ** (1 / (TRIALS - 1))
-    best = min((start * ratio**j for j in range(TRIALS)), key=value)
-    fine = [best * ratio ** (j / 5) for j in range(-4, 5)]
-    return [min([0.0, *fine], key=value)]  # 0: no budget is shared, best where the growth saturates
+    coarse = sorted((start * ratio**j for j in range(TRIALS)), key=value)[:STARTS]
+    return [min([0.0, *(_refined(value, mu, ratio) for mu in coarse)], key=value)]  # 0: best where the growth saturates
+
+
+def _refined(value: Callable[[float], float], best: float, ratio: float) -> float:
+    """A better μ near one of a geometric grid: nearly convex in μ, the bound is easily missed."""
+    for _ in range(ROUNDS):
+        best = min((best * ratio ** (j / 4) for j in range(-4, 5)), key=value)
+        ratio = ratio**0.25
+    return best
 
 
 def _estimate(

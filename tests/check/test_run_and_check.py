@@ -72,3 +72,15 @@ def test_a_forged_end_of_the_report_is_disproved(tmp_path):
     path.write_bytes(emitter.seal(certificate))
     with pytest.raises(Invalid, match=r"upper: .* a vector proves lip S > 5\.142"):
         check(path, NO_FILES)
+
+
+def test_a_fresh_radius_of_a_shared_budget_is_accepted(tmp_path, capsys):
+    """A coarse search of the multiplier left the checker's bound 1e-4 too high, and a true radius was refused."""
+    from pathlib import Path
+
+    from certify.cli import main
+
+    spec = Path(__file__).resolve().parents[2] / "reports" / "wine" / "persistence-total" / "certify.toml"
+    assert main(["run", "-q", str(spec), "-o", str(tmp_path)]) == 0
+    assert main(["check", "-q", str(tmp_path / "certificate.json")]) == 0
+    assert capsys.readouterr().out.count("certified") == 2
