@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from resnet import DECAY, Training
+from resnet import Training
 
-MEMORY = 40
+MEMORY = 100
+DAMPING = 5e-2
 ROWS = 10
 
 
@@ -19,7 +20,7 @@ class Metric:
     keeps_range: bool = False
 
     @staticmethod
-    def at(training: Training, w: torch.Tensor, damping: float = DECAY) -> Metric:
+    def at(training: Training, w: torch.Tensor, damping: float = DAMPING) -> Metric:
         """Sample weights are left out: any metric leads to the same points."""
         rows = [_weighted_jacobian(training, w, training.X[at : at + ROWS]) for at in range(0, len(training.X), ROWS)]
         J = torch.cat(rows).float()
@@ -60,7 +61,7 @@ class Found:
 def descend(training: Training, w: torch.Tensor, metric: Metric, tolerance: float, most: int = 400) -> Found:
     """L-BFGS from w until |∇L| ≤ tolerance; a step must lower L, or, where L moves by rounding only, |∇L|."""
     pairs: list[tuple[torch.Tensor, torch.Tensor, float]] = []
-    value, g = training.value(w), training.gradient(w)
+    value, g = training.both(w)
     for step in range(most):
         if float(g.norm()) <= tolerance:
             return Found(w, float(g.norm()), step, True)
@@ -72,7 +73,7 @@ def descend(training: Training, w: torch.Tensor, metric: Metric, tolerance: floa
         t = 1.0
         while True:
             new = w + t * direction
-            there, gradient = training.value(new), training.gradient(new)
+            there, gradient = training.both(new)
             flat = abs(there - value) <= 1e-13 * (1 + abs(value)) and float(gradient.norm()) < float(g.norm())
             if there <= value + 1e-4 * t * slope or flat:
                 break
@@ -96,3 +97,52 @@ def _two_loops(g: torch.Tensor, pairs: list[tuple[torch.Tensor, torch.Tensor, fl
     for (s, change, product), a in zip(pairs, reversed(kept), strict=True):
         r += s * (a - float(change @ r) / product)
     return r
+
+
+def newton(training: Training, w: torch.Tensor, metric: Metric, tolerance: float, most: int = 100) -> Found:
+    """Newton's method with a trust region in the metric, truncated conjugate gradients (Steihaug and Toint, 1983).
+
+    Where L-BFGS crawls: long curved valleys, and directions of negative curvature.
+    """
+    R, radius = metric.factor, 0.5
+    value, g = training.both(w)
+    for step in range(most):
+        if float(g.norm()) <= tolerance:
+            return Found(w, float(g.norm()), step, True)
+        z, model = _truncated(training, w, torch.linalg.solve_triangular(R, g[:, None], upper=False)[:, 0], R, radius)
+        new = w + torch.linalg.solve_triangular(R.T, z[:, None], upper=True)[:, 0]
+        there, gradient = training.both(new)
+        noise = 1e-14 * (1 + abs(value))
+        ratio = (value - there) / model if model > noise else 1.0 if gradient.norm() < g.norm() else 0.0
+        if ratio < 0.25:
+            radius = 0.25 * float(z.norm())
+        elif ratio > 0.75 and float(z.norm()) > 0.9 * radius:
+            radius *= 2.5
+        if ratio > 1e-3:
+            w, value, g = new, there, gradient
+        elif radius < 1e-10:
+            return Found(w, float(g.norm()), step, False)
+    return Found(w, float(g.norm()), most, float(g.norm()) <= tolerance)
+
+
+def _truncated(
+    training: Training, w: torch.Tensor, g: torch.Tensor, R: torch.Tensor, radius: float
+) -> tuple[torch.Tensor, float]:
+    """`min gᵀz + ½ zᵀR⁻¹HR⁻ᵀz`, `|z| ≤ radius`, and how far the model falls."""
+    z, r, model = torch.zeros_like(g), g.clone(), 0.0
+    d, aim = -r, float(g.norm()) * min(0.1, float(g.norm()) ** 0.5)
+    for _ in range(60):
+        Hd = torch.linalg.solve_triangular(R.T, d[:, None], upper=True)[:, 0]
+        Hd = torch.linalg.solve_triangular(R, training.product(w, Hd)[:, None], upper=False)[:, 0]
+        curvature = float(d @ Hd)
+        a = float(r @ r) / curvature if curvature > 0 else float("inf")
+        if curvature <= 0 or float((z + a * d).norm()) >= radius:
+            zd, dd = float(z @ d), float(d @ d)
+            a = (-zd + (zd * zd + dd * (radius * radius - float(z @ z))) ** 0.5) / dd
+            return z + a * d, model - a * float(r @ d) - a * a * curvature / 2
+        z, model = z + a * d, model - a * float(r @ d) - a * a * curvature / 2
+        new = r + a * Hd
+        if float(new.norm()) <= aim:
+            return z, model
+        d, r = -new + float(new @ new) / float(r @ r) * d, new
+    return z, model

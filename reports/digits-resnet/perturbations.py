@@ -6,7 +6,7 @@ change by `default_rng(0)`, directions and sizes by the rules below. `|x_i|` is 
 
 | changes | what changes |
 |---|---|
-| 1–10 | one row moves: five along its own loss gradient at w̄, five in Gaussian directions; sizes 0.1, 0.2, 0.3, 0.5, 1 |
+| 1–10 | one row moves: five along its loss gradient at w̄, five in Gaussian directions; sizes 0.1, 0.2, 0.3, 0.5, 1 |
 | 11–20 | ten rows move at once, each in its own direction of that kind; the same sizes |
 | 21–24 | one row is deleted |
 | 25–26 | the row of largest, of second largest loss at w̄ is deleted |

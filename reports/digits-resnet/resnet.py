@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.func import functional_call, grad, jvp
+from torch.func import functional_call, grad, grad_and_value, jvp
 
 HERE = Path(__file__).resolve().parent
-WIDTHS = (6, 12)
-DECAY = 1e-3
+WIDTHS = (4, 8)
+DECAY = 1e-2
 TRAIN = 1000
-CHUNK = 250
+CHUNK = 1000
 SEED = 0
 
 
@@ -116,6 +116,12 @@ class Training:
     def gradient(self, w: torch.Tensor) -> torch.Tensor:
         """∇L."""
         return sum(grad(self._part(p))(w).detach() for p in self._parts()) + DECAY * w
+
+    def both(self, w: torch.Tensor) -> tuple[float, torch.Tensor]:
+        """L and ∇L in one pass."""
+        parts = [grad_and_value(self._part(p))(w) for p in self._parts()]
+        value = sum(float(part[1].detach()) for part in parts) + DECAY / 2 * float(w @ w)
+        return value, sum(part[0].detach() for part in parts) + DECAY * w
 
     def product(self, w: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """∇²L v, forward over reverse."""
