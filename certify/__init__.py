@@ -8,15 +8,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from certify.bounds import bound
+    from certify.estimation import estimate, sensitivity
     from certify.problem import Problem, load_problem
 
 _LAZY = {
     "Problem": "certify.problem",
     "load_problem": "certify.problem",
     "bound": "certify.bounds",
+    "estimate": "certify.estimation",
+    "sensitivity": "certify.estimation",
 }
 
-__all__ = ["Problem", "__version__", "bound", "load_problem"]
+__all__ = ["Problem", "__version__", "bound", "estimate", "load_problem", "sensitivity"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from certify.errors import CertifyError
 from certify.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ def run_audit(
 ) -> dict[str, Any]:
     """Read, prove, and write `certificate.json` and `report.html`.
 
-    The output folder is tried before anything is computed, and the two files are written at the end, whole or
-    not at all: an error or Ctrl-C leaves what was there before.
+    The output folder is tried before anything is computed, and the files are written at the end, whole or not at
+    all: an error or Ctrl-C leaves what was there before. A side file of the certificate that is replaced goes.
 
     Args:
         spec_path: the spec.
@@ -68,7 +70,8 @@ def run_audit(
         sources["witness"] = Digest(folder / WITNESS, hashlib.sha256(content).hexdigest(), len(content))
     certificate = build(audit.problem, claims, base, sources, environment, folder)
     page = render(certificate).encode("utf-8")
-    write_together(written | {folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page})
+    written |= {folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page}
+    write_together(written, () if arrays else _stale_witness(folder, audit.sources))
     tell("done", 1.0)
     return certificate
 
@@ -104,6 +107,26 @@ def _witness_bytes(arrays: dict[str, Any]) -> bytes:
     from safetensors.numpy import save
 
     return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def _stale_witness(folder: Path, sources: Mapping[str, Digest]) -> tuple[Path, ...]:
+    """The side file, if the certificate that will be replaced binds exactly it and this run does not read it."""
+    from certify.certificate import read_certificate
+    from certify.inputs.sources import sha256_file
+
+    path = folder / WITNESS
+    if path.is_symlink() or not path.is_file() or any(_same(path, source.path) for source in sources.values()):
+        return ()
+    try:
+        bound = read_certificate(folder / CERTIFICATE)["subject"].get("witness")
+        named = bound is not None and bound["path"] == WITNESS and bound["sha256"] == sha256_file(path)
+    except CertifyError:  # no certificate, or none that can be relied on: then the file stays
+        return ()
+    return (path,) if named else ()
+
+
+def _same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve()
 
 
 def _prove(

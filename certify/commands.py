@@ -111,6 +111,41 @@ def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool
             print(one_line(line))
 
 
+@app.command()
+@_interruptible
+def estimate(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a TOML file.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where to write (default: the spec's folder).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+) -> None:
+    """Estimate the new parameters of any torch module after one change of its data; nothing is proved.
+
+    Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
+    """
+    from certify.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
+    from certify.gates import exit_status
+    from certify.messages import estimate_advice, estimate_line, estimate_object, one_line
+    from certify.progress import shown
+
+    with shown(quiet) as tell:
+        document = run_estimate(spec, output, tell)
+    folder = spec.parent if output is None else output
+    if as_json:
+        print(json.dumps(estimate_object(document), allow_nan=False))
+    else:
+        print(one_line(estimate_line(document)))
+    sys.stdout.flush()
+    if not quiet:
+        for line in estimate_advice(document):
+            print(one_line(line), file=sys.stderr)
+        for what, name in (("estimate  ", ESTIMATE), ("parameters", PARAMETERS), ("report    ", PAGE)):
+            print(one_line(f"{what} {folder / name}"), file=sys.stderr)
+    raise typer.Exit(exit_status(document["gates"]))
+
+
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def check(context: typer.Context) -> None:
     """Re-derive every claim of a certificate from the original files, with independent code."""
@@ -148,12 +183,28 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the spec goes.")] = Path("."),
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="A spec for `certify estimate`.")] = False,
 ) -> None:
     """Write a commented spec, certify.toml, filled in from the model and data that lie beside it."""
     from certify.messages import one_line
     from certify.starter import write_starter
 
-    print(one_line(f"wrote {write_starter(folder, model, data)}"), file=sys.stderr)
+    print(one_line(f"wrote {write_starter(folder, model, data, estimate)}"), file=sys.stderr)
+
+
+@app.command()
+@_interruptible
+def graph(
+    factory: Annotated[str, typer.Argument(metavar="FACTORY", help="package.module:callable that returns the module.")],
+    shape: Annotated[str, typer.Option("--shape", metavar="C,H,W", help="Shape of one row, e.g. 3,32,32.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
+) -> None:
+    """Trace a torch module, and write the graph file that [model] graph names. Runs the module's code."""
+    from certify.inputs.trace import write_graph
+    from certify.messages import one_line
+
+    operations = write_graph(factory, shape, out)
+    print(one_line(f"wrote {out}: {', '.join(f'{times} {op}' for op, times in operations.items())}"), file=sys.stderr)
 
 
 @app.command()

@@ -36,6 +36,10 @@ class InputError(CertifyError, ValueError):
     """A model, data or array argument is malformed, non-finite or not exactly representable."""
 
 
+class MissingPackage(CertifyError, ImportError):
+    """A package that only this needs is not installed."""
+
+
 class EnclosureError(CertifyError):
     """A rigorous kernel cannot return an enclosure for this input (overflow, too large a radius)."""
 

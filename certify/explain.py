@@ -34,6 +34,11 @@ given weights, which then lie on the boundary, and lip S = |∇_u L| / |∇_w L|
 backward. With budgets per row |∇_u L| is the sum of the rows' lengths. It needs ∇_w L ≠ 0 (`gradient`) and no
 kink at the data (`smooth`). With a level proved above the loss (`interior`) the weights need not move at all
 for small moves of the data: lip S = 0. How small is small is the `persistence_radius`.""",
+    "G4": """Networks given by a graph: where they are differentiable.
+A graph file lists convolutions, frozen batch normalisations, pooling, sums and activations, so that nobody's code has
+to be run. The training loss is differentiable at the data if no ReLU input is 0 and no maximum is tied. Units that are
+0 whatever moves a little, as a padded channel or the maximum of inactive units, are left out: they stay 0.
+Then M6 gives the modulus. γ and β of a batch normalisation are weights; its running statistics are constants.""",
     "Q2": """An exact solution near the weights in the file (base = "nearby").
 Newton's method proposes a centre ŵ; a contraction proves that a ball of radius ρ around it holds exact weights
 w*. `distance` bounds |w* − w̄|, w̄ the weights in the file. Modulus and sample_modulus are enclosed over the
@@ -78,6 +83,33 @@ with the network's own outputs as targets. nearby: an exact solution near them, 
 See `given` and `nearby`; the sublevel map takes given.""",
     "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel map, and
 decides whether targets are numbers or class numbers (integers).""",
+    "estimate": """certify estimate: where the weights would go after one given change of the data, to first order.
+Takes any torch module (model.factory, or widths and activation) and the change itself (set = "given"). Of all
+weights that solve the changed problem to first order it gives the nearest, and measures what came of it.
+Nothing of it is proved: an estimate has no error bound, its verdict is always inconclusive, and it never meets a gate
+that asks for proof. Options are in [estimate]: solver, damping, corrector_steps, tolerance, budget, hold, members.""",
+    "loss_after": """The mean loss of the moved rows, with their changed data, at the estimated new weights (certify
+estimate). Measured, not bounded.""",
+    "residual": """Of an estimate: what is left of the linear system that the step solves, relative to its right-hand
+side; 0 is an exact solution of the first-order problem. In a certificate's `base`: how far the network's outputs are
+from the targets in the file.""",
+    "critical": """map = "critical": S(u) is the set of weights w with ∇_w L(u, w) = 0, the critical points of the
+training loss. Estimated, not proved yet. With base = "given" the loss is tilted so that the weights in the file are
+one, and weights that keep every row's slope stay one; with base = "nearby" they are not, and the step towards one is
+part of the estimate.""",
+    "hold": """[estimate] hold: "all" (default): rows that do not move keep their outputs to first order; "moved": only
+the moved rows are looked at, which is cheaper and says nothing about the others.""",
+    "damping": """[estimate] damping: a number ≥ 0 added to the diagonal of the linear system. It makes the step shorter
+and the system easier, and changes the question; default 0.""",
+    "corrector_steps": """[estimate] corrector_steps: Newton steps on the real outputs after the first-order step. Each
+costs a solve and takes off most of what is left by higher orders; default 0.""",
+    "budget": """[estimate] budget: about how many full-batch gradients the solver's products may cost; default 120.
+What is reached by then is the estimate, and its residual says how good it is.""",
+    "members": """[estimate] members: how many other members of the estimated set to look at. Each is the step plus a
+random direction that changes no output to first order (solver "dual").""",
+    "factory": """model.factory = "package.module:callable": the callable returns a torch.nn.Module, into which the
+tensors of model.file are loaded, strictly. The module is looked for in the usual places and beside the spec. It runs
+the spec author's code, so no checker does it: for `certify run` the spec states widths and activation too.""",
     "hypothesis": """What has to hold for a theorem to apply. Each is verified on the files, with the value that was
 found; one that could not be verified leaves the claim inconclusive.""",
     "witness": """Numbers, found by search, with which the decisive step of a proof can be repeated: in the certificate,

@@ -67,10 +67,13 @@ def evaluate(bound: Bound, gate: Gate | None) -> Outcome:
         verdict = Verdict.CERTIFIED
     elif proved and fails:
         verdict = Verdict.REFUTED
-    reason = "" if verdict is Verdict.CERTIFIED else _reason(bound, gate, fails)
+    counts = gate is None or bound.rigour.at_least(gate.rigour)
+    if bound.rigour is Rigour.ESTIMATED:
+        reason = _reason_of_estimate(bound, gate, counts, fails)
+    else:
+        reason = "" if verdict is Verdict.CERTIFIED else _reason(bound, gate, fails)
     if gate is None:
         return Outcome(verdict, reason=reason)
-    counts = bound.rigour.at_least(gate.rigour)
     state: State = "met" if counts and holds else "failed" if counts and fails else "open"
     return Outcome(verdict, state, gate.severity, reason)
 
@@ -115,6 +118,22 @@ def _reason(bound: Bound, gate: Gate | None, fails: bool) -> str:
         return bound.reason or "no end is proved"
     inside = f"{key} = {value!r} lies inside the proved enclosure {enclosure(bound.lower, bound.upper, value)}"
     return _joined(inside, _deciding(bound, key, value), bound.reason)
+
+
+def _reason_of_estimate(bound: Bound, gate: Gate | None, counts: bool, fails: bool) -> str:
+    """Why an estimate decides nothing, or what it says about its gate."""
+    if bound.lower is None or bound.upper is None:
+        return bound.reason or "there is no finite estimate"
+    if gate is None:
+        return "an estimate, which proves nothing"
+    key, value = ("max", gate.max) if gate.max is not None else ("min", gate.min)
+    if not counts:
+        least = "proved one" if gate.rigour is Rigour.PROVED else "proved or conditional one"
+        return (f'this is an estimate, and only a {least} counts for a gate with rigour = "{gate.rigour}"; where an '
+                'estimate is enough, give the gate rigour = "estimated"')
+    if fails:
+        return f"it is estimated to be {bound.upper:.6g}, and {key} = {value!r}"
+    return "met by an estimate, which proves nothing"
 
 
 def _deciding(bound: Bound, key: str, value: float) -> str:

@@ -11,6 +11,9 @@ from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 
 Json = Mapping[str, Any]
 
+FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to float64), not about those of the "
+          "network before export")
+
 
 def verdict_line(certificate: Json) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
@@ -48,13 +51,33 @@ def _claim(claim: Json, problem: Json) -> str:
 
 
 def advice(certificate: Json) -> list[str]:
-    """For every claim that is not certified how far off, what blocked it, what would decide it; files to convert."""
+    """For every claim that is not certified how far off, what blocked it, what would decide it; then what to know."""
     lines = (
         f"{claim['verdict']} {claim['quantity']}: {claim['reason']}"
         for claim in certificate["claims"] if claim["verdict"] != "certified" and claim["reason"]
     )
     files = {role: certificate["subject"][role]["path"] for role in CHECKED}
-    return [*dict.fromkeys(lines), *(f"note: certify check {words}" for words in unchecked(files))]
+    folded = FOLDED if certificate["problem"].get("reparameterised") else ""
+    notes = [folded, unused_radius(certificate), *(f"certify check {words}" for words in unchecked(files))]
+    return [*dict.fromkeys(lines), *(f"note: {words}" for words in notes if words)]
+
+
+def unused_radius(certificate: Json) -> str:
+    """That the spec's radius is not used, in words; empty where the spec gives none.
+
+    >>> unused_radius({"problem": {"radius": 0.5}, "claims": [{"quantity": "persistence_radius"}]})
+    'perturbation.radius = 0.5 is not used: persistence_radius finds the radius, whatever the spec says'
+    """
+    radius = certificate["problem"].get("radius")
+    if radius is None:
+        return ""
+    asked = list(dict.fromkeys(claim["quantity"] for claim in certificate["claims"]))
+    limits = [quantity for quantity in asked if quantity != "persistence_radius"]
+    verbs = "is a limit and says" if len(limits) == 1 else "are limits and say"
+    why = [f"{' and '.join(limits)} {verbs} nothing about changes of that size"] if limits else []
+    if len(limits) < len(asked):
+        why.append("persistence_radius finds the radius, whatever the spec says")
+    return f"perturbation.radius = {radius!r} is not used: {'; '.join(why)}"
 
 
 def unchecked(files: Mapping[str, str]) -> list[str]:
@@ -92,6 +115,57 @@ def _claim_object(claim: Json) -> dict[str, Any]:
     if gate is not None:
         result |= {key: gate[key] for key in ("max", "min", "severity") if key in gate}
     return result
+
+
+def estimate_line(document: Json) -> str:
+    """The estimate with every gate, on one line; it never speaks of a proof."""
+    parts = [_estimated(claim) for claim in document["claims"]]
+    gates = f" [gates {document['gates']}]" if any(claim["gate"] for claim in document["claims"]) else ""
+    return f"estimated {'; '.join(parts)}{gates}"
+
+
+def _estimated(claim: Json) -> str:
+    gate, value = claim["gate"], claim["upper"]
+    threshold = None if gate is None else gate.get("max", gate.get("min"))
+    shown = f"{claim['quantity']} {'not finite' if value is None else shortest(value, threshold)}"
+    if gate is None:
+        return shown
+    state = "open" if gate["state"] == "open" else f"{gate['state']} (estimated)"
+    warning = ", a warning only" if gate["severity"] == "warn" else ""
+    return f"{shown} {'≤' if 'max' in gate else '≥'} {threshold!r} {state}{warning}"
+
+
+def shortest(value: float, threshold: float | None = None) -> str:
+    """A few digits of an estimate, more where a threshold is near.
+
+    >>> shortest(1.10001e-6, 1e-5), shortest(0.99999, 1.0)
+    ('1.1e-06', '0.99999')
+    """
+    for digits in range(3, 17):
+        text = f"{value:.{digits}g}"
+        if threshold is None or (float(text) > threshold) == (value > threshold) and (
+                float(text) < threshold) == (value < threshold):
+            return text
+    return repr(value)
+
+
+def estimate_advice(document: Json) -> list[str]:
+    """For every gate that is not met, why; for an estimate of which something speaks against it, what."""
+    lines = [
+        f"{claim['gate']['state']} {claim['quantity']}: {claim['reason']}"
+        for claim in document["claims"] if claim["gate"] and claim["gate"]["state"] != "met"
+    ]
+    return [*dict.fromkeys(lines), f"note: {document['result']['status']}; nothing here is proved"]
+
+
+def estimate_object(document: Json) -> dict[str, Any]:
+    """The JSON object of `certify estimate --json`: the members of that of `run`, and what was measured."""
+    result = document["result"]
+    evidence = {key: value for key, value in result["evidence"].items() if key != "validity"}
+    return run_object(document) | {
+        "format": "certify/1", "rigour": "estimated", "status": result["status"], "evidence": evidence,
+        "cost": result["cost"],
+    }
 
 
 def one_line(text: str) -> str:

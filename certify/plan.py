@@ -51,6 +51,8 @@ class Plan:
     """What is known before computing.
 
     Attributes:
+        widths, activation, operations: the network; of a graph widths are its inputs and outputs, and operations are
+            counted.
         equations, parameters: equations of the solution map and p; interpolation needs nk ≤ p.
         moving: number of rows that may move.
         equal: groups of rows with equal features.
@@ -64,7 +66,8 @@ class Plan:
     map: str
     base: str
     widths: tuple[int, ...]
-    activation: str
+    activation: str | None
+    operations: dict[str, int] | None
     layer: str | int
     n: int
     inputs: int
@@ -92,7 +95,7 @@ class Plan:
         rows = "every row" if self.moving == self.n else f"{self.moving} of {self.n} rows"
         each = ", each within its own budget" if self.set == "per_sample" else ""
         lines = [
-            ("network", f"{'-'.join(map(str, self.widths))} {self.activation}, p = {self.parameters} ({layer})"),
+            ("network", f"{self._network()}, p = {self.parameters} ({layer})"),
             ("data", f"n = {self.n} rows, {self.inputs} features, k = {self.outputs} outputs"),
             ("moving", f"{self.parameter.replace('_', ' ')} of {rows}{each}"),
             *self._system(),
@@ -107,6 +110,11 @@ class Plan:
                   for q in self.quantities]
         width = max(len(name) for name, _ in lines)
         return [f"{name:<{width}}  {text}" for name, text in lines]
+
+    def _network(self) -> str:
+        if self.operations is None:
+            return f"{'-'.join(map(str, self.widths))} {self.activation}"
+        return "graph of " + ", ".join(f"{times} {op}" for op, times in self.operations.items())
 
     def _system(self) -> list[tuple[str, str]]:
         if self.map == "sublevel":
@@ -138,7 +146,8 @@ def make_plan(problem: Problem) -> Plan:
     tiers = _tiers(problem, names, limits)
     return Plan(
         map=problem.map, base=problem.base,
-        widths=problem.network.widths, activation=problem.network.activation, layer=problem.layer,
+        widths=problem.network.widths, activation=getattr(problem.network, "activation", None),
+        operations=getattr(problem.network, "operations", None), layer=problem.layer,
         n=problem.n, inputs=problem.inputs, outputs=problem.outputs,
         equations=problem.equations, parameters=problem.parameters, parameter=problem.parameter, set=problem.set,
         moving=len(problem.rows), merge_duplicates=problem.merge_duplicates, equal=problem.groups or (),
@@ -164,7 +173,8 @@ def _when(name: str, before: list[Tier], names: Collection[str], problem: Proble
     """When a tier is used, in words."""
     if problem.map == "sublevel":
         return {"passes": "one forward, one backward, tried first", "radius": "proved radius and attack",
-                "double-double": "the same, where rounding leaves a gap"}[name]
+                "double-double": "the same, where rounding leaves a gap",
+                "balls": "where double-double leaves one: many layers"}[name]
     if name == "congruence":
         if not any("modulus" in tier.quantities for tier in before) or problem.base == "nearby":
             return "tried first"

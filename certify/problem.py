@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from certify.errors import InputError
+from certify.network.graph import GraphNetwork
 from certify.network.network import Network, owned
 
 if TYPE_CHECKING:
+    from certify.estimation import ModuleProblem
     from certify.spec import Spec
 
 
@@ -25,7 +27,7 @@ class Problem:
     Sublevel: `L(u, w) ≤ ℓ` over all rows. The arrays are kept read-only; writable ones are copied.
 
     Attributes:
-        network: the fully connected network.
+        network: a fully connected network, or for the sublevel map a graph.
         X: `(n, d)` features, float64, finite.
         y: `(n, k)` real targets, or None where the targets are class labels.
         parameter: ``"features"``, ``"targets"`` or ``"sample_weights"``: what the perturbation moves.
@@ -42,9 +44,10 @@ class Problem:
         level: the level ℓ; None: the loss at the given weights.
         set: ``"total"`` or ``"per_sample"``: how the budget is shared.
         scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
+        names: names of the features, for a reader; None where the data has none.
     """
 
-    network: Network
+    network: Network | GraphNetwork
     X: np.ndarray
     y: np.ndarray | None
     parameter: str
@@ -62,6 +65,31 @@ class Problem:
     level: float | None = None
     set: str = "total"
     scale: np.ndarray | None = None
+    names: tuple[str, ...] | None = None
+
+    @staticmethod
+    def from_module(
+        module: Any, X: Any, y: Any, loss: str = "cross_entropy", weight_decay: float = 0.0, map: str = "critical",
+        base: str = "given", **more: Any,
+    ) -> ModuleProblem:
+        """Any torch module with its training data, for :func:`certify.estimate`; nothing can be proved about it.
+
+        Args:
+            module: a `torch.nn.Module` in eval mode, of which a copy is taken.
+            X: `(n, …)` array or tensor.
+            y: `(n,)` integer labels, or `(n, k)` real targets (squared) or rows of probabilities (cross_entropy).
+            loss, weight_decay: `L = (1/n) Σ ℓ_i + (weight_decay/2)|w|²`.
+            map: ``"critical"`` or ``"interpolation"``.
+            base: ``"given"`` or ``"nearby"``.
+            more: `batch_statistics`, `chunk`, `device` of :func:`certify.estimation.module_problem`.
+
+        Raises:
+            InputError: what does not fit together.
+            MissingPackage: torch is not installed.
+        """
+        from certify.estimation import module_problem
+
+        return module_problem(module, X, y, loss=loss, weight_decay=weight_decay, map=map, base=base, **more)
 
     def __post_init__(self) -> None:
         """Refuse what the theorems do not allow, whoever built the problem."""
@@ -94,9 +122,23 @@ class Problem:
         ):
             if value not in words:
                 raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
+        if isinstance(self.network, GraphNetwork):
+            self._check_graph()
+            return
         depth = self.network.depth
         if self.layer != "all" and not (isinstance(self.layer, int) and 1 <= self.layer <= depth):
             raise InputError("layer", f"{self.layer!r} of a network of {depth}", f"give 'all' or 1 … {depth}")
+        self._check_combinations()
+
+    def _check_graph(self) -> None:
+        """What is built for graphs: the sublevel map over all parameters."""
+        if self.map != "sublevel":
+            raise InputError("map", f"'{self.map}' for a graph network", "use map = 'sublevel'")
+        if self.layer != "all":
+            raise InputError("layer", f"{self.layer!r} of a graph network", "use 'all'")
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
         if self.map == "interpolation" and self.parameter == "sample_weights":
             raise InputError("parameter", "sample_weights with interpolation", "use features or targets")
         if self.map == "sublevel" and (self.merge_duplicates or self.base != "given"):
@@ -221,15 +263,22 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import load_data, read_network, units
+    from certify.inputs import load_data, read_graph_network, read_network, units
     from certify.spec import load_spec
     from certify.spec.validity import check_problem, check_rows
 
     path = Path(path)
     spec = load_spec(path)
     folder = path.parent
-    network = read_network(spec, folder)
-    data = load_data(spec, folder)
+    network: Network | GraphNetwork
+    files = {"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file}
+    if spec.model.graph is None:
+        network = read_network(spec, folder)
+    else:
+        files["graph"] = folder / spec.model.graph
+        network = read_graph_network(spec, folder)
+    shape = network.shape if isinstance(network, GraphNetwork) else ()
+    data = load_data(spec, folder, network.widths, shape)
     X = data.X
     check_rows(spec, len(X))
     groups = equal_rows(X)
@@ -243,8 +292,8 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         layer=spec.solution.layer, merge_duplicates=merge_duplicates, groups=groups, spec=spec,
         labels=data.labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
         weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
-        scale=units(spec.perturbation, network.widths[0], data.names),
-        files={"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file},
+        scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
+        files=files,
     )
     check_problem(problem)
     return problem

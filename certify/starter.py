@@ -17,12 +17,14 @@ _TEMPLATE: Final = '''\
 #   certify run {name}           proves it, writes certificate.json and report.html
 #   certify run {name} --plan    says what that needs
 #   certify explain modulus            says what a word means; also sublevel, level, nearby, columns, scale, set, …
+#   certify init --estimate            writes the other kind of spec: estimates for any torch module
 version = 1
 
 [model]
 file = {model}
 widths = {widths}
 activation = "tanh"              # {activations}
+# graph = "graph.json"           # instead of the two: a convolutional or residual network (certify graph writes it)
 
 [data]
 file = {data}
@@ -61,7 +63,53 @@ set = "total"                    # or per_sample (sublevel): every row may move 
 '''
 
 
-def write_starter(folder: Path, model: Path | None, data: Path | None) -> Path:
+_ESTIMATE: Final = '''\
+# Where would the weights of a network go if some of its training data changed? To first order; nothing is proved.
+#   certify estimate {name}      writes estimate.json, new_parameters.safetensors and estimate.html
+#   certify explain estimate           says what that is; also critical, hold, members, residual, budget, factory, …
+version = 1
+
+[model]
+file = {model}
+{network}
+
+[data]
+file = {data}
+features = {features}
+targets = {targets}
+
+[training]
+loss = {loss}# squared | cross_entropy | logistic; class numbers take one of the last two
+weight_decay = 0.0
+
+[solution]
+map = "critical"                 # stay a critical point of the training loss; or interpolation: keep every output
+base = "given"                   # or nearby: the step towards a critical point is part of the estimate
+
+[perturbation]
+parameter = "features"           # features | targets | sample_weights (critical; -1 leaves a row out)
+rows = [0]                       # the rows that change, or "all"
+set = "given"
+file = "change.npz"              # the change of those rows, in their order: as many entries as the rows have
+array = "u"
+
+[estimate]
+hold = "all"                     # or moved: look at the moved rows alone
+corrector_steps = 0              # Newton steps after the first-order step
+tolerance = 0.01                 # relative residual at which the solver stops
+budget = 120                     # full-batch gradients it may cost, about
+# members = 3                    # other members of the estimated set to look at
+# device = "cuda"
+
+# A gate turns a number into a decision: exit status 3 if it failed, 4 if it is open.
+# [[gate]]
+# quantity = "loss_after"        # loss_after | residual
+# max = 0.001
+# rigour = "estimated"           # without this the gate asks for a proof, and stays open
+'''
+
+
+def write_starter(folder: Path, model: Path | None, data: Path | None, estimate: bool = False) -> Path:
     """Write a commented spec into a folder.
 
     Model and data are taken from the arguments, else from the folder if it holds exactly one file of a format
@@ -70,6 +118,7 @@ def write_starter(folder: Path, model: Path | None, data: Path | None) -> Path:
     Args:
         folder: where the spec goes; it must exist.
         model, data: the files, or None to look for them.
+        estimate: for `certify estimate`; then the model may be any.
 
     Returns:
         The path written.
@@ -82,11 +131,15 @@ def write_starter(folder: Path, model: Path | None, data: Path | None) -> Path:
     path = folder / NAME
     model = model or _only(folder, BUILT["model.file"])
     data = data or _only(folder, (".npz", ".csv", ".parquet"))
-    widths = _widths(model) if model else [30, 64, 64, 1]
+    widths = _widths(model, estimate) if model else [] if estimate else [30, 64, 64, 1]
     features, targets, table = _arrays(data) if data else (_quoted("X"), "y", False)
-    loss = "cross_entropy" if table and widths[-1] > 1 else "squared"  # one column, several outputs: class numbers
-    text = _TEMPLATE.format(
-        name=NAME, model=_quoted(_relative(model, folder) if model else "model.safetensors"), widths=widths,
+    several = not widths or widths[-1] > 1
+    loss = "cross_entropy" if several and (table or not widths) else "squared"  # a column of targets: class numbers
+    network = f'widths = {widths}\nactivation = "tanh"' if widths else (
+        'factory = "nets:make"            # make() in nets.py beside this file returns the torch module')
+    text = (_ESTIMATE if estimate else _TEMPLATE).format(
+        name=NAME, network=network, widths=widths,
+        model=_quoted(_relative(model, folder) if model else "model.safetensors"),
         data=_quoted(_relative(data, folder) if data else "train.npz"), features=features,
         targets=_quoted(targets), loss=f"{_quoted(loss):<26}", activations=" | ".join(BUILT["model.activation"]),
     )
@@ -105,10 +158,16 @@ def _only(folder: Path, endings: tuple[str, ...]) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def _widths(model: Path) -> list[int]:
+def _widths(model: Path, any_network: bool) -> list[int]:
+    """Widths of a fully connected network; none for another, where any will do."""
     from certify.inputs.model import widths_of
 
-    return widths_of(model)
+    try:
+        return widths_of(model)
+    except InputError:
+        if any_network and model.is_file():
+            return []
+        raise
 
 
 def _arrays(data: Path) -> tuple[str, str, bool]:

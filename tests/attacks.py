@@ -13,6 +13,7 @@ from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.witness import propose
 from tests import containment as rigor
 from tests import containment_bounds as bounds
+from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
 from tests import containment_sublevel as sublevel
@@ -339,6 +340,30 @@ def nearby(rng: Rng) -> Outcome:
     return nearby_.nearby(training.nearly_fitted(rng))
 
 
+def graph_windows(rng: Rng) -> Outcome:
+    return graphs.window_maps(rng, _arithmetic(rng))
+
+
+def graph_channels(rng: Rng) -> Outcome:
+    return graphs.channel_maps(rng, _arithmetic(rng))
+
+
+def graph_maxima(rng: Rng) -> Outcome:
+    return graphs.maxima(rng, _arithmetic(rng))
+
+
+def graph_activations(rng: Rng) -> Outcome:
+    return graphs.activations(rng, _arithmetic(rng))
+
+
+def graph_parameters(rng: Rng) -> Outcome:
+    return graphs.parameter_gradients(rng, _arithmetic(rng))
+
+
+def graph_gradients(rng: Rng) -> Outcome:
+    return graphs.gradients(rng, _arithmetic(rng))
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -349,7 +374,8 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         jacobian_moduli, direct_modulus, modulus, sample_modulus, refuting_pair, base_point, loss_terms, descent,
         sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
-        direct_tier, nearby,
+        direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
+        graph_parameters, graph_gradients,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""

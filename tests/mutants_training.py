@@ -61,7 +61,7 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("sublevel: kinks ignored", SUBLEVEL, "if d.passed.kinks[0]:", "if False:", ("kinks_of_the_loss",)),
     Mutant("sublevel: zero gradient ignored", SUBLEVEL, "if d.weight_norm.lower <= 0:", "if d.weight_norm.lower < 0:", note="no bound comes out: the division by zero raises"),
     Mutant("sublevel: every level is inside", SUBLEVEL, "if Fraction(level) > d.loss.upper:", "if Fraction(level) > 0:", ("loss_beside_its_level",)),
-    Mutant("sublevel: scale forgotten", SUBLEVEL, "row_norm_ends(at_inputs, problem.scale)", "row_norm_ends(at_inputs, None)", ("sublevel_modulus@2",)),
+    Mutant("sublevel: scale forgotten", SUBLEVEL, "row_norm_ends(adjoints[0], problem.scale)", "row_norm_ends(adjoints[0], None)", ("sublevel_modulus@2",)),
     # persistence
     Mutant("persistence: room not times n", PERSISTENCE, "(problem.n * (level - d.loss.upper), problem.n", "(2 * problem.n * (level - d.loss.upper), problem.n", ("radii_known_exactly",)),
     Mutant("persistence: curvature λS²", PERSISTENCE, "curved = lam * S * S * RAISE", "curved = 0.0 * lam * S * S", ("rise_over_the_kinks",)),

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from certify.certificate import canonical_bytes, seal
 from certify.cli import main
 from tests.small import SPEC, features, files, gate, tensors, write
 
@@ -103,6 +104,58 @@ def test_json_is_the_contract(tmp_path, call):
 
 def test_quiet_says_nothing_on_stderr(tmp_path, call):
     assert call("run", write(tmp_path), "-q")[2] == ""
+
+
+def test_a_radius_is_accepted_carried_and_said_to_be_unused(tmp_path, call):
+    text = SPEC + '[perturbation]\nset = "total"\nradius = 0.01\n' + gate(max=1e6)
+    status, out, err = call("run", write(tmp_path, text))
+    assert status == 0 and out.startswith("certified")
+    note = "note: perturbation.radius = 0.01 is not used: modulus is a limit and says nothing about changes of " \
+           "that size"
+    assert [line for line in err.splitlines() if line.startswith("note")] == [note]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "The radius in the specification" in page
+    made = json.loads((tmp_path / "certificate.json").read_bytes())
+    assert made["problem"]["radius"] == 0.01 and call("check", tmp_path / "certificate.json")[0] == 0
+    for other in (0.02, None, 1):
+        made["problem"]["radius"] = other
+        (tmp_path / "certificate.json").write_bytes(canonical_bytes(seal(made)))
+        status, out, _ = call("check", tmp_path / "certificate.json")
+        assert status == 2 and out.startswith("invalid problem.radius")
+
+
+ATTACKED = SPEC + '[solution]\nmap = "sublevel"\nlevel = 4.0\n' + gate("persistence_radius", min=1e-6)
+
+
+@pytest.mark.parametrize("changed", ["nothing", "the file", "the certificate", "the name"])
+def test_a_run_without_side_file_removes_the_one_of_the_certificate_it_replaces(tmp_path, call, changed):
+    assert call("run", write(tmp_path, ATTACKED))[0] == 0
+    witness, path = tmp_path / "witness.safetensors", tmp_path / "certificate.json"
+    made = json.loads(path.read_bytes())
+    assert made["subject"]["witness"]["path"] == witness.name
+    if changed == "the file":
+        witness.write_bytes(witness.read_bytes() + b" ")
+    elif changed == "the certificate":
+        path.write_bytes(path.read_bytes().replace(b"persistence", b"persistense"))
+    elif changed == "the name":
+        made["subject"]["witness"]["path"] = "other.safetensors"
+        path.write_bytes(canonical_bytes(seal(made)))
+    before = witness.read_bytes()
+    assert call("run", write(tmp_path, SPEC + gate(max=1e6)))[0] == 0
+    assert "witness" not in json.loads(path.read_bytes())["subject"]
+    assert witness.exists() is (changed != "nothing") and (not witness.exists() or witness.read_bytes() == before)
+    assert call("check", path)[0] == 0
+
+
+def test_a_model_of_that_name_is_never_removed(tmp_path, call):
+    assert call("run", write(tmp_path, ATTACKED))[0] == 0
+    witness, path = tmp_path / "witness.safetensors", tmp_path / "certificate.json"
+    made = json.loads(path.read_bytes())
+    witness.write_bytes((tmp_path / "model.safetensors").read_bytes())
+    made["subject"]["witness"] = made["subject"]["model"] | {"path": witness.name}
+    path.write_bytes(canonical_bytes(seal(made)))
+    assert call("run", write(tmp_path, SPEC.replace("model.safe", "witness.safe") + gate(max=1e6)))[0] == 0
+    assert witness.read_bytes() == (tmp_path / "model.safetensors").read_bytes()
 
 
 def test_run_says_when_the_checker_does_not_read_a_file(tmp_path, call):
@@ -265,6 +318,23 @@ def test_init_without_files_and_with_named_ones(tmp_path, call):
     assert call("init", tmp_path / "none")[0] == 2
 
 
+def test_init_of_an_estimate(tmp_path, call):
+    from certify.spec import load_spec
+
+    assert call("init", tmp_path, "--estimate")[0] == 0
+    path = tmp_path / "certify.toml"
+    text = path.read_text()
+    assert load_spec(path, "estimate").model.factory == "nets:make" and max(map(len, text.splitlines())) <= 120
+    for line in ("members", "device", "quantity", "max", "rigour"):  # what is commented out is right as it stands
+        text = text.replace(f"# {line} = ", f"{line} = ")
+    path.write_text(text.replace("# [[gate]]", "[[gate]]"))
+    assert load_spec(path, "estimate").gate[0].quantity == "loss_after"
+    path.unlink()
+    write(tmp_path)
+    path.unlink()
+    assert call("init", tmp_path, "--estimate")[0] == 0 and load_spec(path, "estimate").model.widths == (3, 8, 1)
+
+
 def test_explain(call):
     assert call("explain", "M2")[1].startswith("M2: ")
     assert call("explain", "sample_modulus")[0] == 0
@@ -335,7 +405,7 @@ def test_output_folder_is_tried_before_anything_is_read(tmp_path, call, monkeypa
 
 
 @pytest.mark.parametrize("arguments", [
-    ["run"], ["run", "a", "b"], ["run", "a", "--fast"], ["nonsense"], ["estimate", "a"], ["diff", "a", "b"], ["report"],
+    ["run"], ["run", "a", "b"], ["run", "a", "--fast"], ["nonsense"], ["estimate"], ["diff", "a", "b"], ["report"],
     ["check"], ["check", "a", "--max", "modulus=x"], ["explain"],
 ])
 def test_usage_errors(call, arguments):
@@ -391,8 +461,9 @@ def test_help_starts_fast():
 
 def test_help_shows_only_what_is_built():
     done = subprocess.run([sys.executable, "-m", "certify", "--help"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and all(verb in done.stdout for verb in ("run", "check", "report", "init", "explain"))
-    assert "estimate" not in done.stdout and "diff" not in done.stdout
+    assert done.returncode == 0 and all(
+        verb in done.stdout for verb in ("run", "estimate", "check", "report", "init", "explain"))
+    assert "diff" not in done.stdout
 
 
 def modules_after(code: str) -> set[str]:

@@ -18,7 +18,7 @@ def blocks(language: str) -> list[str]:
 
 def test_readme_starts_with_one_line_to_run_and_one_to_test():
     run, test = blocks("bash")[:2]
-    assert run.count("\n") == 1 and "certify run reports/breast-cancer/certify.toml" in run
+    assert run.count("\n") == 1 and run.endswith("certify run reports/breast-cancer/certify.toml -o audit\n")
     assert test == "bash tests/run\n"
     assert f"line='{test.strip()}'" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
@@ -34,7 +34,9 @@ def test_complete_spec_of_the_readme_is_valid(tmp_path):
 def test_every_spec_of_the_readme_is_valid():
     from certify.spec import parse_spec
 
-    assert [bool(parse_spec(block.encode()).gate) for block in blocks("toml")] == [True, True]
+    proofs, estimates = blocks("toml")[:2], blocks("toml")[2:]
+    assert [bool(parse_spec(block.encode()).gate) for block in proofs] == [True, True]
+    assert [bool(parse_spec(block.encode(), verb="estimate").gate) for block in estimates] == [True]
 
 
 def test_output_in_the_readme_is_that_of_the_committed_certificate():
@@ -46,12 +48,29 @@ def test_output_in_the_readme_is_that_of_the_committed_certificate():
     from certify.messages import verdict_line
 
     path = ROOT / "reports" / "breast-cancer" / "certificate.json"
-    assert blocks("text")[0].splitlines()[0] == verdict_line(read_certificate(path))
+    said = [verdict_line(read_certificate(path)), "certificate audit/certificate.json", "report      audit/report.html"]
+    assert blocks("text")[0].splitlines() == said
     certificate = read(path.read_bytes(), "certificate")
     gates = read_spec((path.parent / "certify.toml").read_bytes()).gates
     outcomes = tuple(evaluate(*pair) for pair in thresholds(certificate.claims, gates, [Gate("modulus", "max", 5.2)]))
     source = "the command line and the digest-bound spec"
     assert blocks("text")[1].strip() == line_of(Result(certificate, outcomes, *overall(outcomes), source))
+
+
+def test_commands_of_the_readme_leave_tracked_files_alone_and_fit_together(tmp_path, monkeypatch, capsys):
+    from certify.cli import main
+    from tests.small import write
+
+    run, check = (blocks("bash")[i].rpartition("/certify ")[2].split() for i in (0, 2))
+    assert "/audit/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    monkeypatch.chdir(tmp_path)
+    place = Path(run[1]).parent
+    place.mkdir(parents=True)
+    write(place)  # a small problem in the place of the audit, whose proof takes seconds
+    assert main(run) == 0
+    assert sorted(p.name for p in Path("audit").iterdir()) == ["certificate.json", "report.html"]
+    assert sorted(p.name for p in place.iterdir()) == ["certify.toml", "model.safetensors", "train.npz"]
+    assert main(check) == 3 and "modulus ≤ 5.2 failed (proved in" in capsys.readouterr().out
 
 
 def test_the_layout_table_of_the_readme_names_every_module():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from certify.network.graph import GraphNetwork
+
 if TYPE_CHECKING:
     from certify.limits import Limits
     from certify.problem import Problem
@@ -35,6 +37,9 @@ _JACOBIAN: Final = (20, 72.0)
 _PASS: Final = (10, 1e-6)
 _PASS_DOUBLE: Final = (30, 1.5e-5)
 _PERSISTENCE: Final = (4, 1.2e-4)
+_GRAPH: Final = (3, 1.3e-8)
+_GRAPH_DOUBLE: Final = (12, 2.6e-7)
+_GRAPH_BALLS: Final = (120, 2e-6)  # bytes and seconds of a number of windows
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,8 @@ def _passes(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of :class:`certify.bounds.sublevel.Sublevel`: passes through the network, no matrix over the rows."""
     from certify.network.reach import CHUNK
 
+    if isinstance(problem.network, GraphNetwork):
+        return _graph_passes(problem, problem.network)
     entries = problem.n * sum(problem.network.widths)
 
     def cost(name: str, need: tuple[int, float], bounds: tuple[str, ...], more: int = 0) -> Cost:
@@ -110,6 +117,25 @@ def _passes(problem: Problem) -> tuple[Cost, ...]:
         need = (_PASS[0], _PERSISTENCE[1])
         found.append(cost("radius", need, ("persistence_radius",), more=_PERSISTENCE[0] * chunk))
     return tuple(found)
+
+
+def _graph_passes(problem: Problem, network: GraphNetwork) -> tuple[Cost, ...]:
+    """Passes through a graph, in chunks of rows: memory does not grow with the rows but for the data."""
+    from certify.network.graph_gradients import chunk_rows, numbers_of_row
+
+    each, entries = numbers_of_row(network), problem.n * numbers_of_row(network)
+    data = 3 * problem.n * problem.inputs
+    pointwise = ("modulus", "sample_modulus")
+
+    def cost(name: str, need: tuple[int, float], bounds: tuple[str, ...], extended: bool) -> Cost:
+        rows = min(problem.n, chunk_rows(network, extended))
+        return Cost(name, BASE_MEMORY + 8 * (need[0] * rows * each + data), 0.0, need[1] * entries + 1.0, bounds)
+
+    windows = sum(network.windows(node) for node in network.nodes) + network.units
+    memory = BASE_MEMORY + 2 * _GRAPH_BALLS[0] * windows + 8 * data + 200 * network.parameters("all")
+    return (cost("passes", _GRAPH, (*pointwise, "persistence_radius"), False),
+            cost("double-double", _GRAPH_DOUBLE, pointwise, True),
+            Cost("balls", memory, 0.0, 2.0 + _GRAPH_BALLS[1] * problem.n * windows, pointwise))
 
 
 def remedy(problem: Problem, quantity: str, limits: Limits) -> str:

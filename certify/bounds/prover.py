@@ -5,6 +5,7 @@ from __future__ import annotations
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.sublevel import Sublevel
 from certify.limits import Limits
+from certify.network.graph import GraphNetwork
 from certify.problem import Problem
 from certify.progress import Progress, silent
 from certify.rigor.environment import require_sound
@@ -25,7 +26,8 @@ def prover(
         EnvironmentRefused: this machine, or this thread, does not compute as the rounding theorems assume.
     """
     net = problem.network
-    require_sound(*net.weights, *net.biases, problem.X, problem.y, problem.scale)
+    constants = tuple(net.tensors.values()) if isinstance(net, GraphNetwork) else net.arrays
+    require_sound(*constants, problem.X, problem.y, problem.scale)
     kind = Sublevel if problem.map == "sublevel" else Interpolation
     return kind(problem, progress or silent, limits)
 

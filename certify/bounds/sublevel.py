@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -14,13 +15,15 @@ from certify.bounds.tiers import better
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.gradients import Norm, loss_adjoints, row_norm_ends, total_norm, weight_gradient_norm
+from certify.network.graph import GraphNetwork
+from certify.network.graph_balls import descend_in_balls
+from certify.network.graph_gradients import descend_graph
 from certify.network.losses import LossTerms, enclose_losses
-from certify.network.passes import Forward, forward, known_weights
+from certify.network.passes import Forward, Kink, forward, known_weights
 from certify.problem import Problem
 from certify.progress import Progress
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
-from certify.rigor.ball import Balls
 from certify.rigor.fp import Array
 from certify.verdict import Bound, Hypothesis, Rigour
 
@@ -50,9 +53,18 @@ class Descent:
     row_upper: Array
 
 
-def descend(problem: Problem, arithmetic: Arithmetic) -> Descent:
-    """Enclose loss and gradients by one forward and one backward pass."""
+def descend(
+    problem: Problem, arithmetic: Arithmetic | None, tell: Callable[[float], None] = lambda _: None
+) -> Descent:
+    """Enclose loss and gradients by one forward and one backward pass; `tell` hears the fraction done of a graph.
+
+    The arithmetic None stands for balls of python-flint, which only graphs need.
+    """
     net = problem.network
+    if isinstance(net, GraphNetwork):
+        return _descend_graph(problem, net, arithmetic, tell)
+    if arithmetic is None:
+        raise SpecError("passes in balls", "a fully connected network", "use an arithmetic")
     weights = known_weights(net)
     passed = forward(net, weights, problem.X, arithmetic, keep_pre=True)
     terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
@@ -60,7 +72,28 @@ def descend(problem: Problem, arithmetic: Arithmetic) -> Descent:
     weight_norm = weight_gradient_norm(
         net, passed, adjoints, net.layers(problem.layer), problem.weight_decay, arithmetic
     )
-    lower, upper = _data_gradients(problem, adjoints[0], passed, terms)
+    features = problem.parameter == "features"
+    lower, upper = row_norm_ends(adjoints[0], problem.scale) if features else _other_gradients(problem, terms)
+    return _descent(problem, passed, terms, weight_norm, lower, upper)
+
+
+def _descend_graph(
+    problem: Problem, net: GraphNetwork, arithmetic: Arithmetic | None, tell: Callable[[float], None]
+) -> Descent:
+    """The same through a graph, rows in chunks."""
+    data = (problem.X, problem.loss, problem.y, problem.labels, problem.weight_decay, problem.scale)
+    found = (descend_in_balls(net, *data, GAP, tell) if arithmetic is None
+             else descend_graph(net, *data, arithmetic, tell))
+    lower, upper = found.input_lower, found.input_upper
+    if problem.parameter != "features":
+        lower, upper = _other_gradients(problem, found.terms)
+    return _descent(problem, Forward((), (), (), found.output, found.kinks, found.margin, ()), found.terms,
+                    found.weight_norm, lower, upper)
+
+
+def _descent(
+    problem: Problem, passed: Forward, terms: LossTerms, weight_norm: Norm, lower: Array, upper: Array
+) -> Descent:
     still = ~np.isin(np.arange(problem.n), np.array(problem.rows))
     return Descent(passed, terms, loss_ends(problem, terms), weight_norm, np.where(still, 0.0, lower),
                    np.where(still, 0.0, upper))
@@ -72,22 +105,38 @@ def loss_ends(problem: Problem, terms: LossTerms) -> Norm:
     error = sum((fp.exact(x) for x in terms.value_error.tolist()), Fraction(0)) / n
     centre = sum((fp.exact(x) for x in terms.value.tolist()), Fraction(0)) / n
     if problem.weight_decay:
-        arrays = [*problem.network.weights, *(b for b in problem.network.biases if b is not None)]
-        square = sum((sum((Fraction(x) ** 2 for x in a.ravel().tolist()), Fraction(0)) for a in arrays), Fraction(0))
+        square = sum((fp.inner(a.ravel(), a.ravel()) for a in problem.network.arrays), Fraction(0))
         centre += Fraction(problem.weight_decay) / 2 * square
     return Norm(centre - error, centre + error)
 
 
-def _data_gradients(problem: Problem, at_inputs: Balls, passed: Forward, terms: LossTerms) -> tuple[Array, Array]:
-    """Ends of `n·|∇_{u_i} L|`: `|∂ℓ_i/∂x_i|`, `|∂ℓ_i/∂y_i|` (squared loss: `|f − y|`), or `ℓ_i` (sample weights)."""
-    if problem.parameter == "features":
-        return row_norm_ends(at_inputs, problem.scale)
+def _other_gradients(problem: Problem, terms: LossTerms) -> tuple[Array, Array]:
+    """Ends of `n·|∇_{u_i} L|` where features do not move: `|∂ℓ_i/∂y_i|` (squared loss), or `ℓ_i` (sample weights)."""
     if problem.parameter == "targets":
         if problem.loss != "squared":
             raise SpecError("targets", f"with the {problem.loss} loss", 'use parameter = "features"')
         return row_norm_ends(terms.slopes, None)
     low = np.maximum(terms.value - terms.value_error * fp.RAISE, 0.0) * (1 - 2.0**-50)
     return low, (np.abs(terms.value) + terms.value_error) * fp.RAISE
+
+
+def _kink_words(kinks: tuple[int, tuple[Kink, ...]]) -> str:
+    """Why there is no derivative, and at which unit first."""
+    first = kinks[1][0]
+    where = f"row {first.row}, {'layer' if isinstance(first.layer, int) else 'node'} {first.layer}, unit {first.unit}"
+    return (f"a ReLU pre-activation could not be proved different from 0, or a maximum from a tie ({where}), so L is "
+            "not differentiable: change these rows or weights slightly" if isinstance(first.layer, str) else
+            f"a ReLU pre-activation could not be proved different from 0 ({where}), so L is not differentiable: change "
+            "these rows or weights slightly")
+
+
+def _smooth_words(problem: Problem) -> str:
+    """The hypothesis that the network has no kink."""
+    words, net = "no ReLU pre-activation is 0", problem.network
+    if isinstance(net, GraphNetwork):
+        words += ", except where none of the moves can change it,"
+        words += " and no maximum is tied" if "max_pool" in net.operations else ""
+    return words
 
 
 class Sublevel:
@@ -115,18 +164,26 @@ class Sublevel:
         """
         if quantity not in QUANTITIES:
             raise SpecError(f"quantity '{quantity}' of the sublevel map", "not built", f"use {', '.join(QUANTITIES)}")
+        graph = isinstance(self.problem.network, GraphNetwork)
+        if quantity == "persistence_radius" and graph and self.problem.parameter == "features":
+            raise SpecError("persistence_radius for features", "not built for a network given by a graph",
+                            "ask for modulus, or let targets or sample weights move")
         best = self._within(quantity, "radius" if quantity == "persistence_radius" else "passes", Binary64())
         if isinstance(best, str):
             return self._bound(quantity, None, None, (), best)
-        if best.upper is None or best.lower is None or best.upper - best.lower > GAP * best.upper:
-            if quantity != "persistence_radius":
-                finer = self._within(quantity, "double-double", DoubleDouble())
-                if not isinstance(finer, str):
-                    return better(best, finer)
-                return replace(best, reason="; ".join(filter(None, (best.reason, finer))))
+        if quantity == "persistence_radius":
+            return best
+        finer: list[tuple[str, Arithmetic | None]] = [("double-double", DoubleDouble())]
+        for name, arithmetic in [*finer, ("balls", None)] if graph else finer:
+            if best.upper is not None and best.lower is not None and best.upper - best.lower <= GAP * best.upper:
+                break
+            found = self._within(quantity, name, arithmetic)
+            if isinstance(found, str):
+                return replace(best, reason="; ".join(filter(None, (best.reason, found))))
+            best = better(best, found)
         return best
 
-    def _within(self, quantity: str, name: str, arithmetic: Arithmetic) -> Bound | str:
+    def _within(self, quantity: str, name: str, arithmetic: Arithmetic | None) -> Bound | str:
         """The bound of one tier, or in words why the limits do not allow it."""
         cost = next((cost for cost in costs(self.problem) if cost.name == name), costs(self.problem)[0])
         refused = self._limits.refusal(cost)
@@ -134,13 +191,21 @@ class Sublevel:
             return f"{refused}: {remedy(self.problem, quantity, self._limits)}"
         return self._limits.attempt(named(cost.name), partial(self._attempt, quantity, arithmetic))
 
-    def _descent(self, arithmetic: Arithmetic) -> Descent:
-        if arithmetic.name not in self._tiers:
-            self._progress(f"loss and gradients ({arithmetic.name})", 0.1)
-            self._tiers[arithmetic.name] = descend(self.problem, arithmetic)
-        return self._tiers[arithmetic.name]
+    def _descent(self, arithmetic: Arithmetic | None) -> Descent:
+        name = "balls" if arithmetic is None else arithmetic.name
+        if name not in self._tiers:
+            self._progress(f"loss and gradients ({name})", 0.1)
+            self._tiers[name] = descend(self.problem, arithmetic, self._stage(name))
+        return self._tiers[name]
 
-    def _attempt(self, quantity: str, arithmetic: Arithmetic) -> Bound:
+    def _stage(self, name: str) -> Callable[[float], None]:
+        """Progress of the passes of one arithmetic; may end them when the time is up."""
+        def tell(fraction: float) -> None:
+            self._progress(f"loss and gradients ({name})", 0.1 + 0.8 * fraction)
+
+        return tell
+
+    def _attempt(self, quantity: str, arithmetic: Arithmetic | None) -> Bound:
         try:
             d = self._descent(arithmetic)
             inside = self._inside(d)
@@ -177,8 +242,7 @@ class Sublevel:
             zeros = (0.0,) * len(rows) if quantity == "sample_modulus" else ()
             return self._bound(quantity, 0.0, 0.0, hypotheses, "", rows if zeros else (), zeros, zeros)
         if d.passed.kinks[0]:
-            return self._bound(quantity, None, None, hypotheses, "a ReLU pre-activation could not be proved different "
-                               "from 0, so L is not differentiable: change these rows or weights slightly")
+            return self._bound(quantity, None, None, hypotheses, _kink_words(d.passed.kinks))
         if d.weight_norm.lower <= 0:
             return self._bound(quantity, None, None, hypotheses, "the loss gradient with respect to the weights could "
                                f"not be proved different from 0 (at most {fp.shown(d.weight_norm.upper)}): the weights "
@@ -205,7 +269,7 @@ class Sublevel:
         if d.passed.margin is None:
             smooth = Hypothesis("smooth", "the network is continuously differentiable everywhere", None, True)
         else:
-            statement = "no ReLU pre-activation is 0 at the data: smallest distance from a kink"
+            statement = f"{_smooth_words(self.problem)} at the data: smallest distance from a kink"
             smooth = Hypothesis("smooth", statement, max(d.passed.margin, 0.0), d.passed.kinks[0] == 0)
         proved = d.weight_norm.lower > 0 and smooth.holds
         statement = "the loss gradient with respect to the weights is not 0: its norm is at least"

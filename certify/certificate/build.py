@@ -13,10 +13,12 @@ from certify import __version__
 from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import FORMAT, validate
 from certify.gates import Outcome, overall
+from certify.network.graph import GraphNetwork
 from certify.verdict import Bound
 
 if TYPE_CHECKING:
     from certify.inputs.sources import Digest
+    from certify.network.network import Network
     from certify.problem import Problem
     from certify.spec.models import Gate
 
@@ -55,16 +57,17 @@ def build(
     certificate = seal({
         "format": FORMAT,
         "certify_version": __version__,
-        "created": _now(),
+        "created": now(),
         "subject": {
-            role: _file(sources[role], folder) for role in ("spec", "model", "data", "witness") if role in sources
+            role: file_member(sources[role], folder)
+            for role in ("spec", "model", "graph", "data", "witness") if role in sources
         },
         "problem": _problem(problem),
-        "base": _plain(base),
-        "claims": [_claim(claim) for claim in claims],
+        "base": plain(base),
+        "claims": [claim_member(claim) for claim in claims],
         "verdict": str(verdict),
         "gates": gates,
-        "environment": _plain(environment),
+        "environment": plain(environment),
     })
     validate(certificate)
     return certificate
@@ -83,9 +86,7 @@ def _problem(problem: Problem) -> Json:
         "set": spec.perturbation.set,
         "norm": spec.perturbation.norm,
         "weight_norm": spec.weights.norm,
-        "widths": list(network.widths),
-        "activation": network.activation,
-        "biases": [bias is not None for bias in network.biases],
+        **_network(network),
         "n": problem.n,
         "inputs": problem.inputs,
         "outputs": problem.outputs,
@@ -97,29 +98,41 @@ def _problem(problem: Problem) -> Json:
         "level": problem.level,
         "merge_duplicates": problem.merge_duplicates,
         "groups": [list(group) for group in problem.groups or ()],
+        "radius": spec.perturbation.radius,
+        "reparameterised": network.reparameterised,
+        "names": None if problem.names is None else list(problem.names),
     }
 
 
-def _claim(claim: Claim) -> Json:
+def _network(network: Network | GraphNetwork) -> Json:
+    """What kind of network it is, as far as short lists say it."""
+    if isinstance(network, GraphNetwork):
+        return {"graph": {"shape": list(network.shape), "operations": network.operations}}
+    return {"widths": list(network.widths), "activation": network.activation,
+            "biases": [bias is not None for bias in network.biases]}
+
+
+def claim_member(claim: Claim) -> Json:
+    """A claim with its gate as plain JSON."""
     bound, outcome = claim.bound, claim.outcome
     member = {
         "quantity": bound.quantity,
-        "theorem": bound.theorem,
+        "theorem": bound.theorem or None,  # an estimate has none
         "rigour": str(bound.rigour),
         "verdict": str(outcome.verdict),
-        "lower": _plain(bound.lower),
-        "upper": _plain(bound.upper),
+        "lower": plain(bound.lower),
+        "upper": plain(bound.upper),
         "unit": bound.unit,
         "gate": None if claim.gate is None else _gate(claim.gate, outcome),
         "reason": outcome.reason,
         "hypotheses": [
-            {"name": h.name, "statement": h.statement, "value": _plain(h.value), "holds": bool(h.holds)}
+            {"name": h.name, "statement": h.statement, "value": plain(h.value), "holds": bool(h.holds)}
             for h in bound.hypotheses
         ],
-        "witness": _plain(bound.witness),
+        "witness": plain(bound.witness),
     }
     if bound.quantity == "sample_modulus":
-        member |= {key: _plain(getattr(bound, key)) for key in ("rows", "row_lower", "row_upper")}
+        member |= {key: plain(getattr(bound, key)) for key in ("rows", "row_lower", "row_upper")}
     return member
 
 
@@ -133,7 +146,7 @@ def _gate(gate: Gate, outcome: Outcome) -> Json:
     }
 
 
-def _file(source: Digest, folder: Path) -> Json:
+def file_member(source: Digest, folder: Path) -> Json:
     """A file with its path relative to the certificate; the folders are resolved, the file's own name is kept."""
     path = source.path.parent.resolve() / source.path.name
     try:
@@ -143,18 +156,18 @@ def _file(source: Digest, folder: Path) -> Json:
     return {"path": relative, "sha256": source.sha256, "bytes": source.size}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Numbers, arrays and tuples as the plain types of JSON."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if hasattr(value, "tolist"):  # a numpy array or scalar
-        return _plain(value.tolist())
+        return plain(value.tolist())
     return str(value) if isinstance(value, str) else value
 
 
-def _now() -> str:
+def now() -> str:
     """UTC now, or the time that a reproducible build asks for."""
     fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
     seconds = int(fixed) if fixed.isascii() and fixed.isdigit() else time.time()

@@ -47,6 +47,8 @@ def parse_certificate(content: bytes, name: str = "certificate") -> Json:
     if not isinstance(value, dict):
         raise CertificateError(name, "not a JSON object", _REMEDY)
     if value.get("format") != FORMAT:
+        if str(value.get("format")).startswith("certify-estimate/"):
+            raise CertificateError(name, "an estimate, which is no certificate", "read estimate.html beside it")
         found = f"format {str(value.get('format'))[:40]!r}, this version reads {FORMAT!r}"
         raise CertificateError(name, found, _REMEDY)
     if canonical != content:

@@ -39,11 +39,22 @@ class Subject(Part):
     spec: File
     model: File
     data: File
+    graph: File | None = None
     witness: File | None = None
 
 
+class Graph(Part):
+    """A network given by a graph file: shape of one row, and how many nodes there are of each operation."""
+
+    shape: Annotated[list[Size], Field(min_length=1, max_length=3)]
+    operations: Annotated[dict[str, Size], Field(min_length=1)]
+
+
 class Problem(Part):
-    """The mathematical problem, as far as scalars and short lists say it."""
+    """The mathematical problem, as far as scalars and short lists say it.
+
+    A fully connected network has the members `widths`, `activation` and `biases`, a graph has `graph`.
+    """
 
     map: Literal["interpolation", "sublevel"]
     base: Literal["given", "nearby"]
@@ -53,9 +64,10 @@ class Problem(Part):
     set: Literal["total", "per_sample"]
     norm: Literal[2]
     weight_norm: Literal["euclidean"]
-    widths: Annotated[list[Size], Field(min_length=2)]
-    activation: str
-    biases: Annotated[list[bool], Field(min_length=1)]
+    widths: Annotated[list[Size], Field(min_length=2)] | None = None
+    activation: str | None = None
+    biases: Annotated[list[bool], Field(min_length=1)] | None = None
+    graph: Graph | None = None
     n: Size
     inputs: Size
     outputs: Size
@@ -67,6 +79,22 @@ class Problem(Part):
     level: Number | None
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]
+    radius: Number | None = None
+    reparameterised: bool = False
+    names: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _one_name_a_feature(self) -> Problem:
+        if self.names is not None and len(self.names) != self.inputs:
+            raise ValueError("one name for each input is needed, or null")
+        return self
+
+    @model_validator(mode="after")
+    def _one_network(self) -> Problem:
+        there = [getattr(self, name) is not None for name in ("widths", "activation", "biases")]
+        if there != [self.graph is None] * 3:
+            raise ValueError("either widths, activation and biases, or graph are needed")
+        return self
 
 
 class Base(Part):

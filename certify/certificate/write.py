@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -42,11 +42,15 @@ def check_folder(folder: Path, names: tuple[str, ...]) -> None:
         raise InputError(asked, f"not writable ({error.strerror})", "name another folder with -o") from None
 
 
-def write_together(contents: Mapping[Path, bytes]) -> None:
+def write_together(contents: Mapping[Path, bytes], remove: Collection[Path] = ()) -> None:
     """Write files, each whole or not at all, and all of them or none as far as the system allows.
 
     Every file is first written under another name in the same folder and flushed to the disk; then all are
     renamed in one go, during which Ctrl-C waits.
+
+    Args:
+        contents: the bytes of each file.
+        remove: files that go in the same stroke, after the renaming: what named them is then replaced.
 
     Raises:
         InputError: the disk is full or the folder is not writable; the old files are untouched.
@@ -63,6 +67,8 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         with _interrupts_wait():
             for path, written in temporary.items():
                 os.replace(written, path)
+            for path in remove:
+                path.unlink(missing_ok=True)
         for folder in {path.parent for path in contents}:
             _flush_folder(folder)
     except OSError as error:

@@ -45,10 +45,10 @@ def read_data(data: bytes, spec: Spec, name: str) -> Data:
     if not isinstance(key, str) or key not in arrays or (spec.targets is not None and spec.targets not in arrays):
         raise _missing(tuple(arrays), spec)
     X = arrays[key]
-    if len(X.shape) != 2 or X.shape[1] != spec.widths[0] or not X.values:
+    if X.shape[1:] not in ((spec.widths[0],), spec.shape) or not X.values:
         raise Invalid(f"data file, array {show(key)}", f"its shape is {X.shape}",
                       f"(rows, {spec.widths[0]}) with one row or more is needed")
-    features = _rows(X.values, X.shape[1])
+    features = _rows(X.values, spec.widths[0])
     if spec.targets is None:
         return Data(features, None, None, ())
     return Data(features, *_targets(arrays[spec.targets], len(features), spec), ())

@@ -11,6 +11,7 @@ from certify.check.arrays import Array
 from certify.check.balls import largest, norm
 from certify.check.definite import Truth
 from certify.check.evidence import Evidence, Finding
+from certify.check.graph_descent import GraphDescent
 from certify.check.network import forward
 from certify.check.rules import DIGITS
 from certify.check.sublevel import Descent, losses, total_loss
@@ -64,6 +65,8 @@ def persistence_lower(evidence: Evidence, least: float) -> Finding:
     if evidence.problem.parameter != "features":
         rise = _closed(evidence, arb(least))
         return _compared(rise <= descent.room, rise > descent.room, _room(rise, descent.room, "is"))
+    if isinstance(descent, GraphDescent):
+        return Finding(Truth.UNDECIDED, "this checker bounds no rise for moving features of a graph")
     rise = growth.rise(evidence.problem, evidence.parameters, evidence.forward, descent, arb(least))
     return _compared(rise <= descent.room, False,
                      _room(rise, descent.room, "is, by the bounds of this checker, at most") + "; they do not reach it")
@@ -116,7 +119,7 @@ def _closed(evidence: Evidence, radius: arb) -> arb:
     return rise
 
 
-def _sizes(descent: Descent, at: int | None) -> tuple[arb, arb]:
+def _sizes(descent: Descent | GraphDescent, at: int | None) -> tuple[arb, arb]:
     """`n` times the size of the data gradient, and of the weight gradient."""
     weights = descent.weight_gradient * len(descent.problem.features)
     return (descent.data_gradient if at is None else descent.row_sizes[at]), weights

@@ -10,6 +10,7 @@ from flint import arb, arb_mat, ctx
 
 from certify.check.balls import ONE, ZERO
 from certify.check.definite import Definiteness, Truth, definiteness
+from certify.check.graph_descent import GraphDescent
 from certify.check.nearby import Centre
 from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given, tangent_kernel
 from certify.check.subject import Problem
@@ -63,8 +64,10 @@ class Evidence:
         return backward(self.problem, self.parameters, self.forward)
 
     @cached_property
-    def descent(self) -> Descent:
+    def descent(self) -> Descent | GraphDescent:
         """Loss and gradients (sublevel map)."""
+        if self.problem.graph is not None:
+            return GraphDescent(self.problem, self.problem.graph)
         return descend(self.problem, self.parameters, self.forward)
 
     @cached_property
@@ -165,7 +168,8 @@ def decide(rule: Callable[[Evidence], Finding], ladder: Ladder, once: bool = Fal
                 finding = rule(evidence)
             except NotSmooth as kink:
                 what = "is zero" if kink.exact else f"is not proved nonzero at {evidence.precision} bits"
-                words = f"{kink.where} {what}, where {ladder.problem.activation} has no derivative"
+                kind = ladder.problem.activation or "the network"
+                words = f"{kink.where} {what}, where {kind} has no derivative"
                 finding = Finding(Truth.UNDECIDED, words)
                 if kink.exact:
                     break

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 
 from certify.check import descent_rules, rules
-from certify.check.activation import ACTIVATIONS
 from certify.check.canonical import same, show
 from certify.check.certificate import Claim, Hypothesis, Number
 from certify.check.definite import Truth
@@ -56,8 +55,7 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, dista
 def _derive(where: str, name: str, value: Number | None, ladder: Ladder) -> None:
     problem = ladder.problem
     if name == "smooth":
-        kinks = ACTIVATIONS[problem.activation].kinked and len(problem.layers) > 1
-        if (value is not None) != kinks:
+        if (value is not None) != problem.kinked:
             raise Invalid(where, f"its value is {show(value)}", "a number is for networks with kinks, null for others")
     if name == "interior" and problem.level is None:
         raise Invalid(where, "it is stated", "the level is the loss at the weights")

@@ -26,7 +26,9 @@ from certify.check.subject import build_problem, describe
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate, overall, thresholds
 
 Tell = Callable[[str], None]
-ROLES = ("spec", "model", "data", "witness")
+ROLES = ("spec", "model", "graph", "data", "witness")
+OPTIONAL = ("radius", "reparameterised", "names")
+"""Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def check(
     if not isinstance(merge, bool):
         raise Invalid("problem.merge_duplicates", show(merge), "true or false is needed")
     spec = read_spec(contents["spec"])
-    problem = build_problem(spec, contents["model"], contents["data"], merge)
+    problem = build_problem(spec, contents["model"], contents["data"], merge, contents.get("graph"))
     _compare(certificate.problem, describe(problem, spec, merge))
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     ladder = Ladder(problem, tell)
@@ -97,6 +99,8 @@ def check(
 def _compare(stated: Json, found: Json) -> None:
     """V6: the member `problem` is the one the files give, member by member."""
     for name in sorted(stated.keys() | found.keys()):
+        if name in OPTIONAL and name not in stated:
+            continue
         if name not in stated or name not in found:
             raise Invalid(f"problem.{name}", "it is there" if name in stated else "it is missing",
                           f"the members are {', '.join(sorted(found))}")

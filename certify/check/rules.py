@@ -14,6 +14,7 @@ from certify.check.activation import ACTIVATIONS
 from certify.check.balls import ZERO
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding
+from certify.check.graph_descent import GraphDescent
 
 DIGITS = 17
 
@@ -38,6 +39,8 @@ def rank(evidence: Evidence, least: float) -> Finding:
 
 def smooth(evidence: Evidence, least: float) -> Finding:
     """V9: every pre-activation is proved away from a kink, by at least `least`."""
+    if evidence.problem.graph is not None:
+        return _smooth_graph(evidence, least)
     if ACTIVATIONS[evidence.problem.activation].kinked:
         _ = evidence.backward  # raises NotSmooth
         smallest = min((abs(z).lower() for layer in evidence.forward.before for z in layer), default=arb("inf"))
@@ -45,6 +48,15 @@ def smooth(evidence: Evidence, least: float) -> Finding:
             below = any(abs(z) < least for layer in evidence.forward.before for z in layer)
             return Finding(_truth(False, below), f"one pre-activation is {smallest.str(DIGITS, radius=False)} in size")
     return Finding(Truth.PROVED, "the network is differentiable at the data")
+
+
+def _smooth_graph(evidence: Evidence, least: float) -> Finding:
+    """The same for a graph: also every maximum is proved away from a tie, by at least `least`."""
+    descent = evidence.descent
+    assert isinstance(descent, GraphDescent)
+    kinks = descent.kinks  # raises NotSmooth
+    return Finding(_truth(bool(kinks.low >= least), bool(kinks.high < least)),
+                   f"the least distance from a kink is {kinks.low.str(DIGITS, radius=False)}")
 
 
 def modulus_upper(evidence: Evidence, upper: float) -> Finding:

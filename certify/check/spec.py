@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from certify.check.canonical import Json, kind, show
@@ -28,7 +28,7 @@ _WORDS = {
     "gate.severity": ("fail", "warn"),
 }
 _KEYS = {
-    "model": ("file", "widths", "activation"),
+    "model": ("file", "widths", "activation", "graph"),
     "data": ("file", "features", "targets"),
     "training": ("loss", "weight_decay"),
     "solution": ("map", "base", "layer", "level"),
@@ -70,6 +70,9 @@ class Spec:
         set: `total` or `per_sample`.
         columns: numbers or names of the features that may move; None for all.
         scale: units of features by number or name; None if none is given.
+        radius: a budget that no quantity of this version uses; None if none is given.
+        graph: name of the graph file; None for a fully connected network. Widths and shape, that of
+            one row, are then known with the graph.
     """
 
     widths: tuple[int, ...]
@@ -90,6 +93,9 @@ class Spec:
     set: str
     columns: tuple[int | str, ...] | None
     scale: dict[str, float] | None
+    radius: float | None
+    graph: str | None = None
+    shape: tuple[int, ...] | None = None
 
 
 def read_spec(data: bytes) -> Spec:
@@ -109,13 +115,17 @@ def read_spec(data: bytes) -> Spec:
             raise Invalid(f"spec, {show(key)}", "the section is there", f"this checker knows {', '.join(_KEYS)}")
     sections = {name: _section(top.get(name, {}), name) for name in _KEYS if name != "gate"}
     model, inputs, p = sections["model"], sections["data"], sections["perturbation"]
-    for section, key in ((model, "file"), (inputs, "file"), (model, "widths"), (model, "activation")):
+    graph = "graph" in model
+    needed = [(model, "file"), (inputs, "file"), *([] if graph else [(model, "widths"), (model, "activation")])]
+    for section, key in needed:
         if key not in section:
             raise Invalid("spec", f"{key} is missing", "model.file, .widths, .activation and data.file are needed")
+    if graph and ("widths" in model or "activation" in model):
+        raise Invalid("spec, model", "widths or activation are stated beside graph", "the graph alone says them")
     listed = inputs.get("features")
     if isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed):
         inputs = inputs | {"features": listed[0]}
-    for name in ("file", "features", "targets"):
+    for name in ("file", "features", "targets", "graph"):
         for section, where in ((model, "model"), (inputs, "data")):
             if name in section and not isinstance(section[name], str):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
@@ -123,26 +133,28 @@ def read_spec(data: bytes) -> Spec:
     if type(norm) is not int or norm != 2:
         raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", "this checker knows 2")
     training, solution = sections["training"], sections["solution"]
-    level = solution.get("level")
+    level, radius = solution.get("level"), p.get("radius")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
-                               ("perturbation.radius", p.get("radius", 0.0), 0.0),
+                               ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
                                ("solution.level", 0.0 if level is None else level, -math.inf)):
         if not _is_number(value, least):
             raise Invalid(f"spec, {name}", f"{show(value)} is stated", "a finite number in its range is needed")
     _limits(sections["run"])
-    widths = _whole_numbers(model["widths"], "spec, model.widths", least=1)
-    if len(widths) < 2:
+    widths = () if graph else _whole_numbers(model["widths"], "spec, model.widths", least=1)
+    if len(widths) < 2 and not graph:
         raise Invalid("spec, model.widths", f"{show(list(widths))} is stated", "two widths or more are needed")
     spec = Spec(
-        widths=widths, activation=_word(model, "model", "activation"),
+        widths=widths, activation="" if graph else _word(model, "model", "activation"),
         features=tuple(listed) if isinstance(listed, list) else listed,
         targets=inputs.get("targets"), loss=_word(training, "training", "loss", "squared"),
-        layer=_layer(solution.get("layer", "all"), len(widths) - 1),
+        layer=_layer(solution.get("layer", "all"), max(len(widths) - 1, 0)),
         parameter=_word(p, "perturbation", "parameter", "features"), rows=_rows(p.get("rows", "all")),
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
         set=_word(p, "perturbation", "set", "total"), columns=_columns(p.get("columns")), scale=_scale(p.get("scale")),
+        radius=None if radius is None else float(radius),
+        graph=model.get("graph"),
     )
     _consistent(spec)
     return spec
@@ -154,7 +166,8 @@ def _consistent(spec: Spec) -> None:
     for wrong, where, stated, needed in (
         (sublevel and spec.base != "given", "solution.base", spec.base, "given, with the sublevel map"),
         (sublevel and spec.targets is None, "data.targets", None, "targets, with the sublevel map"),
-        (sublevel and spec.loss == "logistic" and spec.widths[-1] != 1, "model.widths", spec.widths, "one output"),
+        (sublevel and spec.loss == "logistic" and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
+         "one output"),
         (sublevel and spec.parameter == "targets" and spec.loss != "squared", "training.loss", spec.loss,
          "squared, where targets move"),
         (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
@@ -164,11 +177,25 @@ def _consistent(spec: Spec) -> None:
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
         ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
          spec.parameter, "parameter features"),
+        (spec.graph is not None and not sublevel, "solution.map", spec.map, "sublevel, with a graph"),
+        (spec.graph is not None and spec.parameter == "features" and "persistence_radius" in quantities, "gate",
+         "persistence_radius", "another quantity, where features of a graph move"),
         ("persistence_radius" in quantities and spec.level is None, "gate", "persistence_radius",
          "the sublevel map with a level"),
     ):
         if wrong:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
+
+
+def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
+    """The same with the shape of a row and the number of outputs, once the graph is read.
+
+    Raises:
+        Invalid: they have no meaning together with the rest.
+    """
+    known = replace(spec, widths=(math.prod(shape), outputs), shape=shape)
+    _consistent(known)
+    return known
 
 
 def _limits(run: Json) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from certify.check.activation import ACTIVATIONS
 from certify.check.arrays import Array, read_arrays
 from certify.check.canonical import Json, show
 from certify.check.data import Vector, read_data, units
+from certify.check.graph import Graph, read_graph
 from certify.check.refusal import Invalid
-from certify.check.spec import Spec
+from certify.check.spec import Spec, graph_spec
 
 UNREAD = (".pt", ".pth", ".th", ".pt2", ".onnx", ".parquet")
 
@@ -47,6 +50,8 @@ class Problem:
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
+        names: name of every feature; None where the data has no names.
+        graph: the network where a graph file gives it; then there are no layers.
     """
 
     layers: tuple[Layer, ...]
@@ -66,11 +71,27 @@ class Problem:
     set: str
     labels: Vector | None
     scale: Vector | None
+    names: tuple[str, ...] | None
+    graph: Graph | None = None
 
     @property
     def outputs(self) -> int:
         """Number k of network outputs."""
-        return self.layers[-1].outputs
+        return self.layers[-1].outputs if self.graph is None else self.graph.outputs
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the network has a kink anywhere."""
+        if self.graph is not None:
+            return self.graph.kinked
+        return ACTIVATIONS[self.activation].kinked and len(self.layers) > 1
+
+    @property
+    def learned(self) -> Iterator[float]:
+        """All parameters."""
+        if self.graph is None:
+            return (v for layer in self.layers for v in (*layer.weights, *(layer.biases or ())))
+        return (v for node in self.graph.nodes for role in ("weight", "bias") for v in node.tensors.get(role, ()))
 
     @property
     def equations(self) -> int:
@@ -80,10 +101,12 @@ class Problem:
     @property
     def parameters(self) -> int:
         """Number p of parameters that may move."""
+        if self.graph is not None:
+            return sum(node.parameters for node in self.graph.nodes)
         return sum(self.layers[h - 1].parameters for h in self.free)
 
 
-def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool) -> Problem:
+def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool, graph: bytes | None = None) -> Problem:
     """Build the problem a spec describes.
 
     Args:
@@ -91,13 +114,20 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool) -> Problem
         model: the bytes of the model file.
         data: the bytes of the data file.
         merge: whether rows with equal features count as one.
+        graph: the bytes of the graph file; None where there is none.
 
     Raises:
         Invalid: the files do not fit the spec.
     """
     if merge and spec.map == "sublevel":
         raise Invalid("problem.merge_duplicates", "true", "the sublevel map counts every row")
-    layers = _network(read_arrays(model, _named("model", spec.model)), spec.widths)
+    arrays = read_arrays(model, _named("model", spec.model))
+    if (graph is None) != (spec.graph is None):
+        raise Invalid("subject.graph", "it is missing" if graph is None else "it is there",
+                      f"the spec's model.graph is {show(spec.graph)}")
+    net = None if graph is None else read_graph(graph, arrays)
+    layers = _network(arrays, spec.widths) if net is None else ()
+    spec = spec if net is None else graph_spec(spec, net.shape, net.outputs)
     table = read_data(data, spec, _named("data", spec.data))
     features = table.features
     groups = equal_rows(features)
@@ -117,23 +147,28 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool) -> Problem
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
-        labels=table.labels, scale=units(spec, table.names),
+        labels=table.labels, scale=units(spec, table.names), names=table.names or None, graph=net,
     )
 
 
 def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
     """The member `problem` that a certificate about this problem must have."""
-    return {
+    network: Json = {"widths": list(spec.widths), "activation": spec.activation,
+                     "biases": [layer.biases is not None for layer in problem.layers]}
+    if problem.graph is not None:
+        network = {"graph": {"shape": list(problem.graph.shape), "operations": problem.graph.operations}}
+    return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),
         "set": spec.set, "norm": 2, "weight_norm": "euclidean",
-        "widths": list(spec.widths), "activation": spec.activation,
-        "biases": [layer.biases is not None for layer in problem.layers],
-        "n": len(problem.features), "inputs": spec.widths[0], "outputs": spec.widths[-1],
+        "n": len(problem.features), "inputs": len(problem.features[0]), "outputs": problem.outputs,
         "parameters": problem.parameters, "equations": problem.equations,
         "scale": None if problem.scale is None else list(problem.scale), "loss": spec.loss,
         "weight_decay": spec.weight_decay, "level": spec.level,
         "merge_duplicates": merge, "groups": [list(group) for group in problem.groups],
+        "radius": spec.radius,
+        "reparameterised": False,  # in the formats that are read here nothing is folded
+        "names": None if problem.names is None else list(problem.names),
     }
 
 

@@ -97,31 +97,31 @@ def descend(problem: Problem, parameters: Parameters, passed: Forward) -> Descen
 
 def total_loss(problem: Problem, values: list[arb]) -> arb:
     """`L` from the losses of the rows."""
-    size = ZERO
-    if problem.weight_decay:
-        size = squares([arb(v) for layer in problem.layers for v in (*layer.weights, *(layer.biases or ()))])
+    size = squares([arb(v) for v in problem.learned]) if problem.weight_decay else ZERO
     return sum(values, ZERO) / len(values) + arb(problem.weight_decay) / 2 * size
 
 
-def losses(problem: Problem, outputs: arb_mat) -> Losses:
-    """Losses, slopes and their Lipschitz constants (L1)."""
+def losses(problem: Problem, outputs: arb_mat, at: slice = slice(None)) -> Losses:  # noqa: B008 — a constant
+    """Losses, slopes and their Lipschitz constants (L1), of the rows `at`, whose outputs are given."""
     rows = outputs.tolist()
+    targets = None if problem.targets is None else problem.targets[at]
+    labels = None if problem.labels is None else problem.labels[at]
     if problem.loss == "squared":
-        assert problem.targets is not None
+        assert targets is not None
         c = [[f - arb(y) for f, y in zip(row, target, strict=True)]
-             for row, target in zip(rows, problem.targets, strict=True)]
+             for row, target in zip(rows, targets, strict=True)]
         return Losses([squares(row) / 2 for row in c], arb_mat(c), [ONE] * len(c))
     if problem.loss == "logistic":
-        assert problem.labels is not None
-        signs = [1 if label > 0 else -1 for label in problem.labels]
+        assert labels is not None
+        signs = [1 if label > 0 else -1 for label in labels]
         margins = [s * row[0] for s, row in zip(signs, rows, strict=True)]
         slopes = [[-s * sigmoid(-m)] for s, m in zip(signs, margins, strict=True)]
         return Losses([softplus(-m) for m in margins], arb_mat(slopes), [ONE / 4] * len(rows))
-    if problem.targets is None:
-        assert problem.labels is not None
-        q = [[ONE if a == label else ZERO for a in range(problem.outputs)] for label in problem.labels]
+    if targets is None:
+        assert labels is not None
+        q = [[ONE if a == label else ZERO for a in range(problem.outputs)] for label in labels]
     else:
-        q = [[arb(v) for v in row] for row in problem.targets]
+        q = [[arb(v) for v in row] for row in targets]
     terms = [_cross_entropy(f, p) for f, p in zip(rows, q, strict=True)]
     return Losses([value for value, _ in terms], arb_mat([c for _, c in terms]),
                   [sum(p, ZERO) / 2 for p in q])

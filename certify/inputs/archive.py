@@ -29,10 +29,12 @@ class Archive(ABC):
     Attributes:
         table: whether the arrays are the columns of a table, one number a row in each.
         activation: what joins the layers of a network, where the file says so; else None.
+        reparameterised: whether the arrays are parameters into which others were folded, as far as the file shows.
     """
 
     table: bool = False
     activation: str | None = None
+    reparameterised: bool = False
 
     @property
     @abstractmethod

@@ -17,8 +17,8 @@ OPTIONS: Final[dict[str, dict[str, float | str]]] = {
 torch's softplus is x itself above the threshold 20; certify's is log(1 + exp x) everywhere, 2.1e-9 more at most.
 """
 
-BATCH_NORM: Final = "train without it: folding it would make other parameters, and a claim would be about those"
-
+BATCH_NORM: Final = ("train without it; or export the network to .onnx: there it is folded, and the claims are marked, "
+                     "as they are about the folded parameters")
 
 BRANCHES: Final = "only one chain of layers can be read"
 SOFTMAX: Final = "export the module without it: the cross-entropy loss takes the outputs before the softmax"

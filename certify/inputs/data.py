@@ -43,12 +43,16 @@ def read_data(spec: Spec, folder: Path) -> tuple[Array, Array | None, Array | No
     return data.X, data.y, data.labels
 
 
-def load_data(spec: Spec, folder: Path) -> Data:
+def load_data(
+    spec: Spec, folder: Path, widths: tuple[int, ...] | None = None, shape: tuple[int, ...] = ()
+) -> Data:
     """Read features and targets, and the names of the features where the file has them.
 
     Args:
         spec: names the file, its arrays or columns, the loss (which decides what targets are) and the widths.
         folder: the spec's folder; paths are relative to it.
+        widths: widths of the network, inputs first; default those of the spec.
+        shape: shape of one row that an array may have instead, e.g. `(channels, height, width)`.
 
     Returns:
         The data. Targets are labels with the logistic loss, and with cross-entropy if they are a list of
@@ -59,13 +63,14 @@ def load_data(spec: Spec, folder: Path) -> Data:
             wrong shape (says both), a NaN or infinity (says where) or numbers that are not exact.
         SpecError: class labels are asked to move.
     """
+    widths = widths or _widths(spec)
     source = read_source(folder / spec.data.file, "data")
     archive = open_archive(source, "data")
     asked = f"data file {source.path}"
     if archive.table and spec.data.targets not in (None, *archive.names):
         raise missing(archive, asked, "data.targets", str(spec.data.targets))
-    names = _columns(spec, archive, asked) if archive.table else None
-    X = _features(spec, archive, asked) if names is None else _stacked(spec, archive, names, asked)
+    names = _columns(spec, widths, archive, asked) if archive.table else None
+    X = _features(spec, widths, archive, asked, shape) if names is None else _stacked(spec, archive, names, asked)
     if spec.data.targets is None:
         return Data(X, None, None, names)
     if spec.data.targets not in archive.names:
@@ -74,15 +79,15 @@ def load_data(spec: Spec, folder: Path) -> Data:
     raw = archive.read(spec.data.targets)
     if raw.ndim == 0 or len(raw) != len(X):
         raise InputError(name, f"shape {raw.shape} for {len(X)} rows of features", "give one target a row")
-    outputs = _widths(spec)[-1]
+    outputs = widths[-1]
     if _are_labels(spec, raw):
         return Data(X, None, _labels(spec, raw, outputs, name), names)
-    return Data(X, _targets(spec, raw, outputs, name), None, names)
+    return Data(X, _targets(spec, widths, raw, name), None, names)
 
 
-def _columns(spec: Spec, archive: Archive, asked: str) -> tuple[str, ...]:
+def _columns(spec: Spec, widths: tuple[int, ...], archive: Archive, asked: str) -> tuple[str, ...]:
     """Names of the feature columns of a table, in the order of the network's inputs."""
-    features, inputs = spec.data.features, _widths(spec)[0]
+    features, inputs = spec.data.features, widths[0]
     if features is None:
         names: Sequence[str] = [name for name in archive.names if name != spec.data.targets]
         if "" in names:
@@ -98,7 +103,7 @@ def _columns(spec: Spec, archive: Archive, asked: str) -> tuple[str, ...]:
             raise SpecError("data.features", f"column '{name}' {found}", "list every feature column once")
     if len(names) != inputs:
         raise InputError(
-            asked, f"{len(names)} feature columns ({listed(names)}), widths {list(_widths(spec))} need {inputs}",
+            asked, f"{len(names)} feature columns ({listed(names)}), widths {list(widths)} need {inputs}",
             "list the columns in data.features, or correct model.widths",
         )
     return tuple(names)
@@ -113,12 +118,16 @@ def _stacked(spec: Spec, archive: Archive, names: Sequence[str], asked: str) -> 
     return X
 
 
-def _features(spec: Spec, archive: Archive, asked: str) -> Array:
+def _features(
+    spec: Spec, widths: tuple[int, ...], archive: Archive, asked: str, shape: tuple[int, ...]
+) -> Array:
     key = _features_name(spec, archive, asked)
     if key not in archive.names:
         raise missing(archive, asked, "data.features", key)
     raw, name = archive.read(key), f"array '{key}' in {asked}"
-    inputs = _widths(spec)[0]
+    inputs = widths[0]
+    if shape and raw.ndim == 1 + len(shape) and raw.shape[1:] == shape:
+        raw = raw.reshape(len(raw), inputs)
     if raw.ndim != 2:
         remedy = "give one row a sample"
         if raw.ndim == 1:
@@ -128,7 +137,7 @@ def _features(spec: Spec, archive: Archive, asked: str) -> Array:
         raise InputError(name, f"shape {raw.shape}, features are (rows, {inputs})", remedy)
     if raw.shape[1] != inputs:
         raise InputError(
-            name, f"shape {raw.shape}, widths {list(_widths(spec))} need ({len(raw)}, {inputs})",
+            name, f"shape {raw.shape}, widths {list(widths)} need ({len(raw)}, {inputs})",
             "correct data.features or model.widths",
         )
     return exact_float64(raw, name)
@@ -182,9 +191,9 @@ def _labels(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
     return values.astype(np.int64)
 
 
-def _targets(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
+def _targets(spec: Spec, widths: tuple[int, ...], raw: Array, name: str) -> Array:
     """Targets as `(n, k)` float64."""
-    rows = len(raw)
+    rows, outputs = len(raw), widths[-1]
     shape = (rows, 1) if raw.ndim == 1 else raw.shape
     if shape != (rows, outputs):
         classes = ""
@@ -192,7 +201,7 @@ def _targets(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
             classes = "; class numbers have to be integers" if spec.training.loss == "cross_entropy" else (
                 '; class numbers take training.loss = "cross_entropy"')
         raise InputError(
-            name, f"shape {raw.shape}, widths {list(_widths(spec))} need ({rows}, {outputs})",
+            name, f"shape {raw.shape}, widths {list(widths)} need ({rows}, {outputs})",
             f"correct data.targets or model.widths{classes}",
         )
     y = exact_float64(raw, name).reshape(shape)

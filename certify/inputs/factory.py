@@ -92,7 +92,7 @@ def recognise(module: Any, asked: str) -> Recognised:
             if part.start_dim != 1 or part.end_dim != -1:
                 raise InputError(asked, f"'{name}' flattens axes {part.start_dim} to {part.end_dim}", "use Flatten()")
         else:
-            chain.activation(_word(part, name, asked))
+            chain.activation(activation_word(part, name, asked))
     activation = chain.activation_between()
     sizes = [(part.in_features, part.out_features) for _, part in linears]
     if any(before[1] != after[0] for before, after in zip(sizes, sizes[1:], strict=False)):
@@ -154,15 +154,17 @@ def _parts(module: Any, prefix: str, asked: str) -> Iterator[tuple[str, Any]]:
         yield from _parts(part, f"{prefix}.{name}" if prefix else name, asked)
 
 
-def _word(part: Any, name: str, asked: str) -> str:
-    """The activation that a module is."""
+def activation_word(
+    part: Any, name: str, asked: str, what: str = "part of a plain fully connected network",
+    remedy: str = "return nn.Sequential of Linear, Flatten and activations",
+) -> str:
+    """The activation that a module is; `what` and `remedy` are for the refusal of any other."""
     kind = type(part)
     word = _CLASSES.get(kind.__name__) if kind.__module__.startswith("torch.nn.modules.") else None
     if word is None:
         place = f" '{name}'" if name else ""
         raise InputError(
-            asked, f"{kind.__name__}{place} is no part of a plain fully connected network",
-            "return nn.Sequential of Linear, Flatten and activations",
+            asked, f"{kind.__name__}{place} is no {what}", remedy,
         )
     for option in OPTIONS[word]:
         check_option(word, option, getattr(part, option), f"{asked}, '{name}'")

@@ -17,6 +17,7 @@ from certify.inputs.sources import read_source
 from certify.network.network import Network
 
 if TYPE_CHECKING:
+    from certify.network.graph import GraphNetwork
     from certify.spec.models import Spec
 
 
@@ -32,6 +33,11 @@ def read_network(spec: Spec, folder: Path) -> Network:
             those of the widths (says both); a parameter is not finite (says where); the file's own graph or the
             factory's module is another network.
     """
+    return read_network_and_names(spec, folder)[0]
+
+
+def read_network_and_names(spec: Spec, folder: Path) -> tuple[Network, list[str]]:
+    """As :func:`read_network`, and the names that the file gives its layers, in order."""
     source = read_source(folder / spec.model.file, "model")
     archive = open_archive(source, "model")
     asked = f"model file {source.path}"
@@ -57,7 +63,32 @@ def read_network(spec: Spec, folder: Path) -> Network:
             )
         weights.append(exact_float64(raw[_join(prefix, "weight")], f"'{_join(prefix, 'weight')}' in {asked}"))
         biases.append(None if bias is None else exact_float64(bias, f"'{_join(prefix, 'bias')}' in {asked}"))
-    return Network(tuple(weights), tuple(biases), activation)
+    return Network(tuple(weights), tuple(biases), activation, archive.reparameterised), prefixes
+
+
+def read_graph_network(spec: Spec, folder: Path) -> GraphNetwork:
+    """Read the graph that a spec names, with the tensors of its model file.
+
+    A factory, where the spec has one, is run, its module is traced, and must give the same graph.
+
+    Args:
+        spec: with `model.graph`.
+        folder: the spec's folder; paths are relative to it.
+
+    Raises:
+        InputError: graph and model do not fit together; the factory's module is another network.
+    """
+    from certify.inputs.graph_file import read_graph
+
+    assert spec.model.graph is not None
+    network = read_graph(folder / spec.model.graph, folder / spec.model.file)
+    if spec.model.factory is not None:
+        from certify.inputs.factory import call_factory
+        from certify.inputs.trace import check_same, trace
+
+        key = f'model.factory = "{spec.model.factory}"'
+        check_same(network, trace(call_factory(spec.model.factory, folder), network.shape, key), key)
+    return network
 
 
 def _check_factory(

@@ -150,7 +150,7 @@ class TorchArchive(Archive):
             if array.max() > 1:
                 raise InputError(asked, "truth values other than 0 and 1", _DAMAGED)
             return array.astype(bool)
-        return np.ascontiguousarray(array)
+        return np.ascontiguousarray(array).reshape(tensor.shape)  # of a scalar it makes a vector
 
 
 def _storage_of(identity: object, length: int) -> _Storage:

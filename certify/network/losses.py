@@ -78,25 +78,50 @@ def _squared(output: Balls, y: Array, arithmetic: Arithmetic) -> LossTerms:
     return LossTerms(0.5 * square, 0.5 * error * RAISE, slopes, np.ones(len(y)))
 
 
-def _logistic(output: Balls, sign: Array) -> LossTerms:
-    def one(f: list[flint.arb], s: float) -> tuple[flint.arb, list[flint.arb]]:
-        e = (-s * f[0]).exp()
-        return e.log1p(), [-s * e / (1 + e)]
+def loss_ball(
+    loss: str, f: list[flint.arb], target: Array | None, label: int | None
+) -> tuple[flint.arb, list[flint.arb]]:
+    """`ℓ` and `∂ℓ/∂f` of one sample in balls, at the current precision (L1).
 
+    Args:
+        loss: name of the loss.
+        f: the outputs.
+        target: real target or probabilities, or None.
+        label: class label, or None.
+    """
+    if loss == "squared" and target is not None:
+        c = [x - flint.arb(y) for x, y in zip(f, target.tolist(), strict=True)]
+        return sum((x * x for x in c), flint.arb(0)) / 2, c
+    if loss == "logistic" and label is not None:
+        return _logistic_ball(f, 1.0 if label > 0 else -1.0)
+    if target is None and label is None:
+        raise SpecError(f"{loss} loss", "no target", "name data.targets")
+    q = [float(a == label) for a in range(len(f))] if target is None else target.tolist()
+    return _cross_entropy_ball(f, q)
+
+
+def _logistic_ball(f: list[flint.arb], s: float) -> tuple[flint.arb, list[flint.arb]]:
+    e = (-s * f[0]).exp()
+    return e.log1p(), [-s * e / (1 + e)]
+
+
+def _cross_entropy_ball(f: list[flint.arb], row: list[float]) -> tuple[flint.arb, list[flint.arb]]:
+    top = max(float(x.mid()) for x in f)
+    e = [(x - top).exp() for x in f]
+    total, weight = sum(e[1:], e[0]), sum((flint.arb(p) for p in row), flint.arb(0))
+    value = weight * (total.log() + top) - sum((p * x for p, x in zip(row, f, strict=True)), flint.arb(0))
+    return value, [weight * x / total - p for x, p in zip(e, row, strict=True)]
+
+
+def _logistic(output: Balls, sign: Array) -> LossTerms:
     if output.mid.shape[1] != 1:
         raise SpecError("logistic loss", f"{output.mid.shape[1]} outputs", "use one output, or cross_entropy")
-    return _by_arb(output, sign.tolist(), one, np.full(len(sign), 0.25))
+    return _by_arb(output, sign.tolist(), _logistic_ball, np.full(len(sign), 0.25))
 
 
 def _cross_entropy(output: Balls, q: Array) -> LossTerms:
-    def one(f: list[flint.arb], row: list[float]) -> tuple[flint.arb, list[flint.arb]]:
-        top = max(float(x.mid()) for x in f)
-        e = [(x - top).exp() for x in f]
-        total, weight = sum(e[1:], e[0]), sum((flint.arb(p) for p in row), flint.arb(0))
-        value = weight * (total.log() + top) - sum((p * x for p, x in zip(row, f, strict=True)), flint.arb(0))
-        return value, [weight * x / total - p for x, p in zip(e, row, strict=True)]
-
-    return _by_arb(output, q.tolist(), one, 0.5 * fp.require_finite(q.sum(axis=1), "targets") * fp.sum_up(q.shape[1]))
+    lipschitz = 0.5 * fp.require_finite(q.sum(axis=1), "targets") * fp.sum_up(q.shape[1])
+    return _by_arb(output, q.tolist(), _cross_entropy_ball, lipschitz)
 
 
 def _by_arb(output: Balls, targets: list, one: object, lipschitz: Array) -> LossTerms:  # type: ignore[type-arg]

@@ -39,6 +39,7 @@ class Network:
         weights: one `(out, in)` float64 array a layer.
         biases: one `(out,)` float64 array, or None, a layer.
         activation: name of φ, one of those registered in :mod:`certify.rigor.activation`.
+        reparameterised: whether these are folded parameters, not those of the network before it was exported.
 
     The arrays are kept read-only; writable ones are copied.
 
@@ -50,6 +51,7 @@ class Network:
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray | None, ...]
     activation: str
+    reparameterised: bool = False
 
     def __post_init__(self) -> None:
         if not self.weights or len(self.weights) != len(self.biases):
@@ -82,6 +84,21 @@ class Network:
     def widths(self) -> tuple[int, ...]:
         """Widths from the input to the output."""
         return (self.weights[0].shape[1], *(W.shape[0] for W in self.weights))
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All parameters: the weights, then the biases."""
+        return (*self.weights, *(b for b in self.biases if b is not None))
+
+    @property
+    def units(self) -> int:
+        """Numbers that a pass makes for each row."""
+        return sum(self.widths)
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the network has a kink anywhere."""
+        return self.depth > 1 and not activation(self.activation).smooth
 
     def layers(self, layer: str | int) -> tuple[int, ...]:
         """Numbers, from 1, of the layers that `layer` names."""

@@ -31,10 +31,10 @@ class Slope:
 
 @dataclass(frozen=True)
 class Kink:
-    """A unit whose pre-activation could not be proved away from a kink of its activation."""
+    """A unit whose pre-activation could not be proved away from a kink; `layer` is a number, or a node of a graph."""
 
     row: int
-    layer: int
+    layer: int | str
     unit: int
     value: float
 

@@ -37,7 +37,7 @@ def render(certificate: Mapping[str, object]) -> str:
     ]
     radii = [Markup(draw_radius(finding)) for finding in report.findings]
     gauges = [Markup(draw_gate(gate)) for gate in report.gates]
-    page = _environment().get_template("report.html")
+    page = environment().get_template("report.html")
     drawn = {"pictures": pictures, "radii": radii, "gauges": gauges}
     return page.render(report=report, tone=_tone, most_rows_listed=MOST_ROWS_LISTED, **drawn)
 
@@ -48,7 +48,7 @@ def _tone(word: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """The template environment: everything is escaped, a missing name is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

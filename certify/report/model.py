@@ -121,17 +121,36 @@ def _limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
 
 
 def _architecture(problem: Problem) -> str:
-    return "–".join(map(str, problem.widths))
+    return "–".join(map(str, problem.widths or ()))
+
+
+_OPERATIONS = {
+    "conv2d": "convolution", "linear": "linear layer", "batch_norm": "frozen batch normalisation",
+    "avg_pool": "average pooling", "max_pool": "maximum pooling", "add": "residual sum",
+    "subsample": "subsampling", "pad_channels": "channel padding",
+}
+
+
+def _operations(problem: Problem) -> str:
+    """The operations of a graph but for changes of shape, counted, in words."""
+    assert problem.graph is not None
+    names = {op: _OPERATIONS.get(op, f"{op.replace('_', ' ')} activation") for op in problem.graph.operations}
+    return ", ".join(f"{count(times)} {names[op]}{'s' * (times != 1)}"
+                     for op, times in problem.graph.operations.items() if op != "flatten")
 
 
 def _subtitle(problem: Problem) -> Phrase:
     rows = "its {n} training rows" if problem.rows == "all" else "{listed} of its {n} training rows"
     may = " may adjust" if problem.base == "given" else " may adjust, from an exact fit nearby,"
+    network = "A fully connected {activation} network, {widths}," if problem.graph is None else "A network of {widths},"
+    widths = Span("whole" if len(problem.widths or ()) < 8 else "text", _architecture(problem))
+    if problem.graph is not None:
+        widths = Span("text", _operations(problem))
     return say(
-        "A fully connected {activation} network, {widths}, whose {parameters} parameters{layer}" + may + " when the "
+        network + " whose {parameters} parameters{layer}" + may + " when the "
         "{moved} of " + rows + (" change." if problem.parameter == "sample_weights" else " move."),
-        activation=problem.activation,
-        widths=Span("whole" if len(problem.widths) < 8 else "text", _architecture(problem)),
+        activation=problem.activation or "",
+        widths=widths,
         parameters=count(problem.parameters),
         layer="" if problem.layer == "all" else f" in layer {problem.layer}",
         moved=NOUN[problem.parameter],
@@ -168,18 +187,35 @@ def _verified(name: str, value: float | str | None, holds: bool) -> Phrase:
     return say("{v}", v=rounded(value))
 
 
-def _facts(problem: Problem) -> tuple[Entry, ...]:
-    biases = problem.biases
+def _network(problem: Problem) -> str:
+    """Kind, size and biases of the network."""
+    if problem.graph is not None:
+        shape = " × ".join(map(str, problem.graph.shape))
+        return f"a graph, rows of shape {shape}: {_operations(problem)}"
+    biases = problem.biases or []
     with_bias = "every layer has a bias" if all(biases) else "no layer has a bias" if not any(biases) else "some biases"
+    return f"fully connected, {_architecture(problem)}, {problem.activation}; {with_bias}"
+
+
+def _adjusting(problem: Problem) -> str:
+    if problem.graph is not None:
+        normed = "batch_norm" in problem.graph.operations
+        stays = ", also of the batch normalisations; their running statistics stay as they are"
+        return "all weights and biases" + (stays if normed else "")
+    if problem.layer == "all":
+        return "all weights and biases"
+    return f"weights and bias of layer {problem.layer}; the other layers stay as they are"
+
+
+def _facts(problem: Problem) -> tuple[Entry, ...]:
     outputs = f"{count(problem.outputs)} output{'s' * (problem.outputs != 1)}"
-    adjusting = f"weights and bias of layer {problem.layer}; the other layers stay as they are"
     facts = [
-        ("network", f"fully connected, {_architecture(problem)}, {problem.activation}; {with_bias}"),
+        ("network", _network(problem)),
         ("training data", f"{count(problem.n)} rows, {count(problem.inputs)} features and {outputs} each"),
         ("what may move", what_moves(problem)),
         ("size of a move δ", size_of_move(problem)),
         ("units of the features", units(problem)),
-        ("what may adjust", "all weights and biases" if problem.layer == "all" else adjusting),
+        ("what may adjust", _adjusting(problem)),
         *_map_facts(problem),
         ("distance between weights", problem.weight_norm.capitalize()),
     ]
@@ -229,7 +265,9 @@ def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
 
 
 def _files(subject: Subject) -> tuple[BoundFile, ...]:
-    named = ((subject.spec, "specification"), (subject.model, "network"), (subject.data, "training data"))
+    named = [(subject.spec, "specification"), (subject.model, "network"), (subject.data, "training data")]
+    if subject.graph is not None:
+        named.insert(2, (subject.graph, "graph of the network"))
     witness = () if subject.witness is None else (_file(subject.witness, "side file (witness)"),)
     return (*(_file(file, role) for file, role in named), *witness)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from certify.certificate.schema import Problem
 from certify.report.digits import as_given, count
+from certify.report.statements import prose
 
 NOUN = {"features": "features", "targets": "targets", "sample_weights": "sample weights"}
-LISTED = 12
+LISTED, LONGEST = 12, 40
 
 
 def moving(problem: Problem, alone: bool, several: str, one: str) -> str:
@@ -52,8 +55,8 @@ def shared(problem: Problem) -> str:
     return " each" if problem.set == "per_sample" else " in total"
 
 
-def listing(rows: list[int]) -> str:
-    """Row numbers; of many the first few.
+def listing(rows: Sequence[int | str]) -> str:
+    """Row numbers, or names; of many the first few.
 
     >>> listing([3, 4]), listing(list(range(20)))
     ('3, 4', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 8 others')
@@ -95,7 +98,7 @@ def units(problem: Problem) -> str:
     for feature, unit in enumerate(problem.scale):
         if unit:
             values.setdefault(unit, []).append(feature)
-    parts = [f"{as_given(unit).text} for {_features(where)}" for unit, where in list(values.items())[:LISTED]]
+    parts = [f"{as_given(unit).text} for {_features(problem, where)}" for unit, where in list(values.items())[:LISTED]]
     if len(values) > LISTED:
         parts.append(f"{len(values) - LISTED} other units for the rest")
     still = still_features(problem)
@@ -106,12 +109,15 @@ def units(problem: Problem) -> str:
 def still_features(problem: Problem) -> str:
     """The features that may not move, in words; empty where all may."""
     still = _still(problem)
-    return _features(still) if still else ""
+    return _features(problem, still) if still else ""
 
 
 def _still(problem: Problem) -> list[int]:
     return [feature for feature, unit in enumerate(problem.scale or ()) if not unit]
 
 
-def _features(numbers: list[int]) -> str:
-    return f"feature{'s' * (len(numbers) != 1)} {listing(numbers)}"
+def _features(problem: Problem, numbers: list[int]) -> str:
+    """Features by number, with their names where the data has names."""
+    names = problem.names
+    labels = [str(j) if names is None else f"{j} “{prose(names[j][:LONGEST])}”" for j in numbers]
+    return f"feature{'s' * (len(numbers) != 1)} {listing(labels)}"

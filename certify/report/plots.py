@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,49 @@ def draw_rows(rows: Rows, shape: Shape) -> str:
     drawn = [row for row in rows.every if row.upper is not None and row.upper.value > 0]
     if len(drawn) <= len(rows.top):
         return ""
+    label = f"Factor of each of {len(drawn)} rows, largest first; the table below lists the top rows"
+    top = {row.row for row in rows.top}
+
+    def draw(axes: Axes) -> None:
+        _curve(axes, drawn)
+        _mark(axes, drawn, top)
+        _label(axes, len(drawn))
+
+    return picture(shape, label, draw)
+
+
+def draw_history(history: Sequence[float], tolerance: float, shape: Shape) -> str:
+    """Draw the relative residual after each iteration, on a logarithmic scale, and where the solver was to stop.
+
+    Returns:
+        The SVG element, or an empty string where there are fewer than two iterations to draw.
+    """
+    points = [(i + 1, math.log10(value)) for i, value in enumerate(history) if math.isfinite(value) and value > 0]
+    if len(points) < 2:
+        return ""
+    step = -(-len(points) // MOST_POINTS)
+    points = [*points[:-1:step], points[-1]]
+
+    def draw(axes: Axes) -> None:
+        places, heights = zip(*points, strict=True)
+        axes.plot(places, heights, color=INK, linewidth=1.1, solid_joinstyle="round")
+        axes.plot(places[-1:], heights[-1:], marker="o", markersize=4, color=ACCENT, clip_on=False, zorder=3)
+        if tolerance > 0:
+            axes.axhline(math.log10(tolerance), color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)))
+        low = min(*heights, math.log10(tolerance) if tolerance > 0 else 0.0)
+        high = max(*heights, 0.0)
+        margin = 0.06 * max(high - low, 0.3)
+        _scale(axes, low - margin, high + margin)
+        axes.set_xlabel("iterations of the solver")
+        axes.set_ylabel("relative residual")
+        axes.set_xlim(1 - 0.015 * places[-1], places[-1])
+        axes.set_xticks(_places(places[-1]))
+
+    return picture(shape, "Relative residual after each iteration of the solver", draw)
+
+
+def picture(shape: Shape, label: str, draw: Callable[[Axes], None]) -> str:
+    """What `draw` puts on a pair of axes, as an SVG element in the page's colours."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -72,14 +115,10 @@ def draw_rows(rows: Rows, shape: Shape) -> str:
         settings["svg.hashsalt"] = f"certify-{shape.name}"
         figure = Figure(figsize=(shape.width, shape.height), layout="constrained")
         FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        _curve(axes, drawn)
-        _mark(axes, drawn, {row.row for row in rows.top})
-        _label(axes, len(drawn))
+        draw(figure.add_subplot())
         text = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(text, format="svg", transparent=True, metadata=nothing)
-    label = f"Factor of each of {len(drawn)} rows, largest first; the table below lists the top rows"
     return _inline(text.getvalue(), shape.name, label)
 
 
@@ -119,12 +158,16 @@ def _label(axes: Axes, n: int) -> None:
     axes.set_xlim(1 - 0.015 * n, n)
     axes.set_xlabel("rows, the largest factor first")
     axes.set_ylabel("factor of the row")
+    axes.set_xticks(_places(n))
+    _scale(axes, *axes.get_ylim())
+
+
+def _scale(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic scale between two powers of ten, with a faint grid."""
     axes.grid(axis="y", color=LINE, linewidth=0.6, alpha=0.7)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.set_xticks(_places(n))
-    low, high = axes.get_ylim()
     ticks = _decades(low, high)
     axes.set_yticks([place for place, _ in ticks], labels=[label for _, label in ticks])
     axes.set_ylim(low, high)

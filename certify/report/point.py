@@ -27,7 +27,7 @@ def lead(base: Base, problem: Problem) -> Phrase:
 
 def meaning(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     """What an exact fit or the training loss means, and how moves and weights are measured."""
-    norm = problem.weight_norm.capitalize()
+    norm, still = problem.weight_norm.capitalize(), ""
     if problem.set == "per_sample":
         largest = f"{norm} length of the largest move of a row"
         largest = "largest change of a sample weight" if problem.parameter == "sample_weights" else largest
@@ -36,14 +36,16 @@ def meaning(problem: Problem, claims: Sequence[Claim]) -> Phrase:
         lengths = f"δ and the distance between weights are {norm} lengths."
     if problem.scale is not None:
         counted = "Moves are counted in the unit set for each feature" if in_units(problem) else ""
+        lengths += f" {counted}." if counted else ""
         still = still_features(problem)
-        still = f"{still} may not move" if still else ""
-        lengths += "".join(f" {part[0].upper()}{part[1:]}." for part in (counted, still) if part)
+        if still:
+            still, lengths = f"{still[0].upper()}{still[1:]}", lengths + " {still} may not move."
     if problem.map == "sublevel":
-        return say(_loss_meaning(problem) + lengths, today=_loss(claims) or "")
+        return say(_loss_meaning(problem) + lengths, today=_loss(claims) or "", still=still)
     own = "the target in the data file" if problem.base == "nearby" else "the output that the given network gives today"
     plus = "" if problem.parameter == "features" else ", plus the move of that row’s target"
-    return say("“Fits exactly” means: gives, on every training row, {what}. " + lengths, what=own + plus)
+    return say("“Fits exactly” means: gives, on every training row, {what}. " + lengths, what=own + plus,
+               still=still)
 
 
 def _loss_meaning(problem: Problem) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from certify.certificate.schema import Problem
+from certify.report.digits import as_given
 from certify.report.moves import NOUN
 from certify.report.statements import Entry, say
 from certify.report.words import POINTWISE
@@ -12,6 +13,12 @@ from certify.report.words import POINTWISE
 AS_IT_RUNS = (
     "The claims are about the exact real-number function given by the parameters and data in the files. Rounding in "
     "the program that runs the network, in single or half precision for instance, is not covered."
+)
+
+FOLDED = (
+    "The network is reparameterised: in the file, or on reading it, a normalisation was folded into the layer beside "
+    "it. The claim is about the folded parameters (rounded to float64), not about those of the network before export. "
+    "The folded numbers define the network that is examined; distances between weights are distances between them."
 )
 
 
@@ -36,6 +43,14 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
             "The persistence radius is about the given weights as they are. Where a larger move lifts their training "
             "loss above the level, other weights may still reach it.",
         ))  # fmt: skip
+    if problem.reparameterised:
+        entries.append(("The network before export", FOLDED))
+    if problem.radius is not None:
+        why = "the modulus is a limit and says nothing about moves of that size" if pointwise else ""
+        if "persistence_radius" in quantities:
+            why += f"{'; ' if why else ''}the persistence radius is found, whatever the specification says"
+        text = f"The specification gives a radius of {as_given(problem.radius).text}. The quantities asked for do not "
+        entries.append(("The radius in the specification", f"{text}use it: {why}."))
     entries.append(("The network as it runs", AS_IT_RUNS))
     solutions = "exact fits exist" if fits else "weights with so low a training loss exist"
     if pointwise:

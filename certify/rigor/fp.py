@@ -60,6 +60,9 @@ SLICE_TRUNCATION = 4.0
 SLICE_SUM = 10.0
 """Sliced product: summing the slices costs ≤ SLICE_SUM·k·T²·u²·|a||b| (R7)."""
 
+TIE_SLACK = 2.0**-49
+"""A maximum: covers two rounded differences and the low parts of both pairs, relative to the sum of sizes (G3)."""
+
 
 def dot_unit(k: int) -> float:
     """Coefficient `(k + 2)u` of an inner product of length k, as a float upper bound (R2)."""

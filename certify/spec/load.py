@@ -18,11 +18,12 @@ from certify.spec.validity import check_spec
 from certify.spec.vocabulary import BUILT
 
 
-def load_spec(path: str | Path) -> Spec:
+def load_spec(path: str | Path, verb: str = "run") -> Spec:
     """Read and check a spec file.
 
     Args:
         path: the TOML file.
+        verb: ``"run"`` or ``"estimate"``: who will act on it.
 
     Raises:
         InputError: the file cannot be read.
@@ -30,11 +31,11 @@ def load_spec(path: str | Path) -> Spec:
             the wrong kind, or asks for something contradictory or not built yet (by name).
     """
     source = read_source(Path(path), "spec")
-    return parse_spec(source.content, source.path.name)
+    return parse_spec(source.content, source.path.name, verb)
 
 
-def parse_spec(content: bytes, name: str = "spec") -> Spec:
-    """Parse and check the bytes of a spec; `name` is used in messages.
+def parse_spec(content: bytes, name: str = "spec", verb: str = "run") -> Spec:
+    """Parse and check the bytes of a spec; `name` is used in messages, `verb` is who will act on it.
 
     >>> spec = parse_spec(b'''
     ... version = 1
@@ -49,7 +50,7 @@ def parse_spec(content: bytes, name: str = "spec") -> Spec:
         spec = Spec.model_validate(document)
     except ValidationError as error:
         _refuse(error, document, name)
-    check_spec(spec, name)
+    check_spec(spec, name, verb)
     return spec
 
 
@@ -206,7 +207,9 @@ def _wanted(kind: str, context: Mapping[str, Any], message: str) -> str:
     if kind == "greater_than_equal":
         return f"a number of at least {context['ge']:g}"
     if kind == "less_than_equal":
-        return "an integer of at most 2^53"
+        return f"an integer of at most {'2^53' if context['le'] == 2**53 else context['le']}"
+    if kind == "less_than":
+        return f"a number below {context['lt']:g}"
     if kind == "too_short":
         return f"a list of at least {context['min_length']}"
     if kind == "value_error":

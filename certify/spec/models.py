@@ -80,13 +80,15 @@ class Model(Section):
         file: path, relative to the spec.
         widths: widths of a plain fully connected network, inputs first.
         activation: the activation between its layers.
-        factory: ``"package.module:callable"``, an alternative to widths and activation.
+        factory: ``"package.module:callable"``, held against widths and activation, or against the graph.
+        graph: path of a graph file, instead of widths and activation; relative to the spec.
     """
 
     file: Name
     widths: Annotated[tuple[Count, ...], Field(min_length=2), Listed] | None = None
     activation: Activation | None = None
     factory: Name | None = None
+    graph: Name | None = None
 
 
 class Data(Section):
@@ -137,7 +139,7 @@ class Perturbation(Section):
         scale: the unit of each feature.
         set: the shape of the budget.
         norm: the norm of one row's perturbation.
-        radius: the budget.
+        radius: the budget; no quantity built so far uses it, and run and report say so.
         count: most rows that move at once (`sparse`).
         file, array: the one perturbation of `given`.
     """
@@ -176,11 +178,39 @@ class Evaluation(Section):
 
 
 class Estimate(Section):
-    """`[estimate]`: how estimates are computed."""
+    """`[estimate]`: how estimates are computed; what is left out has the default of `EstimateOptions`.
 
-    solver: Name | None = None
+    Attributes:
+        solver: where and how the linear system is solved.
+        damping: added to the diagonal of the system.
+        corrector_steps: Newton steps after the first-order step.
+        hold: whether rows that do not move keep their outputs, or are not looked at.
+        curvature: of the system in weight space.
+        tolerance: relative residual at which the solver stops.
+        budget: full-batch gradients that it may cost, about.
+        line_search: whether to shorten the step while that lowers the loss on the moved rows.
+        preconditioner: of the dual solver.
+        seed: of everything random.
+        members: how many other members of the estimated set to look at.
+        batch_statistics: of BatchNorm: those stored in the model, or those of the rows at hand.
+        chunk: rows that pass through the network at once.
+        device: where to compute.
+    """
+
+    solver: Literal["auto", "dual", "cg", "lsmr", "minres_qlp"] | None = None
     damping: NonNegative | None = None
-    corrector_steps: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    corrector_steps: Annotated[int, Field(ge=0, le=1000)] | None = None
+    hold: Literal["all", "moved"] | None = None
+    curvature: Literal["auto", "hessian", "gauss_newton"] | None = None
+    tolerance: Annotated[float, BeforeValidator(_exact), Field(ge=0, lt=1, allow_inf_nan=False)] | None = None
+    budget: Positive | None = None
+    line_search: bool | None = None
+    preconditioner: Literal["auto", "nystrom", "none"] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    members: Annotated[int, Field(ge=0, le=1000)] | None = None
+    batch_statistics: Literal["frozen", "recomputed"] | None = None
+    chunk: Count | None = None
+    device: Name | None = None
 
 
 class Run(Section):

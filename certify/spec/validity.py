@@ -7,11 +7,13 @@ hands over what would work instead.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from certify.errors import SpecError
+from certify.spec.estimates import WORDS, check_estimates, check_proofs
 from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS, UNBUILT_SECTIONS
 
 if TYPE_CHECKING:
@@ -19,29 +21,38 @@ if TYPE_CHECKING:
     from certify.spec.models import Gate, Spec
 
 
-def check_spec(spec: Spec, name: str = "spec") -> None:
+def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
     """Refuse a spec that contradicts itself or asks for something not built yet.
 
     Args:
         spec: the spec.
         name: its file's name, for messages.
+        verb: ``"run"`` or ``"estimate"``: who will act on it.
 
     Raises:
         SpecError: with what would work.
     """
+    words = BUILT if verb == "run" else WORDS
     _check_model(spec, name)
+    if verb == "run":
+        check_proofs(spec, name)
     _check_perturbation(spec, name)
-    _check_map(spec, name)
+    if verb == "run":
+        _check_map(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_gate(gate, f"{name}: gate {number}", spec)
-    _check_built(spec, name)
-    _check_format(spec.model.file, "model.file", MODEL_FORMATS, name)
-    _check_format(spec.data.file, "data.file", DATA_FORMATS, name)
+    if verb == "estimate":
+        check_estimates(spec, name)
+    _check_built(spec, name, words, UNBUILT_KEYS if verb == "run" else UNBUILT_KEYS[:2])
+    _check_format(spec.model.file, "model.file", MODEL_FORMATS, name, words)
+    _check_format(spec.data.file, "data.file", DATA_FORMATS, name, words)
 
 
 def _check_model(spec: Spec, name: str) -> None:
     model, solution = spec.model, spec.solution
-    if model.factory is None:
+    if model.graph is not None:
+        _check_graph(spec, name)
+    elif model.factory is None:
         for key, example in (("widths", "[30, 64, 64, 1]"), ("activation", '"tanh"')):
             if getattr(model, key) is None:
                 raise SpecError(f"{name}: [model]", f"'{key}' is missing", f"give {key}, e.g. {key} = {example}")
@@ -55,6 +66,25 @@ def _check_model(spec: Spec, name: str) -> None:
         raise SpecError(
             f"{name}: solution.level", f'given with map = "{solution.map}"', "remove it, it belongs to the sublevel map"
         )
+
+
+def _check_graph(spec: Spec, name: str) -> None:
+    """What a graph takes the place of, and what is not built for it."""
+    model, solution = spec.model, spec.solution
+    for key in ("widths", "activation"):
+        if getattr(model, key) is not None:
+            raise SpecError(f"{name}: model.{key}", "given with model.graph, which says it", f"remove {key}, or graph")
+    if PurePath(model.file).suffix.lower() in (".pt2", ".onnx"):
+        raise SpecError(f'{name}: model.file = "{model.file}"', "it has a graph of its own",
+                        "save the state_dict as .safetensors")
+    if solution.map != "sublevel":
+        raise SpecError(f'{name}: solution.map = "{solution.map}"', "not built for a network given by a graph",
+                        'use map = "sublevel" (the training loss must not rise)')
+    if solution.layer != "all":
+        raise SpecError(f"{name}: solution.layer", f"{solution.layer} with model.graph", 'use layer = "all"')
+    if spec.perturbation.parameter == "features" and any(g.quantity == "persistence_radius" for g in spec.gate):
+        raise SpecError(f"{name}: gate", "persistence_radius for features is not built for a network given by a graph",
+                        'ask for modulus without a level, or use parameter = "sample_weights" or "targets"')
 
 
 def _check_map(spec: Spec, name: str) -> None:
@@ -88,10 +118,7 @@ def _check_map(spec: Spec, name: str) -> None:
 
 def _check_perturbation(spec: Spec, name: str) -> None:
     p, where = spec.perturbation, f"{name}: perturbation"
-    if p.radius is not None:
-        raise SpecError(f"{where}.radius", "no quantity built so far has a budget, so it would be ignored",
-                        "remove it; a modulus is per unit of change, and persistence_radius finds the largest budget")
-    if p.parameter == "sample_weights" and spec.solution.map == "interpolation":
+    if p.parameter == "sample_weights" and spec.solution.map == "interpolation" and p.set != "given":
         raise SpecError(
             f'{where}.parameter = "sample_weights"',
             "an interpolating network stays a solution under any sample weights",
@@ -128,33 +155,37 @@ def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
         )
 
 
-def _check_built(spec: Spec, name: str) -> None:
+def _check_built(spec: Spec, name: str, built: Mapping[str, tuple[str, ...]], unbuilt: Sequence[str]) -> None:
     """Refuse by name what the format knows and this version does not do."""
     for section in UNBUILT_SECTIONS:
         if getattr(spec, section) is not None:
             raise SpecError(f"{name}: [{section}]", f"[{section}] is not built yet", "remove the section")
-    for path in UNBUILT_KEYS:
+    for path in unbuilt:
         section, key = path.split(".")
         if getattr(getattr(spec, section), key) is not None:
             raise SpecError(f"{name}: {path}", f"{path} is not built yet", "remove it")
-    for path, words in BUILT.items():
+    for path, words in built.items():
         section, key = path.split(".")
         if section == "gate" or key == "file":
             continue
         value = getattr(getattr(spec, section), key)
         if value is not None and value not in words:
-            raise SpecError(f'{name}: {path} = "{value}"', f"'{value}' is not built yet", f"use {_either(words)}")
+            other = f", or `certify estimate {name}`" if value in WORDS[path] else ""
+            use = f"use {_either(words)}{other}"
+            raise SpecError(f'{name}: {path} = "{value}"', f"'{value}' is not built yet", use)
     for number, gate in enumerate(spec.gate, 1):
-        words = BUILT["gate.quantity"]
+        words = built["gate.quantity"]
         if gate.quantity not in words:
             raise SpecError(
                 f"{name}: gate {number}", f"the quantity '{gate.quantity}' is not built yet", f"use {_either(words)}"
             )
 
 
-def _check_format(file: str, key: str, known: tuple[str, ...], name: str) -> None:
+def _check_format(
+    file: str, key: str, known: tuple[str, ...], name: str, words: Mapping[str, tuple[str, ...]]
+) -> None:
     ending = PurePath(file).suffix.lower()
-    built = BUILT[key]
+    built = words[key]
     if ending in built:
         return
     remedy = f"save it as {_either(built, '')}"

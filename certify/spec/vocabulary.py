@@ -54,7 +54,18 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
 }
 """The words this version can act on, by key of the spec."""
 
-UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation", "estimate")
+ESTIMATED: Final = ("loss_after", "residual")
+"""Quantities that `certify estimate` estimates; `certify run` proves all others."""
+
+FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
+    "solution.map": ("interpolation", "critical"),
+    "perturbation.set": ("given",),
+    "gate.quantity": ESTIMATED,
+    "model.file": (".safetensors", ".pt", ".pth", ".th"),
+}
+"""As `BUILT`, where a spec is read by `certify estimate`."""
+
+UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation")
 """Sections that are understood and refused."""
 
 UNBUILT_KEYS: Final = (

@@ -2,7 +2,7 @@
 
     python reports/readers/table.py [FILE …]          prints the table of README.md
 
-Needs torch and scikit-learn to write the files. The reading is certify's own and runs none of them.
+Needs torch, onnxscript and scikit-learn to write the files. The reading is certify's own and runs none of them.
 """
 
 from __future__ import annotations
@@ -105,10 +105,14 @@ def exported() -> Iterator[Written]:
     def export(module: nn.Module, **how: object) -> Callable[[Path], None]:
         return lambda path: torch.export.save(torch.export.export(module, (example,), **how), path)
 
-    def onnx(module: nn.Module) -> Callable[[Path], None]:
+    def onnx(module: nn.Module, dynamo: bool = False) -> Callable[[Path], None]:
         def write(path: Path) -> None:
             buffer = io.BytesIO()
-            torch.onnx.export(module, (example,), buffer, dynamo=False, dynamic_axes={"x": {0: "n"}}, input_names=["x"])
+            if dynamo:
+                torch.onnx.export(module, (example,), dynamo=True, verbose=False).save(buffer)
+            else:
+                axes = {"x": {0: "n"}}
+                torch.onnx.export(module, (example,), buffer, dynamo=False, dynamic_axes=axes, input_names=["x"])
             path.write_bytes(buffer.getvalue())
 
         return write
@@ -131,7 +135,9 @@ def exported() -> Iterator[Written]:
     yield "torch.onnx.export, Flatten and Dropout", "flat.onnx", onnx(
         nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 1)).eval())
     yield "torch.onnx.export with BatchNorm", "norm.onnx", onnx(chain(nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3)))
-    yield "the same with BatchNorm folded into the layer", "folded.onnx", onnx(folded())
+    yield "the same with dynamo=True, which folds it", "dynamo.onnx", onnx(
+        chain(nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3)), dynamo=True)
+    yield "the same with BatchNorm folded into the layer before export", "folded.onnx", onnx(folded())
     yield "torch.onnx.export with SiLU", "silu.onnx", onnx(chain(nn.SiLU(), nn.Linear(16, 3)))
     yield "torch.onnx.export with a skip connection", "skip.onnx", onnx(Residual())
 
@@ -183,7 +189,8 @@ def said(path: Path) -> str:
         text = SPEC.format(path.name).replace("[1, 1]", str(widths)).replace("tanh", activation or "tanh")
         net = read_network(parse_spec(text.encode()), path.parent)
         layers = "-".join(map(str, net.widths))
-        return f"read: {layers}, {activation or 'activation from the spec'}, {net.parameters('all')} parameters"
+        mark = ", reparameterised" if net.reparameterised else ""
+        return f"read: {layers}, {activation or 'activation from the spec'}, {net.parameters('all')} parameters{mark}"
     except CertifyError as error:
         line = str(error).replace(f"{path.parent}/", "")
         return "refused: " + re.sub(rf"^(model file {re.escape(path.name)}|spec): ", "", line).replace("|", "∣")

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from tests.mutants import CONSTANTS, LOGIC
+from tests.mutants_graph import GRAPH
 from tests.mutants_training import TRAINING
 from tests.mutate_constants import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -44,6 +45,12 @@ def test_training_mutants_are_killed(part):
     mutants = tuple(m for m in TRAINING if m.killers)
     assert len(mutants) > 60
     assert check_all(mutants[part::4]) == []
+
+
+def test_graph_mutants_are_killed():
+    mutants = tuple(m for m in GRAPH if m.killers)
+    assert len(mutants) > 28
+    assert check_all(mutants) == []
 
 
 def test_quick_mutants_are_killed():

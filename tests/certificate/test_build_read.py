@@ -38,7 +38,8 @@ def test_members(folder, certificate):
         "map": "interpolation", "base": "given", "layer": "all", "parameter": "features", "rows": "all", "set": "total",
         "norm": 2, "weight_norm": "euclidean", "widths": [3, 8, 1], "activation": "tanh", "biases": [True, True],
         "n": 10, "inputs": 3, "outputs": 1, "parameters": 41, "equations": 10, "merge_duplicates": False, "groups": [],
-        "scale": None, "loss": "squared", "weight_decay": 0.0, "level": None,
+        "scale": None, "loss": "squared", "weight_decay": 0.0, "level": None, "radius": None,
+        "reparameterised": False, "names": None,
     }
     import hashlib
 
@@ -141,18 +142,22 @@ def replaced(certificate, path, change):
     return changed
 
 
+LATER = ("radius", "reparameterised", "names")  # certificates written before these existed lack them
+BOOLEAN = ("merge_duplicates", "holds", "reparameterised")
+
+
 def test_every_member_is_needed_and_typed(certificate):
     free = ("environment",)
     for path in places(certificate):
         if not path or path[0] in free and len(path) > 1 or path == ("digest",):
             continue
-        if isinstance(path[-1], str) and path[:1] != ("environment",) and path[-1] not in ("z",):
+        if isinstance(path[-1], str) and path[:1] != ("environment",) and path[-1] not in ("z", *LATER):
             missing = replaced(certificate, path, lambda t, k: t.pop(k))
             with pytest.raises(CertificateError):
                 validate(missing)
         for strange in ([[]], {"x": 1}, True):
             changed = replaced(certificate, path, lambda t, k, v=strange: t.__setitem__(k, v))
-            if isinstance(strange, bool) and path[-1] in ("merge_duplicates", "holds") or "biases" in path:
+            if isinstance(strange, bool) and path[-1] in BOOLEAN or "biases" in path:
                 continue
             if path == ("environment",) and isinstance(strange, dict):
                 continue

@@ -54,6 +54,31 @@ def test_interrupt_between_two_files_waits_for_both(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_removal_comes_last_and_only_with_success(tmp_path, monkeypatch):
+    a, old = tmp_path / "a", tmp_path / "old"
+    old.write_bytes(b"old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(InputError):
+            write_together({a: b"1"}, [old])
+    assert files(tmp_path) == {"old": b"old"}
+    real = os.replace
+
+    def interrupted(*paths):
+        assert old.exists()
+        real(*paths)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_together({a: b"2"}, [old])
+    assert files(tmp_path) == {"a": b"2"}
+
+
 def test_new_files_have_the_usual_permissions(tmp_path):
     before = os.umask(0o022)
     try:

@@ -302,7 +302,8 @@ def emit(case: Case, folder: Path, margin: float = 1e-11, known: Truth | None = 
             "biases": [b is not None for b in case.biases], "n": len(case.X), "inputs": case.widths[0],
             "outputs": case.widths[-1], "parameters": case.parameters,
             "equations": len(case.kept) * case.widths[-1], "merge_duplicates": case.merge, "groups": case.groups,
-            "scale": case.units, "loss": case.loss, "weight_decay": 0.0, "level": None,
+            "scale": case.units, "loss": case.loss, "weight_decay": 0.0, "level": None, "radius": None,
+            "reparameterised": False, "names": None,
         },
         "base": base(case, exact), "claims": claims, "environment": {"emitter": "tests"},
     }

@@ -59,7 +59,11 @@ def table(tmp_path):
 def test_a_table_is_read_as_the_prover_reads_it(table):
     certificate = prove(table)
     assert certificate is not None and certificate["problem"]["scale"] == [0.0, 1.0, 2.0]
+    assert certificate["problem"]["names"] == ["c", "a", "b"]
     assert checked(certificate, table).verdict == "certified"
+    for wrong in (["c", "b", "a"], ["c", "a"], None, "cab"):
+        with pytest.raises(Invalid, match=r"problem\.names"):
+            checked({**certificate, "problem": {**certificate["problem"], "names": wrong}}, table)
     for old, new in (("0.1,-1", "0.2,-1"), ("1,2.5,3,1", "1,2.5,3,"), ("1,2.5,3,1", "1,2.5,3,nan"), ("a, b", "a,a"),
                      ("a, b", "A,b"), (".25,2\n", ".25\n"), (".25", "0x1"), (".25", "1e999"), (".25", "1_0")):
         (table / "data.csv").write_text(TABLE.replace(old, new, 1), encoding="utf-8")

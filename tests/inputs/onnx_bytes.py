@@ -34,16 +34,18 @@ def tensor(name: str, array: np.ndarray) -> bytes:
     return dims + put(2, kind) + put(8, name) + put(9, np.ascontiguousarray(array).tobytes())
 
 
-def node(kind: str, inputs: list[str], output: str, domain: str = "", **options: int | float | str) -> bytes:
+def node(kind: str, inputs: list[str], output: str, domain: str = "", **options: int | float | str | bytes) -> bytes:
     message = b"".join(put(1, name) for name in inputs) + put(2, output) + put(4, kind) + put(7, domain)
     for name, value in options.items():
-        number, code = {int: (3, 2), float: (2, 1), str: (4, 3)}[type(value)]
+        number, code = {int: (3, 2), float: (2, 1), str: (4, 3), bytes: (5, 4)}[type(value)]
         message += put(5, put(1, name) + put(number, value) + put(20, code))
     return message
 
 
-def model(nodes: list[bytes], tensors: dict[str, np.ndarray], output: str = "y", extra: bytes = b"") -> bytes:
+def model(nodes: list[bytes], tensors: dict[str, np.ndarray], output: str = "y", extra: bytes = b"",
+          axes: int | None = None, opset: int = 20) -> bytes:
     graph = b"".join(put(1, n) for n in nodes)
     graph += b"".join(put(5, tensor(name, array)) for name, array in tensors.items())
-    graph += put(11, put(1, "x")) + put(12, put(1, output))
-    return put(1, 9) + put(7, graph) + put(8, put(2, 20)) + extra
+    shape = b"" if axes is None else put(2, put(1, put(1, 1) + put(2, put(1, put(1, 3)) * axes)))
+    graph += put(11, put(1, "x") + shape) + put(12, put(1, output))
+    return put(1, 9) + put(7, graph) + put(8, put(2, opset)) + extra

@@ -19,6 +19,8 @@ from tests.attack import attack
 NAMES = {
     "affine": 150, "forward": 100, "backward": 100, "tangent_kernel": 80, "rounded_passes": 80, "jacobian": 80,
     "feature_factor": 150, "uncertain_passes": 60, "loss_terms": 150, "descent": 80, "reach": 120,
+    "graph_windows": 80, "graph_channels": 120, "graph_maxima": 80, "graph_activations": 150,
+    "graph_parameters": 100, "graph_gradients": 60,
 }
 
 

@@ -84,6 +84,13 @@ def test_units_of_the_features_are_said_with_the_numbers() -> None:
     assert "counted in" not in text(still) and "Feature 1 may not move." in text(still)
 
 
+def test_features_that_may_not_move_are_called_by_name() -> None:
+    names = ["age", "<b>{sex}\u202e" + "x" * 60, "dose"]
+    page = text(samples.sublevel(samples.modulus(), scale=[1.0, 0.0, 2.5], names=names))
+    assert "Feature 1 “<b>{sex}\\u202e" in page and "x" * 33 not in page
+    assert "1 for feature 0 “age”; 2.5 for feature 2 “dose”" in page
+
+
 def test_nearby_names_the_distance_and_the_shift_is_gone() -> None:
     page = text(samples.nearby())
     assert "They are proved to exist, within 4.83 × 10⁻⁸ of the given weights." in page

@@ -37,13 +37,13 @@ parameter = "features"
 rows = "all"
 set = "total"
 norm = 2
+radius = 0.01
 """ + gate(max=20, rigour="proved", severity="warn", rationale="a reason")
     spec = parse_spec(text.encode())
     assert spec.gate[0].max == 20.0 and isinstance(spec.gate[0].max, float)
     assert spec.gate[0].rigour == "proved" and spec.gate[0].severity == "warn"
     assert spec.model.widths == (3, 8, 1)
-    budget = text.replace("norm = 2\n", "norm = 2\nradius = 0.01\n")
-    assert "radius: no quantity built so far has a budget" in refusal(budget)
+    assert spec.perturbation.radius == 0.01
 
 
 def test_defaults_and_immutability():
@@ -162,7 +162,8 @@ def test_shuffled_lines_raise_nothing_else(chosen):
 @given(st.data())
 def test_any_value_at_any_key_raises_nothing_else(data):
     sections = {s: list(models.__dict__[s.capitalize()].model_fields) for s in (
-        "model", "data", "training", "solution", "weights", "perturbation", "window", "aubin", "run", "gate")}
+        "model", "data", "training", "solution", "weights", "perturbation", "window", "aubin", "estimate", "run",
+        "gate")}
     section = data.draw(st.sampled_from(sorted(sections)))
     key, value = data.draw(st.sampled_from(sections[section])), data.draw(values)
     literal = json.dumps(value).replace("null", '""') if not isinstance(value, dict) else "{}"
@@ -170,7 +171,8 @@ def test_any_value_at_any_key_raises_nothing_else(data):
     kept = {"model": SPEC[: SPEC.index("[model]")] + SPEC[SPEC.index("[data]"):],
             "data": SPEC[: SPEC.index("[data]")]}.get(section, SPEC)
     try:
-        parse_spec(f"{kept}{header}\n{key} = {literal}\n".replace("NaN", "nan").replace("Infinity", "inf").encode())
+        parse_spec(f"{kept}{header}\n{key} = {literal}\n".replace("NaN", "nan").replace("Infinity", "inf").encode(),
+                   verb=data.draw(st.sampled_from(["run", "estimate"])))
     except SpecError as error:
         assert "\n" not in str(error)
 

@@ -49,6 +49,11 @@ class ByBalls(Activation):
         value_part, slope_part = (tuple(c.reshape(hi.shape) for c in part) for part in columns)
         return (value_part[0], value_part[1], value_part[2]), (slope_part[0], slope_part[1], slope_part[2])
 
+    @final
+    def balls(self, x: arb) -> tuple[arb, arb]:
+        """Balls around φ and φ' of every point of the ball x (at a kink: around both one-sided slopes)."""
+        return self._balls(x)
+
     @abstractmethod
     def _balls(self, x: arb) -> tuple[arb, arb]:
         """Balls around φ and φ' of every point of the ball x (at a kink: around both one-sided slopes)."""

@@ -1,0 +1,197 @@
+"""A whole estimate: from a spec on disk to estimate.json, new_parameters.safetensors and estimate.html.
+
+What :mod:`certify.audit` is for proofs. Nothing written here is a certificate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from certify.errors import InputError, MissingPackage
+from certify.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from certify.estimation import Estimate, ModuleProblem
+    from certify.inputs.sources import Digest
+    from certify.spec.models import Spec
+
+ESTIMATE, PAGE, PARAMETERS = "estimate.json", "estimate.html", "new_parameters.safetensors"
+
+_FOR_PROBLEM: Final = ("batch_statistics", "chunk", "device")
+_NOT_OPTIONS: Final = (*_FOR_PROBLEM, "members")
+
+
+def run_estimate(
+    spec_path: str | Path, out_dir: str | Path | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Read, estimate, and write the three files.
+
+    The output folder is tried before anything is computed, and the files are written at the end, whole or not at
+    all: an error or Ctrl-C leaves what was there before.
+
+    Args:
+        spec_path: the spec.
+        out_dir: where to write; default the spec's folder.
+        progress: told the stage and the fraction done.
+
+    Returns:
+        The content of `estimate.json`.
+
+    Raises:
+        CertifyError: bad input, or torch is not installed.
+    """
+    from certify.certificate import canonical_bytes
+    from certify.certificate.write import check_folder, write_together
+
+    tell = progress or silent
+    spec_path = Path(spec_path)
+    folder = spec_path.parent if out_dir is None else Path(out_dir)
+    tell("reading", 0.0)
+    check_folder(folder, (ESTIMATE, PAGE, PARAMETERS))
+    stages = _Stages(tell)
+    asked = load(spec_path, stages.note)
+
+    from certify.estimation import estimate
+    from certify.estimation.document import base_of, document_of
+    from certify.report.estimate import render
+
+    stages.share(1.0 if asked.rows is None else len(asked.rows) / asked.problem.n)
+    options = {key: value for key, value in asked.options.items() if key not in _NOT_OPTIONS}
+    found = estimate(
+        asked.problem, asked.u, asked.rows, parameter=asked.spec.perturbation.parameter, progress=stages, **options
+    )
+    members, missing = _members(found, asked.options.get("members", 0), stages)
+    tell("the given weights", 0.96)
+    base = base_of(asked.problem)
+    tell("writing", 0.98)
+    content = _parameters(found, asked.names)
+    document = document_of(found, members, missing, base, asked.spec, asked.sources, folder,
+                           {"name": PARAMETERS, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)})
+    page = render(document).encode("utf-8")
+    write_together({folder / PARAMETERS: content, folder / ESTIMATE: canonical_bytes(document), folder / PAGE: page})
+    tell("done", 1.0)
+    return document
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A spec with all that it names.
+
+    Attributes:
+        spec: the spec.
+        problem: module, data and training problem.
+        u: the change.
+        rows: the rows that change, in the order of `u`; None: all.
+        options: what `[estimate]` says.
+        names: what the model file calls each tensor of the module.
+        sources: digests of the very bytes that were read.
+    """
+
+    spec: Spec
+    problem: ModuleProblem
+    u: np.ndarray[Any, Any]
+    rows: tuple[int, ...] | None
+    options: dict[str, Any]
+    names: dict[str, str]
+    sources: dict[str, Digest]
+
+
+def load(spec_path: Path, note: Callable[[str], None] = lambda words: None) -> Asked:
+    """Read a spec for `certify estimate` and the files it names.
+
+    Args:
+        spec_path: the spec.
+        note: told in words when memory forces smaller chunks.
+
+    Raises:
+        CertifyError: with one line that says what to change.
+    """
+    from certify.inputs.arrays import read_change, read_rows
+    from certify.inputs.sources import recording
+    from certify.spec import load_spec
+    from certify.spec.validity import check_rows
+
+    with recording() as sources:
+        spec = load_spec(spec_path, "estimate")
+        _require_torch()
+        from certify.estimation import module_problem
+        from certify.inputs.module import read_module
+
+        folder = spec_path.parent
+        X, y = read_rows(spec, folder)
+        check_rows(spec, len(X))
+        u = read_change(spec, folder)
+        module, names = read_module(spec, folder)
+    options = {} if spec.estimate is None else spec.estimate.model_dump(exclude_none=True)
+    problem = module_problem(
+        module, X, y, loss=spec.training.loss, weight_decay=spec.training.weight_decay, map=spec.solution.map,
+        base=spec.solution.base, tell=note,
+        **{key: options[key] for key in _FOR_PROBLEM if key in options},
+    )
+    listed = spec.perturbation.rows
+    return Asked(spec, problem, u, None if listed == "all" else listed, options, names, dict(sources))
+
+
+def _require_torch() -> None:
+    try:
+        import certify.estimation  # noqa: F401
+    except MissingPackage as error:
+        raise MissingPackage("certify estimate", error.found, error.remedy) from None
+
+
+def _members(found: Estimate, count: int, tell: Progress) -> tuple[list[Any], str]:
+    """Other members of the estimated set, or why there are none."""
+    if not count:
+        return [], ""
+    try:
+        return list(found.sample_members(count, seed=found.options.seed, tell=tell)), ""
+    except InputError as error:
+        return [], f"not sampled: {error.found}"
+
+
+def _parameters(found: Estimate, names: dict[str, str]) -> bytes:
+    """The estimated parameters with the module's buffers, under the names of the model file."""
+    from safetensors.torch import save
+
+    state = found.state_dict()
+    named = {names.get(name, name): tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    return save(named, metadata={"rigour": "estimated"})
+
+
+_ORDER: Final = ("reading", "gradient", "jacobian", "kernel", "space", "corrector", "evidence")
+
+
+class _Stages:
+    """Progress of the stages, each told from 0 to 1, as one fraction that never goes back.
+
+    Rows that move are looked at first and all rows after them, so the stages come twice; the first pass has the share
+    of the moved rows.
+    """
+
+    def __init__(self, tell: Progress) -> None:
+        self._tell, self._reached, self._rank, self._windows = tell, 0.02, 0, [(0.02, 0.92)]
+
+    def share(self, moved: float) -> None:
+        """The part of the rows that moves."""
+        first = 0.02 + 0.9 * min(max(moved, 0.02), 0.5)
+        self._windows = [(0.02, first), (first, 0.92), (0.92, 0.96)] if moved < 1 else [(0.02, 0.92), (0.92, 0.96)]
+
+    def note(self, words: str) -> None:
+        """Something worth a word that is no stage."""
+        self._tell(words, self._reached)
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        rank = max((i for i, word in enumerate(_ORDER) if word in stage.lower()), default=self._rank)
+        if rank < self._rank and len(self._windows) > 1:
+            self._windows.pop(0)
+        self._rank = rank
+        low, high = self._windows[0]
+        inside = (rank + min(max(fraction, 0.0), 1.0)) / len(_ORDER)
+        self._reached = max(self._reached, low + (high - low) * inside)
+        self._tell(stage, self._reached)

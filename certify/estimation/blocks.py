@@ -1,0 +1,137 @@
+"""Jacobians of single rows, parameter by parameter: the rows of J themselves, not only products with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.func import jacrev, vmap
+
+from certify.estimation.subject import ModuleProblem
+
+Part = tuple[nn.Module, torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """`∂f_{i,a}/∂w` for output a, the rows i of one chunk, and one parameter.
+
+    Attributes:
+        output: a.
+        offset: where the parameter begins in the flat vector.
+        rows: `(rows, size)` derivatives.
+    """
+
+    output: int
+    offset: int
+    rows: torch.Tensor
+
+
+def blocks(problem: ModuleProblem, x: torch.Tensor) -> Iterator[Block]:
+    """Every block of the Jacobian at rows x that pass through together.
+
+    Convolutions, linear layers and frozen BatchNorms that are used once give theirs as products of inputs and adjoints,
+    for the price of one backward pass an output; a module with other parameters is differentiated row by row.
+    """
+    if _simple(problem):
+        yield from _by_layers(problem, x)
+    else:
+        yield from _row_by_row(problem, x)
+
+
+def _simple(problem: ModuleProblem) -> bool:
+    """Whether every parameter belongs to a layer of known kind, and to that one alone."""
+    owners: dict[int, int] = {}
+    for part in problem.module.modules():
+        own = list(part.parameters(recurse=False))
+        if own and not _known(part):
+            return False
+        for p in own:
+            owners[id(p)] = owners.get(id(p), 0) + 1
+    return all(count == 1 for count in owners.values()) and problem.batch_statistics == "frozen"
+
+
+def _known(part: nn.Module) -> bool:
+    if type(part) is nn.Conv2d:
+        return part.groups == 1 and part.padding_mode == "zeros" and not isinstance(part.padding, str)
+    return type(part) in (nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d)
+
+
+def _by_layers(problem: ModuleProblem, x: torch.Tensor) -> Iterator[Block]:
+    passed: dict[str, Part] = {}
+    twice: list[str] = []
+
+    def keeper(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], None]:
+        def keep(part: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> None:
+            if name in passed:
+                twice.append(name)
+            passed[name] = (part, given[0].detach(), out)
+
+        return keep
+
+    layers = {name: part for name, part in problem.module.named_modules() if list(part.parameters(recurse=False))}
+    hooks = [part.register_forward_hook(keeper(name)) for name, part in layers.items()]
+    try:
+        out = problem.function.outputs(problem.w.clone().requires_grad_(True), x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if twice or any(part[2].ndim > 2 and type(part[0]) is nn.Linear for part in passed.values()):
+        del out, passed
+        yield from _row_by_row(problem, x)
+        return
+    offsets = _offsets(problem)
+    unfolded = {name: _patches(part) for name, part in passed.items() if type(part[0]) is nn.Conv2d}
+    outs = [part[2] for part in passed.values()]
+    for a in range(out.shape[1]):
+        adjoints = torch.autograd.grad(out[:, a].sum(), outs, retain_graph=True, allow_unused=True)
+        for (name, part), b in zip(passed.items(), adjoints, strict=True):
+            if b is not None:
+                yield from _layer(name, part, b.detach(), unfolded.get(name), a, offsets)
+
+
+def _layer(
+    name: str, part: Part, b: torch.Tensor, patches: torch.Tensor | None, a: int, offsets: dict[str, int]
+) -> Iterator[Block]:
+    layer, given, _ = part
+    weight, bias = (f"{name}.{last}" if name else last for last in ("weight", "bias"))
+    rows = len(b)
+    if patches is not None:
+        W = torch.bmm(b.flatten(2), patches)
+        beta = b.flatten(2).sum(2)
+    elif isinstance(layer, nn.Linear):
+        W, beta = b[:, :, None] * given[:, None, :], b
+    else:
+        assert isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)
+        assert layer.running_mean is not None and layer.running_var is not None
+        shape = (1, -1) + (1,) * (given.ndim - 2)
+        unit = (given - layer.running_mean.view(shape)) * torch.rsqrt(layer.running_var + layer.eps).view(shape)
+        W, beta = ((b * unit).flatten(2).sum(2), b.flatten(2).sum(2)) if b.ndim > 2 else (b * unit, b)
+    if weight in offsets:
+        yield Block(a, offsets[weight], W.reshape(rows, -1))
+    if bias in offsets:
+        yield Block(a, offsets[bias], beta)
+
+
+def _patches(part: Part) -> torch.Tensor:
+    layer, given, _ = part
+    assert isinstance(layer, nn.Conv2d)
+    unfolded = F.unfold(given, layer.kernel_size, layer.dilation, layer.padding, layer.stride)  # type: ignore[arg-type]
+    return unfolded.transpose(1, 2)
+
+
+def _row_by_row(problem: ModuleProblem, x: torch.Tensor) -> Iterator[Block]:
+    J = vmap(jacrev(lambda w, row: problem.function.outputs(w, row[None])[0]), in_dims=(None, 0))(problem.w, x)
+    for a in range(J.shape[1]):
+        yield Block(a, 0, J[:, a].detach())
+
+
+def _offsets(problem: ModuleProblem) -> dict[str, int]:
+    found, at = {}, 0
+    for name, size in zip(problem.function.names, problem.function.sizes, strict=True):
+        found[name] = at
+        at += size
+    return found

@@ -1,0 +1,86 @@
+"""The change of the training data whose effect is estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from certify.errors import InputError
+from certify.estimation.subject import ModuleProblem
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Which rows change, in what, and by how much.
+
+    Attributes:
+        parameter: ``"features"``, ``"targets"`` or ``"sample_weights"``.
+        rows: `(m,)` row numbers, each once.
+        u: the change: `(m, *X.shape[1:])`, `(m, k)` or `(m,)`; a sample weight of −1 deletes its row.
+    """
+
+    parameter: str
+    rows: torch.Tensor
+    u: torch.Tensor
+
+    def inputs(self, problem: ModuleProblem, t: float = 1.0) -> torch.Tensor:
+        """Inputs of the changed rows after `t` times the change."""
+        x = problem.X[self.rows]
+        return x + t * self.u if self.parameter == "features" else x
+
+    def targets(self, problem: ModuleProblem, t: float = 1.0) -> torch.Tensor:
+        """Targets of the changed rows after `t` times the change."""
+        y = problem.y[self.rows]
+        return y + t * self.u if self.parameter == "targets" else y
+
+    def data(self, problem: ModuleProblem, t: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """All inputs and all targets after `t` times the change."""
+        X, y = problem.X.clone(), problem.y.clone()
+        X[self.rows], y[self.rows] = self.inputs(problem, t), self.targets(problem, t)
+        return X, y
+
+    def sample_weights(self, problem: ModuleProblem, t: float = 1.0) -> torch.Tensor:
+        """`1 + u_i` of every row, (n,)."""
+        weights = torch.ones(problem.n, dtype=problem.X.dtype, device=problem.X.device)
+        if self.parameter == "sample_weights":
+            weights[self.rows] += t * self.u
+        return weights
+
+
+def change_of(problem: ModuleProblem, u: Any, rows: Sequence[int] | None, parameter: str) -> Change:
+    """A change, checked against the problem.
+
+    Args:
+        problem: the problem.
+        u: the change of the listed rows.
+        rows: their numbers, from 0; None: all rows.
+        parameter: what changes.
+
+    Raises:
+        InputError: rows that are not there or listed twice, a wrong shape, NaN, class labels asked to move.
+    """
+    if parameter not in ("features", "targets", "sample_weights"):
+        raise InputError("parameter", f"'{parameter}'", "use features, targets or sample_weights")
+    listed = list(range(problem.n)) if rows is None else [int(i) for i in rows]
+    if not listed or len(set(listed)) != len(listed) or min(listed) < 0 or max(listed) >= problem.n:
+        raise InputError("rows", f"{listed[:5]}{'…' if len(listed) > 5 else ''}",
+                         f"list row numbers from 0 to {problem.n - 1}, each once")
+    if parameter == "targets" and not problem.y.is_floating_point():
+        raise InputError("parameter", "targets that are class labels", "give rows of probabilities as y to move them")
+    if parameter == "targets" and problem.loss.name == "logistic":
+        raise InputError("parameter", "targets of the logistic loss, which are signs", "delete rows by sample_weights")
+    wanted = {"features": (len(listed), *problem.X.shape[1:]), "targets": (len(listed), problem.k),
+              "sample_weights": (len(listed),)}[parameter]
+    move = u.detach() if isinstance(u, torch.Tensor) else torch.from_numpy(np.array(u))
+    if tuple(move.shape) != wanted or move.is_complex():
+        raise InputError("u", f"{move.dtype} of shape {tuple(move.shape)}", f"give an array of shape {wanted}")
+    move = move.to(dtype=problem.X.dtype, device=problem.X.device)
+    if not torch.isfinite(move).all():
+        raise InputError("u", "NaN or infinity", "give finite numbers only")
+    if parameter == "sample_weights" and bool((move < -1).any()):
+        raise InputError("u", "a sample weight below -1", "−1 deletes a row; less has no meaning")
+    return Change(parameter, torch.tensor(listed, device=problem.X.device), move)

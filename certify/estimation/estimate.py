@@ -1,0 +1,273 @@
+"""`certify.estimate`: the new solution set after a change of the training data, to first order, with evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from certify.errors import InputError
+from certify.estimation.change import Change, change_of
+from certify.estimation.evidence import Evidence, measure
+from certify.estimation.fully_connected import module_problem_of, of_loaded
+from certify.estimation.krylov import Solved
+from certify.estimation.meter import Cost, Meter
+from certify.estimation.options import EstimateOptions
+from certify.estimation.output_space import Rows, centres, rows_of, wanted
+from certify.estimation.subject import ModuleProblem
+from certify.estimation.weight_space import weight_space_step
+from certify.progress import silent
+
+if TYPE_CHECKING:
+    from certify.problem import Problem
+
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    r"""An estimate (rigour: estimated) of the solutions after the change: `w + v + ker`, with its evidence.
+
+    Attributes:
+        problem, change, options: what was asked.
+        step: `(p,)` the minimum-norm member v at t = 1 (with correctors, if asked).
+        response: the part of the step that answers the change of the data.
+        stationary: `−H⁺∇L`, the part that would lead the given weights to a critical point; None where it is not
+            computed (output space). It is added to the step only with base ``"nearby"``.
+        residual: relative residual of the linear system, computed from the step.
+        status: what became of it, in words.
+        cost: of the step, in full-batch gradients.
+        evidence: measured on the real network.
+        start: with ``hold="all"``: the step that looks at the moved rows alone, with its own evidence and cost.
+        history: relative residual after each iteration of the solver.
+        history_cost: what had been spent by then, in gradients.
+    """
+
+    problem: ModuleProblem
+    change: Change
+    options: EstimateOptions
+    step: torch.Tensor
+    response: torch.Tensor
+    stationary: torch.Tensor | None
+    residual: float
+    status: str
+    cost: Cost
+    evidence: Evidence
+    start: Estimate | None = None
+    history: tuple[float, ...] = ()
+    history_cost: tuple[float, ...] = ()
+    rows: Rows | None = field(default=None, repr=False)
+
+    @property
+    def loss_before(self) -> float:
+        """Mean loss on the moved rows, data changed, at the given parameters."""
+        return self.evidence.loss_before
+
+    @property
+    def loss_after(self) -> float:
+        """Mean loss on the moved rows, data changed, at the estimated parameters."""
+        return self.evidence.loss_after
+
+    @property
+    def loss_all_before(self) -> float:
+        """Mean loss on all rows, data changed, at the given parameters."""
+        return self.evidence.loss_all_before
+
+    @property
+    def loss_all_after(self) -> float:
+        """Mean loss on all rows, data changed, at the estimated parameters."""
+        return self.evidence.loss_all_after
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """The estimated new parameters by name, with the module's buffers: `module.load_state_dict` takes it."""
+        module, function = self.problem.module, self.problem.function
+        new = function.named(self.problem.w + self.step)
+        first: dict[int, str] = {}
+        state = {name: value.detach().clone() for name, value in module.state_dict().items()}
+        for name, parameter in module.named_parameters(remove_duplicate=False):  # a shared one has several names
+            state[name] = new[first.setdefault(id(parameter), name)].clone()
+        return state
+
+    def sample_members(self, count: int, scale: float = 1.0, seed: int = 0, tell: Tell = silent) -> list[Member]:
+        """Other members of the estimated set: the step plus random directions that change no output to first order.
+
+        A random vector of length `scale·|step|` is projected onto the kernel of the Jacobian, which costs a solve for
+        each; all are solved together.
+
+        Raises:
+            InputError: the step was computed in weight space, whose kernel is not sampled.
+        """
+        if self.rows is None:
+            raise InputError("sample_members", "an estimate in weight space", 'use solver = "dual"')
+        if count < 1 or not 0 < scale < float("inf"):
+            raise InputError("sample_members", f"count {count}, scale {scale}", "give positive numbers")
+        generator = torch.Generator().manual_seed(seed)
+        p = self.problem.p
+        length = float(self.step.norm()) or 1.0
+        raw = torch.randn(count, p, generator=generator).to(self.step)
+        raw *= scale * length / raw.norm(dim=1, keepdim=True)
+        meter = Meter(self.cost.gradient_seconds, self.step)
+        with meter.stage("members"):
+            images = self.rows.jacobian.product(raw)
+            _, rowspace, _ = self.rows.solve(images, None, self.options, meter, tell)
+        base = self.problem.function.all_outputs(self.problem.w, self.problem.X)
+        return [Member(self, self.step + move, measure(self.problem, self.change, self.step + move, base))
+                for move in raw - rowspace]
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One member of the estimated set, with its own evidence."""
+
+    of: Estimate
+    step: torch.Tensor
+    evidence: Evidence
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Its parameters by name."""
+        return replace(self.of, step=self.step).state_dict()
+
+
+def estimate(
+    problem: ModuleProblem | Problem, u: Any, rows: Sequence[int] | None = None, *, parameter: str | None = None,
+    progress: Tell | None = None, prepared: Rows | None = None, **options: Any,
+) -> Estimate:
+    r"""Estimate the solutions after the listed rows moved by u, without training again.
+
+    Interpolation, and critical points with base ``"given"`` and as many parameters as equations: in output space,
+    `v = −J⁺J_u u`, the moved rows first, then all of them. Otherwise in weight space, `v = −H⁺Cu`.
+
+    Args:
+        problem: from `certify.Problem.from_module`, or one that was loaded (:mod:`certify.estimation.fully_connected`).
+        u: the change: `(len(rows), *X.shape[1:])` for features.
+        rows: the rows that change; default all.
+        parameter: ``"features"``, ``"targets"`` or ``"sample_weights"`` (−1 deletes a row); default that of a loaded
+            problem, else features.
+        progress: told the stage in words and the fraction done.
+        prepared: `estimate.rows` of an earlier estimate of the same problem: the kernel is not made again.
+        options: fields of :class:`EstimateOptions`.
+
+    Returns:
+        An :class:`Estimate`: never a proof.
+
+    Raises:
+        InputError: what does not fit the problem.
+    """
+    tell = progress or silent
+    chosen = EstimateOptions(**options)
+    if not isinstance(problem, ModuleProblem):
+        parameter, rows, u = of_loaded(problem, u, rows, parameter)
+        problem = module_problem_of(problem)
+    change = change_of(problem, u, rows, parameter or "features")
+    tell("one gradient", 0.0)
+    meter = Meter.of(problem)
+    with meter.evidence():
+        base = problem.function.all_outputs(problem.w, problem.X)
+    if _in_output_space(problem, change, chosen):
+        return _output_space(problem, change, chosen, meter, base, prepared, tell)
+    return _weight_space(problem, change, chosen, meter, base, tell)
+
+
+def _in_output_space(problem: ModuleProblem, change: Change, options: EstimateOptions) -> bool:
+    if options.solver != "auto":
+        return options.solver == "dual"
+    if problem.map == "interpolation":
+        return True
+    k = problem.k - (1 if centres(problem) else 0)
+    fits = problem.n * k <= problem.p
+    return problem.base == "given" and not problem.weight_decay and fits and problem.batch_statistics == "frozen" \
+        and options.curvature != "hessian"
+
+
+def _output_space(
+    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor,
+    prepared: Rows | None, tell: Tell,
+) -> Estimate:
+    if problem.weight_decay and problem.map == "critical":
+        raise InputError("solver", '"dual" with weight decay, whose critical points do not keep the outputs',
+                         'use solver = "minres_qlp"')
+    with meter.stage("moved rows"):
+        b = wanted(problem, change)
+        some = rows_of(problem, problem.X[change.rows], options, tell)
+        z, v, solved = some.solve(b.reshape(1, -1), None, options, meter, tell)
+    start = _finished(problem, change, options, meter, base, v[0], b.reshape(1, -1), some, solved, None, tell)
+    if options.hold == "moved" or len(change.rows) == problem.n:
+        return start
+    with meter.stage("all rows"):
+        whole = prepared or rows_of(problem, problem.X, options, tell)
+        right = torch.zeros(problem.n, problem.k, dtype=b.dtype, device=b.device)
+        right[change.rows] = b
+        first = torch.zeros_like(right)
+        first[change.rows] = z.reshape(-1, problem.k)
+        right, first = right.reshape(1, -1), first.reshape(1, -1)
+        z, v, solved = whole.solve(right, first, options, meter, tell)
+    return _finished(problem, change, options, meter, base, v[0], right, whole, solved, start, tell)
+
+
+def _finished(
+    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor,
+    v: torch.Tensor, b: torch.Tensor, rows: Rows, solved: Solved | None, start: Estimate | None, tell: Tell,
+) -> Estimate:
+    response = v
+    with meter.stage("correctors"):
+        for step in range(options.corrector_steps if start is not None or options.hold == "moved" else 0):
+            tell("corrector", step / options.corrector_steps)
+            v = v + _correction(problem, change, options, meter, base, v, rows, tell)
+        if options.line_search:
+            v = _searched(problem, change, v)
+    with meter.evidence():
+        tell("evidence", 0.9)
+        found = measure(problem, change, v, base)
+        residual = float((b - rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
+    words = "solved directly" if solved is None else solved.words()[0]
+    history = () if solved is None else tuple(float(h) for h in solved.history[:, 0])
+    return Estimate(problem, change, options, v, response, None, residual, words, meter.cost(), found, start, history,
+                    tuple(meter.marks) if history else (), rows)
+
+
+def _correction(
+    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor, v: torch.Tensor,
+    rows: Rows, tell: Tell,
+) -> torch.Tensor:
+    """One chord step: the Jacobian at the old weights, the error of the outputs at the new ones."""
+    X, _ = change.data(problem)
+    whole = len(rows.X) == problem.n
+    aim = base.clone()
+    if change.parameter != "features":
+        aim[change.rows] += wanted(problem, change)
+    x, goal = (X, aim) if whole else (X[change.rows], aim[change.rows])
+    error = goal - problem.function.all_outputs(problem.w + v, x)
+    if centres(problem):
+        error = error - error.mean(1, keepdim=True)
+    return rows.solve(error.reshape(1, -1), None, options, meter, tell)[1][0]
+
+
+def _searched(problem: ModuleProblem, change: Change, v: torch.Tensor) -> torch.Tensor:
+    """The step, halved while that lowers the mean loss on the moved rows."""
+    x, y = change.inputs(problem), change.targets(problem)
+
+    def loss(t: float) -> float:
+        return problem.loss.mean(problem.function.all_outputs(problem.w + t * v, x), y)
+
+    t, best = 1.0, loss(1.0)
+    while t > 1e-3 and (half := loss(t / 2)) < best:
+        t, best = t / 2, half
+    return t * v
+
+
+def _weight_space(
+    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor, tell: Tell
+) -> Estimate:
+    with meter.stage("weight space"):
+        found = weight_space_step(problem, change, options, meter, tell)
+        v = found.response + (found.stationary if problem.base == "nearby" else 0.0)
+        if options.line_search:
+            v = _searched(problem, change, v)
+    with meter.evidence():
+        evidence = measure(problem, change, v, base)
+    answered, towards = found.solved.words()
+    words = f"response ({found.curvature}): {answered}; towards a critical point: {towards}"
+    return Estimate(problem, change, options, v, found.response, found.stationary, float(found.solved.residual[0]),
+                    words, meter.cost(), evidence, None, tuple(float(h) for h in found.solved.history[:, 0]))

@@ -1,0 +1,97 @@
+"""What speaks for an estimate: losses before and after, outputs of rows that did not move, first-order validity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.func import jvp
+
+from certify.estimation.change import Change
+from certify.estimation.subject import ModuleProblem
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Measured after the step, on the real network; nothing here is a proof.
+
+    Attributes:
+        loss_original: mean loss on the moved rows before the data changed.
+        loss_before, loss_after: on the moved rows, after the change, at the old and the new parameters.
+        loss_predicted: the same at outputs that follow the new parameters to first order.
+        loss_all_before, loss_all_after: on all rows, after the change.
+        unmoved_output_change: `|f(x, w + v) − f(x, w)|` over the rows that did not move.
+        unmoved_outputs: `|f(x, w)|` over the same rows, to compare it with.
+        distance: `|v|`.
+        validity: `t` and (actual fall of the loss on the moved rows) / (fall predicted to first order), for steps of
+            t = 1, 1/2, 1/4 with t times the change; None where the prediction is no fall.
+    """
+
+    loss_original: float
+    loss_before: float
+    loss_after: float
+    loss_predicted: float
+    loss_all_before: float
+    loss_all_after: float
+    unmoved_output_change: float
+    unmoved_outputs: float
+    distance: float
+    validity: tuple[tuple[float, float | None], ...]
+
+
+def measure(problem: ModuleProblem, change: Change, step: torch.Tensor, base_outputs: torch.Tensor) -> Evidence:
+    """Evidence for the parameters `w + step`.
+
+    Args:
+        problem: the problem.
+        change: the change of the data.
+        step: `(p,)`.
+        base_outputs: outputs of all rows at the given data and parameters.
+    """
+    X, y = change.data(problem)
+    new = problem.w + step
+    f = problem.function
+    if problem.batch_statistics == "recomputed":
+        before, after, same = f.all_outputs(problem.w, X), f.all_outputs(new, X), f.all_outputs(new, problem.X)
+    else:
+        moved = change.inputs(problem)
+        same = f.all_outputs(new, problem.X)
+        before, after = base_outputs.clone(), same.clone()
+        before[change.rows], after[change.rows] = f.all_outputs(problem.w, moved), f.all_outputs(new, moved)
+    still = torch.ones(problem.n, dtype=torch.bool, device=same.device)
+    still[change.rows] = False
+    weights = change.sample_weights(problem).double()
+    rows = change.rows
+    ratios = tuple((t, _validity(problem, change, step, t)) for t in (1.0, 0.5, 0.25))
+    return Evidence(
+        loss_original=problem.loss.mean(base_outputs[rows], problem.y[rows]),
+        loss_before=problem.loss.mean(before[rows], y[rows]), loss_after=problem.loss.mean(after[rows], y[rows]),
+        loss_predicted=_predicted(problem, change, step, 1.0)[1],
+        loss_all_before=_mean(problem, before, y, weights), loss_all_after=_mean(problem, after, y, weights),
+        unmoved_output_change=float((same - base_outputs)[still].double().norm()),
+        unmoved_outputs=float(base_outputs[still].double().norm()),
+        distance=float(step.double().norm()), validity=ratios,
+    )
+
+
+def _mean(problem: ModuleProblem, f: torch.Tensor, y: torch.Tensor, weights: torch.Tensor) -> float:
+    """`(1/n) Σ (1 + u_i) ℓ_i`, in float64."""
+    values = problem.loss.values(f.double(), y.double() if y.is_floating_point() else y)
+    return float((weights * values).sum() / problem.n)
+
+
+def _validity(problem: ModuleProblem, change: Change, step: torch.Tensor, t: float) -> float | None:
+    before, predicted, after = _predicted(problem, change, step, t)
+    return (before - after) / (before - predicted) if before > predicted else None
+
+
+def _predicted(problem: ModuleProblem, change: Change, step: torch.Tensor, t: float) -> tuple[float, float, float]:
+    """Mean loss on the moved rows at t: without the step, with it to first order, and with it."""
+    f, rows = problem.function, change.rows
+    x, y = change.inputs(problem, t), change.targets(problem, t)
+    out = f.all_outputs(problem.w, x)
+    slope = torch.cat([jvp(lambda w, part=part: f.outputs(w, x[part]), (problem.w,), (step,))[1].detach()
+                       for part in f.over(len(rows))])
+    after = f.all_outputs(problem.w + t * step, x)
+    mean = problem.loss.mean
+    return mean(out, y), mean(out + t * slope, y), mean(after, y)

@@ -1,0 +1,106 @@
+"""Gradient, Hessian, Gauss–Newton and mixed products of the training loss; `1/n` everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch.func import grad, jvp, vjp
+
+from certify.estimation.change import Change
+from certify.estimation.krylov import Operator
+from certify.estimation.subject import ModuleProblem
+
+Field = Callable[[torch.Tensor, slice], torch.Tensor]
+
+
+def gradient(problem: ModuleProblem, weights: torch.Tensor | None = None) -> torch.Tensor:
+    r"""`∇_w L = (1/n) Σ s_i ∇ℓ_i + λw`, (p,); s the sample weights, default 1."""
+    mean = _summed(problem, lambda part: _gradient(problem, problem.w, part, weights))
+    return mean + problem.weight_decay * problem.w
+
+
+def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
+    r"""`v ↦ (∇²L + δI)v`, forward over reverse."""
+    extra = problem.weight_decay + damping
+
+    def product(V: torch.Tensor) -> torch.Tensor:
+        return torch.stack([
+            _summed(problem, lambda part, v=v: jvp(lambda w: _gradient(problem, w, part, None), (problem.w,), (v,))[1])  # type: ignore[misc]
+            + extra * v for v in V
+        ])
+
+    return Operator(problem.p, problem.p, product, product, symmetric=True)
+
+
+def gauss_newton(problem: ModuleProblem, damping: float = 0.0) -> Operator:
+    r"""`v ↦ ((1/n) Σ J_iᵀ ∂²ℓ_i J_i + (λ + δ)I)v`: equal to the Hessian only where every slope `∂ℓ_i/∂f` is 0."""
+    extra = problem.weight_decay + damping
+
+    def product(V: torch.Tensor) -> torch.Tensor:
+        rows = [_summed(problem, lambda part, v=v: _gauss_newton(problem, v, part)) + extra * v for v in V]  # type: ignore[misc]
+        return torch.stack(rows)
+
+    return Operator(problem.p, problem.p, product, product, symmetric=True)
+
+
+def mixed(problem: ModuleProblem, change: Change) -> torch.Tensor:
+    r"""`∇²_{wu}L · u = d/dt ∇_wL(tu, w̄)` at t = 0, (p,)."""
+    rows, x, y, u = change.rows, problem.X[change.rows], problem.y[change.rows], change.u
+    total = torch.zeros_like(problem.w)
+    if change.parameter == "sample_weights":
+        for _, g in problem.function.chunks.run(
+            len(rows), lambda part: _pulled(problem, problem.w, x[part], y[part], u[part])
+        ):
+            total += g
+        return total / problem.n
+    if problem.batch_statistics == "recomputed":
+        return _mixed_whole(problem, change)
+    for _, g in problem.function.chunks.run(len(rows), lambda part: _mixed(problem, change, x[part], y[part], u[part])):
+        total += g
+    return total / problem.n
+
+
+def _mixed(problem: ModuleProblem, change: Change, x: torch.Tensor, y: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    if change.parameter == "features":
+        return jvp(lambda a: _pulled(problem, problem.w, a, y, None), (x,), (u,))[1].detach()
+    return jvp(lambda b: _pulled(problem, problem.w, x, b, None), (y,), (u,))[1].detach()
+
+
+def _mixed_whole(problem: ModuleProblem, change: Change) -> torch.Tensor:
+    """With recomputed batch statistics a row moves every other row's outputs."""
+    U = torch.zeros_like(problem.X if change.parameter == "features" else problem.y)
+    U[change.rows] = change.u
+    return _mixed(problem, change, problem.X, problem.y, U) / problem.n
+
+
+def _summed(problem: ModuleProblem, term: Callable[[slice], torch.Tensor]) -> torch.Tensor:
+    total = torch.zeros_like(problem.w)
+    for _, g in problem.function.chunks.run(problem.n, term):
+        total += g.detach()
+    return total / problem.n
+
+
+def _gradient(problem: ModuleProblem, w: torch.Tensor, part: slice, weights: torch.Tensor | None) -> torch.Tensor:
+    s = None if weights is None else weights[part]
+    return _pulled(problem, w, problem.X[part], problem.y[part], s)
+
+
+def _pulled(
+    problem: ModuleProblem, w: torch.Tensor, x: torch.Tensor, y: torch.Tensor, s: torch.Tensor | None
+) -> torch.Tensor:
+    """`Σ s_i ∇_w ℓ_i`."""
+    def total(a: torch.Tensor) -> torch.Tensor:
+        values = problem.loss.values(problem.function.outputs(a, x), y)
+        return values.sum() if s is None else (s * values).sum()
+
+    out: torch.Tensor = grad(total)(w)
+    return out
+
+
+def _gauss_newton(problem: ModuleProblem, v: torch.Tensor, part: slice) -> torch.Tensor:
+    x, y = problem.X[part], problem.y[part]
+    f, moved = jvp(lambda w: problem.function.outputs(w, x), (problem.w,), (v,))
+    _, back = vjp(lambda w: problem.function.outputs(w, x), problem.w)
+    out: torch.Tensor = back(problem.loss.curve(f, y, moved))[0]
+    return out

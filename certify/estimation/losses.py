@@ -1,0 +1,153 @@
+"""The losses of theory.md as functions of the outputs, with the two derivatives that estimates need."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from certify.errors import InputError
+
+
+class Loss(ABC):
+    """A loss ℓ(f, y) of one row: value, slope `∂ℓ/∂f` and curvature `∂²ℓ/∂f²` applied to a vector."""
+
+    name: str
+    shift: bool = False
+    """Whether adding one number to all outputs of a row changes nothing."""
+
+    @abstractmethod
+    def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """The targets as a tensor, or an InputError that says what fits."""
+
+    @abstractmethod
+    def values(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """ℓ of every row, (rows,)."""
+
+    @abstractmethod
+    def slopes(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """`∂ℓ/∂f`, (rows, k)."""
+
+    @abstractmethod
+    def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """`∂²ℓ/∂f² v`, (rows, k)."""
+
+    def mean(self, f: torch.Tensor, y: torch.Tensor) -> float:
+        """The mean loss, in float64: losses of 1e-7 are lost among float32 logarithms."""
+        return float(self.values(f.double(), y.double() if y.is_floating_point() else y).mean())
+
+
+@final
+class Squared(Loss):
+    """`½|f − y|²`."""
+
+    name = "squared"
+
+    def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        t = _array(y)
+        if t.shape == (n,) and k == 1:
+            t = t.reshape(n, 1)
+        if t.shape != (n, k) or t.is_complex() or not torch.isfinite(t.double()).all():
+            raise InputError("y", f"{t.dtype} of shape {tuple(t.shape)}", f"give finite targets of shape ({n}, {k})")
+        return t.to(dtype=dtype, device=device)
+
+    def values(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        return (f - y).square().sum(1) / 2
+
+    def slopes(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        return f - y
+
+    def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        return v
+
+
+@final
+class CrossEntropy(Loss):
+    """`log Σ e^f − f_y`, or `(Σq) log Σ e^f − q·f` for a row q of probabilities."""
+
+    name = "cross_entropy"
+    shift = True
+
+    def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        t = _array(y)
+        if t.shape == (n,) and not t.is_floating_point() and not t.is_complex():
+            if int(t.min()) < 0 or int(t.max()) >= k:
+                raise InputError("y", f"labels from {int(t.min())} to {int(t.max())}", f"give labels 0 … {k - 1}")
+            return t.to(dtype=torch.int64, device=device)
+        if t.shape == (n, k) and t.is_floating_point() and bool((t >= 0).all()) and bool(torch.isfinite(t).all()):
+            return t.to(dtype=dtype, device=device)
+        raise InputError("y", f"{t.dtype} of shape {tuple(t.shape)}",
+                         f"give ({n},) integer labels or ({n}, {k}) rows of probabilities")
+
+    def values(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        if y.is_floating_point():
+            return y.sum(1) * torch.logsumexp(f, 1) - (y * f).sum(1)
+        return F.cross_entropy(f, y, reduction="none")
+
+    def slopes(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        q = _weights(y, f)
+        return q.sum(1, keepdim=True) * f.softmax(1) - q
+
+    def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        p = f.softmax(1)
+        return _weights(y, f).sum(1, keepdim=True) * p * (v - (p * v).sum(1, keepdim=True))
+
+
+@final
+class Logistic(Loss):
+    """`log(1 + e^{−sf})`, s = ±1 from labels −1/1 or 0/1; one output."""
+
+    name = "logistic"
+
+    def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        t = _array(y).reshape(-1)
+        found = set(t.unique().tolist()) if t.numel() <= 10**7 and t.numel() else set()
+        if len(t) != n or k != 1 or not (found <= {0, 1} or found <= {-1, 1}):
+            raise InputError("y", f"{len(t)} labels {sorted(found)[:4]} for {k} outputs",
+                             f"give {n} labels 0/1 or -1/1 and a network with one output")
+        return (t > 0).to(dtype=dtype, device=device).mul(2).sub(1).reshape(n, 1)
+
+    def values(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        return F.softplus(-y * f).sum(1)
+
+    def slopes(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        return -y * torch.sigmoid(-y * f)
+
+    def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        s = torch.sigmoid(f)
+        return s * (1 - s) * v
+
+
+def loss_named(name: str) -> Loss:
+    """A loss by the name it has in a spec.
+
+    >>> loss_named("squared").values(torch.tensor([[3.0]]), torch.tensor([[1.0]])).tolist()
+    [2.0]
+    """
+    known: dict[str, Loss] = {kind.name: kind for kind in (Squared(), CrossEntropy(), Logistic())}
+    if name not in known:
+        raise InputError("loss", f"'{name}'", f"use one of {', '.join(known)}")
+    return known[name]
+
+
+def _weights(y: torch.Tensor, f: torch.Tensor) -> torch.Tensor:
+    return y if y.is_floating_point() else F.one_hot(y, f.shape[1]).to(f.dtype)
+
+
+def _array(y: Any) -> torch.Tensor:
+    return y.detach() if isinstance(y, torch.Tensor) else torch.from_numpy(np.array(y))

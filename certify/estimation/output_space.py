@@ -1,0 +1,124 @@
+r"""The step in output space: `v = J⁺b`, the smallest change of the weights that changes the outputs by b.
+
+Interpolation: `b = −J_u u` (features) or u (targets) on the moved rows, 0 elsewhere. Critical points with base
+`given` (output tilt, theory.md M5(a)): the slopes of the losses at the outputs are kept, `∂²ℓ_i b_i = −∂_u slope_i`,
+which for features is the same; softmax does not see a number added to all outputs of a row, so outputs are centred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from certify.errors import InputError
+from certify.estimation.change import Change
+from certify.estimation.jacobian import centred, input_derivative, output_jacobian
+from certify.estimation.kernel import Kernel, kernel
+from certify.estimation.krylov import Cg, Solved, dual_operator
+from certify.estimation.krylov.operator import Operator
+from certify.estimation.meter import Meter
+from certify.estimation.options import EstimateOptions
+from certify.estimation.subject import ModuleProblem
+
+Tell = Callable[[str, float], None]
+
+EXACT_BYTES = 4 << 30
+"""A Jacobian of at most this size is formed."""
+
+SKETCH_EQUATIONS = 16_000
+"""More equations than this have no factorised kernel: N² numbers would not fit."""
+
+SHIFT_EXACT, SHIFT_SKETCH = 1e-12, 1e-6
+"""Diagonal shifts of the kernel, over the mean of its diagonal."""
+
+PRODUCT = 2.7
+"""What a product with `JJᵀ` costs, in gradients, about; measured 2.65 for ResNet-56."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The equations of some rows: their Jacobian, its kernel, and how a system with them is solved."""
+
+    problem: ModuleProblem
+    X: torch.Tensor
+    jacobian: Operator
+    kernel: Kernel | None
+
+    def solve(
+        self, b: torch.Tensor, start: torch.Tensor | None, options: EstimateOptions, meter: Meter, tell: Tell
+    ) -> tuple[torch.Tensor, torch.Tensor, Solved | None]:
+        """`(z, v, solved)` for rows of b, `v = Jᵀz`, `JJᵀz = b`."""
+        if self.kernel is not None and self.kernel.exact and not options.damping:
+            F = self.kernel.factor
+            z = self.kernel.apply(b)
+            z = z + self.kernel.apply(b - (z @ F) @ F.T)  # one refinement
+            return z, z @ F, None
+        most = max(10, int(options.budget / (PRODUCT * len(self.X) / self.problem.n)))
+        solver = Cg(tolerance=options.tolerance, max_products=most)
+        gram = dual_operator(self.jacobian)
+        if options.damping:
+            inner = gram.product
+            shift = options.damping * self.problem.n
+            gram = Operator(gram.rows, gram.rows, lambda Z: inner(Z) + shift * Z, lambda Z: inner(Z) + shift * Z, True)
+        state = solver.init(gram, self.kernel)
+
+        meter.marks.clear()
+
+        def watch(iteration: int, history: object) -> None:
+            meter.mark()
+            tell("conjugate gradients in output space", min(0.99, iteration / most))
+
+        solved = solver.compute(state, b, start, watch)
+        meter.products += int(solved.products.sum())
+        return solved.x, self.jacobian.adjoint(solved.x), solved
+
+
+def rows_of(problem: ModuleProblem, X: torch.Tensor, options: EstimateOptions, tell: Tell) -> Rows:
+    """Prepare the equations of rows X: J where it is small, a sketch of its kernel where that fits, else nothing."""
+    centre = centres(problem)
+    N, size = len(X) * problem.k, problem.w.element_size()
+    made = None
+    if options.preconditioner != "none" and problem.batch_statistics == "frozen":
+        if N * problem.p * size <= EXACT_BYTES and len(X) * problem.k <= SKETCH_EQUATIONS:
+            made = kernel(problem, X, centre, None, options.seed, SHIFT_EXACT, tell)
+        elif N <= SKETCH_EQUATIONS:
+            columns = min(problem.p, 2 * N)
+            made = kernel(problem, X, centre, columns, options.seed, SHIFT_SKETCH, tell)
+    return Rows(problem, X, output_jacobian(problem, X, centre), made)
+
+
+def centres(problem: ModuleProblem) -> bool:
+    """Whether outputs count up to one number a row: critical points of a loss after softmax."""
+    return problem.map == "critical" and problem.loss.shift
+
+
+def wanted(problem: ModuleProblem, change: Change) -> torch.Tensor:
+    """b on the changed rows, (m, k): how their outputs, as functions of the weights, have to change."""
+    x, y = problem.X[change.rows], problem.y[change.rows]
+    if change.parameter == "features":
+        b = -input_derivative(problem, x, change.u)
+    elif problem.map == "interpolation":
+        if change.parameter == "sample_weights":
+            raise InputError("parameter", "sample_weights with map interpolation, which they do not enter",
+                             'use map = "critical"')
+        b = change.u
+    else:
+        f = problem.function.all_outputs(problem.w, x)
+        force = change.u if change.parameter == "targets" else -change.u[:, None] * problem.loss.slopes(f, y)
+        b = _against_curvature(problem, f, y, force)
+    return centred(b) if centres(problem) else b
+
+
+def _against_curvature(problem: ModuleProblem, f: torch.Tensor, y: torch.Tensor, force: torch.Tensor) -> torch.Tensor:
+    """`(∂²ℓ_i)⁺ force_i`, refused where a row's force is not in the range."""
+    k = f.shape[1]
+    eye = torch.eye(k, dtype=f.dtype, device=f.device)
+    B = torch.stack([problem.loss.curve(f, y, eye[a].expand_as(f)) for a in range(k)], dim=2).double()
+    b = (torch.linalg.pinv(B, rtol=1e-12, hermitian=True) @ force.double()[:, :, None])[:, :, 0]
+    left = (B @ b[:, :, None])[:, :, 0] - force
+    if bool((left.norm(dim=1) > 1e-6 * force.double().norm(dim=1)).any()):
+        raise InputError("u", "a change of probabilities that does not sum to 0 (or a saturated row)",
+                         "keep every row's sum, so that the outputs can follow")
+    return b.to(f.dtype)

@@ -1,0 +1,317 @@
+"""The estimate against pseudo-inverses of matrices that are formed, and against the new solutions themselves."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from certify.errors import InputError
+from certify.estimation import estimate, module_problem
+from certify.estimation.jacobian import centred
+from tests.estimation.nets import SHAPES, Product, Residual, dense_hessian, dense_jacobian, mlp, problem
+
+NETS = pytest.mark.parametrize("make", list(SHAPES), ids=lambda make: make.__name__)
+
+
+def moved(p, count=2, size=0.1, seed=1):
+    g = torch.Generator().manual_seed(seed)
+    return size * torch.randn(count, *p.X.shape[1:], generator=g, dtype=torch.float64)
+
+
+def wanted(p, u, rows):
+    """`−J_u u` by differences that are exact enough, (n·k,)."""
+    h = 1e-6
+    out = torch.zeros(p.n, p.k, dtype=torch.float64)
+    out[rows] = (p.function.outputs(p.w, p.X[rows] - h * u) - p.function.outputs(p.w, p.X[rows] + h * u)) / (2 * h)
+    return out
+
+
+@NETS
+@pytest.mark.parametrize("map", ["interpolation", "critical"])
+@pytest.mark.parametrize("preconditioner", ["auto", "none"])
+def test_output_space_is_the_pseudo_inverse(make, map, preconditioner):
+    p = problem(make, map=map)
+    u = moved(p)
+    found = estimate(p, u, [0, 3], solver="dual", tolerance=1e-10, budget=1e4, preconditioner=preconditioner)
+    J, b = dense_jacobian(p), wanted(p, u, [0, 3])
+    if map == "critical":
+        J = centred(J.reshape(p.n, 3, -1).transpose(1, 2)).transpose(1, 2).reshape(-1, p.p)
+        b = centred(b)
+    exact = torch.linalg.pinv(J, rtol=1e-10) @ b.flatten()
+    assert (found.step - exact).norm() < 1e-4 * exact.norm()
+    assert found.residual < 1e-5
+    assert found.start is not None
+    K = slice(0, 3), slice(9, 12)
+    J_K, b_K = torch.cat([J[part] for part in K]), torch.cat([b.flatten()[part] for part in K])
+    start = torch.linalg.pinv(J_K, rtol=1e-10) @ b_K
+    assert (found.start.step - start).norm() < 1e-4 * start.norm()
+
+
+def test_the_step_keeps_outputs_to_second_order():
+    p = problem(Residual, map="interpolation")
+    u = moved(p)
+    errors = []
+    for t in (1e-2, 1e-3):
+        found = estimate(p, t * u, [0, 3], tolerance=1e-9)
+        X, _ = found.change.data(p)
+        f = p.function
+        errors.append((f.outputs(p.w + found.step, X) - f.outputs(p.w, p.X)).norm())
+    assert errors[1] < 0.03 * errors[0]
+
+
+def test_correctors_reach_the_new_solution():
+    p = problem(mlp, map="interpolation")
+    found = [estimate(p, moved(p, size=0.3), [0, 3], tolerance=1e-10, corrector_steps=steps) for steps in (0, 4)]
+    X, _ = found[0].change.data(p)
+    target = p.function.outputs(p.w, p.X)
+    errors = [float((p.function.outputs(p.w + e.step, X) - target).norm()) for e in found]
+    assert errors[1] < 0.01 * errors[0]
+    assert found[1].cost.seconds > 0
+
+
+@pytest.mark.parametrize("curvature", ["hessian", "gauss_newton"])
+@pytest.mark.parametrize("solver", ["minres_qlp", "lsmr"])
+def test_weight_space_is_the_pseudo_inverse(curvature, solver):
+    p = problem(mlp, loss="squared", weight_decay=0.05, base="nearby")
+    found = estimate(p, moved(p), [1, 2], solver=solver, curvature=curvature, tolerance=1e-10, budget=1e5)
+    H = dense_hessian(p)
+    if curvature == "gauss_newton":
+        J = dense_jacobian(p)
+        H = J.T @ J / p.n + 0.05 * torch.eye(p.p, dtype=torch.float64)
+    from certify.estimation.hessian import gradient, mixed
+
+    exact = -torch.linalg.pinv(H) @ mixed(p, found.change)
+    newton = -torch.linalg.pinv(H) @ gradient(p)
+    assert (found.response - exact).norm() < 1e-6 * exact.norm()
+    assert (found.stationary - newton).norm() < 1e-6 * newton.norm()
+    torch.testing.assert_close(found.step, found.response + found.stationary)
+
+
+def test_damping_is_added_to_the_hessian():
+    p = problem(mlp, loss="squared", base="nearby")
+    found = estimate(p, moved(p), [1, 2], solver="minres_qlp", curvature="hessian", damping=0.5, tolerance=1e-10,
+                     budget=1e5)
+    from certify.estimation.hessian import mixed
+
+    H = dense_hessian(p) + 0.5 * torch.eye(p.p, dtype=torch.float64)
+    exact = -torch.linalg.solve(H, mixed(p, found.change))
+    assert (found.response - exact).norm() < 1e-6 * exact.norm()
+
+
+def test_toy_of_the_paper_with_a_singular_hessian():
+    """Data (1, 2), (2, 4), x moved by 0.2·(−1, −2): v solves the reduced equation, along (2, 1)/√5."""
+    p = module_problem(Product().double().eval(), [[1.0], [2.0]], [[2.0], [4.0]], loss="squared", map="critical",
+                       base="nearby")
+    found = estimate(p, [[-0.2], [-0.4]], solver="minres_qlp", curvature="hessian", tolerance=1e-12)
+    H = dense_hessian(p)
+    assert torch.linalg.matrix_rank(H) == 1
+    # w₁w₂ = Σxy/Σx²: its derivative at (−0.2, −0.4) is 2·0.2 = 0.4; the shortest v with (w₂, w₁)·v = 0.4
+    torch.testing.assert_close(found.response, 0.4 * torch.tensor([2.0, 1.0], dtype=torch.float64) / 5)
+    assert found.residual < 1e-10
+
+
+def test_right_hand_side_outside_the_range_is_named():
+    """At w = (0, 0) the Hessian of the toy is nonsingular; at w = (0, 1) with base nearby it is not."""
+    module = Product().double().eval()
+    with torch.no_grad():
+        module.w[:] = torch.tensor([0.0, 0.0])
+    p = module_problem(module, [[1.0], [0.0]], [[0.0], [3.0]], loss="squared", map="critical", base="nearby")
+    # ∇L = 0 and H = 0 here, and the mixed derivative in x₂ is −y₂·(w₂, w₁) = 0: consistent, the zero step
+    zero = estimate(p, [[0.1]], [1], solver="minres_qlp", curvature="hessian")
+    assert float(zero.response.norm()) == 0.0
+    with torch.no_grad():
+        module.w[:] = torch.tensor([1.0, 0.0])
+    p = module_problem(module, [[1.0], [0.0]], [[0.0], [3.0]], loss="squared", map="critical", base="nearby")
+    # H = ½ diag(0, 1), the mixed derivative −½·3·(0, 1) lies in the range; that of Gauss–Newton's null space does not
+    inside = estimate(p, [[0.1]], [1], solver="minres_qlp", curvature="hessian", tolerance=1e-10)
+    assert inside.residual < 1e-8
+    p = module_problem(module, [[1.0], [1.0]], [[1.0], [-1.0]], loss="squared", map="critical", base="nearby")
+    from certify.estimation.hessian import mixed
+
+    C = torch.stack([mixed(p, estimate(p, [[1.0]], [i]).change) for i in (0, 1)])
+    H = dense_hessian(p)
+    outside = C - C @ torch.linalg.pinv(H) @ H
+    found = estimate(p, [[0.1]], [0], solver="minres_qlp", curvature="hessian", tolerance=1e-10)
+    size = float(outside[0].norm() / C[0].norm())
+    assert found.residual == pytest.approx(size, abs=1e-6)
+    assert size < 1e-6 or "outside the range" in found.status
+
+
+def test_sample_weights_and_targets_in_output_space():
+    p = problem(mlp, loss="squared", n=4)
+    u = torch.randn(2, 3, dtype=torch.float64) * 0.1
+    found = estimate(p, u, [0, 1], parameter="targets", tolerance=1e-10)
+    b = torch.zeros(4, 3, dtype=torch.float64)
+    b[[0, 1]] = u
+    exact = torch.linalg.pinv(dense_jacobian(p)) @ b.flatten()
+    assert (found.step - exact).norm() < 1e-6 * exact.norm()
+    dropped = estimate(p, [-0.1], [2], parameter="sample_weights", tolerance=1e-10)
+    b = torch.zeros(4, 3, dtype=torch.float64)
+    b[2] = 0.1 * (p.function.outputs(p.w, p.X)[2] - p.y[2])
+    exact = torch.linalg.pinv(dense_jacobian(p)) @ b.flatten()
+    assert (dropped.step - exact).norm() < 1e-6 * exact.norm()
+
+
+def test_members_change_no_output_to_first_order():
+    p = problem(mlp, map="interpolation")
+    found = estimate(p, moved(p), [0, 3], tolerance=1e-10)
+    J = dense_jacobian(p)
+    members = found.sample_members(3, scale=2.0, seed=5)
+    for member in members:
+        assert (J @ (member.step - found.step)).norm() < 1e-5 * member.step.norm()
+        assert member.step.norm() > 1.2 * found.step.norm()
+        assert member.evidence.distance == pytest.approx(float(member.step.norm()))
+    assert members[0].state_dict()["0.weight"].shape == (8, 4)
+
+
+def test_state_dict_is_the_module_s_own():
+    p = problem(Residual)
+    found = estimate(p, moved(p), [0, 3])
+    fresh = Residual().double()
+    fresh.load_state_dict(found.state_dict())
+    X, _ = found.change.data(p)
+    with torch.no_grad():
+        torch.testing.assert_close(fresh.eval()(X), p.function.outputs(p.w + found.step, X))
+
+
+def test_the_answer_does_not_depend_on_chunks_or_on_other_rows():
+    p, q = problem(Residual, chunk=1), problem(Residual, chunk=5)
+    for more in ({}, {"solver": "minres_qlp", "curvature": "hessian", "damping": 0.1, "budget": 1e4}):
+        a, b = (estimate(x, moved(x), [0, 3], tolerance=1e-10, **more).response for x in (p, q))
+        assert (a - b).norm() < 1e-6 * a.norm()
+
+
+def test_the_problem_is_a_copy():
+    module = mlp().double().eval()
+    p = module_problem(module, torch.randn(3, 4), torch.tensor([0, 1, 2]), loss="cross_entropy", map="critical")
+    before = p.w.clone()
+    with torch.no_grad():
+        module[0].weight += 1
+    torch.testing.assert_close(p.w, before)
+    assert all(q.requires_grad for q in module.parameters())
+
+
+def test_memory_that_runs_out_makes_chunks_smaller_and_says_so():
+    said: list[str] = []
+    p = problem(mlp, tell=said.append)
+    real = p.function.module.forward
+    sizes = []
+
+    def tight(x):
+        sizes.append(len(x))
+        if len(x) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")
+        return real(x)
+
+    p.function.module.forward = tight
+    from certify.estimation.hessian import gradient
+
+    g = gradient(p)
+    p.function.module.forward = real
+    torch.testing.assert_close(g, gradient(p))
+    assert said == ["out of memory: going on with 2 rows at once"] and max(sizes) == 5
+
+
+def test_one_row_too_large_is_an_error():
+    p = problem(mlp)
+
+    def never(x):
+        raise MemoryError
+
+    p.function.module.forward = never
+    from certify.estimation.hessian import gradient
+
+    with pytest.raises(InputError.__bases__[0], match="one row does not fit"):
+        gradient(p)
+
+
+class Random(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.linear(nn.functional.dropout(x, 0.5, training=True))
+
+
+class Counter(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x):
+        self.seen += 1
+        return self.linear(x)
+
+
+class Detached(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.linear(x).detach()
+
+
+def built(module=None, X=None, y=None, **more):
+    X = torch.randn(5, 4) if X is None else X
+    y = torch.tensor([0, 1, 2, 0, 1]) if y is None else y
+    return module_problem(module or mlp().eval(), X, y, **({"loss": "cross_entropy", "map": "critical"} | more))
+
+
+def nan_mlp():
+    module = mlp().eval()
+    with torch.no_grad():
+        module[0].weight[0, 0] = float("nan")
+    return module
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    ({"module": mlp()}, "train mode"),
+    ({"module": Random().eval()}, "two different outputs"),
+    ({"module": Counter().eval()}, "changes its buffer|inplace|two different"),
+    ({"module": Detached().eval()}, "not differentiable"),
+    ({"module": nan_mlp()}, "NaN or infinity"),
+    ({"module": mlp().half().eval()}, "float32 or float64"),
+    ({"module": nn.Sequential(nn.ReLU()).eval()}, "no parameters"),
+    ({"module": "model.pt"}, "a str"),
+    ({"X": torch.full((5, 4), float("nan"))}, "NaN"),
+    ({"X": torch.full((5, 4), 1e38), "module": nn.Linear(4, 3).eval()}, "not finite"),
+    ({"X": torch.randn(5)}, "a row a sample"),
+    ({"y": torch.tensor([0, 1, 2, 3, 0])}, "labels 0 … 2"),
+    ({"y": torch.tensor([0, 1])}, "integer labels"),
+    ({"y": torch.randn(5, 3), "loss": "squared", "map": "exact"}, "interpolation, critical"),
+    ({"loss": "hinge"}, "squared, cross_entropy, logistic"),
+    ({"weight_decay": -1.0}, "from 0 on"),
+    ({"device": "cuda"}, "no CUDA device"),
+])
+def test_bad_problems_are_refused_in_words(arguments, words):
+    if arguments.get("device") == "cuda" and torch.cuda.is_available():
+        arguments = {"device": "cuda:99"}
+    with pytest.raises(InputError, match=words):
+        built(**arguments)
+
+
+@pytest.mark.parametrize(("u", "rows", "more", "words"), [
+    (torch.zeros(1, 4), [0, 1], {}, "shape"),
+    (torch.full((1, 4), float("inf")), [0], {}, "NaN"),
+    (torch.zeros(1, 4), [9], {}, "0 to 4"),
+    (torch.zeros(2, 4), [1, 1], {}, "each once"),
+    (torch.zeros(1, 4), [], {}, "list row numbers"),
+    (torch.zeros(1, 3), [0], {"parameter": "targets"}, "class labels"),
+    (torch.tensor([-1.5]), [0], {"parameter": "sample_weights"}, "below -1"),
+    (torch.zeros(1, 4), [0], {"parameter": "labels"}, "use features"),
+    (torch.zeros(1, 4), [0], {"solver": "magic"}, "minres_qlp"),
+    (torch.zeros(1, 4), [0], {"damping": -1.0}, "damping"),
+])
+def test_bad_changes_are_refused_in_words(u, rows, more, words):
+    with pytest.raises(InputError, match=words):
+        estimate(built(), u, rows, **more)
+
+
+def test_no_change_is_no_step():
+    p = problem(mlp)
+    found = estimate(p, torch.zeros(1, 4, dtype=torch.float64), [0])
+    assert float(found.step.norm()) == 0.0 and found.residual == 0.0
