@@ -2,7 +2,7 @@
 
 * `python others.py newton`: one Newton step `−H⁻¹∇L(u, w̄)` on the changed data, linear in the weights only, which
   `certify` does not offer; writes `newton.csv` (2 minutes);
-* `python others.py default`: `certify.estimate.estimate` with the options a user gets who says nothing; writes
+* `python others.py default`: `certify.estimation.estimate` with the options a user gets who says nothing; writes
   `default.csv` (6 minutes).
 """
 
@@ -16,7 +16,7 @@ from perturbations import Perturbation, concrete, listed
 from resnet import HERE
 from study import Base, held_out, solved
 
-from certify.estimate import estimate
+from certify.estimation import estimate
 
 Found = tuple[torch.Tensor, float, int]
 

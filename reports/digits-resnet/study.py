@@ -2,7 +2,7 @@
 
 For each change u of `perturbations.py`:
 
-* **predicted**: `w̄ + v`, `v = −H⁻¹Cu`, by the products and the solver of `certify.estimate` with a preconditioner, to a
+* **predicted**: `w̄ + v`, `v = −H⁻¹Cu`, by the products and the solver of `certify.estimation` with a preconditioner, to a
   relative residual of 1e-6;
 * **retrained**: from w̄ on the changed data until |∇L| ≤ 1e-9, by code that shares nothing with `certify`.
 
@@ -25,11 +25,11 @@ from perturbations import Perturbation, concrete, listed
 from recipe import TOLERANCE
 from resnet import DECAY, HERE, Data, Training, load_data, load_model
 
-from certify.estimate import ModuleProblem, module_problem
-from certify.estimate.change import Change, change_of
-from certify.estimate.evidence import Evidence, measure
-from certify.estimate.hessian import hessian, mixed
-from certify.estimate.krylov import MinresQlp
+from certify.estimation import ModuleProblem, module_problem
+from certify.estimation.change import Change, change_of
+from certify.estimation.evidence import Evidence, measure
+from certify.estimation.hessian import hessian, mixed
+from certify.estimation.krylov import MinresQlp
 
 SOLVED = 1e-6
 
@@ -117,7 +117,7 @@ def held_out(base: Base, w: torch.Tensor) -> float:
 
 
 def change(base: Base, perturbation: Perturbation) -> Change:
-    """The change in the words of `certify.estimate`."""
+    """The change in the words of `certify.estimation`."""
     return change_of(base.problem, perturbation.u, perturbation.rows, perturbation.line.parameter)
 
 
