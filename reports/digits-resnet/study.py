@@ -2,12 +2,13 @@
 
 For each change u of `perturbations.py`:
 
-* **predicted**: `w̄ + v`, `v = −H⁻¹Cu`, by the products and the solver of `certify.estimation` with a preconditioner, to a
-  relative residual of 1e-6;
-* **retrained**: from w̄ on the changed data until |∇L| ≤ 1e-9, by code that shares nothing with `certify`.
+* **predicted**: `w̄ + v`, `v = −H⁻¹Cu`, by the products and the solver of `certify.estimation` with a preconditioner, to
+  a relative residual of 1e-6;
+* **retrained**: from w̄ on the changed data until |∇L| ≤ 1e-9, by code that shares nothing with `certify`; or, where
+  `converged` says False, until 100 Newton steps were spent.
 
 The loss changes compared: mean loss of the changed rows (as changed), from the old weights to the new; the same of the
-797 held-out rows. `python study.py` writes `table.csv` (10 minutes on one core), `python others.py` two
+797 held-out rows. `python study.py` writes `table.csv` (a minute a change on one core), `python others.py` two
 other predictions, `python tables.py` the rest.
 """
 

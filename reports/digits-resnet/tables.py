@@ -39,14 +39,24 @@ def narrow(row: dict[str, Any]) -> bool:
     return inside(row) and bool(row["data_error"] <= DATA_BAND)
 
 
+def settled(row: dict[str, Any]) -> bool:
+    """Whether the retraining reached its tolerance."""
+    return bool(row["converged"] == "True")
+
+
 def pearson(rows: Rows, x: str, y: str) -> float:
-    """Pearson correlation of two columns."""
+    """Pearson correlation of two columns; NaN for fewer than three rows."""
+    if len(rows) < 3:
+        return float("nan")
     return float(np.corrcoef([r[x] for r in rows], [r[y] for r in rows])[0, 1])
 
 
 def spearman(rows: Rows, x: str, y: str) -> float:
-    """Rank correlation of two columns."""
+    """Rank correlation of two columns; NaN for fewer than three rows."""
     from scipy.stats import spearmanr
+
+    if len(rows) < 3:
+        return float("nan")
 
     return float(spearmanr([r[x] for r in rows], [r[y] for r in rows]).statistic)
 
@@ -57,6 +67,7 @@ def groups(rows: Rows) -> list[tuple[str, Rows]]:
     weighted = [r for r in rows if r["parameter"] != "features"]
     return [
         ("**in the main band**", [r for r in rows if inside(r)]),
+        ("in the main band and retrained to the tolerance", [r for r in rows if inside(r) and settled(r)]),
         ("in the narrow band", [r for r in rows if narrow(r)]),
         ("all", rows), ("features, in the main band", [r for r in moved if inside(r)]), ("features, all", moved),
         ("sample weights, in the main band", [r for r in weighted if inside(r)]), ("sample weights, all", weighted),
@@ -69,7 +80,10 @@ def correlations(rows: Rows) -> str:
              + "".join(f"{name} | " for name in OTHERS.values()) + "held-out: Pearson | Spearman |",
              "|---|" + "---:|" * (7 + len(OTHERS))]
     for name, part in groups(rows):
-        q = np.quantile([r["predicted"] / r["retrained"] for r in part], (0.1, 0.5, 0.9)) if part else [0.0] * 3
+        if not part:
+            lines.append(f"| {name} | 0 |" + " |" * (7 + len(OTHERS)))
+            continue
+        q = np.quantile([r["predicted"] / r["retrained"] for r in part], (0.1, 0.5, 0.9))
         values = [pearson(part, x, "retrained") for x in ("first_order", *OTHERS)]
         lines.append(
             f"| {name} | {len(part)} | {pearson(part, 'predicted', 'retrained'):.4f} | "
@@ -83,8 +97,8 @@ def correlations(rows: Rows) -> str:
 def everything(rows: Rows) -> str:
     """All changes."""
     lines = ["| # | what | size | loss before | predicted | retrained | held-out, predicted | retrained | "
-             "validity | data error | step | distance | error of the step | band |",
-             "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|"]
+             "validity | data error | step | distance | error of the step | gradient reached | band |",
+             "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|"]
     for r in rows:
         what = f"{int(r['changed'])} {r['direction']}" if r["parameter"] == "features" else (
             f"{r['direction'] or int(r['changed'])} {'deleted' if r['size'] < 0 else 'doubled'}")
@@ -93,7 +107,7 @@ def everything(rows: Rows) -> str:
                      f"{r['predicted']:+.3e} | "
                      f"{r['retrained']:+.3e} | {r['predicted_out']:+.2e} | {r['retrained_out']:+.2e} | "
                      f"{r['validity']:.3f} | {r['data_error']:.2f} | {r['step']:.4f} | {r['distance']:.4f} | "
-                     f"{r['step_error']:.2f} | {band} |")
+                     f"{r['step_error']:.2f} | {r['gradient']:.1e}{'' if settled(r) else ' (not reached)'} | {band} |")
     return "\n".join(lines)
 
 
@@ -113,16 +127,21 @@ def draw(rows: Rows, path: Path = HERE / "scatter.svg") -> None:
             for name, chosen, colour in (("narrow band", narrow, "#1b7837"),
                                          ("main band only", lambda r: inside(r) and not narrow(r), "#2166ac"),
                                          ("outside", lambda r: not inside(r), "#b2182b")):
-                part = [i for i, r in enumerate(rows) if r["parameter"] == kind and chosen(r)]
-                if part:
-                    axis.plot(x[part], y[part], marker, color=colour, markersize=6, alpha=0.8, linestyle="none",
-                              label=f"{kind.replace('_', ' ')}, {name}")
+                for done in (True, False):
+                    part = [i for i, r in enumerate(rows)
+                            if r["parameter"] == kind and chosen(r) and settled(r) == done]
+                    if part:
+                        axis.plot(x[part], y[part], marker, color=colour, markersize=6, alpha=0.8, linestyle="none",
+                                  fillstyle="full" if done else "none",
+                                  label=f"{kind.replace('_', ' ')}, {name}{'' if done else ', not converged'}")
         low, high = min(x.min(), y.min()) * 2, max(x.max(), y.max()) * 2
         span = np.r_[-np.geomspace(abs(low), linear, 100), np.geomspace(linear, high, 100)]
         axis.plot(span, span, color="0.6", linewidth=0.8, zorder=0)
         for scale, limit in ((axis.set_xscale, axis.set_xlim), (axis.set_yscale, axis.set_ylim)):
             scale("symlog", linthresh=linear)
             limit(low, high)
+        axis.tick_params(axis="x", rotation=90)
+        axis.tick_params(labelsize=7)
         axis.set_xlabel("predicted change of the mean loss")
         axis.set_ylabel("retrained change of the mean loss")
         axis.set_title(title)
@@ -148,6 +167,7 @@ def main() -> int:
     insert(HERE / "README.md", "changes", everything(rows))
     inner = [r for r in rows if inside(r)]
     reached = pearson(inner, "predicted", "retrained")
+    print(f"{len(rows)} done, {sum(map(settled, rows))} retrained to the tolerance")
     print(f"{len(inner)} in the band, {len(rows) - len(inner)} outside; Pearson {reached:.4f}, target {CORRELATION}")
     return 0 if reached >= CORRELATION else 1
 
