@@ -8,8 +8,8 @@ For each change u of `perturbations.py`:
   `converged` says False, until 100 Newton steps were spent.
 
 The loss changes compared: mean loss of the changed rows (as changed), from the old weights to the new; the same of the
-797 held-out rows. `python study.py` writes `table.csv` (a minute a change on one core), `python others.py` two
-other predictions, `python tables.py` the rest.
+797 held-out rows. `python study.py` writes `table.csv` (a minute a change on one core), `python study.py keep`
+`steps.npz`, `python others.py` two other predictions, `python tables.py` the rest.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from critical import Found, Metric, descend, newton
 from perturbations import Perturbation, concrete, listed
 from recipe import TOLERANCE
 from resnet import DECAY, HERE, Data, Training, load_data, load_model
+from training import npz_bytes
 
 from certify.estimation import ModuleProblem, module_problem
 from certify.estimation.change import Change, change_of
@@ -33,6 +34,8 @@ from certify.estimation.hessian import hessian, mixed
 from certify.estimation.krylov import MinresQlp
 
 SOLVED = 1e-6
+KEPT = (8, 16, 23)
+"""Changes whose predicted and retrained weights are kept in `steps.npz`, so that they can be checked quickly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,5 +171,16 @@ def main(path: Path = HERE / "table.csv") -> int:
     return 0 if all(row.converged for row in rows) else 1
 
 
+def keep(path: Path = HERE / "steps.npz") -> int:
+    """v and the retrained weights of three changes."""
+    base, kept = Base.load(), {}
+    for number in KEPT:
+        perturbation = concrete(listed()[number - 1], base.training, base.w)
+        kept[f"v{number}"] = solved(base, mixed(base.problem, change(base, perturbation)))[0].numpy()
+        kept[f"w{number}"] = retrain(base, perturbation).w.numpy()
+    path.write_bytes(npz_bytes(**kept))
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep() if sys.argv[1:] == ["keep"] else main())

@@ -151,6 +151,20 @@ def draw(rows: Rows, path: Path = HERE / "scatter.svg") -> None:
     plt.close(figure)
 
 
+def limits(path: Path = HERE / "limit.csv") -> str:
+    """The control: predicted over retrained change, and the error of the step, as the change shrinks."""
+    with path.open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    sizes = list(dict.fromkeys(r["t"] for r in rows))
+    lines = ["| # | " + " | ".join(f"t = {t}: predicted / retrained | error of the step" for t in sizes) + " |",
+             "|---:|" + "---:|" * (2 * len(sizes))]
+    for number in dict.fromkeys(r["number"] for r in rows):
+        cells = [f"{float(r['predicted']) / float(r['retrained']):.4f} | {float(r['step_error']):.4f}"
+                 for r in rows if r["number"] == number]
+        lines.append(f"| {number} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def insert(page: Path, name: str, table: str) -> None:
     """Replace a table between its marks."""
     text = page.read_text(encoding="utf-8")
@@ -165,6 +179,7 @@ def main() -> int:
     draw(rows)
     insert(HERE / "README.md", "correlations", correlations(rows))
     insert(HERE / "README.md", "changes", everything(rows))
+    insert(HERE / "README.md", "limits", limits())
     inner = [r for r in rows if inside(r)]
     reached = pearson(inner, "predicted", "retrained")
     print(f"{len(rows)} done, {sum(map(settled, rows))} retrained to the tolerance")
