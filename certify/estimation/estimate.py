@@ -266,7 +266,7 @@ def _weight_space(
         if options.line_search:
             v = _searched(problem, change, v)
     with meter.evidence():
-        evidence = measure(problem, change, v, base)
+        evidence = measure(problem, change, v, base, of_gradient=True)
     answered, towards = found.solved.words()
     words = f"response ({found.curvature}): {answered}; towards a critical point: {towards}"
     return Estimate(problem, change, options, v, found.response, found.stationary, float(found.solved.residual[0]),

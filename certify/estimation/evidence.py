@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.func import jvp
 
 from certify.estimation.change import Change
+from certify.estimation.hessian import gradient, mixed
+from certify.estimation.jacobian import centred, input_derivative
 from certify.estimation.subject import ModuleProblem
 
 
@@ -24,7 +26,11 @@ class Evidence:
         unmoved_outputs: `|f(x, w)|` over the same rows, to compare it with.
         distance: `|v|`.
         validity: `t` and (actual fall of the loss on the moved rows) / (fall predicted to first order), for steps of
-            t = 1, 1/2, 1/4 with t times the change; None where the prediction is no fall.
+            t = 1, 1/2, 1/4 with t times the change; None where the prediction is no fall. It tests the step in the
+            weights alone, at changed data.
+        data_error: how far the change of the data is from its linear part, relative to that: of the moved rows' outputs
+            `|f(x + u) − f(x) − J_u u| / |J_u u|` for a step in output space, of the gradient
+            `|∇L(u) − ∇L(0) − Cu| / |Cu|` for one in weight space; 0 where it is linear, None where that part is 0.
     """
 
     loss_original: float
@@ -37,9 +43,12 @@ class Evidence:
     unmoved_outputs: float
     distance: float
     validity: tuple[tuple[float, float | None], ...]
+    data_error: float | None
 
 
-def measure(problem: ModuleProblem, change: Change, step: torch.Tensor, base_outputs: torch.Tensor) -> Evidence:
+def measure(
+    problem: ModuleProblem, change: Change, step: torch.Tensor, base_outputs: torch.Tensor, of_gradient: bool = False
+) -> Evidence:
     """Evidence for the parameters `w + step`.
 
     Args:
@@ -47,6 +56,7 @@ def measure(problem: ModuleProblem, change: Change, step: torch.Tensor, base_out
         change: the change of the data.
         step: `(p,)`.
         base_outputs: outputs of all rows at the given data and parameters.
+        of_gradient: whether the step answers the gradient (weight space), not the outputs.
     """
     X, y = change.data(problem)
     new = problem.w + step
@@ -71,7 +81,35 @@ def measure(problem: ModuleProblem, change: Change, step: torch.Tensor, base_out
         unmoved_output_change=float((same - base_outputs)[still].double().norm()),
         unmoved_outputs=float(base_outputs[still].double().norm()),
         distance=float(step.double().norm()), validity=ratios,
+        data_error=_data_error(problem, change, base_outputs, of_gradient),
     )
+
+
+def _data_error(problem: ModuleProblem, change: Change, base: torch.Tensor, of_gradient: bool) -> float | None:
+    if change.parameter == "sample_weights":
+        return 0.0  # L is linear in them
+    if of_gradient:
+        linear, moved = mixed(problem, change), _gradient_change(problem, change)
+    elif change.parameter == "targets":
+        return 0.0
+    else:
+        x = problem.X[change.rows]
+        linear = input_derivative(problem, x, change.u)
+        moved = problem.function.all_outputs(problem.w, x + change.u) - base[change.rows]
+        if problem.loss.shift:
+            linear, moved = centred(linear), centred(moved)
+    size = float(linear.double().norm())
+    return float((moved - linear).double().norm()) / size if size > 0 else None
+
+
+def _gradient_change(problem: ModuleProblem, change: Change) -> torch.Tensor:
+    """`∇L(u) − ∇L(0)` at the given weights: that of the changed rows, unless rows share their statistics."""
+    if problem.batch_statistics == "recomputed":
+        X, y = change.data(problem)
+        return gradient(replace(problem, X=X, y=y)) - gradient(problem)
+    new = replace(problem, X=change.inputs(problem), y=change.targets(problem))
+    old = replace(problem, X=problem.X[change.rows], y=problem.y[change.rows])
+    return (gradient(new) - gradient(old)) * (len(change.rows) / problem.n)
 
 
 def _mean(problem: ModuleProblem, f: torch.Tensor, y: torch.Tensor, weights: torch.Tensor) -> float:

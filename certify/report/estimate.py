@@ -143,6 +143,10 @@ def _cautions(document: Json) -> list[str]:
     if ratios.get(1.0) is not None and abs(ratios[1.0] - 1) > FAR_FROM_LINEAR:
         found.append("At the full size of the change the network does not do what the first-order theory predicts (see "
                      "“Is the change small enough?”). A corrector step, or a smaller change, would help.")
+    if e["data_error"] is not None and e["data_error"] > FAR_FROM_LINEAR:
+        share = f"{e['data_error']:.2g}"
+        found.append(f"The change of the data is far from linear: its effect differs by {share} times its linear part "
+                     "from what the theory takes into account. A smaller change, or correctors, would help.")
     if result["residual"] is None or result["residual"] > options["tolerance"]:
         found.append("The linear system was not solved to the tolerance asked for. A larger budget would help, unless "
                      "no weights answer the change exactly.")

@@ -340,3 +340,26 @@ def test_no_change_is_no_step():
     p = problem(mlp)
     found = estimate(p, torch.zeros(1, 4, dtype=torch.float64), [0])
     assert float(found.step.norm()) == 0.0 and found.residual == 0.0
+
+
+@pytest.mark.parametrize("more", [{"solver": "dual"}, {"solver": "minres_qlp", "curvature": "hessian", "damping": 0.1}])
+def test_data_error_is_the_share_of_the_change_that_is_not_linear(more):
+    """Second order: ten times smaller where the change is; and it is said where validity sees nothing."""
+    p = problem(Residual)
+    errors = [estimate(p, t * moved(p), [0, 3], budget=1e4, **more).evidence.data_error for t in (1e-1, 1e-2)]
+    assert errors[1] == pytest.approx(errors[0] / 10, rel=0.2)
+
+
+def test_data_error_against_differences_of_gradients():
+    p = problem(mlp, loss="squared", weight_decay=0.05, base="nearby")
+    found = estimate(p, moved(p, size=1.0), [1, 2], solver="direct")
+    from certify.estimation.hessian import mixed
+
+    def slope(X):
+        w = p.w.clone().requires_grad_(True)
+        return torch.autograd.grad(p.loss.values(p.function.outputs(w, X), p.y).mean(), w)[0]
+
+    C = mixed(p, found.change)
+    true = slope(found.change.data(p)[0]) - slope(p.X) - C
+    assert found.evidence.data_error == pytest.approx(float(true.norm() / C.norm()))
+    assert estimate(p, [-0.5], [0], parameter="sample_weights", solver="direct").evidence.data_error == 0.0
