@@ -221,7 +221,7 @@ def _finished(
         tell("evidence", 0.9)
         found = measure(problem, change, v, base)
         residual = float((b - rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
-    words = "solved directly" if solved is None else solved.words()[0]
+    words = f"solved directly; relative residual {residual:.2g}" if solved is None else solved.words()[0]
     history = () if solved is None else tuple(float(h) for h in solved.history[:, 0])
     return Estimate(problem, change, options, v, response, None, residual, words, meter.cost(), found, start, history,
                     tuple(meter.marks) if history else (), rows)
