@@ -203,20 +203,22 @@ class Pass:
     def _largest(self, node: Node, x: Rows) -> Rows:
         values, winners, still = [], [], []
         for i, (row, zeros) in enumerate(zip(x, self._still(node), strict=True)):
-            won = []
+            won, most = [], []
             for place, window in enumerate(self.operators.tables[node.name]):
                 there = [j for j in window if j >= 0]
                 best = max(there, key=lambda j: float(row[j].mid()))
                 won.append(best)
+                value = row[best]
                 for j in there:
                     if j == best or (zeros[j] and zeros[best]):
                         continue
                     gap = row[best] - row[j]
-                    if not gap > 0:
-                        gap = gap if gap == 0 else gap.union(ZERO)
+                    if not gap > 0:  # the loss is still claimed
+                        gap, value = gap if gap == 0 else gap.union(ZERO), value.max(row[j])
                     self.kinks.see(gap, f"the gap of place {place} of node {node.name} at row {self.first + i}")
+                most.append(value)
             winners.append(won)
-            values.append([row[j] for j in won])
+            values.append(most)
             still.append([zeros[j] for j in won])
         self.winners[node.name], self.still[node.name] = winners, still
         return values

@@ -31,6 +31,9 @@ Entries = NDArray[np.object_]
 PRECISIONS = (128, 256, 512)
 """Bits tried in turn until every gap is below the one asked for."""
 
+LARGEST_EXPONENT = 2**16
+"""Numbers outside `2^±this` are refused: as rationals they would fill the memory (e^−f of a logistic loss may be)."""
+
 _ZERO, _ONE = arb(0), arb(1)
 
 
@@ -191,15 +194,19 @@ class _Row:
 
     def _largest(self, node: Node, x: Entries) -> Entries:
         pool, off = self.made.pools[node.name], self._off(node.inputs[0])
-        near = np.append(np.array([float(v.mid()) for v in x.tolist()]), -np.inf)[pool.index]
-        winners = pool.index[np.arange(len(near)), near.argmax(axis=1)]
-        for place, (best, window) in enumerate(zip(winners, pool.index, strict=True)):
+        near = [float(v.mid()) for v in x.tolist()]
+        windows = [[j for j in window if j < pool.inputs] for window in pool.index.tolist()]
+        winners = np.array([max(window, key=near.__getitem__) for window in windows])
+        values = x[winners]
+        for place, (best, window) in enumerate(zip(winners.tolist(), windows, strict=True)):
             for j in window:
-                if j not in (best, pool.inputs) and not (off[j] and off[best]):
+                if j != best and not (off[j] and off[best]):
                     gap = x[best] - x[j]
-                    self.of.kink(node, self.number, place, gap if gap > 0 else gap.union(_ZERO))
+                    if not gap > 0:  # the loss is claimed all the same
+                        gap, values[place] = gap.union(_ZERO), values[place].max(x[j])
+                    self.of.kink(node, self.number, place, gap)
         self.kept[node.name], self.still[node.name] = winners, off[winners]
-        return x[winners]
+        return values
 
     def _normalised(self, node: Node, x: Entries) -> Entries:
         places = self.made.norms[node.name].places
@@ -283,6 +290,8 @@ def _rational(x: arb) -> Fraction:
     if not x.is_finite():
         raise EnclosureError("graph in balls", "a ball without bounds", "rescale the data or the weights")
     mantissa, exponent = x.mid().man_exp()
+    if abs(int(exponent)) > LARGEST_EXPONENT:
+        raise EnclosureError("graph in balls", "a number of astronomical size", "rescale the data or the weights")
     return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
 

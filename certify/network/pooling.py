@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from certify.network.windows import Index, Shape, Size, channel_patches, multiplicity, turned
 from certify.rigor import fp
-from certify.rigor.arithmetic import Arithmetic, Pair
+from certify.rigor.arithmetic import Arithmetic, Pair, two_sum
 from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array
 
@@ -57,15 +57,21 @@ class Pool:
         return Pool(index, turned(index, inputs, len(index), index.shape[1], 1), inputs, spread)
 
     def choose(self, x: Balls, still: NDArray[np.bool_]) -> Choice:
-        """Winners by midpoints, and what is proved about them.
+        """Winners by midpoints, low parts included, and what is proved about them.
 
+        The value of a window is then within its entries' largest distance from their midpoints of the winner's, tied or
+        not: claims of the loss alone need no proved winner.
         Two entries of a vector within rad of its midpoint differ from the midpoints' difference by at most `√2·rad`.
         Entries that are 0 near the point tie with one another without harm: their maximum is 0 there.
         """
         low = np.full((len(x.rad), 1), -np.inf)
-        windows = np.concatenate([x.mid.hi, low], axis=1)[:, self.index]
+        hi, lo = (x.mid.hi, None) if x.mid.lo is None else two_sum(x.mid.hi, x.mid.lo)
+        windows = np.concatenate([hi, low], axis=1)[:, self.index]
         zero = np.concatenate([still, np.zeros(low.shape, dtype=bool)], axis=1)[:, self.index]
         winner = windows.argmax(axis=2)
+        if lo is not None:  # hi is the rounded sum, so a larger one has no smaller sum, and lo decides among equal ones
+            rest = np.concatenate([lo, low], axis=1)[:, self.index]
+            winner = np.where(windows == windows.max(axis=2, keepdims=True), rest, -np.inf).argmax(axis=2)
         at = winner[:, :, None]
         best, won = np.take_along_axis(windows, at, 2), np.take_along_axis(zero, at, 2)
         np.put_along_axis(windows, at, -np.inf, 2)

@@ -20,10 +20,10 @@ from certify.check.main import main
 from certify.check.network import NotSmooth
 from certify.check.spec import read_spec
 from certify.check.subject import build_problem
-from certify.errors import InputError
+from certify.errors import InputError, SpecError
 from certify.inputs.graph_file import graph_bytes
 from tests.graph_oracle import BITS, Builder, random_graph, truth
-from tests.network.test_graph import small_resnet
+from tests.network.test_graph import small_resnet, tied_below_a_rounding
 
 SPEC = """version = 1
 [model]
@@ -309,3 +309,19 @@ def test_the_plan_counts_the_operations(audited):
     done = subprocess.run([sys.executable, "-m", "certify", "run", str(audited / "certify.toml"), "--plan"],
                           capture_output=True, text=True)
     assert done.returncode == 0 and "7 conv2d" in done.stdout + done.stderr
+
+
+def test_a_level_below_the_loss_at_a_tie_that_floats_do_not_see_is_no_certificate(tmp_path, capsys):
+    """The loss is 2; that of the other entry, 2^-59 below the largest, would be 0."""
+    net, X = tied_below_a_rounding()
+    files = {"X": X, "y": -np.ones((1, 1)), "loss": "squared"}
+    with pytest.raises(SpecError, match="below the loss 2"):
+        run_audit(write(tmp_path, net, level="level = 1.0", **files))
+    run_audit(write(tmp_path, net, level="level = 3.0", **files))
+    assert main([str(tmp_path / "certificate.json"), "--quiet"]) == 0
+    write(tmp_path, net, level="level = 1.0", **files)
+    rebound(tmp_path, "certify.toml", "spec", (tmp_path / "certify.toml").read_bytes())
+    resealed(tmp_path, lambda c: c["problem"].update(level=1.0))
+    capsys.readouterr()
+    assert main([str(tmp_path / "certificate.json"), "--quiet"]) == 2
+    assert "the level exceeds the loss by -1.0" in capsys.readouterr().out

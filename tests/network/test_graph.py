@@ -8,7 +8,7 @@ from flint import arb, ctx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from certify.errors import InputError
+from certify.errors import EnclosureError, InputError
 from certify.network.graph import GraphNetwork, Node
 from certify.network.graph_balls import descend_in_balls
 from certify.network.graph_gradients import descend_graph
@@ -272,3 +272,28 @@ def test_subnormal_scales_lose_nothing():
     passed = graph_forward(made, X, Binary64())
     assert (passed.values["n0"].rad >= 2.0**-1074).all()
     check(net, X, "squared", np.ones((1, 1)), None, 0.0, Binary64())
+
+
+def tied_below_a_rounding():
+    """A maximum over 1 − 2^-60 and 1 + 2^-60, one float, that the next layer spreads to −1 and 1; and its row."""
+    nodes = (Node("c", "conv2d", ("input",), weight="k"), Node("m", "max_pool", ("c",), kernel=(1, 2), stride=(1, 2)),
+             Node("f", "flatten", ("m",)), Node("o", "linear", ("f",), weight="w", bias="b"))
+    tensors = {"k": np.ones((1, 2, 1, 1)), "w": np.array([[2.0**60]]), "b": np.array([-(2.0**60)])}
+    return GraphNetwork(nodes, tensors, (2, 1, 2), "o"), np.array([[1.0, 1.0, -(2.0**-60), 2.0**-60]])
+
+
+def test_the_loss_at_a_tie_that_floats_do_not_see_is_that_of_the_largest_entry():
+    net, X = tied_below_a_rounding()
+    y = -np.ones((1, 1))
+    for found in (*(descend_graph(net, X, "squared", y, None, 0.0, None, a) for a in ARITHMETICS),
+                  descend_in_balls(net, X, "squared", y, None, 0.0, None, 1e-6)):
+        assert found.kinks[0] == 1
+        assert abs(found.terms.value[0] - 2.0) <= found.terms.value_error[0]  # f = 1; the other entry would give 0
+
+
+def test_losses_of_astronomical_size_are_refused_in_balls():
+    """`e^(−10^12)` as a rational would fill the memory."""
+    nodes = (Node("o", "linear", ("input",), weight="w"),)
+    net = GraphNetwork(nodes, {"w": np.array([[1e12]])}, (1,), "o")
+    with pytest.raises(EnclosureError, match="astronomical"):
+        descend_in_balls(net, np.ones((1, 1)), "logistic", None, np.ones(1), 0.0, None, 1e-6)
