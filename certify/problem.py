@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.network.graph import GraphNetwork
+from certify.network.layer_scale import LayerScale
 from certify.network.network import Network, owned
+from certify.network.reference import DEFAULT_TAU, Reference
 
 if TYPE_CHECKING:
     from certify.estimation import ModuleProblem
@@ -45,6 +48,8 @@ class Problem:
         set: ``"total"`` or ``"per_sample"``: how the budget is shared.
         scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
         names: names of the features, for a reader; None where the data has none.
+        weight_norm: ``"euclidean"``, ``"relative"`` or ``"function"``: how a motion of the weights is measured.
+        reference: the rows of the function norm with its τ, else None.
     """
 
     network: Network | GraphNetwork
@@ -66,6 +71,8 @@ class Problem:
     set: str = "total"
     scale: np.ndarray | None = None
     names: tuple[str, ...] | None = None
+    weight_norm: str = "euclidean"
+    reference: Reference | None = None
 
     @staticmethod
     def from_module(
@@ -103,6 +110,7 @@ class Problem:
             if isinstance(array, np.ndarray):  # the groups of equal rows, and all bounds, are those of these numbers
                 object.__setattr__(self, name, owned(array))
         self._check_words()
+        self._check_norm()
         self._check_losses()
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
@@ -118,6 +126,7 @@ class Problem:
         for name, value, words in (
             ("map", self.map, ("interpolation", "sublevel")), ("base", self.base, ("given", "nearby")),
             ("parameter", self.parameter, ("features", "targets", "sample_weights")),
+            ("weight_norm", self.weight_norm, ("euclidean", "relative", "function")),
             ("set", self.set, ("total", "per_sample")), ("loss", self.loss, ("squared", "cross_entropy", "logistic")),
         ):
             if value not in words:
@@ -145,6 +154,20 @@ class Problem:
             raise InputError("map", "sublevel with merged rows or base nearby", "use base given, without merging")
         if self.base == "nearby" and self.y is None:
             raise InputError("base", "nearby without real targets", "give targets y, or use base given")
+
+    def _check_norm(self) -> None:
+        """Refuse a norm of the weights that this network or this map does not have."""
+        if (self.weight_norm == "function") != (self.reference is not None):
+            raise InputError("weight_norm", f"'{self.weight_norm}' {'with' if self.reference else 'without'} reference",
+                             "the function norm takes reference rows, the others none")
+        if self.reference is not None:
+            _require_real(self.reference.X, (len(self.reference.X), self.network.widths[0]), "reference rows")
+            if not 2.0**-40 <= self.reference.tau <= 2.0**40:
+                raise InputError("tau", f"{self.reference.tau}", "give a number from 2^-40 to 2^40")
+            object.__setattr__(self, "reference", Reference(owned(self.reference.X), float(self.reference.tau)))
+        if self.weight_norm != "euclidean" and isinstance(self.network, GraphNetwork):
+            raise InputError("weight_norm", f"'{self.weight_norm}' for a graph network", "use 'euclidean'")
+        _ = self.layer_scale  # refuses a layer without size
 
     def _check_losses(self) -> None:
         """Refuse levels, decays, labels and probabilities for which the loss is not what the theorems say."""
@@ -223,6 +246,21 @@ class Problem:
         """Number p of free parameters: those of the chosen layers."""
         return self.network.parameters(self.layer)
 
+    @property
+    def kernel_size(self) -> int:
+        """Rows of the kernel that is computed with: equations, and outputs at the reference rows."""
+        return self.equations + (0 if self.reference is None else len(self.reference.X) * self.outputs)
+
+    @cached_property
+    def layer_scale(self) -> LayerScale:
+        """The scale of every layer in the norm of the weights; all 1 but for the relative norm."""
+        net = self.network
+        if isinstance(net, GraphNetwork):
+            return LayerScale(())
+        if self.weight_norm == "relative":
+            return LayerScale.relative(net, net.layers(self.layer))
+        return LayerScale.euclidean(net.depth)
+
 
 def _require_real(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
     """Refuse anything but a finite float64 array of that shape: other types would be computed with, or rounded."""
@@ -263,7 +301,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import load_data, read_graph_network, read_network, units
+    from certify.inputs import load_data, load_reference, read_graph_network, read_network, units
     from certify.spec import load_spec
     from certify.spec.validity import check_problem, check_rows
 
@@ -280,6 +318,11 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     shape = network.shape if isinstance(network, GraphNetwork) else ()
     data = load_data(spec, folder, network.widths, shape)
     X = data.X
+    reference = None
+    if spec.weights.reference is not None:
+        files["reference"] = folder / spec.weights.reference
+        tau = DEFAULT_TAU if spec.weights.tau is None else spec.weights.tau
+        reference = Reference(load_reference(spec, folder, network.widths, data.names), tau)
     check_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
@@ -293,7 +336,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         labels=data.labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
         weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
-        files=files,
+        files=files, weight_norm=spec.weights.norm, reference=reference,
     )
     check_problem(problem)
     return problem

@@ -23,6 +23,7 @@ import numpy as np
 
 from tests.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutants_graph import GRAPH
+from tests.mutants_norms import NORMS
 from tests.mutants_training import TRAINING
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -172,7 +173,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.table:
         print(table(CONSTANTS) + "\n\n" + table(LOGIC) + "\n\n" + table(TRAINING) + "\n\n" + table(GRAPH))
         return 0
-    mutants = tuple(m for m in CONSTANTS + LOGIC + TRAINING + GRAPH if not options.names or m.name in options.names)
+    mutants = tuple(m for m in CONSTANTS + LOGIC + TRAINING + GRAPH + NORMS if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)
         return 0

@@ -72,7 +72,7 @@ def costs(problem: Problem) -> tuple[Cost, ...]:
 
 def _matrices(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of :class:`certify.bounds.interpolation.Interpolation`."""
-    N, p = problem.equations, problem.parameters
+    N, p = problem.kernel_size, problem.parameters + problem.kernel_size - problem.equations
     both = ("modulus", "sample_modulus")
     found: list[Cost] = []
 
@@ -88,7 +88,7 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
     if DIRECT_FROM <= N < FINE_PASSES_FROM:
         add("direct", _DIRECT, ("modulus",))
     if DIRECT_FROM <= N:
-        entries = problem.n * problem.outputs * sum(problem.network.widths)
+        entries = N * sum(problem.network.widths)
         add("finer direct", _DIRECT, ("modulus",), pairs=entries)
     if N <= CONGRUENCE_LIMIT:
         add("congruence", _CONGRUENCE)
@@ -105,10 +105,13 @@ def _passes(problem: Problem) -> tuple[Cost, ...]:
 
     if isinstance(problem.network, GraphNetwork):
         return _graph_passes(problem, problem.network)
-    entries = problem.n * sum(problem.network.widths)
+    rows = 0 if problem.reference is None else len(problem.reference.X)
+    entries, M = (problem.n + rows) * sum(problem.network.widths), problem.kernel_size if rows else 0
+    formed = M * (problem.parameters + M)  # entries of the matrix of N4
 
     def cost(name: str, need: tuple[int, float], bounds: tuple[str, ...], more: int = 0) -> Cost:
-        return Cost(name, BASE_MEMORY + 8 * (need[0] * entries + more), 0.0, need[1] * entries + 0.2, bounds)
+        memory = BASE_MEMORY + 8 * (need[0] * entries + more + _JACOBIAN[0] * formed)
+        return Cost(name, memory, _JACOBIAN[1] * M * formed, need[1] * entries + 0.2, bounds)
 
     pointwise = ("modulus", "sample_modulus")
     found = [cost("passes", _PASS, (*pointwise, "persistence_radius")), cost("double-double", _PASS_DOUBLE, pointwise)]

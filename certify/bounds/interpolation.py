@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -12,15 +13,17 @@ from certify.bounds.costs import DIRECT_FROM, costs, remedy
 from certify.bounds.direct import direct_modulus
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.linearisation import Linearisation, linearise
-from certify.bounds.modulus import enclose_modulus
+from certify.bounds.modulus import ModulusEnds, enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
 from certify.bounds.sample_modulus import enclose_sample_moduli
 from certify.bounds.tiers import better, gap
+from certify.bounds.units import WEIGHT_DISTANCE
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.kernel import Kernel
 from certify.problem import Problem
 from certify.progress import Progress
+from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.verdict import Bound, Hypothesis, Rigour
 
@@ -105,7 +108,7 @@ class Interpolation:
             return self._open(quantity, self._counting(), self.solution)
         best, missed = self._climb(quantity)
         if best is None:
-            reason = "; ".join(missed) or f"{self.problem.equations} equations are more than any tier for it takes"
+            reason = "; ".join(missed) or f"{self.problem.kernel_size} equations are more than any tier for it takes"
             todo = remedy(self.problem, quantity, self._limits)
             return self._open(quantity, self._counting(), ": ".join(filter(None, (reason, todo))))
         if missed and not self._enough(best):
@@ -134,12 +137,12 @@ class Interpolation:
         return best, missed
 
     def _enough(self, best: Bound | None) -> bool:
-        return best is not None and gap(best) <= (GAP if self.problem.equations <= FINE_LIMIT else COARSE_GAP)
+        return best is not None and gap(best) <= (GAP if self.problem.kernel_size <= FINE_LIMIT else COARSE_GAP)
 
     def _linearised(self, arithmetic: Arithmetic, form_jacobian: bool, passes: Arithmetic) -> Linearisation:
         key = f"{arithmetic.name} {passes.name}{' Jacobian' if form_jacobian else ''}"
         if key not in self._tiers:
-            if self.problem.equations >= DIRECT_FROM:
+            if self.problem.kernel_size >= DIRECT_FROM:
                 self._tiers.clear()  # one large kernel at a time
             solution = self.solution if isinstance(self.solution, Solution) else None
             self._tiers[key] = linearise(self.problem, arithmetic, self._progress, form_jacobian, solution, passes)
@@ -167,14 +170,14 @@ class Interpolation:
 
     def _direct(self, lin: Linearisation) -> Bound:
         assert isinstance(lin.kernel, Kernel)
-        ends = direct_modulus(lin.kernel, lin.Q, lin.arithmetic)
+        ends = self._measured(direct_modulus(lin.kernel, lin.Q, lin.arithmetic))
         reason = "" if ends.upper is not None else "no Cholesky of κ²K − Q went through: K is too ill-conditioned"
         witness = {} if ends.z is None or ends.lower is None else {"z": [float(v) for v in ends.z]}
         hypotheses = self._hypotheses(lin, None, ends.upper is not None)
         return Bound("modulus", "M2", Rigour.PROVED, ends.lower, ends.upper, self._unit(), hypotheses, witness, reason)
 
     def _modulus(self, lin: Linearisation, X: Congruence, hypotheses: tuple[Hypothesis, ...]) -> Bound:
-        ends = enclose_modulus(lin.kernel, lin.Q, X, lin.arithmetic)
+        ends = self._measured(enclose_modulus(lin.kernel, lin.Q, X, lin.arithmetic))
         reason = "" if ends.upper is not None else "no Cholesky of κ²K − Q went through: K is too ill-conditioned"
         witness = {} if ends.z is None or ends.lower is None else {"z": [float(v) for v in ends.z]}
         return Bound("modulus", "M2", Rigour.PROVED, ends.lower, ends.upper, self._unit(), hypotheses, witness, reason)
@@ -183,10 +186,25 @@ class Interpolation:
         rows = self.problem.rows
         samples = np.searchsorted(np.array(self.problem.kept), np.array(rows))
         ends = enclose_sample_moduli(X, lin.Q, samples)
+        lower = tuple(self._low(end) for end in ends.lower.tolist())
+        upper = tuple(self._high(end) for end in ends.upper.tolist())
         return Bound(
-            "sample_modulus", "M4", Rigour.PROVED, float(ends.lower.max()), float(ends.upper.max()), self._unit(),
-            hypotheses, {}, "", rows, tuple(ends.lower.tolist()), tuple(ends.upper.tolist()),
+            "sample_modulus", "M4", Rigour.PROVED, max(lower), max(upper), self._unit(), hypotheses, {}, "", rows,
+            lower, upper,
         )
+
+    def _measured(self, ends: ModulusEnds) -> ModulusEnds:
+        """Ends for the kernel of N4 as ends in the function norm, τ times as large."""
+        return ModulusEnds(None if ends.lower is None else self._low(ends.lower),
+                           None if ends.upper is None else self._high(ends.upper), ends.z)
+
+    def _low(self, end: float) -> float:
+        reference = self.problem.reference
+        return end if reference is None else fp.down(Fraction(end) * Fraction(reference.tau))
+
+    def _high(self, end: float) -> float:
+        reference = self.problem.reference
+        return end if reference is None else fp.up(Fraction(end) * Fraction(reference.tau))
 
     def _refuted(self, quantity: str, pair: tuple[int, int]) -> Bound:
         i, j = pair
@@ -202,7 +220,7 @@ class Interpolation:
         moved = "feature change" if self.problem.parameter == "features" else "target change"
         if self.problem.merge_duplicates and self.problem.groups:
             moved += " (equal rows move as one)"
-        return f"weight distance per unit of {moved}"
+        return f"{WEIGHT_DISTANCE[self.problem.weight_norm]} per unit of {moved}"
 
     def _counting(self) -> tuple[Hypothesis, ...]:
         p = self.problem
@@ -219,6 +237,8 @@ class Interpolation:
             smooth = Hypothesis("smooth", statement, max(passed.margin, 0.0), passed.kinks[0] == 0)
         proved = full_rank and smooth.holds
         words = "the Jacobian of all outputs has full row rank"
+        if p.weight_norm == "relative":
+            words = "the Jacobian of all outputs, by relative changes of the layers, has full row rank"
         if sigma is not None:
             words += ": its smallest singular value is at least"
         elif proved:
@@ -228,6 +248,11 @@ class Interpolation:
             "solution", "an exact solution was proved; its distance from the weights in the file is at most",
             self.solution.distance, True),)
         return (*self._counting(), *found, smooth, rank)
+
+    def _row(self, at: int) -> str:
+        """The row of a pass: one of the data, or after these one of the reference."""
+        kept = self.problem.kept
+        return f"row {kept[at]}" if at < len(kept) else f"reference row {at - len(kept)}"
 
     def _rank_reason(self, lin: Linearisation, failure: Failure) -> str:
         p = self.problem
@@ -248,7 +273,6 @@ class Interpolation:
 
     def _kink_reason(self, lin: Linearisation) -> str:
         count, first = lin.passed.kinks
-        kept = self.problem.kept
-        where = ", ".join(f"row {kept[k.row]} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)
+        where = ", ".join(f"{self._row(k.row)} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)
         return (f"{count} ReLU pre-activations could not be proved different from 0 ({where}): the network is not "
                 "differentiable there. Change these rows or these weights slightly, or use a smooth activation")

@@ -10,8 +10,10 @@ from functools import partial
 import numpy as np
 
 from certify.bounds.costs import costs, remedy
+from certify.bounds.dual_norm import function_dual_norm
 from certify.bounds.persistence import persistence_bound, persistence_unit
 from certify.bounds.tiers import better
+from certify.bounds.units import WEIGHT_DISTANCE
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.gradients import Norm, loss_adjoints, row_norm_ends, total_norm, weight_gradient_norm
@@ -69,9 +71,14 @@ def descend(
     passed = forward(net, weights, problem.X, arithmetic, keep_pre=True)
     terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
     adjoints = loss_adjoints(net, weights, passed, terms, arithmetic)
-    weight_norm = weight_gradient_norm(
-        net, passed, adjoints, net.layers(problem.layer), problem.weight_decay, arithmetic
-    )
+    layers, decay = net.layers(problem.layer), problem.weight_decay
+    if problem.reference is None:
+        weight_norm = weight_gradient_norm(net, passed, adjoints, layers, decay, arithmetic, problem.layer_scale)
+    else:
+        weight_norm, kinked = function_dual_norm(net, passed, adjoints, layers, decay, problem.reference, arithmetic)
+        if kinked and problem.level is None:
+            raise EnclosureError("function norm", "a ReLU pre-activation not proved different from 0 at a reference row",
+                                 "leave that row out of the reference, or use another norm")
     features = problem.parameter == "features"
     lower, upper = row_norm_ends(adjoints[0], problem.scale) if features else _other_gradients(problem, terms)
     return _descent(problem, passed, terms, weight_norm, lower, upper)
@@ -284,7 +291,6 @@ class Sublevel:
             unit = persistence_unit(self.problem)
             return Bound(quantity, "M6", Rigour.PROVED, lower, upper, unit, hypotheses, {}, reason)
         moved = {"features": "feature change", "targets": "target change"}.get(self.problem.parameter, "weight change")
-        unit = f"weight distance per unit of {moved}"
-        if self.problem.parameter == "sample_weights":
-            unit = "weight distance per unit of change of the sample weights"
+        moved = "change of the sample weights" if self.problem.parameter == "sample_weights" else moved
+        unit = f"{WEIGHT_DISTANCE[self.problem.weight_norm]} per unit of {moved}"
         return Bound(quantity, "M6", Rigour.PROVED, lower, upper, unit, hypotheses, {}, reason, rows, low, high)

@@ -40,6 +40,7 @@ class Subject(Part):
     model: File
     data: File
     graph: File | None = None
+    reference: File | None = None
     witness: File | None = None
 
 
@@ -63,7 +64,9 @@ class Problem(Part):
     rows: Literal["all"] | list[Count]
     set: Literal["total", "per_sample"]
     norm: Literal[2]
-    weight_norm: Literal["euclidean"]
+    weight_norm: Literal["euclidean", "relative", "function"]
+    tau: Number | None = None
+    reference_rows: Size | None = None
     widths: Annotated[list[Size], Field(min_length=2)] | None = None
     activation: str | None = None
     biases: Annotated[list[bool], Field(min_length=1)] | None = None
@@ -87,6 +90,12 @@ class Problem(Part):
     def _one_name_a_feature(self) -> Problem:
         if self.names is not None and len(self.names) != self.inputs:
             raise ValueError("one name for each input is needed, or null")
+        return self
+
+    @model_validator(mode="after")
+    def _one_reference(self) -> Problem:
+        if {self.tau is None, self.reference_rows is None} != {self.weight_norm != "function"}:
+            raise ValueError("tau and reference_rows belong to the function norm")
         return self
 
     @model_validator(mode="after")

@@ -119,7 +119,7 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
         raise Invalid("created", f"{show(created)} is stated", "YYYY-MM-DDThh:mm:ssZ is needed")
     _object(top["environment"], "environment")
     subject = _object(top["subject"], "subject")
-    files = (*FILES, *(role for role in ("graph", "witness") if role in subject))
+    files = (*FILES, *(role for role in ("graph", "reference", "witness") if role in subject))
     _members(subject, "subject", files)
     return Certificate(
         subject={key: _file(subject[key], f"subject.{key}") for key in files},

@@ -19,6 +19,8 @@ from certify.check.verdicts import Outcome, evaluate
 
 THEOREMS = {"modulus": "M2", "sample_modulus": "M4"}
 MOVED = {"features": "feature change", "targets": "target change", "sample_weights": "change of the sample weights"}
+DISTANCES = {"euclidean": "weight distance", "relative": "weight distance relative to each layer",
+             "function": "weight distance as the reference rows see it"}
 BUDGETS = {"features": "feature distance", "targets": "target distance",
            "sample_weights": "change of the sample weights"}
 
@@ -94,7 +96,7 @@ def _unit(claim: Claim, problem: Problem) -> str:
     if claim.quantity == "persistence_radius":
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
-    return f"weight distance per unit of {MOVED[problem.parameter]}{merged}"
+    return f"{DISTANCES[problem.weight_norm]} per unit of {MOVED[problem.parameter]}{merged}"
 
 
 def _gate_member(outcome: Outcome) -> Json | None:
@@ -125,8 +127,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
                           f"the ends are {show(ends)}")
     if claim.equal_rows is not None and (problem.map, problem.base) != ("interpolation", "given"):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "it is for interpolation with base given")
-    if claim.z is not None and len(claim.z) != problem.equations:
-        raise Invalid(f"{where}.witness.z", f"it has {len(claim.z)} entries", f"{problem.equations} are needed")
+    if claim.z is not None and len(claim.z) != problem.kernel_rows:
+        raise Invalid(f"{where}.witness.z", f"it has {len(claim.z)} entries", f"{problem.kernel_rows} are needed")
     if claim.rows and claim.rows != problem.moving:
         raise Invalid(f"{where}.rows", show(list(claim.rows)), f"the rows that may move are {show(problem.moving)}")
     if per_row:

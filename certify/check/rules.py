@@ -43,9 +43,10 @@ def smooth(evidence: Evidence, least: float) -> Finding:
         return _smooth_graph(evidence, least)
     if ACTIVATIONS[evidence.problem.activation].kinked:
         _ = evidence.backward  # raises NotSmooth
-        smallest = min((abs(z).lower() for layer in evidence.forward.before for z in layer), default=arb("inf"))
+        layers = [*evidence.forward.before, *(() if evidence.reference is None else evidence.reference.passed.before)]
+        smallest = min((abs(z).lower() for layer in layers for z in layer), default=arb("inf"))
         if not smallest >= least:
-            below = any(abs(z) < least for layer in evidence.forward.before for z in layer)
+            below = any(abs(z) < least for layer in layers for z in layer)
             return Finding(_truth(False, below), f"one pre-activation is {smallest.str(DIGITS, radius=False)} in size")
     return Finding(Truth.PROVED, "the network is differentiable at the data")
 

@@ -19,7 +19,7 @@ _WORDS = {
     "training.loss": ("squared", "cross_entropy", "logistic"),
     "solution.map": ("interpolation", "sublevel"),
     "solution.base": ("given", "nearby"),
-    "weights.norm": ("euclidean",),
+    "weights.norm": ("euclidean", "relative", "function"),
     "perturbation.parameter": ("features", "targets", "sample_weights"),
     "perturbation.set": ("total", "per_sample"),
     "run.arithmetic": ("float",),
@@ -32,11 +32,15 @@ _KEYS = {
     "data": ("file", "features", "targets"),
     "training": ("loss", "weight_decay"),
     "solution": ("map", "base", "layer", "level"),
-    "weights": ("norm",),
+    "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
+
+
+DEFAULT_TAU = 2.0**-10
+"""τ of the function norm where the spec gives none."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,9 @@ class Spec:
         columns: numbers or names of the features that may move; None for all.
         scale: units of features by number or name; None if none is given.
         radius: a budget that no quantity of this version uses; None if none is given.
+        weight_norm: `euclidean`, `relative` or `function`.
+        reference: name of the file of the reference rows; None without the function norm.
+        tau: τ of the function norm; None without it.
         graph: name of the graph file; None for a fully connected network. Widths and shape, that of
             one row, are then known with the graph.
     """
@@ -94,6 +101,9 @@ class Spec:
     columns: tuple[int | str, ...] | None
     scale: dict[str, float] | None
     radius: float | None
+    weight_norm: str = "euclidean"
+    reference: str | None = None
+    tau: float | None = None
     graph: str | None = None
     shape: tuple[int, ...] | None = None
 
@@ -154,7 +164,7 @@ def read_spec(data: bytes) -> Spec:
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
         set=_word(p, "perturbation", "set", "total"), columns=_columns(p.get("columns")), scale=_scale(p.get("scale")),
         radius=None if radius is None else float(radius),
-        graph=model.get("graph"),
+        graph=model.get("graph"), **_weights(sections["weights"]),
     )
     _consistent(spec)
     return spec
@@ -177,6 +187,8 @@ def _consistent(spec: Spec) -> None:
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
         ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
          spec.parameter, "parameter features"),
+        (spec.graph is not None and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
+         "euclidean, with a graph"),
         (spec.graph is not None and not sublevel, "solution.map", spec.map, "sublevel, with a graph"),
         (spec.graph is not None and spec.parameter == "features" and "persistence_radius" in quantities, "gate",
          "persistence_radius", "another quantity, where features of a graph move"),
@@ -196,6 +208,20 @@ def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
     known = replace(spec, widths=(math.prod(shape), outputs), shape=shape)
     _consistent(known)
     return known
+
+
+def _weights(section: Json) -> Json:
+    """The norm of the weights; the function norm has reference rows and τ, by default 2^-10, the others neither."""
+    norm, reference, tau = _word(section, "weights", "norm", "euclidean"), section.get("reference"), section.get("tau")
+    if norm != "function":
+        if (reference, tau) != (None, None):
+            raise Invalid("spec, weights", "reference or tau is stated", f"the norm is {norm}, which has none")
+        return {"weight_norm": norm}
+    if not isinstance(reference, str) or not reference:
+        raise Invalid("spec, weights.reference", f"it is {kind(reference)}", "the name of a data file is needed")
+    if tau is not None and not (_is_number(tau) and 2.0**-40 <= tau <= 2.0**40):
+        raise Invalid("spec, weights.tau", f"{show(tau)} is stated", "a number from 2^-40 to 2^40 is needed")
+    return {"weight_norm": norm, "reference": reference, "tau": DEFAULT_TAU if tau is None else float(tau)}
 
 
 def _limits(run: Json) -> None:

@@ -217,7 +217,8 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
         ("units of the features", units(problem)),
         ("what may adjust", _adjusting(problem)),
         *_map_facts(problem),
-        ("distance between weights", problem.weight_norm.capitalize()),
+        ("distance between weights", words.WEIGHT_NORMS[problem.weight_norm]),
+        *_reference_facts(problem),
     ]
     if problem.groups:
         listed = "; ".join(listing(group) for group in problem.groups[:LISTED])
@@ -227,6 +228,13 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
     elif problem.merge_duplicates:
         facts.append(("equal rows", "none found"))
     return tuple(Entry(term, say("{t}", t=text)) for term, text in facts if text)
+
+
+def _reference_facts(problem: Problem) -> list[tuple[str, str]]:
+    """Reference rows and τ of the function norm."""
+    if problem.tau is None or problem.reference_rows is None:
+        return []
+    return [("reference rows", count(problem.reference_rows)), ("τ", as_given(problem.tau).text)]
 
 
 def _map_facts(problem: Problem) -> list[tuple[str, str]]:
@@ -268,6 +276,8 @@ def _files(subject: Subject) -> tuple[BoundFile, ...]:
     named = [(subject.spec, "specification"), (subject.model, "network"), (subject.data, "training data")]
     if subject.graph is not None:
         named.insert(2, (subject.graph, "graph of the network"))
+    if subject.reference is not None:
+        named.append((subject.reference, "reference rows"))
     witness = () if subject.witness is None else (_file(subject.witness, "side file (witness)"),)
     return (*(_file(file, role) for file, role in named), *witness)
 

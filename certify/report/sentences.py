@@ -55,7 +55,7 @@ def _modulus_sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phra
     """A modulus on the boundary of its solution set."""
     lower, upper = claim.lower, claim.upper
     near = "" if problem.layer == "all" else f", reached by adjusting layer {problem.layer} alone"
-    solution, origin = _solution(problem), _origin(problem)
+    solution, origin = _solution(problem), _origin(problem) + words.MEASURE[problem.weight_norm]
     which = ""
     if rows and rows.most is not None:
         which = "for row {row}, the most sensitive, " if rows.most_proved else "for row {row} "

@@ -10,6 +10,18 @@ QUANTITIES = {
     "persistence_radius": "Persistence radius of the given weights",
 }
 
+WEIGHT_NORMS = {
+    "euclidean": "Euclidean",
+    "relative": "relative to each layer: the length of the change of its weights and biases, as a multiple of the "
+    "length of its weight matrix; over several layers the root of the sum of squares",
+    "function": "as the reference rows see it: the length of the first-order change of their outputs, and τ times the "
+    "Euclidean length of the change of the weights; the root of the sum of squares",
+}
+"""How the distance between weights is counted."""
+
+MEASURE = {"euclidean": "", "relative": " (relative to each layer)", "function": " (as the reference rows see it)"}
+"""What follows a distance between weights in a sentence."""
+
 POINTWISE = ("modulus", "sample_modulus")
 """Quantities that are limits for ever smaller moves."""
 

@@ -122,7 +122,13 @@ class Solution(Section):
 
 
 class Weights(Section):
-    """`[weights]`: the norm in which a motion of the weights is measured."""
+    """`[weights]`: the norm in which a motion of the weights is measured.
+
+    Attributes:
+        norm: Euclidean, relative to the size of each layer, or as the outputs at reference rows see it.
+        reference: the data file of these rows.
+        tau: what a motion counts that no reference output sees; default 2^-10.
+    """
 
     norm: Literal["euclidean", "relative", "function"] = "euclidean"
     reference: Name | None = None

@@ -38,12 +38,13 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         check_proofs(spec, name)
     _check_perturbation(spec, name)
     if verb == "run":
+        _check_norm(spec, name)
         _check_map(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_gate(gate, f"{name}: gate {number}", spec)
     if verb == "estimate":
         check_estimates(spec, name)
-    _check_built(spec, name, words, UNBUILT_KEYS if verb == "run" else UNBUILT_KEYS[:2])
+    _check_built(spec, name, words, UNBUILT_KEYS[verb])
     _check_format(spec.model.file, "model.file", MODEL_FORMATS, name, words)
     _check_format(spec.data.file, "data.file", DATA_FORMATS, name, words)
 
@@ -114,6 +115,25 @@ def _check_map(spec: Spec, name: str) -> None:
         if solution.level is None:
             raise SpecError(f"{name}: gate {number}", "persistence_radius needs a level above the loss at the weights",
                             "give solution.level")
+
+
+def _check_norm(spec: Spec, name: str) -> None:
+    """What the norm of the weights needs, and where it is built."""
+    weights = spec.weights
+    if weights.norm == "function" and weights.reference is None:
+        raise SpecError(f'{name}: weights.norm = "function"', "weights.reference is missing",
+                        "name the data file whose rows the weights are compared on, e.g. that of the training data")
+    for key in ("reference", "tau"):
+        if getattr(weights, key) is not None and weights.norm != "function":
+            raise SpecError(f"{name}: weights.{key}", f'given with norm = "{weights.norm}"',
+                            'remove it, it belongs to norm = "function"')
+    if weights.tau is not None and not 2.0**-40 <= weights.tau <= 2.0**40:
+        raise SpecError(f"{name}: weights.tau", f"found {weights.tau}", "give a number from 2^-40 to 2^40")
+    if weights.norm != "euclidean" and spec.model.graph is not None:
+        raise SpecError(f'{name}: weights.norm = "{weights.norm}"', "not built for a network given by a graph",
+                        'use norm = "euclidean"')
+    if weights.reference is not None:
+        _check_format(weights.reference, "weights.reference", DATA_FORMATS, name, {"weights.reference": DATA_FORMATS})
 
 
 def _check_perturbation(spec: Spec, name: str) -> None:
@@ -225,9 +245,17 @@ def check_problem(problem: Problem) -> None:
     Raises:
         SpecError: with what would work.
     """
+    from certify.bounds.costs import JACOBIAN_LIMIT
+
     if problem.base == "nearby" and problem.y is None:
         raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
                         'use base = "given", or real targets')
+    size = problem.kernel_size
+    if problem.map == "sublevel" and problem.reference is not None and (
+            size * (problem.parameters + size) > JACOBIAN_LIMIT):
+        fit = JACOBIAN_LIMIT // (2 * problem.parameters * problem.outputs)
+        raise SpecError("weights.reference", f"{len(problem.reference.X)} rows, too many for the sublevel map",
+                        f"use about {fit} rows" if fit else 'use norm = "relative"')
     if problem.equations > problem.parameters:
         where = "the network" if problem.layer == "all" else f"layer {problem.layer}"
         merged = " after merging" if problem.merge_duplicates else ""
