@@ -12,7 +12,7 @@ from certify.network.gradients import Norm, array_norm, layer_gradient
 from certify.network.jacobian import Jacobian, jacobian
 from certify.network.network import Network
 from certify.network.passes import Forward, backward, forward, known_weights
-from certify.network.reference import Reference, regularised_jacobian
+from certify.network.reference import Reference, regularised_jacobian, with_kinks
 from certify.perturbations.factor import BlockFactor
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
@@ -22,8 +22,8 @@ from certify.rigor.ball import Balls
 def function_dual_norm(
     network: Network, passed: Forward, adjoints: tuple[Balls, ...], layers: tuple[int, ...], decay: float,
     reference: Reference, arithmetic: Arithmetic,
-) -> tuple[Norm, bool]:
-    """Enclose `√(gᵀ(J_refᵀJ_ref + τ²I)⁻¹g)`, `g = ∇_wL`, and say whether the reference rows have kinks.
+) -> tuple[Norm, Forward]:
+    """Enclose `√(gᵀ(J_refᵀJ_ref + τ²I)⁻¹g)`, `g = ∇_wL`; returns the pass with the kinks of the reference rows too.
 
     With g as the one equation of N4, `K = gᵀS⁻²g` and `τ²K = 1/((J̃J̃ᵀ)⁻¹)_00`, enclosed by C2 from a witness that
     makes the rows of `J̃ = [[gᵀ, 0], [J_ref, τI]]` orthonormal (W1). Where there is none:
@@ -55,7 +55,7 @@ def function_dual_norm(
         inner, outer = fp.exact(float(ends.lower[0])), fp.exact(float(ends.upper[0]))
         low = max(low, 1 / (tau * outer))
         high = min(high, 1 / (tau * inner)) if inner > 0 else high
-    return Norm(low / n, high / n), bool(there.kinks[0])
+    return Norm(low / n, high / n), with_kinks(passed, there)
 
 
 def _row(

@@ -72,13 +72,10 @@ def descend(
     terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
     adjoints = loss_adjoints(net, weights, passed, terms, arithmetic)
     layers, decay = net.layers(problem.layer), problem.weight_decay
-    if problem.reference is None:
+    if problem.reference is None or problem.level is not None:  # with a level no norm of the weights enters
         weight_norm = weight_gradient_norm(net, passed, adjoints, layers, decay, arithmetic, problem.layer_scale)
     else:
-        weight_norm, kinked = function_dual_norm(net, passed, adjoints, layers, decay, problem.reference, arithmetic)
-        if kinked and problem.level is None:
-            raise EnclosureError("function norm", "a ReLU pre-activation not proved different from 0 at a reference row",
-                                 "leave that row out of the reference, or use another norm")
+        weight_norm, passed = function_dual_norm(net, passed, adjoints, layers, decay, problem.reference, arithmetic)
     features = problem.parameter == "features"
     lower, upper = row_norm_ends(adjoints[0], problem.scale) if features else _other_gradients(problem, terms)
     return _descent(problem, passed, terms, weight_norm, lower, upper)
@@ -127,10 +124,11 @@ def _other_gradients(problem: Problem, terms: LossTerms) -> tuple[Array, Array]:
     return low, (np.abs(terms.value) + terms.value_error) * fp.RAISE
 
 
-def _kink_words(kinks: tuple[int, tuple[Kink, ...]]) -> str:
-    """Why there is no derivative, and at which unit first."""
+def _kink_words(kinks: tuple[int, tuple[Kink, ...]], n: int) -> str:
+    """Why there is no derivative, and at which unit first; rows from n on are those of the reference."""
     first = kinks[1][0]
-    where = f"row {first.row}, {'layer' if isinstance(first.layer, int) else 'node'} {first.layer}, unit {first.unit}"
+    row = f"row {first.row}" if first.row < n else f"reference row {first.row - n}"
+    where = f"{row}, {'layer' if isinstance(first.layer, int) else 'node'} {first.layer}, unit {first.unit}"
     return (f"a ReLU pre-activation could not be proved different from 0, or a maximum from a tie ({where}), so L is "
             "not differentiable: change these rows or weights slightly" if isinstance(first.layer, str) else
             f"a ReLU pre-activation could not be proved different from 0 ({where}), so L is not differentiable: change "
@@ -249,7 +247,7 @@ class Sublevel:
             zeros = (0.0,) * len(rows) if quantity == "sample_modulus" else ()
             return self._bound(quantity, 0.0, 0.0, hypotheses, "", rows if zeros else (), zeros, zeros)
         if d.passed.kinks[0]:
-            return self._bound(quantity, None, None, hypotheses, _kink_words(d.passed.kinks))
+            return self._bound(quantity, None, None, hypotheses, _kink_words(d.passed.kinks, p.n))
         if d.weight_norm.lower <= 0:
             return self._bound(quantity, None, None, hypotheses, "the loss gradient with respect to the weights could "
                                f"not be proved different from 0 (at most {fp.shown(d.weight_norm.upper)}): the weights "

@@ -53,14 +53,19 @@ def joined(network: Network, passes: Passes, reference: Reference, arithmetic: A
     there = forward(network, weights, reference.X, arithmetic)
     back = backward(network, weights, there, arithmetic)
     passed, adjoints = passes
+    inputs = tuple(_stacked(a, b) for a, b in zip(passed.inputs, there.inputs, strict=True))
+    whole = replace(with_kinks(passed, there), inputs=inputs, output=_stacked(passed.output, there.output), slopes=(),
+                    pre=())
+    return whole, tuple(_stacked(a, b) for a, b in zip(adjoints, back, strict=True))
+
+
+def with_kinks(passed: Forward, there: Forward) -> Forward:
+    """The pass over the training rows with the kinks of the reference rows, which are counted after them."""
     count, first = passed.kinks
     n = len(passed.output.rad)
     kinks = (count + there.kinks[0], (*first, *(replace(kink, row=n + kink.row) for kink in there.kinks[1])))
     margin = None if passed.margin is None or there.margin is None else min(passed.margin, there.margin)
-    inputs = tuple(_stacked(a, b) for a, b in zip(passed.inputs, there.inputs, strict=True))
-    whole = replace(passed, inputs=inputs, output=_stacked(passed.output, there.output), kinks=kinks, margin=margin,
-                    slopes=(), pre=())
-    return whole, tuple(_stacked(a, b) for a, b in zip(adjoints, back, strict=True))
+    return replace(passed, kinks=kinks, margin=margin)
 
 
 def _stacked(a: Balls, b: Balls) -> Balls:
