@@ -343,7 +343,8 @@ def nearby(rng: Rng) -> Outcome:
 
 def weight_norms(rng: Rng) -> Outcome:
     problem = families.normed(rng, families.problem(rng))
-    return "refused" if problem is None else bounds.whole_problem(problem, str(rng.choice(["modulus", "sample_modulus"])))
+    quantity = str(rng.choice(["modulus", "sample_modulus"]))
+    return "refused" if problem is None else bounds.whole_problem(problem, quantity)
 
 
 def sublevel_weight_norms(rng: Rng) -> Outcome:

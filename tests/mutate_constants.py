@@ -172,8 +172,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.table:
         print(table(CONSTANTS) + "\n\n" + table(LOGIC) + "\n\n" + table(TRAINING) + "\n\n" + table(GRAPH))
+        print("\n" + table(NORMS))
         return 0
-    mutants = tuple(m for m in CONSTANTS + LOGIC + TRAINING + GRAPH + NORMS if not options.names or m.name in options.names)
+    known = CONSTANTS + LOGIC + TRAINING + GRAPH + NORMS
+    mutants = tuple(m for m in known if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)
         return 0

@@ -179,7 +179,8 @@ def weighted_gram(problem: Any, J: Rows, layers: tuple[int, ...]) -> Rows:
 def _solved(A: Rows, B: Rows) -> Rows:
     """`A⁻¹B` for a positive definite A."""
     if any(is_ball(x) for M in (A, B) for row in M for x in row):
-        return arb_mat([[arb(x) for x in row] for row in A]).solve(arb_mat([[arb(x) for x in row] for row in B])).tolist()
+        left, right = (arb_mat([[arb(x) for x in row] for row in M]) for M in (A, B))
+        return left.solve(right).tolist()
     return fmpq_mat(A).solve(fmpq_mat(B)).tolist()
 
 

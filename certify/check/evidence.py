@@ -111,7 +111,8 @@ class Evidence:
             unit = [[square if a == b else ZERO for b in range(k)] for a in range(k)]
             return {at: unit for at in at_rows}
         G = passed.gradients.tolist()
-        return {at: [[square * _dot(G[at * k + a], G[at * k + b]) for b in range(k)] for a in range(k)] for at in at_rows}
+        return {at: [[square * _dot(G[at * k + a], G[at * k + b]) for b in range(k)] for a in range(k)]
+                for at in at_rows}
 
     @cached_property
     def inverse_columns(self) -> list[list[arb]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flint import arb, arb_mat
@@ -62,7 +62,7 @@ def kernel(problem: Problem, passed: Forward, adjoint: Backward, seen: Reference
     return _regularised(K, N, problem)
 
 
-def dual_square(problem: Problem, seen: Reference, gradient: dict[int, Sequence[Sequence[arb]]]) -> arb:
+def dual_square(problem: Problem, seen: Reference, gradient: Mapping[int, Sequence[Sequence[arb]]]) -> arb:
     """`gᵀ(J_refᵀJ_ref + τ²I)⁻¹g = τ⁻²(|g|² − bᵀ(J_refJ_refᵀ + τ²I)⁻¹b)`, `b = J_ref g`.
 
     Args:
@@ -91,7 +91,7 @@ def dual_square(problem: Problem, seen: Reference, gradient: dict[int, Sequence[
     return ((size - seen_part * (1 / (1 + defect)).union(1 / (1 - defect))) / square).max(ZERO)
 
 
-def dual_norm(problem: Problem, seen: Reference | None, gradient: dict[int, Sequence[Sequence[arb]]]) -> arb:
+def dual_norm(problem: Problem, seen: Reference | None, gradient: Mapping[int, Sequence[Sequence[arb]]]) -> arb:
     """`|S⁻¹g|`, the dual norm of a gradient by the weights."""
     if seen is not None:
         return root(dual_square(problem, seen, gradient))

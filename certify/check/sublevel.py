@@ -7,8 +7,8 @@ from functools import cached_property
 
 from flint import arb, arb_mat
 
-from certify.check.activation import sigmoid, softplus
 from certify.check import norms
+from certify.check.activation import sigmoid, softplus
 from certify.check.balls import ONE, ZERO, norm, squares
 from certify.check.network import Backward, Forward, Parameters, backward
 from certify.check.subject import Problem
@@ -60,7 +60,10 @@ class Descent:
 
     @cached_property
     def weight_gradient(self) -> arb:
-        """The dual norm of `∇_w L` over the free layers, `∇_{W_h}L = (1/n) Σ_i v_h^i (ã_{h−1}^i)ᵀ + λW_h`; raises `NotSmooth`."""
+        """The dual norm of `∇_w L` over the free layers; raises `NotSmooth`.
+
+        `∇_{W_h}L = (1/n) Σ_i v_h^i (ã_{h−1}^i)ᵀ + λW_h`.
+        """
         n, decay = len(self.problem.features), arb(self.problem.weight_decay)
         gradient: dict[int, list[list[arb]]] = {}
         for h in self.problem.free:

@@ -1,8 +1,9 @@
 """Train the network of this report; write `model.safetensors`, `train.npz` and `other.npz`.
 
-Fixed before anything was certified: scikit-learn's diabetes, columns and target standardised over all rows, float64; the
-first 60 rows to train on (`train.npz`), the next 60 for other reference rows (`other.npz`); relu 10-48-48-1, torch's
-default initialisation, seed 0, float64; 2000 full-batch Adam steps, learning rate 1e-3, on the mean of ½(f − y)².
+Fixed before anything was certified: scikit-learn's diabetes, columns and target standardised over all rows, float64;
+the first 60 rows to train on (`train.npz`), the next 60 for other reference rows (`other.npz`); relu 10-48-48-1,
+torch's default initialisation, seed 0, float64; 2000 full-batch Adam steps, learning rate 1e-3, on the mean of
+½(f − y)².
 """
 
 from __future__ import annotations

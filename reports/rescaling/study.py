@@ -1,11 +1,11 @@
 """What a rescaling that leaves the function alone does to a modulus: `python reports/rescaling/study.py`, some minutes.
 
-The relu 10-48-48-1 network of `recipe.py`, and the same function by other weights: a hidden unit's weights and bias times
-c > 0, what reads it divided by c. All c are powers of two, so every number of the rescaled file is exact and the function
-is the same one, not nearly the same. Rescalings: the whole first hidden layer by 8; by 1/8; every hidden unit of both
-layers by its own 2^-3 … 2^3 (seed 0). Norms of the weights: Euclidean, relative, and function space with the training rows
-(τ = 2^-10, the default, and 2^-4) or 60 other rows (2^-10) as reference. Every line is a run of its own whose certificate was
-then checked. All this was fixed before the first run.
+The relu 10-48-48-1 network of `recipe.py`, and the same function by other weights: a hidden unit's weights and bias
+times c > 0, what reads it divided by c. All c are powers of two, so every number of the rescaled file is exact and the
+function is the same one, not nearly the same. Rescalings: the whole first hidden layer by 8; by 1/8; every hidden unit
+of both layers by its own 2^-3 … 2^3 (seed 0). Norms of the weights: Euclidean, relative, and function space with the
+training rows (τ = 2^-10, the default, and 2^-4) or 60 other rows (2^-10) as reference. Every line is a run of its own
+whose certificate was then checked. All this was fixed before the first run.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def table(lines: list[dict[str, str]]) -> str:
     for kind, quantities in MAPS.items():
         for quantity in quantities:
             for norm in NORMS:
-                found = {x["rescaling"]: x for x in lines if (x["map"], x["quantity"], x["norm"]) == (kind, quantity, norm)}
+                key = (kind, quantity, norm)
+                found = {x["rescaling"]: x for x in lines if (x["map"], x["quantity"], x["norm"]) == key}
                 own = found["none"]
                 cells = [_change(own, found[name]) for name in RESCALINGS[1:]]
                 rows.append(f"| {kind} | {quantity} | {norm} | {float(own['upper']):.7g} | {' | '.join(cells)} |")

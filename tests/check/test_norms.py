@@ -142,7 +142,8 @@ def test_known_modulus_with_the_training_rows_as_reference(tmp_path):
     case = plain(parameter="targets")
     emitter.write_files(case, tmp_path)
     np.savez(tmp_path / "seen.npz", X=case.X)
-    edit(tmp_path, {"[perturbation]\n": '[weights]\nnorm = "function"\nreference = "seen.npz"\ntau = 0.5\n[perturbation]\n'})
+    norm = '[weights]\nnorm = "function"\nreference = "seen.npz"\ntau = 0.5\n'
+    edit(tmp_path, {"[perturbation]\n": f"{norm}[perturbation]\n"})
     certificate = prove(tmp_path)
     claim = certificate["claims"][0]
     sigma = emitter.truth(case).K.eig(tol=1e-60)
