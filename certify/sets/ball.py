@@ -13,7 +13,7 @@ from certify.errors import InputError
 from certify.rigor import fp
 from certify.sets.base import ConvexSet
 from certify.sets.exact import Rows, Vector, dot, flint_matrix, fraction, number, rows, square, subtract, vector
-from certify.sets.extent import Extent, between, root
+from certify.sets.extent import Extent, between, root, roots
 
 BITS = 80
 """Bits kept of a point proposed in floats and of a square root."""
@@ -59,7 +59,7 @@ def root_minus(squared: Fraction, radius: Fraction) -> Extent:
     """`max(0, √squared − radius)`; exact where the root is rational."""
     if squared <= radius**2:
         return root(Fraction(0))
-    low, high = fp.sqrt_down(squared), fp.sqrt_up(squared)
+    low, high = roots(squared)
     if low == high:
         return root((low - radius) ** 2)
     return between(low - radius, high - radius)

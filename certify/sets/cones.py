@@ -140,7 +140,7 @@ def _hyperplanes(T: FiniteUnion) -> Rows:
 
 
 def _faces(lines: Rows, dimension: int) -> list[Vector]:
-    """A point of each face of a central arrangement: a sign −, 0 or + at each hyperplane, where there is such a point."""
+    """A point of each face of a central arrangement: a sign −, 0 or + at each hyperplane, where there is one."""
     origin = (Fraction(0),) * dimension
     faces: list[tuple[Rows, Rows, Vector]] = [((), (), origin)]  # rows ≤ −1, rows = 0, a point
     for row in lines:

@@ -9,12 +9,11 @@ from fractions import Fraction
 from typing import Any
 
 from certify.errors import InputError
-from certify.rigor import fp
 from certify.sets.ball import Ball, Ellipsoid, root_minus
 from certify.sets.base import ClosedSet, ConvexSet, same_dimension
 from certify.sets.cells import sup_distance
 from certify.sets.exact import dot, square, subtract
-from certify.sets.extent import Extent, between, infinite, largest, root
+from certify.sets.extent import Extent, between, infinite, largest, root, roots
 from certify.sets.polyhedron import Polyhedron
 from certify.sets.sphere import excess_by_support
 from certify.sets.union import FiniteUnion
@@ -48,6 +47,8 @@ def excess(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None = None) 
     """
     same_dimension(C, D, *([window] if window is not None else []))
     pieces = C.pieces if isinstance(C, FiniteUnion) else (C,)
+    if isinstance(D, FiniteUnion) and len(D.pieces) == 1:
+        D = D.pieces[0]
     found = [e for e in (_excess(piece, D, window) for piece in pieces) if e is not None]
     if not found:
         raise InputError("excess", "the window does not meet the first set", "give a larger window")
@@ -106,12 +107,12 @@ def _from_ball(C: Ball, D: ConvexSet) -> Extent:
             return root(max(extra, Fraction(0)) ** 2)
         if extra <= 0:
             return root_minus(squared, -extra)
-        low, high = fp.sqrt_down(squared), fp.sqrt_up(squared)
+        low, high = roots(squared)
         return root((low + extra) ** 2) if low == high else between(low + extra, high + extra)
     off = D.distance(C.centre)
     if off.lower > 0:
         if off.square is not None:
-            low, high = fp.sqrt_down(off.square), fp.sqrt_up(off.square)
+            low, high = roots(off.square)
             return root((low + C.radius) ** 2) if low == high else between(low + C.radius, high + C.radius)
         return between(Fraction(off.lower) + C.radius, Fraction(off.upper) + C.radius)
     if not isinstance(D, Polyhedron):
@@ -124,7 +125,7 @@ def _from_ball(C: Ball, D: ConvexSet) -> Extent:
 def _beyond(C: Ball, row: tuple[Fraction, ...], right: Fraction) -> Extent:
     """How far a ball whose centre lies in a half-space reaches beyond it."""
     slack, size = right - dot(row, C.centre), square(row)
-    low, high = slack / fp.sqrt_up(size), slack / fp.sqrt_down(size)
+    low, high = (slack / length for length in reversed(roots(size)))
     if low == high:
         return root(max(C.radius - low, Fraction(0)) ** 2)
     return between(C.radius - high, C.radius - low)

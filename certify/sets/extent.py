@@ -46,9 +46,16 @@ def root(square: Fraction, nearest: Vector | None = None) -> Extent:
     >>> root(Fraction(9, 4)).lower, root(Fraction(2)).width < 1e-15
     (1.5, True)
     """
-    low = fp.down(fp.sqrt_down(square)) if square else 0.0
-    high = fp.up(fp.sqrt_up(square)) if square else 0.0
-    return Extent(max(low, 0.0), high, square, nearest)
+    low, high = roots(square)
+    return Extent(max(fp.down(low), 0.0), fp.up(high), square, nearest)
+
+
+def roots(square: Fraction) -> tuple[Fraction, Fraction]:
+    """Rationals around `√square`, equal where the root is rational."""
+    over, under = math.isqrt(square.numerator), math.isqrt(square.denominator)
+    if over * over == square.numerator and under * under == square.denominator:
+        return (Fraction(over, under),) * 2
+    return fp.sqrt_down(square), fp.sqrt_up(square)
 
 
 def infinite(reason: str) -> Extent:

@@ -54,7 +54,7 @@ class PolyhedralFamily:
     def __init__(self, pieces: Any) -> None:
         found = FiniteUnion(pieces).pieces
         if not all(isinstance(piece, Polyhedron) and piece.space >= 2 for piece in found):
-            raise InputError("family", "a piece that is no polyhedron of (u, w)", "give polyhedra in dimension 2 or more")
+            raise InputError("family", "a piece that is no polyhedron of (u, w)", "give polyhedra, u first")
         object.__setattr__(self, "pieces", found)
 
     def at(self, u: Any) -> FiniteUnion | None:

@@ -21,7 +21,8 @@ from certify.sets.polyhedron import Polyhedron
 
 Support = Callable[[Vector], tuple[Fraction, Fraction]]
 
-TOLERANCE, BOXES = Fraction(1, 10**6), 3000
+TOLERANCE, BOXES = Fraction(1, 10**5), 500
+"""Relative gap that is aimed at, and the boxes of directions after which the search ends all the same."""
 
 
 def excess_by_support(C: ConvexSet, D: ConvexSet) -> Extent:

@@ -13,7 +13,7 @@ from certify.sets.ball import Ball
 from certify.sets.base import ClosedSet, same_dimension
 from certify.sets.exact import Vector, number, square, vector
 from certify.sets.excess import excess
-from certify.sets.extent import Extent, largest, root
+from certify.sets.extent import Extent, largest, root, roots
 
 CELLS = 600
 
@@ -86,7 +86,7 @@ def rho_distance(
             c, d = C.distance(m), D.distance(m)
             if window.contains(m):
                 lower = max(lower, Fraction(c.lower) - Fraction(d.upper), Fraction(d.lower) - Fraction(c.upper))
-            growth = 2 * fp.sqrt_up(len(m) * half * half)
+            growth = 2 * roots(len(m) * half * half)[1]
             top = max(Fraction(c.upper) - Fraction(d.lower), Fraction(d.upper) - Fraction(c.lower)) + growth
             heapq.heappush(heap, (max(bound, -top), next(order), m, half))
     upper = max(lower, -heap[0][0]) if heap else lower
