@@ -42,7 +42,11 @@ class Problem:
         base: ``"given"`` or ``"nearby"``.
         loss, weight_decay: the training loss (sublevel).
         level: the level ℓ; None: the loss at the given weights.
-        set: ``"total"`` or ``"per_sample"``: how the budget is shared.
+        set: ``"total"``, ``"per_sample"``, ``"sparse"`` or ``"given"``: how the budget is shared.
+        norm: 1, 2 or ``"inf"``: the norm of one row's change (`total` takes 2).
+        radius: the budget, None where no quantity needs it.
+        count: most rows that move at once (`sparse`).
+        change: `(n, d)` or `(n, k)`: the one change of `given`, 0 on rows that do not move.
         scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
         names: names of the features, for a reader; None where the data has none.
     """
@@ -66,6 +70,10 @@ class Problem:
     set: str = "total"
     scale: np.ndarray | None = None
     names: tuple[str, ...] | None = None
+    norm: int | str = 2
+    radius: float | None = None
+    count: int | None = None
+    change: np.ndarray | None = None
 
     @staticmethod
     def from_module(

@@ -13,6 +13,7 @@ from certify.network.jacobian import Jacobian, jacobian
 from certify.network.kernel import Kernel, tangent_kernel
 from certify.network.passes import Forward, backward, forward, known_weights, rounded_passes
 from certify.perturbations.factor import BlockFactor, feature_factor, scaled, target_factor
+from certify.perturbations.row_sets import RowSets, feature_sets, target_sets
 from certify.problem import Problem
 from certify.progress import Progress
 from certify.rigor.arithmetic import Arithmetic
@@ -27,12 +28,14 @@ class Linearisation:
         passed: forward pass over the kept rows.
         kernel: tangent kernel over the free layers, or the Jacobian it is the Gram matrix of.
         Q: perturbation matrix, sample by sample over the kept rows.
+        sets: what each kept row can do under the norm of the perturbation set.
     """
 
     arithmetic: Arithmetic
     passed: Forward
     kernel: Kernel | Jacobian
     Q: BlockFactor
+    sets: RowSets
 
     @cached_property
     def congruence(self) -> Congruence | Failure:
@@ -74,15 +77,17 @@ def linearise(
         passed, adjoints = rounded_passes(passed, adjoints)
     moves = np.isin(kept, np.array(problem.rows))
     if problem.parameter == "targets":
-        Q = target_factor(len(kept), k, moves)
+        Q, sets = target_factor(len(kept), k, moves), target_sets(len(kept), k, moves, problem.norm)
     else:
-        Q = feature_factor(scaled(adjoints[0], problem.scale), len(kept), k, moves)
+        gradients = scaled(adjoints[0], problem.scale)
+        Q = feature_factor(gradients, len(kept), k, moves)
+        sets = feature_sets(gradients, len(kept), k, moves, problem.norm)
     biases = tuple(b is not None for b in net.biases)
     layers = net.layers(problem.layer)
     if form_jacobian:
         progress("Jacobian, for an ill-conditioned problem", 0.3)
         J = jacobian(passed, adjoints, layers, biases, arithmetic)
-        return Linearisation(arithmetic, passed.without_layers(), J, Q)
+        return Linearisation(arithmetic, passed.without_layers(), J, Q, sets)
     progress(f"tangent kernel ({arithmetic.name})", 0.3)
     K = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
-    return Linearisation(arithmetic, passed.without_layers(), K, Q)
+    return Linearisation(arithmetic, passed.without_layers(), K, Q, sets)
