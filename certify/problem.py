@@ -106,7 +106,7 @@ class Problem:
             _require_real(self.y, (self.n, self.network.widths[-1]), "targets y")
         if self.scale is not None:
             _require_real(self.scale, (self.network.widths[0],), "scale")
-        for name in ("X", "y", "scale", "labels"):
+        for name in ("X", "y", "scale", "labels", "change"):
             array = getattr(self, name)
             if isinstance(array, np.ndarray):  # the groups of equal rows, and all bounds, are those of these numbers
                 object.__setattr__(self, name, owned(array))
@@ -126,7 +126,8 @@ class Problem:
         for name, value, words in (
             ("map", self.map, ("interpolation", "sublevel")), ("base", self.base, ("given", "nearby")),
             ("parameter", self.parameter, ("features", "targets", "sample_weights")),
-            ("set", self.set, ("total", "per_sample")), ("loss", self.loss, ("squared", "cross_entropy", "logistic")),
+            ("set", self.set, ("total", "per_sample", "sparse", "given")),
+            ("loss", self.loss, ("squared", "cross_entropy", "logistic")),
         ):
             if value not in words:
                 raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
@@ -153,6 +154,31 @@ class Problem:
             raise InputError("map", "sublevel with merged rows or base nearby", "use base given, without merging")
         if self.base == "nearby" and self.y is None:
             raise InputError("base", "nearby without real targets", "give targets y, or use base given")
+        self._check_set()
+
+    def _check_set(self) -> None:
+        """Refuse a perturbation set no theorem is about."""
+        if self.norm not in (1, 2, "inf"):
+            raise InputError("norm", f"{self.norm!r}", "use 1, 2 or 'inf'")
+        if self.map == "sublevel" and (self.norm != 2 or self.set in ("sparse", "given")):
+            raise InputError("set", f"'{self.set}' with norm {self.norm} and the sublevel map",
+                             "use total or per_sample with norm 2")
+        if self.norm != 2 and self.set in ("total", "given"):
+            raise InputError("norm", f"{self.norm!r} with set '{self.set}'", "use norm 2")
+        if self.radius is not None and not (math.isfinite(self.radius) and self.radius > 0):
+            raise InputError("radius", f"{self.radius}", "give a finite number above 0")
+        if (self.count is None) != (self.set != "sparse") or (self.count is not None and self.count < 1):
+            raise InputError("count", f"{self.count} with set '{self.set}'", "give 1 or more with set 'sparse' alone")
+        if (self.change is None) != (self.set != "given"):
+            raise InputError("change", f"{'none' if self.change is None else 'one'} with set '{self.set}'",
+                             "give it with set 'given' alone")
+        if self.change is not None:
+            width = self.inputs if self.parameter == "features" else self.outputs
+            _require_real(self.change, (self.n, width), "change")
+            still = np.ones(self.n, dtype=bool)
+            still[list(self.rows)] = False
+            if _bits(self.change)[still].any():
+                raise InputError("change", "a row that may not move changes", "list it in rows, or give it 0")
 
     def _check_losses(self) -> None:
         """Refuse levels, decays, labels and probabilities for which the loss is not what the theorems say."""
@@ -272,6 +298,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         SpecError, InputError: with one line that says what to change.
     """
     from certify.inputs import load_data, read_graph_network, read_network, units
+    from certify.inputs.arrays import placed_change
     from certify.spec import load_spec
     from certify.spec.validity import check_problem, check_rows
 
@@ -292,16 +319,21 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     groups = equal_rows(X)
     listed = spec.perturbation.rows
     rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
-    if merge_duplicates:
-        first = {i: g[0] for g in groups for i in g}
-        rows = tuple(sorted({first.get(i, i) for i in rows}))
+    first = {i: g[0] for g in groups for i in g} if merge_duplicates else {}
+    change = None
+    if spec.perturbation.set == "given":
+        files["change"] = folder / str(spec.perturbation.file)
+        width = network.widths[0 if spec.perturbation.parameter == "features" else -1]
+        change = placed_change(spec, folder, range(len(X)) if listed == "all" else listed, (len(X), width), first)
+    rows = tuple(sorted({first.get(i, i) for i in rows}))
     problem = Problem(
         network=network, X=X, y=data.y, parameter=spec.perturbation.parameter, rows=rows,
         layer=spec.solution.layer, merge_duplicates=merge_duplicates, groups=groups, spec=spec,
         labels=data.labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
         weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
-        files=files,
+        files=files, norm=spec.perturbation.norm, radius=spec.perturbation.radius, count=spec.perturbation.count,
+        change=change,
     )
     check_problem(problem)
     return problem

@@ -14,8 +14,8 @@ def pair_norms(X: Congruence, E: BlockFactor) -> Array:
     """Upper bounds of `‖E_i^½(K⁻¹)_ijE_j^½‖₂`, `E_i = C_iC_iᵀ + η_iI`, `(n, n)`.
 
     With `XKXᵀ = I + F'`, `Y_i = X_iC_i`, `W = FY`:
-    `C_iᵀ(K⁻¹)_ijC_j = Y_iᵀ(Y_j − W_j) + R_ij`, where `|R_ij|` collects, each as a product of norms, the rounding of Y and
-    W, F' − F, and the second order `|F'Y_i||F'Y_j|/(1 − ε)` (proofs/perturbation-sets.md, N2). η adds
+    `C_iᵀ(K⁻¹)_ijC_j = Y_iᵀ(Y_j − W_j) + R_ij`, where `|R_ij|` collects, each as a product of norms, the rounding of Y
+    and W, F' − F, and the second order `|F'Y_i||F'Y_j|/(1 − ε)` (proofs/perturbation-sets.md, N2). η adds
     `(√η_i x_i(y_j + √η_j x_j) + (y_i + …)√η_j x_j)/(1 − ε)`, x_i the size of X_i.
 
     Args:

@@ -81,8 +81,7 @@ def enclose_row_budgets(
     if count < moving:
         ends += [_by_rows(around, X, count), _by_pairs(around, X, count)]
     upper, member, dual = min(ends, key=lambda end: np.inf if end[0] is None else end[0])
-    shape = around.shape if member == "weights" or around.shape is not None else None
-    return BudgetEnds(lower, upper, z if lower else None, member, dual, shape)
+    return BudgetEnds(lower, upper, z if lower else None, member, dual, around.shape)
 
 
 def budget_lower(

@@ -47,6 +47,7 @@ class Evidence:
     def __init__(self, problem: Problem, precision: int, centre: Centre | None = None) -> None:
         self.problem, self.precision, self.centre = problem, precision, centre
         self._shifted: dict[float, Truth] = {}
+        self.weighted: dict[tuple[object, ...], Truth] = {}
 
     @cached_property
     def parameters(self) -> Parameters:

@@ -1,7 +1,7 @@
 """Dual weights of N1 and N2 from a low-rank factor (Burer and Monteiro): a finder, nothing here is trusted.
 
-The relaxation is `max ⟨K⁻¹, Z⟩` over `Z ⪰ 0` whose diagonal blocks lie in the hull of `x_i·{s sᵀ : s ∈ R_i}`, `0 ≤ x_i ≤ 1`,
-`Σx_i ≤ m`. With `Z = YYᵀ` a convex function of Y is maximised over a set on which a linear function is easy to
+The relaxation is `max ⟨K⁻¹, Z⟩` over `Z ⪰ 0` whose diagonal blocks lie in the hull of `x_i·{s sᵀ : s ∈ R_i}`,
+`0 ≤ x_i ≤ 1`, `Σx_i ≤ m`. With `Z = YYᵀ` a convex function of Y is maximised over a set on which a linear function is easy to
 maximise; taking its linearisation at the last iterate never makes it smaller. For each row the linear problem has a
 value `L_i` and a maximiser, and the budget m goes to the rows with the largest `L_i` (water-filling). The multipliers
 at the fixed point are the dual weights.
@@ -47,7 +47,7 @@ class RowShape(ABC):
 
     @abstractmethod
     def step(self, T: Array) -> tuple[Array, Array]:
-        """Values `L_i` and maximisers `Y_i` `(n, k, r)` of `max ⟨Y_i, T_i⟩`, `Y_iY_iᵀ` in the hull of `{s sᵀ : s ∈ R_i}`.
+        """Values `L_i` and maximisers `Y_i`, `(n, k, r)`, of `⟨Y_i, T_i⟩` over `Y_iY_iᵀ` in the hull of `s sᵀ`, `s ∈ R_i`.
 
         Args:
             T: `(n, k, r)`, `K⁻¹Y`.
@@ -205,6 +205,8 @@ def propose_weights(
     weights, found = shape.finish(T, np.maximum(root, 1e-9))
     if m < int(moves.sum()):  # rows with a part of the budget have one weight, the price of the budget
         partial = moves & (root < 1 - 1e-9)
-        floor = float(np.sum(weights[partial] * root[partial] ** 2) / max(float(np.sum(root[partial] ** 2)), TINY))
-        weights = np.maximum(weights, 0.0) if not partial.any() else np.where(partial, floor, np.maximum(weights, floor))
+        if partial.any():
+            parts = root[partial] ** 2
+            floor = float(np.sum(weights[partial] * parts) / max(float(np.sum(parts)), TINY))
+            weights = np.where(partial, floor, np.maximum(weights, floor))
     return Weights(np.maximum(weights, TINY), found, Y, done, settled)

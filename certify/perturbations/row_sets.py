@@ -1,4 +1,4 @@
-"""What one row can do to the equations, `R_i = {G_i u : |u|_q ≤ 1}`: its support function and an ellipsoid around it."""
+"""What one row can do to the equations, `R_i = {G_i u : |u|_q ≤ 1}`: support function and an ellipsoid around it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def intervals(sets: RowSets) -> Ellipsoids:
 
 
 def balls_around(sets: RowSets, Q: BlockFactor) -> Ellipsoids:
-    """`{G_i u : |u|₂ ≤ 1}`, which is the ellipsoid of `Q_i = G_iG_iᵀ`: exact for q = 2, and it contains that of q = 1."""
+    """`{G_i u : |u|₂ ≤ 1}`, the ellipsoid of `Q_i = G_iG_iᵀ`: exact for q = 2, and it contains the set of q = 1."""
     if sets.norm == "inf":
         raise InputError("balls_around", "norm inf", "use boxes_around")
     return Ellipsoids(Q, (Fraction(1),) * len(Q.C))

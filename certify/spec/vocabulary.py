@@ -46,8 +46,8 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean",),
     "perturbation.parameter": PARAMETERS,
-    "perturbation.set": ("total", "per_sample"),
-    "gate.quantity": ("modulus", "sample_modulus", "persistence_radius"),
+    "perturbation.set": SETS,
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "persistence_radius"),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
     "run.arithmetic": ("float",),
@@ -68,8 +68,5 @@ FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
 UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation")
 """Sections that are understood and refused."""
 
-UNBUILT_KEYS: Final = (
-    "weights.reference", "weights.tau",
-    "perturbation.file", "perturbation.array",
-)
+UNBUILT_KEYS: Final = ("weights.reference", "weights.tau")
 """Keys that are understood and refused whenever they are given."""
