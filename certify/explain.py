@@ -51,18 +51,18 @@ level.""",
     "L1": """Losses and their slopes, enclosed.
 squared: ½|f − y|². logistic, sign s of the class: log(1 + exp(−s·f)). cross_entropy with weights q: (Σq)·log Σ
 exp f − q·f. The training loss is their mean over the rows plus weight_decay/2 times |w|² over all parameters.""",
-    "N3": """The relative norm of the weights (weights.norm = "relative").
+    "S1": """The relative norm of the weights (weights.norm = "relative").
 |w|² = Σ_h |w_h|²/‖W_h‖_F²: the change of layer h, its bias included, in units of the size of its weight matrix in the
 file, the bias left out of that size. K becomes Σ_h ‖W_h‖_F² K_h, and a gradient by the weights is measured by the
 dual norm. The unit of a modulus is then relative weight distance. Scaling a whole ReLU layer up and the next one down
 leaves the norm alone, but for the next layer's bias; scaling single units does not. `distance` and `radius` of base
 "nearby" stay Euclidean.""",
-    "N4": """The function norm of the weights (weights.norm = "function"; needs weights.reference, a data file).
+    "S2": """The function norm of the weights (weights.norm = "function"; needs weights.reference, a data file).
 |w|² = |J_ref w|² + τ²|w|²: what a change of the weights does to the outputs at the reference rows, to first order,
 plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The
 modulus follows from M2 on the tangent kernel over training and reference rows, with τ² added on the diagonal of the
 latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.""",
-    "norm": """weights.norm, how far weights lie apart: euclidean (default), relative (see N3) or function (see N4).
+    "norm": """weights.norm, how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
 perturbation.norm, how one row's move is measured: 2.""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",

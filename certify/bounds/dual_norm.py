@@ -1,4 +1,4 @@
-"""`|S⁻¹∇_wL|` in the function norm, the dual norm of a loss gradient (M6 with N4)."""
+"""`|S⁻¹∇_wL|` in the function norm, the dual norm of a loss gradient (M6 with S2)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def function_dual_norm(
 ) -> tuple[Norm, Forward]:
     """Enclose `√(gᵀ(J_refᵀJ_ref + τ²I)⁻¹g)`, `g = ∇_wL`; returns the pass with the kinks of the reference rows too.
 
-    With g as the one equation of N4, `K = gᵀS⁻²g` and `τ²K = 1/((J̃J̃ᵀ)⁻¹)_00`, enclosed by C2 from a witness that
+    With g as the one equation of S2, `K = gᵀS⁻²g` and `τ²K = 1/((J̃J̃ᵀ)⁻¹)_00`, enclosed by C2 from a witness that
     makes the rows of `J̃ = [[gᵀ, 0], [J_ref, τI]]` orthonormal (W1). Where there is none:
     `|g|/√(‖J_ref‖_F² + τ²) ≤ |S⁻¹g| ≤ |g|/τ`.
 

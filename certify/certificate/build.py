@@ -60,7 +60,7 @@ def build(
         "created": now(),
         "subject": {
             role: file_member(sources[role], folder)
-            for role in ("spec", "model", "graph", "data", "reference", "witness") if role in sources
+            for role in ("spec", "model", "graph", "data", "reference", "change", "witness") if role in sources
         },
         "problem": _problem(problem),
         "base": plain(base),
@@ -102,6 +102,7 @@ def _problem(problem: Problem) -> Json:
         "radius": spec.perturbation.radius,
         "reparameterised": network.reparameterised,
         "names": None if problem.names is None else list(problem.names),
+        "count": problem.count,
     }
 
 

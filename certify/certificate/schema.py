@@ -41,6 +41,7 @@ class Subject(Part):
     data: File
     graph: File | None = None
     reference: File | None = None
+    change: File | None = None
     witness: File | None = None
 
 
@@ -62,8 +63,8 @@ class Problem(Part):
     layer: Literal["all"] | Size
     parameter: Literal["features", "targets", "sample_weights"]
     rows: Literal["all"] | list[Count]
-    set: Literal["total", "per_sample"]
-    norm: Literal[2]
+    set: Literal["total", "per_sample", "sparse", "given"]
+    norm: Literal[1, 2, "inf"]
     weight_norm: Literal["euclidean", "relative", "function"]
     tau: Number | None = None
     reference_rows: Size | None = None
@@ -85,6 +86,7 @@ class Problem(Part):
     radius: Number | None = None
     reparameterised: bool = False
     names: list[str] | None = None
+    count: Size | None = None
 
     @model_validator(mode="after")
     def _one_name_a_feature(self) -> Problem:
@@ -143,9 +145,11 @@ class Hypothesis(Part):
 
 
 class Witness(Part):
-    """What lets a checker repeat a step that needed a search; at most one member."""
+    """What lets a checker repeat a step that needed a search: one member, or z, member, dual and array together."""
 
     z: list[Number] | None = None
+    member: Literal["weights", "rows", "pairs"] | None = None
+    dual: list[Number] | None = None
     equal_rows: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     array: str | None = None
 
@@ -153,7 +157,7 @@ class Witness(Part):
 class Claim(Part):
     """A claim; the three members about rows belong to `sample_modulus` alone."""
 
-    quantity: Literal["modulus", "sample_modulus", "persistence_radius"]
+    quantity: Literal["modulus", "sample_modulus", "first_order_distance", "persistence_radius"]
     theorem: str
     rigour: Rigour
     verdict: Verdict

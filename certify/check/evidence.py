@@ -48,6 +48,7 @@ class Evidence:
     def __init__(self, problem: Problem, precision: int, centre: Centre | None = None) -> None:
         self.problem, self.precision, self.centre = problem, precision, centre
         self._shifted: dict[float, Truth] = {}
+        self.weighted: dict[tuple[object, ...], Truth] = {}
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -101,7 +102,7 @@ class Evidence:
         """The diagonal blocks of Q that are not zero by definition: kept position → `k × k` block.
 
         Features: `G_i G_iᵀ` (G_i in the units of `scale`); targets: the unit matrix. Rows that may not move: zero.
-        Function norm: τ² times that, as the kernel is τ² times too large (N4).
+        Function norm: τ² times that, as the kernel is τ² times too large (S2).
         """
         k, place = self.problem.outputs, {row: at for at, row in enumerate(self.problem.kept)}
         at_rows = [place[row] for row in self.problem.moving]

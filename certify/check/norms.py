@@ -1,4 +1,4 @@
-"""The norm of the weights: the scale of the layers, and the kernel of the function norm (N3, N4)."""
+"""The norm of the weights: the scale of the layers, and the kernel of the function norm (S1, S2)."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _smooth_graph(evidence: Evidence, least: float) -> Finding:
                    f"the least distance from a kink is {kinks.low.str(DIGITS, radius=False)}")
 
 
-def modulus_upper(evidence: Evidence, upper: float) -> Finding:
+def modulus_upper(evidence: Evidence, upper: float | arb) -> Finding:
     """V10: `upper²K − Q ≻ 0`, which proves `lip S < upper`; `K ≻ 0` suffices if Q = 0."""
     if all(x == 0 for at in evidence.moved for x in _flat(evidence.moved[at])):
         return kernel_definite(evidence)
@@ -75,7 +75,7 @@ def modulus_upper(evidence: Evidence, upper: float) -> Finding:
     return Finding(found.truth, f"upper²K − Q ≻ 0 {words}")
 
 
-def modulus_lower(evidence: Evidence, lower: float, z: Sequence[float]) -> Finding:
+def modulus_lower(evidence: Evidence, lower: float | arb, z: Sequence[float]) -> Finding:
     """V11: `zᵀQz ≥ lower² zᵀKz` and `zᵀQz > 0`, which proves `lip S ≥ lower`."""
     vector = [arb(v) for v in z]
     q, k = _forms(evidence, vector)

@@ -55,6 +55,8 @@ class Problem:
         reference: the reference rows of the function norm; empty without it.
         tau: its τ, else None.
         graph: the network where a graph file gives it; then there are no layers.
+        norm, radius, count: of the perturbation set, as in the spec.
+        change: the one change of `given`, by moving row.
     """
 
     layers: tuple[Layer, ...]
@@ -79,6 +81,10 @@ class Problem:
     reference: tuple[Vector, ...] = ()
     tau: float | None = None
     graph: Graph | None = None
+    norm: int | str = 2
+    radius: float | None = None
+    count: int | None = None
+    change: dict[int, Vector] | None = None
 
     @property
     def outputs(self) -> int:
@@ -110,6 +116,11 @@ class Problem:
         return self.equations + len(self.reference) * self.outputs
 
     @property
+    def at_once(self) -> int:
+        """Most rows that move at once."""
+        return len(self.moving) if self.count is None else min(self.count, len(self.moving))
+
+    @property
     def parameters(self) -> int:
         """Number p of parameters that may move."""
         if self.graph is not None:
@@ -118,7 +129,8 @@ class Problem:
 
 
 def build_problem(
-    spec: Spec, model: bytes, data: bytes, merge: bool, graph: bytes | None = None, reference: bytes | None = None,
+    spec: Spec, model: bytes, data: bytes, merge: bool, graph: bytes | None = None, change: bytes | None = None,
+    reference: bytes | None = None,
 ) -> Problem:
     """Build the problem a spec describes.
 
@@ -128,6 +140,7 @@ def build_problem(
         data: the bytes of the data file.
         merge: whether rows with equal features count as one.
         graph: the bytes of the graph file; None where there is none.
+        change: the bytes of the file with the one change; None where there is none.
         reference: the bytes of the file of the reference rows; None where there is none.
 
     Raises:
@@ -143,6 +156,8 @@ def build_problem(
         raise Invalid("subject.reference", "it is missing" if reference is None else "it is there",
                       f"the spec's weights.reference is {show(spec.reference)}")
     net = None if graph is None else read_graph(graph, arrays)
+    if change is not None and spec.change is None:
+        raise Invalid("subject.change", "it is there", "the spec names no change")
     layers = _network(arrays, spec.widths) if net is None else ()
     spec = spec if net is None else graph_spec(spec, net.shape, net.outputs)
     table = read_data(data, spec, _named("data", spec.data))
@@ -165,10 +180,32 @@ def build_problem(
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
         labels=table.labels, scale=units(spec, table.names), names=table.names or None, graph=net,
+        norm=spec.norm, radius=spec.radius, count=spec.count,
+        change=None if spec.change is None else _change(spec, change, list(listed), first),
         weight_norm=spec.weight_norm, tau=spec.tau,
         reference=() if reference is None or spec.reference is None else read_reference(
             reference, spec, table.names, _named("reference", spec.reference)),
     )
+
+
+def _change(spec: Spec, data: bytes | None, listed: list[int], first: dict[int, int]) -> dict[int, Vector]:
+    """The one change, by the rows that stand for the listed ones."""
+    if data is None:
+        raise Invalid("subject.change", "it is missing", f"the spec names {show(spec.change)}")
+    arrays = read_arrays(data, "change file")
+    name = spec.array if spec.array is not None else next(iter(arrays)) if len(arrays) == 1 else None
+    if name is None or name not in arrays:
+        raise Invalid("change file", f"it holds {show(sorted(arrays))}", f"the spec asks for {show(spec.array)}")
+    width = spec.widths[0 if spec.parameter == "features" else -1]
+    if arrays[name].shape != (len(listed), width):
+        raise Invalid(f"change file, array {show(name)}", f"its shape is {arrays[name].shape}",
+                      f"{(len(listed), width)} is needed")
+    found: dict[int, Vector] = {}
+    for at, row in enumerate(listed):
+        u = arrays[name].values[at * width:(at + 1) * width]
+        if found.setdefault(first.get(row, row), u) != u:
+            raise Invalid("change file", f"row {row} moves in its own way", "merged rows move as one")
+    return found
 
 
 def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
@@ -182,7 +219,7 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),
-        "set": spec.set, "norm": 2, "weight_norm": spec.weight_norm,
+        "set": spec.set, "norm": spec.norm, "weight_norm": spec.weight_norm,
         "n": len(problem.features), "inputs": len(problem.features[0]), "outputs": problem.outputs,
         "parameters": problem.parameters, "equations": problem.equations,
         "scale": None if problem.scale is None else list(problem.scale), "loss": spec.loss,
@@ -191,6 +228,7 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         "radius": spec.radius,
         "reparameterised": False,  # in the formats that are read here nothing is folded
         "names": None if problem.names is None else list(problem.names),
+        "count": spec.count,
     }
 
 

@@ -1,4 +1,4 @@
-"""The layer scale of a weight norm `|w|_s² = Σ_h s_h²|w^(h)|²`, as one object for every solution map (N3).
+"""The layer scale of a weight norm `|w|_s² = Σ_h s_h²|w^(h)|²`, as one object for every solution map (S1).
 
 In the coordinates `v = Sw` the norm is Euclidean, so every bound in the norm is the Euclidean one with `G_w S⁻¹` in
 place of `G_w`. What is known exactly is `s_h⁻²`, a rational; `s_h⁻¹` is its root and has an error.
@@ -76,7 +76,7 @@ class LayerScale:
         return all(square == 1 for square in self.squares)
 
     def adjoints(self, adjoints: tuple[Balls, ...], arithmetic: Arithmetic) -> tuple[Balls, ...]:
-        """`B_h/s_h` for every layer h (`B_0 = ∂f/∂x` as it is): with these, `JJᵀ` becomes `JS⁻²Jᵀ` (N3).
+        """`B_h/s_h` for every layer h (`B_0 = ∂f/∂x` as it is): with these, `JJᵀ` becomes `JS⁻²Jᵀ` (S1).
 
         `|b t − fl(b̂ t̂)| ≤ t·rad + (fp.SCALE_ROOT or u)·t|b| + unit·t|b̂|`, t = `s_h⁻¹`.
         """

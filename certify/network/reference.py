@@ -1,4 +1,4 @@
-"""The function norm `|w|_S² = |J_ref w|² + τ²|w|²`: distances between weights as seen by reference rows (N4).
+"""The function norm `|w|_S² = |J_ref w|² + τ²|w|²`: distances between weights as seen by reference rows (S2).
 
 `K = J(J_refᵀJ_ref + τ²I)⁻¹Jᵀ` needs no inverse: `τ²K` is the Schur complement of `J_refJ_refᵀ + τ²I` in
 
@@ -81,7 +81,7 @@ def regularised(K: Kernel, equations: int, tau: float, arithmetic: Arithmetic) -
     """`J̃J̃ᵀ` from the kernel over training and reference rows: τ² joins the diagonal from entry `equations` on.
 
     With `s' = √(s² + τ²)`, `e' = e + 2·unit·s'` the radius `2e's'` of a diagonal entry covers its own, and the
-    rounding of square and sum, at most `unit·(2τ² + 1.1s²)` (R10, N4).
+    rounding of square and sum, at most `unit·(2τ² + 1.1s²)` (R10, S2).
     """
     hi, lo = K.mid.hi.copy(), None if K.mid.lo is None else K.mid.lo.copy()
     there = np.arange(equations, len(hi))

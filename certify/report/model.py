@@ -110,6 +110,8 @@ def _gates_state(opened: Certificate) -> VerdictWords:
 
 def _limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     """Whether the claims are about a limit."""
+    if any(claim.quantity == "first_order_distance" for claim in claims):
+        return words.FIRST_ORDER
     pointwise = [claim for claim in claims if claim.quantity in words.POINTWISE]
     if not pointwise:
         return words.NO_LIMIT if any(claim.lower is not None for claim in claims) else ()
@@ -274,6 +276,8 @@ def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
 
 def _files(subject: Subject) -> tuple[BoundFile, ...]:
     named = [(subject.spec, "specification"), (subject.model, "network"), (subject.data, "training data")]
+    if subject.change is not None:
+        named.append((subject.change, "change of the data"))
     if subject.graph is not None:
         named.insert(2, (subject.graph, "graph of the network"))
     if subject.reference is not None:

@@ -28,8 +28,9 @@ def lead(base: Base, problem: Problem) -> Phrase:
 def meaning(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     """What an exact fit or the training loss means, and how moves and weights are measured."""
     still = ""
-    if problem.set == "per_sample":
-        largest = "Euclidean length of the largest move of a row"
+    if problem.set in ("per_sample", "sparse"):
+        length = {1: "1-norm", "inf": "max-norm"}.get(problem.norm, "Euclidean length")
+        largest = f"{length} of the largest move of a row"
         largest = "largest change of a sample weight" if problem.parameter == "sample_weights" else largest
         lengths = f"δ is the {largest}, and the distance between weights is {words.WEIGHT_NORMS[problem.weight_norm]}."
     elif problem.weight_norm == "euclidean":

@@ -145,7 +145,7 @@ class Perturbation(Section):
         scale: the unit of each feature.
         set: the shape of the budget.
         norm: the norm of one row's perturbation.
-        radius: the budget; no quantity built so far uses it, and run and report say so.
+        radius: the budget: the size ε of `first_order_distance`; a modulus is per unit and does not use it.
         count: most rows that move at once (`sparse`).
         file, array: the one perturbation of `given`.
     """

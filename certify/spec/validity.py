@@ -98,15 +98,20 @@ def _check_map(spec: Spec, name: str) -> None:
         if p.parameter == "targets" and spec.training.loss != "squared":
             raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
                             'use parameter = "features", or loss = "squared"')
+        if p.set in ("sparse", "given"):
+            raise SpecError(f'{name}: perturbation.set = "{p.set}"', "not built yet for the sublevel map",
+                            'use set = "per_sample" or "total", or map = "interpolation"')
+        if p.set == "per_sample" and p.norm != 2:
+            raise SpecError(f"{name}: perturbation.norm", f"{p.norm} is not built yet for the sublevel map",
+                            "use norm = 2")
     elif solution.map == "interpolation":
-        if p.set == "per_sample":
-            raise SpecError(f'{name}: perturbation.set = "per_sample"', "not built yet for interpolation",
-                            'use set = "total"')
         if solution.base == "nearby" and spec.data.targets is None:
             raise SpecError(f"{name}: data.targets", 'missing, and base = "nearby" needs them', "name the targets")
-    if p.set == "per_sample" and p.norm != 2:
-        raise SpecError(f"{name}: perturbation.norm", f"{p.norm} is not built yet", "use norm = 2")
+    if not spec.gate and p.set == "sparse" and p.radius is None:
+        raise SpecError(f"{name}: perturbation.radius", "missing, and what is bounded is first_order_distance",
+                        "give perturbation.radius, the size of one row's change")
     for number, gate in enumerate(spec.gate, 1):
+        _check_first_order(gate, f"{name}: gate {number}", spec)
         if gate.quantity != "persistence_radius":
             continue
         if solution.map != "sublevel":
@@ -132,8 +137,26 @@ def _check_norm(spec: Spec, name: str) -> None:
     if weights.norm != "euclidean" and spec.model.graph is not None:
         raise SpecError(f'{name}: weights.norm = "{weights.norm}"', "not built for a network given by a graph",
                         'use norm = "euclidean"')
+    if weights.norm == "function" and spec.solution.map == "interpolation" and spec.perturbation.set != "total":
+        raise SpecError(f'{name}: weights.norm = "function"', f'not built with set = "{spec.perturbation.set}"',
+                        'use set = "total", or norm = "relative"')
     if weights.reference is not None:
         _check_format(weights.reference, "weights.reference", DATA_FORMATS, name, {"weights.reference": DATA_FORMATS})
+
+
+def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
+    """What the quantities of the interpolation map ask of the perturbation set."""
+    p = spec.perturbation
+    if gate.quantity == "first_order_distance":
+        if spec.solution.map == "sublevel":
+            raise SpecError(where, "first_order_distance is not built yet for the sublevel map",
+                            'use quantity = "modulus" or "persistence_radius"')
+        if p.set != "given" and p.radius is None:
+            raise SpecError(where, "first_order_distance needs a size of the change",
+                            'give perturbation.radius, or quantity = "modulus", which is per unit')
+    if gate.quantity == "sample_modulus" and p.norm != 2:
+        raise SpecError(where, f"sample_modulus is not built yet for norm = {p.norm!r}".replace("'", '"'),
+                        'use norm = 2, or quantity = "first_order_distance" with set = "sparse" and count = 1')
 
 
 def _check_perturbation(spec: Spec, name: str) -> None:
@@ -146,6 +169,11 @@ def _check_perturbation(spec: Spec, name: str) -> None:
         )
     if p.set == "total" and p.norm != 2:
         raise SpecError(f"{where}.norm", f"found {p.norm} with set = \"total\", which takes 2", "remove norm or give 2")
+    if p.set == "given":
+        _check_given(spec, name)
+    if p.set == "sparse" and p.count is None:
+        raise SpecError(f"{where}.count", 'missing, and set = "sparse" needs it',
+                        "give count, the most rows that change at once")
     if p.count is not None and p.set != "sparse":
         raise SpecError(f"{where}.count", f"given with set = \"{p.set}\"", 'remove it, it belongs to set = "sparse"')
     for key in ("file", "array"):
@@ -164,6 +192,18 @@ def _check_perturbation(spec: Spec, name: str) -> None:
         raise SpecError(f"{where}.rows", f"found {min(p.rows)}", "rows are counted from 0")
 
 
+def _check_given(spec: Spec, name: str) -> None:
+    """One change is taken as the file has it."""
+    p, where = spec.perturbation, f"{name}: perturbation"
+    if p.file is None:
+        raise SpecError(f"{where}.file", 'missing, and set = "given" needs it',
+                        "name the .npz or .safetensors file that holds the change")
+    for key, given in (("columns", p.columns is not None), ("scale", p.scale is not None), ("norm", p.norm != 2)):
+        if given:
+            raise SpecError(f"{where}.{key}", 'given with set = "given", and the change in the file is taken as it is',
+                            "remove it")
+
+
 def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
     if (gate.max is None) == (gate.min is None):
         found = "neither max nor min" if gate.max is None else "both max and min"
@@ -171,7 +211,12 @@ def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
     if spec.perturbation.set == "sparse" and gate.quantity in ("modulus", "sample_modulus"):
         raise SpecError(
             f'{where}: quantity = "{gate.quantity}"', 'set = "sparse" is not a norm, so it has no modulus',
-            'use quantity = "first_order_distance" (not built yet), or set = "total"',
+            'use quantity = "first_order_distance" with a radius, or set = "per_sample" or "total"',
+        )
+    if spec.perturbation.set == "given" and gate.quantity in ("modulus", "sample_modulus"):
+        raise SpecError(
+            f'{where}: quantity = "{gate.quantity}"', 'set = "given" is one change, so it has no modulus',
+            'use quantity = "first_order_distance", or set = "total"',
         )
 
 

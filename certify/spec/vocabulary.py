@@ -46,8 +46,8 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "solution.base": ("given", "nearby"),
     "weights.norm": WEIGHT_NORMS,
     "perturbation.parameter": PARAMETERS,
-    "perturbation.set": ("total", "per_sample"),
-    "gate.quantity": ("modulus", "sample_modulus", "persistence_radius"),
+    "perturbation.set": SETS,
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "persistence_radius"),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
     "run.arithmetic": ("float",),
@@ -69,8 +69,5 @@ FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
 UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation")
 """Sections that are understood and refused."""
 
-UNBUILT_KEYS: Final[dict[str, tuple[str, ...]]] = {
-    "run": ("perturbation.file", "perturbation.array"),
-    "estimate": ("weights.reference", "weights.tau"),
-}
+UNBUILT_KEYS: Final[dict[str, tuple[str, ...]]] = {"run": (), "estimate": ("weights.reference", "weights.tau")}
 """Keys that are understood and refused whenever they are given, by verb."""
