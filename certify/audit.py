@@ -170,6 +170,10 @@ def _prove(
 
 def _with_side_arrays(bound: Bound, arrays: dict[str, Any]) -> Bound:
     """Move a witness that is an array into the side file, leaving its name in the bound."""
+    if "centre" in bound.witness:  # of a distance: many arrays under one name
+        name = f"{bound.quantity}.centre"
+        arrays |= {f"{name}.{part}": array for part, array in bound.witness["centre"].items()}
+        return replace(bound, witness={k: v for k, v in bound.witness.items() if k != "centre"} | {"array": name})
     kind = next((kind for kind in ("moved", "shape") if kind in bound.witness), None)
     if kind is None:
         return bound

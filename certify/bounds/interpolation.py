@@ -11,6 +11,7 @@ import numpy as np
 from certify.bounds.congruence import Congruence, Failure
 from certify.bounds.costs import DIRECT_FROM, costs, remedy
 from certify.bounds.direct import direct_modulus
+from certify.bounds.distance import distance_bound, enclose_distance
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import ModulusEnds, enclose_modulus
@@ -40,7 +41,7 @@ GAP, COARSE_GAP = 1e-6, 1e-2
 
 FINE_LIMIT = 3000
 
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance")
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance")
 
 _TIERS: dict[str, tuple[Arithmetic, Arithmetic, bool, bool]] = {
     "direct": (Binary64(), Binary64(), False, True), "finer direct": (Binary64(), DoubleDouble(), False, True),
@@ -117,8 +118,24 @@ class Interpolation:
         if quantity == "first_order_distance" and self.problem.set in ("total", "per_sample"):
             return self._of_modulus()
         if quantity not in self._bounds:
-            self._bounds[quantity] = self._best(quantity)
+            self._bounds[quantity] = self._distance() if quantity == "distance" else self._best(quantity)
         return self._bounds[quantity]
+
+    def _distance(self) -> Bound:
+        """F1 and Q7: the distance after the given change, from both sides."""
+        cost = next(cost for cost in costs(self.problem) if cost.name == "distance")
+        refused = self._limits.refusal(cost)
+        if refused:
+            return self._open("distance", self._counting(),
+                              f"{refused}: {remedy(self.problem, 'distance', self._limits)}")
+        self._progress("an exact fit of the moved data", 0.1)
+        try:
+            ends = self._limits.attempt(named("distance"), lambda: enclose_distance(self.problem, self._limits.check))
+        except EnclosureError as error:
+            ends = f"{error.found} ({error.asked}): {error.remedy}"
+        if isinstance(ends, str):
+            return self._open("distance", self._counting(), ends)
+        return distance_bound(ends, self._unit("distance"), self._counting())
 
     def _best(self, quantity: str) -> Bound:
         """The bound as the tiers give it, or why there is none."""
@@ -168,6 +185,9 @@ class Interpolation:
         if quantity == "first_order_distance":
             if problem.set != "given" and problem.radius is None:
                 raise SpecError(asked, "no radius", "give perturbation.radius")
+        elif quantity == "distance":
+            if (problem.set, problem.base) != ("given", "given"):
+                raise SpecError(asked, f"set = '{problem.set}', base = '{problem.base}'", "use set and base 'given'")
         elif problem.set in ("sparse", "given"):
             raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
         elif quantity == "sample_modulus" and problem.norm != 2:
@@ -266,7 +286,7 @@ class Interpolation:
     def _unit(self, quantity: str) -> str:
         moved = "feature change" if self.problem.parameter == "features" else "target change"
         distance = WEIGHT_DISTANCE[self.problem.weight_norm]
-        unit = distance if quantity == "first_order_distance" else f"{distance} per unit of {moved}"
+        unit = distance if quantity in ("first_order_distance", "distance") else f"{distance} per unit of {moved}"
         merged = self.problem.merge_duplicates and self.problem.groups
         return f"{unit} (equal rows move as one)" if merged else unit
 

@@ -157,7 +157,7 @@ class Witness(Part):
 class Claim(Part):
     """A claim; the three members about rows belong to `sample_modulus` alone."""
 
-    quantity: Literal["modulus", "sample_modulus", "first_order_distance", "persistence_radius"]
+    quantity: Literal["modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"]
     theorem: str
     rigour: Rigour
     verdict: Verdict

@@ -21,10 +21,11 @@ CLAIM = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "
          "witness")
 ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "persistence_radius")
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius")
 _SETS = ("z", "member", "dual", "array")
 WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",),
-             "first_order_distance": (*_SETS, "equal_rows"), "persistence_radius": ("array",)}
+             "first_order_distance": (*_SETS, "equal_rows"), "distance": ("z", "array"),
+             "persistence_radius": ("array",)}
 MEMBERS = ("weights", "rows", "pairs")
 
 Number = int | float
@@ -55,7 +56,7 @@ class Claim:
 
     Attributes:
         where: its place in the certificate, for messages.
-        z: witness of the lower end of `modulus` and `first_order_distance`.
+        z: witness of the lower end of `modulus`, `distance` and `first_order_distance`.
         member, dual: which bound gives their upper end where rows have budgets of their own, and its weights.
         equal_rows: witness that the solution map is not Lipschitz-like.
         array: name of the array of the side file that proves the upper end of `persistence_radius`, or that holds the

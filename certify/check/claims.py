@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from certify.check import descent_rules, rules, set_claims
+from certify.check import descent_rules, finite, rules, set_claims
 from certify.check.arrays import Array
 from certify.check.canonical import Json, same, show
 from certify.check.certificate import Claim, Number
@@ -74,6 +74,8 @@ def _check_claim(
         _check_equal_rows(claim, ladder)
     if claim.quantity == "sample_modulus":
         _check_rows(claim, ladder)
+    elif claim.quantity == "distance":
+        finite.check_ends(claim, ladder, side)
     elif problem.map == "interpolation" and (problem.set != "total" or claim.quantity == "first_order_distance"):
         set_claims.check_ends(claim, ladder, side)
     elif claim.quantity == "modulus":
@@ -94,6 +96,8 @@ def _check_claim(
 def _theorem(claim: Claim, problem: Problem) -> str:
     if problem.map == "sublevel":
         return "M6"
+    if claim.quantity == "distance":
+        return "Q7"
     return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
 
 
@@ -102,7 +106,7 @@ def _unit(claim: Claim, problem: Problem) -> str:
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
     distance = DISTANCES[problem.weight_norm]
-    if claim.quantity == "first_order_distance":
+    if claim.quantity in ("first_order_distance", "distance"):
         return f"{distance}{merged}"
     return f"{distance} per unit of {MOVED[problem.parameter]}{merged}"
 
@@ -128,8 +132,10 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     if claim.equal_rows is not None and (ends != (None, None) or claim.rows):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "then lower and upper are null and rows is empty")
     whole = claim.quantity in ("modulus", "first_order_distance") and problem.map == "interpolation"
-    needs_z = whole and problem.set != "given" and bool(claim.lower)
-    needs_array = claim.quantity == "persistence_radius" and problem.parameter == "features" and claim.upper is not None
+    finite_size = claim.quantity == "distance"
+    needs_z = (finite_size or (whole and problem.set != "given")) and bool(claim.lower)
+    attacked = claim.quantity == "persistence_radius" and problem.parameter == "features"
+    needs_array = (finite_size or attacked) and claim.upper is not None
     if whole:
         needs_array = set_claims.check_form(claim, problem)
     elif claim.member is not None or claim.dual is not None:

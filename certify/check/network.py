@@ -77,7 +77,9 @@ def given(problem: Problem) -> Parameters:
         tuple(None if layer.biases is None else tuple(map(arb, layer.biases)) for layer in problem.layers))
 
 
-def forward(problem: Problem, parameters: Parameters, points: Sequence[Vector]) -> Forward:
+def forward(
+    problem: Problem, parameters: Parameters, points: Sequence[Vector] | Sequence[tuple[arb, ...]],
+) -> Forward:
     """Enclose every layer's values at the given points."""
     n, phi = len(points), ACTIVATIONS[problem.activation]
     A = arb_mat(n, problem.layers[0].inputs, [arb(v) for point in points for v in point])

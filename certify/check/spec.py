@@ -23,7 +23,7 @@ _WORDS = {
     "perturbation.parameter": ("features", "targets", "sample_weights"),
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float",),
-    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "persistence_radius"),
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -211,6 +211,8 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
     first_order = "first_order_distance" in quantities or by_itself
     moduli = quantities & {"modulus", "sample_modulus"}
     return (
+        ("distance" in quantities and (spec.set, spec.base) != ("given", "given"), "gate", "distance",
+         "set and base given"),
         (sublevel and by_itself, "perturbation.set", spec.set, "total or per_sample, with the sublevel map"),
         (sublevel and first_order, "gate", "first_order_distance", "another quantity, with the sublevel map"),
         (spec.norm != 2 and (sublevel or spec.set in ("total", "given")), "perturbation.norm", spec.norm,

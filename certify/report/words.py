@@ -8,6 +8,7 @@ QUANTITIES = {
     "modulus": "Lipschitz modulus of the solution map",
     "sample_modulus": "Lipschitz modulus when one row moves alone",
     "first_order_distance": "Distance to the nearest exact fit, to first order",
+    "distance": "Distance to the nearest exact fit",
     "persistence_radius": "Persistence radius of the given weights",
 }
 
@@ -38,6 +39,9 @@ ENDS = {
     ("N1", "upper"): "upper end by one weight a row and a verified factorisation",
     ("N1", "lower"): "lower end by a verified vector (the witness), which names a worst move",
     ("N2", "lower"): "lower end by a verified vector (the witness), which names rows and their moves",
+    ("Q7", "upper"): "upper end by an exact fit of the changed data, proved to exist (theorem Q2)",
+    ("Q7", "lower"): "lower end by a combination of the outputs (the witness) that the weights cannot change fast "
+    "enough (theorem F1)",
     ("N3", "upper"): "from an enclosure of the inverse of the tangent kernel",
     ("N3", "lower"): "from an enclosure of the inverse of the tangent kernel",
     ("M4", "upper"): "from an enclosure of the inverse of the tangent kernel, row by row",

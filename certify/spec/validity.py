@@ -154,6 +154,12 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
         if p.set != "given" and p.radius is None:
             raise SpecError(where, "first_order_distance needs a size of the change",
                             'give perturbation.radius, or quantity = "modulus", which is per unit')
+    if gate.quantity == "distance" and (p.set != "given" or spec.solution.map != "interpolation"):
+        raise SpecError(where, f'distance is not built yet for set = "{p.set}" and map = "{spec.solution.map}"',
+                        'use map = "interpolation" and set = "given" with the file of one change, or quantity = '
+                        '"first_order_distance"')
+    if gate.quantity == "distance" and spec.solution.base != "given":
+        raise SpecError(where, "distance is not built yet for base = \"nearby\"", 'use base = "given"')
     if gate.quantity == "sample_modulus" and p.norm != 2:
         raise SpecError(where, f"sample_modulus is not built yet for norm = {p.norm!r}".replace("'", '"'),
                         'use norm = 2, or quantity = "first_order_distance" with set = "sparse" and count = 1')

@@ -47,7 +47,7 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "weights.norm": WEIGHT_NORMS,
     "perturbation.parameter": PARAMETERS,
     "perturbation.set": SETS,
-    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "persistence_radius"),
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
     "run.arithmetic": ("float",),
