@@ -43,6 +43,14 @@ Then M6 gives the modulus. γ and β of a batch normalisation are weights; its r
 Newton's method proposes a centre ŵ; a contraction proves that a ball of radius ρ around it holds exact weights
 w*. `distance` bounds |w* − w̄|, w̄ the weights in the file. Modulus and sample_modulus are enclosed over the
 whole ball, hence at w*. That w* is the nearest solution is not claimed.""",
+    "Q7": """The distance to the nearest exact fit after one given change of the data, at its actual size.
+A finder proposes weights ŵ that fit the changed data; Q2 proves that exact ones exist within ρ of ŵ. So the distance is
+at most |ŵ − w̄| + ρ. ŵ is kept in witness.safetensors. The lower end is F1. A flipped label is a change of targets; a
+deleted row needs nothing: the given weights still fit the others.""",
+    "F1": """Why no exact fit of the changed data can lie nearer.
+G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
+distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at
+least min(r, |<z, G(u, w̄)>|/Λ) away. A statement about this one change, not a limit.""",
     "P3": """The persistence radius of moving features, from below.
 Bounds on how far each row's output and slopes can go within a ball give a quadratic bound of the growth of its
 loss; the budget is shared out in the worst way (by duality for a total budget). Up to the radius proved, every
@@ -66,6 +74,8 @@ latter: nothing is inverted. Rescalings that leave the function alone leave the 
 perturbation.norm, how one row's move is measured: 2.""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
+    "distance": """How far the nearest exact fit lies from the given weights after the one change in perturbation.file
+(set = "given", base = "given"), at the change's own size: both ends proved (see Q7 and F1).""",
     "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4).
 The largest over the rows that may move; every row's value is in the certificate.""",
     "persistence_radius": """The size up to which every move of the data leaves the given weights themselves

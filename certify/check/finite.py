@@ -43,14 +43,17 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
 
 
 def lower(evidence: Evidence, least: float, z: tuple[float, ...]) -> Finding:
-    """V29: `|⟨z, G(u, w̄)⟩| ≥ least·Λ`, Λ a Lipschitz constant of `⟨z, G(u, ·)⟩` on `B(w̄, least)`."""
+    """V29: `|⟨z, G(u, w̄)⟩| ≥ least·Λ` and `> 0`, Λ a Lipschitz constant of `⟨z, G(u, ·)⟩` on `B(w̄, least)`.
+
+    Where the pairing is 0 the inequality says nothing: z = 0 satisfies it for every radius.
+    """
     problem = evidence.problem
     system, vector = changed(problem), [arb(v) for v in z]
     found = forward(problem, evidence.parameters, system.points).outputs.entries()
     gap = abs(sum((v * (f - t) for v, f, t in zip(vector, found, system.targets, strict=True)), ZERO))
     slope = steepness(problem, system.points, vector, arb(least))
-    reach = gap / slope if slope > 0 else arb("inf")
-    proved = bool(gap >= arb(least) * slope)
+    reach = gap / slope if slope > 0 else ZERO
+    proved = bool(gap > 0) and bool(gap >= arb(least) * slope)
     return Finding(Truth.PROVED if proved else Truth.UNDECIDED,
                    f"the witness proves {reach.lower().str(DIGITS, radius=False)} within that radius")
 
