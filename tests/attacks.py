@@ -16,6 +16,7 @@ from tests import containment_bounds as bounds
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
+from tests import containment_sets as sets
 from tests import containment_sublevel as sublevel
 from tests import families
 from tests import training_families as training
@@ -364,6 +365,18 @@ def graph_gradients(rng: Rng) -> Outcome:
     return graphs.gradients(rng, _arithmetic(rng))
 
 
+def box(rng: Rng) -> Outcome:
+    return sets.budgets(rng, sparse=False)
+
+
+def sparse(rng: Rng) -> Outcome:
+    return sets.budgets(rng, sparse=True)
+
+
+def given_change(rng: Rng) -> Outcome:
+    return sets.given_change(rng)
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -375,7 +388,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
-        graph_parameters, graph_gradients,
+        graph_parameters, graph_gradients, box, sparse, given_change,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
@@ -384,5 +397,6 @@ SLOW: dict[str, int] = {
     "congruence": 1, "witness": 1, "moduli": 1, "jacobian_moduli": 1, "direct_modulus": 1, "modulus": 1,
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
+    "box": 1, "sparse": 1, "given_change": 1,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

@@ -47,9 +47,9 @@ def gradients(evidence: Evidence) -> dict[int, Rows]:
 
 
 def lower(evidence: Evidence, least: float, radius: float, z: Sequence[float]) -> Finding:
-    """V24: `radius·σ(z) ≥ least·√(zᵀKz)`, σ(z) > 0 the sum of the largest supports `|G_iᵀz_i|_{q*}`.
+    """V24: `radius·σ(z) ≥ least·√(zᵀKz)`, σ(z) > 0 the sum of the m largest supports `|G_iᵀz_i|_{q*}`.
 
-    `⟨z, s⟩² ≤ (zᵀKz)(sᵀK⁻¹s)`, and some s of the set has `⟨z, s⟩ = radius·σ(z)`; any choice of rows gives a lower bound.
+    `⟨z, s⟩² ≤ (zᵀKz)(sᵀK⁻¹s)`, and some s of the set has `⟨z, s⟩ = radius·σ(z)`; fewer rows give a lower bound too.
     """
     k, q = evidence.problem.outputs, evidence.problem.norm
     found = []
