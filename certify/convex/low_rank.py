@@ -141,8 +141,11 @@ class Hull(RowShape):
     def finish(self, T: Array, root: Array) -> tuple[Array, Array | None]:
         """`λ_i = max_a g_aᵀP_ig_a/√x_i`, shape the lower Cholesky factor of `λ_i(√x_i)P_i⁻¹`."""
         _, _, P = self._solved(T)
-        most = np.maximum(self._prices(P).max(axis=1), TINY)
-        values, U = np.linalg.eigh(P / most[:, None, None])
+        most = self._prices(P).max(axis=1)
+        some = most > TINY
+        scaled = np.where(some[:, None, None], P / np.where(some, most, 1.0)[:, None, None], np.eye(P.shape[1]))
+        most = np.where(some, most, TINY)
+        values, U = np.linalg.eigh(scaled)
         values = np.maximum(values, 1e-12 * values.max(axis=1, keepdims=True) + TINY)
         C = np.linalg.cholesky(np.matmul(U / values[:, None, :], np.swapaxes(U, 1, 2)))
         return most / root, C
