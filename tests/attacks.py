@@ -18,6 +18,7 @@ from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
 from tests import containment_norms as norms
+from tests import containment_sets as sets
 from tests import containment_sublevel as sublevel
 from tests import families
 from tests import training_families as training
@@ -398,6 +399,18 @@ def graph_gradients(rng: Rng) -> Outcome:
     return graphs.gradients(rng, _arithmetic(rng))
 
 
+def box(rng: Rng) -> Outcome:
+    return sets.budgets(rng, sparse=False)
+
+
+def sparse(rng: Rng) -> Outcome:
+    return sets.budgets(rng, sparse=True)
+
+
+def given_change(rng: Rng) -> Outcome:
+    return sets.given_change(rng)
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -411,6 +424,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
         distance,
+        box, sparse, given_change,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
@@ -420,5 +434,6 @@ SLOW: dict[str, int] = {
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
     "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4,
+    "box": 1, "sparse": 1, "given_change": 1,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

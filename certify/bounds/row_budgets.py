@@ -110,18 +110,19 @@ def _searched(P: Array, sets: RowSets, Q: BlockFactor, count: int) -> tuple[Weig
         shape = Box(sets.G) if sets.norm == "inf" else Hull(sets.G)
         fixed = None
     start = _start(P, sets, count)
-    found = propose_weights(P, k, shape, sets.moves, count, start)
     if fixed is not None:
-        return found, fixed
-    assert found.shape is not None
+        return propose_weights(P, k, shape, sets.moves, count, start), fixed
     if sets.norm == "inf":
+        found = propose_weights(P, k, shape, sets.moves, count, start)
+        assert found.shape is not None
         W = np.where(sets.moves[:, None], found.shape, 1.0)
         return found, boxes_around(sets, W, box_factor(sets.G, sets.rad, W))
     try:
+        found = propose_weights(P, k, shape, sets.moves, count, start)
+        assert found.shape is not None
         return found, hulls_around(sets, found.shape)
-    except EnclosureError:  # a row whose hull is nearly flat: the ball contains it
-        found = propose_weights(P, k, Ball(Q.C), sets.moves, count, start)
-        return found, balls_around(sets, Q)
+    except (EnclosureError, np.linalg.LinAlgError):  # a row whose hull is nearly flat: the ball contains it
+        return propose_weights(P, k, Ball(Q.C), sets.moves, count, start), balls_around(sets, Q)
 
 
 def _flat(sets: RowSets) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from certify.check.arrays import Array
-from certify.check.balls import ONE, ZERO, largest, norm, squares
+from certify.check.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding
 from certify.check.rules import kernel_definite
@@ -23,15 +23,11 @@ SLACKS, SQUARINGS = (44, 30, 20), 48
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """`R_i ⊂ √stretch·{E^½v : |v| ≤ 1}`."""
+    """`R_i ⊂ √stretch·{E^½v : |v| ≤ 1}`; `still` where R_i is {0}, exactly, whatever E is stated to be."""
 
     E: arb_mat
     stretch: arb
-
-    @property
-    def still(self) -> bool:
-        """Whether R_i is {0}, exactly."""
-        return all(x == 0 for x in self.E.entries())
+    still: bool
 
 
 def gradients(evidence: Evidence) -> dict[int, Rows]:
@@ -47,9 +43,9 @@ def gradients(evidence: Evidence) -> dict[int, Rows]:
 
 
 def lower(evidence: Evidence, least: float, radius: float, z: Sequence[float]) -> Finding:
-    """V24: `radius·σ(z) ≥ least·√(zᵀKz)`, σ(z) > 0 the sum of the largest supports `|G_iᵀz_i|_{q*}`.
+    """V24: `radius·σ(z) ≥ least·√(zᵀKz)`, σ(z) > 0 the sum of the m largest supports `|G_iᵀz_i|_{q*}`.
 
-    `⟨z, s⟩² ≤ (zᵀKz)(sᵀK⁻¹s)`, and some s of the set has `⟨z, s⟩ = radius·σ(z)`; any choice of rows gives a lower bound.
+    `⟨z, s⟩² ≤ (zᵀKz)(sᵀK⁻¹s)`, and some s of the set has `⟨z, s⟩ = radius·σ(z)`; fewer rows give a lower bound too.
     """
     k, q = evidence.problem.outputs, evidence.problem.norm
     found = []
@@ -109,7 +105,7 @@ def by_rows(evidence: Evidence, most: float, radius: float, shape: Array | None)
         square = ZERO if ellipsoid.still else _alone(evidence, at, ellipsoid.E)
         if square is None:
             return Finding(Truth.UNDECIDED, f"the motion that kept row {at} causes alone is not bounded")
-        parts.append((square * ellipsoid.stretch).sqrt() if square > 0 else ZERO)
+        parts.append(root(square * ellipsoid.stretch))
     total = _largest_sum(parts, evidence.problem.at_once) * arb(radius)
     return Finding(Truth.PROVED if total <= arb(most) else Truth.UNDECIDED,
                    f"the rows add up to {total.str(17, radius=False)}")
@@ -130,18 +126,18 @@ def by_pairs(evidence: Evidence, most: float, radius: float, shape: Array | None
     around = {at: e for at, e in ellipsoids(evidence, shape).items() if not e.still}
     flat = inverse.tolist()
     blocks = {at: [row[at * k:at * k + k] for row in flat[at * k:at * k + k]] for at in around}
-    size = {at: _trace(e.E, arb_mat(blocks[at])).sqrt() for at, e in around.items()}
-    tau = {at: e.stretch.sqrt() for at, e in around.items()}
+    size = {at: root(_trace(e.E, arb_mat(blocks[at]))) for at, e in around.items()}
+    tau = {at: root(e.stretch) for at, e in around.items()}
     rho = []
     for i, left in around.items():
         mine = flat[i * k:i * k + k]
         entries = []
         for j, right in around.items():
             if k == 1:
-                value = abs(mine[0][j]) * (left.E[0, 0] * right.E[0, 0]).sqrt()
+                value = abs(mine[0][j]) * root(left.E[0, 0] * right.E[0, 0])
             else:
                 B = arb_mat([row[j * k:j * k + k] for row in mine])
-                value = _trace(left.E * B, right.E * B.transpose()).max(ZERO).sqrt()
+                value = root(_trace(left.E * B, right.E * B.transpose()))
             entries.append((value + spread * size[i] * size[j]) * tau[i] * tau[j])
         rho.append(_largest_sum(entries, m))
     total = _largest_sum(rho, m) * arb(radius) ** 2
@@ -179,21 +175,22 @@ def ellipsoids(evidence: Evidence, shape: Array | None) -> dict[int, Ellipsoid]:
     problem, found = evidence.problem, {}
     k, q = problem.outputs, problem.norm
     for at, G in gradients(evidence).items():
+        still = all(x == 0 for row in G for x in row)
         if k == 1:
             g = G[0]
             D = norm(g) if q == 2 else largest([abs(v) for v in g]) if q == 1 else sum(map(abs, g), ZERO)
-            found[at] = Ellipsoid(arb_mat([[D * D]]), ONE)
+            found[at] = Ellipsoid(arb_mat([[D * D]]), ONE, still)
         elif shape is None:
             M = arb_mat(G)
-            found[at] = Ellipsoid(M * M.transpose(), ONE)
+            found[at] = Ellipsoid(M * M.transpose(), ONE, still)
         elif q == "inf":
             d = len(G[0])
             w = [arb(v) for v in shape.values[at * d:at * d + d]]
             M = arb_mat([[g * v for g, v in zip(row, w, strict=True)] for row in G])
-            found[at] = Ellipsoid(M * M.transpose(), sum((1 / (v * v) for v in w), ZERO))
+            found[at] = Ellipsoid(M * M.transpose(), sum((1 / (v * v) for v in w), ZERO), still)
         else:
             C = arb_mat(k, k, [arb(v) for v in shape.values[at * k * k:(at + 1) * k * k]])
-            found[at] = Ellipsoid(C * C.transpose(), _reach(C, arb_mat(G)))
+            found[at] = Ellipsoid(C * C.transpose(), _reach(C, arb_mat(G)), still)
     return found
 
 
@@ -242,5 +239,7 @@ def _trace(A: arb_mat, B: arb_mat) -> arb:
 
 
 def _largest_sum(values: list[arb], count: int) -> arb:
-    """Upper bound of the sum of the `count` largest."""
+    """Upper bound of the sum of the `count` largest; infinite where a value is not known, whatever its rank."""
+    if not all(v.is_finite() for v in values):
+        return arb("inf")
     return sum(sorted((v.upper() for v in values), reverse=True)[:count], ZERO)

@@ -1,10 +1,10 @@
 """Dual weights of N1 and N2 from a low-rank factor (Burer and Monteiro): a finder, nothing here is trusted.
 
 The relaxation is `max ⟨K⁻¹, Z⟩` over `Z ⪰ 0` whose diagonal blocks lie in the hull of `x_i·{s sᵀ : s ∈ R_i}`,
-`0 ≤ x_i ≤ 1`, `Σx_i ≤ m`. With `Z = YYᵀ` a convex function of Y is maximised over a set on which a linear function is easy to
-maximise; taking its linearisation at the last iterate never makes it smaller. For each row the linear problem has a
-value `L_i` and a maximiser, and the budget m goes to the rows with the largest `L_i` (water-filling). The multipliers
-at the fixed point are the dual weights.
+`0 ≤ x_i ≤ 1`, `Σx_i ≤ m`. With `Z = YYᵀ` a convex function of Y is maximised over a set on which a linear function is
+easy to maximise; taking its linearisation at the last iterate never makes it smaller. For each row the linear problem
+has a value `L_i` and a maximiser, and the budget m goes to the rows with the largest `L_i` (water-filling). The
+multipliers at the fixed point are the dual weights.
 
 Source: Burer and Monteiro, Math. Program. 95 (2003) 329-357; Journée, Nesterov, Richtárik and Sepulchre, JMLR 11 (2010)
 517-553 (the iteration).
@@ -47,7 +47,7 @@ class RowShape(ABC):
 
     @abstractmethod
     def step(self, T: Array) -> tuple[Array, Array]:
-        """Values `L_i` and maximisers `Y_i`, `(n, k, r)`, of `⟨Y_i, T_i⟩` over `Y_iY_iᵀ` in the hull of `s sᵀ`, `s ∈ R_i`.
+        """Values `L_i` and maximisers `Y_i`, `(n, k, r)`, of `⟨Y_i, T_i⟩` over `Y_iY_iᵀ` in the hull of all `s sᵀ`.
 
         Args:
             T: `(n, k, r)`, `K⁻¹Y`.
@@ -141,8 +141,11 @@ class Hull(RowShape):
     def finish(self, T: Array, root: Array) -> tuple[Array, Array | None]:
         """`λ_i = max_a g_aᵀP_ig_a/√x_i`, shape the lower Cholesky factor of `λ_i(√x_i)P_i⁻¹`."""
         _, _, P = self._solved(T)
-        most = np.maximum(self._prices(P).max(axis=1), TINY)
-        values, U = np.linalg.eigh(P / most[:, None, None])
+        most = self._prices(P).max(axis=1)
+        some = most > TINY
+        scaled = np.where(some[:, None, None], P / np.where(some, most, 1.0)[:, None, None], np.eye(P.shape[1]))
+        most = np.where(some, most, TINY)
+        values, U = np.linalg.eigh(scaled)
         values = np.maximum(values, 1e-12 * values.max(axis=1, keepdims=True) + TINY)
         C = np.linalg.cholesky(np.matmul(U / values[:, None, :], np.swapaxes(U, 1, 2)))
         return most / root, C

@@ -44,6 +44,9 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         _check_gate(gate, f"{name}: gate {number}", spec)
     if verb == "estimate":
         check_estimates(spec, name)
+    if spec.perturbation.set == "sparse" and spec.perturbation.count is None:
+        raise SpecError(f"{name}: perturbation.count", 'missing, and set = "sparse" needs it',
+                        "give count, the most rows that change at once")
     _check_built(spec, name, words, UNBUILT_KEYS[verb])
     _check_format(spec.model.file, "model.file", MODEL_FORMATS, name, words)
     _check_format(spec.data.file, "data.file", DATA_FORMATS, name, words)
@@ -177,9 +180,6 @@ def _check_perturbation(spec: Spec, name: str) -> None:
         raise SpecError(f"{where}.norm", f"found {p.norm} with set = \"total\", which takes 2", "remove norm or give 2")
     if p.set == "given":
         _check_given(spec, name)
-    if p.set == "sparse" and p.count is None:
-        raise SpecError(f"{where}.count", 'missing, and set = "sparse" needs it',
-                        "give count, the most rows that change at once")
     if p.count is not None and p.set != "sparse":
         raise SpecError(f"{where}.count", f"given with set = \"{p.set}\"", 'remove it, it belongs to set = "sparse"')
     for key in ("file", "array"):
