@@ -174,7 +174,7 @@ def _with_side_arrays(bound: Bound, arrays: dict[str, Any]) -> Bound:
         name = f"{bound.quantity}.centre"
         arrays |= {f"{name}.{part}": array for part, array in bound.witness["centre"].items()}
         return replace(bound, witness={k: v for k, v in bound.witness.items() if k != "centre"} | {"array": name})
-    kind = next((kind for kind in ("moved", "shape") if kind in bound.witness), None)
+    kind = next((kind for kind in ("moved", "shape", "change") if kind in bound.witness), None)
     if kind is None:
         return bound
     name = f"{bound.quantity}.{kind}"

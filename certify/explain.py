@@ -47,6 +47,13 @@ whole ball, hence at w*. That w* is the nearest solution is not claimed.""",
 A finder proposes weights ŵ that fit the changed data; Q2 proves that exact ones exist within ρ of ŵ. So the distance is
 at most |ŵ − w̄| + ρ. ŵ is kept in witness.safetensors. The lower end is F1. A flipped label is a change of targets; a
 deleted row needs nothing: the given weights still fit the others.""",
+    "Q4": """The distance to the nearest exact fit, however the features move within a budget: one layer compensates.
+Layer h is changed so that every later layer receives exactly the inputs it had: W_h' = W_h + Ã(u)⁺(A − Ã(u))W_h, A the
+inputs of layer h (with a 1 for the bias), one row a sample. That works while A keeps full row rank: σ(A) > ω·r, r the
+total length of the change and ω how much further the layer's inputs move than the features. The bound is
+ω_z·r/(σ(A) − ω·r), ω_z = ω·‖W_h‖. Any activation, kinks too. The lower end is F1 at one change of the budget, which
+witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows whose outputs
+differ.""",
     "F1": """Why no exact fit of the changed data can lie nearer.
 G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
 distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at
@@ -74,8 +81,9 @@ latter: nothing is inverted. Rescalings that leave the function alone leave the 
 perturbation.norm, how one row's move is measured: 2.""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
-    "distance": """How far the nearest exact fit lies from the given weights after the one change in perturbation.file
-(set = "given", base = "given"), at the change's own size: both ends proved (see Q7 and F1).""",
+    "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
+one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget
+(set = "total", "per_sample", "sparse" with a radius; see Q4 and F1).""",
     "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4).
 The largest over the rows that may move; every row's value is in the certificate.""",
     "persistence_radius": """The size up to which every move of the data leaves the given weights themselves

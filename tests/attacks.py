@@ -13,6 +13,7 @@ from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.witness import propose
 from tests import containment as rigor
 from tests import containment_bounds as bounds
+from tests import containment_compensation as compensations
 from tests import containment_distance as distances
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
@@ -375,6 +376,10 @@ def distance(rng: Rng) -> Outcome:
     return distances.distance(training.one_change(rng), rng)
 
 
+def compensation(rng: Rng) -> Outcome:
+    return compensations.compensation(compensations.random_budget(rng), rng)
+
+
 def graph_windows(rng: Rng) -> Outcome:
     return graphs.window_maps(rng, _arithmetic(rng))
 
@@ -423,7 +428,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
-        distance,
+        distance, compensation,
         box, sparse, given_change,
     )
 }
@@ -433,7 +438,7 @@ SLOW: dict[str, int] = {
     "congruence": 1, "witness": 1, "moduli": 1, "jacobian_moduli": 1, "direct_modulus": 1, "modulus": 1,
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
-    "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4,
+    "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2,
     "box": 1, "sparse": 1, "given_change": 1,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

@@ -95,8 +95,7 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
     if problem.set == "total" and DIRECT_FROM <= N:
         entries = N * sum(problem.network.widths)
         add("finer direct", _DIRECT, whole, pairs=entries)
-    if problem.set == "given":
-        add("distance", _DOUBLE_DOUBLE, ("distance",), more=p if N * p <= JACOBIAN_LIMIT else 0)
+    add("distance", _DOUBLE_DOUBLE, ("distance",), more=p if N * p <= JACOBIAN_LIMIT else 0)
     if N <= CONGRUENCE_LIMIT:
         add("congruence", _CONGRUENCE)
     if N <= EXTENDED_LIMIT:

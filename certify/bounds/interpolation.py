@@ -27,6 +27,7 @@ from certify.bounds.set_quantities import (
 )
 from certify.bounds.tiers import better, gap
 from certify.bounds.units import WEIGHT_DISTANCE
+from certify.bounds.worst_distance import worst_distance
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.kernel import Kernel
@@ -111,7 +112,7 @@ class Interpolation:
             found = "belongs to the sublevel map" if quantity == "persistence_radius" else "not built"
             raise SpecError(f"quantity '{quantity}' of the interpolation map", found, f"use {', '.join(QUANTITIES)}")
         self._require_meaning(quantity)
-        if self._pair is not None:
+        if self._pair is not None and quantity != "distance":  # at finite size an exact fit may exist all the same
             return self._refuted(quantity, self._pair)
         if isinstance(self.solution, str):
             return self._open(quantity, self._counting(), self.solution)
@@ -128,6 +129,8 @@ class Interpolation:
         if refused:
             return self._open("distance", self._counting(),
                               f"{refused}: {remedy(self.problem, 'distance', self._limits)}")
+        if self.problem.set != "given":
+            return self._worst_distance()
         self._progress("an exact fit of the moved data", 0.1)
         try:
             ends = self._limits.attempt(named("distance"), lambda: enclose_distance(self.problem, self._limits.check))
@@ -136,6 +139,13 @@ class Interpolation:
         if isinstance(ends, str):
             return self._open("distance", self._counting(), ends)
         return distance_bound(ends, self._unit("distance"), self._counting())
+
+    def _worst_distance(self) -> Bound:
+        """Q4 and F1: the largest distance over the budget."""
+        self._progress("how far one layer can compensate", 0.1)
+        found = self._limits.attempt(named("distance"), partial(
+            worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits.check))
+        return self._open("distance", self._counting(), found) if isinstance(found, str) else found
 
     def _best(self, quantity: str) -> Bound:
         """The bound as the tiers give it, or why there is none."""
@@ -186,8 +196,13 @@ class Interpolation:
             if problem.set != "given" and problem.radius is None:
                 raise SpecError(asked, "no radius", "give perturbation.radius")
         elif quantity == "distance":
-            if (problem.set, problem.base) != ("given", "given"):
-                raise SpecError(asked, f"set = '{problem.set}', base = '{problem.base}'", "use set and base 'given'")
+            if problem.base != "given":
+                raise SpecError(asked, f"base = '{problem.base}'", "use base 'given'")
+            if problem.set != "given" and problem.radius is None:
+                raise SpecError(asked, "no radius", "give perturbation.radius")
+            if problem.set != "given" and (problem.parameter != "features" or problem.weight_norm == "function"):
+                raise SpecError(asked, f"{problem.parameter}, norm '{problem.weight_norm}'",
+                                "use features and norm euclidean or relative, or set 'given'")
         elif problem.set in ("sparse", "given"):
             raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
         elif quantity == "sample_modulus" and problem.norm != 2:

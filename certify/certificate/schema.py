@@ -152,6 +152,7 @@ class Witness(Part):
     dual: list[Number] | None = None
     equal_rows: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     array: str | None = None
+    layer: Size | None = None
 
 
 class Claim(Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from certify.check import descent_rules, finite, rules, set_claims
+from certify.check import compensation, descent_rules, finite, rules, set_claims
 from certify.check.arrays import Array
 from certify.check.canonical import Json, same, show
 from certify.check.certificate import Claim, Number
@@ -75,7 +75,7 @@ def _check_claim(
     if claim.quantity == "sample_modulus":
         _check_rows(claim, ladder)
     elif claim.quantity == "distance":
-        finite.check_ends(claim, ladder, side)
+        (finite if problem.set == "given" else compensation).check_ends(claim, ladder, side)
     elif problem.map == "interpolation" and (problem.set != "total" or claim.quantity == "first_order_distance"):
         set_claims.check_ends(claim, ladder, side)
     elif claim.quantity == "modulus":
@@ -97,7 +97,7 @@ def _theorem(claim: Claim, problem: Problem) -> str:
     if problem.map == "sublevel":
         return "M6"
     if claim.quantity == "distance":
-        return "Q7"
+        return "Q7" if problem.set == "given" else "Q4"
     return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
 
 
@@ -136,6 +136,14 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     needs_z = (finite_size or (whole and problem.set != "given")) and bool(claim.lower)
     attacked = claim.quantity == "persistence_radius" and problem.parameter == "features"
     needs_array = (finite_size or attacked) and claim.upper is not None
+    budget = finite_size and problem.set != "given"
+    if budget:
+        needs_array = bool(claim.lower)
+    if (claim.layer is not None) != (budget and claim.upper is not None):
+        raise Invalid(f"{where}.witness", f"layer is {'there' if claim.layer is not None else 'missing'}",
+                      "it is for the upper end of distance over a budget")
+    if claim.layer is not None and claim.layer not in problem.free:
+        raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
     if whole:
         needs_array = set_claims.check_form(claim, problem)
     elif claim.member is not None or claim.dual is not None:

@@ -209,10 +209,14 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
     """What a perturbation set goes with: wrong or not, where, what is stated, what is needed."""
     sublevel, by_itself = spec.map == "sublevel", spec.set in ("sparse", "given")
     first_order = "first_order_distance" in quantities or by_itself
+    budget = "distance" in quantities and spec.set != "given"
+    sized = first_order or budget
     moduli = quantities & {"modulus", "sample_modulus"}
     return (
-        ("distance" in quantities and (spec.set, spec.base) != ("given", "given"), "gate", "distance",
-         "set and base given"),
+        ("distance" in quantities and (spec.map, spec.base) != ("interpolation", "given"), "gate", "distance",
+         "interpolation with base given"),
+        (budget and (spec.parameter != "features" or spec.weight_norm == "function"), "gate", "distance",
+         "moving features and the norm euclidean or relative, or set given"),
         (sublevel and by_itself, "perturbation.set", spec.set, "total or per_sample, with the sublevel map"),
         (sublevel and first_order, "gate", "first_order_distance", "another quantity, with the sublevel map"),
         (spec.norm != 2 and (sublevel or spec.set in ("total", "given")), "perturbation.norm", spec.norm,
@@ -224,8 +228,8 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
         (spec.set == "given" and (spec.columns or spec.scale) is not None, "perturbation.columns, .scale", spec.set,
          "neither, with given"),
         (by_itself and bool(moduli), "gate", sorted(moduli), "first_order_distance, with sparse or given"),
-        (first_order and spec.radius is None and spec.set != "given", "perturbation.radius", None, "a radius"),
-        (first_order and spec.radius == 0, "perturbation.radius", 0, "a radius above 0"),
+        (sized and spec.radius is None and spec.set != "given", "perturbation.radius", None, "a radius"),
+        (sized and spec.radius == 0, "perturbation.radius", 0, "a radius above 0"),
     )
 
 

@@ -14,7 +14,7 @@ from certify.check.network import NotSmooth, given
 from certify.check.norms import layer_squares
 from certify.check.subject import Problem
 
-ITERATIONS = 100
+ITERATIONS = 300
 Rows = list[list[arb]]
 
 
@@ -100,7 +100,7 @@ def spectral(W: arb_mat) -> arb:
     if len(rows) > len(rows[0]):
         W = W.transpose()
     gram = W * W.transpose()
-    for bits in (30, 20, 14, 8):
+    for bits in (30, 24, 18, 14, 11, 8):
         s = arb(guess * (1 + 2.0**-bits))
         entries = gram.tolist()
         difference = [[(s * s if i == j else ZERO) - x for j, x in enumerate(row)] for i, row in enumerate(entries)]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from flint import arb
 
 from certify.check.activation import ACTIVATIONS
 from certify.check.arrays import Array, read_arrays
@@ -84,7 +86,7 @@ class Problem:
     norm: int | str = 2
     radius: float | None = None
     count: int | None = None
-    change: dict[int, Vector] | None = None
+    change: Mapping[int, Sequence[float | arb]] | None = None
 
     @property
     def outputs(self) -> int:

@@ -35,13 +35,13 @@ def first_order_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase
         template = f"{fit} lies within {{upper}} of {origin}, to first order, and {far or 'it lies '}"
         template += "it lies at least {lower} away." if far else "at least {lower} away."
     return say(
-        "{start} {mover}, " + template, start=opening, mover=_mover(problem),
+        "{start} {mover}, " + template, start=opening, mover=mover(problem),
         lower="" if lower is None else lower_end(lower, DIGITS),
         upper="" if upper is None else upper_end(upper, DIGITS),
     )
 
 
-def _mover(problem: Problem) -> str:
+def mover(problem: Problem) -> str:
     """The move as the condition of a sentence."""
     noun = NOUN[problem.parameter]
     if problem.set == "given":

@@ -83,8 +83,8 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
     if claim.quantity == "first_order_distance" and (
             problem.map != "interpolation" or (problem.radius is None and problem.set != "given")):
         raise CertificateError(f"{where}.quantity", "first_order_distance without a size of the change", REMEDY)
-    if claim.quantity == "distance" and (problem.map, problem.set, problem.base) != ("interpolation", "given", "given"):
-        raise CertificateError(f"{where}.quantity", "distance without one given change and base 'given'", REMEDY)
+    if claim.quantity == "distance" and (problem.map, problem.base) != ("interpolation", "given"):
+        raise CertificateError(f"{where}.quantity", "distance without base 'given'", REMEDY)
     if claim.quantity in ("modulus", "sample_modulus") and problem.set in ("sparse", "given"):
         raise CertificateError(f"{where}.quantity", f"a modulus with set {problem.set!r}", REMEDY)
     if claim.witness.equal_rows is not None and (problem.map != "interpolation" or problem.base != "given"):

@@ -42,6 +42,9 @@ ENDS = {
     ("Q7", "upper"): "upper end by an exact fit of the changed data, proved to exist (theorem Q2)",
     ("Q7", "lower"): "lower end by a combination of the outputs (the witness) that the weights cannot change fast "
     "enough (theorem F1)",
+    ("Q4", "upper"): "upper end by one layer that gives all later ones the inputs they had (compensation)",
+    ("Q4", "lower"): "lower end by one change within the budget and a combination of the outputs (the witness) that "
+    "the weights cannot change fast enough (theorem F1)",
     ("N3", "upper"): "from an enclosure of the inverse of the tangent kernel",
     ("N3", "lower"): "from an enclosure of the inverse of the tangent kernel",
     ("M4", "upper"): "from an enclosure of the inverse of the tangent kernel, row by row",

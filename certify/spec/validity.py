@@ -157,15 +157,31 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
         if p.set != "given" and p.radius is None:
             raise SpecError(where, "first_order_distance needs a size of the change",
                             'give perturbation.radius, or quantity = "modulus", which is per unit')
-    if gate.quantity == "distance" and (p.set != "given" or spec.solution.map != "interpolation"):
-        raise SpecError(where, f'distance is not built yet for set = "{p.set}" and map = "{spec.solution.map}"',
-                        'use map = "interpolation" and set = "given" with the file of one change, or quantity = '
-                        '"first_order_distance"')
-    if gate.quantity == "distance" and spec.solution.base != "given":
-        raise SpecError(where, "distance is not built yet for base = \"nearby\"", 'use base = "given"')
+    if gate.quantity == "distance":
+        _check_distance(where, spec)
     if gate.quantity == "sample_modulus" and p.norm != 2:
         raise SpecError(where, f"sample_modulus is not built yet for norm = {p.norm!r}".replace("'", '"'),
                         'use norm = 2, or quantity = "first_order_distance" with set = "sparse" and count = 1')
+
+
+def _check_distance(where: str, spec: Spec) -> None:
+    """Where a distance at finite size is built."""
+    p = spec.perturbation
+    if spec.solution.map != "interpolation":
+        raise SpecError(where, f'distance is not built yet for map = "{spec.solution.map}"',
+                        'use map = "interpolation", or quantity = "modulus"')
+    if spec.solution.base != "given":
+        raise SpecError(where, 'distance is not built yet for base = "nearby"', 'use base = "given"')
+    if p.set == "given":
+        return
+    if p.parameter != "features":
+        raise SpecError(where, f'distance is not built yet for parameter = "{p.parameter}" and set = "{p.set}"',
+                        'use set = "given" with the file of one change, or quantity = "first_order_distance"')
+    if spec.weights.norm == "function":
+        raise SpecError(where, 'distance is not built yet for weights.norm = "function" and a budget',
+                        'use norm = "euclidean" or "relative"')
+    if p.radius is None:
+        raise SpecError(where, "distance needs a size of the change", "give perturbation.radius")
 
 
 def _check_perturbation(spec: Spec, name: str) -> None:
