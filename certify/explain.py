@@ -48,12 +48,12 @@ A finder proposes weights ŵ that fit the changed data; Q2 proves that exact one
 at most |ŵ − w̄| + ρ. ŵ is kept in witness.safetensors. The lower end is F1. A flipped label is a change of targets; a
 deleted row needs nothing: the given weights still fit the others.""",
     "Q4": """The distance to the nearest exact fit, however the features move within a budget: one layer compensates.
-Layer h is changed so that every later layer receives exactly the inputs it had: W_h' = W_h + Ã(u)⁺(A − Ã(u))W_h, A the
-inputs of layer h (with a 1 for the bias), one row a sample. That works while A keeps full row rank: σ(A) > ω·r, r the
-total length of the change and ω how much further the layer's inputs move than the features. The bound is
-ω_z·r/(σ(A) − ω·r), ω_z = ω·‖W_h‖. Any activation, kinks too. The lower end is F1 at one change of the budget, which
-witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows whose outputs
-differ.""",
+Layer h is changed so that every later layer receives exactly the inputs it had. A: the inputs of layer h (with a 1 for
+the bias), one row a sample. That works while A keeps full row rank: ω·r < σ(A), r the total length of the change and ω
+how much further the layer's inputs move than the features. The bound is κ·r/(1 − ω·r/σ(A)), κ = ‖A⁺diag(S)‖, S_i how
+far the layer's pre-activations move per unit of row i. Any activation, kinks too. The lower end is F1 at one change
+of the budget, which witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows
+whose outputs differ.""",
     "F1": """Why no exact fit of the changed data can lie nearer.
 G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
 distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at

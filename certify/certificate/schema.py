@@ -153,6 +153,7 @@ class Witness(Part):
     equal_rows: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     array: str | None = None
     layer: Size | None = None
+    sigma: Number | None = None
 
 
 class Claim(Part):
