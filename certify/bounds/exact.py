@@ -170,7 +170,7 @@ def exact_bound(
     smooth = Hypothesis("smooth", "no pre-activation is 0, in exact numbers", None, not system.kink)
     if system.kink:
         return Bound(quantity, theorem, Rigour.PROVED, None, None, unit, (*hypotheses, smooth), {},
-                     f"a pre-activation is exactly 0 ({system.kink}): the network has no derivative there")
+                     f"a pre-activation is exactly 0 ({system.kink}): it has no derivative there")
     k, ends = problem.outputs, []
     blocks = [system.Q] if quantity == "modulus" else [_of_row(system.Q, problem.kept.index(i), k) for i in problem.rows]
     for Q in blocks:
@@ -224,7 +224,7 @@ def _definite(M: fmpq_mat) -> bool:
         for i in range(k + 1, len(rows)):
             factor = rows[i][k] / pivot
             if factor:
-                rows[i] = [a - factor * b if j >= k else a for j, (a, b) in enumerate(zip(rows[i], rows[k], strict=True))]
+                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]  # column k becomes 0
     return True
 
 
