@@ -44,11 +44,13 @@ class ExactSystem:
     Attributes:
         K, Q: `(N, N)`.
         kink: words on a pre-activation that is 0, empty where there is none.
+        margin: least size of a pre-activation, rounded down; None where there are no kinks.
     """
 
     K: fmpq_mat
     Q: fmpq_mat
     kink: str
+    margin: float | None
 
 
 def require_exact(problem: Problem) -> None:
@@ -82,6 +84,7 @@ def exact_system(problem: Problem) -> ExactSystem:
     weights = [[[Fraction(v) for v in row] for row in W.tolist()] for W in net.weights]
     shifts = [None if b is None else [Fraction(v) for v in b.tolist()] for b in net.biases]
     low = Fraction(SLOPES[net.activation])
+    sizes: list[Fraction] = []
     for i in problem.kept:
         a, inputs, slopes = [Fraction(v) for v in problem.X[i].tolist()], [], []
         for h, (W, b) in enumerate(zip(weights, shifts, strict=True)):
@@ -90,6 +93,7 @@ def exact_system(problem: Problem) -> ExactSystem:
             if h < len(weights) - 1:
                 if 0 in z and net.activation != "identity" and not kink:
                     kink = f"row {i}, layer {h + 1}, unit {z.index(0)}"
+                sizes += map(abs, z)
                 slopes.append([Fraction(1) if v > 0 else low for v in z])
                 a = [s * v for s, v in zip(slopes[-1], z, strict=True)]
         for out in range(problem.outputs):
@@ -107,7 +111,8 @@ def exact_system(problem: Problem) -> ExactSystem:
                 Q[r, s] = _fmpq(_dot(moved[r], moved[s]))
             else:
                 Q[r, s] = int(r == s and problem.kept[r // k] in problem.rows)
-    return ExactSystem(kernel * kernel.transpose(), Q, kink)
+    margin = fp.down(min(sizes)) if sizes and net.activation != "identity" else None
+    return ExactSystem(kernel * kernel.transpose(), Q, kink, margin)
 
 
 def _gradient(weights: list, shifts: list, inputs: list, slopes: list, out: int, free: set[int]) -> list:
@@ -167,12 +172,14 @@ def exact_bound(
     """
     system = exact_system(problem)
     theorem = "M4" if quantity == "sample_modulus" else "M2"
-    smooth = Hypothesis("smooth", "no pre-activation is 0, in exact numbers", None, not system.kink)
+    smooth = Hypothesis("smooth", "no pre-activation is 0, in exact numbers", system.margin, not system.kink)
     if system.kink:
         return Bound(quantity, theorem, Rigour.PROVED, None, None, unit, (*hypotheses, smooth), {},
-                     f"a pre-activation is exactly 0 ({system.kink}): it has no derivative there")
+                     f"a pre-activation is exactly 0 ({system.kink}), where there is no derivative")
     k, ends = problem.outputs, []
-    blocks = [system.Q] if quantity == "modulus" else [_of_row(system.Q, problem.kept.index(i), k) for i in problem.rows]
+    blocks = [system.Q]
+    if quantity == "sample_modulus":
+        blocks = [_of_row(system.Q, problem.kept.index(i), k) for i in problem.rows]
     for Q in blocks:
         check()
         ends.append(exact_modulus(system.K, Q))

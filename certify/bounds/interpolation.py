@@ -13,7 +13,7 @@ from certify.bounds.costs import DIRECT_FROM, costs, remedy
 from certify.bounds.direct import direct_modulus
 from certify.bounds.distance import distance_bound, enclose_distance
 from certify.bounds.equal_rows import refuting_pair
-from certify.bounds.exact import exact_bound, problem_is_exact, require_exact
+from certify.bounds.exact import exact_bound, problem_is_exact
 from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import ModulusEnds, enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
@@ -74,8 +74,6 @@ class Interpolation:
         if problem.map != "interpolation":
             raise SpecError(f"solution map '{problem.map}'", "not an interpolation problem", "use certify.bound")
         self.problem = problem
-        if problem.arithmetic == "exact":
-            require_exact(problem)
         self._limits = limits or limits_of(problem)
         self._progress = self._limits.watched(progress)
         self._tiers: dict[str, Linearisation] = {}

@@ -66,15 +66,15 @@ def main() -> None:
     size = float(np.linalg.norm(problem.network.weights[-1]))
     ways = (("norms of whole layers", lambda r: norms_only(problem, r, False)),
             ("steepness near the rows", lambda r: norms_only(problem, r, True)),
-            ("and a fixed right inverse: what `certify run` proves", lambda r: upper(problem, r)))  # fmt: skip
-    lines = ["| bound of the distance | " + " | ".join(f"r = {r:g}" for r in RADII) + f" | largest r with ≤ {size:.4f} |",
+            ("and a fixed right inverse: what `certify run` proves", lambda r: upper(problem, r)))
+    lines = ["| bound of the distance | " + " | ".join(f"r = {r:g}" for r in RADII) + f" | largest r, ≤ {size:.4f} |",
              "|---" + "|---:" * (len(RADII) + 1) + "|"]  # fmt: skip
     for name, bound in ways:
         cells = ["∞" if (v := bound(r)) is None else f"{v:.4f}" for r in RADII]
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {largest(bound, size):.4f} |")
     found = q4.compensate(replace(problem, radius=0.02))[0]
-    lines += ["", f"σ(A) ≥ {found.sigma:.4f}, ω ≤ {found.lipschitz:.4f} at r = 0.02; ‖W₂‖_F = {size:.4f}; no claim can hold beyond "
-                  f"r = {limit(problem):.3f}."]  # fmt: skip
+    lines += ["", f"σ(A) ≥ {found.sigma:.4f}, ω ≤ {found.lipschitz:.4f} at r = 0.02; ‖W₂‖_F = {size:.4f}; no claim can hold "
+                  f"beyond r = {limit(problem):.3f}."]  # fmt: skip
     path = HERE / "README.md"
     before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
     table = "\n".join(lines)

@@ -41,7 +41,6 @@ from tests.spec.test_load import refusal
     ('[weights]\ntau = 0.1\n', ["weights.tau", 'given with norm = "euclidean"']),
     ('[weights]\nnorm = "function"\nreference = "r.npz"\ntau = 1e-20\n', ["weights.tau", "from 2^-40 to 2^40"]),
     ('[weights]\nnorm = "function"\nreference = "r.txt"\n', ["weights.reference", "'.txt' is none of its formats"]),
-    ('[run]\narithmetic = "exact"\n', ["'exact' is not built yet"]),
     ("[run]\ntime_limit = 0\n", ["run.time_limit", "a number above 0"]),
     ('[run]\nmemory_limit = "8 apples"\n', ["run.memory_limit", "found '8 apples'", '"8 GB"']),
     ("[run]\nmemory_limit = 0\n", ["run.memory_limit", "at least 1"]),
