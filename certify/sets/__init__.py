@@ -8,6 +8,7 @@ from certify.sets.ball import Ball, Ellipsoid
 from certify.sets.base import ClosedSet, ConvexSet
 from certify.sets.cones import limiting_normal_cone, normal_cone, tangent_cone
 from certify.sets.curve import Curve
+from certify.sets.derivative import Coderivative, Directions, GraphicalDerivative
 from certify.sets.excess import distance, excess, hausdorff
 from certify.sets.extent import Extent
 from certify.sets.family import Aubin, PolyhedralFamily
@@ -16,7 +17,8 @@ from certify.sets.truncated import integrated_distance, rho_distance, truncated_
 from certify.sets.union import FiniteUnion
 
 __all__ = [
-    "Aubin", "Ball", "ClosedSet", "ConvexSet", "Curve", "Ellipsoid", "Extent", "FiniteUnion", "PolyhedralFamily",
-    "Polyhedron", "distance", "excess", "hausdorff", "integrated_distance", "limiting_normal_cone", "normal_cone",
-    "rho_distance", "segment", "tangent_cone", "truncated_hausdorff",
+    "Aubin", "Ball", "ClosedSet", "Coderivative", "ConvexSet", "Curve", "Directions", "Ellipsoid", "Extent",
+    "FiniteUnion", "GraphicalDerivative", "PolyhedralFamily", "Polyhedron", "distance", "excess", "hausdorff",
+    "integrated_distance", "limiting_normal_cone", "normal_cone", "rho_distance", "segment", "tangent_cone",
+    "truncated_hausdorff",
 ]  # fmt: skip
