@@ -82,8 +82,6 @@ leaves the norm alone, but for the next layer's bias; scaling single units does 
 plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The
 modulus follows from M2 on the tangent kernel over training and reference rows, with τ² added on the diagonal of the
 latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.""",
-    "norm": """weights.norm, how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
-perturbation.norm, how one row's move is measured: 2.""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights after the one change in perturbation.file
@@ -113,8 +111,9 @@ sublevel map.""",
 per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
 by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in
 perturbation.file. Sparse and given are for the interpolation map.""",
-    "norm": """perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the sum of the absolute
-changes, "inf" the largest absolute change. 1 and "inf" are for budgets of single rows (interpolation map).""",
+    "norm": """weights.norm: how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
+perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the sum of the absolute changes, "inf" the
+largest absolute change. 1 and "inf" are for budgets of single rows (interpolation map).""",
     "count": """perturbation.count: with set = "sparse", the most rows that move at once.""",
     "radius": """perturbation.radius: the size of the change for `first_order_distance`; a modulus is per unit and does
 not use it.""",
