@@ -162,7 +162,7 @@ SPEC = emitter.spec_text(plain(gates=[{"quantity": "modulus", "max": 2.0}]))
     ("version = 1", "version = true"),
     ("[data]", "[date]"), ("[solution]", '[solution]\nmap = "critical"'), ("[solution]", '[solution]\nbase = "near"'),
     ("[solution]", "[solution]\nlevel = 1.0"), ('layer = "all"', "layer = 3"), ('layer = "all"', "layer = true"),
-    ('layer = "all"', "layer = 0"), ("[perturbation]", '[perturbation]\nset = "per_sample"'),
+    ('layer = "all"', "layer = 0"), ("[perturbation]", '[perturbation]\nset = "sparse"'),
     ("[perturbation]", "[perturbation]\nnorm = 1"), ("[perturbation]", "[perturbation]\nnorm = 2.0"),
     ("[perturbation]", '[perturbation]\ncolumns = []'), ("[perturbation]", "[perturbation]\nscale = { a = -2.0 }"),
     ("[perturbation]", "[perturbation]\nradius = nan"), ('rows = "all"', "rows = [0, 0]"),
