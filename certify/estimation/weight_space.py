@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from certify.errors import InputError
 from certify.estimation.change import Change
 from certify.estimation.curvature_factor import curvature_factor
 from certify.estimation.direct import MOST_PARAMETERS, VERY_FEW, solve_directly
-from certify.estimation.hessian import gauss_newton, hessian, mixed
+from certify.estimation.hessian import changed_gradient, gauss_newton, hessian, mixed
 from certify.estimation.krylov import (
     Cg,
     Lsmr,
@@ -59,6 +60,8 @@ def weight_space_step(
     Raises:
         InputError: a solver that does not fit.
     """
+    if options.corrector_steps and problem.base == "given":
+        raise InputError("corrector_steps", 'an estimate in weight space with base = "given"', 'use base = "nearby"')
     kind = options.curvature
     if kind == "auto":
         tilted = problem.base == "given" and not problem.weight_decay and problem.map == "critical"
@@ -67,6 +70,28 @@ def weight_space_step(
     solved = solve(problem, kind, right, options, tell)
     meter.products += int(solved.products.max())
     return WeightSpaceStep(solved.x[0], solved.x[1], solved, kind)
+
+
+def corrected(
+    problem: ModuleProblem, change: Change, curvature: str, v: torch.Tensor, options: EstimateOptions, meter: Meter,
+    tell: Tell,
+) -> tuple[torch.Tensor, str]:
+    """Chord steps `−H⁺∇L(u, w + v)`: the gradient of the changed loss where the step ends, the Hessian at the base.
+
+    Returns:
+        The step with its correctors, and words on one that did not shorten the gradient, which ends them untaken.
+    """
+    count = options.corrector_steps
+    left = changed_gradient(problem, change, problem.w + v) if count else v
+    for step in range(count):
+        tell("corrector", step / count)
+        solved = solve(problem, curvature, -left[None], options, tell)
+        meter.products += int(solved.products.max())
+        there = changed_gradient(problem, change, problem.w + v + solved.x[0])
+        if not float(there.double().norm()) < float(left.double().norm()):
+            return v, f"; corrector {step + 1} of {count} did not shorten the gradient: not taken, nor any after it"
+        v, left = v + solved.x[0], there
+    return v, ""
 
 
 def solve(problem: ModuleProblem, curvature: str, b: torch.Tensor, options: EstimateOptions, tell: Tell) -> Solved:
