@@ -128,6 +128,16 @@ def test_correctors_are_refused_where_the_loss_is_shifted():
         estimate(p, torch.ones(1, 4), [0], corrector_steps=1)
 
 
+def test_no_product_goes_into_a_gradient_of_rounding(critical):
+    """The step towards a critical point is left out, in words, where its gradient is negligible."""
+    p = critical
+    loose, tight = (estimate(p, moved(p, 0.1), ROWS, solver="minres_qlp", tolerance=t, budget=1e4)
+                    for t in (1e-4, 1e-9))
+    assert "left out" in loose.status and not loose.stationary.any()
+    assert "left out" not in tight.status and tight.stationary.any()
+    torch.testing.assert_close(loose.step, tight.step, rtol=1e-2, atol=1e-2 * float(tight.step.norm()))
+
+
 def test_validity_is_measured_for_rises_too(critical):
     """A row that is deleted has a larger loss afterwards."""
     p = critical
