@@ -90,6 +90,18 @@ def retrain(base: Base, change: Change, metric: Metric) -> tuple[Row, Found]:
     return row, found
 
 
+def retrained(base: Base) -> Iterator[Row]:
+    """All thirty, those in the band first; the weights are written as they come."""
+    with (HERE / "predicted.csv").open(encoding="utf-8") as stream:
+        within = {int(row["number"]): row["inside"] == "True" for row in csv.DictReader(stream)}
+    metric, kept = base.metric(), {}
+    for number in sorted(within, key=lambda n: (not within[n], n)):
+        row, found = retrain(base, base.change(number), metric)
+        kept[f"w{number}"] = found.w.numpy()
+        (HERE / "retrained.npz").write_bytes(npz_bytes(**kept))
+        yield row
+
+
 def scratch(base: Base, number: int) -> Row:
     """The whole recipe on the changed data; change 0 changes nothing and has another seed."""
     new = base.training if number == 0 else base.change(number).training(base.training)
@@ -100,36 +112,29 @@ def scratch(base: Base, number: int) -> Row:
     return row | {"distance": float((w - base.w).norm())}
 
 
-def write(path: Path, rows: Iterable[Row]) -> None:
-    """Rows as they come."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
+def write(path: Path, rows: Iterable[Row], more: bool = False) -> None:
+    """Rows as they come; `more`: below those that are there."""
+    with path.open("a" if more else "w", encoding="utf-8", newline="") as stream:
         writer: csv.DictWriter[str] | None = None
         for row in rows:
             if writer is None:
-                writer = csv.DictWriter(stream, list(row), lineterminator="\n", restval="")
-                writer.writeheader()
+                writer = csv.DictWriter(stream, list(row), lineterminator="\n")
+                if not more:
+                    writer.writeheader()
             writer.writerow(row)
             stream.flush()
             print(row, flush=True)
 
 
-def main(what: str) -> int:
-    """One of the four."""
+def main(what: str, first: int = 1) -> int:
+    """One of the four; `predict` goes on from the change given."""
     base = Base()
     numbers = range(1, 31)
     if what == "predict":
-        write(HERE / "predicted.csv", (predict(base, base.change(number)) for number in numbers))
+        rows = (predict(base, base.change(number)) for number in numbers[first - 1 :])
+        write(HERE / "predicted.csv", rows, first > 1)
     elif what == "retrain":
-        metric, kept = base.metric(), {}
-
-        def rows() -> Iterator[Row]:
-            for number in numbers:
-                row, found = retrain(base, base.change(number), metric)
-                kept[f"w{number}"] = found.w.numpy()
-                yield row
-
-        write(HERE / "retrained.csv", rows())
-        (HERE / "retrained.npz").write_bytes(npz_bytes(**kept))
+        write(HERE / "retrained.csv", retrained(base))
     elif what == "scratch":
         write(HERE / "scratch.csv", (scratch(base, number) for number in SCRATCH))
     elif what == "pilot":
@@ -141,4 +146,4 @@ def main(what: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], *map(int, sys.argv[2:])))

@@ -27,8 +27,9 @@ def read(name: str) -> Rows:
 
 def joined() -> Rows:
     """Each change with its prediction, and its retraining under names with `re_`."""
-    return [{"line": line} | a | {f"re_{k}": v for k, v in b.items()}
-            for line, a, b in zip(listed(), read("predicted"), read("retrained"), strict=True)]
+    again = {row["number"]: row for row in read("retrained")}
+    return [{"line": line} | row | {f"re_{k}": v for k, v in again[row["number"]].items()}
+            for line, row in zip(listed(), read("predicted"), strict=True)]
 
 
 def pearson(rows: Rows, name: str = "rows") -> float:
