@@ -3,7 +3,7 @@
 * `python study.py predict` writes `predicted.csv`: what `certify.estimate` says, its evidence, and whether the change
   lies in the band. Nothing is retrained.
 * `python study.py retrain` writes `retrained.csv` and the new weights, `retrained.npz`: from w̄ on the changed data to
-  the nearest minimum, by code that shares nothing with `certify`.
+  the nearest minimum, by code that shares nothing with `certify`. It goes on where it was stopped.
 * `python study.py scratch` writes `scratch.csv`: the whole recipe on the changed data, for a few changes.
 * `python study.py pilot` predicts and retrains changes of another seed, and prints; before the registration.
 
@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from changes import Change, concrete, listed
 from minimum import Found, Metric, dense_hessian, minimum
@@ -90,12 +91,23 @@ def retrain(base: Base, change: Change, metric: Metric) -> tuple[Row, Found]:
     return row, found
 
 
-def retrained(base: Base) -> Iterator[Row]:
-    """All thirty, those in the band first; the weights are written as they come."""
+def weights() -> dict[str, Any]:
+    """Retrained weights by `w` and the number of the change: those that are done."""
+    path = HERE / "retrained.npz"
+    if not path.exists():
+        return {}
+    with np.load(path) as stored:
+        return dict(stored)
+
+
+def retrained(base: Base, kept: dict[str, Any]) -> Iterator[Row]:
+    """All that are not done, those in the band first; the weights are written as they come."""
     with (HERE / "predicted.csv").open(encoding="utf-8") as stream:
         within = {int(row["number"]): row["inside"] == "True" for row in csv.DictReader(stream)}
-    metric, kept = base.metric(), {}
+    metric = base.metric()
     for number in sorted(within, key=lambda n: (not within[n], n)):
+        if f"w{number}" in kept:
+            continue
         row, found = retrain(base, base.change(number), metric)
         kept[f"w{number}"] = found.w.numpy()
         (HERE / "retrained.npz").write_bytes(npz_bytes(**kept))
@@ -134,7 +146,8 @@ def main(what: str, first: int = 1) -> int:
         rows = (predict(base, base.change(number)) for number in numbers[first - 1 :])
         write(HERE / "predicted.csv", rows, first > 1)
     elif what == "retrain":
-        write(HERE / "retrained.csv", retrained(base))
+        done = weights()
+        write(HERE / "retrained.csv", retrained(base, done), bool(done))
     elif what == "scratch":
         write(HERE / "scratch.csv", (scratch(base, number) for number in SCRATCH))
     elif what == "pilot":
