@@ -100,13 +100,13 @@ def weights() -> dict[str, Any]:
         return dict(stored)
 
 
-def retrained(base: Base, kept: dict[str, Any]) -> Iterator[Row]:
+def retrained(base: Base, kept: dict[str, Any], first: int) -> Iterator[Row]:
     """All that are not done, those in the band first; the weights are written as they come."""
     with (HERE / "predicted.csv").open(encoding="utf-8") as stream:
         within = {int(row["number"]): row["inside"] == "True" for row in csv.DictReader(stream)}
     metric = base.metric()
     for number in sorted(within, key=lambda n: (not within[n], n)):
-        if f"w{number}" in kept:
+        if number < first or f"w{number}" in kept:
             continue
         row, found = retrain(base, base.change(number), metric)
         kept[f"w{number}"] = found.w.numpy()
@@ -139,7 +139,7 @@ def write(path: Path, rows: Iterable[Row], more: bool = False) -> None:
 
 
 def main(what: str, first: int = 1) -> int:
-    """One of the four; `predict` goes on from the change given."""
+    """One of the four; `predict` and `retrain` go on from the change given."""
     base = Base()
     numbers = range(1, 31)
     if what == "predict":
@@ -147,7 +147,7 @@ def main(what: str, first: int = 1) -> int:
         write(HERE / "predicted.csv", rows, first > 1)
     elif what == "retrain":
         done = weights()
-        write(HERE / "retrained.csv", retrained(base, done), bool(done))
+        write(HERE / "retrained.csv", retrained(base, done, first), bool(done))
     elif what == "scratch":
         write(HERE / "scratch.csv", (scratch(base, number) for number in SCRATCH))
     elif what == "pilot":

@@ -106,7 +106,7 @@ def test_correctors_reach_the_critical_point_of_the_changed_loss(critical):
 
 def test_one_corrector_is_a_chord_step(critical):
     p = critical
-    found = estimate(p, moved(p, 0.1), ROWS, solver="direct", corrector_steps=1)
+    found = estimate(p, moved(p, 0.1), ROWS, solver="direct", corrector_steps=1, tolerance=1e-12)
     H, one = dense_hessian(p), torch.ones(p.n, dtype=torch.float64)
     first = -torch.linalg.solve(H, mixed(p, found.change) + gradient(p))
     left = slope(p, found.change.data(p)[0], one, p.w + first)
