@@ -153,8 +153,9 @@ part of the estimate.""",
 the moved rows are looked at, which is cheaper and says nothing about the others.""",
     "damping": """[estimate] damping: a number ≥ 0 added to the diagonal of the linear system. It makes the step shorter
 and the system easier, and changes the question; default 0.""",
-    "corrector_steps": """[estimate] corrector_steps: Newton steps on the real outputs after the first-order step. Each
-costs a solve and takes off most of what is left by higher orders; default 0.""",
+    "corrector_steps": """[estimate] corrector_steps: Newton steps after the first-order step, on the real outputs, or,
+in weight space with base = "nearby", on the gradient of the changed loss. Each costs a solve and takes off most of what
+is left by higher orders; default 0.""",
     "budget": """[estimate] budget: about how many full-batch gradients the solver's products may cost; default 120.
 What is reached by then is the estimate, and its residual says how good it is.""",
     "members": """[estimate] members: how many other members of the estimated set to look at. Each is the step plus a

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch.func import grad, jvp, vjp
@@ -15,10 +16,19 @@ from certify.estimation.taped import Tape
 Field = Callable[[torch.Tensor, slice], torch.Tensor]
 
 
-def gradient(problem: ModuleProblem, weights: torch.Tensor | None = None) -> torch.Tensor:
-    r"""`∇_w L = (1/n) Σ s_i ∇ℓ_i + λw`, (p,); s the sample weights, default 1."""
-    mean = _summed(problem, lambda part: _gradient(problem, problem.w, part, weights))
-    return mean + problem.weight_decay * problem.w
+def gradient(
+    problem: ModuleProblem, weights: torch.Tensor | None = None, at: torch.Tensor | None = None
+) -> torch.Tensor:
+    r"""`∇_w L = (1/n) Σ s_i ∇ℓ_i + λw`, (p,); s the sample weights, default 1; w the given parameters, or `at`."""
+    w = problem.w if at is None else at
+    mean = _summed(problem, lambda part: _gradient(problem, w, part, weights))
+    return mean + problem.weight_decay * w
+
+
+def changed_gradient(problem: ModuleProblem, change: Change, at: torch.Tensor) -> torch.Tensor:
+    r"""`∇_w L(u, w)` at other parameters, on the changed data, (p,)."""
+    X, y = change.data(problem)
+    return gradient(replace(problem, X=X, y=y), change.sample_weights(problem), at)
 
 
 def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:

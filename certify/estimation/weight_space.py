@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from certify.errors import InputError
 from certify.estimation.change import Change
 from certify.estimation.curvature_factor import curvature_factor
 from certify.estimation.direct import MOST_PARAMETERS, VERY_FEW, solve_directly
-from certify.estimation.hessian import gauss_newton, hessian, mixed
+from certify.estimation.hessian import changed_gradient, gauss_newton, hessian, mixed
 from certify.estimation.krylov import (
     Cg,
     Lsmr,
@@ -37,18 +38,30 @@ LEAST_LEFT = 10
 PRODUCT = 3.0
 """What a Hessian product costs, in gradients, about."""
 
+NEGLIGIBLE = 1e-2
+"""Share of what the solver may leave of the response: below, the step towards a critical point is not solved for."""
+
 PREPARED = 20
 """Products that a preconditioned solve takes, about: with p of them the dense matrix is known."""
 
 
 @dataclass(frozen=True, eq=False)
 class WeightSpaceStep:
-    """The two parts of the step and how their systems were solved (first row: response, second: stationarity)."""
+    """The two parts of the step and how their systems were solved (first row: response, second: stationarity).
+
+    `left_out`: why the second was not solved for, and its part of the step is 0; empty where it was.
+    """
 
     response: torch.Tensor
     stationary: torch.Tensor
     solved: Solved
     curvature: str
+    left_out: str = ""
+
+    def words(self) -> str:
+        """What became of both."""
+        answered, towards = self.solved.words()
+        return f"response ({self.curvature}): {answered}; towards a critical point: {self.left_out or towards}"
 
 
 def weight_space_step(
@@ -59,14 +72,44 @@ def weight_space_step(
     Raises:
         InputError: a solver that does not fit.
     """
+    if options.corrector_steps and problem.base == "given":
+        raise InputError("corrector_steps", 'an estimate in weight space with base = "given"',
+                         'use base = "nearby", or no correctors')
     kind = options.curvature
     if kind == "auto":
         tilted = problem.base == "given" and not problem.weight_decay and problem.map == "critical"
         kind = "gauss_newton" if tilted else "hessian"
     right = -torch.stack([mixed(problem, change), meter.gradient])
+    caused, given = (float(part.double().norm()) for part in right)
+    left_out = ""
+    if 0 < given <= NEGLIGIBLE * options.tolerance * caused:  # at a minimum half of the products would go into rounding
+        right[1] = 0.0
+        left_out = f"left out, the gradient at the given weights is {given:.2g} where the change causes {caused:.2g}"
     solved = solve(problem, kind, right, options, tell)
     meter.products += int(solved.products.max())
-    return WeightSpaceStep(solved.x[0], solved.x[1], solved, kind)
+    return WeightSpaceStep(solved.x[0], solved.x[1], solved, kind, left_out)
+
+
+def corrected(
+    problem: ModuleProblem, change: Change, curvature: str, v: torch.Tensor, options: EstimateOptions, meter: Meter,
+    tell: Tell,
+) -> tuple[torch.Tensor, str]:
+    """Chord steps `−H⁺∇L(u, w + v)`: the gradient of the changed loss where the step ends, the Hessian at the base.
+
+    Returns:
+        The step with its correctors, and words on one that did not shorten the gradient, which ends them untaken.
+    """
+    count = options.corrector_steps
+    left = changed_gradient(problem, change, problem.w + v) if count else v
+    for step in range(count):
+        tell("corrector", step / count)
+        solved = solve(problem, curvature, -left[None], options, tell)
+        meter.products += int(solved.products.max())
+        there = changed_gradient(problem, change, problem.w + v + solved.x[0])
+        if not float(there.double().norm()) < float(left.double().norm()):
+            return v, f"; corrector {step + 1} of {count} did not shorten the gradient: not taken, nor any after it"
+        v, left = v + solved.x[0], there
+    return v, ""
 
 
 def solve(problem: ModuleProblem, curvature: str, b: torch.Tensor, options: EstimateOptions, tell: Tell) -> Solved:
