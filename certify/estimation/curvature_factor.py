@@ -42,9 +42,7 @@ def curvature_factor(problem: ModuleProblem, shift: float) -> torch.Tensor:
 
 def _curvatures(problem: ModuleProblem, f: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Eigenvalues of every row's `∂²ℓ`, falling, and its eigenvectors as columns."""
-    eye = torch.eye(f.shape[1], dtype=f.dtype, device=f.device)
-    B = torch.stack([problem.loss.curve(f, problem.y, e.expand_as(f)) for e in eye], dim=2)
-    sizes, vectors = torch.linalg.eigh(B.double())
+    sizes, vectors = torch.linalg.eigh(problem.loss.hessians(f, problem.y).double())
     return sizes.flip(1).clamp_min(0).to(f.dtype), vectors.flip(2).to(f.dtype)
 
 

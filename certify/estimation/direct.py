@@ -18,7 +18,9 @@ LEAST_SQUARES = 1e-4
 
 
 def dense(operator: Operator, like: torch.Tensor) -> torch.Tensor:
-    """The matrix of a symmetric operator, (n, n), symmetrised in float64."""
+    """The matrix of a symmetric operator, (n, n), in float64: as it forms it, or else its images symmetrised."""
+    if operator.formed is not None:
+        return operator.formed().to(like.device)
     A = operator.product(torch.eye(operator.columns, dtype=like.dtype, device=like.device)).double()
     return (A + A.T) / 2
 

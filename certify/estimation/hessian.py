@@ -8,7 +8,9 @@ import torch
 from torch.func import grad, jvp, vjp
 
 from certify.estimation.change import Change
+from certify.estimation.direct import MOST_PARAMETERS
 from certify.estimation.krylov import Operator
+from certify.estimation.layered_hessian import LayeredHessian
 from certify.estimation.subject import ModuleProblem
 from certify.estimation.taped import Tape
 
@@ -22,8 +24,11 @@ def gradient(problem: ModuleProblem, weights: torch.Tensor | None = None) -> tor
 
 
 def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
-    r"""`v ↦ (∇²L + δI)v`, reverse over reverse, the gradient recorded once where memory allows."""
+    r"""`v ↦ (∇²L + δI)v`: small plain networks by matrix products in float64, others reverse over reverse from a tape.
+    """
     extra = problem.weight_decay + damping
+    if _closed(problem):
+        return _layered(LayeredHessian(problem), extra)
     tape = Tape(problem, lambda w, part: _total(problem, w, part))
 
     def product(V: torch.Tensor) -> torch.Tensor:
@@ -35,12 +40,32 @@ def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
 def gauss_newton(problem: ModuleProblem, damping: float = 0.0) -> Operator:
     r"""`v ↦ ((1/n) Σ J_iᵀ ∂²ℓ_i J_i + (λ + δ)I)v`: equal to the Hessian only where every slope `∂ℓ_i/∂f` is 0."""
     extra = problem.weight_decay + damping
+    if _closed(problem):
+        return _layered(LayeredHessian(problem, gauss_newton=True), extra)
 
     def product(V: torch.Tensor) -> torch.Tensor:
         rows = [_summed(problem, lambda part, v=v: _gauss_newton(problem, v, part)) + extra * v for v in V]  # type: ignore[misc]
         return torch.stack(rows)
 
     return Operator(problem.p, problem.p, product, product, symmetric=True)
+
+
+def _closed(problem: ModuleProblem) -> bool:
+    return problem.plain is not None and problem.p <= MOST_PARAMETERS
+
+
+def _layered(H: LayeredHessian, extra: float) -> Operator:
+    """The same map in float64 inside, whatever the type of the vectors, with its matrix."""
+    def product(V: torch.Tensor) -> torch.Tensor:
+        U = V.detach().double().numpy()
+        return torch.from_numpy(H.product(U) + extra * U).to(V)
+
+    def formed() -> torch.Tensor:
+        A = H.matrix()
+        A.flat[:: len(A) + 1] += extra
+        return torch.from_numpy(A)
+
+    return Operator(H.problem.p, H.problem.p, product, product, True, formed)
 
 
 def mixed(problem: ModuleProblem, change: Change) -> torch.Tensor:

@@ -15,6 +15,7 @@ from torch import nn
 from certify.errors import InputError
 from certify.estimation.chunks import Chunks, is_memory
 from certify.estimation.functional import Functional, as_tensor
+from certify.estimation.layered import Layered, copied, layered
 from certify.estimation.losses import Loss, loss_named
 
 CHUNK = 50
@@ -38,6 +39,7 @@ class ModuleProblem:
             a critical point, and the step towards one is part of the answer.
         batch_statistics: ``"frozen"``: those stored in the module; ``"recomputed"``: those of the rows at hand.
         function: the module as a function.
+        plain: its layers, if it is a plain fully connected network on the CPU.
     """
 
     module: nn.Module
@@ -49,6 +51,7 @@ class ModuleProblem:
     base: str
     batch_statistics: str
     function: Functional
+    plain: Layered | None = None
 
     @property
     def n(self) -> int:
@@ -58,6 +61,8 @@ class ModuleProblem:
     @cached_property
     def k(self) -> int:
         """Number of outputs."""
+        if self.plain is not None:
+            return self.plain.outputs
         return int(self.function.outputs(self.function.weights(), self.X[:1]).shape[1])
 
     @cached_property
@@ -102,7 +107,11 @@ def module_problem(
     if not (math.isfinite(weight_decay) and weight_decay >= 0):
         raise InputError("weight_decay", f"{weight_decay}", "give a finite number from 0 on")
     place = _device(module, device)
-    own = copy.deepcopy(module).to(place)
+    plain = layered(module) if place.type == "cpu" else None
+    if plain is None or next(module.parameters()).device != place:
+        own, plain = copy.deepcopy(module).to(place), None
+    else:
+        own, plain = copied(module, plain)
     for p in own.parameters():
         p.requires_grad_(False)
     if batch_statistics == "recomputed":
@@ -111,12 +120,14 @@ def module_problem(
     inputs = _tensor(X, "X", dtype, place)
     size = len(inputs) if batch_statistics == "recomputed" else chunk or CHUNK
     function = Functional.of(own, Chunks(size, tell or (lambda words: None)))
-    outputs = _probe(function, inputs)
-    if batch_statistics == "frozen":
+    if plain is not None and not _passes(own, plain, inputs):
+        plain = None
+    outputs = _probe(function, inputs) if plain is None else inputs.new_empty(0, plain.outputs)
+    if plain is None and batch_statistics == "frozen":
         _check_rows_apart(function, inputs, outputs)
     kind = loss_named(loss)
     targets = kind.targets(y, len(inputs), outputs.shape[1], dtype, place)
-    return ModuleProblem(own, inputs, targets, kind, float(weight_decay), map, base, batch_statistics, function)
+    return ModuleProblem(own, inputs, targets, kind, float(weight_decay), map, base, batch_statistics, function, plain)
 
 
 def _check_module(module: nn.Module) -> None:
@@ -180,6 +191,14 @@ def _check_rows_apart(function: Functional, X: torch.Tensor, outputs: torch.Tens
     if bool(((alone - outputs[: len(alone)]).abs() > 1e-3 * (1 + outputs.abs().max())).any()):
         raise InputError("module", "the outputs of a row depend on the rows beside it",
                          'let every row be computed alone; for batch statistics give batch_statistics = "recomputed"')
+
+
+def _passes(module: nn.Module, plain: Layered, X: torch.Tensor) -> bool:
+    """Whether rows pass through known layers, which need no other probe: else the probes say what is wrong."""
+    if not plain.takes(tuple(X.shape[1:])):
+        return False
+    with torch.no_grad():
+        return bool(torch.isfinite(module(X[:2])).all())
 
 
 def _probe(function: Functional, X: torch.Tensor) -> torch.Tensor:
