@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch.func import grad, jvp, vjp
 
@@ -60,8 +61,8 @@ def _layered(H: LayeredHessian, extra: float) -> Operator:
         U = V.detach().double().numpy()
         return torch.from_numpy(H.product(U) + extra * U).to(V)
 
-    def formed() -> torch.Tensor:
-        A = H.matrix()
+    def formed(dtype: torch.dtype) -> torch.Tensor:
+        A = H.matrix(np.float32 if dtype == torch.float32 else np.float64)
         A.flat[:: len(A) + 1] += extra
         return torch.from_numpy(A)
 

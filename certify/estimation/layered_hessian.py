@@ -22,22 +22,27 @@ import torch
 
 from certify.estimation.subject import ModuleProblem
 
-MOST_NUMBERS = 1 << 21
-"""Entries of an array over the rows of one slice: 16 MB."""
+MOST_ROWS, LEAST_ROWS, MOST_NUMBERS = 512, 64, 1 << 20
+"""Rows of a slice: as many as the caches hold, but enough for its products to cost more than adding up its matrix."""
 
 MOST_KEPT = 1 << 26
 """Entries of all passes that are kept: 512 MB."""
 
+WIDE = 4096
+"""Pairs of inputs beyond which a block is made of one product a pair of outputs."""
+
+Array = np.ndarray
+
 
 @dataclass(frozen=True, eq=False)
 class Passed:
-    """What one slice of rows gives at each layer: see the top of the file. Losses are those over n."""
+    """What one slice of rows gives at each layer, rows last: see the top of the file. Losses are those over n."""
 
-    inputs: list[np.ndarray]
-    first: list[np.ndarray | None]
-    bent: list[np.ndarray | None]
-    slopes: list[np.ndarray]
-    curvature: np.ndarray
+    inputs: list[Array]
+    first: list[Array | None]
+    bent: list[Array | None]
+    slopes: list[Array]
+    curvature: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,32 +59,23 @@ class LayeredHessian:
     _kept: dict[int, Passed] = field(default_factory=dict)
 
     @cached_property
-    def weights(self) -> list[np.ndarray]:
-        """`W_h` in float64, (out, in)."""
+    def layers(self) -> list[Layer]:
+        """The layers in float64, with the places of their parameters in the flat vector."""
         assert self.problem.plain is not None
-        return [layer.weight.detach().numpy().astype(np.float64) for layer in self.problem.plain.layers]
-
-    @cached_property
-    def biases(self) -> list[np.ndarray | None]:
-        """`b_h` in float64."""
-        assert self.problem.plain is not None
-        return [None if layer.bias is None else layer.bias.detach().numpy().astype(np.float64)
-                for layer in self.problem.plain.layers]
-
-    @cached_property
-    def places(self) -> list[tuple[int, int | None]]:
-        """Where weight and bias of each layer begin in the flat vector."""
-        assert self.problem.plain is not None
-        function = self.problem.function
+        function, made = self.problem.function, []
         at = dict(zip(function.names, np.cumsum([0, *function.sizes[:-1]]).tolist(), strict=True))
-        prefixes = [f"{name}." if name else "" for name in self.problem.plain.names]
-        return [(at[f"{prefix}weight"], at.get(f"{prefix}bias")) for prefix in prefixes]
+        for name, layer in zip(self.problem.plain.names, self.problem.plain.layers, strict=True):
+            prefix = f"{name}." if name else ""
+            bias = None if layer.bias is None else layer.bias.detach().numpy().astype(np.float64)
+            made.append(Layer(layer.weight.detach().numpy().astype(np.float64), bias, at[f"{prefix}weight"],
+                              at.get(f"{prefix}bias", -1)))
+        return made
 
     def _slices(self) -> Iterator[Passed]:
         """Every slice of rows, passed forward and backward; kept where there is room, as a product needs it again."""
-        n, widest = self.problem.n, 1 + max(max(W.shape) for W in self.weights)
-        rows = max(1, MOST_NUMBERS // widest**2)
-        keeps = n * (4 * sum(W.shape[1] + 1 for W in self.weights) + len(self.weights[-1]) ** 2) <= MOST_KEPT
+        n, widest = self.problem.n, max(len(layer.W) for layer in self.layers)
+        rows = min(MOST_ROWS, max(LEAST_ROWS, MOST_NUMBERS // widest**2))
+        keeps = n * (4 * sum(layer.W.shape[1] + 1 for layer in self.layers) + len(self.layers[-1].W) ** 2) <= MOST_KEPT
         for at in range(0, n, rows):
             part = self._kept.get(at) or self._pass(slice(at, min(at + rows, n)))
             if keeps:
@@ -89,155 +85,191 @@ class LayeredHessian:
     def _pass(self, part: slice) -> Passed:
         problem = self.problem
         assert problem.plain is not None
-        a = problem.X[part].flatten(1).numpy().astype(np.float64)
-        inputs, first, bent = [], [], []
-        for W, b, phi in zip(self.weights, self.biases, problem.plain.activations, strict=True):
+        a = problem.X[part].flatten(1).numpy().astype(np.float64).T.copy()
+        inputs: list[Array] = []
+        first: list[Array | None] = []
+        bent: list[Array | None] = []
+        for layer, phi in zip(self.layers, problem.plain.activations, strict=True):
             inputs.append(a)
-            a = a @ W.T
-            if b is not None:
-                a += b
-            if phi is None:
-                first.append(None)
-                bent.append(None)
-            else:
+            a = layer.W @ a if layer.b is None else layer.W @ a + layer.b[:, None]
+            d = c = None
+            if phi is not None:
                 a, d, c = phi(a)
-                first.append(d)
-                bent.append(None if self.gauss_newton else c)
-        f, y = torch.from_numpy(a), problem.y[part]
-        if y.is_floating_point():
-            y = y.double()
-        g = problem.loss.slopes(f, y).numpy() / problem.n
-        K = problem.loss.hessians(f, y).numpy() / problem.n
-        slopes: list[np.ndarray] = []
+            first.append(d)
+            bent.append(c)
+        f, y = torch.from_numpy(a).T, problem.y[part]
+        y = y.double() if y.is_floating_point() else y
+        g = problem.loss.slopes(f, y).numpy().T / problem.n
+        slopes: list[Array] = []
         for h in reversed(range(len(inputs))):
             d, c = first[h], bent[h]
-            if c is not None:
-                bent[h] = c * g
+            bent[h] = None if c is None or self.gauss_newton else c * g
             delta = g if d is None else g * d
             slopes.insert(0, delta)
-            g = delta @ self.weights[h]
-        return Passed(inputs, first, bent, slopes, K)
+            g = self.layers[h].W.T @ delta
+        curvature = problem.loss.hessians(f, y).numpy().transpose(1, 2, 0) / problem.n
+        return Passed(inputs, first, bent, slopes, curvature)
 
-    def matrix(self) -> np.ndarray:
-        """`∇²L`, (p, p), both triangles."""
-        H = np.zeros((self.problem.p, self.problem.p))
-        for part in self._slices():
-            self._add(H, part)
+    def matrix(self, dtype: type[np.floating] = np.float64) -> Array:
+        """The lower triangle of `∇²L`, (p, p), what is above it unspecified.
+
+        With float32 its products, not the passes, are rounded to that type.
+        """
+        H = np.zeros((self.problem.p, self.problem.p), dtype)
+        for at, part in enumerate(self._slices()):
+            self._add(H, part, at == 0)
         return H
 
-    def _add(self, H: np.ndarray, part: Passed) -> None:
-        """Add the blocks (m, h), h ≤ m, of one slice, and their mirror images."""
-        n = len(part.curvature)
-        wide = [a if b is None else np.concatenate([a, np.ones((n, 1))], axis=1)
-                for a, b in zip(part.inputs, self.biases, strict=True)]
-        K = part.curvature
+    def _add(self, H: Array, part: Passed, empty: bool) -> None:
+        """Add the blocks (m, h), h ≤ m, of one slice: the layers' parameters follow one another in the flat vector."""
+        kind = H.dtype
+        first = [None if d is None else d.astype(kind) for d in part.first]
+        weights = [layer.W.astype(kind) for layer in self.layers]
+        wide = [_widened(a, layer.b is not None, kind) for a, layer in zip(part.inputs, self.layers, strict=True)]
+        K = part.curvature.astype(kind)
         for m in reversed(range(len(wide))):
-            W, d = self.weights[m], part.first[m]
-            T = K if d is None else K * (d[:, :, None] * d[:, None, :])
-            c = part.bent[m]
-            if c is not None:
-                T = T + c[:, :, None] * np.eye(len(W))
-            Q = (T.reshape(-1, len(W)) @ W).reshape(n, *W.shape)  # ∂δ_m/∂a_{m−1}
+            T, delta = _curved(K, first[m], part.bent[m]), part.slopes[m].astype(kind)
+            Q = np.matmul(weights[m].T, T)  # ∂δ_m/∂a_{m−1}
             if m:
-                K = np.matmul(W.T, Q)
-            P: np.ndarray | None = None
+                K = (weights[m].T @ Q.reshape(len(T), -1)).reshape(Q.shape[1], *Q.shape[1:])
+            P: Array | None = None  # D_{m−1}, diagonal
             for h in reversed(range(m + 1)):
                 block = _outer(T, wide[m], wide[h])
                 if h < m and not self.gauss_newton:
-                    _cross(block, part, wide[h], P, m, h)
-                self._store(H, m, h, block)
+                    _cross(block, delta, wide[h], first[h] if P is None else P)
+                self._store(H, m, h, block, empty)
+                if h and h < m:
+                    P = _carried(first[h], weights[h], T.shape[2]) if P is None else np.matmul(weights[h].T, P)
+                    P = _scaled(P, first[h - 1])
+                    Q = np.matmul(weights[h].T, T)
                 if h:
-                    if h < m:
-                        V = self.weights[h]
-                        Q = (T.reshape(-1, len(V)) @ V).reshape(n, len(W), -1)
-                        P = _times(part.first[h], V, n) if P is None else (P.reshape(-1, len(V)) @ V).reshape(
-                            n, -1, V.shape[1])
-                        P = P if part.first[h - 1] is None else P * part.first[h - 1][:, None, :]
-                    T = Q if part.first[h - 1] is None else Q * part.first[h - 1][:, None, :]
+                    T = _scaled(Q, first[h - 1])
 
-    def _store(self, H: np.ndarray, m: int, h: int, block: np.ndarray) -> None:
+    def _store(self, H: Array, m: int, h: int, block: Array, empty: bool) -> None:
         """Add a block with axes (i, j, k, l) where the flat order of the parameters wants it."""
-        for rows, lefts in self._parts(m):
-            for columns, rights in self._parts(h):
+        for rows, lefts in self.layers[m].parts:
+            for columns, rights in self.layers[h].parts:
                 some = block[:, lefts, :, rights]
-                shape = some.shape
-                H[rows, columns].reshape(shape)[...] += some
-                if h < m:
-                    H[columns, rows].reshape(shape[2:] + shape[:2])[...] += some.transpose(2, 3, 0, 1)
+                place = H[rows, columns].reshape(some.shape)
+                if empty:
+                    place[...] = some
+                else:
+                    place += some
 
-    def _parts(self, h: int) -> list[tuple[slice, slice]]:
-        """Flat places of weight and bias of a layer, and the entries of `â` that they multiply."""
-        (rows, columns), (weight, bias) = self.weights[h].shape, self.places[h]
-        found = [(slice(weight, weight + rows * columns), slice(0, columns))]
-        if bias is not None:
-            found.append((slice(bias, bias + rows), slice(columns, columns + 1)))
-        return found
-
-    def product(self, V: np.ndarray) -> np.ndarray:
+    def product(self, V: Array) -> Array:
         """`∇²L v` for the rows v of V, (r, p), without the matrix: the passes are differentiated along v."""
         out = np.zeros_like(V)
         for part in self._slices():
-            for v, image in zip(V, out, strict=True):
-                self._along(part, v, image)
+            self._along(part, V, out)
         return out
 
-    def _along(self, part: Passed, v: np.ndarray, image: np.ndarray) -> None:
-        moved, bends = [], []
-        da: np.ndarray | None = None
-        for h, W in enumerate(self.weights):
-            weight, bias = self.places[h]
+    def _along(self, part: Passed, V: Array, out: Array) -> None:
+        """Add what one slice gives; arrays have the vector first and the row last."""
+        da: Array | None = None
+        moved: list[Array | None] = []
+        bends: list[Array | None] = []
+        for layer, a, d, c in zip(self.layers, part.inputs, part.first, part.bent, strict=True):
             moved.append(da)
-            U = v[weight : weight + W.size].reshape(W.shape)
-            dz = part.inputs[h] @ U.T
-            if bias is not None:
-                dz += v[bias : bias + len(W)]
+            dz = layer.weight_of(V) @ a
+            if layer.b is not None:
+                dz += layer.bias_of(V)[:, :, None]
             if da is not None:
-                dz += da @ W.T
-            c, d = part.bent[h], part.first[h]
+                dz += layer.W @ da
             bends.append(None if c is None else c * dz)
             da = dz if d is None else dz * d
         assert da is not None
-        dg = np.matmul(part.curvature, da[:, :, None])[:, :, 0]
-        for h in reversed(range(len(self.weights))):
-            W, (weight, bias) = self.weights[h], self.places[h]
-            d, bend, before = part.first[h], bends[h], moved[h]
+        dg = np.einsum("ijn,rjn->rin", part.curvature, da)
+        for h in reversed(range(len(self.layers))):
+            layer, d, bend, before = self.layers[h], part.first[h], bends[h], moved[h]
             ddelta = dg if d is None else dg * d
             if bend is not None:
                 ddelta = ddelta + bend
-            grown = ddelta.T @ part.inputs[h]
+            grown = ddelta @ part.inputs[h].T
             if before is not None and not self.gauss_newton:
-                grown += part.slopes[h].T @ before
-            image[weight : weight + W.size] += grown.reshape(-1)
-            if bias is not None:
-                image[bias : bias + len(W)] += ddelta.sum(0)
+                grown += part.slopes[h] @ before.transpose(0, 2, 1)
+            out[:, layer.weight : layer.weight + layer.W.size] += grown.reshape(len(V), -1)
+            if layer.b is not None:
+                out[:, layer.bias : layer.bias + len(layer.W)] += ddelta.sum(2)
             if h:
-                dg = ddelta @ W
+                dg = layer.W.T @ ddelta
                 if not self.gauss_newton:
-                    dg += part.slopes[h] @ v[weight : weight + W.size].reshape(W.shape)
+                    dg += layer.weight_of(V).transpose(0, 2, 1) @ part.slopes[h]
 
 
-def _outer(T: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """`z = Wa + b` in float64, and where W and b begin in the flat vector."""
+
+    W: Array
+    b: Array | None
+    weight: int
+    bias: int
+
+    def weight_of(self, V: Array) -> Array:
+        """The entries of the rows of V that belong to W, (r, out, in)."""
+        return V[:, self.weight : self.weight + self.W.size].reshape(-1, *self.W.shape)
+
+    def bias_of(self, V: Array) -> Array:
+        """Those that belong to b, (r, out)."""
+        return V[:, self.bias : self.bias + len(self.W)]
+
+    @property
+    def parts(self) -> list[tuple[slice, slice]]:
+        """Flat places of W and b, and the entries of `â` that they multiply."""
+        columns = self.W.shape[1]
+        found = [(slice(self.weight, self.weight + self.W.size), slice(0, columns))]
+        if self.b is not None:
+            found.append((slice(self.bias, self.bias + len(self.W)), slice(columns, columns + 1)))
+        return found
+
+
+def _widened(a: Array, bias: bool, kind: np.dtype) -> Array:
+    """`â`: a row of ones more for a bias."""
+    out = np.ones((len(a) + bias, a.shape[1]), kind)
+    out[: len(a)] = a
+    return out
+
+
+def _curved(K: Array, d: Array | None, c: Array | None) -> Array:
+    """`S = D K D + diag(c)`."""
+    S = K.copy() if d is None else K * d
+    if d is not None:
+        S *= d[:, None]
+    if c is not None:
+        at = np.arange(len(S))
+        S[at, at] += c
+    return S
+
+
+def _carried(d: Array | None, W: Array, n: int) -> Array:
+    """`D W` for each row, axes (out, in, rows)."""
+    return np.broadcast_to(W[:, :, None], (*W.shape, n)) if d is None else W[:, :, None] * d[:, None]
+
+
+def _scaled(T: Array, d: Array | None) -> Array:
+    """`T D`."""
+    return T if d is None else T * d
+
+
+def _outer(T: Array, left: Array, right: Array) -> Array:
     """`Σ T_{ik} left_j right_l` over the rows, axes (i, j, k, l)."""
-    n, i, k = T.shape
-    pairs = (left[:, :, None] * right[:, None, :]).reshape(n, -1)
-    return (T.reshape(n, -1).T @ pairs).reshape(i, k, left.shape[1], -1).transpose(0, 2, 1, 3)
+    (i, k, n), j, l = T.shape, len(left), len(right)
+    if j * l > WIDE:
+        return np.stack([np.stack([(left * t) @ right.T for t in row], 1) for row in T])
+    pairs = (left[:, None] * right).reshape(-1, n)
+    return (T.reshape(-1, n) @ pairs.T).reshape(i, k, j, l).transpose(0, 2, 1, 3)
 
 
-def _cross(block: np.ndarray, part: Passed, right: np.ndarray, P: np.ndarray | None, m: int, h: int) -> None:
-    """Add `Σ δ_{m,i} P_{jk} right_l`; P None is `D_h`, diagonal."""
-    delta, d = part.slopes[m], part.first[h]
-    n, inputs = part.inputs[m].shape
-    if P is None:
-        columns = right[:, None, :] if d is None else d[:, :, None] * right[:, None, :]
-        columns = np.broadcast_to(columns, (n, inputs, right.shape[1])).reshape(n, -1)
-        at = np.arange(inputs)
-        block[:, at, at, :] += (delta.T @ columns).reshape(delta.shape[1], inputs, -1)
+def _cross(block: Array, delta: Array, right: Array, P: Array | None) -> None:
+    """Add `Σ δ_i P_{jk} right_l`; a P with one axis less is a diagonal, None the identity."""
+    n = delta.shape[1]
+    if P is not None and P.ndim == 3:
+        j, k = P.shape[:2]
+        columns = (delta[:, None] * right).reshape(-1, n)
+        block[:, :j] += (P.reshape(-1, n) @ columns.T).reshape(j, k, len(delta), -1).transpose(2, 0, 1, 3)
         return
-    columns = (delta[:, :, None] * right[:, None, :]).reshape(n, -1)
-    more = (P.reshape(n, -1).T @ columns).reshape(inputs, -1, delta.shape[1], right.shape[1])
-    block[:, :inputs] += more.transpose(2, 0, 1, 3)
-
-
-def _times(d: np.ndarray | None, W: np.ndarray, n: int) -> np.ndarray:
-    """`D W` for each row, (n, out, in)."""
-    return np.broadcast_to(W, (n, *W.shape)) if d is None else d[:, :, None] * W
+    at = np.arange(block.shape[2])
+    if P is None:
+        block[:, at, at] += (delta @ right.T)[:, None]
+        return
+    block[:, at, at] += (delta @ (P[:, None] * right).reshape(-1, n).T).reshape(len(delta), len(at), -1)

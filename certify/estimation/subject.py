@@ -147,7 +147,7 @@ def _check_module(module: nn.Module) -> None:
     for name, p in parameters.items():
         if isinstance(p, nn.parameter.UninitializedParameter):
             raise InputError("module", f"'{name}' is not initialised", "pass one batch through the module first")
-        if not torch.isfinite(p).all():
+        if not math.isfinite(p.detach().sum().item()) and not torch.isfinite(p).all():  # a sum may overflow
             raise InputError("module", f"'{name}' holds NaN or infinity", "give a trained network")
 
 
