@@ -97,7 +97,7 @@ def solve(problem: ModuleProblem, curvature: str, b: torch.Tensor, options: Esti
     if name == "minres_qlp":
         minres = MinresQlp(tolerance=options.tolerance, max_products=most)
         return minres.compute(minres.init(operator, made), b, None, watch)
-    cg = Cg(tolerance=options.tolerance, max_products=most)
+    cg = Cg(tolerance=options.tolerance, max_products=most, recurred=True)  # a tape's products are linear
     solved = cg.compute(cg.init(operator, made), b, None, watch)
     if options.solver == "cg":
         return solved
