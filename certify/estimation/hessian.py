@@ -25,8 +25,7 @@ def gradient(problem: ModuleProblem, weights: torch.Tensor | None = None) -> tor
 
 
 def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
-    r"""`v ↦ (∇²L + δI)v`: small plain networks by matrix products in float64, others reverse over reverse from a tape.
-    """
+    r"""`v ↦ (∇²L + δI)v`: of small plain networks by matrix products in float64, of others from a tape."""
     extra = problem.weight_decay + damping
     if _closed(problem):
         return _layered(LayeredHessian(problem), extra)

@@ -122,7 +122,8 @@ def module_problem(
     function = Functional.of(own, Chunks(size, tell or (lambda words: None)))
     if plain is not None and not _passes(own, plain, inputs):
         plain = None
-    outputs = _probe(function, inputs) if plain is None else inputs.new_empty(0, plain.outputs)
+    whole = batch_statistics == "recomputed"
+    outputs = _probe(function, inputs if whole else inputs[:2]) if plain is None else inputs.new_empty(0, plain.outputs)
     if plain is None and batch_statistics == "frozen":
         _check_rows_apart(function, inputs, outputs)
     kind = loss_named(loss)
@@ -201,17 +202,16 @@ def _passes(module: nn.Module, plain: Layered, X: torch.Tensor) -> bool:
         return bool(torch.isfinite(module(X[:2])).all())
 
 
-def _probe(function: Functional, X: torch.Tensor) -> torch.Tensor:
-    """Pass two rows through, and refuse what would make an estimate meaningless."""
+def _probe(function: Functional, rows: torch.Tensor) -> torch.Tensor:
+    """Pass rows through, two or all that make the statistics, and refuse what would make an estimate meaningless."""
     before = {name: value.clone() for name, value in function.module.named_buffers()}
     w = function.weights().requires_grad_(True)
-    rows = X[:2] if function.chunks.size < len(X) else X  # recomputed statistics need every row
     try:
         out = function.outputs(w, rows)
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError) as error:
         if is_memory(error):
             raise
-        raise InputError("module", f"its forward fails for rows of shape {tuple(X.shape[1:])}: "
+        raise InputError("module", f"its forward fails for rows of shape {tuple(rows.shape[1:])}: "
                          f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
                          "give rows as the module takes them, a batch first") from error
     if not isinstance(out, torch.Tensor) or not out.is_floating_point() or len(out) != len(rows):

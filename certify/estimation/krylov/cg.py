@@ -49,9 +49,6 @@ class Cg(Options):
             last place times the square root of the length.
         recurred: whether 1 may be decided without that product where rounding cannot have led the recurred residual
             further from the true one than a hundredth of the tolerance. For operators known to be linear.
-        recurred: whether 1 may be decided without that product where rounding cannot have led the recurred residual
-            further from it than a hundredth of the tolerance: for operators that are known to be linear, at loose
-            tolerances.
 
     >>> from certify.estimation.krylov import matrix_operator
     >>> A = matrix_operator(torch.tensor([[2.0, 0.0], [0.0, -1.0]], dtype=torch.float64))

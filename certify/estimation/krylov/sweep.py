@@ -127,5 +127,5 @@ class Sweep(ABC):
         return None
 
     def recurred(self) -> tuple[torch.Tensor, Scalars] | None:
-        """The recurred r - A d, one row each, with how far rounding may have led it from the true one; None: not known."""
+        """The recurred r - A d, one row each, and how far rounding may have led it from the true one; None: unknown."""
         return None
