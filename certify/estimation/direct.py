@@ -100,7 +100,7 @@ def _refined(operator: Operator, b: torch.Tensor, tolerance: float) -> Solved | 
         residual = B - operator.product(torch.from_numpy(better.astype(np.float64))).numpy()
         length, products = _lengths(residual), products + 1
         falls = length < best
-        done = products > 1 and bool(((length > best / 2) | (length <= unit * size)).all())
+        done = products > 1 and bool(((length > best / 2) | (length <= 4 * unit * size)).all())
         x, left = np.where(falls[:, None], better, x), np.where(falls[:, None], residual, left)
         best = np.where(falls, length, best)
     if not least > zero or (best > ENOUGH * unit * size).any():
