@@ -15,6 +15,9 @@ from certify.estimation.layered_hessian import LayeredHessian
 from certify.estimation.subject import ModuleProblem
 from certify.estimation.taped import Tape
 
+MOST_UNITS = 256
+"""Width of a layer up to which a network's Hessian is formed in closed form."""
+
 Field = Callable[[torch.Tensor, slice], torch.Tensor]
 
 
@@ -51,7 +54,10 @@ def gauss_newton(problem: ModuleProblem, damping: float = 0.0) -> Operator:
 
 
 def _closed(problem: ModuleProblem) -> bool:
-    return problem.plain is not None and problem.p <= MOST_PARAMETERS
+    """Whether closed products and a formed matrix are the cheapest: a layer of w units takes w² numbers a row."""
+    plain = problem.plain
+    return (plain is not None and problem.p <= MOST_PARAMETERS
+            and max(layer.out_features for layer in plain.layers) <= MOST_UNITS)
 
 
 def _layered(H: LayeredHessian, extra: float) -> Operator:

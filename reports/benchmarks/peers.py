@@ -174,11 +174,13 @@ def measure(c: Case, r: int, installed: dict[str, str], repeats: int) -> dict[st
             wall.append(time.perf_counter() - clock)
         error = ((x.double() - X).norm(dim=1) / X.norm(dim=1)).tolist()
         worst = math.nan if any(math.isnan(e) for e in error) else max(error)
-        rows.append({"who": who, "setting": setting, "seconds": statistics.median(seconds),
-                     "wall": statistics.median(wall), "runs": len(seconds), "error": worst})
-        print(f"  {who:11} {setting:32} {statistics.median(seconds):9.4f} s  {worst:.1e}", getattr(run, "words", ""), flush=True)
+        spent = statistics.median(seconds)
+        rows.append({"who": who, "setting": setting, "seconds": spent, "wall": statistics.median(wall),
+                     "runs": len(seconds), "error": worst})
+        print(f"  {who:11} {setting:32} {spent:9.4f} s  {worst:.1e}", getattr(run, "words", ""), flush=True)
     return {"case": c.name, "p": c.p, "rows": len(c.X), "damping": c.damping, "dtype": str(c.X.dtype)[6:],
-            "right_hand_sides": r, "reference": basis, "statistic": "median", "load": os.getloadavg()[0], "methods": rows}
+            "right_hand_sides": r, "reference": basis, "statistic": "median",
+            "load": os.getloadavg()[0], "methods": rows}
 
 
 def beside(part: dict[str, Any]) -> Iterator[tuple[dict[str, Any], float, float]]:

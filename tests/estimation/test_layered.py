@@ -122,6 +122,13 @@ def test_operator_is_that_of_the_tape():
     near(dense(operator, V).numpy(), by_torch(p) + 0.3 * np.eye(p.p))
 
 
+def test_wide_layers_keep_the_tape():
+    wide = problem(net(widths=(1, 300, 3), biases=(False, True)))
+    assert wide.plain is not None and wide.p < 2000 and hessian(wide).formed is None
+    V = torch.randn(2, wide.p, dtype=torch.float64)
+    near(hessian(wide).product(V).numpy(), LayeredHessian(wide).product(V.numpy()))
+
+
 class Shifted(nn.Linear):
     def forward(self, x):
         return super().forward(x) + 1
