@@ -78,7 +78,6 @@ def main() -> None:
     path = HERE / "README.md"
     before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
     table = "\n".join(lines)
-    table = "\n".join(lines)
     path.write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}", encoding="utf-8")
     print("\n".join(lines))
 

@@ -59,7 +59,7 @@ from tests.spec.test_load import refusal
     (gate(), ["gate 1: neither max nor min"]),
     (gate(max=1, min=0), ["gate 1: both max and min", "two gates"]),
     (gate(max=1) + gate("aubin", max=1), ["gate 2", "'aubin' is not built yet", "sample_modulus"]),
-    (gate(max=1) + gate("distance", max=1), ["gate 2", "distance is not built yet for set", 'set = "given"']),
+    (gate(max=1) + gate("excess", max=1), ["gate 2", "'excess' is not built yet", "sample_modulus"]),
 ])
 def test_refused_with_a_way_out(extra, parts):
     message = refusal(SPEC + extra)
