@@ -10,7 +10,6 @@ import numpy as np
 
 from certify.errors import InputError, SpecError
 from certify.network.hessian import Sheets, Tilde
-from certify.network.network import Network
 from certify.network.objective import (
     Derivatives,
     Objective,
@@ -26,9 +25,6 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, DoubleDouble, Pair
 from certify.rigor.ball import rounded
 from certify.rigor.fp import RAISE, Array, U
-
-_AT_ONCE = 2**22
-"""Numbers of C formed at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +99,7 @@ def enclose_mixed(
     >>> C.mid.tolist(), C.radius < 1e-13
     ([[24.0], [36.0]], True)
     """
-    q, p = move.width(objective), sum(objective.network.parameters(h) for h in layers)
+    q, p = move.width(objective), _parameters(objective, layers)
     C, rad, start = np.empty((p, len(move.rows) * q)), [], 0
     for part in _parts(objective, move, layers, arithmetic, weights, rho):
         stop = start + len(part.rad) * q
@@ -118,8 +114,8 @@ def enclose_mixed_gram(
     objective: Objective, move: Move, layers: tuple[int, ...], arithmetic: Arithmetic | None = None,
     weights: Weights | None = None, rho: float = 0.0,
 ) -> Product:
-    """Enclose `CCᵀ`, symmetric, by sums over rows; C itself is never formed (arguments as for :func:`enclose_mixed`)."""
-    p = sum(objective.network.parameters(h) for h in layers)
+    """Enclose `CCᵀ`, symmetric, by sums over rows; C is never formed (arguments as for :func:`enclose_mixed`)."""
+    p = _parameters(objective, layers)
     G, sums = np.zeros((p, p)), _Sums()
     for part in _parts(objective, move, layers, arithmetic, weights, rho):
         rows = part.mid.reshape(-1, p)
@@ -133,7 +129,7 @@ def enclose_mixed_image(
     weights: Weights | None = None, rho: float = 0.0,
 ) -> Product:
     """Enclose `CZ` for `(r·q, s)` floats Z (other arguments as for :func:`enclose_mixed`)."""
-    q, p = move.width(objective), sum(objective.network.parameters(h) for h in layers)
+    q, p = move.width(objective), _parameters(objective, layers)
     if Z.ndim != 2 or len(Z) != len(move.rows) * q:
         raise InputError("Z", f"shape {Z.shape}", f"give {len(move.rows) * q} rows")
     Y, sums, start = np.zeros((p, Z.shape[1])), _Sums(), 0
@@ -152,11 +148,11 @@ def enclose_mixed_adjoint(
     weights: Weights | None = None, rho: float = 0.0,
 ) -> Product:
     """Enclose `CᵀZ` for `(p, s)` floats Z (other arguments as for :func:`enclose_mixed`)."""
-    p = sum(objective.network.parameters(h) for h in layers)
+    p = _parameters(objective, layers)
     if Z.ndim != 2 or len(Z) != p:
         raise InputError("Z", f"shape {Z.shape}", f"give {p} rows")
     found, square = [], Fraction(0)
-    size = Fraction(fp.frobenius(Z))
+    size = Fraction(fp.frobenius(Z)) + Fraction(fp.FLOOR) * Z.shape[1]
     for part in _parts(objective, move, layers, arithmetic, weights, rho):
         found.append(part.mid.reshape(-1, p) @ Z)
         norm = Fraction(float(fp.row_norms(part.norm[None, :])[0]))
@@ -204,8 +200,8 @@ def _parts(
         objective = replace(objective, tilt=None)
     over, turned = weights_of(objective, weights, rho, layers)
     rows = np.array(move.rows)
-    p, q = sum(net.parameters(h) for h in layers), move.width(objective)
-    width = max(max(net.widths) * max(*net.widths, q), p * q * 2**22 // _AT_ONCE)
+    p, q = _parameters(objective, layers), move.width(objective)
+    width = max(max(net.widths) ** 2, p * q)
     for index in chunks(len(rows), width):
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             some = objective.rows(rows[index])
@@ -214,6 +210,10 @@ def _parts(
                 some, d, move.parameter, layers, arithmetic)
             part = _divided(found, objective.n, move.scale)
         yield part
+
+
+def _parameters(objective: Objective, layers: tuple[int, ...]) -> int:
+    return sum(objective.network.parameters(h) for h in checked_layers(objective.network, layers))
 
 
 def _check(objective: Objective, move: Move) -> None:
@@ -269,7 +269,8 @@ def _whole(
     R = sheets.sheet(slice(0, P.mid.shape[2]))
     n, q, m, _ = R.shape
     width = a.mid.shape[1] - bias
-    return np.concatenate([R[..., :width].reshape(n, q, -1), R[..., width:].reshape(n, q, -1)], axis=2), sheets.rad, sheets.norm
+    ordered = np.concatenate([R[..., :width].reshape(n, q, -1), R[..., width:].reshape(n, q, -1)], axis=2)
+    return ordered, sheets.rad, sheets.norm
 
 
 def _divided(found: list[tuple[Array, Array, Array]], n: int, scale: Array | None) -> _Rows:

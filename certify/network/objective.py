@@ -70,7 +70,7 @@ class Objective:
         values = set(np.asarray(self.labels).ravel().tolist())
         allowed = ({0, 1}, {-1, 1}) if self.loss == "logistic" else (set(range(k)),)
         if not any(values <= a for a in allowed):
-            raise InputError("labels", f"{sorted(values)[:5]} with the {self.loss} loss", "give the labels of this loss")
+            raise InputError("labels", f"{sorted(values)[:5]} with the {self.loss} loss", "give labels of this loss")
 
     @property
     def n(self) -> int:
@@ -224,7 +224,7 @@ def pulled(
         arithmetic: what computes the midpoints.
     """
     S, slopes = d.outer, d.passed.slopes
-    n = len(S.rad)
+    whole = identities(len(S.rad), d.passed.inputs[0].mid.shape[1], arithmetic) if lowest == 0 else None
     for g in range(len(slopes) + 1, max(lowest, 1) - 1, -1):
         if g in layers:
             yield Pulled(g, g, S, None)
@@ -239,7 +239,7 @@ def pulled(
             if h == g - 1:
                 below = X
                 if g in layers:
-                    G = diagonals(slopes[h - 1], arithmetic) if h else identities(n, d.turned[0].value.shape[0], arithmetic)
+                    G = diagonals(slopes[h - 1], arithmetic) if h else whole
             if g in layers:
                 yield Pulled(h, g, X, G)
         if g - 1 >= max(lowest, 1) and below is not None:
