@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from certify.bounds.costs import costs, remedy
 from certify.bounds.critical_base import CRITICAL_EMPTY, Settled, Unsettled, settle
 from certify.bounds.critical_words import critical_hypotheses, critical_unit
 from certify.bounds.inverse import Block, Blocks, Matrix, enclose_ends, ratio_below
 from certify.bounds.nearby import Solution
-from certify.bounds.costs import costs, remedy
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.mixed import Move, enclose_mixed
 from certify.problem import Problem
 from certify.progress import Progress
-from certify.rigor.arithmetic import Binary64, Pair
+from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import Array
 from certify.verdict import Bound, Rigour
 
@@ -69,7 +69,7 @@ class Critical:
             return self._bound(quantity, "M5", None, None, settled.reason)
         if settled.interpolation is not None:
             return self._interpolating(quantity, settled)
-        found = self._within(quantity, partial_of(self._ends, quantity, settled))
+        found = self._within(quantity, partial(self._ends, quantity, settled))
         return self._bound(quantity, settled.theorem, None, None, found) if isinstance(found, str) else found
 
     def _settle(self) -> Settled | Unsettled:
@@ -163,11 +163,6 @@ class _Wrapped:
     settled: Settled | Unsettled
 
 
-def partial_of(work: Callable[[str, Settled], Bound], quantity: str, settled: Settled) -> Callable[[], Bound]:
-    """`work(quantity, settled)`, to be done later."""
-    return lambda: work(quantity, settled)
-
-
 def mixed_blocks(problem: Problem, settled: Settled) -> Blocks:
     """The mixed derivative over the base point, some rows at a time."""
     point, objective = settled.point, settled.objective
@@ -197,5 +192,3 @@ def candidates(A: Matrix, count: int = 3) -> list[Array]:
     order = np.argsort(np.abs(values))[:count]
     return [np.ascontiguousarray(vectors[:, i]) for i in order]
 
-
-__all__ = ["Critical", "Fraction", "Pair"]

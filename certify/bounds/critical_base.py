@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from certify.bounds.congruence import Failure
 from certify.bounds.costs import JACOBIAN_LIMIT
+from certify.bounds.critical_words import tilt_hypothesis
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.inverse import Inverse, Matrix, NoInverse, invert
 from certify.bounds.nearby import Solution, given
 from certify.bounds.reduction import completed, field_length, spanning
 from certify.bounds.stationary import Stationary, fields_at, prove_stationary, singular_words
-from certify.bounds.tilt import Shift, output_tilt, shift_of_outputs, shift_of_weights
+from certify.bounds.tilt import Shift, output_tilt, pairing, shift_of_outputs, shift_of_weights
 from certify.limits import Limits
 from certify.maps.symmetry import Fields, Layout
-from certify.network.gradient import Gradient, enclose_gradient
+from certify.network.gradients import Gradient, enclose_gradient
 from certify.network.hessian import enclose_hessian
 from certify.network.jacobian import jacobian
 from certify.network.losses import enclose_losses
+from certify.network.network import Network
 from certify.network.objective import Objective
 from certify.network.passes import Forward, Weights, backward, forward, known_weights
 from certify.problem import Problem
@@ -30,7 +31,6 @@ from certify.progress import Progress
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from certify.rigor.ball import Balls
-from certify.rigor.fp import RAISE
 from certify.verdict import Hypothesis
 
 CRITICAL_EMPTY: Mapping[str, Any] = {
@@ -115,7 +115,7 @@ def settle(problem: Problem, progress: Progress, limits: Limits) -> Settled | Un
     Raises:
         EnclosureError: what blocks every case, as a kink or an overflow.
     """
-    assert not isinstance(problem.network, type(None))
+    assert isinstance(problem.network, Network)
     layout = Layout(problem.network, problem.network.layers(problem.layer))
     targets = problem.y if problem.labels is None or problem.loss == "squared" else None
     labels = None if problem.loss == "squared" else problem.labels
@@ -136,11 +136,9 @@ def _given(
     interpolating = _interpolating(problem, progress, limits)
     if interpolating is not None and problem.parameter != "sample_weights":
         terms = enclose_losses(problem.loss, passed.output, objective.targets, objective.labels, DoubleDouble())
-        c = terms.slopes
-        c = Balls(c.mid, c.rad, c.norm * (RAISE / problem.n))  # only the norm, and pairings below, are used
         shift = _slope_shift(problem, terms.slopes, passed.output)
         return Settled("M5a", objective, _given_base(shift), interpolation=interpolating, shift=shift,
-                       hypotheses=(_tilt_hypothesis(shift),))
+                       hypotheses=(tilt_hypothesis(shift.kind, shift.norm),))
     progress("output tilt", 0.1)
     fields = fields_at(layout, passed, problem.loss, not problem.weight_decay, given(problem.network))
     c_or = _tilt(problem, layout, fields, gradient)
@@ -266,8 +264,6 @@ def _slope_shift(problem: Problem, slopes: Balls, output: Balls) -> Shift:
     """The shift `n c_i = ∂ℓ_i/∂f` of M5a."""
     rows = slopes.norm
     worst = int(np.argmax(rows))
-    from certify.bounds.tilt import pairing
-
     loss = fp.up(Fraction(pairing(slopes, output)) / problem.n)
     return Shift("output", float(fp.row_norms(rows[None, :])[0]), float(rows[worst]), worst, loss)
 
@@ -275,12 +271,3 @@ def _slope_shift(problem: Problem, slopes: Balls, output: Balls) -> Shift:
 def _given_base(shift: Shift) -> dict[str, Any]:
     return {"distance": 0.0, "tilt": shift.kind, "shift_norm": shift.norm, "shift_worst": shift.worst,
             "shift_worst_row": shift.worst_row, "shift_loss": shift.loss}
-
-
-def _tilt_hypothesis(shift: Shift) -> Hypothesis:
-    words = {"output": "the loss tilted through the outputs is critical at the given weights; length of the shift, at most",
-             "weights": "the loss tilted in weight space is critical at the given weights; length of the tilt, at most"}
-    return Hypothesis("tilt", words[shift.kind], shift.norm, True)
-
-
-__all__ = ["CRITICAL_EMPTY", "Failure", "Point", "Settled", "Unsettled", "settle"]

@@ -117,6 +117,10 @@ class Interpolation:
             return replace(best, reason="; ".join(filter(None, (best.reason, *missed))))
         return best
 
+    def full_rank(self) -> bool:
+        """Whether the Jacobian of the equations is proved to have full row rank, by any bound with an upper end."""
+        return self.bound("modulus").upper is not None
+
     def _climb(self, quantity: str) -> tuple[Bound | None, list[str]]:
         """The best bound of the tiers that fit, and what was missed for want of memory or time."""
         best: Bound | None = None

@@ -14,7 +14,7 @@ from certify.bounds.nearby import Parameters, Solution, ball_of, distance_bound,
 from certify.bounds.reduction import Basis, completed, field_length, spanning
 from certify.errors import EnclosureError
 from certify.maps.symmetry import Fields, Layout, classify, symmetry_fields
-from certify.network.gradient import Gradient, enclose_gradient
+from certify.network.gradients import Gradient, enclose_gradient
 from certify.network.hessian import enclose_hessian
 from certify.network.objective import Objective
 from certify.network.passes import Forward, Weights, forward

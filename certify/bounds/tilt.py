@@ -10,7 +10,7 @@ import numpy as np
 from certify.bounds.inverse import Inverse, Matrix, NoInverse, invert
 from certify.bounds.reduction import completed, field_length, spanning
 from certify.maps.symmetry import Fields
-from certify.network.gradient import Gradient
+from certify.network.gradients import Gradient
 from certify.network.jacobian import Jacobian
 from certify.network.objective import enclosed_rows
 from certify.rigor import fp

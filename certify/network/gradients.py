@@ -98,6 +98,16 @@ class Gradient:
     mid: Pair
     radius: float
 
+    @property
+    def low(self) -> Fraction:
+        """Upper bound of the length of the low part: what the high part alone leaves out."""
+        return Fraction(0) if self.mid.lo is None else Fraction(float(fp.row_norms(self.mid.lo[None, :])[0]))
+
+    @property
+    def norm(self) -> float:
+        """Upper bound of `|∇|`."""
+        return fp.up(Fraction(float(fp.row_norms(self.mid.hi[None, :])[0])) + self.low + Fraction(self.radius))
+
 
 def enclose_gradient(
     objective: Objective, layers: tuple[int, ...], arithmetic: Arithmetic | None = None,
