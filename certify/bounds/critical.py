@@ -108,6 +108,10 @@ class Critical:
         """M5a: the interpolation problem's bound under its own name."""
         assert settled.interpolation is not None
         found = settled.interpolation.bound(quantity)
+        if self.problem.parameter == "sample_weights":  # every residual is 0, whatever its weight
+            rows = self.problem.rows if quantity == "sample_modulus" else ()
+            zeros = (0.0,) * len(rows)
+            found = replace(found, lower=0.0, upper=0.0, rows=rows, row_lower=zeros, row_upper=zeros, witness={})
         if found.refuted:  # no statement about critical points
             return self._bound(quantity, "M5a", None, None, found.reason)
         hypotheses = (*found.hypotheses, *settled.hypotheses)
