@@ -13,11 +13,12 @@ from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.witness import propose
 from tests import containment as rigor
 from tests import containment_bounds as bounds
+from tests import containment_critical as critical_
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
 from tests import containment_sublevel as sublevel
-from tests import families
+from tests import critical_families, families
 from tests import training_families as training
 from tests.containment import Outcome
 
@@ -340,6 +341,10 @@ def nearby(rng: Rng) -> Outcome:
     return nearby_.nearby(training.nearly_fitted(rng))
 
 
+def critical(rng: Rng) -> Outcome:
+    return critical_.whole_problem(critical_families.critical_problem(rng))
+
+
 def graph_windows(rng: Rng) -> Outcome:
     return graphs.window_maps(rng, _arithmetic(rng))
 
@@ -375,7 +380,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
-        graph_parameters, graph_gradients,
+        graph_parameters, graph_gradients, critical,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
@@ -383,6 +388,6 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
 SLOW: dict[str, int] = {
     "congruence": 1, "witness": 1, "moduli": 1, "jacobian_moduli": 1, "direct_modulus": 1, "modulus": 1,
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
-    "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
+    "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20, "critical": 8,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

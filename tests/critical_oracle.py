@@ -269,7 +269,7 @@ def nearest_critical(problem: Problem, w: list[arb], steps: int = 12) -> list[ar
         top = max(abs(v) for v in values)
         step = mp.zeros(system.p, 1)
         for i in range(len(values)):
-            if abs(values[i]) > mp.mpf(10) ** -6 * top:
+            if abs(values[i]) > mp.mpf(10) ** -13 * top:
                 step += vectors[:, i] * ((vectors[:, i].T * g)[0] / values[i])
         w = [x - arb(mp.nstr(step[j], 75)) for j, x in enumerate(w)]
     return None

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import scipy.linalg
+from scipy.linalg.lapack import dgetrf, dgetri
 
 from certify.bounds.sample_modulus import largest_eigenvalues
 from certify.errors import EnclosureError
@@ -109,7 +110,7 @@ def invert(A: Matrix, arithmetic: Arithmetic) -> Inverse | NoInverse:
     mid = A.mid.hi
     X = _propose(mid)
     if X is None:
-        return _refusal(mid, "it is singular to the precision of floats")
+        return singularity(mid, "it is singular to the precision of floats")
     p = len(mid)
     product = arithmetic.product(Pair(X), A.mid)  # A is symmetric: its rows are its columns
     E = product.hi
@@ -123,7 +124,7 @@ def invert(A: Matrix, arithmetic: Arithmetic) -> Inverse | NoInverse:
     if product.lo is not None:
         epsilon += Fraction(fp.frobenius(product.lo))
     if epsilon >= Fraction(1, 2):
-        return _refusal(mid, f"only ‖XA − I‖ ≤ {fp.shown(epsilon)} is proved of the best X found, where 0.5 is needed")
+        return singularity(mid, f"only ‖XA − I‖ ≤ {fp.shown(epsilon)} is proved of the best X found, where 0.5 is needed")
     return Inverse(X, epsilon, norm_x)
 
 
@@ -135,12 +136,20 @@ def _propose(A: Array) -> Array | None:
     if not (largest > 0).all():
         return None
     scale = np.ldexp(1.0, -(np.frexp(largest)[1] // 2))
-    try:
-        X = scipy.linalg.inv(scale[:, None] * A * scale, check_finite=False)
-    except (np.linalg.LinAlgError, ValueError):
+    X = float_inverse(scale[:, None] * A * scale)
+    if X is None:
         return None
     X = scale[:, None] * X * scale
     return np.ascontiguousarray(X) if np.isfinite(X).all() and np.abs(X).max() < fp.RANGE else None
+
+
+def float_inverse(A: Array) -> Array | None:
+    """LAPACK's inverse; None where a pivot is 0 or the result is not finite. A finder."""
+    factors, pivots, info = dgetrf(np.array(A, order="F"), overwrite_a=1)
+    if info != 0:
+        return None
+    X, info = dgetri(factors, pivots, overwrite_lu=1)
+    return X if info == 0 and np.isfinite(X).all() else None
 
 
 def _spectral_norm(X: Array, frobenius: Fraction, radius: Fraction) -> Fraction:
@@ -153,7 +162,7 @@ def _spectral_norm(X: Array, frobenius: Fraction, radius: Fraction) -> Fraction:
         return frobenius
 
 
-def _refusal(A: Array, reason: str) -> NoInverse:
+def singularity(A: Array, reason: str) -> NoInverse:
     """Count, for the message only, the eigenvalues that look like 0."""
     try:
         sizes = np.sort(np.abs(scipy.linalg.eigvalsh(A, check_finite=False)))
