@@ -94,6 +94,7 @@ def enclose_mixed(
         InputError: rows, scale or layers that do not fit.
         EnclosureError: a pre-activation that may be at a kink, NaN, overflow.
 
+    >>> from certify.network.network import Network
     >>> net = Network((np.array([[3.0]]), np.array([[2.0]])), (None, None), "identity")
     >>> C = enclose_mixed(Objective(net, np.ones((1, 1)), targets=np.zeros((1, 1))), Move("features", (0,)), (1, 2))
     >>> C.mid.tolist(), C.radius < 1e-13
