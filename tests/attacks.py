@@ -373,6 +373,14 @@ def mixed(rng: Rng) -> Outcome:
     return second.mixed(training.tilted(rng), _arithmetic(rng), rng)
 
 
+def stacks(rng: Rng) -> Outcome:
+    return second.stacks(rng, _arithmetic(rng))
+
+
+def second_sums(rng: Rng) -> Outcome:
+    return second.sums(rng)
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -385,6 +393,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         graph_parameters, graph_gradients, hessian, mixed,
+        stacks, second_sums,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""

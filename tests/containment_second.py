@@ -9,7 +9,7 @@ from flint import fmpq
 
 from certify.bounds.nearby import Parameters, ball_of, given
 from certify.network.gradients import enclose_gradient
-from certify.network.hessian import enclose_hessian
+from certify.network.hessian import Sums, Tilde, enclose_hessian
 from certify.network.mixed import (
     Move,
     enclose_mixed,
@@ -17,11 +17,16 @@ from certify.network.mixed import (
     enclose_mixed_gram,
     enclose_mixed_image,
 )
-from certify.network.objective import Objective, enclosed_rows
-from certify.rigor.arithmetic import Arithmetic, Pair
+from certify.network.network import Network
+from certify.network.objective import Objective, Pulled, enclosed_rows
+from certify.network.passes import Slope
+from certify.network.stacks import Stack, diagonals, plus_diagonal, scaled, times
+from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
+from certify.rigor.ball import Balls, known_matrix
 from tests import oracles as exact
 from tests.containment import Array, Outcome, Violation, expect, refusing
 from tests.containment_nearby import centre, numbers, parameter_member
+from tests.containment_network import direction, near_matrix
 from tests.second_oracles import Second
 from tests.training_families import Tilted
 
@@ -177,3 +182,100 @@ def _vectors(rng: Rng, n: int) -> Array:
 
 def _near(D: exact.Rows, radius: float, claim: str, told: dict[str, Any]) -> None:
     expect(exact.at_most(exact.size_square(D), exact.rational(radius) ** 2), f"{claim} within its radius", **told)
+
+
+# stacks and sums by themselves: every radius is the only one in some case
+
+
+def drawn(rng: Rng, shape: tuple[int, int, int], arithmetic: Arithmetic, blurred: bool) -> tuple[Stack, list[exact.Rows]]:
+    """A stack with a member that lies on its surface."""
+    n, r, m = shape
+    hi = rng.standard_normal(shape) * float(rng.choice([1.0, 1e-3, 1e3]))
+    lo = hi * 2.0**-53 * rng.uniform(-1, 1, shape) if arithmetic.extended and rng.random() < 0.7 else None
+    rad = rng.random(n) * float(rng.choice([1e-9, 1e-3, 1.0])) * blurred
+    stack = Stack.make(Pair(hi, lo), rad, arithmetic)
+    members = []
+    for i in range(n):
+        step = direction(rng, r * m)
+        rows = exact.matrix(hi[i], None if lo is None else lo[i])
+        members.append([[x + exact.rational(rad[i]) * step[s * m + t] for t, x in enumerate(row)]
+                        for s, row in enumerate(rows)])
+    return stack, members
+
+
+def stack_holds(claim: str, truth: list[exact.Rows], stack: Stack, **told: Any) -> None:
+    """`‖X_i − mid_i‖_F ≤ rad_i`, and the norms bound both."""
+    for i, X in enumerate(truth):
+        mid = exact.matrix(stack.mid.hi[i], None if stack.mid.lo is None else stack.mid.lo[i])
+        gap, rad = exact.size_square(exact.subtract(X, mid)), exact.rational(float(stack.rad[i]))
+        expect(gap <= rad * rad, f"{claim}: radius of row {i}", stack=stack.mid, **told)
+        norm = exact.rational(float(stack.norm[i])) ** 2
+        expect(max(exact.size_square(X), exact.size_square(mid)) <= norm, f"{claim}: norm of row {i}", **told)
+
+
+def stacks(rng: Rng, arithmetic: Arithmetic) -> Outcome:
+    """Products with layers, slopes, diagonals, sums and dropped low parts of members of stacks."""
+    n, r, m, k = (int(v) for v in rng.integers(1, 4, 4))
+    x, members = drawn(rng, (n, r, m), arithmetic, rng.random() < 0.5)
+    stack_holds("stack", members, x)
+    stack_holds("rounded", members, x.rounded())
+    W = rng.standard_normal((k, m))
+    radius = float(rng.random() * rng.choice([0.0, 1e-3, 1.0]))
+    near = near_matrix(exact.matrix(W), radius, rng)
+    product = times(x, known_matrix(W, None, radius), arithmetic)
+    stack_holds("times", [exact.product_transposed(X, near) for X in members], product, W=W, radius=radius)
+    bound = float(rng.choice([1.0, 2.0, 1e-3]))
+    d = rng.uniform(-1, 1, (n, m)) * bound
+    off = rng.random(n) * float(rng.choice([0.0, 1e-3])) * bound
+    truth = [[max(-exact.rational(bound), min(exact.rational(bound), v + exact.rational(o) * int(rng.choice([-1, 1]))))
+              for v in row] for row, o in zip(exact.matrix(d), off.tolist(), strict=True)]
+    slope = Slope(Pair(d), off, bound)
+    expected = [[[v * s for v, s in zip(row, t, strict=True)] for row in X] for X, t in zip(members, truth, strict=True)]
+    stack_holds("scaled", expected, scaled(x, slope, arithmetic), d=d, off=off)
+    whole = [[[t[j] if j == s else fmpq(0) for j in range(m)] for s in range(m)] for t in truth]
+    stack_holds("diagonals", whole, diagonals(slope, arithmetic), d=d, off=off)
+    y, ys = drawn(rng, (n, m, m), arithmetic, rng.random() < 0.5)
+    z, zs = drawn(rng, (n, 1, m), arithmetic, rng.random() < 0.5)
+    total = [[[v + (c[0][s] if s == t else 0) for t, v in enumerate(row)] for s, row in enumerate(X)]
+             for X, c in zip(ys, zs, strict=True)]
+    stack_holds("plus_diagonal", total, plus_diagonal(y, z, arithmetic), y=y.mid, z=z.mid)
+    return "decided"
+
+
+def sums(rng: Rng) -> Outcome:
+    """One block of a Hessian from members of everything it is made of, in chunks."""
+    d, m, k = (int(v) for v in rng.integers(1, 4, 3))
+    bias = rng.random() < 0.5
+    net = Network((np.ones((m, d)), np.ones((k, m))), (np.ones(m) if bias else None, np.ones(k) if bias else None), "tanh")
+    blurred = int(rng.integers(6))
+    found, count = Sums(net, (1, 2)), 0
+    truth = [[fmpq(0)] * net.parameters(2) for _ in range(net.parameters(1))]
+    for _ in range(int(rng.integers(1, 4))):
+        n = int(rng.integers(1, 5))
+        shapes = ((n, k, m), (n, m, m), (n, 1, k), (n, 1, d), (n, 1, m))
+        parts = [drawn(rng, s, Binary64(), blurred in (i, 5)) for i, s in enumerate(shapes)]
+        (P, Ps), (G, Gs), (v, vs), (a, as_), (b, bs) = parts
+        left, right = (Tilde.of(Balls(Pair(x.mid.hi[:, 0]), x.rad, x.norm), bias) for x in (a, b))
+        found.add(Pulled(1, 2, P, G), v, left, right)
+        found.chunk(n)
+        count += n
+        for i in range(n):
+            _add_row(truth, Ps[i], Gs[i], vs[i][0], as_[i][0], bs[i][0], bias)
+    H = found.finish(count, 0.0)
+    D = exact.subtract(exact.scaled(truth, fmpq(1, count)), exact.matrix(H.mid[:net.parameters(1), net.parameters(1):]))
+    limit = exact.rational(float(H.blocks[0, 1])) ** 2
+    expect(exact.size_square(D) <= limit, "one block of the sums", parts=parts, blurred=blurred)
+    return "decided"
+
+
+def _add_row(truth: exact.Rows, P: exact.Rows, G: exact.Rows, v: list, a: list, b: list, bias: bool) -> None:
+    """Add `ã[s]·(P[j, l] b̃[t] + v[l] G[b, j])`, the parameters in their order."""
+    d, m, k = len(a), len(b), len(v)
+    for j in range(m):
+        for s in range(d + bias):
+            row = j * d + s if s < d else m * d + j
+            for t in range(k):
+                for c in range(m + bias):
+                    column = t * m + c if c < m else k * m + t
+                    entry = P[t][j] * (b[c] if c < m else 1) + (v[t] * G[c][j] if c < m else 0)
+                    truth[row][column] += (a[s] if s < d else 1) * entry

@@ -68,7 +68,7 @@ def killer(name: str) -> Callable[[], None]:
     attack, _, only = name.partition("@")
     attack, _, cases = attack.partition("*")
     if not cases and not only:
-        for module in ("tests.killers_bounds", "tests.killers_training"):  # they register their own
+        for module in ("tests.killers_bounds", "tests.killers_training", "tests.killers_second"):  # they register their own
             importlib.import_module(module)
         return importlib.import_module("tests.killers").KILLERS[name]
     one = importlib.import_module("tests.attack").one

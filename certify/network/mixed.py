@@ -169,7 +169,7 @@ class _Sums:
 
     def __init__(self) -> None:
         self.balls, self.left, self.right = Fraction(0), Fraction(0), Fraction(0)
-        self.longest, self.count, self.rows = 0, 0, 0
+        self.longest, self.count = 0, 0
 
     def add(self, k: int, balls: Array, left: Array, right: Array) -> None:
         """Count a chunk: inner products of length k, radii and norms of its rows."""
@@ -183,8 +183,7 @@ class _Sums:
         """Frobenius norm of the error of a finite result."""
         fp.require_finite(result, "products of the mixed derivative")
         unit = Fraction(fp.dot_unit(self.longest)) + Fraction(fp.dot_unit(self.count)) * Fraction(RAISE)
-        # entries of columns below FLOOR are counted as FLOOR
-        floor = Fraction(fp.FLOOR) * sum(result.shape)
+        floor = Fraction(fp.FLOOR) * sum(result.shape) * (self.count + 1)  # of every column of every chunk (R0)
         return fp.up(self.balls + unit * (fp.sqrt_up(self.left) + floor) * (fp.sqrt_up(self.right) + floor))
 
 
