@@ -187,7 +187,9 @@ def _near(D: exact.Rows, radius: float, claim: str, told: dict[str, Any]) -> Non
 # stacks and sums by themselves: every radius is the only one in some case
 
 
-def drawn(rng: Rng, shape: tuple[int, int, int], arithmetic: Arithmetic, blurred: bool) -> tuple[Stack, list[exact.Rows]]:
+def drawn(
+    rng: Rng, shape: tuple[int, int, int], arithmetic: Arithmetic, blurred: bool
+) -> tuple[Stack, list[exact.Rows]]:
     """A stack with a member that lies on its surface."""
     n, r, m = shape
     hi = rng.standard_normal(shape) * float(rng.choice([1.0, 1e-3, 1e3]))
@@ -230,7 +232,8 @@ def stacks(rng: Rng, arithmetic: Arithmetic) -> Outcome:
     truth = [[max(-exact.rational(bound), min(exact.rational(bound), v + exact.rational(o) * int(rng.choice([-1, 1]))))
               for v in row] for row, o in zip(exact.matrix(d), off.tolist(), strict=True)]
     slope = Slope(Pair(d), off, bound)
-    expected = [[[v * s for v, s in zip(row, t, strict=True)] for row in X] for X, t in zip(members, truth, strict=True)]
+    expected = [[[v * s for v, s in zip(row, t, strict=True)] for row in X]
+                for X, t in zip(members, truth, strict=True)]
     stack_holds("scaled", expected, scaled(x, slope, arithmetic), d=d, off=off)
     whole = [[[t[j] if j == s else fmpq(0) for j in range(m)] for s in range(m)] for t in truth]
     stack_holds("diagonals", whole, diagonals(slope, arithmetic), d=d, off=off)
@@ -246,7 +249,8 @@ def sums(rng: Rng) -> Outcome:
     """One block of a Hessian from members of everything it is made of, in chunks."""
     d, m, k = (int(v) for v in rng.integers(1, 4, 3))
     bias = rng.random() < 0.5
-    net = Network((np.ones((m, d)), np.ones((k, m))), (np.ones(m) if bias else None, np.ones(k) if bias else None), "tanh")
+    biases = (np.ones(m), np.ones(k)) if bias else (None, None)
+    net = Network((np.ones((m, d)), np.ones((k, m))), biases, "tanh")
     blurred = int(rng.integers(6))
     found, count = Sums(net, (1, 2)), 0
     truth = [[fmpq(0)] * net.parameters(2) for _ in range(net.parameters(1))]

@@ -43,7 +43,8 @@ def linear_chains_in_balls() -> None:
             biases = tuple(np.zeros(1) if rng.random() < 0.5 else None for _ in range(depth))
             net = Network(weights, biases, "identity")
             for parameter in ("features", "targets", "sample_weights"):
-                attacked(case(net, np.full((1, 1), 2.0), parameter=parameter, rho=0.25, decay=float(rng.integers(2))), rng)
+                decay = float(rng.integers(2))
+                attacked(case(net, np.full((1, 1), 2.0), parameter=parameter, rho=0.25, decay=decay), rng)
 
 
 @killer
@@ -104,6 +105,7 @@ def close_to_the_bend() -> None:
     """elu and relu beside their kink: within the ball of weights on both sides."""
     for rng in seeds(2):
         for name in ("elu", "relu", "leaky_relu"):
-            for z in (0.0, 1e-9, 0.1, -0.1):
-                net = Network((np.full((1, 1), z), np.ones((1, 1))), (None, None), name)
-                attacked(case(net, np.ones((1, 1)), y=-3.0, rho=0.25), rng, (Binary64(),))
+            for rho in (0.25, 1e-4):
+                for z in (0.0, 1e-9, 0.4 * rho, -0.4 * rho):
+                    net = Network((np.full((1, 1), z), np.ones((1, 1))), (None, None), name)
+                    attacked(case(net, np.ones((1, 1)), y=-3.0, rho=rho), rng, (Binary64(),))

@@ -261,7 +261,8 @@ def test_what_does_not_fit_is_refused():
 
 
 @pytest.mark.parametrize("change", [
-    {"X": np.zeros((0, 5))}, {"targets": np.zeros((3, 1))}, {"tilt": enclosed_rows(np.zeros((3, 1)), np.zeros((3, 1)), Binary64())},
+    {"X": np.zeros((0, 5))}, {"targets": np.zeros((3, 1))},
+    {"tilt": enclosed_rows(np.zeros((3, 1)), np.zeros((3, 1)), Binary64())},
     {"weight_decay": -1.0}, {"weight_decay": np.nan}, {"loss": "cross_entropy", "targets": np.full((3, 2), -0.5)},
     {"loss": "cross_entropy", "targets": None, "labels": np.array([0, 1, 2])}, {"labels": np.zeros(2)},
     {"loss": "logistic", "targets": None, "labels": np.array([0, 1, 2])},
