@@ -17,6 +17,7 @@ from tests import containment_critical as critical_
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
+from tests import containment_second as second
 from tests import containment_sublevel as sublevel
 from tests import critical_families, families
 from tests import training_families as training
@@ -369,6 +370,22 @@ def graph_gradients(rng: Rng) -> Outcome:
     return graphs.gradients(rng, _arithmetic(rng))
 
 
+def hessian(rng: Rng) -> Outcome:
+    return second.hessian(training.tilted(rng), _arithmetic(rng), rng)
+
+
+def mixed(rng: Rng) -> Outcome:
+    return second.mixed(training.tilted(rng), _arithmetic(rng), rng)
+
+
+def stacks(rng: Rng) -> Outcome:
+    return second.stacks(rng, _arithmetic(rng))
+
+
+def second_sums(rng: Rng) -> Outcome:
+    return second.sums(rng)
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -380,7 +397,8 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
-        graph_parameters, graph_gradients, critical,
+        graph_parameters, graph_gradients, hessian, mixed,
+        stacks, second_sums, critical,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
