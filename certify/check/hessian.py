@@ -16,7 +16,7 @@ from functools import cached_property
 from flint import arb, arb_mat
 
 from certify.check.activation import ACTIVATIONS
-from certify.check.balls import ONE, ZERO
+from certify.check.balls import ONE, ZERO, gram, mirrored
 from certify.check.network import Forward, NotSmooth, Parameters, backward, first_weights, layer_slopes
 from certify.check.objective import Objective
 from certify.check.subject import Problem
@@ -64,13 +64,8 @@ class Curvature:
 
     @property
     def gradient(self) -> list[arb]:
-        """`∇_w L_c`, `Σ_i ψ_i` and the decay, one number a parameter."""
-        found: list[arb] = []
-        for h in self.problem.free:
-            found += (self._adjoints[h - 1].transpose() * arb_mat(self._inputs[h])).entries()
-        decay = arb(self.problem.weight_decay)
-        own = weights_by_units(self.problem, self.parameters)
-        return [g + decay * w for g, w in zip(found, own, strict=True)]
+        """`∇_w L_c`, one number a parameter."""
+        return gradient(self.problem, self.parameters, self.passed, self.objective.slopes)
 
     @cached_property
     def hessian(self) -> arb_mat:
@@ -98,7 +93,7 @@ class Curvature:
             return self.structured_cross()
         blocks = [self.feature_block(i).tolist() for i in moving]
         C = arb_mat([[x for block in parts for x in block] for parts in zip(*blocks, strict=True)])
-        return C * C.transpose()
+        return gram(C)
 
     def structured_cross(self) -> arb_mat:
         """`C Cᵀ` without C, block by block.
@@ -217,7 +212,7 @@ class Curvature:
             full += [[x for part in rows for x in part] for rows in zip(*parts, strict=True)]
         for r, row in enumerate(full):
             row[r] += diagonal
-        return arb_mat(full)
+        return mirrored(full)
 
 
 def require_second(problem: Problem, passed: Forward) -> None:
@@ -232,20 +227,31 @@ def require_second(problem: Problem, passed: Forward) -> None:
                 raise NotSmooth(f"the input of unit {unit} of layer {h} at row {row}", z == 0)
 
 
+def gradient(problem: Problem, parameters: Parameters, passed: Forward, slopes: arb_mat) -> list[arb]:
+    """`Σ_i J_iᵀ s_i + λw` for rows `s_i` of `slopes`, one number a parameter; raises `NotSmooth`."""
+    found: list[arb] = []
+    adjoints = backward(problem, parameters, passed, slopes).adjoints
+    for h in problem.free:
+        found += (adjoints[h - 1].transpose() * extended(problem, h, passed)).entries()
+    decay = arb(problem.weight_decay)
+    return [g + decay * w for g, w in zip(found, weights_by_units(problem, parameters), strict=True)]
+
+
 def extended(problem: Problem, h: int, passed: Forward) -> arb_mat:
     """`Ã_{h−1}`: the inputs of layer h, with a column of ones if it has a bias."""
     A = passed.inputs[h - 1]
     return A if problem.layers[h - 1].biases is None else arb_mat([[*row, ONE] for row in A.tolist()])
 
 
-def pulled(problem: Problem, parameters: Parameters, passed: Forward, seeds: arb_mat) -> arb_mat:
-    """`(rows, p)`: row i is `J_iᵀ` of the i-th row of `seeds`, `(rows, k)`."""
+def pulled(problem: Problem, parameters: Parameters, passed: Forward, seeds: arb_mat | None = None) -> arb_mat:
+    """`(rows, p)`: row i is `J_iᵀ` of the i-th row of `seeds`, `(rows, k)`; without seeds J, `(rows·k, p)`."""
     adjoints = backward(problem, parameters, passed, seeds).adjoints
-    found: Rows = [[] for _ in range(seeds.nrows())]
+    each = problem.outputs if seeds is None else 1
+    found: Rows = [[] for _ in range(adjoints[0].nrows())]
     for h in problem.free:
-        for row, part in zip(found, _outer(adjoints[h - 1].tolist(), extended(problem, h, passed).tolist()),
-                             strict=True):
-            row += part
+        inputs = [row for row in extended(problem, h, passed).tolist() for _ in range(each)]
+        for whole, part in zip(found, _outer(adjoints[h - 1].tolist(), inputs), strict=True):
+            whole += part
     return arb_mat(found)
 
 
