@@ -97,6 +97,8 @@ def _check_map(spec: Spec, name: str) -> None:
         if p.parameter == "targets" and spec.training.loss != "squared":
             raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
                             'use parameter = "features", or loss = "squared"')
+    elif solution.map == "critical":
+        _check_critical(spec, name)
     elif solution.map == "interpolation":
         if p.set == "per_sample":
             raise SpecError(f'{name}: perturbation.set = "per_sample"', "not built yet for interpolation",
@@ -114,6 +116,19 @@ def _check_map(spec: Spec, name: str) -> None:
         if solution.level is None:
             raise SpecError(f"{name}: gate {number}", "persistence_radius needs a level above the loss at the weights",
                             "give solution.level")
+
+
+def _check_critical(spec: Spec, name: str) -> None:
+    """What the critical map needs and does not take."""
+    p = spec.perturbation
+    if spec.data.targets is None:
+        raise SpecError(f"{name}: data.targets", "missing, and the critical map needs the loss", "name the targets")
+    if p.parameter == "targets" and spec.training.loss != "squared":
+        raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
+                        'use parameter = "features" or "sample_weights", or loss = "squared"')
+    if p.set == "per_sample":
+        raise SpecError(f'{name}: perturbation.set = "per_sample"', "not built yet for the critical map",
+                        'use set = "total"')
 
 
 def _check_perturbation(spec: Spec, name: str) -> None:
@@ -225,7 +240,7 @@ def check_problem(problem: Problem) -> None:
     Raises:
         SpecError: with what would work.
     """
-    if problem.base == "nearby" and problem.y is None:
+    if problem.base == "nearby" and problem.y is None and problem.map == "interpolation":
         raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
                         'use base = "given", or real targets')
     if problem.equations > problem.parameters:
