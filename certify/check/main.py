@@ -88,7 +88,7 @@ def check(
         check_base(base, ladder)
     side = read_side(certificate, problem, contents.get("witness"))
     if problem.base == "nearby" and base.distance is not None:
-        if critical == "M5":
+        if critical and critical != "M5a":
             ladder = Ladder(problem, tell, *solve(problem, base, side, critical_point))
         else:
             ladder = Ladder(problem, tell, solve(problem, base, side, interpolating)[0])
