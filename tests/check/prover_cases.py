@@ -126,3 +126,33 @@ def forged(certificate: Json, at: int, gate: Json | None = None, **changes: Any)
     own = claim["gate"] if gate is None else gate
     emitter.judge(claim, None if own is None else {k: v for k, v in own.items() if k != "state"})
     return emitter.total(result)
+
+
+def critical(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
+    """A problem of the critical map, base given: any loss, parameter, activation and layer; mostly enough rows."""
+    rng = np.random.default_rng(seed)
+    loss = fixed.get("loss") or str(rng.choice(["squared", "logistic", "cross_entropy"]))
+    k = 1 if loss == "logistic" else int(rng.integers(1 if loss == "squared" else 2, 4))
+    made = parts(rng, k)
+    made |= {"activation": str(rng.choice([*NAMES, "relu", "identity"]))} | {
+        key: value for key, value in fixed.items() if key in made}
+    widths = [made["weights"][0].shape[1], *(len(W) for W in made["weights"])]
+    n = int(fixed.get("n", rng.integers(1, 16)))
+    made["X"] = np.round(rng.normal(size=(n, widths[0])), 2)
+    made["rows"] = "all" if rng.random() < 0.5 else rng.permutation(n)[: rng.integers(1, n + 1)].tolist()
+    hard = rng.random() < 0.5
+    if loss == "squared":
+        made["y"] = np.round(rng.normal(size=(n, k)), 2)
+    elif loss == "logistic" or hard:
+        made["y"] = rng.integers(0, max(k, 2), n)
+    else:
+        made["y"] = rng.dirichlet(np.ones(k), n)
+    choices = ["features", "sample_weights", *(["targets"] if loss == "squared" else [])]
+    made |= {"loss": loss, "parameter": fixed.get("parameter") or str(rng.choice(choices))}
+    case = with_units(emitter.Case(**made), rng)
+    decay = fixed.get("decay", float(rng.choice([0.0, 0.0, 0.125])))
+    emitter.write_files(case, folder)
+    edit(folder, {"[solution]\n": '[solution]\nmap = "critical"\n' + (
+                      f'base = "{fixed["base"]}"\n' if "base" in fixed else ""),
+                  "[training]\n": f"[training]\nweight_decay = {decay}\n"})
+    return case
