@@ -1,4 +1,4 @@
-"""The base point of the critical map: which case of M5 holds there, and the tilt or the distance that makes it exact."""
+"""The base point of the critical map: which case of M5 holds there, and the tilt or distance that makes it exact."""
 
 from __future__ import annotations
 
@@ -169,8 +169,8 @@ def _weight_tilt(
         progress("Hessian", 0.2)
         found = _point(objective, layout, fields, passed, Fraction(0))
     if found is None or found.inverse is None:
-        return Unsettled(f"the given weights are no exact critical point, and none of the tilts that would make them one "
-                         f"is allowed: {why}; and a tilt in weight space needs a nonsingular Hessian without symmetries. "
+        return Unsettled("the given weights are no exact critical point, and none of the tilts that would make them one is "
+                         f"allowed: {why}; and a tilt in weight space needs a nonsingular Hessian without symmetries. "
                          'Train to a critical point and use base = "nearby"', {"distance": 0.0})
     net = problem.network
     parts = [part.ravel() for h in layout.layers for part in (net.weights[h - 1], net.biases[h - 1])
@@ -200,8 +200,8 @@ def _nearby(
         if rank is not None:
             return Unsettled(
                 "there is no critical point near these weights: the Jacobian of the outputs is proved to have full row "
-                f"rank, so the gradient vanishes only where every row's {problem.loss.replace('_', '-')} loss has slope "
-                "0, which hard labels never allow. Use weight decay, or base = \"given\" (soft targets)", absent)
+                f"rank, so the gradient vanishes only where every row's {problem.loss.replace('_', '-')} loss has "
+                'slope 0, which hard labels never allow. Use weight decay, or base = "given" (soft targets)', absent)
     elif problem.loss == "squared":
         exact = _interpolating(problem, progress, limits)
         if exact is not None and isinstance(exact.solution, Solution):

@@ -189,7 +189,8 @@ def _newton_matrix(objective: Objective, layout: Layout, symmetric: bool, at: Pa
     A = H + basis.columns @ basis.columns.T
     X = float_inverse(A)
     if X is None:
-        return singular_words(singularity(A, "it is singular to the precision of floats"), fields, objective.weight_decay)
+        failure = singularity(A, "it is singular to the precision of floats")
+        return singular_words(failure, fields, objective.weight_decay)
     return X
 
 

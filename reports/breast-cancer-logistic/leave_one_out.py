@@ -3,8 +3,8 @@
     python reports/breast-cancer-logistic/leave_one_out.py
 
 The row moduli are read from `sample-weights/certificate.json`: κ_i bounds the motion of the weights per unit of
-change of row i's sample weight, in the limit of small changes. Leaving the row out is a change of size 1. Training again:
-Newton's method on the loss without the row (n stays 569), from the given weights, until the gradient is below 1e-13;
+change of row i's sample weight, in the limit of small changes. Leaving the row out is a change of size 1. Training
+again: Newton's method on the loss without the row (n stays 569), from the given weights, until the gradient is below 1e-13;
 the Hessian is that at the given weights with the row taken out, and made again where that converges slowly.
 """
 
@@ -111,7 +111,7 @@ def main() -> int:
     print(f"distance / modulus: median {np.median(ratio):.4f}, 5 % {np.quantile(ratio, 0.05):.4f}, "
           f"95 % {np.quantile(ratio, 0.95):.4f}, extremes {ratio.min():.4f} and {ratio.max():.4f}")
     top = [set(np.argsort(-x)[:20].tolist()) for x in (proved, measured)]
-    print(f"of the 20 rows with the largest modulus, {len(top[0] & top[1])} are among the 20 that move the weights most")
+    print(f"of the 20 rows with the largest modulus {len(top[0] & top[1])} are among the 20 that move the weights most")
     return 0
 
 

@@ -1,8 +1,8 @@
 """Train the network of this report; write `model.safetensors` and `train.npz`.
 
 Fixed before anything was certified: scikit-learn's breast cancer set, columns standardised, labels 0 and 1; tanh
-30-32-1, p = 1025, torch's default initialisation (drawn in float32, seed 0), converted to float64; mean logistic loss plus
-`0.01/2·|w|²` over all weights and biases; 2000 full-batch Adam steps, learning rate 1e-2; Newton steps until the
+30-32-1, p = 1025, torch's default initialisation (drawn in float32, seed 0), converted to float64; mean logistic loss
+plus `0.01/2·|w|²` over all weights and biases; 2000 full-batch Adam steps, learning rate 1e-2; Newton steps until the
 gradient is below 1e-13, or 60.
 """
 

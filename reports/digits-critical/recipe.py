@@ -1,8 +1,9 @@
 """Train the network of this report; write `model.safetensors` and `train.npz`.
 
-Fixed before anything was certified: scikit-learn's digits, all 1797 rows, pixels divided by 16, labels 0 to 9; tanh
-64-16-10, p = 1210, torch's default initialisation, seed 0, float64; mean cross-entropy plus `0.01/2·|w|²` over all
-weights and biases; 1000 full-batch Adam steps, learning rate 1e-2; Newton steps until the gradient is below 1e-13, or 60.
+Fixed before anything was certified: scikit-learn's digits, all 1797 rows, pixels divided by 16 (float16
+holds them exactly), labels 0 to 9; tanh 64-16-10, p = 1210, torch's default initialisation, seed 0, float64; mean
+cross-entropy plus `0.01/2·|w|²` over all weights and biases; 1000 full-batch Adam steps, learning rate 1e-2; Newton
+steps until the gradient is below 1e-13, or 60.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def build() -> training.Files:
 
     training.adam(net, critical_training.decayed(net, loss, DECAY), STEPS, RATE)
     critical_training.newton(net, loss, DECAY)
-    return {"model.safetensors": save(training.state(net)), "train.npz": training.npz_bytes(X=X, y=y)}
+    data = training.npz_bytes(X=X.astype(np.float16), y=y.astype(np.uint8))
+    return {"model.safetensors": save(training.state(net)), "train.npz": data}
 
 
 if __name__ == "__main__":

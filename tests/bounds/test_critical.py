@@ -254,7 +254,7 @@ def test_hard_labels_and_full_rank_leave_no_critical_point_near():
 
 
 def test_weights_that_are_not_critical_and_cannot_be_tilted_are_refused():
-    """A relu net with weight decay: the decay breaks the rescaling, no output tilt exists, H is singular for a dead output."""
+    """Outputs that nothing depends on: no output tilt has the right rank, and H is singular."""
     network = Network((np.array([[1.0], [1.0]]), np.array([[0.0, 0.0]])), (None, None), "tanh")
     problem = Problem(network, np.array([[1.0], [2.0], [3.0]]), np.array([[0.0], [0.0], [0.0]]), "features", (0, 1, 2),
                       map="critical")
