@@ -101,9 +101,9 @@ per_sample: every row may move by that much, so the size is the largest row's (s
 out of `columns`.""",
     "columns": """perturbation.columns: the features that may move, by name (data files with named columns) or number
 from 0; default all. The others stay fixed.""",
-    "base": """solution.base: at which weights the map is examined. given (default): those in the file, with the network's
-own outputs as targets (critical: with a tilted loss). nearby: an exact solution near them, with the targets in the
-file. See `given`, `tilt` and `nearby`; the sublevel map takes given.""",
+    "base": """solution.base: at which weights the map is examined. given (default): those in the file, with the
+network's own outputs as targets (critical: with a tilted loss). nearby: an exact solution near them, with the targets
+in the file. See `given`, `tilt` and `nearby`; the sublevel map takes given.""",
     "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel map, and
 decides whether targets are numbers or class numbers (integers).""",
     "estimate": """certify estimate: where the weights would go after one given change of the data, to first order.

@@ -169,7 +169,7 @@ def _weight_tilt(
         progress("Hessian", 0.2)
         found = _point(objective, layout, fields, passed, Fraction(0))
     if found is None or found.inverse is None:
-        return Unsettled("the given weights are no exact critical point, and none of the tilts that would make them one is "
+        return Unsettled("the given weights are no exact critical point, and no tilt that would make them one is "
                          f"allowed: {why}; and a tilt in weight space needs a nonsingular Hessian without symmetries. "
                          'Train to a critical point and use base = "nearby"', {"distance": 0.0})
     net = problem.network

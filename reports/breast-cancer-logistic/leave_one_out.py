@@ -4,8 +4,8 @@
 
 The row moduli are read from `sample-weights/certificate.json`: κ_i bounds the motion of the weights per unit of
 change of row i's sample weight, in the limit of small changes. Leaving the row out is a change of size 1. Training
-again: Newton's method on the loss without the row (n stays 569), from the given weights, until the gradient is below 1e-13;
-the Hessian is that at the given weights with the row taken out, and made again where that converges slowly.
+again: Newton's method on the loss without the row (n stays 569), from the given weights, until the gradient is below
+1e-13; the Hessian is that at the given weights without the row, and made again where that converges slowly.
 """
 
 from __future__ import annotations

@@ -188,7 +188,8 @@ def test_a_weight_tilt_has_another_modulus_however_small_it_is():
 @pytest.mark.parametrize("kind", [kind.name for kind in symmetry.KINDS])
 def test_a_kind_of_field_left_out_leaves_the_rank_unproved(kind, monkeypatch):
     """Each kind is needed somewhere: without it the completed Hessian is not proved nonsingular."""
-    problem = {"dead": dead_unit, "linear": deep_linear, "softmax": softmax_problem}.get(kind, always_active)()
+    makers = {"dead": dead_unit, "linear": deep_linear, "softmax": softmax_problem, "kernel": two_active}
+    problem = makers.get(kind, always_active)()
     settled = Critical(problem, silent).settled
     point, layout = settled.point, symmetry.Layout(problem.network, problem.network.layers("all"))
     assert settled.theorem == "M5b" and point.fields.counts[kind] and point.inverse is not None
@@ -209,6 +210,15 @@ def test_no_tilt_in_weight_space_beside_a_symmetry(monkeypatch):
     assert b.upper is None and "without symmetries" in b.reason
     H, C = float_system(always_active(), tilted=False)
     assert np.linalg.norm(np.linalg.solve(H, C), 2) > 100
+
+
+def two_active() -> Problem:
+    """2-3-1 relu with two units that are active at every row and feed one output."""
+    problem = always_active()
+    W, v = problem.network.weights
+    b, c = problem.network.biases
+    b = np.array([b[0], b[1], 1.0 + float(np.maximum(-(problem.X @ W[2]), 0).max())])
+    return replace(problem, network=Network((W, v), (b, c), "relu"))
 
 
 def dead_unit() -> Problem:
