@@ -98,6 +98,17 @@ class Stationary:
         """`C Cᵀ` over the moving rows."""
         return self.curvature.cross if self.problem.parameter == "features" else gram(self._columns)
 
+    @property
+    def narrow(self) -> bool:
+        """Whether C is at hand and has no more columns than rows."""
+        return self.problem.parameter != "features" and self._columns.ncols() <= self.problem.parameters
+
+    @cached_property
+    def reached(self) -> arb_mat:
+        """`(RC)ᵀ(RC)` where C is narrow, R from :attr:`definite`, which must be proved."""
+        assert self.definite.R is not None
+        return gram((self.definite.R * self._columns).transpose())
+
     def block(self, number: int) -> arb_mat:
         """`C_i` of the moving row at that place, `(p, d)`, `(p, k)` or `(p, 1)`."""
         if self.problem.parameter == "features":
