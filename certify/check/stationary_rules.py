@@ -111,7 +111,7 @@ def row_upper(evidence: Evidence, number: int, upper: float) -> Finding:
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect = evidence.row_gram(number), evidence.stationary.definite.defect
+    G, defect = evidence.stationary.row_grams[number], evidence.stationary.definite.defect
     if all(x == 0 for x in G.entries()):
         return Finding(Truth.PROVED, "the row has no effect")
     square = arb(upper) ** 2
@@ -129,7 +129,7 @@ def row_lower(evidence: Evidence, number: int, lower: float) -> Finding:
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect, square = evidence.row_gram(number), evidence.stationary.definite.defect, arb(lower) ** 2
+    G, defect, square = evidence.stationary.row_grams[number], evidence.stationary.definite.defect, arb(lower) ** 2
     if G.nrows() == 1:
         return Finding(_truth(G[0, 0] >= square * (1 + defect), G[0, 0] < square * (1 - defect)), _row_words(G))
     proved = definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED

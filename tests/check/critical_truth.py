@@ -1,4 +1,4 @@
-"""Honest certificates of the critical map from Taylor series and eigenvectors: no symmetry field, no rule of the checker.
+"""Honest certificates of the critical map from Taylor series and eigenvectors: no field, no rule of the checker.
 
 Everything is computed at 300 bits: H and C by polarisation, the tilt and the modulus by pseudo-inverses from Jacobi's
 method. What counts as an eigenvalue 0 is far below everything else, or the case is not used.
