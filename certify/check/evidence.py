@@ -8,7 +8,7 @@ from functools import cached_property
 
 from flint import arb, arb_mat, ctx
 
-from certify.check.balls import ZERO, gram
+from certify.check.balls import ZERO
 from certify.check.definite import Definiteness, Truth, definiteness
 from certify.check.graph_descent import GraphDescent
 from certify.check.interpolating import contrasted_kernel, moved_blocks
@@ -56,7 +56,6 @@ class Evidence:
         self.problem, self.precision, self.centre, self.tilt = problem, precision, centre, tilt
         self._known = known
         self._shifted: dict[float, Truth] = {}
-        self._row_grams: dict[int, arb_mat] = {}
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -86,14 +85,6 @@ class Evidence:
         if self._known is not None:
             return self._known
         return Stationary(self.problem, self.parameters, self.forward, self.tilt)
-
-    def row_gram(self, number: int) -> arb_mat:
-        """`(RC_i)ᵀ(RC_i)` for the moving row at that place, R from `stationary.definite`, which must be proved."""
-        if number not in self._row_grams:
-            R = self.stationary.definite.R
-            assert R is not None
-            self._row_grams[number] = gram((R * self.stationary.block(number)).transpose())
-        return self._row_grams[number]
 
     @cached_property
     def kernel(self) -> arb_mat:

@@ -25,6 +25,9 @@ Rows = list[list[arb]]
 Sums = dict[str, tuple[Rows, Rows]]
 """Sums over the rows of two factors, each row-major in its two indices, by the four: `rtsu` is `F[r,t] G[s,u]`."""
 
+AT_ONCE = 16
+"""Rows whose products with a large matrix are held at a time."""
+
 
 @dataclass(frozen=True)
 class Tangents:
@@ -127,6 +130,33 @@ class Curvature:
             for e, N in zip(self._deltas[h][i], moves.adjoints[h].tolist(), strict=True):
                 found += [[v * a + e * q for v, q in zip(N, P, strict=True)] for a, P in inputs]
         return arb_mat(found)
+
+    def feature_grams(self, R: arb_mat) -> list[arb_mat]:
+        """`(RC_i)ᵀ(RC_i)`, `(d, d)`, for every moving row.
+
+        With the columns of R that belong to layer h read as `R[(·, r), s]`, `RC_i = Σ_h (Rã)X_h + (Rδ)Y_h`: a few rows
+        at a time, `Rã` over s and `Rδ` over r are products with one matrix.
+        """
+        p, at, layers = R.nrows(), 0, {}
+        for h in self.problem.free:
+            m, D = len(self._deltas[h][0]), len(self._inputs[h][0])
+            own = [row[at:at + m * D] for row in R.tolist()]
+            layers[h] = (m, D, arb_mat([row[r * D:(r + 1) * D] for row in own for r in range(m)]),
+                         arb_mat([row[s::D] for row in own for s in range(D)]))
+            at += m * D
+        found, moving = [], self.problem.moving
+        for start in range(0, len(moving), AT_ONCE):
+            some = moving[start:start + AT_ONCE]
+            through = {h: ((by_input * arb_mat([self._inputs[h][i] for i in some]).transpose()).transpose().tolist(),
+                           (by_unit * arb_mat([self._deltas[h][i] for i in some]).transpose()).transpose().tolist())
+                       for h, (_, _, by_input, by_unit) in layers.items()}
+            for place, i in enumerate(some):
+                moves, total = self._feature_tangents(i), arb_mat(p, self.problem.layers[0].inputs)
+                for h, (m, D, _, _) in layers.items():
+                    total = total + arb_mat(p, m, through[h][0][place]) * moves.adjoints[h]
+                    total = total + arb_mat(p, D, through[h][1][place]) * moves.inputs[h]
+                found.append(gram(total.transpose()))
+        return found
 
     def feature_forms(self, z: Sequence[arb]) -> Rows:
         """`C_iᵀz` for every moving row: `Σ_h δ̇_hᵀ(Zã) + ȧ_{h−1}ᵀ(Zᵀδ_h)`, Z the part of z in layer h as a matrix."""

@@ -98,12 +98,26 @@ class Stationary:
         """`C Cᵀ` over the moving rows."""
         return self.curvature.cross if self.problem.parameter == "features" else gram(self._columns)
 
-    def block(self, number: int) -> arb_mat:
-        """`C_i` of the moving row at that place, `(p, d)`, `(p, k)` or `(p, 1)`."""
+    @property
+    def narrow(self) -> bool:
+        """Whether C is at hand and has no more columns than rows."""
+        return self.problem.parameter != "features" and self._columns.ncols() <= self.problem.parameters
+
+    @cached_property
+    def reached(self) -> arb_mat:
+        """`(RC)ᵀ(RC)` where C is narrow, R from :attr:`definite`, which must be proved."""
+        assert self.definite.R is not None
+        return gram((self.definite.R * self._columns).transpose())
+
+    @cached_property
+    def row_grams(self) -> list[arb_mat]:
+        """`(RC_i)ᵀ(RC_i)` of every moving row, R from :attr:`definite`, which must be proved."""
+        assert self.definite.R is not None
         if self.problem.parameter == "features":
-            return self.curvature.feature_block(self.problem.moving[number])
-        each = self._columns.ncols() // len(self.problem.moving)
-        return arb_mat([row[number * each:(number + 1) * each] for row in self._columns.tolist()])
+            return self.curvature.feature_grams(self.definite.R)
+        rows = (self.definite.R * self._columns).transpose().tolist()
+        each = len(rows) // len(self.problem.moving)
+        return [gram(arb_mat(rows[i:i + each])) for i in range(0, len(rows), each)]
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
         """`|Cᵀz|²` and `|Hz|²`, z counted unit by unit."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from certify.check.balls import ZERO, norm
+from certify.check.definite import inverse_factor
 from certify.check.hessian import gradient, weights_by_units
 from certify.check.nearby import STEPS, Centre, spread
 from certify.check.network import Parameters, forward
@@ -12,6 +13,9 @@ from certify.check.objective import objective
 from certify.check.refusal import Invalid
 from certify.check.stationary import Stationary
 from certify.check.subject import Problem
+
+FEW = 64
+"""Bits of the matrices of the chord steps, tried first: their errors do not matter."""
 
 
 def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
@@ -28,16 +32,18 @@ def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Station
         Invalid: nothing was proved.
         NotSmooth: a pre-activation is not proved away from a kink.
     """
-    at = _at(problem, start)
-    R = at.definite.R
-    if R is None:
-        raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
-    back = (R * at.completed).transpose()
-    middle, g = start, _gradient(problem, start)
-    for _ in range(STEPS):
-        middle = _moved(problem, middle, back * (R * g))
-        g = _gradient(problem, middle)
-    size = sum((abs(v).upper() for v in (R * g).entries()), ZERO)
+    for bits in (FEW, ctx.prec):
+        try:
+            return _proved(problem, *_refined(problem, start, bits))
+        except Invalid:
+            if bits == ctx.prec:
+                raise
+    raise AssertionError("the last round returns or raises")
+
+
+def _proved(problem: Problem, middle: Parameters, size: arb) -> tuple[Centre, Stationary]:
+    """The contraction around a middle, with a radius of four times the expected distance."""
+    g = _gradient(problem, middle)
     radius = (4 * size).upper()
     over = _at(problem, spread(problem, middle, radius))
     if over.definite.R is None:
@@ -46,6 +52,19 @@ def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Station
     if not (1 + epsilon).sqrt() * norm((over.definite.R * g).entries()) <= (1 - epsilon) * radius:
         raise Invalid("witness file", "a centre is stated", "no critical point is proved near it")
     return Centre(middle, radius), over
+
+
+def _refined(problem: Problem, start: Parameters, bits: int) -> tuple[Parameters, arb]:
+    """A better middle by chord steps, and about how far from it the zero is: a proposal, nothing is proved."""
+    with ctx.workprec(bits):
+        at = _at(problem, start)
+        A, R = at.completed, inverse_factor(at.square)
+    if R is None:
+        raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
+    middle, back = start, R.transpose()
+    for _ in range(STEPS):
+        middle = _moved(problem, middle, A * (back * (R * _gradient(problem, middle))))
+    return middle, sum((abs(v).upper() for v in (R * _gradient(problem, middle)).entries()), ZERO)
 
 
 def _at(problem: Problem, parameters: Parameters) -> Stationary:

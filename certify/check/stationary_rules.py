@@ -64,6 +64,8 @@ def smooth(evidence: Evidence, least: float) -> Finding:
 def modulus_upper(evidence: Evidence, upper: float) -> Finding:
     """V24: `upper²A² − CCᵀ ≻ 0`, which proves A nonsingular and `lip S < upper`; `A² ≻ 0` suffices if C = 0."""
     at = evidence.stationary
+    if at.narrow:
+        return _narrow_upper(evidence, upper)
     if all(x == 0 for x in at.cross.entries()):
         return nonsingular(evidence)
     if not upper > 0:
@@ -72,6 +74,20 @@ def modulus_upper(evidence: Evidence, upper: float) -> Finding:
     words = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
              Truth.UNDECIDED: f"is not proved at {evidence.precision} bits"}
     return Finding(found.truth, f"upper²A² − CCᵀ ≻ 0 {words[found.truth]}")
+
+
+def _narrow_upper(evidence: Evidence, upper: float) -> Finding:
+    """The same where C has few columns: A nonsingular and `upper²(1−ε)I − (RC)ᵀ(RC) ≻ 0`, or C = 0."""
+    definite = nonsingular(evidence)
+    if definite.truth is not Truth.PROVED:
+        return definite
+    G, defect = evidence.stationary.reached, evidence.stationary.definite.defect
+    if all(x == 0 for x in G.entries()):
+        return Finding(Truth.PROVED, "C = 0")
+    if definiteness(_beyond(G, arb(upper) ** 2 * (1 - defect)), sharp=False).truth is Truth.PROVED:
+        return Finding(Truth.PROVED, "‖A⁻¹C‖ < upper is proved")
+    wrong = definiteness(_beyond(G, arb(upper) ** 2 * (1 + defect)), sharp=False).truth is Truth.DISPROVED
+    return Finding(_truth(False, wrong), "‖A⁻¹C‖ is larger" if wrong else "‖A⁻¹C‖ < upper is not proved")
 
 
 def modulus_lower(evidence: Evidence, lower: float, z: Sequence[float]) -> Finding:
@@ -95,7 +111,7 @@ def row_upper(evidence: Evidence, number: int, upper: float) -> Finding:
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect = evidence.row_gram(number), evidence.stationary.definite.defect
+    G, defect = evidence.stationary.row_grams[number], evidence.stationary.definite.defect
     if all(x == 0 for x in G.entries()):
         return Finding(Truth.PROVED, "the row has no effect")
     square = arb(upper) ** 2
@@ -113,7 +129,7 @@ def row_lower(evidence: Evidence, number: int, lower: float) -> Finding:
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect, square = evidence.row_gram(number), evidence.stationary.definite.defect, arb(lower) ** 2
+    G, defect, square = evidence.stationary.row_grams[number], evidence.stationary.definite.defect, arb(lower) ** 2
     if G.nrows() == 1:
         return Finding(_truth(G[0, 0] >= square * (1 + defect), G[0, 0] < square * (1 - defect)), _row_words(G))
     proved = definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED

@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flint import ctx
 
+from certify.check.hessian import Curvature
 from certify.check.main import Result, check
+from certify.check.network import NotSmooth, forward
+from certify.check.network import given as exact_parameters
+from certify.check.objective import objective
+from certify.check.spec import read_spec
+from certify.check.subject import build_problem
 from certify.cli import main as certify
 from certify.rigor.activation import ACTIVATIONS, activation
 from tests.check import emitter
@@ -156,3 +163,45 @@ def critical(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
                       f'base = "{fixed["base"]}"\n' if "base" in fixed else ""),
                   "[training]\n": f"[training]\nweight_decay = {decay}\n"})
     return case
+
+
+def settled(case: emitter.Case, folder: Path, steps: int = 60) -> bool:
+    """Move the free weights of a critical problem to where the gradient nearly vanishes; whether that was reached.
+
+    Levenberg–Marquardt on the gradient, with the checker's derivatives as a finder, rounded to floats.
+    """
+    spec = read_spec((folder / "spec.toml").read_bytes())
+    mu = 1.0
+    for _ in range(steps):
+        problem = build_problem(spec, (folder / "model.safetensors").read_bytes(),
+                                (folder / "data.npz").read_bytes(), False)
+        with ctx.workprec(64):
+            weights = exact_parameters(problem)
+            passed = forward(problem, weights, problem.features)
+            try:
+                found = Curvature(problem, weights, passed, objective(problem, passed.outputs))
+            except NotSmooth:
+                return False
+            g = np.array([float(v.mid()) for v in found.gradient])
+            p = len(g)
+            H = np.array([float(v.mid()) for v in found.hessian.entries()]).reshape(p, p)
+        size = float(np.linalg.norm(g))
+        if not np.isfinite(size):
+            return False
+        if size < 1e-14:
+            return True
+        step = np.linalg.lstsq(np.vstack([H, mu * min(size, 1.0) * np.eye(p)]), np.concatenate([g, np.zeros(p)]),
+                               rcond=1e-13)[0]
+        at = 0
+        for h in problem.free:
+            W, b = case.weights[h - 1], case.biases[h - 1]
+            width = W.shape[1] + (b is not None)
+            part = step[at:at + len(W) * width].reshape(len(W), width)
+            at += part.size
+            case.weights[h - 1] = W - part[:, :W.shape[1]]
+            if b is not None:
+                case.biases[h - 1] = b - part[:, -1]
+        spec_text = (folder / "spec.toml").read_text(encoding="utf-8")
+        emitter.write_files(case, folder)
+        (folder / "spec.toml").write_text(spec_text, encoding="utf-8")
+    return size < 1e-10

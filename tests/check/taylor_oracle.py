@@ -17,6 +17,7 @@ from certify.check.subject import Layer, Problem
 
 BITS = 400
 LEAK = arb(0.01)
+Tilt = Sequence[Sequence[float | arb]] | np.ndarray | None
 
 
 @contextmanager
@@ -63,13 +64,13 @@ class Line:
     samples: dict[int, float] = field(default_factory=dict)
 
 
-def second(problem: Problem, line: Line, tilt: np.ndarray | None = None) -> arb:
+def second(problem: Problem, line: Line, tilt: Tilt = None) -> arb:
     """`d²/dt²` of the objective at t = 0; free parameters are counted weights first, then biases, layer by layer."""
     with series():
         return 2 * _objective(problem, line, tilt)[2]
 
 
-def mixed(problem: Problem, v: Sequence[float], line: Line, tilt: np.ndarray | None = None) -> arb:
+def mixed(problem: Problem, v: Sequence[float], line: Line, tilt: Tilt = None) -> arb:
     """The mixed derivative along weights v and the other members of `line`, by polarisation."""
     both = Line(v, line.features, line.targets, line.samples)
     with series():
@@ -81,6 +82,14 @@ def outputs(problem: Problem) -> list[list[arb]]:
     with series():
         return [[f[0] for f in _network(problem, _layers(problem, Line()), _moved(x, (), problem))]
                 for x in problem.features]
+
+
+def slopes(problem: Problem, line: Line) -> tuple[list[list[arb]], arb]:
+    """First derivatives along a line: of every output, and of the untilted objective."""
+    with series():
+        layers = _layers(problem, line)
+        return [[f[1] for f in _network(problem, layers, _moved(x, (), problem))] for x in problem.features], (
+            _objective(problem, line, None)[1])
 
 
 def _moved(x: Sequence[float], by: Sequence[float], problem: Problem) -> list[arb_series]:
@@ -137,7 +146,7 @@ def _loss(problem: Problem, i: int, f: list[arb_series], by: Sequence[float]) ->
     return total + weight * partition.log()
 
 
-def _objective(problem: Problem, line: Line, tilt: np.ndarray | None) -> arb_series:
+def _objective(problem: Problem, line: Line, tilt: Tilt) -> arb_series:
     n, layers, total = len(problem.features), _layers(problem, line), arb_series([0])
     for i, x in enumerate(problem.features):
         f = _network(problem, layers, _moved(x, line.features.get(i, ()), problem))
@@ -145,7 +154,8 @@ def _objective(problem: Problem, line: Line, tilt: np.ndarray | None) -> arb_ser
         total = total + share * _loss(problem, i, f, line.targets.get(i, ())) / n
         for a, u in enumerate(f):
             if tilt is not None:
-                total = total - arb(float(tilt[i][a])) * u
+                c = tilt[i][a]
+                total = total - (c if isinstance(c, arb) else arb(float(c))) * u
     for h, parts in enumerate(layers, 1):
         for w in (w for part in parts for w in part):
             if h in problem.free or problem.weight_decay:

@@ -82,10 +82,15 @@ def test_the_mixed_derivative_of_features(seed):
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS)
 def test_the_square_of_the_mixed_derivative_both_ways(seed):
-    _, problem, _, found = drawn(seed)
+    rng, problem, _, found = drawn(seed)
     with ctx.workprec(128):
         C = [found.feature_block(i) for i in problem.moving]
         direct = sum((M * M.transpose() for M in C[1:]), C[0] * C[0].transpose())
+        R = arb_mat(C[0].nrows(), C[0].nrows(), [int(x) for x in rng.integers(-2, 3, C[0].nrows() ** 2)])
+        for M, reached in zip(C, found.feature_grams(R), strict=True):
+            plain = (R * M).transpose() * (R * M)
+            assert all(x.overlaps(y) and x.rad() < 1e-25 * (1 + abs(y)) for x, y in zip(
+                reached.entries(), plain.entries(), strict=True))
         for way in (found.cross, found.structured_cross()):
             pairs = zip(way.entries(), direct.entries(), strict=True)
             assert all(x.overlaps(y) and x.rad() < 1e-25 * (1 + abs(y)) for x, y in pairs)
