@@ -213,12 +213,12 @@ def test_no_tilt_in_weight_space_beside_a_symmetry(monkeypatch):
 
 
 def two_active() -> Problem:
-    """2-3-1 relu with two units that are active at every row and feed one output."""
-    problem = always_active()
-    W, v = problem.network.weights
-    b, c = problem.network.biases
-    b = np.array([b[0], b[1], 1.0 + float(np.maximum(-(problem.X @ W[2]), 0).max())])
-    return replace(problem, network=Network((W, v), (b, c), "relu"))
+    """3-2-1 relu whose units are active at every row and feed one output: linear, 11 parameters for 4 coefficients."""
+    rng = np.random.default_rng(4)
+    X, W = rng.standard_normal((9, 3)), rng.standard_normal((2, 3))
+    b = 1.0 + np.maximum(-(X @ W.T), 0).max(axis=0)
+    network = Network((W, rng.standard_normal((1, 2))), (b, rng.standard_normal(1)), "relu")
+    return Problem(network, X, rng.standard_normal((9, 1)), "features", tuple(range(9)), map="critical")
 
 
 def dead_unit() -> Problem:
