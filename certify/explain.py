@@ -101,9 +101,9 @@ per_sample: every row may move by that much, so the size is the largest row's (s
 out of `columns`.""",
     "columns": """perturbation.columns: the features that may move, by name (data files with named columns) or number
 from 0; default all. The others stay fixed.""",
-    "base": """solution.base: at which weights the interpolation or the critical map is examined. given (default): those in the file,
-with the network's own outputs as targets. nearby: an exact solution near them, with the targets in the file.
-See `given` and `nearby`; the sublevel map takes given.""",
+    "base": """solution.base: at which weights the map is examined. given (default): those in the file, with the
+network's own outputs as targets (critical: with a tilted loss). nearby: an exact solution near them, with the targets
+in the file. See `given`, `tilt` and `nearby`; the sublevel map takes given.""",
     "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel map, and
 decides whether targets are numbers or class numbers (integers).""",
     "estimate": """certify estimate: where the weights would go after one given change of the data, to first order.
@@ -117,9 +117,9 @@ estimate). Measured, not bounded.""",
 side; 0 is an exact solution of the first-order problem. In a certificate's `base`: how far the network's outputs are
 from the targets in the file.""",
     "critical": """map = "critical": S(u) is the set of weights w with ∇_w L(u, w) = 0, the critical points of the
-training loss. `certify run` proves its modulus (see M5), `certify estimate` estimates one step. With base = "given" the
-loss is tilted so that the weights in the file are one (see `tilt`). With base = "nearby" `run` proves an exact one close
-to them, and in an estimate the step towards one is part of the estimate.""",
+training loss. `certify run` proves its modulus (see M5), `certify estimate` estimates one step. With base = "given"
+the loss is tilted so that the weights in the file are one (see `tilt`). With base = "nearby" `run` proves an exact one
+close to them, and in an estimate the step towards one is part of the estimate.""",
     "hold": """[estimate] hold: "all" (default): rows that do not move keep their outputs to first order; "moved": only
 the moved rows are looked at, which is cheaper and says nothing about the others.""",
     "damping": """[estimate] damping: a number ≥ 0 added to the diagonal of the linear system. It makes the step shorter

@@ -24,7 +24,8 @@ class Problem:
 
     Interpolation, base `given`: the equations are `f(x_i, w) = f(x_i, w̄)` for each row i that stands for its
     group: with ``merge_duplicates`` rows with equal features are one row, represented by the first of them.
-    Critical: `∇L(u, w) = 0`, tilted (base `given`) or at an exact critical point (`nearby`). Sublevel: `L(u, w) ≤ ℓ`. The arrays are kept read-only; writable ones are copied.
+    Critical: `∇L(u, w) = 0`, L tilted (base `given`) or at an exact critical point (`nearby`).
+    Sublevel: `L(u, w) ≤ ℓ`. The arrays are kept read-only; writable ones are copied.
 
     Attributes:
         network: a fully connected network, or for the sublevel map a graph.

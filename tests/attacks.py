@@ -13,11 +13,13 @@ from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.witness import propose
 from tests import containment as rigor
 from tests import containment_bounds as bounds
+from tests import containment_critical as critical_
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
+from tests import containment_second as second
 from tests import containment_sublevel as sublevel
-from tests import families
+from tests import critical_families, families
 from tests import training_families as training
 from tests.containment import Outcome
 
@@ -340,6 +342,10 @@ def nearby(rng: Rng) -> Outcome:
     return nearby_.nearby(training.nearly_fitted(rng))
 
 
+def critical(rng: Rng) -> Outcome:
+    return critical_.whole_problem(critical_families.critical_problem(rng))
+
+
 def graph_windows(rng: Rng) -> Outcome:
     return graphs.window_maps(rng, _arithmetic(rng))
 
@@ -364,6 +370,22 @@ def graph_gradients(rng: Rng) -> Outcome:
     return graphs.gradients(rng, _arithmetic(rng))
 
 
+def hessian(rng: Rng) -> Outcome:
+    return second.hessian(training.tilted(rng), _arithmetic(rng), rng)
+
+
+def mixed(rng: Rng) -> Outcome:
+    return second.mixed(training.tilted(rng), _arithmetic(rng), rng)
+
+
+def stacks(rng: Rng) -> Outcome:
+    return second.stacks(rng, _arithmetic(rng))
+
+
+def second_sums(rng: Rng) -> Outcome:
+    return second.sums(rng)
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -375,7 +397,8 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
-        graph_parameters, graph_gradients,
+        graph_parameters, graph_gradients, hessian, mixed,
+        stacks, second_sums, critical,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
@@ -384,5 +407,6 @@ SLOW: dict[str, int] = {
     "congruence": 1, "witness": 1, "moduli": 1, "jacobian_moduli": 1, "direct_modulus": 1, "modulus": 1,
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
+    "critical": 8,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

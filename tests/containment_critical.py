@@ -74,8 +74,8 @@ def centre_of(problem: Problem, at: Parameters) -> list[oracle.arb]:
     for h in problem.network.layers(problem.layer):
         for pair in (at.weights[h - 1], at.biases[h - 1]):
             if pair is not None:
-                found += [oracle.arb(a) + oracle.arb(b) for a, b in zip(pair[0].ravel().tolist(), pair[1].ravel().tolist(),
-                                                                        strict=True)]
+                high, low = (part.ravel().tolist() for part in pair)
+                found += [oracle.arb(a) + oracle.arb(b) for a, b in zip(high, low, strict=True)]
     return found
 
 

@@ -30,9 +30,11 @@ def critical_problem(rng: Rng, base: str | None = None) -> Problem:
     biases = tuple(rng.standard_normal(b) if rng.random() < 0.7 else None for b in widths[1:])
     n = int(rng.integers(2, 8))
     X = rng.standard_normal((n, widths[0]))
-    if activation == "relu" and depth > 1 and biases[0] is not None and rng.random() < 0.6:  # an always-active unit, a dead one
+    if activation == "relu" and depth > 1 and biases[0] is not None and rng.random() < 0.6:
         b = biases[0].copy()
         b[0] = 1.0 + float(np.maximum(-(X @ weights[0].T)[:, 0], 0).max())
+        if len(b) > 2 and rng.random() < 0.5:
+            b[2] = 1.0 + float(np.maximum(-(X @ weights[0].T)[:, 2], 0).max())
         if len(b) > 1 and rng.random() < 0.4:
             b[1] = -1.0 - float(np.maximum((X @ weights[0].T)[:, 1], 0).max())
         biases = (b, *biases[1:])
@@ -48,7 +50,8 @@ def critical_problem(rng: Rng, base: str | None = None) -> Problem:
         y = rng.random((n, k)) + 0.05
         y = y / y.sum(axis=1, keepdims=True)
     parameter = str(rng.choice(["features", "sample_weights", *(["targets"] * (loss == "squared"))]))
-    rows = tuple(range(n)) if rng.random() < 0.7 else tuple(sorted(rng.choice(n, int(rng.integers(1, n)), False).tolist()))
+    some = sorted(rng.choice(n, int(rng.integers(1, n)), False).tolist())
+    rows = tuple(range(n)) if rng.random() < 0.7 else tuple(some)
     scale = rng.random(widths[0]) + 0.5 if parameter == "features" and rng.random() < 0.3 else None
     layer = "all" if rng.random() < 0.85 else int(rng.integers(1, depth + 1))
     decay = float(rng.choice([0.0, 0.0, 0.1, 0.5]))

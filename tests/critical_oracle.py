@@ -1,7 +1,7 @@
 """The critical map by second-order jets in 260-bit balls and a numerical pseudo-inverse in 50 digits.
 
 Independent of the product in all of its steps: derivatives by the product rule on every scalar (no passes, no
-structure), the kernel of the Hessian by its eigenvalues (no symmetry fields), the tilt by a singular value decomposition.
+structure), the kernel of the Hessian by its eigenvalues (no symmetry fields), the tilt by a pseudo-inverse.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ class System:
             if problem.parameter == "features" and i in problem.rows:
                 start = self.p + problem.rows.index(i) * self.width
                 scale = [1.0] * len(x) if problem.scale is None else problem.scale.tolist()
-                a = [v + self.variable(0.0, start + j).times(arb(s)) for j, (v, s) in enumerate(zip(a, scale, strict=True))]
+                u = [self.variable(0.0, start + j).times(arb(s)) for j, s in enumerate(scale)]
+                a = [v + moved for v, moved in zip(a, u, strict=True)]
             for h, (W, b) in enumerate(layers, 1):
                 z = [sum((c * v for c, v in zip(row, a, strict=True)), self.constant(0.0)) for row in W]
                 z = [v + c for v, c in zip(z, b, strict=True)] if b else z
@@ -269,7 +270,7 @@ def nearest_critical(problem: Problem, w: list[arb], steps: int = 12) -> list[ar
         top = max(abs(v) for v in values)
         step = mp.zeros(system.p, 1)
         for i in range(len(values)):
-            if abs(values[i]) > mp.mpf(10) ** -6 * top:
+            if abs(values[i]) > mp.mpf(10) ** -13 * top:
                 step += vectors[:, i] * ((vectors[:, i].T * g)[0] / values[i])
         w = [x - arb(mp.nstr(step[j], 75)) for j, x in enumerate(w)]
     return None

@@ -14,7 +14,7 @@ from flint import fmpq
 from certify.bounds.congruence import Congruence, congruence
 from certify.bounds.direct import verify_modulus_below
 from certify.bounds.modulus import enclose_modulus
-from certify.bounds.sample_modulus import largest_eigenvalues, enclose_sample_moduli
+from certify.bounds.sample_modulus import enclose_sample_moduli, largest_eigenvalues
 from certify.network.jacobian import Jacobian
 from certify.network.kernel import Kernel
 from certify.network.network import Network

@@ -23,6 +23,7 @@ import numpy as np
 
 from tests.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutants_graph import GRAPH
+from tests.mutants_second import SECOND
 from tests.mutants_training import TRAINING
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,8 +69,8 @@ def killer(name: str) -> Callable[[], None]:
     attack, _, only = name.partition("@")
     attack, _, cases = attack.partition("*")
     if not cases and not only:
-        for module in ("tests.killers_bounds", "tests.killers_training"):  # they register their own
-            importlib.import_module(module)
+        for module in ("bounds", "training", "second"):  # they register their own
+            importlib.import_module(f"tests.killers_{module}")
         return importlib.import_module("tests.killers").KILLERS[name]
     one = importlib.import_module("tests.attack").one
 
@@ -170,9 +171,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args(argv)
     if options.table:
-        print(table(CONSTANTS) + "\n\n" + table(LOGIC) + "\n\n" + table(TRAINING) + "\n\n" + table(GRAPH))
+        print(table(CONSTANTS) + "\n\n" + table(LOGIC) + "\n\n" + table(TRAINING) + "\n\n" + table(GRAPH) + "\n\n"
+              + table(SECOND))
         return 0
-    mutants = tuple(m for m in CONSTANTS + LOGIC + TRAINING + GRAPH if not options.names or m.name in options.names)
+    mutants = tuple(m for m in CONSTANTS + LOGIC + TRAINING + GRAPH + SECOND
+                    if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)
         return 0

@@ -1,4 +1,4 @@
-"""M5: the modulus of the critical map at weights where the gradient of the training loss vanishes, singular Hessians too."""
+"""M5: the modulus of the critical map, at weights where the gradient vanishes; singular Hessians too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from certify.bounds.costs import costs, remedy
 from certify.bounds.critical_base import CRITICAL_EMPTY, Settled, Unsettled, settle
 from certify.bounds.critical_words import critical_hypotheses, critical_unit
-from certify.bounds.inverse import Block, Blocks, Matrix, enclose_ends, ratio_below
+from certify.bounds.inverse import Block, Blocks, Ends, Matrix, enclose_ends, ratio_below
 from certify.bounds.nearby import Solution
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
@@ -44,6 +44,7 @@ class Critical:
         self.problem = problem
         self._limits = limits or limits_of(problem)
         self._progress = self._limits.watched(progress)
+        self._both: Ends | None = None
         self.settled = self._settle()
 
     @property
@@ -123,9 +124,10 @@ class Critical:
         assert point is not None
         if point.inverse is None:
             return self._from_below(quantity, settled, C)
-        self._progress(f"{quantity} (mixed derivative)", 0.4)
-        whole = quantity == "modulus"
-        ends = enclose_ends(point.inverse, C, whole, not whole)
+        self._progress("mixed derivative", 0.4)
+        if self._both is None:  # the rows cost little beside the whole
+            self._both = enclose_ends(point.inverse, C)
+        ends, whole = self._both, quantity == "modulus"
         hypotheses = critical_hypotheses(self.problem, settled)
         if not whole:
             rows = self.problem.rows

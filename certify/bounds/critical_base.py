@@ -1,4 +1,4 @@
-"""The base point of the critical map: which case of M5 holds there, and the tilt or the distance that makes it exact."""
+"""The base point of the critical map: which case of M5 holds there, and the tilt or distance that makes it exact."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from certify.network.passes import Forward, Weights, backward, forward, known_we
 from certify.problem import Problem
 from certify.progress import Progress
 from certify.rigor import fp
-from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
+from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.ball import Balls
 from certify.verdict import Hypothesis
 
@@ -38,6 +38,9 @@ CRITICAL_EMPTY: Mapping[str, Any] = {
     "tilt": None, "shift_norm": None, "shift_loss": None,
 }
 """Members of a certificate's base, of the critical map."""
+
+_FINE_JACOBIAN = 4_000_000
+"""Most entries of a Jacobian that is worked on in double-double."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +146,7 @@ def _given(
     fields = fields_at(layout, passed, problem.loss, not problem.weight_decay, given(problem.network))
     c_or = _tilt(problem, layout, fields, gradient)
     if isinstance(c_or, str):
-        return _weight_tilt(problem, objective, layout, gradient, passed, c_or, progress)
+        return _weight_tilt(problem, objective, layout, gradient, passed, fields, c_or, progress)
     shift = shift_of_outputs(c_or, passed.output, problem.n)
     tilted = replace(objective, tilt=c_or)
     progress("Hessian", 0.2)
@@ -157,16 +160,17 @@ def _given(
 
 
 def _weight_tilt(
-    problem: Problem, objective: Objective, layout: Layout, gradient: Gradient, passed: Forward, why: str,
-    progress: Progress,
+    problem: Problem, objective: Objective, layout: Layout, gradient: Gradient, passed: Forward, fields: Fields,
+    why: str, progress: Progress,
 ) -> Settled | Unsettled:
-    """The tilt in weight space, which only a nonsingular Hessian allows (M5c)."""
-    progress("Hessian", 0.2)
-    none = Fields(np.zeros((layout.size, 0)), {}, 0)
-    found = _point(objective, layout, none, passed, Fraction(0))
-    if found.inverse is None:
-        return Unsettled(f"the given weights are no exact critical point, and none of the tilts that would make them one "
-                         f"is allowed: {why}; and a tilt in weight space needs a nonsingular Hessian. "
+    """The tilt in weight space, which only a nonsingular Hessian allows, and never beside a symmetry (M5c)."""
+    found: Point | None = None
+    if not fields.counts:  # such a tilt would break the symmetry, and H look nonsingular only because it is broken
+        progress("Hessian", 0.2)
+        found = _point(objective, layout, fields, passed, Fraction(0))
+    if found is None or found.inverse is None:
+        return Unsettled("the given weights are no exact critical point, and no tilt that would make them one is "
+                         f"allowed: {why}; and a tilt in weight space needs a nonsingular Hessian without symmetries. "
                          'Train to a critical point and use base = "nearby"', {"distance": 0.0})
     net = problem.network
     parts = [part.ravel() for h in layout.layers for part in (net.weights[h - 1], net.biases[h - 1])
@@ -196,8 +200,8 @@ def _nearby(
         if rank is not None:
             return Unsettled(
                 "there is no critical point near these weights: the Jacobian of the outputs is proved to have full row "
-                f"rank, so the gradient vanishes only where every row's {problem.loss.replace('_', '-')} loss has slope "
-                "0, which hard labels never allow. Use weight decay, or base = \"given\" (soft targets)", absent)
+                f"rank, so the gradient vanishes only where every row's {problem.loss.replace('_', '-')} loss has "
+                'slope 0, which hard labels never allow. Use weight decay, or base = "given" (soft targets)', absent)
     elif problem.loss == "squared":
         exact = _interpolating(problem, progress, limits)
         if exact is not None and isinstance(exact.solution, Solution):
@@ -250,14 +254,15 @@ def _tilt(problem: Problem, layout: Layout, fields: Fields, gradient: Gradient) 
     if N < p - fields.T.shape[1]:
         return (f"no output tilt: with {N} outputs over all rows, the gradient in {p} parameters need not be one of "
                 "them")
-    arithmetic, net = Binary64(), problem.network
+    arithmetic: Arithmetic = DoubleDouble() if N * p <= _FINE_JACOBIAN else Binary64()
+    net = problem.network
     weights = known_weights(net)
     passed = forward(net, weights, problem.X, arithmetic)
     adjoints = backward(net, weights, passed, arithmetic)
     biases = tuple(b is not None for b in net.biases)
     J = jacobian(passed, adjoints, layout.layers, biases, arithmetic)
     centred = problem.loss == "cross_entropy" and not problem.weight_decay
-    return output_tilt(J, problem.outputs, fields, gradient, centred)
+    return output_tilt(J, problem.outputs, fields, gradient, centred, arithmetic)
 
 
 def _slope_shift(problem: Problem, slopes: Balls, output: Balls) -> Shift:

@@ -39,7 +39,9 @@ def critical_hypotheses(problem: Problem, settled: Settled) -> tuple[Hypothesis,
         found.append(Hypothesis("symmetry", statement, point.dimension, True))
     if point.inverse is not None:
         what = "the Hessian completed by the symmetry fields" if point.dimension else "the Hessian"
-        found.append(Hypothesis("rank", f"{what} is nonsingular: its smallest singular value is at least",
+        share = float(point.A.radius) / point.inverse.sigma
+        within = f"enclosed within {float(point.A.radius):.1e}, {share:.1e} of this value"
+        found.append(Hypothesis("rank", f"{what} is nonsingular ({within}): its smallest singular value is at least",
                                 point.inverse.sigma, True))
     return tuple(found)
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import scipy.linalg
+from scipy.linalg.lapack import dgetrf, dgetri
 
 from certify.bounds.sample_modulus import largest_eigenvalues
 from certify.errors import EnclosureError
@@ -109,7 +110,7 @@ def invert(A: Matrix, arithmetic: Arithmetic) -> Inverse | NoInverse:
     mid = A.mid.hi
     X = _propose(mid)
     if X is None:
-        return _refusal(mid, "it is singular to the precision of floats")
+        return singularity(mid, "it is singular to the precision of floats")
     p = len(mid)
     product = arithmetic.product(Pair(X), A.mid)  # A is symmetric: its rows are its columns
     E = product.hi
@@ -123,7 +124,7 @@ def invert(A: Matrix, arithmetic: Arithmetic) -> Inverse | NoInverse:
     if product.lo is not None:
         epsilon += Fraction(fp.frobenius(product.lo))
     if epsilon >= Fraction(1, 2):
-        return _refusal(mid, f"only ‖XA − I‖ ≤ {fp.shown(epsilon)} is proved of the best X found, where 0.5 is needed")
+        return singularity(mid, f"only ‖XA − I‖ ≤ {fp.shown(epsilon)} is proved of the best X found; 0.5 is needed")
     return Inverse(X, epsilon, norm_x)
 
 
@@ -135,12 +136,20 @@ def _propose(A: Array) -> Array | None:
     if not (largest > 0).all():
         return None
     scale = np.ldexp(1.0, -(np.frexp(largest)[1] // 2))
-    try:
-        X = scipy.linalg.inv(scale[:, None] * A * scale, check_finite=False)
-    except (np.linalg.LinAlgError, ValueError):
+    X = float_inverse(scale[:, None] * A * scale)
+    if X is None:
         return None
     X = scale[:, None] * X * scale
     return np.ascontiguousarray(X) if np.isfinite(X).all() and np.abs(X).max() < fp.RANGE else None
+
+
+def float_inverse(A: Array) -> Array | None:
+    """LAPACK's inverse; None where a pivot is 0 or the result is not finite. A finder."""
+    factors, pivots, info = dgetrf(np.array(A, order="F"), overwrite_a=1)
+    if info != 0:
+        return None
+    X, info = dgetri(factors, pivots, overwrite_lu=1)
+    return X if info == 0 and np.isfinite(X).all() else None
 
 
 def _spectral_norm(X: Array, frobenius: Fraction, radius: Fraction) -> Fraction:
@@ -153,7 +162,7 @@ def _spectral_norm(X: Array, frobenius: Fraction, radius: Fraction) -> Fraction:
         return frobenius
 
 
-def _refusal(A: Array, reason: str) -> NoInverse:
+def singularity(A: Array, reason: str) -> NoInverse:
     """Count, for the message only, the eigenvalues that look like 0."""
     try:
         sizes = np.sort(np.abs(scipy.linalg.eigvalsh(A, check_finite=False)))
@@ -181,7 +190,7 @@ class Ends:
     top: Array
 
 
-def enclose_ends(inverse: Inverse, C: Blocks, whole: bool = True, rows: bool = True) -> Ends:
+def enclose_ends(inverse: Inverse, C: Blocks) -> Ends:
     """Both ends of `‖A⁻¹C‖`, and of every block's (W2).
 
     `Y_i = fl(X C_i)` errs by `y_i = c_p‖X‖_F‖C_i‖_F + ‖X‖r_i`; `‖Y‖² = λ_max(Σ Y_iY_iᵀ)` by a verified Cholesky; and
@@ -190,33 +199,26 @@ def enclose_ends(inverse: Inverse, C: Blocks, whole: bool = True, rows: bool = T
     Args:
         inverse: of A.
         C: the columns, at least one.
-        whole: whether the norm of all of C is wanted (else its ends are 0 and infinity).
-        rows: whether the norms of the blocks are wanted (else empty).
     """
     X = inverse.X
     p, size_x, norm_x = len(X), fp.frobenius(X), fp.up(inverse.size)
-    gram, columns, rounding = np.zeros((p, p)), 0, Fraction(0)
+    gram, rounding = np.zeros((p, p)), Fraction(0)
     pieces, low, high, errors = 0, [], [], []
     for Y, size_c, radius in _applied(X, C):
         m, _, q = Y.shape
         slack = (fp.dot_unit(p) * size_x * size_c + norm_x * radius) * RAISE
         errors.append(slack)
-        if rows:
-            own = _block_norms(Y)
-            low.append(own[0] - slack)
-            high.append(own[1] + slack)
-        if whole:
-            flat = np.ascontiguousarray(Y.swapaxes(0, 1)).reshape(p, m * q)
-            part = flat @ flat.T
-            size = Fraction(fp.frobenius(flat))
-            rounding += (Fraction(fp.dot_unit(m * q)) + Fraction(U)) * size * size
-            gram, pieces, columns = gram + part, pieces + 1, columns + m * q
+        own = _block_norms(Y)
+        low.append(own[0] - slack)
+        high.append(own[1] + slack)
+        flat = np.ascontiguousarray(Y.swapaxes(0, 1)).reshape(p, m * q)
+        size = Fraction(fp.frobenius(flat))
+        rounding += (Fraction(fp.dot_unit(m * q)) + Fraction(U)) * size * size
+        gram += flat @ flat.T
+        pieces += 1
     slack_all = Fraction(float(fp.row_norms(np.concatenate(errors)[None, :])[0]))
-    one = Fraction(1)
-    row_low = np.concatenate(low) / fp.up(one + inverse.epsilon) * (1 - 2.0**-48) if rows else np.zeros(0)
-    row_high = np.concatenate(high) / fp.down(one - inverse.epsilon) * RAISE if rows else np.zeros(0)
-    if not whole:
-        return Ends(0.0, float("inf"), np.maximum(row_low, 0.0), row_high, np.zeros(p))
+    row_low = np.concatenate(low) / fp.up(1 + inverse.epsilon) * (1 - 2.0**-48)
+    row_high = np.concatenate(high) / fp.down(1 - inverse.epsilon) * RAISE
     fp.require_finite(gram, "modulus")
     # every partial sum is rounded once, the symmetric part twice; norms of positive semidefinite partial sums grow
     total = Fraction(fp.frobenius(gram))

@@ -1,4 +1,4 @@
-"""M5b: the Hessian completed by its symmetry fields to one matrix, nonsingular if and only if they explain its kernel."""
+"""M5b: the Hessian completed by its symmetry fields, nonsingular if and only if they explain its kernel."""
 
 from __future__ import annotations
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import scipy.linalg
 
-from certify.bounds.inverse import Inverse, Matrix, NoInverse, invert
+from certify.bounds.inverse import Inverse, Matrix, NoInverse, float_inverse, invert, singularity
 from certify.bounds.nearby import Parameters, Solution, ball_of, distance_bound, given, subtract
 from certify.bounds.reduction import Basis, completed, field_length, spanning
 from certify.errors import EnclosureError
@@ -172,24 +171,27 @@ def _newton(
         if size <= gradient.radius:
             break
         if X is None or size > 1e-9:
-            X = _newton_matrix(objective, layout, symmetric, at)
-            if X is None:
-                return "no exact critical point could be proved nearby: the Hessian is singular to float precision"
+            found = _newton_matrix(objective, layout, symmetric, at)
+            if isinstance(found, str):
+                return f"no exact critical point could be proved nearby: {found}"
+            X = found
         at = _moved(at, layout, X @ gradient.mid.hi)
     return result
 
 
-def _newton_matrix(objective: Objective, layout: Layout, symmetric: bool, at: Parameters) -> Array | None:
-    """Approximate inverse of the completed Hessian."""
+def _newton_matrix(objective: Objective, layout: Layout, symmetric: bool, at: Parameters) -> Array | str:
+    """Approximate inverse of the completed Hessian, or why there is none."""
     weights = ball_of(at, 0.0, (), Binary64())
     H = enclose_hessian(objective, layout.layers, Binary64(), weights).mid
     passed = forward(layout.network, weights, objective.X, Binary64(), keep_pre=True)
-    basis = spanning(fields_at(layout, passed, objective.loss, symmetric, at), field_length(H))
-    try:
-        X = scipy.linalg.inv(H + basis.columns @ basis.columns.T, check_finite=False)
-    except (np.linalg.LinAlgError, ValueError):
-        return None
-    return X if np.isfinite(X).all() else None
+    fields = fields_at(layout, passed, objective.loss, symmetric, at)
+    basis = spanning(fields, field_length(H))
+    A = H + basis.columns @ basis.columns.T
+    X = float_inverse(A)
+    if X is None:
+        failure = singularity(A, "it is singular to the precision of floats")
+        return singular_words(failure, fields, objective.weight_decay)
+    return X
 
 
 def _moved(at: Parameters, layout: Layout, step: Array) -> Parameters:

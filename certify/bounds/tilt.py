@@ -14,7 +14,7 @@ from certify.network.gradients import Gradient
 from certify.network.jacobian import Jacobian
 from certify.network.objective import enclosed_rows
 from certify.rigor import fp
-from certify.rigor.arithmetic import Binary64, Pair
+from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
 from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array, U
 
@@ -37,60 +37,105 @@ class Shift:
     loss: float
 
 
-def output_tilt(J: Jacobian, outputs: int, fields: Fields, gradient: Gradient, centred: bool) -> Balls | str:
-    """Enclose the shortest c with `Jᵀc = ∇L`, in words why not where it was not found (proofs/critical.md, *Output tilt*).
+def output_tilt(
+    J: Jacobian, outputs: int, fields: Fields, gradient: Gradient, centred: bool, arithmetic: Arithmetic
+) -> Balls | str:
+    """Enclose the shortest c with `Jᵀc = ∇L`; in words why none was found (proofs/critical.md, *Output tilt*).
 
-    With `B = JᵀΠJ + TTᵀ` nonsingular, `c = ΠJB⁻¹∇L`: `y₀ = X∇L` in floats, `|y − y₀| ≤ ‖B⁻¹‖(|∇L − By₀|)`, and each
-    row of c moves with y by at most its length in `ΠJ`.
+    `B = JᵀΠJ + TTᵀ` is proved nonsingular in floats. For any y and ĉ with `|ΠJy − ĉ| ≤ e`,
+    `r = ∇L − JᵀΠJy` lies in `range(T)^⊥`, so `c = ΠJ(y + B⁻¹r)` and `|c − ĉ| ≤ e + |r|√‖B⁻¹‖`.
 
     Args:
-        J: enclosed Jacobian in binary64, `n·k` rows.
+        J: enclosed Jacobian, `n·k` rows.
         outputs: k.
         fields: symmetry fields at the weights.
         gradient: encloses ∇L.
         centred: whether Π takes the mean over the outputs of each row away (cross-entropy without weight decay).
+        arithmetic: that of J; computes the residual.
     """
-    P, rad = _centred(J, outputs) if centred else (J.mid.hi, J.rad)
-    size_p, error_p = Fraction(fp.frobenius(P)), Fraction(float(fp.row_norms(rad[None, :])[0]))
+    found = _inverse_gram(J, outputs, fields, centred)
+    if isinstance(found, str):
+        return found
+    turned = Pair(np.ascontiguousarray(J.mid.hi.T), None if J.mid.lo is None else np.ascontiguousarray(J.mid.lo.T))
+    y = Pair(found.X @ gradient.mid.hi)
+    for _ in range(4):
+        c, slack = _image(J, y, outputs, centred, arithmetic)
+        r, rest = _residual(turned, J, c, slack, gradient, arithmetic)
+        error = slack + rest * fp.sqrt_up(found.size / (1 - found.epsilon))
+        y = arithmetic.add(y, Pair(found.X @ r))
+    each = np.zeros_like(c.hi)
+    each[:, 0] = fp.up(error)  # the whole error, of which a row has at most that
+    return enclosed_rows(c, each, arithmetic)
+
+
+def _inverse_gram(J: Jacobian, outputs: int, fields: Fields, centred: bool) -> Inverse | str:
+    """`B = JᵀΠJ + TTᵀ` in floats, proved nonsingular."""
+    rad = J.rad if J.mid.lo is None else J.rad + 2.0 * U * fp.row_norms(J.mid.hi)
+    P, rad = _centred(J.mid.hi, rad, outputs) if centred else (J.mid.hi, rad)
+    size, error_p = Fraction(fp.frobenius(P)), Fraction(float(fp.row_norms(rad[None, :])[0]))
     G = fp.require_finite(P.T @ P, "output tilt")
     G = (G + G.T) / 2
-    error = (Fraction(fp.dot_unit(len(P))) + 2 * Fraction(U)) * size_p**2 + 2 * size_p * error_p + error_p**2
+    error = (Fraction(fp.dot_unit(len(P))) + 2 * Fraction(U)) * size**2 + 2 * size * error_p + error_p**2
     B = completed(Matrix(Pair(G), error), spanning(fields, field_length(G)), Binary64())
     found = invert(B, Binary64())
     if isinstance(found, NoInverse):
-        return f"no output tilt: the Jacobian's rank could not be proved to be p − s, {found.reason}"
-    y, slack = _solved(found, B, gradient)
-    c = fp.require_finite(P @ y, "output tilt")
-    length = float(fp.row_norms(y[None, :])[0])
-    own = fp.row_norms(P)
-    each = own * (fp.dot_unit(len(y)) * length) + rad * length + (own + rad) * fp.up(slack)
-    rows = (-1, outputs)
-    return enclosed_rows(c.reshape(rows), (each * RAISE).reshape(rows), Binary64())
+        return f"no output tilt: the Jacobian's rank could not be proved to be p − s ({found.reason})"
+    return found
 
 
-def _solved(inverse: Inverse, B: Matrix, gradient: Gradient) -> tuple[Array, Fraction]:
-    """`y₀` with `|B⁻¹∇L − y₀| ≤ slack`: `‖B⁻¹‖ ≤ ‖X‖/(1 − ε)` times the residual."""
-    g = gradient.mid.hi
-    y = inverse.X @ g
-    y = y + inverse.X @ (g - B.mid.hi @ y)  # one step of refinement; a finder
-    fp.require_finite(y, "output tilt")
-    length, size_b = Fraction(float(fp.row_norms(y[None, :])[0])), Fraction(fp.frobenius(B.mid.hi))
-    image = B.mid.hi @ y
-    rest = Fraction(float(fp.row_norms((g - image)[None, :])[0])) * (1 + 2 * Fraction(U))
-    rest += (Fraction(fp.dot_unit(len(y))) * size_b + B.radius) * length + gradient.low + Fraction(gradient.radius)
-    return y, inverse.size / (1 - inverse.epsilon) * rest
+def _image(J: Jacobian, y: Pair, outputs: int, centred: bool, arithmetic: Arithmetic) -> tuple[Pair, Fraction]:
+    """`ĉ ≈ ΠJy` as `(n, k)`, and a bound of its Euclidean error."""
+    v = arithmetic.product(J.mid, y.reshape(1, -1)).reshape(-1, outputs)
+    length = Fraction(float(arithmetic.row_norms(y.reshape(1, -1))[0]))
+    size = Fraction(fp.frobenius(J.mid.hi)) * Fraction(RAISE)
+    error = (Fraction(arithmetic.product_unit(y.shape[0])) * size + Fraction(float(fp.row_norms(J.rad[None, :])[0])))
+    error *= length
+    if not centred:
+        return v, error
+    total = _column(v, 0)
+    for a in range(1, outputs):
+        total = arithmetic.add(total, _column(v, a))
+    inverse = Fraction(1, outputs)
+    hi = float(inverse)
+    share = Pair(np.array([[-hi]]), np.array([[-float(inverse - Fraction(hi))]]) if arithmetic.extended else None)
+    c = arithmetic.add(v, arithmetic.multiply(total, share))
+    # sums of k terms, one product and one difference of each entry, relative to the sum of the row's sizes
+    rounding = (outputs + 4) * Fraction(arithmetic.unit) * outputs * Fraction(fp.frobenius(v.hi)) * Fraction(RAISE)
+    return c, error + rounding
 
 
-def _centred(J: Jacobian, outputs: int) -> tuple[Array, Array]:
+def _column(v: Pair, a: int) -> Pair:
+    return Pair(v.hi[:, a : a + 1], None if v.lo is None else v.lo[:, a : a + 1])
+
+
+def _residual(
+    turned: Pair, J: Jacobian, c: Pair, slack: Fraction, gradient: Gradient, arithmetic: Arithmetic
+) -> tuple[Array, Fraction]:
+    """`∇L − Jᵀĉ` in floats, and a bound of `|∇L − JᵀΠJy|`."""
+    flat = c.reshape(1, -1)
+    image = arithmetic.product(turned, flat).reshape(-1)
+    minus = Pair(-image.hi, None if image.lo is None else -image.lo)
+    g = gradient.mid if arithmetic.extended else Pair(gradient.mid.hi)
+    left = Fraction(0) if arithmetic.extended else gradient.low
+    r = arithmetic.add(g, minus)
+    length, size_j = Fraction(float(arithmetic.row_norms(flat)[0])), Fraction(fp.frobenius(J.mid.hi)) * Fraction(RAISE)
+    rad = Fraction(float(fp.row_norms(J.rad[None, :])[0]))
+    sizes = Fraction(gradient.norm) + Fraction(float(arithmetic.row_norms(image.reshape(1, -1))[0]))
+    rest = Fraction(float(arithmetic.row_norms(r.reshape(1, -1))[0])) + left + Fraction(gradient.radius)
+    rest += (Fraction(arithmetic.product_unit(flat.shape[1])) * size_j + rad) * length
+    rest += Fraction(arithmetic.unit) * sizes * Fraction(RAISE) + (size_j + rad) * slack
+    return r.hi, rest
+
+
+def _centred(P: Array, rad: Array, outputs: int) -> tuple[Array, Array]:
     """ΠJ and its radii: a row less the mean of the k rows of its sample, `k + 3` roundings of each entry at most."""
-    blocks = J.mid.hi.reshape(-1, outputs, J.mid.hi.shape[1])
-    mean = blocks.mean(axis=1, keepdims=True)
-    P = (blocks - mean).reshape(J.mid.hi.shape)
-    sizes = fp.row_norms(J.mid.hi).reshape(-1, outputs)
+    blocks = P.reshape(-1, outputs, P.shape[1])
+    result = (blocks - blocks.mean(axis=1, keepdims=True)).reshape(P.shape)
+    sizes = fp.row_norms(P).reshape(-1, outputs)
     whole = (sizes + sizes.sum(axis=1, keepdims=True)) * ((outputs + 3) * U)
-    rad = J.rad.reshape(-1, outputs)
-    rad = (rad + rad.sum(axis=1, keepdims=True) / outputs + whole) * RAISE
-    return fp.require_finite(P, "output tilt"), rad.ravel()
+    r = rad.reshape(-1, outputs)
+    r = (r + r.sum(axis=1, keepdims=True) / outputs + whole) * RAISE
+    return fp.require_finite(result, "output tilt"), r.ravel()
 
 
 def shift_of_outputs(c: Balls, output: Balls, n: int) -> Shift:

@@ -74,6 +74,8 @@ def _fields(problem: Problem, parameters: Parameters, passed: Forward) -> Iterat
         for j in range(problem.layers[h - 1].outputs):
             if j in dead:
                 yield from _coordinates(problem, h, j)
+        if h in problem.free and problem.layers[h].outputs == 1:
+            yield from _unfelt(problem, parameters, h, linear)
         if not {h, h + 1} <= set(problem.free):
             continue
         for i in linear:
@@ -115,6 +117,16 @@ def _mixed(problem: Problem, parameters: Parameters, h: int, i: int, j: int) -> 
     if b is not None:
         field[h, i, W.ncols()] = b[j]
     return field | {(h + 1, r, j): -V[r, i] for r in range(V.nrows())}
+
+
+def _unfelt(problem: Problem, parameters: Parameters, h: int, linear: list[int]) -> Iterator[Field]:
+    """`W_h[i] += v_j δ`, `W_h[j] −= v_i δ` for linear i, j that feed one unit with v: its input does not change."""
+    v, layer = parameters.weights[h], problem.layers[h - 1]
+    if not linear:
+        return
+    i = max(linear, key=lambda j: abs(v[0, j]).mid())
+    for j in (j for j in linear if j != i):
+        yield from ({(h, i, s): v[0, j], (h, j, s): -v[0, i]} for s in range(layer.inputs + (layer.biases is not None)))
 
 
 def _shifted(problem: Problem, parameters: Parameters, h: int, j: int) -> Field:

@@ -166,6 +166,32 @@ class Linear(Kind):
 
 
 @final
+class Kernel(Kind):
+    """Weights into two linear units that feed one unit alone, moved so that its input does not change.
+
+    `v_i W[i] + v_j W[j]` stays if `W[i] += v_j·δ`, `W[j] −= v_i·δ`: one number δ for every input, and for the bias.
+    """
+
+    __slots__ = ()
+    name, moves = "kernel", True
+
+    def columns(self, layout: Layout, units: Sequence[Units], loss: str, weights: Sequence[Array],
+                biases: Sequence[Array | None]) -> Iterator[Column]:
+        """For each linear unit but the one i with the largest `|v_i|`, one field an input."""
+        for h, own in enumerate(units, 1):
+            group = np.flatnonzero(own.linear)
+            if weights[h].shape[0] != 1 or len(group) < 2 or not layout.free(h):
+                continue
+            v = weights[h][0]
+            i = int(group[np.argmax(np.abs(v[group]))])
+            for j in (int(j) for j in group if j != i):
+                pairs = list(zip(_indices(layout.row(h, i)), _indices(layout.row(h, j)), strict=True))
+                if layout.has_bias(h):
+                    pairs += zip(_indices(layout.bias(h, i)), _indices(layout.bias(h, j)), strict=True)
+                yield from (((slice(a, a + 1), float(v[j])), (slice(b, b + 1), -float(v[i]))) for a, b in pairs)
+
+
+@final
 class Shift(Kind):
     """A constant moved from the bias of a linear unit to the biases of the next layer."""
 
@@ -216,7 +242,7 @@ class Softmax(Kind):
             yield ((layout.bias(last), 1.0),)
 
 
-KINDS: tuple[Kind, ...] = (Dead(), Linear(), Shift(), Rescaling(), Softmax())
+KINDS: tuple[Kind, ...] = (Dead(), Linear(), Kernel(), Shift(), Rescaling(), Softmax())
 """Every kind of field that is looked for."""
 
 

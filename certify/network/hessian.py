@@ -219,10 +219,10 @@ class Sums:
         """Frobenius norm of a block's error: balls, products and their sum, division and decay (H1)."""
         key = (h, g)
         unit = Fraction(fp.dot_unit(self.longest)) + Fraction(fp.dot_unit(self.count)) * Fraction(RAISE)
-        floor = Fraction(fp.FLOOR)
+        block = self.H[self.at[h], self.at[g]]
+        floor = Fraction(fp.FLOOR) * sum(block.shape) * (self.count + 1)  # of every column of every chunk (R0)
         size = (fp.sqrt_up(fp.exact(self.left[key])) + floor) * (fp.sqrt_up(fp.exact(self.right[key])) + floor)
         summed = (fp.exact(self.balls[key]) + unit * size) / n
-        block = self.H[self.at[h], self.at[g]]
         spread = Fraction(fp.frobenius(block)) + fp.exact(decay) * math.isqrt(len(block) + 1) * 2
         return fp.up(summed + 3 * Fraction(U) * spread)
 

@@ -94,6 +94,7 @@ def enclose_mixed(
         InputError: rows, scale or layers that do not fit.
         EnclosureError: a pre-activation that may be at a kink, NaN, overflow.
 
+    >>> from certify.network.network import Network
     >>> net = Network((np.array([[3.0]]), np.array([[2.0]])), (None, None), "identity")
     >>> C = enclose_mixed(Objective(net, np.ones((1, 1)), targets=np.zeros((1, 1))), Move("features", (0,)), (1, 2))
     >>> C.mid.tolist(), C.radius < 1e-13
@@ -168,7 +169,7 @@ class _Sums:
 
     def __init__(self) -> None:
         self.balls, self.left, self.right = Fraction(0), Fraction(0), Fraction(0)
-        self.longest, self.count, self.rows = 0, 0, 0
+        self.longest, self.count = 0, 0
 
     def add(self, k: int, balls: Array, left: Array, right: Array) -> None:
         """Count a chunk: inner products of length k, radii and norms of its rows."""
@@ -182,8 +183,7 @@ class _Sums:
         """Frobenius norm of the error of a finite result."""
         fp.require_finite(result, "products of the mixed derivative")
         unit = Fraction(fp.dot_unit(self.longest)) + Fraction(fp.dot_unit(self.count)) * Fraction(RAISE)
-        # entries of columns below FLOOR are counted as FLOOR
-        floor = Fraction(fp.FLOOR) * sum(result.shape)
+        floor = Fraction(fp.FLOOR) * sum(result.shape) * (self.count + 1)  # of every column of every chunk (R0)
         return fp.up(self.balls + unit * (fp.sqrt_up(self.left) + floor) * (fp.sqrt_up(self.right) + floor))
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from certify.certificate.schema import Base, Claim, Problem
 from certify.report import words
 from certify.report.digits import as_given, upper_end
-from certify.report.moves import NOUN
 from certify.report.statements import Entry, Phrase, code, say
 
 ENDS = {
@@ -66,11 +65,13 @@ def point(base: Base, problem: Problem) -> tuple[tuple[Phrase, ...], tuple[Entry
     """The critical point examined in words, and its distances as lines of a table."""
     entries = []
     if base.residual is not None:
-        entries.append(Entry("length of the gradient at the given weights", say("at most {r}", r=upper_end(base.residual))))
+        size = say("at most {r}", r=upper_end(base.residual))
+        entries.append(Entry("length of the gradient at the given weights", size))
     if problem.base == "nearby":
         return _nearby(base, entries)
     first = say("Training hardly ever ends where the gradient is exactly zero. The claims here use base {g}: a linear "
-                "term is added to the training loss that makes the gradient zero at the given weights.", g=code("given"))
+                "term is added to the training loss, which makes the gradient zero at the given weights.",
+                g=code("given"))
     if base.tilt is None:
         return (first, say("No such term that the theorems allow was found.")), tuple(entries)
     if base.tilt == "output":

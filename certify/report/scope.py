@@ -120,7 +120,8 @@ def glossary(problem: Problem, quantities: Collection[str]) -> tuple[Entry, ...]
     what = "the sample weights" if problem.parameter == "sample_weights" else "the training data"
     entries.append(("move (perturbation) u", f"a change of {what}; δ is its Euclidean length, {length}"))
     if any(quantity in POINTWISE for quantity in quantities):
-        nearest = "critical point" if problem.map == "critical" else "exact fit" if fits else "weights with a training loss at or below the level"
+        nearest = "exact fit" if fits else "weights with a training loss at or below the level"
+        nearest = "critical point" if problem.map == "critical" else nearest
         entries.append((
             "Lipschitz modulus",
             f"the smallest factor between the size of a small move of the data and the distance to the nearest "

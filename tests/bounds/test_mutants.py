@@ -8,10 +8,11 @@ import pytest
 
 from tests.mutants import CONSTANTS, LOGIC
 from tests.mutants_graph import GRAPH
+from tests.mutants_second import SECOND
 from tests.mutants_training import TRAINING
 from tests.mutate_constants import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SECOND
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -51,6 +52,13 @@ def test_graph_mutants_are_killed():
     mutants = tuple(m for m in GRAPH if m.killers)
     assert len(mutants) > 28
     assert check_all(mutants) == []
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_mutants_of_second_derivatives_are_killed(part):
+    mutants = tuple(m for m in SECOND if m.killers)
+    assert len(mutants) > 50
+    assert check_all(mutants[part::2]) == []
 
 
 def test_quick_mutants_are_killed():
