@@ -1,4 +1,4 @@
-"""The critical map: honest certificates are accepted, what is false by a hair is not, and every condition is asked for."""
+"""The critical map: honest certificates are accepted, what is false by a hair is not, every condition is needed."""
 
 from __future__ import annotations
 
@@ -315,7 +315,8 @@ def test_base_holds_upper_bounds_that_are_not_idle(tmp_path):
 
 def test_theorems_that_do_not_go_together(tmp_path):
     certificate = relu_certificate(tmp_path)
-    for theorems, match in ((("M5b", "M5c"), "one case"), (("M5a", "M5b"), "one case"), (("M5a", "M5a"), "witness|base"),
+    for theorems, match in ((("M5b", "M5c"), "one case"), (("M5a", "M5b"), "one case"),
+                            (("M5a", "M5a"), "witness|base"),
                             (("M5d", "M5d"), "M5d"), (("M5", "M5"), "has numbers"), (("M2", "M4"), "one case")):
         wrong = copy.deepcopy(certificate)
         for claim, theorem in zip(wrong["claims"], theorems, strict=True):
@@ -376,7 +377,8 @@ def test_ends_nearby_beyond_the_truth_are_refused(nearby, tmp_path):
     claim = nearby["claims"][0]
     low, high = claim["lower"], claim["upper"]
     assert high < low * (1 + 1e-6)
-    for change in ({"lower": 0.0, "upper": low * (1 - 2e-6), "witness": {}}, {"lower": high * (1 + 2e-6), "upper": 1e9}):
+    for change in ({"lower": 0.0, "upper": low * (1 - 2e-6), "witness": {}},
+                   {"lower": high * (1 + 2e-6), "upper": 1e9}):
         with pytest.raises(Invalid, match="upper|lower"):
             checked(forged(nearby, 0, **change), tmp_path)
 
