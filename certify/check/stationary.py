@@ -52,8 +52,8 @@ class Stationary:
 
     @cached_property
     def fields(self) -> Fields:
-        """The symmetry fields; a tilt in weight space leaves none."""
-        return Fields() if self.kind == "weights" else symmetries(self.problem, self.parameters, self.passed)
+        """The symmetry fields of the network (a tilt in weight space is refused beside any)."""
+        return symmetries(self.problem, self.parameters, self.passed)
 
     @cached_property
     def tilt(self) -> arb_mat | None:

@@ -19,9 +19,9 @@ from certify.check.rules import DIGITS
 
 def theorem(evidence: Evidence, name: str) -> Finding:
     """M5b needs a symmetry field, M5c none; M5d asks nothing."""
-    s = evidence.stationary.fields.dimension
-    holds = {"M5b": s > 0, "M5c": s == 0}.get(name, True)
-    return Finding(_truth(holds, False), f"{s} independent symmetry fields are found")
+    fields = evidence.stationary.fields
+    holds = {"M5b": fields.dimension > 0, "M5c": fields.found == 0}.get(name, True)
+    return Finding(_truth(holds, False), f"{fields.found} symmetry fields are found, {fields.dimension} independent")
 
 
 def nonsingular(evidence: Evidence) -> Finding:

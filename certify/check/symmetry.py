@@ -30,9 +30,11 @@ class Fields:
         columns: `(p, s)`, nearly orthonormal: `T Rᵀ` with an exact nonsingular R. None where there is no field, or
             where independence could not be proved. Over balls it is proved of `T(w)ᵀT(w')` for any two points of them
             that it is nonsingular.
+        found: how many fields there are, dependent ones too.
     """
 
     columns: arb_mat | None = None
+    found: int = 0
 
     @property
     def dimension(self) -> int:
@@ -58,10 +60,10 @@ def symmetries(problem: Problem, parameters: Parameters, passed: Forward) -> Fie
             vectors.append(vector)
     chosen = _independent(vectors)
     if not chosen:
-        return Fields()
+        return Fields(found=len(vectors))
     T = arb_mat([vectors[j] for j in chosen])
     found = definiteness(gram(T))
-    return Fields() if found.R is None else Fields((found.R * T).transpose())
+    return Fields(None if found.R is None else (found.R * T).transpose(), len(vectors))
 
 
 def _fields(problem: Problem, parameters: Parameters, passed: Forward) -> Iterator[Field]:
