@@ -207,8 +207,12 @@ def line_of(result: Result) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
     deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
     parts = [_words(outcome) for outcome in deciding_first]
-    merged = ["equal rows count as one"] if result.certificate.problem["merge_duplicates"] else []
-    return f"{result.verdict} {'; '.join(parts + merged)} [thresholds: {result.source}]"
+    more = ["equal rows count as one"] if result.certificate.problem["merge_duplicates"] else []
+    base = result.certificate.base
+    if base.tilt is not None:  # as merged rows a choice that is part of the claim, and not in the spec
+        where = "through the outputs" if base.tilt == "output" else "in weight space"
+        more.append(f"of the loss tilted {where} by at most {base.shift_norm!r}")
+    return f"{result.verdict} {'; '.join(parts + more)} [thresholds: {result.source}]"
 
 
 def _words(outcome: Outcome) -> str:
@@ -238,4 +242,6 @@ def _object(result: Result) -> Json:
         claims.append(entry if gate is None else entry | {gate.side: gate.value, "severity": gate.severity})
     base = result.certificate.base
     return {"format": FORMAT, "verdict": result.verdict, "gates": result.gates, "claims": claims,
-            "base": {"residual": base.residual, "distance": base.distance}, "thresholds": result.source}
+            "base": {"residual": base.residual, "distance": base.distance} | (
+                {} if base.tilt is None else {"tilt": base.tilt, "shift_norm": base.shift_norm}),
+            "thresholds": result.source}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from certify.check.hessian import Curvature, by_units
+from certify.check.main import line_of
 from certify.check.network import NotSmooth, forward
 from certify.check.network import given as exact_parameters
 from certify.check.objective import objective
@@ -227,6 +228,7 @@ def test_the_toy_of_the_paper(tmp_path):
     """2/5, and not 0.2; one symmetry, GL(1); a row alone: `2|x_i|/(|w|Σx²)`, that is 2/(5√5) and 4/(5√5)."""
     certificate = toy(tmp_path)
     result = checked(certificate, tmp_path)
+    assert "of the loss tilted through the outputs by at most" in line_of(result)
     modulus, rows = (outcome.claim for outcome in result.outcomes)
     assert modulus.theorem == "M5b" and modulus.lower < 0.4 < modulus.upper
     assert [h.value for h in modulus.hypotheses if h.name == "symmetry"] == [1]
