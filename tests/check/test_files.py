@@ -160,7 +160,7 @@ SPEC = emitter.spec_text(plain(gates=[{"quantity": "modulus", "max": 2.0}]))
 @pytest.mark.parametrize("old, new", [
     ("version = 1", "version = 2"), ("version = 1", "version = 1.0"), ("version = 1", ""),
     ("version = 1", "version = true"),
-    ("[data]", "[date]"), ("[solution]", '[solution]\nmap = "critical"'), ("[solution]", '[solution]\nbase = "near"'),
+    ("[data]", "[date]"), ("[solution]", '[solution]\nmap = "convex"'), ("[solution]", '[solution]\nbase = "near"'),
     ("[solution]", "[solution]\nlevel = 1.0"), ('layer = "all"', "layer = 3"), ('layer = "all"', "layer = true"),
     ('layer = "all"', "layer = 0"), ("[perturbation]", '[perturbation]\nset = "sparse"'),
     ("[perturbation]", "[perturbation]\nnorm = 1"), ("[perturbation]", "[perturbation]\nnorm = 2.0"),
