@@ -156,8 +156,9 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
     p = spec.perturbation
     if gate.quantity == "first_order_distance":
         if spec.solution.map != "interpolation":
+            others = ' or "persistence_radius"' if spec.solution.map == "sublevel" else ""
             raise SpecError(where, f"first_order_distance is not built yet for the {spec.solution.map} map",
-                            'use quantity = "modulus"')
+                            f'use quantity = "modulus"{others}')
         if p.set != "given" and p.radius is None:
             raise SpecError(where, "first_order_distance needs a size of the change",
                             'give perturbation.radius, or quantity = "modulus", which is per unit')
