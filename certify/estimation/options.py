@@ -25,6 +25,8 @@ class EstimateOptions:
         corrector_steps: Newton steps on the real outputs after the first-order step (dual solver).
         line_search: whether to shorten the step while that lowers the loss on the moved rows.
         seed: of everything random.
+        apart: base ``"nearby"`` in output space: whether the system of all rows is solved for the response and for the step
+            towards a critical point apart; False: for their sum, with half of the products.
         preconditioner: ``"auto"`` (dual solver: a sketch of the tangent kernel; in weight space with damping: the rows'
             curvature), ``"nystrom"`` or ``"none"``.
     """
@@ -38,6 +40,7 @@ class EstimateOptions:
     corrector_steps: int = 0
     line_search: bool = False
     seed: int = 0
+    apart: bool = True
     preconditioner: str = "auto"
 
     def __post_init__(self) -> None:
