@@ -148,7 +148,20 @@ class Study:
                           "validity": [[t, _validity(problem, change, step, t)] for t in (1.0, 0.5, 0.25)]}
         self.keep(key, kept)
 
+    def price(self) -> None:
+        """Processor time of one gradient, for draws, whose evidence has none."""
+        import time
+
+        from certify.estimation.hessian import gradient
+
+        if not self.done("gradient"):
+            gradient(self.problem)
+            began = time.process_time()
+            gradient(self.problem)
+            self.keep("gradient", {"processor_seconds": time.process_time() - began})
+
     def run(self, held: int) -> None:
+        self.price()
         for count, target in CASES[:3]:
             self.case(f"first {count}", list(range(count)), target, held=True)
         for count, target in CASES[:2]:

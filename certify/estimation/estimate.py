@@ -34,9 +34,10 @@ class Estimate:
         problem, change, options: what was asked.
         step: `(p,)` the minimum-norm member v at t = 1 (with correctors, if asked).
         response: the part of the step that answers the change of the data (with ``apart=False``: both parts).
-        stationary: `−H⁺∇L`, the part that would lead the given weights to a critical point; it is added to the step only
-            with base ``"nearby"``. In output space it is computed for that base alone (else None), with the Gauss–Newton
-            matrix and for the losses of the rows that change (:mod:`certify.estimation.output_space`).
+        stationary: `−H⁺∇L`, the part that would lead the given weights to a critical point; it is added to the step
+            only with base ``"nearby"``. In output space it is computed for that base alone (else None), with the
+            Gauss–Newton matrix and for the losses of the rows that change
+            (:mod:`certify.estimation.output_space`).
         residual: relative residual of the linear system for the response, computed from it.
         status: what became of it, in words.
         cost: of the step, in full-batch gradients.
@@ -245,11 +246,11 @@ def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
         tell("evidence", 0.9)
         found = measure(a.problem, a.change, v, a.base)
         residual = float((b - a.rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
-    words = f"solved directly; relative residual {residual:.2g}" if a.solved is None else "; towards a critical point: ".join(
-        a.solved.words())
+    said = [f"solved directly; relative residual {residual:.2g}"] if a.solved is None else a.solved.words()
+    words = "; towards a critical point: ".join(said)
     history = () if a.solved is None else tuple(float(h) for h in a.solved.history[:, 0])
-    return Estimate(a.problem, a.change, a.options, v, response, stationary, residual, words, meter.cost(), found, a.start,
-                    history, tuple(meter.marks) if history else (), a.rows)
+    return Estimate(a.problem, a.change, a.options, v, response, stationary, residual, words, meter.cost(), found,
+                    a.start, history, tuple(meter.marks) if history else (), a.rows)
 
 
 def _correction(a: _Answer, v: torch.Tensor, meter: Meter, tell: Tell) -> torch.Tensor:

@@ -117,9 +117,9 @@ class CrossEntropy(Loss):
     def towards(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         r"""`q/p − 1` for shares q = y/Σy, less its mean: a row well fitted gains a margin of 1 over every class.
 
-        In closed form, because p of 1e-12 would be lost beside the others in a pseudo-inverse. A row is shortened so that
-        no output moves by more than 1 before the mean is taken out (a label with less than half of the probability):
-        further away Newton's step, 1/p, says nothing.
+        In closed form, because p of 1e-12 would be lost beside the others in a pseudo-inverse. A row is shortened so
+        that no output moves by more than 1 before the mean is taken out (a label with less than half of the
+        probability): further away Newton's step, 1/p, says nothing.
         """
         q = _weights(y, f).double()
         share = q / q.sum(1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)

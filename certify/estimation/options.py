@@ -25,8 +25,8 @@ class EstimateOptions:
         corrector_steps: Newton steps on the real outputs after the first-order step (dual solver).
         line_search: whether to shorten the step while that lowers the loss on the moved rows.
         seed: of everything random.
-        apart: base ``"nearby"`` in output space: whether the system of all rows is solved for the response and for the step
-            towards a critical point apart; False: for their sum, with half of the products.
+        apart: base ``"nearby"`` in output space: whether the system of all rows is solved for the response and for the
+            step towards a critical point apart; False: for their sum, with half of the products.
         preconditioner: ``"auto"`` (dual solver: a sketch of the tangent kernel; in weight space with damping: the rows'
             curvature), ``"nystrom"`` or ``"none"``.
     """

@@ -5,8 +5,8 @@ Interpolation: `b = −J_u u` (features) or u (targets) on the moved rows, 0 els
 which for features is the same; softmax does not see a number added to all outputs of a row, so outputs are centred.
 
 Critical points with base `nearby`: the given weights are none, and E1 adds `−H⁺∇L`. With the Gauss–Newton matrix
-`JᵀBJ` for H that is `J⁺(−B⁺∂ℓ)`: each row's outputs take one Newton step of their own loss. It is taken on the rows that
-change; the others are held where they are.
+`JᵀBJ` for H that is `J⁺(−B⁺∂ℓ)`: each row's outputs take one Newton step of their own loss. It is taken on the rows
+that change; the others are held where they are.
 """
 
 from __future__ import annotations
