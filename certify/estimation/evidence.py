@@ -31,6 +31,9 @@ class Evidence:
         data_error: how far the change of the data is from its linear part, relative to that: of the moved rows' outputs
             `|f(x + u) − f(x) − J_u u| / |J_u u|` for a step in output space, of the gradient
             `|∇L(u) − ∇L(0) − Cu| / |Cu|` for one in weight space; 0 where it is linear, None where that part is 0.
+        gradient_left: `|∇L(u, w + v)| / |∇L(u, w)|` for a step in weight space; 0 at a critical point. With base
+            ``"given"`` the gradient that the shift answers for stays. None for a step in output space, which answers
+            outputs, and where the gradient was 0.
     """
 
     loss_original: float
@@ -44,6 +47,7 @@ class Evidence:
     distance: float
     validity: tuple[tuple[float, float | None], ...]
     data_error: float | None
+    gradient_left: float | None
 
 
 def measure(
@@ -82,7 +86,15 @@ def measure(
         unmoved_outputs=float(base_outputs[still].double().norm()),
         distance=float(step.double().norm()), validity=ratios,
         data_error=_data_error(problem, change, base_outputs, of_gradient),
+        gradient_left=_gradient_left(problem, change, new) if of_gradient else None,
     )
+
+
+def _gradient_left(problem: ModuleProblem, change: Change, new: torch.Tensor) -> float | None:
+    X, y = change.data(problem)
+    moved, weights = replace(problem, X=X, y=y), change.sample_weights(problem)
+    before, after = (float(gradient(moved, weights, w).double().norm()) for w in (problem.w, new))
+    return after / before if before > 0 else None
 
 
 def _data_error(problem: ModuleProblem, change: Change, base: torch.Tensor, of_gradient: bool) -> float | None:

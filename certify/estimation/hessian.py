@@ -15,10 +15,13 @@ from certify.estimation.taped import Tape
 Field = Callable[[torch.Tensor, slice], torch.Tensor]
 
 
-def gradient(problem: ModuleProblem, weights: torch.Tensor | None = None) -> torch.Tensor:
-    r"""`∇_w L = (1/n) Σ s_i ∇ℓ_i + λw`, (p,); s the sample weights, default 1."""
-    mean = _summed(problem, lambda part: _gradient(problem, problem.w, part, weights))
-    return mean + problem.weight_decay * problem.w
+def gradient(
+    problem: ModuleProblem, weights: torch.Tensor | None = None, w: torch.Tensor | None = None
+) -> torch.Tensor:
+    r"""`∇_w L = (1/n) Σ s_i ∇ℓ_i + λw`, (p,); s the sample weights, default 1; at w, default the given parameters."""
+    at = problem.w if w is None else w
+    mean = _summed(problem, lambda part: _gradient(problem, at, part, weights))
+    return mean + problem.weight_decay * at
 
 
 def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
