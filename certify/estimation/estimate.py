@@ -12,6 +12,7 @@ from certify.errors import InputError
 from certify.estimation.change import Change, change_of
 from certify.estimation.evidence import Evidence, measure
 from certify.estimation.fully_connected import module_problem_of, of_loaded
+from certify.estimation.jacobian import centred
 from certify.estimation.krylov import Solved
 from certify.estimation.meter import Cost, Meter
 from certify.estimation.options import EstimateOptions
@@ -234,12 +235,10 @@ class _Answer:
 def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
     """Correctors and line search where this is the last step, and the evidence."""
     response, stationary = a.parts[0], a.parts[1] if len(a.parts) > 1 else None
-    v, b = a.parts.sum(0), a.asked[:1].flatten(1)
+    v, b, refused = a.parts.sum(0), a.asked[:1].flatten(1), ""
     if a.last:
         with meter.stage("correctors"):
-            for step in range(a.options.corrector_steps):
-                tell("corrector", step / a.options.corrector_steps)
-                v = v + _correction(a, v, meter, tell)
+            v, refused = _corrected(a, v, meter, tell)
             if a.options.line_search:
                 v = _searched(a.problem, a.change, v)
     with meter.evidence():
@@ -247,24 +246,39 @@ def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
         found = measure(a.problem, a.change, v, a.base)
         residual = float((b - a.rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
     said = [f"solved directly; relative residual {residual:.2g}"] if a.solved is None else a.solved.words()
-    words = "; towards a critical point: ".join(said)
+    words = "; towards a critical point: ".join(said) + refused
     history = () if a.solved is None else tuple(float(h) for h in a.solved.history[:, 0])
     return Estimate(a.problem, a.change, a.options, v, response, stationary, residual, words, meter.cost(), found,
                     a.start, history, tuple(meter.marks) if history else (), a.rows)
 
 
-def _correction(a: _Answer, v: torch.Tensor, meter: Meter, tell: Tell) -> torch.Tensor:
-    """One chord step: the Jacobian at the old weights, the error of the outputs at the new ones."""
+def _corrected(a: _Answer, v: torch.Tensor, meter: Meter, tell: Tell) -> tuple[torch.Tensor, str]:
+    """Chord steps: the Jacobian at the old weights, the error of the outputs at the new ones.
+
+    A step that does not lessen that error is not taken, and is the last: where first order says nothing, further steps
+    lead away.
+    """
+    if not a.options.corrector_steps:
+        return v, ""
+    marks, error = list(meter.marks), _error(a, v)
+    for step in range(a.options.corrector_steps):
+        tell("corrector", step / a.options.corrector_steps)
+        new = v + a.rows.solve(error.reshape(1, -1), None, a.options, meter, tell)[1][0]
+        meter.marks[:] = marks  # those of the first solve belong to the history
+        left = _error(a, new)
+        if not float(left.norm()) < float(error.norm()):
+            return v, f"; corrector {step + 1} did not lessen the error of the outputs, and was not taken"
+        v, error = new, left
+    return v, ""
+
+
+def _error(a: _Answer, v: torch.Tensor) -> torch.Tensor:
+    """What the outputs lack at the new weights and data, (rows, k)."""
     X, _ = a.change.data(a.problem)
     whole = len(a.rows.X) == a.problem.n
     x, goal = (X, a.goal) if whole else (X[a.change.rows], a.goal[a.change.rows])
     error = goal - a.problem.function.all_outputs(a.problem.w + v, x)
-    if centres(a.problem):
-        error = error - error.mean(1, keepdim=True)
-    marks = list(meter.marks)
-    step = a.rows.solve(error.reshape(1, -1), None, a.options, meter, tell)[1][0]
-    meter.marks[:] = marks  # those of the first solve belong to the history
-    return step
+    return centred(error) if centres(a.problem) else error
 
 
 def _searched(problem: ModuleProblem, change: Change, v: torch.Tensor) -> torch.Tensor:

@@ -440,3 +440,13 @@ def test_towards_of_probabilities_is_downhill_and_zero_at_the_minimum():
     assert loss.towards(f, torch.zeros_like(f)).abs().max() == 0
     y = torch.tensor([[0.0, 0.5, 0.5], [1.0, 2.0, 1.0]], dtype=torch.float64)
     assert ((loss.towards(f, y) * loss.slopes(f, y)).sum(1) < 0).all()
+
+
+def test_a_corrector_that_leads_away_is_not_taken_and_said():
+    p = problem(mlp, map="interpolation")
+    plain, corrected = (estimate(p, moved(p, size=30.0), [0, 3], tolerance=1e-10, corrector_steps=k) for k in (0, 3))
+    X, _ = plain.change.data(p)
+    target = p.function.outputs(p.w, p.X)
+    errors = [float((p.function.outputs(p.w + e.step, X) - target).norm()) for e in (plain, corrected)]
+    assert "did not lessen the error of the outputs, and was not taken" in corrected.status
+    assert errors[1] <= errors[0] and "taken" not in plain.status
