@@ -23,7 +23,7 @@ def test_nothing_is_said_of_a_good_estimate():
 
 @pytest.mark.parametrize(("changed", "words"), [
     ({"loss_after": 2.5}, "On the moved rows the loss at the new weights is higher than at the old ones: do not use"),
-    ({"loss_predicted": 38.0, "loss_after": 2.5, "validity": [[1.0, None]]}, "Not even to first order does the step lower"),
+    ({"loss_predicted": 38.0, "loss_after": 2.5, "validity": [[1.0, None]]}, "Not even to first order does the step"),
     ({"loss_predicted": 38.0, "loss_after": 2.5, "validity": [[1.0, None]]}, "higher than at the old ones"),
     ({"validity": [[1.0, 0.5]]}, "does not do what the first-order theory predicts"),
     ({"data_error": 0.9}, "far from linear"), ({"loss_after": None}, "not finite"),
