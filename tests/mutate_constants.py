@@ -23,6 +23,8 @@ import numpy as np
 
 from tests.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutants_graph import GRAPH
+from tests.mutants_norms import NORMS
+from tests.mutants_sets import SETS
 from tests.mutants_training import TRAINING
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,9 +172,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args(argv)
     if options.table:
-        print(table(CONSTANTS) + "\n\n" + table(LOGIC) + "\n\n" + table(TRAINING) + "\n\n" + table(GRAPH))
+        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SETS, NORMS))))
         return 0
-    mutants = tuple(m for m in CONSTANTS + LOGIC + TRAINING + GRAPH if not options.names or m.name in options.names)
+    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS
+    mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)
         return 0

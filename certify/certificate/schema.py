@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from certify.errors import CertificateError
 
@@ -17,6 +17,11 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Verdict = Literal["certified", "refuted", "inconclusive"]
 State = Literal["met", "failed", "open"]
 Rigour = Literal["proved", "conditional", "estimated"]
+
+
+def _norm(value: Any) -> Any:
+    """A truth value is no number, though Python takes True for 1."""
+    return None if isinstance(value, bool | float) else value
 
 
 class Part(BaseModel):
@@ -40,6 +45,8 @@ class Subject(Part):
     model: File
     data: File
     graph: File | None = None
+    reference: File | None = None
+    change: File | None = None
     witness: File | None = None
 
 
@@ -61,9 +68,11 @@ class Problem(Part):
     layer: Literal["all"] | Size
     parameter: Literal["features", "targets", "sample_weights"]
     rows: Literal["all"] | list[Count]
-    set: Literal["total", "per_sample"]
-    norm: Literal[2]
-    weight_norm: Literal["euclidean"]
+    set: Literal["total", "per_sample", "sparse", "given"]
+    norm: Annotated[Literal[1, 2, "inf"], BeforeValidator(_norm)]
+    weight_norm: Literal["euclidean", "relative", "function"]
+    tau: Number | None = None
+    reference_rows: Size | None = None
     widths: Annotated[list[Size], Field(min_length=2)] | None = None
     activation: str | None = None
     biases: Annotated[list[bool], Field(min_length=1)] | None = None
@@ -82,11 +91,18 @@ class Problem(Part):
     radius: Number | None = None
     reparameterised: bool = False
     names: list[str] | None = None
+    count: Size | None = None
 
     @model_validator(mode="after")
     def _one_name_a_feature(self) -> Problem:
         if self.names is not None and len(self.names) != self.inputs:
             raise ValueError("one name for each input is needed, or null")
+        return self
+
+    @model_validator(mode="after")
+    def _one_reference(self) -> Problem:
+        if {self.tau is None, self.reference_rows is None} != {self.weight_norm != "function"}:
+            raise ValueError("tau and reference_rows belong to the function norm")
         return self
 
     @model_validator(mode="after")
@@ -134,17 +150,21 @@ class Hypothesis(Part):
 
 
 class Witness(Part):
-    """What lets a checker repeat a step that needed a search; at most one member."""
+    """What lets a checker repeat a step that needed a search: one member, or z, member, dual and array together."""
 
     z: list[Number] | None = None
+    member: Literal["weights", "rows", "pairs"] | None = None
+    dual: list[Number] | None = None
     equal_rows: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     array: str | None = None
+    layer: Size | None = None
+    sigma: Number | None = None
 
 
 class Claim(Part):
     """A claim; the three members about rows belong to `sample_modulus` alone."""
 
-    quantity: Literal["modulus", "sample_modulus", "persistence_radius"]
+    quantity: Literal["modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"]
     theorem: str
     rigour: Rigour
     verdict: Verdict

@@ -42,6 +42,10 @@ class Loss(ABC):
     def towards(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Newton's step of ℓ in the outputs, `−(∂²ℓ/∂f²)⁺ ∂ℓ/∂f`, (rows, k); shortened as each loss says."""
 
+    @abstractmethod
+    def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """`∂²ℓ/∂f²`, (rows, k, k)."""
+
     def mean(self, f: torch.Tensor, y: torch.Tensor) -> float:
         """The mean loss, in float64: losses of 1e-7 are lost among float32 logarithms."""
         return float(self.values(f.double(), y.double() if y.is_floating_point() else y).mean())
@@ -77,6 +81,10 @@ class Squared(Loss):
     def towards(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """`y − f`: exact."""
         return y - f
+
+    def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        return torch.eye(f.shape[1], dtype=f.dtype, device=f.device).expand(len(f), -1, -1)
 
 
 @final
@@ -127,6 +135,12 @@ class CrossEntropy(Loss):
         move = move / move.abs().amax(1, keepdim=True).clamp_min(1.0)
         return torch.where(q.sum(1, keepdim=True) > 0, move - move.mean(1, keepdim=True), 0.0).to(f.dtype)
 
+    def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        p = f.softmax(1)
+        made = p.diag_embed() - p[:, :, None] * p[:, None, :]
+        return made * y.sum(1)[:, None, None] if y.is_floating_point() else made
+
 
 @final
 class Logistic(Loss):
@@ -159,6 +173,10 @@ class Logistic(Loss):
     def towards(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """`s/σ(sf)`: the margin grows by 1 to 2; by 2 where the label has less than half of the probability."""
         return y / torch.sigmoid(y * f).clamp_min(0.5)
+
+    def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        return (torch.sigmoid(f) * torch.sigmoid(-f))[:, :, None]
 
 
 def loss_named(name: str) -> Loss:

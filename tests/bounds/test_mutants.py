@@ -8,10 +8,12 @@ import pytest
 
 from tests.mutants import CONSTANTS, LOGIC
 from tests.mutants_graph import GRAPH
+from tests.mutants_norms import NORMS
+from tests.mutants_sets import SETS
 from tests.mutants_training import TRAINING
 from tests.mutate_constants import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -50,6 +52,12 @@ def test_training_mutants_are_killed(part):
 def test_graph_mutants_are_killed():
     mutants = tuple(m for m in GRAPH if m.killers)
     assert len(mutants) > 28
+    assert check_all(mutants) == []
+
+
+def test_set_mutants_are_killed():
+    mutants = tuple(m for m in SETS if m.killers)
+    assert len(mutants) > 20
     assert check_all(mutants) == []
 
 

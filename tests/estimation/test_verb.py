@@ -266,9 +266,8 @@ def test_each_verb_names_the_other(tmp_path, call):
     spec = write(tmp_path, SPEC + gate("loss_after", max=1.0, rigour="estimated"))
     status, out, err = call("run", spec)
     assert (status, out) == (2, "") and "use `certify estimate certify.toml`" in err
-    for extra in ('[perturbation]\nset = "given"\nfile = "u.npz"\n', "[estimate]\nseed = 1\n"):
-        spec = write_chain(tmp_path, CHAIN + extra)
-        assert "`certify estimate certify.toml`" in call("run", spec)[2]
+    spec = write_chain(tmp_path, CHAIN + "[estimate]\nseed = 1\n")
+    assert "`certify estimate certify.toml`" in call("run", spec)[2]
     spec = write_chain(tmp_path, CHAIN + gate(max=1.0))
     assert "use `certify run certify.toml`" in call("estimate", spec)[2]
     spec = write_chain(tmp_path, CHAIN + gate(max=1.0) + gate("residual", max=1.0))

@@ -22,8 +22,9 @@ positive = number.map(abs).filter(bool)
 words = {
     "training": {"loss": ["squared", "cross_entropy", "logistic"], "weight_decay": positive},
     "solution": {"map": ["interpolation"], "base": ["given"], "layer": ["all", 1, 2]},
-    "weights": {"norm": ["euclidean"]},
-    "perturbation": {"parameter": ["features", "targets"], "set": ["total"], "norm": [2], "radius": positive,
+    "weights": {"norm": ["euclidean", "relative"]},
+    "perturbation": {"parameter": ["features", "targets"], "set": ["total", "per_sample"], "norm": [2],
+                     "radius": positive,
                      "rows": st.just("all") | st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True)},
     "run": {"arithmetic": ["float"], "time_limit": positive,
             "memory_limit": st.floats(1, 1e300) | st.sampled_from(["8 GB", "512 MiB", "1.5TB", "7 B", "2 kB"])},

@@ -22,8 +22,20 @@ from tests.spec.test_load import refusal
     ("[perturbation]\ncount = 3\n", ["perturbation.count", 'belongs to set = "sparse"']),
     ('[perturbation]\nfile = "u.npz"\n', ["perturbation.file", 'belongs to set = "given"']),
     ('[perturbation]\nset = "sparse"\n' + gate(max=1), ["not a norm", "first_order_distance"]),
-    ('[perturbation]\nset = "sparse"\n', ["'sparse' is not built yet", 'use "total"']),
-    ('[perturbation]\nset = "per_sample"\n', ["not built yet for interpolation", 'use set = "total"']),
+    ('[perturbation]\nset = "sparse"\n', ["perturbation.radius: missing", "first_order_distance"]),
+    ('[perturbation]\nset = "sparse"\nradius = 1\n', ["perturbation.count: missing", "most rows"]),
+    ('[perturbation]\nset = "given"\n', ["perturbation.file: missing", ".npz"]),
+    ('[perturbation]\nset = "given"\nfile = "u.npz"\n' + gate(max=1), ["one change", "first_order_distance"]),
+    ('[perturbation]\nset = "given"\nfile = "u.npz"\ncolumns = [0]\n', ["perturbation.columns", "as it is"]),
+    ("[perturbation]\nnorm = 1\n", ['set = "total"', "which takes 2"]),
+    ('[perturbation]\nset = "per_sample"\nnorm = "inf"\n' + gate("sample_modulus", max=1),
+     ['norm = "inf"', "first_order_distance", "count = 1"]),
+    (gate("first_order_distance", max=1), ["gate 1", "perturbation.radius", '"modulus"']),
+    ('[solution]\nmap = "sublevel"\n[perturbation]\nset = "sparse"\ncount = 1\nradius = 1\n',
+     ["not built yet for the sublevel map", '"per_sample"']),
+    ('[solution]\nmap = "sublevel"\n[perturbation]\nset = "per_sample"\nnorm = 1\n', ["sublevel map", "norm = 2"]),
+    ('[solution]\nmap = "sublevel"\n[perturbation]\nradius = 1\n' + gate("first_order_distance", max=1),
+     ["not built yet for the sublevel map", "persistence_radius"]),
     ("[perturbation]\nrows = [2, 1, 2]\n", ["row 2 is listed 2 times"]),
     ("[perturbation]\nrows = [0, -1]\n", ["found -1", "counted from 0"]),
     ('[perturbation]\nparameter = "targets"\ncolumns = [1]\n', ["perturbation.columns", "belongs to parameter"]),
@@ -36,14 +48,18 @@ from tests.spec.test_load import refusal
     ('[solution]\nmap = "sublevel"\nbase = "nearby"\n', ['"nearby" with map = "sublevel"', 'use base = "given"']),
     (gate("persistence_radius", min=1), ["gate 1", "belongs to the sublevel map"]),
     ('[solution]\nmap = "sublevel"\n' + gate("persistence_radius", min=1), ["gate 1", "needs a level above"]),
-    ('[weights]\nnorm = "relative"\n', ["'relative' is not built yet"]),
-    ('[run]\narithmetic = "exact"\n', ["'exact' is not built yet"]),
+    ('[weights]\nnorm = "function"\n', ["weights.reference is missing", "name the data file"]),
+    ('[weights]\nnorm = "relative"\nreference = "r.npz"\n', ["weights.reference", 'given with norm = "relative"']),
+    ('[weights]\ntau = 0.1\n', ["weights.tau", 'given with norm = "euclidean"']),
+    ('[weights]\nnorm = "function"\nreference = "r.npz"\ntau = 1e-20\n', ["weights.tau", "from 2^-40 to 2^40"]),
+    ('[weights]\nnorm = "function"\nreference = "r.txt"\n', ["weights.reference", "'.txt' is none of its formats"]),
     ("[run]\ntime_limit = 0\n", ["run.time_limit", "a number above 0"]),
     ('[run]\nmemory_limit = "8 apples"\n', ["run.memory_limit", "found '8 apples'", '"8 GB"']),
     ("[run]\nmemory_limit = 0\n", ["run.memory_limit", "at least 1"]),
     (gate(), ["gate 1: neither max nor min"]),
     (gate(max=1, min=0), ["gate 1: both max and min", "two gates"]),
-    (gate(max=1) + gate("distance", max=1), ["gate 2", "'distance' is not built yet", "sample_modulus"]),
+    (gate(max=1) + gate("aubin", max=1), ["gate 2", "'aubin' is not built yet", "sample_modulus"]),
+    (gate(max=1) + gate("excess", max=1), ["gate 2", "'excess' is not built yet", "sample_modulus"]),
 ])
 def test_refused_with_a_way_out(extra, parts):
     message = refusal(SPEC + extra)
@@ -79,7 +95,7 @@ def test_models_and_formats(old, new, parts):
 
 def test_lists_of_what_is_not_built_name_real_keys():
     spec = parse_spec(SPEC.encode())
-    for path in UNBUILT_KEYS:
+    for path in (path for paths in UNBUILT_KEYS.values() for path in paths):
         section, key = path.split(".")
         assert key in type(getattr(spec, section)).model_fields
     for path in BUILT:
