@@ -8,7 +8,8 @@ from certify.report.estimate import _cautions
 
 GOOD = {
     "loss_original": 1e-6, "loss_before": 4e-3, "loss_after": 1.1e-6, "loss_predicted": 1e-6, "loss_all_before": 7e-4,
-    "loss_all_after": 7e-4, "validity": [[1.0, 1.0], [0.5, 1.0], [0.25, 1.0]], "data_error": 0.05, "gradient_left": None,
+    "loss_all_after": 7e-4, "validity": [[1.0, 1.0], [0.5, 1.0], [0.25, 1.0]],
+    "data_error": 0.05, "gradient_left": None,
 }
 
 
