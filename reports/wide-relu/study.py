@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 from certify import load_problem  # noqa: E402
 from certify.bounds import compensation as q4  # noqa: E402
 
-MARKS = ("<!-- table: written by study.py -->", "<!-- end of table -->")
+MARKS = ("<!-- radii: written by study.py -->", "<!-- end of radii -->")
 RADII = (0.001, 0.005, 0.01, 0.02, 0.025, 0.03)
 
 

@@ -95,7 +95,8 @@ def test_a_prediction_comes_out_again(report, base, number):
     """One of each kind, by the public call."""
     row, found = report.rows[number - 1], report.study.predict(base, base.change(number))
     for name in ("rows", "all", "out", "validity", "gradient_left", "distance"):
-        assert found[name] == pytest.approx(row[name], rel=1e-3), name
+        # rows held out are no part of the system: a residual of 1e-4 leaves them up to 1 %, by which way it was reached
+        assert found[name] == pytest.approx(row[name], rel=1e-2 if name == "out" else 1e-3), name
     assert found["inside"] == row["inside"]
 
 
