@@ -31,7 +31,8 @@ def prover(
         require_exact(problem)
     net = problem.network
     constants = tuple(net.tensors.values()) if isinstance(net, GraphNetwork) else net.arrays
-    require_sound(*constants, problem.X, problem.y, problem.scale)
+    reference = None if problem.reference is None else problem.reference.X
+    require_sound(*constants, problem.X, problem.y, problem.scale, problem.change, reference)
     kinds = {"sublevel": Sublevel, "critical": Critical, "interpolation": Interpolation}
     return kinds[problem.map](problem, progress or silent, limits)
 
