@@ -381,6 +381,12 @@ def second_sums(rng: Rng) -> Outcome:
     return second.sums(rng)
 
 
+def loss_hessians(rng: Rng) -> Outcome:
+    arithmetic, problem = _arithmetic(rng), training.training(rng)
+    balls = sublevel.output_balls(problem, arithmetic, rng)
+    return "refused" if balls is None else second.loss_hessians(problem, balls, arithmetic, rng)
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -393,7 +399,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         graph_parameters, graph_gradients, hessian, mixed,
-        stacks, second_sums,
+        stacks, second_sums, loss_hessians,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""

@@ -101,6 +101,24 @@ def blurred_curvature() -> None:
 
 
 @killer
+def blurred_outputs() -> None:
+    """Outputs that a cancellation has blurred: the loss' second derivative has its radius, nothing else has one."""
+    for rng in seeds(8):
+        p, q = rng.uniform(1e8, 2e8, 2)
+        rest = -float(Fraction(p) + Fraction(q))
+        X = np.ones((1, 3)) * rng.uniform(1, 1.00001)
+        row = np.array([p, q, rest + float(rng.choice([-1.5, 1.0, 0.2]))])
+        one = Network((row[None],), (None,), "identity")
+        two = Network((np.stack([row, np.array([1.0, 2.0, -3.0])]),), (None,), "identity")
+        move = Move("sample_weights", (0,))
+        for objective in (Objective(one, X, "logistic", None, np.array([1])),
+                          Objective(two, X, "cross_entropy", None, np.array([1])),
+                          Objective(two, X, "cross_entropy", np.array([[0.5, 0.25]]))):
+            k = objective.network.widths[-1]
+            second.hessian(Tilted(objective, None, np.zeros((1, k)), move, "all", 0.0), Binary64(), rng, exactly=True)
+
+
+@killer
 def close_to_the_bend() -> None:
     """elu and relu beside their kink: within the ball of weights on both sides."""
     for rng in seeds(2):
