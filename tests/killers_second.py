@@ -48,6 +48,17 @@ def linear_chains_in_balls() -> None:
 
 
 @killer
+def features_in_units() -> None:
+    """Exact chains with features in units of 1000 and of a quarter, at a point and on a ball."""
+    for rng in seeds(2):
+        net = Network((np.full((1, 1), 2.0), np.full((1, 1), 3.0)), (None, None), "identity")
+        for unit in (1000.0, 0.25):
+            for rho in (0.0, 0.25):
+                tilted = case(net, np.ones((2, 1)), scale=np.array([unit]), rho=rho)
+                second.mixed(tilted, Binary64(), rng, exactly=True)
+
+
+@killer
 def decay_in_balls() -> None:
     """A huge decay: the gradient moves by λ times the distance of the weights, spread over two matrices or biases."""
     for rng in seeds(6):
