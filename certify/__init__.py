@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from certify.bounds import bound
     from certify.estimation import estimate, sensitivity
     from certify.problem import Problem, load_problem
+    from certify.solutions import stability
 
 _LAZY = {
     "Problem": "certify.problem",
@@ -17,9 +18,10 @@ _LAZY = {
     "bound": "certify.bounds",
     "estimate": "certify.estimation",
     "sensitivity": "certify.estimation",
+    "stability": "certify.solutions",
 }
 
-__all__ = ["Problem", "__version__", "bound", "estimate", "load_problem", "sensitivity"]
+__all__ = ["Problem", "__version__", "bound", "estimate", "load_problem", "sensitivity", "stability"]
 
 
 def __getattr__(name: str) -> Any:

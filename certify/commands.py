@@ -209,6 +209,32 @@ def graph(
 
 @app.command()
 @_interruptible
+def stability(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec of an interpolation problem.")],
+    count: Annotated[int, typer.Option("--count", help="Other solutions to walk to.")] = 8,
+    length: Annotated[float, typer.Option("--length", help="Of each walk, relative to the weights.")] = 0.1,
+    seed: Annotated[int, typer.Option("--seed", help="Of the directions.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+) -> None:
+    """Prove the modulus at many solutions: which is the most stable, and how much do they differ."""
+    from certify.messages import stability_lines
+    from certify.problem import load_problem
+    from certify.progress import shown
+    from certify.solutions import stability as walk
+
+    problem = load_problem(spec)
+    with shown(quiet) as tell:
+        found = walk(problem, count, length, seed, progress=tell)
+    if as_json:
+        print(json.dumps(found.as_json(), allow_nan=False))
+    else:
+        for line in stability_lines(found):
+            print(line)
+
+
+@app.command()
+@_interruptible
 def explain(
     label: Annotated[str, typer.Argument(metavar="LABEL", help="A label such as M2, or a word such as modulus.")],
 ) -> None:

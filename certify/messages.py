@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certify.numerals import at_most, enclosure
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
+
+if TYPE_CHECKING:
+    from certify.solutions import Stability
 
 Json = Mapping[str, Any]
 
@@ -176,3 +179,25 @@ def one_line(text: str) -> str:
     """
     text = "".join(" " if c in "\n\r\t" else c for c in text)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def stability_lines(found: Stability) -> list[str]:
+    """A line a solution, and one that sums them up.
+
+    Args:
+        found: from :func:`certify.stability`.
+    """
+    lines = ["solution    weights moved by   exact solution within   modulus (proved)"]
+    for k, m in enumerate(found.members):
+        lower, upper = m.modulus.lower, m.modulus.upper
+        ends = f"[{lower:.8g}, {upper:.8g}]" if lower is not None and upper is not None else m.modulus.reason
+        near = "none proved" if m.distance is None else f"{m.distance:.1e}"
+        name = "given" if k == 0 else str(k)
+        lines.append(f"{name:<9} {m.moved:>18.6g}   {near:>21}   {ends}")
+    best, worst = found.most_stable, found.least_stable
+    if best is None or worst is None:
+        return [*lines, f"inconclusive: no modulus was proved at any of {len(found.members)} solutions"]
+    places = [found.members.index(m) for m in (best, worst)]
+    most, least = ("the given weights" if k == 0 else f"solution {k}" for k in places)
+    return [*lines, f"{len(found.proved)} of {len(found.members)} proved; most stable: {most} (modulus at most "
+                    f"{best.modulus.upper:.8g}); least stable: {least} (at least {worst.modulus.lower:.8g})"]

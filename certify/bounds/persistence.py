@@ -105,15 +105,16 @@ def certified_radius(
         room: `n(ℓ − L)`, a lower bound.
         check: raises when the time is up; what is proved by then is the answer.
     """
-    if room <= Fraction(fp.FLOOR):  # below it a product that underflows could be lost (R0)
-        return 0.0
     growth = Growth(problem, d)
+    spare = room - Fraction(fp.FLOOR)  # for products that underflow (P3, "in floats")
+    if spare <= 0:
+        return 0.0
 
     def holds(radius: float) -> bool:
         check()
         try:
             with np.errstate(all="ignore"):
-                return growth.rise(radius) <= room
+                return growth.rise(radius) <= spare
         except EnclosureError:  # overflow at this radius: not proved
             return False
 
@@ -148,6 +149,10 @@ def _largest(holds: Callable[[float], bool], start: float) -> float:
     return good
 
 
+_Interval = tuple[float, float, tuple[list[tuple[Array, Array]], Array]]
+"""Ends of an interval of |u_i|, and the bounds of the growth that hold up to its upper end."""
+
+
 class Growth:
     """Upper bounds of `n(L(u) − L(0))` over all u of a budget (P3).
 
@@ -157,6 +162,8 @@ class Growth:
     """
 
     RATIO = 2.0**0.5
+    ENTRIES = 1 << 18
+    """Entries of an array of multipliers by rows; more multipliers are taken one batch after the other."""
 
     def __init__(self, problem: Problem, d: Descent) -> None:
         self._problem, self._d = problem, d
@@ -208,7 +215,7 @@ class Growth:
         top = math.ceil(math.log(radius) / math.log(self.RATIO))
         while self.RATIO**top < radius:  # the logarithms are rounded; the intervals must reach the radius
             top += 1
-        intervals = []
+        intervals: list[_Interval] = []
         for k in range(top, top - 16, -1):
             low = 0.0 if k == top - 15 else self.RATIO ** (k - 1)
             intervals.append((low, min(self.RATIO**k, radius), self._at(k)))
@@ -216,16 +223,22 @@ class Growth:
         size = float(fp.row_norms(slopes[None, :])[0]) / radius
         best: Fraction | None = None
         some = np.geomspace(0.05 * size, 1e3 * (size + float(bends.max())), 60).tolist() if size > 0 else []
-        for mu in [0.0, *some]:  # 0: no budget is shared, best where the growth saturates
-            most = np.zeros(len(slopes))
-            for low, high, (pairs, constant) in intervals:
-                ends = [_peak(a, q, mu, low, high) for a, q in pairs]
-                ends.append((constant - 0.5 * mu * low**2) + 2.0**-45 * (constant + 0.5 * mu * low**2))
-                most = np.maximum(most, np.minimum.reduce(ends))
-            rise = _sum_up(most) + Fraction(mu) * Fraction(radius) ** 2 / 2
-            best = rise if best is None else min(best, rise)
+        multipliers = np.array([0.0, *some])  # 0: no budget is shared, best where the growth saturates
+        for group in np.array_split(multipliers, math.ceil(len(multipliers) * len(slopes) / self.ENTRIES)):
+            for mu, row in zip(group.tolist(), self._dual(group[:, None], intervals), strict=True):
+                rise = _sum_up(row) + Fraction(mu) * Fraction(radius) ** 2 / 2
+                best = rise if best is None else min(best, rise)
         assert best is not None  # 0 is always tried
         return best
+
+    def _dual(self, mu: Array, intervals: list[_Interval]) -> Array:
+        """Bounds of `max_{0 ≤ t ≤ ε} (ℓ_i(t) − ℓ_i − ½μt²)`, a row for each of the `(m, 1)` multipliers."""
+        most = np.zeros((len(mu), int(self._moving.sum())))
+        for low, high, (pairs, constant) in intervals:
+            ends = [_peak(a, q, mu, low, high) for a, q in pairs]
+            ends.append((constant - 0.5 * mu * low**2) + 2.0**-45 * (constant + 0.5 * mu * low**2))
+            most = np.maximum(most, np.minimum.reduce(ends))
+        return most
 
     def _at(self, k: int) -> tuple[list[tuple[Array, Array]], Array]:
         """The quadratics on the ball of radius `RATIO^k` (raised a little against the power's rounding)."""
@@ -234,8 +247,8 @@ class Growth:
         return self._table[k]
 
 
-def _peak(a: Array, q: Array, mu: float, low: float, high: float) -> Array:
-    """Upper bound of `max_{low ≤ t ≤ high} at + ½(q − μ)t²` for a ≥ 0.
+def _peak(a: Array, q: Array, mu: Array, low: float, high: float) -> Array:
+    """Upper bound of `max_{low ≤ t ≤ high} at + ½(q − μ)t²` for a ≥ 0, but for products that underflow.
 
     Convex or flat: at `high`. Concave with its vertex inside: `a²/(2(μ − q))`, which bounds it everywhere.
     """
@@ -243,7 +256,7 @@ def _peak(a: Array, q: Array, mu: float, low: float, high: float) -> Array:
     concave = mu - q > 0
     safe = np.where(concave & (bend > 0), bend, 1.0)
     vertex = a / safe
-    top = a * a / (2 * safe) * RAISE
+    top = 0.5 * a * vertex * RAISE  # not a² first: it underflows where the quotient does not
     value = np.where(vertex < low * (1 - 1e-9), _at_end(a, safe, low), top)
     value = np.where(vertex > high * (1 + 1e-9), _at_end(a, safe, high), value)
     return np.where(concave & (bend > 0), value, (a * high + 0.5 * np.maximum(q - mu, 0.0) * high**2) * RAISE)

@@ -1,0 +1,51 @@
+"""What a closed set can be asked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from certify.errors import InputError
+from certify.sets.exact import Vector, vector
+from certify.sets.extent import Extent
+
+
+class ClosedSet(ABC):
+    """A nonempty closed subset of `R^dimension`, given by rational data."""
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """Dimension of the space around the set."""
+
+    @abstractmethod
+    def contains(self, point: Any) -> bool:
+        """Whether the point belongs to the set, decided exactly."""
+
+    @abstractmethod
+    def distance(self, point: Any) -> Extent:
+        """`d(point, self) = min |point − x|`, enclosed."""
+
+    def _point(self, point: Any) -> Vector:
+        return vector(point, "point", self.dimension)
+
+
+class ConvexSet(ClosedSet):
+    """A nonempty closed convex set."""
+
+    @property
+    @abstractmethod
+    def bounded(self) -> bool:
+        """Whether the set is bounded."""
+
+
+def same_dimension(*sets: ClosedSet) -> int:
+    """The dimension of the space.
+
+    Raises:
+        InputError: sets of different spaces.
+    """
+    found = sorted({s.dimension for s in sets})
+    if len(found) != 1:
+        raise InputError("sets", f"dimensions {' and '.join(map(str, found))}", "give sets of one space")
+    return found[0]

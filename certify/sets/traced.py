@@ -1,0 +1,67 @@
+"""Excess of a piece of an algebraic curve, by boxes that cover it."""
+
+from __future__ import annotations
+
+import heapq
+from fractions import Fraction
+from itertools import count, product
+
+from certify.errors import InputError
+from certify.rigor import fp
+from certify.sets.ball import Ball
+from certify.sets.base import ClosedSet
+from certify.sets.curve import Curve
+from certify.sets.exact import Vector, square, subtract
+from certify.sets.extent import Extent
+from certify.sets.polyhedron import Polyhedron
+
+TOLERANCE, BOXES = 1e-4, 3000
+
+
+def excess_of_curve(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None) -> Extent | None:
+    """`e(C ∩ window, D)` for a curve C and a ball as window, enclosed (S6); None where no zero was excluded nor found.
+
+    Raises:
+        InputError: no curve, or no ball as window.
+    """
+    if not isinstance(C, Curve):
+        raise InputError("excess", f"a {type(C).__name__}", "give a convex set, a union or a curve")
+    if not isinstance(window, Ball):
+        raise InputError("excess", "a curve without a ball as window", "give window = Ball(centre, radius)")
+    order = count()
+    far = Fraction(D.distance(window.centre).upper)
+    heap: list[tuple[Fraction, int, Vector, Fraction]] = [(-(far + 2 * window.radius), next(order), window.centre,
+                                                           window.radius)]
+    lower, met = Fraction(0), False
+    for _ in range(BOXES):
+        if not heap or (met and -heap[0][0] - lower <= TOLERANCE * -heap[0][0]):
+            break
+        bound, _, middle, half = heapq.heappop(heap)
+        half /= 2
+        for shift in product((-half, half), repeat=2):
+            m = (middle[0] + shift[0], middle[1] + shift[1])
+            if _outside(m, half, window) or C.misses(m, half):
+                continue
+            reach = half * Fraction(1414213563, 10**9)  # √2, raised
+            d = D.distance(m)
+            heapq.heappush(heap, (max(bound, -(Fraction(d.upper) + reach)), next(order), m, half))
+            zero = C.zero_near(m, 2 * half)
+            if zero is not None and _inside(zero[0], zero[1], window):
+                met = True
+                moved = fp.sqrt_up(square(subtract(zero[0], m))) if zero[0] != m else Fraction(0)
+                lower = max(lower, Fraction(d.lower) - moved - zero[1])
+    if not met:
+        return None if not heap else Extent(0.0, fp.up(-heap[0][0]), reason="no zero inside the window was proved")
+    upper = max(lower, -heap[0][0]) if heap else lower
+    reason = "" if upper - lower <= TOLERANCE * upper else f"{BOXES} boxes were not enough"
+    return Extent(max(fp.down(lower), 0.0), fp.up(upper), reason=reason)
+
+
+def _outside(m: Vector, half: Fraction, window: Ball) -> bool:
+    near = tuple(max(abs(a - c) - half, Fraction(0)) for a, c in zip(m, window.centre, strict=True))
+    return square(near) > window.radius**2
+
+
+def _inside(x: Vector, radius: Fraction, window: Ball) -> bool:
+    room = window.radius - radius
+    return room >= 0 and square(subtract(x, window.centre)) <= room**2
