@@ -98,7 +98,18 @@ def quantities(problem: Problem) -> tuple[str, ...]:
     """The quantities to bound: those of the gates, or the default ones, each once."""
     assert problem.spec is not None
     gated = tuple(dict.fromkeys(gate.quantity for gate in problem.spec.gate))
-    return gated or (("modulus", "sample_modulus") if problem.parameter == "features" else ("modulus",))
+    return gated or default_quantities(problem.set, problem.norm, problem.parameter)
+
+
+def default_quantities(set: str, norm: int | str, parameter: str) -> tuple[str, ...]:
+    """What is computed without a gate: the moduli that have a meaning; where none has, the first-order distance.
+
+    >>> default_quantities("total", 2, "features"), default_quantities("sparse", 2, "features")
+    (('modulus', 'sample_modulus'), ('first_order_distance',))
+    """
+    if set in ("sparse", "given"):
+        return ("first_order_distance",)
+    return ("modulus", "sample_modulus") if parameter == "features" and norm == 2 else ("modulus",)
 
 
 def _witness_bytes(arrays: dict[str, Any]) -> bytes:
@@ -159,12 +170,17 @@ def _prove(
 
 def _with_side_arrays(bound: Bound, arrays: dict[str, Any]) -> Bound:
     """Move a witness that is an array into the side file, leaving its name in the bound."""
-    moved = bound.witness.get("moved")
-    if moved is None:
+    if "centre" in bound.witness:  # of a distance: many arrays under one name
+        name = f"{bound.quantity}.centre"
+        arrays |= {f"{name}.{part}": array for part, array in bound.witness["centre"].items()}
+        return replace(bound, witness={k: v for k, v in bound.witness.items() if k != "centre"} | {"array": name})
+    kind = next((kind for kind in ("moved", "shape", "change") if kind in bound.witness), None)
+    if kind is None:
         return bound
-    name = f"{bound.quantity}.moved"
-    arrays[name] = moved
-    return replace(bound, witness={"array": name})
+    name = f"{bound.quantity}.{kind}"
+    arrays[name] = bound.witness[kind]
+    kept = {member: value for member, value in bound.witness.items() if member != kind}
+    return replace(bound, witness=kept | {"array": name})
 
 
 class _Share:

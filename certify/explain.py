@@ -43,6 +43,21 @@ Then M6 gives the modulus. γ and β of a batch normalisation are weights; its r
 Newton's method proposes a centre ŵ; a contraction proves that a ball of radius ρ around it holds exact weights
 w*. `distance` bounds |w* − w̄|, w̄ the weights in the file. Modulus and sample_modulus are enclosed over the
 whole ball, hence at w*. That w* is the nearest solution is not claimed.""",
+    "Q7": """The distance to the nearest exact fit after one given change of the data, at its actual size.
+A finder proposes weights ŵ that fit the changed data; Q2 proves that exact ones exist within ρ of ŵ. So the distance is
+at most |ŵ − w̄| + ρ. ŵ is kept in witness.safetensors. The lower end is F1. A flipped label is a change of targets; a
+deleted row needs nothing: the given weights still fit the others.""",
+    "Q4": """The distance to the nearest exact fit, however the features move within a budget: one layer compensates.
+Layer h is changed so that every later layer receives exactly the inputs it had: W_h' = W_h + Ã(u)⁺(A − Ã(u))W_h, A the
+inputs of layer h (with a 1 for the bias), one row a sample. That works while A keeps full row rank: σ(A) > ω·r, r the
+total length of the change and ω how much further the layer's inputs move than the features. The bound is
+ω_z·r/(σ(A) − ω·r), ω_z = ω·‖W_h‖. Any activation, kinks too. The lower end is F1 at one change of the budget, which
+witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows whose outputs
+differ.""",
+    "F1": """Why no exact fit of the changed data can lie nearer.
+G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
+distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at
+least min(r, |<z, G(u, w̄)>|/Λ) away. A statement about this one change, not a limit.""",
     "P3": """The persistence radius of moving features, from below.
 Bounds on how far each row's output and slopes can go within a ball give a quadratic bound of the growth of its
 loss; the budget is shared out in the worst way (by duality for a total budget). Up to the radius proved, every
@@ -51,8 +66,24 @@ level.""",
     "L1": """Losses and their slopes, enclosed.
 squared: ½|f − y|². logistic, sign s of the class: log(1 + exp(−s·f)). cross_entropy with weights q: (Σq)·log Σ
 exp f − q·f. The training loss is their mean over the rows plus weight_decay/2 times |w|² over all parameters.""",
+    "S1": """The relative norm of the weights (weights.norm = "relative").
+|w|² = Σ_h |w_h|²/‖W_h‖_F²: the change of layer h, its bias included, in units of the size of its weight matrix in the
+file, the bias left out of that size. K becomes Σ_h ‖W_h‖_F² K_h, and a gradient by the weights is measured by the
+dual norm. The unit of a modulus is then relative weight distance. Scaling a whole ReLU layer up and the next one down
+leaves the norm alone, but for the next layer's bias; scaling single units does not. `distance` and `radius` of base
+"nearby" stay Euclidean.""",
+    "S2": """The function norm of the weights (weights.norm = "function"; needs weights.reference, a data file).
+|w|² = |J_ref w|² + τ²|w|²: what a change of the weights does to the outputs at the reference rows, to first order,
+plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The
+modulus follows from M2 on the tangent kernel over training and reference rows, with τ² added on the diagonal of the
+latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.""",
+    "norm": """weights.norm, how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
+perturbation.norm, how one row's move is measured: 2.""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
-Weights and data are measured by Euclidean length. Pointwise: a limit for small motions.""",
+Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
+    "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
+one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget
+(set = "total", "per_sample", "sparse" with a radius; see Q4 and F1).""",
     "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4).
 The largest over the rows that may move; every row's value is in the certificate.""",
     "persistence_radius": """The size up to which every move of the data leaves the given weights themselves

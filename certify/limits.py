@@ -183,7 +183,7 @@ def named(tier: str) -> str:
     ('the congruence tier', 'the proof of an exact solution nearby')
     """
     own = {"solution": "the proof of an exact solution nearby", "passes": "a pass through the network",
-           "radius": "the search for the radius"}
+           "radius": "the search for the radius", "distance": "the proof of an exact fit of the moved data"}
     return own.get(tier, f"the {tier} tier")
 
 

@@ -75,6 +75,10 @@ def unused_radius(certificate: Json) -> str:
     if radius is None:
         return ""
     asked = list(dict.fromkeys(claim["quantity"] for claim in certificate["claims"]))
+    if {"first_order_distance", "distance"} & set(asked) and certificate["problem"].get("set") != "given":
+        return ""
+    if {"first_order_distance", "distance"} & set(asked):
+        return f"perturbation.radius = {radius!r} is not used: the change in the file is taken as it is"
     limits = [quantity for quantity in asked if quantity != "persistence_radius"]
     verbs = "is a limit and says" if len(limits) == 1 else "are limits and say"
     why = [f"{' and '.join(limits)} {verbs} nothing about changes of that size"] if limits else []

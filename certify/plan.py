@@ -76,6 +76,7 @@ class Plan:
     parameters: int
     parameter: str
     set: str
+    count: int | None
     moving: int
     merge_duplicates: bool
     equal: tuple[tuple[int, ...], ...]
@@ -93,7 +94,8 @@ class Plan:
         """The plan for a person."""
         layer = "all layers" if self.layer == "all" else f"layer {self.layer} alone"
         rows = "every row" if self.moving == self.n else f"{self.moving} of {self.n} rows"
-        each = ", each within its own budget" if self.set == "per_sample" else ""
+        each = {"per_sample": ", each within its own budget", "given": ", by the change in the file",
+                "sparse": f", at most {self.count} at once"}.get(self.set, "")
         lines = [
             ("network", f"{self._network()}, p = {self.parameters} ({layer})"),
             ("data", f"n = {self.n} rows, {self.inputs} features, k = {self.outputs} outputs"),
@@ -150,7 +152,8 @@ def make_plan(problem: Problem) -> Plan:
         operations=getattr(problem.network, "operations", None), layer=problem.layer,
         n=problem.n, inputs=problem.inputs, outputs=problem.outputs,
         equations=problem.equations, parameters=problem.parameters, parameter=problem.parameter, set=problem.set,
-        moving=len(problem.rows), merge_duplicates=problem.merge_duplicates, equal=problem.groups or (),
+        count=problem.count, moving=len(problem.rows), merge_duplicates=problem.merge_duplicates,
+        equal=problem.groups or (),
         memory_there=limits.memory, memory_stated=limits.stated, time_limit=limits.seconds, tiers=tiers,
         quantities=tuple(_foresee(problem, name, tiers) for name in names),
     )
@@ -176,11 +179,12 @@ def _when(name: str, before: list[Tier], names: Collection[str], problem: Proble
                 "double-double": "the same, where rounding leaves a gap",
                 "balls": "where double-double leaves one: many layers"}[name]
     if name == "congruence":
-        if not any("modulus" in tier.quantities for tier in before) or problem.base == "nearby":
+        if not before or problem.base == "nearby":
             return "tried first"
         return "sample_modulus, and modulus where needed" if len(names) > 1 else "where needed"
     finer = "modulus, where rounding leaves a gap" if before else "modulus, tried first"
-    return {"solution": "an exact solution nearby", "direct": "modulus, tried first", "finer direct": finer,
+    return {"solution": "an exact solution nearby", "distance": "distance",
+            "direct": "modulus, tried first", "finer direct": finer,
             "double-double": "where the problem is ill-conditioned", "Jacobian": "where it is worse than that"}[name]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.network.graph import GraphNetwork
+from certify.network.layer_scale import LayerScale
 from certify.network.network import Network, owned
+from certify.network.reference import DEFAULT_TAU, Reference
 
 if TYPE_CHECKING:
     from certify.estimation import ModuleProblem
@@ -42,9 +45,15 @@ class Problem:
         base: ``"given"`` or ``"nearby"``.
         loss, weight_decay: the training loss (sublevel).
         level: the level ℓ; None: the loss at the given weights.
-        set: ``"total"`` or ``"per_sample"``: how the budget is shared.
+        set: ``"total"``, ``"per_sample"``, ``"sparse"`` or ``"given"``: how the budget is shared.
+        norm: 1, 2 or ``"inf"``: the norm of one row's change (`total` takes 2).
+        radius: the budget, None where no quantity needs it.
+        count: most rows that move at once (`sparse`).
+        change: `(n, d)` or `(n, k)`: the one change of `given`, 0 on rows that do not move.
         scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
         names: names of the features, for a reader; None where the data has none.
+        weight_norm: ``"euclidean"``, ``"relative"`` or ``"function"``: how a motion of the weights is measured.
+        reference: the rows of the function norm with its τ, else None.
     """
 
     network: Network | GraphNetwork
@@ -66,6 +75,12 @@ class Problem:
     set: str = "total"
     scale: np.ndarray | None = None
     names: tuple[str, ...] | None = None
+    weight_norm: str = "euclidean"
+    reference: Reference | None = None
+    norm: int | str = 2
+    radius: float | None = None
+    count: int | None = None
+    change: np.ndarray | None = None
 
     @staticmethod
     def from_module(
@@ -98,11 +113,12 @@ class Problem:
             _require_real(self.y, (self.n, self.network.widths[-1]), "targets y")
         if self.scale is not None:
             _require_real(self.scale, (self.network.widths[0],), "scale")
-        for name in ("X", "y", "scale", "labels"):
+        for name in ("X", "y", "scale", "labels", "change"):
             array = getattr(self, name)
             if isinstance(array, np.ndarray):  # the groups of equal rows, and all bounds, are those of these numbers
                 object.__setattr__(self, name, owned(array))
         self._check_words()
+        self._check_norm()
         self._check_losses()
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
@@ -118,7 +134,9 @@ class Problem:
         for name, value, words in (
             ("map", self.map, ("interpolation", "sublevel")), ("base", self.base, ("given", "nearby")),
             ("parameter", self.parameter, ("features", "targets", "sample_weights")),
-            ("set", self.set, ("total", "per_sample")), ("loss", self.loss, ("squared", "cross_entropy", "logistic")),
+            ("weight_norm", self.weight_norm, ("euclidean", "relative", "function")),
+            ("set", self.set, ("total", "per_sample", "sparse", "given")),
+            ("loss", self.loss, ("squared", "cross_entropy", "logistic")),
         ):
             if value not in words:
                 raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
@@ -145,6 +163,47 @@ class Problem:
             raise InputError("map", "sublevel with merged rows or base nearby", "use base given, without merging")
         if self.base == "nearby" and self.y is None:
             raise InputError("base", "nearby without real targets", "give targets y, or use base given")
+        self._check_set()
+
+    def _check_set(self) -> None:
+        """Refuse a perturbation set no theorem is about."""
+        if self.norm not in (1, 2, "inf"):
+            raise InputError("norm", f"{self.norm!r}", "use 1, 2 or 'inf'")
+        if self.map == "sublevel" and (self.norm != 2 or self.set in ("sparse", "given")):
+            raise InputError("set", f"'{self.set}' with norm {self.norm} and the sublevel map",
+                             "use total or per_sample with norm 2")
+        if self.norm != 2 and self.set in ("total", "given"):
+            raise InputError("norm", f"{self.norm!r} with set '{self.set}'", "use norm 2")
+        if self.radius is not None and not (math.isfinite(self.radius) and self.radius > 0):
+            raise InputError("radius", f"{self.radius}", "give a finite number above 0")
+        if (self.count is None) != (self.set != "sparse") or (self.count is not None and self.count < 1):
+            raise InputError("count", f"{self.count} with set '{self.set}'", "give 1 or more with set 'sparse' alone")
+        if (self.change is None) != (self.set != "given"):
+            raise InputError("change", f"{'none' if self.change is None else 'one'} with set '{self.set}'",
+                             "give it with set 'given' alone")
+        if self.change is not None:
+            width = self.inputs if self.parameter == "features" else self.outputs
+            _require_real(self.change, (self.n, width), "change")
+            still = np.ones(self.n, dtype=bool)
+            still[list(self.rows)] = False
+            if _bits(self.change)[still].any():
+                raise InputError("change", "a row that may not move changes", "list it in rows, or give it 0")
+
+    def _check_norm(self) -> None:
+        """Refuse a norm of the weights that this network or this map does not have."""
+        if (self.weight_norm == "function") != (self.reference is not None):
+            raise InputError("weight_norm", f"'{self.weight_norm}' {'with' if self.reference else 'without'} reference",
+                             "the function norm takes reference rows, the others none")
+        if self.reference is not None:
+            _require_real(self.reference.X, (len(self.reference.X), self.network.widths[0]), "reference rows")
+            if not 2.0**-40 <= self.reference.tau <= 2.0**40:
+                raise InputError("tau", f"{self.reference.tau}", "give a number from 2^-40 to 2^40")
+            object.__setattr__(self, "reference", Reference(owned(self.reference.X), float(self.reference.tau)))
+        if self.reference is not None and self.map == "interpolation" and self.set != "total":
+            raise InputError("weight_norm", f"'function' with set '{self.set}'", "use set 'total', or 'relative'")
+        if self.weight_norm != "euclidean" and isinstance(self.network, GraphNetwork):
+            raise InputError("weight_norm", f"'{self.weight_norm}' for a graph network", "use 'euclidean'")
+        _ = self.layer_scale  # refuses a layer without size
 
     def _check_losses(self) -> None:
         """Refuse levels, decays, labels and probabilities for which the loss is not what the theorems say."""
@@ -223,6 +282,21 @@ class Problem:
         """Number p of free parameters: those of the chosen layers."""
         return self.network.parameters(self.layer)
 
+    @property
+    def kernel_size(self) -> int:
+        """Rows of the kernel that is computed with: equations, and outputs at the reference rows."""
+        return self.equations + (0 if self.reference is None else len(self.reference.X) * self.outputs)
+
+    @cached_property
+    def layer_scale(self) -> LayerScale:
+        """The scale of every layer in the norm of the weights; all 1 but for the relative norm."""
+        net = self.network
+        if isinstance(net, GraphNetwork):
+            return LayerScale(())
+        if self.weight_norm == "relative":
+            return LayerScale.relative(net, net.layers(self.layer))
+        return LayerScale.euclidean(net.depth)
+
 
 def _require_real(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
     """Refuse anything but a finite float64 array of that shape: other types would be computed with, or rounded."""
@@ -263,7 +337,8 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import load_data, read_graph_network, read_network, units
+    from certify.inputs import load_data, load_reference, read_graph_network, read_network, units
+    from certify.inputs.arrays import placed_change
     from certify.spec import load_spec
     from certify.spec.validity import check_problem, check_rows
 
@@ -280,20 +355,30 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     shape = network.shape if isinstance(network, GraphNetwork) else ()
     data = load_data(spec, folder, network.widths, shape)
     X = data.X
+    reference = None
+    if spec.weights.reference is not None:
+        files["reference"] = folder / spec.weights.reference
+        tau = DEFAULT_TAU if spec.weights.tau is None else spec.weights.tau
+        reference = Reference(load_reference(spec, folder, network.widths, data.names), tau)
     check_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
     rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
-    if merge_duplicates:
-        first = {i: g[0] for g in groups for i in g}
-        rows = tuple(sorted({first.get(i, i) for i in rows}))
+    first = {i: g[0] for g in groups for i in g} if merge_duplicates else {}
+    change = None
+    if spec.perturbation.set == "given":
+        files["change"] = folder / str(spec.perturbation.file)
+        width = network.widths[0 if spec.perturbation.parameter == "features" else -1]
+        change = placed_change(spec, folder, range(len(X)) if listed == "all" else listed, (len(X), width), first)
+    rows = tuple(sorted({first.get(i, i) for i in rows}))
     problem = Problem(
         network=network, X=X, y=data.y, parameter=spec.perturbation.parameter, rows=rows,
         layer=spec.solution.layer, merge_duplicates=merge_duplicates, groups=groups, spec=spec,
         labels=data.labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
         weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
-        files=files,
+        files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
+        radius=spec.perturbation.radius, count=spec.perturbation.count, change=change,
     )
     check_problem(problem)
     return problem

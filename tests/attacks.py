@@ -13,10 +13,14 @@ from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.witness import propose
 from tests import containment as rigor
 from tests import containment_bounds as bounds
+from tests import containment_compensation as compensations
+from tests import containment_distance as distances
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
 from tests import containment_second as second
+from tests import containment_norms as norms
+from tests import containment_sets as sets
 from tests import containment_sublevel as sublevel
 from tests import families
 from tests import training_families as training
@@ -341,6 +345,42 @@ def nearby(rng: Rng) -> Outcome:
     return nearby_.nearby(training.nearly_fitted(rng))
 
 
+def weight_norms(rng: Rng) -> Outcome:
+    problem = families.normed(rng, families.problem(rng))
+    quantity = str(rng.choice(["modulus", "sample_modulus"]))
+    return "refused" if problem is None else bounds.whole_problem(problem, quantity)
+
+
+def sublevel_weight_norms(rng: Rng) -> Outcome:
+    problem = families.normed(rng, training.training(rng, mild=rng.random() < 0.5))
+    return "refused" if problem is None else sublevel.sublevel(problem, str(rng.choice(["modulus", "sample_modulus"])))
+
+
+def scaled_adjoints(rng: Rng) -> Outcome:
+    arithmetic = _arithmetic(rng)
+    mid = pair(rng, int(rng.integers(1, 5)), int(rng.integers(1, 6)))
+    mid = mid if arithmetic.extended else Pair(mid.hi)
+    rad = np.abs(mid.hi).max(axis=1) * rng.random(len(mid.hi)) * float(rng.choice([0.0, 2.0**-53, 2.0**-20, 1.0]))
+    W = families.any_matrix(rng, ordinary=True)
+    square = sum((Fraction(float(w)) ** 2 for w in W.ravel()), Fraction(0))
+    return norms.scaled_adjoints(mid, rad, square or Fraction(3), arithmetic, rng)
+
+
+def reference_kernel(rng: Rng) -> Outcome:
+    arithmetic = _arithmetic(rng)
+    K, _ = bounds.random_kernel(rng, arithmetic)
+    tau = float(rng.random() * 2.0 ** int(rng.integers(-40, 41)))
+    return norms.reference_kernel(K, int(rng.integers(0, len(K.e) + 1)), max(tau, 2.0**-40), arithmetic, rng)
+
+
+def distance(rng: Rng) -> Outcome:
+    return distances.distance(training.one_change(rng), rng)
+
+
+def compensation(rng: Rng) -> Outcome:
+    return compensations.compensation(compensations.random_budget(rng), rng)
+
+
 def graph_windows(rng: Rng) -> Outcome:
     return graphs.window_maps(rng, _arithmetic(rng))
 
@@ -387,6 +427,18 @@ def loss_hessians(rng: Rng) -> Outcome:
     return "refused" if balls is None else second.loss_hessians(problem, balls, arithmetic, rng)
 
 
+def box(rng: Rng) -> Outcome:
+    return sets.budgets(rng, sparse=False)
+
+
+def sparse(rng: Rng) -> Outcome:
+    return sets.budgets(rng, sparse=True)
+
+
+def given_change(rng: Rng) -> Outcome:
+    return sets.given_change(rng)
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -398,8 +450,10 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
-        graph_parameters, graph_gradients, hessian, mixed,
-        stacks, second_sums, loss_hessians,
+        hessian, mixed, stacks, second_sums, loss_hessians,
+        graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
+        distance, compensation,
+        box, sparse, given_change,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
@@ -408,5 +462,7 @@ SLOW: dict[str, int] = {
     "congruence": 1, "witness": 1, "moduli": 1, "jacobian_moduli": 1, "direct_modulus": 1, "modulus": 1,
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
+    "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2,
+    "box": 1, "sparse": 1, "given_change": 1,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

@@ -112,7 +112,8 @@ def described(problem: Problem) -> dict[str, Any]:
     net = problem.network
     return {"weights": net.weights, "biases": net.biases, "activation": net.activation, "X": problem.X, "y": problem.y,
             "parameter": problem.parameter, "rows": problem.rows, "layer": problem.layer,
-            "merge": problem.merge_duplicates, "scale": problem.scale}
+            "merge": problem.merge_duplicates, "scale": problem.scale, "norm": problem.weight_norm,
+            "reference": None if problem.reference is None else (problem.reference.X, problem.reference.tau)}
 
 
 def whole_problem(problem: Problem, quantity: str) -> Outcome:
@@ -147,7 +148,7 @@ def _modulus_holds(problem: Problem, truth: network_oracles.Truth, found: Bound)
         expect(network_oracles.modulus_at_most(truth, found.upper), f"lip ≤ {found.upper!r}", **described(problem))
     if found.lower is not None and found.lower > 0:
         expect(network_oracles.modulus_at_least(truth, found.lower), f"lip ≥ {found.lower!r}", **described(problem))
-        z = exact.vector(found.witness["z"])
+        z = exact.vector(found.witness["z"])[: len(truth.K)]  # function norm: entries for the reference rows follow
         square = exact.rational(found.lower) ** 2
         gap = network_oracles.quadratic(truth.pencil(square), z)
         expect(exact.sign(gap) <= 0, "zᵀQz ≥ lower² zᵀKz", **described(problem))
@@ -166,7 +167,8 @@ def _hypotheses_hold(problem: Problem, truth: network_oracles.Truth, found: Boun
     for hypothesis in found.hypotheses:
         if hypothesis.name == "rank" and hypothesis.holds:
             sigma = exact.rational(float(hypothesis.value))
-            expect(exact.is_semidefinite(exact.shifted(truth.K, sigma * sigma)), "σ(J)", **described(problem))
+            gram = truth.K if problem.reference is None else exact.product_transposed(truth.J, truth.J)
+            expect(exact.is_semidefinite(exact.shifted(gram, sigma * sigma)), "σ(J)", **described(problem))
         if hypothesis.name == "smooth" and hypothesis.holds and hypothesis.value is not None:
             least = min(abs(z) for s in truth.samples for layer in s.before for z in layer)
             expect(exact.at_most(exact.rational(float(hypothesis.value)), least), "margin", **described(problem))

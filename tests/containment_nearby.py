@@ -242,16 +242,31 @@ def newton(
     problem: Problem, start: network_oracles.Parameters, layers: tuple[int, ...]
 ) -> network_oracles.Parameters | None:
     """A zero of `f(x_i, w) − y_i` by minimum-norm Newton steps at the current precision, or None."""
+    points = [exact.vector(problem.X[i]) for i in problem.kept]
+    targets = [y for i in problem.kept for y in exact.vector(problem.y[i])]
+    return newton_on(problem.network, points, targets, start, layers, 900)
+
+
+def newton_on(
+    network: Network, points: exact.Rows, targets: list[Any], start: network_oracles.Parameters,
+    layers: tuple[int, ...], bits: int = 300,
+) -> network_oracles.Parameters | None:
+    """The same at any points and targets; residuals below 2^-bits count as zero."""
     w = start
     for _ in range(14):
-        samples = [network_oracles.evaluate(problem.network, problem.X[i], w) for i in problem.kept]
-        G = [f - y for i, s in zip(problem.kept, samples, strict=True)
-             for f, y in zip(s.output, exact.vector(problem.y[i]), strict=True)]
-        if max(abs(arb(g)).upper() for g in G) < arb(2) ** -900:
+        samples = [network_oracles.evaluate(network, x, w) for x in points]
+        G = [f - y for f, y in zip([f for s in samples for f in s.output], targets, strict=True)]
+        if not all(arb(g).is_finite() for g in G):
+            return None
+        if max(abs(arb(g)).upper() for g in G) < arb(2) ** -bits:
             return w
-        J = [row for s in samples for row in network_oracles.jacobian_rows(problem.network, s, layers)]
+        J = [row for s in samples for row in network_oracles.jacobian_rows(network, s, layers)]
         K = exact.product_transposed(J, J)
-        v = arb_mat(len(K), len(K), [arb(x) for row in K for x in row]).solve(arb_mat(len(G), 1, [arb(g) for g in G]))
+        try:
+            v = arb_mat(len(K), len(K), [arb(x) for row in K for x in row]).solve(
+                arb_mat(len(G), 1, [arb(g) for g in G]))
+        except ZeroDivisionError:
+            return None
         step = [exact.dot(column, [v[i, 0] for i in range(len(G))]) for column in zip(*J, strict=True)]
         w = _stepped(w, [arb(s).mid() for s in step], layers)
     return None

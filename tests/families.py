@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from certify.errors import InputError
 from certify.network.network import Network
+from certify.network.reference import Reference
 from certify.problem import Problem, equal_rows
 from certify.rigor.activation import ACTIVATIONS
 
@@ -309,6 +312,21 @@ def problem(rng: Rng, activation: str | None = None) -> Problem:
     layer = "all" if rng.random() < 0.7 else int(rng.integers(1, net.depth + 1))
     parameter = "features" if rng.random() < 0.7 else "targets"
     return Problem(net, X, y, parameter, rows, layer, merge, groups, scale=scale(rng, net.widths[0]))
+
+
+def normed(rng: Rng, problem: Problem) -> Problem | None:
+    """The problem with another norm of the weights; None where it has none (a layer of zeros)."""
+    if rng.random() < 0.4:
+        try:
+            return replace(problem, weight_norm="relative")
+        except InputError:
+            return None
+    kind = rng.integers(3)
+    n, d = problem.X.shape
+    rows = problem.X[: int(rng.integers(1, n + 1))] if kind == 0 else data(rng, int(rng.integers(1, 4)), d)
+    rows = np.vstack([rows, rows[:1]]) if kind == 1 else rows
+    tau = float(rng.choice([2.0**-20, 2.0**-10, 2.0**-10, 0.1, 1.0, 30.0]))
+    return replace(problem, weight_norm="function", reference=Reference(rows, tau))
 
 
 def scale(rng: Rng, d: int) -> Array | None:

@@ -47,6 +47,7 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("PAIR_ADD and PAIR_MULTIPLY", ARITHMETIC, "max(fp.PAIR_ADD, fp.PAIR_MULTIPLY) * U * U", "0.0", ("elementwise_double_double@2",)),
     Mutant("SLICE_TRUNCATION", FP, "SLICE_TRUNCATION = 4.0\n", "SLICE_TRUNCATION = 0.0\n", ("slices_cut_off",)),
     Mutant("SLICE_SUM", FP, "SLICE_SUM = 10.0\n", "SLICE_SUM = 0.0\n", ("slices_summed",)),
+    Mutant("SCALE_ROOT", FP, "SCALE_ROOT = 2.0**-99\n", "SCALE_ROOT = 0.0\n", note=SLACK),
     Mutant("row_norms (k+8)u", FP, "* (1.0 + (k + 8) * U)", "* 1.0", ("norms_of_rows@1",)),
     Mutant("Binary64.unit", ARITHMETIC, "    unit = U\n", "    unit = 0.0\n", ("elementwise_binary64@0",)),
     Mutant("row_norms of a pair: RAISE", ARITHMETIC, "else norms * fp.RAISE", "else norms", note=SLACK),

@@ -23,6 +23,7 @@ import numpy as np
 
 from tests.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutants_graph import GRAPH
+from tests.mutants_norms import NORMS
 from tests.mutants_second import SECOND
 from tests.mutants_training import TRAINING
 
@@ -172,10 +173,10 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.table:
         print(table(CONSTANTS) + "\n\n" + table(LOGIC) + "\n\n" + table(TRAINING) + "\n\n" + table(GRAPH) + "\n\n"
-              + table(SECOND))
+              + table(SECOND) + "\n\n" + table(NORMS))
         return 0
-    mutants = tuple(m for m in CONSTANTS + LOGIC + TRAINING + GRAPH + SECOND
-                    if not options.names or m.name in options.names)
+    known = CONSTANTS + LOGIC + TRAINING + GRAPH + SECOND + NORMS
+    mutants = tuple(m for m in known if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)
         return 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flint import arb, fmpq
+from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from tests import oracles as exact
 from tests.oracles import Number, Rows
@@ -156,7 +156,32 @@ def linearise(problem: Any, parameters: Parameters | None = None) -> Truth:
         else:
             G = scaled_columns(s.adjoints[0], problem.scale)
             Q.append(exact.product_transposed(G, G))
-    return Truth(samples, exact.product_transposed(J, J), Q, J)
+    return Truth(samples, weighted_gram(problem, J, layers), Q, J)
+
+
+def weighted_gram(problem: Any, J: Rows, layers: tuple[int, ...]) -> Rows:
+    """`J S⁻² Jᵀ`, from the definition of the norm of the weights: no kernel over reference rows."""
+    net = problem.network
+    if problem.weight_norm == "euclidean":
+        return exact.product_transposed(J, J)
+    if problem.weight_norm == "relative":
+        units = []
+        for h in layers:
+            square = exact.size_square(exact.matrix(net.weights[h - 1]))
+            units += [square] * (net.weights[h - 1].size + (0 if net.biases[h - 1] is None else len(net.biases[h - 1])))
+        return exact.product_transposed([[x * s for x, s in zip(row, units, strict=True)] for row in J], J)
+    tau = exact.rational(problem.reference.tau)
+    seen = [row for x in problem.reference.X for row in jacobian_rows(net, evaluate(net, x), layers)]
+    square = exact.shifted(exact.product_transposed(exact.transposed(seen), exact.transposed(seen)), -tau * tau)
+    return exact.transposed(exact.times(J, _solved(square, exact.transposed(J))))
+
+
+def _solved(A: Rows, B: Rows) -> Rows:
+    """`A⁻¹B` for a positive definite A."""
+    if any(is_ball(x) for M in (A, B) for row in M for x in row):
+        left, right = (arb_mat([[arb(x) for x in row] for row in M]) for M in (A, B))
+        return left.solve(right).tolist()
+    return fmpq_mat(A).solve(fmpq_mat(B)).tolist()
 
 
 def scaled_columns(G: Rows, scale: Any) -> Rows:

@@ -69,7 +69,7 @@ class Gradients:
     Attributes:
         losses: `ℓ_i`.
         loss: L.
-        weights: `|∇_w L|²` over the free layers.
+        weights: `|S⁻¹∇_w L|²` over the free layers.
         rows: `(n |∇_{u_i}L|)²` of every row, 0 for rows that may not move.
         kinks: number of hidden pre-activations at a kink.
     """
@@ -84,9 +84,8 @@ class Gradients:
         self.losses = [value for value, _ in terms]
         self.loss = sum(self.losses, fmpq(0)) / n + decay(problem)
         cotangents = [_cotangents(s, c) for s, (_, c) in zip(samples, terms, strict=True)]
-        self.weights = fmpq(0)
-        for h in layers:
-            self.weights += _layer_square(problem, h, samples, [v[h] for v in cotangents])
+        gradient = [x for h in layers for x in _layer_gradient(problem, h, samples, [v[h] for v in cotangents])]
+        self.weights = network_oracles.weighted_gram(problem, [gradient], tuple(layers))[0][0]
         self.rows = [fmpq(0)] * n
         for i in problem.rows:
             self.rows[i] = self._row(problem, terms[i], cotangents[i][0])
@@ -111,19 +110,17 @@ def _cotangents(sample: network_oracles.Sample, c: list[Number]) -> list[list[Nu
     return [[exact.dot(c, column) for column in zip(*rows, strict=True)] for rows in sample.adjoints]
 
 
-def _layer_square(problem: Any, h: int, samples: list[network_oracles.Sample], at: list[list[Number]]) -> Number:
-    """`|∇_{W_h, b_h} L|²`."""
+def _layer_gradient(
+    problem: Any, h: int, samples: list[network_oracles.Sample], at: list[list[Number]]
+) -> list[Number]:
+    """`∇_{W_h, b_h} L`, the weights row by row, then the bias."""
     net, n, rate = problem.network, problem.n, exact.rational(problem.weight_decay)
-    total = fmpq(0)
     W, b = network_oracles.parameters_of(net)[h - 1]
-    for j, row in enumerate(W):
-        for m, weight in enumerate(row):
-            entry = exact.dot([v[j] for v in at], [s.inputs[h - 1][m] for s in samples]) / n + rate * weight
-            total += entry * entry
-        if b is not None:
-            entry = sum((v[j] for v in at), fmpq(0)) / n + rate * b[j]
-            total += entry * entry
-    return total
+    entries = [exact.dot([v[j] for v in at], [s.inputs[h - 1][m] for s in samples]) / n + rate * weight
+               for j, row in enumerate(W) for m, weight in enumerate(row)]
+    if b is not None:
+        entries += [sum((v[j] for v in at), fmpq(0)) / n + rate * b[j] for j in range(len(b))]
+    return entries
 
 
 def moved_rows(problem: Any, u: np.ndarray | Rows) -> Rows:

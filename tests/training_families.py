@@ -77,6 +77,17 @@ def with_level(rng: Rng, problem: Problem, loss: float) -> Problem:
     return replace(problem, level=loss * (1.0 + factor) + extra)
 
 
+def one_change(rng: Rng) -> Problem:
+    """Interpolation at the network's own outputs, one change of some rows given, of any size."""
+    problem = nearly_fitted(rng)
+    size = float(rng.choice([0.0, 1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0]))
+    width = problem.inputs if problem.parameter == "features" else problem.outputs
+    change = np.zeros((problem.n, width))
+    change[list(problem.rows)] = rng.standard_normal((len(problem.rows), width)) * size
+    norm = "relative" if rng.random() < 0.4 else "euclidean"
+    return replace(problem, base="given", set="given", change=change, scale=None, weight_norm=norm)
+
+
 def nearly_fitted(rng: Rng) -> Problem:
     """Interpolation with targets close to the outputs, more parameters than equations, base `nearby`."""
     k, n = int(rng.choice([1, 1, 2])), int(rng.integers(1, 4))

@@ -32,6 +32,7 @@ _DIRECT: Final = (3, 3.0, 2e-7)
 _CONGRUENCE: Final = (15, 40.0, 3e-7)
 _DOUBLE_DOUBLE: Final = (30, 100.0, 4e-6)
 _JACOBIAN: Final = (20, 72.0)
+_BUDGETS: Final = (30.0, 1200.0)  # operations of N³, and of N²·√(2N), in the search for the dual of row budgets
 # Sublevel: numbers and seconds for each row and unit of the network; of the persistence radius seconds and, for each
 # number of a chunk of per-row Jacobians, numbers.
 _PASS: Final = (10, 1e-6)
@@ -72,8 +73,11 @@ def costs(problem: Problem) -> tuple[Cost, ...]:
 
 def _matrices(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of :class:`certify.bounds.interpolation.Interpolation`."""
-    N, p = problem.equations, problem.parameters
-    both = ("modulus", "sample_modulus")
+    N, p = problem.kernel_size, problem.parameters + problem.kernel_size - problem.equations
+    whole = ("modulus", "first_order_distance")
+    both = ("modulus", "sample_modulus", "first_order_distance")
+    by_rows = problem.set in ("per_sample", "sparse")
+    search = (_BUDGETS[0] * N**3 + _BUDGETS[1] * N**2 * (2 * N) ** 0.5) if by_rows else 0.0
     found: list[Cost] = []
 
     def add(name: str, need: tuple[int, float, float], bounds: tuple[str, ...] = both, more: int = 0,
@@ -81,15 +85,17 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
         numbers, flops, rest = need
         memory = BASE_MEMORY + 8 * (numbers * N**2 + more * _JACOBIAN[0] * N + 6 * pairs)
         seconds = rest * N**2 + _PASS_DOUBLE[1] * pairs / 2 + 0.2
-        found.append(Cost(name, memory, flops * N**3 + more * _JACOBIAN[1] * N * N, seconds, bounds))
+        found.append(Cost(name, memory, flops * N**3 + more * _JACOBIAN[1] * N * N + search, seconds,
+                          bounds))
 
     if problem.base == "nearby":
         add("solution", _DOUBLE_DOUBLE)
-    if DIRECT_FROM <= N < FINE_PASSES_FROM:
-        add("direct", _DIRECT, ("modulus",))
-    if DIRECT_FROM <= N:
-        entries = problem.n * problem.outputs * sum(problem.network.widths)
-        add("finer direct", _DIRECT, ("modulus",), pairs=entries)
+    if problem.set == "total" and DIRECT_FROM <= N < FINE_PASSES_FROM:
+        add("direct", _DIRECT, whole)
+    if problem.set == "total" and DIRECT_FROM <= N:
+        entries = N * sum(problem.network.widths)
+        add("finer direct", _DIRECT, whole, pairs=entries)
+    add("distance", _DOUBLE_DOUBLE, ("distance",), more=p if N * p <= JACOBIAN_LIMIT else 0)
     if N <= CONGRUENCE_LIMIT:
         add("congruence", _CONGRUENCE)
     if N <= EXTENDED_LIMIT:
@@ -105,10 +111,13 @@ def _passes(problem: Problem) -> tuple[Cost, ...]:
 
     if isinstance(problem.network, GraphNetwork):
         return _graph_passes(problem, problem.network)
-    entries = problem.n * sum(problem.network.widths)
+    rows = 0 if problem.reference is None else len(problem.reference.X)
+    entries, M = (problem.n + rows) * sum(problem.network.widths), problem.kernel_size if rows else 0
+    formed = M * (problem.parameters + M)  # entries of the matrix of S2
 
     def cost(name: str, need: tuple[int, float], bounds: tuple[str, ...], more: int = 0) -> Cost:
-        return Cost(name, BASE_MEMORY + 8 * (need[0] * entries + more), 0.0, need[1] * entries + 0.2, bounds)
+        memory = BASE_MEMORY + 8 * (need[0] * entries + more + _JACOBIAN[0] * formed)
+        return Cost(name, memory, _JACOBIAN[1] * M * formed, need[1] * entries + 0.2, bounds)
 
     pointwise = ("modulus", "sample_modulus")
     found = [cost("passes", _PASS, (*pointwise, "persistence_radius")), cost("double-double", _PASS_DOUBLE, pointwise)]

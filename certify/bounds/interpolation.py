@@ -1,8 +1,9 @@
-"""From an interpolation problem to its `modulus` and `sample_modulus`, through tiers of rising cost."""
+"""From an interpolation problem to its bounds, through tiers of rising cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -10,17 +11,29 @@ import numpy as np
 from certify.bounds.congruence import Congruence, Failure
 from certify.bounds.costs import DIRECT_FROM, costs, remedy
 from certify.bounds.direct import direct_modulus
+from certify.bounds.distance import distance_bound, enclose_distance
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.linearisation import Linearisation, linearise
-from certify.bounds.modulus import enclose_modulus
+from certify.bounds.modulus import ModulusEnds, enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
 from certify.bounds.sample_modulus import enclose_sample_moduli
+from certify.bounds.set_quantities import (
+    ROUNDING,
+    budget_bound,
+    by_rows,
+    change_bound,
+    scaled_to_radius,
+    theorem_of,
+)
 from certify.bounds.tiers import better, gap
+from certify.bounds.units import WEIGHT_DISTANCE
+from certify.bounds.worst_distance import worst_distance
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.kernel import Kernel
 from certify.problem import Problem
 from certify.progress import Progress
+from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.verdict import Bound, Hypothesis, Rigour
 
@@ -29,7 +42,7 @@ GAP, COARSE_GAP = 1e-6, 1e-2
 
 FINE_LIMIT = 3000
 
-QUANTITIES = {"modulus": "M2", "sample_modulus": "M4"}
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance")
 
 _TIERS: dict[str, tuple[Arithmetic, Arithmetic, bool, bool]] = {
     "direct": (Binary64(), Binary64(), False, True), "finer direct": (Binary64(), DoubleDouble(), False, True),
@@ -59,18 +72,17 @@ class Interpolation:
     def __init__(self, problem: Problem, progress: Progress, limits: Limits | None = None) -> None:
         if problem.map != "interpolation":
             raise SpecError(f"solution map '{problem.map}'", "not an interpolation problem", "use certify.bound")
-        if problem.set != "total":
-            raise SpecError(f"perturbation.set = '{problem.set}'", "not built yet for interpolation", "use 'total'")
         self.problem = problem
         self._limits = limits or limits_of(problem)
         self._progress = self._limits.watched(progress)
         self._tiers: dict[str, Linearisation] = {}
+        self._bounds: dict[str, Bound] = {}
         self._pair: tuple[int, int] | None = None
         self.solution: Solution | str | None = None
-        if problem.base == "given":
+        if problem.base == "given" and problem.set != "given":  # one change may leave two equal rows equal
             pair = self._limits.attempt("the search for equal rows", lambda: refuting_pair(problem))
             self._pair = None if isinstance(pair, str) else pair
-        else:
+        elif problem.base == "nearby":
             self.solution = self._nearby()
 
     def _nearby(self) -> Solution | str:
@@ -99,16 +111,50 @@ class Interpolation:
         if quantity not in QUANTITIES:
             found = "belongs to the sublevel map" if quantity == "persistence_radius" else "not built"
             raise SpecError(f"quantity '{quantity}' of the interpolation map", found, f"use {', '.join(QUANTITIES)}")
-        if self._pair is not None:
+        self._require_meaning(quantity)
+        if self._pair is not None and quantity != "distance":  # at finite size an exact fit may exist all the same
             return self._refuted(quantity, self._pair)
         if isinstance(self.solution, str):
             return self._open(quantity, self._counting(), self.solution)
+        if quantity == "first_order_distance" and self.problem.set in ("total", "per_sample"):
+            return self._of_modulus()
+        if quantity not in self._bounds:
+            self._bounds[quantity] = self._distance() if quantity == "distance" else self._best(quantity)
+        return self._bounds[quantity]
+
+    def _distance(self) -> Bound:
+        """F1 and Q7: the distance after the given change, from both sides."""
+        cost = next(cost for cost in costs(self.problem) if cost.name == "distance")
+        refused = self._limits.refusal(cost)
+        if refused:
+            return self._open("distance", self._counting(),
+                              f"{refused}: {remedy(self.problem, 'distance', self._limits)}")
+        if self.problem.set != "given":
+            return self._worst_distance()
+        self._progress("an exact fit of the moved data", 0.1)
+        try:
+            ends = self._limits.attempt(named("distance"), lambda: enclose_distance(self.problem, self._limits.check))
+        except EnclosureError as error:
+            ends = f"{error.found} ({error.asked}): {error.remedy}"
+        if isinstance(ends, str):
+            return self._open("distance", self._counting(), ends)
+        return distance_bound(ends, self._unit("distance"), self._counting())
+
+    def _worst_distance(self) -> Bound:
+        """Q4 and F1: the largest distance over the budget."""
+        self._progress("how far one layer can compensate", 0.1)
+        found = self._limits.attempt(named("distance"), partial(
+            worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits.check))
+        return self._open("distance", self._counting(), found) if isinstance(found, str) else found
+
+    def _best(self, quantity: str) -> Bound:
+        """The bound as the tiers give it, or why there is none."""
         best, missed = self._climb(quantity)
         if best is None:
-            reason = "; ".join(missed) or f"{self.problem.equations} equations are more than any tier for it takes"
+            reason = "; ".join(missed) or f"{self.problem.kernel_size} equations are more than any tier for it takes"
             todo = remedy(self.problem, quantity, self._limits)
             return self._open(quantity, self._counting(), ": ".join(filter(None, (reason, todo))))
-        if missed and not self._enough(best):
+        if missed and not self._enough(best, quantity):
             return replace(best, reason="; ".join(filter(None, (best.reason, *missed))))
         return best
 
@@ -119,7 +165,7 @@ class Interpolation:
         for cost in costs(self.problem):
             if quantity not in cost.quantities or cost.name not in _TIERS:
                 continue
-            if self._enough(best):
+            if self._enough(best, quantity):
                 break
             refused = self._limits.refusal(cost)
             if refused:
@@ -133,13 +179,45 @@ class Interpolation:
             best = better(best, found)
         return best, missed
 
-    def _enough(self, best: Bound | None) -> bool:
-        return best is not None and gap(best) <= (GAP if self.problem.equations <= FINE_LIMIT else COARSE_GAP)
+    def _enough(self, best: Bound | None, quantity: str) -> bool:
+        """Whether a finer arithmetic would gain nothing worth its time."""
+        if best is None:
+            return False
+        if by_rows(self.problem, quantity) and None not in (best.lower, best.upper):
+            # the relaxation has a gap of its own, which no arithmetic closes
+            found = [lin.congruence for lin in self._tiers.values()]
+            return any(isinstance(X, Congruence) and X.error <= ROUNDING for X in found)
+        return gap(best) <= (GAP if self.problem.kernel_size <= FINE_LIMIT else COARSE_GAP)
+
+    def _require_meaning(self, quantity: str) -> None:
+        """Refuse what has no meaning for the perturbation set."""
+        problem, asked = self.problem, f"quantity '{quantity}'"
+        if quantity == "first_order_distance":
+            if problem.set != "given" and problem.radius is None:
+                raise SpecError(asked, "no radius", "give perturbation.radius")
+        elif quantity == "distance":
+            if problem.base != "given":
+                raise SpecError(asked, f"base = '{problem.base}'", "use base 'given'")
+            if problem.set != "given" and problem.radius is None:
+                raise SpecError(asked, "no radius", "give perturbation.radius")
+            if problem.set != "given" and (problem.parameter != "features" or problem.weight_norm == "function"):
+                raise SpecError(asked, f"{problem.parameter}, norm '{problem.weight_norm}'",
+                                "use features and norm euclidean or relative, or set 'given'")
+        elif problem.set in ("sparse", "given"):
+            raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
+        elif quantity == "sample_modulus" and problem.norm != 2:
+            raise SpecError(asked, f"norm {problem.norm} is not built for it",
+                            "use 'first_order_distance' with set = 'sparse' and count = 1, or norm 2")
+
+    def _of_modulus(self) -> Bound:
+        """The first-order distance under a budget that is a norm: the modulus times the radius."""
+        bound = scaled_to_radius(self.bound("modulus"), self.problem)
+        return replace(bound, quantity="first_order_distance", unit=self._unit("first_order_distance"))
 
     def _linearised(self, arithmetic: Arithmetic, form_jacobian: bool, passes: Arithmetic) -> Linearisation:
         key = f"{arithmetic.name} {passes.name}{' Jacobian' if form_jacobian else ''}"
         if key not in self._tiers:
-            if self.problem.equations >= DIRECT_FROM:
+            if self.problem.kernel_size >= DIRECT_FROM:
                 self._tiers.clear()  # one large kernel at a time
             solution = self.solution if isinstance(self.solution, Solution) else None
             self._tiers[key] = linearise(self.problem, arithmetic, self._progress, form_jacobian, solution, passes)
@@ -159,6 +237,10 @@ class Interpolation:
             if isinstance(lin.congruence, Failure):
                 return self._open(quantity, self._hypotheses(lin, None, False), self._rank_reason(lin, lin.congruence))
             hypotheses = self._hypotheses(lin, lin.congruence.sigma, True)
+            if self.problem.set == "given":
+                return change_bound(lin, lin.congruence, self.problem, self._unit(quantity), hypotheses)
+            if by_rows(self.problem, quantity):
+                return budget_bound(lin, lin.congruence, self.problem, quantity, self._unit(quantity), hypotheses)
             if quantity == "modulus":
                 return self._modulus(lin, lin.congruence, hypotheses)
             return self._sample_modulus(lin, lin.congruence, hypotheses)
@@ -167,42 +249,61 @@ class Interpolation:
 
     def _direct(self, lin: Linearisation) -> Bound:
         assert isinstance(lin.kernel, Kernel)
-        ends = direct_modulus(lin.kernel, lin.Q, lin.arithmetic)
+        ends = self._measured(direct_modulus(lin.kernel, lin.Q, lin.arithmetic))
         reason = "" if ends.upper is not None else "no Cholesky of κ²K − Q went through: K is too ill-conditioned"
         witness = {} if ends.z is None or ends.lower is None else {"z": [float(v) for v in ends.z]}
         hypotheses = self._hypotheses(lin, None, ends.upper is not None)
-        return Bound("modulus", "M2", Rigour.PROVED, ends.lower, ends.upper, self._unit(), hypotheses, witness, reason)
+        return Bound("modulus", "M2", Rigour.PROVED, ends.lower, ends.upper, self._unit("modulus"), hypotheses, witness,
+                     reason)
 
     def _modulus(self, lin: Linearisation, X: Congruence, hypotheses: tuple[Hypothesis, ...]) -> Bound:
-        ends = enclose_modulus(lin.kernel, lin.Q, X, lin.arithmetic)
+        ends = self._measured(enclose_modulus(lin.kernel, lin.Q, X, lin.arithmetic))
         reason = "" if ends.upper is not None else "no Cholesky of κ²K − Q went through: K is too ill-conditioned"
         witness = {} if ends.z is None or ends.lower is None else {"z": [float(v) for v in ends.z]}
-        return Bound("modulus", "M2", Rigour.PROVED, ends.lower, ends.upper, self._unit(), hypotheses, witness, reason)
+        return Bound("modulus", "M2", Rigour.PROVED, ends.lower, ends.upper, self._unit("modulus"), hypotheses, witness,
+                     reason)
 
     def _sample_modulus(self, lin: Linearisation, X: Congruence, hypotheses: tuple[Hypothesis, ...]) -> Bound:
         rows = self.problem.rows
         samples = np.searchsorted(np.array(self.problem.kept), np.array(rows))
         ends = enclose_sample_moduli(X, lin.Q, samples)
+        lower = tuple(self._low(end) for end in ends.lower.tolist())
+        upper = tuple(self._high(end) for end in ends.upper.tolist())
         return Bound(
-            "sample_modulus", "M4", Rigour.PROVED, float(ends.lower.max()), float(ends.upper.max()), self._unit(),
-            hypotheses, {}, "", rows, tuple(ends.lower.tolist()), tuple(ends.upper.tolist()),
+            "sample_modulus", "M4", Rigour.PROVED, max(lower), max(upper), self._unit("sample_modulus"), hypotheses, {},
+            "", rows, lower, upper,
         )
+
+    def _measured(self, ends: ModulusEnds) -> ModulusEnds:
+        """Ends for the kernel of S2 as ends in the function norm, τ times as large."""
+        return ModulusEnds(None if ends.lower is None else self._low(ends.lower),
+                           None if ends.upper is None else self._high(ends.upper), ends.z)
+
+    def _low(self, end: float) -> float:
+        reference = self.problem.reference
+        return end if reference is None else fp.down(Fraction(end) * Fraction(reference.tau))
+
+    def _high(self, end: float) -> float:
+        reference = self.problem.reference
+        return end if reference is None else fp.up(Fraction(end) * Fraction(reference.tau))
 
     def _refuted(self, quantity: str, pair: tuple[int, int]) -> Bound:
         i, j = pair
         reason = (f"rows {i} and {j} have equal features, so no solution follows when they move apart: S is not "
                   "Lipschitz-like. Remove one of them, or treat equal rows as one with --merge-duplicates")
-        return Bound(quantity, QUANTITIES[quantity], Rigour.PROVED, None, None, self._unit(),
+        return Bound(quantity, theorem_of(self.problem, quantity), Rigour.PROVED, None, None, self._unit(quantity),
                      self._counting(), {"equal_rows": [i, j]}, reason, refuted=True)
 
     def _open(self, quantity: str, hypotheses: tuple[Hypothesis, ...], reason: str) -> Bound:
-        return Bound(quantity, QUANTITIES[quantity], Rigour.PROVED, None, None, self._unit(), hypotheses, {}, reason)
+        return Bound(quantity, theorem_of(self.problem, quantity), Rigour.PROVED, None, None, self._unit(quantity),
+                     hypotheses, {}, reason)
 
-    def _unit(self) -> str:
+    def _unit(self, quantity: str) -> str:
         moved = "feature change" if self.problem.parameter == "features" else "target change"
-        if self.problem.merge_duplicates and self.problem.groups:
-            moved += " (equal rows move as one)"
-        return f"weight distance per unit of {moved}"
+        distance = WEIGHT_DISTANCE[self.problem.weight_norm]
+        unit = distance if quantity in ("first_order_distance", "distance") else f"{distance} per unit of {moved}"
+        merged = self.problem.merge_duplicates and self.problem.groups
+        return f"{unit} (equal rows move as one)" if merged else unit
 
     def _counting(self) -> tuple[Hypothesis, ...]:
         p = self.problem
@@ -219,6 +320,8 @@ class Interpolation:
             smooth = Hypothesis("smooth", statement, max(passed.margin, 0.0), passed.kinks[0] == 0)
         proved = full_rank and smooth.holds
         words = "the Jacobian of all outputs has full row rank"
+        if p.weight_norm == "relative":
+            words = "the Jacobian of all outputs, by relative changes of the layers, has full row rank"
         if sigma is not None:
             words += ": its smallest singular value is at least"
         elif proved:
@@ -228,6 +331,11 @@ class Interpolation:
             "solution", "an exact solution was proved; its distance from the weights in the file is at most",
             self.solution.distance, True),)
         return (*self._counting(), *found, smooth, rank)
+
+    def _row(self, at: int) -> str:
+        """The row of a pass: one of the data, or after these one of the reference."""
+        kept = self.problem.kept
+        return f"row {kept[at]}" if at < len(kept) else f"reference row {at - len(kept)}"
 
     def _rank_reason(self, lin: Linearisation, failure: Failure) -> str:
         p = self.problem
@@ -248,7 +356,6 @@ class Interpolation:
 
     def _kink_reason(self, lin: Linearisation) -> str:
         count, first = lin.passed.kinks
-        kept = self.problem.kept
-        where = ", ".join(f"row {kept[k.row]} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)
+        where = ", ".join(f"{self._row(k.row)} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)
         return (f"{count} ReLU pre-activations could not be proved different from 0 ({where}): the network is not "
                 "differentiable there. Change these rows or these weights slightly, or use a smooth activation")

@@ -12,10 +12,13 @@ from certify.bounds.nearby import Solution, ball_of
 from certify.network.jacobian import Jacobian, jacobian
 from certify.network.kernel import Kernel, tangent_kernel
 from certify.network.passes import Forward, backward, forward, known_weights, rounded_passes
+from certify.network.reference import joined, padded, regularised, regularised_jacobian
 from certify.perturbations.factor import BlockFactor, feature_factor, scaled, target_factor
+from certify.perturbations.row_sets import RowSets, feature_sets, target_sets
 from certify.problem import Problem
 from certify.progress import Progress
 from certify.rigor.arithmetic import Arithmetic
+from certify.rigor.ball import rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +28,17 @@ class Linearisation:
     Attributes:
         arithmetic: what it was computed in.
         passed: forward pass over the kept rows.
-        kernel: tangent kernel over the free layers, or the Jacobian it is the Gram matrix of.
-        Q: perturbation matrix, sample by sample over the kept rows.
+        kernel: tangent kernel over the free layers in the norm of the weights, or the Jacobian it is the Gram matrix
+            of; function norm: that of S2, over kept and reference rows.
+        Q: perturbation matrix, sample by sample over the same rows.
+        sets: what each kept row can do under the norm of the perturbation set.
     """
 
     arithmetic: Arithmetic
     passed: Forward
     kernel: Kernel | Jacobian
     Q: BlockFactor
+    sets: RowSets
 
     @cached_property
     def congruence(self) -> Congruence | Failure:
@@ -70,19 +76,32 @@ def linearise(
     passed = forward(net, weights, X, passes)
     adjoints = backward(net, weights, passed, passes)
     passed = replace(passed, slopes=())
+    own, reference, scale = adjoints[0], problem.reference, problem.layer_scale
+    if reference is not None:
+        passed, adjoints = joined(net, (passed, adjoints), reference, passes)
+    adjoints = scale.adjoints(adjoints, passes)
     if passes.extended and not arithmetic.extended:
         passed, adjoints = rounded_passes(passed, adjoints)
+        own = rounded(own)
     moves = np.isin(kept, np.array(problem.rows))
     if problem.parameter == "targets":
-        Q = target_factor(len(kept), k, moves)
+        Q, sets = target_factor(len(kept), k, moves), target_sets(len(kept), k, moves, problem.norm)
     else:
-        Q = feature_factor(scaled(adjoints[0], problem.scale), len(kept), k, moves)
+        gradients = scaled(own, problem.scale)
+        Q = feature_factor(gradients, len(kept), k, moves)
+        sets = feature_sets(gradients, len(kept), k, moves, problem.norm)
+    if reference is not None:
+        Q = padded(Q, len(reference.X))
     biases = tuple(b is not None for b in net.biases)
     layers = net.layers(problem.layer)
     if form_jacobian:
         progress("Jacobian, for an ill-conditioned problem", 0.3)
         J = jacobian(passed, adjoints, layers, biases, arithmetic)
-        return Linearisation(arithmetic, passed.without_layers(), J, Q)
+        if reference is not None:
+            J = regularised_jacobian(J, problem.equations, reference.tau)
+        return Linearisation(arithmetic, passed.without_layers(), J, Q, sets)
     progress(f"tangent kernel ({arithmetic.name})", 0.3)
     K = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
-    return Linearisation(arithmetic, passed.without_layers(), K, Q)
+    if reference is not None:
+        K = regularised(K, problem.equations, reference.tau, arithmetic)
+    return Linearisation(arithmetic, passed.without_layers(), K, Q, sets)

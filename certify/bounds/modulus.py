@@ -110,10 +110,15 @@ def rayleigh(K: Kernel | Jacobian, Q: BlockFactor, z: Array, arithmetic: Arithme
     z = np.ldexp(z, -int(np.frexp(np.max(np.abs(z)))[1]))
     n, k, q = Q.C.shape
     top = _perturbation_form(Q, z.reshape(n, k))
-    bottom = _kernel_form(K, z, arithmetic) if isinstance(K, Kernel) else _jacobian_form(K, z, arithmetic)
+    bottom = energy(K, z, arithmetic)
     if top <= 0 or bottom <= 0:
         return None
     return fp.down(fp.sqrt_down(top / bottom))
+
+
+def energy(K: Kernel | Jacobian, z: Array, arithmetic: Arithmetic) -> Fraction:
+    """Upper bound of `zᵀKz` for a vector with entries at most 1 in size."""
+    return _kernel_form(K, z, arithmetic) if isinstance(K, Kernel) else _jacobian_form(K, z, arithmetic)
 
 
 def _perturbation_form(Q: BlockFactor, z: Array) -> Fraction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,6 +13,7 @@ from certify.network.jacobian import row_radii
 from certify.network.kernel import Kernel, tangent_kernel
 from certify.network.network import Network
 from certify.network.passes import Forward, Layer, Weights, backward, forward
+from certify.network.system import System, unmoved
 from certify.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, DoubleDouble, Pair, two_sum
@@ -64,12 +65,17 @@ def given(network: Network) -> Parameters:
     )
 
 
-def ball_of(parameters: Parameters, radius: float, layers: tuple[int, ...], arithmetic: Arithmetic) -> Weights:
-    """All parameters within `radius` (jointly, Euclidean) of the given ones, the layers not named being exact."""
+def ball_of(
+    parameters: Parameters, radius: float | Mapping[int, float], layers: tuple[int, ...], arithmetic: Arithmetic
+) -> Weights:
+    """All parameters within `radius` (jointly, Euclidean) of the given ones, the layers not named being exact.
+
+    A radius for each layer holds what each of them may move on its own.
+    """
     double = isinstance(arithmetic, DoubleDouble)
     result = []
     for h, ((W, low), b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
-        r = radius if h in layers else 0.0
+        r = (radius if isinstance(radius, int | float) else radius[h]) if h in layers else 0.0
         extra = 0.0 if double or not low.any() else fp.frobenius(low)
         matrix = known_matrix(W, low if double else None, (r + extra) * RAISE)
         if b is None:
@@ -81,6 +87,16 @@ def ball_of(parameters: Parameters, radius: float, layers: tuple[int, ...], arit
 
 
 def prove_nearby(problem: Problem, check: Callable[[], None] = _unlimited) -> Solution | str:
+    """Find and prove an exact solution of the targets in the file near the given weights (base `nearby`, Q2).
+
+    Args:
+        problem: interpolation with real targets.
+        check: called between the steps; raises when the time is up.
+    """
+    return prove_solution(unmoved(problem, DoubleDouble()), given(problem.network), check)
+
+
+def prove_solution(system: System, start: Parameters, check: Callable[[], None] = _unlimited) -> Solution | str:
     """Find parameters by Newton's method in double-double and prove an exact solution near them (Q2).
 
     With X from the congruence, `Q = XJ(ŵ)`, `T(t) = t − X G(ŵ + Qᵀt)`: on `|Qᵀt| ≤ ρ`
@@ -88,22 +104,22 @@ def prove_nearby(problem: Problem, check: Callable[[], None] = _unlimited) -> So
     `√(1+ε)·γ/(1−θ) ≤ ρ`, T maps a ball into itself and contracts it: G has a zero within ρ of ŵ.
 
     Args:
-        problem: interpolation with real targets.
+        system: the equations, in double-double.
+        start: where Newton's method begins.
         check: called between the steps; raises when the time is up.
 
     Returns:
         A :class:`Solution`, or in words why none was proved.
     """
     arithmetic = DoubleDouble()
-    layers = problem.network.layers(problem.layer)
-    found = _newton(problem, layers, arithmetic, check)
+    found = _newton(system, start, arithmetic, check)
     if isinstance(found, str):
         return found
-    residual = _residual(problem, found, arithmetic)
+    residual = _residual(system, found, arithmetic)
     radius = 0.0
     for _ in range(4):
         check()
-        kernel, e, passed = _over_ball(problem, found, radius, layers, arithmetic)
+        kernel, e, passed = _over_ball(system, found, radius, arithmetic)
         if passed.kinks[0]:
             return "a ReLU pre-activation could not be proved different from 0 near the solution"
         X = congruence(kernel, arithmetic)
@@ -111,7 +127,7 @@ def prove_nearby(problem: Problem, check: Callable[[], None] = _unlimited) -> So
             return f"no exact solution could be proved nearby: {X.reason}"
         needed, theta = _needed(X, e, residual)
         if theta < 1 and needed <= Fraction(radius):
-            return Solution(found, radius, _distance(problem.network, found, radius), layers)
+            return Solution(found, radius, _distance(system.network, found, radius), system.layers)
         if theta >= 1:
             return ("no exact solution could be proved nearby: the Newton map does not contract "
                     f"(θ = {fp.shown(theta)}; less than 1 is needed). Train the network closer to an exact fit, "
@@ -129,63 +145,66 @@ def _needed(X: Congruence, e: Array, residual: Array) -> tuple[Fraction, Fractio
 
 
 def _over_ball(
-    problem: Problem, found: Parameters, radius: float, layers: tuple[int, ...], arithmetic: Arithmetic
+    system: System, found: Parameters, radius: float, arithmetic: Arithmetic
 ) -> tuple[Kernel, Array, Forward]:
     """Kernel and row radii of J over the ball of parameters."""
+    layers = system.layers
     weights = ball_of(found, radius, layers, arithmetic)
-    passed, adjoints = _passes(problem, weights, arithmetic)
-    biases = tuple(b is not None for b in problem.network.biases)
+    passed, adjoints = _passes(system, weights, arithmetic)
+    biases = tuple(b is not None for b in system.network.biases)
     kernel = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
     return kernel, row_radii(passed, adjoints, layers, biases, arithmetic), passed
 
 
-def _passes(problem: Problem, weights: Weights, arithmetic: Arithmetic) -> tuple[Forward, tuple[Balls, ...]]:
-    passed = forward(problem.network, weights, problem.X[np.array(problem.kept)], arithmetic)
-    return passed, backward(problem.network, weights, passed, arithmetic)
+def _passes(system: System, weights: Weights, arithmetic: Arithmetic) -> tuple[Forward, tuple[Balls, ...]]:
+    passed = forward(system.network, weights, system.points, arithmetic)
+    return passed, backward(system.network, weights, passed, arithmetic)
 
 
-def _residual(problem: Problem, found: Parameters, arithmetic: Arithmetic) -> Array:
-    """Upper bounds of `|f_a(x_i, ŵ) − y_ia|`, flattened."""
-    assert problem.y is not None
-    y = problem.y[np.array(problem.kept)]
+def residual_balls(system: System, output: Balls, arithmetic: Arithmetic) -> tuple[Pair, Array]:
+    """`f(x_i, w) − t_i` as pairs, and a bound of the error of every row in Euclidean norm."""
+    y = system.targets
+    r = arithmetic.add(output.mid, Pair(-y.mid.hi, None if y.mid.lo is None else -y.mid.lo))
+    size = (output.norm + y.norm) * arithmetic.unit
+    return r, np.asarray((output.rad + y.rad + size) * RAISE)
+
+
+def _residual(system: System, found: Parameters, arithmetic: Arithmetic) -> Array:
+    """Upper bounds of `|f_a(x_i, ŵ) − t_ia|`, flattened."""
     weights = ball_of(found, 0.0, (), arithmetic)
-    output = forward(problem.network, weights, problem.X[np.array(problem.kept)], arithmetic).output
-    r = arithmetic.add(output.mid, Pair(-y))
+    r, error = residual_balls(system, forward(system.network, weights, system.points, arithmetic).output, arithmetic)
     low = 0.0 if r.lo is None else np.abs(r.lo)
-    size = (output.norm + fp.row_norms(y)) * arithmetic.unit
-    return np.asarray(((np.abs(r.hi) + low) + (output.rad + size)[:, None]) * RAISE).ravel()
+    return np.asarray(((np.abs(r.hi) + low) + error[:, None]) * RAISE).ravel()
 
 
 def _newton(
-    problem: Problem, layers: tuple[int, ...], arithmetic: Arithmetic, check: Callable[[], None]
+    system: System, start: Parameters, arithmetic: Arithmetic, check: Callable[[], None]
 ) -> Parameters | str:
     """Minimum-norm Newton steps on the residual, kept in double-double; a finder, nothing is proved here."""
-    assert problem.y is not None
-    rows = np.array(problem.kept)
-    y = problem.y[rows]
-    found, best = given(problem.network), np.inf
+    net, layers = system.network, system.layers
+    found, best = start, np.inf
     result = found
     X: Array | None = None
     for _ in range(NEWTON_STEPS):
         check()
         weights = ball_of(found, 0.0, (), arithmetic)
-        passed = forward(problem.network, weights, problem.X[rows], arithmetic)
-        r = arithmetic.add(passed.output.mid, Pair(-y))
+        passed = forward(net, weights, system.points, arithmetic)
+        r, _ = residual_balls(system, passed.output, arithmetic)
         size = float(np.linalg.norm(r.hi))
         if not size < 0.5 * best:
             break
         result, best = found, size
         if size == 0.0:
             break
-        adjoints = backward(problem.network, weights, passed, arithmetic)
+        adjoints = backward(net, weights, passed, arithmetic)
         if X is None:
-            biases = tuple(b is not None for b in problem.network.biases)
+            biases = tuple(b is not None for b in net.biases)
             kernel = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
             X_or = congruence(kernel, arithmetic)
             if isinstance(X_or, Failure):
                 return f"no exact solution could be proved nearby: {X_or.reason}"
             X = X_or.X
-        v = (X.T @ (X @ r.hi.ravel())).reshape(len(rows), -1)
+        v = (X.T @ (X @ r.hi.ravel())).reshape(r.shape)
         found = _moved(found, passed, adjoints, v, layers)
     return result
 

@@ -10,8 +10,10 @@ from functools import partial
 import numpy as np
 
 from certify.bounds.costs import costs, remedy
+from certify.bounds.dual_norm import function_dual_norm
 from certify.bounds.persistence import persistence_bound, persistence_unit
 from certify.bounds.tiers import better
+from certify.bounds.units import WEIGHT_DISTANCE
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.gradients import Norm, loss_adjoints, row_norm_ends, total_norm, weight_gradient_norm
@@ -69,9 +71,11 @@ def descend(
     passed = forward(net, weights, problem.X, arithmetic, keep_pre=True)
     terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
     adjoints = loss_adjoints(net, weights, passed, terms, arithmetic)
-    weight_norm = weight_gradient_norm(
-        net, passed, adjoints, net.layers(problem.layer), problem.weight_decay, arithmetic
-    )
+    layers, decay = net.layers(problem.layer), problem.weight_decay
+    if problem.reference is None or problem.level is not None:  # with a level no norm of the weights enters
+        weight_norm = weight_gradient_norm(net, passed, adjoints, layers, decay, arithmetic, problem.layer_scale)
+    else:
+        weight_norm, passed = function_dual_norm(net, passed, adjoints, layers, decay, problem.reference, arithmetic)
     features = problem.parameter == "features"
     lower, upper = row_norm_ends(adjoints[0], problem.scale) if features else _other_gradients(problem, terms)
     return _descent(problem, passed, terms, weight_norm, lower, upper)
@@ -120,10 +124,11 @@ def _other_gradients(problem: Problem, terms: LossTerms) -> tuple[Array, Array]:
     return low, (np.abs(terms.value) + terms.value_error) * fp.RAISE
 
 
-def _kink_words(kinks: tuple[int, tuple[Kink, ...]]) -> str:
-    """Why there is no derivative, and at which unit first."""
+def _kink_words(kinks: tuple[int, tuple[Kink, ...]], n: int) -> str:
+    """Why there is no derivative, and at which unit first; rows from n on are those of the reference."""
     first = kinks[1][0]
-    where = f"row {first.row}, {'layer' if isinstance(first.layer, int) else 'node'} {first.layer}, unit {first.unit}"
+    row = f"row {first.row}" if first.row < n else f"reference row {first.row - n}"
+    where = f"{row}, {'layer' if isinstance(first.layer, int) else 'node'} {first.layer}, unit {first.unit}"
     return (f"a ReLU pre-activation could not be proved different from 0, or a maximum from a tie ({where}), so L is "
             "not differentiable: change these rows or weights slightly" if isinstance(first.layer, str) else
             f"a ReLU pre-activation could not be proved different from 0 ({where}), so L is not differentiable: change "
@@ -242,7 +247,7 @@ class Sublevel:
             zeros = (0.0,) * len(rows) if quantity == "sample_modulus" else ()
             return self._bound(quantity, 0.0, 0.0, hypotheses, "", rows if zeros else (), zeros, zeros)
         if d.passed.kinks[0]:
-            return self._bound(quantity, None, None, hypotheses, _kink_words(d.passed.kinks))
+            return self._bound(quantity, None, None, hypotheses, _kink_words(d.passed.kinks, p.n))
         if d.weight_norm.lower <= 0:
             return self._bound(quantity, None, None, hypotheses, "the loss gradient with respect to the weights could "
                                f"not be proved different from 0 (at most {fp.shown(d.weight_norm.upper)}): the weights "
@@ -284,7 +289,6 @@ class Sublevel:
             unit = persistence_unit(self.problem)
             return Bound(quantity, "M6", Rigour.PROVED, lower, upper, unit, hypotheses, {}, reason)
         moved = {"features": "feature change", "targets": "target change"}.get(self.problem.parameter, "weight change")
-        unit = f"weight distance per unit of {moved}"
-        if self.problem.parameter == "sample_weights":
-            unit = "weight distance per unit of change of the sample weights"
+        moved = "change of the sample weights" if self.problem.parameter == "sample_weights" else moved
+        unit = f"{WEIGHT_DISTANCE[self.problem.weight_norm]} per unit of {moved}"
         return Bound(quantity, "M6", Rigour.PROVED, lower, upper, unit, hypotheses, {}, reason, rows, low, high)

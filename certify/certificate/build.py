@@ -60,7 +60,7 @@ def build(
         "created": now(),
         "subject": {
             role: file_member(sources[role], folder)
-            for role in ("spec", "model", "graph", "data", "witness") if role in sources
+            for role in ("spec", "model", "graph", "data", "reference", "change", "witness") if role in sources
         },
         "problem": _problem(problem),
         "base": plain(base),
@@ -86,6 +86,7 @@ def _problem(problem: Problem) -> Json:
         "set": spec.perturbation.set,
         "norm": spec.perturbation.norm,
         "weight_norm": spec.weights.norm,
+        **_reference(problem),
         **_network(network),
         "n": problem.n,
         "inputs": problem.inputs,
@@ -101,7 +102,14 @@ def _problem(problem: Problem) -> Json:
         "radius": spec.perturbation.radius,
         "reparameterised": network.reparameterised,
         "names": None if problem.names is None else list(problem.names),
+        "count": problem.count,
     }
+
+
+def _reference(problem: Problem) -> Json:
+    """Of the function norm, τ and the number of reference rows."""
+    reference = problem.reference
+    return {} if reference is None else {"tau": reference.tau, "reference_rows": len(reference.X)}
 
 
 def _network(network: Network | GraphNetwork) -> Json:

@@ -40,6 +40,8 @@ class Subject(Part):
     model: File
     data: File
     graph: File | None = None
+    reference: File | None = None
+    change: File | None = None
     witness: File | None = None
 
 
@@ -61,9 +63,11 @@ class Problem(Part):
     layer: Literal["all"] | Size
     parameter: Literal["features", "targets", "sample_weights"]
     rows: Literal["all"] | list[Count]
-    set: Literal["total", "per_sample"]
-    norm: Literal[2]
-    weight_norm: Literal["euclidean"]
+    set: Literal["total", "per_sample", "sparse", "given"]
+    norm: Literal[1, 2, "inf"]
+    weight_norm: Literal["euclidean", "relative", "function"]
+    tau: Number | None = None
+    reference_rows: Size | None = None
     widths: Annotated[list[Size], Field(min_length=2)] | None = None
     activation: str | None = None
     biases: Annotated[list[bool], Field(min_length=1)] | None = None
@@ -82,11 +86,18 @@ class Problem(Part):
     radius: Number | None = None
     reparameterised: bool = False
     names: list[str] | None = None
+    count: Size | None = None
 
     @model_validator(mode="after")
     def _one_name_a_feature(self) -> Problem:
         if self.names is not None and len(self.names) != self.inputs:
             raise ValueError("one name for each input is needed, or null")
+        return self
+
+    @model_validator(mode="after")
+    def _one_reference(self) -> Problem:
+        if {self.tau is None, self.reference_rows is None} != {self.weight_norm != "function"}:
+            raise ValueError("tau and reference_rows belong to the function norm")
         return self
 
     @model_validator(mode="after")
@@ -134,17 +145,20 @@ class Hypothesis(Part):
 
 
 class Witness(Part):
-    """What lets a checker repeat a step that needed a search; at most one member."""
+    """What lets a checker repeat a step that needed a search: one member, or z, member, dual and array together."""
 
     z: list[Number] | None = None
+    member: Literal["weights", "rows", "pairs"] | None = None
+    dual: list[Number] | None = None
     equal_rows: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     array: str | None = None
+    layer: Size | None = None
 
 
 class Claim(Part):
     """A claim; the three members about rows belong to `sample_modulus` alone."""
 
-    quantity: Literal["modulus", "sample_modulus", "persistence_radius"]
+    quantity: Literal["modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"]
     theorem: str
     rigour: Rigour
     verdict: Verdict

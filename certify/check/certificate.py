@@ -21,8 +21,12 @@ CLAIM = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "
          "witness")
 ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
-QUANTITIES = ("modulus", "sample_modulus", "persistence_radius")
-WITNESSES = {"modulus": ("z", "equal_rows"), "sample_modulus": ("equal_rows",), "persistence_radius": ("array",)}
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius")
+_SETS = ("z", "member", "dual", "array")
+WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",),
+             "first_order_distance": (*_SETS, "equal_rows"), "distance": ("z", "array", "layer"),
+             "persistence_radius": ("array",)}
+MEMBERS = ("weights", "rows", "pairs")
 
 Number = int | float
 
@@ -52,9 +56,12 @@ class Claim:
 
     Attributes:
         where: its place in the certificate, for messages.
-        z: witness of the lower end of `modulus`.
+        z: witness of the lower end of `modulus`, `distance` and `first_order_distance`.
+        member, dual: which bound gives their upper end where rows have budgets of their own, and its weights.
         equal_rows: witness that the solution map is not Lipschitz-like.
-        array: name of the array of the side file that proves the upper end of `persistence_radius`.
+        array: name of the array of the side file that proves the upper end of `persistence_radius`, or that holds the
+            rows' ellipsoids.
+        layer: the layer that adjusts in the upper end of `distance` over a budget.
         rows, row_lower, row_upper: the ends of every row (`sample_modulus`).
     """
 
@@ -72,6 +79,9 @@ class Claim:
     z: tuple[Number, ...] | None
     equal_rows: tuple[int, int] | None
     array: str | None
+    member: str | None
+    dual: tuple[Number, ...] | None
+    layer: int | None
     rows: tuple[int, ...]
     row_lower: tuple[Number | None, ...]
     row_upper: tuple[Number | None, ...]
@@ -119,7 +129,7 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
         raise Invalid("created", f"{show(created)} is stated", "YYYY-MM-DDThh:mm:ssZ is needed")
     _object(top["environment"], "environment")
     subject = _object(top["subject"], "subject")
-    files = (*FILES, *(role for role in ("graph", "witness") if role in subject))
+    files = (*FILES, *(role for role in ("graph", "reference", "change", "witness") if role in subject))
     _members(subject, "subject", files)
     return Certificate(
         subject={key: _file(subject[key], f"subject.{key}") for key in files},
@@ -160,9 +170,10 @@ def _claim(value: object, where: str) -> Claim:
     per_row = quantity == "sample_modulus"
     _members(record, where, CLAIM + (ROW_MEMBERS if per_row else ()))
     witness = _object(record["witness"], f"{where}.witness")
-    if len(witness) > 1 or not set(witness) <= set(WITNESSES[quantity]):
+    alone = len(witness) > 1 and not set(witness) <= {*_SETS, "layer"}
+    if alone or not set(witness) <= set(WITNESSES[quantity]):
         raise Invalid(f"{where}.witness", f"it has the members {show(sorted(witness))}",
-                      f"{quantity} takes none, or {' or '.join(WITNESSES[quantity])}")
+                      f"{quantity} takes none, or of {', '.join(WITNESSES[quantity])}; equal_rows stands alone")
     rows = _list(record["rows"], f"{where}.rows") if per_row else []
     return Claim(
         where=f"{where} ({quantity})", quantity=quantity,
@@ -178,6 +189,9 @@ def _claim(value: object, where: str) -> Claim:
         z=_vector(witness["z"], f"{where}.witness.z") if "z" in witness else None,
         equal_rows=_pair(witness["equal_rows"], f"{where}.witness.equal_rows") if "equal_rows" in witness else None,
         array=text(witness["array"], f"{where}.witness.array") if "array" in witness else None,
+        member=choice(witness["member"], f"{where}.witness.member", MEMBERS) if "member" in witness else None,
+        dual=_vector(witness["dual"], f"{where}.witness.dual") if "dual" in witness else None,
+        layer=whole(witness["layer"], f"{where}.witness.layer") if "layer" in witness else None,
         rows=tuple(whole(r, f"{where}.rows") for r in rows),
         row_lower=_ends(record, where, "row_lower", len(rows)) if per_row else (),
         row_upper=_ends(record, where, "row_upper", len(rows)) if per_row else (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from certify.check import descent_rules, rules
+from certify.check import compensation, descent_rules, finite, rules, set_claims
 from certify.check.arrays import Array
 from certify.check.canonical import Json, same, show
 from certify.check.certificate import Claim, Number
@@ -17,8 +17,10 @@ from certify.check.spec import Gate, Spec
 from certify.check.subject import Problem, cut_down
 from certify.check.verdicts import Outcome, evaluate
 
-THEOREMS = {"modulus": "M2", "sample_modulus": "M4"}
+THEOREMS = {"total": "M2", "per_sample": "N1", "sparse": "N2", "given": "N3"}
 MOVED = {"features": "feature change", "targets": "target change", "sample_weights": "change of the sample weights"}
+DISTANCES = {"euclidean": "weight distance", "relative": "weight distance relative to each layer",
+             "function": "weight distance as the reference rows see it"}
 BUDGETS = {"features": "feature distance", "targets": "target distance",
            "sample_weights": "change of the sample weights"}
 
@@ -41,7 +43,8 @@ def check_claims(
     Raises:
         Invalid: at the first claim that does not check.
     """
-    plain = ["modulus", "sample_modulus"] if spec.parameter == "features" else ["modulus"]
+    plain = ["modulus", "sample_modulus"] if spec.parameter == "features" and spec.norm == 2 else ["modulus"]
+    plain = ["first_order_distance"] if spec.set in ("sparse", "given") else plain
     wanted = [gate.quantity for gate in spec.gates] or plain
     found = [claim.quantity for claim in claims]
     if found != wanted:
@@ -69,10 +72,14 @@ def _check_claim(
     _check_form(claim, problem)
     if claim.equal_rows is not None:
         _check_equal_rows(claim, ladder)
-    if claim.quantity == "modulus":
-        _check_ends(claim, ladder)
-    elif claim.quantity == "sample_modulus":
+    if claim.quantity == "sample_modulus":
         _check_rows(claim, ladder)
+    elif claim.quantity == "distance":
+        (finite if problem.set == "given" else compensation).check_ends(claim, ladder, side)
+    elif problem.map == "interpolation" and (problem.set != "total" or claim.quantity == "first_order_distance"):
+        set_claims.check_ends(claim, ladder, side)
+    elif claim.quantity == "modulus":
+        _check_ends(claim, ladder)
     else:
         _check_persistence(claim, ladder, side)
     for hypothesis in claim.hypotheses:
@@ -87,14 +94,21 @@ def _check_claim(
 
 
 def _theorem(claim: Claim, problem: Problem) -> str:
-    return "M6" if problem.map == "sublevel" else THEOREMS[claim.quantity]
+    if problem.map == "sublevel":
+        return "M6"
+    if claim.quantity == "distance":
+        return "Q7" if problem.set == "given" else "Q4"
+    return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
 
 
 def _unit(claim: Claim, problem: Problem) -> str:
     if claim.quantity == "persistence_radius":
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
-    return f"weight distance per unit of {MOVED[problem.parameter]}{merged}"
+    distance = DISTANCES[problem.weight_norm]
+    if claim.quantity in ("first_order_distance", "distance"):
+        return f"{distance}{merged}"
+    return f"{distance} per unit of {MOVED[problem.parameter]}{merged}"
 
 
 def _gate_member(outcome: Outcome) -> Json | None:
@@ -117,16 +131,32 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.lower", f"{claim.lower!r} is stated", f"the upper end is {claim.upper!r}")
     if claim.equal_rows is not None and (ends != (None, None) or claim.rows):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "then lower and upper are null and rows is empty")
-    needs_z = claim.quantity == "modulus" and problem.map == "interpolation" and bool(claim.lower)
-    needs_array = claim.quantity == "persistence_radius" and problem.parameter == "features" and claim.upper is not None
+    whole = claim.quantity in ("modulus", "first_order_distance") and problem.map == "interpolation"
+    finite_size = claim.quantity == "distance"
+    needs_z = (finite_size or (whole and problem.set != "given")) and bool(claim.lower)
+    attacked = claim.quantity == "persistence_radius" and problem.parameter == "features"
+    needs_array = (finite_size or attacked) and claim.upper is not None
+    budget = finite_size and problem.set != "given"
+    if budget:
+        needs_array = bool(claim.lower)
+    if (claim.layer is not None) != (budget and claim.upper is not None):
+        raise Invalid(f"{where}.witness", f"layer is {'there' if claim.layer is not None else 'missing'}",
+                      "it is for the upper end of distance over a budget")
+    if claim.layer is not None and claim.layer not in problem.free:
+        raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
+    if whole:
+        needs_array = set_claims.check_form(claim, problem)
+    elif claim.member is not None or claim.dual is not None:
+        raise Invalid(f"{where}.witness", "member or dual is stated", "they are for modulus and first_order_distance")
     for name, there, needed in (("z", claim.z is not None, needs_z), ("array", claim.array is not None, needs_array)):
         if there != needed:
             raise Invalid(f"{where}.witness", f"{name} is {'there' if there else 'missing'}",
                           f"the ends are {show(ends)}")
-    if claim.equal_rows is not None and (problem.map, problem.base) != ("interpolation", "given"):
+    if claim.equal_rows is not None and ((problem.map, problem.base) != ("interpolation", "given")
+                                         or problem.set == "given"):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "it is for interpolation with base given")
-    if claim.z is not None and len(claim.z) != problem.equations:
-        raise Invalid(f"{where}.witness.z", f"it has {len(claim.z)} entries", f"{problem.equations} are needed")
+    if claim.z is not None and len(claim.z) != problem.kernel_rows:
+        raise Invalid(f"{where}.witness.z", f"it has {len(claim.z)} entries", f"{problem.kernel_rows} are needed")
     if claim.rows and claim.rows != problem.moving:
         raise Invalid(f"{where}.rows", show(list(claim.rows)), f"the rows that may move are {show(problem.moving)}")
     if per_row:

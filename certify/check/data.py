@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from certify.check.arrays import Array, read_arrays
 from certify.check.canonical import show
@@ -44,14 +44,45 @@ def read_data(data: bytes, spec: Spec, name: str) -> Data:
     key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
     if not isinstance(key, str) or key not in arrays or (spec.targets is not None and spec.targets not in arrays):
         raise _missing(tuple(arrays), spec)
-    X = arrays[key]
-    if X.shape[1:] not in ((spec.widths[0],), spec.shape) or not X.values:
-        raise Invalid(f"data file, array {show(key)}", f"its shape is {X.shape}",
-                      f"(rows, {spec.widths[0]}) with one row or more is needed")
-    features = _rows(X.values, spec.widths[0])
+    features = _points(arrays[key], key, spec)
     if spec.targets is None:
         return Data(features, None, None, ())
     return Data(features, *_targets(arrays[spec.targets], len(features), spec), ())
+
+
+def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -> tuple[Vector, ...]:
+    """The features of the reference rows, named as those of the data; targets are not looked at.
+
+    Args:
+        data: the bytes of the file.
+        spec: the spec.
+        names: names of the features of the data; empty where they have none.
+        name: how to call the file in messages.
+
+    Raises:
+        Invalid: the file cannot be read, or does not fit the spec.
+    """
+    assert spec.reference is not None
+    plain = replace(spec, data=spec.reference, targets=None, features=names or spec.features)
+    if spec.reference.lower().endswith(".csv"):
+        columns = Table(data, name)
+        if not names and spec.features is None:  # all but the targets
+            plain = replace(plain, features=tuple(n for n in columns.names if n != spec.targets))
+        return _from_table(columns, plain).features
+    arrays = read_arrays(data, name)
+    others = tuple(key for key in arrays if key != spec.targets)
+    key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
+    if not isinstance(key, str) or key not in arrays:
+        raise _missing(tuple(arrays), spec)
+    return _points(arrays[key], key, spec)
+
+
+def _points(X: Array, key: str, spec: Spec) -> tuple[Vector, ...]:
+    """An array of features as rows."""
+    if X.shape[1:] not in ((spec.widths[0],), spec.shape) or not X.values:
+        raise Invalid(f"data file, array {show(key)}", f"its shape is {X.shape}",
+                      f"(rows, {spec.widths[0]}) with one row or more is needed")
+    return _rows(X.values, spec.widths[0])
 
 
 def _from_table(table: Table, spec: Spec) -> Data:

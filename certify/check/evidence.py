@@ -8,11 +8,12 @@ from functools import cached_property
 
 from flint import arb, arb_mat, ctx
 
+from certify.check import norms
 from certify.check.balls import ONE, ZERO
 from certify.check.definite import Definiteness, Truth, definiteness
 from certify.check.graph_descent import GraphDescent
 from certify.check.nearby import Centre
-from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given, tangent_kernel
+from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given
 from certify.check.subject import Problem
 from certify.check.sublevel import Descent, descend
 
@@ -47,6 +48,7 @@ class Evidence:
     def __init__(self, problem: Problem, precision: int, centre: Centre | None = None) -> None:
         self.problem, self.precision, self.centre = problem, precision, centre
         self._shifted: dict[float, Truth] = {}
+        self.weighted: dict[tuple[object, ...], Truth] = {}
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -72,8 +74,13 @@ class Evidence:
 
     @cached_property
     def kernel(self) -> arb_mat:
-        """The tangent kernel K, `(equations, equations)`."""
-        return tangent_kernel(self.problem, self.forward, self.backward)
+        """The tangent kernel K in the norm of the weights; function norm: with the reference rows."""
+        return norms.kernel(self.problem, self.forward, self.backward, self.reference)
+
+    @cached_property
+    def reference(self) -> norms.Reference | None:
+        """The passes over the reference rows of the function norm; raises `NotSmooth`."""
+        return norms.reference(self.problem) if self.problem.reference else None
 
     @cached_property
     def kernel_definite(self) -> Definiteness:
@@ -95,15 +102,18 @@ class Evidence:
         """The diagonal blocks of Q that are not zero by definition: kept position → `k × k` block.
 
         Features: `G_i G_iᵀ` (G_i in the units of `scale`); targets: the unit matrix. Rows that may not move: zero.
+        Function norm: τ² times that, as the kernel is τ² times too large (S2).
         """
         k, place = self.problem.outputs, {row: at for at, row in enumerate(self.problem.kept)}
         at_rows = [place[row] for row in self.problem.moving]
+        square = ONE if self.problem.tau is None else arb(self.problem.tau) ** 2
         passed = self.backward  # also the targets' modulus needs a network that is smooth at the data
         if self.problem.parameter == "targets":
-            unit = [[ONE if a == b else ZERO for b in range(k)] for a in range(k)]
+            unit = [[square if a == b else ZERO for b in range(k)] for a in range(k)]
             return {at: unit for at in at_rows}
         G = passed.gradients.tolist()
-        return {at: [[_dot(G[at * k + a], G[at * k + b]) for b in range(k)] for a in range(k)] for at in at_rows}
+        return {at: [[square * _dot(G[at * k + a], G[at * k + b]) for b in range(k)] for a in range(k)]
+                for at in at_rows}
 
     @cached_property
     def inverse_columns(self) -> list[list[arb]]:

@@ -26,8 +26,8 @@ from certify.check.subject import build_problem, describe
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate, overall, thresholds
 
 Tell = Callable[[str], None]
-ROLES = ("spec", "model", "graph", "data", "witness")
-OPTIONAL = ("radius", "reparameterised", "names")
+ROLES = ("spec", "model", "graph", "data", "reference", "change", "witness")
+OPTIONAL = ("radius", "reparameterised", "names", "count")
 """Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
 
@@ -75,7 +75,8 @@ def check(
     if not isinstance(merge, bool):
         raise Invalid("problem.merge_duplicates", show(merge), "true or false is needed")
     spec = read_spec(contents["spec"])
-    problem = build_problem(spec, contents["model"], contents["data"], merge, contents.get("graph"))
+    problem = build_problem(spec, contents["model"], contents["data"], merge, contents.get("graph"),
+                            contents.get("change"), contents.get("reference"))
     _compare(certificate.problem, describe(problem, spec, merge))
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     ladder = Ladder(problem, tell)

@@ -14,9 +14,9 @@ from flint import arb, arb_mat, ctx
 from certify.check.arrays import Array
 from certify.check.balls import ZERO, norm, root
 from certify.check.canonical import show
-from certify.check.certificate import Base
+from certify.check.certificate import Base, Number
 from certify.check.definite import Truth, definiteness
-from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, tangent_kernel
+from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given, tangent_kernel
 from certify.check.refusal import Invalid
 from certify.check.subject import Problem
 
@@ -46,6 +46,62 @@ class Centre:
         return _spread(problem, self.middle, self.radius)
 
 
+@dataclass(frozen=True)
+class System:
+    """`f(x_i, w) = t_i` for every kept row.
+
+    Attributes:
+        points: the x_i.
+        targets: the t_i, row-major.
+    """
+
+    points: list[tuple[arb, ...]]
+    targets: list[arb]
+
+
+def unmoved(problem: Problem) -> System:
+    """The features and the targets in the file."""
+    assert problem.targets is not None
+    points = [tuple(map(arb, problem.features[i])) for i in problem.kept]
+    return System(points, [arb(v) for i in problem.kept for v in problem.targets[i]])
+
+
+def changed(problem: Problem) -> System:
+    """The system after the one change, base given: `f(x_i + u_i, w) = f(x_i, w̄)`, or `f(x_i, w) = f(x_i, w̄) + u_i`."""
+    assert problem.change is not None
+    own = [tuple(map(arb, problem.features[i])) for i in problem.kept]
+    targets = forward(problem, given(problem), own).outputs.entries()
+    steps = [tuple(map(arb, problem.change.get(i, ()))) for i in problem.kept]
+    if problem.parameter == "features":
+        points = [tuple(x + v for x, v in zip(x, u, strict=True)) if u else x for x, u in zip(own, steps, strict=True)]
+        return System(points, targets)
+    flat = [v for u in steps for v in (u or (ZERO,) * problem.outputs)]
+    return System(own, [t + v for t, v in zip(targets, flat, strict=True)])
+
+
+def reached(problem: Problem, system: System, arrays: Mapping[str, Array], where: str, stated: Number) -> Centre:
+    """A ball with an exact solution of a system, near the centre in the side file.
+
+    Raises:
+        Invalid: none could be proved there.
+    """
+    try:
+        return _enclosed(problem, _stated(problem, arrays), system)
+    except NotSmooth as kink:
+        raise Invalid(where, f"{stated!r} is stated", f"{kink.where} is not proved away from a kink") from None
+
+
+def layer_gaps(problem: Problem, one: Parameters) -> dict[int, arb]:
+    """`|w^(h) − w̄^(h)|²` of every free layer."""
+    gaps = {}
+    for h in problem.free:
+        layer = problem.layers[h - 1]
+        own = [arb(v) for v in (*layer.weights, *(layer.biases or ()))]
+        entries = [*one.weights[h - 1].entries(), *(one.biases[h - 1] or ())]
+        gaps[h] = sum(((u - v) ** 2 for u, v in zip(entries, own, strict=True)), ZERO)
+    return gaps
+
+
 def solve(problem: Problem, base: Base, arrays: Mapping[str, Array]) -> Centre:
     """Prove that an exact solution lies within `base.radius` of the centre, and the centre near the given weights.
 
@@ -61,7 +117,7 @@ def solve(problem: Problem, base: Base, arrays: Mapping[str, Array]) -> Centre:
     stated = _stated(problem, arrays)
     with ctx.workprec(PRECISION):
         try:
-            found = _enclosed(problem, stated)
+            found = _enclosed(problem, stated, unmoved(problem))
         except NotSmooth as kink:
             raise Invalid("base.radius", f"{base.radius!r} is stated",
                           f"{kink.where} is not proved away from a kink") from None
@@ -106,7 +162,7 @@ def _sum(arrays: Mapping[str, Array], name: str, shape: tuple[int, ...]) -> list
         return [arb(u) + arb(v) for u, v in zip(parts[0].values, parts[1].values, strict=True)]
 
 
-def _enclosed(problem: Problem, start: Parameters) -> Centre:
+def _enclosed(problem: Problem, start: Parameters, system: System) -> Centre:
     """A small ball with a solution, near `start`.
 
     With `B = RJ(ŵ)` and `θ ≥ ‖RJ(w)J(ŵ)ᵀRᵀ − I‖` for all w within ρ of ŵ, `T(t) = t − RG(ŵ + Bᵀt)` has `‖T'‖ ≤ θ` on
@@ -115,43 +171,37 @@ def _enclosed(problem: Problem, start: Parameters) -> Centre:
     `J(w)J(ŵ)ᵀ`, since both factors of every inner product vary independently, and the defect bounds what is not
     symmetric too: `‖RΔRᵀ‖ ≤ |R|_F²|Δ|_F`.
     """
-    passed, adjoint = _passes(problem, start)
+    passed, adjoint = _passes(problem, start, system)
     found = definiteness(tangent_kernel(problem, passed, adjoint))
     if found.truth is not Truth.PROVED or found.R is None:
         raise Invalid("witness file", "a centre is stated", "the Jacobian there is not proved to have full row rank")
     middle, R = start, found.R
     for _ in range(STEPS):
-        t = R * _residual(problem, passed)
+        t = R * _residual(system, passed)
         middle = _moved(problem, middle, passed, adjoint, (R.transpose() * t).entries())
-        passed, adjoint = _passes(problem, middle)
-    gamma = (R * _residual(problem, passed)).entries()
+        passed, adjoint = _passes(problem, middle, system)
+    gamma = (R * _residual(system, passed)).entries()
     radius = (4 * sum((abs(g).upper() for g in gamma), ZERO)).upper()
     ball = _spread(problem, middle, radius)
-    passed, adjoint = _passes(problem, ball)
+    passed, adjoint = _passes(problem, ball, system)
     found = definiteness(tangent_kernel(problem, passed, adjoint))
     if found.truth is not Truth.PROVED or found.R is None:
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
-    gamma = (found.R * _residual(problem, forward(problem, middle, _points(problem)))).entries()
+    gamma = (found.R * _residual(system, forward(problem, middle, system.points))).entries()
     size = norm(gamma)
     if not (1 + found.defect).sqrt() * size <= (1 - found.defect) * radius:
         raise Invalid("witness file", "a centre is stated", "no solution is proved near it")
     return Centre(middle, radius)
 
 
-def _points(problem: Problem) -> list[tuple[float, ...]]:
-    return [problem.features[i] for i in problem.kept]
-
-
-def _passes(problem: Problem, parameters: Parameters) -> tuple[Forward, Backward]:
-    passed = forward(problem, parameters, _points(problem))
+def _passes(problem: Problem, parameters: Parameters, system: System) -> tuple[Forward, Backward]:
+    passed = forward(problem, parameters, system.points)
     return passed, backward(problem, parameters, passed)
 
 
-def _residual(problem: Problem, passed: Forward) -> arb_mat:
-    """`f(x_i, w) − y_i` as a column."""
-    assert problem.targets is not None
-    targets = [arb(v) for i in problem.kept for v in problem.targets[i]]
-    return arb_mat([[f - y] for f, y in zip(passed.outputs.entries(), targets, strict=True)])
+def _residual(system: System, passed: Forward) -> arb_mat:
+    """`f(x_i, w) − t_i` as a column."""
+    return arb_mat([[f - t] for f, t in zip(passed.outputs.entries(), system.targets, strict=True)])
 
 
 def _moved(

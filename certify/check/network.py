@@ -5,7 +5,7 @@ All functions work at the current precision of python-flint; every ball contains
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flint import arb, arb_mat
@@ -77,7 +77,9 @@ def given(problem: Problem) -> Parameters:
         tuple(None if layer.biases is None else tuple(map(arb, layer.biases)) for layer in problem.layers))
 
 
-def forward(problem: Problem, parameters: Parameters, points: Sequence[Vector]) -> Forward:
+def forward(
+    problem: Problem, parameters: Parameters, points: Sequence[Vector] | Sequence[tuple[arb, ...]],
+) -> Forward:
     """Enclose every layer's values at the given points."""
     n, phi = len(points), ACTIVATIONS[problem.activation]
     A = arb_mat(n, problem.layers[0].inputs, [arb(v) for point in points for v in point])
@@ -132,16 +134,25 @@ def first_weights(problem: Problem, parameters: Parameters) -> arb_mat:
     return arb_mat([[u * s for u, s in zip(row, scale, strict=True)] for row in W.tolist()])
 
 
-def tangent_kernel(problem: Problem, passed: Forward, adjoint: Backward) -> arb_mat:
-    """Enclose `K_{(i,a),(j,b)} = Σ_h ⟨B_h^{i,a}, B_h^{j,b}⟩⟨Ã_{h−1}^i, Ã_{h−1}^j⟩` over the free layers."""
-    n, k = len(problem.kept), problem.outputs
+def tangent_kernel(
+    problem: Problem, passed: Forward, adjoint: Backward, squares: Mapping[int, arb] | None = None,
+) -> arb_mat:
+    """Enclose `K_{(i,a),(j,b)} = Σ_h s_h⁻²⟨B_h^{i,a}, B_h^{j,b}⟩⟨Ã_{h−1}^i, Ã_{h−1}^j⟩` over the free layers.
+
+    Args:
+        problem: the problem.
+        passed, adjoint: the passes, over any rows.
+        squares: `s_h⁻²` of every free layer; None: all 1.
+    """
+    n, k = passed.outputs.nrows(), problem.outputs
     N = n * k
     upper = [[ZERO] * (N - r) for r in range(N)]
     for h in problem.free:
         B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1]
         if problem.layers[h - 1].biases is not None:
             A = arb_mat([[*row, ONE] for row in A.tolist()])
-        left, right = (B * B.transpose()).entries(), (A * A.transpose()).entries()
+        scaled = B if squares is None else B * squares[h]
+        left, right = (scaled * B.transpose()).entries(), (A * A.transpose()).entries()
         for r in range(N):
             i = r // k
             across = right[i * n:(i + 1) * n]

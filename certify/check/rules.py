@@ -43,9 +43,10 @@ def smooth(evidence: Evidence, least: float) -> Finding:
         return _smooth_graph(evidence, least)
     if ACTIVATIONS[evidence.problem.activation].kinked:
         _ = evidence.backward  # raises NotSmooth
-        smallest = min((abs(z).lower() for layer in evidence.forward.before for z in layer), default=arb("inf"))
+        layers = [*evidence.forward.before, *(() if evidence.reference is None else evidence.reference.passed.before)]
+        smallest = min((abs(z).lower() for layer in layers for z in layer), default=arb("inf"))
         if not smallest >= least:
-            below = any(abs(z) < least for layer in evidence.forward.before for z in layer)
+            below = any(abs(z) < least for layer in layers for z in layer)
             return Finding(_truth(False, below), f"one pre-activation is {smallest.str(DIGITS, radius=False)} in size")
     return Finding(Truth.PROVED, "the network is differentiable at the data")
 
@@ -59,7 +60,7 @@ def _smooth_graph(evidence: Evidence, least: float) -> Finding:
                    f"the least distance from a kink is {kinks.low.str(DIGITS, radius=False)}")
 
 
-def modulus_upper(evidence: Evidence, upper: float) -> Finding:
+def modulus_upper(evidence: Evidence, upper: float | arb) -> Finding:
     """V10: `upper²K − Q ≻ 0`, which proves `lip S < upper`; `K ≻ 0` suffices if Q = 0."""
     if all(x == 0 for at in evidence.moved for x in _flat(evidence.moved[at])):
         return kernel_definite(evidence)
@@ -74,7 +75,7 @@ def modulus_upper(evidence: Evidence, upper: float) -> Finding:
     return Finding(found.truth, f"upper²K − Q ≻ 0 {words}")
 
 
-def modulus_lower(evidence: Evidence, lower: float, z: Sequence[float]) -> Finding:
+def modulus_lower(evidence: Evidence, lower: float | arb, z: Sequence[float]) -> Finding:
     """V11: `zᵀQz ≥ lower² zᵀKz` and `zᵀQz > 0`, which proves `lip S ≥ lower`."""
     vector = [arb(v) for v in z]
     q, k = _forms(evidence, vector)

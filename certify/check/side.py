@@ -5,6 +5,7 @@ from __future__ import annotations
 from certify.check.arrays import Array, read_arrays
 from certify.check.canonical import show
 from certify.check.certificate import Certificate
+from certify.check.finite import CENTRE, centre_names
 from certify.check.nearby import array_names
 from certify.check.refusal import Invalid
 from certify.check.subject import Problem
@@ -21,7 +22,9 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
     Raises:
         Invalid: the file is missing or idle, or holds other arrays.
     """
-    needed = {claim.array for claim in certificate.claims if claim.array is not None}
+    needed = {claim.array for claim in certificate.claims if claim.array not in (None, CENTRE)}
+    if any(claim.array == CENTRE for claim in certificate.claims):
+        needed |= set(centre_names(problem))
     if problem.base == "nearby" and certificate.base.distance is not None:
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")

@@ -19,11 +19,11 @@ _WORDS = {
     "training.loss": ("squared", "cross_entropy", "logistic"),
     "solution.map": ("interpolation", "sublevel"),
     "solution.base": ("given", "nearby"),
-    "weights.norm": ("euclidean",),
+    "weights.norm": ("euclidean", "relative", "function"),
     "perturbation.parameter": ("features", "targets", "sample_weights"),
-    "perturbation.set": ("total", "per_sample"),
+    "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float",),
-    "gate.quantity": ("modulus", "sample_modulus", "persistence_radius"),
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -32,11 +32,15 @@ _KEYS = {
     "data": ("file", "features", "targets"),
     "training": ("loss", "weight_decay"),
     "solution": ("map", "base", "layer", "level"),
-    "weights": ("norm",),
-    "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius"),
+    "weights": ("norm", "reference", "tau"),
+    "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "file", "array"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
+
+
+DEFAULT_TAU = 2.0**-10
+"""τ of the function norm where the spec gives none."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,16 @@ class Spec:
         base: `given` or `nearby`.
         level: the level of the sublevel map; None for the loss at the given weights.
         weight_decay: λ of the training loss.
-        set: `total` or `per_sample`.
+        set: `total`, `per_sample`, `sparse` or `given`.
+        norm: of one row's change: 1, 2 or `"inf"`.
+        count: most rows that move at once (`sparse`); None for the other sets.
+        change, array: name of the file with the one change (`given`), and of its array (None: the only one).
         columns: numbers or names of the features that may move; None for all.
         scale: units of features by number or name; None if none is given.
-        radius: a budget that no quantity of this version uses; None if none is given.
+        radius: the size of the change for `first_order_distance`; None if none is given.
+        weight_norm: `euclidean`, `relative` or `function`.
+        reference: name of the file of the reference rows; None without the function norm.
+        tau: τ of the function norm; None without it.
         graph: name of the graph file; None for a fully connected network. Widths and shape, that of
             one row, are then known with the graph.
     """
@@ -94,8 +104,15 @@ class Spec:
     columns: tuple[int | str, ...] | None
     scale: dict[str, float] | None
     radius: float | None
+    weight_norm: str = "euclidean"
+    reference: str | None = None
+    tau: float | None = None
     graph: str | None = None
     shape: tuple[int, ...] | None = None
+    norm: int | str = 2
+    count: int | None = None
+    change: str | None = None
+    array: str | None = None
 
 
 def read_spec(data: bytes) -> Spec:
@@ -129,9 +146,6 @@ def read_spec(data: bytes) -> Spec:
         for section, where in ((model, "model"), (inputs, "data")):
             if name in section and not isinstance(section[name], str):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
-    norm = p.get("norm", 2)
-    if type(norm) is not int or norm != 2:
-        raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", "this checker knows 2")
     training, solution = sections["training"], sections["solution"]
     level, radius = solution.get("level"), p.get("radius")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
@@ -154,7 +168,7 @@ def read_spec(data: bytes) -> Spec:
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
         set=_word(p, "perturbation", "set", "total"), columns=_columns(p.get("columns")), scale=_scale(p.get("scale")),
         radius=None if radius is None else float(radius),
-        graph=model.get("graph"),
+        graph=model.get("graph"), **_set(p), **_weights(sections["weights"]),
     )
     _consistent(spec)
     return spec
@@ -171,12 +185,16 @@ def _consistent(spec: Spec) -> None:
         (sublevel and spec.parameter == "targets" and spec.loss != "squared", "training.loss", spec.loss,
          "squared, where targets move"),
         (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
-        (not sublevel and spec.set != "total", "perturbation.set", spec.set, "total, without the sublevel map"),
+        *_set_rules(spec, quantities),
         (not sublevel and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
          "features or targets, without the sublevel map"),
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
         ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
          spec.parameter, "parameter features"),
+        (spec.weight_norm == "function" and not sublevel and spec.set != "total", "perturbation.set", spec.set,
+         "total, with the function norm and interpolation"),
+        (spec.graph is not None and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
+         "euclidean, with a graph"),
         (spec.graph is not None and not sublevel, "solution.map", spec.map, "sublevel, with a graph"),
         (spec.graph is not None and spec.parameter == "features" and "persistence_radius" in quantities, "gate",
          "persistence_radius", "another quantity, where features of a graph move"),
@@ -185,6 +203,34 @@ def _consistent(spec: Spec) -> None:
     ):
         if wrong:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
+
+
+def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
+    """What a perturbation set goes with: wrong or not, where, what is stated, what is needed."""
+    sublevel, by_itself = spec.map == "sublevel", spec.set in ("sparse", "given")
+    first_order = "first_order_distance" in quantities or by_itself
+    budget = "distance" in quantities and spec.set != "given"
+    sized = first_order or budget
+    moduli = quantities & {"modulus", "sample_modulus"}
+    return (
+        ("distance" in quantities and (spec.map, spec.base) != ("interpolation", "given"), "gate", "distance",
+         "interpolation with base given"),
+        (budget and (spec.parameter != "features" or spec.weight_norm == "function"), "gate", "distance",
+         "moving features and the norm euclidean or relative, or set given"),
+        (sublevel and by_itself, "perturbation.set", spec.set, "total or per_sample, with the sublevel map"),
+        (sublevel and first_order, "gate", "first_order_distance", "another quantity, with the sublevel map"),
+        (spec.norm != 2 and (sublevel or spec.set in ("total", "given")), "perturbation.norm", spec.norm,
+         "2, unless rows have budgets of their own"),
+        (spec.norm != 2 and "sample_modulus" in quantities, "gate", "sample_modulus", "norm 2"),
+        ((spec.count is None) != (spec.set != "sparse"), "perturbation.count", spec.count, "a count with sparse alone"),
+        ((spec.change is None) != (spec.set != "given"), "perturbation.file", spec.change, "a file with given alone"),
+        (spec.array is not None and spec.set != "given", "perturbation.array", spec.array, "given"),
+        (spec.set == "given" and (spec.columns or spec.scale) is not None, "perturbation.columns, .scale", spec.set,
+         "neither, with given"),
+        (by_itself and bool(moduli), "gate", sorted(moduli), "first_order_distance, with sparse or given"),
+        (sized and spec.radius is None and spec.set != "given", "perturbation.radius", None, "a radius"),
+        (sized and spec.radius == 0, "perturbation.radius", 0, "a radius above 0"),
+    )
 
 
 def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
@@ -198,6 +244,20 @@ def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
     return known
 
 
+def _weights(section: Json) -> Json:
+    """The norm of the weights; the function norm has reference rows and τ, by default 2^-10, the others neither."""
+    norm, reference, tau = _word(section, "weights", "norm", "euclidean"), section.get("reference"), section.get("tau")
+    if norm != "function":
+        if (reference, tau) != (None, None):
+            raise Invalid("spec, weights", "reference or tau is stated", f"the norm is {norm}, which has none")
+        return {"weight_norm": norm}
+    if not isinstance(reference, str) or not reference:
+        raise Invalid("spec, weights.reference", f"it is {kind(reference)}", "the name of a data file is needed")
+    if tau is not None and not (_is_number(tau) and 2.0**-40 <= tau <= 2.0**40):
+        raise Invalid("spec, weights.tau", f"{show(tau)} is stated", "a number from 2^-40 to 2^40 is needed")
+    return {"weight_norm": norm, "reference": reference, "tau": DEFAULT_TAU if tau is None else float(tau)}
+
+
 def _limits(run: Json) -> None:
     """Limits end a run early and change no claim; here only their form is seen to."""
     time, memory = run.get("time_limit", 1), run.get("memory_limit", 1)
@@ -206,6 +266,19 @@ def _limits(run: Json) -> None:
     size = isinstance(memory, str) and re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})? ?([kKMGT]|[KMGT]i)?B", memory)
     if not size and not _is_number(memory, 1):
         raise Invalid("spec, run.memory_limit", f"{show(memory)} is stated", 'bytes or a size as "8 GB" are needed')
+
+
+def _set(p: Json) -> Json:
+    """Norm, count and the one change of the perturbation set."""
+    norm, number = p.get("norm", 2), p.get("count")
+    if not (type(norm) is int and norm in (1, 2) or norm == "inf"):
+        raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", 'this checker knows 1, 2 and "inf"')
+    if number is not None and (type(number) is not int or number < 1):
+        raise Invalid("spec, perturbation.count", f"{show(number)} is stated", "a whole number from 1 on is needed")
+    for key in ("file", "array"):
+        if key in p and not isinstance(p[key], str):
+            raise Invalid(f"spec, perturbation.{key}", f"it is {kind(p[key])}", "a string is needed")
+    return {"norm": norm, "count": number, "change": p.get("file"), "array": p.get("array")}
 
 
 def _columns(value: object) -> tuple[int | str, ...] | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from flint import arb
 
 from certify.check.activation import ACTIVATIONS
 from certify.check.arrays import Array, read_arrays
 from certify.check.canonical import Json, show
-from certify.check.data import Vector, read_data, units
+from certify.check.data import Vector, read_data, read_reference, units
 from certify.check.graph import Graph, read_graph
 from certify.check.refusal import Invalid
 from certify.check.spec import Spec, graph_spec
@@ -51,7 +53,12 @@ class Problem:
         labels: every row's class label, or None.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
         names: name of every feature; None where the data has no names.
+        weight_norm: as in the spec.
+        reference: the reference rows of the function norm; empty without it.
+        tau: its τ, else None.
         graph: the network where a graph file gives it; then there are no layers.
+        norm, radius, count: of the perturbation set, as in the spec.
+        change: the one change of `given`, by moving row.
     """
 
     layers: tuple[Layer, ...]
@@ -72,7 +79,14 @@ class Problem:
     labels: Vector | None
     scale: Vector | None
     names: tuple[str, ...] | None
+    weight_norm: str = "euclidean"
+    reference: tuple[Vector, ...] = ()
+    tau: float | None = None
     graph: Graph | None = None
+    norm: int | str = 2
+    radius: float | None = None
+    count: int | None = None
+    change: Mapping[int, Sequence[float | arb]] | None = None
 
     @property
     def outputs(self) -> int:
@@ -99,6 +113,16 @@ class Problem:
         return 1 if self.map == "sublevel" else len(self.kept) * self.outputs
 
     @property
+    def kernel_rows(self) -> int:
+        """Rows of the kernel: equations, and outputs at the reference rows."""
+        return self.equations + len(self.reference) * self.outputs
+
+    @property
+    def at_once(self) -> int:
+        """Most rows that move at once."""
+        return len(self.moving) if self.count is None else min(self.count, len(self.moving))
+
+    @property
     def parameters(self) -> int:
         """Number p of parameters that may move."""
         if self.graph is not None:
@@ -106,7 +130,10 @@ class Problem:
         return sum(self.layers[h - 1].parameters for h in self.free)
 
 
-def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool, graph: bytes | None = None) -> Problem:
+def build_problem(
+    spec: Spec, model: bytes, data: bytes, merge: bool, graph: bytes | None = None, change: bytes | None = None,
+    reference: bytes | None = None,
+) -> Problem:
     """Build the problem a spec describes.
 
     Args:
@@ -115,6 +142,8 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool, graph: byt
         data: the bytes of the data file.
         merge: whether rows with equal features count as one.
         graph: the bytes of the graph file; None where there is none.
+        change: the bytes of the file with the one change; None where there is none.
+        reference: the bytes of the file of the reference rows; None where there is none.
 
     Raises:
         Invalid: the files do not fit the spec.
@@ -125,7 +154,12 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool, graph: byt
     if (graph is None) != (spec.graph is None):
         raise Invalid("subject.graph", "it is missing" if graph is None else "it is there",
                       f"the spec's model.graph is {show(spec.graph)}")
+    if (reference is None) != (spec.reference is None):
+        raise Invalid("subject.reference", "it is missing" if reference is None else "it is there",
+                      f"the spec's weights.reference is {show(spec.reference)}")
     net = None if graph is None else read_graph(graph, arrays)
+    if change is not None and spec.change is None:
+        raise Invalid("subject.change", "it is there", "the spec names no change")
     layers = _network(arrays, spec.widths) if net is None else ()
     spec = spec if net is None else graph_spec(spec, net.shape, net.outputs)
     table = read_data(data, spec, _named("data", spec.data))
@@ -148,7 +182,32 @@ def build_problem(spec: Spec, model: bytes, data: bytes, merge: bool, graph: byt
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
         labels=table.labels, scale=units(spec, table.names), names=table.names or None, graph=net,
+        norm=spec.norm, radius=spec.radius, count=spec.count,
+        change=None if spec.change is None else _change(spec, change, list(listed), first),
+        weight_norm=spec.weight_norm, tau=spec.tau,
+        reference=() if reference is None or spec.reference is None else read_reference(
+            reference, spec, table.names, _named("reference", spec.reference)),
     )
+
+
+def _change(spec: Spec, data: bytes | None, listed: list[int], first: dict[int, int]) -> dict[int, Vector]:
+    """The one change, by the rows that stand for the listed ones."""
+    if data is None:
+        raise Invalid("subject.change", "it is missing", f"the spec names {show(spec.change)}")
+    arrays = read_arrays(data, "change file")
+    name = spec.array if spec.array is not None else next(iter(arrays)) if len(arrays) == 1 else None
+    if name is None or name not in arrays:
+        raise Invalid("change file", f"it holds {show(sorted(arrays))}", f"the spec asks for {show(spec.array)}")
+    width = spec.widths[0 if spec.parameter == "features" else -1]
+    if arrays[name].shape != (len(listed), width):
+        raise Invalid(f"change file, array {show(name)}", f"its shape is {arrays[name].shape}",
+                      f"{(len(listed), width)} is needed")
+    found: dict[int, Vector] = {}
+    for at, row in enumerate(listed):
+        u = arrays[name].values[at * width:(at + 1) * width]
+        if found.setdefault(first.get(row, row), u) != u:
+            raise Invalid("change file", f"row {row} moves in its own way", "merged rows move as one")
+    return found
 
 
 def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
@@ -157,10 +216,12 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
                      "biases": [layer.biases is not None for layer in problem.layers]}
     if problem.graph is not None:
         network = {"graph": {"shape": list(problem.graph.shape), "operations": problem.graph.operations}}
+    if problem.reference:
+        network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),
-        "set": spec.set, "norm": 2, "weight_norm": "euclidean",
+        "set": spec.set, "norm": spec.norm, "weight_norm": spec.weight_norm,
         "n": len(problem.features), "inputs": len(problem.features[0]), "outputs": problem.outputs,
         "parameters": problem.parameters, "equations": problem.equations,
         "scale": None if problem.scale is None else list(problem.scale), "loss": spec.loss,
@@ -169,6 +230,7 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         "radius": spec.radius,
         "reparameterised": False,  # in the formats that are read here nothing is folded
         "names": None if problem.names is None else list(problem.names),
+        "count": spec.count,
     }
 
 

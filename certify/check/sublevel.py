@@ -7,8 +7,9 @@ from functools import cached_property
 
 from flint import arb, arb_mat
 
+from certify.check import norms
 from certify.check.activation import sigmoid, softplus
-from certify.check.balls import ONE, ZERO, norm, root, squares
+from certify.check.balls import ONE, ZERO, norm, squares
 from certify.check.network import Backward, Forward, Parameters, backward
 from certify.check.subject import Problem
 
@@ -59,16 +60,21 @@ class Descent:
 
     @cached_property
     def weight_gradient(self) -> arb:
-        """`|∇_w L|` over the free layers, `∇_{W_h}L = (1/n) Σ_i v_h^i (ã_{h−1}^i)ᵀ + λW_h`; raises `NotSmooth`."""
-        n, decay, total = len(self.problem.features), arb(self.problem.weight_decay), ZERO
+        """The dual norm of `∇_w L` over the free layers; raises `NotSmooth`.
+
+        `∇_{W_h}L = (1/n) Σ_i v_h^i (ã_{h−1}^i)ᵀ + λW_h`.
+        """
+        n, decay = len(self.problem.features), arb(self.problem.weight_decay)
+        gradient: dict[int, list[list[arb]]] = {}
         for h in self.problem.free:
             b = self.parameters.biases[h - 1]
             A, W = self.passed.inputs[h - 1].tolist(), self.parameters.weights[h - 1].tolist()
             if b is not None:
                 A, W = [[*row, ONE] for row in A], [[*row, v] for row, v in zip(W, b, strict=True)]
-            G = (self.backward.adjoints[h - 1].transpose() * arb_mat(A)).entries()
-            total += squares([g / n + decay * w for g, w in zip(G, [w for row in W for w in row], strict=True)])
-        return root(total)
+            G = (self.backward.adjoints[h - 1].transpose() * arb_mat(A)).tolist()
+            gradient[h] = [[g / n + decay * w for g, w in zip(*rows, strict=True)] for rows in zip(G, W, strict=True)]
+        seen = norms.reference(self.problem) if self.problem.reference else None
+        return norms.dual_norm(self.problem, seen, gradient)
 
     @cached_property
     def row_sizes(self) -> list[arb]:

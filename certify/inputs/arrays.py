@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from certify.errors import InputError, SpecError
 from certify.inputs.archive import Archive, listed, missing, open_archive
+from certify.inputs.numbers import exact_float64
 from certify.inputs.sources import read_source
 
 if TYPE_CHECKING:
@@ -53,10 +55,49 @@ def read_change(spec: Spec, folder: Path) -> Array:
         InputError: the file is missing, damaged or a pickle; the array is not there, or holds no real numbers.
     """
     name, file = spec.perturbation.array, spec.perturbation.file
-    assert file is not None  # check_estimates
+    assert file is not None  # check_spec
+    raw, asked = _stored_change(name, folder / file, file)
+    return _floating(_real_array(raw, asked))
+
+
+def placed_change(
+    spec: Spec, folder: Path, listed_rows: Sequence[int], shape: tuple[int, int], first: Mapping[int, int],
+) -> Array:
+    """The same as exact float64 over all rows, 0 on those that do not move.
+
+    Args:
+        spec: the spec.
+        folder: its folder.
+        listed_rows: the rows that move, in the order in which the file has them.
+        shape: `(n, d)` or `(n, k)`.
+        first: of a row that is merged with equal ones, the row that stands for them.
+
+    Raises:
+        InputError: as :func:`read_change`; another shape; equal rows that are merged and do not move alike.
+    """
+    file = spec.perturbation.file
+    assert file is not None  # check_spec
+    raw, asked = _stored_change(spec.perturbation.array, folder / file, file)
+    u = exact_float64(raw, asked)
+    if u.shape != (len(listed_rows), shape[1]):
+        wanted = f"({len(listed_rows)}, {shape[1]})"
+        raise InputError(asked, f"shape {raw.shape}", f"give {wanted}, a row for each that moves")
+    placed = np.zeros(shape)
+    seen: dict[int, int] = {}
+    for at, row in enumerate(listed_rows):
+        here = first.get(row, row)
+        if here in seen and not np.array_equal(u[at], placed[here]):
+            raise InputError(asked, f"rows {seen[here]} and {row} are merged and move differently",
+                             "give them one change, or run without --merge-duplicates")
+        placed[here], seen[here] = u[at], row
+    return placed
+
+
+def _stored_change(name: str | None, path: Path, file: str) -> tuple[Array, str]:
+    """The array as it is stored, and what to call it."""
     if Path(file).suffix.lower() not in (".npz", ".safetensors"):
         raise SpecError(f'perturbation.file = "{file}"', "no .npz or .safetensors file", "save the change as one")
-    source = read_source(folder / file, "change")
+    source = read_source(path, "change")
     archive, asked = open_archive(source, "change"), f"change file {source.path}"
     if name is None and len(archive.names) != 1:
         raise InputError(asked, f"perturbation.array is not given and {listed(archive.names)} could be meant",
@@ -64,7 +105,7 @@ def read_change(spec: Spec, folder: Path) -> Array:
     name = archive.names[0] if name is None else name
     if name not in archive.names:
         raise missing(archive, asked, "perturbation.array", name)
-    return _floating(_real(archive, name, asked))
+    return archive.read(name), f"array '{name}' in {asked}"
 
 
 def _features(spec: Spec, archive: Archive, asked: str) -> Array:
@@ -93,9 +134,12 @@ def _features(spec: Spec, archive: Archive, asked: str) -> Array:
 
 
 def _real(archive: Archive, name: str, asked: str) -> Array:
-    array = archive.read(name)
+    return _real_array(archive.read(name), f"'{name}' in {asked}")
+
+
+def _real_array(array: Array, asked: str) -> Array:
     if array.dtype.kind not in "fiub":
-        raise InputError(f"'{name}' in {asked}", f"an array of {array.dtype}", "give real numbers")
+        raise InputError(asked, f"an array of {array.dtype}", "give real numbers")
     return array
 
 

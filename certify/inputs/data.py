@@ -85,6 +85,32 @@ def load_data(
     return Data(X, _targets(spec, widths, raw, name), None, names)
 
 
+def load_reference(
+    spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None = None
+) -> Array:
+    """The features of the rows in `weights.reference`, named as those of the training data; targets are not read.
+
+    Args:
+        spec: names the file, and the arrays or columns of the features.
+        folder: the spec's folder.
+        widths: widths of the network, inputs first.
+        names: names of the features of the training data, which the columns of a table must have too.
+
+    Raises:
+        InputError: as :func:`load_data`.
+    """
+    assert spec.weights.reference is not None
+    source = read_source(folder / spec.weights.reference, "reference")
+    archive = open_archive(source, "reference")
+    asked = f"reference file {source.path}"
+    if archive.table:
+        for name in names or ():
+            if name not in archive.names:
+                raise missing(archive, asked, "data.features", name)
+        return _stacked(spec, archive, names or _columns(spec, widths, archive, asked), asked)
+    return _features(spec, widths, archive, asked, ())
+
+
 def _columns(spec: Spec, widths: tuple[int, ...], archive: Archive, asked: str) -> tuple[str, ...]:
     """Names of the feature columns of a table, in the order of the network's inputs."""
     features, inputs = spec.data.features, widths[0]

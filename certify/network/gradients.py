@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.network.layer_scale import LayerScale
 from certify.network.losses import LossTerms
 from certify.network.maps import enclosed_pair
 from certify.network.network import Network
@@ -35,9 +36,9 @@ def loss_adjoints(
 
 def weight_gradient_norm(
     network: Network, passed: Forward, adjoints: tuple[Balls, ...], layers: tuple[int, ...], decay: float,
-    arithmetic: Arithmetic,
+    arithmetic: Arithmetic, scale: LayerScale | None = None,
 ) -> Norm:
-    """Enclose `|∇_w L|` over the free layers, `∇_{W_h}L = (1/n) Σ_i v_h^i (ã_{h−1}^i)ᵀ + λW_h`.
+    """Enclose `|S⁻¹∇_w L|` over the free layers, `∇_{W_h}L = (1/n) Σ_i v_h^i (ã_{h−1}^i)ᵀ + λW_h`.
 
     Each layer's matrix is one product of length n, `‖error‖_F ≤ c‖V‖_F‖Ã‖_F + Σ_i (r_i^v α_i + ν_i r_i^a)`.
 
@@ -48,18 +49,22 @@ def weight_gradient_norm(
         layers: the free layers.
         decay: the weight decay λ.
         arithmetic: what computes the products.
+        scale: S, the scale of the layers; None: all 1.
     """
     n = len(passed.output.rad)
-    parts = [_layer_norm(network, h, passed.inputs[h - 1], adjoints[h], decay, n, arithmetic) for h in layers]
-    lower = fp.sqrt_down(sum((p.lower**2 for p in parts), Fraction(0)))
-    upper = fp.sqrt_up(sum((p.upper**2 for p in parts), Fraction(0)))
-    return Norm(lower / n, upper / n)
+    lower = upper = Fraction(0)
+    for h in layers:
+        part = array_norm(*layer_gradient(network, h, passed.inputs[h - 1], adjoints[h], decay, arithmetic))
+        square = Fraction(1) if scale is None else scale.squares[h - 1]
+        lower, upper = lower + square * part.lower**2, upper + square * part.upper**2
+    return Norm(fp.sqrt_down(lower) / n, fp.sqrt_up(upper) / n)
 
 
-def _layer_norm(
-    network: Network, h: int, a: Balls, v: Balls, decay: float, n: int, arithmetic: Arithmetic
-) -> Norm:
-    """Norm of `n·∇` of one layer, weights and bias together."""
+def layer_gradient(
+    network: Network, h: int, a: Balls, v: Balls, decay: float, arithmetic: Arithmetic
+) -> tuple[Pair, Fraction]:
+    """`n·∇L` of one layer, the bias as a last column, and a bound of its error in Frobenius norm."""
+    n = len(a.rad)
     bias = network.biases[h - 1]
     M, error = _layer_sum(a, v, bias, n, arithmetic)
     if decay:
@@ -72,7 +77,7 @@ def _layer_norm(
         sizes = 2 * factor * size + Fraction(fp.frobenius(M.hi))
         error += Fraction(arithmetic.unit) * sizes * Fraction(RAISE)
         M = arithmetic.add(M, D)
-    return array_norm(M, error)
+    return M, error
 
 
 def _layer_sum(a: Balls, v: Balls, bias: Array | None, n: int, arithmetic: Arithmetic) -> tuple[Pair, Fraction]:

@@ -93,19 +93,19 @@ def known_weights(network: Network) -> Weights:
 
 
 def forward(
-    network: Network, weights: Weights, X: Array, arithmetic: Arithmetic, keep_pre: bool = False
+    network: Network, weights: Weights, X: Array | Balls, arithmetic: Arithmetic, keep_pre: bool = False
 ) -> Forward:
     """Enclose layer inputs, slopes and outputs for every row of X (R8).
 
     Args:
         network: the network.
         weights: its parameters, from :func:`known_weights`.
-        X: `(n, d)` data, exact.
+        X: `(n, d)` data, exact; or balls that hold them.
         arithmetic: what computes the midpoints.
         keep_pre: keep the pre-activations too.
     """
     phi = activation(network.activation)
-    a = exact_points(X, arithmetic)
+    a = X if isinstance(X, Balls) else exact_points(X, arithmetic)
     inputs, slopes, pre = [a], [], []
     kinks: list[Kink] = []
     dead: list[int] = []

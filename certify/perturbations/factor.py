@@ -67,13 +67,31 @@ def feature_factor(gradients: Balls, n: int, k: int, moves: Mask) -> BlockFactor
         k: number of outputs.
         moves: `(n,)` booleans.
     """
-    G = gradients.mid.hi.reshape(n, k, -1)
-    d = G.shape[2]
+    radius = gradients.rad if gradients.mid.lo is None else gradients.rad + 4.0 * U * gradients.norm
+    return _gram_factor(gradients.mid.hi.reshape(n, k, -1), fp.row_norms(radius.reshape(n, k)) * RAISE, moves)
+
+
+def box_factor(G: Array, rad: Array, W: Array) -> BlockFactor:
+    """Factor of `(G_i diag(w_i))(G_i diag(w_i))ᵀ` for every G within the radii.
+
+    Args:
+        G: `(n, k, d)`; rows that may not move are 0 with radius 0.
+        rad: `(n,)` bounds of `‖ΔG_i‖_F`.
+        W: `(n, d)` positive weights of the columns.
+    """
+    n = len(G)
+    weighted = G * W[:, None, :]  # one rounding an entry
+    extra = 2.0 * U * fp.row_norms(weighted.reshape(n, -1))
+    r = (rad * W.max(axis=1) + extra) * RAISE
+    return _gram_factor(fp.require_finite(weighted, "factor of the perturbation"), r, G.any(axis=(1, 2)) | (rad > 0))
+
+
+def _gram_factor(G: Array, r: Array, moves: Mask) -> BlockFactor:
+    """`C_iC_iᵀ ≈ G_iG_iᵀ` with eta for every block within the radii r (Frobenius)."""
+    n, _, d = G.shape
     R = np.linalg.qr(np.swapaxes(G, 1, 2), mode="r")
     C = np.ascontiguousarray(np.swapaxes(R, 1, 2))
     fp.require_finite(C, "factor of the perturbation")
-    radius = gradients.rad if gradients.mid.lo is None else gradients.rad + 4.0 * U * gradients.norm
-    r = fp.row_norms(radius.reshape(n, k)) * RAISE
     size_g = fp.row_norms(G.reshape(n, -1))
     size_c = fp.row_norms(C.reshape(n, -1))
     left = np.matmul(G, np.swapaxes(G, 1, 2)) - np.matmul(C, np.swapaxes(C, 1, 2))

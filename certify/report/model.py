@@ -110,6 +110,8 @@ def _gates_state(opened: Certificate) -> VerdictWords:
 
 def _limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     """Whether the claims are about a limit."""
+    if any(claim.quantity == "first_order_distance" for claim in claims):
+        return words.FIRST_ORDER
     pointwise = [claim for claim in claims if claim.quantity in words.POINTWISE]
     if not pointwise:
         return words.NO_LIMIT if any(claim.lower is not None for claim in claims) else ()
@@ -217,7 +219,8 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
         ("units of the features", units(problem)),
         ("what may adjust", _adjusting(problem)),
         *_map_facts(problem),
-        ("distance between weights", problem.weight_norm.capitalize()),
+        ("distance between weights", words.WEIGHT_NORMS[problem.weight_norm]),
+        *_reference_facts(problem),
     ]
     if problem.groups:
         listed = "; ".join(listing(group) for group in problem.groups[:LISTED])
@@ -227,6 +230,13 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
     elif problem.merge_duplicates:
         facts.append(("equal rows", "none found"))
     return tuple(Entry(term, say("{t}", t=text)) for term, text in facts if text)
+
+
+def _reference_facts(problem: Problem) -> list[tuple[str, str]]:
+    """Reference rows and τ of the function norm."""
+    if problem.tau is None or problem.reference_rows is None:
+        return []
+    return [("reference rows", count(problem.reference_rows)), ("τ", as_given(problem.tau).text)]
 
 
 def _map_facts(problem: Problem) -> list[tuple[str, str]]:
@@ -266,8 +276,12 @@ def _commands(opened: Certificate) -> tuple[tuple[str, str], ...]:
 
 def _files(subject: Subject) -> tuple[BoundFile, ...]:
     named = [(subject.spec, "specification"), (subject.model, "network"), (subject.data, "training data")]
+    if subject.change is not None:
+        named.append((subject.change, "change of the data"))
     if subject.graph is not None:
         named.insert(2, (subject.graph, "graph of the network"))
+    if subject.reference is not None:
+        named.append((subject.reference, "reference rows"))
     witness = () if subject.witness is None else (_file(subject.witness, "side file (witness)"),)
     return (*(_file(file, role) for file, role in named), *witness)
 

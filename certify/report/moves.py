@@ -81,8 +81,12 @@ def size_of_move(problem: Problem) -> str:
     """What δ is, for a table."""
     units = in_units(problem).replace("counted ", "")
     weights = problem.parameter == "sample_weights"
-    if problem.set == "per_sample":
-        one = "the change of the sample weight" if weights else "the Euclidean length of the move"
+    if problem.set == "given":
+        return "Euclidean length of the change in the file"
+    if problem.set in ("per_sample", "sparse"):
+        length = {1: "sum of absolute changes (norm 1)", "inf": "largest absolute change (norm inf)"}.get(problem.norm)
+        one = "the change of the sample weight" if weights else f"the {length or 'Euclidean length'} of the move"
+        units += f"; at most {problem.count} rows move" if problem.set == "sparse" else ""
         return f"the largest over the rows that may move, of each row {one}{units}"
     if weights:
         return "Euclidean length of all changes together"

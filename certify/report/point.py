@@ -27,13 +27,17 @@ def lead(base: Base, problem: Problem) -> Phrase:
 
 def meaning(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     """What an exact fit or the training loss means, and how moves and weights are measured."""
-    norm, still = problem.weight_norm.capitalize(), ""
-    if problem.set == "per_sample":
-        largest = f"{norm} length of the largest move of a row"
+    still = ""
+    if problem.set in ("per_sample", "sparse"):
+        length = {1: "1-norm", "inf": "max-norm"}.get(problem.norm, "Euclidean length")
+        largest = f"{length} of the largest move of a row"
         largest = "largest change of a sample weight" if problem.parameter == "sample_weights" else largest
-        lengths = f"δ is the {largest}, and the distance between weights is {norm}."
+        lengths = f"δ is the {largest}, and the distance between weights is {words.WEIGHT_NORMS[problem.weight_norm]}."
+    elif problem.weight_norm == "euclidean":
+        lengths = "δ and the distance between weights are Euclidean lengths."
     else:
-        lengths = f"δ and the distance between weights are {norm} lengths."
+        lengths = "δ is a Euclidean length. The distance between weights is counted "
+        lengths += f"{words.WEIGHT_NORMS[problem.weight_norm]}."
     if problem.scale is not None:
         counted = "Moves are counted in the unit set for each feature" if in_units(problem) else ""
         lengths += f" {counted}." if counted else ""

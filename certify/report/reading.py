@@ -62,7 +62,9 @@ def _agree_problem(problem: Problem) -> None:
     fits = problem.map == "interpolation"
     clashes = {
         "parameter": fits and problem.parameter == "sample_weights",
-        "set": fits and problem.set == "per_sample",
+        "set": not fits and problem.set in ("sparse", "given"),
+        "norm": problem.norm != 2 and (not fits or problem.set in ("total", "given")),
+        "count": (problem.count is None) != (problem.set != "sparse"),
         "level": fits and problem.level is not None,
         "base": not fits and problem.base == "nearby",
         "scale": problem.scale is not None and (len(problem.scale) != problem.inputs or min(problem.scale) < 0),
@@ -78,6 +80,13 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
     problem = opened.problem
     if claim.quantity == "persistence_radius" and (problem.map != "sublevel" or problem.level is None):
         raise CertificateError(f"{where}.quantity", "persistence_radius without a level of the sublevel map", REMEDY)
+    if claim.quantity == "first_order_distance" and (
+            problem.map != "interpolation" or (problem.radius is None and problem.set != "given")):
+        raise CertificateError(f"{where}.quantity", "first_order_distance without a size of the change", REMEDY)
+    if claim.quantity == "distance" and (problem.map, problem.base) != ("interpolation", "given"):
+        raise CertificateError(f"{where}.quantity", "distance without base 'given'", REMEDY)
+    if claim.quantity in ("modulus", "sample_modulus") and problem.set in ("sparse", "given"):
+        raise CertificateError(f"{where}.quantity", f"a modulus with set {problem.set!r}", REMEDY)
     if claim.witness.equal_rows is not None and (problem.map != "interpolation" or problem.base != "given"):
         raise CertificateError(f"{where}.witness", "equal rows refute only interpolation with base 'given'", REMEDY)
     if opened.base.distance is None:

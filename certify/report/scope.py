@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from certify.certificate.schema import Problem
 from certify.report.digits import as_given
+from certify.report.first_order import LENGTHS
 from certify.report.moves import NOUN
 from certify.report.statements import Entry, say
 from certify.report.words import POINTWISE
@@ -45,7 +46,8 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
         ))  # fmt: skip
     if problem.reparameterised:
         entries.append(("The network before export", FOLDED))
-    if problem.radius is not None:
+    uses = "first_order_distance" in quantities and problem.set != "given"
+    if problem.radius is not None and not uses:
         why = "the modulus is a limit and says nothing about moves of that size" if pointwise else ""
         if "persistence_radius" in quantities:
             why += f"{'; ' if why else ''}the persistence radius is found, whatever the specification says"
@@ -110,16 +112,22 @@ def glossary(problem: Problem, quantities: Collection[str]) -> tuple[Entry, ...]
              "depends on the training data"),
         ]  # fmt: skip
     length = "taken over all rows that may move together"
-    if problem.set == "per_sample":
+    if problem.set in ("per_sample", "sparse"):
         length = "of the row that moves furthest"
     what = "the sample weights" if problem.parameter == "sample_weights" else "the training data"
-    entries.append(("move (perturbation) u", f"a change of {what}; δ is its Euclidean length, {length}"))
+    entries.append(("move (perturbation) u", f"a change of {what}; δ is its {LENGTHS[problem.norm]}, {length}"))
     if any(quantity in POINTWISE for quantity in quantities):
         nearest = "exact fit" if fits else "weights with a training loss at or below the level"
         entries.append((
             "Lipschitz modulus",
             f"the smallest factor between the size of a small move of the data and the distance to the nearest "
             f"{nearest}, in the worst direction and in the limit of small moves; infinite if there is no such factor",
+        ))  # fmt: skip
+    if "first_order_distance" in quantities:
+        entries.append((
+            "first order",
+            "the network replaced by its linearisation at the data and the weights; what is left out vanishes faster "
+            "than the move",
         ))  # fmt: skip
     if "persistence_radius" in quantities:
         entries += [

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from certify.certificate.schema import Claim, Problem
 from certify.report import words
 from certify.report.digits import as_given, lower_end, upper_end
+from certify.report.finite_size import distance_sentence
+from certify.report.first_order import first_order_sentence
 from certify.report.moves import NOUN, in_units, moving, shared, small_move
 from certify.report.statements import Phrase, Rows, say, visible
 
@@ -29,6 +31,10 @@ def sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phrase:
         return _equal_sentence(claim.quantity, claim.witness.equal_rows, problem)
     if claim.quantity == "persistence_radius":
         return _radius_sentence(claim, problem)
+    if claim.quantity == "first_order_distance":
+        return first_order_sentence(claim, problem, OPENING[claim.rigour])
+    if claim.quantity == "distance":
+        return distance_sentence(claim, problem, OPENING[claim.rigour])
     if interior(claim, problem):
         return _interior_sentence(claim, problem)
     return _modulus_sentence(claim, problem, rows)
@@ -47,15 +53,16 @@ def _equal_sentence(quantity: str, equal: Sequence[int], problem: Problem) -> Ph
             "Not every row has a finite factor. Training rows {i} and {j} have exactly the same features, and moving "
         )
         return say(template + "one of them alone is enough to part them.", i=equal[0], j=equal[1])
-    template = "No finite factor works. Training rows {i} and {j} have exactly the same features. {why}"
-    return say(template, i=equal[0], j=equal[1], why=words.WHY_EQUAL[problem.parameter])
+    what = "bound" if quantity == "first_order_distance" else "factor"
+    template = "No finite {what} works. Training rows {i} and {j} have exactly the same features. {why}"
+    return say(template, what=what, i=equal[0], j=equal[1], why=words.WHY_EQUAL[problem.parameter])
 
 
 def _modulus_sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phrase:
     """A modulus on the boundary of its solution set."""
     lower, upper = claim.lower, claim.upper
     near = "" if problem.layer == "all" else f", reached by adjusting layer {problem.layer} alone"
-    solution, origin = _solution(problem), _origin(problem)
+    solution, origin = _solution(problem), _origin(problem) + words.MEASURE[problem.weight_norm]
     which = ""
     if rows and rows.most is not None:
         which = "for row {row}, the most sensitive, " if rows.most_proved else "for row {row} "
@@ -178,6 +185,8 @@ def proof(claim: Claim, problem: Problem) -> str:
 
 
 def _how(claim: Claim, problem: Problem, side: str) -> str:
+    if claim.theorem == "N2" and side == "upper":
+        return words.MEMBERS.get(claim.witness.member or "", "")
     if claim.theorem != "M6":
         return words.ENDS.get((claim.theorem, side), "")
     if interior(claim, problem):

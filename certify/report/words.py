@@ -7,8 +7,22 @@ from certify.report.statements import code, say
 QUANTITIES = {
     "modulus": "Lipschitz modulus of the solution map",
     "sample_modulus": "Lipschitz modulus when one row moves alone",
+    "first_order_distance": "Distance to the nearest exact fit, to first order",
+    "distance": "Distance to the nearest exact fit",
     "persistence_radius": "Persistence radius of the given weights",
 }
+
+WEIGHT_NORMS = {
+    "euclidean": "Euclidean",
+    "relative": "relative to each layer: the length of the change of its weights and biases, as a multiple of the "
+    "length of its weight matrix; over several layers the root of the sum of squares",
+    "function": "as the reference rows see it: the length of the first-order change of their outputs, and τ times the "
+    "Euclidean length of the change of the weights; the root of the sum of squares",
+}
+"""How the distance between weights is counted."""
+
+MEASURE = {"euclidean": "", "relative": " (relative to each layer)", "function": " (as the reference rows see it)"}
+"""What follows a distance between weights in a sentence."""
 
 POINTWISE = ("modulus", "sample_modulus")
 """Quantities that are limits for ever smaller moves."""
@@ -22,9 +36,27 @@ LOSSES = {
 ENDS = {
     ("M2", "upper"): "upper end by a verified factorisation",
     ("M2", "lower"): "lower end by a verified vector (the witness)",
+    ("N1", "upper"): "upper end by one weight a row and a verified factorisation",
+    ("N1", "lower"): "lower end by a verified vector (the witness), which names a worst move",
+    ("N2", "lower"): "lower end by a verified vector (the witness), which names rows and their moves",
+    ("Q7", "upper"): "upper end by an exact fit of the changed data, proved to exist (theorem Q2)",
+    ("Q7", "lower"): "lower end by a combination of the outputs (the witness) that the weights cannot change fast "
+    "enough (theorem F1)",
+    ("Q4", "upper"): "upper end by one layer that gives all later ones the inputs they had (compensation)",
+    ("Q4", "lower"): "lower end by one change within the budget and a combination of the outputs (the witness) that "
+    "the weights cannot change fast enough (theorem F1)",
+    ("N3", "upper"): "from an enclosure of the inverse of the tangent kernel",
+    ("N3", "lower"): "from an enclosure of the inverse of the tangent kernel",
     ("M4", "upper"): "from an enclosure of the inverse of the tangent kernel, row by row",
     ("M4", "lower"): "from an enclosure of the inverse of the tangent kernel, row by row",
 }
+
+MEMBERS = {
+    "weights": "upper end by one weight a row and a verified factorisation",
+    "rows": "upper end by adding up what each row can do alone",
+    "pairs": "upper end by adding up what pairs of rows can do together",
+}
+"""How the upper end of N2 is known."""
 
 RIGOUR = {
     "proved": "Proved, with every rounding error enclosed",
@@ -47,6 +79,11 @@ WARN_ONLY = " Thresholds of severity “warn” are reported below but do not co
 LIMIT = say(
     "This is a statement about a limit. “About” becomes exact as δ shrinks to zero, and for a move of any given size "
     "it promises nothing: how soon the factor becomes accurate is not part of the claim.",
+)
+FIRST_ORDER = say(
+    "This is a statement of first order: it is about the linearisation of the network at today’s data and weights. "
+    "For the network itself it is exact in the limit of small moves, and for a move of the size given the difference "
+    "is not part of the claim.",
 )
 LIMIT_ALONE = say(
     "This is a statement about the limit of ever smaller moves; about a move of any given size it says nothing."

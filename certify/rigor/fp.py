@@ -60,6 +60,9 @@ SLICE_TRUNCATION = 4.0
 SLICE_SUM = 10.0
 """Sliced product: summing the slices costs ≤ SLICE_SUM·k·T²·u²·|a||b| (R7)."""
 
+SCALE_ROOT = 2.0**-99
+"""A root of a rational as a pair of floats: 2^-100 of `sqrt_up`, u² of the second rounding (S1)."""
+
 TIE_SLACK = 2.0**-49
 """A maximum: covers two rounded differences and the low parts of both pairs, relative to the sum of sizes (G3)."""
 

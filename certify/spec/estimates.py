@@ -28,9 +28,6 @@ def check_proofs(spec: Spec, name: str) -> None:
         remedy = other if all(asked) else "put that gate into a spec for `certify estimate`, the others stay"
         raise SpecError(f"{name}: gate {number + 1}",
                         f"'{spec.gate[number].quantity}' is estimated, and `certify run` proves", remedy)
-    if spec.perturbation.set == "given":
-        raise SpecError(f'{name}: perturbation.set = "given"', "no bound on one given change is built yet",
-                        f'{other} for an estimate, or set = "total"')
     if spec.estimate is not None:
         raise SpecError(f"{name}: [estimate]", "it says how to estimate, and `certify run` proves",
                         f"{other}, or remove the section")

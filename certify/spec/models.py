@@ -122,7 +122,13 @@ class Solution(Section):
 
 
 class Weights(Section):
-    """`[weights]`: the norm in which a motion of the weights is measured."""
+    """`[weights]`: the norm in which a motion of the weights is measured.
+
+    Attributes:
+        norm: Euclidean, relative to the size of each layer, or as the outputs at reference rows see it.
+        reference: the data file of these rows.
+        tau: what a motion counts that no reference output sees; default 2^-10.
+    """
 
     norm: Literal["euclidean", "relative", "function"] = "euclidean"
     reference: Name | None = None
@@ -139,7 +145,7 @@ class Perturbation(Section):
         scale: the unit of each feature.
         set: the shape of the budget.
         norm: the norm of one row's perturbation.
-        radius: the budget; no quantity built so far uses it, and run and report say so.
+        radius: the budget: the size ε of `first_order_distance`; a modulus is per unit and does not use it.
         count: most rows that move at once (`sparse`).
         file, array: the one perturbation of `given`.
     """

@@ -38,12 +38,16 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         check_proofs(spec, name)
     _check_perturbation(spec, name)
     if verb == "run":
+        _check_norm(spec, name)
         _check_map(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_gate(gate, f"{name}: gate {number}", spec)
     if verb == "estimate":
         check_estimates(spec, name)
-    _check_built(spec, name, words, UNBUILT_KEYS if verb == "run" else UNBUILT_KEYS[:2])
+    if spec.perturbation.set == "sparse" and spec.perturbation.count is None:
+        raise SpecError(f"{name}: perturbation.count", 'missing, and set = "sparse" needs it',
+                        "give count, the most rows that change at once")
+    _check_built(spec, name, words, UNBUILT_KEYS[verb])
     _check_format(spec.model.file, "model.file", MODEL_FORMATS, name, words)
     _check_format(spec.data.file, "data.file", DATA_FORMATS, name, words)
 
@@ -97,15 +101,20 @@ def _check_map(spec: Spec, name: str) -> None:
         if p.parameter == "targets" and spec.training.loss != "squared":
             raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
                             'use parameter = "features", or loss = "squared"')
+        if p.set in ("sparse", "given"):
+            raise SpecError(f'{name}: perturbation.set = "{p.set}"', "not built yet for the sublevel map",
+                            'use set = "per_sample" or "total", or map = "interpolation"')
+        if p.set == "per_sample" and p.norm != 2:
+            raise SpecError(f"{name}: perturbation.norm", f"{p.norm} is not built yet for the sublevel map",
+                            "use norm = 2")
     elif solution.map == "interpolation":
-        if p.set == "per_sample":
-            raise SpecError(f'{name}: perturbation.set = "per_sample"', "not built yet for interpolation",
-                            'use set = "total"')
         if solution.base == "nearby" and spec.data.targets is None:
             raise SpecError(f"{name}: data.targets", 'missing, and base = "nearby" needs them', "name the targets")
-    if p.set == "per_sample" and p.norm != 2:
-        raise SpecError(f"{name}: perturbation.norm", f"{p.norm} is not built yet", "use norm = 2")
+    if not spec.gate and p.set == "sparse" and p.radius is None:
+        raise SpecError(f"{name}: perturbation.radius", "missing, and what is bounded is first_order_distance",
+                        "give perturbation.radius, the size of one row's change")
     for number, gate in enumerate(spec.gate, 1):
+        _check_first_order(gate, f"{name}: gate {number}", spec)
         if gate.quantity != "persistence_radius":
             continue
         if solution.map != "sublevel":
@@ -114,6 +123,65 @@ def _check_map(spec: Spec, name: str) -> None:
         if solution.level is None:
             raise SpecError(f"{name}: gate {number}", "persistence_radius needs a level above the loss at the weights",
                             "give solution.level")
+
+
+def _check_norm(spec: Spec, name: str) -> None:
+    """What the norm of the weights needs, and where it is built."""
+    weights = spec.weights
+    if weights.norm == "function" and weights.reference is None:
+        raise SpecError(f'{name}: weights.norm = "function"', "weights.reference is missing",
+                        "name the data file whose rows the weights are compared on, e.g. that of the training data")
+    for key in ("reference", "tau"):
+        if getattr(weights, key) is not None and weights.norm != "function":
+            raise SpecError(f"{name}: weights.{key}", f'given with norm = "{weights.norm}"',
+                            'remove it, it belongs to norm = "function"')
+    if weights.tau is not None and not 2.0**-40 <= weights.tau <= 2.0**40:
+        raise SpecError(f"{name}: weights.tau", f"found {weights.tau}", "give a number from 2^-40 to 2^40")
+    if weights.norm != "euclidean" and spec.model.graph is not None:
+        raise SpecError(f'{name}: weights.norm = "{weights.norm}"', "not built for a network given by a graph",
+                        'use norm = "euclidean"')
+    if weights.norm == "function" and spec.solution.map == "interpolation" and spec.perturbation.set != "total":
+        raise SpecError(f'{name}: weights.norm = "function"', f'not built with set = "{spec.perturbation.set}"',
+                        'use set = "total", or norm = "relative"')
+    if weights.reference is not None:
+        _check_format(weights.reference, "weights.reference", DATA_FORMATS, name, {"weights.reference": DATA_FORMATS})
+
+
+def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
+    """What the quantities of the interpolation map ask of the perturbation set."""
+    p = spec.perturbation
+    if gate.quantity == "first_order_distance":
+        if spec.solution.map == "sublevel":
+            raise SpecError(where, "first_order_distance is not built yet for the sublevel map",
+                            'use quantity = "modulus" or "persistence_radius"')
+        if p.set != "given" and p.radius is None:
+            raise SpecError(where, "first_order_distance needs a size of the change",
+                            'give perturbation.radius, or quantity = "modulus", which is per unit')
+    if gate.quantity == "distance":
+        _check_distance(where, spec)
+    if gate.quantity == "sample_modulus" and p.norm != 2:
+        raise SpecError(where, f"sample_modulus is not built yet for norm = {p.norm!r}".replace("'", '"'),
+                        'use norm = 2, or quantity = "first_order_distance" with set = "sparse" and count = 1')
+
+
+def _check_distance(where: str, spec: Spec) -> None:
+    """Where a distance at finite size is built."""
+    p = spec.perturbation
+    if spec.solution.map != "interpolation":
+        raise SpecError(where, f'distance is not built yet for map = "{spec.solution.map}"',
+                        'use map = "interpolation", or quantity = "modulus"')
+    if spec.solution.base != "given":
+        raise SpecError(where, 'distance is not built yet for base = "nearby"', 'use base = "given"')
+    if p.set == "given":
+        return
+    if p.parameter != "features":
+        raise SpecError(where, f'distance is not built yet for parameter = "{p.parameter}" and set = "{p.set}"',
+                        'use set = "given" with the file of one change, or quantity = "first_order_distance"')
+    if spec.weights.norm == "function":
+        raise SpecError(where, 'distance is not built yet for weights.norm = "function" and a budget',
+                        'use norm = "euclidean" or "relative"')
+    if p.radius is None:
+        raise SpecError(where, "distance needs a size of the change", "give perturbation.radius")
 
 
 def _check_perturbation(spec: Spec, name: str) -> None:
@@ -126,6 +194,8 @@ def _check_perturbation(spec: Spec, name: str) -> None:
         )
     if p.set == "total" and p.norm != 2:
         raise SpecError(f"{where}.norm", f"found {p.norm} with set = \"total\", which takes 2", "remove norm or give 2")
+    if p.set == "given":
+        _check_given(spec, name)
     if p.count is not None and p.set != "sparse":
         raise SpecError(f"{where}.count", f"given with set = \"{p.set}\"", 'remove it, it belongs to set = "sparse"')
     for key in ("file", "array"):
@@ -144,6 +214,18 @@ def _check_perturbation(spec: Spec, name: str) -> None:
         raise SpecError(f"{where}.rows", f"found {min(p.rows)}", "rows are counted from 0")
 
 
+def _check_given(spec: Spec, name: str) -> None:
+    """One change is taken as the file has it."""
+    p, where = spec.perturbation, f"{name}: perturbation"
+    if p.file is None:
+        raise SpecError(f"{where}.file", 'missing, and set = "given" needs it',
+                        "name the .npz or .safetensors file that holds the change")
+    for key, given in (("columns", p.columns is not None), ("scale", p.scale is not None), ("norm", p.norm != 2)):
+        if given:
+            raise SpecError(f"{where}.{key}", 'given with set = "given", and the change in the file is taken as it is',
+                            "remove it")
+
+
 def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
     if (gate.max is None) == (gate.min is None):
         found = "neither max nor min" if gate.max is None else "both max and min"
@@ -151,7 +233,12 @@ def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
     if spec.perturbation.set == "sparse" and gate.quantity in ("modulus", "sample_modulus"):
         raise SpecError(
             f'{where}: quantity = "{gate.quantity}"', 'set = "sparse" is not a norm, so it has no modulus',
-            'use quantity = "first_order_distance" (not built yet), or set = "total"',
+            'use quantity = "first_order_distance" with a radius, or set = "per_sample" or "total"',
+        )
+    if spec.perturbation.set == "given" and gate.quantity in ("modulus", "sample_modulus"):
+        raise SpecError(
+            f'{where}: quantity = "{gate.quantity}"', 'set = "given" is one change, so it has no modulus',
+            'use quantity = "first_order_distance", or set = "total"',
         )
 
 
@@ -225,9 +312,17 @@ def check_problem(problem: Problem) -> None:
     Raises:
         SpecError: with what would work.
     """
+    from certify.bounds.costs import JACOBIAN_LIMIT
+
     if problem.base == "nearby" and problem.y is None:
         raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
                         'use base = "given", or real targets')
+    size = problem.kernel_size
+    if problem.map == "sublevel" and problem.reference is not None and (
+            size * (problem.parameters + size) > JACOBIAN_LIMIT):
+        fit = JACOBIAN_LIMIT // (2 * problem.parameters * problem.outputs)
+        raise SpecError("weights.reference", f"{len(problem.reference.X)} rows, too many for the sublevel map",
+                        f"use about {fit} rows" if fit else 'use norm = "relative"')
     if problem.equations > problem.parameters:
         where = "the network" if problem.layer == "all" else f"layer {problem.layer}"
         merged = " after merging" if problem.merge_duplicates else ""

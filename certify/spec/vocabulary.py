@@ -44,10 +44,10 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "training.loss": LOSSES,
     "solution.map": ("interpolation", "sublevel"),
     "solution.base": ("given", "nearby"),
-    "weights.norm": ("euclidean",),
+    "weights.norm": WEIGHT_NORMS,
     "perturbation.parameter": PARAMETERS,
-    "perturbation.set": ("total", "per_sample"),
-    "gate.quantity": ("modulus", "sample_modulus", "persistence_radius"),
+    "perturbation.set": SETS,
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
     "run.arithmetic": ("float",),
@@ -60,6 +60,7 @@ ESTIMATED: Final = ("loss_after", "residual")
 FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
     "solution.map": ("interpolation", "critical"),
     "perturbation.set": ("given",),
+    "weights.norm": ("euclidean",),
     "gate.quantity": ESTIMATED,
     "model.file": (".safetensors", ".pt", ".pth", ".th"),
 }
@@ -68,8 +69,5 @@ FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
 UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation")
 """Sections that are understood and refused."""
 
-UNBUILT_KEYS: Final = (
-    "weights.reference", "weights.tau",
-    "perturbation.file", "perturbation.array",
-)
-"""Keys that are understood and refused whenever they are given."""
+UNBUILT_KEYS: Final[dict[str, tuple[str, ...]]] = {"run": (), "estimate": ("weights.reference", "weights.tau")}
+"""Keys that are understood and refused whenever they are given, by verb."""

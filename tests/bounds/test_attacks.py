@@ -29,7 +29,8 @@ NAMES = {
     "congruence": 40, "witness": 60, "moduli": 25, "jacobian_moduli": 30, "direct_modulus": 40, "modulus": 50,
     "sample_modulus": 50, "refuting_pair": 60, "base_point": 60, "congruence_tier": 50, "jacobian_tier": 50,
     "direct_tier": 60, "sublevel_modulus": 60, "sublevel_sample_modulus": 60, "nearby": 20, "rise": 15,
-    "persistence_radius": 4,
+    "persistence_radius": 4, "weight_norms": 60, "sublevel_weight_norms": 60, "scaled_adjoints": 100,
+    "reference_kernel": 60,
 }
 
 

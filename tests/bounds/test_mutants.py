@@ -8,11 +8,12 @@ import pytest
 
 from tests.mutants import CONSTANTS, LOGIC
 from tests.mutants_graph import GRAPH
+from tests.mutants_norms import NORMS
 from tests.mutants_second import SECOND
 from tests.mutants_training import TRAINING
 from tests.mutate_constants import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SECOND
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SECOND + NORMS
 
 QUICK = {
     "dot_unit": "product_binary64@1",

@@ -93,6 +93,33 @@ def nearby(seed: int, folder: Path) -> emitter.Case:
     return case
 
 
+def perturbed(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
+    """An interpolation problem with any perturbation set, norm and count; per_sample has gates on both quantities."""
+    rng = np.random.default_rng(seed)
+    case = with_units(emitter.Case(**parts(rng, int(fixed.get("outputs", rng.integers(1, 4))))), rng)
+    case.parameter = str(rng.choice(["features", "features", "targets"]))
+    kind = str(fixed.get("set", rng.choice(["total", "per_sample", "sparse", "given"])))
+    norm = fixed.get("norm", [1, 2, "inf"][int(rng.integers(3))] if kind in ("per_sample", "sparse") else 2)
+    radius = float(np.round(rng.uniform(0.01, 3), 3))
+    case.gates = [{"quantity": "first_order_distance", "max": 2}]
+    if kind in ("total", "per_sample"):
+        case.gates = [{"quantity": "modulus", "max": 3}, *case.gates]
+    if kind == "given" or case.parameter == "targets":
+        case.columns = case.scale = None
+    lines = [f'set = "{kind}"']
+    lines += [] if kind == "given" else [f"norm = {json.dumps(norm)}", f"radius = {radius}"]
+    emitter.write_files(case, folder)
+    if kind == "sparse":
+        lines.append(f"count = {int(rng.integers(1, len(case.X) + 1))}")
+    if kind == "given":
+        listed = len(case.X) if case.rows == "all" else len(case.rows)
+        width = case.widths[0 if case.parameter == "features" else -1]
+        np.savez(folder / "change.npz", u=np.round(rng.normal(size=(listed, width)), 2))
+        lines.append('file = "change.npz"')
+    edit(folder, {"[perturbation]\n": "[perturbation]\n" + "\n".join(lines) + "\n"})
+    return case
+
+
 def edit(folder: Path, changes: dict[str, str]) -> None:
     """Change the spec."""
     path = folder / "spec.toml"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 REPORTS = Path(__file__).parents[2] / "reports"
 SPECS = sorted(path for path in REPORTS.glob("*/*/certify.toml"))
@@ -198,3 +199,20 @@ def test_benchmark_parts_run():
     parts.threshold = 1.01 * parts.two_sided().upper
     for name in ("passes", "kernel", "bare", "cholesky", "gate", "jacobian"):
         assert cost.timed(getattr(parts, name))[0] > 0
+
+
+def test_the_rescaling_table_is_the_csv_and_the_files_hold_the_same_function():
+    study = script("rescaling/study.py")
+    with (REPORTS / "rescaling" / "table.csv").open(encoding="utf-8", newline="") as stream:
+        found = list(csv.DictReader(stream))
+    assert study.table(found) in (REPORTS / "rescaling" / "README.md").read_text("utf-8")
+    assert {line["check"] for line in found} == {"certified"} and len(found) == 60
+    tensors = {name: a.astype(float) for name, a in load_file(REPORTS / "rescaling" / "model.safetensors").items()}
+    X = np.load(REPORTS / "rescaling" / "train.npz")["X"]
+
+    def outputs(t):
+        a = np.maximum(X @ t["0.weight"].T + t["0.bias"], 0)
+        return np.maximum(a @ t["2.weight"].T + t["2.bias"], 0) @ t["4.weight"].T + t["4.bias"]
+
+    for name in study.RESCALINGS:
+        assert np.array_equal(outputs(study.rescaled(tensors, name)), outputs(tensors)), name

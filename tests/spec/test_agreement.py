@@ -22,7 +22,7 @@ positive = number.map(abs).filter(bool)
 words = {
     "training": {"loss": ["squared", "cross_entropy", "logistic"], "weight_decay": positive},
     "solution": {"map": ["interpolation"], "base": ["given"], "layer": ["all", 1, 2]},
-    "weights": {"norm": ["euclidean"]},
+    "weights": {"norm": ["euclidean", "relative"]},
     "perturbation": {"parameter": ["features", "targets"], "set": ["total"], "norm": [2], "radius": positive,
                      "rows": st.just("all") | st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True)},
     "run": {"arithmetic": ["float"], "time_limit": positive,

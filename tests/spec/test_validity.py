@@ -36,7 +36,11 @@ from tests.spec.test_load import refusal
     ('[solution]\nmap = "sublevel"\nbase = "nearby"\n', ['"nearby" with map = "sublevel"', 'use base = "given"']),
     (gate("persistence_radius", min=1), ["gate 1", "belongs to the sublevel map"]),
     ('[solution]\nmap = "sublevel"\n' + gate("persistence_radius", min=1), ["gate 1", "needs a level above"]),
-    ('[weights]\nnorm = "relative"\n', ["'relative' is not built yet"]),
+    ('[weights]\nnorm = "function"\n', ["weights.reference is missing", "name the data file"]),
+    ('[weights]\nnorm = "relative"\nreference = "r.npz"\n', ["weights.reference", 'given with norm = "relative"']),
+    ('[weights]\ntau = 0.1\n', ["weights.tau", 'given with norm = "euclidean"']),
+    ('[weights]\nnorm = "function"\nreference = "r.npz"\ntau = 1e-20\n', ["weights.tau", "from 2^-40 to 2^40"]),
+    ('[weights]\nnorm = "function"\nreference = "r.txt"\n', ["weights.reference", "'.txt' is none of its formats"]),
     ('[run]\narithmetic = "exact"\n', ["'exact' is not built yet"]),
     ("[run]\ntime_limit = 0\n", ["run.time_limit", "a number above 0"]),
     ('[run]\nmemory_limit = "8 apples"\n', ["run.memory_limit", "found '8 apples'", '"8 GB"']),
@@ -79,7 +83,7 @@ def test_models_and_formats(old, new, parts):
 
 def test_lists_of_what_is_not_built_name_real_keys():
     spec = parse_spec(SPEC.encode())
-    for path in UNBUILT_KEYS:
+    for path in (path for paths in UNBUILT_KEYS.values() for path in paths):
         section, key = path.split(".")
         assert key in type(getattr(spec, section)).model_fields
     for path in BUILT:

@@ -1,0 +1,116 @@
+"""Q4: an upper end of the distance over a whole budget of feature changes, by letting one layer compensate.
+
+Any activation, kinks too, and any depth: layer h is changed so that every later layer has the inputs it had. What is
+needed is that the inputs of layer h, one row a sample, keep full row rank.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from certify.errors import EnclosureError
+from certify.network.network import Network
+from certify.network.passes import forward, known_weights
+from certify.problem import Problem
+from certify.rigor import fp
+from certify.rigor.activation import activation
+from certify.rigor.arithmetic import Binary64
+from certify.rigor.ball import Balls
+from certify.rigor.fp import Array
+from certify.rigor.singular import enclose_norm2, enclose_sigma_min
+
+ROOM = Fraction(1) + Fraction(1, 2**9)
+"""Left for the norms a checker computes by itself."""
+
+
+@dataclass(frozen=True)
+class Compensation:
+    """`distance ≤ upper` by layer `layer`.
+
+    Attributes:
+        layer: the layer that adjusts.
+        upper: the bound; None if the budget is larger than that layer can take.
+        sigma: lower bound of `σ(A)`.
+        lipschitz: upper bound of ω.
+        most: the radius `σ(A)/ω` below which the layer can compensate, rounded down.
+    """
+
+    layer: int
+    upper: float | None
+    sigma: float
+    lipschitz: float
+    most: float
+
+
+def compensate(problem: Problem) -> tuple[Compensation, ...]:
+    """What each free layer with enough inputs can compensate, the best first (Q4).
+
+    Args:
+        problem: interpolation, base `given`, features, a set with a radius.
+    """
+    net = problem.network
+    assert isinstance(net, Network)
+    kept = np.array(problem.kept)
+    passed = forward(net, known_weights(net), problem.X[kept], Binary64())
+    budget = total_budget(problem)
+    found = []
+    for h in net.layers(problem.layer):
+        biased = net.biases[h - 1] is not None
+        if net.weights[h - 1].shape[1] + biased < len(kept):
+            continue  # the rows of A cannot be independent
+        try:
+            found.append(_of_layer(problem, net, h, passed.inputs[h - 1], budget))
+        except EnclosureError:  # norms that overflow
+            continue
+    return tuple(sorted(found, key=lambda c: (c.upper is None, c.upper or 0.0, -c.most)))
+
+
+def total_budget(problem: Problem) -> Fraction:
+    """`r` with `|u|_F ≤ r` for every change of the set, in units of the features' scale; an upper bound."""
+    assert problem.radius is not None
+    rows = {"total": 1, "per_sample": len(problem.rows), "sparse": min(problem.count or 1, len(problem.rows))}
+    free = problem.inputs if problem.scale is None else int(np.count_nonzero(problem.scale))
+    spread = rows[problem.set] * (free if problem.norm == math.inf or problem.norm == "inf" else 1)
+    return Fraction(problem.radius) * (fp.sqrt_up(Fraction(spread)) if spread > 1 else 1)
+
+
+def _of_layer(problem: Problem, net: Network, h: int, inputs: Balls, budget: Fraction) -> Compensation:
+    steepest = Fraction(activation(net.activation).slope_bound)
+    lipschitz = Fraction(1) if problem.scale is None else Fraction(float(np.max(np.abs(problem.scale))))
+    after = _norm(_first(problem, net)) if h == 1 else Fraction(0)
+    for j in range(1, h):
+        lipschitz = (_norm(_first(problem, net)) if j == 1 else lipschitz * _norm(net.weights[j - 1])) * steepest
+    if h > 1:
+        after = lipschitz * _norm(net.weights[h - 1])
+    A, radius = inputs.mid.hi, inputs.rad
+    if inputs.mid.lo is not None:
+        radius = radius + fp.row_norms(inputs.mid.lo)
+    if net.biases[h - 1] is not None:
+        A = np.concatenate([A, np.ones((len(A), 1))], axis=1)
+    # |Ã − A|_F is at most the norm of the rows' radii, and so is its spectral norm (Weyl)
+    sigma = Fraction(enclose_sigma_min(A).lower) - Fraction(float(fp.row_norms(radius[None, :])[0]))
+    room = sigma / ROOM - lipschitz * budget
+    upper = None
+    if room > 0:
+        scale = fp.sqrt_up(1 / problem.layer_scale.squares[h - 1])
+        upper = fp.up(scale * after * budget / room * ROOM)
+    most = fp.down(max(sigma, Fraction(0)) / lipschitz / ROOM) if lipschitz else math.inf
+    return Compensation(h, upper, max(fp.down(sigma), 0.0), fp.up(lipschitz), most)
+
+
+def _first(problem: Problem, net: Network) -> Array | tuple[Array, Array]:
+    """`W_1 diag(scale)`: midpoint and radius, or `W_1` itself."""
+    W = net.weights[0]
+    if problem.scale is None:
+        return W
+    product = W * problem.scale
+    return product, np.abs(product) * (2 * fp.U) + fp.FLOOR
+
+
+def _norm(W: Array | tuple[Array, Array]) -> Fraction:
+    found = enclose_norm2(*W) if isinstance(W, tuple) else enclose_norm2(W)
+    return Fraction(found.upper)

@@ -1,0 +1,86 @@
+"""From what was proved about a perturbation set to the bound of a quantity: N1, N2 and N3 in the problem's units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from certify.bounds.congruence import Congruence
+from certify.bounds.given_change import enclose_change
+from certify.bounds.linearisation import Linearisation
+from certify.bounds.row_budgets import enclose_row_budgets
+from certify.rigor import fp
+from certify.verdict import Bound, Hypothesis, Rigour
+
+if TYPE_CHECKING:
+    from certify.problem import Problem
+
+ROUNDING: Final = Fraction(3, 100)
+"""Relative error of the congruence above which a finer arithmetic is tried: half of it may be lost in a bound, where
+the relaxation itself loses more."""
+
+_THEOREMS: Final[Mapping[str, str]] = {"total": "M2", "per_sample": "N1", "sparse": "N2", "given": "N3"}
+
+
+def theorem_of(problem: Problem, quantity: str) -> str:
+    """Label of the theorem that bounds a quantity of the interpolation map."""
+    finite = "Q7" if problem.set == "given" else "Q4"
+    return {"sample_modulus": "M4", "distance": finite}.get(quantity, _THEOREMS[problem.set])
+
+
+def by_rows(problem: Problem, quantity: str) -> bool:
+    """Whether the budgets of single rows bound the quantity (N1, N2), not one length of all rows together."""
+    return quantity != "sample_modulus" and problem.set in ("per_sample", "sparse")
+
+
+def budget_bound(
+    lin: Linearisation, X: Congruence, problem: Problem, quantity: str, unit: str, hypotheses: tuple[Hypothesis, ...],
+) -> Bound:
+    """`modulus` (N1 at ε = 1) or `first_order_distance` (radius times that) under budgets of single rows.
+
+    Args:
+        lin: the linearised problem.
+        X: its congruence.
+        problem: the problem, set `per_sample` or `sparse`.
+        quantity: what is asked.
+        unit: its unit.
+        hypotheses: of M1, verified.
+    """
+    count = len(problem.rows) if problem.count is None else problem.count
+    ends = enclose_row_budgets(lin.kernel, lin.sets, lin.Q, X, lin.arithmetic, count)
+    witness: dict[str, Any] = {}
+    if ends.z is not None:
+        witness["z"] = [float(v) for v in ends.z]
+    if ends.upper is not None:
+        witness["member"] = ends.member
+        if ends.dual is not None:
+            witness["dual"] = [float(v) for v in ends.dual]
+        if ends.shape is not None:
+            witness["shape"] = ends.shape
+    reason = "" if ends.upper is not None else "no Cholesky of the weighted kernel went through: K is ill-conditioned"
+    found = Bound(quantity, theorem_of(problem, quantity), Rigour.PROVED, ends.lower, ends.upper, unit, hypotheses,
+                  witness, reason)
+    return scaled_to_radius(found, problem) if quantity == "first_order_distance" else found
+
+
+def change_bound(
+    lin: Linearisation, X: Congruence, problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ...],
+) -> Bound:
+    """`first_order_distance` of one given change (N3), from both sides."""
+    assert problem.change is not None
+    ends = enclose_change(lin.sets, np.ascontiguousarray(problem.change[np.array(problem.kept)]), X)
+    return Bound("first_order_distance", "N3", Rigour.PROVED, ends.lower, ends.upper, unit, hypotheses)
+
+
+def scaled_to_radius(bound: Bound, problem: Problem) -> Bound:
+    """The bound at ε = radius of one at ε = 1, rounded outward: motions of first order are proportional to ε."""
+    assert problem.radius is not None
+    radius = fp.exact(problem.radius)
+    lower = None if bound.lower is None else fp.down(radius * fp.exact(bound.lower))
+    upper = None if bound.upper is None else fp.up(radius * fp.exact(bound.upper))
+    witness = bound.witness if lower else {name: bound.witness[name] for name in bound.witness if name != "z"}
+    return replace(bound, lower=lower, upper=upper, witness=witness)

@@ -1,0 +1,143 @@
+"""Both ends of `distance` over a budget: compensation above (Q4), one change of the budget below (F1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from certify.bounds.compensation import Compensation, compensate
+from certify.bounds.costs import JACOBIAN_LIMIT
+from certify.bounds.direct import propose_vector
+from certify.bounds.distance import lower_end
+from certify.bounds.linearisation import linearise
+from certify.bounds.nearest_fit import propose_nearest
+from certify.errors import EnclosureError
+from certify.network.kernel import Kernel
+from certify.network.network import Network
+from certify.network.passes import backward, forward, known_weights
+from certify.network.system import moved
+from certify.problem import Problem
+from certify.progress import silent
+from certify.rigor.arithmetic import Binary64, DoubleDouble
+from certify.rigor.fp import Array
+from certify.verdict import Bound, Hypothesis, Rigour
+
+INSIDE = 1.0 - 2.0**-40
+"""A proposed change is shortened by this, so that it stays within its budget whatever was rounded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attack:
+    """A change of the budget and F1's vector for it: `dist(w̄, S(u)) ≥ lower`."""
+
+    lower: float
+    change: Array
+    z: Array
+
+
+def worst_distance(
+    problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ...], check: Callable[[], None]
+) -> Bound:
+    """`sup_{u ∈ U} dist(w̄, S(u))` from both sides.
+
+    Args:
+        problem: interpolation, base `given`, features, set total, per_sample or sparse with a radius.
+        unit, hypotheses: of the bound.
+        check: called between the steps; raises when the time is up.
+    """
+    found = compensate(problem)
+    check()
+    attack = find_attack(problem, check)
+    witness: dict[str, object] = {}
+    upper = found[0].upper if found else None
+    if upper is not None:
+        witness["layer"] = found[0].layer
+    if attack is not None:
+        witness |= {"z": [float(v) for v in attack.z], "change": attack.change}
+    lower = 0.0 if attack is None else attack.lower
+    reason = "" if upper is not None else _reason(problem, found)
+    return Bound("distance", "Q4", Rigour.PROVED, lower, upper, unit, hypotheses, witness, reason)
+
+
+def _reason(problem: Problem, found: tuple[Compensation, ...]) -> str:
+    """Why there is no upper end."""
+    rows = len(problem.kept)
+    if not found:
+        return (f"no free layer has at least as many inputs as there are rows ({rows}), so none can compensate for "
+                "every change: use a wider layer, fewer rows, or set = \"given\" for one change")
+    best = max(found, key=lambda c: c.most)
+    return (f"layer {best.layer} can compensate for changes of total length up to {best.most:.3g} only (its inputs "
+            f"keep full row rank, σ ≥ {best.sigma:.3g}, and move at most {best.lipschitz:.3g} times as far as the "
+            "features): give a smaller radius")
+
+
+def find_attack(problem: Problem, check: Callable[[], None]) -> Attack | None:
+    """A change within the budget, worst to first order, with a proved lower end; None: none was found."""
+    net = problem.network
+    assert isinstance(net, Network)
+    try:
+        change = propose_change(problem)
+        if change is None or problem.equations * problem.parameters > JACOBIAN_LIMIT:
+            return None
+        check()
+        one = replace(problem, set="given", change=change, radius=None, count=None, norm=2)
+        proposal = propose_nearest(moved(one, Binary64()), one.layer_scale)
+        best: Attack | None = None
+        for z in proposal.multipliers:
+            check()
+            end = lower_end(moved(one, DoubleDouble()), one.layer_scale, z)
+            if end > (best.lower if best else 0.0):
+                best = Attack(end, change, z)
+        return best
+    except EnclosureError:
+        return None
+
+
+def propose_change(problem: Problem) -> Array | None:
+    """`(n, d)` in units of the scale: `u_i ∝ G_iᵀz_i`, z from Lanczos, as long as the budget allows; untrusted."""
+    lin = linearise(replace(problem, set="total", radius=None, count=None, norm=2), Binary64(), silent)
+    if not isinstance(lin.kernel, Kernel):
+        return None
+    z = propose_vector(lin.kernel.mid.hi, lin.Q)
+    if z is None:
+        return None
+    net, kept, k = problem.network, np.array(problem.kept), problem.outputs
+    assert isinstance(net, Network)
+    weights = known_weights(net)
+    adjoints = backward(net, weights, forward(net, weights, problem.X[kept], Binary64()), Binary64())
+    G = adjoints[0].mid.hi if problem.scale is None else adjoints[0].mid.hi * problem.scale
+    steps = np.einsum("ik,ikd->id", z.reshape(len(kept), k), G.reshape(len(kept), k, -1))
+    u = np.zeros_like(problem.X)
+    u[kept] = steps
+    u[[i for i in range(problem.n) if i not in set(problem.rows)]] = 0.0
+    return within_budget(problem, u)
+
+
+def within_budget(problem: Problem, u: Array) -> Array | None:
+    """The change scaled row by row, or as a whole, to (just below) the budget."""
+    assert problem.radius is not None
+    if problem.set == "total":
+        size = float(np.linalg.norm(u))
+        return u * (problem.radius * INSIDE / size) if 0 < size < math.inf else None
+    order = {1: 1.0, 2: 2.0}.get(problem.norm if isinstance(problem.norm, int) else 0, math.inf)
+    steepest = {1.0: _largest_entry, 2.0: lambda v: v, math.inf: np.sign}[order](u)
+    sizes = np.linalg.norm(steepest, ord=order, axis=1)
+    moving = sizes > 0
+    out = np.zeros_like(u)
+    out[moving] = steepest[moving] * (problem.radius * INSIDE / sizes[moving])[:, None]
+    if problem.set == "sparse":
+        keep = np.argsort(-np.linalg.norm(u, axis=1))[: problem.count]
+        out[[i for i in range(len(u)) if i not in set(keep.tolist())]] = 0.0
+    return out if np.isfinite(out).all() and out.any() else None
+
+
+def _largest_entry(u: Array) -> Array:
+    """Of every row its largest entry in size, the rest 0."""
+    out = np.zeros_like(u)
+    at = np.argmax(np.abs(u), axis=1)
+    rows = np.arange(len(u))
+    out[rows, at] = u[rows, at]
+    return out

@@ -1,0 +1,127 @@
+"""The distance over a whole budget: compensation by one layer above, one change of the budget below (Q4; V31, V32)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from flint import arb, arb_mat, ctx
+
+from certify.check import finite
+from certify.check.activation import ACTIVATIONS
+from certify.check.arrays import Array
+from certify.check.balls import ONE, ZERO, squares
+from certify.check.canonical import show
+from certify.check.certificate import Claim
+from certify.check.definite import Truth, definiteness
+from certify.check.evidence import Evidence, Finding, Ladder
+from certify.check.hypotheses import expect
+from certify.check.nearby import PRECISION
+from certify.check.network import first_weights
+from certify.check.norms import layer_squares
+from certify.check.refusal import Invalid
+from certify.check.spread import spectral
+from certify.check.subject import Problem
+
+CHANGE = "distance.change"
+DIGITS = 17
+
+
+def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """Both ends, each by its rule.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    if claim.upper is not None:
+        assert claim.layer is not None  # the form was checked
+        rule = partial(upper, most=claim.upper, layer=claim.layer)
+        expect(f"{claim.where}.upper", claim.upper, rule, ladder)
+    if claim.lower and claim.z is not None:
+        change = _change(claim, ladder.problem, side)
+        one = Ladder(_given(ladder.problem, change), ladder.tell)
+        expect(f"{claim.where}.lower", claim.lower, partial(finite.lower, least=claim.lower, z=claim.z), one)
+
+
+def upper(evidence: Evidence, most: float, layer: int) -> Finding:
+    """V31: `AAᵀ − s²I ≻ 0` with `s = ωr + s_hω_zr/most`, A the inputs of the layer."""
+    problem = evidence.problem
+    phi, weights = ACTIVATIONS[problem.activation], evidence.parameters.weights
+    reach = ONE if problem.scale is None else arb(max(map(abs, problem.scale)))
+    norms = [spectral(first_weights(problem, evidence.parameters))]
+    norms += [spectral(weights[j - 1]) for j in range(2, layer + 1)]
+    for j in range(1, layer):
+        reach = (norms[0] if j == 1 else reach * norms[j - 1]) * phi.steepest
+    after = norms[0] if layer == 1 else reach * norms[layer - 1]
+    r = budget(problem)
+    needed = (reach * r + after * r / layer_squares(problem)[layer].sqrt() / arb(most)).upper()
+    A = evidence.forward.inputs[layer - 1]
+    if problem.layers[layer - 1].biases is not None:
+        A = arb_mat([[*row, ONE] for row in A.tolist()])
+    entries = (A * A.transpose()).tolist()
+    shifted = arb_mat([[x - needed**2 if i == j else x for j, x in enumerate(row)] for i, row in enumerate(entries)])
+    truth = definiteness(shifted, sharp=False).truth
+    return Finding(Truth.PROVED if truth is Truth.PROVED else Truth.UNDECIDED,
+                   f"it needs inputs of layer {layer} with least singular value above "
+                   f"{needed.str(DIGITS, radius=False)}, which is not proved")
+
+
+def budget(problem: Problem) -> arb:
+    """`r` with `|u|_F ≤ r` for every change of the set."""
+    assert problem.radius is not None
+    rows = {"total": 1, "per_sample": len(problem.moving)}.get(problem.set)
+    rows = min(problem.count or 1, len(problem.moving)) if rows is None else rows
+    inputs = len(problem.features[0])
+    free = inputs if problem.scale is None else sum(1 for v in problem.scale if v)
+    return arb(problem.radius) * arb(rows * (free if problem.norm == "inf" else 1)).sqrt()
+
+
+def _given(problem: Problem, change: dict[int, tuple[float, ...]]) -> Problem:
+    """The problem of one change, in the units of the data; products of two floats are exact at this precision."""
+    with ctx.workprec(PRECISION):
+        scale = problem.scale or (1.0,) * len(problem.features[0])
+        moved = {i: tuple(arb(v) * arb(s) for v, s in zip(row, scale, strict=True)) for i, row in change.items()}
+    return replace(problem, set="given", change=moved, radius=None, count=None, norm=2, scale=None)
+
+
+def _change(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> dict[int, tuple[float, ...]]:
+    """V32: the change in the side file, proved to lie within the budget."""
+    where = f"{claim.where}.witness.array"
+    if claim.array != CHANGE:
+        raise Invalid(where, f"{show(claim.array)} is stated", f"{show(CHANGE)} is needed")
+    moved = side[CHANGE]
+    if moved.shape != (len(problem.features), len(problem.features[0])):
+        raise Invalid(where, f"its shape is {moved.shape}", "that of the features is needed")
+    rows = {i: tuple(float(v) for v in row) for i, row in enumerate(_rows(moved)) if any(row)}
+    if not set(rows) <= set(problem.moving):
+        raise Invalid(where, f"row {min(set(rows) - set(problem.moving))} changes", "it is not one that may move")
+    if problem.scale is not None and any(v and not s for row in rows.values()
+                                         for v, s in zip(row, problem.scale, strict=True)):
+        raise Invalid(where, "a feature changes that may not move", "its scale is 0")
+    assert problem.radius is not None
+    most = arb(problem.radius)
+    if problem.set == "total":
+        sizes = [sum((squares(map(arb, row)) for row in rows.values()), ZERO).sqrt()]
+    else:
+        sizes = [_size(row, problem.norm) for row in rows.values()]
+        if problem.set == "sparse" and len(rows) > (problem.count or 1):
+            raise Invalid(where, f"{len(rows)} rows change", f"at most {problem.count} may")
+    if not all(size <= most for size in sizes):
+        raise Invalid(where, "the change is not proved to lie within the budget", f"its radius is {problem.radius!r}")
+    return rows
+
+
+def _size(row: tuple[float, ...], norm: int | str) -> arb:
+    values = [abs(arb(v)) for v in row]
+    if norm == 1:
+        return sum(values, ZERO)
+    if norm == 2:
+        return squares(values).sqrt()
+    return max(values, key=float)
+
+
+def _rows(array: Array) -> list[list[float]]:
+    width = array.shape[1]
+    flat = [float(v) for v in array.values]
+    return [flat[i:i + width] for i in range(0, len(flat), width)]

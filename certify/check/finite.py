@@ -1,0 +1,77 @@
+"""The distance to the nearest exact fit after one given change: both ends (F1 and Q7; V29, V30)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from flint import arb, ctx
+
+from certify.check.arrays import Array
+from certify.check.balls import ZERO
+from certify.check.canonical import show
+from certify.check.certificate import Claim
+from certify.check.definite import Truth
+from certify.check.evidence import Evidence, Finding, Ladder
+from certify.check.hypotheses import expect
+from certify.check.nearby import PRECISION, array_names, changed, layer_gaps, reached
+from certify.check.network import forward
+from certify.check.norms import layer_squares
+from certify.check.refusal import Invalid
+from certify.check.spread import steepness
+from certify.check.subject import Problem
+
+CENTRE = "distance.centre"
+DIGITS = 17
+
+
+def centre_names(problem: Problem) -> tuple[str, ...]:
+    """The arrays of the side file that propose a solution of the moved system."""
+    return tuple(f"{CENTRE}.{name}" for name in array_names(problem))
+
+
+def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """Both ends, each by its rule.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    if claim.upper is not None:
+        _check_upper(claim, ladder.problem, side)
+    if claim.lower and claim.z is not None:
+        expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower, z=claim.z), ladder)
+
+
+def lower(evidence: Evidence, least: float, z: tuple[float, ...]) -> Finding:
+    """V29: `|⟨z, G(u, w̄)⟩| ≥ least·Λ` and `> 0`, Λ a Lipschitz constant of `⟨z, G(u, ·)⟩` on `B(w̄, least)`.
+
+    Where the pairing is 0 the inequality says nothing: z = 0 satisfies it for every radius.
+    """
+    problem = evidence.problem
+    system, vector = changed(problem), [arb(v) for v in z]
+    found = forward(problem, evidence.parameters, system.points).outputs.entries()
+    gap = abs(sum((v * (f - t) for v, f, t in zip(vector, found, system.targets, strict=True)), ZERO))
+    slope = steepness(problem, system.points, vector, arb(least))
+    reach = gap / slope if slope > 0 else ZERO
+    proved = bool(gap > 0) and bool(gap >= arb(least) * slope)
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED,
+                   f"the witness proves {reach.lower().str(DIGITS, radius=False)} within that radius")
+
+
+def _check_upper(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> None:
+    """V30: an exact solution of the moved system, proved near the centre, is that close to the given weights."""
+    where = f"{claim.where}.upper"
+    assert claim.upper is not None
+    if claim.array != CENTRE:
+        raise Invalid(f"{claim.where}.witness.array", f"{show(claim.array)} is stated", f"{show(CENTRE)} is needed")
+    arrays = {name: side[f"{CENTRE}.{name}"] for name in array_names(problem)}
+    with ctx.workprec(PRECISION):
+        centre = reached(problem, changed(problem), arrays, where, claim.upper)
+        scale = layer_squares(problem)
+        gaps = layer_gaps(problem, centre.middle)
+        far = sum((gaps[h] / scale[h] for h in scale), ZERO).sqrt()
+        least = min(scale.values(), key=lambda x: float(x.lower()))
+        far = far + centre.radius / least.lower().sqrt()
+        if not far <= arb(claim.upper):
+            raise Invalid(where, f"{claim.upper!r} is stated",
+                          f"the solution is proved within {far.upper().str(DIGITS, radius=False)}")

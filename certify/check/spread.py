@@ -1,0 +1,127 @@
+"""How steep `⟨z, G(u, ·)⟩` can be on a ball of weights, by Euclidean radii around exact midpoints (F1, R8, R9)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from flint import arb, arb_mat
+
+from certify.check.activation import ACTIVATIONS
+from certify.check.balls import ONE, ZERO, norm, squares
+from certify.check.definite import Truth, definiteness
+from certify.check.network import NotSmooth, given
+from certify.check.norms import layer_squares
+from certify.check.subject import Problem
+
+ITERATIONS = 300
+Rows = list[list[arb]]
+
+
+def steepness(problem: Problem, points: Sequence[Sequence[arb]], z: Sequence[arb], radius: arb) -> arb:
+    """Upper bound of `|S⁻¹J(w)ᵀz|` over `|w − w̄|_S ≤ radius`, J the Jacobian at the given points.
+
+    Layer h may move by `r_h = radius/s_h`, weights and bias each. Inputs `|Δa| ≤ α`, pre-activations
+    `|Δ(Wa + b)| ≤ ‖W‖α + r(|a| + α) + r`; a unit follows by `sup|φ'|`, its slope by `sup|φ''|`, and adjoints likewise;
+    the gradient of a layer, `Σ_i v_iã_iᵀ`, by `Σ_i (|Δv_i||ã_i| + |v_i||Δa_i|)`.
+
+    Raises:
+        NotSmooth: a pre-activation may reach a kink.
+    """
+    phi, depth, parameters = ACTIVATIONS[problem.activation], len(problem.layers), given(problem)
+    scale = layer_squares(problem)
+    reach = [(radius * scale[h].sqrt()).upper() if h in scale else ZERO for h in range(1, depth + 1)]
+    sizes = [spectral(W) for W in parameters.weights]
+    inputs, slopes = [], []
+    A, spread = [[arb(v) for v in point] for point in points], [ZERO] * len(points)
+    for h in range(1, depth + 1):
+        inputs.append((A, spread))
+        r, b = reach[h - 1], parameters.biases[h - 1]
+        Z = (arb_mat(A) * parameters.weights[h - 1].transpose()).tolist()
+        Z = Z if b is None else [[x + v for x, v in zip(row, b, strict=True)] for row in Z]
+        shift = ZERO if b is None else r
+        spread = [(sizes[h - 1] * s + r * (norm(a) + s) + shift).upper() for a, s in zip(A, spread, strict=True)]
+        if h == depth:
+            break
+        if phi.kinked:
+            _require_away(problem, h, Z, spread)
+        S = [[phi.slope(x) for x in row] for row in Z]
+        slopes.append((S, [_slope_spread(phi.bend, phi.steepest, row, s) for row, s in zip(S, spread, strict=True)]))
+        A = [[phi.value(x) for x in row] for row in Z]
+        spread = [(phi.steepest * s).upper() for s in spread]
+    k = problem.outputs
+    V, apart, total = [list(z[i:i + k]) for i in range(0, len(z), k)], [ZERO] * len(points), ZERO
+    for h in range(depth, 0, -1):
+        if h in scale:
+            biased = parameters.biases[h - 1] is not None
+            total += scale[h] * _gradient(V, apart, *inputs[h - 1], biased) ** 2
+        if h == 1:
+            break
+        r = reach[h - 1]
+        pulled = (arb_mat(V) * parameters.weights[h - 1]).tolist()
+        apart = [(sizes[h - 1] * s + r * (norm(v) + s)).upper() for v, s in zip(V, apart, strict=True)]
+        S, loose = slopes[h - 2]
+        V = [[x * s for x, s in zip(*rows, strict=True)] for rows in zip(pulled, S, strict=True)]
+        apart = [(phi.steepest * s + (norm(p) + s) * t).upper()
+                 for p, s, t in zip(pulled, apart, loose, strict=True)]
+    return total.sqrt().upper()
+
+
+def _gradient(V: Rows, apart: list[arb], A: Rows, spread: list[arb], biased: bool) -> arb:
+    """Upper bound of the norm of `Σ_i v_iã_iᵀ`, for all v and a within their radii."""
+    rows = [[*row, ONE] for row in A] if biased else A
+    error = ZERO
+    for v, s, a, t in zip(V, apart, A, spread, strict=True):
+        length = ((norm(a) + t) ** 2 + (1 if biased else 0)).sqrt()
+        error += s * length + (norm(v) + s) * t
+    return (squares((arb_mat(V).transpose() * arb_mat(rows)).entries()).sqrt() + error).upper()
+
+
+def _slope_spread(bend: float, steepest: float, slopes: list[arb], spread: arb) -> arb:
+    """Bound of the change of a row's slopes: by the curvature, and by what slopes can be."""
+    largest = ZERO
+    for s in slopes:
+        largest = largest.max(abs(s))
+    return (bend * spread).min(steepest + largest).upper()
+
+
+def _require_away(problem: Problem, h: int, Z: Rows, spread: list[arb]) -> None:
+    for at, (row, s) in enumerate(zip(Z, spread, strict=True)):
+        for unit, x in enumerate(row):
+            if not abs(x) > s:
+                raise NotSmooth(f"the input of unit {unit} of layer {h} at row {problem.kept[at]}, over the ball,",
+                                False)
+
+
+def spectral(W: arb_mat) -> arb:
+    """Upper bound of `‖W‖₂`: `s²I − WWᵀ ≻ 0` for s a little above a float estimate, else the Frobenius norm."""
+    rows = [[float(x) for x in row] for row in W.tolist()]
+    guess = _estimate(rows)
+    if len(rows) > len(rows[0]):
+        W = W.transpose()
+    gram = W * W.transpose()
+    for bits in (30, 24, 18, 14, 11, 8):
+        s = arb(guess * (1 + 2.0**-bits))
+        entries = gram.tolist()
+        difference = [[(s * s if i == j else ZERO) - x for j, x in enumerate(row)] for i, row in enumerate(entries)]
+        if guess > 0 and definiteness(arb_mat(difference), sharp=False).truth is Truth.PROVED:
+            return s.upper()
+    return norm(W.entries()).upper()
+
+
+def _estimate(rows: list[list[float]]) -> float:
+    """The largest singular value by power iteration in floats."""
+    size = math.hypot(*(x for row in rows for x in row))
+    if not 0 < size < math.inf:
+        return 0.0
+    v = [1.0 + 1.0 / (j + 1) for j in range(len(rows[0]))]
+    found = 0.0
+    for _ in range(ITERATIONS):
+        length = math.hypot(*v)
+        if not length > 0:
+            return found
+        v = [x / length for x in v]
+        image = [sum(x * y for x, y in zip(row, v, strict=True)) for row in rows]
+        found = math.hypot(*image)
+        v = [sum(row[j] * y for row, y in zip(rows, image, strict=True)) for j in range(len(v))]
+    return found

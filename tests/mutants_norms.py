@@ -1,0 +1,23 @@
+"""Mutants of what the norms of the weights add: scaled adjoints, the kernel with reference rows, dual norms."""
+
+# ruff: noqa: E501
+from __future__ import annotations
+
+from tests.mutants import INTERPOLATION, Mutant
+
+SCALES, REFERENCE, DUAL = "network/layer_scale.py", "network/reference.py", "bounds/dual_norm.py"
+
+NORMS: tuple[Mutant, ...] = (
+    Mutant("norms: rad of scaled adjoints", SCALES, "rad = (b.rad + (error", "rad = ((error", ("scaled_adjoints@2",)),
+    Mutant("norms: rounding of scaled adjoints", SCALES, "(b.rad + (error + arithmetic.unit) * b.norm)", "b.rad", ("scaled_adjoints@0",)),
+    Mutant("norms: the scale itself for its root", SCALES, "root = fp.sqrt_up(self.squares[h - 1])", "root = self.squares[h - 1]", ("scaled_adjoints@0",)),
+    Mutant("norms: no τ² on the diagonal", REFERENCE, "square = arithmetic.multiply(Pair(np.array([tau])), Pair(np.array([tau])))", "square = Pair(np.array([0.0]))", ("reference_kernel@0",)),
+    Mutant("norms: rounding of τ²", REFERENCE, "(e[there] + 2.0 * arithmetic.unit * s[there]) * RAISE", "e[there]", ("reference_kernel@0",)),
+    Mutant("norms: size without τ²", REFERENCE, "np.sqrt(s[there] ** 2 + tau * tau) * RAISE", "s[there]", ("reference_kernel@1",)),
+    Mutant("norms: upper end without τ", INTERPOLATION, "return end if reference is None else fp.up(Fraction(end) * Fraction(reference.tau))", "return end", ("weight_norms@10",)),
+    Mutant("norms: lower end without τ", INTERPOLATION, "return end if reference is None else fp.down(Fraction(end) * Fraction(reference.tau))", "return end", ("weight_norms@0",)),
+    Mutant("norms: relative without the square", SCALES, "squares.append(square)", "squares.append(Fraction(float(square) ** 0.5))", ("weight_norms@2",)),
+    Mutant("norms: dual norm, error of the gradient left out", DUAL, "np.concatenate([[fp.up(error)], J.rad])", "np.concatenate([[0.0], J.rad])", ("sublevel_weight_norms@25",)),
+    Mutant("norms: dual norm without τ", DUAL, "high = min(high, 1 / (tau * inner)) if inner > 0 else high", "high = min(high, 1 / inner) if inner > 0 else high", ("sublevel_weight_norms@0",)),
+)
+"""Errors of rounding and of logic in `weights.norm`."""
