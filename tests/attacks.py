@@ -14,6 +14,7 @@ from certify.rigor.witness import propose
 from tests import containment as rigor
 from tests import containment_bounds as bounds
 from tests import containment_compensation as compensations
+from tests import containment_convex as convex_
 from tests import containment_distance as distances
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
@@ -381,6 +382,11 @@ def compensation(rng: Rng) -> Outcome:
     return compensations.compensation(compensations.random_budget(rng), rng)
 
 
+def convex(rng: Rng) -> Outcome:
+    training_problem = convex_.random_training(rng)
+    return convex_.motion(training_problem, convex_.random_change(training_problem, rng), rng)
+
+
 def graph_windows(rng: Rng) -> Outcome:
     return graphs.window_maps(rng, _arithmetic(rng))
 
@@ -452,7 +458,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         hessian, mixed, stacks, second_sums, loss_hessians,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
-        distance, compensation,
+        distance, compensation, convex,
         box, sparse, given_change,
     )
 }
@@ -462,7 +468,7 @@ SLOW: dict[str, int] = {
     "congruence": 1, "witness": 1, "moduli": 1, "jacobian_moduli": 1, "direct_modulus": 1, "modulus": 1,
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
-    "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2,
+    "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2, "convex": 2,
     "box": 1, "sparse": 1, "given_change": 1,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from fractions import Fraction
 
 import flint
 import numpy as np
@@ -15,9 +16,13 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.rigor.singular import enclose_norm2
 
-THETAS = (0.95, 0.85, 0.75, 0.6, 0.45, 0.3, 0.15, 0.05, 0.0)
+THETAS = (0.95, 0.85, 0.75, 0.65, 0.55, 0.45, 0.35, 0.25, 0.18, 0.12, 0.08, 0.04, 0.0)
 """Metrics tried; with squared loss the first one is the best."""
-STEPS, ROOM = 80, 1.0 + 1e-9
+ROOM = 1.0 + 2.0**-30
+"""What is added to a radius, so that the inequality it must meet is strict, and met in a checker's own numbers."""
+
+GRAM = 4000
+"""Most rows whose inner products are formed."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +79,11 @@ class _Seen:
 
 def enclose_motion(
     layer: LastLayer, change: Change, thetas: Sequence[float] = THETAS, check: Callable[[], None] = lambda: None,
-) -> Moved | None:
-    """The least proved bound on how far the solution moves; None: none was proved.
+) -> tuple[Moved, ...]:
+    """All proved bounds on how far the solution moves, the least distance first; empty: none was proved.
 
-    For θ in [0, 1], `B = θ(∇²F − λ) + λ`: if `T > N(T) + |∇F(w̄)|_{B⁻¹}`, where N(T) bounds the change's gradient in
-    `|·|_{B⁻¹}` at all weights within T of w̄, and losses change their curvature by no less than the factor θ there,
-    then `|w(u) − w̄|_B < T` (Q6b).
+    For θ in [0, 1], `B = θ(∇²F − λ) + λ`: if `(1 − κ)T > N + |∇F(w̄)|_{B⁻¹}`, where N bounds the change's gradient at w̄
+    in `|·|_{B⁻¹}` and the Hessian of the changed loss keeps `(1 − κ)B` within T of w̄, then `|w(u) − w̄|_B < T` (Q6b).
 
     Args:
         layer: the last layer.
@@ -96,11 +100,11 @@ def enclose_motion(
 def enclose_motions(
     layer: LastLayer, changes: Sequence[Change], thetas: Sequence[float] = THETAS,
     check: Callable[[], None] = lambda: None,
-) -> list[Moved | None]:
+) -> list[tuple[Moved, ...]]:
     """:func:`enclose_motion` of several budgets, which share the metrics."""
     for change in changes:
         _check_change(layer, change)
-    best: list[Moved | None] = [None] * len(changes)
+    best: list[list[Moved]] = [[] for _ in changes]
     for theta in thetas if layer.loss != "squared" else (1.0,):
         check()
         try:
@@ -110,10 +114,10 @@ def enclose_motions(
         for at, change in enumerate(changes):
             if theta == 0.0 and change.parameter == "features":
                 continue  # the rows' own curvature is what bounds their slopes
-            found, known = _one(layer, change, seen), best[at]
-            if found is not None and (known is None or found.distance < known.distance):
-                best[at] = found
-    return best
+            found = _one(layer, change, seen)
+            if found is not None:
+                best[at].append(found)
+    return [tuple(sorted(found, key=lambda moved: moved.distance)) for found in best]
 
 
 def _check_change(layer: LastLayer, change: Change) -> None:
@@ -136,146 +140,152 @@ def _check_change(layer: LastLayer, change: Change) -> None:
 
 
 def _one(layer: LastLayer, change: Change, seen: _Seen) -> Moved | None:
-    """The bound of one metric: the least T found by iteration; the inequality itself is what proves it."""
-    metric, bound = seen.metric, _GRADIENTS[change.parameter](layer, change, seen)
+    """The bound of one metric, if curvature keeps its factor on the whole ball that it speaks of."""
+    metric, effect = seen.metric, _EFFECTS[change.parameter](layer, change, seen)
     start = layer.residual / math.sqrt(metric.least) * RAISE
-    worst = float(seen.spans.max()) * RAISE
-    T = 0.0
-    for _ in range(STEPS):
-        needed = (bound(T) + start) / (1 - metric.omega) * RAISE
-        if not math.isfinite(needed) or needed > 1e6:
-            return None
-        if needed < T and keeps(layer.loss, metric.theta, T * worst):
-            base = layer.residual / layer.decay * RAISE
-            return Moved(metric, T, (T / math.sqrt(metric.least) + base) * RAISE, base)
-        T = max(needed, T) * ROOM
-        if not keeps(layer.loss, metric.theta, T * worst):
-            return None
-    return None
+    rest = (1 - metric.omega - effect.lost * RAISE) * (1 - 2.0**-50)
+    if not (rest > 0 and math.isfinite(effect.gradient)):
+        return None
+    T = (effect.gradient + start) / rest * ROOM  # strictly more than the barrier needs
+    worst = (float(seen.spans.max()) + effect.wider) * RAISE
+    if not math.isfinite(T) or not keeps(layer.loss, metric.theta, T * worst * RAISE, effect.bent):
+        return None
+    base = layer.residual / layer.decay * RAISE
+    return Moved(metric, T, (T / math.sqrt(metric.least) + base) * RAISE, base)
 
 
-def keeps(loss: str, theta: float, spread: float) -> bool:
-    """Whether curvature keeps, on average along the way, the factor θ: `(1 − e^{−s})/s ≥ θ`.
+def keeps(loss: str, theta: float, spread: float, bent: float = 0.0) -> bool:
+    """Whether curvature keeps, on average along the way, the factor θ: `e^{−ς}(1 − e^{−s})/s ≥ θ`.
 
     >>> keeps("cross_entropy", 0.5, 1.0), keeps("cross_entropy", 0.7, 1.0), keeps("squared", 1.0, 9.0)
     (True, False, True)
     """
-    if loss == "squared" or theta == 0 or spread == 0:
+    if loss == "squared" or theta == 0:
         return True
-    s = flint.arb(spread)
-    return bool((1 - (-s).exp()) / s >= flint.arb(theta))
+    s = flint.arb(max(spread, 2.0**-40))
+    return bool((1 - (-s).exp()) / s * (-flint.arb(bent)).exp() >= flint.arb(theta))
 
 
-def _exp_up(s: float) -> float:
-    """Upper bound of `e^s`; infinity beyond the floats."""
-    return math.inf if s > 700 else float(flint.arb(s).exp().abs_upper()) * RAISE
+@dataclass(frozen=True)
+class _Effect:
+    """What a budget does, in one metric.
+
+    Attributes:
+        gradient: N, a bound of `|∇F_u(w̄) − ∇F(w̄)|_{B⁻¹}`.
+        lost: the part of B that the Hessian may lose with rows or with inputs that move.
+        wider: what the rows' spans grow by.
+        bent: ς, how far the outputs at w̄ spread.
+    """
+
+    gradient: float
+    lost: float = 0.0
+    wider: float = 0.0
+    bent: float = 0.0
 
 
 def _rows(layer: LastLayer, change: Change) -> Array:
     return np.arange(layer.n) if change.rows is None else np.array(change.rows)
 
 
-def _top(values: Array, change: Change) -> float:
-    """Upper bound of the sum of the largest values that may be taken together; values are not negative."""
-    count = len(values) if change.count is None else min(change.count, len(values))
-    count = 1 if change.total else count
+def _count(layer: LastLayer, change: Change) -> int:
+    """How many rows may move by the whole radius at once."""
+    rows = layer.n if change.rows is None else len(change.rows)
+    return 1 if change.total else rows if change.count is None else min(change.count, rows)
+
+
+def _top(values: Array, count: int) -> float:
+    """Upper bound of the sum of the largest values; values are not negative."""
     return float(np.sum(np.sort(values)[-count:])) * fp.sum_up(count)
 
 
-def _sample_weights(layer: LastLayer, change: Change, seen: _Seen) -> Callable[[float], float]:
-    """`(1/n) Σ u_i g_i(w) ⊗ φ_i`, `|g_i(w)|_R ≤ |g_i(w̄)|_R + (what T can change)` (Q6c)."""
+def _sample_weights(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
+    """`(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature `(1/n) Σ u_i M_i ⊗ φ_iφ_iᵀ` that goes with it (Q6c)."""
     metric, Z, error, spans = seen.metric, seen.Z, seen.error, seen.spans
-    k, rows = len(Z), _rows(layer, change)
+    k, rows, count = len(Z), _rows(layer, change), _count(layer, change)
     Y = np.einsum("ia,aip->ip", layer.g, Z)
     size = np.max(np.stack([fp.row_norms(z) for z in Z]), axis=0) + error
     slack = math.sqrt(k) * (layer.g_norm * (error + (k + 2) * fp.U * size) + layer.g_rad * size) * RAISE
     norms = ((fp.row_norms(Y) + slack) * metric.inverse * RAISE)[rows]
-    first = _together(Y[rows], slack[rows], metric, change, norms)
-    levers = metric.leverages(Z, error)[rows] if layer.loss == "squared" else np.zeros(0)
-    cap = spans[rows] if layer.hard else np.inf  # with a label, `g = Σ_b p_b (e_b − e_y)` at all weights
-
-    def bound(T: float) -> float:
-        if layer.loss == "squared":  # g(w) − g(w̄) = vφ_i, and |vφ_i| ≤ T·lever
-            more = T * levers * levers * RAISE
-        else:
-            more = layer.weight[rows] * np.minimum(1.0, T * spans[rows] / 4 * RAISE) * spans[rows] * RAISE
-        if change.total:
-            each = float(np.sqrt(np.sum(np.minimum(norms + more, cap) ** 2))) * fp.sum_up(len(rows))
-            return change.radius * each / layer.n * RAISE
-        rise = min(first + _top(more, change), _top(np.minimum(norms + more, cap), change))
-        return change.radius * rise / layer.n * RAISE
-
-    return bound
+    trace = (np.einsum("iaa->i", layer.M) + (math.sqrt(k) + k * fp.U) * (layer.M_rad + k * fp.U * layer.M_norm))
+    if layer.loss == "cross_entropy":  # tr(MR) = Σ_{a<b} W p_a p_b |e_a − e_b|_R² ≤ ½ tr(M) σ²
+        held = trace / 2 * spans * spans * RAISE
+    else:  # I ⊗ …, or one output
+        held = trace / k * (metric.leverages(Z, error) if k > 1 else spans) ** 2 * RAISE
+    held = held[rows]
+    if change.total:
+        first, away = (math.sqrt(_top(v * v, len(rows))) * RAISE for v in (norms, held))
+    else:
+        first, away = _together(Y[rows], slack[rows], metric, count, norms), _top(held, count)
+    share = change.radius / layer.n * RAISE
+    return _Effect(share * first * RAISE, metric.theta * share * away * RAISE)
 
 
-def _together(Y: Array, slack: Array, metric: Metric, change: Change, norms: Array) -> float:
+def _together(Y: Array, slack: Array, metric: Metric, count: int, norms: Array) -> float:
     """Upper bound of `|Σ u_i y_i|_{B⁻¹}`, |u_i| ≤ 1, over at most `count` rows: sums of sizes, or of inner products."""
-    plain = _top(norms, change)
+    plain = _top(norms, count)
     n, p = Y.shape
-    count = n if change.count is None else min(change.count, n)
-    if change.total or count == 1 or n > 4000:
+    if count == 1 or n > GRAM:
         return plain
     sizes = (fp.row_norms(Y) + slack) * RAISE
     G = np.abs(Y @ Y.T)
     G += np.outer(fp.dot_unit(p) * sizes + 2 * slack, sizes) + np.outer(sizes, slack)
     np.fill_diagonal(G, 0.0)
     others = np.sum(np.partition(G, n - count, axis=1)[:, n - count + 1:], axis=1) * fp.sum_up(n)
-    square = _top((sizes * sizes + others) * RAISE, change)
+    square = _top((sizes * sizes + others) * RAISE, count)
     return min(plain, math.sqrt(square * RAISE) * metric.inverse * RAISE)
 
 
-def _targets(layer: LastLayer, change: Change, seen: _Seen) -> Callable[[float], float]:
+def _targets(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     """`(1/n) Σ u_i ⊗ φ_i`: row by row, or `|u|_F/√n`, as `(1/n) Σ I ⊗ φφᵀ ⪯ (1 + ω)B`."""
-    metric, rows = seen.metric, _rows(layer, change)
-    levers = metric.leverages(seen.Z, seen.error)[rows]
-    count = 1 if change.total else len(rows) if change.count is None else min(change.count, len(rows))
-    joint = math.sqrt(count / layer.n) * math.sqrt(1 + metric.omega) * RAISE
-    most = change.radius * joint if change.total else change.radius * min(joint, _top(levers, change) / layer.n) * RAISE
-    return lambda T: most * RAISE
+    count = _count(layer, change)
+    joint = math.sqrt(count / layer.n) * math.sqrt(1 + seen.metric.omega) * RAISE
+    if change.total:
+        return _Effect(change.radius * joint * RAISE)
+    levers = seen.metric.leverages(seen.Z, seen.error)[_rows(layer, change)]
+    return _Effect(change.radius * min(joint, _top(levers, count) / layer.n) * RAISE)
 
 
-def _labels(layer: LastLayer, change: Change, seen: _Seen) -> Callable[[float], float]:
-    """`(1/n) Σ (q_i − q'_i) ⊗ φ_i`: a label that becomes another moves the gradient by at most σ_i (logistic too)."""
-    most = _top((layer.weight * seen.spans)[_rows(layer, change)] * RAISE, change) / layer.n * RAISE
-    return lambda T: most
+def _labels(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
+    """`(1/n) Σ (q_i − q'_i) ⊗ φ_i`: a label that becomes another moves the gradient by at most W_iσ_i."""
+    moved = (layer.weight * seen.spans)[_rows(layer, change)] * RAISE
+    return _Effect(_top(moved, _count(layer, change)) / layer.n * RAISE)
 
 
-def _features(layer: LastLayer, change: Change, seen: _Seen) -> Callable[[float], float]:
+def _features(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     """The three parts of Q6d: slopes that move, slopes that move times inputs that move, inputs that move."""
-    metric, spans, rows = seen.metric, seen.spans, _rows(layer, change)
+    metric, rows, count, n = seen.metric, _rows(layer, change), _count(layer, change), layer.n
     k, squared = len(layer.V), layer.loss == "squared"
     W = layer.V[:, :-1] if layer.biased else layer.V
-    moved = layer.omega * change.radius * RAISE
-    count = 1 if change.total else len(rows) if change.count is None else min(change.count, len(rows))
-    rms = moved * math.sqrt(count / layer.n) * RAISE
-    gram = W @ W.T
+    r = layer.omega * change.radius * RAISE
     size = fp.frobenius(W)
-    trace = np.abs(np.einsum("iab,ab->i", layer.M, gram)) + size * size * (
+    trace = np.abs(np.einsum("iab,ab->i", layer.M, W @ W.T)) + size * size * (
         layer.M_rad + 4 * fp.dot_unit(k * k + W.shape[1]) * layer.M_norm)
-    steep = np.sqrt(trace * RAISE) * RAISE
     wide = size if k == 1 else max(fp.frobenius(W[a : a + 1] - W[b : b + 1]) for a in range(k) for b in range(a))
-    wide = (wide + 4 * fp.U * size) * RAISE
-    slope = enclose_norm2(layer.g[rows]).upper + float(np.sqrt(np.sum(layer.g_rad**2))) * RAISE
+    bent = 0.0 if squared else (wide + 4 * fp.U * size) * r * RAISE
     root = math.sqrt(metric.least) * (1 - 2.0**-50)
-    scale = math.sqrt((1 + metric.omega) / metric.theta) * RAISE
-    weight = float(layer.weight.max())
-
-    def bound(T: float) -> float:
-        v = T / root * RAISE
-        s = (wide + math.sqrt(2) * RAISE * v) * moved * RAISE
-        bent = 1.0 if squared else _exp_up((T * float(spans.max()) + s) * RAISE)
-        zeta = (bent * (steep + np.sqrt(layer.M_norm) * v) * moved)[rows] * RAISE
-        first = scale * math.sqrt(_top(zeta * zeta, change) / layer.n) * RAISE
-        gamma = (size + v) * moved if squared else weight * math.sqrt(2) * min(1.0, s / 4) * RAISE
-        second = gamma * moved * count / layer.n / root * RAISE
-        curved = math.sqrt(_top(layer.M_norm[rows] * moved * moved, change) / layer.n) * RAISE
-        third = (rms * slope / math.sqrt(layer.n) + T * bent * scale * curved) / root * RAISE
-        return (first + second + third) * RAISE
-
-    return bound
+    slope = enclose_norm2(layer.g[rows]).upper + math.sqrt(_top(layer.g_rad[rows] ** 2, len(rows))) * RAISE
+    factor = 1.0 if squared else _growth(bent)
+    first = factor * r * math.sqrt((1 + metric.omega) / metric.theta * _top(trace[rows], count) / n) * RAISE
+    gamma = size * r if squared else float(layer.weight.max()) * math.sqrt(2) * min(1.0, bent / 4) * RAISE
+    second = gamma * r * count / n * RAISE
+    third = r * math.sqrt(count / n) * slope / math.sqrt(n) * RAISE
+    eta = r * r * metric.theta * _top(layer.M_norm[rows], count) / n / layer.decay * RAISE
+    lost = (math.sqrt(eta * eta + 4 * eta) - eta) / 2 * ROOM  # the least t with t²/(1 − t) ≥ η
+    if not (lost < 1 and Fraction(lost) ** 2 >= (1 - Fraction(lost)) * fp.exact(eta)):
+        lost = math.inf
+    wider = math.sqrt(2) * r / root * RAISE
+    return _Effect(((first * RAISE + (second + third) / root) * RAISE) * RAISE, lost, wider, bent)
 
 
-_GRADIENTS: dict[str, Callable[[LastLayer, Change, _Seen], Callable[[float], float]]] = {
+def _growth(s: float) -> float:
+    """Upper bound of `(e^s − 1)/s`."""
+    if s > 700:
+        return math.inf
+    x = flint.arb(max(s, 2.0**-40))
+    return float((x.expm1() / x).abs_upper()) * RAISE
+
+
+_EFFECTS: dict[str, Callable[[LastLayer, Change, _Seen], _Effect]] = {
     "sample_weights": _sample_weights, "targets": _targets, "labels": _labels, "features": _features,
 }
 
@@ -295,31 +305,41 @@ class Predictions:
     change: Array
 
 
-def enclose_predictions(layer: LastLayer, moved: Moved, evaluation: LastLayer | None = None) -> Predictions:
-    """P2 in the metric: `|f_a − f_b|` moves by at most `T·|(e_a − e_b) ⊗ φ|_{B⁻¹}`.
+def enclose_predictions(
+    layer: LastLayer, found: Sequence[Moved], evaluation: tuple[Array, Array, Array] | None = None
+) -> Predictions:
+    """P2 in the metric: `f_a − f_b` moves by less than `T·|(e_a − e_b) ⊗ φ|_{B⁻¹}`; every bound found counts.
 
     Args:
         layer: the last layer.
-        moved: its motion.
-        evaluation: the same layer at the evaluation rows (loss and targets are not used); None: the training rows.
+        found: its motion, one bound or more.
+        evaluation: inputs of the last layer at the evaluation rows (:func:`certify.bounds.last_layer.last_inputs`);
+            None: the training rows.
     """
-    rows, metric, k = evaluation or layer, moved.metric, layer.g.shape[1]
-    Z, error = metric.images(rows.phi, rows.phi_rad, rows.phi_norm, k)
-    f = rows.phi @ layer.V.T
-    off = (fp.frobenius(layer.V) * (fp.dot_unit(rows.phi.shape[1]) * rows.phi_norm + rows.phi_rad)) * RAISE
-    start = layer.residual / math.sqrt(metric.least) * RAISE
-    change = (moved.reach + start) * metric.leverages(Z, error) * RAISE
-    if k == 1:
-        labels = (f[:, 0] > 0).astype(np.int64)
-        return Predictions(labels, np.abs(f[:, 0]) > (moved.reach * metric.spans(Z, error) + off) * RAISE, change)
-    labels, stable = np.argmax(f, axis=1), np.ones(len(f), dtype=bool)
-    for a in range(k):
-        for b in range(k):
-            if a == b or not (labels == a).any():
-                continue
+    phi, rad, norm = evaluation or (layer.phi, layer.phi_rad, layer.phi_norm)
+    k = len(layer.V)
+    f = phi @ layer.V.T
+    off = (fp.frobenius(layer.V) * (fp.dot_unit(phi.shape[1]) * norm + rad)) * RAISE
+    labels = np.argmax(f, axis=1) if k > 1 else (f[:, 0] > 0).astype(np.int64)
+    stable, change = np.zeros(len(f), dtype=bool), np.full(len(f), np.inf)
+    for moved in found:
+        metric = moved.metric
+        Z, error = metric.images(phi, rad, norm, k)
+        start = layer.residual / math.sqrt(metric.least) / (1 - metric.omega) * RAISE  # |w* − w̄|_B, as it is below T
+        change = np.minimum(change, (moved.reach + start) * metric.leverages(Z, error) * RAISE)
+        if k == 1:
+            stable |= np.abs(f[:, 0]) > (moved.reach * metric.spans(Z, error) + off) * RAISE
+            continue
+        kept = np.ones(len(f), dtype=bool)
+        for a in range(k):
             at = labels == a
-            room = (moved.reach * metric.apart(Z, error, a, b) + 2 * off + 2 * fp.U * np.abs(f).max(axis=1)) * RAISE
-            stable[at] &= (f[:, a] - f[:, b] > room)[at]
+            for b in range(k if at.any() else 0):
+                if a == b:
+                    continue
+                size = 2 * fp.U * np.abs(f).max(axis=1)
+                room = (moved.reach * metric.apart(Z, error, a, b) + 2 * off + size) * RAISE
+                kept[at] &= (f[:, a] - f[:, b] > room)[at]
+        stable |= kept
     return Predictions(labels, stable, change)
 
 
@@ -342,8 +362,3 @@ def global_modulus(layer: LastLayer, rows: int | None = None) -> float:
     each = layer.omega * W * (most * math.sqrt(m) / 2 + math.sqrt(2)) * RAISE
     count = layer.n if rows is None else rows
     return each * math.sqrt(count) / layer.n / layer.decay * RAISE
-
-
-def with_radius(change: Change, radius: float) -> Change:
-    """The same budget of another size."""
-    return replace(change, radius=radius)

@@ -20,8 +20,12 @@ from certify.network.passes import forward, known_weights
 from certify.rigor import fp
 from certify.rigor.activation import activation
 from certify.rigor.arithmetic import DoubleDouble
-from certify.rigor.ball import known_matrix, rounded
+from certify.rigor.ball import Balls, known_matrix, rounded
 from certify.rigor.fp import RAISE, Array, U
+
+
+WIDE = 1.0 + 2.0**-10
+"""Factor on norms of the frozen layers: room for a checker's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +102,17 @@ def enclose_last_layer(
     passed = forward(network, known_weights(network), X, arithmetic)
     terms = enclose_losses(loss, passed.output, targets, labels, arithmetic)
     M = enclose_loss_hessians(loss, terms, targets, labels, arithmetic).rounded()
-    a, g = rounded(passed.inputs[-1]), rounded(terms.slopes)
+    phi, rad, norm = _inputs(rounded(passed.inputs[-1]), network)
+    g = rounded(terms.slopes)
     W, b = network.weights[-1], network.biases[-1]
     n = len(X)
-    phi = a.mid.hi if b is None else np.hstack([a.mid.hi, np.ones((n, 1))])
-    norm = a.norm if b is None else np.sqrt(a.norm * a.norm + 1.0) * RAISE
     V = W if b is None else np.hstack([W, b[:, None]])
     weight = np.ones(n)
     if loss == "cross_entropy" and targets is not None:
         weight = np.array([fp.up(fp.total(row)) for row in targets])
-    A, A_rad = _hessian(phi, a.rad, norm, M.mid.hi, M.rad, M.norm, weight_decay)
-    return LastLayer(V, b is not None, weight_decay, loss, phi, a.rad, norm, g.mid.hi, g.rad, g.norm, M.mid.hi, M.rad,
-                     M.norm, targets is None, weight, A, A_rad, _residual(phi, a.rad, norm, g.mid.hi, g.rad, g.norm, V, weight_decay),
+    A, A_rad = _hessian(phi, rad, norm, M.mid.hi, M.rad, M.norm, weight_decay)
+    return LastLayer(V, b is not None, weight_decay, loss, phi, rad, norm, g.mid.hi, g.rad, g.norm, M.mid.hi, M.rad,
+                     M.norm, targets is None, weight, A, A_rad, _residual(phi, rad, norm, g.mid.hi, g.rad, g.norm, V, weight_decay),
                      _lipschitz(network))
 
 
@@ -151,8 +154,20 @@ def _lipschitz(network: Network) -> float:
     steepest = float(activation(network.activation).slope_bound)
     omega = 1.0
     for W in network.weights[:-1]:
-        omega *= known_matrix(W).spectral * steepest * RAISE
+        omega *= known_matrix(W).spectral * steepest * WIDE
     return omega
+
+
+def last_inputs(network: Network, X: Array) -> tuple[Array, Array, Array]:
+    """Inputs of the last layer with a 1 for the bias, their radii and norm bounds, at any rows."""
+    a = rounded(forward(network, known_weights(network), X, DoubleDouble()).inputs[-1])
+    return _inputs(a, network)
+
+
+def _inputs(a: Balls, network: Network) -> tuple[Array, Array, Array]:
+    if network.biases[-1] is None:
+        return a.mid.hi, a.rad, a.norm
+    return np.hstack([a.mid.hi, np.ones((len(a.rad), 1))]), a.rad, np.sqrt(a.norm * a.norm + 1.0) * RAISE
 
 
 @dataclass(frozen=True, eq=False)
