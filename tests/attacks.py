@@ -19,8 +19,8 @@ from tests import containment_distance as distances
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
-from tests import containment_second as second
 from tests import containment_norms as norms
+from tests import containment_second as second
 from tests import containment_sets as sets
 from tests import containment_sublevel as sublevel
 from tests import families

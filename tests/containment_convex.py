@@ -106,7 +106,7 @@ def enclosed(t: Training) -> LastLayer:
 
 
 def motion(t: Training, change: Change, rng: Rng, tries: int = 3) -> Outcome:
-    """Every proved bound against solutions of changed problems, weights and outputs, and the labels said to be stable."""
+    """Every proved bound against solutions of changed problems: weights, outputs, and labels said to be stable."""
     try:
         layer = enclosed(t)
         found = enclose_motion(layer, change)

@@ -1,4 +1,4 @@
-"""The solution of a strongly convex last layer, solved for in 200-bit balls and enclosed: it knows nothing of the bounds.
+"""The solution of a strongly convex last layer, solved for and enclosed in 200-bit balls; it knows no bound.
 
 Newton's method proposes; `|w − w(u)| ≤ |∇F_u(w)|/λ` encloses.
 """

@@ -136,7 +136,7 @@ def _check_change(layer: LastLayer, change: Change) -> None:
         raise SpecError("budget", "a total budget with a count or of labels", "give one of them")
     rows = range(layer.n) if change.rows is None else change.rows
     if not rows or not set(rows) <= set(range(layer.n)) or (change.count is not None and change.count < 1):
-        raise SpecError("rows", f"{list(rows)[:3]}…, count {change.count}", "give row numbers, and a count of 1 or more")
+        raise SpecError("rows", f"{list(rows)[:3]}…, count {change.count}", "give row numbers and a count from 1 on")
 
 
 def _one(layer: LastLayer, change: Change, seen: _Seen) -> Moved | None:

@@ -23,7 +23,6 @@ from certify.rigor.arithmetic import DoubleDouble
 from certify.rigor.ball import Balls, known_matrix, rounded
 from certify.rigor.fp import RAISE, Array, U
 
-
 WIDE = 1.0 + 2.0**-10
 """Factor on norms of the frozen layers: room for a checker's own."""
 
@@ -40,7 +39,6 @@ class LastLayer:
         phi, phi_rad, phi_norm: inputs `(n, m)`, their radii and norm bounds.
         g, g_rad, g_norm: slopes `(n, k)`, radii, norm bounds.
         M, M_rad, M_norm: `(n, k, k)` second derivatives, radii and norm bounds (Frobenius).
-        hard: whether the targets are class labels.
         weight: `(n,)` upper bounds of the sums of the targets' probabilities (1 for labels, squared and logistic).
         A: `(km, km)` float64 with `‖∇²F(V) − A‖₂ ≤ A_rad`.
         residual: upper bound of `|∇F(V)|`.
@@ -60,7 +58,6 @@ class LastLayer:
     M: Array
     M_rad: Array
     M_norm: Array
-    hard: bool
     weight: Array
     A: Array
     A_rad: float
@@ -111,9 +108,9 @@ def enclose_last_layer(
     if loss == "cross_entropy" and targets is not None:
         weight = np.array([fp.up(fp.total(row)) for row in targets])
     A, A_rad = _hessian(phi, rad, norm, M.mid.hi, M.rad, M.norm, weight_decay)
+    residual = _residual(phi, rad, norm, g.mid.hi, g.rad, g.norm, V, weight_decay)
     return LastLayer(V, b is not None, weight_decay, loss, phi, rad, norm, g.mid.hi, g.rad, g.norm, M.mid.hi, M.rad,
-                     M.norm, targets is None, weight, A, A_rad, _residual(phi, rad, norm, g.mid.hi, g.rad, g.norm, V, weight_decay),
-                     _lipschitz(network))
+                     M.norm, weight, A, A_rad, residual, _lipschitz(network))
 
 
 def _hessian(

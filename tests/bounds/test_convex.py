@@ -24,11 +24,11 @@ def line(weight: float, decay: float, x: list[float], y: list[float]) -> Trainin
     return Training(net, np.array(x)[:, None], "squared", decay, targets=np.array(y)[:, None])
 
 
-def fitted(seed: int, loss: str = "cross_entropy", n: int = 12, decay: float = 0.125, activation: str = "tanh") -> Training:
+def fitted(seed: int, loss: str = "cross_entropy", n: int = 12, decay: float = 0.125) -> Training:
     """A small net whose last layer is at its solution."""
     rng = np.random.default_rng(seed)
     k = 1 if loss == "logistic" else 3
-    net = Network((rng.standard_normal((3, 2)), np.zeros((k, 3))), (rng.standard_normal(3), np.zeros(k)), activation)
+    net = Network((rng.standard_normal((3, 2)), np.zeros((k, 3))), (rng.standard_normal(3), np.zeros(k)), "tanh")
     labels = None if loss == "squared" else rng.integers(0, max(k, 2), n)
     targets = rng.standard_normal((n, k)) if loss == "squared" else None
     t = Training(net, rng.standard_normal((n, 2)), loss, decay, labels, targets)
@@ -182,7 +182,8 @@ def _caught(monkeypatch: pytest.MonkeyPatch, name: str, wrong: object, parameter
     return False
 
 
-@pytest.mark.parametrize(("parameter", "part"), [("sample_weights", 4), ("features", 16), ("targets", 4), ("labels", 4)])
+@pytest.mark.parametrize(("parameter", "part"),
+                         [("sample_weights", 4), ("features", 16), ("targets", 4), ("labels", 4)])
 def test_part_of_a_gradient_is_caught(monkeypatch: pytest.MonkeyPatch, parameter: str, part: int) -> None:
     """Random directions are far from the worst one, most of all those of features: a sixteenth is what they catch."""
     right = convex._EFFECTS[parameter]
