@@ -10,9 +10,11 @@ from flint import arb, ctx
 
 from certify.bounds import convex
 from certify.bounds.convex import Change, enclose_motion, enclose_predictions, global_modulus
+from certify.bounds.convex_distance import convex_distance
 from certify.bounds.last_layer import enclose_last_layer, enclose_metric
 from certify.errors import SpecError
 from certify.network.network import Network
+from certify.problem import Problem
 from tests.containment import Violation
 from tests.containment_convex import changed, enclosed, last, motion, random_change, random_training, with_last
 from tests.convex_oracle import Training, solve
@@ -197,3 +199,29 @@ def test_part_of_a_gradient_is_caught(monkeypatch: pytest.MonkeyPatch, parameter
 
 def test_a_count_that_is_not_minded_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _caught(monkeypatch, "_count", lambda layer, change: 1, "sample_weights")
+
+
+def _problem(t: Training, **more: object) -> Problem:
+    values = {"map": "sublevel", "layer": 2, "loss": t.loss, "weight_decay": t.decay, "set": "per_sample",
+              "radius": 0.01} | more
+    return Problem(t.network, t.X, t.targets, str(values.pop("parameter", "features")), tuple(range(t.n)),
+                   labels=t.labels, **values)  # type: ignore[arg-type]
+
+
+def test_a_problem_gives_the_same_bound() -> None:
+    """Layer and budget are read off it; a scale widens the radius by its largest unit."""
+    t = fitted(3)
+    plain = convex_distance(_problem(t), "weight distance")
+    assert plain.upper == enclose_motion(enclosed(t), Change("features", 0.01))[0].distance
+    assert plain.theorem == "Q6" and set(plain.witness) == {"theta", "reach"}
+    double = convex_distance(_problem(t, scale=np.array([2.0, 0.0])), "weight distance")
+    assert plain.upper < double.upper
+    far = convex_distance(_problem(t, radius=50.0), "weight distance")
+    assert far.upper is None and "smaller radius" in far.reason
+
+
+@pytest.mark.parametrize("more", [{"layer": 1}, {"layer": "all"}, {"weight_decay": 0.0}, {"radius": None},
+                                  {"weight_norm": "relative"}])
+def test_problems_it_is_not_about_are_refused(more: dict[str, object]) -> None:
+    with pytest.raises(SpecError):
+        convex_distance(_problem(fitted(3), **more), "weight distance")
