@@ -34,6 +34,18 @@ given weights, which then lie on the boundary, and lip S = |∇_u L| / |∇_w L|
 backward. With budgets per row |∇_u L| is the sum of the rows' lengths. It needs ∇_w L ≠ 0 (`gradient`) and no
 kink at the data (`smooth`). With a level proved above the loss (`interior`) the weights need not move at all
 for small moves of the data: lip S = 0. How small is small is the `persistence_radius`.""",
+    "N1": """A budget for every row (set = "per_sample", interpolation map).
+Every row may move by ε in the norm of the spec (1, 2 or inf); together they can do more than any one. If the tangent
+kernel K minus one block E_i/d_i a row is positive definite, where E_i holds what row i can do to the outputs, then to
+first order the weights move by at most ε·√(Σ d_i). The numbers d_i are the `dual` in the certificate; a search found
+them, one verified factorisation proves them. The lower end is a vector z that names a worst move. Even the best d_i
+overshoot a little: at most by 1.26 with one output, by 1.07 on the breast cancer network.""",
+    "N2": """At most `count` rows move, each by at most the radius (set = "sparse", interpolation map).
+The upper end is the best of three: the `count` largest d_i of N1 (weights), the sum of what the `count` most sensitive
+rows can do alone (rows), or the sum over pairs of rows (pairs). The certificate says which. The lower end names rows
+and moves that do at least so much.""",
+    "N3": """One given change of the data (set = "given", interpolation map).
+The first-order motion |G_w⁺ G_u u| of the weights for the change u in the file, enclosed from both sides.""",
     "G4": """Networks given by a graph: where they are differentiable.
 A graph file lists convolutions, frozen batch normalisations, pooling, sums and activations, so that nobody's code has
 to be run. The training loss is differentiable at the data if no ReLU input is 0 and no maximum is tied. Units that are
@@ -48,12 +60,12 @@ A finder proposes weights ŵ that fit the changed data; Q2 proves that exact one
 at most |ŵ − w̄| + ρ. ŵ is kept in witness.safetensors. The lower end is F1. A flipped label is a change of targets; a
 deleted row needs nothing: the given weights still fit the others.""",
     "Q4": """The distance to the nearest exact fit, however the features move within a budget: one layer compensates.
-Layer h is changed so that every later layer receives exactly the inputs it had: W_h' = W_h + Ã(u)⁺(A − Ã(u))W_h, A the
-inputs of layer h (with a 1 for the bias), one row a sample. That works while A keeps full row rank: σ(A) > ω·r, r the
-total length of the change and ω how much further the layer's inputs move than the features. The bound is
-ω_z·r/(σ(A) − ω·r), ω_z = ω·‖W_h‖. Any activation, kinks too. The lower end is F1 at one change of the budget, which
-witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows whose outputs
-differ.""",
+Layer h is changed so that every later layer receives exactly the inputs it had. A: the inputs of layer h (with a 1 for
+the bias), one row a sample. That works while A keeps full row rank: ω·r < σ(A), r the total length of the change and ω
+how much further the layer's inputs move than the features. The bound is κ·r/(1 − ω·r/σ(A)), κ = ‖A⁺diag(S)‖, S_i how
+far the layer's pre-activations move per unit of row i. Any activation, kinks too. The lower end is F1 at one change
+of the budget, which witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows
+whose outputs differ.""",
     "F1": """Why no exact fit of the changed data can lie nearer.
 G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
 distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at
@@ -77,13 +89,14 @@ leaves the norm alone, but for the next layer's bias; scaling single units does 
 plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The
 modulus follows from M2 on the tangent kernel over training and reference rows, with τ² added on the diagonal of the
 latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.""",
-    "norm": """weights.norm, how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
-perturbation.norm, how one row's move is measured: 2.""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
 one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget
 (set = "total", "per_sample", "sparse" with a radius; see Q4 and F1).""",
+    "first_order_distance": """The most that the weights have to move, to first order, for any move of the data in the
+perturbation set: the network is replaced by its linearisation at the data and the weights. With set = "total" it is
+the radius times `modulus`; with "per_sample", "sparse" and "given" see N1, N2 and N3. All but given need `radius`.""",
     "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4).
 The largest over the rows that may move; every row's value is in the certificate.""",
     "persistence_radius": """The size up to which every move of the data leaves the given weights themselves
@@ -103,7 +116,15 @@ trained almost to an exact fit; otherwise the claims stay open.""",
 −1 leaves row i out. An interpolating network stays a solution under any sample weights, so they belong to the
 sublevel map.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
-per_sample: every row may move by that much, so the size is the largest row's (sublevel map).""",
+per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
+by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in
+perturbation.file. Sparse and given are for the interpolation map.""",
+    "norm": """weights.norm: how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
+perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the sum of the absolute changes, "inf" the
+largest absolute change. 1 and "inf" are for budgets of single rows (interpolation map).""",
+    "count": """perturbation.count: with set = "sparse", the most rows that move at once.""",
+    "radius": """perturbation.radius: the size of the change for `first_order_distance`; a modulus is per unit and does
+not use it.""",
     "scale": """perturbation.scale, e.g. {age = 1.0, dose = 0.5}: the unit of each feature, by name or number from 0;
 1 where none is given. x_i + s∘u_i, so that a move of size 1 means one unit. A feature that may not move is left
 out of `columns`.""",
@@ -132,8 +153,9 @@ part of the estimate.""",
 the moved rows are looked at, which is cheaper and says nothing about the others.""",
     "damping": """[estimate] damping: a number ≥ 0 added to the diagonal of the linear system. It makes the step shorter
 and the system easier, and changes the question; default 0.""",
-    "corrector_steps": """[estimate] corrector_steps: Newton steps on the real outputs after the first-order step. Each
-costs a solve and takes off most of what is left by higher orders; default 0.""",
+    "corrector_steps": """[estimate] corrector_steps: Newton steps after the first-order step, on the real outputs, or,
+in weight space with base = "nearby", on the gradient of the changed loss. Each costs a solve and takes off most of what
+is left by higher orders; default 0.""",
     "budget": """[estimate] budget: about how many full-batch gradients the solver's products may cost; default 120.
 What is reached by then is the estimate, and its residual says how good it is.""",
     "members": """[estimate] members: how many other members of the estimated set to look at. Each is the step plus a

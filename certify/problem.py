@@ -50,6 +50,7 @@ class Problem:
         radius: the budget, None where no quantity needs it.
         count: most rows that move at once (`sparse`).
         change: `(n, d)` or `(n, k)`: the one change of `given`, 0 on rows that do not move.
+        arithmetic: ``"float"`` or ``"exact"`` (rationals, for small piecewise linear problems).
         scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
         names: names of the features, for a reader; None where the data has none.
         weight_norm: ``"euclidean"``, ``"relative"`` or ``"function"``: how a motion of the weights is measured.
@@ -81,6 +82,7 @@ class Problem:
     radius: float | None = None
     count: int | None = None
     change: np.ndarray | None = None
+    arithmetic: str = "float"
 
     @staticmethod
     def from_module(
@@ -378,7 +380,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
         files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
-        radius=spec.perturbation.radius, count=spec.perturbation.count, change=change,
+        radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
     )
     check_problem(problem)
     return problem

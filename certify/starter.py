@@ -46,7 +46,7 @@ layer = "all"                    # or 1, 2, …: that layer's parameters move, t
 [perturbation]
 parameter = "features"           # features | targets | sample_weights (sublevel): what moves
 rows = "all"                     # or a list of row numbers, from 0
-set = "total"                    # or per_sample (sublevel): every row may move by as much as any other
+set = "total"                    # or per_sample: every row may move by as much; sparse (with count): few rows
 # columns = ["age", "dose"]      # the features that may move; numbers from 0 where the data file has no names
 # scale = {{age = 1.0, dose = 0.5}}  # their units: a move of size 1 is one unit
 

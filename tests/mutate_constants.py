@@ -25,6 +25,7 @@ from tests.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutants_graph import GRAPH
 from tests.mutants_norms import NORMS
 from tests.mutants_second import SECOND
+from tests.mutants_sets import SETS
 from tests.mutants_training import TRAINING
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -172,11 +173,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args(argv)
     if options.table:
-        print(table(CONSTANTS) + "\n\n" + table(LOGIC) + "\n\n" + table(TRAINING) + "\n\n" + table(GRAPH) + "\n\n"
-              + table(SECOND) + "\n\n" + table(NORMS))
+        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SECOND, SETS, NORMS))))
         return 0
-    known = CONSTANTS + LOGIC + TRAINING + GRAPH + SECOND + NORMS
-    mutants = tuple(m for m in known if not options.names or m.name in options.names)
+    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SECOND + SETS + NORMS
+    mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)
         return 0

@@ -85,7 +85,10 @@ def one_change(rng: Rng) -> Problem:
     change = np.zeros((problem.n, width))
     change[list(problem.rows)] = rng.standard_normal((len(problem.rows), width)) * size
     norm = "relative" if rng.random() < 0.4 else "euclidean"
-    return replace(problem, base="given", set="given", change=change, scale=None, weight_norm=norm)
+    net = problem.network
+    if rng.random() < 0.3:  # layers smaller than 1, in whose relative norm distances are longer
+        net = replace(net, weights=tuple(W * 2.0 ** -int(rng.integers(1, 4)) for W in net.weights))
+    return replace(problem, network=net, base="given", set="given", change=change, scale=None, weight_norm=norm)
 
 
 def nearly_fitted(rng: Rng) -> Problem:

@@ -12,13 +12,19 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.bounds.congruence import Failure, jacobian_congruence
+from certify.bounds.modulus import enclose_modulus
 from certify.errors import EnclosureError
+from certify.network.jacobian import Jacobian
 from certify.network.network import Network
-from certify.network.passes import forward, known_weights
+from certify.network.passes import Forward, forward, known_weights
+from certify.network.reach import reach
+from certify.network.steepness import first_layer_steepness
+from certify.perturbations.factor import BlockFactor
 from certify.problem import Problem
 from certify.rigor import fp
 from certify.rigor.activation import activation
-from certify.rigor.arithmetic import Binary64
+from certify.rigor.arithmetic import Binary64, Pair
 from certify.rigor.ball import Balls
 from certify.rigor.fp import Array
 from certify.rigor.singular import enclose_norm2, enclose_sigma_min
@@ -55,15 +61,16 @@ def compensate(problem: Problem) -> tuple[Compensation, ...]:
     net = problem.network
     assert isinstance(net, Network)
     kept = np.array(problem.kept)
-    passed = forward(net, known_weights(net), problem.X[kept], Binary64())
+    passed = forward(net, known_weights(net), problem.X[kept], Binary64(), keep_pre=True)
     budget = total_budget(problem)
+    near = _near(problem, net, passed)
     found = []
     for h in net.layers(problem.layer):
         biased = net.biases[h - 1] is not None
         if net.weights[h - 1].shape[1] + biased < len(kept):
             continue  # the rows of A cannot be independent
         try:
-            found.append(_of_layer(problem, net, h, passed.inputs[h - 1], budget))
+            found.append(_of_layer(problem, net, h, passed.inputs[h - 1], budget, near))
         except EnclosureError:  # norms that overflow
             continue
     return tuple(sorted(found, key=lambda c: (c.upper is None, c.upper or 0.0, -c.most)))
@@ -78,28 +85,91 @@ def total_budget(problem: Problem) -> Fraction:
     return Fraction(problem.radius) * (fp.sqrt_up(Fraction(spread)) if spread > 1 else 1)
 
 
-def _of_layer(problem: Problem, net: Network, h: int, inputs: Balls, budget: Fraction) -> Compensation:
+@dataclass(frozen=True)
+class _Near:
+    """Lipschitz constants on the balls the rows can move in; None where none was proved.
+
+    Attributes:
+        first: of the inputs of layer 2.
+        output: of f, for every row.
+    """
+
+    first: Fraction | None
+    output: Array | None
+
+
+def _near(problem: Problem, net: Network, passed: Forward) -> _Near:
+    """Where rows stay near the data the network is less steep than the norms of its layers say."""
+    t = np.where(np.isin(np.array(problem.kept), np.array(problem.rows)), fp.up(row_budget(problem)), 0.0)
+    first, output = None, None
+    try:
+        if net.depth > 1:
+            steep = first_layer_steepness(net, passed, t, problem.scale)
+            first = None if steep is None else Fraction(steep)
+        found = reach(net, passed, t, problem.scale)
+        output = fp.row_norms((found.centre + found.moved) * fp.RAISE)
+    except EnclosureError:  # the balls are too large for bounds that are finite
+        pass
+    return _Near(first, output)
+
+
+def row_budget(problem: Problem) -> Fraction:
+    """`t` with `|u_i| ≤ t` for every row and change of the set; an upper bound."""
+    assert problem.radius is not None
+    free = problem.inputs if problem.scale is None else int(np.count_nonzero(problem.scale))
+    wide = problem.set != "total" and problem.norm == "inf" and free > 1
+    return Fraction(problem.radius) * (fp.sqrt_up(Fraction(free)) if wide else 1)
+
+
+def _of_layer(problem: Problem, net: Network, h: int, inputs: Balls, budget: Fraction, near: _Near) -> Compensation:
     steepest = Fraction(activation(net.activation).slope_bound)
     lipschitz = Fraction(1) if problem.scale is None else Fraction(float(np.max(np.abs(problem.scale))))
-    after = _norm(_first(problem, net)) if h == 1 else Fraction(0)
     for j in range(1, h):
-        lipschitz = (_norm(_first(problem, net)) if j == 1 else lipschitz * _norm(net.weights[j - 1])) * steepest
-    if h > 1:
-        after = lipschitz * _norm(net.weights[h - 1])
+        if j == 1:
+            whole = _norm(_first(problem, net)) * steepest
+            lipschitz = whole if near.first is None else min(whole, near.first)
+        else:
+            lipschitz *= _norm(net.weights[j - 1]) * steepest
+    after = _norm(_first(problem, net)) if h == 1 else lipschitz * _norm(net.weights[h - 1])
+    n = len(problem.kept)
+    steep = np.full(n, fp.up(after))
+    if h == net.depth and near.output is not None:
+        steep = np.minimum(steep, near.output)
+    steep[~np.isin(np.array(problem.kept), np.array(problem.rows))] = 0.0
+    A, radius = _augmented(inputs, net.biases[h - 1] is not None)
+    # |Ã − A|_F is at most the norm of the rows' radii, and so is its spectral norm (Weyl)
+    sigma = Fraction(enclose_sigma_min(A).lower) - Fraction(float(fp.row_norms(radius[None, :])[0]))
+    sigma /= ROOM
+    most = fp.down(max(sigma, Fraction(0)) / lipschitz) if lipschitz else math.inf
+    upper = None
+    room = 1 - lipschitz * budget / sigma if sigma > 0 else Fraction(0)
+    if room > 0:
+        kappa = _kappa(A, radius, steep)
+        simple = Fraction(float(steep.max())) / sigma
+        scale = fp.sqrt_up(1 / problem.layer_scale.squares[h - 1])
+        upper = fp.up(scale * min(simple if kappa is None else kappa, simple) * budget / room * ROOM)
+    return Compensation(h, upper, max(fp.down(sigma), 0.0), fp.up(lipschitz), most)
+
+
+def _augmented(inputs: Balls, biased: bool) -> tuple[Array, Array]:
+    """Midpoint and row radii of Ã."""
     A, radius = inputs.mid.hi, inputs.rad
     if inputs.mid.lo is not None:
         radius = radius + fp.row_norms(inputs.mid.lo)
-    if net.biases[h - 1] is not None:
-        A = np.concatenate([A, np.ones((len(A), 1))], axis=1)
-    # |Ã − A|_F is at most the norm of the rows' radii, and so is its spectral norm (Weyl)
-    sigma = Fraction(enclose_sigma_min(A).lower) - Fraction(float(fp.row_norms(radius[None, :])[0]))
-    room = sigma / ROOM - lipschitz * budget
-    upper = None
-    if room > 0:
-        scale = fp.sqrt_up(1 / problem.layer_scale.squares[h - 1])
-        upper = fp.up(scale * after * budget / room * ROOM)
-    most = fp.down(max(sigma, Fraction(0)) / lipschitz / ROOM) if lipschitz else math.inf
-    return Compensation(h, upper, max(fp.down(sigma), 0.0), fp.up(lipschitz), most)
+    return (np.concatenate([A, np.ones((len(A), 1))], axis=1) if biased else A), radius * fp.RAISE
+
+
+def _kappa(A: Array, radius: Array, steep: Array) -> Fraction | None:
+    """Upper bound of `‖Ã⁺diag(steep)‖` (M2); None where none was proved."""
+    J = Jacobian(Pair(A), radius)
+    try:
+        X = jacobian_congruence(J, Binary64())
+        if isinstance(X, Failure):
+            return None
+        found = enclose_modulus(J, BlockFactor(steep[:, None, None], np.zeros(len(A))), X, Binary64()).upper
+    except EnclosureError:
+        return None
+    return None if found is None else Fraction(found)
 
 
 def _first(problem: Problem, net: Network) -> Array | tuple[Array, Array]:

@@ -13,6 +13,7 @@ from certify.bounds.costs import DIRECT_FROM, costs, remedy
 from certify.bounds.direct import direct_modulus
 from certify.bounds.distance import distance_bound, enclose_distance
 from certify.bounds.equal_rows import refuting_pair
+from certify.bounds.exact import exact_bound, problem_is_exact
 from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import ModulusEnds, enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
@@ -116,11 +117,20 @@ class Interpolation:
             return self._refuted(quantity, self._pair)
         if isinstance(self.solution, str):
             return self._open(quantity, self._counting(), self.solution)
+        if problem_is_exact(self.problem, quantity):
+            return self._exact(quantity)
         if quantity == "first_order_distance" and self.problem.set in ("total", "per_sample"):
             return self._of_modulus()
         if quantity not in self._bounds:
             self._bounds[quantity] = self._distance() if quantity == "distance" else self._best(quantity)
         return self._bounds[quantity]
+
+    def _exact(self, quantity: str) -> Bound:
+        """Both ends in rational arithmetic."""
+        self._progress("exact rational arithmetic", 0.2)
+        found = self._limits.attempt(named("exact"), lambda: exact_bound(self.problem, quantity, self._unit(quantity),
+                                                                         self._counting(), self._limits.check))
+        return self._open(quantity, self._counting(), found) if isinstance(found, str) else found
 
     def _distance(self) -> Bound:
         """F1 and Q7: the distance after the given change, from both sides."""

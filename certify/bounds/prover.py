@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from certify.bounds.exact import require_exact
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.sublevel import Sublevel
 from certify.limits import Limits
@@ -25,6 +26,8 @@ def prover(
     Raises:
         EnvironmentRefused: this machine, or this thread, does not compute as the rounding theorems assume.
     """
+    if problem.arithmetic == "exact":
+        require_exact(problem)
     net = problem.network
     constants = tuple(net.tensors.values()) if isinstance(net, GraphNetwork) else net.arrays
     require_sound(*constants, problem.X, problem.y, problem.scale)

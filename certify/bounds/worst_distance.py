@@ -54,7 +54,7 @@ def worst_distance(
     witness: dict[str, object] = {}
     upper = found[0].upper if found else None
     if upper is not None:
-        witness["layer"] = found[0].layer
+        witness |= {"layer": found[0].layer, "sigma": found[0].sigma}
     if attack is not None:
         witness |= {"z": [float(v) for v in attack.z], "change": attack.change}
     lower = 0.0 if attack is None else attack.lower

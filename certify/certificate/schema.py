@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from certify.errors import CertificateError
 
@@ -17,6 +17,11 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Verdict = Literal["certified", "refuted", "inconclusive"]
 State = Literal["met", "failed", "open"]
 Rigour = Literal["proved", "conditional", "estimated"]
+
+
+def _norm(value: Any) -> Any:
+    """A truth value is no number, though Python takes True for 1."""
+    return None if isinstance(value, bool | float) else value
 
 
 class Part(BaseModel):
@@ -64,7 +69,7 @@ class Problem(Part):
     parameter: Literal["features", "targets", "sample_weights"]
     rows: Literal["all"] | list[Count]
     set: Literal["total", "per_sample", "sparse", "given"]
-    norm: Literal[1, 2, "inf"]
+    norm: Annotated[Literal[1, 2, "inf"], BeforeValidator(_norm)]
     weight_norm: Literal["euclidean", "relative", "function"]
     tau: Number | None = None
     reference_rows: Size | None = None
@@ -153,6 +158,7 @@ class Witness(Part):
     equal_rows: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     array: str | None = None
     layer: Size | None = None
+    sigma: Number | None = None
 
 
 class Claim(Part):

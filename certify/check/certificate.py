@@ -24,7 +24,7 @@ FILES = ("spec", "model", "data")
 QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius")
 _SETS = ("z", "member", "dual", "array")
 WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",),
-             "first_order_distance": (*_SETS, "equal_rows"), "distance": ("z", "array", "layer"),
+             "first_order_distance": (*_SETS, "equal_rows"), "distance": ("z", "array", "layer", "sigma"),
              "persistence_radius": ("array",)}
 MEMBERS = ("weights", "rows", "pairs")
 
@@ -61,7 +61,8 @@ class Claim:
         equal_rows: witness that the solution map is not Lipschitz-like.
         array: name of the array of the side file that proves the upper end of `persistence_radius`, or that holds the
             rows' ellipsoids.
-        layer: the layer that adjusts in the upper end of `distance` over a budget.
+        layer, sigma: the layer that adjusts in the upper end of `distance` over a budget; the least singular value of
+            its inputs.
         rows, row_lower, row_upper: the ends of every row (`sample_modulus`).
     """
 
@@ -82,6 +83,7 @@ class Claim:
     member: str | None
     dual: tuple[Number, ...] | None
     layer: int | None
+    sigma: Number | None
     rows: tuple[int, ...]
     row_lower: tuple[Number | None, ...]
     row_upper: tuple[Number | None, ...]
@@ -170,7 +172,7 @@ def _claim(value: object, where: str) -> Claim:
     per_row = quantity == "sample_modulus"
     _members(record, where, CLAIM + (ROW_MEMBERS if per_row else ()))
     witness = _object(record["witness"], f"{where}.witness")
-    alone = len(witness) > 1 and not set(witness) <= {*_SETS, "layer"}
+    alone = len(witness) > 1 and not set(witness) <= {*_SETS, "layer", "sigma"}
     if alone or not set(witness) <= set(WITNESSES[quantity]):
         raise Invalid(f"{where}.witness", f"it has the members {show(sorted(witness))}",
                       f"{quantity} takes none, or of {', '.join(WITNESSES[quantity])}; equal_rows stands alone")
@@ -192,6 +194,7 @@ def _claim(value: object, where: str) -> Claim:
         member=choice(witness["member"], f"{where}.witness.member", MEMBERS) if "member" in witness else None,
         dual=_vector(witness["dual"], f"{where}.witness.dual") if "dual" in witness else None,
         layer=whole(witness["layer"], f"{where}.witness.layer") if "layer" in witness else None,
+        sigma=number(witness["sigma"], f"{where}.witness.sigma") if "sigma" in witness else None,
         rows=tuple(whole(r, f"{where}.rows") for r in rows),
         row_lower=_ends(record, where, "row_lower", len(rows)) if per_row else (),
         row_upper=_ends(record, where, "row_upper", len(rows)) if per_row else (),

@@ -142,6 +142,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     if (claim.layer is not None) != (budget and claim.upper is not None):
         raise Invalid(f"{where}.witness", f"layer is {'there' if claim.layer is not None else 'missing'}",
                       "it is for the upper end of distance over a budget")
+    if (claim.sigma is not None) != (claim.layer is not None) or (claim.sigma is not None and not claim.sigma > 0):
+        raise Invalid(f"{where}.witness", f"sigma is {show(claim.sigma)}", "a number above 0 goes with layer")
     if claim.layer is not None and claim.layer not in problem.free:
         raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
     if whole:

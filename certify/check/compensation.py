@@ -9,7 +9,6 @@ from functools import partial
 from flint import arb, arb_mat, ctx
 
 from certify.check import finite
-from certify.check.activation import ACTIVATIONS
 from certify.check.arrays import Array
 from certify.check.balls import ONE, ZERO, squares
 from certify.check.canonical import show
@@ -18,10 +17,9 @@ from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding, Ladder
 from certify.check.hypotheses import expect
 from certify.check.nearby import PRECISION
-from certify.check.network import first_weights
 from certify.check.norms import layer_squares
 from certify.check.refusal import Invalid
-from certify.check.spread import spectral
+from certify.check.steepness import steepness
 from certify.check.subject import Problem
 
 CHANGE = "distance.change"
@@ -35,8 +33,8 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         Invalid: one cannot be re-derived.
     """
     if claim.upper is not None:
-        assert claim.layer is not None  # the form was checked
-        rule = partial(upper, most=claim.upper, layer=claim.layer)
+        assert claim.layer is not None and claim.sigma is not None  # the form was checked
+        rule = partial(upper, most=claim.upper, layer=claim.layer, sigma=claim.sigma)
         expect(f"{claim.where}.upper", claim.upper, rule, ladder)
     if claim.lower and claim.z is not None:
         change = _change(claim, ladder.problem, side)
@@ -44,27 +42,37 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         expect(f"{claim.where}.lower", claim.lower, partial(finite.lower, least=claim.lower, z=claim.z), one)
 
 
-def upper(evidence: Evidence, most: float, layer: int) -> Finding:
-    """V31: `AAᵀ − s²I ≻ 0` with `s = ωr + s_hω_zr/most`, A the inputs of the layer."""
-    problem = evidence.problem
-    phi, weights = ACTIVATIONS[problem.activation], evidence.parameters.weights
-    reach = ONE if problem.scale is None else arb(max(map(abs, problem.scale)))
-    norms = [spectral(first_weights(problem, evidence.parameters))]
-    norms += [spectral(weights[j - 1]) for j in range(2, layer + 1)]
-    for j in range(1, layer):
-        reach = (norms[0] if j == 1 else reach * norms[j - 1]) * phi.steepest
-    after = norms[0] if layer == 1 else reach * norms[layer - 1]
-    r = budget(problem)
-    needed = (reach * r + after * r / layer_squares(problem)[layer].sqrt() / arb(most)).upper()
+def upper(evidence: Evidence, most: float, layer: int, sigma: float) -> Finding:
+    """V31: `AAᵀ − σ²I ≻ 0` and `κ²AAᵀ − diag(S²) ≻ 0`, `κ = most·(1 − ωr/σ)/(s_hr)`, A the inputs of the layer."""
+    problem, r = evidence.problem, budget(evidence.problem)
     A = evidence.forward.inputs[layer - 1]
     if problem.layers[layer - 1].biases is not None:
         A = arb_mat([[*row, ONE] for row in A.tolist()])
-    entries = (A * A.transpose()).tolist()
-    shifted = arb_mat([[x - needed**2 if i == j else x for j, x in enumerate(row)] for i, row in enumerate(entries)])
-    truth = definiteness(shifted, sharp=False).truth
-    return Finding(Truth.PROVED if truth is Truth.PROVED else Truth.UNDECIDED,
-                   f"it needs inputs of layer {layer} with least singular value above "
-                   f"{needed.str(DIGITS, radius=False)}, which is not proved")
+    gram = (A * A.transpose()).tolist()
+    if not _exceeds(gram, ONE, [arb(sigma) ** 2] * len(gram)):
+        return Finding(Truth.UNDECIDED, f"σ(A) > {sigma!r} is not proved for the inputs of layer {layer}")
+    near = steepness(problem, evidence.parameters, evidence.forward, layer, row_budget(problem))
+    room = 1 - near.inputs * r / arb(sigma)
+    if not room > 0:
+        return Finding(Truth.UNDECIDED, f"the inputs of layer {layer} may lose their rank within the budget")
+    kappa = arb(most) * room / r * layer_squares(problem)[layer].sqrt()
+    proved = _exceeds(gram, kappa ** 2, [S ** 2 for S in near.rows])
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED,
+                   f"‖A⁺diag(S)‖ < {kappa.lower().str(DIGITS, radius=False)} is needed and not proved")
+
+
+def _exceeds(gram: list[list[arb]], factor: arb, diagonal: list[arb]) -> bool:
+    """Whether `factor·gram − diag(diagonal) ≻ 0` is proved."""
+    rows = [[factor * x - (diagonal[i] if i == j else ZERO) for j, x in enumerate(row)] for i, row in enumerate(gram)]
+    return definiteness(arb_mat(rows), sharp=False).truth is Truth.PROVED
+
+
+def row_budget(problem: Problem) -> arb:
+    """`t` with `|u_i| ≤ t` for every row and change of the set."""
+    assert problem.radius is not None
+    inputs = len(problem.features[0])
+    free = inputs if problem.scale is None else sum(1 for v in problem.scale if v)
+    return arb(problem.radius) * arb(free if problem.set != "total" and problem.norm == "inf" else 1).sqrt()
 
 
 def budget(problem: Problem) -> arb:

@@ -73,21 +73,26 @@ class Reach:
     kink in reach), at most `2 sup|φ'|`; then `ρ ← |W|(max|φ'|·ρ + δN)`.
     """
 
-    def __init__(self, problem: Problem, parameters: Parameters, passed: Forward, descent: Descent) -> None:
+    def __init__(
+        self, problem: Problem, parameters: Parameters, passed: Forward, descent: Descent | None = None,
+    ) -> None:
         self.problem, self.phi = problem, ACTIVATIONS[problem.activation]
         moving, depth = problem.moving, len(problem.layers)
-        seeded = backward(problem, parameters, passed, descent.losses.slopes, kinks=True).gradients.tolist()
-        self.g = [norm(seeded[i]) for i in moving]
-        slopes = descent.losses.slopes.tolist()
-        self.c = [norm(slopes[i]) for i in moving]
-        self.bend = [descent.losses.bends[i] for i in moving]
+        self.places = [problem.kept.index(i) for i in moving]
+        if descent is not None:  # every row is kept
+            seeded = backward(problem, parameters, passed, descent.losses.slopes, kinks=True).gradients.tolist()
+            self.g = [norm(seeded[i]) for i in moving]
+            slopes = descent.losses.slopes.tolist()
+            self.c = [norm(slopes[i]) for i in moving]
+            self.bend = [descent.losses.bends[i] for i in moving]
         self.sizes = [arb_mat(W.ncols(), W.nrows(), [abs(w) for w in W.transpose().entries()])
                       for W in parameters.weights]
         all_slopes = [layer_slopes(problem, h, passed.before[h - 1], kinks=True) for h in range(1, depth)]
         widths = [problem.layers[h].outputs for h in range(depth - 1)]
-        d = [[s[i * m:(i + 1) * m] for i in moving] for s, m in zip(all_slopes, widths, strict=True)]
+        d = [[s[i * m:(i + 1) * m] for i in self.places] for s, m in zip(all_slopes, widths, strict=True)]
         self.slopes = [[abs(s) for row in layer for s in row] for layer in d]
-        self.before = [[z for i in moving for z in passed.before[h][i * m:(i + 1) * m]] for h, m in enumerate(widths)]
+        self.before = [[z for i in self.places for z in passed.before[h][i * m:(i + 1) * m]]
+                       for h, m in enumerate(widths)]
         self.norms: list[list[arb]] = [[] for _ in range(depth)]
         first = first_weights(problem, parameters)
         start = [norm(row) for row in first.tolist()]
@@ -114,10 +119,17 @@ class Reach:
             found.append((pairs, c * far + bend * far * far / 2))
         return found
 
+    def steepest(self, t: arb) -> list[arb]:
+        """Bounds of `|∂f/∂x|`, in Frobenius norm, on the ball of radius t around every moving row."""
+        moved, _, _ = self._sweep(t)
+        k = self.problem.outputs
+        return [norm(u + v for u, v in zip(self.norms[-1][at:at + k], moved[at:at + k], strict=True))
+                for at in range(0, len(moved), k)]
+
     def _sweep(self, t: arb) -> tuple[list[arb], list[arb], list[arb]]:
         """Movement of the outputs' Jacobian rows; the same, with `·/t` nondecreasing in t; movement of the outputs."""
         steepest, spread = arb(self.phi.steepest), self.phi.spread
-        rows, N = len(self.g), self.norms[0]
+        rows, N = len(self.places), self.norms[0]
         rho, steady = [ZERO] * len(N), [ZERO] * len(N)
         moved = [x * t for x in N]
         for h in range(len(self.problem.layers) - 1):

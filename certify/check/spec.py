@@ -22,7 +22,7 @@ _WORDS = {
     "weights.norm": ("euclidean", "relative", "function"),
     "perturbation.parameter": ("features", "targets", "sample_weights"),
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
-    "run.arithmetic": ("float",),
+    "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),

@@ -96,7 +96,7 @@ def _require_away(problem: Problem, h: int, Z: Rows, spread: list[arb]) -> None:
 def spectral(W: arb_mat) -> arb:
     """Upper bound of `‖W‖₂`: `s²I − WWᵀ ≻ 0` for s a little above a float estimate, else the Frobenius norm."""
     rows = [[float(x) for x in row] for row in W.tolist()]
-    guess = _estimate(rows)
+    guess = estimate(rows)
     if len(rows) > len(rows[0]):
         W = W.transpose()
     gram = W * W.transpose()
@@ -109,7 +109,7 @@ def spectral(W: arb_mat) -> arb:
     return norm(W.entries()).upper()
 
 
-def _estimate(rows: list[list[float]]) -> float:
+def estimate(rows: list[list[float]]) -> float:
     """The largest singular value by power iteration in floats."""
     size = math.hypot(*(x for row in rows for x in row))
     if not 0 < size < math.inf:

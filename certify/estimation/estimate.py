@@ -17,7 +17,7 @@ from certify.estimation.meter import Cost, Meter
 from certify.estimation.options import EstimateOptions
 from certify.estimation.output_space import Rows, centres, rows_of, wanted
 from certify.estimation.subject import ModuleProblem
-from certify.estimation.weight_space import weight_space_step
+from certify.estimation.weight_space import corrected, weight_space_step
 from certify.progress import silent
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ class Estimate:
         problem, change, options: what was asked.
         step: `(p,)` the minimum-norm member v at t = 1 (with correctors, if asked).
         response: the part of the step that answers the change of the data.
-        stationary: `−H⁺∇L`, the part that would lead the given weights to a critical point; None where it is not
-            computed (output space). It is added to the step only with base ``"nearby"``.
+        stationary: `−H⁺∇L`, the part that would lead the given weights to a critical point; 0 where `∇L` is less than
+            what the solver leaves of the response, None where it is not computed (output space). It is added to the
+            step only with base ``"nearby"``.
         residual: relative residual of the linear system, computed from the step.
         status: what became of it, in words.
         cost: of the step, in full-batch gradients.
@@ -263,11 +264,11 @@ def _weight_space(
     with meter.stage("weight space"):
         found = weight_space_step(problem, change, options, meter, tell)
         v = found.response + (found.stationary if problem.base == "nearby" else 0.0)
+        v, untaken = corrected(problem, change, found.curvature, v, options, meter, tell)
         if options.line_search:
             v = _searched(problem, change, v)
     with meter.evidence():
         evidence = measure(problem, change, v, base, of_gradient=True)
-    answered, towards = found.solved.words()
-    words = f"response ({found.curvature}): {answered}; towards a critical point: {towards}"
+    words = found.words() + untaken
     return Estimate(problem, change, options, v, found.response, found.stationary, float(found.solved.residual[0]),
                     words, meter.cost(), evidence, None, tuple(float(h) for h in found.solved.history[:, 0]))

@@ -35,6 +35,10 @@ class Loss(ABC):
     def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """`∂²ℓ/∂f² v`, (rows, k)."""
 
+    @abstractmethod
+    def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """`∂²ℓ/∂f²`, (rows, k, k)."""
+
     def mean(self, f: torch.Tensor, y: torch.Tensor) -> float:
         """The mean loss, in float64: losses of 1e-7 are lost among float32 logarithms."""
         return float(self.values(f.double(), y.double() if y.is_floating_point() else y).mean())
@@ -66,6 +70,10 @@ class Squared(Loss):
     def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""
         return v
+
+    def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        return torch.eye(f.shape[1], dtype=f.dtype, device=f.device).expand(len(f), -1, -1)
 
 
 @final
@@ -103,6 +111,12 @@ class CrossEntropy(Loss):
         p = f.softmax(1)
         return _weights(y, f).sum(1, keepdim=True) * p * (v - (p * v).sum(1, keepdim=True))
 
+    def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        p = f.softmax(1)
+        made = p.diag_embed() - p[:, :, None] * p[:, None, :]
+        return made * y.sum(1)[:, None, None] if y.is_floating_point() else made
+
 
 @final
 class Logistic(Loss):
@@ -131,6 +145,10 @@ class Logistic(Loss):
         """As in :class:`Loss`."""
         s = torch.sigmoid(f)
         return s * (1 - s) * v
+
+    def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """As in :class:`Loss`."""
+        return (torch.sigmoid(f) * torch.sigmoid(-f))[:, :, None]
 
 
 def loss_named(name: str) -> Loss:

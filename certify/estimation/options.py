@@ -22,7 +22,8 @@ class EstimateOptions:
         damping: δ ≥ 0, added to the diagonal of the system; 0 leaves the question as it is.
         tolerance: relative residual at which the solver stops.
         budget: full-batch gradients that the solver's products may cost, about.
-        corrector_steps: Newton steps on the real outputs after the first-order step (dual solver).
+        corrector_steps: Newton steps after the first-order step, on the real outputs (dual solver) or the real
+            gradient (weight space), with the derivatives of the given parameters.
         line_search: whether to shorten the step while that lowers the loss on the moved rows.
         seed: of everything random.
         preconditioner: ``"auto"`` (dual solver: a sketch of the tangent kernel; in weight space with damping: the rows'

@@ -91,6 +91,20 @@ def _chunk(network: Network, passed: Forward, first: Array, t: Array, rows: slic
     return Reach(*(fp.require_finite(x, "reach") for x in (N, rho, np.maximum(steady, rho), moved)))
 
 
+def slopes_within(network: Network, passed: Forward, h: int, moved: Array) -> Array:
+    """Bounds of `|φ'(z + δ)|`, `|δ| ≤ moved`, for every row and unit of hidden layer h (from 0).
+
+    Args:
+        network: the network.
+        passed: forward pass in binary64 with pre-activations.
+        h: the hidden layer.
+        moved: `(n, units)`.
+    """
+    phi, slope = activation(network.activation), passed.slopes[h]
+    change = _slope_change(phi, passed.pre[h].mid.hi, passed.pre[h].rad[:, None], moved)
+    return np.minimum(slope.bound, (np.abs(slope.mid.hi) + slope.rad[:, None] + change) * RAISE)
+
+
 _RANGE = {"tanh": 2.0, "sigmoid": 1.0}
 """Largest difference of two values of a bounded activation."""
 

@@ -147,6 +147,10 @@ def _cautions(document: Json) -> list[str]:
         share = f"{e['data_error']:.2g}"
         found.append(f"The change of the data is far from linear: its effect differs by {share} times its linear part "
                      "from what the theory takes into account. A smaller change, or correctors, would help.")
+    if e["gradient_left"] is not None and e["gradient_left"] > FAR_FROM_LINEAR:
+        share = f"{e['gradient_left']:.2g}"
+        found.append(f"At the new weights {share} times the gradient that the change causes is left: they are not near "
+                     "a solution. A smaller change, a more exact solve, or correctors, would help.")
     if result["residual"] is None or result["residual"] > options["tolerance"]:
         found.append("The linear system was not solved to the tolerance asked for. A larger budget would help, unless "
                      "no weights answer the change exactly.")

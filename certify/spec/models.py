@@ -223,7 +223,7 @@ class Run(Section):
     """`[run]`: arithmetic and limits. What a limit does not allow is left open, never guessed.
 
     Attributes:
-        arithmetic: of the bounds.
+        arithmetic: of the bounds; exact rationals for small piecewise linear problems.
         time_limit: seconds.
         memory_limit: bytes, or a size such as ``"8 GB"``; default what the machine has free.
     """

@@ -42,6 +42,8 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         _check_map(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_gate(gate, f"{name}: gate {number}", spec)
+        if verb == "run":
+            _check_modulus(gate, f"{name}: gate {number}", spec)
     if verb == "estimate":
         check_estimates(spec, name)
     if spec.perturbation.set == "sparse" and spec.perturbation.count is None:
@@ -235,6 +237,9 @@ def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
             f'{where}: quantity = "{gate.quantity}"', 'set = "sparse" is not a norm, so it has no modulus',
             'use quantity = "first_order_distance" with a radius, or set = "per_sample" or "total"',
         )
+
+
+def _check_modulus(gate: Gate, where: str, spec: Spec) -> None:
     if spec.perturbation.set == "given" and gate.quantity in ("modulus", "sample_modulus"):
         raise SpecError(
             f'{where}: quantity = "{gate.quantity}"', 'set = "given" is one change, so it has no modulus',

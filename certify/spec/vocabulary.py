@@ -50,7 +50,7 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
-    "run.arithmetic": ("float",),
+    "run.arithmetic": ("float", "exact"),
 }
 """The words this version can act on, by key of the spec."""
 

@@ -30,7 +30,7 @@ NAMES = {
     "sample_modulus": 50, "refuting_pair": 60, "base_point": 60, "congruence_tier": 50, "jacobian_tier": 50,
     "direct_tier": 60, "sublevel_modulus": 60, "sublevel_sample_modulus": 60, "nearby": 20, "rise": 15,
     "persistence_radius": 4, "weight_norms": 60, "sublevel_weight_norms": 60, "scaled_adjoints": 100,
-    "reference_kernel": 60,
+    "reference_kernel": 60, "distance": 12,
 }
 
 

@@ -212,7 +212,7 @@ def put(array, index, value):
     ("[training]", "[estimate]\ntolerence = 1\n[training]", None, ["tolerence", "tolerance"]),
     ("[training]", '[gate]\nquantity = "loss_after"\n[training]', None, ["[[gate]]"]),
     ("[training]", gate("modulus", max=1) + "[training]", None, ["proved, not estimated", "certify run"]),
-    ("[training]", gate("distance", max=1) + "[training]", None, ["not built yet"]),
+    ("[training]", gate("excess", max=1) + "[training]", None, ["not built yet"]),
     ("[training]", '[estimate]\ndevice = "cuda"\n[training]', None, ["CUDA"]),
     ("[training]", '[estimate]\ndevice = "moon"\n[training]', None, ["device", "'moon'"]),
     ("safetensors", "onnx", None, ["model.file"]),
@@ -255,9 +255,8 @@ def test_each_verb_names_the_other(tmp_path, call):
     spec = write(tmp_path, SPEC + gate("loss_after", max=1.0, rigour="estimated"))
     status, out, err = call("run", spec)
     assert (status, out) == (2, "") and "use `certify estimate certify.toml`" in err
-    for extra in ('[perturbation]\nset = "given"\nfile = "u.npz"\n', "[estimate]\nseed = 1\n"):
-        spec = write_chain(tmp_path, CHAIN + extra)
-        assert "`certify estimate certify.toml`" in call("run", spec)[2]
+    spec = write_chain(tmp_path, CHAIN + "[estimate]\nseed = 1\n")
+    assert "`certify estimate certify.toml`" in call("run", spec)[2]
     spec = write_chain(tmp_path, CHAIN + gate(max=1.0))
     assert "use `certify run certify.toml`" in call("estimate", spec)[2]
     spec = write_chain(tmp_path, CHAIN + gate(max=1.0) + gate("residual", max=1.0))

@@ -22,6 +22,7 @@ Begin = Callable[[Job], Sweep]
 
 _LEAST_PRODUCTS = 10  # a start, one iteration, and the checks after it
 _CHECKS = 4  # products that the checks of an answer take: residual and normal residual, again after a lift
+_DRIFT = 0.01  # of the target: what rounding may have done to a recurred residual that is taken at its word
 _NEARLY = 1e-5  # a normal residual of one that may be a least-squares solution, not finished
 _TRIES = 3  # at finishing it
 _SWEEP = 5  # and that a further sweep takes at least: back to the start, its beginning, one iteration
@@ -171,6 +172,7 @@ class _Run:
             np.zeros(count),
         )
         self.plain, self.finish = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+        self.unasked = np.zeros(count, dtype=bool)  # whose normal residual was not needed
         self.tries = np.zeros(count, dtype=np.int64)
         self.history, self.normal_history = np.full((64, count), np.nan), np.full((64, count), np.nan)
         self.iterations, self.steps = np.zeros(count, dtype=np.int64), 0
@@ -206,7 +208,9 @@ class _Run:
         """One sweep for `rows`, each until it claims an end, and the check of what was claimed."""
         target = np.where(self.task.damped, 0.0, self.task.options.tolerance * self.size[rows])
         claims = self._iterate(begin, self._job(rows, self.r[rows], target, plain, True), watch, None)
-        self._judge(rows, claims, self.x[rows])
+        rows = rows[[self.status[i] is None for i in rows]]
+        if rows.size:
+            self._judge(rows, claims, self.x[rows])
 
     def split(self, begin: Begin, rows: Rows, plain: bool, watch: Watch | None) -> None:
         r"""Solve anew for the part of b in the range, which a sweep has told from the rest to half the digits.
@@ -266,6 +270,8 @@ class _Run:
         claims[rows] = ended[gone]
         self.norm[rows] = np.fmax(self.norm[rows], sweep.norm[gone])
         self.out[rows] = sweep.solution()[torch.as_tensor(gone, device=self.x.device)]
+        if self.flight is not None and self.flight.increments:
+            self._trust(sweep, gone, ended)
         directions = sweep.directions()
         bent = np.flatnonzero(ended == Claim.CURVATURE)
         if directions is not None and bent.size:
@@ -273,6 +279,19 @@ class _Run:
                 self.curvature = torch.zeros_like(self.x)
             self.curvature[sweep.rows[bent]] = directions[bent] / column(norms(directions[bent]), directions)
         sweep.keep(ended == Claim.RUNNING)
+
+    def _trust(self, sweep: Sweep, gone: Rows, ended: npt.NDArray[np.int64]) -> None:
+        """Take a recurred residual at its word where rounding cannot have changed what it says: a product less."""
+        recurred = sweep.recurred()
+        if recurred is None or self.task.damped or self.task.matrix_tolerance:
+            return
+        for j in gone[ended[gone] == Claim.REACHED]:
+            i, length = int(sweep.rows[j]), float(norms(recurred[0][j : j + 1])[0])
+            target = self.task.options.tolerance * self.size[i]
+            if recurred[1][j] <= _DRIFT * target and length + recurred[1][j] <= target:
+                self.x[i] += self.out[i]
+                self.r[i], self.whole[i] = recurred[0][j], length / self.size[i]
+                self.rho[i], self.unasked[i], self.status[i] = self.whole[i], True, Status.CONVERGED
 
     def _record(self, rows: Rows, residual: Scalars, normal: Scalars | None) -> None:
         if self.iterations.max() == len(self.history):
@@ -287,11 +306,16 @@ class _Run:
     def _measure(self, rows: Rows, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, Scalars, Scalars, Scalars]:
         """Residual and its image under A^T, from x; the whole and reported sizes and the normal residual."""
         r = self.b[rows] - self.ledger.product(rows, x)
-        g = self.ledger.adjoint(rows, r)
-        length, slope = norms(r), norms(g)
+        length, g = norms(r), x.new_zeros(len(rows), self.task.operator.columns)
+        reported = norms(r[:, : self.task.reported]) / self.size[rows]
+        asked = ~(reported <= self._limit(rows, x)) | self.task.damped  # a solution needs no normal residual
+        self.unasked[rows] = ~asked
+        if asked.any():
+            g[torch.as_tensor(asked)] = self.ledger.adjoint(rows[asked], r[torch.as_tensor(asked)])
+        slope = norms(g)
         self.norm[rows] = np.fmax(self.norm[rows], np.where(np.isfinite(slope), ratio(slope, length), 0.0))
         nu = ratio(slope, self.norm[rows] * length)
-        return r, g, length / self.size[rows], norms(r[:, : self.task.reported]) / self.size[rows], nu
+        return r, g, length / self.size[rows], reported, nu
 
     def _judge(self, rows: Rows, claims: npt.NDArray[np.int64], base: torch.Tensor) -> None:
         """Turn claims into statuses, or leave a right-hand side open for another sweep."""
@@ -403,7 +427,7 @@ class _Run:
             x=self.x * self.scale,
             status=tuple(ended),
             residual=_frozen(self.rho),
-            normal_residual=_frozen(np.where(np.isinf(self.nu), np.nan, self.nu)),
+            normal_residual=_frozen(np.where(np.isinf(self.nu) | self.unasked, np.nan, self.nu)),
             tolerance=self.task.options.tolerance,
             history=_frozen(self.history[:count].copy()),
             normal_history=_frozen(self.normal_history[:count].copy()) if self.task.recurs_normal else None,
