@@ -3,7 +3,7 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
-from tests.mutants import Mutant
+from tests.mutants import SLACK, UNDERFLOW, Mutant
 
 STACKS, OBJECTIVE, OUTER = "network/stacks.py", "network/objective.py", "network/loss_hessian.py"
 HESSIAN, MIXED, GRADIENTS = "network/hessian.py", "network/mixed.py", "network/gradients.py"
