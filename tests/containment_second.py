@@ -10,6 +10,8 @@ from flint import fmpq
 from certify.bounds.nearby import Parameters, ball_of, given
 from certify.network.gradients import enclose_gradient
 from certify.network.hessian import Sums, Tilde, enclose_hessian
+from certify.network.loss_hessian import enclose_loss_hessians
+from certify.network.losses import enclose_losses
 from certify.network.mixed import (
     Move,
     enclose_mixed,
@@ -21,13 +23,14 @@ from certify.network.network import Network
 from certify.network.objective import Objective, Pulled, enclosed_rows
 from certify.network.passes import Slope
 from certify.network.stacks import Stack, diagonals, plus_diagonal, scaled, times
+from certify.problem import Problem
 from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
 from certify.rigor.ball import Balls, known_matrix
 from tests import oracles as exact
 from tests.containment import Array, Outcome, Violation, expect, refusing
 from tests.containment_nearby import centre, numbers, parameter_member
-from tests.containment_network import direction, near_matrix
-from tests.second_oracles import Second
+from tests.containment_network import direction, member, near_matrix
+from tests.second_oracles import Second, output_hessian
 from tests.training_families import Tilted
 
 Rng = np.random.Generator
@@ -283,3 +286,34 @@ def _add_row(truth: exact.Rows, P: exact.Rows, G: exact.Rows, v: list, a: list, 
                     column = t * m + c if c < m else k * m + t
                     entry = P[t][j] * (b[c] if c < m else 1) + (v[t] * G[c][j] if c < m else 0)
                     truth[row][column] += (a[s] if s < d else 1) * entry
+
+
+def loss_hessians(problem: Problem, output: Balls, arithmetic: Arithmetic, rng: Rng) -> Outcome:
+    """`∇²_f ℓ_i` at members of the balls around the outputs."""
+    n, k = output.mid.shape
+
+    def call() -> Stack:
+        terms = enclose_losses(problem.loss, output, problem.y, problem.labels, arithmetic)
+        return enclose_loss_hessians(problem.loss, terms, problem.y, problem.labels, arithmetic)
+
+    found = refusing(call)
+    if found is None:
+        return "refused"
+    objective = Objective(problem.network, problem.X, problem.loss, problem.y, problem.labels)
+    told = {"loss": problem.loss, "y": problem.y, "labels": problem.labels, "mid": output.mid, "rad": output.rad}
+
+    def holds() -> Outcome:
+        for point in (direction(rng, k), [fmpq(0)] * k):
+            truth = [output_hessian(objective, i, member(output, i, point)) for i in range(n)]
+            for i, M in enumerate(truth):
+                mid = exact.matrix(found.mid.hi[i], None if found.mid.lo is None else found.mid.lo[i])
+                rad, gap = exact.rational(float(found.rad[i])), exact.size_square(exact.subtract(M, mid))
+                expect(exact.at_most(gap, rad * rad), f"second derivative of the loss of row {i}", **told)
+                norm = exact.rational(float(found.norm[i])) ** 2
+                expect(exact.at_most(exact.size_square(M), norm), f"its norm in row {i}", **told)
+        return "decided"
+
+    try:
+        return exact.decided(holds)
+    except exact.Undecided as error:
+        raise Violation(f"undecidable claim: {error}: {told}") from None

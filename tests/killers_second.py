@@ -48,6 +48,17 @@ def linear_chains_in_balls() -> None:
 
 
 @killer
+def features_in_units() -> None:
+    """Exact chains with features in units of 1000 and of a quarter, at a point and on a ball."""
+    for rng in seeds(2):
+        net = Network((np.full((1, 1), 2.0), np.full((1, 1), 3.0)), (None, None), "identity")
+        for unit in (1000.0, 0.25):
+            for rho in (0.0, 0.25):
+                tilted = case(net, np.ones((2, 1)), scale=np.array([unit]), rho=rho)
+                second.mixed(tilted, Binary64(), rng, exactly=True)
+
+
+@killer
 def decay_in_balls() -> None:
     """A huge decay: the gradient moves by λ times the distance of the weights, spread over two matrices or biases."""
     for rng in seeds(6):
@@ -98,6 +109,24 @@ def blurred_curvature() -> None:
             blurred = Network((W, net.weights[1]), (None, None), "tanh")
             for layer in (1, 2):
                 attacked(case(blurred, X, y=-1e6, layer=layer), rng, (Binary64(),))
+
+
+@killer
+def blurred_outputs() -> None:
+    """Outputs that a cancellation has blurred: the loss' second derivative has its radius, nothing else has one."""
+    for rng in seeds(8):
+        p, q = rng.uniform(1e8, 2e8, 2)
+        rest = -float(Fraction(p) + Fraction(q))
+        X = np.ones((1, 3)) * rng.uniform(1, 1.00001)
+        row = np.array([p, q, rest + float(rng.choice([-1.5, 1.0, 0.2]))])
+        one = Network((row[None],), (None,), "identity")
+        two = Network((np.stack([row, np.array([1.0, 2.0, -3.0])]),), (None,), "identity")
+        move = Move("sample_weights", (0,))
+        for objective in (Objective(one, X, "logistic", None, np.array([1])),
+                          Objective(two, X, "cross_entropy", None, np.array([1])),
+                          Objective(two, X, "cross_entropy", np.array([[0.5, 0.25]]))):
+            k = objective.network.widths[-1]
+            second.hessian(Tilted(objective, None, np.zeros((1, k)), move, "all", 0.0), Binary64(), rng, exactly=True)
 
 
 @killer

@@ -171,3 +171,11 @@ def _row(objective: Any, i: int, jets: list, tilt: Rows | None, move: Any, p: in
     if tilt is not None:
         loss = sum((f * Jet(-c) for f, c in zip(a, tilt[i], strict=True)), loss)
     return loss
+
+
+def output_hessian(objective: Any, i: int, f: list[Number]) -> Rows:
+    """`∇²_f ℓ_i` at any outputs."""
+    k = len(f)
+    y = None if objective.loss != "squared" else [Jet(x) for x in exact.vector(objective.targets[i])]
+    found = _loss(objective, i, [Jet(x, {a: fmpq(1)}) for a, x in enumerate(f)], y).second
+    return [[found.get((min(a, b), max(a, b)), fmpq(0)) for b in range(k)] for a in range(k)]

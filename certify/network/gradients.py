@@ -66,7 +66,7 @@ def layer_gradient(
     """`n·∇L` of one layer, the bias as a last column, and a bound of its error in Frobenius norm."""
     n = len(a.rad)
     bias = network.biases[h - 1]
-    M, error = _layer_sum(a, v, bias is not None, n, arithmetic)
+    M, error = _layer_sum(a, v, bias, n, arithmetic)
     if decay:
         W = network.weights[h - 1] if bias is None else np.hstack([network.weights[h - 1], bias[:, None]])
         scaled = n * decay
@@ -80,9 +80,9 @@ def layer_gradient(
     return M, error
 
 
-def _layer_sum(a: Balls, v: Balls, bias: bool, n: int, arithmetic: Arithmetic) -> tuple[Pair, Fraction]:
+def _layer_sum(a: Balls, v: Balls, bias: Array | None, n: int, arithmetic: Arithmetic) -> tuple[Pair, Fraction]:
     """`Σ_i v_h^i (ã_{h−1}^i)ᵀ` and a bound of the Frobenius norm of its error."""
-    ones = np.ones((n, 1 if bias else 0))
+    ones = np.ones((n, 0 if bias is None else 1))
     inputs = _columns(a.mid, ones)
     M = arithmetic.product(_turned(v.mid), _turned(inputs))
     alpha = np.sqrt(a.norm**2 + ones.shape[1]) * RAISE
@@ -145,7 +145,7 @@ def enclose_gradient(
         for h in layers:
             v = d.adjoints[h - 1]
             rows = Balls(v.mid.reshape(len(v.rad), -1), v.rad, v.norm)
-            found = _layer_sum(d.passed.inputs[h - 1], rows, net.biases[h - 1] is not None, len(v.rad), arithmetic)
+            found = _layer_sum(d.passed.inputs[h - 1], rows, net.biases[h - 1], len(v.rad), arithmetic)
             M, error = _mean_and_decay(*found, over[h - 1], n, objective.weight_decay, arithmetic)
             width = net.weights[h - 1].shape[1]
             parts += [_entries(M, slice(None, width)), _entries(M, slice(width, None))]
@@ -183,7 +183,9 @@ def _mean_and_decay(
     error += unit * (2 * rate * all_weights + size / n) * Fraction(RAISE)
     # a matrix within r in spectral norm is within √rank·r in Frobenius norm
     rank = fp.sqrt_up(Fraction(min(W.hi.shape)))
-    error += rate * (rank * Fraction(layer.weight.radius) + Fraction(layer.bias_radius))
+    moved = rank * Fraction(layer.weight.radius)
+    moved += Fraction(layer.bias_radius) if bias is not None else 0
+    error += rate * moved
     return arithmetic.add(scaled, shift), error
 
 
