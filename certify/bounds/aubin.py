@@ -1,0 +1,188 @@
+"""Q1: explicit `(κ, r_u, r_w)` with `S(u') ∩ B(w̄, r_w) ⊂ S(u) + κ|u − u'|B` for all `|u|, |u'| ≤ r_u` (proofs/aubin.md).
+
+Proved here, and not checked by `certify check`: no certificate carries this quantity, and a spec that asks for it is
+refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from certify.bounds.aubin_centre import Centre, changed_data, enclose_centre, rows_bound
+from certify.errors import EnclosureError, InputError
+from certify.network.network import Network
+from certify.network.path_growth import path_growth
+from certify.problem import Problem
+from certify.rigor import fp
+from certify.rigor.environment import require_sound
+from certify.rigor.fp import RAISE
+from certify.verdict import Bound, Hypothesis, Rigour
+
+UNIT = "weight distance per unit of feature change"
+STEPS = 60
+"""Of the iteration for κ."""
+
+FACTOR = 2
+"""Radii are looked for with κ at most this multiple of the modulus."""
+
+
+@dataclass(frozen=True)
+class Radii:
+    """A claim of Q1 with what was verified for it.
+
+    Attributes:
+        kappa, radius_u, radius_w: the claim.
+        theta: bound of `‖I − XJ(u, w)Qᵀ‖` over all `|u| ≤ r_u`, `|w − w̄| ≤ r_w + 2κr_u` that Q1 visits.
+        mean: bound of its mean along every segment that the proof uses; what has to be less than 1.
+        alpha: bound of `‖Q‖·‖XG_u‖` over `|u| ≤ r_u`, `|w − w̄| ≤ r_w`.
+    """
+
+    kappa: float
+    radius_u: float
+    radius_w: float
+    theta: float
+    mean: float
+    alpha: float
+
+
+def enclose_aubin(problem: Problem, radius_u: float | None = None, radius_w: float | None = None) -> Bound:
+    """κ of Q1 for the radii given, or for the largest found.
+
+    `T(t) = t − XG(u, w' + Qᵀt)` maps the ball `|t| ≤ τ` into itself where `|XG(u, w')| ≤ α|u − u'|/‖Q‖` and the mean of
+    `‖I − XJQᵀ‖` on the segments from 0 is at most `θ̄ < 1`; then `κ = α/(1 − θ̄)`. θ̄ is bounded by its value at the centre,
+    first-order changes as tensors of N × N × p numbers, and a second-order remainder by norms.
+
+    Args:
+        problem: interpolation, base `given`, all layers, features in units of the data, set `total` with norm 2,
+            Euclidean weights; fully connected and smooth.
+        radius_u: `r_u`; None for the largest found (within 1 %) with κ at most twice the modulus.
+        radius_w: `r_w`; None for `r_u` times the modulus.
+
+    Returns:
+        A :class:`certify.verdict.Bound` with quantity `aubin`, `upper` κ, and `radius_u`, `radius_w`, θ, α in its witness.
+        No `upper` where the theorem's condition could not be verified.
+
+    Raises:
+        InputError: a problem or radii for which Q1 is not built.
+
+    >>> from certify.network.network import Network
+    >>> net = Network((np.array([[0.5, -0.2], [0.3, 0.4]]), np.array([[1.0, -1.0]])), (None, None), "tanh")
+    >>> bound = enclose_aubin(Problem.from_arrays(net, np.array([[1.0, 0.5], [-0.3, 1.0]])), 1e-4)
+    >>> bound.upper is not None and bound.theorem
+    'Q1'
+    """
+    _require(problem, radius_u, radius_w)
+    net = problem.network
+    assert isinstance(net, Network)
+    require_sound(*net.arrays, problem.X, problem.y, problem.scale)
+    try:
+        centre = enclose_centre(net, problem.X, np.isin(np.arange(problem.n), np.array(problem.rows)))
+        if isinstance(centre, str):
+            return _open(centre)
+        if radius_u is None:
+            found = largest(centre, radius_w)
+            return _open("no radii were found, however small, with κ at most twice the modulus") if found is None \
+                else _bound(found, centre)
+        w = fp.up(Fraction(radius_u) * modulus(centre)) if radius_w is None else radius_w
+        one = verify_radii(centre, radius_u, w)
+    except EnclosureError as error:
+        return _open(f"{error.found} ({error.asked}): {error.remedy}")
+    if one is None:
+        return _open("θ could not be proved less than 1 for these radii: give smaller ones, or none to have the largest "
+                     "found")
+    return _bound(one, centre)
+
+
+def modulus(centre: Centre) -> Fraction:
+    """Upper bound of `lip S = ‖G_w⁺G_u‖ ≤ ‖Q‖‖XG_u‖/(1 − ε)`."""
+    return centre.size * centre.start / (1 - centre.defect)
+
+
+def verify_radii(centre: Centre, radius_u: float, radius_w: float) -> Radii | None:
+    """The least κ found for which Q1's condition holds, verified in exact rationals; None: none was."""
+    u, w = Fraction(radius_u), Fraction(radius_w)
+    alpha = centre.size * data_slope(centre, u, w)
+    kappa = alpha / (1 - centre.defect)
+    for _ in range(STEPS):
+        kappa = Fraction(fp.up(kappa * (1 + Fraction(1, 10**6))))
+        mean, theta = condition(centre, u, w, kappa)
+        if not mean < 1:
+            return None
+        needed = alpha / (1 - mean)
+        if needed <= kappa:
+            return Radii(fp.up(kappa), radius_u, radius_w, fp.up(theta), fp.up(mean), fp.up(alpha))
+        kappa = needed
+    return None
+
+
+def data_slope(centre: Centre, u: Fraction, w: Fraction) -> Fraction:
+    """Bound of `‖XG_u(u, w)‖` over `|u| ≤ r_u`, `|w − w̄| ≤ r_w`: at the centre, and changes of every row's gradient."""
+    moves = centre.mixed > 0
+    growth = path_growth(centre.point, _row_radii(centre, u), fp.up(w))
+    change = fp.up(u) * centre.data_bend + fp.up(w) * centre.mixed + 0.5 * growth.feature_second
+    first = fp.require_finite(change * RAISE * moves, "change of the gradients")
+    return centre.start + changed_data(centre, first)
+
+
+def condition(centre: Centre, u: Fraction, w: Fraction, kappa: Fraction) -> tuple[Fraction, Fraction]:
+    """Bounds of the mean on segments, and of the largest value, of `‖I − XJ(u, w' + Qᵀt)Qᵀ‖` (Q1).
+
+    ε, then first-order changes `r_w·c_w + r_u·c_u + |t|·c_t` (of the mean: half of the last, as it grows from 0), then
+    half the second derivative along the line from the centre, over `|u| ≤ r_u`, `|Δw| ≤ r_w + 2κr_u`.
+    """
+    step = 2 * kappa * u  # ‖Q‖·|t| ≤ 2κr_u
+    growth = path_growth(centre.point, _row_radii(centre, u), fp.up(w + step))
+    rest = centre.size * rows_bound(centre, growth.second) / 2
+    slopes = centre.slopes
+    still = centre.defect + slopes.weights * w + slopes.data * u + rest
+    inside = slopes.inside * step / centre.size
+    return still + inside / 2, still + inside
+
+
+def _row_radii(centre: Centre, u: Fraction) -> np.ndarray:
+    """Every row may take the whole budget."""
+    n = len(centre.point.passed.output.rad)
+    moves = centre.mixed.reshape(n, -1).any(axis=1)
+    return np.where(moves, fp.up(u), 0.0)
+
+
+def largest(centre: Centre, radius_w: float | None = None) -> Radii | None:
+    """Bisection to 1 % for the largest `r_u` with κ at most `FACTOR` times the modulus; `r_w = lip·r_u` where not given."""
+    lip = modulus(centre)
+
+    def tried(radius: float) -> Radii | None:
+        w = fp.up(Fraction(radius) * lip) if radius_w is None else radius_w
+        found = verify_radii(centre, radius, w)
+        return found if found is not None and Fraction(found.kappa) <= FACTOR * lip else None
+
+    good, bad = None, 1.0
+    while bad > 2.0**-60:
+        if (good := tried(bad / 2)) is not None:
+            break
+        bad /= 2
+    if good is None:
+        return None
+    while bad > 1.01 * good.radius_u:
+        middle = (good.radius_u + bad) / 2
+        found = tried(middle)
+        good, bad = (good, middle) if found is None else (found, bad)
+    return good
+
+
+def _bound(found: Radii, centre: Centre) -> Bound:
+    hypotheses = (
+        Hypothesis("right_inverse", "X makes the Jacobian's rows orthonormal, and Q is made of them: ‖XJQᵀ − I‖ is at most",
+                   fp.up(centre.defect), True),
+        Hypothesis("contraction", "the mean of ‖I − XJQᵀ‖ on the segments of the proof is less than 1: at most",
+                   found.mean, True),
+        Hypothesis("data", "‖Q‖‖XG_u‖ on the balls is at most", found.alpha, True),
+    )
+    witness = {"radius_u": found.radius_u, "radius_w": found.radius_w, "theta": found.theta}
+    return Bound("aubin", "Q1", Rigour.PROVED, None, found.kappa, UNIT, hypotheses, witness)
+
+
+def _open(reason: str) -> Bound:
+    return Bound("aubin", "Q1", Rigour.PROVED, None, None, UNIT, (), {}, reason)
