@@ -14,7 +14,7 @@ import numpy as np
 from certify.bounds.aubin_centre import Centre, changed_data, enclose_centre, rows_bound
 from certify.errors import EnclosureError, InputError
 from certify.network.network import Network
-from certify.network.path_growth import path_growth
+from certify.network.path_growth import path_growth, shares
 from certify.problem import Problem
 from certify.rigor import fp
 from certify.rigor.environment import require_sound
@@ -24,6 +24,9 @@ from certify.verdict import Bound, Hypothesis, Rigour
 UNIT = "weight distance per unit of feature change"
 STEPS = 60
 """Of the iteration for κ."""
+
+PIECES = 8
+"""Of a segment, over which the second-order remainder is averaged."""
 
 FACTOR = 2
 """Radii are looked for with κ at most this multiple of the modulus."""
@@ -120,10 +123,10 @@ def verify_radii(centre: Centre, radius_u: float, radius_w: float) -> Radii | No
 
 def data_slope(centre: Centre, u: Fraction, w: Fraction) -> Fraction:
     """Bound of `‖XG_u(u, w)‖` over `|u| ≤ r_u`, `|w − w̄| ≤ r_w`: at the centre, and changes of every row's gradient."""
-    moves = centre.mixed > 0
-    growth = path_growth(centre.point, _row_radii(centre, u), fp.up(w))
-    change = fp.up(u) * centre.data_bend + fp.up(w) * centre.mixed + 0.5 * growth.feature_second
-    first = fp.require_finite(change * RAISE * moves, "change of the gradients")
+    parts = shares(centre.point.network.depth)
+    growth = path_growth(centre.point, _row_radii(centre, u), fp.up(w) * parts)
+    change = fp.up(u) * centre.data_bend + fp.up(w) * centre.mixed + 0.5 * growth.feature_second.max(axis=0)
+    first = fp.require_finite(change * RAISE * (centre.mixed > 0), "change of the gradients")
     return centre.start + changed_data(centre, first)
 
 
@@ -131,15 +134,19 @@ def condition(centre: Centre, u: Fraction, w: Fraction, kappa: Fraction) -> tupl
     """Bounds of the mean on segments, and of the largest value, of `‖I − XJ(u, w' + Qᵀt)Qᵀ‖` (Q1).
 
     ε, then first-order changes `r_w·c_w + r_u·c_u + |t|·c_t` (of the mean: half of the last, as it grows from 0), then
-    half the second derivative along the line from the centre, over `|u| ≤ r_u`, `|Δw| ≤ r_w + 2κr_u`.
+    half the second derivative along the line from the centre to `|u| ≤ r_u`, `|Δw| ≤ r_w + 2κr_us` (of the mean: over
+    s in [0, 1], as a sum of largest values on pieces).
     """
     step = 2 * kappa * u  # ‖Q‖·|t| ≤ 2κr_u
-    growth = path_growth(centre.point, _row_radii(centre, u), fp.up(w + step))
-    rest = centre.size * rows_bound(centre, growth.second) / 2
+    parts = shares(centre.point.network.depth)
+    ends = np.array([fp.up(w + step * j / PIECES) for j in range(1, PIECES + 1)])
+    radii = (ends[:, None, None] * parts).reshape(-1, parts.shape[1]) * RAISE
+    second = path_growth(centre.point, _row_radii(centre, u), radii).second.reshape(PIECES, len(parts), -1)
+    rest = [centre.size * rows_bound(centre, e) / 2 for e in second]
     slopes = centre.slopes
-    still = centre.defect + slopes.weights * w + slopes.data * u + rest
+    still = centre.defect + slopes.weights * w + slopes.data * u
     inside = slopes.inside * step / centre.size
-    return still + inside / 2, still + inside
+    return still + inside / 2 + sum(rest, Fraction(0)) / PIECES, still + inside + rest[-1]
 
 
 def _row_radii(centre: Centre, u: Fraction) -> np.ndarray:

@@ -198,9 +198,9 @@ def _feature_changes(point: Point, moves: Array) -> tuple[Array, Array]:
 
 
 def rows_bound(centre: Centre, e: Array) -> Fraction:
-    """Bound of `‖XE‖` over matrices E whose rows are at most `e` long: `min(‖|X|e‖, √N‖X‖ max e)`."""
-    whole = centre.spread * fp.sqrt_up(Fraction(len(e))) * Fraction(float(e.max()))
-    return min(applied(centre.X, e), whole)
+    """Bound of `‖XE‖` over matrices E whose rows are at most as long as one of the rows of `e` says: `max ‖|X|e‖`."""
+    M = fp.require_finite(np.abs(centre.X) @ e.T, "right inverse").T * (1.0 + 2 * fp.dot_unit(e.shape[1]))
+    return Fraction(float(fp.row_norms(M).max())) * Fraction(RAISE)
 
 
 def changed_data(centre: Centre, gamma: Array) -> Fraction:
