@@ -12,6 +12,7 @@ from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.witness import propose
 from tests import containment as rigor
+from tests import containment_aubin as aubin
 from tests import containment_bounds as bounds
 from tests import containment_compensation as compensations
 from tests import containment_distance as distances
@@ -380,6 +381,14 @@ def compensation(rng: Rng) -> Outcome:
     return compensations.compensation(compensations.random_budget(rng), rng)
 
 
+def second_derivatives(rng: Rng) -> Outcome:
+    return aubin.second_derivatives(rng)
+
+
+def path_growth(rng: Rng) -> Outcome:
+    return aubin.path_growth_kept(rng)
+
+
 def graph_windows(rng: Rng) -> Outcome:
     return graphs.window_maps(rng, _arithmetic(rng))
 
@@ -428,7 +437,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
-        distance, compensation,
+        distance, compensation, second_derivatives, path_growth,
         box, sparse, given_change,
     )
 }

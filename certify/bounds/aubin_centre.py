@@ -1,4 +1,4 @@
-"""The enclosures at the centre that Q1 needs: a right inverse, and first-order changes of what it makes of the Jacobian."""
+"""What Q1 needs at the centre: a right inverse, and the first-order changes of what it makes of the Jacobian."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from fractions import Fraction
 import numpy as np
 
 from certify.bounds.congruence import applied, witness
-from certify.errors import EnclosureError
 from certify.network.jacobian import jacobian
 from certify.network.network import Network
 from certify.network.passes import known_weights
 from certify.network.tangents import Point, at_point, tangent
 from certify.rigor import fp
-from certify.rigor.arithmetic import Binary64, Pair
+from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.matrices import nonnegative_norm
 from certify.rigor.singular import enclose_norm2
 from certify.rigor.witness import propose
-
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +28,8 @@ class Slopes:
         weights: `sup ‖X·DJ[δ]·Qᵀ‖` over `|δ| ≤ 1`, any direction of the weights.
         inside: `sup ‖X·DJ[Qᵀt]·Qᵀ‖` over `|t| ≤ 1`.
         data: `sup ‖X·DJ[u]·Qᵀ‖` over `|u| ≤ 1`.
-        unfoldings: the three norms whose least each of the first two is: of the equations, of the columns of `Qᵀ`, and of
-            the direction.
+        unfoldings: the three norms whose least each of the first two is: by equations, by columns of `Qᵀ`, by the
+            direction.
     """
 
     weights: Fraction
@@ -87,7 +85,7 @@ def enclose_centre(net: Network, features: Array, moves: Array) -> Centre | str:
     J = jacobian(point.passed, point.adjoints, layers, tuple(b is not None for b in net.biases), arithmetic)
     X = _proposed(J.mid.hi)
     if X is None:
-        return "the rows of the Jacobian cannot be orthonormalised in floats: it may not have full row rank"
+        return "full row rank of the Jacobian is not proved: its rows cannot be orthonormalised in floats"
     Q = np.ascontiguousarray(X @ J.mid.hi)
     fp.require_finite(Q, "right inverse")
     N, p = Q.shape
@@ -98,7 +96,7 @@ def enclose_centre(net: Network, features: Array, moves: Array) -> Centre | str:
     defect = nonnegative_norm(np.abs(G)) * (1 + Fraction(U)) + Fraction(U)
     defect += Fraction(fp.dot_unit(p)) * _size(Q) ** 2 + off * size
     if not defect < Fraction(1, 2):
-        return f"the right inverse is not one closely enough: ‖XJQᵀ − I‖ ≤ {fp.shown(defect)} only"
+        return f"full row rank of the Jacobian is not proved: ‖XJQᵀ − I‖ ≤ {fp.shown(defect)}, not below 0.5"
     slopes = _slopes(point, X, Q, size, moves)
     data_bend, mixed = _feature_changes(point, moves)
     spread = Fraction(enclose_norm2(X).upper)
@@ -128,7 +126,7 @@ def _start(point: Point, X: Array, moves: Array) -> Fraction:
 
 
 def _slopes(point: Point, X: Array, Q: Array, size: Fraction, moves: Array) -> Slopes:
-    """`T[m, l, ·] = (X·DJ[Q_l])[m, ·]`: by the symmetry of second derivatives `(X·DJ[δ]·Qᵀ)[m, l] = ⟨T[m, l, ·], δ⟩`."""
+    """`T[m, l, ·] = (X·DJ[Q_l])[m, ·]`; second derivatives are symmetric: `(X·DJ[δ]·Qᵀ)[m, l] = ⟨T[m, l, ·], δ⟩`."""
     N, p = Q.shape
     n = len(moves)
     k, d = N // n, point.network.widths[0]

@@ -80,9 +80,9 @@ def path_growth(point: Point, t: Array, radii: Array) -> Growth:
     """Bounds over all lines to points with `|u_i| ≤ t_i`, `|Δw^(h)| ≤ radii[c, h − 1]`, for every c.
 
     `z' = ΔW ã + W a'`, `z'' = 2ΔW a' + W a''`, `a' = φ'z'`, `a'' = φ''z'z' + φ'z''`; backwards `Y' = B'W + BΔW`,
-    `Y'' = B''W + 2B'ΔW`, `B' = Y'φ' + Yφ''z'`, `B'' = Y''φ' + 2Y'φ''z' + Y(φ'''z'z' + φ''z'')`; a row is `B ⊗ ã`. Values
-    on a line are those at the centre and the length of the derivative. A product entry by entry is at most the largest
-    entry of one factor times the length of the other.
+    `Y'' = B''W + 2B'ΔW`, `B' = Y'φ' + Yφ''z'`, `B'' = Y''φ' + 2Y'φ''z' + Y(φ'''z'z' + φ''z'')`; a row is `B ⊗ ã`.
+    Values on a line are those at the centre and the length of the derivative. A product entry by entry is at most the
+    largest entry of one factor times the length of the other.
 
     Args:
         point: the centre, from :func:`certify.network.tangents.at_point`.

@@ -1,4 +1,4 @@
-"""Directional derivatives of the Jacobian's rows, enclosed: `D(∂_w f)(x_i, w)[ξ_i, V]` for one direction at a time (Q1)."""
+"""Derivatives of the Jacobian's rows along one direction at a time, enclosed: `D(∂_w f)(x_i, w)[ξ_i, V]` (Q1)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """An attack, which proves nothing: how large may r_u be before a search breaks Q1's own condition `θ < 1`?
 
-The search maximises `‖I − XJ(u, w)Qᵀ‖ = ‖R(J(u, w) − A₀)‖` on range R over `|u| ≤ r_u`, `|w − w̄| ≤ r_w + 2κr_u`, with the X and Q of the
-proof, `r_w = lip·r_u` and κ = lip, less than which no κ is: where it finds 1, no κ whatever makes the condition true. Every
-step moves to the point of the balls that is best to first order for the largest singular pair, as far as that gains.
+The search maximises `‖I − XJ(u, w)Qᵀ‖`, which is `‖R(J(u, w) − A₀)‖` on range R, over `|u| ≤ r_u` and
+`|w − w̄| ≤ r_w + 2κr_u`, with the X and Q of the proof, `r_w = lip·r_u` and κ = lip, less than which no κ is: where it
+finds 1, no κ whatever makes the condition true. Every step moves to the point of the balls that is best to first order
+for the largest singular pair, as far as that gains.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """Train the two networks of this report; write `tanh/` and `gelu/`, `model.safetensors` and `train.npz` each.
 
-Fixed before anything was certified, rows included. Torch's default initialisation, seed 0, float64; 2000 full-batch Adam
-steps, learning rate 1e-3, on half the mean squared error.
+Fixed before anything was certified, rows included. Torch's default initialisation, seed 0, float64; 2000 full-batch
+Adam steps, learning rate 1e-3, on half the mean squared error.
 
 * tanh 30-64-1: every ninth row of scikit-learn's breast cancer data (64 rows), columns standardised over them,
   targets ±1;
-* gelu 4-64-64-1: every fifth row of scikit-learn's iris data (30 rows), columns standardised over them, targets −1, 0, 1.
+* gelu 4-64-64-1: every fifth row of scikit-learn's iris data (30 rows), columns standardised over them, targets
+  −1, 0, 1.
 """
 
 from __future__ import annotations
