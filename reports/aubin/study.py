@@ -89,7 +89,8 @@ def study(name: str) -> tuple[list[str], list[Radii | None]]:
     broken = attack(centre, problem.X, lip, best.radius_u)
     outer, inner = centre.slopes.unfoldings
     print(name, [f"{float(x):.4g}" for x in (*outer, *inner)], best, broken, flush=True)
-    cells = (NAMES[name], f"{best.radius_u:.3e}", f"{best.radius_w:.3e}", f"{best.kappa:.4f}", f"{best.kappa / lip:.3f}",
+    cells = (NAMES[name], f"{best.radius_u:.3e}", f"{best.radius_w:.3e}", f"{best.kappa:.4f}",
+             f"{best.kappa / lip:.3f}",
              f"{best.theta:.3f}", f"{broken.radius_u:.3e}", f"{best.radius_u / broken.radius_u:.3f}",
              f"{limit(problem.X):.3f}", f"{seconds:.0f} s")  # fmt: skip
     return [f"| {' | '.join(cells)} |"], found
