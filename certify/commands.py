@@ -217,7 +217,7 @@ def stability(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
-    """Prove the modulus at many solutions: which is the most stable, and how much do they differ."""
+    """Prove the modulus at many solutions: which is the most stable, and by how much."""
     from certify.messages import stability_lines
     from certify.problem import load_problem
     from certify.progress import shown

@@ -28,12 +28,47 @@ differentiable network: no ReLU pre-activation may be 0.""",
 If only row i moves, the modulus is κ_i = √λ_max(G_iᵀ (K⁻¹)_ii G_i). With one output it is |∂_x f_i| divided by
 the distance of ∂_w f_i from the span of the other rows' gradients: a row is sensitive when the others nearly
 determine it. `sample_modulus` is the largest κ_i; the certificate holds every row's enclosure.""",
+    "M5": """Critical points of the training loss, singular Hessians included (map = "critical").
+S(u) = {w : ∇_w L(u, w) = 0}. H is the Hessian, C the mixed derivative by weights and data. Where the whole kernel
+of H is explained, lip S = ‖H⁺C‖. Cases: M5a exact fits, M5b symmetries, M5c nonsingular Hessian, M5d a lower end
+alone. The weights must be an exact critical point: see `tilt` and `nearby`.""",
+    "M5a": """Critical points that are exact fits, or keep every row's slope.
+Without weight decay, if the Jacobian of the outputs has full row rank, the gradient vanishes near the weights only
+where every row's loss has the slope it has now: for features and targets that is the interpolation problem of the
+network's own outputs, so M1 to M4 apply (cross-entropy: to differences of outputs). With hard labels and no tilt
+the slope is never 0: there is no critical point near.""",
+    "M5b": """Critical points whose Hessian is singular because the loss has symmetries.
+Along a symmetry (rescaling a ReLU unit, mixing linear units, moving a constant past a linear unit, any weight of a
+dead unit, one number added to all outputs under softmax) the loss cannot change, whatever the data. T holds these
+directions at the weights. If A = H + TTᵀ is proved nonsingular, they explain all of H's kernel, and
+lip S = ‖H⁺C‖ = ‖A⁻¹C‖. Both ends come from an untrusted X ≈ A⁻¹ with ‖XA − I‖ enclosed.""",
+    "M5c": """Critical points with a nonsingular Hessian: lip S = ‖H⁻¹C‖, near the weights S is a function.
+The only case in which the loss may be tilted in weight space.""",
+    "M5d": """A lower end for critical points, whatever the rank of the Hessian.
+Any z with |Cᵀz| > κ|Hz| proves lip S > κ. Where the Hessian's kernel is not explained that is all that is proved.""",
+    "tilt": """What makes given weights an exact critical point (map = "critical", base = "given").
+Training never ends where the gradient is exactly 0. The loss becomes L − ⟨c, f⟩, f the outputs over all rows and c
+the shortest vector with Jᵀc = ∇L; for the squared loss that shifts the targets by n·c. It keeps every symmetry.
+Where there is no such c and the Hessian is nonsingular, the tilt is L − ⟨t, w⟩ with t = ∇L. The size of the shift,
+its worst row and what it adds to the loss are in the certificate's `base`.""",
     "M6": """The sublevel map: weights whose training loss stays at or below a level.
 S(u) = {w : L(u, w) ≤ ℓ}, L the mean loss plus weight decay. Without a level in the spec, ℓ is the loss at the
 given weights, which then lie on the boundary, and lip S = |∇_u L| / |∇_w L|: one enclosed pass forward and
 backward. With budgets per row |∇_u L| is the sum of the rows' lengths. It needs ∇_w L ≠ 0 (`gradient`) and no
 kink at the data (`smooth`). With a level proved above the loss (`interior`) the weights need not move at all
 for small moves of the data: lip S = 0. How small is small is the `persistence_radius`.""",
+    "N1": """A budget for every row (set = "per_sample", interpolation map).
+Every row may move by ε in the norm of the spec (1, 2 or inf); together they can do more than any one. If the tangent
+kernel K minus one block E_i/d_i a row is positive definite, where E_i holds what row i can do to the outputs, then to
+first order the weights move by at most ε·√(Σ d_i). The numbers d_i are the `dual` in the certificate; a search found
+them, one verified factorisation proves them. The lower end is a vector z that names a worst move. Even the best d_i
+overshoot a little: at most by 1.26 with one output, by 1.07 on the breast cancer network.""",
+    "N2": """At most `count` rows move, each by at most the radius (set = "sparse", interpolation map).
+The upper end is the best of three: the `count` largest d_i of N1 (weights), the sum of what the `count` most sensitive
+rows can do alone (rows), or the sum over pairs of rows (pairs). The certificate says which. The lower end names rows
+and moves that do at least so much.""",
+    "N3": """One given change of the data (set = "given", interpolation map).
+The first-order motion |G_w⁺ G_u u| of the weights for the change u in the file, enclosed from both sides.""",
     "G4": """Networks given by a graph: where they are differentiable.
 A graph file lists convolutions, frozen batch normalisations, pooling, sums and activations, so that nobody's code has
 to be run. The training loss is differentiable at the data if no ReLU input is 0 and no maximum is tied. Units that are
@@ -77,13 +112,14 @@ leaves the norm alone, but for the next layer's bias; scaling single units does 
 plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The
 modulus follows from M2 on the tangent kernel over training and reference rows, with τ² added on the diagonal of the
 latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.""",
-    "norm": """weights.norm, how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
-perturbation.norm, how one row's move is measured: 2.""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
 one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget
 (set = "total", "per_sample", "sparse" with a radius; see Q4 and F1).""",
+    "first_order_distance": """The most that the weights have to move, to first order, for any move of the data in the
+perturbation set: the network is replaced by its linearisation at the data and the weights. With set = "total" it is
+the radius times `modulus`; with "per_sample", "sparse" and "given" see N1, N2 and N3. All but given need `radius`.""",
     "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4).
 The largest over the rows that may move; every row's value is in the certificate.""",
     "persistence_radius": """The size up to which every move of the data leaves the given weights themselves
@@ -101,17 +137,25 @@ that is proved to exist within `distance` of the weights in the file (see Q2). N
 trained almost to an exact fit; otherwise the claims stay open.""",
     "parameter": """What moves: features x_i + u_i, targets y_i + u_i, or sample_weights (1 + u_i)·ℓ_i; u_i =
 −1 leaves row i out. An interpolating network stays a solution under any sample weights, so they belong to the
-sublevel map.""",
+critical and the sublevel map.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
-per_sample: every row may move by that much, so the size is the largest row's (sublevel map).""",
+per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
+by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in
+perturbation.file. Sparse and given are for the interpolation map.""",
+    "norm": """weights.norm: how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
+perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the sum of the absolute changes, "inf" the
+largest absolute change. 1 and "inf" are for budgets of single rows (interpolation map).""",
+    "count": """perturbation.count: with set = "sparse", the most rows that move at once.""",
+    "radius": """perturbation.radius: the size of the change for `first_order_distance`; a modulus is per unit and does
+not use it.""",
     "scale": """perturbation.scale, e.g. {age = 1.0, dose = 0.5}: the unit of each feature, by name or number from 0;
 1 where none is given. x_i + s∘u_i, so that a move of size 1 means one unit. A feature that may not move is left
 out of `columns`.""",
     "columns": """perturbation.columns: the features that may move, by name (data files with named columns) or number
 from 0; default all. The others stay fixed.""",
-    "base": """solution.base: at which weights the interpolation map is examined. given (default): those in the file,
-with the network's own outputs as targets. nearby: an exact solution near them, with the targets in the file.
-See `given` and `nearby`; the sublevel map takes given.""",
+    "base": """solution.base: at which weights the map is examined. given (default): those in the file, with the
+network's own outputs as targets (critical: with a tilted loss). nearby: an exact solution near them, with the targets
+in the file. See `given`, `tilt` and `nearby`; the sublevel map takes given.""",
     "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel map, and
 decides whether targets are numbers or class numbers (integers).""",
     "estimate": """certify estimate: where the weights would go after one given change of the data, to first order.
@@ -125,15 +169,16 @@ estimate). Measured, not bounded.""",
 side; 0 is an exact solution of the first-order problem. In a certificate's `base`: how far the network's outputs are
 from the targets in the file.""",
     "critical": """map = "critical": S(u) is the set of weights w with ∇_w L(u, w) = 0, the critical points of the
-training loss. Estimated, not proved yet. With base = "given" the loss is tilted so that the weights in the file are
-one, and weights that keep every row's slope stay one; with base = "nearby" they are not, and the step towards one is
-part of the estimate.""",
+training loss. `certify run` proves its modulus (see M5), `certify estimate` estimates one step. With base = "given"
+the loss is tilted so that the weights in the file are one (see `tilt`). With base = "nearby" `run` proves an exact one
+close to them, and in an estimate the step towards one is part of the estimate.""",
     "hold": """[estimate] hold: "all" (default): rows that do not move keep their outputs to first order; "moved": only
 the moved rows are looked at, which is cheaper and says nothing about the others.""",
     "damping": """[estimate] damping: a number ≥ 0 added to the diagonal of the linear system. It makes the step shorter
 and the system easier, and changes the question; default 0.""",
-    "corrector_steps": """[estimate] corrector_steps: Newton steps on the real outputs after the first-order step. Each
-costs a solve and takes off most of what is left by higher orders; default 0.""",
+    "corrector_steps": """[estimate] corrector_steps: Newton steps after the first-order step, on the real outputs, or,
+in weight space with base = "nearby", on the gradient of the changed loss. Each costs a solve and takes off most of what
+is left by higher orders; default 0.""",
     "budget": """[estimate] budget: about how many full-batch gradients the solver's products may cost; default 120.
 What is reached by then is the estimate, and its residual says how good it is.""",
     "members": """[estimate] members: how many other members of the estimated set to look at. Each is the step plus a

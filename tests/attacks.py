@@ -15,14 +15,16 @@ from tests import containment as rigor
 from tests import containment_aubin as aubin
 from tests import containment_bounds as bounds
 from tests import containment_compensation as compensations
+from tests import containment_critical as critical_
 from tests import containment_distance as distances
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
 from tests import containment_norms as norms
+from tests import containment_second as second
 from tests import containment_sets as sets
 from tests import containment_sublevel as sublevel
-from tests import families
+from tests import critical_families, families
 from tests import training_families as training
 from tests.containment import Outcome
 
@@ -389,6 +391,10 @@ def path_growth(rng: Rng) -> Outcome:
     return aubin.path_growth_kept(rng)
 
 
+def critical(rng: Rng) -> Outcome:
+    return critical_.whole_problem(critical_families.critical_problem(rng))
+
+
 def graph_windows(rng: Rng) -> Outcome:
     return graphs.window_maps(rng, _arithmetic(rng))
 
@@ -425,6 +431,22 @@ def given_change(rng: Rng) -> Outcome:
     return sets.given_change(rng)
 
 
+def hessian(rng: Rng) -> Outcome:
+    return second.hessian(training.tilted(rng), _arithmetic(rng), rng)
+
+
+def mixed(rng: Rng) -> Outcome:
+    return second.mixed(training.tilted(rng), _arithmetic(rng), rng)
+
+
+def stacks(rng: Rng) -> Outcome:
+    return second.stacks(rng, _arithmetic(rng))
+
+
+def second_sums(rng: Rng) -> Outcome:
+    return second.sums(rng)
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -438,7 +460,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
         distance, compensation, second_derivatives, path_growth,
-        box, sparse, given_change,
+        box, sparse, given_change, hessian, mixed, stacks, second_sums, critical,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
@@ -449,5 +471,6 @@ SLOW: dict[str, int] = {
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
     "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2,
     "box": 1, "sparse": 1, "given_change": 1,
+    "critical": 8,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from tests.mutants import INTERPOLATION, Mutant
 
 SCALES, REFERENCE, DUAL = "network/layer_scale.py", "network/reference.py", "bounds/dual_norm.py"
+DISTANCE, NEARBY = "bounds/distance.py", "bounds/nearby.py"
 
 NORMS: tuple[Mutant, ...] = (
     Mutant("norms: rad of scaled adjoints", SCALES, "rad = (b.rad + (error", "rad = ((error", ("scaled_adjoints@2",)),
@@ -19,5 +20,16 @@ NORMS: tuple[Mutant, ...] = (
     Mutant("norms: relative without the square", SCALES, "squares.append(square)", "squares.append(Fraction(float(square) ** 0.5))", ("weight_norms@2",)),
     Mutant("norms: dual norm, error of the gradient left out", DUAL, "np.concatenate([[fp.up(error)], J.rad])", "np.concatenate([[0.0], J.rad])", ("sublevel_weight_norms@25",)),
     Mutant("norms: dual norm without τ", DUAL, "high = min(high, 1 / (tau * inner)) if inner > 0 else high", "high = min(high, 1 / inner) if inner > 0 else high", ("sublevel_weight_norms@0",)),
+    # distances
+    Mutant("distance: the ball forgotten", DISTANCE, "ball_of(given(net), scale.reach(layers, radius), layers", "ball_of(given(net), 0.0, layers", ("distance@1",)),
+    Mutant("distance: radius of every layer r, not r/s", DISTANCE, "scale.reach(layers, radius)", "radius", note="what the ball adds to the slope is bounded row by row, which loses more than the factor ‖W_h‖"),
+    Mutant("distance: slope without the scale", DISTANCE, "layers, 0.0, arithmetic, scale).upper", "layers, 0.0, arithmetic).upper", ("distance@9",)),
+    Mutant("distance: the ball's part not added", DISTANCE, "max(found - steep[0], Fraction(0)) * WIDE", "Fraction(0)", ("distance@1",)),
+    Mutant("distance: ρ left out", DISTANCE, "scale.length(squares) + Fraction(solution.radius) * fp.sqrt_up(1 / least)", "scale.length(squares)", note="Newton's method ends within 1e-25 of the solution, below what rounding up adds"),
+    Mutant("distance: ŵ in the Euclidean norm", DISTANCE, "scale.length(squares)", "LayerScale.euclidean(len(scale.squares)).length(squares)", ("distance@1",)),
+    Mutant("distance: targets not moved", "network/system.py", "t = arithmetic.add(own.mid, Pair(u))", "t = own.mid", ("distance@1",)),
+    Mutant("distance: points not moved", "network/system.py", "s, low = two_sum(X, u)", "s, low = two_sum(X, 0 * u)", ("distance@4",)),
+    Mutant("distance: low parts of points dropped", "network/system.py", "return Balls.make(Pair(s, low), rad * RAISE, arithmetic)", "return Balls.make(Pair(s, 0 * low), rad * RAISE, arithmetic)", ("distance@10",)),
+    Mutant("solution: radius of the targets", NEARBY, "(output.rad + y.rad + size)", "(output.rad + size)", note="double-double targets err by 1e-28, and Newton's method ends that far from them"),
 )
 """Errors of rounding and of logic in `weights.norm`."""

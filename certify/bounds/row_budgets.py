@@ -68,14 +68,20 @@ def enclose_row_budgets(
         arithmetic: the arithmetic of K.
         count: most rows that move at once.
     """
+    n, k, d = sets.G.shape
     moving = int(sets.moves.sum())
     if moving == 0:
-        return BudgetEnds(0.0, 0.0, None, "weights", np.zeros(len(sets.G)), None)
+        boxes = np.ones((n, d)) if k > 1 and sets.norm == "inf" else None
+        return BudgetEnds(0.0, 0.0, None, "weights", np.zeros(n), boxes)
     count = min(count, moving)
     P = X.X.T @ (X.X - X.F @ X.X)
     P = fp.require_finite((P + P.T) / 2, "inverse of the kernel")
-    found, around = _searched(P, sets, Q, count)
-    z = propose_multipliers(P, Changes(sets.G, sets.norm, count), found.sums)
+    try:
+        with np.errstate(all="ignore"):  # a search may overflow: what it proposes is held against what is finite
+            found, around = _searched(P, sets, Q, count)
+            z = propose_multipliers(P, Changes(sets.G, sets.norm, count), found.sums)
+    except np.linalg.LinAlgError as error:
+        raise EnclosureError("worst changes", f"LAPACK gave up ({error})", "this is rare: report it") from None
     lower = None if z is None else budget_lower(K, sets, z, arithmetic, count)
     ends = [_by_weights(K, around, X, arithmetic, weights, count) for weights in _candidates(P, around, found, count)]
     if count < moving:

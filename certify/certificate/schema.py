@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from certify.errors import CertificateError
 
@@ -17,6 +17,11 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Verdict = Literal["certified", "refuted", "inconclusive"]
 State = Literal["met", "failed", "open"]
 Rigour = Literal["proved", "conditional", "estimated"]
+
+
+def _norm(value: Any) -> Any:
+    """A truth value is no number, though Python takes True for 1."""
+    return None if isinstance(value, bool | float) else value
 
 
 class Part(BaseModel):
@@ -58,13 +63,13 @@ class Problem(Part):
     A fully connected network has the members `widths`, `activation` and `biases`, a graph has `graph`.
     """
 
-    map: Literal["interpolation", "sublevel"]
+    map: Literal["interpolation", "critical", "sublevel"]
     base: Literal["given", "nearby"]
     layer: Literal["all"] | Size
     parameter: Literal["features", "targets", "sample_weights"]
     rows: Literal["all"] | list[Count]
     set: Literal["total", "per_sample", "sparse", "given"]
-    norm: Literal[1, 2, "inf"]
+    norm: Annotated[Literal[1, 2, "inf"], BeforeValidator(_norm)]
     weight_norm: Literal["euclidean", "relative", "function"]
     tau: Number | None = None
     reference_rows: Size | None = None
@@ -116,6 +121,9 @@ class Base(Part):
     radius: Number | None
     shift_worst: Number | None
     shift_worst_row: Count | None
+    tilt: Literal["output", "weights"] | None = None
+    shift_norm: Number | None = None
+    shift_loss: Number | None = None
 
 
 class Gate(Part):

@@ -13,6 +13,7 @@ from torch.func import jacrev, vmap
 from certify.estimation.subject import ModuleProblem
 
 Part = tuple[nn.Module, torch.Tensor, torch.Tensor]
+Directions = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,9 @@ class Block:
     rows: torch.Tensor
 
 
-def blocks(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor | None = None) -> Iterator[Block]:
+def blocks(
+    problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor | Directions | None = None
+) -> Iterator[Block]:
     """Every block of the Jacobian at rows x that pass through together.
 
     Convolutions, linear layers and frozen BatchNorms that are used once give theirs as products of inputs and adjoints,
@@ -39,7 +42,8 @@ def blocks(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor | N
     Args:
         problem: the problem.
         x: the rows.
-        directions: `(m, rows, k)`; instead of the outputs' derivatives, those of `d_{m,i} · f_i`.
+        directions: `(m, rows, k)`; instead of the outputs' derivatives, those of `d_{m,i} · f_i`. Or what gives them
+            for the outputs of the rows.
     """
     if directions is None:
         k = problem.k
@@ -68,7 +72,7 @@ def _known(part: nn.Module) -> bool:
     return type(part) in (nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d)
 
 
-def _by_layers(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor) -> Iterator[Block]:
+def _by_layers(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor | Directions) -> Iterator[Block]:
     passed: dict[str, Part] = {}
     twice: list[str] = []
 
@@ -91,6 +95,8 @@ def _by_layers(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor
         del out, passed
         yield from _row_by_row(problem, x, directions)
         return
+    if not isinstance(directions, torch.Tensor):
+        directions = directions(out.detach())
     offsets = _offsets(problem)
     unfolded = {name: _patches(part) for name, part in passed.items() if type(part[0]) is nn.Conv2d}
     outs = [part[2] for part in passed.values()]
@@ -131,7 +137,9 @@ def _patches(part: Part) -> torch.Tensor:
     return unfolded.transpose(1, 2)
 
 
-def _row_by_row(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor) -> Iterator[Block]:
+def _row_by_row(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor | Directions) -> Iterator[Block]:
+    if not isinstance(directions, torch.Tensor):
+        directions = directions(problem.function.outputs(problem.w, x).detach())
     J = vmap(jacrev(lambda w, row: problem.function.outputs(w, row[None])[0]), in_dims=(None, 0))(problem.w, x).detach()
     for a, direction in enumerate(directions):
         yield Block(a, 0, torch.einsum("ra,rap->rp", direction, J))

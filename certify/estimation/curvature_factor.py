@@ -4,62 +4,62 @@ from __future__ import annotations
 
 import torch
 
-from certify.estimation.blocks import blocks
+from certify.estimation.blocks import Directions, blocks
 from certify.estimation.subject import ModuleProblem
 
-LEAST = 1e-3
-"""Share of the shift below which a row's curvature is left out: all together they move the spectrum little."""
+LEAST = 0.1
+"""Share of the shift below which a row's curvature is left out: beside the shift it hardly moves the spectrum."""
 
 MOST_BYTES = 1 << 30
 """Memory that the rows may take; the largest are kept."""
 
 
-def curvature_factor(problem: ModuleProblem, shift: float) -> torch.Tensor:
+def curvature_factor(problem: ModuleProblem, shift: float, least: float = LEAST) -> torch.Tensor:
     r"""Rows `√(μ/n) qᵀJ_i` over the eigenpairs (μ, q) of every row's `∂²ℓ_i`, (m, p).
 
-    The d-th largest eigenvalue of all rows is one backward pass, of those rows where it still matters beside `shift`:
-    most rows of a trained classifier are so sure of their label that none of theirs does.
+    The largest eigenvalues of all rows are one backward pass; the others another, of those rows where they still matter
+    beside `shift`: most rows of a trained classifier are so sure of their label that none of theirs does.
+
+    Args:
+        problem: the problem.
+        shift: what is added to the matrix.
+        least: rows whose squared length is below this share of `shift` are left out.
     """
-    f = problem.function.all_outputs(problem.w, problem.X)
-    sizes, vectors = _curvatures(problem, f)
+    def first(part: slice) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        found = []
+
+        def largest(f: torch.Tensor) -> torch.Tensor:
+            found[:] = _curvatures(problem, f, problem.y[part])
+            return (found[0][:, :1] / problem.n).sqrt()[None] * found[1][:, :, 0]
+
+        return _filled(problem, problem.X[part], largest), found[0] / problem.n, found[1]
+
+    passed = [made for _, made in problem.function.chunks.run(problem.n, first)]
+    rows, size, vector = (torch.cat(some) for some in zip(*passed, strict=True))
+    length = rows.square().sum(1, dtype=torch.float64)
+    # Jᵀq of a row is about as long for its other q
+    share = torch.where(size[:, :1] > 0, size / size[:, :1].clamp_min(torch.finfo(size.dtype).tiny), 0.0)
+    nearly = length[:, None] * share > least * shift / 4
+    row, which = nearly[:, 1:].nonzero(as_tuple=True)
+    directions = size[row, which + 1].sqrt()[:, None] * vector[row, :, which + 1]
+    more = [some for _, some in problem.function.chunks.run(
+        len(row), lambda part: _filled(problem, problem.X[row[part]], directions[None, part]))]
+    kept = torch.cat([rows, *more])
+    length = kept.square().sum(1, dtype=torch.float64)
+    kept, length = kept[length > least * shift], length[length > least * shift]
     most = max(1, MOST_BYTES // (problem.p * problem.w.element_size()))
-    going = torch.arange(problem.n, device=f.device)
-    kept = torch.zeros(0, problem.p, dtype=f.dtype, device=f.device)
-    for d in range(f.shape[1]):
-        rows = _rows(problem, going, (sizes[going, d] / problem.n).sqrt()[:, None] * vectors[going, :, d])
-        length = rows.square().sum(1)
-        matters = length > LEAST * shift
-        kept = torch.cat([kept, rows[matters]])
-        if len(kept) > most:
-            kept = kept[kept.square().sum(1).topk(most).indices]
-        # Jᵀq of a row is about as long for its next q
-        nearly = length.double() * _ratio(sizes[going, d + 1], sizes[going, d]) if d + 1 < f.shape[1] else length * 0
-        going = going[nearly > LEAST * shift / 4]
-        if not len(going):
-            break
-    return kept
+    return kept[length.topk(most).indices] if len(kept) > most else kept
 
 
-def _curvatures(problem: ModuleProblem, f: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _curvatures(problem: ModuleProblem, f: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Eigenvalues of every row's `∂²ℓ`, falling, and its eigenvectors as columns."""
-    eye = torch.eye(f.shape[1], dtype=f.dtype, device=f.device)
-    B = torch.stack([problem.loss.curve(f, problem.y, e.expand_as(f)) for e in eye], dim=2)
-    sizes, vectors = torch.linalg.eigh(B.double())
+    sizes, vectors = torch.linalg.eigh(problem.loss.hessians(f, y).double())
     return sizes.flip(1).clamp_min(0).to(f.dtype), vectors.flip(2).to(f.dtype)
 
 
-def _rows(problem: ModuleProblem, chosen: torch.Tensor, directions: torch.Tensor) -> torch.Tensor:
-    """`d_i · J_i` for the chosen rows, (len(chosen), p)."""
-    X = problem.X[chosen]
-
-    def filled(part: slice) -> torch.Tensor:
-        out = torch.zeros(part.stop - part.start, problem.p, dtype=X.dtype, device=X.device)
-        for block in blocks(problem, X[part], directions[None, part]):
-            out[:, block.offset : block.offset + block.rows.shape[1]] = block.rows
-        return out
-
-    return torch.cat([rows for _, rows in problem.function.chunks.run(len(chosen), filled)])
-
-
-def _ratio(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return torch.where(b > 0, a / b, 0.0).double()
+def _filled(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor | Directions) -> torch.Tensor:
+    """`d_i · J_i` for rows x, (len(x), p)."""
+    out = torch.zeros(len(x), problem.p, dtype=x.dtype, device=x.device)
+    for block in blocks(problem, x, directions):
+        out[:, block.offset : block.offset + block.rows.shape[1]] = block.rows
+    return out

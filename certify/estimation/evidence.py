@@ -8,7 +8,7 @@ import torch
 from torch.func import jvp
 
 from certify.estimation.change import Change
-from certify.estimation.hessian import gradient, mixed
+from certify.estimation.hessian import changed_gradient, gradient, mixed
 from certify.estimation.jacobian import centred, input_derivative
 from certify.estimation.subject import ModuleProblem
 
@@ -25,12 +25,15 @@ class Evidence:
         unmoved_output_change: `|f(x, w + v) − f(x, w)|` over the rows that did not move.
         unmoved_outputs: `|f(x, w)|` over the same rows, to compare it with.
         distance: `|v|`.
-        validity: `t` and (actual fall of the loss on the moved rows) / (fall predicted to first order), for steps of
-            t = 1, 1/2, 1/4 with t times the change; None where the prediction is no fall. It tests the step in the
-            weights alone, at changed data.
+        validity: `t` and (actual change of the loss on the moved rows) / (change predicted to first order), a fall or a
+            rise, for steps of t = 1, 1/2, 1/4 with t times the change; None where no change is predicted. It tests the
+            step in the weights alone, at changed data.
         data_error: how far the change of the data is from its linear part, relative to that: of the moved rows' outputs
             `|f(x + u) − f(x) − J_u u| / |J_u u|` for a step in output space, of the gradient
             `|∇L(u) − ∇L(0) − Cu| / |Cu|` for one in weight space; 0 where it is linear, None where that part is 0.
+        gradient_left: `|∇L(u, w + v)| / |∇L(u, w)|`, what the step leaves of the gradient that it should take away: 0
+            at a critical point of the changed loss. It sees what the other two do not: that the Hessian changes on the
+            way, for rows that did not move too. None in output space, and with base ``"given"``, which shifts the loss.
     """
 
     loss_original: float
@@ -44,6 +47,7 @@ class Evidence:
     distance: float
     validity: tuple[tuple[float, float | None], ...]
     data_error: float | None
+    gradient_left: float | None
 
 
 def measure(
@@ -82,6 +86,7 @@ def measure(
         unmoved_outputs=float(base_outputs[still].double().norm()),
         distance=float(step.double().norm()), validity=ratios,
         data_error=_data_error(problem, change, base_outputs, of_gradient),
+        gradient_left=_gradient_left(problem, change, new) if of_gradient and problem.base == "nearby" else None,
     )
 
 
@@ -102,6 +107,11 @@ def _data_error(problem: ModuleProblem, change: Change, base: torch.Tensor, of_g
     return float((moved - linear).double().norm()) / size if size > 0 else None
 
 
+def _gradient_left(problem: ModuleProblem, change: Change, new: torch.Tensor) -> float | None:
+    before, after = (float(changed_gradient(problem, change, w).double().norm()) for w in (problem.w, new))
+    return after / before if before > 0 else None
+
+
 def _gradient_change(problem: ModuleProblem, change: Change) -> torch.Tensor:
     """`∇L(u) − ∇L(0)` at the given weights: that of the changed rows, unless rows share their statistics."""
     if problem.batch_statistics == "recomputed":
@@ -120,7 +130,7 @@ def _mean(problem: ModuleProblem, f: torch.Tensor, y: torch.Tensor, weights: tor
 
 def _validity(problem: ModuleProblem, change: Change, step: torch.Tensor, t: float) -> float | None:
     before, predicted, after = _predicted(problem, change, step, t)
-    return (before - after) / (before - predicted) if before > predicted else None
+    return (after - before) / (predicted - before) if predicted != before else None
 
 
 def _predicted(problem: ModuleProblem, change: Change, step: torch.Tensor, t: float) -> tuple[float, float, float]:

@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch.func import grad, jvp, vjp
 
 from certify.estimation.change import Change
+from certify.estimation.direct import MOST_PARAMETERS
 from certify.estimation.krylov import Operator
+from certify.estimation.layered_hessian import LayeredHessian
 from certify.estimation.subject import ModuleProblem
 from certify.estimation.taped import Tape
+
+MOST_UNITS = 256
+"""Width of a layer up to which a network's Hessian is formed in closed form."""
 
 Field = Callable[[torch.Tensor, slice], torch.Tensor]
 
 
-def gradient(problem: ModuleProblem, weights: torch.Tensor | None = None) -> torch.Tensor:
-    r"""`∇_w L = (1/n) Σ s_i ∇ℓ_i + λw`, (p,); s the sample weights, default 1."""
-    mean = _summed(problem, lambda part: _gradient(problem, problem.w, part, weights))
-    return mean + problem.weight_decay * problem.w
+def gradient(
+    problem: ModuleProblem, weights: torch.Tensor | None = None, at: torch.Tensor | None = None
+) -> torch.Tensor:
+    r"""`∇_w L = (1/n) Σ s_i ∇ℓ_i + λw`, (p,); s the sample weights, default 1; w the given parameters, or `at`."""
+    w = problem.w if at is None else at
+    mean = _summed(problem, lambda part: _gradient(problem, w, part, weights))
+    return mean + problem.weight_decay * w
+
+
+def changed_gradient(problem: ModuleProblem, change: Change, at: torch.Tensor) -> torch.Tensor:
+    r"""`∇_w L(u, w)` at other parameters, on the changed data, (p,)."""
+    X, y = change.data(problem)
+    return gradient(replace(problem, X=X, y=y), change.sample_weights(problem), at)
 
 
 def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
-    r"""`v ↦ (∇²L + δI)v`, reverse over reverse, the gradient recorded once where memory allows."""
+    r"""`v ↦ (∇²L + δI)v`: of small plain networks by matrix products in float64, of others from a tape."""
     extra = problem.weight_decay + damping
+    if _closed(problem):
+        return _layered(LayeredHessian(problem), extra)
     tape = Tape(problem, lambda w, part: _total(problem, w, part))
 
     def product(V: torch.Tensor) -> torch.Tensor:
@@ -35,12 +53,35 @@ def hessian(problem: ModuleProblem, damping: float = 0.0) -> Operator:
 def gauss_newton(problem: ModuleProblem, damping: float = 0.0) -> Operator:
     r"""`v ↦ ((1/n) Σ J_iᵀ ∂²ℓ_i J_i + (λ + δ)I)v`: equal to the Hessian only where every slope `∂ℓ_i/∂f` is 0."""
     extra = problem.weight_decay + damping
+    if _closed(problem):
+        return _layered(LayeredHessian(problem, gauss_newton=True), extra)
 
     def product(V: torch.Tensor) -> torch.Tensor:
         rows = [_summed(problem, lambda part, v=v: _gauss_newton(problem, v, part)) + extra * v for v in V]  # type: ignore[misc]
         return torch.stack(rows)
 
     return Operator(problem.p, problem.p, product, product, symmetric=True)
+
+
+def _closed(problem: ModuleProblem) -> bool:
+    """Whether closed products and a formed matrix are the cheapest: a layer of w units takes w² numbers a row."""
+    plain = problem.plain
+    return (plain is not None and problem.p <= MOST_PARAMETERS
+            and max(layer.out_features for layer in plain.layers) <= MOST_UNITS)
+
+
+def _layered(H: LayeredHessian, extra: float) -> Operator:
+    """The same map in float64 inside, whatever the type of the vectors, with its matrix."""
+    def product(V: torch.Tensor) -> torch.Tensor:
+        U = V.detach().double().numpy()
+        return torch.from_numpy(H.product(U) + extra * U).to(V)
+
+    def formed(dtype: torch.dtype) -> torch.Tensor:
+        A = H.matrix(np.float32 if dtype == torch.float32 else np.float64)
+        A.flat[:: len(A) + 1] += extra
+        return torch.from_numpy(A)
+
+    return Operator(H.problem.p, H.problem.p, product, product, True, formed)
 
 
 def mixed(problem: ModuleProblem, change: Change) -> torch.Tensor:

@@ -15,6 +15,7 @@ from torch import nn
 from certify.errors import InputError
 from certify.estimation.chunks import Chunks, is_memory
 from certify.estimation.functional import Functional, as_tensor
+from certify.estimation.layered import Layered, copied, layered
 from certify.estimation.losses import Loss, loss_named
 
 CHUNK = 50
@@ -38,6 +39,7 @@ class ModuleProblem:
             a critical point, and the step towards one is part of the answer.
         batch_statistics: ``"frozen"``: those stored in the module; ``"recomputed"``: those of the rows at hand.
         function: the module as a function.
+        plain: its layers, if it is a plain fully connected network on the CPU.
     """
 
     module: nn.Module
@@ -49,6 +51,7 @@ class ModuleProblem:
     base: str
     batch_statistics: str
     function: Functional
+    plain: Layered | None = None
 
     @property
     def n(self) -> int:
@@ -58,6 +61,8 @@ class ModuleProblem:
     @cached_property
     def k(self) -> int:
         """Number of outputs."""
+        if self.plain is not None:
+            return self.plain.outputs
         return int(self.function.outputs(self.function.weights(), self.X[:1]).shape[1])
 
     @cached_property
@@ -102,7 +107,11 @@ def module_problem(
     if not (math.isfinite(weight_decay) and weight_decay >= 0):
         raise InputError("weight_decay", f"{weight_decay}", "give a finite number from 0 on")
     place = _device(module, device)
-    own = copy.deepcopy(module).to(place)
+    plain = layered(module) if place.type == "cpu" else None
+    if plain is None or next(module.parameters()).device != place:
+        own, plain = copy.deepcopy(module).to(place), None
+    else:
+        own, plain = copied(module, plain)
     for p in own.parameters():
         p.requires_grad_(False)
     if batch_statistics == "recomputed":
@@ -111,12 +120,15 @@ def module_problem(
     inputs = _tensor(X, "X", dtype, place)
     size = len(inputs) if batch_statistics == "recomputed" else chunk or CHUNK
     function = Functional.of(own, Chunks(size, tell or (lambda words: None)))
-    outputs = _probe(function, inputs)
-    if batch_statistics == "frozen":
+    if plain is not None and not _passes(own, plain, inputs):
+        plain = None
+    whole = batch_statistics == "recomputed"
+    outputs = _probe(function, inputs if whole else inputs[:2]) if plain is None else inputs.new_empty(0, plain.outputs)
+    if plain is None and batch_statistics == "frozen":
         _check_rows_apart(function, inputs, outputs)
     kind = loss_named(loss)
     targets = kind.targets(y, len(inputs), outputs.shape[1], dtype, place)
-    return ModuleProblem(own, inputs, targets, kind, float(weight_decay), map, base, batch_statistics, function)
+    return ModuleProblem(own, inputs, targets, kind, float(weight_decay), map, base, batch_statistics, function, plain)
 
 
 def _check_module(module: nn.Module) -> None:
@@ -136,7 +148,7 @@ def _check_module(module: nn.Module) -> None:
     for name, p in parameters.items():
         if isinstance(p, nn.parameter.UninitializedParameter):
             raise InputError("module", f"'{name}' is not initialised", "pass one batch through the module first")
-        if not torch.isfinite(p).all():
+        if not math.isfinite(p.detach().sum().item()) and not torch.isfinite(p).all():  # a sum may overflow
             raise InputError("module", f"'{name}' holds NaN or infinity", "give a trained network")
 
 
@@ -182,17 +194,24 @@ def _check_rows_apart(function: Functional, X: torch.Tensor, outputs: torch.Tens
                          'let every row be computed alone; for batch statistics give batch_statistics = "recomputed"')
 
 
-def _probe(function: Functional, X: torch.Tensor) -> torch.Tensor:
-    """Pass two rows through, and refuse what would make an estimate meaningless."""
+def _passes(module: nn.Module, plain: Layered, X: torch.Tensor) -> bool:
+    """Whether rows pass through known layers, which need no other probe: else the probes say what is wrong."""
+    if not plain.takes(tuple(X.shape[1:])):
+        return False
+    with torch.no_grad():
+        return bool(torch.isfinite(module(X[:2])).all())
+
+
+def _probe(function: Functional, rows: torch.Tensor) -> torch.Tensor:
+    """Pass rows through, two or all that make the statistics, and refuse what would make an estimate meaningless."""
     before = {name: value.clone() for name, value in function.module.named_buffers()}
     w = function.weights().requires_grad_(True)
-    rows = X[:2] if function.chunks.size < len(X) else X  # recomputed statistics need every row
     try:
         out = function.outputs(w, rows)
     except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError) as error:
         if is_memory(error):
             raise
-        raise InputError("module", f"its forward fails for rows of shape {tuple(X.shape[1:])}: "
+        raise InputError("module", f"its forward fails for rows of shape {tuple(rows.shape[1:])}: "
                          f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
                          "give rows as the module takes them, a batch first") from error
     if not isinstance(out, torch.Tensor) or not out.is_floating_point() or len(out) != len(rows):

@@ -9,6 +9,7 @@ import torch
 
 from certify.estimation.chunks import Chunks
 from certify.estimation.functional import Functional
+from certify.estimation.layered import layered
 from certify.estimation.subject import ModuleProblem
 
 
@@ -19,4 +20,5 @@ def in_float64(problem: ModuleProblem) -> ModuleProblem:
     size = chunks.size if problem.batch_statistics == "recomputed" else max(1, chunks.size // 2)
     function = Functional.of(module, Chunks(size, chunks.tell))
     y = problem.y.double() if problem.y.is_floating_point() else problem.y
-    return replace(problem, module=module, X=problem.X.to(torch.float64), y=y, function=function)
+    plain = None if problem.plain is None else layered(module)
+    return replace(problem, module=module, X=problem.X.to(torch.float64), y=y, function=function, plain=plain)

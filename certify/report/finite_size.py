@@ -25,8 +25,8 @@ def distance_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
     if upper is None and not lower:
         template = f"no bound was proved on how far the nearest exact fit{alone} lies from these weights{measure}."
     elif upper is None:
-        template = f"no exact fit{alone} lies nearer to these weights than {{lower}}{measure}. That there is one was "
-        template += "not proved."
+        template = f"no exact fit{alone} lies nearer to these weights than {{lower}}{measure}. "
+        template += "That there is one was not proved."
     elif not lower:
         template = f"a network that fits the changed data exactly{alone} exists within {{upper}} of these weights"
         template += f"{measure}. That it has to lie any distance away was not proved."

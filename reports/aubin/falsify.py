@@ -5,8 +5,8 @@
 A try is `u, u'` in the ball of radius r_u and `w' ∈ S(u') ∩ B(w̄, r_w)`, found by Newton's method in float64; then a
 nearby point of S(u) by Gauss-Newton steps for the nearest one. It breaks the claim if that point is further than
 `κ|u − u'|(1 + 10⁻⁶)`: a point found is a proof, up to rounding, that the true distance is no larger, so a claim that
-no try breaks holds at every one of them. Of six rounds three are drawn at random; three move u away from u' in the worst
-first-order direction at `(u', w')`, one of these after gradient steps of the modulus at `(u', w')`.
+no try breaks holds at every one of them. Of six rounds three are drawn at random; three move u away from u' in the
+worst first-order direction at `(u', w')`, one of these after gradient steps of the modulus at `(u', w')`.
 """
 
 from __future__ import annotations

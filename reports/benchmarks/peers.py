@@ -17,6 +17,7 @@ import importlib.util
 import json
 import math
 import os
+import statistics
 import sys
 import time
 import warnings
@@ -113,7 +114,7 @@ def flat(c: Case) -> tuple[Callable[[torch.Tensor], torch.Tensor], torch.Tensor]
 
 def methods(c: Case, installed: dict[str, str]) -> Iterator[Method]:
     large = c.name == "resnet-20"
-    for tolerance in (1e-1, 1e-2, 1e-4) if large else (3e-1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7):
+    for tolerance in (3e-1, 1e-1, 1e-2, 1e-4) if large else (3e-1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7):
         yield "certify", f"auto, tolerance {tolerance:g}", ours("auto", tolerance)
     if not large:
         yield "certify", "direct", ours("direct", 1e-6)
@@ -173,10 +174,13 @@ def measure(c: Case, r: int, installed: dict[str, str], repeats: int) -> dict[st
             wall.append(time.perf_counter() - clock)
         error = ((x.double() - X).norm(dim=1) / X.norm(dim=1)).tolist()
         worst = math.nan if any(math.isnan(e) for e in error) else max(error)
-        rows.append({"who": who, "setting": setting, "seconds": min(seconds), "wall": min(wall), "error": worst})
-        print(f"  {who:11} {setting:32} {min(seconds):9.4f} s  {worst:.1e}", getattr(run, "words", ""), flush=True)
+        spent = statistics.median(seconds)
+        rows.append({"who": who, "setting": setting, "seconds": spent, "wall": statistics.median(wall),
+                     "runs": len(seconds), "error": worst})
+        print(f"  {who:11} {setting:32} {spent:9.4f} s  {worst:.1e}", getattr(run, "words", ""), flush=True)
     return {"case": c.name, "p": c.p, "rows": len(c.X), "damping": c.damping, "dtype": str(c.X.dtype)[6:],
-            "right_hand_sides": r, "reference": basis, "load": os.getloadavg()[0], "methods": rows}
+            "right_hand_sides": r, "reference": basis, "statistic": "median",
+            "load": os.getloadavg()[0], "methods": rows}
 
 
 def beside(part: dict[str, Any]) -> Iterator[tuple[dict[str, Any], float, float]]:
@@ -234,6 +238,13 @@ def verdict(parts: list[dict[str, Any]]) -> Iterator[str]:
         yield from lost
 
 
+def _runs(part: dict[str, Any]) -> str:
+    runs = [m.get("runs", 0) for m in part["methods"]]
+    if not all(runs):
+        return "up to 3 runs"
+    return f"{max(runs)} runs" if min(runs) == max(runs) else f"{min(runs)} to {max(runs)} runs, fewer of slow methods"
+
+
 def page(result: dict[str, Any]) -> str:
     lines = ["# Damped inverse-Hessian products beside those of others", "", *verdict(result["parts"]), "",
              f"{result['threads']} thread(s), shared machine; versions: "
@@ -246,7 +257,8 @@ def page(result: dict[str, Any]) -> str:
     for part in result["parts"]:
         lines += [f"## {part['case']}: p = {part['p']}, {part['rows']} rows, damping {part['damping']:g}, "
                   f"{part['dtype']}, {part['right_hand_sides']} right-hand side(s)", "",
-                  f"Reference: {part['reference']}. Load average {part['load']:.1f}.", "",
+                  f"Reference: {part['reference']}. Load average {part['load']:.1f}. "
+                  f"Seconds: the {part.get('statistic', 'least')} of {_runs(part)}.", "",
                   "| who | setting | seconds | error | ours | ratio | error in their time |",
                   "|---|---|---:|---:|---:|---:|---:|", *compared(part), ""]
     return "\n".join(lines)
@@ -258,7 +270,7 @@ def main() -> int:
     parser.add_argument("--weights", type=Path, help="of ResNet-20")
     parser.add_argument("--images", type=Path, help="folder of CIFAR-10's sheets")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=7, help="runs of a method, fewer once they took ten seconds")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     installed = {}

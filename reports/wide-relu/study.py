@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 from certify import load_problem  # noqa: E402
 from certify.bounds import compensation as q4  # noqa: E402
 
-MARKS = ("<!-- table: written by study.py -->", "<!-- end of table -->")
+MARKS = ("<!-- radii: written by study.py -->", "<!-- end of radii -->")
 RADII = (0.001, 0.005, 0.01, 0.02, 0.025, 0.03)
 
 
@@ -73,8 +73,8 @@ def main() -> None:
         cells = ["∞" if (v := bound(r)) is None else f"{v:.4f}" for r in RADII]
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {largest(bound, size):.4f} |")
     found = q4.compensate(replace(problem, radius=0.02))[0]
-    lines += ["", f"σ(A) ≥ {found.sigma:.4f}, ω ≤ {found.lipschitz:.4f} at r = 0.02; ‖W₂‖_F = {size:.4f}; no claim can hold "
-                  f"beyond r = {limit(problem):.3f}."]  # fmt: skip
+    at = f"σ(A) ≥ {found.sigma:.4f}, ω ≤ {found.lipschitz:.4f} at r = 0.02; ‖W₂‖_F = {size:.4f}"
+    lines += ["", f"{at}; no claim can hold beyond r = {limit(problem):.3f}."]
     path = HERE / "README.md"
     before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
     table = "\n".join(lines)

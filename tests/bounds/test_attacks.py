@@ -30,7 +30,7 @@ NAMES = {
     "sample_modulus": 50, "refuting_pair": 60, "base_point": 60, "congruence_tier": 50, "jacobian_tier": 50,
     "direct_tier": 60, "sublevel_modulus": 60, "sublevel_sample_modulus": 60, "nearby": 20, "rise": 15,
     "persistence_radius": 4, "weight_norms": 60, "sublevel_weight_norms": 60, "scaled_adjoints": 100,
-    "reference_kernel": 60,
+    "reference_kernel": 60, "distance": 12,
 }
 
 
@@ -146,7 +146,7 @@ DEFECTS: dict[str, Any] = {
     "unknown loss": lambda: sublevel(TWO, RNG.standard_normal((3, 2)), loss="hinge"),
     "unknown set": lambda: sublevel(set="sparse"),
     "unknown parameter": lambda: sublevel(parameter="biases"),
-    "unknown map": lambda: replace(sublevel(), map="critical"),
+    "unknown map": lambda: replace(sublevel(), map="fixed_points"),
     "interpolation moved by sample weights": lambda: Problem(NET, X, Y, "sample_weights", (0, 1, 2)),
     "negative probabilities": lambda: sublevel(TWO, -np.ones((3, 2)), loss="cross_entropy"),
     "class -1": lambda: sublevel(TWO, None, labels=np.array([0, -1, 1]), loss="cross_entropy"),

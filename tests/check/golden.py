@@ -1,4 +1,4 @@
-"""Write the golden certificates of this version: `python -m tests.check.golden`. Done once before a release.
+"""Write the golden certificates of this version: `python -m tests.check.golden [names]`. Once before a release.
 
 They are never rewritten afterwards: a certificate that a released version wrote has to check for ever.
 """
@@ -6,6 +6,8 @@ They are never rewritten afterwards: a certificate that a released version wrote
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,8 @@ def problems() -> dict[str, emitter.Case]:
     fitted = plain(X=np.random.default_rng(1).normal(size=(3, 3)), y=np.zeros((3, 2)), activation="gelu")
     fitted.y = np.round(outputs(fitted), 3)
     return {
+        "critical": emitter.Case([np.array([[1.0]]), np.array([[2.0]])], [None, None], "identity",
+                                 np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])),
         "nearby": fitted,
         "inside": plain(rows=[0, 2], columns=[0, 2], scale={"2": 0.5}, activation="silu",
                         gates=[{"quantity": "persistence_radius", "min": 1e-4}, {"quantity": "modulus", "max": 1}]),
@@ -38,28 +42,41 @@ def problems() -> dict[str, emitter.Case]:
         "tanh": plain(gates=both),
         "relu-one-layer": plain(activation="relu", layer=2, biases=[None, np.array([1.0, 2.0])]),
         "targets": plain(parameter="targets", rows=[1, 2]), "twins": twins, "merged": merged,
+        "per-sample": plain(gates=[{"quantity": "modulus", "max": 8}, {"quantity": "first_order_distance", "max": 2}]),
+        "sparse": plain(activation="sigmoid", gates=[{"quantity": "first_order_distance", "max": 8}]),
+        "change": plain(rows=[2, 0]),
     }
 
 
 EDITS = {
+    "critical": {"[solution]\n": '[solution]\nmap = "critical"\n'},
     "nearby": {"[solution]\n": '[solution]\nbase = "nearby"\n'},
     "inside": {"[solution]\n": '[solution]\nmap = "sublevel"\nlevel = 20.0\n'},
+    "per-sample": {"[perturbation]\n": '[perturbation]\nset = "per_sample"\nnorm = "inf"\nradius = 0.25\n'},
+    "sparse": {"[perturbation]\n": '[perturbation]\nset = "sparse"\ncount = 2\nnorm = 1\nradius = 2.0\n'},
+    "change": {"[perturbation]\n": '[perturbation]\nset = "given"\nfile = "change.npz"\n'},
     "boundary": {"[solution]\n": '[solution]\nmap = "sublevel"\n',
                  "[perturbation]\n": '[perturbation]\nset = "per_sample"\n'},
 }
 """Changes of the spec that the emitter cannot write."""
 
 
-def main() -> None:
-    """Write every problem, its certificate, and nothing else."""
+def main(names: Collection[str]) -> None:
+    """Write the named problems (none: every one), their certificates, and nothing else."""
     os.environ["SOURCE_DATE_EPOCH"] = "1764028800"
     for name, case in problems().items():
+        if names and name not in names:
+            continue
         folder = FOLDER / __version__ / name
+        if folder.exists():
+            continue
         emitter.write_files(case, folder)
+        if name == "change":
+            np.savez(folder / "change.npz", u=np.array([[0.5, -0.25, 0.0], [0.125, 1.0, 2.0]]))
         edit(folder, EDITS.get(name, {}))
         certify(["run", str(folder / "spec.toml"), *(["--merge-duplicates"] if case.merge else [])])
         (folder / "report.html").unlink()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

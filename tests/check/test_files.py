@@ -160,9 +160,9 @@ SPEC = emitter.spec_text(plain(gates=[{"quantity": "modulus", "max": 2.0}]))
 @pytest.mark.parametrize("old, new", [
     ("version = 1", "version = 2"), ("version = 1", "version = 1.0"), ("version = 1", ""),
     ("version = 1", "version = true"),
-    ("[data]", "[date]"), ("[solution]", '[solution]\nmap = "critical"'), ("[solution]", '[solution]\nbase = "near"'),
+    ("[data]", "[date]"), ("[solution]", '[solution]\nmap = "convex"'), ("[solution]", '[solution]\nbase = "near"'),
     ("[solution]", "[solution]\nlevel = 1.0"), ('layer = "all"', "layer = 3"), ('layer = "all"', "layer = true"),
-    ('layer = "all"', "layer = 0"), ("[perturbation]", '[perturbation]\nset = "per_sample"'),
+    ('layer = "all"', "layer = 0"), ("[perturbation]", '[perturbation]\nset = "sparse"'),
     ("[perturbation]", "[perturbation]\nnorm = 1"), ("[perturbation]", "[perturbation]\nnorm = 2.0"),
     ("[perturbation]", '[perturbation]\ncolumns = []'), ("[perturbation]", "[perturbation]\nscale = { a = -2.0 }"),
     ("[perturbation]", "[perturbation]\nradius = nan"), ('rows = "all"', "rows = [0, 0]"),
@@ -173,8 +173,8 @@ SPEC = emitter.spec_text(plain(gates=[{"quantity": "modulus", "max": 2.0}]))
     ("widths = [3, 4, 2]", ""), ("max = 2.0", "max = nan"), ("max = 2.0", "max = inf"), ("max = 2.0", 'max = "2"'),
     ("max = 2.0", "max = 2.0\nmin = 1.0"), ("max = 2.0", ""), ("max = 2.0", "max = 9007199254740993"),
     ("max = 2.0", "max = 2.0\ntolerance = 0.1"), ('quantity = "modulus"', 'quantity = "distance"'),
-    ("[[gate]]", "[gate]"), ("[data]", '[weights]\nnorm = "relative"\n[data]'), ("[data]", "data = 1\n[model.x]"),
-    ("[data]", '[run]\narithmetic = "exact"\n[data]'), ("[data]", "[window]\nradius = 1.0\n[data]"),
+    ("[[gate]]", "[gate]"), ("[data]", '[weights]\nnorm = "manhattan"\n[data]'), ("[data]", "data = 1\n[model.x]"),
+    ("[data]", '[run]\narithmetic = "decimal"\n[data]'), ("[data]", "[window]\nradius = 1.0\n[data]"),
     ("version = 1", "version = 1 ="), ("version = 1", "version = 1\na = " + "[" * 5000), ("version = 1", "\x00"),
 ])
 def test_specs_that_mean_something_else_are_refused(old, new):
@@ -281,3 +281,26 @@ def test_paths_that_lead_nowhere(path, tmp_path):
     certificate["subject"]["data"]["path"] = path
     with pytest.raises(Invalid, match="^data file: "):
         run(certificate, tmp_path)
+
+
+@pytest.mark.parametrize("edits", [
+    {"[perturbation]": '[perturbation]\nset = "per_sample"'},
+    {"[perturbation]": '[perturbation]\nset = "sparse"\ncount = 1\nradius = 1.0', "quantity = \"modulus\"":
+     'quantity = "first_order_distance"'},
+    {"[perturbation]": '[perturbation]\nset = "given"\nfile = "u.npz"', "quantity = \"modulus\"":
+     'quantity = "first_order_distance"'},
+    {"[data]": '[weights]\nnorm = "relative"\n[data]'},
+    {"[data]": '[weights]\nnorm = "function"\nreference = "r.npz"\n[data]'},
+    {"[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "first_order_distance"'},
+    {"[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "distance"'},
+])  # fmt: skip
+def test_the_critical_map_has_rules_for_the_total_budget_in_the_euclidean_norm_alone(edits):
+    text = SPEC.replace("[solution]\n", '[solution]\nmap = "critical"\n', 1)
+    if "[solution]" not in SPEC:
+        text = SPEC.replace("[perturbation]", '[solution]\nmap = "critical"\n[perturbation]', 1)
+    assert read_spec(text.encode()).map == "critical"
+    for old, new in edits.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(Invalid, match="critical"):
+        read_spec(text.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -229,3 +230,20 @@ def test_merged_rows_need_one_change(tmp_path, capsys):
         assert found in status, capsys.readouterr().err
         if found != 2:
             assert main([str(tmp_path / "certificate.json"), "-q"]) == found
+
+
+@pytest.mark.parametrize("norm", [1, 2, "inf"])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_rows_without_effect_move_next_to_nothing(norm, outputs, tmp_path):
+    """The first layer is 0, so that no feature moves an output: the prover says so up to the least number it uses."""
+    rng = np.random.default_rng(0)
+    case = emitter.Case([np.zeros((4, 3)), rng.normal(size=(outputs, 4))], [rng.normal(size=4), np.zeros(outputs)],
+                        "tanh", rng.normal(size=(1, 3)), np.zeros((1, outputs)))
+    emitter.write_files(case, tmp_path)
+    lines = f'[perturbation]\nset = "per_sample"\nnorm = {json.dumps(norm)}\n'
+    edit(tmp_path, {"[perturbation]\n": lines})
+    certificate = prove(tmp_path)
+    assert certificate is not None
+    claim = certificate["claims"][0]
+    assert not claim["lower"] and (claim["upper"] is None or claim["upper"] < 1e-50)
+    assert checked(certificate, tmp_path).verdict == certificate["verdict"]

@@ -174,9 +174,9 @@ def test_what_float32_cannot_settle_goes_on_in_float64():
     p = problem("resnet", dtype=torch.float32)
     b, A = sides(p, 1), matrix(p, 0.5)
     truth = torch.linalg.solve(A, b.double().T).T
-    narrow = run(p, b, solver="cg", damping=0.5, tolerance=1e-9)
+    narrow = run(p, b, solver="cg", damping=0.5, tolerance=1e-11)
     assert narrow.status == (Status.STALLED,)
-    wide = run(p, b, damping=0.5, tolerance=1e-9)
+    wide = run(p, b, damping=0.5, tolerance=1e-11)
     assert wide.status == (Status.CONVERGED,)
     assert wide.x.dtype == torch.float32
     assert relative(wide.x, truth) < 5e-7

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import torch
 
 from certify.errors import InputError
-from certify.estimation.krylov.drive import Options, State, Task, Watch, drive, symmetric_state
+from certify.estimation.krylov.drive import Watch, drive
 from certify.estimation.krylov.operator import Operator
 from certify.estimation.krylov.preconditioner import Preconditioner
 from certify.estimation.krylov.result import Solved
 from certify.estimation.krylov.sweep import Claim, Job, Sweep
+from certify.estimation.krylov.task import Options, State, Task, symmetric_state
 from certify.estimation.krylov.vectors import Mask, Scalars, column, dots, norms, ratio, unit_roundoff
 
 _EARLY = 100.0  # square roots of the last place: a normal residual that may be the best that a recurrence gives
@@ -47,6 +48,8 @@ class Cg(Options):
     Attributes:
         curvature_tolerance: rounding of :math:`p^TAp`, relative to :math:`|A||p|^2`; None: four units of the type's
             last place times the square root of the length.
+        recurred: whether 1 may be decided without that product where rounding cannot have led the recurred residual
+            further from the true one than a hundredth of the tolerance. For operators known to be linear.
 
     >>> from certify.estimation.krylov import matrix_operator
     >>> A = matrix_operator(torch.tensor([[2.0, 0.0], [0.0, -1.0]], dtype=torch.float64))
@@ -57,6 +60,7 @@ class Cg(Options):
     """
 
     curvature_tolerance: float | None = None
+    recurred: bool = False
 
     def init(self, operator: Operator, preconditioner: Preconditioner | None = None) -> State:
         """Check that the method applies to the operator.
@@ -105,7 +109,7 @@ class _Directions(Sweep):
         self.weights = ratio(np.ones(len(rows)), self.size)
         self.z, self.x = torch.zeros_like(r), torch.zeros_like(r)
         self.first = norms(r)
-        self.checked = self.first.copy()
+        self.checked, self.travelled = self.first.copy(), self.first.copy()
         self.count = np.zeros(len(rows), dtype=np.int64)
         self.due = np.full(len(rows), _CHECK_EVERY)
 
@@ -127,12 +131,19 @@ class _Directions(Sweep):
     def directions(self) -> torch.Tensor:
         return self.p
 
+    def recurred(self) -> tuple[torch.Tensor, Scalars] | None:
+        """The gap is a unit in the last place of all that was added, once for each addition (Greenbaum, 1997)."""
+        if not self._options.recurred:
+            return None
+        return self.q, 4 * self._unit * (self.count + 1) * self.travelled
+
     def advance(self) -> Mask:
         self.image = self._ledger.product(self.rows, self.p)
         length = norms(self.p)
         self.energy = dots(self.p, self.image)
         stretch = norms(self.image)
         self.norm = np.fmax(self.norm, ratio(stretch, length))
+        self.stretch = stretch
         self.noise = self._rounding * self.norm * length * length
         return np.isfinite(self.energy) & np.isfinite(stretch) & np.isfinite(self.size)
 
@@ -141,6 +152,7 @@ class _Directions(Sweep):
         step = np.where(going, ratio(self.size, self.energy), 0.0)
         self.z = self.z + column(step, self.z) * self.p
         self.r = self.r - column(step, self.r) * self.image
+        self.travelled = self.travelled + step * self.stretch
         m = self._preconditioned(self.r)
         size = self._size(self.r, m)
         weight = np.where(going, ratio(np.ones_like(size), size), 0.0)

@@ -10,19 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from certify.errors import InputError
-from certify.estimation.krylov.operator import Operator
 from certify.estimation.krylov.preconditioner import Preconditioner
 from certify.estimation.krylov.result import Interrupted, Solved, Status, Stop
 from certify.estimation.krylov.sweep import Claim, Job, Ledger, Rows, Sweep
+from certify.estimation.krylov.task import NEARLY, Task, check_shapes
 from certify.estimation.krylov.vectors import Scalars, column, dots, norms, ratio, unit_roundoff
 
 Watch = Callable[[int, Scalars], None]
 Begin = Callable[[Job], Sweep]
 
-_LEAST_PRODUCTS = 10  # a start, one iteration, and the checks after it
 _CHECKS = 4  # products that the checks of an answer take: residual and normal residual, again after a lift
-_NEARLY = 1e-5  # a normal residual of one that may be a least-squares solution, not finished
+_DRIFT = 0.01  # of the target: what rounding may have done to a recurred residual that is taken at its word
 _TRIES = 3  # at finishing it
 _SWEEP = 5  # and that a further sweep takes at least: back to the start, its beginning, one iteration
 _ENDS = {
@@ -31,89 +29,6 @@ _ENDS = {
     Claim.CONDITION: Status.CONDITION,
     Claim.STOPPED: Status.INTERRUPTED,
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    r"""What all solvers are told.
-
-    Attributes:
-        tolerance: :math:`|b - Ax| \le \text{tolerance}\,|b|` is `CONVERGED`.
-        normal_tolerance: :math:`|A^Tr| \le \text{normal\_tolerance}\,|A||r|` is `OUTSIDE`: what is left of b lies
-            outside the range, or where A is weaker than about this share of its norm. None: as `tolerance`, but at
-            most 1e-5: a verdict on b asks for more care than a loose solution.
-        max_products: products with A or its transpose that may be made for one right-hand side, those of the final
-            checks included. Never exceeded; at least 10.
-
-    Raises:
-        InputError: a value out of range.
-
-    >>> Options(tolerance=1e-6).normal
-    1e-06
-    """
-
-    tolerance: float = 1e-8
-    normal_tolerance: float | None = None
-    max_products: int = 10_000
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.tolerance < 1 and 0 <= self.normal < 1):
-            raise InputError(
-                type(self).__name__,
-                f"tolerance={self.tolerance}, normal_tolerance={self.normal_tolerance}",
-                "give numbers from 0 to below 1",
-            )
-        if self.max_products < _LEAST_PRODUCTS:
-            raise InputError(
-                type(self).__name__, f"max_products={self.max_products}", f"give at least {_LEAST_PRODUCTS}"
-            )
-
-    @property
-    def normal(self) -> float:
-        """The tolerance of the normal residual."""
-        return min(self.tolerance, _NEARLY) if self.normal_tolerance is None else self.normal_tolerance
-
-
-@dataclass(frozen=True)
-class State:
-    """An operator that a method applies to, with the preconditioner to use."""
-
-    operator: Operator
-    preconditioner: Preconditioner | None
-
-
-def symmetric_state(name: str, operator: Operator, preconditioner: Preconditioner | None) -> State:
-    """The state, for a method that needs a symmetric operator.
-
-    Raises:
-        InputError: the operator is not declared symmetric.
-    """
-    if not operator.symmetric:
-        raise InputError(f"{name}.init", "an operator not declared symmetric", "use Lsmr, or say symmetric=True")
-    return State(operator, preconditioner)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a method asks of the driver.
-
-    Attributes:
-        reported: how many leading entries of the residual count as b - Ax (damping adds others).
-        damped: whether a least-squares solution is the answer wanted.
-        lift: whether A is symmetric, so that r may be taken out of a least-squares solution.
-        recurs_normal: whether the sweeps know |A^T r|.
-        matrix_tolerance: slack :math:`|A||x|` times this in the test of the residual.
-    """
-
-    name: str
-    operator: Operator
-    preconditioner: Preconditioner | None
-    options: Options
-    reported: int
-    damped: bool = False
-    lift: bool = False
-    recurs_normal: bool = False
-    matrix_tolerance: float = 0.0
 
 
 def drive(task: Task, begin: Begin, b: torch.Tensor, start: torch.Tensor | None, watch: Watch | None) -> Solved:
@@ -149,7 +64,7 @@ class _Run:
     """The right-hand sides on their way: scaled by powers of two, each with its iterate and its evidence."""
 
     def __init__(self, task: Task, b: torch.Tensor, start: torch.Tensor | None) -> None:
-        _check(task, b, start)
+        check_shapes(task, b, start)
         self.task, count = task, b.shape[0]
         self.ledger = Ledger(task.operator, count)
         finite = torch.isfinite(b).all(dim=1)
@@ -171,6 +86,7 @@ class _Run:
             np.zeros(count),
         )
         self.plain, self.finish = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+        self.unasked = np.zeros(count, dtype=bool)  # whose normal residual was not needed
         self.tries = np.zeros(count, dtype=np.int64)
         self.history, self.normal_history = np.full((64, count), np.nan), np.full((64, count), np.nan)
         self.iterations, self.steps = np.zeros(count, dtype=np.int64), 0
@@ -206,7 +122,9 @@ class _Run:
         """One sweep for `rows`, each until it claims an end, and the check of what was claimed."""
         target = np.where(self.task.damped, 0.0, self.task.options.tolerance * self.size[rows])
         claims = self._iterate(begin, self._job(rows, self.r[rows], target, plain, True), watch, None)
-        self._judge(rows, claims, self.x[rows])
+        rows = rows[[self.status[i] is None for i in rows]]
+        if rows.size:
+            self._judge(rows, claims, self.x[rows])
 
     def split(self, begin: Begin, rows: Rows, plain: bool, watch: Watch | None) -> None:
         r"""Solve anew for the part of b in the range, which a sweep has told from the rest to half the digits.
@@ -266,6 +184,8 @@ class _Run:
         claims[rows] = ended[gone]
         self.norm[rows] = np.fmax(self.norm[rows], sweep.norm[gone])
         self.out[rows] = sweep.solution()[torch.as_tensor(gone, device=self.x.device)]
+        if self.flight is not None and self.flight.increments:
+            self._trust(sweep, gone, ended)
         directions = sweep.directions()
         bent = np.flatnonzero(ended == Claim.CURVATURE)
         if directions is not None and bent.size:
@@ -273,6 +193,19 @@ class _Run:
                 self.curvature = torch.zeros_like(self.x)
             self.curvature[sweep.rows[bent]] = directions[bent] / column(norms(directions[bent]), directions)
         sweep.keep(ended == Claim.RUNNING)
+
+    def _trust(self, sweep: Sweep, gone: Rows, ended: npt.NDArray[np.int64]) -> None:
+        """Take a recurred residual at its word where rounding cannot have changed what it says: a product less."""
+        recurred = sweep.recurred()
+        if recurred is None or self.task.damped or self.task.matrix_tolerance:
+            return
+        for j in gone[ended[gone] == Claim.REACHED]:
+            i, length = int(sweep.rows[j]), float(norms(recurred[0][j : j + 1])[0])
+            target = self.task.options.tolerance * self.size[i]
+            if recurred[1][j] <= _DRIFT * target and length + recurred[1][j] <= target:
+                self.x[i] += self.out[i]
+                self.r[i], self.whole[i] = recurred[0][j], length / self.size[i]
+                self.rho[i], self.unasked[i], self.status[i] = self.whole[i], True, Status.CONVERGED
 
     def _record(self, rows: Rows, residual: Scalars, normal: Scalars | None) -> None:
         if self.iterations.max() == len(self.history):
@@ -287,17 +220,22 @@ class _Run:
     def _measure(self, rows: Rows, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, Scalars, Scalars, Scalars]:
         """Residual and its image under A^T, from x; the whole and reported sizes and the normal residual."""
         r = self.b[rows] - self.ledger.product(rows, x)
-        g = self.ledger.adjoint(rows, r)
-        length, slope = norms(r), norms(g)
+        length, g = norms(r), x.new_zeros(len(rows), self.task.operator.columns)
+        reported = norms(r[:, : self.task.reported]) / self.size[rows]
+        asked = ~(reported <= self._limit(rows, x)) | self.task.damped  # a solution needs no normal residual
+        self.unasked[rows] = ~asked
+        if asked.any():
+            g[torch.as_tensor(asked)] = self.ledger.adjoint(rows[asked], r[torch.as_tensor(asked)])
+        slope = norms(g)
         self.norm[rows] = np.fmax(self.norm[rows], np.where(np.isfinite(slope), ratio(slope, length), 0.0))
         nu = ratio(slope, self.norm[rows] * length)
-        return r, g, length / self.size[rows], norms(r[:, : self.task.reported]) / self.size[rows], nu
+        return r, g, length / self.size[rows], reported, nu
 
     def _judge(self, rows: Rows, claims: npt.NDArray[np.int64], base: torch.Tensor) -> None:
         """Turn claims into statuses, or leave a right-hand side open for another sweep."""
         normal, x = self.task.options.normal, base + self.out[rows]
         r, g, whole, rho, nu = self._measure(rows, x)
-        least = (rho > self._limit(rows, x)) & ((claims[rows] == Claim.LEAST_SQUARES) | (nu <= max(normal, _NEARLY)))
+        least = (rho > self._limit(rows, x)) & ((claims[rows] == Claim.LEAST_SQUARES) | (nu <= max(normal, NEARLY)))
         unfit = (
             least
             & ((claims[rows] == Claim.LEAST_SQUARES) | (nu <= normal))
@@ -403,7 +341,7 @@ class _Run:
             x=self.x * self.scale,
             status=tuple(ended),
             residual=_frozen(self.rho),
-            normal_residual=_frozen(np.where(np.isinf(self.nu), np.nan, self.nu)),
+            normal_residual=_frozen(np.where(np.isinf(self.nu) | self.unasked, np.nan, self.nu)),
             tolerance=self.task.options.tolerance,
             history=_frozen(self.history[:count].copy()),
             normal_history=_frozen(self.normal_history[:count].copy()) if self.task.recurs_normal else None,
@@ -431,19 +369,3 @@ def _power_of_two(b: torch.Tensor) -> torch.Tensor:
     usual = torch.isfinite(largest) & (largest > 0)
     _, exponent = torch.frexp(torch.where(usual, largest, 1.0))
     return torch.ldexp(torch.ones_like(largest), exponent - 1)
-
-
-def _check(task: Task, b: torch.Tensor, start: torch.Tensor | None) -> None:
-    asked = f"{task.name}.compute"
-    if b.ndim != 2 or b.shape[1] != task.operator.rows:
-        raise InputError(asked, f"b of shape {tuple(b.shape)}", f"give rows, (r, {task.operator.rows})")
-    if b.dtype not in (torch.float32, torch.float64):
-        raise InputError(asked, f"b of {b.dtype}", "give float32 or float64")
-    if start is None:
-        return
-    if start.shape != (b.shape[0], task.operator.columns) or start.dtype != b.dtype or start.device != b.device:
-        raise InputError(
-            asked,
-            f"start of {start.dtype}, shape {tuple(start.shape)}, on {start.device}",
-            f"give {b.dtype} of shape {(b.shape[0], task.operator.columns)} on {b.device}",
-        )

@@ -24,6 +24,8 @@ class Operator:
         product: maps V of shape (r, columns) to the rows :math:`A v_i`, shape (r, rows).
         adjoint: maps U of shape (r, rows) to the rows :math:`A^T u_i`, shape (r, columns).
         symmetric: whether :math:`A = A^T`.
+        formed: gives the lower triangle of the matrix in float32 or float64, where that costs less than its products
+            with unit vectors; what is above the diagonal does not count. Products are then made in float64 inside.
 
     Raises:
         InputError: a negative size, or a symmetric map that is not square.
@@ -38,6 +40,7 @@ class Operator:
     product: Product
     adjoint: Product
     symmetric: bool = False
+    formed: Callable[[torch.dtype], torch.Tensor] | None = None
 
     def __post_init__(self) -> None:
         if self.rows < 0 or self.columns < 0 or (self.symmetric and self.rows != self.columns):

@@ -55,11 +55,12 @@ class Solved:
     Attributes:
         x: the solutions, shape (r, columns).
         status: one for each right-hand side.
-        residual: :math:`|b - Ax| / |b|`, recomputed from x at the end, not recurred; 0 for b = 0; NaN where it
-            is not known (`INTERRUPTED` by the keyboard, `NOT_FINITE`). Where the status is `OUTSIDE` it is the
-            relative size of the part of b outside the range.
+        residual: :math:`|b - Ax| / |b|`, recomputed from x at the end, not recurred (but see `recurred` of `Cg`); 0 for
+            b = 0; NaN where it is not known (`INTERRUPTED` by the keyboard, `NOT_FINITE`). Where the status is
+            `OUTSIDE` it is the relative size of the part of b outside the range.
         normal_residual: :math:`|A^T(b - Ax)| / (|A| |b - Ax|)`, recomputed too (with damping, that of the damped
-            problem); :math:`|A|` is the largest :math:`|Av|/|v|` met, a lower bound of the norm.
+            problem); NaN for a solution, which needs none; :math:`|A|` is the largest :math:`|Av|/|v|` met, a lower
+            bound of the norm.
         tolerance: what `residual` had to reach for `CONVERGED`.
         history: the recurred relative residual after each iteration, (iterations, r); NaN after the end of one.
         normal_history: :math:`|A^T r| / |b|` likewise where the method recurs it (LSMR), else None.

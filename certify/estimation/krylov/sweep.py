@@ -125,3 +125,7 @@ class Sweep(ABC):
     def directions(self) -> torch.Tensor | None:
         """The direction last multiplied with, where the method may meet negative curvature."""
         return None
+
+    def recurred(self) -> tuple[torch.Tensor, Scalars] | None:
+        """The recurred r - A d, one row each, and how far rounding may have led it from the true one; None: unknown."""
+        return None

@@ -238,3 +238,18 @@ def test_no_right_hand_sides():
     for method in METHODS:
         solved = method().compute(method().init(matrix_operator(torch.eye(3))), torch.zeros(0, 3))
         assert solved.x.shape == (0, 3) and solved.status == () and solved.words() == ()
+
+
+@pytest.mark.parametrize("tolerance", [0.3, 1e-2, 1e-5])
+def test_a_recurred_residual_is_believed_only_where_rounding_cannot_matter(tolerance):
+    matrix, b = tensors(symmetric(1, np.linspace(1, 9, 50), True))
+    matrix, b = matrix.float(), b.float()
+    plain, quick = Cg(tolerance=tolerance), Cg(tolerance=tolerance, recurred=True)
+    one, other = (solver.compute(solver.init(matrix_operator(matrix)), b) for solver in (plain, quick))
+    assert torch.equal(one.x, other.x) and one.status == other.status == (Status.CONVERGED,) * len(b)
+    left = b.double() - other.x.double() @ matrix.double()
+    true = torch.linalg.norm(left, dim=1) / torch.linalg.norm(b.double(), dim=1)
+    assert np.allclose(other.residual, true.numpy(), rtol=0, atol=0.02 * tolerance + 1e-7)
+    saved = one.products - other.products
+    assert (saved == (0 if tolerance < 1e-4 else 1)).all()
+    assert np.isnan(other.normal_residual).all()

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.errors import InputError
-from certify.estimation.krylov import Cg, Diagonal, MinresQlp, Status, matrix_operator, nystrom_preconditioner
+from certify.estimation.krylov import (
+    Cg,
+    Diagonal,
+    MinresQlp,
+    Status,
+    low_rank_preconditioner,
+    matrix_operator,
+    nystrom_preconditioner,
+)
 from tests.estimation.krylov.systems import error, symmetric, tensors
 
 LIKE = torch.zeros(1, dtype=torch.float64)
@@ -122,3 +130,15 @@ def test_a_preconditioner_that_is_not_positive_is_refused(method):
     op = matrix_operator(torch.eye(3, dtype=torch.float64))
     with pytest.raises(InputError, match="positive definite"):
         method().compute(method().init(op, Negative()), torch.ones(1, 3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e4, 1e12])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_low_rank_rows_of_any_size_give_a_positive_map(size, dtype):
+    R = (size * torch.randn(12, 30, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).to(dtype)
+    V = torch.randn(8, 30, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(dtype)
+    images = low_rank_preconditioner(R, 1e-2).apply(V)
+    assert torch.isfinite(images).all() and ((images * V).sum(1) > 0).all()
+    complement = torch.eye(30).double() - torch.linalg.pinv(R.double()) @ R.double()
+    if size >= 1.0:  # what no row sees stays, what rows see goes
+        assert torch.allclose(images.double() @ complement, V.double() @ complement, atol=3e-5)

@@ -12,24 +12,23 @@ from certify.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class LowRank:
-    r"""The map :math:`\mu\,(R^TR + \mu I)^{-1}`, through eigenvectors or, with more rows than columns, as a matrix.
+    r"""The map :math:`\mu\,(R^TR + \mu I)^{-1}`, through the smaller of two Gram matrices.
 
-    .. math:: M = I - U^T \operatorname{diag}\Bigl(\frac{\lambda_i}{\lambda_i + \mu}\Bigr) U, \qquad
-        RR^T = Q \Lambda Q^T, \quad U = \Lambda^{-1/2} Q^T R.
+    .. math:: M = I - R^T (RR^T + \mu I)^{-1} R.
 
     It keeps the range of a singular A only where that contains the rows of R, which is not checked: not promised.
 
     Attributes:
-        vectors: U, (m, n); or M itself, (n, n).
-        weights: :math:`\lambda/(\lambda + \mu)`, (m,); None where `vectors` is M.
+        rows: R, (m, n); with more rows than columns M itself, (n, n).
+        factor: the Cholesky factor of :math:`RR^T + \mu I`, (m, m); None where `rows` is M.
 
     >>> M = low_rank_preconditioner(torch.tensor([[3.0, 0.0]]), 1.0)
     >>> [round(value, 6) for value in M.apply(torch.ones(1, 2))[0].tolist()]
     [0.1, 1.0]
     """
 
-    vectors: torch.Tensor
-    weights: torch.Tensor | None
+    rows: torch.Tensor
+    factor: torch.Tensor | None
 
     @property
     def keeps_range(self) -> bool:
@@ -38,9 +37,11 @@ class LowRank:
 
     def apply(self, V: torch.Tensor) -> torch.Tensor:
         """M v for each row of V, shape (r, n)."""
-        if self.weights is None:
-            return V @ self.vectors
-        return V - ((V @ self.vectors.T) * self.weights) @ self.vectors
+        if self.factor is None:
+            return V @ self.rows
+        if not len(self.rows):
+            return V
+        return V - torch.cholesky_solve(self.rows @ V.T, self.factor).T @ self.rows
 
 
 def low_rank_preconditioner(rows: torch.Tensor, shift: float) -> LowRank:
@@ -54,10 +55,22 @@ def low_rank_preconditioner(rows: torch.Tensor, shift: float) -> LowRank:
                          "give finite rows and a positive shift")
     m, n = rows.shape
     if m >= n:
+        return LowRank(_inverse(rows.double(), shift).to(rows), None)
+    gram = rows @ rows.T
+    bound = float(gram.diagonal().sum())
+    # what rounding of the Gram matrix can take from its eigenvalues must stay small beside the shift
+    if 10 * torch.finfo(rows.dtype).eps * bound > shift:
         R = rows.double()
-        inverse = torch.cholesky_inverse(torch.linalg.cholesky(R.T @ R + shift * torch.eye(n).to(R)))
-        return LowRank(inverse.mul_(shift).to(rows), None)
-    sizes, Q = torch.linalg.eigh((rows @ rows.T).double())
-    clear = sizes > 10 * torch.finfo(rows.dtype).eps * sizes.amax().clamp_min(1e-300) if m else sizes > 0
-    sizes, Q = sizes[clear], Q[:, clear]
-    return LowRank((Q / sizes.sqrt()).T.to(rows) @ rows, (sizes / (sizes + shift)).to(rows))
+        gram = R @ R.T
+    gram.diagonal().add_(shift)
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    if int(failed):  # eigenvalues beyond 1e15 shifts: not even float64 tells them from singular
+        gram.diagonal().add_(4 * len(gram) * torch.finfo(gram.dtype).eps * bound)
+        factor = torch.linalg.cholesky(gram)
+    return LowRank(rows, factor.to(rows))
+
+
+def _inverse(R: torch.Tensor, shift: float) -> torch.Tensor:
+    gram = R.T @ R
+    gram.diagonal().add_(shift)
+    return torch.cholesky_inverse(torch.linalg.cholesky(gram)).mul_(shift)
