@@ -12,6 +12,7 @@ from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.witness import propose
 from tests import containment as rigor
+from tests import containment_aubin as aubin
 from tests import containment_bounds as bounds
 from tests import containment_compensation as compensations
 from tests import containment_convex as convex_
@@ -383,6 +384,14 @@ def compensation(rng: Rng) -> Outcome:
     return compensations.compensation(compensations.random_budget(rng), rng)
 
 
+def second_derivatives(rng: Rng) -> Outcome:
+    return aubin.second_derivatives(rng)
+
+
+def path_growth(rng: Rng) -> Outcome:
+    return aubin.path_growth_kept(rng)
+
+
 def critical(rng: Rng) -> Outcome:
     return critical_.whole_problem(critical_families.critical_problem(rng))
 
@@ -463,7 +472,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         hessian, mixed, stacks, second_sums, loss_hessians, critical,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
-        distance, compensation, convex,
+        distance, compensation, convex, second_derivatives, path_growth,
         box, sparse, given_change,
     )
 }

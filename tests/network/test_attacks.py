@@ -20,7 +20,7 @@ NAMES = {
     "affine": 150, "forward": 100, "backward": 100, "tangent_kernel": 80, "rounded_passes": 80, "jacobian": 80,
     "feature_factor": 150, "uncertain_passes": 60, "loss_terms": 150, "descent": 80, "reach": 120,
     "graph_windows": 80, "graph_channels": 120, "graph_maxima": 80, "graph_activations": 150,
-    "graph_parameters": 100, "graph_gradients": 60,
+    "graph_parameters": 100, "graph_gradients": 60, "second_derivatives": 60, "path_growth": 60,
 }
 
 
