@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,20 +10,15 @@ import numpy.typing as npt
 import torch
 
 from certify.errors import InputError
-from certify.estimation.krylov.operator import Operator
 from certify.estimation.krylov.preconditioner import Preconditioner
 from certify.estimation.krylov.result import Interrupted, Solved, Status, Stop
 from certify.estimation.krylov.sweep import Claim, Job, Ledger, Rows, Sweep
+from certify.estimation.krylov.task import NEARLY, Begin, Task, Watch
 from certify.estimation.krylov.vectors import Scalars, column, dots, norms, ratio, unit_roundoff
 
-Watch = Callable[[int, Scalars], None]
-Begin = Callable[[Job], Sweep]
-
-_LEAST_PRODUCTS = 10  # a start, one iteration, and the checks after it
 _CHECKS = 4  # products that the checks of an answer take: residual and normal residual, again after a lift
 _DRIFT = 0.01  # of the target: what rounding may have done to a recurred residual that is taken at its word
-_NEARLY = 1e-5  # a normal residual of one that may be a least-squares solution, not finished
-_TRIES = 3  # at finishing it
+_TRIES = 3  # at finishing what may be a least-squares solution
 _SWEEP = 5  # and that a further sweep takes at least: back to the start, its beginning, one iteration
 _ENDS = {
     Claim.BUDGET: Status.BUDGET,
@@ -32,89 +26,6 @@ _ENDS = {
     Claim.CONDITION: Status.CONDITION,
     Claim.STOPPED: Status.INTERRUPTED,
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    r"""What all solvers are told.
-
-    Attributes:
-        tolerance: :math:`|b - Ax| \le \text{tolerance}\,|b|` is `CONVERGED`.
-        normal_tolerance: :math:`|A^Tr| \le \text{normal\_tolerance}\,|A||r|` is `OUTSIDE`: what is left of b lies
-            outside the range, or where A is weaker than about this share of its norm. None: as `tolerance`, but at
-            most 1e-5: a verdict on b asks for more care than a loose solution.
-        max_products: products with A or its transpose that may be made for one right-hand side, those of the final
-            checks included. Never exceeded; at least 10.
-
-    Raises:
-        InputError: a value out of range.
-
-    >>> Options(tolerance=1e-6).normal
-    1e-06
-    """
-
-    tolerance: float = 1e-8
-    normal_tolerance: float | None = None
-    max_products: int = 10_000
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.tolerance < 1 and 0 <= self.normal < 1):
-            raise InputError(
-                type(self).__name__,
-                f"tolerance={self.tolerance}, normal_tolerance={self.normal_tolerance}",
-                "give numbers from 0 to below 1",
-            )
-        if self.max_products < _LEAST_PRODUCTS:
-            raise InputError(
-                type(self).__name__, f"max_products={self.max_products}", f"give at least {_LEAST_PRODUCTS}"
-            )
-
-    @property
-    def normal(self) -> float:
-        """The tolerance of the normal residual."""
-        return min(self.tolerance, _NEARLY) if self.normal_tolerance is None else self.normal_tolerance
-
-
-@dataclass(frozen=True)
-class State:
-    """An operator that a method applies to, with the preconditioner to use."""
-
-    operator: Operator
-    preconditioner: Preconditioner | None
-
-
-def symmetric_state(name: str, operator: Operator, preconditioner: Preconditioner | None) -> State:
-    """The state, for a method that needs a symmetric operator.
-
-    Raises:
-        InputError: the operator is not declared symmetric.
-    """
-    if not operator.symmetric:
-        raise InputError(f"{name}.init", "an operator not declared symmetric", "use Lsmr, or say symmetric=True")
-    return State(operator, preconditioner)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a method asks of the driver.
-
-    Attributes:
-        reported: how many leading entries of the residual count as b - Ax (damping adds others).
-        damped: whether a least-squares solution is the answer wanted.
-        lift: whether A is symmetric, so that r may be taken out of a least-squares solution.
-        recurs_normal: whether the sweeps know |A^T r|.
-        matrix_tolerance: slack :math:`|A||x|` times this in the test of the residual.
-    """
-
-    name: str
-    operator: Operator
-    preconditioner: Preconditioner | None
-    options: Options
-    reported: int
-    damped: bool = False
-    lift: bool = False
-    recurs_normal: bool = False
-    matrix_tolerance: float = 0.0
 
 
 def drive(task: Task, begin: Begin, b: torch.Tensor, start: torch.Tensor | None, watch: Watch | None) -> Solved:
@@ -321,7 +232,7 @@ class _Run:
         """Turn claims into statuses, or leave a right-hand side open for another sweep."""
         normal, x = self.task.options.normal, base + self.out[rows]
         r, g, whole, rho, nu = self._measure(rows, x)
-        least = (rho > self._limit(rows, x)) & ((claims[rows] == Claim.LEAST_SQUARES) | (nu <= max(normal, _NEARLY)))
+        least = (rho > self._limit(rows, x)) & ((claims[rows] == Claim.LEAST_SQUARES) | (nu <= max(normal, NEARLY)))
         unfit = (
             least
             & ((claims[rows] == Claim.LEAST_SQUARES) | (nu <= normal))

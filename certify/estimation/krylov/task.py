@@ -1,0 +1,103 @@
+"""What a method is told, what it applies to, and what it asks of the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from certify.errors import InputError
+from certify.estimation.krylov.operator import Operator
+from certify.estimation.krylov.preconditioner import Preconditioner
+from certify.estimation.krylov.sweep import Job, Sweep
+from certify.estimation.krylov.vectors import Scalars
+
+Watch = Callable[[int, Scalars], None]
+Begin = Callable[[Job], Sweep]
+
+NEARLY = 1e-5
+"""A normal residual of one that may be a least-squares solution, not finished."""
+
+_LEAST_PRODUCTS = 10  # a start, one iteration, and the checks after it
+
+
+@dataclass(frozen=True)
+class Options:
+    r"""What all solvers are told.
+
+    Attributes:
+        tolerance: :math:`|b - Ax| \le \text{tolerance}\,|b|` is `CONVERGED`.
+        normal_tolerance: :math:`|A^Tr| \le \text{normal\_tolerance}\,|A||r|` is `OUTSIDE`: what is left of b lies
+            outside the range, or where A is weaker than about this share of its norm. None: as `tolerance`, but at
+            most 1e-5: a verdict on b asks for more care than a loose solution.
+        max_products: products with A or its transpose that may be made for one right-hand side, those of the final
+            checks included. Never exceeded; at least 10.
+
+    Raises:
+        InputError: a value out of range.
+
+    >>> Options(tolerance=1e-6).normal
+    1e-06
+    """
+
+    tolerance: float = 1e-8
+    normal_tolerance: float | None = None
+    max_products: int = 10_000
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.tolerance < 1 and 0 <= self.normal < 1):
+            raise InputError(
+                type(self).__name__,
+                f"tolerance={self.tolerance}, normal_tolerance={self.normal_tolerance}",
+                "give numbers from 0 to below 1",
+            )
+        if self.max_products < _LEAST_PRODUCTS:
+            raise InputError(
+                type(self).__name__, f"max_products={self.max_products}", f"give at least {_LEAST_PRODUCTS}"
+            )
+
+    @property
+    def normal(self) -> float:
+        """The tolerance of the normal residual."""
+        return min(self.tolerance, NEARLY) if self.normal_tolerance is None else self.normal_tolerance
+
+
+@dataclass(frozen=True)
+class State:
+    """An operator that a method applies to, with the preconditioner to use."""
+
+    operator: Operator
+    preconditioner: Preconditioner | None
+
+
+def symmetric_state(name: str, operator: Operator, preconditioner: Preconditioner | None) -> State:
+    """The state, for a method that needs a symmetric operator.
+
+    Raises:
+        InputError: the operator is not declared symmetric.
+    """
+    if not operator.symmetric:
+        raise InputError(f"{name}.init", "an operator not declared symmetric", "use Lsmr, or say symmetric=True")
+    return State(operator, preconditioner)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method asks of the driver.
+
+    Attributes:
+        reported: how many leading entries of the residual count as b - Ax (damping adds others).
+        damped: whether a least-squares solution is the answer wanted.
+        lift: whether A is symmetric, so that r may be taken out of a least-squares solution.
+        recurs_normal: whether the sweeps know |A^T r|.
+        matrix_tolerance: slack :math:`|A||x|` times this in the test of the residual.
+    """
+
+    name: str
+    operator: Operator
+    preconditioner: Preconditioner | None
+    options: Options
+    reported: int
+    damped: bool = False
+    lift: bool = False
+    recurs_normal: bool = False
+    matrix_tolerance: float = 0.0
