@@ -1,5 +1,7 @@
 """A whole estimate: from a spec on disk to estimate.json, new_parameters.safetensors and estimate.html.
 
+Other members of the estimated set, where asked for, go to member_1.safetensors and so on.
+
 What :mod:`certify.audit` is for proofs. Nothing written here is a certificate.
 """
 
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from certify.estimation import Estimate, ModuleProblem
+    from certify.estimation.estimate import Member
     from certify.inputs.sources import Digest
     from certify.spec.models import Spec
 
 ESTIMATE, PAGE, PARAMETERS = "estimate.json", "estimate.html", "new_parameters.safetensors"
+MEMBER: Final = "member_{}.safetensors"
 
 _FOR_PROBLEM: Final = ("batch_statistics", "chunk", "device")
 _NOT_OPTIONS: Final = (*_FOR_PROBLEM, "members")
@@ -30,7 +34,7 @@ _NOT_OPTIONS: Final = (*_FOR_PROBLEM, "members")
 def run_estimate(
     spec_path: str | Path, out_dir: str | Path | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Read, estimate, and write the three files.
+    """Read, estimate, and write the three files, and one for each other member asked for.
 
     The output folder is tried before anything is computed, and the files are written at the end, whole or not at
     all: an error or Ctrl-C leaves what was there before.
@@ -56,6 +60,7 @@ def run_estimate(
     check_folder(folder, (ESTIMATE, PAGE, PARAMETERS))
     stages = _Stages(tell)
     asked = load(spec_path, stages.note)
+    check_folder(folder, tuple(MEMBER.format(i + 1) for i in range(asked.options.get("members", 0))))
 
     from certify.estimation import estimate
     from certify.estimation.document import base_of, document_of
@@ -70,11 +75,14 @@ def run_estimate(
     tell("the given weights", 0.96)
     base = base_of(asked.problem)
     tell("writing", 0.98)
-    content = _parameters(found, asked.names)
-    document = document_of(found, members, missing, base, asked.spec, asked.sources, folder,
-                           {"name": PARAMETERS, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)})
+    contents = {PARAMETERS: _parameters(found, asked.names)}
+    contents |= {MEMBER.format(i): _parameters(member, asked.names) for i, member in enumerate(members, 1)}
+    named = [{"name": name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+             for name, content in contents.items()]
+    document = document_of(found, members, missing, base, asked.spec, asked.sources, folder, named)
     page = render(document).encode("utf-8")
-    write_together({folder / PARAMETERS: content, folder / ESTIMATE: canonical_bytes(document), folder / PAGE: page})
+    write_together({folder / name: content for name, content in contents.items()}
+                   | {folder / ESTIMATE: canonical_bytes(document), folder / PAGE: page})
     tell("done", 1.0)
     return document
 
@@ -145,7 +153,7 @@ def _require_torch() -> None:
         raise MissingPackage("certify estimate", error.found, error.remedy) from None
 
 
-def _members(found: Estimate, count: int, tell: Progress) -> tuple[list[Any], str]:
+def _members(found: Estimate, count: int, tell: Progress) -> tuple[list[Member], str]:
     """Other members of the estimated set, or why there are none."""
     if not count:
         return [], ""
@@ -155,7 +163,7 @@ def _members(found: Estimate, count: int, tell: Progress) -> tuple[list[Any], st
         return [], f"not sampled: {error.found}"
 
 
-def _parameters(found: Estimate, names: dict[str, str]) -> bytes:
+def _parameters(found: Estimate | Member, names: dict[str, str]) -> bytes:
     """The estimated parameters with the module's buffers, under the names of the model file."""
     from safetensors.torch import save
 

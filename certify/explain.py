@@ -28,6 +28,29 @@ differentiable network: no ReLU pre-activation may be 0.""",
 If only row i moves, the modulus is κ_i = √λ_max(G_iᵀ (K⁻¹)_ii G_i). With one output it is |∂_x f_i| divided by
 the distance of ∂_w f_i from the span of the other rows' gradients: a row is sensitive when the others nearly
 determine it. `sample_modulus` is the largest κ_i; the certificate holds every row's enclosure.""",
+    "M5": """Critical points of the training loss, singular Hessians included (map = "critical").
+S(u) = {w : ∇_w L(u, w) = 0}. H is the Hessian, C the mixed derivative by weights and data. Where the whole kernel
+of H is explained, lip S = ‖H⁺C‖. Cases: M5a exact fits, M5b symmetries, M5c nonsingular Hessian, M5d a lower end
+alone. The weights must be an exact critical point: see `tilt` and `nearby`.""",
+    "M5a": """Critical points that are exact fits, or keep every row's slope.
+Without weight decay, if the Jacobian of the outputs has full row rank, the gradient vanishes near the weights only
+where every row's loss has the slope it has now: for features and targets that is the interpolation problem of the
+network's own outputs, so M1 to M4 apply (cross-entropy: to differences of outputs). With hard labels and no tilt
+the slope is never 0: there is no critical point near.""",
+    "M5b": """Critical points whose Hessian is singular because the loss has symmetries.
+Along a symmetry (rescaling a ReLU unit, mixing linear units, moving a constant past a linear unit, any weight of a
+dead unit, one number added to all outputs under softmax) the loss cannot change, whatever the data. T holds these
+directions at the weights. If A = H + TTᵀ is proved nonsingular, they explain all of H's kernel, and
+lip S = ‖H⁺C‖ = ‖A⁻¹C‖. Both ends come from an untrusted X ≈ A⁻¹ with ‖XA − I‖ enclosed.""",
+    "M5c": """Critical points with a nonsingular Hessian: lip S = ‖H⁻¹C‖, near the weights S is a function.
+The only case in which the loss may be tilted in weight space.""",
+    "M5d": """A lower end for critical points, whatever the rank of the Hessian.
+Any z with |Cᵀz| > κ|Hz| proves lip S > κ. Where the Hessian's kernel is not explained that is all that is proved.""",
+    "tilt": """What makes given weights an exact critical point (map = "critical", base = "given").
+Training never ends where the gradient is exactly 0. The loss becomes L − ⟨c, f⟩, f the outputs over all rows and c
+the shortest vector with Jᵀc = ∇L; for the squared loss that shifts the targets by n·c. It keeps every symmetry.
+Where there is no such c and the Hessian is nonsingular, the tilt is L − ⟨t, w⟩ with t = ∇L. The size of the shift,
+its worst row and what it adds to the loss are in the certificate's `base`.""",
     "M6": """The sublevel map: weights whose training loss stays at or below a level.
 S(u) = {w : L(u, w) ≤ ℓ}, L the mean loss plus weight decay. Without a level in the spec, ℓ is the loss at the
 given weights, which then lie on the boundary, and lip S = |∇_u L| / |∇_w L|: one enclosed pass forward and
@@ -114,7 +137,7 @@ that is proved to exist within `distance` of the weights in the file (see Q2). N
 trained almost to an exact fit; otherwise the claims stay open.""",
     "parameter": """What moves: features x_i + u_i, targets y_i + u_i, or sample_weights (1 + u_i)·ℓ_i; u_i =
 −1 leaves row i out. An interpolating network stays a solution under any sample weights, so they belong to the
-sublevel map.""",
+critical and the sublevel map.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
 per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
 by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in
@@ -130,9 +153,9 @@ not use it.""",
 out of `columns`.""",
     "columns": """perturbation.columns: the features that may move, by name (data files with named columns) or number
 from 0; default all. The others stay fixed.""",
-    "base": """solution.base: at which weights the interpolation map is examined. given (default): those in the file,
-with the network's own outputs as targets. nearby: an exact solution near them, with the targets in the file.
-See `given` and `nearby`; the sublevel map takes given.""",
+    "base": """solution.base: at which weights the map is examined. given (default): those in the file, with the
+network's own outputs as targets (critical: with a tilted loss). nearby: an exact solution near them, with the targets
+in the file. See `given`, `tilt` and `nearby`; the sublevel map takes given.""",
     "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel map, and
 decides whether targets are numbers or class numbers (integers).""",
     "estimate": """certify estimate: where the weights would go after one given change of the data, to first order.
@@ -146,9 +169,9 @@ estimate). Measured, not bounded.""",
 side; 0 is an exact solution of the first-order problem. In a certificate's `base`: how far the network's outputs are
 from the targets in the file.""",
     "critical": """map = "critical": S(u) is the set of weights w with ∇_w L(u, w) = 0, the critical points of the
-training loss. Estimated, not proved yet. With base = "given" the loss is tilted so that the weights in the file are
-one, and weights that keep every row's slope stay one; with base = "nearby" they are not, and the step towards one is
-part of the estimate.""",
+training loss. `certify run` proves its modulus (see M5), `certify estimate` estimates one step. With base = "given"
+the loss is tilted so that the weights in the file are one (see `tilt`). With base = "nearby" `run` proves an exact one
+close to them, and in an estimate the step towards one is part of the estimate.""",
     "hold": """[estimate] hold: "all" (default): rows that do not move keep their outputs to first order; "moved": only
 the moved rows are looked at, which is cheaper and says nothing about the others.""",
     "damping": """[estimate] damping: a number ≥ 0 added to the diagonal of the linear system. It makes the step shorter

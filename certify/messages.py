@@ -25,7 +25,11 @@ def verdict_line(certificate: Json) -> str:
     parts = [_claim(claim, problem) for claim in claims]
     if problem["base"] == "nearby":
         near = None if base["distance"] is None else at_most(base["distance"], 3)
-        parts.append(f"at an exact solution within {near}" if near else "no exact solution proved nearby")
+        kind = "critical point" if problem["map"] == "critical" else "solution"
+        parts.append(f"at an exact {kind} within {near}" if near else f"no exact {kind} proved nearby")
+    if base.get("tilt"):
+        parts.append(f"loss tilted {'through the outputs' if base['tilt'] == 'output' else 'in weight space'} by "
+                     f"{at_most(base['shift_norm'], 3)}")
     if problem["merge_duplicates"]:
         parts.append("equal rows count as one")
     gates = f" [gates {certificate['gates']}]" if any(claim["gate"] for claim in certificate["claims"]) else ""

@@ -12,7 +12,7 @@ from certify.limits import Limits, duration, flops, limits_of, seconds, size
 if TYPE_CHECKING:
     from certify.problem import Problem
 
-_ALWAYS: Final = ("solution", "radius")
+_ALWAYS: Final = ("solution", "radius", "Hessian")
 """Tiers without which the others are of no use."""
 
 
@@ -119,6 +119,11 @@ class Plan:
         return "graph of " + ", ".join(f"{times} {op}" for op, times in self.operations.items())
 
     def _system(self) -> list[tuple[str, str]]:
+        if self.map == "critical":
+            base = "a tilt makes the given weights critical" if self.base == "given" else (
+                "first an exact critical point has to be proved near the weights in the file")
+            return [("equations", f"gradient of the training loss = 0, {self.equations} equations"),
+                    ("base", f"{self.base}: {base}")]
         if self.map == "sublevel":
             return [("equations", f"one inequality, training loss ≤ level, in p = {self.parameters} parameters")]
         merged = " after merging" if self.merge_duplicates else ""
@@ -174,6 +179,9 @@ def _tiers(problem: Problem, names: Collection[str], limits: Limits) -> tuple[Ti
 
 def _when(name: str, before: list[Tier], names: Collection[str], problem: Problem) -> str:
     """When a tier is used, in words."""
+    if problem.map == "critical":
+        return {"Hessian": "Hessian, symmetries, base point and inverse",
+                "mixed derivative": "both ends of the modulus"}[name]
     if problem.map == "sublevel":
         return {"passes": "one forward, one backward, tried first", "radius": "proved radius and attack",
                 "double-double": "the same, where rounding leaves a gap",

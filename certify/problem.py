@@ -27,7 +27,8 @@ class Problem:
 
     Interpolation, base `given`: the equations are `f(x_i, w) = f(x_i, w̄)` for each row i that stands for its
     group: with ``merge_duplicates`` rows with equal features are one row, represented by the first of them.
-    Sublevel: `L(u, w) ≤ ℓ` over all rows. The arrays are kept read-only; writable ones are copied.
+    Critical: `∇L(u, w) = 0`, L tilted (base `given`) or at an exact critical point (`nearby`).
+    Sublevel: `L(u, w) ≤ ℓ`. The arrays are kept read-only; writable ones are copied.
 
     Attributes:
         network: a fully connected network, or for the sublevel map a graph.
@@ -41,9 +42,9 @@ class Problem:
         spec: the spec this problem was read from, None if built in Python.
         files: paths of spec, model and data where the problem was read from files.
         labels: `(n,)` class labels, or None where the targets are real or missing.
-        map: ``"interpolation"`` or ``"sublevel"``.
+        map: ``"interpolation"``, ``"critical"`` or ``"sublevel"``.
         base: ``"given"`` or ``"nearby"``.
-        loss, weight_decay: the training loss (sublevel).
+        loss, weight_decay: the training loss (critical, sublevel).
         level: the level ℓ; None: the loss at the given weights.
         set: ``"total"``, ``"per_sample"``, ``"sparse"`` or ``"given"``: how the budget is shared.
         norm: 1, 2 or ``"inf"``: the norm of one row's change (`total` takes 2).
@@ -134,7 +135,7 @@ class Problem:
     def _check_words(self) -> None:
         """Refuse words outside the vocabulary, and combinations no theorem is about."""
         for name, value, words in (
-            ("map", self.map, ("interpolation", "sublevel")), ("base", self.base, ("given", "nearby")),
+            ("map", self.map, ("interpolation", "critical", "sublevel")), ("base", self.base, ("given", "nearby")),
             ("parameter", self.parameter, ("features", "targets", "sample_weights")),
             ("weight_norm", self.weight_norm, ("euclidean", "relative", "function")),
             ("set", self.set, ("total", "per_sample", "sparse", "given")),
@@ -163,7 +164,9 @@ class Problem:
             raise InputError("parameter", "sample_weights with interpolation", "use features or targets")
         if self.map == "sublevel" and (self.merge_duplicates or self.base != "given"):
             raise InputError("map", "sublevel with merged rows or base nearby", "use base given, without merging")
-        if self.base == "nearby" and self.y is None:
+        if self.map == "critical":
+            self._check_critical()
+        elif self.base == "nearby" and self.y is None:
             raise InputError("base", "nearby without real targets", "give targets y, or use base given")
         self._check_set()
 
@@ -207,6 +210,18 @@ class Problem:
             raise InputError("weight_norm", f"'{self.weight_norm}' for a graph network", "use 'euclidean'")
         _ = self.layer_scale  # refuses a layer without size
 
+    def _check_critical(self) -> None:
+        """Every row is a term of the loss; targets move where the loss has real ones; moduli per total length."""
+        if self.merge_duplicates:
+            raise InputError("merge_duplicates", "with map critical, where every row is a term of the loss",
+                             "leave it out")
+        if self.level is not None:
+            raise InputError("level", f"{self.level} with map critical", "leave it out, it belongs to the sublevel map")
+        if self.set != "total":
+            raise InputError("set", f"'{self.set}' with map critical", "use 'total'")
+        if self.parameter == "targets" and self.loss != "squared":
+            raise InputError("parameter", f"targets with the {self.loss} loss", "use features or sample_weights")
+
     def _check_losses(self) -> None:
         """Refuse levels, decays, labels and probabilities for which the loss is not what the theorems say."""
         if self.level is not None and not math.isfinite(self.level):
@@ -230,7 +245,7 @@ class Problem:
                 words = "0 and 1, or -1 and 1" if self.loss == "logistic" else f"0 … {k - 1}, one for each output"
                 more = '; for one output give loss = "logistic"' if self.loss == "cross_entropy" and k == 1 else ""
                 raise InputError("labels", f"{sorted(values)[:5]} with the {self.loss} loss", f"give {words}{more}")
-        if self.map != "sublevel":
+        if self.map == "interpolation":
             return
         if (self.y is None) if self.loss == "squared" else (self.labels is None and self.loss == "logistic"):
             remedy = "give class labels"
@@ -276,7 +291,9 @@ class Problem:
 
     @property
     def equations(self) -> int:
-        """Number of equations: nk for interpolation, the one inequality for the sublevel map."""
+        """Number of equations: nk for interpolation, p for critical points, the one inequality for the sublevel map."""
+        if self.map == "critical":
+            return self.parameters
         return 1 if self.map == "sublevel" else len(self.kept) * self.outputs
 
     @property

@@ -134,7 +134,8 @@ def _member(base: Problem, start: Network) -> Member:
     from certify.rigor.environment import require_sound
 
     problem = replace(base, network=start)
-    require_sound(*start.arrays, problem.X, problem.y, problem.scale)
+    reference = None if problem.reference is None else problem.reference.X
+    require_sound(*start.arrays, problem.X, problem.y, problem.scale, reference)
     computed = Interpolation(problem, silent)
     layers = start.layers(base.layer)
     moved = float(np.linalg.norm(_flat(start, layers) - _flat(base.network, layers)))

@@ -37,6 +37,7 @@ weight_decay = 0.0
 
 [solution]
 map = "interpolation"            # weights that give every row exactly its target; or
+                                 # critical: weights at which the gradient of the training loss vanishes; or
                                  # sublevel: weights whose training loss is at most a level
 base = "given"                   # targets are the network's own outputs: the weights above are an exact solution; or
                                  # nearby: the targets above, and an exact solution near the weights
@@ -44,7 +45,7 @@ layer = "all"                    # or 1, 2, …: that layer's parameters move, t
 # level = 0.1                    # sublevel: the loss that must not be exceeded; default today's
 
 [perturbation]
-parameter = "features"           # features | targets | sample_weights (sublevel): what moves
+parameter = "features"           # features | targets | sample_weights (critical, sublevel)
 rows = "all"                     # or a list of row numbers, from 0
 set = "total"                    # or per_sample: every row may move by as much; sparse (with count): few rows
 # columns = ["age", "dose"]      # the features that may move; numbers from 0 where the data file has no names

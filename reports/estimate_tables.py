@@ -8,60 +8,98 @@ from pathlib import Path
 from typing import Any
 
 MARKS = ("<!-- table: written by reports/estimates.py -->", "<!-- end of table -->")
+GIVEN = ("<!-- table, base given: written by reports/estimates.py -->", MARKS[1])
+PRODUCT = 2.65
+"""What a plain Gauss–Newton product of ResNet-56 costs, in gradients."""
+
+STEPS = {
+    "moved response": "these rows alone, response (the paper's)",
+    "moved": "these rows alone",
+    "all first order": "the others held",
+    "all": "the others held",
+}
 
 Record = dict[str, Any]
 
 
 def write(folder: Path) -> None:
     """Put the tables into the README between the marks, and draw what there is to draw."""
-    record: Record = json.loads((folder / "estimates.json").read_text())
     readme = folder / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.exists() else f"# {folder.name}\n\n{MARKS[0]}\n{MARKS[1]}\n"
-    before, rest = text.split(MARKS[0], 1)
-    after = rest.split(MARKS[1], 1)[1]
-    body = "\n\n".join(part for part in (cases(record), draws(record), landscape_words(record)) if part)
-    readme.write_text(f"{before}{MARKS[0]}\n{body}\n{MARKS[1]}{after}", encoding="utf-8")
-    costs(record, folder / "cost.svg")
-    if "landscape" in record:
-        landscape(record["landscape"], folder / "landscape.svg")
+    for name, marks in (("estimates.json", MARKS), ("given.json", GIVEN)):
+        if not (folder / name).exists():
+            continue
+        record: Record = json.loads((folder / name).read_text())
+        body = "\n\n".join(part for part in (cases(record), draws(record), landscape_words(record)) if part)
+        readme.write_text(between(readme.read_text(encoding="utf-8"), marks, body), encoding="utf-8")
+        if marks is MARKS:
+            costs(record, folder / "cost.svg")
+            if "landscape" in record:
+                landscape(record["landscape"], folder / "landscape.svg")
+
+
+def between(text: str, marks: tuple[str, str], body: str) -> str:
+    """The text with `body` between its marks."""
+    before, rest = text.split(marks[0], 1)
+    return f"{before}{marks[0]}\n{body}\n{marks[1]}{rest.split(marks[1], 1)[1]}"
 
 
 def cases(record: Record) -> str:
     """One line a step."""
     lines = ["| rows moved | step | loss on them: original | after the move | at the estimate | all rows, after the move | "
-             "at the estimate | outputs of the other rows changed by | of the restricted step's | distance | residual | "
-             "cost |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+             "at the estimate | outputs of the other rows changed by | of the response's for these rows alone | distance | "
+             "residual | cost: processor | wall |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for key, case in record.items():
         if not (key.startswith("first") or key.startswith("held")):
             continue
-        for kind in ("moved", "all"):
+        base = case.get("moved response", case["moved"])["unmoved_output_change"]
+        for kind, words in STEPS.items():
             if kind not in case:
                 continue
-            s, base = case[kind], case["moved"]
-            share = "" if kind == "moved" else f"{s['unmoved_output_change'] / base['unmoved_output_change']:.1%}"
-            made = " (kernel included)" if kind == "all" and case["kernel_made"] else ""
+            s = case[kind]
+            share = f"{s['unmoved_output_change'] / base:.2%}" if kind.startswith("all") else ""
+            corrected = ", one corrector" if kind == "all" and "all first order" in case else ""
             lines.append(
-                f"| {key} | {'these rows alone' if kind == 'moved' else 'the others held'} | {s['loss_original']:.3g} | "
+                f"| {key} | {words}{corrected} | {s['loss_original']:.3g} | "
                 f"{s['loss_before']:.4f} | **{s['loss_after']:.3g}** | {s['loss_all_before']:.3g} | "
                 f"{s['loss_all_after']:.3g} | {s['unmoved_output_change']:.3g} | {share} | {s['distance']:.3g} | "
-                f"{s['residual']:.1e} | {s['cost']:.2f}{made} |")
+                f"{spent(case, kind)} |")
     return "\n".join(lines)
+
+
+def spent(case: Record, kind: str) -> str:
+    """Residual and costs of a step, as cells."""
+    s = case[kind]
+    if "residual" not in s:
+        return "| | "
+    made = " (kernel included)" if kind == "all" and case["kernel_made"] else ""
+    processor = f"{s['processor_cost']:.2f}{made}" if "processor_cost" in s else ""
+    return f"{s['residual']:.1e} | {processor} | {s['cost']:.2f}{made}"
 
 
 def draws(record: Record) -> str:
     """Medians over the draws."""
     lines = []
     for count in (1, 10):
-        found = [record[f"draw {i} of {count}"]["moved"] for i in range(100) if f"draw {i} of {count}" in record]
-        if found:
-            after = sorted(s["loss_after"] for s in found)
-            ratio = sorted(s["loss_after"] / s["loss_original"] for s in found)
-            lines.append(
-                f"{len(found)} draws of {count} row{'s' if count > 1 else ''}, these rows alone: loss at the estimate, median "
-                f"{statistics.median(after):.3g} (from {after[0]:.2g} to {after[-1]:.2g}); over the original loss, median "
-                f"{statistics.median(ratio):.3g} (from {ratio[0]:.2g} to {ratio[-1]:.2g}); cost, median "
-                f"{statistics.median(s['cost'] for s in found):.2f} gradients.")
+        some = [record[f"draw {i} of {count}"] for i in range(100) if f"draw {i} of {count}" in record]
+        for kind in ("moved response", "moved"):
+            if found := [case[kind] for case in some if kind in case]:
+                lines.append(spread(found, count, STEPS[kind], record))
     return "\n\n".join(lines)
+
+
+def spread(found: list[Record], count: int, words: str, record: Record) -> str:
+    """One sentence on the draws."""
+    after = sorted(s["loss_after"] for s in found)
+    ratio = sorted(s["loss_after"] / s["loss_original"] for s in found)
+    far = [s for s in found if s["validity"][0][1] is None or abs(s["validity"][0][1] - 1) > 0.25]
+    wrong = [s for s in found if s["loss_after"] > s["loss_before"]]
+    cost = [s["cost"] if "cost" in s else s["processor_seconds"] / record["gradient"]["processor_seconds"] for s in found]
+    return (
+        f"{len(found)} draws of {count} row{'s' if count > 1 else ''}, {words}: loss at the estimate, median "
+        f"{statistics.median(after):.3g} (from {after[0]:.2g} to {after[-1]:.2g}); over the original loss, median "
+        f"{statistics.median(ratio):.3g} (from {ratio[0]:.2g} to {ratio[-1]:.2g}); cost, median "
+        f"{statistics.median(cost):.2f} gradients. The loss rose in {len(wrong)}; `validity` at t = 1 is off by more than "
+        f"0.25 in {len(far)} of the draws, {sum(s in far for s in wrong)} of those that rose among them.")
 
 
 def landscape_words(record: Record) -> str:
@@ -89,13 +127,15 @@ def costs(record: Record, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for key, case in record.items():
         if key.startswith("first") and "all" in case and case["all"]["history"]:
-            s = case["all"]
-            axes.semilogy(s["history_cost"], s["history"], marker=".", label=f"{case['rows']} rows")
-    axes.set(xlabel="cost, in gradients of the mean loss of all rows (the first curve includes the kernel)",
-             ylabel="relative residual of all equations")
+            s, alone = case["all"], case["moved"]
+            (line,) = axes.semilogy(s["history_cost"], s["history"], marker=".", label=f"{case['rows']} rows")
+            axes.plot(alone["cost"], max(alone["residual"], 1e-7), "o", fillstyle="none", color=line.get_color())
+    axes.axvspan(0, PRODUCT, color="0.85", zorder=0, label=f"one plain Gauss–Newton product, {PRODUCT}")
+    axes.set(xlabel="cost in wall time, in gradients of the mean loss of all rows (the first curve includes the kernel)",
+             ylabel="relative residual")
     axes.grid(alpha=0.3)
     if axes.lines:
-        axes.legend(title="rows moved, the others held", frameon=False)
+        axes.legend(title="lines: the others held\ncircles: these rows alone, their own system", frameon=False)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 

@@ -7,12 +7,18 @@ First 1000 training images, eval mode, loss cross-entropy; nothing is trained. R
 directions, one common step) until their mean loss reaches a target. What is measured, fixed in advance:
 
 * rows 0; 0–9; 0–99; 0–499, to mean losses of 0.0041, 0.0045, 0.0045, 0.0045 (or ten times the loss they have, where
-  that is more): the step that looks at the moved rows alone, and the one that holds the other rows too;
-* 20 draws (seeds 0 … 19) of one row and of ten rows: moved rows alone; the first three draws of each also held;
+  that is more; for ResNet-2b 1.1 times): the step that looks at the moved rows alone, and the one that holds the other rows too; for 500 rows
+  also with one corrector;
+* 20 draws (seeds 0 … 19) of one row and of ten rows: moved rows alone; the first three draws of each also held (with
+  `--held 20`: all);
 * three members of the estimated set for the 500 rows (seeds 1, 2, 3).
 
-Every result is written into `estimates.json` as soon as it is there; a second run goes on from it. Cost is wall time over
-that of one gradient of the mean loss of all 1000 images, measured beside it. 2 threads.
+Base `nearby` (default): the step is the response to the move, `−J⁺J_u u`, plus the moved rows' part towards a critical
+point, and the response alone is measured beside it. Base `given`: the response alone.
+
+Every result is written into `estimates.json` (`given.json`) as soon as it is there; a second run goes on from it. Cost is
+time over that of one gradient of the mean loss of all 1000 images, measured beside it: wall time, and processor time, which
+is the one to go by where other work runs on the same cores.
 """
 
 from __future__ import annotations
@@ -30,6 +36,10 @@ import cifar10  # noqa: E402
 
 ROWS = 1000
 CASES = ((1, 0.0041), (10, 0.0045), (100, 0.0045), (500, 0.0045))
+GROWTH = {"resnet56": 10.0, "resnet20": 10.0, "resnet2b": 1.1}
+"""A mean loss is raised at least to so many times what it was. ResNet-2b fits its images badly (0.8 on the mean): ten times
+that is a move of 28 to 45 in normalised units, another image."""
+
 DRAWS, HELD, MEMBERS = 20, 3, 3
 GRID = 9
 
@@ -40,23 +50,25 @@ def summary(found: Any) -> dict[str, Any]:
 
     return asdict(found.evidence) | {
         "residual": found.residual, "status": found.status, "cost": found.cost.gradients,
-        "gradient_seconds": found.cost.gradient_seconds, "products": found.cost.products,
-        "history": list(found.history), "history_cost": list(found.history_cost),
+        "processor_cost": found.cost.processor_gradients, "gradient_seconds": found.cost.gradient_seconds,
+        "products": found.cost.products, "history": list(found.history), "history_cost": list(found.history_cost),
     }
 
 
 class Study:
     """One network's study, resumable."""
 
-    def __init__(self, net: str, weights: Path, cifar: Path) -> None:
+    def __init__(self, net: str, weights: Path, cifar: Path, base: str) -> None:
         from certify.estimation import module_problem
 
-        self.folder = HERE / f"{net}-cifar10"
+        self.growth = GROWTH[net]
         self.module = cifar10.module(net, weights)
         self.X, self.y = cifar10.images(cifar, ROWS, net)
-        self.problem = module_problem(self.module, self.X, self.y, loss="cross_entropy", map="critical", tell=self.say)
+        self.problem = module_problem(
+            self.module, self.X, self.y, loss="cross_entropy", map="critical", base=base, tell=self.say)
+        self.outputs = self.problem.function.all_outputs(self.problem.w, self.X)
         self.prepared: Any = None
-        self.path = self.folder / "estimates.json"
+        self.path = HERE / f"{net}-cifar10" / ("given.json" if base == "given" else "estimates.json")
         self.record: dict[str, Any] = json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def say(self, words: str) -> None:
@@ -75,46 +87,97 @@ class Study:
     def move(self, rows: list[int], target: float) -> Any:
         import torch.nn.functional as F
 
-        with_loss = float(F.cross_entropy(self.problem.function.all_outputs(self.problem.w, self.X[rows]).double(),
-                                          self.y[rows]))
-        return cifar10.moved_along_gradient(self.module, self.X, self.y, rows, max(target, 10 * with_loss))
+        with_loss = float(F.cross_entropy(self.outputs[rows].double(), self.y[rows]))
+        return cifar10.moved_along_gradient(self.module, self.X, self.y, rows, max(target, self.growth * with_loss))
 
     def estimate(self, rows: list[int], u: Any, **options: Any) -> Any:
         from certify.estimation import estimate
 
-        found = estimate(self.problem, u, rows, prepared=self.prepared, **options)
+        found = estimate(self.problem, u, rows, prepared=self.prepared, solver="dual", apart=False, **options)
         if options.get("hold") != "moved":
             self.prepared = found.rows
         return found
 
-    def case(self, key: str, rows: list[int], target: float, held: bool) -> None:
+    def evidence(self, found: Any, step: Any) -> dict[str, Any]:
+        """The evidence of another step for the same change."""
+        from dataclasses import asdict
+
+        from certify.estimation.evidence import measure
+
+        return asdict(measure(self.problem, found.change, step, self.outputs))
+
+    def case(self, key: str, rows: list[int], target: float, held: bool, correctors: int = 0) -> None:
         if self.done(key):
             return
         u = self.move(rows, target)
         fresh = self.prepared is None
-        found = self.estimate(rows, u, hold="all" if held else "moved")
+        found = self.estimate(rows, u, hold="all" if held else "moved", corrector_steps=correctors)
         start = found.start or found
         kept = {"rows": len(rows), "moved_by": float(u[0].norm()), "moved": summary(start)}
+        if start.stationary is not None:
+            kept["moved response"] = self.evidence(start, start.response)
         if found.start is not None:
             kept |= {"all": summary(found), "kernel_made": fresh}
+        if correctors:
+            kept["all first order"] = self.evidence(found, found.response)
         self.keep(key, kept)
 
-    def run(self) -> None:
-        import torch
+    def draw(self, key: str, rows: list[int], target: float) -> None:
+        """The moved rows alone, and of the evidence only what concerns them: 1000 images take longer than the step."""
+        if self.done(key):
+            return
+        import time
 
+        from certify.estimation.change import change_of
+        from certify.estimation.evidence import _predicted, _validity
+        from certify.estimation.options import EstimateOptions
+        from certify.estimation.output_space import approach, rows_of, wanted
+
+        problem, change = self.problem, change_of(self.problem, self.move(rows, target), rows, "features")
+        began, extra = time.process_time(), approach(self.problem, change)
+        made = rows_of(problem, problem.X[rows], EstimateOptions(), lambda stage, done: None)
+        b = wanted(problem, change)
+        asked = b.reshape(1, -1) if extra is None else torch_stack(b, extra)
+        assert made.kernel is not None
+        z = made.kernel.apply(asked)
+        F = made.kernel.factor
+        z = z + made.kernel.apply(asked - (z @ F) @ F.T)
+        parts = z @ F
+        spent = time.process_time() - began
+        original = problem.loss.mean(self.outputs[rows], self.y[rows])
+        kept: dict[str, Any] = {"rows": len(rows)}
+        for name, step in (("moved", parts.sum(0)), ("moved response", parts[0])):
+            before, predicted, after = _predicted(problem, change, step, 1.0)
+            kept[name] = {"loss_original": original, "loss_before": before, "loss_predicted": predicted,
+                          "loss_after": after, "distance": float(step.norm()), "processor_seconds": spent,
+                          "validity": [[t, _validity(problem, change, step, t)] for t in (1.0, 0.5, 0.25)]}
+        self.keep(key, kept)
+
+    def price(self) -> None:
+        """Processor time of one gradient, for draws, whose evidence has none."""
+        import time
+
+        from certify.estimation.hessian import gradient
+
+        if not self.done("gradient"):
+            gradient(self.problem)
+            began = time.process_time()
+            gradient(self.problem)
+            self.keep("gradient", {"processor_seconds": time.process_time() - began})
+
+    def run(self, held: int) -> None:
+        self.price()
         for count, target in CASES[:3]:
             self.case(f"first {count}", list(range(count)), target, held=True)
         for count, target in CASES[:2]:
             for seed in range(DRAWS):
-                drawn = torch.randperm(ROWS, generator=torch.Generator().manual_seed(seed))[:count].tolist()
-                self.case(f"draw {seed} of {count}", sorted(drawn), target, held=False)
+                self.draw(f"draw {seed} of {count}", drawn(seed, count), target)
         count, target = CASES[3]
-        self.case(f"first {count}", list(range(count)), target, held=True)
-        for count, target in CASES[:2]:
-            for seed in range(HELD):
-                drawn = torch.randperm(ROWS, generator=torch.Generator().manual_seed(seed))[:count].tolist()
-                self.case(f"held draw {seed} of {count}", sorted(drawn), target, held=True)
+        self.case(f"first {count}", list(range(count)), target, held=True, correctors=1)
         self.landscape()
+        for count, target in CASES[:2]:
+            for seed in range(held):
+                self.case(f"held draw {seed} of {count}", drawn(seed, count), target, held=True)
 
     def landscape(self) -> None:
         """Mean loss of the moved rows (every fifth) over the plane of the step and of a direction of the kernel."""
@@ -125,7 +188,7 @@ class Study:
         rows, target = list(range(CASES[3][0])), CASES[3][1]
         u = self.move(rows, target)
         found = self.estimate(rows, u, tolerance=0.05)
-        members = found.sample_members(MEMBERS, seed=1)
+        members = [found.sample_members(1, seed=seed)[0] for seed in range(1, MEMBERS + 1)]
         v, away = found.step, members[0].step - found.step
         some = torch.arange(0, len(rows), 5)
         x, y = found.change.inputs(self.problem)[some], self.y[some]
@@ -142,18 +205,35 @@ class Study:
         self.keep("landscape", {"ticks": ticks, "grid": grid, "members": places, "step": summary(found)})
 
 
+def drawn(seed: int, count: int) -> list[int]:
+    """Rows of a draw."""
+    import torch
+
+    return sorted(torch.randperm(ROWS, generator=torch.Generator().manual_seed(seed))[:count].tolist())
+
+
+def torch_stack(*parts: Any) -> Any:
+    """Right-hand sides, one a row."""
+    import torch
+
+    return torch.stack(parts).flatten(1)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("net", choices=list(cifar10.NORMALISATION))
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--cifar", type=Path, default=Path(os.environ.get("CIFAR_FOLDER", "package")))
+    parser.add_argument("--base", choices=("nearby", "given"), default="nearby")
+    parser.add_argument("--held", type=int, default=HELD, help="draws in which the other rows are held too")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tables", action="store_true", help="no runs: tables and pictures from estimates.json")
     options = parser.parse_args()
     if not options.tables:
         import torch
 
-        torch.set_num_threads(2)
-        Study(options.net, options.weights, options.cifar).run()
+        torch.set_num_threads(options.threads)
+        Study(options.net, options.weights, options.cifar, options.base).run(options.held)
     from estimate_tables import write
 
     write(HERE / f"{options.net}-cifar10")

@@ -14,14 +14,17 @@ from certify.rigor.witness import propose
 from tests import containment as rigor
 from tests import containment_bounds as bounds
 from tests import containment_compensation as compensations
+from tests import containment_convex as convex_
+from tests import containment_critical as critical_
 from tests import containment_distance as distances
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
 from tests import containment_norms as norms
+from tests import containment_second as second
 from tests import containment_sets as sets
 from tests import containment_sublevel as sublevel
-from tests import families
+from tests import critical_families, families
 from tests import training_families as training
 from tests.containment import Outcome
 
@@ -380,6 +383,15 @@ def compensation(rng: Rng) -> Outcome:
     return compensations.compensation(compensations.random_budget(rng), rng)
 
 
+def critical(rng: Rng) -> Outcome:
+    return critical_.whole_problem(critical_families.critical_problem(rng))
+
+
+def convex(rng: Rng) -> Outcome:
+    training_problem = convex_.random_training(rng)
+    return convex_.motion(training_problem, convex_.random_change(training_problem, rng), rng)
+
+
 def graph_windows(rng: Rng) -> Outcome:
     return graphs.window_maps(rng, _arithmetic(rng))
 
@@ -416,6 +428,28 @@ def given_change(rng: Rng) -> Outcome:
     return sets.given_change(rng)
 
 
+def hessian(rng: Rng) -> Outcome:
+    return second.hessian(training.tilted(rng), _arithmetic(rng), rng)
+
+
+def mixed(rng: Rng) -> Outcome:
+    return second.mixed(training.tilted(rng), _arithmetic(rng), rng)
+
+
+def stacks(rng: Rng) -> Outcome:
+    return second.stacks(rng, _arithmetic(rng))
+
+
+def second_sums(rng: Rng) -> Outcome:
+    return second.sums(rng)
+
+
+def loss_hessians(rng: Rng) -> Outcome:
+    arithmetic, problem = _arithmetic(rng), training.training(rng)
+    balls = sublevel.output_balls(problem, arithmetic, rng)
+    return "refused" if balls is None else second.loss_hessians(problem, balls, arithmetic, rng)
+
+
 ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
     f.__name__: f
     for f in (
@@ -427,8 +461,9 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
+        hessian, mixed, stacks, second_sums, loss_hessians, critical,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
-        distance, compensation,
+        distance, compensation, convex,
         box, sparse, given_change,
     )
 }
@@ -438,7 +473,8 @@ SLOW: dict[str, int] = {
     "congruence": 1, "witness": 1, "moduli": 1, "jacobian_moduli": 1, "direct_modulus": 1, "modulus": 1,
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
-    "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2,
+    "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2, "convex": 2,
     "box": 1, "sparse": 1, "given_change": 1,
+    "critical": 8,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

@@ -14,7 +14,7 @@ from flint import fmpq
 from certify.bounds.congruence import Congruence, congruence
 from certify.bounds.direct import verify_modulus_below
 from certify.bounds.modulus import enclose_modulus
-from certify.bounds.sample_modulus import _largest_eigenvalues, enclose_sample_moduli
+from certify.bounds.sample_modulus import enclose_sample_moduli, largest_eigenvalues
 from certify.network.jacobian import Jacobian
 from certify.network.kernel import Kernel
 from certify.network.network import Network
@@ -154,7 +154,7 @@ def eigenvectors_that_lie() -> None:
     rotation = np.array([[[0.6, -0.8], [0.8, 0.6]]])
     for V in (1.1 * rotation, 0.95 * rotation, rotation, np.eye(2)[None], np.eye(2)[None] * np.array([1.1, 0.95])):
         with lying("numpy.linalg.eigh", lambda _, V=V: (None, V)):
-            low, high = _largest_eigenvalues(M)
+            low, high = largest_eigenvalues(M)
         rows = exact.scaled(exact.matrix(M[0]), fmpq(-1))
         inside = exact.lambda_min_between(rows, -exact.rational(high[0]), -exact.rational(low[0]))
         expect(inside, "ends of λ_max", V=V)

@@ -24,6 +24,7 @@ import numpy as np
 from tests.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutants_graph import GRAPH
 from tests.mutants_norms import NORMS
+from tests.mutants_second import SECOND
 from tests.mutants_sets import SETS
 from tests.mutants_training import TRAINING
 
@@ -70,8 +71,8 @@ def killer(name: str) -> Callable[[], None]:
     attack, _, only = name.partition("@")
     attack, _, cases = attack.partition("*")
     if not cases and not only:
-        for module in ("tests.killers_bounds", "tests.killers_training"):  # they register their own
-            importlib.import_module(module)
+        for module in ("bounds", "training", "second"):  # they register their own
+            importlib.import_module(f"tests.killers_{module}")
         return importlib.import_module("tests.killers").KILLERS[name]
     one = importlib.import_module("tests.attack").one
 
@@ -172,9 +173,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args(argv)
     if options.table:
-        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SETS, NORMS))))
+        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SETS, NORMS, SECOND))))
         return 0
-    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS
+    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from certify.network.mixed import Move
 from certify.network.network import Network
+from certify.network.objective import Objective
 from certify.problem import Problem
 from certify.rigor.activation import ACTIVATIONS, activation
+from certify.rigor.arithmetic import Pair
 from tests import families
 from tests.families import Array, Rng
 
@@ -103,3 +106,45 @@ def nearly_fitted(rng: Rng) -> Problem:
     rows = tuple(range(n)) if rng.random() < 0.6 else (int(rng.integers(n)),)
     parameter = "features" if rng.random() < 0.7 else "targets"
     return Problem(net, X, y, parameter, rows, layer, base="nearby", scale=families.scale(rng, widths[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class Tilted:
+    """A tilted training loss: objective without its tilt, `|c − tilt| ≤ tilt_radius`, what moves, ball of weights."""
+
+    objective: Objective
+    tilt: Pair | None
+    tilt_radius: Array
+    move: Move
+    layer: str | int
+    rho: float
+
+
+def tilted(rng: Rng) -> Tilted:
+    """A small net of 1 to 4 layers, any loss, with or without tilt, decay, frozen layers and uncertain weights."""
+    depth = int(rng.choice([1, 2, 2, 3, 3, 4]))
+    loss = str(rng.choice(["squared", "logistic", "cross_entropy"]))
+    k = 1 if loss == "logistic" else int(rng.choice([1, 2, 3]))
+    widths = (int(rng.integers(1, 4)), *rng.integers(1, 4, depth - 1).tolist(), k)
+    net = families.network(rng, widths=widths)
+    n = int(rng.choice([1, 2, 3, 5]))
+    X = families.data(rng, n, widths[0])
+    if rng.random() < 0.5:
+        X = rng.standard_normal(X.shape)
+        weights = tuple(rng.standard_normal(W.shape) / np.sqrt(W.shape[1]) for W in net.weights)
+        net = replace(net, weights=weights, biases=tuple(b if b is None else rng.standard_normal(len(b))
+                                                         for b in net.biases))
+    found = _targets(rng, loss, net, X)
+    decay = float(rng.choice([0.0, 0.0, 1e-4, 0.3, 1e6]))
+    objective = Objective(net, X, loss, found["y"], found.get("labels"), decay)
+    tilt, radius = None, np.zeros((n, k))
+    if rng.random() < 0.5:
+        hi = rng.standard_normal((n, k)) * float(rng.choice([1.0, 1e-3, 1e3, 0.0]))
+        tilt = Pair(hi, hi * 2.0**-53 * rng.uniform(-1, 1, hi.shape) if rng.random() < 0.4 else None)
+        radius = rng.random((n, k)) * float(rng.choice([0.0, 0.0, 1e-16, 1e-9, 0.1]))
+    parameter = str(rng.choice(["features", "features", "sample_weights", "targets"]))
+    parameter = "features" if parameter == "targets" and loss != "squared" else parameter
+    rows = tuple(range(n)) if rng.random() < 0.6 else (int(rng.integers(n)),)
+    move = Move(parameter, rows, families.scale(rng, widths[0]) if parameter == "features" else None)
+    rho = float(rng.random() * rng.choice([0.0, 0.0, 1e-30, 1e-16, 1e-9, 1e-4, 0.1]))
+    return Tilted(objective, tilt, radius, move, _layer(rng, net), rho)

@@ -33,6 +33,8 @@ _CONGRUENCE: Final = (15, 40.0, 3e-7)
 _DOUBLE_DOUBLE: Final = (30, 100.0, 4e-6)
 _JACOBIAN: Final = (20, 72.0)
 _BUDGETS: Final = (30.0, 1200.0)  # operations of N³, and of N²·√(2N), in the search for the dual of row budgets
+_HESSIAN: Final = (10, 16.0, 3e-7)
+_MIXED: Final = (3, 4.0, 4e-8)
 # Sublevel: numbers and seconds for each row and unit of the network; of the persistence radius seconds and, for each
 # number of a chunk of per-row Jacobians, numbers.
 _PASS: Final = (10, 1e-6)
@@ -68,7 +70,27 @@ class Cost:
 
 def costs(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of a problem, in the order in which they are tried."""
+    if problem.map == "critical":
+        return _second_order(problem)
     return _passes(problem) if problem.map == "sublevel" else _matrices(problem)
+
+
+def _second_order(problem: Problem) -> tuple[Cost, ...]:
+    """The parts of :class:`certify.bounds.critical.Critical`: Hessian with its inverse, mixed derivative."""
+    p, k = problem.parameters, problem.outputs
+    both = ("modulus", "sample_modulus")
+    numbers, flops, rest = _HESSIAN
+    entries = problem.n * sum(problem.network.widths)
+    passes = _PASS_DOUBLE[1] * entries * (8 if problem.base == "nearby" else 2)
+    jacobian = problem.n * k * p if problem.base == "given" and problem.n * k * p <= JACOBIAN_LIMIT else 0
+    work = flops * p**3 + problem.n * p**2 * (6 if problem.base == "nearby" else 2) + 2 * jacobian * p
+    first = Cost("Hessian", BASE_MEMORY + 8 * (numbers * p**2 + 4 * jacobian), work, rest * p**2 + passes + 0.3, both)
+    columns = len(problem.rows) * {"features": problem.inputs, "targets": k}.get(problem.parameter, 1)
+    numbers, flops, rest = _MIXED
+    kept = min(columns * p, 1 << 26)
+    second = Cost("mixed derivative", BASE_MEMORY + 8 * (_HESSIAN[0] * p**2 + numbers * kept),
+                  flops * columns * p**2 + _HESSIAN[1] * p**3 / 4, rest * columns * p + 0.2, both)
+    return first, second
 
 
 def _matrices(problem: Problem) -> tuple[Cost, ...]:
@@ -153,6 +175,10 @@ def remedy(problem: Problem, quantity: str, limits: Limits) -> str:
     able = [cost for cost in costs(problem) if quantity in cost.quantities]
     if not able:
         return "list fewer rows in the data, or ask for modulus"
+    if problem.map == "critical":
+        more = "raise memory_limit" if limits.stated else "use a machine with more memory"
+        wanted = [more] if max(cost.memory for cost in able) > memory else ["raise time_limit"]
+        return ", or ".join(["use a smaller network, or one layer of it", *wanted])
     always = [cost.memory for cost in able if cost.name in ("solution", "radius")]
     need = max([*always, min(cost.memory for cost in able)])
     parts = []

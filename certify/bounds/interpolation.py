@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from certify.bounds.congruence import Congruence, Failure
+from certify.bounds.contrasts import contrasted
 from certify.bounds.costs import DIRECT_FROM, costs, remedy
 from certify.bounds.direct import direct_modulus
 from certify.bounds.distance import distance_bound, enclose_distance
@@ -68,12 +69,16 @@ class Interpolation:
         problem: an interpolation problem.
         progress: told the stage in words and the fraction done.
         limits: memory and time it may use; default those of the problem.
+        contrasts: whether the equations are the k − 1 differences of the outputs of every row (M5a, cross-entropy).
     """
 
-    def __init__(self, problem: Problem, progress: Progress, limits: Limits | None = None) -> None:
+    def __init__(
+        self, problem: Problem, progress: Progress, limits: Limits | None = None, contrasts: bool = False
+    ) -> None:
         if problem.map != "interpolation":
             raise SpecError(f"solution map '{problem.map}'", "not an interpolation problem", "use certify.bound")
         self.problem = problem
+        self._contrasts = contrasts
         self._limits = limits or limits_of(problem)
         self._progress = self._limits.watched(progress)
         self._tiers: dict[str, Linearisation] = {}
@@ -168,6 +173,10 @@ class Interpolation:
             return replace(best, reason="; ".join(filter(None, (best.reason, *missed))))
         return best
 
+    def full_rank(self) -> bool:
+        """Whether the Jacobian of the equations is proved to have full row rank, by any bound with an upper end."""
+        return self.bound("modulus").upper is not None
+
     def _climb(self, quantity: str) -> tuple[Bound | None, list[str]]:
         """The best bound of the tiers that fit, and what was missed for want of memory or time."""
         best: Bound | None = None
@@ -230,7 +239,8 @@ class Interpolation:
             if self.problem.kernel_size >= DIRECT_FROM:
                 self._tiers.clear()  # one large kernel at a time
             solution = self.solution if isinstance(self.solution, Solution) else None
-            self._tiers[key] = linearise(self.problem, arithmetic, self._progress, form_jacobian, solution, passes)
+            found = linearise(self.problem, arithmetic, self._progress, form_jacobian, solution, passes)
+            self._tiers[key] = contrasted(found, self.problem.outputs) if self._contrasts else found
         return self._tiers[key]
 
     def _attempt(
@@ -317,8 +327,9 @@ class Interpolation:
 
     def _counting(self) -> tuple[Hypothesis, ...]:
         p = self.problem
-        statement = f"there are at least as many free parameters as equations ({p.parameters} and {p.equations})"
-        return (Hypothesis("counting", statement, p.parameters - p.equations, p.equations <= p.parameters),)
+        equations = p.equations - p.n if self._contrasts else p.equations
+        statement = f"there are at least as many free parameters as equations ({p.parameters} and {equations})"
+        return (Hypothesis("counting", statement, p.parameters - equations, equations <= p.parameters),)
 
     def _hypotheses(self, lin: Linearisation, sigma: float | None, full_rank: bool) -> tuple[Hypothesis, ...]:
         p, passed = self.problem, lin.passed

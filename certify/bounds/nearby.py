@@ -127,7 +127,7 @@ def prove_solution(system: System, start: Parameters, check: Callable[[], None] 
             return f"no exact solution could be proved nearby: {X.reason}"
         needed, theta = _needed(X, e, residual)
         if theta < 1 and needed <= Fraction(radius):
-            return Solution(found, radius, _distance(system.network, found, radius), system.layers)
+            return Solution(found, radius, distance_bound(system.network, found, radius), system.layers)
         if theta >= 1:
             return ("no exact solution could be proved nearby: the Newton map does not contract "
                     f"(θ = {fp.shown(theta)}; less than 1 is needed). Train the network closer to an exact fit, "
@@ -218,19 +218,20 @@ def _moved(
     for h in layers:
         B = adjoints[h].mid.hi.reshape(n, k, -1)
         V = np.einsum("ia,iam->im", v, B)
-        weights[h - 1] = _subtract(weights[h - 1], V.T @ passed.inputs[h - 1].mid.hi)
+        weights[h - 1] = subtract(weights[h - 1], V.T @ passed.inputs[h - 1].mid.hi)
         b = biases[h - 1]
         if b is not None:
-            biases[h - 1] = _subtract(b, V.sum(axis=0))
+            biases[h - 1] = subtract(b, V.sum(axis=0))
     return Parameters(tuple(weights), tuple(biases))
 
 
-def _subtract(pair: tuple[Array, Array], step: Array) -> tuple[Array, Array]:
+def subtract(pair: tuple[Array, Array], step: Array) -> tuple[Array, Array]:
+    """Pair less float, in double-double."""
     s, e = two_sum(pair[0], -step)
     return two_sum(s, pair[1] + e)
 
 
-def _distance(network: Network, found: Parameters, radius: float) -> float:
+def distance_bound(network: Network, found: Parameters, radius: float) -> float:
     """Upper bound of `|ŵ − w̄| + ρ`."""
     total = Fraction(0)
     for own, pair in zip([*network.weights, *network.biases], [*found.weights, *found.biases], strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from certify.bounds.critical import Critical
 from certify.bounds.exact import require_exact
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.sublevel import Sublevel
@@ -15,7 +16,7 @@ from certify.verdict import Bound
 
 def prover(
     problem: Problem, progress: Progress | None = None, limits: Limits | None = None
-) -> Interpolation | Sublevel:
+) -> Interpolation | Critical | Sublevel:
     """What computes the bounds of a problem, sharing work between quantities (`.bound(quantity)`).
 
     Args:
@@ -30,9 +31,10 @@ def prover(
         require_exact(problem)
     net = problem.network
     constants = tuple(net.tensors.values()) if isinstance(net, GraphNetwork) else net.arrays
-    require_sound(*constants, problem.X, problem.y, problem.scale)
-    kind = Sublevel if problem.map == "sublevel" else Interpolation
-    return kind(problem, progress or silent, limits)
+    reference = None if problem.reference is None else problem.reference.X
+    require_sound(*constants, problem.X, problem.y, problem.scale, problem.change, reference)
+    kinds = {"sublevel": Sublevel, "critical": Critical, "interpolation": Interpolation}
+    return kinds[problem.map](problem, progress or silent, limits)
 
 
 def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> Bound:

@@ -60,7 +60,7 @@ def enclose_sample_moduli(X: Congruence, Q: BlockFactor, samples: NDArray[np.int
     plain = (2 * y * slack + slack**2) / (1 - epsilon) + error * y**2 + w_error * y + (unit + 4 * U) * 2 * y * both
     second = (w + w_error + error * y) ** 2 / (1 - epsilon)
     loose = Q.eta[samples] * size_x**2 / (1 - epsilon)
-    low, high = _largest_eigenvalues(M)
+    low, high = largest_eigenvalues(M)
     down = fp.require_finite(low, "row moduli") - (plain + loose) * RAISE
     high = high + (plain + second + loose) * RAISE
     lower = np.sqrt(np.maximum(down - np.abs(down) * 2.0**-40, 0.0)) * (1 - 2.0**-40)
@@ -69,7 +69,7 @@ def enclose_sample_moduli(X: Congruence, Q: BlockFactor, samples: NDArray[np.int
     return RowEnds(np.where(still, 0.0, lower), np.where(still, 0.0, upper))
 
 
-def _largest_eigenvalues(M: Array) -> tuple[Array, Array]:
+def largest_eigenvalues(M: Array) -> tuple[Array, Array]:
     """Proved ends of λ_max of each symmetric positive semidefinite-to-rounding `(q, q)` matrix (C2)."""
     q = M.shape[-1]
     if q == 1:

@@ -63,7 +63,7 @@ class Problem(Part):
     A fully connected network has the members `widths`, `activation` and `biases`, a graph has `graph`.
     """
 
-    map: Literal["interpolation", "sublevel"]
+    map: Literal["interpolation", "critical", "sublevel"]
     base: Literal["given", "nearby"]
     layer: Literal["all"] | Size
     parameter: Literal["features", "targets", "sample_weights"]
@@ -121,6 +121,9 @@ class Base(Part):
     radius: Number | None
     shift_worst: Number | None
     shift_worst_row: Count | None
+    tilt: Literal["output", "weights"] | None = None
+    shift_norm: Number | None = None
+    shift_loss: Number | None = None
 
 
 class Gate(Part):

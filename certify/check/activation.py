@@ -1,4 +1,4 @@
-"""The activations in ball arithmetic: values, slopes, kinks, and the constants of P3.
+"""The activations in ball arithmetic: values, slopes, curvatures, kinks, and the constants of P3.
 
 They are the exact real functions of proofs/activations.md: elu with α = 1, gelu with the error function, leaky relu
 with the double nearest 0.01 as slope, softplus everywhere `ln(1 + e^x)`.
@@ -23,7 +23,9 @@ class Activation:
 
     Attributes:
         value, slope: φ and φ' of a ball. At a kink the slope is the ball of both sides.
+        curvature: φ'' of a ball that does not touch 0 if φ is not C² there.
         kinked: whether φ has a kink, which is then at 0 alone; φ is C¹ elsewhere.
+        broken: whether φ is not C² at 0; it is C² elsewhere (relu and leaky relu, and elu, whose φ'' jumps).
         steepest: upper bound of `sup|φ'|`.
         bend: upper bound of `sup|φ''|`, the Lipschitz constant of φ' (between kinks).
         jump: the jump of φ' at the kink.
@@ -32,7 +34,9 @@ class Activation:
 
     value: Callable[[arb], arb]
     slope: Callable[[arb], arb]
+    curvature: Callable[[arb], arb]
     kinked: bool = False
+    broken: bool = False
     steepest: float = 1.0
     bend: float = 0.0
     jump: arb = ZERO
@@ -75,24 +79,38 @@ def _normal(x: arb) -> arb:
     return (-x / arb(2).sqrt()).erfc() / 2
 
 
+def _density(x: arb) -> arb:
+    """The density of the standard normal law."""
+    return (-x * x / 2).exp() / (2 * arb.pi()).sqrt()
+
+
 def _silu_slope(x: arb) -> arb:
     return sigmoid(x) * (1 + x * sigmoid(-x))
 
 
 def _gelu_slope(x: arb) -> arb:
-    return _normal(x) + x * (-x * x / 2).exp() / (2 * arb.pi()).sqrt()
+    return _normal(x) + x * _density(x)
+
+
+def _sigmoid_slope(x: arb) -> arb:
+    return _sech_squared(x / 2) / 4
 
 
 ACTIVATIONS = {
-    "identity": Activation(lambda x: x, lambda x: ONE),
-    "relu": Activation(lambda x: x.max(ZERO), _step(ZERO), kinked=True, jump=ONE),
-    "leaky_relu": Activation(lambda x: x.max(LEAK * x), _step(LEAK), kinked=True, jump=1 - LEAK),
-    "elu": Activation(lambda x: x.max(ZERO) + x.min(ZERO).expm1(), lambda x: x.min(ZERO).exp(), bend=1.0),
-    "tanh": Activation(arb.tanh, _sech_squared, bend=0.7698003589195011, spread=2.0),
-    "sigmoid": Activation(sigmoid, lambda x: _sech_squared(x / 2) / 4, steepest=0.25, bend=0.09622504486493764,
-                          spread=1.0),
-    "softplus": Activation(softplus, sigmoid, bend=0.25),
-    "gelu": Activation(lambda x: x * _normal(x), _gelu_slope, steepest=1.12890415, bend=0.7978845608028655),
-    "silu": Activation(lambda x: x * sigmoid(x), _silu_slope, steepest=1.09983933, bend=0.5),
+    "identity": Activation(lambda x: x, lambda x: ONE, lambda x: ZERO),
+    "relu": Activation(lambda x: x.max(ZERO), _step(ZERO), lambda x: ZERO, kinked=True, broken=True, jump=ONE),
+    "leaky_relu": Activation(lambda x: x.max(LEAK * x), _step(LEAK), lambda x: ZERO, kinked=True, broken=True,
+                             jump=1 - LEAK),
+    "elu": Activation(lambda x: x.max(ZERO) + x.min(ZERO).expm1(), lambda x: x.min(ZERO).exp(),
+                      lambda x: ZERO if x > 0 else x.exp(), broken=True, bend=1.0),
+    "tanh": Activation(arb.tanh, _sech_squared, lambda x: -2 * x.tanh() * _sech_squared(x),
+                       bend=0.7698003589195011, spread=2.0),
+    "sigmoid": Activation(sigmoid, _sigmoid_slope, lambda x: -(x / 2).tanh() * _sigmoid_slope(x), steepest=0.25,
+                          bend=0.09622504486493764, spread=1.0),
+    "softplus": Activation(softplus, sigmoid, _sigmoid_slope, bend=0.25),
+    "gelu": Activation(lambda x: x * _normal(x), _gelu_slope, lambda x: (2 - x * x) * _density(x),
+                       steepest=1.12890415, bend=0.7978845608028655),
+    "silu": Activation(lambda x: x * sigmoid(x), _silu_slope,
+                       lambda x: _sigmoid_slope(x) * (2 - x * (x / 2).tanh()), steepest=1.09983933, bend=0.5),
 }
 """Every activation by the name used in specs; why the constants hold: proofs/activations.md, A2 to A12."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from flint import arb
+from flint import arb, arb_mat
 
 ZERO, ONE = arb(0), arb(1)
 
@@ -37,3 +37,17 @@ def largest(values: Sequence[arb]) -> arb:
     for v in values:
         most = most.max(v)
     return most
+
+
+def mirrored(rows: list[list[arb]]) -> arb_mat:
+    """A symmetric matrix from rows of which the entries above the diagonal count.
+
+    >>> mirrored([[arb(1), arb(2)], [arb(9), arb(3)]])[1, 0] == 2
+    True
+    """
+    return arb_mat([[rows[c][r] for c in range(r)] + row[r:] for r, row in enumerate(rows)])
+
+
+def gram(M: arb_mat) -> arb_mat:
+    """`M Mᵀ`; over balls it holds `M₁M₂ᵀ` for any two matrices in them, and the transpose of that."""
+    return mirrored((M * M.transpose()).tolist())

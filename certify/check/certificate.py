@@ -91,13 +91,20 @@ class Claim:
 
 @dataclass(frozen=True)
 class Base:
-    """How far the certified solution is from weights and targets in the files, as the certificate states it."""
+    """How far the certified solution is from weights and targets in the files, as the certificate states it.
+
+    Attributes:
+        tilt, shift_norm, shift_loss: of the critical map alone.
+    """
 
     residual: Number | None
     distance: Number | None
     radius: Number | None
     shift_worst: Number | None
     shift_worst_row: int | None
+    tilt: str | None = None
+    shift_norm: Number | None = None
+    shift_loss: Number | None = None
 
 
 @dataclass(frozen=True)
@@ -133,10 +140,11 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
     subject = _object(top["subject"], "subject")
     files = (*FILES, *(role for role in ("graph", "reference", "change", "witness") if role in subject))
     _members(subject, "subject", files)
+    problem = _object(top["problem"], "problem")
     return Certificate(
         subject={key: _file(subject[key], f"subject.{key}") for key in files},
-        problem=_object(top["problem"], "problem"),
-        base=_base(top["base"]),
+        problem=problem,
+        base=_base(top["base"], problem.get("map") == "critical"),
         claims=tuple(_claim(c, f"claims[{i}]") for i, c in enumerate(_list(top["claims"], "claims"))),
         verdict=choice(top["verdict"], "verdict", VERDICTS),
         gates=choice(top["gates"], "gates", STATES),
@@ -154,15 +162,19 @@ def _file(value: object, where: str) -> FileRecord:
     return FileRecord(path, sha256, whole(record["bytes"], f"{where}.bytes"))
 
 
-def _base(value: object) -> Base:
+def _base(value: object, critical: bool) -> Base:
     record = _object(value, "base")
-    _members(record, "base", ("residual", "distance", "radius", "shift_worst", "shift_worst_row"))
-    row = record["shift_worst_row"]
+    more = ("tilt", "shift_norm", "shift_loss") if critical else ()
+    _members(record, "base", ("residual", "distance", "radius", "shift_worst", "shift_worst_row", *more))
+    row, tilt = record["shift_worst_row"], record.get("tilt")
     return Base(
         residual=_optional(record["residual"], "base.residual"),
         distance=_optional(record["distance"], "base.distance"), radius=_optional(record["radius"], "base.radius"),
         shift_worst=_optional(record["shift_worst"], "base.shift_worst"),
         shift_worst_row=None if row is None else whole(row, "base.shift_worst_row"),
+        tilt=None if tilt is None else choice(tilt, "base.tilt", ("output", "weights")),
+        shift_norm=_optional(record.get("shift_norm"), "base.shift_norm"),
+        shift_loss=_optional(record.get("shift_loss"), "base.shift_loss"),
     )
 
 

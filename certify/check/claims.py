@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from certify.check import compensation, descent_rules, finite, rules, set_claims
+from certify.check import compensation, descent_rules, finite, rules, set_claims, stationary_rules
 from certify.check.arrays import Array
 from certify.check.canonical import Json, same, show
-from certify.check.certificate import Claim, Number
+from certify.check.certificate import Base, Claim
 from certify.check.definite import Truth
 from certify.check.evidence import Evidence, Finding, Ladder, decide
 from certify.check.hypotheses import check_hypothesis, expect
@@ -26,7 +26,7 @@ BUDGETS = {"features": "feature distance", "targets": "target distance",
 
 
 def check_claims(
-    claims: tuple[Claim, ...], spec: Spec, ladder: Ladder, distance: Number | None, side: Mapping[str, Array],
+    claims: tuple[Claim, ...], spec: Spec, ladder: Ladder, base: Base | None, side: Mapping[str, Array],
 ) -> list[Outcome]:
     """Check that the claims answer the gates of the spec one by one, and every claim.
 
@@ -34,7 +34,7 @@ def check_claims(
         claims: the claims.
         spec: the spec.
         ladder: the evidence, at the weights of the solution.
-        distance: the stated distance of the solution; None if none is proved, and then no claim has a number.
+        base: where the solution is, as stated and proved; None if none is, and then no claim has a number.
         side: the arrays of the side file.
 
     Returns:
@@ -52,19 +52,19 @@ def check_claims(
     gates: tuple[Gate | None, ...] = spec.gates or (None,) * len(claims)
     outcomes = []
     for claim, gate in zip(claims, gates, strict=True):
-        if distance is None and (claim.lower, claim.upper, claim.rows, claim.equal_rows) != (None, None, (), None):
+        if base is None and (claim.lower, claim.upper, claim.rows, claim.equal_rows) != (None, None, (), None):
             raise Invalid(claim.where, "it has numbers", "no solution is stated that they could be about")
-        outcomes.append(_check_claim(claim, gate, ladder, distance, side))
+        outcomes.append(_check_claim(claim, gate, ladder, base, side))
         ladder.tell(f"{claim.where}: every number is re-derived")
     return outcomes
 
 
 def _check_claim(
-    claim: Claim, gate: Gate | None, ladder: Ladder, distance: Number | None, side: Mapping[str, Array],
+    claim: Claim, gate: Gate | None, ladder: Ladder, base: Base | None, side: Mapping[str, Array],
 ) -> Outcome:
     where, problem = claim.where, ladder.problem
     for name, stated, needed in (
-        ("theorem", claim.theorem, _theorem(claim, problem)), ("rigour", claim.rigour, "proved"),
+        ("theorem", claim.theorem, _theorem(claim, ladder)), ("rigour", claim.rigour, "proved"),
         ("unit", claim.unit, _unit(claim, problem)),
     ):
         if stated != needed:
@@ -83,7 +83,7 @@ def _check_claim(
     else:
         _check_persistence(claim, ladder, side)
     for hypothesis in claim.hypotheses:
-        check_hypothesis(hypothesis, claim, ladder, distance)
+        check_hypothesis(hypothesis, claim, ladder, base)
     outcome = evaluate(claim, gate)
     if claim.verdict != outcome.verdict:
         raise Invalid(f"{where}.verdict", f"{show(claim.verdict)} is stated", f"the ends give {show(outcome.verdict)}")
@@ -93,12 +93,33 @@ def _check_claim(
     return outcome
 
 
-def _theorem(claim: Claim, problem: Problem) -> str:
+def _theorem(claim: Claim, ladder: Ladder) -> str:
+    """The theorem a claim rests on; with the critical map the stated one, if it is what was found or says no more."""
+    problem, stated = ladder.problem, claim.theorem
     if problem.map == "sublevel":
         return "M6"
-    if claim.quantity == "distance":
-        return "Q7" if problem.set == "given" else "Q4"
-    return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
+    if problem.map == "interpolation":
+        if claim.quantity == "distance":
+            return "Q7" if problem.set == "given" else "Q4"
+        return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
+    if stated in ("M5b", "M5c") and (claim.lower, claim.upper) != (None, None):
+        finding = decide(partial(stationary_rules.theorem, name=stated), ladder)
+        if finding.truth is not Truth.PROVED:
+            raise Invalid(f"{claim.where}.theorem", f"{show(stated)} is stated", finding.found)
+        if ladder.tilt == "weights":  # allowed where the Hessian is nonsingular, and nowhere else
+            expect(f"{claim.where}.theorem", 0, stationary_rules.nonsingular, ladder)
+    elif stated == "M5d":
+        if claim.upper is not None or claim.rows or ladder.tilt == "weights":
+            raise Invalid(f"{claim.where}.theorem", '"M5d" is stated',
+                          "it is for lower ends of the modulus alone, and not for a tilt in weight space")
+    elif stated == "M5" and (claim.lower, claim.upper, claim.rows) != (None, None, ()):
+        raise Invalid(f"{claim.where}.theorem", '"M5" is stated', "the claim has numbers, so it is one of its cases")
+    return stated
+
+
+def _stationary(claim: Claim, problem: Problem) -> bool:
+    """Whether the claim rests on the Hessian: the critical map, unless it is interpolating."""
+    return problem.map == "critical" and claim.theorem != "M5a"
 
 
 def _unit(claim: Claim, problem: Problem) -> str:
@@ -133,7 +154,11 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.witness", "equal_rows is stated", "then lower and upper are null and rows is empty")
     whole = claim.quantity in ("modulus", "first_order_distance") and problem.map == "interpolation"
     finite_size = claim.quantity == "distance"
-    needs_z = (finite_size or (whole and problem.set != "given")) and bool(claim.lower)
+    critical = claim.quantity == "modulus" and problem.map == "critical"
+    needs_z = (finite_size or critical or (whole and problem.set != "given")) and bool(claim.lower)
+    length = problem.kernel_rows
+    if problem.map == "critical":
+        length = problem.parameters if _stationary(claim, problem) else len(problem.kept) * problem.block
     attacked = claim.quantity == "persistence_radius" and problem.parameter == "features"
     needs_array = (finite_size or attacked) and claim.upper is not None
     budget = finite_size and problem.set != "given"
@@ -157,8 +182,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     if claim.equal_rows is not None and ((problem.map, problem.base) != ("interpolation", "given")
                                          or problem.set == "given"):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "it is for interpolation with base given")
-    if claim.z is not None and len(claim.z) != problem.kernel_rows:
-        raise Invalid(f"{where}.witness.z", f"it has {len(claim.z)} entries", f"{problem.kernel_rows} are needed")
+    if claim.z is not None and len(claim.z) != length:
+        raise Invalid(f"{where}.witness.z", f"it has {len(claim.z)} entries", f"{length} are needed")
     if claim.rows and claim.rows != problem.moving:
         raise Invalid(f"{where}.rows", show(list(claim.rows)), f"the rows that may move are {show(problem.moving)}")
     if per_row:
@@ -170,32 +195,36 @@ def _check_form(claim: Claim, problem: Problem) -> None:
 
 
 def _check_ends(claim: Claim, ladder: Ladder) -> None:
-    """V10 and V11, or V21: the two ends of `modulus`."""
-    sublevel = ladder.problem.map == "sublevel"
+    """V10 and V11, V21, or V33 and V34: the two ends of `modulus`."""
+    sublevel, stationary = ladder.problem.map == "sublevel", _stationary(claim, ladder.problem)
     if claim.upper is not None:
         rule = (partial(descent_rules.upper, most=claim.upper) if sublevel
+                else partial(stationary_rules.modulus_upper, upper=claim.upper) if stationary
                 else partial(rules.modulus_upper, upper=claim.upper))
         expect(f"{claim.where}.upper", claim.upper, rule, ladder)
     if claim.lower and sublevel:
         expect(f"{claim.where}.lower", claim.lower, partial(descent_rules.lower, least=claim.lower), ladder)
     elif claim.lower and claim.z is not None:
-        expect(f"{claim.where}.lower", claim.lower, partial(rules.modulus_lower, lower=claim.lower, z=claim.z), ladder)
+        low = stationary_rules.modulus_lower if stationary else rules.modulus_lower
+        expect(f"{claim.where}.lower", claim.lower, partial(low, lower=claim.lower, z=claim.z), ladder)
 
 
 def _check_rows(claim: Claim, ladder: Ladder) -> None:
-    """V12 and V13, or V21: both ends of every row."""
+    """V12 and V13, V21, or V35: both ends of every row."""
     place = {row: at for at, row in enumerate(ladder.problem.kept)}
-    sublevel = ladder.problem.map == "sublevel"
+    sublevel, stationary = ladder.problem.map == "sublevel", _stationary(claim, ladder.problem)
     rows = zip(claim.rows, claim.row_lower, claim.row_upper, strict=True)
     for number, (row, lower, upper) in enumerate(rows):
         high: Callable[[Evidence], Finding]
         low: Callable[[Evidence], Finding]
         if upper is not None:
             high = (partial(descent_rules.upper, most=upper, at=number) if sublevel
+                    else partial(stationary_rules.row_upper, number=number, upper=upper) if stationary
                     else partial(rules.row_upper, at=place[row], upper=upper))
             expect(f"{claim.where}.row_upper of row {row}", upper, high, ladder)
         if lower is not None and (lower or not sublevel):
             low = (partial(descent_rules.lower, least=lower, at=number) if sublevel
+                   else partial(stationary_rules.row_lower, number=number, lower=lower) if stationary
                    else partial(rules.row_lower, at=place[row], lower=lower))
             expect(f"{claim.where}.row_lower of row {row}", lower, low, ladder)
 

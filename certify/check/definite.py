@@ -68,6 +68,11 @@ def definiteness(A: arb_mat, sharp: bool = True) -> Definiteness:
     return Definiteness(Truth.UNDECIDED)
 
 
+def inverse_factor(A: arb_mat) -> arb_mat | None:
+    """A lower triangular R with `RARᵀ ≈ I` from the midpoints, or None: a proposal, nothing is proved."""
+    return _inverse_cholesky(A.mid())[0]
+
+
 def quarters(M: arb_mat) -> tuple[arb_mat, arb_mat, arb_mat, arb_mat]:
     """The four blocks of a square matrix cut at half: upper left, upper right, lower left, lower right."""
     rows, N = M.tolist(), M.nrows()

@@ -12,8 +12,11 @@ from certify.check import norms
 from certify.check.balls import ONE, ZERO
 from certify.check.definite import Definiteness, Truth, definiteness
 from certify.check.graph_descent import GraphDescent
+from certify.check.interpolating import contrasted_kernel, moved_blocks
+from certify.check.nearby import PRECISION as SOLVED
 from certify.check.nearby import Centre
 from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given
+from certify.check.stationary import Stationary, Unproved
 from certify.check.subject import Problem
 from certify.check.sublevel import Descent, descend
 
@@ -41,12 +44,18 @@ class Evidence:
         problem: the problem.
         precision: bits of the midpoints.
         centre: the ball that holds the weights of the solution; None for the weights in the file.
+        known: what is known over that ball already (critical map).
+        tilt: critical map, base given: what makes the weights a critical point.
 
     Use it only while python-flint works at that precision (see :func:`decide`).
     """
 
-    def __init__(self, problem: Problem, precision: int, centre: Centre | None = None) -> None:
-        self.problem, self.precision, self.centre = problem, precision, centre
+    def __init__(
+        self, problem: Problem, precision: int, centre: Centre | None = None, known: Stationary | None = None,
+        tilt: str | None = None,
+    ) -> None:
+        self.problem, self.precision, self.centre, self.tilt = problem, precision, centre, tilt
+        self._known = known
         self._shifted: dict[float, Truth] = {}
         self.weighted: dict[tuple[object, ...], Truth] = {}
 
@@ -73,9 +82,20 @@ class Evidence:
         return descend(self.problem, self.parameters, self.forward)
 
     @cached_property
+    def stationary(self) -> Stationary:
+        """Hessian, mixed derivative and symmetry fields (critical map); raises `NotSmooth`."""
+        if self._known is not None:
+            return self._known
+        return Stationary(self.problem, self.parameters, self.forward, self.tilt)
+
+    @cached_property
     def kernel(self) -> arb_mat:
-        """The tangent kernel K in the norm of the weights; function norm: with the reference rows."""
-        return norms.kernel(self.problem, self.forward, self.backward, self.reference)
+        """The tangent kernel K in the norm of the weights; function norm: with the reference rows.
+
+        Of the contrasts where critical points of the cross-entropy are solutions of an interpolation system (M5a).
+        """
+        K = norms.kernel(self.problem, self.forward, self.backward, self.reference)
+        return contrasted_kernel(K, self.problem.outputs) if self.problem.contrasts else K
 
     @cached_property
     def reference(self) -> norms.Reference | None:
@@ -102,8 +122,10 @@ class Evidence:
         """The diagonal blocks of Q that are not zero by definition: kept position → `k × k` block.
 
         Features: `G_i G_iᵀ` (G_i in the units of `scale`); targets: the unit matrix. Rows that may not move: zero.
-        Function norm: τ² times that, as the kernel is τ² times too large (S2).
+        Function norm: τ² times that, as the kernel is τ² times too large (S2). Critical map: of M5a.
         """
+        if self.problem.map == "critical":
+            return moved_blocks(self.problem, self.forward, self.backward)
         k, place = self.problem.outputs, {row: at for at, row in enumerate(self.problem.kept)}
         at_rows = [place[row] for row in self.problem.moving]
         square = ONE if self.problem.tau is None else arb(self.problem.tau) ** 2
@@ -124,7 +146,7 @@ class Evidence:
 
     def kernel_block(self, at: int) -> arb_mat:
         """The diagonal block `K_ii` of the kept row at that position."""
-        k = self.problem.outputs
+        k = self.problem.block
         at *= k
         return arb_mat([[self.kernel[at + a, at + b] for b in range(k)] for a in range(k)])
 
@@ -133,7 +155,7 @@ class Evidence:
 
         `P/(1 + defect) ⪯ (K⁻¹)_ii ⪯ P/(1 − defect)`.
         """
-        k = self.problem.outputs
+        k = self.problem.block
         columns = [self.inverse_columns[at * k + a][at * k:] for a in range(k)]
         return arb_mat([[_dot(u, v) for v in columns] for u in columns])
 
@@ -144,23 +166,24 @@ class Ladder:
     Args:
         problem: the problem.
         tell: called with a line of progress.
-        centre: as in :class:`Evidence`.
+        centre, known, tilt: as in :class:`Evidence`. Where something is known there is one precision, that of the ball.
     """
 
     def __init__(
         self, problem: Problem, tell: Callable[[str], None] = lambda _: None, centre: Centre | None = None,
+        known: Stationary | None = None, tilt: str | None = None,
     ) -> None:
         self.problem = problem
         self.tell = tell
-        self.centre = centre
+        self.centre, self.known, self.tilt = centre, known, tilt
         self._made: dict[int, Evidence] = {}
 
     def __iter__(self) -> Iterator[Evidence]:
         """Evidence from the lowest precision up."""
-        for precision in PRECISIONS:
+        for precision in PRECISIONS if self.known is None else (SOLVED,):
             if precision not in self._made:
                 self.tell(f"{precision}-bit balls, {self.problem.equations} equations")
-                self._made[precision] = Evidence(self.problem, precision, self.centre)
+                self._made[precision] = Evidence(self.problem, precision, self.centre, self.known, self.tilt)
             yield self._made[precision]
 
 
@@ -183,6 +206,8 @@ def decide(rule: Callable[[Evidence], Finding], ladder: Ladder, once: bool = Fal
                 finding = Finding(Truth.UNDECIDED, words)
                 if kink.exact:
                     break
+            except Unproved as missing:
+                finding = Finding(Truth.UNDECIDED, missing.words)
         if once or finding.truth is not Truth.UNDECIDED:
             break
     return finding

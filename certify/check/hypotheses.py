@@ -5,42 +5,49 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from certify.check import descent_rules, rules
+from certify.check import descent_rules, rules, stationary_rules
+from certify.check.activation import ACTIVATIONS
 from certify.check.canonical import same, show
-from certify.check.certificate import Claim, Hypothesis, Number
+from certify.check.certificate import Base, Claim, Hypothesis, Number
 from certify.check.definite import Truth
 from certify.check.evidence import Evidence, Finding, Ladder, decide
 from certify.check.refusal import Invalid
 
 KNOWN = {"interpolation": ("counting", "solution", "smooth", "rank"),
+         "M5a": ("counting", "solution", "smooth", "rank", "tilt"),
+         "critical": ("solution", "smooth", "rank", "symmetry", "tilt"),
          "sublevel": ("loss", "interior", "smooth", "gradient")}
 RULES = {"smooth": rules.smooth, "rank": rules.rank, "interior": descent_rules.interior,
          "gradient": descent_rules.gradient}
+STATIONARY = {"smooth": stationary_rules.smooth, "rank": stationary_rules.rank}
 
 
-def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, distance: Number | None) -> None:
+def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base: Base | None) -> None:
     """A hypothesis this checker knows, with the value and the truth it can re-derive.
 
     Args:
         hypothesis: the hypothesis.
         claim: the claim that lists it.
         ladder: the evidence.
-        distance: the distance of the solution, as stated in `base` and proved (None: none).
+        base: where the solution is, as stated and proved (None: none is).
 
     Raises:
         Invalid: it is unknown, false, or cannot be re-derived.
     """
     where, value, problem = f"{claim.where}.hypotheses, {show(hypothesis.name)}", hypothesis.value, ladder.problem
-    if hypothesis.name not in KNOWN[problem.map]:
-        raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(KNOWN[problem.map])}")
+    known = KNOWN["M5a" if claim.theorem == "M5a" else problem.map]
+    if hypothesis.name not in known:
+        raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(known)}")
     if hypothesis.name == "counting":
-        spare = problem.parameters - problem.equations
+        spare = problem.parameters - len(problem.kept) * problem.block
         if not same(value, spare) or hypothesis.holds != (spare >= 0):
             raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"p − nk is {spare}")
         return
-    if hypothesis.name == "solution":
-        if problem.base != "nearby" or distance is None or not same(value, distance) or not hypothesis.holds:
-            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"the proved distance is {show(distance)}")
+    if hypothesis.name in ("solution", "tilt"):
+        nearby = hypothesis.name == "solution"
+        proved = None if base is None else base.distance if nearby else base.shift_norm
+        if nearby != (problem.base == "nearby") or proved is None or not same(value, proved) or not hypothesis.holds:
+            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"the number in base is {show(proved)}")
         return
     if isinstance(value, str) or (value is not None and value < 0):
         raise Invalid(where, f"its value is {show(value)}", "a number from 0 on, or null, is needed")
@@ -49,7 +56,22 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, dista
         if numbers or value or hypothesis.name in ("loss", "interior"):
             raise Invalid(where, "it is stated not to hold", "the claim has numbers that rest on it")
         return
-    _derive(where, hypothesis.name, value, ladder)
+    if problem.map == "critical" and claim.theorem != "M5a":
+        _derive_stationary(where, hypothesis.name, value, ladder)
+    else:
+        _derive(where, hypothesis.name, value, ladder)
+
+
+def _derive_stationary(where: str, name: str, value: Number | None, ladder: Ladder) -> None:
+    if name == "symmetry":
+        if value is None:
+            raise Invalid(where, "its value is null", "the number of independent fields is needed")
+        expect(where, value, partial(stationary_rules.symmetry, count=value), ladder)
+        return
+    broken = ACTIVATIONS[ladder.problem.activation].broken and len(ladder.problem.layers) > 1
+    if name == "smooth" and (value is not None) != broken:
+        raise Invalid(where, f"its value is {show(value)}", "a number is for relu, leaky relu and elu, null for others")
+    expect(where, value or 0, partial(STATIONARY[name], least=value or 0), ladder)
 
 
 def _derive(where: str, name: str, value: Number | None, ladder: Ladder) -> None:

@@ -16,12 +16,14 @@ from certify.check.base import check_base
 from certify.check.canonical import Json, same, show
 from certify.check.certificate import FORMAT, QUANTITIES, Certificate, read_certificate
 from certify.check.claims import check_claims
+from certify.check.critical_base import case_of, check_critical_base
 from certify.check.evidence import Ladder
 from certify.check.files import read_bytes, read_subject
-from certify.check.nearby import solve
+from certify.check.nearby import interpolating, solve
 from certify.check.refusal import Invalid, Usage
 from certify.check.side import read_side
 from certify.check.spec import Gate, number_of, read_spec
+from certify.check.stationary_nearby import critical_point
 from certify.check.subject import build_problem, describe
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate, overall, thresholds
 
@@ -79,13 +81,21 @@ def check(
                             contents.get("change"), contents.get("reference"))
     _compare(certificate.problem, describe(problem, spec, merge))
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
-    ladder = Ladder(problem, tell)
-    check_base(certificate.base, ladder)
+    base, ladder = certificate.base, Ladder(problem, tell, tilt=certificate.base.tilt)
+    critical = case_of(certificate.claims, problem) if problem.map == "critical" else ""
+    if critical:
+        check_critical_base(base, ladder, critical)
+    else:
+        check_base(base, ladder)
     side = read_side(certificate, problem, contents.get("witness"))
-    if problem.base == "nearby" and certificate.base.distance is not None:
-        ladder = Ladder(problem, tell, solve(problem, certificate.base, side))
+    if problem.base == "nearby" and base.distance is not None:
+        if critical and critical != "M5a":
+            ladder = Ladder(problem, tell, *solve(problem, base, side, critical_point))
+        else:
+            ladder = Ladder(problem, tell, solve(problem, base, side, interpolating)[0])
         tell("an exact solution lies within the stated distance")
-    outcomes = check_claims(certificate.claims, spec, ladder, certificate.base.distance, side)
+    solved = base.distance is not None and (not critical or problem.base == "nearby" or base.tilt is not None)
+    outcomes = check_claims(certificate.claims, spec, ladder, base if solved else None, side)
     verdict, gates = overall(outcomes)
     for member, stated, found in (("verdict", certificate.verdict, verdict), ("gates", certificate.gates, gates)):
         if stated != found:
@@ -198,8 +208,12 @@ def line_of(result: Result) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
     deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
     parts = [_words(outcome) for outcome in deciding_first]
-    merged = ["equal rows count as one"] if result.certificate.problem["merge_duplicates"] else []
-    return f"{result.verdict} {'; '.join(parts + merged)} [thresholds: {result.source}]"
+    more = ["equal rows count as one"] if result.certificate.problem["merge_duplicates"] else []
+    base = result.certificate.base
+    if base.tilt is not None:  # as merged rows a choice that is part of the claim, and not in the spec
+        where = "through the outputs" if base.tilt == "output" else "in weight space"
+        more.append(f"of the loss tilted {where} by at most {base.shift_norm!r}")
+    return f"{result.verdict} {'; '.join(parts + more)} [thresholds: {result.source}]"
 
 
 def _words(outcome: Outcome) -> str:
@@ -229,4 +243,6 @@ def _object(result: Result) -> Json:
         claims.append(entry if gate is None else entry | {gate.side: gate.value, "severity": gate.severity})
     base = result.certificate.base
     return {"format": FORMAT, "verdict": result.verdict, "gates": result.gates, "claims": claims,
-            "base": {"residual": base.residual, "distance": base.distance}, "thresholds": result.source}
+            "base": {"residual": base.residual, "distance": base.distance} | (
+                {} if base.tilt is None else {"tilt": base.tilt, "shift_norm": base.shift_norm}),
+            "thresholds": result.source}

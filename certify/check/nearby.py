@@ -6,8 +6,9 @@ solution is enclosed in a far smaller ball; that ball lies within the stated rad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from flint import arb, arb_mat, ctx
 
@@ -28,6 +29,8 @@ EXACT = 2200
 
 STEPS = 3
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Centre:
@@ -43,7 +46,7 @@ class Centre:
 
     def ball(self, problem: Problem) -> Parameters:
         """Balls around every parameter that hold the solution."""
-        return _spread(problem, self.middle, self.radius)
+        return spread(problem, self.middle, self.radius)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def reached(problem: Problem, system: System, arrays: Mapping[str, Array], where
         Invalid: none could be proved there.
     """
     try:
-        return _enclosed(problem, _stated(problem, arrays), system)
+        return enclosed_system(problem, _stated(problem, arrays), system)
     except NotSmooth as kink:
         raise Invalid(where, f"{stated!r} is stated", f"{kink.where} is not proved away from a kink") from None
 
@@ -102,13 +105,18 @@ def layer_gaps(problem: Problem, one: Parameters) -> dict[int, arb]:
     return gaps
 
 
-def solve(problem: Problem, base: Base, arrays: Mapping[str, Array]) -> Centre:
+def solve(
+    problem: Problem, base: Base, arrays: Mapping[str, Array],
+    enclosed: Callable[[Problem, Parameters], tuple[Centre, T]],
+) -> tuple[Centre, T]:
     """Prove that an exact solution lies within `base.radius` of the centre, and the centre near the given weights.
 
     Args:
         problem: the problem.
         base: distance and radius, both stated.
         arrays: the side file.
+        enclosed: finds a small ball with a solution near exact parameters, and what else it learned there; raises
+            `Invalid` or `NotSmooth`.
 
     Raises:
         Invalid: no solution could be proved there.
@@ -117,7 +125,7 @@ def solve(problem: Problem, base: Base, arrays: Mapping[str, Array]) -> Centre:
     stated = _stated(problem, arrays)
     with ctx.workprec(PRECISION):
         try:
-            found = _enclosed(problem, stated, unmoved(problem))
+            found, learned = enclosed(problem, stated)
         except NotSmooth as kink:
             raise Invalid("base.radius", f"{base.radius!r} is stated",
                           f"{kink.where} is not proved away from a kink") from None
@@ -129,7 +137,7 @@ def solve(problem: Problem, base: Base, arrays: Mapping[str, Array]) -> Centre:
         if not far <= base.distance:
             raise Invalid("base.distance", f"{base.distance!r} is stated",
                           f"centre and radius give {far.str(17, radius=False)}")
-    return found
+    return found, learned
 
 
 def array_names(problem: Problem) -> tuple[str, ...]:
@@ -162,8 +170,13 @@ def _sum(arrays: Mapping[str, Array], name: str, shape: tuple[int, ...]) -> list
         return [arb(u) + arb(v) for u, v in zip(parts[0].values, parts[1].values, strict=True)]
 
 
-def _enclosed(problem: Problem, start: Parameters, system: System) -> Centre:
-    """A small ball with a solution, near `start`.
+def interpolating(problem: Problem, start: Parameters) -> tuple[Centre, None]:
+    """A small ball with a solution of `f(x_i, w) = y_i`, near `start`."""
+    return enclosed_system(problem, start, unmoved(problem)), None
+
+
+def enclosed_system(problem: Problem, start: Parameters, system: System) -> Centre:
+    """A small ball with a solution of a system, near `start`.
 
     With `B = RJ(ŵ)` and `θ ≥ ‖RJ(w)J(ŵ)ᵀRᵀ − I‖` for all w within ρ of ŵ, `T(t) = t − RG(ŵ + Bᵀt)` has `‖T'‖ ≤ θ` on
     `|Bᵀt| ≤ ρ`, and `|T(0)| = |RG(ŵ)| ≤ γ`; `‖B‖² ≤ 1 + θ`. If `√(1+θ)·γ ≤ (1−θ)ρ`, T maps the ball `|t| ≤ γ/(1−θ)`
@@ -182,7 +195,7 @@ def _enclosed(problem: Problem, start: Parameters, system: System) -> Centre:
         passed, adjoint = _passes(problem, middle, system)
     gamma = (R * _residual(system, passed)).entries()
     radius = (4 * sum((abs(g).upper() for g in gamma), ZERO)).upper()
-    ball = _spread(problem, middle, radius)
+    ball = spread(problem, middle, radius)
     passed, adjoint = _passes(problem, ball, system)
     found = definiteness(tangent_kernel(problem, passed, adjoint))
     if found.truth is not Truth.PROVED or found.R is None:
@@ -221,7 +234,7 @@ def _moved(
     return Parameters(tuple(weights), tuple(biases))
 
 
-def _spread(problem: Problem, middle: Parameters, radius: arb) -> Parameters:
+def spread(problem: Problem, middle: Parameters, radius: arb) -> Parameters:
     """Balls of that radius around every parameter of a free layer: they hold the Euclidean ball."""
     error = arb(0, radius)
     weights = [W if h not in problem.free else arb_mat(W.nrows(), W.ncols(), [w + error for w in W.entries()])

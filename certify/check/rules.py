@@ -143,7 +143,7 @@ def effect(evidence: Evidence) -> Finding:
 
 def _scaled_difference(evidence: Evidence, square: arb) -> arb_mat:
     """`square·K − Q`."""
-    k, rows = evidence.problem.outputs, (evidence.kernel * square).tolist()
+    k, rows = evidence.problem.block, (evidence.kernel * square).tolist()
     for at, Q in evidence.moved.items():
         for a in range(k):
             for b in range(k):
@@ -153,7 +153,7 @@ def _scaled_difference(evidence: Evidence, square: arb) -> arb_mat:
 
 def _forms(evidence: Evidence, z: list[arb]) -> tuple[arb, arb]:
     """`zᵀQz` and `zᵀKz`."""
-    k, q = evidence.problem.outputs, ZERO
+    k, q = evidence.problem.block, ZERO
     for at, Q in evidence.moved.items():
         part = z[at * k:at * k + k]
         q = sum((x * Q[a][b] * y for a, x in enumerate(part) for b, y in enumerate(part)), q)

@@ -17,7 +17,7 @@ from certify.check.refusal import Invalid
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
     "training.loss": ("squared", "cross_entropy", "logistic"),
-    "solution.map": ("interpolation", "sublevel"),
+    "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean", "relative", "function"),
     "perturbation.parameter": ("features", "targets", "sample_weights"),
@@ -67,7 +67,7 @@ class Spec:
         targets: name of the array of targets; None if the spec names none.
         features: name of the array of features, or names of columns; None for the only other array, or all others.
         model, data: names of the files, as the spec writes them.
-        map: `interpolation` or `sublevel`.
+        map: `interpolation`, `critical` or `sublevel`.
         base: `given` or `nearby`.
         level: the level of the sublevel map; None for the loss at the given weights.
         weight_decay: λ of the training loss.
@@ -177,17 +177,23 @@ def read_spec(data: bytes) -> Spec:
 def _consistent(spec: Spec) -> None:
     """What this version gives a meaning to, together."""
     sublevel, quantities = spec.map == "sublevel", {gate.quantity for gate in spec.gates}
+    loss = spec.map != "interpolation"
     for wrong, where, stated, needed in (
         (sublevel and spec.base != "given", "solution.base", spec.base, "given, with the sublevel map"),
-        (sublevel and spec.targets is None, "data.targets", None, "targets, with the sublevel map"),
-        (sublevel and spec.loss == "logistic" and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
+        (loss and spec.targets is None, "data.targets", None, f"targets, with the {spec.map} map"),
+        (loss and spec.loss == "logistic" and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
          "one output"),
-        (sublevel and spec.parameter == "targets" and spec.loss != "squared", "training.loss", spec.loss,
+        (loss and spec.parameter == "targets" and spec.loss != "squared", "training.loss", spec.loss,
          "squared, where targets move"),
         (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
         *_set_rules(spec, quantities),
-        (not sublevel and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
-         "features or targets, without the sublevel map"),
+        (not loss and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
+         "features or targets, with the interpolation map"),
+        (spec.map == "critical" and spec.set != "total", "perturbation.set", spec.set, "total, with the critical map"),
+        (spec.map == "critical" and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
+         "euclidean, with the critical map"),
+        (spec.map == "critical" and bool(quantities - {"modulus", "sample_modulus"}), "gate", sorted(quantities),
+         "modulus or sample_modulus, with the critical map"),
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
         ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
          spec.parameter, "parameter features"),

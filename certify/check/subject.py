@@ -108,8 +108,20 @@ class Problem:
         return (v for node in self.graph.nodes for role in ("weight", "bias") for v in node.tensors.get(role, ()))
 
     @property
+    def contrasts(self) -> bool:
+        """Whether the outputs count only up to one number a row: critical points of the cross-entropy (M5a)."""
+        return self.map == "critical" and self.loss == "cross_entropy"
+
+    @property
+    def block(self) -> int:
+        """Equations a row gives, where the solution is one of `f(x_i, w) = …`: the outputs or their contrasts."""
+        return self.outputs - self.contrasts
+
+    @property
     def equations(self) -> int:
-        """Number of equations: kept rows times outputs; 1 for the sublevel map."""
+        """Number of equations: kept rows times outputs; parameters (critical map); 1 for the sublevel map."""
+        if self.map == "critical":
+            return self.parameters
         return 1 if self.map == "sublevel" else len(self.kept) * self.outputs
 
     @property
@@ -148,8 +160,8 @@ def build_problem(
     Raises:
         Invalid: the files do not fit the spec.
     """
-    if merge and spec.map == "sublevel":
-        raise Invalid("problem.merge_duplicates", "true", "the sublevel map counts every row")
+    if merge and spec.map != "interpolation":
+        raise Invalid("problem.merge_duplicates", "true", f"the {spec.map} map counts every row")
     arrays = read_arrays(model, _named("model", spec.model))
     if (graph is None) != (spec.graph is None):
         raise Invalid("subject.graph", "it is missing" if graph is None else "it is there",

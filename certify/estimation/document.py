@@ -36,7 +36,7 @@ UNITS = {
 
 def document_of(
     found: Estimate, members: Sequence[Member], why_no_members: str, base: Json, spec: Spec,
-    sources: Mapping[str, Digest], folder: Path, parameters: Json,
+    sources: Mapping[str, Digest], folder: Path, parameters: Sequence[Json],
 ) -> Json:
     """The content of `estimate.json`, sealed with its digest. A number that is not finite is null.
 
@@ -48,7 +48,7 @@ def document_of(
         spec: the spec.
         sources: digests of spec, model, data and change: of the very bytes that were read.
         folder: where the file will lie; paths in it are relative to this folder.
-        parameters: name, digest and size of the file with the new parameters.
+        parameters: name, digest and size of the file with the new parameters, and of those of the members.
     """
     claims = claims_of(found, spec.gate)
     verdict, gates = overall(claim.outcome for claim in claims)
@@ -65,9 +65,10 @@ def document_of(
         "gates": gates,
         "options": asdict(found.options),
         "result": _result(found) | {"start": None if found.start is None else _result(found.start)},
-        "members": [_evidence(member.evidence) for member in members],
+        "members": [_evidence(member.evidence) | {"parameters": file}
+                    for member, file in zip(members, parameters[1:], strict=True)],
         "members_missing": why_no_members,
-        "parameters": parameters,
+        "parameters": parameters[0],
         "environment": _environment(found.problem),
     }))
 

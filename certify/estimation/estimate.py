@@ -12,10 +12,11 @@ from certify.errors import InputError
 from certify.estimation.change import Change, change_of
 from certify.estimation.evidence import Evidence, measure
 from certify.estimation.fully_connected import module_problem_of, of_loaded
+from certify.estimation.jacobian import centred
 from certify.estimation.krylov import Solved
 from certify.estimation.meter import Cost, Meter
 from certify.estimation.options import EstimateOptions
-from certify.estimation.output_space import Rows, centres, rows_of, wanted
+from certify.estimation.output_space import Rows, approach, centres, rows_of, wanted
 from certify.estimation.subject import ModuleProblem
 from certify.estimation.weight_space import corrected, weight_space_step
 from certify.progress import silent
@@ -33,11 +34,12 @@ class Estimate:
     Attributes:
         problem, change, options: what was asked.
         step: `(p,)` the minimum-norm member v at t = 1 (with correctors, if asked).
-        response: the part of the step that answers the change of the data.
-        stationary: `−H⁺∇L`, the part that would lead the given weights to a critical point; 0 where `∇L` is less than
-            what the solver leaves of the response, None where it is not computed (output space). It is added to the
-            step only with base ``"nearby"``.
-        residual: relative residual of the linear system, computed from the step.
+        response: the part of the step that answers the change of the data (with ``apart=False``: both parts).
+        stationary: `−H⁺∇L`, the part that would lead the given weights to a critical point; it is added to the step
+            only with base ``"nearby"``. 0 where `∇L` is less than what the solver leaves of the response. In output
+            space it is computed for that base alone (else None), with the Gauss–Newton matrix and for the losses of the
+            rows that change (:mod:`certify.estimation.output_space`).
+        residual: relative residual of the linear system for the response, computed from it.
         status: what became of it, in words.
         cost: of the step, in full-batch gradients.
         evidence: measured on the real network.
@@ -191,58 +193,92 @@ def _output_space(
                          'use solver = "minres_qlp"')
     with meter.stage("moved rows"):
         b = wanted(problem, change)
+        extra = approach(problem, change)
+        asked = torch.stack([b] if extra is None else [b, extra])  # (1 or 2, m, k)
         some = rows_of(problem, problem.X[change.rows], options, tell)
-        z, v, solved = some.solve(b.reshape(1, -1), None, options, meter, tell)
-    start = _finished(problem, change, options, meter, base, v[0], b.reshape(1, -1), some, solved, None, tell)
-    if options.hold == "moved" or len(change.rows) == problem.n:
-        return start
+        z, v, solved = some.solve(asked.flatten(1), None, options, meter, tell)
+        goal = base.clone()
+        goal[change.rows] += (0.0 if change.parameter == "features" else b) + (0.0 if extra is None else extra)
+    last = options.hold == "moved" or len(change.rows) == problem.n
+    found = _finished(_Answer(problem, change, options, base, goal, some, asked, v, solved, None, last), meter, tell)
+    if last:
+        return found
     with meter.stage("all rows"):
         whole = prepared or rows_of(problem, problem.X, options, tell)
-        right = torch.zeros(problem.n, problem.k, dtype=b.dtype, device=b.device)
-        right[change.rows] = b
+        right = torch.zeros(len(asked), problem.n, problem.k, dtype=b.dtype, device=b.device)
+        right[:, change.rows] = asked
         first = torch.zeros_like(right)
-        first[change.rows] = z.reshape(-1, problem.k)
-        right, first = right.reshape(1, -1), first.reshape(1, -1)
-        z, v, solved = whole.solve(right, first, options, meter, tell)
-    return _finished(problem, change, options, meter, base, v[0], right, whole, solved, start, tell)
+        first[:, change.rows] = z.reshape(asked.shape)
+        if not options.apart:
+            right, first = right.sum(0, keepdim=True), first.sum(0, keepdim=True)
+        z, v, solved = whole.solve(right.flatten(1), first.flatten(1), options, meter, tell)
+    return _finished(_Answer(problem, change, options, base, goal, whole, right, v, solved, found, True), meter, tell)
 
 
-def _finished(
-    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor,
-    v: torch.Tensor, b: torch.Tensor, rows: Rows, solved: Solved | None, start: Estimate | None, tell: Tell,
-) -> Estimate:
-    response = v
-    with meter.stage("correctors"):
-        for step in range(options.corrector_steps if start is not None or options.hold == "moved" else 0):
-            tell("corrector", step / options.corrector_steps)
-            v = v + _correction(problem, change, options, meter, base, v, rows, tell)
-        if options.line_search:
-            v = _searched(problem, change, v)
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """A system in output space and its solution: the response, and the part towards a critical point if asked for."""
+
+    problem: ModuleProblem
+    change: Change
+    options: EstimateOptions
+    base: torch.Tensor
+    goal: torch.Tensor
+    rows: Rows
+    asked: torch.Tensor
+    parts: torch.Tensor
+    solved: Solved | None
+    start: Estimate | None
+    last: bool
+
+
+def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
+    """Correctors and line search where this is the last step, and the evidence."""
+    response, stationary = a.parts[0], a.parts[1] if len(a.parts) > 1 else None
+    v, b, refused = a.parts.sum(0), a.asked[:1].flatten(1), ""
+    if a.last:
+        with meter.stage("correctors"):
+            v, refused = _corrected(a, v, meter, tell)
+            if a.options.line_search:
+                v = _searched(a.problem, a.change, v)
     with meter.evidence():
         tell("evidence", 0.9)
-        found = measure(problem, change, v, base)
-        residual = float((b - rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
-    words = f"solved directly; relative residual {residual:.2g}" if solved is None else solved.words()[0]
-    history = () if solved is None else tuple(float(h) for h in solved.history[:, 0])
-    return Estimate(problem, change, options, v, response, None, residual, words, meter.cost(), found, start, history,
-                    tuple(meter.marks) if history else (), rows)
+        found = measure(a.problem, a.change, v, a.base)
+        residual = float((b - a.rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
+    said = [f"solved directly; relative residual {residual:.2g}"] if a.solved is None else a.solved.words()
+    words = "; towards a critical point: ".join(said) + refused
+    history = () if a.solved is None else tuple(float(h) for h in a.solved.history[:, 0])
+    return Estimate(a.problem, a.change, a.options, v, response, stationary, residual, words, meter.cost(), found,
+                    a.start, history, tuple(meter.marks) if history else (), a.rows)
 
 
-def _correction(
-    problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor, v: torch.Tensor,
-    rows: Rows, tell: Tell,
-) -> torch.Tensor:
-    """One chord step: the Jacobian at the old weights, the error of the outputs at the new ones."""
-    X, _ = change.data(problem)
-    whole = len(rows.X) == problem.n
-    aim = base.clone()
-    if change.parameter != "features":
-        aim[change.rows] += wanted(problem, change)
-    x, goal = (X, aim) if whole else (X[change.rows], aim[change.rows])
-    error = goal - problem.function.all_outputs(problem.w + v, x)
-    if centres(problem):
-        error = error - error.mean(1, keepdim=True)
-    return rows.solve(error.reshape(1, -1), None, options, meter, tell)[1][0]
+def _corrected(a: _Answer, v: torch.Tensor, meter: Meter, tell: Tell) -> tuple[torch.Tensor, str]:
+    """Chord steps: the Jacobian at the old weights, the error of the outputs at the new ones.
+
+    A step that does not lessen that error is not taken, and is the last: where first order says nothing, further steps
+    lead away.
+    """
+    if not a.options.corrector_steps:
+        return v, ""
+    marks, error = list(meter.marks), _error(a, v)
+    for step in range(a.options.corrector_steps):
+        tell("corrector", step / a.options.corrector_steps)
+        new = v + a.rows.solve(error.reshape(1, -1), None, a.options, meter, tell)[1][0]
+        meter.marks[:] = marks  # those of the first solve belong to the history
+        left = _error(a, new)
+        if not float(left.norm()) < float(error.norm()):
+            return v, f"; corrector {step + 1} did not lessen the error of the outputs, and was not taken"
+        v, error = new, left
+    return v, ""
+
+
+def _error(a: _Answer, v: torch.Tensor) -> torch.Tensor:
+    """What the outputs lack at the new weights and data, (rows, k)."""
+    X, _ = a.change.data(a.problem)
+    whole = len(a.rows.X) == a.problem.n
+    x, goal = (X, a.goal) if whole else (X[a.change.rows], a.goal[a.change.rows])
+    error = goal - a.problem.function.all_outputs(a.problem.w + v, x)
+    return centred(error) if centres(a.problem) else error
 
 
 def _searched(problem: ModuleProblem, change: Change, v: torch.Tensor) -> torch.Tensor:

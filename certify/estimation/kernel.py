@@ -22,7 +22,7 @@ class Kernel:
     a preconditioner an inexact one changes how fast a solver is, and never its answer.
 
     Attributes:
-        factor: `(N, m)`, centred where the problem is.
+        factor: `(N, m)`, centred where the problem is; of a sketch nothing is kept, because nothing asks for it.
         exact: whether F = J.
         lower: Cholesky factor, float64.
         shift: what was added to the diagonal.
@@ -75,7 +75,7 @@ def kernel(
         F -= F.mean(1, keepdim=True)
     flat = F.reshape(n * k, width)
     lower, shift = _factorised(flat, relative_shift, tell)
-    return Kernel(flat, columns is None, lower, shift, k, centre)
+    return Kernel(flat if columns is None else flat[:, :0].clone(), columns is None, lower, shift, k, centre)
 
 
 def sketched_rows(problem: ModuleProblem, x: torch.Tensor, width: int, signs: torch.Tensor | None) -> torch.Tensor:

@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from certify.errors import InputError
 from certify.estimation.functional import as_tensor
 
+FAR = 30.0
+"""A logarithm beyond which e^x only says "far": nothing overflows."""
+
 
 class Loss(ABC):
     """A loss ℓ(f, y) of one row: value, slope `∂ℓ/∂f` and curvature `∂²ℓ/∂f²` applied to a vector."""
@@ -34,6 +37,10 @@ class Loss(ABC):
     @abstractmethod
     def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """`∂²ℓ/∂f² v`, (rows, k)."""
+
+    @abstractmethod
+    def towards(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Newton's step of ℓ in the outputs, `−(∂²ℓ/∂f²)⁺ ∂ℓ/∂f`, (rows, k); shortened as each loss says."""
 
     @abstractmethod
     def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -70,6 +77,10 @@ class Squared(Loss):
     def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""
         return v
+
+    def towards(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """`y − f`: exact."""
+        return y - f
 
     def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""
@@ -111,6 +122,19 @@ class CrossEntropy(Loss):
         p = f.softmax(1)
         return _weights(y, f).sum(1, keepdim=True) * p * (v - (p * v).sum(1, keepdim=True))
 
+    def towards(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        r"""`q/p − 1` for shares q = y/Σy, less its mean: a row well fitted gains a margin of 1 over every class.
+
+        In closed form, because p of 1e-12 would be lost beside the others in a pseudo-inverse. A row is shortened so
+        that no output moves by more than 1 before the mean is taken out (a label with less than half of the
+        probability): further away Newton's step, 1/p, says nothing.
+        """
+        q = _weights(y, f).double()
+        share = q / q.sum(1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
+        move = torch.expm1((share.log() - f.double().log_softmax(1)).clamp_max(FAR))
+        move = move / move.abs().amax(1, keepdim=True).clamp_min(1.0)
+        return torch.where(q.sum(1, keepdim=True) > 0, move - move.mean(1, keepdim=True), 0.0).to(f.dtype)
+
     def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""
         p = f.softmax(1)
@@ -145,6 +169,10 @@ class Logistic(Loss):
         """As in :class:`Loss`."""
         s = torch.sigmoid(f)
         return s * (1 - s) * v
+
+    def towards(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """`s/σ(sf)`: the margin grows by 1 to 2; by 2 where the label has less than half of the probability."""
+        return y / torch.sigmoid(y * f).clamp_min(0.5)
 
     def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""

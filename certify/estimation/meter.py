@@ -24,6 +24,8 @@ class Cost:
         gradient_seconds: wall time of one gradient of the mean loss over all rows, in the same chunks.
         products: counted products of the iterative solver.
         evidence_seconds: wall time of the evidence.
+        processor_gradients: as `gradients`, in this process's processor time: the figure to go by where other work runs
+            on the same cores; meaningless on CUDA.
     """
 
     gradients: float
@@ -31,6 +33,7 @@ class Cost:
     gradient_seconds: float
     products: int
     evidence_seconds: float
+    processor_gradients: float
 
 
 @dataclass(eq=False)
@@ -39,7 +42,9 @@ class Meter:
 
     gradient_seconds: float
     gradient: torch.Tensor
+    gradient_processor: float = 1.0
     seconds: float = 0.0
+    processor: float = 0.0
     evidence_seconds: float = 0.0
     products: int = 0
     stages: dict[str, float] = field(default_factory=dict)
@@ -54,19 +59,21 @@ class Meter:
         """
         gradient(replace(problem, X=problem.X[:2], y=problem.y[:2]))
         jvp(torch.sin, (problem.w[:1],), (problem.w[:1],))
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         g = gradient(problem)
         _wait(g)
-        return Meter(max(time.perf_counter() - start, 1e-6), g)
+        return Meter(max(time.perf_counter() - start, 1e-6), g, max(time.process_time() - processor, 1e-6))
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the block as work of the estimate."""
         start = self._begun = time.perf_counter()
+        processor = time.process_time()
         try:
             yield
         finally:
             spent = time.perf_counter() - start
+            self.processor += time.process_time() - processor
             self.seconds += spent
             self.stages[name] = self.stages.get(name, 0.0) + spent
 
@@ -86,7 +93,7 @@ class Meter:
     def cost(self) -> Cost:
         """What has been spent so far."""
         return Cost(self.seconds / self.gradient_seconds, self.seconds, self.gradient_seconds, self.products,
-                    self.evidence_seconds)
+                    self.evidence_seconds, self.processor / self.gradient_processor)
 
 
 def _wait(value: torch.Tensor) -> None:

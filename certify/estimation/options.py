@@ -22,10 +22,12 @@ class EstimateOptions:
         damping: δ ≥ 0, added to the diagonal of the system; 0 leaves the question as it is.
         tolerance: relative residual at which the solver stops.
         budget: full-batch gradients that the solver's products may cost, about.
-        corrector_steps: Newton steps after the first-order step, on the real outputs (dual solver) or the real
-            gradient (weight space), with the derivatives of the given parameters.
+        corrector_steps: Newton steps after the first-order step, on the real outputs (dual solver; each taken only if
+            it lessens their error) or the real gradient (weight space), with the derivatives of the given parameters.
         line_search: whether to shorten the step while that lowers the loss on the moved rows.
         seed: of everything random.
+        apart: base ``"nearby"`` in output space: whether the system of all rows is solved for the response and for the
+            step towards a critical point apart; False: for their sum, with half of the products.
         preconditioner: ``"auto"`` (dual solver: a sketch of the tangent kernel; in weight space with damping: the rows'
             curvature), ``"nystrom"`` or ``"none"``.
     """
@@ -39,6 +41,7 @@ class EstimateOptions:
     corrector_steps: int = 0
     line_search: bool = False
     seed: int = 0
+    apart: bool = True
     preconditioner: str = "auto"
 
     def __post_init__(self) -> None:

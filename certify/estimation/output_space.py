@@ -3,6 +3,10 @@ r"""The step in output space: `v = J⁺b`, the smallest change of the weights th
 Interpolation: `b = −J_u u` (features) or u (targets) on the moved rows, 0 elsewhere. Critical points with base
 `given` (output tilt, theory.md M5(a)): the slopes of the losses at the outputs are kept, `∂²ℓ_i b_i = −∂_u slope_i`,
 which for features is the same; softmax does not see a number added to all outputs of a row, so outputs are centred.
+
+Critical points with base `nearby`: the given weights are none, and E1 adds `−H⁺∇L`. With the Gauss–Newton matrix
+`JᵀBJ` for H that is `J⁺(−B⁺∂ℓ)`: each row's outputs take one Newton step of their own loss. It is taken on the rows
+that change; the others are held where they are.
 """
 
 from __future__ import annotations
@@ -29,6 +33,9 @@ EXACT_BYTES = 4 << 30
 
 SKETCH_EQUATIONS = 16_000
 """More equations than this have no factorised kernel: N² numbers would not fit."""
+
+SKETCH_COLUMNS = 4
+"""Columns of the sketch for each equation: conjugate gradients then gain a factor of 2 an iteration, about."""
 
 SHIFT_EXACT, SHIFT_SKETCH = 1e-12, 1e-6
 """Diagonal shifts of the kernel, over the mean of its diagonal."""
@@ -84,7 +91,7 @@ def rows_of(problem: ModuleProblem, X: torch.Tensor, options: EstimateOptions, t
         if N * problem.p * size <= EXACT_BYTES and len(X) * problem.k <= SKETCH_EQUATIONS:
             made = kernel(problem, X, centre, None, options.seed, SHIFT_EXACT, tell)
         elif N <= SKETCH_EQUATIONS:
-            columns = min(problem.p, 2 * N)
+            columns = min(problem.p, SKETCH_COLUMNS * N)
             made = kernel(problem, X, centre, columns, options.seed, SHIFT_SKETCH, tell)
     return Rows(problem, X, output_jacobian(problem, X, centre), made)
 
@@ -109,6 +116,14 @@ def wanted(problem: ModuleProblem, change: Change) -> torch.Tensor:
         force = change.u if change.parameter == "targets" else -change.u[:, None] * problem.loss.slopes(f, y)
         b = _against_curvature(problem, f, y, force)
     return centred(b) if centres(problem) else b
+
+
+def approach(problem: ModuleProblem, change: Change) -> torch.Tensor | None:
+    """`−B⁺∂ℓ` of the changed rows, (m, k), at the given data; None where the given weights count as a solution."""
+    if problem.map != "critical" or problem.base != "nearby":
+        return None
+    x, y = problem.X[change.rows], problem.y[change.rows]
+    return problem.loss.towards(problem.function.all_outputs(problem.w, x), y)
 
 
 def _against_curvature(problem: ModuleProblem, f: torch.Tensor, y: torch.Tensor, force: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,14 +44,14 @@ class Recognised:
 
 
 def call_factory(factory: str, folder: Path) -> Any:
-    """Import the module and call the callable. What it prints goes to stderr; what it raises is not caught.
+    """Import the module and call the callable. What it prints goes to stderr; what it raises is said in one line.
 
     Args:
         factory: `package.module:callable`.
         folder: where modules are looked for, after the usual places.
 
     Raises:
-        SpecError: no such module or callable, or torch is not installed.
+        SpecError: no such module or callable, torch is not installed, or the code raised an error.
     """
     key = f'model.factory = "{factory}"'
     match = re.fullmatch(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)", factory)
@@ -59,14 +60,13 @@ def call_factory(factory: str, folder: Path) -> Any:
     if importlib.util.find_spec("torch") is None:
         raise SpecError(key, "torch is not installed", "pip install torch, or give widths and activation instead")
     with _also_from(folder), contextlib.redirect_stdout(sys.stderr):
-        try:
+        with _not_ours(key, f"importing '{match[1]}'", folder):
             module = importlib.import_module(match[1])
-        except ModuleNotFoundError as error:
-            raise SpecError(key, f"there is no module '{error.name}'", f"install it, or put it into {folder}") from None
         maker = getattr(module, match[2], None)
         if not callable(maker):
             raise SpecError(key, f"'{match[1]}' has no callable '{match[2]}'", "correct the name after the colon")
-        return maker()
+        with _not_ours(key, f"'{match[2]}'", folder):
+            return maker()
 
 
 def recognise(module: Any, asked: str) -> Recognised:
@@ -169,6 +169,27 @@ def activation_word(
     for option in OPTIONS[word]:
         check_option(word, option, getattr(part, option), f"{asked}, '{name}'")
     return word
+
+
+@contextlib.contextmanager
+def _not_ours(key: str, what: str, folder: Path) -> Iterator[None]:
+    """Say in one line what code of the user's raised, and where: it is bad input, not a crash of this program.
+
+    Anybody's code may raise anything, and may call `sys.exit`; a lack of memory has a message of its own.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except ModuleNotFoundError as error:
+        raise SpecError(key, f"there is no module '{error.name}'", f"install it, or put it into {folder}") from None
+    except (Exception, SystemExit) as error:  # the one place where code runs that is not ours
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (last.filename, last.lineno)
+        words = str(error).strip().partition("\n")[0]
+        raised = f"{type(error).__name__}{f': {words}' if words else ''}"
+        where = f"{Path(place[0] or '').name}, line {place[1]}"
+        raise SpecError(key, f"{what} raised {raised} ({where})", "correct that code") from error
 
 
 @contextlib.contextmanager

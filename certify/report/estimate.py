@@ -136,6 +136,12 @@ def _cautions(document: Json) -> list[str]:
                      "the old ones. The change is too large for a first-order estimate, or the system was not solved "
                      "well enough: do not use these weights.")
     raised = document["problem"]["parameter"] == "features" and before > e["loss_original"]
+    if raised and after > before:
+        found.append("On the moved rows the loss at the new weights is higher than at the old ones: do not use these "
+                     "weights.")
+    if raised and aim >= before:
+        found.append("Not even to first order does the step lower the loss on the moved rows. The change of the data "
+                     "is too large for its linear part to say what it did: do not use these weights.")
     if raised and e["loss_all_after"] > e["loss_all_before"]:
         found.append("The change of the data raised the loss, and over all rows together the new weights do not mend "
                      "that: they do worse than the old ones.")

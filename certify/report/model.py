@@ -9,7 +9,7 @@ from posixpath import basename
 
 from certify.certificate.schema import Certificate, Claim, File, Problem, Subject
 from certify.messages import unchecked
-from certify.report import words
+from certify.report import critical, words
 from certify.report.digits import as_given, count, cut, lower_end, upper_end
 from certify.report.findings import find_findings, find_gates, find_undecided
 from certify.report.moves import LISTED, NOUN, listing, named_rows, size_of_move, units, what_moves
@@ -31,7 +31,7 @@ from certify.report.statements import (
     visible,
 )
 
-AT_MOST, AT_LEAST = ("loss", "solution"), ("rank", "gradient", "interior")
+AT_MOST, AT_LEAST = ("loss", "solution", "tilt"), ("rank", "gradient", "interior")
 """Hypotheses whose value is an upper bound, and those whose value is a lower bound."""
 
 
@@ -143,7 +143,8 @@ def _operations(problem: Problem) -> str:
 
 def _subtitle(problem: Problem) -> Phrase:
     rows = "its {n} training rows" if problem.rows == "all" else "{listed} of its {n} training rows"
-    may = " may adjust" if problem.base == "given" else " may adjust, from an exact fit nearby,"
+    kind = "a critical point" if problem.map == "critical" else "an exact fit"
+    may = " may adjust" if problem.base == "given" else f" may adjust, from {kind} nearby,"
     network = "A fully connected {activation} network, {widths}," if problem.graph is None else "A network of {widths},"
     widths = Span("whole" if len(problem.widths or ()) < 8 else "text", _architecture(problem))
     if problem.graph is not None:
@@ -242,6 +243,8 @@ def _reference_facts(problem: Problem) -> list[tuple[str, str]]:
 def _map_facts(problem: Problem) -> list[tuple[str, str]]:
     """The solution map, and what defines it."""
     parameters = f"in {count(problem.parameters)} parameters"
+    if problem.map == "critical":
+        return critical.facts(problem)
     if problem.map == "interpolation":
         return [
             ("equations", f"{count(problem.equations)} (rows × outputs), {parameters}"),

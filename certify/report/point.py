@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.certificate.schema import Base, Claim, Problem
-from certify.report import words
+from certify.report import critical, words
 from certify.report.digits import Number, as_given, upper_end
 from certify.report.moves import in_units, still_features
 from certify.report.statements import Entry, Phrase, code, say
@@ -13,6 +13,8 @@ from certify.report.statements import Entry, Phrase, code, say
 
 def lead(base: Base, problem: Problem) -> Phrase:
     """What has to be known before the claims are read; nothing where they are about the given weights."""
+    if problem.map == "critical":
+        return critical.lead(base, problem)
     if problem.base != "nearby":
         return ()
     if base.distance is None:
@@ -44,6 +46,8 @@ def meaning(problem: Problem, claims: Sequence[Claim]) -> Phrase:
         still = still_features(problem)
         if still:
             still, lengths = f"{still[0].upper()}{still[1:]}", lengths + " {still} may not move."
+    if problem.map == "critical":
+        return say(critical.meaning(problem) + lengths, still=still)
     if problem.map == "sublevel":
         return say(_loss_meaning(problem) + lengths, today=_loss(claims) or "", still=still)
     own = "the target in the data file" if problem.base == "nearby" else "the output that the given network gives today"
@@ -71,6 +75,8 @@ def _loss(claims: Sequence[Claim]) -> Number | None:
 
 def point(base: Base, problem: Problem, claims: Sequence[Claim]) -> tuple[tuple[Phrase, ...], tuple[Entry, ...]]:
     """The solution examined in words, and its distances as lines of a table."""
+    if problem.map == "critical":
+        return critical.point(base, problem)
     if problem.map == "sublevel":
         return _sublevel(problem, claims)
     return _nearby(base) if problem.base == "nearby" else _given(base)

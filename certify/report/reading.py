@@ -62,11 +62,14 @@ def _agree_problem(problem: Problem) -> None:
     fits = problem.map == "interpolation"
     clashes = {
         "parameter": fits and problem.parameter == "sample_weights",
-        "set": not fits and problem.set in ("sparse", "given"),
+        "set": problem.map != "interpolation" and problem.set in ("sparse", "given")
+        or problem.map == "critical" and problem.set == "per_sample",
         "norm": problem.norm != 2 and (not fits or problem.set in ("total", "given")),
         "count": (problem.count is None) != (problem.set != "sparse"),
-        "level": fits and problem.level is not None,
-        "base": not fits and problem.base == "nearby",
+        "weight_norm": problem.map == "critical" and problem.weight_norm != "euclidean",
+        "level": problem.map != "sublevel" and problem.level is not None,
+        "merge_duplicates": problem.map == "critical" and problem.merge_duplicates,
+        "base": problem.map == "sublevel" and problem.base == "nearby",
         "scale": problem.scale is not None and (len(problem.scale) != problem.inputs or min(problem.scale) < 0),
     }
     for member, clash in clashes.items():
@@ -93,7 +96,10 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
         if problem.base != "nearby":
             raise CertificateError("certificate: member base.distance", f"none with base {problem.base!r}", REMEDY)
         if claim.lower is not None or claim.upper is not None:
-            raise CertificateError(where, "ends of a modulus at an exact fit that was not proved", REMEDY)
+            raise CertificateError(where, "ends of a modulus at a solution that was not proved", REMEDY)
+    if problem.map == "critical" and problem.base == "given" and opened.base.tilt is None and (
+            claim.lower is not None or claim.upper is not None):
+        raise CertificateError(where, "ends of a modulus without the tilt that makes the weights critical", REMEDY)
 
 
 def _against(gate: Gate, low: float, high: float) -> tuple[bool, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from certify.certificate.schema import Problem
+from certify.report import critical
 from certify.report.digits import as_given
 from certify.report.first_order import LENGTHS
 from certify.report.moves import NOUN
@@ -54,8 +55,10 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
         text = f"The specification gives a radius of {as_given(problem.radius).text}. The quantities asked for do not "
         entries.append(("The radius in the specification", f"{text}use it: {why}."))
     entries.append(("The network as it runs", AS_IT_RUNS))
+    if problem.map == "critical":
+        entries += critical.scope(problem, found) if pointwise else []
     solutions = "exact fits exist" if fits else "weights with so low a training loss exist"
-    if pointwise:
+    if pointwise and problem.map != "critical":
         entries.append((
             "What training would find",
             f"The claims are about which {solutions}. Whether a training procedure, run again on the moved data, ends "
@@ -68,7 +71,7 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
             f"In general there are infinitely many {many}. The claims concern those closest to {near}, not all of "
             "them.",
         ))  # fmt: skip
-    if problem.base == "nearby" and found:
+    if problem.base == "nearby" and found and fits:
         entries.append((
             "The closest exact fit",
             "Today’s exact fit lies within the distance given; that no other lies closer to the given weights is not "
@@ -100,7 +103,9 @@ def glossary(problem: Problem, quantities: Collection[str]) -> tuple[Entry, ...]
             "the factor with which a row’s loss enters the training loss: 1 today, 1 + u after a change; 0 leaves the "
             "row out",
         ))  # fmt: skip
-    if fits:
+    if problem.map == "critical":
+        entries += critical.terms()
+    elif fits:
         entries += [
             ("exact fit (interpolation)", "the network gives exactly the target value on every training row"),
             ("solution map S", "the set of all weights that fit exactly, as it depends on the training data"),
@@ -118,6 +123,7 @@ def glossary(problem: Problem, quantities: Collection[str]) -> tuple[Entry, ...]
     entries.append(("move (perturbation) u", f"a change of {what}; δ is its {LENGTHS[problem.norm]}, {length}"))
     if any(quantity in POINTWISE for quantity in quantities):
         nearest = "exact fit" if fits else "weights with a training loss at or below the level"
+        nearest = "critical point" if problem.map == "critical" else nearest
         entries.append((
             "Lipschitz modulus",
             f"the smallest factor between the size of a small move of the data and the distance to the nearest "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.certificate.schema import Claim, Problem
-from certify.report import words
+from certify.report import critical, words
 from certify.report.digits import as_given, lower_end, upper_end
 from certify.report.finite_size import distance_sentence
 from certify.report.first_order import first_order_sentence
@@ -67,7 +67,7 @@ def _modulus_sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phra
     if rows and rows.most is not None:
         which = "for row {row}, the most sensitive, " if rows.most_proved else "for row {row} "
     within = f"{solution} exist{'s' * (problem.map == 'interpolation')} within about {{upper}}·δ of {origin}{{near}}"
-    if upper is None and lower is None and problem.base == "nearby":
+    if upper is None and lower is None and problem.base == "nearby" and problem.map == "interpolation":
         template = "no bound was proved on how far from an exact fit of today’s data the nearest one of the moved data "
         template += "lies."
     elif upper is None and lower is None:
@@ -94,6 +94,8 @@ def _modulus_sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phra
 
 def _solution(problem: Problem) -> str:
     """What the claim says to exist."""
+    if problem.map == "critical":
+        return critical.solution(problem)
     if problem.map == "interpolation":
         return "a network that fits the moved data exactly"
     if problem.parameter == "sample_weights":
@@ -103,6 +105,8 @@ def _solution(problem: Problem) -> str:
 
 def _origin(problem: Problem) -> str:
     """Where the distance is counted from."""
+    if problem.map == "critical":
+        return critical.origin(problem, problem.base)
     if problem.base == "nearby":
         return "today’s exact fit"
     return "the given ones" if problem.parameter == "sample_weights" else "these weights"
@@ -180,13 +184,16 @@ def proof(claim: Claim, problem: Problem) -> str:
     if not ends:
         return f"No bound was proved; theorem {theorem} was tried."
     how = "; ".join(dict.fromkeys(text for side in ends if (text := _how(claim, problem, side))))
-    place = ", at an exact fit that theorem Q2 proves" if problem.base == "nearby" else ""
+    kind = "a critical point" if problem.map == "critical" else "an exact fit"
+    place = f", at {kind} that theorem Q2 proves" if problem.base == "nearby" else ""
     return f"{words.RIGOUR[claim.rigour]}. Theorem {theorem}{place}{': ' if how else ''}{how}."
 
 
 def _how(claim: Claim, problem: Problem, side: str) -> str:
     if claim.theorem == "N2" and side == "upper":
         return words.MEMBERS.get(claim.witness.member or "", "")
+    if problem.map == "critical":
+        return critical.how(claim, side)
     if claim.theorem != "M6":
         return words.ENDS.get((claim.theorem, side), "")
     if interior(claim, problem):

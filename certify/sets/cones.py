@@ -68,6 +68,10 @@ def limiting_normal_cone(S: ClosedSet, point: Any) -> Polyhedron | FiniteUnion:
     For a union of polyhedra it is the union of the regular normal cones at one point of each face of the arrangement of
     all active rows (S9); for a convex set and at a regular point of a curve it is the regular one.
 
+    Raises:
+        InputError: pieces meet at the point that are not all polyhedra: two balls that touch have normals near x that
+            the tangent cones at x do not show.
+
     >>> corner = FiniteUnion([Polyhedron([[-1, 0]], [0]), Polyhedron([[0, -1]], [0])])
     >>> cone = limiting_normal_cone(corner, [0, 0])
     >>> cone.contains([-1, 0]), cone.contains([-1, -1])
@@ -76,6 +80,10 @@ def limiting_normal_cone(S: ClosedSet, point: Any) -> Polyhedron | FiniteUnion:
     x = _member(S, point)
     if not isinstance(S, FiniteUnion):
         return normal_cone(S, x)
+    here = [piece for piece in S.pieces if piece.contains(x)]
+    if len(here) > 1 and not all(isinstance(piece, Polyhedron) for piece in here):
+        raise InputError("limiting normal cone", "pieces that meet at the point and are not all polyhedra",
+                         "near it such a union is not its tangent cone: give polyhedra")
     T = tangent_cone(S, x)
     if not isinstance(T, FiniteUnion):
         return normal_cone(T, [0] * S.dimension)

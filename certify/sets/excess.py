@@ -110,7 +110,7 @@ def _from_ball(C: Ball, D: ConvexSet) -> Extent:
         low, high = roots(squared)
         return root((low + extra) ** 2) if low == high else between(low + extra, high + extra)
     off = D.distance(C.centre)
-    if off.lower > 0:
+    if off.square or off.lower > 0:  # a distance below the least float has a square all the same
         if off.square is not None:
             low, high = roots(off.square)
             return root((low + C.radius) ** 2) if low == high else between(low + C.radius, high + C.radius)

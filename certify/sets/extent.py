@@ -84,7 +84,9 @@ def largest(extents: Iterable[Extent]) -> Extent:
         return max(found, key=lambda e: e.square or Fraction(0))
     if lower == math.inf:
         return next(e for e in found if e.lower == math.inf)
-    return top if top.lower == lower else Extent(lower, top.upper, reason=top.reason, rigour=_weakest(found))
+    if top.lower == lower and all(e is top or e.upper < top.lower for e in found):
+        return top
+    return Extent(lower, top.upper, reason=top.reason, rigour=_weakest(found))
 
 
 def smallest(extents: Iterable[Extent]) -> Extent:
@@ -94,7 +96,9 @@ def smallest(extents: Iterable[Extent]) -> Extent:
         return min(found, key=lambda e: e.square or Fraction(0))
     best = min(found, key=_order)
     lower = min(e.lower for e in found)
-    return best if best.lower == lower else Extent(lower, best.upper, reason=best.reason, rigour=_weakest(found))
+    if best.lower == lower and all(e is best or e.lower > best.upper for e in found):
+        return best
+    return Extent(lower, best.upper, reason=best.reason, rigour=_weakest(found))
 
 
 def _weakest(extents: Iterable[Extent]) -> Rigour:

@@ -39,7 +39,8 @@ def excess_by_support(C: ConvexSet, D: ConvexSet) -> Extent:
     lower, heap, order = Fraction(0), [], count()
     for j, sign in product(range(len(centre)), (-1, 1)):
         others = len(centre) - 1
-        heap.append((Fraction(-(10**9)), next(order), j, sign, (Fraction(0),) * others, Fraction(1)))
+        # σ_C(y) − σ_D(y) ≤ growth·|y| on every side of the cube: no side is left out before it was looked at
+        heap.append((-growth, next(order), j, sign, (Fraction(0),) * others, Fraction(1)))
     finished = []
     for _ in range(BOXES):
         if not heap or -heap[0][0] - lower <= TOLERANCE * -heap[0][0]:

@@ -195,6 +195,7 @@ class Estimate(Section):
         tolerance: relative residual at which the solver stops.
         budget: full-batch gradients that it may cost, about.
         line_search: whether to shorten the step while that lowers the loss on the moved rows.
+        apart: whether the response and the step towards a critical point are solved for apart.
         preconditioner: of the dual solver.
         seed: of everything random.
         members: how many other members of the estimated set to look at.
@@ -211,6 +212,7 @@ class Estimate(Section):
     tolerance: Annotated[float, BeforeValidator(_exact), Field(ge=0, lt=1, allow_inf_nan=False)] | None = None
     budget: Positive | None = None
     line_search: bool | None = None
+    apart: bool | None = None
     preconditioner: Literal["auto", "nystrom", "none"] | None = None
     seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
     members: Annotated[int, Field(ge=0, le=1000)] | None = None

@@ -109,6 +109,8 @@ def _check_map(spec: Spec, name: str) -> None:
         if p.set == "per_sample" and p.norm != 2:
             raise SpecError(f"{name}: perturbation.norm", f"{p.norm} is not built yet for the sublevel map",
                             "use norm = 2")
+    elif solution.map == "critical":
+        _check_critical(spec, name)
     elif solution.map == "interpolation":
         if solution.base == "nearby" and spec.data.targets is None:
             raise SpecError(f"{name}: data.targets", 'missing, and base = "nearby" needs them', "name the targets")
@@ -153,9 +155,10 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
     """What the quantities of the interpolation map ask of the perturbation set."""
     p = spec.perturbation
     if gate.quantity == "first_order_distance":
-        if spec.solution.map == "sublevel":
-            raise SpecError(where, "first_order_distance is not built yet for the sublevel map",
-                            'use quantity = "modulus" or "persistence_radius"')
+        if spec.solution.map != "interpolation":
+            others = ' or "persistence_radius"' if spec.solution.map == "sublevel" else ""
+            raise SpecError(where, f"first_order_distance is not built yet for the {spec.solution.map} map",
+                            f'use quantity = "modulus"{others}')
         if p.set != "given" and p.radius is None:
             raise SpecError(where, "first_order_distance needs a size of the change",
                             'give perturbation.radius, or quantity = "modulus", which is per unit')
@@ -184,6 +187,22 @@ def _check_distance(where: str, spec: Spec) -> None:
                         'use norm = "euclidean" or "relative"')
     if p.radius is None:
         raise SpecError(where, "distance needs a size of the change", "give perturbation.radius")
+
+
+def _check_critical(spec: Spec, name: str) -> None:
+    """What the critical map needs and does not take."""
+    p = spec.perturbation
+    if spec.data.targets is None:
+        raise SpecError(f"{name}: data.targets", "missing, and the critical map needs the loss", "name the targets")
+    if p.parameter == "targets" and spec.training.loss != "squared":
+        raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
+                        'use parameter = "features" or "sample_weights", or loss = "squared"')
+    if p.set != "total":
+        raise SpecError(f'{name}: perturbation.set = "{p.set}"', "not built yet for the critical map",
+                        'use set = "total"')
+    if spec.weights.norm != "euclidean":
+        raise SpecError(f'{name}: weights.norm = "{spec.weights.norm}"', "not built yet for the critical map",
+                        'use norm = "euclidean"')
 
 
 def _check_perturbation(spec: Spec, name: str) -> None:
@@ -319,7 +338,7 @@ def check_problem(problem: Problem) -> None:
     """
     from certify.bounds.costs import JACOBIAN_LIMIT
 
-    if problem.base == "nearby" and problem.y is None:
+    if problem.base == "nearby" and problem.y is None and problem.map == "interpolation":
         raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
                         'use base = "given", or real targets')
     size = problem.kernel_size

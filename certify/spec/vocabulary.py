@@ -42,7 +42,7 @@ FOREIGN: Final[dict[str, str]] = {
 BUILT: Final[dict[str, tuple[str, ...]]] = {
     "model.activation": ACTIVATIONS,
     "training.loss": LOSSES,
-    "solution.map": ("interpolation", "sublevel"),
+    "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": WEIGHT_NORMS,
     "perturbation.parameter": PARAMETERS,

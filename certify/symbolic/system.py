@@ -113,7 +113,10 @@ class System:
         if all(c.is_Rational for c in characteristic.all_coeffs()):
             roots = sympy.real_roots(characteristic)
         else:
-            roots = [r for r in sympy.roots(characteristic) if abs(sympy.im(sympy.N(r, DIGITS))) < 1e-30]
+            found = sympy.roots(characteristic)
+            if sum(found.values()) < characteristic.degree():  # those that are missing may be the largest
+                found = {}
+            roots = [r for r in found if abs(sympy.im(sympy.N(r, DIGITS))) < 1e-30]
         if not roots:
             raise InputError("modulus", "no closed form was found for the eigenvalues", "use fewer equations")
         return sympy.sqrt(sympy.simplify(max(roots, key=lambda r: sympy.re(sympy.N(r, DIGITS)))))
@@ -125,7 +128,16 @@ class System:
         return enclose(self.modulus())
 
     def graphical_derivative(self, mu: Any) -> Polyhedron | None:
-        """`DS(ū|w̄)(μ) = {v : G_u μ + G_w v = 0}`, an affine set; None: empty. Exact numbers only."""
+        """`DS(ū|w̄)(μ) = {v : G_u μ + G_w v = 0}`, an affine set; None: empty. Exact numbers only.
+
+        Raises:
+            InputError: `[G_u, G_w]` is not surjective, where the derivative may be smaller than that (`w³ = u³` at 0).
+        """
+        self._require_normals()
+        return self.linear_solutions(mu)
+
+    def linear_solutions(self, mu: Any) -> Polyhedron | None:
+        """`{v : G_u μ + G_w v = 0}`; None: empty. It contains `DS(ū|w̄)(μ)` at any point of the graph."""
         right = -self.G_u * Matrix([rational(v, "direction") for v in _length(mu, len(self.u), "direction")])
         rank = self.G_w.row_join(right).rank(iszerofunc=_certainly_zero, simplify=True)
         if rank > self.rank:
@@ -133,7 +145,13 @@ class System:
         return Polyhedron.affine(_rows(self.G_w), _vector(right))
 
     def member(self, mu: Any) -> Matrix:
-        """The minimum-norm member of the graphical derivative, `−G_w⁺G_u μ`."""
+        """The minimum-norm member of the graphical derivative, `−G_w⁺G_u μ`.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.graphical_derivative(mu) is None:
+            raise InputError("member", f"no v with G_u μ + G_w v = 0 for μ = {mu}", "give another direction")
         direction = Matrix([rational(v, "direction") for v in _length(mu, len(self.u), "direction")])
         return (-self.G_w.pinv() * self.G_u * direction).applyfunc(sympy.simplify)
 

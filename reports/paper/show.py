@@ -168,7 +168,7 @@ def assumption_2() -> Found:
 def theorem_1() -> Found:
     w, u = sympy.symbols("w u")
     cubes = System((w**3 - u**3,), (w,), (u,), (0,), (0,))  # S(u) = {u}: the derivative is {μ}
-    found = cubes.graphical_derivative([1])
+    found = cubes.linear_solutions([1])
     assert found is not None and found.contains([7])
     assert toy().graphical_derivative(MU).contains([F(4, 25), F(2, 25)])
     return CHANGED, ("true under Assumption 2 (rarely met) or where M5(b) applies, as on the toy. Else only ⊂: for w³ = u³ the right side is all of R, "

@@ -146,7 +146,7 @@ DEFECTS: dict[str, Any] = {
     "unknown loss": lambda: sublevel(TWO, RNG.standard_normal((3, 2)), loss="hinge"),
     "unknown set": lambda: sublevel(set="sparse"),
     "unknown parameter": lambda: sublevel(parameter="biases"),
-    "unknown map": lambda: replace(sublevel(), map="critical"),
+    "unknown map": lambda: replace(sublevel(), map="fixed_points"),
     "interpolation moved by sample weights": lambda: Problem(NET, X, Y, "sample_weights", (0, 1, 2)),
     "negative probabilities": lambda: sublevel(TWO, -np.ones((3, 2)), loss="cross_entropy"),
     "class -1": lambda: sublevel(TWO, None, labels=np.array([0, -1, 1]), loss="cross_entropy"),

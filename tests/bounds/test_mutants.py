@@ -9,11 +9,12 @@ import pytest
 from tests.mutants import CONSTANTS, LOGIC
 from tests.mutants_graph import GRAPH
 from tests.mutants_norms import NORMS
+from tests.mutants_second import SECOND
 from tests.mutants_sets import SETS
 from tests.mutants_training import TRAINING
 from tests.mutate_constants import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -59,6 +60,13 @@ def test_set_mutants_are_killed():
     mutants = tuple(m for m in SETS if m.killers)
     assert len(mutants) > 20
     assert check_all(mutants) == []
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_mutants_of_second_derivatives_are_killed(part):
+    mutants = tuple(m for m in SECOND if m.killers)
+    assert len(mutants) > 50
+    assert check_all(mutants[part::2]) == []
 
 
 def test_quick_mutants_are_killed():

@@ -33,6 +33,8 @@ def problems() -> dict[str, emitter.Case]:
     fitted = plain(X=np.random.default_rng(1).normal(size=(3, 3)), y=np.zeros((3, 2)), activation="gelu")
     fitted.y = np.round(outputs(fitted), 3)
     return {
+        "critical": emitter.Case([np.array([[1.0]]), np.array([[2.0]])], [None, None], "identity",
+                                 np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])),
         "nearby": fitted,
         "inside": plain(rows=[0, 2], columns=[0, 2], scale={"2": 0.5}, activation="silu",
                         gates=[{"quantity": "persistence_radius", "min": 1e-4}, {"quantity": "modulus", "max": 1}]),
@@ -47,6 +49,7 @@ def problems() -> dict[str, emitter.Case]:
 
 
 EDITS = {
+    "critical": {"[solution]\n": '[solution]\nmap = "critical"\n'},
     "nearby": {"[solution]\n": '[solution]\nbase = "nearby"\n'},
     "inside": {"[solution]\n": '[solution]\nmap = "sublevel"\nlevel = 20.0\n'},
     "per-sample": {"[perturbation]\n": '[perturbation]\nset = "per_sample"\nnorm = "inf"\nradius = 0.25\n'},
@@ -65,6 +68,8 @@ def main(names: Collection[str]) -> None:
         if names and name not in names:
             continue
         folder = FOLDER / __version__ / name
+        if folder.exists():
+            continue
         emitter.write_files(case, folder)
         if name == "change":
             np.savez(folder / "change.npz", u=np.array([[0.5, -0.25, 0.0], [0.125, 1.0, 2.0]]))

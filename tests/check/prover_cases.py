@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flint import ctx
 
+from certify.check.hessian import Curvature
 from certify.check.main import Result, check
+from certify.check.network import NotSmooth, forward
+from certify.check.network import given as exact_parameters
+from certify.check.objective import objective
+from certify.check.spec import read_spec
+from certify.check.subject import build_problem
 from certify.cli import main as certify
 from certify.rigor.activation import ACTIVATIONS, activation
 from tests.check import emitter
@@ -153,3 +160,75 @@ def forged(certificate: Json, at: int, gate: Json | None = None, **changes: Any)
     own = claim["gate"] if gate is None else gate
     emitter.judge(claim, None if own is None else {k: v for k, v in own.items() if k != "state"})
     return emitter.total(result)
+
+
+def critical(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
+    """A problem of the critical map, base given: any loss, parameter, activation and layer; mostly enough rows."""
+    rng = np.random.default_rng(seed)
+    loss = fixed.get("loss") or str(rng.choice(["squared", "logistic", "cross_entropy"]))
+    k = 1 if loss == "logistic" else int(rng.integers(1 if loss == "squared" else 2, 4))
+    made = parts(rng, k)
+    made |= {"activation": str(rng.choice([*NAMES, "relu", "identity"]))} | {
+        key: value for key, value in fixed.items() if key in made}
+    widths = [made["weights"][0].shape[1], *(len(W) for W in made["weights"])]
+    n = int(fixed.get("n", rng.integers(1, 16)))
+    made["X"] = np.round(rng.normal(size=(n, widths[0])), 2)
+    made["rows"] = "all" if rng.random() < 0.5 else rng.permutation(n)[: rng.integers(1, n + 1)].tolist()
+    hard = rng.random() < 0.5
+    if loss == "squared":
+        made["y"] = np.round(rng.normal(size=(n, k)), 2)
+    elif loss == "logistic" or hard:
+        made["y"] = rng.integers(0, max(k, 2), n)
+    else:
+        made["y"] = rng.dirichlet(np.ones(k), n)
+    choices = ["features", "sample_weights", *(["targets"] if loss == "squared" else [])]
+    made |= {"loss": loss, "parameter": fixed.get("parameter") or str(rng.choice(choices))}
+    case = with_units(emitter.Case(**made), rng)
+    decay = fixed.get("decay", float(rng.choice([0.0, 0.0, 0.125])))
+    emitter.write_files(case, folder)
+    edit(folder, {"[solution]\n": '[solution]\nmap = "critical"\n' + (
+                      f'base = "{fixed["base"]}"\n' if "base" in fixed else ""),
+                  "[training]\n": f"[training]\nweight_decay = {decay}\n"})
+    return case
+
+
+def settled(case: emitter.Case, folder: Path, steps: int = 60) -> bool:
+    """Move the free weights of a critical problem to where the gradient nearly vanishes; whether that was reached.
+
+    Levenberg–Marquardt on the gradient, with the checker's derivatives as a finder, rounded to floats.
+    """
+    spec = read_spec((folder / "spec.toml").read_bytes())
+    mu = 1.0
+    for _ in range(steps):
+        problem = build_problem(spec, (folder / "model.safetensors").read_bytes(),
+                                (folder / "data.npz").read_bytes(), False)
+        with ctx.workprec(64):
+            weights = exact_parameters(problem)
+            passed = forward(problem, weights, problem.features)
+            try:
+                found = Curvature(problem, weights, passed, objective(problem, passed.outputs))
+            except NotSmooth:
+                return False
+            g = np.array([float(v.mid()) for v in found.gradient])
+            p = len(g)
+            H = np.array([float(v.mid()) for v in found.hessian.entries()]).reshape(p, p)
+        size = float(np.linalg.norm(g))
+        if not np.isfinite(size):
+            return False
+        if size < 1e-14:
+            return True
+        step = np.linalg.lstsq(np.vstack([H, mu * min(size, 1.0) * np.eye(p)]), np.concatenate([g, np.zeros(p)]),
+                               rcond=1e-13)[0]
+        at = 0
+        for h in problem.free:
+            W, b = case.weights[h - 1], case.biases[h - 1]
+            width = W.shape[1] + (b is not None)
+            part = step[at:at + len(W) * width].reshape(len(W), width)
+            at += part.size
+            case.weights[h - 1] = W - part[:, :W.shape[1]]
+            if b is not None:
+                case.biases[h - 1] = b - part[:, -1]
+        spec_text = (folder / "spec.toml").read_text(encoding="utf-8")
+        emitter.write_files(case, folder)
+        (folder / "spec.toml").write_text(spec_text, encoding="utf-8")
+    return size < 1e-10

@@ -160,7 +160,7 @@ SPEC = emitter.spec_text(plain(gates=[{"quantity": "modulus", "max": 2.0}]))
 @pytest.mark.parametrize("old, new", [
     ("version = 1", "version = 2"), ("version = 1", "version = 1.0"), ("version = 1", ""),
     ("version = 1", "version = true"),
-    ("[data]", "[date]"), ("[solution]", '[solution]\nmap = "critical"'), ("[solution]", '[solution]\nbase = "near"'),
+    ("[data]", "[date]"), ("[solution]", '[solution]\nmap = "convex"'), ("[solution]", '[solution]\nbase = "near"'),
     ("[solution]", "[solution]\nlevel = 1.0"), ('layer = "all"', "layer = 3"), ('layer = "all"', "layer = true"),
     ('layer = "all"', "layer = 0"), ("[perturbation]", '[perturbation]\nset = "sparse"'),
     ("[perturbation]", "[perturbation]\nnorm = 1"), ("[perturbation]", "[perturbation]\nnorm = 2.0"),
@@ -281,3 +281,26 @@ def test_paths_that_lead_nowhere(path, tmp_path):
     certificate["subject"]["data"]["path"] = path
     with pytest.raises(Invalid, match="^data file: "):
         run(certificate, tmp_path)
+
+
+@pytest.mark.parametrize("edits", [
+    {"[perturbation]": '[perturbation]\nset = "per_sample"'},
+    {"[perturbation]": '[perturbation]\nset = "sparse"\ncount = 1\nradius = 1.0', "quantity = \"modulus\"":
+     'quantity = "first_order_distance"'},
+    {"[perturbation]": '[perturbation]\nset = "given"\nfile = "u.npz"', "quantity = \"modulus\"":
+     'quantity = "first_order_distance"'},
+    {"[data]": '[weights]\nnorm = "relative"\n[data]'},
+    {"[data]": '[weights]\nnorm = "function"\nreference = "r.npz"\n[data]'},
+    {"[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "first_order_distance"'},
+    {"[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "distance"'},
+])  # fmt: skip
+def test_the_critical_map_has_rules_for_the_total_budget_in_the_euclidean_norm_alone(edits):
+    text = SPEC.replace("[solution]\n", '[solution]\nmap = "critical"\n', 1)
+    if "[solution]" not in SPEC:
+        text = SPEC.replace("[perturbation]", '[solution]\nmap = "critical"\n[perturbation]', 1)
+    assert read_spec(text.encode()).map == "critical"
+    for old, new in edits.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(Invalid, match="critical"):
+        read_spec(text.encode())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 from certify.errors import InputError
 from certify.estimation import estimate, module_problem
 from certify.estimation.jacobian import centred
+from certify.estimation.losses import loss_named
 from tests.estimation.nets import SHAPES, Product, Residual, dense_hessian, dense_jacobian, mlp, problem
 
 NETS = pytest.mark.parametrize("make", list(SHAPES), ids=lambda make: make.__name__)
@@ -349,3 +352,101 @@ def test_data_error_against_differences_of_gradients():
     true = slope(found.change.data(p)[0]) - slope(p.X) - C
     assert found.evidence.data_error == pytest.approx(float(true.norm() / C.norm()))
     assert estimate(p, [-0.5], [0], parameter="sample_weights", solver="direct").evidence.data_error == 0.0
+
+
+def test_gradient_left_is_second_order_at_a_critical_point():
+    """y = f: the gradient is 0 before the change, and after the step of the order of the change squared."""
+    p = problem(mlp, loss="squared", weight_decay=0.0, base="nearby")
+    p = replace(p, y=p.function.outputs(p.w, p.X))
+    left = [estimate(p, t * moved(p), [1, 2], solver="direct").evidence.gradient_left for t in (1e-2, 1e-3)]
+    assert left[0] < 0.1 and left[1] == pytest.approx(left[0] / 10, rel=0.3)
+    assert estimate(p, moved(p), [1, 2], solver="dual").evidence.gradient_left is None
+
+
+def restricted(p, rows):
+    """Jacobian of the listed rows, centred where the loss is, (m·k, p)."""
+    J = dense_jacobian(p).reshape(p.n, p.k, p.p)[rows]
+    return (J - J.mean(1, keepdim=True) if p.loss.shift else J).reshape(-1, p.p)
+
+
+@NETS
+def test_base_nearby_adds_a_newton_step_of_the_moved_rows(make):
+    """Its oracle is the Gauss–Newton step of the moved rows' mean loss in weight space, from matrices."""
+    p = problem(make, loss="squared", map="critical", base="nearby")
+    u, rows = moved(p), [0, 3]
+    found = estimate(p, u, rows, solver="dual", tolerance=1e-11, budget=1e5)
+    J, slopes = restricted(p, rows), (p.function.outputs(p.w, p.X) - p.y)[rows].flatten()
+    exact = -torch.linalg.pinv(J.T @ J / 2, rtol=1e-12, hermitian=True) @ (J.T @ slopes / 2)
+    start = found.start
+    assert (start.stationary - exact).norm() < 1e-4 * exact.norm()
+    assert estimate(replace(p, base="given"), u, rows, solver="dual").stationary is None
+    torch.testing.assert_close(start.step, start.response + start.stationary)
+    torch.testing.assert_close(found.step, found.response + found.stationary)
+    whole = dense_jacobian(p)
+    goal = torch.zeros(p.n, p.k, dtype=torch.float64)
+    goal[rows] = -slopes.reshape(2, -1)
+    v = torch.linalg.pinv(whole, rtol=1e-10) @ goal.flatten()
+    assert (found.stationary - v).norm() < 1e-4 * v.norm()  # the others held, the moved rows towards their targets
+    together = estimate(p, u, rows, solver="dual", tolerance=1e-11, budget=1e5, apart=False)
+    assert together.stationary is None and (together.step - found.step).norm() < 1e-4 * v.norm()
+
+
+def test_the_newton_step_lowers_the_loss_below_what_it_was():
+    p = problem(mlp, map="critical", base="nearby")
+    p = replace(p, y=p.function.outputs(p.w, p.X).argmax(1))
+    given = estimate(replace(p, base="given"), moved(p, size=0.01), [0, 3], solver="dual", tolerance=1e-10)
+    nearby = estimate(p, moved(p, size=0.01), [0, 3], solver="dual", tolerance=1e-10)
+    assert given.loss_after == pytest.approx(given.evidence.loss_original, rel=1e-2)
+    assert nearby.loss_after < 0.8 * given.evidence.loss_original
+    J = dense_jacobian(p).reshape(p.n, p.k, p.p)
+    still = (J[[1, 2, 4]] @ nearby.step)
+    assert (still - still.mean(1, keepdim=True)).norm() < 1e-6  # to first order nothing else moves
+
+
+def test_correctors_run_where_every_row_moves():
+    p = problem(mlp, map="critical", base="nearby", loss="squared")
+    f = p.function.outputs(p.w, p.X)
+    p = replace(p, y=f + 0.02 * p.y)
+    u = moved(p, count=5, size=0.02)
+    found = [estimate(p, u, solver="dual", tolerance=1e-10, corrector_steps=steps) for steps in (0, 5)]
+    losses = [f.loss_all_after for f in found]
+    assert losses[1] < 1e-3 * losses[0]  # the targets themselves are reached
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "logistic", "squared"])
+def test_towards_is_newton_s_step_near_a_minimum_and_bounded_far_away(name):
+    loss = loss_named(name)
+    g = torch.Generator().manual_seed(2)
+    k = 1 if name == "logistic" else 4
+    f = 3 * torch.randn(30, k, generator=g, dtype=torch.float64)
+    y = {"cross_entropy": f.argmax(1), "logistic": f.sign(), "squared": f.flip(0)}[name]
+    slopes, move = loss.slopes(f, y), loss.towards(f, y)
+    for i in range(30):
+        B = torch.stack([loss.curve(f[i : i + 1], y[i : i + 1], e[None])[0] for e in torch.eye(k, dtype=f.dtype)])
+        exact = -torch.linalg.pinv(B, rtol=1e-12, hermitian=True) @ slopes[i]
+        well = name != "cross_entropy" or float(f[i].softmax(0).max()) > 0.5
+        if well:
+            torch.testing.assert_close(move[i], exact, rtol=1e-7, atol=1e-7)
+        assert float(move[i] @ slopes[i]) <= 0  # downhill
+    worst = 300 * torch.eye(k, dtype=f.dtype)[:1]
+    wrong = {"cross_entropy": torch.tensor([1 % k]), "logistic": -worst.sign(), "squared": worst}[name]
+    assert torch.isfinite(loss.towards(worst, wrong)).all() and loss.towards(worst, wrong).abs().max() <= 2
+
+
+def test_towards_of_probabilities_is_downhill_and_zero_at_the_minimum():
+    loss = loss_named("cross_entropy")
+    f = torch.tensor([[1.0, -2.0, 0.5], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    assert loss.towards(f, 2 * f.softmax(1)).abs().max() < 1e-12
+    assert loss.towards(f, torch.zeros_like(f)).abs().max() == 0
+    y = torch.tensor([[0.0, 0.5, 0.5], [1.0, 2.0, 1.0]], dtype=torch.float64)
+    assert ((loss.towards(f, y) * loss.slopes(f, y)).sum(1) < 0).all()
+
+
+def test_a_corrector_that_leads_away_is_not_taken_and_said():
+    p = problem(mlp, map="interpolation")
+    plain, corrected = (estimate(p, moved(p, size=30.0), [0, 3], tolerance=1e-10, corrector_steps=k) for k in (0, 3))
+    X, _ = plain.change.data(p)
+    target = p.function.outputs(p.w, p.X)
+    errors = [float((p.function.outputs(p.w + e.step, X) - target).norm()) for e in (plain, corrected)]
+    assert "did not lessen the error of the outputs, and was not taken" in corrected.status
+    assert errors[1] <= errors[0] and "taken" not in plain.status

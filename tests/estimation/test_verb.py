@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import signal
@@ -121,6 +122,16 @@ def test_members_options_and_a_state_dict_of_torch(tmp_path, call):
     assert status == 0, err
     found = document(tmp_path)
     assert len(found["members"]) == 2 and found["options"]["seed"] == 3 and found["result"]["moved_rows_only"]
+    new, *others = [load_file(tmp_path / name)
+                    for name in ("new_parameters.safetensors", "member_1.safetensors", "member_2.safetensors")]
+    for i, (other, said) in enumerate(zip(others, found["members"], strict=True), 1):
+        content = (tmp_path / said["parameters"]["name"]).read_bytes()
+        assert said["parameters"] == {"name": f"member_{i}.safetensors", "bytes": len(content),
+                                      "sha256": hashlib.sha256(content).hexdigest()}
+        old = net().state_dict()
+        moved = sum(float((other[k] - old[k]).square().sum()) for k in other if "running" not in k and "num" not in k)
+        assert moved**0.5 == pytest.approx(said["distance"], rel=1e-4)
+        assert any(not torch.equal(other[name], new[name]) for name in new)
     assert "Only the moved rows" in (tmp_path / "estimate.html").read_text(encoding="utf-8")
     spec.write_text(SPEC + '[estimate]\nmembers = 2\nsolver = "minres_qlp"\n')
     assert call("estimate", spec)[0] == 0 and "weight space" in document(tmp_path)["members_missing"]

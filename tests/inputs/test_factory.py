@@ -46,7 +46,11 @@ class MyTanh(nn.Tanh):
         return x
 def own(): return Own(L(3, 8), nn.Tanh(), L(8, 1))
 def disguised(): return nn.Sequential(L(3, 8), MyTanh(), L(8, 1))
-def raises(): raise RuntimeError("mine")
+class Odd(Exception): pass
+def raises(): raise RuntimeError("mine\\nand more")
+def odd(): raise Odd
+def leaves(): exit("bye")
+def imports(): import no_such_module
 '''
 ADD = 'activation = "tanh"\n'
 
@@ -91,9 +95,31 @@ def test_widths_and_activation_must_be_stated_and_are_handed_over(read):
         read("good", SPEC.replace("widths = [3, 8, 1]\n", ""))
 
 
-def test_errors_of_the_user_are_theirs(read):
-    with pytest.raises(RuntimeError, match="mine"):
-        read("raises")
+@pytest.mark.parametrize("name, words", [
+    ("raises", "'raises' raised RuntimeError: mine .certify_nets.py, line 34.; correct that code"),
+    ("odd", "'odd' raised Odd .certify_nets.py, line 35."), ("leaves", "'leaves' raised SystemExit: bye"),
+    ("imports", "there is no module 'no_such_module'"),
+])
+def test_errors_of_the_user_s_code_are_one_line(read, name, words):
+    with pytest.raises(SpecError, match=words) as caught:
+        read(name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("code, words", [
+    ("1 / 0", "importing 'certify_nets' raised ZeroDivisionError: division by zero"),
+    ("a b\n", "raised SyntaxError: .* .certify_nets.py, line 1."),
+])
+def test_a_file_that_does_not_even_load(read, tmp_path, code, words):
+    (tmp_path / "certify_nets.py").write_text(code)
+    with pytest.raises(SpecError, match=words):
+        read("good")
+
+
+def test_out_of_memory_keeps_its_own_message(read, tmp_path):
+    (tmp_path / "certify_nets.py").write_text("def good(): raise MemoryError")
+    with pytest.raises(MemoryError):
+        read("good")
 
 
 def test_layers_in_another_order_than_their_names():

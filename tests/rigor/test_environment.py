@@ -17,6 +17,7 @@ from certify.errors import EnvironmentRefused, InputError
 from certify.inputs.csv_file import CsvArchive
 from certify.inputs.numbers import exact_float64
 from certify.network.network import Network
+from certify.network.reference import Reference
 from certify.rigor import enclose_norm2, enclose_sigma_min, environment, verify_positive_definite
 
 UPWARD = {"x86_64": 0x800, "AMD64": 0x800, "aarch64": 0x400000, "arm64": 0x400000}
@@ -176,6 +177,19 @@ def test_rows_told_apart_by_subnormals_are_not_equal_on_a_thread_that_flushes():
     assert not environment.fp.flushes()
     assert problem.groups == ((1, 2),) and two.groups == ()
     assert not certify.bound(two, "modulus").refuted
+
+
+@ON_LINUX
+def test_a_subnormal_change_or_reference_row_is_refused_on_a_thread_that_flushes():
+    """A change of 1e-310 was taken for none, and the proved upper end of its distance was 0."""
+    net, x, small = Network((np.ones((1, 2)),), (None,), "identity"), np.ones((1, 2)), np.array([[1e-310, 0.0]])
+    given = certify.Problem(net, x, None, "features", (0,), set="given", change=small)
+    seen = certify.Problem(net, x, None, "features", (0,), weight_norm="function", reference=Reference(small, 0.5))
+    assert certify.bound(given, "first_order_distance").upper >= 1e-310 / 2
+    with flushing():
+        for problem, quantity in ((given, "first_order_distance"), (given, "distance"), (seen, "modulus")):
+            with pytest.raises(EnvironmentRefused, match="subnormal"):
+                certify.bound(problem, quantity)
 
 
 @ON_LINUX

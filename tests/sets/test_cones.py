@@ -87,3 +87,11 @@ def test_half_lines_of_different_slope_move_at_the_larger_one():
                                Polyhedron([[1, 0]], [0], E=[[-1, 1]], f=[0])])  # fmt: skip
     found = family.aubin(0, [0])
     assert found.holds and found.modulus.square == 9
+
+
+def test_limiting_normals_where_round_pieces_meet_are_refused():
+    # boundary points of the left ball near 0 have normals near (1, 0); the two tangent half-planes cover everything
+    touching = FiniteUnion([Ball([-1, 0], 1), Ball([1, 0], 1)])
+    with pytest.raises(InputError, match="not all polyhedra"):
+        limiting_normal_cone(touching, [0, 0])
+    assert limiting_normal_cone(touching, [-1, 1]).contains([0, 1])  # one piece alone is convex

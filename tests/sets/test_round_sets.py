@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from certify.errors import InputError
 from certify.sets import Ball, Curve, Ellipsoid, FiniteUnion, Polyhedron, excess, hausdorff
+from certify.sets.extent import Extent, largest, root, smallest
 from tests.sets import brute
 
 entry = st.integers(-12, 12).map(lambda v: Fraction(v, 4))
@@ -110,3 +111,24 @@ def test_excess_against_a_union():
 def test_bad_input_is_refused_in_words(call):
     with pytest.raises(InputError, match=";"):
         call()
+
+
+def test_large_sets_are_looked_at_from_every_side():
+    # the farthest points lie on the second axis, and all sides of the cube of directions promise more than 1e9
+    C = Ellipsoid([0, 0], [[Fraction(1, 10**22), 0], [0, Fraction(1, 10**26)]])
+    assert 10**13 - 1 in excess(C, Ball([0, 0], 1))
+    thin = Ellipsoid([0, 0], [[Fraction(1, 10**26), 0], [0, Fraction(1, 10**22)]])
+    assert 10**13 - 1 in excess(thin, Ball([0, 0], 1))
+
+
+def test_a_centre_outside_by_less_than_the_least_float_is_outside():
+    off = Fraction(1, 10**400)
+    for D in (Polyhedron(E=[[1, 0]], f=[0]), Polyhedron([[1, 0]], [0]), Polyhedron([[1, 0], [0, 1]], [0, 5])):
+        found = excess(Ball([off, 0], 1), D)
+        assert 1 + off in found and found.square in (None, (1 + off) ** 2)
+
+
+def test_an_exact_square_is_claimed_only_of_the_value_itself():
+    exact, loose = root(Fraction(2)), Extent(root(Fraction(2)).lower, root(Fraction(2)).upper)
+    assert largest([exact, loose]).square is None and smallest([exact, loose]).square is None
+    assert largest([exact, Extent(0.5, 1.0)]).square == 2 and smallest([exact, Extent(3.0, 4.0)]).square == 2

@@ -124,7 +124,7 @@ def test_wrong_values_say_what_would_be_right(text, parts):
 
 def test_words_are_listed_once_where_all_of_them_are_built():
     assert "built so far" not in refusal(SPEC.replace("tanh", "mish"))
-    assert "built so far: interpolation, sublevel" in refusal(SPEC + '[solution]\nmap = "sub"\n')
+    assert "built so far: modulus" in refusal(SPEC + '[[gate]]\nquantity = "moduluss"\nmax = 1\n')
 
 
 def test_missing_file_and_folder(tmp_path):

@@ -177,3 +177,22 @@ def test_limits_against_roots_close_by(terms):
 def test_bad_input_is_refused_in_words(call):
     with pytest.raises(InputError, match=";"):
         call()
+
+
+def test_a_modulus_needs_all_eigenvalues():
+    w, u = sympy.symbols("w1:7"), sympy.symbols("u1:7")
+    B = sympy.diag(sympy.root(2, 4) / 10, sympy.Matrix(5, 5, lambda i, j: int(j == i + 1) or (3 + i) * int(i == j)))
+    system = System(tuple(w[i] + sum(B[i, j] * u[j] for j in range(6)) for i in range(6)), w, u, (0,) * 6, (0,) * 6)
+    with pytest.raises(InputError, match="no closed form"):  # roots() finds √2/100 alone; the modulus is about 7.2
+        system.modulus()
+
+
+def test_the_derivative_of_a_singular_graph_is_not_that_of_its_linearisation():
+    w, u = sympy.symbols("w u")
+    crossing = System((w**2 - u**2,), (w,), (u,), (0,), (0,))  # S(u) = {−u, u}: the derivative at 1 is {−1, 1}
+    assert crossing.linear_solutions([1]).contains([7])
+    for ask in (crossing.graphical_derivative, crossing.member):
+        with pytest.raises(InputError, match="rank 0"):
+            ask([1])
+    with pytest.raises(InputError, match="no v"):  # S(u) = ±√u has no derivative in this direction
+        System((w**2 - u,), (w,), (u,), (0,), (0,)).member([1])

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from certify.errors import InputError
 from certify.estimation.krylov.preconditioner import Preconditioner
 from certify.estimation.krylov.result import Interrupted, Solved, Status, Stop
 from certify.estimation.krylov.sweep import Claim, Job, Ledger, Rows, Sweep
-from certify.estimation.krylov.task import NEARLY, Begin, Task, Watch
+from certify.estimation.krylov.task import NEARLY, Task, check_shapes
 from certify.estimation.krylov.vectors import Scalars, column, dots, norms, ratio, unit_roundoff
+
+Watch = Callable[[int, Scalars], None]
+Begin = Callable[[Job], Sweep]
 
 _CHECKS = 4  # products that the checks of an answer take: residual and normal residual, again after a lift
 _DRIFT = 0.01  # of the target: what rounding may have done to a recurred residual that is taken at its word
-_TRIES = 3  # at finishing what may be a least-squares solution
+_TRIES = 3  # at finishing it
 _SWEEP = 5  # and that a further sweep takes at least: back to the start, its beginning, one iteration
 _ENDS = {
     Claim.BUDGET: Status.BUDGET,
@@ -61,7 +64,7 @@ class _Run:
     """The right-hand sides on their way: scaled by powers of two, each with its iterate and its evidence."""
 
     def __init__(self, task: Task, b: torch.Tensor, start: torch.Tensor | None) -> None:
-        _check(task, b, start)
+        check_shapes(task, b, start)
         self.task, count = task, b.shape[0]
         self.ledger = Ledger(task.operator, count)
         finite = torch.isfinite(b).all(dim=1)
@@ -366,19 +369,3 @@ def _power_of_two(b: torch.Tensor) -> torch.Tensor:
     usual = torch.isfinite(largest) & (largest > 0)
     _, exponent = torch.frexp(torch.where(usual, largest, 1.0))
     return torch.ldexp(torch.ones_like(largest), exponent - 1)
-
-
-def _check(task: Task, b: torch.Tensor, start: torch.Tensor | None) -> None:
-    asked = f"{task.name}.compute"
-    if b.ndim != 2 or b.shape[1] != task.operator.rows:
-        raise InputError(asked, f"b of shape {tuple(b.shape)}", f"give rows, (r, {task.operator.rows})")
-    if b.dtype not in (torch.float32, torch.float64):
-        raise InputError(asked, f"b of {b.dtype}", "give float32 or float64")
-    if start is None:
-        return
-    if start.shape != (b.shape[0], task.operator.columns) or start.dtype != b.dtype or start.device != b.device:
-        raise InputError(
-            asked,
-            f"start of {start.dtype}, shape {tuple(start.shape)}, on {start.device}",
-            f"give {b.dtype} of shape {(b.shape[0], task.operator.columns)} on {b.device}",
-        )

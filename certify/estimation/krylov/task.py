@@ -1,23 +1,17 @@
-"""What a method is told, what it applies to, and what it asks of the driver."""
+"""What a Krylov method is told and what it asks of the driver: options, operator, preconditioner, right-hand sides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+
+import torch
 
 from certify.errors import InputError
 from certify.estimation.krylov.operator import Operator
 from certify.estimation.krylov.preconditioner import Preconditioner
-from certify.estimation.krylov.sweep import Job, Sweep
-from certify.estimation.krylov.vectors import Scalars
 
-Watch = Callable[[int, Scalars], None]
-Begin = Callable[[Job], Sweep]
-
-NEARLY = 1e-5
-"""A normal residual of one that may be a least-squares solution, not finished."""
-
-_LEAST_PRODUCTS = 10  # a start, one iteration, and the checks after it
+LEAST_PRODUCTS = 10  # a start, one iteration, and the checks after it
+NEARLY = 1e-5  # a normal residual of one that may be a least-squares solution, not finished
 
 
 @dataclass(frozen=True)
@@ -50,9 +44,9 @@ class Options:
                 f"tolerance={self.tolerance}, normal_tolerance={self.normal_tolerance}",
                 "give numbers from 0 to below 1",
             )
-        if self.max_products < _LEAST_PRODUCTS:
+        if self.max_products < LEAST_PRODUCTS:
             raise InputError(
-                type(self).__name__, f"max_products={self.max_products}", f"give at least {_LEAST_PRODUCTS}"
+                type(self).__name__, f"max_products={self.max_products}", f"give at least {LEAST_PRODUCTS}"
             )
 
     @property
@@ -101,3 +95,24 @@ class Task:
     lift: bool = False
     recurs_normal: bool = False
     matrix_tolerance: float = 0.0
+
+
+def check_shapes(task: Task, b: torch.Tensor, start: torch.Tensor | None) -> None:
+    """Refuse right-hand sides and starts that do not fit the operator.
+
+    Raises:
+        InputError: another shape, type or device.
+    """
+    asked = f"{task.name}.compute"
+    if b.ndim != 2 or b.shape[1] != task.operator.rows:
+        raise InputError(asked, f"b of shape {tuple(b.shape)}", f"give rows, (r, {task.operator.rows})")
+    if b.dtype not in (torch.float32, torch.float64):
+        raise InputError(asked, f"b of {b.dtype}", "give float32 or float64")
+    if start is None:
+        return
+    if start.shape != (b.shape[0], task.operator.columns) or start.dtype != b.dtype or start.device != b.device:
+        raise InputError(
+            asked,
+            f"start of {start.dtype}, shape {tuple(start.shape)}, on {start.device}",
+            f"give {b.dtype} of shape {(b.shape[0], task.operator.columns)} on {b.device}",
+        )

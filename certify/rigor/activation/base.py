@@ -63,6 +63,7 @@ class Activation(ABC):
     Attributes:
         name: the name used in specs.
         kinks: the points where φ is not differentiable; φ is C¹ elsewhere.
+        bends: the points where φ is C¹ and not C²; φ is C² outside kinks and bends.
         slope_bound: upper bound of `sup|φ'|` over the line without the kinks.
         curvature: upper bound of `sup|φ''|` where it exists: the Lipschitz constant of φ' between kinks.
         third: upper bound of `sup|φ'''|` where it exists.
@@ -72,6 +73,7 @@ class Activation(ABC):
 
     name: ClassVar[str]
     kinks: ClassVar[tuple[float, ...]] = ()
+    bends: ClassVar[tuple[float, ...]] = ()
     slope_bound: ClassVar[float]
     curvature: ClassVar[float]
     third: ClassVar[float]
@@ -149,12 +151,7 @@ class Activation(ABC):
 
         They hold for a pair `x + lo` as in :meth:`enclose_extended` too. Distances up to 2^-900 count as 0.
         """
-        x = _checked(x, self.name)
-        distance = np.full(x.shape, np.inf)
-        for k in self.kinks:
-            gap = (np.abs(x - k) - 2.0 * PAIR_LOW * abs(k)) / fp.RAISE - elementary.UNDERFLOW
-            distance = np.minimum(distance, np.maximum(gap, 0.0))
-        return distance
+        return _distance(_checked(x, self.name), self.kinks)
 
     @final
     def kink(self, x: Array, radius: Array) -> NDArray[np.bool_]:
@@ -170,6 +167,20 @@ class Activation(ABC):
         distance = self.kink_distance(x)
         return np.asarray(np.isfinite(distance) & ~(distance > radius))
 
+    @final
+    def bend(self, x: Array, radius: Array) -> NDArray[np.bool_]:
+        """Mask of the units where φ may not be C²: True unless `[x − radius, x + radius]` misses all kinks and bends.
+
+        Args:
+            x: array of finite float64, the midpoints (or leading parts of pairs).
+            radius: array that broadcasts with x; a NaN counts as unknown, hence True.
+
+        Returns:
+            Boolean array; all False for activations that are C².
+        """
+        distance = _distance(_checked(x, self.name), self.kinks + self.bends)
+        return np.asarray(np.isfinite(distance) & ~(distance > radius))
+
     @abstractmethod
     def _evaluate(self, x: Array, order: int) -> Sequence[Part]:
         """At least `order + 1` parts φ, φ', φ'' at a finite one-dimensional x."""
@@ -177,6 +188,15 @@ class Activation(ABC):
     @abstractmethod
     def _extended(self, hi: Array, lo: Array) -> tuple[PairPart, PairPart]:
         """φ and φ' at finite pairs of one shape."""
+
+
+def _distance(x: Array, points: tuple[float, ...]) -> Array:
+    """Lower bounds of the distance from x, or from a pair `x + lo`, to the nearest of the points (A12)."""
+    distance = np.full(x.shape, np.inf)
+    for k in points:
+        gap = (np.abs(x - k) - 2.0 * PAIR_LOW * abs(k)) / fp.RAISE - elementary.UNDERFLOW
+        distance = np.minimum(distance, np.maximum(gap, 0.0))
+    return distance
 
 
 def right_left(x: Array, right: Array | float, left: Array | float) -> Array:

@@ -38,6 +38,7 @@ class Elu(ByBalls):
     __slots__ = ()
 
     name: ClassVar[str] = "elu"
+    bends: ClassVar[tuple[float, ...]] = (0.0,)
     slope_bound: ClassVar[float] = 1.0
     curvature: ClassVar[float] = 1.0
     third: ClassVar[float] = 1.0

@@ -1,0 +1,200 @@
+"""M5: the modulus of the critical map, at weights where the gradient vanishes; singular Hessians too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from certify.bounds.costs import costs, remedy
+from certify.bounds.critical_base import CRITICAL_EMPTY, Settled, Unsettled, settle
+from certify.bounds.critical_words import critical_hypotheses, critical_unit
+from certify.bounds.inverse import Block, Blocks, Ends, Matrix, enclose_ends, ratio_below
+from certify.bounds.nearby import Solution
+from certify.errors import EnclosureError, SpecError
+from certify.limits import Limits, limits_of, named
+from certify.network.mixed import Move, enclose_mixed
+from certify.problem import Problem
+from certify.progress import Progress
+from certify.rigor.arithmetic import Binary64
+from certify.rigor.fp import Array
+from certify.verdict import Bound, Rigour
+
+QUANTITIES = ("modulus", "sample_modulus")
+
+_AT_ONCE = 2**25
+"""Numbers of the mixed derivative that are kept at a time."""
+
+
+class Critical:
+    """Computes the bounds of one critical problem, sharing base point, Hessian and inverse between quantities.
+
+    Args:
+        problem: a problem whose map is ``"critical"``.
+        progress: told the stage in words and the fraction done.
+        limits: memory and time it may use; default those of the problem.
+    """
+
+    def __init__(self, problem: Problem, progress: Progress, limits: Limits | None = None) -> None:
+        if problem.map != "critical":
+            raise SpecError(f"solution map '{problem.map}'", "not a critical problem", "use certify.bound")
+        self.problem = problem
+        self._limits = limits or limits_of(problem)
+        self._progress = self._limits.watched(progress)
+        self._both: Ends | None = None
+        self.settled = self._settle()
+
+    @property
+    def solution(self) -> Solution | None:
+        """The ball that holds an exact critical point (base `nearby`), for the side file."""
+        return self.settled.solution
+
+    def base(self) -> dict[str, Any]:
+        """The base point: how far it, or the problem, was moved; upper bounds."""
+        return CRITICAL_EMPTY | self.settled.base
+
+    def bound(self, quantity: str) -> Bound:
+        """Two-sided bound on `quantity`, with the theorem's hypotheses and their verified values.
+
+        Raises:
+            SpecError: for a quantity that is not built.
+        """
+        if quantity not in QUANTITIES:
+            found = "belongs to the sublevel map" if quantity == "persistence_radius" else "not built"
+            raise SpecError(f"quantity '{quantity}' of the critical map", found, f"use {', '.join(QUANTITIES)}")
+        settled = self.settled
+        if isinstance(settled, Unsettled):
+            return self._bound(quantity, "M5", None, None, settled.reason)
+        if settled.interpolation is not None:
+            return self._interpolating(quantity, settled)
+        found = self._within(quantity, partial(self._ends, quantity, settled))
+        return self._bound(quantity, settled.theorem, None, None, found) if isinstance(found, str) else found
+
+    def _settle(self) -> Settled | Unsettled:
+        """Which of M5's cases holds, proved."""
+        cost = next(cost for cost in costs(self.problem) if cost.name == "Hessian")
+        refused = self._limits.refusal(cost)
+        if refused:
+            return Unsettled(f"{refused}: {remedy(self.problem, 'modulus', self._limits)}")
+
+        def work() -> _Wrapped:
+            try:
+                return _Wrapped(settle(self.problem, self._progress, self._limits))
+            except EnclosureError as error:
+                return _Wrapped(Unsettled(f"{error.found} ({error.asked}): {error.remedy}"))
+
+        found = self._limits.attempt(named("Hessian"), work)
+        return Unsettled(found) if isinstance(found, str) else found.settled
+
+    def _within(self, quantity: str, work: Callable[[], Bound]) -> Bound | str:
+        """The bound, or in words why the limits do not allow it."""
+        cost = next((c for c in costs(self.problem) if c.name == "mixed derivative"), None)
+        refused = "" if cost is None else self._limits.refusal(cost)
+        if refused:
+            return f"{refused}: {remedy(self.problem, quantity, self._limits)}"
+
+        def attempt() -> Bound:
+            try:
+                return work()
+            except EnclosureError as error:
+                theorem = self.settled.theorem
+                return self._bound(quantity, theorem, None, None, f"{error.found} ({error.asked}): {error.remedy}")
+
+        return self._limits.attempt(named("mixed derivative"), attempt)
+
+    def _interpolating(self, quantity: str, settled: Settled) -> Bound:
+        """M5a: the interpolation problem's bound under its own name."""
+        assert settled.interpolation is not None
+        found = settled.interpolation.bound(quantity)
+        if self.problem.parameter == "sample_weights":  # every residual is 0, whatever its weight
+            rows = self.problem.rows if quantity == "sample_modulus" else ()
+            zeros = (0.0,) * len(rows)
+            found = replace(found, lower=0.0, upper=0.0, rows=rows, row_lower=zeros, row_upper=zeros, witness={})
+        if found.refuted:  # no statement about critical points
+            return self._bound(quantity, "M5a", None, None, found.reason)
+        hypotheses = (*found.hypotheses, *settled.hypotheses)
+        return replace(found, theorem="M5a", unit=critical_unit(self.problem), hypotheses=hypotheses)
+
+    def _ends(self, quantity: str, settled: Settled) -> Bound:
+        """M5b, M5c: both ends by W2; the lower one of `modulus` by its witness (M5d)."""
+        point, C = settled.point, mixed_blocks(self.problem, settled)
+        assert point is not None
+        if point.inverse is None:
+            return self._from_below(quantity, settled, C)
+        self._progress("mixed derivative", 0.4)
+        if self._both is None:  # the rows cost little beside the whole
+            self._both = enclose_ends(point.inverse, C)
+        ends, whole = self._both, quantity == "modulus"
+        hypotheses = critical_hypotheses(self.problem, settled)
+        if not whole:
+            rows = self.problem.rows
+            return Bound(
+                quantity, settled.theorem, Rigour.PROVED, float(ends.row_lower.max()), float(ends.row_upper.max()),
+                critical_unit(self.problem), hypotheses, {}, "", rows, tuple(ends.row_lower.tolist()),
+                tuple(ends.row_upper.tolist()),
+            )
+        z = point.inverse.X.T @ ends.top
+        lower = ratio_below(point.H, C, z, Binary64())
+        witness = {} if lower is None else {"z": [float(v) for v in z]}
+        return Bound(quantity, settled.theorem, Rigour.PROVED, lower or 0.0, ends.upper, critical_unit(self.problem),
+                     hypotheses, witness)
+
+    def _from_below(self, quantity: str, settled: Settled, C: Blocks) -> Bound:
+        """M5d: a lower end where the rank is not explained."""
+        point = settled.point
+        assert point is not None
+        if quantity != "modulus":
+            return self._bound(quantity, "M5d", None, None, settled.reason)
+        best: tuple[float, Array] | None = None
+        for z in candidates(point.A):
+            value = ratio_below(point.H, C, z, Binary64())
+            if value is not None and (best is None or value > best[0]):
+                best = (value, z)
+        bound = self._bound(quantity, "M5d", None if best is None else best[0], None, settled.reason)
+        hypotheses = critical_hypotheses(self.problem, settled)
+        witness = {} if best is None else {"z": [float(v) for v in best[1]]}
+        return replace(bound, hypotheses=hypotheses, witness=witness)
+
+    def _bound(self, quantity: str, theorem: str, lower: float | None, upper: float | None, reason: str) -> Bound:
+        return Bound(quantity, theorem, Rigour.PROVED, lower, upper, critical_unit(self.problem), (), {}, reason)
+
+
+@dataclass(frozen=True)
+class _Wrapped:
+    """What `settle` gave; no string, which would mean that the limits ended it."""
+
+    settled: Settled | Unsettled
+
+
+def mixed_blocks(problem: Problem, settled: Settled) -> Blocks:
+    """The mixed derivative over the base point, some rows at a time."""
+    point, objective = settled.point, settled.objective
+    assert point is not None
+    layers = problem.network.layers(problem.layer)
+    width = {"features": problem.inputs, "targets": problem.outputs}.get(problem.parameter, 1)
+    step = max(1, _AT_ONCE // (problem.parameters * width))
+
+    def make() -> Any:
+        for start in range(0, len(problem.rows), step):
+            rows = problem.rows[start : start + step]
+            move = Move(problem.parameter, rows, problem.scale if problem.parameter == "features" else None)
+            C = enclose_mixed(objective, move, layers, Binary64(), point.weights)
+            mid = C.mid.reshape(problem.parameters, len(rows), width).swapaxes(0, 1)
+            yield Block(np.ascontiguousarray(mid), C.rad)
+
+    kept = list(make()) if problem.parameters * width * len(problem.rows) <= 2 * _AT_ONCE else None
+    return (lambda: kept) if kept is not None else make
+
+
+def candidates(A: Matrix, count: int = 3) -> list[Array]:
+    """Vectors z for which `|Hz|` is small; a finder, nothing is proved."""
+    try:
+        values, vectors = np.linalg.eigh(A.mid.hi)
+    except np.linalg.LinAlgError:
+        return []
+    order = np.argsort(np.abs(values))[:count]
+    return [np.ascontiguousarray(vectors[:, i]) for i in order]
+

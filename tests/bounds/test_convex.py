@@ -1,0 +1,227 @@
+"""Q6: a strongly convex last layer, against closed forms, solutions found again, and wrong formulas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from certify.bounds import convex
+from certify.bounds.convex import Change, enclose_motion, enclose_predictions, global_modulus
+from certify.bounds.convex_distance import convex_distance
+from certify.bounds.last_layer import enclose_last_layer, enclose_metric
+from certify.errors import SpecError
+from certify.network.network import Network
+from certify.problem import Problem
+from tests.containment import Violation
+from tests.containment_convex import changed, enclosed, last, motion, random_change, random_training, with_last
+from tests.convex_oracle import Training, solve
+
+
+def line(weight: float, decay: float, x: list[float], y: list[float]) -> Training:
+    """`½(wx − y)²`, one weight, no bias."""
+    net = Network((np.array([[weight]]),), (None,), "identity")
+    return Training(net, np.array(x)[:, None], "squared", decay, targets=np.array(y)[:, None])
+
+
+def fitted(seed: int, loss: str = "cross_entropy", n: int = 12, decay: float = 0.125) -> Training:
+    """A small net whose last layer is at its solution."""
+    rng = np.random.default_rng(seed)
+    k = 1 if loss == "logistic" else 3
+    net = Network((rng.standard_normal((3, 2)), np.zeros((k, 3))), (rng.standard_normal(3), np.zeros(k)), "tanh")
+    labels = None if loss == "squared" else rng.integers(0, max(k, 2), n)
+    targets = rng.standard_normal((n, k)) if loss == "squared" else None
+    t = Training(net, rng.standard_normal((n, 2)), loss, decay, labels, targets)
+    w, _ = solve(t, last(net))
+    return with_last(t, np.array([float(x) for x in w]).reshape(k, 4))
+
+
+def test_targets_of_one_row_by_hand() -> None:
+    """`w = Σxy/(Σx² + nλ)`: with n = 1, x = 2, λ = 1 a target that moves by r moves w by 2r/5."""
+    t = line(2 * 3 / 5, 1.0, [2.0], [3.0])
+    found = enclose_motion(enclosed(t), Change("targets", 0.5))
+    exact = 2 * 0.5 / 5
+    assert exact <= found[0].distance
+    # |v|_B is exact: √5·|v| ≤ 0.2·√5; the Euclidean bound divides by √λ
+    assert found[0].reach == pytest.approx(exact * math.sqrt(5), rel=1e-6)
+
+
+def test_a_deleted_row_by_hand() -> None:
+    """Two rows x = 1, y = ±1, λ = 1: w = 0; without the second row w = (1/2)/(1/2 + 1) = 1/3."""
+    t = line(0.0, 1.0, [1.0, 1.0], [1.0, -1.0])
+    found = enclose_motion(enclosed(t), Change("sample_weights", 1.0, count=1))
+    assert 1 / 3 <= found[0].distance < 0.6
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "logistic", "squared"])
+@pytest.mark.parametrize("parameter", ["sample_weights", "features", "targets", "labels"])
+def test_solutions_of_changed_problems_stay_within(loss: str, parameter: str) -> None:
+    """Deletions, flips, targets and features, with at most two rows, and with all of them by little."""
+    if (parameter == "targets" and loss != "squared") or (parameter == "labels" and loss == "squared"):
+        return
+    t, rng = fitted(3, loss), np.random.default_rng(0)
+    radius = 1.0 if parameter == "sample_weights" else 0.02
+    for change in (Change(parameter, radius, count=2), Change(parameter, radius / 8)):
+        assert motion(t, change, rng, tries=4) == "decided"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_problems(seed: int) -> None:
+    """Small problems of every loss and budget; `python -m tests.attack convex` runs thousands."""
+    rng = np.random.default_rng([7, seed])
+    t = random_training(rng)
+    motion(t, random_change(t, rng), rng, tries=2)
+
+
+def test_a_deletion_is_bounded_within_a_small_factor() -> None:
+    """The worst single deletion, found by solving again without each row, against the bound."""
+    t = fitted(1, n=20)
+    with ctx.workprec(200):
+        base, _ = solve(t, last(t.network))
+        worst = 0.0
+        for i in range(t.n):
+            weights = np.zeros(t.n)
+            weights[i] = -1.0
+            w, _ = solve(Training(t.network, t.X, t.loss, t.decay, t.labels, None, weights), last(t.network))
+            worst = max(worst, float(sum(((x - y) ** 2 for x, y in zip(w, base, strict=True)), arb(0)).sqrt()))
+    found = enclose_motion(enclosed(t), Change("sample_weights", 1.0, count=1))[0].distance
+    assert worst <= found <= 4 * worst
+
+
+def test_more_rows_and_larger_radii_move_further() -> None:
+    layer = enclosed(fitted(5))
+    sizes = [enclose_motion(layer, Change("sample_weights", 1.0, count=m))[0].distance for m in (1, 2, 4)]
+    assert sizes == sorted(sizes)
+    sizes = [enclose_motion(layer, Change("features", r))[0].distance for r in (1e-4, 1e-3)]
+    assert sizes == sorted(sizes)
+    together = enclose_motion(layer, Change("features", 1e-3, total=True))[0].distance
+    assert together < enclose_motion(layer, Change("features", 1e-3))[0].distance
+
+
+def test_a_kink_in_a_frozen_layer_does_no_harm() -> None:
+    """A relu unit at exactly 0: the loss is smooth in the last layer all the same."""
+    net = Network((np.array([[1.0], [-1.0]]), np.array([[0.5, -0.5]])), (np.zeros(2), np.zeros(1)), "relu")
+    t = Training(net, np.array([[0.0], [1.0], [-1.0]]), "logistic", 0.25, labels=np.array([0, 1, 0]))
+    rng = np.random.default_rng(2)
+    assert motion(t, Change("features", 0.01), rng) == "decided"
+    assert motion(t, Change("sample_weights", 1.0, count=1), rng) == "decided"
+
+
+def test_weights_far_from_the_solution_are_still_bounded() -> None:
+    """The file's weights need not be critical: `|w* − w̄| ≤ |∇F|/λ` is part of the claim."""
+    t = fitted(4)
+    away = with_last(t, last(t.network) + 0.5)
+    found = enclose_motion(enclosed(away), Change("sample_weights", 1.0, count=1))
+    assert found[0].base > 0.5
+    assert motion(away, Change("sample_weights", 1.0, count=1), np.random.default_rng(1)) == "decided"
+
+
+def test_without_weight_decay_it_is_refused() -> None:
+    t = fitted(2)
+    with pytest.raises(SpecError, match="weight decay"):
+        enclose_last_layer(t.network, t.X, t.loss, 0.0, t.targets, t.labels)
+
+
+@pytest.mark.parametrize(("loss", "change"), [
+    ("cross_entropy", Change("sample_weights", 1.5)), ("cross_entropy", Change("targets", 0.1)),
+    ("squared", Change("labels")), ("cross_entropy", Change("features", -1.0)),
+    ("cross_entropy", Change("features", math.nan)), ("cross_entropy", Change("features", 0.1, count=0)),
+    ("cross_entropy", Change("features", 0.1, count=2, total=True)), ("logistic", Change("labels", total=True)),
+    ("cross_entropy", Change("features", 0.1, rows=(99,))), ("cross_entropy", Change("biases", 0.1)),
+])
+def test_budgets_no_theorem_is_about_are_refused(loss: str, change: Change) -> None:
+    with pytest.raises(SpecError):
+        enclose_motion(enclosed(fitted(6, loss)), change)
+
+
+def test_nothing_is_proved_for_features_that_may_move_far() -> None:
+    assert enclose_motion(enclosed(fitted(8)), Change("features", 50.0)) == ()
+
+
+def test_the_metric_of_a_singular_hessian_needs_the_decay() -> None:
+    """A decay lost in rounding beside the Hessian proves nothing."""
+    t = fitted(9, decay=1.0)
+    layer = enclose_last_layer(t.network, t.X * 1e12, "squared", 1e-14, targets=np.zeros((t.n, 3)))
+    with pytest.raises(Exception, match="weight decay|positive definite"):
+        enclose_metric(layer, 1.0)
+
+
+def test_labels_proved_stable_are_some_and_not_all() -> None:
+    layer = enclosed(fitted(1, n=20))
+    near = enclose_predictions(layer, enclose_motion(layer, Change("sample_weights", 1.0, count=1)))
+    far = enclose_predictions(layer, enclose_motion(layer, Change("sample_weights", 1.0, count=8)))
+    little = enclose_predictions(layer, enclose_motion(layer, Change("features", 1e-6)))
+    assert int(far.stable.sum()) <= int(near.stable.sum()) <= int(little.stable.sum())
+    assert little.stable.all() and (near.change < np.inf).all()
+
+
+def test_the_global_modulus_holds_between_solutions() -> None:
+    t, rng = fitted(7), np.random.default_rng(3)
+    most = global_modulus(enclosed(t))
+    with ctx.workprec(200):
+        base, _ = solve(t, last(t.network))
+        other = changed(t, Change("features", 0.3, total=True), rng)
+        w, _ = solve(other, last(t.network))
+        gap = float(sum(((x - y) ** 2 for x, y in zip(w, base, strict=True)), arb(0)).sqrt())
+    assert 0 < gap <= most * 0.3
+
+
+def _caught(monkeypatch: pytest.MonkeyPatch, name: str, wrong: object, parameter: str) -> bool:
+    """Whether random problems contradict a wrong formula."""
+    monkeypatch.setattr(convex, name, wrong)
+    for seed in range(400):
+        rng = np.random.default_rng([11, seed])
+        t = random_training(rng)
+        change = random_change(t, rng)
+        if change.parameter != parameter:
+            continue
+        try:
+            motion(t, change, rng, tries=2)
+        except Violation:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(("parameter", "part"),
+                         [("sample_weights", 4), ("features", 16), ("targets", 4), ("labels", 4)])
+def test_part_of_a_gradient_is_caught(monkeypatch: pytest.MonkeyPatch, parameter: str, part: int) -> None:
+    """Random directions are far from the worst one, most of all those of features: a sixteenth is what they catch."""
+    right = convex._EFFECTS[parameter]
+
+    def wrong(layer: object, change: object, seen: object) -> object:
+        effect = right(layer, change, seen)  # type: ignore[arg-type]
+        return convex._Effect(effect.gradient / part, effect.lost, effect.wider, effect.bent)
+
+    assert _caught(monkeypatch, "_EFFECTS", {**convex._EFFECTS, parameter: wrong}, parameter)
+
+
+def test_a_count_that_is_not_minded_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _caught(monkeypatch, "_count", lambda layer, change: 1, "sample_weights")
+
+
+def _problem(t: Training, **more: object) -> Problem:
+    values = {"map": "sublevel", "layer": 2, "loss": t.loss, "weight_decay": t.decay, "set": "per_sample",
+              "radius": 0.01} | more
+    return Problem(t.network, t.X, t.targets, str(values.pop("parameter", "features")), tuple(range(t.n)),
+                   labels=t.labels, **values)  # type: ignore[arg-type]
+
+
+def test_a_problem_gives_the_same_bound() -> None:
+    """Layer and budget are read off it; a scale widens the radius by its largest unit."""
+    t = fitted(3)
+    plain = convex_distance(_problem(t), "weight distance")
+    assert plain.upper == enclose_motion(enclosed(t), Change("features", 0.01))[0].distance
+    assert plain.theorem == "Q6" and set(plain.witness) == {"theta", "reach"}
+    double = convex_distance(_problem(t, scale=np.array([2.0, 0.0])), "weight distance")
+    assert plain.upper < double.upper
+    far = convex_distance(_problem(t, radius=50.0), "weight distance")
+    assert far.upper is None and "smaller radius" in far.reason
+
+
+@pytest.mark.parametrize("more", [{"layer": 1}, {"layer": "all"}, {"weight_decay": 0.0}, {"radius": None},
+                                  {"weight_norm": "relative"}])
+def test_problems_it_is_not_about_are_refused(more: dict[str, object]) -> None:
+    with pytest.raises(SpecError):
+        convex_distance(_problem(fitted(3), **more), "weight distance")

@@ -1,0 +1,299 @@
+"""The critical map by second-order jets in 260-bit balls and a numerical pseudo-inverse in 50 digits.
+
+Independent of the product in all of its steps: derivatives by the product rule on every scalar (no passes, no
+structure), the kernel of the Hessian by its eigenvalues (no symmetry fields), the tilt by a pseudo-inverse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import flint
+import mpmath as mp
+import numpy as np
+from flint import arb, arb_mat
+
+from certify.problem import Problem
+
+BITS, DIGITS = 260, 60
+TINY = mp.mpf(10) ** -28
+"""Eigenvalues below this, relative to the largest, are 0."""
+
+
+@dataclass
+class Jet:
+    """Value, gradient and Hessian with respect to all variables."""
+
+    v: arb
+    g: arb_mat
+    h: arb_mat
+
+    def __add__(self, other: Jet) -> Jet:
+        return Jet(self.v + other.v, self.g + other.g, self.h + other.h)
+
+    def __mul__(self, other: Jet) -> Jet:
+        cross = self.g * other.g.transpose()
+        return Jet(self.v * other.v, self.g * other.v + other.g * self.v,
+                   self.h * other.v + other.h * self.v + cross + cross.transpose())
+
+    def times(self, x: arb) -> Jet:
+        return Jet(self.v * x, self.g * x, self.h * x)
+
+    def of(self, value: arb, first: arb, second: arb) -> Jet:
+        """A function of this jet with the given derivatives."""
+        return Jet(value, self.g * first, self.h * first + self.g * self.g.transpose() * second)
+
+
+def phi(name: str, z: Jet) -> Jet:
+    """The activation; refuses the points where it has no second derivative."""
+    x, one = z.v, arb(1)
+    if name == "identity":
+        return z
+    if name == "tanh":
+        t = x.tanh()
+        return z.of(t, one - t * t, -2 * t * (one - t * t))
+    if name in ("relu", "leaky_relu", "elu"):
+        assert not x.contains(arb(0))
+        if x > 0:
+            return z
+        if name == "elu":
+            return z.of(x.expm1(), x.exp(), x.exp())
+        slope = arb(0.01) if name == "leaky_relu" else arb(0)
+        return z.times(slope)
+    s = 1 / (1 + (-x).exp())
+    ds = s * (one - s)
+    dds = ds * (one - 2 * s)
+    if name == "sigmoid":
+        return z.of(s, ds, dds)
+    if name == "softplus":
+        return z.of(x.exp().log1p(), s, ds)
+    if name == "silu":
+        return z.of(x * s, s + x * ds, 2 * ds + x * dds)
+    assert name == "gelu"
+    density = (-(x * x) / 2).exp() / (2 * arb.pi()).sqrt()
+    below = (one + (x / arb(2).sqrt()).erf()) / 2
+    return z.of(x * below, below + x * density, density * (2 - x * x))
+
+
+class System:
+    """Outputs, losses and the whole loss of a problem as jets in (w, u), at given weights."""
+
+    def __init__(self, problem: Problem, tilt: list[list[arb]] | None = None) -> None:
+        self.problem, self.tilt = problem, tilt
+        self.layers = problem.network.layers(problem.layer)
+        self.p = problem.parameters
+        self.width = {"features": problem.inputs, "targets": problem.outputs}.get(problem.parameter, 1)
+        self.q = self.width * len(problem.rows)
+        self.m = self.p + self.q
+
+    def weights(self) -> list[arb]:
+        """The free parameters in the file."""
+        net, found = self.problem.network, []
+        for h in self.layers:
+            found += net.weights[h - 1].ravel().tolist()
+            found += [] if net.biases[h - 1] is None else net.biases[h - 1].tolist()
+        return [arb(x) for x in found]
+
+    def constant(self, x: float | arb) -> Jet:
+        return Jet(arb(x), arb_mat(self.m, 1), arb_mat(self.m, self.m))
+
+    def variable(self, x: float | arb, at: int) -> Jet:
+        jet = self.constant(x)
+        jet.g[at, 0] = 1
+        return jet
+
+    def network(self, w: list[arb]) -> list[tuple[list[list[Jet]], list[Jet]]]:
+        """Weights and biases as jets."""
+        net, result, at = self.problem.network, [], 0
+        for h, (W, b) in enumerate(zip(net.weights, net.biases, strict=True), 1):
+            def entry(x: float, free: bool = h in self.layers) -> Jet:
+                nonlocal at
+                if not free:
+                    return self.constant(x)
+                at += 1
+                return self.variable(w[at - 1], at - 1)
+
+            rows = [[entry(x) for x in row] for row in W.tolist()]
+            result.append((rows, [] if b is None else [entry(x) for x in b.tolist()]))
+        return result
+
+    def outputs(self, w: list[arb]) -> list[list[Jet]]:
+        """Network outputs of every row."""
+        problem, layers = self.problem, self.network(w)
+        found = []
+        for i, x in enumerate(problem.X.tolist()):
+            a = [self.constant(v) for v in x]
+            if problem.parameter == "features" and i in problem.rows:
+                start = self.p + problem.rows.index(i) * self.width
+                scale = [1.0] * len(x) if problem.scale is None else problem.scale.tolist()
+                u = [self.variable(0.0, start + j).times(arb(s)) for j, s in enumerate(scale)]
+                a = [v + moved for v, moved in zip(a, u, strict=True)]
+            for h, (W, b) in enumerate(layers, 1):
+                z = [sum((c * v for c, v in zip(row, a, strict=True)), self.constant(0.0)) for row in W]
+                z = [v + c for v, c in zip(z, b, strict=True)] if b else z
+                a = [phi(problem.network.activation, v) for v in z] if h < len(layers) else z
+            found.append(a)
+        return found
+
+    def loss(self, i: int, f: list[Jet]) -> Jet:
+        """Loss of row i."""
+        problem = self.problem
+        if problem.loss == "squared":
+            total = self.constant(0.0)
+            for a, v in enumerate(f):
+                r = v + self.constant(-problem.y[i, a])
+                if problem.parameter == "targets" and i in problem.rows:
+                    start = self.p + problem.rows.index(i) * self.width
+                    r = r + self.variable(0.0, start + a).times(arb(-1))
+                total = total + (r * r).times(arb(0.5))
+            return total
+        if problem.loss == "logistic":
+            s = arb(1 if problem.labels[i] > 0 else -1)
+            x = -s * f[0].v
+            e = 1 / (1 + (-x).exp())
+            return f[0].times(-s).of(x.exp().log1p(), e, e * (1 - e))
+        q = [float(a == problem.labels[i]) for a in range(len(f))] if problem.y is None else problem.y[i].tolist()
+        e = [v.of(v.v.exp(), v.v.exp(), v.v.exp()) for v in f]
+        total = sum(e[1:], e[0])
+        log = total.of(total.v.log(), 1 / total.v, -1 / total.v**2)
+        weight = sum((arb(x) for x in q), arb(0))
+        return sum((v.times(-arb(x)) for v, x in zip(f, q, strict=True)), log.times(weight))
+
+    def whole(self, w: list[arb]) -> Jet:
+        """`L − ⟨c, f⟩`."""
+        problem, total = self.problem, self.constant(0.0)
+        outputs = self.outputs(w)
+        for i, f in enumerate(outputs):
+            term = self.loss(i, f)
+            if problem.parameter == "sample_weights" and i in problem.rows:
+                term = term * self.variable(1.0, self.p + problem.rows.index(i))
+            total = total + term.times(arb(1) / problem.n)
+            if self.tilt is not None:
+                total = sum((v.times(-c) for v, c in zip(f, self.tilt[i], strict=True)), total)
+        if problem.weight_decay:
+            for at, x in enumerate(w):
+                v = self.variable(x, at)
+                total = total + (v * v).times(arb(problem.weight_decay) / 2)
+        return total
+
+
+def number(x: arb) -> mp.mpf:
+    """Midpoint; the balls are far smaller than what is decided with them."""
+    man, exp = x.mid().man_exp()
+    return mp.mpf(int(man)) * mp.power(2, int(exp))
+
+
+def matrix(A: arb_mat, rows: range, columns: range) -> mp.matrix:
+    return mp.matrix([[number(A[i, j]) for j in columns] for i in rows]) if len(columns) else mp.matrix(len(rows), 0)
+
+
+def pseudo_inverse(H: mp.matrix) -> tuple[mp.matrix, int]:
+    """Of a symmetric matrix, with its rank."""
+    values, vectors = mp.eigsy(H)
+    top = max(abs(v) for v in values)
+    keep = [i for i in range(len(values)) if abs(values[i]) > TINY * top]
+    result = mp.zeros(H.rows)
+    for i in keep:
+        v = vectors[:, i]
+        result += v * v.T / values[i]
+    return result, len(keep)
+
+
+@dataclass
+class Truth:
+    """The critical map at its base point.
+
+    Attributes:
+        H, C: derivatives of the gradient.
+        rank: of H.
+        modulus, rows: `‖H⁺C‖` and of every row that moves.
+        tilt: rows c, or None.
+        distance: from the weights in the file.
+    """
+
+    H: mp.matrix
+    C: mp.matrix
+    rank: int
+    modulus: mp.mpf
+    rows: list[mp.mpf]
+    gradient: mp.matrix
+
+
+def derive(system: System, w: list[arb]) -> Truth:
+    """H, C and the moduli at w."""
+    jet = system.whole(w)
+    p, q = system.p, system.q
+    H = matrix(jet.h, range(p), range(p))
+    C = matrix(jet.h, range(p), range(p, p + q))
+    inverse, rank = pseudo_inverse(H)
+    image = inverse * C
+    rows = [norm(image[:, i * system.width:(i + 1) * system.width]) for i in range(len(system.problem.rows))]
+    return Truth(H, C, rank, norm(image), rows, matrix(jet.g, range(p), range(1)))
+
+
+def norm(A: mp.matrix) -> mp.mpf:
+    """Spectral norm."""
+    small = A.T * A if A.cols <= A.rows else A * A.T
+    return mp.sqrt(max(max(mp.eigsy(small, eigvals_only=True)), 0))
+
+
+def output_tilt(problem: Problem, centred: bool) -> tuple[list[list[arb]], mp.matrix] | None:
+    """The shortest c with `Jᵀ c = ∇L` (of sum 0 for every row if `centred`); None where there is none."""
+    system = System(problem)
+    w = system.weights()
+    outputs = system.outputs(w)
+    k, p = problem.outputs, system.p
+    J = mp.matrix([[number(f.g[j, 0]) for j in range(p)] for row in outputs for f in row])
+    if centred:
+        for i in range(problem.n):
+            mean = sum((J[i * k + a, :] for a in range(k)), mp.zeros(1, p)) / k
+            for a in range(k):
+                J[i * k + a, :] -= mean
+    g = matrix(system.whole(w).g, range(p), range(1))
+    inverse, _ = pseudo_inverse(J.T * J)
+    c = J * (inverse * g)
+    if mp.norm(J.T * c - g) > mp.mpf(10) ** -35 * (1 + mp.norm(g)):
+        return None
+    rows = [[arb(mp.nstr(c[i * k + a], 70)) for a in range(k)] for i in range(problem.n)]
+    return rows, c
+
+
+def nearest_critical(problem: Problem, w: list[arb], steps: int = 12) -> list[arb] | None:
+    """Newton's method with the pseudo-inverse; None where it does not converge to 50 digits."""
+    system = System(replace_rows(problem))
+    for _ in range(steps):
+        jet = system.whole(w)
+        g = matrix(jet.g, range(system.p), range(1))
+        if mp.norm(g) < mp.mpf(10) ** -52:
+            return w
+        values, vectors = mp.eigsy(matrix(jet.h, range(system.p), range(system.p)))
+        top = max(abs(v) for v in values)
+        step = mp.zeros(system.p, 1)
+        for i in range(len(values)):
+            if abs(values[i]) > mp.mpf(10) ** -13 * top:
+                step += vectors[:, i] * ((vectors[:, i].T * g)[0] / values[i])
+        w = [x - arb(mp.nstr(step[j], 75)) for j, x in enumerate(w)]
+    return None
+
+
+def replace_rows(problem: Problem) -> Problem:
+    """The same problem with one row that moves: fewer variables where only the gradient by w is wanted."""
+    from dataclasses import replace
+
+    return replace(problem, rows=problem.rows[:1])
+
+
+class precision:
+    """260 bits and 60 digits within the block."""
+
+    def __enter__(self) -> None:
+        self._bits, flint.ctx.prec = flint.ctx.prec, BITS
+        self._digits, mp.mp.dps = mp.mp.dps, DIGITS
+
+    def __exit__(self, *error: object) -> None:
+        flint.ctx.prec, mp.mp.dps = self._bits, self._digits
+
+
+def weights_array(problem: Problem) -> np.ndarray:
+    """The free parameters in the file, as floats."""
+    return np.array([float(x) for x in System(problem).weights()])
