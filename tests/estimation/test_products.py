@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
-from certify.estimation.blocks import _simple, blocks
+from certify.estimation.blocks import _patches, _simple, blocks
 from certify.estimation.change import change_of
 from certify.estimation.hessian import gauss_newton, gradient, hessian, mixed
 from certify.estimation.jacobian import centred, input_derivative, output_jacobian
@@ -47,6 +51,15 @@ def test_rows_of_the_jacobian(make):
         J[:, block.output, block.offset : block.offset + block.rows.shape[1]] += block.rows
     near(J.reshape(-1, p.p), dense_jacobian(p))
     assert _simple(p) == (make is not Attention)
+
+
+def test_patches_are_those_of_unfold():
+    kernels, strides, paddings, dilations = (1, 3, (3, 2)), (1, (1, 3)), (0, 1, (2, 0)), (1, (2, 1))
+    for i, (size, *rest) in enumerate(itertools.product(kernels, strides, paddings, dilations)):
+        layer = nn.Conv2d(3, 2, size, *rest)
+        x = torch.randn(2, 9, 7, 3).permute(0, 3, 1, 2) if i % 2 else torch.randn(2, 3, 9, 7)
+        wanted = F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride).transpose(1, 2)
+        assert torch.equal(_patches((layer, x, layer(x))), wanted)
 
 
 @NETS
