@@ -146,6 +146,10 @@ def make_plan(problem: Problem) -> Plan:
     Args:
         problem: a problem that passed :func:`certify.spec.validity.check_problem`.
     """
+    if problem.arithmetic == "exact":
+        from certify.bounds.exact import require_exact
+
+        require_exact(problem)
     from certify.audit import quantities
 
     names = quantities(problem)
