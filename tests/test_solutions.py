@@ -74,3 +74,13 @@ def test_verb(capsys, monkeypatch):
     assert "most stable: the given weights" in capsys.readouterr().out
     assert main(["stability", str(spec.parents[1] / "boundary" / "certify.toml"), "--quiet"]) == 2
     assert "sublevel" in capsys.readouterr().err
+
+
+def test_exact_arithmetic_is_not_about_the_solution_nearby():
+    rng = np.random.default_rng(4)
+    net = Network((rng.standard_normal((7, 2)), rng.standard_normal((1, 7))), (rng.standard_normal(7), None), "relu")
+    given = Problem(net, rng.standard_normal((3, 2)), None, "features", (0, 1, 2), arithmetic="exact")
+    found = stability(given, count=0).members[0]
+    assert found.proved and any(h.name == "solution" for h in found.modulus.hypotheses)
+    with pytest.raises(InputError, match="relative"):
+        stability(problem(weight_norm="relative"))

@@ -355,6 +355,9 @@ def global_modulus(layer: LastLayer, rows: int | None = None) -> float:
     """
     if layer.loss == "squared":
         raise SpecError("global_modulus", "squared loss", "its slopes are not bounded: use enclose_motion")
+    if not layer.bounded:
+        raise SpecError("global_modulus", "inputs of the last layer that are not bounded by its activation",
+                        "use tanh or sigmoid, or enclose_motion")
     k, m = layer.V.shape
     W = float(layer.weight.max())
     size = float(flint.arb(2 * max(k, 2)).log().abs_upper()) * 2 * W / layer.decay

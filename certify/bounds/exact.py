@@ -140,7 +140,7 @@ def exact_modulus(K: fmpq_mat, Q: fmpq_mat) -> ExactEnds:
         return ExactEnds(lower, None, z)
     if not gain and not any(Q.entries()):
         return ExactEnds(0.0, 0.0, z)
-    upper, step = np.nextafter(lower, np.inf), 1.0
+    upper, step = max(float(np.nextafter(lower, np.inf)), 2.0**-1000), 1.0  # no subnormal: it may read as 0
     while not _below(K, Q, upper):
         upper = fp.up(Fraction(float(upper)) * (1 + Fraction(step) / 2**52))
         step *= 4

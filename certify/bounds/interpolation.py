@@ -14,7 +14,7 @@ from certify.bounds.costs import DIRECT_FROM, costs, remedy
 from certify.bounds.direct import direct_modulus
 from certify.bounds.distance import distance_bound, enclose_distance
 from certify.bounds.equal_rows import refuting_pair
-from certify.bounds.exact import exact_bound, problem_is_exact
+from certify.bounds.exact import exact_bound, problem_is_exact, require_exact
 from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import ModulusEnds, enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
@@ -77,6 +77,8 @@ class Interpolation:
     ) -> None:
         if problem.map != "interpolation":
             raise SpecError(f"solution map '{problem.map}'", "not an interpolation problem", "use certify.bound")
+        if problem.arithmetic == "exact":  # its theorem is about the weights in the file
+            require_exact(problem)
         self.problem = problem
         self._contrasts = contrasts
         self._limits = limits or limits_of(problem)
@@ -158,8 +160,12 @@ class Interpolation:
     def _worst_distance(self) -> Bound:
         """Q4 and F1: the largest distance over the budget."""
         self._progress("how far one layer can compensate", 0.1)
-        found = self._limits.attempt(named("distance"), partial(
-            worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits.check))
+        found: Bound | str
+        try:
+            found = self._limits.attempt(named("distance"), partial(
+                worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits.check))
+        except EnclosureError as error:
+            found = f"{error.found} ({error.asked}): {error.remedy}"
         return self._open("distance", self._counting(), found) if isinstance(found, str) else found
 
     def _best(self, quantity: str) -> Bound:

@@ -43,6 +43,7 @@ class LastLayer:
         A: `(km, km)` float64 with `‖∇²F(V) − A‖₂ ≤ A_rad`.
         residual: upper bound of `|∇F(V)|`.
         omega: Lipschitz constant of the last layer's input in the features.
+        bounded: whether these inputs are at most 1 in size, entry by entry, whatever the features.
     """
 
     V: Array
@@ -63,6 +64,7 @@ class LastLayer:
     A_rad: float
     residual: float
     omega: float
+    bounded: bool
 
     @property
     def n(self) -> int:
@@ -110,7 +112,8 @@ def enclose_last_layer(
     A, A_rad = _hessian(phi, rad, norm, M.mid.hi, M.rad, M.norm, weight_decay)
     residual = _residual(phi, rad, norm, g.mid.hi, g.rad, g.norm, V, weight_decay)
     return LastLayer(V, b is not None, weight_decay, loss, phi, rad, norm, g.mid.hi, g.rad, g.norm, M.mid.hi, M.rad,
-                     M.norm, weight, A, A_rad, residual, _lipschitz(network))
+                     M.norm, weight, A, A_rad, residual, _lipschitz(network),
+                     network.depth > 1 and network.activation in ("tanh", "sigmoid"))
 
 
 def _hessian(

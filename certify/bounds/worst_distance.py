@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -25,8 +26,8 @@ from certify.rigor.arithmetic import Binary64, DoubleDouble
 from certify.rigor.fp import Array
 from certify.verdict import Bound, Hypothesis, Rigour
 
-INSIDE = 1.0 - 2.0**-40
-"""A proposed change is shortened by this, so that it stays within its budget whatever was rounded."""
+INSIDE = 1.0 - 2.0**-30
+"""A proposed change is shortened by this, so that rounding does not take it out of its budget."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ def find_attack(problem: Problem, check: Callable[[], None]) -> Attack | None:
     assert isinstance(net, Network)
     try:
         change = propose_change(problem)
-        if change is None or problem.equations * problem.parameters > JACOBIAN_LIMIT:
+        if change is None or not inside(problem, change) or problem.equations * problem.parameters > JACOBIAN_LIMIT:
             return None
         check()
         one = replace(problem, set="given", change=change, radius=None, count=None, norm=2)
@@ -132,6 +133,23 @@ def within_budget(problem: Problem, u: Array) -> Array | None:
         keep = np.argsort(-np.linalg.norm(u, axis=1))[: problem.count]
         out[[i for i in range(len(u)) if i not in set(keep.tolist())]] = 0.0
     return out if np.isfinite(out).all() and out.any() else None
+
+
+def inside(problem: Problem, u: Array) -> bool:
+    """Whether the change lies in the budget, decided in exact arithmetic."""
+    assert problem.radius is not None
+    r, rows = Fraction(problem.radius), [[Fraction(v) for v in row if v] for row in u.tolist()]
+    moving = [i for i, row in enumerate(rows) if row]
+    if not set(moving) <= set(problem.rows):
+        return False
+    if problem.set == "total":
+        return sum(v * v for row in rows for v in row) <= r * r
+    if problem.set == "sparse" and (problem.count is None or len(moving) > problem.count):
+        return False
+    if problem.norm == 2:
+        return all(sum(v * v for v in rows[i]) <= r * r for i in moving)
+    size: Callable[[Iterable[Fraction]], Fraction] = sum if problem.norm == 1 else max  # type: ignore[assignment]
+    return all(size(map(abs, rows[i])) <= r for i in moving)
 
 
 def _largest_entry(u: Array) -> Array:

@@ -16,6 +16,9 @@ from certify.check.subject import Problem
 
 PRECISION = 64
 LADDER = (30, 20, 14, 8)
+LARGEST = 2**24
+"""Most numbers of all Gram matrices together; beyond it the norm of the whole layer stands."""
+
 BLOCK = 64
 """Rows whose Gram matrices are formed at a time."""
 
@@ -61,6 +64,8 @@ def _first_layer(problem: Problem, parameters: Parameters, passed: Forward, t: a
     place = {row: at for at, row in enumerate(problem.kept)}
     slopes = _slopes(problem, passed, [norm(row) * t for row in W.tolist()])
     entries = W.tolist()
+    if len(problem.moving) * d * d > LARGEST:
+        return arb("inf")
     outer = arb_mat([[row[a] * row[b] for a in range(d) for b in range(a, d)] for row in entries])
     grams: list[list[list[arb]]] = []
     moving = [place[i] for i in problem.moving]

@@ -14,6 +14,9 @@ from certify.rigor.fp import RAISE, Array, U
 CHUNK = 16_000_000
 """Most numbers of one chunk of scaled weight matrices."""
 
+LARGEST = 2**24
+"""Most numbers of all Gram matrices together; beyond it nothing is proved and the caller's norm of the layer stands."""
+
 LADDER = (2.0**-30, 2.0**-20, 2.0**-10)
 
 
@@ -22,7 +25,8 @@ def first_layer_steepness(network: Network, passed: Forward, t: Array, scale: Ar
 
     `a_1(x) − a_1(x') = DW_1(x − x')`, D diagonal with difference quotients of φ, in size at most the largest slopes
     `D_i` on the ball; so `ω² = max_i λ_max(W_1ᵀD_i²W_1)`. Each matrix is formed with its error and `ω²I` less it is
-    proved positive definite. None: that failed.
+    proved positive definite. None: that failed, or the matrices
+    would be too large.
 
     Args:
         network: at least two layers.
@@ -30,6 +34,8 @@ def first_layer_steepness(network: Network, passed: Forward, t: Array, scale: Ar
         t: `(n,)` radii in units of `scale`.
         scale: `(d,)` unit of each feature, or None.
     """
+    if len(t) * network.widths[0] ** 2 > LARGEST:
+        return None
     W = network.weights[0] if scale is None else network.weights[0] * scale
     D = slopes_within(network, passed, 0, fp.row_norms(W)[None, :] * t[:, None] * RAISE)
     guess, parts = 0.0, []

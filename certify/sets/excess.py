@@ -45,14 +45,20 @@ def excess(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None = None) 
     >>> excess(Polyhedron.box([0, 0], [2, 1]), Polyhedron.box([0, 0], [1, 1])).square
     Fraction(1, 1)
     """
+    found = excess_where_met(C, D, window)
+    if found is None:
+        raise InputError("excess", "the window does not meet the first set", "give a larger window")
+    return found
+
+
+def excess_where_met(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None = None) -> Extent | None:
+    """The same; None where the window misses the first set."""
     same_dimension(C, D, *([window] if window is not None else []))
     pieces = C.pieces if isinstance(C, FiniteUnion) else (C,)
     if isinstance(D, FiniteUnion) and len(D.pieces) == 1:
         D = D.pieces[0]
     found = [e for e in (_excess(piece, D, window) for piece in pieces) if e is not None]
-    if not found:
-        raise InputError("excess", "the window does not meet the first set", "give a larger window")
-    return largest(found)
+    return largest(found) if found else None
 
 
 def hausdorff(C: ClosedSet, D: ClosedSet) -> Extent:

@@ -131,7 +131,8 @@ class Polyhedron(ConvexSet):
         """The nearest point of the set, exactly: proved by its multipliers."""
         x = self._point(point)
         found = project(x, self.A, self.b, self.E, self.f)
-        assert not isinstance(found, Infeasible) and verify(x, self.A, self.b, self.E, self.f, found)
+        if isinstance(found, Infeasible) or not verify(x, self.A, self.b, self.E, self.f, found):
+            raise InputError("projection", "its optimality was not proved", "this is a defect: report it")
         return found.point
 
     def distance(self, point: Any) -> Extent:

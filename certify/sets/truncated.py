@@ -12,7 +12,7 @@ from certify.rigor import fp
 from certify.sets.ball import Ball
 from certify.sets.base import ClosedSet, same_dimension
 from certify.sets.exact import Vector, number, square, vector
-from certify.sets.excess import excess
+from certify.sets.excess import excess_where_met
 from certify.sets.extent import Extent, largest, root, roots
 
 CELLS = 600
@@ -42,12 +42,8 @@ def truncated_hausdorff(C: ClosedSet, D: ClosedSet, radius: Any, centre: Any = N
 
 
 def _cut(C: ClosedSet, D: ClosedSet, window: Ball) -> Extent:
-    try:
-        return excess(C, D, window)
-    except InputError as error:
-        if "does not meet" in error.found:
-            return root(Fraction(0))
-        raise
+    found = excess_where_met(C, D, window)
+    return root(Fraction(0)) if found is None else found
 
 
 def rho_distance(

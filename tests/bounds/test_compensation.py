@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from certify import bound
 from certify.bounds.compensation import compensate, total_budget
+from certify.bounds.worst_distance import inside
 from certify.errors import SpecError
 from certify.network.network import Network
 from certify.problem import Problem
@@ -81,3 +82,14 @@ def test_wrong_formulas_are_below_the_truth():
 def test_questions_without_an_answer_are_refused(more):
     with pytest.raises(SpecError, match="distance"):
         bound(replace(problem([[[3.0, 4.0]]], [[3.0, 4.0]]), **more), "distance")
+
+
+@pytest.mark.parametrize(("more", "change", "holds"), [
+    ({}, [[0.06], [np.nextafter(0.08, 1)]], False), ({}, [[0.06], [0.0799]], True),
+    ({"set": "per_sample"}, [[0.1], [-0.1]], True), ({"set": "per_sample"}, [[0.1], [np.nextafter(0.1, 1)]], False),
+    ({"set": "sparse", "count": 1}, [[0.1], [0.0]], True), ({"set": "sparse", "count": 1}, [[0.1], [1e-300]], False),
+])
+def test_membership_in_a_budget_is_exact(more, change, holds):
+    # the first is beyond 0.1 by less than rounding shows
+    given = problem([[[1.0]]], [[1.0], [2.0]], **more)
+    assert inside(given, np.array(change)) == holds

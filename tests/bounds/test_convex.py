@@ -166,6 +166,10 @@ def test_the_global_modulus_holds_between_solutions() -> None:
         w, _ = solve(other, last(t.network))
         gap = float(sum(((x - y) ** 2 for x, y in zip(w, base, strict=True)), arb(0)).sqrt())
     assert 0 < gap <= most * 0.3
+    net = t.network
+    ramp = Training(Network(net.weights, net.biases, "relu"), t.X, t.loss, t.decay, t.labels, t.targets)
+    with pytest.raises(SpecError, match="bounded"):
+        global_modulus(enclosed(ramp))
 
 
 def _caught(monkeypatch: pytest.MonkeyPatch, name: str, wrong: object, parameter: str) -> bool:
