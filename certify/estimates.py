@@ -28,7 +28,8 @@ ESTIMATE, PAGE, PARAMETERS = "estimate.json", "estimate.html", "new_parameters.s
 MEMBER: Final = "member_{}.safetensors"
 
 _FOR_PROBLEM: Final = ("batch_statistics", "chunk", "device")
-_NOT_OPTIONS: Final = (*_FOR_PROBLEM, "members")
+_RETRAINED: Final = {"fine_tune": "given", "from_scratch": "scratch"}
+_NOT_OPTIONS: Final = (*_FOR_PROBLEM, *_RETRAINED, "members")
 
 
 def run_estimate(
@@ -63,7 +64,7 @@ def run_estimate(
     check_folder(folder, tuple(MEMBER.format(i + 1) for i in range(asked.options.get("members", 0))))
 
     from certify.estimation import estimate
-    from certify.estimation.document import base_of, document_of
+    from certify.estimation.document import Beside, base_of, document_of
     from certify.report.estimate import render
 
     stages.share(1.0 if asked.rows is None else len(asked.rows) / asked.problem.n)
@@ -72,6 +73,8 @@ def run_estimate(
         asked.problem, asked.u, asked.rows, parameter=asked.spec.perturbation.parameter, progress=stages, **options
     )
     members, missing = _members(found, asked.options.get("members", 0), stages)
+    again = [found.retrain(start, asked.options[key], found.options.seed, stages)
+             for key, start in _RETRAINED.items() if asked.options.get(key)]
     tell("the given weights", 0.96)
     base = base_of(asked.problem)
     tell("writing", 0.98)
@@ -79,7 +82,7 @@ def run_estimate(
     contents |= {MEMBER.format(i): _parameters(member, asked.names) for i, member in enumerate(members, 1)}
     named = [{"name": name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
              for name, content in contents.items()]
-    document = document_of(found, members, missing, base, asked.spec, asked.sources, folder, named)
+    document = document_of(found, Beside(members, missing, again), base, asked.spec, asked.sources, folder, named)
     page = render(document).encode("utf-8")
     write_together({folder / name: content for name, content in contents.items()}
                    | {folder / ESTIMATE: canonical_bytes(document), folder / PAGE: page})

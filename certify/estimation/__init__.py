@@ -12,14 +12,17 @@ if importlib.util.find_spec("torch") is None:
 
 from certify.estimation.estimate import Estimate, Member, estimate  # noqa: E402
 from certify.estimation.options import EstimateOptions  # noqa: E402
+from certify.estimation.retraining import Agreement, Retrained  # noqa: E402
 from certify.estimation.sensitivity import Sensitivity, sensitivity  # noqa: E402
 from certify.estimation.subject import ModuleProblem, module_problem  # noqa: E402
 
 __all__ = [
+    "Agreement",
     "Estimate",
     "EstimateOptions",
     "Member",
     "ModuleProblem",
+    "Retrained",
     "Sensitivity",
     "estimate",
     "module_problem",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from certify.certificate.canonical import Json, seal
 from certify.estimation.estimate import Estimate, Member
 from certify.estimation.evidence import Evidence
 from certify.estimation.hessian import gradient
+from certify.estimation.retraining import Retrained
 from certify.estimation.subject import ModuleProblem
 from certify.gates import evaluate, overall
 from certify.spec.vocabulary import ESTIMATED
@@ -34,16 +35,30 @@ UNITS = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """What was asked for beside the estimate.
+
+    Attributes:
+        members: other members of the estimated set.
+        why_no_members: where they were asked for and could not be had.
+        retrained: weights trained on the changed data after all.
+    """
+
+    members: Sequence[Member] = ()
+    why_no_members: str = ""
+    retrained: Sequence[Retrained] = ()
+
+
 def document_of(
-    found: Estimate, members: Sequence[Member], why_no_members: str, base: Json, spec: Spec,
-    sources: Mapping[str, Digest], folder: Path, parameters: Sequence[Json],
+    found: Estimate, beside: Beside, base: Json, spec: Spec, sources: Mapping[str, Digest], folder: Path,
+    parameters: Sequence[Json],
 ) -> Json:
     """The content of `estimate.json`, sealed with its digest. A number that is not finite is null.
 
     Args:
         found: the estimate.
-        members: other members of the estimated set.
-        why_no_members: where they were asked for and could not be had.
+        beside: members of the set and trained weights, where asked for.
         base: from :func:`base_of`.
         spec: the spec.
         sources: digests of spec, model, data and change: of the very bytes that were read.
@@ -66,8 +81,9 @@ def document_of(
         "options": asdict(found.options),
         "result": _result(found) | {"start": None if found.start is None else _result(found.start)},
         "members": [_evidence(member.evidence) | {"parameters": file}
-                    for member, file in zip(members, parameters[1:], strict=True)],
-        "members_missing": why_no_members,
+                    for member, file in zip(beside.members, parameters[1:], strict=True)],
+        "members_missing": beside.why_no_members,
+        "retrained": [_retrained(one) for one in beside.retrained],
         "parameters": parameters[0],
         "environment": _environment(found.problem),
     }))
@@ -127,9 +143,15 @@ def _result(found: Estimate) -> Json:
         "cost": asdict(found.cost), "evidence": _evidence(found.evidence),
         "response_norm": float(found.response.double().norm()),
         "stationary_norm": None if found.stationary is None else float(found.stationary.double().norm()),
+        "space": "weights" if found.rows is None else "outputs",
         "moved_rows_only": found.rows is not None and len(found.rows.X) < found.problem.n,
     }
     return start
+
+
+def _retrained(one: Retrained) -> Json:
+    return {"start": one.start, "gradients": one.gradients, "gradient_left": one.gradient_left, "status": one.status,
+            "agreement": asdict(one.agreement)}
 
 
 def _evidence(evidence: Evidence) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ from certify.estimation.krylov import Solved
 from certify.estimation.meter import Cost, Meter
 from certify.estimation.options import EstimateOptions
 from certify.estimation.output_space import Rows, approach, centres, rows_of, wanted
+from certify.estimation.retraining import Retrained, compare, retrain
 from certify.estimation.subject import ModuleProblem
-from certify.estimation.weight_space import corrected, weight_space_step
+from certify.estimation.weight_space import corrected, kernel_part, weight_space_step
 from certify.progress import silent
 
 if TYPE_CHECKING:
@@ -96,14 +97,12 @@ class Estimate:
     def sample_members(self, count: int, scale: float = 1.0, seed: int = 0, tell: Tell = silent) -> list[Member]:
         """Other members of the estimated set: the step plus random directions that change no output to first order.
 
-        A random vector of length `scale·|step|` is projected onto the kernel of the Jacobian, which costs a solve for
-        each; all are solved together.
+        A random vector of length `scale·|step|` is projected onto the kernel of the Jacobian (in weight space: of the
+        Hessian), which costs a solve for each; all are solved together.
 
         Raises:
-            InputError: the step was computed in weight space, whose kernel is not sampled.
+            InputError: the set is one point: the Hessian has full rank, or damping was asked for.
         """
-        if self.rows is None:
-            raise InputError("sample_members", "an estimate in weight space", 'use solver = "dual"')
         if count < 1 or not 0 < scale < float("inf"):
             raise InputError("sample_members", f"count {count}, scale {scale}", "give positive numbers")
         generator = torch.Generator().manual_seed(seed)
@@ -112,12 +111,21 @@ class Estimate:
         raw = torch.randn(count, p, generator=generator).to(self.step)
         raw *= scale * length / raw.norm(dim=1, keepdim=True)
         meter = Meter(self.cost.gradient_seconds, self.step)
-        with meter.stage("members"):
-            images = self.rows.jacobian.product(raw)
-            _, rowspace, _ = self.rows.solve(images, None, self.options, meter, tell)
+        if self.rows is None:
+            moves = kernel_part(self.problem, raw, self.options, tell)
+        else:
+            moves = raw - self.rows.solve(self.rows.jacobian.product(raw), None, self.options, meter, tell)[1]
         base = self.problem.function.all_outputs(self.problem.w, self.problem.X)
         return [Member(self, self.step + move, measure(self.problem, self.change, self.step + move, base))
-                for move in raw - rowspace]
+                for move in moves]
+
+    def retrain(self, start: str = "given", gradients: int = 200, seed: int = 0, tell: Tell = silent) -> Retrained:
+        """Train on the changed data after all, as evidence: :func:`certify.estimation.retraining.retrain`."""
+        return retrain(self, start, gradients, seed, tell)
+
+    def compare(self, state: Mapping[str, torch.Tensor]) -> Retrained:
+        """The estimate beside weights of your own training: :func:`certify.estimation.retraining.compare`."""
+        return compare(self, state)
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,10 +80,7 @@ def weight_space_step(
     if options.corrector_steps and problem.base == "given":
         raise InputError("corrector_steps", 'an estimate in weight space with base = "given"',
                          'use base = "nearby", or no correctors')
-    kind = options.curvature
-    if kind == "auto":
-        tilted = problem.base == "given" and not problem.weight_decay and problem.map == "critical"
-        kind = "gauss_newton" if tilted else "hessian"
+    kind = curvature_of(problem, options)
     right = -torch.stack([mixed(problem, change), meter.gradient])
     caused, given = (float(part.double().norm()) for part in right)
     left_out = ""
@@ -93,6 +90,33 @@ def weight_space_step(
     solved = solve(problem, kind, right, options, tell)
     meter.products += int(solved.products.max())
     return WeightSpaceStep(solved.x[0], solved.x[1], solved, kind, left_out)
+
+
+def curvature_of(problem: ModuleProblem, options: EstimateOptions) -> str:
+    """Which curvature the system has: an output tilt without weight decay leaves the Gauss–Newton part alone."""
+    if options.curvature != "auto":
+        return options.curvature
+    tilted = problem.base == "given" and not problem.weight_decay and problem.map == "critical"
+    return "gauss_newton" if tilted else "hessian"
+
+
+def kernel_part(problem: ModuleProblem, raw: torch.Tensor, options: EstimateOptions, tell: Tell) -> torch.Tensor:
+    """Of each row r of `raw`, (c, p), the part `r − H⁺Hr` that changes no gradient to first order.
+
+    Raises:
+        InputError: nothing of r is left, so H is nonsingular and the estimated set one point; or damping was asked
+            for, with which it always is.
+    """
+    if options.damping:
+        raise InputError("sample_members", "damping, with which the estimated set is one point", "give damping = 0")
+    kind = curvature_of(problem, options)
+    solved = solve(problem, kind, _operator(problem, kind, options).product(raw), options, tell)
+    left = raw - solved.x
+    whole, size = raw.norm(dim=1), left.norm(dim=1)
+    if bool((size <= max(options.tolerance, 1e3 * torch.finfo(raw.dtype).eps) * whole).any()):
+        raise InputError("sample_members", "a Hessian of full rank, as far as the solver sees: the set is one point",
+                         "ask for no members")
+    return left
 
 
 def corrected(

@@ -199,6 +199,8 @@ class Estimate(Section):
         preconditioner: of the dual solver.
         seed: of everything random.
         members: how many other members of the estimated set to look at.
+        fine_tune: train on from the given weights, on the changed data, for so many gradients, and compare.
+        from_scratch: the same from weights drawn anew by the seed.
         batch_statistics: of BatchNorm: those stored in the model, or those of the rows at hand.
         chunk: rows that pass through the network at once.
         device: where to compute.
@@ -216,6 +218,8 @@ class Estimate(Section):
     preconditioner: Literal["auto", "nystrom", "none"] | None = None
     seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
     members: Annotated[int, Field(ge=0, le=1000)] | None = None
+    fine_tune: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    from_scratch: Annotated[int, Field(ge=0, le=10**6)] | None = None
     batch_statistics: Literal["frozen", "recomputed"] | None = None
     chunk: Count | None = None
     device: Name | None = None

@@ -134,7 +134,11 @@ def test_members_options_and_a_state_dict_of_torch(tmp_path, call):
         assert any(not torch.equal(other[name], new[name]) for name in new)
     assert "Only the moved rows" in (tmp_path / "estimate.html").read_text(encoding="utf-8")
     spec.write_text(SPEC + '[estimate]\nmembers = 2\nsolver = "minres_qlp"\n')
-    assert call("estimate", spec)[0] == 0 and "weight space" in document(tmp_path)["members_missing"]
+    assert call("estimate", spec)[0] == 0 and len(document(tmp_path)["members"]) == 2
+    spec.write_text(SPEC + '[estimate]\nmembers = 2\nsolver = "minres_qlp"\ndamping = 0.1\n')
+    assert call("estimate", spec)[0] == 0 and "one point" in document(tmp_path)["members_missing"]
+    spec.write_text(SPEC + '[estimate]\nsolver = "minres_qlp"\n')
+    assert call("estimate", spec)[0] == 0
     assert "<svg" in (tmp_path / "estimate.html").read_text(encoding="utf-8")  # the residual's history
 
 
