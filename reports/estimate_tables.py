@@ -49,11 +49,11 @@ def cases(record: Record) -> str:
              "at the estimate | outputs of the other rows changed by | of the response's for these rows alone | distance | "
              "residual | cost: processor | wall |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for key, case in record.items():
-        if not (key.startswith("first") or key.startswith("held")):
+        if not key.startswith(("first", "held", "corrected")):
             continue
         base = case.get("moved response", case["moved"])["unmoved_output_change"]
         for kind, words in STEPS.items():
-            if kind not in case:
+            if kind not in case or (key.startswith("corrected") and kind != "all"):
                 continue
             s = case[kind]
             share = f"{s['unmoved_output_change'] / base:.2%}" if kind.startswith("all") else ""
