@@ -1,7 +1,8 @@
 """Both ends of the moduli in exact rational arithmetic: small piecewise linear problems (`run.arithmetic = "exact"`).
 
-Network, kernel and perturbation are rational numbers; `κ²K − Q ≻ 0` (M2) is decided by exact elimination, so the ends
-are neighbouring floats but for the search for a vector below.
+Network, kernel and perturbation are rational numbers; `κ²K − Q ≻ 0` (M2) is decided by exact elimination, so the upper
+end is the least float there is. The lower one is the quotient of a vector of floats, for a witness holds floats: the
+float below it, unless the kernel is so ill-conditioned (beyond about 1e15) that no such vector comes near.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ from fractions import Fraction
 
 import numpy as np
 import scipy.linalg
-from flint import fmpq, fmpq_mat
+from flint import fmpq_mat
 
-from certify.errors import InputError, SpecError
+from certify.errors import SpecError
 from certify.network.network import Network
 from certify.problem import Problem
 from certify.rigor import fp
 from certify.rigor.activation.leaky_relu import NEGATIVE_SLOPE
 from certify.rigor.fp import Array
+from certify.sets.exact import dot, flint_matrix, flint_number, fraction
 from certify.verdict import Bound, Hypothesis, Rigour
 
 MOST_EQUATIONS, MOST_PARAMETERS = 40, 2000
+SMALLEST, REFINEMENTS = 2.0**-1022, 4
+"""The least end that is stated, and the most steps of inverse iteration."""
+
 SLOPES = {"identity": 1.0, "relu": 0.0, "leaky_relu": NEGATIVE_SLOPE}
 """Activations that are piecewise linear, with their slope below 0."""
 
@@ -89,7 +94,7 @@ def exact_system(problem: Problem) -> ExactSystem:
         a, inputs, slopes = [Fraction(v) for v in problem.X[i].tolist()], [], []
         for h, (W, b) in enumerate(zip(weights, shifts, strict=True)):
             inputs.append(a)
-            z = [_dot(row, a) + (b[j] if b is not None else 0) for j, row in enumerate(W)]
+            z = [dot(row, a) + (b[j] if b is not None else 0) for j, row in enumerate(W)]
             if h < len(weights) - 1:
                 if 0 in z and net.activation != "identity" and not kink:
                     kink = f"row {i}, layer {h + 1}, unit {z.index(0)}"
@@ -103,12 +108,12 @@ def exact_system(problem: Problem) -> ExactSystem:
             moved.append([v * u if moves else Fraction(0) for v, u in zip(g, units, strict=True)])
     N, k = len(rows), problem.outputs
     J = [[v for part in row for v in part] for row in rows]
-    kernel = _matrix(J)
+    kernel = flint_matrix(J, len(J[0]))
     Q = fmpq_mat(N, N)
     for r in range(N):
         for s in range(r // k * k, r // k * k + k):
             if problem.parameter == "features":
-                Q[r, s] = _fmpq(_dot(moved[r], moved[s]))
+                Q[r, s] = flint_number(dot(moved[r], moved[s]))
             else:
                 Q[r, s] = int(r == s and problem.kept[r // k] in problem.rows)
     margin = fp.down(min(sizes)) if sizes and net.activation != "identity" else None
@@ -124,34 +129,70 @@ def _gradient(weights: list, shifts: list, inputs: list, slopes: list, out: int,
             parts.append([v * a for v in g for a in inputs[h]])
             if shifts[h] is not None:
                 parts.append(list(g))
-        g = [_dot(g, column) for column in zip(*weights[h], strict=True)]
+        g = [dot(g, column) for column in zip(*weights[h], strict=True)]
         if h:
             g = [v * s for v, s in zip(g, slopes[h - 1], strict=True)]
     return [*parts, g]
 
 
 def exact_modulus(K: fmpq_mat, Q: fmpq_mat) -> ExactEnds:
-    """`lip S` (M2): a Rayleigh quotient below, the least float κ found with `κ²K − Q ≻ 0` above."""
+    """`lip S` (M2): a Rayleigh quotient below, the least float κ found with `κ²K − Q ≻ 0` above.
+
+    A quotient that is not the float below the upper end is followed by inverse iteration at that end, in rationals.
+    """
     z = _proposed(K, Q)
-    vector = fmpq_mat(1, len(z), [_fmpq(Fraction(v)) for v in z.tolist()])
-    energy, gain = ((vector * M * vector.transpose())[0, 0] for M in (K, Q))
-    lower = fp.down(fp.sqrt_down(_fraction(gain / energy))) if energy > 0 else 0.0
+    lower = _quotient(K, Q, z)
     if not _definite(K):
         return ExactEnds(lower, None, z)
-    if not gain and not any(Q.entries()):
+    if not any(Q.entries()):
         return ExactEnds(0.0, 0.0, z)
-    upper, step = max(float(np.nextafter(lower, np.inf)), 2.0**-1000), 1.0  # no subnormal: it may read as 0
+    upper = _least_above(K, Q, lower)
+    for _ in range(REFINEMENTS):
+        if lower >= math.nextafter(upper, 0.0):
+            break
+        better = _refined(K, Q, upper, z)
+        value = _quotient(K, Q, better)
+        if not value > lower:
+            break
+        lower, z = value, better
+    return ExactEnds(lower, upper, z)
+
+
+def _least_above(K: fmpq_mat, Q: fmpq_mat, lower: float) -> float:
+    """The least normal float κ with `κ²K − Q ≻ 0`, K definite and Q not 0; `lower` is below it."""
+    upper, step = max(math.nextafter(lower, math.inf), SMALLEST), 1.0  # no subnormal: it may read as 0
     while not _below(K, Q, upper):
-        upper = fp.up(Fraction(float(upper)) * (1 + Fraction(step) / 2**52))
+        upper = fp.up(Fraction(upper) * (1 + Fraction(step) / 2**52))
         step *= 4
-        if not math.isfinite(upper):
-            raise InputError("exact modulus", "no finite bound was found", "this is a defect: report it")
-    low, high = Fraction(lower), Fraction(float(upper))
+    low, high = Fraction(lower), upper
     while True:
-        middle = float((low + high) / 2)
-        if not float(low) < middle < float(high):
-            return ExactEnds(lower, float(high), z)
-        low, high = (low, Fraction(middle)) if _below(K, Q, middle) else (Fraction(middle), high)
+        middle = float((low + Fraction(high)) / 2)
+        if middle < SMALLEST or not float(low) < middle < high:
+            return high
+        if _below(K, Q, middle):
+            high = middle
+        else:
+            low = Fraction(middle)
+
+
+def _quotient(K: fmpq_mat, Q: fmpq_mat, z: Array) -> float:
+    """`√(zᵀQz/zᵀKz)`, rounded down; 0 where the form of K is 0."""
+    vector = flint_matrix([[Fraction(v) for v in z.tolist()]], len(z))
+    energy, gain = (fraction((vector * M * vector.transpose())[0, 0]) for M in (K, Q))
+    return fp.down(fp.sqrt_down(gain / energy)) if energy > 0 else 0.0
+
+
+def _refined(K: fmpq_mat, Q: fmpq_mat, upper: float, z: Array) -> Array:
+    """A step of inverse iteration, `(κ²K − Q)⁻¹Kz`, exactly, then rounded."""
+    column = flint_matrix([[Fraction(v)] for v in z.tolist()], 1)
+    found = (K * flint_number(Fraction(upper) ** 2) - Q).solve(K * column)
+    return _floats([fraction(found[i, 0]) for i in range(len(z))])
+
+
+def _floats(x: list[Fraction]) -> Array:
+    """A multiple of x in floats, its largest entry 1 in size."""
+    largest = max(map(abs, x))
+    return np.array([float(v / largest) for v in x]) if largest else np.ones(len(x))
 
 
 def problem_is_exact(problem: Problem, quantity: str) -> bool:
@@ -162,7 +203,7 @@ def problem_is_exact(problem: Problem, quantity: str) -> bool:
 def exact_bound(
     problem: Problem, quantity: str, unit: str, hypotheses: tuple[Hypothesis, ...], check: Callable[[], None]
 ) -> Bound:
-    """`modulus` or `sample_modulus` with ends that are neighbouring floats, but for the vector of the lower one.
+    """`modulus` or `sample_modulus` with ends that are neighbouring floats where a vector of floats shows the lower one.
 
     Args:
         problem: one that :func:`require_exact` lets pass.
@@ -208,17 +249,32 @@ def _of_row(Q: fmpq_mat, at: int, k: int) -> fmpq_mat:
 
 
 def _proposed(K: fmpq_mat, Q: fmpq_mat) -> Array:
-    """A vector near the largest eigenvalue of the pencil, in floats; not trusted."""
-    k, q = (np.array([[float(_fraction(M[i, j])) for j in range(M.ncols())] for i in range(M.nrows())]) for M in (K, Q))
+    """A vector near the largest eigenvalue of the pencil, in floats; not trusted.
+
+    Rows and columns are scaled so that the diagonal of K is about 1: its entries may be beyond the range of floats.
+    """
+    size = K.nrows()
+    scale = [Fraction(2) ** -_half_exponent(fraction(K[i, i])) for i in range(size)]
+    # a common factor of Q alone changes no eigenvector
+    most = max((abs(fraction(Q[i, i])) * scale[i] ** 2 for i in range(size)), default=Fraction(0)) or Fraction(1)
+    k, q = (np.array([[float(fraction(M[i, j]) * scale[i] * scale[j] / unit) for j in range(size)]
+                      for i in range(size)]) for M, unit in ((K, Fraction(1)), (Q, most)))
     try:
         z = scipy.linalg.eigh(q, k)[1][:, -1]
     except np.linalg.LinAlgError:
         z = np.linalg.eigh(q)[1][:, -1]
-    return np.asarray(z) if np.isfinite(z).all() and z.any() else np.ones(len(k))
+    if not (np.isfinite(z).all() and z.any()):
+        return np.ones(size)
+    return _floats([Fraction(v) * s for v, s in zip(z.tolist(), scale, strict=True)])
+
+
+def _half_exponent(x: Fraction) -> int:
+    """About half the binary exponent of a number, 0 of 0."""
+    return (x.numerator.bit_length() - x.denominator.bit_length()) // 2 if x else 0
 
 
 def _below(K: fmpq_mat, Q: fmpq_mat, kappa: float) -> bool:
-    return _definite(K * _fmpq(Fraction(kappa) ** 2) - Q)
+    return _definite(K * flint_number(Fraction(kappa) ** 2) - Q)
 
 
 def _definite(M: fmpq_mat) -> bool:
@@ -233,19 +289,3 @@ def _definite(M: fmpq_mat) -> bool:
             if factor:
                 rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]  # column k becomes 0
     return True
-
-
-def _dot(x: list, y: list | tuple) -> Fraction:
-    return sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0))
-
-
-def _matrix(rows: list[list[Fraction]]) -> fmpq_mat:
-    return fmpq_mat(len(rows), len(rows[0]), [_fmpq(v) for row in rows for v in row])
-
-
-def _fmpq(x: Fraction) -> fmpq:
-    return fmpq(x.numerator, x.denominator)
-
-
-def _fraction(x: fmpq) -> Fraction:
-    return Fraction(int(x.p), int(x.q))

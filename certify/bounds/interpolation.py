@@ -135,8 +135,12 @@ class Interpolation:
     def _exact(self, quantity: str) -> Bound:
         """Both ends in rational arithmetic."""
         self._progress("exact rational arithmetic", 0.2)
-        found = self._limits.attempt(named("exact"), lambda: exact_bound(self.problem, quantity, self._unit(quantity),
-                                                                         self._counting(), self._limits.check))
+        found: Bound | str
+        try:
+            found = self._limits.attempt(named("exact"), lambda: exact_bound(
+                self.problem, quantity, self._unit(quantity), self._counting(), self._limits.check))
+        except EnclosureError as error:
+            found = f"{error.found} ({error.asked}): {error.remedy}"
         return self._open(quantity, self._counting(), found) if isinstance(found, str) else found
 
     def _distance(self) -> Bound:

@@ -77,9 +77,14 @@ def square(x: Vector) -> Fraction:
     return dot(x, x)
 
 
-def flint_matrix(matrix: Sequence[Vector], columns: int) -> fmpq_mat:
+def flint_number(value: Fraction) -> fmpq:
+    """The same as a FLINT rational."""
+    return fmpq(value.numerator, value.denominator)
+
+
+def flint_matrix(matrix: Sequence[Sequence[Fraction]], columns: int) -> fmpq_mat:
     """The same as a FLINT matrix."""
-    return fmpq_mat(len(matrix), columns, [fmpq(v.numerator, v.denominator) for row in matrix for v in row])
+    return fmpq_mat(len(matrix), columns, [flint_number(v) for row in matrix for v in row])
 
 
 def fraction(q: Any) -> Fraction:

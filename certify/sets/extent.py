@@ -11,6 +11,9 @@ from certify.rigor import fp
 from certify.sets.exact import Vector
 from certify.verdict import Rigour
 
+SHORT = 24
+"""Characters of a rational number above which its root is shown by its ends."""
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -30,6 +33,23 @@ class Extent:
     nearest: Vector | None = None
     reason: str = ""
     rigour: Rigour = Rigour.PROVED
+
+    def __repr__(self) -> str:
+        return f"Extent({self})"
+
+    def __str__(self) -> str:
+        """For a reader: the number where it is known exactly and short, else both ends, and how they are known.
+
+        >>> str(root(Fraction(9, 4))), str(root(Fraction(2))), str(infinite("a ray runs away"))
+        ('1.5, proved', '√2 ≈ 1.4142135623730951, proved', '∞, proved (a ray runs away)')
+        """
+        ends = f"[{self.lower!r}, {self.upper!r}]"
+        if self.lower == self.upper:
+            ends = "∞" if self.lower == math.inf else f"{self.lower:.17g}"
+        elif self.square is not None and len(str(self.square)) <= SHORT:
+            inside = str(self.square) if self.square.denominator == 1 else f"({self.square})"
+            ends = f"√{inside} ≈ {math.sqrt(self.square)!r}"
+        return f"{ends}, {self.rigour}" + (f" ({self.reason})" if self.reason else "")
 
     @property
     def width(self) -> float:
