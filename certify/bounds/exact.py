@@ -22,7 +22,7 @@ from certify.problem import Problem
 from certify.rigor import fp
 from certify.rigor.activation.leaky_relu import NEGATIVE_SLOPE
 from certify.rigor.fp import Array
-from certify.sets.exact import dot, flint_matrix, flint_number, fraction
+from certify.sets.exact import dot, flint_matrix, flint_number, fraction, positive_definite
 from certify.verdict import Bound, Hypothesis, Rigour
 
 MOST_EQUATIONS, MOST_PARAMETERS = 40, 2000
@@ -142,7 +142,7 @@ def exact_modulus(K: fmpq_mat, Q: fmpq_mat) -> ExactEnds:
     """
     z = _proposed(K, Q)
     lower = _quotient(K, Q, z)
-    if not _definite(K):
+    if not positive_definite(K):
         return ExactEnds(lower, None, z)
     if not any(Q.entries()):
         return ExactEnds(0.0, 0.0, z)
@@ -203,7 +203,7 @@ def problem_is_exact(problem: Problem, quantity: str) -> bool:
 def exact_bound(
     problem: Problem, quantity: str, unit: str, hypotheses: tuple[Hypothesis, ...], check: Callable[[], None]
 ) -> Bound:
-    """`modulus` or `sample_modulus` with ends that are neighbouring floats where a vector of floats shows the lower one.
+    """`modulus` or `sample_modulus` with neighbouring floats as ends, where a vector of floats shows the lower one.
 
     Args:
         problem: one that :func:`require_exact` lets pass.
@@ -274,18 +274,4 @@ def _half_exponent(x: Fraction) -> int:
 
 
 def _below(K: fmpq_mat, Q: fmpq_mat, kappa: float) -> bool:
-    return _definite(K * flint_number(Fraction(kappa) ** 2) - Q)
-
-
-def _definite(M: fmpq_mat) -> bool:
-    """Whether a symmetric rational matrix is positive definite: all pivots of exact elimination are positive."""
-    rows = [[M[i, j] for j in range(M.ncols())] for i in range(M.nrows())]
-    for k in range(len(rows)):
-        pivot = rows[k][k]
-        if not pivot > 0:
-            return False
-        for i in range(k + 1, len(rows)):
-            factor = rows[i][k] / pivot
-            if factor:
-                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]  # column k becomes 0
-    return True
+    return positive_definite(K * flint_number(Fraction(kappa) ** 2) - Q)

@@ -9,16 +9,18 @@ from certify.sets.base import ClosedSet, ConvexSet
 from certify.sets.cones import limiting_normal_cone, normal_cone, tangent_cone
 from certify.sets.curve import Curve
 from certify.sets.derivative import Coderivative, Directions, GraphicalDerivative
+from certify.sets.equations import Polynomials
 from certify.sets.excess import distance, excess, hausdorff
 from certify.sets.extent import Extent
 from certify.sets.family import Aubin, PolyhedralFamily
+from certify.sets.manifold import Manifold, Nearest, Zero
 from certify.sets.polyhedron import Polyhedron, segment
 from certify.sets.truncated import integrated_distance, rho_distance, truncated_hausdorff
 from certify.sets.union import FiniteUnion
 
 __all__ = [
     "Aubin", "Ball", "ClosedSet", "Coderivative", "ConvexSet", "Curve", "Directions", "Ellipsoid", "Extent",
-    "FiniteUnion", "GraphicalDerivative", "PolyhedralFamily", "Polyhedron", "distance", "excess", "hausdorff",
-    "integrated_distance", "limiting_normal_cone", "normal_cone", "rho_distance", "segment", "tangent_cone",
-    "truncated_hausdorff",
+    "FiniteUnion", "GraphicalDerivative", "Manifold", "Nearest", "PolyhedralFamily", "Polyhedron", "Polynomials",
+    "Zero", "distance", "excess", "hausdorff", "integrated_distance", "limiting_normal_cone", "normal_cone",
+    "rho_distance", "segment", "tangent_cone", "truncated_hausdorff",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from certify.sets.ball import Ball, Ellipsoid
 from certify.sets.base import ClosedSet
 from certify.sets.curve import Curve
 from certify.sets.exact import Rows, Vector, dot, reduced, subtract, vector
+from certify.sets.manifold import Manifold
 from certify.sets.polyhedron import Polyhedron
 from certify.sets.projection import Infeasible, project
 from certify.sets.union import FiniteUnion
@@ -37,6 +38,8 @@ def tangent_cone(S: ClosedSet, point: Any) -> Polyhedron | FiniteUnion:
     if isinstance(S, Polyhedron):
         kept = [S.A[i] for i in S.active(x)]
         return Polyhedron(kept, [0] * len(kept), S.E, [0] * len(S.E), space=S.space)
+    if isinstance(S, Manifold):
+        return S.tangent_cone(x)
     normal = _outward(S, x)
     if isinstance(S, Curve):
         return Polyhedron(E=[normal], f=[0])
@@ -66,7 +69,8 @@ def limiting_normal_cone(S: ClosedSet, point: Any) -> Polyhedron | FiniteUnion:
     """The limiting normal cone `N_S(x)`: limits of regular normals at points of S that tend to x.
 
     For a union of polyhedra it is the union of the regular normal cones at one point of each face of the arrangement of
-    all active rows (S9); for a convex set and at a regular point of a curve it is the regular one.
+    all active rows (S9); for a convex set and at a regular point of a curve or a manifold it is the regular
+    one.
 
     Raises:
         InputError: pieces meet at the point that are not all polyhedra: two balls that touch have normals near x that
@@ -118,7 +122,8 @@ def _outward(S: ClosedSet, x: Vector) -> Vector:
         if not any(gradient):
             raise InputError("cone", "a singular point of the curve", "cones are built at regular points of curves")
         return gradient
-    raise InputError("cone", f"a {type(S).__name__}", "give a polyhedron, a ball, an ellipsoid, a curve or a union")
+    raise InputError("cone", f"a {type(S).__name__}",
+                     "give a polyhedron, a ball, an ellipsoid, a curve, a manifold or a union")
 
 
 def _polar(cone: Polyhedron) -> Polyhedron:

@@ -92,6 +92,20 @@ def fraction(q: Any) -> Fraction:
     return Fraction(int(q.p), int(q.q))
 
 
+def positive_definite(M: fmpq_mat) -> bool:
+    """Whether a symmetric rational matrix is positive definite: all pivots of exact elimination are positive."""
+    rows = [[M[i, j] for j in range(M.ncols())] for i in range(M.nrows())]
+    for k in range(len(rows)):
+        pivot = rows[k][k]
+        if not pivot > 0:
+            return False
+        for i in range(k + 1, len(rows)):
+            factor = rows[i][k] / pivot
+            if factor:
+                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]  # column k becomes 0
+    return True
+
+
 def reduced(matrix: Sequence[Vector], columns: int) -> tuple[Rows, tuple[int, ...]]:
     """Nonzero rows of the reduced row echelon form, and their pivot columns."""
     if not matrix:

@@ -7,6 +7,7 @@ from flint import arb, ctx, fmpq
 
 from certify.errors import InputError
 from certify.rigor import fp
+from certify.sets.equations import power
 from certify.sets.exact import fraction
 from certify.sets.extent import Extent
 
@@ -28,14 +29,25 @@ def enclose(expression: sympy.Expr) -> Extent:
     precision = ctx.prec
     try:
         ctx.prec = BITS
-        ball = _ball(sympy.sympify(expression))
+        ball = evaluate(sympy.sympify(expression), {})
         low, high = fraction(ball.lower().fmpq()), fraction(ball.upper().fmpq())
     finally:
         ctx.prec = precision
     return Extent(max(fp.down(low), 0.0), fp.up(high))
 
 
-def _ball(e: sympy.Expr) -> arb:
+def evaluate(e: sympy.Expr, known: dict[sympy.Expr, arb]) -> arb:
+    """An expression in balls; `known` gives those of the symbols, and keeps every part that was evaluated.
+
+    Raises:
+        InputError: a function that is not known here.
+    """
+    if e not in known:
+        known[e] = _ball(e, known)
+    return known[e]
+
+
+def _ball(e: sympy.Expr, known: dict[sympy.Expr, arb]) -> arb:
     if e.is_Rational:
         return arb(fmpq(int(e.p), int(e.q)))
     if isinstance(e, sympy.CRootOf):
@@ -43,20 +55,20 @@ def _ball(e: sympy.Expr) -> arb:
         middle = e.eval_rational(sympy.Rational(1, 2**BITS))
         return arb(fmpq(int(middle.p), int(middle.q)), fmpq(1, 2**BITS))
     if e.is_Add:
-        return sum((_ball(a) for a in e.args), arb(0))
+        return sum((evaluate(a, known) for a in e.args), arb(0))
     if e.is_Mul:
         product = arb(1)
         for a in e.args:
-            product *= _ball(a)
+            product *= evaluate(a, known)
         return product
     if e.is_Pow and e.exp.is_Rational:
-        base = _ball(e.base)
+        base = evaluate(e.base, known)
         if e.exp.q == 1:
-            return base ** int(e.exp.p)
+            return power(base, int(e.exp.p))
         if e.exp.q == 2:
-            return base.sqrt() ** int(e.exp.p)
+            return power(base.sqrt(), int(e.exp.p))
     if e.func in _FUNCTIONS:
-        return _FUNCTIONS[e.func](_ball(e.args[0]))
+        return _FUNCTIONS[e.func](evaluate(e.args[0], known))
     if e is sympy.E:
         return arb(1).exp()
     if e is sympy.pi:

@@ -14,6 +14,7 @@ from certify.errors import InputError
 from certify.sets.exact import vector
 from certify.sets.extent import Extent
 from certify.sets.family import Aubin
+from certify.sets.manifold import Manifold
 from certify.sets.polyhedron import Polyhedron
 
 DIGITS = 40
@@ -135,6 +136,25 @@ class System:
         """
         self._require_normals()
         return self.linear_solutions(mu)
+
+    def manifold(self, u: Any = None, near: Any = None) -> Manifold:
+        """`S(u)` as a set, whole: every w at which the equations hold for these u (default ū).
+
+        Of a network with kinks the equations are those of the pattern of activations at w̄, and so is the set.
+
+        Args:
+            u: rational numbers.
+            near: a point near which a zero is proved; default w̄, where that is rational.
+
+        Raises:
+            InputError: no zero was proved near the point.
+        """
+        from certify.symbolic.smooth import SmoothEquations
+
+        at = self.at_u if u is None else [rational(v, "u") for v in _length(u, len(self.u), "u")]
+        where = dict(zip(self.u, at, strict=True))
+        equations = SmoothEquations(tuple(e.subs(where) for e in self.equations), self.w)
+        return Manifold(equations, _vector(Matrix(self.at_w)) if near is None else near)
 
     def linear_solutions(self, mu: Any) -> Polyhedron | None:
         """`{v : G_u μ + G_w v = 0}`; None: empty. It contains `DS(ū|w̄)(μ)` at any point of the graph."""

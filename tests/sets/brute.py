@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import combinations
 
-import sympy
+from flint import arb, fmpq, fmpz_poly
 
 Number = Fraction
 Row = tuple[Fraction, ...]
@@ -55,11 +56,13 @@ def squared_distance(p: Row, A: list[Row], b: Row, E: list[Row], f: Row) -> Frac
 
 
 def hyperbola_distance(c: Fraction, p: tuple[Fraction, Fraction]) -> float:
-    """Distance of p from `w₁w₂ = c`, by the real roots of the stationarity polynomial in w₁, at 40 digits."""
-    x = sympy.symbols("x")
-    a, b = (sympy.Rational(v.numerator, v.denominator) for v in p)
-    r = sympy.Rational(c.numerator, c.denominator)
-    # d/dx of (x − a)² + (r/x − b)², times x³/2
-    roots = sympy.Poly(sympy.expand(x**4 - a * x**3 + b * r * x - r**2), x).nroots(n=40, maxsteps=200)
-    real = [z for z in roots if abs(sympy.im(z)) < 1e-30]
-    return float(min(sympy.sqrt((z - a) ** 2 + (r / z - b) ** 2) for z in map(sympy.re, real)))
+    """Distance of p from `w₁w₂ = c`, by the real roots of the stationarity polynomial in w₁, isolated in balls."""
+    a, b = p
+    # d/dx of (x − a)² + (c/x − b)², times x³/2
+    terms = [-c * c, b * c, Fraction(0), -a, Fraction(1)]
+    scale = math.lcm(*(v.denominator for v in terms))
+    roots = fmpz_poly([int(v * scale) for v in terms]).complex_roots()
+    real = [z.real for z, _ in roots if z.imag == 0]
+    q = lambda v: arb(fmpq(v.numerator, v.denominator))  # noqa: E731
+    squares = [(z - q(a)) * (z - q(a)) + (q(c) / z - q(b)) * (q(c) / z - q(b)) for z in real]
+    return math.sqrt(max(min(float(v.mid()) for v in squares), 0.0))
