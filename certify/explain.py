@@ -182,7 +182,13 @@ is left by higher orders; default 0.""",
     "budget": """[estimate] budget: about how many full-batch gradients the solver's products may cost; default 120.
 What is reached by then is the estimate, and its residual says how good it is.""",
     "members": """[estimate] members: how many other members of the estimated set to look at. Each is the step plus a
-random direction that changes no output to first order (solver "dual").""",
+random direction that changes no output (solver "dual") or no gradient (in weight space) to first order. Where the
+Hessian has full rank, or with damping, the set is one point and has no other.""",
+    "fine_tune": """[estimate] fine_tune: train on from the given weights on the changed data after all, for so many
+full-batch gradients (L-BFGS), and set the estimate beside what came of it: losses, outputs, classes, direction.
+Evidence, for where training again is affordable; default 0, not at all.""",
+    "from_scratch": """[estimate] from_scratch: as fine_tune, from weights that the module's layers draw anew by `seed`.
+It may end at quite another solution, and says how much that matters.""",
     "factory": """model.factory = "package.module:callable": the callable returns a torch.nn.Module, into which the
 tensors of model.file are loaded, strictly. The module is looked for in the usual places and beside the spec. It runs
 the spec author's code, so no checker does it: for `certify run` the spec states widths and activation too.""",

@@ -67,10 +67,15 @@ def build(
         "claims": [claim_member(claim) for claim in claims],
         "verdict": str(verdict),
         "gates": gates,
-        "environment": plain(environment),
+        "environment": plain(environment) | _arithmetic(problem),
     })
     validate(certificate)
     return certificate
+
+
+def _arithmetic(problem: Problem) -> Json:
+    """That the bounds were computed in rationals, where the spec asks for it: nothing else in the file shows it."""
+    return {"arithmetic": "exact rationals"} if problem.arithmetic == "exact" else {}
 
 
 def _problem(problem: Problem) -> Json:

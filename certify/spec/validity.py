@@ -340,6 +340,9 @@ def check_problem(problem: Problem) -> None:
     """
     from certify.bounds.costs import JACOBIAN_LIMIT
 
+    if problem.count is not None and problem.count > len(problem.rows):
+        raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",
+                        f'give a count of at most {len(problem.rows)}, or use set = "per_sample" (every row at once)')
     if problem.base == "nearby" and problem.y is None and problem.map == "interpolation":
         raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
                         'use base = "given", or real targets')

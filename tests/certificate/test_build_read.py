@@ -57,6 +57,15 @@ def test_members(folder, certificate):
     assert (certificate["verdict"], certificate["gates"]) == ("certified", "met")
 
 
+def test_exact_arithmetic_leaves_its_trace(tmp_path, certificate):
+    spec = SPEC.replace('"tanh"', '"relu"') + '[run]\narithmetic = "exact"\n'
+    X = features(3)
+    run_audit(write(tmp_path, spec, X=X, y=np.sign(X[:, 0])))
+    found = read_certificate(tmp_path / "certificate.json")
+    assert found["environment"]["arithmetic"] == "exact rationals" and "arithmetic" not in certificate["environment"]
+    assert "exact rationals" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_no_gate_gives_the_default_claims(tmp_path):
     claims = run_audit(write(tmp_path))["claims"]
     assert [c["quantity"] for c in claims] == ["modulus", "sample_modulus"] and all(c["gate"] is None for c in claims)

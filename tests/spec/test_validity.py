@@ -119,6 +119,8 @@ def problem_refusal(folder, *more, **arrays):
 
 def test_rows_beyond_the_data(tmp_path):
     assert "row 10 of 10; rows are 0 … 9" in problem_refusal(tmp_path, SPEC + "[perturbation]\nrows = [3, 10]\n")
+    sparse = '[perturbation]\nset = "sparse"\nrows = [3, 4]\nradius = 1\ncount = 3\n'
+    assert "count = 3: only 2 rows may move; give a count of at most 2" in problem_refusal(tmp_path, SPEC + sparse)
 
 
 def test_more_equations_than_parameters_hands_over_changes_that_work(tmp_path):
