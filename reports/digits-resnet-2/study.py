@@ -119,8 +119,7 @@ def scratch(base: Base, number: int) -> Row:
     new = base.training if number == 0 else base.change(number).training(base.training)
     w = trained(new, seed=1 if number == 0 else 0)
     row: Row = {"number": number, "L": float(new.loss(w)), "L_at_base": float(new.loss(base.w))}
-    if number:
-        row |= base.rises(base.change(number), w)
+    row |= base.rises(base.change(number), w) if number else {"rows": "", "all": "", "out": ""}
     return row | {"distance": float((w - base.w).norm())}
 
 
