@@ -98,7 +98,8 @@ def quantities(problem: Problem) -> tuple[str, ...]:
     """The quantities to bound: those of the gates, or the default ones, each once."""
     assert problem.spec is not None
     gated = tuple(dict.fromkeys(gate.quantity for gate in problem.spec.gate))
-    return gated or default_quantities(problem.set, problem.norm, problem.parameter)
+    more = () if problem.spec.aubin is None else ("aubin",)
+    return gated or (*default_quantities(problem.set, problem.norm, problem.parameter), *more)
 
 
 def default_quantities(set: str, norm: int | str, parameter: str) -> tuple[str, ...]:

@@ -89,6 +89,13 @@ how much further the layer's inputs move than the features. The bound is κ·r/(
 far the layer's pre-activations move per unit of row i. Any activation, kinks too. The lower end is F1 at one change
 of the budget, which witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows
 whose outputs differ.""",
+    "Q1": """Explicit radii of the Aubin property: how far the factor reaches (quantity "aubin").
+For all data changes u, u' of total length at most radius_u, every exact fit for u' within radius_w of the weights has
+an exact fit for u within κ·|u − u'|. A right inverse of the Jacobian at the data is enclosed over the whole ball; that
+what it leaves of the identity, averaged over a step of length 2κ·radius_u, stays below 1 makes a fixed point: the fit.
+Without [aubin] radius_u the largest is searched for with κ at most twice the modulus; without radius_w it is radius_u
+times the modulus. No κ below the modulus will do. `limit`: no radius_u from there on has any κ, for two rows with
+different outputs can be moved onto one another.""",
     "F1": """Why no exact fit of the changed data can lie nearer.
 G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
 distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at
@@ -117,6 +124,8 @@ Weights are measured in weights.norm, data by Euclidean length. Pointwise: a lim
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
 one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget
 (set = "total", "per_sample", "sparse" with a radius; see Q4 and F1).""",
+    "aubin": """A factor κ with the radii within which it holds, a statement at finite size (see Q1). Section [aubin]
+may give radius_u and radius_w. Smooth fully connected networks, base = "given", set = "total".""",
     "first_order_distance": """The most that the weights have to move, to first order, for any move of the data in the
 perturbation set: the network is replaced by its linearisation at the data and the weights. With set = "total" it is
 the radius times `modulus`; with "per_sample", "sparse" and "given" see N1, N2 and N3. All but given need `radius`.""",

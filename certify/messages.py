@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from certify.numerals import at_most, enclosure
+from certify.numerals import at_least, at_most, enclosure
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def _claim(claim: Json, problem: Json) -> str:
         ends = f"{claim['rigour']} 0: the level lies above the loss"
     else:
         ends = f"{claim['rigour']} in {enclosure(claim['lower'], claim['upper'], threshold)}"
+        if claim["witness"].get("radius_u") is not None:
+            u, w = (at_least(claim["witness"][key], 4) for key in ("radius_u", "radius_w"))
+            ends += f" for data changes up to {u}, weights within {w}"
     if gate is None:
         return f"{claim['quantity']} {ends}"
     state = gate["state"]

@@ -195,7 +195,7 @@ def _when(name: str, before: list[Tier], names: Collection[str], problem: Proble
             return "tried first"
         return "sample_modulus, and modulus where needed" if len(names) > 1 else "where needed"
     finer = "modulus, where rounding leaves a gap" if before else "modulus, tried first"
-    return {"solution": "an exact solution nearby", "distance": "distance",
+    return {"solution": "an exact solution nearby", "distance": "distance", "aubin": "aubin, after modulus",
             "direct": "modulus, tried first", "finer direct": finer,
             "double-double": "where the problem is ill-conditioned", "Jacobian": "where it is worse than that"}[name]
 

@@ -1,18 +1,18 @@
 """Q1: explicit `(κ, r_u, r_w)` with `S(u') ∩ B(w̄, r_w) ⊂ S(u) + κ|u − u'|B` for all `|u|, |u'| ≤ r_u`.
 
-Proved here, and not checked by `certify check`: no certificate carries this quantity, and a spec that asks for it is
-refused.
+The lower end of the claim is that of the modulus: no κ below `lip S` has the property, whatever the radii.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from certify.bounds.aubin_centre import Centre, changed_data, enclose_centre, rows_bound
+from certify.bounds.aubin_limit import Limit, enclose_limit
 from certify.errors import EnclosureError, InputError
 from certify.network.network import Network
 from certify.network.path_growth import path_growth, shares
@@ -25,9 +25,12 @@ from certify.verdict import Bound, Hypothesis, Rigour
 Condition = Callable[[Centre, Fraction, Fraction, Fraction], tuple[Fraction, Fraction]]
 """Of a centre, `r_u`, `r_w` and κ: bounds of the mean of `‖I − XJQᵀ‖` on segments, and of its largest value."""
 
-UNIT = "weight distance per unit of feature change"
+UNIT = "weight distance per unit of {} change"
 STEPS = 60
 """Of the iteration for κ."""
+
+ROOM = Fraction(1, 2**17)
+"""Part of κ that is left to a checker, which bounds the norms by other means."""
 
 SMALLEST = 2.0**-300
 """Least radius: no product of two of them is near underflow."""
@@ -67,13 +70,14 @@ def enclose_aubin(problem: Problem, radius_u: float | None = None, radius_w: flo
 
     Args:
         problem: interpolation, base `given`, all layers, features in units of the data, set `total` with norm 2,
-            Euclidean weights; fully connected and smooth.
+            Euclidean weights; fully connected, an activation that is C³. Or targets that move.
         radius_u: `r_u`; None for the largest found (within 1 %) with κ at most twice the modulus.
         radius_w: `r_w`; None for `r_u` times the modulus.
 
     Returns:
-        A :class:`certify.verdict.Bound` of quantity `aubin`: `upper` is κ, the witness has `radius_u`, `radius_w` and
-        `theta`. No `upper` where the theorem's condition could not be verified.
+        A :class:`certify.verdict.Bound` of quantity `aubin`: `upper` is κ, the witness has `radius_u` and `radius_w`,
+        and for features `limit` and `pair` (:mod:`certify.bounds.aubin_limit`). No `upper` where the theorem's
+        condition could not be verified.
 
     Raises:
         InputError: a problem or radii for which Q1 is not built.
@@ -84,25 +88,31 @@ def enclose_aubin(problem: Problem, radius_u: float | None = None, radius_w: flo
     >>> bound.theorem, bound.witness["radius_w"] > 1e-4, round(bound.upper, 2)
     ('Q1', True, 0.43)
     """
-    _require(problem, radius_u, radius_w)
-    net = problem.network
+    require_built(problem, radius_u, radius_w)
+    net, parameter = problem.network, problem.parameter
     assert isinstance(net, Network)
     require_sound(*net.arrays, problem.X, problem.y, problem.scale)
+    unit = UNIT.format("feature" if parameter == "features" else "target")
     try:
-        centre = enclose_centre(net, problem.X, np.isin(np.arange(problem.n), np.array(problem.rows)))
+        moves = np.isin(np.arange(problem.n), np.array(problem.rows))
+        centre = enclose_centre(net, problem.X, moves, parameter == "targets")
         if isinstance(centre, str):
-            return _open(centre)
+            return _open(centre, unit)
+        limit = enclose_limit(problem, centre.point.passed.output)
         if radius_u is None:
             found = largest(centre, radius_w)
-            return _open("no radii were found, however small, with κ at most twice the modulus") if found is None \
-                else _bound(found, centre)
-        w = fp.up(Fraction(radius_u) * modulus(centre)) if radius_w is None else radius_w
-        one = verify_radii(centre, radius_u, w)
+            words = "no radii were found, however small, with κ at most twice the modulus"
+        else:
+            w = fp.up(Fraction(radius_u) * modulus(centre)) if radius_w is None else radius_w
+            found = verify_radii(centre, radius_u, w)
+            words = "Q1's condition is proved with no κ for these radii: give smaller ones, or none to search"
     except EnclosureError as error:
-        return _open(f"{error.found} ({error.asked}): {error.remedy}")
-    if one is None:
-        return _open("θ could not be proved less than 1 for these radii: give smaller ones, or none to search")
-    return _bound(one, centre)
+        return _open(f"{error.found} ({error.asked}): {error.remedy}", unit)
+    if found is None and limit is not None and radius_u is not None and radius_u >= limit.size:
+        i, j = limit.pair
+        words = (f"radius_u is {radius_u!r}, and rows {i} and {j}, whose outputs differ, can be moved onto one another "
+                 f"within {limit.size:.6g}: give a smaller radius_u, or none to search")
+    return _open(words, unit) if found is None else _bound(found, limit, unit)
 
 
 def modulus(centre: Centre) -> Fraction:
@@ -125,11 +135,12 @@ def verify_radii(
     alpha = centre.size * data_slope(centre, u, w)
     kappa = alpha / (1 - centre.defect)
     for _ in range(STEPS):
-        kappa = Fraction(fp.up(kappa * (1 + Fraction(1, 10**6))))
+        kappa = Fraction(fp.up(kappa * (1 + 2 * ROOM)))
         mean, theta = bounded(centre, u, w, kappa)
+        mean *= 1 + ROOM
         if not mean < 1:
             return None
-        needed = alpha / (1 - mean)
+        needed = alpha / (1 - mean) * (1 + ROOM)
         if needed <= kappa:
             return Radii(fp.up(kappa), radius_u, radius_w, fp.up(theta), fp.up(mean), fp.up(alpha))
         kappa = needed
@@ -194,13 +205,17 @@ def largest(centre: Centre, radius_w: float | None = None, condition: Condition 
     return good
 
 
-def _require(problem: Problem, *radii: float | None) -> None:
-    """Refuse what Q1 is not built for, by name."""
+def require_built(problem: Problem, *radii: float | None) -> None:
+    """Refuse what Q1 is not built for, by name.
+
+    Raises:
+        InputError: names it, and what to use.
+    """
     net = problem.network
     wanted = (
         (problem.map == "interpolation", f'map "{problem.map}"', 'map = "interpolation"'),
         (problem.base == "given", f'base "{problem.base}"', 'base = "given"'),
-        (problem.parameter == "features", f"{problem.parameter} that move", "features"),
+        (problem.parameter in ("features", "targets"), f"{problem.parameter} that move", "features or targets"),
         (problem.set == "total" and problem.norm == 2, f'set "{problem.set}" with norm {problem.norm}',
          'set = "total" with norm 2'),
         (isinstance(net, Network), "a network given by a graph", "a fully connected network"),
@@ -217,17 +232,23 @@ def _require(problem: Problem, *radii: float | None) -> None:
             raise InputError("aubin", f"radius {radius}", f"give a number from {SMALLEST:.0e} to {1 / SMALLEST:.0e}")
 
 
-def _bound(found: Radii, centre: Centre) -> Bound:
-    hypotheses = (
-        Hypothesis("right_inverse", "QᵀX is nearly a right inverse of the Jacobian J: ‖XJQᵀ − I‖ is at most",
-                   fp.up(centre.defect), True),
-        Hypothesis("contraction", "the mean of ‖I − XJQᵀ‖ on the segments of the proof is less than 1: at most",
-                   found.mean, True),
-        Hypothesis("data", "‖Q‖‖XG_u‖ on the balls is at most", found.alpha, True),
-    )
-    witness = {"radius_u": found.radius_u, "radius_w": found.radius_w, "theta": found.theta}
-    return Bound("aubin", "Q1", Rigour.PROVED, None, found.kappa, UNIT, hypotheses, witness)
+def _bound(found: Radii, limit: Limit | None, unit: str) -> Bound:
+    words = "a right inverse of the Jacobian at the data stays one nearly enough within the radii: what it leaves of "
+    words += "the identity, averaged on the segments of the proof, is less than 1: at most"
+    witness: dict[str, object] = {"radius_u": found.radius_u, "radius_w": found.radius_w}
+    if limit is not None:
+        witness |= {"limit": limit.size, "pair": list(limit.pair)}
+    return Bound("aubin", "Q1", Rigour.PROVED, None, found.kappa, unit,
+                 (Hypothesis("contraction", words, found.mean, True),), witness)
 
 
-def _open(reason: str) -> Bound:
-    return Bound("aubin", "Q1", Rigour.PROVED, None, None, UNIT, (), {}, reason)
+def with_modulus(found: Bound, modulus: Bound) -> Bound:
+    """The same with the lower end of the modulus and its witness, and the hypotheses of both."""
+    lower = modulus.lower if modulus.lower is not None and "z" in modulus.witness else None
+    witness = found.witness | ({"z": modulus.witness["z"]} if lower else {})
+    return replace(found, lower=lower, hypotheses=(*modulus.hypotheses, *found.hypotheses), witness=witness,
+                   unit=modulus.unit)
+
+
+def _open(reason: str, unit: str) -> Bound:
+    return Bound("aubin", "Q1", Rigour.PROVED, None, None, unit, (), {}, reason)

@@ -28,14 +28,11 @@ class Slopes:
         weights: `sup ‖X·DJ[δ]·Qᵀ‖` over `|δ| ≤ 1`, any direction of the weights.
         inside: `sup ‖X·DJ[Qᵀt]·Qᵀ‖` over `|t| ≤ 1`.
         data: `sup ‖X·DJ[u]·Qᵀ‖` over `|u| ≤ 1`.
-        unfoldings: the three norms whose least each of the first two is: by equations, by columns of `Qᵀ`, by the
-            direction.
     """
 
     weights: Fraction
     inside: Fraction
     data: Fraction
-    unfoldings: tuple[tuple[Fraction, ...], tuple[Fraction, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +63,7 @@ class Centre:
     spread: Fraction
 
 
-def enclose_centre(net: Network, features: Array, moves: Array) -> Centre | str:
+def enclose_centre(net: Network, features: Array, moves: Array, targets: bool = False) -> Centre | str:
     """Enclose what Q1 needs at the data and the given weights; or why it could not be done.
 
     N² (p + N) numbers are kept for a moment, N passes are made.
@@ -75,6 +72,7 @@ def enclose_centre(net: Network, features: Array, moves: Array) -> Centre | str:
         net: fully connected, smooth.
         features: `(n, d)`.
         moves: `(n,)` booleans, the rows that may move.
+        targets: whether their targets move, and the features stay.
 
     Raises:
         EnclosureError: kinks, overflow.
@@ -97,10 +95,12 @@ def enclose_centre(net: Network, features: Array, moves: Array) -> Centre | str:
     defect += Fraction(fp.dot_unit(p)) * _size(Q) ** 2 + off * size
     if not defect < Fraction(1, 2):
         return f"full row rank of the Jacobian is not proved: ‖XJQᵀ − I‖ ≤ {fp.shown(defect)}, not below 0.5"
+    start = _moved_targets(X, moves) if targets else _start(point, X, moves)
+    moves = moves & (not targets)
     slopes = _slopes(point, X, Q, size, moves)
-    data_bend, mixed = _feature_changes(point, moves)
+    data_bend, mixed = _feature_changes(point, moves) if moves.any() else (np.zeros(N), np.zeros(N))
     spread = Fraction(enclose_norm2(X).upper)
-    return Centre(point, X, Q, size, defect, _start(point, X, moves), slopes, data_bend, mixed, spread)
+    return Centre(point, X, Q, size, defect, start, slopes, data_bend, mixed, spread)
 
 
 def _proposed(J: Array) -> Array | None:
@@ -125,6 +125,12 @@ def _start(point: Point, X: Array, moves: Array) -> Fraction:
     return Fraction(enclose_norm2(Y).upper) + Fraction(float(fp.row_norms(error[None, :])[0])) * Fraction(RAISE)
 
 
+def _moved_targets(X: Array, moves: Array) -> Fraction:
+    """`‖XG_u‖` where targets move: `G_u` is −1 on their equations; the columns of X are taken as they are."""
+    Y = X[:, np.repeat(moves, len(X) // len(moves))]
+    return Fraction(enclose_norm2(Y).upper)
+
+
 def _slopes(point: Point, X: Array, Q: Array, size: Fraction, moves: Array) -> Slopes:
     """`T[m, l, ·] = (X·DJ[Q_l])[m, ·]`; second derivatives are symmetric: `(X·DJ[δ]·Qᵀ)[m, l] = ⟨T[m, l, ·], δ⟩`."""
     N, p = Q.shape
@@ -141,23 +147,24 @@ def _slopes(point: Point, X: Array, Q: Array, size: Fraction, moves: Array) -> S
         error = unit * size_x * _size(found.rows) + applied(X, found.rad)
         off += error**2
         off_c += (error * size + longer * _size(A) * size_q) ** 2
-        off_h = (off_h + found.features.rad**2) * RAISE
-    outer, inner = _unfoldings(T), _unfoldings(C)
-    weights = min(outer) + fp.sqrt_up(off)
-    inside = min(min(inner) + fp.sqrt_up(off_c), weights * size)
+        off_h = (off_h + _squares(found.features.rad)) * RAISE
+    weights = _unfolded(T, 0) + fp.sqrt_up(off)  # of the three the one that a checker can form without T
+    inside = min(min(_unfolded(C, axis) for axis in range(2)) + fp.sqrt_up(off_c), weights * size)
     bends = np.array([enclose_norm2(H[i]).upper if moves[i // k] and H[i].any() else fp.FLOOR for i in range(N)])
     bends = (bends + np.sqrt(off_h)) * RAISE * np.repeat(moves, k)
-    return Slopes(weights, inside, _weighted(X, bends, k), (outer, inner))
+    return Slopes(weights, inside, _weighted(X, bends, k))
 
 
-def _unfoldings(T: Array) -> tuple[Fraction, ...]:
-    """Norms of the three matrices that a tensor is; each bounds `sup T(x, y, z)` over unit vectors."""
-    found = []
-    for axis in range(3):
-        moved = np.moveaxis(T, axis, 0)
-        M = np.ascontiguousarray(moved).reshape(moved.shape[0], -1)
-        found.append(Fraction(enclose_norm2(M).upper) if M.any() else Fraction(fp.FLOOR))
-    return tuple(found)
+def _unfolded(T: Array, axis: int) -> Fraction:
+    """Norm of one of the three matrices that a tensor is; it bounds `sup T(x, y, z)` over unit vectors."""
+    moved = np.moveaxis(T, axis, 0)
+    M = np.ascontiguousarray(moved).reshape(moved.shape[0], -1)
+    return Fraction(enclose_norm2(M).upper) if M.any() else Fraction(fp.FLOOR)
+
+
+def _squares(r: Array) -> Array:
+    """Upper bounds of `r²` that no underflow can lose."""
+    return np.maximum(r, fp.FLOOR) ** 2
 
 
 def _weighted(X: Array, e: Array, k: int) -> Fraction:
@@ -180,8 +187,8 @@ def _feature_changes(point: Point, moves: Array) -> tuple[Array, Array]:
         step[:, j] = 1.0
         found = tangent(point, None, step)
         squares[:, j] = found.features.mid.hi
-        off = (off + found.features.rad**2) * RAISE
-        off_m = (off_m + found.rad**2) * RAISE
+        off = (off + _squares(found.features.rad)) * RAISE
+        off_m = (off_m + _squares(found.rad)) * RAISE
         mixed.append(found.rows)
     sizes = []
     for i in range(N):

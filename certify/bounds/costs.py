@@ -32,6 +32,7 @@ _DIRECT: Final = (3, 3.0, 2e-7)
 _CONGRUENCE: Final = (15, 40.0, 3e-7)
 _DOUBLE_DOUBLE: Final = (30, 100.0, 4e-6)
 _JACOBIAN: Final = (20, 72.0)
+_AUBIN: Final = (4, 6, 6.0, 2e-4)  # numbers of N²p and N³, operations of N³(p + N), seconds of N² in tangents
 _BUDGETS: Final = (30.0, 1200.0)  # operations of N³, and of N²·√(2N), in the search for the dual of row budgets
 _HESSIAN: Final = (10, 16.0, 3e-7)
 _MIXED: Final = (3, 4.0, 4e-8)
@@ -118,6 +119,8 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
         entries = N * sum(problem.network.widths)
         add("finer direct", _DIRECT, whole, pairs=entries)
     add("distance", _DOUBLE_DOUBLE, ("distance",), more=p if N * p <= JACOBIAN_LIMIT else 0)
+    tensor = 8 * N * N * (_AUBIN[0] * p + _AUBIN[1] * N)
+    found.append(Cost("aubin", BASE_MEMORY + tensor, _AUBIN[2] * N**3 * (p + N), 0.5 + _AUBIN[3] * N * N, ("aubin",)))
     if N <= CONGRUENCE_LIMIT:
         add("congruence", _CONGRUENCE)
     if N <= EXTENDED_LIMIT:

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from certify.bounds.aubin import enclose_aubin, require_built, with_modulus
 from certify.bounds.congruence import Congruence, Failure
 from certify.bounds.contrasts import contrasted
 from certify.bounds.costs import DIRECT_FROM, costs, remedy
@@ -15,6 +16,7 @@ from certify.bounds.direct import direct_modulus
 from certify.bounds.distance import distance_bound, enclose_distance
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.exact import exact_bound, problem_is_exact, require_exact
+from certify.bounds.interpolation_words import kink_reason, rank_reason
 from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import ModulusEnds, enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
@@ -44,7 +46,7 @@ GAP, COARSE_GAP = 1e-6, 1e-2
 
 FINE_LIMIT = 3000
 
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance")
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin")
 
 _TIERS: dict[str, tuple[Arithmetic, Arithmetic, bool, bool]] = {
     "direct": (Binary64(), Binary64(), False, True), "finer direct": (Binary64(), DoubleDouble(), False, True),
@@ -129,7 +131,8 @@ class Interpolation:
         if quantity == "first_order_distance" and self.problem.set in ("total", "per_sample"):
             return self._of_modulus()
         if quantity not in self._bounds:
-            self._bounds[quantity] = self._distance() if quantity == "distance" else self._best(quantity)
+            own = {"distance": self._distance, "aubin": self._aubin}.get(quantity, partial(self._best, quantity))
+            self._bounds[quantity] = own()
         return self._bounds[quantity]
 
     def _exact(self, quantity: str) -> Bound:
@@ -142,6 +145,22 @@ class Interpolation:
         except EnclosureError as error:
             found = f"{error.found} ({error.asked}): {error.remedy}"
         return self._open(quantity, self._counting(), found) if isinstance(found, str) else found
+
+    def _aubin(self) -> Bound:
+        """Q1: κ for the radii that the spec asks for, or the largest found; from below the modulus."""
+        modulus = self.bound("modulus")
+        cost = next(cost for cost in costs(self.problem) if cost.name == "aubin")
+        refused = self._limits.refusal(cost)
+        if refused or modulus.upper is None:
+            reason = f"{refused}: {remedy(self.problem, 'aubin', self._limits)}" if refused else modulus.reason
+            return self._open("aubin", modulus.hypotheses, reason)
+        self._progress("explicit radii", 0.3)
+        spec = self.problem.spec
+        asked = (None, None) if spec is None or spec.aubin is None else (spec.aubin.radius_u, spec.aubin.radius_w)
+        found = self._limits.attempt(named("aubin"), lambda: enclose_aubin(self.problem, *asked))
+        if isinstance(found, str):
+            return self._open("aubin", modulus.hypotheses, found)
+        return with_modulus(found, modulus)
 
     def _distance(self) -> Bound:
         """F1 and Q7: the distance after the given change, from both sides."""
@@ -232,6 +251,8 @@ class Interpolation:
             if problem.set != "given" and (problem.parameter != "features" or problem.weight_norm == "function"):
                 raise SpecError(asked, f"{problem.parameter}, norm '{problem.weight_norm}'",
                                 "use features and norm euclidean or relative, or set 'given'")
+        elif quantity == "aubin":
+            require_built(problem)
         elif problem.set in ("sparse", "given"):
             raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
         elif quantity == "sample_modulus" and problem.norm != 2:
@@ -260,12 +281,13 @@ class Interpolation:
         try:
             lin = self._linearised(arithmetic, form_jacobian, passes)
             if lin.passed.kinks[0]:
-                return self._open(quantity, self._hypotheses(lin, None, False), self._kink_reason(lin))
+                return self._open(quantity, self._hypotheses(lin, None, False), kink_reason(self.problem, lin))
             self._progress(f"{quantity} ({arithmetic.name})", 0.6)
             if direct:
                 return self._direct(lin)
             if isinstance(lin.congruence, Failure):
-                return self._open(quantity, self._hypotheses(lin, None, False), self._rank_reason(lin, lin.congruence))
+                reason = rank_reason(self.problem, lin, lin.congruence)
+                return self._open(quantity, self._hypotheses(lin, None, False), reason)
             hypotheses = self._hypotheses(lin, lin.congruence.sigma, True)
             if self.problem.set == "given":
                 return change_bound(lin, lin.congruence, self.problem, self._unit(quantity), hypotheses)
@@ -362,31 +384,3 @@ class Interpolation:
             "solution", "an exact solution was proved; its distance from the weights in the file is at most",
             self.solution.distance, True),)
         return (*self._counting(), *found, smooth, rank)
-
-    def _row(self, at: int) -> str:
-        """The row of a pass: one of the data, or after these one of the reference."""
-        kept = self.problem.kept
-        return f"row {kept[at]}" if at < len(kept) else f"reference row {at - len(kept)}"
-
-    def _rank_reason(self, lin: Linearisation, failure: Failure) -> str:
-        p = self.problem
-        parts = [f"full row rank of the Jacobian could not be proved: {failure.reason}"]
-        if p.groups and not p.merge_duplicates:
-            named = "; ".join(", ".join(map(str, g)) for g in p.groups[:3])
-            parts.append(f"rows {named} have equal features: use --merge-duplicates")
-        elif failure.rank_gap:
-            parts.append(f"about {failure.rank_gap} of {p.equations} directions look lost at float64 precision")
-            dead = [f"{c} of layer {h}" for h, c in enumerate(lin.passed.dead, 1) if c]
-            if dead:
-                parts.append(f"hidden units inactive on every row: {', '.join(dead)}; their weights do not help")
-            parts.append("use a wider network, fewer rows, or the sublevel map")
-        else:
-            limit = "1e14 can be proved, 1e28 where the Jacobian can be formed"
-            parts.append(f"the kernel's condition number is about {failure.condition:.1e}; about {limit}")
-        return ". ".join(parts)
-
-    def _kink_reason(self, lin: Linearisation) -> str:
-        count, first = lin.passed.kinks
-        where = ", ".join(f"{self._row(k.row)} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)
-        return (f"{count} ReLU pre-activations could not be proved different from 0 ({where}): the network is not "
-                "differentiable there. Change these rows or these weights slightly, or use a smooth activation")

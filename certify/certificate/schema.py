@@ -162,12 +162,17 @@ class Witness(Part):
     array: str | None = None
     layer: Size | None = None
     sigma: Number | None = None
+    radius_u: Number | None = None
+    radius_w: Number | None = None
+    limit: Number | None = None
+    pair: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
 
 
 class Claim(Part):
     """A claim; the three members about rows belong to `sample_modulus` alone."""
 
-    quantity: Literal["modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"]
+    quantity: Literal[
+        "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius"]
     theorem: str
     rigour: Rigour
     verdict: Verdict

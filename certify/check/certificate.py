@@ -21,11 +21,12 @@ CLAIM = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "
          "witness")
 ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius")
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius")
 _SETS = ("z", "member", "dual", "array")
 WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",),
              "first_order_distance": (*_SETS, "equal_rows"), "distance": ("z", "array", "layer", "sigma"),
-             "persistence_radius": ("array",)}
+             "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",)}
+_TOGETHER = {*_SETS, "layer", "sigma", "radius_u", "radius_w", "limit", "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 
 Number = int | float
@@ -63,6 +64,8 @@ class Claim:
             rows' ellipsoids.
         layer, sigma: the layer that adjusts in the upper end of `distance` over a budget; the least singular value of
             its inputs.
+        radius_u, radius_w: for which the upper end of `aubin` holds.
+        limit, pair: of `aubin`, a radius_u that no κ has, and two rows that prove it.
         rows, row_lower, row_upper: the ends of every row (`sample_modulus`).
     """
 
@@ -87,6 +90,10 @@ class Claim:
     rows: tuple[int, ...]
     row_lower: tuple[Number | None, ...]
     row_upper: tuple[Number | None, ...]
+    radius_u: Number | None = None
+    radius_w: Number | None = None
+    limit: Number | None = None
+    pair: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +191,7 @@ def _claim(value: object, where: str) -> Claim:
     per_row = quantity == "sample_modulus"
     _members(record, where, CLAIM + (ROW_MEMBERS if per_row else ()))
     witness = _object(record["witness"], f"{where}.witness")
-    alone = len(witness) > 1 and not set(witness) <= {*_SETS, "layer", "sigma"}
+    alone = len(witness) > 1 and not set(witness) <= _TOGETHER
     if alone or not set(witness) <= set(WITNESSES[quantity]):
         raise Invalid(f"{where}.witness", f"it has the members {show(sorted(witness))}",
                       f"{quantity} takes none, or of {', '.join(WITNESSES[quantity])}; equal_rows stands alone")
@@ -210,6 +217,10 @@ def _claim(value: object, where: str) -> Claim:
         rows=tuple(whole(r, f"{where}.rows") for r in rows),
         row_lower=_ends(record, where, "row_lower", len(rows)) if per_row else (),
         row_upper=_ends(record, where, "row_upper", len(rows)) if per_row else (),
+        radius_u=_optional(witness.get("radius_u"), f"{where}.witness.radius_u"),
+        radius_w=_optional(witness.get("radius_w"), f"{where}.witness.radius_w"),
+        limit=_optional(witness.get("limit"), f"{where}.witness.limit"),
+        pair=_pair(witness["pair"], f"{where}.witness.pair") if "pair" in witness else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from certify.check import compensation, descent_rules, finite, rules, set_claims, stationary_rules
+from certify.check import aubin, compensation, descent_rules, finite, rules, set_claims, stationary_rules
 from certify.check.arrays import Array
 from certify.check.canonical import Json, same, show
 from certify.check.certificate import Base, Claim
@@ -45,6 +45,7 @@ def check_claims(
     """
     plain = ["modulus", "sample_modulus"] if spec.parameter == "features" and spec.norm == 2 else ["modulus"]
     plain = ["first_order_distance"] if spec.set in ("sparse", "given") else plain
+    plain = [*plain, "aubin"] if spec.aubin else plain
     wanted = [gate.quantity for gate in spec.gates] or plain
     found = [claim.quantity for claim in claims]
     if found != wanted:
@@ -74,6 +75,8 @@ def _check_claim(
         _check_equal_rows(claim, ladder)
     if claim.quantity == "sample_modulus":
         _check_rows(claim, ladder)
+    elif claim.quantity == "aubin":
+        aubin.check_ends(claim, ladder)
     elif claim.quantity == "distance":
         (finite if problem.set == "given" else compensation).check_ends(claim, ladder, side)
     elif problem.map == "interpolation" and (problem.set != "total" or claim.quantity == "first_order_distance"):
@@ -99,6 +102,8 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
     if problem.map == "sublevel":
         return "M6"
     if problem.map == "interpolation":
+        if claim.quantity == "aubin":
+            return "Q1"
         if claim.quantity == "distance":
             return "Q7" if problem.set == "given" else "Q4"
         return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
@@ -155,7 +160,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     whole = claim.quantity in ("modulus", "first_order_distance") and problem.map == "interpolation"
     finite_size = claim.quantity == "distance"
     critical = claim.quantity == "modulus" and problem.map == "critical"
-    needs_z = (finite_size or critical or (whole and problem.set != "given")) and bool(claim.lower)
+    whole_map = (whole and problem.set != "given") or claim.quantity == "aubin"
+    needs_z = (finite_size or critical or whole_map) and bool(claim.lower)
     length = problem.kernel_rows
     if problem.map == "critical":
         length = problem.parameters if _stationary(claim, problem) else len(problem.kept) * problem.block
@@ -171,6 +177,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.witness", f"sigma is {show(claim.sigma)}", "a number above 0 goes with layer")
     if claim.layer is not None and claim.layer not in problem.free:
         raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
+    if claim.quantity == "aubin":
+        aubin.check_form(claim, problem)
     if whole:
         needs_array = set_claims.check_form(claim, problem)
     elif claim.member is not None or claim.dual is not None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from flint import arb, arb_mat, ctx
 
 from certify.check import norms
+from certify.check.aubin_centre import Centre as AubinCentre
 from certify.check.balls import ONE, ZERO
 from certify.check.definite import Definiteness, Truth, definiteness
 from certify.check.graph_descent import GraphDescent
@@ -19,6 +20,7 @@ from certify.check.network import Backward, Forward, NotSmooth, Parameters, back
 from certify.check.stationary import Stationary, Unproved
 from certify.check.subject import Problem
 from certify.check.sublevel import Descent, descend
+from certify.check.tangents import at_point
 
 PRECISIONS = (128, 256, 512)
 """Bits tried in turn while a statement is neither proved nor disproved."""
@@ -58,6 +60,7 @@ class Evidence:
         self._known = known
         self._shifted: dict[float, Truth] = {}
         self.weighted: dict[tuple[object, ...], Truth] = {}
+        self.means: dict[tuple[float | None, ...], arb] = {}
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -136,6 +139,18 @@ class Evidence:
         G = passed.gradients.tolist()
         return {at: [[square * _dot(G[at * k + a], G[at * k + b]) for b in range(k)] for a in range(k)]
                 for at in at_rows}
+
+    @cached_property
+    def aubin_centre(self) -> AubinCentre:
+        """What Q1 needs at the data, for R of :attr:`kernel_definite`, which must have been proved."""
+        R, N = self.kernel_definite.R, self.kernel.nrows()
+        assert R is not None
+        rows, k = [[ZERO] * N for _ in range(N)], self.problem.block
+        for at, block in self.moved.items():
+            for a in range(k):
+                rows[at * k + a][at * k:at * k + k] = block[a]
+        point = at_point(self.problem, self.parameters, self.forward, self.backward)
+        return AubinCentre(self.problem, point, R, self.kernel_definite.defect, arb_mat(rows))
 
     @cached_property
     def inverse_columns(self) -> list[list[arb]]:

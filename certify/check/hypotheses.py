@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from certify.check import descent_rules, rules, stationary_rules
+from certify.check import aubin_rules, descent_rules, rules, stationary_rules
 from certify.check.activation import ACTIVATIONS
 from certify.check.canonical import same, show
 from certify.check.certificate import Base, Claim, Hypothesis, Number
@@ -36,6 +36,7 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
     """
     where, value, problem = f"{claim.where}.hypotheses, {show(hypothesis.name)}", hypothesis.value, ladder.problem
     known = KNOWN["M5a" if claim.theorem == "M5a" else problem.map]
+    known = (*known, "contraction") if claim.theorem == "Q1" else known
     if hypothesis.name not in known:
         raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(known)}")
     if hypothesis.name == "counting":
@@ -48,6 +49,11 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
         proved = None if base is None else base.distance if nearby else base.shift_norm
         if nearby != (problem.base == "nearby") or proved is None or not same(value, proved) or not hypothesis.holds:
             raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"the number in base is {show(proved)}")
+        return
+    if hypothesis.name == "contraction":
+        if isinstance(value, str) or value is None or claim.upper is None or not hypothesis.holds:
+            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", "a number below 1 goes with an upper end")
+        expect(where, value, partial(aubin_rules.contraction, claim=claim, most=value), ladder, once=True)
         return
     if isinstance(value, str) or (value is not None and value < 0):
         raise Invalid(where, f"its value is {show(value)}", "a number from 0 on, or null, is needed")

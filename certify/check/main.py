@@ -22,7 +22,8 @@ from certify.check.files import read_bytes, read_subject
 from certify.check.nearby import interpolating, solve
 from certify.check.refusal import Invalid, Usage
 from certify.check.side import read_side
-from certify.check.spec import Gate, number_of, read_spec
+from certify.check.spec import Gate, read_spec
+from certify.check.spec_parts import number_of
 from certify.check.stationary_nearby import critical_point
 from certify.check.subject import build_problem, describe
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate, overall, thresholds
@@ -225,6 +226,8 @@ def _words(outcome: Outcome) -> str:
     else:
         low = "0" if claim.lower is None else repr(claim.lower)
         proved = f"proved in [{low}, {'∞' if claim.upper is None else repr(claim.upper)}]"
+        if claim.radius_u is not None:  # what the upper end is about is in the certificate, not in the spec
+            proved += f" for data changes up to {claim.radius_u!r}, weights within {claim.radius_w!r}"
     name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"
     warn = ", warning only" if outcome.gate is not None and outcome.gate.severity == "warn" else ""
     return f"{name} ({proved}{warn})"

@@ -6,13 +6,12 @@ A key that would change the meaning of a claim and that this checker does not kn
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from dataclasses import dataclass, replace
-from typing import Any
 
 from certify.check.canonical import Json, kind, show
 from certify.check.refusal import Invalid
+from certify.check.spec_parts import columns, is_number, limits, perturbation_set, radii, scale
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
@@ -23,7 +22,7 @@ _WORDS = {
     "perturbation.parameter": ("features", "targets", "sample_weights"),
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
-    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"),
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -34,6 +33,7 @@ _KEYS = {
     "solution": ("map", "base", "layer", "level"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "file", "array"),
+    "aubin": ("radius_u", "radius_w"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
@@ -81,6 +81,7 @@ class Spec:
         weight_norm: `euclidean`, `relative` or `function`.
         reference: name of the file of the reference rows; None without the function norm.
         tau: τ of the function norm; None without it.
+        aubin: whether there is a section `[aubin]`; radius_u, radius_w: what it asks for, None for the best found.
         graph: name of the graph file; None for a fully connected network. Widths and shape, that of
             one row, are then known with the graph.
     """
@@ -113,6 +114,9 @@ class Spec:
     count: int | None = None
     change: str | None = None
     array: str | None = None
+    aubin: bool = False
+    radius_u: float | None = None
+    radius_w: float | None = None
 
 
 def read_spec(data: bytes) -> Spec:
@@ -151,9 +155,9 @@ def read_spec(data: bytes) -> Spec:
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
                                ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
                                ("solution.level", 0.0 if level is None else level, -math.inf)):
-        if not _is_number(value, least):
+        if not is_number(value, least):
             raise Invalid(f"spec, {name}", f"{show(value)} is stated", "a finite number in its range is needed")
-    _limits(sections["run"])
+    limits(sections["run"])
     widths = () if graph else _whole_numbers(model["widths"], "spec, model.widths", least=1)
     if len(widths) < 2 and not graph:
         raise Invalid("spec, model.widths", f"{show(list(widths))} is stated", "two widths or more are needed")
@@ -166,9 +170,10 @@ def read_spec(data: bytes) -> Spec:
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
-        set=_word(p, "perturbation", "set", "total"), columns=_columns(p.get("columns")), scale=_scale(p.get("scale")),
+        set=_word(p, "perturbation", "set", "total"), columns=columns(p.get("columns")), scale=scale(p.get("scale")),
         radius=None if radius is None else float(radius),
-        graph=model.get("graph"), **_set(p), **_weights(sections["weights"]),
+        graph=model.get("graph"), aubin="aubin" in top,
+        **radii(sections["aubin"]), **perturbation_set(p), **_weights(sections["weights"]),
     )
     _consistent(spec)
     return spec
@@ -213,6 +218,7 @@ def _consistent(spec: Spec) -> None:
 
 def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
     """What a perturbation set goes with: wrong or not, where, what is stated, what is needed."""
+    quantities = quantities | {"aubin"} if spec.aubin and not spec.gates else quantities
     sublevel, by_itself = spec.map == "sublevel", spec.set in ("sparse", "given")
     first_order = "first_order_distance" in quantities or by_itself
     budget = "distance" in quantities and spec.set != "given"
@@ -223,6 +229,12 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
          "interpolation with base given"),
         (budget and (spec.parameter != "features" or spec.weight_norm == "function"), "gate", "distance",
          "moving features and the norm euclidean or relative, or set given"),
+        ("aubin" in quantities and (spec.map, spec.base, spec.set, spec.weight_norm, spec.layer) != (
+            "interpolation", "given", "total", "euclidean", "all"), "gate", "aubin",
+         "interpolation with base given, set total, norm euclidean and all layers"),
+        ("aubin" in quantities and (spec.columns or spec.scale) is not None, "perturbation.columns, .scale", "aubin",
+         "features in units of the data, all of them"),
+        (spec.aubin and bool(spec.gates) and "aubin" not in quantities, "aubin", "the section", "a gate on aubin"),
         (sublevel and by_itself, "perturbation.set", spec.set, "total or per_sample, with the sublevel map"),
         (sublevel and first_order, "gate", "first_order_distance", "another quantity, with the sublevel map"),
         (spec.norm != 2 and (sublevel or spec.set in ("total", "given")), "perturbation.norm", spec.norm,
@@ -259,49 +271,13 @@ def _weights(section: Json) -> Json:
         return {"weight_norm": norm}
     if not isinstance(reference, str) or not reference:
         raise Invalid("spec, weights.reference", f"it is {kind(reference)}", "the name of a data file is needed")
-    if tau is not None and not (_is_number(tau) and 2.0**-40 <= tau <= 2.0**40):
+    if tau is not None and not (is_number(tau) and 2.0**-40 <= tau <= 2.0**40):
         raise Invalid("spec, weights.tau", f"{show(tau)} is stated", "a number from 2^-40 to 2^40 is needed")
     return {"weight_norm": norm, "reference": reference, "tau": DEFAULT_TAU if tau is None else float(tau)}
 
 
-def _limits(run: Json) -> None:
-    """Limits end a run early and change no claim; here only their form is seen to."""
-    time, memory = run.get("time_limit", 1), run.get("memory_limit", 1)
-    if not _is_number(time, 0) or time == 0:
-        raise Invalid("spec, run.time_limit", f"{show(time)} is stated", "seconds above 0 are needed")
-    size = isinstance(memory, str) and re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})? ?([kKMGT]|[KMGT]i)?B", memory)
-    if not size and not _is_number(memory, 1):
-        raise Invalid("spec, run.memory_limit", f"{show(memory)} is stated", 'bytes or a size as "8 GB" are needed')
 
 
-def _set(p: Json) -> Json:
-    """Norm, count and the one change of the perturbation set."""
-    norm, number = p.get("norm", 2), p.get("count")
-    if not (type(norm) is int and norm in (1, 2) or norm == "inf"):
-        raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", 'this checker knows 1, 2 and "inf"')
-    if number is not None and (type(number) is not int or number < 1):
-        raise Invalid("spec, perturbation.count", f"{show(number)} is stated", "a whole number from 1 on is needed")
-    for key in ("file", "array"):
-        if key in p and not isinstance(p[key], str):
-            raise Invalid(f"spec, perturbation.{key}", f"it is {kind(p[key])}", "a string is needed")
-    return {"norm": norm, "count": number, "change": p.get("file"), "array": p.get("array")}
-
-
-def _columns(value: object) -> tuple[int | str, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not value or any(
-            not (isinstance(v, str) and v or type(v) is int and v >= 0) for v in value):
-        raise Invalid("spec, perturbation.columns", f"{show(value)} is stated", "a list of numbers or names is needed")
-    return tuple(value)
-
-
-def _scale(value: object) -> dict[str, float] | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or any(not _is_number(v, least=0) or v == 0 for v in value.values()):
-        raise Invalid("spec, perturbation.scale", f"{show(value)} is stated", "units above 0 by feature are needed")
-    return {key: float(unit) for key, unit in value.items()}
 
 
 def _section(value: object, name: str) -> Json:
@@ -354,7 +330,7 @@ def _gates(value: object) -> tuple[Gate, ...]:
     for number, entry in enumerate(value, 1):
         gate = _section(entry, "gate")
         sides = [side for side in ("max", "min") if side in gate]
-        if len(sides) != 1 or not _is_number(gate[sides[0]]):
+        if len(sides) != 1 or not is_number(gate[sides[0]]):
             raise Invalid(f"spec, gate {number}", f"{show(gate)} is stated", "one finite max or min is needed")
         rationale = gate.get("rationale")
         if rationale is not None and not isinstance(rationale, str):
@@ -366,22 +342,3 @@ def _gates(value: object) -> tuple[Gate, ...]:
         ))
     return tuple(gates)
 
-
-def number_of(text: str) -> float | None:
-    """The finite number a text spells, or None.
-
-    >>> number_of("20"), number_of("nan"), number_of("x")
-    (20.0, None, None)
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _is_number(value: Any, least: float = -math.inf) -> bool:
-    """Whether this is a finite number that a double holds exactly (an integer up to 2^53), from `least` on."""
-    if type(value) is int:
-        return abs(value) <= 2**53 and value >= least
-    return type(value) is float and math.isfinite(value) and value >= least

@@ -58,6 +58,7 @@ class Problem:
         tau: its τ, else None.
         graph: the network where a graph file gives it; then there are no layers.
         norm, radius, count: of the perturbation set, as in the spec.
+        radius_u, radius_w: of `aubin`, where the spec asks for some.
         change: the one change of `given`, by moving row.
     """
 
@@ -85,6 +86,8 @@ class Problem:
     graph: Graph | None = None
     norm: int | str = 2
     radius: float | None = None
+    radius_u: float | None = None
+    radius_w: float | None = None
     count: int | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
 
@@ -194,7 +197,7 @@ def build_problem(
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
         labels=table.labels, scale=units(spec, table.names), names=table.names or None, graph=net,
-        norm=spec.norm, radius=spec.radius, count=spec.count,
+        norm=spec.norm, radius=spec.radius, count=spec.count, radius_u=spec.radius_u, radius_w=spec.radius_w,
         change=None if spec.change is None else _change(spec, change, list(listed), first),
         weight_norm=spec.weight_norm, tau=spec.tau,
         reference=() if reference is None or spec.reference is None else read_reference(

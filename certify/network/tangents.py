@@ -58,16 +58,17 @@ def at_point(network: Network, weights: Weights, X: Array) -> Point:
     """Passes, and second derivatives of the activations, at the data.
 
     Args:
-        network: fully connected, with a smooth activation.
+        network: fully connected, with an activation that is C³.
         weights: from :func:`certify.network.passes.known_weights`.
         X: `(n, d)` features.
 
     Raises:
-        EnclosureError: an activation with kinks, or an overflow.
+        EnclosureError: an activation with kinks, or one whose second derivative jumps (elu); an overflow.
     """
     phi, arithmetic = activation(network.activation), Binary64()
-    if network.kinked:
-        raise EnclosureError("second derivatives", f"{phi.name}, which has kinks", "use a smooth activation")
+    if network.depth > 1 and (phi.kinks or phi.bends):
+        found = f"{phi.name}, which has kinks" if phi.kinks else f"{phi.name}, whose second derivative jumps"
+        raise EnclosureError("second derivatives", found, "use a smooth activation, e.g. tanh, gelu or softplus")
     passed = forward(network, weights, X, arithmetic, keep_pre=True)
     adjoints = backward(network, weights, passed, arithmetic)
     k = passed.output.mid.shape[1]

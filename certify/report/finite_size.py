@@ -1,4 +1,4 @@
-"""The sentence of a distance at finite size, after one given change of the data or any change within a budget."""
+"""The sentences of claims at finite size: a distance after one change or within a budget, and explicit radii."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from certify.certificate.schema import Claim, Problem
 from certify.report import words
 from certify.report.digits import lower_end, upper_end
 from certify.report.first_order import mover
+from certify.report.moves import moving
 from certify.report.statements import Phrase, say
 
 DIGITS = 4
@@ -42,3 +43,31 @@ def distance_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
         "{start} {mover}, " + template, start=opening, mover=mover(problem),
         lower="" if not lower else lower_end(lower, DIGITS), upper="" if upper is None else upper_end(upper, DIGITS),
     )
+
+
+def aubin_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
+    """Every exact fit near the weights, for any data near today's, has one close by for any other such data.
+
+    Args:
+        claim: a claim on `aubin`.
+        problem: the problem.
+        opening: how the sentence begins, by rigour.
+    """
+    lower, upper, known = claim.lower, claim.upper, claim.witness
+    low = "" if not lower else lower_end(lower, DIGITS)
+    if upper is None or known.radius_u is None or known.radius_w is None:
+        template = "No factor with explicit radii was proved."
+        return say(template + (" None below {lower} would do, however small the radii." if lower else ""), lower=low)
+    twice = moving(problem, False, "by at most {u} in total", "by at most {u}")
+    template = "{start} " + twice + ", in two different ways, then for every network within {w} of these weights that "
+    template += "fits the one exactly there is one that fits the other exactly within {upper}·δ of it, δ the length of "
+    template += "what sets the two ways apart."
+    template += " No factor below {lower} would do, however small the radii." if lower else ""
+    limit: Phrase = ()
+    if known.limit is not None and known.pair is not None:
+        limit = say(
+            " The limit: no factor whatever does from {limit} on, for so small a move puts rows {i} and {j}, whose "
+            "outputs differ, onto one another.", limit=upper_end(known.limit, DIGITS), i=known.pair[0], j=known.pair[1])
+    return say(
+        template + "{more}", start=opening, u=lower_end(known.radius_u, DIGITS), w=lower_end(known.radius_w, DIGITS),
+        upper=upper_end(upper, DIGITS), lower=low, more=limit)

@@ -31,7 +31,7 @@ from certify.report.statements import (
     visible,
 )
 
-AT_MOST, AT_LEAST = ("loss", "solution", "tilt"), ("rank", "gradient", "interior")
+AT_MOST, AT_LEAST = ("loss", "solution", "tilt", "contraction"), ("rank", "gradient", "interior")
 """Hypotheses whose value is an upper bound, and those whose value is a lower bound."""
 
 
@@ -116,6 +116,8 @@ def _limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     if not pointwise:
         return words.NO_LIMIT if any(claim.lower is not None for claim in claims) else ()
     if len(pointwise) < len(claims):
+        if any(claim.quantity == "aubin" for claim in claims):
+            return words.LIMIT_BESIDE_EXPLICIT
         return words.LIMIT_BESIDE_RADIUS
     if all(interior(claim, problem) for claim in pointwise):
         return words.LIMIT_INTERIOR

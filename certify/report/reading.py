@@ -88,6 +88,10 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
         raise CertificateError(f"{where}.quantity", "first_order_distance without a size of the change", REMEDY)
     if claim.quantity == "distance" and (problem.map, problem.base) != ("interpolation", "given"):
         raise CertificateError(f"{where}.quantity", "distance without base 'given'", REMEDY)
+    if claim.quantity == "aubin" and (problem.map, problem.base, problem.set) != ("interpolation", "given", "total"):
+        raise CertificateError(f"{where}.quantity", "aubin without base 'given' and a total budget", REMEDY)
+    if (claim.witness.radius_u is None) != (claim.quantity != "aubin" or claim.upper is None):
+        raise CertificateError(f"{where}.witness", "explicit radii belong to the upper end of aubin", REMEDY)
     if claim.quantity in ("modulus", "sample_modulus") and problem.set in ("sparse", "given"):
         raise CertificateError(f"{where}.quantity", f"a modulus with set {problem.set!r}", REMEDY)
     if claim.witness.equal_rows is not None and (problem.map != "interpolation" or problem.base != "given"):

@@ -129,6 +129,12 @@ def glossary(problem: Problem, quantities: Collection[str]) -> tuple[Entry, ...]
             f"the smallest factor between the size of a small move of the data and the distance to the nearest "
             f"{nearest}, in the worst direction and in the limit of small moves; infinite if there is no such factor",
         ))  # fmt: skip
+    if "aubin" in quantities:
+        entries.append((
+            "explicit radii (Aubin property)",
+            "how far data may move and weights may lie for one factor to bound how far exact fits follow; the modulus "
+            "is the smallest such factor as both radii shrink to 0",
+        ))  # fmt: skip
     if "first_order_distance" in quantities:
         entries.append((
             "first order",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from certify.certificate.schema import Claim, Problem
 from certify.report import critical, words
 from certify.report.digits import as_given, lower_end, upper_end
-from certify.report.finite_size import distance_sentence
+from certify.report.finite_size import aubin_sentence, distance_sentence
 from certify.report.first_order import first_order_sentence
 from certify.report.moves import NOUN, in_units, moving, shared, small_move
 from certify.report.statements import Phrase, Rows, say, visible
@@ -35,6 +35,8 @@ def sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phrase:
         return first_order_sentence(claim, problem, OPENING[claim.rigour])
     if claim.quantity == "distance":
         return distance_sentence(claim, problem, OPENING[claim.rigour])
+    if claim.quantity == "aubin":
+        return aubin_sentence(claim, problem, OPENING[claim.rigour])
     if interior(claim, problem):
         return _interior_sentence(claim, problem)
     return _modulus_sentence(claim, problem, rows)

@@ -9,6 +9,7 @@ QUANTITIES = {
     "sample_modulus": "Lipschitz modulus when one row moves alone",
     "first_order_distance": "Distance to the nearest exact fit, to first order",
     "distance": "Distance to the nearest exact fit",
+    "aubin": "Factor with explicit radii (Aubin property)",
     "persistence_radius": "Persistence radius of the given weights",
 }
 
@@ -45,6 +46,9 @@ ENDS = {
     ("Q4", "upper"): "upper end by one layer that gives all later ones the inputs they had (compensation)",
     ("Q4", "lower"): "lower end by one change within the budget and a combination of the outputs (the witness) that "
     "the weights cannot change fast enough (theorem F1)",
+    ("Q1", "upper"): "upper end by a right inverse of the Jacobian that is proved to serve within both radii "
+    "(contraction)",
+    ("Q1", "lower"): "lower end by that of the modulus and a verified vector (the witness)",
     ("N3", "upper"): "from an enclosure of the inverse of the tangent kernel",
     ("N3", "lower"): "from an enclosure of the inverse of the tangent kernel",
     ("M4", "upper"): "from an enclosure of the inverse of the tangent kernel, row by row",
@@ -96,6 +100,10 @@ LIMIT_INTERIOR = say(
 LIMIT_BESIDE_RADIUS = say(
     "A factor, or modulus, is a statement about the limit of ever smaller moves. The persistence radius is not: it "
     "covers every move up to its size."
+)
+LIMIT_BESIDE_EXPLICIT = say(
+    "A modulus is a statement about the limit of ever smaller moves. The factor with explicit radii is not: it covers "
+    "every move up to its size."
 )
 NO_LIMIT = say("This is not a statement about a limit: it covers every move up to the size given.")
 

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from certify.errors import SpecError
+from certify.spec.aubin import check_aubin
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
 from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS, UNBUILT_SECTIONS
 
@@ -117,6 +118,7 @@ def _check_map(spec: Spec, name: str) -> None:
     if not spec.gate and p.set == "sparse" and p.radius is None:
         raise SpecError(f"{name}: perturbation.radius", "missing, and what is bounded is first_order_distance",
                         "give perturbation.radius, the size of one row's change")
+    check_aubin(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_first_order(gate, f"{name}: gate {number}", spec)
         if gate.quantity != "persistence_radius":
@@ -287,11 +289,8 @@ def _check_built(spec: Spec, name: str, built: Mapping[str, tuple[str, ...]], un
     for number, gate in enumerate(spec.gate, 1):
         words = built["gate.quantity"]
         if gate.quantity not in words:
-            other = ""
-            if gate.quantity == "aubin":  # proved, but by one program only: no certificate may carry it
-                other = ", or call certify.bounds.aubin.enclose_aubin, whose proof `certify check` cannot repeat yet"
             raise SpecError(f"{name}: gate {number}", f"the quantity '{gate.quantity}' is not built yet",
-                            f"use {_either(words)}{other}")
+                            f"use {_either(words)}")
 
 
 def _check_format(

@@ -47,7 +47,7 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "weights.norm": WEIGHT_NORMS,
     "perturbation.parameter": PARAMETERS,
     "perturbation.set": SETS,
-    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "persistence_radius"),
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius"),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
     "run.arithmetic": ("float", "exact"),
@@ -66,7 +66,7 @@ FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
 }
 """As `BUILT`, where a spec is read by `certify estimate`."""
 
-UNBUILT_SECTIONS: Final = ("window", "aubin", "evaluation")
+UNBUILT_SECTIONS: Final = ("window", "evaluation")
 """Sections that are understood and refused."""
 
 UNBUILT_KEYS: Final[dict[str, tuple[str, ...]]] = {"run": (), "estimate": ("weights.reference", "weights.tau")}

@@ -1,0 +1,87 @@
+"""Rules for explicit radii of the Aubin property (V37 to V39)."""
+
+from __future__ import annotations
+
+from flint import arb
+
+from certify.check.activation import ACTIVATIONS
+from certify.check.balls import squares
+from certify.check.certificate import Claim
+from certify.check.definite import Truth
+from certify.check.evidence import Evidence, Finding
+from certify.check.rules import DIGITS, kernel_definite
+from certify.check.subject import Problem
+
+LARGEST = 2**25
+"""Most numbers N³ of the tensor that is formed."""
+
+
+def obstacle(problem: Problem) -> str:
+    """What of the problem Q1 is not built for, in words; empty where it is."""
+    smooth = len(problem.layers) == 1 or (problem.activation in ACTIVATIONS
+                                          and ACTIVATIONS[problem.activation].third is not None)
+    for wrong, words in (
+        ((problem.map, problem.base) != ("interpolation", "given"), "another map or base"),
+        (problem.set != "total" or problem.weight_norm != "euclidean", "another set or norm than total, euclidean"),
+        (problem.graph is not None or len(problem.free) < len(problem.layers), "a graph, or single layers"),
+        (problem.scale is not None, "features in units of their own"),
+        (len(problem.kept) < len(problem.features), "merged rows"),
+        (not smooth, f"the activation {problem.activation}, whose second derivative is not continuous"),
+    ):
+        if wrong:
+            return words
+    return ""
+
+
+def upper(evidence: Evidence, claim: Claim) -> Finding:
+    """V37: with X of this checker, `mean < 1` and `α ≤ κ(1 − mean)` for the claim's radii and κ."""
+    definite = kernel_definite(evidence)
+    if definite.truth is not Truth.PROVED:
+        return Finding(Truth.UNDECIDED, definite.found)
+    if (len(evidence.problem.kept) * evidence.problem.outputs) ** 3 > LARGEST:
+        return Finding(Truth.UNDECIDED, "there are more equations than this checker forms tensors for")
+    u, w, kappa = _radii(claim)
+    mean, alpha = _mean(evidence, claim), evidence.aubin_centre.alpha(u, w)
+    if not mean < 1:
+        return Finding(Truth.UNDECIDED, f"the mean of ‖I − XJQᵀ‖ is at most {_shown(mean)}, not proved below 1")
+    proved = bool(alpha <= kappa * (1 - mean))
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED,
+                   f"{_shown(alpha / (1 - mean))} is what these radii need")
+
+
+def contraction(evidence: Evidence, claim: Claim, most: float) -> Finding:
+    """V39: the mean for the radii and κ of the claim is at most `most`, which is less than 1."""
+    mean = _mean(evidence, claim)
+    return Finding(Truth.PROVED if most < 1 and mean <= arb(most) else Truth.UNDECIDED, f"it is at most {_shown(mean)}")
+
+
+def no_further(evidence: Evidence, most: float, pair: tuple[int, int]) -> Finding:
+    """V38: two rows with different outputs can be moved onto one another by a change of length `most`."""
+    problem, (i, j) = evidence.problem, pair
+    free = sum(row in problem.moving for row in pair)
+    if i == j or max(pair) >= len(problem.features) or not free or problem.parameter != "features":
+        return Finding(Truth.UNDECIDED, "two rows of the data are needed, one of which may move")
+    outputs = evidence.forward.outputs.tolist()
+    if not any(a != b for a, b in zip(outputs[i], outputs[j], strict=True)):
+        return Finding(Truth.UNDECIDED, "their outputs are not proved different")
+    apart = squares(arb(x) - arb(y) for x, y in zip(problem.features[i], problem.features[j], strict=True))
+    needed = (apart / free).sqrt()
+    return Finding(Truth.PROVED if needed <= arb(most) else Truth.UNDECIDED,
+                   f"{_shown(needed)} is what it takes to move them onto one another")
+
+
+def _mean(evidence: Evidence, claim: Claim) -> arb:
+    """The mean, computed once for one claim's numbers."""
+    key = (claim.radius_u, claim.radius_w, claim.upper)
+    if key not in evidence.means:
+        evidence.means[key] = evidence.aubin_centre.mean(*_radii(claim))
+    return evidence.means[key]
+
+
+def _radii(claim: Claim) -> tuple[arb, arb, arb]:
+    assert claim.radius_u is not None and claim.radius_w is not None and claim.upper is not None  # the form was checked
+    return arb(claim.radius_u), arb(claim.radius_w), arb(claim.upper)
+
+
+def _shown(x: arb) -> str:
+    return str(x.upper().str(DIGITS, radius=False))
