@@ -93,9 +93,9 @@ whose outputs differ.""",
 For all data changes u, u' of total length at most radius_u, every exact fit for u' within radius_w of the weights has
 an exact fit for u within κ·|u − u'|. A right inverse of the Jacobian at the data is enclosed over the whole ball; that
 what it leaves of the identity, averaged over a step of length 2κ·radius_u, stays below 1 makes a fixed point: the fit.
-Without [aubin] radius_u the largest is searched for with κ at most twice the modulus; without radius_w it is radius_u
-times the modulus. No κ below the modulus will do. `limit`: no radius_u from there on has any κ, for two rows with
-different outputs can be moved onto one another.""",
+Without [aubin] radius_u the largest is searched for with κ at most the gate's `max`, or twice the modulus; without
+radius_w it is radius_u times the modulus. No κ below the modulus will do. `limit`: no radius_u from there on has any
+κ, for two rows with different outputs can be moved onto one another.""",
     "F1": """Why no exact fit of the changed data can lie nearer.
 G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
 distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at

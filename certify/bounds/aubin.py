@@ -39,7 +39,7 @@ PIECES = 8
 """Of a segment, over which the second-order remainder is averaged."""
 
 FACTOR = 2
-"""Radii are looked for with κ at most this multiple of the modulus."""
+"""Radii are looked for with κ at most this multiple of the modulus, where nothing else is asked."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ class Radii:
     alpha: float
 
 
-def enclose_aubin(problem: Problem, radius_u: float | None = None, radius_w: float | None = None) -> Bound:
+def enclose_aubin(
+    problem: Problem, radius_u: float | None = None, radius_w: float | None = None, most: float | None = None
+) -> Bound:
     """κ of Q1 for the radii given, or for the largest found.
 
     `T(t) = t − XG(u, w' + Qᵀt)` maps the ball `|t| ≤ τ` into itself where `|XG(u, w')| ≤ α|u − u'|/‖Q‖` and the mean of
@@ -71,8 +73,9 @@ def enclose_aubin(problem: Problem, radius_u: float | None = None, radius_w: flo
     Args:
         problem: interpolation, base `given`, all layers, features in units of the data, set `total` with norm 2,
             Euclidean weights; fully connected, an activation that is C³. Or targets that move.
-        radius_u: `r_u`; None for the largest found (within 1 %) with κ at most twice the modulus.
+        radius_u: `r_u`; None for the largest found (within 1 %) with κ at most `most`.
         radius_w: `r_w`; None for `r_u` times the modulus.
+        most: of a search; None, or less than the modulus: twice the modulus.
 
     Returns:
         A :class:`certify.verdict.Bound` of quantity `aubin`: `upper` is κ, the witness has `radius_u` and `radius_w`,
@@ -100,8 +103,10 @@ def enclose_aubin(problem: Problem, radius_u: float | None = None, radius_w: flo
             return _open(centre, unit)
         limit = enclose_limit(problem, centre.point.passed.output)
         if radius_u is None:
-            found = largest(centre, radius_w)
-            words = "no radii were found, however small, with κ at most twice the modulus"
+            lip = modulus(centre)
+            highest = FACTOR * lip if most is None or most < lip else Fraction(most)
+            found = largest(centre, radius_w, most=highest)
+            words = f"no radii were found, however small, with a factor of at most {fp.up(highest):.6g}"
         else:
             w = fp.up(Fraction(radius_u) * modulus(centre)) if radius_w is None else radius_w
             found = verify_radii(centre, radius_u, w)
@@ -182,14 +187,21 @@ def _row_radii(centre: Centre, u: Fraction) -> np.ndarray:
     return np.where(moves, fp.up(u), 0.0)
 
 
-def largest(centre: Centre, radius_w: float | None = None, condition: Condition | None = None) -> Radii | None:
-    """Largest `r_u` found, to 1 %, with κ at most `FACTOR` times the modulus; `r_w = lip·r_u` where not given."""
+def largest(
+    centre: Centre, radius_w: float | None = None, condition: Condition | None = None, most: Fraction | None = None
+) -> Radii | None:
+    """Largest `r_u` found, to 1 %, with κ at most `most` (None: `FACTOR·lip`); `r_w = lip·r_u` where not given."""
     lip = modulus(centre)
+    most = FACTOR * lip if most is None else most
 
     def tried(radius: float) -> Radii | None:
         w = fp.up(Fraction(radius) * lip) if radius_w is None else radius_w
-        found = verify_radii(centre, radius, w, condition)
-        return found if found is not None and Fraction(found.kappa) <= FACTOR * lip else None
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+                found = verify_radii(centre, radius, w, condition)
+        except EnclosureError:  # too large for the range of floats: try smaller ones
+            return None
+        return found if found is not None and Fraction(found.kappa) <= most else None
 
     good, bad = None, 1.0
     while bad > 2.0**-60:

@@ -157,7 +157,9 @@ class Interpolation:
         self._progress("explicit radii", 0.3)
         spec = self.problem.spec
         asked = (None, None) if spec is None or spec.aubin is None else (spec.aubin.radius_u, spec.aubin.radius_w)
-        found = self._limits.attempt(named("aubin"), lambda: enclose_aubin(self.problem, *asked))
+        gates = [] if spec is None else [g.max for g in spec.gate if g.quantity == "aubin" and g.max is not None]
+        most = min(gates, default=None)
+        found = self._limits.attempt(named("aubin"), lambda: enclose_aubin(self.problem, *asked, most))
         if isinstance(found, str):
             return self._open("aubin", modulus.hypotheses, found)
         return with_modulus(found, modulus)

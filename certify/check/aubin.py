@@ -28,8 +28,8 @@ def check_form(claim: Claim, problem: Problem) -> None:
             raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", "a number above 0 is needed")
         if stated is not None and asked is not None and stated != asked:
             raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", f"the spec asks for {show(asked)}")
-    if (claim.limit is None) != (claim.pair is None):
-        raise Invalid(where, f"limit is {show(claim.limit)}", "limit and pair go together")
+    if (claim.limit is None) != (claim.pair is None) or (claim.limit is not None and claim.upper is None):
+        raise Invalid(where, f"limit is {show(claim.limit)}", "limit and pair go together, beside an upper end")
 
 
 def check_ends(claim: Claim, ladder: Ladder) -> None:

@@ -51,10 +51,10 @@ def bending(problem: Problem, point: Point, X: arb_mat) -> Bending:
     moving = set(problem.moving) if problem.parameter == "features" else set()
     moves = [problem.kept[r // k] in moving for r in range(N)]
     tangents = [along(point, _combined(point, row)) for row in X.tolist()]
-    weights = (X * _products(point, tangents) * X.transpose())
+    weights = X * _products(point, tangents) * X.transpose()
     inside = _inside(tangents, X)
-    found = [[t.features.tolist()[r] for t in tangents] for r in range(N)] if any(moves) else []
-    bends = [spectral(arb_mat(found[r]), ROW_SQUARINGS) if moves[r] else ZERO for r in range(N)]
+    found = [t.features.tolist() for t in tangents]
+    bends = [spectral(arb_mat([f[r] for f in found]), ROW_SQUARINGS) if moves[r] else ZERO for r in range(N)]
     curved, mixed = _by_features(point, moves) if any(moves) else ([ZERO] * N, [ZERO] * N)
     return Bending(root_of(weights, SQUARINGS), inside, weighted(X, bends, k), curved, mixed)
 

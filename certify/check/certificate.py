@@ -217,9 +217,9 @@ def _claim(value: object, where: str) -> Claim:
         rows=tuple(whole(r, f"{where}.rows") for r in rows),
         row_lower=_ends(record, where, "row_lower", len(rows)) if per_row else (),
         row_upper=_ends(record, where, "row_upper", len(rows)) if per_row else (),
-        radius_u=_optional(witness.get("radius_u"), f"{where}.witness.radius_u"),
-        radius_w=_optional(witness.get("radius_w"), f"{where}.witness.radius_w"),
-        limit=_optional(witness.get("limit"), f"{where}.witness.limit"),
+        radius_u=number(witness["radius_u"], f"{where}.witness.radius_u") if "radius_u" in witness else None,
+        radius_w=number(witness["radius_w"], f"{where}.witness.radius_w") if "radius_w" in witness else None,
+        limit=number(witness["limit"], f"{where}.witness.limit") if "limit" in witness else None,
         pair=_pair(witness["pair"], f"{where}.witness.pair") if "pair" in witness else None,
     )
 

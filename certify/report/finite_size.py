@@ -66,8 +66,8 @@ def aubin_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
     limit: Phrase = ()
     if known.limit is not None and known.pair is not None:
         limit = say(
-            " The limit: no factor whatever does from {limit} on, for so small a move puts rows {i} and {j}, whose "
-            "outputs differ, onto one another.", limit=upper_end(known.limit, DIGITS), i=known.pair[0], j=known.pair[1])
+            " The limit: for moves of up to {limit} in total no factor does, however large, since one of them puts rows "
+            "{i} and {j}, whose outputs differ, onto one another.", limit=upper_end(known.limit, DIGITS), i=known.pair[0], j=known.pair[1])
     return say(
         template + "{more}", start=opening, u=lower_end(known.radius_u, DIGITS), w=lower_end(known.radius_w, DIGITS),
         upper=upper_end(upper, DIGITS), lower=low, more=limit)

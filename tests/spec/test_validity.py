@@ -66,7 +66,13 @@ from tests.spec.test_load import refusal
     ("[run]\nmemory_limit = 0\n", ["run.memory_limit", "at least 1"]),
     (gate(), ["gate 1: neither max nor min"]),
     (gate(max=1, min=0), ["gate 1: both max and min", "two gates"]),
-    (gate(max=1) + gate("aubin", max=1), ["gate 2", "'aubin' is not built yet", "sample_modulus"]),
+    (gate(max=1) + '[aubin]\nradius_u = 1.0\n', ["[aubin]", "no gate asks for it"]),
+    ('[aubin]\nradius_w = 0\n', ["aubin.radius_w", "above 0"]),
+    ('[solution]\nmap = "sublevel"\n' + gate("aubin", max=1), ["gate 1", "not built yet", 'map = "interpolation"']),
+    ('[solution]\nbase = "nearby"\n[aubin]\n', ["[aubin]", 'base = "given"']),
+    ('[solution]\nlayer = 1\n' + gate("aubin", max=1), ["gate 1", 'layer = "all"']),
+    ('[weights]\nnorm = "relative"\n' + gate("aubin", max=1), ["gate 1", 'norm = "euclidean"']),
+    ('[run]\narithmetic = "exact"\n' + gate("aubin", max=1), ["gate 1", 'arithmetic = "float"']),
     (gate(max=1) + gate("excess", max=1), ["gate 2", "'excess' is not built yet", "sample_modulus"]),
 ])
 def test_refused_with_a_way_out(extra, parts):
