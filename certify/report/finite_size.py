@@ -65,9 +65,10 @@ def aubin_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
     template += " No factor below {lower} would do, however small the radii." if lower else ""
     limit: Phrase = ()
     if known.limit is not None and known.pair is not None:
+        i, j = known.pair
         limit = say(
-            " The limit: for moves of up to {limit} in total no factor does, however large, since one of them puts rows "
-            "{i} and {j}, whose outputs differ, onto one another.", limit=upper_end(known.limit, DIGITS), i=known.pair[0], j=known.pair[1])
+            " The limit: for moves of up to {limit} in total no factor does, however large, since one of them puts "
+            "rows {i} and {j}, whose outputs differ, onto one another.", limit=upper_end(known.limit, DIGITS), i=i, j=j)
     return say(
         template + "{more}", start=opening, u=lower_end(known.radius_u, DIGITS), w=lower_end(known.radius_w, DIGITS),
         upper=upper_end(upper, DIGITS), lower=low, more=limit)
