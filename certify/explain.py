@@ -46,6 +46,11 @@ lip S = ‖H⁺C‖ = ‖A⁻¹C‖. Both ends come from an untrusted X ≈ A⁻
 The only case in which the loss may be tilted in weight space.""",
     "M5d": """A lower end for critical points, whatever the rank of the Hessian.
 Any z with |Cᵀz| > κ|Hz| proves lip S > κ. Where the Hessian's kernel is not explained that is all that is proved.""",
+    "M5e": """Critical points under budgets of single rows, few rows, or one given change.
+To first order the weights move by |A⁻¹Cu|, with A and C of M5b or M5c. If A² minus the sum of C_iE_iC_iᵀ/d_i is
+positive definite, where the ellipsoid of E_i holds every change of row i, no change within the budgets moves them by
+more than √(Σ d_i); with at most `count` rows the largest d_i are added up, or what the rows can do alone, or in pairs.
+The lower end is a vector z: some change moves them by at least the sum of the rows' |C_iᵀz|, divided by |Hz|.""",
     "tilt": """What makes given weights an exact critical point (map = "critical", base = "given").
 Training never ends where the gradient is exactly 0. The loss becomes L − ⟨c, f⟩, f the outputs over all rows and c
 the shortest vector with Jᵀc = ∇L; for the squared loss that shifts the targets by n·c. It keeps every symmetry.
@@ -128,7 +133,8 @@ one change in perturbation.file (set = "given"; see Q7 and F1), or the largest o
 may give radius_u and radius_w. Smooth fully connected networks, base = "given", set = "total".""",
     "first_order_distance": """The most that the weights have to move, to first order, for any move of the data in the
 perturbation set: the network is replaced by its linearisation at the data and the weights. With set = "total" it is
-the radius times `modulus`; with "per_sample", "sparse" and "given" see N1, N2 and N3. All but given need `radius`.""",
+the radius times `modulus`; with "per_sample", "sparse" and "given" see N1, N2 and N3 (critical map: M5e). All but
+given need `radius`.""",
     "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4).
 The largest over the rows that may move; every row's value is in the certificate.""",
     "persistence_radius": """The size up to which every move of the data leaves the given weights themselves
@@ -150,10 +156,10 @@ critical and the sublevel map.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
 per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
 by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in
-perturbation.file. Sparse and given are for the interpolation map.""",
+perturbation.file. Sparse and given are for the interpolation and the critical map.""",
     "norm": """weights.norm: how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
 perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the sum of the absolute changes, "inf" the
-largest absolute change. 1 and "inf" are for budgets of single rows (interpolation map).""",
+largest absolute change. 1 and "inf" are for budgets of single rows (interpolation and critical map).""",
     "count": """perturbation.count: with set = "sparse", the most rows that move at once.""",
     "radius": """perturbation.radius: the size of the change for `first_order_distance`; a modulus is per unit and does
 not use it.""",

@@ -50,7 +50,8 @@ class Problem:
         norm: 1, 2 or ``"inf"``: the norm of one row's change (`total` takes 2).
         radius: the budget, None where no quantity needs it.
         count: most rows that move at once (`sparse`).
-        change: `(n, d)` or `(n, k)`: the one change of `given`, 0 on rows that do not move.
+        change: `(n, d)`, `(n, k)` or, of sample weights, `(n, 1)`: the one change of `given`, 0 on rows that do not
+            move.
         arithmetic: ``"float"`` or ``"exact"`` (rationals, for small piecewise linear problems).
         scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
         names: names of the features, for a reader; None where the data has none.
@@ -187,7 +188,7 @@ class Problem:
             raise InputError("change", f"{'none' if self.change is None else 'one'} with set '{self.set}'",
                              "give it with set 'given' alone")
         if self.change is not None:
-            width = self.inputs if self.parameter == "features" else self.outputs
+            width = {"features": self.inputs, "targets": self.outputs}.get(self.parameter, 1)
             _require_real(self.change, (self.n, width), "change")
             still = np.ones(self.n, dtype=bool)
             still[list(self.rows)] = False
@@ -211,14 +212,14 @@ class Problem:
         _ = self.layer_scale  # refuses a layer without size
 
     def _check_critical(self) -> None:
-        """Every row is a term of the loss; targets move where the loss has real ones; moduli per total length."""
+        """Every row is a term of the loss; targets move where the loss has real ones."""
         if self.merge_duplicates:
             raise InputError("merge_duplicates", "with map critical, where every row is a term of the loss",
                              "leave it out")
         if self.level is not None:
             raise InputError("level", f"{self.level} with map critical", "leave it out, it belongs to the sublevel map")
-        if self.set != "total":
-            raise InputError("set", f"'{self.set}' with map critical", "use 'total'")
+        if self.weight_norm != "euclidean":
+            raise InputError("weight_norm", f"'{self.weight_norm}' with map critical", "use 'euclidean'")
         if self.parameter == "targets" and self.loss != "squared":
             raise InputError("parameter", f"targets with the {self.loss} loss", "use features or sample_weights")
 
@@ -387,7 +388,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     change = None
     if spec.perturbation.set == "given":
         files["change"] = folder / str(spec.perturbation.file)
-        width = network.widths[0 if spec.perturbation.parameter == "features" else -1]
+        width = {"features": network.widths[0], "targets": network.widths[-1]}.get(spec.perturbation.parameter, 1)
         change = placed_change(spec, folder, range(len(X)) if listed == "all" else listed, (len(X), width), first)
     rows = tuple(sorted({first.get(i, i) for i in rows}))
     problem = Problem(

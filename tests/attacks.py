@@ -17,6 +17,7 @@ from tests import containment_bounds as bounds
 from tests import containment_compensation as compensations
 from tests import containment_convex as convex_
 from tests import containment_critical as critical_
+from tests import containment_critical_sets as critical_sets_
 from tests import containment_distance as distances
 from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
@@ -396,6 +397,10 @@ def critical(rng: Rng) -> Outcome:
     return critical_.whole_problem(critical_families.critical_problem(rng))
 
 
+def critical_sets(rng: Rng) -> Outcome:
+    return critical_sets_.budgets(rng)
+
+
 def convex(rng: Rng) -> Outcome:
     training_problem = convex_.random_training(rng)
     return convex_.motion(training_problem, convex_.random_change(training_problem, rng), rng)
@@ -470,7 +475,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_modulus,
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
-        hessian, mixed, stacks, second_sums, loss_hessians, critical,
+        hessian, mixed, stacks, second_sums, loss_hessians, critical, critical_sets,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
         distance, compensation, convex, second_derivatives, path_growth,
         box, sparse, given_change,
@@ -484,6 +489,6 @@ SLOW: dict[str, int] = {
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
     "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2, "convex": 2,
     "box": 1, "sparse": 1, "given_change": 1,
-    "critical": 8,
+    "critical": 8, "critical_sets": 8,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

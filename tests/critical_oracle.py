@@ -280,7 +280,7 @@ def replace_rows(problem: Problem) -> Problem:
     """The same problem with one row that moves: fewer variables where only the gradient by w is wanted."""
     from dataclasses import replace
 
-    return replace(problem, rows=problem.rows[:1])
+    return replace(problem, rows=problem.rows[:1], set="total", norm=2, count=None, change=None)
 
 
 class precision:

@@ -16,7 +16,7 @@ from certify.rigor.fp import RAISE, Array, U
 
 
 def contrasted(lin: Linearisation, outputs: int) -> Linearisation:
-    """Kernel `(I⊗V)K(I⊗V)ᵀ`, or Jacobian `(I⊗V)J`, and `VQ_iVᵀ` of the k − 1 differences of every row.
+    """Kernel `(I⊗V)K(I⊗V)ᵀ`, or Jacobian `(I⊗V)J`, `VQ_iVᵀ` and `VG_i` of the k − 1 differences of every row.
 
     Args:
         lin: of the network's outputs, k at least 2.
@@ -32,7 +32,11 @@ def contrasted(lin: Linearisation, outputs: int) -> Linearisation:
     size = fp.row_norms(C.reshape(n, -1))
     moved = lin.Q.eta > 0
     eta = (outputs * lin.Q.eta + 3.0 * U * size**2 * moved) * RAISE
-    return replace(lin, kernel=kernel, Q=BlockFactor(C, fp.require_finite(eta, "factor of the perturbation")))
+    G = lin.sets.G[:, :-1, :] - lin.sets.G[:, -1:, :]
+    rad = (outputs**0.5 * lin.sets.rad + 2.0 * U * fp.row_norms(G.reshape(n, -1)) * lin.sets.moves) * RAISE
+    sets = replace(lin.sets, G=fp.require_finite(G, "row sets"), rad=rad)
+    return replace(lin, kernel=kernel, Q=BlockFactor(C, fp.require_finite(eta, "factor of the perturbation")),
+                   sets=sets)
 
 
 def _kernel(K: Kernel, k: int, arithmetic: Arithmetic) -> Kernel:

@@ -36,6 +36,7 @@ _AUBIN: Final = (4, 6, 6.0, 2e-4)  # numbers of N²p and N³, operations of N³(
 _BUDGETS: Final = (30.0, 1200.0)  # operations of N³, and of N²·√(2N), in the search for the dual of row budgets
 _HESSIAN: Final = (10, 16.0, 3e-7)
 _MIXED: Final = (3, 4.0, 4e-8)
+_CHANGES: Final = 600.0  # operations, for each entry of the factored form and root of twice the rows, of the search
 # Sublevel: numbers and seconds for each row and unit of the network; of the persistence radius seconds and, for each
 # number of a chunk of per-row Jacobians, numbers.
 _PASS: Final = (10, 1e-6)
@@ -79,7 +80,7 @@ def costs(problem: Problem) -> tuple[Cost, ...]:
 def _second_order(problem: Problem) -> tuple[Cost, ...]:
     """The parts of :class:`certify.bounds.critical.Critical`: Hessian with its inverse, mixed derivative."""
     p, k = problem.parameters, problem.outputs
-    both = ("modulus", "sample_modulus")
+    both = ("modulus", "sample_modulus", "first_order_distance")
     numbers, flops, rest = _HESSIAN
     entries = problem.n * sum(problem.network.widths)
     passes = _PASS_DOUBLE[1] * entries * (8 if problem.base == "nearby" else 2)
@@ -88,9 +89,12 @@ def _second_order(problem: Problem) -> tuple[Cost, ...]:
     first = Cost("Hessian", BASE_MEMORY + 8 * (numbers * p**2 + 4 * jacobian), work, rest * p**2 + passes + 0.3, both)
     columns = len(problem.rows) * {"features": problem.inputs, "targets": k}.get(problem.parameter, 1)
     numbers, flops, rest = _MIXED
-    kept = min(columns * p, 1 << 26)
-    second = Cost("mixed derivative", BASE_MEMORY + 8 * (_HESSIAN[0] * p**2 + numbers * kept),
-                  flops * columns * p**2 + _HESSIAN[1] * p**3 / 4, rest * columns * p + 0.2, both)
+    kept, work = min(columns * p, 1 << 26), flops * columns * p**2 + _HESSIAN[1] * p**3 / 4
+    if problem.set in ("per_sample", "sparse"):
+        numbers, kept = 2 * numbers, columns * p
+        work = 2 * work + _CHANGES * columns * min(columns, p) * (2 * len(problem.rows)) ** 0.5
+    second = Cost("mixed derivative", BASE_MEMORY + 8 * (_HESSIAN[0] * p**2 + numbers * kept), work,
+                  rest * columns * p + 0.2, both)
     return first, second
 
 

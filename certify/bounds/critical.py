@@ -11,9 +11,11 @@ import numpy as np
 
 from certify.bounds.costs import costs, remedy
 from certify.bounds.critical_base import CRITICAL_EMPTY, Settled, Unsettled, settle
+from certify.bounds.critical_sets import Moves, enclose_critical_budgets, enclose_critical_change, support_below
 from certify.bounds.critical_words import critical_hypotheses, critical_unit
-from certify.bounds.inverse import Block, Blocks, Ends, Matrix, enclose_ends, ratio_below
+from certify.bounds.inverse import Block, Blocks, Ends, Inverse, Matrix, enclose_ends, ratio_below
 from certify.bounds.nearby import Solution
+from certify.bounds.set_quantities import budget_witness, by_rows, scaled_to_radius
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
 from certify.network.mixed import Move, enclose_mixed
@@ -23,7 +25,7 @@ from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import Array
 from certify.verdict import Bound, Rigour
 
-QUANTITIES = ("modulus", "sample_modulus")
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance")
 
 _AT_ONCE = 2**25
 """Numbers of the mixed derivative that are kept at a time."""
@@ -45,6 +47,7 @@ class Critical:
         self._limits = limits or limits_of(problem)
         self._progress = self._limits.watched(progress)
         self._both: Ends | None = None
+        self._bounds: dict[str, Bound] = {}
         self.settled = self._settle()
 
     @property
@@ -65,13 +68,33 @@ class Critical:
         if quantity not in QUANTITIES:
             found = "belongs to the sublevel map" if quantity == "persistence_radius" else "not built"
             raise SpecError(f"quantity '{quantity}' of the critical map", found, f"use {', '.join(QUANTITIES)}")
+        self._require_meaning(quantity)
         settled = self.settled
         if isinstance(settled, Unsettled):
             return self._bound(quantity, "M5", None, None, settled.reason)
         if settled.interpolation is not None:
             return self._interpolating(quantity, settled)
-        found = self._within(quantity, partial(self._ends, quantity, settled))
-        return self._bound(quantity, settled.theorem, None, None, found) if isinstance(found, str) else found
+        if quantity == "first_order_distance" and self.problem.set in ("total", "per_sample"):
+            whole = scaled_to_radius(self.bound("modulus"), self.problem)
+            return replace(whole, quantity=quantity, unit=critical_unit(self.problem, quantity))
+        if quantity not in self._bounds:
+            found = self._within(quantity, partial(self._ends, quantity, settled))
+            theorem = settled.theorem
+            self._bounds[quantity] = self._bound(quantity, theorem, None, None, found) if isinstance(
+                found, str) else found
+        return self._bounds[quantity]
+
+    def _require_meaning(self, quantity: str) -> None:
+        """Refuse what has no meaning for the perturbation set."""
+        problem, asked = self.problem, f"quantity '{quantity}'"
+        if quantity == "first_order_distance":
+            if problem.set != "given" and problem.radius is None:
+                raise SpecError(asked, "no radius", "give perturbation.radius")
+        elif problem.set in ("sparse", "given"):
+            raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
+        elif quantity == "sample_modulus" and problem.norm != 2:
+            raise SpecError(asked, f"norm {problem.norm} is not built for it",
+                            "use 'first_order_distance' with set = 'sparse' and count = 1, or norm 2")
 
     def _settle(self) -> Settled | Unsettled:
         """Which of M5's cases holds, proved."""
@@ -108,15 +131,24 @@ class Critical:
     def _interpolating(self, quantity: str, settled: Settled) -> Bound:
         """M5a: the interpolation problem's bound under its own name."""
         assert settled.interpolation is not None
-        found = settled.interpolation.bound(quantity)
-        if self.problem.parameter == "sample_weights":  # every residual is 0, whatever its weight
-            rows = self.problem.rows if quantity == "sample_modulus" else ()
-            zeros = (0.0,) * len(rows)
-            found = replace(found, lower=0.0, upper=0.0, rows=rows, row_lower=zeros, row_upper=zeros, witness={})
+        weights = self.problem.parameter == "sample_weights"
+        found = settled.interpolation.bound("modulus" if weights else quantity)
+        if weights:  # every residual is 0, whatever its weight
+            found = self._nothing_moves(found, quantity)
         if found.refuted:  # no statement about critical points
             return self._bound(quantity, "M5a", None, None, found.reason)
         hypotheses = (*found.hypotheses, *settled.hypotheses)
-        return replace(found, theorem="M5a", unit=critical_unit(self.problem), hypotheses=hypotheses)
+        return replace(found, quantity=quantity, theorem="M5a", unit=critical_unit(self.problem, quantity),
+                       hypotheses=hypotheses)
+
+    def _nothing_moves(self, found: Bound, quantity: str) -> Bound:
+        """The bound that is 0 on both sides."""
+        rows = self.problem.rows if quantity == "sample_modulus" else ()
+        zeros = (0.0,) * len(rows)
+        witness = {}
+        if by_rows(self.problem, quantity):
+            witness = {"member": "weights", "dual": [0.0] * self.problem.n}
+        return replace(found, lower=0.0, upper=0.0, rows=rows, row_lower=zeros, row_upper=zeros, witness=witness)
 
     def _ends(self, quantity: str, settled: Settled) -> Bound:
         """M5b, M5c: both ends by W2; the lower one of `modulus` by its witness (M5d)."""
@@ -125,6 +157,10 @@ class Critical:
         if point.inverse is None:
             return self._from_below(quantity, settled, C)
         self._progress("mixed derivative", 0.4)
+        if self.problem.set == "given":
+            return self._change(settled, point.inverse, C)
+        if by_rows(self.problem, quantity):
+            return self._budgets(quantity, settled, C)
         if self._both is None:  # the rows cost little beside the whole
             self._both = enclose_ends(point.inverse, C)
         ends, whole = self._both, quantity == "modulus"
@@ -133,33 +169,60 @@ class Critical:
             rows = self.problem.rows
             return Bound(
                 quantity, settled.theorem, Rigour.PROVED, float(ends.row_lower.max()), float(ends.row_upper.max()),
-                critical_unit(self.problem), hypotheses, {}, "", rows, tuple(ends.row_lower.tolist()),
+                critical_unit(self.problem, quantity), hypotheses, {}, "", rows, tuple(ends.row_lower.tolist()),
                 tuple(ends.row_upper.tolist()),
             )
         z = point.inverse.X.T @ ends.top
         lower = ratio_below(point.H, C, z, Binary64())
         witness = {} if lower is None else {"z": [float(v) for v in z]}
-        return Bound(quantity, settled.theorem, Rigour.PROVED, lower or 0.0, ends.upper, critical_unit(self.problem),
-                     hypotheses, witness)
+        return Bound(quantity, settled.theorem, Rigour.PROVED, lower or 0.0, ends.upper,
+                     critical_unit(self.problem, quantity), hypotheses, witness)
+
+    def _budgets(self, quantity: str, settled: Settled, C: Blocks) -> Bound:
+        """M5e: budgets of single rows."""
+        point, problem = settled.point, self.problem
+        assert point is not None and point.inverse is not None
+        ends = enclose_critical_budgets(point.H, point.inverse, self._moves(C), self._limits.check)
+        found = Bound(quantity, settled.theorem, Rigour.PROVED, ends.lower, ends.upper,
+                      critical_unit(problem, quantity), critical_hypotheses(problem, settled),
+                      budget_witness(ends, problem.n, problem.rows))
+        return scaled_to_radius(found, problem) if quantity == "first_order_distance" else found
+
+    def _change(self, settled: Settled, inverse: Inverse, C: Blocks) -> Bound:
+        """M5e: one given change, from both sides."""
+        assert self.problem.change is not None
+        u = np.ascontiguousarray(self.problem.change[np.array(self.problem.rows)])
+        ends = enclose_critical_change(inverse, C, u)
+        quantity = "first_order_distance"
+        return Bound(quantity, settled.theorem, Rigour.PROVED, ends.lower, ends.upper,
+                     critical_unit(self.problem, quantity), critical_hypotheses(self.problem, settled))
+
+    def _moves(self, C: Blocks) -> Moves:
+        count = len(self.problem.rows) if self.problem.count is None else self.problem.count
+        return Moves(C, self.problem.norm, count)
 
     def _from_below(self, quantity: str, settled: Settled, C: Blocks) -> Bound:
         """M5d: a lower end where the rank is not explained."""
         point = settled.point
         assert point is not None
-        if quantity != "modulus":
+        if quantity == "sample_modulus" or self.problem.set == "given":
             return self._bound(quantity, "M5d", None, None, settled.reason)
         best: tuple[float, Array] | None = None
+        budgets = by_rows(self.problem, quantity)
         for z in candidates(point.A):
-            value = ratio_below(point.H, C, z, Binary64())
+            value = (support_below(point.H, self._moves(C), z) if budgets
+                     else ratio_below(point.H, C, z, Binary64()))
             if value is not None and (best is None or value > best[0]):
                 best = (value, z)
         bound = self._bound(quantity, "M5d", None if best is None else best[0], None, settled.reason)
         hypotheses = critical_hypotheses(self.problem, settled)
         witness = {} if best is None else {"z": [float(v) for v in best[1]]}
-        return replace(bound, hypotheses=hypotheses, witness=witness)
+        found = replace(bound, hypotheses=hypotheses, witness=witness)
+        return scaled_to_radius(found, self.problem) if quantity == "first_order_distance" else found
 
     def _bound(self, quantity: str, theorem: str, lower: float | None, upper: float | None, reason: str) -> Bound:
-        return Bound(quantity, theorem, Rigour.PROVED, lower, upper, critical_unit(self.problem), (), {}, reason)
+        unit = critical_unit(self.problem, quantity)
+        return Bound(quantity, theorem, Rigour.PROVED, lower, upper, unit, (), {}, reason)
 
 
 @dataclass(frozen=True)

@@ -236,14 +236,18 @@ def _interpolating(problem: Problem, progress: Progress, limits: Limits) -> Inte
         return None
     if contrasts and problem.y is not None and not (problem.y.sum(axis=1) > 0).all():
         return None
-    nearby = problem.base == "nearby"
-    parameter = "targets" if problem.parameter == "sample_weights" else problem.parameter
-    derived = replace(problem, map="interpolation", parameter=parameter, y=problem.y if nearby else None,
-                      loss="squared", labels=None, spec=None, groups=None)
+    nearby, weights = problem.base == "nearby", problem.parameter == "sample_weights"
+    derived = replace(problem, map="interpolation", parameter="targets" if weights else problem.parameter,
+                      y=problem.y if nearby else None, loss="squared", labels=None, spec=None, groups=None,
+                      set="total", norm=2, count=None, change=None)
     found = Interpolation(derived, progress, limits, contrasts)
-    if isinstance(found.solution, str):
+    if isinstance(found.solution, str) or not found.full_rank():
         return None
-    return found if found.full_rank() else None
+    if problem.set == "total" or weights:
+        return found
+    own = replace(derived, set=problem.set, norm=problem.norm, count=problem.count, change=problem.change)
+    found = Interpolation(own, progress, limits, contrasts)
+    return None if isinstance(found.solution, str) else found
 
 
 def _tilt(problem: Problem, layout: Layout, fields: Fields, gradient: Gradient) -> Balls | str:

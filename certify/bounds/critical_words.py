@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from certify.bounds.units import WEIGHT_DISTANCE
 from certify.network.passes import Forward
 from certify.rigor import fp
 from certify.verdict import Hypothesis
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from certify.problem import Problem
 
 
-def critical_unit(problem: Problem) -> str:
-    """Unit of a modulus of the critical map."""
+def critical_unit(problem: Problem, quantity: str) -> str:
+    """Unit of a quantity of the critical map."""
+    distance = WEIGHT_DISTANCE[problem.weight_norm]
+    if quantity == "first_order_distance":
+        return distance
     moved = {"features": "feature change", "targets": "target change"}.get(
         problem.parameter, "change of the sample weights")
-    return f"weight distance per unit of {moved}"
+    return f"{distance} per unit of {moved}"
 
 
 def critical_hypotheses(problem: Problem, settled: Settled) -> tuple[Hypothesis, ...]:

@@ -291,10 +291,14 @@ def ratio_below(H: Matrix, C: Blocks, z: Array, arithmetic: Arithmetic) -> float
         each = (fp.dot_unit(p) * size + block.radius) * RAISE
         slack += Fraction(float(fp.row_norms(each[None, :])[0])) ** 2
     top = fp.sqrt_down(square) - fp.sqrt_up(slack) * norm * Fraction(RAISE)
+    return fp.down(top / length_above(H, z, arithmetic)) if top > 0 else None
+
+
+def length_above(H: Matrix, z: Array, arithmetic: Arithmetic) -> Fraction:
+    """Upper bound of `|Hz|`, above 0, for z with entries up to 1 in size."""
+    norm = Fraction(float(fp.row_norms(z[None, :])[0]))
     product = arithmetic.product(Pair(z[None, :]), H.mid)
     size_h = Fraction(fp.frobenius(H.mid.hi)) * Fraction(RAISE)
     bottom = Fraction(float(fp.row_norms(product.hi)[0]))
     bottom += 0 if product.lo is None else Fraction(float(fp.row_norms(product.lo)[0]))
-    bottom += (Fraction(arithmetic.product_unit(len(z))) * size_h + H.radius) * norm
-    return fp.down(top / bottom) if top > 0 else None
-
+    return bottom + (Fraction(arithmetic.product_unit(len(z))) * size_h + H.radius) * norm

@@ -11,6 +11,7 @@ from certify.bounds.congruence import Congruence
 from certify.bounds.modulus import enclose_modulus, energy
 from certify.bounds.pair_bounds import pair_norms
 from certify.bounds.sample_modulus import enclose_sample_moduli
+from certify.convex.gram import Form
 from certify.convex.low_rank import Ball, Box, Hull, RowShape, Weights, propose_weights
 from certify.convex.worst_change import Changes, propose_multipliers
 from certify.errors import EnclosureError
@@ -83,7 +84,8 @@ def enclose_row_budgets(
     except np.linalg.LinAlgError as error:
         raise EnclosureError("worst changes", f"LAPACK gave up ({error})", "this is rare: report it") from None
     lower = None if z is None else budget_lower(K, sets, z, arithmetic, count)
-    ends = [_by_weights(K, around, X, arithmetic, weights, count) for weights in _candidates(P, around, found, count)]
+    ends = [_by_weights(K, around, X, arithmetic, weights, count)
+            for weights in candidate_weights(P, around, found, count)]
     if count < moving:
         ends += [_by_rows(around, X, count), _by_pairs(around, X, count)]
     upper, member, dual = min(ends, key=lambda end: np.inf if end[0] is None else end[0])
@@ -115,7 +117,7 @@ def _searched(P: Array, sets: RowSets, Q: BlockFactor, count: int) -> tuple[Weig
     else:
         shape = Box(sets.G) if sets.norm == "inf" else Hull(sets.G)
         fixed = None
-    start = _start(P, sets, count)
+    start = first_factor(P, sets, count, n * k)
     if fixed is not None:
         return propose_weights(P, k, shape, sets.moves, count, start), fixed
     if sets.norm == "inf":
@@ -136,10 +138,17 @@ def _flat(sets: RowSets) -> bool:
     return sets.norm == 1 and sets.G.shape[2] < sets.G.shape[1]
 
 
-def _start(P: Array, sets: RowSets, count: int) -> Array:
-    """First factor: random, or for few rows what the largest eigenvectors do."""
+def first_factor(P: Form, sets: RowSets, count: int, constraints: int) -> Array:
+    """First factor: random, or for few rows what the largest eigenvectors do.
+
+    Args:
+        P: the form.
+        sets: what each row can do.
+        count: most rows that move.
+        constraints: of the relaxation; about √2 times its root as many columns leave no spurious maxima.
+    """
     n, k, _ = sets.G.shape
-    r = min(int(np.sqrt(2 * n * k)) + 2, n * k)
+    r = min(int(np.sqrt(2 * constraints)) + 2, n * k)
     start = np.random.default_rng(0).standard_normal((n * k, r))
     size = np.repeat(np.sqrt(np.einsum("ikd,ikd->i", sets.G, sets.G)), k)
     if count >= n:
@@ -149,7 +158,7 @@ def _start(P: Array, sets: RowSets, count: int) -> Array:
     return size[:, None] * start
 
 
-def _candidates(P: Array, around: Ellipsoids, found: Weights, count: int) -> list[Array]:
+def candidate_weights(P: Form, around: Ellipsoids, found: Weights, count: int) -> list[Array]:
     """Weights to prove: of those searched and, for few rows, equal ones (`m·λ_max`) those that promise least."""
     tau = np.array([float(t) for t in around.stretch])
     moves = tau > 0
@@ -159,7 +168,7 @@ def _candidates(P: Array, around: Ellipsoids, found: Weights, count: int) -> lis
     return [min(options, key=lambda w: _promised(P, around, w, tau, count))] if len(options) > 1 else options
 
 
-def _promised(P: Array, around: Ellipsoids, weights: Array, tau: Array, count: int) -> float:
+def _promised(P: Form, around: Ellipsoids, weights: Array, tau: Array, count: int) -> float:
     """In floats, the bound these weights would give."""
     n, k, q = around.factor.C.shape
     C = around.factor.C / np.sqrt(weights)[:, None, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +12,7 @@ import numpy as np
 from certify.bounds.congruence import Congruence
 from certify.bounds.given_change import enclose_change
 from certify.bounds.linearisation import Linearisation
-from certify.bounds.row_budgets import enclose_row_budgets
+from certify.bounds.row_budgets import BudgetEnds, enclose_row_budgets
 from certify.rigor import fp
 from certify.verdict import Bound, Hypothesis, Rigour
 
@@ -52,19 +52,34 @@ def budget_bound(
     """
     count = len(problem.rows) if problem.count is None else problem.count
     ends = enclose_row_budgets(lin.kernel, lin.sets, lin.Q, X, lin.arithmetic, count)
+    reason = "" if ends.upper is not None else "no Cholesky of the weighted kernel went through: K is ill-conditioned"
+    found = Bound(quantity, theorem_of(problem, quantity), Rigour.PROVED, ends.lower, ends.upper, unit, hypotheses,
+                  budget_witness(ends), reason)
+    return scaled_to_radius(found, problem) if quantity == "first_order_distance" else found
+
+
+def budget_witness(ends: BudgetEnds, n: int | None = None, rows: Sequence[int] = ()) -> dict[str, Any]:
+    """What proves both ends, with dual and shape spread over all n rows where they are those of `rows` alone."""
     witness: dict[str, Any] = {}
     if ends.z is not None:
         witness["z"] = [float(v) for v in ends.z]
-    if ends.upper is not None:
-        witness["member"] = ends.member
-        if ends.dual is not None:
-            witness["dual"] = [float(v) for v in ends.dual]
-        if ends.shape is not None:
-            witness["shape"] = ends.shape
-    reason = "" if ends.upper is not None else "no Cholesky of the weighted kernel went through: K is ill-conditioned"
-    found = Bound(quantity, theorem_of(problem, quantity), Rigour.PROVED, ends.lower, ends.upper, unit, hypotheses,
-                  witness, reason)
-    return scaled_to_radius(found, problem) if quantity == "first_order_distance" else found
+    if ends.upper is None:
+        return witness
+    witness["member"] = ends.member
+    dual, shape, at = ends.dual, ends.shape, list(rows)
+    if dual is not None:
+        if n is not None:
+            whole = np.zeros(n)
+            whole[at] = dual
+            dual = whole
+        witness["dual"] = [float(v) for v in dual]
+    if shape is not None:
+        if n is not None:
+            full = np.broadcast_to(np.eye(shape.shape[1]) if shape.ndim == 3 else 1.0, (n, *shape.shape[1:])).copy()
+            full[at] = shape
+            shape = full
+        witness["shape"] = shape
+    return witness
 
 
 def change_bound(

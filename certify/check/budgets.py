@@ -14,6 +14,7 @@ from certify.check.arrays import Array
 from certify.check.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding
+from certify.check.interpolating import moved_sets
 from certify.check.rules import kernel_definite
 
 Rows = list[list[arb]]
@@ -35,6 +36,8 @@ def gradients(evidence: Evidence) -> dict[int, Rows]:
     problem = evidence.problem
     k, place = problem.outputs, {row: at for at, row in enumerate(problem.kept)}
     passed = evidence.backward  # also targets need a network that is smooth at the data
+    if problem.map == "critical":
+        return moved_sets(problem, evidence.forward, passed)
     if problem.parameter == "targets":
         unit = [[ONE if a == b else ZERO for b in range(k)] for a in range(k)]
         return {place[row]: unit for row in problem.moving}
@@ -47,7 +50,7 @@ def lower(evidence: Evidence, least: float, radius: float, z: Sequence[float]) -
 
     `⟨z, s⟩² ≤ (zᵀKz)(sᵀK⁻¹s)`, and some s of the set has `⟨z, s⟩ = radius·σ(z)`; fewer rows give a lower bound too.
     """
-    k, q = evidence.problem.outputs, evidence.problem.norm
+    k, q = evidence.problem.block, evidence.problem.norm
     found = []
     for at, G in gradients(evidence).items():
         part = [arb(v) for v in z[at * k:at * k + k]]
@@ -68,7 +71,7 @@ def by_weights(
     evidence: Evidence, most: float, radius: float, dual: Sequence[float], shape: Array | None,
 ) -> Finding:
     """V25: `K − blkdiag(E_i/d_i) ≻ 0`, and radius² times the sum of the m largest `stretch_i·d_i` is at most most²."""
-    k = evidence.problem.outputs
+    k = evidence.problem.block
     around = ellipsoids(evidence, shape)
     rows = evidence.kernel.tolist()
     parts = []
@@ -82,7 +85,7 @@ def by_weights(
             for b in range(k):
                 rows[at * k + a][at * k + b] -= ellipsoid.E[a, b] / d
         parts.append(ellipsoid.stretch * d)
-    total = _largest_sum(parts, evidence.problem.at_once) * arb(radius) ** 2
+    total = largest_sum(parts, evidence.problem.at_once) * arb(radius) ** 2
     if not total <= arb(most) ** 2:
         return Finding(Truth.DISPROVED if total > arb(most) ** 2 else Truth.UNDECIDED,
                        f"the weights give {total.sqrt().str(17, radius=False)}")
@@ -106,7 +109,7 @@ def by_rows(evidence: Evidence, most: float, radius: float, shape: Array | None)
         if square is None:
             return Finding(Truth.UNDECIDED, f"the motion that kept row {at} causes alone is not bounded")
         parts.append(root(square * ellipsoid.stretch))
-    total = _largest_sum(parts, evidence.problem.at_once) * arb(radius)
+    total = largest_sum(parts, evidence.problem.at_once) * arb(radius)
     return Finding(Truth.PROVED if total <= arb(most) else Truth.UNDECIDED,
                    f"the rows add up to {total.str(17, radius=False)}")
 
@@ -119,7 +122,7 @@ def by_pairs(evidence: Evidence, most: float, radius: float, shape: Array | None
     definite = kernel_definite(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    found, m, k = evidence.kernel_definite, evidence.problem.at_once, evidence.problem.outputs
+    found, m, k = evidence.kernel_definite, evidence.problem.at_once, evidence.problem.block
     assert found.R is not None
     inverse = found.R.transpose() * found.R
     spread = found.defect / (1 - found.defect)
@@ -139,8 +142,8 @@ def by_pairs(evidence: Evidence, most: float, radius: float, shape: Array | None
                 B = arb_mat([row[j * k:j * k + k] for row in mine])
                 value = root(_trace(left.E * B, right.E * B.transpose()))
             entries.append((value + spread * size[i] * size[j]) * tau[i] * tau[j])
-        rho.append(_largest_sum(entries, m))
-    total = _largest_sum(rho, m) * arb(radius) ** 2
+        rho.append(largest_sum(entries, m))
+    total = largest_sum(rho, m) * arb(radius) ** 2
     return Finding(Truth.PROVED if total <= arb(most) ** 2 else Truth.UNDECIDED,
                    f"the pairs add up to {total.max(ZERO).sqrt().str(17, radius=False)}")
 
@@ -152,8 +155,8 @@ def change(evidence: Evidence, low: float | None, high: float | None) -> Finding
         return definite
     problem, found = evidence.problem, evidence.kernel_definite
     assert found.R is not None and problem.change is not None
-    place, k = {row: at for at, row in enumerate(problem.kept)}, problem.outputs
-    G, s = gradients(evidence), [ZERO] * problem.equations
+    place, k = {row: at for at, row in enumerate(problem.kept)}, problem.block
+    G, s = gradients(evidence), [ZERO] * (len(problem.kept) * k)
     for row, u in problem.change.items():
         at = place[row]
         for a in range(k):
@@ -172,26 +175,35 @@ def ellipsoids(evidence: Evidence, shape: Array | None) -> dict[int, Ellipsoid]:
     Norm 1 with an array of factors: `E = CCᵀ`, stretch `max_a |C⁻¹g_a|²` over the columns g_a of G_i. Norm inf with an
     array of weights w: `E = (G_i diag w)(G_i diag w)ᵀ`, stretch `Σ_a w_a⁻²`.
     """
-    problem, found = evidence.problem, {}
-    k, q = problem.outputs, problem.norm
-    for at, G in gradients(evidence).items():
-        still = all(x == 0 for row in G for x in row)
-        if k == 1:
-            g = G[0]
-            D = norm(g) if q == 2 else largest([abs(v) for v in g]) if q == 1 else sum(map(abs, g), ZERO)
-            found[at] = Ellipsoid(arb_mat([[D * D]]), ONE, still)
-        elif shape is None:
-            M = arb_mat(G)
-            found[at] = Ellipsoid(M * M.transpose(), ONE, still)
-        elif q == "inf":
-            d = len(G[0])
-            w = [arb(v) for v in shape.values[at * d:at * d + d]]
-            M = arb_mat([[g * v for g, v in zip(row, w, strict=True)] for row in G])
-            found[at] = Ellipsoid(M * M.transpose(), sum((1 / (v * v) for v in w), ZERO), still)
-        else:
-            C = arb_mat(k, k, [arb(v) for v in shape.values[at * k * k:(at + 1) * k * k]])
-            found[at] = Ellipsoid(C * C.transpose(), _reach(C, arb_mat(G)), still)
-    return found
+    problem = evidence.problem
+    q = 2 if problem.parameter == "sample_weights" else problem.norm  # of one number all norms are equal
+    return {at: ellipsoid(G, q, at, shape) for at, G in gradients(evidence).items()}
+
+
+def ellipsoid(G: Rows, q: int | str, at: int, shape: Array | None) -> Ellipsoid:
+    """An ellipsoid around `{Gu : |u|_q ≤ 1}` (see :func:`ellipsoids`).
+
+    Args:
+        G: k rows.
+        q: 1, 2 or `inf`.
+        at: the row's place in the array.
+        shape: the array of the side file, or None.
+    """
+    still, k = all(x == 0 for row in G for x in row), len(G)
+    if k == 1:
+        g = G[0]
+        D = norm(g) if q == 2 else largest([abs(v) for v in g]) if q == 1 else sum(map(abs, g), ZERO)
+        return Ellipsoid(arb_mat([[D * D]]), ONE, still)
+    if shape is None:
+        M = arb_mat(G)
+        return Ellipsoid(M * M.transpose(), ONE, still)
+    if q == "inf":
+        d = len(G[0])
+        w = [arb(v) for v in shape.values[at * d:at * d + d]]
+        M = arb_mat([[g * v for g, v in zip(row, w, strict=True)] for row in G])
+        return Ellipsoid(M * M.transpose(), sum((1 / (v * v) for v in w), ZERO), still)
+    C = arb_mat(k, k, [arb(v) for v in shape.values[at * k * k:(at + 1) * k * k]])
+    return Ellipsoid(C * C.transpose(), _reach(C, arb_mat(G)), still)
 
 
 def _reach(C: arb_mat, G: arb_mat) -> arb:
@@ -208,7 +220,7 @@ def _alone(evidence: Evidence, at: int, E: arb_mat) -> arb | None:
     P, defect = evidence.inverse_block(at), evidence.kernel_definite.defect
     if E.nrows() == 1:
         return E[0, 0] * P[0, 0] / (1 - defect)
-    guess = _top((E * P).mid())
+    guess = top_eigenvalue((E * P).mid())
     PEP = P * E * P
     for digits in SLACKS:
         most = (guess * (1 + arb(2) ** -digits)).upper()
@@ -217,7 +229,7 @@ def _alone(evidence: Evidence, at: int, E: arb_mat) -> arb | None:
     return None
 
 
-def _top(M: arb_mat) -> arb:
+def top_eigenvalue(M: arb_mat) -> arb:
     """About the largest eigenvalue of a matrix whose eigenvalues are real and not negative, by squaring it."""
     grown = M
     for _ in range(SQUARINGS):
@@ -238,7 +250,7 @@ def _trace(A: arb_mat, B: arb_mat) -> arb:
                 for x, y in zip(u, v, strict=True)), ZERO)
 
 
-def _largest_sum(values: list[arb], count: int) -> arb:
+def largest_sum(values: list[arb], count: int) -> arb:
     """Upper bound of the sum of the `count` largest; infinite where a value is not known, whatever its rank."""
     if not all(v.is_finite() for v in values):
         return arb("inf")

@@ -79,7 +79,7 @@ def _check_claim(
         aubin.check_ends(claim, ladder)
     elif claim.quantity == "distance":
         (finite if problem.set == "given" else compensation).check_ends(claim, ladder, side)
-    elif problem.map == "interpolation" and (problem.set != "total" or claim.quantity == "first_order_distance"):
+    elif problem.map != "sublevel" and (problem.set != "total" or claim.quantity == "first_order_distance"):
         set_claims.check_ends(claim, ladder, side)
     elif claim.quantity == "modulus":
         _check_ends(claim, ladder)
@@ -122,11 +122,6 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
     return stated
 
 
-def _stationary(claim: Claim, problem: Problem) -> bool:
-    """Whether the claim rests on the Hessian: the critical map, unless it is interpolating."""
-    return problem.map == "critical" and claim.theorem != "M5a"
-
-
 def _unit(claim: Claim, problem: Problem) -> str:
     if claim.quantity == "persistence_radius":
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
@@ -157,14 +152,13 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.lower", f"{claim.lower!r} is stated", f"the upper end is {claim.upper!r}")
     if claim.equal_rows is not None and (ends != (None, None) or claim.rows):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "then lower and upper are null and rows is empty")
-    whole = claim.quantity in ("modulus", "first_order_distance") and problem.map == "interpolation"
+    whole = claim.quantity in ("modulus", "first_order_distance") and problem.map != "sublevel"
     finite_size = claim.quantity == "distance"
-    critical = claim.quantity == "modulus" and problem.map == "critical"
     whole_map = (whole and problem.set != "given") or claim.quantity == "aubin"
-    needs_z = (finite_size or critical or whole_map) and bool(claim.lower)
+    needs_z = (finite_size or whole_map) and bool(claim.lower)
     length = problem.kernel_rows
     if problem.map == "critical":
-        length = problem.parameters if _stationary(claim, problem) else len(problem.kept) * problem.block
+        length = problem.parameters if set_claims.by_hessian(claim, problem) else len(problem.kept) * problem.block
     attacked = claim.quantity == "persistence_radius" and problem.parameter == "features"
     needs_array = (finite_size or attacked) and claim.upper is not None
     budget = finite_size and problem.set != "given"
@@ -204,7 +198,7 @@ def _check_form(claim: Claim, problem: Problem) -> None:
 
 def _check_ends(claim: Claim, ladder: Ladder) -> None:
     """V10 and V11, V21, or V33 and V34: the two ends of `modulus`."""
-    sublevel, stationary = ladder.problem.map == "sublevel", _stationary(claim, ladder.problem)
+    sublevel, stationary = ladder.problem.map == "sublevel", set_claims.by_hessian(claim, ladder.problem)
     if claim.upper is not None:
         rule = (partial(descent_rules.upper, most=claim.upper) if sublevel
                 else partial(stationary_rules.modulus_upper, upper=claim.upper) if stationary
@@ -220,7 +214,7 @@ def _check_ends(claim: Claim, ladder: Ladder) -> None:
 def _check_rows(claim: Claim, ladder: Ladder) -> None:
     """V12 and V13, V21, or V35: both ends of every row."""
     place = {row: at for at, row in enumerate(ladder.problem.kept)}
-    sublevel, stationary = ladder.problem.map == "sublevel", _stationary(claim, ladder.problem)
+    sublevel, stationary = ladder.problem.map == "sublevel", set_claims.by_hessian(claim, ladder.problem)
     rows = zip(claim.rows, claim.row_lower, claim.row_upper, strict=True)
     for number, (row, lower, upper) in enumerate(rows):
         high: Callable[[Evidence], Finding]

@@ -9,7 +9,7 @@ unit here: the weights of a unit, then its bias (:func:`by_units`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,6 +40,10 @@ class Tangents:
 
     adjoints: dict[int, arb_mat]
     inputs: dict[int, arb_mat]
+
+    def times(self, E: arb_mat) -> Tangents:
+        """Along the columns of E, combinations of the directions."""
+        return Tangents({h: M * E for h, M in self.adjoints.items()}, {h: M * E for h, M in self.inputs.items()})
 
 
 class Curvature:
@@ -94,21 +98,21 @@ class Curvature:
         p, moving = self.problem.parameters, self.problem.moving
         if len(moving) * self.problem.layers[0].inputs > 2 * p:
             return self.structured_cross()
-        blocks = [self.feature_block(i).tolist() for i in moving]
-        C = arb_mat([[x for block in parts for x in block] for parts in zip(*blocks, strict=True)])
-        return gram(C)
+        return gram(beside([self.feature_block(i) for i in moving]))
 
-    def structured_cross(self) -> arb_mat:
-        """`C Cᵀ` without C, block by block.
+    def structured_cross(self, weights: Sequence[arb_mat] | None = None) -> arb_mat:
+        """`C Cᵀ` without C, block by block; with symmetric `(d, d)` weights `Σ C_iE_iC_iᵀ`, E_i that of moving row i.
 
         With `X_h = δ̇_h`, `Y_h = ȧ_{h−1}` along the features the block of layers h ≤ g is
         `Σ_i (X_hX_gᵀ)[r, t] ã_s ã_u + (X_hY_gᵀ)[r, u] ã_s δ_t + (Y_hX_gᵀ)[s, t] δ_r ã_u + (Y_hY_gᵀ)[s, u] δ_r δ_t`.
         """
         blocks, moving = {}, self.problem.moving
         moves = [self._feature_tangents(i) for i in moving]
+        scaled = moves if weights is None else [m.times(E) for m, E in zip(moves, weights, strict=True)]
 
         def grams(first: str, h: int, second: str, g: int) -> Rows:
-            return [(getattr(m, first)[h] * getattr(m, second)[g].transpose()).entries() for m in moves]
+            return [(getattr(m, first)[h] * getattr(other, second)[g].transpose()).entries()
+                    for m, other in zip(scaled, moves, strict=True)]
 
         for h in self.problem.free:
             A, E = ([rows[h][i] for i in moving] for rows in (self._inputs, self._deltas))
@@ -124,7 +128,17 @@ class Curvature:
 
     def feature_block(self, i: int) -> arb_mat:
         """`C_i = ∂/∂x_i ∇_w L_c · diag(scale)`, `(p, d)`."""
-        moves, found = self._feature_tangents(i), []
+        return self._moved(i, self._feature_tangents(i))
+
+    def feature_image(self, i: int, u: Sequence[arb]) -> arb_mat:
+        """`C_iu`, `(p, 1)`."""
+        scale = self.problem.scale or (1.0,) * len(u)
+        a = arb_mat([[arb(s) * v] for s, v in zip(scale, u, strict=True)])
+        return self._moved(i, self._swept(i, 1, self.parameters.weights[0] * a, a))
+
+    def _moved(self, i: int, moves: Tangents) -> arb_mat:
+        """How row i's gradient moves along the directions."""
+        found = []
         for h in self.problem.free:
             inputs = list(zip(self._inputs[h][i], moves.inputs[h].tolist(), strict=True))
             for e, N in zip(self._deltas[h][i], moves.adjoints[h].tolist(), strict=True):
@@ -132,7 +146,11 @@ class Curvature:
         return arb_mat(found)
 
     def feature_grams(self, R: arb_mat) -> list[arb_mat]:
-        """`(RC_i)ᵀ(RC_i)`, `(d, d)`, for every moving row.
+        """`(RC_i)ᵀ(RC_i)`, `(d, d)`, for every moving row."""
+        return [gram(image.transpose()) for image in self.feature_images(R)]
+
+    def feature_images(self, R: arb_mat) -> Iterator[arb_mat]:
+        """`RC_i`, `(p, d)`, for every moving row.
 
         With the columns of R that belong to layer h read as `R[(·, r), s]`, `RC_i = Σ_h (Rã)X_h + (Rδ)Y_h`: a few rows
         at a time, `Rã` over s and `Rδ` over r are products with one matrix.
@@ -144,7 +162,7 @@ class Curvature:
             layers[h] = (m, D, arb_mat([row[r * D:(r + 1) * D] for row in own for r in range(m)]),
                          arb_mat([row[s::D] for row in own for s in range(D)]))
             at += m * D
-        found, moving = [], self.problem.moving
+        moving = self.problem.moving
         for start in range(0, len(moving), AT_ONCE):
             some = moving[start:start + AT_ONCE]
             through = {h: ((by_input * arb_mat([self._inputs[h][i] for i in some]).transpose()).transpose().tolist(),
@@ -155,8 +173,7 @@ class Curvature:
                 for h, (m, D, _, _) in layers.items():
                     total = total + arb_mat(p, m, through[h][0][place]) * moves.adjoints[h]
                     total = total + arb_mat(p, D, through[h][1][place]) * moves.inputs[h]
-                found.append(gram(total.transpose()))
-        return found
+                yield total
 
     def feature_forms(self, z: Sequence[arb]) -> Rows:
         """`C_iᵀz` for every moving row: `Σ_h δ̇_hᵀ(Zã) + ȧ_{h−1}ᵀ(Zᵀδ_h)`, Z the part of z in layer h as a matrix."""
@@ -243,6 +260,11 @@ class Curvature:
         for r, row in enumerate(full):
             row[r] += diagonal
         return mirrored(full)
+
+
+def beside(blocks: Sequence[arb_mat]) -> arb_mat:
+    """Matrices of equal height side by side."""
+    return arb_mat([[x for part in parts for x in part] for parts in zip(*(b.tolist() for b in blocks), strict=True)])
 
 
 def require_second(problem: Problem, passed: Forward) -> None:

@@ -45,6 +45,25 @@ def moved_blocks(problem: Problem, passed: Forward, adjoint: Backward) -> dict[i
     return blocks
 
 
+def moved_sets(problem: Problem, passed: Forward, adjoint: Backward) -> dict[int, Block]:
+    """Of each row that may move the matrix G_i whose `G_iu_i` is what u_i does to the equations of M5a.
+
+    Features: `∂f_i/∂x`; targets: I; sample weights: the one column v_i. With cross-entropy of the contrasts.
+    """
+    k, place = problem.outputs, {row: at for at, row in enumerate(problem.kept)}
+    at_rows = [place[row] for row in problem.moving]
+    if problem.parameter == "targets":
+        return {at: [[ONE if a == b else ZERO for b in range(k)] for a in range(k)] for at in at_rows}
+    if problem.parameter == "sample_weights":
+        return {at: [[x] for x in v] for at, v in zip(at_rows, _responses(problem, passed), strict=True)}
+    G = adjoint.gradients.tolist()
+    found = {at: G[at * k:at * k + k] for at in at_rows}
+    if problem.contrasts:
+        found = {at: [[u - v for u, v in zip(row, rows[-1], strict=True)] for row in rows[:-1]]
+                 for at, rows in found.items()}
+    return found
+
+
 def _responses(problem: Problem, passed: Forward) -> list[list[arb]]:
     """How a row's outputs answer to its weight where `s_ig_i` is constant: `M_i⁻¹g_i`, up to sign.
 

@@ -6,14 +6,14 @@ the exact matrices at that point, for which `HT = 0` and `CᵀT = 0`. That the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from flint import arb, arb_mat, ctx
 
-from certify.check.balls import ONE, ZERO, gram, squares
+from certify.check.balls import ONE, ZERO, gram, mirrored, squares
 from certify.check.definite import Definiteness, Truth, definiteness
-from certify.check.hessian import Curvature, pulled
+from certify.check.hessian import Curvature, beside, pulled
 from certify.check.network import Forward, Parameters
 from certify.check.objective import objective
 from certify.check.subject import Problem
@@ -118,6 +118,48 @@ class Stationary:
         rows = (self.definite.R * self._columns).transpose().tolist()
         each = len(rows) // len(self.problem.moving)
         return [gram(arb_mat(rows[i:i + each])) for i in range(0, len(rows), each)]
+
+    @property
+    def width(self) -> int:
+        """Columns of C for each row that moves."""
+        problem = self.problem
+        return {"features": problem.layers[0].inputs, "targets": problem.outputs}.get(problem.parameter, 1)
+
+    @cached_property
+    def products(self) -> arb_mat:
+        """`(RC)ᵀ(RC)` of all pairs of rows, R from :attr:`definite`, which must be proved."""
+        if self.problem.parameter != "features":
+            return self.reached
+        assert self.definite.R is not None
+        return gram(beside(list(self.curvature.feature_images(self.definite.R))).transpose())
+
+    def weighted(self, weights: Sequence[arb_mat]) -> arb_mat:
+        """`Σ C_iE_iC_iᵀ` with the symmetric weights E_i of the moving rows."""
+        if self.problem.parameter == "features":
+            if len(weights) * self.width > 2 * self.problem.parameters:
+                return self.curvature.structured_cross(weights)
+            blocks = [self.curvature.feature_block(i) for i in self.problem.moving]
+        else:
+            columns, q = self._columns.transpose().tolist(), self.width
+            blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
+        left = beside([block * E for block, E in zip(blocks, weights, strict=True)])
+        return mirrored((left * beside(blocks).transpose()).tolist())
+
+    def image(self, change: Mapping[int, Sequence[arb]]) -> arb_mat:
+        """`Cu`, `(p, 1)`, of a change by moving row."""
+        if self.problem.parameter == "features":
+            total = arb_mat(self.problem.parameters, 1)
+            for row, u in change.items():
+                total = total + self.curvature.feature_image(row, u)
+            return total
+        return self._columns * arb_mat([[v] for row in self.problem.moving for v in change[row]])
+
+    def row_forms(self, z: Sequence[arb]) -> list[list[arb]]:
+        """`C_iᵀz` of every moving row, z counted unit by unit."""
+        if self.problem.parameter == "features":
+            return self.curvature.feature_forms(z)
+        flat, q = (self._columns.transpose() * arb_mat(len(z), 1, list(z))).entries(), self.width
+        return [flat[i:i + q] for i in range(0, len(flat), q)]
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
         """`|Cᵀz|²` and `|Hz|²`, z counted unit by unit."""

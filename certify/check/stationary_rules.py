@@ -61,7 +61,7 @@ def smooth(evidence: Evidence, least: float) -> Finding:
     return Finding(Truth.PROVED, "the network is twice differentiable at the data")
 
 
-def modulus_upper(evidence: Evidence, upper: float) -> Finding:
+def modulus_upper(evidence: Evidence, upper: float | arb) -> Finding:
     """V33: `upper²A² − CCᵀ ≻ 0`, which proves A nonsingular and `lip S < upper`; `A² ≻ 0` suffices if C = 0."""
     at = evidence.stationary
     if at.narrow:
@@ -76,7 +76,7 @@ def modulus_upper(evidence: Evidence, upper: float) -> Finding:
     return Finding(found.truth, f"upper²A² − CCᵀ ≻ 0 {words[found.truth]}")
 
 
-def _narrow_upper(evidence: Evidence, upper: float) -> Finding:
+def _narrow_upper(evidence: Evidence, upper: float | arb) -> Finding:
     """The same where C has few columns: A nonsingular and `upper²(1−ε)I − (RC)ᵀ(RC) ≻ 0`, or C = 0."""
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
@@ -90,7 +90,7 @@ def _narrow_upper(evidence: Evidence, upper: float) -> Finding:
     return Finding(_truth(False, wrong), "‖A⁻¹C‖ is larger" if wrong else "‖A⁻¹C‖ < upper is not proved")
 
 
-def modulus_lower(evidence: Evidence, lower: float, z: Sequence[float]) -> Finding:
+def modulus_lower(evidence: Evidence, lower: float | arb, z: Sequence[float]) -> Finding:
     """V34: `|Cᵀz| ≥ lower·|Hz|` and `Cᵀz ≠ 0`, which proves `lip S ≥ lower` whatever the rank."""
     c, h = evidence.stationary.forms(by_units(evidence.problem, [arb(v) for v in z]))
     if c > 0 and c >= arb(lower) ** 2 * h:

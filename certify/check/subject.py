@@ -213,8 +213,9 @@ def _change(spec: Spec, data: bytes | None, listed: list[int], first: dict[int, 
     name = spec.array if spec.array is not None else next(iter(arrays)) if len(arrays) == 1 else None
     if name is None or name not in arrays:
         raise Invalid("change file", f"it holds {show(sorted(arrays))}", f"the spec asks for {show(spec.array)}")
-    width = spec.widths[0 if spec.parameter == "features" else -1]
-    if arrays[name].shape != (len(listed), width):
+    width = {"features": spec.widths[0], "targets": spec.widths[-1]}.get(spec.parameter, 1)
+    flat = spec.parameter == "sample_weights" and arrays[name].shape == (len(listed),)
+    if arrays[name].shape != (len(listed), width) and not flat:
         raise Invalid(f"change file, array {show(name)}", f"its shape is {arrays[name].shape}",
                       f"{(len(listed), width)} is needed")
     found: dict[int, Vector] = {}

@@ -18,6 +18,7 @@ from typing import final
 
 import numpy as np
 
+from certify.convex.gram import Form
 from certify.rigor.fp import Array
 
 TINY = 1e-300
@@ -173,13 +174,13 @@ def water_fill(L: Array, count: int) -> Array:
 
 
 def propose_weights(
-    P: Array, k: int, shape: RowShape, moves: Array, count: int, start: Array, iterations: int = 600,
+    P: Form, k: int, shape: RowShape, moves: Array, count: int, start: Array, iterations: int = 600,
     tolerance: float = 1e-8,
 ) -> Weights:
     """Approximate dual weights for at most `count` rows at once (all: N1).
 
     Args:
-        P: `(N, N)` approximate `K⁻¹`.
+        P: `(N, N)` approximate `K⁻¹`, or the form of another motion.
         k: outputs.
         shape: the rows' sets.
         moves: `(n,)` which rows may move.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.convex.gram import Form, Gram, diagonal_blocks
 from certify.rigor.fp import Array
 
 STARTS, TURNS, FLIPS = 24, 60, 20_000
@@ -50,10 +51,16 @@ class Changes:
 
 
 def propose_multipliers(P: Array, changes: Changes, sums: Array, seed: int = 0) -> Array | None:
-    """Multipliers z of a change that moves the weights far, `(N,)`; None where nothing moves.
+    """Multipliers `z = K⁻¹s` of a change that moves the weights far, `(N,)`; arguments as for :func:`propose_sums`."""
+    s = propose_sums(P, changes, sums, seed)
+    return None if s is None else np.asarray(P @ s)
+
+
+def propose_sums(P: Form, changes: Changes, sums: Array, seed: int = 0) -> Array | None:
+    """Sums `s_i = G_iu_i` of a change that moves the weights far, `(N,)`; None where nothing moves.
 
     Args:
-        P: `(N, N)` approximate `K⁻¹`.
+        P: `(N, N)` approximate `K⁻¹`: the square of the motion is `sᵀPs`.
         changes: what may change.
         sums: `(N, r)` factor of a relaxation; random combinations of its columns are rounded.
         seed: of the combinations.
@@ -68,12 +75,12 @@ def propose_multipliers(P: Array, changes: Changes, sums: Array, seed: int = 0) 
     if not found or max(value for value, _ in found) <= 0:
         return None
     found.sort(key=lambda entry: -entry[0])
-    if k == 1:
+    if k == 1 and not isinstance(P, Gram):
         found = [_local(P, changes, s) for _, s in found[:4]]
-    return np.asarray(P @ max(found, key=lambda entry: entry[0])[1])
+    return np.asarray(max(found, key=lambda entry: entry[0])[1])
 
 
-def _ascend(P: Array, changes: Changes, s: Array) -> tuple[float, Array]:
+def _ascend(P: Form, changes: Changes, s: Array) -> tuple[float, Array]:
     """Turns until the motion grows no more; its square and `s`."""
     n, k, _ = changes.G.shape
     value = -1.0
@@ -86,20 +93,18 @@ def _ascend(P: Array, changes: Changes, s: Array) -> tuple[float, Array]:
     return now, s
 
 
-def _sensitive(P: Array, changes: Changes) -> list[int]:
+def _sensitive(P: Form, changes: Changes) -> list[int]:
     """The rows that move the weights farthest alone, roughly."""
-    n, k, _ = changes.G.shape
-    blocks = np.einsum("iaib->iab", P.reshape(n, k, n, k))
+    blocks = diagonal_blocks(P, changes.G.shape[1])
     sizes = np.einsum("iab,iad,ibd->i", blocks, changes.G, changes.G)
     return [int(i) for i in np.argsort(-sizes)[:8]]
 
 
-def _grow(P: Array, changes: Changes, row: int) -> tuple[float, Array]:
+def _grow(P: Form, changes: Changes, row: int) -> tuple[float, Array]:
     """From one row alone to `count` rows, one more at a time, with turns between."""
     n, k, _ = changes.G.shape
-    block = P.reshape(n, k, n, k)[row, :, row, :]
     z = np.zeros((n, k))
-    z[row] = np.linalg.eigh(block)[1][:, -1]
+    z[row] = np.linalg.eigh(diagonal_blocks(P, k)[row])[1][:, -1]
     entry = (0.0, z.ravel())
     only = Changes(np.where((np.arange(n) == row)[:, None, None], changes.G, 0.0), changes.norm, n)
     s = only.best(z).ravel()

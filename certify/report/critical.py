@@ -149,12 +149,24 @@ def terms() -> list[tuple[str, str]]:
     ]
 
 
-
-
-def how(claim: Claim, side: str) -> str:
+def how(claim: Claim, problem: Problem, side: str) -> str:
     """How an end is known."""
-    if claim.quantity == "sample_modulus" and claim.theorem in ("M5b", "M5c"):
+    exact = claim.theorem in ("M5b", "M5c")
+    if problem.set == "given" and claim.theorem == "M5a":
+        return "from an enclosure of the inverse of the tangent kernel"
+    if claim.witness.member and side == "upper":
+        member = words.MEMBERS[claim.witness.member]
+        return ENDS[claim.theorem, "upper"].replace("upper end by a verified inverse", member).replace(
+            "upper end by a verified factorisation", member)
+    if problem.set == "given" and exact:
+        return ENDS[claim.theorem, "upper"].replace("upper end by", "both ends by")
+    if claim.quantity == "sample_modulus" and exact:
         return ENDS[claim.theorem, "upper"].replace("upper end by", "both ends, row by row, by")
     if claim.quantity == "sample_modulus" and claim.theorem == "M5a":
         return "from an enclosure of the inverse of the tangent kernel, row by row"
     return ENDS.get((claim.theorem, side), "")
+
+
+def quantity_name(quantity: str) -> str:
+    """What a quantity is called where solutions are critical points."""
+    return words.QUANTITIES[quantity].replace("exact fit", "critical point")

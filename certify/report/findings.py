@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.certificate.schema import Claim, Problem
-from certify.report import words
+from certify.report import critical, words
 from certify.report.digits import as_given, lower_end, upper_end
 from certify.report.rows import find_rows
 from certify.report.sentences import SENTENCE_DIGITS, proof, sentence
@@ -45,7 +45,7 @@ def _finding(group: Sequence[Claim], problem: Problem) -> Finding:
     rows = find_rows(claim) if claim.quantity == "sample_modulus" else None
     return Finding(
         quantity=claim.quantity,
-        name=words.QUANTITIES[claim.quantity],
+        name=(critical.quantity_name if problem.map == "critical" else words.QUANTITIES.__getitem__)(claim.quantity),
         asked=tuple(dict.fromkeys((_asked(c), c.verdict) for c in group)),
         sentence=sentence(claim, problem, rows),
         lower=None if claim.lower is None else lower_end(claim.lower, FULL_DIGITS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
+from certify.report import critical, words
 from certify.report.digits import as_given, count, lower_end, upper_end
 from certify.report.moves import NOUN, in_units, moving
 from certify.report.statements import Phrase, say
@@ -14,7 +15,7 @@ DIGITS = 4
 
 
 def first_order_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
-    """How far the nearest exact fit of the moved data can lie, to first order.
+    """How far the nearest exact fit, or critical point, of the moved data can lie, to first order.
 
     Args:
         claim: a claim on `first_order_distance`.
@@ -22,17 +23,25 @@ def first_order_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase
         opening: how the sentence begins, by rigour.
     """
     lower, upper = claim.lower, claim.upper
-    fit = f"the nearest exact fit{'' if problem.layer == 'all' else f' (layer {problem.layer} alone adjusting)'}"
-    origin = "today’s exact fit" if problem.base == "nearby" else "these weights"
-    far = "" if problem.set == "given" else "there are such moves for which "
+    alone = "" if problem.layer == "all" else f" (layer {problem.layer} alone adjusting)"
+    if problem.map == "critical":
+        fit, origin = f"the nearest critical point of the training loss{alone}", critical.origin(problem, problem.base)
+    else:
+        fit = f"the nearest exact fit{alone}"
+        origin = "today’s exact fit" if problem.base == "nearby" else "these weights"
+    measure = words.MEASURE[problem.weight_norm]
+    moves = "changes" if problem.parameter == "sample_weights" else "moves"
+    far = "" if problem.set == "given" else f"there are such {moves} for which "
     if lower is None and upper is None:
         template = f"no bound was proved on how far {fit} lies from {origin}, to first order."
     elif upper is None:
-        template = f"{far}{fit} lies at least {{lower}} from {origin}, to first order. No upper end was proved."
+        template = f"{far}{fit} lies at least {{lower}} from {origin}{measure}, to first order. "
+        template += "No upper end was proved."
     elif lower is None:
-        template = f"{fit} lies within {{upper}} of {origin}, to first order. How close it always is was not proved."
+        template = f"{fit} lies within {{upper}} of {origin}{measure}, to first order. "
+        template += "How close it always is was not proved."
     else:
-        template = f"{fit} lies within {{upper}} of {origin}, to first order, and {far or 'it lies '}"
+        template = f"{fit} lies within {{upper}} of {origin}{measure}, to first order, and {far or 'it lies '}"
         template += "it lies at least {lower} away." if far else "at least {lower} away."
     return say(
         "{start} {mover}, " + template, start=opening, mover=mover(problem),
@@ -43,14 +52,15 @@ def first_order_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase
 
 def mover(problem: Problem) -> str:
     """The move as the condition of a sentence."""
-    noun = NOUN[problem.parameter]
+    weights = problem.parameter == "sample_weights"
+    noun, verb = NOUN[problem.parameter], "change" if weights else "move"
     if problem.set == "given":
-        return f"the training {noun} move by the change in the file"
+        return f"the {'' if weights else 'training '}{noun} {verb} by the change in the file"
     size = as_given(problem.radius or 0.0).text + in_units(problem)
     if problem.set == "sparse":
         most = count(problem.count or 0)
         listed = "" if problem.rows == "all" else f" of the {count(len(problem.rows))} listed ones"
         rows = f"training row{'s' * (problem.count != 1)}"
-        return f"the {noun} of at most {most} {rows}{listed} move, by at most {size} each"
+        return f"the {noun} of at most {most} {rows}{listed} {verb}, by at most {size} each"
     several = f"by at most {size} each" if problem.set == "per_sample" else f"by at most {size} in total"
     return moving(problem, False, several, f"by at most {size}")

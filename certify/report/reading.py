@@ -62,9 +62,8 @@ def _agree_problem(problem: Problem) -> None:
     fits = problem.map == "interpolation"
     clashes = {
         "parameter": fits and problem.parameter == "sample_weights",
-        "set": problem.map != "interpolation" and problem.set in ("sparse", "given")
-        or problem.map == "critical" and problem.set == "per_sample",
-        "norm": problem.norm != 2 and (not fits or problem.set in ("total", "given")),
+        "set": problem.map == "sublevel" and problem.set in ("sparse", "given"),
+        "norm": problem.norm != 2 and (problem.map == "sublevel" or problem.set in ("total", "given")),
         "count": (problem.count is None) != (problem.set != "sparse"),
         "weight_norm": problem.map == "critical" and problem.weight_norm != "euclidean",
         "level": problem.map != "sublevel" and problem.level is not None,
@@ -84,7 +83,7 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
     if claim.quantity == "persistence_radius" and (problem.map != "sublevel" or problem.level is None):
         raise CertificateError(f"{where}.quantity", "persistence_radius without a level of the sublevel map", REMEDY)
     if claim.quantity == "first_order_distance" and (
-            problem.map != "interpolation" or (problem.radius is None and problem.set != "given")):
+            problem.map == "sublevel" or (problem.radius is None and problem.set != "given")):
         raise CertificateError(f"{where}.quantity", "first_order_distance without a size of the change", REMEDY)
     if claim.quantity == "distance" and (problem.map, problem.base) != ("interpolation", "given"):
         raise CertificateError(f"{where}.quantity", "distance without base 'given'", REMEDY)
@@ -97,7 +96,7 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
     if claim.witness.equal_rows is not None and (problem.map != "interpolation" or problem.base != "given"):
         raise CertificateError(f"{where}.witness", "equal rows refute only interpolation with base 'given'", REMEDY)
     if opened.base.distance is None:
-        if problem.base != "nearby":
+        if problem.base != "nearby" and problem.map != "critical":  # a limit may have ended it before any tilt
             raise CertificateError("certificate: member base.distance", f"none with base {problem.base!r}", REMEDY)
         if claim.lower is not None or claim.upper is not None:
             raise CertificateError(where, "ends of a modulus at a solution that was not proved", REMEDY)

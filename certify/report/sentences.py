@@ -195,7 +195,7 @@ def _how(claim: Claim, problem: Problem, side: str) -> str:
     if claim.theorem == "N2" and side == "upper":
         return words.MEMBERS.get(claim.witness.member or "", "")
     if problem.map == "critical":
-        return critical.how(claim, side)
+        return critical.how(claim, problem, side)
     if claim.theorem != "M6":
         return words.ENDS.get((claim.theorem, side), "")
     if interior(claim, problem):

@@ -154,13 +154,12 @@ def _check_norm(spec: Spec, name: str) -> None:
 
 
 def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
-    """What the quantities of the interpolation map ask of the perturbation set."""
+    """What first-order and finite quantities ask of the perturbation set."""
     p = spec.perturbation
     if gate.quantity == "first_order_distance":
-        if spec.solution.map != "interpolation":
-            others = ' or "persistence_radius"' if spec.solution.map == "sublevel" else ""
-            raise SpecError(where, f"first_order_distance is not built yet for the {spec.solution.map} map",
-                            f'use quantity = "modulus"{others}')
+        if spec.solution.map == "sublevel":
+            raise SpecError(where, "first_order_distance is not built yet for the sublevel map",
+                            'use quantity = "modulus" or "persistence_radius"')
         if p.set != "given" and p.radius is None:
             raise SpecError(where, "first_order_distance needs a size of the change",
                             'give perturbation.radius, or quantity = "modulus", which is per unit')
@@ -199,9 +198,6 @@ def _check_critical(spec: Spec, name: str) -> None:
     if p.parameter == "targets" and spec.training.loss != "squared":
         raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
                         'use parameter = "features" or "sample_weights", or loss = "squared"')
-    if p.set != "total":
-        raise SpecError(f'{name}: perturbation.set = "{p.set}"', "not built yet for the critical map",
-                        'use set = "total"')
     if spec.weights.norm != "euclidean":
         raise SpecError(f'{name}: weights.norm = "{spec.weights.norm}"', "not built yet for the critical map",
                         'use norm = "euclidean"')

@@ -192,6 +192,33 @@ def critical(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
     return case
 
 
+def critical_set(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
+    """A problem of the critical map with any perturbation set, norm and count."""
+    rng = np.random.default_rng([seed, 1])
+    kind = str(fixed.get("set", rng.choice(["total", "per_sample", "sparse", "given"])))
+    norm = fixed.get("norm", [1, 2, "inf"][int(rng.integers(3))] if kind in ("per_sample", "sparse") else 2)
+    known = {key: value for key, value in fixed.items() if key not in ("set", "norm")}
+    case = critical(seed, folder, **{"n": seed % 5 + 2} | known)
+    lines = [f'set = "{kind}"']
+    lines += [] if kind == "given" else [f"norm = {json.dumps(norm)}", f"radius = {round(rng.uniform(0.01, 3), 3)}"]
+    if kind == "sparse":
+        lines.append(f"count = {int(rng.integers(1, len(case.X) + 1))}")
+    if kind == "given":
+        case.columns = case.scale = None
+        text = (folder / "spec.toml").read_text(encoding="utf-8").splitlines()
+        kept = [line for line in text if not line.startswith(("columns", "scale"))]
+        (folder / "spec.toml").write_text("\n".join(kept) + "\n", encoding="utf-8")
+        listed = len(case.X) if case.rows == "all" else len(case.rows)
+        width = {"features": case.widths[0], "targets": case.widths[-1]}.get(case.parameter, 1)
+        np.savez(folder / "change.npz", u=np.round(rng.normal(size=(listed, width)), 2))
+        lines.append('file = "change.npz"')
+    edit(folder, {"[perturbation]\n": "[perturbation]\n" + "\n".join(lines) + "\n"})
+    gates = ["first_order_distance"] if kind in ("sparse", "given") else ["modulus", "first_order_distance"]
+    with (folder / "spec.toml").open("a", encoding="utf-8") as out:
+        out.writelines(f'[[gate]]\nquantity = "{quantity}"\nmax = 2\n' for quantity in gates)
+    return case
+
+
 def settled(case: emitter.Case, folder: Path, steps: int = 60) -> bool:
     """Move the free weights of a critical problem to where the gradient nearly vanishes; whether that was reached.
 

@@ -67,3 +67,18 @@ def test_equal_rows_have_no_first_order_distance(tmp_path):
     certificate = run_audit(spec, tmp_path)
     text = html.unescape((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert certificate["verdict"] == "refuted" and "No finite bound works" in text
+
+
+@pytest.mark.parametrize(("parameter", "lines", "said"), [
+    ("sample_weights", 'set = "sparse"\ncount = 2\n', "If the sample weights of at most 2 training rows change, by "
+     "at most 0.5 each, the nearest critical point of the training loss lies within"),
+    ("features", 'set = "per_sample"\nnorm = "inf"\n',
+     "of every training row move by at most 0.5 each, the nearest critical point"),
+    ("features", "", "the training features move by at most 0.5 in total, the nearest critical point"),
+])
+def test_sentences_about_critical_points(parameter, lines, said, tmp_path):
+    asked = f'[perturbation]\nparameter = "{parameter}"\nradius = 0.5\n{lines}{ASKED}'
+    text, certificate = page(tmp_path, f'[solution]\nmap = "critical"\n{asked}')
+    assert said in text and "exact fit" not in text.replace("that are exact fits", "")
+    assert "of the given weights, to first order" in text and "there are such" in text
+    assert certificate["claims"][0]["theorem"].startswith("M5")
