@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from certify.algorithm import algorithm_1
     from certify.bounds import bound
     from certify.estimation import estimate, sensitivity
     from certify.problem import Problem, load_problem
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 _LAZY = {
     "Problem": "certify.problem",
     "load_problem": "certify.problem",
+    "algorithm_1": "certify.algorithm",
     "bound": "certify.bounds",
     "estimate": "certify.estimation",
     "sensitivity": "certify.estimation",
     "stability": "certify.solutions",
 }
 
-__all__ = ["Problem", "__version__", "bound", "estimate", "load_problem", "sensitivity", "stability"]
+__all__ = ["Problem", "__version__", "algorithm_1", "bound", "estimate", "load_problem", "sensitivity", "stability"]
 
 
 def __getattr__(name: str) -> Any:

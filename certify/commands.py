@@ -235,6 +235,25 @@ def stability(
 
 @app.command()
 @_interruptible
+def algorithm1(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help='A spec with set = "given".')],
+    members: Annotated[int, typer.Option("--members", help="Random members of the estimated set.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Of the members.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """The paper's Algorithm 1: the estimated set after one change, its distance, and what is proved about it."""
+    from certify.algorithm import run_algorithm_1
+
+    found = run_algorithm_1(spec, members, seed)
+    if as_json:
+        print(json.dumps(found.as_json(), allow_nan=False))
+    else:
+        for line in found.as_lines():
+            print(line)
+
+
+@app.command()
+@_interruptible
 def explain(
     label: Annotated[str, typer.Argument(metavar="LABEL", help="A label such as M2, or a word such as modulus.")],
 ) -> None:

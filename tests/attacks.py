@@ -25,6 +25,7 @@ from tests import containment_network as network
 from tests import containment_norms as norms
 from tests import containment_second as second
 from tests import containment_sets as sets
+from tests import containment_solution_sets as solution_sets
 from tests import containment_sublevel as sublevel
 from tests import critical_families, families
 from tests import training_families as training
@@ -479,6 +480,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
         distance, compensation, convex, second_derivatives, path_growth,
         box, sparse, given_change,
+        solution_sets.polytopes, solution_sets.polyhedra, solution_sets.affine_sets, solution_sets.solved_again,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
@@ -489,6 +491,6 @@ SLOW: dict[str, int] = {
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
     "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2, "convex": 2,
     "box": 1, "sparse": 1, "given_change": 1,
-    "critical": 8, "critical_sets": 8,
+    "critical": 8, "critical_sets": 8, "polytopes": 1, "polyhedra": 1, "affine_sets": 1, "solved_again": 4,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

@@ -14,13 +14,14 @@ from certify.sets.excess import distance, excess, hausdorff
 from certify.sets.extent import Extent
 from certify.sets.family import Aubin, PolyhedralFamily
 from certify.sets.manifold import Manifold, Nearest, Zero
+from certify.sets.movement import Moved, Movement, moved, movement
 from certify.sets.polyhedron import Polyhedron, segment
 from certify.sets.truncated import integrated_distance, rho_distance, truncated_hausdorff
 from certify.sets.union import FiniteUnion
 
 __all__ = [
     "Aubin", "Ball", "ClosedSet", "Coderivative", "ConvexSet", "Curve", "Directions", "Ellipsoid", "Extent",
-    "FiniteUnion", "GraphicalDerivative", "Manifold", "Nearest", "PolyhedralFamily", "Polyhedron", "Polynomials",
-    "Zero", "distance", "excess", "hausdorff", "integrated_distance", "limiting_normal_cone", "normal_cone",
-    "rho_distance", "segment", "tangent_cone", "truncated_hausdorff",
+    "FiniteUnion", "GraphicalDerivative", "Manifold", "Moved", "Movement", "Nearest", "PolyhedralFamily", "Polyhedron",
+    "Polynomials", "Zero", "distance", "excess", "hausdorff", "integrated_distance", "limiting_normal_cone", "moved",
+    "movement", "normal_cone", "rho_distance", "segment", "tangent_cone", "truncated_hausdorff",
 ]  # fmt: skip

@@ -1,8 +1,12 @@
-"""Figures 2 and 3 of the paper with the right modulus beside the printed one: `python reports/paper/figures.py`."""
+"""Figures 2 and 3 of the paper with the right modulus beside the printed one, and curves of expansion and contraction.
+
+    python reports/paper/figures.py
+"""
 
 from __future__ import annotations
 
 import sys
+from fractions import Fraction as F
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -15,7 +19,8 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 from show import MU, NEW, exact, members, paper_loss, toy  # noqa: E402
 
-from certify.sets import Curve  # noqa: E402
+from certify.sets import Ball, Curve, Polyhedron, movement  # noqa: E402
+from certify.symbolic import interpolation  # noqa: E402
 
 STEP = float(sum(m**2 for m in MU)) ** 0.5
 
@@ -81,7 +86,25 @@ def figure_3() -> None:
     fig.savefig(HERE / "figure3.svg", metadata={"Date": None})
 
 
+def figure_movement() -> None:
+    """Expansion and contraction on a window as curves over |u|: f = w·x with one row that turns, and the toy."""
+    fig, axes = plt.subplots(1, 2, figsize=(10, 4.2))
+    # f = w·x at w̄ = (1, 1), row (1, 0) moved to (1, u): S(u) = {w : w₁ + u w₂ = 1}, modulus |w̄₂|/|x| = 1
+    turned = movement(lambda u: Polyhedron.affine([[1, u]], [1]), [F(k, 8) for k in range(9)], Ball([1, 1], 1))
+    turned.draw(axes[0], modulus=float(interpolation([[[1, 1]]], [[1, 0]]).modulus()) / 2**0.5)
+    axes[0].set_title("f = w·x, the row (1, 0) moved to (1, u), window of radius 1", fontsize=9)
+    # the toy along the paper's change: x = (1, 2)(1 − s), S = {w₁w₂ = 2/(1 − s)}, |u| = s√5
+    root_5 = F(161, 72)  # within 1e-4 of √5: only the numbers on the axis of |u| depend on it
+    toys = movement(lambda u: Curve({(1, 1): 1, (0, 0): -2 / (1 - u / root_5)}),
+                    [root_5 * F(k, 25) for k in range(0, 6)], Ball([1, 2], F(1, 4)))  # fmt: skip
+    toys.draw(axes[1], modulus=0.4)
+    axes[1].set_title("the toy, data scaled by 1 − |u|/√5, window of radius 1/4", fontsize=9)
+    fig.tight_layout()
+    fig.savefig(HERE / "figure-movement.svg", metadata={"Date": None})
+
+
 if __name__ == "__main__":
     plt.rcParams["svg.hashsalt"] = "certify"
     figure_2()
     figure_3()
+    figure_movement()
