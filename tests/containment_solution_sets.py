@@ -211,7 +211,7 @@ def solved_again(rng: Rng) -> Outcome:
     """The derivative's shortest member is what the nearest point of the set does that is solved again for moved data.
 
     Products `w_1…w_m x` and linear networks of two layers (critical, Hessians singular along their symmetries), linear
-    and ReLU networks with more weights than equations (interpolation, Hessians singular on the kernel).
+    and ReLU networks with as many weights as equations or more (interpolation, Hessians singular on the kernel).
     """
     return _product(rng) if rng.random() < 0.4 else _fitted(rng)
 
@@ -265,7 +265,7 @@ def _fitted(rng: Rng) -> Outcome:
     mu = rng.integers(-3, 4, (n, d)).astype(float)
     found = D(mu)
     H = D.G_w.T @ D.G_w / n
-    expect(np.linalg.matrix_rank(H, tol=1e-9) == n < len(H), "the Hessian is singular", X=X)
+    expect(np.linalg.matrix_rank(H, tol=1e-9) == n, "the Hessian has the rank of the rows", X=X)  # singular if p > n
     w = w0 = np.concatenate([W.ravel() for W in weights])
     y = _output(w0, X, widths, relu)
     for _ in range(12):
