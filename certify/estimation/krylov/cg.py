@@ -30,7 +30,8 @@ class Cg(Options):
 
     Algorithm: preconditioned conjugate gradients (Hestenes and Stiefel, 1952) with minimal-residual smoothing: the
     answer is the average of the iterates with weights :math:`1 / r_i^T M r_i`, whose residual is the smallest that the
-    Krylov space allows in the norm of M and never rises in it (Weiss, 1994). It stops when
+    Krylov space allows in the norm of M and never rises in it (Weiss, 1994). Where the last iterate itself meets the
+    tolerance too, that is the answer: its error is the smallest in the norm of A. It stops when
 
     1. :math:`|r| \le \text{tolerance}\,|b|`: `CONVERGED`;
     2. :math:`p^T A p < 0` beyond rounding for a search direction p: `CURVATURE`, with p in the result;
@@ -163,7 +164,10 @@ class _Directions(Sweep):
         residual = norms(self.q)
         claims = np.where(going, Claim.RUNNING, Claim.LEAST_SQUARES)
         claims = np.where(self.energy < -self.noise, Claim.CURVATURE, claims)
-        claims = np.where(residual <= np.maximum(self.target, self._unit * self.first), Claim.REACHED, claims)
+        enough = np.maximum(self.target, self._unit * self.first)
+        claims = np.where(residual <= enough, Claim.REACHED, claims)
+        if (claims == Claim.REACHED).any():
+            residual = self._take_own((claims == Claim.REACHED) & (norms(self.r) <= enough), residual)
         running = claims == Claim.RUNNING
         # where it ends, the direction stays: it may be the witness of negative curvature
         turn = np.where(running, ratio(size, self.size), 0.0)
@@ -171,6 +175,12 @@ class _Directions(Sweep):
         self.p = torch.where(torch.as_tensor(running, device=m.device)[:, None], turned, self.p)
         self.size, self.count = size, self.count + 1
         return residual, None, self._check_range(residual, claims)
+
+    def _take_own(self, own: Mask, residual: Scalars) -> Scalars:
+        """Answer with z where it is a solution too: of all iterates its error is the smallest in the norm of A."""
+        chosen = torch.as_tensor(own, device=self.x.device)[:, None]
+        self.x, self.q = torch.where(chosen, self.z, self.x), torch.where(chosen, self.r, self.q)
+        return np.where(own, norms(self.r), residual)
 
     def _check_range(self, residual: Scalars, claims: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         asked = (claims == Claim.RUNNING) & (self.count >= self.due)

@@ -28,6 +28,8 @@ def dots(left: torch.Tensor, right: torch.Tensor) -> Scalars:
     >>> dots(torch.tensor([[1.0, 2.0], [3.0, 0.0]]), torch.tensor([[1.0, 1.0], [2.0, 5.0]])).tolist()
     [3.0, 6.0]
     """
+    if left.shape[1] <= _COLUMNS:
+        return np.asarray((left.double() * right.double()).sum(dim=1).cpu().numpy())
     total = torch.zeros(left.shape[0], dtype=torch.float64, device=left.device)
     for a, b in zip(left.split(_COLUMNS, dim=1), right.split(_COLUMNS, dim=1), strict=True):
         total += (a.double() * b.double()).sum(dim=1)
@@ -48,6 +50,8 @@ def norms(rows: torch.Tensor) -> Scalars:
     """
     if rows.shape[1] == 0:
         return np.zeros(rows.shape[0])
+    if rows.dtype == torch.float32:  # whose squares fit into float64
+        return np.sqrt(dots(rows, rows))
     scale = rows.abs().amax(dim=1, keepdim=True)
     safe = torch.where((scale > 0) & torch.isfinite(scale), scale, 1.0)
     scaled = rows / safe  # an infinite row gives an infinite norm

@@ -170,3 +170,28 @@ def test_against_scipy():
     solved = solve(Lsmr(tolerance=1e-12), system)
     for got, b in zip(solved.x.numpy(), system.b, strict=True):
         assert np.allclose(got, lsmr(system.matrix, b, atol=1e-13, btol=1e-13)[0], atol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0])
+def test_cg_answers_with_its_own_iterate_where_that_is_a_solution_too(scale):
+    """The smoothed iterate has the smaller residual; its error in the norm of A is larger."""
+    generator = torch.Generator().manual_seed(5)
+    Q = torch.linalg.qr(torch.randn(40, 40, generator=generator, dtype=torch.float64)).Q
+    A = Q @ torch.diag(torch.logspace(0, scale, 40, dtype=torch.float64)) @ Q.T
+    b = torch.randn(1, 40, generator=generator, dtype=torch.float64)
+    z, r = torch.zeros(40, dtype=torch.float64), b[0]
+    p, iterates = r, []
+    for _ in range(30):
+        step = (r @ r) / (p @ A @ p)
+        z, after = z + step * p, r - step * (A @ p)
+        p, r = after + (after @ after) / (r @ r) * p, after
+        iterates.append((float(r.norm() / b.norm()), z))
+    own = smoothed = 0
+    for tolerance in (0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01):
+        solver = Cg(tolerance=tolerance)
+        solved = solver.compute(solver.init(matrix_operator((A + A.T) / 2)), b)
+        residual, x = iterates[int(solved.iterations[0]) - 1]
+        same = bool((solved.x[0] - x).norm() <= 1e-9 * x.norm())
+        assert same == (residual <= tolerance) and float(solved.residual[0]) <= tolerance
+        own, smoothed = own + same, smoothed + (not same)
+    assert own and smoothed
