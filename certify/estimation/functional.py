@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from certify.errors import InputError
@@ -33,6 +33,28 @@ def as_tensor(values: Any) -> torch.Tensor:
 
 
 @dataclass(frozen=True, eq=False)
+class Owner:
+    """A part of a module that holds parameters or buffers itself.
+
+    Attributes:
+        part: the part.
+        places: its parameters' keys, and which of the module's parameters each is; None where it has none.
+        buffers: its buffers, as constants.
+    """
+
+    part: nn.Module
+    places: tuple[tuple[str, int | None], ...]
+    buffers: tuple[tuple[str, torch.Tensor | None], ...]
+
+    @staticmethod
+    def of(part: nn.Module, at: Mapping[int, int]) -> Owner:
+        """The part, with the numbers of the parameters by their identities."""
+        places = tuple((key, None if p is None else at[id(p)]) for key, p in part._parameters.items())
+        buffers = tuple((key, None if b is None else b.detach()) for key, b in part._buffers.items())
+        return Owner(part, places, buffers)
+
+
+@dataclass(frozen=True, eq=False)
 class Functional:
     r"""The map :math:`(w, x) \mapsto f(x, w)` of a module whose buffers are constants.
 
@@ -40,7 +62,7 @@ class Functional:
         module: the module, in eval mode.
         names: names of its parameters, in the module's order; a shared parameter is listed once.
         shapes: their shapes.
-        buffers: its buffers (frozen batch statistics among them).
+        owners: the parts of the module that hold parameters or buffers (frozen batch statistics among them).
         chunks: how many rows are passed through at once.
 
     >>> net = nn.Linear(2, 1, bias=False)
@@ -52,25 +74,31 @@ class Functional:
     module: nn.Module
     names: tuple[str, ...]
     shapes: tuple[torch.Size, ...]
-    buffers: Mapping[str, torch.Tensor]
+    owners: tuple[Owner, ...]
     chunks: Chunks
 
     @staticmethod
     def of(module: nn.Module, chunks: Chunks) -> Functional:
         """The function of a module."""
         named = dict(module.named_parameters())
-        buffers = {name: value.detach() for name, value in module.named_buffers()}
-        return Functional(module, tuple(named), tuple(p.shape for p in named.values()), buffers, chunks)
+        at = {id(p): i for i, p in enumerate(named.values())}
+        owners = tuple(Owner.of(part, at) for part in module.modules() if part._parameters or part._buffers)
+        return Functional(module, tuple(named), tuple(p.shape for p in named.values()), owners, chunks)
 
-    @property
+    @cached_property
     def sizes(self) -> list[int]:
         """Number of entries of each parameter."""
         return [shape.numel() for shape in self.shapes]
 
+    @property
+    def buffers(self) -> list[torch.Tensor]:
+        """Its buffers, as constants."""
+        return [value for own in self.owners for _, value in own.buffers if value is not None]
+
     def weights(self) -> torch.Tensor:
         """The module's parameters as one vector, (p,)."""
-        named = dict(self.module.named_parameters())
-        return torch.cat([named[name].detach().flatten() for name in self.names])
+        held = {at: own.part._parameters[key] for own in self.owners for key, at in own.places if at is not None}
+        return torch.cat([held[at].detach().flatten() for at in range(len(self.names))])  # type: ignore[union-attr]
 
     def named(self, w: torch.Tensor) -> dict[str, torch.Tensor]:
         """A flat vector as the module's parameters by name."""
@@ -79,9 +107,26 @@ class Functional:
 
     def outputs(self, w: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """`f(x, w)`, (rows, k), of rows that are passed through together; differentiable."""
-        with _differentiable():
-            out: Any = functional_call(self.module, (self.named(w), dict(self.buffers)), (x,))
+        with _differentiable(), self._holding(w):
+            out: Any = self.module(x)
         return out if out.ndim == 2 else out.reshape(len(x), -1)
+
+    @contextmanager
+    def _holding(self, w: torch.Tensor) -> Iterator[None]:
+        """The module with w for its parameters: as `torch.func.functional_call`, whose search of names takes longer.
+
+        Every part gets dictionaries of its own, so that nothing that a forward assigns stays.
+        """
+        pieces = [piece.view(shape) for piece, shape in zip(w.split(self.sizes), self.shapes, strict=True)]
+        before = [(own.part.__dict__, own.part._parameters, own.part._buffers) for own in self.owners]
+        try:
+            for own in self.owners:
+                own.part.__dict__["_parameters"] = {key: None if at is None else pieces[at] for key, at in own.places}
+                own.part.__dict__["_buffers"] = dict(own.buffers)
+            yield
+        finally:
+            for held, parameters, buffers in before:
+                held["_parameters"], held["_buffers"] = parameters, buffers
 
     def all_outputs(self, w: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
         """`f(x, w)` for every row of X, chunk by chunk, without derivatives."""

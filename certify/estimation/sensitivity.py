@@ -164,7 +164,7 @@ class _Store:
     def __init__(self, folder: Path, problem: ModuleProblem, width: int, seed: int) -> None:
         digest = hashlib.sha256(f"{width} {seed} {problem.k} {problem.loss.name}".encode())
         digest.update(repr(problem.module).encode())
-        for tensor in (problem.w, problem.X, *problem.function.buffers.values()):
+        for tensor in (problem.w, problem.X, *problem.function.buffers):
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         self.folder = folder / digest.hexdigest()[:32]
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from certify.estimation.chunks import is_memory
+from certify.estimation.convolution import Recording
 from certify.estimation.subject import ModuleProblem
 
 MOST_BYTES = 2 << 30
@@ -77,7 +79,9 @@ class Tape:
 
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
             w = self.problem.w.detach().clone().requires_grad_(True)
-            (g,) = torch.autograd.grad(self.total(w, part), w, create_graph=True)
+            with nullcontext() if self.batches else Recording():
+                total = self.total(w, part)
+            (g,) = torch.autograd.grad(total, w, create_graph=True)
         if size <= self.spare:
             self.spare -= size
             self.kept[part.start, part.stop] = (w, g)

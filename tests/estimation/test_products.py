@@ -8,9 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.func import functional_call
 
-from certify.estimation.blocks import _patches, _simple, blocks
+from certify.estimation.blocks import _in_lines, _patches, _simple, blocks
 from certify.estimation.change import change_of
+from certify.estimation.chunks import Chunks
+from certify.estimation.functional import Functional
 from certify.estimation.hessian import gauss_newton, gradient, hessian, mixed
 from certify.estimation.jacobian import centred, input_derivative, output_jacobian
 from certify.estimation.kernel import kernel, sketch_signs, sketched_rows
@@ -43,6 +46,40 @@ def test_centred_products_are_those_of_the_centred_matrix():
     near(op.adjoint(V @ J.T), V @ J.T @ J)
 
 
+class Keeps(nn.Module):
+    """Tied parameters, and a forward that assigns a buffer and fails for large rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Linear(4, 4, bias=False), nn.Linear(4, 3)
+        self.tied = nn.Linear(4, 4, bias=False)
+        self.tied.weight = self.inner.weight
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen = self.seen + 1
+        if float(x.detach().abs().max()) > 100:
+            raise ValueError("too large")
+        return self.outer(torch.tanh(self.tied(torch.tanh(self.inner(x)))))
+
+
+@pytest.mark.parametrize("make", [*SHAPES, Keeps], ids=lambda make: make.__name__)
+def test_outputs_are_those_of_the_functional_call(make):
+    torch.manual_seed(3)
+    module = make().double().eval()
+    f, x = Functional.of(module, Chunks(9)), torch.randn(2, *SHAPES.get(make, (4,)), dtype=torch.float64)
+    w = torch.randn(len(f.weights()), dtype=torch.float64, requires_grad=True)
+    wanted = functional_call(module, f.named(w), (x,)).reshape(2, -1)
+    before = {**module.state_dict(keep_vars=True)}
+    near(f.outputs(w, x), wanted)
+    if make is Keeps:
+        with pytest.raises(ValueError, match="large"):
+            f.outputs(w, 1e3 * x)
+    after = module.state_dict(keep_vars=True)
+    assert all(after[name] is value for name, value in before.items()) and len(after) == len(before)
+    assert torch.equal(f.weights(), torch.nn.utils.parameters_to_vector(module.parameters()))
+
+
 @NETS
 def test_rows_of_the_jacobian(make):
     p = problem(make)
@@ -59,7 +96,10 @@ def test_patches_are_those_of_unfold():
         layer = nn.Conv2d(3, 2, size, *rest)
         x = torch.randn(2, 9, 7, 3).permute(0, 3, 1, 2) if i % 2 else torch.randn(2, 3, 9, 7)
         wanted = F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride).transpose(1, 2)
-        assert torch.equal(_patches((layer, x, layer(x))), wanted)
+        out = layer(x)
+        seen, width = _patches((layer, x, out))
+        lines = _in_lines(torch.ones_like(out), width, seen.shape[1])[0, 0] == 1
+        assert torch.equal(seen[:, lines], wanted)
 
 
 @NETS

@@ -158,6 +158,20 @@ def test_curvature_rows_give_the_gauss_newton_matrix(name):
 
 
 @pytest.mark.parametrize("name", NETS)
+def test_curvature_rows_left_out_weigh_little(name):
+    p = problem(name, chunk=5)
+    G = gauss_newton(p).product(torch.eye(p.p, dtype=torch.float64))
+    top, counts = float(torch.linalg.eigvalsh(G)[-1]), []
+    for shift in (1e-6 * top, 1e-3 * top, 1e-1 * top, 1e3 * top):
+        R = curvature_factor(p, shift)
+        left = torch.linalg.eigvalsh(G - R.T @ R)
+        assert float(left[0]) > -1e-10 * top
+        assert float(left[-1]) <= 10 * shift + 1e-10 * top
+        counts.append(len(R))
+    assert counts == sorted(counts, reverse=True) and counts[-1] == 0 < counts[0]
+
+
+@pytest.mark.parametrize("name", NETS)
 def test_blocks_of_directions_are_combinations_of_those_of_outputs(name):
     p = problem(name)
     J = torch.zeros(p.n, p.k, p.p, dtype=torch.float64)
