@@ -72,7 +72,7 @@ def solve(t: Training, start: Array) -> tuple[list[arb], arb]:
         w = [arb(v) for v in start.ravel().tolist()]
         for _ in range(60):
             g, H = _derivatives(t, phi, u, w, k, m)
-            size = sum((x * x for x in g), arb(0)).sqrt()
+            size = length_above(g)
             if size < arb(2) ** -160:
                 break
             step = H.solve(arb_mat([[x] for x in g])).entries()
@@ -80,7 +80,19 @@ def solve(t: Training, start: Array) -> tuple[list[arb], arb]:
             damp = 1 / (1 + 6 * decrement.mid()) if decrement > 0.01 else arb(1)
             w = [(x - damp * s).mid() for x, s in zip(w, step, strict=True)]
         g, _ = _derivatives(t, phi, u, w, k, m)
-        return w, (sum((x * x for x in g), arb(0)).sqrt() / arb(t.decay)).upper()
+        error = (length_above(g) / arb(t.decay)).upper()
+        assert error.is_finite()  # a NaN would satisfy every comparison that is not made
+        return w, error
+
+
+def length_above(x: Sequence[arb]) -> arb:
+    """Upper bound of a length, also where the balls hold 0 and their squares reach below it."""
+    return sum((v.abs_upper() ** 2 for v in x), arb(0)).sqrt()
+
+
+def length_below(x: Sequence[arb]) -> arb:
+    """Lower bound of a length."""
+    return sum((v.abs_lower() ** 2 for v in x), arb(0)).sqrt()
 
 
 def _derivatives(

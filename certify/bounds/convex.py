@@ -21,6 +21,9 @@ THETAS = (0.95, 0.85, 0.75, 0.65, 0.55, 0.45, 0.35, 0.25, 0.18, 0.12, 0.08, 0.04
 ROOM = 1.0 + 2.0**-30
 """What is added to a radius, so that the inequality it must meet is strict, and met in a checker's own numbers."""
 
+ROOMY = 1.0 + 2.0**-7
+"""Factor on norms of all rows together: room for a checker's own, by the trace of a high power."""
+
 GRAM = 4000
 """Most rows whose inner products are formed."""
 
@@ -200,24 +203,52 @@ def _top(values: Array, count: int) -> float:
 
 def _sample_weights(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     """`(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature `(1/n) Σ u_i M_i ⊗ φ_iφ_iᵀ` that goes with it (Q6c)."""
-    metric, Z, error, spans = seen.metric, seen.Z, seen.error, seen.spans
+    metric, Z, error = seen.metric, seen.Z, seen.error
     k, rows, count = len(Z), _rows(layer, change), _count(layer, change)
     Y = np.einsum("ia,aip->ip", layer.g, Z)
     size = np.max(np.stack([fp.row_norms(z) for z in Z]), axis=0) + error
     slack = math.sqrt(k) * (layer.g_norm * (error + (k + 2) * fp.U * size) + layer.g_rad * size) * RAISE
     norms = ((fp.row_norms(Y) + slack) * metric.inverse * RAISE)[rows]
-    trace = (np.einsum("iaa->i", layer.M) + (math.sqrt(k) + k * fp.U) * (layer.M_rad + k * fp.U * layer.M_norm))
-    if layer.loss == "cross_entropy":  # tr(MR) = Σ_{a<b} W p_a p_b |e_a − e_b|_R² ≤ ½ tr(M) σ²
-        held = trace / 2 * spans * spans * RAISE
-    else:  # I ⊗ …, or one output
-        held = trace / k * (metric.leverages(Z, error) if k > 1 else spans) ** 2 * RAISE
-    held = held[rows]
-    if change.total:
-        first, away = (math.sqrt(_top(v * v, len(rows))) * RAISE for v in (norms, held))
-    else:
-        first, away = _together(Y[rows], slack[rows], metric, count, norms), _top(held, count)
+    held = _held(layer, seen)[rows]
+    joint = (enclose_norm2(Y[rows]).upper + math.sqrt(_top(slack[rows] ** 2, len(rows)))) * metric.inverse * ROOMY
+    first = math.sqrt(count) * joint * RAISE
+    if not change.total:
+        first = min(first, _together(Y[rows], slack[rows], metric, count, norms))
+    away = math.sqrt(_top(held * held, len(rows))) * RAISE if change.total else _top(held, count)
     share = change.radius / layer.n * RAISE
     return _Effect(share * first * RAISE, metric.theta * share * away * RAISE)
+
+
+def _held(layer: LastLayer, seen: _Seen) -> Array:
+    """Upper bounds of `‖B^{−1/2}(M_i ⊗ φ_iφ_iᵀ)B^{−1/2}‖ = λ_max(M_i^½ R_i M_i^½)` of every row (Q6c)."""
+    Z, (k, _, p) = seen.Z, seen.Z.shape
+    size = np.max(np.stack([fp.row_norms(z) for z in Z]), axis=0) + seen.error
+    error = k * (fp.dot_unit(p) * size * size + 3 * size * seen.error) * RAISE
+    found = top_of_product(layer, np.einsum("aip,bip->iab", Z, Z), error) * seen.metric.inverse ** 2 * RAISE
+    if layer.loss == "squared":  # M_i = I
+        found = np.minimum(found, seen.metric.leverages(Z, seen.error) ** 2 * RAISE)
+    return np.asarray(found)
+
+
+def top_of_product(layer: LastLayer, R: Array, error: Array) -> Array:
+    """Upper bounds of `λ_max(M_i^½ R_i M_i^½)` by `tr((M_iR_i)⁴)^¼`, as `M_iR_i` has the same eigenvalues, ≥ 0.
+
+    Args:
+        layer: gives the second derivatives.
+        R: `(n, k, k)` or `(1, k, k)`, positive semidefinite up to its error.
+        error: Frobenius bounds of what R errs by.
+    """
+    k = R.shape[1]
+    sizes = np.sqrt(np.einsum("iab,iab->i", R, R)) * (1 + (k * k + 4) * fp.U) + fp.FLOOR
+    T = layer.M @ R
+    short = fp.dot_unit(k)
+    eta = layer.M_norm * error + layer.M_rad * (sizes + error) + short * layer.M_norm * sizes + fp.FLOOR
+    tau = layer.M_norm * sizes * (1 + 2 * short)
+    square = T @ T
+    lost = short * tau * tau
+    trace = np.einsum("iab,iba->i", square, square)
+    slack = fp.dot_unit(k * k) * (tau * tau + lost) ** 2 + lost * (2 * tau * tau + lost) + 4 * eta * (tau + eta) ** 3
+    return np.asarray(np.sqrt(np.sqrt(np.maximum(trace, 0.0) + slack * RAISE)) * RAISE)
 
 
 def _together(Y: Array, slack: Array, metric: Metric, count: int, norms: Array) -> float:
@@ -258,15 +289,17 @@ def _features(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     W = layer.V[:, :-1] if layer.biased else layer.V
     r = layer.omega * change.radius * RAISE
     size = fp.frobenius(W)
-    trace = np.abs(np.einsum("iab,ab->i", layer.M, W @ W.T)) + size * size * (
-        layer.M_rad + 4 * fp.dot_unit(k * k + W.shape[1]) * layer.M_norm)
+    loose = np.full(1, 2 * fp.dot_unit(W.shape[1]) * size * size + fp.FLOOR)
+    steep = top_of_product(layer, (W @ W.T)[None], loose)  # λ_max(WᵀM_iW)
     wide = size if k == 1 else max(fp.frobenius(W[a : a + 1] - W[b : b + 1]) for a in range(k) for b in range(a))
     bent = 0.0 if squared else (wide + 4 * fp.U * size) * r * RAISE
     root = math.sqrt(metric.least) * (1 - 2.0**-50)
     slope = enclose_norm2(layer.g[rows]).upper + math.sqrt(_top(layer.g_rad[rows] ** 2, len(rows))) * RAISE
     factor = 1.0 if squared else _growth(bent)
-    first = factor * r * math.sqrt((1 + metric.omega) / metric.theta * _top(trace[rows], count) / n) * RAISE
-    gamma = size * r if squared else float(layer.weight.max()) * math.sqrt(2) * min(1.0, bent / 4) * RAISE
+    first = factor * r * math.sqrt((1 + metric.omega) / metric.theta * _top(steep[rows], count) / n) * RAISE
+    # in total Σ|γ_i||d_i| is at most that of one row by |γ_i| ≤ √2 W ς_i/4, and not by |γ_i| ≤ √2 W
+    part = bent / 4 if change.total else min(1.0, bent / 4)
+    gamma = size * r if squared else float(layer.weight.max()) * math.sqrt(2) * part * RAISE
     second = gamma * r * count / n * RAISE
     third = r * math.sqrt(count / n) * slope / math.sqrt(n) * RAISE
     eta = r * r * metric.theta * _top(layer.M_norm[rows], count) / n / layer.decay * RAISE

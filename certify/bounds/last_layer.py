@@ -195,7 +195,7 @@ class Metric:
         m = phi.shape[1]
         X = self.X.reshape(-1, k, m)
         Z = np.stack([phi @ np.ascontiguousarray(X[:, a].T) for a in range(k)])
-        return Z, self.x_size * (fp.dot_unit(m) * norm + rad) * RAISE
+        return Z, (self.x_size * (fp.dot_unit(m) * norm + rad) + fp.FLOOR) * RAISE
 
     def spans(self, Z: Array, error: Array) -> Array:
         """`σ_i`: upper bounds of `max_{a,b} |(e_a − e_b) ⊗ φ_i|_{B⁻¹}`; of one output `|φ_i|_{B⁻¹}`."""

@@ -1,4 +1,4 @@
-"""A strongly convex last layer: how far its one solution moves over a whole budget (Q6, V40), in balls.
+"""A strongly convex last layer: how far its one solution moves over a whole budget (Q6, V40 to V42), in balls.
 
 The claim names θ and T. Everything is recomputed from the files: Hessian, its inverse factor, every row's share.
 """
@@ -13,14 +13,20 @@ from certify.check.activation import ACTIVATIONS
 from certify.check.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding
-from certify.check.network import first_weights, given
+from certify.check.network import first_weights, forward, given
 from certify.check.spread import spectral
 from certify.check.subject import Problem
 from certify.check.sublevel import losses
 
 DIGITS = 17
+SETS = ("total", "per_sample", "sparse")
 GRAM = 4000
 """Most rows whose inner products are formed."""
+
+SQUARINGS = 10
+"""How often a matrix is squared before its trace bounds the largest eigenvalue."""
+
+Rows = list[list[arb]]
 
 
 @dataclass(frozen=True)
@@ -33,37 +39,95 @@ class Effect:
     bent: arb = ZERO
 
 
-def distance_at_most(evidence: Evidence, most: float, theta: float, reach: float) -> Finding:
-    """V40: `(1 − κ)T > N + |e|/√λ`, curvature keeps the factor θ within T, and `T/√λ + |e|/λ ≤ most`."""
-    problem = evidence.problem
-    decay = arb(problem.weight_decay)
-    if not decay > 0 or problem.free != (len(problem.layers),):
-        return Finding(Truth.UNDECIDED, "the last layer alone must be free, with a weight decay above 0")
-    if len(problem.kept) < len(problem.features):
-        return Finding(Truth.UNDECIDED, "rows are merged")
-    if not 0 <= theta <= 1 or not reach > 0 or (problem.loss == "squared" and theta != 1):
-        return Finding(Truth.UNDECIDED, f"θ = {theta!r} and T = {reach!r} are no witness")
-    if problem.norm != 2 or problem.parameter == "targets" and problem.loss != "squared":
-        return Finding(Truth.UNDECIDED, "no rule is known for this budget")
+@dataclass(frozen=True)
+class Motion:
+    """`|w(u) − w̄|_B < reach` for every change of the budget, proved; else why not."""
+
+    layer: Layer | None
+    reach: arb
+    start: arb
+    words: str = ""
+
+
+def refused(problem: Problem) -> str:
+    """Why no rule is known for a problem; empty where one is."""
+    if not problem.weight_decay > 0 or problem.free != (len(problem.layers),) or problem.graph is not None:
+        return "the last layer alone must be free, with a weight decay above 0"
+    if len(problem.kept) < len(problem.features) or problem.weight_norm != "euclidean":
+        return "rows are merged, or the norm is not euclidean"
+    if problem.set not in SETS or problem.norm != 2 or not (problem.radius or 0) > 0:
+        return "no rule is known for this budget"
+    if problem.parameter == "targets" and problem.loss != "squared":
+        return "no rule is known for targets of this loss"
     if problem.parameter == "sample_weights" and not (problem.radius or 0) <= 1:
-        return Finding(Truth.UNDECIDED, "sample weights may become negative")
-    if problem.parameter == "features" and theta == 0:
-        return Finding(Truth.UNDECIDED, "θ = 0 bounds no slope that moves with features")
-    layer = Layer(evidence, theta)
+        return "sample weights may become negative"
+    return ""
+
+
+def motion(evidence: Evidence, theta: float, reach: float) -> Motion:
+    """`(1 − κ)T > N + |e|/√λ`, and curvature keeps the factor θ within T (Q6b)."""
+    problem, T = evidence.problem, arb(reach)
+    words = refused(problem)
+    if not words and (not 0 <= theta <= 1 or not reach > 0 or (problem.loss == "squared" and theta != 1)):
+        words = f"θ = {theta!r} and T = {reach!r} are no witness"
+    if not words and problem.parameter == "features" and theta == 0:
+        words = "θ = 0 bounds no slope that moves with features"
+    if words:
+        return Motion(None, T, ZERO, words)
+    layer = evidence.last_layers.get(theta)
+    if not isinstance(layer, Layer):
+        layer = evidence.last_layers[theta] = Layer(evidence, theta)
     if layer.inverse is None:
-        return Finding(Truth.UNDECIDED, "the Hessian could not be factorised")
-    effect = {"sample_weights": _sample_weights, "targets": _targets, "features": _features}[problem.parameter](layer)
-    T, least = arb(reach), decay.sqrt()
-    start = layer.residual / least
+        return Motion(None, T, ZERO, "the Hessian could not be factorised")
+    if layer.effect is None:
+        layer.effect = _EFFECTS[problem.parameter](layer)
+    effect, start = layer.effect, layer.residual / layer.decay.sqrt()
     if not (1 - effect.lost) * T > effect.gradient + start:
-        return Finding(Truth.UNDECIDED, f"the barrier at {reach!r} is not proved: it needs more than "
-                       f"{((effect.gradient + start) / (1 - effect.lost)).str(DIGITS, radius=False)}")
+        return Motion(None, T, start, f"the barrier at {reach!r} is not proved: it needs more than "
+                      f"{((effect.gradient + start) / (1 - effect.lost)).str(DIGITS, radius=False)}")
     spread = T * (largest(layer.spans) + effect.wider)
     if problem.loss != "squared" and theta > 0 and not _kept(spread) * (-effect.bent).exp() >= arb(theta):
-        return Finding(Truth.UNDECIDED, f"curvature is not proved to keep the factor {theta!r}")
-    found = T / least + layer.residual / decay
+        return Motion(None, T, start, f"curvature is not proved to keep the factor {theta!r}")
+    return Motion(layer, T, start)
+
+
+def distance_at_most(evidence: Evidence, most: float, theta: float, reach: float) -> Finding:
+    """V40: the barrier at T, and `T/√λ + |e|/λ ≤ most`."""
+    moved = motion(evidence, theta, reach)
+    if moved.layer is None:
+        return Finding(Truth.UNDECIDED, moved.words)
+    found = moved.reach / moved.layer.decay.sqrt() + moved.layer.residual / moved.layer.decay
     return Finding(Truth.PROVED if found <= arb(most) else Truth.UNDECIDED,
                    f"what is proved is {found.str(DIGITS, radius=False)}")
+
+
+def stable_at_least(evidence: Evidence, least: float, theta: float, reach: float) -> Finding:
+    """V41: at `least` evaluation rows the largest output exceeds every other by more than `T|(e_a − e_b) ⊗ φ|`."""
+    moved = motion(evidence, theta, reach)
+    if moved.layer is None:
+        return Finding(Truth.UNDECIDED, moved.words)
+    rows, outputs = moved.layer.at(evidence)
+    count = sum(_stays(f, G, moved.reach * moved.layer.scale) for f, G in zip(outputs, rows, strict=True))
+    return Finding(Truth.PROVED if count >= least else Truth.UNDECIDED, f"{count} labels are proved to stay")
+
+
+def change_at_most(evidence: Evidence, most: float, theta: float, reach: float) -> Finding:
+    """V42: `(T + |e|/√λ)·sup_{|c| = 1} |c ⊗ φ|_{B⁻¹} ≤ most` at every evaluation row."""
+    moved = motion(evidence, theta, reach)
+    if moved.layer is None:
+        return Finding(Truth.UNDECIDED, moved.words)
+    rows, _ = moved.layer.at(evidence)
+    found = (moved.reach + moved.start) * largest([root(circles(G)) for G in rows]) * moved.layer.scale
+    return Finding(Truth.PROVED if found <= arb(most) else Truth.UNDECIDED,
+                   f"what is proved is {found.str(DIGITS, radius=False)}")
+
+
+def _stays(f: list[arb], G: Rows, reach: arb) -> bool:
+    """Whether the label is proved to stay."""
+    if len(f) == 1:
+        return bool(abs(f[0]) > reach * root(G[0][0]))
+    a = max(range(len(f)), key=lambda b: float(f[b].mid()))
+    return all(f[a] - f[b] > reach * root(G[a][a] + G[b][b] - 2 * G[a][b]) for b in range(len(f)) if b != a)
 
 
 def _kept(spread: arb) -> arb:
@@ -73,33 +137,40 @@ def _kept(spread: arb) -> arb:
 
 
 class Layer:
-    """The last layer at the weights in the file, in the metric of θ: `B = θ(H − λ) + λ`."""
+    """The last layer at the weights in the file, in the metric of θ: `B = θ(H − λ) + λ`.
+
+    `|y|_{B⁻¹} ≤ scale·√(yᵀPy)`, `P = RᵀR`; the Gram matrix of row i is `⟨e_a ⊗ φ_i, P(e_b ⊗ φ_i)⟩`.
+    """
 
     def __init__(self, evidence: Evidence, theta: float) -> None:
         problem = self.problem = evidence.problem
         self.theta, self.decay = arb(theta), arb(problem.weight_decay)
-        passed, k = evidence.forward, problem.outputs
+        passed, self.k = evidence.forward, problem.outputs
         last = problem.layers[-1]
-        self.W = evidence.parameters.weights[-1]
-        A, V = passed.inputs[-1].tolist(), self.W.tolist()
+        self.W, self.biased = evidence.parameters.weights[-1], last.biases is not None
+        V = self.W.tolist()
         if last.biases is not None:
-            A, V = [[*row, ONE] for row in A], [[*row, b] for row, b in zip(V, map(arb, last.biases), strict=True)]
-        self.phi, self.k, self.n = arb_mat(A), k, len(A)
+            V = [[*row, b] for row, b in zip(V, map(arb, last.biases), strict=True)]
+        self.phi = self._inputs(passed.inputs[-1])
+        self.n, self.m = self.phi.nrows(), self.phi.ncols()
         self.slopes = losses(problem, passed.outputs).slopes
         self.weights, self.curves = _curvature(problem, self.slopes.tolist())
         gradient = self.slopes.transpose() * self.phi / arb(self.n) + self.decay * arb_mat(V)
         self.residual = norm(gradient.entries()).upper()
-        self.inverse: arb | None = None
+        self.effect: Effect | None = None
+        self.inverse: arb_mat | None = None
         self._factorise()
 
+    def _inputs(self, A: arb_mat) -> arb_mat:
+        return arb_mat([[*row, ONE] for row in A.tolist()]) if self.biased else A
+
     def _factorise(self) -> None:
-        """R with `|y|_{B⁻¹} ≤ inverse·|Ry|`, and the images `R(e_a ⊗ φ_i)` of every row, `(n, km)` for each output."""
-        k, m, size = self.k, self.phi.ncols(), self.k * self.phi.ncols()
-        left, blocks = self.phi.transpose(), {}
+        k, m, size = self.k, self.m, self.k * self.m
+        left, rows, blocks = self.phi.transpose(), self.phi.tolist(), {}
         for a in range(k):
             for b in range(a + 1):
-                rows = [[M[a][b] * x for x in row] for M, row in zip(self.curves, self.phi.tolist(), strict=True)]
-                blocks[a, b] = (left * arb_mat(rows) * (self.theta / self.n)).tolist()
+                scaled = [[M[a][b] * x for x in row] for M, row in zip(self.curves, rows, strict=True)]
+                blocks[a, b] = (left * arb_mat(scaled) * (self.theta / self.n)).tolist()
         entries = [[blocks[max(a, b), min(a, b)][j][c] for b in range(k) for c in range(m)]
                    for a in range(k) for j in range(m)]
         for i in range(size):
@@ -107,27 +178,39 @@ class Layer:
         found = definiteness(arb_mat(entries))
         if found.truth is not Truth.PROVED or found.R is None or not found.defect < 1:
             return
-        self.inverse = (1 / (1 - found.defect).sqrt()).upper()
-        R = found.R.tolist()
-        self.images = [(self.phi * arb_mat([row[a * m:(a + 1) * m] for row in R]).transpose()).tolist()
-                       for a in range(k)]
-        self.spans = [self._span(i) for i in range(self.n)]
+        self.scale = (1 / (1 - found.defect).sqrt()).upper()
+        self.factor = found.R
+        self.inverse = found.R.transpose() * found.R
+        P = self.inverse.tolist()
+        self.parts = {(a, b): arb_mat([row[b * m:(b + 1) * m] for row in P[a * m:(a + 1) * m]])
+                      for a in range(k) for b in range(a + 1)}
+        self.grams = self.grams_of(self.phi)
+        self.spans = [self._span(G) for G in self.grams]
 
-    def _span(self, i: int) -> arb:
+    def grams_of(self, phi: arb_mat) -> list[Rows]:
+        """The Gram matrix of every row of inputs."""
+        rows = phi.tolist()
+        parts = {key: [sum((x * y for x, y in zip(*pair, strict=True)), ZERO)
+                       for pair in zip((phi * P).tolist(), rows, strict=True)] for key, P in self.parts.items()}
+        return [[[parts[max(a, b), min(a, b)][i] for b in range(self.k)] for a in range(self.k)]
+                for i in range(len(rows))]
+
+    def at(self, evidence: Evidence) -> tuple[list[Rows], Rows]:
+        """Gram matrices and outputs at the evaluation rows."""
+        points = list(self.problem.evaluation)
+        passed = forward(self.problem, evidence.parameters, points)
+        return self.grams_of(self._inputs(passed.inputs[-1])), passed.outputs.tolist()
+
+    def _span(self, G: Rows) -> arb:
         """`σ_i`."""
-        assert self.inverse is not None
-        z = [image[i] for image in self.images]
         if self.k == 1:
-            return (norm(z[0]) * self.inverse).upper()
-        return (largest([norm(x - y for x, y in zip(z[a], z[b], strict=True)) for a in range(self.k)
-                         for b in range(a)]) * self.inverse).upper()
+            return (root(G[0][0]) * self.scale).upper()
+        return (root(largest([G[a][a] + G[b][b] - 2 * G[a][b] for a in range(self.k) for b in range(a)]))
+                * self.scale).upper()
 
     def lever(self, i: int) -> arb:
-        """`sup_{|c| = 1} |c ⊗ φ_i|_{B⁻¹}`, by Gershgorin's circles."""
-        assert self.inverse is not None
-        z = [image[i] for image in self.images]
-        rows = [sum((abs(sum((x * y for x, y in zip(a, b, strict=True)), ZERO)) for b in z), ZERO) for a in z]
-        return (root(largest(rows)) * self.inverse).upper()
+        """`sup_{|c| = 1} |c ⊗ φ_i|_{B⁻¹}`."""
+        return (root(circles(self.grams[i])) * self.scale).upper()
 
     @property
     def count(self) -> int:
@@ -138,6 +221,28 @@ class Layer:
     def top(self, values: list[arb]) -> arb:
         """The sum of the largest values that may be taken together."""
         return total_of(values, self.count)
+
+
+def circles(G: Rows) -> arb:
+    """Largest eigenvalue of a positive semidefinite matrix, by Gershgorin's circles."""
+    return largest([sum((abs(x) for x in row), ZERO) for row in G])
+
+
+def top_of_product(M: Rows, R: Rows) -> arb:
+    """Upper bound of `λ_max(M^½RM^½)` by `tr((MR)⁴)^¼`: MR has the same eigenvalues, none below 0."""
+    T = arb_mat(M) * arb_mat(R)
+    square = T * T
+    return root(root((square * square).trace().max(ZERO))).upper()
+
+
+def top_of_gram(S: arb_mat) -> arb:
+    """Upper bound of the largest eigenvalue of a positive semidefinite matrix, by the trace of a high power."""
+    for _ in range(SQUARINGS):
+        S = S * S
+    found = S.trace().max(ZERO).upper()
+    for _ in range(SQUARINGS):
+        found = root(found).upper()
+    return found
 
 
 def total_of(values: list[arb], count: int) -> arb:
@@ -171,30 +276,27 @@ def _curvature(problem: Problem, slopes: list[list[arb]]) -> tuple[list[arb], li
 
 def _sample_weights(layer: Layer) -> Effect:
     """Q6c: `(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature that may go with the rows."""
-    problem, k = layer.problem, layer.k
-    assert layer.inverse is not None and problem.radius is not None
-    ys, held = [], []
-    for i in problem.moving:
-        g, z = [layer.slopes[i, a] for a in range(k)], [image[i] for image in layer.images]
-        ys.append([sum((c * x for c, x in zip(g, column, strict=True)), ZERO) for column in zip(*z, strict=True)])
-        trace = sum((layer.curves[i][a][a] for a in range(k)), ZERO)
-        if problem.loss == "cross_entropy":
-            held.append(trace / 2 * layer.spans[i] ** 2)
-        else:
-            held.append(trace / k * (layer.lever(i) if k > 1 else layer.spans[i]) ** 2)
-    sizes = [(norm(y) * layer.inverse).upper() for y in ys]
+    problem, k, count, moving = layer.problem, layer.k, layer.count, layer.problem.moving
+    assert problem.radius is not None
+    held = []
+    for i in moving:
+        G = layer.grams[i]
+        found = top_of_product(layer.curves[i], G)
+        held.append(((found.min(circles(G)) if problem.loss == "squared" else found) * layer.scale ** 2).upper())
+    phi, g = layer.phi.tolist(), layer.slopes.tolist()
+    Y = arb_mat([[g[i][a] * x for a in range(k) for x in phi[i]] for i in moving]) * layer.factor.transpose()
+    sizes = [norm(row) for row in Y.tolist()]
+    first = layer.top(sizes)
+    if 1 < count and len(moving) <= GRAM:
+        rho = [squares([sizes[i]]) + total_of([abs(x) for j, x in enumerate(row) if j != i], count - 1)
+               for i, row in enumerate((Y * Y.transpose()).tolist())]
+        first = first.min(root(layer.top(rho)))
+    if count > 1 or problem.set == "total":
+        joint = root(top_of_gram(Y.transpose() * Y) * count)
+        first = joint if problem.set == "total" else first.min(joint)
     share = arb(problem.radius) / layer.n
-    if problem.set == "total":
-        return Effect(share * norm(sizes), layer.theta * share * norm(held))
-    first, count = layer.top(sizes), layer.count
-    if 1 < count and len(ys) <= GRAM:
-        Y = arb_mat(ys)
-        G = (Y * Y.transpose()).tolist()
-        rho = []
-        for i, row in enumerate(G):
-            rho.append(squares(ys[i]) + total_of([abs(x) for j, x in enumerate(row) if j != i], count - 1))
-        first = first.min(root(layer.top(rho)) * layer.inverse)
-    return Effect((share * first).upper(), (layer.theta * share * layer.top(held)).upper())
+    away = norm(held) if problem.set == "total" else layer.top(held)
+    return Effect((share * first * layer.scale).upper(), (layer.theta * share * away).upper())
 
 
 def _targets(layer: Layer) -> Effect:
@@ -213,18 +315,16 @@ def _features(layer: Layer) -> Effect:
     squared, W = problem.loss == "squared", layer.W.tolist()
     r = (_reach(layer) * arb(problem.radius or 0.0)).upper()
     gram = (layer.W * layer.W.transpose()).tolist()
-    traces, sizes = [], []
-    for i in problem.moving:
-        M = layer.curves[i]
-        traces.append(sum((M[a][b] * gram[a][b] for a in range(k) for b in range(k)), ZERO).max(ZERO))
-        sizes.append(norm(x for row in M for x in row))
+    steep = [top_of_product(layer.curves[i], gram) for i in problem.moving]
+    sizes = [norm(x for row in layer.curves[i] for x in row) for i in problem.moving]
     size = norm(layer.W.entries())
     wide = size if k == 1 else largest([norm(x - y for x, y in zip(W[a], W[b], strict=True))
                                         for a in range(k) for b in range(a)])
     bent = ZERO if squared else (wide * r).upper()
     factor = ONE if squared or not bent > 0 else bent.expm1() / bent
-    first = factor * r * root(layer.top(traces) / n / layer.theta)
-    gamma = size * r if squared else largest(layer.weights) * arb(2).sqrt() * (bent / 4).min(ONE)
+    first = factor * r * root(layer.top(steep) / n / layer.theta)
+    part = bent / 4 if problem.set == "total" else (bent / 4).min(ONE)
+    gamma = size * r if squared else largest(layer.weights) * arb(2).sqrt() * part
     slope = spectral(arb_mat([[layer.slopes[i, a] for i in problem.moving] for a in range(k)]))
     rest = gamma * r * count / n + r * (arb(count) / n).sqrt() * slope / arb(n).sqrt()
     eta = (r * r * layer.theta * layer.top(sizes) / n / layer.decay).upper()
@@ -245,3 +345,5 @@ def _reach(layer: Layer) -> arb:
         omega *= spectral(arb_mat(spec.outputs, spec.inputs, [arb(v) for v in spec.weights])) * steepest
     return omega
 
+
+_EFFECTS = {"sample_weights": _sample_weights, "targets": _targets, "features": _features}

@@ -61,6 +61,7 @@ class Evidence:
         self._shifted: dict[float, Truth] = {}
         self.weighted: dict[tuple[object, ...], Truth] = {}
         self.means: dict[tuple[float | None, ...], arb] = {}
+        self.last_layers: dict[float, object] = {}
 
     @cached_property
     def parameters(self) -> Parameters:

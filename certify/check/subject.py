@@ -60,6 +60,7 @@ class Problem:
         norm, radius, count: of the perturbation set, as in the spec.
         radius_u, radius_w: of `aubin`, where the spec asks for some.
         change: the one change of `given`, by moving row.
+        evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
     """
 
     layers: tuple[Layer, ...]
@@ -90,6 +91,7 @@ class Problem:
     radius_w: float | None = None
     count: int | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
+    evaluation: tuple[Vector, ...] = ()
 
     @property
     def outputs(self) -> int:
