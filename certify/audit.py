@@ -146,6 +146,7 @@ def _prove(
 ) -> tuple[list[Claim], dict[str, Any], dict[str, Any]]:
     """Every bound once, held against every gate on it; the base point; and arrays for the side file."""
     from certify.bounds import base_point, prover
+    from certify.bounds.convex_distance import ConvexLayer
     from certify.bounds.critical import Critical
     from certify.bounds.nearby import Solution
     from certify.bounds.witnesses import solution_arrays
@@ -167,7 +168,7 @@ def _prove(
     claims = [Claim(bound, gate, evaluate(bound, gate)) for bound, gate in held]
     if problem.map == "interpolation":
         tell("size of the shift", 0.95)
-    base = proving.base() if isinstance(proving, Critical) else base_point(problem, solution)
+    base = proving.base() if isinstance(proving, Critical | ConvexLayer) else base_point(problem, solution)
     return claims, base, arrays
 
 

@@ -101,6 +101,15 @@ what it leaves of the identity, averaged over a step of length 2κ·radius_u, st
 Without [aubin] radius_u the largest is searched for with κ at most the gate's `max`, or twice the modulus; without
 radius_w it is radius_u times the modulus. No κ below the modulus will do. `limit`: no radius_u from there on has any
 κ, for two rows with different outputs can be moved onto one another.""",
+    "Q6": """How far the one solution of a strongly convex last layer moves, for changes as large as they are.
+All layers but the last are frozen, weight_decay > 0: the training loss F is strongly convex in the last layer, so that
+there is one solution for every change of the data (sample weights from 0 on). B = θ(∇²F − λ) + λ at the weights w̄ in
+the file. If the change of the gradient at w̄ is at most N in the norm of B⁻¹ and the changed loss keeps (1 − κ)B up to
+a distance T from w̄ in the norm of B, then (1 − κ)T > N means that the solution cannot leave that ball. θ and T are
+the witness. set = "sparse" with sample_weights and radius 1 covers the deletion of any `count` rows.""",
+    "P2": """What a bound on the motion of the weights says of predictions (`stable_predictions`, `prediction_change`).
+In the ball of Q6 the difference of two outputs at x changes by less than T times the length of (e_a − e_b) ⊗ φ(x) in
+the norm of B⁻¹, φ(x) the last layer's inputs. A label stays if its margin over every other exceeds that.""",
     "F1": """Why no exact fit of the changed data can lie nearer.
 G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
 distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at
@@ -128,7 +137,13 @@ latter: nothing is inverted. Rescalings that leave the function alone leave the 
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
 one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget
-(set = "total", "per_sample", "sparse" with a radius; see Q4 and F1).""",
+(set = "total", "per_sample", "sparse" with a radius; see Q4 and F1). With map = "critical": how far the one solution
+of a strongly convex last layer moves (see Q6).""",
+    "stable_predictions": """How many labels of the [evaluation] rows are proved to stay what they are today, for the
+one solution after every change within the budget (map = "critical", the last layer free, weight decay; see Q6 and
+P2). The lower end is the proved number, the upper one the number of rows. A gate has min.""",
+    "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
+today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P2).""",
     "aubin": """A factor κ with the radii within which it holds, a statement at finite size (see Q1). Section [aubin]
 may give radius_u and radius_w. Smooth fully connected networks, base = "given", set = "total".""",
     "first_order_distance": """The most that the weights have to move, to first order, for any move of the data in the

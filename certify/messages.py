@@ -18,6 +18,10 @@ FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to
           "network before export")
 
 
+SIZED = {"first_order_distance", "distance", "stable_predictions", "prediction_change"}
+"""Quantities that use the radius of the spec."""
+
+
 def verdict_line(certificate: Json) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
     problem, base = certificate["problem"], certificate["base"]
@@ -82,9 +86,9 @@ def unused_radius(certificate: Json) -> str:
     if radius is None:
         return ""
     asked = list(dict.fromkeys(claim["quantity"] for claim in certificate["claims"]))
-    if {"first_order_distance", "distance"} & set(asked) and certificate["problem"].get("set") != "given":
+    if SIZED & set(asked) and certificate["problem"].get("set") != "given":
         return ""
-    if {"first_order_distance", "distance"} & set(asked):
+    if SIZED & set(asked):
         return f"perturbation.radius = {radius!r} is not used: the change in the file is taken as it is"
     limits = [quantity for quantity in asked if quantity != "persistence_radius"]
     verbs = "is a limit and says" if len(limits) == 1 else "are limits and say"

@@ -184,7 +184,8 @@ def _tiers(problem: Problem, names: Collection[str], limits: Limits) -> tuple[Ti
 def _when(name: str, before: list[Tier], names: Collection[str], problem: Problem) -> str:
     """When a tier is used, in words."""
     if problem.map == "critical":
-        return {"Hessian": "Hessian, symmetries, base point and inverse",
+        return {"last layer": "one metric for each share of the curvature",
+                "Hessian": "Hessian, symmetries, base point and inverse",
                 "mixed derivative": "both ends of the modulus"}[name]
     if problem.map == "sublevel":
         return {"passes": "one forward, one backward, tried first", "radius": "proved radius and attack",

@@ -57,6 +57,7 @@ class Problem:
         names: names of the features, for a reader; None where the data has none.
         weight_norm: ``"euclidean"``, ``"relative"`` or ``"function"``: how a motion of the weights is measured.
         reference: the rows of the function norm with its τ, else None.
+        evaluation: `(N, d)` rows on which predictions are compared, else None.
     """
 
     network: Network | GraphNetwork
@@ -85,6 +86,7 @@ class Problem:
     count: int | None = None
     change: np.ndarray | None = None
     arithmetic: str = "float"
+    evaluation: np.ndarray | None = None
 
     @staticmethod
     def from_module(
@@ -357,7 +359,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import load_data, load_reference, read_graph_network, read_network, units
+    from certify.inputs import load_data, load_evaluation, load_reference, read_graph_network, read_network, units
     from certify.inputs.arrays import placed_change
     from certify.spec import load_spec
     from certify.spec.validity import check_problem, check_rows
@@ -380,6 +382,10 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         files["reference"] = folder / spec.weights.reference
         tau = DEFAULT_TAU if spec.weights.tau is None else spec.weights.tau
         reference = Reference(load_reference(spec, folder, network.widths, data.names), tau)
+    evaluation = None
+    if spec.evaluation is not None:
+        files["evaluation"] = folder / spec.evaluation.file
+        evaluation = load_evaluation(spec, folder, network.widths, data.names)
     check_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
@@ -399,6 +405,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
         files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
         radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
+        evaluation=evaluation,
     )
     check_problem(problem)
     return problem

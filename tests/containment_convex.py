@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from flint import arb, ctx
 
-from certify.bounds.convex import Change, Moved, enclose_motion, enclose_predictions
+from certify.bounds.convex import Change, Moved, enclose_motion
+from certify.bounds.convex_predictions import enclose_predictions
 from certify.bounds.last_layer import LastLayer, enclose_last_layer
 from certify.errors import CertifyError
 from certify.network.network import Network

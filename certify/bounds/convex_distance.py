@@ -1,17 +1,23 @@
-"""Q6: `distance` of the critical map with a strongly convex last layer, as a bound on a problem."""
+"""Q6, P2: a strongly convex last layer at finite size: distance, stable predictions, change of predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from certify.bounds.convex import Change, enclose_motion
-from certify.bounds.last_layer import LastLayer, enclose_last_layer
-from certify.errors import SpecError
+from certify.bounds.convex import Change, Moved, enclose_motion
+from certify.bounds.convex_predictions import Predictions, enclose_predictions
+from certify.bounds.critical_base import CRITICAL_EMPTY
+from certify.bounds.last_layer import LastLayer, enclose_last_layer, last_inputs
+from certify.errors import EnclosureError, SpecError
+from certify.limits import Limits, limits_of, named
 from certify.network.network import Network
 from certify.problem import Problem
-from certify.rigor.fp import RAISE
+from certify.progress import Progress, silent
+from certify.rigor.fp import RAISE, Array
+from certify.spec.convexity import CONVEX
 from certify.verdict import Bound, Hypothesis, Rigour
 
 
@@ -41,25 +47,99 @@ def convex_parts(problem: Problem) -> tuple[LastLayer, Change]:
     return layer, change
 
 
-def convex_distance(problem: Problem, unit: str, check: Callable[[], None] = lambda: None) -> Bound:
-    """`sup_{u ∈ U} |w(u) − w*|`, from above; the lower end is 0, as no attack is proved here.
+UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
+WAY_OUT = "give a smaller radius or a smaller count, or train with more weight decay"
+NOTHING = "no ball was found that the solution cannot leave within this budget: " + WAY_OUT
+
+
+class ConvexLayer:
+    """Computes the bounds of a problem whose last layer alone is free, sharing the motion between quantities.
 
     Args:
-        problem: as of :func:`convex_parts`.
-        unit: of the bound.
-        check: called between the steps; raises when the time is up.
+        problem: as of :func:`convex_parts`, with map `critical`.
+        progress: told the stage in words and the fraction done.
+        limits: memory and time it may use; default those of the problem.
     """
-    layer, change = convex_parts(problem)
-    hypotheses = (
-        Hypothesis("convex", "the training loss is strongly convex in the last layer with modulus", layer.decay, True),
-        Hypothesis("nearby", "the exact solution lies within this distance of the weights in the file",
-                   layer.residual / layer.decay * RAISE, True),
-    )
-    found = enclose_motion(layer, change, check=check)
-    if not found:
-        reason = ("no ball was found that the solution cannot leave within this budget: give a smaller radius or a "
-                  "smaller count, or train with more weight decay")
-        return Bound("distance", "Q6", Rigour.PROVED, 0.0, None, unit, hypotheses, {}, reason)
-    best = found[0]
-    witness = {"theta": best.metric.theta, "reach": best.reach}
-    return Bound("distance", "Q6", Rigour.PROVED, 0.0, best.distance, unit, hypotheses, witness, "")
+
+    solution = None
+
+    def __init__(self, problem: Problem, progress: Progress = silent, limits: Limits | None = None) -> None:
+        self.problem = problem
+        self._limits = limits or limits_of(problem)
+        self._progress = self._limits.watched(progress)
+        self._progress("the last layer", 0.0)
+        self.layer, self.change = convex_parts(problem)
+        self._found: tuple[Moved, ...] | str | None = None
+
+    def base(self) -> dict[str, Any]:
+        """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6)."""
+        near = self.layer.residual / self.layer.decay * RAISE
+        return CRITICAL_EMPTY | {"residual": self.layer.residual, "distance": near, "radius": near}
+
+    def bound(self, quantity: str) -> Bound:
+        """Bound on `quantity`, with the theorem's hypotheses and their verified values.
+
+        Raises:
+            SpecError: for a quantity that is not built.
+        """
+        if quantity not in CONVEX:
+            raise SpecError(f"quantity '{quantity}' over a budget of rows", "not built for the critical map",
+                            f"use {', '.join(CONVEX)}")
+        points = self.problem.evaluation
+        if quantity != "distance" and points is None:
+            raise SpecError("evaluation", f"no rows, and {quantity} needs them", "give evaluation rows")
+        found = self._motion()
+        if isinstance(found, str):
+            return self._bound(quantity, 0.0, None if points is None or quantity != "stable_predictions"
+                               else float(len(points)), None, found)
+        if quantity == "distance":
+            return self._bound(quantity, 0.0, found[0].distance, found[0], "")
+        assert points is not None
+        return self._predicted(quantity, found, points)
+
+    def _predicted(self, quantity: str, found: tuple[Moved, ...], points: Array) -> Bound:
+        """The best of the metrics alone: a claim names one of them."""
+        self._progress("predictions", 0.8)
+        at = last_inputs(self.problem.network, points)  # type: ignore[arg-type]
+        seen: list[tuple[Moved, Predictions]] = [(m, enclose_predictions(self.layer, (m,), at)) for m in found]
+        if quantity == "prediction_change":
+            moved, least = min(seen, key=lambda pair: float(pair[1].change.max()))
+            return self._bound(quantity, 0.0, float(least.change.max()), moved, "")
+        moved, most = max(seen, key=lambda pair: int(pair[1].stable.sum()))
+        count, N = int(most.stable.sum()), len(points)
+        reason = "" if count else "no margin of a label is wider than what the outputs may change by: " + WAY_OUT
+        return self._bound(quantity, float(count), float(N), moved, reason)
+
+    def _motion(self) -> tuple[Moved, ...] | str:
+        """What was proved about the motion, or in words why nothing was."""
+        if self._found is None:
+            self._progress("how far the solution moves", 0.1)
+
+            def work() -> _Found:
+                try:
+                    return _Found(enclose_motion(self.layer, self.change, check=self._limits.check))
+                except EnclosureError as error:
+                    return _Found((), f"{error.found} ({error.asked}): {error.remedy}")
+
+            got = self._limits.attempt(named("last layer"), work)
+            self._found = got if isinstance(got, str) else got.moved or got.words or NOTHING
+        return self._found
+
+    def _bound(self, quantity: str, lower: float, upper: float | None, moved: Moved | None, reason: str) -> Bound:
+        base = self.base()["distance"]
+        hypotheses = (
+            Hypothesis("convex", "the training loss is strongly convex in the last layer; the modulus is the weight "
+                       "decay", self.layer.decay, True),
+            Hypothesis("solution", "the one solution was proved; its distance from the weights in the file is at most",
+                       base, True),
+        )
+        witness = {} if moved is None else {"theta": float(moved.metric.theta), "reach": float(moved.reach)}
+        return Bound(quantity, "Q6", Rigour.PROVED, lower, upper, UNITS[quantity], hypotheses, witness, reason)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was found; no string, which would mean that the limits ended it."""
+
+    moved: tuple[Moved, ...]
+    words: str = ""

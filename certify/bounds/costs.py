@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from certify.network.graph import GraphNetwork
+from certify.spec.convexity import CONVEX, concerns_convexity
 
 if TYPE_CHECKING:
     from certify.limits import Limits
@@ -72,9 +73,19 @@ class Cost:
 
 def costs(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of a problem, in the order in which they are tried."""
+    if concerns_convexity(problem):
+        return (_last_layer(problem),)
     if problem.map == "critical":
         return _second_order(problem)
     return _passes(problem) if problem.map == "sublevel" else _matrices(problem)
+
+
+def _last_layer(problem: Problem) -> Cost:
+    """:class:`certify.bounds.convex_distance.ConvexLayer`: a metric and the images of all rows, for every θ."""
+    p, n = problem.parameters, problem.n
+    images = n * p * problem.outputs
+    work = 26.0 * (6 * p**3 + n * p * (p + min(n, 4000)) + images * p / problem.outputs)
+    return Cost("last layer", BASE_MEMORY + 8 * (10 * p**2 + 3 * images + 3 * min(n, 4000) ** 2), work, 1.0, CONVEX)
 
 
 def _second_order(problem: Problem) -> tuple[Cost, ...]:

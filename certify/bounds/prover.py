@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from certify.bounds.convex_distance import ConvexLayer
 from certify.bounds.critical import Critical
 from certify.bounds.exact import require_exact
 from certify.bounds.interpolation import Interpolation
@@ -11,18 +12,20 @@ from certify.network.graph import GraphNetwork
 from certify.problem import Problem
 from certify.progress import Progress, silent
 from certify.rigor.environment import require_sound
+from certify.spec.convexity import asks_for_convexity, concerns_convexity
 from certify.verdict import Bound
 
 
 def prover(
-    problem: Problem, progress: Progress | None = None, limits: Limits | None = None
-) -> Interpolation | Critical | Sublevel:
+    problem: Problem, progress: Progress | None = None, limits: Limits | None = None, quantity: str = ""
+) -> Interpolation | Critical | Sublevel | ConvexLayer:
     """What computes the bounds of a problem, sharing work between quantities (`.bound(quantity)`).
 
     Args:
         problem: the problem.
         progress: told the stage in words and the fraction done.
         limits: memory and time it may use; default those of the problem's spec.
+        quantity: what will be asked for, where the problem has no gates that say it.
 
     Raises:
         EnvironmentRefused: this machine, or this thread, does not compute as the rounding theorems assume.
@@ -32,7 +35,9 @@ def prover(
     net = problem.network
     constants = tuple(net.tensors.values()) if isinstance(net, GraphNetwork) else net.arrays
     reference = None if problem.reference is None else problem.reference.X
-    require_sound(*constants, problem.X, problem.y, problem.scale, problem.change, reference)
+    require_sound(*constants, problem.X, problem.y, problem.scale, problem.change, reference, problem.evaluation)
+    if concerns_convexity(problem) or asks_for_convexity(problem.map, (quantity,)):
+        return ConvexLayer(problem, progress or silent, limits)
     kinds = {"sublevel": Sublevel, "critical": Critical, "interpolation": Interpolation}
     return kinds[problem.map](problem, progress or silent, limits)
 
@@ -42,7 +47,7 @@ def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> 
 
     Args:
         problem: from :func:`certify.load_problem`.
-        quantity: ``"modulus"``, ``"sample_modulus"`` or ``"persistence_radius"``.
+        quantity: ``"modulus"``, ``"sample_modulus"``, ``"distance"``, ``"persistence_radius"`` and others (README).
         progress: told the stage in words and the fraction done.
 
     Returns:
@@ -52,4 +57,4 @@ def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> 
         EnvironmentRefused: this machine, or this thread, does not compute as the rounding theorems assume.
         SpecError: a quantity that is not built.
     """
-    return prover(problem, progress).bound(quantity)
+    return prover(problem, progress, quantity=quantity).bound(quantity)

@@ -60,7 +60,8 @@ def build(
         "created": now(),
         "subject": {
             role: file_member(sources[role], folder)
-            for role in ("spec", "model", "graph", "data", "reference", "change", "witness") if role in sources
+            for role in ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
+            if role in sources
         },
         "problem": _problem(problem),
         "base": plain(base),
@@ -92,6 +93,7 @@ def _problem(problem: Problem) -> Json:
         "norm": spec.perturbation.norm,
         "weight_norm": spec.weights.norm,
         **_reference(problem),
+        **({} if problem.evaluation is None else {"evaluation_rows": len(problem.evaluation)}),
         **_network(network),
         "n": problem.n,
         "inputs": problem.inputs,

@@ -47,6 +47,7 @@ class Subject(Part):
     graph: File | None = None
     reference: File | None = None
     change: File | None = None
+    evaluation: File | None = None
     witness: File | None = None
 
 
@@ -73,6 +74,7 @@ class Problem(Part):
     weight_norm: Literal["euclidean", "relative", "function"]
     tau: Number | None = None
     reference_rows: Size | None = None
+    evaluation_rows: Size | None = None
     widths: Annotated[list[Size], Field(min_length=2)] | None = None
     activation: str | None = None
     biases: Annotated[list[bool], Field(min_length=1)] | None = None
@@ -166,13 +168,15 @@ class Witness(Part):
     radius_w: Number | None = None
     limit: Number | None = None
     pair: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
+    theta: Number | None = None
+    reach: Number | None = None
 
 
 class Claim(Part):
     """A claim; the three members about rows belong to `sample_modulus` alone."""
 
-    quantity: Literal[
-        "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius"]
+    quantity: Literal["modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
+                      "stable_predictions", "prediction_change"]
     theorem: str
     rigour: Rigour
     verdict: Verdict

@@ -21,11 +21,14 @@ CLAIM = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "
          "witness")
 ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius")
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
+              "stable_predictions", "prediction_change")
 _SETS = ("z", "member", "dual", "array")
+_MOTION = ("theta", "reach")
 WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",),
-             "first_order_distance": (*_SETS, "equal_rows"), "distance": ("z", "array", "layer", "sigma"),
-             "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",)}
+             "first_order_distance": (*_SETS, "equal_rows"), "distance": ("z", "array", "layer", "sigma", *_MOTION),
+             "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
+             "stable_predictions": _MOTION, "prediction_change": _MOTION}
 _TOGETHER = {*_SETS, "layer", "sigma", "radius_u", "radius_w", "limit", "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 
@@ -66,6 +69,7 @@ class Claim:
             its inputs.
         radius_u, radius_w: for which the upper end of `aubin` holds.
         limit, pair: of `aubin`, a radius_u that no κ has, and two rows that prove it.
+        theta, reach: metric and size of the ball that the solution of a convex last layer cannot leave.
         rows, row_lower, row_upper: the ends of every row (`sample_modulus`).
     """
 
@@ -87,6 +91,8 @@ class Claim:
     dual: tuple[Number, ...] | None
     layer: int | None
     sigma: Number | None
+    theta: Number | None
+    reach: Number | None
     rows: tuple[int, ...]
     row_lower: tuple[Number | None, ...]
     row_upper: tuple[Number | None, ...]
@@ -145,7 +151,7 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
         raise Invalid("created", f"{show(created)} is stated", "YYYY-MM-DDThh:mm:ssZ is needed")
     _object(top["environment"], "environment")
     subject = _object(top["subject"], "subject")
-    files = (*FILES, *(role for role in ("graph", "reference", "change", "witness") if role in subject))
+    files = (*FILES, *(role for role in ("graph", "reference", "change", "evaluation", "witness") if role in subject))
     _members(subject, "subject", files)
     problem = _object(top["problem"], "problem")
     return Certificate(
@@ -191,7 +197,7 @@ def _claim(value: object, where: str) -> Claim:
     per_row = quantity == "sample_modulus"
     _members(record, where, CLAIM + (ROW_MEMBERS if per_row else ()))
     witness = _object(record["witness"], f"{where}.witness")
-    alone = len(witness) > 1 and not set(witness) <= _TOGETHER
+    alone = len(witness) > 1 and not set(witness) <= _TOGETHER and set(witness) != set(_MOTION)
     if alone or not set(witness) <= set(WITNESSES[quantity]):
         raise Invalid(f"{where}.witness", f"it has the members {show(sorted(witness))}",
                       f"{quantity} takes none, or of {', '.join(WITNESSES[quantity])}; equal_rows stands alone")
@@ -214,6 +220,8 @@ def _claim(value: object, where: str) -> Claim:
         dual=_vector(witness["dual"], f"{where}.witness.dual") if "dual" in witness else None,
         layer=whole(witness["layer"], f"{where}.witness.layer") if "layer" in witness else None,
         sigma=number(witness["sigma"], f"{where}.witness.sigma") if "sigma" in witness else None,
+        theta=number(witness["theta"], f"{where}.witness.theta") if "theta" in witness else None,
+        reach=number(witness["reach"], f"{where}.witness.reach") if "reach" in witness else None,
         rows=tuple(whole(r, f"{where}.rows") for r in rows),
         row_lower=_ends(record, where, "row_lower", len(rows)) if per_row else (),
         row_upper=_ends(record, where, "row_upper", len(rows)) if per_row else (),

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from certify.check import aubin, compensation, descent_rules, finite, rules, set_claims, stationary_rules
+from certify.check import (
+    aubin,
+    compensation,
+    convex_claims,
+    descent_rules,
+    finite,
+    rules,
+    set_claims,
+    stationary_rules,
+)
 from certify.check.arrays import Array
 from certify.check.canonical import Json, same, show
 from certify.check.certificate import Base, Claim
@@ -73,7 +82,9 @@ def _check_claim(
     _check_form(claim, problem)
     if claim.equal_rows is not None:
         _check_equal_rows(claim, ladder)
-    if claim.quantity == "sample_modulus":
+    if convex_claims.about(claim, problem):
+        convex_claims.check_ends(claim, ladder)
+    elif claim.quantity == "sample_modulus":
         _check_rows(claim, ladder)
     elif claim.quantity == "aubin":
         aubin.check_ends(claim, ladder)
@@ -107,6 +118,10 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
         if claim.quantity == "distance":
             return "Q7" if problem.set == "given" else "Q4"
         return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
+    if convex_claims.about(claim, problem):
+        return "Q6"
+    if stated == "Q6":  # its rules are for these claims alone
+        return "M5c"
     if stated in ("M5b", "M5c") and (claim.lower, claim.upper) != (None, None):
         finding = decide(partial(stationary_rules.theorem, name=stated), ladder)
         if finding.truth is not Truth.PROVED:
@@ -123,6 +138,8 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
 
 
 def _unit(claim: Claim, problem: Problem) -> str:
+    if convex_claims.about(claim, problem):
+        return convex_claims.UNITS.get(claim.quantity, "")
     if claim.quantity == "persistence_radius":
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
@@ -152,6 +169,11 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.lower", f"{claim.lower!r} is stated", f"the upper end is {claim.upper!r}")
     if claim.equal_rows is not None and (ends != (None, None) or claim.rows):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "then lower and upper are null and rows is empty")
+    convex = convex_claims.about(claim, problem)
+    if convex or claim.theta is not None or claim.reach is not None:
+        convex_claims.check_form(claim, problem)
+    if convex:
+        return
     whole = claim.quantity in ("modulus", "first_order_distance") and problem.map != "sublevel"
     finite_size = claim.quantity == "distance"
     whole_map = (whole and problem.set != "given") or claim.quantity == "aubin"

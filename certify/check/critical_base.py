@@ -11,6 +11,7 @@ from certify.check.activation import ACTIVATIONS
 from certify.check.balls import largest, norm
 from certify.check.canonical import show
 from certify.check.certificate import Base, Claim, Number
+from certify.check.convex import refused
 from certify.check.definite import Truth
 from certify.check.evidence import Evidence, Finding, Ladder, decide
 from certify.check.hessian import gradient, weights_by_units
@@ -32,12 +33,16 @@ Where only lower ends are claimed (M5d) that inverse may be as bad as it likes: 
 
 
 def case_of(claims: Sequence[Claim], problem: Problem) -> str:
-    """`M5a`; `M5d` where only lower ends are claimed; `M5` for any other case.
+    """`Q6` of a convex last layer; `M5a`; `M5d` where only lower ends are claimed; `M5` for any other case.
 
     Raises:
         Invalid: the theorems do not go together, or M5a's conditions on loss and decay do not hold.
     """
     theorems = {claim.theorem for claim in claims}
+    if theorems == {"Q6"}:
+        if words := refused(problem):
+            raise Invalid("claims, theorem", "Q6 is stated", words)
+        return "Q6"
     if not any(theorems <= case for case in CASES):
         raise Invalid("claims, theorem", show(sorted(theorems)), "one case of M5 is needed")
     if theorems != {"M5a"}:
@@ -74,6 +79,9 @@ def check_critical_base(base: Base, ladder: Ladder, case: str) -> None:
     else:
         reach = _gradient_reach(problem)
         _expect(ladder, "base.residual", base.residual, reach * GRADIENT, lambda e: norm(_gradient(e)))
+    if case == "Q6":
+        _check_convex(base, ladder)
+        return
     if problem.base == "nearby":
         if (base.distance is None) != (base.radius is None):
             raise Invalid("base.radius", show(base.radius), f"the distance is {show(base.distance)}")
@@ -90,6 +98,19 @@ def check_critical_base(base: Base, ladder: Ladder, case: str) -> None:
         _check_weight_tilt(base, ladder, case)
     else:
         _check_output_tilt(base, ladder, case)
+
+
+def _check_convex(base: Base, ladder: Ladder) -> None:
+    """The one solution of a convex last layer lies within `|∇F(w̄)|/λ` of the weights in the file (Q6)."""
+    problem = ladder.problem
+    nulls = (base.tilt, base.shift_worst, base.shift_worst_row, base.shift_norm, base.shift_loss)
+    if problem.base != "nearby" or nulls != (None,) * 5 or base.residual is None:
+        raise Invalid("base", show([problem.base, base.residual, *nulls]),
+                      "base nearby with a residual, and without a shift")
+    if base.distance is None or base.distance != base.radius:
+        raise Invalid("base.distance, .radius", show([base.distance, base.radius]), "one number is needed")
+    slack = _gradient_reach(problem) * GRADIENT / problem.weight_decay
+    _expect(ladder, "base.distance", base.distance, slack, lambda e: norm(_gradient(e)) / problem.weight_decay)
 
 
 def _check_weight_tilt(base: Base, ladder: Ladder, case: str) -> None:

@@ -77,6 +77,18 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
     return _points(arrays[key], key, spec)
 
 
+def read_evaluation(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -> tuple[Vector, ...]:
+    """The features of the evaluation rows, named in their section or else as those of the data.
+
+    Raises:
+        Invalid: the file cannot be read, or does not fit the spec.
+    """
+    own = spec.evaluation_features
+    asked = replace(spec, reference=spec.evaluation, features=spec.features if own is None else own,
+                    targets=spec.targets if spec.evaluation_targets is None else spec.evaluation_targets)
+    return read_reference(data, asked, names if own is None else (), name)
+
+
 def _points(X: Array, key: str, spec: Spec) -> tuple[Vector, ...]:
     """An array of features as rows."""
     if X.shape[1:] not in ((spec.widths[0],), spec.shape) or not X.values:

@@ -15,6 +15,7 @@ from certify.check.refusal import Invalid
 
 KNOWN = {"interpolation": ("counting", "solution", "smooth", "rank"),
          "M5a": ("counting", "solution", "smooth", "rank", "tilt"),
+         "Q6": ("convex", "solution"),
          "critical": ("solution", "smooth", "rank", "symmetry", "tilt"),
          "sublevel": ("loss", "interior", "smooth", "gradient")}
 RULES = {"smooth": rules.smooth, "rank": rules.rank, "interior": descent_rules.interior,
@@ -35,7 +36,7 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
         Invalid: it is unknown, false, or cannot be re-derived.
     """
     where, value, problem = f"{claim.where}.hypotheses, {show(hypothesis.name)}", hypothesis.value, ladder.problem
-    known = KNOWN["M5a" if claim.theorem == "M5a" else problem.map]
+    known = KNOWN[claim.theorem if claim.theorem in ("M5a", "Q6") else problem.map]
     known = (*known, "contraction") if claim.theorem == "Q1" else known
     if hypothesis.name not in known:
         raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(known)}")
@@ -43,6 +44,11 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
         spare = problem.parameters - len(problem.kept) * problem.block
         if not same(value, spare) or hypothesis.holds != (spare >= 0):
             raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"p − nk is {spare}")
+        return
+    if hypothesis.name == "convex":
+        if not same(value, problem.weight_decay) or not hypothesis.holds:
+            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}",
+                          f"the weight decay is {show(problem.weight_decay)}")
         return
     if hypothesis.name in ("solution", "tilt"):
         nearby = hypothesis.name == "solution"

@@ -29,7 +29,7 @@ from certify.check.subject import build_problem, describe
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate, overall, thresholds
 
 Tell = Callable[[str], None]
-ROLES = ("spec", "model", "graph", "data", "reference", "change", "witness")
+ROLES = ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
 OPTIONAL = ("radius", "reparameterised", "names", "count")
 """Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 
@@ -79,7 +79,7 @@ def check(
         raise Invalid("problem.merge_duplicates", show(merge), "true or false is needed")
     spec = read_spec(contents["spec"])
     problem = build_problem(spec, contents["model"], contents["data"], merge, contents.get("graph"),
-                            contents.get("change"), contents.get("reference"))
+                            contents.get("change"), contents.get("reference"), contents.get("evaluation"))
     _compare(certificate.problem, describe(problem, spec, merge))
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     base, ladder = certificate.base, Ladder(problem, tell, tilt=certificate.base.tilt)
@@ -89,7 +89,9 @@ def check(
     else:
         check_base(base, ladder)
     side = read_side(certificate, problem, contents.get("witness"))
-    if problem.base == "nearby" and base.distance is not None:
+    if critical == "Q6":
+        tell("the one solution lies within the stated distance")
+    elif problem.base == "nearby" and base.distance is not None:
         if critical and critical != "M5a":
             ladder = Ladder(problem, tell, *solve(problem, base, side, critical_point))
         else:

@@ -25,7 +25,8 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
     needed = {claim.array for claim in certificate.claims if claim.array not in (None, CENTRE)}
     if any(claim.array == CENTRE for claim in certificate.claims):
         needed |= set(centre_names(problem))
-    if problem.base == "nearby" and certificate.base.distance is not None:
+    convex = {claim.theorem for claim in certificate.claims} == {"Q6"}  # the one solution needs no centre
+    if problem.base == "nearby" and certificate.base.distance is not None and not convex:
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")
     if set(arrays) != needed or (data is not None and not needed):

@@ -9,6 +9,7 @@ import math
 import tomllib
 from dataclasses import dataclass, replace
 
+from certify.check import convex_spec
 from certify.check.canonical import Json, kind, show
 from certify.check.refusal import Invalid
 from certify.check.spec_parts import columns, is_number, limits, perturbation_set, radii, scale
@@ -22,7 +23,8 @@ _WORDS = {
     "perturbation.parameter": ("features", "targets", "sample_weights"),
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
-    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius"),
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
+                      "stable_predictions", "prediction_change"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -34,6 +36,7 @@ _KEYS = {
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "file", "array"),
     "aubin": ("radius_u", "radius_w"),
+    "evaluation": ("file", "features", "targets"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
@@ -82,6 +85,8 @@ class Spec:
         reference: name of the file of the reference rows; None without the function norm.
         tau: τ of the function norm; None without it.
         aubin: whether there is a section `[aubin]`; radius_u, radius_w: what it asks for, None for the best found.
+        evaluation: name of the file of the evaluation rows; None without them.
+        evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
         graph: name of the graph file; None for a fully connected network. Widths and shape, that of
             one row, are then known with the graph.
     """
@@ -117,6 +122,9 @@ class Spec:
     aubin: bool = False
     radius_u: float | None = None
     radius_w: float | None = None
+    evaluation: str | None = None
+    evaluation_features: str | tuple[str, ...] | None = None
+    evaluation_targets: str | None = None
 
 
 def read_spec(data: bytes) -> Spec:
@@ -174,6 +182,7 @@ def read_spec(data: bytes) -> Spec:
         radius=None if radius is None else float(radius),
         graph=model.get("graph"), aubin="aubin" in top,
         **radii(sections["aubin"]), **perturbation_set(p), **_weights(sections["weights"]),
+        **convex_spec.section(sections["evaluation"], "evaluation" in top),
     )
     _consistent(spec)
     return spec
@@ -191,13 +200,11 @@ def _consistent(spec: Spec) -> None:
         (loss and spec.parameter == "targets" and spec.loss != "squared", "training.loss", spec.loss,
          "squared, where targets move"),
         (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
-        *_set_rules(spec, quantities),
+        *_set_rules(spec, quantities), *convex_spec.rules(spec, quantities),
         (not loss and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
          "features or targets, with the interpolation map"),
         (spec.map == "critical" and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
          "euclidean, with the critical map"),
-        (spec.map == "critical" and bool(quantities - {"modulus", "sample_modulus", "first_order_distance"}), "gate",
-         sorted(quantities), "modulus, sample_modulus or first_order_distance, with the critical map"),
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
         ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
          spec.parameter, "parameter features"),
@@ -219,13 +226,14 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
     """What a perturbation set goes with: wrong or not, where, what is stated, what is needed."""
     quantities = quantities | {"aubin"} if spec.aubin and not spec.gates else quantities
     sublevel, by_itself = spec.map == "sublevel", spec.set in ("sparse", "given")
-    first_order = "first_order_distance" in quantities or by_itself
-    budget = "distance" in quantities and spec.set != "given"
+    finite = spec.map == "critical" and bool(quantities & convex_spec.QUANTITIES)
+    first_order = "first_order_distance" in quantities or (by_itself and not finite)
+    budget = "distance" in quantities and spec.set != "given" and spec.map != "critical"
     sized = first_order or budget
     moduli = quantities & {"modulus", "sample_modulus"}
     return (
-        ("distance" in quantities and (spec.map, spec.base) != ("interpolation", "given"), "gate", "distance",
-         "interpolation with base given"),
+        ("distance" in quantities and spec.map != "critical" and (spec.map, spec.base) != ("interpolation", "given"),
+         "gate", "distance", "interpolation with base given"),
         (budget and (spec.parameter != "features" or spec.weight_norm == "function"), "gate", "distance",
          "moving features and the norm euclidean or relative, or set given"),
         ("aubin" in quantities and (spec.map, spec.base, spec.set, spec.weight_norm, spec.layer) != (

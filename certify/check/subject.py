@@ -12,7 +12,7 @@ from flint import arb
 from certify.check.activation import ACTIVATIONS
 from certify.check.arrays import Array, read_arrays
 from certify.check.canonical import Json, show
-from certify.check.data import Vector, read_data, read_reference, units
+from certify.check.data import Vector, read_data, read_evaluation, read_reference, units
 from certify.check.graph import Graph, read_graph
 from certify.check.refusal import Invalid
 from certify.check.spec import Spec, graph_spec
@@ -149,7 +149,7 @@ class Problem:
 
 def build_problem(
     spec: Spec, model: bytes, data: bytes, merge: bool, graph: bytes | None = None, change: bytes | None = None,
-    reference: bytes | None = None,
+    reference: bytes | None = None, evaluation: bytes | None = None,
 ) -> Problem:
     """Build the problem a spec describes.
 
@@ -161,6 +161,7 @@ def build_problem(
         graph: the bytes of the graph file; None where there is none.
         change: the bytes of the file with the one change; None where there is none.
         reference: the bytes of the file of the reference rows; None where there is none.
+        evaluation: the bytes of the file of the evaluation rows; None where there is none.
 
     Raises:
         Invalid: the files do not fit the spec.
@@ -174,6 +175,9 @@ def build_problem(
     if (reference is None) != (spec.reference is None):
         raise Invalid("subject.reference", "it is missing" if reference is None else "it is there",
                       f"the spec's weights.reference is {show(spec.reference)}")
+    if (evaluation is None) != (spec.evaluation is None):
+        raise Invalid("subject.evaluation", "it is missing" if evaluation is None else "it is there",
+                      f"the spec's evaluation.file is {show(spec.evaluation)}")
     net = None if graph is None else read_graph(graph, arrays)
     if change is not None and spec.change is None:
         raise Invalid("subject.change", "it is there", "the spec names no change")
@@ -204,6 +208,8 @@ def build_problem(
         weight_norm=spec.weight_norm, tau=spec.tau,
         reference=() if reference is None or spec.reference is None else read_reference(
             reference, spec, table.names, _named("reference", spec.reference)),
+        evaluation=() if evaluation is None or spec.evaluation is None else read_evaluation(
+            evaluation, spec, table.names, _named("evaluation", spec.evaluation)),
     )
 
 
@@ -236,6 +242,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network = {"graph": {"shape": list(problem.graph.shape), "operations": problem.graph.operations}}
     if problem.reference:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
+    if problem.evaluation:
+        network |= {"evaluation_rows": len(problem.evaluation)}
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),

@@ -100,9 +100,39 @@ def load_reference(
         InputError: as :func:`load_data`.
     """
     assert spec.weights.reference is not None
-    source = read_source(folder / spec.weights.reference, "reference")
-    archive = open_archive(source, "reference")
-    asked = f"reference file {source.path}"
+    return _points(spec, folder / spec.weights.reference, "reference", widths, names)
+
+
+def load_evaluation(
+    spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None = None
+) -> Array:
+    """The features of the rows in `[evaluation]`, named there or else as those of the training data.
+
+    Args:
+        spec: names the file, and the arrays or columns of the features; targets are not read.
+        folder: the spec's folder.
+        widths: widths of the network, inputs first.
+        names: names of the features of the training data.
+
+    Raises:
+        InputError: as :func:`load_data`.
+    """
+    assert spec.evaluation is not None
+    own, other = spec.evaluation.features, spec.evaluation.targets
+    data = spec.data.model_copy(update={
+        "features": spec.data.features if own is None else own,
+        "targets": spec.data.targets if other is None else other})
+    asked = spec.model_copy(update={"data": data})
+    return _points(asked, folder / spec.evaluation.file, "evaluation", widths, names if own is None else None)
+
+
+def _points(
+    spec: Spec, path: Path, role: str, widths: tuple[int, ...], names: tuple[str, ...] | None
+) -> Array:
+    """The features of a file of rows that are not trained on."""
+    source = read_source(path, role)
+    archive = open_archive(source, role)
+    asked = f"{role} file {source.path}"
     if archive.table:
         for name in names or ():
             if name not in archive.names:

@@ -61,14 +61,14 @@ def meaning(problem: Problem) -> str:
     return f"“Training loss” means: {average}{decay}.{tilt} "
 
 
-def point(base: Base, problem: Problem) -> tuple[tuple[Phrase, ...], tuple[Entry, ...]]:
+def point(base: Base, problem: Problem, one: bool = False) -> tuple[tuple[Phrase, ...], tuple[Entry, ...]]:
     """The critical point examined in words, and its distances as lines of a table."""
     entries = []
     if base.residual is not None:
         size = say("at most {r}", r=upper_end(base.residual))
         entries.append(Entry("length of the gradient at the given weights", size))
     if problem.base == "nearby":
-        return _nearby(base, entries)
+        return _only(base, entries) if one else _nearby(base, entries)
     first = say("Training hardly ever ends where the gradient is exactly zero. The claims here use base {g}: a linear "
                 "term is added to the training loss, which makes the gradient zero at the given weights.",
                 g=code("given"))
@@ -111,6 +111,18 @@ def _nearby(base: Base, entries: Sequence[Entry]) -> tuple[tuple[Phrase, ...], t
     where = Entry("distance from the given weights", say("at most {d}", d=upper_end(base.distance)))
     radius = () if base.radius is None else (Entry("radius of the ball", say("at most {r}", r=upper_end(base.radius))),)
     return (first, second), (*entries, where, *radius)
+
+
+def _only(base: Base, entries: Sequence[Entry]) -> tuple[tuple[Phrase, ...], tuple[Entry, ...]]:
+    """The one solution of a strongly convex training loss."""
+    first = say("Training hardly ever ends where the gradient is exactly zero. The claims here use base {n}: they "
+                "are about the weights close to the given ones where it is.", n=code("nearby"))
+    second = say("With the other layers as they are and a weight decay the training loss is strongly convex in the "
+                 "last layer: there is exactly one such point, for today’s data and for any changed data, and training "
+                 "the last layer to its end finds it. It lies no further from the given weights than the length of the "
+                 "gradient there divided by the weight decay (theorem Q6).")
+    where = Entry("distance from the given weights", say("at most {d}", d=upper_end(base.distance or 0.0)))
+    return (first, second), (*entries, where)
 
 
 def facts(problem: Problem) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.certificate.schema import Claim, Problem
-from certify.report import critical, words
+from certify.report import convex, critical, words
 from certify.report.digits import as_given, lower_end, upper_end
 from certify.report.rows import find_rows
 from certify.report.sentences import SENTENCE_DIGITS, proof, sentence
@@ -45,7 +45,7 @@ def _finding(group: Sequence[Claim], problem: Problem) -> Finding:
     rows = find_rows(claim) if claim.quantity == "sample_modulus" else None
     return Finding(
         quantity=claim.quantity,
-        name=(critical.quantity_name if problem.map == "critical" else words.QUANTITIES.__getitem__)(claim.quantity),
+        name=_name(claim, problem),
         asked=tuple(dict.fromkeys((_asked(c), c.verdict) for c in group)),
         sentence=sentence(claim, problem, rows),
         lower=None if claim.lower is None else lower_end(claim.lower, FULL_DIGITS),
@@ -56,6 +56,13 @@ def _finding(group: Sequence[Claim], problem: Problem) -> Finding:
         proof=proof(claim, problem),
         rows=rows,
     )
+
+
+def _name(claim: Claim, problem: Problem) -> str:
+    """The quantity in words."""
+    if convex.about(claim):
+        return words.MOTION if claim.quantity == "distance" else words.QUANTITIES[claim.quantity]
+    return critical.quantity_name(claim.quantity) if problem.map == "critical" else words.QUANTITIES[claim.quantity]
 
 
 def _asked(claim: Claim) -> str:

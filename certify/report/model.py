@@ -224,6 +224,7 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
         *_map_facts(problem),
         ("distance between weights", words.WEIGHT_NORMS[problem.weight_norm]),
         *_reference_facts(problem),
+        *([("evaluation rows", count(problem.evaluation_rows))] if problem.evaluation_rows else []),
     ]
     if problem.groups:
         listed = "; ".join(listing(group) for group in problem.groups[:LISTED])
@@ -287,6 +288,8 @@ def _files(subject: Subject) -> tuple[BoundFile, ...]:
         named.insert(2, (subject.graph, "graph of the network"))
     if subject.reference is not None:
         named.append((subject.reference, "reference rows"))
+    if subject.evaluation is not None:
+        named.append((subject.evaluation, "evaluation rows"))
     witness = () if subject.witness is None else (_file(subject.witness, "side file (witness)"),)
     return (*(_file(file, role) for file, role in named), *witness)
 

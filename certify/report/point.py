@@ -76,7 +76,7 @@ def _loss(claims: Sequence[Claim]) -> Number | None:
 def point(base: Base, problem: Problem, claims: Sequence[Claim]) -> tuple[tuple[Phrase, ...], tuple[Entry, ...]]:
     """The solution examined in words, and its distances as lines of a table."""
     if problem.map == "critical":
-        return critical.point(base, problem)
+        return critical.point(base, problem, any(claim.theorem == "Q6" for claim in claims))
     if problem.map == "sublevel":
         return _sublevel(problem, claims)
     return _nearby(base) if problem.base == "nearby" else _given(base)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from certify.certificate.canonical import digest
 from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
 from certify.errors import CertificateError
+from certify.spec.convexity import CONVEX, PREDICTIONS
 
 REMEDY = "run `certify run` again and leave the file as it was written"
 
@@ -85,7 +86,13 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
     if claim.quantity == "first_order_distance" and (
             problem.map == "sublevel" or (problem.radius is None and problem.set != "given")):
         raise CertificateError(f"{where}.quantity", "first_order_distance without a size of the change", REMEDY)
-    if claim.quantity == "distance" and (problem.map, problem.base) != ("interpolation", "given"):
+    finite = problem.map == "critical" and claim.quantity in CONVEX
+    if finite != (claim.theorem == "Q6") or (finite and problem.base != "nearby"):
+        raise CertificateError(f"{where}.quantity", f"{claim.quantity} of the critical map by theorem {claim.theorem}",
+                               REMEDY)
+    if claim.quantity in PREDICTIONS and (not finite or problem.evaluation_rows is None):
+        raise CertificateError(f"{where}.quantity", f"{claim.quantity} without evaluation rows", REMEDY)
+    if claim.quantity == "distance" and not finite and (problem.map, problem.base) != ("interpolation", "given"):
         raise CertificateError(f"{where}.quantity", "distance without base 'given'", REMEDY)
     if claim.quantity == "aubin" and (problem.map, problem.base, problem.set) != ("interpolation", "given", "total"):
         raise CertificateError(f"{where}.quantity", "aubin without base 'given' and a total budget", REMEDY)

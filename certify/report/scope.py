@@ -47,7 +47,8 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
         ))  # fmt: skip
     if problem.reparameterised:
         entries.append(("The network before export", FOLDED))
-    uses = problem.set != "given" and bool({"first_order_distance", "distance"} & set(quantities))
+    sized = {"first_order_distance", "distance", "stable_predictions", "prediction_change"}
+    uses = problem.set != "given" and bool(sized & set(quantities))
     if problem.radius is not None and not uses:
         why = "the modulus is a limit and says nothing about moves of that size" if pointwise else ""
         if "persistence_radius" in quantities:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.certificate.schema import Claim, Problem
-from certify.report import critical, words
+from certify.report import convex, critical, words
 from certify.report.digits import as_given, lower_end, upper_end
 from certify.report.finite_size import aubin_sentence, distance_sentence
 from certify.report.first_order import first_order_sentence
@@ -29,6 +29,8 @@ def sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phrase:
     """The claim as one plain sentence."""
     if claim.witness.equal_rows is not None:
         return _equal_sentence(claim.quantity, claim.witness.equal_rows, problem)
+    if convex.about(claim):
+        return convex.convex_sentence(claim, problem, OPENING[claim.rigour])
     if claim.quantity == "persistence_radius":
         return _radius_sentence(claim, problem)
     if claim.quantity == "first_order_distance":
@@ -187,13 +189,15 @@ def proof(claim: Claim, problem: Problem) -> str:
         return f"No bound was proved; theorem {theorem} was tried."
     how = "; ".join(dict.fromkeys(text for side in ends if (text := _how(claim, problem, side))))
     kind = "a critical point" if problem.map == "critical" else "an exact fit"
-    place = f", at {kind} that theorem Q2 proves" if problem.base == "nearby" else ""
+    place = f", at {kind} that theorem Q2 proves" if problem.base == "nearby" and not convex.about(claim) else ""
     return f"{words.RIGOUR[claim.rigour]}. Theorem {theorem}{place}{': ' if how else ''}{how}."
 
 
 def _how(claim: Claim, problem: Problem, side: str) -> str:
     if claim.theorem == "N2" and side == "upper":
         return words.MEMBERS.get(claim.witness.member or "", "")
+    if convex.about(claim):
+        return convex.ENDS[claim.quantity] if (side == "lower") == (claim.quantity == "stable_predictions") else ""
     if problem.map == "critical":
         return critical.how(claim, problem, side)
     if claim.theorem != "M6":

@@ -10,8 +10,12 @@ QUANTITIES = {
     "first_order_distance": "Distance to the nearest exact fit, to first order",
     "distance": "Distance to the nearest exact fit",
     "aubin": "Factor with explicit radii (Aubin property)",
+    "stable_predictions": "Labels of the evaluation rows that stay",
+    "prediction_change": "Largest change of the outputs at the evaluation rows",
     "persistence_radius": "Persistence radius of the given weights",
 }
+
+MOTION = "Distance from today’s solution to that of the changed data"
 
 WEIGHT_NORMS = {
     "euclidean": "Euclidean",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from certify.errors import SpecError
 from certify.spec.aubin import check_aubin
+from certify.spec.convexity import asks_for_convexity, check_convexity, check_predictions
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
 from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS, UNBUILT_SECTIONS
 
@@ -41,11 +42,14 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
     if verb == "run":
         _check_norm(spec, name)
         _check_map(spec, name)
+        check_predictions(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_gate(gate, f"{name}: gate {number}", spec)
         if verb == "run":
             _check_modulus(gate, f"{name}: gate {number}", spec)
     if verb == "estimate":
+        if spec.evaluation is not None:
+            raise SpecError(f"{name}: [evaluation]", "not built yet for estimates", "remove the section")
         check_estimates(spec, name)
     if spec.perturbation.set == "sparse" and spec.perturbation.count is None:
         raise SpecError(f"{name}: perturbation.count", 'missing, and set = "sparse" needs it',
@@ -163,7 +167,7 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
         if p.set != "given" and p.radius is None:
             raise SpecError(where, "first_order_distance needs a size of the change",
                             'give perturbation.radius, or quantity = "modulus", which is per unit')
-    if gate.quantity == "distance":
+    if gate.quantity == "distance" and spec.solution.map != "critical":
         _check_distance(where, spec)
     if gate.quantity == "sample_modulus" and p.norm != 2:
         raise SpecError(where, f"sample_modulus is not built yet for norm = {p.norm!r}".replace("'", '"'),
@@ -198,6 +202,8 @@ def _check_critical(spec: Spec, name: str) -> None:
     if p.parameter == "targets" and spec.training.loss != "squared":
         raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
                         'use parameter = "features" or "sample_weights", or loss = "squared"')
+    if asks_for_convexity("critical", [gate.quantity for gate in spec.gate]):
+        check_convexity(spec, name)
     if spec.weights.norm != "euclidean":
         raise SpecError(f'{name}: weights.norm = "{spec.weights.norm}"', "not built yet for the critical map",
                         'use norm = "euclidean"')

@@ -47,7 +47,8 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "weights.norm": WEIGHT_NORMS,
     "perturbation.parameter": PARAMETERS,
     "perturbation.set": SETS,
-    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius"),
+    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
+                      "prediction_change", "stable_predictions"),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
     "run.arithmetic": ("float", "exact"),
@@ -66,7 +67,7 @@ FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
 }
 """As `BUILT`, where a spec is read by `certify estimate`."""
 
-UNBUILT_SECTIONS: Final = ("window", "evaluation")
+UNBUILT_SECTIONS: Final = ("window",)
 """Sections that are understood and refused."""
 
 UNBUILT_KEYS: Final[dict[str, tuple[str, ...]]] = {"run": (), "estimate": ("weights.reference", "weights.tau")}

@@ -18,7 +18,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import recipe  # noqa: E402
 
-from certify.bounds.convex import Change, enclose_motions, enclose_predictions, global_modulus  # noqa: E402
+from certify.bounds.convex import Change, enclose_motions, global_modulus  # noqa: E402
+from certify.bounds.convex_predictions import enclose_predictions  # noqa: E402
 from certify.bounds.last_layer import enclose_last_layer, last_inputs  # noqa: E402
 from certify.network.network import Network  # noqa: E402
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.bounds import convex
-from certify.bounds.convex import Change, enclose_motion, enclose_predictions, global_modulus
-from certify.bounds.convex_distance import convex_distance
-from certify.bounds.last_layer import enclose_last_layer, enclose_metric
-from certify.errors import SpecError
+from certify.bounds import bound, convex
+from certify.bounds.convex import Change, enclose_motion, global_modulus
+from certify.bounds.convex_predictions import enclose_predictions
+from certify.bounds.last_layer import enclose_last_layer, enclose_metric, last_inputs
+from certify.errors import CertifyError, SpecError
 from certify.network.network import Network
 from certify.problem import Problem
 from tests.containment import Violation
@@ -216,8 +216,8 @@ def test_a_count_that_is_not_minded_is_caught(monkeypatch: pytest.MonkeyPatch) -
 
 
 def _problem(t: Training, **more: object) -> Problem:
-    values = {"map": "sublevel", "layer": 2, "loss": t.loss, "weight_decay": t.decay, "set": "per_sample",
-              "radius": 0.01} | more
+    values = {"map": "critical", "base": "nearby", "layer": 2, "loss": t.loss, "weight_decay": t.decay,
+              "set": "per_sample", "radius": 0.01} | more
     return Problem(t.network, t.X, t.targets, str(values.pop("parameter", "features")), tuple(range(t.n)),
                    labels=t.labels, **values)  # type: ignore[arg-type]
 
@@ -225,17 +225,34 @@ def _problem(t: Training, **more: object) -> Problem:
 def test_a_problem_gives_the_same_bound() -> None:
     """Layer and budget are read off it; a scale widens the radius by its largest unit."""
     t = fitted(3)
-    plain = convex_distance(_problem(t), "weight distance")
+    plain = bound(_problem(t), "distance")
     assert plain.upper == enclose_motion(enclosed(t), Change("features", 0.01))[0].distance
     assert plain.theorem == "Q6" and set(plain.witness) == {"theta", "reach"}
-    double = convex_distance(_problem(t, scale=np.array([2.0, 0.0])), "weight distance")
+    double = bound(_problem(t, scale=np.array([2.0, 0.0])), "distance")
     assert plain.upper < double.upper
-    far = convex_distance(_problem(t, radius=50.0), "weight distance")
+    far = bound(_problem(t, radius=50.0), "distance")
     assert far.upper is None and "smaller radius" in far.reason
 
 
 @pytest.mark.parametrize("more", [{"layer": 1}, {"layer": "all"}, {"weight_decay": 0.0}, {"radius": None},
-                                  {"weight_norm": "relative"}])
+                                  {"weight_norm": "relative"}, {"set": "given", "change": np.zeros((12, 2))},
+                                  {"norm": 1}, {"parameter": "sample_weights", "radius": 1.5}])
 def test_problems_it_is_not_about_are_refused(more: dict[str, object]) -> None:
-    with pytest.raises(SpecError):
-        convex_distance(_problem(fitted(3), **more), "weight distance")
+    with pytest.raises(CertifyError):
+        bound(_problem(fitted(3), **more), "distance")
+
+
+def test_predictions_of_a_problem() -> None:
+    """Counts and changes are those of one motion; without evaluation rows they are refused."""
+    t = fitted(1, n=20)
+    points = t.X + 0.05
+    problem = _problem(t, parameter="sample_weights", set="sparse", count=1, radius=1.0, evaluation=points)
+    stable, change = bound(problem, "stable_predictions"), bound(problem, "prediction_change")
+    layer = enclosed(t)
+    at = last_inputs(t.network, points)
+    moves = enclose_motion(layer, Change("sample_weights", 1.0, 1))
+    seen = [enclose_predictions(layer, (moved,), at) for moved in moves]
+    assert stable.lower == max(int(found.stable.sum()) for found in seen) > 0 and stable.upper == 20
+    assert change.upper == min(float(found.change.max()) for found in seen)
+    with pytest.raises(SpecError, match="evaluation"):
+        bound(_problem(t), "stable_predictions")

@@ -14,6 +14,11 @@ from certify.spec.vocabulary import BUILT, UNBUILT_KEYS, UNBUILT_SECTIONS
 from tests.small import SPEC, features, gate, tensors, write
 from tests.spec.test_load import refusal
 
+CONVEX = ('[training]\nloss = "squared"\nweight_decay = 0.5\n'
+          '[solution]\nmap = "critical"\nbase = "nearby"\nlayer = 2\n'
+          '[perturbation]\nparameter = "sample_weights"\nset = "sparse"\ncount = 1\nradius = 1\n'
+          + gate("distance", max=1))
+
 
 @pytest.mark.parametrize("extra, parts", [
     ('[perturbation]\nparameter = "sample_weights"\n', ["interpolating network stays", '"features" or "targets"']),
@@ -51,7 +56,19 @@ from tests.spec.test_load import refusal
      ["not a norm", "first_order_distance"]),
     ('[solution]\nmap = "critical"\n[weights]\nnorm = "relative"\n', ["not built yet for the critical map"]),
     ('[solution]\nmap = "critical"\n' + gate("first_order_distance", max=1), ["needs a size of the change"]),
-    ('[solution]\nmap = "critical"\n' + gate("distance", max=1), ['not built yet for map = "critical"']),
+    ('[solution]\nmap = "critical"\n' + gate("distance", max=1), ['use base = "nearby"']),
+    (CONVEX.replace("layer = 2", "layer = 1"), ["need not be convex", "use layer = 2"]),
+    (CONVEX.replace('base = "nearby"\n', ""), ['use base = "nearby"']),
+    (CONVEX.replace("0.5", "0.0"), ["weight_decay", "above 0"]),
+    (CONVEX.replace("radius = 1\n", ""), ["perturbation.radius: missing"]),
+    (CONVEX.replace("radius = 1\n", "radius = 1.5\n"), ["at most 1", "deletes a row"]),
+    (CONVEX.replace('set = "sparse"\ncount = 1', 'set = "per_sample"\nnorm = 1'), ["norm = 1", '"sparse"']),
+    (CONVEX + gate("sample_modulus", max=1), ["sample_modulus beside", "spec of its own"]),
+    (CONVEX.replace('set = "sparse"\ncount = 1', 'set = "total"') + gate(max=1), ["modulus beside", "spec of its own"]),
+    (CONVEX + gate("stable_predictions", min=1), ["[evaluation]: missing", "stable_predictions needs it"]),
+    (CONVEX + '[evaluation]\nfile = "a.npz"\n', ["no gate is about predictions", "remove"]),
+    (CONVEX + gate("prediction_change", max=1) + '[evaluation]\nfile = "a.txt"\n', ["'.txt'", ".npz"]),
+    ('[evaluation]\nfile = "a.npz"\n' + gate("stable_predictions", min=1), ["not built yet for map", '"critical"']),
     ('[solution]\nmap = "critical"\n[training]\nloss = "logistic"\n[perturbation]\nparameter = "targets"\n',
      ['with loss = "logistic"', '"sample_weights"']),
     ('[solution]\nmap = "sublevel"\nbase = "nearby"\n', ['"nearby" with map = "sublevel"', 'use base = "given"']),
@@ -83,7 +100,7 @@ def test_refused_with_a_way_out(extra, parts):
 
 @pytest.mark.parametrize("section", UNBUILT_SECTIONS)
 def test_sections_not_built(section):
-    body = {"window": "radius = 1\n", "evaluation": 'file = "a.npz"\n'}.get(section, "")
+    body = {"window": "radius = 1\n"}.get(section, "")
     assert f"[{section}] is not built yet" in refusal(f"{SPEC}[{section}]\n{body}")
 
 

@@ -1,0 +1,66 @@
+"""Claims about a strongly convex last layer at finite size: their form, and their ends (Q6, P2; V40 to V42)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from certify.check.canonical import show
+from certify.check.certificate import Claim
+from certify.check.convex import change_at_most, distance_at_most, stable_at_least
+from certify.check.convex_spec import QUANTITIES
+from certify.check.evidence import Ladder
+from certify.check.hypotheses import expect
+from certify.check.refusal import Invalid
+from certify.check.subject import Problem
+
+UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
+
+
+def about(claim: Claim, problem: Problem) -> bool:
+    """Whether a claim is about a convex last layer: finite changes of the critical map."""
+    return problem.map == "critical" and claim.quantity in QUANTITIES
+
+
+def check_form(claim: Claim, problem: Problem) -> None:
+    """V8 for these claims: θ and T go with an end that needs them, and nothing else is there.
+
+    Raises:
+        Invalid: the claim has another form.
+    """
+    where, stated = f"{claim.where}.witness", (claim.theta is not None, claim.reach is not None)
+    if not about(claim, problem):
+        raise Invalid(where, show([claim.quantity, claim.theta, claim.reach]),
+                      "theta and reach go with finite changes of the critical map, and those with them alone")
+    other = (claim.z, claim.equal_rows, claim.array, claim.member, claim.dual, claim.layer, claim.sigma)
+    if other != (None,) * 7:
+        raise Invalid(where, "another member is stated", "theta and reach are the witness of these claims")
+    count = claim.quantity == "stable_predictions"
+    if count and (claim.lower is None or claim.upper != len(problem.evaluation) or claim.lower % 1):
+        raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
+                      f"a whole number and {len(problem.evaluation)}, the number of evaluation rows, are needed")
+    if not count and claim.lower != 0:
+        raise Invalid(f"{claim.where}.lower", show(claim.lower), "0 is what can be re-derived")
+    needed = bool(claim.lower) if count else claim.upper is not None
+    if stated[0] != stated[1] or (needed and not stated[0]):
+        raise Invalid(where, f"theta and reach are there: {show(list(stated))}",
+                      f"the ends are {show([claim.lower, claim.upper])}")
+
+
+def check_ends(claim: Claim, ladder: Ladder) -> None:
+    """The end that says something, by its rule; more precision is of no use.
+
+    Raises:
+        Invalid: it cannot be re-derived.
+    """
+    if claim.theta is None or claim.reach is None:
+        return
+    theta, reach = float(claim.theta), float(claim.reach)
+    if claim.quantity == "stable_predictions":
+        assert claim.lower is not None  # the form was checked
+        if claim.lower:
+            rule = partial(stable_at_least, least=float(claim.lower), theta=theta, reach=reach)
+            expect(f"{claim.where}.lower", claim.lower, rule, ladder, once=True)
+    elif claim.upper is not None:
+        by = distance_at_most if claim.quantity == "distance" else change_at_most
+        most = partial(by, most=float(claim.upper), theta=theta, reach=reach)
+        expect(f"{claim.where}.upper", claim.upper, most, ladder, once=True)

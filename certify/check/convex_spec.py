@@ -1,0 +1,62 @@
+"""What a spec has to say where a strongly convex last layer is asked for (Q6): finite changes of the critical map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from certify.check.canonical import Json, kind, show
+from certify.check.refusal import Invalid
+
+if TYPE_CHECKING:
+    from certify.check.spec import Spec
+
+PREDICTIONS = frozenset({"stable_predictions", "prediction_change"})
+QUANTITIES = PREDICTIONS | {"distance"}
+Rule = tuple[bool, str, object, str]
+
+
+def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
+    """Of the critical map and of evaluation rows: wrong or not, where, what is stated, what is needed."""
+    critical, convex = spec.map == "critical", asked(spec, quantities)
+    predictions = bool(quantities & PREDICTIONS)
+    last = len(spec.widths) - 1
+    return (
+        (critical and not convex and bool(quantities - {"modulus", "sample_modulus", "first_order_distance"}), "gate",
+         sorted(quantities), "modulus, sample_modulus or first_order_distance, or quantities at finite size alone, "
+         "with the critical map"),
+        (predictions and not critical, "gate", sorted(quantities), "the critical map, with predictions"),
+        (predictions != (spec.evaluation is not None), "evaluation", spec.evaluation,
+         "evaluation rows with predictions alone"),
+        (convex and not quantities <= QUANTITIES, "gate", sorted(quantities),
+         f"one or more of {', '.join(sorted(QUANTITIES))} and no other, at finite size"),
+        (convex and (spec.set == "given" or spec.norm != 2), "perturbation.set, .norm", [spec.set, spec.norm],
+         "total, per_sample or sparse with norm 2, at finite size"),
+        (convex and spec.base != "nearby", "solution.base", spec.base, "nearby, at finite size"),
+        (convex and spec.layer != last and not (spec.layer == "all" and last == 1), "solution.layer", spec.layer,
+         "the last layer alone, at finite size"),
+        (convex and not spec.weight_decay > 0, "training.weight_decay", spec.weight_decay, "one above 0"),
+        (convex and not (spec.radius or 0) > 0, "perturbation.radius", spec.radius, "a radius above 0"),
+        (convex and spec.parameter == "sample_weights" and (spec.radius or 0) > 1, "perturbation.radius", spec.radius,
+         "at most 1 for sample weights"),
+    )
+
+
+def asked(spec: Spec, quantities: set[str]) -> bool:
+    """Whether a spec is about finite changes of a convex last layer."""
+    return spec.map == "critical" and bool(quantities & QUANTITIES)
+
+
+def section(value: Json, there: bool) -> Json:
+    """The evaluation rows: name of their file, and of their features and targets where they differ from the data's."""
+    if not there:
+        return {}
+    features: Any = value.get("features")
+    listed = isinstance(features, list)
+    names: list[Any] = features if listed else [features]
+    if "file" not in value or not names:
+        raise Invalid("spec, evaluation", show(value), "a file is needed, and names of features where they are listed")
+    for key, name in (("file", value["file"]), ("targets", value.get("targets")), *(("features", n) for n in names)):
+        if name is not None and (not isinstance(name, str) or not name) or (name is None and listed):
+            raise Invalid(f"spec, evaluation.{key}", f"it is {kind(name)}", "a name is needed")
+    return {"evaluation": value["file"], "evaluation_targets": value.get("targets"),
+            "evaluation_features": tuple(features) if listed else features}

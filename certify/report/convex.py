@@ -1,0 +1,49 @@
+"""Sentences on a strongly convex last layer at finite size: distance, stable predictions, change of predictions."""
+
+from __future__ import annotations
+
+from certify.certificate.schema import Claim, Problem
+from certify.report.digits import count, upper_end
+from certify.report.first_order import mover
+from certify.report.statements import Phrase, say
+
+DIGITS = 4
+THEOREM = "Q6"
+ENDS = {
+    "distance": "upper end by a ball around the given weights that the solution cannot leave (the witness is its size)",
+    "stable_predictions": "lower end by a ball that the solution cannot leave, and the margins of the outputs in its "
+    "norm",
+    "prediction_change": "upper end by a ball that the solution cannot leave, seen through the evaluation rows",
+}
+
+
+def about(claim: Claim) -> bool:
+    """Whether a claim is about a convex last layer."""
+    return claim.theorem == THEOREM
+
+
+def convex_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
+    """What the one solution of the changed data does: no limit, changes as large as they are.
+
+    Args:
+        claim: a claim of theorem Q6.
+        problem: the problem.
+        opening: how the sentence begins, by rigour.
+    """
+    one = f"the one solution of layer {problem.layer} for the changed data"
+    one = "the one solution for the changed data" if problem.layer == "all" else one
+    rows, lower = problem.evaluation_rows or 0, int(claim.lower or 0)
+    if claim.quantity == "stable_predictions":
+        template = f"{one} gives {{kept}} of the {{rows}} evaluation rows the label that they have today. "
+        template += "Of the others nothing was proved."
+        template = template if lower else "no label of the {rows} evaluation rows is proved to stay."
+    elif claim.quantity == "prediction_change":
+        template = f"{one} changes the outputs at every one of the {{rows}} evaluation rows by at most {{upper}}."
+        template = template if claim.upper is not None else (
+            "no bound was proved on how far the outputs at the {rows} evaluation rows change.")
+    elif claim.upper is None:
+        template = f"no bound was proved on how far {one} lies from today’s."
+    else:
+        template = f"{one} lies within {{upper}} of today’s. That it moves at all was not proved."
+    return say("{start} {mover}, " + template, start=opening, mover=mover(problem), kept=count(lower),
+               rows=count(rows), upper="" if claim.upper is None else upper_end(claim.upper, DIGITS))
