@@ -284,17 +284,11 @@ def test_paths_that_lead_nowhere(path, tmp_path):
 
 
 @pytest.mark.parametrize("edits", [
-    {"[perturbation]": '[perturbation]\nset = "per_sample"'},
-    {"[perturbation]": '[perturbation]\nset = "sparse"\ncount = 1\nradius = 1.0', "quantity = \"modulus\"":
-     'quantity = "first_order_distance"'},
-    {"[perturbation]": '[perturbation]\nset = "given"\nfile = "u.npz"', "quantity = \"modulus\"":
-     'quantity = "first_order_distance"'},
     {"[data]": '[weights]\nnorm = "relative"\n[data]'},
     {"[data]": '[weights]\nnorm = "function"\nreference = "r.npz"\n[data]'},
-    {"[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "first_order_distance"'},
     {"[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "distance"'},
 ])  # fmt: skip
-def test_the_critical_map_has_rules_for_the_total_budget_in_the_euclidean_norm_alone(edits):
+def test_the_critical_map_has_rules_for_the_euclidean_norm_alone_and_for_distances_of_a_convex_layer(edits):
     text = SPEC.replace("[solution]\n", '[solution]\nmap = "critical"\n', 1)
     if "[solution]" not in SPEC:
         text = SPEC.replace("[perturbation]", '[solution]\nmap = "critical"\n[perturbation]', 1)
@@ -302,5 +296,5 @@ def test_the_critical_map_has_rules_for_the_total_budget_in_the_euclidean_norm_a
     for old, new in edits.items():
         assert old in text
         text = text.replace(old, new, 1)
-    with pytest.raises(Invalid, match="critical|interpolation"):
+    with pytest.raises(Invalid, match="critical|nearby"):
         read_spec(text.encode())
