@@ -127,7 +127,7 @@ exp f − q·f. The training loss is their mean over the rows plus weight_decay/
 file, the bias left out of that size. K becomes Σ_h ‖W_h‖_F² K_h, and a gradient by the weights is measured by the
 dual norm. The unit of a modulus is then relative weight distance. Scaling a whole ReLU layer up and the next one down
 leaves the norm alone, but for the next layer's bias; scaling single units does not. `distance` and `radius` of base
-"nearby" stay Euclidean.""",
+"nearby" stay Euclidean. For critical points the Hessian, the mixed derivative and the symmetries are those of Sw.""",
     "S2": """The function norm of the weights (weights.norm = "function"; needs weights.reference, a data file).
 |w|² = |J_ref w|² + τ²|w|²: what a change of the weights does to the outputs at the reference rows, to first order,
 plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The

@@ -220,8 +220,8 @@ class Problem:
                              "leave it out")
         if self.level is not None:
             raise InputError("level", f"{self.level} with map critical", "leave it out, it belongs to the sublevel map")
-        if self.weight_norm != "euclidean":
-            raise InputError("weight_norm", f"'{self.weight_norm}' with map critical", "use 'euclidean'")
+        if self.weight_norm == "function":
+            raise InputError("weight_norm", "'function' with map critical", "use 'euclidean' or 'relative'")
         if self.parameter == "targets" and self.loss != "squared":
             raise InputError("parameter", f"targets with the {self.loss} loss", "use features or sample_weights")
 

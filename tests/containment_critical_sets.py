@@ -59,9 +59,7 @@ def whole_problem(problem: Problem, rng: Rng) -> Outcome:
         truth = oracle.derive(system, w)
     if bound.upper is None or (bound.theorem == "M5a" and problem.parameter == "sample_weights"):
         return "refused"
-    H = np.array(truth.H.tolist(), dtype=float)
-    with oracle.precision():
-        M = np.array((oracle.pseudo_inverse(truth.H)[0] * truth.C).tolist(), dtype=float)
+    H, M = np.array(truth.H.tolist(), dtype=float), np.array(truth.image.tolist(), dtype=float)
     check(bound, problem, M, rng)
     if bound.theorem != "M5a" and "z" in bound.witness:
         z = np.array(bound.witness["z"])

@@ -56,7 +56,7 @@ def critical_problem(rng: Rng, base: str | None = None) -> Problem:
     layer = "all" if rng.random() < 0.85 else int(rng.integers(1, depth + 1))
     decay = float(rng.choice([0.0, 0.0, 0.1, 0.5]))
     problem = Problem(network, X, y, parameter, rows, layer=layer, labels=labels, map="critical", base=base, loss=loss,
-                      weight_decay=decay, scale=scale)
+                      weight_decay=decay, scale=scale, weight_norm="relative" if rng.random() < 0.25 else "euclidean")
     return descended(problem) if base == "nearby" else problem
 
 

@@ -204,9 +204,10 @@ class Truth:
     """The critical map at its base point.
 
     Attributes:
-        H, C: derivatives of the gradient.
+        H, C: derivatives of the gradient, in the coordinates in which the norm of the weights is Euclidean.
         rank: of H.
-        modulus, rows: `‖H⁺C‖` and of every row that moves.
+        image: how the shortest solution answers to each u, in these coordinates: `H⁺C` for the Euclidean norm.
+        modulus, rows: norm of the image and of every row's part that moves.
         tilt: rows c, or None.
         distance: from the weights in the file.
     """
@@ -214,6 +215,7 @@ class Truth:
     H: mp.matrix
     C: mp.matrix
     rank: int
+    image: mp.matrix
     modulus: mp.mpf
     rows: list[mp.mpf]
     gradient: mp.matrix
@@ -227,8 +229,40 @@ def derive(system: System, w: list[arb]) -> Truth:
     C = matrix(jet.h, range(p), range(p, p + q))
     inverse, rank = pseudo_inverse(H)
     image = inverse * C
+    if system.problem.weight_norm == "relative":
+        scale = sizes(system.problem)
+        image = shortest(H, image, scale)
+        D = mp.diag(scale)
+        H, C = D * H * D, D * C
     rows = [norm(image[:, i * system.width:(i + 1) * system.width]) for i in range(len(system.problem.rows))]
-    return Truth(H, C, rank, norm(image), rows, matrix(jet.g, range(p), range(1)))
+    return Truth(H, C, rank, image, norm(image), rows, matrix(jet.g, range(p), range(1)))
+
+
+def sizes(problem: Problem) -> list[mp.mpf]:
+    """`‖W_h‖_F` of the layer of every free parameter, the biases left out of it."""
+    net, found = problem.network, []
+    for h in net.layers(problem.layer):
+        size = mp.sqrt(sum((mp.mpf(float(x)) ** 2 for x in net.weights[h - 1].ravel()), mp.mpf(0)))
+        found += [size] * net.parameters(h)
+    return found
+
+
+def shortest(H: mp.matrix, v: mp.matrix, scale: list[mp.mpf]) -> mp.matrix:
+    """`S(v + ker H)` made as short as it can be, column by column, `S = diag(1/scale)`."""
+    values, vectors = mp.eigsy(H)
+    top = max(abs(x) for x in values)
+    S = mp.diag([1 / x for x in scale])
+    moved, basis = S * v, []
+    for i in range(len(values)):
+        if abs(values[i]) <= TINY * top:
+            z = S * vectors[:, i]
+            for _ in range(2):  # Gram and Schmidt, twice
+                for q in basis:
+                    z = z - q * (q.T * z)[0]
+            basis.append(z / mp.norm(z))
+    for q in basis:
+        moved = moved - q * (q.T * moved)
+    return moved
 
 
 def norm(A: mp.matrix) -> mp.mpf:

@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.bounds.costs import costs, remedy
 from certify.bounds.critical_base import CRITICAL_EMPTY, Settled, Unsettled, settle
+from certify.bounds.critical_norm import inverse_scale, scaled_blocks
 from certify.bounds.critical_sets import Moves, enclose_critical_budgets, enclose_critical_change, support_below
 from certify.bounds.critical_words import critical_hypotheses, critical_unit
 from certify.bounds.inverse import Block, Blocks, Ends, Inverse, Matrix, enclose_ends, ratio_below
@@ -152,7 +153,8 @@ class Critical:
 
     def _ends(self, quantity: str, settled: Settled) -> Bound:
         """M5b, M5c: both ends by W2; the lower one of `modulus` by its witness (M5d)."""
-        point, C = settled.point, mixed_blocks(self.problem, settled)
+        point, C, t = settled.point, mixed_blocks(self.problem, settled), inverse_scale(self.problem)
+        C = C if t is None else scaled_blocks(C, t)
         assert point is not None
         if point.inverse is None:
             return self._from_below(quantity, settled, C)

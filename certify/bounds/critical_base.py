@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from certify.bounds.costs import JACOBIAN_LIMIT
+from certify.bounds.critical_norm import inverse_scale, scaled_hessian
 from certify.bounds.critical_words import tilt_hypothesis
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.inverse import Inverse, Matrix, NoInverse, invert
 from certify.bounds.nearby import Solution, given
 from certify.bounds.reduction import completed, field_length, spanning
-from certify.bounds.stationary import Stationary, fields_at, prove_stationary, singular_words
+from certify.bounds.stationary import Stationary, fields_at, low_parts, prove_stationary, singular_words
 from certify.bounds.tilt import Shift, output_tilt, pairing, shift_of_outputs, shift_of_weights
 from certify.limits import Limits
 from certify.maps.symmetry import Fields, Layout
@@ -49,7 +50,8 @@ class Point:
 
     Attributes:
         weights: the given ones, or a ball that holds the exact ones.
-        H, A: Hessian of the tilted loss, and completed by the fields.
+        H, A: Hessian of the tilted loss, and completed by the fields; in the coordinates in which the norm of the
+            weights is Euclidean.
         inverse: of A; None where A was not proved nonsingular (M5d).
         fields: the symmetry fields used.
         dimension: of their span.
@@ -128,7 +130,28 @@ def settle(problem: Problem, progress: Progress, limits: Limits) -> Settled | Un
     base = {"residual": gradient.norm}
     kind = _given if problem.base == "given" else _nearby
     found = kind(problem, objective, layout, gradient, progress, limits)
+    if isinstance(found, Settled):
+        found = _measured(found, problem)
     return replace(found, base=base | dict(found.base))
+
+
+def _measured(settled: Settled, problem: Problem) -> Settled:
+    """The same with Hessian, fields and inverse in the coordinates `Sw`, in which the norm is Euclidean (S1)."""
+    point, t = settled.point, inverse_scale(problem)
+    if point is None or t is None:
+        return settled
+    at = settled.solution
+    distance = Fraction(0) if at is None else Fraction(at.radius) + low_parts(at.parameters)
+    H = scaled_hessian(point.H, t)
+    basis = spanning(point.fields, field_length(H.mid.hi), distance, t)
+    A = completed(H, basis, Binary64())
+    inverse = None if point.inverse is None else invert(A, Binary64())
+    scaled = replace(point, H=H, A=A, inverse=inverse if isinstance(inverse, Inverse) else None,
+                     dimension=basis.dimension)
+    if not isinstance(inverse, NoInverse):
+        return replace(settled, point=scaled)
+    return replace(settled, theorem="M5d", point=scaled, reason=f"in the norm {problem.weight_norm}, " + singular_words(
+        inverse, point.fields, problem.weight_decay))
 
 
 def _given(

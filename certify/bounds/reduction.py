@@ -35,7 +35,9 @@ class Basis:
         return self.columns.shape[1]
 
 
-def spanning(fields: Fields, length: float, distance: Fraction = Fraction(0)) -> Basis:
+def spanning(
+    fields: Fields, length: float, distance: Fraction = Fraction(0), inverse_scale: Array | None = None,
+) -> Basis:
     """Nearly orthogonal columns of the given length that span the fields (any B will do, M5b).
 
     B is proposed by a singular value decomposition. `fl(TB)` errs by `c‖T‖_F‖B‖_F`; where the parameters differ from
@@ -45,10 +47,17 @@ def spanning(fields: Fields, length: float, distance: Fraction = Fraction(0)) ->
         fields: the fields, at some parameters.
         length: of the columns; makes `TTᵀ` as large as the Hessian.
         distance: how far the parameters of interest may be from those.
+        inverse_scale: `(p,)` floats t within 2u of `s⁻¹` where the columns are those of `ST`, in the coordinates `Sw`;
+            `fl(T/t)` errs by 4u of each entry, and a distance grows by `max s`.
     """
     T = fields.T
     if T.shape[1] == 0:
         return Basis(T, Fraction(0))
+    loose = Fraction(0)
+    if inverse_scale is not None:
+        T = fp.require_finite(T / inverse_scale[:, None], "symmetry fields")
+        loose = Fraction(4 * U) * Fraction(fp.frobenius(T)) + Fraction(fp.FLOOR)
+        distance = distance / Fraction(float(inverse_scale.min())) * (1 + Fraction(4 * U))
     scale = np.ldexp(1.0, -np.frexp(fp.row_norms(np.ascontiguousarray(T.T)))[1])
     _, sizes, V = np.linalg.svd(T * scale, full_matrices=False)
     kept = sizes > RANK * sizes[0]
@@ -56,7 +65,7 @@ def spanning(fields: Fields, length: float, distance: Fraction = Fraction(0)) ->
     columns = fp.require_finite(T @ B, "symmetry fields")
     size_b = Fraction(fp.frobenius(B))
     error = Fraction(fp.dot_unit(T.shape[1])) * Fraction(fp.frobenius(T)) * size_b
-    error += fp.sqrt_up(Fraction(fields.moving)) * distance * size_b
+    error += (fp.sqrt_up(Fraction(fields.moving)) * distance + loose) * size_b
     return Basis(columns, error)
 
 

@@ -104,8 +104,7 @@ def enclosed_at(
     found = enclose_hessian(objective, layout.layers, Binary64(), weights)
     H = Matrix(Pair(found.mid), Fraction(found.radius))
     fields = fields_at(layout, passed, objective.loss, symmetric, at)
-    low = sum((_size(pair[1]) for pair in (*at.weights, *at.biases) if pair is not None), Fraction(0))
-    basis = spanning(fields, field_length(found.mid), Fraction(radius) + low)
+    basis = spanning(fields, field_length(found.mid), Fraction(radius) + low_parts(at))
     A = completed(H, basis, Binary64())
     inverse = invert(A, Binary64())
     if isinstance(inverse, NoInverse):
@@ -145,6 +144,11 @@ def _step(inverse: Inverse, gradient: Gradient) -> Fraction:
     error = Fraction(fp.dot_unit(len(g))) * Fraction(fp.frobenius(X)) * Fraction(float(fp.row_norms(g[None, :])[0]))
     error += inverse.size * (gradient.low + Fraction(gradient.radius))
     return Fraction(float(fp.row_norms(y[None, :])[0])) + error * Fraction(RAISE)
+
+
+def low_parts(at: Parameters) -> Fraction:
+    """Upper bound of how far parameters are from their leading parts, which fields are made of."""
+    return sum((_size(pair[1]) for pair in (*at.weights, *at.biases) if pair is not None), Fraction(0))
 
 
 def _size(x: Array) -> Fraction:

@@ -31,6 +31,7 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
          f"one or more of {', '.join(sorted(QUANTITIES))} and no other, at finite size"),
         (convex and (spec.set == "given" or spec.norm != 2), "perturbation.set, .norm", [spec.set, spec.norm],
          "total, per_sample or sparse with norm 2, at finite size"),
+        (convex and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm, "euclidean, at finite size"),
         (convex and spec.base != "nearby", "solution.base", spec.base, "nearby, at finite size"),
         (convex and spec.layer != last and not (spec.layer == "all" and last == 1), "solution.layer", spec.layer,
          "the last layer alone, at finite size"),

@@ -11,10 +11,11 @@ from functools import cached_property
 
 from flint import arb, arb_mat, ctx
 
-from certify.check.balls import ONE, ZERO, gram, mirrored, squares
+from certify.check.balls import ONE, ZERO, gram, mirrored, root, squares
 from certify.check.definite import Definiteness, Truth, definiteness
 from certify.check.hessian import Curvature, beside, pulled
 from certify.check.network import Forward, Parameters
+from certify.check.norms import layer_squares
 from certify.check.objective import objective
 from certify.check.subject import Problem
 from certify.check.symmetry import Fields, symmetries
@@ -70,8 +71,47 @@ class Stationary:
 
     @cached_property
     def completed(self) -> arb_mat:
-        """`A = H + |H|_F·TTᵀ` with nearly orthonormal columns T of the span of the fields."""
-        return completed(self.curvature.hessian, self.fields)
+        """`A = H + |H|_F·TTᵀ` with nearly orthonormal columns T of the span of the fields, in the coordinates `Sw`."""
+        if self.scale is None:
+            return completed(self.hessian, self.fields)
+        T = self.fields.columns
+        if T is None:
+            return self.hessian
+        T = arb_mat([[v / t for v in row] for row, t in zip(T.tolist(), self.scale, strict=True)])
+        found = definiteness(gram(T.transpose()))
+        if found.R is None:
+            raise Unproved(f"the symmetry fields are not proved independent in this norm at {ctx.prec} bits")
+        return completed(self.hessian, Fields((found.R * T.transpose()).transpose(), self.fields.found))
+
+    @cached_property
+    def scale(self) -> list[arb] | None:
+        """`s_h⁻¹` of every parameter, unit by unit; None in the Euclidean norm."""
+        if self.problem.weight_norm == "euclidean":
+            return None
+        found = layer_squares(self.problem)
+        return [root(found[h]) for h in self.problem.free for _ in range(self.problem.layers[h - 1].parameters)]
+
+    @cached_property
+    def hessian(self) -> arb_mat:
+        """`S⁻¹HS⁻¹`."""
+        return self._both(self.curvature.hessian)
+
+    def _both(self, M: arb_mat) -> arb_mat:
+        """`S⁻¹MS⁻¹`."""
+        t = self.scale
+        if t is None:
+            return M
+        return mirrored(self._right(self._left(M)).tolist())
+
+    def _left(self, M: arb_mat) -> arb_mat:
+        """`S⁻¹M`."""
+        t = self.scale
+        return M if t is None else arb_mat([[a * v for v in row] for row, a in zip(M.tolist(), t, strict=True)])
+
+    def _right(self, R: arb_mat) -> arb_mat:
+        """`RS⁻¹`."""
+        t = self.scale
+        return R if t is None else arb_mat([[v * b for v, b in zip(row, t, strict=True)] for row in R.tolist()])
 
     @cached_property
     def square(self) -> arb_mat:
@@ -96,7 +136,7 @@ class Stationary:
     @cached_property
     def cross(self) -> arb_mat:
         """`C Cᵀ` over the moving rows."""
-        return self.curvature.cross if self.problem.parameter == "features" else gram(self._columns)
+        return self._both(self.curvature.cross) if self.problem.parameter == "features" else gram(self._columns)
 
     @property
     def narrow(self) -> bool:
@@ -114,7 +154,7 @@ class Stationary:
         """`(RC_i)ᵀ(RC_i)` of every moving row, R from :attr:`definite`, which must be proved."""
         assert self.definite.R is not None
         if self.problem.parameter == "features":
-            return self.curvature.feature_grams(self.definite.R)
+            return self.curvature.feature_grams(self._right(self.definite.R))
         rows = (self.definite.R * self._columns).transpose().tolist()
         each = len(rows) // len(self.problem.moving)
         return [gram(arb_mat(rows[i:i + each])) for i in range(0, len(rows), each)]
@@ -131,14 +171,14 @@ class Stationary:
         if self.problem.parameter != "features":
             return self.reached
         assert self.definite.R is not None
-        return gram(beside(list(self.curvature.feature_images(self.definite.R))).transpose())
+        return gram(beside(list(self.curvature.feature_images(self._right(self.definite.R)))).transpose())
 
     def weighted(self, weights: Sequence[arb_mat]) -> arb_mat:
         """`Σ C_iE_iC_iᵀ` with the symmetric weights E_i of the moving rows."""
         if self.problem.parameter == "features":
             if len(weights) * self.width > 2 * self.problem.parameters:
-                return self.curvature.structured_cross(weights)
-            blocks = [self.curvature.feature_block(i) for i in self.problem.moving]
+                return self._both(self.curvature.structured_cross(weights))
+            blocks = [self._left(self.curvature.feature_block(i)) for i in self.problem.moving]
         else:
             columns, q = self._columns.transpose().tolist(), self.width
             blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
@@ -151,35 +191,32 @@ class Stationary:
             total = arb_mat(self.problem.parameters, 1)
             for row, u in change.items():
                 total = total + self.curvature.feature_image(row, u)
-            return total
+            return self._left(total)
         return self._columns * arb_mat([[v] for row in self.problem.moving for v in change[row]])
 
     def row_forms(self, z: Sequence[arb]) -> list[list[arb]]:
-        """`C_iᵀz` of every moving row, z counted unit by unit."""
+        """`C_iᵀS⁻¹z` of every moving row, z counted unit by unit."""
         if self.problem.parameter == "features":
-            return self.curvature.feature_forms(z)
+            return self.curvature.feature_forms(z if self.scale is None else
+                                                [v * t for v, t in zip(z, self.scale, strict=True)])
         flat, q = (self._columns.transpose() * arb_mat(len(z), 1, list(z))).entries(), self.width
         return [flat[i:i + q] for i in range(0, len(flat), q)]
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
-        """`|Cᵀz|²` and `|Hz|²`, z counted unit by unit."""
-        column = arb_mat(len(z), 1, list(z))
-        if self.problem.parameter == "features":
-            c = squares(x for form in self.curvature.feature_forms(z) for x in form)
-        else:
-            c = squares((self._columns.transpose() * column).entries())
-        return c, squares((self.curvature.hessian * column).entries())
+        """`|CᵀS⁻¹z|²` and `|S⁻¹HS⁻¹z|²`, z counted unit by unit."""
+        c = squares(x for form in self.row_forms(z) for x in form)
+        return c, squares((self.hessian * arb_mat(len(z), 1, list(z))).entries())
 
     @cached_property
     def _columns(self) -> arb_mat:
-        """C where targets move, `−J_iᵀ/n` row by row, or sample weights, `J_iᵀg_i/n` (the tilt carries none)."""
+        """`S⁻¹C` where targets move, `−J_iᵀ/n` row by row, or sample weights, `J_iᵀg_i/n` (the tilt carries none)."""
         moving, n = self.problem.moving, len(self.problem.features)
         if self.problem.parameter == "sample_weights":
             rows = pulled(self.problem, self.parameters, self.passed, self.plain.objective.plain).tolist()
-            return arb_mat([rows[i] for i in moving]).transpose()
+            return self._left(arb_mat([rows[i] for i in moving]).transpose())
         k = self.problem.outputs
         rows = (pulled(self.problem, self.parameters, self.passed) * (-ONE / n)).tolist()
-        return arb_mat([rows[i * k + a] for i in moving for a in range(k)]).transpose()
+        return self._left(arb_mat([rows[i * k + a] for i in moving for a in range(k)]).transpose())
 
 
 def completed(H: arb_mat, fields: Fields) -> arb_mat:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flint import arb, arb_mat, ctx
 
 from certify.check.balls import ZERO, norm
@@ -51,7 +53,8 @@ def _proved(problem: Problem, middle: Parameters, size: arb) -> tuple[Centre, St
     epsilon = over.definite.defect
     if not (1 + epsilon).sqrt() * norm((over.definite.R * g).entries()) <= (1 - epsilon) * radius:
         raise Invalid("witness file", "a centre is stated", "no critical point is proved near it")
-    return Centre(middle, radius), over
+    known = over if problem.weight_norm == "euclidean" else Stationary(problem, over.parameters, over.passed, None)
+    return Centre(middle, radius), known
 
 
 def _refined(problem: Problem, start: Parameters, bits: int) -> tuple[Parameters, arb]:
@@ -68,7 +71,9 @@ def _refined(problem: Problem, start: Parameters, bits: int) -> tuple[Parameters
 
 
 def _at(problem: Problem, parameters: Parameters) -> Stationary:
-    return Stationary(problem, parameters, forward(problem, parameters, problem.features), None)
+    """What is looked at to prove the point, in Euclidean coordinates whatever the norm of the weights."""
+    plain = replace(problem, weight_norm="euclidean")
+    return Stationary(plain, parameters, forward(problem, parameters, problem.features), None)
 
 
 def _gradient(problem: Problem, parameters: Parameters) -> arb_mat:

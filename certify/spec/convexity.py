@@ -74,6 +74,9 @@ def check_convexity(spec: Spec, name: str) -> None:
     if spec.solution.base != "nearby":
         raise SpecError(f'{name}: solution.base = "{spec.solution.base}"', f"with {asked[0]}",
                         'use base = "nearby": the one solution is proved to lie near the weights in the file')
+    if spec.weights.norm != "euclidean":
+        raise SpecError(f'{name}: weights.norm = "{spec.weights.norm}"', f"not built with {asked[0]}",
+                        'use norm = "euclidean"')
     last = None if spec.model.widths is None else len(spec.model.widths) - 1
     if spec.solution.layer != last and not (spec.solution.layer == "all" and last == 1):
         raise SpecError(f"{name}: solution.layer", f"{spec.solution.layer!r}: the training loss need not be convex in "

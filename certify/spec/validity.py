@@ -204,9 +204,9 @@ def _check_critical(spec: Spec, name: str) -> None:
                         'use parameter = "features" or "sample_weights", or loss = "squared"')
     if asks_for_convexity("critical", [gate.quantity for gate in spec.gate]):
         check_convexity(spec, name)
-    if spec.weights.norm != "euclidean":
-        raise SpecError(f'{name}: weights.norm = "{spec.weights.norm}"', "not built yet for the critical map",
-                        'use norm = "euclidean"')
+    if spec.weights.norm == "function":
+        raise SpecError(f'{name}: weights.norm = "function"', "not built yet for the critical map",
+                        'use norm = "euclidean" or "relative"')
 
 
 def _check_perturbation(spec: Spec, name: str) -> None:

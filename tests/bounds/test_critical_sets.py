@@ -147,7 +147,7 @@ def test_wrong_formulas_leave_a_problem_s_enclosure():
         with sets_.oracle.precision():
             system, w = sets_.critical.base_of(problem, found)
             truth = sets_.oracle.derive(system, w)
-            M = np.array((sets_.oracle.pseudo_inverse(truth.H)[0] * truth.C).tolist(), dtype=float)
+            M = np.array(truth.image.tolist(), dtype=float)
         sets_.check(right, problem, M, rng)
         try:
             sets_.check(wrong, problem, M, rng)

@@ -197,7 +197,7 @@ def critical_set(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
     rng = np.random.default_rng([seed, 1])
     kind = str(fixed.get("set", rng.choice(["total", "per_sample", "sparse", "given"])))
     norm = fixed.get("norm", [1, 2, "inf"][int(rng.integers(3))] if kind in ("per_sample", "sparse") else 2)
-    known = {key: value for key, value in fixed.items() if key not in ("set", "norm")}
+    known = {key: value for key, value in fixed.items() if key not in ("set", "norm", "relative")}
     case = critical(seed, folder, **{"n": seed % 5 + 2} | known)
     lines = [f'set = "{kind}"']
     lines += [] if kind == "given" else [f"norm = {json.dumps(norm)}", f"radius = {round(rng.uniform(0.01, 3), 3)}"]
@@ -213,8 +213,10 @@ def critical_set(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
         np.savez(folder / "change.npz", u=np.round(rng.normal(size=(listed, width)), 2))
         lines.append('file = "change.npz"')
     edit(folder, {"[perturbation]\n": "[perturbation]\n" + "\n".join(lines) + "\n"})
+    relative = fixed.get("relative", rng.random() < 0.3)
     gates = ["first_order_distance"] if kind in ("sparse", "given") else ["modulus", "first_order_distance"]
     with (folder / "spec.toml").open("a", encoding="utf-8") as out:
+        out.write('[weights]\nnorm = "relative"\n' if relative else "")
         out.writelines(f'[[gate]]\nquantity = "{quantity}"\nmax = 2\n' for quantity in gates)
     return case
 

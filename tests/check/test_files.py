@@ -284,11 +284,12 @@ def test_paths_that_lead_nowhere(path, tmp_path):
 
 
 @pytest.mark.parametrize("edits", [
-    {"[data]": '[weights]\nnorm = "relative"\n[data]'},
     {"[data]": '[weights]\nnorm = "function"\nreference = "r.npz"\n[data]'},
+    {"[data]": '[weights]\nnorm = "relative"\n[data]', "[perturbation]": "[perturbation]\nradius = 1.0",
+     'quantity = "modulus"': 'quantity = "distance"'},
     {"[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "distance"'},
 ])  # fmt: skip
-def test_the_critical_map_has_rules_for_the_euclidean_norm_alone_and_for_distances_of_a_convex_layer(edits):
+def test_the_critical_map_has_no_rules_for_the_function_norm_nor_for_distances_but_of_a_convex_layer(edits):
     text = SPEC.replace("[solution]\n", '[solution]\nmap = "critical"\n', 1)
     if "[solution]" not in SPEC:
         text = SPEC.replace("[perturbation]", '[solution]\nmap = "critical"\n[perturbation]', 1)
@@ -296,5 +297,5 @@ def test_the_critical_map_has_rules_for_the_euclidean_norm_alone_and_for_distanc
     for old, new in edits.items():
         assert old in text
         text = text.replace(old, new, 1)
-    with pytest.raises(Invalid, match="critical|nearby"):
+    with pytest.raises(Invalid, match="critical|nearby|finite size"):
         read_spec(text.encode())
