@@ -73,15 +73,17 @@ def _known(part: nn.Module) -> bool:
 
 def _by_layers(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor) -> Iterator[Block]:
     passed: dict[str, Part] = {}
+    versions: dict[str, int] = {}
     twice: list[str] = []
 
-    def keeper(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], None]:
-        def keep(part: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> None:
+    def keeper(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor]:
+        def keep(part: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
             if name in passed:
                 twice.append(name)
             if not out.requires_grad:  # the first of all: adjoints begin here, and weights get no derivatives
                 out.requires_grad_(True)
-            passed[name] = (part, given[0].detach(), out)
+            passed[name], versions[name] = (part, given[0].detach(), out), given[0]._version
+            return out.clone()  # what follows may work in place
 
         return keep
 
@@ -93,7 +95,8 @@ def _by_layers(problem: ModuleProblem, x: torch.Tensor, directions: torch.Tensor
     finally:
         for hook in hooks:
             hook.remove()
-    if twice or any(part[2].ndim > 2 and type(part[0]) is nn.Linear for part in passed.values()):
+    overwritten = any(part[1]._version != versions[name] for name, part in passed.items())
+    if twice or overwritten or any(part[2].ndim > 2 and type(part[0]) is nn.Linear for part in passed.values()):
         del out, passed
         yield from _row_by_row(problem, x, directions)
         return

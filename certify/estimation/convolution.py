@@ -37,16 +37,19 @@ class How(NamedTuple):
     dilation: Pair
 
 
+Known = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
 class Forward(Function):
-    """`F(x, W) + b`; `known` is its value, where that is known."""
+    """`F(x, W) + b`; where z, s and t are known with the value `s z + t`, that is what they give."""
 
     @staticmethod
     def forward(  # noqa: D102
-        ctx: Any, x: torch.Tensor, W: torch.Tensor, b: torch.Tensor | None, how: How, known: torch.Tensor | None
+        ctx: Any, x: torch.Tensor, W: torch.Tensor, b: torch.Tensor | None, how: How, known: Known | None
     ) -> torch.Tensor:
         ctx.save_for_backward(x, W)
         ctx.how = how
-        return F.conv2d(x, W, b, *how) if known is None else known
+        return F.conv2d(x, W, b, *how) if known is None else _scaled(*known)
 
     @staticmethod
     def backward(ctx: Any, g: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: D102
@@ -95,14 +98,18 @@ class Weights(Function):
 
 
 class Last(NamedTuple):
-    """The last convolution, with its value and the version of that: a later one was changed in place."""
+    """The last convolution, with its value and the versions of x and that: later ones were changed in place."""
 
     x: torch.Tensor
     W: torch.Tensor
     b: torch.Tensor | None
     how: How
     value: torch.Tensor
-    version: int
+    versions: tuple[int, int]
+
+    def gave(self, z: torch.Tensor) -> bool:
+        """Whether z is what it gave, and still is."""
+        return self.value is z and (self.x._version, z._version) == self.versions
 
 
 class Recording(TorchFunctionMode):
@@ -145,7 +152,7 @@ class Recording(TorchFunctionMode):
             return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
         how = How(_pair(stride), _pair(padding), _pair(dilation))
         out: torch.Tensor = Forward.apply(input, weight, bias, how, None)
-        self.last = Last(input, weight, bias, how, out, out._version)
+        self.last = Last(input, weight, bias, how, out, (input._version, out._version))
         return out
 
     def _normalised(
@@ -158,13 +165,18 @@ class Recording(TorchFunctionMode):
         s = torch.rsqrt(running_var + eps)
         s = s if weight is None else s * weight
         t = -running_mean * s if bias is None else torch.addcmul(bias, running_mean, s, value=-1)
-        shape, last, self.last = (-1,) + (1,) * (input.ndim - 2), self.last, None
-        if last is None or last.value is not input or input._version != last.version:
-            return torch.addcmul(t.view(shape), input, s.view(shape))
-        known = torch.addcmul(t.detach().view(shape), input.detach(), s.detach().view(shape))
+        last, self.last = self.last, None
+        if last is None or not last.gave(input):
+            return _scaled(input, s, t)
+        known = input.detach(), s.detach(), t.detach()
         b = t if last.b is None else torch.addcmul(t, last.b, s)
         out: torch.Tensor = Forward.apply(last.x, last.W * s.view(-1, 1, 1, 1), b, last.how, known)
         return out
+
+
+def _scaled(z: torch.Tensor, s: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    shape = (-1,) + (1,) * (z.ndim - 2)
+    return torch.addcmul(t.view(shape), z, s.view(shape))
 
 
 def _pair(value: Any) -> Pair:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -64,7 +65,8 @@ class Net(nn.Module):
         z = self.conv(x)
         if self.middle == "inplace":
             z.mul_(torch.tanh(x))  # the same tensor, another value
-        y = torch.tanh(self.bn(torch.sigmoid(z) if self.middle == "between" else z))
+        y = self.bn(torch.sigmoid(z) if self.middle == "between" else z)
+        y = y.tanh_() if self.middle == "inplace after" else torch.tanh(y)
         if self.middle == "used again":
             y = y + torch.sin(z) + self.bn(z) + self.conv(y)
         if self.middle == "flat":
@@ -72,9 +74,12 @@ class Net(nn.Module):
         return self.linear(self.last(y.mean((2, 3))))
 
 
-@pytest.mark.parametrize(
-    "middle", ["nothing", "bias", "inplace", "between", "used again", "no affine", "groups", "same", "flat"]
-)
+MIDDLES = [
+    "nothing", "bias", "inplace", "inplace after", "between", "used again", "no affine", "groups", "same", "flat",
+]
+
+
+@pytest.mark.parametrize("middle", MIDDLES)
 def test_hessian_of_what_surrounds_a_frozen_batchnorm(middle):
     torch.manual_seed(0)
     net = Net(middle).double().eval()
@@ -90,6 +95,18 @@ def test_hessian_of_what_surrounds_a_frozen_batchnorm(middle):
     H = dense_hessian(p)
     torch.testing.assert_close(hessian(p).product(torch.eye(p.p, dtype=torch.float64)), H, rtol=1e-10, atol=1e-11)
     assert float(H.abs().max()) > 1e-3
+
+
+def test_an_input_that_was_overwritten_is_refused_as_by_torch():
+    conv, bn = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2).eval()
+    for mode in (nullcontext(), Recording()):
+        x = torch.randn(1, 1, 4, 4)
+        with mode:
+            z = conv(x)
+            x.zero_()
+            out = bn(z).sum()
+        with pytest.raises(RuntimeError, match="inplace operation"):
+            out.backward()
 
 
 @pytest.mark.parametrize("folds", [True, False])

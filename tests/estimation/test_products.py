@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
+from certify.estimation import module_problem
 from certify.estimation.blocks import _in_lines, _patches, _simple, blocks
 from certify.estimation.change import change_of
 from certify.estimation.chunks import Chunks
@@ -88,6 +89,26 @@ def test_rows_of_the_jacobian(make):
         J[:, block.output, block.offset : block.offset + block.rows.shape[1]] += block.rows
     near(J.reshape(-1, p.p), dense_jacobian(p))
     assert _simple(p) == (make is not Attention)
+
+
+class Overwrites(nn.Module):
+    """A forward that changes the input of a layer after it was used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.linear = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = 2 * x
+        y = self.first(x)
+        x.tanh_()
+        return self.linear(torch.tanh(y + x))
+
+
+def test_rows_where_an_input_is_overwritten_are_refused_as_by_torch():
+    p = module_problem(Overwrites().eval(), torch.randn(5, 4), torch.randint(3, (5,)), loss="cross_entropy")
+    with pytest.raises(RuntimeError, match="inplace operation"):
+        list(blocks(p, p.X))
 
 
 def test_patches_are_those_of_unfold():
