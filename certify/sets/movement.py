@@ -92,6 +92,8 @@ def moved(family: Family, u: Any, window: Window, base: Any = 0) -> Moved:
     (Fraction(4, 1), Fraction(4, 1))
     """
     at, start = number(u, "u"), number(base, "base")
+    if at == start:
+        return Moved(at, root(Fraction(0)), root(Fraction(0)))
     new, old = (family.at(v) if isinstance(family, PolyhedralFamily) else family(v) for v in (at, start))
     return Moved(at, _cut(new, old, window), _cut(old, new, window))
 

@@ -96,7 +96,7 @@ def figure_movement() -> None:
     # the toy along the paper's change: x = (1, 2)(1 − s), S = {w₁w₂ = 2/(1 − s)}, |u| = s√5
     root_5 = F(161, 72)  # within 1e-4 of √5: only the numbers on the axis of |u| depend on it
     toys = movement(lambda u: Curve({(1, 1): 1, (0, 0): -2 / (1 - u / root_5)}),
-                    [root_5 * F(k, 25) for k in range(0, 6)], Ball([1, 2], F(1, 4)))  # fmt: skip
+                    [root_5 * F(k, 15) for k in range(4)], Ball([1, 2], F(1, 4)))  # fmt: skip
     toys.draw(axes[1], modulus=0.4)
     axes[1].set_title("the toy, data scaled by 1 − |u|/√5, window of radius 1/4", fontsize=9)
     fig.tight_layout()

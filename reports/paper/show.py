@@ -231,8 +231,8 @@ def algorithm_1() -> Found:
     v = toy().member(MU)
     length = sympy.sqrt((v.T * v)[0])
     assert length == 2 * sympy.sqrt(5) / 25
-    return HOLDS, ("`certify estimate SPEC` (any torch module) and `certify.estimate`; on the toy the estimated set is 2√5/25 ≈ 0.1789 away. An estimate: "
-                   "the proved counterpart is `certify run`")
+    return HOLDS, ("`certify algorithm1 SPEC` and `certify.algorithm_1`; for any torch module also `certify estimate SPEC`. On the toy the estimated set is "
+                   "2√5/25 ≈ 0.1789 away. An estimate; where the problem allows it the proved distances of the same change stand beside it")
 
 
 @row("toy-rank", "Toy", "f = w₁w₂x on (1, 2), (2, 4) at (1, 2)")
