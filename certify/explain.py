@@ -109,7 +109,8 @@ a distance T from w̄ in the norm of B, then (1 − κ)T > N means that the solu
 the witness. set = "sparse" with sample_weights and radius 1 covers the deletion of any `count` rows.""",
     "P2": """What a bound on the motion of the weights says of predictions (`stable_predictions`, `prediction_change`).
 In the ball of Q6 the difference of two outputs at x changes by less than T times the length of (e_a − e_b) ⊗ φ(x) in
-the norm of B⁻¹, φ(x) the last layer's inputs. A label stays if its margin over every other exceeds that.""",
+the norm of B⁻¹, φ(x) the last layer's inputs; for sample weights also by less than what the worst rows do to it to
+first order plus what the change of curvature can add. A label stays if its margin over every other exceeds that.""",
     "F1": """Why no exact fit of the changed data can lie nearer.
 G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
 distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at

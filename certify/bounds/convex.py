@@ -57,12 +57,19 @@ class Moved:
         reach: T.
         distance: upper bound of `|w(u) − w*|`, w* the exact solution of the data as given.
         base: upper bound of `|w* − w̄|`.
+        gradient, lost: N and κ.
+        spread: how far the outputs at a training row may spread, on the ball.
+        change: the budget.
     """
 
     metric: Metric
     reach: float
     distance: float
     base: float
+    gradient: float
+    lost: float
+    spread: float
+    change: Change
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +161,8 @@ def _one(layer: LastLayer, change: Change, seen: _Seen) -> Moved | None:
     if not math.isfinite(T) or not keeps(layer.loss, metric.theta, T * worst * RAISE, effect.bent):
         return None
     base = layer.residual / layer.decay * RAISE
-    return Moved(metric, T, (T / math.sqrt(metric.least) + base) * RAISE, base)
+    return Moved(metric, T, (T / math.sqrt(metric.least) + base) * RAISE, base, effect.gradient, effect.lost * RAISE,
+                 T * worst * RAISE, change)
 
 
 def keeps(loss: str, theta: float, spread: float, bent: float = 0.0) -> bool:
@@ -203,11 +211,8 @@ def _top(values: Array, count: int) -> float:
 
 def _sample_weights(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     """`(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature `(1/n) Σ u_i M_i ⊗ φ_iφ_iᵀ` that goes with it (Q6c)."""
-    metric, Z, error = seen.metric, seen.Z, seen.error
-    k, rows, count = len(Z), _rows(layer, change), _count(layer, change)
-    Y = np.einsum("ia,aip->ip", layer.g, Z)
-    size = np.max(np.stack([fp.row_norms(z) for z in Z]), axis=0) + error
-    slack = math.sqrt(k) * (layer.g_norm * (error + (k + 2) * fp.U * size) + layer.g_rad * size) * RAISE
+    metric, rows, count = seen.metric, _rows(layer, change), _count(layer, change)
+    Y, slack = pulls(layer, seen.Z, seen.error)
     norms = ((fp.row_norms(Y) + slack) * metric.inverse * RAISE)[rows]
     held = _held(layer, seen)[rows]
     joint = (enclose_norm2(Y[rows]).upper + math.sqrt(_top(slack[rows] ** 2, len(rows)))) * metric.inverse * ROOMY
@@ -217,6 +222,24 @@ def _sample_weights(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     away = math.sqrt(_top(held * held, len(rows))) * RAISE if change.total else _top(held, count)
     share = change.radius / layer.n * RAISE
     return _Effect(share * first * RAISE, metric.theta * share * away * RAISE)
+
+
+def pulls(layer: LastLayer, Z: Array, error: Array) -> tuple[Array, Array]:
+    """`Xy_i`, `y_i = g_i ⊗ φ_i`, from the images of the rows, and bounds of what they err by."""
+    k = len(Z)
+    Y = np.einsum("ia,aip->ip", layer.g, Z)
+    size = np.max(np.stack([fp.row_norms(z) for z in Z]), axis=0) + error
+    return Y, math.sqrt(k) * (layer.g_norm * (error + (k + 2) * fp.U * size) + layer.g_rad * size) * RAISE
+
+
+def largest_sum(values: Array, layer: LastLayer, change: Change) -> Array:
+    """Upper bounds of `Σ |u_i| v_i / n` over the budget, for every row `(…, moving)` of values ≥ 0."""
+    N = values.shape[-1]
+    if change.total:
+        return np.asarray(fp.row_norms(values) * change.radius / layer.n * RAISE)
+    count = _count(layer, change)
+    top = np.partition(values, N - count, axis=-1)[..., N - count:]
+    return np.asarray(np.sum(top, axis=-1) * fp.sum_up(count) * change.radius / layer.n * RAISE)
 
 
 def _held(layer: LastLayer, seen: _Seen) -> Array:
@@ -295,7 +318,7 @@ def _features(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     bent = 0.0 if squared else (wide + 4 * fp.U * size) * r * RAISE
     root = math.sqrt(metric.least) * (1 - 2.0**-50)
     slope = enclose_norm2(layer.g[rows]).upper + math.sqrt(_top(layer.g_rad[rows] ** 2, len(rows))) * RAISE
-    factor = 1.0 if squared else _growth(bent)
+    factor = 1.0 if squared else growth_of(bent)
     first = factor * r * math.sqrt((1 + metric.omega) / metric.theta * _top(steep[rows], count) / n) * RAISE
     # in total Σ|γ_i||d_i| is at most that of one row by |γ_i| ≤ √2 W ς_i/4, and not by |γ_i| ≤ √2 W
     part = bent / 4 if change.total else min(1.0, bent / 4)
@@ -310,7 +333,7 @@ def _features(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     return _Effect(((first * RAISE + (second + third) / root) * RAISE) * RAISE, lost, wider, bent)
 
 
-def _growth(s: float) -> float:
+def growth_of(s: float) -> float:
     """Upper bound of `(e^s − 1)/s`."""
     if s > 700:
         return math.inf

@@ -8,10 +8,63 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.bounds.convex import Moved
+from certify.bounds.convex import Moved, growth_of, largest_sum, pulls
 from certify.bounds.last_layer import LastLayer
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Steer:
+    """How far sample weights move a linear function of the weights, `c` (P2b): first order, and what curvature adds.
+
+    Attributes:
+        moved: the ball.
+        Y, slack, sizes: images of the rows' gradients, their errors, their norms.
+        layer: the last layer.
+        high, low: `low·B⁻¹ ⪯ H̄⁻¹ ⪯ high·B⁻¹`.
+    """
+
+    moved: Moved
+    Y: Array
+    slack: Array
+    sizes: Array
+    layer: LastLayer
+    high: float
+    low: float
+
+    @staticmethod
+    def of(layer: LastLayer, moved: Moved) -> _Steer:
+        metric, change = moved.metric, moved.change
+        Z, error = metric.images(layer.phi, layer.phi_rad, layer.phi_norm, len(layer.V))
+        Y, slack = pulls(layer, Z, error)
+        rows = np.arange(layer.n) if change.rows is None else np.array(change.rows)
+        Y, slack = np.ascontiguousarray(Y[rows]), slack[rows]
+        away = metric.omega + moved.lost
+        growth = 1.0 if layer.loss == "squared" else growth_of(moved.spread)
+        low = metric.theta / (growth * (1 + away)) / RAISE if math.isfinite(growth) else 0.0
+        return _Steer(moved, Y, slack, fp.row_norms(Y) + slack, layer, RAISE / (1 - away * RAISE), low)
+
+    def most(self, C: Array, size: Array, error: Array, far: Array) -> Array:
+        """Upper bounds of `|⟨c, w(u) − w̄⟩|`, one for each row of C.
+
+        Args:
+            C: `(N, p)` images Xc, differences of two images.
+            size: their norms before the difference.
+            error: what either of the two images errs by.
+            far: `|c|_{B⁻¹}`.
+        """
+        metric, moved = self.moved.metric, self.moved
+        p = C.shape[1]
+        wide = fp.row_norms(C) + 2 * error + fp.U * size
+        loose = metric.inverse * metric.inverse * RAISE - 1 + 2 * fp.dot_unit(p)
+        pairs = np.abs(C @ self.Y.T)
+        pairs += np.outer(wide, self.slack) + np.outer(2 * error + fp.U * size, self.sizes)
+        pairs += loose * np.outer(wide, self.sizes)
+        first = largest_sum(pairs * RAISE, self.layer, moved.change)
+        start = self.layer.residual / math.sqrt(metric.least)
+        most = (self.high + self.low) / 2 * first + (self.high - self.low) / 2 * far * moved.gradient
+        return np.asarray((most + self.high * far * start) * (RAISE * RAISE) + fp.FLOOR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +87,8 @@ def enclose_predictions(
 ) -> Predictions:
     """P2 in the metric: `f_a − f_b` moves by less than `T·|(e_a − e_b) ⊗ φ|_{B⁻¹}`; every bound found counts.
 
+    For sample weights also in its direction (P2b).
+
     Args:
         layer: the last layer.
         found: its motion, one bound or more.
@@ -55,13 +110,19 @@ def enclose_predictions(
             stable |= np.abs(f[:, 0]) > (moved.reach * metric.spans(Z, error) + off) * RAISE
             continue
         kept = np.ones(len(f), dtype=bool)
+        steer = None if moved.change.parameter != "sample_weights" else _Steer.of(layer, moved)
         for a in range(k):
-            at = labels == a
-            for b in range(k if at.any() else 0):
+            at = np.flatnonzero(labels == a)
+            for b in range(k if len(at) else 0):
                 if a == b:
                     continue
-                size = 2 * fp.U * np.abs(f).max(axis=1)
-                room = (moved.reach * metric.apart(Z, error, a, b) + 2 * off + size) * RAISE
-                kept[at] &= (f[:, a] - f[:, b] > room)[at]
+                far = metric.apart(Z, error, a, b)[at]
+                spare = (2 * off + 2 * fp.U * np.abs(f).max(axis=1))[at]
+                held = f[at, a] - f[at, b] > (moved.reach * far + spare) * RAISE
+                if steer is not None and not held.all():
+                    most = steer.most(Z[a, at] - Z[b, at], fp.row_norms(Z[a, at]) + fp.row_norms(Z[b, at]),
+                                      error[at], far)
+                    held |= f[at, a] - f[at, b] > (most + spare) * RAISE
+                kept[at] &= held
         stable |= kept
     return Predictions(labels, stable, change)

@@ -103,11 +103,15 @@ def distance_at_most(evidence: Evidence, most: float, theta: float, reach: float
 
 def stable_at_least(evidence: Evidence, least: float, theta: float, reach: float) -> Finding:
     """V41: at `least` evaluation rows the largest output exceeds every other by more than `T|(e_a − e_b) ⊗ φ|`."""
-    moved = motion(evidence, theta, reach)
+    moved, problem = motion(evidence, theta, reach), evidence.problem
     if moved.layer is None:
         return Finding(Truth.UNDECIDED, moved.words)
     rows, outputs = moved.layer.at(evidence)
-    count = sum(_stays(f, G, moved.reach * moved.layer.scale) for f, G in zip(outputs, rows, strict=True))
+    far, steer = moved.reach * moved.layer.scale, None
+    if problem.parameter == "sample_weights" and len(outputs[0]) > 1:
+        steer = Steer(moved, theta)
+    count = sum(_stays(f, G, far) or (steer is not None and steer.stays(f, G, j))
+                for j, (f, G) in enumerate(zip(outputs, rows, strict=True)))
     return Finding(Truth.PROVED if count >= least else Truth.UNDECIDED, f"{count} labels are proved to stay")
 
 
@@ -128,6 +132,47 @@ def _stays(f: list[arb], G: Rows, reach: arb) -> bool:
         return bool(abs(f[0]) > reach * root(G[0][0]))
     a = max(range(len(f)), key=lambda b: float(f[b].mid()))
     return all(f[a] - f[b] > reach * root(G[a][a] + G[b][b] - 2 * G[a][b]) for b in range(len(f)) if b != a)
+
+
+class Steer:
+    """How far sample weights move a linear function c of the weights (P2b): first order, and what curvature adds.
+
+    `low·B⁻¹ ⪯ H̄⁻¹ ⪯ high·B⁻¹`, so `|⟨c, v⟩| ≤ ½(high + low)·A + ½(high − low)·|c|N + high·|c||e|`, A the most that
+    `⟨c, B⁻¹Δ⟩` can be over the budget.
+    """
+
+    def __init__(self, moved: Motion, theta: float) -> None:
+        assert moved.layer is not None and moved.layer.effect is not None
+        self.layer, self.start, self.effect = moved.layer, moved.start, moved.layer.effect
+        layer = moved.layer
+        spread = (moved.reach * largest(layer.spans)).upper()
+        growth = ONE if layer.problem.loss == "squared" or not spread > 0 else spread.expm1() / spread
+        self.high = (1 / (1 - self.effect.lost)).upper()
+        self.low = (layer.theta / (growth * (1 + self.effect.lost))).lower()
+        assert layer.pulls is not None
+        self.across = layer.pulls.transpose()
+        self.sizes = [norm(row) for row in layer.pulls.tolist()]
+        self.loose = layer.scale ** 2 - 1
+        R, m = layer.factor.tolist(), layer.m
+        self.images = [(layer.evaluated * arb_mat([row[a * m:(a + 1) * m] for row in R]).transpose()).tolist()
+                       for a in range(layer.k)]
+
+    def stays(self, f: list[arb], G: Rows, j: int) -> bool:
+        """Whether the label of evaluation row j is proved to stay."""
+        a = max(range(len(f)), key=lambda b: float(f[b].mid()))
+        pairs = (arb_mat([image[j] for image in self.images]) * self.across).tolist()
+        return all(f[a] - f[b] > self._most(pairs[a], pairs[b], G[a][a] + G[b][b] - 2 * G[a][b])
+                   for b in range(len(f)) if b != a)
+
+    def _most(self, own: list[arb], other: list[arb], square: arb) -> arb:
+        layer, problem = self.layer, self.layer.problem
+        length = root(square)
+        extra = self.loose * length
+        values = [(abs(x - y) + extra * s).upper() for x, y, s in zip(own, other, self.sizes, strict=True)]
+        total = norm(values) if problem.set == "total" else layer.top(values)
+        first, far = arb(problem.radius or 0.0) / layer.n * total, length * layer.scale
+        return ((self.high + self.low) / 2 * first + (self.high - self.low) / 2 * far * self.effect.gradient
+                + self.high * far * self.start)
 
 
 def _kept(spread: arb) -> arb:
@@ -159,6 +204,7 @@ class Layer:
         self.residual = norm(gradient.entries()).upper()
         self.effect: Effect | None = None
         self.inverse: arb_mat | None = None
+        self.pulls: arb_mat | None = None
         self._factorise()
 
     def _inputs(self, A: arb_mat) -> arb_mat:
@@ -197,9 +243,9 @@ class Layer:
 
     def at(self, evidence: Evidence) -> tuple[list[Rows], Rows]:
         """Gram matrices and outputs at the evaluation rows."""
-        points = list(self.problem.evaluation)
-        passed = forward(self.problem, evidence.parameters, points)
-        return self.grams_of(self._inputs(passed.inputs[-1])), passed.outputs.tolist()
+        passed = forward(self.problem, evidence.parameters, list(self.problem.evaluation))
+        self.evaluated = self._inputs(passed.inputs[-1])
+        return self.grams_of(self.evaluated), passed.outputs.tolist()
 
     def _span(self, G: Rows) -> arb:
         """`σ_i`."""
@@ -285,6 +331,7 @@ def _sample_weights(layer: Layer) -> Effect:
         held.append(((found.min(circles(G)) if problem.loss == "squared" else found) * layer.scale ** 2).upper())
     phi, g = layer.phi.tolist(), layer.slopes.tolist()
     Y = arb_mat([[g[i][a] * x for a in range(k) for x in phi[i]] for i in moving]) * layer.factor.transpose()
+    layer.pulls = Y
     sizes = [norm(row) for row in Y.tolist()]
     first = layer.top(sizes)
     if 1 < count and len(moving) <= GRAM:

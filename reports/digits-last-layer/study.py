@@ -23,7 +23,7 @@ from certify.bounds.convex_predictions import enclose_predictions  # noqa: E402
 from certify.bounds.last_layer import enclose_last_layer, last_inputs  # noqa: E402
 from certify.network.network import Network  # noqa: E402
 
-ROWS = (1, 5, 20)
+ROWS = (1, 5, 8, 20)
 RADII = (0.1, 0.05, 0.03, 0.02, 0.015, 0.0125, 0.01, 0.005, 0.002)
 
 

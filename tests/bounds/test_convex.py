@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.bounds import bound, convex
+from certify.bounds import bound, convex, convex_predictions
 from certify.bounds.convex import Change, enclose_motion, global_modulus
 from certify.bounds.convex_predictions import enclose_predictions
 from certify.bounds.last_layer import enclose_last_layer, enclose_metric, last_inputs
@@ -256,3 +258,56 @@ def test_predictions_of_a_problem() -> None:
     assert change.upper == min(float(found.change.max()) for found in seen)
     with pytest.raises(SpecError, match="evaluation"):
         bound(_problem(t), "stable_predictions")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_deletions_do_to_a_function_of_the_weights(count: int) -> None:
+    """P2b against solutions found again without each row, or pair of rows; and it is sharper than the ball."""
+    t = fitted(1, n=14)
+    layer = enclosed(t)
+    change = Change("sample_weights", 1.0, count)
+    found = enclose_motion(layer, change)
+    assert found
+    with ctx.workprec(200):
+        base, _ = solve(t, last(t.network))
+        gaps = []
+        for rows in itertools.combinations(range(t.n), count):
+            weights = np.zeros(t.n)
+            weights[list(rows)] = -1.0
+            w, _ = solve(Training(t.network, t.X, t.loss, t.decay, t.labels, None, weights), last(t.network))
+            gaps.append([float(x - y) for x, y in zip(w, base, strict=True)])
+    V = np.array(gaps).reshape(-1, 3, 4)
+    moves = np.abs((V[:, 0] - V[:, 2]) @ layer.phi.T)
+    sharper = False
+    for moved in found:
+        Z, error = moved.metric.images(layer.phi, layer.phi_rad, layer.phi_norm, 3)
+        far = moved.metric.apart(Z, error, 0, 2)
+        size = np.linalg.norm(Z[0], axis=1) + np.linalg.norm(Z[2], axis=1)
+        most = convex_predictions._Steer.of(layer, moved).most(Z[0] - Z[2], size * (1 + 1e-12), error, far)
+        assert (moves.max(axis=0) <= most).all()
+        sharper |= bool((most < moved.reach * far).all())
+    assert sharper
+
+
+def test_a_function_of_the_weights_without_its_curvature_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first order alone, an eighth of it: solutions found again contradict the labels said to stay."""
+    right = convex_predictions.largest_sum
+    monkeypatch.setattr(convex_predictions, "largest_sum", lambda *a: right(*a) / 8)
+    monkeypatch.setattr(convex_predictions._Steer, "most", _first_order(convex_predictions._Steer.most))
+    for seed in range(400):
+        rng = np.random.default_rng([13, seed])
+        t, change = _drawn(rng)
+        if change.parameter != "sample_weights" or t.loss != "cross_entropy":
+            continue
+        try:
+            motion(t, change, rng, tries=3)
+        except Violation:
+            return
+    pytest.fail("no problem contradicts it")
+
+
+def _first_order(right: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    def wrong(self: object, *arguments: np.ndarray) -> np.ndarray:
+        return right(self, *arguments[:3], 0.0 * arguments[3])
+
+    return wrong
