@@ -146,7 +146,8 @@ P2). The lower end is the proved number, the upper one the number of rows. A gat
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
 today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P2).""",
     "aubin": """A factor κ with the radii within which it holds, a statement at finite size (see Q1). Section [aubin]
-may give radius_u and radius_w. Smooth fully connected networks, base = "given", set = "total".""",
+may give radius_u and radius_w. Fully connected networks, smooth or with one hidden layer of relu; base = "given",
+set = "total".""",
     "first_order_distance": """The most that the weights have to move, to first order, for any move of the data in the
 perturbation set: the network is replaced by its linearisation at the data and the weights. With set = "total" it is
 the radius times `modulus`; with "per_sample", "sparse" and "given" see N1, N2 and N3 (critical map: M5e). All but

@@ -72,7 +72,8 @@ def enclose_aubin(
 
     Args:
         problem: interpolation, base `given`, all layers, features in units of the data, set `total` with norm 2,
-            Euclidean weights; fully connected, an activation that is C³. Or targets that move.
+            Euclidean weights; fully connected, an activation that is C³, or relu or leaky relu with one hidden layer.
+            Or targets that move.
         radius_u: `r_u`; None for the largest found (within 1 %) with κ at most `most`.
         radius_w: `r_w`; None for `r_u` times the modulus.
         most: of a search; None, or less than the modulus: twice the modulus.
@@ -157,6 +158,8 @@ def data_slope(centre: Centre, u: Fraction, w: Fraction) -> Fraction:
     parts = shares(centre.point.network.depth)
     growth = path_growth(centre.point, _row_radii(centre, u), fp.up(w) * parts)
     change = fp.up(u) * centre.data_bend + fp.up(w) * centre.mixed + 0.5 * growth.feature_second.max(axis=0)
+    if centre.gates is not None:
+        change = change + centre.gates.steeper(_row_radii(centre, u), fp.up(w))
     first = fp.require_finite(change * RAISE * (centre.mixed > 0), "change of the gradients")
     return centre.start + changed_data(centre, first)
 
@@ -166,7 +169,8 @@ def segment_condition(centre: Centre, u: Fraction, w: Fraction, kappa: Fraction)
 
     ε, then first-order changes `r_w·c_w + r_u·c_u + |t|·c_t` (of the mean: half of the last, as it grows from 0), then
     half the second derivative along the line from the centre to `|u| ≤ r_u`, `|Δw| ≤ r_w + 2κr_us` (of the mean: over
-    s in [0, 1], as a sum of largest values on pieces).
+    s in [0, 1], as a sum of largest values on pieces). With kinks that is for slopes kept as they are; what units that
+    may change sign do comes on top, piece by piece.
     """
     step = 2 * kappa * u  # ‖Q‖·|t| ≤ 2κr_u
     parts = shares(centre.point.network.depth)
@@ -174,6 +178,11 @@ def segment_condition(centre: Centre, u: Fraction, w: Fraction, kappa: Fraction)
     radii = (ends[:, None, None] * parts).reshape(-1, parts.shape[1]) * RAISE
     second = path_growth(centre.point, _row_radii(centre, u), radii).second.reshape(PIECES, len(parts), -1)
     rest = [centre.size * rows_bound(centre, e) / 2 for e in second]
+    if centre.gates is not None:
+        turned = [centre.gates.turned(_row_radii(centre, u), float(end), centre.size) for end in ends]
+        if any(bound is None for bound in turned):
+            return Fraction(2), Fraction(2)
+        rest = [a + (b or 0) for a, b in zip(rest, turned, strict=True)]
     slopes = centre.slopes
     still = centre.defect + slopes.weights * w + slopes.data * u
     inside = slopes.inside * step / centre.size

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.bounds.aubin_gates import Gates, enclose_gates
 from certify.bounds.congruence import applied, witness
 from certify.network.jacobian import jacobian
 from certify.network.network import Network
@@ -49,6 +50,7 @@ class Centre:
         slopes: first-order changes of `XJQᵀ`.
         data_bend, mixed: `(N,)` bounds of `‖∂²f/∂x²‖` and `‖∂²f/∂x∂w‖`, 0 for rows that may not move.
         spread: bound of `‖X‖`.
+        gates: of relu and leaky relu, what units that may change sign do; None for smooth activations.
     """
 
     point: Point
@@ -61,6 +63,7 @@ class Centre:
     data_bend: Array
     mixed: Array
     spread: Fraction
+    gates: Gates | None = None
 
 
 def enclose_centre(net: Network, features: Array, moves: Array, targets: bool = False) -> Centre | str:
@@ -69,7 +72,7 @@ def enclose_centre(net: Network, features: Array, moves: Array, targets: bool = 
     N² (p + N) numbers are kept for a moment, N passes are made.
 
     Args:
-        net: fully connected, smooth.
+        net: fully connected; smooth, or relu or leaky relu with one hidden layer.
         features: `(n, d)`.
         moves: `(n,)` booleans, the rows that may move.
         targets: whether their targets move, and the features stay.
@@ -100,7 +103,8 @@ def enclose_centre(net: Network, features: Array, moves: Array, targets: bool = 
     slopes = _slopes(point, X, Q, size, moves)
     data_bend, mixed = _feature_changes(point, moves) if moves.any() else (np.zeros(N), np.zeros(N))
     spread = Fraction(enclose_norm2(X).upper)
-    return Centre(point, X, Q, size, defect, start, slopes, data_bend, mixed, spread)
+    gates = enclose_gates(point, X, Q) if net.kinked else None
+    return Centre(point, X, Q, size, defect, start, slopes, data_bend, mixed, spread, gates)
 
 
 def _proposed(J: Array) -> Array | None:

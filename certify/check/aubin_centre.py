@@ -6,6 +6,7 @@ from flint import arb, arb_mat, ctx
 
 from certify.check.balls import ZERO, largest, squares
 from certify.check.bending import SQUARINGS, bending, root_of, weighted
+from certify.check.gates import Gates
 from certify.check.lines import PRECISION, Lines, corners
 from certify.check.subject import Problem
 from certify.check.tangents import Point
@@ -31,6 +32,7 @@ class Centre:
         self.start = root_of(X * moved * X.transpose(), SQUARINGS)
         self.slopes = bending(problem, point, X)
         self.lines = Lines(problem, point)
+        self.gates = Gates(problem, point, X, self.slopes.pushed) if problem.kinked else None
         with ctx.workprec(PRECISION):
             self.sizes = arb_mat([[abs(x) for x in row] for row in X.tolist()])
 
@@ -42,22 +44,27 @@ class Centre:
             boxes, gamma = corners(self.point.depth, w), []
             for r, (curved, mixed) in enumerate(zip(self.slopes.curved, self.slopes.mixed, strict=True)):
                 rest = ZERO if self._still(r) else largest([self.lines.second(r, box, u)[1] for box in boxes])
+                if self.gates is not None and not self._still(r):
+                    rest += 2 * self.gates.steeper(r, u, w)
                 gamma.append((u * curved + w * mixed + rest / 2).upper())  # of a row that stays 0
         return self.size * (self.start + weighted(self.X, gamma, self.problem.outputs))
 
     def mean(self, u: arb, w: arb, kappa: arb) -> arb:
         """Upper bound of the mean of `‖I − XJQᵀ‖` on every segment of the proof."""
-        step, rests = 2 * kappa * u, ZERO
+        step, rests, turned = 2 * kappa * u, ZERO, ZERO
+        moves = [ZERO if self._still(r) else u for r in range(self.point.rows)]
         with ctx.workprec(PRECISION):
             for piece in range(1, PIECES + 1):
                 boxes = corners(self.point.depth, w + step * piece / PIECES)
-                lengths = [[self.lines.second(r, box, ZERO if self._still(r) else u)[0] for box in boxes]
-                           for r in range(self.point.rows)]
+                lengths = [[self.lines.second(r, box, t)[0] for box in boxes] for r, t in enumerate(moves)]
                 applied = (self.sizes * arb_mat(lengths)).transpose().tolist()
                 rests += largest([squares(column).sqrt().upper() for column in applied])
+        if self.gates is not None:
+            for piece in range(1, PIECES + 1):
+                turned += self.gates.turned(moves, w + step * piece / PIECES, self.size)
         slopes = self.slopes
         first = self.defect + slopes.weights * w + slopes.data * u + slopes.inside * step / self.size / 2
-        return first + self.size * rests / (2 * PIECES)
+        return first + self.size * rests / (2 * PIECES) + turned / PIECES
 
     def _still(self, row: int) -> bool:
         """Whether the point of a row stays."""

@@ -18,15 +18,16 @@ LARGEST = 2**25
 
 def obstacle(problem: Problem) -> str:
     """What of the problem Q1 is not built for, in words; empty where it is."""
-    smooth = len(problem.layers) == 1 or (problem.activation in ACTIVATIONS
-                                          and ACTIVATIONS[problem.activation].third is not None)
+    phi = ACTIVATIONS.get(problem.activation)
+    smooth = len(problem.layers) == 1 or (phi is not None and (
+        phi.third is not None or (phi.kinked and len(problem.layers) == 2)))
     for wrong, words in (
         ((problem.map, problem.base) != ("interpolation", "given"), "another map or base"),
         (problem.set != "total" or problem.weight_norm != "euclidean", "another set or norm than total, euclidean"),
         (problem.graph is not None or len(problem.free) < len(problem.layers), "a graph, or single layers"),
         (problem.scale is not None, "features in units of their own"),
         (len(problem.kept) < len(problem.features), "merged rows"),
-        (not smooth, f"the activation {problem.activation}, whose second derivative is not continuous"),
+        (not smooth, f"{problem.activation} in {len(problem.layers) - 1} hidden layers"),
     ):
         if wrong:
             return words

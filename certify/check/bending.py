@@ -29,6 +29,7 @@ class Bending:
         weights: `sup ‖X·DJ[δ]·Qᵀ‖` over directions δ of all weights.
         inside: `sup ‖X·DJ[Qᵀt]·Qᵀ‖` over `|t| ≤ 1`.
         data: `sup ‖X·DJ[u]·Qᵀ‖` over `|u| ≤ 1`; 0 where targets move.
+        pushed: for every row of Q as a direction of the weights, what it does to the first layer's pre-activations.
         curved, mixed: of every row `‖∂²f/∂x²‖` and `‖∂²f/∂x∂w‖`, 0 for one whose features do not move.
     """
 
@@ -37,6 +38,7 @@ class Bending:
     data: arb
     curved: list[arb]
     mixed: list[arb]
+    pushed: list[arb_mat]
 
 
 def bending(problem: Problem, point: Point, X: arb_mat) -> Bending:
@@ -56,7 +58,8 @@ def bending(problem: Problem, point: Point, X: arb_mat) -> Bending:
     found = [t.features.tolist() for t in tangents]
     bends = [spectral(arb_mat([f[r] for f in found]), ROW_SQUARINGS) if moves[r] else ZERO for r in range(N)]
     curved, mixed = _by_features(point, moves) if any(moves) else ([ZERO] * N, [ZERO] * N)
-    return Bending(root_of(weights, SQUARINGS), inside, weighted(X, bends, k), curved, mixed)
+    pushed = [t.pushed[0] for t in tangents]
+    return Bending(root_of(weights, SQUARINGS), inside, weighted(X, bends, k), curved, mixed, pushed)
 
 
 def weighted(X: arb_mat, lengths: list[arb], k: int) -> arb:

@@ -25,6 +25,7 @@ class Point:
         weights: `W_h`, without biases.
         inputs: per layer `Ã_{h−1}`, with a last column of ones where the layer has a bias.
         adjoints: per layer `B_h = ∂f/∂z_h`.
+        before: per hidden layer `z_h`, row by row.
         slopes, bends: per hidden layer `φ'(z_h)` and `φ''(z_h)`, row-major.
         carried: per hidden layer `Y_h = B_{h+1}W_{h+1}`, row-major; `B_h = Y_h ∘ φ'(z_h)`.
     """
@@ -32,6 +33,7 @@ class Point:
     weights: tuple[arb_mat, ...]
     inputs: tuple[arb_mat, ...]
     adjoints: tuple[arb_mat, ...]
+    before: tuple[list[list[arb]], ...]
     slopes: tuple[list[arb], ...]
     bends: tuple[list[arb], ...]
     carried: tuple[list[arb], ...]
@@ -67,17 +69,18 @@ class Tangent:
 
 
 def at_point(problem: Problem, parameters: Parameters, passed: Forward, adjoint: Backward) -> Point:
-    """The passes as Q1 needs them; the activation, if there is one, is C³."""
+    """The passes as Q1 needs them; the activation, if there is one, is C³ around every pre-activation."""
     k, phi = problem.outputs, ACTIVATIONS[problem.activation]
     inputs = []
     for A, layer in zip(passed.inputs, problem.layers, strict=True):
         rows = _repeated(A, k)
         inputs.append(arb_mat([[*row, ONE] for row in rows] if layer.biases is not None else rows))
-    before = [[z for row in _repeated(arb_mat(passed.outputs.nrows(), layer.outputs, list(z)), k) for z in row]
-              for z, layer in zip(passed.before, problem.layers, strict=False)]
+    before = tuple(_repeated(arb_mat(passed.outputs.nrows(), layer.outputs, list(z)), k)
+                   for z, layer in zip(passed.before, problem.layers, strict=False))
     carried = [(adjoint.adjoints[h] * parameters.weights[h]).entries() for h in range(1, len(problem.layers))]
-    slopes, bends = (tuple([of(z) for z in row] for row in before) for of in (phi.slope, phi.curvature))
-    return Point(parameters.weights, tuple(inputs), adjoint.adjoints, slopes, bends, tuple(carried))
+    slopes, bends = (tuple([of(z) for row in layer for z in row] for layer in before)
+                     for of in (phi.slope, phi.curvature))
+    return Point(parameters.weights, tuple(inputs), adjoint.adjoints, before, slopes, bends, tuple(carried))
 
 
 def along(point: Point, direction: Sequence[arb_mat] | None, moved: arb_mat | None = None) -> Tangent:

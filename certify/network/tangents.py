@@ -58,18 +58,23 @@ def at_point(network: Network, weights: Weights, X: Array) -> Point:
     """Passes, and second derivatives of the activations, at the data.
 
     Args:
-        network: fully connected, with an activation that is C³.
+        network: fully connected, with an activation that is C³; or with relu or leaky relu and one hidden layer: then
+            what is differentiated is the network with the slopes kept that it has at the data.
         weights: from :func:`certify.network.passes.known_weights`.
         X: `(n, d)` features.
 
     Raises:
-        EnclosureError: an activation with kinks, or one whose second derivative jumps (elu); an overflow.
+        EnclosureError: an activation whose second derivative jumps (elu), or kinks and more than one hidden layer; a
+            pre-activation at a kink; an overflow.
     """
     phi, arithmetic = activation(network.activation), Binary64()
-    if network.depth > 1 and (phi.kinks or phi.bends):
-        found = f"{phi.name}, which has kinks" if phi.kinks else f"{phi.name}, whose second derivative jumps"
+    if network.depth > 1 and (phi.bends or (phi.kinks and network.depth > 2)):
+        found = f"{phi.name}, which has kinks, in several layers" if phi.kinks else (
+            f"{phi.name}, whose second derivative jumps")
         raise EnclosureError("second derivatives", found, "use a smooth activation, e.g. tanh, gelu or softplus")
     passed = forward(network, weights, X, arithmetic, keep_pre=True)
+    if passed.kinks[0]:
+        raise EnclosureError("second derivatives", "a pre-activation that may be 0", "change the data slightly")
     adjoints = backward(network, weights, passed, arithmetic)
     k = passed.output.mid.shape[1]
     carried, bends, curved = [], [], []

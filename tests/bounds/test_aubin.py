@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import bound
-from certify.bounds.aubin import enclose_aubin, segment_condition
+from certify.bounds.aubin import data_slope, enclose_aubin, segment_condition
 from certify.bounds.aubin_centre import Centre, enclose_centre
 from certify.errors import InputError
 from certify.network.network import Network
@@ -52,6 +52,71 @@ def _gap(centre: Centre, net: Network, X: np.ndarray, u: np.ndarray, dw: np.ndar
     with _series(2):
         J = np.array([[float(c[0]) for c in along(net, x, v, dw, 0, 1.0)[0]] for x, v in zip(X, u, strict=True)])
     return float(np.linalg.norm(np.eye(len(X)) - centre.X @ J @ centre.Q.T, 2))
+
+
+def one_hidden(rng: np.random.Generator) -> tuple[Network, np.ndarray]:
+    n, d, m, k = (int(rng.integers(*ends)) for ends in ((1, 4), (1, 4), (3, 9), (1, 3)))
+    net = Network((rng.standard_normal((m, d)), rng.standard_normal((k, m))),
+                  (rng.standard_normal(m) if rng.random() < 0.7 else None, rng.standard_normal(k)),
+                  str(rng.choice(["relu", "leaky_relu"])))  # fmt: skip
+    return net, rng.standard_normal((n, d))
+
+
+def slopes_of_kinked(net: Network, X: np.ndarray, dw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """J and G_u (block by block) in floats."""
+    (W, V), (b, c) = net.weights, net.biases
+    m, d = W.shape
+    W1 = W + dw[: m * d].reshape(m, d)
+    at = m * d
+    z = X @ W1.T
+    if b is not None:
+        z, at = z + b + dw[at : at + m], at + m
+    V1 = V + dw[at : at + V.size].reshape(V.shape)
+    leak = 0.0 if net.activation == "relu" else 0.01
+    D = np.where(z > 0, 1.0, leak)
+    rows, blocks = [], []
+    for i, x in enumerate(X):
+        for a in range(len(V)):
+            B = V1[a] * D[i]
+            outer = np.zeros_like(V)
+            outer[a] = z[i] * D[i]
+            rows.append(np.concatenate([np.outer(B, x).ravel(), *([B] if b is not None else []), outer.ravel(),
+                                        *([np.eye(len(V))[a]] if c is not None else [])]))  # fmt: skip
+            blocks.append(B @ W1)
+    return np.array(rows), np.array(blocks)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32))
+def test_units_that_change_sign_are_counted(seed):
+    """At points of the balls, whatever units have changed sign: `‖I − XJQᵀ‖ ≤ θ`, its mean, and `‖Q‖‖XG_u‖ ≤ α`."""
+    rng = np.random.default_rng(seed)
+    net, X = one_hidden(rng)
+    centre = enclose_centre(net, X, np.ones(len(X), dtype=bool))
+    if isinstance(centre, str):
+        return
+    k, d = net.widths[-1], X.shape[1]
+    r_u, r_w, kappa = (float(10.0 ** rng.uniform(*ends)) for ends in ((-3, -0.5), (-3, -0.5), (-1, 0.5)))
+    mean, theta = segment_condition(centre, Fraction(r_u), Fraction(r_w), Fraction(kappa))
+    alpha = centre.size * data_slope(centre, Fraction(r_u), Fraction(r_w))
+    for _ in range(6):
+        u, w, t = (rng.standard_normal(shape) for shape in (X.shape, net.parameters("all"), len(centre.X)))
+        if rng.random() < 0.5:  # all in one row
+            u[1:] = 0.0
+        u *= r_u / np.linalg.norm(u)
+        w *= r_w / np.linalg.norm(w)
+        step = centre.Q.T @ t * (2 * kappa * r_u / (np.linalg.norm(t) * float(centre.size)))
+        gaps = []
+        for s in np.linspace(1 / 64, 1, 32):
+            J, _ = slopes_of_kinked(net, X + u, w + s * step)
+            gaps.append(float(np.linalg.norm(np.eye(len(centre.X)) - centre.X @ J @ centre.Q.T, 2)))
+        assert max(gaps) <= float(theta) * (1 + 1e-9) + 1e-9
+        assert np.mean(gaps) <= float(mean) * (1 + 1e-9) + float(theta) / 16 + 1e-9  # a sum is not the mean
+        _, blocks = slopes_of_kinked(net, X + u, w)
+        G = np.zeros((len(blocks), X.size))
+        for row, block in enumerate(blocks):
+            G[row, (row // k) * d : (row // k + 1) * d] = block
+        assert float(centre.size) * np.linalg.norm(centre.X @ G, 2) <= float(alpha) * (1 + 1e-9)
 
 
 def test_one_linear_row_in_closed_form():
@@ -97,7 +162,7 @@ def test_no_radius_passes_the_limit_of_any_claim():
 
 
 @pytest.mark.parametrize("activation, X, words", [
-    ("relu", [[1.0, 0.5], [0.2, 1.0]], "kinks"),
+    ("relu", [[0.0, 0.0], [0.2, 1.0]], "may be 0"),
     ("elu", [[1.0, 0.5], [0.2, 1.0]], "second derivative jumps"),
     ("tanh", [[1.0, 0.5], [1.0, 0.5]], "full row rank"),
 ])  # fmt: skip
