@@ -481,6 +481,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         distance, compensation, convex, second_derivatives, path_growth,
         box, sparse, given_change,
         solution_sets.polytopes, solution_sets.polyhedra, solution_sets.affine_sets, solution_sets.solved_again,
+        solution_sets.window_excess,
     )
 }
 """Attack by name; the name says which kernel it is aimed at."""
@@ -492,5 +493,6 @@ SLOW: dict[str, int] = {
     "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2, "convex": 2,
     "box": 1, "sparse": 1, "given_change": 1,
     "critical": 8, "critical_sets": 8, "polytopes": 1, "polyhedra": 1, "affine_sets": 1, "solved_again": 4,
+    "window_excess": 1,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

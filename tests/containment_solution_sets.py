@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 from flint import fmpq, fmpq_mat
 
+from certify.bounds.window import enclose_window_excess
 from certify.errors import InputError
 from certify.network.network import Network
 from certify.problem import Problem
@@ -283,3 +284,60 @@ def _output(w: np.ndarray, X: np.ndarray, widths: list[int], relu: bool) -> np.n
     if not relu:
         return (X @ first.T).ravel()
     return np.maximum(X @ first.T, 0.0) @ w[widths[0] * widths[1] :]
+
+
+def window_excess(rng: Rng) -> Outcome:
+    """S14 on random last layers: ascent from many starts stays below the upper ends and reaches the lower ones."""
+    d, q, k = int(rng.integers(1, 4)), int(rng.integers(2, 7)), int(rng.integers(1, 3))
+    n = int(rng.integers(1, q))
+    kind = str(rng.choice(["identity", "relu", "tanh"]))
+    V, W = rng.standard_normal((q, d)), rng.standard_normal((k, q))
+    X, u = rng.standard_normal((n, d)), 10.0 ** rng.integers(-6, 1) * rng.standard_normal((n, d))
+    targets = rng.random() < 0.25
+    if targets:
+        u = u[:, :1] * np.ones((1, k))
+    problem = Problem(Network((V, W), (None, None), kind), X, None, "targets" if targets else "features",
+                      tuple(range(n)), layer=2, set="given", change=u)  # fmt: skip
+    rho = float(rng.choice([0.1, 1.0, 10.0]))
+    found = enclose_window_excess(problem, rho)
+    phi = {"identity": lambda z: z, "relu": lambda z: np.maximum(z, 0.0), "tanh": np.tanh}[kind]
+    A = phi(X @ V.T)
+    B = A if targets else phi((X + u) @ V.T)
+    if isinstance(found, str) or min(np.linalg.svd(M, compute_uv=False)[-1] for M in (A, B)) < 1e-4:
+        return "refused"
+    P, Q = (np.linalg.pinv(M) @ M for M in (A, B))
+    c = np.linalg.pinv(B) @ (u if targets else (A - B) @ W.T)
+    given = {"V": V, "W": W, "X": X, "u": u, "rho": rho, "kind": kind}
+    free, after = np.eye(q) - P, np.eye(q) - Q
+    best = _ascent(rng, c, -free @ c, free @ Q @ free, free, rho)
+    ends = [(found.contraction, best)]
+    room = rho**2 - float((c * c).sum())
+    if room > 1e-9:
+        ends.append((found.expansion, _ascent(rng, P @ c, after @ P @ c, after @ P @ after, after, math.sqrt(room))))
+    elif room < -1e-9:
+        expect(found.expansion.upper == 0.0, "the window misses S(u)", **given)
+    for e, value in ends:
+        slack = 1e-7 * (1 + value)  # of the floats here: condition numbers to 1e4
+        expect(value <= e.upper + slack and e.lower <= value + slack, "the largest distance", value=value, **given)
+    return "decided"
+
+
+def _ascent(rng: Rng, a: np.ndarray, g: np.ndarray, T: np.ndarray, free: np.ndarray, r: float) -> float:
+    """The root of the largest `|a|² + 2⟨g, y⟩ + ⟨y, Ty⟩` found on the sphere: `y ← r(g + Ty)/|g + Ty|` never falls."""
+    best = float((a * a).sum())
+    top = np.linalg.eigh(T)[1][:, -1:]
+    starts = [g, *(sign * top * np.ones((1, a.shape[1])) for sign in (1, -1))]
+    for start in [*starts, *(free @ rng.standard_normal(a.shape) for _ in range(12))]:
+        size = np.linalg.norm(free @ start)
+        if size < 1e-12:
+            continue
+        y = free @ start * (r / size)
+        for _ in range(300):
+            step = g + T @ y
+            length = np.linalg.norm(step)
+            if length < 1e-300:
+                break
+            y = step * (r / length)
+        y = free @ y
+        best = max(best, float((a * a).sum() + 2 * (g * y).sum() + (y * (T @ y)).sum()))
+    return math.sqrt(max(best, 0.0))
