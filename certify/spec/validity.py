@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from certify.errors import SpecError
+from certify.spec import vocabulary
 from certify.spec.aubin import check_aubin
 from certify.spec.convexity import asks_for_convexity, check_convexity, check_predictions
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
@@ -292,7 +293,7 @@ def _check_built(spec: Spec, name: str, built: Mapping[str, tuple[str, ...]], un
         words = built["gate.quantity"]
         if gate.quantity not in words:
             raise SpecError(f"{name}: gate {number}", f"the quantity '{gate.quantity}' is not built yet",
-                            f"use {_either(words)}")
+                            f"use {_either(words)}{vocabulary.IN_PYTHON.get(gate.quantity, '')}")
 
 
 def _check_format(

@@ -67,6 +67,10 @@ FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
 }
 """As `BUILT`, where a spec is read by `certify estimate`."""
 
+IN_PYTHON: Final = dict.fromkeys(
+    ("excess", "hausdorff"), "; for a last layer: certify.bounds.window.enclose_window_excess, in Python")
+"""Quantities that no certificate states, and what proves them in Python."""
+
 UNBUILT_SECTIONS: Final = ("window",)
 """Sections that are understood and refused."""
 

@@ -92,7 +92,7 @@ CONVEX = ('[training]\nloss = "squared"\nweight_decay = 0.5\n'
     ('[solution]\nlayer = 1\n' + gate("aubin", max=1), ["gate 1", 'layer = "all"']),
     ('[weights]\nnorm = "relative"\n' + gate("aubin", max=1), ["gate 1", 'norm = "euclidean"']),
     ('[run]\narithmetic = "exact"\n' + gate("aubin", max=1), ["gate 1", 'arithmetic = "float"']),
-    (gate(max=1) + gate("excess", max=1), ["gate 2", "'excess' is not built yet", "sample_modulus"]),
+    (gate(max=1) + gate("excess", max=1), ["gate 2", "'excess' is not built yet", "sample_modulus", "window"]),
 ])
 def test_refused_with_a_way_out(extra, parts):
     message = refusal(SPEC + extra)
