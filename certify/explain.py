@@ -86,7 +86,7 @@ whole ball, hence at w*. That w* is the nearest solution is not claimed.""",
     "Q7": """The distance to the nearest exact fit after one given change of the data, at its actual size.
 A finder proposes weights ŵ that fit the changed data; Q2 proves that exact ones exist within ρ of ŵ. So the distance is
 at most |ŵ − w̄| + ρ. ŵ is kept in witness.safetensors. The lower end is F1. A flipped label is a change of targets; a
-deleted row needs nothing: the given weights still fit the others.""",
+deleted row needs nothing: the given weights still fit the others. For critical points see `distance`.""",
     "Q4": """The distance to the nearest exact fit, however the features move within a budget: one layer compensates.
 Layer h is changed so that every later layer receives exactly the inputs it had. A: the inputs of layer h (with a 1 for
 the bias), one row a sample. That works while A keeps full row rank: ω·r < σ(A), r the total length of the change and ω
@@ -138,8 +138,12 @@ latter: nothing is inverted. Rescalings that leave the function alone leave the 
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
 one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget
-(set = "total", "per_sample", "sparse" with a radius; see Q4 and F1). With map = "critical": how far the one solution
-of a strongly convex last layer moves (see Q6).""",
+(set = "total", "per_sample", "sparse" with a radius; see Q4 and F1). With map = "critical" and a budget: how far the
+one solution of a strongly convex last layer moves (see Q6).
+Critical map (base = "nearby", set = "given"): how far the nearest critical point of the changed training loss lies from
+today's exact one. sample_weights: u_i = -1 leaves row i out (n stays); targets: y_i + u_i (squared), or the new class
+label less the old (logistic; unit vectors with cross_entropy). Upper end: a point proved by Q2. Lower end: F1 with the
+gradient in place of the residuals; it is close to the upper end for small changes and far below it for large ones.""",
     "stable_predictions": """How many labels of the [evaluation] rows are proved to stay what they are today, for the
 one solution after every change within the budget (map = "critical", the last layer free, weight decay; see Q6 and
 P2). The lower end is the proved number, the upper one the number of rows. A gate has min.""",

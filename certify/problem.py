@@ -222,6 +222,11 @@ class Problem:
             raise InputError("level", f"{self.level} with map critical", "leave it out, it belongs to the sublevel map")
         if self.weight_norm == "function":
             raise InputError("weight_norm", "'function' with map critical", "use 'euclidean' or 'relative'")
+        if self.set == "given" and self.base == "nearby":
+            from certify.perturbations.flips import check_flips
+
+            check_flips(self)
+            return
         if self.parameter == "targets" and self.loss != "squared":
             raise InputError("parameter", f"targets with the {self.loss} loss", "use features or sample_weights")
 

@@ -17,6 +17,7 @@ from tests import containment_bounds as bounds
 from tests import containment_compensation as compensations
 from tests import containment_convex as convex_
 from tests import containment_critical as critical_
+from tests import containment_critical_distance as critical_distances
 from tests import containment_critical_sets as critical_sets_
 from tests import containment_distance as distances
 from tests import containment_graph as graphs
@@ -382,6 +383,10 @@ def distance(rng: Rng) -> Outcome:
     return distances.distance(training.one_change(rng), rng)
 
 
+def critical_distance(rng: Rng) -> Outcome:
+    return critical_distances.attack(rng)
+
+
 def compensation(rng: Rng) -> Outcome:
     return compensations.compensation(compensations.random_budget(rng), rng)
 
@@ -478,7 +483,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         hessian, mixed, stacks, second_sums, loss_hessians, critical, critical_sets,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
-        distance, compensation, convex, second_derivatives, path_growth,
+        distance, critical_distance, compensation, convex, second_derivatives, path_growth,
         box, sparse, given_change,
         solution_sets.polytopes, solution_sets.polyhedra, solution_sets.affine_sets, solution_sets.solved_again,
         solution_sets.window_excess,
@@ -490,7 +495,8 @@ SLOW: dict[str, int] = {
     "congruence": 1, "witness": 1, "moduli": 1, "jacobian_moduli": 1, "direct_modulus": 1, "modulus": 1,
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
-    "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "compensation": 2, "convex": 2,
+    "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "critical_distance": 8, "compensation": 2,
+    "convex": 2,
     "box": 1, "sparse": 1, "given_change": 1,
     "critical": 8, "critical_sets": 8, "polytopes": 1, "polyhedra": 1, "affine_sets": 1, "solved_again": 4,
     "window_excess": 1,

@@ -292,9 +292,11 @@ def output_tilt(problem: Problem, centred: bool) -> tuple[list[list[arb]], mp.ma
     return rows, c
 
 
-def nearest_critical(problem: Problem, w: list[arb], steps: int = 12) -> list[arb] | None:
+def nearest_critical(
+    problem: Problem, w: list[arb], steps: int = 12, system: System | None = None
+) -> list[arb] | None:
     """Newton's method with the pseudo-inverse; None where it does not converge to 50 digits."""
-    system = System(replace_rows(problem))
+    system = system or System(replace_rows(problem))
     for _ in range(steps):
         jet = system.whole(w)
         g = matrix(jet.g, range(system.p), range(1))

@@ -29,7 +29,7 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("squared: rounding of the value", LOSSES, "(fp.dot_unit(c.shape[1]) + 4 * fp.U) * size**2 + ", "", ("loss_terms@20",)),
     Mutant("logistic: ¼", LOSSES, "np.full(len(sign), 0.25)", "np.full(len(sign), 0.2)", ("loss_terms@0",)),
     Mutant("cross-entropy: ½ Σq", LOSSES, "0.5 * fp.require_finite(q.sum", "0.3 * fp.require_finite(q.sum", ("loss_terms@11",)),
-    Mutant("losses: radius of the slopes", LOSSES, "rad = lipschitz * output.rad + _ERROR", "rad = _ERROR", ("loss_terms@0",)),
+    Mutant("losses: radius of the slopes", LOSSES, "rad = rad + _ERROR * np.sqrt(k) * 2", "rad = 0 * rad + _ERROR * np.sqrt(k) * 2", ("loss_terms@0",)),
     Mutant("losses: rest of the slopes", LOSSES, "(0.0 if double else fp.row_norms(second))", "0.0", ("loss_terms@10",)),
     Mutant("losses: radius of the value", LOSSES, " + norm * output.rad) * RAISE", ") * RAISE", ("loss_terms@0",)),
     Mutant("losses: rounding of the value", LOSSES, "error = (2.0**-52 * (1 + np.abs(value)) + norm", "error = (norm", ("loss_terms@10",)),

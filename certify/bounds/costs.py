@@ -97,7 +97,9 @@ def _second_order(problem: Problem) -> tuple[Cost, ...]:
     passes = _PASS_DOUBLE[1] * entries * (8 if problem.base == "nearby" else 2)
     jacobian = problem.n * k * p if problem.base == "given" and problem.n * k * p <= JACOBIAN_LIMIT else 0
     work = flops * p**3 + problem.n * p**2 * (6 if problem.base == "nearby" else 2) + 2 * jacobian * p
-    first = Cost("Hessian", BASE_MEMORY + 8 * (numbers * p**2 + 4 * jacobian), work, rest * p**2 + passes + 0.3, both)
+    given = problem.set == "given"  # distance: a second Newton's method, and the Hessian decomposed
+    first = Cost("Hessian", BASE_MEMORY + 8 * (numbers * p**2 + 4 * jacobian), work * (4 if given else 1),
+                 rest * p**2 + passes + 0.3, (*both, "distance") if given else both)
     columns = len(problem.rows) * {"features": problem.inputs, "targets": k}.get(problem.parameter, 1)
     numbers, flops, rest = _MIXED
     kept, work = min(columns * p, 1 << 26), flops * columns * p**2 + _HESSIAN[1] * p**3 / 4

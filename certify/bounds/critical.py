@@ -11,9 +11,11 @@ import numpy as np
 
 from certify.bounds.costs import costs, remedy
 from certify.bounds.critical_base import CRITICAL_EMPTY, Settled, Unsettled, settle
+from certify.bounds.critical_distance import enclose_critical_distance
 from certify.bounds.critical_norm import inverse_scale, scaled_blocks
 from certify.bounds.critical_sets import Moves, enclose_critical_budgets, enclose_critical_change, support_below
 from certify.bounds.critical_words import critical_hypotheses, critical_unit
+from certify.bounds.distance import distance_bound
 from certify.bounds.inverse import Block, Blocks, Ends, Inverse, Matrix, enclose_ends, ratio_below
 from certify.bounds.nearby import Solution
 from certify.bounds.set_quantities import budget_witness, by_rows, scaled_to_radius
@@ -26,7 +28,7 @@ from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import Array
 from certify.verdict import Bound, Rigour
 
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance")
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance")
 
 _AT_ONCE = 2**25
 """Numbers of the mixed derivative that are kept at a time."""
@@ -72,7 +74,9 @@ class Critical:
         self._require_meaning(quantity)
         settled = self.settled
         if isinstance(settled, Unsettled):
-            return self._bound(quantity, "M5", None, None, settled.reason)
+            return self._bound(quantity, "Q7" if quantity == "distance" else "M5", None, None, settled.reason)
+        if quantity == "distance":
+            return self._distance(settled)
         if settled.interpolation is not None:
             return self._interpolating(quantity, settled)
         if quantity == "first_order_distance" and self.problem.set in ("total", "per_sample"):
@@ -88,7 +92,12 @@ class Critical:
     def _require_meaning(self, quantity: str) -> None:
         """Refuse what has no meaning for the perturbation set."""
         problem, asked = self.problem, f"quantity '{quantity}'"
-        if quantity == "first_order_distance":
+        if quantity == "distance":
+            if (problem.base, problem.set) != ("nearby", "given"):
+                raise SpecError(asked, f"base '{problem.base}', set '{problem.set}'", "use base 'nearby', set 'given'")
+        elif problem.parameter == "targets" and problem.loss != "squared":
+            raise SpecError(asked, "class labels, which cannot move a little", "use 'distance', or move features")
+        elif quantity == "first_order_distance":
             if problem.set != "given" and problem.radius is None:
                 raise SpecError(asked, "no radius", "give perturbation.radius")
         elif problem.set in ("sparse", "given"):
@@ -128,6 +137,23 @@ class Critical:
                 return self._bound(quantity, theorem, None, None, f"{error.found} ({error.asked}): {error.remedy}")
 
         return self._limits.attempt(named("mixed derivative"), attempt)
+
+    def _distance(self, settled: Settled) -> Bound:
+        """F1 and Q7: how far the nearest critical point of the changed loss lies."""
+        assert settled.solution is not None  # base nearby
+        if settled.interpolation is not None:
+            return self._bound("distance", "Q7", None, None, "today's critical point is an exact fit, where the Hessian "
+                               'is singular, and the distance is not built there: use map = "interpolation"')
+        self._progress("an exact critical point of the changed loss", 0.4)
+        objective, solution, check = settled.objective, settled.solution, self._limits.check
+        try:
+            ends = self._limits.attempt(named("distance"), lambda: enclose_critical_distance(
+                self.problem, objective, solution, check))
+        except EnclosureError as error:
+            ends = f"{error.found} ({error.asked}): {error.remedy}"
+        if isinstance(ends, str):
+            return self._bound("distance", "Q7", None, None, ends)
+        return distance_bound(ends, critical_unit(self.problem, "distance"), critical_hypotheses(self.problem, settled)[1:2])
 
     def _interpolating(self, quantity: str, settled: Settled) -> Bound:
         """M5a: the interpolation problem's bound under its own name."""

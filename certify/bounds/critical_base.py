@@ -218,7 +218,9 @@ def _nearby(
 ) -> Settled | Unsettled:
     """An exact critical point of the untilted loss near the weights."""
     absent = {"distance": None}
-    if problem.loss != "squared" and _hard(problem):
+    if _at_finite_size(problem):  # the contraction for ∇L is what is needed, whatever the case of M5
+        pass
+    elif problem.loss != "squared" and _hard(problem):
         rank = _interpolating(replace(problem, base="given"), progress, limits)
         if rank is not None:
             return Unsettled(
@@ -240,6 +242,13 @@ def _nearby(
     point = _over(found)
     base = {"distance": found.solution.distance, "radius": found.solution.radius}
     return Settled("M5b" if point.dimension else "M5c", objective, base, point=point, solution=found.solution)
+
+
+def _at_finite_size(problem: Problem) -> bool:
+    """Whether the distance after one change is all that can be asked, or all that is."""
+    asked = () if problem.spec is None else problem.spec.gate
+    flips = problem.parameter == "targets" and problem.loss != "squared"
+    return problem.set == "given" and (flips or (bool(asked) and all(g.quantity == "distance" for g in asked)))
 
 
 def _over(found: Stationary) -> Point:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def critical_unit(problem: Problem, quantity: str) -> str:
     """Unit of a quantity of the critical map."""
     distance = WEIGHT_DISTANCE[problem.weight_norm]
-    if quantity == "first_order_distance":
+    if quantity in ("first_order_distance", "distance"):
         return distance
     moved = {"features": "feature change", "targets": "target change"}.get(
         problem.parameter, "change of the sample weights")

@@ -73,7 +73,7 @@ def enclose_distance(problem: Problem, check: Callable[[], None]) -> DistanceEnd
         if end > lower:
             lower, witness = end, z
     upper = None if isinstance(solution, str) else solution_distance(net, scale, solution)
-    return DistanceEnds(lower, upper, _scaled(witness), solution)
+    return DistanceEnds(lower, upper, normalised(witness), solution)
 
 
 def distance_bound(ends: DistanceEnds, unit: str, hypotheses: tuple[Hypothesis, ...]) -> Bound:
@@ -112,7 +112,7 @@ def lower_end(system: System, scale: LayerScale, z: Array) -> float:
         scale: the norm of the weights.
         z: any vector.
     """
-    vector = _scaled(z)
+    vector = normalised(z)
     if vector is None:
         return 0.0
     gap = _pairing(system, vector)
@@ -125,10 +125,10 @@ def lower_end(system: System, scale: LayerScale, z: Array) -> float:
         found = _steepness(system, scale, vector, r, arithmetic)
         return None if found is None else steep[0] * CALM + max(found - steep[0], Fraction(0)) * WIDE  # type: ignore[operator]
 
-    return _largest(gap, steep[0] * CALM, slope)
+    return largest_reach(gap, steep[0] * CALM, slope)
 
 
-def _largest(gap: Fraction, calm: Fraction, slope: Callable[[float], Fraction | None]) -> float:
+def largest_reach(gap: Fraction, calm: Fraction, slope: Callable[[float], Fraction | None]) -> float:
     """Largest tried r with `r·slope(r) ≤ gap`: slope is nearly affine in r, so a chord finds it, bisection the rest."""
     best, beyond = 0.0, fp.up(gap / calm)  # nothing further can be feasible
     trial = beyond
@@ -151,7 +151,7 @@ def _largest(gap: Fraction, calm: Fraction, slope: Callable[[float], Fraction | 
     return best
 
 
-def _scaled(z: Array | None) -> Array | None:
+def normalised(z: Array | None) -> Array | None:
     """z with its largest entry in [½, 1)."""
     if z is None or not np.isfinite(z).all() or not z.any():
         return None

@@ -36,7 +36,7 @@ def prover(
     constants = tuple(net.tensors.values()) if isinstance(net, GraphNetwork) else net.arrays
     reference = None if problem.reference is None else problem.reference.X
     require_sound(*constants, problem.X, problem.y, problem.scale, problem.change, reference, problem.evaluation)
-    if concerns_convexity(problem) or asks_for_convexity(problem.map, (quantity,)):
+    if concerns_convexity(problem) or asks_for_convexity(problem.map, (quantity,), problem.set):
         return ConvexLayer(problem, progress or silent, limits)
     kinds = {"sublevel": Sublevel, "critical": Critical, "interpolation": Interpolation}
     return kinds[problem.map](problem, progress or silent, limits)

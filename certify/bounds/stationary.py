@@ -49,7 +49,7 @@ class Stationary:
 
 
 def prove_stationary(
-    objective: Objective, layout: Layout, symmetric: bool, check: Callable[[], None]
+    objective: Objective, layout: Layout, symmetric: bool, check: Callable[[], None], start: Parameters | None = None
 ) -> Stationary | str:
     """Find a critical point by Newton's method in double-double and prove an exact one near it (Q2 with symmetries).
 
@@ -61,11 +61,12 @@ def prove_stationary(
         layout: network and free layers.
         symmetric: whether fields may be used (no weight decay).
         check: called between the steps; raises when the time is up.
+        start: where Newton's method begins; None: at the weights in the file.
 
     Returns:
         A :class:`Stationary`, or in words why none was proved.
     """
-    found = _newton(objective, layout, symmetric, check)
+    found = _newton(objective, layout, symmetric, check, start or given(layout.network))
     if isinstance(found, str):
         return found
     gradient = enclose_gradient(objective, layout.layers, DoubleDouble(),
@@ -100,7 +101,7 @@ def enclosed_at(
         radius: of the ball; 0 for the centre alone.
     """
     weights = ball_of(at, radius, layout.layers, Binary64())
-    passed = forward(layout.network, weights, objective.X, Binary64(), keep_pre=True)
+    passed = forward(layout.network, weights, objective.points(Binary64()), Binary64(), keep_pre=True)
     found = enclose_hessian(objective, layout.layers, Binary64(), weights)
     H = Matrix(Pair(found.mid), Fraction(found.radius))
     fields = fields_at(layout, passed, objective.loss, symmetric, at)
@@ -156,11 +157,11 @@ def _size(x: Array) -> Fraction:
 
 
 def _newton(
-    objective: Objective, layout: Layout, symmetric: bool, check: Callable[[], None]
+    objective: Objective, layout: Layout, symmetric: bool, check: Callable[[], None], start: Parameters
 ) -> Parameters | str:
     """Newton steps on the gradient, orthogonal to the fields, kept in double-double; a finder, nothing is proved."""
     arithmetic = DoubleDouble()
-    at, best, result = given(layout.network), np.inf, given(layout.network)
+    at, best, result = start, np.inf, start
     X: Array | None = None
     for _ in range(NEWTON_STEPS):
         check()
@@ -175,19 +176,19 @@ def _newton(
         if size <= gradient.radius:
             break
         if X is None or size > 1e-9:
-            found = _newton_matrix(objective, layout, symmetric, at)
+            found = newton_matrix(objective, layout, symmetric, at)
             if isinstance(found, str):
                 return f"no exact critical point could be proved nearby: {found}"
             X = found
-        at = _moved(at, layout, X @ gradient.mid.hi)
+        at = stepped(at, layout, X @ gradient.mid.hi)
     return result
 
 
-def _newton_matrix(objective: Objective, layout: Layout, symmetric: bool, at: Parameters) -> Array | str:
+def newton_matrix(objective: Objective, layout: Layout, symmetric: bool, at: Parameters) -> Array | str:
     """Approximate inverse of the completed Hessian, or why there is none."""
     weights = ball_of(at, 0.0, (), Binary64())
     H = enclose_hessian(objective, layout.layers, Binary64(), weights).mid
-    passed = forward(layout.network, weights, objective.X, Binary64(), keep_pre=True)
+    passed = forward(layout.network, weights, objective.points(Binary64()), Binary64(), keep_pre=True)
     fields = fields_at(layout, passed, objective.loss, symmetric, at)
     basis = spanning(fields, field_length(H))
     A = H + basis.columns @ basis.columns.T
@@ -198,7 +199,7 @@ def _newton_matrix(objective: Objective, layout: Layout, symmetric: bool, at: Pa
     return X
 
 
-def _moved(at: Parameters, layout: Layout, step: Array) -> Parameters:
+def stepped(at: Parameters, layout: Layout, step: Array) -> Parameters:
     """`w − step`, added in double-double."""
     weights, biases = list(at.weights), list(at.biases)
     for h in layout.layers:

@@ -9,6 +9,7 @@ from certify.check import (
     aubin,
     compensation,
     convex_claims,
+    critical_finite,
     descent_rules,
     finite,
     rules,
@@ -89,7 +90,8 @@ def _check_claim(
     elif claim.quantity == "aubin":
         aubin.check_ends(claim, ladder)
     elif claim.quantity == "distance":
-        (finite if problem.set == "given" else compensation).check_ends(claim, ladder, side)
+        at_one = critical_finite if problem.map == "critical" else finite
+        (at_one if problem.set == "given" else compensation).check_ends(claim, ladder, side)
     elif problem.map != "sublevel" and (problem.set != "total" or claim.quantity == "first_order_distance"):
         set_claims.check_ends(claim, ladder, side)
     elif claim.quantity == "modulus":
@@ -122,6 +124,8 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
         return "Q6"
     if stated == "Q6":  # its rules are for these claims alone
         return "M5c"
+    if claim.quantity == "distance":
+        return "Q7"
     if stated in ("M5b", "M5c") and (claim.lower, claim.upper) != (None, None):
         finding = decide(partial(stationary_rules.theorem, name=stated), ladder)
         if finding.truth is not Truth.PROVED:

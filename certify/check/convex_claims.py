@@ -18,7 +18,7 @@ UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows",
 
 def about(claim: Claim, problem: Problem) -> bool:
     """Whether a claim is about a convex last layer: finite changes of the critical map."""
-    return problem.map == "critical" and claim.quantity in QUANTITIES
+    return problem.map == "critical" and problem.set != "given" and claim.quantity in QUANTITIES
 
 
 def check_form(claim: Claim, problem: Problem) -> None:

@@ -19,11 +19,14 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
     """Of the critical map and of evaluation rows: wrong or not, where, what is stated, what is needed."""
     critical, convex = spec.map == "critical", asked(spec, quantities)
     predictions = bool(quantities & PREDICTIONS)
+    pointwise = {"modulus", "sample_modulus", "first_order_distance"}
+    if (spec.base, spec.set) == ("nearby", "given"):
+        pointwise.add("distance")
     last = len(spec.widths) - 1
     return (
-        (critical and not convex and bool(quantities - {"modulus", "sample_modulus", "first_order_distance"}), "gate",
-         sorted(quantities), "modulus, sample_modulus or first_order_distance, or quantities at finite size alone, "
-         "with the critical map"),
+        (critical and not convex and bool(quantities - pointwise), "gate",
+         sorted(quantities), "modulus, sample_modulus or first_order_distance, distance with base nearby and set given, "
+         "or quantities at finite size alone, with the critical map"),
         (predictions and not critical, "gate", sorted(quantities), "the critical map, with predictions"),
         (predictions != (spec.evaluation is not None), "evaluation", spec.evaluation,
          "evaluation rows with predictions alone"),
@@ -44,7 +47,7 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
 
 def asked(spec: Spec, quantities: set[str]) -> bool:
     """Whether a spec is about finite changes of a convex last layer."""
-    return spec.map == "critical" and bool(quantities & QUANTITIES)
+    return spec.map == "critical" and spec.set != "given" and bool(quantities & QUANTITIES)
 
 
 def section(value: Json, there: bool) -> Json:

@@ -124,7 +124,7 @@ def _targets(y: Array, rows: int, spec: Spec) -> tuple[tuple[Vector, ...] | None
         raise Invalid(where, f"its shape is {y.shape}", f"one target for each of {rows} rows is needed")
     column = len(y.shape) == 1 or y.shape[1:] == (1,)
     if spec.loss == "logistic" or (spec.loss == "cross_entropy" and y.kind != "f" and column):
-        if spec.parameter == "targets":
+        if spec.parameter == "targets" and not spec.flips:
             raise Invalid("spec, perturbation.parameter", "targets may move", "the data holds class labels")
         if not column:
             raise Invalid(where, f"its shape is {y.shape}", "one label for each row is needed")

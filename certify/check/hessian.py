@@ -177,10 +177,10 @@ class Curvature:
 
     def feature_forms(self, z: Sequence[arb]) -> Rows:
         """`C_iᵀz` for every moving row: `Σ_h δ̇_hᵀ(Zã) + ȧ_{h−1}ᵀ(Zᵀδ_h)`, Z the part of z in layer h as a matrix."""
-        found, matrices = [], _matrices(self.problem, z)
+        found, parts = [], matrices(self.problem, z)
         for i in self.problem.moving:
             moves, total = self._feature_tangents(i), arb_mat(self.problem.layers[0].inputs, 1)
-            for h, Z in matrices.items():
+            for h, Z in parts.items():
                 a, e = (arb_mat(len(rows[h][i]), 1, rows[h][i]) for rows in (self._inputs, self._deltas))
                 total = total + moves.adjoints[h].transpose() * (Z * a) + moves.inputs[h].transpose() * (
                     Z.transpose() * e)
@@ -330,7 +330,7 @@ def weights_by_units(problem: Problem, parameters: Parameters) -> list[arb]:
     return by_units(problem, flat)
 
 
-def _matrices(problem: Problem, z: Sequence[arb]) -> dict[int, arb_mat]:
+def matrices(problem: Problem, z: Sequence[arb]) -> dict[int, arb_mat]:
     """A vector by units as one matrix a free layer: a row for each unit, its bias last."""
     found, at = {}, 0
     for h in problem.free:

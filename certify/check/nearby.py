@@ -89,7 +89,7 @@ def reached(problem: Problem, system: System, arrays: Mapping[str, Array], where
         Invalid: none could be proved there.
     """
     try:
-        return enclosed_system(problem, _stated(problem, arrays), system)
+        return enclosed_system(problem, stated_centre(problem, arrays), system)
     except NotSmooth as kink:
         raise Invalid(where, f"{stated!r} is stated", f"{kink.where} is not proved away from a kink") from None
 
@@ -122,7 +122,7 @@ def solve(
         Invalid: no solution could be proved there.
     """
     assert base.radius is not None and base.distance is not None
-    stated = _stated(problem, arrays)
+    stated = stated_centre(problem, arrays)
     with ctx.workprec(PRECISION):
         try:
             found, learned = enclosed(problem, stated)
@@ -146,7 +146,7 @@ def array_names(problem: Problem) -> tuple[str, ...]:
                  for kind in ("weight", *(("bias",) if layer.biases is not None else ())) for part in ("hi", "lo"))
 
 
-def _stated(problem: Problem, arrays: Mapping[str, Array]) -> Parameters:
+def stated_centre(problem: Problem, arrays: Mapping[str, Array]) -> Parameters:
     """The centre: `hi + lo`, exactly; in layers that are not free the weights in the model file."""
     weights, biases = [], []
     for h, layer in enumerate(problem.layers, 1):

@@ -27,17 +27,22 @@ class Objective:
 
 
 def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None) -> Objective:
-    """Slopes and curvatures at the outputs of all rows.
+    """Slopes and curvatures at the outputs of all rows, after the change where the problem is the changed one.
 
     Args:
         problem: a problem with the critical map.
         outputs: `(n, k)`.
         tilt: `(n, k)`, the c_i; None for 0.
     """
-    n = outputs.nrows()
+    n, bent = outputs.nrows(), curvatures(problem, outputs)
     plain = losses(problem, outputs).slopes * (ONE / n)
-    return Objective(plain, plain if tilt is None else plain - tilt,
-                     tuple(M * (ONE / n) for M in curvatures(problem, outputs)))
+    changed = problem.changed
+    if changed is not None and changed.shifts is not None:
+        plain = plain - arb_mat([list(u) for u in changed.shifts]) * (ONE / n)
+    if changed is not None and changed.shares is not None:
+        plain = arb_mat([[s * v for v in row] for s, row in zip(changed.shares, plain.tolist(), strict=True)])
+        bent = [M * s for s, M in zip(changed.shares, bent, strict=True)]
+    return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))
 
 
 def curvatures(problem: Problem, outputs: arb_mat) -> list[arb_mat]:

@@ -126,6 +126,12 @@ class Spec:
     evaluation_features: str | tuple[str, ...] | None = None
     evaluation_targets: str | None = None
 
+    @property
+    def flips(self) -> bool:
+        """Whether class labels may change to others: all that is asked is the distance of critical points."""
+        critical = (self.map, self.base, self.set) == ("critical", "nearby", "given")
+        return critical and bool(self.gates) and all(gate.quantity == "distance" for gate in self.gates)
+
 
 def read_spec(data: bytes) -> Spec:
     """Parse the bytes of a spec.
@@ -197,8 +203,8 @@ def _consistent(spec: Spec) -> None:
         (loss and spec.targets is None, "data.targets", None, f"targets, with the {spec.map} map"),
         (loss and spec.loss == "logistic" and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
          "one output"),
-        (loss and spec.parameter == "targets" and spec.loss != "squared", "training.loss", spec.loss,
-         "squared, where targets move"),
+        (loss and spec.parameter == "targets" and spec.loss != "squared"
+         and not spec.flips, "training.loss", spec.loss, "squared, where targets move"),
         (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
         *_set_rules(spec, quantities), *convex_spec.rules(spec, quantities),
         (not loss and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,

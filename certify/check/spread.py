@@ -44,9 +44,9 @@ def steepness(problem: Problem, points: Sequence[Sequence[arb]], z: Sequence[arb
         if h == depth:
             break
         if phi.kinked:
-            _require_away(problem, h, Z, spread)
+            require_away(problem, h, Z, spread)
         S = [[phi.slope(x) for x in row] for row in Z]
-        slopes.append((S, [_slope_spread(phi.bend, phi.steepest, row, s) for row, s in zip(S, spread, strict=True)]))
+        slopes.append((S, [slope_spread(phi.bend, phi.steepest, row, s) for row, s in zip(S, spread, strict=True)]))
         A = [[phi.value(x) for x in row] for row in Z]
         spread = [(phi.steepest * s).upper() for s in spread]
     k = problem.outputs
@@ -77,15 +77,16 @@ def _gradient(V: Rows, apart: list[arb], A: Rows, spread: list[arb], biased: boo
     return (squares((arb_mat(V).transpose() * arb_mat(rows)).entries()).sqrt() + error).upper()
 
 
-def _slope_spread(bend: float, steepest: float, slopes: list[arb], spread: arb) -> arb:
-    """Bound of the change of a row's slopes: by the curvature, and by what slopes can be."""
+def slope_spread(bend: float, steepest: float, slopes: list[arb], spread: arb) -> arb:
+    """Bound of the change of a row's slopes (or second derivatives): by their own slope, and by what they can be."""
     largest = ZERO
     for s in slopes:
         largest = largest.max(abs(s))
     return (bend * spread).min(steepest + largest).upper()
 
 
-def _require_away(problem: Problem, h: int, Z: Rows, spread: list[arb]) -> None:
+def require_away(problem: Problem, h: int, Z: Rows, spread: list[arb]) -> None:
+    """Raise `NotSmooth` where a pre-activation within its radius may be 0."""
     for at, (row, s) in enumerate(zip(Z, spread, strict=True)):
         for unit, x in enumerate(row):
             if not abs(x) > s:

@@ -73,12 +73,12 @@ def _refined(problem: Problem, start: Parameters, bits: int) -> tuple[Parameters
 def _at(problem: Problem, parameters: Parameters) -> Stationary:
     """What is looked at to prove the point, in Euclidean coordinates whatever the norm of the weights."""
     plain = replace(problem, weight_norm="euclidean")
-    return Stationary(plain, parameters, forward(problem, parameters, problem.features), None)
+    return Stationary(plain, parameters, forward(problem, parameters, problem.points), None)
 
 
 def _gradient(problem: Problem, parameters: Parameters) -> arb_mat:
     """∇L as a column."""
-    passed = forward(problem, parameters, problem.features)
+    passed = forward(problem, parameters, problem.points)
     found = gradient(problem, parameters, passed, objective(problem, passed.outputs).plain)
     return arb_mat(len(found), 1, found)
 

@@ -36,6 +36,21 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """What one change of the data makes of the loss, exactly; None: nothing.
+
+    Attributes:
+        points: every data row `x_i + u_i`.
+        shifts: every row's `u_i`, added to its targets (squared loss).
+        shares: every row's sample weight `1 + u_i`.
+    """
+
+    points: tuple[tuple[arb, ...], ...] | None = None
+    shifts: tuple[tuple[arb, ...], ...] | None = None
+    shares: tuple[arb, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Problem:
     """Network, data and perturbation, as exact numbers.
 
@@ -61,6 +76,7 @@ class Problem:
         radius_u, radius_w: of `aubin`, where the spec asks for some.
         change: the one change of `given`, by moving row.
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
+        changed: the loss after that change; None: as it is in the files (critical map).
     """
 
     layers: tuple[Layer, ...]
@@ -92,6 +108,12 @@ class Problem:
     count: int | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
     evaluation: tuple[Vector, ...] = ()
+    changed: Changed | None = None
+
+    @property
+    def points(self) -> tuple[Vector, ...] | tuple[tuple[arb, ...], ...]:
+        """Every data row, after the change where the loss is the changed one."""
+        return self.features if self.changed is None or self.changed.points is None else self.changed.points
 
     @property
     def outputs(self) -> int:

@@ -13,6 +13,7 @@ from certify.errors import InputError, SpecError
 from certify.inputs.archive import Archive, listed, missing, open_archive
 from certify.inputs.numbers import exact_float64, first_index, place
 from certify.inputs.sources import read_source
+from certify.spec.changes import flips
 
 if TYPE_CHECKING:
     from certify.spec.models import Spec
@@ -225,7 +226,7 @@ def _are_labels(spec: Spec, raw: Array) -> bool:
 
 def _labels(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
     """Class labels as int64, after checking that they are the labels of this loss."""
-    if spec.perturbation.parameter == "targets":
+    if spec.perturbation.parameter == "targets" and not flips(spec):
         raise SpecError(
             'perturbation.parameter = "targets"', f"{name} holds class labels, which cannot move a little",
             'use parameter = "features", or training.loss = "squared" to treat them as numbers',

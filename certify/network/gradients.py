@@ -66,7 +66,7 @@ def layer_gradient(
     """`n·∇L` of one layer, the bias as a last column, and a bound of its error in Frobenius norm."""
     n = len(a.rad)
     bias = network.biases[h - 1]
-    M, error = _layer_sum(a, v, bias, n, arithmetic)
+    M, error = layer_sum(a, v, bias, n, arithmetic)
     if decay:
         W = network.weights[h - 1] if bias is None else np.hstack([network.weights[h - 1], bias[:, None]])
         scaled = n * decay
@@ -80,7 +80,7 @@ def layer_gradient(
     return M, error
 
 
-def _layer_sum(a: Balls, v: Balls, bias: Array | None, n: int, arithmetic: Arithmetic) -> tuple[Pair, Fraction]:
+def layer_sum(a: Balls, v: Balls, bias: Array | None, n: int, arithmetic: Arithmetic) -> tuple[Pair, Fraction]:
     """`Σ_i v_h^i (ã_{h−1}^i)ᵀ` and a bound of the Frobenius norm of its error."""
     ones = np.ones((n, 0 if bias is None else 1))
     inputs = _columns(a.mid, ones)
@@ -145,7 +145,7 @@ def enclose_gradient(
         for h in layers:
             v = d.adjoints[h - 1]
             rows = Balls(v.mid.reshape(len(v.rad), -1), v.rad, v.norm)
-            found = _layer_sum(d.passed.inputs[h - 1], rows, net.biases[h - 1], len(v.rad), arithmetic)
+            found = layer_sum(d.passed.inputs[h - 1], rows, net.biases[h - 1], len(v.rad), arithmetic)
             M, error = _mean_and_decay(*found, over[h - 1], n, objective.weight_decay, arithmetic)
             width = net.weights[h - 1].shape[1]
             parts += [_entries(M, slice(None, width)), _entries(M, slice(width, None))]

@@ -116,16 +116,23 @@ def _cross_entropy_ball(f: list[flint.arb], row: list[float]) -> tuple[flint.arb
 def _logistic(output: Balls, sign: Array) -> LossTerms:
     if output.mid.shape[1] != 1:
         raise SpecError("logistic loss", f"{output.mid.shape[1]} outputs", "use one output, or cross_entropy")
-    return _by_arb(output, sign.tolist(), _logistic_ball, np.full(len(sign), 0.25))
+    return _by_arb(output, sign.tolist(), _logistic_ball, np.full(len(sign), 0.25), np.ones(len(sign)))
 
 
 def _cross_entropy(output: Balls, q: Array) -> LossTerms:
     lipschitz = 0.5 * fp.require_finite(q.sum(axis=1), "targets") * fp.sum_up(q.shape[1])
-    return _by_arb(output, q.tolist(), _cross_entropy_ball, lipschitz)
+    hard = ((q == 0) | (q == 1)).all(axis=1) & (q.sum(axis=1) == 1)
+    return _by_arb(output, q.tolist(), _cross_entropy_ball, lipschitz, np.where(hard, 2.0, np.inf))
 
 
-def _by_arb(output: Balls, targets: list, one: object, lipschitz: Array) -> LossTerms:  # type: ignore[type-arg]
-    """Evaluate at the midpoints in balls, and widen by Lipschitz constants for the output's radius."""
+def _by_arb(
+    output: Balls, targets: list, one: object, lipschitz: Array, factor: Array  # type: ignore[type-arg]
+) -> LossTerms:
+    """Evaluate at the midpoints in balls, and widen for the output's radius r.
+
+    By a Lipschitz constant, or, where it is less, by `factor·|c|·r(1 + factor·r(1 + factor·r))`, as slopes and
+    curvatures of a row that is fitted well are small (L1).
+    """
     n, k = output.mid.shape
     hi = output.mid.hi.tolist()
     lo = np.zeros((n, k)).tolist() if output.mid.lo is None else output.mid.lo.tolist()
@@ -143,12 +150,23 @@ def _by_arb(output: Balls, targets: list, one: object, lipschitz: Array) -> Loss
     finally:
         flint.ctx.prec = precision
     double = output.mid.lo is not None
-    rad = lipschitz * output.rad + _ERROR * np.sqrt(k) * 2 + (0.0 if double else fp.row_norms(second))
+    known = (fp.row_norms(first) + 2.0**-50) * RAISE
+    rad = _spread(output.rad, known, lipschitz, factor)
+    rad = rad + _ERROR * np.sqrt(k) * 2 + (0.0 if double else fp.row_norms(second))
     mid = Pair(*two_sum(first, second)) if double else Pair(first)
     norm = (fp.row_norms(first) + rad) * RAISE
     slopes_ball = Balls(mid, fp.require_finite(rad * RAISE, "loss"), norm * RAISE)
     error = (2.0**-52 * (1 + np.abs(value)) + norm * output.rad) * RAISE
     return LossTerms(value, error, slopes_ball, lipschitz)
+
+
+def _spread(r: Array, slope: Array, lipschitz: Array, factor: Array) -> Array:
+    """How far slopes of at most that size at the midpoints can differ within r of them (L1)."""
+    wide = np.where(np.isfinite(factor), factor, 0.0)
+    near = np.isfinite(factor) & (wide * r <= 1.0)
+    reach = np.where(near, r, 0.0)
+    local = wide * slope * reach * (1.0 + wide * reach * (1.0 + wide * reach))
+    return np.where(near, np.minimum(lipschitz * r, local), lipschitz * r)
 
 
 def _accept(rest: flint.arb, bound: float) -> None:

@@ -33,6 +33,8 @@ class Objective:
         weight_decay: λ.
         tilt: balls around the rows `c_i`, or None for c = 0 (see :func:`enclosed_rows`).
         count: the n of 1/n where these are some rows of a larger problem; 0 for the number of rows.
+        low: `(n, d)`, the features are exactly `X + low`; None for X alone.
+        shares: `(n, 1)` exact pair, the sample weights `s_i` before the `ℓ_i`; None: all 1.
 
     >>> net = Network((np.ones((1, 2)),), (None,), "identity")
     >>> Objective(net, np.zeros((3, 2)), "squared", targets=np.zeros((3, 1))).n
@@ -47,6 +49,8 @@ class Objective:
     weight_decay: float = 0.0
     tilt: Balls | None = None
     count: int = 0
+    low: Array | None = None
+    shares: Pair | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.X), self.network.widths[-1]
@@ -83,8 +87,19 @@ class Objective:
         if tilt is not None:
             low = None if tilt.mid.lo is None else tilt.mid.lo[index]
             tilt = Balls(Pair(tilt.mid.hi[index], low), tilt.rad[index], tilt.norm[index])
+        shares = self.shares
+        if shares is not None:
+            shares = Pair(shares.hi[index], None if shares.lo is None else shares.lo[index])
         return replace(self, X=self.X[index], targets=None if self.targets is None else self.targets[index],
-                       labels=None if self.labels is None else np.asarray(self.labels)[index], tilt=tilt, count=self.n)
+                       labels=None if self.labels is None else np.asarray(self.labels)[index], tilt=tilt, count=self.n,
+                       low=None if self.low is None else self.low[index], shares=shares)
+
+    def points(self, arithmetic: Arithmetic) -> Balls:
+        """The features; in binary64 what it drops of them joins the radii."""
+        if self.low is None or arithmetic.extended:
+            return Balls.make(Pair(self.X, self.low), np.zeros(len(self.X)), arithmetic)
+        lost = fp.row_norms(self.low) * self.low.any(axis=1)
+        return Balls.make(Pair(self.X), lost * RAISE, arithmetic)
 
 
 def enclosed_rows(mid: Array | Pair, rad: Array, arithmetic: Arithmetic) -> Balls:
@@ -124,14 +139,14 @@ def widened(weights: Weights, rho: float, layers: tuple[int, ...]) -> Weights:
 
 @dataclass(frozen=True, eq=False)
 class Derivatives:
-    """What second derivatives of `ψ_i = ℓ_i − n c_i·f` are made of, for some rows.
+    """What second derivatives of `ψ_i = s_i ℓ_i − n c_i·f` are made of, for some rows.
 
     Attributes:
         passed: forward pass.
-        terms: losses and their slopes.
+        terms: losses and their slopes, without sample weights.
         adjoints: `adjoints[h − 1]` encloses `v_h = ∂ψ_i/∂z_h` as `(n, 1, m_h)`.
         curved: `curved[h − 1]` encloses `φ''(z_h) ∘ (W_{h+1}ᵀ v_{h+1})`; None where φ'' is 0.
-        outer: encloses `∇²_f ℓ_i`, `(n, k, k)`.
+        outer: encloses `s_i ∇²_f ℓ_i`, `(n, k, k)`.
         turned: the transposed weights.
     """
 
@@ -153,7 +168,7 @@ def differentiate(
     """
     net = objective.network
     phi = activation(net.activation)
-    passed = forward(net, weights, objective.X, arithmetic, keep_pre=True)
+    passed = forward(net, weights, objective.points(arithmetic), arithmetic, keep_pre=True)
     for h, z in enumerate(passed.pre, 1):
         if (at := phi.bend(z.mid.hi, z.rad[:, None])).any():
             i, j = np.argwhere(at)[0]
@@ -169,12 +184,18 @@ def differentiate(
         v = scaled(y, passed.slopes[h - 1], arithmetic)
         adjoints.append(v)
     outer = enclose_loss_hessians(objective.loss, terms, objective.targets, objective.labels, arithmetic)
+    if objective.shares is not None:
+        n, k, _ = outer.mid.shape
+        mid, rad = _weighted(outer.mid.reshape(n, k * k), outer.rad, outer.norm, objective.shares, arithmetic)
+        outer = Stack.make(mid.reshape(n, k, k), rad, arithmetic)
     return Derivatives(passed, terms, tuple(reversed(adjoints)), tuple(reversed(curved)), outer, turned)
 
 
 def _tilted(objective: Objective, terms: LossTerms, arithmetic: Arithmetic) -> Balls:
-    """`∂ℓ_i/∂f − n c_i`."""
+    """`s_i ∂ℓ_i/∂f − n c_i`."""
     c, tilt = terms.slopes, objective.tilt
+    if objective.shares is not None:
+        c = Balls.make(*_weighted(c.mid, c.rad, c.norm, objective.shares, arithmetic), arithmetic)
     if tilt is None:
         return c
     n = float(objective.n)
@@ -184,6 +205,17 @@ def _tilted(objective: Objective, terms: LossTerms, arithmetic: Arithmetic) -> B
     mid = arithmetic.add(c.mid, shift)
     rad = c.rad + n * tilt.rad + arithmetic.unit * (c.norm + 3.0 * size)
     return Balls.make(mid, rad * RAISE, arithmetic)
+
+
+def _weighted(mid: Pair, rad: Array, norm: Array, shares: Pair, arithmetic: Arithmetic) -> tuple[Pair, Array]:
+    """Rows times their sample weights, `|s|·rad + norm·(e + unit·|s|)`, e what binary64 drops of s.
+
+    A sample weight is 0 or at least 2⁻⁵³ in size, so the norm bounds, at least FLOOR, cover what underflows.
+    """
+    low = np.zeros_like(shares.hi) if shares.lo is None else shares.lo
+    size, dropped = np.abs(shares.hi[:, 0]) + np.abs(low[:, 0]), 0.0 if arithmetic.extended else np.abs(low[:, 0])
+    value = arithmetic.multiply(mid, shares if arithmetic.extended else Pair(shares.hi))
+    return value, (size * rad + norm * (dropped + arithmetic.unit * size)) * RAISE
 
 
 def _second(phi: Activation, z: Balls) -> Slope:

@@ -88,7 +88,7 @@ def at_point(network: Network, weights: Weights, X: Array) -> Point:
         bend = Slope(Pair(found.mid), rad, phi.curvature)
         carried.append(y)
         bends.append(bend)
-        curved.append(_scaled(y, bend, k, arithmetic))
+        curved.append(times_slope(y, bend, k, arithmetic))
     return Point(network, weights, passed, adjoints, tuple(carried), tuple(bends), tuple(curved))
 
 
@@ -117,8 +117,8 @@ def tangent(point: Point, direction: Array | None, moved: Array | None = None) -
     for h in range(1, net.depth):
         z = affine(a, point.weights[h - 1].weight, None, arithmetic)
         if V is not None:
-            z = _plus(z, affine(point.passed.inputs[h - 1], *V[h - 1], arithmetic), arithmetic)
-        a = _scaled(z, point.passed.slopes[h - 1], 1, arithmetic)
+            z = plus(z, affine(point.passed.inputs[h - 1], *V[h - 1], arithmetic), arithmetic)
+        a = times_slope(z, point.passed.slopes[h - 1], 1, arithmetic)
         inputs.append(a)
         pre.append(z)
     b = exact_points(np.zeros((n * k, k)), arithmetic)
@@ -126,10 +126,10 @@ def tangent(point: Point, direction: Array | None, moved: Array | None = None) -
     for h in range(net.depth - 1, -1, -1):
         b = affine(b, point.weights[h].weight.turned(), None, arithmetic)
         if V is not None:
-            b = _plus(b, affine(point.adjoints[h + 1], V[h][0].turned(), None, arithmetic), arithmetic)
+            b = plus(b, affine(point.adjoints[h + 1], V[h][0].turned(), None, arithmetic), arithmetic)
         if h > 0:
-            bent = _times(point.curved[h - 1], pre[h - 1], k, arithmetic)
-            b = _plus(_scaled(b, point.passed.slopes[h - 1], k, arithmetic), bent, arithmetic)
+            bent = times_rows(point.curved[h - 1], pre[h - 1], k, arithmetic)
+            b = plus(times_slope(b, point.passed.slopes[h - 1], k, arithmetic), bent, arithmetic)
         outer.append(b)
     outer.reverse()
     rows, rad = _rows(point, inputs, outer)
@@ -174,7 +174,7 @@ def _repeated(x: Balls, k: int) -> Balls:
     return x if k == 1 else Balls(Pair(np.repeat(x.mid.hi, k, axis=0)), np.repeat(x.rad, k), np.repeat(x.norm, k))
 
 
-def _scaled(x: Balls, d: Slope, k: int, arithmetic: Arithmetic) -> Balls:
+def times_slope(x: Balls, d: Slope, k: int, arithmetic: Arithmetic) -> Balls:
     """`x ∘ d`, d repeated for k outputs: `rad = λ rad + |x|(r + unit(λ + r))`."""
     n, m = d.mid.shape
     y = arithmetic.multiply(x.mid.reshape(n, k, m), d.mid.reshape(n, 1, m)).reshape(n * k, m)
@@ -182,7 +182,7 @@ def _scaled(x: Balls, d: Slope, k: int, arithmetic: Arithmetic) -> Balls:
     return Balls.make(y, (d.bound * x.rad + x.norm * (r + arithmetic.unit * (d.bound + r))) * RAISE, arithmetic)
 
 
-def _times(x: Balls, y: Balls, k: int, arithmetic: Arithmetic) -> Balls:
+def times_rows(x: Balls, y: Balls, k: int, arithmetic: Arithmetic) -> Balls:
     """`x ∘ y`, y repeated for k outputs: `rad = rad_x|y| + |x|rad_y + unit|x||y|` (an entry is at most the norm)."""
     other = _repeated(y, k)
     mid = arithmetic.multiply(x.mid, other.mid)
@@ -190,6 +190,7 @@ def _times(x: Balls, y: Balls, k: int, arithmetic: Arithmetic) -> Balls:
     return Balls.make(mid, rad * RAISE, arithmetic)
 
 
-def _plus(x: Balls, y: Balls, arithmetic: Arithmetic) -> Balls:
+def plus(x: Balls, y: Balls, arithmetic: Arithmetic) -> Balls:
+    """`x + y`: `rad_x + rad_y + unit·(|x| + |y|)`."""
     return Balls.make(arithmetic.add(x.mid, y.mid), (x.rad + y.rad + arithmetic.unit * (x.norm + y.norm)) * RAISE,
                       arithmetic)

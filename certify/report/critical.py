@@ -9,6 +9,9 @@ from certify.report import words
 from certify.report.digits import as_given, upper_end
 from certify.report.statements import Entry, Phrase, code, say
 
+NAMES = {"distance": "Distance to the nearest critical point of the changed loss"}
+"""Names of quantities where they differ from those of exact fits."""
+
 ENDS = {
     ("M5a", "upper"): "near these weights the gradient vanishes only where every row’s loss has today’s slope, so the "
     "interpolation theorems apply; upper end by a verified factorisation",
@@ -17,6 +20,9 @@ ENDS = {
     ("M5b", "lower"): "lower end by a verified vector (the witness)",
     ("M5c", "upper"): "the Hessian is proved nonsingular; upper end by a verified inverse",
     ("M5c", "lower"): "lower end by a verified vector (the witness)",
+    ("Q7", "upper"): "upper end by a critical point of the changed loss, proved to exist (theorem Q2)",
+    ("Q7", "lower"): "lower end by a direction (the witness) along which the gradient cannot change fast enough to "
+    "vanish (theorem F1)",
     ("M5d", "lower"): "lower end by a verified vector (the witness), whatever the rank of the Hessian",
 }
 """How an end is known, by theorem and side."""
@@ -137,6 +143,8 @@ def facts(problem: Problem) -> list[tuple[str, str]]:
 
 def scope(problem: Problem, found: bool) -> list[tuple[str, str]]:
     """What is not claimed of critical points."""
+    if problem.set == "given":
+        found = False  # the distance counts from the point examined, and no other enters
     entries = [
         ("Minima", "A critical point need not be a minimum; whether it is one is not examined."),
         ("What training would find", "The claims are about which critical points exist. Whether a training procedure, "
@@ -181,4 +189,4 @@ def how(claim: Claim, problem: Problem, side: str) -> str:
 
 def quantity_name(quantity: str) -> str:
     """What a quantity is called where solutions are critical points."""
-    return words.QUANTITIES[quantity].replace("exact fit", "critical point")
+    return NAMES.get(quantity, words.QUANTITIES[quantity].replace("exact fit", "critical point"))

@@ -20,6 +20,8 @@ def distance_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
         problem: the problem.
         opening: how the sentence begins, by rigour.
     """
+    if problem.map == "critical":
+        return _critical_sentence(claim, problem, opening)
     lower, upper = claim.lower, claim.upper
     alone = "" if problem.layer == "all" else f" (layer {problem.layer} alone adjusting)"
     measure = words.MEASURE[problem.weight_norm]
@@ -72,3 +74,24 @@ def aubin_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
     return say(
         template + "{more}", start=opening, u=lower_end(known.radius_u, DIGITS), w=lower_end(known.radius_w, DIGITS),
         upper=upper_end(upper, DIGITS), lower=low, more=limit)
+
+
+def _critical_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
+    """How far the nearest critical point of the changed training loss lies from today’s."""
+    lower, upper = claim.lower, claim.upper
+    alone = "" if problem.layer == "all" else f" (layer {problem.layer} alone adjusting)"
+    point = f"weights at which the gradient of the changed training loss vanishes{alone}"
+    if upper is None and not lower:
+        template = f"no bound was proved on how far {point} lie from today’s critical point."
+    elif upper is None:
+        template = f"no {point} lie nearer to today’s critical point than {{lower}}. That there are any was not proved."
+    elif not lower:
+        template = f"{point} exist within {{upper}} of today’s critical point. That they have to lie any distance away "
+        template += "was not proved."
+    else:
+        template = f"{point} exist within {{upper}} of today’s critical point, and none lie nearer than {{lower}}."
+    weights = problem.parameter == "sample_weights"
+    moves = "the sample weights change by what the file says" if weights else mover(problem)
+    return say("{start} {moves}, " + template, start=opening, moves=moves,
+               lower="" if not lower else lower_end(lower, DIGITS),
+               upper="" if upper is None else upper_end(upper, DIGITS))

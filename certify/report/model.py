@@ -114,6 +114,8 @@ def _limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
         return words.FIRST_ORDER
     pointwise = [claim for claim in claims if claim.quantity in words.POINTWISE]
     if not pointwise:
+        if problem.map == "critical":
+            return words.ONE_CHANGE
         return words.NO_LIMIT if any(claim.lower is not None for claim in claims) else ()
     if len(pointwise) < len(claims):
         if any(claim.quantity == "aubin" for claim in claims):

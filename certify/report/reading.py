@@ -86,13 +86,15 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
     if claim.quantity == "first_order_distance" and (
             problem.map == "sublevel" or (problem.radius is None and problem.set != "given")):
         raise CertificateError(f"{where}.quantity", "first_order_distance without a size of the change", REMEDY)
-    finite = problem.map == "critical" and claim.quantity in CONVEX
+    at_one = (problem.map, problem.base, problem.set) == ("critical", "nearby", "given")
+    finite = problem.map == "critical" and claim.quantity in CONVEX and not at_one
     if finite != (claim.theorem == "Q6") or (finite and problem.base != "nearby"):
         raise CertificateError(f"{where}.quantity", f"{claim.quantity} of the critical map by theorem {claim.theorem}",
                                REMEDY)
     if claim.quantity in PREDICTIONS and (not finite or problem.evaluation_rows is None):
         raise CertificateError(f"{where}.quantity", f"{claim.quantity} without evaluation rows", REMEDY)
-    if claim.quantity == "distance" and not finite and (problem.map, problem.base) != ("interpolation", "given"):
+    if claim.quantity == "distance" and not (finite or at_one) and (problem.map, problem.base) != (
+            "interpolation", "given"):
         raise CertificateError(f"{where}.quantity", "distance without base 'given'", REMEDY)
     if claim.quantity == "aubin" and (problem.map, problem.base, problem.set) != ("interpolation", "given", "total"):
         raise CertificateError(f"{where}.quantity", "aubin without base 'given' and a total budget", REMEDY)

@@ -109,6 +109,7 @@ LIMIT_BESIDE_EXPLICIT = say(
     "A modulus is a statement about the limit of ever smaller moves. The factor with explicit radii is not: it covers "
     "every move up to its size."
 )
+ONE_CHANGE = say("This is not a statement about a limit: it is about this one change of the data, at its own size.")
 NO_LIMIT = say("This is not a statement about a limit: it covers every move up to the size given.")
 
 WHY_EQUAL = {

@@ -19,19 +19,19 @@ PREDICTIONS: Final = ("stable_predictions", "prediction_change")
 _OTHERS: Final = "distance, stable_predictions and prediction_change of the critical map"
 
 
-def asks_for_convexity(map: str, quantities: Collection[str]) -> bool:
-    """Whether a problem is about finite changes of a convex last layer.
+def asks_for_convexity(map: str, quantities: Collection[str], set: str = "total") -> bool:
+    """Whether a problem is about finite changes of a convex last layer; one given change is about any network.
 
     >>> asks_for_convexity("critical", ("modulus",)), asks_for_convexity("critical", ("distance",))
     (False, True)
     """
-    return map == "critical" and any(q in CONVEX for q in quantities)
+    return map == "critical" and set != "given" and any(q in CONVEX for q in quantities)
 
 
 def concerns_convexity(problem: Problem) -> bool:
     """The same of a problem read from files."""
     asked = () if problem.spec is None else tuple(gate.quantity for gate in problem.spec.gate)
-    return asks_for_convexity(problem.map, asked)
+    return asks_for_convexity(problem.map, asked, problem.set)
 
 
 def check_predictions(spec: Spec, name: str) -> None:

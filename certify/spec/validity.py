@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from certify.errors import SpecError
 from certify.spec import vocabulary
 from certify.spec.aubin import check_aubin
+from certify.spec.changes import check_critical_change
 from certify.spec.convexity import asks_for_convexity, check_convexity, check_predictions
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
 from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS, UNBUILT_SECTIONS
@@ -178,6 +179,8 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
 def _check_distance(where: str, spec: Spec) -> None:
     """Where a distance at finite size is built."""
     p = spec.perturbation
+    if spec.solution.map == "critical" and p.set == "given":
+        return
     if spec.solution.map != "interpolation":
         raise SpecError(where, f'distance is not built yet for map = "{spec.solution.map}"',
                         'use map = "interpolation", or quantity = "modulus"')
@@ -200,10 +203,12 @@ def _check_critical(spec: Spec, name: str) -> None:
     p = spec.perturbation
     if spec.data.targets is None:
         raise SpecError(f"{name}: data.targets", "missing, and the critical map needs the loss", "name the targets")
-    if p.parameter == "targets" and spec.training.loss != "squared":
+    if p.set == "given":
+        check_critical_change(spec, name)
+    elif p.parameter == "targets" and spec.training.loss != "squared":
         raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
                         'use parameter = "features" or "sample_weights", or loss = "squared"')
-    if asks_for_convexity("critical", [gate.quantity for gate in spec.gate]):
+    if asks_for_convexity("critical", [gate.quantity for gate in spec.gate], p.set):
         check_convexity(spec, name)
     if spec.weights.norm == "function":
         raise SpecError(f'{name}: weights.norm = "function"', "not built yet for the critical map",
