@@ -142,8 +142,8 @@ class Critical:
         """F1 and Q7: how far the nearest critical point of the changed loss lies."""
         assert settled.solution is not None  # base nearby
         if settled.interpolation is not None:
-            return self._bound("distance", "Q7", None, None, "today's critical point is an exact fit, where the Hessian "
-                               'is singular, and the distance is not built there: use map = "interpolation"')
+            return self._bound("distance", "Q7", None, None, "today's critical point is an exact fit, where the "
+                               'Hessian is singular, and the distance is not built there: use map = "interpolation"')
         self._progress("an exact critical point of the changed loss", 0.4)
         objective, solution, check = settled.objective, settled.solution, self._limits.check
         try:
@@ -153,7 +153,8 @@ class Critical:
             ends = f"{error.found} ({error.asked}): {error.remedy}"
         if isinstance(ends, str):
             return self._bound("distance", "Q7", None, None, ends)
-        return distance_bound(ends, critical_unit(self.problem, "distance"), critical_hypotheses(self.problem, settled)[1:2])
+        hypotheses = critical_hypotheses(self.problem, settled)[1:2]  # the point nearby
+        return distance_bound(ends, critical_unit(self.problem, "distance"), hypotheses)
 
     def _interpolating(self, quantity: str, settled: Settled) -> Bound:
         """M5a: the interpolation problem's bound under its own name."""

@@ -25,8 +25,8 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
     last = len(spec.widths) - 1
     return (
         (critical and not convex and bool(quantities - pointwise), "gate",
-         sorted(quantities), "modulus, sample_modulus or first_order_distance, distance with base nearby and set given, "
-         "or quantities at finite size alone, with the critical map"),
+         sorted(quantities), "modulus, sample_modulus, first_order_distance, distance with base nearby and set "
+         "given, or quantities at finite size alone, with the critical map"),
         (predictions and not critical, "gate", sorted(quantities), "the critical map, with predictions"),
         (predictions != (spec.evaluation is not None), "evaluation", spec.evaluation,
          "evaluation rows with predictions alone"),

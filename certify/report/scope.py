@@ -57,7 +57,8 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
         entries.append(("The radius in the specification", f"{text}use it: {why}."))
     entries.append(("The network as it runs", AS_IT_RUNS))
     if problem.map == "critical":
-        entries += critical.scope(problem, found) if pointwise or {"first_order_distance", "distance"} & set(quantities) else []
+        near = pointwise or bool({"first_order_distance", "distance"} & set(quantities))
+        entries += critical.scope(problem, found) if near else []
     solutions = "exact fits exist" if fits else "weights with so low a training loss exist"
     if pointwise and problem.map != "critical":
         entries.append((

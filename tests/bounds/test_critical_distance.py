@@ -95,9 +95,10 @@ def test_changes_without_a_meaning_are_refused(change, words):
 def test_what_has_no_meaning_is_refused():
     problem = ridge("sample_weights", np.zeros((3, 1)))
     flip = replace(problem, loss="logistic", labels=np.array([0, 1, 1]), parameter="targets")
-    for wrong, quantity, words in ((problem, "modulus", "modulus"), (replace(problem, base="given"), "distance", "base"),
-                                   (replace(problem, set="total", change=None), "distance", "set"),
-                                   (flip, "first_order_distance", "labels")):
+    given = replace(problem, base="given")
+    for wrong, quantity, words in (
+            (problem, "modulus", "modulus"), (given, "distance", "base"), (flip, "first_order_distance", "labels"),
+            (problem, "prediction_change", "not built")):
         with pytest.raises(SpecError, match=words):
             bound(wrong, quantity)
 
