@@ -93,8 +93,9 @@ class Critical:
         """Refuse what has no meaning for the perturbation set."""
         problem, asked = self.problem, f"quantity '{quantity}'"
         if quantity == "distance":
-            if (problem.base, problem.set) != ("nearby", "given"):
-                raise SpecError(asked, f"base '{problem.base}', set '{problem.set}'", "use base 'nearby', set 'given'")
+            if (problem.base, problem.set, problem.weight_norm) != ("nearby", "given", "euclidean"):
+                raise SpecError(asked, f"base '{problem.base}', set '{problem.set}', norm '{problem.weight_norm}'",
+                                "use base 'nearby', set 'given', norm 'euclidean'")
         elif problem.parameter == "targets" and problem.loss != "squared":
             raise SpecError(asked, "class labels, which cannot move a little", "use 'distance', or move features")
         elif quantity == "first_order_distance":

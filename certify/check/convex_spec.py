@@ -20,7 +20,7 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
     critical, convex = spec.map == "critical", asked(spec, quantities)
     predictions = bool(quantities & PREDICTIONS)
     pointwise = {"modulus", "sample_modulus", "first_order_distance"}
-    if (spec.base, spec.set) == ("nearby", "given"):
+    if (spec.base, spec.set, spec.weight_norm) == ("nearby", "given", "euclidean"):
         pointwise.add("distance")
     last = len(spec.widths) - 1
     return (

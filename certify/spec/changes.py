@@ -33,6 +33,9 @@ def check_critical_change(spec: Spec, name: str) -> None:
     if spec.solution.base != "nearby" and any(gate.quantity == "distance" for gate in spec.gate):
         raise SpecError(f'{name}: solution.base = "{spec.solution.base}"',
                         "the distance between critical points is not built for it", 'use base = "nearby"')
+    if spec.weights.norm != "euclidean" and any(gate.quantity == "distance" for gate in spec.gate):
+        raise SpecError(f'{name}: weights.norm = "{spec.weights.norm}"',
+                        "the distance between critical points is not built for it", 'use norm = "euclidean"')
     if spec.perturbation.parameter == "targets" and spec.training.loss != "squared" and not flips(spec):
         raise SpecError(f'{name}: perturbation.parameter = "targets"', f'with loss = "{spec.training.loss}"',
                         'use parameter = "features" or "sample_weights", or loss = "squared", or for labels that flip '
