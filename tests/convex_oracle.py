@@ -34,6 +34,10 @@ class Training:
         return len(self.X)
 
 
+class Unsolved(Exception):
+    """The balls around Newton's step grew too wide: nothing is known of the solution, and nothing is tested."""
+
+
 def inputs(net: Network, x: Sequence[float | arb]) -> list[arb]:
     """Input of the last layer at a point, with a 1 for the bias."""
     phi = {"tanh": arb.tanh, "relu": lambda z: z.max(arb(0)), "identity": lambda z: z}[net.activation]
@@ -75,7 +79,10 @@ def solve(t: Training, start: Array) -> tuple[list[arb], arb]:
             size = length_above(g)
             if size < arb(2) ** -160:
                 break
-            step = H.solve(arb_mat([[x] for x in g])).entries()
+            try:
+                step = H.solve(arb_mat([[x] for x in g])).entries()
+            except ZeroDivisionError:
+                raise Unsolved from None
             decrement = sum((x * y for x, y in zip(g, step, strict=True)), arb(0)).sqrt()
             damp = 1 / (1 + 6 * decrement.mid()) if decrement > 0.01 else arb(1)
             w = [(x - damp * s).mid() for x, s in zip(w, step, strict=True)]
