@@ -131,7 +131,7 @@ def costs(record: Record, path: Path) -> None:
             (line,) = axes.semilogy(s["history_cost"], s["history"], marker=".", label=f"{case['rows']} rows")
             axes.plot(alone["cost"], max(alone["residual"], 1e-7), "o", fillstyle="none", color=line.get_color())
     axes.axvspan(0, PRODUCT, color="0.85", zorder=0, label=f"one plain Gauss–Newton product, {PRODUCT}")
-    axes.set(xlabel="cost in wall time, in gradients of the mean loss of all rows (the first curve includes the kernel)",
+    axes.set(xlabel="cost in wall time, in gradients of all rows (first curve: kernel included)",
              ylabel="relative residual")
     axes.grid(alpha=0.3)
     if axes.lines:
@@ -141,7 +141,7 @@ def costs(record: Record, path: Path) -> None:
 
 
 def landscape(found: Record, path: Path) -> None:
-    """Contours of the loss on the moved rows in the plane of the step and one kernel direction."""
+    """The loss on the moved rows in the plane of the step and one kernel direction: contours, and as a surface."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -149,17 +149,26 @@ def landscape(found: Record, path: Path) -> None:
     import numpy as np
 
     plt.rcParams["svg.hashsalt"] = "certify"
-    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+    figure = plt.figure(figsize=(11, 5), layout="constrained")
+    axes = figure.add_subplot(1, 2, 1)
+    surface = figure.add_subplot(1, 2, 2, projection="3d")
     ticks, grid = np.array(found["ticks"]), np.log10(np.array(found["grid"]))
     drawn = axes.contourf(ticks, ticks, grid, 15, cmap="viridis")
-    figure.colorbar(drawn, label="log₁₀ of the mean loss of moved rows (every fifth)")
+    figure.colorbar(drawn, label="log₁₀ of the mean loss of moved rows (every fifth)", location="left")
     axes.plot(0, 0, "wx", label="given weights")
     axes.plot(1, 0, "wo", label="minimum-norm member")
     axes.plot(1, 1, "w^", label="member 1")
     for i, (along, aside, *_) in enumerate(found["members"][1:], 2):
         axes.plot(along, aside, "ws", fillstyle="none", label=f"member {i}, projected")
-    axes.set(xlabel="along the minimum-norm step", ylabel="along the kernel direction of member 1",
-             xlim=(ticks[0], ticks[-1]), ylim=(ticks[0], ticks[-1]))
-    axes.legend(loc="lower left", facecolor="0.3", labelcolor="w")
+    names = "along the minimum-norm step", "along the kernel direction of member 1"
+    axes.set(xlabel=names[0], ylabel=names[1], xlim=(ticks[0], ticks[-1]), ylim=(ticks[0], ticks[-1]))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, facecolor="0.3", labelcolor="w", fontsize=8)
+    surface.plot_surface(*np.meshgrid(ticks, ticks), grid, cmap="viridis", alpha=0.8)
+    for marker, (x, y) in (("x", (0.0, 0.0)), ("o", (1.0, 0.0)), ("^", (1.0, 1.0))):
+        z = grid[np.abs(ticks - y).argmin(), np.abs(ticks - x).argmin()]
+        surface.plot([x], [y], [z], marker, color="k", zorder=10)
+    surface.set(xlabel="step", ylabel="kernel direction", zlabel="log₁₀ loss", xticks=(0, 1), yticks=(0, 1))
+    surface.view_init(elev=35, azim=-60)
+    surface.set_box_aspect(None, zoom=0.8)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
