@@ -168,7 +168,7 @@ def insert(path: Path, text: str, marks: tuple[str, str] = MARKS) -> None:
     if not path.exists() or marks[0] not in path.read_text(encoding="utf-8"):
         return
     before, rest = path.read_text(encoding="utf-8").split(marks[0])
-    path.write_text(f"{before}{marks[0]}\n{text}\n{marks[1]}{rest.split(marks[1])[1]}", encoding="utf-8")
+    path.write_text(f"{before}{marks[0]}\n{text}\n{marks[1]}{rest.split(marks[1], 1)[1]}", encoding="utf-8")
 
 
 def write_tables(lines: list[Line]) -> None:

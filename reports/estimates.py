@@ -165,7 +165,7 @@ class Study:
             gradient(self.problem)
             self.keep("gradient", {"processor_seconds": time.process_time() - began})
 
-    def run(self, held: int) -> None:
+    def run(self, held: int, landscape: bool) -> None:
         self.price()
         for count, target in CASES[:3]:
             self.case(f"first {count}", list(range(count)), target, held=True)
@@ -176,7 +176,8 @@ class Study:
         self.case(f"first {count}", list(range(count)), target, held=True, correctors=1)
         for count, target in CASES[:3]:
             self.case(f"corrected first {count}", list(range(count)), target, held=True, correctors=1)
-        self.landscape()
+        if landscape:
+            self.landscape()
         for count, target in CASES[1::-1]:
             for seed in range(held):
                 self.case(f"held draw {seed} of {count}", drawn(seed, count), target, held=True)
@@ -228,6 +229,7 @@ def main() -> int:
     parser.add_argument("--cifar", type=Path, default=Path(os.environ.get("CIFAR_FOLDER", "package")))
     parser.add_argument("--base", choices=("nearby", "given"), default="nearby")
     parser.add_argument("--held", type=int, default=HELD, help="draws in which the other rows are held too")
+    parser.add_argument("--no-landscape", action="store_true", help="no members of the set, no picture of the loss")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tables", action="store_true", help="no runs: tables and pictures from estimates.json")
     options = parser.parse_args()
@@ -235,7 +237,7 @@ def main() -> int:
         import torch
 
         torch.set_num_threads(options.threads)
-        Study(options.net, options.weights, options.cifar, options.base).run(options.held)
+        Study(options.net, options.weights, options.cifar, options.base).run(options.held, not options.no_landscape)
     from estimate_tables import write
 
     write(HERE / f"{options.net}-cifar10")
