@@ -15,6 +15,7 @@ from certify.network.graph import GraphNetwork
 from certify.network.layer_scale import LayerScale
 from certify.network.network import Network, owned
 from certify.network.reference import DEFAULT_TAU, Reference
+from certify.training_problem import check_losses
 
 if TYPE_CHECKING:
     from certify.estimation import ModuleProblem
@@ -125,7 +126,7 @@ class Problem:
                 object.__setattr__(self, name, owned(array))
         self._check_words()
         self._check_norm()
-        self._check_losses()
+        check_losses(self)
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
@@ -229,39 +230,6 @@ class Problem:
             return
         if self.parameter == "targets" and self.loss != "squared":
             raise InputError("parameter", f"targets with the {self.loss} loss", "use features or sample_weights")
-
-    def _check_losses(self) -> None:
-        """Refuse levels, decays, labels and probabilities for which the loss is not what the theorems say."""
-        if self.level is not None and not math.isfinite(self.level):
-            raise InputError("level", f"{self.level}", "give a finite number")
-        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise InputError("weight_decay", f"{self.weight_decay}", "give a finite number from 0 on")
-        if self.scale is not None and (self.scale < 0).any():
-            raise InputError("scale", "a negative unit", "give 0 (may not move) or a positive unit a feature")
-        if self.loss == "cross_entropy" and self.y is not None:
-            if self.labels is not None:
-                raise InputError("targets", "labels and rows of probabilities", "give one of them")
-            if not (self.y >= 0).all():
-                raise InputError("targets", "a negative or missing probability", "give rows of probabilities")
-        if self.labels is not None:
-            k = self.network.widths[-1]
-            values = set(np.asarray(self.labels).ravel().tolist())
-            if np.shape(self.labels) != (self.n,):
-                raise InputError("labels", f"shape {np.shape(self.labels)}", f"give one label a row, ({self.n},)")
-            allowed = ({0, 1}, {-1, 1}) if self.loss == "logistic" else (set(range(k)),)
-            if self.loss != "squared" and not any(values <= a for a in allowed):  # squared: labels are not used
-                words = "0 and 1, or -1 and 1" if self.loss == "logistic" else f"0 … {k - 1}, one for each output"
-                more = '; for one output give loss = "logistic"' if self.loss == "cross_entropy" and k == 1 else ""
-                raise InputError("labels", f"{sorted(values)[:5]} with the {self.loss} loss", f"give {words}{more}")
-        if self.map == "interpolation":
-            return
-        if (self.y is None) if self.loss == "squared" else (self.labels is None and self.loss == "logistic"):
-            remedy = "give class labels"
-            if self.loss == "squared":
-                remedy = 'give real targets y, or for labels loss = "logistic" (one output) or "cross_entropy"'
-            raise InputError("targets", f"none that fit the {self.loss} loss", remedy)
-        if self.loss == "cross_entropy" and self.labels is None and self.y is None:
-            raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
 
     def _check_merged(self, groups: tuple[tuple[int, ...], ...]) -> None:
         """Refuse to merge rows whose targets differ: no network gives equal features two outputs."""

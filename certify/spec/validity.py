@@ -19,6 +19,7 @@ from certify.spec.changes import check_critical_change
 from certify.spec.convexity import asks_for_convexity, check_convexity, check_predictions
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
 from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS, UNBUILT_SECTIONS
+from certify.spec.weight_norms import check_weight_norm
 
 if TYPE_CHECKING:
     from certify.problem import Problem
@@ -42,7 +43,10 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         check_proofs(spec, name)
     _check_perturbation(spec, name)
     if verb == "run":
-        _check_norm(spec, name)
+        check_weight_norm(spec, name)
+        if spec.weights.reference is not None:
+            _check_format(spec.weights.reference, "weights.reference", DATA_FORMATS, name,
+                          {"weights.reference": DATA_FORMATS})
         _check_map(spec, name)
         check_predictions(spec, name)
     for number, gate in enumerate(spec.gate, 1):
@@ -135,28 +139,6 @@ def _check_map(spec: Spec, name: str) -> None:
         if solution.level is None:
             raise SpecError(f"{name}: gate {number}", "persistence_radius needs a level above the loss at the weights",
                             "give solution.level")
-
-
-def _check_norm(spec: Spec, name: str) -> None:
-    """What the norm of the weights needs, and where it is built."""
-    weights = spec.weights
-    if weights.norm == "function" and weights.reference is None:
-        raise SpecError(f'{name}: weights.norm = "function"', "weights.reference is missing",
-                        "name the data file whose rows the weights are compared on, e.g. that of the training data")
-    for key in ("reference", "tau"):
-        if getattr(weights, key) is not None and weights.norm != "function":
-            raise SpecError(f"{name}: weights.{key}", f'given with norm = "{weights.norm}"',
-                            'remove it, it belongs to norm = "function"')
-    if weights.tau is not None and not 2.0**-40 <= weights.tau <= 2.0**40:
-        raise SpecError(f"{name}: weights.tau", f"found {weights.tau}", "give a number from 2^-40 to 2^40")
-    if weights.norm != "euclidean" and spec.model.graph is not None:
-        raise SpecError(f'{name}: weights.norm = "{weights.norm}"', "not built for a network given by a graph",
-                        'use norm = "euclidean"')
-    if weights.norm == "function" and spec.solution.map == "interpolation" and spec.perturbation.set != "total":
-        raise SpecError(f'{name}: weights.norm = "function"', f'not built with set = "{spec.perturbation.set}"',
-                        'use set = "total", or norm = "relative"')
-    if weights.reference is not None:
-        _check_format(weights.reference, "weights.reference", DATA_FORMATS, name, {"weights.reference": DATA_FORMATS})
 
 
 def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
