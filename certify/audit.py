@@ -99,7 +99,8 @@ def quantities(problem: Problem) -> tuple[str, ...]:
     assert problem.spec is not None
     gated = tuple(dict.fromkeys(gate.quantity for gate in problem.spec.gate))
     more = () if problem.spec.aubin is None else ("aubin",)
-    return gated or (*default_quantities(problem.set, problem.norm, problem.parameter), *more)
+    window = () if problem.spec.window is None else ("excess", "hausdorff")
+    return gated or (*default_quantities(problem.set, problem.norm, problem.parameter), *more, *window)
 
 
 def default_quantities(set: str, norm: int | str, parameter: str) -> tuple[str, ...]:

@@ -101,6 +101,12 @@ what it leaves of the identity, averaged over a step of length 2κ·radius_u, st
 Without [aubin] radius_u the largest is searched for with κ at most the gate's `max`, or twice the modulus; without
 radius_w it is radius_u times the modulus. No κ below the modulus will do. `limit`: no radius_u from there on has any
 κ, for two rows with different outputs can be moved onto one another.""",
+    "S14": """How far the sets of exact fits before and after one change lie apart near the weights, for a last layer.
+With all other layers frozen, and for a network of one layer, exact fits form affine sets of weights, whatever the
+activations: Aδ = 0 for today's data, Bδ = R for the changed, δ the step from the given weights. On the ball of radius
+ρ: with D = BAᵀ(AAᵀ)⁻¹ABᵀ − (1 − λ)BBᵀ positive definite and q = tr RᵀD⁻¹R, no exact fit of today's data lies further
+than √(λ(ρ² + q)) from those of the changed, and none of the changed further than √(λ(ρ² + (1 − λ)q)) from today's. The
+best λ (`multiplier`) attains both. The lower end is one point of a set (`point`) and its distance from the other.""",
     "Q6": """How far the one solution of a strongly convex last layer moves, for changes as large as they are.
 All layers but the last are frozen, weight_decay > 0: the training loss F is strongly convex in the last layer, so that
 there is one solution for every change of the data (sample weights from 0 on). B = θ(∇²F − λ) + λ at the weights w̄ in
@@ -152,6 +158,15 @@ today's solution and that of the changed data (map = "critical", the last layer 
     "aubin": """A factor κ with the radii within which it holds, a statement at finite size (see Q1). Section [aubin]
 may give radius_u and radius_w. Fully connected networks, smooth or with one hidden layer of relu; base = "given",
 set = "total".""",
+    "excess": """How far exact fits of the changed data near the weights have strayed from those of today's: the largest
+distance e(S(u) ∩ B, S(0)) from a weight vector that fits the changed data within the window B = {|w − w̄| ≤ radius} to
+the nearest one that fits today's; 0 if none lies within the window. The window cuts the first set alone. One given
+change (set = "given"), base = "given", the last layer (solution.layer) or a network of one; see S14.""",
+    "hausdorff": """How far the two sets of exact fits, before and after one given change, lie apart on the window: the
+larger of e(S(u) ∩ B, S(0)) (see `excess`) and e(S(0) ∩ B, S(u)). Each set is cut by the window where it comes first
+and whole where it comes second, so it is no metric. See S14.""",
+    "window": """[window] radius: the ball around the weights in the file on which `excess` and `hausdorff` compare sets
+of exact fits, which are unbounded. Without gates a spec with [window] asks for both.""",
     "first_order_distance": """The most that the weights have to move, to first order, for any move of the data in the
 perturbation set: the network is replaced by its linearisation at the data and the weights. With set = "total" it is
 the radius times `modulus`; with "per_sample", "sparse" and "given" see N1, N2 and N3 (critical map: M5e). All but

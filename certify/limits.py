@@ -184,6 +184,7 @@ def named(tier: str) -> str:
     """
     own = {"solution": "the proof of an exact solution nearby", "passes": "a pass through the network",
            "radius": "the search for the radius", "aubin": "the proof of explicit radii",
+           "window": "the comparison of both sets",
            "distance": "the proof of an exact fit of the moved data",
            "Hessian": "the Hessian with its inverse", "last layer": "the metrics of the last layer",
            "mixed derivative": "the product with the mixed derivative"}

@@ -197,6 +197,7 @@ def _when(name: str, before: list[Tier], names: Collection[str], problem: Proble
         return "sample_modulus, and modulus where needed" if len(names) > 1 else "where needed"
     finer = "modulus, where rounding leaves a gap" if before else "modulus, tried first"
     return {"solution": "an exact solution nearby", "distance": "distance", "aubin": "aubin, after modulus",
+            "window": "both sets on the window",
             "direct": "modulus, tried first", "finer direct": finer,
             "double-double": "where the problem is ill-conditioned", "Jacobian": "where it is worse than that"}[name]
 

@@ -34,6 +34,7 @@ _CONGRUENCE: Final = (15, 40.0, 3e-7)
 _DOUBLE_DOUBLE: Final = (30, 100.0, 4e-6)
 _JACOBIAN: Final = (20, 72.0)
 _AUBIN: Final = (4, 6, 6.0, 2e-4)  # numbers of N²p and N³, operations of N³(p + N), seconds of N² in tangents
+_WINDOW: Final = (4000, 1e-6)  # bytes of q², seconds of q³, q the inputs of the last layer
 _BUDGETS: Final = (30.0, 1200.0)  # operations of N³, and of N²·√(2N), in the search for the dual of row budgets
 _HESSIAN: Final = (10, 16.0, 3e-7)
 _MIXED: Final = (3, 4.0, 4e-8)
@@ -138,6 +139,10 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
     add("distance", _DOUBLE_DOUBLE, ("distance",), more=p if N * p <= JACOBIAN_LIMIT else 0)
     tensor = 8 * N * N * (_AUBIN[0] * p + _AUBIN[1] * N)
     found.append(Cost("aubin", BASE_MEMORY + tensor, _AUBIN[2] * N**3 * (p + N), 0.5 + _AUBIN[3] * N * N, ("aubin",)))
+    if problem.set == "given":
+        q = problem.network.widths[-2] + 1
+        found.append(Cost("window", BASE_MEMORY + _WINDOW[0] * q**2, 0.0, 0.5 + _WINDOW[1] * q**3,
+                          ("excess", "hausdorff")))
     if N <= CONGRUENCE_LIMIT:
         add("congruence", _CONGRUENCE)
     if N <= EXTENDED_LIMIT:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from certify.bounds.aubin import enclose_aubin, require_built, with_modulus
+from certify.bounds import window_claims
+from certify.bounds.aubin import enclose_aubin, with_modulus
 from certify.bounds.congruence import Congruence, Failure
 from certify.bounds.contrasts import contrasted
 from certify.bounds.costs import DIRECT_FROM, costs, remedy
@@ -16,7 +18,7 @@ from certify.bounds.direct import direct_modulus
 from certify.bounds.distance import distance_bound, enclose_distance
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.exact import exact_bound, problem_is_exact, require_exact
-from certify.bounds.interpolation_words import kink_reason, rank_reason
+from certify.bounds.interpolation_words import kink_reason, rank_reason, require_meaning
 from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import ModulusEnds, enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
@@ -41,12 +43,15 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.verdict import Bound, Hypothesis, Rigour
 
+if TYPE_CHECKING:
+    from certify.bounds.window import WindowExcess
+
 GAP, COARSE_GAP = 1e-6, 1e-2
 """Relative gap of two ends above which the next tier is tried, up to and beyond `FINE_LIMIT` equations."""
 
 FINE_LIMIT = 3000
 
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin")
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", *window_claims.QUANTITIES)
 
 _TIERS: dict[str, tuple[Arithmetic, Arithmetic, bool, bool]] = {
     "direct": (Binary64(), Binary64(), False, True), "finer direct": (Binary64(), DoubleDouble(), False, True),
@@ -88,6 +93,7 @@ class Interpolation:
         self._tiers: dict[str, Linearisation] = {}
         self._bounds: dict[str, Bound] = {}
         self._pair: tuple[int, int] | None = None
+        self._sets: WindowExcess | str | None = None
         self.solution: Solution | str | None = None
         if problem.base == "given" and problem.set != "given":  # one change may leave two equal rows equal
             pair = self._limits.attempt("the search for equal rows", lambda: refuting_pair(problem))
@@ -121,7 +127,7 @@ class Interpolation:
         if quantity not in QUANTITIES:
             found = "belongs to the sublevel map" if quantity == "persistence_radius" else "not built"
             raise SpecError(f"quantity '{quantity}' of the interpolation map", found, f"use {', '.join(QUANTITIES)}")
-        self._require_meaning(quantity)
+        require_meaning(self.problem, quantity)
         if self._pair is not None and quantity != "distance":  # at finite size an exact fit may exist all the same
             return self._refuted(quantity, self._pair)
         if isinstance(self.solution, str):
@@ -131,7 +137,9 @@ class Interpolation:
         if quantity == "first_order_distance" and self.problem.set in ("total", "per_sample"):
             return self._of_modulus()
         if quantity not in self._bounds:
-            own = {"distance": self._distance, "aubin": self._aubin}.get(quantity, partial(self._best, quantity))
+            of_window = dict.fromkeys(window_claims.QUANTITIES, partial(self._window, quantity))
+            own = ({"distance": self._distance, "aubin": self._aubin} | of_window).get(
+                quantity, partial(self._best, quantity))
             self._bounds[quantity] = own()
         return self._bounds[quantity]
 
@@ -163,6 +171,17 @@ class Interpolation:
         if isinstance(found, str):
             return self._open("aubin", modulus.hypotheses, found)
         return with_modulus(found, modulus)
+
+    def _window(self, quantity: str) -> Bound:
+        """S14: how far the sets of the last layer lie apart on the window."""
+        cost = next(cost for cost in costs(self.problem) if cost.name == "window")
+        refused = self._limits.refusal(cost)
+        if refused:
+            return self._open(quantity, self._counting(), f"{refused}: {remedy(self.problem, quantity, self._limits)}")
+        if self._sets is None:
+            self._progress("both solution sets on the window", 0.1)
+            self._sets = self._limits.attempt(named("window"), lambda: window_claims.compare_sets(self.problem))
+        return window_claims.window_bound(self._sets, quantity, self._unit(quantity), self._counting())
 
     def _distance(self) -> Bound:
         """F1 and Q7: the distance after the given change, from both sides."""
@@ -238,28 +257,6 @@ class Interpolation:
             found = [lin.congruence for lin in self._tiers.values()]
             return any(isinstance(X, Congruence) and X.error <= ROUNDING for X in found)
         return gap(best) <= (GAP if self.problem.kernel_size <= FINE_LIMIT else COARSE_GAP)
-
-    def _require_meaning(self, quantity: str) -> None:
-        """Refuse what has no meaning for the perturbation set."""
-        problem, asked = self.problem, f"quantity '{quantity}'"
-        if quantity == "first_order_distance":
-            if problem.set != "given" and problem.radius is None:
-                raise SpecError(asked, "no radius", "give perturbation.radius")
-        elif quantity == "distance":
-            if problem.base != "given":
-                raise SpecError(asked, f"base = '{problem.base}'", "use base 'given'")
-            if problem.set != "given" and problem.radius is None:
-                raise SpecError(asked, "no radius", "give perturbation.radius")
-            if problem.set != "given" and (problem.parameter != "features" or problem.weight_norm == "function"):
-                raise SpecError(asked, f"{problem.parameter}, norm '{problem.weight_norm}'",
-                                "use features and norm euclidean or relative, or set 'given'")
-        elif quantity == "aubin":
-            require_built(problem)
-        elif problem.set in ("sparse", "given"):
-            raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
-        elif quantity == "sample_modulus" and problem.norm != 2:
-            raise SpecError(asked, f"norm {problem.norm} is not built for it",
-                            "use 'first_order_distance' with set = 'sparse' and count = 1, or norm 2")
 
     def _of_modulus(self) -> Bound:
         """The first-order distance under a budget that is a norm: the modulus times the radius."""
@@ -356,6 +353,7 @@ class Interpolation:
         moved = "feature change" if self.problem.parameter == "features" else "target change"
         distance = WEIGHT_DISTANCE[self.problem.weight_norm]
         unit = distance if quantity in ("first_order_distance", "distance") else f"{distance} per unit of {moved}"
+        unit = window_claims.UNITS.get(quantity, unit)
         merged = self.problem.merge_duplicates and self.problem.groups
         return f"{unit} (equal rows move as one)" if merged else unit
 

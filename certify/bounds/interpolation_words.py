@@ -1,10 +1,42 @@
-"""Why nothing was proved about an interpolation problem, in words."""
+"""What an interpolation problem cannot be asked, and why nothing was proved about it, in words."""
 
 from __future__ import annotations
 
+from certify.bounds import window_claims
+from certify.bounds.aubin import require_built
 from certify.bounds.congruence import Failure
 from certify.bounds.linearisation import Linearisation
+from certify.errors import SpecError
 from certify.problem import Problem
+
+
+def require_meaning(problem: Problem, quantity: str) -> None:
+    """Refuse a quantity that has no meaning for the perturbation set.
+
+    Raises:
+        SpecError, InputError: with what would work.
+    """
+    asked = f"quantity '{quantity}'"
+    if quantity == "first_order_distance":
+        if problem.set != "given" and problem.radius is None:
+            raise SpecError(asked, "no radius", "give perturbation.radius")
+    elif quantity == "distance":
+        if problem.base != "given":
+            raise SpecError(asked, f"base = '{problem.base}'", "use base 'given'")
+        if problem.set != "given" and problem.radius is None:
+            raise SpecError(asked, "no radius", "give perturbation.radius")
+        if problem.set != "given" and (problem.parameter != "features" or problem.weight_norm == "function"):
+            raise SpecError(asked, f"{problem.parameter}, norm '{problem.weight_norm}'",
+                            "use features and norm euclidean or relative, or set 'given'")
+    elif quantity == "aubin":
+        require_built(problem)
+    elif quantity in window_claims.QUANTITIES:
+        window_claims.require_window(problem)
+    elif problem.set in ("sparse", "given"):
+        raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
+    elif quantity == "sample_modulus" and problem.norm != 2:
+        raise SpecError(asked, f"norm {problem.norm} is not built for it",
+                        "use 'first_order_distance' with set = 'sparse' and count = 1, or norm 2")
 
 
 def kink_reason(problem: Problem, lin: Linearisation) -> str:

@@ -1,13 +1,13 @@
 """S14: how far the solution set of a last layer expands and contracts within a ball, after one change of the data.
 
 With all other layers frozen, and for a network of one layer, `S(ū)` and `S(u)` are affine sets of weights, whatever the
-activations. Both excesses are maxima of convex quadratics over balls, enclosed in ball arithmetic. Proved in Python
-alone: no certificate states these numbers and the checker does not know them.
+activations. Both excesses are maxima of convex quadratics over balls, enclosed in ball arithmetic. What a certificate
+states of them, and what its checker repeats, is in :mod:`certify.bounds.window_claims`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -26,8 +26,24 @@ from certify.rigor.fp import Array
 from certify.sets.exact import flint_number, fraction
 from certify.sets.extent import Extent, between, largest, root
 
-PRECISION, SQUARINGS, MOST = 256, 24, 400
-"""Bits of the balls; squarings that bound a norm to about 1e-7; inputs of the layer above which it is refused."""
+PRECISION, SQUARINGS, MOST, TRIES = 256, 24, 400, 4
+"""Bits of the balls; squarings that bound a norm to about 1e-7; inputs of the layer above which it is refused; how
+often λ is raised where `λI − T` is not resolved."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """With what another program can repeat both ends of an excess.
+
+    Attributes:
+        multiplier: λ of the bound by Lagrange.
+        upper: that bound; None where it was not finite, though another one may have been.
+        point: `(q, k)`, near the step from the nearest solution, or from w̄, to the point that proves the lower end.
+    """
+
+    multiplier: float
+    upper: Fraction | None
+    point: Array
 
 
 @dataclass(frozen=True)
@@ -39,12 +55,15 @@ class WindowExcess:
         contraction: `e(S(ū) ∩ B, S(u))`.
         distance: `dist(w̄, S(u))`, at most the contraction.
         radius: of the window.
+        expanding, contracting: the evidence for both; None where the window misses S(u).
     """
 
     expansion: Extent
     contraction: Extent
     distance: Extent
     radius: float
+    expanding: Evidence | None = field(default=None, repr=False, compare=False)
+    contracting: Evidence | None = field(default=None, repr=False, compare=False)
 
     @property
     def hausdorff(self) -> Extent:
@@ -130,15 +149,16 @@ def _excesses(A: arb_mat, B: arb_mat, right: arb_mat, radius: Fraction) -> Windo
     far = _square(c)
     rho = arb(flint_number(radius))
     # points δ = Πx of S(ū): |c − Qδ|²; points c + y of S(u), y = Π'x: |P(c + y)|², |c + y|² = |c|² + |y|²
-    contraction = _largest(c, free * Q * free, -1 * (free * c), free, rho * rho)
+    contraction, contracting = _largest(c, free * Q * free, -1 * (free * c), free, rho * rho)
     room = rho * rho - far
     inside = P * c
-    expansion = root(Fraction(0)) if room < 0 else _largest(inside, free_after * P * free_after, free_after * inside,
-                                                          free_after, room)  # fmt: skip
-    return WindowExcess(expansion, contraction, _root(far), fp.up(radius))
+    if room < 0:
+        return WindowExcess(root(Fraction(0)), contraction, _root(far), fp.up(radius), None, contracting)
+    expansion, expanding = _largest(inside, free_after * P * free_after, free_after * inside, free_after, room)
+    return WindowExcess(expansion, contraction, _root(far), fp.up(radius), expanding, contracting)
 
 
-def _largest(a: arb_mat, T: arb_mat, g: arb_mat, free: arb_mat, square: arb) -> Extent:
+def _largest(a: arb_mat, T: arb_mat, g: arb_mat, free: arb_mat, square: arb) -> tuple[Extent, Evidence]:
     """`√ max {|a|² + 2⟨g, y⟩ + ⟨y, Ty⟩ : y ∈ range free, |y|² ≤ square}`, T positive semidefinite, `g = free·g`.
 
     Above by Lagrange: `|a|² + λ·square + ⟨g, (λI − T)⁻¹g⟩` for any `λ > ‖T‖`; below at the y that floats propose.
@@ -149,18 +169,20 @@ def _largest(a: arb_mat, T: arb_mat, g: arb_mat, free: arb_mat, square: arb) -> 
     h = V.T @ _floats(g)
     level = _level(t, (h * h).sum(axis=1), float(max(most, Fraction(0))))
     level = max(level, fp.up(norm * (1 + Fraction(1, 2**40)) + Fraction(1, 2**120)))
-    M = arb_mat([[arb(level) * int(i == j) for j in range(T.ncols())] for i in range(T.nrows())]) - T
-    try:
-        over = base + arb(level) * arb(flint_number(max(most, Fraction(0)))) + _inner(g, M.solve(g))
-    except ZeroDivisionError:
-        over = arb("nan")
+    over = _lagrange(base, T, g, level, most)
+    for _ in range(TRIES):
+        if over.is_finite():
+            break
+        level *= 16  # λI − T is not resolved: T is known no better than λ
+        over = _lagrange(base, T, g, level, most)
     # |a + …| ≤ |a| + r bounds it in any case: P, Q and what they are made of are projections
     plain = base.abs_upper().sqrt() + square.abs_upper().sqrt()
     upper = plain if not over.is_finite() else min(over.abs_upper().sqrt(), plain, key=float)
-    lower = base.abs_lower()
+    lower, point = base.abs_lower(), np.zeros_like(h)
     least = fraction(square.lower().fmpq()) if square.is_finite() else Fraction(0)
     if least > 0:
-        y = free * arb_mat(_proposed(t, V, h, level, float(least)).tolist())
+        point = _proposed(t, V, h, level, float(least))
+        y = free * arb_mat(point.tolist())
         size = _square(y)
         if size > 0:
             scale = (arb(flint_number(least)) / size).sqrt().lower()
@@ -170,7 +192,17 @@ def _largest(a: arb_mat, T: arb_mat, g: arb_mat, free: arb_mat, square: arb) -> 
                 lower = max(lower, value.abs_lower(), key=float)
     reason = "" if square > 0 else "the window touches the set, or misses it, by less than is known"
     low = Fraction(0) if reason else fp.sqrt_down(max(fraction(lower.lower().fmpq()), Fraction(0)))
-    return between(low, _up(upper), reason)
+    known = Evidence(level, _up(over.abs_upper().sqrt()) if over.is_finite() else None, point)
+    return between(low, _up(upper), reason), known
+
+
+def _lagrange(base: arb, T: arb_mat, g: arb_mat, level: float, most: Fraction) -> arb:
+    """`base + λ·square + ⟨g, (λI − T)⁻¹g⟩` for `λ > ‖T‖`; NaN where it is not resolved."""
+    M = arb_mat([[arb(level) * int(i == j) for j in range(T.ncols())] for i in range(T.nrows())]) - T
+    try:
+        return base + arb(level) * arb(flint_number(max(most, Fraction(0)))) + _inner(g, M.solve(g))
+    except ZeroDivisionError:
+        return arb("nan")
 
 
 def _level(t: Array, squares: Array, room: float) -> float:

@@ -94,6 +94,7 @@ def _problem(problem: Problem) -> Json:
         "weight_norm": spec.weights.norm,
         **_reference(problem),
         **({} if problem.evaluation is None else {"evaluation_rows": len(problem.evaluation)}),
+        **({} if spec.window is None else {"window": spec.window.radius}),
         **_network(network),
         "n": problem.n,
         "inputs": problem.inputs,

@@ -75,6 +75,7 @@ class Problem(Part):
     tau: Number | None = None
     reference_rows: Size | None = None
     evaluation_rows: Size | None = None
+    window: Number | None = None
     widths: Annotated[list[Size], Field(min_length=2)] | None = None
     activation: str | None = None
     biases: Annotated[list[bool], Field(min_length=1)] | None = None
@@ -170,13 +171,15 @@ class Witness(Part):
     pair: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     theta: Number | None = None
     reach: Number | None = None
+    multiplier: Number | None = None
+    point: list[Number] | None = None
 
 
 class Claim(Part):
     """A claim; the three members about rows belong to `sample_modulus` alone."""
 
     quantity: Literal["modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "prediction_change"]
+                      "stable_predictions", "prediction_change", "excess", "hausdorff"]
     theorem: str
     rigour: Rigour
     verdict: Verdict

@@ -22,14 +22,15 @@ CLAIM = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "
 ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
 QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-              "stable_predictions", "prediction_change")
+              "stable_predictions", "prediction_change", "excess", "hausdorff")
 _SETS = ("z", "member", "dual", "array")
 _MOTION = ("theta", "reach")
+_WINDOW = ("multiplier", "point")
 WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",),
              "first_order_distance": (*_SETS, "equal_rows"), "distance": ("z", "array", "layer", "sigma", *_MOTION),
              "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
-             "stable_predictions": _MOTION, "prediction_change": _MOTION}
-_TOGETHER = {*_SETS, "layer", "sigma", "radius_u", "radius_w", "limit", "pair"}
+             "stable_predictions": _MOTION, "prediction_change": _MOTION, "excess": _WINDOW, "hausdorff": _WINDOW}
+_TOGETHER = {*_SETS, *_WINDOW, "layer", "sigma", "radius_u", "radius_w", "limit", "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 
 Number = int | float
@@ -69,6 +70,7 @@ class Claim:
             its inputs.
         radius_u, radius_w: for which the upper end of `aubin` holds.
         limit, pair: of `aubin`, a radius_u that no κ has, and two rows that prove it.
+        multiplier, point: λ of the upper end of `excess` and `hausdorff`, and a step that proves the lower one.
         theta, reach: metric and size of the ball that the solution of a convex last layer cannot leave.
         rows, row_lower, row_upper: the ends of every row (`sample_modulus`).
     """
@@ -100,6 +102,8 @@ class Claim:
     radius_w: Number | None = None
     limit: Number | None = None
     pair: tuple[int, int] | None = None
+    multiplier: Number | None = None
+    point: tuple[Number, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,8 @@ def _claim(value: object, where: str) -> Claim:
         radius_w=number(witness["radius_w"], f"{where}.witness.radius_w") if "radius_w" in witness else None,
         limit=number(witness["limit"], f"{where}.witness.limit") if "limit" in witness else None,
         pair=_pair(witness["pair"], f"{where}.witness.pair") if "pair" in witness else None,
+        multiplier=number(witness["multiplier"], f"{where}.witness.multiplier") if "multiplier" in witness else None,
+        point=_vector(witness["point"], f"{where}.witness.point") if "point" in witness else None,
     )
 
 

@@ -15,6 +15,7 @@ from certify.check import (
     rules,
     set_claims,
     stationary_rules,
+    window_rules,
 )
 from certify.check.arrays import Array
 from certify.check.canonical import Json, same, show
@@ -56,6 +57,7 @@ def check_claims(
     plain = ["modulus", "sample_modulus"] if spec.parameter == "features" and spec.norm == 2 else ["modulus"]
     plain = ["first_order_distance"] if spec.set in ("sparse", "given") else plain
     plain = [*plain, "aubin"] if spec.aubin else plain
+    plain = plain if spec.window is None else [*plain, *window_rules.QUANTITIES]
     wanted = [gate.quantity for gate in spec.gates] or plain
     found = [claim.quantity for claim in claims]
     if found != wanted:
@@ -89,6 +91,8 @@ def _check_claim(
         _check_rows(claim, ladder)
     elif claim.quantity == "aubin":
         aubin.check_ends(claim, ladder)
+    elif claim.quantity in window_rules.QUANTITIES:
+        window_rules.check_ends(claim, ladder)
     elif claim.quantity == "distance":
         at_one = critical_finite if problem.map == "critical" else finite
         (at_one if problem.set == "given" else compensation).check_ends(claim, ladder, side)
@@ -117,6 +121,8 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
     if problem.map == "interpolation":
         if claim.quantity == "aubin":
             return "Q1"
+        if claim.quantity in window_rules.QUANTITIES:
+            return "S14"
         if claim.quantity == "distance":
             return "Q7" if problem.set == "given" else "Q4"
         return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
@@ -148,6 +154,8 @@ def _unit(claim: Claim, problem: Problem) -> str:
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
     distance = DISTANCES[problem.weight_norm]
+    if claim.quantity in window_rules.QUANTITIES:
+        return f"{window_rules.UNITS[claim.quantity]}{merged}"
     if claim.quantity in ("first_order_distance", "distance"):
         return f"{distance}{merged}"
     return f"{distance} per unit of {MOVED[problem.parameter]}{merged}"
@@ -199,6 +207,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
     if claim.quantity == "aubin":
         aubin.check_form(claim, problem)
+    if claim.quantity in window_rules.QUANTITIES:
+        window_rules.check_form(claim, problem)
     if whole:
         needs_array = set_claims.check_form(claim, problem)
     elif claim.member is not None or claim.dual is not None:

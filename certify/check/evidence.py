@@ -21,6 +21,7 @@ from certify.check.stationary import Stationary, Unproved
 from certify.check.subject import Problem
 from certify.check.sublevel import Descent, descend
 from certify.check.tangents import at_point
+from certify.check.window import LayerWindow
 
 PRECISIONS = (128, 256, 512)
 """Bits tried in turn while a statement is neither proved nor disproved."""
@@ -152,6 +153,11 @@ class Evidence:
                 rows[at * k + a][at * k:at * k + k] = block[a]
         point = at_point(self.problem, self.parameters, self.forward, self.backward)
         return AubinCentre(self.problem, point, R, self.kernel_definite.defect, arb_mat(rows))
+
+    @cached_property
+    def layer_window(self) -> LayerWindow:
+        """The last layer before and after the one change (S14); raises `Unproved`."""
+        return LayerWindow(self.problem, self.parameters, self.forward)
 
     @cached_property
     def inverse_columns(self) -> list[list[arb]]:

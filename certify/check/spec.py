@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from certify.check import convex_spec
 from certify.check.canonical import Json, kind, show
 from certify.check.refusal import Invalid
-from certify.check.spec_parts import columns, is_number, limits, perturbation_set, radii, scale
+from certify.check.spec_parts import columns, is_number, limits, perturbation_set, radii, scale, window
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
@@ -24,7 +24,7 @@ _WORDS = {
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "prediction_change"),
+                      "stable_predictions", "prediction_change", "excess", "hausdorff"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -36,6 +36,7 @@ _KEYS = {
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "file", "array"),
     "aubin": ("radius_u", "radius_w"),
+    "window": ("radius",),
     "evaluation": ("file", "features", "targets"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
@@ -85,6 +86,7 @@ class Spec:
         reference: name of the file of the reference rows; None without the function norm.
         tau: τ of the function norm; None without it.
         aubin: whether there is a section `[aubin]`; radius_u, radius_w: what it asks for, None for the best found.
+        window: the radius of the section `[window]`; None without it.
         evaluation: name of the file of the evaluation rows; None without them.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
         graph: name of the graph file; None for a fully connected network. Widths and shape, that of
@@ -122,6 +124,7 @@ class Spec:
     aubin: bool = False
     radius_u: float | None = None
     radius_w: float | None = None
+    window: float | None = None
     evaluation: str | None = None
     evaluation_features: str | tuple[str, ...] | None = None
     evaluation_targets: str | None = None
@@ -186,7 +189,7 @@ def read_spec(data: bytes) -> Spec:
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
         set=_word(p, "perturbation", "set", "total"), columns=columns(p.get("columns")), scale=scale(p.get("scale")),
         radius=None if radius is None else float(radius),
-        graph=model.get("graph"), aubin="aubin" in top,
+        graph=model.get("graph"), aubin="aubin" in top, window=window(sections["window"], "window" in top),
         **radii(sections["aubin"]), **perturbation_set(p), **_weights(sections["weights"]),
         **convex_spec.section(sections["evaluation"], "evaluation" in top),
     )
@@ -247,6 +250,7 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
          "interpolation with base given, set total, norm euclidean and all layers"),
         ("aubin" in quantities and (spec.columns or spec.scale) is not None, "perturbation.columns, .scale", "aubin",
          "features in units of the data, all of them"),
+        *_window_rules(spec, quantities),
         (spec.aubin and bool(spec.gates) and "aubin" not in quantities, "aubin", "the section", "a gate on aubin"),
         (sublevel and by_itself, "perturbation.set", spec.set, "total or per_sample, with the sublevel map"),
         (sublevel and first_order, "gate", "first_order_distance", "another quantity, with the sublevel map"),
@@ -261,6 +265,21 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
         (by_itself and bool(moduli), "gate", sorted(moduli), "first_order_distance, with sparse or given"),
         (sized and spec.radius is None and spec.set != "given", "perturbation.radius", None, "a radius"),
         (sized and spec.radius == 0, "perturbation.radius", 0, "a radius above 0"),
+    )
+
+
+def _window_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
+    """What a window, and the quantities on it, go with."""
+    gated = bool(quantities & {"excess", "hausdorff"})
+    asked = (spec.map, spec.base, spec.set, spec.weight_norm)
+    last = spec.layer == len(spec.widths) - 1 or (spec.layer == "all" and len(spec.widths) == 2)
+    return (
+        (gated and spec.window is None, "window", None, "a radius, for excess and hausdorff,"),
+        (spec.window is not None and bool(spec.gates) and not gated, "window", spec.window,
+         "a gate on excess or hausdorff"),
+        (spec.window is not None and asked != ("interpolation", "given", "given", "euclidean"), "window", spec.window,
+         "interpolation with base and set given and norm euclidean"),
+        (spec.window is not None and not last, "solution.layer", spec.layer, "the last layer, with a window,"),
     )
 
 
@@ -287,9 +306,6 @@ def _weights(section: Json) -> Json:
     if tau is not None and not (is_number(tau) and 2.0**-40 <= tau <= 2.0**40):
         raise Invalid("spec, weights.tau", f"{show(tau)} is stated", "a number from 2^-40 to 2^40 is needed")
     return {"weight_norm": norm, "reference": reference, "tau": DEFAULT_TAU if tau is None else float(tau)}
-
-
-
 
 
 

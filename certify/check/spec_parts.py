@@ -44,6 +44,14 @@ def radii(section: Json) -> Json:
     return found
 
 
+def window(section: Json, there: bool) -> float | None:
+    """The radius of `[window]`, which has to be given; None without the section."""
+    radius = section.get("radius")
+    if there and (not is_number(radius, 0) or radius == 0):
+        raise Invalid("spec, window.radius", f"{show(radius)} is stated", "a number above 0 is needed")
+    return None if radius is None else float(radius)
+
+
 def columns(value: object) -> tuple[int | str, ...] | None:
     """Numbers or names of the features that may move."""
     if value is None:

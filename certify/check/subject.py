@@ -74,6 +74,7 @@ class Problem:
         graph: the network where a graph file gives it; then there are no layers.
         norm, radius, count: of the perturbation set, as in the spec.
         radius_u, radius_w: of `aubin`, where the spec asks for some.
+        window: its radius, where the spec has one.
         change: the one change of `given`, by moving row.
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
         changed: the loss after that change; None: as it is in the files (critical map).
@@ -105,6 +106,7 @@ class Problem:
     radius: float | None = None
     radius_u: float | None = None
     radius_w: float | None = None
+    window: float | None = None
     count: int | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
     evaluation: tuple[Vector, ...] = ()
@@ -226,6 +228,7 @@ def build_problem(
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
         labels=table.labels, scale=units(spec, table.names), names=table.names or None, graph=net,
         norm=spec.norm, radius=spec.radius, count=spec.count, radius_u=spec.radius_u, radius_w=spec.radius_w,
+        window=spec.window,
         change=None if spec.change is None else _change(spec, change, list(listed), first),
         weight_norm=spec.weight_norm, tau=spec.tau,
         reference=() if reference is None or spec.reference is None else read_reference(
@@ -266,6 +269,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     if problem.evaluation:
         network |= {"evaluation_rows": len(problem.evaluation)}
+    if spec.window is not None:
+        network |= {"window": spec.window}
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),

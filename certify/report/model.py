@@ -114,7 +114,7 @@ def _limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
         return words.FIRST_ORDER
     pointwise = [claim for claim in claims if claim.quantity in words.POINTWISE]
     if not pointwise:
-        if problem.map == "critical":
+        if problem.map == "critical" or problem.window is not None:
             return words.ONE_CHANGE
         return words.NO_LIMIT if any(claim.lower is not None for claim in claims) else ()
     if len(pointwise) < len(claims):
@@ -225,6 +225,8 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
         ("what may adjust", _adjusting(problem)),
         *_map_facts(problem),
         ("distance between weights", words.WEIGHT_NORMS[problem.weight_norm]),
+        *([] if problem.window is None else [("window", f"the ball of radius {as_given(problem.window).text} around "
+                                              "the given weights")]),
         *_reference_facts(problem),
         *([("evaluation rows", count(problem.evaluation_rows))] if problem.evaluation_rows else []),
     ]

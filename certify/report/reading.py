@@ -13,6 +13,7 @@ from certify.certificate.canonical import digest
 from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
 from certify.errors import CertificateError
 from certify.spec.convexity import CONVEX, PREDICTIONS
+from certify.spec.window import QUANTITIES as ON_A_WINDOW
 
 REMEDY = "run `certify run` again and leave the file as it was written"
 
@@ -100,6 +101,9 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
         raise CertificateError(f"{where}.quantity", "aubin without base 'given' and a total budget", REMEDY)
     if (claim.witness.radius_u is None) != (claim.quantity != "aubin" or claim.upper is None):
         raise CertificateError(f"{where}.witness", "explicit radii belong to the upper end of aubin", REMEDY)
+    if claim.quantity in ON_A_WINDOW and (problem.window is None or (problem.map, problem.base, problem.set) != (
+            "interpolation", "given", "given")):
+        raise CertificateError(f"{where}.quantity", f"{claim.quantity} without a window and one given change", REMEDY)
     if claim.quantity in ("modulus", "sample_modulus") and problem.set in ("sparse", "given"):
         raise CertificateError(f"{where}.quantity", f"a modulus with set {problem.set!r}", REMEDY)
     if claim.witness.equal_rows is not None and (problem.map != "interpolation" or problem.base != "given"):

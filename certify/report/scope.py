@@ -137,6 +137,12 @@ def glossary(problem: Problem, quantities: Collection[str]) -> tuple[Entry, ...]
             "how far data may move and weights may lie for one factor to bound how far exact fits follow; the modulus "
             "is the smallest such factor as both radii shrink to 0",
         ))  # fmt: skip
+    if {"excess", "hausdorff"} & set(quantities):
+        entries.append((
+            "excess e(C, D)",
+            "the largest distance from a point of C to the nearest point of D; here C is cut by the window, the ball B "
+            "around the given weights, and D is not. The Hausdorff distance on the window is the larger of both ways",
+        ))  # fmt: skip
     if "first_order_distance" in quantities:
         entries.append((
             "first order",

@@ -11,6 +11,8 @@ from certify.report.finite_size import aubin_sentence, distance_sentence
 from certify.report.first_order import first_order_sentence
 from certify.report.moves import NOUN, in_units, moving, shared, small_move
 from certify.report.statements import Phrase, Rows, say, visible
+from certify.report.window import window_sentence
+from certify.spec.window import QUANTITIES as ON_A_WINDOW
 
 SENTENCE_DIGITS = 4
 OPENING = {
@@ -39,6 +41,8 @@ def sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phrase:
         return distance_sentence(claim, problem, OPENING[claim.rigour])
     if claim.quantity == "aubin":
         return aubin_sentence(claim, problem, OPENING[claim.rigour])
+    if claim.quantity in ON_A_WINDOW:
+        return window_sentence(claim, problem, OPENING[claim.rigour])
     if interior(claim, problem):
         return _interior_sentence(claim, problem)
     return _modulus_sentence(claim, problem, rows)

@@ -13,6 +13,8 @@ QUANTITIES = {
     "stable_predictions": "Labels of the evaluation rows that stay",
     "prediction_change": "Largest change of the outputs at the evaluation rows",
     "persistence_radius": "Persistence radius of the given weights",
+    "excess": "How far exact fits near the weights stray (excess on a window)",
+    "hausdorff": "How far both sets of exact fits lie apart (Hausdorff distance on a window)",
 }
 
 MOTION = "Distance from today’s solution to that of the changed data"
@@ -53,6 +55,8 @@ ENDS = {
     ("Q1", "upper"): "upper end by a right inverse of the Jacobian that is proved to serve within both radii "
     "(contraction)",
     ("Q1", "lower"): "lower end by that of the modulus and a verified vector (the witness)",
+    ("S14", "upper"): "upper end by a multiplier (the witness) for which a matrix is proved positive definite",
+    ("S14", "lower"): "lower end by a point of one set within the window (the witness) and its distance from the other",
     ("N3", "upper"): "from an enclosure of the inverse of the tangent kernel",
     ("N3", "lower"): "from an enclosure of the inverse of the tangent kernel",
     ("M4", "upper"): "from an enclosure of the inverse of the tangent kernel, row by row",

@@ -13,13 +13,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from certify.errors import SpecError
-from certify.spec import vocabulary
 from certify.spec.aubin import check_aubin
 from certify.spec.changes import check_critical_change
 from certify.spec.convexity import asks_for_convexity, check_convexity, check_predictions
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
-from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS, UNBUILT_SECTIONS
+from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS
 from certify.spec.weight_norms import check_weight_norm
+from certify.spec.window import check_window
 
 if TYPE_CHECKING:
     from certify.problem import Problem
@@ -54,8 +54,9 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         if verb == "run":
             _check_modulus(gate, f"{name}: gate {number}", spec)
     if verb == "estimate":
-        if spec.evaluation is not None:
-            raise SpecError(f"{name}: [evaluation]", "not built yet for estimates", "remove the section")
+        for section in ("evaluation", "window"):
+            if getattr(spec, section) is not None:
+                raise SpecError(f"{name}: [{section}]", "not built yet for estimates", "remove the section")
         check_estimates(spec, name)
     if spec.perturbation.set == "sparse" and spec.perturbation.count is None:
         raise SpecError(f"{name}: perturbation.count", 'missing, and set = "sparse" needs it',
@@ -129,6 +130,7 @@ def _check_map(spec: Spec, name: str) -> None:
         raise SpecError(f"{name}: perturbation.radius", "missing, and what is bounded is first_order_distance",
                         "give perturbation.radius, the size of one row's change")
     check_aubin(spec, name)
+    check_window(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_first_order(gate, f"{name}: gate {number}", spec)
         if gate.quantity != "persistence_radius":
@@ -260,9 +262,6 @@ def _check_modulus(gate: Gate, where: str, spec: Spec) -> None:
 
 def _check_built(spec: Spec, name: str, built: Mapping[str, tuple[str, ...]], unbuilt: Sequence[str]) -> None:
     """Refuse by name what the format knows and this version does not do."""
-    for section in UNBUILT_SECTIONS:
-        if getattr(spec, section) is not None:
-            raise SpecError(f"{name}: [{section}]", f"[{section}] is not built yet", "remove the section")
     for path in unbuilt:
         section, key = path.split(".")
         if getattr(getattr(spec, section), key) is not None:
@@ -280,7 +279,7 @@ def _check_built(spec: Spec, name: str, built: Mapping[str, tuple[str, ...]], un
         words = built["gate.quantity"]
         if gate.quantity not in words:
             raise SpecError(f"{name}: gate {number}", f"the quantity '{gate.quantity}' is not built yet",
-                            f"use {_either(words)}{vocabulary.IN_PYTHON.get(gate.quantity, '')}")
+                            f"use {_either(words)}")
 
 
 def _check_format(

@@ -48,7 +48,7 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "perturbation.parameter": PARAMETERS,
     "perturbation.set": SETS,
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "prediction_change", "stable_predictions"),
+                      "prediction_change", "stable_predictions", "excess", "hausdorff"),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
     "run.arithmetic": ("float", "exact"),
@@ -66,13 +66,6 @@ FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
     "model.file": (".safetensors", ".pt", ".pth", ".th"),
 }
 """As `BUILT`, where a spec is read by `certify estimate`."""
-
-IN_PYTHON: Final = dict.fromkeys(
-    ("excess", "hausdorff"), "; for a last layer: certify.bounds.window.enclose_window_excess, in Python")
-"""Quantities that no certificate states, and what proves them in Python."""
-
-UNBUILT_SECTIONS: Final = ("window",)
-"""Sections that are understood and refused."""
 
 UNBUILT_KEYS: Final[dict[str, tuple[str, ...]]] = {"run": (), "estimate": ("weights.reference", "weights.tau")}
 """Keys that are understood and refused whenever they are given, by verb."""

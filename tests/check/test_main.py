@@ -62,7 +62,7 @@ def test_a_threshold_inside_the_enclosure_is_open(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("flags, word", [
-    (["--max", "modulus"], "QUANTITY=VALUE"), (["--max", "excess=1"], "QUANTITY=VALUE"),
+    (["--max", "modulus"], "QUANTITY=VALUE"), (["--max", "volume=1"], "QUANTITY=VALUE"),
     (["--max", "modulus=nan"], "finite"), (["--min", "modulus=inf"], "finite"), (["--max", "modulus="], "finite"),
     (["--wat"], "unrecognized"), (["--mod", "x"], "unrecognized"), (["--max"], "expected one argument"),
 ])

@@ -10,7 +10,7 @@ import pytest
 from certify.errors import SpecError
 from certify.problem import load_problem
 from certify.spec import parse_spec
-from certify.spec.vocabulary import BUILT, UNBUILT_KEYS, UNBUILT_SECTIONS
+from certify.spec.vocabulary import BUILT, UNBUILT_KEYS
 from tests.small import SPEC, features, gate, tensors, write
 from tests.spec.test_load import refusal
 
@@ -18,6 +18,7 @@ CONVEX = ('[training]\nloss = "squared"\nweight_decay = 0.5\n'
           '[solution]\nmap = "critical"\nbase = "nearby"\nlayer = 2\n'
           '[perturbation]\nparameter = "sample_weights"\nset = "sparse"\ncount = 1\nradius = 1\n'
           + gate("distance", max=1))
+WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n[window]\nradius = 1\n'
 
 
 @pytest.mark.parametrize("extra, parts", [
@@ -92,17 +93,22 @@ CONVEX = ('[training]\nloss = "squared"\nweight_decay = 0.5\n'
     ('[solution]\nlayer = 1\n' + gate("aubin", max=1), ["gate 1", 'layer = "all"']),
     ('[weights]\nnorm = "relative"\n' + gate("aubin", max=1), ["gate 1", 'norm = "euclidean"']),
     ('[run]\narithmetic = "exact"\n' + gate("aubin", max=1), ["gate 1", 'arithmetic = "float"']),
-    (gate(max=1) + gate("excess", max=1), ["gate 2", "'excess' is not built yet", "sample_modulus", "window"]),
+    (gate("excess", max=1), ["gate 1", "excess is not built yet for", "layer = 2, the last"]),
+    (WINDOW.replace("layer = 2\n", "layer = 1\n"), ["[window]", "layer = 1", "use layer = 2"]),
+    (WINDOW.replace("layer = 2\n", 'base = "nearby"\nlayer = 2\n') + gate("hausdorff", max=1),
+     ["gate 1", "hausdorff is not built yet for", 'use base = "given"']),
+    (WINDOW.replace("layer = 2\n", 'map = "critical"\nlayer = 2\n') + gate("excess", max=1),
+     ['map = "critical"', 'use map = "interpolation"']),
+    (WINDOW.replace('set = "given"\nfile = "u.npz"\n', "") + gate("excess", max=1), ['set = "total"', 'set = "given"']),
+    (WINDOW + '[weights]\nnorm = "relative"\n', ["[window]", 'norm = "euclidean"']),
+    (WINDOW + '[run]\narithmetic = "exact"\n', ["[window]", 'arithmetic = "float"']),
+    (WINDOW.replace("[window]\nradius = 1\n", "") + gate("excess", max=1), ["needs a window", "[window] radius"]),
+    (WINDOW + gate("distance", max=1), ["[window]", "no gate asks for it", '"excess" or "hausdorff"']),
+    (WINDOW.replace("radius = 1", "radius = 0"), ["window.radius", "above 0"]),
 ])
 def test_refused_with_a_way_out(extra, parts):
     message = refusal(SPEC + extra)
     assert all(part in message for part in parts), message
-
-
-@pytest.mark.parametrize("section", UNBUILT_SECTIONS)
-def test_sections_not_built(section):
-    body = {"window": "radius = 1\n"}.get(section, "")
-    assert f"[{section}] is not built yet" in refusal(f"{SPEC}[{section}]\n{body}")
 
 
 @pytest.mark.parametrize("old, words", [
