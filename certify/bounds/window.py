@@ -25,10 +25,11 @@ from certify.rigor.environment import require_sound
 from certify.rigor.fp import Array
 from certify.sets.exact import flint_number, fraction
 from certify.sets.extent import Extent, between, largest, root
+from certify.spec.window import MOST
 
-PRECISION, SQUARINGS, MOST, TRIES = 256, 24, 400, 4
-"""Bits of the balls; squarings that bound a norm to about 1e-7; inputs of the layer above which it is refused; how
-often λ is raised where `λI − T` is not resolved."""
+PRECISION, SQUARINGS, TRIES = 256, 24, 4
+"""Bits of the balls; squarings that bound a norm to about 1e-7; how often λ is raised where `λI − T` is not
+resolved."""
 
 
 @dataclass(frozen=True, eq=False)

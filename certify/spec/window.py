@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 QUANTITIES = ("excess", "hausdorff")
 
+MOST = 400
+"""Inputs of the last layer, a 1 for its bias included, above which S14 is refused."""
+
 
 def check_window(spec: Spec, name: str) -> None:
     """Refuse a gate on `excess` or `hausdorff`, or a section `[window]`, where S14 is not built or one lacks the other.
@@ -26,13 +29,16 @@ def check_window(spec: Spec, name: str) -> None:
         return
     where = f"{name}: gate {gates[0]}" if gates else f"{name}: [window]"
     asked = spec.gate[gates[0] - 1].quantity if gates else "excess"
-    layers, p, solution = len(spec.model.widths or ()) - 1, spec.perturbation, spec.solution
+    widths = spec.model.widths or ()
+    layers, p, solution = len(widths) - 1, spec.perturbation, spec.solution
     for wrong, found, use in (
         (solution.map != "interpolation", f'map = "{solution.map}"', 'map = "interpolation", or quantity = "modulus"'),
         (solution.base != "given", f'base = "{solution.base}"', 'base = "given"'),
         (spec.model.widths is None, "a network without widths", "model.widths and model.activation"),
         (solution.layer != layers and (solution.layer != "all" or layers > 1), f"layer = {solution.layer}".replace(
             "all", '"all"'), f"layer = {layers}, the last, in whose weights the sets of exact fits are affine"),
+        (layers > 0 and widths[-2] >= MOST, f"{widths[-2:][0] if widths else 0} inputs of the last layer",
+         f"fewer than {MOST}"),
         (spec.weights.norm != "euclidean", f'weights.norm = "{spec.weights.norm}"', 'norm = "euclidean"'),
         (p.set != "given", f'set = "{p.set}"', 'set = "given" with the file of one change'),
         (spec.run.arithmetic == "exact", 'arithmetic = "exact"', 'arithmetic = "float"'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from certify.check.main import check
+from certify.check.main import check, main
 from certify.check.network import forward
 from certify.check.network import given as exact
 from certify.check.refusal import Invalid
 from certify.check.spec import read_spec
 from certify.check.subject import build_problem
 from certify.check.window import LayerWindow, inner
+from certify.cli import main as certify
 from tests.check import emitter
 from tests.check.cases import NO_FILES
 from tests.check.prover_cases import checked, forged, prove
@@ -239,6 +241,21 @@ def test_without_gates_both_follow_the_first_order_distance(tmp_path):
     certificate = prove(tmp_path)
     assert [claim["quantity"] for claim in certificate["claims"]] == ["first_order_distance", "excess", "hausdorff"]
     assert check(tmp_path / "certificate.json", NO_FILES).verdict == "certified"
+
+
+def test_merged_rows_and_thresholds_of_the_caller(tmp_path, capsys):
+    files(tmp_path, np.random.default_rng(4), rows=2)
+    X, u = (np.load(tmp_path / name)[key] for name, key in (("data.npz", "X"), ("u.npz", "u")))
+    np.savez(tmp_path / "data.npz", X=np.vstack([X, X[:1]]))
+    np.savez(tmp_path / "u.npz", u=np.vstack([u, u[:1]]))
+    assert certify(["run", str(tmp_path / "spec.toml"), "--quiet", "--merge-duplicates"]) == 0
+    certificate = json.loads((tmp_path / "certificate.json").read_text(encoding="utf-8"))
+    assert all(claim["unit"].endswith(" (equal rows move as one)") for claim in certificate["claims"])
+    path, upper = str(tmp_path / "certificate.json"), certificate["claims"][1]["upper"]
+    capsys.readouterr()
+    assert main([path]) == 0 and "equal rows count as one" in capsys.readouterr().out
+    assert main([path, f"--max=hausdorff={upper!r}"]) == 0
+    assert main([path, f"--max=hausdorff={upper / 2!r}"]) == 3 and capsys.readouterr().out.count("refuted") == 1
 
 
 @pytest.mark.parametrize("old, new", [

@@ -105,10 +105,19 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
     (WINDOW.replace("[window]\nradius = 1\n", "") + gate("excess", max=1), ["needs a window", "[window] radius"]),
     (WINDOW + gate("distance", max=1), ["[window]", "no gate asks for it", '"excess" or "hausdorff"']),
     (WINDOW.replace("radius = 1", "radius = 0"), ["window.radius", "above 0"]),
+    (WINDOW + gate("loss_after", max=1), ["gate 1", "certify estimate"]),
 ])
 def test_refused_with_a_way_out(extra, parts):
     message = refusal(SPEC + extra)
     assert all(part in message for part in parts), message
+
+
+def test_a_window_on_many_inputs_and_one_of_an_estimate():
+    message = refusal((SPEC + WINDOW).replace("[3, 8, 1]", "[3, 400, 1]"))
+    assert "400 inputs of the last layer" in message and "fewer than 400" in message
+    parse_spec((SPEC + WINDOW).replace("[3, 8, 1]", "[3, 399, 1]").encode())
+    with pytest.raises(SpecError, match=r"\[window\]: not built yet for estimates; remove the section"):
+        parse_spec((SPEC + WINDOW.replace("layer = 2\n", "")).encode(), verb="estimate")
 
 
 @pytest.mark.parametrize("old, words", [
