@@ -147,15 +147,22 @@ def _excesses(A: arb_mat, B: arb_mat, right: arb_mat, radius: Fraction) -> Windo
     q = A.ncols()
     one = arb_mat([[int(i == j) for j in range(q)] for i in range(q)])
     free, free_after = one - P, one - Q
+    if A.nrows() == q:  # both sets are single points, which balls do not know
+        free = free_after = arb_mat(q, q)
     far = _square(c)
     rho = arb(flint_number(radius))
     # points δ = Πx of S(ū): |c − Qδ|²; points c + y of S(u), y = Π'x: |P(c + y)|², |c + y|² = |c|² + |y|²
-    contraction, contracting = _largest(c, free * Q * free, -1 * (free * c), free, rho * rho)
-    room = rho * rho - far
+    T, T_after, g, g_after = free * Q * free, free_after * P * free_after, -1 * (free * c), free_after * (P * c)
     inside = P * c
+    if A is B:  # targets moved: Q = P, Pc = c, ΠQ = 0 and Πc = 0, nor this
+        T = T_after = arb_mat(q, q)
+        g = g_after = arb_mat(q, c.ncols())
+        inside = c
+    contraction, contracting = _largest(c, T, g, free, rho * rho)
+    room = rho * rho - far
     if room < 0:
         return WindowExcess(root(Fraction(0)), contraction, _root(far), fp.up(radius), None, contracting)
-    expansion, expanding = _largest(inside, free_after * P * free_after, free_after * inside, free_after, room)
+    expansion, expanding = _largest(inside, T_after, g_after, free_after, room)
     return WindowExcess(expansion, contraction, _root(far), fp.up(radius), expanding, contracting)
 
 
@@ -209,7 +216,7 @@ def _lagrange(base: arb, T: arb_mat, g: arb_mat, level: float, most: Fraction) -
 def _level(t: Array, squares: Array, room: float) -> float:
     """λ with `Σ squares/(λ − t)² = room` above the largest t, in floats."""
     top = max(float(t[-1]), 0.0)
-    low, high = top, top + float(np.sqrt(squares.sum() / room)) + 1e-300 if room > 0 else (top, top + 1.0)
+    low, high = top, top + (float(np.sqrt(squares.sum() / room)) + 1e-300 if room > 0 else 1.0)
     for _ in range(200):
         middle = 0.5 * (low + high)
         with np.errstate(all="ignore"):

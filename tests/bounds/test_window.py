@@ -81,6 +81,19 @@ def test_moved_targets_make_parallel_sets():
     assert touching.expansion.lower == 0.0 and touching.expansion.upper >= 2.0 and touching.expansion.reason
 
 
+def test_a_window_that_touches_exactly_and_sets_of_one_point():
+    X, u = np.array([[2.0, 0.0]]), np.array([[4.0]])  # S(u) = {w₁ = 3}, two units from (1, 1)
+    found = enclose_window_excess(one_layer(np.array([[1.0, 1.0]]), X, u, "targets"), 2.0)
+    assert found.expansion.lower <= 2.0 <= found.expansion.upper <= 4.1 and found.contraction.width < 1e-15
+    rng = np.random.default_rng(1)
+    net = Network((rng.standard_normal((6, 3)), rng.standard_normal((1, 6))), (None, None), "tanh")
+    u = 1e-6 * rng.standard_normal((6, 3))
+    point = Problem(net, rng.standard_normal((6, 3)), None, "features", tuple(range(6)), layer=2, set="given", change=u)
+    found = enclose_window_excess(point, 10.0)
+    for e in (found.expansion, found.contraction):
+        assert found.distance.lower * (1 - 1e-9) <= e.lower <= e.upper <= found.distance.upper * (1 + 1e-9)
+
+
 def test_nothing_moves_and_rank_is_lost():
     X = np.array([[1.0, 2.0, 0.5]])
     still = enclose_window_excess(one_layer(np.array([[1.0, 1.0, 1.0]]), X, np.zeros((1, 3))), 1.0)
