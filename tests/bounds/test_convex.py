@@ -237,7 +237,7 @@ def test_a_problem_gives_the_same_bound() -> None:
 
 
 @pytest.mark.parametrize("more", [{"layer": 1}, {"layer": "all"}, {"weight_decay": 0.0}, {"radius": None},
-                                  {"weight_norm": "relative"}, {"set": "given", "change": np.zeros((12, 2))},
+                                  {"weight_norm": "relative"},
                                   {"norm": 1}, {"parameter": "sample_weights", "radius": 1.5}])
 def test_problems_it_is_not_about_are_refused(more: dict[str, object]) -> None:
     with pytest.raises(CertifyError):
