@@ -34,8 +34,12 @@ class _Steer:
     low: float
 
     @staticmethod
-    def of(layer: LastLayer, moved: Moved) -> _Steer:
+    def of(layer: LastLayer, moved: Moved) -> _Steer | None:
+        """None where `ω + κ` cannot be told from 1: `1/(1 − ω − κ)` has no bound then."""
         metric, change = moved.metric, moved.change
+        rest = 1 - (metric.omega + moved.lost) * RAISE
+        if not rest > 0:
+            return None
         Z, error = metric.images(layer.phi, layer.phi_rad, layer.phi_norm, len(layer.V))
         Y, slack = pulls(layer, Z, error)
         rows = np.arange(layer.n) if change.rows is None else np.array(change.rows)
@@ -43,7 +47,7 @@ class _Steer:
         away = metric.omega + moved.lost
         growth = 1.0 if layer.loss == "squared" else growth_of(moved.spread)
         low = metric.theta / (growth * (1 + away)) / RAISE if math.isfinite(growth) else 0.0
-        return _Steer(moved, Y, slack, fp.row_norms(Y) + slack, layer, RAISE / (1 - away * RAISE), low)
+        return _Steer(moved, Y, slack, fp.row_norms(Y) + slack, layer, RAISE / rest, low)
 
     def most(self, C: Array, size: Array, error: Array, far: Array) -> Array:
         """Upper bounds of `|⟨c, w(u) − w̄⟩|`, one for each row of C.

@@ -96,6 +96,8 @@ class Critical:
             if (problem.base, problem.set, problem.weight_norm) != ("nearby", "given", "euclidean"):
                 raise SpecError(asked, f"base '{problem.base}', set '{problem.set}', norm '{problem.weight_norm}'",
                                 "use base 'nearby', set 'given', norm 'euclidean'")
+            if problem.parameter == "features" and problem.scale is not None:
+                raise SpecError(asked, "a scale of the features", "give the change in the data's units, and no scale")
         elif problem.parameter == "targets" and problem.loss != "squared":
             raise SpecError(asked, "class labels, which cannot move a little", "use 'distance', or move features")
         elif quantity == "first_order_distance":

@@ -135,8 +135,11 @@ def settle(problem: Problem, progress: Progress, limits: Limits) -> Settled | Un
     return replace(found, base=base | dict(found.base))
 
 
-def _measured(settled: Settled, problem: Problem) -> Settled:
-    """The same with Hessian, fields and inverse in the coordinates `Sw`, in which the norm is Euclidean (S1)."""
+def _measured(settled: Settled, problem: Problem) -> Settled | Unsettled:
+    """The same with Hessian, fields and inverse in the coordinates `Sw`, in which the norm is Euclidean (S1).
+
+    A weight tilt needs the nonsingular Hessian of M5c: without it nothing is claimed.
+    """
     point, t = settled.point, inverse_scale(problem)
     if point is None or t is None:
         return settled
@@ -150,8 +153,10 @@ def _measured(settled: Settled, problem: Problem) -> Settled:
                      dimension=basis.dimension)
     if not isinstance(inverse, NoInverse):
         return replace(settled, point=scaled)
-    return replace(settled, theorem="M5d", point=scaled, reason=f"in the norm {problem.weight_norm}, " + singular_words(
-        inverse, point.fields, problem.weight_decay))
+    reason = f"in the norm {problem.weight_norm}, " + singular_words(inverse, point.fields, problem.weight_decay)
+    if settled.shift is not None and settled.shift.kind == "weights":
+        return Unsettled(reason)
+    return replace(settled, theorem="M5d", point=scaled, reason=reason)
 
 
 def _given(

@@ -171,8 +171,8 @@ def _loss_spread(problem: Problem, i: int, c: list[arb], r: arb) -> tuple[arb, a
         c: the slope at the outputs.
         r: how far the outputs may be.
     """
-    if problem.loss == "squared":
-        return ZERO, ZERO
+    if problem.loss == "squared":  # the slope f − y moves with the outputs, its curvature is the identity
+        return r, ZERO
     if problem.loss == "logistic":
         loose = _near(ONE / 4, ONE, norm(c), r)
         return loose, (1 + loose) * loose

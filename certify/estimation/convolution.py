@@ -105,11 +105,13 @@ class Last(NamedTuple):
     b: torch.Tensor | None
     how: How
     value: torch.Tensor
+    node: Any
     versions: tuple[int, int]
 
     def gave(self, z: torch.Tensor) -> bool:
-        """Whether z is what it gave, and still is."""
-        return self.value is z and (self.x._version, z._version) == self.versions
+        """Whether z is what it gave, and still is: recorded, not detached since, and with no hook on its gradient."""
+        recorded = self.node is not None and z.grad_fn is self.node and not z._backward_hooks
+        return self.value is z and recorded and (self.x._version, z._version) == self.versions
 
 
 class Recording(TorchFunctionMode):
@@ -152,7 +154,7 @@ class Recording(TorchFunctionMode):
             return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
         how = How(_pair(stride), _pair(padding), _pair(dilation))
         out: torch.Tensor = Forward.apply(input, weight, bias, how, None)
-        self.last = Last(input, weight, bias, how, out, (input._version, out._version))
+        self.last = Last(input, weight, bias, how, out, out.grad_fn, (input._version, out._version))
         return out
 
     def _normalised(

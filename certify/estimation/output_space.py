@@ -11,6 +11,7 @@ that change; the others are held where they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,6 +41,9 @@ SKETCH_COLUMNS = 4
 SHIFT_EXACT, SHIFT_SKETCH = 1e-12, 1e-6
 """Diagonal shifts of the kernel, over the mean of its diagonal."""
 
+FAILED = 1e-3
+"""Relative residual beyond which a factorised kernel counts as singular in its arithmetic."""
+
 PRODUCT = 2.7
 """What a product with `JJᵀ` costs, in gradients, about; measured 2.65 for ResNet-56."""
 
@@ -61,7 +65,9 @@ class Rows:
             F = self.kernel.factor
             z = self.kernel.apply(b)
             z = z + self.kernel.apply(b - (z @ F) @ F.T)  # one refinement
-            return z, z @ F, None
+            v = z @ F
+            if not _left(b, v @ F.T) > max(options.tolerance, FAILED):
+                return z, v, None
         most = max(10, int(options.budget / (PRODUCT * len(self.X) / self.problem.n)))
         solver = Cg(tolerance=options.tolerance, max_products=most)
         gram = dual_operator(self.jacobian)
@@ -69,7 +75,8 @@ class Rows:
             inner = gram.product
             shift = options.damping * self.problem.n
             gram = Operator(gram.rows, gram.rows, lambda Z: inner(Z) + shift * Z, lambda Z: inner(Z) + shift * Z, True)
-        state = solver.init(gram, self.kernel)
+        failed = self.kernel is not None and self.kernel.exact and not options.damping
+        state = solver.init(gram, None if failed else self.kernel)  # a kernel that did not solve is no help either
 
         meter.marks.clear()
 
@@ -79,7 +86,17 @@ class Rows:
 
         solved = solver.compute(state, b, start, watch)
         meter.products += int(solved.products.sum())
+        if failed and _left(b, self.jacobian.product(self.jacobian.adjoint(solved.x))) > 1.0:
+            zero = torch.zeros_like(solved.x)  # no step is better than one that makes it worse
+            return zero, self.jacobian.adjoint(zero), solved
         return solved.x, self.jacobian.adjoint(solved.x), solved
+
+
+def _left(b: torch.Tensor, reached: torch.Tensor) -> float:
+    """The largest relative residual of the rows of b; infinite where it is not finite."""
+    size, left = b.double().norm(dim=1), (b - reached).double().norm(dim=1)
+    worst = float(torch.where(size > 0, left / size, 0.0).max())
+    return worst if math.isfinite(worst) else math.inf
 
 
 def rows_of(problem: ModuleProblem, X: torch.Tensor, options: EstimateOptions, tell: Tell) -> Rows:

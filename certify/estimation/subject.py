@@ -104,6 +104,8 @@ def module_problem(
                                ("batch_statistics", batch_statistics, ("frozen", "recomputed"))):
         if value not in words:
             raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
+    if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
+        raise InputError("chunk", f"{chunk!r}", "give a whole number of rows from 1 on, or none")
     if not (math.isfinite(weight_decay) and weight_decay >= 0):
         raise InputError("weight_decay", f"{weight_decay}", "give a finite number from 0 on")
     place = _device(module, device)

@@ -311,3 +311,22 @@ def _first_order(right: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
         return right(self, *arguments[:3], 0.0 * arguments[3])
 
     return wrong
+
+
+def test_no_direction_is_known_where_the_curvature_left_cannot_be_told_from_nothing() -> None:
+    """The largest radii with a bound leave `1 − ω − κ` below the room for rounding: no label is proved by that."""
+    X, Y, decay = 2 * np.eye(4), np.array([[1.0, -1], [-1, 1], [1, -1], [-1, 1]]), 0.125
+    V = np.linalg.solve(X.T @ X / 4 + decay * np.eye(4), X.T @ Y / 4).T
+    net = Network((np.ascontiguousarray(V),), (None,), "identity")
+    layer = enclose_last_layer(net, X, "squared", decay, targets=Y)
+    low, high = 0.1, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        bounded = enclose_motion(layer, Change("sample_weights", middle, count=2))
+        low, high = (middle, high) if bounded else (low, middle)
+    points = np.array([[1.0, 1.001, 0, 0], [1.0, 1.01, 0, 0]])
+    for radius in (low, low * (1 - 1e-13), low * (1 - 6e-13)):
+        found = enclose_motion(layer, Change("sample_weights", radius, count=2))
+        assert found and not enclose_predictions(layer, found, last_inputs(net, points)).stable.any()
+        w = np.diag([1 + radius, 1 - radius, 1, 1])
+        moved = np.linalg.solve(X.T @ w @ X / 4 + decay * np.eye(4), X.T @ w @ Y / 4).T
+        assert (np.argmax(points @ moved.T, 1) != np.argmax(points @ V.T, 1)).any()

@@ -119,3 +119,9 @@ def test_a_changed_loss_without_a_critical_point_proved():
                       loss="logistic", labels=np.array([1, 0]), set="given", change=np.array([[0.0], [-1.0]]))
     found = bound(replace(problem, network=Network((np.array([[0.0]]),), (None,), "identity")), "distance")
     assert found.upper is None and "changed loss" in found.reason
+
+
+def test_a_scale_is_refused_with_one_given_change():
+    """The change is taken in the data's own units; with a scale the two would be another change."""
+    with pytest.raises(SpecError, match="scale"):
+        bound(replace(ridge("features", np.array([[0.01], [0.0], [0.0]])), scale=np.array([10.0])), "distance")

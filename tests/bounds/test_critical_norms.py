@@ -87,3 +87,15 @@ def test_fields_that_are_not_turned_into_the_coordinates_give_no_shortest_soluti
 def test_the_function_norm_is_refused_by_name():
     with pytest.raises(InputError, match="'function' with map critical"):
         toy(weight_norm="function", reference=Reference(np.ones((1, 1)), 0.5))
+
+
+def test_nothing_is_claimed_under_a_weight_tilt_whose_hessian_is_lost_in_the_norm():
+    """M5d takes no weight tilt; found where the relative norm's coordinates were too far apart to invert."""
+    a = 1e6
+    first, last = np.array([[a, 0.3 * a], [-0.2 * a, 0.5 * a]]), np.array([[1.0 / a, 0.7 / a]])
+    network = Network((first, last), (None, None), "tanh")
+    X, y = np.array([[1.0 / a, 2 / a], [0.5 / a, -1 / a]]), np.array([[1.0], [0.0]])
+    problem = Problem(network, X, y, "features", (0, 1), map="critical", base="given", weight_decay=0.125,
+                      weight_norm="relative")
+    found = bound(problem, "modulus")
+    assert found.theorem == "M5" and found.lower is None and found.upper is None

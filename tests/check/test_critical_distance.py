@@ -109,3 +109,43 @@ def test_a_label_that_is_none_is_refused_by_both(tmp_path):
     with pytest.raises(Invalid, match="labels"):
         checked(forged(certificate, 0), tmp_path)
     assert prove(tmp_path) is None
+
+
+def test_the_slope_of_the_squared_loss_moves_with_the_outputs(tmp_path):
+    """One elu unit whose Hessian nearly vanishes: a lower end beyond the nearest critical point is refused.
+
+    Rows x, residuals v at w* = −r: the first has none, the second balances the curvature, the third the gradient.
+    """
+    def elu(z):
+        return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
+
+    def slope(z):
+        return np.where(z > 0, 1.0, np.exp(np.minimum(z, 0)))
+
+    r, share, b, left, eps = 0.01515764558, 0.68485521, 0.0193198686, 0.0034117002, 0.01215424708
+    w, x = -r, np.array([1.0, b, -eps])
+    v = np.array([0.0, -slope(w) ** 2 * (1 - left) / (b * b * slope(b * w)), 0.0])
+    v[2] = -(v * x * slope(x * w))[:2].sum() / (x[2] * slope(x[2] * w))
+    y = elu(x * w) - v
+
+    def gradient(at, u):
+        return float(((elu(x * at) - y - np.array([0, 0, u])) * x * slope(x * at)).sum())
+
+    there = w + share * r
+    u = gradient(there, 0.0) / (x[2] * slope(x[2] * there))
+    assert gradient(there - 1e-6, u) * gradient(there + 1e-6, u) < 0  # a critical point between them
+    case = emitter.Case(weights=[np.array([[w]]), np.array([[1.0]])], biases=[None, None], activation="elu",
+                        X=x[:, None], y=y[:, None], rows=[2], layer=1, loss="squared", parameter="targets")
+    case.gates = [{"quantity": "distance", "max": 1.0}]
+    emitter.write_files(case, tmp_path)
+    edit(tmp_path, {"[solution]\n": '[solution]\nmap = "critical"\nbase = "nearby"\n',
+                    "[perturbation]\n": '[perturbation]\nset = "given"\nfile = "change.npz"\n'})
+    np.savez(tmp_path / "change.npz", u=np.array([[u]]))
+    certificate = prove(tmp_path)
+    claim = certificate["claims"][0]
+    assert 0.9 * (there - w) < claim["lower"] <= there - w + 1e-6 and there - w - 1e-6 <= claim["upper"]
+    checked(certificate, tmp_path)
+    for low in (1.001 * (there - w), 1.1 * (there - w)):
+        false = forged(certificate, 0, lower=low, upper=1.0, witness={"z": [1.0], "array": "distance.centre"})
+        with pytest.raises(Invalid):
+            checked(false, tmp_path)

@@ -106,13 +106,13 @@ def test_a_prediction_comes_out_again(report, base, number):
 
 
 def test_registered_predictions_are_as_near_the_exact_ones_as_their_residual_says(report):
-    """What the bar is about, the changed rows' losses, within 1 %; and the same changes in the band."""
+    """Losses of changed rows, what the bar is about: within 0.1 % in the band, 2 % outside; the same changes in it."""
     exact = exact_rows(report)
     assert [int(row["number"]) for row in exact] == list(range(1, 31))
     for row, own in zip(report.rows, exact, strict=True):
         assert float(own["residual"]) <= report.study.EXACT
-        assert row["rows"] == pytest.approx(float(own["rows"]), rel=1e-2), own["number"]
-        assert row["distance"] == pytest.approx(float(own["distance"]), rel=2e-2), own["number"]
+        assert row["rows"] == pytest.approx(float(own["rows"]), rel=1e-3 if row["inside"] else 2e-2), own["number"]
+        assert row["distance"] == pytest.approx(float(own["distance"]), rel=1e-2), own["number"]
         assert str(row["inside"]) == own["inside"], own["number"]
 
 
