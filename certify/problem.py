@@ -111,6 +111,9 @@ class Problem:
         """
         from certify.estimation import module_problem
 
+        unknown = sorted(set(more) - {"batch_statistics", "chunk", "device", "tell"})
+        if unknown:
+            raise InputError("from_module", f"there is no '{unknown[0]}'", "use batch_statistics, chunk, device")
         return module_problem(module, X, y, loss=loss, weight_decay=weight_decay, map=map, base=base, **more)
 
     def __post_init__(self) -> None:

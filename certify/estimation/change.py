@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,7 @@ def change_of(problem: ModuleProblem, u: Any, rows: Sequence[int] | None, parame
     """
     if parameter not in ("features", "targets", "sample_weights"):
         raise InputError("parameter", f"'{parameter}'", "use features, targets or sample_weights")
-    listed = list(range(problem.n)) if rows is None else [int(i) for i in rows]
+    listed = list(range(problem.n)) if rows is None else _numbers(rows)
     if not listed or len(set(listed)) != len(listed) or min(listed) < 0 or max(listed) >= problem.n:
         raise InputError("rows", f"{listed[:5]}{'…' if len(listed) > 5 else ''}",
                          f"list row numbers from 0 to {problem.n - 1}, each once")
@@ -84,3 +85,15 @@ def change_of(problem: ModuleProblem, u: Any, rows: Sequence[int] | None, parame
     if parameter == "sample_weights" and bool((move < -1).any()):
         raise InputError("u", "a sample weight below -1", "−1 deletes a row; less has no meaning")
     return Change(parameter, torch.tensor(listed, device=problem.X.device), move)
+
+
+def _numbers(rows: Any) -> list[int]:
+    """Row numbers, and nothing that only looks like them: a mask, a fraction, a single number."""
+    given = rows.tolist() if hasattr(rows, "tolist") else rows
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise InputError("rows", f"{rows!r}", "give a list of row numbers, such as [3]")
+    numbers = list(given)
+    odd = [i for i in numbers if isinstance(i, bool) or not hasattr(i, "__index__")]
+    if odd:
+        raise InputError("rows", f"{odd[0]!r}", "give whole row numbers, from 0; of a mask, the numbers of its rows")
+    return [operator.index(i) for i in numbers]

@@ -15,7 +15,7 @@ from certify.estimation.fully_connected import module_problem_of, of_loaded
 from certify.estimation.jacobian import centred
 from certify.estimation.krylov import Solved
 from certify.estimation.meter import Cost, Meter
-from certify.estimation.options import EstimateOptions
+from certify.estimation.options import EstimateOptions, options_of
 from certify.estimation.output_space import Rows, approach, centres, rows_of, wanted
 from certify.estimation.retraining import Retrained, compare, retrain
 from certify.estimation.subject import ModuleProblem
@@ -167,7 +167,7 @@ def estimate(
         InputError: what does not fit the problem.
     """
     tell = progress or silent
-    chosen = EstimateOptions(**options)
+    chosen = options_of(options)
     if not isinstance(problem, ModuleProblem):
         parameter, rows, u = of_loaded(problem, u, rows, parameter)
         problem = module_problem_of(problem)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from dataclasses import dataclass, fields
+from typing import Any
 
 from certify.errors import InputError
 
@@ -51,8 +53,30 @@ class EstimateOptions:
                             ("preconditioner", ("auto", "nystrom", "none"))):
             if getattr(self, name) not in words:
                 raise InputError(name, f"'{getattr(self, name)}'", f"use one of {', '.join(words)}")
+        for name in ("damping", "tolerance", "budget"):
+            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), int | float):
+                raise InputError(name, f"{getattr(self, name)!r}", "give a number")
         if not (0 <= self.damping < float("inf") and 0 <= self.tolerance < 1 and self.budget > 0):
             raise InputError("estimate", f"damping {self.damping}, tolerance {self.tolerance}, budget {self.budget}",
                              "give damping ≥ 0, a tolerance below 1 and a positive budget")
-        if self.corrector_steps < 0:
+        for name in ("line_search", "apart"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(name, f"{getattr(self, name)!r}", "give True or False")
+        if not isinstance(self.corrector_steps, int) or self.corrector_steps < 0:
             raise InputError("corrector_steps", f"{self.corrector_steps}", "give a number from 0 on")
+
+
+def options_of(given: dict[str, Any]) -> EstimateOptions:
+    """Options by name; a name that is none is refused with the nearest that is.
+
+    >>> options_of({"corector_steps": 1})
+    Traceback (most recent call last):
+    certify.errors.InputError: estimate: there is no option 'corector_steps'; did you mean corrector_steps?
+    """
+    known = [field.name for field in fields(EstimateOptions)]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise InputError("estimate", f"there is no option '{name}'",
+                             f"did you mean {near[0]}?" if near else f"options are {', '.join(known)}")
+    return EstimateOptions(**given)

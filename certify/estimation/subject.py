@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.func import jvp
 
 from certify.errors import InputError
 from certify.estimation.chunks import Chunks, is_memory
@@ -128,6 +129,7 @@ def module_problem(
     outputs = _probe(function, inputs if whole else inputs[:2]) if plain is None else inputs.new_empty(0, plain.outputs)
     if plain is None and batch_statistics == "frozen":
         _check_rows_apart(function, inputs, outputs)
+        _check_forward_derivative(function, inputs[:1])
     kind = loss_named(loss)
     targets = kind.targets(y, len(inputs), outputs.shape[1], dtype, place)
     return ModuleProblem(own, inputs, targets, kind, float(weight_decay), map, base, batch_statistics, function, plain)
@@ -194,6 +196,19 @@ def _check_rows_apart(function: Functional, X: torch.Tensor, outputs: torch.Tens
     if bool(((alone - outputs[: len(alone)]).abs() > 1e-3 * (1 + outputs.abs().max())).any()):
         raise InputError("module", "the outputs of a row depend on the rows beside it",
                          'let every row be computed alone; for batch statistics give batch_statistics = "recomputed"')
+
+
+def _check_forward_derivative(function: Functional, row: torch.Tensor) -> None:
+    """Refuse what torch cannot differentiate forwards: every product with a Jacobian needs it."""
+    w = function.weights()
+    try:
+        jvp(lambda a: function.outputs(a, row), (w,), (torch.ones_like(w),))
+    except (NotImplementedError, RuntimeError) as error:
+        if is_memory(error):
+            raise
+        raise InputError("module", f"torch has no forward derivative of it: {str(error).partition(chr(10))[0][:120]}",
+                         "remove weight_norm (torch.nn.utils.remove_weight_norm), checkpointing, scripting, or what "
+                         "works in place on the input") from error
 
 
 def _passes(module: nn.Module, plain: Layered, X: torch.Tensor) -> bool:

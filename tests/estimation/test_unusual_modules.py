@@ -128,3 +128,20 @@ def test_a_singular_system_in_float32_is_not_called_solved():
 def test_a_chunk_is_a_number_of_rows(chunk):
     with pytest.raises(InputError, match="whole number of rows"):
         module_problem(nn.Linear(2, 1).eval(), torch.ones(2, 2), torch.ones(2, 1), chunk=chunk)
+
+
+@pytest.mark.parametrize(("asked", "words"), [
+    ({"rows": 3}, "list of row numbers"), ({"rows": [True, False]}, "whole row numbers"), ({"rows": [0, 1.5]}, "1.5"),
+    ({"rows": ["a", "b"]}, "whole row numbers"), ({"corector_steps": 1}, "did you mean corrector_steps"),
+    ({"line_search": "no"}, "True or False"), ({"corrector_steps": 1.5}, "from 0 on"), ({"damping": "x"}, "a number"),
+])
+def test_what_python_users_mistype_is_refused_in_words(asked, words):
+    p = module_problem(nn.Linear(2, 1).eval(), torch.ones(2, 2), torch.ones(2, 1))
+    with pytest.raises(InputError, match=words):
+        estimate(p, torch.ones(2, 2), **({"rows": [0, 1]} | asked))
+
+
+def test_a_module_without_a_forward_derivative_is_refused_in_words():
+    net = nn.Sequential(torch.nn.utils.parametrizations.weight_norm(nn.Linear(2, 3)), nn.ReLU(), nn.Linear(3, 1)).eval()
+    with pytest.raises(InputError, match="no forward derivative"):
+        module_problem(net, torch.ones(2, 2), torch.ones(2, 1))

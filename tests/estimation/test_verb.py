@@ -227,7 +227,7 @@ def put(array, index, value):
     ("[training]", "[estimate]\ntolerence = 1\n[training]", None, ["tolerence", "tolerance"]),
     ("[training]", '[gate]\nquantity = "loss_after"\n[training]', None, ["[[gate]]"]),
     ("[training]", gate("modulus", max=1) + "[training]", None, ["proved, not estimated", "certify run"]),
-    ("[training]", gate("excess", max=1) + "[training]", None, ["not built yet"]),
+    ("[training]", gate("excess", max=1) + "[training]", None, ["is proved, not estimated", "use `certify run"]),
     ("[training]", '[estimate]\ndevice = "cuda"\n[training]', None, ["CUDA"]),
     ("[training]", '[estimate]\ndevice = "moon"\n[training]', None, ["device", "'moon'"]),
     ("safetensors", "onnx", None, ["model.file"]),
