@@ -254,6 +254,8 @@ def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
         found = measure(a.problem, a.change, v, a.base)
         residual = float((b - a.rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
     said = [f"solved directly; relative residual {residual:.2g}"] if a.solved is None else a.solved.words()
+    if b.any() and not response.any():
+        said[0] += "; no step is taken, since that one leaves more than there was"
     words = "; towards a critical point: ".join(said) + refused
     history = () if a.solved is None else tuple(float(h) for h in a.solved.history[:, 0])
     return Estimate(a.problem, a.change, a.options, v, response, stationary, residual, words, meter.cost(), found,

@@ -12,10 +12,11 @@ from certify.messages import unchecked
 from certify.report import critical, words
 from certify.report.digits import as_given, count, cut, lower_end, upper_end
 from certify.report.findings import find_findings, find_gates, find_undecided
+from certify.report.glossary import glossary
 from certify.report.moves import LISTED, NOUN, listing, named_rows, size_of_move, units, what_moves
 from certify.report.point import lead, meaning, point
 from certify.report.reading import open_certificate
-from certify.report.scope import glossary, not_claimed
+from certify.report.scope import not_claimed
 from certify.report.sentences import interior
 from certify.report.statements import (
     Assumption,

@@ -1,4 +1,4 @@
-"""What is not claimed, and what the words of a report mean, each for the kind of problem at hand."""
+"""What is not claimed, for the kind of problem at hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Collection
 from certify.certificate.schema import Problem
 from certify.report import critical
 from certify.report.digits import as_given
-from certify.report.first_order import LENGTHS
 from certify.report.moves import NOUN
 from certify.report.statements import Entry, say
 from certify.report.words import POINTWISE
@@ -80,94 +79,17 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
             "claimed.",
         ))  # fmt: skip
     examined = "Neither its accuracy nor its behaviour on data outside the training set is examined."
+    if {"stable_predictions", "prediction_change"} & set(quantities):
+        examined = "Its accuracy is not examined; its behaviour outside the training set, at the evaluation rows alone."
     entries.append(("Quality of the network", examined))
     if problem.rows != "all":
         text = f"Rows that are not listed keep their {NOUN[problem.parameter]}; nothing is said about moving them."
         entries.append(("The other rows", text if problem.parameter != "sample_weights" else
                         "Rows that are not listed keep their sample weight; nothing is said about changing it."))
     if problem.layer != "all" and pointwise:
-        text = f"Only layer {problem.layer} may adjust. With every layer free the factor can only be the same or "
-        text += "smaller."
+        more = "can only be the same or smaller."
+        if problem.map == "critical":  # ‖H⁻¹C‖ of the whole and of a layer's block are not ordered
+            more = "may be smaller or larger: all layers together solve another system."
+        text = f"Only layer {problem.layer} may adjust. With every layer free the factor {more}"
         entries.append(("The other layers", text))
-    return tuple(Entry(term, say(text)) for term, text in entries)
-
-
-def glossary(problem: Problem, quantities: Collection[str]) -> tuple[Entry, ...]:
-    """The terms that a report on this problem uses."""
-    fits = problem.map == "interpolation"
-    entries = [
-        ("row", "one training example; rows are counted from 0, in the order of the data file"),
-        ("weights", "the numbers that training has set: the weights and biases of the layers"),
-    ]
-    if problem.parameter == "sample_weights":
-        entries.append((
-            "sample weight",
-            "the factor with which a row’s loss enters the training loss: 1 today, 1 + u after a change; 0 leaves the "
-            "row out",
-        ))  # fmt: skip
-    if problem.map == "critical":
-        entries += critical.terms()
-    elif fits:
-        entries += [
-            ("exact fit (interpolation)", "the network gives exactly the target value on every training row"),
-            ("solution map S", "the set of all weights that fit exactly, as it depends on the training data"),
-        ]
-    else:
-        entries += [
-            ("level", "the training loss that must not be exceeded"),
-            ("solution map S (sublevel)", "the set of all weights whose training loss is at or below the level, as it "
-             "depends on the training data"),
-        ]  # fmt: skip
-    length = "taken over all rows that may move together"
-    if problem.set in ("per_sample", "sparse"):
-        length = "of the row that moves furthest"
-    what = "the sample weights" if problem.parameter == "sample_weights" else "the training data"
-    entries.append(("move (perturbation) u", f"a change of {what}; δ is its {LENGTHS[problem.norm]}, {length}"))
-    if any(quantity in POINTWISE for quantity in quantities):
-        nearest = "exact fit" if fits else "weights with a training loss at or below the level"
-        nearest = "critical point" if problem.map == "critical" else nearest
-        entries.append((
-            "Lipschitz modulus",
-            f"the smallest factor between the size of a small move of the data and the distance to the nearest "
-            f"{nearest}, in the worst direction and in the limit of small moves; infinite if there is no such factor",
-        ))  # fmt: skip
-    if "aubin" in quantities:
-        entries.append((
-            "explicit radii (Aubin property)",
-            "how far data may move and weights may lie for one factor to bound how far exact fits follow; the modulus "
-            "is the smallest such factor as both radii shrink to 0",
-        ))  # fmt: skip
-    if {"excess", "hausdorff"} & set(quantities):
-        entries.append((
-            "excess e(C, D)",
-            "the largest distance from a point of C to the nearest point of D; here C is cut by the window, the ball B "
-            "around the given weights, and D is not. The Hausdorff distance on the window is the larger of both ways",
-        ))  # fmt: skip
-    if "first_order_distance" in quantities:
-        entries.append((
-            "first order",
-            "the network replaced by its linearisation at the data and the weights; what is left out vanishes faster "
-            "than the move",
-        ))  # fmt: skip
-    if "persistence_radius" in quantities:
-        entries += [
-            ("persistence radius", "the size up to which every move leaves the given weights with a training loss at "
-             "or below the level"),
-            ("attack", "a move found by search that lifts the training loss above the level"),
-        ]  # fmt: skip
-    entries += [
-        ("lower and upper end", "two bounds with the true value between them; shown digits are rounded outward"),
-        ("gate", "a threshold in the specification, which the quantity has to meet"),
-        ("witness", "numbers kept with the certificate with which anyone can repeat the decisive step of a proof"),
-    ]
-    if fits:
-        entries.append((
-            "tangent kernel K",
-            "the matrix of inner products of the outputs’ derivatives with respect to the weights, over all pairs of "
-            "rows",
-        ))  # fmt: skip
-    entries.append((
-        "proved",
-        "follows from a theorem whose hypotheses were verified by computation, with all rounding errors enclosed",
-    ))  # fmt: skip
     return tuple(Entry(term, say(text)) for term, text in entries)

@@ -121,6 +121,27 @@ def test_certificates_are_those_of_the_files_and_of_the_record(lines):
                 assert line[side] == ("" if claim[side] is None else repr(claim[side]))
 
 
+def test_pages_are_what_their_certificates_say_today():
+    """Sentences are mended where they were false; the pages that hold them have to follow. Pictures aside."""
+    from certify.certificate import read_certificate
+    from certify.report.html import render
+
+    found = sorted(REPORTS.rglob("certificate.json"))
+    assert len(found) > 50
+    for path in found:
+        pages = path.with_name("report.html").read_text("utf-8"), render(read_certificate(path))
+        old, new = (re.sub(r"<svg.*?</svg>", "", page, flags=re.S) for page in pages)
+        assert old == new, path
+
+
+def test_the_factor_of_a_layer_s_critical_points_is_not_called_an_upper_bound():
+    """`‖H⁻¹C‖` may exceed `‖H_hh⁻¹C_h‖`: here 100 for 1. (Of fits and of levels it cannot.)"""
+    H, C = np.array([[1.0, 0.99], [0.99, 1.0]]), np.array([1.0, -1.0])
+    assert np.linalg.norm(np.linalg.solve(H, C)) > 100 * abs(C[0] / H[0, 0])
+    page = (REPORTS / "mnist-2000" / "last-layer-sample-weights" / "report.html").read_text("utf-8")
+    assert "may be smaller or larger" in page and "can only be the same or smaller" not in page
+
+
 def test_tables_are_written_from_the_record(audit, lines):
     page = (REPORTS / "README.md").read_text("utf-8")
     assert audit.table(lines, with_report=True) in page
