@@ -11,7 +11,8 @@ import torch
 
 from certify.errors import InputError
 from certify.estimation.functional import as_tensor
-from certify.estimation.subject import ModuleProblem
+from certify.estimation.probes import check_input_derivative
+from certify.estimation.subject import MANY, ModuleProblem
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,12 @@ class Change:
         X, y = problem.X.clone(), problem.y.clone()
         X[self.rows], y[self.rows] = self.inputs(problem, t), self.targets(problem, t)
         return X, y
+
+    def outputs(self, problem: ModuleProblem, w: torch.Tensor, t: float = 1.0) -> torch.Tensor:
+        """Outputs of the changed rows at weights w after `t` times the change, (m, k); among all that share statistics."""
+        if problem.batch_statistics == "recomputed":
+            return problem.function.all_outputs(w, self.data(problem, t)[0])[self.rows]
+        return problem.function.all_outputs(w, self.inputs(problem, t))
 
     def sample_weights(self, problem: ModuleProblem, t: float = 1.0) -> torch.Tensor:
         """`1 + u_i` of every row, (n,)."""
@@ -82,6 +89,9 @@ def change_of(problem: ModuleProblem, u: Any, rows: Sequence[int] | None, parame
     move = move.to(dtype=problem.X.dtype, device=problem.X.device)
     if not torch.isfinite(move).all():
         raise InputError("u", "NaN or infinity", "give finite numbers only")
+    if parameter == "features" and problem.plain is None:
+        shared = problem.batch_statistics == "recomputed"
+        check_input_derivative(problem.function, problem.X[:MANY] if shared else problem.X[listed[:2]])
     if parameter == "sample_weights" and bool((move < -1).any()):
         raise InputError("u", "a sample weight below -1", "−1 deletes a row; less has no meaning")
     return Change(parameter, torch.tensor(listed, device=problem.X.device), move)

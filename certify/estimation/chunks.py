@@ -20,11 +20,12 @@ class OutOfMemory(CertifyError):
 
 @dataclass(eq=False)
 class Chunks:
-    """The chunk size, which only ever shrinks. The answer is the same for every size, up to rounding.
+    """The chunk size, which only ever shrinks. Where rows are apart no size changes the answer, but for rounding.
 
     Attributes:
         size: rows at once.
         tell: told in words when the size shrinks.
+        whole: whether it may not shrink, because rows share their batch statistics.
 
     >>> [s.stop - s.start for s in Chunks(4).over(10)]
     [4, 4, 2]
@@ -32,6 +33,7 @@ class Chunks:
 
     size: int
     tell: Callable[[str], None] = field(default=lambda words: None)
+    whole: bool = False
 
     def over(self, rows: int) -> Iterator[slice]:
         """Slices that cover `rows` rows, each of at most the present size."""
@@ -45,7 +47,7 @@ class Chunks:
         """`work` on slices that cover `rows` rows; a slice that does not fit into memory is done again in halves.
 
         Raises:
-            OutOfMemory: one row alone does not fit.
+            OutOfMemory: one row alone does not fit, or all do not fit together where they have to.
         """
         start = 0
         while start < rows:
@@ -64,6 +66,9 @@ class Chunks:
                 raise
         if self.size <= 1:
             raise OutOfMemory("estimate", "one row does not fit into memory", "free memory, or take a smaller network")
+        if self.whole:
+            raise OutOfMemory("estimate", f"{self.size} rows that share their batch statistics do not fit into memory",
+                              'free memory, take fewer rows, or use batch_statistics = "frozen"')
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         self.size = max(1, min(self.size, part.stop - part.start) // 2)

@@ -19,7 +19,7 @@ from certify.estimation.options import EstimateOptions, options_of
 from certify.estimation.output_space import Rows, approach, centres, rows_of, wanted
 from certify.estimation.retraining import Retrained, compare, retrain
 from certify.estimation.subject import ModuleProblem
-from certify.estimation.weight_space import corrected, kernel_part, weight_space_step
+from certify.estimation.weight_space import check_left, corrected, kernel_part, weight_space_step
 from certify.progress import silent
 
 if TYPE_CHECKING:
@@ -101,10 +101,13 @@ class Estimate:
         Hessian), which costs a solve for each; all are solved together.
 
         Raises:
-            InputError: the set is one point: the Hessian has full rank, or damping was asked for.
+            InputError: the set is one point: the Jacobian or the Hessian has full rank, or damping was asked for.
         """
         if count < 1 or not 0 < scale < float("inf"):
             raise InputError("sample_members", f"count {count}, scale {scale}", "give positive numbers")
+        if self.options.damping:
+            raise InputError("sample_members", "damping, with which the estimated set is one point",
+                             "give damping = 0")
         generator = torch.Generator().manual_seed(seed)
         p = self.problem.p
         length = float(self.step.norm()) or 1.0
@@ -115,6 +118,7 @@ class Estimate:
             moves = kernel_part(self.problem, raw, self.options, tell)
         else:
             moves = raw - self.rows.solve(self.rows.jacobian.product(raw), None, self.options, meter, tell)[1]
+        check_left(raw, moves, self.options, "Hessian" if self.rows is None else "Jacobian")
         base = self.problem.function.all_outputs(self.problem.w, self.problem.X)
         return [Member(self, self.step + move, measure(self.problem, self.change, self.step + move, base))
                 for move in moves]
@@ -172,16 +176,18 @@ def estimate(
         parameter, rows, u = of_loaded(problem, u, rows, parameter)
         problem = module_problem_of(problem)
     change = change_of(problem, u, rows, parameter or "features")
+    in_output_space = _in_output_space(problem, chosen)
+    _check_asked(problem, chosen, in_output_space, prepared)
     tell("one gradient", 0.0)
     meter = Meter.of(problem)
     with meter.evidence():
         base = problem.function.all_outputs(problem.w, problem.X)
-    if _in_output_space(problem, change, chosen):
+    if in_output_space:
         return _output_space(problem, change, chosen, meter, base, prepared, tell)
     return _weight_space(problem, change, chosen, meter, base, tell)
 
 
-def _in_output_space(problem: ModuleProblem, change: Change, options: EstimateOptions) -> bool:
+def _in_output_space(problem: ModuleProblem, options: EstimateOptions) -> bool:
     if options.solver != "auto":
         return options.solver == "dual"
     if problem.map == "interpolation":
@@ -192,13 +198,35 @@ def _in_output_space(problem: ModuleProblem, change: Change, options: EstimateOp
         and options.curvature != "hessian"
 
 
+def _check_asked(
+    problem: ModuleProblem, options: EstimateOptions, in_output_space: bool, prepared: Rows | None
+) -> None:
+    """Refuse what would otherwise be answered as another question, or not be heard."""
+    if in_output_space and problem.batch_statistics == "recomputed":
+        raise InputError("solver", '"dual" with recomputed batch statistics, by which a row moves all outputs',
+                         'use solver = "auto", or batch_statistics = "frozen"')
+    if in_output_space and problem.weight_decay and problem.map == "critical":
+        raise InputError("solver", '"dual" with weight decay, whose critical points do not keep the outputs',
+                         'use solver = "minres_qlp"')
+    if not in_output_space and problem.map == "interpolation":
+        raise InputError("solver", f'"{options.solver}" with map = "interpolation": in weight space critical points '
+                         "of the loss are estimated, which need not keep the outputs",
+                         'use solver = "dual", or map = "critical"')
+    if not in_output_space and options.hold == "moved":
+        raise InputError("hold", '"moved" in weight space, where the Hessian is that of all rows',
+                         'use solver = "dual", or hold = "all"')
+    if prepared is not None and not (
+        in_output_space and torch.equal(prepared.problem.w, problem.w) and torch.equal(prepared.X, problem.X)
+        and centres(prepared.problem) == centres(problem)
+    ):
+        raise InputError("prepared", "the rows of another problem, or not all of this one's",
+                         'give `.rows` of an estimate of the same problem in output space with hold = "all", or None')
+
+
 def _output_space(
     problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor,
     prepared: Rows | None, tell: Tell,
 ) -> Estimate:
-    if problem.weight_decay and problem.map == "critical":
-        raise InputError("solver", '"dual" with weight decay, whose critical points do not keep the outputs',
-                         'use solver = "minres_qlp"')
     with meter.stage("moved rows"):
         b = wanted(problem, change)
         extra = approach(problem, change)
@@ -253,7 +281,7 @@ def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
         tell("evidence", 0.9)
         found = measure(a.problem, a.change, v, a.base)
         residual = float((b - a.rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
-    said = [f"solved directly; relative residual {residual:.2g}"] if a.solved is None else a.solved.words()
+    said = [f"solved directly; relative residual {residual:.2g}"] if a.solved is None else list(a.solved.words())
     if b.any() and not response.any():
         said[0] += "; no step is taken, since that one leaves more than there was"
     words = "; towards a critical point: ".join(said) + refused
@@ -293,10 +321,10 @@ def _error(a: _Answer, v: torch.Tensor) -> torch.Tensor:
 
 def _searched(problem: ModuleProblem, change: Change, v: torch.Tensor) -> torch.Tensor:
     """The step, halved while that lowers the mean loss on the moved rows."""
-    x, y = change.inputs(problem), change.targets(problem)
+    y = change.targets(problem)
 
     def loss(t: float) -> float:
-        return problem.loss.mean(problem.function.all_outputs(problem.w + t * v, x), y)
+        return problem.loss.mean(change.outputs(problem, problem.w + t * v), y)
 
     t, best = 1.0, loss(1.0)
     while t > 1e-3 and (half := loss(t / 2)) < best:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from torch.func import jvp
 
 from certify.estimation.change import Change
 from certify.estimation.hessian import changed_gradient, gradient, mixed
-from certify.estimation.jacobian import centred, input_derivative
+from certify.estimation.jacobian import centred, input_derivative, output_jacobian
 from certify.estimation.subject import ModuleProblem
 
 
@@ -135,11 +134,13 @@ def _validity(problem: ModuleProblem, change: Change, step: torch.Tensor, t: flo
 
 def _predicted(problem: ModuleProblem, change: Change, step: torch.Tensor, t: float) -> tuple[float, float, float]:
     """Mean loss on the moved rows at t: without the step, with it to first order, and with it."""
-    f, rows = problem.function, change.rows
-    x, y = change.inputs(problem, t), change.targets(problem, t)
-    out = f.all_outputs(problem.w, x)
-    slope = torch.cat([jvp(lambda w, part=part: f.outputs(w, x[part]), (problem.w,), (step,))[1].detach()
-                       for part in f.over(len(rows))])
-    after = f.all_outputs(problem.w + t * step, x)
+    y = change.targets(problem, t)
+    out, after = (change.outputs(problem, w, t) for w in (problem.w, problem.w + t * step))
+    if problem.batch_statistics == "recomputed":
+        J = output_jacobian(problem, change.data(problem, t)[0], centre=False)
+        slope = J.product(step[None]).reshape(problem.n, problem.k)[change.rows]
+    else:
+        J = output_jacobian(problem, change.inputs(problem, t), centre=False)
+        slope = J.product(step[None]).reshape(len(out), problem.k)
     mean = problem.loss.mean
     return mean(out, y), mean(out + t * slope, y), mean(after, y)

@@ -131,7 +131,7 @@ class Functional:
     def all_outputs(self, w: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
         """`f(x, w)` for every row of X, chunk by chunk, without derivatives."""
         with torch.no_grad():
-            return torch.cat([self.outputs(w, X[part]) for part in self.over(len(X))])
+            return torch.cat([f for _, f in self.chunks.run(len(X), lambda part: self.outputs(w, X[part]))])
 
     def over(self, rows: int) -> Iterator[slice]:
         """Slices of at most one chunk that cover `rows` rows."""

@@ -86,6 +86,8 @@ def _layered(H: LayeredHessian, extra: float) -> Operator:
 
 def mixed(problem: ModuleProblem, change: Change) -> torch.Tensor:
     r"""`∇²_{wu}L · u = d/dt ∇_wL(tu, w̄)` at t = 0, (p,)."""
+    if problem.batch_statistics == "recomputed":
+        return _mixed_whole(problem, change)
     rows, x, y, u = change.rows, problem.X[change.rows], problem.y[change.rows], change.u
     total = torch.zeros_like(problem.w)
     if change.parameter == "sample_weights":
@@ -94,8 +96,6 @@ def mixed(problem: ModuleProblem, change: Change) -> torch.Tensor:
         ):
             total += g
         return total / problem.n
-    if problem.batch_statistics == "recomputed":
-        return _mixed_whole(problem, change)
     for _, g in problem.function.chunks.run(len(rows), lambda part: _mixed(problem, change, x[part], y[part], u[part])):
         total += g
     return total / problem.n
@@ -108,7 +108,9 @@ def _mixed(problem: ModuleProblem, change: Change, x: torch.Tensor, y: torch.Ten
 
 
 def _mixed_whole(problem: ModuleProblem, change: Change) -> torch.Tensor:
-    """With recomputed batch statistics a row moves every other row's outputs."""
+    """With recomputed batch statistics a row moves every other row's outputs; one left out still counts in them."""
+    if change.parameter == "sample_weights":
+        return _pulled(problem, problem.w, problem.X, problem.y, change.sample_weights(problem) - 1) / problem.n
     U = torch.zeros_like(problem.X if change.parameter == "features" else problem.y)
     U[change.rows] = change.u
     return _mixed(problem, change, problem.X, problem.y, U) / problem.n

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -56,14 +57,16 @@ class EstimateOptions:
         for name in ("damping", "tolerance", "budget"):
             if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), int | float):
                 raise InputError(name, f"{getattr(self, name)!r}", "give a number")
-        if not (0 <= self.damping < float("inf") and 0 <= self.tolerance < 1 and self.budget > 0):
+        if not (0 <= self.damping < math.inf and 0 <= self.tolerance < 1 and 0 < self.budget < math.inf):
             raise InputError("estimate", f"damping {self.damping}, tolerance {self.tolerance}, budget {self.budget}",
-                             "give damping ≥ 0, a tolerance below 1 and a positive budget")
+                             "give damping ≥ 0, a tolerance below 1 and a positive budget, all finite")
         for name in ("line_search", "apart"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(name, f"{getattr(self, name)!r}", "give True or False")
-        if not isinstance(self.corrector_steps, int) or self.corrector_steps < 0:
-            raise InputError("corrector_steps", f"{self.corrector_steps}", "give a number from 0 on")
+        for name in ("corrector_steps", "seed"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+                raise InputError(name, f"{value!r}", "give a whole number from 0 on")
 
 
 def options_of(given: dict[str, Any]) -> EstimateOptions:

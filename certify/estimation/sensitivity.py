@@ -65,9 +65,14 @@ def sensitivity(
     Raises:
         InputError: too many equations, or a map that does not keep outputs.
     """
+    if problem.batch_statistics == "recomputed":
+        raise InputError("sensitivity", "recomputed batch statistics, by which a row moves every other's outputs",
+                         'use batch_statistics = "frozen"')
     if problem.map == "critical" and (problem.base != "given" or problem.weight_decay):
         raise InputError("sensitivity", "critical points that need not keep the outputs",
                          'use map = "interpolation", or base = "given" without weight decay')
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise InputError("seed", f"{seed!r}", "give a whole number from 0 on")
     k, tell, centre = problem.k, progress or silent, centres(problem)
     N = problem.n * k
     if N > SKETCH_EQUATIONS:

@@ -101,22 +101,22 @@ def curvature_of(problem: ModuleProblem, options: EstimateOptions) -> str:
 
 
 def kernel_part(problem: ModuleProblem, raw: torch.Tensor, options: EstimateOptions, tell: Tell) -> torch.Tensor:
-    """Of each row r of `raw`, (c, p), the part `r − H⁺Hr` that changes no gradient to first order.
-
-    Raises:
-        InputError: nothing of r is left, so H is nonsingular and the estimated set one point; or damping was asked
-            for, with which it always is.
-    """
-    if options.damping:
-        raise InputError("sample_members", "damping, with which the estimated set is one point", "give damping = 0")
+    """Of each row r of `raw`, (c, p), the part `r − H⁺Hr` that changes no gradient to first order."""
     kind = curvature_of(problem, options)
     solved = solve(problem, kind, _operator(problem, kind, options).product(raw), options, tell)
-    left = raw - solved.x
+    return raw - solved.x
+
+
+def check_left(raw: torch.Tensor, left: torch.Tensor, options: EstimateOptions, of: str) -> None:
+    """Refuse directions `left` of which nothing but what a solver leaves of `raw` is there.
+
+    Raises:
+        InputError: the matrix has full rank, and the estimated set is one point.
+    """
     whole, size = raw.norm(dim=1), left.norm(dim=1)
     if bool((size <= max(options.tolerance, 1e3 * torch.finfo(raw.dtype).eps) * whole).any()):
-        raise InputError("sample_members", "a Hessian of full rank, as far as the solver sees: the set is one point",
+        raise InputError("sample_members", f"a {of} of full rank, as far as the solver sees: the set is one point",
                          "ask for no members")
-    return left
 
 
 def corrected(
