@@ -46,7 +46,7 @@ class Change:
         return X, y
 
     def outputs(self, problem: ModuleProblem, w: torch.Tensor, t: float = 1.0) -> torch.Tensor:
-        """Outputs of the changed rows at weights w after `t` times the change, (m, k); among all that share statistics."""
+        """Outputs of the changed rows after `t` times the change, (m, k), among all rows if those share statistics."""
         if problem.batch_statistics == "recomputed":
             return problem.function.all_outputs(w, self.data(problem, t)[0])[self.rows]
         return problem.function.all_outputs(w, self.inputs(problem, t))
