@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from certify.cautions import cautions
 from certify.numerals import at_least, at_most, enclosure
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 
@@ -170,12 +171,13 @@ def shortest(value: float, threshold: float | None = None) -> str:
 
 
 def estimate_advice(document: Json) -> list[str]:
-    """For every gate that is not met, why; for an estimate of which something speaks against it, what."""
+    """For every gate that is not met, why; what speaks against the estimate; how it was solved."""
     lines = [
         f"{claim['gate']['state']} {claim['quantity']}: {claim['reason']}"
         for claim in document["claims"] if claim["gate"] and claim["gate"]["state"] != "met"
     ]
-    return [*dict.fromkeys(lines), f"note: {document['result']['status']}; nothing here is proved"]
+    against = [f"caution: {words}" for words in cautions(document)]
+    return [*dict.fromkeys(lines), *against, f"note: {document['result']['status']}; nothing here is proved"]
 
 
 def estimate_object(document: Json) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def estimate_object(document: Json) -> dict[str, Any]:
     evidence = {key: value for key, value in result["evidence"].items() if key != "validity"}
     return run_object(document) | {
         "format": "certify/1", "rigour": "estimated", "status": result["status"], "evidence": evidence,
-        "cost": result["cost"],
+        "cost": result["cost"], "cautions": cautions(document),
     }
 
 

@@ -138,15 +138,15 @@ def _problem(found: Estimate, spec: Spec) -> Json:
 
 
 def _result(found: Estimate) -> Json:
-    start = {
-        "status": found.status, "residual": found.residual, "history": [float(h) for h in found.history],
+    return {
+        "status": found.status, "ended": found.ended, "correctors": [asdict(one) for one in found.correctors],
+        "residual": found.residual, "history": [float(h) for h in found.history],
         "cost": asdict(found.cost), "evidence": _evidence(found.evidence),
         "response_norm": float(found.response.double().norm()),
         "stationary_norm": None if found.stationary is None else float(found.stationary.double().norm()),
         "space": "weights" if found.rows is None else "outputs",
         "moved_rows_only": found.rows is not None and len(found.rows.X) < found.problem.n,
     }
-    return start
 
 
 def _retrained(one: Retrained) -> Json:

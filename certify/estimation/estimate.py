@@ -10,6 +10,7 @@ import torch
 
 from certify.errors import InputError
 from certify.estimation.change import Change, change_of
+from certify.estimation.correctors import Corrector, corrected, untaken
 from certify.estimation.evidence import Evidence, measure
 from certify.estimation.fully_connected import module_problem_of, of_loaded
 from certify.estimation.jacobian import centred
@@ -19,13 +20,15 @@ from certify.estimation.options import EstimateOptions, options_of
 from certify.estimation.output_space import Rows, approach, centres, rows_of, wanted
 from certify.estimation.retraining import Retrained, compare, retrain
 from certify.estimation.subject import ModuleProblem
-from certify.estimation.weight_space import check_left, corrected, kernel_part, weight_space_step
+from certify.estimation.weight_space import check_left, chord_steps, kernel_part, weight_space_step
 from certify.progress import silent
 
 if TYPE_CHECKING:
     from certify.problem import Problem
 
 Tell = Callable[[str, float], None]
+
+DIRECT = "solved directly"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +45,15 @@ class Estimate:
             rows that change (:mod:`certify.estimation.output_space`).
         residual: relative residual of the linear system for the response, computed from it.
         status: what became of it, in words.
+        ended: how the solve for the response ended, in a word or two: a
+            :class:`certify.estimation.krylov.Status`, or "solved directly".
+        correctors: what became of each corrector step.
         cost: of the step, in full-batch gradients.
         evidence: measured on the real network.
         start: with ``hold="all"``: the step that looks at the moved rows alone, with its own evidence and cost.
         history: relative residual after each iteration of the solver.
-        history_cost: what had been spent by then, in gradients.
+        history_cost: what had been spent by then, in gradients; empty in weight space.
+        rows: in output space: the equations, to be `prepared` for the next estimate.
     """
 
     problem: ModuleProblem
@@ -57,6 +64,8 @@ class Estimate:
     stationary: torch.Tensor | None
     residual: float
     status: str
+    ended: str
+    correctors: tuple[Corrector, ...]
     cost: Cost
     evidence: Evidence
     start: Estimate | None = None
@@ -271,10 +280,11 @@ class _Answer:
 def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
     """Correctors and line search where this is the last step, and the evidence."""
     response, stationary = a.parts[0], a.parts[1] if len(a.parts) > 1 else None
-    v, b, refused = a.parts.sum(0), a.asked[:1].flatten(1), ""
+    made: tuple[Corrector, ...]
+    v, b, made = a.parts.sum(0), a.asked[:1].flatten(1), ()
     if a.last:
         with meter.stage("correctors"):
-            v, refused = _corrected(a, v, meter, tell)
+            v, made = _corrected(a, v, meter, tell)
             if a.options.line_search:
                 v = _searched(a.problem, a.change, v)
     with meter.evidence():
@@ -284,30 +294,22 @@ def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
     said = [f"solved directly; relative residual {residual:.2g}"] if a.solved is None else list(a.solved.words())
     if b.any() and not response.any():
         said[0] += "; no step is taken, since that one leaves more than there was"
-    words = "; towards a critical point: ".join(said) + refused
+    words = "; towards a critical point: ".join(said) + untaken(made, "the error of the outputs")
     history = () if a.solved is None else tuple(float(h) for h in a.solved.history[:, 0])
-    return Estimate(a.problem, a.change, a.options, v, response, stationary, residual, words, meter.cost(), found,
-                    a.start, history, tuple(meter.marks) if history else (), a.rows)
+    ended = DIRECT if a.solved is None else str(a.solved.status[0])
+    return Estimate(a.problem, a.change, a.options, v, response, stationary, residual, words, ended, made, meter.cost(),
+                    found, a.start, history, tuple(meter.marks) if history else (), a.rows)
 
 
-def _corrected(a: _Answer, v: torch.Tensor, meter: Meter, tell: Tell) -> tuple[torch.Tensor, str]:
-    """Chord steps: the Jacobian at the old weights, the error of the outputs at the new ones.
-
-    A step that does not lessen that error is not taken, and is the last: where first order says nothing, further steps
-    lead away.
-    """
-    if not a.options.corrector_steps:
-        return v, ""
-    marks, error = list(meter.marks), _error(a, v)
-    for step in range(a.options.corrector_steps):
-        tell("corrector", step / a.options.corrector_steps)
-        new = v + a.rows.solve(error.reshape(1, -1), None, a.options, meter, tell)[1][0]
+def _corrected(a: _Answer, v: torch.Tensor, meter: Meter, tell: Tell) -> tuple[torch.Tensor, tuple[Corrector, ...]]:
+    """Chord steps on the error of the outputs."""
+    def answer(error: torch.Tensor) -> torch.Tensor:
+        marks = list(meter.marks)
+        found = a.rows.solve(error.reshape(1, -1), None, a.options, meter, tell)[1][0]
         meter.marks[:] = marks  # those of the first solve belong to the history
-        left = _error(a, new)
-        if not float(left.norm()) < float(error.norm()):
-            return v, f"; corrector {step + 1} did not lessen the error of the outputs, and was not taken"
-        v, error = new, left
-    return v, ""
+        return found
+
+    return corrected(v, a.options.corrector_steps, lambda new: _error(a, new), answer, meter, tell)
 
 
 def _error(a: _Answer, v: torch.Tensor) -> torch.Tensor:
@@ -338,11 +340,12 @@ def _weight_space(
     with meter.stage("weight space"):
         found = weight_space_step(problem, change, options, meter, tell)
         v = found.response + (found.stationary if problem.base == "nearby" else 0.0)
-        v, untaken = corrected(problem, change, found.curvature, v, options, meter, tell)
+        v, made = chord_steps(problem, change, found.curvature, v, options, meter, tell)
         if options.line_search:
             v = _searched(problem, change, v)
     with meter.evidence():
         evidence = measure(problem, change, v, base, of_gradient=True)
-    words = found.words() + untaken
+    words = found.words() + untaken(made, "the gradient")
     return Estimate(problem, change, options, v, found.response, found.stationary, float(found.solved.residual[0]),
-                    words, meter.cost(), evidence, None, tuple(float(h) for h in found.solved.history[:, 0]))
+                    words, str(found.solved.status[0]), made, meter.cost(), evidence, None,
+                    tuple(float(h) for h in found.solved.history[:, 0]))

@@ -86,9 +86,13 @@ class Meter:
         finally:
             self.evidence_seconds += time.perf_counter() - start
 
+    def now(self) -> float:
+        """What has been spent so far, in gradients; inside a stage."""
+        return (self.seconds + time.perf_counter() - self._begun) / self.gradient_seconds
+
     def mark(self) -> None:
-        """Note what has been spent at the end of an iteration, in gradients; inside a stage."""
-        self.marks.append((self.seconds + time.perf_counter() - self._begun) / self.gradient_seconds)
+        """Note what has been spent at the end of an iteration; inside a stage."""
+        self.marks.append(self.now())
 
     def cost(self) -> Cost:
         """What has been spent so far."""

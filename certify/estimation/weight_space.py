@@ -10,6 +10,7 @@ import torch
 
 from certify.errors import InputError
 from certify.estimation.change import Change
+from certify.estimation.correctors import Corrector, corrected
 from certify.estimation.curvature_factor import curvature_factor
 from certify.estimation.direct import MOST_PARAMETERS, VERY_FEW, solve_directly
 from certify.estimation.hessian import changed_gradient, gauss_newton, hessian, mixed
@@ -119,26 +120,20 @@ def check_left(raw: torch.Tensor, left: torch.Tensor, options: EstimateOptions, 
                          "ask for no members")
 
 
-def corrected(
+def chord_steps(
     problem: ModuleProblem, change: Change, curvature: str, v: torch.Tensor, options: EstimateOptions, meter: Meter,
     tell: Tell,
-) -> tuple[torch.Tensor, str]:
-    """Chord steps `−H⁺∇L(u, w + v)`: the gradient of the changed loss where the step ends, the Hessian at the base.
-
-    Returns:
-        The step with its correctors, and words on one that did not shorten the gradient, which ends them untaken.
-    """
-    count = options.corrector_steps
-    left = changed_gradient(problem, change, problem.w + v) if count else v
-    for step in range(count):
-        tell("corrector", step / count)
-        solved = solve(problem, curvature, -left[None], options, tell)
+) -> tuple[torch.Tensor, tuple[Corrector, ...]]:
+    """Chord steps `−H⁺∇L(u, w + v)`: the gradient of the changed loss where the step ends, the Hessian at the base."""
+    def answer(lack: torch.Tensor) -> torch.Tensor:
+        solved = solve(problem, curvature, lack[None], options, tell)
         meter.products += int(solved.products.max())
-        there = changed_gradient(problem, change, problem.w + v + solved.x[0])
-        if not float(there.double().norm()) < float(left.double().norm()):
-            return v, f"; corrector {step + 1} of {count} did not shorten the gradient: not taken, nor any after it"
-        v, left = v + solved.x[0], there
-    return v, ""
+        return solved.x[0]
+
+    def lack(new: torch.Tensor) -> torch.Tensor:
+        return -changed_gradient(problem, change, problem.w + new)
+
+    return corrected(v, options.corrector_steps, lack, answer, meter, tell)
 
 
 def solve(problem: ModuleProblem, curvature: str, b: torch.Tensor, options: EstimateOptions, tell: Tell) -> Solved:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from certify.cautions import cautions
 from certify.messages import shortest
 from certify.report.digits import typeset
 from certify.report.html import environment
@@ -13,8 +14,6 @@ from certify.report.plots import NARROW, WIDE, draw_history
 
 Json = Mapping[str, Any]
 MOST_ROWS_NAMED = 12
-FAR_FROM_LINEAR = 0.25
-"""First-order ratios further from 1 than this are pointed out."""
 
 NOT_PROVED = (
     "that the new weights are a solution: they are one to first order, and the losses above say how nearly",
@@ -48,7 +47,7 @@ def render(document: Json) -> str:
     pictures = [Markup(draw_history(history, document["options"]["tolerance"], shape)) for shape in (WIDE, NARROW)]
     return environment().get_template("estimate.html").render(
         d=document, p=document["problem"], r=result, e=result["evidence"], number=_number, percent=_percent,
-        title=_title(document["problem"]), rows=_rows(document["problem"]["rows"]), cautions=_cautions(document),
+        title=_title(document["problem"]), rows=_rows(document["problem"]["rows"]), cautions=cautions(document),
         not_proved=NOT_PROVED, pictures=pictures, gates=[_gate(claim) for claim in document["claims"] if claim["gate"]],
         tone={"met": "yes", "failed": "no", "open": "maybe"}, seconds=_seconds, options=_options(document["options"]),
         iterations=len(history),
@@ -122,44 +121,3 @@ def _gate(claim: Json) -> dict[str, Any]:
 def _options(options: Json) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), str(value).lower() if isinstance(value, bool) else str(value))
             for name, value in sorted(options.items())]
-
-
-def _cautions(document: Json) -> list[str]:
-    """What speaks against the estimate, in whole sentences; empty where nothing was found."""
-    result, options = document["result"], document["options"]
-    e, found = result["evidence"], []
-    before, after, aim = e["loss_before"], e["loss_after"], e["loss_predicted"]
-    if None in (before, after, aim, e["loss_all_after"]):
-        return ["A loss is not finite: the step leads to weights at which the network cannot be computed."]
-    if abs(after - aim) > abs(before - aim):
-        found.append("On the moved rows the loss at the new weights is further from what the theory predicts than at "
-                     "the old ones. The change is too large for a first-order estimate, or the system was not solved "
-                     "well enough: do not use these weights.")
-    raised = document["problem"]["parameter"] == "features" and before > e["loss_original"]
-    if raised and after > before:
-        found.append("On the moved rows the loss at the new weights is higher than at the old ones: do not use these "
-                     "weights.")
-    if raised and aim >= before:
-        found.append("Not even to first order does the step lower the loss on the moved rows. The change of the data "
-                     "is too large for its linear part to say what it did: do not use these weights.")
-    if raised and e["loss_all_after"] > e["loss_all_before"]:
-        found.append("The change of the data raised the loss, and over all rows together the new weights do not mend "
-                     "that: they do worse than the old ones.")
-    ratios = dict(e["validity"])
-    if ratios.get(1.0) is not None and abs(ratios[1.0] - 1) > FAR_FROM_LINEAR:
-        found.append("At the full size of the change the network does not do what the first-order theory predicts (see "
-                     "“Is the change small enough?”). A corrector step, or a smaller change, would help.")
-    if e["data_error"] is not None and e["data_error"] > FAR_FROM_LINEAR:
-        share = f"{e['data_error']:.2g}"
-        found.append(f"The change of the data is far from linear: its effect differs by {share} times its linear part "
-                     "from what the theory takes into account. A smaller change, or correctors, would help.")
-    if e["gradient_left"] is not None and e["gradient_left"] > FAR_FROM_LINEAR:
-        share = f"{e['gradient_left']:.2g}"
-        found.append(f"At the new weights {share} times the gradient that the change causes is left: they are not near "
-                     "a solution. A smaller change, a more exact solve, or correctors, would help.")
-    if result["residual"] is None or result["residual"] > options["tolerance"]:
-        found.append("The linear system was not solved to the tolerance asked for. A larger budget would help, unless "
-                     "no weights answer the change exactly.")
-    if result["moved_rows_only"]:
-        found.append("Only the moved rows were looked at: nothing kept the other rows in place.")
-    return found

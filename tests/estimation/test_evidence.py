@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from certify.cautions import cautions
 from certify.errors import InputError
 from certify.estimation import estimate, module_problem
 from certify.estimation.hessian import gradient, mixed
-from certify.report.estimate import _cautions
 from tests.estimation.nets import dense_hessian, mlp
 
 DECAY = 0.05
@@ -76,11 +76,11 @@ def test_it_sees_a_hessian_that_changes_where_the_data_enter_linearly(critical):
     e = found.evidence
     assert e.data_error == 0.0 and e.gradient_left > 0.25
     result = {"evidence": {name: getattr(e, name) for name in e.__dataclass_fields__}, "residual": found.residual,
-              "moved_rows_only": False}
+              "moved_rows_only": False, "correctors": []}
     document = {"result": result, "options": {"tolerance": 1e-2}, "problem": {"parameter": "sample_weights"}}
-    assert any("gradient that the change causes is left" in line for line in _cautions(document))
+    assert any("gradient that the change causes is left" in line for line in cautions(document))
     result["evidence"]["gradient_left"] = 0.0
-    assert not any("gradient that the change causes is left" in line for line in _cautions(document))
+    assert not any("gradient that the change causes is left" in line for line in cautions(document))
 
 
 def test_there_is_none_where_the_question_is_another():
@@ -98,7 +98,10 @@ def test_correctors_reach_the_critical_point_of_the_changed_loss(critical):
     none, four = (estimate(p, moved(p, 0.01), ROWS, tolerance=1e-10, budget=1e4, corrector_steps=k) for k in (0, 4))
     left = [e.evidence.gradient_left for e in (none, four)]
     assert left[1] < 0.01 * left[0]
-    assert four.cost.products > none.cost.products
+    assert four.cost.products > none.cost.products and none.correctors == ()
+    lefts = [one.left for one in four.correctors]
+    assert len(lefts) == 4 and all(one.taken and one.gradients > 0 for one in four.correctors)
+    assert lefts == sorted(lefts, reverse=True) and lefts[-1] == pytest.approx(left[1] / left[0], rel=1e-6)
     torch.testing.assert_close(four.response, none.response)
     X, one = four.change.data(p)[0], torch.ones(p.n, dtype=torch.float64)
     assert float(slope(p, X, one, p.w + four.step).norm()) < 0.01 * float(slope(p, X, one, p.w + none.step).norm())
@@ -117,7 +120,8 @@ def test_a_corrector_that_leads_away_is_not_taken(critical):
     p = critical
     none, four = (estimate(p, moved(p, 1.0), ROWS, solver="direct", corrector_steps=k) for k in (0, 4))
     assert four.evidence.gradient_left <= none.evidence.gradient_left
-    assert "did not shorten the gradient" in four.status and "corrector" not in none.status
+    assert "did not lessen the gradient" in four.status and "corrector" not in none.status
+    assert not four.correctors[-1].taken and four.correctors[-1].left >= 1 and none.correctors == ()
 
 
 def test_correctors_are_refused_where_the_loss_is_shifted():

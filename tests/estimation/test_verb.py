@@ -142,6 +142,34 @@ def test_members_options_and_a_state_dict_of_torch(tmp_path, call):
     assert "<svg" in (tmp_path / "estimate.html").read_text(encoding="utf-8")  # the residual's history
 
 
+def test_correctors_and_what_speaks_against_it_are_told_on_every_channel(tmp_path, call):
+    """A change so large that first order says nothing of it, with and without correctors."""
+    spec = write(tmp_path, u=9 * arrays()["u"])
+    status, out, err = call("estimate", spec, "--json")
+    assert status == 0 and "caution: " in err and len(json.loads(out)["cautions"]) == err.count("caution: ")
+    assert "What speaks against it" in (tmp_path / "estimate.html").read_text(encoding="utf-8")
+    assert document(tmp_path)["result"]["correctors"] == []
+    spec.write_text(SPEC + "[estimate]\ncorrector_steps = 3\n", encoding="utf-8")
+    assert call("estimate", spec)[0] == 0
+    made = document(tmp_path)["result"]["correctors"]
+    page = (tmp_path / "estimate.html").read_text(encoding="utf-8")
+    assert made and all(set(one) == {"gradients", "left", "taken"} and one["gradients"] > 0 for one in made)
+    assert "Then came" in page and page.count("<tr><th scope=\"row\">", page.index("What each left")) >= len(made)
+
+
+def test_a_small_change_has_nothing_against_it(tmp_path, call):
+    _, out, err = call("estimate", write(tmp_path, u=arrays()["u"] / 50), "--json")
+    assert json.loads(out)["cautions"] == [] and "caution" not in err
+
+
+def test_the_words_on_ends_are_those_of_the_solvers():
+    from certify.cautions import _WHY
+    from certify.estimation.estimate import DIRECT
+    from certify.estimation.krylov import Status
+
+    assert set(_WHY) <= {DIRECT, *map(str, Status)}
+
+
 @pytest.mark.parametrize("parameter, u, training", [
     ("sample_weights", np.array([-1.0, 0.5]), 'loss = "cross_entropy"'),
     ("targets", np.array([[0.1, -0.1, 0.0], [0.0, 0.0, 0.0]]), 'loss = "cross_entropy"'),

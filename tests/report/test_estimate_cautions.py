@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from certify.report.estimate import _cautions
+from certify import cautions as module
 
 GOOD = {
     "loss_original": 1e-6, "loss_before": 4e-3, "loss_after": 1.1e-6, "loss_predicted": 1e-6, "loss_all_before": 7e-4,
@@ -13,9 +13,11 @@ GOOD = {
 }
 
 
-def cautions(**changed):
-    result = {"evidence": GOOD | changed, "residual": 1e-3, "moved_rows_only": False}
-    return _cautions({"result": result, "options": {"tolerance": 1e-2}, "problem": {"parameter": "features"}})
+def cautions(result=None, damping=0.0, **changed):
+    found = {"evidence": GOOD | changed, "residual": 1e-3, "moved_rows_only": False, "ended": "converged",
+             "correctors": []} | (result or {})
+    return module.cautions({"result": found, "options": {"tolerance": 1e-2, "damping": damping},
+                            "problem": {"parameter": "features", "precision": "float32"}})
 
 
 def test_nothing_is_said_of_a_good_estimate():
@@ -35,3 +37,32 @@ def test_what_speaks_against_it_is_said(changed, words):
 
 def test_a_move_that_lowered_the_loss_is_no_failure():
     assert cautions(loss_original=5e-3, loss_before=4e-3, loss_after=5e-3, loss_predicted=5e-3) == []
+
+
+@pytest.mark.parametrize(("ended", "words", "helps"), [
+    ("budget used up", "a larger one would help", True), ("solved directly", "in float32 arithmetic", False),
+    ("outside the range", "No weights answer the change exactly", False), ("stalled at rounding", "Rounding", False),
+    ("negative curvature", 'solver = "minres_qlp" goes on', False), ("not finite", "was not solved", False),
+])
+def test_a_larger_budget_is_advised_only_where_it_would_help(ended, words, helps):
+    found = cautions({"residual": 0.5, "ended": ended})
+    assert len(found) == 1 and words in found[0]
+    assert ("larger one would help" in found[0]) == helps
+    assert cautions({"residual": 1e-3, "ended": ended}) == []
+    assert len(cautions({"residual": None, "ended": ended})) == 1
+
+
+def test_damping_is_named_where_it_is_what_leaves_a_residual():
+    assert "damping of 0.1 leaves 0.5 times" in cautions({"residual": 0.5}, damping=0.1)[0]
+    assert "damping" not in cautions({"residual": 0.5, "ended": "budget used up"}, damping=0.1)[0]
+
+
+def test_correctors_are_not_measured_by_first_order():
+    """A step with correctors that mended it goes where the linear prediction does not."""
+    far = {"loss_predicted": 38.0, "validity": [[1.0, 0.1]], "data_error": 0.9}
+    assert len(cautions(**far)) >= 3
+    good, poor, refused = ({"gradients": 1.0, "left": left, "taken": taken}
+                           for left, taken in ((1e-3, True), (0.6, True), (2.0, False)))
+    assert cautions({"correctors": [good]}, **far) == []
+    assert "left 0.6 of the error" in cautions({"correctors": [poor, refused]}, **far)[0]
+    assert cautions({"correctors": [refused]}, **far) == cautions(**far)

@@ -1,0 +1,85 @@
+"""What speaks against an estimate, in whole sentences: for the command line, its JSON and the page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Json = Mapping[str, Any]
+
+FAR_FROM_LINEAR: Final = 0.25
+"""First-order ratios further from 1 than this are pointed out."""
+
+_WHY: Final = {
+    "solved directly": "It was solved directly, so that no budget would help: its matrix is singular, or nearly, in "
+                       "{precision} arithmetic.",
+    "budget used up": "The budget was used up first; a larger one would help.",
+    "outside the range": "No weights answer the change exactly, not even to first order: what is left lies outside "
+                         "what they can reach. The step comes nearest.",
+    "stalled at rounding": "Rounding in {precision} arithmetic kept the solver from it; a larger budget would not "
+                           "help.",
+    "negative curvature": 'The curvature is negative along some direction, where this solver ends; solver = '
+                          '"minres_qlp" goes on.',
+}
+"""Why a residual is larger than it was asked to be, by how the solve ended."""
+
+
+def cautions(document: Json) -> list[str]:
+    """What speaks against an estimate, in whole sentences; empty where nothing was found.
+
+    Args:
+        document: the content of ``estimate.json``.
+    """
+    result, options = document["result"], document["options"]
+    e = result["evidence"]
+    found: list[str] = []
+    before, after, aim = e["loss_before"], e["loss_after"], e["loss_predicted"]
+    if None in (before, after, aim, e["loss_all_after"]):
+        return ["A loss is not finite: the step leads to weights at which the network cannot be computed."]
+    # with correctors the step goes where first order does not lead: what that predicts is no measure of it
+    taken = [one["left"] for one in result["correctors"] if one["taken"]]
+    if not taken and abs(after - aim) > abs(before - aim):
+        found.append("On the moved rows the loss at the new weights is further from what the theory predicts than at "
+                     "the old ones. The change is too large for a first-order estimate, or the system was not solved "
+                     "well enough: do not use these weights.")
+    raised = document["problem"]["parameter"] == "features" and before > e["loss_original"]
+    if raised and after > before:
+        found.append("On the moved rows the loss at the new weights is higher than at the old ones: do not use these "
+                     "weights.")
+    if not taken and raised and aim >= before:
+        found.append("Not even to first order does the step lower the loss on the moved rows. The change of the data "
+                     "is too large for its linear part to say what it did: do not use these weights.")
+    if raised and e["loss_all_after"] > e["loss_all_before"]:
+        found.append("The change of the data raised the loss, and over all rows together the new weights do not mend "
+                     "that: they do worse than the old ones.")
+    ratios = dict(e["validity"])
+    if not taken and ratios.get(1.0) is not None and abs(ratios[1.0] - 1) > FAR_FROM_LINEAR:
+        found.append("At the full size of the change the network does not do what the first-order theory predicts (see "
+                     "“Is the change small enough?”). A corrector step, or a smaller change, would help.")
+    if not taken and e["data_error"] is not None and e["data_error"] > FAR_FROM_LINEAR:
+        share = f"{e['data_error']:.2g}"
+        found.append(f"The change of the data is far from linear: its effect differs by {share} times its linear part "
+                     "from what the theory takes into account. A smaller change, or correctors, would help.")
+    if e["gradient_left"] is not None and e["gradient_left"] > FAR_FROM_LINEAR:
+        share = f"{e['gradient_left']:.2g}"
+        found.append(f"At the new weights {share} times the gradient that the change causes is left: they are not near "
+                     "a solution. A smaller change, a more exact solve, or correctors, would help.")
+    if taken and taken[-1] > FAR_FROM_LINEAR:
+        found.append(f"The correctors left {taken[-1]:.2g} of the error of the first-order step. A smaller change, or "
+                     "more of them, would help.")
+    found += _unsolved(result, options, document["problem"])
+    if result["moved_rows_only"]:
+        found.append("Only the moved rows were looked at: nothing kept the other rows in place.")
+    return found
+
+
+def _unsolved(result: Json, options: Json, problem: Json) -> list[str]:
+    """That the linear system was not solved as well as was asked, and why."""
+    residual = result["residual"]
+    if residual is not None and residual <= options["tolerance"]:
+        return []
+    if options["damping"] and result["ended"] == "converged":
+        return [f"The damping of {options['damping']} leaves {residual:.2g} times what the change asks for unanswered, "
+                "to first order."]
+    why = _WHY.get(result["ended"], "").format(precision=problem["precision"])
+    return [f"The linear system was not solved to the tolerance asked for. {why}".rstrip()]
