@@ -23,6 +23,14 @@ def test_readme_starts_with_one_line_to_run_and_one_to_test():
     assert f"line='{test.strip()}'" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
+def test_after_its_first_line_the_readme_has_the_environment_on_the_path():
+    """Whoever pastes one block after the other finds `certify`, `python` and `pip` where the first line put them."""
+    run, _, activate, *later = blocks("bash")
+    assert activate == "source .venv/bin/activate\n" and ".venv/bin/certify" in run
+    assert README.count(".venv/bin/") == run.count(".venv/bin/") + 1
+    assert later and not any(".venv" in block for block in later)
+
+
 def test_complete_spec_of_the_readme_is_valid(tmp_path):
     from certify.spec import load_spec
 
@@ -61,7 +69,8 @@ def test_commands_of_the_readme_leave_tracked_files_alone_and_fit_together(tmp_p
     from certify.cli import main
     from tests.small import write
 
-    lines = [block.rpartition("/certify ")[2].split() for block in blocks("bash") if "/certify " in block]
+    found = [re.search(r"(?:^|/)certify (.*)$", block, flags=re.M) for block in blocks("bash")]
+    lines = [match[1].split() for match in found if match]
     run, check = (next(line for line in lines if line[0] == verb) for verb in ("run", "check"))
     assert "/audit/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     monkeypatch.chdir(tmp_path)

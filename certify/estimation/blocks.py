@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -49,10 +48,15 @@ def blocks(
     if directions is None:
         k = problem.k
         directions = torch.eye(k, dtype=x.dtype, device=x.device)[:, None, :].expand(k, len(x), k)
-    if _simple(problem) and _layers_tell(problem, x):
+    if problem.by_layers:
         yield from _by_layers(problem, x, directions)
     else:
         yield from _row_by_row(problem, x, directions)
+
+
+def by_layers(problem: ModuleProblem) -> bool:
+    """Whether the derivatives of a module are those of its layers; asked for once, as `problem.by_layers`."""
+    return _simple(problem) and _layers_tell(problem)
 
 
 def _simple(problem: ModuleProblem) -> bool:
@@ -67,22 +71,15 @@ def _simple(problem: ModuleProblem) -> bool:
     return all(count == 1 for count in owners.values()) and problem.batch_statistics == "frozen"
 
 
-def _layers_tell(problem: ModuleProblem, x: torch.Tensor) -> bool:
+def _layers_tell(problem: ModuleProblem) -> bool:
     """Whether the layers' own derivatives are all there is: on one row and on two, against a derivative of the whole.
 
     A weight that is also read elsewhere, a hook, a mask, a layer applied to something that is not the rows: all of
-    them show, for one direction drawn at random. Looked at once for each module.
+    them show, for one direction drawn at random.
     """
-    if problem.module in _TOLD:
-        return _TOLD[problem.module]
     generator = torch.Generator().manual_seed(0)
     r = torch.randn(problem.p, generator=generator, dtype=torch.float64).to(problem.w)
-    told = all(_agrees(problem, x[:rows], r) for rows in (1, 2))
-    _TOLD[problem.module] = told
-    return told
-
-
-_TOLD: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+    return all(_agrees(problem, problem.X[:rows], r) for rows in (1, 2))
 
 
 def _agrees(problem: ModuleProblem, x: torch.Tensor, r: torch.Tensor) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from certify.errors import InputError
-from certify.estimation.functional import as_tensor
+from certify.estimation.functional import as_tensor, check_finite
 from certify.estimation.probes import check_input_derivative
 from certify.estimation.subject import MANY, ModuleProblem
 
@@ -28,6 +28,10 @@ class Change:
     parameter: str
     rows: torch.Tensor
     u: torch.Tensor
+
+    def __repr__(self) -> str:
+        """In a line, without the numbers."""
+        return f"Change({self.parameter} of {len(self.rows)} rows)"
 
     def inputs(self, problem: ModuleProblem, t: float = 1.0) -> torch.Tensor:
         """Inputs of the changed rows after `t` times the change."""
@@ -86,9 +90,9 @@ def change_of(problem: ModuleProblem, u: Any, rows: Sequence[int] | None, parame
     move = as_tensor(u)
     if tuple(move.shape) != wanted or move.is_complex():
         raise InputError("u", f"{move.dtype} of shape {tuple(move.shape)}", f"give an array of shape {wanted}")
+    given = move
     move = move.to(dtype=problem.X.dtype, device=problem.X.device)
-    if not torch.isfinite(move).all():
-        raise InputError("u", "NaN or infinity", "give finite numbers only")
+    check_finite(move, "u", given)
     if parameter == "features" and problem.plain is None:
         shared = problem.batch_statistics == "recomputed"
         check_input_derivative(problem.function, problem.X[:MANY] if shared else problem.X[listed[:2]])

@@ -13,6 +13,7 @@ from certify.estimation.change import Change, change_of
 from certify.estimation.correctors import Corrector, corrected, untaken
 from certify.estimation.evidence import Evidence, measure
 from certify.estimation.fully_connected import module_problem_of, of_loaded
+from certify.estimation.functional import check_finite
 from certify.estimation.jacobian import centred
 from certify.estimation.krylov import Solved
 from certify.estimation.meter import Cost, Meter
@@ -58,19 +59,19 @@ class Estimate:
 
     problem: ModuleProblem
     change: Change
-    options: EstimateOptions
-    step: torch.Tensor
-    response: torch.Tensor
-    stationary: torch.Tensor | None
+    options: EstimateOptions = field(repr=False)
+    step: torch.Tensor = field(repr=False)
+    response: torch.Tensor = field(repr=False)
+    stationary: torch.Tensor | None = field(repr=False)
     residual: float
     status: str
-    ended: str
+    ended: str = field(repr=False)
     correctors: tuple[Corrector, ...]
-    cost: Cost
-    evidence: Evidence
-    start: Estimate | None = None
-    history: tuple[float, ...] = ()
-    history_cost: tuple[float, ...] = ()
+    cost: Cost = field(repr=False)
+    evidence: Evidence = field(repr=False)
+    start: Estimate | None = field(default=None, repr=False)
+    history: tuple[float, ...] = field(default=(), repr=False)
+    history_cost: tuple[float, ...] = field(default=(), repr=False)
     rows: Rows | None = field(default=None, repr=False)
 
     @property
@@ -145,8 +146,8 @@ class Estimate:
 class Member:
     """One member of the estimated set, with its own evidence."""
 
-    of: Estimate
-    step: torch.Tensor
+    of: Estimate = field(repr=False)
+    step: torch.Tensor = field(repr=False)
     evidence: Evidence
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -191,6 +192,7 @@ def estimate(
     meter = Meter.of(problem)
     with meter.evidence():
         base = problem.function.all_outputs(problem.w, problem.X)
+    check_finite(base, "outputs of the module")
     if in_output_space:
         return _output_space(problem, change, chosen, meter, base, prepared, tell)
     return _weight_space(problem, change, chosen, meter, base, tell)

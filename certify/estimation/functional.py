@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,34 @@ def as_tensor(values: Any) -> torch.Tensor:
     if array.dtype.kind not in "biufc":
         raise InputError("array", f"entries of type {array.dtype}", "give an array of numbers of one shape")
     return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
+
+
+def check_finite(values: torch.Tensor, name: str, given: torch.Tensor | None = None) -> None:
+    """Refuse NaN and infinities, and say in which row the first is.
+
+    Args:
+        values: `(n, …)`.
+        name: what to call them.
+        given: the same before they were rounded to the type of the network, in which they may overflow.
+
+    Raises:
+        InputError: there is one.
+
+    >>> check_finite(torch.tensor([[0.0, 1.0], [2.0, float("inf")]]), "X")
+    Traceback (most recent call last):
+    certify.errors.InputError: X, row 1: inf; give finite numbers only
+    """
+    flat = torch.isfinite(values).reshape(len(values), -1)
+    bad = ~flat.all(1)
+    if not bool(bad.any()):
+        return
+    row, more = int(bad.nonzero()[0]), int(bad.sum()) - 1
+    at = int((~flat[row]).nonzero()[0])
+    value = float((values if given is None else given)[row].reshape(-1)[at])
+    small = math.isfinite(value)
+    said = f"{value:g} is too large for {str(values.dtype).removeprefix('torch.')}" if small else f"{value}"
+    raise InputError(f"{name}, row {row}", f"{said}{f' (and in {more} more rows)' if more else ''}",
+                     "rescale the data, or use module.double()" if small else "give finite numbers only")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from certify.errors import InputError
-from certify.estimation.functional import as_tensor
+from certify.estimation.functional import as_tensor, check_finite
 
 FAR = 30.0
 """A logarithm beyond which e^x only says "far": nothing overflows."""
@@ -62,9 +62,11 @@ class Squared(Loss):
         t = as_tensor(y)
         if t.shape == (n,) and k == 1:
             t = t.reshape(n, 1)
-        if t.shape != (n, k) or t.is_complex() or not torch.isfinite(t.double()).all():
-            raise InputError("y", f"{t.dtype} of shape {tuple(t.shape)}", f"give finite targets of shape ({n}, {k})")
-        return t.to(dtype=dtype, device=device)
+        if t.shape != (n, k) or t.is_complex():
+            raise InputError("y", f"{t.dtype} of shape {tuple(t.shape)}", f"give real targets of shape ({n}, {k})")
+        converted = t.to(dtype=dtype, device=device)
+        check_finite(converted, "y", t)
+        return converted
 
     def values(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""
@@ -101,7 +103,12 @@ class CrossEntropy(Loss):
             if int(t.min()) < 0 or int(t.max()) >= k:
                 raise InputError("y", f"labels from {int(t.min())} to {int(t.max())}", f"give labels 0 … {k - 1}")
             return t.to(dtype=torch.int64, device=device)
-        if t.shape == (n, k) and t.is_floating_point() and bool((t >= 0).all()) and bool(torch.isfinite(t).all()):
+        if t.shape == (n, k) and t.is_floating_point():
+            check_finite(t, "y")
+            below = (t < 0).any(1)
+            if bool(below.any()):
+                row = int(below.nonzero()[0])
+                raise InputError(f"y, row {row}", f"{float(t[row].min()):g}", "give rows of probabilities, from 0 on")
             return t.to(dtype=dtype, device=device)
         raise InputError("y", f"{t.dtype} of shape {tuple(t.shape)}",
                          f"give ({n},) integer labels or ({n}, {k}) rows of probabilities")
@@ -151,7 +158,9 @@ class Logistic(Loss):
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """As in :class:`Loss`."""
         t = as_tensor(y).reshape(-1)
-        found = set(t.unique().tolist()) if t.numel() <= 10**7 and t.numel() else set()
+        if t.is_floating_point():
+            check_finite(t, "y")
+        found = set(t.unique().tolist())
         if len(t) != n or k != 1 or not (found <= {0, 1} or found <= {-1, 1}):
             raise InputError("y", f"{len(t)} labels {sorted(found)[:4]} for {k} outputs",
                              f"give {n} labels 0/1 or -1/1 and a network with one output")
@@ -167,8 +176,7 @@ class Logistic(Loss):
 
     def curve(self, f: torch.Tensor, y: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """As in :class:`Loss`."""
-        s = torch.sigmoid(f)
-        return s * (1 - s) * v
+        return torch.sigmoid(f) * torch.sigmoid(-f) * v  # s(1 − s) is 0 in float32 from f = 17 on
 
     def towards(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """`s/σ(sf)`: the margin grows by 1 to 2; by 2 where the label has less than half of the probability."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -76,7 +76,7 @@ class Retrained:
     """
 
     start: str
-    step: torch.Tensor
+    step: torch.Tensor = field(repr=False)
     gradients: int
     gradient_left: float | None
     status: str
@@ -114,20 +114,37 @@ def compare(found: Estimate, state: Mapping[str, torch.Tensor]) -> Retrained:
     """The estimate beside weights that somebody trained: a state dict of the same module.
 
     Raises:
-        InputError: names or shapes that are not the module's.
+        InputError: names or shapes that are not the module's; buffers, such as batch statistics, that differ from its.
     """
     function, parts = found.problem.function, []
+    _check_rest(found.problem.module, state)
     for name, shape in zip(function.names, function.shapes, strict=True):
         value = as_tensor(state[name]) if name in state else None
         if value is None or value.shape != shape:
             shown = "missing" if value is None else f"of shape {tuple(value.shape)}"
             raise InputError("compare", f"parameter '{name}' is {shown}",
                              f"give a state_dict that has it, of shape {tuple(shape)}")
+        if not bool(torch.isfinite(value).all()):
+            raise InputError("compare", f"parameter '{name}' holds NaN or infinity", "give finite weights")
         parts.append(value.to(found.problem.w).flatten())
     w = torch.cat(parts)
-    if not bool(torch.isfinite(w).all()):
-        raise InputError("compare", "weights with NaN or infinity", "give finite weights")
     return _compared(found, _objective(found), "theirs", w, 0, "trained elsewhere")
+
+
+def _check_rest(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    """Refuse what is no parameter of the module and no buffer as it is."""
+    own, buffers = module.state_dict(), dict(module.named_buffers())
+    odd = [name for name in state if name not in own]
+    if odd:
+        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+        raise InputError("compare", f"the module has no '{odd[0]}'{more}", "give a state_dict of this module alone")
+    for name, value in buffers.items():
+        theirs = as_tensor(state[name]) if name in state else value
+        if value.is_floating_point() and not (
+            theirs.shape == value.shape and torch.allclose(theirs.to(value), value, rtol=1e-5, atol=1e-7)
+        ):
+            raise InputError("compare", f"buffer '{name}' is not that of the module, which an estimate holds fixed",
+                             "train in eval mode, or leave the buffers out to compare the weights with these buffers")
 
 
 def _compared(found: Estimate, valued: Valued, start: str, w: torch.Tensor, spent: int, status: str) -> Retrained:

@@ -14,7 +14,7 @@ from torch import nn
 
 from certify.errors import InputError
 from certify.estimation.chunks import Chunks
-from certify.estimation.functional import Functional, as_tensor
+from certify.estimation.functional import Functional, as_tensor, check_finite
 from certify.estimation.layered import Layered, copied, layered
 from certify.estimation.losses import Loss, loss_named
 from certify.estimation.probes import check_derivatives, check_module, check_rows_apart, probe
@@ -73,6 +73,19 @@ class ModuleProblem:
     def p(self) -> int:
         """Number of parameters."""
         return int(self.w.numel())
+
+    @cached_property
+    def by_layers(self) -> bool:
+        """Whether all derivatives are those of layers of known kind, each used once."""
+        from certify.estimation.blocks import by_layers  # which knows them, and takes problems
+
+        return by_layers(self)
+
+    def __repr__(self) -> str:
+        """In a line: what dataclasses make holds the data."""
+        return (f"ModuleProblem({type(self.module).__name__}, {self.p} parameters, {self.n} rows of shape "
+                f"{tuple(self.X.shape[1:])}, {self.k} outputs, loss={self.loss.name!r}, map={self.map!r}, "
+                f"base={self.base!r})")
 
 
 def module_problem(
@@ -187,7 +200,6 @@ def _tensor(values: Any, name: str, dtype: torch.dtype, device: torch.device) ->
     if tensor.ndim < 2 or len(tensor) == 0 or tensor.is_complex():
         raise InputError(name, f"{tensor.dtype} of shape {tuple(tensor.shape)}",
                          "give a real array (n, …) with a row a sample")
-    tensor = tensor.to(device=device, dtype=dtype)
-    if not torch.isfinite(tensor).all():
-        raise InputError(name, "NaN or infinity", "give finite numbers only")
-    return tensor
+    converted = tensor.to(device=device, dtype=dtype)
+    check_finite(converted, name, tensor)
+    return converted

@@ -10,7 +10,7 @@ import numpy as np
 
 from certify.errors import InputError, SpecError
 from certify.inputs.archive import Archive, listed, missing, open_archive
-from certify.inputs.numbers import exact_float64
+from certify.inputs.numbers import exact_float64, first_index, place
 from certify.inputs.sources import read_source
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def read_rows(spec: Spec, folder: Path) -> tuple[Array, Array]:
         folder: the spec's folder; paths are relative to it.
 
     Raises:
-        InputError: the file is missing, damaged or a pickle; an array is not there, or holds no real numbers.
+        InputError: the file is missing, damaged or a pickle; an array is not there, or holds no finite real numbers.
         SpecError: features and targets are named inconsistently.
     """
     source = read_source(folder / spec.data.file, "data")
@@ -52,7 +52,7 @@ def read_change(spec: Spec, folder: Path) -> Array:
     """The one change of `set = "given"`: the array that `perturbation.array` names, or the only one of the file.
 
     Raises:
-        InputError: the file is missing, damaged or a pickle; the array is not there, or holds no real numbers.
+        InputError: the file is missing, damaged or a pickle; the array is not there, or holds no finite real numbers.
     """
     name, file = spec.perturbation.array, spec.perturbation.file
     assert file is not None  # check_spec
@@ -137,12 +137,17 @@ def _features(spec: Spec, archive: Archive, asked: str) -> Array:
 
 
 def _real(archive: Archive, name: str, asked: str) -> Array:
-    return _real_array(archive.read(name), f"'{name}' in {asked}")
+    return _real_array(archive.read(name), f"array '{name}' in {asked}")
 
 
 def _real_array(array: Array, asked: str) -> Array:
     if array.dtype.kind not in "fiub":
         raise InputError(asked, f"an array of {array.dtype}", "give real numbers")
+    finite = np.isfinite(array)
+    if not finite.all():
+        index, more = first_index(~finite), int((~finite).sum()) - 1
+        raise InputError(f"{asked}, {place(index)}", f"{float(array[index])}{f' (and {more} more)' if more else ''}",
+                         "give finite numbers only")
     return array
 
 

@@ -206,7 +206,7 @@ class Estimate(Section):
         device: where to compute.
     """
 
-    solver: Literal["auto", "dual", "cg", "lsmr", "minres_qlp"] | None = None
+    solver: Literal["auto", "dual", "direct", "cg", "lsmr", "minres_qlp"] | None = None
     damping: NonNegative | None = None
     corrector_steps: Annotated[int, Field(ge=0, le=1000)] | None = None
     hold: Literal["all", "moved"] | None = None

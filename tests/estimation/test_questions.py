@@ -67,3 +67,56 @@ def test_a_system_that_no_step_answers_says_that_none_is_taken(steps):
     p = module_problem(torch.nn.Linear(2, 1, bias=False).eval(), torch.zeros(2, 2), torch.zeros(2, 1))
     found = estimate(p, [[1.0]], [0], parameter="targets", corrector_steps=steps)
     assert not found.step.any() and found.residual == 1.0 and "no step is taken" in found.status
+
+
+def taken(X=((1.0, 2.0), (3.0, 4.0)), y=((0.0,), (1.0,)), **more):
+    return module_problem(torch.nn.Linear(2, 1).eval(), torch.tensor(X, dtype=torch.float64), torch.tensor(y), **more)
+
+
+@pytest.mark.parametrize(("more", "words"), [
+    ({"X": [[1.0, 2.0], [3.0, float("nan")]]}, "X, row 1: nan"),
+    ({"X": [[1e300, 2.0], [1e300, 4.0]]}, r"X, row 0: 1e\+300 is too large for float32 \(and in 1 more rows\)"),
+    ({"y": [[0.0], [float("inf")]]}, "y, row 1: inf"), ({"y": [[0.0, 1.0]]}, "shape"),
+    ({"y": [[0.5], [float("nan")]], "loss": "cross_entropy"}, "y, row 1: nan"),
+    ({"y": [[0.5], [-0.5]], "loss": "cross_entropy"}, "y, row 1: -0.5"),
+    ({"y": [0.0, float("nan")], "loss": "logistic"}, "y, row 1: nan"),
+])
+def test_a_number_that_is_none_is_found(more, words):
+    assert taken().n == 2
+    with pytest.raises(InputError, match=words):
+        taken(**more)
+
+
+def test_the_row_of_a_change_or_an_output_that_is_not_finite_is_named():
+    with pytest.raises(InputError, match="u, row 1: nan"):
+        estimate(taken(), [[0.0, 0.0], [0.0, float("nan")]], [0, 1])
+    X = torch.ones(60, 2)
+    X[55] = 3e38
+    with pytest.raises(InputError, match="outputs of the module, row 55: inf"):
+        estimate(module_problem(doubled(), X, torch.ones(60, 1), map="critical"), X[:1] * 0, [0])
+
+
+def doubled():
+    net = torch.nn.Linear(2, 1).eval()
+    torch.nn.init.constant_(net.weight, 2.0)
+    return net
+
+
+@pytest.mark.parametrize("f", [-40.0, -20.0, 20.0, 40.0])
+def test_the_curvature_of_a_sure_logistic_output_is_not_lost(f):
+    from certify.estimation.losses import loss_named
+
+    loss, at = loss_named("logistic"), torch.tensor([[f]])
+    found = loss.curve(at, torch.ones(1, 1), torch.ones(1, 1))
+    torch.testing.assert_close(found, torch.exp(-at.abs()), rtol=1e-5, atol=0.0)
+    torch.testing.assert_close(found, loss.hessians(at, torch.ones(1, 1))[:, :, 0], rtol=1e-5, atol=0.0)
+
+
+def test_what_is_printed_of_a_problem_and_an_estimate_is_no_data():
+    p = problem(n=50)
+    assert repr(p) == ("ModuleProblem(Sequential, 67 parameters, 50 rows of shape (4,), 3 outputs, "
+                       "loss='cross_entropy', map='critical', base='given')")
+    found = estimate(p, U, [0, 3])
+    shown = [repr(one) for one in (found, found.change, found.sample_members(1)[0], found.retrain("given", 2))]
+    assert all("tensor" not in one and len(one) < 900 for one in shown), shown
+    assert "Change(features of 2 rows)" in shown[0] and "residual=" in shown[0]

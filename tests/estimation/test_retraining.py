@@ -84,8 +84,22 @@ def test_a_state_dict_of_one_s_own():
         found.compare({})
     with pytest.raises(InputError, match="of shape"):
         found.compare({"weight": torch.ones(2, 2)})
-    with pytest.raises(InputError, match="NaN"):
+    with pytest.raises(InputError, match="'weight' holds NaN"):
         found.compare({"weight": torch.full((1, 3), float("nan"))})
+    with pytest.raises(InputError, match="the module has no 'bias'"):
+        found.compare({"weight": torch.ones(1, 3), "bias": torch.ones(1)})
+
+
+def test_a_state_dict_with_other_batch_statistics_is_no_state_of_this_network():
+    p = problem(Residual, map="interpolation")
+    found = estimate(p, 0.01 * torch.ones(1, *p.X.shape[1:], dtype=torch.float64), [0])
+    state = found.state_dict()
+    name = next(name for name in state if name.endswith("running_var"))
+    assert found.compare({**state, name.replace("running_var", "num_batches_tracked"): torch.tensor(7)}).gradients == 0
+    with pytest.raises(InputError, match=f"buffer '{name}' is not that of the module"):
+        found.compare({**state, name: 2 * state[name]})
+    alone = {key: value for key, value in state.items() if "running" not in key and "num_b" not in key}
+    assert found.compare(alone).agreement.outputs_apart == 0.0
 
 
 def test_refusals():

@@ -227,8 +227,9 @@ def put(array, index, value):
 @pytest.mark.parametrize("old, new, change, words", [
     ("", "", broken("u", lambda u: u[:1]), ["u: ", "(1, 1, 4, 4)", "(2, 1, 4, 4)"]),
     ("", "", broken("u", lambda u: u.reshape(2, 16)), ["shape (2, 1, 4, 4)"]),
-    ("", "", broken("u", lambda u: put(u, (0, 0, 0, 0), np.nan)), ["NaN"]),
-    ("", "", broken("X", lambda X: put(X, (3, 0, 0, 0), np.inf)), ["X", "infinity"]),
+    ("", "", broken("u", lambda u: put(u, (1, 0, 0, 2), np.nan)), ["'u' in change", "u.npz, entry 1, 0, 0, 2: nan"]),
+    ("", "", broken("X", lambda X: put(X, (3, 0, 0, 0), np.inf)), ["'X' in data", "train.npz, entry 3, 0, 0, 0: inf"]),
+    ("", "", broken("y", lambda y: put(y, 4, np.nan)), ["'y' in data file", "train.npz, entry 4: nan"]),
     ("", "", broken("X", lambda X: X[:, :, :3]), ["module", "rows of shape (1, 3, 4)"]),
     ("", "", broken("X", lambda X: X[:, 0, 0, 0]), ["shape (12,)"]),
     ("", "", broken("y", lambda y: y + 1), ["labels"]),
