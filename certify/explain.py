@@ -101,6 +101,13 @@ what it leaves of the identity, averaged over a step of length 2κ·radius_u, st
 Without [aubin] radius_u the largest is searched for with κ at most the gate's `max`, or twice the modulus; without
 radius_w it is radius_u times the modulus. No κ below the modulus will do. `limit`: no radius_u from there on has any
 κ, for two rows with different outputs can be moved onto one another.""",
+    "Q5": """Explicit radii of the Aubin property of the sublevel map (quantity "aubin", map "sublevel").
+For all data changes u, u' of total length at most radius_u, every network within radius_w of the weights whose training
+loss for u' is at most today's has one within κ·|u − u'| whose loss for u is. The loss for u exceeds today's by at most
+Λ·|u − u'| there, Λ a bound of its slope in the data; and it can be brought down again: along a direction z (the
+witness) its slope in the weights is proved to stay large on the whole ball of radius radius_w + 2κ·radius_u, so that a
+path down to the level cannot get stuck. κ is Λ over the mean of that slope. Without [aubin] radius_u the largest is
+searched for with κ at most the gate's `max`, or twice the modulus. The lower end is the modulus (M6).""",
     "S14": """How far the sets of exact fits before and after one change lie apart near the weights, for a last layer.
 With all other layers frozen, and for a network of one layer, exact fits form affine sets of weights, whatever the
 activations: Aδ = 0 for today's data, Bδ = R for the changed, δ the step from the given weights. On the ball of radius
@@ -155,9 +162,9 @@ one solution after every change within the budget (map = "critical", the last la
 P2). The lower end is the proved number, the upper one the number of rows. A gate has min.""",
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
 today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P2).""",
-    "aubin": """A factor κ with the radii within which it holds, a statement at finite size (see Q1). Section [aubin]
-may give radius_u and radius_w. Fully connected networks, smooth or with one hidden layer of relu; base = "given",
-set = "total".""",
+    "aubin": """A factor κ with the radii within which it holds, a statement at finite size (see Q1; Q5 where the map is
+"sublevel"). Section [aubin] may give radius_u and radius_w. Fully connected networks, smooth, or for interpolation with
+one hidden layer of relu; base = "given", set = "total".""",
     "excess": """How far exact fits of the changed data near the weights have strayed from those of today's: the largest
 distance e(S(u) ∩ B, S(0)) from a weight vector that fits the changed data within the window B = {|w − w̄| ≤ radius} to
 the nearest one that fits today's; 0 if none lies within the window. The window cuts the first set alone. One given

@@ -189,6 +189,7 @@ def _when(name: str, before: list[Tier], names: Collection[str], problem: Proble
                 "mixed derivative": "both ends of the modulus"}[name]
     if problem.map == "sublevel":
         return {"passes": "one forward, one backward, tried first", "radius": "proved radius and attack",
+                "aubin": "aubin, after modulus",
                 "double-double": "the same, where rounding leaves a gap",
                 "balls": "where double-double leaves one: many layers"}[name]
     if name == "congruence":

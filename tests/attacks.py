@@ -28,6 +28,7 @@ from tests import containment_second as second
 from tests import containment_sets as sets
 from tests import containment_solution_sets as solution_sets
 from tests import containment_sublevel as sublevel
+from tests import containment_sublevel_aubin as sublevel_aubin_
 from tests import critical_families, families
 from tests import training_families as training
 from tests.containment import Outcome
@@ -400,6 +401,10 @@ def path_growth(rng: Rng) -> Outcome:
     return aubin.path_growth_kept(rng)
 
 
+def sublevel_aubin(rng: Rng) -> Outcome:
+    return sublevel_aubin_.attack(rng)
+
+
 def critical(rng: Rng) -> Outcome:
     return critical_.whole_problem(critical_families.critical_problem(rng))
 
@@ -491,7 +496,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         hessian, mixed, stacks, second_sums, loss_hessians, critical, critical_sets,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
-        distance, critical_distance, compensation, convex, second_derivatives, path_growth,
+        distance, critical_distance, compensation, convex, second_derivatives, path_growth, sublevel_aubin,
         box, sparse, given_change,
         solution_sets.polytopes, solution_sets.polyhedra, solution_sets.affine_sets, solution_sets.solved_again,
         window_excess,
@@ -504,7 +509,7 @@ SLOW: dict[str, int] = {
     "sample_modulus": 1, "uncertain_passes": 1, "congruence_tier": 1, "jacobian_tier": 1, "direct_tier": 1,
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
     "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "critical_distance": 8, "compensation": 2,
-    "convex": 2,
+    "convex": 2, "sublevel_aubin": 4,
     "box": 1, "sparse": 1, "given_change": 1,
     "critical": 8, "critical_sets": 8, "polytopes": 1, "polyhedra": 1, "affine_sets": 1, "solved_again": 4,
     "window_excess": 1,

@@ -44,6 +44,8 @@ _CHANGES: Final = 600.0  # operations, for each entry of the factored form and r
 _PASS: Final = (10, 1e-6)
 _PASS_DOUBLE: Final = (30, 1.5e-5)
 _PERSISTENCE: Final = (4, 1.2e-4)
+_DESCENTS: Final = (40, 2e-4)  # some 200 passes forward and backward along a direction
+_KRYLOV: Final = 100  # directions that are kept, and their images
 _GRAPH: Final = (3, 1.3e-8)
 _GRAPH_DOUBLE: Final = (12, 2.6e-7)
 _GRAPH_BALLS: Final = (120, 2e-6)  # bytes and seconds of a number of windows
@@ -167,7 +169,8 @@ def _passes(problem: Problem) -> tuple[Cost, ...]:
         return Cost(name, memory, _JACOBIAN[1] * M * formed, need[1] * entries + 0.2, bounds)
 
     pointwise = ("modulus", "sample_modulus")
-    found = [cost("passes", _PASS, (*pointwise, "persistence_radius")), cost("double-double", _PASS_DOUBLE, pointwise)]
+    found = [cost("passes", _PASS, (*pointwise, "persistence_radius")), cost("double-double", _PASS_DOUBLE, pointwise),
+             cost("aubin", _DESCENTS, ("aubin",), more=_KRYLOV * problem.parameters)]
     if problem.parameter == "features":
         chunk = min(CHUNK, problem.n * problem.inputs * max(problem.network.widths[1:]))
         need = (_PASS[0], _PERSISTENCE[1])

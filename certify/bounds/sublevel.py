@@ -12,6 +12,7 @@ import numpy as np
 from certify.bounds.costs import costs, remedy
 from certify.bounds.dual_norm import function_dual_norm
 from certify.bounds.persistence import persistence_bound, persistence_unit
+from certify.bounds.sublevel_aubin import aubin_bound, enclose_sublevel_aubin, require_built
 from certify.bounds.tiers import better
 from certify.bounds.units import WEIGHT_DISTANCE
 from certify.errors import EnclosureError, SpecError
@@ -32,7 +33,7 @@ from certify.verdict import Bound, Hypothesis, Rigour
 GAP = 1e-6
 """Relative gap of two ends above which the double-double tier is tried."""
 
-QUANTITIES = ("modulus", "sample_modulus", "persistence_radius")
+QUANTITIES = ("modulus", "sample_modulus", "persistence_radius", "aubin")
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +170,8 @@ class Sublevel:
         """
         if quantity not in QUANTITIES:
             raise SpecError(f"quantity '{quantity}' of the sublevel map", "not built", f"use {', '.join(QUANTITIES)}")
+        if quantity == "aubin":
+            return self._aubin()
         graph = isinstance(self.problem.network, GraphNetwork)
         if quantity == "persistence_radius" and graph and self.problem.parameter == "features":
             raise SpecError("persistence_radius for features", "not built for a network given by a graph",
@@ -187,6 +190,23 @@ class Sublevel:
                 return replace(best, reason="; ".join(filter(None, (best.reason, found))))
             best = better(best, found)
         return best
+
+    def _aubin(self) -> Bound:
+        """Q5: κ for the radii that the spec asks for, or the largest found; from below the modulus."""
+        require_built(self.problem)
+        modulus = self.bound("modulus")
+        cost = next(cost for cost in costs(self.problem) if cost.name == "aubin")
+        refused = self._limits.refusal(cost)
+        if refused or modulus.upper is None:
+            reason = f"{refused}: {remedy(self.problem, 'aubin', self._limits)}" if refused else modulus.reason
+            return replace(modulus, quantity="aubin", theorem="Q5", upper=None, reason=reason)
+        self._progress("explicit radii", 0.3)
+        spec, upper = self.problem.spec, Fraction(modulus.upper)
+        asked = (None, None) if spec is None or spec.aubin is None else (spec.aubin.radius_u, spec.aubin.radius_w)
+        gates = [] if spec is None else [g.max for g in spec.gate if g.quantity == "aubin" and g.max is not None]
+        found = self._limits.attempt(named("aubin"), lambda: enclose_sublevel_aubin(
+            self.problem, upper, *asked, min(gates, default=None), self._limits.check))
+        return aubin_bound(found, modulus)
 
     def _within(self, quantity: str, name: str, arithmetic: Arithmetic | None) -> Bound | str:
         """The bound of one tier, or in words why the limits do not allow it."""

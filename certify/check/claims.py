@@ -15,6 +15,7 @@ from certify.check import (
     rules,
     set_claims,
     stationary_rules,
+    sublevel_aubin,
     window_rules,
 )
 from certify.check.arrays import Array
@@ -90,7 +91,7 @@ def _check_claim(
     elif claim.quantity == "sample_modulus":
         _check_rows(claim, ladder)
     elif claim.quantity == "aubin":
-        aubin.check_ends(claim, ladder)
+        (sublevel_aubin if problem.map == "sublevel" else aubin).check_ends(claim, ladder)
     elif claim.quantity in window_rules.QUANTITIES:
         window_rules.check_ends(claim, ladder)
     elif claim.quantity == "distance":
@@ -117,7 +118,7 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
     """The theorem a claim rests on; with the critical map the stated one, if it is what was found or says no more."""
     problem, stated = ladder.problem, claim.theorem
     if problem.map == "sublevel":
-        return "M6"
+        return "Q5" if claim.quantity == "aubin" else "M6"
     if problem.map == "interpolation":
         if claim.quantity == "aubin":
             return "Q1"
@@ -191,6 +192,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     whole_map = (whole and problem.set != "given") or claim.quantity == "aubin"
     needs_z = (finite_size or whole_map) and bool(claim.lower)
     length = problem.kernel_rows
+    if problem.map == "sublevel":
+        needs_z, length = claim.quantity == "aubin" and claim.upper is not None, problem.parameters
     if problem.map == "critical":
         length = problem.parameters if set_claims.by_hessian(claim, problem) else len(problem.kept) * problem.block
     attacked = claim.quantity == "persistence_radius" and problem.parameter == "features"
@@ -206,7 +209,7 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     if claim.layer is not None and claim.layer not in problem.free:
         raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
     if claim.quantity == "aubin":
-        aubin.check_form(claim, problem)
+        (sublevel_aubin if problem.map == "sublevel" else aubin).check_form(claim, problem)
     if claim.quantity in window_rules.QUANTITIES:
         window_rules.check_form(claim, problem)
     if whole:

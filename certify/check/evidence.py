@@ -62,6 +62,7 @@ class Evidence:
         self._shifted: dict[float, Truth] = {}
         self.weighted: dict[tuple[object, ...], Truth] = {}
         self.means: dict[tuple[float | None, ...], arb] = {}
+        self.descents: dict[tuple[str | float | None, ...], tuple[arb, arb]] = {}
         self.last_layers: dict[float, object] = {}
 
     @cached_property

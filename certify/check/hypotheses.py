@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from certify.check import aubin_rules, descent_rules, rules, stationary_rules
+from certify.check import aubin_rules, descent_rules, rules, stationary_rules, sublevel_aubin_rules
 from certify.check.activation import ACTIVATIONS
 from certify.check.canonical import same, show
 from certify.check.certificate import Base, Claim, Hypothesis, Number
@@ -38,6 +38,7 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
     where, value, problem = f"{claim.where}.hypotheses, {show(hypothesis.name)}", hypothesis.value, ladder.problem
     known = KNOWN[claim.theorem if claim.theorem in ("M5a", "Q6") else problem.map]
     known = (*known, "contraction") if claim.theorem == "Q1" else known
+    known = (*known, "descent") if claim.theorem == "Q5" else known
     known = ("counting", "layer_rank") if claim.theorem == "S14" else known
     if hypothesis.name not in known:
         raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(known)}")
@@ -61,6 +62,11 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
         if isinstance(value, str) or value is None or claim.upper is None or not hypothesis.holds:
             raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", "a number below 1 goes with an upper end")
         expect(where, value, partial(aubin_rules.contraction, claim=claim, most=value), ladder, once=True)
+        return
+    if hypothesis.name == "descent":
+        if isinstance(value, str) or value is None or claim.upper is None or not hypothesis.holds:
+            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", "a number above 0 goes with an upper end")
+        expect(where, value, partial(sublevel_aubin_rules.descent, claim=claim, least=value), ladder, once=True)
         return
     if hypothesis.name == "layer_rank":
         if value is not None or not hypothesis.holds:

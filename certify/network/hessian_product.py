@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -21,11 +22,28 @@ from certify.rigor.fp import RAISE, Array, U
 Direction = dict[int, tuple[Matrix, Pair | None]]
 
 
+@dataclass(frozen=True, eq=False)
+class Product:
+    """`∇²_w(L − ⟨c, f⟩) z` over a ball of weights and features, and what the same pass says about the data.
+
+    Attributes:
+        norm: upper bound of its length.
+        mid: `(p,)`, what the product is about; a proposal, no enclosure.
+        moved: n times how `∇L` by a row's features moves along z, one row a sample.
+        features: n times `∇L` by a row's features.
+        outputs, adjoints: how a row's outputs move along z, and n times `∇L` by them, less the tilt.
+    """
+
+    norm: Fraction
+    mid: Array
+    moved: Balls
+    features: Balls
+    outputs: Balls
+    adjoints: Balls
+
+
 def hessian_product_norm(objective: Objective, z: Array, layers: tuple[int, ...], weights: Weights) -> Fraction:
     """Upper bound of `|∇²_w(L − ⟨c, f⟩) z|` over all weights of a ball (H4).
-
-    Along z `ż_h = W_hȧ_{h−1} + Z_hã_{h−1}`, `ȧ_h = φ'∘ż_h`; `v̇_H = s_iM_iḟ`, `v̇_{h−1} = φ'∘(W_hᵀv̇_h + Z_hᵀv_h) +
-    φ''∘W_hᵀv_h∘ż_{h−1}`; layer h of the product is `(1/n)Σ_i (v̇_hã_{h−1}ᵀ + v_h(ȧ_{h−1}, 0)ᵀ) + λZ_h`.
 
     Args:
         objective: loss, data, tilt.
@@ -42,6 +60,32 @@ def hessian_product_norm(objective: Objective, z: Array, layers: tuple[int, ...]
     >>> abs(float(hessian_product_norm(objective, np.array([1.0, 0.0]), (1, 2), known_weights(net))) - 160**0.5) < 1e-12
     True
     """
+    return hessian_product(objective, z, layers, weights).norm
+
+
+def hessian_product(objective: Objective, z: Array, layers: tuple[int, ...], weights: Weights) -> Product:
+    """`∇²_w(L − ⟨c, f⟩) z` over all weights of a ball, and all features within the objective's spread (H4).
+
+    Along z `ż_h = W_hȧ_{h−1} + Z_hã_{h−1}`, `ȧ_h = φ'∘ż_h`; `v̇_H = s_iM_iḟ`, `v̇_{h−1} = φ'∘(W_hᵀv̇_h + Z_hᵀv_h) +
+    φ''∘W_hᵀv_h∘ż_{h−1}`; layer h of the product is `(1/n)Σ_i (v̇_hã_{h−1}ᵀ + v_h(ȧ_{h−1}, 0)ᵀ) + λZ_h`; and
+    `v̇_0 = W_1ᵀv̇_1 + Z_1ᵀv_1`, `v_0 = W_1ᵀv_1`.
+
+    Args:
+        objective: loss, data, tilt.
+        z: `(p,)` float64, exact, in the order of :mod:`certify.network.jacobian`.
+        layers: the free layers, ascending, from 1; z has no part in others.
+        weights: the ball, as of :func:`certify.network.passes.known_weights`.
+
+    Raises:
+        EnclosureError: a pre-activation that may be at a kink, NaN, overflow.
+
+    >>> from certify.network.passes import known_weights
+    >>> net = Network((np.array([[3.0]]), np.array([[2.0]])), (None, None), "identity")  # L = ½w₁²w₂²x²
+    >>> objective = Objective(net, np.ones((1, 1)), targets=np.zeros((1, 1)))
+    >>> found = hessian_product(objective, np.array([1.0, 0.0]), (1, 2), known_weights(net))
+    >>> found.mid.tolist(), found.features.mid.hi.tolist(), found.moved.mid.hi.tolist()
+    ([4.0, 12.0], [[36.0]], [[24.0]])
+    """
     arithmetic = Binary64()
     layers = checked_layers(objective.network, layers)
     over, turned = weights_of(objective, weights, 0.0, layers)
@@ -49,11 +93,18 @@ def hessian_product_norm(objective: Objective, z: Array, layers: tuple[int, ...]
         d = differentiate(objective, over, turned, arithmetic)
         direction = _direction(objective.network, layers, z)
         inputs, before = _forward(d, over, direction)
-        total = Fraction(0)
+        total, parts = Fraction(0), {}
         for h, dv in _backward(d, direction, before):
             if h in direction:
-                total += _layer_norm(objective, d, direction, h, dv, inputs[h - 1]) ** 2
-        return fp.sqrt_up(total)
+                size, parts[h] = _layer_part(objective, d, direction, h, dv, inputs[h - 1])
+                total += size**2
+        first, output = _rows(d.adjoints[0]), before[-1]
+        assert output is not None
+        moved = affine(dv, turned[0], None, arithmetic)
+        if 1 in direction:
+            moved = plus(moved, affine(first, direction[1][0].turned(), None, arithmetic), arithmetic)
+        return Product(fp.sqrt_up(total), np.concatenate([parts[h] for h in layers]), moved,
+                       affine(first, turned[0], None, arithmetic), output, _rows(d.adjoints[-1]))
 
 
 def _direction(net: Network, layers: tuple[int, ...], z: Array) -> Direction:
@@ -93,13 +144,13 @@ def _forward(
 
 
 def _backward(d: Derivatives, direction: Direction, before: list[Balls | None]) -> Iterator[tuple[int, Balls]]:
-    """How the adjoints `v_h` move along z, from the last layer down to the first that is free."""
+    """How the adjoints `v_h` move along z, from the last layer down to the first."""
     arithmetic, output = Binary64(), before[-1]
     assert output is not None  # a free layer moves the outputs
     v = _through(d.outer, output)
     for h in range(len(before), 0, -1):
         yield h, v
-        if h == min(direction):
+        if h == 1:
             return
         y = affine(v, d.turned[h - 1], None, arithmetic)
         if h in direction:
@@ -122,10 +173,10 @@ def _rows(x: Stack) -> Balls:
     return Balls(x.mid.reshape(len(x.rad), -1), x.rad, x.norm)
 
 
-def _layer_norm(
+def _layer_part(
     objective: Objective, d: Derivatives, direction: Direction, h: int, dv: Balls, da: Balls | None
-) -> Fraction:
-    """Upper bound of the Frobenius norm of one layer's part of the product."""
+) -> tuple[Fraction, Array]:
+    """Upper bound of the Frobenius norm of one layer's part of the product, and its midpoint, the bias last."""
     arithmetic, n, bias = Binary64(), len(dv.rad), objective.network.biases[h - 1]
     M, error = layer_sum(d.passed.inputs[h - 1], dv, bias, n, arithmetic)
     total = M.hi
@@ -141,4 +192,6 @@ def _layer_norm(
     size = Fraction(fp.frobenius(total)) / objective.n + rate * Fraction(fp.frobenius(Z))
     # three roundings, and what underflows in a quotient or a product
     rounding = 4 * Fraction(U) * size + Fraction(fp.FLOOR)
-    return Fraction(fp.frobenius(mean)) + error / objective.n + rounding
+    width = V.value.hi.shape[1]
+    mid = np.concatenate([mean[:, :width].ravel(), mean[:, width:].ravel()])
+    return Fraction(fp.frobenius(mean)) + error / objective.n + rounding, mid

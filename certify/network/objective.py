@@ -35,6 +35,7 @@ class Objective:
         count: the n of 1/n where these are some rows of a larger problem; 0 for the number of rows.
         low: `(n, d)`, the features are exactly `X + low`; None for X alone.
         shares: `(n, 1)` exact pair, the sample weights `s_i` before the `ℓ_i`; None: all 1.
+        spread: `(n,)` radii, what is derived holds for all features within them of those above; None: all 0.
 
     >>> net = Network((np.ones((1, 2)),), (None,), "identity")
     >>> Objective(net, np.zeros((3, 2)), "squared", targets=np.zeros((3, 1))).n
@@ -51,6 +52,7 @@ class Objective:
     count: int = 0
     low: Array | None = None
     shares: Pair | None = None
+    spread: Array | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.X), self.network.widths[-1]
@@ -66,6 +68,8 @@ class Objective:
             raise InputError("weight_decay", f"{self.weight_decay}", "give a finite number from 0 on")
         if self.loss == "cross_entropy" and self.targets is not None and not (self.targets >= 0).all():
             raise InputError("targets", "a negative or missing probability", "give rows of probabilities")
+        if self.spread is not None and not (np.shape(self.spread) == (n,) and (self.spread >= 0).all()):
+            raise InputError("spread", "not a radius from 0 on for every row", f"give an array of shape {(n,)}")
         self._check_labels(k)
 
     def _check_labels(self, k: int) -> None:
@@ -92,14 +96,16 @@ class Objective:
             shares = Pair(shares.hi[index], None if shares.lo is None else shares.lo[index])
         return replace(self, X=self.X[index], targets=None if self.targets is None else self.targets[index],
                        labels=None if self.labels is None else np.asarray(self.labels)[index], tilt=tilt, count=self.n,
-                       low=None if self.low is None else self.low[index], shares=shares)
+                       low=None if self.low is None else self.low[index], shares=shares,
+                       spread=None if self.spread is None else self.spread[index])
 
     def points(self, arithmetic: Arithmetic) -> Balls:
         """The features; in binary64 what it drops of them joins the radii."""
+        spread = np.zeros(len(self.X)) if self.spread is None else self.spread
         if self.low is None or arithmetic.extended:
-            return Balls.make(Pair(self.X, self.low), np.zeros(len(self.X)), arithmetic)
+            return Balls.make(Pair(self.X, self.low), spread, arithmetic)
         lost = fp.row_norms(self.low) * self.low.any(axis=1)
-        return Balls.make(Pair(self.X), lost * RAISE, arithmetic)
+        return Balls.make(Pair(self.X), (spread + lost) * RAISE, arithmetic)
 
 
 def enclosed_rows(mid: Array | Pair, rad: Array, arithmetic: Arithmetic) -> Balls:

@@ -48,7 +48,7 @@ def distance_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
 
 
 def aubin_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
-    """Every exact fit near the weights, for any data near today's, has one close by for any other such data.
+    """Every member of S near the weights, for any data near today's, has one close by for any other such data.
 
     Args:
         claim: a claim on `aubin`.
@@ -61,8 +61,12 @@ def aubin_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
         template = "No factor with explicit radii was proved."
         return say(template + (" None below {lower} would do, however small the radii." if lower else ""), lower=low)
     twice = moving(problem, False, "by at most {u} in total", "by at most {u}")
+    one, other = ("fits the one exactly", "fits the other exactly")
+    if problem.map == "sublevel":
+        one = "has a training loss of at most today’s for the one"
+        other = "has such a loss for the other"
     template = "{start} " + twice + ", in two different ways, then for every network within {w} of these weights that "
-    template += "fits the one exactly there is one that fits the other exactly within {upper}·δ of it, δ the length of "
+    template += one + " there is one that " + other + " within {upper}·δ of it, δ the length of "
     template += "what sets the two ways apart."
     template += " No factor below {lower} would do, however small the radii." if lower else ""
     limit: Phrase = ()

@@ -87,8 +87,9 @@ def _of_quantities(problem: Problem, quantities: Collection[str]) -> Terms:
     if "aubin" in quantities:
         entries.append((
             "explicit radii (Aubin property)",
-            "how far data may move and weights may lie for one factor to bound how far exact fits follow; the modulus "
-            "is the smallest such factor as both radii shrink to 0",
+            "how far data may move and weights may lie for one factor to bound how far "
+            + ("weights with today’s training loss" if problem.map == "sublevel" else "exact fits")
+            + " follow; the modulus is the smallest such factor as both radii shrink to 0",
         ))  # fmt: skip
     if {"excess", "hausdorff"} & set(quantities):
         entries.append((

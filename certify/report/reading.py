@@ -97,7 +97,8 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
     if claim.quantity == "distance" and not (finite or at_one) and (problem.map, problem.base) != (
             "interpolation", "given"):
         raise CertificateError(f"{where}.quantity", "distance without base 'given'", REMEDY)
-    if claim.quantity == "aubin" and (problem.map, problem.base, problem.set) != ("interpolation", "given", "total"):
+    if claim.quantity == "aubin" and (problem.map == "critical" or problem.level is not None or
+                                      (problem.base, problem.set) != ("given", "total")):
         raise CertificateError(f"{where}.quantity", "aubin without base 'given' and a total budget", REMEDY)
     if (claim.witness.radius_u is None) != (claim.quantity != "aubin" or claim.upper is None):
         raise CertificateError(f"{where}.witness", "explicit radii belong to the upper end of aubin", REMEDY)

@@ -55,6 +55,9 @@ ENDS = {
     ("Q1", "upper"): "upper end by a right inverse of the Jacobian that is proved to serve within both radii "
     "(contraction)",
     ("Q1", "lower"): "lower end by that of the modulus and a verified vector (the witness)",
+    ("Q5", "upper"): "upper end by a direction (the witness) along which the training loss is proved to fall fast "
+    "enough within both radii",
+    ("Q5", "lower"): "lower end by that of the modulus",
     ("S14", "upper"): "upper end by a multiplier (the witness) for which a matrix is proved positive definite",
     ("S14", "lower"): "lower end by a point of one set within the window (the witness) and its distance from the other",
     ("N3", "upper"): "from an enclosure of the inverse of the tangent kernel",

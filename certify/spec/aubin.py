@@ -1,4 +1,4 @@
-"""What explicit radii of the Aubin property ask of a spec (Q1)."""
+"""What explicit radii of the Aubin property ask of a spec (Q1, Q5)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check_aubin(spec: Spec, name: str) -> None:
-    """Refuse a gate on `aubin`, or a section `[aubin]`, where Q1 is not built, and a section that nothing uses.
+    """Refuse a gate on `aubin`, or a section `[aubin]`, where neither Q1 nor Q5 is built, and one that nothing uses.
 
     Raises:
         SpecError: with what would work.
@@ -23,8 +23,12 @@ def check_aubin(spec: Spec, name: str) -> None:
         return
     where = f"{name}: gate {gates[0]}" if gates else f"{name}: [aubin]"
     p, solution = spec.perturbation, spec.solution
+    sublevel = solution.map == "sublevel"
     for wrong, found, use in (
-        (solution.map != "interpolation", f'map = "{solution.map}"', 'map = "interpolation", or quantity = "modulus"'),
+        (solution.map == "critical", 'map = "critical"', 'map = "interpolation" or "sublevel", or ask for modulus'),
+        (sublevel and solution.level is not None, "a level above the loss", "no level: that of the given weights"),
+        (sublevel and p.parameter == "sample_weights", 'parameter = "sample_weights"', "features or targets"),
+        (spec.model.graph is not None, "a network given by a graph", "widths and activation of a plain network"),
         (solution.base != "given", f'base = "{solution.base}"', 'base = "given"'),
         (solution.layer != "all", f"layer = {solution.layer}", 'layer = "all"'),
         (spec.weights.norm != "euclidean", f'weights.norm = "{spec.weights.norm}"', 'norm = "euclidean"'),
