@@ -119,11 +119,13 @@ All layers but the last are frozen, weight_decay > 0: the training loss F is str
 there is one solution for every change of the data (sample weights from 0 on). B = θ(∇²F − λ) + λ at the weights w̄ in
 the file. If the change of the gradient at w̄ is at most N in the norm of B⁻¹ and the changed loss keeps (1 − κ)B up to
 a distance T from w̄ in the norm of B, then (1 − κ)T > N means that the solution cannot leave that ball. θ and T are
-the witness. set = "sparse" with sample_weights and radius 1 covers the deletion of any `count` rows.""",
+the witness. set = "sparse" with sample_weights and radius 1 covers the deletion of any `count` rows, with labels (which
+have no radius) any `count` labels that become others.""",
     "P2": """What a bound on the motion of the weights says of predictions (`stable_predictions`, `prediction_change`).
 In the ball of Q6 the difference of two outputs at x changes by less than T times the length of (e_a − e_b) ⊗ φ(x) in
-the norm of B⁻¹, φ(x) the last layer's inputs; for sample weights also by less than what the worst rows do to it to
-first order plus what the change of curvature can add. A label stays if its margin over every other exceeds that.""",
+the norm of B⁻¹, φ(x) the last layer's inputs; for sample weights and labels also by less than what the worst rows
+do to it to first order plus what the change of curvature can add. A label stays if its
+margin over every other exceeds that.""",
     "F1": """Why no exact fit of the changed data can lie nearer.
 G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
 distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at
@@ -193,9 +195,10 @@ weights. It must not lie below that. `persistence_radius` needs one above it."""
     "nearby": """base = "nearby": the targets are those in the file, and the claims are about an exact solution
 that is proved to exist within `distance` of the weights in the file (see Q2). Needs real targets and a network
 trained almost to an exact fit; otherwise the claims stay open.""",
-    "parameter": """What moves: features x_i + u_i, targets y_i + u_i, or sample_weights (1 + u_i)·ℓ_i; u_i =
-−1 leaves row i out. An interpolating network stays a solution under any sample weights, so they belong to the
-critical and the sublevel map.""",
+    "parameter": """What moves: features x_i + u_i, targets y_i + u_i, sample_weights (1 + u_i)·ℓ_i (u_i =
+−1 leaves row i out), or class labels, which become any others (a strongly convex last layer alone, see Q6). An
+interpolating network stays a solution under any sample weights, so they belong to the critical and the sublevel
+map.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
 per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
 by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in

@@ -15,7 +15,7 @@ from certify.network.graph import GraphNetwork
 from certify.network.layer_scale import LayerScale
 from certify.network.network import Network, owned
 from certify.network.reference import DEFAULT_TAU, Reference
-from certify.training_problem import check_losses
+from certify.training_problem import check_label_changes, check_losses
 
 if TYPE_CHECKING:
     from certify.estimation import ModuleProblem
@@ -35,7 +35,8 @@ class Problem:
         network: a fully connected network, or for the sublevel map a graph.
         X: `(n, d)` features, float64, finite.
         y: `(n, k)` real targets, or None where the targets are class labels.
-        parameter: ``"features"``, ``"targets"`` or ``"sample_weights"``: what the perturbation moves.
+        parameter: ``"features"``, ``"targets"``, ``"sample_weights"`` or ``"labels"`` (of the critical map, at finite
+            size): what the perturbation moves.
         rows: row numbers that may move, ascending (all of them representatives).
         layer: ``"all"`` or a layer number from 1; the other layers are frozen.
         merge_duplicates: whether rows with equal features are treated as one.
@@ -143,7 +144,7 @@ class Problem:
         """Refuse words outside the vocabulary, and combinations no theorem is about."""
         for name, value, words in (
             ("map", self.map, ("interpolation", "critical", "sublevel")), ("base", self.base, ("given", "nearby")),
-            ("parameter", self.parameter, ("features", "targets", "sample_weights")),
+            ("parameter", self.parameter, ("features", "targets", "sample_weights", "labels")),
             ("weight_norm", self.weight_norm, ("euclidean", "relative", "function")),
             ("set", self.set, ("total", "per_sample", "sparse", "given")),
             ("loss", self.loss, ("squared", "cross_entropy", "logistic")),
@@ -175,6 +176,8 @@ class Problem:
             self._check_critical()
         elif self.base == "nearby" and self.y is None:
             raise InputError("base", "nearby without real targets", "give targets y, or use base given")
+        if self.parameter == "labels":
+            check_label_changes(self)
         self._check_set()
 
     def _check_set(self) -> None:

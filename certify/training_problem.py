@@ -52,3 +52,20 @@ def check_losses(problem: Problem) -> None:
         raise InputError("targets", f"none that fit the {problem.loss} loss", remedy)
     if problem.loss == "cross_entropy" and problem.labels is None and problem.y is None:
         raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
+
+
+def check_label_changes(problem: Problem) -> None:
+    """Refuse labels that become others where nothing is known of it.
+
+    Raises:
+        InputError: with what would work.
+    """
+    if problem.map != "critical" or problem.set not in ("sparse", "per_sample"):
+        raise InputError("parameter", f"labels with map {problem.map} and set '{problem.set}'",
+                         "use map critical with set sparse, or per_sample for all rows")
+    if problem.labels is None or problem.loss == "squared":
+        raise InputError("parameter", f"labels with the {problem.loss} loss and targets that are none",
+                         "give class labels, and loss cross_entropy or logistic")
+    if problem.radius is not None or problem.norm != 2:
+        raise InputError("radius", f"{problem.radius}, norm {problem.norm} with labels, which have no size",
+                         "leave both out")

@@ -233,13 +233,13 @@ def pulls(layer: LastLayer, Z: Array, error: Array) -> tuple[Array, Array]:
 
 
 def largest_sum(values: Array, layer: LastLayer, change: Change) -> Array:
-    """Upper bounds of `Σ |u_i| v_i / n` over the budget, for every row `(…, moving)` of values ≥ 0."""
-    N = values.shape[-1]
+    """Upper bounds of `Σ |u_i| v_i / n` over the budget, a row `(…, moving)` of values ≥ 0 each; labels: |u_i| = 1."""
+    N, radius = values.shape[-1], 1.0 if change.parameter == "labels" else change.radius
     if change.total:
-        return np.asarray(fp.row_norms(values) * change.radius / layer.n * RAISE)
+        return np.asarray(fp.row_norms(values) * radius / layer.n * RAISE)
     count = _count(layer, change)
     top = np.partition(values, N - count, axis=-1)[..., N - count:]
-    return np.asarray(np.sum(top, axis=-1) * fp.sum_up(count) * change.radius / layer.n * RAISE)
+    return np.asarray(np.sum(top, axis=-1) * fp.sum_up(count) * radius / layer.n * RAISE)
 
 
 def _held(layer: LastLayer, seen: _Seen) -> Array:
@@ -301,7 +301,14 @@ def _targets(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
 
 def _labels(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     """`(1/n) Σ (q_i − q'_i) ⊗ φ_i`: a label that becomes another moves the gradient by at most W_iσ_i."""
-    moved = (layer.weight * seen.spans)[_rows(layer, change)] * RAISE
+    spans, k = seen.spans, len(layer.V)
+    if layer.labels is not None and k > 1:  # from the label a row has, not between any two
+        spans = np.zeros(layer.n)
+        for a in range(k):
+            at = np.flatnonzero(layer.labels == a)
+            for b in range(k):
+                spans[at] = np.maximum(spans[at], seen.metric.apart(seen.Z, seen.error, a, b)[at])
+    moved = (layer.weight * spans)[_rows(layer, change)] * RAISE
     return _Effect(_top(moved, _count(layer, change)) / layer.n * RAISE)
 
 

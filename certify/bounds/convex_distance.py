@@ -34,7 +34,8 @@ def convex_parts(problem: Problem) -> tuple[LastLayer, Change]:
     if not isinstance(net, Network) or net.layers(problem.layer) != (net.depth,):
         raise SpecError("solution.layer", f"{problem.layer!r}: the training loss need not be convex in it",
                         "free the last layer alone of a fully connected network")
-    if problem.set == "given" or problem.norm != 2 or problem.radius is None:
+    sized = problem.parameter != "labels"
+    if problem.set == "given" or problem.norm != 2 or (sized and problem.radius is None):
         raise SpecError("perturbation.set", f"'{problem.set}' with norm {problem.norm} and radius {problem.radius}",
                         "give set total, per_sample or sparse with norm 2 and a radius")
     if problem.weight_norm != "euclidean" or problem.merge_duplicates:
@@ -43,7 +44,8 @@ def convex_parts(problem: Problem) -> tuple[LastLayer, Change]:
     unit = 1.0
     if problem.parameter == "features" and problem.scale is not None:
         unit = float(np.max(np.abs(problem.scale))) * RAISE
-    change = Change(problem.parameter, problem.radius * unit, problem.count, problem.set == "total", problem.rows)
+    size = 1.0 if problem.radius is None else problem.radius * unit
+    change = Change(problem.parameter, size, problem.count, problem.set == "total", problem.rows)
     return layer, change
 
 

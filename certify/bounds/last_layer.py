@@ -44,6 +44,7 @@ class LastLayer:
         residual: upper bound of `|∇F(V)|`.
         omega: Lipschitz constant of the last layer's input in the features.
         bounded: whether these inputs are at most 1 in size, entry by entry, whatever the features.
+        labels: `(n,)` class of every row; None where the targets are real or probabilities.
     """
 
     V: Array
@@ -65,6 +66,7 @@ class LastLayer:
     residual: float
     omega: float
     bounded: bool
+    labels: Array | None = None
 
     @property
     def n(self) -> int:
@@ -113,7 +115,8 @@ def enclose_last_layer(
     residual = _residual(phi, rad, norm, g.mid.hi, g.rad, g.norm, V, weight_decay)
     return LastLayer(V, b is not None, weight_decay, loss, phi, rad, norm, g.mid.hi, g.rad, g.norm, M.mid.hi, M.rad,
                      M.norm, weight, A, A_rad, residual, _lipschitz(network),
-                     network.depth > 1 and network.activation in ("tanh", "sigmoid"))
+                     network.depth > 1 and network.activation in ("tanh", "sigmoid"),
+                     None if labels is None else np.asarray(labels).astype(np.int64))
 
 
 def _hessian(

@@ -67,7 +67,7 @@ class Problem(Part):
     map: Literal["interpolation", "critical", "sublevel"]
     base: Literal["given", "nearby"]
     layer: Literal["all"] | Size
-    parameter: Literal["features", "targets", "sample_weights"]
+    parameter: Literal["features", "targets", "sample_weights", "labels"]
     rows: Literal["all"] | list[Count]
     set: Literal["total", "per_sample", "sparse", "given"]
     norm: Annotated[Literal[1, 2, "inf"], BeforeValidator(_norm)]

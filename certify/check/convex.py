@@ -11,6 +11,7 @@ from flint import arb, arb_mat
 
 from certify.check.activation import ACTIVATIONS
 from certify.check.balls import ONE, ZERO, largest, norm, root, squares
+from certify.check.convex_steer import STEERED, Steer
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding
 from certify.check.network import first_weights, forward, given
@@ -55,8 +56,11 @@ def refused(problem: Problem) -> str:
         return "the last layer alone must be free, with a weight decay above 0"
     if len(problem.kept) < len(problem.features) or problem.weight_norm != "euclidean":
         return "rows are merged, or the norm is not euclidean"
-    if problem.set not in SETS or problem.norm != 2 or not (problem.radius or 0) > 0:
+    flips = problem.parameter == "labels"
+    if problem.set not in SETS or problem.norm != 2 or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
+    if flips and (problem.labels is None or problem.loss == "squared" or problem.set == "total"):
+        return "labels that become others need class labels, and a budget of rows"
     if problem.parameter == "targets" and problem.loss != "squared":
         return "no rule is known for targets of this loss"
     if problem.parameter == "sample_weights" and not (problem.radius or 0) <= 1:
@@ -108,8 +112,8 @@ def stable_at_least(evidence: Evidence, least: float, theta: float, reach: float
         return Finding(Truth.UNDECIDED, moved.words)
     rows, outputs = moved.layer.at(evidence)
     far, steer = moved.reach * moved.layer.scale, None
-    if problem.parameter == "sample_weights" and len(outputs[0]) > 1:
-        steer = Steer(moved, theta)
+    if problem.parameter in STEERED:
+        steer = Steer(moved)
     count = sum(_stays(f, G, far) or (steer is not None and steer.stays(f, G, j))
                 for j, (f, G) in enumerate(zip(outputs, rows, strict=True)))
     return Finding(Truth.PROVED if count >= least else Truth.UNDECIDED, f"{count} labels are proved to stay")
@@ -132,47 +136,6 @@ def _stays(f: list[arb], G: Rows, reach: arb) -> bool:
         return bool(abs(f[0]) > reach * root(G[0][0]))
     a = max(range(len(f)), key=lambda b: float(f[b].mid()))
     return all(f[a] - f[b] > reach * root(G[a][a] + G[b][b] - 2 * G[a][b]) for b in range(len(f)) if b != a)
-
-
-class Steer:
-    """How far sample weights move a linear function c of the weights (P2b): first order, and what curvature adds.
-
-    `low·B⁻¹ ⪯ H̄⁻¹ ⪯ high·B⁻¹`, so `|⟨c, v⟩| ≤ ½(high + low)·A + ½(high − low)·|c|N + high·|c||e|`, A the most that
-    `⟨c, B⁻¹Δ⟩` can be over the budget.
-    """
-
-    def __init__(self, moved: Motion, theta: float) -> None:
-        assert moved.layer is not None and moved.layer.effect is not None
-        self.layer, self.start, self.effect = moved.layer, moved.start, moved.layer.effect
-        layer = moved.layer
-        spread = (moved.reach * largest(layer.spans)).upper()
-        growth = ONE if layer.problem.loss == "squared" or not spread > 0 else spread.expm1() / spread
-        self.high = (1 / (1 - self.effect.lost)).upper()
-        self.low = (layer.theta / (growth * (1 + self.effect.lost))).lower()
-        assert layer.pulls is not None
-        self.across = layer.pulls.transpose()
-        self.sizes = [norm(row) for row in layer.pulls.tolist()]
-        self.loose = layer.scale ** 2 - 1
-        R, m = layer.factor.tolist(), layer.m
-        self.images = [(layer.evaluated * arb_mat([row[a * m:(a + 1) * m] for row in R]).transpose()).tolist()
-                       for a in range(layer.k)]
-
-    def stays(self, f: list[arb], G: Rows, j: int) -> bool:
-        """Whether the label of evaluation row j is proved to stay."""
-        a = max(range(len(f)), key=lambda b: float(f[b].mid()))
-        pairs = (arb_mat([image[j] for image in self.images]) * self.across).tolist()
-        return all(f[a] - f[b] > self._most(pairs[a], pairs[b], G[a][a] + G[b][b] - 2 * G[a][b])
-                   for b in range(len(f)) if b != a)
-
-    def _most(self, own: list[arb], other: list[arb], square: arb) -> arb:
-        layer, problem = self.layer, self.layer.problem
-        length = root(square)
-        extra = self.loose * length
-        values = [(abs(x - y) + extra * s).upper() for x, y, s in zip(own, other, self.sizes, strict=True)]
-        total = norm(values) if problem.set == "total" else layer.top(values)
-        first, far = arb(problem.radius or 0.0) / layer.n * total, length * layer.scale
-        return ((self.high + self.low) / 2 * first + (self.high - self.low) / 2 * far * self.effect.gradient
-                + self.high * far * self.start)
 
 
 def _kept(spread: arb) -> arb:
@@ -259,6 +222,11 @@ class Layer:
         return (root(circles(self.grams[i])) * self.scale).upper()
 
     @property
+    def radius(self) -> arb:
+        """The size of one row's change, or of all; 1 for labels, which have none."""
+        return arb(1.0 if self.problem.radius is None else self.problem.radius)
+
+    @property
     def count(self) -> int:
         """How many rows may move by the whole radius at once."""
         problem, rows = self.problem, len(self.problem.moving)
@@ -341,9 +309,21 @@ def _sample_weights(layer: Layer) -> Effect:
     if count > 1 or problem.set == "total":
         joint = root(top_of_gram(Y.transpose() * Y) * count)
         first = joint if problem.set == "total" else first.min(joint)
-    share = arb(problem.radius) / layer.n
+    share = layer.radius / layer.n
     away = norm(held) if problem.set == "total" else layer.top(held)
     return Effect((share * first * layer.scale).upper(), (layer.theta * share * away).upper())
+
+
+def _labels(layer: Layer) -> Effect:
+    """Q6c: `(1/n) Σ (e_y − e_c) ⊗ φ_i`, c any other label; of one output `φ_i`. Curvature knows no labels."""
+    problem, spans = layer.problem, []
+    assert problem.labels is not None
+    for i in problem.moving:
+        G = layer.grams[i]
+        y = int(problem.labels[i]) if layer.k > 1 else 0
+        apart = [G[y][y] + G[c][c] - 2 * G[y][c] for c in range(layer.k) if c != y] if layer.k > 1 else [G[0][0]]
+        spans.append((root(largest(apart)) * layer.scale).upper())
+    return Effect((layer.top(spans) / layer.n).upper())
 
 
 def _targets(layer: Layer) -> Effect:
@@ -393,4 +373,4 @@ def _reach(layer: Layer) -> arb:
     return omega
 
 
-_EFFECTS = {"sample_weights": _sample_weights, "targets": _targets, "features": _features}
+_EFFECTS = {"sample_weights": _sample_weights, "targets": _targets, "features": _features, "labels": _labels}

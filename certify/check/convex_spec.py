@@ -22,7 +22,7 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
     pointwise = {"modulus", "sample_modulus", "first_order_distance"}
     if (spec.base, spec.set, spec.weight_norm) == ("nearby", "given", "euclidean"):
         pointwise.add("distance")
-    last = len(spec.widths) - 1
+    last, flips = len(spec.widths) - 1, spec.parameter == "labels"
     return (
         (critical and not convex and bool(quantities - pointwise), "gate",
          sorted(quantities), "modulus, sample_modulus, first_order_distance, distance with base nearby and set "
@@ -39,7 +39,12 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
         (convex and spec.layer != last and not (spec.layer == "all" and last == 1), "solution.layer", spec.layer,
          "the last layer alone, at finite size"),
         (convex and not spec.weight_decay > 0, "training.weight_decay", spec.weight_decay, "one above 0"),
-        (convex and not (spec.radius or 0) > 0, "perturbation.radius", spec.radius, "a radius above 0"),
+        (convex and not flips and not (spec.radius or 0) > 0, "perturbation.radius", spec.radius, "a radius above 0"),
+        (flips and not convex, "perturbation.parameter", "labels", "finite changes of a convex last layer"),
+        (flips and spec.radius is not None, "perturbation.radius", spec.radius, "none, where labels become others"),
+        (flips and spec.set == "total", "perturbation.set", spec.set, "sparse or per_sample, where labels change"),
+        (flips and spec.loss == "squared", "training.loss", spec.loss,
+         "cross_entropy or logistic, where labels change"),
         (convex and spec.parameter == "sample_weights" and (spec.radius or 0) > 1, "perturbation.radius", spec.radius,
          "at most 1 for sample weights"),
     )

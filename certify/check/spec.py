@@ -20,7 +20,7 @@ _WORDS = {
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean", "relative", "function"),
-    "perturbation.parameter": ("features", "targets", "sample_weights"),
+    "perturbation.parameter": ("features", "targets", "sample_weights", "labels"),
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",

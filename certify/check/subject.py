@@ -63,7 +63,7 @@ class Problem:
         groups: groups of two or more rows with equal features, ascending.
         kept: numbers of the rows that give equations, ascending.
         moving: numbers of the rows that may move, ascending, all of them kept.
-        parameter: `features`, `targets` or `sample_weights`.
+        parameter: `features`, `targets`, `sample_weights` or `labels`.
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
         scale: unit of every feature, 0 for one that may not move; None: all 1.

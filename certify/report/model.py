@@ -156,7 +156,7 @@ def _subtitle(problem: Problem) -> Phrase:
         widths = Span("text", _operations(problem))
     return say(
         network + " whose {parameters} parameters{layer}" + may + " when the "
-        "{moved} of " + rows + (" change." if problem.parameter == "sample_weights" else " move."),
+        "{moved} of " + rows + (" change." if problem.parameter in ("sample_weights", "labels") else " move."),
         activation=problem.activation or "",
         widths=widths,
         parameters=count(problem.parameters),

@@ -8,7 +8,7 @@ from certify.certificate.schema import Problem
 from certify.report.digits import as_given, count
 from certify.report.statements import prose
 
-NOUN = {"features": "features", "targets": "targets", "sample_weights": "sample weights"}
+NOUN = {"features": "features", "targets": "targets", "sample_weights": "sample weights", "labels": "labels"}
 LISTED, LONGEST = 12, 40
 
 
@@ -81,6 +81,9 @@ def size_of_move(problem: Problem) -> str:
     """What δ is, for a table."""
     units = in_units(problem).replace("counted ", "")
     weights = problem.parameter == "sample_weights"
+    if problem.parameter == "labels":
+        most = "" if problem.count is None else f"; at most {problem.count} rows"
+        return f"a label has no size: it becomes any other{most}"
     if problem.set == "given":
         return "Euclidean length of the change in the file"
     if problem.set in ("per_sample", "sparse"):

@@ -63,7 +63,8 @@ def _agree_problem(problem: Problem) -> None:
     """Refuse a combination of words that no problem has, for the report has no sentence for it."""
     fits = problem.map == "interpolation"
     clashes = {
-        "parameter": fits and problem.parameter == "sample_weights",
+        "parameter": (fits and problem.parameter == "sample_weights") or (
+            problem.parameter == "labels" and (problem.map, problem.radius) != ("critical", None)),
         "set": problem.map == "sublevel" and problem.set in ("sparse", "given"),
         "norm": problem.norm != 2 and (problem.map == "sublevel" or problem.set in ("total", "given")),
         "count": (problem.count is None) != (problem.set != "sparse"),

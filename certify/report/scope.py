@@ -84,8 +84,11 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
     entries.append(("Quality of the network", examined))
     if problem.rows != "all":
         text = f"Rows that are not listed keep their {NOUN[problem.parameter]}; nothing is said about moving them."
-        entries.append(("The other rows", text if problem.parameter != "sample_weights" else
-                        "Rows that are not listed keep their sample weight; nothing is said about changing it."))
+        text = {
+            "sample_weights": "Rows that are not listed keep their sample weight; nothing is said about changing it.",
+            "labels": "Rows that are not listed keep their labels; nothing is said about changing them.",
+        }.get(problem.parameter, text)
+        entries.append(("The other rows", text))
     if problem.layer != "all" and pointwise:
         more = "can only be the same or smaller."
         if problem.map == "critical":  # ‖H⁻¹C‖ of the whole and of a layer's block are not ordered

@@ -84,7 +84,7 @@ def check_convexity(spec: Spec, name: str) -> None:
     if not spec.training.weight_decay > 0:
         raise SpecError(f"{name}: training.weight_decay", f"{spec.training.weight_decay} with {asked[0]}",
                         "give one above 0: without it the solution need be neither unique nor stable")
-    if p.radius is None:
+    if p.radius is None and p.parameter != "labels":
         raise SpecError(f"{name}: perturbation.radius", f"missing, and {asked[0]} needs it", "give perturbation.radius")
     if p.parameter == "sample_weights" and p.radius > 1:
         raise SpecError(f"{name}: perturbation.radius", f"{p.radius} for sample weights",

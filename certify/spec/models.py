@@ -150,7 +150,7 @@ class Perturbation(Section):
         file, array: the one perturbation of `given`.
     """
 
-    parameter: Literal["features", "targets", "sample_weights"] = "features"
+    parameter: Literal["features", "targets", "sample_weights", "labels"] = "features"
     rows: Annotated[Literal["all"] | Annotated[tuple[Integer, ...], Field(min_length=1)], Listed] = "all"
     columns: Annotated[tuple[Name | Integer, ...], Field(min_length=1), Listed] | None = None
     scale: dict[str, Positive] | None = None

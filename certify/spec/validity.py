@@ -17,6 +17,7 @@ from certify.spec.aubin import check_aubin
 from certify.spec.changes import check_critical_change
 from certify.spec.convexity import asks_for_convexity, check_convexity, check_predictions
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
+from certify.spec.labels import check_labels
 from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS
 from certify.spec.weight_norms import check_weight_norm
 from certify.spec.window import check_window
@@ -47,6 +48,7 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         if spec.weights.reference is not None:
             _check_format(spec.weights.reference, "weights.reference", DATA_FORMATS, name,
                           {"weights.reference": DATA_FORMATS})
+        check_labels(spec, name)
         _check_map(spec, name)
         check_predictions(spec, name)
     for number, gate in enumerate(spec.gate, 1):

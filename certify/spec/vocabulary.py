@@ -15,7 +15,7 @@ LOSSES: Final = ("squared", "cross_entropy", "logistic")
 MAPS: Final = ("interpolation", "critical", "sublevel")
 BASES: Final = ("given", "nearby")
 WEIGHT_NORMS: Final = ("euclidean", "relative", "function")
-PARAMETERS: Final = ("features", "targets", "sample_weights")
+PARAMETERS: Final = ("features", "targets", "sample_weights", "labels")
 SETS: Final = ("total", "per_sample", "sparse", "given")
 QUANTITIES: Final = (
     "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
@@ -60,6 +60,7 @@ ESTIMATED: Final = ("loss_after", "residual")
 
 FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
     "solution.map": ("interpolation", "critical"),
+    "perturbation.parameter": ("features", "targets", "sample_weights"),
     "perturbation.set": ("given",),
     "weights.norm": ("euclidean",),
     "gate.quantity": ESTIMATED,

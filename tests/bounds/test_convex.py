@@ -283,13 +283,54 @@ def test_what_deletions_do_to_a_function_of_the_weights(count: int) -> None:
         Z, error = moved.metric.images(layer.phi, layer.phi_rad, layer.phi_norm, 3)
         far = moved.metric.apart(Z, error, 0, 2)
         size = np.linalg.norm(Z[0], axis=1) + np.linalg.norm(Z[2], axis=1)
-        most = convex_predictions._Steer.of(layer, moved).most(Z[0] - Z[2], size * (1 + 1e-12), error, far)
+        most = convex_predictions._Steer.of(layer, moved).most(Z[0] - Z[2], size * (1 + 1e-12), 2 * error, far)
         assert (moves.max(axis=0) <= most).all()
         sharper |= bool((most < moved.reach * far).all())
     assert sharper
 
 
-def test_a_function_of_the_weights_without_its_curvature_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("loss", ["cross_entropy", "logistic"])
+def test_what_other_labels_do_to_a_function_of_the_weights(loss: str) -> None:
+    """P2b against solutions found again with every other label of every row; and it is sharper than the ball."""
+    t = fitted(1, loss, n=14)
+    layer, k = enclosed(t), len(last(t.network))
+    found = enclose_motion(layer, Change("labels", 1.0, 1))
+    assert found and t.labels is not None
+    gaps = []
+    with ctx.workprec(200):
+        base, _ = solve(t, last(t.network))
+        for i, label in itertools.product(range(t.n), range(max(k, 2))):
+            labels = np.array(t.labels)
+            labels[i] = label
+            w, _ = solve(Training(t.network, t.X, t.loss, t.decay, labels), last(t.network))
+            gaps.append([float(x - y) for x, y in zip(w, base, strict=True)])
+    V = np.array(gaps).reshape(-1, k, 4)
+    moves = np.abs((V[:, 0] - V[:, 2] if k > 1 else V[:, 0]) @ layer.phi.T)
+    sharper = False
+    for moved in found:
+        Z, error = moved.metric.images(layer.phi, layer.phi_rad, layer.phi_norm, k)
+        far = moved.metric.apart(Z, error, 0, 2) if k > 1 else moved.metric.spans(Z, error)
+        size = np.linalg.norm(Z[0], axis=1) + np.linalg.norm(Z[-1], axis=1)
+        C = Z[0] - Z[2] if k > 1 else Z[0]
+        most = convex_predictions._Steer.of(layer, moved).most(C, size * (1 + 1e-12), 2 * error, far)
+        assert (moves.max(axis=0) <= most).all()
+        sharper |= bool((most < moved.reach * far).all())
+    assert sharper
+
+
+def test_labels_said_to_stay_among_probabilities_are_held_by_the_ball_alone() -> None:
+    """Rows of probabilities have no label that becomes another one: no direction is known."""
+    t = fitted(1, n=14)
+    assert t.labels is not None
+    soft = enclose_last_layer(t.network, t.X, t.loss, t.decay, targets=np.eye(3)[np.array(t.labels)])
+    moved = enclose_motion(soft, Change("labels", 1.0, 1))[0]
+    assert convex_predictions._Steer.of(soft, moved) is None
+
+
+@pytest.mark.parametrize("parameter", ["sample_weights", "labels"])
+def test_a_function_of_the_weights_without_its_curvature_is_caught(
+    monkeypatch: pytest.MonkeyPatch, parameter: str,
+) -> None:
     """The first order alone, an eighth of it: solutions found again contradict the labels said to stay."""
     right = convex_predictions.largest_sum
     monkeypatch.setattr(convex_predictions, "largest_sum", lambda *a: right(*a) / 8)
@@ -297,7 +338,7 @@ def test_a_function_of_the_weights_without_its_curvature_is_caught(monkeypatch: 
     for seed in range(400):
         rng = np.random.default_rng([13, seed])
         t, change = _drawn(rng)
-        if change.parameter != "sample_weights" or t.loss != "cross_entropy":
+        if change.parameter != parameter or t.loss == "squared":
             continue
         try:
             motion(t, change, rng, tries=3)

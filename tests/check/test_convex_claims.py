@@ -45,6 +45,8 @@ BUDGETS = {
     "weighted": ("logistic", "sample_weights", 'set = "total"\nradius = 0.5\nrows = [0, 3, 4]'),
     "moved": ("cross_entropy", "features", 'set = "per_sample"\nradius = 0.002'),
     "scaled": ("squared", "features", 'set = "sparse"\ncount = 1\nradius = 0.01\nscale = { 0 = 2.0 }'),
+    "flipped": ("cross_entropy", "labels", 'set = "sparse"\ncount = 1'),
+    "signs": ("logistic", "labels", 'set = "sparse"\ncount = 1\nrows = [0, 3, 4]'),
     "targets": ("squared", "targets", 'set = "per_sample"\nradius = 0.01'),
 }
 
@@ -52,7 +54,7 @@ BUDGETS = {
 def made(folder: Path, kind: str = "deleted") -> dict[str, Any]:
     """Files, certificate and report in the folder."""
     loss, parameter, budget = BUDGETS[kind]
-    t = fitted(1, loss, n=20)
+    t = fitted(1, loss, n=80 if kind == "flipped" else 20)
     net = t.network
     arrays = {}
     for h in (0, 1):
@@ -130,6 +132,24 @@ def test_a_member_that_says_more_is_refused(honest: tuple[Path, dict[str, Any]],
     forge(folder, certificate, path, value)
     with pytest.raises(Invalid):
         check(folder / "certificate.json", NONE)
+
+
+def test_a_label_that_stays_in_its_direction_alone(tmp_path: Path) -> None:
+    """P2b for labels counts more than the ball does, and one more label than it counts is refused."""
+    certificate = made(tmp_path, "flipped")
+    from certify.bounds import convex_predictions
+    from certify.problem import load_problem
+
+    stable = certificate["claims"][1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convex_predictions, "STEERED", ("sample_weights",))
+        from certify.bounds.convex_distance import ConvexLayer
+
+        plain = ConvexLayer(load_problem(tmp_path / "spec.toml")).bound("stable_predictions")
+    assert plain.lower is not None and plain.lower < stable["lower"]
+    forge(tmp_path, certificate, ("claims", 1, "lower"), stable["lower"] + 1.0)
+    with pytest.raises(Invalid):
+        check(tmp_path / "certificate.json", NONE)
 
 
 def test_a_modulus_cannot_hide_behind_the_theorem(tmp_path: Path) -> None:

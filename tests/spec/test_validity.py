@@ -18,6 +18,7 @@ CONVEX = ('[training]\nloss = "squared"\nweight_decay = 0.5\n'
           '[solution]\nmap = "critical"\nbase = "nearby"\nlayer = 2\n'
           '[perturbation]\nparameter = "sample_weights"\nset = "sparse"\ncount = 1\nradius = 1\n'
           + gate("distance", max=1))
+FLIPS = (CONVEX.replace("squared", "logistic").replace("sample_weights", "labels").replace("radius = 1\n", ""))
 WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n[window]\nradius = 1\n'
 
 
@@ -65,6 +66,11 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
     (CONVEX.replace("radius = 1\n", ""), ["perturbation.radius: missing"]),
     (CONVEX.replace("radius = 1\n", "radius = 1.5\n"), ["at most 1", "deletes a row"]),
     (CONVEX.replace('set = "sparse"\ncount = 1', 'set = "per_sample"\nnorm = 1'), ["norm = 1", '"sparse"']),
+    (FLIPS.replace("count = 1", "count = 1\nradius = 1"), ["perturbation.radius: 1", "has no size", "remove it"]),
+    (FLIPS.replace('set = "sparse"\ncount = 1', 'set = "total"'), ['perturbation.set = "total"', '"per_sample"']),
+    (FLIPS.replace('"logistic"', '"squared"'), ['with loss = "squared"', '"logistic"']),
+    (FLIPS.replace(gate("distance", max=1), gate("first_order_distance", max=1)), ["no small change", "distance"]),
+    ('[perturbation]\nparameter = "labels"\n', ["no small change", 'map = "critical"']),
     (CONVEX + gate("sample_modulus", max=1), ["sample_modulus beside", "spec of its own"]),
     (CONVEX.replace('set = "sparse"\ncount = 1', 'set = "total"') + gate(max=1), ["modulus beside", "spec of its own"]),
     (CONVEX + gate("stable_predictions", min=1), ["[evaluation]: missing", "stable_predictions needs it"]),
