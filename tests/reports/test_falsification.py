@@ -1,0 +1,75 @@
+"""The searches of reports/falsification find nothing against what is proved, and something against half of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], ModuleType]:
+    """A script of a report as a module, forgotten afterwards."""
+
+    def loaded(folder: str, name: str) -> ModuleType:
+        path = ROOT / "reports" / folder / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return loaded
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_last_layer(number: int, script: Callable[[str, str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = script("falsification", "last_layer")
+    found = module.search(number, 2000)
+    assert found["broken"] == 0 and found["tries"] == 2000 and found["nearest"] > 0.05
+    right = module.enclose_motion
+
+    def wrong(*arguments: Any) -> Any:
+        return tuple(replace(moved, distance=moved.distance * found["nearest"] / 20) for moved in right(*arguments))
+
+    monkeypatch.setattr(module, "enclose_motion", wrong)
+    assert module.search(number, 2000)["broken"] > 0
+
+
+def test_exact_fits_and_windows(script: Callable[[str, str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    script("aubin", "falsify")
+    module = script("falsification", "fits")
+    monkeypatch.setattr(module, "TRIES", 4000)
+    for search in (module.distance, module.persistence):
+        for total in (True, False):
+            found = search(0, total)
+            assert found["broken"] == 0 and found["beaten"] > 0
+    assert module.window(0)["broken"] == 0
+    right = module.enclose_window_excess
+
+    def wrong(*arguments: Any) -> Any:
+        found = right(*arguments)
+        less = replace(found.expansion, lower=0.0, upper=found.expansion.upper * 0.9)
+        return replace(found, expansion=less)
+
+    monkeypatch.setattr(module, "enclose_window_excess", wrong)
+    assert module.window(0)["broken"] > 0
+    bound = module.bound
+
+    def half(problem: Any, quantity: str) -> Any:
+        found = bound(problem, quantity)
+        if quantity == "distance":
+            return replace(found, upper=found.upper / 4)
+        return replace(found, lower=found.lower * 2) if quantity == "persistence_radius" else found
+
+    monkeypatch.setattr(module, "bound", half)
+    assert module.distance(0, True)["broken"] > 0 and module.persistence(0, True)["broken"] > 0
