@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from certify.estimation.krylov import Operator, Solved, Status
 
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
 MOST_PARAMETERS = 2000
 """Largest matrix that is formed unasked."""
 
 VERY_FEW = 500
 """Parameters up to which the matrix of a network of linear layers costs no more than an iteration's overhead."""
+
+ALONE = 1000
+"""Parameters up to which one thread of BLAS is the fastest."""
 
 MOST_REFINEMENTS = 12
 """Corrections of an answer; two or three are usual."""
@@ -47,9 +56,11 @@ def solve_directly(operator: Operator, b: torch.Tensor, tolerance: float) -> Sol
     the operator forms its matrix, a Cholesky factor in float32 is tried first: it solves for the residual, which is
     computed in float64, again and again until the answer is as good as its type holds.
     """
-    solved = None if operator.formed is None else _refined(operator, b, tolerance)
-    if solved is not None:
-        return solved
+    if operator.formed is not None:
+        with _alone() if operator.rows <= ALONE else nullcontext():
+            solved = _refined(operator, b, tolerance)
+        if solved is not None:
+            return solved
     A, B = dense(operator, b), b.double()
     finite = bool(torch.isfinite(A).all()) and bool(torch.isfinite(B).all())
     if not finite:
@@ -66,6 +77,20 @@ def solve_directly(operator: Operator, b: torch.Tensor, tolerance: float) -> Sol
     relative = torch.where(length > 0, length / B.norm(dim=1), 0.0)
     normal = torch.where(length > 0, (left @ A).norm(dim=1) / (largest * length), 0.0)
     return _solved(x, relative.cpu().numpy(), normal.cpu().numpy(), tolerance, len(A) + 1)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The thread pools of numpy and scipy; looking for them takes as long as a small solve."""
+    from scipy.linalg import lapack  # noqa: F401  a pool that is not loaded yet is not found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _alone() -> AbstractContextManager[object]:
+    """Their BLAS on one thread: for a small matrix threads wait for each other longer than they work."""
+    return _blas().limit(limits=1, user_api="blas")
 
 
 def _refined(operator: Operator, b: torch.Tensor, tolerance: float) -> Solved | None:

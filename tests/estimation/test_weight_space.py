@@ -268,3 +268,29 @@ def test_direct_measures_the_operator_and_not_the_matrix_it_formed():
     crooked = Operator(3, 3, lambda V: V + 0.1 * V * V * V, lambda V: V, symmetric=True)
     solved = solve_directly(crooked, torch.tensor([[5.0, 0.0, 0.0]], dtype=torch.float64), 1e-9)
     assert solved.residual[0] > 0.1 and solved.status[0] is not Status.CONVERGED
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_a_small_matrix_is_solved_by_one_thread_of_blas_and_the_user_s_number_comes_back(few, monkeypatch):
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    from certify.estimation import direct
+
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    p, seen = problem("mlp"), []
+    operator, b = hessian(p, 1.0), sides(p, 2)
+    assert operator.formed is not None
+    plain = solve_directly(operator, b, 1e-10).x
+
+    def formed(dtype):
+        seen.append(threads())
+        return operator.formed(dtype)
+
+    monkeypatch.setattr(direct, "ALONE", p.p if few else p.p - 1)
+    with threadpool_limits(2, user_api="blas"):
+        assert threads() == {2}
+        found = solve_directly(Operator(p.p, p.p, operator.product, operator.product, True, formed), b, 1e-10)
+        assert threads() == {2}
+    assert seen[0] == ({1} if few else {2}) and relative(found.x, plain) < 1e-12
