@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from certify.errors import InputError, MissingPackage
-from certify.progress import Progress, silent
+from certify.progress import Progress, forward, part, silent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,12 @@ MEMBER: Final = "member_{}.safetensors"
 _FOR_PROBLEM: Final = ("batch_statistics", "chunk", "device")
 _RETRAINED: Final = {"fine_tune": "given", "from_scratch": "scratch"}
 _NOT_OPTIONS: Final = (*_FOR_PROBLEM, *_RETRAINED, "members")
+
+_SOLVE: Final = 40.0
+"""Gradients that a solve costs, about: with that its share of the time is foretold."""
+
+_READ, _WRITE = 0.02, 0.97
+"""Fractions at which files are read, and at which only writing is left."""
 
 
 def run_estimate(
@@ -54,28 +60,29 @@ def run_estimate(
     from certify.certificate import canonical_bytes
     from certify.certificate.write import check_folder, write_together
 
-    tell = progress or silent
+    tell = forward(progress or silent)
     spec_path = Path(spec_path)
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
     check_folder(folder, (ESTIMATE, PAGE, PARAMETERS))
-    stages = _Stages(tell)
-    asked = load(spec_path, stages.note)
+    asked = load(spec_path, lambda words: tell(words, _READ))
     check_folder(folder, tuple(MEMBER.format(i + 1) for i in range(asked.options.get("members", 0))))
 
     from certify.estimation import estimate
     from certify.estimation.document import Beside, base_of, document_of
     from certify.report.estimate import render
 
-    stages.share(1.0 if asked.rows is None else len(asked.rows) / asked.problem.n)
+    shares = _Shares.of(asked.options)
     options = {key: value for key, value in asked.options.items() if key not in _NOT_OPTIONS}
-    found = estimate(
-        asked.problem, asked.u, asked.rows, parameter=asked.spec.perturbation.parameter, progress=stages, **options
-    )
-    members, missing = _members(found, asked.options.get("members", 0), stages)
-    again = [found.retrain(start, asked.options[key], found.options.seed, stages)
-             for key, start in _RETRAINED.items() if asked.options.get(key)]
-    tell("the given weights", 0.96)
+    found = estimate(asked.problem, asked.u, asked.rows, parameter=asked.spec.perturbation.parameter,
+                     progress=part(tell, _READ, shares.first()), **options)
+    spent = found.cost
+    windows = shares.rest((spent.seconds + spent.evidence_seconds) / spent.gradient_seconds)
+    members, missing = _members(found, asked.options.get("members", 0), part(tell, *windows[0]))
+    starts = [(start, asked.options[key]) for key, start in _RETRAINED.items() if asked.options.get(key)]
+    again = [found.retrain(start, gradients, found.options.seed, part(tell, *window))
+             for (start, gradients), window in zip(starts, windows[1:], strict=True)]
+    tell("the given weights", _WRITE)
     base = base_of(asked.problem)
     tell("writing", 0.98)
     contents = {PARAMETERS: _parameters(found, asked.names)}
@@ -175,34 +182,27 @@ def _parameters(found: Estimate | Member, names: dict[str, str]) -> bytes:
     return save(named, metadata={"rigour": "estimated"})
 
 
-_ORDER: Final = ("reading", "gradient", "jacobian", "kernel", "space", "corrector", "evidence")
+@dataclass(frozen=True)
+class _Shares:
+    """How the time of a run is shared out, for progress alone, in gradients: the estimate, members, training again."""
 
+    members: float
+    trained: tuple[int, ...]
 
-class _Stages:
-    """Progress of the stages, each told from 0 to 1, as one fraction that never goes back.
+    @staticmethod
+    def of(options: dict[str, Any]) -> _Shares:
+        return _Shares(_SOLVE if options.get("members") else 0.0,
+                       tuple(options[key] for key in _RETRAINED if options.get(key)))
 
-    Rows that move are looked at first and all rows after them, so the stages come twice; the first pass has the share
-    of the moved rows.
-    """
+    def first(self) -> float:
+        """Where the estimate ends, before anything is known of its cost."""
+        rest = self.members + sum(self.trained)
+        return _READ + (_WRITE - _READ) * _SOLVE / (_SOLVE + rest)
 
-    def __init__(self, tell: Progress) -> None:
-        self._tell, self._reached, self._rank, self._windows = tell, 0.02, 0, [(0.02, 0.92)]
-
-    def share(self, moved: float) -> None:
-        """The part of the rows that moves."""
-        first = 0.02 + 0.9 * min(max(moved, 0.02), 0.5)
-        self._windows = [(0.02, first), (first, 0.92), (0.92, 0.96)] if moved < 1 else [(0.02, 0.92), (0.92, 0.96)]
-
-    def note(self, words: str) -> None:
-        """Something worth a word that is no stage."""
-        self._tell(words, self._reached)
-
-    def __call__(self, stage: str, fraction: float) -> None:
-        rank = max((i for i, word in enumerate(_ORDER) if word in stage.lower()), default=self._rank)
-        if rank < self._rank and len(self._windows) > 1:
-            self._windows.pop(0)
-        self._rank = rank
-        low, high = self._windows[0]
-        inside = (rank + min(max(fraction, 0.0), 1.0)) / len(_ORDER)
-        self._reached = max(self._reached, low + (high - low) * inside)
-        self._tell(stage, self._reached)
+    def rest(self, spent: float) -> list[tuple[float, float]]:
+        """From where to where members and trainings go, when the estimate has cost `spent` gradients."""
+        parts = [self.members, *self.trained]
+        whole = sum(parts)
+        low = max(self.first(), _WRITE * spent / (spent + whole)) if whole else _WRITE
+        ends = [low + (_WRITE - low) * sum(parts[:i]) / (whole or 1.0) for i in range(len(parts) + 1)]
+        return list(zip(ends[:-1], ends[1:], strict=True))

@@ -29,6 +29,34 @@ def silent(stage: str, fraction: float) -> None:
     """Progress that nobody watches."""
 
 
+def part(tell: Progress, low: float, high: float) -> Progress:
+    """Progress of a part of the work, told from 0 to 1, as that of the whole between `low` and `high`.
+
+    >>> part(lambda stage, fraction: print(stage, fraction), 0.5, 1.0)("second half", 0.5)
+    second half 0.75
+    """
+    return lambda stage, fraction: tell(stage, low + (high - low) * min(max(fraction, 0.0), 1.0))
+
+
+def forward(tell: Progress) -> Progress:
+    """Progress that never goes back, whatever is told.
+
+    >>> told = forward(lambda stage, fraction: print(stage, fraction))
+    >>> told("one", 0.5), told("two", 0.25)
+    one 0.5
+    two 0.5
+    (None, None)
+    """
+    reached = 0.0
+
+    def on(stage: str, fraction: float) -> None:
+        nonlocal reached
+        reached = max(reached, fraction)
+        tell(stage, reached)
+
+    return on
+
+
 def time_left(elapsed: float, fraction: float) -> str:
     """The time left if the rest goes as fast as the part before, in words.
 

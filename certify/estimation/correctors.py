@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from certify.estimation.meter import Meter
+from certify.progress import part
 
 Tell = Callable[[str, float], None]
 
@@ -29,7 +30,7 @@ class Corrector:
 
 def corrected(
     v: torch.Tensor, steps: int, lack: Callable[[torch.Tensor], torch.Tensor],
-    answer: Callable[[torch.Tensor], torch.Tensor], meter: Meter, tell: Tell,
+    answer: Callable[[torch.Tensor, Tell], torch.Tensor], meter: Meter, tell: Tell,
 ) -> tuple[torch.Tensor, tuple[Corrector, ...]]:
     """Chord steps: `v ← v + answer(lack(v))` while that lessens `|lack(v)|`.
 
@@ -39,7 +40,8 @@ def corrected(
         v: the first-order step.
         steps: how many at most.
         lack: what the real network still lacks after a step.
-        answer: the step that answers this to first order, with the derivatives of the given weights.
+        answer: the step that answers this to first order, with the derivatives of the given weights; told its own
+            progress.
         meter: times each; inside a stage.
         tell: told the stage and the fraction done.
     """
@@ -47,9 +49,9 @@ def corrected(
     error = lack(v) if steps else v
     first = size = float(error.double().norm())
     while len(made) < steps and size > 0:
-        begun = meter.now()
-        tell("corrector", len(made) / steps)
-        new = v + answer(error)
+        begun, done = meter.now(), len(made)
+        tell(f"corrector {done + 1} of {steps}", done / steps)
+        new = v + answer(error, part(tell, done / steps, (done + 1) / steps))
         left = lack(new)
         after = float(left.double().norm())
         made.append(Corrector(meter.now() - begun, after / first, after < size))

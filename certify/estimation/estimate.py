@@ -22,7 +22,7 @@ from certify.estimation.output_space import Rows, approach, centres, rows_of, wa
 from certify.estimation.retraining import Retrained, compare, retrain
 from certify.estimation.subject import ModuleProblem
 from certify.estimation.weight_space import check_left, chord_steps, kernel_part, weight_space_step
-from certify.progress import silent
+from certify.progress import forward, part, silent
 
 if TYPE_CHECKING:
     from certify.problem import Problem
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Tell = Callable[[str, float], None]
 
 DIRECT = "solved directly"
+
+SOLVED, MEASURED = 0.7, 0.9
+"""Shares of the work, for progress alone, that are done before the correctors and before the evidence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +173,7 @@ def estimate(
         rows: the rows that change; default all.
         parameter: ``"features"``, ``"targets"`` or ``"sample_weights"`` (−1 deletes a row); default that of a loaded
             problem, else features.
-        progress: told the stage in words and the fraction done.
+        progress: told the stage in words and the fraction of the whole that is done.
         prepared: `estimate.rows` of an earlier estimate of the same problem: the kernel is not made again.
         options: fields of :class:`EstimateOptions`.
 
@@ -180,7 +183,7 @@ def estimate(
     Raises:
         InputError: what does not fit the problem.
     """
-    tell = progress or silent
+    tell = forward(progress or silent)
     chosen = options_of(options)
     if not isinstance(problem, ModuleProblem):
         parameter, rows, u = of_loaded(problem, u, rows, parameter)
@@ -194,8 +197,11 @@ def estimate(
         base = problem.function.all_outputs(problem.w, problem.X)
     check_finite(base, "outputs of the module")
     if in_output_space:
-        return _output_space(problem, change, chosen, meter, base, prepared, tell)
-    return _weight_space(problem, change, chosen, meter, base, tell)
+        found = _output_space(problem, change, chosen, meter, base, prepared, part(tell, 0.02, 1.0))
+    else:
+        found = _weight_space(problem, change, chosen, meter, base, part(tell, 0.02, 1.0))
+    tell("evidence", 1.0)
+    return found
 
 
 def _in_output_space(problem: ModuleProblem, options: EstimateOptions) -> bool:
@@ -238,28 +244,30 @@ def _output_space(
     problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor,
     prepared: Rows | None, tell: Tell,
 ) -> Estimate:
+    last = options.hold == "moved" or len(change.rows) == problem.n
+    share = 1.0 if last else min(0.5, len(change.rows) / problem.n)
+    told, rest = part(tell, 0.0, share), part(tell, share, 1.0)
     with meter.stage("moved rows"):
         b = wanted(problem, change)
         extra = approach(problem, change)
         asked = torch.stack([b] if extra is None else [b, extra])  # (1 or 2, m, k)
-        some = rows_of(problem, problem.X[change.rows], options, tell)
-        z, v, solved = some.solve(asked.flatten(1), None, options, meter, tell)
+        some = rows_of(problem, problem.X[change.rows], options, part(told, 0.0, 0.6))
+        z, v, solved = some.solve(asked.flatten(1), None, options, meter, part(told, 0.6, SOLVED))
         goal = base.clone()
         goal[change.rows] += (0.0 if change.parameter == "features" else b) + (0.0 if extra is None else extra)
-    last = options.hold == "moved" or len(change.rows) == problem.n
-    found = _finished(_Answer(problem, change, options, base, goal, some, asked, v, solved, None, last), meter, tell)
+    found = _finished(_Answer(problem, change, options, base, goal, some, asked, v, solved, None, last), meter, told)
     if last:
         return found
     with meter.stage("all rows"):
-        whole = prepared or rows_of(problem, problem.X, options, tell)
+        whole = prepared or rows_of(problem, problem.X, options, part(rest, 0.0, 0.6))
         right = torch.zeros(len(asked), problem.n, problem.k, dtype=b.dtype, device=b.device)
         right[:, change.rows] = asked
         first = torch.zeros_like(right)
         first[:, change.rows] = z.reshape(asked.shape)
         if not options.apart:
             right, first = right.sum(0, keepdim=True), first.sum(0, keepdim=True)
-        z, v, solved = whole.solve(right.flatten(1), first.flatten(1), options, meter, tell)
-    return _finished(_Answer(problem, change, options, base, goal, whole, right, v, solved, found, True), meter, tell)
+        z, v, solved = whole.solve(right.flatten(1), first.flatten(1), options, meter, part(rest, 0.6, SOLVED))
+    return _finished(_Answer(problem, change, options, base, goal, whole, right, v, solved, found, True), meter, rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,11 +294,11 @@ def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
     v, b, made = a.parts.sum(0), a.asked[:1].flatten(1), ()
     if a.last:
         with meter.stage("correctors"):
-            v, made = _corrected(a, v, meter, tell)
+            v, made = _corrected(a, v, meter, part(tell, SOLVED, MEASURED))
             if a.options.line_search:
                 v = _searched(a.problem, a.change, v)
     with meter.evidence():
-        tell("evidence", 0.9)
+        tell("evidence", MEASURED)
         found = measure(a.problem, a.change, v, a.base)
         residual = float((b - a.rows.jacobian.product(response[None])).norm() / b.norm()) if b.any() else 0.0
     said = [f"solved directly; relative residual {residual:.2g}"] if a.solved is None else list(a.solved.words())
@@ -305,7 +313,7 @@ def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
 
 def _corrected(a: _Answer, v: torch.Tensor, meter: Meter, tell: Tell) -> tuple[torch.Tensor, tuple[Corrector, ...]]:
     """Chord steps on the error of the outputs."""
-    def answer(error: torch.Tensor) -> torch.Tensor:
+    def answer(error: torch.Tensor, tell: Tell) -> torch.Tensor:
         marks = list(meter.marks)
         found = a.rows.solve(error.reshape(1, -1), None, a.options, meter, tell)[1][0]
         meter.marks[:] = marks  # those of the first solve belong to the history
@@ -340,12 +348,13 @@ def _weight_space(
     problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor, tell: Tell
 ) -> Estimate:
     with meter.stage("weight space"):
-        found = weight_space_step(problem, change, options, meter, tell)
+        found = weight_space_step(problem, change, options, meter, part(tell, 0.0, SOLVED))
         v = found.response + (found.stationary if problem.base == "nearby" else 0.0)
-        v, made = chord_steps(problem, change, found.curvature, v, options, meter, tell)
+        v, made = chord_steps(problem, change, found.curvature, v, options, meter, part(tell, SOLVED, MEASURED))
         if options.line_search:
             v = _searched(problem, change, v)
     with meter.evidence():
+        tell("evidence", MEASURED)
         evidence = measure(problem, change, v, base, of_gradient=True)
     words = found.words() + untaken(made, "the gradient")
     return Estimate(problem, change, options, v, found.response, found.stationary, float(found.solved.residual[0]),

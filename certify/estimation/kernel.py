@@ -70,7 +70,7 @@ def kernel(
     signs = None if columns is None else sketch_signs(problem, seed)
     for part, filled in problem.function.chunks.run(n, lambda part: sketched_rows(problem, X[part], width, signs)):
         F[part] = filled
-        tell("Jacobians of single rows", part.stop / n)
+        tell("Jacobians of single rows", 0.7 * part.stop / n)
     if centre:
         F -= F.mean(1, keepdim=True)
     flat = F.reshape(n * k, width)
@@ -107,7 +107,7 @@ def _factorised(F: torch.Tensor, relative_shift: float, tell: Tell) -> tuple[tor
         for j in range(0, i + 1, step):
             K[i : i + step, j : j + step] = (F[i : i + step] @ F[j : j + step].T).double()
             K[j : j + step, i : i + step] = K[i : i + step, j : j + step].T.clone()
-        tell("tangent kernel", min(1.0, (i + step) / N))
+        tell("tangent kernel", min(1.0, 0.7 + 0.3 * (i + step) / N))
     scale = float(K.diagonal().mean())
     shift = relative_shift * scale
     while True:

@@ -23,7 +23,7 @@ from certify.estimation.functional import as_tensor
 from certify.estimation.hessian import gradient
 from certify.estimation.jacobian import centred
 from certify.estimation.output_space import centres, wanted
-from certify.progress import silent
+from certify.progress import part, silent
 
 if TYPE_CHECKING:
     from certify.estimation.estimate import Estimate
@@ -32,6 +32,7 @@ Tell = Callable[[str, float], None]
 Valued = Callable[[torch.Tensor], tuple[float, torch.Tensor]]
 
 STARTS = ("given", "estimate", "scratch")
+_WHERE = {"given": "the given weights", "estimate": "the estimate", "scratch": "weights drawn anew"}
 HISTORY = 20
 """Pairs of vectors that L-BFGS keeps."""
 
@@ -94,7 +95,7 @@ def retrain(
             module's own layers draw (`reset_parameters`); buffers, such as batch statistics, stay as they are.
         gradients: full-batch gradients that it may take.
         seed: of the weights drawn.
-        tell: told the fraction done.
+        tell: told the stage in words and the fraction done.
 
     Raises:
         InputError: an unknown start, no gradients, or a module some of whose parameters cannot be drawn anew.
@@ -106,7 +107,8 @@ def retrain(
     problem, valued = found.problem, _objective(found)
     first = {"given": lambda: problem.w, "estimate": lambda: problem.w + found.step,
              "scratch": lambda: _drawn(problem.module, seed).to(problem.w)}[start]()
-    w, spent, status = _minimised(valued, first, gradients, lambda done: tell(f"training again ({start})", done))
+    w, spent, status = _minimised(valued, first, gradients, part(tell, 0.0, 0.98), _WHERE[start])
+    tell("comparing", 0.98)
     return _compared(found, valued, start, w, spent, status)
 
 
@@ -193,8 +195,8 @@ def _objective(found: Estimate) -> Valued:
     def valued(at: torch.Tensor) -> tuple[float, torch.Tensor]:
         w = at.detach().clone().requires_grad_(True)
         value = 0.0
-        for part in problem.function.over(problem.n):
-            term = row_values(problem.function.outputs(w, X[part]), part).sum() / problem.n
+        for some in problem.function.over(problem.n):
+            term = row_values(problem.function.outputs(w, X[some]), some).sum() / problem.n
             term.backward()  # type: ignore[no-untyped-call]
             value += float(term.detach())
         assert w.grad is not None
@@ -220,7 +222,7 @@ def _goal(found: Estimate) -> torch.Tensor:
 
 
 def _minimised(
-    valued: Valued, start: torch.Tensor, gradients: int, tell: Callable[[float], None]
+    valued: Valued, start: torch.Tensor, gradients: int, tell: Tell, where: str
 ) -> tuple[torch.Tensor, int, str]:
     """The best weights that L-BFGS saw, how many gradients it took, and how it ended."""
     w = start.detach().clone().requires_grad_(True)
@@ -231,11 +233,11 @@ def _minimised(
     def closure() -> float:
         nonlocal spent, best, best_value
         value, slope = valued(w)
+        tell(f"training again from {where}, gradient {spent + 1} of {gradients}", spent / gradients)
         spent += 1
         if math.isfinite(value) and value < best_value:
             best, best_value = w.detach().clone(), value
         w.grad = slope
-        tell(min(0.99, spent / gradients))
         return value
 
     solver.step(closure)  # type: ignore[no-untyped-call]

@@ -125,7 +125,7 @@ def chord_steps(
     tell: Tell,
 ) -> tuple[torch.Tensor, tuple[Corrector, ...]]:
     """Chord steps `−H⁺∇L(u, w + v)`: the gradient of the changed loss where the step ends, the Hessian at the base."""
-    def answer(lack: torch.Tensor) -> torch.Tensor:
+    def answer(lack: torch.Tensor, tell: Tell) -> torch.Tensor:
         solved = solve(problem, curvature, lack[None], options, tell)
         meter.products += int(solved.products.max())
         return solved.x[0]

@@ -332,12 +332,34 @@ def test_interrupt_leaves_everything_as_it_was(tmp_path, call, monkeypatch):
     assert files(tmp_path) == before
 
 
-def test_progress_never_goes_back_and_ends_at_one(tmp_path, monkeypatch):
+def told_by(tmp_path, monkeypatch, options=""):
     from certify.estimates import run_estimate
 
     monkeypatch.setattr(sys, "path", list(sys.path))
+    sys.modules.pop(MODULE, None)
     told = []
-    run_estimate(write(tmp_path), None, lambda stage, fraction: told.append((stage, fraction)))
+    run_estimate(write(tmp_path, SPEC + options), None, lambda stage, fraction: told.append((stage, fraction)))
+    sys.modules.pop(MODULE, None)
+    return told
+
+
+@pytest.mark.parametrize("options", ["", "[estimate]\ncorrector_steps = 3\n", '[estimate]\nsolver = "minres_qlp"\n'])
+def test_progress_never_goes_back_and_ends_at_one(tmp_path, monkeypatch, options):
+    told = told_by(tmp_path, monkeypatch, options)
     fractions = [fraction for _, fraction in told]
     assert fractions == sorted(fractions) and fractions[-1] == 1.0 and len({stage for stage, _ in told}) > 4
-    sys.modules.pop(MODULE, None)
+    assert "evidence" in dict(told) and max(f for stage, f in told if stage.startswith("corrector") or "space" in stage
+                                            or "kernel" in stage) < dict(told)["evidence"]
+
+
+def test_training_again_tells_how_far_it_is(tmp_path, monkeypatch):
+    """Every gradient moves the bar, and by about as much as every other: so the time left can be told."""
+    told = told_by(tmp_path, monkeypatch, "[estimate]\nfine_tune = 30\nfrom_scratch = 60\nmembers = 1\n")
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
+    for where, most in (("the given weights", 30), ("weights drawn anew", 60)):
+        steps = [(stage, f) for stage, f in told if stage.startswith(f"training again from {where}")]
+        assert steps[0][0].endswith(f"gradient 1 of {most}") and len(steps) >= 10
+        moves = np.diff([f for _, f in steps])
+        assert (moves > 0).all() and moves.max() < 1.01 * moves.min()
+    assert dict(told)["the given weights"] > 0.9
