@@ -10,6 +10,9 @@ Json = Mapping[str, Any]
 FAR_FROM_LINEAR: Final = 0.25
 """First-order ratios further from 1 than this are pointed out."""
 
+FEW: Final = 2000
+"""Parameters up to which the matrix of a system is worth forming."""
+
 _WHY: Final = {
     "solved directly": "It was solved directly, so that no budget would help: its matrix is singular, or nearly, in "
                        "{precision} arithmetic.",
@@ -36,19 +39,24 @@ def cautions(document: Json) -> list[str]:
     before, after, aim = e["loss_before"], e["loss_after"], e["loss_predicted"]
     if None in (before, after, aim, e["loss_all_after"]):
         return ["A loss is not finite: the step leads to weights at which the network cannot be computed."]
+    found += _unsolved(result, options, document["problem"])  # first, because it explains others
+    poor = result["residual"] is None or result["residual"] > FAR_FROM_LINEAR
     # with correctors the step goes where first order does not lead: what that predicts is no measure of it
     taken = [one["left"] for one in result["correctors"] if one["taken"]]
     if not taken and abs(after - aim) > abs(before - aim):
         found.append("On the moved rows the loss at the new weights is further from what the theory predicts than at "
-                     "the old ones. The change is too large for a first-order estimate, or the system was not solved "
-                     "well enough: do not use these weights.")
+                     "the old ones. " + ("The system was not solved well enough" if poor else
+                                        "The change is too large for a first-order estimate")
+                     + ": do not use these weights.")
     raised = document["problem"]["parameter"] == "features" and before > e["loss_original"]
     if raised and after > before:
         found.append("On the moved rows the loss at the new weights is higher than at the old ones: do not use these "
                      "weights.")
     if not taken and raised and aim >= before:
-        found.append("Not even to first order does the step lower the loss on the moved rows. The change of the data "
-                     "is too large for its linear part to say what it did: do not use these weights.")
+        why = "It was hardly solved for" if poor else ("The change of the data is too large for its linear part to say "
+                                                      "what it did")
+        found.append(f"Not even to first order does the step lower the loss on the moved rows. {why}: do not use these "
+                     "weights.")
     if raised and e["loss_all_after"] > e["loss_all_before"]:
         found.append("The change of the data raised the loss, and over all rows together the new weights do not mend "
                      "that: they do worse than the old ones.")
@@ -67,7 +75,6 @@ def cautions(document: Json) -> list[str]:
     if taken and taken[-1] > FAR_FROM_LINEAR:
         found.append(f"The correctors left {taken[-1]:.2g} of the error of the first-order step. A smaller change, or "
                      "more of them, would help.")
-    found += _unsolved(result, options, document["problem"])
     if result["moved_rows_only"]:
         found.append("Only the moved rows were looked at: nothing kept the other rows in place.")
     return found
@@ -82,4 +89,6 @@ def _unsolved(result: Json, options: Json, problem: Json) -> list[str]:
         return [f"The damping of {options['damping']} leaves {residual:.2g} times what the change asks for unanswered, "
                 "to first order."]
     why = _WHY.get(result["ended"], "").format(precision=problem["precision"])
+    if result["ended"] == "budget used up" and result["space"] == "weights" and problem["parameters"] <= FEW:
+        why += ' So few parameters can also be solved for with solver = "direct".'
     return [f"The linear system was not solved to the tolerance asked for. {why}".rstrip()]

@@ -145,6 +145,7 @@ def load(spec_path: Path, note: Callable[[str], None] = lambda words: None) -> A
         X, y = read_rows(spec, folder)
         check_rows(spec, len(X))
         u = read_change(spec, folder)
+        _check_count(spec, u, len(X))
         module, names = read_module(spec, folder)
     options = {} if spec.estimate is None else spec.estimate.model_dump(exclude_none=True)
     problem = module_problem(
@@ -154,6 +155,16 @@ def load(spec_path: Path, note: Callable[[str], None] = lambda words: None) -> A
     )
     listed = spec.perturbation.rows
     return Asked(spec, problem, u, None if listed == "all" else listed, options, names, dict(sources))
+
+
+def _check_count(spec: Spec, u: np.ndarray[Any, Any], n: int) -> None:
+    """Refuse a change with other rows than the spec lists: which of the two is wrong only its author knows."""
+    p = spec.perturbation
+    count, said = (n, 'rows = "all"') if p.rows == "all" else (len(p.rows), f"{len(p.rows)} in perturbation.rows")
+    if u.ndim == 0 or len(u) != count:
+        found = 0 if u.ndim == 0 else len(u)
+        raise InputError(f"change file {p.file}", f"{found} {'row' if found == 1 else 'rows'} for {said}",
+                         f"give {count} rows, in their order, or list as many rows as the file has")
 
 
 def _require_torch() -> None:

@@ -177,7 +177,12 @@ def estimate_advice(document: Json) -> list[str]:
         for claim in document["claims"] if claim["gate"] and claim["gate"]["state"] != "met"
     ]
     against = [f"caution: {words}" for words in cautions(document)]
-    return [*dict.fromkeys(lines), *against, f"note: {document['result']['status']}; nothing here is proved"]
+    e = document["result"]["evidence"]
+    original, before, after = (shortest(e[key]) if e[key] is not None else "not finite"
+                               for key in ("loss_original", "loss_before", "loss_after"))
+    losses = f"note: mean loss of the moved rows {original} before the change, {before} after it, {after} with the new"
+    return [*dict.fromkeys(lines), *against, f"{losses} weights",
+            f"note: {document['result']['status']}; nothing here is proved"]
 
 
 def estimate_object(document: Json) -> dict[str, Any]:

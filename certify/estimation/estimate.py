@@ -114,7 +114,8 @@ class Estimate:
         Hessian), which costs a solve for each; all are solved together.
 
         Raises:
-            InputError: the set is one point: the Jacobian or the Hessian has full rank, or damping was asked for.
+            InputError: the set is one point: the Jacobian or the Hessian has full rank, or damping was asked for; or
+                the solver did not get far enough to tell.
         """
         if count < 1 or not 0 < scale < float("inf"):
             raise InputError("sample_members", f"count {count}, scale {scale}", "give positive numbers")
@@ -130,8 +131,9 @@ class Estimate:
         if self.rows is None:
             moves = kernel_part(self.problem, raw, self.options, tell)
         else:
-            moves = raw - self.rows.solve(self.rows.jacobian.product(raw), None, self.options, meter, tell)[1]
-        check_left(raw, moves, self.options, "Hessian" if self.rows is None else "Jacobian")
+            apply = self.rows.jacobian.product
+            moves = raw - self.rows.solve(apply(raw), None, self.options, meter, tell)[1]
+            check_left(apply, raw, moves, self.options, "Jacobian")
         base = self.problem.function.all_outputs(self.problem.w, self.problem.X)
         return [Member(self, self.step + move, measure(self.problem, self.change, self.step + move, base))
                 for move in moves]

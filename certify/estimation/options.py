@@ -24,7 +24,7 @@ class EstimateOptions:
         curvature: ``"auto"``, ``"hessian"`` or ``"gauss_newton"``, for solvers in weight space.
         damping: δ ≥ 0, added to the diagonal of the system; 0 leaves the question as it is.
         tolerance: relative residual at which the solver stops.
-        budget: full-batch gradients that the solver's products may cost, about.
+        budget: full-batch gradients that the products of one solve may cost, about; a corrector solves again.
         corrector_steps: Newton steps after the first-order step, on the real outputs (dual solver; each taken only if
             it lessens their error) or the real gradient (weight space), with the derivatives of the given parameters.
         line_search: whether to shorten the step while that lowers the loss on the moved rows.

@@ -104,18 +104,28 @@ def curvature_of(problem: ModuleProblem, options: EstimateOptions) -> str:
 def kernel_part(problem: ModuleProblem, raw: torch.Tensor, options: EstimateOptions, tell: Tell) -> torch.Tensor:
     """Of each row r of `raw`, (c, p), the part `r − H⁺Hr` that changes no gradient to first order."""
     kind = curvature_of(problem, options)
-    solved = solve(problem, kind, _operator(problem, kind, options).product(raw), options, tell)
-    return raw - solved.x
+    apply = _operator(problem, kind, options).product
+    left = raw - solve(problem, kind, apply(raw), options, tell).x
+    check_left(apply, raw, left, options, "Hessian")
+    return left
 
 
-def check_left(raw: torch.Tensor, left: torch.Tensor, options: EstimateOptions, of: str) -> None:
-    """Refuse directions `left` of which nothing but what a solver leaves of `raw` is there.
+def check_left(
+    apply: Callable[[torch.Tensor], torch.Tensor], raw: torch.Tensor, left: torch.Tensor, options: EstimateOptions,
+    of: str,
+) -> None:
+    """Refuse directions `left` of `raw` that are not in the kernel of a map, or nothing but what a solver leaves.
 
     Raises:
-        InputError: the matrix has full rank, and the estimated set is one point.
+        InputError: the matrix has full rank, and the estimated set is one point; or it could not be told.
     """
+    rounding = 1e3 * torch.finfo(raw.dtype).eps
+    before, after = apply(raw).norm(dim=1), apply(left).norm(dim=1)
+    if bool((after > max(2 * options.tolerance, rounding) * before).any()):
+        raise InputError("sample_members", f"the solver could not tell the kernel of the {of} from the rest",
+                         "give a larger budget, float64, or ask for no members")
     whole, size = raw.norm(dim=1), left.norm(dim=1)
-    if bool((size <= max(options.tolerance, 1e3 * torch.finfo(raw.dtype).eps) * whole).any()):
+    if bool((size <= max(options.tolerance, rounding) * whole).any()):
         raise InputError("sample_members", f"a {of} of full rank, as far as the solver sees: the set is one point",
                          "ask for no members")
 

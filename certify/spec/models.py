@@ -193,7 +193,7 @@ class Estimate(Section):
         hold: whether rows that do not move keep their outputs, or are not looked at.
         curvature: of the system in weight space.
         tolerance: relative residual at which the solver stops.
-        budget: full-batch gradients that it may cost, about.
+        budget: full-batch gradients that one solve may cost, about; a corrector solves again.
         line_search: whether to shorten the step while that lowers the loss on the moved rows.
         apart: whether the response and the step towards a critical point are solved for apart.
         preconditioner: of the dual solver.

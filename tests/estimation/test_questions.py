@@ -120,3 +120,14 @@ def test_what_is_printed_of_a_problem_and_an_estimate_is_no_data():
     shown = [repr(one) for one in (found, found.change, found.sample_members(1)[0], found.retrain("given", 2))]
     assert all("tensor" not in one and len(one) < 900 for one in shown), shown
     assert "Change(features of 2 rows)" in shown[0] and "residual=" in shown[0]
+
+
+@pytest.mark.parametrize(("more", "of"), [({"map": "interpolation"}, "Jacobian"), ({"base": "nearby"}, "Hessian")])
+def test_members_of_a_kernel_that_the_solver_did_not_find_are_refused(more, of):
+    p, found = problem(**more), []
+    for budget in (1e4, 1.0):
+        solver = "dual" if of == "Jacobian" else "minres_qlp"
+        found.append(estimate(p, U, [0, 3], solver=solver, preconditioner="none", tolerance=1e-6, budget=budget))
+    assert len(found[0].sample_members(2)) == 2
+    with pytest.raises(InputError, match=f"could not tell the kernel of the {of}"):
+        found[1].sample_members(2)

@@ -49,6 +49,8 @@ def test_files_line_and_agreement_with_python(tmp_path, call):
     assert status == 0 and {p.name for p in (tmp_path / "out").iterdir()} == WRITTEN
     assert out.startswith("estimated loss_after ") and "residual" in out and out.count("\n") == 1
     assert "certified" not in out + err and str(tmp_path / "out" / "estimate.html") in err
+    e = document(tmp_path / "out")["result"]["evidence"]
+    assert f"moved rows {e['loss_original']:.3g} before the change, {e['loss_before']:.3g} after it" in err
 
     found, data = document(tmp_path / "out"), arrays()
     assert found["digest"] == digest(found) and found["rigour"] == "estimated" and found["verdict"] == "inconclusive"
@@ -154,6 +156,7 @@ def test_correctors_and_what_speaks_against_it_are_told_on_every_channel(tmp_pat
     made = document(tmp_path)["result"]["correctors"]
     page = (tmp_path / "estimate.html").read_text(encoding="utf-8")
     assert made and all(set(one) == {"gradients", "left", "taken"} and one["gradients"] > 0 for one in made)
+    assert ("of which first order knows nothing" in page) == made[0]["taken"]
     assert "Then came" in page and page.count("<tr><th scope=\"row\">", page.index("What each left")) >= len(made)
 
 
@@ -225,7 +228,8 @@ def put(array, index, value):
 
 
 @pytest.mark.parametrize("old, new, change, words", [
-    ("", "", broken("u", lambda u: u[:1]), ["u: ", "(1, 1, 4, 4)", "(2, 1, 4, 4)"]),
+    ("", "", broken("u", lambda u: u[:1]), ["change file u.npz: 1 row for 2 in perturbation.rows", "give 2 rows"]),
+    ("rows = [5, 0]", 'rows = "all"', None, ['2 rows for rows = "all"', "give 12 rows"]),
     ("", "", broken("u", lambda u: u.reshape(2, 16)), ["shape (2, 1, 4, 4)"]),
     ("", "", broken("u", lambda u: put(u, (1, 0, 0, 2), np.nan)), ["'u' in change", "u.npz, entry 1, 0, 0, 2: nan"]),
     ("", "", broken("X", lambda X: put(X, (3, 0, 0, 0), np.inf)), ["'X' in data", "train.npz, entry 3, 0, 0, 0: inf"]),

@@ -15,9 +15,9 @@ GOOD = {
 
 def cautions(result=None, damping=0.0, **changed):
     found = {"evidence": GOOD | changed, "residual": 1e-3, "moved_rows_only": False, "ended": "converged",
-             "correctors": []} | (result or {})
+             "correctors": [], "space": "outputs"} | (result or {})
     return module.cautions({"result": found, "options": {"tolerance": 1e-2, "damping": damping},
-                            "problem": {"parameter": "features", "precision": "float32"}})
+                            "problem": {"parameter": "features", "precision": "float32", "parameters": 700}})
 
 
 def test_nothing_is_said_of_a_good_estimate():
@@ -66,3 +66,17 @@ def test_correctors_are_not_measured_by_first_order():
     assert cautions({"correctors": [good]}, **far) == []
     assert "left 0.6 of the error" in cautions({"correctors": [poor, refused]}, **far)[0]
     assert cautions({"correctors": [refused]}, **far) == cautions(**far)
+
+
+def test_a_system_that_was_hardly_solved_is_named_first_and_as_the_reason():
+    far = {"loss_predicted": 5e-3, "loss_after": 2.5}
+    poor, good = (cautions({"residual": residual, "ended": "budget used up"}, **far) for residual in (0.7, 1e-3))
+    assert "not solved to the tolerance" in poor[0] and not any("is too large" in line for line in poor)
+    assert any("It was hardly solved for: do not use" in line for line in poor)
+    assert any("The change of the data is too large" in line for line in good)
+
+
+def test_few_parameters_in_weight_space_can_be_solved_for_directly():
+    found = [cautions({"residual": 0.1, "ended": ended, "space": space})[0] for ended, space in (
+        ("budget used up", "weights"), ("budget used up", "outputs"), ("outside the range", "weights"))]
+    assert ['solver = "direct"' in line for line in found] == [True, False, False]
