@@ -123,7 +123,7 @@ the witness. set = "sparse" with sample_weights and radius 1 covers the deletion
 have no radius) any `count` labels that become others.""",
     "P2": """What a bound on the motion of the weights says of predictions (`stable_predictions`, `prediction_change`).
 In the ball of Q6 the difference of two outputs at x changes by less than T times the length of (e_a − e_b) ⊗ φ(x) in
-the norm of B⁻¹, φ(x) the last layer's inputs; for sample weights and labels also by less than what the worst rows
+the norm of B⁻¹, φ(x) the last layer's inputs; also by less than what the worst rows
 do to it to first order plus what the change of curvature can add. A label stays if its
 margin over every other exceeds that.""",
     "F1": """Why no exact fit of the changed data can lie nearer.

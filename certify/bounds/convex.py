@@ -60,6 +60,7 @@ class Moved:
         gradient, lost: N and κ.
         spread: how far the outputs at a training row may spread, on the ball.
         change: the budget.
+        bent: ς, how far moved features alone may spread the outputs at a training row.
     """
 
     metric: Metric
@@ -70,6 +71,7 @@ class Moved:
     lost: float
     spread: float
     change: Change
+    bent: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +164,7 @@ def _one(layer: LastLayer, change: Change, seen: _Seen) -> Moved | None:
         return None
     base = layer.residual / layer.decay * RAISE
     return Moved(metric, T, (T / math.sqrt(metric.least) + base) * RAISE, base, effect.gradient, effect.lost * RAISE,
-                 T * worst * RAISE, change)
+                 T * worst * RAISE, change, effect.bent)
 
 
 def keeps(loss: str, theta: float, spread: float, bent: float = 0.0) -> bool:

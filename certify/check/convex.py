@@ -6,12 +6,14 @@ The claim names θ and T. Everything is recomputed from the files: Hessian, its 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from flint import arb, arb_mat
 
 from certify.check.activation import ACTIVATIONS
 from certify.check.balls import ONE, ZERO, largest, norm, root, squares
-from certify.check.convex_steer import STEERED, Steer
+from certify.check.convex_norms import Rows, circles, top_of_gram, top_of_product, total_of
+from certify.check.convex_steer import Steer
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding
 from certify.check.network import first_weights, forward, given
@@ -23,11 +25,6 @@ DIGITS = 17
 SETS = ("total", "per_sample", "sparse")
 GRAM = 4000
 """Most rows whose inner products are formed."""
-
-SQUARINGS = 10
-"""How often a matrix is squared before its trace bounds the largest eigenvalue."""
-
-Rows = list[list[arb]]
 
 
 @dataclass(frozen=True)
@@ -111,10 +108,8 @@ def stable_at_least(evidence: Evidence, least: float, theta: float, reach: float
     if moved.layer is None:
         return Finding(Truth.UNDECIDED, moved.words)
     rows, outputs = moved.layer.at(evidence)
-    far, steer = moved.reach * moved.layer.scale, None
-    if problem.parameter in STEERED:
-        steer = Steer(moved)
-    count = sum(_stays(f, G, far) or (steer is not None and steer.stays(f, G, j))
+    far, steer = moved.reach * moved.layer.scale, Steer(moved)
+    count = sum(_stays(f, G, far) or steer.stays(f, G, j)
                 for j, (f, G) in enumerate(zip(outputs, rows, strict=True)))
     return Finding(Truth.PROVED if count >= least else Truth.UNDECIDED, f"{count} labels are proved to stay")
 
@@ -221,6 +216,19 @@ class Layer:
         """`sup_{|c| = 1} |c ⊗ φ_i|_{B⁻¹}`."""
         return (root(circles(self.grams[i])) * self.scale).upper()
 
+    @cached_property
+    def reach(self) -> arb:
+        """ω, the Lipschitz constant of the last layer's input in the features, in units of their scale."""
+        problem = self.problem
+        steepest = arb(ACTIVATIONS[problem.activation].steepest)
+        unit = ONE if problem.scale is None else arb(max(map(abs, problem.scale)))
+        if len(problem.layers) == 1:
+            return unit
+        omega = spectral(first_weights(problem, given(problem))) * steepest
+        for spec in problem.layers[1:-1]:
+            omega *= spectral(arb_mat(spec.outputs, spec.inputs, [arb(v) for v in spec.weights])) * steepest
+        return omega.upper()
+
     @property
     def radius(self) -> arb:
         """The size of one row's change, or of all; 1 for labels, which have none."""
@@ -235,34 +243,6 @@ class Layer:
     def top(self, values: list[arb]) -> arb:
         """The sum of the largest values that may be taken together."""
         return total_of(values, self.count)
-
-
-def circles(G: Rows) -> arb:
-    """Largest eigenvalue of a positive semidefinite matrix, by Gershgorin's circles."""
-    return largest([sum((abs(x) for x in row), ZERO) for row in G])
-
-
-def top_of_product(M: Rows, R: Rows) -> arb:
-    """Upper bound of `λ_max(M^½RM^½)` by `tr((MR)⁴)^¼`: MR has the same eigenvalues, none below 0."""
-    T = arb_mat(M) * arb_mat(R)
-    square = T * T
-    return root(root((square * square).trace().max(ZERO))).upper()
-
-
-def top_of_gram(S: arb_mat) -> arb:
-    """Upper bound of the largest eigenvalue of a positive semidefinite matrix, by the trace of a high power."""
-    for _ in range(SQUARINGS):
-        S = S * S
-    found = S.trace().max(ZERO).upper()
-    for _ in range(SQUARINGS):
-        found = root(found).upper()
-    return found
-
-
-def total_of(values: list[arb], count: int) -> arb:
-    """Upper bound of the sum of the `count` largest; sorting by the nearest floats may err by 2^-52 of it."""
-    tops = sorted((v.upper() for v in values), key=float, reverse=True)[:count]
-    return (sum(tops, ZERO) * (1 + arb(2) ** -50)).upper()
 
 
 def _curvature(problem: Problem, slopes: list[list[arb]]) -> tuple[list[arb], list[list[list[arb]]]]:
@@ -340,7 +320,7 @@ def _features(layer: Layer) -> Effect:
     """Q6d: slopes that move, slopes that move times inputs that move, inputs that move."""
     problem, count, n, k = layer.problem, layer.count, layer.n, layer.k
     squared, W = problem.loss == "squared", layer.W.tolist()
-    r = (_reach(layer) * arb(problem.radius or 0.0)).upper()
+    r = (layer.reach * arb(problem.radius or 0.0)).upper()
     gram = (layer.W * layer.W.transpose()).tolist()
     steep = [top_of_product(layer.curves[i], gram) for i in problem.moving]
     sizes = [norm(x for row in layer.curves[i] for x in row) for i in problem.moving]
@@ -358,19 +338,6 @@ def _features(layer: Layer) -> Effect:
     lost = (((eta * eta + 4 * eta).sqrt() - eta) / 2).upper()  # t²/(1 − t) = η
     least = layer.decay.sqrt()
     return Effect((first + rest / least).upper(), lost, (arb(2).sqrt() * r / least).upper(), bent)
-
-
-def _reach(layer: Layer) -> arb:
-    """ω, the Lipschitz constant of the last layer's input in the features, in units of their scale."""
-    problem = layer.problem
-    steepest = arb(ACTIVATIONS[problem.activation].steepest)
-    unit = ONE if problem.scale is None else arb(max(map(abs, problem.scale)))
-    if len(problem.layers) == 1:
-        return unit
-    omega = spectral(first_weights(problem, given(problem))) * steepest
-    for spec in problem.layers[1:-1]:
-        omega *= spectral(arb_mat(spec.outputs, spec.inputs, [arb(v) for v in spec.weights])) * steepest
-    return omega
 
 
 _EFFECTS = {"sample_weights": _sample_weights, "targets": _targets, "features": _features, "labels": _labels}

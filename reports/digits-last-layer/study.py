@@ -23,7 +23,7 @@ from certify.bounds.convex_predictions import enclose_predictions  # noqa: E402
 from certify.bounds.last_layer import enclose_last_layer, last_inputs  # noqa: E402
 from certify.network.network import Network  # noqa: E402
 
-ROWS = (1, 5, 8, 20)
+ROWS, FLIPS = (1, 5, 8, 20), (1, 2, 3, 5, 8, 20)
 RADII = (0.1, 0.05, 0.03, 0.02, 0.015, 0.0125, 0.01, 0.005, 0.002)
 
 
@@ -127,7 +127,7 @@ def main() -> int:
     layer = enclose_last_layer(net, X, "cross_entropy", recipe.DECAY, labels=y)
     evaluation = last_inputs(net, data["X_eval"].astype(float))
     print(f"|gradient| ≤ {layer.residual:.3e}; global modulus ≤ {global_modulus(layer):.4g} a unit of |u|", flush=True)
-    changes = [Change(word, 1.0, m) for word in ("sample_weights", "labels") for m in ROWS]
+    changes = [Change(word, 1.0, m) for word, some in (("sample_weights", ROWS), ("labels", FLIPS)) for m in some]
     changes += [Change("features", r) for r in RADII] + [Change("features", 0.1, m) for m in ROWS]
     attacks = Attacks(s, X, y)
     E = attacks.effects(attacks.g)

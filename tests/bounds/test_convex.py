@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.bounds import bound, convex, convex_predictions
+from certify.bounds import bound, convex, convex_directions
 from certify.bounds.convex import Change, enclose_motion, global_modulus
 from certify.bounds.convex_predictions import enclose_predictions
 from certify.bounds.last_layer import enclose_last_layer, enclose_metric, last_inputs
@@ -283,7 +284,7 @@ def test_what_deletions_do_to_a_function_of_the_weights(count: int) -> None:
         Z, error = moved.metric.images(layer.phi, layer.phi_rad, layer.phi_norm, 3)
         far = moved.metric.apart(Z, error, 0, 2)
         size = np.linalg.norm(Z[0], axis=1) + np.linalg.norm(Z[2], axis=1)
-        most = convex_predictions._Steer.of(layer, moved).most(Z[0] - Z[2], size * (1 + 1e-12), 2 * error, far)
+        most = convex_directions.Steer.of(layer, moved).most(Z[0] - Z[2], size * (1 + 1e-12), 2 * error, far)
         assert (moves.max(axis=0) <= most).all()
         sharper |= bool((most < moved.reach * far).all())
     assert sharper
@@ -312,7 +313,7 @@ def test_what_other_labels_do_to_a_function_of_the_weights(loss: str) -> None:
         far = moved.metric.apart(Z, error, 0, 2) if k > 1 else moved.metric.spans(Z, error)
         size = np.linalg.norm(Z[0], axis=1) + np.linalg.norm(Z[-1], axis=1)
         C = Z[0] - Z[2] if k > 1 else Z[0]
-        most = convex_predictions._Steer.of(layer, moved).most(C, size * (1 + 1e-12), 2 * error, far)
+        most = convex_directions.Steer.of(layer, moved).most(C, size * (1 + 1e-12), 2 * error, far)
         assert (moves.max(axis=0) <= most).all()
         sharper |= bool((most < moved.reach * far).all())
     assert sharper
@@ -324,21 +325,83 @@ def test_labels_said_to_stay_among_probabilities_are_held_by_the_ball_alone() ->
     assert t.labels is not None
     soft = enclose_last_layer(t.network, t.X, t.loss, t.decay, targets=np.eye(3)[np.array(t.labels)])
     moved = enclose_motion(soft, Change("labels", 1.0, 1))[0]
-    assert convex_predictions._Steer.of(soft, moved) is None
+    assert convex_directions.Steer.of(soft, moved) is None
 
 
-@pytest.mark.parametrize("parameter", ["sample_weights", "labels"])
+@pytest.mark.parametrize("change", [
+    Change("features", 0.003), Change("features", 0.02, 2), Change("features", 0.02, total=True),
+    Change("targets", 0.1), Change("targets", 0.3, 3), Change("targets", 0.3, total=True),
+])
+@pytest.mark.parametrize("loss", ["cross_entropy", "logistic", "squared"])
+def test_what_moved_rows_do_to_a_function_of_the_weights(loss: str, change: Change) -> None:
+    """P2b against solutions found again, some for the change that moves this very function most, to first order."""
+    if change.parameter == "targets" and loss != "squared":
+        return
+    t, rng = fitted(1, loss, n=14), np.random.default_rng(0)
+    layer, k = enclosed(t), len(last(t.network))
+    found = enclose_motion(layer, change)
+    assert found
+    phi, V, far_end = layer.phi[0], last(t.network), k - 1
+    c = np.zeros(V.shape)
+    c[0] += phi
+    c[far_end] -= phi if k > 1 else 0.0
+    pull = np.linalg.solve(layer.A, c.ravel()).reshape(V.shape)
+    worst = 0.0
+    with ctx.workprec(200):
+        base, _ = solve(t, last(t.network))
+        for aimed in (True, True, False, False):
+            other = _aimed(t, change, pull, layer) if aimed else changed(t, change, rng)
+            w, _ = solve(other, last(t.network))
+            gap = np.array([float(x - y) for x, y in zip(w, base, strict=True)]).reshape(V.shape)
+            worst = max(worst, abs(float((c * gap).sum())))
+    sharper = False
+    for moved in found:
+        Z, error = moved.metric.images(layer.phi[:1], layer.phi_rad[:1], layer.phi_norm[:1], k)
+        far = moved.metric.apart(Z, error, 0, far_end) if k > 1 else moved.metric.spans(Z, error)
+        size = np.linalg.norm(Z[0], axis=1) + np.linalg.norm(Z[-1], axis=1)
+        C = Z[0] - Z[far_end] if k > 1 else Z[0]
+        steer = convex_directions.Steer.of(layer, moved)
+        assert steer is not None
+        most = float(steer.most(C, size * (1 + 1e-12), 2 * error, far)[0])
+        assert worst <= most
+        sharper |= most < moved.reach * float(far[0])
+    assert sharper or change.total  # in total one ball is as good
+
+
+def _aimed(t: Training, change: Change, pull: np.ndarray, layer: object) -> Training:
+    """The change of the budget that to first order moves the function most."""
+    phi, g, M = (getattr(layer, name) for name in ("phi", "g", "M"))
+    seen = phi @ pull.T
+    if change.parameter == "targets":
+        u = seen
+    else:
+        V, W = last(t.network), t.network.weights[0]
+        inner = np.einsum("nkl,nl->nk", M, seen) @ V[:, :-1] + g @ pull[:, :-1]
+        u = (inner * (1 - phi[:, :-1] ** 2)) @ W
+    sizes = np.linalg.norm(u, axis=1)
+    if change.total:
+        u = u / np.linalg.norm(sizes)
+    else:
+        kept = np.argsort(-sizes)[: change.count or len(u)]
+        keep = np.zeros(len(u), dtype=bool)
+        keep[kept] = True
+        u = np.where(keep[:, None], u / sizes[:, None], 0.0)
+    name = "targets" if change.parameter == "targets" else "X"
+    return replace(t, **{name: np.array(getattr(t, name)) + u * change.radius * (1 - 2.0**-40)})
+
+
+@pytest.mark.parametrize("parameter", ["sample_weights", "labels", "features", "targets"])
 def test_a_function_of_the_weights_without_its_curvature_is_caught(
     monkeypatch: pytest.MonkeyPatch, parameter: str,
 ) -> None:
     """The first order alone, an eighth of it: solutions found again contradict the labels said to stay."""
-    right = convex_predictions.largest_sum
-    monkeypatch.setattr(convex_predictions, "largest_sum", lambda *a: right(*a) / 8)
-    monkeypatch.setattr(convex_predictions._Steer, "most", _first_order(convex_predictions._Steer.most))
+    right, part = convex_directions.largest_sum, 100 if parameter == "features" else 8
+    monkeypatch.setattr(convex_directions, "largest_sum", lambda *a: right(*a) / part)
+    monkeypatch.setattr(convex_directions.Steer, "most", _first_order(convex_directions.Steer.most))
     for seed in range(400):
         rng = np.random.default_rng([13, seed])
         t, change = _drawn(rng)
-        if change.parameter != parameter or t.loss == "squared":
+        if change.parameter != parameter or (t.loss == "squared" and parameter != "targets"):
             continue
         try:
             motion(t, change, rng, tries=3)

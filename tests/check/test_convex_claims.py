@@ -44,10 +44,11 @@ BUDGETS = {
     "deleted": ("cross_entropy", "sample_weights", 'set = "sparse"\ncount = 1\nradius = 1.0'),
     "weighted": ("logistic", "sample_weights", 'set = "total"\nradius = 0.5\nrows = [0, 3, 4]'),
     "moved": ("cross_entropy", "features", 'set = "per_sample"\nradius = 0.002'),
-    "scaled": ("squared", "features", 'set = "sparse"\ncount = 1\nradius = 0.01\nscale = { 0 = 2.0 }'),
+    "scaled": ("squared", "features", 'set = "sparse"\ncount = 1\nradius = 0.05\nscale = { 0 = 2.0 }'),
     "flipped": ("cross_entropy", "labels", 'set = "sparse"\ncount = 1'),
     "signs": ("logistic", "labels", 'set = "sparse"\ncount = 1\nrows = [0, 3, 4]'),
-    "targets": ("squared", "targets", 'set = "per_sample"\nradius = 0.01'),
+    "shifted": ("logistic", "features", 'set = "total"\nradius = 0.03'),
+    "targets": ("squared", "targets", 'set = "per_sample"\nradius = 0.2'),
 }
 
 
@@ -134,15 +135,16 @@ def test_a_member_that_says_more_is_refused(honest: tuple[Path, dict[str, Any]],
         check(folder / "certificate.json", NONE)
 
 
-def test_a_label_that_stays_in_its_direction_alone(tmp_path: Path) -> None:
-    """P2b for labels counts more than the ball does, and one more label than it counts is refused."""
-    certificate = made(tmp_path, "flipped")
-    from certify.bounds import convex_predictions
+@pytest.mark.parametrize("kind", ["deleted", "flipped", "signs", "moved", "shifted", "targets"])
+def test_a_label_that_stays_in_its_direction_alone(kind: str, tmp_path: Path) -> None:
+    """P2b counts more labels than the ball does; and one more than it counts is refused."""
+    certificate = made(tmp_path, kind)
+    from certify.bounds.convex_directions import Steer
     from certify.problem import load_problem
 
     stable = certificate["claims"][1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convex_predictions, "STEERED", ("sample_weights",))
+        patch.setattr(Steer, "of", lambda *_: None)
         from certify.bounds.convex_distance import ConvexLayer
 
         plain = ConvexLayer(load_problem(tmp_path / "spec.toml")).bound("stable_predictions")
