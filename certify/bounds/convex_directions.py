@@ -33,9 +33,7 @@ class Steer:
 
     @staticmethod
     def of(layer: LastLayer, moved: Moved) -> Steer | None:
-        """None where `ω + κ` cannot be told from 1: `1/(1 − ω − κ)` has no bound then; and of rows of probabilities
-        that change, which have no label.
-        """
+        """None where `ω + κ` cannot be told from 1, and of rows of probabilities, which have no label that changes."""
         metric, change = moved.metric, moved.change
         away = (metric.omega + moved.lost) * RAISE
         if not 1 - away > 0 or (change.parameter == "labels" and len(layer.V) > 1 and layer.labels is None):
