@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from certify.numerals import shortest
+
 Json = Mapping[str, Any]
 
 FAR_FROM_LINEAR: Final = 0.25
@@ -59,7 +61,8 @@ def cautions(document: Json) -> list[str]:
                      "weights.")
     if raised and e["loss_all_after"] > e["loss_all_before"]:
         found.append("The change of the data raised the loss, and over all rows together the new weights do not mend "
-                     "that: they do worse than the old ones.")
+                     f"that: their mean loss is {shortest(e['loss_all_after'], e['loss_all_before'])}, that of the old "
+                     f"ones {shortest(e['loss_all_before'], e['loss_all_after'])}.")
     ratios = dict(e["validity"])
     if not taken and ratios.get(1.0) is not None and abs(ratios[1.0] - 1) > FAR_FROM_LINEAR:
         found.append("At the full size of the change the network does not do what the first-order theory predicts (see "

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from certify.cautions import cautions
-from certify.numerals import at_least, at_most, enclosure
+from certify.numerals import at_least, at_most, enclosure, shortest
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 
 if TYPE_CHECKING:
@@ -154,20 +154,6 @@ def _estimated(claim: Json) -> str:
     state = "open" if gate["state"] == "open" else f"{gate['state']} (estimated)"
     warning = ", a warning only" if gate["severity"] == "warn" else ""
     return f"{shown} {'≤' if 'max' in gate else '≥'} {threshold!r} {state}{warning}"
-
-
-def shortest(value: float, threshold: float | None = None) -> str:
-    """A few digits of an estimate, more where a threshold is near.
-
-    >>> shortest(1.10001e-6, 1e-5), shortest(0.99999, 1.0)
-    ('1.1e-06', '0.99999')
-    """
-    for digits in range(3, 17):
-        text = f"{value:.{digits}g}"
-        if threshold is None or (float(text) > threshold) == (value > threshold) and (
-                float(text) < threshold) == (value < threshold):
-            return text
-    return repr(value)
 
 
 def estimate_advice(document: Json) -> list[str]:

@@ -70,3 +70,17 @@ def _shown(value: float, digits: int, rounding: str) -> str:
     wide = Context(prec=max(len(number.as_tuple().digits), 1), Emin=MIN_EMIN, Emax=MAX_EMAX)
     mantissa = format(number.scaleb(-exponent, wide), "f")
     return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{exponent}"
+
+
+def shortest(value: float, threshold: float | None = None) -> str:
+    """A few digits of an estimate, more where a threshold is near.
+
+    >>> shortest(1.10001e-6, 1e-5), shortest(0.99999, 1.0)
+    ('1.1e-06', '0.99999')
+    """
+    for digits in range(3, 17):
+        text = f"{value:.{digits}g}"
+        if threshold is None or (float(text) > threshold) == (value > threshold) and (
+                float(text) < threshold) == (value < threshold):
+            return text
+    return repr(value)

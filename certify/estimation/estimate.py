@@ -17,7 +17,7 @@ from certify.estimation.functional import check_finite
 from certify.estimation.jacobian import centred
 from certify.estimation.krylov import Solved
 from certify.estimation.meter import Cost, Meter
-from certify.estimation.options import EstimateOptions, options_of
+from certify.estimation.options import EstimateOptions, check_whole, options_of
 from certify.estimation.output_space import Rows, approach, centres, rows_of, wanted
 from certify.estimation.retraining import Retrained, compare, retrain
 from certify.estimation.subject import ModuleProblem
@@ -117,8 +117,10 @@ class Estimate:
             InputError: the set is one point: the Jacobian or the Hessian has full rank, or damping was asked for; or
                 the solver did not get far enough to tell.
         """
-        if count < 1 or not 0 < scale < float("inf"):
-            raise InputError("sample_members", f"count {count}, scale {scale}", "give positive numbers")
+        check_whole("count", count, 1)
+        check_whole("seed", seed)
+        if not 0 < scale < float("inf"):
+            raise InputError("scale", f"{scale}", "give a positive number")
         if self.options.damping:
             raise InputError("sample_members", "damping, with which the estimated set is one point",
                              "give damping = 0")

@@ -20,7 +20,8 @@ class Evidence:
         loss_original: mean loss on the moved rows before the data changed.
         loss_before, loss_after: on the moved rows, after the change, at the old and the new parameters.
         loss_predicted: the same at outputs that follow the new parameters to first order.
-        loss_all_before, loss_all_after: on all rows, after the change.
+        loss_all_original: on all rows, before the data changed.
+        loss_all_before, loss_all_after: on all rows, after the change, at the old and the new parameters.
         unmoved_output_change: `|f(x, w + v) − f(x, w)|` over the rows that did not move.
         unmoved_outputs: `|f(x, w)|` over the same rows, to compare it with.
         distance: `|v|`.
@@ -39,6 +40,7 @@ class Evidence:
     loss_before: float
     loss_after: float
     loss_predicted: float
+    loss_all_original: float
     loss_all_before: float
     loss_all_after: float
     unmoved_output_change: float
@@ -80,6 +82,7 @@ def measure(
         loss_original=problem.loss.mean(base_outputs[rows], problem.y[rows]),
         loss_before=problem.loss.mean(before[rows], y[rows]), loss_after=problem.loss.mean(after[rows], y[rows]),
         loss_predicted=_predicted(problem, change, step, 1.0)[1],
+        loss_all_original=problem.loss.mean(base_outputs, problem.y),
         loss_all_before=_mean(problem, before, y, weights), loss_all_after=_mean(problem, after, y, weights),
         unmoved_output_change=float((same - base_outputs)[still].double().norm()),
         unmoved_outputs=float(base_outputs[still].double().norm()),

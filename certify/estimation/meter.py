@@ -22,7 +22,8 @@ class Cost:
         gradients: seconds / gradient_seconds.
         seconds: wall time of everything that led to the step; evidence is apart.
         gradient_seconds: wall time of one gradient of the mean loss over all rows, in the same chunks.
-        products: counted products of the iterative solver.
+        products: counted products of the solver: in output space of all right-hand sides together, in weight space of
+            the one that took most; a dense matrix of p parameters counts as p.
         evidence_seconds: wall time of the evidence.
         processor_gradients: as `gradients`, in this process's processor time: the figure to go by where other work runs
             on the same cores; meaningless on CUDA.

@@ -64,9 +64,18 @@ class EstimateOptions:
             if not isinstance(getattr(self, name), bool):
                 raise InputError(name, f"{getattr(self, name)!r}", "give True or False")
         for name in ("corrector_steps", "seed"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-                raise InputError(name, f"{value!r}", "give a whole number from 0 on")
+            check_whole(name, getattr(self, name))
+
+
+def check_whole(name: str, value: Any, least: int = 0) -> None:
+    """Refuse what is no whole number, or too small.
+
+    >>> check_whole("seed", 1.5)
+    Traceback (most recent call last):
+    certify.errors.InputError: seed: 1.5; give a whole number from 0 on
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
+        raise InputError(name, f"{value!r}", f"give a whole number from {least} on")
 
 
 def options_of(given: dict[str, Any]) -> EstimateOptions:

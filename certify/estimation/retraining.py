@@ -22,6 +22,7 @@ from certify.errors import InputError
 from certify.estimation.functional import as_tensor
 from certify.estimation.hessian import gradient
 from certify.estimation.jacobian import centred
+from certify.estimation.options import check_whole
 from certify.estimation.output_space import centres, wanted
 from certify.progress import part, silent
 
@@ -102,8 +103,8 @@ def retrain(
     """
     if start not in STARTS:
         raise InputError("retrain", f"start '{start}'", f"use one of {', '.join(STARTS)}")
-    if gradients < 1:
-        raise InputError("retrain", f"{gradients} gradients", "give a positive number")
+    check_whole("gradients", gradients, 1)
+    check_whole("seed", seed)
     problem, valued = found.problem, _objective(found)
     first = {"given": lambda: problem.w, "estimate": lambda: problem.w + found.step,
              "scratch": lambda: _drawn(problem.module, seed).to(problem.w)}[start]()

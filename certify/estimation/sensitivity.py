@@ -3,6 +3,7 @@ r"""Which rows move the solution most: the modulus of every row of a training se
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 import os
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from torch.func import vjp
 from certify.errors import InputError
 from certify.estimation.jacobian import centred
 from certify.estimation.kernel import sketch_signs, sketched_rows
+from certify.estimation.options import check_whole
 from certify.estimation.output_space import SKETCH_EQUATIONS, centres
 from certify.estimation.subject import ModuleProblem
 from certify.progress import silent
@@ -71,8 +73,9 @@ def sensitivity(
     if problem.map == "critical" and (problem.base != "given" or problem.weight_decay):
         raise InputError("sensitivity", "critical points that need not keep the outputs",
                          'use map = "interpolation", or base = "given" without weight decay')
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise InputError("seed", f"{seed!r}", "give a whole number from 0 on")
+    check_whole("seed", seed)
+    if columns is not None:
+        check_whole("columns", columns, 1)
     k, tell, centre = problem.k, progress or silent, centres(problem)
     N = problem.n * k
     if N > SKETCH_EQUATIONS:
@@ -163,12 +166,24 @@ def _moduli(inverse: torch.Tensor, grams: torch.Tensor, centre: bool) -> torch.T
     return torch.linalg.eigvalsh(root @ grams @ root)[:, -1].clamp_min(0).sqrt()
 
 
+def _source(kind: type) -> str:
+    """The code of a module that is not torch's own: a changed forward leaves names, shapes and weights alone."""
+    if kind.__module__.startswith("torch."):
+        return ""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):  # typed into a prompt, or built
+        return ""
+
+
 class _Store:
     """Finished chunks in a folder of their own, named by what they were made from; written atomically."""
 
     def __init__(self, folder: Path, problem: ModuleProblem, width: int, seed: int) -> None:
         digest = hashlib.sha256(f"{width} {seed} {problem.k} {problem.loss.name}".encode())
         digest.update(repr(problem.module).encode())
+        for source in sorted({_source(type(part)) for part in problem.module.modules()}):
+            digest.update(source.encode())
         for tensor in (problem.w, problem.X, *problem.function.buffers):
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         self.folder = folder / digest.hexdigest()[:32]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from certify.cautions import cautions
-from certify.messages import shortest
+from certify.numerals import shortest
 from certify.report.digits import typeset
 from certify.report.html import environment
 from certify.report.plots import NARROW, WIDE, draw_history

@@ -75,7 +75,8 @@ def _check_model(spec: Spec, name: str) -> None:
     elif model.factory is None:
         for key, example in (("widths", "[30, 64, 64, 1]"), ("activation", '"tanh"')):
             if getattr(model, key) is None:
-                raise SpecError(f"{name}: [model]", f"'{key}' is missing", f"give {key}, e.g. {key} = {example}")
+                raise SpecError(f"{name}: [model]", f"'{key}' is missing",
+                                f"give {key}, e.g. {key} = {example}, or a factory")
     layers = len(model.widths or ()) - 1
     if model.widths and solution.layer != "all" and solution.layer > layers:
         raise SpecError(

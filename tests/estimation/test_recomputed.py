@@ -34,6 +34,9 @@ def test_evidence_is_of_all_rows_together():
     f, along = jvp(lambda w: p.function.outputs(w, X), (p.w,), (found.step,))
     new = p.function.outputs(p.w + found.step, X)
     e = found.evidence
+    old = p.function.outputs(p.w, p.X)
+    assert e.loss_all_original == pytest.approx(p.loss.mean(old, p.y))
+    assert e.loss_original == pytest.approx(p.loss.mean(old[[1, 4]], p.y[[1, 4]]))
     assert e.loss_predicted == pytest.approx(p.loss.mean((f + along)[[1, 4]], y[[1, 4]]))
     assert e.loss_after == pytest.approx(p.loss.mean(new[[1, 4]], y[[1, 4]]))
     ratio = (e.loss_after - e.loss_before) / (e.loss_predicted - e.loss_before)

@@ -110,8 +110,9 @@ def test_refusals():
         found.retrain("scratch")
     with pytest.raises(InputError, match="use one of given"):
         found.retrain("elsewhere")
-    with pytest.raises(InputError, match="positive"):
-        found.retrain("given", 0)
+    for gradients in (0, 1.5, True):
+        with pytest.raises(InputError, match="gradients: .*from 1 on"):
+            found.retrain("given", gradients)
 
 
 def test_drawn_weights_follow_the_seed_and_leave_other_generators_alone():

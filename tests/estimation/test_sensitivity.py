@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -67,3 +69,33 @@ def test_what_has_no_answer_is_refused():
         sensitivity(problem(mlp, n=60, map="interpolation"))
     with pytest.raises(InputError, match="at least"):
         sensitivity(problem(mlp, map="interpolation"), columns=16)
+
+
+def test_a_forward_that_changed_takes_nothing_from_the_cache(tmp_path, monkeypatch):
+    """Two classes of one name, with the same layers and weights: what they compute is in their code alone."""
+    import importlib.util
+
+    from certify.estimation import module_problem
+
+    found = []
+    for number, factor in enumerate(("1.0", "3.0")):
+        path = tmp_path / f"net{number}.py"
+        path.write_text("import torch\nfrom torch import nn\nclass Net(nn.Module):\n    def __init__(self):\n"
+                        "        super().__init__()\n        self.a, self.b = nn.Linear(4, 8), nn.Linear(8, 3)\n"
+                        f"    def forward(self, x):\n        return self.b(torch.tanh({factor} * self.a(x)))\n")
+        loader = importlib.util.spec_from_file_location(path.stem, path)
+        space = importlib.util.module_from_spec(loader)
+        loader.loader.exec_module(space)
+        monkeypatch.setitem(sys.modules, path.stem, space)
+        torch.manual_seed(0)
+        net, X = space.Net().double().eval(), torch.randn(5, 4, dtype=torch.float64)
+        p = module_problem(net, X, torch.zeros(5, 3), map="interpolation")
+        found.append(sensitivity(p, cache=tmp_path / "cache").moduli)
+        torch.testing.assert_close(found[-1], sensitivity(p).moduli)
+    assert not torch.allclose(*found)
+
+
+@pytest.mark.parametrize("asked", [{"seed": 1.5}, {"seed": -1}, {"columns": 2.5}, {"columns": 0}])
+def test_numbers_that_are_none_are_refused(asked):
+    with pytest.raises(InputError, match="whole number"):
+        sensitivity(problem(mlp, map="interpolation"), **asked)

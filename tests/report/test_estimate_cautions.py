@@ -35,6 +35,12 @@ def test_what_speaks_against_it_is_said(changed, words):
     assert any(words in line for line in cautions(**changed))
 
 
+def test_all_rows_are_told_with_enough_digits_to_differ():
+    found = cautions(loss_all_before=7.0001e-4, loss_all_after=7.0002e-4)
+    assert "mean loss is 0.00070002, that of the old ones 0.0007." in found[0]
+    assert cautions(loss_all_before=7.0002e-4, loss_all_after=7.0001e-4) == []
+
+
 def test_a_move_that_lowered_the_loss_is_no_failure():
     assert cautions(loss_original=5e-3, loss_before=4e-3, loss_after=5e-3, loss_predicted=5e-3) == []
 
