@@ -130,6 +130,11 @@ class Ellipsoid(ConvexSet):
         lower = gain / fp.sqrt_up(square(y)) if gain > 0 else Fraction(0)
         return between(lower, upper)
 
+    def near(self, x: Vector) -> Vector:
+        """A point of the set about as near to x as one can be; for an x outside."""
+        offset = self._inside(self._propose(subtract(x, self.centre)))
+        return tuple(c + v for c, v in zip(self.centre, offset, strict=True))
+
     def _inside(self, offset: Vector) -> Vector:
         """The offset, shortened so that its point belongs to the set."""
         level = self.level(tuple(c + v for c, v in zip(self.centre, offset, strict=True)))
@@ -138,8 +143,11 @@ class Ellipsoid(ConvexSet):
 
     def _propose(self, offset: Vector) -> Vector:
         """The nearest point by `(I + tP)y = offset`, `yᵀPy = 1`; floats refined in rationals, nothing is trusted."""
-        values, vectors = np.linalg.eigh(np.array(self.P, dtype=float))
-        z = vectors.T @ np.array(offset, dtype=float)
+        try:
+            values, vectors = np.linalg.eigh(np.array(self.P, dtype=float))
+            z = vectors.T @ np.array(offset, dtype=float)
+        except OverflowError:  # numbers beyond floats: the centre is a point of the set
+            return (Fraction(0),) * self.dimension
         low, high = 0.0, 1.0
         while np.sum(values * (z / (1 + high * values)) ** 2) > 1 and high < 1e300:
             high *= 2
@@ -147,4 +155,4 @@ class Ellipsoid(ConvexSet):
             t = 0.5 * (low + high)
             low, high = (t, high) if np.sum(values * (z / (1 + t * values)) ** 2) > 1 else (low, t)
         y = vectors @ (z / (1 + high * values))
-        return tuple(number(v, "nearest point") for v in y)
+        return tuple(Fraction(v) for v in y.tolist()) if np.isfinite(y).all() else (Fraction(0),) * self.dimension

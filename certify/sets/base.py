@@ -43,8 +43,11 @@ def same_dimension(*sets: ClosedSet) -> int:
     """The dimension of the space.
 
     Raises:
-        InputError: sets of different spaces.
+        InputError: no sets, or sets of different spaces.
     """
+    for s in sets:
+        if not isinstance(s, ClosedSet):
+            raise InputError("sets", f"a {type(s).__name__}", "give sets of certify.sets")
     found = sorted({s.dimension for s in sets})
     if len(found) != 1:
         raise InputError("sets", f"dimensions {' and '.join(map(str, found))}", "give sets of one space")

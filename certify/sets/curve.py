@@ -294,7 +294,7 @@ def clear(
                             return Fraction(0), min((far, better[0]), (bound, found[0]))[::-1]
                         return Fraction(0), (found[0], bound)
             heapq.heappush(heap, (near, next(order), m, half))
-    return fp.sqrt_down(heap[0][0]), None
+    return (fp.sqrt_down(heap[0][0]) if heap else s), None
 
 
 def _evaluate(terms: Terms, w: Vector) -> Fraction:

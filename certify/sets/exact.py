@@ -57,6 +57,17 @@ def rows(values: Any, asked: str, length: int | None = None) -> Rows:
     return found
 
 
+def whole(value: Any, asked: str, least: int) -> int:
+    """A whole number from `least` on.
+
+    Raises:
+        InputError: anything else.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
+        raise InputError(asked, f"{value!r}", f"give a whole number from {least} on")
+    return int(value)
+
+
 def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:
     """`⟨x, y⟩`."""
     return sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0))

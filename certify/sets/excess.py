@@ -12,12 +12,12 @@ from certify.errors import InputError
 from certify.sets.ball import Ball, Ellipsoid, root_minus
 from certify.sets.base import ClosedSet, ConvexSet, same_dimension
 from certify.sets.cells import sup_distance
-from certify.sets.exact import dot, square, subtract
+from certify.sets.exact import Vector, dot, square, subtract
 from certify.sets.extent import Extent, between, infinite, largest, root, roots
 from certify.sets.polyhedron import Polyhedron
 from certify.sets.sphere import excess_by_support
 from certify.sets.union import FiniteUnion
-from certify.sets.window import excess_in_ball
+from certify.sets.window import excess_in_ball, excess_of_round
 
 
 def distance(point: Any, of: ClosedSet) -> Extent:
@@ -54,6 +54,8 @@ def excess(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None = None) 
 def excess_where_met(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None = None) -> Extent | None:
     """The same; None where the window misses the first set."""
     same_dimension(C, D, *([window] if window is not None else []))
+    if not isinstance(window, Ball | Polyhedron | None):
+        raise InputError("window", f"a {type(window).__name__}", "give a ball or a polyhedron, or none")
     pieces = C.pieces if isinstance(C, FiniteUnion) else (C,)
     if isinstance(D, FiniteUnion) and len(D.pieces) == 1:
         D = D.pieces[0]
@@ -76,18 +78,22 @@ def _excess(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None) -> Ext
         from certify.sets.traced import excess_of_curve
 
         return excess_of_curve(C, D, window)
-    if isinstance(window, Polyhedron):
-        if not isinstance(C, Polyhedron):
-            raise InputError("window", f"a polyhedron around a {type(C).__name__.lower()}", "give a ball, or none")
+    if isinstance(window, Polyhedron) and isinstance(C, Polyhedron):
         met = C.intersect(window)
         return None if met is None else _excess(met, D, None)
+    if isinstance(window, Polyhedron) and isinstance(C, Ball):
+        return _in_ball(window, D, C)  # what a polyhedron leaves of a ball is what the ball leaves of the polyhedron
+    if isinstance(window, Polyhedron):
+        raise InputError("window", f"a polyhedron around a {type(C).__name__}", "give a ball, or none")
     if window is not None:
         return _in_ball(C, D, window)
     if not isinstance(D, ConvexSet):
         if isinstance(C, Polyhedron):
             return _from_polyhedron_to_union(C, D)
-        raise InputError("excess", f"a {type(C).__name__.lower()} against a set that is not convex",
-                         "give a polyhedron as first set")
+        if isinstance(C, Ball):
+            return sup_distance(Polyhedron(space=C.dimension), D, C)
+        raise InputError("excess", f"a {type(C).__name__} against a set that is not convex",
+                         "give a polyhedron or a ball as first set")
     if isinstance(C, Polyhedron):
         return _from_polyhedron(C, D)
     if isinstance(C, Ball):
@@ -97,11 +103,20 @@ def _excess(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None) -> Ext
 
 def _from_polyhedron(C: Polyhedron, D: ConvexSet) -> Extent:
     """S1: at a vertex, if C recedes only where D does; else infinite."""
+    if any(not _follows(D, ray) for ray in _rays(C)):
+        return infinite("the first set contains a ray along which the second does not follow")
+    return largest(D.distance(v) for v in C.vertices)
+
+
+def _rays(C: Polyhedron) -> tuple[Vector, ...]:
+    """Directions that generate the recession cone, lines as two."""
     found = C.generators
-    for direction in (*found.rays, *found.lines, *(tuple(-v for v in line) for line in found.lines)):
-        if not isinstance(D, Polyhedron) or not D.recedes(direction):
-            return infinite("the first set contains a ray along which the second does not follow")
-    return largest(D.distance(v) for v in found.vertices)
+    return (*found.rays, *found.lines, *(tuple(-v for v in line) for line in found.lines))
+
+
+def _follows(D: ConvexSet, ray: Vector) -> bool:
+    """Whether D recedes along a direction; balls and ellipsoids do not."""
+    return isinstance(D, Polyhedron) and D.recedes(ray)
 
 
 def _from_ball(C: Ball, D: ConvexSet) -> Extent:
@@ -143,6 +158,8 @@ def _from_polyhedron_to_union(C: Polyhedron, D: ClosedSet) -> Extent:
         assert found is not None
         return found
     pieces = D.pieces if isinstance(D, FiniteUnion) else ()
+    if pieces and any(not any(_follows(piece, ray) for piece in pieces) for ray in _rays(C)):
+        return infinite("the first set contains a ray along which no piece of the second follows")
     upper = min((_from_polyhedron(C, piece).upper for piece in pieces), default=float("inf"))
     lower = max(D.distance(v).lower for v in C.vertices)
     reason = "" if lower == upper else "an unbounded set against one that is not convex: give a window for tighter ends"
@@ -150,10 +167,10 @@ def _from_polyhedron_to_union(C: Polyhedron, D: ClosedSet) -> Extent:
 
 
 def _in_ball(C: ConvexSet, D: ClosedSet, window: Ball) -> Extent | None:
-    if not isinstance(C, Polyhedron):
-        if not isinstance(C, Ball | Ellipsoid):
-            raise InputError("window", f"around a {type(C).__name__.lower()}", "give a polyhedron, a ball or no window")
-        raise InputError("window", f"a ball around a {type(C).__name__.lower()}", "give no window: the set is bounded")
-    if isinstance(D, ConvexSet):
-        return excess_in_ball(C, D, window)
-    return sup_distance(C, D, window)
+    if isinstance(C, Ball | Ellipsoid):
+        if isinstance(D, ConvexSet):
+            return excess_of_round(C, D, window)
+        raise InputError("window", f"a ball around a {type(C).__name__}, the second set not convex",
+                         "give a polyhedron as first set, or no window: the set is bounded")
+    assert isinstance(C, Polyhedron)
+    return excess_in_ball(C, D, window) if isinstance(D, ConvexSet) else sup_distance(C, D, window)

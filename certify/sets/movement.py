@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from certify.errors import InputError
+from certify.rigor import fp
 from certify.sets.ball import Ball
 from certify.sets.base import ClosedSet
 from certify.sets.exact import number
@@ -51,10 +53,12 @@ class Movement:
     points: tuple[Moved, ...]
 
     def largest_rate(self) -> float:
-        """The largest upper end over `|u − ū|`: no smaller κ serves these u; infinite where an end is."""
-        found = [max(p.expansion.upper, p.contraction.upper) / float(abs(p.u - self.base))
+        """The largest upper end over `|u − ū|`, rounded up: a κ that serves these u; infinite where an end is."""
+        found = [(max(p.expansion.upper, p.contraction.upper), abs(p.u - self.base))
                  for p in self.points if p.u != self.base]
-        return max(found, default=0.0)
+        if any(end == math.inf for end, _ in found):
+            return math.inf
+        return fp.up(max((Fraction(end) / far for end, far in found), default=Fraction(0)))
 
     def draw(self, axes: Axes, modulus: float | None = None) -> None:
         """Both curves over `|u − ū|` as bands between their ends, with the line `modulus·|u − ū|` where one is given.

@@ -10,10 +10,10 @@ from typing import Any
 
 from certify.errors import InputError
 from certify.sets.base import ConvexSet
-from certify.sets.exact import Rows, Vector, dot, nullspace, reduced, rows, square, subtract, vector
+from certify.sets.exact import Rows, Vector, dot, nullspace, reduced, rows, square, subtract, vector, whole
 from certify.sets.extent import Extent, root
 from certify.sets.generators import Cone, Generators, double_description, homogeneous
-from certify.sets.projection import Infeasible, project, verify
+from certify.sets.projection import Infeasible, Projection, project, verify
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Polyhedron(ConvexSet):
     space: int
 
     def __init__(self, A: Any = (), b: Any = (), E: Any = (), f: Any = (), space: int | None = None) -> None:
+        if space is not None:
+            space = whole(space, "space", 1)
         A, E = rows(A, "A", space), rows(E, "E", space)
         lengths = {len(row) for row in (*A, *E)} | ({space} if space is not None else set())
         if len(lengths) != 1 or 0 in lengths:
@@ -47,8 +49,7 @@ class Polyhedron(ConvexSet):
         values = {"A": A, "b": vector(b, "b", len(A)), "E": E, "f": vector(f, "f", len(E)), "space": lengths.pop()}
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        found = project((Fraction(0),) * self.space, self.A, self.b, self.E, self.f)
-        if isinstance(found, Infeasible):
+        if _empty(self.space, self.A, self.b, self.E, self.f):
             raise InputError("polyhedron", "no point satisfies all rows", "give a set that is not empty")
 
     @classmethod
@@ -76,7 +77,8 @@ class Polyhedron(ConvexSet):
     @classmethod
     def box(cls, lower: Any, upper: Any) -> Polyhedron:
         """`{x : lower ≤ x ≤ upper}`."""
-        lower, upper = vector(lower, "lower"), vector(upper, "upper")
+        lower = vector(lower, "lower")
+        upper = vector(upper, "upper", len(lower))
         unit = [[int(i == j) for j in range(len(lower))] for i in range(len(lower))]
         return cls(unit + [[-v for v in row] for row in unit], [*upper, *(-v for v in lower)])
 
@@ -130,9 +132,8 @@ class Polyhedron(ConvexSet):
     def nearest(self, point: Any) -> Vector:
         """The nearest point of the set, exactly: proved by its multipliers."""
         x = self._point(point)
-        found = project(x, self.A, self.b, self.E, self.f)
-        if isinstance(found, Infeasible) or not verify(x, self.A, self.b, self.E, self.f, found):
-            raise InputError("projection", "its optimality was not proved", "this is a defect: report it")
+        found = _proved(x, self.A, self.b, self.E, self.f)
+        assert not isinstance(found, Infeasible)  # it was proved not to be empty
         return found.point
 
     def distance(self, point: Any) -> Extent:
@@ -148,12 +149,23 @@ class Polyhedron(ConvexSet):
     def intersect(self, other: Polyhedron) -> Polyhedron | None:
         """The intersection, None where it is empty."""
         A, b, E, f = self.A + other.A, self.b + other.b, self.E + other.E, self.f + other.f
-        found = project((Fraction(0),) * self.space, A, b, E, f)
-        return None if isinstance(found, Infeasible) else Polyhedron(A, b, E, f, space=self.space)
+        return None if _empty(self.space, A, b, E, f) else Polyhedron(A, b, E, f, space=self.space)
 
     def active(self, point: Vector) -> tuple[int, ...]:
         """The inequalities that hold with equality at a point."""
         return tuple(i for i, (row, right) in enumerate(zip(self.A, self.b, strict=True)) if dot(row, point) == right)
+
+
+def _proved(p: Vector, A: Rows, b: Vector, E: Rows, f: Vector) -> Projection | Infeasible:
+    """The nearest point, or that there is none, with multipliers that were checked."""
+    found = project(p, A, b, E, f)
+    if not verify(p, A, b, E, f, found):
+        raise InputError("projection", "its multipliers do not prove it", "this is a defect: report it")
+    return found
+
+
+def _empty(space: int, A: Rows, b: Vector, E: Rows, f: Vector) -> bool:
+    return isinstance(_proved((Fraction(0),) * space, A, b, E, f), Infeasible)
 
 
 def segment(a: Any, b: Any) -> Polyhedron:

@@ -11,11 +11,14 @@ from certify.errors import InputError
 from certify.rigor import fp
 from certify.sets.ball import Ball
 from certify.sets.base import ClosedSet, same_dimension
-from certify.sets.exact import Vector, number, square, vector
+from certify.sets.exact import Vector, number, square, vector, whole
 from certify.sets.excess import excess_where_met
-from certify.sets.extent import Extent, largest, root, roots
+from certify.sets.extent import Extent, between, largest, root, roots
 
 CELLS = 600
+
+FARTHEST = 700
+"""Radius beyond which `e^{−ρ}` is of no account."""
 
 
 def _window(C: ClosedSet, radius: Any, centre: Any) -> Ball:
@@ -100,13 +103,14 @@ def integrated_distance(
     """
     same_dimension(C, D)
     at = vector((0,) * C.dimension if centre is None else centre, "centre", C.dimension)
-    if not (0 < farthest < 700 and steps >= 1):
-        raise InputError("integrated_distance", f"farthest {farthest}, steps {steps}", "give positive numbers")
+    end, steps = number(farthest, "farthest"), whole(steps, "steps", 1)
+    if not 0 < end < FARTHEST:
+        raise InputError("farthest", f"{farthest}", f"give a number between 0 and {FARTHEST}")
     offs = [s.distance(at) for s in (C, D)]
     off = Fraction(max(e.upper for e in offs))
-    start = max(offs[0].lower - offs[1].upper, offs[1].lower - offs[0].upper, 0.0)
-    grid = [number(farthest, "farthest") * k / steps for k in range(steps + 1)]
-    values = [Extent(start, fp.up(off)), *(rho_distance(C, D, rho, at, cells=60) for rho in grid[1:])]
+    start = max(Fraction(a.lower) - Fraction(b.upper) for a, b in (offs, offs[::-1]))
+    grid = [end * k / steps for k in range(steps + 1)]
+    values = [between(start, off), *(rho_distance(C, D, rho, at, cells=60) for rho in grid[1:])]
     lower, upper = Fraction(0), Fraction(0)
     floor = Fraction(0)
     for k in range(steps):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ class FiniteUnion(ClosedSet):
 
     def __init__(self, pieces: Any) -> None:
         flat: list[ConvexSet] = []
+        if isinstance(pieces, ClosedSet) or not isinstance(pieces, Iterable):
+            raise InputError("union", f"a {type(pieces).__name__}", "give a list of sets")
         for piece in pieces:
             if isinstance(piece, FiniteUnion):
                 flat += piece.pieces

@@ -36,6 +36,7 @@ class AlgebraicFamily:
         fits = expression.free_symbols <= {self.u, self.w} and expression.is_polynomial(self.u, self.w)
         if not fits or not all(c.is_Rational for c in Poly(expression, self.u, self.w).coeffs()) or expression == 0:
             raise InputError("family", f"{expression}", "give a nonzero polynomial in u and w, coefficients rational")
+        object.__setattr__(self, "polynomial", expression)  # a string is one from here on
 
     def at(self, u: Any) -> list[sympy.Expr] | None:
         """`S(u)`, ascending, each root once; None: all real numbers."""

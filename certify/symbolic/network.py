@@ -9,6 +9,8 @@ import sympy
 from sympy import Expr, Matrix, Rational, Symbol
 
 from certify.errors import InputError
+from certify.sets.exact import rows as rows_of
+from certify.sets.exact import vector
 from certify.symbolic.system import System, rational
 
 _SMOOTH: dict[str, Callable[[Expr], Expr]] = {
@@ -80,9 +82,10 @@ class _Net:
     def __init__(self, weights: Any, biases: Any, activation: str, product: bool) -> None:
         if activation not in (*_SMOOTH, *_SLOPES):
             raise InputError("activation", f"'{activation}'", f"use one of {', '.join((*_SMOOTH, *_SLOPES))}")
-        self._matrices = [[[rational(v, "weights") for v in row] for row in W] for W in weights]
-        biases = biases if biases is not None else [None] * len(self._matrices)
-        self._shifts = [None if b is None else [rational(v, "biases") for v in b] for b in biases]
+        self._matrices = [_matrix(W) for W in weights]
+        biases = list(biases) if biases is not None else [None] * len(self._matrices)
+        self._shifts = [None if b is None else [rational(v, "biases") for v in vector(b, "biases")] for b in biases]
+        self._fits()
         self._activation, self._product = activation, product
         if product and (len(self._matrices) != 1 or len(self._matrices[0]) != 1 or any(b for b in self._shifts)):
             raise InputError("product", f"{len(self._matrices)} matrices", "give [[[w₁, w₂, …]]]")
@@ -100,6 +103,18 @@ class _Net:
             self._layers.append((Matrix(len(W), len(W[0]), parts[0]), Matrix(parts[1]) if b else None))
         self.symbols, self.values = tuple(symbols), tuple(values)
         self._where = dict(zip(self.symbols, self.values, strict=True))
+
+    def _fits(self) -> None:
+        shapes = [(len(W), len(W[0])) for W in self._matrices]
+        lengths = [None if b is None else len(b) for b in self._shifts]
+        if not shapes or any(a[0] != b[1] for a, b in zip(shapes, shapes[1:], strict=False)):
+            raise InputError("weights", f"matrices of shapes {shapes}", "give one of shape (out, in) for each layer")
+        if len(lengths) != len(shapes) or any(b not in (None, W[0]) for b, W in zip(lengths, shapes, strict=True)):
+            raise InputError("biases", f"{lengths} numbers", f"give {[W[0] for W in shapes]}, or None for a layer")
+
+    @property
+    def inputs(self) -> int:
+        return 1 if self._product else len(self._matrices[0][0])
 
     @property
     def outputs(self) -> int:
@@ -150,18 +165,25 @@ class _Net:
         return found
 
 
+def _matrix(W: Any) -> list[list[Rational]]:
+    found = rows_of(W, "weights")
+    if not found or not found[0]:
+        raise InputError("weights", "a matrix without entries", "give one of shape (out, in) for each layer")
+    return [[rational(v, "weights") for v in row] for row in found]
+
+
 class _Data:
     """Rows, targets and the symbols by which they move."""
 
     def __init__(self, net: _Net, X: Any, y: Any, parameter: str, rows: Any) -> None:
         self._net, self._parameter = net, parameter
-        self._X = [[rational(v, "features") for v in row] for row in X]
-        n, d, k = len(self._X), len(self._X[0]) if self._X else 0, net.outputs
+        self._X = [[rational(v, "features") for v in row] for row in rows_of(X, "features", net.inputs)]
+        n, d, k = len(self._X), net.inputs, net.outputs
         if not n:
             raise InputError("features", "no rows", "give at least one")
         self._moving = list(range(n)) if rows is None else list(rows)
-        if not set(self._moving) <= set(range(n)) or not self._moving:
-            raise InputError("rows", f"{self._moving}", f"give numbers from 0 to {n - 1}")
+        if not set(self._moving) <= set(range(n)) or not self._moving or len(set(self._moving)) < len(self._moving):
+            raise InputError("rows", f"{self._moving}", f"give different numbers from 0 to {n - 1}")
         width = {"features": d, "targets": k, "sample_weights": 1}.get(parameter)
         if width is None:
             raise InputError("parameter", f"'{parameter}'", "use features, targets or sample_weights")

@@ -90,7 +90,11 @@ class System:
     def aubin(self) -> Aubin:
         """M1: Lipschitz-like if `G_w` is surjective; if only `[G_u, G_w]` is, then not; else undecided."""
         if self.surjective:
-            return Aubin(True, self.enclosure(), f"G_w has full row rank {self.rank}: lip S = ‖G_w⁺G_u‖")
+            words = f"G_w has full row rank {self.rank}: lip S = ‖G_w⁺G_u‖"
+            try:
+                return Aubin(True, self.enclosure(), words)
+            except InputError as error:  # the property holds all the same
+                return Aubin(True, None, f"{words}, of which no enclosure was found ({error})")
         both = self.G_u.row_join(self.G_w).rank(iszerofunc=_certainly_zero, simplify=True)
         if both == len(self.equations):
             return Aubin(False, None, f"G_w has rank {self.rank} of {len(self.equations)}, [G_u, G_w] full row rank: "
@@ -249,10 +253,9 @@ def _length(values: Any, length: int, asked: str) -> tuple[Fraction, ...]:
 
 
 def _vector(column: Matrix) -> list[Fraction]:
-    found = [sympy.nsimplify(v) if v.is_Rational is None else v for v in column]
-    if not all(v.is_Rational for v in found):
+    if not all(v.is_Rational for v in column):
         raise InputError("exact set", "numbers that are not rational", "use member() and kernel(), which are symbolic")
-    return [Fraction(int(v.p), int(v.q)) for v in found]
+    return [Fraction(int(v.p), int(v.q)) for v in column]
 
 
 def _rows(matrix: Matrix) -> list[list[Fraction]]:

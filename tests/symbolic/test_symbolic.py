@@ -172,6 +172,11 @@ def test_limits_against_roots_close_by(terms):
     lambda: interpolation([[[1]]], [], [1]),
     lambda: interpolation([[[1]]], [[1]], [1], rows=[3]),
     lambda: AlgebraicFamily(sympy.sin(w), u, w),
+    lambda: interpolation([], [[1]]), lambda: interpolation([[1, 2]], [[1, 2]]),
+    lambda: interpolation([[[1, 2], [3]]], [[1, 2]]), lambda: interpolation([[[1, 2]], [[1, 2]]], [[1, 2]]),
+    lambda: interpolation([[[1, 2]]], [[1, 2, 3]]), lambda: interpolation([[[1, 2]]], [[1, 2], [1]]),
+    lambda: interpolation([[[1]]], [[1]], biases=[[1], [2]]), lambda: interpolation([[[1]]], [[1]], biases=[[1, 2]]),
+    lambda: interpolation([[[1]]], [[1]], rows=[0, 0]), lambda: interpolation([[[1, 2]]], [[1, 2]], product=True),
     lambda: System((w**2 * t - u,), (w,), (u,), (0,), (0,)).graphical_derivative([1, 2]),
 ])  # fmt: skip
 def test_bad_input_is_refused_in_words(call):
