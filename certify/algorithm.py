@@ -1,7 +1,8 @@
 """The paper's Algorithm 1: the derivative at one change of the data, the estimated set, its distance as stability.
 
-What the paper computes is an estimate. For fully connected interpolation problems what is proved about the same change
-stands beside it: the first-order distance (N3) and the distance of the new solution set itself (Q7, F1).
+What the paper computes is an estimate. For fully connected interpolation and critical problems what is proved about the
+same change stands beside it: the first-order distance (N3, M5e), and the distance of the new solution set itself (Q7,
+F1).
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def algorithm_1(
     """Algorithm 1 for one change of the data.
 
     Args:
-        problem: a fully connected interpolation problem with set ``"given"`` (its change is used), or any torch module
-            (:meth:`certify.Problem.from_module`).
+        problem: a fully connected interpolation or critical problem with set ``"given"`` (its change is used), or any
+            torch module (:meth:`certify.Problem.from_module`).
         u: of a module: `(len(rows), …)`, the change of those rows.
         rows: of a module: the rows that change; None: all.
         members: random members, moved along the kernel by up to the stability.
@@ -88,9 +89,11 @@ def algorithm_1(
         raise InputError("members", f"{members}", "give a number from 0 on")
     if not isinstance(problem, Problem):
         return _of_module(problem, u, rows, members, seed)
-    if problem.map != "interpolation" or problem.set != "given" or problem.weight_norm != "euclidean":
+    euclidean = problem.weight_norm == "euclidean"
+    if problem.map not in ("interpolation", "critical") or problem.set != "given" or not euclidean:
         raise InputError("algorithm 1", f"map {problem.map}, set {problem.set}, norm {problem.weight_norm}",
-                         'use map = "interpolation", set = "given" and the Euclidean norm, or any torch module')
+                         'use the interpolation or critical map, set = "given" and the Euclidean norm, or any torch '
+                         "module")
     if u is not None or rows is not None:
         raise InputError("algorithm 1", "a change beside that of the problem", "give it with set = 'given'")
     from certify.bounds import prover
@@ -103,7 +106,9 @@ def algorithm_1(
     if members and not directions.empty:
         others = directions.random_members(members, length, seed)
     proof = prover(problem)
-    quantities = ("first_order_distance", "distance") if problem.base == "given" else ("first_order_distance",)
+    # the distance is built at the exact solution itself: that given, or for critical points the one proved nearby
+    base = "given" if problem.map == "interpolation" else "nearby"
+    quantities = ("first_order_distance", "distance") if problem.base == base else ("first_order_distance",)
     return EstimatedSet(length, directions.member, others, directions.outside,
                         tuple(proof.bound(quantity) for quantity in quantities))
 
@@ -136,7 +141,7 @@ def run_algorithm_1(spec: Path, members: int = 5, seed: int = 0) -> EstimatedSet
     except SpecError:
         load_spec(spec, "estimate")  # what it says is wrong, if it is for neither
         asked = None
-    if asked is not None and asked.solution.map == "interpolation" and asked.model.widths:
+    if asked is not None and asked.solution.map in ("interpolation", "critical") and asked.model.widths:
         if asked.perturbation.set != "given":
             raise SpecError(f"{spec.name}: perturbation.set", f'"{asked.perturbation.set}"',
                             'Algorithm 1 is about one change: use set = "given" with a file')

@@ -177,7 +177,7 @@ def _outputs(net: Network, X: np.ndarray) -> np.ndarray:
 
 
 def _jacobian(problem: Problem) -> np.ndarray:
-    from certify.sets.derivative import matrices
+    from certify.sets.linearised import matrices
 
     return matrices(problem)[0]
 

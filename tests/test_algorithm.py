@@ -37,7 +37,7 @@ def network(seed: int) -> tuple[Network, np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_estimate_lies_in_what_is_proved_and_members_solve_the_equations(seed):
-    from certify.sets.derivative import matrices
+    from certify.sets.linearised import matrices
 
     net, X, u = network(seed)
     problem = Problem(net, X, None, "features", (0, 1, 2), set="given", change=u)

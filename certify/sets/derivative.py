@@ -1,13 +1,14 @@
 """Graphical derivative and coderivative of a solution map at a trained network, in floats.
 
-`DS(ū|w̄)(μ) = {v : G_u μ + G_w v = 0}` and `D*S(ū|w̄)(q) = {G_uᵀy : G_wᵀy = −q}` (M1). The matrices are floats, so what
-is computed from them is *estimated*; the verdict of the criterion and the modulus are those that
-:func:`certify.bound` proves. Exact matrices: :class:`certify.symbolic.System`.
+`DS(ū|w̄)(μ) = {v : G_u μ + G_w v = 0}` and `D*S(ū|w̄)(q) = {G_uᵀy : G_wᵀy = −q}` (M1); for critical points
+`{v : Cμ + Hv = 0}`, with the kernel that symmetries leave to H (M5). The matrices are floats, so what is computed from
+them is *estimated*; the verdict of the criterion and the modulus are those that :func:`certify.bound` proves. Exact
+matrices: :class:`certify.symbolic.System`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.errors import InputError
+from certify.sets.linearised import linearised
 from certify.verdict import Bound, Rigour
 
 if TYPE_CHECKING:
@@ -35,12 +37,14 @@ class Directions:
         kernel: `(p, s)`, orthonormal columns.
         outside: `|(I − G_wG_w⁺)G_uμ|/|G_uμ|`, the part of the right-hand side that no direction reaches.
         rigour: estimated.
+        doubt: why the derivative may be a smaller set than this one; empty where it is this one.
     """
 
     member: Array
     kernel: Array
     outside: float
     rigour: Rigour = Rigour.ESTIMATED
+    doubt: str = ""
 
     @property
     def empty(self) -> bool:
@@ -75,6 +79,8 @@ class _Linear:
     G_w: Array
     G_u: Array
     problem: Problem | None = None
+    proved_rank: int | None = None
+    doubt: str = ""
 
     def __post_init__(self) -> None:
         for name, M in (("G_w", self.G_w), ("G_u", self.G_u)):
@@ -86,15 +92,16 @@ class _Linear:
     @cached_property
     def _svd(self) -> tuple[Array, Array, Array, int]:
         U, s, Vt = np.linalg.svd(self.G_w, full_matrices=True)
-        return U, s, Vt, int((s > RANK * s[0]).sum()) if s[0] > 0 else 0
+        numerical = int((s > RANK * s[0]).sum()) if s[0] > 0 else 0
+        return U, s, Vt, numerical if self.proved_rank is None else self.proved_rank
 
     @property
     def rank(self) -> int:
-        """Numerical rank of `G_w`: decides nothing, helps to read."""
+        """Rank of `G_w`: the proved one, else that of the floats, which decides nothing."""
         return self._svd[3]
 
     def modulus(self) -> Bound:
-        """`lip S`, proved from both sides where it can be.
+        """`lip S` for a total Euclidean budget, whatever the problem's set; proved from both sides where it can be.
 
         Raises:
             InputError: built from matrices alone.
@@ -103,13 +110,15 @@ class _Linear:
 
         if self.problem is None:
             raise InputError("modulus", "matrices without a problem", "build it with `of(problem)`")
-        return bound(self.problem, "modulus")
+        return bound(replace(self.problem, set="total", norm=2, count=None, change=None), "modulus")
 
     def criterion(self) -> tuple[bool | None, str]:
         """Mordukhovich's criterion, `D*S(0) = {0}`: True or False where proved, else None, with the reason."""
         found = self.modulus()
         if found.upper is not None:
-            return True, f"G_w is proved surjective: lip S ≤ {found.upper:.6g} ({found.theorem})"
+            words = "H is proved nonsingular but for its symmetries" if found.theorem == "M5b" else (
+                "H is proved nonsingular" if found.theorem == "M5c" else "G_w is proved surjective")
+            return True, f"{words}: lip S ≤ {found.upper:.6g} ({found.theorem})"
         return (False if found.refuted else None), found.reason
 
     def outer_norm(self) -> float:
@@ -133,8 +142,13 @@ class GraphicalDerivative(_Linear):
 
     @classmethod
     def of(cls, problem: Problem) -> GraphicalDerivative:
-        """Of a fully connected problem, interpolation or critical, at its weights."""
-        return cls(*matrices(problem), problem)
+        """Of a fully connected problem, interpolation or critical, at its weights.
+
+        Raises:
+            InputError: another map, or weights that are not proved to be a critical point, or to lie near one.
+        """
+        found = linearised(problem)
+        return cls(found.G_w, found.G_u, problem, found.rank, found.doubt)
 
     def __call__(self, mu: Any) -> Directions:
         """`DS(ū|w̄)(μ)` for a direction of the data.
@@ -147,7 +161,7 @@ class GraphicalDerivative(_Linear):
         coordinates = U.T @ b
         size = float(np.linalg.norm(b))
         outside = float(np.linalg.norm(coordinates[r:])) / size if size else 0.0
-        return Directions(Vt[:r].T @ (coordinates[:r] / s[:r]), Vt[r:].T, outside)
+        return Directions(Vt[:r].T @ (coordinates[:r] / s[:r]), Vt[r:].T, outside, doubt=self.doubt)
 
 
 class Coderivative(_Linear):
@@ -160,13 +174,19 @@ class Coderivative(_Linear):
 
     @classmethod
     def of(cls, problem: Problem) -> Coderivative:
-        """Of a fully connected problem, interpolation or critical, at its weights."""
-        return cls(*matrices(problem), problem)
+        """Of a fully connected problem, interpolation or critical, at its weights.
+
+        Raises:
+            InputError: another map, or weights that are not proved to be a critical point, or to lie near one.
+        """
+        found = linearised(problem)
+        return cls(found.G_w, found.G_u, problem, found.rank, found.doubt)
 
     def __call__(self, q: Any) -> Array | None:
         """The member `G_uᵀy` of `D*S(ū|w̄)(q)` with the shortest y, `G_wᵀy = −q`; None: empty.
 
-        It is the only one where `G_w` is surjective.
+        It is the only one where `G_w` is surjective, and where H is singular by symmetries alone: they are in the
+        kernel of `G_uᵀ` too.
         """
         q = _direction(q, self.G_w.shape[1])
         U, s, Vt, r = self._svd
@@ -182,40 +202,3 @@ def _direction(values: Any, length: int) -> Array:
     if len(found) != length or not np.isfinite(found).all():
         raise InputError("direction", f"{len(found)} numbers", f"give {length} finite numbers")
     return found
-
-
-def matrices(problem: Problem) -> tuple[Array, Array]:
-    """`G_w` and `G_u` of a fully connected problem in floats, rows and columns as in `certify.bound`.
-
-    Features: a column for each feature of each row that may move, times its `scale`. Equal rows that are treated as one
-    are represented by the first of them.
-
-    Raises:
-        InputError: a map whose equations are no matrix.
-    """
-    from certify.network.jacobian import jacobian
-    from certify.network.network import Network
-    from certify.network.passes import backward, forward, known_weights
-    from certify.rigor.arithmetic import Binary64
-
-    net = problem.network
-    if not isinstance(net, Network) or problem.map != "interpolation":
-        raise InputError("derivative", f"the {problem.map} map", "use a fully connected interpolation problem")
-    kept, k = np.array(problem.kept), problem.outputs
-    arithmetic, weights = Binary64(), known_weights(net)
-    passed = forward(net, weights, problem.X[kept], arithmetic)
-    adjoints = backward(net, weights, passed, arithmetic)
-    biases = tuple(b is not None for b in net.biases)
-    G_w = jacobian(passed, adjoints, net.layers(problem.layer), biases, arithmetic).mid.hi
-    places = np.searchsorted(kept, np.array(problem.rows))
-    if problem.parameter == "targets":
-        G_u = np.zeros((len(kept) * k, len(places) * k))
-        for j, i in enumerate(places):
-            G_u[i * k : (i + 1) * k, j * k : (j + 1) * k] = -np.eye(k)
-        return G_w, G_u
-    d = problem.X.shape[1]
-    G = adjoints[0].mid.hi if problem.scale is None else adjoints[0].mid.hi * problem.scale
-    G_u = np.zeros((len(kept) * k, len(places) * d))
-    for j, i in enumerate(places):
-        G_u[i * k : (i + 1) * k, j * d : (j + 1) * d] = G[i * k : (i + 1) * k]
-    return G_w, G_u

@@ -75,9 +75,9 @@ def hausdorff(C: ClosedSet, D: ClosedSet) -> Extent:
 def _excess(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None) -> Extent | None:
     """Of one piece; None where the window misses it."""
     if not isinstance(C, ConvexSet):
-        from certify.sets.traced import excess_of_curve
+        from certify.sets.traced import excess_of_zeros
 
-        return excess_of_curve(C, D, window)
+        return excess_of_zeros(C, D, window)
     if isinstance(window, Polyhedron) and isinstance(C, Polyhedron):
         met = C.intersect(window)
         return None if met is None else _excess(met, D, None)

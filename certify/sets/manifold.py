@@ -145,6 +145,24 @@ class Manifold(ClosedSet):
             reason = "no point was found at which the distance is stationary"
         return Nearest(best.near, best, between(min(lower, upper), upper, reason), within)
 
+    def misses(self, middle: Vector, half: Fraction) -> bool:
+        """Whether the cube of half-width `half` around a point is proved to hold no zero (mean value form; S15)."""
+        with ctx.workprec(PRECISION):
+            shift = arb(0, arb(flint_number(half)))
+            J = self.equations.jacobian([b + shift for b in _balls(middle)])
+            for value, slopes in zip(self.equations.value(_balls(middle)), J, strict=True):
+                reached = value + sum((s * shift for s in slopes), arb(0))
+                if reached.is_finite() and not reached.contains(0):
+                    return True
+        return False
+
+    def zero_near(self, point: Vector, size: Fraction) -> tuple[Vector, Fraction] | None:
+        """A point, and a radius within which a zero is proved, together within `size` of the one given, or None."""
+        found = self._refined(point)
+        if found is None or fp.sqrt_up(square(subtract(found.near, point))) + found.radius > size:
+            return None
+        return found.near, found.radius
+
     def tangent_cone(self, point: Any) -> Polyhedron:
         """`ker G_w(x)`, the tangent space, in exact numbers.
 

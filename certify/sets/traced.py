@@ -1,4 +1,4 @@
-"""Excess of a piece of an algebraic curve, by boxes that cover it."""
+"""Excess of a piece of an algebraic curve or of a manifold, by boxes that cover it (S6, S15)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,29 @@ from certify.sets.base import ClosedSet
 from certify.sets.curve import Curve
 from certify.sets.exact import Vector, square, subtract
 from certify.sets.extent import Extent
+from certify.sets.manifold import Manifold
 from certify.sets.polyhedron import Polyhedron
 
 TOLERANCE, BOXES = 1e-4, 3000
 
+MOST = 4
+"""Variables of a manifold above which boxes would be too many to cover it."""
 
-def excess_of_curve(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None) -> Extent | None:
-    """`e(C ∩ window, D)` for a curve C and a ball as window, enclosed (S6); None where no zero was excluded nor found.
+
+def excess_of_zeros(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None) -> Extent | None:
+    """`e(C ∩ window, D)` for a curve or a manifold C and a ball as window, enclosed; None: every box was excluded.
 
     Raises:
-        InputError: no curve, or no ball as window.
+        InputError: another set, no ball as window, or a manifold in more than `MOST` variables.
     """
-    if not isinstance(C, Curve):
-        raise InputError("excess", f"a {type(C).__name__}", "give a convex set, a union or a curve")
+    if not isinstance(C, Curve | Manifold):
+        raise InputError("excess", f"a {type(C).__name__}", "give a convex set, a union, a curve or a manifold")
+    name = f"a {type(C).__name__.lower()}"
     if not isinstance(window, Ball):
-        raise InputError("excess", "a curve without a ball as window", "give window = Ball(centre, radius)")
+        raise InputError("excess", f"{name} without a ball as window", "give window = Ball(centre, radius)")
+    if C.dimension > MOST:
+        raise InputError("excess", f"{name} in {C.dimension} variables as first set",
+                         f"boxes cover it in at most {MOST}: ask distance(point) at points of it")
     order = count()
     far = Fraction(D.distance(window.centre).upper)
     heap: list[tuple[Fraction, int, Vector, Fraction]] = [(-(far + 2 * window.radius), next(order), window.centre,
@@ -38,11 +46,11 @@ def excess_of_curve(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None
             break
         bound, _, middle, half = heapq.heappop(heap)
         half /= 2
-        for shift in product((-half, half), repeat=2):
-            m = (middle[0] + shift[0], middle[1] + shift[1])
+        for shift in product((-half, half), repeat=len(middle)):
+            m = tuple(a + b for a, b in zip(middle, shift, strict=True))
             if _outside(m, half, window) or C.misses(m, half):
                 continue
-            reach = half * Fraction(1414213563, 10**9)  # √2, raised
+            reach = fp.sqrt_up(len(m) * half * half) if half else Fraction(0)
             d = D.distance(m)
             heapq.heappush(heap, (max(bound, -(Fraction(d.upper) + reach)), next(order), m, half))
             zero = C.zero_near(m, 2 * half)

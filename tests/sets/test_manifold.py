@@ -13,7 +13,7 @@ from certify import bound
 from certify.errors import InputError
 from certify.network.network import Network
 from certify.problem import Problem
-from certify.sets import Curve, Manifold, Polynomials, normal_cone, tangent_cone
+from certify.sets import Ball, Curve, Manifold, Polyhedron, Polynomials, excess, normal_cone, tangent_cone
 from certify.sets.semidefinite import least_eigenvalue
 from tests.sets import brute
 
@@ -112,7 +112,36 @@ def test_a_point_beyond_the_focal_distance_keeps_a_valid_lower_end():
     assert 0 < found.lower <= 0.99 <= found.upper <= 1.02
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 7).map(lambda v: Fraction(v, 8)), st.sampled_from(["plane", "point", "ball"]))
+def test_excess_of_the_cap_of_a_circle_in_closed_form(radius, part, kind):
+    """The circle of radius r within ρ of (r, 0): up to (r − ρ²/2r, ±h)."""
+    r, rho = Fraction(radius), part * radius
+    C, window = Manifold(sphere((0, 0), radius**2), [radius, 0]), Ball([r, 0], rho)
+    x = r - rho**2 / (2 * r)
+    height = math.sqrt(r**2 - x**2)
+    D, truth = {
+        "plane": (Polyhedron.affine([[0, 1]], [0]), height),
+        "point": (Polyhedron.point([r, 0]), float(rho)),
+        "ball": (Ball([-r, 0], r), float(r)),  # (r, 0) is the farthest point of the circle from it
+    }[kind]
+    found = excess(C, D, window)
+    assert found.lower <= truth * (1 + 1e-12) and truth * (1 - 1e-12) <= found.upper
+    assert found.width <= 0.01 * truth
+
+
+def test_excess_of_a_curve_in_space():
+    round_one = {(2, 0, 0): 1, (0, 2, 0): 1, (0, 0, 2): 1, (0, 0, 0): -1}
+    arc = Manifold(Polynomials([round_one, {(1, 0, 0): 1, (0, 1, 0): -1}]), [0, 0, 1])
+    top, window = Polyhedron.affine([[0, 0, 1]], [1]), Ball([0, 0, 1], "1/2")
+    assert 0.125 in excess(arc, top, window) and excess(arc, top, window).width < 1e-3  # |x − pole|² = 2 − 2z
+    with pytest.raises(InputError, match="does not meet"):
+        excess(arc, top, Ball([0, 0, 3], 1))
+
+
 @pytest.mark.parametrize("call", [
+    lambda: excess(Manifold(sphere((0, 0), 1), [1, 0]), Ball([0, 0], 1)),  # no window
+    lambda: excess(Manifold(sphere((0,) * 5, 1), [1, 0, 0, 0, 0]), Ball([0] * 5, 1), Ball([0] * 5, 1)),
     lambda: Manifold(Polynomials([{(2, 0): 1, (0, 2): 1, (0, 0): 1}]), [0, 0]),  # no real zero
     lambda: Manifold(Polynomials([{(1, 1): 1}]), [0, 0]),  # a singular point
     lambda: Manifold(Polynomials([{(1, 0): 1}, {(1, 0): 1, (0, 0): -1}]), [0, 0]),  # empty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,8 +38,8 @@ def boundary(S) -> np.ndarray:
     if isinstance(S, Polyhedron):
         low, high = np.array(S.vertices, float).min(axis=0), np.array(S.vertices, float).max(axis=0)
         t = np.linspace(0, 1, 40)[:, None]
-        corners = [low, [high[0], low[1]], high, [low[0], high[1]], low]
-        return np.concatenate([a + t * (np.array(b) - a) for a, b in zip(map(np.array, corners), corners[1:])])
+        corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]], low])
+        return np.concatenate([a + t * (b - a) for a, b in pairwise(corners)])
     if isinstance(S, Ball):
         return np.array(S.centre, float) + float(S.radius) * CIRCLE
     return np.array(S.centre, float) + CIRCLE @ np.linalg.cholesky(np.array(S.inverse, float)).T
