@@ -12,6 +12,9 @@ Json = Mapping[str, Any]
 FAR_FROM_LINEAR: Final = 0.25
 """First-order ratios further from 1 than this are pointed out."""
 
+TRAINED: Final = 0.1
+"""Share of the length of the weights within which they should lie of the critical point that they stand for."""
+
 FEW: Final = 2000
 """Parameters up to which the matrix of a system is worth forming."""
 
@@ -42,9 +45,12 @@ def cautions(document: Json) -> list[str]:
     if None in (before, after, aim, e["loss_all_after"]):
         return ["A loss is not finite: the step leads to weights at which the network cannot be computed."]
     found += _unsolved(result, options, document["problem"])  # first, because it explains others
+    found += _untrained(result, document["problem"])
     poor = result["residual"] is None or result["residual"] > FAR_FROM_LINEAR
     # with correctors the step goes where first order does not lead: what that predicts is no measure of it
     taken = [one["left"] for one in result["correctors"] if one["taken"]]
+    tried = result["correctors"] or (result["space"] == "weights" and document["problem"]["base"] == "given")
+    mend = f"A smaller change{'' if tried else ', or a corrector step,'} would help."
     if not taken and abs(after - aim) > abs(before - aim):
         found.append("On the moved rows the loss at the new weights is further from what the theory predicts than at "
                      "the old ones. " + ("The system was not solved well enough" if poor else
@@ -66,21 +72,35 @@ def cautions(document: Json) -> list[str]:
     ratios = dict(e["validity"])
     if not taken and ratios.get(1.0) is not None and abs(ratios[1.0] - 1) > FAR_FROM_LINEAR:
         found.append("At the full size of the change the network does not do what the first-order theory predicts (see "
-                     "“Is the change small enough?”). A corrector step, or a smaller change, would help.")
+                     f"“Is the change small enough?”). {mend}")
     if not taken and e["data_error"] is not None and e["data_error"] > FAR_FROM_LINEAR:
         share = f"{e['data_error']:.2g}"
         found.append(f"The change of the data is far from linear: its effect differs by {share} times its linear part "
-                     "from what the theory takes into account. A smaller change, or correctors, would help.")
+                     f"from what the theory takes into account. {mend}")
     if e["gradient_left"] is not None and e["gradient_left"] > FAR_FROM_LINEAR:
         share = f"{e['gradient_left']:.2g}"
         found.append(f"At the new weights {share} times the gradient that the change causes is left: they are not near "
-                     "a solution. A smaller change, a more exact solve, or correctors, would help.")
+                     "a solution" + (": do not use these weights." if e["gradient_left"] > 1 else f". {mend}"))
+    far = e["gradient_left"] is None or e["gradient_left"] > FAR_FROM_LINEAR
+    if far and e["loss_all_after"] > 2 * max(e["loss_all_before"], e["loss_all_original"]):
+        found.append(f"Over all rows the mean loss is {shortest(e['loss_all_after'])} at the new weights, and "
+                     f"{shortest(e['loss_all_before'])} at the old ones: do not use these weights.")
     if taken and taken[-1] > FAR_FROM_LINEAR:
         found.append(f"The correctors left {taken[-1]:.2g} of the error of the first-order step. A smaller change, or "
                      "more of them, would help.")
     if result["moved_rows_only"]:
         found.append("Only the moved rows were looked at: nothing kept the other rows in place.")
     return found
+
+
+def _untrained(result: Json, problem: Json) -> list[str]:
+    """That the step is training on rather than an answer to the change."""
+    towards, answer = result["stationary_norm"], result["response_norm"]
+    if problem["base"] != "nearby" or towards is None or towards <= max(answer, TRAINED * problem["weights_norm"]):
+        return []
+    return [f"The step towards a critical point has length {shortest(towards)}, the response to the change "
+            f"{shortest(answer)}: the given weights are far from a critical point of this loss. Train on first, with "
+            'the loss and the weight decay of the spec, or use base = "given".']
 
 
 def _unsolved(result: Json, options: Json, problem: Json) -> list[str]:

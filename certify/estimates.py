@@ -197,18 +197,19 @@ def _parameters(found: Estimate | Member, names: dict[str, str]) -> bytes:
 class _Shares:
     """How the time of a run is shared out, for progress alone, in gradients: the estimate, members, training again."""
 
+    solve: float
     members: float
     trained: tuple[int, ...]
 
     @staticmethod
     def of(options: dict[str, Any]) -> _Shares:
-        return _Shares(_SOLVE if options.get("members") else 0.0,
+        return _Shares(_SOLVE * (1 + options.get("corrector_steps", 0)), _SOLVE if options.get("members") else 0.0,
                        tuple(options[key] for key in _RETRAINED if options.get(key)))
 
     def first(self) -> float:
         """Where the estimate ends, before anything is known of its cost."""
         rest = self.members + sum(self.trained)
-        return _READ + (_WRITE - _READ) * _SOLVE / (_SOLVE + rest)
+        return _READ + (_WRITE - _READ) * self.solve / (self.solve + rest)
 
     def rest(self, spent: float) -> list[tuple[float, float]]:
         """From where to where members and trainings go, when the estimate has cost `spent` gradients."""

@@ -31,8 +31,8 @@ Tell = Callable[[str, float], None]
 
 DIRECT = "solved directly"
 
-SOLVED, MEASURED = 0.7, 0.9
-"""Shares of the work, for progress alone, that are done before the correctors and before the evidence."""
+MEASURED = 0.9
+"""Share of the work, for progress alone, that is done before the evidence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +208,11 @@ def estimate(
     return found
 
 
+def _solved(options: EstimateOptions) -> float:
+    """Share of the work, for progress alone, that is done before the correctors, each of which solves again."""
+    return MEASURED / (1 + options.corrector_steps)
+
+
 def _in_output_space(problem: ModuleProblem, options: EstimateOptions) -> bool:
     if options.solver != "auto":
         return options.solver == "dual"
@@ -251,26 +256,28 @@ def _output_space(
     last = options.hold == "moved" or len(change.rows) == problem.n
     share = 1.0 if last else min(0.5, len(change.rows) / problem.n)
     told, rest = part(tell, 0.0, share), part(tell, share, 1.0)
+    prepared_at = 0.6 * _solved(options)
     with meter.stage("moved rows"):
         b = wanted(problem, change)
         extra = approach(problem, change)
         asked = torch.stack([b] if extra is None else [b, extra])  # (1 or 2, m, k)
-        some = rows_of(problem, problem.X[change.rows], options, part(told, 0.0, 0.6))
-        z, v, solved = some.solve(asked.flatten(1), None, options, meter, part(told, 0.6, SOLVED))
+        some = rows_of(problem, problem.X[change.rows], options, part(told, 0.0, prepared_at))
+        z, v, solved = some.solve(asked.flatten(1), None, options, meter, part(told, prepared_at, _solved(options)))
         goal = base.clone()
         goal[change.rows] += (0.0 if change.parameter == "features" else b) + (0.0 if extra is None else extra)
     found = _finished(_Answer(problem, change, options, base, goal, some, asked, v, solved, None, last), meter, told)
     if last:
         return found
     with meter.stage("all rows"):
-        whole = prepared or rows_of(problem, problem.X, options, part(rest, 0.0, 0.6))
+        whole = prepared or rows_of(problem, problem.X, options, part(rest, 0.0, prepared_at))
         right = torch.zeros(len(asked), problem.n, problem.k, dtype=b.dtype, device=b.device)
         right[:, change.rows] = asked
         first = torch.zeros_like(right)
         first[:, change.rows] = z.reshape(asked.shape)
         if not options.apart:
             right, first = right.sum(0, keepdim=True), first.sum(0, keepdim=True)
-        z, v, solved = whole.solve(right.flatten(1), first.flatten(1), options, meter, part(rest, 0.6, SOLVED))
+        z, v, solved = whole.solve(right.flatten(1), first.flatten(1), options, meter,
+                                   part(rest, prepared_at, _solved(options)))
     return _finished(_Answer(problem, change, options, base, goal, whole, right, v, solved, found, True), meter, rest)
 
 
@@ -298,7 +305,7 @@ def _finished(a: _Answer, meter: Meter, tell: Tell) -> Estimate:
     v, b, made = a.parts.sum(0), a.asked[:1].flatten(1), ()
     if a.last:
         with meter.stage("correctors"):
-            v, made = _corrected(a, v, meter, part(tell, SOLVED, MEASURED))
+            v, made = _corrected(a, v, meter, part(tell, _solved(a.options), MEASURED))
             if a.options.line_search:
                 v = _searched(a.problem, a.change, v)
     with meter.evidence():
@@ -352,9 +359,10 @@ def _weight_space(
     problem: ModuleProblem, change: Change, options: EstimateOptions, meter: Meter, base: torch.Tensor, tell: Tell
 ) -> Estimate:
     with meter.stage("weight space"):
-        found = weight_space_step(problem, change, options, meter, part(tell, 0.0, SOLVED))
+        found = weight_space_step(problem, change, options, meter, part(tell, 0.0, _solved(options)))
         v = found.response + (found.stationary if problem.base == "nearby" else 0.0)
-        v, made = chord_steps(problem, change, found.curvature, v, options, meter, part(tell, SOLVED, MEASURED))
+        v, made = chord_steps(problem, change, found.curvature, v, options, meter,
+                              part(tell, _solved(options), MEASURED))
         if options.line_search:
             v = _searched(problem, change, v)
     with meter.evidence():

@@ -76,8 +76,10 @@ def test_it_sees_a_hessian_that_changes_where_the_data_enter_linearly(critical):
     e = found.evidence
     assert e.data_error == 0.0 and e.gradient_left > 0.25
     result = {"evidence": {name: getattr(e, name) for name in e.__dataclass_fields__}, "residual": found.residual,
-              "moved_rows_only": False, "correctors": [], "space": "weights"}
-    document = {"result": result, "options": {"tolerance": 1e-2}, "problem": {"parameter": "sample_weights"}}
+              "moved_rows_only": False, "correctors": [], "space": "weights", "stationary_norm": 0.0,
+              "response_norm": 1.0}
+    document = {"result": result, "options": {"tolerance": 1e-2},
+                "problem": {"parameter": "sample_weights", "base": "nearby", "weights_norm": 1.0}}
     assert any("gradient that the change causes is left" in line for line in cautions(document))
     result["evidence"]["gradient_left"] = 0.0
     assert not any("gradient that the change causes is left" in line for line in cautions(document))

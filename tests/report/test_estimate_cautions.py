@@ -8,16 +8,17 @@ from certify import cautions as module
 
 GOOD = {
     "loss_original": 1e-6, "loss_before": 4e-3, "loss_after": 1.1e-6, "loss_predicted": 1e-6, "loss_all_before": 7e-4,
-    "loss_all_after": 7e-4, "validity": [[1.0, 1.0], [0.5, 1.0], [0.25, 1.0]],
+    "loss_all_after": 7e-4, "loss_all_original": 7e-4, "validity": [[1.0, 1.0], [0.5, 1.0], [0.25, 1.0]],
     "data_error": 0.05, "gradient_left": None,
 }
 
 
-def cautions(result=None, damping=0.0, **changed):
+def cautions(result=None, damping=0.0, base="given", **changed):
     found = {"evidence": GOOD | changed, "residual": 1e-3, "moved_rows_only": False, "ended": "converged",
-             "correctors": [], "space": "outputs"} | (result or {})
+             "correctors": [], "space": "outputs", "stationary_norm": None, "response_norm": 1.0} | (result or {})
     return module.cautions({"result": found, "options": {"tolerance": 1e-2, "damping": damping},
-                            "problem": {"parameter": "features", "precision": "float32", "parameters": 700}})
+                            "problem": {"parameter": "features", "precision": "float32", "parameters": 700,
+                                        "base": base, "weights_norm": 20.0}})
 
 
 def test_nothing_is_said_of_a_good_estimate():
@@ -71,7 +72,7 @@ def test_correctors_are_not_measured_by_first_order():
                            for left, taken in ((1e-3, True), (0.6, True), (2.0, False)))
     assert cautions({"correctors": [good]}, **far) == []
     assert "left 0.6 of the error" in cautions({"correctors": [poor, refused]}, **far)[0]
-    assert cautions({"correctors": [refused]}, **far) == cautions(**far)
+    assert len(cautions({"correctors": [refused]}, **far)) == len(cautions(**far))
 
 
 def test_a_system_that_was_hardly_solved_is_named_first_and_as_the_reason():
@@ -86,3 +87,29 @@ def test_few_parameters_in_weight_space_can_be_solved_for_directly():
     found = [cautions({"residual": 0.1, "ended": ended, "space": space})[0] for ended, space in (
         ("budget used up", "weights"), ("budget used up", "outputs"), ("outside the range", "weights"))]
     assert ['solver = "direct"' in line for line in found] == [True, False, False]
+
+
+@pytest.mark.parametrize("left", [None, 0.5, 1e3])
+def test_a_loss_of_all_rows_that_rises_manyfold_is_said_whatever_moves(left):
+    found = cautions(loss_original=4e-3, loss_after=3e-3, loss_predicted=3e-3, loss_all_after=5.8, gradient_left=left)
+    assert any("5.8 at the new weights, and 0.0007 at the old ones: do not use" in line for line in found)
+    assert any("is left" in line and line.endswith("do not use these weights.") for line in found) == (left == 1e3)
+    near = cautions(loss_original=4e-3, loss_after=3e-3, loss_predicted=3e-3, loss_all_after=5.8, gradient_left=0.01)
+    assert near == []  # weight decay may raise the loss, and the objective falls all the same
+
+
+@pytest.mark.parametrize(("towards", "base", "said"), [
+    (16.0, "nearby", True), (1.9, "nearby", False), (0.5, "nearby", False), (None, "nearby", False),
+    (16.0, "given", False),
+])
+def test_weights_that_were_not_trained_to_a_critical_point_are_named(towards, base, said):
+    found = cautions({"stationary_norm": towards}, base=base)
+    assert any("Train on first" in line and "has length 16" in line for line in found) == said
+
+
+def test_correctors_are_not_advised_where_they_were_tried():
+    refused = {"correctors": [{"gradients": 1.0, "left": 2.0, "taken": False}]}
+    plain, tried = (" ".join(cautions(result, validity=[[1.0, 0.5]], data_error=0.9)) for result in ({}, refused))
+    assert plain.count("or a corrector step,") == 2 and "corrector" not in tried
+    shifted = cautions({"space": "weights"}, validity=[[1.0, 0.5]])[0]  # where they are refused
+    assert "A smaller change would help." in shifted
