@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from certify.errors import InputError
 from certify.estimation.krylov import Operator, Solved, Status
+from certify.progress import Progress, silent
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 MOST_PARAMETERS = 2000
 """Largest matrix that is formed unasked."""
+
+MOST_ASKED = 20_000
+"""Largest matrix that is formed where it is asked for: 3.2 GB, of which a solve holds a few."""
+
+AT_ONCE = 64
+"""Columns that are made together: more are no faster, and nothing could be told in between."""
 
 VERY_FEW = 500
 """Parameters up to which the matrix of a network of linear layers costs no more than an iteration's overhead."""
@@ -34,16 +42,33 @@ LEAST_SQUARES = 1e-4
 """Normal residual up to which what is left of b counts as outside the range."""
 
 
-def dense(operator: Operator, like: torch.Tensor) -> torch.Tensor:
+def check_size(parameters: int) -> None:
+    """Refuse a matrix that would not fit into memory.
+
+    >>> check_size(270_000)
+    Traceback (most recent call last):
+    certify.errors.InputError: solver: "direct" for 270000 parameters, whose matrix takes 583 GB; use ...
+    """
+    if parameters > MOST_ASKED:
+        raise InputError("solver", f'"direct" for {parameters} parameters, whose matrix takes '
+                         f"{8 * parameters**2 / 1e9:.0f} GB", 'use "minres_qlp" or "cg"')
+
+
+def dense(operator: Operator, like: torch.Tensor, tell: Progress = silent) -> torch.Tensor:
     """The matrix of a symmetric operator, (n, n), in float64: as it forms it, or else its images symmetrised."""
     if operator.formed is not None:
         lower = operator.formed(torch.float64).to(like.device).tril()
         return lower + lower.tril(-1).T
-    A = operator.product(torch.eye(operator.columns, dtype=like.dtype, device=like.device)).double()
+    A = torch.empty(operator.columns, operator.columns, dtype=torch.float64, device=like.device)
+    for i in range(0, len(A), AT_ONCE):
+        tell("dense matrix", i / len(A))
+        some = torch.zeros(min(AT_ONCE, len(A) - i), len(A), dtype=like.dtype, device=like.device)
+        some[:, i : i + len(some)].fill_diagonal_(1.0)
+        A[i : i + len(some)] = operator.product(some)
     return (A + A.T) / 2
 
 
-def solve_directly(operator: Operator, b: torch.Tensor, tolerance: float) -> Solved:
+def solve_directly(operator: Operator, b: torch.Tensor, tolerance: float, tell: Progress = silent) -> Solved:
     r"""`A⁺b` for the rows of b: eigenvalues up to `n·ε·max|λ|`, ε that of the type of b, count as 0.
 
     Args:
@@ -51,6 +76,7 @@ def solve_directly(operator: Operator, b: torch.Tensor, tolerance: float) -> Sol
         b: right-hand sides, (r, n).
         tolerance: the relative residual up to which the status is `CONVERGED`. Beyond, b lies outside the range if the
             residual is one of least squares, and else rounding stopped the solve: `STALLED`.
+        tell: told the fraction of the matrix that is there.
 
     The residual is `b − Ax` by a product with the operator itself, not with the matrix that was formed from it. Where
     the operator forms its matrix, a Cholesky factor in float32 is tried first: it solves for the residual, which is
@@ -61,7 +87,7 @@ def solve_directly(operator: Operator, b: torch.Tensor, tolerance: float) -> Sol
             solved = _refined(operator, b, tolerance)
         if solved is not None:
             return solved
-    A, B = dense(operator, b), b.double()
+    A, B = dense(operator, b, tell), b.double()
     finite = bool(torch.isfinite(A).all()) and bool(torch.isfinite(B).all())
     if not finite:
         return _solved(torch.zeros_like(b), np.full(len(b), np.nan), np.full(len(b), np.nan), tolerance, len(A))

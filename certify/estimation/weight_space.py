@@ -12,7 +12,7 @@ from certify.errors import InputError
 from certify.estimation.change import Change
 from certify.estimation.correctors import Corrector, corrected
 from certify.estimation.curvature_factor import curvature_factor
-from certify.estimation.direct import MOST_PARAMETERS, VERY_FEW, solve_directly
+from certify.estimation.direct import MOST_PARAMETERS, VERY_FEW, check_size, solve_directly
 from certify.estimation.hessian import changed_gradient, gauss_newton, hessian, mixed
 from certify.estimation.krylov import (
     Cg,
@@ -161,8 +161,8 @@ def solve(problem: ModuleProblem, curvature: str, b: torch.Tensor, options: Esti
         few = problem.p <= MOST_PARAMETERS and (shift == 0 or _worth_forming(problem, operator, len(b)))
         name = "direct" if few else "cg" if shift > 0 else "minres_qlp"
     if name == "direct":
-        tell("dense matrix", 0.0)
-        return solve_directly(operator, b, options.tolerance)
+        check_size(problem.p)
+        return solve_directly(operator, b, options.tolerance, tell)
     made = _preconditioner(problem, operator, b, shift, name, options)
 
     def watch(iteration: int, history: object) -> None:

@@ -294,3 +294,23 @@ def test_a_small_matrix_is_solved_by_one_thread_of_blas_and_the_user_s_number_co
         found = solve_directly(Operator(p.p, p.p, operator.product, operator.product, True, formed), b, 1e-10)
         assert threads() == {2}
     assert seen[0] == ({1} if few else {2}) and relative(found.x, plain) < 1e-12
+
+
+def test_a_dense_matrix_is_made_part_by_part_and_told():
+    p, told = problem("resnet", n=6), []
+    operator, b = hessian(p, 1.0), sides(p, 2)
+    assert operator.formed is None and p.p > 128
+    solved = solve_directly(operator, b, 1e-10, lambda stage, fraction: told.append((stage, fraction)))
+    assert [stage for stage, _ in told] == ["dense matrix"] * -(-p.p // 64)
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(set(fractions)) and fractions[0] == 0.0 and fractions[-1] < 1.0
+    assert relative(solved.x, torch.linalg.solve(matrix(p, 1.0), b.T).T) < 1e-9
+
+
+def test_a_matrix_that_fits_into_no_memory_is_refused_before_it_is_made():
+    from certify.errors import InputError
+
+    net = nn.Sequential(nn.Linear(200, 100), nn.Tanh(), nn.Linear(100, 1)).eval()
+    p = module_problem(net, torch.ones(2, 200), torch.ones(2, 1), map="critical", base="nearby")
+    with pytest.raises(InputError, match='"direct" for 20201 parameters.*minres_qlp'):
+        run(p, torch.ones(1, p.p), solver="direct")
