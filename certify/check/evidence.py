@@ -13,11 +13,13 @@ from certify.check.aubin_centre import Centre as AubinCentre
 from certify.check.balls import ONE, ZERO
 from certify.check.definite import Definiteness, Truth, definiteness
 from certify.check.graph_descent import GraphDescent
+from certify.check.hessian import WIDTH
 from certify.check.interpolating import contrasted_kernel, moved_blocks
 from certify.check.nearby import PRECISION as SOLVED
 from certify.check.nearby import Centre
 from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given
 from certify.check.stationary import Stationary, Unproved
+from certify.check.stationary_nearby import WIDTHS as NEARBY
 from certify.check.subject import Problem
 from certify.check.sublevel import Descent, descend
 from certify.check.tangents import at_point
@@ -25,6 +27,9 @@ from certify.check.window import LayerWindow
 
 PRECISIONS = (128, 256, 512)
 """Bits tried in turn while a statement is neither proved nor disproved."""
+
+WIDTHS = (WIDTH, 2 * WIDTH, 4 * WIDTH)
+"""Bits in fixed point that go with them (critical map)."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +54,17 @@ class Evidence:
         centre: the ball that holds the weights of the solution; None for the weights in the file.
         known: what is known over that ball already (critical map).
         tilt: critical map, base given: what makes the weights a critical point.
+        width: critical map, bits in fixed point.
 
     Use it only while python-flint works at that precision (see :func:`decide`).
     """
 
     def __init__(
         self, problem: Problem, precision: int, centre: Centre | None = None, known: Stationary | None = None,
-        tilt: str | None = None,
+        tilt: str | None = None, width: int = WIDTH,
     ) -> None:
         self.problem, self.precision, self.centre, self.tilt = problem, precision, centre, tilt
-        self._known = known
+        self._known, self._width = known, width
         self._shifted: dict[float, Truth] = {}
         self.weighted: dict[tuple[object, ...], Truth] = {}
         self.means: dict[tuple[float | None, ...], arb] = {}
@@ -91,8 +97,8 @@ class Evidence:
     def stationary(self) -> Stationary:
         """Hessian, mixed derivative and symmetry fields (critical map); raises `NotSmooth`."""
         if self._known is not None:
-            return self._known
-        return Stationary(self.problem, self.parameters, self.forward, self.tilt)
+            return self._known.finer(self._width)
+        return Stationary(self.problem, self.parameters, self.forward, self.tilt, self._width)
 
     @cached_property
     def kernel(self) -> arb_mat:
@@ -189,7 +195,8 @@ class Ladder:
     Args:
         problem: the problem.
         tell: called with a line of progress.
-        centre, known, tilt: as in :class:`Evidence`. Where something is known there is one precision, that of the ball.
+        centre, known, tilt: as in :class:`Evidence`. Where something is known the balls keep its precision, and only
+            the numbers in fixed point get more bits.
     """
 
     def __init__(
@@ -203,11 +210,14 @@ class Ladder:
 
     def __iter__(self) -> Iterator[Evidence]:
         """Evidence from the lowest precision up."""
-        for precision in PRECISIONS if self.known is None else (SOLVED,):
-            if precision not in self._made:
+        rungs = list(zip(PRECISIONS, WIDTHS, strict=True))
+        if self.known is not None:
+            rungs = [(SOLVED, width) for width in NEARBY if width >= self.known.width]
+        for precision, width in rungs:
+            if width not in self._made:
                 self.tell(f"{precision}-bit balls, {self.problem.equations} equations")
-                self._made[precision] = Evidence(self.problem, precision, self.centre, self.known, self.tilt)
-            yield self._made[precision]
+                self._made[width] = Evidence(self.problem, precision, self.centre, self.known, self.tilt, width)
+            yield self._made[width]
 
 
 def decide(rule: Callable[[Evidence], Finding], ladder: Ladder, once: bool = False) -> Finding:

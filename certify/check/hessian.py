@@ -1,32 +1,51 @@
-"""Second derivatives of the objective by structure, in balls: H = ∇²_ww L_c, C = ∇²_wu L_c, and C Cᵀ.
+"""Second derivatives of the objective by structure: H = ∇²_ww L_c, C = ∇²_wu L_c, C Cᵀ, and forms of the rows of C.
 
 A parameter of layer h is a pair (r, s): unit r and entry s of its input `ã = [a_{h−1}, 1]`. With `δ_h = ∂ψ_i/∂z_h` the
 gradient of row i's term is `δ_h[r] ã[s]`, and whatever moves (another parameter, a feature) moves it by
 `δ̇_h[r] ã[s] + δ_h[r] ȧ[s]`. Every entry below is a sum over the rows i of a factor with two of the four indices of its
-place times a factor with the other two: one product of matrices for a pair of layers. Parameters are counted unit by
-unit here: the weights of a unit, then its bias (:func:`by_units`).
+place times a factor with the other two: one product of matrices, in fixed point, for a pair of layers. Parameters are
+counted unit by unit here: the weights of a unit, then its bias (:func:`by_units`). Where layers have a scale, whatever
+is taken along a parameter of layer h carries `s_h⁻¹`: H stands for `S⁻¹HS⁻¹`, C for `S⁻¹C`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import TypeVar
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from certify.check.activation import ACTIVATIONS
-from certify.check.balls import ONE, ZERO, gram, mirrored
+from certify.check.balls import ONE, ZERO
+from certify.check.blocks import assembled, columns_by_layer, placed, rearranged
+from certify.check.fixed import Fixed, enclosed, facing, product, total
 from certify.check.network import Forward, NotSmooth, Parameters, backward, first_weights, layer_slopes
 from certify.check.objective import Objective
 from certify.check.subject import Problem
 
 Rows = list[list[arb]]
-Sums = dict[str, tuple[Rows, Rows]]
-"""Sums over the rows of two factors, each row-major in its two indices, by the four: `rtsu` is `F[r,t] G[s,u]`."""
 
-AT_ONCE = 16
-"""Rows whose products with a large matrix are held at a time."""
+WIDTH = 60
+"""Bits of the numbers in fixed point; an entry of less than 62 bits needs no more room than that."""
+
+SPARE = 20
+"""Bits more where the square of an inverse stands between: its size meets what is cut off."""
+
+
+Result = TypeVar("Result")
+
+
+def _at_width(method: Callable[..., Result]) -> Callable[..., Result]:
+    """Let the method of a `Curvature` work with no more bits than its fixed point keeps, and some to spare."""
+
+    @wraps(method)
+    def inner(self: Curvature, *arguments: object) -> Result:
+        with ctx.workprec(min(ctx.prec, self.width + 2 * SPARE)):
+            return method(self, *arguments)
+
+    return inner
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,10 @@ class Tangents:
         """Along the columns of E, combinations of the directions."""
         return Tangents({h: M * E for h, M in self.adjoints.items()}, {h: M * E for h, M in self.inputs.items()})
 
+    def over(self, unit: arb) -> Tangents:
+        """With adjoints counted in another unit."""
+        return Tangents({h: M * (1 / unit) for h, M in self.adjoints.items()}, self.inputs)
+
 
 class Curvature:
     """Second derivatives at one point, each computed when it is first asked for.
@@ -54,15 +77,21 @@ class Curvature:
         parameters: weights and biases.
         passed: the forward pass.
         objective: slopes and curvatures of the rows' terms at its outputs.
+        scale: `s_h⁻¹` of every free layer; None: all 1.
+        width: bits of the numbers in fixed point.
 
     Raises:
         NotSmooth: f is not proved to be twice continuously differentiable at the data.
     """
 
-    def __init__(self, problem: Problem, parameters: Parameters, passed: Forward, objective: Objective) -> None:
+    def __init__(
+        self, problem: Problem, parameters: Parameters, passed: Forward, objective: Objective,
+        scale: Mapping[int, arb] | None = None, width: int = WIDTH,
+    ) -> None:
         require_second(problem, passed)
         self.problem, self.parameters, self.passed, self.objective = problem, parameters, passed, objective
-        self.rows = passed.outputs.nrows()
+        self.rows, self.width = passed.outputs.nrows(), width
+        self.scale = dict.fromkeys(problem.free, ONE) if scale is None else scale
         self._adjoints = backward(problem, parameters, passed, objective.slopes).adjoints
         self._deltas = {h: self._adjoints[h - 1].tolist() for h in problem.free}
         self._inputs = {h: extended(problem, h, passed).tolist() for h in problem.free}
@@ -75,56 +104,93 @@ class Curvature:
         return gradient(self.problem, self.parameters, self.passed, self.objective.slopes)
 
     @cached_property
-    def hessian(self) -> arb_mat:
+    @_at_width
+    def hessian(self) -> Fixed:
         """`∇²_ww L_c`, `(p, p)`, with λ on its diagonal.
 
         The block of layers h ≤ g: `Σ_i (∂δ_g/∂z_h)[t, r] · ã_s ã_u + Σ_i (∂a_{g−1}/∂z_h)[u, r] · ã_s δ_t` at the
         parameters (r, s) of layer h and (t, u) of layer g; the second sum only for h < g.
         """
-        blocks = {}
+        blocks, every = {}, range(self.rows)
         for h in self.problem.free:
-            moves = [self._tangents(i, h) for i in range(self.rows)]
-            A = self._inputs[h]
+            moves = [self._tangents(i, h) for i in every]
+            A, _ = self._pair(h, every)
             for g in self._later(h):
-                sums = {"rtsu": ([m.adjoints[g].transpose().entries() for m in moves], _outer(A, self._inputs[g]))}
-                if g > h:
-                    sums["rust"] = ([m.inputs[g].transpose().entries() for m in moves], _outer(A, self._deltas[g]))
-                blocks[h, g] = self._block(h, g, sums)
-        return self._assembled(blocks, arb(self.problem.weight_decay))
+                B, F = self._pair(g, every)
+                first = product(self._listed([m.adjoints[g].transpose() for m in moves]).turned, self._facing(A, B),
+                                self.width)
+                second = None if g == h else product(
+                    self._facing(A, F).turned, self._listed([m.inputs[g].transpose() for m in moves]), self.width)
+                blocks[h, g] = placed(self.problem, h, g, first, second)
+        decay = {h: arb(self.problem.weight_decay) * s * s for h, s in self.scale.items()}
+        return assembled(self.problem, blocks, decay)
 
-    @cached_property
-    def cross(self) -> arb_mat:
-        """`C Cᵀ`, `(p, p)`, where the features of the moving rows move; by structure if that is cheaper."""
-        p, moving = self.problem.parameters, self.problem.moving
-        if len(moving) * self.problem.layers[0].inputs > 2 * p:
-            return self.structured_cross()
-        return gram(beside([self.feature_block(i) for i in moving]))
-
-    def structured_cross(self, weights: Sequence[arb_mat] | None = None) -> arb_mat:
-        """`C Cᵀ` without C, block by block; with symmetric `(d, d)` weights `Σ C_iE_iC_iᵀ`, E_i that of moving row i.
+    @_at_width
+    def cross(self, weights: Sequence[arb_mat] | None = None) -> Fixed:
+        """`C Cᵀ` without C, where features move; with symmetric `(d, d)` weights `Σ C_iE_iC_iᵀ`, E_i of moving row i.
 
         With `X_h = δ̇_h`, `Y_h = ȧ_{h−1}` along the features the block of layers h ≤ g is
-        `Σ_i (X_hX_gᵀ)[r, t] ã_s ã_u + (X_hY_gᵀ)[r, u] ã_s δ_t + (Y_hX_gᵀ)[s, t] δ_r ã_u + (Y_hY_gᵀ)[s, u] δ_r δ_t`.
+        `Σ_i (X_hX_gᵀ)[r, t] ã_s ã_u + (Y_hY_gᵀ)[s, u] δ_r δ_t + (Y_hX_gᵀ)[s, t] δ_r ã_u + (X_hY_gᵀ)[r, u] ã_s δ_t`.
         """
         blocks, moving = {}, self.problem.moving
         moves = [self._feature_tangents(i) for i in moving]
         scaled = moves if weights is None else [m.times(E) for m, E in zip(moves, weights, strict=True)]
 
-        def grams(first: str, h: int, second: str, g: int) -> Rows:
-            return [(getattr(m, first)[h] * getattr(other, second)[g].transpose()).entries()
-                    for m, other in zip(scaled, moves, strict=True)]
+        def grams(first: str, h: int, second: str, g: int) -> Fixed:
+            return self._listed([getattr(m, first)[h] * getattr(other, second)[g].transpose()
+                                 for m, other in zip(scaled, moves, strict=True)])
 
         for h in self.problem.free:
-            A, E = ([rows[h][i] for i in moving] for rows in (self._inputs, self._deltas))
+            A, E = self._pair(h, moving)
             for g in self._later(h):
-                B, F = ([rows[g][i] for i in moving] for rows in (self._inputs, self._deltas))
-                blocks[h, g] = self._block(h, g, {
-                    "rtsu": (grams("adjoints", h, "adjoints", g), _outer(A, B)),
-                    "rust": (grams("adjoints", h, "inputs", g), _outer(A, F)),
-                    "stru": (grams("inputs", h, "adjoints", g), _outer(E, B)),
-                    "surt": (grams("inputs", h, "inputs", g), _outer(E, F)),
-                })
-        return self._assembled(blocks, ZERO)
+                B, F = self._pair(g, moving)
+                blocks[h, g] = placed(self.problem, h, g, total([
+                    product(grams("adjoints", h, "adjoints", g).turned, self._facing(A, B), self.width),
+                    product(self._facing(E, F).turned, grams("inputs", h, "inputs", g), self.width),
+                ]), total([
+                    product(grams("inputs", h, "adjoints", g).turned, self._facing(E, B), self.width),
+                    product(self._facing(A, F).turned, grams("adjoints", h, "inputs", g), self.width),
+                ]))
+        return assembled(self.problem, blocks, {})
+
+    @_at_width
+    def feature_grams(self, X: Fixed) -> list[arb_mat]:
+        """`(XC_i)ᵀ(XC_i)`, `(d, d)`, for every moving row, without C; X exact.
+
+        With `M = XᵀX` and `X_h`, `Y_h` as in :meth:`cross` it is the sum over pairs of layers of `X_hᵀP X_g + Y_hᵀQ Y_g
+        + X_hᵀU Y_g + Y_hᵀV X_g`, where `P[r, t] = Σ M[(r, s), (t, u)] ã_s ã_u`, `Q[s, u] = Σ M δ_r δ_t`,
+        `U[r, u] = Σ M ã_s δ_t` and `V[s, t] = Σ M δ_r ã_u`: for all rows at once products with M's blocks, rearranged.
+        Rows are brought to one size first, so that those that hardly count are known as well as the others.
+        """
+        moving, d, wide = self.problem.moving, self.problem.layers[0].inputs, self.width + SPARE
+        units = [self._unit(i) for i in moving]
+        moves = [self._feature_tangents(i).over(unit) for i, unit in zip(moving, units, strict=True)]
+        found = [arb_mat(d, d)] * len(moving)
+        columns = columns_by_layer(self.problem, X)
+        for h in self.problem.free:
+            A, E = self._pair(h, moving, wide, units)
+            for g in self._later(h):
+                B, F = self._pair(g, moving, wide, units)
+                first, second = rearranged(self.problem, h, g, product(columns[h].turned, columns[g], wide))
+                parts = (
+                    ("adjoints", product(facing(A, B, wide), first.turned, wide), "adjoints"),
+                    ("inputs", product(facing(E, F, wide), first, wide), "inputs"),
+                    ("adjoints", product(facing(A, F, wide), second, wide), "inputs"),
+                    ("inputs", product(facing(E, B, wide), second.turned, wide), "adjoints"),
+                )
+                for left, middles, right in parts:
+                    for at, (move, middle) in enumerate(zip(moves, _rows(middles), strict=True)):
+                        L, R = getattr(move, left)[h], getattr(move, right)[g]
+                        part = L.transpose() * (arb_mat(L.nrows(), R.nrows(), middle) * R)
+                        found[at] = found[at] + (part if g == h else part + part.transpose())
+        return [G * unit**2 for G, unit in zip(found, units, strict=True)]
+
+    def _unit(self, i: int) -> arb:
+        """A power of two of about the size of row i's slope and curvature; 1 where both vanish."""
+        values = [*(self.objective.slopes[i, a] for a in range(self.problem.outputs)),
+                  *self.objective.curvatures[i].entries()]
+        sizes = [(m.bit_length() + int(e)) for m, e in (v.mid().man_exp() for v in values if v.is_finite()) if m != 0]
+        return arb(2) ** max(sizes, default=0)
 
     def feature_block(self, i: int) -> arb_mat:
         """`C_i = ∂/∂x_i ∇_w L_c · diag(scale)`, `(p, d)`."""
@@ -144,36 +210,6 @@ class Curvature:
             for e, N in zip(self._deltas[h][i], moves.adjoints[h].tolist(), strict=True):
                 found += [[v * a + e * q for v, q in zip(N, P, strict=True)] for a, P in inputs]
         return arb_mat(found)
-
-    def feature_grams(self, R: arb_mat) -> list[arb_mat]:
-        """`(RC_i)ᵀ(RC_i)`, `(d, d)`, for every moving row."""
-        return [gram(image.transpose()) for image in self.feature_images(R)]
-
-    def feature_images(self, R: arb_mat) -> Iterator[arb_mat]:
-        """`RC_i`, `(p, d)`, for every moving row.
-
-        With the columns of R that belong to layer h read as `R[(·, r), s]`, `RC_i = Σ_h (Rã)X_h + (Rδ)Y_h`: a few rows
-        at a time, `Rã` over s and `Rδ` over r are products with one matrix.
-        """
-        p, at, layers = R.nrows(), 0, {}
-        for h in self.problem.free:
-            m, D = len(self._deltas[h][0]), len(self._inputs[h][0])
-            own = [row[at:at + m * D] for row in R.tolist()]
-            layers[h] = (m, D, arb_mat([row[r * D:(r + 1) * D] for row in own for r in range(m)]),
-                         arb_mat([row[s::D] for row in own for s in range(D)]))
-            at += m * D
-        moving = self.problem.moving
-        for start in range(0, len(moving), AT_ONCE):
-            some = moving[start:start + AT_ONCE]
-            through = {h: ((by_input * arb_mat([self._inputs[h][i] for i in some]).transpose()).transpose().tolist(),
-                           (by_unit * arb_mat([self._deltas[h][i] for i in some]).transpose()).transpose().tolist())
-                       for h, (_, _, by_input, by_unit) in layers.items()}
-            for place, i in enumerate(some):
-                moves, total = self._feature_tangents(i), arb_mat(p, self.problem.layers[0].inputs)
-                for h, (m, D, _, _) in layers.items():
-                    total = total + arb_mat(p, m, through[h][0][place]) * moves.adjoints[h]
-                    total = total + arb_mat(p, D, through[h][1][place]) * moves.inputs[h]
-                yield total
 
     def feature_forms(self, z: Sequence[arb]) -> Rows:
         """`C_iᵀz` for every moving row: `Σ_h δ̇_hᵀ(Zã) + ȧ_{h−1}ᵀ(Zᵀδ_h)`, Z the part of z in layer h as a matrix."""
@@ -210,7 +246,7 @@ class Curvature:
     def _tangents(self, i: int, h: int) -> Tangents:
         """Row i along the pre-activations of layer h."""
         m, d = self.problem.layers[h - 1].outputs, self.problem.layers[h - 1].inputs
-        return self._swept(i, h, _diagonal([ONE] * m), arb_mat(d, m))
+        return self._swept(i, h, _diagonal([self.scale[h]] * m), arb_mat(d, m))
 
     def _feature_tangents(self, i: int) -> Tangents:
         """Row i along its features, in their units."""
@@ -226,40 +262,29 @@ class Curvature:
                 z = self.parameters.weights[g - 1] * a
             if g in self.problem.free:
                 bias = [[ZERO] * a.ncols()] if self.problem.layers[g - 1].biases is not None else []
-                adjoints[g], inputs[g] = self._seconds[i][g] * z, arb_mat(a.tolist() + bias)
+                t = self.scale[g]
+                adjoints[g], inputs[g] = self._seconds[i][g] * z * t, arb_mat(a.tolist() + bias) * t
         return Tangents(adjoints, inputs)
 
     def _later(self, h: int) -> list[int]:
         return [g for g in self.problem.free if g >= h]
 
-    def _block(self, h: int, g: int, sums: Sums) -> Rows:
-        """The entries at the parameters of layer h (rows) and of layer g (columns)."""
-        m, width = len(self._deltas[h][0]), len(self._inputs[h][0])
-        M, N = len(self._deltas[g][0]), len(self._inputs[g][0])
-        places: dict[str, Callable[[Rows, int, int, int, int], arb]] = {
-            "rtsu": lambda F, r, s, t, u: F[r * M + t][s * N + u],
-            "rust": lambda F, r, s, t, u: F[r * N + u][s * M + t],
-            "stru": lambda F, r, s, t, u: F[s * M + t][r * N + u],
-            "surt": lambda F, r, s, t, u: F[s * N + u][r * M + t],
-        }
-        total: Rows = []
-        for name, (left, right) in sums.items():
-            F, at = (arb_mat(left).transpose() * arb_mat(right)).tolist(), places[name]
-            part = [[at(F, r, s, t, u) for t in range(M) for u in range(N)] for r in range(m) for s in range(width)]
-            total = part if not total else [[x + y for x, y in zip(*rows, strict=True)]
-                                            for rows in zip(total, part, strict=True)]
-        return total
+    def _pair(
+        self, h: int, rows: Sequence[int], width: int | None = None, units: Sequence[arb] | None = None,
+    ) -> tuple[Fixed, Fixed]:
+        """`ã` and `δ` of layer h at some rows, one row each; with units `δ` counted in each row's own."""
+        first, second = ([values[h][i] for i in rows] for values in (self._inputs, self._deltas))
+        width = self.width if width is None else width
+        if units is not None:
+            second = [[v / unit for v in row] for row, unit in zip(second, units, strict=True)]
+        return enclosed(arb_mat(first), width), enclosed(arb_mat(second), width)
 
-    def _assembled(self, blocks: dict[tuple[int, int], Rows], diagonal: arb) -> arb_mat:
-        """The symmetric matrix from the blocks of layers h ≤ g, plus `diagonal` times I."""
-        full: Rows = []
-        for h in self.problem.free:
-            parts = [blocks[h, g] if g >= h else [list(c) for c in zip(*blocks[g, h], strict=True)]
-                     for g in self.problem.free]
-            full += [[x for part in rows for x in part] for rows in zip(*parts, strict=True)]
-        for r, row in enumerate(full):
-            row[r] += diagonal
-        return mirrored(full)
+    def _facing(self, A: Fixed, B: Fixed) -> Fixed:
+        return facing(A, B, self.width)
+
+    def _listed(self, matrices: Sequence[arb_mat]) -> Fixed:
+        """One matrix a row, row-major."""
+        return enclosed(arb_mat([M.entries() for M in matrices]), self.width)
 
 
 def beside(blocks: Sequence[arb_mat]) -> arb_mat:
@@ -339,6 +364,14 @@ def matrices(problem: Problem, z: Sequence[arb]) -> dict[int, arb_mat]:
         found[h] = arb_mat(layer.outputs, width, list(z[at:at + width * layer.outputs]))
         at += width * layer.outputs
     return found
+
+
+def _rows(M: Fixed) -> Iterator[list[arb]]:
+    """Every row as balls of the common radius."""
+    error = arb(0, M.radius)
+    unit = arb(2) ** -M.bits
+    for row in M.mid.tolist():
+        yield [unit * x + error for x in row]
 
 
 def _outer(left: Rows, right: Rows) -> Rows:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat, ctx, fmpz_mat
 
-from certify.check.balls import ONE, ZERO, gram, mirrored, root, squares
-from certify.check.definite import Definiteness, Truth, definiteness
-from certify.check.hessian import Curvature, beside, pulled
-from certify.check.network import Forward, Parameters
+from certify.check.balls import ONE, ZERO, gram, norm, root, squares
+from certify.check.definite import Truth, definiteness
+from certify.check.deflated import Largest
+from certify.check.fixed import Fixed, common, enclosed, facing, norm_of, product, total
+from certify.check.hessian import WIDTH, Curvature, beside, extended, pulled
+from certify.check.inverse import Inverse, judged, proposed
+from certify.check.network import Forward, Parameters, backward
 from certify.check.norms import layer_squares
 from certify.check.objective import objective
 from certify.check.subject import Problem
@@ -41,15 +44,34 @@ class Stationary:
         parameters: weights and biases, exact or (base `nearby`) balls that hold an exact critical point.
         passed: the forward pass over all rows.
         tilt: `output`, `weights` or None: what makes the parameters a critical point.
+        width: bits of the numbers in fixed point.
+        near: an approximate inverse of A from a point nearby, to be judged; None: one is looked for.
 
     Raises:
         NotSmooth: f is not proved to be twice continuously differentiable at the data.
     """
 
-    def __init__(self, problem: Problem, parameters: Parameters, passed: Forward, tilt: str | None) -> None:
+    def __init__(
+        self, problem: Problem, parameters: Parameters, passed: Forward, tilt: str | None, width: int = WIDTH,
+        near: Fixed | None = None,
+    ) -> None:
         self.problem, self.parameters, self.passed, self.kind = problem, parameters, passed, tilt
-        self.plain = Curvature(problem, parameters, passed, objective(problem, passed.outputs))
-        self._shifted: dict[float, Truth] = {}
+        self.width, self._near = width, near
+        self.plain = Curvature(problem, parameters, passed, objective(problem, passed.outputs), self.scale, width)
+        self._ranks: dict[float, Truth] = {}
+
+    def finer(self, width: int) -> Stationary:
+        """The same with other bits in fixed point."""
+        return self if width == self.width else Stationary(
+            self.problem, self.parameters, self.passed, self.kind, width)
+
+    @cached_property
+    def scale(self) -> dict[int, arb] | None:
+        """`s_h⁻¹` of every free layer; None in the Euclidean norm."""
+        if self.problem.weight_norm == "euclidean":
+            return None
+        found = layer_squares(self.problem)
+        return {h: root(found[h]) for h in self.problem.free}
 
     @cached_property
     def fields(self) -> Fields:
@@ -67,156 +89,162 @@ class Stationary:
         if self.tilt is None:
             return self.plain
         terms = objective(self.problem, self.passed.outputs, self.tilt)
-        return Curvature(self.problem, self.parameters, self.passed, terms)
+        return Curvature(self.problem, self.parameters, self.passed, terms, self.scale, self.width)
 
     @cached_property
-    def completed(self) -> arb_mat:
+    def completed(self) -> Fixed:
         """`A = H + |H|_F·TTᵀ` with nearly orthonormal columns T of the span of the fields, in the coordinates `Sw`."""
-        if self.scale is None:
-            return completed(self.hessian, self.fields)
-        T = self.fields.columns
+        H, T = self.curvature.hessian, self.fields.columns
         if T is None:
-            return self.hessian
-        T = arb_mat([[v / t for v in row] for row, t in zip(T.tolist(), self.scale, strict=True)])
-        found = definiteness(gram(T.transpose()))
-        if found.R is None:
-            raise Unproved(f"the symmetry fields are not proved independent in this norm at {ctx.prec} bits")
-        return completed(self.hessian, Fields((found.R * T.transpose()).transpose(), self.fields.found))
+            return H
+        if self.scale is not None:
+            each = [t for h, t in self.scale.items() for _ in range(self.problem.layers[h - 1].parameters)]
+            T = arb_mat([[v / t for v in row] for row, t in zip(T.tolist(), each, strict=True)])
+            found = definiteness(gram(T.transpose()))
+            if found.R is None:
+                raise Unproved(f"the symmetry fields are not proved independent in this norm at {ctx.prec} bits")
+            T = (found.R * T.transpose()).transpose()
+        size = H.size.mid() if H.size.is_finite() and H.size > 0 else ONE
+        across = product(enclosed(T * size, self.width), enclosed(T, self.width).turned, self.width)
+        return total([H, across])
 
     @cached_property
-    def scale(self) -> list[arb] | None:
-        """`s_h⁻¹` of every parameter, unit by unit; None in the Euclidean norm."""
-        if self.problem.weight_norm == "euclidean":
-            return None
-        found = layer_squares(self.problem)
-        return [root(found[h]) for h in self.problem.free for _ in range(self.problem.layers[h - 1].parameters)]
+    def inverse(self) -> Inverse:
+        """Whether A is nonsingular: X with `‖XA − I‖ ≤ error < 1`."""
+        return judged(self.completed, self.proposal)
 
     @cached_property
-    def hessian(self) -> arb_mat:
-        """`S⁻¹HS⁻¹`."""
-        return self._both(self.curvature.hessian)
-
-    def _both(self, M: arb_mat) -> arb_mat:
-        """`S⁻¹MS⁻¹`."""
-        t = self.scale
-        if t is None:
-            return M
-        return mirrored(self._right(self._left(M)).tolist())
-
-    def _left(self, M: arb_mat) -> arb_mat:
-        """`S⁻¹M`."""
-        t = self.scale
-        return M if t is None else arb_mat([[a * v for v in row] for row, a in zip(M.tolist(), t, strict=True)])
-
-    def _right(self, R: arb_mat) -> arb_mat:
-        """`RS⁻¹`."""
-        t = self.scale
-        return R if t is None else arb_mat([[v * b for v, b in zip(row, t, strict=True)] for row in R.tolist()])
-
-    @cached_property
-    def square(self) -> arb_mat:
-        """`A²`, as `AAᵀ`."""
-        return gram(self.completed)
-
-    @cached_property
-    def definite(self) -> Definiteness:
-        """Whether A is nonsingular (`A² ≻ 0`), with R such that `A⁻² = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
-        return definiteness(self.square)
-
-    def shifted(self, least: float) -> Truth:
-        """Whether `A² − least²·I ≻ 0`; computed once for each number."""
-        if least not in self._shifted:
-            unit = arb(least) ** 2
-            rows = self.square.tolist()
-            for r, row in enumerate(rows):
-                row[r] -= unit
-            self._shifted[least] = definiteness(arb_mat(rows), sharp=False).truth
-        return self._shifted[least]
-
-    @cached_property
-    def cross(self) -> arb_mat:
-        """`C Cᵀ` over the moving rows."""
-        return self._both(self.curvature.cross) if self.problem.parameter == "features" else gram(self._columns)
+    def proposal(self) -> Fixed | None:
+        """An approximate inverse of A, of which nothing is proved."""
+        return proposed(self.completed, self.width) if self._near is None else self._near
 
     @property
-    def narrow(self) -> bool:
-        """Whether C is at hand and has no more columns than rows."""
-        return self.problem.parameter != "features" and self._columns.ncols() <= self.problem.parameters
+    def X(self) -> Fixed:  # noqa: N802
+        """The approximate inverse, which must have been proved one."""
+        assert self.inverse.X is not None
+        return self.inverse.X
 
-    @cached_property
-    def reached(self) -> arb_mat:
-        """`(RC)ᵀ(RC)` where C is narrow, R from :attr:`definite`, which must be proved."""
-        assert self.definite.R is not None
-        return gram((self.definite.R * self._columns).transpose())
-
-    @cached_property
-    def row_grams(self) -> list[arb_mat]:
-        """`(RC_i)ᵀ(RC_i)` of every moving row, R from :attr:`definite`, which must be proved."""
-        assert self.definite.R is not None
-        if self.problem.parameter == "features":
-            return self.curvature.feature_grams(self._right(self.definite.R))
-        rows = (self.definite.R * self._columns).transpose().tolist()
-        each = len(rows) // len(self.problem.moving)
-        return [gram(arb_mat(rows[i:i + each])) for i in range(0, len(rows), each)]
+    def rank(self, least: float) -> Truth:
+        """Whether `|Av| > least·|v|` for all v: `(1 − ε)/|X|_F > least`, or `‖X‖ < (1 − ε)/least`."""
+        if self.inverse.X is None:
+            return Truth.UNDECIDED
+        error, stated = self.inverse.error, arb(least)
+        if (1 - error) > stated * self.X.size:
+            return Truth.PROVED
+        if least not in self._ranks:
+            size = Largest(product(self.X, self.X.turned, self.width))
+            found = size.below(((1 - error) / stated) ** 2)
+            if found is Truth.DISPROVED:  # for a number a little larger too, else nothing is known
+                found = size.below(((1 + error) / stated) ** 2)
+                found = found if found is Truth.DISPROVED else Truth.UNDECIDED
+            self._ranks[least] = found
+        return self._ranks[least]
 
     @property
-    def width(self) -> int:
+    def width_of_row(self) -> int:
         """Columns of C for each row that moves."""
         problem = self.problem
         return {"features": problem.layers[0].inputs, "targets": problem.outputs}.get(problem.parameter, 1)
 
+    @property
+    def structured(self) -> bool:
+        """Whether C is too wide to be worth having: then `CCᵀ` and the rows' forms are made by structure."""
+        wide = len(self.problem.moving) * self.width_of_row > 2 * self.problem.parameters
+        return self.problem.parameter == "features" and wide
+
+    @cached_property
+    def motion(self) -> Largest:
+        """A matrix whose largest eigenvalue is `‖XC‖²`."""
+        if self.structured:
+            return self._seen(self.curvature.cross())
+        Y = self.reached
+        return Largest(product(Y, Y.turned, self.width) if Y.shape[0] <= Y.shape[1] else
+                       product(Y.turned, Y, self.width))
+
+    def weighted(self, weights: Sequence[arb_mat]) -> Largest:
+        """`XΣC_iE_iC_iᵀXᵀ` with the symmetric weights E_i of the moving rows."""
+        if self.structured:
+            return self._seen(self.curvature.cross(weights))
+        columns, q = self.columns.turned.balls().tolist(), self.width_of_row
+        blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
+        left = beside([block * E for block, E in zip(blocks, weights, strict=True)])
+        return self._seen(product(enclosed(left, self.width), self.columns.turned, self.width))
+
+    def _seen(self, Q: Fixed) -> Largest:
+        """`XQXᵀ`."""
+        return Largest(product(product(self.X, Q, self.width), self.X.turned, self.width))
+
+    @cached_property
+    def reached(self) -> Fixed:
+        """`XC`."""
+        return product(self.X, self.columns, self.width)
+
+    @cached_property
+    def row_grams(self) -> list[arb_mat]:
+        """`(XC_i)ᵀ(XC_i)` of every moving row."""
+        if self.structured:
+            return self.curvature.feature_grams(self.X)
+        rows, q, found = self.reached.mid.transpose().tolist(), self.width_of_row, []
+        for start in range(0, len(rows), q):
+            part = Fixed(fmpz_mat(rows[start:start + q]), self.reached.bits, self.reached.radius)
+            found.append(product(part, part.turned, 2 * self.width).balls())
+        return found
+
     @cached_property
     def products(self) -> arb_mat:
-        """`(RC)ᵀ(RC)` of all pairs of rows, R from :attr:`definite`, which must be proved."""
-        if self.problem.parameter != "features":
-            return self.reached
-        assert self.definite.R is not None
-        return gram(beside(list(self.curvature.feature_images(self._right(self.definite.R)))).transpose())
+        """`(XC)ᵀ(XC)` of all pairs of rows."""
+        return product(self.reached.turned, self.reached, 2 * self.width).balls()
 
-    def weighted(self, weights: Sequence[arb_mat]) -> arb_mat:
-        """`Σ C_iE_iC_iᵀ` with the symmetric weights E_i of the moving rows."""
+    def response(self, change: Mapping[int, Sequence[arb]]) -> arb:
+        """`|XCu|²` of a change by moving row."""
         if self.problem.parameter == "features":
-            if len(weights) * self.width > 2 * self.problem.parameters:
-                return self._both(self.curvature.structured_cross(weights))
-            blocks = [self._left(self.curvature.feature_block(i)) for i in self.problem.moving]
-        else:
-            columns, q = self._columns.transpose().tolist(), self.width
-            blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
-        left = beside([block * E for block, E in zip(blocks, weights, strict=True)])
-        return mirrored((left * beside(blocks).transpose()).tolist())
-
-    def image(self, change: Mapping[int, Sequence[arb]]) -> arb_mat:
-        """`Cu`, `(p, 1)`, of a change by moving row."""
-        if self.problem.parameter == "features":
-            total = arb_mat(self.problem.parameters, 1)
+            image = arb_mat(self.problem.parameters, 1)
             for row, u in change.items():
-                total = total + self.curvature.feature_image(row, u)
-            return self._left(total)
-        return self._columns * arb_mat([[v] for row in self.problem.moving for v in change[row]])
+                image = image + self.curvature.feature_image(row, u)
+            moved = enclosed(image, self.width)
+        else:
+            step = arb_mat([[v] for row in self.problem.moving for v in change[row]])
+            moved = product(self.columns, enclosed(step, self.width), self.width)
+        return squares(product(self.X, moved, self.width).balls().entries())
 
     def row_forms(self, z: Sequence[arb]) -> list[list[arb]]:
-        """`C_iᵀS⁻¹z` of every moving row, z counted unit by unit."""
+        """`C_iᵀz` of every moving row, z counted unit by unit."""
         if self.problem.parameter == "features":
-            return self.curvature.feature_forms(z if self.scale is None else
-                                                [v * t for v, t in zip(z, self.scale, strict=True)])
-        flat, q = (self._columns.transpose() * arb_mat(len(z), 1, list(z))).entries(), self.width
+            return self.curvature.feature_forms(z)
+        column, q = enclosed(arb_mat(len(z), 1, list(z)), self.width), self.width_of_row
+        flat = product(self.columns.turned, column, self.width).balls().entries()
         return [flat[i:i + q] for i in range(0, len(flat), q)]
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
-        """`|CᵀS⁻¹z|²` and `|S⁻¹HS⁻¹z|²`, z counted unit by unit."""
-        c = squares(x for form in self.row_forms(z) for x in form)
-        return c, squares((self.hessian * arb_mat(len(z), 1, list(z))).entries())
+        """`|Cᵀz|²` and `|Hz|²`, z counted unit by unit."""
+        column = enclosed(arb_mat(len(z), 1, list(z)), self.width)
+        image = product(self.curvature.hessian, column, self.width)
+        energy = (norm_of(image) + arb(0, image.radius)) ** 2
+        return squares(x for form in self.row_forms(z) for x in form), energy
 
     @cached_property
-    def _columns(self) -> arb_mat:
-        """`S⁻¹C` where targets move, `−J_iᵀ/n` row by row, or sample weights, `J_iᵀg_i/n` (the tilt carries none)."""
-        moving, n = self.problem.moving, len(self.problem.features)
-        if self.problem.parameter == "sample_weights":
-            rows = pulled(self.problem, self.parameters, self.passed, self.plain.objective.plain).tolist()
-            return self._left(arb_mat([rows[i] for i in moving]).transpose())
-        k = self.problem.outputs
-        rows = (pulled(self.problem, self.parameters, self.passed) * (-ONE / n)).tolist()
-        return self._left(arb_mat([rows[i * k + a] for i in moving for a in range(k)]).transpose())
+    def columns(self) -> Fixed:
+        """C: columns of features, `−J_iᵀ/n` row by row where targets move, or of sample weights `J_iᵀg_i/n`."""
+        problem, n, curvature = self.problem, len(self.problem.features), self.curvature
+        if problem.parameter == "features":
+            return enclosed(beside([curvature.feature_block(i) for i in problem.moving]), self.width)
+        if problem.parameter == "sample_weights":  # the tilt carries none
+            seeds, each = self.plain.objective.plain, 1
+        else:
+            seeds, each = None, problem.outputs
+        adjoints = backward(problem, self.parameters, self.passed, seeds).adjoints
+        parts = []
+        for h in problem.free:
+            factor = (ONE if self.scale is None else self.scale[h]) * (ONE if each == 1 and seeds is not None else
+                                                                       -ONE / n)
+            inputs, deltas = extended(problem, h, self.passed).tolist(), (adjoints[h - 1] * factor).tolist()
+            rows = [i * each + a for i in problem.moving for a in range(each)]
+            parts.append(facing(enclosed(arb_mat([deltas[r] for r in rows]), self.width),
+                                enclosed(arb_mat([inputs[r // each] for r in rows]), self.width), self.width))
+        cutoff = common(parts)
+        mid = fmpz_mat([[x for row in rows for x in row]
+                        for rows in zip(*(part.mid.tolist() for part in cutoff), strict=True)])
+        return Fixed(mid, cutoff[0].bits, norm(part.radius for part in cutoff).upper()).turned
 
 
 def completed(H: arb_mat, fields: Fields) -> arb_mat:

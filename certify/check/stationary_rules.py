@@ -26,7 +26,7 @@ def theorem(evidence: Evidence, name: str) -> Finding:
 
 def nonsingular(evidence: Evidence) -> Finding:
     """A is nonsingular."""
-    found, s = evidence.stationary.definite.truth is Truth.PROVED, evidence.stationary.fields.dimension
+    found, s = evidence.stationary.inverse.X is not None, evidence.stationary.fields.dimension
     words = "is proved" if found else f"is not proved at {evidence.precision} bits to be"
     return Finding(_truth(found, False), f"A = H + TTᵀ, with {s} symmetry fields, {words} nonsingular")
 
@@ -35,8 +35,8 @@ def rank(evidence: Evidence, least: float) -> Finding:
     """V15, rank: `|Hv| > least·|v|` for every v orthogonal to the fields, and A is nonsingular."""
     if least == 0:
         return nonsingular(evidence)
-    found = evidence.stationary.shifted(least)
-    words = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
+    found = evidence.stationary.rank(least)
+    words = {Truth.PROVED: "is proved", Truth.DISPROVED: "is false",
              Truth.UNDECIDED: f"is not proved at {evidence.precision} bits"}
     return Finding(found, f"A² − {least!r}²·I ≻ 0 {words[found]}")
 
@@ -62,31 +62,18 @@ def smooth(evidence: Evidence, least: float) -> Finding:
 
 
 def modulus_upper(evidence: Evidence, upper: float | arb) -> Finding:
-    """V33: `upper²A² − CCᵀ ≻ 0`, which proves A nonsingular and `lip S < upper`; `A² ≻ 0` suffices if C = 0."""
-    at = evidence.stationary
-    if at.narrow:
-        return _narrow_upper(evidence, upper)
-    if all(x == 0 for x in at.cross.entries()):
-        return nonsingular(evidence)
-    if not upper > 0:
-        return Finding(Truth.UNDECIDED, "C is not proved zero, and only then the modulus can be 0")
-    found = definiteness(at.square * arb(upper) ** 2 - at.cross, sharp=False)
-    words = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
-             Truth.UNDECIDED: f"is not proved at {evidence.precision} bits"}
-    return Finding(found.truth, f"upper²A² − CCᵀ ≻ 0 {words[found.truth]}")
-
-
-def _narrow_upper(evidence: Evidence, upper: float | arb) -> Finding:
-    """The same where C has few columns: A nonsingular and `upper²(1−ε)I − (RC)ᵀ(RC) ≻ 0`, or C = 0."""
+    """V33: A nonsingular and `‖XC‖² < upper²(1−δ)`, so that `lip S = ‖A⁻¹C‖ < upper`; or C = 0."""
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect = evidence.stationary.reached, evidence.stationary.definite.defect
-    if all(x == 0 for x in G.entries()):
+    at, square = evidence.stationary, arb(upper) ** 2
+    if at.motion.plain.vanishes:
         return Finding(Truth.PROVED, "C = 0")
-    if definiteness(_beyond(G, arb(upper) ** 2 * (1 - defect)), sharp=False).truth is Truth.PROVED:
+    if not upper > 0:
+        return Finding(Truth.UNDECIDED, "C is not proved zero, and only then the modulus can be 0")
+    if at.motion.below(square * (1 - at.inverse.defect)) is Truth.PROVED:
         return Finding(Truth.PROVED, "‖A⁻¹C‖ < upper is proved")
-    wrong = definiteness(_beyond(G, arb(upper) ** 2 * (1 + defect)), sharp=False).truth is Truth.DISPROVED
+    wrong = at.motion.below(square * (1 + at.inverse.defect)) is Truth.DISPROVED
     return Finding(_truth(False, wrong), "‖A⁻¹C‖ is larger" if wrong else "‖A⁻¹C‖ < upper is not proved")
 
 
@@ -105,13 +92,13 @@ def modulus_lower(evidence: Evidence, lower: float | arb, z: Sequence[float]) ->
 def row_upper(evidence: Evidence, number: int, upper: float) -> Finding:
     """V35: `‖A⁻¹C_i‖ ≤ upper` for the moving row at that place.
 
-    With `G = (RC_i)ᵀ(RC_i)` and ε the defect, `C_iᵀA⁻²C_i` lies between `G/(1+ε)` and `G/(1−ε)`: it is enough that
+    With `G = (XC_i)ᵀ(XC_i)` and ε the defect, `C_iᵀA⁻²C_i` lies between `G/(1+ε)` and `G/(1−ε)`: it is enough that
     `upper²(1−ε)I − G ≻ 0` (or G = 0), and wrong if `upper²(1+ε)I − G` takes a negative value.
     """
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect = evidence.stationary.row_grams[number], evidence.stationary.definite.defect
+    G, defect = evidence.stationary.row_grams[number], evidence.stationary.inverse.defect
     if all(x == 0 for x in G.entries()):
         return Finding(Truth.PROVED, "the row has no effect")
     square = arb(upper) ** 2
@@ -129,7 +116,7 @@ def row_lower(evidence: Evidence, number: int, lower: float) -> Finding:
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect, square = evidence.stationary.row_grams[number], evidence.stationary.definite.defect, arb(lower) ** 2
+    G, defect, square = evidence.stationary.row_grams[number], evidence.stationary.inverse.defect, arb(lower) ** 2
     if G.nrows() == 1:
         return Finding(_truth(G[0, 0] >= square * (1 + defect), G[0, 0] < square * (1 - defect)), _row_words(G))
     proved = definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED

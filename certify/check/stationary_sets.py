@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from flint import arb, arb_mat
 
 from certify.check.arrays import Array
-from certify.check.balls import ONE, ZERO, largest, norm, root, squares
+from certify.check.balls import ONE, ZERO, largest, norm, root
 from certify.check.budgets import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding
@@ -57,8 +57,10 @@ def by_weights(
                        f"the weights give {total.sqrt().str(17, radius=False)}")
     key = (*dual, None if shape is None else shape.values)
     if key not in evidence.weighted:  # two claims may differ in the radius alone
+        if nonsingular(evidence).truth is not Truth.PROVED:
+            return nonsingular(evidence)
         at = evidence.stationary
-        evidence.weighted[key] = definiteness(at.square - at.weighted(weights), sharp=False).truth
+        evidence.weighted[key] = at.weighted(weights).below((1 - at.inverse.error) ** 2)
     found = evidence.weighted[key]
     words = {Truth.PROVED: "the weights prove it", Truth.DISPROVED: "A² − Σ C_iE_iC_iᵀ/d_i takes a negative value",
              Truth.UNDECIDED: f"A² − Σ C_iE_iC_iᵀ/d_i ≻ 0 is not proved at {evidence.precision} bits"}
@@ -76,7 +78,7 @@ def by_rows(evidence: Evidence, most: float, radius: float, shape: Array | None)
         square = _alone(G, body, problem.norm)
         if square is None:
             return Finding(Truth.UNDECIDED, f"the motion that row {row} causes alone is not bounded")
-        parts.append(root(square / (1 - at.definite.defect)))
+        parts.append(root(square / (1 - at.inverse.defect)))
     total = largest_sum(parts, problem.at_once) * arb(radius)
     return Finding(Truth.PROVED if total <= arb(most) else Truth.UNDECIDED,
                    f"the rows add up to {total.str(17, radius=False)}")
@@ -85,7 +87,7 @@ def by_rows(evidence: Evidence, most: float, radius: float, shape: Array | None)
 def by_pairs(evidence: Evidence, most: float, radius: float, shape: Array | None) -> Finding:
     """V27: radius² times the sum of the m largest ρ_i is at most most², ρ_i the sum of row i's m largest `|M_ij|`.
 
-    `M_ij = (RC_i)ᵀRC_j` errs by `‖(I + E)⁻¹ − I‖ ≤ ε/(1 − ε)` times both sizes. Norm 1 measures it by its largest
+    `M_ij = (XC_i)ᵀXC_j` errs by `‖(XAAᵀXᵀ)⁻¹ − I‖ ≤ δ/(1 − δ)` times both sizes. Norm 1 measures it by its largest
     entry, the others by `√(τ_iτ_j)‖E_i^½M_ijE_j^½‖_F`.
     """
     definite = nonsingular(evidence)
@@ -93,8 +95,8 @@ def by_pairs(evidence: Evidence, most: float, radius: float, shape: Array | None
         return definite
     problem, at = evidence.problem, evidence.stationary
     around, m = list(_around(evidence, shape).values()), problem.at_once
-    spread = at.definite.defect / (1 - at.definite.defect)
-    M, q = at.products.tolist(), at.width
+    spread = at.inverse.defect / (1 - at.inverse.defect)
+    M, q = at.products.tolist(), at.width_of_row
     plain = problem.norm == 1
     tau = [ONE if plain else root(body.stretch) for body in around]
     E = [None if plain else body.E for body in around]
@@ -123,14 +125,14 @@ def by_pairs(evidence: Evidence, most: float, radius: float, shape: Array | None
 
 
 def change(evidence: Evidence, low: float | None, high: float | None) -> Finding:
-    """V28: `|RCu|² ≤ high²(1 − ε)` and `≥ low²(1 + ε)` for the one given change u."""
+    """V28: `|XCu|² ≤ high²(1 − ε)` and `≥ low²(1 + ε)` for the one given change u."""
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
     problem, at = evidence.problem, evidence.stationary
-    assert at.definite.R is not None and problem.change is not None
-    moved = at.image({row: [arb(v) for v in u] for row, u in problem.change.items()})
-    square, defect = squares((at.definite.R * moved).entries()), at.definite.defect
+    assert problem.change is not None
+    square = at.response({row: [arb(v) for v in u] for row, u in problem.change.items()})
+    defect = at.inverse.defect
     right = (high is None or square <= arb(high) ** 2 * (1 - defect)) and (
         low is None or square >= arb(low) ** 2 * (1 + defect))
     return Finding(Truth.PROVED if right else Truth.UNDECIDED,
@@ -139,13 +141,13 @@ def change(evidence: Evidence, low: float | None, high: float | None) -> Finding
 
 def _around(evidence: Evidence, shape: Array | None) -> dict[int, Ellipsoid]:
     """An ellipsoid around the unit ball of each row that may move, by row."""
-    problem, q = evidence.problem, evidence.stationary.width
+    problem, q = evidence.problem, evidence.stationary.width_of_row
     unit = [[ONE if a == b else ZERO for b in range(q)] for a in range(q)]
     return {row: ellipsoid(unit, problem.norm, row, shape) for row in problem.moving}
 
 
 def _alone(G: arb_mat, body: Ellipsoid, q: int | str) -> arb | None:
-    """Upper bound of `max {uᵀGu : |u|_q ≤ 1}` for `G = (RC_i)ᵀRC_i`, sharp to a few digits; None: none was proved."""
+    """Upper bound of `max {uᵀGu : |u|_q ≤ 1}` for `G = (XC_i)ᵀRC_i`, sharp to a few digits; None: none was proved."""
     d = G.nrows()
     if q == 1:
         return largest([G[a, a] for a in range(d)])

@@ -240,7 +240,7 @@ def settled(case: emitter.Case, folder: Path, steps: int = 60) -> bool:
                 return False
             g = np.array([float(v.mid()) for v in found.gradient])
             p = len(g)
-            H = np.array([float(v.mid()) for v in found.hessian.entries()]).reshape(p, p)
+            H = np.array([float(v.mid()) for v in found.hessian.balls().entries()]).reshape(p, p)
         size = float(np.linalg.norm(g))
         if not np.isfinite(size):
             return False

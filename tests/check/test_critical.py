@@ -392,6 +392,6 @@ def test_the_order_of_the_parameters():
     with ctx.workprec(128):
         parameters = exact_parameters(problem)
         passed = forward(problem, parameters, problem.features)
-        H = Curvature(problem, parameters, passed, objective(problem, passed.outputs)).hessian
+        H = Curvature(problem, parameters, passed, objective(problem, passed.outputs)).hessian.balls()
         u = arb_mat([[x] for x in by_units(problem, [arb(float(x)) for x in v])])
         assert (u.transpose() * H * u)[0, 0].overlaps(second(problem, Line(v.tolist())))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat, ctx, fmpz_mat
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from certify.check import fixed
 from certify.check.activation import ACTIVATIONS
+from certify.check.balls import norm
+from certify.check.fixed import Fixed, scale
 from certify.check.hessian import Curvature, by_units, pulled, require_second, weights_by_units
 from certify.check.network import NotSmooth, forward
 from certify.check.network import given as exact_parameters
@@ -19,11 +22,11 @@ from tests.check.taylor_oracle import Line, mixed, second
 SEEDS = st.integers(0, 10**9)
 
 
-def curvature(problem, tilt=None):
+def curvature(problem, tilt=None, scale=None, width=60):
     parameters = exact_parameters(problem)
     passed = forward(problem, parameters, problem.features)
     c = None if tilt is None else arb_mat([[arb(float(v)) for v in row] for row in tilt])
-    return Curvature(problem, parameters, passed, objective(problem, passed.outputs, c))
+    return Curvature(problem, parameters, passed, objective(problem, passed.outputs, c), scale, width)
 
 
 def drawn(seed, **fixed):
@@ -42,9 +45,9 @@ def column(values):
     return arb_mat([[v] for v in values])
 
 
-def close(found, truth):
+def close(found, truth, width=1e-25):
     """Two balls of one number, both of them tight."""
-    return found.overlaps(truth) and found.rad() <= 1e-25 * (1 + abs(truth)) and truth.rad() < 1e-60 * (1 + abs(truth))
+    return found.overlaps(truth) and found.rad() <= width * (1 + abs(truth)) and truth.rad() < 1e-60 * (1 + abs(truth))
 
 
 @settings(max_examples=150, deadline=None)
@@ -52,7 +55,7 @@ def close(found, truth):
 def test_the_hessian_is_the_second_derivative_along_lines(seed):
     rng, problem, tilt, found = drawn(seed)
     with ctx.workprec(128):
-        H = found.hessian
+        H = found.hessian.balls()
         assert H.nrows() == H.ncols() == problem.parameters
         assert all(H[i, j].overlaps(H[j, i]) for i in range(H.nrows()) for j in range(i))
         for _ in range(3):
@@ -60,7 +63,7 @@ def test_the_hessian_is_the_second_derivative_along_lines(seed):
             if rng.random() < 0.5:
                 v = np.eye(problem.parameters)[rng.integers(problem.parameters)]
             u = column(by_units(problem, [arb(float(x)) for x in v]))
-            assert close((u.transpose() * H * u)[0, 0], second(problem, Line(v), tilt))
+            assert close((u.transpose() * H * u)[0, 0], second(problem, Line(v), tilt), 1e-11 * (1 + float(v @ v)))
 
 
 @settings(max_examples=150, deadline=None)
@@ -86,14 +89,41 @@ def test_the_square_of_the_mixed_derivative_both_ways(seed):
     with ctx.workprec(128):
         C = [found.feature_block(i) for i in problem.moving]
         direct = sum((M * M.transpose() for M in C[1:]), C[0] * C[0].transpose())
-        R = arb_mat(C[0].nrows(), C[0].nrows(), [int(x) for x in rng.integers(-2, 3, C[0].nrows() ** 2)])
-        for M, reached in zip(C, found.feature_grams(R), strict=True):
-            plain = (R * M).transpose() * (R * M)
-            assert all(x.overlaps(y) and x.rad() < 1e-25 * (1 + abs(y)) for x, y in zip(
+        R = fmpz_mat(C[0].nrows(), C[0].nrows(), [int(x) for x in rng.integers(-2, 3, C[0].nrows() ** 2)])
+        for M, reached in zip(C, found.feature_grams(Fixed(R, 0, arb(0))), strict=True):
+            plain = (arb_mat(R) * M).transpose() * (arb_mat(R) * M)
+            loose = 1e-11 * (1 + fixed.frobenius(plain))
+            assert all(x.overlaps(y) and x.rad() < loose for x, y in zip(
                 reached.entries(), plain.entries(), strict=True))
-        for way in (found.cross, found.structured_cross()):
-            pairs = zip(way.entries(), direct.entries(), strict=True)
-            assert all(x.overlaps(y) and x.rad() < 1e-25 * (1 + abs(y)) for x, y in pairs)
+        E = [arb_mat(M.ncols(), M.ncols(), rng.integers(0, 4, M.ncols() ** 2).tolist()) for M in C]
+        E = [W + W.transpose() for W in E]
+        first = C[0] * E[0] * C[0].transpose()
+        weighted = sum((M * W * M.transpose() for M, W in zip(C[1:], E[1:], strict=True)), first)
+        for way, truth in ((found.cross(), direct), (found.cross(E), weighted)):
+            pairs = zip(way.balls().entries(), truth.entries(), strict=True)
+            loose = 1e-11 * (1 + fixed.frobenius(truth))
+            assert all(x.overlaps(y) and x.rad() < loose for x, y in pairs)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, width=st.sampled_from([24, 60, 120]))
+def test_the_stated_radius_holds_what_is_cut_off_and_the_scales(seed, width):
+    """`S⁻¹HS⁻¹` and `S⁻¹CCᵀS⁻¹` at few bits hold those at many, within the radius and not far within it."""
+    rng, problem, tilt, _ = drawn(seed)
+    with ctx.workprec(160):
+        t = {h: arb(float(rng.integers(1, 9))) / 4 for h in problem.free}
+        few, many, plain = (curvature(problem, tilt, s, w) for s, w in ((t, width), (t, 140), (None, 140)))
+        each = [t[h] for h in problem.free for _ in range(problem.layers[h - 1].parameters)]
+        for name in ("hessian", "cross"):
+            low, high, own = (getattr(found, name) for found in (few, many, plain))
+            low, high, own = (found if name == "hessian" else found() for found in (low, high, own))
+            gap = norm((x - y).mid() for x, y in zip(
+                (arb_mat(low.mid) * scale(low.bits)).entries(), high.balls().entries(), strict=True))
+            assert high.radius.is_finite()
+            assert gap.lower() <= low.radius * (1 + arb(2) ** -20)
+            assert low.radius <= arb(2) ** (24 - width) * (1 + high.size)
+            pairs = zip(high.balls().tolist(), own.balls().tolist(), each, strict=True)
+            assert all(x.overlaps(y * a * b) for u, v, a in pairs for x, y, b in zip(u, v, each, strict=True))
 
 
 @settings(max_examples=60, deadline=None)
