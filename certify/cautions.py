@@ -56,7 +56,8 @@ def cautions(document: Json) -> list[str]:
                      "the old ones. " + ("The system was not solved well enough" if poor else
                                         "The change is too large for a first-order estimate")
                      + ": do not use these weights.")
-    raised = document["problem"]["parameter"] == "features" and before > e["loss_original"]
+    moved = document["problem"]["parameter"]
+    raised = moved == "features" and before > e["loss_original"]
     if raised and after > before:
         found.append("On the moved rows the loss at the new weights is higher than at the old ones: do not use these "
                      "weights.")
@@ -73,6 +74,9 @@ def cautions(document: Json) -> list[str]:
     if not taken and ratios.get(1.0) is not None and abs(ratios[1.0] - 1) > FAR_FROM_LINEAR:
         found.append("At the full size of the change the network does not do what the first-order theory predicts (see "
                      f"“Is the change small enough?”). {mend}")
+    if moved == "features" and e["data_error"] is None and document["problem"]["change"]["norm"]:
+        found.append("To first order the change of the data does nothing, and so nothing is answered: the network does "
+                     "not depend smoothly on what moved (rounding, an embedding, a dead unit).")
     if not taken and e["data_error"] is not None and e["data_error"] > FAR_FROM_LINEAR:
         share = f"{e['data_error']:.2g}"
         found.append(f"The change of the data is far from linear: its effect differs by {share} times its linear part "

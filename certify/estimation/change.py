@@ -87,7 +87,7 @@ def change_of(problem: ModuleProblem, u: Any, rows: Sequence[int] | None, parame
         raise InputError("parameter", "targets of the logistic loss, which are signs", "delete rows by sample_weights")
     wanted = {"features": (len(listed), *problem.X.shape[1:]), "targets": (len(listed), problem.k),
               "sample_weights": (len(listed),)}[parameter]
-    move = as_tensor(u)
+    move = as_tensor(u, "u")
     if tuple(move.shape) != wanted or move.is_complex():
         raise InputError("u", f"{move.dtype} of shape {tuple(move.shape)}", f"give an array of shape {wanted}")
     given = move

@@ -119,8 +119,8 @@ class Estimate:
         """
         check_whole("count", count, 1)
         check_whole("seed", seed)
-        if not 0 < scale < float("inf"):
-            raise InputError("scale", f"{scale}", "give a positive number")
+        if not isinstance(scale, int | float) or not 0 < scale < float("inf"):
+            raise InputError("scale", f"{scale!r}", "give a positive number")
         if self.options.damping:
             raise InputError("sample_members", "damping, with which the estimated set is one point",
                              "give damping = 0")
@@ -190,6 +190,11 @@ def estimate(
     tell = forward(progress or silent)
     chosen = options_of(options)
     if not isinstance(problem, ModuleProblem):
+        from certify.problem import Problem
+
+        if not isinstance(problem, Problem):
+            raise InputError("problem", f"a {type(problem).__name__}",
+                             "give what certify.Problem.from_module or certify.load_problem returns")
         parameter, rows, u = of_loaded(problem, u, rows, parameter)
         problem = module_problem_of(problem)
     change = change_of(problem, u, rows, parameter or "features")

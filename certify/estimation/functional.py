@@ -18,18 +18,25 @@ from certify.errors import InputError
 from certify.estimation.chunks import Chunks
 
 
-def as_tensor(values: Any) -> torch.Tensor:
-    """A tensor of what may be a tensor, an array of any byte order, or a list.
+def as_tensor(values: Any, name: str) -> torch.Tensor:
+    """A tensor of what may be a tensor, an array of any byte order, or a list; `name` is what to call it.
+
+    Raises:
+        InputError: no numbers, or lists of different lengths.
 
     >>> import numpy as np
-    >>> as_tensor(np.array([1, 2], dtype=">i4")).tolist()
+    >>> as_tensor(np.array([1, 2], dtype=">i4"), "y").tolist()
     [1, 2]
     """
     if isinstance(values, torch.Tensor):
         return values.detach()
-    array = np.array(values)
+    try:
+        array = np.array(values)
+    except ValueError:
+        raise InputError(name, "lists of different lengths", "give an array of numbers of one shape") from None
     if array.dtype.kind not in "biufc":
-        raise InputError("array", f"entries of type {array.dtype}", "give an array of numbers of one shape")
+        found = "None" if values is None else f"entries of type {array.dtype}"
+        raise InputError(name, found, "give an array of numbers of one shape")
     return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
 
 
@@ -138,6 +145,8 @@ class Functional:
         """`f(x, w)`, (rows, k), of rows that are passed through together; differentiable."""
         with _differentiable(), self._holding(w):
             out: Any = self.module(x)
+        if not isinstance(out, torch.Tensor):
+            raise InputError("module", f"outputs of type {type(out).__name__}", "return one tensor (rows, outputs)")
         return out if out.ndim == 2 else out.reshape(len(x), -1)
 
     @contextmanager

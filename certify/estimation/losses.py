@@ -59,7 +59,7 @@ class Squared(Loss):
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """As in :class:`Loss`."""
-        t = as_tensor(y)
+        t = as_tensor(y, "y")
         if t.shape == (n,) and k == 1:
             t = t.reshape(n, 1)
         if t.shape != (n, k) or t.is_complex():
@@ -98,7 +98,7 @@ class CrossEntropy(Loss):
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """As in :class:`Loss`."""
-        t = as_tensor(y)
+        t = as_tensor(y, "y")
         if t.shape == (n,) and not t.is_floating_point() and not t.is_complex():
             if int(t.min()) < 0 or int(t.max()) >= k:
                 raise InputError("y", f"labels from {int(t.min())} to {int(t.max())}", f"give labels 0 … {k - 1}")
@@ -157,7 +157,7 @@ class Logistic(Loss):
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """As in :class:`Loss`."""
-        t = as_tensor(y).reshape(-1)
+        t = as_tensor(y, "y").reshape(-1)
         if t.is_floating_point():
             check_finite(t, "y")
         found = set(t.unique().tolist())

@@ -47,6 +47,9 @@ def check_module(module: nn.Module) -> None:
     if len(kinds) > 1 or next(iter(kinds))[0] not in (torch.float32, torch.float64):
         raise InputError("module", f"parameters of {sorted(str(k[0]) + ' on ' + str(k[1]) for k in kinds)}",
                          "use float32 or float64 throughout, on one device: module.double()")
+    if isinstance(module, torch.jit.ScriptModule) or next(iter(kinds))[1].type not in ("cpu", "cuda"):
+        kind = "a scripted module" if isinstance(module, torch.jit.ScriptModule) else f"on {next(iter(kinds))[1]}"
+        raise InputError("module", kind, "give the torch.nn.Module it was made from, its weights on CPU or CUDA")
     for name, p in parameters.items():
         if isinstance(p, nn.parameter.UninitializedParameter):
             raise InputError("module", f"'{name}' is not initialised", "pass one batch through the module first")
@@ -67,14 +70,17 @@ def probe(function: Functional, rows: torch.Tensor) -> torch.Tensor:
     w = function.weights().requires_grad_(True)
     try:
         out = function.outputs(w, rows)
+    except InputError:  # which is a ValueError, and already in words
+        raise
     except FAILURES as error:
         if is_memory(error):
             raise
         raise InputError("module", f"its forward fails for rows of shape {tuple(rows.shape[1:])}: "
                          f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
                          "give rows as the module takes them, a batch first") from error
-    if not isinstance(out, torch.Tensor) or not out.is_floating_point() or len(out) != len(rows):
-        raise InputError("module", f"outputs of type {type(out).__name__}", "return one tensor (rows, outputs)")
+    if not out.is_floating_point() or len(out) != len(rows):
+        raise InputError("module", f"outputs of {out.dtype} and shape {tuple(out.shape)} for {len(rows)} rows",
+                         "return floating point numbers, (rows, outputs)")
     if not torch.isfinite(out).all():
         raise InputError("module", "its outputs are not finite", "check the inputs' scale and the parameters")
     if not out.requires_grad:

@@ -122,7 +122,7 @@ def compare(found: Estimate, state: Mapping[str, torch.Tensor]) -> Retrained:
     function, parts = found.problem.function, []
     _check_rest(found.problem.module, state)
     for name, shape in zip(function.names, function.shapes, strict=True):
-        value = as_tensor(state[name]) if name in state else None
+        value = as_tensor(state[name], name) if name in state else None
         if value is None or value.shape != shape:
             shown = "missing" if value is None else f"of shape {tuple(value.shape)}"
             raise InputError("compare", f"parameter '{name}' is {shown}",
@@ -142,7 +142,7 @@ def _check_rest(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
         raise InputError("compare", f"the module has no '{odd[0]}'{more}", "give a state_dict of this module alone")
     for name, value in buffers.items():
-        theirs = as_tensor(state[name]) if name in state else value
+        theirs = as_tensor(state[name], name) if name in state else value
         if value.is_floating_point() and not (
             theirs.shape == value.shape and torch.allclose(theirs.to(value), value, rtol=1e-5, atol=1e-7)
         ):

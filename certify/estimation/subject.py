@@ -178,7 +178,7 @@ def _device(module: nn.Module, device: str | None) -> torch.device:
         return next(module.parameters()).device
     try:
         place = torch.device(device)
-    except RuntimeError:  # torch's word for a name it does not know
+    except (RuntimeError, TypeError):  # torch's words for a name or a thing it does not know
         place = torch.device("meta")
     if place.type not in ("cpu", "cuda"):
         raise InputError("device", f"'{device}'", 'use "cpu", or "cuda" where there is one')
@@ -196,7 +196,7 @@ def _recompute_statistics(module: nn.Module) -> None:
 
 
 def _tensor(values: Any, name: str, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    tensor = as_tensor(values)
+    tensor = as_tensor(values, name)
     if tensor.ndim < 2 or len(tensor) == 0 or tensor.is_complex():
         raise InputError(name, f"{tensor.dtype} of shape {tuple(tensor.shape)}",
                          "give a real array (n, …) with a row a sample")

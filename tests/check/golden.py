@@ -45,6 +45,8 @@ def problems() -> dict[str, emitter.Case]:
         "per-sample": plain(gates=[{"quantity": "modulus", "max": 8}, {"quantity": "first_order_distance", "max": 2}]),
         "sparse": plain(activation="sigmoid", gates=[{"quantity": "first_order_distance", "max": 8}]),
         "change": plain(rows=[2, 0]),
+        "window": plain(rows=[2, 0], activation="relu", layer=2, biases=[None, np.array([1.0, 2.0])], gates=[
+            {"quantity": "excess", "max": 16}, {"quantity": "hausdorff", "max": 16}]),
     }
 
 
@@ -53,8 +55,9 @@ EDITS = {
     "nearby": {"[solution]\n": '[solution]\nbase = "nearby"\n'},
     "inside": {"[solution]\n": '[solution]\nmap = "sublevel"\nlevel = 20.0\n'},
     "per-sample": {"[perturbation]\n": '[perturbation]\nset = "per_sample"\nnorm = "inf"\nradius = 0.25\n'},
-    "sparse": {"[perturbation]\n": '[perturbation]\nset = "sparse"\ncount = 2\nnorm = 1\nradius = 2.0\n'},
+    "sparse": {"[perturbation]\n": '[perturbation]\nset = "sparse"\ncount = 2\nnorm = 1\nradius = 8.0\n'},
     "change": {"[perturbation]\n": '[perturbation]\nset = "given"\nfile = "change.npz"\n'},
+    "window": {"[perturbation]\n": '[window]\nradius = 8.0\n\n[perturbation]\nset = "given"\nfile = "change.npz"\n'},
     "boundary": {"[solution]\n": '[solution]\nmap = "sublevel"\n',
                  "[perturbation]\n": '[perturbation]\nset = "per_sample"\n'},
 }
@@ -71,7 +74,7 @@ def main(names: Collection[str]) -> None:
         if folder.exists():
             continue
         emitter.write_files(case, folder)
-        if name == "change":
+        if name in ("change", "window"):
             np.savez(folder / "change.npz", u=np.array([[0.5, -0.25, 0.0], [0.125, 1.0, 2.0]]))
         edit(folder, EDITS.get(name, {}))
         certify(["run", str(folder / "spec.toml"), *(["--merge-duplicates"] if case.merge else [])])

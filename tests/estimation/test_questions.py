@@ -131,3 +131,34 @@ def test_members_of_a_kernel_that_the_solver_did_not_find_are_refused(more, of):
     assert len(found[0].sample_members(2)) == 2
     with pytest.raises(InputError, match=f"could not tell the kernel of the {of}"):
         found[1].sample_members(2)
+
+
+class Told(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+
+    def forward(self, x):
+        return {"out": self.layer(x)}
+
+
+@pytest.mark.parametrize(("wrong", "words"), [
+    ({"X": [[1.0, 2.0], [3.0]]}, "X: lists of different lengths"), ({"X": None}, "X: None"), ({"y": None}, "y: None"),
+    ({"y": ["a", "b"]}, "y: entries of type <U1"), ({"device": 3.5}, "device: '3.5'"),
+    ({"module": Told().eval()}, "outputs of type dict"),
+    ({"module": torch.nn.Linear(2, 1, device="meta").eval()}, "on meta"),
+    ({"module": torch.jit.script(torch.nn.Linear(2, 1).eval())}, "a scripted module"),
+])
+def test_what_is_no_problem_is_refused_by_its_name(wrong, words):
+    given = {"module": torch.nn.Linear(2, 1).eval(), "X": torch.ones(2, 2), "y": torch.ones(2, 1)} | wrong
+    with pytest.raises(InputError, match=words):
+        module_problem(given.pop("module"), given.pop("X"), given.pop("y"), **given)
+
+
+def test_what_is_no_problem_at_all():
+    with pytest.raises(InputError, match="problem: a NoneType; give what certify.Problem.from_module"):
+        estimate(None, U)
+    with pytest.raises(InputError, match="u: None"):
+        estimate(problem(), None, [0])
+    with pytest.raises(InputError, match="scale: 'x'"):
+        estimate(problem(), U, [0, 3]).sample_members(1, scale="x")

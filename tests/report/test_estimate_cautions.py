@@ -13,12 +13,12 @@ GOOD = {
 }
 
 
-def cautions(result=None, damping=0.0, base="given", **changed):
+def cautions(result=None, damping=0.0, base="given", change=1.0, **changed):
     found = {"evidence": GOOD | changed, "residual": 1e-3, "moved_rows_only": False, "ended": "converged",
              "correctors": [], "space": "outputs", "stationary_norm": None, "response_norm": 1.0} | (result or {})
     return module.cautions({"result": found, "options": {"tolerance": 1e-2, "damping": damping},
                             "problem": {"parameter": "features", "precision": "float32", "parameters": 700,
-                                        "base": base, "weights_norm": 20.0}})
+                                        "base": base, "weights_norm": 20.0, "change": {"norm": change}}})
 
 
 def test_nothing_is_said_of_a_good_estimate():
@@ -105,6 +105,11 @@ def test_a_loss_of_all_rows_that_rises_manyfold_is_said_whatever_moves(left):
 def test_weights_that_were_not_trained_to_a_critical_point_are_named(towards, base, said):
     found = cautions({"stationary_norm": towards}, base=base)
     assert any("Train on first" in line and "has length 16" in line for line in found) == said
+
+
+def test_a_change_that_does_nothing_to_first_order_is_named():
+    assert "does nothing" in cautions(data_error=None)[0]
+    assert cautions(data_error=None, change=0.0) == []
 
 
 def test_correctors_are_not_advised_where_they_were_tried():
