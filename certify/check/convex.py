@@ -104,7 +104,7 @@ def distance_at_most(evidence: Evidence, most: float, theta: float, reach: float
 
 def stable_at_least(evidence: Evidence, least: float, theta: float, reach: float) -> Finding:
     """V41: at `least` evaluation rows the largest output exceeds every other by more than `T|(e_a − e_b) ⊗ φ|`."""
-    moved, problem = motion(evidence, theta, reach), evidence.problem
+    moved = motion(evidence, theta, reach)
     if moved.layer is None:
         return Finding(Truth.UNDECIDED, moved.words)
     rows, outputs = moved.layer.at(evidence)
