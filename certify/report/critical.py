@@ -141,8 +141,15 @@ def facts(problem: Problem) -> list[tuple[str, str]]:
     ]
 
 
-def scope(problem: Problem, found: bool) -> list[tuple[str, str]]:
-    """What is not claimed of critical points."""
+def scope(problem: Problem, found: bool, convex: bool = False) -> list[tuple[str, str]]:
+    """What is not claimed of critical points; of a strongly convex last layer there is one, the minimum."""
+    if convex:
+        return [
+            ("Layers before the last", "They keep their weights. What training all layers again would give is not "
+             "claimed."),
+            ("Training that stops early", "The claims are about the one minimum of the training loss in this layer. A "
+             "procedure that stops before it ends elsewhere."),
+        ]
     if problem.set == "given":
         found = False  # the distance counts from the point examined, and no other enters
     entries = [

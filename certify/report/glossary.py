@@ -69,6 +69,9 @@ def _of_problem(problem: Problem) -> Terms:
     if problem.set in ("per_sample", "sparse"):
         length = "of the row that moves furthest"
     what = "the sample weights" if problem.parameter == "sample_weights" else "the training data"
+    if problem.parameter == "labels":
+        entries.append(("change (perturbation) u", "other labels for some of the rows that may change; it has no size"))
+        return entries
     entries.append(("move (perturbation) u", f"a change of {what}; δ is its {LENGTHS[problem.norm]}, {length}"))
     return entries
 

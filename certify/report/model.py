@@ -116,7 +116,7 @@ def _limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     pointwise = [claim for claim in claims if claim.quantity in words.POINTWISE]
     if not pointwise:
         if problem.map == "critical" or problem.window is not None:
-            return words.ONE_CHANGE
+            return words.ONE_CHANGE if problem.set == "given" else words.EVERY_CHANGE
         return words.NO_LIMIT if any(claim.lower is not None for claim in claims) else ()
     if len(pointwise) < len(claims):
         if any(claim.quantity == "aubin" for claim in claims):

@@ -30,6 +30,9 @@ def lead(base: Base, problem: Problem) -> Phrase:
 def meaning(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     """What an exact fit or the training loss means, and how moves and weights are measured."""
     still = ""
+    if problem.parameter == "labels":
+        return say(critical.meaning(problem) + "A change of labels has no size δ. The distance between weights is "
+                   "Euclidean.")
     if problem.set in ("per_sample", "sparse"):
         length = {1: "1-norm", "inf": "max-norm"}.get(problem.norm, "Euclidean length")
         largest = f"{length} of the largest move of a row"

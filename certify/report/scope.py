@@ -10,6 +10,7 @@ from certify.report.digits import as_given
 from certify.report.moves import NOUN
 from certify.report.statements import Entry, say
 from certify.report.words import POINTWISE
+from certify.spec.convexity import asks_for_convexity
 
 AS_IT_RUNS = (
     "The claims are about the exact real-number function given by the parameters and data in the files. Rounding in "
@@ -56,8 +57,9 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
         entries.append(("The radius in the specification", f"{text}use it: {why}."))
     entries.append(("The network as it runs", AS_IT_RUNS))
     if problem.map == "critical":
-        near = pointwise or bool({"first_order_distance", "distance"} & set(quantities))
-        entries += critical.scope(problem, found) if near else []
+        convex = asks_for_convexity(problem.map, quantities, problem.set)
+        near = pointwise or convex or bool({"first_order_distance", "distance"} & set(quantities))
+        entries += critical.scope(problem, found, convex) if near else []
     solutions = "exact fits exist" if fits else "weights with so low a training loss exist"
     if pointwise and problem.map != "critical":
         entries.append((

@@ -117,6 +117,7 @@ LIMIT_BESIDE_EXPLICIT = say(
     "every move up to its size."
 )
 ONE_CHANGE = say("This is not a statement about a limit: it is about this one change of the data, at its own size.")
+EVERY_CHANGE = say("This is not a statement about a limit: it is about every change of this kind, at its own size.")
 NO_LIMIT = say("This is not a statement about a limit: it covers every move up to the size given.")
 
 WHY_EQUAL = {
