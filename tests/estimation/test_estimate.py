@@ -285,7 +285,7 @@ def nan_mlp():
     ({"module": mlp().half().eval()}, "float32 or float64"),
     ({"module": nn.Sequential(nn.ReLU()).eval()}, "no parameters"),
     ({"module": "model.pt"}, "a str"),
-    ({"X": torch.full((5, 4), float("nan"))}, "NaN"),
+    ({"X": torch.full((5, 4), float("nan"))}, "X, row 0: nan .and in 4 more rows"),
     ({"X": torch.full((5, 4), 1e38), "module": steep()}, "not finite"),
     ({"X": torch.randn(5)}, "a row a sample"),
     ({"y": torch.tensor([0, 1, 2, 3, 0])}, "labels 0 … 2"),
@@ -304,7 +304,7 @@ def test_bad_problems_are_refused_in_words(arguments, words):
 
 @pytest.mark.parametrize(("u", "rows", "more", "words"), [
     (torch.zeros(1, 4), [0, 1], {}, "shape"),
-    (torch.full((1, 4), float("inf")), [0], {}, "NaN"),
+    (torch.full((1, 4), float("inf")), [0], {}, "u, row 0: inf"),
     (torch.zeros(1, 4), [9], {}, "0 to 4"),
     (torch.zeros(2, 4), [1, 1], {}, "each once"),
     (torch.zeros(1, 4), [], {}, "list row numbers"),

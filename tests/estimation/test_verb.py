@@ -61,6 +61,7 @@ def test_files_line_and_agreement_with_python(tmp_path, call):
     for name, tensor in same.state_dict().items():
         assert torch.allclose(state[name], tensor, rtol=1e-5, atol=1e-7), name
     assert found["result"]["evidence"]["loss_after"] == pytest.approx(same.loss_after, rel=1e-6)
+    assert found["result"]["ended"] == same.ended == "solved directly"
     other = net(1)
     other.load_state_dict(state)  # strict
     assert other[0].weight.ne(net()[0].weight).any() and other[1].running_mean.eq(net()[1].running_mean).all()
