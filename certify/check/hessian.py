@@ -131,25 +131,26 @@ class Curvature:
 
         With `X_h = δ̇_h`, `Y_h = ȧ_{h−1}` along the features the block of layers h ≤ g is
         `Σ_i (X_hX_gᵀ)[r, t] ã_s ã_u + (Y_hY_gᵀ)[s, u] δ_r δ_t + (Y_hX_gᵀ)[s, t] δ_r ã_u + (X_hY_gᵀ)[r, u] ã_s δ_t`.
+        The factors get bits more than the sums: an inverse will stand on both sides.
         """
-        blocks, moving = {}, self.problem.moving
+        blocks, moving, wide = {}, self.problem.moving, self.width + SPARE
         moves = [self._feature_tangents(i) for i in moving]
         scaled = moves if weights is None else [m.times(E) for m, E in zip(moves, weights, strict=True)]
 
         def grams(first: str, h: int, second: str, g: int) -> Fixed:
             return self._listed([getattr(m, first)[h] * getattr(other, second)[g].transpose()
-                                 for m, other in zip(scaled, moves, strict=True)])
+                                 for m, other in zip(scaled, moves, strict=True)], wide)
 
         for h in self.problem.free:
-            A, E = self._pair(h, moving)
+            A, E = self._pair(h, moving, wide)
             for g in self._later(h):
-                B, F = self._pair(g, moving)
+                B, F = self._pair(g, moving, wide)
                 blocks[h, g] = placed(self.problem, h, g, total([
-                    product(grams("adjoints", h, "adjoints", g).turned, self._facing(A, B), self.width),
-                    product(self._facing(E, F).turned, grams("inputs", h, "inputs", g), self.width),
+                    product(grams("adjoints", h, "adjoints", g).turned, facing(A, B, wide), self.width),
+                    product(facing(E, F, wide).turned, grams("inputs", h, "inputs", g), self.width),
                 ]), total([
-                    product(grams("inputs", h, "adjoints", g).turned, self._facing(E, B), self.width),
-                    product(self._facing(A, F).turned, grams("adjoints", h, "inputs", g), self.width),
+                    product(grams("inputs", h, "adjoints", g).turned, facing(E, B, wide), self.width),
+                    product(facing(A, F, wide).turned, grams("adjoints", h, "inputs", g), self.width),
                 ]))
         return assembled(self.problem, blocks, {})
 
@@ -282,9 +283,9 @@ class Curvature:
     def _facing(self, A: Fixed, B: Fixed) -> Fixed:
         return facing(A, B, self.width)
 
-    def _listed(self, matrices: Sequence[arb_mat]) -> Fixed:
+    def _listed(self, matrices: Sequence[arb_mat], width: int | None = None) -> Fixed:
         """One matrix a row, row-major."""
-        return enclosed(arb_mat([M.entries() for M in matrices]), self.width)
+        return enclosed(arb_mat([M.entries() for M in matrices]), self.width if width is None else width)
 
 
 def beside(blocks: Sequence[arb_mat]) -> arb_mat:
