@@ -1,4 +1,4 @@
-"""How far no claim of Q1 can reach: to where two rows with different outputs can be moved onto one another."""
+"""How far no finite claim about exact fits can reach: to where two rows with different outputs meet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.problem import Problem
 from certify.rigor import fp
-from certify.rigor.ball import Balls
+from certify.rigor.ball import Balls, rounded
 
 CANDIDATES = 1000
 """Pairs looked at, nearest first; pairs with equal outputs are rare."""
@@ -17,10 +17,11 @@ CANDIDATES = 1000
 
 @dataclass(frozen=True)
 class Limit:
-    """No `(κ, r_u, r_w)` with `r_u ≥ size` has the Aubin property.
+    """From a budget of this size on some change leaves no exact fit, so no `(κ, r_u, r_w)` and no distance is proved.
 
     Attributes:
-        size: upper bound of `|x_i − x_j|/√m`, m = 2 where both rows may move, else 1.
+        size: upper bound of `|x_i − x_j|/√m` for a budget in total, `/m` for one of every row; m = 2 where both rows
+            may move at once, else 1.
         pair: the rows.
     """
 
@@ -34,16 +35,19 @@ def enclose_limit(problem: Problem, outputs: Balls) -> Limit | None:
     Moving i and j onto one another leaves no solution, while `w̄` is one for the data as they are.
 
     Args:
-        problem: interpolation, base `given`, total budget.
+        problem: interpolation, base `given`, a budget with norm 2, features in their own unit, no rows merged.
         outputs: of every row.
     """
-    if problem.parameter != "features":
+    plain = problem.scale is None and problem.norm == 2 and len(problem.kept) == problem.n
+    if problem.parameter != "features" or not plain:
         return None
-    X, n = problem.X, problem.n
+    X, n, outputs = problem.X, problem.n, rounded(outputs)
     moves = np.isin(np.arange(n), np.array(problem.rows))
     i, j = np.triu_indices(n, 1)
     free = moves[i].astype(int) + moves[j]
     i, j, free = (v[free > 0] for v in (i, j, free))
+    if problem.set != "total":  # each row has the whole budget
+        free = np.minimum(free, problem.count or 2) ** 2
     sizes = np.array([np.linalg.norm(X[a] - X[b]) for a, b in zip(i, j, strict=True)]) / np.sqrt(free)
     for at in np.argsort(sizes)[:CANDIDATES]:
         a, b = int(i[at]), int(j[at])

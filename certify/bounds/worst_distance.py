@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.bounds.aubin_limit import enclose_limit
 from certify.bounds.compensation import Compensation, compensate
 from certify.bounds.costs import JACOBIAN_LIMIT
 from certify.bounds.direct import propose_vector
@@ -23,6 +24,7 @@ from certify.network.system import moved
 from certify.problem import Problem
 from certify.progress import silent
 from certify.rigor.arithmetic import Binary64, DoubleDouble
+from certify.rigor.ball import Balls
 from certify.rigor.fp import Array
 from certify.verdict import Bound, Hypothesis, Rigour
 
@@ -59,8 +61,21 @@ def worst_distance(
     if attack is not None:
         witness |= {"z": [float(v) for v in attack.z], "change": attack.change}
     lower = 0.0 if attack is None else attack.lower
+    limit = enclose_limit(problem, _outputs(problem))
+    if limit is not None:
+        witness |= {"limit": limit.size, "pair": list(limit.pair)}
     reason = "" if upper is not None else _reason(problem, found)
+    if upper is None and limit is not None and problem.radius is not None and problem.radius >= limit.size:
+        i, j = limit.pair
+        reason = (f"a change of the budget puts rows {i} and {j}, whose outputs differ, onto one another, so that "
+                  f"there is no exact fit: give a radius below {limit.size:.6g}")
     return Bound("distance", "Q4", Rigour.PROVED, lower, upper, unit, hypotheses, witness, reason)
+
+
+def _outputs(problem: Problem) -> Balls:
+    """The network's outputs at every row."""
+    assert isinstance(problem.network, Network)
+    return forward(problem.network, known_weights(problem.network), problem.X, DoubleDouble()).output
 
 
 def _reason(problem: Problem, found: tuple[Compensation, ...]) -> str:

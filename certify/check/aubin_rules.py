@@ -57,11 +57,14 @@ def contraction(evidence: Evidence, claim: Claim, most: float) -> Finding:
 
 
 def no_further(evidence: Evidence, most: float, pair: tuple[int, int]) -> Finding:
-    """V38: two rows with different outputs can be moved onto one another by a change of length `most`."""
+    """V38: two rows with different outputs can be moved onto one another within a budget of `most`."""
     problem, (i, j) = evidence.problem, pair
     free = sum(row in problem.moving for row in pair)
-    if i == j or max(pair) >= len(problem.features) or not free or problem.parameter != "features":
-        return Finding(Truth.UNDECIDED, "two rows of the data are needed, one of which may move")
+    plain = problem.scale is None and problem.norm == 2 and len(problem.kept) == len(problem.features)
+    if i == j or max(pair) >= len(problem.features) or not free or problem.parameter != "features" or not plain:
+        return Finding(Truth.UNDECIDED, "two rows are needed, one of which may move, in the data's own unit")
+    if problem.set != "total":  # each row has the whole budget
+        free = min(free, problem.count or 2) ** 2
     outputs = evidence.forward.outputs.tolist()
     if not any(a != b for a, b in zip(outputs[i], outputs[j], strict=True)):
         return Finding(Truth.UNDECIDED, "their outputs are not proved different")

@@ -27,7 +27,8 @@ _SETS = ("z", "member", "dual", "array")
 _MOTION = ("theta", "reach")
 _WINDOW = ("multiplier", "point")
 WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",),
-             "first_order_distance": (*_SETS, "equal_rows"), "distance": ("z", "array", "layer", "sigma", *_MOTION),
+             "first_order_distance": (*_SETS, "equal_rows"),
+             "distance": ("z", "array", "layer", "sigma", "limit", "pair", *_MOTION),
              "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
              "stable_predictions": _MOTION, "prediction_change": _MOTION, "excess": _WINDOW, "hausdorff": _WINDOW}
 _TOGETHER = {*_SETS, *_WINDOW, "layer", "sigma", "radius_u", "radius_w", "limit", "pair"}

@@ -208,6 +208,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.witness", f"sigma is {show(claim.sigma)}", "a number above 0 goes with layer")
     if claim.layer is not None and claim.layer not in problem.free:
         raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
+    if finite_size and ((claim.limit is None) != (claim.pair is None) or (claim.limit is not None and not budget)):
+        raise Invalid(f"{where}.witness", f"limit is {show(claim.limit)}", "it goes with pair, and with a budget")
     if claim.quantity == "aubin":
         (sublevel_aubin if problem.map == "sublevel" else aubin).check_form(claim, problem)
     if claim.quantity in window_rules.QUANTITIES:

@@ -10,6 +10,7 @@ from flint import arb, arb_mat, ctx
 
 from certify.check import finite
 from certify.check.arrays import Array
+from certify.check.aubin_rules import no_further
 from certify.check.balls import ONE, ZERO, squares
 from certify.check.canonical import show
 from certify.check.certificate import Claim
@@ -40,6 +41,9 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         change = _change(claim, ladder.problem, side)
         one = Ladder(_given(ladder.problem, change), ladder.tell)
         expect(f"{claim.where}.lower", claim.lower, partial(finite.lower, least=claim.lower, z=claim.z), one)
+    if claim.pair is not None and claim.limit is not None:
+        rule = partial(no_further, most=claim.limit, pair=claim.pair)
+        expect(f"{claim.where}.witness.limit", claim.limit, rule, ladder)
 
 
 def upper(evidence: Evidence, most: float, layer: int, sigma: float) -> Finding:

@@ -41,8 +41,14 @@ def distance_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
         template = some + ". That there always is one was not proved." if upper is None else (
             f"a network that fits the changed data exactly{alone} exists within {{upper}} of these weights{measure}, "
             f"and {some}.")
+    limit, known = (), claim.witness
+    if known.limit is not None and known.pair is not None:
+        i, j = known.pair
+        each = "in total" if problem.set == "total" else "each"
+        limit = say(" The limit: moves of {limit} " + each + " can put rows {i} and {j}, whose outputs differ, onto "
+                    "one another, and then nothing fits exactly.", limit=upper_end(known.limit, DIGITS), i=i, j=j)
     return say(
-        "{start} {mover}, " + template, start=opening, mover=mover(problem),
+        "{start} {mover}, " + template + "{more}", start=opening, mover=mover(problem), more=limit,
         lower="" if not lower else lower_end(lower, DIGITS), upper="" if upper is None else upper_end(upper, DIGITS),
     )
 

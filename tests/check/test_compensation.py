@@ -87,3 +87,47 @@ def test_a_change_beyond_the_budget_is_refused(kind, tmp_path):
     certificate["subject"]["witness"] = emitter.record(path, "witness.safetensors")
     with pytest.raises(Invalid, match="budget"):
         checked(certificate, tmp_path)
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_the_limit_is_that_of_the_nearest_rows(kind, tmp_path):
+    """Half their distance where every row has the budget, over the root of two in total; none for another norm."""
+    certificate = made(tmp_path, kind)
+    witness = certificate["claims"][0]["witness"]
+    if 'norm = "inf"' in kind:
+        assert "limit" not in witness
+        return
+    with np.load(tmp_path / "data.npz") as file:
+        X = file["X"]
+    sizes = np.linalg.norm(X[:, None] - X[None], axis=2) + 1e9 * np.eye(5)
+    assert sizes[tuple(witness["pair"])] == sizes.min()
+    share = np.sqrt(2.0) if "total" in kind else 2.0
+    assert 0 <= witness["limit"] - sizes.min() / share < 1e-14
+    page = (tmp_path / "report.html").read_text(encoding="utf-8") if (tmp_path / "report.html").exists() else ""
+    assert not page or "nothing fits exactly" in page
+
+
+def test_one_row_at_a_time_has_to_go_the_whole_way(tmp_path):
+    one = made(tmp_path, 'set = "sparse"\ncount = 1\nradius = 0.01')["claims"][0]["witness"]["limit"]
+    two = made(tmp_path, SETS[3])["claims"][0]["witness"]["limit"]
+    assert one == pytest.approx(2 * two)
+
+
+@pytest.mark.parametrize("change", [{"limit": 0.999}, {"pair": [0, 0]}, {"pair": [0, 9]}, {"limit": None}])
+def test_a_limit_that_says_more_is_refused(change, tmp_path):
+    certificate = made(tmp_path)
+    witness = certificate["claims"][0]["witness"]
+    for name, value in change.items():
+        if value is None:
+            del witness[name]
+        else:
+            witness[name] = witness[name] * value if name == "limit" else value
+    with pytest.raises(Invalid):
+        checked(certificate, tmp_path)
+
+
+def test_a_budget_beyond_the_limit_says_which_rows_meet(tmp_path):
+    certificate = made(tmp_path, 'set = "per_sample"\nradius = 5.0')
+    claim = certificate["claims"][0]
+    assert claim["upper"] is None and "onto one another" in claim["reason"]
+    assert checked(certificate, tmp_path).verdict == "inconclusive"
