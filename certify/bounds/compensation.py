@@ -17,6 +17,7 @@ from certify.bounds.modulus import enclose_modulus
 from certify.errors import EnclosureError
 from certify.network.jacobian import Jacobian
 from certify.network.network import Network
+from certify.network.output_steepness import output_steepness
 from certify.network.passes import Forward, forward, known_weights
 from certify.network.reach import reach
 from certify.network.steepness import first_layer_steepness
@@ -108,6 +109,8 @@ def _near(problem: Problem, net: Network, passed: Forward) -> _Near:
             first = None if steep is None else Fraction(steep)
         found = reach(net, passed, t, problem.scale)
         output = fp.row_norms((found.centre + found.moved) * fp.RAISE)
+        dual = output_steepness(net, passed, t, problem.scale)
+        output = output if dual is None else np.minimum(output, dual)
     except EnclosureError:  # the balls are too large for bounds that are finite
         pass
     return _Near(first, output)

@@ -11,6 +11,7 @@ from certify.check.balls import ONE, ZERO, norm
 from certify.check.definite import Truth, definiteness
 from certify.check.growth import Reach
 from certify.check.network import Forward, Parameters, first_weights, layer_slopes
+from certify.check.output_steepness import output_steepness
 from certify.check.spread import estimate, spectral
 from certify.check.subject import Problem
 
@@ -54,6 +55,9 @@ def steepness(problem: Problem, parameters: Parameters, passed: Forward, layer: 
         if layer == len(problem.layers):
             for i, S in zip(problem.moving, Reach(problem, parameters, passed).steepest(t), strict=True):
                 rows[i] = S.min(after)
+            dual = output_steepness(problem, parameters, passed, t)
+            for i, S in zip(problem.moving, dual or (), strict=dual is not None):
+                rows[i] = S.min(rows[i])
         return Steepness(reach.upper(), [rows.get(i, ZERO).upper() for i in problem.kept])
 
 
