@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import subprocess
 import sys
@@ -28,6 +29,8 @@ COLUMNS = ("report", "spec", "quantity", "theorem", "lower", "upper", "verdict",
            "run_seconds", "run_megabytes", "check", "check_seconds", "check_megabytes")  # fmt: skip
 BEGIN, END = "<!-- table: written by reports/audit.py -->", "<!-- end of table -->"
 MARKS = (BEGIN, END)
+MEDIANS = ("<!-- medians: written by reports/audit.py -->", "<!-- end of medians -->")
+FINITE = ("<!-- finite: written by reports/audit.py -->", "<!-- end of finite -->")
 PERSISTENCE = ("<!-- persistence: written by reports/audit.py -->", "<!-- end of persistence -->")
 INPUTS = {"mnist-6x100": "model.safetensors", "resnet2b-cifar10": "model.safetensors",
           "resnet20-cifar10": "model.safetensors"}  # fmt: skip
@@ -163,6 +166,71 @@ def persistence(lines: list[Line]) -> str:
     return "\n".join(rows)
 
 
+def apart(line: Line) -> float:
+    """`upper / lower`; infinite where one of them is missing, trivial (0 below a positive end), or not finite."""
+    if not line["lower"] or not line["upper"]:
+        return math.inf
+    low, high = float(line["lower"]), float(line["upper"])
+    return 1.0 if low == high else high / low if low > 0 and math.isfinite(high) else math.inf
+
+
+def medians(lines: list[Line]) -> str:
+    """How far apart the ends are, quantity by quantity; failures count as infinitely far."""
+    rows = ["| quantity | claims | without two ends | median upper / lower | largest finite |",
+            "|---|---:|---:|---:|---:|"]  # fmt: skip
+    for quantity in sorted({line["quantity"] for line in lines}):
+        found = sorted(apart(line) for line in lines if line["quantity"] == quantity)
+        middle = (found[(len(found) - 1) // 2] + found[len(found) // 2]) / 2
+        finite = [x for x in found if math.isfinite(x)]
+        rows.append(f"| {quantity} | {len(found)} | {len(found) - len(finite)} | {_ratio(middle)} | "
+                    f"{_ratio(max(finite, default=math.inf))} |")
+    return "\n".join(rows)
+
+
+def _ratio(value: float) -> str:
+    return "∞" if math.isinf(value) else f"{value:.3f}" if value > 1.001 else f"1 + {value - 1:.0e}"
+
+
+def finite(lines: list[Line]) -> str:
+    """Radii at finite size: what is certified, what an attack reaches, what no claim can pass."""
+    attacks = _attacks()
+    rows = ["| report | quantity | certified radius | attack | certified / attack | limit | the claim there |",
+            "|---|---|---:|---:|---:|---:|---|"]  # fmt: skip
+    for line in lines:
+        where = HERE / line["report"] / line["spec"] / "certificate.json"
+        name, claim = f"{line['report']}, `{line['spec']}`", None
+        if line["quantity"] in ("aubin", "distance") and where.exists() and line["upper"]:
+            stated = json.loads(where.read_text(encoding="utf-8"))
+            claim = next(c for c in stated["claims"] if c["quantity"] == line["quantity"])
+        if line["quantity"] == "persistence_radius":
+            low, high = float(line["lower"] or 0), float(line["upper"] or "inf")
+            rows.append(f"| {name} | persistence_radius | {low:.4g} | {high:.4g} | {low / high:.3f} | none | "
+                        "the loss stays below the level |")
+        elif claim is not None and line["quantity"] == "aubin":
+            radius = claim["witness"]["radius_u"]
+            broken, limit = attacks.get((line["report"], line["spec"])), claim["witness"].get("limit")
+            rows.append(f"| {name} | aubin | {radius:.4g} | {'not run' if broken is None else f'{broken:.4g}'} | "
+                        f"{'—' if broken is None else f'{radius / broken:.3f}'} | "
+                        f"{'none' if limit is None else f'{limit:.4g}'} | κ ≤ {float(line['upper']):.4g} |")
+        elif claim is not None and stated["problem"]["radius"] is not None:
+            rows.append(f"| {name} | distance | {stated['problem']['radius']:g} | not run | — | see the report | "
+                        f"an exact fit within {float(line['upper']):.4g} |")
+    return "\n".join(rows)
+
+
+def _attacks() -> dict[tuple[str, str], float]:
+    """Where the attacks of reports/aubin break the theorems' conditions, as its tables say."""
+    page, found = (HERE / "aubin" / "README.md").read_text(encoding="utf-8"), {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 10 and cells[0].split()[0] in ("tanh", "gelu"):
+            found["aubin", cells[0].split()[0]] = float(cells[6])
+        if len(cells) == 12 and cells[0].startswith("diabetes"):
+            name = "aubin" if cells[2] == "2" else f"aubin-{cells[2]}"
+            found["diabetes", name] = float(cells[7].split()[0])
+    return found
+
+
 def insert(path: Path, text: str, marks: tuple[str, str] = MARKS) -> None:
     """Put the table between the marks of a page, if it has them."""
     if not path.exists() or marks[0] not in path.read_text(encoding="utf-8"):
@@ -176,6 +244,8 @@ def write_tables(lines: list[Line]) -> None:
         insert(HERE / folder / "README.md", table([x for x in lines if x["report"] == folder], with_report=False))
     insert(HERE / "README.md", table(lines, with_report=True))
     insert(HERE / "README.md", persistence(lines), PERSISTENCE)
+    insert(HERE / "README.md", medians(lines), MEDIANS)
+    insert(HERE / "README.md", finite(lines), FINITE)
 
 
 def main() -> int:

@@ -146,6 +146,7 @@ def test_tables_are_written_from_the_record(audit, lines):
     page = (REPORTS / "README.md").read_text("utf-8")
     assert audit.table(lines, with_report=True) in page
     assert audit.persistence(lines) in page
+    assert audit.medians(lines) in page and audit.finite(lines) in page
     for folder in {x["report"] for x in lines} - {"breast-cancer"}:
         own = [x for x in lines if x["report"] == folder]
         assert audit.table(own, with_report=False) in (REPORTS / folder / "README.md").read_text("utf-8")
@@ -158,6 +159,13 @@ def test_ends_are_printed_outward(audit, lower, upper):
     low, high = (float(x) for x in audit.outward(lower, upper).split(" – "))
     assert low <= float(lower) <= float(upper) <= high
     assert high - low <= 1.5 * (float(upper) - float(lower)) + 1e-5 * high
+
+
+def test_medians_count_failures_as_infinitely_far(audit):
+    ends = [("1.0", "2.0"), ("1.0", ""), ("0.0", "3.0"), ("1.0", "4.0"), ("0.0", "0.0")]
+    made = [{"quantity": "q", "lower": low, "upper": high} for low, high in ends]
+    assert audit.medians(made).splitlines()[-1] == "| q | 5 | 2 | 4.000 | 4.000 |"
+    assert audit.medians(made[1:3]).splitlines()[-1] == "| q | 2 | 2 | ∞ | ∞ |"
 
 
 @pytest.mark.parametrize("where", CHECKED_HERE)
