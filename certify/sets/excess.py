@@ -36,7 +36,7 @@ def excess(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None = None) 
     enclosure otherwise. Not symmetric.
 
     Args:
-        C, D: closed sets of one space.
+        C, D: closed sets of one space. A curve or a manifold as C needs a ball as window, and at most 4 variables.
         window: a ball or a polyhedron; None: all of C, and the excess may be infinite.
 
     Raises:
