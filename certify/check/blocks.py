@@ -60,19 +60,22 @@ def columns_by_layer(problem: Problem, X: Fixed) -> dict[int, Fixed]:
 def assembled(problem: Problem, blocks: Mapping[tuple[int, int], Fixed], diagonal: Mapping[int, arb]) -> Fixed:
     """The symmetric matrix from the blocks of layers h ≤ g, plus a number a layer on its diagonal.
 
-    Squares of the blocks' radii add up, twice those of blocks that stand there twice.
+    Squares of the blocks' radii add up, twice those of blocks that stand there twice; and so do those of the numbers
+    on the diagonal, which stand where a block stands already: the roots of both are added.
     """
-    parts = dict(zip(blocks, common(list(blocks.values())), strict=True))
+    numbers = {h: enclosed(arb_mat([[diagonal.get(h, ZERO)]]), DIAGONAL) for h in problem.free}
+    cutoff = common([*blocks.values(), *numbers.values()])
+    parts = dict(zip(blocks, cutoff, strict=False))
+    numbers = dict(zip(problem.free, cutoff[len(blocks):], strict=True))
     square = sum((part.radius**2 * (1 if h == g else 2) for (h, g), part in parts.items()), ZERO)
     flat: list[fmpz] = []
-    p, at, bits = problem.parameters, 0, next(iter(parts.values())).bits
+    p, at, beside = problem.parameters, 0, ZERO
     for h in problem.free:
         across = [(parts[h, g].mid if g >= h else parts[g, h].mid.transpose()).tolist() for g in problem.free]
-        added = enclosed(arb_mat([[diagonal.get(h, ZERO)]]), DIAGONAL).at(bits)
         for rows in zip(*across, strict=True):
             for row in rows:
                 flat += row
-            flat[at * p + at] += added.mid[0, 0]
-            square += added.radius**2
+            flat[at * p + at] += numbers[h].mid[0, 0]
+            beside += numbers[h].radius**2
             at += 1
-    return Fixed(fmpz_mat(p, p, flat), bits, square.sqrt().upper())
+    return Fixed(fmpz_mat(p, p, flat), cutoff[0].bits, (square.sqrt() + beside.sqrt()).upper())

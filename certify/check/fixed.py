@@ -21,6 +21,9 @@ BAND = 1024
 MARGIN, SOME = 3, 10**5
 """Bits by which entries of a product may exceed those looked at, which are so many, before they take more room."""
 
+FAR = 1 << 60
+"""Bits that no entry has: cut off together with any more, 0 or −1 is left."""
+
 Integers = list[fmpz]
 
 
@@ -69,7 +72,7 @@ class Fixed:
             return Fixed(self.mid, bits, self.radius)
         if bits >= self.bits:
             return Fixed(self.mid * (fmpz(1) << (bits - self.bits)), bits, self.radius)
-        drop = self.bits - bits
+        drop = min(self.bits - bits, FAR)
         mid = fmpz_mat(*self.shape, [x >> drop for x in self.mid.entries()])
         return Fixed(mid, bits, (self.radius + cut(self.shape, bits)).upper())
 

@@ -16,6 +16,9 @@ from certify.check.fixed import Fixed, bands, scale, squares, whole
 LEAF = 48
 """Below this many rows the proposal is flint's."""
 
+LONG = 1 << 16
+"""Bits of the number 1 in a product beyond which, or below 0, a proposal was made for another matrix."""
+
 ROOM = 10
 """Bits by which entries of the inverse may exceed the inverse of the largest entry before they take more room."""
 
@@ -40,6 +43,8 @@ def judged(A: Fixed, X: Fixed | None) -> Inverse:
     if X is None or not A.radius.is_finite():
         return Inverse()
     N, bits, at, total = A.shape[0], A.bits + X.bits, 0, ZERO
+    if not 0 <= bits <= LONG:
+        return Inverse()
     for band in bands(X.mid, A.mid):
         rows = len(band) // N
         for r in range(rows):
@@ -52,10 +57,14 @@ def judged(A: Fixed, X: Fixed | None) -> Inverse:
 
 
 def proposed(A: Fixed, width: int) -> Fixed | None:
-    """An approximate inverse of the middle, with about `width` bits; nothing is proved."""
+    """An approximate inverse of the middle, with about `width` bits; nothing is proved.
+
+    The middle has about `width` bits too, or more where a number on its diagonal is far larger than all else.
+    """
     if not A.radius.is_finite():
         return None
-    bits = 2 * width - ROOM - A.bits
+    longest = max(A.mid[j, j].bit_length() for j in range(A.shape[0]))
+    bits = max(width, longest) + width - ROOM - A.bits
     X = _inverse(A.mid, A.bits, bits)
     return None if X is None else Fixed(X, bits, ZERO)
 
@@ -90,7 +99,7 @@ def _times(A: fmpz_mat, B: fmpz_mat, drop: int) -> fmpz_mat:
 
 
 def _leaf(A: fmpz_mat, a: int, x: int) -> fmpz_mat | None:
-    with ctx.workprec(2 * (abs(a) + abs(x)) + 64):
+    with ctx.workprec(2 * abs(a + x) + 64):  # of a + x alone: each of them follows the unit that A is counted in
         try:
             X = arb_mat(A).inv()
         except ZeroDivisionError:

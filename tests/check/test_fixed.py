@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.check import fixed
+from certify.check.blocks import assembled
 from certify.check.definite import Truth
 from certify.check.deflated import SMALL, Largest
 from certify.check.fixed import Fixed, enclosed, facing, product, scale, total
 from certify.check.inverse import LEAF, judged, proposed
+from tests.check import taylor_oracle
 
 SEEDS, WIDTHS = st.integers(0, 10**9), st.sampled_from([6, 12, 30, 60, 100])
 
@@ -142,6 +144,8 @@ def test_a_wrong_inverse_proves_nothing():
     assert judged(A, Fixed(X.mid * 3, X.bits, X.radius)).X is None
     assert judged(A, Fixed(fmpz_mat(2, 2), 0, arb(0))).X is None
     assert judged(Fixed(A.mid, A.bits, arb(2)), X).X is None
+    for unit in (-10**30, -10**4, 10**4, 10**30):  # one of a matrix in quite another unit
+        assert judged(A, Fixed(X.mid, X.bits + 10 * unit, X.radius)).X is None
 
 
 @settings(max_examples=15, deadline=None)
@@ -170,3 +174,40 @@ def test_the_largest_eigenvalue_on_both_sides(seed, N, radius, flat, step):
         assert found.below(arb(top) + radius / 2) is not Truth.PROVED
         assert found.below(arb(top) - radius / 2) is not Truth.DISPROVED
     assert unit >= 1
+
+
+@settings(max_examples=80, deadline=None)
+@given(seed=SEEDS, size=st.sampled_from([-200, -60, -3, 0, 3, 60, 200]))
+def test_numbers_on_the_diagonal_err_beside_the_blocks(seed, size):
+    """A block at its very radius and a number that is cut: both errors are of one entry, and add up."""
+    rng = np.random.default_rng(seed)
+    problem = taylor_oracle.problem(rng, loss="squared", widths=[1] * int(rng.integers(2, 5)), free=(1,))
+    p = problem.layers[0].parameters
+    mid, bits = fmpz_mat(p, p, [int(x) for x in rng.integers(-9, 10, p * p)]), int(rng.integers(-20, 20))
+    number, radius = Fraction(float(rng.uniform(0.5, 1))) * Fraction(2) ** size, Fraction(2) ** -bits
+    truth = [[Fraction(int(x)) * radius for x in row] for row in mid.tolist()]
+    truth[-1][-1] += radius
+    for j in range(p):
+        truth[j][j] += number
+    with ctx.workprec(600):
+        own = arb(number.numerator) / number.denominator
+        assert held(assembled(problem, {(1, 1): Fixed(mid, bits, scale(bits))}, {1: own}), truth)
+
+
+@pytest.mark.parametrize("unit", [-10**12, -3000, 3000, 10**12])
+def test_the_unit_of_a_matrix_does_not_matter(unit):
+    """A Hessian far from 1, as where a loss is flat: the fraction is as long as it takes, no number gets longer."""
+    rng = np.random.default_rng(4)
+    M = rng.normal(size=(5, 5))
+    with ctx.workprec(128):
+        A = enclosed(arb_mat((M + M.T).tolist()) * scale(unit), 60)
+        found = judged(A, proposed(A, 60))
+        assert found.X is not None and found.error < 1e-12
+        problem = taylor_oracle.problem(rng, loss="squared", widths=[5, 1], free=(1,))
+        p = problem.layers[0].parameters
+        A = enclosed(arb_mat(np.eye(p).tolist()) * scale(unit), 60)
+        completed = assembled(problem, {(1, 1): A}, {1: arb(1)})
+        assert max(x.bit_length() for x in completed.mid.entries()) < 10**4
+        assert judged(completed, proposed(completed, 60)).X is not None
+        zero = assembled(problem, {(1, 1): Fixed(fmpz_mat(p, p), 0, arb(0))}, {1: scale(unit)})
+        assert judged(zero, proposed(zero, 60)).X is not None
