@@ -51,6 +51,9 @@ class Floats:
         self.w = np.concatenate([part.ravel() for pair in zip(self.net.weights, self.net.biases, strict=True)
                                  for part in pair if part is not None])
         self.shape = problem.X.shape if problem.parameter == "features" else problem.y.shape
+        layers = self.net.layers(problem.layer)
+        self.free = np.concatenate([np.full(part.size, float(h in layers)) for h, pair in enumerate(zip(
+            self.net.weights, self.net.biases, strict=True), 1) for part in pair if part is not None])
         self.moves = np.isin(np.arange(problem.n), problem.rows)[:, None]
 
     def loss(self, u: Array, w: Array) -> float:
@@ -91,7 +94,7 @@ class Floats:
             v = v @ V
             v = v * slope(before[h - 1]) if h else v
         g = np.concatenate([x.ravel() for x in parts]) / n + p.weight_decay * w
-        return value / n + p.weight_decay / 2 * float(w @ w), g, (v if features else outer) * self.moves / n
+        return value / n + p.weight_decay / 2 * float(w @ w), g * self.free, (v if features else outer) * self.moves / n
 
     def descended(self, u: Array, start: Array, level: float, reach: float) -> Array | None:
         """A point with a loss of at most the level within `reach` of the start; None: none was found.
@@ -145,7 +148,7 @@ def inclusion(problem: Problem, rng: Rng, tries: int = 4) -> Outcome:
         before, after = -r_u * e, r_u * e
         if rng.random() < 0.3:
             after = after * float(rng.random())
-        w = floats.w + sphere(rng, floats.w, r_w * float(rng.choice([0.0, 0.5, 1.0])))
+        w = floats.w + sphere(rng, floats.w, r_w * float(rng.choice([0.0, 0.5, 1.0]))) * floats.free
         w = member(floats, before, w, level, r_w)
         gap = float(np.linalg.norm(after - before))
         if w is None or floats.loss(after, w) - level < SMALL * (1 + abs(level)):
@@ -200,8 +203,11 @@ def member(floats: Floats, u: Array, w: Array, level: float, r_w: float) -> Arra
 
 
 def attack(rng: Rng) -> Outcome:
-    """One random problem with the largest radii that are proved."""
+    """One random problem, all layers or one free."""
+    problem = random_problem(rng)
+    if rng.random() < 0.4:
+        problem = replace(problem, layer=int(rng.integers(1, problem.network.depth + 1)))
     try:
-        return inclusion(random_problem(rng), rng)
+        return inclusion(problem, rng)
     except EnclosureError:
         return "refused"

@@ -181,9 +181,8 @@ def largest_radii(
             return None
         w = fp.up(Fraction(radius) * lip) if radius_w is None else radius_w
         found = verify_way(way, radius, w, most)
-        if found is None or found[1] > most:
-            return None
-        return Radii(fp.up(found[1]) if fp.up(found[1]) <= most else fp.down(most), radius, w, fp.down(found[0]))
+        # the balls were those of `most`, which hold the ones of a smaller κ
+        return None if found is None or fp.up(found[1]) > most else Radii(fp.up(found[1]), radius, w, fp.down(found[0]))
 
     good, bad = None, promise(way, lip, most, radius_w)
     try:
@@ -318,7 +317,6 @@ def require_built(problem: Problem, *radii: float | None) -> None:
          "the squared loss"),
         (problem.set == "total", f'set "{problem.set}"', 'set = "total"'),
         (isinstance(problem.network, Network), "a network given by a graph", "a fully connected network"),
-        (problem.layer == "all", f"layer {problem.layer}", 'layer = "all"'),
         (problem.scale is None, "columns or a scale", "features in units of the data, all of them"),
         (problem.weight_norm == "euclidean", f'weights measured in norm "{problem.weight_norm}"', 'norm = "euclidean"'),
     ):

@@ -35,8 +35,8 @@ class Along:
     """Bounds along one direction, at the weights in the file.
 
     Args:
-        problem: sublevel, all layers free, features in units of the data, or targets of the squared loss.
-        z: the direction, weights of a layer row-major and then its biases.
+        problem: sublevel, features in units of the data, or targets of the squared loss.
+        z: the direction over the free layers, weights of a layer row-major and then its biases.
     """
 
     def __init__(self, problem: Problem, z: Sequence[float]) -> None:
@@ -62,6 +62,7 @@ class Along:
         features = problem.parameter == "features"
         inputs, before, units, pre = self._up(weights, reach if features else [ZERO] * n)
         along = before[-1]
+        assert along is not None  # a free layer moves the outputs
         v, dv = _outputs(problem, pre, along)
         slope = sum((x * y for rows in zip(v.mid, along.mid, strict=True) for x, y in zip(*rows, strict=True)), ZERO)
         if not features:  # the slope of the squared loss is f − y − u
@@ -75,21 +76,24 @@ class Along:
 
     def _up(
         self, away: arb, reach: list[arb],
-    ) -> tuple[list[tuple[Spread, Spread | None]], list[Spread], list[Unit], Spread]:
+    ) -> tuple[list[tuple[Spread, Spread | None]], list[Spread | None], list[Unit], Spread]:
         """Inputs of every layer with how they move along z, how pre-activations do, units, and the outputs."""
         problem, phi = self.problem, ACTIVATIONS[self.problem.activation]
         a, da = Spread([[arb(v) for v in x] for x in problem.features], reach), None
         inputs: list[tuple[Spread, Spread | None]] = []
-        before, units = [], []
+        before: list[Spread | None] = []
+        units = []
         for h, (W, b, size) in enumerate(zip(self.parameters.weights, self.parameters.biases, self._sizes, strict=True),
                                          1):
             inputs.append((a, da))
-            pre = _biased(a.through(W, size, away), b, away)
-            along = a.through(self._parts[h], self._lengths[h], ZERO)
-            if b is not None:
-                along = _biased(along, tuple(row[-1] for row in self.Z[h].tolist()), ZERO)
-            if da is not None:
-                along = da.through(W, size, away).plus(along)
+            far = away if h in self.Z else ZERO
+            pre = _biased(a.through(W, size, far), b, far)
+            along = None if da is None else da.through(W, size, far)
+            if h in self.Z:
+                direct = a.through(self._parts[h], self._lengths[h], ZERO)
+                if b is not None:
+                    direct = _biased(direct, tuple(row[-1] for row in self.Z[h].tolist()), ZERO)
+                along = direct if along is None else along.plus(direct)
             before.append(along)
             if h == len(problem.layers):
                 break
@@ -98,27 +102,31 @@ class Along:
             unit = _unit(phi, pre)
             units.append(unit)
             a = Spread([[phi.value(x) for x in row] for row in pre.mid], [(phi.steepest * r).upper() for r in pre.rad])
-            da = along.scaled(unit.slopes, unit.loose, arb(phi.steepest))
+            da = None if along is None else along.scaled(unit.slopes, unit.loose, arb(phi.steepest))
         return inputs, before, units, pre
 
     def _down(
-        self, away: arb, inputs: list[tuple[Spread, Spread | None]], before: list[Spread], units: list[Unit],
+        self, away: arb, inputs: list[tuple[Spread, Spread | None]], before: list[Spread | None], units: list[Unit],
         adjoints: tuple[Spread, Spread],
     ) -> tuple[arb, Spread, Spread]:
         """The bound of `|∇²_wL z|`, `∇_uL` by features, and how that moves along z."""
         phi, (v, dv), total = ACTIVATIONS[self.problem.activation], adjoints, ZERO
         most = arb(phi.steepest)
         for h in range(len(inputs), 0, -1):
-            total += _layer(self.problem, h, self.Z[h], inputs[h - 1], (v, dv)) ** 2
-            back, size = self.parameters.weights[h - 1].transpose(), self._sizes[h - 1]
-            y = v.through(back, size, away)
-            dy = dv.through(back, size, away).plus(v.through(self._parts[h].transpose(), self._lengths[h], ZERO))
+            back, size, far = self.parameters.weights[h - 1].transpose(), self._sizes[h - 1], ZERO
+            if h in self.Z:
+                far = away
+                total += _layer(self.problem, h, self.Z[h], inputs[h - 1], (v, dv)) ** 2
+            y, dy = v.through(back, size, far), dv.through(back, size, far)
+            if h in self.Z:
+                dy = dy.plus(v.through(self._parts[h].transpose(), self._lengths[h], ZERO))
             if h == 1:
                 return total.sqrt().upper(), y, dy
             unit = units[h - 2]
             v, dv = y.scaled(unit.slopes, unit.loose, most), dy.scaled(unit.slopes, unit.loose, most)
-            if phi.bend:
-                dv = dv.plus(y.scaled(unit.bends, unit.loose_bends, arb(phi.bend)).times(before[h - 2]))
+            along = before[h - 2]
+            if phi.bend and along is not None:
+                dv = dv.plus(y.scaled(unit.bends, unit.loose_bends, arb(phi.bend)).times(along))
         raise AssertionError("a network has a layer")
 
 

@@ -245,9 +245,9 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
          "gate", "distance", "interpolation with base given"),
         (budget and (spec.parameter != "features" or spec.weight_norm == "function"), "gate", "distance",
          "moving features and the norm euclidean or relative, or set given"),
-        ("aubin" in quantities and (spec.map == "critical" or (
-            spec.base, spec.set, spec.weight_norm, spec.layer) != ("given", "total", "euclidean", "all")), "gate",
-         "aubin", "interpolation or sublevel with base given, set total, norm euclidean and all layers"),
+        ("aubin" in quantities and (spec.map == "critical" or (spec.layer != "all" and not sublevel) or (
+            spec.base, spec.set, spec.weight_norm) != ("given", "total", "euclidean")), "gate", "aubin",
+         "sublevel, or interpolation with all layers, with base given, set total and norm euclidean"),
         ("aubin" in quantities and sublevel and (
             spec.level is not None or spec.parameter == "sample_weights" or spec.graph is not None), "gate", "aubin",
          "with the sublevel map no level, features or targets that move, and no graph"),

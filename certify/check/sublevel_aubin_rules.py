@@ -21,7 +21,7 @@ def obstacle(problem: Problem) -> str:
     for wrong, words in (
         (problem.map != "sublevel" or problem.level is not None, "another map, or a level above the loss"),
         (problem.set != "total" or problem.weight_norm != "euclidean", "another set or norm than total, euclidean"),
-        (problem.graph is not None or len(problem.free) < len(problem.layers), "a graph, or single layers"),
+        (problem.graph is not None, "a graph"),
         (problem.scale is not None, "features in units of their own"),
         (problem.parameter == "sample_weights", "sample weights"),
         (problem.parameter == "targets" and problem.loss != "squared", "targets of another loss than the squared one"),

@@ -30,7 +30,7 @@ def check_aubin(spec: Spec, name: str) -> None:
         (sublevel and p.parameter == "sample_weights", 'parameter = "sample_weights"', "features or targets"),
         (spec.model.graph is not None, "a network given by a graph", "widths and activation of a plain network"),
         (solution.base != "given", f'base = "{solution.base}"', 'base = "given"'),
-        (solution.layer != "all", f"layer = {solution.layer}", 'layer = "all"'),
+        (solution.layer != "all" and not sublevel, f"layer = {solution.layer}", 'layer = "all"'),
         (spec.weights.norm != "euclidean", f'weights.norm = "{spec.weights.norm}"', 'norm = "euclidean"'),
         (p.set != "total", f'set = "{p.set}"', 'set = "total"'),
         (p.columns is not None or p.scale is not None, "columns or scale", "all features in units of the data"),

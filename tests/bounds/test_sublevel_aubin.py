@@ -147,7 +147,7 @@ def test_a_kink_in_reach_and_stationary_weights_are_not_proved():
 
 @pytest.mark.parametrize("change, words", [
     ({"level": 5.0}, "level"), ({"parameter": "sample_weights"}, "sample_weights"), ({"set": "per_sample"}, "total"),
-    ({"layer": 1}, "all"), ({"scale": np.array([2.0])}, "units of the data"),
+    ({"scale": np.array([2.0])}, "units of the data"),
     ({"weight_norm": "relative"}, "euclidean"),
 ])  # fmt: skip
 def test_what_is_not_built_is_refused_by_name(change, words):
@@ -159,6 +159,17 @@ def test_what_is_not_built_is_refused_by_name(change, words):
 def test_radii_that_are_no_radii_are_refused(radius):
     with pytest.raises(InputError, match="radius"):
         enclose_sublevel_aubin(line(), Fraction(1), radius)
+
+
+def test_one_layer_alone():
+    problem = smooth("gelu")
+    lips = {layer: bound(replace(problem, layer=layer), "aubin") for layer in ("all", 1, 2)}
+    for layer, found in lips.items():
+        assert found.upper is not None and found.lower <= found.upper <= 2.001 * found.lower, layer
+        assert len(found.witness["z"]) == problem.network.parameters(layer)
+    assert min(lips[1].lower, lips[2].lower) >= lips["all"].lower
+    relu = bound(replace(smooth("relu"), layer=2), "aubin")  # no step of the last layer reaches a kink
+    assert relu.upper is not None
 
 
 def test_targets_and_rows_that_stay():
