@@ -48,8 +48,9 @@ def cases(record: Record) -> str:
     lines = ["| rows moved | step | loss on them: original | after the move | at the estimate | all rows, after the move | "
              "at the estimate | outputs of the other rows changed by | of the response's for these rows alone | distance | "
              "residual | cost: processor | wall |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    many = {count for count in (1, 10) if len(held(record, count)) > MANY}
     for key, case in record.items():
-        if not key.startswith(("first", "held", "corrected")):
+        if not key.startswith(("first", "held", "corrected")) or (key.startswith("held") and case["rows"] in many):
             continue
         base = case.get("moved response", case["moved"])["unmoved_output_change"]
         for kind, words in STEPS.items():
@@ -84,7 +85,33 @@ def draws(record: Record) -> str:
         for kind in ("moved response", "moved"):
             if found := [case[kind] for case in some if kind in case]:
                 lines.append(spread(found, count, STEPS[kind], record))
+        if len(cases := held(record, count)) > MANY:
+            lines.append(held_spread(cases, count))
     return "\n\n".join(lines)
+
+
+MANY = 3
+"""From more draws with the others held on, a sentence on all of them instead of lines for each."""
+
+
+def held(record: Record, count: int) -> list[Record]:
+    """The draws of so many rows with the other rows held."""
+    return [record[key] for i in range(100) if "all" in record.get(key := f"held draw {i} of {count}", {})]
+
+
+def held_spread(found: list[Record], count: int) -> str:
+    """One sentence on them: losses beside those of the response alone, what the others do, cost."""
+    pairs = [(case["all"], case.get("moved response", case["moved"])) for case in found]
+    after, alone = ([pair[i]["loss_after"] for pair in pairs] for i in (0, 1))
+    shares = sorted(s["unmoved_output_change"] / r["unmoved_output_change"] for s, r in pairs)
+    cost = sorted(case["all"].get("processor_cost", case["all"]["cost"]) for case in found if not case["kernel_made"])
+    return (
+        f"{len(found)} of these draws of {count} row{'s' if count > 1 else ''}, the others held: loss at the estimate, "
+        f"median {statistics.median(after):.3g} (from {min(after):.2g} to {max(after):.2g}), no worse than by the response "
+        f"for these rows alone in {sum(a <= b for a, b in zip(after, alone, strict=True))} (median "
+        f"{statistics.median(alone):.3g}); outputs of the others changed by {shares[0]:.1%} to {shares[-1]:.1%} of what "
+        f"that changes them, median {statistics.median(shares):.1%}; cost {cost[0]:.1f} to {cost[-1]:.1f} gradients, median "
+        f"{statistics.median(cost):.1f}, the kernel made before.")
 
 
 def spread(found: list[Record], count: int, words: str, record: Record) -> str:
