@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from certify.bounds.convex import Change, Moved, enclose_motion
 from certify.bounds.convex_predictions import Predictions, enclose_predictions
 from certify.bounds.critical_base import CRITICAL_EMPTY
@@ -40,11 +38,9 @@ def convex_parts(problem: Problem) -> tuple[LastLayer, Change]:
                         "give set total, per_sample or sparse with norm 2 and a radius")
     if problem.weight_norm != "euclidean" or problem.merge_duplicates:
         raise SpecError("weights.norm", f"'{problem.weight_norm}' or merged rows", "use the euclidean norm, all rows")
-    layer = enclose_last_layer(net, problem.X, problem.loss, problem.weight_decay, problem.y, problem.labels)
-    unit = 1.0
-    if problem.parameter == "features" and problem.scale is not None:
-        unit = float(np.max(np.abs(problem.scale))) * RAISE
-    size = 1.0 if problem.radius is None else problem.radius * unit
+    scale = problem.scale if problem.parameter == "features" else None
+    layer = enclose_last_layer(net, problem.X, problem.loss, problem.weight_decay, problem.y, problem.labels, scale)
+    size = 1.0 if problem.radius is None else problem.radius
     change = Change(problem.parameter, size, problem.count, problem.set == "total", problem.rows)
     return layer, change
 

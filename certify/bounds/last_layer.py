@@ -76,7 +76,7 @@ class LastLayer:
 
 def enclose_last_layer(
     network: Network, X: Array, loss: str, weight_decay: float, targets: Array | None = None,
-    labels: Array | None = None,
+    labels: Array | None = None, scale: Array | None = None,
 ) -> LastLayer:
     """Enclose inputs, slopes, curvature, Hessian and gradient of the last layer's training problem.
 
@@ -86,6 +86,7 @@ def enclose_last_layer(
         loss: ``"squared"``, ``"logistic"`` or ``"cross_entropy"``.
         weight_decay: λ > 0.
         targets, labels: as of :class:`certify.network.objective.Objective`.
+        scale: unit of every feature, in which moves of features are counted; None: all 1.
 
     Raises:
         SpecError: no weight decay, so that F need not be strongly convex.
@@ -114,7 +115,7 @@ def enclose_last_layer(
     A, A_rad = _hessian(phi, rad, norm, M.mid.hi, M.rad, M.norm, weight_decay)
     residual = _residual(phi, rad, norm, g.mid.hi, g.rad, g.norm, V, weight_decay)
     return LastLayer(V, b is not None, weight_decay, loss, phi, rad, norm, g.mid.hi, g.rad, g.norm, M.mid.hi, M.rad,
-                     M.norm, weight, A, A_rad, residual, _lipschitz(network),
+                     M.norm, weight, A, A_rad, residual, _lipschitz(network, scale),
                      network.depth > 1 and network.activation in ("tanh", "sigmoid"),
                      None if labels is None else np.asarray(labels).astype(np.int64))
 
@@ -152,12 +153,18 @@ def _residual(
     return float((fp.frobenius(R) + error) * RAISE)
 
 
-def _lipschitz(network: Network) -> float:
-    """`(sup|φ'|)^{H−1} Π_{h<H} ‖W_h‖₂`, an upper bound."""
+def _lipschitz(network: Network, scale: Array | None) -> float:
+    """`(sup|φ'|)^{H−1} ‖W_1 diag(scale)‖₂ Π_{1<h<H} ‖W_h‖₂`, an upper bound; of one layer the largest unit."""
     steepest = float(activation(network.activation).slope_bound)
+    if network.depth == 1:
+        return 1.0 if scale is None else float(np.abs(scale).max()) * RAISE
     omega = 1.0
-    for W in network.weights[:-1]:
-        omega *= known_matrix(W).spectral * steepest * WIDE
+    for h, W in enumerate(network.weights[:-1]):
+        size = known_matrix(W).spectral
+        if h == 0 and scale is not None:
+            counted = W * scale  # every entry rounded once
+            size = (known_matrix(counted).spectral + 2 * U * fp.frobenius(counted) + W.size * fp.FLOOR) * RAISE
+        omega *= size * steepest * WIDE
     return omega
 
 

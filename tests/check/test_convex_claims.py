@@ -135,7 +135,7 @@ def test_a_member_that_says_more_is_refused(honest: tuple[Path, dict[str, Any]],
         check(folder / "certificate.json", NONE)
 
 
-@pytest.mark.parametrize("kind", ["deleted", "flipped", "signs", "moved", "shifted", "targets"])
+@pytest.mark.parametrize("kind", ["deleted", "flipped", "signs", "moved", "scaled", "shifted", "targets"])
 def test_a_label_that_stays_in_its_direction_alone(kind: str, tmp_path: Path) -> None:
     """P2b counts more labels than the ball does; and one more than it counts is refused."""
     certificate = made(tmp_path, kind)
