@@ -53,7 +53,8 @@ def phi(name: str, z: Jet) -> Jet:
         t = x.tanh()
         return z.of(t, one - t * t, -2 * t * (one - t * t))
     if name in ("relu", "leaky_relu", "elu"):
-        assert not x.contains(arb(0))
+        if x.contains(arb(0)):
+            raise ValueError(f"{name} has no second derivative here")
         if x > 0:
             return z
         if name == "elu":
@@ -297,19 +298,39 @@ def nearest_critical(
 ) -> list[arb] | None:
     """Newton's method with the pseudo-inverse; None where it does not converge to 50 digits."""
     system = system or System(replace_rows(problem))
+    p = system.p
     for _ in range(steps):
         jet = system.whole(w)
-        g = matrix(jet.g, range(system.p), range(1))
-        if mp.norm(g) < mp.mpf(10) ** -52:
+        g = arb_mat([[jet.g[i, 0].mid()] for i in range(p)])
+        if (g.transpose() * g)[0, 0] < arb(10) ** -104:
             return w
-        values, vectors = mp.eigsy(matrix(jet.h, range(system.p), range(system.p)))
-        top = max(abs(v) for v in values)
-        step = mp.zeros(system.p, 1)
-        for i in range(len(values)):
-            if abs(values[i]) > mp.mpf(10) ** -13 * top:
-                step += vectors[:, i] * ((vectors[:, i].T * g)[0] / values[i])
-        w = [x - arb(mp.nstr(step[j], 75)) for j, x in enumerate(w)]
+        step = eliminated(jet.h, g) if problem.weight_decay else None
+        if step is None:
+            turned = least_step(matrix(jet.h, range(p), range(p)), matrix(g, range(p), range(1)))
+            step = [arb(mp.nstr(turned[j], 75)) for j in range(p)]
+        w = [(x - s).mid() for x, s in zip(w, step, strict=True)]
     return None
+
+
+def eliminated(h: arb_mat, g: arb_mat) -> list[arb] | None:
+    """`H⁻¹g`, where weight decay leaves no symmetry the step of :func:`least_step`, and quick; None: singular."""
+    p = g.nrows()
+    try:
+        step = arb_mat([[h[i, j].mid() for j in range(p)] for i in range(p)]).solve(g)
+    except ZeroDivisionError:
+        return None
+    return [step[i, 0].mid() for i in range(p)]
+
+
+def least_step(H: mp.matrix, g: mp.matrix) -> mp.matrix:
+    """`H⁺g`, eigenvalues below 1e-13 of the largest being 0."""
+    values, vectors = mp.eigsy(H)
+    top = max(abs(v) for v in values)
+    step = mp.zeros(H.rows, 1)
+    for i in range(len(values)):
+        if abs(values[i]) > mp.mpf(10) ** -13 * top:
+            step += vectors[:, i] * ((vectors[:, i].T * g)[0] / values[i])
+    return step
 
 
 def replace_rows(problem: Problem) -> Problem:
