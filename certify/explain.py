@@ -148,7 +148,8 @@ leaves the norm alone, but for the next layer's bias; scaling single units does 
 |w|² = |J_ref w|² + τ²|w|²: what a change of the weights does to the outputs at the reference rows, to first order,
 plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The
 modulus follows from M2 on the tangent kernel over training and reference rows, with τ² added on the diagonal of the
-latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.""",
+latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.
+Critical points: where the Hessian is nonsingular (M5c), |w| of H⁻¹Cu; beside symmetries a lower end alone.""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the

@@ -227,8 +227,6 @@ class Problem:
                              "leave it out")
         if self.level is not None:
             raise InputError("level", f"{self.level} with map critical", "leave it out, it belongs to the sublevel map")
-        if self.weight_norm == "function":
-            raise InputError("weight_norm", "'function' with map critical", "use 'euclidean' or 'relative'")
         if self.set == "given" and self.base == "nearby":
             from certify.perturbations.flips import check_flips
 

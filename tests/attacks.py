@@ -18,6 +18,7 @@ from tests import containment_compensation as compensations
 from tests import containment_convex as convex_
 from tests import containment_critical as critical_
 from tests import containment_critical_distance as critical_distances
+from tests import containment_critical_seen as critical_seen_
 from tests import containment_critical_sets as critical_sets_
 from tests import containment_distance as distances
 from tests import containment_graph as graphs
@@ -413,6 +414,10 @@ def critical_sets(rng: Rng) -> Outcome:
     return critical_sets_.budgets(rng)
 
 
+def critical_seen(rng: Rng) -> Outcome:
+    return critical_seen_.attack(rng)
+
+
 def convex(rng: Rng) -> Outcome:
     try:
         training_problem = convex_.random_training(rng)
@@ -495,6 +500,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         hessian, mixed, stacks, second_sums, loss_hessians, critical, critical_sets,
+        critical_seen,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
         distance, critical_distance, compensation, convex, second_derivatives, path_growth, sublevel_aubin,
         box, sparse, given_change,
@@ -511,7 +517,8 @@ SLOW: dict[str, int] = {
     "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "critical_distance": 8, "compensation": 2,
     "convex": 2, "sublevel_aubin": 4,
     "box": 1, "sparse": 1, "given_change": 1,
-    "critical": 8, "critical_sets": 8, "polytopes": 1, "polyhedra": 1, "affine_sets": 1, "solved_again": 4,
+    "critical": 8, "critical_sets": 8, "critical_seen": 8,
+    "polytopes": 1, "polyhedra": 1, "affine_sets": 1, "solved_again": 4,
     "window_excess": 1,
 }
 """Attacks on whole problems, with the divisor of their number of cases."""

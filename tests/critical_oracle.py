@@ -205,7 +205,8 @@ class Truth:
     """The critical map at its base point.
 
     Attributes:
-        H, C: derivatives of the gradient, in the coordinates in which the norm of the weights is Euclidean.
+        H, C: derivatives of the gradient, in the coordinates in which the norm of the weights is Euclidean (function
+            norm: `S⁻¹H`, up to a rotation, and C).
         rank: of H.
         image: how the shortest solution answers to each u, in these coordinates: `H⁺C` for the Euclidean norm.
         modulus, rows: norm of the image and of every row's part that moves.
@@ -232,11 +233,29 @@ def derive(system: System, w: list[arb]) -> Truth:
     image = inverse * C
     if system.problem.weight_norm == "relative":
         scale = sizes(system.problem)
-        image = shortest(H, image, scale)
+        image = shortest(H, image, mp.diag([1 / x for x in scale]))
         D = mp.diag(scale)
         H, C = D * H * D, D * C
+    if system.problem.reference is not None:
+        L = mp.cholesky(seen_square(system.problem))
+        image, H = shortest(H, image, L.T), mp.inverse(L) * H
     rows = [norm(image[:, i * system.width:(i + 1) * system.width]) for i in range(len(system.problem.rows))]
     return Truth(H, C, rank, image, norm(image), rows, matrix(jet.g, range(p), range(1)))
+
+
+def seen_square(problem: Problem) -> mp.matrix:
+    """`S² = J_refᵀJ_ref + τ²I` at the weights in the file, by first-order jets."""
+    from dataclasses import replace
+
+    assert problem.reference is not None
+    m, k = len(problem.reference.X), problem.outputs
+    there = replace(problem, X=problem.reference.X, y=np.full((m, k), 1.0 / k), labels=None, loss="squared",
+                    parameter="targets", rows=(0,), scale=None, set="total", norm=2, count=None, change=None,
+                    weight_norm="euclidean", reference=None)
+    system = System(there)
+    p = system.p
+    J = mp.matrix([[number(f.g[j, 0]) for j in range(p)] for row in system.outputs(system.weights()) for f in row])
+    return J.T * J + mp.mpf(problem.reference.tau) ** 2 * mp.eye(p)
 
 
 def sizes(problem: Problem) -> list[mp.mpf]:
@@ -248,11 +267,10 @@ def sizes(problem: Problem) -> list[mp.mpf]:
     return found
 
 
-def shortest(H: mp.matrix, v: mp.matrix, scale: list[mp.mpf]) -> mp.matrix:
-    """`S(v + ker H)` made as short as it can be, column by column, `S = diag(1/scale)`."""
+def shortest(H: mp.matrix, v: mp.matrix, S: mp.matrix) -> mp.matrix:
+    """`S(v + ker H)` made as short as it can be, column by column."""
     values, vectors = mp.eigsy(H)
     top = max(abs(x) for x in values)
-    S = mp.diag([1 / x for x in scale])
     moved, basis = S * v, []
     for i in range(len(values)):
         if abs(values[i]) <= TINY * top:

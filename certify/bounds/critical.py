@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from certify.bounds.costs import costs, remedy
-from certify.bounds.critical_base import CRITICAL_EMPTY, Settled, Unsettled, settle
+from certify.bounds.critical_base import CRITICAL_EMPTY, Point, Settled, Unsettled, settle
 from certify.bounds.critical_distance import enclose_critical_distance
 from certify.bounds.critical_norm import inverse_scale, scaled_blocks
+from certify.bounds.critical_seen import dual_length_above, widened
 from certify.bounds.critical_sets import Moves, enclose_critical_budgets, enclose_critical_change, support_below
 from certify.bounds.critical_words import critical_hypotheses, critical_unit
 from certify.bounds.distance import distance_bound
-from certify.bounds.inverse import Block, Blocks, Ends, Inverse, Matrix, enclose_ends, ratio_below
+from certify.bounds.inverse import Block, Blocks, Dual, Ends, Inverse, Matrix, enclose_ends, ratio_below
 from certify.bounds.nearby import Solution
 from certify.bounds.set_quantities import budget_witness, by_rows, scaled_to_radius
 from certify.errors import EnclosureError, SpecError
@@ -186,15 +187,19 @@ class Critical:
         point, C, t = settled.point, mixed_blocks(self.problem, settled), inverse_scale(self.problem)
         C = C if t is None else scaled_blocks(C, t)
         assert point is not None
-        if point.inverse is None:
+        inverse = point.inverse
+        if inverse is None:
             return self._from_below(quantity, settled, C)
+        if point.seen is not None and point.seen[1] is not None:  # `FA⁻¹` takes the place of A⁻¹
+            seen, image = point.seen[0], point.seen[1]
+            C, inverse = widened(C, inverse, image, seen), image
         self._progress("mixed derivative", 0.4)
         if self.problem.set == "given":
-            return self._change(settled, point.inverse, C)
+            return self._change(settled, inverse, C)
         if by_rows(self.problem, quantity):
-            return self._budgets(quantity, settled, C)
+            return self._budgets(quantity, settled, inverse, C)
         if self._both is None:  # the rows cost little beside the whole
-            self._both = enclose_ends(point.inverse, C)
+            self._both = enclose_ends(inverse, C)
         ends, whole = self._both, quantity == "modulus"
         hypotheses = critical_hypotheses(self.problem, settled)
         if not whole:
@@ -204,17 +209,17 @@ class Critical:
                 critical_unit(self.problem, quantity), hypotheses, {}, "", rows, tuple(ends.row_lower.tolist()),
                 tuple(ends.row_upper.tolist()),
             )
-        z = point.inverse.X.T @ ends.top
-        lower = ratio_below(point.H, C, z, Binary64())
+        z = inverse.X.T @ ends.top
+        lower = ratio_below(point.H, C, z, Binary64(), dual_of(point))
         witness = {} if lower is None else {"z": [float(v) for v in z]}
         return Bound(quantity, settled.theorem, Rigour.PROVED, lower or 0.0, ends.upper,
                      critical_unit(self.problem, quantity), hypotheses, witness)
 
-    def _budgets(self, quantity: str, settled: Settled, C: Blocks) -> Bound:
+    def _budgets(self, quantity: str, settled: Settled, inverse: Inverse, C: Blocks) -> Bound:
         """M5e: budgets of single rows."""
         point, problem = settled.point, self.problem
-        assert point is not None and point.inverse is not None
-        ends = enclose_critical_budgets(point.H, point.inverse, self._moves(C), self._limits.check)
+        assert point is not None
+        ends = enclose_critical_budgets(point.H, inverse, self._moves(C), self._limits.check, dual_of(point))
         found = Bound(quantity, settled.theorem, Rigour.PROVED, ends.lower, ends.upper,
                       critical_unit(problem, quantity), critical_hypotheses(problem, settled),
                       budget_witness(ends, problem.n, problem.rows))
@@ -242,8 +247,8 @@ class Critical:
         best: tuple[float, Array] | None = None
         budgets = by_rows(self.problem, quantity)
         for z in candidates(point.A):
-            value = (support_below(point.H, self._moves(C), z) if budgets
-                     else ratio_below(point.H, C, z, Binary64()))
+            value = (support_below(point.H, self._moves(C), z, dual_of(point)) if budgets
+                     else ratio_below(point.H, C, z, Binary64(), dual_of(point)))
             if value is not None and (best is None or value > best[0]):
                 best = (value, z)
         bound = self._bound(quantity, "M5d", None if best is None else best[0], None, settled.reason)
@@ -255,6 +260,11 @@ class Critical:
     def _bound(self, quantity: str, theorem: str, lower: float | None, upper: float | None, reason: str) -> Bound:
         unit = critical_unit(self.problem, quantity)
         return Bound(quantity, theorem, Rigour.PROVED, lower, upper, unit, (), {}, reason)
+
+
+def dual_of(point: Point) -> Dual | None:
+    """How long `S⁻¹Hz` is in the function norm; None where H is in coordinates in which the norm is Euclidean."""
+    return None if point.seen is None else partial(dual_length_above, point.seen[0])
 
 
 @dataclass(frozen=True)

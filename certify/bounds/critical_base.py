@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.bounds.costs import JACOBIAN_LIMIT
 from certify.bounds.critical_norm import inverse_scale, scaled_hessian
+from certify.bounds.critical_seen import SYMMETRIC, Seen, measured, seen_by
 from certify.bounds.critical_words import tilt_hypothesis
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.inverse import Inverse, Matrix, NoInverse, invert
@@ -56,6 +57,7 @@ class Point:
         fields: the symmetry fields used.
         dimension: of their span.
         passed: forward pass.
+        seen: F of the function norm, with `FA⁻¹` as :func:`certify.bounds.critical_seen.measured` has it; else None.
     """
 
     weights: Weights
@@ -65,6 +67,7 @@ class Point:
     fields: Fields
     dimension: int
     passed: Forward
+    seen: tuple[Seen, Inverse | None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +144,8 @@ def _measured(settled: Settled, problem: Problem) -> Settled | Unsettled:
     A weight tilt needs the nonsingular Hessian of M5c: without it nothing is claimed.
     """
     point, t = settled.point, inverse_scale(problem)
+    if point is not None and problem.reference is not None:
+        return _as_seen(settled, point, problem)
     if point is None or t is None:
         return settled
     at = settled.solution
@@ -157,6 +162,21 @@ def _measured(settled: Settled, problem: Problem) -> Settled | Unsettled:
     if settled.shift is not None and settled.shift.kind == "weights":
         return Unsettled(reason)
     return replace(settled, theorem="M5d", point=scaled, reason=reason)
+
+
+def _as_seen(settled: Settled, point: Point, problem: Problem) -> Settled | Unsettled:
+    """The same with the function norm's F (M5s); beside symmetries a lower end is all that is built."""
+    seen = seen_by(problem, problem.network.layers(problem.layer))
+    if point.inverse is None:
+        return replace(settled, point=replace(point, seen=(seen, None)))
+    found = SYMMETRIC if point.dimension else measured(point.inverse, seen)
+    if isinstance(found, Inverse):
+        return replace(settled, point=replace(point, seen=(seen, found)))
+    reason = f"in the norm function, {found}"
+    if settled.shift is not None and settled.shift.kind == "weights":
+        return Unsettled(reason)
+    below = replace(point, inverse=None, dimension=0, seen=(seen, None))
+    return replace(settled, theorem="M5d", point=below, reason=reason)
 
 
 def _given(
@@ -226,7 +246,8 @@ def _nearby(
     if _at_finite_size(problem):  # the contraction for ∇L is what is needed, whatever the case of M5
         pass
     elif problem.loss != "squared" and _hard(problem):
-        rank = _interpolating(replace(problem, base="given"), progress, limits)
+        plain = replace(problem, base="given", weight_norm="euclidean", reference=None)
+        rank = _interpolating(plain, progress, limits)
         if rank is not None:
             return Unsettled(
                 "there is no critical point near these weights: the Jacobian of the outputs is proved to have full row "
@@ -270,6 +291,8 @@ def _interpolating(problem: Problem, progress: Progress, limits: Limits) -> Inte
     contrasts = problem.loss == "cross_entropy"
     equations = problem.n * (problem.outputs - contrasts)
     if problem.weight_decay or equations > problem.parameters or (contrasts and problem.outputs < 2):
+        return None
+    if problem.weight_norm == "function":  # not built there
         return None
     if contrasts and problem.y is not None and not (problem.y.sum(axis=1) > 0).all():
         return None

@@ -25,7 +25,7 @@ def pair_sum(inverse: Inverse, C: Blocks, tau: Array, count: int, entries: bool)
         entries: whether the size of a product is its largest entry (norm 1), not its Frobenius norm.
     """
     X = inverse.X
-    p, pieces, slacks = len(X), [], []
+    p, pieces, slacks = max(X.shape), [], []
     size_x, norm_x = fp.frobenius(X), fp.up(inverse.size)
     for block in C():
         pieces.append(fp.require_finite(np.matmul(X, block.mid), "pair bounds"))
@@ -33,7 +33,7 @@ def pair_sum(inverse: Inverse, C: Blocks, tau: Array, count: int, entries: bool)
         slacks.append((fp.dot_unit(p) * size_x * size + norm_x * block.radius) * RAISE)
     Y, slack = np.concatenate(pieces), np.concatenate(slacks)
     n, _, q = Y.shape
-    flat = np.ascontiguousarray(Y.transpose(1, 0, 2)).reshape(p, n * q)
+    flat = np.ascontiguousarray(Y.transpose(1, 0, 2)).reshape(len(X), n * q)
     M = fp.require_finite(flat.T @ flat, "pair bounds").reshape(n, q, n, q).transpose(0, 2, 1, 3)
     whole = np.ascontiguousarray(M).reshape(n, n, q * q)
     norms = np.abs(whole).max(axis=2) if entries else fp.row_norms(whole)

@@ -10,7 +10,7 @@ import numpy as np
 
 from certify.bounds.critical_pairs import pair_sum
 from certify.bounds.given_change import ChangeEnds
-from certify.bounds.inverse import Block, Blocks, Inverse, Matrix, enclose_ends, length_above
+from certify.bounds.inverse import Block, Blocks, Dual, Inverse, Matrix, enclose_ends, length_above
 from certify.bounds.row_budgets import BudgetEnds, candidate_weights, first_factor
 from certify.convex.gram import Form, form_of
 from certify.convex.low_rank import Ball, Box, Hull, RowShape, Weights, propose_weights
@@ -44,7 +44,9 @@ class Moves:
     count: int
 
 
-def enclose_critical_budgets(H: Matrix, inverse: Inverse, moves: Moves, check: Callable[[], None]) -> BudgetEnds:
+def enclose_critical_budgets(
+    H: Matrix, inverse: Inverse, moves: Moves, check: Callable[[], None], dual: Dual | None = None,
+) -> BudgetEnds:
     """Enclose `max {|A⁻¹Cu| : |u_i|_q ≤ 1, at most count of them not 0}` (M5e).
 
     Upper end: the least of three. `weights`: `AAᵀ ⪰ Σ C_iE_iC_iᵀ/d_i` proves the root of the sum of the m largest
@@ -56,6 +58,7 @@ def enclose_critical_budgets(H: Matrix, inverse: Inverse, moves: Moves, check: C
         inverse: of A, the Hessian completed.
         moves: what may move.
         check: called between the steps; raises when the time is up.
+        dual: how long Hz is, if not by its Euclidean norm; inverse is then the measured one.
 
     Raises:
         EnclosureError: overflow, or LAPACK gave up.
@@ -76,19 +79,19 @@ def enclose_critical_budgets(H: Matrix, inverse: Inverse, moves: Moves, check: C
         raise EnclosureError("worst changes", f"LAPACK gave up ({error})", "this is rare: report it") from None
     check()
     z = None if u is None else inverse.X.T @ (Y @ u)
-    lower = None if z is None else support_below(H, moves, z)
-    ends = [by_weights(inverse, moves.C, around, weights, count)
-            for weights in candidate_weights(P, around, found, count)]
+    lower = None if z is None else support_below(H, moves, z, dual)
+    ends = [by_weights(inverse, moves.C, around, candidate, count)
+            for candidate in candidate_weights(P, around, found, count)]
     if count < n:
         check()
         ends.append((_by_rows(inverse, moves, around, count), "rows", None))
         if n * q <= PAIRS:
             ends.append((_by_pairs(inverse, moves, around, count), "pairs", None))
-    upper, member, dual = min(ends, key=lambda end: end[0])
-    return BudgetEnds(lower or 0.0, upper, z if lower else None, member, dual, around.shape)
+    upper, member, weights = min(ends, key=lambda end: end[0])
+    return BudgetEnds(lower or 0.0, upper, z if lower else None, member, weights, around.shape)
 
 
-def support_below(H: Matrix, moves: Moves, z: Array) -> float | None:
+def support_below(H: Matrix, moves: Moves, z: Array, dual: Dual | None = None) -> float | None:
     """`σ(Cᵀz)/|Hz|` rounded down, σ the sum of the m largest `|C_iᵀz|_{q*}`; None where it is not proved positive.
 
     Whatever the rank of H: `Hv = −Cu` gives `⟨Cᵀz, u⟩ ≤ |Hz||v|`, and the maximal u is of the set.
@@ -101,7 +104,7 @@ def support_below(H: Matrix, moves: Moves, z: Array) -> float | None:
         m, p, _ = block.mid.shape
         found += supports(RowSets(block.mid, block.radius, moves.norm), np.broadcast_to(z, (m, p)))
     top = sum(sorted(found, reverse=True)[:moves.count], Fraction(0))
-    return fp.down(top / length_above(H, z, Binary64())) if top > 0 else None
+    return fp.down(top / length_above(H, z, Binary64(), dual)) if top > 0 else None
 
 
 def by_weights(
@@ -133,7 +136,7 @@ def enclose_critical_change(inverse: Inverse, C: Blocks, u: Array) -> ChangeEnds
         C: the rows' blocks.
         u: `(n, q)` the change of the rows that may move.
     """
-    p, start, error = len(inverse.X), 0, Fraction(0)
+    p, start, error = inverse.X.shape[1], 0, Fraction(0)
     total, passed = np.zeros(p), Fraction(0)
     for block in C():
         m, _, q = block.mid.shape

@@ -64,7 +64,7 @@ class Inverse:
     """`‖XA − I‖₂ ≤ epsilon < 1`, so A is nonsingular (W2).
 
     Attributes:
-        X: `(p, p)` float64, trusted in nothing.
+        X: `(p, p)` float64, trusted in nothing (`(m, p)` for `FA⁻¹`, of which the rest is then true: M5s).
         epsilon: proved.
         size: upper bound of `‖X‖₂`.
     """
@@ -201,8 +201,8 @@ def enclose_ends(inverse: Inverse, C: Blocks) -> Ends:
         C: the columns, at least one.
     """
     X = inverse.X
-    p, size_x, norm_x = len(X), fp.frobenius(X), fp.up(inverse.size)
-    gram, rounding = np.zeros((p, p)), Fraction(0)
+    (rows, p), size_x, norm_x = X.shape, fp.frobenius(X), fp.up(inverse.size)
+    gram, rounding = np.zeros((rows, rows)), Fraction(0)
     pieces, low, high, errors = 0, [], [], []
     for Y, size_c, radius in _applied(X, C):
         m, _, q = Y.shape
@@ -211,7 +211,7 @@ def enclose_ends(inverse: Inverse, C: Blocks) -> Ends:
         own = _block_norms(Y)
         low.append(own[0] - slack)
         high.append(own[1] + slack)
-        flat = np.ascontiguousarray(Y.swapaxes(0, 1)).reshape(p, m * q)
+        flat = np.ascontiguousarray(Y.swapaxes(0, 1)).reshape(rows, m * q)
         size = Fraction(fp.frobenius(flat))
         rounding += (Fraction(fp.dot_unit(m * q)) + Fraction(U)) * size * size
         gram += flat @ flat.T
@@ -240,7 +240,7 @@ def _applied(X: Array, C: Blocks) -> Iterator[tuple[Array, Array, Array]]:
         for start in range(0, m, step):
             part = block.mid[start : start + step]
             flat = np.ascontiguousarray(part.swapaxes(0, 1)).reshape(p, -1)
-            Y = fp.require_finite(X @ flat, "modulus").reshape(p, len(part), q).swapaxes(0, 1)
+            Y = fp.require_finite(X @ flat, "modulus").reshape(len(X), len(part), q).swapaxes(0, 1)
             yield Y, fp.row_norms(part.reshape(len(part), -1)), block.radius[start : start + step]
 
 
@@ -269,7 +269,13 @@ def _extreme(G: Array) -> tuple[Fraction, Fraction, Array]:
     return (low / square - floor) * scale, (lambda_max_upper(M, value) + floor) * scale, vector
 
 
-def ratio_below(H: Matrix, C: Blocks, z: Array, arithmetic: Arithmetic) -> float | None:
+Dual = Callable[[Array, Fraction], Fraction]
+"""Upper bound of the dual length `|S⁻¹h|` of every vector within a distance of h."""
+
+
+def ratio_below(
+    H: Matrix, C: Blocks, z: Array, arithmetic: Arithmetic, dual: Dual | None = None,
+) -> float | None:
     """`|Cᵀz| / |Hz|` rounded down: a lower end of the modulus for any z (M5d); None where it is not proved positive.
 
     Args:
@@ -277,6 +283,7 @@ def ratio_below(H: Matrix, C: Blocks, z: Array, arithmetic: Arithmetic) -> float
         C: the mixed derivative.
         z: `(p,)` any vector.
         arithmetic: computes Hz.
+        dual: how long Hz is, if not by its Euclidean norm.
     """
     if not np.isfinite(z).all() or not z.any():
         return None
@@ -291,14 +298,16 @@ def ratio_below(H: Matrix, C: Blocks, z: Array, arithmetic: Arithmetic) -> float
         each = (fp.dot_unit(p) * size + block.radius) * RAISE
         slack += Fraction(float(fp.row_norms(each[None, :])[0])) ** 2
     top = fp.sqrt_down(square) - fp.sqrt_up(slack) * norm * Fraction(RAISE)
-    return fp.down(top / length_above(H, z, arithmetic)) if top > 0 else None
+    return fp.down(top / length_above(H, z, arithmetic, dual)) if top > 0 else None
 
 
-def length_above(H: Matrix, z: Array, arithmetic: Arithmetic) -> Fraction:
+def length_above(H: Matrix, z: Array, arithmetic: Arithmetic, dual: Dual | None = None) -> Fraction:
     """Upper bound of `|Hz|`, above 0, for z with entries up to 1 in size."""
     norm = Fraction(float(fp.row_norms(z[None, :])[0]))
     product = arithmetic.product(Pair(z[None, :]), H.mid)
     size_h = Fraction(fp.frobenius(H.mid.hi)) * Fraction(RAISE)
-    bottom = Fraction(float(fp.row_norms(product.hi)[0]))
-    bottom += 0 if product.lo is None else Fraction(float(fp.row_norms(product.lo)[0]))
-    return bottom + (Fraction(arithmetic.product_unit(len(z))) * size_h + H.radius) * norm
+    error = (Fraction(arithmetic.product_unit(len(z))) * size_h + H.radius) * norm
+    error += 0 if product.lo is None else Fraction(float(fp.row_norms(product.lo)[0]))
+    if dual is not None:
+        return dual(product.hi[0], error)
+    return Fraction(float(fp.row_norms(product.hi)[0])) + error

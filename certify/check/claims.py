@@ -139,6 +139,8 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
             raise Invalid(f"{claim.where}.theorem", f"{show(stated)} is stated", finding.found)
         if ladder.tilt == "weights":  # allowed where the Hessian is nonsingular, and nowhere else
             expect(f"{claim.where}.theorem", 0, stationary_rules.nonsingular, ladder)
+    elif stated == "M5a" and problem.weight_norm == "function":
+        raise Invalid(f"{claim.where}.theorem", '"M5a" is stated', "it is not built with the function norm")
     elif stated == "M5d":
         if claim.upper is not None or claim.rows or ladder.tilt == "weights":
             raise Invalid(f"{claim.where}.theorem", '"M5d" is stated',

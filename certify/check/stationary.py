@@ -20,6 +20,7 @@ from certify.check.inverse import Inverse, judged, proposed
 from certify.check.network import Forward, Parameters, backward
 from certify.check.norms import layer_squares
 from certify.check.objective import objective
+from certify.check.stationary_seen import Seen, seen
 from certify.check.subject import Problem
 from certify.check.symmetry import Fields, symmetries
 
@@ -67,8 +68,8 @@ class Stationary:
 
     @cached_property
     def scale(self) -> dict[int, arb] | None:
-        """`s_h⁻¹` of every free layer; None in the Euclidean norm."""
-        if self.problem.weight_norm == "euclidean":
+        """`s_h⁻¹` of every free layer with the relative norm, else None."""
+        if self.problem.weight_norm != "relative":
             return None
         found = layer_squares(self.problem)
         return {h: root(found[h]) for h in self.problem.free}
@@ -124,6 +125,26 @@ class Stationary:
         assert self.inverse.X is not None
         return self.inverse.X
 
+    @cached_property
+    def seen(self) -> Seen | None:
+        """F of the function norm; None with another norm."""
+        return seen(self.problem, self.width) if self.problem.weight_norm == "function" else None
+
+    @cached_property
+    def measured(self) -> Inverse:
+        """What lengths are measured by: the inverse, with the function norm a D with `|FA⁻¹g| ≈ |Dg|`."""
+        if self.seen is None or self.inverse.X is None:
+            return self.inverse
+        if self.fields.dimension:
+            raise Unproved("with the function norm nothing but a lower end is built beside symmetries")
+        return self.seen.measured(self.completed, self.inverse.X, self.width)
+
+    @property
+    def D(self) -> Fixed:  # noqa: N802
+        """X, or the D of the function norm, which must have been proved one."""
+        assert self.measured.X is not None
+        return self.measured.X
+
     def rank(self, least: float) -> Truth:
         """Whether `|Av| > least·|v|` for all v: `(1 − ε)/|X|_F > least`, or `‖X‖ < (1 − ε)/least`."""
         if self.inverse.X is None:
@@ -154,7 +175,7 @@ class Stationary:
 
     @cached_property
     def motion(self) -> Largest:
-        """A matrix whose largest eigenvalue is `‖XC‖²`."""
+        """A matrix whose largest eigenvalue is `‖DC‖²` (D is X but for the function norm, here and below)."""
         if self.structured:
             return self._seen(self.curvature.cross())
         Y = self.reached
@@ -172,18 +193,18 @@ class Stationary:
 
     def _seen(self, Q: Fixed) -> Largest:
         """`XQXᵀ`."""
-        return Largest(product(product(self.X, Q, self.width), self.X.turned, self.width))
+        return Largest(product(product(self.D, Q, self.width), self.D.turned, self.width))
 
     @cached_property
     def reached(self) -> Fixed:
         """`XC`."""
-        return product(self.X, self.columns, self.width)
+        return product(self.D, self.columns, self.width)
 
     @cached_property
     def row_grams(self) -> list[arb_mat]:
         """`(XC_i)ᵀ(XC_i)` of every moving row."""
         if self.structured:
-            return self.curvature.feature_grams(self.X)
+            return self.curvature.feature_grams(self.D)
         rows, q, found = self.reached.mid.transpose().tolist(), self.width_of_row, []
         for start in range(0, len(rows), q):
             part = Fixed(fmpz_mat(rows[start:start + q]), self.reached.bits, self.reached.radius)
@@ -205,7 +226,7 @@ class Stationary:
         else:
             step = arb_mat([[v] for row in self.problem.moving for v in change[row]])
             moved = product(self.columns, enclosed(step, self.width), self.width)
-        return squares(product(self.X, moved, self.width).balls().entries())
+        return squares(product(self.D, moved, self.width).balls().entries())
 
     def row_forms(self, z: Sequence[arb]) -> list[list[arb]]:
         """`C_iᵀz` of every moving row, z counted unit by unit."""
@@ -216,10 +237,11 @@ class Stationary:
         return [flat[i:i + q] for i in range(0, len(flat), q)]
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
-        """`|Cᵀz|²` and `|Hz|²`, z counted unit by unit."""
+        """`|Cᵀz|²` and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""
         column = enclosed(arb_mat(len(z), 1, list(z)), self.width)
         image = product(self.curvature.hessian, column, self.width)
         energy = (norm_of(image) + arb(0, image.radius)) ** 2
+        energy = energy if self.seen is None else self.seen.dual_square(image, self.width)
         return squares(x for form in self.row_forms(z) for x in form), energy
 
     @cached_property

@@ -26,7 +26,7 @@ def theorem(evidence: Evidence, name: str) -> Finding:
 
 def nonsingular(evidence: Evidence) -> Finding:
     """A is nonsingular."""
-    found, s = evidence.stationary.inverse.X is not None, evidence.stationary.fields.dimension
+    found, s = evidence.stationary.measured.X is not None, evidence.stationary.fields.dimension
     words = "is proved" if found else f"is not proved at {evidence.precision} bits to be"
     return Finding(_truth(found, False), f"A = H + TTᵀ, with {s} symmetry fields, {words} nonsingular")
 
@@ -71,9 +71,9 @@ def modulus_upper(evidence: Evidence, upper: float | arb) -> Finding:
         return Finding(Truth.PROVED, "C = 0")
     if not upper > 0:
         return Finding(Truth.UNDECIDED, "C is not proved zero, and only then the modulus can be 0")
-    if at.motion.below(square * (1 - at.inverse.defect)) is Truth.PROVED:
+    if at.motion.below(square * (1 - at.measured.defect)) is Truth.PROVED:
         return Finding(Truth.PROVED, "‖A⁻¹C‖ < upper is proved")
-    wrong = at.motion.below(square * (1 + at.inverse.defect)) is Truth.DISPROVED
+    wrong = at.motion.below(square * (1 + at.measured.defect)) is Truth.DISPROVED
     return Finding(_truth(False, wrong), "‖A⁻¹C‖ is larger" if wrong else "‖A⁻¹C‖ < upper is not proved")
 
 
@@ -98,7 +98,7 @@ def row_upper(evidence: Evidence, number: int, upper: float) -> Finding:
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect = evidence.stationary.row_grams[number], evidence.stationary.inverse.defect
+    G, defect = evidence.stationary.row_grams[number], evidence.stationary.measured.defect
     if all(x == 0 for x in G.entries()):
         return Finding(Truth.PROVED, "the row has no effect")
     square = arb(upper) ** 2
@@ -116,7 +116,7 @@ def row_lower(evidence: Evidence, number: int, lower: float) -> Finding:
     definite = nonsingular(evidence)
     if definite.truth is not Truth.PROVED:
         return definite
-    G, defect, square = evidence.stationary.row_grams[number], evidence.stationary.inverse.defect, arb(lower) ** 2
+    G, defect, square = evidence.stationary.row_grams[number], evidence.stationary.measured.defect, arb(lower) ** 2
     if G.nrows() == 1:
         return Finding(_truth(G[0, 0] >= square * (1 + defect), G[0, 0] < square * (1 - defect)), _row_words(G))
     proved = definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED

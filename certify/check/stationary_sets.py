@@ -60,7 +60,7 @@ def by_weights(
         if nonsingular(evidence).truth is not Truth.PROVED:
             return nonsingular(evidence)
         at = evidence.stationary
-        evidence.weighted[key] = at.weighted(weights).below((1 - at.inverse.error) ** 2)
+        evidence.weighted[key] = at.weighted(weights).below((1 - at.measured.error) ** 2)
     found = evidence.weighted[key]
     words = {Truth.PROVED: "the weights prove it", Truth.DISPROVED: "A² − Σ C_iE_iC_iᵀ/d_i takes a negative value",
              Truth.UNDECIDED: f"A² − Σ C_iE_iC_iᵀ/d_i ≻ 0 is not proved at {evidence.precision} bits"}
@@ -78,7 +78,7 @@ def by_rows(evidence: Evidence, most: float, radius: float, shape: Array | None)
         square = _alone(G, body, problem.norm)
         if square is None:
             return Finding(Truth.UNDECIDED, f"the motion that row {row} causes alone is not bounded")
-        parts.append(root(square / (1 - at.inverse.defect)))
+        parts.append(root(square / (1 - at.measured.defect)))
     total = largest_sum(parts, problem.at_once) * arb(radius)
     return Finding(Truth.PROVED if total <= arb(most) else Truth.UNDECIDED,
                    f"the rows add up to {total.str(17, radius=False)}")
@@ -95,7 +95,7 @@ def by_pairs(evidence: Evidence, most: float, radius: float, shape: Array | None
         return definite
     problem, at = evidence.problem, evidence.stationary
     around, m = list(_around(evidence, shape).values()), problem.at_once
-    spread = at.inverse.defect / (1 - at.inverse.defect)
+    spread = at.measured.defect / (1 - at.measured.defect)
     M, q = at.products.tolist(), at.width_of_row
     plain = problem.norm == 1
     tau = [ONE if plain else root(body.stretch) for body in around]
@@ -132,7 +132,7 @@ def change(evidence: Evidence, low: float | None, high: float | None) -> Finding
     problem, at = evidence.problem, evidence.stationary
     assert problem.change is not None
     square = at.response({row: [arb(v) for v in u] for row, u in problem.change.items()})
-    defect = at.inverse.defect
+    defect = at.measured.defect
     right = (high is None or square <= arb(high) ** 2 * (1 - defect)) and (
         low is None or square >= arb(low) ** 2 * (1 + defect))
     return Finding(Truth.PROVED if right else Truth.UNDECIDED,

@@ -197,9 +197,6 @@ def _check_critical(spec: Spec, name: str) -> None:
                         'use parameter = "features" or "sample_weights", or loss = "squared"')
     if asks_for_convexity("critical", [gate.quantity for gate in spec.gate], p.set):
         check_convexity(spec, name)
-    if spec.weights.norm == "function":
-        raise SpecError(f'{name}: weights.norm = "function"', "not built yet for the critical map",
-                        'use norm = "euclidean" or "relative"')
 
 
 def _check_perturbation(spec: Spec, name: str) -> None:

@@ -285,7 +285,7 @@ def test_an_unexplained_dimension_is_counted():
 
 @pytest.mark.parametrize("change, words", [
     ({"merge_duplicates": True}, "merge_duplicates"), ({"level": 1.0}, "level"), ({"set": "sparse"}, "count"),
-    ({"weight_norm": "function"}, "weight_norm"),
+    ({"weight_norm": "function"}, "reference"),
     ({"parameter": "targets", "loss": "logistic", "y": None, "labels": np.array([0, 1])}, "targets"),
     ({"y": None}, "targets"),
 ])

@@ -1,4 +1,4 @@
-"""The critical map in the relative norm of the weights: closed forms, a wrong minimiser, invariance, refusals."""
+"""The critical map in the relative and the function norm: closed forms, a wrong minimiser, invariance, refusals."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from certify.bounds import bound, critical_base
-from certify.errors import InputError
 from certify.network.network import Network
 from certify.network.reference import Reference
 from certify.problem import Problem
+from certify.rigor.arithmetic import Pair
 from tests import containment_critical as contained
+from tests import containment_critical_seen
 from tests import critical_families as families
+from tests.attack import attack
 from tests.bounds.test_critical import always_active, deep_linear, toy
 
 
@@ -84,9 +86,69 @@ def test_fields_that_are_not_turned_into_the_coordinates_give_no_shortest_soluti
     assert wrong.upper is not None and wrong.upper > 1.05 * 0.1**0.5 >= wrong.lower
 
 
-def test_the_function_norm_is_refused_by_name():
-    with pytest.raises(InputError, match="'function' with map critical"):
-        toy(weight_norm="function", reference=Reference(np.ones((1, 1)), 0.5))
+def test_the_function_norm_takes_a_lower_end_alone_beside_symmetries():
+    """The toy: along its symmetry (1, −2) no output moves, and the norm would choose another member than H⁺Cu."""
+    found = bound(toy(weight_norm="function", reference=Reference(np.array([[3.0]]), 0.5)), "modulus")
+    assert found.theorem == "M5d" and found.upper is None and found.lower is not None and found.lower > 0
+    assert "symmetries" in found.reason
+
+
+def ridge(tau: float = 0.5, parameter: str = "targets") -> Problem:
+    """`f = wx`, x = 1, 2, −1, λ = 1/2: `H = 6/3 + 1/2 = 5/2`, targets `C = −(1, 2, −1)/3`; one reference row, x = 3."""
+    X, y = np.array([[1.0], [2.0], [-1.0]]), np.array([[1.0], [1.0], [0.0]])
+    network = Network((np.array([[0.4]]),), (None,), "identity")
+    return Problem(network, X, y, parameter, (0, 1, 2), map="critical", base="nearby", weight_decay=0.5,
+                   weight_norm="function", reference=Reference(np.array([[3.0]]), tau))
+
+
+@pytest.mark.parametrize("tau", [0.5, 2.0**-10, 100.0])
+def test_a_ridge_regression_in_the_function_norm(tau):
+    """`|v|_S = √(9 + τ²)|v|`: modulus `√(9 + τ²)·√6/3/(5/2)`, and each row by its own x."""
+    whole, rows = (bound(ridge(tau), quantity) for quantity in ("modulus", "sample_modulus"))
+    unit = (9 + tau**2) ** 0.5 / 7.5
+    assert whole.theorem == "M5c" and whole.unit.startswith("weight distance as the reference rows see it")
+    assert whole.lower <= unit * 6**0.5 * (1 + 1e-12) and unit * 6**0.5 * (1 - 1e-12) <= whole.upper
+    assert whole.upper <= whole.lower * (1 + 1e-6)
+    for low, high, x in zip(rows.row_lower, rows.row_upper, (1, 2, 1), strict=True):
+        assert low <= unit * x * (1 + 1e-12) and unit * x * (1 - 1e-12) <= high <= low * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("norm", [1, 2, "inf"])
+@pytest.mark.parametrize("kind, count, exact", [("per_sample", None, 4), ("sparse", 1, 2), ("sparse", 2, 3)])
+def test_budgets_of_rows_in_the_function_norm(norm, kind, count, exact):
+    """One parameter: the sum of the largest |x_i|, whatever the norm of one number."""
+    problem = replace(ridge(), set=kind, count=count, norm=norm, radius=1.0)
+    found, truth = bound(problem, "first_order_distance"), (9.25**0.5 / 7.5) * exact
+    assert found.lower <= truth * (1 + 1e-12) and truth * (1 - 1e-12) <= found.upper <= truth * (1 + 1e-5)
+
+
+def test_the_function_norm_against_jets():
+    _, tally, messages, _ = attack("critical_seen", 6, range(40))
+    assert messages == [] and tally["decided"] >= 28
+
+
+@pytest.mark.parametrize("wrong", ["theta", "norm", "error"])
+def test_the_oracle_catches_what_is_left_out(wrong, monkeypatch):
+    """Without F's part of the measure, or the error of h, an end or a length is false somewhere."""
+    right, length = critical_base.measured, containment_critical_seen.dual_length_above
+    if wrong == "theta":  # τI left out of F
+        monkeypatch.setattr(critical_base, "measured", lambda inverse, seen: right(
+            inverse, replace(seen, F=Pair(seen.F.hi[: -seen.F.shape[1]]))))
+    elif wrong == "norm":  # J_ref left out
+        monkeypatch.setattr(critical_base, "measured", lambda inverse, seen: right(
+            inverse, replace(seen, F=Pair(seen.F.hi[-seen.F.shape[1]:]))))
+    else:
+        monkeypatch.setattr(containment_critical_seen, "dual_length_above", lambda seen, h, e: length(seen, h, 0 * e))
+    _, _, messages, _ = attack("critical_seen", 6, range(60))
+    assert any("false for" in message for message in messages)
+
+
+def test_a_kink_of_a_reference_row_blocks_the_function_norm():
+    net = Network((np.array([[1.0], [2.0]]), np.array([[1.0, 1.0]])), (None, None), "relu")
+    problem = Problem(net, np.array([[1.0]]), np.array([[1.0]]), "features", (0,), map="critical", weight_decay=0.5,
+                      weight_norm="function", reference=Reference(np.zeros((1, 1)), 0.5))
+    found = bound(problem, "modulus")
+    assert found.upper is None and found.lower is None and "reference rows" in found.reason
 
 
 def test_nothing_is_claimed_under_a_weight_tilt_whose_hessian_is_lost_in_the_norm():
