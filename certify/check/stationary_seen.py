@@ -1,4 +1,4 @@
-"""The function norm of the critical map: `|SA⁻¹Cu|`, `S² = J_refᵀJ_ref + τ²I`, by `F = [J_ref; τI]`, `S² = FᵀF` (M5s)."""
+"""The function norm of the critical map: `|SA⁻¹Cu|`, `S² = FᵀF`, `F = [J_ref; τI]` (M5s)."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ class Seen:
         return Inverse(D, error, defect) if defect < 1 else Inverse()
 
     def dual_square(self, h: Fixed, width: int) -> arb:
-        """A ball from 0 to an upper bound of `|S⁻¹h|²`: for any q, with `r = h − S²q`, `|Fq|² + 2qᵀr + |r|²/τ²`."""
-        size = h.size + h.radius
-        best = (size / self.tau) ** 2
+        """`|S⁻¹h|²`: at most `|Fq|² + 2qᵀr + |r|²/τ²`, at least `2qᵀh − |Fq|²`, for any q and `r = h − S²q`."""
+        low, high = ZERO, (((h.size + h.radius) / self.tau) ** 2).upper()
         Y = proposed(product(self.F.turned, self.F, 2 * width), 2 * width)
         q = Fixed(h.mid * 0, 0, ZERO)
         rest = h
@@ -56,10 +55,10 @@ class Seen:
             back = product(self.F.turned, image, 4 * width)
             rest = total([h, Fixed(-back.mid, back.bits, back.radius)])
             across = product(q.turned, rest, 4 * width).balls()[0, 0]
-            value = (norm_of(image) + image.radius) ** 2 + 2 * across + ((rest.size + rest.radius) / self.tau) ** 2
-            if value.upper() < best:
-                best = value.upper().max(ZERO)
-        return ZERO.union(best.upper())
+            own, paired = norm_of(image) + arb(0, image.radius), product(q.turned, h, 4 * width).balls()[0, 0]
+            high = high.min((own**2 + 2 * across + ((rest.size + rest.radius) / self.tau) ** 2).upper())
+            low = low.max((2 * paired - own**2).lower())
+        return low.union(high)
 
 
 def seen(problem: Problem, width: int) -> Seen:
