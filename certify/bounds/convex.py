@@ -269,11 +269,13 @@ def top_of_product(layer: LastLayer, R: Array, error: Array) -> Array:
     short = fp.dot_unit(k)
     eta = layer.M_norm * error + layer.M_rad * (sizes + error) + short * layer.M_norm * sizes + fp.FLOOR
     tau = layer.M_norm * sizes * (1 + 2 * short)
+    unit = np.ldexp(1.0, np.frexp(tau + eta)[1])  # fourth powers would underflow, and a bound of 0 be no bound
+    T, tau, eta = T / unit[:, None, None], tau / unit, eta / unit
     square = T @ T
     lost = short * tau * tau
     trace = np.einsum("iab,iba->i", square, square)
     slack = fp.dot_unit(k * k) * (tau * tau + lost) ** 2 + lost * (2 * tau * tau + lost) + 4 * eta * (tau + eta) ** 3
-    return np.asarray(np.sqrt(np.sqrt(np.maximum(trace, 0.0) + slack * RAISE)) * RAISE)
+    return np.asarray(unit * np.sqrt(np.sqrt(np.maximum(trace, 0.0) + slack * RAISE)) * RAISE)
 
 
 def _together(Y: Array, slack: Array, metric: Metric, count: int, norms: Array) -> float:

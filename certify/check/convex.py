@@ -136,7 +136,7 @@ def _stays(f: list[arb], G: Rows, reach: arb) -> bool:
 def _kept(spread: arb) -> arb:
     """`(1 − e^{−s})/s`, which falls with s."""
     s = spread.upper()
-    return -(-s).expm1() / s if s > 0 else ONE
+    return ONE if s == 0 else -(-s).expm1() / s  # of no number is none, which proves nothing
 
 
 class Layer:

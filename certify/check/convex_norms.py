@@ -35,6 +35,17 @@ def top_of_gram(S: arb_mat) -> arb:
 
 
 def total_of(values: list[arb], count: int) -> arb:
-    """Upper bound of the sum of the `count` largest; sorting by the nearest floats may err by 2^-52 of it."""
-    tops = sorted((v.upper() for v in values), key=float, reverse=True)[:count]
+    """Upper bound of the sum of the `count` largest, none negative.
+
+    They are sorted by floats of their shares of the largest, which neither overflow nor tie by underflow where it
+    matters: that may err by 2^-52 of a term, and by 2^-1022 of the largest.
+
+    >>> total_of([arb("1e309"), arb("1e310")], 1) >= arb("1e310"), total_of([arb("1e-330"), arb("1e-329")], 1) > arb(0)
+    (True, True)
+    """
+    tops = [v.upper() for v in values]
+    most = largest(tops)
+    if not most > 0:
+        return most  # all are 0, or one is not a number
+    tops = sorted(tops, key=lambda v: float(v / most), reverse=True)[:count]
     return (sum(tops, ZERO) * (1 + arb(2) ** -50)).upper()

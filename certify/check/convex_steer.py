@@ -27,7 +27,7 @@ class Steer:
         self.layer, self.start, self.effect = layer, moved.start, effect
         parameter, spread = layer.problem.parameter, (moved.reach * (largest(layer.spans) + effect.wider)).upper()
         growth = ONE if layer.problem.loss == "squared" else effect.bent.exp() * (
-            spread.expm1() / spread if spread > 0 else ONE)
+            ONE if spread == 0 else spread.expm1() / spread)
         self.high = (1 / (1 - effect.lost)).upper()
         left = 1 - effect.lost if parameter == "features" else ONE
         self.low = (layer.theta * left / (growth * (1 + effect.lost))).lower()

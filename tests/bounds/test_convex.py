@@ -78,6 +78,26 @@ def test_random_problems(seed: int) -> None:
     motion(t, random_change(t, rng), rng, tries=2)
 
 
+@pytest.mark.parametrize("unit", [1.0, 2.0**-150, 2.0**-250])
+def test_tiny_weights_are_no_smaller_to_the_bound(unit: float) -> None:
+    """Squared loss is linear in its targets, in units of 2^-150 too, where fourth powers of the weights underflow.
+
+    `y = 100v, 0` at `x = (100, 0), (0, 1/10)`: features that move along the first weight move the second one by far
+    more than slopes, decay and second order say, so that a bound of 0 for the first order would be seen.
+    """
+    X, decay, r = np.array([[100.0, 0.0], [0.0, 0.1]]), 2.0**-13, 2.0**-20
+    y = np.array([[100.0], [0.0]])
+
+    def solution(x: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(x.T @ x / 2 + decay * np.eye(2), x.T @ y / 2).T
+
+    V = solution(X)
+    layer = enclose_last_layer(Network((V * unit,), (None,), "identity"), X, "squared", decay, targets=y * unit)
+    found = enclose_motion(layer, Change("features", r * 1.0001, count=1))[0].distance
+    moved = np.linalg.norm(solution(X + np.array([[0.0, 0.0], [r, 0.0]])) - V)
+    assert 9e-6 < moved <= found / unit
+
+
 def test_a_deletion_is_bounded_within_a_small_factor() -> None:
     """The worst single deletion, found by solving again without each row, against the bound."""
     t = fitted(1, n=20)

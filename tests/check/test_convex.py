@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, ctx
 
 from certify.bounds.convex import Change, Moved, enclose_motion
 from certify.check.convex import distance_at_most
+from certify.check.convex_norms import total_of
 from certify.check.definite import Truth
 from certify.check.evidence import Evidence
 from certify.check.subject import Layer, Problem
 from tests.bounds.test_convex import fitted
-from tests.containment_convex import enclosed, random_change, random_training
+from tests.containment_convex import enclosed, random_change, random_training, with_last
 from tests.convex_oracle import Training
 
 BITS = 128
@@ -110,3 +111,45 @@ def test_numbers_that_are_no_witness_are_refused(witness: dict[str, float]) -> N
     moved = enclose_motion(enclosed(t), change)[0]
     assert truth(stated(t, change), moved, **witness) is Truth.UNDECIDED
     assert truth(stated(t, change), moved, theta=0.0) is Truth.UNDECIDED
+
+
+@pytest.mark.parametrize("scale", ["1", "1e155", "1e309", "1e-160", "1e-330", "1e-5000"])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_largest_are_found_where_floats_cannot_tell(scale: str, count: int) -> None:
+    """Numbers that overflow or underflow as floats are sorted all the same."""
+    with ctx.workprec(BITS):
+        unit = arb(scale).mid()
+        values = [unit * x for x in (1, 3, 1000, 2)]
+        found, exact = total_of(values, count), unit * sum(sorted((1, 3, 1000, 2))[-count:])
+        assert found >= exact * (1 - arb(2) ** -100) and found <= exact * (1 + arb(2) ** -49)
+
+
+def test_no_number_and_no_row_are_no_bound() -> None:
+    assert not total_of([arb("nan"), arb(1)], 1) < 9 and not total_of([arb(1), arb("nan")], 1) < 9
+    assert total_of([arb(0), arb(0)], 2) == 0 and total_of([], 1) == 0
+
+
+@pytest.mark.parametrize("power", [0, 525, -560])
+def test_two_outliers_at_the_end_are_not_overlooked(power: int) -> None:
+    """Inner products of 1e310 (or 1e-330) tie as floats; a budget of two rows would have taken the first two for them.
+
+    Targets scaled by a power of two, `power` of it: squared loss is linear in them, so what has to be refused at 1 has
+    to be refused there. A third of T is less than what the last two rows do when they leave.
+    """
+    t, unit = fitted(1, "squared", n=20), 2.0**power
+    hidden = t.network
+    phi = np.hstack([np.tanh(t.X @ hidden.weights[0].T + hidden.biases[0]), np.ones((20, 1))])
+    y = np.ones((20, 3))
+    y[-2:] = [[90.0, -90.0, 0.0], [90.0, -90.0, 20.0]]
+
+    def solution(kept: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(phi[kept].T @ phi[kept] / 20 + t.decay * np.eye(4), phi[kept].T @ y[kept] / 20).T
+
+    V = solution(np.arange(20))
+    plain, change = with_last(replace(t, targets=y), V), Change("sample_weights", 1.0, 2)
+    moved = enclose_motion(enclosed(plain), change)[0]
+    problem = stated(with_last(replace(t, targets=y * unit), V * unit), change)
+    assert truth(problem, moved, 2 * moved.distance * unit, reach=moved.reach * unit) is Truth.PROVED
+    short = moved.reach / 10
+    assert short / np.sqrt(t.decay) < 0.6 * np.linalg.norm(solution(np.arange(18)) - V)
+    assert truth(problem, moved, 2 * moved.distance * unit, reach=short * unit) is Truth.UNDECIDED
