@@ -91,8 +91,10 @@ def _one_output(W: Array, lengths: Array, mid: Array, half: Array, v: Array) -> 
     size = np.abs(v)
     centre = (mid * v) @ W
     width = half * size * RAISE
-    # entries of c: two roundings each, one of the scale, and the sum; of b_jw_j: the product and the scale
+    # entries of c: two roundings each, one of the scale, and the sum; of b_jw_j: the product and the scale; and what
+    # underflows in m_j, b_j or their products, at most 2^-1022 times lengths of at most 2^300 each
     error = ((fp.dot_unit(units) + 8 * U) * ((np.abs(mid) * size) @ lengths) + 8 * U * (width @ lengths)) * RAISE
+    error = error + fp.FLOOR
     most = int((width > 0).sum(axis=1).max())
     step = max(1, CHUNK // ((most + 1) * d))
     found = []
