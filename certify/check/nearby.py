@@ -129,11 +129,11 @@ def solve(
         except NotSmooth as kink:
             raise Invalid("base.radius", f"{base.radius!r} is stated",
                           f"{kink.where} is not proved away from a kink") from None
-        moved = apart(problem, stated, found.middle) + found.radius
+        moved = _distance(problem, stated, found.middle) + found.radius
         if not moved <= base.radius:
             raise Invalid("base.radius", f"{base.radius!r} is stated",
                           f"the solution is proved only within {moved.upper().str(17, radius=False)}")
-        far = apart(problem, stated, None) + base.radius
+        far = _distance(problem, stated, None) + base.radius
         if not far <= base.distance:
             raise Invalid("base.distance", f"{base.distance!r} is stated",
                           f"centre and radius give {far.str(17, radius=False)}")
@@ -244,7 +244,7 @@ def spread(problem: Problem, middle: Parameters, radius: arb) -> Parameters:
     return Parameters(tuple(weights), tuple(biases))
 
 
-def apart(problem: Problem, one: Parameters, other: Parameters | None) -> arb:
+def _distance(problem: Problem, one: Parameters, other: Parameters | None) -> arb:
     """The distance of two parameters, or (None) of one from the weights in the model file."""
     total = ZERO
     for h, layer in enumerate(problem.layers):

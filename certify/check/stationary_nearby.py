@@ -9,7 +9,7 @@ from flint import arb, arb_mat
 from certify.check.balls import norm
 from certify.check.fixed import Fixed, enclosed, product
 from certify.check.hessian import SPARE, WIDTH, gradient, weights_by_units
-from certify.check.nearby import PRECISION, STEPS, Centre, apart, spread
+from certify.check.nearby import PRECISION, STEPS, Centre, spread
 from certify.check.network import Parameters, forward
 from certify.check.objective import objective
 from certify.check.refusal import Invalid
@@ -18,10 +18,6 @@ from certify.check.subject import Problem
 
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""
-
-NEAR = arb(2) ** -64
-"""Radius of the ball around the stated centre over which A is enclosed first."""
-
 
 def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
     """A small ball with a zero of ∇L, near `start`, and what the rules look at over that ball.
@@ -46,20 +42,15 @@ def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Station
 
 
 def _found(problem: Problem, start: Parameters, width: int) -> tuple[Centre, Stationary]:
-    """Chord steps with X to a better middle, and the contraction around it.
-
-    A is enclosed over a small ball around the start first, which is enough if the ball of the contraction lies in it.
-    """
-    over = _at(problem, spread(problem, start, NEAR), width)
-    X = over.proposal
+    """Chord steps with X, proposed at the start, to a better middle, and the contraction around it."""
+    X = _at(problem, start, width).proposal
     if X is None:
         raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
     middle = start
     for _ in range(STEPS):
         middle = _moved(problem, middle, _step(problem, middle, X, width))
     radius = (4 * norm(_step(problem, middle, X, width).entries())).upper()
-    if not apart(problem, start, middle) + radius <= NEAR:
-        over = _at(problem, spread(problem, middle, radius), width, X)
+    over = _at(problem, spread(problem, middle, radius), width, X)
     found = over.inverse
     if found.X is None:
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
