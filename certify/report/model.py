@@ -13,11 +13,11 @@ from certify.report import critical, words
 from certify.report.digits import as_given, count, cut, lower_end, upper_end
 from certify.report.findings import find_findings, find_gates, find_undecided
 from certify.report.glossary import glossary
+from certify.report.limit import limit
 from certify.report.moves import LISTED, NOUN, listing, named_rows, size_of_move, units, what_moves
 from certify.report.point import lead, meaning, point
 from certify.report.reading import open_certificate
 from certify.report.scope import not_claimed
-from certify.report.sentences import interior
 from certify.report.statements import (
     Assumption,
     BoundFile,
@@ -64,7 +64,7 @@ def build(certificate: Mapping[str, object]) -> Report:
         lead=lead(opened.base, problem),
         findings=find_findings(claims, problem),
         meaning=meaning(problem, claims),
-        limit=_limit(problem, claims),
+        limit=limit(problem, claims),
         symbols=Symbols(
             map=problem.map, base=problem.base, parameter=problem.parameter, set=problem.set, layer=layer,
             found=opened.base.distance is not None, scaled=problem.scale is not None,
@@ -107,24 +107,6 @@ def _gates_state(opened: Certificate) -> VerdictWords:
     word = f"{state} ({weakest})" if weakest and state != "open" else state
     tail = words.WARN_ONLY if len(counting) < len(gated) else ""
     return VerdictWords(word, words.gates_meaning(state, len(deciding), len(counting)) + tail)
-
-
-def _limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
-    """Whether the claims are about a limit."""
-    if any(claim.quantity == "first_order_distance" for claim in claims):
-        return words.FIRST_ORDER
-    pointwise = [claim for claim in claims if claim.quantity in words.POINTWISE]
-    if not pointwise:
-        if problem.map == "critical" or problem.window is not None:
-            return words.ONE_CHANGE if problem.set == "given" else words.EVERY_CHANGE
-        return words.NO_LIMIT if any(claim.lower is not None for claim in claims) else ()
-    if len(pointwise) < len(claims):
-        if any(claim.quantity == "aubin" for claim in claims):
-            return words.LIMIT_BESIDE_EXPLICIT
-        return words.LIMIT_BESIDE_RADIUS
-    if all(interior(claim, problem) for claim in pointwise):
-        return words.LIMIT_INTERIOR
-    return words.LIMIT if any(claim.upper is not None for claim in claims) else words.LIMIT_ALONE
 
 
 def _architecture(problem: Problem) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from certify.certificate.schema import Problem
 from certify.report import critical
 from certify.report.digits import as_given
+from certify.report.limit import FINITE
 from certify.report.moves import NOUN
 from certify.report.statements import Entry, say
 from certify.report.words import POINTWISE
@@ -36,7 +37,7 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
     pointwise = any(quantity in POINTWISE for quantity in quantities)
     entries: list[tuple[str, str]] = []
     if pointwise:
-        alone = "By itself it says nothing" if "persistence_radius" in quantities else "Nothing is said"
+        alone = "By itself it says nothing" if set(FINITE) & set(quantities) else "Nothing is said"
         text = f"The modulus is the limit for ever smaller moves. {alone} about what a move of, say, δ = 0.01 does."
         entries.append(("Moves of a given size", text))
     if "persistence_radius" in quantities:
@@ -47,14 +48,9 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
         ))  # fmt: skip
     if problem.reparameterised:
         entries.append(("The network before export", FOLDED))
-    sized = {"first_order_distance", "distance", "stable_predictions", "prediction_change"}
-    uses = problem.set != "given" and bool(sized & set(quantities))
-    if problem.radius is not None and not uses:
-        why = "the modulus is a limit and says nothing about moves of that size" if pointwise else ""
-        if "persistence_radius" in quantities:
-            why += f"{'; ' if why else ''}the persistence radius is found, whatever the specification says"
+    if problem.radius is not None and (unused := _unused_radius(problem, quantities)):
         text = f"The specification gives a radius of {as_given(problem.radius).text}. The quantities asked for do not "
-        entries.append(("The radius in the specification", f"{text}use it: {why}."))
+        entries.append(("The radius in the specification", f"{text}use it: {unused}."))
     entries.append(("The network as it runs", AS_IT_RUNS))
     if problem.map == "critical":
         convex = asks_for_convexity(problem.map, quantities, problem.set)
@@ -98,3 +94,18 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
         text = f"Only layer {problem.layer} may adjust. With every layer free the factor {more}"
         entries.append(("The other layers", text))
     return tuple(Entry(term, say(text)) for term, text in entries)
+
+
+def _unused_radius(problem: Problem, quantities: Collection[str]) -> str:
+    """Why no quantity uses the radius of the perturbation set; empty where one does."""
+    if problem.set == "given":
+        return "the one change is taken from the file, whatever its size"
+    if {"first_order_distance", "distance", "stable_predictions", "prediction_change"} & set(quantities):
+        return ""
+    reasons = {
+        "modulus": "the modulus is a limit and says nothing about moves of that size",
+        "sample_modulus": "the modulus is a limit and says nothing about moves of that size",
+        "persistence_radius": "the persistence radius is found, whatever the specification says",
+        "aubin": "the factor holds within the radii named with it",
+    }
+    return "; ".join(dict.fromkeys(reasons[quantity] for quantity in reasons if quantity in quantities))

@@ -91,35 +91,6 @@ NO_GATE = "No threshold was set, so there is nothing to meet or to fail."
 NO_GATE_THAT_COUNTS = "Only thresholds of severity “warn” were set; they are reported but do not count."
 WARN_ONLY = " Thresholds of severity “warn” are reported below but do not count."
 
-LIMIT = say(
-    "This is a statement about a limit. “About” becomes exact as δ shrinks to zero, and for a move of any given size "
-    "it promises nothing: how soon the factor becomes accurate is not part of the claim.",
-)
-FIRST_ORDER = say(
-    "This is a statement of first order: it is about the linearisation of the network at today’s data and weights. "
-    "For the network itself it is exact in the limit of small moves, and for a move of the size given the difference "
-    "is not part of the claim.",
-)
-LIMIT_ALONE = say(
-    "This is a statement about the limit of ever smaller moves; about a move of any given size it says nothing."
-)
-LIMIT_INTERIOR = say(
-    "This is a statement about the limit of ever smaller moves. How large a move may be before the weights do have to "
-    "adjust is another question; a gate on {q} answers it.",
-    q=code("persistence_radius"),
-)
-LIMIT_BESIDE_RADIUS = say(
-    "A factor, or modulus, is a statement about the limit of ever smaller moves. The persistence radius is not: it "
-    "covers every move up to its size."
-)
-LIMIT_BESIDE_EXPLICIT = say(
-    "A modulus is a statement about the limit of ever smaller moves. The factor with explicit radii is not: it covers "
-    "every move up to its size."
-)
-ONE_CHANGE = say("This is not a statement about a limit: it is about this one change of the data, at its own size.")
-EVERY_CHANGE = say("This is not a statement about a limit: it is about every change of this kind, at its own size.")
-NO_LIMIT = say("This is not a statement about a limit: it covers every move up to the size given.")
-
 WHY_EQUAL = {
     "features": "As soon as one of them moves, the network has to give the same output at two nearby points, against "
     "its own slope there; weights that do so are not found within any fixed multiple of the move.",
