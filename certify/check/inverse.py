@@ -7,6 +7,7 @@ found does not matter.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import Random
 
 from flint import arb, arb_mat, ctx, fmpz, fmpz_mat
 
@@ -15,6 +16,9 @@ from certify.check.fixed import Fixed, bands, scale, squares, whole
 
 LEAF = 48
 """Below this many rows the proposal is flint's."""
+
+TWICE = 2000
+"""Up to so many rows a proposal that is no inverse is followed by another."""
 
 LONG = 1 << 16
 """Bits of the number 1 in a product beyond which, or below 0, a proposal was made for another matrix."""
@@ -66,7 +70,29 @@ def proposed(A: Fixed, width: int) -> Fixed | None:
     longest = max(A.mid[j, j].bit_length() for j in range(A.shape[0]))
     bits = max(width, longest) + width - ROOM - A.bits
     X = _inverse(A.mid, A.bits, bits)
+    if A.shape[0] <= TWICE and not _undoes(X, A.mid, A.bits + bits):
+        X = _by_square(A.mid, A.bits, bits)
     return None if X is None else Fixed(X, bits, ZERO)
+
+
+def _undoes(X: fmpz_mat | None, A: fmpz_mat, one: int) -> bool:
+    """Whether `X(Av)` is about v for one vector, where `2^one` stands for 1; nothing is proved."""
+    if X is None:
+        return False
+    N, draw = A.nrows(), Random(0)
+    v = fmpz_mat(N, 1, [draw.choice((-1, 1)) for _ in range(N)])
+    off = X * (A * v) - v * (fmpz(1) << one)
+    return sum([x * x for x in off.entries()], fmpz(0)) < fmpz(N) << max(0, 2 * one - 4)
+
+
+def _by_square(A: fmpz_mat, a: int, x: int) -> fmpz_mat | None:
+    """`(AᵀA)⁻¹Aᵀ`, with twice the bits on the way.
+
+    A block of an indefinite matrix may be singular where the whole is not, and then there is no way by halves (at a
+    saddle the first layer's may be 0). No block of the square is.
+    """
+    B = _inverse(A.transpose() * A, 2 * a, 2 * x)
+    return None if B is None else _times(B, A.transpose(), a + x)
 
 
 def _inverse(A: fmpz_mat, a: int, x: int) -> fmpz_mat | None:

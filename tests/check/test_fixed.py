@@ -50,6 +50,24 @@ def held(found: Fixed, truth) -> bool:
     return gap <= (Fraction(int(man)) * Fraction(2) ** int(exp)) ** 2
 
 
+@pytest.mark.parametrize("corner", [0.0, 1e-30, 1e-9])
+def test_an_indefinite_matrix_with_a_singular_block_has_an_inverse(corner):
+    """As at a saddle where the first layer's block vanishes: the first half of the rows is singular, the whole not."""
+    rng = np.random.default_rng(3)
+    N, m = 2 * LEAF + 8, LEAF
+    M = rng.normal(size=(N, N))
+    M = M + M.T
+    M[:m, :m] *= corner
+    with ctx.workprec(128):
+        A = enclosed(arb_mat(M.tolist()), 60)
+        found = judged(A, proposed(A, 60))
+        assert found.X is not None and found.error < 1e-6
+        M[:, 0] = M[:, 1]
+        M[0] = M[1]
+        A = enclosed(arb_mat(M.tolist()), 60)
+        assert judged(A, proposed(A, 60)).X is None
+
+
 @settings(max_examples=150, deadline=None)
 @given(seed=SEEDS, width=WIDTHS)
 def test_what_is_done_in_fixed_point_holds_the_exact_result(seed, width):
