@@ -199,7 +199,7 @@ def graph(
     shape: Annotated[str, typer.Option("--shape", metavar="C,H,W", help="Shape of one row, e.g. 3,32,32.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
 ) -> None:
-    """Trace a torch module, and write the graph file that [model] graph names. Runs the module's code."""
+    """Trace a torch module, and write the graph file that model.graph names. Runs the module's code."""
     from certify.inputs.trace import write_graph
     from certify.messages import one_line
 
@@ -255,9 +255,11 @@ def algorithm1(
 @app.command()
 @_interruptible
 def explain(
-    label: Annotated[str, typer.Argument(metavar="LABEL", help="A label such as M2, or a word such as modulus.")],
+    label: Annotated[str | None, typer.Argument(
+        metavar="LABEL", help="A label such as M2, or a word such as modulus; without one all are listed.")] = None,
 ) -> None:
     """Say in plain words what a theorem's label, or a word of a report, means."""
     from certify.explain import explain as text
+    from certify.explain import overview
 
-    print(text(label))
+    print(overview() if label is None else text(label))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+import textwrap
 
 from certify.errors import SpecError
+
+_LABEL = re.compile(r"[A-Z]\d{1,2}[a-z]?")
 
 TEXTS: dict[str, str] = {
     "M1": """The Lipschitz modulus of the solution map, pointwise.
@@ -200,6 +203,18 @@ trained almost to an exact fit; otherwise the claims stay open.""",
 −1 leaves row i out), or class labels, which become any others (a strongly convex last layer alone, see Q6). An
 interpolating network stays a solution under any sample weights, so they belong to the critical and the sublevel
 map.""",
+    "labels": """parameter = "labels": any `count` rows (set = "sparse") get any other class, at finite size: the last layer
+alone, with weight decay (map = "critical", layer = the last one; see Q6). A label has no radius. For one given change
+of labels use parameter = "targets" with set = "given" (see `distance`).""",
+    "sample_weights": """parameter = "sample_weights": row i counts (1 + u_i) times in the training loss; u_i = -1 leaves it
+out, and n stays. Critical map: a modulus is per unit of u, so the `sample_modulus` of a row is about how far the weights
+move when it is left out; for rows really left out take `distance` (set = "given") or, of the last layer, any `count`
+of them (set = "sparse", radius = 1.0; see Q6). A radius of 1 also covers rows that count up to twice.""",
+    "evaluation": """[evaluation] file, features: rows that no training loss sees, at which predictions are compared. For
+`stable_predictions` and `prediction_change`.""",
+    "layer": """[solution] layer: the layer whose parameters move, counted from 1; all others are frozen. Default "all".""",
+    "weight_decay": """[training] weight_decay = λ: the training loss is the mean over the rows plus λ/2 times the squared
+length of weights and biases: what weight_decay of torch.optim.SGD does to the mean loss.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
 per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
 by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in
@@ -283,22 +298,36 @@ is then printed as met (conditional) or met (estimated).""",
 }
 
 
+def overview() -> str:
+    """Every label with what it is about, then every word.
+
+    >>> overview().splitlines()[1]
+    '  M1   The Lipschitz modulus of the solution map, pointwise.'
+    """
+    labels = [name for name in TEXTS if _LABEL.fullmatch(name)]
+    lines = [f"  {name:<5}{TEXTS[name].splitlines()[0]}" for name in labels]
+    words = textwrap.wrap(", ".join(sorted(set(TEXTS) - set(labels), key=str.lower)), 116, initial_indent="  ",
+                          subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(["Theorems that reports name (certify explain M1):", *lines,
+                      "Words of specs and reports (certify explain modulus):", *words])
+
+
 def explain(label: str) -> str:
     """The text of a label or word.
 
     Raises:
-        SpecError: it is not known; lists what is.
+        SpecError: it is not known; names what is like it.
 
     >>> explain("m2").splitlines()[0]
     'M2: How the modulus is proved.'
     """
     names = {name.lower(): name for name in TEXTS}
-    if re.fullmatch(r"[A-Z]\d{1,2}", label.upper()) and label.upper() not in TEXTS:
+    word = re.sub(r"[\s-]+", "_", label.strip().lower())
+    if re.fullmatch(r"[a-z]\d{1,2}", word) and word not in names:
         raise SpecError(f"explain {label}", "no certificate or report names such a theorem",
                         "look in proofs/README.md of the repository, which lists all of them")
-    if label.lower() not in names:
-        match = difflib.get_close_matches(label.lower(), names, n=1)
-        hint = f" (did you mean {names[match[0]]}?)" if match else ""
-        raise SpecError(f"explain {label}", "no such label", f"use one of {', '.join(TEXTS)}{hint}")
-    name = names[label.lower()]
-    return f"{name}: {TEXTS[name]}"
+    if word not in names:
+        close = [names[match] for match in difflib.get_close_matches(word, names, n=3)]
+        hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+        raise SpecError(f"explain {label}", "no such label or word", f"`certify explain` alone lists them{hint}")
+    return f"{names[word]}: {TEXTS[names[word]]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -339,7 +340,16 @@ def test_explain(call):
     assert call("explain", "M2")[1].startswith("M2: ")
     assert call("explain", "sample_modulus")[0] == 0
     status, out, err = call("explain", "modulos")
-    assert (status, out) == (2, "") and "did you mean modulus?" in err
+    assert (status, out) == (2, "") and "did you mean modulus" in err
+    assert call("explain", "sample weights")[1].startswith("sample_weights: ")
+
+
+def test_explain_alone_lists_every_label_and_word(call):
+    from certify.explain import TEXTS
+
+    status, out, _ = call("explain")
+    assert status == 0 and max(map(len, out.splitlines())) <= 120
+    assert set(re.findall(r"\w+", out)) >= set(TEXTS)
 
 
 # --- refusals: one line, status 2, nothing written, nothing executed ---------------------------------------------
@@ -406,7 +416,7 @@ def test_output_folder_is_tried_before_anything_is_read(tmp_path, call, monkeypa
 
 @pytest.mark.parametrize("arguments", [
     ["run"], ["run", "a", "b"], ["run", "a", "--fast"], ["nonsense"], ["estimate"], ["diff", "a", "b"], ["report"],
-    ["check"], ["check", "a", "--max", "modulus=x"], ["explain"],
+    ["check"], ["check", "a", "--max", "modulus=x"], ["explain", "M1", "M2"],
 ])
 def test_usage_errors(call, arguments):
     status, out, err = call(*arguments)
