@@ -203,18 +203,20 @@ trained almost to an exact fit; otherwise the claims stay open.""",
 −1 leaves row i out), or class labels, which become any others (a strongly convex last layer alone, see Q6). An
 interpolating network stays a solution under any sample weights, so they belong to the critical and the sublevel
 map.""",
-    "labels": """parameter = "labels": any `count` rows (set = "sparse") get any other class, at finite size: the last layer
-alone, with weight decay (map = "critical", layer = the last one; see Q6). A label has no radius. For one given change
-of labels use parameter = "targets" with set = "given" (see `distance`).""",
-    "sample_weights": """parameter = "sample_weights": row i counts (1 + u_i) times in the training loss; u_i = -1 leaves it
-out, and n stays. Critical map: a modulus is per unit of u, so the `sample_modulus` of a row is about how far the weights
-move when it is left out; for rows really left out take `distance` (set = "given") or, of the last layer, any `count`
-of them (set = "sparse", radius = 1.0; see Q6). A radius of 1 also covers rows that count up to twice.""",
-    "evaluation": """[evaluation] file, features: rows that no training loss sees, at which predictions are compared. For
-`stable_predictions` and `prediction_change`.""",
-    "layer": """[solution] layer: the layer whose parameters move, counted from 1; all others are frozen. Default "all".""",
-    "weight_decay": """[training] weight_decay = λ: the training loss is the mean over the rows plus λ/2 times the squared
-length of weights and biases: what weight_decay of torch.optim.SGD does to the mean loss.""",
+    "labels": """parameter = "labels": any `count` rows (set = "sparse") get any other class, at finite size: the
+last layer alone, with weight decay (map = "critical", layer = the last one; see Q6). A label has no radius. For
+one given change of labels use parameter = "targets" with set = "given" (see `distance`).""",
+    "sample_weights": """parameter = "sample_weights": row i counts (1 + u_i) times in the training loss; u_i = -1
+leaves it out, and n stays. Critical map: a modulus is per unit of u, so the `sample_modulus` of a row is about
+how far the weights move when it is left out; for rows really left out take `distance` (set = "given") or, of the
+last layer, any `count` of them (set = "sparse", radius = 1.0; see Q6). A radius of 1 also covers rows that count
+up to twice.""",
+    "evaluation": """[evaluation] file, features: rows that no training loss sees, at which predictions are
+compared. For `stable_predictions` and `prediction_change`.""",
+    "layer": """[solution] layer: the one whose parameters move, counted from 1; the others are frozen. Default:
+all.""",
+    "weight_decay": """[training] weight_decay = λ: the training loss is the mean over the rows plus λ/2 times the
+squared length of weights and biases: what weight_decay of torch.optim.SGD does to the mean loss.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
 per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
 by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in

@@ -33,7 +33,7 @@ targets = {targets}
 
 [training]
 loss = {loss}# squared | cross_entropy | logistic; class numbers take one of the last two
-weight_decay = 0.0
+weight_decay = 0.0               # as in training: critical and sublevel
 
 [solution]
 map = "interpolation"            # weights that give every row exactly its target; or
@@ -45,9 +45,12 @@ layer = "all"                    # or 1, 2, …: that layer's parameters move, t
 # level = 0.1                    # sublevel: the loss that must not be exceeded; default today's
 
 [perturbation]
-parameter = "features"           # features | targets | sample_weights (critical, sublevel)
+parameter = "features"           # features | targets | sample_weights (critical, sublevel) | labels (last layer)
 rows = "all"                     # or a list of row numbers, from 0
-set = "total"                    # or per_sample: every row may move by as much; sparse (with count): few rows
+set = "total"                    # or per_sample: every row may move by as much; sparse: at most `count` rows; or
+                                 # given: one change, from `file` (an array with a row for each row that moves)
+# radius = 0.01                  # the size of the changes: for distance and the other quantities at finite size
+# count = 3                      # sparse
 # columns = ["age", "dose"]      # the features that may move; numbers from 0 where the data file has no names
 # scale = {{age = 1.0, dose = 0.5}}  # their units: a move of size 1 is one unit
 
@@ -55,9 +58,15 @@ set = "total"                    # or per_sample: every row may move by as much;
 # time_limit = 3600              # seconds; what is not proved by then is left open
 # memory_limit = "8 GB"          # or a number of bytes; default what the machine has free
 
+# [evaluation]                   # for stable_predictions: rows whose predictions are compared
+# file = "test.npz"
+# features = "X"
+
 # A gate turns the number into a decision: exit status 3 if it failed, 4 if it is open.
 # [[gate]]
-# quantity = "modulus"           # modulus | sample_modulus | persistence_radius (sublevel, needs a level)
+# quantity = "modulus"           # modulus | sample_modulus, in the limit of small changes, to first order also
+                                 # first_order_distance; at finite size distance | aubin | persistence_radius (sublevel,
+                                 # needs a level) | stable_predictions; certify explain WORD says which map each takes
 # max = 20.0                     # or min
 # severity = "fail"              # fail | warn
 # rationale = "why this number"
@@ -133,9 +142,8 @@ def write_starter(folder: Path, model: Path | None, data: Path | None, estimate:
     model = model or _only(folder, BUILT["model.file"])
     data = data or _only(folder, (".npz", ".csv", ".parquet"))
     widths = _widths(model, estimate) if model else [] if estimate else [30, 64, 64, 1]
-    features, targets, table = _arrays(data) if data else (_quoted("X"), "y", False)
-    several = not widths or widths[-1] > 1
-    loss = "cross_entropy" if several and (table or not widths) else "squared"  # a column of targets: class numbers
+    features, targets, classes = _arrays(data) if data else (_quoted("X"), "y", not widths)
+    loss = "cross_entropy" if classes and (not widths or widths[-1] > 1) else "squared"
     network = f'widths = {widths}\nactivation = "tanh"' if widths else (
         'factory = "nets:make"            # make() in nets.py beside this file returns the torch module')
     text = (_ESTIMATE if estimate else _TEMPLATE).format(
@@ -172,9 +180,9 @@ def _widths(model: Path, any_network: bool) -> list[int]:
 
 
 def _arrays(data: Path) -> tuple[str, str, bool]:
-    """Features as TOML, name of the targets, and whether it is a table.
+    """Features as TOML, name of the targets, and whether several outputs make these class numbers.
 
-    The names are the usual ones if they are there, else the first two arrays.
+    The names are the usual ones if they are there, else the first two arrays; one column of integers is of classes.
 
     Of a table the target is a column with a usual name or the last, and the features are all others.
     """
@@ -189,7 +197,9 @@ def _arrays(data: Path) -> tuple[str, str, bool]:
     usual = [name for name in names if name in ("X", "x", "features", "inputs")]
     wanted = [name for name in names if name in _TARGETS]
     features = next((name for name in (*usual, *names) if name not in wanted), "X")
-    return _quoted(features), next((name for name in (*wanted, *names) if name != features), "y"), False
+    targets = next((name for name in (*wanted, *names) if name != features), "y")
+    y = archive.read(targets) if targets in names else None
+    return _quoted(features), targets, y is not None and y.dtype.kind in "iu" and y.size == len(y)
 
 
 def _relative(path: Path, folder: Path) -> str:

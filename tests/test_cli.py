@@ -303,6 +303,19 @@ def test_init_takes_one_column_for_several_outputs_as_class_numbers(tmp_path, ca
     assert status == 0 and out.startswith("certified modulus proved 0: the level lies above the loss")
 
 
+@pytest.mark.parametrize(("outputs", "y", "loss"), [
+    (2, np.arange(6) % 2, "cross_entropy"), (2, (np.arange(6) % 2)[:, None], "cross_entropy"),
+    (2, np.ones((6, 2), int), "squared"), (1, np.arange(6) % 2, "squared"),
+])
+def test_init_takes_a_column_of_integers_for_classes(tmp_path, call, outputs, y, loss):
+    write(tmp_path, model=tensors(widths=(2, 40, outputs)), X=features(6, 2), y=y)
+    path = tmp_path / "certify.toml"
+    path.unlink()
+    assert call("init", tmp_path)[0] == 0
+    assert f'loss = "{loss}" ' in path.read_text() and max(map(len, path.read_text().splitlines())) <= 120
+    assert call("run", path, "-q")[0] == 0
+
+
 def test_init_without_files_and_with_named_ones(tmp_path, call):
     from certify.spec import load_spec
 
