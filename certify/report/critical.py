@@ -74,7 +74,7 @@ def point(base: Base, problem: Problem, one: bool = False) -> tuple[tuple[Phrase
         size = say("at most {r}", r=upper_end(base.residual))
         entries.append(Entry("length of the gradient at the given weights", size))
     if problem.base == "nearby":
-        return _only(base, entries) if one else _nearby(base, entries)
+        return _only(base, entries, problem.layer == "all") if one else _nearby(base, entries)
     first = say("Training hardly ever ends where the gradient is exactly zero. The claims here use base {g}: a linear "
                 "term is added to the training loss, which makes the gradient zero at the given weights.",
                 g=code("given"))
@@ -119,14 +119,17 @@ def _nearby(base: Base, entries: Sequence[Entry]) -> tuple[tuple[Phrase, ...], t
     return (first, second), (*entries, where, *radius)
 
 
-def _only(base: Base, entries: Sequence[Entry]) -> tuple[tuple[Phrase, ...], tuple[Entry, ...]]:
-    """The one solution of a strongly convex training loss."""
+def _only(base: Base, entries: Sequence[Entry], whole: bool) -> tuple[tuple[Phrase, ...], tuple[Entry, ...]]:
+    """The one solution of a strongly convex training loss; `whole`: the last layer is all of the network."""
     first = say("Training hardly ever ends where the gradient is exactly zero. The claims here use base {n}: they "
                 "are about the weights close to the given ones where it is.", n=code("nearby"))
-    second = say("With the other layers as they are and a weight decay the training loss is strongly convex in the "
-                 "last layer: there is exactly one such point, for today’s data and for any changed data, and training "
-                 "the last layer to its end finds it. It lies no further from the given weights than the length of the "
-                 "gradient there divided by the weight decay (theorem Q6).")
+    convex = ("With a weight decay the training loss of this one layer is strongly convex" if whole else
+              "With the other layers as they are and a weight decay the training loss is strongly convex in the last "
+              "layer")
+    second = say("{convex}: there is exactly one such point, for today’s data and for any changed data, and training "
+                 "{it} to its end finds it. It lies no further from the given weights than the length of the gradient "
+                 "there divided by the weight decay (theorem Q6).", convex=convex,
+                 it="it" if whole else "the last layer")
     where = Entry("distance from the given weights", say("at most {d}", d=upper_end(base.distance or 0.0)))
     return (first, second), (*entries, where)
 
@@ -144,9 +147,10 @@ def facts(problem: Problem) -> list[tuple[str, str]]:
 def scope(problem: Problem, found: bool, convex: bool = False) -> list[tuple[str, str]]:
     """What is not claimed of critical points; of a strongly convex last layer there is one, the minimum."""
     if convex:
+        before = [("Layers before the last", "They keep their weights. What training all layers again would give is "
+                   "not claimed.")]
         return [
-            ("Layers before the last", "They keep their weights. What training all layers again would give is not "
-             "claimed."),
+            *([] if problem.layer == "all" else before),
             ("Training that stops early", "The claims are about the one minimum of the training loss in this layer. A "
              "procedure that stops before it ends elsewhere."),
         ]
@@ -179,6 +183,9 @@ def terms() -> list[tuple[str, str]]:
 def how(claim: Claim, problem: Problem, side: str) -> str:
     """How an end is known."""
     exact = claim.theorem in ("M5b", "M5c")
+    if claim.theorem == "M5a" and problem.parameter == "sample_weights":
+        return ("near these weights the gradient vanishes only at exact fits, and these stay exact fits under any "
+                "sample weights; both ends are 0")
     if problem.set == "given" and claim.theorem == "M5a":
         return "from an enclosure of the inverse of the tangent kernel"
     if claim.witness.member and side == "upper":

@@ -56,8 +56,10 @@ def mover(problem: Problem) -> str:
     noun, verb = NOUN[problem.parameter], "change" if weights else "move"
     if problem.parameter == "labels":
         listed = "" if problem.rows == "all" else f" of the {count(len(problem.rows))} listed ones"
+        if problem.count == 1:
+            return f"at most one training row{listed} gets another label, whichever it is"
         some = f"at most {count(problem.count)}" if problem.count else "any number of"
-        return f"{some} training row{'s' * (problem.count != 1)}{listed} get other labels, whichever they are"
+        return f"{some} training rows{listed} get other labels, whichever they are"
     if problem.set == "given":
         return f"the {'' if weights else 'training '}{noun} {verb} by the change in the file"
     size = as_given(problem.radius or 0.0).text + in_units(problem)

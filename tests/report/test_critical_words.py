@@ -1,0 +1,61 @@
+"""What a report on critical points says of cases in which the usual words would be false."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from certify.audit import run_audit
+from tests.small import SPEC, features, gate, tensors, write
+
+CRITICAL = """\
+[training]
+weight_decay = {decay}
+loss = "{loss}"
+[solution]
+map = "critical"
+base = "nearby"
+layer = {layer}
+"""
+
+
+def page(folder, extra, spec=SPEC, model=None, y=None):
+    X = features(4)
+    run_audit(write(folder, spec + extra, model=model, X=X, y=np.sign(X[:, 0]) if y is None else y))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", (folder / "report.html").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("budget, quantity", [
+    ("", "modulus"), ("radius = 0.1\n", "first_order_distance"),
+    ('set = "sparse"\ncount = 2\nradius = 0.1\n', "first_order_distance"),
+])
+def test_exact_fits_stay_under_any_sample_weights_and_no_witness_is_named(budget, quantity, tmp_path):
+    t, X = tensors(), features(4)
+    y = np.tanh(X @ t["0.weight"].T + t["0.bias"]) @ t["2.weight"].T + t["2.bias"]
+    extra = CRITICAL.format(decay=0.0, loss="squared", layer='"all"') + '[perturbation]\nparameter = "sample_weights"\n'
+    text = page(tmp_path, extra + budget + gate(quantity, max=1.0), y=y[:, 0])
+    proof = text[text.index("Theorem M5a"):text.index("Unit:")]
+    assert "both ends are 0" in proof and "witness" not in proof and "factorisation" not in proof
+
+
+@pytest.mark.parametrize("widths, layer, other", [([3, 1], '"all"', False), ([3, 8, 1], "2", True)])
+def test_layers_before_the_last_are_named_where_there_are_some(widths, layer, other, tmp_path):
+    spec = SPEC.replace("[3, 8, 1]", str(widths))
+    change = '[perturbation]\nparameter = "sample_weights"\nset = "sparse"\ncount = 1\nradius = 1.0\n'
+    text = page(tmp_path, CRITICAL.format(decay=0.5, loss="squared", layer=layer) + change + gate("distance", max=99.0),
+                spec, tensors(widths=tuple(widths)))
+    assert ("Layers before the last" in text) == ("With the other layers as they are" in text) == other
+    assert ("the training loss of this one layer is strongly convex: there is exactly one" in text) != other
+
+
+@pytest.mark.parametrize("budget, words", [
+    ('set = "sparse"\ncount = 1\n', "If at most one training row gets another label, whichever it is, the one"),
+    ('set = "sparse"\ncount = 2\n', "If at most 2 training rows get other labels, whichever they are, the one"),
+    ('set = "per_sample"\n', "If any number of training rows get other labels, whichever they are, the one"),
+    ('set = "sparse"\ncount = 1\nrows = [0, 2]\n', "If at most one training row of the 2 listed ones gets another"),
+])
+def test_labels_of_one_row_and_of_several(budget, words, tmp_path):
+    extra = CRITICAL.format(decay=9.0, loss="logistic", layer=2) + '[perturbation]\nparameter = "labels"\n'
+    assert words in page(tmp_path, extra + budget + gate("distance", max=99.0))
