@@ -197,8 +197,9 @@ rows are no obstacle, and nothing is shifted (see M6).""",
     "level": """The training loss that must not be exceeded (sublevel map). Left out: the loss at the given
 weights. It must not lie below that. `persistence_radius` needs one above it.""",
     "nearby": """base = "nearby": the targets are those in the file, and the claims are about an exact solution
-that is proved to exist within `distance` of the weights in the file (see Q2). Needs real targets and a network
-trained almost to an exact fit; otherwise the claims stay open.""",
+that is proved to exist within `distance` of the weights in the file (see Q2): an exact fit, which needs real targets,
+or with map = "critical" a point where the gradient of the training loss is 0. The network has to be trained almost to
+one, or the claims stay open; but a strongly convex last layer has one in any case (see Q6).""",
     "parameter": """What moves: features x_i + u_i, targets y_i + u_i, sample_weights (1 + u_i)·ℓ_i (u_i =
 −1 leaves row i out), or class labels, which become any others (a strongly convex last layer alone, see Q6). An
 interpolating network stays a solution under any sample weights, so they belong to the critical and the sublevel
@@ -225,8 +226,9 @@ perturbation.file. Sparse and given are for the interpolation and the critical m
 perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the sum of the absolute changes, "inf" the
 largest absolute change. 1 and "inf" are for budgets of single rows (interpolation and critical map).""",
     "count": """perturbation.count: with set = "sparse", the most rows that move at once.""",
-    "radius": """perturbation.radius: the size of the change for `first_order_distance`; a modulus is per unit and does
-not use it.""",
+    "radius": """perturbation.radius: the size of the change for `first_order_distance`, `distance`,
+`stable_predictions` and `prediction_change`. A modulus is per unit and does not use it, and a label that becomes
+another has no size. Of sample weights of a last layer (see Q6) at most 1, which deletes a row.""",
     "scale": """perturbation.scale, e.g. {age = 1.0, dose = 0.5}: the unit of each feature, by name or number from 0;
 1 where none is given. x_i + s∘u_i, so that a move of size 1 means one unit. A feature that may not move is left
 out of `columns`.""",
@@ -235,8 +237,8 @@ from 0; default all. The others stay fixed.""",
     "base": """solution.base: at which weights the map is examined. given (default): those in the file, with the
 network's own outputs as targets (critical: with a tilted loss). nearby: an exact solution near them, with the targets
 in the file. See `given`, `tilt` and `nearby`; the sublevel map takes given.""",
-    "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel map, and
-decides whether targets are numbers or class numbers (integers).""",
+    "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel and
+the critical map, and decides whether targets are numbers or class numbers (integers).""",
     "estimate": """certify estimate: where the weights would go after one given change of the data, to first order.
 Takes any torch module (model.factory, or widths and activation) and the change itself (set = "given"). Of all
 weights that solve the changed problem to first order it gives the nearest, and measures what came of it.
@@ -246,7 +248,7 @@ that asks for proof. Options are in [estimate]: solver, damping, corrector_steps
 estimate). Measured, not bounded.""",
     "residual": """Of an estimate: what is left of the linear system that the step solves, relative to its right-hand
 side; 0 is an exact solution of the first-order problem. In a certificate's `base`: how far the network's outputs are
-from the targets in the file.""",
+from the targets in the file (critical map: the length of the gradient at the weights in the file).""",
     "critical": """map = "critical": S(u) is the set of weights w with ∇_w L(u, w) = 0, the critical points of the
 training loss. `certify run` proves its modulus (see M5), `certify estimate` estimates one step. With base = "given"
 the loss is tilted so that the weights in the file are one (see `tilt`). With base = "nearby" `run` proves an exact one
