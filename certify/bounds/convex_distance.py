@@ -105,7 +105,8 @@ class ConvexLayer:
             return self._bound(quantity, 0.0, float(least.change.max()), moved, "")
         moved, most = max(seen, key=lambda pair: int(pair[1].stable.sum()))
         count, N = int(most.stable.sum()), len(points)
-        reason = "" if count else "no margin of a label is wider than what the outputs may change by: " + WAY_OUT
+        way_out = WAY_OUT.replace("a smaller radius or ", "") if self.problem.parameter == "labels" else WAY_OUT
+        reason = "" if count else "no margin of a label is wider than what the outputs may change by: " + way_out
         return self._bound(quantity, float(count), float(N), moved, reason)
 
     def _motion(self) -> tuple[Moved, ...] | str:

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from certify.bounds.aubin_limit import enclose_limit
-from certify.bounds.compensation import Compensation, compensate
+from certify.bounds.compensation import Compensation, compensate, total_budget
 from certify.bounds.costs import JACOBIAN_LIMIT
 from certify.bounds.direct import propose_vector
 from certify.bounds.distance import lower_end
@@ -21,11 +21,12 @@ from certify.network.kernel import Kernel
 from certify.network.network import Network
 from certify.network.passes import backward, forward, known_weights
 from certify.network.system import moved
+from certify.numerals import at_least, at_most
 from certify.problem import Problem
 from certify.progress import silent
 from certify.rigor.arithmetic import Binary64, DoubleDouble
 from certify.rigor.ball import Balls
-from certify.rigor.fp import Array
+from certify.rigor.fp import Array, down, up
 from certify.verdict import Bound, Hypothesis, Rigour
 
 INSIDE = 1.0 - 2.0**-30
@@ -79,15 +80,22 @@ def _outputs(problem: Problem) -> Balls:
 
 
 def _reason(problem: Problem, found: tuple[Compensation, ...]) -> str:
-    """Why there is no upper end."""
-    rows = len(problem.kept)
+    """Why there is no upper end, and which radius would have one: ω does not grow where the radius shrinks."""
+    rows, radius = len(problem.kept), problem.radius
+    assert radius is not None
     if not found:
         return (f"no free layer has at least as many inputs as there are rows ({rows}), so none can compensate for "
                 "every change: use a wider layer, fewer rows, or set = \"given\" for one change")
     best = max(found, key=lambda c: c.most)
-    return (f"layer {best.layer} can compensate for changes of total length up to {best.most:.3g} only (its inputs "
-            f"keep full row rank, σ ≥ {best.sigma:.3g}, and move at most {best.lipschitz:.3g} times as far as the "
-            "features): give a smaller radius")
+    if not best.most > 0:
+        return (f"the inputs of layer {best.layer} at the {rows} rows are not proved linearly independent, so it can "
+                "compensate for no change, however small: use fewer rows, or set = \"given\" for one "
+                "change")
+    length = total_budget(problem)
+    small = at_least(down(Fraction(best.most) * Fraction(radius) / length), 3)
+    return (f"layer {best.layer} can compensate for changes of total length below {at_least(best.most, 3)}, and the "
+            f"budget allows {at_most(up(length), 3)} (its inputs keep full row rank, σ ≥ {best.sigma:.3g}, and move "
+            f"at most {best.lipschitz:.3g} times as far as the features): give a radius below {small}")
 
 
 def find_attack(problem: Problem, check: Callable[[], None]) -> Attack | None:

@@ -133,4 +133,6 @@ def expect(
     """
     finding = decide(rule, ladder, once)
     if finding.truth is not Truth.PROVED:
-        raise Invalid(where, f"{stated!r} is stated", finding.found)
+        unsure = finding.truth is Truth.UNDECIDED and "not proved" not in finding.found
+        raise Invalid(where, f"{stated!r} is stated",
+                      finding.found + "; that it is so was neither proved nor disproved" * unsure)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -50,11 +51,14 @@ def test_budgets_of_rows_and_their_norms():
 
 def test_what_cannot_be_compensated_is_open_with_a_reason():
     wide = bound(problem([[[3.0, 4.0]]], [[3.0, 4.0]], radius=5.0), "distance")
-    assert wide.upper is None and "smaller radius" in wide.reason
+    small = float(re.search(r"give a radius below (\S+)$", wide.reason)[1])
+    assert wide.upper is None and 0 < small < 5.0
+    assert bound(problem([[[3.0, 4.0]]], [[3.0, 4.0]], radius=0.99 * small), "distance").upper is not None
     few = bound(problem([[[1.0]]], [[1.0], [2.0]]), "distance")
     assert few.upper is None and "as many inputs" in few.reason
     equal = bound(problem([[[1.0, 2.0, 0.5]]], [[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]), "distance")
     assert equal.upper is None and not equal.refuted  # σ(A) = 0 proves nothing, and refutes nothing either
+    assert "not proved linearly independent" in equal.reason and "radius" not in equal.reason
 
 
 def test_kinks_are_allowed_and_frozen_layers_stay():

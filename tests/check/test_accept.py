@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from flint import arb, arb_mat, ctx
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from certify.check.definite import Truth
+from certify.check.evidence import Finding
+from certify.check.hypotheses import expect
 from certify.check.refusal import Invalid
 from tests.check import emitter
 from tests.check.cases import plain, random_case, run, seeds, solvable
@@ -150,6 +154,16 @@ def test_one_neuron_by_hand(tmp_path):
         claim["lower"] = claim["upper"] = 1.3
     with pytest.raises(Invalid, match="is stated, but"):
         run(certificate, tmp_path)
+
+
+@pytest.mark.parametrize(("truth", "words"), [
+    (Truth.UNDECIDED, "a: 1.0 is stated, but it is 2; that it is so was neither proved nor disproved"),
+    (Truth.DISPROVED, "a: 1.0 is stated, but it is 2"),
+])
+def test_a_refusal_says_whether_the_claim_is_wrong_or_only_unproved(truth, words):
+    with pytest.raises(Invalid) as refused:
+        expect("a", 1.0, lambda _: Finding(truth, "it is 2"), [SimpleNamespace(precision=64)])
+    assert str(refused.value) == words
 
 
 def test_a_net_that_ignores_its_input_has_modulus_zero(tmp_path):
