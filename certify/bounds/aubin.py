@@ -14,6 +14,7 @@ import numpy as np
 from certify.bounds.aubin_centre import Centre, changed_data, enclose_centre, rows_bound
 from certify.bounds.aubin_limit import Limit, enclose_limit
 from certify.errors import EnclosureError, InputError
+from certify.limits import OutOfTime
 from certify.network.network import Network
 from certify.network.path_growth import path_growth, shares
 from certify.problem import Problem
@@ -213,16 +214,18 @@ def largest(
         return found if found is not None and Fraction(found.kappa) <= most else None
 
     good, bad = None, 1.0
-    while bad > 2.0**-60:
-        if (good := tried(bad / 2)) is not None:
-            break
-        bad /= 2
-    if good is None:
-        return None
-    while bad > 1.01 * good.radius_u:
-        middle = (good.radius_u + bad) / 2
-        found = tried(middle)
-        good, bad = (good, middle) if found is None else (found, bad)
+    try:
+        while bad > 2.0**-60:
+            if (good := tried(bad / 2)) is not None:
+                break
+            bad /= 2
+        while good is not None and bad > 1.01 * good.radius_u:
+            middle = (good.radius_u + bad) / 2
+            found = tried(middle)
+            good, bad = (good, middle) if found is None else (found, bad)
+    except OutOfTime:  # what is proved by then counts
+        if good is None:
+            raise
     return good
 
 

@@ -194,8 +194,9 @@ def largest_radii(
             middle = (good.radius_u + bad) / 2
             found = tried(middle)
             good, bad = (good, middle) if found is None else (found, bad)
-    except OutOfTime:  # what is proved by then
-        pass
+    except OutOfTime:
+        if good is None:  # that there are none would not be true
+            raise
     return good
 
 
@@ -287,7 +288,13 @@ def enclose_sublevel_aubin(
             ways.append(way)
     if radius_u is None:
         ways.sort(key=lambda way: -promise(way, lip, highest, radius_w))
-        tried = [(largest_radii(way, lip, highest, radius_w, check), way) for way in ways[:REFINED]]
+        tried = []
+        for way in ways[:REFINED]:
+            try:
+                tried.append((largest_radii(way, lip, highest, radius_w, check), way))
+            except OutOfTime:
+                if not any(radii for radii, _ in tried):
+                    raise
         words = f"no radii were found, however small, with a factor of at most {fp.up(highest):.6g}"
     else:
         w = fp.up(Fraction(radius_u) * lip) if radius_w is None else radius_w

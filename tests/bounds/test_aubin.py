@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import bound
-from certify.bounds.aubin import data_slope, enclose_aubin, segment_condition
+from certify.bounds.aubin import data_slope, enclose_aubin, largest, segment_condition
 from certify.bounds.aubin_centre import Centre, enclose_centre
 from certify.errors import InputError
+from certify.limits import OutOfTime
 from certify.network.network import Network
 from certify.problem import Problem
 from tests.containment_aubin import _series, along, random_network
@@ -223,3 +224,33 @@ def test_a_centre_is_a_right_inverse():
     net = Network((rng.standard_normal((5, 2)), rng.standard_normal((2, 5))), (None, np.zeros(2)), "gelu")
     centre = enclose_centre(net, rng.standard_normal((2, 2)), np.ones(2, dtype=bool))
     assert isinstance(centre, Centre) and centre.defect < Fraction(1, 10**9) and centre.slopes.inside > 0
+
+
+def test_a_search_cut_short_keeps_what_is_proved():
+    rng = np.random.default_rng(3)
+    net, X = random_network(rng)
+    centre = enclose_centre(net, X, np.ones(len(X), dtype=bool))
+    assert not isinstance(centre, str)
+    whole, steps = largest(centre), [0]
+    assert whole is not None
+
+    def counted(*args):
+        steps[0] += 1
+        return segment_condition(*args)
+
+    largest(centre, condition=counted)
+    for n in (0, steps[0] - 1):
+        left = [n]
+
+        def until(*args, left=left):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OutOfTime
+            return segment_condition(*args)
+
+        if n == 0:
+            with pytest.raises(OutOfTime):
+                largest(centre, condition=until)
+        else:
+            found = largest(centre, condition=until)
+            assert found is not None and found.radius_u <= whole.radius_u

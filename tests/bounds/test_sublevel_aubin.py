@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from certify import bound
 from certify.bounds.sublevel_aubin import Loss, Way, enclose_sublevel_aubin, propose_ways, radii_for, verify_way
 from certify.errors import EnclosureError, InputError
+from certify.limits import OutOfTime
 from certify.network.network import Network
 from certify.problem import Problem
 from tests.containment_sublevel_aubin import Floats, inclusion, random_problem, sphere
@@ -176,3 +177,24 @@ def test_targets_and_rows_that_stay():
     for problem in (smooth(parameter="targets"), smooth("gelu", rows=(1,)), smooth("softplus", weight_decay=0.1)):
         found = bound(problem, "aubin")
         assert found.upper is not None and found.lower <= found.upper <= 2.001 * found.lower, found.reason
+
+
+def test_a_search_cut_short_keeps_what_is_proved_and_never_says_that_there_is_nothing():
+    """Time that runs out at the n-th step: radii proved by then, or that time ran out; not that there are none."""
+    kinds = set()
+    for n in (0, 3, 6, 9, 12, 15, 18, 25, 40):
+        left = [n]
+
+        def check(left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise OutOfTime
+
+        try:
+            found = enclose_sublevel_aubin(smooth(), Fraction(bound(smooth(), "modulus").upper), check=check)
+        except OutOfTime:
+            kinds.add("time")
+            continue
+        assert not isinstance(found, str), found
+        kinds.add("radii")
+    assert kinds == {"time", "radii"}
