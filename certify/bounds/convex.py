@@ -196,7 +196,8 @@ class _Effect:
     bent: float = 0.0
 
 
-def _rows(layer: LastLayer, change: Change) -> Array:
+def moving_rows(layer: LastLayer, change: Change) -> Array:
+    """Numbers of the rows that may change."""
     return np.arange(layer.n) if change.rows is None else np.array(change.rows)
 
 
@@ -213,7 +214,7 @@ def _top(values: Array, count: int) -> float:
 
 def _sample_weights(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     """`(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature `(1/n) Σ u_i M_i ⊗ φ_iφ_iᵀ` that goes with it (Q6c)."""
-    metric, rows, count = seen.metric, _rows(layer, change), _count(layer, change)
+    metric, rows, count = seen.metric, moving_rows(layer, change), _count(layer, change)
     Y, slack = pulls(layer, seen.Z, seen.error)
     norms = ((fp.row_norms(Y) + slack) * metric.inverse * RAISE)[rows]
     held = _held(layer, seen)[rows]
@@ -299,7 +300,7 @@ def _targets(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     joint = math.sqrt(count / layer.n) * math.sqrt(1 + seen.metric.omega) * RAISE
     if change.total:
         return _Effect(change.radius * joint * RAISE)
-    levers = seen.metric.leverages(seen.Z, seen.error)[_rows(layer, change)]
+    levers = seen.metric.leverages(seen.Z, seen.error)[moving_rows(layer, change)]
     return _Effect(change.radius * min(joint, _top(levers, count) / layer.n) * RAISE)
 
 
@@ -312,15 +313,15 @@ def _labels(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
             at = np.flatnonzero(layer.labels == a)
             for b in range(k):
                 spans[at] = np.maximum(spans[at], seen.metric.apart(seen.Z, seen.error, a, b)[at])
-    moved = (layer.weight * spans)[_rows(layer, change)] * RAISE
+    moved = (layer.weight * spans)[moving_rows(layer, change)] * RAISE
     return _Effect(_top(moved, _count(layer, change)) / layer.n * RAISE)
 
 
 def _features(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     """The three parts of Q6d: slopes that move, slopes that move times inputs that move, inputs that move."""
-    metric, rows, count, n = seen.metric, _rows(layer, change), _count(layer, change), layer.n
+    metric, rows, count, n = seen.metric, moving_rows(layer, change), _count(layer, change), layer.n
     k, squared = len(layer.V), layer.loss == "squared"
-    W = layer.V[:, :-1] if layer.biased else layer.V
+    W = layer.plain
     r = layer.omega * change.radius * RAISE
     size = fp.frobenius(W)
     loose = np.full(1, 2 * fp.dot_unit(W.shape[1]) * size * size + fp.FLOOR)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import flint
 import numpy as np
 
-from certify.bounds.convex import Change, Moved, growth_of, largest_sum, pulls, top_of_product
+from certify.bounds.convex import Moved, growth_of, largest_sum, moving_rows, pulls, top_of_product
 from certify.bounds.last_layer import LastLayer, Metric
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
@@ -97,7 +97,7 @@ class Pulls:
     def of(layer: LastLayer, moved: Moved) -> Pulls:
         """A row's own gradient; or `(e_y − e_c) ⊗ φ_i` for every label c, of one output `φ_i`."""
         Z, error = moved.metric.images(layer.phi, layer.phi_rad, layer.phi_norm, len(layer.V))
-        rows = _rows(layer, moved.change)
+        rows = moving_rows(layer, moved.change)
         if moved.change.parameter == "sample_weights":
             return Pulls(layer, moved, (_Way.of(*pulls(layer, Z, error), rows),))
         if len(Z) == 1:
@@ -139,10 +139,10 @@ class Shifts:
     @staticmethod
     def of(layer: LastLayer, moved: Moved) -> Shifts:
         """With what is the same for every function c."""
-        change, rows = moved.change, _rows(layer, moved.change)
+        change, rows = moved.change, moving_rows(layer, moved.change)
         if change.parameter == "targets":
             return Shifts(layer, moved, rows, np.zeros(len(rows)), np.zeros(len(rows)))
-        W = _plain(layer)
+        W = layer.plain
         size = fp.frobenius(W)
         loose = np.full(1, 2 * fp.dot_unit(W.shape[1]) * size * size + fp.FLOOR)
         steep = top_of_product(layer, (W @ W.T)[None], loose)[rows]
@@ -175,7 +175,7 @@ class Shifts:
         length = fp.row_norms(x) + lost
         if change.parameter == "targets":
             return largest_sum(length * RAISE, layer, change)
-        W, g = _plain(layer), layer.g[rows]
+        W, g = layer.plain, layer.g[rows]
         inner = np.swapaxes(b[..., : W.shape[1]], 1, 2)  # (N, m', k): without the bias, which no input moves
         y = np.einsum("ikl,Nil->Nik", layer.M[rows], x, optimize=True)
         slip = layer.M_norm[rows] * (lost + fp.dot_unit(k) * length) + layer.M_rad[rows] * length
@@ -191,15 +191,6 @@ class Shifts:
             return largest_sum((linear + r * square) * RAISE, layer, change)
         rest = square.max(axis=1) * r * r / layer.n
         return np.asarray((largest_sum(linear, layer, change) + rest) * RAISE)
-
-
-def _rows(layer: LastLayer, change: Change) -> Array:
-    return np.arange(layer.n) if change.rows is None else np.array(change.rows)
-
-
-def _plain(layer: LastLayer) -> Array:
-    """The last layer's weights without the bias."""
-    return layer.V[:, :-1] if layer.biased else layer.V
 
 
 def _third(s: float) -> float:

@@ -41,6 +41,7 @@ from certify.problem import Problem
 from certify.progress import Progress
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
+from certify.spec.aubin import asked_radii
 from certify.verdict import Bound, Hypothesis, Rigour
 
 if TYPE_CHECKING:
@@ -163,11 +164,8 @@ class Interpolation:
             reason = f"{refused}: {remedy(self.problem, 'aubin', self._limits)}" if refused else modulus.reason
             return self._open("aubin", modulus.hypotheses, reason)
         self._progress("explicit radii", 0.3)
-        spec = self.problem.spec
-        asked = (None, None) if spec is None or spec.aubin is None else (spec.aubin.radius_u, spec.aubin.radius_w)
-        gates = [] if spec is None else [g.max for g in spec.gate if g.quantity == "aubin" and g.max is not None]
-        most = min(gates, default=None)
-        found = self._limits.attempt(named("aubin"), lambda: enclose_aubin(self.problem, *asked, most))
+        asked = asked_radii(self.problem.spec)
+        found = self._limits.attempt(named("aubin"), lambda: enclose_aubin(self.problem, *asked))
         if isinstance(found, str):
             return self._open("aubin", modulus.hypotheses, found)
         return with_modulus(found, modulus)

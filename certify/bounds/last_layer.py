@@ -73,6 +73,11 @@ class LastLayer:
         """Number of rows."""
         return len(self.phi)
 
+    @property
+    def plain(self) -> Array:
+        """The weights without the bias, `(k, m')`."""
+        return self.V[:, :-1] if self.biased else self.V
+
 
 def enclose_last_layer(
     network: Network, X: Array, loss: str, weight_decay: float, targets: Array | None = None,

@@ -28,6 +28,7 @@ from certify.progress import Progress
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.rigor.fp import Array
+from certify.spec.aubin import asked_radii
 from certify.verdict import Bound, Hypothesis, Rigour
 
 GAP = 1e-6
@@ -201,11 +202,9 @@ class Sublevel:
             reason = f"{refused}: {remedy(self.problem, 'aubin', self._limits)}" if refused else modulus.reason
             return replace(modulus, quantity="aubin", theorem="Q5", upper=None, reason=reason)
         self._progress("explicit radii", 0.3)
-        spec, upper = self.problem.spec, Fraction(modulus.upper)
-        asked = (None, None) if spec is None or spec.aubin is None else (spec.aubin.radius_u, spec.aubin.radius_w)
-        gates = [] if spec is None else [g.max for g in spec.gate if g.quantity == "aubin" and g.max is not None]
+        asked, upper = asked_radii(self.problem.spec), Fraction(modulus.upper)
         found = self._limits.attempt(named("aubin"), lambda: enclose_sublevel_aubin(
-            self.problem, upper, *asked, min(gates, default=None), self._limits.check))
+            self.problem, upper, *asked, self._limits.check))
         return aubin_bound(found, modulus)
 
     def _within(self, quantity: str, name: str, arithmetic: Arithmetic | None) -> Bound | str:

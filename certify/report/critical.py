@@ -34,7 +34,7 @@ def solution(problem: Problem) -> str:
     return f"weights at which the gradient of the training loss {data} vanishes"
 
 
-def origin(problem: Problem, base: str) -> str:
+def origin(base: str) -> str:
     """Where the distance is counted from."""
     return "today’s critical point" if base == "nearby" else "the given weights"
 

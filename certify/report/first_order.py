@@ -25,7 +25,7 @@ def first_order_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase
     lower, upper = claim.lower, claim.upper
     alone = "" if problem.layer == "all" else f" (layer {problem.layer} alone adjusting)"
     if problem.map == "critical":
-        fit, origin = f"the nearest critical point of the training loss{alone}", critical.origin(problem, problem.base)
+        fit, origin = f"the nearest critical point of the training loss{alone}", critical.origin(problem.base)
     else:
         fit = f"the nearest exact fit{alone}"
         origin = "today’s exact fit" if problem.base == "nearby" else "these weights"

@@ -114,7 +114,7 @@ def _solution(problem: Problem) -> str:
 def _origin(problem: Problem) -> str:
     """Where the distance is counted from."""
     if problem.map == "critical":
-        return critical.origin(problem, problem.base)
+        return critical.origin(problem.base)
     if problem.base == "nearby":
         return "today’s exact fit"
     return "the given ones" if problem.parameter == "sample_weights" else "these weights"

@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     from certify.spec.models import Spec
 
 
+def asked_radii(spec: Spec | None) -> tuple[float | None, float | None, float | None]:
+    """`radius_u`, `radius_w` and the factor that the spec asks for, each None where it leaves it open.
+
+    Of several gates the strictest counts.
+    """
+    if spec is None:
+        return None, None, None
+    most = min((gate.max for gate in spec.gate if gate.quantity == "aubin" and gate.max is not None), default=None)
+    return (None, None, most) if spec.aubin is None else (spec.aubin.radius_u, spec.aubin.radius_w, most)
+
+
 def check_aubin(spec: Spec, name: str) -> None:
     """Refuse a gate on `aubin`, or a section `[aubin]`, where neither Q1 nor Q5 is built, and one that nothing uses.
 

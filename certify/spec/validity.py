@@ -164,10 +164,8 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
 
 
 def _check_distance(where: str, spec: Spec) -> None:
-    """Where a distance at finite size is built."""
+    """Where a distance at finite size is built, the critical map apart."""
     p = spec.perturbation
-    if spec.solution.map == "critical" and p.set == "given":
-        return
     if spec.solution.map != "interpolation":
         raise SpecError(where, f'distance is not built yet for map = "{spec.solution.map}"',
                         'use map = "interpolation", or quantity = "modulus"')
