@@ -55,9 +55,9 @@ positive definite, where the ellipsoid of E_i holds every change of row i, no ch
 more than √(Σ d_i); with at most `count` rows the largest d_i are added up, or what the rows can do alone, or in pairs.
 The lower end is a vector z: some change moves them by at least the sum of the rows' |C_iᵀz|, divided by |Hz|.""",
     "M5s": """Critical points with weights.norm = "function": a motion counts by what the reference rows see of it.
-The length of v is that of Fv, F the derivative of the reference rows' outputs on top of τ times the identity. Where
-the Hessian H is nonsingular the modulus is the largest |FH⁻¹Cu| for |u| = 1 (C the change of the gradient per unit of
-data); budgets of rows work as in M5e with FH⁻¹ for H⁻¹. With a symmetry of the network only the lower end is proved.""",
+The length of v is that of Fv, F the derivative of the reference rows' outputs on top of τ times the identity. If the
+Hessian H is nonsingular the modulus is the largest |FH⁻¹Cu| for |u| = 1 (C the change of the gradient per unit of
+data); budgets of rows work as in M5e, FH⁻¹ for H⁻¹. With a symmetry of the network only the lower end is proved.""",
     "tilt": """What makes given weights an exact critical point (map = "critical", base = "given").
 Training never ends where the gradient is exactly 0. The loss becomes L − ⟨c, f⟩, f the outputs over all rows and c
 the shortest vector with Jᵀc = ∇L; for the squared loss that shifts the targets by n·c. It keeps every symmetry.
