@@ -284,12 +284,13 @@ def test_paths_that_lead_nowhere(path, tmp_path):
 
 
 @pytest.mark.parametrize("edits", [
-    {"[data]": '[weights]\nnorm = "function"\nreference = "r.npz"\n[data]'},
+    {"[data]": '[weights]\nnorm = "function"\nreference = "r.npz"\n[data]',
+     "[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "distance"'},
     {"[data]": '[weights]\nnorm = "relative"\n[data]', "[perturbation]": "[perturbation]\nradius = 1.0",
      'quantity = "modulus"': 'quantity = "distance"'},
     {"[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "distance"'},
 ])  # fmt: skip
-def test_the_critical_map_has_no_rules_for_the_function_norm_nor_for_distances_but_of_a_convex_layer(edits):
+def test_the_critical_map_has_no_rules_for_distances_but_of_a_convex_layer(edits):
     text = SPEC.replace("[solution]\n", '[solution]\nmap = "critical"\n', 1)
     if "[solution]" not in SPEC:
         text = SPEC.replace("[perturbation]", '[solution]\nmap = "critical"\n[perturbation]', 1)
