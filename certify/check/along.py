@@ -12,7 +12,7 @@ from certify.check.balls import ZERO, norm, squares
 from certify.check.hessian import by_units, matrices, weights_by_units
 from certify.check.network import given
 from certify.check.spread import require_away, spectral
-from certify.check.spread_second import Spread, Unit, _biased, _layer, _outputs, _unit
+from certify.check.spread_second import Spread, Unit, at_outputs, layer_part, unit_at, with_bias
 from certify.check.subject import Problem
 
 
@@ -63,7 +63,7 @@ class Along:
         inputs, before, units, pre = self._up(weights, reach if features else [ZERO] * n)
         along = before[-1]
         assert along is not None  # a free layer moves the outputs
-        v, dv = _outputs(problem, pre, along)
+        v, dv = at_outputs(problem, pre, along)
         slope = sum((x * y for rows in zip(v.mid, along.mid, strict=True) for x, y in zip(*rows, strict=True)), ZERO)
         if not features:  # the slope of the squared loss is f − y − u
             v = Spread(v.mid, [(r + t / n).upper() for r, t in zip(v.rad, reach, strict=True)])
@@ -87,19 +87,19 @@ class Along:
                                          1):
             inputs.append((a, da))
             far = away if h in self.Z else ZERO
-            pre = _biased(a.through(W, size, far), b, far)
+            pre = with_bias(a.through(W, size, far), b, far)
             along = None if da is None else da.through(W, size, far)
             if h in self.Z:
                 direct = a.through(self._parts[h], self._lengths[h], ZERO)
                 if b is not None:
-                    direct = _biased(direct, tuple(row[-1] for row in self.Z[h].tolist()), ZERO)
+                    direct = with_bias(direct, tuple(row[-1] for row in self.Z[h].tolist()), ZERO)
                 along = direct if along is None else along.plus(direct)
             before.append(along)
             if h == len(problem.layers):
                 break
             if phi.broken:
                 require_away(problem, h, pre.mid, pre.rad)
-            unit = _unit(phi, pre)
+            unit = unit_at(phi, pre)
             units.append(unit)
             a = Spread([[phi.value(x) for x in row] for row in pre.mid], [(phi.steepest * r).upper() for r in pre.rad])
             da = None if along is None else along.scaled(unit.slopes, unit.loose, arb(phi.steepest))
@@ -116,7 +116,7 @@ class Along:
             back, size, far = self.parameters.weights[h - 1].transpose(), self._sizes[h - 1], ZERO
             if h in self.Z:
                 far = away
-                total += _layer(self.problem, h, self.Z[h], inputs[h - 1], (v, dv)) ** 2
+                total += layer_part(self.problem, h, self.Z[h], inputs[h - 1], (v, dv)) ** 2
             y, dy = v.through(back, size, far), dv.through(back, size, far)
             if h in self.Z:
                 dy = dy.plus(v.through(self._parts[h].transpose(), self._lengths[h], ZERO))

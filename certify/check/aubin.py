@@ -19,6 +19,14 @@ def check_form(claim: Claim, problem: Problem) -> None:
     words = aubin_rules.obstacle(problem)
     if words and claim.upper is not None:
         raise Invalid(f"{claim.where}.upper", f"{claim.upper!r} is stated", f"Q1 is not built for {words}")
+    check_radii(claim, problem)
+    if (claim.limit is None) != (claim.pair is None) or (claim.limit is not None and claim.upper is None):
+        raise Invalid(where, f"limit is {show(claim.limit)}", "limit and pair go together, beside an upper end")
+
+
+def check_radii(claim: Claim, problem: Problem) -> None:
+    """Radii with an upper end and only then, above 0, those that the spec asks for."""
+    where = f"{claim.where}.witness"
     for name, stated, asked in (("radius_u", claim.radius_u, problem.radius_u),
                                 ("radius_w", claim.radius_w, problem.radius_w)):
         if (stated is not None) != (claim.upper is not None):
@@ -28,8 +36,6 @@ def check_form(claim: Claim, problem: Problem) -> None:
             raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", "a number above 0 is needed")
         if stated is not None and asked is not None and stated != asked:
             raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", f"the spec asks for {show(asked)}")
-    if (claim.limit is None) != (claim.pair is None) or (claim.limit is not None and claim.upper is None):
-        raise Invalid(where, f"limit is {show(claim.limit)}", "limit and pair go together, beside an upper end")
 
 
 def check_ends(claim: Claim, ladder: Ladder) -> None:

@@ -57,23 +57,16 @@ def _together(layer: Layer, values: list[arb]) -> arb:
     return layer.radius / layer.n * total
 
 
-class _Pulls:
-    """What a row may do is one vector, or one of a few: its inner products with c, and its length."""
+def _first(layer: Layer, values: list[arb], sizes: list[arb], length: arb) -> arb:
+    """`sup_u |⟨c, B⁻¹Δ_u⟩|` from every row's `|⟨c, Py_i⟩|` and P-length, c of the P-length given.
 
-    layer: Layer
-    sizes: list[arb]
-
-    def values(self, pairs: Any, a: int, b: int | None) -> list[arb]:
-        raise NotImplementedError
-
-    def first(self, pairs: Any, a: int, b: int | None, length: arb) -> arb:
-        """`sup_u |⟨c, B⁻¹Δ_u⟩|`, c of the P-length given; `|P − B⁻¹|` is the loose part of both lengths."""
-        extra = (self.layer.scale ** 2 - 1) * length
-        return _together(self.layer, [(v + extra * s).upper() for v, s in
-                                      zip(self.values(pairs, a, b), self.sizes, strict=True)])
+    `|P − B⁻¹|` is the loose part of both lengths.
+    """
+    extra = (layer.scale ** 2 - 1) * length
+    return _together(layer, [(v + extra * s).upper() for v, s in zip(values, sizes, strict=True)])
 
 
-class Leaving(_Pulls):
+class Leaving:
     """A row's own gradient `y_i` leaves, or is weighted anew."""
 
     def __init__(self, layer: Layer) -> None:
@@ -88,7 +81,11 @@ class Leaving(_Pulls):
         """Inner products of `e_a ⊗ φ` of evaluation row j, all a, with every `y_i`."""
         return (arb_mat([image[j] for image in self.images]) * self.across).tolist()
 
-    def values(self, pairs: Any, a: int, b: int | None) -> list[arb]:
+    def first(self, pairs: Any, a: int, b: int | None, length: arb) -> arb:
+        """`sup_u |⟨c, B⁻¹Δ_u⟩|`."""
+        return _first(self.layer, self._values(pairs, a, b), self.sizes, length)
+
+    def _values(self, pairs: Any, a: int, b: int | None) -> list[arb]:
         """`|⟨(e_a − e_b) ⊗ φ, y_i⟩|` of every row that may move; without b `|⟨e_a ⊗ φ, y_i⟩|`."""
         if b is None:
             return [abs(x) for x in pairs[a]]
@@ -102,7 +99,7 @@ def _images(layer: Layer) -> dict[tuple[int, int], Rows]:
     return {key: (layer.evaluated * part).tolist() for key, part in parts.items()}
 
 
-class Relabelled(_Pulls):
+class Relabelled:
     """Label y of a row becomes any other c: `(e_y − e_c) ⊗ φ_i`, of one output `φ_i`."""
 
     def __init__(self, layer: Layer) -> None:
@@ -121,7 +118,11 @@ class Relabelled(_Pulls):
         flat = (arb_mat([self.images[a, b][j] for a in range(self.k) for b in range(self.k)]) * self.across).tolist()
         return [flat[a * self.k:(a + 1) * self.k] for a in range(self.k)]
 
-    def values(self, pairs: Any, a: int, b: int | None) -> list[arb]:
+    def first(self, pairs: Any, a: int, b: int | None, length: arb) -> arb:
+        """`sup_u |⟨c, B⁻¹Δ_u⟩|`."""
+        return _first(self.layer, self._values(pairs, a, b), self.sizes, length)
+
+    def _values(self, pairs: Any, a: int, b: int | None) -> list[arb]:
         """The largest `|⟨(e_a − e_b) ⊗ φ, (e_y − e_c) ⊗ φ_i⟩|` over c; of one output `|⟨φ, φ_i⟩|`."""
         if b is None:
             return [abs(x) for x in pairs[a][0]]

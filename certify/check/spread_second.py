@@ -97,26 +97,26 @@ def product_bound(problem: Problem, middle: Parameters, z: Sequence[arb], radius
         inputs.append(a)
         moved.append(da)
         own = a.through(W[h - 1], sizes[h - 1], reach[h - 1])
-        pre = _biased(own, middle.biases[h - 1], reach[h - 1])
+        pre = with_bias(own, middle.biases[h - 1], reach[h - 1])
         along = None if da is None else da.through(W[h - 1], sizes[h - 1], reach[h - 1])
         if h in Z:
             direct = a.through(parts[h], lengths[h], ZERO)
             if problem.layers[h - 1].biases is not None:
-                direct = _biased(direct, tuple(row[-1] for row in Z[h].tolist()), ZERO)
+                direct = with_bias(direct, tuple(row[-1] for row in Z[h].tolist()), ZERO)
             along = direct if along is None else along.plus(direct)
         before.append(along)
         if h < depth:
             if phi.broken:
                 require_away(problem, h, pre.mid, pre.rad)
-            units.append(_unit(phi, pre))
+            units.append(unit_at(phi, pre))
             a = Spread([[phi.value(x) for x in row] for row in pre.mid], [(phi.steepest * r).upper() for r in pre.rad])
             da = None if along is None else along.scaled(units[-1].slopes, units[-1].loose, arb(phi.steepest))
     assert along is not None  # a free layer moves the outputs
-    v, dv = _outputs(problem, pre, along)
+    v, dv = at_outputs(problem, pre, along)
     total = ZERO
     for h in range(depth, 0, -1):
         if h in Z:
-            total += _layer(problem, h, Z[h], (inputs[h - 1], moved[h - 1]), (v, dv)) ** 2
+            total += layer_part(problem, h, Z[h], (inputs[h - 1], moved[h - 1]), (v, dv)) ** 2
         if h == min(Z):
             break
         y, back = v.through(W[h - 1].transpose(), sizes[h - 1], reach[h - 1]), W[h - 1].transpose()
@@ -131,7 +131,7 @@ def product_bound(problem: Problem, middle: Parameters, z: Sequence[arb], radius
     return total.sqrt().upper()
 
 
-def _biased(x: Spread, bias: tuple[arb, ...] | None, away: arb) -> Spread:
+def with_bias(x: Spread, bias: tuple[arb, ...] | None, away: arb) -> Spread:
     """`x + b`, b within `away`."""
     if bias is None:
         return x
@@ -139,7 +139,7 @@ def _biased(x: Spread, bias: tuple[arb, ...] | None, away: arb) -> Spread:
                   [(r + away).upper() for r in x.rad])
 
 
-def _unit(phi: Activation, pre: Spread) -> Unit:
+def unit_at(phi: Activation, pre: Spread) -> Unit:
     """φ' and φ'' over the ball; on either side of a break φ'' is `bend`-Lipschitz (relu, leaky relu: 0, elu: e^x)."""
     third = phi.bend if phi.third is None else phi.third
     S, B = ([[f(x) for x in row] for row in pre.mid] for f in (phi.slope, phi.curvature))
@@ -148,7 +148,7 @@ def _unit(phi: Activation, pre: Spread) -> Unit:
     return Unit(S, loose, B, bends)
 
 
-def _outputs(problem: Problem, f: Spread, df: Spread) -> tuple[Spread, Spread]:
+def at_outputs(problem: Problem, f: Spread, df: Spread) -> tuple[Spread, Spread]:
     """`v = s_i g_i/n` at the outputs, and how it moves along z, `s_iM_iḟ/n`."""
     n, k, outputs = len(f.rad), problem.outputs, arb_mat(f.mid)
     found, plain = objective(problem, outputs), losses(problem, outputs).slopes.tolist()
@@ -199,7 +199,7 @@ def _near(lipschitz: arb, factor: arb | None, slope: arb, r: arb) -> arb:
     return plain.min(slope * x * (1 + x * (1 + x)))
 
 
-def _layer(
+def layer_part(
     problem: Problem, h: int, Z: arb_mat, inputs: tuple[Spread, Spread | None], adjoints: tuple[Spread, Spread],
 ) -> arb:
     """Upper bound of the norm of layer h's part, `Σ_i v̇_iã_iᵀ + v_i(ȧ_i, 0)ᵀ + λZ`."""

@@ -21,6 +21,7 @@ from certify.errors import EnclosureError
 from certify.problem import load_problem
 from tests.check import emitter
 from tests.check.prover_cases import checked, edit, forged, prove, sublevel
+from tests.containment_sublevel_aubin import Floats
 
 AUBIN = "\n[aubin]\n"
 
@@ -186,3 +187,41 @@ def test_the_checker_bounds_what_the_prover_encloses_at_points(seed, power):
             assert theirs <= ours * (1 + 1e-12) + 1e-300 and ours <= theirs * (1 + 1e-9) + 1e-9
             assert float(getattr(wider, key).upper()) >= theirs * (1 - 1e-12)
         assert np.isfinite(float(found.slope.mid()))
+
+
+@pytest.mark.parametrize("parameter", ["features", "targets"])
+def test_no_point_of_the_balls_is_steeper_than_the_checker_says(parameter, tmp_path):
+    """`|∇²_wL z|`, `|∇_u⟨∇_wL, z⟩|` and `|∇_uL|` by differences at drawn points; some come near their bounds."""
+    nearest = dict.fromkeys(("weights", "data", "loss"), 0.0)
+    fixed = {"loss": "squared"} if parameter == "targets" else {}
+    for seed in range(40):
+        sublevel(seed, tmp_path, level=None, set="total", layer="all", parameter=parameter, **fixed)
+        path, rng = tmp_path / "spec.toml", np.random.default_rng([5, seed])
+        text = path.read_text(encoding="utf-8").splitlines()
+        path.write_text("\n".join(x for x in text if not x.startswith(("columns", "scale"))), encoding="utf-8")
+        prover = load_problem(path)
+        floats = Floats(prover)
+        parts = [(tmp_path / part).read_bytes() for part in ("spec.toml", "model.safetensors", "data.npz")]
+        z = rng.standard_normal(len(floats.w))
+        way = Along(build_problem(read_spec(parts[0]), parts[1], parts[2], False), z.tolist())
+        for radius in (1e-3, 0.03, 0.3):
+            reach, h = radius * float(rng.choice([0.1, 1.0, 3.0])), 1e-5 / np.linalg.norm(z)
+            try:
+                bounds = way.sizes(arb(radius), arb(reach))
+            except NotSmooth:
+                continue
+            for _ in range(5):
+                u = rng.standard_normal(floats.shape) * floats.moves
+                u *= reach * rng.random() ** 0.2 / np.maximum(np.linalg.norm(u, axis=1, keepdims=True), 1e-300)
+                step = rng.standard_normal(len(floats.w))
+                w = floats.w + step * (radius * rng.random() ** 0.2 / np.linalg.norm(step))
+                (_, gw, gu), (_, back_w, back_u) = floats.both(u, w + h * z), floats.both(u, w - h * z)
+                found = {"weights": (gw - back_w) / (2 * h), "data": (gu - back_u) / (2 * h),
+                         "loss": floats.both(u, w)[2]}
+                for key, vector in found.items():
+                    most, size = float(getattr(bounds, key).upper()), float(np.linalg.norm(vector))
+                    if np.isnan(most):  # no number is no bound: no comparison with it holds
+                        continue
+                    assert size <= most * (1 + 1e-5) + 1e-6, (seed, key)
+                    nearest[key] = max(nearest[key], size / most if size > 1e-7 else 0.0)
+    assert min(nearest.values()) > 0.9  # a half of any bound would be broken
