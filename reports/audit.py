@@ -225,7 +225,7 @@ def _attacks() -> dict[tuple[str, str], float]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 10 and cells[0].split()[0] in ("tanh", "gelu"):
             found["aubin", cells[0].split()[0]] = float(cells[6])
-        if len(cells) == 12 and cells[0].startswith("diabetes"):
+        if len(cells) == 9 and cells[0].startswith("diabetes"):
             name = "aubin" if cells[2] == "2" else f"aubin-{cells[2]}"
             found["diabetes", name] = float(cells[7].split()[0])
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,3 +74,35 @@ def test_exact_fits_and_windows(script: Callable[[str, str], ModuleType], monkey
 
     monkeypatch.setattr(module, "bound", half)
     assert module.distance(0, True)["broken"] > 0 and module.persistence(0, True)["broken"] > 0
+
+
+def test_the_sublevel_map(script: Callable[[str, str], ModuleType]) -> None:
+    """No try breaks κ; a smaller factor is broken, the modulus is at ten times the radii, and so is κ far outside."""
+    for name in ("attack", "falsify"):
+        script("aubin", name)
+    maps, module = script("aubin", "sublevel"), script("aubin", "sublevel_tries")
+    problem = maps.named()[1][1]
+    (lip, radii), floats = maps.claimed(problem, 1.5), maps.Map(problem)
+    own = module.search(floats, radii.kappa, radii.radius_u, radii.radius_w, 1000, 7, 250)
+    assert own.tries >= 1000 and own.broken == 0 and 0.9 * lip < own.worst < radii.kappa
+    assert own == module.search(floats, radii.kappa, radii.radius_u, radii.radius_w, 1000, 7, 250)
+    for kappa, times in ((0.9 * lip, 1), (1.0001 * lip, 10), (radii.kappa, 100)):
+        assert module.search(floats, kappa, times * radii.radius_u, times * radii.radius_w, 500, 7, 250).broken > 0
+
+
+def test_the_recorded_search_of_the_sublevel_map(script: Callable[[str, str], ModuleType]) -> None:
+    """`sublevel.json` is long enough, about the claims that are proved today, and what the table shows."""
+    for name in ("attack", "falsify"):
+        script("aubin", name)
+    maps, module = script("aubin", "sublevel"), script("aubin", "sublevel_tries")
+    records = json.loads((ROOT / "reports" / "aubin" / "sublevel.json").read_text(encoding="utf-8"))
+    small = [r for r in records if r["network"] != maps.DIABETES]
+    assert sum(r["own"]["tries"] for r in small) >= 100_000 and all(r["own"]["broken"] == 0 for r in records)
+    assert all(r["own"]["factor"] == r["kappa"] and r["own"]["scale"] == 1 for r in records)
+    assert all(r[key]["broken"] > 0 for r in small for key in ("near", "far", "shrunk", "beyond"))
+    assert "\n".join(module.table(records)) in (ROOT / "reports" / "aubin" / "README.md").read_text(encoding="utf-8")
+    problems = dict(maps.named())
+    for r in small[:2]:
+        lip, radii = maps.claimed(problems[r["network"]], r["times"])
+        assert radii.kappa == pytest.approx(r["kappa"], rel=1e-6) and lip == pytest.approx(r["modulus"], rel=1e-9)
+        assert radii.radius_u == pytest.approx(r["radius_u"], rel=1e-2)
