@@ -24,7 +24,7 @@ NORMS: tuple[Mutant, ...] = (
     Mutant("distance: the ball forgotten", DISTANCE, "ball_of(given(net), scale.reach(layers, radius), layers", "ball_of(given(net), 0.0, layers", ("distance@1",)),
     Mutant("distance: radius of every layer r, not r/s", DISTANCE, "scale.reach(layers, radius)", "radius", note="what the ball adds to the slope is bounded row by row, which loses more than the factor ‖W_h‖"),
     Mutant("distance: slope without the scale", DISTANCE, "layers, 0.0, arithmetic, scale).upper", "layers, 0.0, arithmetic).upper", ("distance@9",)),
-    Mutant("distance: the ball's part not added", DISTANCE, "max(found - steep[0], Fraction(0)) * WIDE", "Fraction(0)", ("distance@1",)),
+    Mutant("distance: the ball's part not added", DISTANCE, "max(found - least, Fraction(0)) * WIDE", "Fraction(0)", ("distance@1",)),
     Mutant("distance: ρ left out", DISTANCE, "scale.length(squares) + Fraction(solution.radius) * fp.sqrt_up(1 / least)", "scale.length(squares)", note="Newton's method ends within 1e-25 of the solution, below what rounding up adds"),
     Mutant("distance: ŵ in the Euclidean norm", DISTANCE, "scale.length(squares)", "LayerScale.euclidean(len(scale.squares)).length(squares)", ("distance@1",)),
     Mutant("distance: targets not moved", "network/system.py", "t = arithmetic.add(own.mid, Pair(u))", "t = own.mid", ("distance@1",)),

@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.bounds.costs import JACOBIAN_LIMIT
 from certify.bounds.nearby import Solution, ball_of, given, prove_solution, residual_balls
-from certify.bounds.nearest_fit import Proposal, propose_nearest
+from certify.bounds.nearest_fit import Proposal, propose_nearest, steadied
 from certify.bounds.witnesses import solution_arrays
 from certify.errors import EnclosureError
 from certify.network.gradients import weight_gradient_norm
@@ -27,6 +27,13 @@ from certify.rigor.fp import Array
 from certify.verdict import Bound, Hypothesis, Rigour
 
 TRIALS = 12
+
+PARTS = 4
+"""Parts of the way to the lower end, each with a Lipschitz constant of its own (F1); the checker's are the same."""
+
+STEADIED, ENOUGH = 5, 1.001
+"""Vectors that are tried beside the multipliers, and by how much one has to be better for another."""
+
 CALM = Fraction(1) + Fraction(1, 2**30)
 WIDE = Fraction(1) + Fraction(1, 2**10)
 """Factors on the slope at the given weights and on what the ball adds to it: room for a checker's own norms."""
@@ -52,7 +59,7 @@ def enclose_distance(problem: Problem, check: Callable[[], None]) -> DistanceEnd
     """Enclose `dist(w̄, S(u))` in the norm of the weights.
 
     Upper end (Q7): an exact solution ŵ of the moved system is proved near a proposal (Q2), `|ŵ − w̄| + ρ`. Lower end
-    (F1): with any z, `⟨z, G(u, ·)⟩` is Λ-Lipschitz on `B(w̄, r)`, so `dist ≥ min(r, |⟨z, G(u, w̄)⟩|/Λ)`.
+    (F1): with any z, `⟨z, G(u, ·)⟩` is `Λ(s)`-Lipschitz on `B(w̄, s)`, so `dist ≥ r` if `∫₀ʳΛ ≤ |⟨z, G(u, w̄)⟩|`.
 
     Args:
         problem: interpolation, base and set `given`, norm `euclidean` or `relative`.
@@ -66,12 +73,7 @@ def enclose_distance(problem: Problem, check: Callable[[], None]) -> DistanceEnd
         proposal = propose_nearest(moved(problem, Binary64()), scale)
     check()
     solution = prove_solution(fine, proposal.parameters, check)
-    lower, witness = 0.0, None
-    for z in proposal.multipliers:
-        check()
-        end = lower_end(fine, scale, z)
-        if end > lower:
-            lower, witness = end, z
+    lower, witness = best_lower_end(fine, scale, proposal, check)
     upper = None if isinstance(solution, str) else solution_distance(net, scale, solution)
     return DistanceEnds(lower, upper, normalised(witness), solution)
 
@@ -104,8 +106,55 @@ def solution_distance(network: Network, scale: LayerScale, solution: Solution) -
     return fp.up(scale.length(squares) + Fraction(solution.radius) * fp.sqrt_up(1 / least))
 
 
+def best_lower_end(
+    system: System, scale: LayerScale, proposal: Proposal, check: Callable[[], None]
+) -> tuple[float, Array | None]:
+    """The largest lower end of a few vectors, and its vector: the multipliers, then steadier ones (`steadied`).
+
+    Args:
+        system: the moved system, in double-double.
+        scale: the norm of the weights.
+        proposal: of the same system.
+        check: called between the steps; raises when the time is up.
+    """
+    best: tuple[float, Array | None] = (0.0, None)
+    for z in proposal.multipliers:
+        check()
+        best = max(best, (lower_end(system, scale, z), z), key=lambda pair: pair[0])
+    if best[1] is None or proposal.gram is None or proposal.residual is None:
+        return best
+    outputs = system.network.widths[-1]
+    aim = float(np.sqrt(abs(proposal.residual @ proposal.multipliers[0])))  # to first order
+    for _ in range(STEADIED):
+        check()
+        growth = _growth(system, scale, best[1], best[0])
+        z = None if growth is None else steadied(proposal.gram, proposal.residual, outputs, aim * growth)
+        end = 0.0 if z is None else lower_end(system, scale, z)
+        if end > best[0] * ENOUGH:
+            best, aim = (end, z), end
+        elif aim > best[0] * ENOUGH:
+            aim = best[0]
+        else:
+            break
+    return best
+
+
+def _growth(system: System, scale: LayerScale, z: Array, radius: float) -> float | None:
+    """How fast `|S⁻¹J(w)ᵀz|` may grow with the radius, for each unit of `Σ_i|z_i|`, in floats."""
+    vector = normalised(z)
+    assert vector is not None
+    wide, calm = (_steepness(system, scale, vector, r, Binary64()) for r in (radius, 0.0))
+    if wide is None or calm is None or radius <= 0:
+        return None
+    rows = np.linalg.norm(vector.reshape(-1, system.network.widths[-1]), axis=1)
+    return max(float(wide - calm), 0.0) / (radius * float(rows.sum()))
+
+
 def lower_end(system: System, scale: LayerScale, z: Array) -> float:
-    """The largest r tried with `|⟨z, G(u, w̄)⟩| ≥ r·Λ(r)`, Λ(r) a Lipschitz constant of `⟨z, G(u, ·)⟩` on `B(w̄, r)`.
+    """The largest r tried with `|⟨z, G(u, w̄)⟩| ≥ (r/m)·Σ_k Λ(kr/m)`, k = 1 … m.
+
+    Λ(s) is a Lipschitz constant of `⟨z, G(u, ·)⟩` on `B(w̄, s)`, so at distance t of w̄ the pairing has changed by at
+    most `∫₀ᵗΛ`.
 
     Args:
         system: the moved system, in double-double.
@@ -116,16 +165,21 @@ def lower_end(system: System, scale: LayerScale, z: Array) -> float:
     if vector is None:
         return 0.0
     gap = _pairing(system, vector)
-    steep = [_steepness(system, scale, vector, 0.0, DoubleDouble())]
-    if gap <= 0 or steep[0] is None or steep[0] <= 0:
+    calm = _steepness(system, scale, vector, 0.0, DoubleDouble())
+    if gap <= 0 or calm is None or calm <= 0:
         return 0.0
-    arithmetic = _arithmetic(system, scale, vector, steep[0])
+    arithmetic, least = _arithmetic(system, scale, vector, calm), calm
 
     def slope(r: float) -> Fraction | None:
-        found = _steepness(system, scale, vector, r, arithmetic)
-        return None if found is None else steep[0] * CALM + max(found - steep[0], Fraction(0)) * WIDE  # type: ignore[operator]
+        total = Fraction(0)
+        for k in range(PARTS, 0, -1):
+            found = _steepness(system, scale, vector, r * k / PARTS, arithmetic)
+            if found is None:
+                return None
+            total += least * CALM + max(found - least, Fraction(0)) * WIDE
+        return total / PARTS
 
-    return largest_reach(gap, steep[0] * CALM, slope)
+    return largest_reach(gap, least * CALM, slope)
 
 
 def largest_reach(gap: Fraction, calm: Fraction, slope: Callable[[float], Fraction | None]) -> float:

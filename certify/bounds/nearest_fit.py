@@ -17,6 +17,9 @@ from certify.rigor.fp import Array
 
 STEPS, HALVINGS, LEAST = 40, 6, 1e-12
 
+REWEIGHTINGS, START, FEWEST = 15, 1e-3, 1e-6
+"""Of a vector for the lower end: steps, first shift as a share of the mean diagonal, and least size of a row."""
+
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
@@ -25,10 +28,13 @@ class Proposal:
     Attributes:
         parameters: the weights.
         multipliers: λ with `S(w − w̄) ≈ S⁻¹Jᵀλ`, one candidate a row; the first belongs to the given weights.
+        gram, residual: `J_sJ_sᵀ` and G at the given weights; None where no Jacobian was formed.
     """
 
     parameters: Parameters
     multipliers: tuple[Array, ...]
+    gram: Array | None = None
+    residual: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +57,7 @@ def propose_nearest(system: System, scale: LayerScale) -> Proposal:
     """
     units = scale.columns(system.network, system.layers)[0].hi
     v = np.zeros(len(units))
-    at = _linearised(system, units, v)
+    at = start = _linearised(system, units, v)
     found: list[Array] = []
     for _ in range(STEPS):
         multiplier = _solved(at.J @ at.J.T, at.J @ v - at.g)
@@ -75,7 +81,31 @@ def propose_nearest(system: System, scale: LayerScale) -> Proposal:
         if t == 1.0 and np.linalg.norm(step) <= LEAST * np.linalg.norm(v):
             break
     keep = (found[0], found[-1]) if len(found) > 1 else tuple(found)
-    return Proposal(_placed(system, v * units), keep)
+    return Proposal(_placed(system, v * units), keep, start.J @ start.J.T, start.g)
+
+
+def steadied(gram: Array, residual: Array, outputs: int, drift: float) -> Array | None:
+    """z that nearly minimises `|J_sᵀz| + drift·Σ_i|z_i|` for a fixed `⟨z, G⟩`, by reweighting; i counts rows.
+
+    Over a ball `|J_s(w)ᵀz|` grows by a multiple of `Σ_i|z_i|` at most, so that what is best at w̄ is carried away soon
+    where the kernel is ill conditioned, and few rows with a little less to show reach further.
+
+    Args:
+        gram, residual: of a proposal.
+        outputs: equations a row.
+        drift: how much one unit of a row adds to the slope over the ball that is aimed at.
+    """
+    z = _solved(gram + np.diag(np.full(len(gram), START * np.trace(gram) / len(gram))), residual)
+    for _ in range(REWEIGHTINGS):
+        if z is None or not z.any():
+            return None
+        steep = float(np.sqrt(max(z @ gram @ z, 0.0)))
+        rows = np.linalg.norm(z.reshape(-1, outputs), axis=1)
+        rows = np.maximum(rows, FEWEST * rows.max())
+        if not steep > 0:
+            return z
+        z = _solved(gram / steep + np.diag(drift / np.repeat(rows, outputs)), residual)
+    return z
 
 
 def _linearised(system: System, units: Array, v: Array) -> _Linear:

@@ -13,7 +13,7 @@ from certify.bounds.aubin_limit import enclose_limit
 from certify.bounds.compensation import Compensation, compensate, total_budget
 from certify.bounds.costs import JACOBIAN_LIMIT
 from certify.bounds.direct import propose_vector
-from certify.bounds.distance import lower_end
+from certify.bounds.distance import best_lower_end
 from certify.bounds.linearisation import linearise
 from certify.bounds.nearest_fit import propose_nearest
 from certify.errors import EnclosureError
@@ -109,13 +109,8 @@ def find_attack(problem: Problem, check: Callable[[], None]) -> Attack | None:
         check()
         one = replace(problem, set="given", change=change, radius=None, count=None, norm=2)
         proposal = propose_nearest(moved(one, Binary64()), one.layer_scale)
-        best: Attack | None = None
-        for z in proposal.multipliers:
-            check()
-            end = lower_end(moved(one, DoubleDouble()), one.layer_scale, z)
-            if end > (best.lower if best else 0.0):
-                best = Attack(end, change, z)
-        return best
+        end, z = best_lower_end(moved(one, DoubleDouble()), one.layer_scale, proposal, check)
+        return None if z is None else Attack(end, change, z)
     except EnclosureError:
         return None
 

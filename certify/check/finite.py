@@ -18,11 +18,14 @@ from certify.check.nearby import PRECISION, array_names, changed, layer_gaps, re
 from certify.check.network import forward
 from certify.check.norms import layer_squares
 from certify.check.refusal import Invalid
-from certify.check.spread import steepness
+from certify.check.spread import passes, steepness
 from certify.check.subject import Problem
 
 CENTRE = "distance.centre"
 DIGITS = 17
+
+PARTS = 4
+"""Parts of the way to the lower end, each with a Lipschitz constant of its own."""
 
 
 def centre_names(problem: Problem) -> tuple[str, ...]:
@@ -43,7 +46,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
 
 
 def lower(evidence: Evidence, least: float, z: tuple[float, ...]) -> Finding:
-    """V29: `|⟨z, G(u, w̄)⟩| ≥ least·Λ` and `> 0`, Λ a Lipschitz constant of `⟨z, G(u, ·)⟩` on `B(w̄, least)`.
+    """V29: `|⟨z, G(u, w̄)⟩| ≥ (least/m)·ΣΛ(k·least/m)` and `> 0`; `⟨z, G(u, ·)⟩` is `Λ(s)`-Lipschitz on `B(w̄, s)`.
 
     Where the pairing is 0 the inequality says nothing: z = 0 satisfies it for every radius.
     """
@@ -51,7 +54,8 @@ def lower(evidence: Evidence, least: float, z: tuple[float, ...]) -> Finding:
     system, vector = changed(problem), [arb(v) for v in z]
     found = forward(problem, evidence.parameters, system.points).outputs.entries()
     gap = abs(sum((v * (f - t) for v, f, t in zip(vector, found, system.targets, strict=True)), ZERO))
-    slope = steepness(problem, system.points, vector, arb(least))
+    at = passes(problem, system.points, vector)
+    slope = sum((steepness(problem, at, arb(least) * k / PARTS) for k in range(PARTS, 0, -1)), ZERO) / PARTS
     reach = gap / slope if slope > 0 else ZERO
     proved = bool(gap > 0) and bool(gap >= arb(least) * slope)
     return Finding(Truth.PROVED if proved else Truth.UNDECIDED,

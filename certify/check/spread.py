@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flint import arb, arb_mat
 
@@ -18,8 +19,49 @@ ITERATIONS = 300
 Rows = list[list[arb]]
 
 
-def steepness(problem: Problem, points: Sequence[Sequence[arb]], z: Sequence[arb], radius: arb) -> arb:
-    """Upper bound of `|S⁻¹J(w)ᵀz|` over `|w − w̄|_S ≤ radius`, J the Jacobian at the given points.
+@dataclass(frozen=True)
+class Centre:
+    """Passes at the given weights, for the vector z: what does not depend on a radius.
+
+    Attributes:
+        inputs: `A[h]`, the rows of `a_h`, of every layer h + 1.
+        before: the pre-activations of the hidden layers.
+        slopes: their `φ'`.
+        pulled: `W_hᵀv_h` before the slopes, of the layers from the last to the second.
+        adjoints: `v_h`, from the last layer to the first.
+        sizes: upper bounds of `‖W_h‖₂`.
+    """
+
+    inputs: list[Rows]
+    before: list[Rows]
+    slopes: list[Rows]
+    pulled: list[Rows]
+    adjoints: list[Rows]
+    sizes: list[arb]
+
+
+def passes(problem: Problem, points: Sequence[Sequence[arb]], z: Sequence[arb]) -> Centre:
+    """One pass forward, one back."""
+    phi, depth, parameters, k = ACTIVATIONS[problem.activation], len(problem.layers), given(problem), problem.outputs
+    A = [[arb(v) for v in point] for point in points]
+    inputs, before, slopes = [A], [], []
+    for h in range(1, depth):
+        b, Z = parameters.biases[h - 1], (arb_mat(A) * parameters.weights[h - 1].transpose()).tolist()
+        Z = Z if b is None else [[x + v for x, v in zip(row, b, strict=True)] for row in Z]
+        before.append(Z)
+        slopes.append([[phi.slope(x) for x in row] for row in Z])
+        A = [[phi.value(x) for x in row] for row in Z]
+        inputs.append(A)
+    adjoints, pulled = [[list(z[i:i + k]) for i in range(0, len(z), k)]], []
+    for h in range(depth, 1, -1):
+        pulled.append((arb_mat(adjoints[-1]) * parameters.weights[h - 1]).tolist())
+        pairs = zip(pulled[-1], slopes[h - 2], strict=True)
+        adjoints.append([[x * s for x, s in zip(*rows, strict=True)] for rows in pairs])
+    return Centre(inputs, before, slopes, pulled, adjoints, [spectral(W) for W in parameters.weights])
+
+
+def steepness(problem: Problem, at: Centre, radius: arb) -> arb:
+    """Upper bound of `|S⁻¹J(w)ᵀz|` over `|w − w̄|_S ≤ radius`, J the Jacobian at the points of the centre.
 
     Layer h may move by `r_h = radius/s_h`, weights and bias each. Inputs `|Δa| ≤ α`, pre-activations
     `|Δ(Wa + b)| ≤ ‖W‖α + r(|a| + α) + r`; a unit follows by `sup|φ'|`, its slope by `sup|φ''|`, and adjoints likewise;
@@ -31,39 +73,29 @@ def steepness(problem: Problem, points: Sequence[Sequence[arb]], z: Sequence[arb
     phi, depth, parameters = ACTIVATIONS[problem.activation], len(problem.layers), given(problem)
     scale = layer_squares(problem)
     reach = [(radius * scale[h].sqrt()).upper() if h in scale else ZERO for h in range(1, depth + 1)]
-    sizes = [spectral(W) for W in parameters.weights]
-    inputs, slopes = [], []
-    A, spread = [[arb(v) for v in point] for point in points], [ZERO] * len(points)
-    for h in range(1, depth + 1):
-        inputs.append((A, spread))
-        r, b = reach[h - 1], parameters.biases[h - 1]
-        Z = (arb_mat(A) * parameters.weights[h - 1].transpose()).tolist()
-        Z = Z if b is None else [[x + v for x, v in zip(row, b, strict=True)] for row in Z]
-        shift = ZERO if b is None else r
-        spread = [(sizes[h - 1] * s + r * (norm(a) + s) + shift).upper() for a, s in zip(A, spread, strict=True)]
-        if h == depth:
-            break
+    spreads, loose = [[ZERO] * len(at.inputs[0])], []
+    for h in range(1, depth):
+        r = reach[h - 1]
+        shift = ZERO if parameters.biases[h - 1] is None else r
+        spread = [(at.sizes[h - 1] * s + r * (norm(a) + s) + shift).upper()
+                  for a, s in zip(at.inputs[h - 1], spreads[-1], strict=True)]
         if phi.kinked:
-            require_away(problem, h, Z, spread)
-        S = [[phi.slope(x) for x in row] for row in Z]
-        slopes.append((S, [slope_spread(phi.bend, phi.steepest, row, s) for row, s in zip(S, spread, strict=True)]))
-        A = [[phi.value(x) for x in row] for row in Z]
-        spread = [(phi.steepest * s).upper() for s in spread]
-    k = problem.outputs
-    V, apart, total = [list(z[i:i + k]) for i in range(0, len(z), k)], [ZERO] * len(points), ZERO
+            require_away(problem, h, at.before[h - 1], spread)
+        loose.append([slope_spread(phi.bend, phi.steepest, row, s)
+                      for row, s in zip(at.slopes[h - 1], spread, strict=True)])
+        spreads.append([(phi.steepest * s).upper() for s in spread])
+    apart, total = [ZERO] * len(at.inputs[0]), ZERO
     for h in range(depth, 0, -1):
+        V = at.adjoints[depth - h]
         if h in scale:
             biased = parameters.biases[h - 1] is not None
-            total += scale[h] * _gradient(V, apart, *inputs[h - 1], biased) ** 2
+            total += scale[h] * _gradient(V, apart, at.inputs[h - 1], spreads[h - 1], biased) ** 2
         if h == 1:
             break
         r = reach[h - 1]
-        pulled = (arb_mat(V) * parameters.weights[h - 1]).tolist()
-        apart = [(sizes[h - 1] * s + r * (norm(v) + s)).upper() for v, s in zip(V, apart, strict=True)]
-        S, loose = slopes[h - 2]
-        V = [[x * s for x, s in zip(*rows, strict=True)] for rows in zip(pulled, S, strict=True)]
+        apart = [(at.sizes[h - 1] * s + r * (norm(v) + s)).upper() for v, s in zip(V, apart, strict=True)]
         apart = [(phi.steepest * s + (norm(p) + s) * t).upper()
-                 for p, s, t in zip(pulled, apart, loose, strict=True)]
+                 for p, s, t in zip(at.pulled[depth - h], apart, loose[h - 2], strict=True)]
     return total.sqrt().upper()
 
 
