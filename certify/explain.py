@@ -128,6 +128,13 @@ the file. If the change of the gradient at w̄ is at most N in the norm of B⁻�
 a distance T from w̄ in the norm of B, then (1 − κ)T > N means that the solution cannot leave that ball. θ and T are
 the witness. set = "sparse" with sample_weights and radius 1 covers the deletion of any `count` rows, with labels (which
 have no radius) any `count` labels that become others.""",
+    "P1": """How predictions change to first order (`first_order_prediction_change`), critical points.
+A prediction f(x) changes by -<A⁻¹g, Cu> + o(|u|) when the data changes by u and the weights go to the nearest critical
+point: g its gradient by the weights, A and C of M5b or M5c. One solve a prediction; the largest over a budget is a dual
+norm of the rows' parts of CᵀA⁻¹g, and exact. With a nonsingular Hessian (M5c) there is no other critical point nearby.
+Beside symmetries all of them agree where no symmetry touches f(x), proved row by row (hypothesis `agreement`); where
+one does, as the shift of all outputs under softmax, the first-order change takes every value (`freedom`). A limit:
+no statement about a change of finite size, for which see P2.""",
     "P2": """What a bound on the motion of the weights says of predictions (`stable_predictions`, `prediction_change`).
 In the ball of Q6 the difference of two outputs at x changes by less than T times the length of (e_a − e_b) ⊗ φ(x) in
 the norm of B⁻¹, φ(x) the last layer's inputs; also by less than what the worst rows
@@ -172,6 +179,10 @@ one solution after every change within the budget (map = "critical", the last la
 P2). The lower end is the proved number, the upper one the number of rows. A gate has min.""",
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
 today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P2).""",
+    "first_order_prediction_change": """The most that an output at any [evaluation] row changes, to first order, when
+the data changes within the budget and the weights go to the nearest critical point (map = "critical"; see P1). Any
+layer, any budget with a radius, or set = "given". The certificate holds every row's ends. A limit, scaled to the
+radius; `prediction_change` is the statement at finite size, for a convex last layer alone.""",
     "aubin": """A factor κ with the radii within which it holds, a statement at finite size (see Q1; Q5 where the map is
 "sublevel"). Section [aubin] may give radius_u and radius_w. Fully connected networks, smooth, or for interpolation with
 one hidden layer of relu; base = "given", set = "total".""",
@@ -217,7 +228,7 @@ how far the weights move when it is left out; for rows really left out take `dis
 last layer, any `count` of them (set = "sparse", radius = 1.0; see Q6). A radius of 1 also covers rows that count
 up to twice.""",
     "evaluation": """[evaluation] file, features: rows that no training loss sees, at which predictions are
-compared. For `stable_predictions` and `prediction_change`.""",
+compared. For `stable_predictions`, `prediction_change` and `first_order_prediction_change`.""",
     "layer": """[solution] layer: the one whose parameters move, counted from 1; the others are frozen. Default:
 all.""",
     "weight_decay": """[training] weight_decay = λ: the training loss is the mean over the rows plus λ/2 times the
@@ -231,8 +242,9 @@ perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the
 largest absolute change. 1 and "inf" are for budgets of single rows (interpolation and critical map).""",
     "count": """perturbation.count: with set = "sparse", the most rows that move at once.""",
     "radius": """perturbation.radius: the size of the change for `first_order_distance`, `distance`,
-`stable_predictions` and `prediction_change`. A modulus is per unit and does not use it, and a label that becomes
-another has no size. Of sample weights of a last layer (see Q6) at most 1, which deletes a row.""",
+`stable_predictions`, `prediction_change` and `first_order_prediction_change`. A modulus is per unit and does not use
+it, and a label that becomes another has no size. Of sample weights of a last layer (see Q6) at most 1, which deletes a
+row.""",
     "scale": """perturbation.scale, e.g. {age = 1.0, dose = 0.5}: the unit of each feature, by name or number from 0;
 1 where none is given. x_i + s∘u_i, so that a move of size 1 means one unit. A feature that may not move is left
 out of `columns`.""",

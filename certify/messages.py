@@ -19,7 +19,8 @@ FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to
           "network before export")
 
 
-SIZED = {"first_order_distance", "distance", "stable_predictions", "prediction_change"}
+SIZED = {"first_order_distance", "distance", "stable_predictions", "prediction_change",
+         "first_order_prediction_change"}
 """Quantities that use the radius of the spec."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from certify.bounds.costs import costs
 from certify.limits import Limits, duration, flops, limits_of, seconds, size
+from certify.spec.convexity import FIRST_ORDER
 
 if TYPE_CHECKING:
     from certify.problem import Problem
@@ -186,7 +187,7 @@ def _when(name: str, before: list[Tier], names: Collection[str], problem: Proble
     if problem.map == "critical":
         return {"last layer": "one metric for each share of the curvature",
                 "Hessian": "Hessian, symmetries, base point and inverse",
-                "mixed derivative": "both ends of the modulus"}[name]
+                "mixed derivative": "both ends of the modulus" if FIRST_ORDER not in names else "both ends"}[name]
     if problem.map == "sublevel":
         return {"passes": "one forward, one backward, tried first", "radius": "proved radius and attack",
                 "aubin": "aubin, after modulus",

@@ -58,7 +58,7 @@ set = "total"                    # or per_sample: every row may move by as much;
 # time_limit = 3600              # seconds; what is not proved by then is left open
 # memory_limit = "8 GB"          # or a number of bytes; default what the machine has free
 
-# [evaluation]                   # for stable_predictions: rows whose predictions are compared
+# [evaluation]                   # for stable_predictions and first_order_prediction_change: rows that are predicted
 # file = "test.npz"
 # features = "X"
 

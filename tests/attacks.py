@@ -25,6 +25,7 @@ from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
 from tests import containment_norms as norms
+from tests import containment_predictions as predictions_
 from tests import containment_second as second
 from tests import containment_sets as sets
 from tests import containment_solution_sets as solution_sets
@@ -414,6 +415,10 @@ def critical_sets(rng: Rng) -> Outcome:
     return critical_sets_.budgets(rng)
 
 
+def prediction_changes(rng: Rng) -> Outcome:
+    return predictions_.predictions(rng)
+
+
 def critical_seen(rng: Rng) -> Outcome:
     return critical_seen_.attack(rng)
 
@@ -500,7 +505,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         hessian, mixed, stacks, second_sums, loss_hessians, critical, critical_sets,
-        critical_seen,
+        critical_seen, prediction_changes,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
         distance, critical_distance, compensation, convex, second_derivatives, path_growth, sublevel_aubin,
         box, sparse, given_change,
@@ -518,6 +523,7 @@ SLOW: dict[str, int] = {
     "convex": 2, "sublevel_aubin": 4,
     "box": 1, "sparse": 1, "given_change": 1,
     "critical": 8, "critical_sets": 8, "critical_seen": 8,
+    "prediction_changes": 8,
     "polytopes": 1, "polyhedra": 1, "affine_sets": 1, "solved_again": 4,
     "window_excess": 1,
 }

@@ -43,7 +43,7 @@ def test_every_spec_of_the_readme_is_valid():
     from certify.spec import parse_spec
 
     proofs, estimates = blocks("toml")[:-1], blocks("toml")[-1:]
-    assert [bool(parse_spec(block.encode()).gate) for block in proofs] == [True] * 6
+    assert [bool(parse_spec(block.encode()).gate) for block in proofs] == [True] * 7
     assert [bool(parse_spec(block.encode(), verb="estimate").gate) for block in estimates] == [True]
 
 

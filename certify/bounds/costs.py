@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from certify.network.graph import GraphNetwork
-from certify.spec.convexity import CONVEX, concerns_convexity
+from certify.spec.convexity import CONVEX, FIRST_ORDER, concerns_convexity
 
 if TYPE_CHECKING:
     from certify.limits import Limits
@@ -94,7 +94,7 @@ def _last_layer(problem: Problem) -> Cost:
 def _second_order(problem: Problem) -> tuple[Cost, ...]:
     """The parts of :class:`certify.bounds.critical.Critical`: Hessian with its inverse, mixed derivative."""
     p, k = problem.parameters, problem.outputs
-    both = ("modulus", "sample_modulus", "first_order_distance")
+    both = ("modulus", "sample_modulus", "first_order_distance", FIRST_ORDER)
     numbers, flops, rest = _HESSIAN
     entries = problem.n * sum(problem.network.widths)
     passes = _PASS_DOUBLE[1] * entries * (8 if problem.base == "nearby" else 2)

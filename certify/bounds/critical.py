@@ -13,6 +13,12 @@ from certify.bounds.costs import costs, remedy
 from certify.bounds.critical_base import CRITICAL_EMPTY, Point, Settled, Unsettled, settle
 from certify.bounds.critical_distance import enclose_critical_distance
 from certify.bounds.critical_norm import inverse_scale, scaled_blocks
+from certify.bounds.critical_predictions import (
+    INTERPOLATING,
+    SINGULAR,
+    enclose_critical_predictions,
+    require_predictions,
+)
 from certify.bounds.critical_seen import dual_length_above, widened
 from certify.bounds.critical_sets import Moves, enclose_critical_budgets, enclose_critical_change, support_below
 from certify.bounds.critical_words import critical_hypotheses, critical_unit
@@ -27,9 +33,10 @@ from certify.problem import Problem
 from certify.progress import Progress
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import Array
+from certify.spec.convexity import FIRST_ORDER
 from certify.verdict import Bound, Rigour
 
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance")
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", FIRST_ORDER)
 
 _AT_ONCE = 2**25
 """Numbers of the mixed derivative that are kept at a time."""
@@ -78,16 +85,15 @@ class Critical:
             return self._bound(quantity, "Q7" if quantity == "distance" else "M5", None, None, settled.reason)
         if quantity == "distance":
             return self._distance(settled)
+        if quantity == FIRST_ORDER:
+            return self._predictions(settled)
         if settled.interpolation is not None:
             return self._interpolating(quantity, settled)
         if quantity == "first_order_distance" and self.problem.set in ("total", "per_sample"):
             whole = scaled_to_radius(self.bound("modulus"), self.problem)
             return replace(whole, quantity=quantity, unit=critical_unit(self.problem, quantity))
         if quantity not in self._bounds:
-            found = self._within(quantity, partial(self._ends, quantity, settled))
-            theorem = settled.theorem
-            self._bounds[quantity] = self._bound(quantity, theorem, None, None, found) if isinstance(
-                found, str) else found
+            self._bounds[quantity] = self._within(quantity, settled.theorem, partial(self._ends, quantity, settled))
         return self._bounds[quantity]
 
     def _require_meaning(self, quantity: str) -> None:
@@ -99,12 +105,14 @@ class Critical:
                                 "use base 'nearby', set 'given', norm 'euclidean'")
             if problem.parameter == "features" and problem.scale is not None:
                 raise SpecError(asked, "a scale of the features", "give the change in the data's units, and no scale")
-        elif problem.parameter == "targets" and problem.loss != "squared":
+        elif quantity == FIRST_ORDER:
+            require_predictions(problem)
+        if quantity != "distance" and problem.parameter == "targets" and problem.loss != "squared":
             raise SpecError(asked, "class labels, which cannot move a little", "use 'distance', or move features")
-        elif quantity == "first_order_distance":
+        if quantity == "first_order_distance":
             if problem.set != "given" and problem.radius is None:
                 raise SpecError(asked, "no radius", "give perturbation.radius")
-        elif problem.set in ("sparse", "given"):
+        elif quantity in ("modulus", "sample_modulus") and problem.set in ("sparse", "given"):
             raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
         elif quantity == "sample_modulus" and problem.norm != 2:
             raise SpecError(asked, f"norm {problem.norm} is not built for it",
@@ -126,21 +134,32 @@ class Critical:
         found = self._limits.attempt(named("Hessian"), work)
         return Unsettled(found) if isinstance(found, str) else found.settled
 
-    def _within(self, quantity: str, work: Callable[[], Bound]) -> Bound | str:
-        """The bound, or in words why the limits do not allow it."""
+    def _within(self, quantity: str, theorem: str, work: Callable[[], Bound]) -> Bound:
+        """The bound; without ends, and with why in words, where the limits do not allow it."""
         cost = next((c for c in costs(self.problem) if c.name == "mixed derivative"), None)
         refused = "" if cost is None else self._limits.refusal(cost)
         if refused:
-            return f"{refused}: {remedy(self.problem, quantity, self._limits)}"
+            why = f"{refused}: {remedy(self.problem, quantity, self._limits)}"
+            return self._bound(quantity, theorem, None, None, why)
 
         def attempt() -> Bound:
             try:
                 return work()
             except EnclosureError as error:
-                theorem = self.settled.theorem
                 return self._bound(quantity, theorem, None, None, f"{error.found} ({error.asked}): {error.remedy}")
 
-        return self._limits.attempt(named("mixed derivative"), attempt)
+        found = self._limits.attempt(named("mixed derivative"), attempt)
+        return self._bound(quantity, theorem, None, None, found) if isinstance(found, str) else found
+
+    def _predictions(self, settled: Settled) -> Bound:
+        """P1: first-order changes at the evaluation rows."""
+        if settled.point is None:
+            return self._bound(FIRST_ORDER, settled.theorem, None, None, INTERPOLATING)
+        if settled.point.inverse is None:
+            return self._bound(FIRST_ORDER, settled.theorem, None, None, f"{settled.reason}, {SINGULAR}")
+        self._progress("changes of predictions", 0.4)
+        return self._within(FIRST_ORDER, "P1", lambda: enclose_critical_predictions(
+            self.problem, settled, mixed_blocks(self.problem, settled), self._limits.check))
 
     def _distance(self, settled: Settled) -> Bound:
         """F1 and Q7: how far the nearest critical point of the changed loss lies."""

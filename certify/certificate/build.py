@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from certify import __version__
 from certify.certificate.canonical import Json, seal
-from certify.certificate.schema import FORMAT, validate
+from certify.certificate.schema import BY_ROW, FORMAT, validate
 from certify.gates import Outcome, overall
 from certify.network.graph import GraphNetwork
 from certify.verdict import Bound
@@ -147,7 +147,7 @@ def claim_member(claim: Claim) -> Json:
         ],
         "witness": plain(bound.witness),
     }
-    if bound.quantity == "sample_modulus":
+    if bound.quantity in BY_ROW:
         member |= {key: plain(getattr(bound, key)) for key in ("rows", "row_lower", "row_upper")}
     return member
 

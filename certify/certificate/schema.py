@@ -175,11 +175,16 @@ class Witness(Part):
     point: list[Number] | None = None
 
 
+BY_ROW = ("sample_modulus", "first_order_prediction_change")
+"""Quantities with ends for every row: those that may move, or the evaluation rows."""
+
+
 class Claim(Part):
-    """A claim; the three members about rows belong to `sample_modulus` alone."""
+    """A claim; the three members about rows belong to quantities of :data:`BY_ROW`."""
 
     quantity: Literal["modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "prediction_change", "excess", "hausdorff"]
+                      "stable_predictions", "prediction_change", "first_order_prediction_change", "excess",
+                      "hausdorff"]
     theorem: str
     rigour: Rigour
     verdict: Verdict
@@ -197,9 +202,9 @@ class Claim(Part):
     @model_validator(mode="after")
     def _rows(self) -> Claim:
         given = [self.rows, self.row_lower, self.row_upper]
-        if self.quantity != "sample_modulus":
+        if self.quantity not in BY_ROW:
             if any(member is not None for member in given):
-                raise ValueError("rows belong to sample_modulus")
+                raise ValueError(f"rows belong to {' and '.join(BY_ROW)}")
         elif len({-1 if member is None else len(member) for member in given}) != 1 or self.rows is None:
             raise ValueError("rows, row_lower and row_upper of one length are needed")
         return self

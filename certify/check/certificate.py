@@ -22,7 +22,8 @@ CLAIM = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "
 ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
 QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-              "stable_predictions", "prediction_change", "excess", "hausdorff")
+              "stable_predictions", "prediction_change", "first_order_prediction_change", "excess", "hausdorff")
+BY_ROW = ("sample_modulus", "first_order_prediction_change")
 _SETS = ("z", "member", "dual", "array")
 _MOTION = ("theta", "reach")
 _WINDOW = ("multiplier", "point")
@@ -30,7 +31,8 @@ WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",
              "first_order_distance": (*_SETS, "equal_rows"),
              "distance": ("z", "array", "layer", "sigma", "limit", "pair", *_MOTION),
              "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
-             "stable_predictions": _MOTION, "prediction_change": _MOTION, "excess": _WINDOW, "hausdorff": _WINDOW}
+             "stable_predictions": _MOTION, "prediction_change": _MOTION, "first_order_prediction_change": (),
+             "excess": _WINDOW, "hausdorff": _WINDOW}
 _TOGETHER = {*_SETS, *_WINDOW, "layer", "sigma", "radius_u", "radius_w", "limit", "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 
@@ -73,7 +75,7 @@ class Claim:
         limit, pair: of `aubin`, a radius_u that no κ has, and two rows that prove it.
         multiplier, point: λ of the upper end of `excess` and `hausdorff`, and a step that proves the lower one.
         theta, reach: metric and size of the ball that the solution of a convex last layer cannot leave.
-        rows, row_lower, row_upper: the ends of every row (`sample_modulus`).
+        rows, row_lower, row_upper: the ends of every row that may move (`sample_modulus`), or evaluation row.
     """
 
     where: str
@@ -199,7 +201,7 @@ def _base(value: object, critical: bool) -> Base:
 def _claim(value: object, where: str) -> Claim:
     record = _object(value, where)
     quantity = choice(record.get("quantity"), f"{where}.quantity", QUANTITIES)
-    per_row = quantity == "sample_modulus"
+    per_row = quantity in BY_ROW
     _members(record, where, CLAIM + (ROW_MEMBERS if per_row else ()))
     witness = _object(record["witness"], f"{where}.witness")
     alone = len(witness) > 1 and not set(witness) <= _TOGETHER and set(witness) != set(_MOTION)

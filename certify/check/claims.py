@@ -12,6 +12,7 @@ from certify.check import (
     critical_finite,
     descent_rules,
     finite,
+    prediction_claims,
     rules,
     set_claims,
     stationary_rules,
@@ -88,6 +89,8 @@ def _check_claim(
         _check_equal_rows(claim, ladder)
     if convex_claims.about(claim, problem):
         convex_claims.check_ends(claim, ladder)
+    elif prediction_claims.about(claim):
+        prediction_claims.check_ends(claim, ladder)
     elif claim.quantity == "sample_modulus":
         _check_rows(claim, ladder)
     elif claim.quantity == "aubin":
@@ -129,7 +132,9 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
         return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
     if convex_claims.about(claim, problem):
         return "Q6"
-    if stated == "Q6":  # its rules are for these claims alone
+    if prediction_claims.about(claim):
+        return prediction_claims.theorem(claim, ladder)
+    if stated in ("Q6", "P1"):  # their rules are for these claims alone
         return "M5c"
     if claim.quantity == "distance":
         return "Q7"
@@ -153,6 +158,8 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
 def _unit(claim: Claim, problem: Problem) -> str:
     if convex_claims.about(claim, problem):
         return convex_claims.UNITS.get(claim.quantity, "")
+    if prediction_claims.about(claim):
+        return prediction_claims.UNIT
     if claim.quantity == "persistence_radius":
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
@@ -184,6 +191,9 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.lower", f"{claim.lower!r} is stated", f"the upper end is {claim.upper!r}")
     if claim.equal_rows is not None and (ends != (None, None) or claim.rows):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "then lower and upper are null and rows is empty")
+    if prediction_claims.about(claim):
+        prediction_claims.check_form(claim, problem)
+        return
     convex = convex_claims.about(claim, problem)
     if convex or claim.theta is not None or claim.reach is not None:
         convex_claims.check_form(claim, problem)

@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 PREDICTIONS = frozenset({"stable_predictions", "prediction_change"})
 QUANTITIES = PREDICTIONS | {"distance"}
+FIRST_ORDER = "first_order_prediction_change"
 Rule = tuple[bool, str, object, str]
 
 
 def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
     """Of the critical map and of evaluation rows: wrong or not, where, what is stated, what is needed."""
     critical, convex = spec.map == "critical", asked(spec, quantities)
-    predictions = bool(quantities & PREDICTIONS)
-    pointwise = {"modulus", "sample_modulus", "first_order_distance"}
+    predictions = bool(quantities & (PREDICTIONS | {FIRST_ORDER}))
+    pointwise = {"modulus", "sample_modulus", "first_order_distance", FIRST_ORDER}
     if (spec.base, spec.set, spec.weight_norm) == ("nearby", "given", "euclidean"):
         pointwise.add("distance")
     last, flips = len(spec.widths) - 1, spec.parameter == "labels"
@@ -30,6 +31,8 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
         (predictions and not critical, "gate", sorted(quantities), "the critical map, with predictions"),
         (predictions != (spec.evaluation is not None), "evaluation", spec.evaluation,
          "evaluation rows with predictions alone"),
+        (FIRST_ORDER in quantities and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
+         f"euclidean, with {FIRST_ORDER}"),
         (convex and not quantities <= QUANTITIES, "gate", sorted(quantities),
          f"one or more of {', '.join(sorted(QUANTITIES))} and no other, at finite size"),
         (convex and (spec.set == "given" or spec.norm != 2), "perturbation.set, .norm", [spec.set, spec.norm],

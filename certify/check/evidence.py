@@ -18,6 +18,7 @@ from certify.check.interpolating import contrasted_kernel, moved_blocks
 from certify.check.nearby import PRECISION as SOLVED
 from certify.check.nearby import Centre
 from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given
+from certify.check.prediction_changes import Predictions
 from certify.check.stationary import Stationary, Unproved
 from certify.check.stationary_nearby import WIDTHS as NEARBY
 from certify.check.subject import Problem
@@ -99,6 +100,11 @@ class Evidence:
         if self._known is not None:
             return self._known.finer(self._width)
         return Stationary(self.problem, self.parameters, self.forward, self.tilt, self._width)
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        """First-order changes of predictions (critical map); raises `NotSmooth`, `Unproved`."""
+        return Predictions(self.stationary)
 
     @cached_property
     def kernel(self) -> arb_mat:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from certify.check import aubin_rules, descent_rules, rules, stationary_rules, sublevel_aubin_rules
+from certify.check import aubin_rules, descent_rules, prediction_rules, rules, stationary_rules, sublevel_aubin_rules
 from certify.check.activation import ACTIVATIONS
 from certify.check.canonical import same, show
 from certify.check.certificate import Base, Claim, Hypothesis, Number
@@ -20,6 +20,7 @@ KNOWN = {"interpolation": ("counting", "solution", "smooth", "rank"),
          "sublevel": ("loss", "interior", "smooth", "gradient")}
 RULES = {"smooth": rules.smooth, "rank": rules.rank, "interior": descent_rules.interior,
          "gradient": descent_rules.gradient}
+PREDICTIONS = ("evaluation", "agreement", "freedom")
 STATIONARY = {"smooth": stationary_rules.smooth, "rank": stationary_rules.rank}
 
 
@@ -40,6 +41,7 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
     known = (*known, "contraction") if claim.theorem == "Q1" else known
     known = (*known, "descent") if claim.theorem == "Q5" else known
     known = ("counting", "layer_rank") if claim.theorem == "S14" else known
+    known = (*known, *PREDICTIONS) if claim.theorem == "P1" else known
     if hypothesis.name not in known:
         raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(known)}")
     if hypothesis.name == "counting":
@@ -93,10 +95,17 @@ def _layer_rank(evidence: Evidence) -> Finding:
 
 
 def _derive_stationary(where: str, name: str, value: Number | None, ladder: Ladder) -> None:
-    if name == "symmetry":
+    counted = {"symmetry": stationary_rules.symmetry, "agreement": prediction_rules.agreement,
+               "freedom": prediction_rules.freedom}
+    if name in counted:
         if value is None:
-            raise Invalid(where, "its value is null", "the number of independent fields is needed")
-        expect(where, value, partial(stationary_rules.symmetry, count=value), ladder)
+            raise Invalid(where, "its value is null", "a number is needed: of independent fields, or of rows")
+        expect(where, value, partial(counted[name], count=value), ladder)
+        return
+    if name == "evaluation":
+        if value is not None:
+            raise Invalid(where, f"its value is {show(value)}", "null is what can be stated")
+        expect(where, 0, prediction_rules.evaluation, ladder)
         return
     broken = ACTIVATIONS[ladder.problem.activation].broken and len(ladder.problem.layers) > 1
     if name == "smooth" and (value is not None) != broken:

@@ -24,7 +24,8 @@ _WORDS = {
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "prediction_change", "excess", "hausdorff"),
+                      "stable_predictions", "prediction_change", "first_order_prediction_change", "excess",
+                      "hausdorff"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -234,7 +235,8 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
     quantities = quantities | {"aubin"} if spec.aubin and not spec.gates else quantities
     sublevel, by_itself = spec.map == "sublevel", spec.set in ("sparse", "given")
     finite = spec.map == "critical" and bool(quantities & convex_spec.QUANTITIES)
-    first_order = "first_order_distance" in quantities or (by_itself and not finite)
+    linear = {"first_order_distance", convex_spec.FIRST_ORDER}
+    first_order = bool(quantities & linear) or (by_itself and not finite)
     budget = "distance" in quantities and spec.set != "given" and spec.map != "critical"
     sized = first_order or budget
     moduli = quantities & {"modulus", "sample_modulus"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.certificate.schema import Base, Claim, Problem
-from certify.report import words
+from certify.report import predictions, words
 from certify.report.digits import as_given, upper_end
 from certify.report.statements import Entry, Phrase, code, say
 
@@ -183,6 +183,8 @@ def terms() -> list[tuple[str, str]]:
 def how(claim: Claim, problem: Problem, side: str) -> str:
     """How an end is known."""
     exact = claim.theorem in ("M5b", "M5c")
+    if claim.theorem == "P1":
+        return predictions.HOW
     if claim.theorem == "M5a" and problem.parameter == "sample_weights":
         return ("near these weights the gradient vanishes only at exact fits, and these stay exact fits under any "
                 "sample weights; both ends are 0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from certify.certificate.schema import Claim, Problem
+from certify.certificate.schema import BY_ROW, Claim, Problem
 from certify.report import convex, critical, words
 from certify.report.digits import as_given, lower_end, upper_end
 from certify.report.rows import find_rows
@@ -42,7 +42,7 @@ def find_undecided(claims: Sequence[Claim]) -> tuple[Undecided, ...]:
 
 def _finding(group: Sequence[Claim], problem: Problem) -> Finding:
     claim = group[0]
-    rows = find_rows(claim) if claim.quantity == "sample_modulus" else None
+    rows = find_rows(claim) if claim.quantity in BY_ROW else None
     return Finding(
         quantity=claim.quantity,
         name=_name(claim, problem),

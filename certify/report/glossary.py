@@ -100,7 +100,7 @@ def _of_quantities(problem: Problem, quantities: Collection[str]) -> Terms:
             "the largest distance from a point of C to the nearest point of D; here C is cut by the window, the ball B "
             "around the given weights, and D is not. The Hausdorff distance on the window is the larger of both ways",
         ))  # fmt: skip
-    if "first_order_distance" in quantities:
+    if {"first_order_distance", "first_order_prediction_change"} & set(quantities):
         entries.append((
             "first order",
             "the network replaced by its linearisation at the data and the weights; what is left out vanishes faster "

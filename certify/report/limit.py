@@ -8,6 +8,7 @@ from certify.certificate.schema import Claim, Problem
 from certify.report.sentences import interior
 from certify.report.statements import Phrase, code, say
 from certify.report.words import POINTWISE
+from certify.spec.convexity import FIRST_ORDER as LINEAR
 
 LIMIT = say(
     "This is a statement about a limit. “About” becomes exact as δ shrinks to zero, and for a move of any given size "
@@ -51,9 +52,10 @@ def limit(problem: Problem, claims: Sequence[Claim]) -> Phrase:
     if asked <= FINITE.keys():
         return _at_its_size(problem, claims)
     finite = dict.fromkeys(claim.quantity for claim in claims if claim.quantity in FINITE and _covers(claim))
-    first_order = "first_order_distance" in asked
+    first_order = bool({"first_order_distance", LINEAR} & asked)
     if finite:
-        start = ("A distance to first order is about the linearisation of the network at today’s data and weights; for "
+        what = "change of predictions" if LINEAR in asked else "distance"
+        start = (f"A {what} to first order is about the linearisation of the network at today’s data and weights; for "
                  "a move of the size given the difference is not part of the claim." if first_order else
                  "A factor, or modulus, is a statement about the limit of ever smaller moves.")
         return say(" ".join((start, *(_exception(quantity, problem) for quantity in finite))))

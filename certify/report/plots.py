@@ -53,7 +53,7 @@ WIDE, NARROW = Shape("wide", 7.2, 3.0), Shape("narrow", 4.3, 3.3)
 
 
 def draw_rows(rows: Rows, shape: Shape) -> str:
-    """Draw the factor of every row, sorted, on a logarithmic scale, the most sensitive rows marked.
+    """Draw the factor (or change) of every row, sorted, on a logarithmic scale, the most sensitive rows marked.
 
     Returns:
         The SVG element, or an empty string where the table of the top rows says it all.
@@ -61,13 +61,13 @@ def draw_rows(rows: Rows, shape: Shape) -> str:
     drawn = [row for row in rows.every if row.upper is not None and row.upper.value > 0]
     if len(drawn) <= len(rows.top):
         return ""
-    label = f"Factor of each of {len(drawn)} rows, largest first; the table below lists the top rows"
+    label = f"{rows.noun.capitalize()} of each of {len(drawn)} rows, largest first; the table below lists the top rows"
     top = {row.row for row in rows.top}
 
     def draw(axes: Axes) -> None:
         _curve(axes, drawn)
         _mark(axes, drawn, top)
-        _label(axes, len(drawn))
+        _label(axes, len(drawn), rows.noun)
 
     return picture(shape, label, draw)
 
@@ -154,10 +154,10 @@ def _mark(axes: Axes, drawn: Sequence[RowEnds], top: set[int]) -> None:
     axes.annotate(f"row {drawn[0].row}", marked[0], xytext=(7, 6), **text)
 
 
-def _label(axes: Axes, n: int) -> None:
+def _label(axes: Axes, n: int, noun: str) -> None:
     axes.set_xlim(1 - 0.015 * n, n)
-    axes.set_xlabel("rows, the largest factor first")
-    axes.set_ylabel("factor of the row")
+    axes.set_xlabel(f"rows, the largest {noun} first")
+    axes.set_ylabel(f"{noun} of the row")
     axes.set_xticks(_places(n))
     _scale(axes, *axes.get_ylim())
 

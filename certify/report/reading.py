@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from certify.certificate.canonical import digest
 from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
 from certify.errors import CertificateError
-from certify.spec.convexity import CONVEX, PREDICTIONS
+from certify.spec.convexity import CONVEX, FIRST_ORDER, PREDICTIONS
 from certify.spec.window import QUANTITIES as ON_A_WINDOW
 
 REMEDY = "run `certify run` again and leave the file as it was written"
@@ -92,6 +92,12 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
     if finite != (claim.theorem == "Q6") or (finite and problem.base != "nearby"):
         raise CertificateError(f"{where}.quantity", f"{claim.quantity} of the critical map by theorem {claim.theorem}",
                                REMEDY)
+    if claim.theorem == "P1" and claim.quantity != FIRST_ORDER:
+        raise CertificateError(f"{where}.theorem", f"P1 with {claim.quantity}", REMEDY)
+    if claim.quantity == FIRST_ORDER and (problem.map != "critical" or problem.evaluation_rows is None or (
+            problem.radius is None and problem.set != "given") or (claim.upper is not None and claim.theorem != "P1")):
+        raise CertificateError(f"{where}.quantity", f"{FIRST_ORDER} by theorem {claim.theorem}, or without evaluation "
+                               "rows or a size of the change", REMEDY)
     if claim.quantity in PREDICTIONS and (not finite or problem.evaluation_rows is None):
         raise CertificateError(f"{where}.quantity", f"{claim.quantity} without evaluation rows", REMEDY)
     if claim.quantity == "distance" and not (finite or at_one) and (problem.map, problem.base) != (

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from certify.certificate.schema import Claim
 from certify.report.digits import count, lower_end, upper_end
+from certify.report.predictions import about
 from certify.report.statements import Phrase, RowEnds, Rows, say
 
 TOP_ROWS = 10
@@ -26,6 +27,7 @@ def find_rows(claim: Claim) -> Rows:
     every = tuple(_shown(row, lower, upper, largest) for row, lower, upper in ends) if known else ()
     proved = [(lower, -row) for row, lower, _ in ends if lower is not None]
     most = -max(proved)[1] if proved else None
+    noun = "change" if about(claim) else "factor"
     first, others = [e for e in ends if e[0] == most], [e for e in ends if e[0] != most]
     return Rows(
         every=every,
@@ -33,8 +35,9 @@ def find_rows(claim: Claim) -> Rows:
         top_proved=_above(ends[:TOP_ROWS], ends[TOP_ROWS:]),
         most=most,
         most_proved=_above(first, others),
-        summary=_summary(ends),
+        summary=_summary(ends, noun),
         notes=_notes(ends) if known else (),
+        noun=noun,
     )
 
 
@@ -53,14 +56,15 @@ def _shown(row: int, lower: float | None, upper: float | None, largest: float) -
     )
 
 
-def _summary(ends: list[Ends]) -> Phrase:
+def _summary(ends: list[Ends], noun: str) -> Phrase:
     """How the rows compare, where all have a proved upper end."""
     uppers = sorted(upper for _, _, upper in ends if upper is not None)
     if len(ends) < 3 or len(uppers) < len(ends):
         return ()
     return say(
-        "The factor differs from row to row. It is at most {largest} for the most sensitive of the {n} rows, and at "
+        "The {noun} differs from row to row. It is at most {largest} for the most sensitive of the {n} rows, and at "
         "most {middle} for at least half of them.",
+        noun=noun,
         largest=upper_end(uppers[-1], SENTENCE_DIGITS),
         n=count(len(ends)),
         middle=upper_end(uppers[(len(uppers) - 1) // 2], SENTENCE_DIGITS),

@@ -11,7 +11,7 @@ from certify.report.limit import FINITE
 from certify.report.moves import NOUN
 from certify.report.statements import Entry, say
 from certify.report.words import POINTWISE
-from certify.spec.convexity import asks_for_convexity
+from certify.spec.convexity import FIRST_ORDER, asks_for_convexity
 
 AS_IT_RUNS = (
     "The claims are about the exact real-number function given by the parameters and data in the files. Rounding in "
@@ -54,7 +54,7 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
     entries.append(("The network as it runs", AS_IT_RUNS))
     if problem.map == "critical":
         convex = asks_for_convexity(problem.map, quantities, problem.set)
-        near = pointwise or convex or bool({"first_order_distance", "distance"} & set(quantities))
+        near = pointwise or convex or bool({"first_order_distance", "distance", FIRST_ORDER} & set(quantities))
         entries += critical.scope(problem, found, convex) if near else []
     solutions = "exact fits exist" if fits else "weights with so low a training loss exist"
     if pointwise and problem.map != "critical":
@@ -77,7 +77,7 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
             "claimed.",
         ))  # fmt: skip
     examined = "Neither its accuracy nor its behaviour on data outside the training set is examined."
-    if {"stable_predictions", "prediction_change"} & set(quantities):
+    if {"stable_predictions", "prediction_change", FIRST_ORDER} & set(quantities):
         examined = "Its accuracy is not examined; its behaviour outside the training set, at the evaluation rows alone."
     entries.append(("Quality of the network", examined))
     if problem.rows != "all":
@@ -100,7 +100,7 @@ def _unused_radius(problem: Problem, quantities: Collection[str]) -> str:
     """Why no quantity uses the radius of the perturbation set; empty where one does."""
     if problem.set == "given":
         return "the one change is taken from the file, whatever its size"
-    if {"first_order_distance", "distance", "stable_predictions", "prediction_change"} & set(quantities):
+    if {"first_order_distance", "distance", "stable_predictions", "prediction_change", FIRST_ORDER} & set(quantities):
         return ""
     reasons = {
         "modulus": "the modulus is a limit and says nothing about moves of that size",

@@ -134,6 +134,7 @@ class Rows:
         top_proved: whether it is proved that no other row is more sensitive than one of these.
         most: the row with the largest lower end.
         most_proved: whether it is proved that no other row is more sensitive.
+        noun: what is known of a row: its ``"factor"``, or the ``"change"`` of its outputs.
     """
 
     every: tuple[RowEnds, ...]
@@ -143,6 +144,7 @@ class Rows:
     most_proved: bool
     summary: Phrase
     notes: tuple[Phrase, ...]
+    noun: str = "factor"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ QUANTITIES = {
     "aubin": "Factor with explicit radii (Aubin property)",
     "stable_predictions": "Labels of the evaluation rows that stay",
     "prediction_change": "Largest change of the outputs at the evaluation rows",
+    "first_order_prediction_change": "Change of the outputs at the evaluation rows, to first order",
     "persistence_radius": "Persistence radius of the given weights",
     "excess": "How far exact fits near the weights stray (excess on a window)",
     "hausdorff": "How far both sets of exact fits lie apart (Hausdorff distance on a window)",

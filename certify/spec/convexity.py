@@ -16,6 +16,9 @@ CONVEX: Final = ("distance", "stable_predictions", "prediction_change")
 """Quantities of the critical map at finite size: of a strongly convex last layer alone."""
 
 PREDICTIONS: Final = ("stable_predictions", "prediction_change")
+FIRST_ORDER: Final = "first_order_prediction_change"
+"""The limit for small changes, of any network (P1); no statement at finite size."""
+
 _OTHERS: Final = "distance, stable_predictions and prediction_change of the critical map"
 
 
@@ -40,16 +43,23 @@ def check_predictions(spec: Spec, name: str) -> None:
     Raises:
         SpecError: with what would work.
     """
-    asked = [gate.quantity for gate in spec.gate if gate.quantity in PREDICTIONS]
+    asked = [gate.quantity for gate in spec.gate if gate.quantity in (*PREDICTIONS, FIRST_ORDER)]
     if asked and spec.solution.map != "critical":
+        more = "" if asked[0] == FIRST_ORDER else ", layer = the last one and a weight decay"
         raise SpecError(f"{name}: gate", f'{asked[0]} is not built yet for map = "{spec.solution.map}"',
-                        'use map = "critical", layer = the last one and a weight decay')
+                        f'use map = "critical"{more}')
     if asked and spec.evaluation is None:
         raise SpecError(f"{name}: [evaluation]", f"missing, and {asked[0]} needs it",
                         'add [evaluation] with file = "…", the rows whose predictions are compared')
     if not asked and spec.evaluation is not None:
         raise SpecError(f"{name}: [evaluation]", "no gate is about predictions",
-                        f"remove the section, or add a gate on {' or '.join(PREDICTIONS)}")
+                        f"remove the section, or add a gate on {', '.join(PREDICTIONS)} or {FIRST_ORDER}")
+    if FIRST_ORDER in asked and spec.weights.norm != "euclidean":
+        raise SpecError(f'{name}: weights.norm = "{spec.weights.norm}"', f"not built with {FIRST_ORDER}",
+                        'use norm = "euclidean"; where the Hessian is nonsingular no norm changes it')
+    if FIRST_ORDER in asked and spec.perturbation.set != "given" and spec.perturbation.radius is None:
+        raise SpecError(f"{name}: perturbation.radius", f"missing, and {FIRST_ORDER} needs it",
+                        "give perturbation.radius, the size of the change")
     if spec.evaluation is not None:
         ending = "." + spec.evaluation.file.rpartition(".")[2].lower()
         if ending not in DATA_FORMATS:

@@ -63,7 +63,8 @@ Activation = Literal[
 ]
 Quantity = Literal[
     "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-    "prediction_change", "stable_predictions", "excess", "hausdorff", "loss_after", "residual",
+    "prediction_change", "stable_predictions", "first_order_prediction_change", "excess", "hausdorff", "loss_after",
+    "residual",
 ]
 
 

@@ -19,7 +19,8 @@ PARAMETERS: Final = ("features", "targets", "sample_weights", "labels")
 SETS: Final = ("total", "per_sample", "sparse", "given")
 QUANTITIES: Final = (
     "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-    "prediction_change", "stable_predictions", "excess", "hausdorff", "loss_after", "residual",
+    "prediction_change", "stable_predictions", "first_order_prediction_change", "excess", "hausdorff", "loss_after",
+    "residual",
 )
 MODEL_FORMATS: Final = (".safetensors", ".pt", ".pth", ".th", ".pt2", ".onnx")
 DATA_FORMATS: Final = (".npz", ".safetensors", ".csv", ".parquet")
@@ -48,7 +49,8 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "perturbation.parameter": PARAMETERS,
     "perturbation.set": SETS,
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "prediction_change", "stable_predictions", "excess", "hausdorff"),
+                      "prediction_change", "stable_predictions", "first_order_prediction_change", "excess",
+                      "hausdorff"),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
     "run.arithmetic": ("float", "exact"),

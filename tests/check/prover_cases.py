@@ -261,3 +261,16 @@ def settled(case: emitter.Case, folder: Path, steps: int = 60) -> bool:
         emitter.write_files(case, folder)
         (folder / "spec.toml").write_text(spec_text, encoding="utf-8")
     return size < 1e-10
+
+
+def predicted(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
+    """A problem of the critical map with evaluation rows and any perturbation set, euclidean."""
+    case = critical_set(seed, folder, **fixed | {"relative": False})
+    rng = np.random.default_rng([seed, 2])
+    np.savez(folder / "more.npz", X=np.vstack([case.X[:1], np.round(rng.normal(size=(2, case.widths[0])), 2)]))
+    path = folder / "spec.toml"
+    text = path.read_text(encoding="utf-8").split("[[gate]]")[0]
+    text += '[evaluation]\nfile = "more.npz"\nfeatures = "X"\n'
+    text += '[[gate]]\nquantity = "first_order_prediction_change"\nmax = 2\n'
+    path.write_text(text, encoding="utf-8")
+    return case

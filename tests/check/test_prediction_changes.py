@@ -1,0 +1,180 @@
+"""First-order changes of predictions: what is proved is re-derived, what says more or is forged is refused."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+from certify.check import prediction_changes
+from certify.check.refusal import Invalid
+from certify.check.spec import read_spec
+from certify.messages import verdict_line
+from tests.check import emitter
+from tests.check.cases import seeds
+from tests.check.prover_cases import checked, edit, forged, predicted, prove
+
+QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@settings(QUIET, max_examples=40)
+@given(seed=seeds)
+def test_what_the_prover_says_is_re_derived(seed, tmp_path):
+    predicted(seed, tmp_path)
+    certificate = prove(tmp_path)
+    assume(certificate is not None)
+    assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+
+
+def proved(tmp_path, kind: str = "sparse", **fixed: Any) -> dict[str, Any]:
+    """A certificate with both ends above 0 of the first seed that gives one."""
+    for seed in range(200):
+        predicted(seed, tmp_path, set=kind, **{"decay": 0.125, "n": 5} | fixed)
+        certificate = prove(tmp_path)
+        if certificate is not None and all(certificate["claims"][0].get("row_lower") or [0]):
+            return certificate
+    raise AssertionError("no such case")
+
+
+def row(claim: dict[str, Any], key: str, at: int, value: object) -> dict[str, Any]:
+    """One end of a row changed, and the claim's own ends with it."""
+    changed = claim[key][:at] + [value] + claim[key][at + 1:]
+    ends = {"row_lower": claim["row_lower"], "row_upper": claim["row_upper"]} | {key: changed}
+    numbers = {end: [v for v in ends[f"row_{end}"] if v is not None] for end in ("lower", "upper")}
+    return {key: changed} | {end: max(values) for end, values in numbers.items()}
+
+
+@pytest.mark.parametrize(("kind", "norm", "parameter"), [
+    ("total", 2, "features"), ("per_sample", "inf", "features"), ("per_sample", 1, "features"),
+    ("sparse", 2, "sample_weights"), ("sparse", "inf", "features"), ("given", 2, "features"),
+    ("given", 2, "sample_weights"), ("sparse", 2, "targets")])
+def test_an_end_of_any_row_that_says_more_is_refused(kind, norm, parameter, tmp_path):
+    loss = {"loss": "squared"} if parameter == "targets" else {}
+    certificate = proved(tmp_path, kind, norm=norm, parameter=parameter, **loss)
+    assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+    claim = certificate["claims"][0]
+    for at in range(3):
+        low, high = claim["row_lower"][at], claim["row_upper"][at]
+        assert high <= low * (1 + 1e-6)
+        for key, value in (("row_upper", low * (1 - 1e-6)), ("row_lower", high * (1 + 1e-6))):
+            changed = row(claim, key, at, value)
+            if changed["lower"] <= changed["upper"]:
+                with pytest.raises(Invalid, match=f"{key} of row {at}"):
+                    checked(forged(certificate, 0, **changed), tmp_path)
+
+
+def test_rows_and_members_that_do_not_belong_are_refused(tmp_path):
+    certificate = proved(tmp_path)
+    claim = certificate["claims"][0]
+    none = {"rows": [], "row_lower": [], "row_upper": []}
+    for changed, words in (
+        ({"rows": [0, 2, 1]}, "evaluation rows are 0 to 2"),
+        ({"upper": claim["upper"] * 2}, "largest ends of the rows"), ({"lower": 0.0}, "largest ends of the rows"),
+        (none, "evaluation rows are"),
+        ({"row_lower": [None, *claim["row_lower"][1:]]}, "both ends of every row"), ({"theorem": "M5c"}, '"P1"'),
+        ({"theorem": "Q6"}, "last layer alone|P1"), ({"unit": "output change"}, "output change to first order"),
+        ({"witness": {"z": [1.0]}}, "takes none"), ({"witness": {"theta": 1.0, "reach": 1.0}}, "takes none"),
+        ({"quantity": "prediction_change", "theorem": "P1"}, "rows|only"),
+        ({"rows": claim["rows"][:2], "row_lower": claim["row_lower"][:2], "row_upper": claim["row_upper"][:2]},
+         "evaluation rows are"),
+    ):
+        with pytest.raises(Invalid, match=words):
+            checked(forged(certificate, 0, **changed), tmp_path)
+    open_ = {"lower": None, "upper": None, "hypotheses": []} | none
+    for theorem in ("P1", "M5", "M5d"):
+        assert checked(forged(certificate, 0, theorem=theorem, **open_), tmp_path).verdict == "inconclusive"
+
+
+def hypotheses(claim: dict[str, Any], **values: object) -> list[dict[str, Any]]:
+    """The claim's hypotheses with other values; a name that is not there is added."""
+    found = [h | ({"value": values.pop(h["name"])} if h["name"] in values else {}) for h in claim["hypotheses"]]
+    return found + [{"name": name, "statement": "", "value": v, "holds": True} for name, v in values.items()]
+
+
+def test_hypotheses_are_counted_again(tmp_path):
+    certificate = proved(tmp_path)
+    claim = certificate["claims"][0]
+    for changed, words in (({"agreement": 4}, "proved of 3"), ({"freedom": 1}, "proved of 0"),
+                           ({"agreement": None}, "null"), ({"evaluation": 1.0}, "null"), ({"descent": 1}, "re-derive")):
+        with pytest.raises(Invalid, match=words):
+            checked(forged(certificate, 0, hypotheses=hypotheses(claim, **changed)), tmp_path)
+    fewer = hypotheses(claim, agreement=1, freedom=0)
+    assert checked(forged(certificate, 0, hypotheses=fewer), tmp_path).verdict == certificate["verdict"]
+
+
+def test_one_number_more_for_every_output_leaves_no_row_to_agree(tmp_path):
+    certificate = proved(tmp_path, "sparse", loss="cross_entropy", decay=0.0, activation="tanh", n=14)
+    claim = certificate["claims"][0]
+    values = {h["name"]: h["value"] for h in claim["hypotheses"]}
+    assert (values["agreement"], values["freedom"]) == (0, 3)
+    checked(certificate, tmp_path)
+    with pytest.raises(Invalid, match="proved of 0"):
+        checked(forged(certificate, 0, hypotheses=hypotheses(claim, agreement=1)), tmp_path)
+
+
+def test_the_evaluation_rows_are_bound_and_count(tmp_path):
+    certificate = proved(tmp_path)
+    path = tmp_path / "more.npz"
+    (name, X), = np.load(path).items()
+    np.savez(path, **{name: X * 2})
+    with pytest.raises(Invalid, match="evaluation file .*binds sha256"):
+        checked(certificate, tmp_path)
+    moved = copy.deepcopy(certificate)
+    moved["subject"]["evaluation"] = emitter.record(path, path.name)
+    with pytest.raises(Invalid, match=r"row_\w+ of row"):
+        checked(moved, tmp_path)
+
+
+def test_more_evaluation_rows_than_data_with_a_unit_at_a_kink(tmp_path):
+    """The unit is named by the evaluation row, whose number the data need not have."""
+    certificate = proved(tmp_path, activation="relu")
+    path = tmp_path / "more.npz"
+    (name, X), = np.load(path).items()
+    np.savez(path, **{name: np.vstack([X] * 4 + [0 * X])})
+    moved = copy.deepcopy(certificate)
+    moved["subject"]["evaluation"] = emitter.record(path, path.name)
+    moved["problem"]["evaluation_rows"] = 15
+    claim = moved["claims"][0]
+    many = {"rows": list(range(15)), "row_lower": claim["row_lower"] * 5, "row_upper": claim["row_upper"] * 5}
+    with pytest.raises(Invalid, match=r"row_\w+ of row|evaluation row 1[234]"):
+        checked(forged(moved, 0, **many), tmp_path)
+
+
+@pytest.mark.parametrize("name, wrong", [
+    ("_dual", lambda values, q: max(abs(v) for v in values)), ("_most", lambda values, count: sum(values)),
+])
+def test_a_checker_with_a_wrong_formula_refuses_what_is_right(name, wrong, tmp_path, monkeypatch):
+    certificate = proved(tmp_path, "sparse", norm="inf", parameter="features")
+    if certificate["problem"]["inputs"] < 2 or certificate["problem"]["count"] > 3:
+        certificate = next(c for c in (proved_at(tmp_path, s) for s in range(200)) if c is not None)
+    monkeypatch.setattr(prediction_changes, name, wrong)
+    with pytest.raises(Invalid, match="of row"):
+        checked(certificate, tmp_path)
+
+
+def proved_at(tmp_path, seed: int) -> dict[str, Any] | None:
+    """Of a seed, if two features move and not all rows may."""
+    predicted(seed, tmp_path, set="sparse", norm="inf", parameter="features", decay=0.125, n=5)
+    certificate = prove(tmp_path)
+    fits = certificate is not None and certificate["problem"]["inputs"] > 1 and certificate["problem"]["count"] < 2
+    return certificate if fits and certificate is not None and certificate["claims"][0]["lower"] else None
+
+
+@pytest.mark.parametrize(("old", "new", "words"), [
+    ("[evaluation]\n", "[weights]\nnorm = \"relative\"\n[evaluation]\n", "euclidean"),
+    ('[evaluation]\nfile = "more.npz"\nfeatures = "X"\n', "", "evaluation"),
+    ('map = "critical"', 'map = "interpolation"', "critical map"), ("radius = ", "# radius = ", "radius"),
+    ('quantity = "first_order_prediction_change"', 'quantity = "first_order_distance"', "evaluation"),
+])
+def test_specs_that_make_no_sense_are_invalid(old, new, words, tmp_path):
+    proved(tmp_path, parameter="features")
+    edit(tmp_path, {old: new})
+    with pytest.raises(Invalid, match=words):
+        read_spec((tmp_path / "spec.toml").read_bytes())
+
+
+def test_the_verdict_line_names_it(tmp_path):
+    assert "first_order_prediction_change" in verdict_line(proved(tmp_path))
