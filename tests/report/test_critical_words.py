@@ -59,3 +59,23 @@ def test_layers_before_the_last_are_named_where_there_are_some(widths, layer, ot
 def test_labels_of_one_row_and_of_several(budget, words, tmp_path):
     extra = CRITICAL.format(decay=9.0, loss="logistic", layer=2) + '[perturbation]\nparameter = "labels"\n'
     assert words in page(tmp_path, extra + budget + gate("distance", max=99.0))
+
+
+@pytest.mark.parametrize("loss, decay, words", [
+    ("squared", 0.5, "It is proved that every critical point nearby changes them alike."),
+    ("cross_entropy", 0.0, "alike is proved for 0 of the rows; at 4 it is proved that they do not: there the change to "
+     "first order takes every value"),
+])
+def test_a_change_of_predictions_is_called_a_limit_and_says_which_solutions_agree(loss, decay, words, tmp_path):
+    """Softmax without weight decay leaves every output free; the page names evaluation rows and calls it no bound."""
+    k = 3 if loss == "cross_entropy" else 1
+    X = features(4)
+    spec = SPEC.replace("[3, 8, 1]", f"[3, {k}]")
+    extra = CRITICAL.format(decay=decay, loss=loss, layer='"all"').replace("nearby", "given")
+    extra += '[perturbation]\nparameter = "sample_weights"\nset = "sparse"\ncount = 2\nradius = 0.5\n'
+    extra += '[evaluation]\nfile = "train.npz"\nfeatures = "X"\n' + gate("first_order_prediction_change", max=99.0)
+    labels = np.arange(4) % 3 if loss == "cross_entropy" else np.sign(X[:, 0])
+    text = page(tmp_path, extra, spec, tensors(widths=(3, k)), y=labels)
+    assert words in text and "changes no output at the 4 evaluation rows by more than" in text
+    assert "This is a statement of first order" in text and "Evaluation row by row" in text
+    assert "output change to first order" in text and "outside the training set, at the evaluation" in text

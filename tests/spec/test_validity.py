@@ -14,6 +14,7 @@ from certify.spec.vocabulary import BUILT, UNBUILT_KEYS
 from tests.small import SPEC, features, gate, tensors, write
 from tests.spec.test_load import refusal
 
+LIMIT = "first_order_prediction_change"
 CONVEX = ('[training]\nloss = "squared"\nweight_decay = 0.5\n'
           '[solution]\nmap = "critical"\nbase = "nearby"\nlayer = 2\n'
           '[perturbation]\nparameter = "sample_weights"\nset = "sparse"\ncount = 1\nradius = 1\n'
@@ -76,6 +77,13 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
     (CONVEX + '[evaluation]\nfile = "a.npz"\n', ["no gate is about predictions", "remove"]),
     (CONVEX + gate("prediction_change", max=1) + '[evaluation]\nfile = "a.txt"\n', ["'.txt'", ".npz"]),
     ('[evaluation]\nfile = "a.npz"\n' + gate("stable_predictions", min=1), ["not built yet for map", '"critical"']),
+    ('[evaluation]\nfile = "a.npz"\n' + gate(LIMIT, max=1), ["not built yet for map", 'use map = "critical"']),
+    ('[solution]\nmap = "critical"\n' + gate(LIMIT, max=1), ["[evaluation]: missing", "needs it"]),
+    ('[solution]\nmap = "critical"\n[evaluation]\nfile = "a.npz"\n' + gate(LIMIT, max=1),
+     ["perturbation.radius: missing", "give perturbation.radius"]),
+    ('[solution]\nmap = "critical"\n[weights]\nnorm = "relative"\n[evaluation]\nfile = "a.npz"\n' + gate(LIMIT, max=1),
+     ["weights.norm", 'use norm = "euclidean"']),
+    (CONVEX + '[evaluation]\nfile = "a.npz"\n' + gate(LIMIT, max=1), [LIMIT + " beside", "spec of its own"]),
     ('[solution]\nmap = "critical"\n[training]\nloss = "logistic"\n[perturbation]\nparameter = "targets"\n',
      ['with loss = "logistic"', '"sample_weights"']),
     ('[solution]\nmap = "sublevel"\nbase = "nearby"\n', ['"nearby" with map = "sublevel"', 'use base = "given"']),
