@@ -81,6 +81,11 @@ rows can do alone (rows), or the sum over pairs of rows (pairs). The certificate
 and moves that do at least so much.""",
     "N3": """One given change of the data (set = "given", interpolation map).
 The first-order motion |G_w⁺ G_u u| of the weights for the change u in the file, enclosed from both sides.""",
+    "N4": """One row alone in the norm 1 or inf (`sample_modulus`, set = "per_sample", interpolation and critical map).
+The motion is a convex function of the row's change, so the worst change is a corner of what is allowed: one feature
+alone by a whole unit (norm 1), or every feature by a unit with some signs (inf). With norm 1, with one output
+(interpolation) and with up to six features both ends are exact up to rounding. Beyond that no one can try all signs:
+the upper end is from an ellipsoid around all of them, the lower from the signs that witness.safetensors holds.""",
     "G4": """Networks given by a graph: where they are differentiable.
 A graph file lists convolutions, frozen batch normalisations, pooling, sums and activations, so that nobody's code has
 to be run. The training loss is differentiable at the data if no ReLU input is 0 and no maximum is tied. Units that are
@@ -199,8 +204,8 @@ of exact fits, which are unbounded. Without gates a spec with [window] asks for 
 perturbation set: the network is replaced by its linearisation at the data and the weights. With set = "total" it is
 the radius times `modulus`; with "per_sample", "sparse" and "given" see N1, N2 and N3 (critical map: M5e). All but
 given need `radius`.""",
-    "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4).
-The largest over the rows that may move; every row's value is in the certificate.""",
+    "sample_modulus": """The most that the weights have to move when one row alone moves, per unit of its motion (M4; in
+the norms 1 and inf N4). The largest over the rows that may move; every row's value is in the certificate.""",
     "persistence_radius": """The size up to which every move of the data leaves the given weights themselves
 with a training loss at or below `solution.level` (sublevel map; see M6 and P3). The lower end is proved for
 every move; the upper end is a move that is proved to lift the loss above the level (for features an attack,

@@ -25,6 +25,7 @@ from tests import containment_graph as graphs
 from tests import containment_nearby as nearby_
 from tests import containment_network as network
 from tests import containment_norms as norms
+from tests import containment_one_row as one_rows
 from tests import containment_predictions as predictions_
 from tests import containment_second as second
 from tests import containment_sets as sets
@@ -463,6 +464,14 @@ def sparse(rng: Rng) -> Outcome:
     return sets.budgets(rng, sparse=True)
 
 
+def one_row(rng: Rng) -> Outcome:
+    return one_rows.of_kernel(rng)
+
+
+def critical_one_row(rng: Rng) -> Outcome:
+    return one_rows.of_critical(rng)
+
+
 def given_change(rng: Rng) -> Outcome:
     return sets.given_change(rng)
 
@@ -508,7 +517,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         critical_seen, prediction_changes,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
         distance, critical_distance, compensation, convex, second_derivatives, path_growth, sublevel_aubin,
-        box, sparse, given_change,
+        box, sparse, given_change, one_row, critical_one_row,
         solution_sets.polytopes, solution_sets.polyhedra, solution_sets.affine_sets, solution_sets.solved_again,
         window_excess,
     )
@@ -521,7 +530,7 @@ SLOW: dict[str, int] = {
     "sublevel_modulus": 1, "sublevel_sample_modulus": 1, "nearby": 1, "rise": 4, "persistence_radius": 20,
     "weight_norms": 2, "sublevel_weight_norms": 2, "distance": 4, "critical_distance": 8, "compensation": 2,
     "convex": 2, "sublevel_aubin": 4,
-    "box": 1, "sparse": 1, "given_change": 1,
+    "box": 1, "sparse": 1, "given_change": 1, "one_row": 1, "critical_one_row": 8,
     "critical": 8, "critical_sets": 8, "critical_seen": 8,
     "prediction_changes": 8,
     "polytopes": 1, "polyhedra": 1, "affine_sets": 1, "solved_again": 4,

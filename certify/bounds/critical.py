@@ -19,12 +19,14 @@ from certify.bounds.critical_predictions import (
     enclose_critical_predictions,
     require_predictions,
 )
+from certify.bounds.critical_rows import enclose_critical_rows
 from certify.bounds.critical_seen import dual_length_above, widened
 from certify.bounds.critical_sets import Moves, enclose_critical_budgets, enclose_critical_change, support_below
 from certify.bounds.critical_words import critical_hypotheses, critical_unit
 from certify.bounds.distance import distance_bound
 from certify.bounds.inverse import Block, Blocks, Dual, Ends, Inverse, Matrix, enclose_ends, ratio_below
 from certify.bounds.nearby import Solution
+from certify.bounds.one_row import movable, spread
 from certify.bounds.set_quantities import budget_witness, by_rows, scaled_to_radius
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
@@ -114,9 +116,6 @@ class Critical:
                 raise SpecError(asked, "no radius", "give perturbation.radius")
         elif quantity in ("modulus", "sample_modulus") and problem.set in ("sparse", "given"):
             raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
-        elif quantity == "sample_modulus" and problem.norm != 2:
-            raise SpecError(asked, f"norm {problem.norm} is not built for it",
-                            "use 'first_order_distance' with set = 'sparse' and count = 1, or norm 2")
 
     def _settle(self) -> Settled | Unsettled:
         """Which of M5's cases holds, proved."""
@@ -217,17 +216,14 @@ class Critical:
             return self._change(settled, inverse, C)
         if by_rows(self.problem, quantity):
             return self._budgets(quantity, settled, inverse, C)
+        if quantity == "sample_modulus" and self.problem.norm != 2:
+            return self._one_row(settled, inverse, C)
         if self._both is None:  # the rows cost little beside the whole
             self._both = enclose_ends(inverse, C)
         ends, whole = self._both, quantity == "modulus"
         hypotheses = critical_hypotheses(self.problem, settled)
         if not whole:
-            rows = self.problem.rows
-            return Bound(
-                quantity, settled.theorem, Rigour.PROVED, float(ends.row_lower.max()), float(ends.row_upper.max()),
-                critical_unit(self.problem, quantity), hypotheses, {}, "", rows, tuple(ends.row_lower.tolist()),
-                tuple(ends.row_upper.tolist()),
-            )
+            return self._of_rows(settled, ends.row_lower, ends.row_upper)
         z = inverse.X.T @ ends.top
         lower = ratio_below(point.H, C, z, Binary64(), dual_of(point))
         witness = {} if lower is None else {"z": [float(v) for v in z]}
@@ -243,6 +239,21 @@ class Critical:
                       critical_unit(problem, quantity), critical_hypotheses(problem, settled),
                       budget_witness(ends, problem.n, problem.rows))
         return scaled_to_radius(found, problem) if quantity == "first_order_distance" else found
+
+    def _one_row(self, settled: Settled, inverse: Inverse, C: Blocks) -> Bound:
+        """N4: one row alone, in the norm 1 or inf."""
+        problem = self.problem
+        ends = enclose_critical_rows(inverse, C, problem.norm, movable(problem))
+        found = self._of_rows(settled, ends.lower, ends.upper)
+        if ends.shape is None:
+            return found
+        return replace(found, witness={"shape": spread(ends.shape, np.array(problem.rows), problem.n)})
+
+    def _of_rows(self, settled: Settled, lower: Array, upper: Array) -> Bound:
+        quantity, problem = "sample_modulus", self.problem
+        return Bound(quantity, settled.theorem, Rigour.PROVED, float(lower.max()), float(upper.max()),
+                     critical_unit(problem, quantity), critical_hypotheses(problem, settled), {}, "", problem.rows,
+                     tuple(lower.tolist()), tuple(upper.tolist()))
 
     def _change(self, settled: Settled, inverse: Inverse, C: Blocks) -> Bound:
         """M5e: one given change, from both sides."""

@@ -9,8 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from certify.bounds.critical_pairs import pair_sum
+from certify.bounds.critical_rows import pushed
 from certify.bounds.given_change import ChangeEnds
-from certify.bounds.inverse import Block, Blocks, Dual, Inverse, Matrix, enclose_ends, length_above
+from certify.bounds.inverse import Block, Blocks, Dual, Inverse, Matrix, enclose_ends, enclose_row_ends, length_above
 from certify.bounds.row_budgets import BudgetEnds, candidate_weights, first_factor
 from certify.convex.gram import Form, form_of
 from certify.convex.low_rank import Ball, Box, Hull, RowShape, Weights, propose_weights
@@ -201,17 +202,14 @@ def _shaped(C: Blocks, L: Array, w: Array) -> Blocks:
 def _row_motions(inverse: Inverse, moves: Moves, around: Ellipsoids) -> list[Fraction]:
     """Upper bounds of `κ_i = max {|A⁻¹C_iu| : |u|_q ≤ 1}`: a spectral norm, or the largest column for q = 1."""
     if moves.norm == "inf":
-        alone = enclose_ends(inverse, _shaped(moves.C, around.factor.C, np.ones(len(around.stretch)))).row_upper
+        alone = enclose_row_ends(inverse, _shaped(moves.C, around.factor.C, np.ones(len(around.stretch))))[1]
         return [fp.exact(v) * fp.sqrt_up(t) for v, t in zip(alone.tolist(), around.stretch, strict=True)]
-    if moves.norm == 2:
-        return [fp.exact(v) for v in enclose_ends(inverse, moves.C).row_upper.tolist()]
-
-    def columns() -> list[Block]:
-        return [Block(np.ascontiguousarray(block.mid.swapaxes(1, 2)).reshape(-1, block.mid.shape[1], 1),
-                      np.repeat(block.radius, block.mid.shape[2])) for block in moves.C()]
-
     q = around.factor.C.shape[1]
-    return [fp.exact(v) for v in enclose_ends(inverse, columns).row_upper.reshape(-1, q).max(axis=1).tolist()]
+    if moves.norm == 2:
+        found = enclose_row_ends(inverse, moves.C)[1]
+    else:
+        found = enclose_row_ends(inverse, pushed(moves.C, np.eye(q)))[1].reshape(-1, q).max(axis=1)
+    return [fp.exact(v) for v in found.tolist()]
 
 
 def _by_rows(inverse: Inverse, moves: Moves, around: Ellipsoids, count: int) -> float:

@@ -22,6 +22,7 @@ from certify.bounds.interpolation_words import kink_reason, rank_reason, require
 from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import ModulusEnds, enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
+from certify.bounds.one_row import enclose_one_row, movable, relaxed, spread
 from certify.bounds.sample_modulus import enclose_sample_moduli
 from certify.bounds.set_quantities import (
     ROUNDING,
@@ -250,7 +251,9 @@ class Interpolation:
         """Whether a finer arithmetic would gain nothing worth its time."""
         if best is None:
             return False
-        if by_rows(self.problem, quantity) and None not in (best.lower, best.upper):
+        block = self.problem.outputs - self._contrasts
+        loses = by_rows(self.problem, quantity) or relaxed(self.problem, quantity, block)
+        if loses and None not in (best.lower, best.upper):
             # the relaxation has a gap of its own, which no arithmetic closes
             found = [lin.congruence for lin in self._tiers.values()]
             return any(isinstance(X, Congruence) and X.error <= ROUNDING for X in found)
@@ -315,13 +318,17 @@ class Interpolation:
     def _sample_modulus(self, lin: Linearisation, X: Congruence, hypotheses: tuple[Hypothesis, ...]) -> Bound:
         rows = self.problem.rows
         samples = np.searchsorted(np.array(self.problem.kept), np.array(rows))
-        ends = enclose_sample_moduli(X, lin.Q, samples)
+        witness = {}
+        if self.problem.norm == 2:
+            ends = enclose_sample_moduli(X, lin.Q, samples)
+        else:
+            ends = enclose_one_row(X, lin.sets, samples, movable(self.problem))
+            witness = {} if ends.shape is None else {"shape": spread(ends.shape, samples, len(self.problem.kept))}
         lower = tuple(self._low(end) for end in ends.lower.tolist())
         upper = tuple(self._high(end) for end in ends.upper.tolist())
-        return Bound(
-            "sample_modulus", "M4", Rigour.PROVED, max(lower), max(upper), self._unit("sample_modulus"), hypotheses, {},
-            "", rows, lower, upper,
-        )
+        theorem = theorem_of(self.problem, "sample_modulus")
+        return Bound("sample_modulus", theorem, Rigour.PROVED, max(lower), max(upper), self._unit("sample_modulus"),
+                     hypotheses, witness, "", rows, lower, upper)
 
     def _measured(self, ends: ModulusEnds) -> ModulusEnds:
         """Ends for the kernel of S2 as ends in the function norm, τ times as large."""

@@ -34,9 +34,6 @@ def require_meaning(problem: Problem, quantity: str) -> None:
         window_claims.require_window(problem)
     elif problem.set in ("sparse", "given"):
         raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
-    elif quantity == "sample_modulus" and problem.norm != 2:
-        raise SpecError(asked, f"norm {problem.norm} is not built for it",
-                        "use 'first_order_distance' with set = 'sparse' and count = 1, or norm 2")
 
 
 def kink_reason(problem: Problem, lin: Linearisation) -> str:

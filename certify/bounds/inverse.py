@@ -201,12 +201,11 @@ def enclose_ends(inverse: Inverse, C: Blocks) -> Ends:
         C: the columns, at least one.
     """
     X = inverse.X
-    (rows, p), size_x, norm_x = X.shape, fp.frobenius(X), fp.up(inverse.size)
+    rows = len(X)
     gram, rounding = np.zeros((rows, rows)), Fraction(0)
     pieces, low, high, errors = 0, [], [], []
-    for Y, size_c, radius in _applied(X, C):
+    for Y, slack in _measured(inverse, C):
         m, _, q = Y.shape
-        slack = (fp.dot_unit(p) * size_x * size_c + norm_x * radius) * RAISE
         errors.append(slack)
         own = _block_norms(Y)
         low.append(own[0] - slack)
@@ -217,8 +216,7 @@ def enclose_ends(inverse: Inverse, C: Blocks) -> Ends:
         gram += flat @ flat.T
         pieces += 1
     slack_all = Fraction(float(fp.row_norms(np.concatenate(errors)[None, :])[0]))
-    row_low = np.concatenate(low) / fp.up(1 + inverse.epsilon) * (1 - 2.0**-48)
-    row_high = np.concatenate(high) / fp.down(1 - inverse.epsilon) * RAISE
+    row_low, row_high = _divided(inverse, low, high)
     fp.require_finite(gram, "modulus")
     # every partial sum is rounded once, the symmetric part twice; norms of positive semidefinite partial sums grow
     total = Fraction(fp.frobenius(gram))
@@ -228,11 +226,39 @@ def enclose_ends(inverse: Inverse, C: Blocks) -> Ends:
     upper = fp.sqrt_up(max(top, Fraction(0)) + rounding) + slack_all
     return Ends(
         fp.down(max(lower, Fraction(0)) / (1 + inverse.epsilon)), fp.up(upper / (1 - inverse.epsilon)),
-        np.maximum(row_low, 0.0), row_high, vector,
+        row_low, row_high, vector,
     )
 
 
-def _applied(X: Array, C: Blocks) -> Iterator[tuple[Array, Array, Array]]:
+def enclose_row_ends(inverse: Inverse, C: Blocks) -> tuple[Array, Array]:
+    """Both ends of every block's `‖A⁻¹C_i‖` alone, as :func:`enclose_ends` has them.
+
+    Args:
+        inverse: of A.
+        C: the columns, at least one.
+    """
+    low, high = [], []
+    for Y, slack in _measured(inverse, C):
+        own = _block_norms(Y)
+        low.append(own[0] - slack)
+        high.append(own[1] + slack)
+    return _divided(inverse, low, high)
+
+
+def _divided(inverse: Inverse, low: list[Array], high: list[Array]) -> tuple[Array, Array]:
+    """Ends of `‖XC_i‖` as ends of `‖A⁻¹C_i‖`."""
+    row_low = np.concatenate(low) / fp.up(1 + inverse.epsilon) * (1 - 2.0**-48)
+    return np.maximum(row_low, 0.0), np.concatenate(high) / fp.down(1 - inverse.epsilon) * RAISE
+
+
+def _measured(inverse: Inverse, C: Blocks) -> Iterator[tuple[Array, Array]]:
+    """`Y_i = fl(X C_i)` for some rows at a time, with the bound `c_p‖X‖_F‖C_i‖_F + ‖X‖r_i` of its error."""
+    p, size_x, norm_x = inverse.X.shape[1], fp.frobenius(inverse.X), fp.up(inverse.size)
+    for Y, size_c, radius in applied(inverse.X, C):
+        yield Y, (fp.dot_unit(p) * size_x * size_c + norm_x * radius) * RAISE
+
+
+def applied(X: Array, C: Blocks) -> Iterator[tuple[Array, Array, Array]]:
     """`fl(X C_i)` for some rows at a time, with `‖C_i‖_F` and the radii."""
     for block in C():
         m, p, q = block.mid.shape

@@ -29,7 +29,8 @@ _THEOREMS: Final[Mapping[str, str]] = {"total": "M2", "per_sample": "N1", "spars
 def theorem_of(problem: Problem, quantity: str) -> str:
     """Label of the theorem that bounds a quantity of the interpolation map."""
     finite = "Q7" if problem.set == "given" else "Q4"
-    own = {"sample_modulus": "M4", "distance": finite, "aubin": "Q1", "excess": "S14", "hausdorff": "S14"}
+    alone = "M4" if problem.norm == 2 else "N4"
+    own = {"sample_modulus": alone, "distance": finite, "aubin": "Q1", "excess": "S14", "hausdorff": "S14"}
     return own.get(quantity, _THEOREMS[problem.set])
 
 

@@ -14,7 +14,6 @@ from certify.check.arrays import Array
 from certify.check.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding
-from certify.check.interpolating import moved_sets
 from certify.check.rules import kernel_definite
 
 Rows = list[list[arb]]
@@ -31,20 +30,6 @@ class Ellipsoid:
     still: bool
 
 
-def gradients(evidence: Evidence) -> dict[int, Rows]:
-    """`G_i`, the k rows of each kept position that may move."""
-    problem = evidence.problem
-    k, place = problem.outputs, {row: at for at, row in enumerate(problem.kept)}
-    passed = evidence.backward  # also targets need a network that is smooth at the data
-    if problem.map == "critical":
-        return moved_sets(problem, evidence.forward, passed)
-    if problem.parameter == "targets":
-        unit = [[ONE if a == b else ZERO for b in range(k)] for a in range(k)]
-        return {place[row]: unit for row in problem.moving}
-    G = passed.gradients.tolist()
-    return {place[row]: G[place[row] * k:place[row] * k + k] for row in problem.moving}
-
-
 def lower(evidence: Evidence, least: float, radius: float, z: Sequence[float]) -> Finding:
     """V24: `radius·σ(z) ≥ least·√(zᵀKz)`, σ(z) > 0 the sum of the m largest supports `|G_iᵀz_i|_{q*}`.
 
@@ -52,7 +37,7 @@ def lower(evidence: Evidence, least: float, radius: float, z: Sequence[float]) -
     """
     k, q = evidence.problem.block, evidence.problem.norm
     found = []
-    for at, G in gradients(evidence).items():
+    for at, G in evidence.effects.items():
         part = [arb(v) for v in z[at * k:at * k + k]]
         y = [sum((c * v for c, v in zip(column, part, strict=True)), ZERO) for column in zip(*G, strict=True)]
         found.append(norm(y) if q == 2 else largest([abs(v) for v in y]) if q == 1 else sum(map(abs, y), ZERO))
@@ -156,7 +141,7 @@ def change(evidence: Evidence, low: float | None, high: float | None) -> Finding
     problem, found = evidence.problem, evidence.kernel_definite
     assert found.R is not None and problem.change is not None
     place, k = {row: at for at, row in enumerate(problem.kept)}, problem.block
-    G, s = gradients(evidence), [ZERO] * (len(problem.kept) * k)
+    G, s = evidence.effects, [ZERO] * (len(problem.kept) * k)
     for row, u in problem.change.items():
         at = place[row]
         for a in range(k):
@@ -177,7 +162,7 @@ def ellipsoids(evidence: Evidence, shape: Array | None) -> dict[int, Ellipsoid]:
     """
     problem = evidence.problem
     q = 2 if problem.parameter == "sample_weights" else problem.norm  # of one number all norms are equal
-    return {at: ellipsoid(G, q, at, shape) for at, G in gradients(evidence).items()}
+    return {at: ellipsoid(G, q, at, shape) for at, G in evidence.effects.items()}
 
 
 def ellipsoid(G: Rows, q: int | str, at: int, shape: Array | None) -> Ellipsoid:

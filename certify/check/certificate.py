@@ -27,7 +27,7 @@ BY_ROW = ("sample_modulus", "first_order_prediction_change")
 _SETS = ("z", "member", "dual", "array")
 _MOTION = ("theta", "reach")
 _WINDOW = ("multiplier", "point")
-WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",),
+WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows", "array"),
              "first_order_distance": (*_SETS, "equal_rows"),
              "distance": ("z", "array", "layer", "sigma", "limit", "pair", *_MOTION),
              "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),

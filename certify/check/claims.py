@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from certify.check import (
+    alone,
     aubin,
     compensation,
     convex_claims,
@@ -92,7 +93,7 @@ def _check_claim(
     elif prediction_claims.about(claim):
         prediction_claims.check_ends(claim, ladder)
     elif claim.quantity == "sample_modulus":
-        _check_rows(claim, ladder)
+        _check_rows(claim, ladder, side)
     elif claim.quantity == "aubin":
         (sublevel_aubin if problem.map == "sublevel" else aubin).check_ends(claim, ladder)
     elif claim.quantity in window_rules.QUANTITIES:
@@ -129,7 +130,8 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
             return "S14"
         if claim.quantity == "distance":
             return "Q7" if problem.set == "given" else "Q4"
-        return "M4" if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
+        alone_in = "M4" if problem.norm == 2 else "N4"
+        return alone_in if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
     if convex_claims.about(claim, problem):
         return "Q6"
     if prediction_claims.about(claim):
@@ -226,6 +228,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         (sublevel_aubin if problem.map == "sublevel" else aubin).check_form(claim, problem)
     if claim.quantity in window_rules.QUANTITIES:
         window_rules.check_form(claim, problem)
+    if per_row and claim.upper is not None:
+        needs_array = alone.needs_array(problem, set_claims.by_hessian(claim, problem))
     if whole:
         needs_array = set_claims.check_form(claim, problem)
     elif claim.member is not None or claim.dual is not None:
@@ -264,10 +268,13 @@ def _check_ends(claim: Claim, ladder: Ladder) -> None:
         expect(f"{claim.where}.lower", claim.lower, partial(low, lower=claim.lower, z=claim.z), ladder)
 
 
-def _check_rows(claim: Claim, ladder: Ladder) -> None:
-    """V12 and V13, V21, or V35: both ends of every row."""
+def _check_rows(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """V12 and V13, V21, V35, or V53 and V54: both ends of every row."""
     place = {row: at for at, row in enumerate(ladder.problem.kept)}
     sublevel, stationary = ladder.problem.map == "sublevel", set_claims.by_hessian(claim, ladder.problem)
+    if ladder.problem.norm != 2:
+        _check_alone(claim, ladder, side)
+        return
     rows = zip(claim.rows, claim.row_lower, claim.row_upper, strict=True)
     for number, (row, lower, upper) in enumerate(rows):
         high: Callable[[Evidence], Finding]
@@ -281,6 +288,23 @@ def _check_rows(claim: Claim, ladder: Ladder) -> None:
             low = (partial(descent_rules.lower, least=lower, at=number) if sublevel
                    else partial(stationary_rules.row_lower, number=number, lower=lower) if stationary
                    else partial(rules.row_lower, at=place[row], lower=lower))
+            expect(f"{claim.where}.row_lower of row {row}", lower, low, ladder)
+
+
+def _check_alone(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """V53 and V54: both ends of every row in the norm 1 or inf."""
+    place = {row: at for at, row in enumerate(ladder.problem.kept)}
+    stationary = set_claims.by_hessian(claim, ladder.problem)
+    shape = None if claim.array is None else set_claims.signed_shape(claim, ladder.problem, side)
+    for number, row in enumerate(claim.rows):
+        lower, upper = claim.row_lower[number], claim.row_upper[number]
+        if upper is not None:
+            high = (partial(alone.stationary_upper, number=number, upper=upper, shape=shape) if stationary
+                    else partial(alone.row_upper, at=place[row], upper=upper, shape=shape))
+            expect(f"{claim.where}.row_upper of row {row}", upper, high, ladder)
+        if lower is not None:
+            low = (partial(alone.stationary_lower, number=number, lower=lower, shape=shape) if stationary
+                   else partial(alone.row_lower, at=place[row], lower=lower, shape=shape))
             expect(f"{claim.where}.row_lower of row {row}", lower, low, ladder)
 
 

@@ -14,7 +14,7 @@ from certify.check.balls import ONE, ZERO
 from certify.check.definite import Definiteness, Truth, definiteness
 from certify.check.graph_descent import GraphDescent
 from certify.check.hessian import WIDTH
-from certify.check.interpolating import contrasted_kernel, moved_blocks
+from certify.check.interpolating import contrasted_kernel, moved_blocks, moved_sets
 from certify.check.nearby import PRECISION as SOLVED
 from certify.check.nearby import Centre
 from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given
@@ -71,6 +71,7 @@ class Evidence:
         self.means: dict[tuple[float | None, ...], arb] = {}
         self.descents: dict[tuple[str | float | None, ...], tuple[arb, arb]] = {}
         self.last_layers: dict[float, object] = {}
+        self.alone: dict[int, list[arb]] = {}
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -154,6 +155,15 @@ class Evidence:
         G = passed.gradients.tolist()
         return {at: [[square * _dot(G[at * k + a], G[at * k + b]) for b in range(k)] for a in range(k)]
                 for at in at_rows}
+
+    @cached_property
+    def effects(self) -> dict[int, list[list[arb]]]:
+        """`G_i`, what a change of the row does to its equations, of each kept position that may move.
+
+        Features: `∂f_i/∂x` in the units of `scale`; targets: I (its sign does not matter). Critical map: of M5a.
+        Targets too need a network that is smooth at the data.
+        """
+        return moved_sets(self.problem, self.forward, self.backward)
 
     @cached_property
     def aubin_centre(self) -> AubinCentre:

@@ -93,19 +93,37 @@ def _widths(claim: Claim, problem: Problem) -> tuple[int, int]:
     return (width if by_hessian(claim, problem) else problem.block), width
 
 
-def _shape(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Array:
-    """The array of the side file that determines the rows' ellipsoids."""
-    assert claim.array is not None
-    found = side.get(claim.array)
+def _named(claim: Claim, side: Mapping[str, Array]) -> Array:
+    """The array that the witness names, which has the name of its quantity."""
+    found = None if claim.array is None else side.get(claim.array)
     if found is None or claim.array != f"{claim.quantity}.shape":
         raise Invalid(f"{claim.where}.witness.array", f"{show(claim.array)} is stated",
                       f"the side file holds {show(sorted(side))}")
+    return found
+
+
+def _shape(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Array:
+    """The array of the side file that determines the rows' ellipsoids."""
+    assert claim.array is not None
+    found = _named(claim, side)
     n, (k, width) = len(problem.kept), _widths(claim, problem)
     needed = (n, width) if problem.norm == "inf" else (n, k, k)
     if found.shape != needed:
         raise Invalid(f"witness file, array {show(claim.array)}", f"its shape is {found.shape}", f"{needed} is needed")
     if problem.norm == "inf" and min(found.values) <= 0:
         raise Invalid(f"witness file, array {show(claim.array)}", f"an entry is {min(found.values)}", "weights above 0")
+    return found
+
+
+def signed_shape(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Array:
+    """The array of the side file with the signs and weights of every row that moves alone in the norm inf."""
+    assert claim.array is not None
+    found = _named(claim, side)
+    needed = (len(problem.kept), _widths(claim, problem)[1])
+    if found.shape != needed:
+        raise Invalid(f"witness file, array {show(claim.array)}", f"its shape is {found.shape}", f"{needed} is needed")
+    if not all(found.values):
+        raise Invalid(f"witness file, array {show(claim.array)}", "an entry is 0", "signs and weights are never 0")
     return found
 
 

@@ -259,7 +259,6 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
         (sublevel and first_order, "gate", "first_order_distance", "another quantity, with the sublevel map"),
         (spec.norm != 2 and (sublevel or spec.set in ("total", "given")), "perturbation.norm", spec.norm,
          "2, unless rows have budgets of their own"),
-        (spec.norm != 2 and "sample_modulus" in quantities, "gate", "sample_modulus", "norm 2"),
         ((spec.count is None) != (spec.set != "sparse"), "perturbation.count", spec.count, "a count with sparse alone"),
         ((spec.change is None) != (spec.set != "given"), "perturbation.file", spec.change, "a file with given alone"),
         (spec.array is not None and spec.set != "given", "perturbation.array", spec.array, "given"),

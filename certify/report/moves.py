@@ -38,9 +38,16 @@ def moving(problem: Problem, alone: bool, several: str, one: str) -> str:
 
 def small_move(problem: Problem, alone: bool) -> str:
     """A small move of size δ as the condition of a sentence."""
-    counted = in_units(problem)
+    counted = measured(problem) + in_units(problem)
     several = "by a small amount, at most δ each" if problem.set == "per_sample" else "by a small amount δ in total"
     return moving(problem, alone, several + counted, f"by a small amount δ{counted}")
+
+
+def measured(problem: Problem) -> str:
+    """That δ is not a Euclidean length, in brackets; nothing where it is, or where a row has one number."""
+    if problem.parameter == "sample_weights":
+        return ""
+    return {1: " (the sum of absolute changes)", "inf": " (the largest absolute change)"}.get(problem.norm, "")
 
 
 def in_units(problem: Problem) -> str:

@@ -202,6 +202,8 @@ def proof(claim: Claim, problem: Problem) -> str:
 def _how(claim: Claim, problem: Problem, side: str) -> str:
     if claim.theorem == "N2" and side == "upper":
         return words.MEMBERS.get(claim.witness.member or "", "")
+    if claim.quantity == "sample_modulus" and claim.witness.array is not None:
+        return words.BOXED[side]
     if convex.about(claim):
         return convex.ENDS[claim.quantity] if (side == "lower") == (claim.quantity == "stable_predictions") else ""
     if problem.map == "critical":

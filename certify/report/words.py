@@ -63,9 +63,17 @@ ENDS = {
     ("S14", "lower"): "lower end by a point of one set within the window (the witness) and its distance from the other",
     ("N3", "upper"): "from an enclosure of the inverse of the tangent kernel",
     ("N3", "lower"): "from an enclosure of the inverse of the tangent kernel",
+    ("N4", "upper"): "from an enclosure of the inverse of the tangent kernel, row by row",
+    ("N4", "lower"): "from an enclosure of the inverse of the tangent kernel, row by row",
     ("M4", "upper"): "from an enclosure of the inverse of the tangent kernel, row by row",
     ("M4", "lower"): "from an enclosure of the inverse of the tangent kernel, row by row",
 }
+
+BOXED = {
+    "upper": "upper end, row by row, by an ellipsoid around the changes of the row (theorem N4)",
+    "lower": "lower end by one change of every row (the witness)",
+}
+"""How the ends of `sample_modulus` are known where the norm is inf and there are too many signs to try them all."""
 
 MEMBERS = {
     "weights": "upper end by one weight a row and a verified factorisation",

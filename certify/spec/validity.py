@@ -158,9 +158,6 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
                             'give perturbation.radius, or quantity = "modulus", which is per unit')
     if gate.quantity == "distance" and spec.solution.map != "critical":
         _check_distance(where, spec)
-    if gate.quantity == "sample_modulus" and p.norm != 2:
-        raise SpecError(where, f"sample_modulus is not built yet for norm = {p.norm!r}".replace("'", '"'),
-                        'use norm = 2, or quantity = "first_order_distance" with set = "sparse" and count = 1')
 
 
 def _check_distance(where: str, spec: Spec) -> None:

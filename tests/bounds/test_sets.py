@@ -193,8 +193,6 @@ def test_quantities_ask_for_what_they_need():
         bound(problem(set="per_sample"), "first_order_distance")
     with pytest.raises(SpecError, match="has no modulus"):
         bound(problem(set="sparse", count=1, radius=1.0), "modulus")
-    with pytest.raises(SpecError, match="norm 1 is not built"):
-        bound(problem(set="per_sample", norm=1), "sample_modulus")
     for bad in ({"set": "sparse"}, {"count": 2}, {"set": "given"}, {"norm": 1}, {"norm": 3, "set": "per_sample"},
                 {"set": "sparse", "count": 0}, {"change": X3}, {"set": "given", "change": X3, "rows": (0,)},
                 {"radius": -1.0}, {"map": "sublevel", "set": "sparse", "count": 1}):

@@ -101,7 +101,7 @@ def nearby(seed: int, folder: Path) -> emitter.Case:
 
 
 def perturbed(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
-    """An interpolation problem with any perturbation set, norm and count; per_sample has gates on both quantities."""
+    """An interpolation problem with any perturbation set, norm and count; per_sample has gates on all quantities."""
     rng = np.random.default_rng(seed)
     case = with_units(emitter.Case(**parts(rng, int(fixed.get("outputs", rng.integers(1, 4))))), rng)
     case.parameter = str(rng.choice(["features", "features", "targets"]))
@@ -110,7 +110,8 @@ def perturbed(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
     radius = float(np.round(rng.uniform(0.01, 3), 3))
     case.gates = [{"quantity": "first_order_distance", "max": 2}]
     if kind in ("total", "per_sample"):
-        case.gates = [{"quantity": "modulus", "max": 3}, *case.gates]
+        alone = [{"quantity": "sample_modulus", "max": 3}] if kind == "per_sample" else []
+        case.gates = [{"quantity": "modulus", "max": 3}, *alone, *case.gates]
     if kind == "given" or case.parameter == "targets":
         case.columns = case.scale = None
     lines = [f'set = "{kind}"']
@@ -214,7 +215,8 @@ def critical_set(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
         lines.append('file = "change.npz"')
     edit(folder, {"[perturbation]\n": "[perturbation]\n" + "\n".join(lines) + "\n"})
     relative = fixed.get("relative", rng.random() < 0.3)
-    gates = ["first_order_distance"] if kind in ("sparse", "given") else ["modulus", "first_order_distance"]
+    alone = ["sample_modulus"] if kind == "per_sample" else []
+    gates = ["first_order_distance"] if kind in ("sparse", "given") else ["modulus", *alone, "first_order_distance"]
     with (folder / "spec.toml").open("a", encoding="utf-8") as out:
         out.write('[weights]\nnorm = "relative"\n' if relative else "")
         out.writelines(f'[[gate]]\nquantity = "{quantity}"\nmax = 2\n' for quantity in gates)

@@ -190,7 +190,7 @@ file = "d.npz"
 @pytest.mark.parametrize("lines", [
     'set = "sparse"\nradius = 1.0', 'set = "sparse"\ncount = 0\nradius = 1.0', 'set = "sparse"\ncount = 2',
     "count = 2", "norm = 1", "norm = 3", 'norm = "2"', "norm = true", 'set = "given"', 'file = "u.npz"',
-    'set = "given"\nfile = "u.npz"\nscale = {"0" = 1.0}', 'set = "per_sample"\nnorm = 1\n[[gate]]\n'
+    'set = "given"\nfile = "u.npz"\nscale = {"0" = 1.0}', 'set = "sparse"\ncount = 1\nradius = 1\nnorm = 1\n[[gate]]\n'
     'quantity = "sample_modulus"\nmax = 1', 'set = "given"\nfile = "u.npz"\n[[gate]]\nquantity = "modulus"\nmax = 1',
     '[[gate]]\nquantity = "first_order_distance"\nmax = 1', 'set = "given"\nfile = 3', 'array = "u"',
     'radius = 1\n[solution]\nmap = "sublevel"\n[[gate]]\nquantity = "first_order_distance"\nmax = 1',

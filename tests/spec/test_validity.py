@@ -36,8 +36,6 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
     ('[perturbation]\nset = "given"\nfile = "u.npz"\n' + gate(max=1), ["one change", "first_order_distance"]),
     ('[perturbation]\nset = "given"\nfile = "u.npz"\ncolumns = [0]\n', ["perturbation.columns", "as it is"]),
     ("[perturbation]\nnorm = 1\n", ['set = "total"', "which takes 2"]),
-    ('[perturbation]\nset = "per_sample"\nnorm = "inf"\n' + gate("sample_modulus", max=1),
-     ['norm = "inf"', "first_order_distance", "count = 1"]),
     (gate("first_order_distance", max=1), ["gate 1", "perturbation.radius", '"modulus"']),
     ('[solution]\nmap = "sublevel"\n[perturbation]\nset = "sparse"\ncount = 1\nradius = 1\n',
      ["not built yet for the sublevel map", '"per_sample"']),
