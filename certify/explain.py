@@ -57,7 +57,8 @@ The lower end is a vector z: some change moves them by at least the sum of the r
     "M5s": """Critical points with weights.norm = "function": a motion counts by what the reference rows see of it.
 The length of v is that of Fv, F the derivative of the reference rows' outputs on top of τ times the identity. If the
 Hessian H is nonsingular the modulus is the largest |FH⁻¹Cu| for |u| = 1 (C the change of the gradient per unit of
-data); budgets of rows work as in M5e, FH⁻¹ for H⁻¹. With a symmetry of the network only the lower end is proved.""",
+data); budgets of rows work as in M5e, FH⁻¹ for H⁻¹. Beside symmetries T (M5b) H is completed by FᵀFT: of all motions
+that keep the gradient zero that gives the shortest one in this norm, which need not be the shortest Euclidean one.""",
     "tilt": """What makes given weights an exact critical point (map = "critical", base = "given").
 Training never ends where the gradient is exactly 0. The loss becomes L − ⟨c, f⟩, f the outputs over all rows and c
 the shortest vector with Jᵀc = ∇L; for the squared loss that shifts the targets by n·c. It keeps every symmetry.
@@ -168,7 +169,7 @@ leaves the norm alone, but for the next layer's bias; scaling single units does 
 plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The
 modulus follows from M2 on the tangent kernel over training and reference rows, with τ² added on the diagonal of the
 latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.
-Critical points: where the Hessian is nonsingular (M5c), |w| of H⁻¹Cu; beside symmetries a lower end alone.""",
+Critical points: the shortest motion in this norm, beside symmetries too (M5s).""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the

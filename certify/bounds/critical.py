@@ -208,9 +208,9 @@ class Critical:
         inverse = point.inverse
         if inverse is None:
             return self._from_below(quantity, settled, C)
-        if point.seen is not None and point.seen[1] is not None:  # `FA⁻¹` takes the place of A⁻¹
-            seen, image = point.seen[0], point.seen[1]
-            C, inverse = widened(C, inverse, image, seen), image
+        if point.seen is not None and point.reached is not None:  # `FA⁻¹` takes the place of A⁻¹
+            inverse, image = point.reached
+            C, inverse = widened(C, inverse, image, point.seen), image
         self._progress("mixed derivative", 0.4)
         if self.problem.set == "given":
             return self._change(settled, inverse, C)
@@ -294,7 +294,7 @@ class Critical:
 
 def dual_of(point: Point) -> Dual | None:
     """How long `S⁻¹Hz` is in the function norm; None where H is in coordinates in which the norm is Euclidean."""
-    return None if point.seen is None else partial(dual_length_above, point.seen[0])
+    return None if point.seen is None else partial(dual_length_above, point.seen)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ import numpy as np
 
 from certify.bounds.costs import JACOBIAN_LIMIT
 from certify.bounds.critical_norm import inverse_scale, scaled_hessian
-from certify.bounds.critical_seen import SYMMETRIC, Seen, measured, seen_by
+from certify.bounds.critical_seen import Seen, measured, seen_by
 from certify.bounds.critical_words import tilt_hypothesis
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.inverse import Inverse, Matrix, NoInverse, invert
 from certify.bounds.nearby import Solution, given
 from certify.bounds.reduction import completed, field_length, spanning
+from certify.bounds.seen_fields import invert_seen
 from certify.bounds.stationary import Stationary, fields_at, low_parts, prove_stationary, singular_words
 from certify.bounds.tilt import Shift, output_tilt, pairing, shift_of_outputs, shift_of_weights
 from certify.limits import Limits
@@ -57,7 +58,9 @@ class Point:
         fields: the symmetry fields used.
         dimension: of their span.
         passed: forward pass.
-        seen: F of the function norm, with `FA⁻¹` as :func:`certify.bounds.critical_seen.measured` has it; else None.
+        seen: F of the function norm, else None.
+        reached: function norm: the inverse of A, completed as the reference rows see it, and `FA⁻¹` as
+            :func:`certify.bounds.critical_seen.measured` has it; None where an upper end was not proved.
     """
 
     weights: Weights
@@ -67,7 +70,8 @@ class Point:
     fields: Fields
     dimension: int
     passed: Forward
-    seen: tuple[Seen, Inverse | None] | None = None
+    seen: Seen | None = None
+    reached: tuple[Inverse, Inverse] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +152,8 @@ def _measured(settled: Settled, problem: Problem) -> Settled | Unsettled:
         return _as_seen(settled, point, problem)
     if point is None or t is None:
         return settled
-    at = settled.solution
-    distance = Fraction(0) if at is None else Fraction(at.radius) + low_parts(at.parameters)
     H = scaled_hessian(point.H, t)
-    basis = spanning(point.fields, field_length(H.mid.hi), distance, t)
+    basis = spanning(point.fields, field_length(H.mid.hi), _from_fields(settled), t)
     A = completed(H, basis, Binary64())
     inverse = None if point.inverse is None else invert(A, Binary64())
     scaled = replace(point, H=H, A=A, inverse=inverse if isinstance(inverse, Inverse) else None,
@@ -165,18 +167,27 @@ def _measured(settled: Settled, problem: Problem) -> Settled | Unsettled:
 
 
 def _as_seen(settled: Settled, point: Point, problem: Problem) -> Settled | Unsettled:
-    """The same with the function norm's F (M5s); beside symmetries a lower end is all that is built."""
+    """The same with the function norm's F (M5s); beside symmetries H is completed by `S²T`."""
     seen = seen_by(problem, problem.network.layers(problem.layer))
     if point.inverse is None:
-        return replace(settled, point=replace(point, seen=(seen, None)))
-    found = SYMMETRIC if point.dimension else measured(point.inverse, seen)
-    if isinstance(found, Inverse):
-        return replace(settled, point=replace(point, seen=(seen, found)))
+        return replace(settled, point=replace(point, seen=seen))
+    inverse: Inverse | str = point.inverse
+    if point.dimension:
+        inverse = invert_seen(point.H, point.fields, seen, _from_fields(settled))
+    found = inverse if isinstance(inverse, str) else measured(inverse, seen)
+    if isinstance(inverse, Inverse) and isinstance(found, Inverse):
+        return replace(settled, point=replace(point, seen=seen, reached=(inverse, found)))
     reason = f"in the norm function, {found}"
     if settled.shift is not None and settled.shift.kind == "weights":
         return Unsettled(reason)
-    below = replace(point, inverse=None, dimension=0, seen=(seen, None))
+    below = replace(point, inverse=None, dimension=0, seen=seen)
     return replace(settled, theorem="M5d", point=below, reason=reason)
+
+
+def _from_fields(settled: Settled) -> Fraction:
+    """How far the base point may be from the parameters that the fields are made of."""
+    at = settled.solution
+    return Fraction(0) if at is None else Fraction(at.radius) + low_parts(at.parameters)
 
 
 def _given(

@@ -23,9 +23,6 @@ from certify.rigor.singular import enclose_norm2
 MOST = Fraction(1, 2)
 """θ has to stay below: the ends are `1 ± θ` apart."""
 
-SYMMETRIC = ("the upper end is not built beside symmetries, along which this norm chooses another shortest motion: "
-             'use weights.norm = "euclidean" or "relative", or weight decay')
-
 REFINED = 2
 """Steps of refinement of the linear system with S²; they cost tightness alone."""
 

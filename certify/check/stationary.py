@@ -105,6 +105,11 @@ class Stationary:
             if found.R is None:
                 raise Unproved(f"the symmetry fields are not proved independent in this norm at {ctx.prec} bits")
             T = (found.R * T.transpose()).transpose()
+        return self._with(T)
+
+    def _with(self, T: arb_mat) -> Fixed:
+        """`H + |H|_F·TTᵀ`."""
+        H = self.curvature.hessian
         size = H.size.mid() if H.size.is_finite() and H.size > 0 else ONE
         across = product(enclosed(T * size, self.width), enclosed(T, self.width).turned, self.width)
         return total([H, across])
@@ -135,9 +140,14 @@ class Stationary:
         """What lengths are measured by: the inverse, with the function norm a D with `|FA⁻¹g| ≈ |Dg|`."""
         if self.seen is None or self.inverse.X is None:
             return self.inverse
-        if self.fields.dimension:
-            raise Unproved("with the function norm nothing but a lower end is built beside symmetries")
-        return self.seen.measured(self.completed, self.inverse.X, self.width)
+        if self.fields.columns is None:
+            return self.seen.measured(self.completed, self.inverse.X, self.width)
+        columns = self.seen.completing(self.fields.columns)  # the shortest motion in S is another than in |·|
+        if columns is None:
+            raise Unproved(f"the symmetry fields are not proved independent in this norm at {ctx.prec} bits")
+        A = self._with(columns)
+        X = proposed(A, self.width)
+        return Inverse() if X is None else self.seen.measured(A, X, self.width)
 
     @property
     def D(self) -> Fixed:  # noqa: N802

@@ -1,4 +1,7 @@
-"""The function norm of the critical map: `|SA⁻¹Cu|`, `S² = FᵀF`, `F = [J_ref; τI]` (M5s)."""
+"""The function norm of the critical map: `|SA⁻¹Cu|`, `S² = FᵀF`, `F = [J_ref; τI]` (M5s).
+
+Beside symmetries T the matrix A is the Hessian completed by `S²T`, for which `A⁻¹Cu` is the shortest motion in S.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from flint import arb, arb_mat
 
-from certify.check.balls import ONE, ZERO
+from certify.check.balls import ONE, ZERO, gram
+from certify.check.definite import definiteness
 from certify.check.fixed import Fixed, enclosed, norm_of, product, total
 from certify.check.hessian import pulled
 from certify.check.inverse import Inverse, proposed
@@ -20,10 +24,20 @@ STEPS = 3
 
 @dataclass(frozen=True)
 class Seen:
-    """F, parameters counted unit by unit, and τ."""
+    """F in fixed point, the balls of J_ref, parameters counted unit by unit, and τ."""
 
     F: Fixed
+    J: arb_mat
     tau: arb
+
+    def completing(self, T: arb_mat) -> arb_mat | None:
+        """Nearly orthonormal columns that span `S²T`, `S² = J_refᵀJ_ref + τ²I`; None: they are not proved independent.
+
+        They are `S²TRᵀ` with an exact nonsingular R, for every T in the balls that are given.
+        """
+        rows = ((self.J * T).transpose() * self.J + T.transpose() * self.tau**2)
+        found = definiteness(gram(rows))
+        return None if found.R is None else (found.R * rows).transpose()
 
     def measured(self, A: Fixed, X: Fixed, width: int) -> Inverse:
         """An exact `D ≈ FX` with `‖DA − F‖ ≤ θτ`, θ < 1, in the place of an inverse of A.
@@ -65,7 +79,7 @@ def seen(problem: Problem, width: int) -> Seen:
     """F at the weights in the file; raises `NotSmooth` where a reference row may meet a kink."""
     assert problem.tau is not None
     there = replace(problem, features=problem.reference, kept=tuple(range(len(problem.reference))), moving=())
-    rows, tau = pulled(there, given(problem), reference(problem).passed).tolist(), arb(problem.tau)
-    p = len(rows[0])
-    rows += [[tau * ONE if r == c else ZERO for c in range(p)] for r in range(p)]
-    return Seen(enclosed(arb_mat(rows), width), tau)
+    J, tau = pulled(there, given(problem), reference(problem).passed), arb(problem.tau)
+    p = J.ncols()
+    own = [[tau * ONE if r == c else ZERO for c in range(p)] for r in range(p)]
+    return Seen(enclosed(arb_mat(J.tolist() + own), width), J, tau)

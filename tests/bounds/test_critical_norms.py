@@ -86,13 +86,6 @@ def test_fields_that_are_not_turned_into_the_coordinates_give_no_shortest_soluti
     assert wrong.upper is not None and wrong.upper > 1.05 * 0.1**0.5 >= wrong.lower
 
 
-def test_the_function_norm_takes_a_lower_end_alone_beside_symmetries():
-    """The toy: along its symmetry (1, −2) no output moves, and the norm would choose another member than H⁺Cu."""
-    found = bound(toy(weight_norm="function", reference=Reference(np.array([[3.0]]), 0.5)), "modulus")
-    assert found.theorem == "M5d" and found.upper is None and found.lower is not None and found.lower > 0
-    assert "symmetries" in found.reason
-
-
 def ridge(tau: float = 0.5, parameter: str = "targets") -> Problem:
     """`f = wx`, x = 1, 2, −1, λ = 1/2: `H = 6/3 + 1/2 = 5/2`, targets `C = −(1, 2, −1)/3`; one reference row, x = 3."""
     X, y = np.array([[1.0], [2.0], [-1.0]]), np.array([[1.0], [1.0], [0.0]])

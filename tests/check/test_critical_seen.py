@@ -7,7 +7,11 @@ import copy
 import numpy as np
 import pytest
 
+from certify.bounds import critical_base
+from certify.bounds.inverse import invert
+from certify.bounds.reduction import completed, field_length, spanning
 from certify.check.refusal import Invalid
+from certify.rigor.arithmetic import Binary64
 from tests.check.prover_cases import checked, critical, critical_set, edit, forged, prove, settled
 from tests.check.test_norms import normed
 
@@ -114,21 +118,83 @@ def test_ends_in_another_norm_are_refused(tmp_path):
             checked(forged(certificate, at, **ends), tmp_path)
 
 
-def test_beside_symmetries_only_a_lower_end_is_claimed(tmp_path):
-    """A ReLU net without weight decay: M5d, and an upper end put in is refused."""
-    for seed in range(60):
-        critical(seed, tmp_path, loss="squared", activation="relu", decay=0.0, n=15, parameter="features")
+def beside(tmp_path, seeds=60, **fixed):
+    """The first certificate with both ends where symmetries explain the kernel, and what proves it is looked at."""
+    for seed in range(seeds):
+        critical(seed, tmp_path, **{"loss": "squared", "activation": "relu", "decay": 0.0, "n": 15,
+                                    "parameter": "features"} | fixed)
         normed(tmp_path, seed, "function")
         certificate = prove(tmp_path)
         claims = [] if certificate is None else certificate["claims"]
-        if claims and claims[0]["theorem"] == "M5d" and claims[0]["lower"] and "symmetries" in claims[0]["reason"]:
-            break
-    else:
-        raise AssertionError("no such case")
-    assert checked(certificate, tmp_path).verdict == "inconclusive"
-    assert claims[0]["upper"] is None
-    bad = forged(certificate, 0, theorem="M5b", upper=1e12, reason="")
-    with pytest.raises(Invalid):
-        checked(bad, tmp_path)
-    with pytest.raises(Invalid, match="M5a"):
-        checked(forged(certificate, 0, theorem="M5a", reason=""), tmp_path)
+        if claims and claims[0]["theorem"] == "M5b" and claims[0]["lower"]:
+            return certificate
+    raise AssertionError("no such case")
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_ends_beside_symmetries_are_re_derived(seed, tmp_path):
+    """Every kind of network that has some, without weight decay; any set of changes."""
+    activation = ("relu", "leaky_relu", "identity", "tanh")[seed % 4]
+    loss = "cross_entropy" if activation == "tanh" else ("squared", "cross_entropy", "logistic")[seed % 3]
+    certificate = seen(seed, tmp_path, activation=activation, loss=loss, decay=0.0, n=12)
+    if certificate is None:  # a problem that no norm goes with
+        return
+    assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+
+
+def test_some_of_them_have_both_ends_and_one_that_is_false_by_a_hair_is_refused(tmp_path):
+    certificate = beside(tmp_path)
+    assert checked(certificate, tmp_path).verdict == certificate["verdict"] == "certified"
+    for at, claim in enumerate(certificate["claims"]):
+        assert claim["theorem"] == "M5b" and claim["upper"] <= claim["lower"] * (1 + 1e-4)
+        n, low, high = len(claim.get("rows") or ()), claim["lower"] * (1 - 1e-3), claim["upper"] * (1 + 1e-3)
+        for side, change in (("upper", {"lower": 0.0, "upper": low, "witness": {}}),
+                             ("lower", {"lower": high, "upper": high})):
+            rows = {"row_lower": [change["lower"]] * n, "row_upper": [change["upper"]] * n} if n else {}
+            with pytest.raises(Invalid, match=side):
+                checked(forged(certificate, at, **change | rows), tmp_path)
+
+
+@pytest.mark.parametrize("theorem", ["M5a", "M5c", "M5d"])
+def test_another_theorem_is_refused_beside_symmetries(theorem, tmp_path):
+    certificate = beside(tmp_path)
+    with pytest.raises(Invalid, match="theorem"):
+        checked(forged(certificate, 0, theorem=theorem), tmp_path)
+
+
+def test_a_motion_that_is_not_the_shortest_in_the_norm_is_refused(monkeypatch, tmp_path):
+    """What forgetting the kernel gives: true as an upper end, false as the lower end of a row."""
+    def wrong(H, fields, seen, distance):
+        return invert(completed(H, spanning(fields, field_length(H.mid.hi), distance), Binary64()), Binary64())
+
+    monkeypatch.setattr(critical_base, "invert_seen", wrong)
+    for seed in range(60):
+        critical(seed, tmp_path, loss="cross_entropy", activation="relu", decay=0.0, n=15)
+        normed(tmp_path, seed, "function")
+        certificate = prove(tmp_path)
+        claims = [] if certificate is None else certificate["claims"]
+        if len(claims) != 2 or claims[1]["theorem"] != "M5b" or not claims[1]["lower"]:
+            continue
+        try:
+            checked(certificate, tmp_path)
+        except Invalid as refused:
+            assert "row_lower" in str(refused)
+            return
+    raise AssertionError("no case in which the shortest motion is another")
+
+
+def test_a_critical_point_nearby_beside_symmetries(tmp_path):
+    """Fields at the exact point, the norm of the weights in the file: no field is without effect in it."""
+    found = 0
+    for seed in range(12):
+        case = critical(seed, tmp_path, base="nearby", n=12, decay=0.0, loss="squared",
+                        activation=("identity", "relu")[seed % 2])
+        if not settled(case, tmp_path):
+            continue
+        normed(tmp_path, seed, "function")
+        certificate = prove(tmp_path)
+        if certificate is None or not certificate["claims"][0]["lower"]:
+            continue
+        assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+        found += certificate["claims"][0]["theorem"] == "M5b"
+    assert found >= 2
