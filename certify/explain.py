@@ -169,7 +169,7 @@ leaves the norm alone, but for the next layer's bias; scaling single units does 
 plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The
 modulus follows from M2 on the tangent kernel over training and reference rows, with τ² added on the diagonal of the
 latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.
-Critical points: the shortest motion in this norm, beside symmetries too (M5s).""",
+So do sets of changes (N1 to N4). Critical points: the shortest motion in this norm, beside symmetries too (M5s).""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the

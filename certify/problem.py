@@ -214,8 +214,6 @@ class Problem:
             if not 2.0**-40 <= self.reference.tau <= 2.0**40:
                 raise InputError("tau", f"{self.reference.tau}", "give a number from 2^-40 to 2^40")
             object.__setattr__(self, "reference", Reference(owned(self.reference.X), float(self.reference.tau)))
-        if self.reference is not None and self.map == "interpolation" and self.set != "total":
-            raise InputError("weight_norm", f"'function' with set '{self.set}'", "use set 'total', or 'relative'")
         if self.weight_norm != "euclidean" and isinstance(self.network, GraphNetwork):
             raise InputError("weight_norm", f"'{self.weight_norm}' for a graph network", "use 'euclidean'")
         _ = self.layer_scale  # refuses a layer without size

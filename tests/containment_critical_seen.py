@@ -36,7 +36,16 @@ def random_problem(rng: Rng) -> Problem:
         problem = replace(problem, weight_decay=float(rng.choice([0.01, 0.1, 0.5])))
     if rng.random() < 0.5:
         problem = families.descended(replace(problem, base="nearby"), 100)
-    return with_reference(problem, rng)
+    problem, own = with_reference(problem, rng), rng.spawn(1)[0]
+    return few_rows(problem, own) if own.random() < 0.3 else problem
+
+
+def few_rows(problem: Problem, rng: Rng) -> Problem:
+    """The first rows alone, fewer than it takes to fit: where there is no decay mostly equations to interpolate."""
+    n = min(int(rng.integers(1, 4)), max(1, problem.parameters // problem.outputs))
+    rows = tuple(row for row in problem.rows if row < n) or (0,)
+    return replace(problem, X=problem.X[:n], y=None if problem.y is None else problem.y[:n], rows=rows,
+                   labels=None if problem.labels is None else problem.labels[:n])
 
 
 def attack(rng: Rng) -> Outcome:

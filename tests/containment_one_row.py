@@ -18,6 +18,7 @@ from certify.bounds.one_row import OneRowEnds, enclose_one_row
 from certify.errors import EnclosureError
 from certify.network.kernel import Kernel
 from certify.perturbations.row_sets import RowSets
+from certify.problem import Problem
 from certify.progress import silent
 from certify.rigor.arithmetic import Binary64
 from certify.verdict import Bound
@@ -84,7 +85,12 @@ def check(ends: OneRowEnds, K: Kernel, sets: RowSets, samples: np.ndarray, rng: 
 
 def of_critical(rng: Rng) -> Outcome:
     """`sample_modulus` of a random critical problem against H⁺C and all vertices."""
-    problem = replace(families.critical_problem(rng), set="per_sample", norm=[1, "inf"][int(rng.integers(2))])
+    return whole_problem(families.critical_problem(rng), rng)
+
+
+def whole_problem(problem: Problem, rng: Rng) -> Outcome:
+    """The same for a given one, in the norm 1 or inf."""
+    problem = replace(problem, set="per_sample", norm=[1, "inf"][int(rng.integers(2))])
     try:
         proving = Critical(problem, silent)
         with few(rng):

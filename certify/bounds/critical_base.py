@@ -303,8 +303,6 @@ def _interpolating(problem: Problem, progress: Progress, limits: Limits) -> Inte
     equations = problem.n * (problem.outputs - contrasts)
     if problem.weight_decay or equations > problem.parameters or (contrasts and problem.outputs < 2):
         return None
-    if problem.weight_norm == "function":  # not built there
-        return None
     if contrasts and problem.y is not None and not (problem.y.sum(axis=1) > 0).all():
         return None
     nearby, weights = problem.base == "nearby", problem.parameter == "sample_weights"

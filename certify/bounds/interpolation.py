@@ -271,7 +271,9 @@ class Interpolation:
                 self._tiers.clear()  # one large kernel at a time
             solution = self.solution if isinstance(self.solution, Solution) else None
             found = linearise(self.problem, arithmetic, self._progress, form_jacobian, solution, passes)
-            self._tiers[key] = contrasted(found, self.problem.outputs) if self._contrasts else found
+            reference = self.problem.reference
+            self._tiers[key] = contrasted(found, self.problem.outputs, None if reference is None else reference.tau
+                                          ) if self._contrasts else found
         return self._tiers[key]
 
     def _attempt(
@@ -289,13 +291,15 @@ class Interpolation:
                 reason = rank_reason(self.problem, lin, lin.congruence)
                 return self._open(quantity, self._hypotheses(lin, None, False), reason)
             hypotheses = self._hypotheses(lin, lin.congruence.sigma, True)
+            reference, X = self.problem.reference, lin.congruence
+            own = lin if reference is None else lin.in_function_norm(reference.tau)
             if self.problem.set == "given":
-                return change_bound(lin, lin.congruence, self.problem, self._unit(quantity), hypotheses)
+                return change_bound(own, X, self.problem, self._unit(quantity), hypotheses)
             if by_rows(self.problem, quantity):
-                return budget_bound(lin, lin.congruence, self.problem, quantity, self._unit(quantity), hypotheses)
+                return budget_bound(own, X, self.problem, quantity, self._unit(quantity), hypotheses)
             if quantity == "modulus":
                 return self._modulus(lin, lin.congruence, hypotheses)
-            return self._sample_modulus(lin, lin.congruence, hypotheses)
+            return self._sample_modulus(own, X, hypotheses)
         except EnclosureError as error:
             return self._open(quantity, (), f"{error.found} ({error.asked}): {error.remedy}")
 
@@ -303,7 +307,7 @@ class Interpolation:
         assert isinstance(lin.kernel, Kernel)
         ends = self._measured(direct_modulus(lin.kernel, lin.Q, lin.arithmetic))
         reason = "" if ends.upper is not None else "no Cholesky of κ²K − Q went through: K is too ill-conditioned"
-        witness = {} if ends.z is None or ends.lower is None else {"z": [float(v) for v in ends.z]}
+        witness = {} if ends.z is None or ends.lower is None else {"z": lin.multipliers(ends.z)}
         hypotheses = self._hypotheses(lin, None, ends.upper is not None)
         return Bound("modulus", "M2", Rigour.PROVED, ends.lower, ends.upper, self._unit("modulus"), hypotheses, witness,
                      reason)
@@ -311,7 +315,7 @@ class Interpolation:
     def _modulus(self, lin: Linearisation, X: Congruence, hypotheses: tuple[Hypothesis, ...]) -> Bound:
         ends = self._measured(enclose_modulus(lin.kernel, lin.Q, X, lin.arithmetic))
         reason = "" if ends.upper is not None else "no Cholesky of κ²K − Q went through: K is too ill-conditioned"
-        witness = {} if ends.z is None or ends.lower is None else {"z": [float(v) for v in ends.z]}
+        witness = {} if ends.z is None or ends.lower is None else {"z": lin.multipliers(ends.z)}
         return Bound("modulus", "M2", Rigour.PROVED, ends.lower, ends.upper, self._unit("modulus"), hypotheses, witness,
                      reason)
 
@@ -324,8 +328,7 @@ class Interpolation:
         else:
             ends = enclose_one_row(X, lin.sets, samples, movable(self.problem))
             witness = {} if ends.shape is None else {"shape": spread(ends.shape, samples, len(self.problem.kept))}
-        lower = tuple(self._low(end) for end in ends.lower.tolist())
-        upper = tuple(self._high(end) for end in ends.upper.tolist())
+        lower, upper = tuple(ends.lower.tolist()), tuple(ends.upper.tolist())
         theorem = theorem_of(self.problem, "sample_modulus")
         return Bound("sample_modulus", theorem, Rigour.PROVED, max(lower), max(upper), self._unit("sample_modulus"),
                      hypotheses, witness, "", rows, lower, upper)

@@ -23,11 +23,12 @@ def require_meaning(problem: Problem, quantity: str) -> None:
     elif quantity == "distance":
         if problem.base != "given":
             raise SpecError(asked, f"base = '{problem.base}'", "use base 'given'")
+        if problem.weight_norm == "function":
+            raise SpecError(asked, "norm 'function'", "use norm 'euclidean' or 'relative'")
         if problem.set != "given" and problem.radius is None:
             raise SpecError(asked, "no radius", "give perturbation.radius")
-        if problem.set != "given" and (problem.parameter != "features" or problem.weight_norm == "function"):
-            raise SpecError(asked, f"{problem.parameter}, norm '{problem.weight_norm}'",
-                            "use features and norm euclidean or relative, or set 'given'")
+        if problem.set != "given" and problem.parameter != "features":
+            raise SpecError(asked, f"{problem.parameter}", "use features, or set 'given'")
     elif quantity == "aubin":
         require_built(problem)
     elif quantity in window_claims.QUANTITIES:

@@ -17,8 +17,10 @@ from certify.perturbations.factor import BlockFactor, feature_factor, scaled, ta
 from certify.perturbations.row_sets import RowSets, feature_sets, target_sets
 from certify.problem import Problem
 from certify.progress import Progress
+from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic
 from certify.rigor.ball import rounded
+from certify.rigor.fp import RAISE, Array, U
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,7 @@ class Linearisation:
             of; function norm: that of S2, over kept and reference rows.
         Q: perturbation matrix, sample by sample over the same rows.
         sets: what each kept row can do under the norm of the perturbation set.
+        idle: equations at the end of the kernel that stand for nothing.
     """
 
     arithmetic: Arithmetic
@@ -39,6 +42,7 @@ class Linearisation:
     kernel: Kernel | Jacobian
     Q: BlockFactor
     sets: RowSets
+    idle: int = 0
 
     @cached_property
     def congruence(self) -> Congruence | Failure:
@@ -46,6 +50,26 @@ class Linearisation:
         if isinstance(self.kernel, Jacobian):
             return jacobian_congruence(self.kernel, self.arithmetic)
         return congruence(self.kernel, self.arithmetic)
+
+    def multipliers(self, z: Array) -> list[float]:
+        """A witness without the entries of equations that stand for nothing: these only make `zᵀKz` larger."""
+        return [float(v) for v in z[:len(z) - self.idle]]
+
+    def in_function_norm(self, tau: float) -> Linearisation:
+        """Sets and Q for the kernel of S2: over its rows, and τ times as large as they are, as that kernel is τ².
+
+        A product with τ is rounded once, relative to its own size.
+        """
+        n, more = len(self.sets.G), len(self.Q.C) - len(self.sets.G)
+        G, C = self.sets.G * tau, self.Q.C * tau
+        size, moves = fp.row_norms(G.reshape(n, -1)), self.sets.moves
+        rad = (tau * self.sets.rad + 2.0 * U * size * moves) * RAISE
+        square = fp.row_norms(C.reshape(len(C), -1)) ** 2
+        eta = (tau * tau * self.Q.eta + 4.0 * U * square * (self.Q.C.any(axis=(1, 2)) | (self.Q.eta > 0))) * RAISE
+        still = np.zeros((more, *G.shape[1:]))
+        sets = replace(self.sets, G=np.concatenate([fp.require_finite(G, "row sets"), still]),
+                       rad=np.concatenate([fp.require_finite(rad, "row sets"), np.zeros(more)]))
+        return replace(self, Q=BlockFactor(C, fp.require_finite(eta, "factor of the perturbation")), sets=sets)
 
 
 def linearise(

@@ -55,6 +55,9 @@ def budget_bound(
     count = len(problem.rows) if problem.count is None else problem.count
     ends = enclose_row_budgets(lin.kernel, lin.sets, lin.Q, X, lin.arithmetic, count)
     reason = "" if ends.upper is not None else "no Cholesky of the weighted kernel went through: K is ill-conditioned"
+    n, dual, shape = len(problem.kept), ends.dual, ends.shape  # reference rows follow, which do not move
+    ends = replace(ends, z=None if ends.z is None else np.array(lin.multipliers(ends.z)),
+                   dual=None if dual is None else dual[:n], shape=None if shape is None else shape[:n])
     found = Bound(quantity, theorem_of(problem, quantity), Rigour.PROVED, ends.lower, ends.upper, unit, hypotheses,
                   budget_witness(ends), reason)
     return scaled_to_radius(found, problem) if quantity == "first_order_distance" else found
@@ -89,7 +92,9 @@ def change_bound(
 ) -> Bound:
     """`first_order_distance` of one given change (N3), from both sides."""
     assert problem.change is not None
-    ends = enclose_change(lin.sets, np.ascontiguousarray(problem.change[np.array(problem.kept)]), X)
+    u = np.zeros((len(lin.sets.G), problem.change.shape[1]))  # reference rows follow, which do not move
+    u[:len(problem.kept)] = problem.change[np.array(problem.kept)]
+    ends = enclose_change(lin.sets, u, X)
     return Bound("first_order_distance", "N3", Rigour.PROVED, ends.lower, ends.upper, unit, hypotheses)
 
 

@@ -141,7 +141,7 @@ def change(evidence: Evidence, low: float | None, high: float | None) -> Finding
     problem, found = evidence.problem, evidence.kernel_definite
     assert found.R is not None and problem.change is not None
     place, k = {row: at for at, row in enumerate(problem.kept)}, problem.block
-    G, s = evidence.effects, [ZERO] * (len(problem.kept) * k)
+    G, s = evidence.effects, [ZERO] * found.R.ncols()  # reference rows follow, which do not move
     for row, u in problem.change.items():
         at = place[row]
         for a in range(k):

@@ -146,8 +146,6 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
             raise Invalid(f"{claim.where}.theorem", f"{show(stated)} is stated", finding.found)
         if ladder.tilt == "weights":  # allowed where the Hessian is nonsingular, and nowhere else
             expect(f"{claim.where}.theorem", 0, stationary_rules.nonsingular, ladder)
-    elif stated == "M5a" and problem.weight_norm == "function":
-        raise Invalid(f"{claim.where}.theorem", '"M5a" is stated', "it is not built with the function norm")
     elif stated == "M5d":
         if claim.upper is not None or claim.rows or ladder.tilt == "weights":
             raise Invalid(f"{claim.where}.theorem", '"M5d" is stated',
@@ -209,7 +207,7 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     if problem.map == "sublevel":
         needs_z, length = claim.quantity == "aubin" and claim.upper is not None, problem.parameters
     if problem.map == "critical":
-        length = problem.parameters if set_claims.by_hessian(claim, problem) else len(problem.kept) * problem.block
+        length = problem.parameters if set_claims.by_hessian(claim, problem) else problem.interpolation_rows
     attacked = claim.quantity == "persistence_radius" and problem.parameter == "features"
     needs_array = (finite_size or attacked) and claim.upper is not None
     budget = finite_size and problem.set != "given"

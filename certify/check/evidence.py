@@ -114,7 +114,8 @@ class Evidence:
         Of the contrasts where critical points of the cross-entropy are solutions of an interpolation system (M5a).
         """
         K = norms.kernel(self.problem, self.forward, self.backward, self.reference)
-        return contrasted_kernel(K, self.problem.outputs) if self.problem.contrasts else K
+        k = self.problem.outputs
+        return contrasted_kernel(K, k, len(self.problem.kept) * k) if self.problem.contrasts else K
 
     @cached_property
     def reference(self) -> norms.Reference | None:
@@ -143,11 +144,12 @@ class Evidence:
         Features: `G_i G_iᵀ` (G_i in the units of `scale`); targets: the unit matrix. Rows that may not move: zero.
         Function norm: τ² times that, as the kernel is τ² times too large (S2). Critical map: of M5a.
         """
+        square = ONE if self.problem.tau is None else arb(self.problem.tau) ** 2
         if self.problem.map == "critical":
-            return moved_blocks(self.problem, self.forward, self.backward)
+            found = moved_blocks(self.problem, self.forward, self.backward)
+            return {at: [[square * x for x in row] for row in block] for at, block in found.items()}
         k, place = self.problem.outputs, {row: at for at, row in enumerate(self.problem.kept)}
         at_rows = [place[row] for row in self.problem.moving]
-        square = ONE if self.problem.tau is None else arb(self.problem.tau) ** 2
         passed = self.backward  # also the targets' modulus needs a network that is smooth at the data
         if self.problem.parameter == "targets":
             unit = [[square if a == b else ZERO for b in range(k)] for a in range(k)]
@@ -161,9 +163,12 @@ class Evidence:
         """`G_i`, what a change of the row does to its equations, of each kept position that may move.
 
         Features: `∂f_i/∂x` in the units of `scale`; targets: I (its sign does not matter). Critical map: of M5a.
-        Targets too need a network that is smooth at the data.
+        Targets too need a network that is smooth at the data. Function norm: τ times that (S2).
         """
-        return moved_sets(self.problem, self.forward, self.backward)
+        found = moved_sets(self.problem, self.forward, self.backward)
+        if self.problem.tau is None:
+            return found
+        return {at: [[arb(self.problem.tau) * x for x in row] for row in G] for at, G in found.items()}
 
     @cached_property
     def aubin_centre(self) -> AubinCentre:

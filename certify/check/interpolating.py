@@ -15,10 +15,13 @@ from certify.check.sublevel import losses
 Block = list[list[arb]]
 
 
-def contrasted_kernel(K: arb_mat, k: int) -> arb_mat:
-    """`(I⊗V)K(I⊗V)ᵀ`, V the k − 1 differences `f_a − f_k` of every row."""
-    across = [_contrasts(row, k) for row in K.tolist()]
-    down = [_contrasts(column, k) for column in zip(*across, strict=True)]
+def contrasted_kernel(K: arb_mat, k: int, equations: int) -> arb_mat:
+    """`(I⊗V)K(I⊗V)ᵀ`, V the k − 1 differences `f_a − f_k` of every row; what follows the equations stays (S2)."""
+    def apart(values: Sequence[arb]) -> list[arb]:
+        return [*_contrasts(values[:equations], k), *values[equations:]]
+
+    across = [apart(row) for row in K.tolist()]
+    down = [apart(column) for column in zip(*across, strict=True)]
     return mirrored([list(row) for row in zip(*down, strict=True)])
 
 

@@ -216,8 +216,6 @@ def _consistent(spec: Spec) -> None:
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
         ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
          spec.parameter, "parameter features"),
-        (spec.weight_norm == "function" and not loss and spec.set != "total", "perturbation.set", spec.set,
-         "total, with the function norm and interpolation"),
         (spec.graph is not None and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
          "euclidean, with a graph"),
         (spec.graph is not None and not sublevel, "solution.map", spec.map, "sublevel, with a graph"),
@@ -243,8 +241,9 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
     return (
         ("distance" in quantities and spec.map != "critical" and (spec.map, spec.base) != ("interpolation", "given"),
          "gate", "distance", "interpolation with base given"),
-        (budget and (spec.parameter != "features" or spec.weight_norm == "function"), "gate", "distance",
-         "moving features and the norm euclidean or relative, or set given"),
+        (budget and spec.parameter != "features", "gate", "distance", "moving features, or set given"),
+        ("distance" in quantities and spec.map == "interpolation" and spec.weight_norm == "function", "gate",
+         "distance", "the norm euclidean or relative"),
         ("aubin" in quantities and (spec.map == "critical" or (spec.layer != "all" and not sublevel) or (
             spec.base, spec.set, spec.weight_norm) != ("given", "total", "euclidean")), "gate", "aubin",
          "sublevel, or interpolation with all layers, with base given, set total and norm euclidean"),

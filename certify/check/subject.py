@@ -159,6 +159,11 @@ class Problem:
         return self.equations + len(self.reference) * self.outputs
 
     @property
+    def interpolation_rows(self) -> int:
+        """The same where critical points are the solutions of an interpolation system (M5a)."""
+        return len(self.kept) * self.block + len(self.reference) * self.outputs
+
+    @property
     def at_once(self) -> int:
         """Most rows that move at once."""
         return len(self.moving) if self.count is None else min(self.count, len(self.moving))

@@ -168,14 +168,14 @@ def _check_distance(where: str, spec: Spec) -> None:
                         'use map = "interpolation", or quantity = "modulus"')
     if spec.solution.base != "given":
         raise SpecError(where, 'distance is not built yet for base = "nearby"', 'use base = "given"')
+    if spec.weights.norm == "function":
+        raise SpecError(where, 'distance is not built yet for weights.norm = "function"',
+                        'use norm = "euclidean" or "relative", or quantity = "first_order_distance"')
     if p.set == "given":
         return
     if p.parameter != "features":
         raise SpecError(where, f'distance is not built yet for parameter = "{p.parameter}" and set = "{p.set}"',
                         'use set = "given" with the file of one change, or quantity = "first_order_distance"')
-    if spec.weights.norm == "function":
-        raise SpecError(where, 'distance is not built yet for weights.norm = "function" and a budget',
-                        'use norm = "euclidean" or "relative"')
     if p.radius is None:
         raise SpecError(where, "distance needs a size of the change", "give perturbation.radius")
 

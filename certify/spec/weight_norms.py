@@ -29,6 +29,3 @@ def check_weight_norm(spec: Spec, name: str) -> None:
     if weights.norm != "euclidean" and spec.model.graph is not None:
         raise SpecError(f'{name}: weights.norm = "{weights.norm}"', "not built for a network given by a graph",
                         'use norm = "euclidean"')
-    if weights.norm == "function" and spec.solution.map == "interpolation" and spec.perturbation.set != "total":
-        raise SpecError(f'{name}: weights.norm = "function"', f'not built with set = "{spec.perturbation.set}"',
-                        'use set = "total", or norm = "relative"')

@@ -22,6 +22,7 @@ from certify.problem import Problem
 from certify.progress import silent
 from certify.rigor.arithmetic import Binary64, Pair
 from tests import containment_critical as contained
+from tests import containment_one_row as one_row_
 from tests import critical_oracle as oracle
 from tests.attack import attack
 from tests.bounds.test_critical import always_active, deep_linear, toy
@@ -84,6 +85,7 @@ def test_sets_of_changes_beside_symmetries(kind, count):
     kept = signs[:, (signs != 0).sum(axis=0) <= (count or 3)]
     truth = np.linalg.norm(M @ (kept if change is None else change), axis=0).max()
     assert found.lower <= truth * (1 + 1e-9) and truth * (1 - 1e-9) <= found.upper <= 1.5 * found.lower
+    assert one_row_.whole_problem(awake(), np.random.default_rng(0)) == "decided"
 
 
 def solved_again(problem: Problem, moved: Problem, tilt: list[list[oracle.arb]], S: np.ndarray) -> float:
