@@ -3,8 +3,8 @@
     python reports/falsification/search.py            # writes search.json and the table of README.md
 
 `last_layer.py`: strongly convex last layers (Q6, P2, P2b). `fits.py`: distance over a budget (Q4), persistence radius
-(P3), expansion and contraction on a window (S14). The claims of Q1 are searched in reports/aubin. Seeds are fixed; a
-case that is in search.json is not run again.
+(P3), expansion and contraction on a window (S14). `changes.py`: distances after one given change (Q7, F1). The claims
+of Q1 and Q5 are searched in reports/aubin. Seeds are fixed; a case that is in search.json is not run again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "aubin"), str(HERE)]
+import changes  # noqa: E402
 import fits  # noqa: E402
 import last_layer  # noqa: E402
 
@@ -29,7 +30,7 @@ def searches() -> dict[str, Callable[[], dict[str, Any]]]:
     found: dict[str, Callable[[], dict[str, Any]]] = {}
     for number in range(len(last_layer.CASES)):
         found[f"last layer {number}"] = lambda number=number: last_layer.search(number, 20_000)
-    return found | fits.searches()
+    return found | fits.searches() | changes.searches()
 
 
 def table(records: dict[str, dict[str, Any]]) -> list[str]:
