@@ -25,7 +25,7 @@ from certify.problem import Problem
 from certify.progress import silent
 
 torch.set_default_dtype(torch.float64)
-CHANGES, BATCH, STEPS, SLACK, NEAR = 20, 1_000, 30, 1e-9, 1.0001
+CHANGES, BATCH, STEPS, LAST, SLACK, NEAR = 20, 1_000, 30, 10, 1e-9, 1.0001
 FITS = (("tanh", (3, 8, 1), 4), ("gelu", (2, 6, 6, 1), 3), ("softplus", (3, 10, 1), 5), ("sigmoid", (2, 7, 5, 1), 3),
         ("silu", (3, 9, 1), 4))  # fmt: skip
 POINTS = (("tanh", (2, 4, 1), "squared"), ("gelu", (2, 3, 3, 1), "squared"), ("softplus", (3, 4, 1), "logistic"),
@@ -76,10 +76,11 @@ def exact_fit(number: int) -> dict[str, Any]:
             continue
         moved, w = torch.from_numpy(u).expand(BATCH, -1, -1), maps.w.expand(BATCH, -1)
         v = w + _starts(rng, w, claim.upper)
-        for _ in range(STEPS):
-            J = maps.J(moved, v)
-            r = maps.f(moved, v) - maps.y - torch.einsum("bnp,bp->bn", J, v - w)
-            v = w - torch.einsum("bpn,bn->bp", torch.linalg.pinv(J), r)
+        for step in range(STEPS + LAST):  # to the nearest fit of the linearised equations; at last from where they led
+            J, r = maps.J(moved, v), maps.f(moved, v) - maps.y
+            anchor = w if step < STEPS else v
+            r = r - torch.einsum("bnp,bp->bn", J, v - anchor)
+            v = anchor - torch.einsum("bpn,bn->bp", torch.linalg.pinv(J), r)
         settled = (maps.f(moved, v) - maps.y).abs().amax(1) < 1e-12
         zero = torch.zeros_like(maps.x)[None]
         J, G = maps.J(zero, w[:1])[0], maps.G(zero, w[:1])[0].flatten(1)
