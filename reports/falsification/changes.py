@@ -96,8 +96,8 @@ def critical_point(number: int) -> dict[str, Any]:
     net = Network(weights, tuple(0.3 * rng.standard_normal(b) for b in widths[1:]), activation)
     X = rng.standard_normal((ROWS, widths[0]))
     y, labels = (np.sin(2 * X[:, :1]), None) if loss == "squared" else (None, (X[:, 0] * X[:, 1] > 0).astype(int))
-    problem = Problem(net, X, y, "features", tuple(range(ROWS)), labels=labels, map="critical", base="nearby", loss=loss,
-                      weight_decay=DECAY)
+    problem = Problem(net, X, y, "features", tuple(range(ROWS)), labels=labels, map="critical", base="nearby",
+                      loss=loss, weight_decay=DECAY)
     maps = Points(problem)
     still, ones = torch.zeros_like(maps.x), torch.ones(ROWS)
     w = _trained(maps, still, ones)
