@@ -134,13 +134,14 @@ the file. If the change of the gradient at w̄ is at most N in the norm of B⁻�
 a distance T from w̄ in the norm of B, then (1 − κ)T > N means that the solution cannot leave that ball. θ and T are
 the witness. set = "sparse" with sample_weights and radius 1 covers the deletion of any `count` rows, with labels (which
 have no radius) any `count` labels that become others.""",
-    "P1": """How predictions change to first order (`first_order_prediction_change`), critical points.
+    "P1": """How predictions change to first order (`first_order_prediction_change`).
 A prediction f(x) changes by -<A⁻¹g, Cu> + o(|u|) when the data changes by u and the weights go to the nearest critical
 point: g its gradient by the weights, A and C of M5b or M5c. One solve a prediction; the largest over a budget is a dual
 norm of the rows' parts of CᵀA⁻¹g, and exact. With a nonsingular Hessian (M5c) there is no other critical point nearby.
 Beside symmetries all of them agree where no symmetry touches f(x), proved row by row (hypothesis `agreement`); where
-one does, as the shift of all outputs under softmax, the first-order change takes every value (`freedom`). A limit:
-no statement about a change of finite size, for which see P2.""",
+one does, as the shift of all outputs under softmax, the first-order change takes every value (`freedom`). Exact fits:
+K⁻¹Jg in place of A⁻¹g; they agree where g is in the range of Jᵀ, as at a fitted row, and nowhere else. A limit: no
+statement about a change of finite size, for which see P2.""",
     "P2": """What a bound on the motion of the weights says of predictions (`stable_predictions`, `prediction_change`).
 In the ball of Q6 the difference of two outputs at x changes by less than T times the length of (e_a − e_b) ⊗ φ(x) in
 the norm of B⁻¹, φ(x) the last layer's inputs; also by less than what the worst rows
@@ -186,7 +187,7 @@ P2). The lower end is the proved number, the upper one the number of rows. A gat
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
 today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P2).""",
     "first_order_prediction_change": """The most that an output at any [evaluation] row changes, to first order, when
-the data changes within the budget and the weights go to the nearest critical point (map = "critical"; see P1). Any
+the data changes within the budget and the weights go to the nearest critical point or exact fit (see P1). Any
 layer, any budget with a radius, or set = "given". The certificate holds every row's ends. A limit, scaled to the
 radius; `prediction_change` is the statement at finite size, for a convex last layer alone.""",
     "aubin": """A factor κ with the radii within which it holds, a statement at finite size (see Q1; Q5 where the map is

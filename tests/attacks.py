@@ -420,6 +420,10 @@ def prediction_changes(rng: Rng) -> Outcome:
     return predictions_.predictions(rng)
 
 
+def fit_predictions(rng: Rng) -> Outcome:
+    return predictions_.fits(rng)
+
+
 def critical_seen(rng: Rng) -> Outcome:
     return critical_seen_.attack(rng)
 
@@ -514,7 +518,7 @@ ATTACKS: dict[str, Callable[[Rng], Outcome]] = {
         sublevel_sample_modulus, persistence_radius, reach, rise, uncertain_passes, congruence_tier, jacobian_tier,
         direct_tier, nearby, graph_windows, graph_channels, graph_maxima, graph_activations,
         hessian, mixed, stacks, second_sums, loss_hessians, critical, critical_sets,
-        critical_seen, prediction_changes,
+        critical_seen, prediction_changes, fit_predictions,
         graph_parameters, graph_gradients, weight_norms, sublevel_weight_norms, scaled_adjoints, reference_kernel,
         distance, critical_distance, compensation, convex, second_derivatives, path_growth, sublevel_aubin,
         box, sparse, given_change, one_row, critical_one_row,
@@ -532,7 +536,7 @@ SLOW: dict[str, int] = {
     "convex": 2, "sublevel_aubin": 4,
     "box": 1, "sparse": 1, "given_change": 1, "one_row": 1, "critical_one_row": 8,
     "critical": 8, "critical_sets": 8, "critical_seen": 8,
-    "prediction_changes": 8,
+    "prediction_changes": 8, "fit_predictions": 4,
     "polytopes": 1, "polyhedra": 1, "affine_sets": 1, "solved_again": 4,
     "window_excess": 1,
 }

@@ -13,7 +13,9 @@ import numpy as np
 from flint import arb
 
 from certify.bounds.critical import Critical
+from certify.bounds.interpolation import Interpolation
 from certify.errors import EnclosureError
+from certify.network.network import Network
 from certify.problem import Problem
 from certify.progress import silent
 from certify.spec.convexity import FIRST_ORDER
@@ -62,11 +64,63 @@ def whole_problem(problem: Problem, rng: Rng) -> Outcome:
     return "decided"
 
 
+def fits(rng: Rng) -> Outcome:
+    """A random interpolation problem with fewer equations than parameters, under a random set."""
+    depth, k, n = int(rng.integers(1, 4)), int(rng.integers(1, 3)), int(rng.integers(1, 5))
+    widths = [int(rng.integers(1, 4)), *(int(rng.integers(2, 5)) for _ in range(depth - 1)), k]
+    weights = tuple(rng.standard_normal((b, a)) for a, b in zip(widths, widths[1:], strict=False))
+    biases = tuple(rng.standard_normal(b) if rng.random() < 0.7 else None for b in widths[1:])
+    net = Network(weights, biases, str(rng.choice(families.ACTIVATIONS)))
+    X = rng.standard_normal((n, widths[0]))
+    parameter = str(rng.choice(["features", "features", "targets"]))
+    rows = tuple(range(n)) if rng.random() < 0.7 else (int(rng.integers(n)),)
+    scale = rng.random(widths[0]) + 0.5 if parameter == "features" and rng.random() < 0.3 else None
+    if n * k > sum(b * a for a, b in zip(widths, widths[1:], strict=False)):
+        return "refused"
+    problem = Problem(net, X, None, parameter, rows, scale=scale)
+    total = replace(problem, set="total", radius=float(rng.uniform(0.1, 3.0)))
+    problem = total if rng.random() < 0.25 else with_set(problem, rng)
+    new = rng.standard_normal((2, widths[0]))
+    return whole_fit(replace(problem, evaluation=np.vstack([X[:1], new])), rng)
+
+
+def whole_fit(problem: Problem, rng: Rng) -> Outcome:
+    """`∂_wf(x)J⁺G_u` by jets and a kernel inverted in 50 digits; how far g is from the range of Jᵀ."""
+    try:
+        bound = Interpolation(problem, silent).bound(FIRST_ORDER)
+    except EnclosureError:
+        return "refused"
+    if bound.upper is None:
+        return "refused"
+    with oracle.precision():
+        there = replace(problem, map="critical", loss="squared", y=np.zeros((problem.n, problem.outputs)), change=None,
+                        set="total", norm=2, count=None, evaluation=None)
+        system = oracle.System(there)
+        p, q = system.p, system.q
+        jets = [f for row in system.outputs(system.weights()) for f in row]
+        J = mp.matrix([[oracle.number(f.g[j, 0]) for j in range(p)] for f in jets])
+        moved = [i * problem.outputs + a for i in problem.rows for a in range(problem.outputs)]
+        U = mp.matrix([[mp.mpf(int(at == c)) for c in moved] for at in range(len(jets))]) if (
+            problem.parameter == "targets") else mp.matrix(
+                [[oracle.number(f.g[p + c, 0]) for c in range(q)] for f in jets])
+        G = gradients(problem, system.weights())
+        inverse = mp.inverse(J * J.T)
+        S = G * J.T * inverse * U
+        apart = [mp.norm((G[j, :] - G[j, :] * J.T * inverse * J).T) / (mp.norm(G[j, :].T) or 1) for j in range(G.rows)]
+    check(bound, problem, np.array(S.tolist(), dtype=float), rng)
+    far = np.array([float(x) for x in apart]).reshape(-1, problem.outputs).max(axis=1)
+    counts = {h.name: h.value for h in bound.hypotheses if h.name in ("agreement", "freedom")}
+    assert isinstance(counts["agreement"], int)
+    expect(counts["agreement"] <= int((far < 1e-20).sum()), "rows where all agree", far=far, counts=counts)
+    expect(int(counts.get("freedom") or 0) <= int((far > 1e-20).sum()), "rows where they do not", far=far)
+    return "decided"
+
+
 def gradients(problem: Problem, w: list[arb]) -> mp.matrix:
     """`∂_wf_b(x)` at the evaluation rows, a row for each output, by first-order jets."""
     assert problem.evaluation is not None
     m, k = len(problem.evaluation), problem.outputs
-    there = replace(problem, X=problem.evaluation, y=np.zeros((m, k)), labels=None, loss="squared",
+    there = replace(problem, map="critical", X=problem.evaluation, y=np.zeros((m, k)), labels=None, loss="squared",
                     parameter="targets", rows=(0,), scale=None, set="total", norm=2, count=None, change=None)
     system = oracle.System(there)
     return mp.matrix([[oracle.number(f.g[j, 0]) for j in range(system.p)] for row in system.outputs(w) for f in row])

@@ -118,7 +118,7 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of :class:`certify.bounds.interpolation.Interpolation`."""
     N, p = problem.kernel_size, problem.parameters + problem.kernel_size - problem.equations
     whole = ("modulus", "first_order_distance")
-    both = ("modulus", "sample_modulus", "first_order_distance")
+    both = ("modulus", "sample_modulus", "first_order_distance", FIRST_ORDER)
     by_rows = problem.set in ("per_sample", "sparse")
     search = (_BUDGETS[0] * N**3 + _BUDGETS[1] * N**2 * (2 * N) ** 0.5) if by_rows else 0.0
     found: list[Cost] = []

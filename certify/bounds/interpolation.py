@@ -18,6 +18,7 @@ from certify.bounds.direct import direct_modulus
 from certify.bounds.distance import distance_bound, enclose_distance
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.exact import exact_bound, problem_is_exact, require_exact
+from certify.bounds.fit_predictions import enclose_fit_predictions
 from certify.bounds.interpolation_words import kink_reason, rank_reason, require_meaning
 from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import ModulusEnds, enclose_modulus
@@ -43,6 +44,8 @@ from certify.progress import Progress
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.spec.aubin import asked_radii
+from certify.spec.convexity import FIRST_ORDER
+from certify.spec.convexity import UNIT as OUTPUT_CHANGE
 from certify.verdict import Bound, Hypothesis, Rigour
 
 if TYPE_CHECKING:
@@ -53,7 +56,8 @@ GAP, COARSE_GAP = 1e-6, 1e-2
 
 FINE_LIMIT = 3000
 
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", *window_claims.QUANTITIES)
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", FIRST_ORDER,
+              *window_claims.QUANTITIES)
 
 _TIERS: dict[str, tuple[Arithmetic, Arithmetic, bool, bool]] = {
     "direct": (Binary64(), Binary64(), False, True), "finer direct": (Binary64(), DoubleDouble(), False, True),
@@ -130,6 +134,9 @@ class Interpolation:
             found = "belongs to the sublevel map" if quantity == "persistence_radius" else "not built"
             raise SpecError(f"quantity '{quantity}' of the interpolation map", found, f"use {', '.join(QUANTITIES)}")
         require_meaning(self.problem, quantity)
+        if self._pair is not None and quantity == FIRST_ORDER:
+            i, j = self._pair
+            return self._open(quantity, self._counting(), f"rows {i} and {j} have equal features: remove one of them")
         if self._pair is not None and quantity != "distance":  # at finite size an exact fit may exist all the same
             return self._refuted(quantity, self._pair)
         if isinstance(self.solution, str):
@@ -291,6 +298,9 @@ class Interpolation:
                 reason = rank_reason(self.problem, lin, lin.congruence)
                 return self._open(quantity, self._hypotheses(lin, None, False), reason)
             hypotheses = self._hypotheses(lin, lin.congruence.sigma, True)
+            if quantity == FIRST_ORDER:
+                at = self.solution if isinstance(self.solution, Solution) else None
+                return enclose_fit_predictions(self.problem, lin.sets, lin.congruence, at, hypotheses)
             reference, X = self.problem.reference, lin.congruence
             own = lin if reference is None else lin.in_function_norm(reference.tau)
             if self.problem.set == "given":
@@ -361,7 +371,7 @@ class Interpolation:
         moved = "feature change" if self.problem.parameter == "features" else "target change"
         distance = WEIGHT_DISTANCE[self.problem.weight_norm]
         unit = distance if quantity in ("first_order_distance", "distance") else f"{distance} per unit of {moved}"
-        unit = window_claims.UNITS.get(quantity, unit)
+        unit = (window_claims.UNITS | {FIRST_ORDER: OUTPUT_CHANGE}).get(quantity, unit)
         merged = self.problem.merge_duplicates and self.problem.groups
         return f"{unit} (equal rows move as one)" if merged else unit
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from certify.bounds import window_claims
 from certify.bounds.aubin import require_built
 from certify.bounds.congruence import Failure
+from certify.bounds.fit_predictions import require_fits
 from certify.bounds.linearisation import Linearisation
 from certify.errors import SpecError
 from certify.problem import Problem
+from certify.spec.convexity import FIRST_ORDER
 
 
 def require_meaning(problem: Problem, quantity: str) -> None:
@@ -29,6 +31,8 @@ def require_meaning(problem: Problem, quantity: str) -> None:
             raise SpecError(asked, "no radius", "give perturbation.radius")
         if problem.set != "given" and problem.parameter != "features":
             raise SpecError(asked, f"{problem.parameter}", "use features, or set 'given'")
+    elif quantity == FIRST_ORDER:
+        require_fits(problem)
     elif quantity == "aubin":
         require_built(problem)
     elif quantity in window_claims.QUANTITIES:

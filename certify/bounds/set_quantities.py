@@ -14,6 +14,7 @@ from certify.bounds.given_change import enclose_change
 from certify.bounds.linearisation import Linearisation
 from certify.bounds.row_budgets import BudgetEnds, enclose_row_budgets
 from certify.rigor import fp
+from certify.spec.convexity import FIRST_ORDER
 from certify.verdict import Bound, Hypothesis, Rigour
 
 if TYPE_CHECKING:
@@ -30,13 +31,14 @@ def theorem_of(problem: Problem, quantity: str) -> str:
     """Label of the theorem that bounds a quantity of the interpolation map."""
     finite = "Q7" if problem.set == "given" else "Q4"
     alone = "M4" if problem.norm == 2 else "N4"
-    own = {"sample_modulus": alone, "distance": finite, "aubin": "Q1", "excess": "S14", "hausdorff": "S14"}
+    own = {"sample_modulus": alone, FIRST_ORDER: "P1", "distance": finite, "aubin": "Q1", "excess": "S14",
+           "hausdorff": "S14"}
     return own.get(quantity, _THEOREMS[problem.set])
 
 
 def by_rows(problem: Problem, quantity: str) -> bool:
     """Whether the budgets of single rows bound the quantity (N1, N2), not one length of all rows together."""
-    return quantity != "sample_modulus" and problem.set in ("per_sample", "sparse")
+    return quantity not in ("sample_modulus", FIRST_ORDER) and problem.set in ("per_sample", "sparse")
 
 
 def budget_bound(

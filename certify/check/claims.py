@@ -121,6 +121,8 @@ def _check_claim(
 def _theorem(claim: Claim, ladder: Ladder) -> str:
     """The theorem a claim rests on; with the critical map the stated one, if it is what was found or says no more."""
     problem, stated = ladder.problem, claim.theorem
+    if prediction_claims.about(claim):
+        return prediction_claims.theorem(claim, ladder)
     if problem.map == "sublevel":
         return "Q5" if claim.quantity == "aubin" else "M6"
     if problem.map == "interpolation":
@@ -134,8 +136,6 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
         return alone_in if claim.quantity == "sample_modulus" else THEOREMS[problem.set]
     if convex_claims.about(claim, problem):
         return "Q6"
-    if prediction_claims.about(claim):
-        return prediction_claims.theorem(claim, ladder)
     if stated in ("Q6", "P1"):  # their rules are for these claims alone
         return "M5c"
     if claim.quantity == "distance":

@@ -28,7 +28,9 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
         (critical and not convex and bool(quantities - pointwise), "gate",
          sorted(quantities), "modulus, sample_modulus, first_order_distance, distance with base nearby and set "
          "given, or quantities at finite size alone, with the critical map"),
-        (predictions and not critical, "gate", sorted(quantities), "the critical map, with predictions"),
+        (bool(quantities & PREDICTIONS) and not critical, "gate", sorted(quantities),
+         "the critical map, with predictions at finite size"),
+        (FIRST_ORDER in quantities and spec.map == "sublevel", "gate", FIRST_ORDER, "another quantity, or map"),
         (predictions != (spec.evaluation is not None), "evaluation", spec.evaluation,
          "evaluation rows with predictions alone"),
         (FIRST_ORDER in quantities and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,

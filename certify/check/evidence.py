@@ -18,7 +18,7 @@ from certify.check.interpolating import contrasted_kernel, moved_blocks, moved_s
 from certify.check.nearby import PRECISION as SOLVED
 from certify.check.nearby import Centre
 from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward, given
-from certify.check.prediction_changes import Predictions
+from certify.check.prediction_changes import FitPredictions, Predictions
 from certify.check.stationary import Stationary, Unproved
 from certify.check.stationary_nearby import WIDTHS as NEARBY
 from certify.check.subject import Problem
@@ -103,9 +103,14 @@ class Evidence:
         return Stationary(self.problem, self.parameters, self.forward, self.tilt, self._width)
 
     @cached_property
-    def predictions(self) -> Predictions:
-        """First-order changes of predictions (critical map); raises `NotSmooth`, `Unproved`."""
-        return Predictions(self.stationary)
+    def predictions(self) -> Predictions | FitPredictions:
+        """First-order changes of predictions; raises `NotSmooth`, `Unproved`."""
+        if self.problem.map == "critical":
+            return Predictions(self.stationary)
+        found = self.kernel_definite
+        if found.R is None or not found.defect < 1:
+            raise Unproved(f"K ≻ 0 is not proved at {self.precision} bits")
+        return FitPredictions(self.problem, self.parameters, self.forward, self.backward, found.R, found.defect)
 
     @cached_property
     def kernel(self) -> arb_mat:

@@ -82,7 +82,9 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
         if numbers or value or hypothesis.name in ("loss", "interior"):
             raise Invalid(where, "it is stated not to hold", "the claim has numbers that rest on it")
         return
-    if problem.map == "critical" and claim.theorem != "M5a":
+    if hypothesis.name in PREDICTIONS:
+        _derive_prediction(where, hypothesis.name, value, ladder)
+    elif problem.map == "critical" and claim.theorem != "M5a":
         _derive_stationary(where, hypothesis.name, value, ladder)
     else:
         _derive(where, hypothesis.name, value, ladder)
@@ -94,18 +96,22 @@ def _layer_rank(evidence: Evidence) -> Finding:
     return Finding(Truth.PROVED, "both Gram matrices are nonsingular")
 
 
-def _derive_stationary(where: str, name: str, value: Number | None, ladder: Ladder) -> None:
-    counted = {"symmetry": stationary_rules.symmetry, "agreement": prediction_rules.agreement,
-               "freedom": prediction_rules.freedom}
-    if name in counted:
-        if value is None:
-            raise Invalid(where, "its value is null", "a number is needed: of independent fields, or of rows")
-        expect(where, value, partial(counted[name], count=value), ladder)
-        return
-    if name == "evaluation":
-        if value is not None:
-            raise Invalid(where, f"its value is {show(value)}", "null is what can be stated")
+def _derive_prediction(where: str, name: str, value: Number | None, ladder: Ladder) -> None:
+    """V52."""
+    if (value is None) != (name == "evaluation"):
+        raise Invalid(where, f"its value is {show(value)}", "null with evaluation, else a number of rows")
+    if value is None:
         expect(where, 0, prediction_rules.evaluation, ladder)
+        return
+    counted = prediction_rules.agreement if name == "agreement" else prediction_rules.freedom
+    expect(where, value, partial(counted, count=value), ladder)
+
+
+def _derive_stationary(where: str, name: str, value: Number | None, ladder: Ladder) -> None:
+    if name == "symmetry":
+        if value is None:
+            raise Invalid(where, "its value is null", "the number of independent fields is needed")
+        expect(where, value, partial(stationary_rules.symmetry, count=value), ladder)
         return
     broken = ACTIVATIONS[ladder.problem.activation].broken and len(ladder.problem.layers) > 1
     if name == "smooth" and (value is not None) != broken:

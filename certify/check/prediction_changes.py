@@ -1,20 +1,23 @@
-"""First-order changes of predictions at critical points, in balls (P1).
+"""First-order changes of predictions at critical points and exact fits, in balls (P1).
 
-Prediction j has the gradient g_j, and the changes u_i of the rows change it by `−Σ⟨C_iᵀy_j, u_i⟩`, `y_j = A⁻¹g_j`. With
-`‖XA − I‖ ≤ ε` that is `Xg_j` up to `ε/(1−ε)|Xg_j|`, A being symmetric.
+Critical points: prediction j has the gradient g_j, and the changes u_i of the rows change it by `−Σ⟨C_iᵀy_j, u_i⟩`,
+`y_j = A⁻¹g_j`. With `‖XA − I‖ ≤ ε` that is `Xg_j` up to `ε/(1−ε)|Xg_j|`, A being symmetric.
+Exact fits: `−Σ⟨G_iᵀy_ji, u_i⟩`, `y_j = K⁻¹Jg_j`, with `K⁻¹ = Rᵀ(I + E)⁻¹R` and `‖E‖ ≤ δ`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
 from certify.check.activation import ACTIVATIONS
 from certify.check.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.fixed import Fixed, enclosed, product
-from certify.check.hessian import pulled
-from certify.check.network import Forward, NotSmooth, forward
+from certify.check.hessian import extended, pulled
+from certify.check.network import Backward, Forward, NotSmooth, Parameters, backward, forward
 from certify.check.stationary import Stationary, Unproved
 from certify.check.subject import Problem
 
@@ -61,22 +64,7 @@ class Predictions:
         problem = self.problem
         if problem.set == "given":
             return self._of_one(Y, lost)
-        total = problem.set == "total"
-        found: Rows = [[] for _ in lost]
-        sums = [ZERO] * len(lost)
-        for S, size in self._effects(Y):
-            for j, row in enumerate(S):
-                value = norm(row) if total else _dual(row, problem.norm)
-                wide = lost[j] * size * (ONE if total or problem.norm != "inf" else arb(len(row)).sqrt())
-                value = (value + arb(0, wide.upper())).max(ZERO)
-                if problem.set == "sparse":
-                    found[j].append(value)
-                else:
-                    sums[j] += value ** 2 if total else value
-        assert problem.radius is not None  # the spec was checked
-        if problem.set == "sparse":
-            sums = [_most(values, problem.at_once) for values in found]
-        return [(root(v) if total else v) * arb(problem.radius) for v in sums]
+        return supremum(problem, len(lost), ((S, [e * size for e in lost]) for S, size in self._effects(Y)))
 
     def _effects(self, Y: Fixed) -> Iterator[tuple[Rows, arb]]:
         """`Y_jC_i` of every moving row, all j, and `|C_i|_F`."""
@@ -109,6 +97,104 @@ class Predictions:
         size = (moved.size + moved.radius).upper()
         values = product(Y, moved, at.width).balls().entries()
         return [(abs(v) + arb(0, (e * size).upper())).max(ZERO) for v, e in zip(values, lost, strict=True)]
+
+
+class FitPredictions:
+    """The same at exact fits (attributes as of :class:`Predictions`).
+
+    Args:
+        problem: with the interpolation map and evaluation rows.
+        parameters: weights and biases.
+        passed, adjoint: the passes over the kept rows, which are all.
+        R, defect: of K.
+    """
+
+    def __init__(self, problem: Problem, parameters: Parameters, passed: Forward, adjoint: Backward, R: arb_mat,
+                 defect: arb) -> None:
+        self.problem, self.R, k = problem, R, problem.outputs
+        there = forward(problem, parameters, list(problem.evaluation))
+        _require_smooth(problem, there)
+        own = backward(replace(problem, kept=tuple(range(there.outputs.nrows()))), parameters, there)
+        across, squared = _gradient_products(problem, there, own.adjoints, passed, adjoint.adjoints)
+        images = (across * R.transpose()).tolist()
+        sizes = [norm(a) for a in images]
+        self.gradients = adjoint.gradients.tolist()
+        off = [(size * defect / (1 - defect)).upper() for size in sizes]
+        every = self._changes((arb_mat(images) * R).tolist(), off)
+        self.changes = [largest(every[j:j + k]) for j in range(0, len(every), k)]
+        trained = set(problem.features)
+        self.agreed = [x in trained for x in problem.evaluation]
+        outside = [bool(g > a ** 2 / (1 - defect)) for g, a in zip(squared, sizes, strict=True)]
+        self.free = [any(outside[j:j + k]) for j in range(0, len(outside), k)]
+
+    def _changes(self, y: Rows, off: Sequence[arb]) -> list[arb]:
+        problem = self.problem
+        if problem.set != "given":
+            return supremum(problem, len(y), (part for _, *part in self._effects(y, off)))
+        assert problem.change is not None
+        totals = [ZERO] * len(y)
+        for row, S, wide in self._effects(y, off):
+            u = [arb(v) for v in problem.change[row]]
+            for j, s in enumerate(S):
+                error = arb(0, (wide[j] * norm(u)).upper())
+                totals[j] += sum((a * b for a, b in zip(s, u, strict=True)), ZERO) + error
+        return [abs(total) for total in totals]
+
+    def _effects(self, y: Rows, off: Sequence[arb]) -> Iterator[tuple[int, Rows, list[arb]]]:
+        """Row number, `G_iᵀy_ji` for all j, and how far each may be off, for every moving row."""
+        k, R = self.problem.outputs, self.R.transpose().tolist()
+        for i in self.problem.moving:
+            at = slice(i * k, i * k + k)
+            size = norm(x for column in R[at] for x in column)
+            if self.problem.parameter == "targets":
+                yield i, [row[at] for row in y], [size * e for e in off]
+                continue
+            G = arb_mat(self.gradients[at])
+            length = norm(G.entries())
+            yield i, (arb_mat([row[at] for row in y]) * G).tolist(), [size * e * length for e in off]
+
+
+def _gradient_products(
+    problem: Problem, there: Forward, own: Sequence[arb_mat], passed: Forward, adjoints: Sequence[arb_mat],
+) -> tuple[arb_mat, list[arb]]:
+    """`⟨g_j, J_i⟩` of all predictions and equations, and `|g_j|²`, in Hadamard form (M3)."""
+    k = problem.outputs
+    total = arb_mat(there.outputs.nrows() * k, passed.outputs.nrows() * k)
+    squared = [ZERO] * total.nrows()
+    for h in problem.free:
+        A, T = extended(problem, h, there), extended(problem, h, passed)
+        inner, B = (A * T.transpose()).tolist(), own[h - 1]
+        outer = (B * adjoints[h - 1].transpose()).tolist()
+        total = total + arb_mat([[x * inner[j // k][i // k] for i, x in enumerate(row)] for j, row in enumerate(outer)])
+        lengths = [squares(row) for row in A.tolist() for _ in range(k)]
+        squared = [v + squares(row) * x for v, row, x in zip(squared, B.tolist(), lengths, strict=True)]
+    return total, squared
+
+
+def supremum(problem: Problem, count: int, effects: Iterable[Sequence[Any]]) -> list[arb]:
+    """`sup |Σ⟨s_ji, u_i⟩|` over the budget (not `given`) of `count` predictions.
+
+    Args:
+        problem: its set, norm, count and radius.
+        count: how many predictions there are.
+        effects: of every moving row the vectors `s_j`, and how far in Euclidean length each may be off.
+    """
+    total = problem.set == "total"
+    found: Rows = [[] for _ in range(count)]
+    sums = [ZERO] * count
+    for S, wide in effects:
+        for j, row in enumerate(S):
+            value = norm(row) if total else _dual(row, problem.norm)
+            error = wide[j] * (ONE if total or problem.norm != "inf" else arb(len(row)).sqrt())
+            value = (value + arb(0, error.upper())).max(ZERO)
+            if problem.set == "sparse":
+                found[j].append(value)
+            else:
+                sums[j] += value ** 2 if total else value
+    assert problem.radius is not None  # the spec was checked
+    if problem.set == "sparse":
+        sums = [_most(values, problem.at_once) for values in found]
+    return [(root(v) if total else v) * arb(problem.radius) for v in sums]
 
 
 def _require_smooth(problem: Problem, passed: Forward) -> None:

@@ -28,6 +28,8 @@ def check_form(claim: Claim, problem: Problem) -> None:
         Invalid: the claim has another form.
     """
     where, ends = claim.where, (claim.lower, claim.upper)
+    if len(problem.kept) < len(problem.features):
+        raise Invalid(where, "it is stated", "rows are merged")
     if ends == (None, None) and not claim.rows:
         return
     needed = tuple(range(len(problem.evaluation)))

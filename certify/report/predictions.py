@@ -13,6 +13,9 @@ HOW = ("both ends, row by row, by a verified inverse of the Hessian: to first or
        "of the change")
 
 
+FITS = HOW.replace("a verified inverse of the Hessian", "an enclosure of the inverse of the tangent kernel")
+
+
 def about(claim: Claim) -> bool:
     """Whether a claim is about first-order changes of predictions."""
     return claim.quantity == FIRST_ORDER
@@ -27,7 +30,8 @@ def prediction_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
         opening: how the sentence begins, by rigour.
     """
     rows = problem.evaluation_rows or 0
-    near = "the nearest critical point of the training loss"
+    critical = problem.map == "critical"
+    near = "the nearest critical point of the training loss" if critical else "the nearest exact fit"
     near += "" if problem.layer == "all" else f" (layer {problem.layer} alone adjusting)"
     if claim.lower is None or claim.upper is None:
         template = f"no bound was proved on how far {near} changes the outputs at the {{rows}} evaluation rows."
@@ -37,21 +41,21 @@ def prediction_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
     else:
         template = (f"{near} changes no output at the {{rows}} evaluation rows by more than {{upper}} to first order, "
                     "and there are such changes for which it changes one of them by at least {lower}. ")
-    shared = "" if claim.upper is None else _shared(claim, rows)
+    shared = "" if claim.upper is None else _shared(claim, rows, "critical point" if critical else "exact fit")
     return say("{start} {mover}, " + template + shared, start=opening, mover=mover(problem), rows=count(rows),
                lower="" if claim.lower is None else lower_end(claim.lower, DIGITS),
                upper="" if claim.upper is None else upper_end(claim.upper, DIGITS))
 
 
-def _shared(claim: Claim, rows: int) -> str:
-    """Whether the nearest critical point stands for all."""
+def _shared(claim: Claim, rows: int, kind: str) -> str:
+    """Whether the nearest solution stands for all."""
     values = {h.name: int(h.value) for h in claim.hypotheses
               if h.name in ("agreement", "freedom") and isinstance(h.value, int | float)}
     agreed, free = values.get("agreement", 0), values.get("freedom", 0)
     if agreed == rows:
-        return "It is proved that every critical point nearby changes them alike."
-    some = f"That every critical point nearby changes them alike is proved for {count(agreed)} of the rows"
+        return f"It is proved that every {kind} nearby changes them alike."
+    some = f"That every {kind} nearby changes them alike is proved for {count(agreed)} of the rows"
     if not free:
         return some + "; for the others it is open."
     return (some + f"; at {count(free)} it is proved that they do not: there the change to first order takes every "
-            "value, according to which critical point is taken.")
+            f"value, according to which {kind} is taken.")

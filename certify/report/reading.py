@@ -94,7 +94,7 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
                                REMEDY)
     if claim.theorem == "P1" and claim.quantity != FIRST_ORDER:
         raise CertificateError(f"{where}.theorem", f"P1 with {claim.quantity}", REMEDY)
-    if claim.quantity == FIRST_ORDER and (problem.map != "critical" or problem.evaluation_rows is None or (
+    if claim.quantity == FIRST_ORDER and (problem.map == "sublevel" or problem.evaluation_rows is None or (
             problem.radius is None and problem.set != "given") or (claim.upper is not None and claim.theorem != "P1")):
         raise CertificateError(f"{where}.quantity", f"{FIRST_ORDER} by theorem {claim.theorem}, or without evaluation "
                                "rows or a size of the change", REMEDY)

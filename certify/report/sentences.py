@@ -208,6 +208,8 @@ def _how(claim: Claim, problem: Problem, side: str) -> str:
         return convex.ENDS[claim.quantity] if (side == "lower") == (claim.quantity == "stable_predictions") else ""
     if problem.map == "critical":
         return critical.how(claim, problem, side)
+    if claim.theorem == "P1":
+        return predictions.FITS
     if claim.theorem != "M6":
         return words.ENDS.get((claim.theorem, side), "")
     if interior(claim, problem):

@@ -18,6 +18,8 @@ CONVEX: Final = ("distance", "stable_predictions", "prediction_change")
 PREDICTIONS: Final = ("stable_predictions", "prediction_change")
 FIRST_ORDER: Final = "first_order_prediction_change"
 """The limit for small changes, of any network (P1); no statement at finite size."""
+UNIT: Final = "output change to first order"
+"""Its unit."""
 
 _OTHERS: Final = "distance, stable_predictions and prediction_change of the critical map"
 
@@ -44,9 +46,10 @@ def check_predictions(spec: Spec, name: str) -> None:
         SpecError: with what would work.
     """
     asked = [gate.quantity for gate in spec.gate if gate.quantity in (*PREDICTIONS, FIRST_ORDER)]
-    if asked and spec.solution.map != "critical":
-        more = "" if asked[0] == FIRST_ORDER else ", layer = the last one and a weight decay"
-        raise SpecError(f"{name}: gate", f'{asked[0]} is not built yet for map = "{spec.solution.map}"',
+    finite = next((quantity for quantity in asked if quantity in PREDICTIONS), None)
+    if asked and (spec.solution.map == "sublevel" or (finite and spec.solution.map != "critical")):
+        more = ", layer = the last one and a weight decay" if finite else ' or "interpolation"'
+        raise SpecError(f"{name}: gate", f'{finite or asked[0]} is not built yet for map = "{spec.solution.map}"',
                         f'use map = "critical"{more}')
     if asked and spec.evaluation is None:
         raise SpecError(f"{name}: [evaluation]", f"missing, and {asked[0]} needs it",
@@ -56,7 +59,7 @@ def check_predictions(spec: Spec, name: str) -> None:
                         f"remove the section, or add a gate on {', '.join(PREDICTIONS)} or {FIRST_ORDER}")
     if FIRST_ORDER in asked and spec.weights.norm != "euclidean":
         raise SpecError(f'{name}: weights.norm = "{spec.weights.norm}"', f"not built with {FIRST_ORDER}",
-                        'use norm = "euclidean"; where the Hessian is nonsingular no norm changes it')
+                        'use norm = "euclidean"; of critical points with a nonsingular Hessian no norm changes it')
     if FIRST_ORDER in asked and spec.perturbation.set != "given" and spec.perturbation.radius is None:
         raise SpecError(f"{name}: perturbation.radius", f"missing, and {FIRST_ORDER} needs it",
                         "give perturbation.radius, the size of the change")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds import bound, critical_predictions, prediction_changes
+from certify.bounds import bound, critical_predictions, fit_predictions, prediction_changes
 from certify.bounds.critical import Critical
 from certify.bounds.prediction_changes import Budget, Effects, enclose_changes
 from certify.errors import EnclosureError, InputError, SpecError
@@ -33,6 +33,11 @@ EVALUATION = np.array([[2.0], [-3.0]])
 def test_random_attacks():
     _, tally, messages, _ = attack("prediction_changes", 5, range(24))
     assert messages == [] and tally["decided"] > 8
+
+
+def test_random_attacks_on_exact_fits():
+    _, tally, messages, _ = attack("fit_predictions", 5, range(60))
+    assert messages == [] and tally["decided"] > 40
 
 
 def asked(problem: Problem, **members: object) -> Bound:
@@ -203,6 +208,70 @@ def test_one_number_more_for_every_output_is_free_under_softmax():
     assert _counts(bound(replace(problem, weight_decay=0.1), FIRST_ORDER)) == (2, 0)
 
 
+# exact fits: f = ⟨w, x⟩ with one row x = (2, 1) and w̄ = (1, 3)
+
+
+def line(**members: object) -> Problem:
+    net = Network((np.array([[1.0, 3.0]]),), (None,), "identity")
+    return Problem(net, np.array([[2.0, 1.0]]), None, **{"parameter": "features", "rows": (0,), "map": "interpolation"}
+                   | members)
+
+
+@pytest.mark.parametrize("norm, size", [(1, 3.0), (2, 10**0.5), ("inf", 4.0)])
+def test_the_nearest_exact_fit_of_a_line_by_its_formula(norm, size):
+    """`f(z)` changes by `−⟨u, w̄⟩⟨z, x⟩/|x|²`; of rows in the span of x all fits agree, of others none do."""
+    Z = np.array([[2.0, 1.0], [4.0, 2.0], [1.0, 0.0], [-1.0, 2.0]])
+    found = bound(line(set="per_sample", norm=norm, radius=0.5, evaluation=Z), FIRST_ORDER)
+    for z, low, high in zip(Z, found.row_lower, found.row_upper, strict=True):
+        exact = 0.5 * size * abs(float(z @ [2.0, 1.0])) / 5
+        assert low <= exact * (1 + 1e-14) and exact * (1 - 1e-14) <= high and high - low < 1e-10
+    assert found.theorem == "P1" and _counts(found) == (1, 2)  # (4, 2) is in the span, which nothing here proves
+
+
+def test_fitting_again_after_ever_smaller_changes_tends_to_it():
+    """The fit nearest to w̄ of the row moved by tu, in exact numbers."""
+    u, z = [Fraction(1), Fraction(-2)], [Fraction(3), Fraction(1)]
+    found = bound(line(set="given", change=np.array([[1.0, -2.0]]), evaluation=np.array([[3.0, 1.0]])), FIRST_ORDER)
+    x, w = [Fraction(2), Fraction(1)], [Fraction(1), Fraction(3)]
+    for t in (Fraction(1, 10**4), Fraction(1, 10**6)):
+        moved = [a + t * b for a, b in zip(x, u, strict=True)]
+        missing = (sum(a * b for a, b in zip(x, w, strict=True)) - sum(a * b for a, b in zip(moved, w, strict=True)))
+        step = [missing / sum(v * v for v in moved) * v for v in moved]
+        slope = abs(sum(a * b for a, b in zip(step, z, strict=True))) / t
+        assert Fraction(found.lower) - 20 * t <= slope <= Fraction(found.upper) + 20 * t
+        assert found.upper - found.lower < 1e-10
+
+
+def test_wrong_formulas_for_exact_fits_are_caught(monkeypatch):
+    """The own kernel alone in place of all rows', and gradients that are called free wherever they are."""
+    right = fit_predictions.fit_effects
+
+    def diagonal(J, G, X, sets):
+        found = right(J, G, replace(X, X=np.diag(np.diag(X.X))), sets)
+        return replace(found, free=right(J, G, X, sets).free)
+
+    for wrong in (diagonal, lambda *a: replace(right(*a), free=np.ones(len(a[1].rad), dtype=bool))):
+        monkeypatch.setattr(fit_predictions, "fit_effects", wrong)
+        assert attack("fit_predictions", 5, range(60))[1]["violated"] > 5
+
+
+def test_what_stands_in_the_way_of_exact_fits():
+    net = Network((np.array([[1.0], [2.0]]), np.array([[1.0, -1.0]])), (np.array([0.5, -1.0]), None), "relu")
+    common = {"parameter": "features", "rows": (0, 1), "map": "interpolation", "radius": 0.1}
+    kinked = Problem(net, np.array([[1.0], [2.0]]), None, evaluation=np.array([[3.0], [0.5]]), **common)
+    found = bound(kinked, FIRST_ORDER)
+    assert found.upper is None and "unit 1 of layer 1 at evaluation row 1" in found.reason
+    equal = replace(kinked, X=np.array([[1.0], [1.0]]), evaluation=np.array([[3.0]]))
+    found = bound(equal, FIRST_ORDER)
+    assert (found.upper, found.refuted, dict(found.witness)) == (None, False, {}) and "equal features" in found.reason
+    with pytest.raises(SpecError, match="all rows"):
+        bound(replace(equal, merge_duplicates=True, rows=(0,)), FIRST_ORDER)
+    for members, words in (({"evaluation": None}, "evaluation rows"), ({"radius": None}, "radius"),
+                           ({"weight_norm": "relative"}, "euclidean")):
+        with pytest.raises(SpecError, match=words):
+            bound(replace(kinked, **members), FIRST_ORDER)
+
+
 # refusals
 
 
@@ -232,6 +301,5 @@ def test_what_makes_no_sense_is_refused(members, words):
     problem = replace(always_active(radius=0.1), evaluation=np.ones((1, 2)))
     with pytest.raises(SpecError, match=words):
         bound(replace(problem, **members), FIRST_ORDER)
-    for kind in ("interpolation", "sublevel"):
-        with pytest.raises((SpecError, InputError)):
-            bound(replace(problem, map=kind), FIRST_ORDER)
+    with pytest.raises((SpecError, InputError)):
+        bound(replace(problem, map="sublevel"), FIRST_ORDER)

@@ -268,6 +268,16 @@ def settled(case: emitter.Case, folder: Path, steps: int = 60) -> bool:
 def predicted(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
     """A problem of the critical map with evaluation rows and any perturbation set, euclidean."""
     case = critical_set(seed, folder, **fixed | {"relative": False})
+    return with_predictions(case, folder, seed)
+
+
+def fit_predicted(seed: int, folder: Path, **fixed: Any) -> emitter.Case:
+    """The same of the interpolation map, base given."""
+    return with_predictions(perturbed(seed, folder, **fixed), folder, seed)
+
+
+def with_predictions(case: emitter.Case, folder: Path, seed: int) -> emitter.Case:
+    """A gate on first-order changes of predictions in place of the others, at a row of the data and two more."""
     rng = np.random.default_rng([seed, 2])
     np.savez(folder / "more.npz", X=np.vstack([case.X[:1], np.round(rng.normal(size=(2, case.widths[0])), 2)]))
     path = folder / "spec.toml"

@@ -15,7 +15,7 @@ from certify.check.spec import read_spec
 from certify.messages import verdict_line
 from tests.check import emitter
 from tests.check.cases import seeds
-from tests.check.prover_cases import checked, edit, forged, predicted, prove
+from tests.check.prover_cases import checked, edit, fit_predicted, forged, predicted, prove
 
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -27,6 +27,51 @@ def test_what_the_prover_says_is_re_derived(seed, tmp_path):
     certificate = prove(tmp_path)
     assume(certificate is not None)
     assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+
+
+@settings(QUIET, max_examples=40)
+@given(seed=seeds)
+def test_so_is_what_it_says_of_exact_fits(seed, tmp_path):
+    fit_predicted(seed, tmp_path)
+    certificate = prove(tmp_path)
+    assume(certificate is not None)
+    assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+
+
+def fitted(tmp_path, kind: str, **fixed: Any) -> dict[str, Any]:
+    """A certificate of exact fits with every end above 0 and a row at which they do not agree."""
+    for seed in range(300):
+        fit_predicted(seed, tmp_path, set=kind, **fixed)
+        certificate = prove(tmp_path)
+        claim = {} if certificate is None else certificate["claims"][0]
+        if certificate is not None and all(claim.get("row_lower") or [0]) and "freedom" in {
+                h["name"] for h in claim["hypotheses"]}:
+            return certificate
+    raise AssertionError("no such case")
+
+
+@pytest.mark.parametrize(("kind", "norm"), [("total", 2), ("per_sample", "inf"), ("sparse", 1), ("given", 2)])
+def test_ends_and_counts_of_exact_fits_that_say_more_are_refused(kind, norm, tmp_path):
+    certificate = fitted(tmp_path, kind, **({} if kind in ("total", "given") else {"norm": norm}))
+    assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+    claim = certificate["claims"][0]
+    values = {h["name"]: h["value"] for h in claim["hypotheses"]}
+    assert claim["theorem"] == "P1" and values["agreement"] >= 1  # the first row is one of the data
+    for at in range(3):
+        low, high = claim["row_lower"][at], claim["row_upper"][at]
+        for key, value in (("row_upper", low * (1 - 1e-6)), ("row_lower", high * (1 + 1e-6))):
+            changed = row(claim, key, at, value)
+            if changed["lower"] <= changed["upper"]:
+                with pytest.raises(Invalid, match=f"{key} of row {at}"):
+                    checked(forged(certificate, 0, **changed), tmp_path)
+    for name in ("agreement", "freedom"):
+        more = hypotheses(claim, **{name: values[name] + 3})
+        with pytest.raises(Invalid, match="proved of"):
+            checked(forged(certificate, 0, hypotheses=more), tmp_path)
+    for changed, words in (({"theorem": "M2"}, '"P1"'), ({"witness": {"equal_rows": [0, 1]}}, "takes none"),
+                           ({"unit": "weight distance"}, "output change")):
+        with pytest.raises(Invalid, match=words):
+            checked(forged(certificate, 0, **changed), tmp_path)
 
 
 def proved(tmp_path, kind: str = "sparse", **fixed: Any) -> dict[str, Any]:
@@ -166,11 +211,11 @@ def proved_at(tmp_path, seed: int) -> dict[str, Any] | None:
 @pytest.mark.parametrize(("old", "new", "words"), [
     ("[evaluation]\n", "[weights]\nnorm = \"relative\"\n[evaluation]\n", "euclidean"),
     ('[evaluation]\nfile = "more.npz"\nfeatures = "X"\n', "", "evaluation"),
-    ('map = "critical"', 'map = "interpolation"', "critical map"), ("radius = ", "# radius = ", "radius"),
+    ('map = "critical"', 'map = "sublevel"', "another quantity, or map"), ("radius = ", "# radius = ", "radius"),
     ('quantity = "first_order_prediction_change"', 'quantity = "first_order_distance"', "evaluation"),
 ])
 def test_specs_that_make_no_sense_are_invalid(old, new, words, tmp_path):
-    proved(tmp_path, parameter="features")
+    proved(tmp_path, "total", parameter="features")
     edit(tmp_path, {old: new})
     with pytest.raises(Invalid, match=words):
         read_spec((tmp_path / "spec.toml").read_bytes())

@@ -79,3 +79,13 @@ def test_a_change_of_predictions_is_called_a_limit_and_says_which_solutions_agre
     assert words in text and "changes no output at the 4 evaluation rows by more than" in text
     assert "This is a statement of first order" in text and "Evaluation row by row" in text
     assert "output change to first order" in text and "outside the training set, at the evaluation" in text
+
+
+def test_changes_of_predictions_by_exact_fits_depend_on_the_fit_but_at_fitted_rows(tmp_path):
+    X = features(4)
+    extra = '[perturbation]\nset = "per_sample"\nnorm = "inf"\nradius = 0.1\n[evaluation]\nfile = "more.npz"\n'
+    np.savez(tmp_path / "more.npz", X=np.vstack([X[:1], X[:2] + 1.0]))
+    text = page(tmp_path, extra + 'features = "X"\n' + gate("first_order_prediction_change", max=99.0))
+    assert "the nearest exact fit changes no output at the 3 evaluation rows by more than" in text
+    assert "every exact fit nearby changes them alike is proved for 1 of the rows; at 2 it is proved that" in text
+    assert "according to which exact fit is taken" in text and "inverse of the tangent kernel: to first order" in text
