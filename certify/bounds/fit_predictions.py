@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +18,13 @@ from certify.network.network import Network
 from certify.network.passes import Weights, backward, forward, known_weights
 from certify.perturbations.row_sets import RowSets
 from certify.rigor import fp
-from certify.rigor.arithmetic import Binary64
-from certify.rigor.fp import RAISE, Array
+from certify.rigor.arithmetic import Arithmetic, Pair
+from certify.rigor.fp import RAISE, Array, U
 from certify.spec.convexity import FIRST_ORDER, UNIT
 from certify.verdict import Bound, Hypothesis, Rigour
 
 if TYPE_CHECKING:
+    from certify.bounds.linearisation import Linearisation
     from certify.problem import Problem
 
 
@@ -55,14 +57,14 @@ def require_fits(problem: Problem) -> None:
 
 
 def enclose_fit_predictions(
-    problem: Problem, sets: RowSets, X: Congruence, solution: Solution | None, hypotheses: tuple[Hypothesis, ...],
+    problem: Problem, lin: Linearisation, X: Congruence, solution: Solution | None, hypotheses: tuple[Hypothesis, ...],
 ) -> Bound:
     """Both ends of the largest first-order change of an output, for every evaluation row (P1).
 
     Args:
         problem: with evaluation rows.
-        sets: the rows' matrices `G_i`.
-        X: congruence of the kernel.
+        lin: the linearised problem; gradients are computed in its arithmetic.
+        X: its congruence.
         solution: base `nearby`: the ball.
         hypotheses: of M1, verified.
 
@@ -74,9 +76,10 @@ def enclose_fit_predictions(
     if (problem.n + len(points)) * k * problem.parameters > JACOBIAN_LIMIT:
         raise EnclosureError("gradients of predictions", "too many to be formed", "use fewer evaluation rows")
     weights = known_weights(net) if solution is None else ball_of(
-        solution.parameters, solution.radius, solution.layers, Binary64())
-    found = fit_effects(_gradients(problem, weights, problem.X, "row"),
-                        _gradients(problem, weights, points, "evaluation row"), X, sets)
+        solution.parameters, solution.radius, solution.layers, lin.arithmetic)
+    found = fit_effects(_gradients(problem, weights, problem.X, "row", lin.arithmetic),
+                        _gradients(problem, weights, points, "evaluation row", lin.arithmetic), X, lin.sets,
+                        lin.arithmetic)
     change = None if problem.change is None else np.ascontiguousarray(problem.change[np.array(problem.kept)])
     count = len(problem.rows) if problem.count is None else problem.count
     budget = Budget(problem.set, problem.norm, count, problem.radius or 1.0, change)
@@ -93,24 +96,25 @@ def enclose_fit_predictions(
                  "", tuple(range(len(points))), tuple(low.tolist()), tuple(high.tolist()))
 
 
-def fit_effects(J: Jacobian, G: Jacobian, X: Congruence, sets: RowSets) -> Fitted:
+def fit_effects(J: Jacobian, G: Jacobian, X: Congruence, sets: RowSets, arithmetic: Arithmetic) -> Fitted:
     """`s_ji = G_iᵀ(K⁻¹Jg_j)_i`, up to the sign, for predictions with gradients g_j, the rows of G (P1, C1).
 
     With `XKXᵀ = I + F'` and `a = XJg`: `K⁻¹Jg = Xᵀ(I + F')⁻¹a`, and `(I + F')⁻¹a = a − F'a` up to `ε²/(1 − ε)|a|`. A
-    gradient is outside the range of Jᵀ if `|g|² > aᵀ(I + F')⁻¹a`, for which `|g|² > |a|²/(1 − ε)` is enough.
+    gradient is outside the range of Jᵀ if `|g|² > aᵀ(I + F')⁻¹a`, which is at most `|a|² − aᵀF'a + |F'a|²/(1 − ε)`.
     """
-    Jm, Gm, N = J.mid.hi, G.mid.hi, len(X.X)
-    size_j, size_g = fp.row_norms(Jm), fp.row_norms(Gm)
-    b = fp.require_finite(Gm @ Jm.T, "gradients of predictions")
-    loose = (fp.dot_unit(Jm.shape[1]) * np.outer(size_g, size_j) + np.outer(size_g, J.rad)
-             + np.outer(G.rad, size_j + J.rad)) * RAISE
-    a = fp.require_finite(b @ X.X.T, "gradients of predictions")
-    size_x = fp.frobenius(X.X)
-    size_b, size_a = fp.row_norms(b), fp.row_norms(a)
-    r = (fp.dot_unit(N) * size_b + fp.row_norms(loose)) * size_x * RAISE  # |a − fl a|
+    N, size_j, size_g = len(X.X), fp.row_norms(J.mid.hi) * RAISE, fp.row_norms(G.mid.hi) * RAISE
+    b = arithmetic.product(G.mid, J.mid)
+    loose = (fp.up(Fraction(arithmetic.product_unit(J.mid.hi.shape[1]))) * np.outer(size_g, size_j)
+             + np.outer(size_g, J.rad) + np.outer(G.rad, size_j + J.rad)) * RAISE
+    exact = arithmetic.product(b, Pair(X.X))
+    a, size_x = fp.require_finite(exact.hi, "gradients of predictions"), fp.frobenius(X.X)
+    size_b, size_a = fp.row_norms(b.hi) * RAISE, fp.row_norms(a)
+    r = (fp.up(Fraction(arithmetic.product_unit(N))) * size_b + fp.row_norms(loose)) * size_x * RAISE  # |a − fl a|
+    r = (r + (0.0 if exact.lo is None else fp.row_norms(exact.lo))) * RAISE
     epsilon, error = fp.up(X.epsilon), fp.up(X.error)
     keep = fp.down(1 - X.epsilon)
-    z = a - a @ X.F.T
+    w = fp.require_finite(a @ X.F.T, "gradients of predictions")
+    z = a - w
     rest = error + epsilon * epsilon / keep + fp.dot_unit(N) * (fp.frobenius(X.F) + 1.0)
     off = (r / keep + rest * size_a) * RAISE  # |(I + F')⁻¹a − z|
     y = fp.require_finite(z @ X.X, "gradients of predictions")
@@ -122,18 +126,24 @@ def fit_effects(J: Jacobian, G: Jacobian, X: Congruence, sets: RowSets) -> Fitte
     mid = fp.require_finite(np.einsum("jik,ikd->jid", own, sets.G), "change of predictions")
     size_s = fp.row_norms(sets.G.reshape(n, k * d)) * sets.moves
     rad = (size_s * (fp.dot_unit(k) * size_y + far) + sets.rad * size_y) * RAISE + fp.FLOOR * sets.moves
-    least = np.maximum(size_g * (1 - 2.0**-30) - G.rad * RAISE, 0.0)
-    free = least > (size_a + r) * RAISE / np.sqrt(keep)
+    # from below: what `row_norms`, `RAISE` and low parts may have added
+    shortest = size_g * (1.0 - 4.0 * (J.mid.hi.shape[1] + 32) * U) * (1.0 - 2.0**-39)
+    least = np.maximum(shortest - G.rad * RAISE, 0.0) * (1.0 - 2.0**-50)
+    slack = fp.dot_unit(N) * fp.frobenius(X.F) + error  # of F'a, over |a|
+    plain = (size_a - (a * w).sum(axis=1) / size_a) * size_a
+    plain = plain + (slack * size_a + fp.dot_unit(N) * fp.row_norms(w)) * size_a
+    most = np.sqrt((plain + (fp.row_norms(w) + slack * size_a) ** 2 / keep) * RAISE) + r / np.sqrt(keep)  # √(bᵀK⁻¹b)
+    free = least > most * RAISE
     return Fitted(Effects(mid, rad * sets.moves), free)
 
 
-def _gradients(problem: Problem, weights: Weights, rows: Array, what: str) -> Jacobian:
+def _gradients(problem: Problem, weights: Weights, rows: Array, what: str, arithmetic: Arithmetic) -> Jacobian:
     """`∂_w f_b(x)` at some rows."""
     net = problem.network
-    passed = forward(net, weights, rows, Binary64())
+    passed = forward(net, weights, rows, arithmetic)
     if passed.kinks[0]:
         kink = passed.kinks[1][0]
         raise EnclosureError(f"unit {kink.unit} of layer {kink.layer} at {what} {kink.row}",
                              "its input may be 0, where the activation has no derivative", "leave that row out")
     biases = tuple(b is not None for b in net.biases)
-    return jacobian(passed, backward(net, weights, passed, Binary64()), net.layers(problem.layer), biases, Binary64())
+    return jacobian(passed, backward(net, weights, passed, arithmetic), net.layers(problem.layer), biases, arithmetic)

@@ -300,7 +300,7 @@ class Interpolation:
             hypotheses = self._hypotheses(lin, lin.congruence.sigma, True)
             if quantity == FIRST_ORDER:
                 at = self.solution if isinstance(self.solution, Solution) else None
-                return enclose_fit_predictions(self.problem, lin.sets, lin.congruence, at, hypotheses)
+                return enclose_fit_predictions(self.problem, lin, lin.congruence, at, hypotheses)
             reference, X = self.problem.reference, lin.congruence
             own = lin if reference is None else lin.in_function_norm(reference.tau)
             if self.problem.set == "given":

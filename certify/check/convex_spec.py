@@ -30,7 +30,6 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
          "given, or quantities at finite size alone, with the critical map"),
         (bool(quantities & PREDICTIONS) and not critical, "gate", sorted(quantities),
          "the critical map, with predictions at finite size"),
-        (FIRST_ORDER in quantities and spec.map == "sublevel", "gate", FIRST_ORDER, "another quantity, or map"),
         (predictions != (spec.evaluation is not None), "evaluation", spec.evaluation,
          "evaluation rows with predictions alone"),
         (FIRST_ORDER in quantities and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,

@@ -255,7 +255,7 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
         *_window_rules(spec, quantities),
         (spec.aubin and bool(spec.gates) and "aubin" not in quantities, "aubin", "the section", "a gate on aubin"),
         (sublevel and by_itself, "perturbation.set", spec.set, "total or per_sample, with the sublevel map"),
-        (sublevel and first_order, "gate", "first_order_distance", "another quantity, with the sublevel map"),
+        (sublevel and first_order, "gate", sorted(quantities & linear), "another quantity, with the sublevel map"),
         (spec.norm != 2 and (sublevel or spec.set in ("total", "given")), "perturbation.norm", spec.norm,
          "2, unless rows have budgets of their own"),
         ((spec.count is None) != (spec.set != "sparse"), "perturbation.count", spec.count, "a count with sparse alone"),

@@ -246,9 +246,9 @@ def test_wrong_formulas_for_exact_fits_are_caught(monkeypatch):
     """The own kernel alone in place of all rows', and gradients that are called free wherever they are."""
     right = fit_predictions.fit_effects
 
-    def diagonal(J, G, X, sets):
-        found = right(J, G, replace(X, X=np.diag(np.diag(X.X))), sets)
-        return replace(found, free=right(J, G, X, sets).free)
+    def diagonal(J, G, X, *others):
+        found = right(J, G, replace(X, X=np.diag(np.diag(X.X))), *others)
+        return replace(found, free=right(J, G, X, *others).free)
 
     for wrong in (diagonal, lambda *a: replace(right(*a), free=np.ones(len(a[1].rad), dtype=bool))):
         monkeypatch.setattr(fit_predictions, "fit_effects", wrong)
