@@ -9,7 +9,7 @@ import numpy as np
 from certify.bounds.units import WEIGHT_DISTANCE
 from certify.network.passes import Forward
 from certify.rigor import fp
-from certify.spec.convexity import FIRST_ORDER, UNIT
+from certify.spec.convexity import FIRST_ORDER, OUTPUT_CHANGE
 from certify.verdict import Hypothesis
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def critical_unit(problem: Problem, quantity: str) -> str:
     """Unit of a quantity of the critical map."""
     if quantity == FIRST_ORDER:
-        return UNIT
+        return OUTPUT_CHANGE
     distance = WEIGHT_DISTANCE[problem.weight_norm]
     if quantity in ("first_order_distance", "distance"):
         return distance

@@ -20,7 +20,7 @@ from certify.perturbations.row_sets import RowSets
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.fp import RAISE, Array, U
-from certify.spec.convexity import FIRST_ORDER, UNIT
+from certify.spec.convexity import FIRST_ORDER, OUTPUT_CHANGE
 from certify.verdict import Bound, Hypothesis, Rigour
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def enclose_fit_predictions(
     if free:
         own.append(Hypothesis("freedom", "the first-order change of an output takes every value, according to the "
                               "exact fit; number of evaluation rows for which this is proved", free, True))
-    return Bound(FIRST_ORDER, "P1", Rigour.PROVED, float(low.max()), float(high.max()), UNIT, (*hypotheses, *own), {},
-                 "", tuple(range(len(points))), tuple(low.tolist()), tuple(high.tolist()))
+    return Bound(FIRST_ORDER, "P1", Rigour.PROVED, float(low.max()), float(high.max()), OUTPUT_CHANGE,
+                 (*hypotheses, *own), {}, "", tuple(range(len(points))), tuple(low.tolist()), tuple(high.tolist()))
 
 
 def fit_effects(J: Jacobian, G: Jacobian, X: Congruence, sets: RowSets, arithmetic: Arithmetic) -> Fitted:

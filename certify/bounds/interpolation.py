@@ -44,8 +44,7 @@ from certify.progress import Progress
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.spec.aubin import asked_radii
-from certify.spec.convexity import FIRST_ORDER
-from certify.spec.convexity import UNIT as OUTPUT_CHANGE
+from certify.spec.convexity import FIRST_ORDER, OUTPUT_CHANGE
 from certify.verdict import Bound, Hypothesis, Rigour
 
 if TYPE_CHECKING:

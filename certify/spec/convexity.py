@@ -18,7 +18,7 @@ CONVEX: Final = ("distance", "stable_predictions", "prediction_change")
 PREDICTIONS: Final = ("stable_predictions", "prediction_change")
 FIRST_ORDER: Final = "first_order_prediction_change"
 """The limit for small changes, of any network (P1); no statement at finite size."""
-UNIT: Final = "output change to first order"
+OUTPUT_CHANGE: Final = "output change to first order"
 """Its unit."""
 
 _OTHERS: Final = "distance, stable_predictions and prediction_change of the critical map"
