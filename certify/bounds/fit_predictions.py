@@ -57,7 +57,8 @@ def require_fits(problem: Problem) -> None:
 
 
 def enclose_fit_predictions(
-    problem: Problem, lin: Linearisation, X: Congruence, solution: Solution | None, hypotheses: tuple[Hypothesis, ...],
+    problem: Problem, lin: Linearisation, X: Congruence, solution: Solution | str | None,
+    hypotheses: tuple[Hypothesis, ...],
 ) -> Bound:
     """Both ends of the largest first-order change of an output, for every evaluation row (P1).
 
@@ -65,7 +66,7 @@ def enclose_fit_predictions(
         problem: with evaluation rows.
         lin: the linearised problem; gradients are computed in its arithmetic.
         X: its congruence.
-        solution: base `nearby`: the ball.
+        solution: base `nearby`: the ball; else None.
         hypotheses: of M1, verified.
 
     Raises:
@@ -75,7 +76,7 @@ def enclose_fit_predictions(
     assert points is not None and isinstance(net, Network)
     if (problem.n + len(points)) * k * problem.parameters > JACOBIAN_LIMIT:
         raise EnclosureError("gradients of predictions", "too many to be formed", "use fewer evaluation rows")
-    weights = known_weights(net) if solution is None else ball_of(
+    weights = known_weights(net) if not isinstance(solution, Solution) else ball_of(
         solution.parameters, solution.radius, solution.layers, lin.arithmetic)
     found = fit_effects(_gradients(problem, weights, problem.X, "row", lin.arithmetic),
                         _gradients(problem, weights, points, "evaluation row", lin.arithmetic), X, lin.sets,

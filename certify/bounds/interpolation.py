@@ -19,7 +19,7 @@ from certify.bounds.distance import distance_bound, enclose_distance
 from certify.bounds.equal_rows import refuting_pair
 from certify.bounds.exact import exact_bound, problem_is_exact, require_exact
 from certify.bounds.fit_predictions import enclose_fit_predictions
-from certify.bounds.interpolation_words import kink_reason, rank_reason, require_meaning
+from certify.bounds.interpolation_words import equal_reason, kink_reason, rank_reason, require_meaning
 from certify.bounds.linearisation import Linearisation, linearise
 from certify.bounds.modulus import ModulusEnds, enclose_modulus
 from certify.bounds.nearby import Solution, prove_nearby
@@ -54,7 +54,6 @@ GAP, COARSE_GAP = 1e-6, 1e-2
 """Relative gap of two ends above which the next tier is tried, up to and beyond `FINE_LIMIT` equations."""
 
 FINE_LIMIT = 3000
-
 QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", FIRST_ORDER,
               *window_claims.QUANTITIES)
 
@@ -134,8 +133,7 @@ class Interpolation:
             raise SpecError(f"quantity '{quantity}' of the interpolation map", found, f"use {', '.join(QUANTITIES)}")
         require_meaning(self.problem, quantity)
         if self._pair is not None and quantity == FIRST_ORDER:
-            i, j = self._pair
-            return self._open(quantity, self._counting(), f"rows {i} and {j} have equal features: remove one of them")
+            return self._open(quantity, self._counting(), equal_reason(*self._pair))
         if self._pair is not None and quantity != "distance":  # at finite size an exact fit may exist all the same
             return self._refuted(quantity, self._pair)
         if isinstance(self.solution, str):
@@ -298,8 +296,7 @@ class Interpolation:
                 return self._open(quantity, self._hypotheses(lin, None, False), reason)
             hypotheses = self._hypotheses(lin, lin.congruence.sigma, True)
             if quantity == FIRST_ORDER:
-                at = self.solution if isinstance(self.solution, Solution) else None
-                return enclose_fit_predictions(self.problem, lin, lin.congruence, at, hypotheses)
+                return enclose_fit_predictions(self.problem, lin, lin.congruence, self.solution, hypotheses)
             reference, X = self.problem.reference, lin.congruence
             own = lin if reference is None else lin.in_function_norm(reference.tau)
             if self.problem.set == "given":

@@ -41,6 +41,11 @@ def require_meaning(problem: Problem, quantity: str) -> None:
         raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
 
 
+def equal_reason(i: int, j: int) -> str:
+    """Why no first-order change of predictions is bounded where two rows are equal."""
+    return f"rows {i} and {j} have equal features, and no exact fit follows when they move apart: remove one of them"
+
+
 def kink_reason(problem: Problem, lin: Linearisation) -> str:
     """Which pre-activations may be 0, and what to do."""
     count, first = lin.passed.kinks
