@@ -15,7 +15,18 @@ from certify.check.spec import read_spec
 from certify.messages import verdict_line
 from tests.check import emitter
 from tests.check.cases import seeds
-from tests.check.prover_cases import checked, edit, fit_predicted, forged, predicted, prove
+from tests.check.prover_cases import (
+    checked,
+    critical_set,
+    edit,
+    fit_predicted,
+    forged,
+    nearby,
+    predicted,
+    prove,
+    settled,
+    with_predictions,
+)
 
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -72,6 +83,49 @@ def test_ends_and_counts_of_exact_fits_that_say_more_are_refused(kind, norm, tmp
                            ({"unit": "weight distance"}, "output change")):
         with pytest.raises(Invalid, match=words):
             checked(forged(certificate, 0, **changed), tmp_path)
+
+
+def test_exact_fits_proved_nearby_are_re_derived_too(tmp_path):
+    """Base nearby: everything over the ball that holds an exact fit; and an end below the truth is refused there."""
+    decided = 0
+    for seed in range(60):
+        with_predictions(nearby(seed, tmp_path), tmp_path, seed)
+        edit(tmp_path, {"[perturbation]\n": "[perturbation]\nradius = 0.5\n"})
+        certificate = prove(tmp_path)
+        if certificate is None or not all(certificate["claims"][0]["row_lower"] or [0]):
+            continue
+        assert certificate["problem"]["base"] == "nearby" and certificate["claims"][0]["theorem"] == "P1"
+        assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+        claim = certificate["claims"][0]
+        at = claim["row_upper"].index(claim["upper"])
+        changed = row(claim, "row_upper", at, claim["row_lower"][at] * (1 - 1e-6))
+        if changed["lower"] <= changed["upper"]:
+            with pytest.raises(Invalid, match=f"row_upper of row {at}"):
+                checked(forged(certificate, 0, **changed), tmp_path)
+        decided += 1
+        if decided == 6:
+            break
+    assert decided == 6
+
+
+def test_critical_points_proved_nearby_are_re_derived_too(tmp_path):
+    """The same of a ball that holds a critical point."""
+    decided = 0
+    for seed in range(80):
+        case = critical_set(seed, tmp_path, set="sparse", relative=False, decay=0.125, n=6, base="nearby",
+                            activation="tanh")
+        if not settled(case, tmp_path):
+            continue
+        with_predictions(case, tmp_path, seed)
+        certificate = prove(tmp_path)
+        if certificate is None or certificate["claims"][0]["upper"] is None:
+            continue
+        assert certificate["base"]["tilt"] is None and certificate["base"]["distance"] is not None
+        assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+        decided += 1
+        if decided == 4:
+            break
+    assert decided == 4
 
 
 def proved(tmp_path, kind: str = "sparse", **fixed: Any) -> dict[str, Any]:
