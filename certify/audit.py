@@ -175,6 +175,10 @@ def _prove(
 
 def _with_side_arrays(bound: Bound, arrays: dict[str, Any]) -> Bound:
     """Move a witness that is an array into the side file, leaving its name in the bound."""
+    if "constants" in bound.witness:  # of a distance over a budget, beside a change
+        name = f"{bound.quantity}.constants"
+        arrays[name] = bound.witness["constants"]
+        bound = replace(bound, witness=dict(bound.witness) | {"constants": name})
     if "centre" in bound.witness:  # of a distance: many arrays under one name
         name = f"{bound.quantity}.centre"
         arrays |= {f"{name}.{part}": array for part, array in bound.witness["centre"].items()}

@@ -104,9 +104,11 @@ deleted row needs nothing: the given weights still fit the others. For critical 
 Layer h is changed so that every later layer receives exactly the inputs it had. A: the inputs of layer h (with a 1 for
 the bias), one row a sample. That works while A keeps full row rank: ω·r < σ(A), r the total length of the change and ω
 how much further the layer's inputs move than the features. The bound is κ·r/(1 − ω·r/σ(A)), κ = ‖A⁺diag(S)‖, S_i how
-far the layer's pre-activations move per unit of row i. Any activation, kinks too. The lower end is F1 at one change
-of the budget, which witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows
-whose outputs differ.""",
+far the layer's pre-activations move per unit of row i. Any activation, kinks too. Both constants are products of norms
+of whole layers, or bounds row by row from the slopes that are within reach (LipSDP), whose multipliers are in
+witness.safetensors; the best layer and the better constants are taken. The lower end is F1 at one change of the
+budget, which witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows whose
+outputs differ.""",
     "Q1": """Explicit radii of the Aubin property: how far the factor reaches (quantity "aubin").
 For all data changes u, u' of total length at most radius_u, every exact fit for u' within radius_w of the weights has
 an exact fit for u within κ·|u − u'|. A right inverse of the Jacobian at the data is enclosed over the whole ball; that

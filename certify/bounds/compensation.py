@@ -7,12 +7,14 @@ needed is that the inputs of layer h, one row a sample, keep full row rank.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from certify.bounds.congruence import Failure, jacobian_congruence
+from certify.bounds.layer_constants import Neighbourhood, affordable, expected, neighbourhood, prove_constants
 from certify.bounds.modulus import enclose_modulus
 from certify.errors import EnclosureError
 from certify.network.jacobian import Jacobian
@@ -33,6 +35,9 @@ from certify.rigor.singular import enclose_norm2, enclose_sigma_min
 ROOM = Fraction(1) + Fraction(1, 2**9)
 """Left for the norms a checker computes by itself."""
 
+GAIN = 0.99
+"""LipSDP, factorisations for every row, is tried where less than about this share of the best bound is in reach."""
+
 
 @dataclass(frozen=True)
 class Compensation:
@@ -41,9 +46,11 @@ class Compensation:
     Attributes:
         layer: the layer that adjusts.
         upper: the bound; None if the budget is larger than that layer can take.
-        sigma: lower bound of `σ(A)`.
-        lipschitz: upper bound of ω.
+        sigma: `1/‖A⁺diag(ω_i/ω)‖` or less; `σ(A)` where all ω_i are equal.
+        lipschitz: ω, the largest of the upper bounds ω_i.
         most: the radius `σ(A)/ω` below which the layer can compensate, rounded down.
+        constants: multipliers that prove ω and S row by row, `(moving, …)` float32; None where norms of layers and
+            what is known of the first and the last one do.
     """
 
     layer: int
@@ -51,30 +58,89 @@ class Compensation:
     sigma: float
     lipschitz: float
     most: float
+    constants: Array | None = None
 
 
-def compensate(problem: Problem) -> tuple[Compensation, ...]:
+def compensate(problem: Problem, check: Callable[[], None] = lambda: None) -> tuple[Compensation, ...]:
     """What each free layer with enough inputs can compensate, the best first (Q4).
+
+    Constants of layers by norms first; by LipSDP where that can make the bound smaller than the best one by norms.
 
     Args:
         problem: interpolation, base `given`, features, a set with a radius.
+        check: called between rows; raises when the time is up.
     """
     net = problem.network
     assert isinstance(net, Network)
     kept = np.array(problem.kept)
     passed = forward(net, known_weights(net), problem.X[kept], Binary64(), keep_pre=True)
-    budget = total_budget(problem)
     near = _near(problem, net, passed)
-    found = []
+    found: dict[int, tuple[_Movement, Compensation]] = {}
     for h in net.layers(problem.layer):
         biased = net.biases[h - 1] is not None
         if net.weights[h - 1].shape[1] + biased < len(kept):
             continue  # the rows of A cannot be independent
         try:
-            found.append(_of_layer(problem, net, h, passed.inputs[h - 1], budget, near))
+            movement = _by_norms(problem, net, h, near)
+            found[h] = movement, _of_layer(problem, net, h, passed.inputs[h - 1], movement)
         except EnclosureError:  # norms that overflow
             continue
-    return tuple(sorted(found, key=lambda c: (c.upper is None, c.upper or 0.0, -c.most)))
+    every = [plain for _, plain in found.values()]
+    try:
+        every += _sharpened(problem, net, passed, found, check)
+    except EnclosureError:  # the balls are too large for bounds that are finite
+        pass
+    return tuple(sorted(every, key=lambda c: (c.upper is None, c.upper or 0.0, -c.most)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Movement:
+    """`(n,)` bounds ω_i and S_i of how far a layer's inputs and pre-activations move; 0 for rows that do not move."""
+
+    inputs: Array
+    rows: Array
+
+
+def _sharpened(
+    problem: Problem, net: Network, passed: Forward, found: dict[int, tuple[_Movement, Compensation]],
+    check: Callable[[], None],
+) -> list[Compensation]:
+    """The same with constants row by row from LipSDP, for layers where that can gain something."""
+    made: list[Compensation] = []
+    layers = [h for h in found if h > 1]
+    near = neighbourhood(problem, net, passed, row_budget(problem)) if layers and len(problem.rows) else None
+    if near is None:
+        return made
+    least = min((c.upper for _, c in found.values() if c.upper is not None), default=math.inf)
+    hopes = {h: _hope(problem, net, passed, h, near) for h in layers if affordable(near, h)}
+    for h in sorted(hopes, key=lambda h: hopes[h]):
+        movement, plain = found[h]
+        if not hopes[h] < GAIN * least:
+            continue
+        constants = prove_constants(near, h, check)
+        inputs, rows = movement.inputs.copy(), movement.rows.copy()
+        for old, new in ((inputs, constants.inputs), (rows, constants.rows)):
+            old[near.moving] = np.where(new > 0, np.minimum(old[near.moving], new), old[near.moving])
+        one = replace(_of_layer(problem, net, h, passed.inputs[h - 1], _Movement(inputs, rows)),
+                      constants=constants.array)
+        if one.most > plain.most or (one.upper or math.inf) < (plain.upper or math.inf):
+            made.append(one)
+            least = min(least, one.upper or math.inf)
+    return made
+
+
+def _hope(problem: Problem, net: Network, passed: Forward, h: int, near: Neighbourhood) -> float:
+    """About the least bound that LipSDP can give for a layer; infinite if it can give none."""
+    A, _ = _augmented(passed.inputs[h - 1], net.biases[h - 1] is not None)
+    with np.errstate(all="ignore"):
+        try:
+            inverse = np.linalg.pinv(A)[:, near.moving]
+            inputs, rows = expected(near, h)
+            room = 1.0 - float(np.linalg.norm(inverse * inputs, 2)) * float(total_budget(problem))
+            size = float(np.linalg.norm(inverse * rows, 2)) * float(total_budget(problem))
+        except np.linalg.LinAlgError:
+            return math.inf
+    return size / room / math.sqrt(problem.layer_scale.squares[h - 1]) if room > 0 else math.inf
 
 
 def total_budget(problem: Problem) -> Fraction:
@@ -124,7 +190,8 @@ def row_budget(problem: Problem) -> Fraction:
     return Fraction(problem.radius) * (fp.sqrt_up(Fraction(free)) if wide else 1)
 
 
-def _of_layer(problem: Problem, net: Network, h: int, inputs: Balls, budget: Fraction, near: _Near) -> Compensation:
+def _by_norms(problem: Problem, net: Network, h: int, near: _Near) -> _Movement:
+    """By products of the norms of whole layers, and what is known of the first and of the last one."""
     steepest = Fraction(activation(net.activation).slope_bound)
     lipschitz = Fraction(1) if problem.scale is None else Fraction(float(np.max(np.abs(problem.scale))))
     for j in range(1, h):
@@ -134,23 +201,31 @@ def _of_layer(problem: Problem, net: Network, h: int, inputs: Balls, budget: Fra
         else:
             lipschitz *= _norm(net.weights[j - 1]) * steepest
     after = _norm(_first(problem, net)) if h == 1 else lipschitz * _norm(net.weights[h - 1])
-    n = len(problem.kept)
-    steep = np.full(n, fp.up(after))
+    moving = np.isin(np.array(problem.kept), np.array(problem.rows))
+    steep = np.full(len(moving), fp.up(after))
     if h == net.depth and near.output is not None:
         steep = np.minimum(steep, near.output)
-    steep[~np.isin(np.array(problem.kept), np.array(problem.rows))] = 0.0
+    return _Movement(np.where(moving, fp.up(lipschitz), 0.0), np.where(moving, steep, 0.0))
+
+
+def _of_layer(problem: Problem, net: Network, h: int, inputs: Balls, movement: _Movement) -> Compensation:
     A, radius = _augmented(inputs, net.biases[h - 1] is not None)
+    budget, lipschitz = total_budget(problem), Fraction(float(movement.inputs.max(initial=0.0)))
     # |Ã − A|_F is at most the norm of the rows' radii, and so is its spectral norm (Weyl)
-    sigma = Fraction(enclose_sigma_min(A).lower) - Fraction(float(fp.row_norms(radius[None, :])[0]))
-    sigma /= ROOM
+    least = Fraction(enclose_sigma_min(A).lower) - Fraction(float(fp.row_norms(radius[None, :])[0]))
+    sigma = least = least / ROOM
+    if (movement.inputs < lipschitz).any():  # rows that move less count for less
+        uneven = _kappa(A, radius, movement.inputs)
+        sigma = sigma if not uneven else max(sigma, lipschitz / uneven / ROOM)
     most = fp.down(max(sigma, Fraction(0)) / lipschitz) if lipschitz else math.inf
     upper = None
     room = 1 - lipschitz * budget / sigma if sigma > 0 else Fraction(0)
     if room > 0:
-        kappa = _kappa(A, radius, steep)
-        simple = Fraction(float(steep.max())) / sigma
+        kappa = _kappa(A, radius, movement.rows)
+        simple = Fraction(float(movement.rows.max())) / least if least > 0 else None
+        bounds = [bound for bound in (kappa, simple) if bound is not None]
         scale = fp.sqrt_up(1 / problem.layer_scale.squares[h - 1])
-        upper = fp.up(scale * min(simple if kappa is None else kappa, simple) * budget / room * ROOM)
+        upper = fp.up(scale * min(bounds) * budget / room * ROOM) if bounds else None
     return Compensation(h, upper, max(fp.down(sigma), 0.0), fp.up(lipschitz), most)
 
 

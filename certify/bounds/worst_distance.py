@@ -52,13 +52,14 @@ def worst_distance(
         unit, hypotheses: of the bound.
         check: called between the steps; raises when the time is up.
     """
-    found = compensate(problem)
+    found = compensate(problem, check)
     check()
     attack = find_attack(problem, check)
     witness: dict[str, object] = {}
     upper = found[0].upper if found else None
     if upper is not None:
         witness |= {"layer": found[0].layer, "sigma": found[0].sigma}
+        witness |= {} if found[0].constants is None else {"constants": found[0].constants}
     if attack is not None:
         witness |= {"z": [float(v) for v in attack.z], "change": attack.change}
     lower = 0.0 if attack is None else attack.lower

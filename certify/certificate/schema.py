@@ -173,6 +173,7 @@ class Witness(Part):
     reach: Number | None = None
     multiplier: Number | None = None
     point: list[Number] | None = None
+    constants: str | None = None
 
 
 BY_ROW = ("sample_modulus", "first_order_prediction_change")

@@ -27,6 +27,7 @@ class Activation:
         kinked: whether φ has a kink, which is then at 0 alone; φ is C¹ elsewhere.
         broken: whether φ is not C² at 0; it is C² elsewhere (relu and leaky relu, and elu, whose φ'' jumps).
         steepest: upper bound of `sup|φ'|`.
+        gentlest: lower bound of `inf φ'`.
         bend: upper bound of `sup|φ''|`, the Lipschitz constant of φ' (between kinks).
         third: upper bound of `sup|φ'''|` where φ is C³ everywhere; None where it is not.
         jump: the jump of φ' at the kink.
@@ -39,6 +40,7 @@ class Activation:
     kinked: bool = False
     broken: bool = False
     steepest: float = 1.0
+    gentlest: float = 0.0
     bend: float = 0.0
     third: float | None = None
     jump: arb = ZERO
@@ -99,10 +101,10 @@ def _sigmoid_slope(x: arb) -> arb:
 
 
 ACTIVATIONS = {
-    "identity": Activation(lambda x: x, lambda x: ONE, lambda x: ZERO, third=0.0),
+    "identity": Activation(lambda x: x, lambda x: ONE, lambda x: ZERO, gentlest=1.0, third=0.0),
     "relu": Activation(lambda x: x.max(ZERO), _step(ZERO), lambda x: ZERO, kinked=True, broken=True, jump=ONE),
     "leaky_relu": Activation(lambda x: x.max(LEAK * x), _step(LEAK), lambda x: ZERO, kinked=True, broken=True,
-                             jump=1 - LEAK),
+                             gentlest=0.01, jump=1 - LEAK),
     "elu": Activation(lambda x: x.max(ZERO) + x.min(ZERO).expm1(), lambda x: x.min(ZERO).exp(),
                       lambda x: ZERO if x > 0 else x.exp(), broken=True, bend=1.0),
     "tanh": Activation(arb.tanh, _sech_squared, lambda x: -2 * x.tanh() * _sech_squared(x),
@@ -111,9 +113,9 @@ ACTIVATIONS = {
                           bend=0.09622504486493764, third=0.125, spread=1.0),
     "softplus": Activation(softplus, sigmoid, _sigmoid_slope, bend=0.25, third=0.09622505),
     "gelu": Activation(lambda x: x * _normal(x), _gelu_slope, lambda x: (2 - x * x) * _density(x),
-                       steepest=1.12890415, bend=0.7978845608028655, third=0.7787697),
+                       steepest=1.12890415, gentlest=-0.1289042, bend=0.7978845608028655, third=0.7787697),
     "silu": Activation(lambda x: x * sigmoid(x), _silu_slope,
-                       lambda x: _sigmoid_slope(x) * (2 - x * (x / 2).tanh()), steepest=1.09983933, bend=0.5,
-                       third=0.30818152),
+                       lambda x: _sigmoid_slope(x) * (2 - x * (x / 2).tanh()), steepest=1.09983933,
+                       gentlest=-0.0998394, bend=0.5, third=0.30818152),
 }
 """Every activation by the name used in specs; why the constants hold: proofs/activations.md, A2 to A12."""

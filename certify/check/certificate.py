@@ -29,11 +29,11 @@ _MOTION = ("theta", "reach")
 _WINDOW = ("multiplier", "point")
 WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows", "array"),
              "first_order_distance": (*_SETS, "equal_rows"),
-             "distance": ("z", "array", "layer", "sigma", "limit", "pair", *_MOTION),
+             "distance": ("z", "array", "layer", "sigma", "constants", "limit", "pair", *_MOTION),
              "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
              "stable_predictions": _MOTION, "prediction_change": _MOTION, "first_order_prediction_change": (),
              "excess": _WINDOW, "hausdorff": _WINDOW}
-_TOGETHER = {*_SETS, *_WINDOW, "layer", "sigma", "radius_u", "radius_w", "limit", "pair"}
+_TOGETHER = {*_SETS, *_WINDOW, "layer", "sigma", "constants", "radius_u", "radius_w", "limit", "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 
 Number = int | float
@@ -70,7 +70,8 @@ class Claim:
         array: name of the array of the side file that proves the upper end of `persistence_radius`, or that holds the
             rows' ellipsoids.
         layer, sigma: the layer that adjusts in the upper end of `distance` over a budget; the least singular value of
-            its inputs.
+            its inputs, each row of which counts by how far it moves.
+        constants: name of the array of the side file that proves how far inputs and pre-activations of that layer move.
         radius_u, radius_w: for which the upper end of `aubin` holds.
         limit, pair: of `aubin`, a radius_u that no κ has, and two rows that prove it.
         multiplier, point: λ of the upper end of `excess` and `hausdorff`, and a step that proves the lower one.
@@ -107,6 +108,7 @@ class Claim:
     pair: tuple[int, int] | None = None
     multiplier: Number | None = None
     point: tuple[Number, ...] | None = None
+    constants: str | None = None
 
 
 @dataclass(frozen=True)
@@ -238,6 +240,7 @@ def _claim(value: object, where: str) -> Claim:
         pair=_pair(witness["pair"], f"{where}.witness.pair") if "pair" in witness else None,
         multiplier=number(witness["multiplier"], f"{where}.witness.multiplier") if "multiplier" in witness else None,
         point=_vector(witness["point"], f"{where}.witness.point") if "point" in witness else None,
+        constants=text(witness["constants"], f"{where}.witness.constants") if "constants" in witness else None,
     )
 
 

@@ -218,6 +218,8 @@ def _check_form(claim: Claim, problem: Problem) -> None:
                       "it is for the upper end of distance over a budget")
     if (claim.sigma is not None) != (claim.layer is not None) or (claim.sigma is not None and not claim.sigma > 0):
         raise Invalid(f"{where}.witness", f"sigma is {show(claim.sigma)}", "a number above 0 goes with layer")
+    if claim.constants is not None and claim.layer is None:
+        raise Invalid(f"{where}.witness", "constants are there and no layer", "they belong to a layer")
     if claim.layer is not None and claim.layer not in problem.free:
         raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
     if finite_size and ((claim.limit is None) != (claim.pair is None) or (claim.limit is not None and not budget)):

@@ -11,9 +11,10 @@ from flint import arb, arb_mat, ctx
 from certify.check import finite
 from certify.check.arrays import Array
 from certify.check.aubin_rules import no_further
-from certify.check.balls import ONE, ZERO, squares
+from certify.check.balls import ONE, ZERO, largest, squares
 from certify.check.canonical import show
 from certify.check.certificate import Claim
+from certify.check.chain import multipliers
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding, Ladder
 from certify.check.hypotheses import expect
@@ -24,6 +25,7 @@ from certify.check.steepness import steepness
 from certify.check.subject import Problem
 
 CHANGE = "distance.change"
+CONSTANTS = "distance.constants"
 DIGITS = 17
 
 
@@ -35,7 +37,8 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
     """
     if claim.upper is not None:
         assert claim.layer is not None and claim.sigma is not None  # the form was checked
-        rule = partial(upper, most=claim.upper, layer=claim.layer, sigma=claim.sigma)
+        stated = _constants(claim, ladder.problem, side)
+        rule = partial(upper, most=claim.upper, layer=claim.layer, sigma=claim.sigma, stated=stated)
         expect(f"{claim.where}.upper", claim.upper, rule, ladder)
     if claim.lower and claim.z is not None:
         change = _change(claim, ladder.problem, side)
@@ -46,23 +49,44 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         expect(f"{claim.where}.witness.limit", claim.limit, rule, ladder)
 
 
-def upper(evidence: Evidence, most: float, layer: int, sigma: float) -> Finding:
-    """V31: `AAᵀ − σ²I ≻ 0` and `κ²AAᵀ − diag(S²) ≻ 0`, `κ = most·(1 − ωr/σ)/(s_hr)`, A the inputs of the layer."""
+def upper(evidence: Evidence, most: float, layer: int, sigma: float, stated: Array | None) -> Finding:
+    """V31: `AAᵀ − σ²diag(ω_i²)/ω² ≻ 0` and `κ²AAᵀ − diag(S²) ≻ 0`, `κ = most·(1 − ωr/σ)/(s_hr)`.
+
+    A: the inputs of the layer; ω: the largest of the ω_i, how far they move; S_i: how far its pre-activations do.
+    """
     problem, r = evidence.problem, budget(evidence.problem)
     A = evidence.forward.inputs[layer - 1]
     if problem.layers[layer - 1].biases is not None:
         A = arb_mat([[*row, ONE] for row in A.tolist()])
     gram = (A * A.transpose()).tolist()
-    if not _exceeds(gram, ONE, [arb(sigma) ** 2] * len(gram)):
+    near = steepness(problem, evidence.parameters, evidence.forward, layer, row_budget(problem), stated)
+    omega = largest(near.inputs).upper()
+    even = [ONE if omega == 0 else (w / omega).min(ONE) for w in near.inputs]
+    if not _exceeds(gram, ONE, [(arb(sigma) * w) ** 2 for w in even]):
         return Finding(Truth.UNDECIDED, f"σ(A) > {sigma!r} is not proved for the inputs of layer {layer}")
-    near = steepness(problem, evidence.parameters, evidence.forward, layer, row_budget(problem))
-    room = 1 - near.inputs * r / arb(sigma)
+    room = 1 - omega * r / arb(sigma)
     if not room > 0:
         return Finding(Truth.UNDECIDED, f"the inputs of layer {layer} may lose their rank within the budget")
     kappa = arb(most) * room / r * layer_squares(problem)[layer].sqrt()
     proved = _exceeds(gram, kappa ** 2, [S ** 2 for S in near.rows])
     return Finding(Truth.PROVED if proved else Truth.UNDECIDED,
                    f"‖A⁺diag(S)‖ < {kappa.lower().str(DIGITS, radius=False)} is needed and not proved")
+
+
+def _constants(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Array | None:
+    """The array of the side file with constants of the layer and their multipliers, if the claim names one."""
+    if claim.constants is None:
+        return None
+    where = f"{claim.where}.witness.constants"
+    if claim.constants != CONSTANTS:
+        raise Invalid(where, f"{show(claim.constants)} is stated", f"{show(CONSTANTS)} is needed")
+    assert claim.layer is not None
+    if claim.layer < 2:
+        raise Invalid(where, "layer 1 adjusts", "its inputs are the features: no constants go with it")
+    shape = (len(problem.moving), 2 + multipliers(problem, claim.layer))
+    if side[CONSTANTS].shape != shape:
+        raise Invalid(where, f"its shape is {side[CONSTANTS].shape}", f"{shape} is needed")
+    return side[CONSTANTS]
 
 
 def _exceeds(gram: list[list[arb]], factor: arb, diagonal: list[arb]) -> bool:

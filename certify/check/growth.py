@@ -106,7 +106,7 @@ class Reach:
 
     def bounds(self, t: arb) -> list[Bounds[arb]]:
         """Bounds of the growth of every moving row's loss while it moves by at most t."""
-        moved, steady, output = self._sweep(t)
+        moved, steady, output, _ = self._sweep(t)
         k, found = self.problem.outputs, []
         for i, (g, c, bend) in enumerate(zip(self.g, self.c, self.bend, strict=True)):
             part = slice(i * k, (i + 1) * k)
@@ -121,18 +121,27 @@ class Reach:
 
     def steepest(self, t: arb) -> list[arb]:
         """Bounds of `|∂f/∂x|`, in Frobenius norm, on the ball of radius t around every moving row."""
-        moved, _, _ = self._sweep(t)
+        moved, *_ = self._sweep(t)
         k = self.problem.outputs
         return [norm(u + v for u, v in zip(self.norms[-1][at:at + k], moved[at:at + k], strict=True))
                 for at in range(0, len(moved), k)]
 
-    def _sweep(self, t: arb) -> tuple[list[arb], list[arb], list[arb]]:
-        """Movement of the outputs' Jacobian rows; the same, with `·/t` nondecreasing in t; movement of the outputs."""
+    def before_moved(self, t: arb) -> list[list[arb]]:
+        """Bounds, a hidden layer each, of how far the pre-activations of every moving row move, row-major."""
+        return self._sweep(t)[3]
+
+    def _sweep(self, t: arb) -> tuple[list[arb], list[arb], list[arb], list[list[arb]]]:
+        """Movement of the outputs' Jacobian rows; the same, with `·/t` nondecreasing in t; movement of the outputs.
+
+        Last, the movement of the pre-activations of every hidden layer.
+        """
         steepest, spread = arb(self.phi.steepest), self.phi.spread
         rows, N = len(self.places), self.norms[0]
         rho, steady = [ZERO] * len(N), [ZERO] * len(N)
         moved = [x * t for x in N]
+        before = []
         for h in range(len(self.problem.layers) - 1):
+            before.append(moved)
             unit, after = [], []
             for j, (x, d, z) in enumerate(zip(N, self.slopes[h], self.before[h], strict=True)):
                 change = self._change(z, moved[j]).min(2 * steepest)
@@ -146,7 +155,7 @@ class Reach:
             rho, unit = _through(rho, W, rows), _through(unit, W, rows)
             steady = _through(after, W, rows) if after else rho
             moved = [((x + r) * t).min(u) for x, r, u in zip(N, rho, unit, strict=True)]
-        return rho, steady, moved
+        return rho, steady, moved, before
 
     def _change(self, z: arb, moved: arb) -> arb:
         """Bound of `|φ'(z + δ) − φ'(z)|` for `|δ| ≤ moved`; where the sign of z is open φ'(z) is the midpoint."""

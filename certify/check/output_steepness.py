@@ -10,8 +10,8 @@ from operator import mul
 
 from flint import arb, arb_mat
 
-from certify.check.activation import ACTIVATIONS
 from certify.check.balls import ZERO, norm
+from certify.check.chain import quotients
 from certify.check.definite import Truth, definiteness
 from certify.check.network import Forward, Parameters, first_weights, layer_slopes
 from certify.check.subject import Problem
@@ -55,24 +55,11 @@ def output_steepness(problem: Problem, parameters: Parameters, passed: Forward, 
 
 def _quotients(problem: Problem, passed: Forward, far: list[arb], rows: list[int]) -> list[list[tuple[arb, arb]]]:
     """Midpoints and half-widths of intervals of `(φ(z + δ) − φ(z))/δ`, `0 < |δ| ≤ far`, unit by unit."""
-    phi, width = ACTIVATIONS[problem.activation], len(far)
-    slopes = layer_slopes(problem, 1, passed.before[0], kinks=True)
-    found = []
-    for at in rows:
-        made = []
-        for z, slope, reach in zip(passed.before[0][at * width:(at + 1) * width],
-                                   slopes[at * width:(at + 1) * width], far, strict=True):
-            if not phi.kinked:
-                made.append((slope, reach * phi.bend / 2))
-            elif abs(z) > reach:
-                made.append((slope, ZERO))
-            elif z > 0 or z < 0:
-                beyond = phi.jump * (1 - abs(z) / reach).max(ZERO) / 2
-                made.append((slope - beyond if z > 0 else slope + beyond, beyond))
-            else:  # the slope is the midpoint of both sides
-                made.append((slope, phi.jump / 2))
-        found.append(made)
-    return found
+    width, before = len(far), passed.before[0]
+    slopes = layer_slopes(problem, 1, before, kinks=True)
+    return [[quotients(problem.activation, z, slope, reach) for z, slope, reach in
+             zip(before[at * width:(at + 1) * width], slopes[at * width:(at + 1) * width], far, strict=True)]
+            for at in rows]
 
 
 def _square(centre: list[arb], others: list[tuple[arb, list[arb]]]) -> arb:

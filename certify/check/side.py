@@ -23,6 +23,7 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
         Invalid: the file is missing or idle, or holds other arrays.
     """
     needed = {claim.array for claim in certificate.claims if claim.array not in (None, CENTRE)}
+    needed |= {claim.constants for claim in certificate.claims if claim.constants is not None}
     if any(claim.array == CENTRE for claim in certificate.claims):
         needed |= set(centre_names(problem))
     convex = {claim.theorem for claim in certificate.claims} == {"Q6"}  # the one solution needs no centre

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from flint import arb, arb_mat, ctx
 
 from certify.check.activation import ACTIVATIONS
+from certify.check.arrays import Array
 from certify.check.balls import ONE, ZERO, norm
+from certify.check.chain import layer_constants
 from certify.check.definite import Truth, definiteness
 from certify.check.growth import Reach
 from certify.check.network import Forward, Parameters, first_weights, layer_slopes
@@ -26,13 +28,15 @@ BLOCK = 64
 
 @dataclass(frozen=True)
 class Steepness:
-    """Of one layer: `|a(x_i + v) − a(x_i)| ≤ inputs·|v|` and `|W(a(x_i + v) − a(x_i))| ≤ rows_i·|v|` on the balls."""
+    """Of one layer: `|a(x_i + v) − a(x_i)| ≤ inputs_i·|v|`, `|W(a(x_i + v) − a(x_i))| ≤ rows_i·|v|` on the balls."""
 
-    inputs: arb
+    inputs: list[arb]
     rows: list[arb]
 
 
-def steepness(problem: Problem, parameters: Parameters, passed: Forward, layer: int, t: arb) -> Steepness:
+def steepness(
+    problem: Problem, parameters: Parameters, passed: Forward, layer: int, t: arb, stated: Array | None = None,
+) -> Steepness:
     """Upper bounds for the kept rows, each moving by at most t; rows that do not move have 0.
 
     Args:
@@ -40,6 +44,7 @@ def steepness(problem: Problem, parameters: Parameters, passed: Forward, layer: 
         parameters, passed: at the given weights.
         layer: the layer, from 1.
         t: the radius of every moving row.
+        stated: numbers with multipliers that prove them, row by row (:mod:`certify.check.chain`).
     """
     with ctx.workprec(PRECISION):
         steepest = arb(ACTIVATIONS[problem.activation].steepest)
@@ -58,7 +63,12 @@ def steepness(problem: Problem, parameters: Parameters, passed: Forward, layer: 
             dual = output_steepness(problem, parameters, passed, t)
             for i, S in zip(problem.moving, dual or (), strict=dual is not None):
                 rows[i] = S.min(rows[i])
-        return Steepness(reach.upper(), [rows.get(i, ZERO).upper() for i in problem.kept])
+        inputs = {i: reach for i in problem.moving}
+        if stated is not None:
+            better = layer_constants(problem, parameters, passed, layer, t, stated)
+            for known, proved in zip((inputs, rows), better, strict=True):
+                known |= {i: value.min(known[i]) for i, value in proved.items()}
+        return Steepness(*([known.get(i, ZERO).upper() for i in problem.kept] for known in (inputs, rows)))
 
 
 def _first_layer(problem: Problem, parameters: Parameters, passed: Forward, t: arb) -> arb:

@@ -6,8 +6,8 @@ import numpy as np
 
 from certify.network.network import Network
 from certify.network.passes import Forward
+from certify.network.quotients import difference_quotients
 from certify.rigor import fp
-from certify.rigor.activation import activation
 from certify.rigor.cholesky import verify_positive_definite
 from certify.rigor.fp import RAISE, Array, U
 
@@ -56,33 +56,12 @@ def output_steepness(network: Network, passed: Forward, t: Array, scale: Array |
         return None
     W = network.weights[0] if scale is None else network.weights[0] * scale
     lengths = fp.row_norms(W) * RAISE
-    mid, half = _quotients(network, passed, lengths[None, :] * t[:, None] * RAISE)
+    mid, half = difference_quotients(network, passed, 0, lengths[None, :] * t[:, None] * RAISE)
     total = np.zeros(n)
     for v in network.weights[1]:
         found = _one_output(W, lengths, mid, half, v)
         total = total + found * found
     return np.sqrt(total) * RAISE * ROOM
-
-
-def _quotients(network: Network, passed: Forward, moved: Array) -> tuple[Array, Array]:
-    """Midpoints and half-widths of intervals that hold `(φ(z + δ) − φ(z))/δ` for all `0 < |δ| ≤ moved`.
-
-    C¹: within `½sup|φ''|·moved` of `φ'(z)`. Else relu or leaky relu, with slopes from 0 to 1, exact where the sign of z
-    is known: a kink that is not reached leaves the slope, and beyond one that is `s·moved` away there is at most the
-    share 1 − s of the way.
-    """
-    phi, slope, pre = activation(network.activation), passed.slopes[0], passed.pre[0]
-    mid = slope.mid.hi
-    if phi.smooth:
-        return mid, (phi.curvature * moved / 2 + slope.rad[:, None]) * RAISE
-    z, rz = pre.mid.hi, pre.rad[:, None]
-    reached = phi.kink(z, (moved + rz) * RAISE)
-    share = np.clip((np.abs(z) - rz) * (1 - 2.0**-40) / np.where(moved > 0, moved, 1.0), 0.0, 1.0)
-    beyond = (1.0 - share) / 2
-    known = np.where(z > 0, mid - beyond, mid + beyond)
-    open_sign = np.abs(z) <= rz
-    half = np.where(open_sign, 0.5, beyond + 4 * U) * RAISE
-    return np.where(reached, np.where(open_sign, 0.5, known), mid), np.where(reached, half, 0.0)
 
 
 def _one_output(W: Array, lengths: Array, mid: Array, half: Array, v: Array) -> Array:

@@ -25,12 +25,14 @@ class Reach:
         moved: `(n, k)` bounds of `|∂f_a/∂x(x_i + u_i) − ∂f_a/∂x(x_i)|`.
         steady: like `moved`, never smaller, with `steady(t)/t` nondecreasing for smooth activations.
         output: `(n, k)` bounds of `|f_a(x_i + u_i) − f_a(x_i)|`.
+        before: of every hidden layer, `(n, m)` bounds of how far its pre-activations move.
     """
 
     centre: Array
     moved: Array
     steady: Array
     output: Array
+    before: tuple[Array, ...] = ()
 
 
 def reach(network: Network, passed: Forward, t: Array, scale: Array | None) -> Reach:
@@ -55,7 +57,8 @@ def reach(network: Network, passed: Forward, t: Array, scale: Array | None) -> R
         for i in range(0, len(t), step)
     ]
     names = ("centre", "moved", "steady", "output")
-    return Reach(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+    before = tuple(np.concatenate(layer) for layer in zip(*(p.before for p in parts), strict=True))
+    return Reach(*(np.concatenate([getattr(p, name) for p in parts]) for name in names), before=before)
 
 
 def _chunk(network: Network, passed: Forward, first: Array, t: Array, rows: slice, scaled: bool) -> Reach:
@@ -66,7 +69,9 @@ def _chunk(network: Network, passed: Forward, first: Array, t: Array, rows: slic
     rho, steady = np.zeros_like(N), np.zeros_like(N)
     error = N * (2 * U if scaled else 0.0)
     moved = N * t[:, None] * RAISE
+    before = []
     for h in range(network.depth - 1):
+        before.append(fp.require_finite(moved, "reach"))
         slope = passed.slopes[h]
         d, r = np.abs(slope.mid.hi[rows]), slope.rad[rows, None]
         z, rz = passed.pre[h].mid.hi[rows], passed.pre[h].rad[rows, None]
@@ -88,7 +93,8 @@ def _chunk(network: Network, passed: Forward, first: Array, t: Array, rows: slic
         rho, steady = (rho @ size) * wide, (steady @ size) * wide
         N = (fp.row_norms(M) + error) * RAISE
         moved = np.minimum((N + rho) * t[:, None], unit_moved @ size) * wide
-    return Reach(*(fp.require_finite(x, "reach") for x in (N, rho, np.maximum(steady, rho), moved)))
+    ends = (fp.require_finite(x, "reach") for x in (N, rho, np.maximum(steady, rho), moved))
+    return Reach(*ends, before=tuple(before))
 
 
 def slopes_within(network: Network, passed: Forward, h: int, moved: Array) -> Array:

@@ -210,6 +210,8 @@ def _how(claim: Claim, problem: Problem, side: str) -> str:
         return critical.how(claim, problem, side)
     if claim.theorem == "P1":
         return predictions.FITS
+    if claim.theorem == "Q4" and side == "upper" and claim.witness.constants is not None:
+        return words.ENDS["Q4", "upper"] + words.ROW_BY_ROW.format(layer=claim.witness.layer)
     if claim.theorem != "M6":
         return words.ENDS.get((claim.theorem, side), "")
     if interior(claim, problem):

@@ -75,6 +75,9 @@ BOXED = {
 }
 """How the ends of `sample_modulus` are known where the norm is inf and there are too many signs to try them all."""
 
+ROW_BY_ROW = ", layer {layer}; how far its inputs move is proved row by row from the slopes within reach (LipSDP)"
+"""What follows the upper end of Q4 where the side file holds the multipliers for it."""
+
 MEMBERS = {
     "weights": "upper end by one weight a row and a verified factorisation",
     "rows": "upper end by adding up what each row can do alone",

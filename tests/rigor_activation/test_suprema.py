@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from flint import arb
 
+from certify.check.activation import ACTIVATIONS as CHECKED
 from tests.rigor_activation.registry import CASES, Case
 
 END = 60
@@ -69,3 +72,20 @@ def test_bounds_are_tight(case: Case):
             for x in (arb(i) / 100 - arb(2) ** -60, arb(i) / 100 + arb(2) ** -60):
                 best = best.max(abs(case.derivatives(x, bool(x > 0), order + 1)[order]))
         assert best >= bound(case, order) * arb("0.999"), (case.name, order)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_the_least_slope_holds_and_is_tight(case: Case):
+    """gelu's and silu's slopes at x and −x add up to 1, so that what bounds them above bounds them below (A8, A9)."""
+    phi, least = case.activation, arb(10)
+    assert CHECKED[case.name].gentlest == phi.slope_floor
+    for i in [*range(-6000, -600, 100), *range(-600, 600), *range(600, 6001, 100)]:
+        x = arb(i) / 100 + arb(2) ** -60
+        slope, other = (case.derivatives(v, bool(v > 0), 2)[1] for v in (x, -x))
+        assert slope >= phi.slope_floor
+        least = least.min(slope)
+        if phi.slope_floor < 0:
+            assert abs(slope + other - 1) < arb(2) ** -60
+    assert least <= phi.slope_floor + arb("0.0001")
+    if phi.slope_floor < 0:
+        assert Fraction(phi.slope_floor) < 1 - Fraction(phi.slope_bound)

@@ -65,6 +65,7 @@ class Activation(ABC):
         kinks: the points where φ is not differentiable; φ is C¹ elsewhere.
         bends: the points where φ is C¹ and not C²; φ is C² outside kinks and bends.
         slope_bound: upper bound of `sup|φ'|` over the line without the kinks.
+        slope_floor: lower bound of `inf φ'` there; difference quotients lie between the two (`sup φ' = sup|φ'|`).
         curvature: upper bound of `sup|φ''|` where it exists: the Lipschitz constant of φ' between kinks.
         third: upper bound of `sup|φ'''|` where it exists.
     """
@@ -75,6 +76,7 @@ class Activation(ABC):
     kinks: ClassVar[tuple[float, ...]] = ()
     bends: ClassVar[tuple[float, ...]] = ()
     slope_bound: ClassVar[float]
+    slope_floor: ClassVar[float]
     curvature: ClassVar[float]
     third: ClassVar[float]
 

@@ -40,6 +40,7 @@ class Elu(ByBalls):
     name: ClassVar[str] = "elu"
     bends: ClassVar[tuple[float, ...]] = (0.0,)
     slope_bound: ClassVar[float] = 1.0
+    slope_floor: ClassVar[float] = 0.0
     curvature: ClassVar[float] = 1.0
     third: ClassVar[float] = 1.0
 

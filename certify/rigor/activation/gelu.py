@@ -47,6 +47,7 @@ class Gelu(ByBalls):
 
     name: ClassVar[str] = "gelu"
     slope_bound: ClassVar[float] = 1.12890415
+    slope_floor: ClassVar[float] = -0.1289042
     curvature: ClassVar[float] = 0.79788457
     third: ClassVar[float] = 0.7787697
 

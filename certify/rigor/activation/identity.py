@@ -22,6 +22,7 @@ class Identity(Activation):
 
     name: ClassVar[str] = "identity"
     slope_bound: ClassVar[float] = 1.0
+    slope_floor: ClassVar[float] = 1.0
     curvature: ClassVar[float] = 0.0
     third: ClassVar[float] = 0.0
 

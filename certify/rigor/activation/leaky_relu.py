@@ -34,6 +34,7 @@ class LeakyRelu(ByBalls):
     name: ClassVar[str] = "leaky_relu"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
     slope_bound: ClassVar[float] = 1.0
+    slope_floor: ClassVar[float] = NEGATIVE_SLOPE
     curvature: ClassVar[float] = 0.0
     third: ClassVar[float] = 0.0
 

@@ -24,6 +24,7 @@ class Relu(Activation):
     name: ClassVar[str] = "relu"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
     slope_bound: ClassVar[float] = 1.0
+    slope_floor: ClassVar[float] = 0.0
     curvature: ClassVar[float] = 0.0
     third: ClassVar[float] = 0.0
 

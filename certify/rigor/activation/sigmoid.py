@@ -57,6 +57,7 @@ class Sigmoid(ByBalls):
 
     name: ClassVar[str] = "sigmoid"
     slope_bound: ClassVar[float] = 0.25
+    slope_floor: ClassVar[float] = 0.0
     curvature: ClassVar[float] = 0.09622505
     third: ClassVar[float] = 0.125
 

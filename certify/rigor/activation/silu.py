@@ -51,6 +51,7 @@ class Silu(ByBalls):
 
     name: ClassVar[str] = "silu"
     slope_bound: ClassVar[float] = 1.09983933
+    slope_floor: ClassVar[float] = -0.0998394
     curvature: ClassVar[float] = 0.5
     third: ClassVar[float] = 0.30818152
 

@@ -36,6 +36,7 @@ class Softplus(ByBalls):
 
     name: ClassVar[str] = "softplus"
     slope_bound: ClassVar[float] = 1.0
+    slope_floor: ClassVar[float] = 0.0
     curvature: ClassVar[float] = 0.25
     third: ClassVar[float] = 0.09622505
 

@@ -49,6 +49,7 @@ class Tanh(ByBalls):
 
     name: ClassVar[str] = "tanh"
     slope_bound: ClassVar[float] = 1.0
+    slope_floor: ClassVar[float] = 0.0
     curvature: ClassVar[float] = 0.76980036
     third: ClassVar[float] = 2.0
 
