@@ -26,6 +26,9 @@ LARGEST = 2**38
 NARROW = 2.0**-20
 """Least half-width of a unit's slopes: where they are known it keeps the multipliers finite, and costs as little."""
 
+LEAST = 2.0**-100
+"""Least multiplier: float32 would make 0 of one much below it, and the checker divides by them."""
+
 ROOM = 2.0**-13
 """Left for a checker, which need not factorise where slopes are nearly known."""
 
@@ -150,7 +153,7 @@ def _proved(chain: Chain) -> tuple[float, tuple[Array, ...]]:
     if proposed is None:
         return nothing
     with np.errstate(over="ignore"):  # what float32 does not hold is refused as infinite
-        multipliers = tuple(m.astype(np.float32).astype(np.float64) for m in proposed[0])
+        multipliers = tuple(np.maximum(m, LEAST).astype(np.float32).astype(np.float64) for m in proposed[0])
     try:
         bound = chain_bound(chain, multipliers, proposed[1])
     except EnclosureError:
