@@ -17,7 +17,7 @@ from certify.bounds.interpolation import Interpolation
 from certify.bounds.inverse import Inverse, Matrix, NoInverse, invert
 from certify.bounds.nearby import Solution, given
 from certify.bounds.reduction import completed, field_length, spanning
-from certify.bounds.seen_fields import invert_seen
+from certify.bounds.seen_fields import invert_seen, loosened
 from certify.bounds.stationary import Stationary, fields_at, low_parts, prove_stationary, singular_words
 from certify.bounds.tilt import Shift, output_tilt, pairing, shift_of_outputs, shift_of_weights
 from certify.limits import Limits
@@ -171,12 +171,12 @@ def _as_seen(settled: Settled, point: Point, problem: Problem) -> Settled | Unse
     seen = seen_by(problem, problem.network.layers(problem.layer))
     if point.inverse is None:
         return replace(settled, point=replace(point, seen=seen))
-    inverse: Inverse | str = point.inverse
+    own: tuple[Inverse, Fraction] | str = (point.inverse, Fraction(0))
     if point.dimension:
-        inverse = invert_seen(point.H, point.fields, seen, _from_fields(settled))
-    found = inverse if isinstance(inverse, str) else measured(inverse, seen)
-    if isinstance(inverse, Inverse) and isinstance(found, Inverse):
-        return replace(settled, point=replace(point, seen=seen, reached=(inverse, found)))
+        own = invert_seen(point.H, point.fields, seen, _from_fields(settled))
+    found = own if isinstance(own, str) else measured(own[0], seen)
+    if not isinstance(own, str) and isinstance(found, Inverse):
+        return replace(settled, point=replace(point, seen=seen, reached=(own[0], loosened(found, own[1]))))
     reason = f"in the norm function, {found}"
     if settled.shift is not None and settled.shift.kind == "weights":
         return Unsettled(reason)

@@ -17,10 +17,16 @@ from certify.maps.symmetry import Fields
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from certify.rigor.fp import Array
+from certify.rigor.singular import enclose_sigma_min
+
+MOST_TURNED = Fraction(1, 8)
+"""How far the fields may turn, as S measures angles, between where they are known and where they are meant."""
 
 
-def invert_seen(H: Matrix, fields: Fields, seen: Seen, distance: Fraction) -> Inverse | str:
-    """An inverse of `H + S²TBBᵀTᵀS²` for some matrix B, or in words why none was proved.
+def invert_seen(H: Matrix, fields: Fields, seen: Seen, distance: Fraction) -> tuple[Inverse, Fraction] | str:
+    """An inverse of `A = H + S²TBBᵀTᵀS²` for some matrix B, and η; or in words why none was proved.
+
+    With y the shortest motion in S and `y' = A⁻¹g`, T the fields that are given: `√(1 − η²)|Sy'| ≤ |Sy| ≤ |Sy'|`.
 
     Args:
         H: enclosed Hessian.
@@ -29,33 +35,65 @@ def invert_seen(H: Matrix, fields: Fields, seen: Seen, distance: Fraction) -> In
         distance: how far the parameters of interest may be from those.
     """
     try:
-        found = invert(completed(H, spanning_seen(fields, seen, field_length(H.mid.hi), distance), Binary64()),
-                       Binary64())
+        eta = turned(fields, seen, distance)
+        found = invert(completed(H, spanning_seen(fields, seen, field_length(H.mid.hi)), Binary64()), Binary64())
     except EnclosureError as error:
         return f"{error.found} ({error.asked})"
+    if eta > MOST_TURNED:
+        return ("the symmetry fields at the exact critical point are not known well enough as the reference rows see "
+                "them: take a larger weights.tau")
     if isinstance(found, Inverse):
-        return found
+        return found, eta
     return (f"the Hessian completed by the symmetry fields as the reference rows see them was not inverted: "
             f"{found.reason}: take a larger weights.tau")
 
 
-def spanning_seen(fields: Fields, seen: Seen, length: float, distance: Fraction) -> Basis:
+def loosened(found: Inverse, eta: Fraction) -> Inverse:
+    """The measured inverse with an error that covers η: `1 + θ' = (1 + θ)/(1 − η²)`, and `1 − η² ≤ √(1 − η²)`.
+
+    Args:
+        found: from :func:`certify.bounds.critical_seen.measured`.
+        eta: at most :data:`MOST_TURNED`.
+    """
+    return Inverse(found.X, (1 + found.epsilon) / (1 - eta**2) - 1, found.size)
+
+
+def turned(fields: Fields, seen: Seen, distance: Fraction) -> Fraction:
+    """η: at least `|S(T* − T)k|/|ST*k|` for all k, T* the fields where they are meant; 1 where nothing is known.
+
+    `‖F‖δ/(τ(σ − δ))` with `δ ≥ ‖(T* − T)B‖_F`, `√moving·distance·‖B‖_F`, and `σ ≤ σ_min(TB)` of a basis TB.
+
+    Args:
+        fields: T; at least one field.
+        seen: F.
+        distance: how far the parameters of interest may be from those of T.
+    """
+    first = _basis(fields.T)
+    size = Fraction(fp.frobenius(first))
+    delta = fp.sqrt_up(Fraction(fields.moving)) * distance * size
+    if delta == 0:
+        return Fraction(0)
+    TB = fp.require_finite(fields.T @ first.T, "symmetry fields")
+    error = Fraction(fp.dot_unit(fields.T.shape[1])) * Fraction(fp.frobenius(fields.T)) * size + Fraction(fp.FLOOR)
+    room = seen.tau * (Fraction(enclose_sigma_min(TB).lower) - error - delta)
+    return min(seen.norm * delta / room, Fraction(1)) if room > 0 else Fraction(1)
+
+
+def spanning_seen(fields: Fields, seen: Seen, length: float) -> Basis:
     """Nearly orthogonal columns of the given length that span `S²T`: `‖S²TB − columns‖_F ≤ error` for some B.
 
     B is made of two factors that cost tightness alone: one takes a basis of the fields out of them, one makes its image
     by S² nearly orthogonal. Rows of the pairs below are columns of T. All products are in double-double: where T
-    leaves the outputs at the reference rows alone, `S²T = τ²T` is what is left of numbers far larger. Where the
-    parameters differ from those of T by at most `distance`, the moving fields do so too, by `√moving · distance`.
+    leaves the outputs at the reference rows alone, `S²T = τ²T` is what is left of numbers far larger.
 
     Args:
         fields: T; at least one field.
         seen: F, `S² = FᵀF`.
         length: of the columns.
-        distance: how far the parameters of interest may be from those of T.
 
     >>> one = Fields(np.array([[1.0], [-2.0]]), {"linear": 1}, 1)
     >>> F = Pair(np.vstack([np.array([[6.0, 3.0]]), 0.5 * np.eye(2)]))  # which the field leaves alone
-    >>> found = spanning_seen(one, Seen(F, Fraction(0), Fraction(7), Fraction(1, 2)), 5**0.5, Fraction(0))
+    >>> found = spanning_seen(one, Seen(F, Fraction(0), Fraction(7), Fraction(1, 2)), 5**0.5)
     >>> np.allclose(found.columns * found.columns[0, 0], [[1.0], [-2.0]]), found.error < Fraction(1, 10**14)
     (True, True)
     """
@@ -64,7 +102,7 @@ def spanning_seen(fields: Fields, seen: Seen, length: float, distance: Fraction)
     first = _basis(fields.T)
     t = arithmetic.product(Pair(first), T)
     size_b = _size(Pair(first))
-    loose = Fraction(unit(T.shape[1])) * size_b * _size(T) + fp.sqrt_up(Fraction(fields.moving)) * distance * size_b
+    loose = Fraction(unit(T.shape[1])) * size_b * _size(T)
     image = arithmetic.product(t, F)
     W = arithmetic.product(image, _turned(F))
     wrong = Fraction(unit(F.shape[0])) * _size(image) * size_f + Fraction(unit(F.shape[1])) * _size(t) * size_f**2

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from certify.bounds import critical_base
-from certify.bounds.inverse import invert
+from certify.bounds.inverse import Inverse, invert
 from certify.bounds.reduction import completed, field_length, spanning
 from certify.check.refusal import Invalid
 from certify.rigor.arithmetic import Binary64
@@ -165,7 +166,8 @@ def test_another_theorem_is_refused_beside_symmetries(theorem, tmp_path):
 def test_a_motion_that_is_not_the_shortest_in_the_norm_is_refused(monkeypatch, tmp_path):
     """What forgetting the kernel gives: true as an upper end, false as the lower end of a row."""
     def wrong(H, fields, seen, distance):
-        return invert(completed(H, spanning(fields, field_length(H.mid.hi), distance), Binary64()), Binary64())
+        found = invert(completed(H, spanning(fields, field_length(H.mid.hi), distance), Binary64()), Binary64())
+        return (found, Fraction(0)) if isinstance(found, Inverse) else found.reason
 
     monkeypatch.setattr(critical_base, "invert_seen", wrong)
     for seed in range(60):
