@@ -14,7 +14,7 @@ from certify.bounds.given_change import ChangeEnds
 from certify.bounds.inverse import Block, Blocks, Dual, Inverse, Matrix, enclose_ends, enclose_row_ends, length_above
 from certify.bounds.row_budgets import BudgetEnds, candidate_weights, first_factor
 from certify.convex.gram import Form, form_of
-from certify.convex.low_rank import Ball, Box, Hull, RowShape, Weights, propose_weights
+from certify.convex.low_rank import Ball, Box, Hull, Weights, propose_weights
 from certify.convex.worst_change import Changes, propose_sums
 from certify.errors import EnclosureError
 from certify.perturbations.factor import BlockFactor
@@ -24,7 +24,7 @@ from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import RAISE, Array, U
 
 PAIRS = 2500
-"""Columns of C up to which the bound by pairs of rows is tried: the checker has to form every pair too."""
+"""Columns of C up to which the bound by pairs of rows is tried (the checker has to form every pair too), and hulls."""
 
 LEAST = 1e-11
 """Weights below this share of the largest are raised to it: they cost nothing, and no row is forgotten."""
@@ -73,23 +73,25 @@ def enclose_critical_budgets(
     try:
         with np.errstate(all="ignore"):  # a search may overflow: what it proposes is held against what is finite
             P = form_of(Y)
-            found, around = _searched(P, unit, count)
+            options = _searched(P, unit, count)
             check()
-            u = propose_sums(P, Changes(unit.G, moves.norm, count), found.sums)
+            u = propose_sums(P, Changes(unit.G, moves.norm, count), options[-1][0].sums)
     except np.linalg.LinAlgError as error:
         raise EnclosureError("worst changes", f"LAPACK gave up ({error})", "this is rare: report it") from None
     check()
     z = None if u is None else inverse.X.T @ (Y @ u)
     lower = None if z is None else support_below(H, moves, z, dual)
-    ends = [by_weights(inverse, moves.C, around, candidate, count)
-            for candidate in candidate_weights(P, around, found, count)]
+    ends: list[tuple[float, str, Array | None, Array | None]] = [
+        (*by_weights(inverse, moves.C, around, candidate, count), around.shape)
+        for found, around in options for candidate in candidate_weights(P, around, found, count)]
     if count < n:
         check()
-        ends.append((_by_rows(inverse, moves, around, count), "rows", None))
+        around = options[-1][1]
+        ends.append((_by_rows(inverse, moves, around, count), "rows", None, around.shape))
         if n * q <= PAIRS:
-            ends.append((_by_pairs(inverse, moves, around, count), "pairs", None))
-    upper, member, weights = min(ends, key=lambda end: end[0])
-    return BudgetEnds(lower or 0.0, upper, z if lower else None, member, weights, around.shape)
+            ends.append((_by_pairs(inverse, moves, around, count), "pairs", None, around.shape))
+    upper, member, weights, shape = min(ends, key=lambda end: end[0])
+    return BudgetEnds(lower or 0.0, upper, z if lower else None, member, weights, shape)
 
 
 def support_below(H: Matrix, moves: Moves, z: Array, dual: Dual | None = None) -> float | None:
@@ -159,20 +161,26 @@ def enclose_critical_change(inverse: Inverse, C: Blocks, u: Array) -> ChangeEnds
     return ChangeEnds(fp.down(lower), fp.up((fp.sqrt_up(square) + e) / (1 - inverse.epsilon)))
 
 
-def _searched(P: Form, unit: RowSets, count: int) -> tuple[Weights, Ellipsoids]:
-    """Dual weights from a search, and the verified ellipsoids around the unit balls that they belong to."""
+def _searched(P: Form, unit: RowSets, count: int) -> list[tuple[Weights, Ellipsoids]]:
+    """Dual weights from a search, and the verified ellipsoids around the unit balls that they belong to.
+
+    Norm 1: the Euclidean ball, which contains the set, and before it, where there are few columns, an ellipsoid that is
+    searched for: it settles slowly, and with many columns ends far above the ball.
+    """
     n, q, _ = unit.G.shape
-    moves = np.ones(n, dtype=bool)
-    still = Ellipsoids(BlockFactor(unit.G, np.zeros(n)), (Fraction(1),) * n)
-    if q == 1 or unit.norm == 2:
-        return propose_weights(P, q, Ball(unit.G), moves, count, first_factor(P, unit, count, n)), still
-    shape: RowShape = Box(unit.G) if unit.norm == "inf" else Hull(unit.G)
-    found = propose_weights(P, q, shape, moves, count, first_factor(P, unit, count, n), iterations=150)
-    assert found.shape is not None
-    if unit.norm == "inf":
+    moves, start = np.ones(n, dtype=bool), first_factor(P, unit, count, n)
+    if q > 1 and unit.norm == "inf":
+        found = propose_weights(P, q, Box(unit.G), moves, count, start, iterations=150)
+        assert found.shape is not None
         W = np.clip(found.shape, 2.0**-60, 2.0**60)  # NaN stays, and is refused below
-        return found, boxes_around(unit, W, BlockFactor(W[:, :, None] * np.eye(q), np.zeros(n)))
-    return found, hulls_around(unit, found.shape)
+        return [(found, boxes_around(unit, W, BlockFactor(W[:, :, None] * np.eye(q), np.zeros(n))))]
+    ball = Ellipsoids(BlockFactor(unit.G, np.zeros(n)), (Fraction(1),) * n)
+    options = [(propose_weights(P, q, Ball(unit.G), moves, count, start), ball)]
+    if q > 1 and unit.norm == 1 and n * q <= PAIRS:
+        found = propose_weights(P, q, Hull(unit.G), moves, count, start, iterations=150)
+        assert found.shape is not None
+        options.insert(0, (found, hulls_around(unit, found.shape)))
+    return options
 
 
 def _shaped(C: Blocks, L: Array, w: Array) -> Blocks:

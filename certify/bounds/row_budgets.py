@@ -79,17 +79,20 @@ def enclose_row_budgets(
     P = fp.require_finite((P + P.T) / 2, "inverse of the kernel")
     try:
         with np.errstate(all="ignore"):  # a search may overflow: what it proposes is held against what is finite
-            found, around = _searched(P, sets, Q, count)
-            z = propose_multipliers(P, Changes(sets.G, sets.norm, count), found.sums)
+            options = _searched(P, sets, Q, count)
+            z = propose_multipliers(P, Changes(sets.G, sets.norm, count), options[-1][0].sums)
     except np.linalg.LinAlgError as error:
         raise EnclosureError("worst changes", f"LAPACK gave up ({error})", "this is rare: report it") from None
     lower = None if z is None else budget_lower(K, sets, z, arithmetic, count)
-    ends = [_by_weights(K, around, X, arithmetic, weights, count)
-            for weights in candidate_weights(P, around, found, count)]
-    if count < moving:
-        ends += [_by_rows(around, X, count), _by_pairs(around, X, count)]
-    upper, member, dual = min(ends, key=lambda end: np.inf if end[0] is None else end[0])
-    return BudgetEnds(lower, upper, z if lower else None, member, dual, around.shape)
+    ends: list[tuple[float | None, str, Array | None, Array | None]] = []
+    for found, around in options:
+        some = [_by_weights(K, around, X, arithmetic, weights, count)
+                for weights in candidate_weights(P, around, found, count)]
+        if count < moving:
+            some += [_by_rows(around, X, count), _by_pairs(around, X, count)]
+        ends += [(*end, around.shape) for end in some]
+    upper, member, dual, shape = min(ends, key=lambda end: np.inf if end[0] is None else end[0])
+    return BudgetEnds(lower, upper, z if lower else None, member, dual, shape)
 
 
 def budget_lower(
@@ -107,8 +110,12 @@ def budget_lower(
     return fp.down(total / fp.sqrt_up(bottom))
 
 
-def _searched(P: Array, sets: RowSets, Q: BlockFactor, count: int) -> tuple[Weights, Ellipsoids]:
-    """Dual weights from a search, and the verified ellipsoids they belong to."""
+def _searched(P: Array, sets: RowSets, Q: BlockFactor, count: int) -> list[tuple[Weights, Ellipsoids]]:
+    """Dual weights from a search, and the verified ellipsoids they belong to.
+
+    Norm 1 with several outputs: an ellipsoid around the columns, which is searched for, and the image of the Euclidean
+    ball, which is often the better one where there are many columns.
+    """
     n, k, _ = sets.G.shape
     fixed = intervals(sets) if k == 1 else balls_around(sets, Q) if sets.norm != "inf" else None
     shape: RowShape
@@ -119,18 +126,20 @@ def _searched(P: Array, sets: RowSets, Q: BlockFactor, count: int) -> tuple[Weig
         fixed = None
     start = first_factor(P, sets, count, n * k)
     if fixed is not None:
-        return propose_weights(P, k, shape, sets.moves, count, start), fixed
+        return [(propose_weights(P, k, shape, sets.moves, count, start), fixed)]
     if sets.norm == "inf":
         found = propose_weights(P, k, shape, sets.moves, count, start)
         assert found.shape is not None
         W = np.where(sets.moves[:, None], found.shape, 1.0)
-        return found, boxes_around(sets, W, box_factor(sets.G, sets.rad, W))
+        return [(found, boxes_around(sets, W, box_factor(sets.G, sets.rad, W)))]
+    options = [(propose_weights(P, k, Ball(Q.C), sets.moves, count, start), balls_around(sets, Q))]
     try:
         found = propose_weights(P, k, shape, sets.moves, count, start)
         assert found.shape is not None
-        return found, hulls_around(sets, found.shape)
+        options.insert(0, (found, hulls_around(sets, found.shape)))
     except (EnclosureError, np.linalg.LinAlgError):  # a row whose hull is nearly flat: the ball contains it
-        return propose_weights(P, k, Ball(Q.C), sets.moves, count, start), balls_around(sets, Q)
+        pass
+    return options
 
 
 def _flat(sets: RowSets) -> bool:

@@ -259,3 +259,11 @@ def test_the_search_finds_what_is_there():
     for strange in (np.full((1, 2, 8), np.nan), np.full((1, 2, 8), 1e300), np.zeros((1, 2, 8))):
         signs, weights = propose_signs_and_weights(strange)
         assert (np.abs(signs) == 1).all() and (np.isfinite(weights) & (weights > 0)).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, None])
+def test_budgets_in_norm_1_are_never_looser_than_in_norm_2(count):
+    """The Euclidean ball contains that of norm 1: many columns, where the searched ellipsoid is a bad one."""
+    problem = replace(net(12, 3, 4), set="sparse" if count else "per_sample", count=count, radius=1.0)
+    one, two = (bound(replace(problem, norm=norm), "first_order_distance") for norm in (1, 2))
+    assert one.lower <= one.upper <= two.upper * (1 + 1e-9)
