@@ -18,7 +18,7 @@ from certify.network.jacobian import Jacobian, jacobian
 from certify.network.passes import Forward, backward, forward
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64
-from certify.rigor.fp import Array
+from certify.rigor.fp import RAISE, Array
 from certify.spec.convexity import FIRST_ORDER
 from certify.verdict import Bound, Hypothesis, Rigour
 
@@ -109,7 +109,7 @@ def _agreed(problem: Problem, point: Point, passed: Forward) -> Array:
         return found
     units: tuple[Units, ...] = classify(problem.network, point.passed)
     for own, z in zip(units, passed.pre, strict=True):
-        room = (z.rad[:, None] + (0.0 if z.mid.lo is None else np.abs(z.mid.lo))) * (1.0 + 2.0**-40)
+        room = (z.rad[:, None] + (0.0 if z.mid.lo is None else np.abs(z.mid.lo))) * RAISE
         found &= (~own.dead | (z.mid.hi < -room)).all(axis=1) & (~own.linear | (z.mid.hi > room)).all(axis=1)
     return found
 
@@ -125,7 +125,7 @@ def _free(settled: Settled, J: Jacobian) -> Array:
     apart = fp.up(fp.sqrt_up(Fraction(point.fields.moving)) * distance)
     size_t, size_g = fp.row_norms(np.ascontiguousarray(T.T)), fp.row_norms(G)
     error = fp.dot_unit(T.shape[0]) * size_g[:, None] * size_t + J.rad[:, None] * (size_t + apart)
-    error = (error + apart * size_g[:, None]) * (1.0 + 2.0**-30)
+    error = (error + apart * size_g[:, None]) * RAISE
     return np.asarray((np.abs(G @ T) > error).any(axis=1))
 
 

@@ -128,8 +128,8 @@ def fit_effects(J: Jacobian, G: Jacobian, X: Congruence, sets: RowSets, arithmet
     size_s = fp.row_norms(sets.G.reshape(n, k * d)) * sets.moves
     rad = (size_s * (fp.dot_unit(k) * size_y + far) + sets.rad * size_y) * RAISE + fp.FLOOR * sets.moves
     # from below: what `row_norms`, `RAISE` and low parts may have added
-    shortest = size_g * (1.0 - 4.0 * (J.mid.hi.shape[1] + 32) * U) * (1.0 - 2.0**-39)
-    least = np.maximum(shortest - G.rad * RAISE, 0.0) * (1.0 - 2.0**-50)
+    shortest = size_g * (1.0 - 4.0 * (J.mid.hi.shape[1] + 32) * U) * (2.0 - RAISE) ** 2
+    least = np.maximum(shortest - G.rad * RAISE, 0.0) * (2.0 - RAISE)
     slack = fp.dot_unit(N) * fp.frobenius(X.F) + error  # of F'a, over |a|
     plain = (size_a - (a * w).sum(axis=1) / size_a) * size_a
     plain = plain + (slack * size_a + fp.dot_unit(N) * fp.row_norms(w)) * size_a

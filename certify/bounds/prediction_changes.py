@@ -15,9 +15,6 @@ from certify.rigor.fp import RAISE, Array, U
 _AT_ONCE = 2**24
 """Numbers of the effects that are held at a time."""
 
-LOWER = 1.0 - 2.0**-40
-"""Covers the roundings of a difference or a product of nonnegative numbers, from below."""
-
 
 @dataclass(frozen=True, eq=False)
 class Effects:
@@ -82,7 +79,7 @@ def enclose_changes(effects: Iterable[Effects], budget: Budget) -> tuple[Array, 
         above = fp.row_norms(high)
     else:
         m = min(budget.count, n)
-        below = -np.sort(-low, axis=1)[:, :m].sum(axis=1) * (1.0 - 2.0 * fp.dot_unit(m)) * LOWER
+        below = -np.sort(-low, axis=1)[:, :m].sum(axis=1) * (1.0 - 2.0 * fp.dot_unit(m)) * (2.0 - RAISE)
         above = -np.sort(-high, axis=1)[:, :m].sum(axis=1) * fp.sum_up(m)
     fp.require_finite(above, "change of predictions")
     radius = fp.exact(budget.radius)
@@ -133,7 +130,7 @@ def _supports(effects: Effects, norm: int | str) -> tuple[Array, Array]:
     else:
         total, rad = sizes.sum(axis=2), rad * np.sqrt(q) * RAISE
         low, high = total * (1.0 - 2.0 * fp.dot_unit(q)), total * fp.sum_up(q)
-    return np.maximum((low - rad) * LOWER, 0.0), (high + rad) * RAISE
+    return np.maximum((low - rad) * (2.0 - RAISE), 0.0), (high + rad) * RAISE
 
 
 def _of_one(effects: Iterable[Effects], change: Array) -> tuple[Array, Array]:
@@ -152,4 +149,5 @@ def _of_one(effects: Iterable[Effects], change: Array) -> tuple[Array, Array]:
     total = T.sum(axis=1)
     error = (E.sum(axis=1) + fp.dot_unit(b) * np.abs(T).sum(axis=1)) * fp.sum_up(b)
     size = np.abs(total)
-    return np.maximum((size - error) * LOWER, 0.0), fp.require_finite((size + error) * RAISE, "change of predictions")
+    most = fp.require_finite((size + error) * RAISE, "change of predictions")
+    return np.maximum((size - error) * (2.0 - RAISE), 0.0), most
