@@ -7,6 +7,7 @@ from typing import Any
 
 from certify.bounds.convex import Change, Moved, enclose_motion
 from certify.bounds.convex_predictions import Predictions, enclose_predictions
+from certify.bounds.convex_reached import Reached, find_reached
 from certify.bounds.critical_base import CRITICAL_EMPTY
 from certify.bounds.last_layer import LastLayer, enclose_last_layer, last_inputs
 from certify.errors import EnclosureError, SpecError
@@ -87,13 +88,28 @@ class ConvexLayer:
         if quantity != "distance" and points is None:
             raise SpecError("evaluation", f"no rows, and {quantity} needs them", "give evaluation rows")
         found = self._motion()
+        if quantity == "distance":
+            return self._distance(found)
         if isinstance(found, str):
             return self._bound(quantity, 0.0, None if points is None or quantity != "stable_predictions"
                                else float(len(points)), None, found)
-        if quantity == "distance":
-            return self._bound(quantity, 0.0, found[0].distance, found[0], "")
         assert points is not None
         return self._predicted(quantity, found, points)
+
+    def _distance(self, found: tuple[Moved, ...] | str) -> Bound:
+        """The ball above, and below it one change of the budget that leads some way (Q6e)."""
+        self._progress("a change that leads far", 0.6)
+
+        def work() -> Reached | None:
+            return find_reached(self.problem, self.layer, self.change, self._limits.check)
+
+        reached = self._limits.attempt(named("last layer"), work)
+        below = {} if reached is None or isinstance(reached, str) else {
+            "z": reached.weights.tolist(), "change": reached.change}
+        lower = reached.lower if isinstance(reached, Reached) else 0.0
+        if isinstance(found, str):
+            return self._bound("distance", lower, None, None, found, below)
+        return self._bound("distance", lower, found[0].distance, found[0], "", below)
 
     def _predicted(self, quantity: str, found: tuple[Moved, ...], points: Array) -> Bound:
         """The best of the metrics alone: a claim names one of them."""
@@ -124,7 +140,10 @@ class ConvexLayer:
             self._found = got if isinstance(got, str) else got.moved or got.words or NOTHING
         return self._found
 
-    def _bound(self, quantity: str, lower: float, upper: float | None, moved: Moved | None, reason: str) -> Bound:
+    def _bound(
+        self, quantity: str, lower: float, upper: float | None, moved: Moved | None, reason: str,
+        below: dict[str, Any] | None = None,
+    ) -> Bound:
         base = self.base()["distance"]
         hypotheses = (
             Hypothesis("convex", "the training loss is strongly convex in the last layer; the modulus is the weight "
@@ -133,6 +152,7 @@ class ConvexLayer:
                        base, True),
         )
         witness = {} if moved is None else {"theta": float(moved.metric.theta), "reach": float(moved.reach)}
+        witness = witness | (below or {})
         return Bound(quantity, "Q6", Rigour.PROVED, lower, upper, UNITS[quantity], hypotheses, witness, reason)
 
 

@@ -33,7 +33,7 @@ WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",
              "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
              "stable_predictions": _MOTION, "prediction_change": _MOTION, "first_order_prediction_change": (),
              "excess": _WINDOW, "hausdorff": _WINDOW}
-_TOGETHER = {*_SETS, *_WINDOW, "layer", "sigma", "constants", "radius_u", "radius_w", "limit", "pair"}
+_TOGETHER = {*_SETS, *_WINDOW, *_MOTION, "layer", "sigma", "constants", "radius_u", "radius_w", "limit", "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 
 Number = int | float
@@ -206,7 +206,7 @@ def _claim(value: object, where: str) -> Claim:
     per_row = quantity in BY_ROW
     _members(record, where, CLAIM + (ROW_MEMBERS if per_row else ()))
     witness = _object(record["witness"], f"{where}.witness")
-    alone = len(witness) > 1 and not set(witness) <= _TOGETHER and set(witness) != set(_MOTION)
+    alone = len(witness) > 1 and not set(witness) <= _TOGETHER
     if alone or not set(witness) <= set(WITNESSES[quantity]):
         raise Invalid(f"{where}.witness", f"it has the members {show(sorted(witness))}",
                       f"{quantity} takes none, or of {', '.join(WITNESSES[quantity])}; equal_rows stands alone")

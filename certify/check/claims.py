@@ -89,7 +89,7 @@ def _check_claim(
     if claim.equal_rows is not None:
         _check_equal_rows(claim, ladder)
     if convex_claims.about(claim, problem):
-        convex_claims.check_ends(claim, ladder)
+        convex_claims.check_ends(claim, ladder, side)
     elif prediction_claims.about(claim):
         prediction_claims.check_ends(claim, ladder)
     elif claim.quantity == "sample_modulus":

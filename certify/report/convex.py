@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
-from certify.report.digits import count, upper_end
+from certify.report.digits import count, lower_end, upper_end
 from certify.report.first_order import mover
 from certify.report.statements import Phrase, say
 
@@ -15,6 +15,8 @@ ENDS = {
     "norm",
     "prediction_change": "upper end by a ball that the solution cannot leave, seen through the evaluation rows",
 }
+
+BELOW = "lower end by one change of the budget, and weights at which the changed loss is proved nearly flat"
 
 
 def about(claim: Claim) -> bool:
@@ -33,6 +35,7 @@ def convex_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
     one = f"the one solution of layer {problem.layer} for the changed data"
     one = "the one solution for the changed data" if problem.layer == "all" else one
     rows, lower = problem.evaluation_rows or 0, int(claim.lower or 0)
+    low = lower_end(claim.lower, DIGITS) if claim.quantity == "distance" and claim.lower else ""
     if claim.quantity == "stable_predictions":
         template = f"{one} gives {{kept}} of the {{rows}} evaluation rows the label that they have today. "
         template += "Of the others nothing was proved."
@@ -41,9 +44,22 @@ def convex_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
         template = f"{one} changes the outputs at every one of the {{rows}} evaluation rows by at most {{upper}}."
         template = template if claim.upper is not None else (
             "no bound was proved on how far the outputs at the {rows} evaluation rows change.")
-    elif claim.upper is None:
+    elif claim.upper is None and not low:
         template = f"no bound was proved on how far {one} lies from today’s."
+    elif claim.upper is None:
+        template = f"{one} may move by at least {{lower}}: one such change is proved to move it so far. How far any "
+        template += "of them moves it at most was not proved."
+    elif low:
+        template = f"{one} lies within {{upper}} of today’s, and one such change is proved to move it by at least "
+        template += "{lower}."
     else:
         template = f"{one} lies within {{upper}} of today’s. That it moves at all was not proved."
     return say("{start} {mover}, " + template, start=opening, mover=mover(problem), kept=count(lower),
-               rows=count(rows), upper="" if claim.upper is None else upper_end(claim.upper, DIGITS))
+               rows=count(rows), lower=low, upper="" if claim.upper is None else upper_end(claim.upper, DIGITS))
+
+
+def how(claim: Claim, side: str) -> str:
+    """What an end of such a claim rests on."""
+    if claim.quantity == "distance" and side == "lower":
+        return BELOW if claim.lower else ""
+    return ENDS[claim.quantity] if (side == "lower") == (claim.quantity == "stable_predictions") else ""

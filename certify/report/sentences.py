@@ -205,7 +205,7 @@ def _how(claim: Claim, problem: Problem, side: str) -> str:
     if claim.quantity == "sample_modulus" and claim.witness.array is not None:
         return words.BOXED[side]
     if convex.about(claim):
-        return convex.ENDS[claim.quantity] if (side == "lower") == (claim.quantity == "stable_predictions") else ""
+        return convex.how(claim, side)
     if problem.map == "critical":
         return critical.how(claim, problem, side)
     if claim.theorem == "P1":

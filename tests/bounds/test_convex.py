@@ -250,11 +250,11 @@ def test_a_problem_gives_the_same_bound() -> None:
     t = fitted(3)
     plain = bound(_problem(t), "distance")
     assert plain.upper == enclose_motion(enclosed(t), Change("features", 0.01))[0].distance
-    assert plain.theorem == "Q6" and set(plain.witness) == {"theta", "reach"}
+    assert plain.theorem == "Q6" and set(plain.witness) == {"theta", "reach", "z", "change"} and plain.lower > 0
     double = bound(_problem(t, scale=np.array([2.0, 0.0])), "distance")
-    assert plain.upper < double.upper
+    assert plain.upper < double.upper and double.lower == 0 and set(double.witness) == {"theta", "reach"}
     far = bound(_problem(t, radius=50.0), "distance")
-    assert far.upper is None and "smaller radius" in far.reason
+    assert far.upper is None and "smaller radius" in far.reason and far.lower > plain.upper
 
 
 @pytest.mark.parametrize("more", [{"layer": 1}, {"layer": "all"}, {"weight_decay": 0.0}, {"radius": None},
