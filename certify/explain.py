@@ -251,6 +251,8 @@ perturbation.file. Sparse and given are for the interpolation and the critical m
 perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the sum of the absolute changes, "inf" the
 largest absolute change. 1 and "inf" are for budgets of single rows (interpolation and critical map).""",
     "count": """perturbation.count: with set = "sparse", the most rows that move at once.""",
+    "direction": """perturbation.direction = "down": sample weights only fall, by at most `radius`: with radius = 1.0
+rows are deleted or count less, and none counts more (a last layer at finite size, see Q6). Left out: both ways.""",
     "radius": """perturbation.radius: the size of the change for `first_order_distance`, `distance`,
 `stable_predictions`, `prediction_change` and `first_order_prediction_change`. A modulus is per unit and does not use
 it, and a label that becomes another has no size. Of sample weights of a last layer (see Q6) at most 1, which deletes a

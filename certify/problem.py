@@ -52,6 +52,7 @@ class Problem:
         norm: 1, 2 or ``"inf"``: the norm of one row's change (`total` takes 2).
         radius: the budget, None where no quantity needs it.
         count: most rows that move at once (`sparse`).
+        direction: ``"down"``: sample weights only fall; None: both ways.
         change: `(n, d)`, `(n, k)` or, of sample weights, `(n, 1)`: the one change of `given`, 0 on rows that do not
             move.
         arithmetic: ``"float"`` or ``"exact"`` (rationals, for small piecewise linear problems).
@@ -89,6 +90,7 @@ class Problem:
     change: np.ndarray | None = None
     arithmetic: str = "float"
     evaluation: np.ndarray | None = None
+    direction: str | None = None
 
     @staticmethod
     def from_module(
@@ -193,6 +195,9 @@ class Problem:
             raise InputError("radius", f"{self.radius}", "give a finite number above 0")
         if (self.count is None) != (self.set != "sparse") or (self.count is not None and self.count < 1):
             raise InputError("count", f"{self.count} with set '{self.set}'", "give 1 or more with set 'sparse' alone")
+        if self.direction not in (None, "down") or (self.direction and self.parameter != "sample_weights"):
+            raise InputError("direction", f"{self.direction!r} of {self.parameter}",
+                             "give None, or 'down' where sample weights move")
         if (self.change is None) != (self.set != "given"):
             raise InputError("change", f"{'none' if self.change is None else 'one'} with set '{self.set}'",
                              "give it with set 'given' alone")
@@ -380,7 +385,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
         files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
         radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
-        evaluation=evaluation,
+        evaluation=evaluation, direction=spec.perturbation.direction,
     )
     check_problem(problem)
     return problem

@@ -72,7 +72,8 @@ def random_change(t: Training, rng: Rng) -> Change:
     count = None if total or rng.random() < 0.4 else int(rng.integers(1, t.n + 1))
     size = float(rng.choice([1.0, 0.5])) if parameter == "sample_weights" else float(10.0 ** rng.uniform(-4, 0))
     rows = None if rng.random() < 0.7 else tuple(sorted(rng.choice(t.n, int(rng.integers(1, t.n + 1)), False).tolist()))
-    return Change(parameter, size, count, total, rows)
+    down = parameter == "sample_weights" and bool(rng.random() < 0.4)
+    return Change(parameter, size, count, total, rows, down)
 
 
 def changed(t: Training, change: Change, rng: Rng) -> Training:
@@ -92,7 +93,7 @@ def changed(t: Training, change: Change, rng: Rng) -> Training:
     u *= change.radius * short
     if change.parameter == "sample_weights":
         weights = np.zeros(t.n)
-        weights[rows] = -np.abs(u[:, 0]) if rng.random() < 0.6 else u[:, 0]
+        weights[rows] = -np.abs(u[:, 0]) if rng.random() < 0.6 or change.down else u[:, 0]
         if change.radius == 1 and not change.total and rng.random() < 0.6:
             weights[rows] = -1.0
         return replace(t, weights=weights)

@@ -39,6 +39,7 @@ class Change:
         count: most rows that change at once; None: all of them.
         total: whether the radius is for all rows together.
         rows: rows that may change; None: all.
+        down: whether sample weights only fall, `−radius ≤ u_i ≤ 0`.
     """
 
     parameter: str
@@ -46,6 +47,7 @@ class Change:
     count: int | None = None
     total: bool = False
     rows: tuple[int, ...] | None = None
+    down: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +148,8 @@ def _check_change(layer: LastLayer, change: Change) -> None:
                         "use targets with squared loss, labels with the others")
     if change.total and (change.count is not None or change.parameter == "labels"):
         raise SpecError("budget", "a total budget with a count or of labels", "give one of them")
+    if change.down and change.parameter != "sample_weights":
+        raise SpecError("direction", f"down, of {change.parameter}", "it belongs to sample weights")
     rows = range(layer.n) if change.rows is None else change.rows
     if not rows or not set(rows) <= set(range(layer.n)) or (change.count is not None and change.count < 1):
         raise SpecError("rows", f"{list(rows)[:3]}…, count {change.count}", "give row numbers and a count from 1 on")
@@ -221,7 +225,7 @@ def _sample_weights(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     joint = (enclose_norm2(Y[rows]).upper + math.sqrt(_top(slack[rows] ** 2, len(rows)))) * metric.inverse * ROOMY
     first = math.sqrt(count) * joint * RAISE
     if not change.total:
-        first = min(first, _together(Y[rows], slack[rows], metric, count, norms))
+        first = min(first, _together(Y[rows], slack[rows], metric, count, norms, change.down))
     away = math.sqrt(_top(held * held, len(rows))) * RAISE if change.total else _top(held, count)
     share = change.radius / layer.n * RAISE
     return _Effect(share * first * RAISE, metric.theta * share * away * RAISE)
@@ -279,14 +283,17 @@ def top_of_product(layer: LastLayer, R: Array, error: Array) -> Array:
     return np.asarray(unit * np.sqrt(np.sqrt(np.maximum(trace, 0.0) + slack * RAISE)) * RAISE)
 
 
-def _together(Y: Array, slack: Array, metric: Metric, count: int, norms: Array) -> float:
-    """Upper bound of `|Σ u_i y_i|_{B⁻¹}`, |u_i| ≤ 1, over at most `count` rows: sums of sizes, or of inner products."""
+def _together(Y: Array, slack: Array, metric: Metric, count: int, norms: Array, down: bool) -> float:
+    """Upper bound of `|Σ u_i y_i|_{B⁻¹}`, |u_i| ≤ 1, over at most `count` rows: sums of sizes, or of inner products.
+
+    Where all u_i have one sign, only inner products above 0 count.
+    """
     plain = _top(norms, count)
     n, p = Y.shape
     if count == 1 or n > GRAM:
         return plain
     sizes = (fp.row_norms(Y) + slack) * RAISE
-    G = np.abs(Y @ Y.T)
+    G = np.maximum(Y @ Y.T, 0.0) if down else np.abs(Y @ Y.T)
     G += np.outer(fp.dot_unit(p) * sizes + 2 * slack, sizes) + np.outer(sizes, slack)
     np.fill_diagonal(G, 0.0)
     others = np.sum(np.partition(G, n - count, axis=1)[:, n - count + 1:], axis=1) * fp.sum_up(n)

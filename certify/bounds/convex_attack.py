@@ -36,17 +36,19 @@ class Search:
 
     def candidates(self, check: Callable[[], None]) -> Iterator[tuple[Array, Array]]:
         """Changes within the budget and the solutions of what they make of the data, the furthest first."""
-        seen: list[tuple[float, Array]] = []
-        for start in self._starts():
-            check()
-            u, size = self._turned(start)
-            if u is not None and not any(np.array_equal(u, v) for _, v in seen):
-                seen.append((size, u))
-        for _, u in sorted(seen, key=lambda pair: -pair[0])[:SOLVED]:
-            check()
-            V = self.solved(u)
-            if V is not None:
-                yield u, V
+        both = self.change.parameter == "sample_weights" and not self.change.down
+        for down in (True, False) if both else (True,):  # beyond first order rows that leave often lead further
+            seen: list[tuple[float, Array]] = []
+            for start in self._starts():
+                check()
+                u, size = self._turned(start, down)
+                if u is not None and not any(np.array_equal(u, v) for _, v in seen):
+                    seen.append((size, u))
+            for _, u in sorted(seen, key=lambda pair: -pair[0])[:SOLVED]:
+                check()
+                V = self.solved(u)
+                if V is not None:
+                    yield u, V
 
     def _starts(self) -> Iterator[Array]:
         """Directions of the weights: of the rows that move the solution furthest alone, and one at random."""
@@ -57,11 +59,11 @@ class Search:
                 yield sign * np.linalg.solve(self.H, alone[:, i])
         yield np.random.default_rng(0).standard_normal(len(self.H))
 
-    def _turned(self, z: Array) -> tuple[Array | None, float]:
+    def _turned(self, z: Array, down: bool) -> tuple[Array | None, float]:
         """By turns the change that pulls most along z, and `z = H⁻²Δ_u` of it; and how far it leads."""
         best, furthest = None, 0.0
         for _ in range(TURNS):
-            u = self._best(z.reshape(self.k, self.m))
+            u = self._best(z.reshape(self.k, self.m), down)
             moved = np.linalg.solve(self.H, self._pull(u).ravel())
             size = float(np.linalg.norm(moved))
             if not np.isfinite(size) or size <= furthest * (1 + 1e-9):
@@ -70,14 +72,15 @@ class Search:
             z = np.linalg.solve(self.H, moved)
         return best, furthest
 
-    def _best(self, Z: Array) -> Array:
-        """The change of the budget with the largest `⟨Z, Δ_u⟩`, to first order."""
+    def _best(self, Z: Array, down: bool) -> Array:
+        """The change of the budget with the largest `⟨Z, Δ_u⟩`, to first order; `down`: of weights that fall."""
         layer, change, rows = self.layer, self.change, self.rows
         x = self.phi @ Z.T
         if change.parameter == "labels":
             return self._relabelled(x)
         if change.parameter == "sample_weights":
             pull = np.einsum("ia,ia->i", layer.g, x)[:, None]
+            pull = np.minimum(pull, 0.0) if down else pull
         elif change.parameter == "targets":
             pull = -x
         else:

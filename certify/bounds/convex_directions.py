@@ -40,13 +40,14 @@ class Steer:
             return None
         growth = 1.0 if layer.loss == "squared" else growth_of(moved.spread) * _power(moved.bent)
         wide = (1 + metric.omega) * (1 + moved.lost) / (1 - moved.lost) if change.parameter == "features" else 1 + away
+        wide = (1 + metric.omega) * RAISE if change.down else wide  # no row gains curvature
         low = metric.theta / (growth * wide) / (RAISE * RAISE) if math.isfinite(growth) else 0.0
         moving = change.parameter in ("features", "targets")
         rows: Pulls | Shifts = Shifts.of(layer, moved) if moving else Pulls.of(layer, moved)
         return Steer(moved, rows, layer, RAISE / (1 - away), low)
 
     def most(self, C: Array, size: Array, error: Array, far: Array) -> Array:
-        """Upper bounds of `|⟨c, w(u) − w̄⟩|`, one for each row of C.
+        """Upper bounds of `|⟨c, w(u) − w̄⟩|`, one for each row of C; of weights that only fall, of `−⟨c, w(u) − w̄⟩`.
 
         Args:
             C: `(N, p)` images Xc, or differences of two images.
@@ -87,7 +88,10 @@ class _Way:
 
 @dataclass(frozen=True, eq=False)
 class Pulls:
-    """Rows that leave, or whose label becomes another one: a few ways a row."""
+    """Rows that leave, or whose label becomes another one: a few ways a row.
+
+    Where weights only fall, a row whose pull along c is above 0 can only raise `⟨c, w⟩` by leaving.
+    """
 
     layer: LastLayer
     moved: Moved
@@ -113,7 +117,8 @@ class Pulls:
         loose = _loose(self.moved.metric, C.shape[1])
         worst = np.zeros((len(C), len(self.ways[0].Y)))
         for way in self.ways:
-            pairs = np.abs(C @ way.Y.T)
+            pairs = C @ way.Y.T
+            pairs = np.maximum(-pairs, 0.0) if self.moved.change.down else np.abs(pairs)
             pairs += np.outer(wide, way.slack) + np.outer(error + loose * wide, way.sizes)
             np.maximum(worst, pairs, out=worst)
         return largest_sum(worst * RAISE, self.layer, self.moved.change)

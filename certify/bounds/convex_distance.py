@@ -42,7 +42,8 @@ def convex_parts(problem: Problem) -> tuple[LastLayer, Change]:
     scale = problem.scale if problem.parameter == "features" else None
     layer = enclose_last_layer(net, problem.X, problem.loss, problem.weight_decay, problem.y, problem.labels, scale)
     size = 1.0 if problem.radius is None else problem.radius
-    change = Change(problem.parameter, size, problem.count, problem.set == "total", problem.rows)
+    change = Change(problem.parameter, size, problem.count, problem.set == "total", problem.rows,
+                    problem.direction == "down")
     return layer, change
 
 

@@ -56,8 +56,9 @@ def enclose_predictions(
         change = np.minimum(change, (moved.reach + start) * metric.leverages(Z, error) * RAISE)
         steer = Steer.of(layer, moved)
         if k == 1:
-            stable |= _holds(np.abs(f[:, 0]), off, Z[0], fp.row_norms(Z[0]), error, metric.spans(Z, error), moved,
-                             steer)
+            toward = np.where(f > 0, 1.0, -1.0)  # the output keeps its sign
+            stable |= _holds(np.abs(f[:, 0]), off, toward * Z[0], fp.row_norms(Z[0]), error, metric.spans(Z, error),
+                             moved, steer)
             continue
         kept = np.ones(len(f), dtype=bool)
         for a in range(k):

@@ -7,12 +7,13 @@ from certify.bounds.critical import Critical
 from certify.bounds.exact import require_exact
 from certify.bounds.interpolation import Interpolation
 from certify.bounds.sublevel import Sublevel
+from certify.errors import SpecError
 from certify.limits import Limits
 from certify.network.graph import GraphNetwork
 from certify.problem import Problem
 from certify.progress import Progress, silent
 from certify.rigor.environment import require_sound
-from certify.spec.convexity import asks_for_convexity, concerns_convexity
+from certify.spec.convexity import CONVEX, asks_for_convexity, concerns_convexity
 from certify.verdict import Bound
 
 
@@ -29,6 +30,7 @@ def prover(
 
     Raises:
         EnvironmentRefused: this machine, or this thread, does not compute as the rounding theorems assume.
+        SpecError: a direction where no theorem knows one.
     """
     if problem.arithmetic == "exact":
         require_exact(problem)
@@ -38,6 +40,10 @@ def prover(
     require_sound(*constants, problem.X, problem.y, problem.scale, problem.change, reference, problem.evaluation)
     if concerns_convexity(problem) or asks_for_convexity(problem.map, (quantity,), problem.set):
         return ConvexLayer(problem, progress or silent, limits)
+    if problem.direction is not None:
+        raise SpecError(f"direction '{problem.direction}' with quantity '{quantity}'",
+                        "a limit knows no direction, and one given change has its own",
+                        f"leave it out, or ask for {', '.join(CONVEX)}")
     kinds = {"sublevel": Sublevel, "critical": Critical, "interpolation": Interpolation}
     return kinds[problem.map](problem, progress or silent, limits)
 

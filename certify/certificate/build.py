@@ -95,6 +95,7 @@ def _problem(problem: Problem) -> Json:
         **_reference(problem),
         **({} if problem.evaluation is None else {"evaluation_rows": len(problem.evaluation)}),
         **({} if spec.window is None else {"window": spec.window.radius}),
+        **({} if problem.direction is None else {"direction": problem.direction}),
         **_network(network),
         "n": problem.n,
         "inputs": problem.inputs,

@@ -76,6 +76,7 @@ class Problem(Part):
     reference_rows: Size | None = None
     evaluation_rows: Size | None = None
     window: Number | None = None
+    direction: Literal["down"] | None = None
     widths: Annotated[list[Size], Field(min_length=2)] | None = None
     activation: str | None = None
     biases: Annotated[list[bool], Field(min_length=1)] | None = None

@@ -62,6 +62,8 @@ def refused(problem: Problem) -> str:
         return "no rule is known for targets of this loss"
     if problem.parameter == "sample_weights" and not (problem.radius or 0) <= 1:
         return "sample weights may become negative"
+    if problem.direction is not None and (problem.direction, problem.parameter) != ("down", "sample_weights"):
+        return "no rule is known for this direction"
     return ""
 
 
@@ -269,7 +271,7 @@ def _curvature(problem: Problem, slopes: list[list[arb]]) -> tuple[list[arb], li
 
 
 def _sample_weights(layer: Layer) -> Effect:
-    """Q6c: `(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature that may go with the rows."""
+    """Q6c: `(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature that may go with the rows; of one sign if weights only fall."""
     problem, k, count, moving = layer.problem, layer.k, layer.count, layer.problem.moving
     assert problem.radius is not None
     held = []
@@ -283,7 +285,8 @@ def _sample_weights(layer: Layer) -> Effect:
     sizes = [norm(row) for row in Y.tolist()]
     first = layer.top(sizes)
     if 1 < count and len(moving) <= GRAM:
-        rho = [squares([sizes[i]]) + total_of([abs(x) for j, x in enumerate(row) if j != i], count - 1)
+        part = (lambda x: x.max(ZERO)) if problem.direction else abs
+        rho = [squares([sizes[i]]) + total_of([part(x) for j, x in enumerate(row) if j != i], count - 1)
                for i, row in enumerate((Y * Y.transpose()).tolist())]
         first = first.min(root(layer.top(rho)))
     if count > 1 or problem.set == "total":

@@ -95,6 +95,8 @@ def within(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Rows:
         raise Invalid(where, f"{len(rows)} rows change", f"at most {problem.count} may")
     if problem.parameter == "labels":  # they have no size: that they are labels is checked with the loss
         return rows
+    if problem.direction and any(v > 0 for row in rows.values() for v in row):
+        raise Invalid(where, "a sample weight rises", "they may only fall")
     assert problem.radius is not None
     lengths = [squares(map(arb, row)) for row in rows.values()]
     lengths = [sum(lengths, arb(0))] if problem.set == "total" else lengths

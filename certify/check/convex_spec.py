@@ -49,6 +49,8 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
         (flips and spec.set == "total", "perturbation.set", spec.set, "sparse or per_sample, where labels change"),
         (flips and spec.loss == "squared", "training.loss", spec.loss,
          "cross_entropy or logistic, where labels change"),
+        (spec.direction is not None and not (convex and spec.parameter == "sample_weights"), "perturbation.direction",
+         spec.direction, "none but for finite changes of sample weights, of a convex last layer"),
         (convex and spec.parameter == "sample_weights" and (spec.radius or 0) > 1, "perturbation.radius", spec.radius,
          "at most 1 for sample weights"),
     )

@@ -30,7 +30,8 @@ class Steer:
             ONE if spread == 0 else spread.expm1() / spread)
         self.high = (1 / (1 - effect.lost)).upper()
         left = 1 - effect.lost if parameter == "features" else ONE
-        self.low = (layer.theta * left / (growth * (1 + effect.lost))).lower()
+        gained = ZERO if layer.problem.direction else effect.lost  # where weights only fall no row gains curvature
+        self.low = (layer.theta * left / (growth * (1 + gained))).lower()
         self.rows: Leaving | Relabelled | Moving = (
             Leaving(layer) if parameter == "sample_weights" else
             Relabelled(layer) if parameter == "labels" else Moving(layer))
@@ -39,6 +40,8 @@ class Steer:
         """Whether the label of evaluation row j, with outputs f and Gram matrix G, is proved to stay."""
         pairs = self.rows.at(j)
         if len(f) == 1:
+            if isinstance(self.rows, Leaving) and f[0] < 0:  # the output keeps its sign
+                pairs = [[-x for x in row] for row in pairs]
             return bool(abs(f[0]) > self._most(pairs, 0, None, G[0][0]))
         a = max(range(len(f)), key=lambda b: float(f[b].mid()))
         return all(f[a] - f[b] > self._most(pairs, a, b, G[a][a] + G[b][b] - 2 * G[a][b])
@@ -86,10 +89,12 @@ class Leaving:
         return _first(self.layer, self._values(pairs, a, b), self.sizes, length)
 
     def _values(self, pairs: Any, a: int, b: int | None) -> list[arb]:
-        """`|⟨(e_a − e_b) ⊗ φ, y_i⟩|` of every row that may move; without b `|⟨e_a ⊗ φ, y_i⟩|`."""
-        if b is None:
-            return [abs(x) for x in pairs[a]]
-        return [abs(x - y) for x, y in zip(pairs[a], pairs[b], strict=True)]
+        """`|⟨(e_a − e_b) ⊗ φ, y_i⟩|` of every row that may move; without b `|⟨e_a ⊗ φ, y_i⟩|`.
+
+        Where weights only fall: how much a row that leaves pulls them down, or 0.
+        """
+        values = pairs[a] if b is None else [x - y for x, y in zip(pairs[a], pairs[b], strict=True)]
+        return [(-x).max(ZERO) if self.layer.problem.direction else abs(x) for x in values]
 
 
 def _images(layer: Layer) -> dict[tuple[int, int], Rows]:

@@ -35,7 +35,8 @@ _KEYS = {
     "training": ("loss", "weight_decay"),
     "solution": ("map", "base", "layer", "level"),
     "weights": ("norm", "reference", "tau"),
-    "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "file", "array"),
+    "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
+                     "array"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
     "evaluation": ("file", "features", "targets"),
@@ -79,6 +80,7 @@ class Spec:
         set: `total`, `per_sample`, `sparse` or `given`.
         norm: of one row's change: 1, 2 or `"inf"`.
         count: most rows that move at once (`sparse`); None for the other sets.
+        direction: `down` where sample weights only fall, else None.
         change, array: name of the file with the one change (`given`), and of its array (None: the only one).
         columns: numbers or names of the features that may move; None for all.
         scale: units of features by number or name; None if none is given.
@@ -120,6 +122,7 @@ class Spec:
     shape: tuple[int, ...] | None = None
     norm: int | str = 2
     count: int | None = None
+    direction: str | None = None
     change: str | None = None
     array: str | None = None
     aubin: bool = False

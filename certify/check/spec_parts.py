@@ -21,8 +21,10 @@ def limits(run: Json) -> None:
 
 
 def perturbation_set(p: Json) -> Json:
-    """Norm, count and the one change of the perturbation set."""
-    norm, number = p.get("norm", 2), p.get("count")
+    """Norm, count, direction and the one change of the perturbation set."""
+    norm, number, direction = p.get("norm", 2), p.get("count"), p.get("direction")
+    if direction not in (None, "down"):
+        raise Invalid("spec, perturbation.direction", f"{show(direction)} is stated", 'this checker knows "down" alone')
     if not (type(norm) is int and norm in (1, 2) or norm == "inf"):
         raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", 'this checker knows 1, 2 and "inf"')
     if number is not None and (type(number) is not int or number < 1):
@@ -30,7 +32,7 @@ def perturbation_set(p: Json) -> Json:
     for key in ("file", "array"):
         if key in p and not isinstance(p[key], str):
             raise Invalid(f"spec, perturbation.{key}", f"it is {kind(p[key])}", "a string is needed")
-    return {"norm": norm, "count": number, "change": p.get("file"), "array": p.get("array")}
+    return {"norm": norm, "count": number, "direction": direction, "change": p.get("file"), "array": p.get("array")}
 
 
 def radii(section: Json) -> Json:

@@ -72,7 +72,7 @@ class Problem:
         reference: the reference rows of the function norm; empty without it.
         tau: its τ, else None.
         graph: the network where a graph file gives it; then there are no layers.
-        norm, radius, count: of the perturbation set, as in the spec.
+        norm, radius, count, direction: of the perturbation set, as in the spec.
         radius_u, radius_w: of `aubin`, where the spec asks for some.
         window: its radius, where the spec has one.
         change: the one change of `given`, by moving row.
@@ -108,6 +108,7 @@ class Problem:
     radius_w: float | None = None
     window: float | None = None
     count: int | None = None
+    direction: str | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
     evaluation: tuple[Vector, ...] = ()
     changed: Changed | None = None
@@ -232,8 +233,8 @@ def build_problem(
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
         labels=table.labels, scale=units(spec, table.names), names=table.names or None, graph=net,
-        norm=spec.norm, radius=spec.radius, count=spec.count, radius_u=spec.radius_u, radius_w=spec.radius_w,
-        window=spec.window,
+        norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
+        radius_w=spec.radius_w, window=spec.window,
         change=None if spec.change is None else _change(spec, change, list(listed), first),
         weight_norm=spec.weight_norm, tau=spec.tau,
         reference=() if reference is None or spec.reference is None else read_reference(
@@ -276,6 +277,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"evaluation_rows": len(problem.evaluation)}
     if spec.window is not None:
         network |= {"window": spec.window}
+    if spec.direction is not None:
+        network |= {"direction": spec.direction}
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),

@@ -54,6 +54,7 @@ def mover(problem: Problem) -> str:
     """The move as the condition of a sentence."""
     weights = problem.parameter == "sample_weights"
     noun, verb = NOUN[problem.parameter], "change" if weights else "move"
+    verb = "fall" if problem.direction else verb
     if problem.parameter == "labels":
         listed = "" if problem.rows == "all" else f" of the {count(len(problem.rows))} listed ones"
         if problem.count == 1:

@@ -128,6 +128,9 @@ def _operations(problem: Problem) -> str:
                      for op, times in problem.graph.operations.items() if op != "flatten")
 
 
+_VERB = {(True, None): " change", (False, None): " move", (True, "down"): " fall"}
+
+
 def _subtitle(problem: Problem) -> Phrase:
     rows = "its {n} training rows" if problem.rows == "all" else "{listed} of its {n} training rows"
     kind = "a critical point" if problem.map == "critical" else "an exact fit"
@@ -138,7 +141,7 @@ def _subtitle(problem: Problem) -> Phrase:
         widths = Span("text", _operations(problem))
     return say(
         network + " whose {parameters} parameters{layer}" + may + " when the "
-        "{moved} of " + rows + (" change." if problem.parameter in ("sample_weights", "labels") else " move."),
+        "{moved} of " + rows + _VERB[problem.parameter in ("sample_weights", "labels"), problem.direction] + ".",
         activation=problem.activation or "",
         widths=widths,
         parameters=count(problem.parameters),

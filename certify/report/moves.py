@@ -23,6 +23,7 @@ def moving(problem: Problem, alone: bool, several: str, one: str) -> str:
     """
     weights = problem.parameter == "sample_weights"
     verb, verbs, noun = ("change", "changes", "sample weight") if weights else ("move", "move", NOUN[problem.parameter])
+    verb, verbs = ("fall", "falls") if problem.direction else (verb, verbs)
     number = None if problem.rows == "all" else len(problem.rows)
     if number == 1 and problem.rows != "all":
         return f"the {noun} of training row {problem.rows[0]} {verbs} {one}"
@@ -95,7 +96,8 @@ def size_of_move(problem: Problem) -> str:
         return "Euclidean length of the change in the file"
     if problem.set in ("per_sample", "sparse"):
         length = {1: "sum of absolute changes (norm 1)", "inf": "largest absolute change (norm inf)"}.get(problem.norm)
-        one = "the change of the sample weight" if weights else f"the {length or 'Euclidean length'} of the move"
+        one = f"the {length or 'Euclidean length'} of the move"
+        one = f"the {'fall' if problem.direction else 'change'} of the sample weight" if weights else one
         units += f"; at most {problem.count} rows move" if problem.set == "sparse" else ""
         return f"the largest over the rows that may move, of each row {one}{units}"
     if weights:

@@ -68,6 +68,7 @@ def _agree_problem(problem: Problem) -> None:
         "set": problem.map == "sublevel" and problem.set in ("sparse", "given"),
         "norm": problem.norm != 2 and (problem.map == "sublevel" or problem.set in ("total", "given")),
         "count": (problem.count is None) != (problem.set != "sparse"),
+        "direction": problem.direction is not None and problem.parameter != "sample_weights",
         "level": problem.map != "sublevel" and problem.level is not None,
         "merge_duplicates": problem.map == "critical" and problem.merge_duplicates,
         "base": problem.map == "sublevel" and problem.base == "nearby",

@@ -70,6 +70,24 @@ def check_predictions(spec: Spec, name: str) -> None:
                             f"'{ending}' is none of its formats", f"save it as {', '.join(DATA_FORMATS)}")
 
 
+def check_direction(spec: Spec, name: str) -> None:
+    """Refuse `direction = "down"` but for sample weights of a strongly convex last layer at finite size.
+
+    Raises:
+        SpecError: with what would work.
+    """
+    p, asked = spec.perturbation, [gate.quantity for gate in spec.gate]
+    if p.direction is None:
+        return
+    where = f'{name}: perturbation.direction = "{p.direction}"'
+    if p.parameter != "sample_weights":
+        raise SpecError(where, f'given with parameter = "{p.parameter}"',
+                        'remove it, it belongs to parameter = "sample_weights"')
+    if not asks_for_convexity(spec.solution.map, asked, p.set):
+        raise SpecError(where, "a limit knows no direction, and one given change has its own",
+                        f"remove it, or ask for {_OTHERS}, of the last layer")
+
+
 def check_convexity(spec: Spec, name: str) -> None:
     """Refuse a spec of the critical map at finite size that is not about a strongly convex last layer.
 

@@ -148,6 +148,7 @@ class Perturbation(Section):
         norm: the norm of one row's perturbation.
         radius: the budget: the size ε of `first_order_distance`; a modulus is per unit and does not use it.
         count: most rows that move at once (`sparse`).
+        direction: ``"down"``: sample weights only fall (a convex last layer at finite size); default both ways.
         file, array: the one perturbation of `given`.
     """
 
@@ -159,6 +160,7 @@ class Perturbation(Section):
     norm: Annotated[Literal[1, 2, "inf"], BeforeValidator(_word)] = 2
     radius: Positive | None = None
     count: Count | None = None
+    direction: Literal["down"] | None = None
     file: Name | None = None
     array: Name | None = None
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from certify.errors import SpecError
 from certify.spec.aubin import check_aubin
 from certify.spec.changes import check_critical_change
-from certify.spec.convexity import asks_for_convexity, check_convexity, check_predictions
+from certify.spec.convexity import asks_for_convexity, check_convexity, check_direction, check_predictions
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
 from certify.spec.labels import check_labels
 from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS
@@ -43,6 +43,7 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
     if verb == "run":
         check_proofs(spec, name)
     _check_perturbation(spec, name)
+    check_direction(spec, name)
     if verb == "run":
         check_weight_norm(spec, name)
         if spec.weights.reference is not None:

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -245,6 +246,19 @@ def _problem(t: Training, **more: object) -> Problem:
                    labels=t.labels, **values)  # type: ignore[arg-type]
 
 
+def test_a_direction_is_known_to_finite_changes_of_weights_alone() -> None:
+    t = fitted(2)
+    down = _problem(t, parameter="sample_weights", radius=1.0, set="sparse", count=4, direction="down")
+    both = replace(down, direction=None)
+    assert bound(down, "distance").upper < bound(both, "distance").upper
+    assert 0 < bound(down, "distance").lower <= bound(both, "distance").lower * (1 + 1e-9)
+    with pytest.raises(SpecError, match="a limit knows no direction"):
+        bound(replace(down, set="total", count=None), "sample_modulus")
+    for parameter, word in (("features", "down"), ("sample_weights", "up")):
+        with pytest.raises(CertifyError, match="direction"):
+            _problem(t, parameter=parameter, direction=word)
+
+
 def test_a_problem_gives_the_same_bound() -> None:
     """Layer and budget are read off it; a scale widens the radius by its largest unit."""
     t = fitted(3)
@@ -281,12 +295,15 @@ def test_predictions_of_a_problem() -> None:
         bound(_problem(t), "stable_predictions")
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_what_deletions_do_to_a_function_of_the_weights(count: int) -> None:
-    """P2b against solutions found again without each row, or pair of rows; and it is sharper than the ball."""
+@pytest.mark.parametrize(("count", "down"), [(1, False), (2, False), (1, True), (2, True)])
+def test_what_deletions_do_to_a_function_of_the_weights(count: int, down: bool) -> None:
+    """P2b against solutions found again without each row, or pair of rows; and it is sharper than the ball.
+
+    Of weights that only fall it bounds how far the function falls.
+    """
     t = fitted(1, n=14)
     layer = enclosed(t)
-    change = Change("sample_weights", 1.0, count)
+    change = Change("sample_weights", 1.0, count, down=down)
     found = enclose_motion(layer, change)
     assert found
     with ctx.workprec(200):
@@ -298,16 +315,36 @@ def test_what_deletions_do_to_a_function_of_the_weights(count: int) -> None:
             w, _ = solve(Training(t.network, t.X, t.loss, t.decay, t.labels, None, weights), last(t.network))
             gaps.append([float(x - y) for x, y in zip(w, base, strict=True)])
     V = np.array(gaps).reshape(-1, 3, 4)
-    moves = np.abs((V[:, 0] - V[:, 2]) @ layer.phi.T)
+    moves = (V[:, 0] - V[:, 2]) @ layer.phi.T
+    moves = -moves if down else np.abs(moves)
     sharper = False
     for moved in found:
         Z, error = moved.metric.images(layer.phi, layer.phi_rad, layer.phi_norm, 3)
         far = moved.metric.apart(Z, error, 0, 2)
         size = np.linalg.norm(Z[0], axis=1) + np.linalg.norm(Z[2], axis=1)
-        most = convex_directions.Steer.of(layer, moved).most(Z[0] - Z[2], size * (1 + 1e-12), 2 * error, far)
+        steer = convex_directions.Steer.of(layer, moved)
+        most = steer.most(Z[0] - Z[2], size * (1 + 1e-12), 2 * error, far)
         assert (moves.max(axis=0) <= most).all()
         sharper |= bool((most < moved.reach * far).all())
     assert sharper
+
+
+def test_pulls_of_falling_weights_turned_round_are_caught() -> None:
+    """Weights that fall a little, where curvature hardly matters: the bound holds, that of the other sign does not."""
+    t, r = fitted(1, n=14), 2.0**-10
+    layer = enclosed(t)
+    moved = enclose_motion(layer, Change("sample_weights", r, 1, down=True), (0.95,))[0]
+    with ctx.workprec(200):
+        base, _ = solve(t, last(t.network))
+        solved = [solve(replace(t, weights=-r * np.eye(t.n)[i]), last(t.network))[0] for i in range(t.n)]
+    V = np.array([[float(x - y) for x, y in zip(w, base, strict=True)] for w in solved]).reshape(-1, 3, 4)
+    falls = -((V[:, 0] - V[:, 2]) @ layer.phi.T).min(axis=0)
+    Z, error = moved.metric.images(layer.phi, layer.phi_rad, layer.phi_norm, 3)
+    size = (np.linalg.norm(Z[0], axis=1) + np.linalg.norm(Z[2], axis=1)) * (1 + 1e-12)
+    steer, far = convex_directions.Steer.of(layer, moved), moved.metric.apart(Z, error, 0, 2)
+    assert (falls <= steer.most(Z[0] - Z[2], size, 2 * error, far)).all()
+    turned = replace(steer, rows=SimpleNamespace(first=lambda C, e: steer.rows.first(-C, e)))
+    assert (falls > turned.most(Z[0] - Z[2], size, 2 * error, far)).any()
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "logistic"])

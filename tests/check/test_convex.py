@@ -34,7 +34,7 @@ def stated(t: Training, change: Change) -> Problem:
         kept=tuple(range(t.n)), moving=tuple(range(t.n)) if change.rows is None else change.rows,
         parameter=change.parameter, map="critical", base="nearby", level=None, loss=t.loss, weight_decay=t.decay,
         set=kind, labels=None if t.labels is None else tuple(t.labels.tolist()), scale=None, names=None,
-        radius=change.radius, count=change.count,
+        radius=change.radius, count=change.count, direction="down" if change.down else None,
     )
 
 
@@ -49,6 +49,7 @@ def truth(problem: Problem, moved: Moved, most: float | None = None, theta: floa
 
 CASES = [(loss, change) for loss in ("cross_entropy", "logistic", "squared") for change in (
     Change("sample_weights", 1.0, 1), Change("sample_weights", 1.0, 2), Change("sample_weights", 0.5, total=True),
+    Change("sample_weights", 1.0, 2, down=True), Change("sample_weights", 0.5, total=True, down=True),
     Change("features", 0.01), Change("features", 0.05, 1), Change("features", 0.02, total=True, rows=(0, 2)),
     Change("targets", 0.1), Change("targets", 0.1, 1), Change("targets", 0.1, total=True),
 ) if change.parameter != "targets" or loss == "squared"]
@@ -103,6 +104,18 @@ def test_data_and_weights_that_differ_are_refused() -> None:
     for other in (replace(problem, labels=labels), replace(problem, features=features),
                   replace(problem, layers=(*problem.layers[:-1], replace(last, weights=weights)))):
         assert truth(other, moved) is Truth.UNDECIDED
+
+
+def test_weights_that_only_fall_prove_nothing_of_those_that_rise() -> None:
+    """The bound for deletions is smaller, and refused for the budget both ways; no other parameter has a direction."""
+    t = fitted(2, n=12)
+    both, down = Change("sample_weights", 1.0, 4), Change("sample_weights", 1.0, 4, down=True)
+    one, other = enclose_motion(enclosed(t), both)[0], enclose_motion(enclosed(t), down)[0]
+    assert other.distance < one.distance * (1 - 1e-6)
+    assert truth(stated(t, down), other) is Truth.PROVED
+    assert truth(stated(t, both), other) is Truth.UNDECIDED
+    moved = enclose_motion(enclosed(t), Change("features", 0.01))[0]
+    assert truth(replace(stated(t, moved.change), direction="down"), moved) is Truth.UNDECIDED
 
 
 @pytest.mark.parametrize("witness", [{"theta": -0.1}, {"theta": 1.5}, {"reach": 0.0}, {"reach": -1.0}])

@@ -44,6 +44,8 @@ file = "more.npz"
 NONE = {role: None for role in ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")}
 BUDGETS = {
     "deleted": ("cross_entropy", "sample_weights", 'set = "sparse"\ncount = 1\nradius = 1.0'),
+    "fallen": ("cross_entropy", "sample_weights", 'set = "sparse"\ncount = 2\nradius = 1.0\ndirection = "down"'),
+    "fallen signs": ("logistic", "sample_weights", 'set = "total"\nradius = 0.5\ndirection = "down"'),
     "weighted": ("logistic", "sample_weights", 'set = "total"\nradius = 0.5\nrows = [0, 3, 4]'),
     "moved": ("cross_entropy", "features", 'set = "per_sample"\nradius = 0.002'),
     "scaled": ("squared", "features", 'set = "sparse"\ncount = 1\nradius = 0.05\nscale = { 0 = 2.0 }'),
@@ -57,7 +59,7 @@ BUDGETS = {
 def made(folder: Path, kind: str = "deleted") -> dict[str, Any]:
     """Files, certificate and report in the folder."""
     loss, parameter, budget = BUDGETS[kind]
-    t = fitted(1, loss, n=80 if kind == "flipped" else 20)
+    t = fitted(1, loss, n=80 if kind in ("flipped", "fallen") else 20)
     net = t.network
     arrays = {}
     for h in (0, 1):
@@ -179,7 +181,33 @@ def test_a_change_that_is_not_of_the_budget_is_refused(kind: str, tmp_path: Path
             check(tmp_path / "certificate.json", NONE)
 
 
-@pytest.mark.parametrize("kind", ["deleted", "flipped", "signs", "moved", "scaled", "shifted", "targets"])
+@pytest.mark.parametrize("kind", ["fallen", "fallen signs"])
+def test_a_direction_that_is_left_out_or_not_kept_is_refused(kind: str, tmp_path: Path) -> None:
+    certificate = made(tmp_path, kind)
+    assert certificate["problem"]["direction"] == "down"
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "fall, by at most" in page or "fall by at most" in page
+    forge(tmp_path, certificate, ("problem", "direction"), None)
+    with pytest.raises(Invalid):
+        check(tmp_path / "certificate.json", NONE)
+    with safe_open(tmp_path / "witness.safetensors", "numpy") as file:
+        u = file.get_tensor("distance.change")
+    assert (u <= 0).all() and u.any()
+    resealed(tmp_path, certificate, -u)
+    with pytest.raises(Invalid, match="may only fall"):
+        check(tmp_path / "certificate.json", NONE)
+    both = certificate | {"problem": {k: v for k, v in certificate["problem"].items() if k != "direction"}}
+    spec = (tmp_path / "spec.toml").read_text(encoding="utf-8").replace('direction = "down"\n', "")
+    (tmp_path / "spec.toml").write_text(spec, encoding="utf-8")
+    content = spec.encode()
+    both = both | {"subject": certificate["subject"] | {"spec": {
+        "path": "spec.toml", "sha256": sha256(content).hexdigest(), "bytes": len(content)}}}
+    resealed(tmp_path, both, u)
+    with pytest.raises(Invalid, match="label|barrier|proved"):  # what was proved of deletions alone
+        check(tmp_path / "certificate.json", NONE)
+
+
+@pytest.mark.parametrize("kind", ["deleted", "fallen", "flipped", "signs", "moved", "scaled", "shifted", "targets"])
 def test_a_label_that_stays_in_its_direction_alone(kind: str, tmp_path: Path) -> None:
     """P2b counts more labels than the ball does; and one more than it counts is refused."""
     certificate = made(tmp_path, kind)

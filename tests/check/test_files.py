@@ -283,6 +283,16 @@ def test_paths_that_lead_nowhere(path, tmp_path):
         run(certificate, tmp_path)
 
 
+@pytest.mark.parametrize("edits", [{}, {'"down"': '"up"'}, {"[perturbation]": '[perturbation]\nset = "per_sample"'}])
+def test_a_direction_is_for_weights_of_a_convex_layer_alone(edits):
+    text = SPEC.replace("[perturbation]", '[perturbation]\ndirection = "down"', 1)
+    for old, new in edits.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(Invalid, match="direction"):
+        read_spec(text.encode())
+
+
 @pytest.mark.parametrize("edits", [
     {"[data]": '[weights]\nnorm = "function"\nreference = "r.npz"\n[data]',
      "[perturbation]": "[perturbation]\nradius = 1.0", 'quantity = "modulus"': 'quantity = "distance"'},

@@ -51,6 +51,18 @@ def test_layers_before_the_last_are_named_where_there_are_some(widths, layer, ot
 
 
 @pytest.mark.parametrize("budget, words", [
+    ('set = "sparse"\ncount = 2\n', "If the sample weights of at most 2 training rows fall, by at most 1 each"),
+    ('set = "per_sample"\n', "If the sample weight of every training row falls by at most 1 each"),
+    ('set = "total"\n', "If the sample weights fall by at most 1 in total"),
+    ('set = "total"\nrows = [1]\n', "If the sample weight of training row 1 falls by at most 1"),
+])
+def test_weights_that_only_fall(budget, words, tmp_path):
+    extra = CRITICAL.format(decay=9.0, loss="logistic", layer=2) + '[perturbation]\nparameter = "sample_weights"\n'
+    text = page(tmp_path, extra + budget + 'radius = 1.0\ndirection = "down"\n' + gate("distance", max=99.0))
+    assert words in text and "training rows fall." in text or "training row fall" in text or "row 1" in text
+
+
+@pytest.mark.parametrize("budget, words", [
     ('set = "sparse"\ncount = 1\n', "If at most one training row gets another label, whichever it is, the one"),
     ('set = "sparse"\ncount = 2\n', "If at most 2 training rows get other labels, whichever they are, the one"),
     ('set = "per_sample"\n', "If any number of training rows get other labels, whichever they are, the one"),

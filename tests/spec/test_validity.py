@@ -69,6 +69,12 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
     (FLIPS.replace('"logistic"', '"squared"'), ['with loss = "squared"', '"logistic"']),
     (FLIPS.replace(gate("distance", max=1), gate("first_order_distance", max=1)), ["no small change", "distance"]),
     ('[perturbation]\nparameter = "labels"\n', ["no small change", 'map = "critical"']),
+    (CONVEX.replace("radius = 1\n", 'radius = 1\ndirection = "down"\n').replace("sample_weights", "targets"),
+     ["perturbation.direction", 'belongs to parameter = "sample_weights"']),
+    ('[training]\nweight_decay = 0.5\n[solution]\nmap = "critical"\n[perturbation]\nparameter = "sample_weights"\n'
+     'direction = "down"\n', ["perturbation.direction", "a limit knows no direction", "stable_predictions"]),
+    ('[perturbation]\ndirection = "down"\n', ["perturbation.direction", 'belongs to parameter = "sample_weights"']),
+    (CONVEX.replace("radius = 1\n", 'radius = 1\ndirection = "up"\n'), ["perturbation.direction", "down"]),
     (CONVEX + gate("sample_modulus", max=1), ["sample_modulus beside", "spec of its own"]),
     (CONVEX.replace('set = "sparse"\ncount = 1', 'set = "total"') + gate(max=1), ["modulus beside", "spec of its own"]),
     (CONVEX + gate("stable_predictions", min=1), ["[evaluation]: missing", "stable_predictions needs it"]),
