@@ -51,13 +51,27 @@ class Search:
                     yield u, V
 
     def _starts(self) -> Iterator[Array]:
-        """Directions of the weights: of the rows that move the solution furthest alone, and one at random."""
-        steps = np.einsum("ia,ij->iaj", self.layer.g, self.phi).reshape(len(self.phi), -1)[self.rows]
+        """Directions of the weights: of rows that move the solution furthest, one by one or alone; one at random."""
+        steps = np.einsum("ia,ij->iaj", self._steps(), self.phi).reshape(len(self.phi), -1)[self.rows]
         alone = np.linalg.solve(self.H, steps.T)
-        for i in np.argsort(-np.linalg.norm(alone, axis=0))[:STARTS]:
+        size, v = np.einsum("pi,pi->i", alone, alone), np.zeros(len(alone))
+        gain = size.copy()
+        for _ in range(min(self.change.count or 1, len(gain))):
+            i = int(np.argmax(gain))
+            v, size[i] = v + alone[:, i], -np.inf
+            gain = size + 2 * alone.T @ v
+        yield np.linalg.solve(self.H, v)
+        for i in np.argsort(-np.einsum("pi,pi->i", alone, alone))[:STARTS]:
             for sign in (1.0, -1.0):
                 yield sign * np.linalg.solve(self.H, alone[:, i])
         yield np.random.default_rng(0).standard_normal(len(self.H))
+
+    def _steps(self) -> Array:
+        """What every row does to the slopes: it leaves, or its label becomes the one that is least likely."""
+        if self.change.parameter != "labels" or self.k == 1:
+            return self._signs() if self.change.parameter == "labels" else -self.layer.g
+        y = self._targets()
+        return np.asarray(y - np.eye(self.k)[np.argmin(self.layer.g + y + 2 * y, axis=1)])
 
     def _turned(self, z: Array, down: bool) -> tuple[Array | None, float]:
         """By turns the change that pulls most along z, and `z = H⁻²Δ_u` of it; and how far it leads."""
