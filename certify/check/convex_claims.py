@@ -35,8 +35,9 @@ def check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(where, show([claim.quantity, claim.theta, claim.reach]),
                       "theta and reach go with finite changes of the critical map, and those with them alone")
     far = claim.quantity == "distance" and bool(claim.lower)
-    other = (claim.equal_rows, claim.member, claim.dual, claim.layer, claim.sigma, claim.limit, claim.pair)
-    if other != (None,) * 7 or {claim.z is not None, claim.array is not None} != {far}:
+    other = (claim.equal_rows, claim.member, claim.dual, claim.layer, claim.sigma, claim.constants, claim.limit,
+             claim.pair)
+    if other != (None,) * 8 or {claim.z is not None, claim.array is not None} != {far}:
         raise Invalid(where, "another member is stated, or z and array do not go with a lower end of the distance",
                       "theta and reach are the witness of these claims, and z and array of that end")
     if claim.z is not None and len(claim.z) != problem.parameters:

@@ -1,5 +1,8 @@
 """What is proved of the digits net's last layer, beside what attacks find; writes `table.csv`.
 
+    python reports/digits-last-layer/study.py                  # everything
+    python reports/digits-last-layer/study.py sample_weights   # its lines alone; the others are kept
+
 Attacks: rows chosen greedily, each the one that to first order moves the solution furthest from where the rows chosen
 before it have moved it (deletions and label flips), and features moved along the direction that to first order moves
 the solution most; then the last layer is trained again to a gradient of 1e-12. Nothing an attack says is proved, and
@@ -120,6 +123,13 @@ class Attacks:
         return self.again(recipe.features(self.s, self.X + radius * u), self.y, np.ones(self.n))
 
 
+def budgets() -> list[Change]:
+    """All that the table has a line for."""
+    changes = [Change("sample_weights", 1.0, m, down=down) for down in (False, True) for m in ROWS]
+    changes += [Change("labels", 1.0, m) for m in FLIPS]
+    return changes + [Change("features", r) for r in RADII] + [Change("features", 0.1, m) for m in ROWS]
+
+
 def main() -> int:
     """Bounds first, then attacks; one line a budget."""
     s, net, data = load()
@@ -127,8 +137,8 @@ def main() -> int:
     layer = enclose_last_layer(net, X, "cross_entropy", recipe.DECAY, labels=y)
     evaluation = last_inputs(net, data["X_eval"].astype(float))
     print(f"|gradient| ≤ {layer.residual:.3e}; global modulus ≤ {global_modulus(layer):.4g} a unit of |u|", flush=True)
-    changes = [Change(word, 1.0, m) for word, some in (("sample_weights", ROWS), ("labels", FLIPS)) for m in some]
-    changes += [Change("features", r) for r in RADII] + [Change("features", 0.1, m) for m in ROWS]
+    only = sys.argv[1:]
+    changes = [change for change in budgets() if not only or change.parameter in only]
     attacks = Attacks(s, X, y)
     E = attacks.effects(attacks.g)
     table = []
@@ -143,14 +153,18 @@ def main() -> int:
         elif change.count is None and change.radius in (0.1, 0.01, 0.005):
             seen = attacks.features(change.radius)
         ratio = None if proved is None or seen is None else proved / seen
-        row = (change.parameter, change.radius, change.count or layer.n, proved, seen, ratio, stable,
-               found[0].metric.theta if found else None)
+        row = (change.parameter, "down" if change.down else "", change.radius, change.count or layer.n, proved, seen,
+               ratio, stable, found[0].metric.theta if found else None)
         table.append(row)
         print(*row, flush=True)
+    lines = [["" if v is None else f"{v:.5g}" if isinstance(v, float) else str(v) for v in row] for row in table]
+    with open(HERE / "table.csv", newline="") as file:
+        lines += [line for line in list(csv.reader(file))[1:] if only and line[0] not in only]
+    places = [change.parameter for change in budgets()]
     with open(HERE / "table.csv", "w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(("change", "radius", "rows", "proved", "found", "ratio", "stable of 297", "theta"))
-        out.writerows([["" if v is None else f"{v:.5g}" if isinstance(v, float) else v for v in row] for row in table])
+        out.writerow(("change", "direction", "radius", "rows", "proved", "found", "ratio", "stable of 297", "theta"))
+        out.writerows(sorted(lines, key=lambda line: places.index(line[0])))
     return 0
 
 
