@@ -173,7 +173,7 @@ def lower_end(system: System, scale: LayerScale, z: Array) -> float:
     def slope(r: float) -> Fraction | None:
         total = Fraction(0)
         for k in range(PARTS, 0, -1):
-            found = _steepness(system, scale, vector, r * k / PARTS, arithmetic)
+            found = _steepness(system, scale, vector, fp.up(fp.exact(r) * k / PARTS), arithmetic)
             if found is None:
                 return None
             total += least * CALM + max(found - least, Fraction(0)) * WIDE

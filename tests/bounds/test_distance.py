@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -42,6 +43,19 @@ def test_a_mean_of_slopes_is_no_smaller_an_end_than_the_largest(monkeypatch):
     parts = distances.lower_end(fine, problem.layer_scale, proposal.multipliers[0])
     monkeypatch.setattr(distances, "PARTS", 1)
     assert 0 < distances.lower_end(fine, problem.layer_scale, proposal.multipliers[0]) < parts
+
+
+def test_every_part_of_the_way_is_bounded_up_to_its_end(monkeypatch):
+    """`3r/4` is no float for most r; a slope over a ball that ends before it would not hold for all of that part."""
+    problem = nearly_equal_rows(gap=1.0)
+    fine, proposal = moved(problem, DoubleDouble()), propose_nearest(moved(problem, Binary64()), problem.layer_scale)
+    right, asked = distances._steepness, []
+    monkeypatch.setattr(distances, "_steepness", lambda *a: (asked.append(Fraction(a[3])), right(*a))[1])
+    assert distances.lower_end(fine, problem.layer_scale, proposal.multipliers[0]) > 0
+    ways = [asked[at:at + 4] for at in range(len(asked) - 4, 1, -4)]
+    assert len(ways) > 2 and all(way[0] > way[1] > way[2] > way[3] > 0 for way in ways)
+    for way in ways:
+        assert all(radius >= way[0] * k / 4 for radius, k in zip(way, (4, 3, 2, 1), strict=True))
 
 
 def test_a_small_change_keeps_its_tight_end():
