@@ -226,6 +226,8 @@ def _agreed(at: Stationary, passed: Forward) -> list[bool]:
             if len(signs) > 1 or None in signs:
                 continue  # neither dead nor linear: rescaled alone, everywhere
             alive = True in signs
+            if not alive and problem.activation != "relu":
+                continue  # on one branch, but not the one where a unit is its pre-activation: rescaled alone
             for i, z in enumerate(passed.before[h - 1][j::m]):
                 found[i] = found[i] and bool(z > 0 if alive else z < 0)
     return found

@@ -214,6 +214,25 @@ def test_one_number_more_for_every_output_leaves_no_row_to_agree(tmp_path):
         checked(forged(certificate, 0, hypotheses=hypotheses(claim, agreement=1)), tmp_path)
 
 
+def test_a_leaky_unit_below_zero_at_all_the_data_may_be_above_it_at_the_row(tmp_path):
+    """It is neither dead nor its pre-activation anywhere it counts: its one field rescales it, on either side of 0."""
+    rng = np.random.default_rng(0)
+    X = np.round(rng.normal(size=(12, 2)), 2)
+    X[:, 0] = np.abs(X[:, 0]) + 2.0
+    case = emitter.Case(weights=[np.array([[-1.0, 0.1], [0.3, -1.0]]), np.array([[1.0, -0.7]])],
+                        biases=[None, np.array([0.1])], activation="leaky_relu", X=X, rows="all", layer="all",
+                        y=np.round(rng.normal(size=(12, 1)), 2), loss="squared", parameter="targets",
+                        gates=[{"quantity": "first_order_prediction_change", "max": 2}])
+    emitter.write_files(case, tmp_path)
+    np.savez(tmp_path / "more.npz", X=np.array([[-9.0, 2.0], X[0]]))
+    edit(tmp_path, {"[solution]\n": '[solution]\nmap = "critical"\n', "[perturbation]\n":
+                    '[evaluation]\nfile = "more.npz"\nfeatures = "X"\n[perturbation]\nset = "total"\nradius = 0.5\n'})
+    certificate = prove(tmp_path)
+    values = {h["name"]: h["value"] for h in certificate["claims"][0]["hypotheses"]}
+    assert (values["symmetry"], values["agreement"]) == (2, 2)
+    assert checked(certificate, tmp_path).verdict == certificate["verdict"]
+
+
 def test_the_evaluation_rows_are_bound_and_count(tmp_path):
     certificate = proved(tmp_path)
     path = tmp_path / "more.npz"
