@@ -7,7 +7,7 @@ needed is that the inputs of layer h, one row a sample, keep full row rank.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -17,6 +17,7 @@ from certify.bounds.congruence import Failure, jacobian_congruence
 from certify.bounds.layer_constants import Neighbourhood, affordable, expected, neighbourhood, prove_constants
 from certify.bounds.modulus import enclose_modulus
 from certify.errors import EnclosureError
+from certify.limits import OutOfTime
 from certify.network.jacobian import Jacobian
 from certify.network.network import Network
 from certify.network.output_steepness import output_steepness
@@ -64,11 +65,12 @@ class Compensation:
 def compensate(problem: Problem, check: Callable[[], None] = lambda: None) -> tuple[Compensation, ...]:
     """What each free layer with enough inputs can compensate, the best first (Q4).
 
-    Constants of layers by norms first; by LipSDP where that can make the bound smaller than the best one by norms.
+    Constants of layers by norms first; by LipSDP where that can make the bound smaller than the best one by norms, as
+    far as the time allows.
 
     Args:
         problem: interpolation, base `given`, features, a set with a radius.
-        check: called between rows; raises when the time is up.
+        check: called between the rows of LipSDP; raises :class:`certify.limits.OutOfTime`.
     """
     net = problem.network
     assert isinstance(net, Network)
@@ -87,8 +89,11 @@ def compensate(problem: Problem, check: Callable[[], None] = lambda: None) -> tu
             continue
     every = [plain for _, plain in found.values()]
     try:
-        every += _sharpened(problem, net, passed, found, check)
+        for sharper in _sharpened(problem, net, passed, found, check):
+            every.append(sharper)
     except EnclosureError:  # the balls are too large for bounds that are finite
+        pass
+    except OutOfTime:  # what was proved by then counts
         pass
     return tuple(sorted(every, key=lambda c: (c.upper is None, c.upper or 0.0, -c.most)))
 
@@ -104,13 +109,12 @@ class _Movement:
 def _sharpened(
     problem: Problem, net: Network, passed: Forward, found: dict[int, tuple[_Movement, Compensation]],
     check: Callable[[], None],
-) -> list[Compensation]:
-    """The same with constants row by row from LipSDP, for layers where that can gain something."""
-    made: list[Compensation] = []
+) -> Iterator[Compensation]:
+    """The same with constants row by row from LipSDP, for layers where that can gain something, one by one."""
     layers = [h for h in found if h > 1]
     near = neighbourhood(problem, net, passed, row_budget(problem)) if layers and len(problem.rows) else None
     if near is None:
-        return made
+        return
     least = min((c.upper for _, c in found.values() if c.upper is not None), default=math.inf)
     hopes = {h: _hope(problem, net, passed, h, near) for h in layers if affordable(near, h)}
     for h in sorted(hopes, key=lambda h: hopes[h]):
@@ -124,9 +128,8 @@ def _sharpened(
         one = replace(_of_layer(problem, net, h, passed.inputs[h - 1], _Movement(inputs, rows)),
                       constants=constants.array)
         if one.most > plain.most or (one.upper or math.inf) < (plain.upper or math.inf):
-            made.append(one)
+            yield one
             least = min(least, one.upper or math.inf)
-    return made
 
 
 def _hope(problem: Problem, net: Network, passed: Forward, h: int, near: Neighbourhood) -> float:
@@ -148,7 +151,7 @@ def total_budget(problem: Problem) -> Fraction:
     assert problem.radius is not None
     rows = {"total": 1, "per_sample": len(problem.rows), "sparse": min(problem.count or 1, len(problem.rows))}
     free = problem.inputs if problem.scale is None else int(np.count_nonzero(problem.scale))
-    spread = rows[problem.set] * (free if problem.norm == math.inf or problem.norm == "inf" else 1)
+    spread = rows[problem.set] * (free if problem.norm == "inf" else 1)
     return Fraction(problem.radius) * (fp.sqrt_up(Fraction(spread)) if spread > 1 else 1)
 
 

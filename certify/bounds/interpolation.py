@@ -210,7 +210,7 @@ class Interpolation:
         found: Bound | str
         try:
             found = self._limits.attempt(named("distance"), partial(
-                worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits.check))
+                worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits))
         except EnclosureError as error:
             found = f"{error.found} ({error.asked}): {error.remedy}"
         return self._open("distance", self._counting(), found) if isinstance(found, str) else found

@@ -17,6 +17,7 @@ from certify.bounds.distance import best_lower_end
 from certify.bounds.linearisation import linearise
 from certify.bounds.nearest_fit import propose_nearest
 from certify.errors import EnclosureError
+from certify.limits import Limits, OutOfTime, seconds
 from certify.network.kernel import Kernel
 from certify.network.network import Network
 from certify.network.passes import backward, forward, known_weights
@@ -42,19 +43,20 @@ class Attack:
     z: Array
 
 
-def worst_distance(
-    problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ...], check: Callable[[], None]
-) -> Bound:
+def worst_distance(problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ...], limits: Limits) -> Bound:
     """`sup_{u ∈ U} dist(w̄, S(u))` from both sides.
 
     Args:
         problem: interpolation, base `given`, features, set total, per_sample or sparse with a radius.
         unit, hypotheses: of the bound.
-        check: called between the steps; raises when the time is up.
+        limits: where the time is up, what was proved by then counts.
     """
-    found = compensate(problem, check)
-    check()
-    attack = find_attack(problem, check)
+    found, attack, late = compensate(problem, limits.check), None, ""
+    try:
+        limits.check()
+        attack = find_attack(problem, limits.check)
+    except OutOfTime:
+        late = f"time_limit ({seconds(limits.seconds or 0.0)}) was reached before all was tried"
     witness: dict[str, object] = {}
     upper = found[0].upper if found else None
     if upper is not None:
@@ -71,7 +73,8 @@ def worst_distance(
         i, j = limit.pair
         reason = (f"a change of the budget puts rows {i} and {j}, whose outputs differ, onto one another, so that "
                   f"there is no exact fit: give a radius below {limit.size:.6g}")
-    return Bound("distance", "Q4", Rigour.PROVED, lower, upper, unit, hypotheses, witness, reason)
+    return Bound("distance", "Q4", Rigour.PROVED, lower, upper, unit, hypotheses, witness,
+                 "; ".join(filter(None, (late, reason))))
 
 
 def _outputs(problem: Problem) -> Balls:
@@ -95,8 +98,9 @@ def _reason(problem: Problem, found: tuple[Compensation, ...]) -> str:
     length = total_budget(problem)
     small = at_least(down(Fraction(best.most) * Fraction(radius) / length), 3)
     return (f"layer {best.layer} can compensate for changes of total length below {at_least(best.most, 3)}, and the "
-            f"budget allows {at_most(up(length), 3)} (its inputs keep full row rank, σ ≥ {best.sigma:.3g}, and move "
-            f"at most {best.lipschitz:.3g} times as far as the features): give a radius below {small}")
+            f"budget allows {at_most(up(length), 3)} (its inputs keep full row rank, σ ≥ {at_least(best.sigma, 3)}, "
+            f"rows that move less counting for less, and move at most {at_most(best.lipschitz, 3)} times as far as the "
+            f"features): give a radius below {small}")
 
 
 def find_attack(problem: Problem, check: Callable[[], None]) -> Attack | None:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from certify.bounds import compensation as q4
 from certify.bounds.layer_constants import _narrowed, neighbourhood, prove_constants
+from certify.bounds.worst_distance import worst_distance
 from certify.convex.chain_dual import closed_form, descend, propose_multipliers
+from certify.limits import Limits, OutOfTime
 from certify.network.chain import Chain, chain_bound
 from certify.network.network import Network
 from certify.network.passes import forward, known_weights
@@ -272,6 +274,32 @@ def test_what_it_buys(activation, monkeypatch):
     best = q4.compensate(problem)[0]
     assert best.constants is not None and plain.constants is None
     assert best.upper < 0.8 * plain.upper and best.most > 2 * plain.most
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_norms_stand_where_the_time_is_up(rows):
+    """LipSDP is cut off before its first row, or between two of them."""
+    problem = deep(np.random.default_rng(1))
+    calls = iter(range(100))
+
+    def check() -> None:
+        if next(calls) >= rows:
+            raise OutOfTime
+
+    whole, cut = q4.compensate(problem), q4.compensate(problem, check)
+    assert next(calls) == rows + 1  # it was cut off there
+    plain = [c for c in whole if c.constants is None]
+    assert [c for c in cut if c.constants is None] == plain and plain[0].upper is not None
+    assert len(cut) == len(plain) < len(whole)
+
+
+def test_a_distance_cut_off_by_the_time_has_the_upper_end_by_norms():
+    problem = deep(np.random.default_rng(1))
+    late = worst_distance(problem, "", (), Limits(1 << 32, True, 1e-9))
+    plain = next(c for c in q4.compensate(problem) if c.constants is None)
+    assert late.upper == plain.upper and late.lower == 0 and "time_limit" in late.reason
+    assert "constants" not in late.witness and "change" not in late.witness
+    assert worst_distance(problem, "", (), Limits(1 << 32)).reason == ""
 
 
 def test_rows_that_stay_count_for_nothing():
