@@ -175,12 +175,12 @@ def _prove(
 
 def _with_side_arrays(bound: Bound, arrays: dict[str, Any]) -> Bound:
     """Move a witness that is an array into the side file, leaving its name in the bound."""
-    if "constants" in bound.witness:  # of a distance over a budget, beside a change
-        name = f"{bound.quantity}.constants"
+    if "constants" in bound.witness:  # of a distance over a budget, or of labels within it, beside a change
+        name = "distance.constants"
         arrays[name] = bound.witness["constants"]
         bound = replace(bound, witness=dict(bound.witness) | {"constants": name})
-    if "centre" in bound.witness:  # of a distance: many arrays under one name
-        name = f"{bound.quantity}.centre"
+    if "centre" in bound.witness:  # of a distance, or of labels within it: many arrays under one name
+        name = "distance.centre"
         arrays |= {f"{name}.{part}": array for part, array in bound.witness["centre"].items()}
         return replace(bound, witness={k: v for k, v in bound.witness.items() if k != "centre"} | {"array": name})
     kind = next((kind for kind in ("moved", "shape", "change") if kind in bound.witness), None)

@@ -146,6 +146,11 @@ one does, as the shift of all outputs under softmax, the first-order change take
 K⁻¹Jg in place of A⁻¹g; they agree where g is in the range of Jᵀ, as at a fitted row, and nowhere else. A limit: no
 statement about a change of finite size, for which see P2.""",
     "P2": """What a bound on the motion of the weights says of predictions (`stable_predictions`, `prediction_change`).
+Interpolation: let an exact fit of the changed data be proved within R of the given weights w̄ (see `distance`). A label
+stays if its margin over every other output exceeds (R/4)·ΣG(kR/4), k = 1 to 4, G(s) a bound of the margin's gradient by
+the weights over the ball of radius s around w̄: then every network within R of w̄ gives it, that fit among them. Where a
+kink is in reach: √2 times how far the outputs can move. R is the witness (`reach`), with what proves it.
+A strongly convex last layer:
 In the ball of Q6 the difference of two outputs at x changes by less than T times the length of (e_a − e_b) ⊗ φ(x) in
 the norm of B⁻¹, φ(x) the last layer's inputs; also by less than what the worst rows
 do to it to first order plus what the change of curvature can add. A label stays if its
@@ -184,9 +189,12 @@ Critical map (base = "nearby", set = "given"): how far the nearest critical poin
 today's exact one. sample_weights: u_i = -1 leaves row i out (n stays); targets: y_i + u_i (squared), or the new class
 label less the old (logistic; unit vectors with cross_entropy). Upper end: a point proved by Q2. Lower end: F1 with the
 gradient in place of the residuals; it is close to the upper end for small changes and far below it for large ones.""",
-    "stable_predictions": """How many labels of the [evaluation] rows are proved to stay what they are today, for the
-one solution after every change within the budget (map = "critical", the last layer free, weight decay; see Q6 and
-P2). The lower end is the proved number, the upper one the number of rows. A gate has min.""",
+    "stable_predictions": """How many labels of the [evaluation] rows are proved to stay what they are today. A gate has
+min. The lower end is the proved number, the upper one the number of rows.
+map = "critical" (the last layer free, weight decay): for the one solution after every change within the budget (see Q6
+and P2). map = "interpolation" (base = "given"): for every network as near to the given weights as an exact fit of the
+changed data is proved to be, that fit among them (see `distance`, whose sets and norms it takes, and P2). Fits further
+away are not spoken of, nor is what training would find.""",
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
 today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P2).""",
     "first_order_prediction_change": """The most that an output at any [evaluation] row changes, to first order, when

@@ -57,6 +57,8 @@ def _claim(claim: Json, problem: Json) -> str:
         if claim["witness"].get("radius_u") is not None:
             u, w = (at_least(claim["witness"][key], 4) for key in ("radius_u", "radius_w"))
             ends += f" for data changes up to {u}, weights within {w}"
+        if claim["theorem"] == "P2":
+            ends += f" for all weights within {claim['witness']['reach']!r}"  # no rounding suits both fits and labels
         if claim["theorem"] == "S14":
             ends += f" in the ball of radius {problem['window']!r}"
     if gate is None:

@@ -138,7 +138,7 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
     if problem.set == "total" and DIRECT_FROM <= N:
         entries = N * sum(problem.network.widths)
         add("finer direct", _DIRECT, whole, pairs=entries)
-    add("distance", _DOUBLE_DOUBLE, ("distance",), more=p if N * p <= JACOBIAN_LIMIT else 0)
+    add("distance", _DOUBLE_DOUBLE, ("distance", "stable_predictions"), more=p if N * p <= JACOBIAN_LIMIT else 0)
     tensor = 8 * N * N * (_AUBIN[0] * p + _AUBIN[1] * N)
     found.append(Cost("aubin", BASE_MEMORY + tensor, _AUBIN[2] * N**3 * (p + N), 0.5 + _AUBIN[3] * N * N, ("aubin",)))
     if problem.set == "given":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from certify.bounds import window_claims
+from certify.bounds import label_claims, window_claims
 from certify.bounds.aubin import enclose_aubin, with_modulus
 from certify.bounds.congruence import Congruence, Failure
 from certify.bounds.contrasts import contrasted
@@ -54,7 +54,7 @@ GAP, COARSE_GAP = 1e-6, 1e-2
 """Relative gap of two ends above which the next tier is tried, up to and beyond `FINE_LIMIT` equations."""
 
 FINE_LIMIT = 3000
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", FIRST_ORDER,
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", *label_claims.AT_SIZE, "aubin", FIRST_ORDER,
               *window_claims.QUANTITIES)
 
 _TIERS: dict[str, tuple[Arithmetic, Arithmetic, bool, bool]] = {
@@ -134,7 +134,7 @@ class Interpolation:
         require_meaning(self.problem, quantity)
         if self._pair is not None and quantity == FIRST_ORDER:
             return self._open(quantity, self._counting(), equal_reason(*self._pair))
-        if self._pair is not None and quantity != "distance":  # at finite size an exact fit may exist all the same
+        if self._pair is not None and quantity not in label_claims.AT_SIZE:  # there an exact fit may exist all the same
             return self._refuted(quantity, self._pair)
         if isinstance(self.solution, str):
             return self._open(quantity, self._counting(), self.solution)
@@ -142,11 +142,12 @@ class Interpolation:
             return self._exact(quantity)
         if quantity == "first_order_distance" and self.problem.set in ("total", "per_sample"):
             return self._of_modulus()
+        if quantity == label_claims.QUANTITY:  # P2
+            return label_claims.label_bound(self.problem, self.bound("distance"))
         if quantity not in self._bounds:
             of_window = dict.fromkeys(window_claims.QUANTITIES, partial(self._window, quantity))
-            own = ({"distance": self._distance, "aubin": self._aubin} | of_window).get(
-                quantity, partial(self._best, quantity))
-            self._bounds[quantity] = own()
+            own = {"distance": self._distance, "aubin": self._aubin} | of_window
+            self._bounds[quantity] = own.get(quantity, partial(self._best, quantity))()
         return self._bounds[quantity]
 
     def _exact(self, quantity: str) -> Bound:
@@ -189,10 +190,9 @@ class Interpolation:
     def _distance(self) -> Bound:
         """F1 and Q7: the distance after the given change, from both sides."""
         cost = next(cost for cost in costs(self.problem) if cost.name == "distance")
-        refused = self._limits.refusal(cost)
-        if refused:
-            return self._open("distance", self._counting(),
-                              f"{refused}: {remedy(self.problem, 'distance', self._limits)}")
+        if refused := self._limits.refusal(cost):
+            reason = f"{refused}: {remedy(self.problem, 'distance', self._limits)}"
+            return self._open("distance", self._counting(), reason)
         if self.problem.set != "given":
             return self._worst_distance()
         self._progress("an exact fit of the moved data", 0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from certify.bounds import window_claims
+from certify.bounds import label_claims, window_claims
 from certify.bounds.aubin import require_built
 from certify.bounds.congruence import Failure
 from certify.bounds.fit_predictions import require_fits
@@ -22,7 +22,9 @@ def require_meaning(problem: Problem, quantity: str) -> None:
     if quantity == "first_order_distance":
         if problem.set != "given" and problem.radius is None:
             raise SpecError(asked, "no radius", "give perturbation.radius")
-    elif quantity == "distance":
+    elif quantity in ("distance", label_claims.QUANTITY):
+        if quantity != "distance" and problem.evaluation is None:
+            raise SpecError(asked, "no evaluation rows", "give evaluation rows")
         if problem.base != "given":
             raise SpecError(asked, f"base = '{problem.base}'", "use base 'given'")
         if problem.weight_norm == "function":

@@ -32,7 +32,7 @@ def theorem_of(problem: Problem, quantity: str) -> str:
     finite = "Q7" if problem.set == "given" else "Q4"
     alone = "M4" if problem.norm == 2 else "N4"
     own = {"sample_modulus": alone, FIRST_ORDER: "P1", "distance": finite, "aubin": "Q1", "excess": "S14",
-           "hausdorff": "S14"}
+           "hausdorff": "S14", "stable_predictions": "P2"}
     return own.get(quantity, _THEOREMS[problem.set])
 
 

@@ -31,8 +31,8 @@ WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",
              "first_order_distance": (*_SETS, "equal_rows"),
              "distance": ("z", "array", "layer", "sigma", "constants", "limit", "pair", *_MOTION),
              "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
-             "stable_predictions": _MOTION, "prediction_change": _MOTION, "first_order_prediction_change": (),
-             "excess": _WINDOW, "hausdorff": _WINDOW}
+             "stable_predictions": (*_MOTION, "array", "layer", "sigma", "constants"), "prediction_change": _MOTION,
+             "first_order_prediction_change": (), "excess": _WINDOW, "hausdorff": _WINDOW}
 _TOGETHER = {*_SETS, *_WINDOW, *_MOTION, "layer", "sigma", "constants", "radius_u", "radius_w", "limit", "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 
@@ -75,7 +75,8 @@ class Claim:
         radius_u, radius_w: for which the upper end of `aubin` holds.
         limit, pair: of `aubin`, a radius_u that no κ has, and two rows that prove it.
         multiplier, point: λ of the upper end of `excess` and `hausdorff`, and a step that proves the lower one.
-        theta, reach: metric and size of the ball that the solution of a convex last layer cannot leave.
+        theta, reach: metric and size of the ball that the solution of a convex last layer cannot leave; of labels
+            within a distance to exact fits, `reach` is that distance.
         rows, row_lower, row_upper: the ends of every row that may move (`sample_modulus`), or evaluation row.
     """
 

@@ -13,6 +13,7 @@ from certify.check import (
     critical_finite,
     descent_rules,
     finite,
+    labels,
     prediction_claims,
     rules,
     set_claims,
@@ -92,6 +93,8 @@ def _check_claim(
         convex_claims.check_ends(claim, ladder, side)
     elif prediction_claims.about(claim):
         prediction_claims.check_ends(claim, ladder)
+    elif labels.about(claim, problem):
+        labels.check_ends(claim, ladder, side)
     elif claim.quantity == "sample_modulus":
         _check_rows(claim, ladder, side)
     elif claim.quantity == "aubin":
@@ -130,6 +133,8 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
             return "Q1"
         if claim.quantity in window_rules.QUANTITIES:
             return "S14"
+        if labels.about(claim, problem):
+            return labels.THEOREM
         if claim.quantity == "distance":
             return "Q7" if problem.set == "given" else "Q4"
         alone_in = "M4" if problem.norm == 2 else "N4"
@@ -160,6 +165,8 @@ def _unit(claim: Claim, problem: Problem) -> str:
         return convex_claims.UNITS.get(claim.quantity, "")
     if prediction_claims.about(claim):
         return prediction_claims.UNIT
+    if labels.about(claim, problem):
+        return labels.UNIT
     if claim.quantity == "persistence_radius":
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
@@ -193,6 +200,9 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.witness", "equal_rows is stated", "then lower and upper are null and rows is empty")
     if prediction_claims.about(claim):
         prediction_claims.check_form(claim, problem)
+        return
+    if labels.about(claim, problem):
+        labels.check_form(claim, problem)
         return
     convex = convex_claims.about(claim, problem)
     if convex or claim.theta is not None or claim.reach is not None:

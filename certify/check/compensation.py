@@ -13,7 +13,7 @@ from certify.check.arrays import Array
 from certify.check.aubin_rules import no_further
 from certify.check.balls import ONE, ZERO, largest, squares
 from certify.check.canonical import show
-from certify.check.certificate import Claim
+from certify.check.certificate import Claim, Number
 from certify.check.chain import multipliers
 from certify.check.definite import Truth, definiteness
 from certify.check.evidence import Evidence, Finding, Ladder
@@ -36,10 +36,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         Invalid: one cannot be re-derived.
     """
     if claim.upper is not None:
-        assert claim.layer is not None and claim.sigma is not None  # the form was checked
-        stated = _constants(claim, ladder.problem, side)
-        rule = partial(upper, most=claim.upper, layer=claim.layer, sigma=claim.sigma, stated=stated)
-        expect(f"{claim.where}.upper", claim.upper, rule, ladder)
+        check_upper(f"{claim.where}.upper", claim.upper, claim, ladder, side)
     if claim.lower and claim.z is not None:
         change = _change(claim, ladder.problem, side)
         one = Ladder(_given(ladder.problem, change), ladder.tell)
@@ -47,6 +44,25 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
     if claim.pair is not None and claim.limit is not None:
         rule = partial(no_further, most=claim.limit, pair=claim.pair)
         expect(f"{claim.where}.witness.limit", claim.limit, rule, ladder)
+
+
+def check_upper(where: str, most: Number, claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """V31, with the layer, σ and constants of the claim's witness.
+
+    Args:
+        where: the member that states the distance.
+        most: the stated distance.
+        claim: the claim; its form was checked.
+        ladder: the evidence.
+        side: the arrays of the side file.
+
+    Raises:
+        Invalid: it cannot be re-derived.
+    """
+    assert claim.layer is not None and claim.sigma is not None
+    stated = _constants(claim, ladder.problem, side)
+    rule = partial(upper, most=most, layer=claim.layer, sigma=claim.sigma, stated=stated)
+    expect(where, most, rule, ladder)
 
 
 def upper(evidence: Evidence, most: float, layer: int, sigma: float, stated: Array | None) -> Finding:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 PREDICTIONS = frozenset({"stable_predictions", "prediction_change"})
 QUANTITIES = PREDICTIONS | {"distance"}
 FIRST_ORDER = "first_order_prediction_change"
+LABELS = "stable_predictions"
 Rule = tuple[bool, str, object, str]
 
 
@@ -20,6 +21,7 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
     """Of the critical map and of evaluation rows: wrong or not, where, what is stated, what is needed."""
     critical, convex = spec.map == "critical", asked(spec, quantities)
     predictions = bool(quantities & (PREDICTIONS | {FIRST_ORDER}))
+    fits = spec.map == "interpolation" and quantities & PREDICTIONS <= {LABELS}
     pointwise = {"modulus", "sample_modulus", "first_order_distance", FIRST_ORDER}
     if (spec.base, spec.set, spec.weight_norm) == ("nearby", "given", "euclidean"):
         pointwise.add("distance")
@@ -28,8 +30,8 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
         (critical and not convex and bool(quantities - pointwise), "gate",
          sorted(quantities), "modulus, sample_modulus, first_order_distance, distance with base nearby and set "
          "given, or quantities at finite size alone, with the critical map"),
-        (bool(quantities & PREDICTIONS) and not critical, "gate", sorted(quantities),
-         "the critical map, with predictions at finite size"),
+        (bool(quantities & PREDICTIONS) and not critical and not fits, "gate", sorted(quantities),
+         f"the critical map, with predictions at finite size, or interpolation with {LABELS}"),
         (predictions != (spec.evaluation is not None), "evaluation", spec.evaluation,
          "evaluation rows with predictions alone"),
         (FIRST_ORDER in quantities and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,

@@ -10,7 +10,7 @@ from flint import arb, ctx
 from certify.check.arrays import Array
 from certify.check.balls import ZERO
 from certify.check.canonical import show
-from certify.check.certificate import Claim
+from certify.check.certificate import Claim, Number
 from certify.check.definite import Truth
 from certify.check.evidence import Evidence, Finding, Ladder
 from certify.check.hypotheses import expect
@@ -40,7 +40,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         Invalid: one cannot be re-derived.
     """
     if claim.upper is not None:
-        _check_upper(claim, ladder.problem, side)
+        check_upper(f"{claim.where}.upper", claim.upper, claim.array, ladder.problem, side)
     if claim.lower and claim.z is not None:
         expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower, z=claim.z), ladder)
 
@@ -62,20 +62,31 @@ def lower(evidence: Evidence, least: float, z: tuple[float, ...]) -> Finding:
                    f"the witness proves {reach.lower().str(DIGITS, radius=False)} within that radius")
 
 
-def _check_upper(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> None:
-    """V30: an exact solution of the moved system, proved near the centre, is that close to the given weights."""
-    where = f"{claim.where}.upper"
-    assert claim.upper is not None
-    if claim.array != CENTRE:
-        raise Invalid(f"{claim.where}.witness.array", f"{show(claim.array)} is stated", f"{show(CENTRE)} is needed")
+def check_upper(
+    where: str, most: Number, array: str | None, problem: Problem, side: Mapping[str, Array],
+) -> None:
+    """V30: an exact solution of the moved system, proved near the centre, is that close to the given weights.
+
+    Args:
+        where: the member that states it.
+        most: the stated distance.
+        array: the name of the centre's arrays, as the witness has it.
+        problem: the problem, one given change.
+        side: the arrays of the side file.
+
+    Raises:
+        Invalid: it cannot be re-derived.
+    """
+    if array != CENTRE:
+        raise Invalid(f"{where}, witness.array", f"{show(array)} is stated", f"{show(CENTRE)} is needed")
     arrays = {name: side[f"{CENTRE}.{name}"] for name in array_names(problem)}
     with ctx.workprec(PRECISION):
-        centre = reached(problem, changed(problem), arrays, where, claim.upper)
+        centre = reached(problem, changed(problem), arrays, where, most)
         scale = layer_squares(problem)
         gaps = layer_gaps(problem, centre.middle)
         far = sum((gaps[h] / scale[h] for h in scale), ZERO).sqrt()
         least = min(scale.values(), key=lambda x: float(x.lower()))
         far = far + centre.radius / least.lower().sqrt()
-        if not far <= arb(claim.upper):
-            raise Invalid(where, f"{claim.upper!r} is stated",
+        if not far <= arb(most):
+            raise Invalid(where, f"{most!r} is stated",
                           f"the solution is proved within {far.upper().str(DIGITS, radius=False)}")

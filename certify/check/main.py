@@ -230,6 +230,8 @@ def _words(outcome: Outcome) -> str:
         proved = f"proved in [{low}, {'∞' if claim.upper is None else repr(claim.upper)}]"
         if claim.radius_u is not None:  # what the upper end is about is in the certificate, not in the spec
             proved += f" for data changes up to {claim.radius_u!r}, weights within {claim.radius_w!r}"
+        if claim.theorem == "P2":  # likewise
+            proved += f" for all weights within {claim.reach!r}"
     name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"
     warn = ", warning only" if outcome.gate is not None and outcome.gate.severity == "warn" else ""
     return f"{name} ({proved}{warn})"

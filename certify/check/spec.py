@@ -238,15 +238,16 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
     finite = spec.map == "critical" and bool(quantities & convex_spec.QUANTITIES)
     linear = {"first_order_distance", convex_spec.FIRST_ORDER}
     first_order = bool(quantities & linear) or (by_itself and not finite)
-    budget = "distance" in quantities and spec.set != "given" and spec.map != "critical"
+    at_size = sorted(quantities & {"distance", convex_spec.LABELS}) if spec.map != "critical" else []
+    budget = bool(at_size) and spec.set != "given"
     sized = first_order or budget
     moduli = quantities & {"modulus", "sample_modulus"}
     return (
-        ("distance" in quantities and spec.map != "critical" and (spec.map, spec.base) != ("interpolation", "given"),
-         "gate", "distance", "interpolation with base given"),
-        (budget and spec.parameter != "features", "gate", "distance", "moving features, or set given"),
-        ("distance" in quantities and spec.map == "interpolation" and spec.weight_norm == "function", "gate",
-         "distance", "the norm euclidean or relative"),
+        (bool(at_size) and (spec.map, spec.base) != ("interpolation", "given"), "gate", at_size,
+         "interpolation with base given"),
+        (budget and spec.parameter != "features", "gate", at_size, "moving features, or set given"),
+        (bool(at_size) and spec.map == "interpolation" and spec.weight_norm == "function", "gate", at_size,
+         "the norm euclidean or relative"),
         ("aubin" in quantities and (spec.map == "critical" or (spec.layer != "all" and not sublevel) or (
             spec.base, spec.set, spec.weight_norm) != ("given", "total", "euclidean")), "gate", "aubin",
          "sublevel, or interpolation with all layers, with base given, set total and norm euclidean"),

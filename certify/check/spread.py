@@ -70,15 +70,11 @@ def steepness(problem: Problem, at: Centre, radius: arb) -> arb:
     Raises:
         NotSmooth: a pre-activation may reach a kink.
     """
-    phi, depth, parameters = ACTIVATIONS[problem.activation], len(problem.layers), given(problem)
-    scale = layer_squares(problem)
-    reach = [(radius * scale[h].sqrt()).upper() if h in scale else ZERO for h in range(1, depth + 1)]
+    phi, depth = ACTIVATIONS[problem.activation], len(problem.layers)
+    scale, reach = layer_squares(problem), reaches(problem, radius)
     spreads, loose = [[ZERO] * len(at.inputs[0])], []
     for h in range(1, depth):
-        r = reach[h - 1]
-        shift = ZERO if parameters.biases[h - 1] is None else r
-        spread = [(at.sizes[h - 1] * s + r * (norm(a) + s) + shift).upper()
-                  for a, s in zip(at.inputs[h - 1], spreads[-1], strict=True)]
+        spread = carried(problem, h, at.sizes[h - 1], reach[h - 1], at.inputs[h - 1], spreads[-1])
         if phi.kinked:
             require_away(problem, h, at.before[h - 1], spread)
         loose.append([slope_spread(phi.bend, phi.steepest, row, s)
@@ -88,15 +84,33 @@ def steepness(problem: Problem, at: Centre, radius: arb) -> arb:
     for h in range(depth, 0, -1):
         V = at.adjoints[depth - h]
         if h in scale:
-            biased = parameters.biases[h - 1] is not None
+            biased = problem.layers[h - 1].biases is not None
             total += scale[h] * _gradient(V, apart, at.inputs[h - 1], spreads[h - 1], biased) ** 2
         if h == 1:
             break
-        r = reach[h - 1]
-        apart = [(at.sizes[h - 1] * s + r * (norm(v) + s)).upper() for v, s in zip(V, apart, strict=True)]
-        apart = [(phi.steepest * s + (norm(p) + s) * t).upper()
-                 for p, s, t in zip(at.pulled[depth - h], apart, loose[h - 2], strict=True)]
+        apart = carried_back(problem, at.sizes[h - 1], reach[h - 1], V, at.pulled[depth - h], apart, loose[h - 2])
     return total.sqrt().upper()
+
+
+def reaches(problem: Problem, radius: arb) -> list[arb]:
+    """How far every layer may move, `radius/s_h`; 0 for one that is not free."""
+    scale = layer_squares(problem)
+    return [(radius * scale[h].sqrt()).upper() if h in scale else ZERO for h in range(1, len(problem.layers) + 1)]
+
+
+def carried(problem: Problem, h: int, size: arb, reach: arb, A: Rows, spread: list[arb]) -> list[arb]:
+    """Radii of `Wa + b` of layer h for inputs with radii, `‖W‖₂ ≤ size`, W and b each within reach."""
+    shift = ZERO if problem.layers[h - 1].biases is None else reach
+    return [(size * s + reach * (norm(a) + s) + shift).upper() for a, s in zip(A, spread, strict=True)]
+
+
+def carried_back(
+    problem: Problem, size: arb, reach: arb, V: Rows, pulled: Rows, apart: list[arb], loose: list[arb],
+) -> list[arb]:
+    """Radii of the adjoints `φ'∘Wᵀv` one layer down: v with radii `apart`, `pulled` the `Wᵀv`, slopes up to `loose`."""
+    steepest = ACTIVATIONS[problem.activation].steepest
+    apart = [(size * s + reach * (norm(v) + s)).upper() for v, s in zip(V, apart, strict=True)]
+    return [(steepest * s + (norm(p) + s) * t).upper() for p, s, t in zip(pulled, apart, loose, strict=True)]
 
 
 def _gradient(V: Rows, apart: list[arb], A: Rows, spread: list[arb], biased: bool) -> arb:

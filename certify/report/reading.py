@@ -99,7 +99,11 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
             problem.radius is None and problem.set != "given") or (claim.upper is not None and claim.theorem != "P1")):
         raise CertificateError(f"{where}.quantity", f"{FIRST_ORDER} by theorem {claim.theorem}, or without evaluation "
                                "rows or a size of the change", REMEDY)
-    if claim.quantity in PREDICTIONS and (not finite or problem.evaluation_rows is None):
+    fits = (problem.map, problem.base, claim.quantity, claim.theorem) == (
+        "interpolation", "given", "stable_predictions", "P2")
+    if (claim.theorem == "P2" and not fits) or (fits and (claim.lower is None) != (claim.witness.reach is None)):
+        raise CertificateError(f"{where}.theorem", f"P2 with {claim.quantity}, or without the distance", REMEDY)
+    if claim.quantity in PREDICTIONS and (not (finite or fits) or problem.evaluation_rows is None):
         raise CertificateError(f"{where}.quantity", f"{claim.quantity} without evaluation rows", REMEDY)
     if claim.quantity == "distance" and not (finite or at_one) and (problem.map, problem.base) != (
             "interpolation", "given"):

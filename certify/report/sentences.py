@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.certificate.schema import Claim, Problem
-from certify.report import convex, critical, predictions, words
+from certify.report import convex, critical, labels, predictions, words
 from certify.report.digits import as_given, lower_end, upper_end
 from certify.report.finite_size import aubin_sentence, distance_sentence
 from certify.report.first_order import first_order_sentence
@@ -35,6 +35,8 @@ def sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phrase:
         return convex.convex_sentence(claim, problem, OPENING[claim.rigour])
     if predictions.about(claim):
         return predictions.prediction_sentence(claim, problem, OPENING[claim.rigour])
+    if labels.about(claim):
+        return labels.label_sentence(claim, problem, OPENING[claim.rigour])
     if claim.quantity == "persistence_radius":
         return _radius_sentence(claim, problem)
     if claim.quantity == "first_order_distance":

@@ -50,6 +50,8 @@ ENDS = {
     ("Q7", "upper"): "upper end by an exact fit of the changed data, proved to exist (theorem Q2)",
     ("Q7", "lower"): "lower end by a combination of the outputs (the witness) that the weights cannot change fast "
     "enough (theorem F1)",
+    ("P2", "lower"): "lower end by how far networks within that distance (the witness, proved as the upper end of a "
+    "distance is) can change each margin of the outputs",
     ("Q4", "upper"): "upper end by one layer that gives all later ones the inputs they had (compensation)",
     ("Q4", "lower"): "lower end by one change within the budget and a combination of the outputs (the witness) that "
     "the weights cannot change fast enough (theorem F1)",

@@ -46,7 +46,9 @@ def check_predictions(spec: Spec, name: str) -> None:
         SpecError: with what would work.
     """
     asked = [gate.quantity for gate in spec.gate if gate.quantity in (*PREDICTIONS, FIRST_ORDER)]
-    finite = next((quantity for quantity in asked if quantity in PREDICTIONS), None)
+    fits = spec.solution.map == "interpolation"
+    finite = next((quantity for quantity in asked if quantity in PREDICTIONS
+                   and not (fits and quantity == "stable_predictions")), None)
     if asked and (spec.solution.map == "sublevel" or (finite and spec.solution.map != "critical")):
         more = ", layer = the last one and a weight decay" if finite else ' or "interpolation"'
         raise SpecError(f"{name}: gate", f'{finite or asked[0]} is not built yet for map = "{spec.solution.map}"',

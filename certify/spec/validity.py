@@ -157,28 +157,29 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
         if p.set != "given" and p.radius is None:
             raise SpecError(where, "first_order_distance needs a size of the change",
                             'give perturbation.radius, or quantity = "modulus", which is per unit')
-    if gate.quantity == "distance" and spec.solution.map != "critical":
-        _check_distance(where, spec)
+    labels = gate.quantity == "stable_predictions" and spec.solution.map == "interpolation"
+    if labels or (gate.quantity == "distance" and spec.solution.map != "critical"):
+        _check_distance(gate.quantity, where, spec)
 
 
-def _check_distance(where: str, spec: Spec) -> None:
-    """Where a distance at finite size is built, the critical map apart."""
+def _check_distance(asked: str, where: str, spec: Spec) -> None:
+    """Where a distance at finite size, and labels within it, are built, the critical map apart."""
     p = spec.perturbation
     if spec.solution.map != "interpolation":
-        raise SpecError(where, f'distance is not built yet for map = "{spec.solution.map}"',
+        raise SpecError(where, f'{asked} is not built yet for map = "{spec.solution.map}"',
                         'use map = "interpolation", or quantity = "modulus"')
     if spec.solution.base != "given":
-        raise SpecError(where, 'distance is not built yet for base = "nearby"', 'use base = "given"')
+        raise SpecError(where, f'{asked} is not built yet for base = "nearby"', 'use base = "given"')
     if spec.weights.norm == "function":
-        raise SpecError(where, 'distance is not built yet for weights.norm = "function"',
+        raise SpecError(where, f'{asked} is not built yet for weights.norm = "function"',
                         'use norm = "euclidean" or "relative", or quantity = "first_order_distance"')
     if p.set == "given":
         return
     if p.parameter != "features":
-        raise SpecError(where, f'distance is not built yet for parameter = "{p.parameter}" and set = "{p.set}"',
+        raise SpecError(where, f'{asked} is not built yet for parameter = "{p.parameter}" and set = "{p.set}"',
                         'use set = "given" with the file of one change, or quantity = "first_order_distance"')
     if p.radius is None:
-        raise SpecError(where, "distance needs a size of the change", "give perturbation.radius")
+        raise SpecError(where, f"{asked} needs a size of the change", "give perturbation.radius")
 
 
 def _check_critical(spec: Spec, name: str) -> None:

@@ -105,8 +105,8 @@ def test_a_kink_in_reach_leaves_the_ball() -> None:
 @pytest.mark.parametrize("part", [0.5, 0.8])
 def test_half_a_change_is_caught(part: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """A margin that is said to change by less than it does: the sharp layer contradicts it."""
-    right = predictions._least
-    monkeypatch.setattr(predictions, "_least", lambda *a: part * right(*a))
+    right = predictions._Ball.change
+    monkeypatch.setattr(predictions._Ball, "change", lambda *a: part * right(*a))
     net = Network((np.array([[3.0, 0.0], [0.0, 0.0]]),), (np.zeros(2),), "identity")
     x, radius = np.array([[1.0, 2.0]]), np.sqrt(0.75) * 1.1
     assert labels_within(net, x, radius).stable.all()
