@@ -136,7 +136,8 @@ the file. If the change of the gradient at w̄ is at most N in the norm of B⁻�
 a distance T from w̄ in the norm of B, then (1 − κ)T > N means that the solution cannot leave that ball. θ and T are
 the witness. set = "sparse" with sample_weights and radius 1 covers the deletion of any `count` rows, with labels (which
 have no radius) any `count` labels that become others. From below: one change of the budget and weights v near its
-solution (`z`); it moves the solution by |v − w̄| − (|∇F_u(v)| + |∇F(w̄)|)/λ or more, F_u the loss after it.""",
+solution (`z`); it moves the solution by |v − w̄| − (|∇F_u(v)| + |∇F(w̄)|)/λ or more, F_u the loss after it, and the
+outputs at a row with last-layer input φ by |(v − w̄)φ| − |φ|(|∇F_u(v)| + |∇F(w̄)|)/λ or more.""",
     "P1": """How predictions change to first order (`first_order_prediction_change`).
 A prediction f(x) changes by -<A⁻¹g, Cu> + o(|u|) when the data changes by u and the weights go to the nearest critical
 point: g its gradient by the weights, A and C of M5b or M5c. One solve a prediction; the largest over a budget is a dual

@@ -1,4 +1,4 @@
-"""Finder: a change of a budget that moves the solution of a strongly convex last layer far. Nothing here is trusted."""
+"""Finder: a change of a budget that moves a strongly convex last layer, or its outputs, far. Nothing is trusted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from certify.problem import Problem
 from certify.rigor.activation import activation
 from certify.rigor.fp import Array
 
-TURNS, NEWTON, STARTS, SOLVED = 12, 40, 3, 3
+TURNS, NEWTON, STARTS, SOLVED, WIDEST = 12, 40, 3, 3, 5
 SHORT = 1 - 2.0**-40
 """A change's share of its budget, so that rounding does not leave it."""
 
@@ -25,10 +25,11 @@ class Search:
         problem: a convex last layer's.
         layer: the last layer.
         change: the budget.
+        points: `(N, m)` inputs of the last layer whose outputs are to move; None: the weights are.
     """
 
-    def __init__(self, problem: Problem, layer: LastLayer, change: Change) -> None:
-        self.problem, self.layer, self.change = problem, layer, change
+    def __init__(self, problem: Problem, layer: LastLayer, change: Change, points: Array | None = None) -> None:
+        self.problem, self.layer, self.change, self.points = problem, layer, change, points
         self.phi, self.inner = self._passed(problem.X)
         self.k, self.m = layer.V.shape
         self.rows = moving_rows(layer, change)
@@ -64,7 +65,29 @@ class Search:
         for i in np.argsort(-np.einsum("pi,pi->i", alone, alone))[:STARTS]:
             for sign in (1.0, -1.0):
                 yield sign * np.linalg.solve(self.H, alone[:, i])
+        if self.points is not None:
+            yield from self._at_points(alone)
         yield np.random.default_rng(0).standard_normal(len(self.H))
+
+    def _at_points(self, alone: Array) -> Iterator[Array]:
+        """Outputs of the points where single rows together do most, as they move with the row that does most there."""
+        assert self.points is not None
+        effects = np.einsum("kmi,xm->xik", alone.reshape(self.k, self.m, -1), self.points)
+        sizes = np.linalg.norm(effects, axis=2)
+        count = min(1 if self.change.total else self.change.count or len(self.rows), len(self.rows))
+        together = np.sum(np.partition(sizes, len(self.rows) - count, axis=1)[:, len(self.rows) - count :], axis=1)
+        for x in np.argsort(-together)[:WIDEST]:
+            c = effects[x, int(np.argmax(sizes[x]))]
+            for sign in (1.0, -1.0):
+                yield np.linalg.solve(self.H, np.outer(sign * c, self.points[x]).ravel())
+
+    def _aimed(self, moved: Array) -> tuple[float, Array]:
+        """How far the weights move, or the outputs at the point where they move most; and the pull that it is along."""
+        if self.points is None:
+            return float(np.linalg.norm(moved)), moved
+        f = self.points @ moved.reshape(self.k, self.m).T
+        x = int(np.argmax(np.linalg.norm(f, axis=1)))
+        return float(np.linalg.norm(f[x])), np.outer(f[x], self.points[x]).ravel()
 
     def _steps(self) -> Array:
         """What every row does to the slopes: it leaves, or its label becomes the one that is least likely."""
@@ -74,16 +97,16 @@ class Search:
         return np.asarray(y - np.eye(self.k)[np.argmin(self.layer.g + y + 2 * y, axis=1)])
 
     def _turned(self, z: Array, down: bool) -> tuple[Array | None, float]:
-        """By turns the change that pulls most along z, and `z = H⁻²Δ_u` of it; and how far it leads."""
+        """By turns the change that pulls most along z, and the z of it (`H⁻²Δ_u` for weights); and how far it leads."""
         best, furthest = None, 0.0
         for _ in range(TURNS):
             u = self._best(z.reshape(self.k, self.m), down)
             moved = np.linalg.solve(self.H, self._pull(u).ravel())
-            size = float(np.linalg.norm(moved))
+            size, along = self._aimed(moved)
             if not np.isfinite(size) or size <= furthest * (1 + 1e-9):
                 break
             best, furthest = u, size
-            z = np.linalg.solve(self.H, moved)
+            z = np.linalg.solve(self.H, along)
         return best, furthest
 
     def _best(self, Z: Array, down: bool) -> Array:

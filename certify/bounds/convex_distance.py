@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from certify.bounds.convex import Change, Moved, enclose_motion
 from certify.bounds.convex_predictions import Predictions, enclose_predictions
-from certify.bounds.convex_reached import Reached, find_reached
+from certify.bounds.convex_reached import Points, Reached, find_reached
 from certify.bounds.critical_base import CRITICAL_EMPTY
 from certify.bounds.last_layer import LastLayer, enclose_last_layer, last_inputs
 from certify.errors import EnclosureError, SpecError
@@ -15,7 +17,7 @@ from certify.limits import Limits, limits_of, named
 from certify.network.network import Network
 from certify.problem import Problem
 from certify.progress import Progress, silent
-from certify.rigor.fp import RAISE, Array
+from certify.rigor.fp import RAISE
 from certify.spec.convexity import CONVEX
 from certify.verdict import Bound, Hypothesis, Rigour
 
@@ -89,42 +91,42 @@ class ConvexLayer:
         if quantity != "distance" and points is None:
             raise SpecError("evaluation", f"no rows, and {quantity} needs them", "give evaluation rows")
         found = self._motion()
-        if quantity == "distance":
-            return self._distance(found)
+        at = None if points is None or quantity == "distance" else last_inputs(
+            self.problem.network, points)  # type: ignore[arg-type]
+        if at is None or quantity == "prediction_change":
+            return self._moved(quantity, found, at)
         if isinstance(found, str):
-            return self._bound(quantity, 0.0, None if points is None or quantity != "stable_predictions"
-                               else float(len(points)), None, found)
-        assert points is not None
-        return self._predicted(quantity, found, points)
+            return self._bound(quantity, 0.0, float(len(at[0])), None, found)
+        return self._stable(found, at)
 
-    def _distance(self, found: tuple[Moved, ...] | str) -> Bound:
+    def _moved(self, quantity: str, found: tuple[Moved, ...] | str, at: Points | None) -> Bound:
         """The ball above, and below it one change of the budget that leads some way (Q6e)."""
         self._progress("a change that leads far", 0.6)
 
         def work() -> Reached | None:
-            return find_reached(self.problem, self.layer, self.change, self._limits.check)
+            return find_reached(self.problem, self.layer, self.change, self._limits.check, at)
 
         reached = self._limits.attempt(named("last layer"), work)
         below = {} if reached is None or isinstance(reached, str) else {
             "z": reached.weights.tolist(), "change": reached.change}
         lower = reached.lower if isinstance(reached, Reached) else 0.0
         if isinstance(found, str):
-            return self._bound("distance", lower, None, None, found, below)
-        return self._bound("distance", lower, found[0].distance, found[0], "", below)
+            return self._bound(quantity, lower, None, None, found, below)
+        if at is None:
+            return self._bound(quantity, lower, found[0].distance, found[0], "", below)
+        most = [float(enclose_predictions(self.layer, (moved,), at).change.max()) for moved in found]
+        best = int(np.argmin(most))
+        return self._bound(quantity, lower, most[best], found[best], "", below)
 
-    def _predicted(self, quantity: str, found: tuple[Moved, ...], points: Array) -> Bound:
+    def _stable(self, found: tuple[Moved, ...], at: Points) -> Bound:
         """The best of the metrics alone: a claim names one of them."""
         self._progress("predictions", 0.8)
-        at = last_inputs(self.problem.network, points)  # type: ignore[arg-type]
         seen: list[tuple[Moved, Predictions]] = [(m, enclose_predictions(self.layer, (m,), at)) for m in found]
-        if quantity == "prediction_change":
-            moved, least = min(seen, key=lambda pair: float(pair[1].change.max()))
-            return self._bound(quantity, 0.0, float(least.change.max()), moved, "")
         moved, most = max(seen, key=lambda pair: int(pair[1].stable.sum()))
-        count, N = int(most.stable.sum()), len(points)
+        count, N = int(most.stable.sum()), len(at[0])
         way_out = WAY_OUT.replace("a smaller radius or ", "") if self.problem.parameter == "labels" else WAY_OUT
         reason = "" if count else "no margin of a label is wider than what the outputs may change by: " + way_out
-        return self._bound(quantity, float(count), float(N), moved, reason)
+        return self._bound("stable_predictions", float(count), float(N), moved, reason)
 
     def _motion(self) -> tuple[Moved, ...] | str:
         """What was proved about the motion, or in words why nothing was."""

@@ -31,8 +31,9 @@ WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",
              "first_order_distance": (*_SETS, "equal_rows"),
              "distance": ("z", "array", "layer", "sigma", "constants", "limit", "pair", *_MOTION),
              "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
-             "stable_predictions": (*_MOTION, "array", "layer", "sigma", "constants"), "prediction_change": _MOTION,
-             "first_order_prediction_change": (), "excess": _WINDOW, "hausdorff": _WINDOW}
+             "stable_predictions": (*_MOTION, "array", "layer", "sigma", "constants"),
+             "prediction_change": ("z", "array", *_MOTION), "first_order_prediction_change": (),
+             "excess": _WINDOW, "hausdorff": _WINDOW}
 _TOGETHER = {*_SETS, *_WINDOW, *_MOTION, "layer", "sigma", "constants", "radius_u", "radius_w", "limit", "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 

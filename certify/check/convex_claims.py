@@ -1,4 +1,4 @@
-"""Claims about a strongly convex last layer at finite size: their form, and their ends (Q6, P2; V40 to V42, V55)."""
+"""Claims about a strongly convex last layer at finite size: form and ends (Q6, P2; V40 to V42, V55, V58)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from certify.check.arrays import Array
 from certify.check.canonical import show
 from certify.check.certificate import Claim
 from certify.check.convex import change_at_most, distance_at_most, stable_at_least
-from certify.check.convex_reached import check_lower
+from certify.check.convex_reached import MOVED, check_lower
 from certify.check.convex_spec import QUANTITIES
 from certify.check.evidence import Ladder
 from certify.check.hypotheses import expect
@@ -25,7 +25,7 @@ def about(claim: Claim, problem: Problem) -> bool:
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
-    """V8 for these claims: θ and T go with an end that needs them, z and a change with a distance from below.
+    """V8 for these claims: θ and T go with an end that needs them, z and a change with a motion from below.
 
     Raises:
         Invalid: the claim has another form.
@@ -34,11 +34,11 @@ def check_form(claim: Claim, problem: Problem) -> None:
     if not about(claim, problem):
         raise Invalid(where, show([claim.quantity, claim.theta, claim.reach]),
                       "theta and reach go with finite changes of the critical map, and those with them alone")
-    far = claim.quantity == "distance" and bool(claim.lower)
+    far = claim.quantity in MOVED and bool(claim.lower)
     other = (claim.equal_rows, claim.member, claim.dual, claim.layer, claim.sigma, claim.constants, claim.limit,
              claim.pair)
     if other != (None,) * 8 or {claim.z is not None, claim.array is not None} != {far}:
-        raise Invalid(where, "another member is stated, or z and array do not go with a lower end of the distance",
+        raise Invalid(where, "another member is stated, or z and array do not go with a lower end of a motion",
                       "theta and reach are the witness of these claims, and z and array of that end")
     if claim.z is not None and len(claim.z) != problem.parameters:
         raise Invalid(f"{where}.z", f"it has {len(claim.z)} entries", f"{problem.parameters} are needed, one a weight")
@@ -46,8 +46,9 @@ def check_form(claim: Claim, problem: Problem) -> None:
     if count and (claim.lower is None or claim.upper != len(problem.evaluation) or claim.lower % 1):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       f"a whole number and {len(problem.evaluation)}, the number of evaluation rows, are needed")
-    if not count and (claim.lower is None or (claim.lower != 0 and not far)):
-        raise Invalid(f"{claim.where}.lower", show(claim.lower), "0 is what can be re-derived")
+    if not count and (claim.lower is None or claim.lower < 0 or (claim.lower > 0 and not far)):
+        raise Invalid(f"{claim.where}.lower", show(claim.lower),
+                      "0, or a number above it with z and array, is what can be re-derived")
     needed = bool(claim.lower) if count else claim.upper is not None
     if stated[0] != stated[1] or (needed and not stated[0]):
         raise Invalid(where, f"theta and reach are there: {show(list(stated))}",
@@ -60,7 +61,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
     Raises:
         Invalid: it cannot be re-derived.
     """
-    if claim.quantity == "distance" and claim.lower:
+    if claim.quantity in MOVED and claim.lower:
         check_lower(claim, ladder, side)
     if claim.theta is None or claim.reach is None:
         return

@@ -1,4 +1,4 @@
-"""One change of a budget that provably moves the solution of a strongly convex last layer (Q6e, V55), in balls."""
+"""One change of a budget that provably moves a strongly convex last layer's solution (Q6e; V55, V58), in balls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from flint import arb, arb_mat
 
 from certify.check.arrays import Array
-from certify.check.balls import ONE, norm, squares
+from certify.check.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.canonical import show
 from certify.check.certificate import Claim
 from certify.check.critical_finite import changed_problem
@@ -21,37 +21,60 @@ from certify.check.objective import objective
 from certify.check.refusal import Invalid
 from certify.check.subject import Problem
 
-CHANGE = "distance.change"
+MOVED = ("distance", "prediction_change")
+"""Quantities with a lower end of this kind."""
 DIGITS = 17
 Rows = dict[int, tuple[float, ...]]
 
 
 def check_lower(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
-    """V55: the change lies within the budget, and moves the solution at least that far.
+    """V55, V58: the change lies within the budget, and moves the solution, or the outputs, at least that far.
 
     Raises:
         Invalid: it cannot be re-derived.
     """
     assert claim.lower is not None and claim.z is not None  # the form was checked
     change = within(claim, ladder.problem, side)
-    rule = partial(reached, least=float(claim.lower), z=tuple(map(float, claim.z)), change=change)
+    by = reached if claim.quantity == "distance" else seen
+    rule = partial(by, least=float(claim.lower), z=tuple(map(float, claim.z)), change=change)
     expect(f"{claim.where}.lower", claim.lower, rule, ladder)
 
 
 def reached(evidence: Evidence, least: float, z: tuple[float, ...], change: Rows) -> Finding:
     """`|z − w̄| − (|∇F_u(z)| + |∇F(w̄)|)/λ ≥ least`, both losses λ-strongly convex in the last layer."""
+    here, there, off = _off(evidence, z, change)
+    found = norm([u - v for u, v in zip(_last(there), _last(here), strict=True)]) - off
+    return _found(found, least, "the solution")
+
+
+def seen(evidence: Evidence, least: float, z: tuple[float, ...], change: Rows) -> Finding:
+    """`|(z − w̄)φ(x)| − |φ(x)|·(|∇F_u(z)| + |∇F(w̄)|)/λ ≥ least` at an evaluation row x, where it is largest."""
+    here, there, off = _off(evidence, z, change)
+    A = forward(evidence.problem, here, list(evidence.problem.evaluation)).inputs[-1]
+    step = A * (there.weights[-1] - here.weights[-1]).transpose()
+    b, c = there.biases[-1], here.biases[-1]
+    shift = [ZERO] * step.ncols() if b is None or c is None else [x - y for x, y in zip(b, c, strict=True)]
+    one = ZERO if b is None else ONE
+    ends = [norm([x + y for x, y in zip(row, shift, strict=True)]) - off * root(squares(inputs) + one)
+            for row, inputs in zip(step.tolist(), A.tolist(), strict=True)]
+    return _found(largest(ends), least, "outputs at a row")
+
+
+def _found(far: arb, least: float, what: str) -> Finding:
+    return Finding(Truth.PROVED if far >= arb(least) else Truth.UNDECIDED,
+                   f"the change moves {what} by at least {far.lower().str(DIGITS, radius=False)}")
+
+
+def _off(evidence: Evidence, z: tuple[float, ...], change: Rows) -> tuple[Parameters, Parameters, arb]:
+    """The parameters of the file, those with z for their last layer, and how far both may lie off their solutions."""
     problem, here = evidence.problem, evidence.parameters
     k, d = here.weights[-1].nrows(), here.weights[-1].ncols()
     biased = here.biases[-1] is not None
     W = arb_mat(k, d, [arb(v) for v in z[: k * d]])
     b = tuple(arb(v) for v in z[k * d:]) if biased else None
     there = Parameters((*here.weights[:-1], W), (*here.biases[:-1], b))
-    far = norm([u - v for u, v in zip(_last(there), _last(here), strict=True)])
     moved = changed_problem(replace(problem, change=change))
-    decay = arb(problem.weight_decay)
-    found = far - (norm(_slope(moved, there)) + norm(_slope(problem, here))) / decay
-    return Finding(Truth.PROVED if found >= arb(least) else Truth.UNDECIDED,
-                   f"the change moves the solution by at least {found.lower().str(DIGITS, radius=False)}")
+    return here, there, (norm(_slope(moved, there)) + norm(_slope(problem, here))) / arb(problem.weight_decay)
 
 
 def _slope(problem: Problem, at: Parameters) -> list[arb]:
@@ -78,11 +101,12 @@ def within(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Rows:
         Invalid: it has another shape, moves other rows, or more of them, or further than the budget says.
     """
     where = f"{claim.where}.witness.array"
-    if claim.array != CHANGE:
-        raise Invalid(where, f"{show(claim.array)} is stated", f"{show(CHANGE)} is needed")
+    name = f"{claim.quantity}.change"
+    if claim.array != name:
+        raise Invalid(where, f"{show(claim.array)} is stated", f"{show(name)} is needed")
     if problem.scale is not None:
         raise Invalid(where, "the features have units of their own", "no rule is known for a change of these")
-    moved = side[CHANGE]
+    moved = side[name]
     width = {"sample_weights": 1, "features": len(problem.features[0])}.get(problem.parameter, problem.outputs)
     if moved.shape != (len(problem.features), width):
         raise Invalid(where, f"its shape is {moved.shape}", f"{(len(problem.features), width)} is needed")

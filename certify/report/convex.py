@@ -9,6 +9,7 @@ from certify.report.statements import Phrase, say
 
 DIGITS = 4
 THEOREM = "Q6"
+MOVED = ("distance", "prediction_change")
 ENDS = {
     "distance": "upper end by a ball around the given weights that the solution cannot leave (the witness is its size)",
     "stable_predictions": "lower end by a ball that the solution cannot leave, and the margins of the outputs in its "
@@ -35,15 +36,16 @@ def convex_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
     one = f"the one solution of layer {problem.layer} for the changed data"
     one = "the one solution for the changed data" if problem.layer == "all" else one
     rows, lower = problem.evaluation_rows or 0, int(claim.lower or 0)
-    low = lower_end(claim.lower, DIGITS) if claim.quantity == "distance" and claim.lower else ""
+    low = lower_end(claim.lower, DIGITS) if claim.quantity in MOVED and claim.lower else ""
     if claim.quantity == "stable_predictions":
         template = f"{one} gives {{kept}} of the {{rows}} evaluation rows the label that they have today. "
         template += "Of the others nothing was proved."
         template = template if lower else "no label of the {rows} evaluation rows is proved to stay."
     elif claim.quantity == "prediction_change":
-        template = f"{one} changes the outputs at every one of the {{rows}} evaluation rows by at most {{upper}}."
+        template = f"{one} changes the outputs at every one of the {{rows}} evaluation rows by at most {{upper}}"
         template = template if claim.upper is not None else (
-            "no bound was proved on how far the outputs at the {rows} evaluation rows change.")
+            "no bound was proved on how far the outputs at the {rows} evaluation rows change at most")
+        template += ", and one such change is proved to change them at one row by at least {lower}." if low else "."
     elif claim.upper is None and not low:
         template = f"no bound was proved on how far {one} lies from today’s."
     elif claim.upper is None:
@@ -60,6 +62,6 @@ def convex_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
 
 def how(claim: Claim, side: str) -> str:
     """What an end of such a claim rests on."""
-    if claim.quantity == "distance" and side == "lower":
+    if claim.quantity in MOVED and side == "lower":
         return BELOW if claim.lower else ""
     return ENDS[claim.quantity] if (side == "lower") == (claim.quantity == "stable_predictions") else ""

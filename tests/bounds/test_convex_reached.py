@@ -7,17 +7,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, ctx
 
 from certify.bounds import convex_reached
 from certify.bounds.convex import Change, enclose_motion
 from certify.bounds.convex_attack import Search
 from certify.bounds.convex_distance import convex_parts
+from certify.bounds.convex_predictions import enclose_predictions
 from certify.bounds.convex_reached import enclose_reached, find_reached
+from certify.bounds.last_layer import last_inputs
 from certify.problem import Problem
 from tests.bounds.test_convex import fitted
 from tests.containment_convex import last
-from tests.convex_oracle import BITS, Training, length_above, length_below, solve
+from tests.convex_oracle import BITS, Training, inputs, length_above, length_below, solve
 
 CASES = [(loss, change) for loss in ("cross_entropy", "logistic", "squared") for change in (
     Change("sample_weights", 1.0, 1), Change("sample_weights", 1.0, 3), Change("sample_weights", 0.5, total=True),
@@ -77,6 +79,46 @@ def test_a_change_that_was_found_moves_the_solution_so_far(loss: str, change: Ch
     assert all(found.lower < moved.distance for moved in enclose_motion(layer, budget))
 
 
+def outputs_moved_by(t: Training, other: Training, points: np.ndarray) -> tuple[float, float]:
+    """Ends of the largest change of the outputs at a point between the solutions of two training problems."""
+    with ctx.workprec(BITS):
+        w, error = solve(t, last(t.network))
+        v, more = solve(other, last(t.network))
+        gap, ends = [a - b for a, b in zip(w, v, strict=True)], []
+        for row in points.tolist():
+            phi = inputs(t.network, row)
+            m, off = len(phi), (error + more) * length_above(phi)
+            f = [sum((a * b for a, b in zip(gap[i : i + m], phi, strict=True)), arb(0)) for i in range(0, len(gap), m)]
+            ends.append((float((length_below(f) - off).lower()), float((length_above(f) + off).upper())))
+        return max(low for low, _ in ends), max(high for _, high in ends)
+
+
+@pytest.mark.parametrize(("loss", "change"), CASES)
+def test_a_change_that_was_found_moves_the_outputs_so_far(loss: str, change: Change) -> None:
+    """At one of the points, by solving again; by hardly more, and within what is proved from above."""
+    t = fitted(3, loss, n=10)
+    problem, points = problem_of(t, change), np.vstack([t.X + 0.25, 2 * t.X[:3]])
+    layer, budget = convex_parts(problem)
+    at = last_inputs(t.network, points)
+    found = find_reached(problem, layer, budget, at=at)
+    assert found is not None
+    rows = np.flatnonzero(np.linalg.norm(found.change, axis=1))
+    assert set(rows) <= set(problem.rows) and len(rows) <= (change.count or t.n)
+    least, most = outputs_moved_by(t, after(t, change, found.change), points)
+    assert found.lower <= most * (1 + 1e-12) + 1e-12 and found.lower >= least * (1 - 1e-6)
+    assert all(found.lower < enclose_predictions(layer, (moved,), at).change.max()
+               for moved in enclose_motion(layer, budget))
+
+
+def test_the_row_whose_outputs_matter_most_is_found_by_deleting_every_one() -> None:
+    t = fitted(5, "cross_entropy", n=12)
+    problem, points = problem_of(t, Change("sample_weights", 1.0, 1)), 1.5 * t.X
+    found = find_reached(problem, *convex_parts(problem), at=last_inputs(t.network, points))
+    assert found is not None
+    brute = [outputs_moved_by(t, replace(t, weights=-np.eye(t.n)[i]), points) for i in range(t.n)]
+    assert max(most for _, most in brute) >= found.lower >= max(least for least, _ in brute) * (1 - 1e-6)
+
+
 def test_the_row_that_matters_most_is_found_by_deleting_every_one() -> None:
     t = fitted(5, "cross_entropy", n=12)
     change = Change("sample_weights", 1.0, 1)
@@ -98,21 +140,26 @@ def drawn(seed: int) -> tuple[Training, Problem, np.ndarray, np.ndarray]:
     return t, problem, u, V + float(10.0 ** rng.uniform(-6, 0)) * rng.standard_normal(V.shape)
 
 
-def false(seed: int) -> bool:
-    """Whether more is said than the solution moves."""
+def false(seed: int, outputs: bool) -> bool:
+    """Whether more is said than the solution moves, or than the outputs at one of the rows do."""
     t, problem, u, V = drawn(seed)
-    found = enclose_reached(problem, convex_parts(problem)[0], u, V)
-    return found is not None and found.lower > moved_by(t, replace(t, weights=u[:, 0]))[1]
+    at = last_inputs(t.network, 3 * t.X[:2]) if outputs else None
+    found = enclose_reached(problem, convex_parts(problem)[0], u, V, at)
+    other = replace(t, weights=u[:, 0])
+    most = outputs_moved_by(t, other, 3 * t.X[:2])[1] if outputs else moved_by(t, other)[1]
+    return found is not None and found.lower > most
 
 
-def test_weights_that_are_no_solution_prove_no_more_than_is_true() -> None:
-    assert not any(false(seed) for seed in range(40))
+@pytest.mark.parametrize("outputs", [False, True])
+def test_weights_that_are_no_solution_prove_no_more_than_is_true(outputs: bool) -> None:
+    assert not any(false(seed, outputs) for seed in range(40))
 
 
-def test_an_end_without_the_gradient_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The weights' own distance is no lower end: what they lack of a solution has to be taken off."""
+@pytest.mark.parametrize("outputs", [False, True])
+def test_an_end_without_the_gradient_is_caught(outputs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights' own motion is no lower end: what they lack of a solution has to be taken off."""
     monkeypatch.setattr(convex_reached, "enclose_gradient", lambda *_: SimpleNamespace(norm=0.0))
-    assert any(false(seed) for seed in range(40))
+    assert any(false(seed, outputs) for seed in range(40))
 
 
 def test_units_of_their_own_and_probabilities_have_no_lower_end() -> None:

@@ -92,12 +92,14 @@ def test_what_was_proved_is_derived_again(kind: str, tmp_path: Path) -> None:
     certificate = made(tmp_path, kind)
     distance, stable, change = certificate["claims"]
     assert distance["upper"] > 0 and change["upper"] > 0 and stable["lower"] > 0
-    assert (distance["lower"] > 0) == (kind != "scaled") and distance["lower"] <= distance["upper"]
+    for claim in (distance, change):
+        assert (claim["lower"] > 0) == (kind != "scaled") and claim["lower"] <= claim["upper"]
     result = check(tmp_path / "certificate.json", NONE)
     assert result.verdict == certificate["verdict"] and ("witness" in certificate["subject"]) == (kind != "scaled")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "exactly one such point" in page and "evaluation rows the label that they have today" in page
     assert ("proved to move it by at least" in page) == (kind != "scaled")
+    assert ("proved to change them at one row by at least" in page) == (kind != "scaled")
     assert "theorem Q2" not in page and "<mi>lip</mi>" not in page and "whose label stays" in page
 
 
@@ -114,7 +116,8 @@ def _more(certificate: dict[str, Any], claim: int, member: str, factor: float) -
 @pytest.mark.parametrize(("path", "value"), [
     (("claims", 0, "upper"), 0.999), (("claims", 0, "lower"), 1.0001), (("claims", 0, "upper"), 1e-3),
     (("claims", 0, "lower"), 0.0), (("claims", 0, "witness", "array"), "distance.centre"),
-    (("claims", 1, "witness", "z"), [1.0]), (("claims", 2, "lower"), 1e-9),
+    (("claims", 1, "witness", "z"), [1.0]), (("claims", 2, "lower"), 1.0001), (("claims", 2, "lower"), 0.0),
+    (("claims", 2, "witness", "z"), [1.0]), (("claims", 2, "witness", "array"), "distance.change"),
     (("claims", 1, "lower"), 2.0), (("claims", 1, "lower"), 41.0), (("claims", 1, "upper"), 50.0),
     (("claims", 1, "lower"), 2.5), (("claims", 2, "upper"), 0.999), (("claims", 2, "lower"), None),
     (("claims", 0, "witness", "reach"), 0.9), (("claims", 0, "witness", "reach"), 0.0),
@@ -136,8 +139,8 @@ def test_a_member_that_says_more_is_refused(honest: tuple[Path, dict[str, Any]],
     if path[-1] in ("upper", "reach", "theta") and path[1] != 1 and isinstance(value, float) and 0 < value < 1:
         old = certificate["claims"][path[1]]
         value = (old["witness"] if path[-2] == "witness" else old)[path[-1]] * value
-    if path == ("claims", 0, "lower"):
-        value = certificate["claims"][0]["lower"] * value
+    if path in (("claims", 0, "lower"), ("claims", 2, "lower")) and value is not None:
+        value = certificate["claims"][path[1]]["lower"] * value
     if path == ("claims", 1, "lower") and value == 2.0:
         value = certificate["claims"][1]["lower"] + 1.0
     forge(folder, certificate, path, value)
@@ -145,25 +148,29 @@ def test_a_member_that_says_more_is_refused(honest: tuple[Path, dict[str, Any]],
         check(folder / "certificate.json", NONE)
 
 
-def resealed(folder: Path, certificate: dict[str, Any], u: np.ndarray, z: list[float] | None = None) -> None:
-    """The certificate with another change in its side file, or other weights."""
-    save_file({"distance.change": u}, folder / "witness.safetensors")
+def resealed(folder: Path, certificate: dict[str, Any], u: np.ndarray, z: list[float] | None = None,
+             claim: int = 0) -> None:
+    """The certificate with another change of one claim in its side file, or other weights."""
+    with safe_open(folder / "witness.safetensors", "numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(arrays | {f"{certificate['claims'][claim]['quantity']}.change": u}, folder / "witness.safetensors")
     content = (folder / "witness.safetensors").read_bytes()
     record = {"path": "witness.safetensors", "sha256": sha256(content).hexdigest(), "bytes": len(content)}
     changed = json.loads(json.dumps(certificate))
     changed["subject"]["witness"] = record
-    changed["claims"][0]["witness"]["z"] = certificate["claims"][0]["witness"]["z"] if z is None else z
+    changed["claims"][claim]["witness"]["z"] = certificate["claims"][claim]["witness"]["z"] if z is None else z
     changed.pop("digest")
     (folder / "certificate.json").write_bytes(canonical_bytes(seal(changed)))
 
 
+@pytest.mark.parametrize("claim", [0, 2])
 @pytest.mark.parametrize("kind", ["deleted", "weighted", "moved", "flipped", "signs", "shifted", "targets"])
-def test_a_change_that_is_not_of_the_budget_is_refused(kind: str, tmp_path: Path) -> None:
+def test_a_change_that_is_not_of_the_budget_is_refused(kind: str, claim: int, tmp_path: Path) -> None:
     """Too large, of too many or other rows, no label, of another shape, or not the one whose solution is stated."""
     certificate = made(tmp_path, kind)
     with safe_open(tmp_path / "witness.safetensors", "numpy") as file:
-        u = file.get_tensor("distance.change")
-    resealed(tmp_path, certificate, u)
+        u = file.get_tensor(f"{certificate['claims'][claim]['quantity']}.change")
+    resealed(tmp_path, certificate, u, claim=claim)
     assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
     wrong = [(1 + 1e-6) * u, 0.9 * u, 0 * u, u[:-1], np.hstack([u, u]), np.roll(u, 1, axis=0)]
     if kind in ("deleted", "flipped", "signs"):  # one more row, changed as that one is
@@ -171,12 +178,12 @@ def test_a_change_that_is_not_of_the_budget_is_refused(kind: str, tmp_path: Path
         more[3 if u[0].any() else 0] = u[np.flatnonzero(u.any(axis=1))[0]]
         wrong.append(more)
     for other in wrong:
-        resealed(tmp_path, certificate, np.ascontiguousarray(other))
+        resealed(tmp_path, certificate, np.ascontiguousarray(other), claim=claim)
         with pytest.raises(Invalid):
             check(tmp_path / "certificate.json", NONE)
-    z = certificate["claims"][0]["witness"]["z"]
+    z = certificate["claims"][claim]["witness"]["z"]
     for weights in ([1.5 * v for v in z], [*z, 0.0], z[::-1]):
-        resealed(tmp_path, certificate, u, weights)
+        resealed(tmp_path, certificate, u, weights, claim)
         with pytest.raises(Invalid):
             check(tmp_path / "certificate.json", NONE)
 
