@@ -246,8 +246,16 @@ leaves it out, and n stays. Critical map: a modulus is per unit of u, so the `sa
 how far the weights move when it is left out; for rows really left out take `distance` (set = "given") or, of the
 last layer, any `count` of them (set = "sparse", radius = 1.0; see Q6). A radius of 1 also covers rows that count
 up to twice.""",
-    "evaluation": """[evaluation] file, features: rows that no training loss sees, at which predictions are
-compared. For `stable_predictions`, `prediction_change` and `first_order_prediction_change`.""",
+    "evaluation": """[evaluation] file, features: rows, new ones or those of the training data, at which predictions are
+compared; they stay as they are. For `stable_predictions`, `prediction_change` and `first_order_prediction_change`.""",
+    "agreement": """Of a change of predictions to first order (see P1): the number of [evaluation] rows at which every
+solution near the weights is proved to change the outputs by the same. At the other rows the bound is about the nearest
+solution alone. With map = "interpolation" there is agreement only at rows that are training rows.""",
+    "freedom": """Of a change of predictions to first order (see P1): the number of [evaluation] rows at which it is
+proved that it takes every value, according to which of the solutions nearby is taken. Nothing about such a row follows
+from the data alone; a bound there is about the nearest solution.""",
+    "reference": """weights.reference: a data file with the features named as in [data]. weights.norm = "function"
+counts what a change of the weights does to the outputs at its rows (see S2, also for weights.tau).""",
     "layer": """[solution] layer: the one whose parameters move, counted from 1; the others are frozen. Default:
 all.""",
     "weight_decay": """[training] weight_decay = λ: the training loss is the mean over the rows plus λ/2 times the
@@ -297,7 +305,8 @@ and the system easier, and changes the question; default 0.""",
     "corrector_steps": """[estimate] corrector_steps: Newton steps after the first-order step, on the real outputs, or,
 in weight space with base = "nearby", on the gradient of the changed loss. Each costs a solve and takes off most of what
 is left by higher orders; default 0.""",
-    "budget": """[estimate] budget: about how many full-batch gradients the solver's products may cost; default 120.
+    "budget": """All changes of the data that [perturbation] allows: its set, norm and radius (see `set`, `radius`).
+[estimate] budget: about how many full-batch gradients the solver's products may cost; default 120.
 What is reached by then is the estimate, and its residual says how good it is.""",
     "members": """[estimate] members: how many other members of the estimated set to look at. Each is the step plus a
 random direction that changes no output (solver "dual") or no gradient (in weight space) to first order. Where the

@@ -61,6 +61,7 @@ def _claim(claim: Json, problem: Json) -> str:
             ends += f" for all weights within {claim['witness']['reach']!r}"  # no rounding suits both fits and labels
         if claim["theorem"] == "S14":
             ends += f" in the ball of radius {problem['window']!r}"
+        ends += _of_nearest(claim, problem)
     if gate is None:
         return f"{claim['quantity']} {ends}"
     state = gate["state"]
@@ -68,6 +69,16 @@ def _claim(claim: Json, problem: Json) -> str:
         state = f"met ({claim['rigour']})"
     warning = ", a warning only" if gate["severity"] == "warn" else ""
     return f"{claim['quantity']} {'≤' if 'max' in gate else '≥'} {threshold!r} {state} ({ends}{warning})"
+
+
+def _of_nearest(claim: Json, problem: Json) -> str:
+    """That a change of predictions is the nearest solution's, where others nearby are not proved to agree with it."""
+    agreed = next((h["value"] for h in claim["hypotheses"] if h["name"] == "agreement"), None)
+    rows = problem.get("evaluation_rows")
+    if claim["upper"] is None or agreed is None or agreed == rows:
+        return ""
+    kind = "critical point" if problem["map"] == "critical" else "exact fit"
+    return f" at the nearest {kind}, others nearby proved to agree at {agreed} of {rows} evaluation rows"
 
 
 def advice(certificate: Json) -> list[str]:

@@ -355,6 +355,7 @@ def test_explain(call):
     status, out, err = call("explain", "modulos")
     assert (status, out) == (2, "") and "did you mean modulus" in err
     assert call("explain", "sample weights")[1].startswith("sample_weights: ")
+    assert all(call("explain", word)[0] == 0 for word in ("agreement", "freedom", "reference"))  # words of the pages
 
 
 def test_explain_alone_lists_every_label_and_word(call):

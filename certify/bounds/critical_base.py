@@ -273,7 +273,8 @@ def _nearby(
     progress("an exact critical point nearby", 0.1)
     found = prove_stationary(objective, layout, not problem.weight_decay, limits.check)
     if isinstance(found, str):
-        remedy = 'Train the weights closer to a critical point, or use base = "given"'
+        of = f"of this loss ({problem.loss}, weight_decay = {problem.weight_decay!r})"
+        remedy = f'Train the weights closer to a critical point {of}, or use base = "given"'
         return Unsettled(f"{found}. {remedy}", absent)
     assert found.solution is not None
     point = _over(found)

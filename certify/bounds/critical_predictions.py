@@ -131,9 +131,9 @@ def _free(settled: Settled, J: Jacobian) -> Array:
 
 def _hypotheses(problem: Problem, settled: Settled, agreed: int, free: int) -> tuple[Hypothesis, ...]:
     own = [Hypothesis("evaluation", "the network is differentiable in its weights at every evaluation row", None, True),
-           Hypothesis("agreement", "every critical point nearby changes the outputs by the same, to first order; "
-                      "number of evaluation rows for which this is proved", agreed, True)]
+           Hypothesis("agreement", "evaluation rows at which every critical point nearby is proved to change the "
+                      "outputs by the same, to first order: at least", agreed, True)]
     if free:
-        own.append(Hypothesis("freedom", "the first-order change of an output takes every value, according to the "
-                              "critical point; number of evaluation rows for which this is proved", free, True))
+        own.append(Hypothesis("freedom", "evaluation rows at which the first-order change of an output is proved to "
+                              "take every value, according to the critical point: at least", free, True))
     return (*critical_hypotheses(problem, settled), *own)

@@ -87,12 +87,12 @@ def enclose_fit_predictions(
     low, high = (ends.reshape(-1, k).max(axis=1) for ends in enclose_changes([found.effects], budget))
     agreed = sum(bool((problem.X == x).all(axis=1).any()) for x in points)
     own = [Hypothesis("evaluation", "the network is differentiable in its weights at every evaluation row", None, True),
-           Hypothesis("agreement", "every exact fit nearby changes the outputs by the same, to first order; number of "
-                      "evaluation rows for which this is proved", agreed, True)]
+           Hypothesis("agreement", "evaluation rows at which every exact fit nearby is proved to change the outputs by "
+                      "the same, to first order: at least", agreed, True)]
     free = int(found.free.reshape(-1, k).any(axis=1).sum())
     if free:
-        own.append(Hypothesis("freedom", "the first-order change of an output takes every value, according to the "
-                              "exact fit; number of evaluation rows for which this is proved", free, True))
+        own.append(Hypothesis("freedom", "evaluation rows at which the first-order change of an output is proved to "
+                              "take every value, according to the exact fit: at least", free, True))
     return Bound(FIRST_ORDER, "P1", Rigour.PROVED, float(low.max()), float(high.max()), OUTPUT_CHANGE,
                  (*hypotheses, *own), {}, "", tuple(range(len(points))), tuple(low.tolist()), tuple(high.tolist()))
 

@@ -42,7 +42,7 @@ def prover(
         return ConvexLayer(problem, progress or silent, limits)
     if problem.direction is not None:
         raise SpecError(f"direction '{problem.direction}' with quantity '{quantity}'",
-                        "a limit knows no direction, and one given change has its own",
+                        "limits here are for changes both ways, and one given change has its own",
                         f"leave it out, or ask for {', '.join(CONVEX)}")
     kinds = {"sublevel": Sublevel, "critical": Critical, "interpolation": Interpolation}
     return kinds[problem.map](problem, progress or silent, limits)

@@ -45,7 +45,8 @@ def decode(data: bytes, name: str) -> Json:
     if again != data:
         at = next((i for i, (a, b) in enumerate(zip(data, again, strict=False)) if a != b),
                   min(len(data), len(again)))
-        raise Invalid(name, f"byte {at} reads {data[at:at + 20]!r}", f"the canonical form has {again[at:at + 20]!r}")
+        raise Invalid(name, f"byte {at} reads {data[at:at + 20]!r}", "the canonical form has "
+                      f"{again[at:at + 20]!r}: the file was changed after it was written")
     return value
 
 

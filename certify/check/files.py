@@ -12,8 +12,8 @@ from certify.check.certificate import FileRecord
 from certify.check.refusal import Invalid
 
 
-def read_bytes(path: Path, name: str) -> bytes:
-    """All bytes of a regular file.
+def read_bytes(path: Path, name: str, remedy: str = "") -> bytes:
+    """All bytes of a regular file; `remedy` is what to do if there is none.
 
     Raises:
         Invalid: it is missing, not a regular file, or unreadable.
@@ -21,7 +21,7 @@ def read_bytes(path: Path, name: str) -> bytes:
     try:
         if not path.is_file():
             found = "it is a folder" if path.is_dir() else "there is no such file"
-            raise Invalid(name, f"{show(str(path))} is named", found)
+            raise Invalid(name, f"{show(str(path))} is named", found + remedy)
         return path.read_bytes()
     except OSError as error:
         raise Invalid(name, f"{show(str(path))} is named", f"it cannot be read ({error.strerror})") from None
@@ -43,7 +43,7 @@ def read_subject(
     contents = {}
     for role, record in subject.items():
         path = given.get(role) or _find(record, folder)
-        data = read_bytes(path, f"{role} file")
+        data = read_bytes(path, f"{role} file", f"; say with --{role} where it is")
         where = f"{role} file {show(str(path))}"
         found = hashlib.sha256(data).hexdigest()
         if found != record.sha256:

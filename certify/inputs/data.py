@@ -131,37 +131,40 @@ def _points(
     spec: Spec, path: Path, role: str, widths: tuple[int, ...], names: tuple[str, ...] | None
 ) -> Array:
     """The features of a file of rows that are not trained on."""
+    key = "evaluation.features" if role == "evaluation" else "data.features"
     source = read_source(path, role)
     archive = open_archive(source, role)
     asked = f"{role} file {source.path}"
     if archive.table:
         for name in names or ():
             if name not in archive.names:
-                raise missing(archive, asked, "data.features", name)
-        return _stacked(spec, archive, names or _columns(spec, widths, archive, asked), asked)
-    return _features(spec, widths, archive, asked, ())
+                raise missing(archive, asked, key, name)
+        return _stacked(spec, archive, names or _columns(spec, widths, archive, asked, key), asked)
+    return _features(spec, widths, archive, asked, (), key)
 
 
-def _columns(spec: Spec, widths: tuple[int, ...], archive: Archive, asked: str) -> tuple[str, ...]:
-    """Names of the feature columns of a table, in the order of the network's inputs."""
+def _columns(
+    spec: Spec, widths: tuple[int, ...], archive: Archive, asked: str, key: str = "data.features"
+) -> tuple[str, ...]:
+    """Names of the feature columns of a table, in the order of the network's inputs; `key` is where they are listed."""
     features, inputs = spec.data.features, widths[0]
     if features is None:
         names: Sequence[str] = [name for name in archive.names if name != spec.data.targets]
         if "" in names:
             raise InputError(asked, f"column {archive.names.index('')} has no name",
-                             "name it in the header, or list the feature columns in data.features")
+                             f"name it in the header, or list the feature columns in {key}")
     else:
         names = [features] if isinstance(features, str) else features
     for name in names:
         if name not in archive.names:
-            raise missing(archive, asked, "data.features", name)
+            raise missing(archive, asked, key, name)
         if list(names).count(name) > 1 or name == spec.data.targets:
             found = "is the target too" if name == spec.data.targets else "is listed twice"
-            raise SpecError("data.features", f"column '{name}' {found}", "list every feature column once")
+            raise SpecError(key, f"column '{name}' {found}", "list every feature column once")
     if len(names) != inputs:
         raise InputError(
             asked, f"{len(names)} feature columns ({listed(names)}), widths {list(widths)} need {inputs}",
-            "list the columns in data.features, or correct model.widths",
+            f"list the columns in {key}, or correct model.widths",
         )
     return tuple(names)
 
@@ -176,12 +179,13 @@ def _stacked(spec: Spec, archive: Archive, names: Sequence[str], asked: str) -> 
 
 
 def _features(
-    spec: Spec, widths: tuple[int, ...], archive: Archive, asked: str, shape: tuple[int, ...]
+    spec: Spec, widths: tuple[int, ...], archive: Archive, asked: str, shape: tuple[int, ...],
+    key: str = "data.features",
 ) -> Array:
-    key = _features_name(spec, archive, asked)
-    if key not in archive.names:
-        raise missing(archive, asked, "data.features", key)
-    raw, name = archive.read(key), f"array '{key}' in {asked}"
+    array = _features_name(spec, archive, asked, key)
+    if array not in archive.names:
+        raise missing(archive, asked, key, array)
+    raw, name = archive.read(array), f"array '{array}' in {asked}"
     inputs = widths[0]
     if shape and raw.ndim == 1 + len(shape) and raw.shape[1:] == shape:
         raw = raw.reshape(len(raw), inputs)
@@ -193,27 +197,28 @@ def _features(
             remedy += f"; for a fully connected network X.reshape({len(raw)}, -1)"
         raise InputError(name, f"shape {raw.shape}, features are (rows, {inputs})", remedy)
     if raw.shape[1] != inputs:
+        own = asked.startswith("data file")  # other files have the features that the network has by now
         raise InputError(
             name, f"shape {raw.shape}, widths {list(widths)} need ({len(raw)}, {inputs})",
-            "correct data.features or model.widths",
+            f"correct {key} or model.widths" if own else "give it the features that the training data have",
         )
     return exact_float64(raw, name)
 
 
-def _features_name(spec: Spec, archive: Archive, asked: str) -> str:
+def _features_name(spec: Spec, archive: Archive, asked: str, key: str) -> str:
     features = spec.data.features
     if isinstance(features, str):
         return features
     if features is not None:
         raise SpecError(
-            "data.features", "a list of columns is for .csv and .parquet files",
+            key, "a list of columns is for .csv and .parquet files",
             f"give the name of one array of {asked}: {listed(archive.names)}",
         )
     others = [name for name in archive.names if name != spec.data.targets]
     if len(others) != 1:
         raise InputError(
-            asked, f"data.features is not given and {listed(others)} could be meant",
-            "give data.features the name of one array",
+            asked, f"{key} is not given and {listed(others)} could be meant",
+            f"give {key} the name of one array",
         )
     return others[0]
 

@@ -55,7 +55,8 @@ def exact_float64(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.
         more = int((~finite).sum()) - 1
         others = f" (and {more} more)" if more else ""
         raise InputError(
-            f"{name}, {place(index)}", f"{float(result[index])}{others}", "only finite numbers can be certified"
+            f"{name}, {place(index)}", f"{float(result[index])}{others}",
+            "correct it, or leave it out: only finite numbers can be certified",
         )
     result.flags.writeable = False
     return result

@@ -35,9 +35,9 @@ def distance_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
         template += f"{measure}. That it has to lie any distance away was not proved."
     else:
         template = f"a network that fits the changed data exactly{alone} exists within {{upper}} of these weights"
-        template += f"{measure}, and none lies nearer than {{lower}}."
+        template += f"{measure}, and no exact fit lies nearer than {{lower}}."
     if problem.set != "given" and lower:
-        some = f"for one such change none lies nearer than {{lower}}{measure}"
+        some = f"for one such change no exact fit lies nearer than {{lower}}{measure}"
         template = some + ". That there always is one was not proved." if upper is None else (
             f"a network that fits the changed data exactly{alone} exists within {{upper}} of these weights{measure}, "
             f"and {some}.")

@@ -68,11 +68,14 @@ def _of_problem(problem: Problem) -> Terms:
     length = "taken over all rows that may move together"
     if problem.set in ("per_sample", "sparse"):
         length = "of the row that moves furthest"
+    size = LENGTHS[problem.norm]
+    if problem.parameter == "sample_weights" and problem.set in ("per_sample", "sparse"):
+        size = "absolute value"  # a row has one number
     what = "the sample weights" if problem.parameter == "sample_weights" else "the training data"
     if problem.parameter == "labels":
         entries.append(("change (perturbation) u", "other labels for some of the rows that may change; it has no size"))
         return entries
-    entries.append(("move (perturbation) u", f"a change of {what}; δ is its {LENGTHS[problem.norm]}, {length}"))
+    entries.append(("move (perturbation) u", f"a change of {what}; δ is its {size}, {length}"))
     return entries
 
 

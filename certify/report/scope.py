@@ -35,11 +35,15 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
     """
     fits = problem.map == "interpolation"
     pointwise = any(quantity in POINTWISE for quantity in quantities)
+    linear = bool({"first_order_distance", FIRST_ORDER} & set(quantities))
     entries: list[tuple[str, str]] = []
     if pointwise:
         alone = "By itself it says nothing" if set(FINITE) & set(quantities) else "Nothing is said"
         text = f"The modulus is the limit for ever smaller moves. {alone} about what a move of, say, δ = 0.01 does."
         entries.append(("Moves of a given size", text))
+    if linear:
+        entries.append(("The network itself at that size", "The claims are about its linearisation. Nothing is said "
+                        "about what a move of the size given does to the network itself."))
     if "persistence_radius" in quantities:
         entries.append((
             "Larger moves",
@@ -57,7 +61,7 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
         near = pointwise or convex or bool({"first_order_distance", "distance", FIRST_ORDER} & set(quantities))
         entries += critical.scope(problem, found, convex) if near else []
     solutions = "exact fits exist" if fits else "weights with so low a training loss exist"
-    if pointwise and problem.map != "critical":
+    if (pointwise or linear) and problem.map != "critical":
         entries.append((
             "What training would find",
             f"The claims are about which {solutions}. Whether a training procedure, run again on the moved data, ends "

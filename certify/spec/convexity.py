@@ -86,7 +86,7 @@ def check_direction(spec: Spec, name: str) -> None:
         raise SpecError(where, f'given with parameter = "{p.parameter}"',
                         'remove it, it belongs to parameter = "sample_weights"')
     if not asks_for_convexity(spec.solution.map, asked, p.set):
-        raise SpecError(where, "a limit knows no direction, and one given change has its own",
+        raise SpecError(where, "limits here are for changes both ways, and one given change has its own",
                         f"remove it, or ask for {_OTHERS}, of the last layer")
 
 

@@ -205,7 +205,8 @@ def _check_perturbation(spec: Spec, name: str) -> None:
             'use parameter = "features" or "targets"',
         )
     if p.set == "total" and p.norm != 2:
-        raise SpecError(f"{where}.norm", f"found {p.norm} with set = \"total\", which takes 2", "remove norm or give 2")
+        raise SpecError(f"{where}.norm", f"found {p.norm!r} with set = \"total\" (the default), which takes 2",
+                        'give set = "per_sample" or "sparse", whose rows are measured in that norm, or remove norm')
     if p.set == "given":
         _check_given(spec, name)
     if p.count is not None and p.set != "sparse":

@@ -252,7 +252,7 @@ def test_a_direction_is_known_to_finite_changes_of_weights_alone() -> None:
     both = replace(down, direction=None)
     assert bound(down, "distance").upper < bound(both, "distance").upper
     assert 0 < bound(down, "distance").lower <= bound(both, "distance").lower * (1 + 1e-9)
-    with pytest.raises(SpecError, match="a limit knows no direction"):
+    with pytest.raises(SpecError, match="limits here are for changes both ways"):
         bound(replace(down, set="total", count=None), "sample_modulus")
     for parameter, word in (("features", "down"), ("sample_weights", "up")):
         with pytest.raises(CertifyError, match="direction"):

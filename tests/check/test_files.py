@@ -253,7 +253,7 @@ def test_files_are_found_and_named(tmp_path):
     away = tmp_path / "away"
     away.mkdir()
     (tmp_path / "data.npz").rename(away / "other.npz")
-    with pytest.raises(Invalid, match="data file.*no such file"):
+    with pytest.raises(Invalid, match="data file.*no such file; say with --data where it is"):
         check(path, NO_FILES)
     check(path, NO_FILES | {"data": away / "other.npz"})
     with pytest.raises(Invalid, match="^model file .*other.npz"):

@@ -90,6 +90,10 @@ def test_invalid_is_one_line_and_status_2(path, capsys):
     assert found["verdict"] == "invalid" and "data.npz" in found["where"]
     assert main([str(path.parent / "none\n.json")]) == 2
     assert capsys.readouterr().out.count("\n") == 1
+    path.write_text(json.dumps(json.loads(path.read_bytes())))
+    assert main([str(path)]) == 2
+    out, _ = capsys.readouterr()
+    assert "the file was changed after it was written" in out and out.count("\n") == 1
 
 
 def test_json(path, capsys):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from certify.check import prediction_changes
+from certify.check.main import line_of
 from certify.check.refusal import Invalid
 from certify.check.spec import read_spec
 from certify.messages import verdict_line
@@ -297,3 +298,17 @@ def test_specs_that_make_no_sense_are_invalid(old, new, words, tmp_path):
 
 def test_the_verdict_line_names_it(tmp_path):
     assert "first_order_prediction_change" in verdict_line(proved(tmp_path))
+
+
+def test_both_verdict_lines_say_where_only_the_nearest_solution_is_meant(tmp_path):
+    certificate = fitted(tmp_path, "total")
+    agreed = next(h["value"] for h in certificate["claims"][0]["hypotheses"] if h["name"] == "agreement")
+    assert agreed < 3
+    assert f"at the nearest exact fit, others nearby proved to agree at {agreed} of 3 evaluation rows" in verdict_line(
+        certificate)
+    assert f"at the nearest solution, others nearby agree at {agreed} of 3 rows" in line_of(
+        checked(certificate, tmp_path))
+    everywhere = proved(tmp_path, "total", parameter="features")
+    claim = everywhere["claims"][0]
+    assert next(h["value"] for h in claim["hypotheses"] if h["name"] == "agreement") == len(claim["row_upper"])
+    assert "nearest" not in verdict_line(everywhere) + line_of(checked(everywhere, tmp_path))

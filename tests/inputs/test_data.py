@@ -8,6 +8,7 @@ from safetensors.numpy import save
 
 from certify.errors import CertifyError
 from certify.inputs import read_data
+from certify.inputs.data import load_evaluation, load_reference
 from certify.spec import parse_spec
 from tests.small import SPEC, features
 
@@ -111,3 +112,24 @@ def with_value(array, index, value):
 def test_refusals(tmp_path, spec, arrays, parts):
     message = refusal(tmp_path, spec, **arrays)
     assert all(part in message for part in parts), message
+
+
+@pytest.mark.parametrize("asked, arrays, parts", [
+    ('[evaluation]\nfile = "e.npz"\nfeatures = "Z"\n', {"X": X}, ["correct evaluation.features"]),
+    ('[evaluation]\nfile = "e.npz"\n', {"Z": X}, ["evaluation.features asks for", "correct evaluation.features"]),
+    ('[evaluation]\nfile = "e.npz"\n', {"X": X[:, :2]}, ["shape (10, 2)", "the features that the training data have"]),
+    ('[weights]\nnorm = "function"\nreference = "e.npz"\n', {"Z": X}, ["correct data.features"]),
+    ('[weights]\nnorm = "function"\nreference = "e.npz"\n', {"X": X[:, :2]}, ["the features that the training data"]),
+    ('[evaluation]\nfile = "e.npz"\n', {"X": X * np.inf}, ["row 0, column 0", "correct it, or leave it out"]),
+])
+def test_other_files_name_the_key_that_is_theirs(asked, arrays, parts, tmp_path):
+    gate = '[[gate]]\nquantity = "{}"\nmax = 1\n'
+    evaluated = "evaluation" in asked
+    extra = asked + gate.format("first_order_prediction_change" if evaluated else "modulus")
+    spec = parse_spec((SPEC + ("[perturbation]\nradius = 1\n" if evaluated else "") + extra).encode())
+    np.savez(tmp_path / "e.npz", **arrays)
+    load = load_evaluation if evaluated else load_reference
+    with np.errstate(invalid="ignore"), pytest.raises(CertifyError) as caught:
+        load(spec, tmp_path, (3, 8, 1))
+    assert "\n" not in str(caught.value) and all(part in str(caught.value) for part in parts), caught.value
+    assert not ("evaluation" in asked and "data.features" in str(caught.value))

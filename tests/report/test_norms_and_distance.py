@@ -37,13 +37,23 @@ def test_the_norm_of_the_weights_is_said(extra, sentences, tmp_path):
 def test_a_distance_is_no_limit(tmp_path):
     text = page(tmp_path, CHANGE)
     assert "If the training features move by the change in the file, a network that fits the changed data " in text
-    assert "and none lies nearer than" in text and "This is not a statement about a limit" in text
+    assert "and no exact fit lies nearer than" in text and "This is not a statement about a limit" in text
     assert "proved to exist (theorem Q2)" in text and "theorem F1" in text
 
 
 def test_a_distance_in_the_relative_norm(tmp_path):
     text = page(tmp_path, '[weights]\nnorm = "relative"\n' + CHANGE)
-    assert "of these weights (relative to each layer), and none lies nearer than" in text
+    assert "of these weights (relative to each layer), and no exact fit lies nearer than" in text
+
+
+def test_what_a_statement_of_first_order_leaves_out_is_listed(tmp_path):
+    first = '[perturbation]\nset = "{}"\nradius = 0.1\n[[gate]]\nquantity = "first_order_distance"\nmax = 5.0\n'
+    text = page(tmp_path, first.format("total"))
+    left_out = text[text.index("What is not claimed"):text.index("The point examined")]
+    assert "about what a move of the size given does to the network itself" in left_out
+    assert "infinitely many exact fits" in left_out and "The modulus is the limit" not in left_out
+    text = page(tmp_path, CHANGE)
+    assert "does to the network itself" not in text[text.index("What is not claimed"):text.index("The point examined")]
 
 
 def test_explicit_radii_with_their_limit(tmp_path):

@@ -25,8 +25,8 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
 
 @pytest.mark.parametrize("extra, parts", [
     ('[perturbation]\nparameter = "sample_weights"\n', ["interpolating network stays", '"features" or "targets"']),
-    ('[perturbation]\nnorm = "inf"\n', ['set = "total", which takes 2']),
-    ("[perturbation]\nnorm = 1\n", ['set = "total", which takes 2']),
+    ('[perturbation]\nnorm = "inf"\n', ["found 'inf' with", 'set = "total" (the default), which takes 2']),
+    ("[perturbation]\nnorm = 1\n", ['set = "total" (the default), which takes 2', 'give set = "per_sample"']),
     ("[perturbation]\ncount = 3\n", ["perturbation.count", 'belongs to set = "sparse"']),
     ('[perturbation]\nfile = "u.npz"\n', ["perturbation.file", 'belongs to set = "given"']),
     ('[perturbation]\nset = "sparse"\n' + gate(max=1), ["not a norm", "first_order_distance"]),
@@ -72,7 +72,7 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
     (CONVEX.replace("radius = 1\n", 'radius = 1\ndirection = "down"\n').replace("sample_weights", "targets"),
      ["perturbation.direction", 'belongs to parameter = "sample_weights"']),
     ('[training]\nweight_decay = 0.5\n[solution]\nmap = "critical"\n[perturbation]\nparameter = "sample_weights"\n'
-     'direction = "down"\n', ["perturbation.direction", "a limit knows no direction", "stable_predictions"]),
+     'direction = "down"\n', ["perturbation.direction", "limits here are for changes both ways", "stable_predictions"]),
     ('[perturbation]\ndirection = "down"\n', ["perturbation.direction", 'belongs to parameter = "sample_weights"']),
     (CONVEX.replace("radius = 1\n", 'radius = 1\ndirection = "up"\n'), ["perturbation.direction", "down"]),
     (CONVEX + gate("sample_modulus", max=1), ["sample_modulus beside", "spec of its own"]),
