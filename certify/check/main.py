@@ -232,9 +232,9 @@ def _words(outcome: Outcome) -> str:
             proved += f" for data changes up to {claim.radius_u!r}, weights within {claim.radius_w!r}"
         if claim.theorem == "P2":  # likewise
             proved += f" for all weights within {claim.reach!r}"
-        agreed = [h.value for h in claim.hypotheses if h.name == "agreement"]  # derived, and not in the spec
-        if agreed and claim.row_upper is not None and agreed[0] != len(claim.row_upper):
-            proved += f" at the nearest solution, others nearby agree at {agreed[0]:.0f} of {len(claim.row_upper)} rows"
+        agreed = next((h.value for h in claim.hypotheses if h.name == "agreement"), 0)  # derived; unstated is unproved
+        if claim.theorem == "P1" and claim.row_upper is not None and agreed != len(claim.row_upper):
+            proved += f" at the nearest solution, others nearby agree at {agreed:.0f} of {len(claim.row_upper)} rows"
     name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"
     warn = ", warning only" if outcome.gate is not None and outcome.gate.severity == "warn" else ""
     return f"{name} ({proved}{warn})"

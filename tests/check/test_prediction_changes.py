@@ -308,6 +308,8 @@ def test_both_verdict_lines_say_where_only_the_nearest_solution_is_meant(tmp_pat
         certificate)
     assert f"at the nearest solution, others nearby agree at {agreed} of 3 rows" in line_of(
         checked(certificate, tmp_path))
+    silent = [h for h in certificate["claims"][0]["hypotheses"] if h["name"] != "agreement"]
+    assert "agree at 0 of 3 rows" in line_of(checked(forged(certificate, 0, hypotheses=silent), tmp_path))
     everywhere = proved(tmp_path, "total", parameter="features")
     claim = everywhere["claims"][0]
     assert next(h["value"] for h in claim["hypotheses"] if h["name"] == "agreement") == len(claim["row_upper"])
