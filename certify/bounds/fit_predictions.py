@@ -127,15 +127,24 @@ def fit_effects(J: Jacobian, G: Jacobian, X: Congruence, sets: RowSets, arithmet
     mid = fp.require_finite(np.einsum("jik,ikd->jid", own, sets.G), "change of predictions")
     size_s = fp.row_norms(sets.G.reshape(n, k * d)) * sets.moves
     rad = (size_s * (fp.dot_unit(k) * size_y + far) + sets.rad * size_y) * RAISE + fp.FLOOR * sets.moves
-    # from below: what `row_norms`, `RAISE` and low parts may have added
-    shortest = size_g * (1.0 - 4.0 * (J.mid.hi.shape[1] + 32) * U) * (2.0 - RAISE) ** 2
-    least = np.maximum(shortest - G.rad * RAISE, 0.0) * (2.0 - RAISE)
+    least = np.maximum(shortest(G.mid.hi) - G.rad * RAISE, 0.0) * (2.0 - RAISE)
     slack = fp.dot_unit(N) * fp.frobenius(X.F) + error  # of F'a, over |a|
     plain = (size_a - (a * w).sum(axis=1) / size_a) * size_a
     plain = plain + (slack * size_a + fp.dot_unit(N) * fp.row_norms(w)) * size_a
     most = np.sqrt((plain + (fp.row_norms(w) + slack * size_a) ** 2 / keep) * RAISE) + r / np.sqrt(keep)  # √(bᵀK⁻¹b)
     free = least > most * RAISE
     return Fitted(Effects(mid, rad * sets.moves), free)
+
+
+def shortest(G: Array) -> Array:
+    """`(N,)` lower bounds of the norms of rows, by what `row_norms` may have added; 0 where it raised them to `FLOOR`.
+
+    >>> bool(0.99 < shortest(np.array([[1.0]]))[0] <= 1.0), float(shortest(np.array([[1e-150]]))[0])
+    (True, 0.0)
+    """
+    size = fp.row_norms(G)
+    below = size * (1.0 - 4.0 * (G.shape[1] + 32) * U) * (2.0 - RAISE) ** 2
+    return np.where(size > 2 * fp.FLOOR, below, 0.0)
 
 
 def _gradients(problem: Problem, weights: Weights, rows: Array, what: str, arithmetic: Arithmetic) -> Jacobian:
