@@ -61,7 +61,8 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
         near = pointwise or convex or bool({"first_order_distance", "distance", FIRST_ORDER} & set(quantities))
         entries += critical.scope(problem, found, convex) if near else []
     solutions = "exact fits exist" if fits else "weights with so low a training loss exist"
-    if (pointwise or linear) and problem.map != "critical":
+    nearest = bool({"distance", "stable_predictions"} & set(quantities))
+    if (pointwise or linear or nearest) and problem.map != "critical":
         entries.append((
             "What training would find",
             f"The claims are about which {solutions}. Whether a training procedure, run again on the moved data, ends "
