@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from flint import arb
+from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from certify.check.activation import ACTIVATIONS
+from certify.check import growth, steepness
+from certify.check.activation import ACTIVATIONS, LEAK
 from certify.check.arrays import Array
 from certify.check.chain import layer_constants, multipliers, quotients
 from certify.check.main import check
@@ -166,3 +167,19 @@ def test_quotients_lie_in_their_intervals(activation, z, step, share):
     mid, half = quotients(activation, arb(z), slope.mid() if not slope.is_exact() and z == 0 else slope, far)
     quotient = float((phi(np.array([z + step])) - phi(np.array([z])))[0] / step)
     assert float(mid) - float(half) - 1e-9 <= quotient <= float(mid) + float(half) + 1e-9
+
+
+def ends_at_the_kink(bits):
+    """Of the slopes of leaky relu where the sign is open, with the midpoint that the network's passes give."""
+    with ctx.workprec(bits):
+        mid, half = quotients("leaky_relu", arb(0), ACTIVATIONS["leaky_relu"].slope(arb(0, 1)).mid(), arb(1))
+    with ctx.workprec(300):
+        return mid - half, mid + half
+
+
+@pytest.mark.parametrize("bits", [steepness.PRECISION, growth.PRECISION])
+def test_both_slopes_are_kept_where_the_sign_is_open(bits):
+    """The midpoint is taken for an exact number, so its precision has to hold it: 53 bits do not."""
+    low, high = ends_at_the_kink(bits)
+    assert not low > LEAK and not high < 1
+    assert ends_at_the_kink(53)[1] < 1
