@@ -106,9 +106,13 @@ the bias), one row a sample. That works while A keeps full row rank: ω·r < σ(
 how much further the layer's inputs move than the features. The bound is κ·r/(1 − ω·r/σ(A)), κ = ‖A⁺diag(S)‖, S_i how
 far the layer's pre-activations move per unit of row i. Any activation, kinks too. Both constants are products of norms
 of whole layers, or bounds row by row from the slopes that are within reach (LipSDP), whose multipliers are in
-witness.safetensors; the best layer and the better constants are taken. The lower end is F1 at one change of the
+witness.safetensors (Q8); the best layer and the better constants are taken. The lower end is F1 at one change of the
 budget, which witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows whose
 outputs differ.""",
+    "Q8": """How far the inputs and pre-activations of a layer move while a row moves (constants of Q4), by LipSDP.
+In reach of the budget the slope of every unit stays within an interval. One multiplier λ ≥ 0 a unit adds to
+s²|x|² − |output|² a term that is at most 0 for such slopes; if what comes of it is a positive definite matrix, no
+move of the row is lengthened by more than s. The multipliers (witness member `constants`) may come from anywhere.""",
     "Q1": """Explicit radii of the Aubin property: how far the factor reaches (quantity "aubin").
 For all data changes u, u' of total length at most radius_u, every exact fit for u' within radius_w of the weights has
 an exact fit for u within κ·|u − u'|. A right inverse of the Jacobian at the data is enclosed over the whole ball; that
@@ -145,13 +149,13 @@ norm of the rows' parts of CᵀA⁻¹g, and exact. With a nonsingular Hessian (M
 Beside symmetries all of them agree where no symmetry touches f(x), proved row by row (hypothesis `agreement`); where
 one does, as the shift of all outputs under softmax, the first-order change takes every value (`freedom`). Exact fits:
 K⁻¹Jg in place of A⁻¹g; they agree where g is in the range of Jᵀ, as at a fitted row, and nowhere else. A limit: no
-statement about a change of finite size, for which see P2.""",
-    "P2": """What a bound on the motion of the weights says of predictions (`stable_predictions`, `prediction_change`).
-Interpolation: let an exact fit of the changed data be proved within R of the given weights w̄ (see `distance`). A label
+statement about a change of finite size, for which see P2 and P4.""",
+    "P2": """What a proved distance says of labels (`stable_predictions`, interpolation map).
+Let an exact fit of the changed data be proved within R of the given weights w̄ (see `distance`). A label
 stays if its margin over every other output exceeds (R/4)·ΣG(kR/4), k = 1 to 4, G(s) a bound of the margin's gradient by
 the weights over the ball of radius s around w̄: then every network within R of w̄ gives it, that fit among them. Where a
-kink is in reach: √2 times how far the outputs can move. R is the witness (`reach`), with what proves it.
-A strongly convex last layer:
+kink is in reach: √2 times how far the outputs can move. R is the witness (`reach`), with what proves it.""",
+    "P4": """What Q6 says of predictions after a strongly convex last layer (`stable_predictions`, `prediction_change`).
 In the ball of Q6 the difference of two outputs at x changes by less than T times the length of (e_a − e_b) ⊗ φ(x) in
 the norm of B⁻¹, φ(x) the last layer's inputs; also by less than what the worst rows
 do to it to first order plus what the change of curvature can add. A label stays if its
@@ -193,11 +197,11 @@ gradient in place of the residuals; it is close to the upper end for small chang
     "stable_predictions": """How many labels of the [evaluation] rows are proved to stay what they are today. A gate has
 min. The lower end is the proved number, the upper one the number of rows.
 map = "critical" (the last layer free, weight decay): for the one solution after every change within the budget (see Q6
-and P2). map = "interpolation" (base = "given"): for every network as near to the given weights as an exact fit of the
+and P4). map = "interpolation" (base = "given"): for every network as near to the given weights as an exact fit of the
 changed data is proved to be, that fit among them (see `distance`, whose sets and norms it takes, and P2). Fits further
 away are not spoken of, nor is what training would find.""",
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
-today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P2).""",
+today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P4).""",
     "first_order_prediction_change": """The most that an output at any [evaluation] row changes, to first order, when
 the data changes within the budget and the weights go to the nearest critical point or exact fit (see P1). Any
 layer, any budget with a radius, or set = "given". The certificate holds every row's ends. A limit, scaled to the

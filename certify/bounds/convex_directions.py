@@ -1,4 +1,4 @@
-"""P2b: how far a budget moves one linear function of the weights of a strongly convex last layer."""
+"""P4b: how far a budget moves one linear function of the weights of a strongly convex last layer."""
 
 from __future__ import annotations
 

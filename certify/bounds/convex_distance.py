@@ -1,4 +1,4 @@
-"""Q6, P2: a strongly convex last layer at finite size: distance, stable predictions, change of predictions."""
+"""Q6, P4: a strongly convex last layer at finite size: distance, stable predictions, change of predictions."""
 
 from __future__ import annotations
 

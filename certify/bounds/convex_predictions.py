@@ -1,4 +1,4 @@
-"""P2: what a bound on the motion of a strongly convex last layer says of the predictions at other rows."""
+"""P4: what a bound on the motion of a strongly convex last layer says of the predictions at other rows."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Predictions:
 def enclose_predictions(
     layer: LastLayer, found: Sequence[Moved], evaluation: tuple[Array, Array, Array] | None = None
 ) -> Predictions:
-    """P2 in the metric: `f_a − f_b` moves by less than `T·|(e_a − e_b) ⊗ φ|_{B⁻¹}`; every bound found counts.
+    """P4 in the metric: `f_a − f_b` moves by less than `T·|(e_a − e_b) ⊗ φ|_{B⁻¹}`; every bound found counts.
 
-    Also in its direction (P2b).
+    Also in its direction (P4b).
 
     Args:
         layer: the last layer.
@@ -76,7 +76,7 @@ def enclose_predictions(
 
 def _holds(margin: Array, spare: Array, C: Array, size: Array, error: Array, far: Array, moved: Moved,
            steer: Steer | None) -> Array:
-    """Whether a margin `⟨c, w̄⟩` stays above 0: it exceeds T|c|, or what the budget does in the direction of c (P2b)."""
+    """Whether a margin `⟨c, w̄⟩` stays above 0: it exceeds T|c|, or what the budget does in the direction of c (P4b)."""
     held = np.asarray(margin > (moved.reach * far + spare) * RAISE)
     at = np.flatnonzero(~held & (margin > 0))
     if steer is not None and len(at):

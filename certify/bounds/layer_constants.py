@@ -1,4 +1,4 @@
-"""How far a layer's inputs and pre-activations move while a row moves, row by row, by LipSDP near the row (Q4)."""
+"""How far a layer's inputs and pre-activations move while a row moves, row by row, by LipSDP near the row (Q8)."""
 
 from __future__ import annotations
 

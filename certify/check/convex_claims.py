@@ -1,4 +1,4 @@
-"""Claims about a strongly convex last layer at finite size: form and ends (Q6, P2; V40 to V42, V55, V58)."""
+"""Claims about a strongly convex last layer at finite size: form and ends (Q6, P4; V40 to V42, V55, V58)."""
 
 from __future__ import annotations
 

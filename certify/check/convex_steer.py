@@ -1,4 +1,4 @@
-"""How far a linear function of the last layer's weights may move, in its own direction (P2b), in balls."""
+"""How far a linear function of the last layer's weights may move, in its own direction (P4b), in balls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals for the difference quotients of an activation, unit by unit: how linear a layer is near a row (Q4)."""
+"""Intervals for the difference quotients of an activation, unit by unit: how linear a layer is near a row (Q4, Q8)."""
 
 from __future__ import annotations
 

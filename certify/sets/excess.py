@@ -1,6 +1,6 @@
 """Distance, excess and the Pompeiu-Hausdorff distance.
 
-`e(C, D) = sup_{x ∈ C} d(x, D)`; the statements S1 to S6 used here are proved in `proofs/sets.md`.
+`e(C, D) = sup_{x ∈ C} d(x, D)`; the statements S3 to S6, S16 and S17 used here are proved in `proofs/sets.md`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _excess(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None) -> Ext
 
 
 def _from_polyhedron(C: Polyhedron, D: ConvexSet) -> Extent:
-    """S1: at a vertex, if C recedes only where D does; else infinite."""
+    """S16: at a vertex, if C recedes only where D does; else infinite."""
     if any(not _follows(D, ray) for ray in _rays(C)):
         return infinite("the first set contains a ray along which the second does not follow")
     return largest(D.distance(v) for v in C.vertices)
@@ -120,7 +120,7 @@ def _follows(D: ConvexSet, ray: Vector) -> bool:
 
 
 def _from_ball(C: Ball, D: ConvexSet) -> Extent:
-    """S2, S3."""
+    """S17, S3."""
     if isinstance(D, Ball):
         # |x − d| ≤ |x − c| + |c − d|, attained on the line through both centres
         squared, extra = square(subtract(C.centre, D.centre)), C.radius - D.radius

@@ -1,4 +1,4 @@
-"""A strongly convex last layer (Q6, P2, P2b): changes of the budget, the last layer trained again, claims compared.
+"""A strongly convex last layer (Q6, P4, P4b): changes of the budget, the last layer trained again, claims compared.
 
 A try is one change of the budget. Half of them are drawn at random, half are the worst to first order for a random
 linear function of the weights. The one solution is found by Newton's method in float64 to a gradient of 1e-12. It
@@ -185,6 +185,6 @@ def search(number: int, tries: int) -> dict[str, Any]:
         worst, outputs = max(worst, float((size / far).max())), max(outputs, float((df / seen.change).max()))
         unstable |= other.any(0)
     budget = f"{change.parameter.replace('_', ' ')}, {'total' if change.total else change.count or 'every row'}"
-    return {"claim": "Q6, P2, P2b", "case": f"{loss}; {budget}", "tries": done, "broken": broken,
+    return {"claim": "Q6, P4, P4b", "case": f"{loss}; {budget}", "tries": done, "broken": broken,
             "nearest": max(worst, outputs), "beaten": beaten,
             "labels": f"{int(seen.stable.sum())} proved to stay, {int((~unstable).sum())} never seen to change, of 40"}

@@ -2,7 +2,7 @@
 
     python reports/falsification/search.py            # writes search.json and the table of README.md
 
-`last_layer.py`: strongly convex last layers (Q6, P2, P2b). `fits.py`: distance over a budget (Q4), persistence radius
+`last_layer.py`: strongly convex last layers (Q6, P4, P4b). `fits.py`: distance over a budget (Q4), persistence radius
 (P3), expansion and contraction on a window (S14). `changes.py`: distances after one given change (Q7, F1). The claims
 of Q1 and Q5 are searched in reports/aubin. Seeds are fixed; a case that is in search.json is not run again.
 """

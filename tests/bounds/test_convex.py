@@ -297,7 +297,7 @@ def test_predictions_of_a_problem() -> None:
 
 @pytest.mark.parametrize(("count", "down"), [(1, False), (2, False), (1, True), (2, True)])
 def test_what_deletions_do_to_a_function_of_the_weights(count: int, down: bool) -> None:
-    """P2b against solutions found again without each row, or pair of rows; and it is sharper than the ball.
+    """P4b against solutions found again without each row, or pair of rows; and it is sharper than the ball.
 
     Of weights that only fall it bounds how far the function falls.
     """
@@ -349,7 +349,7 @@ def test_pulls_of_falling_weights_turned_round_are_caught() -> None:
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "logistic"])
 def test_what_other_labels_do_to_a_function_of_the_weights(loss: str) -> None:
-    """P2b against solutions found again with every other label of every row; and it is sharper than the ball."""
+    """P4b against solutions found again with every other label of every row; and it is sharper than the ball."""
     t = fitted(1, loss, n=14)
     layer, k = enclosed(t), len(last(t.network))
     found = enclose_motion(layer, Change("labels", 1.0, 1))
@@ -391,7 +391,7 @@ def test_labels_said_to_stay_among_probabilities_are_held_by_the_ball_alone() ->
 ])
 @pytest.mark.parametrize("loss", ["cross_entropy", "logistic", "squared"])
 def test_what_moved_rows_do_to_a_function_of_the_weights(loss: str, change: Change) -> None:
-    """P2b against solutions found again, some for the change that moves this very function most, to first order."""
+    """P4b against solutions found again, some for the change that moves this very function most, to first order."""
     if change.parameter == "targets" and loss != "squared":
         return
     t, rng = fitted(1, loss, n=14), np.random.default_rng(0)

@@ -216,7 +216,7 @@ def test_a_direction_that_is_left_out_or_not_kept_is_refused(kind: str, tmp_path
 
 @pytest.mark.parametrize("kind", ["deleted", "fallen", "flipped", "signs", "moved", "scaled", "shifted", "targets"])
 def test_a_label_that_stays_in_its_direction_alone(kind: str, tmp_path: Path) -> None:
-    """P2b counts more labels than the ball does; and one more than it counts is refused."""
+    """P4b counts more labels than the ball does; and one more than it counts is refused."""
     certificate = made(tmp_path, kind)
     from certify.bounds.convex_directions import Steer
     from certify.problem import load_problem
