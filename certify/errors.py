@@ -43,6 +43,15 @@ class MissingPackage(CertifyError, ImportError):
 class EnclosureError(CertifyError):
     """A rigorous kernel cannot return an enclosure for this input (overflow, too large a radius)."""
 
+    @property
+    def reason(self) -> str:
+        """Why a bound is open, as one clause.
+
+        >>> EnclosureError("unit 2 of layer 1", "its input may be 0", "leave that row out").reason
+        'its input may be 0 (unit 2 of layer 1): leave that row out'
+        """
+        return f"{self.found} ({self.asked}): {self.remedy}"
+
 
 class CertificateError(CertifyError):
     """A certificate is malformed or does not belong to the files it names."""

@@ -114,7 +114,7 @@ def enclose_aubin(
             found = verify_radii(centre, radius_u, w)
             words = "Q1's condition is proved with no κ for these radii: give smaller ones, or none to search"
     except EnclosureError as error:
-        return _open(f"{error.found} ({error.asked}): {error.remedy}", unit)
+        return _open(error.reason, unit)
     if found is None and limit is not None and radius_u is not None and radius_u >= limit.size:
         i, j = limit.pair
         words = (f"radius_u is {radius_u!r}, and rows {i} and {j}, whose outputs differ, can be moved onto one another "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,14 +133,11 @@ class ConvexLayer:
         if self._found is None:
             self._progress("how far the solution moves", 0.1)
 
-            def work() -> _Found:
-                try:
-                    return _Found(enclose_motion(self.layer, self.change, check=self._limits.check))
-                except EnclosureError as error:
-                    return _Found((), f"{error.found} ({error.asked}): {error.remedy}")
-
-            got = self._limits.attempt(named("last layer"), work)
-            self._found = got if isinstance(got, str) else got.moved or got.words or NOTHING
+            try:
+                self._found = self._limits.attempt(named("last layer"), partial(
+                    enclose_motion, self.layer, self.change, check=self._limits.check)) or NOTHING
+            except EnclosureError as error:
+                self._found = error.reason
         return self._found
 
     def _bound(
@@ -157,11 +154,3 @@ class ConvexLayer:
         witness = {} if moved is None else {"theta": float(moved.metric.theta), "reach": float(moved.reach)}
         witness = witness | (below or {})
         return Bound(quantity, "Q6", Rigour.PROVED, lower, upper, UNITS[quantity], hypotheses, witness, reason)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What was found; no string, which would mean that the limits ended it."""
-
-    moved: tuple[Moved, ...]
-    words: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,6 @@ from certify.bounds.critical_predictions import (
     INTERPOLATING,
     SINGULAR,
     enclose_critical_predictions,
-    require_predictions,
 )
 from certify.bounds.critical_rows import enclose_critical_rows
 from certify.bounds.critical_seen import dual_length_above, widened
@@ -27,6 +26,7 @@ from certify.bounds.distance import distance_bound
 from certify.bounds.inverse import Block, Blocks, Dual, Ends, Inverse, Matrix, enclose_ends, ratio_below
 from certify.bounds.nearby import Solution
 from certify.bounds.one_row import movable, spread
+from certify.bounds.prediction_changes import require_predictions
 from certify.bounds.set_quantities import budget_witness, by_rows, scaled_to_radius
 from certify.errors import EnclosureError, SpecError
 from certify.limits import Limits, limits_of, named
@@ -124,14 +124,11 @@ class Critical:
         if refused:
             return Unsettled(f"{refused}: {remedy(self.problem, 'modulus', self._limits)}")
 
-        def work() -> _Wrapped:
-            try:
-                return _Wrapped(settle(self.problem, self._progress, self._limits))
-            except EnclosureError as error:
-                return _Wrapped(Unsettled(f"{error.found} ({error.asked}): {error.remedy}"))
-
-        found = self._limits.attempt(named("Hessian"), work)
-        return Unsettled(found) if isinstance(found, str) else found.settled
+        try:
+            found = self._limits.attempt(named("Hessian"), partial(settle, self.problem, self._progress, self._limits))
+        except EnclosureError as error:
+            return Unsettled(error.reason)
+        return Unsettled(found) if isinstance(found, str) else found
 
     def _within(self, quantity: str, theorem: str, work: Callable[[], Bound]) -> Bound:
         """The bound; without ends, and with why in words, where the limits do not allow it."""
@@ -145,7 +142,7 @@ class Critical:
             try:
                 return work()
             except EnclosureError as error:
-                return self._bound(quantity, theorem, None, None, f"{error.found} ({error.asked}): {error.remedy}")
+                return self._bound(quantity, theorem, None, None, error.reason)
 
         found = self._limits.attempt(named("mixed derivative"), attempt)
         return self._bound(quantity, theorem, None, None, found) if isinstance(found, str) else found
@@ -172,7 +169,7 @@ class Critical:
             ends = self._limits.attempt(named("distance"), lambda: enclose_critical_distance(
                 self.problem, objective, solution, check))
         except EnclosureError as error:
-            ends = f"{error.found} ({error.asked}): {error.remedy}"
+            ends = error.reason
         if isinstance(ends, str):
             return self._bound("distance", "Q7", None, None, ends)
         hypotheses = critical_hypotheses(self.problem, settled)[1:2]  # the point nearby
@@ -295,13 +292,6 @@ class Critical:
 def dual_of(point: Point) -> Dual | None:
     """How long `S⁻¹Hz` is in the function norm; None where H is in coordinates in which the norm is Euclidean."""
     return None if point.seen is None else partial(dual_length_above, point.seen)
-
-
-@dataclass(frozen=True)
-class _Wrapped:
-    """What `settle` gave; no string, which would mean that the limits ended it."""
-
-    settled: Settled | Unsettled
 
 
 def mixed_blocks(problem: Problem, settled: Settled) -> Blocks:

@@ -100,6 +100,12 @@ class Settled:
     reason: str = ""
     hypotheses: tuple[Hypothesis, ...] = ()
 
+    @property
+    def from_fields(self) -> Fraction:
+        """How far the base point may be from the parameters that the symmetry fields are made of."""
+        at = self.solution
+        return Fraction(0) if at is None else Fraction(at.radius) + low_parts(at.parameters)
+
 
 @dataclass(frozen=True, eq=False)
 class Unsettled:
@@ -153,7 +159,7 @@ def _measured(settled: Settled, problem: Problem) -> Settled | Unsettled:
     if point is None or t is None:
         return settled
     H = scaled_hessian(point.H, t)
-    basis = spanning(point.fields, field_length(H.mid.hi), _from_fields(settled), t)
+    basis = spanning(point.fields, field_length(H.mid.hi), settled.from_fields, t)
     A = completed(H, basis, Binary64())
     inverse = None if point.inverse is None else invert(A, Binary64())
     scaled = replace(point, H=H, A=A, inverse=inverse if isinstance(inverse, Inverse) else None,
@@ -173,7 +179,7 @@ def _as_seen(settled: Settled, point: Point, problem: Problem) -> Settled | Unse
         return replace(settled, point=replace(point, seen=seen))
     own: tuple[Inverse, Fraction] | str = (point.inverse, Fraction(0))
     if point.dimension:
-        own = invert_seen(point.H, point.fields, seen, _from_fields(settled))
+        own = invert_seen(point.H, point.fields, seen, settled.from_fields)
     found = own if isinstance(own, str) else measured(own[0], seen)
     if not isinstance(own, str) and isinstance(found, Inverse):
         return replace(settled, point=replace(point, seen=seen, reached=(own[0], loosened(found, own[1]))))
@@ -182,12 +188,6 @@ def _as_seen(settled: Settled, point: Point, problem: Problem) -> Settled | Unse
         return Unsettled(reason)
     below = replace(point, inverse=None, dimension=0, seen=seen)
     return replace(settled, theorem="M5d", point=below, reason=reason)
-
-
-def _from_fields(settled: Settled) -> Fraction:
-    """How far the base point may be from the parameters that the fields are made of."""
-    at = settled.solution
-    return Fraction(0) if at is None else Fraction(at.radius) + low_parts(at.parameters)
 
 
 def _given(

@@ -80,7 +80,7 @@ def enclose_critical_distance(
     try:
         found = prove_stationary(moved, layout, symmetric, check, start)
     except EnclosureError as error:
-        found = f"{error.found} ({error.asked}): {error.remedy}"
+        found = error.reason
     check()
     coarse = []
     for candidate in propose_witnesses(moved, layout, solution.parameters, check):

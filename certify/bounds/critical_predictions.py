@@ -10,17 +10,21 @@ import numpy as np
 
 from certify.bounds.critical_words import critical_hypotheses, critical_unit
 from certify.bounds.inverse import Blocks
-from certify.bounds.prediction_changes import Budget, critical_effects, enclose_changes
-from certify.bounds.stationary import low_parts
-from certify.errors import EnclosureError, SpecError
+from certify.bounds.prediction_changes import (
+    budget_of,
+    critical_effects,
+    enclose_changes,
+    gradients,
+    prediction_hypotheses,
+)
 from certify.maps.symmetry import Units, classify
-from certify.network.jacobian import Jacobian, jacobian
-from certify.network.passes import Forward, backward, forward
+from certify.network.jacobian import Jacobian
+from certify.network.passes import Forward
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import RAISE, Array
 from certify.spec.convexity import FIRST_ORDER
-from certify.verdict import Bound, Hypothesis, Rigour
+from certify.verdict import Bound, Rigour
 
 if TYPE_CHECKING:
     from certify.bounds.critical_base import Point, Settled
@@ -31,21 +35,6 @@ INTERPOLATING = ("today's critical point is an exact fit, where the Hessian is s
 SINGULAR = "so that the first-order change of a prediction need not be one number"
 _GRADIENTS = 2**24
 """Entries of the gradients of predictions that are held at a time."""
-
-
-def require_predictions(problem: Problem) -> None:
-    """Refuse a problem that names no predictions, no size, or another norm.
-
-    Raises:
-        SpecError: with what would work.
-    """
-    asked = f"quantity '{FIRST_ORDER}'"
-    if problem.evaluation is None:
-        raise SpecError("evaluation", f"no rows, and {FIRST_ORDER} needs them", "give evaluation rows")
-    if problem.weight_norm != "euclidean":
-        raise SpecError(asked, f"norm '{problem.weight_norm}'", "use norm 'euclidean'")
-    if problem.set != "given" and problem.radius is None:
-        raise SpecError(asked, "no radius", "give perturbation.radius")
 
 
 def enclose_critical_predictions(
@@ -64,37 +53,23 @@ def enclose_critical_predictions(
     """
     point, points, k = settled.point, problem.evaluation, problem.outputs
     assert point is not None and point.inverse is not None and points is not None
-    change = None if problem.change is None else np.ascontiguousarray(problem.change[np.array(problem.rows)])
-    count = len(problem.rows) if problem.count is None else problem.count
-    budget = Budget(problem.set, problem.norm, count, problem.radius or 1.0, change)
+    budget = budget_of(problem, problem.rows)
     step = max(1, _GRADIENTS // (k * problem.parameters))
     lows, highs, agreed, free = [], [], [], []
     for start in range(0, len(points), step):
         check()
-        J, passed = _gradients(problem, point, points[start:start + step], start)
+        J, passed = gradients(problem, point.weights, points[start:start + step], "evaluation row", Binary64(), start)
         low, high = enclose_changes(critical_effects(J, point.inverse, C), budget)
         lows.append(low.reshape(-1, k).max(axis=1))
         highs.append(high.reshape(-1, k).max(axis=1))
         agreed.append(_agreed(problem, point, passed))
         free.append(_free(settled, J).reshape(-1, k).any(axis=1))
     lower, upper = np.concatenate(lows), np.concatenate(highs)
-    found = _hypotheses(problem, settled, int(np.concatenate(agreed).sum()), int(np.concatenate(free).sum()))
+    found = (*critical_hypotheses(problem, settled), *prediction_hypotheses(
+        "critical point", int(np.concatenate(agreed).sum()), int(np.concatenate(free).sum())))
     return Bound(FIRST_ORDER, "P1", Rigour.PROVED, float(lower.max()), float(upper.max()),
                  critical_unit(problem, FIRST_ORDER), found, {}, "", tuple(range(len(points))),
                  tuple(lower.tolist()), tuple(upper.tolist()))
-
-
-def _gradients(problem: Problem, point: Point, rows: Array, start: int) -> tuple[Jacobian, Forward]:
-    """`∂_w f_b(x)` at evaluation rows, for all weights of the point."""
-    net = problem.network
-    passed = forward(net, point.weights, rows, Binary64(), keep_pre=True)
-    if passed.kinks[0]:
-        kink = passed.kinks[1][0]
-        raise EnclosureError(f"unit {kink.unit} of layer {kink.layer} at evaluation row {start + kink.row}",
-                             "its input may be 0, where the activation has no derivative", "leave that row out")
-    adjoints = backward(net, point.weights, passed, Binary64())
-    biases = tuple(b is not None for b in net.biases)
-    return jacobian(passed, adjoints, net.layers(problem.layer), biases, Binary64()), passed
 
 
 def _agreed(problem: Problem, point: Point, passed: Forward) -> Array:
@@ -116,24 +91,13 @@ def _agreed(problem: Problem, point: Point, passed: Forward) -> Array:
 
 def _free(settled: Settled, J: Jacobian) -> Array:
     """Predictions with `⟨g, t⟩ ≠ 0` proved for a field t: to first order their change takes every value."""
-    point, at = settled.point, settled.solution
+    point = settled.point
     assert point is not None
     T, G = point.fields.T, J.mid.hi
     if not point.dimension:
         return np.zeros(len(G), dtype=bool)
-    distance = Fraction(0) if at is None else Fraction(at.radius) + low_parts(at.parameters)
-    apart = fp.up(fp.sqrt_up(Fraction(point.fields.moving)) * distance)
+    apart = fp.up(fp.sqrt_up(Fraction(point.fields.moving)) * settled.from_fields)
     size_t, size_g = fp.row_norms(np.ascontiguousarray(T.T)), fp.row_norms(G)
     error = fp.dot_unit(T.shape[0]) * size_g[:, None] * size_t + J.rad[:, None] * (size_t + apart)
     error = (error + apart * size_g[:, None]) * RAISE
     return np.asarray((np.abs(G @ T) > error).any(axis=1))
-
-
-def _hypotheses(problem: Problem, settled: Settled, agreed: int, free: int) -> tuple[Hypothesis, ...]:
-    own = [Hypothesis("evaluation", "the network is differentiable in its weights at every evaluation row", None, True),
-           Hypothesis("agreement", "evaluation rows at which every critical point nearby is proved to change the "
-                      "outputs by the same, to first order: at least", agreed, True)]
-    if free:
-        own.append(Hypothesis("freedom", "evaluation rows at which the first-order change of an output is proved to "
-                              "take every value, according to the critical point: at least", free, True))
-    return (*critical_hypotheses(problem, settled), *own)

@@ -11,11 +11,11 @@ import numpy as np
 from certify.bounds.congruence import Congruence
 from certify.bounds.costs import JACOBIAN_LIMIT
 from certify.bounds.nearby import Solution, ball_of
-from certify.bounds.prediction_changes import Budget, Effects, enclose_changes
-from certify.errors import EnclosureError, SpecError
-from certify.network.jacobian import Jacobian, jacobian
+from certify.bounds.prediction_changes import Effects, budget_of, enclose_changes, gradients, prediction_hypotheses
+from certify.errors import EnclosureError
+from certify.network.jacobian import Jacobian
 from certify.network.network import Network
-from certify.network.passes import Weights, backward, forward, known_weights
+from certify.network.passes import known_weights
 from certify.perturbations.row_sets import RowSets
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
@@ -41,21 +41,6 @@ class Fitted:
     free: Array
 
 
-def require_fits(problem: Problem) -> None:
-    """Refuse a problem that names no predictions, no size, another norm, or merges rows.
-
-    Raises:
-        SpecError: with what would work.
-    """
-    asked = f"quantity '{FIRST_ORDER}'"
-    if problem.evaluation is None:
-        raise SpecError("evaluation", f"no rows, and {FIRST_ORDER} needs them", "give evaluation rows")
-    if problem.weight_norm != "euclidean" or problem.merge_duplicates:
-        raise SpecError(asked, f"norm '{problem.weight_norm}' or merged rows", "use norm 'euclidean', and all rows")
-    if problem.set != "given" and problem.radius is None:
-        raise SpecError(asked, "no radius", "give perturbation.radius")
-
-
 def enclose_fit_predictions(
     problem: Problem, lin: Linearisation, X: Congruence, solution: Solution | str | None,
     hypotheses: tuple[Hypothesis, ...],
@@ -78,21 +63,13 @@ def enclose_fit_predictions(
         raise EnclosureError("gradients of predictions", "too many to be formed", "use fewer evaluation rows")
     weights = known_weights(net) if not isinstance(solution, Solution) else ball_of(
         solution.parameters, solution.radius, solution.layers, lin.arithmetic)
-    found = fit_effects(_gradients(problem, weights, problem.X, "row", lin.arithmetic),
-                        _gradients(problem, weights, points, "evaluation row", lin.arithmetic), X, lin.sets,
-                        lin.arithmetic)
-    change = None if problem.change is None else np.ascontiguousarray(problem.change[np.array(problem.kept)])
-    count = len(problem.rows) if problem.count is None else problem.count
-    budget = Budget(problem.set, problem.norm, count, problem.radius or 1.0, change)
-    low, high = (ends.reshape(-1, k).max(axis=1) for ends in enclose_changes([found.effects], budget))
+    J, _ = gradients(problem, weights, problem.X, "row", lin.arithmetic)
+    G, _ = gradients(problem, weights, points, "evaluation row", lin.arithmetic)
+    found = fit_effects(J, G, X, lin.sets, lin.arithmetic)
+    ends = enclose_changes([found.effects], budget_of(problem, problem.kept))
+    low, high = (end.reshape(-1, k).max(axis=1) for end in ends)
     agreed = sum(bool((problem.X == x).all(axis=1).any()) for x in points)
-    own = [Hypothesis("evaluation", "the network is differentiable in its weights at every evaluation row", None, True),
-           Hypothesis("agreement", "evaluation rows at which every exact fit nearby is proved to change the outputs by "
-                      "the same, to first order: at least", agreed, True)]
-    free = int(found.free.reshape(-1, k).any(axis=1).sum())
-    if free:
-        own.append(Hypothesis("freedom", "evaluation rows at which the first-order change of an output is proved to "
-                              "take every value, according to the exact fit: at least", free, True))
+    own = prediction_hypotheses("exact fit", agreed, int(found.free.reshape(-1, k).any(axis=1).sum()))
     return Bound(FIRST_ORDER, "P1", Rigour.PROVED, float(low.max()), float(high.max()), OUTPUT_CHANGE,
                  (*hypotheses, *own), {}, "", tuple(range(len(points))), tuple(low.tolist()), tuple(high.tolist()))
 
@@ -145,15 +122,3 @@ def shortest(G: Array) -> Array:
     size = fp.row_norms(G)
     below = size * (1.0 - 4.0 * (G.shape[1] + 32) * U) * (2.0 - RAISE) ** 2
     return np.where(size > 2 * fp.FLOOR, below, 0.0)
-
-
-def _gradients(problem: Problem, weights: Weights, rows: Array, what: str, arithmetic: Arithmetic) -> Jacobian:
-    """`∂_w f_b(x)` at some rows."""
-    net = problem.network
-    passed = forward(net, weights, rows, arithmetic)
-    if passed.kinks[0]:
-        kink = passed.kinks[1][0]
-        raise EnclosureError(f"unit {kink.unit} of layer {kink.layer} at {what} {kink.row}",
-                             "its input may be 0, where the activation has no derivative", "leave that row out")
-    biases = tuple(b is not None for b in net.biases)
-    return jacobian(passed, backward(net, weights, passed, arithmetic), net.layers(problem.layer), biases, arithmetic)

@@ -158,7 +158,7 @@ class Interpolation:
             found = self._limits.attempt(named("exact"), lambda: exact_bound(
                 self.problem, quantity, self._unit(quantity), self._counting(), self._limits.check))
         except EnclosureError as error:
-            found = f"{error.found} ({error.asked}): {error.remedy}"
+            found = error.reason
         return self._open(quantity, self._counting(), found) if isinstance(found, str) else found
 
     def _aubin(self) -> Bound:
@@ -199,7 +199,7 @@ class Interpolation:
         try:
             ends = self._limits.attempt(named("distance"), lambda: enclose_distance(self.problem, self._limits.check))
         except EnclosureError as error:
-            ends = f"{error.found} ({error.asked}): {error.remedy}"
+            ends = error.reason
         if isinstance(ends, str):
             return self._open("distance", self._counting(), ends)
         return distance_bound(ends, self._unit("distance"), self._counting())
@@ -212,7 +212,7 @@ class Interpolation:
             found = self._limits.attempt(named("distance"), partial(
                 worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits))
         except EnclosureError as error:
-            found = f"{error.found} ({error.asked}): {error.remedy}"
+            found = error.reason
         return self._open("distance", self._counting(), found) if isinstance(found, str) else found
 
     def _best(self, quantity: str) -> Bound:
@@ -307,7 +307,7 @@ class Interpolation:
                 return self._modulus(lin, lin.congruence, hypotheses)
             return self._sample_modulus(own, X, hypotheses)
         except EnclosureError as error:
-            return self._open(quantity, (), f"{error.found} ({error.asked}): {error.remedy}")
+            return self._open(quantity, (), error.reason)
 
     def _direct(self, lin: Linearisation) -> Bound:
         assert isinstance(lin.kernel, Kernel)

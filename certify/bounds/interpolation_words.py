@@ -5,8 +5,8 @@ from __future__ import annotations
 from certify.bounds import label_claims, window_claims
 from certify.bounds.aubin import require_built
 from certify.bounds.congruence import Failure
-from certify.bounds.fit_predictions import require_fits
 from certify.bounds.linearisation import Linearisation
+from certify.bounds.prediction_changes import require_predictions
 from certify.errors import SpecError
 from certify.problem import Problem
 from certify.spec.convexity import FIRST_ORDER
@@ -34,7 +34,7 @@ def require_meaning(problem: Problem, quantity: str) -> None:
         if problem.set != "given" and problem.parameter != "features":
             raise SpecError(asked, f"{problem.parameter}", "use features, or set 'given'")
     elif quantity == FIRST_ORDER:
-        require_fits(problem)
+        require_predictions(problem)
     elif quantity == "aubin":
         require_built(problem)
     elif quantity in window_claims.QUANTITIES:

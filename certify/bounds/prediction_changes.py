@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from certify.bounds.inverse import Blocks, Inverse
-from certify.network.jacobian import Jacobian
+from certify.errors import EnclosureError, SpecError
+from certify.network.jacobian import Jacobian, jacobian
+from certify.network.passes import Forward, Weights, backward, forward
 from certify.rigor import fp
+from certify.rigor.arithmetic import Arithmetic
 from certify.rigor.fp import RAISE, Array, U
+from certify.spec.convexity import FIRST_ORDER
+from certify.verdict import Hypothesis
+
+if TYPE_CHECKING:
+    from certify.problem import Problem
 
 _AT_ONCE = 2**24
 """Numbers of the effects that are held at a time."""
@@ -46,6 +55,76 @@ class Budget:
     count: int
     radius: float
     change: Array | None = None
+
+
+def require_predictions(problem: Problem) -> None:
+    """Refuse a problem that names no predictions, no size, or another norm, or that merges rows.
+
+    Raises:
+        SpecError: with what would work.
+    """
+    asked = f"quantity '{FIRST_ORDER}'"
+    for wrong, found, use in (
+        (problem.evaluation is None, "no evaluation rows", "give evaluation rows, [evaluation] in a spec"),
+        (problem.weight_norm != "euclidean", f"norm '{problem.weight_norm}'", "use norm 'euclidean'"),
+        (problem.merge_duplicates, "merged rows", "use all rows"),
+        (problem.set != "given" and problem.radius is None, "no radius", "give perturbation.radius"),
+    ):
+        if wrong:
+            raise SpecError(asked, found, use)
+
+
+def budget_of(problem: Problem, rows: Sequence[int]) -> Budget:
+    """The changes that a problem allows; its one change (`given`) at those rows."""
+    change = None if problem.change is None else np.ascontiguousarray(problem.change[np.array(rows)])
+    count = len(problem.rows) if problem.count is None else problem.count
+    return Budget(problem.set, problem.norm, count, problem.radius or 1.0, change)
+
+
+def gradients(
+    problem: Problem, weights: Weights, rows: Array, what: str, arithmetic: Arithmetic, first: int = 0,
+) -> tuple[Jacobian, Forward]:
+    """`∂_w f_b(x)` of every output at some rows, by the free parameters, and their forward pass.
+
+    Args:
+        problem: the problem.
+        weights: where.
+        rows: `(m, d)` features.
+        what: the kind of row, for the error.
+        arithmetic: of the passes.
+        first: number of the first of these rows.
+
+    Raises:
+        EnclosureError: a kink.
+    """
+    net = problem.network
+    passed = forward(net, weights, rows, arithmetic, keep_pre=True)
+    if passed.kinks[0]:
+        kink = passed.kinks[1][0]
+        raise EnclosureError(f"unit {kink.unit} of layer {kink.layer} at {what} {first + kink.row}",
+                             "its input may be 0, where the activation has no derivative", "leave that row out")
+    biases = tuple(b is not None for b in net.biases)
+    adjoints = backward(net, weights, passed, arithmetic)
+    return jacobian(passed, adjoints, net.layers(problem.layer), biases, arithmetic), passed
+
+
+def prediction_hypotheses(solution: str, agreed: int, free: int) -> tuple[Hypothesis, ...]:
+    """What was verified at the evaluation rows.
+
+    Args:
+        solution: what kind the solutions are, in words.
+        agreed: at how many rows all nearby change the outputs alike.
+        free: at how many rows they are proved not to.
+    """
+    found = (
+        Hypothesis("evaluation", "the network is differentiable in its weights at every evaluation row", None, True),
+        Hypothesis("agreement", f"evaluation rows at which every {solution} nearby is proved to change the outputs by "
+                   "the same, to first order: at least", agreed, True),
+    )
+    if not free:
+        return found
+    return (*found, Hypothesis("freedom", "evaluation rows at which the first-order change of an output is proved to "
+                               f"take every value, according to the {solution}: at least", free, True))
 
 
 def enclose_changes(effects: Iterable[Effects], budget: Budget) -> tuple[Array, Array]:

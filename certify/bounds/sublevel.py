@@ -238,7 +238,7 @@ class Sublevel:
                 return persistence_bound(self.problem, d, inside, self._limits)
             return self._modulus(quantity, d, inside)
         except EnclosureError as error:
-            return self._bound(quantity, None, None, (), f"{error.found} ({error.asked}): {error.remedy}")
+            return self._bound(quantity, None, None, (), error.reason)
 
     def _inside(self, d: Descent) -> bool:
         """Whether the level is above the loss (interior) rather than at it (boundary).

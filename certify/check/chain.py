@@ -1,4 +1,4 @@
-"""Lipschitz constants of chains of layers, proved from the multipliers of a certificate: LipSDP near each row (Q8, V31).
+"""Lipschitz constants of chains of layers, proved from the multipliers of a certificate: LipSDP near a row (Q8, V31).
 
 Layer by layer from the last one: what the units can add to a quadratic form is eliminated by a factorisation.
 """
