@@ -187,6 +187,7 @@ def named(tier: str) -> str:
            "window": "the comparison of both sets",
            "distance": "the proof of an exact fit of the moved data",
            "Hessian": "the Hessian with its inverse", "last layer": "the metrics of the last layer",
+           "constants": "LipSDP for every row", "predictions": "the changes of predictions",
            "mixed derivative": "the product with the mixed derivative"}
     return own.get(tier, f"the {tier} tier")
 

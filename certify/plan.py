@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from certify.bounds.costs import costs
+from certify.bounds.costs import JACOBIAN_LIMIT, costs, prediction_entries
 from certify.limits import Limits, duration, flops, limits_of, seconds, size
 from certify.spec.convexity import FIRST_ORDER
 
@@ -187,7 +187,7 @@ def _when(name: str, before: list[Tier], names: Collection[str], problem: Proble
     if problem.map == "critical":
         return {"last layer": "one metric for each share of the curvature",
                 "Hessian": "Hessian, symmetries, base point and inverse",
-                "mixed derivative": "both ends of the modulus" if FIRST_ORDER not in names else "both ends"}[name]
+                "mixed derivative": "both ends of the modulus", "predictions": "both ends, row by row"}[name]
     if problem.map == "sublevel":
         return {"passes": "one forward, one backward, tried first", "radius": "proved radius and attack",
                 "aubin": "aubin, after modulus",
@@ -198,7 +198,8 @@ def _when(name: str, before: list[Tier], names: Collection[str], problem: Proble
             return "tried first"
         return "sample_modulus, and modulus where needed" if len(names) > 1 else "where needed"
     finer = "modulus, where rounding leaves a gap" if before else "modulus, tried first"
-    return {"solution": "an exact solution nearby", "distance": "distance", "aubin": "aubin, after modulus",
+    return {"solution": "an exact solution nearby", "distance": "distance",
+            "constants": "the same with LipSDP, where it can gain on norms of layers", "aubin": "aubin, after modulus",
             "window": "both sets on the window",
             "direct": "modulus, tried first", "finer direct": finer,
             "double-double": "where the problem is ill-conditioned", "Jacobian": "where it is worse than that"}[name]
@@ -212,6 +213,8 @@ def _foresee(problem: Problem, name: str, tiers: tuple[Tier, ...]) -> Quantity:
     needed = [tier for tier in tiers if name in tier.quantities and tier.name in _ALWAYS]
     if not able:
         return Quantity(name, False, f"{problem.equations} equations are too many for it; modulus can be asked for")
+    if name == FIRST_ORDER and problem.map == "interpolation" and prediction_entries(problem) > JACOBIAN_LIMIT:
+        return Quantity(name, False, "gradients of predictions are too many to be formed; use fewer evaluation rows")
     barred = next((tier.refused for tier in needed if tier.refused), "")
     if barred or all(tier.refused for tier in able):
         return Quantity(name, False, barred or able[0].refused)

@@ -10,7 +10,7 @@ import pytest
 import certify.plan as plan
 from certify import limits
 from certify.audit import load, quantities
-from certify.bounds import costs, prover
+from certify.bounds import compensation, costs, fit_predictions, prover
 from certify.errors import SpecError
 from certify.explain import TEXTS, explain
 from tests.small import SPEC, features, gate, tensors, write
@@ -126,3 +126,59 @@ def test_words_are_explained(label):
 def test_a_theorem_that_no_certificate_names_is_looked_up_in_the_proofs():
     with pytest.raises(SpecError, match="proofs/README.md"):
         explain("R5")
+
+
+EVALUATION = '[evaluation]\nfile = "train.npz"\nfeatures = "X"\n'
+CHANGES = gate("first_order_prediction_change", max=9.0)
+
+
+def foreseen(found):
+    return {q.name: (q.feasible, q.remark) for q in plan.make_plan(found).quantities}
+
+
+def test_predictions_of_critical_points_are_in_the_plan_and_the_run_keeps_to_it(problem, monkeypatch):
+    more = ('[training]\nloss = "logistic"\nweight_decay = 0.1\n[solution]\nmap = "critical"\n'
+            + EVALUATION + '[perturbation]\nradius = 1.0\n' + CHANGES)
+    few, many = problem(10, more), problem(2000, more)
+    assert list(tiers(few)) == ["Hessian", "predictions"]
+    mixed = {c.name: c for c in costs.costs(many)}
+    assert mixed["predictions"].memory - mixed["mixed derivative"].memory >= 8 * 2000 * (41 + 2000 * 3)  # the effects
+    assert tiers(few)["predictions"].memory < tiers(many)["predictions"].memory
+    own = {c.name: c for c in costs.costs(few)}
+    limited(monkeypatch, own["predictions"].memory - 1)  # enough for all the rest
+    refused = prover(few).bound("first_order_prediction_change")
+    assert refused.upper is None and "the changes of predictions needs about" in refused.reason
+    assert not foreseen(few)["first_order_prediction_change"][0]
+
+
+def test_predictions_of_exact_fits_that_are_too_many_are_foreseen(problem, monkeypatch):
+    more = EVALUATION + '[perturbation]\nradius = 1.0\n' + CHANGES
+    found = problem(4, more)
+    with monkeypatch.context() as patch:
+        patch.setattr(costs, "prediction_entries", lambda problem: 0)
+        plain = tiers(found)
+    assert all(tiers(found)[name].memory > tier.memory for name, tier in plain.items())
+    assert foreseen(found)["first_order_prediction_change"] == (True, "")
+    for module in (plan, fit_predictions):
+        monkeypatch.setattr(module, "JACOBIAN_LIMIT", costs.prediction_entries(found) - 1)
+    assert not foreseen(found)["first_order_prediction_change"][0]
+    run = prover(found).bound("first_order_prediction_change")
+    assert run.upper is None and "too many to be formed" in run.reason
+    assert "too many to be formed" in foreseen(found)["first_order_prediction_change"][1]
+
+
+def test_constants_of_layers_are_in_the_plan_and_left_out_where_they_do_not_fit(problem, monkeypatch):
+    found = problem(5, '[perturbation]\nradius = 1e-3\n' + gate("distance", max=9.0))
+    assert list(tiers(found)) == ["distance", "constants"]
+    frozen = problem(5, '[solution]\nlayer = 1\n[perturbation]\nradius = 1e-3\n' + gate("distance", max=9.0))
+    assert list(tiers(frozen)) == ["distance"]  # its inputs are the features
+    whole = prover(found).bound("distance")
+    assert whole.upper is not None and not whole.reason
+    limited(monkeypatch, tiers(found)["constants"].memory - 1)
+    found = problem(5, '[perturbation]\nradius = 1e-3\n' + gate("distance", max=9.0))
+    assert foreseen(found)["distance"] == (
+        True, "but there is too little memory or time for constants, which some problems need")
+    monkeypatch.setattr(compensation, "neighbourhood", None)  # not called
+    norms = prover(found).bound("distance")
+    assert norms.upper is not None and "constants" not in norms.witness
+    assert "LipSDP for every row needs about" in norms.reason

@@ -62,7 +62,9 @@ class Compensation:
     constants: Array | None = None
 
 
-def compensate(problem: Problem, check: Callable[[], None] = lambda: None) -> tuple[Compensation, ...]:
+def compensate(
+    problem: Problem, check: Callable[[], None] = lambda: None, sharpen: bool = True
+) -> tuple[Compensation, ...]:
     """What each free layer with enough inputs can compensate, the best first (Q4).
 
     Constants of layers by norms first; by LipSDP where that can make the bound smaller than the best one by norms, as
@@ -71,6 +73,7 @@ def compensate(problem: Problem, check: Callable[[], None] = lambda: None) -> tu
     Args:
         problem: interpolation, base `given`, features, a set with a radius.
         check: called between the rows of LipSDP; raises :class:`certify.limits.OutOfTime`.
+        sharpen: whether LipSDP is tried.
     """
     net = problem.network
     assert isinstance(net, Network)
@@ -89,7 +92,7 @@ def compensate(problem: Problem, check: Callable[[], None] = lambda: None) -> tu
             continue
     every = [plain for _, plain in found.values()]
     try:
-        for sharper in _sharpened(problem, net, passed, found, check):
+        for sharper in _sharpened(problem, net, passed, found, check) if sharpen else ():
             every.append(sharper)
     except EnclosureError:  # the balls are too large for bounds that are finite
         pass

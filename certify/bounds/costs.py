@@ -36,6 +36,8 @@ _JACOBIAN: Final = (20, 72.0)
 _AUBIN: Final = (4, 6, 6.0, 2e-4)  # numbers of N²p and N³, operations of N³(p + N), seconds of N² in tangents
 _WINDOW: Final = (4000, 1e-6)  # bytes of q², seconds of q³, q the inputs of the last layer
 _BUDGETS: Final = (30.0, 1200.0)  # operations of N³, and of N²·√(2N), in the search for the dual of row budgets
+_CONSTANTS: Final = (6, 30.0, 0.02)  # numbers of s², operations of s³ and seconds for each row and layer, s units
+_GRADIENTS: Final = 3  # numbers of an entry of a gradient of a prediction, or of an effect on one
 _HESSIAN: Final = (10, 16.0, 3e-7)
 _MIXED: Final = (3, 4.0, 4e-8)
 _CHANGES: Final = 600.0  # operations, for each entry of the factored form and root of twice the rows, of the search
@@ -94,7 +96,7 @@ def _last_layer(problem: Problem) -> Cost:
 def _second_order(problem: Problem) -> tuple[Cost, ...]:
     """The parts of :class:`certify.bounds.critical.Critical`: Hessian with its inverse, mixed derivative."""
     p, k = problem.parameters, problem.outputs
-    both = ("modulus", "sample_modulus", "first_order_distance", FIRST_ORDER)
+    both = ("modulus", "sample_modulus", "first_order_distance")
     numbers, flops, rest = _HESSIAN
     entries = problem.n * sum(problem.network.widths)
     passes = _PASS_DOUBLE[1] * entries * (8 if problem.base == "nearby" else 2)
@@ -102,7 +104,7 @@ def _second_order(problem: Problem) -> tuple[Cost, ...]:
     work = flops * p**3 + problem.n * p**2 * (6 if problem.base == "nearby" else 2) + 2 * jacobian * p
     given = problem.set == "given"  # distance: a second Newton's method, and the Hessian decomposed
     first = Cost("Hessian", BASE_MEMORY + 8 * (numbers * p**2 + 4 * jacobian), work * (4 if given else 1),
-                 rest * p**2 + passes + 0.3, (*both, "distance") if given else both)
+                 rest * p**2 + passes + 0.3, (*both, FIRST_ORDER, "distance") if given else (*both, FIRST_ORDER))
     columns = len(problem.rows) * {"features": problem.inputs, "targets": k}.get(problem.parameter, 1)
     numbers, flops, rest = _MIXED
     kept, work = min(columns * p, 1 << 26), flops * columns * p**2 + _HESSIAN[1] * p**3 / 4
@@ -111,7 +113,16 @@ def _second_order(problem: Problem) -> tuple[Cost, ...]:
         work = 2 * work + _CHANGES * columns * min(columns, p) * (2 * len(problem.rows)) ** 0.5
     second = Cost("mixed derivative", BASE_MEMORY + 8 * (_HESSIAN[0] * p**2 + numbers * kept), work,
                   rest * columns * p + 0.2, both)
-    return first, second
+    if problem.evaluation is None:
+        return first, second
+    from certify.bounds.critical_predictions import GRADIENTS
+
+    outputs = len(problem.evaluation) * k  # the mixed derivative, and products of every gradient with X and C
+    held = _GRADIENTS * (min(outputs * p, GRADIENTS) + min(outputs * columns, GRADIENTS))
+    seconds = second.rest + _PASS[1] * len(problem.evaluation) * sum(problem.network.widths)
+    third = Cost("predictions", second.memory + 8 * held, second.flops + 2.0 * outputs * p * (p + columns), seconds,
+                 (FIRST_ORDER,))
+    return first, second, third
 
 
 def _matrices(problem: Problem) -> tuple[Cost, ...]:
@@ -122,14 +133,18 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
     by_rows = problem.set in ("per_sample", "sparse")
     search = (_BUDGETS[0] * N**3 + _BUDGETS[1] * N**2 * (2 * N) ** 0.5) if by_rows else 0.0
     found: list[Cost] = []
+    entries = prediction_entries(problem)
+    points = 0 if problem.evaluation is None or entries > JACOBIAN_LIMIT else len(problem.evaluation) * problem.outputs
 
     def add(name: str, need: tuple[int, float, float], bounds: tuple[str, ...] = both, more: int = 0,
             pairs: int = 0) -> None:
         numbers, flops, rest = need
-        memory = BASE_MEMORY + 8 * (numbers * N**2 + more * _JACOBIAN[0] * N + 6 * pairs)
+        fine = numbers == _DOUBLE_DOUBLE[0]
+        each = (_JACOBIAN if fine else (_GRADIENTS, 2.0)) if points and FIRST_ORDER in bounds else (0, 0.0)
+        memory = BASE_MEMORY + 8 * (numbers * N**2 + more * _JACOBIAN[0] * N + 6 * pairs + each[0] * entries)
         seconds = rest * N**2 + _PASS_DOUBLE[1] * pairs / 2 + 0.2
-        found.append(Cost(name, memory, flops * N**3 + more * _JACOBIAN[1] * N * N + search, seconds,
-                          bounds))
+        found.append(Cost(name, memory, flops * N**3 + more * _JACOBIAN[1] * N * N + search + each[1] * points * N * p,
+                          seconds, bounds))
 
     if problem.base == "nearby":
         add("solution", _DOUBLE_DOUBLE)
@@ -139,6 +154,7 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
         entries = N * sum(problem.network.widths)
         add("finer direct", _DIRECT, whole, pairs=entries)
     add("distance", _DOUBLE_DOUBLE, ("distance", "stable_predictions"), more=p if N * p <= JACOBIAN_LIMIT else 0)
+    found += _layer_constants(problem, found[-1])
     tensor = 8 * N * N * (_AUBIN[0] * p + _AUBIN[1] * N)
     found.append(Cost("aubin", BASE_MEMORY + tensor, _AUBIN[2] * N**3 * (p + N), 0.5 + _AUBIN[3] * N * N, ("aubin",)))
     if problem.set == "given":
@@ -152,6 +168,29 @@ def _matrices(problem: Problem) -> tuple[Cost, ...]:
         if N * p <= JACOBIAN_LIMIT:
             add("Jacobian", _DOUBLE_DOUBLE, more=p)
     return tuple(found)
+
+
+def _layer_constants(problem: Problem, whole: Cost) -> list[Cost]:
+    """`distance` over a budget with LipSDP for every row, behind one or more layers; none where it is not tried."""
+    if problem.set == "given" or problem.parameter != "features" or isinstance(problem.network, GraphNetwork):
+        return []
+    from certify.bounds.layer_constants import LARGEST
+
+    net, n, rows = problem.network, len(problem.kept), len(problem.rows)
+    widths, largest, work, layers = net.widths, 0, 0.0, 0
+    for h in net.layers(problem.layer):
+        size = min(widths[:2]) + sum(widths[1:h])
+        if h > 1 and widths[h - 1] + (net.biases[h - 1] is not None) >= n and rows * size**3 <= LARGEST:
+            largest, work, layers = max(largest, size), work + rows * size**3, layers + 1
+    memory = whole.memory + 8 * _CONSTANTS[0] * largest**2
+    rest = whole.rest + _CONSTANTS[2] * rows * layers
+    return [Cost("constants", memory, whole.flops + _CONSTANTS[1] * work, rest, whole.quantities)] if layers else []
+
+
+def prediction_entries(problem: Problem) -> int:
+    """Entries of all gradients that first-order changes of predictions at exact fits need."""
+    points = 0 if problem.evaluation is None else len(problem.evaluation)
+    return (problem.n + points) * problem.outputs * problem.parameters if points else 0
 
 
 def _passes(problem: Problem) -> tuple[Cost, ...]:

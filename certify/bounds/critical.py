@@ -132,7 +132,8 @@ class Critical:
 
     def _within(self, quantity: str, theorem: str, work: Callable[[], Bound]) -> Bound:
         """The bound; without ends, and with why in words, where the limits do not allow it."""
-        cost = next((c for c in costs(self.problem) if c.name == "mixed derivative"), None)
+        name = "predictions" if quantity == FIRST_ORDER else "mixed derivative"
+        cost = next((c for c in costs(self.problem) if c.name == name), None)
         refused = "" if cost is None else self._limits.refusal(cost)
         if refused:
             why = f"{refused}: {remedy(self.problem, quantity, self._limits)}"
@@ -144,7 +145,7 @@ class Critical:
             except EnclosureError as error:
                 return self._bound(quantity, theorem, None, None, error.reason)
 
-        found = self._limits.attempt(named("mixed derivative"), attempt)
+        found = self._limits.attempt(named(name), attempt)
         return self._bound(quantity, theorem, None, None, found) if isinstance(found, str) else found
 
     def _predictions(self, settled: Settled) -> Bound:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 INTERPOLATING = ("today's critical point is an exact fit, where the Hessian is singular, and changes of predictions "
                  "are not built there: ask for first_order_distance")
 SINGULAR = "so that the first-order change of a prediction need not be one number"
-_GRADIENTS = 2**24
+GRADIENTS = 2**24
 """Entries of the gradients of predictions that are held at a time."""
 
 
@@ -54,7 +54,7 @@ def enclose_critical_predictions(
     point, points, k = settled.point, problem.evaluation, problem.outputs
     assert point is not None and point.inverse is not None and points is not None
     budget = budget_of(problem, problem.rows)
-    step = max(1, _GRADIENTS // (k * problem.parameters))
+    step = max(1, GRADIENTS // (k * problem.parameters))
     lows, highs, agreed, free = [], [], [], []
     for start in range(0, len(points), step):
         check()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.bounds.congruence import Congruence
-from certify.bounds.costs import JACOBIAN_LIMIT
+from certify.bounds.costs import JACOBIAN_LIMIT, prediction_entries
 from certify.bounds.nearby import Solution, ball_of
 from certify.bounds.prediction_changes import Effects, budget_of, enclose_changes, gradients, prediction_hypotheses
 from certify.errors import EnclosureError
@@ -59,7 +59,7 @@ def enclose_fit_predictions(
     """
     net, points, k = problem.network, problem.evaluation, problem.outputs
     assert points is not None and isinstance(net, Network)
-    if (problem.n + len(points)) * k * problem.parameters > JACOBIAN_LIMIT:
+    if prediction_entries(problem) > JACOBIAN_LIMIT:
         raise EnclosureError("gradients of predictions", "too many to be formed", "use fewer evaluation rows")
     weights = known_weights(net) if not isinstance(solution, Solution) else ball_of(
         solution.parameters, solution.radius, solution.layers, lin.arithmetic)

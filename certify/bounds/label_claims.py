@@ -7,6 +7,7 @@ from typing import Final
 from certify.bounds.predictions import labels_within
 from certify.errors import EnclosureError
 from certify.network.network import Network
+from certify.numerals import at_most
 from certify.problem import Problem
 from certify.verdict import Bound, Rigour
 
@@ -39,10 +40,10 @@ def label_bound(problem: Problem, distance: Bound) -> Bound:
         found = labels_within(problem.network, problem.evaluation, distance.upper, problem.layer,
                               problem.layer_scale, ROOM)
     except EnclosureError as error:
-        return _bound(distance, None, None, {}, f"{error.found} ({error.asked}): {error.remedy}")
+        return _bound(distance, None, None, {}, error.reason)
     witness = {name: distance.witness[name] for name in _PROOFS if name in distance.witness}
     reason = "" if found.stable.all() else (
-        f"of the other labels at least one margin is no wider than what networks within {distance.upper:.6g} of these "
+        f"of the other labels at least one margin is no wider than what networks within {at_most(distance.upper)} of these "
         "weights may change it by: give a smaller change of the data, or a network with a smaller distance")
     return _bound(distance, float(found.stable.sum()), float(len(found.stable)),
                   {"reach": distance.upper} | witness, reason)

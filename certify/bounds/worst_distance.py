@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.bounds.aubin_limit import enclose_limit
 from certify.bounds.compensation import Compensation, compensate, total_budget
-from certify.bounds.costs import JACOBIAN_LIMIT
+from certify.bounds.costs import JACOBIAN_LIMIT, costs
 from certify.bounds.direct import propose_vector
 from certify.bounds.distance import best_lower_end
 from certify.bounds.linearisation import linearise
@@ -51,12 +51,14 @@ def worst_distance(problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ..
         unit, hypotheses: of the bound.
         limits: where the time is up, what was proved by then counts.
     """
-    found, attack, late = compensate(problem, limits.check), None, ""
+    cost = next((c for c in costs(problem) if c.name == "constants"), None)
+    refused = "" if cost is None else limits.refusal(cost)
+    found, attack, late = compensate(problem, limits.check, not refused), None, refused
     try:
         limits.check()
         attack = find_attack(problem, limits.check)
     except OutOfTime:
-        late = f"time_limit ({seconds(limits.seconds or 0.0)}) was reached before all was tried"
+        late = refused or f"time_limit ({seconds(limits.seconds or 0.0)}) was reached before all was tried"
     witness: dict[str, object] = {}
     upper = found[0].upper if found else None
     if upper is not None:
