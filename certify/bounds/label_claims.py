@@ -43,8 +43,8 @@ def label_bound(problem: Problem, distance: Bound) -> Bound:
         return _bound(distance, None, None, {}, error.reason)
     witness = {name: distance.witness[name] for name in _PROOFS if name in distance.witness}
     reason = "" if found.stable.all() else (
-        f"of the other labels at least one margin is no wider than what networks within {at_most(distance.upper)} of these "
-        "weights may change it by: give a smaller change of the data, or a network with a smaller distance")
+        f"of the other labels at least one margin is no wider than what networks within {at_most(distance.upper)} of "
+        "these weights may change it by: give a smaller change of the data, or a network with a smaller distance")
     return _bound(distance, float(found.stable.sum()), float(len(found.stable)),
                   {"reach": distance.upper} | witness, reason)
 
