@@ -116,3 +116,9 @@ def test_proofs_table_lists_every_theorem_and_names_what_exists():
     for names in re.findall(r"attacks? ((?:`\w+`(?:, )?)+)", table):
         for name in re.findall(r"\w+", names):
             assert f"def {name}(" in attacks, name
+
+
+def test_the_table_of_reports_names_every_folder():
+    table = (ROOT / "reports" / "README.md").read_text(encoding="utf-8").partition("## All claims")[0]
+    folders = sorted(path.name for path in (ROOT / "reports").iterdir() if (path / "README.md").exists())
+    assert len(folders) > 30 and [name for name in folders if f"| [{name}]({name}/) |" not in table] == []
