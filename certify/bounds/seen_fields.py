@@ -104,11 +104,11 @@ def spanning_seen(fields: Fields, seen: Seen, length: float) -> Basis:
     size_b = _size(Pair(first))
     loose = Fraction(unit(T.shape[1])) * size_b * _size(T)
     image = arithmetic.product(t, F)
-    W = arithmetic.product(image, _turned(F))
+    W = arithmetic.product(image, _transposed(F))
     wrong = Fraction(unit(F.shape[0])) * _size(image) * size_f + Fraction(unit(F.shape[1])) * _size(t) * size_f**2
     wrong += (2 * seen.norm + r) * r * _size(t) + (seen.norm + r) ** 2 * loose + Fraction(fp.FLOOR)
     second = _orthogonal(W.hi, length)
-    found = arithmetic.product(Pair(second), _turned(W))
+    found = arithmetic.product(Pair(second), _transposed(W))
     size_b = _size(Pair(second))
     error = Fraction(unit(len(second))) * size_b * _size(W) + size_b * wrong + Fraction(fp.FLOOR)
     error += Fraction(0) if found.lo is None else Fraction(fp.frobenius(found.lo))
@@ -137,6 +137,6 @@ def _size(A: Pair) -> Fraction:
     return Fraction(fp.frobenius(A.hi)) + (Fraction(0) if A.lo is None else Fraction(fp.frobenius(A.lo)))
 
 
-def _turned(A: Pair) -> Pair:
+def _transposed(A: Pair) -> Pair:
     lo = None if A.lo is None else np.ascontiguousarray(A.lo.T)
     return Pair(np.ascontiguousarray(A.hi.T), lo)
