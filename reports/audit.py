@@ -2,6 +2,7 @@
 
     python reports/audit.py                      # all; about 15 minutes on one core
     python reports/audit.py wine diabetes        # some
+    python reports/audit.py default/leave-1      # one spec of a report
     python reports/audit.py --tables             # no runs: the tables again, from claims.csv
 
 Wall time and peak memory are those of the whole process (`certify run`, `certify check`), one thread. `claims.csv` has
@@ -257,17 +258,19 @@ def write_tables(lines: list[Line]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="run and check the specs of the reports")
-    parser.add_argument("report", nargs="*", help="folders; default all")
+    parser.add_argument("report", nargs="*", help="folders of reports or of single specs; default all")
     parser.add_argument("--tables", action="store_true", help="only write the tables again")
     options = parser.parse_args()
     lines = load()
     for folder in [] if options.tables else options.report or folders():
-        needed = INPUTS.get(folder)
-        if needed and not (HERE / folder / needed).exists():
+        report = Path(folder).parts[0]
+        needed = INPUTS.get(report)
+        if needed and not (HERE / report / needed).exists():
             print(f"{folder}: skipped, make its inputs with prepare.py", file=sys.stderr)
             continue
         found = [line for spec in specs(folder) for line in audit(spec)]
-        lines = sorted([x for x in lines if x["report"] != folder] + found, key=lambda x: (x["report"], x["spec"]))
+        kept = [x for x in lines if not Path(x["report"], x["spec"]).is_relative_to(folder)]
+        lines = sorted(kept + found, key=lambda x: (x["report"], x["spec"]))
         store(lines)
     write_tables(lines)
     return 0
