@@ -95,7 +95,7 @@ TRAINING: tuple[Mutant, ...] = (
     # solutions nearby
     Mutant("nearby: contraction not asked", NEARBY, "if theta < 1 and needed <= Fraction(radius):", "if needed * 0 <= Fraction(radius):", ("nearby@0",)),
     Mutant("nearby: residual", NEARBY, "gamma = applied(X.X, residual)", "gamma = applied(X.X, residual) / 2**20", ("nearby@0",)),
-    Mutant("nearby: distance without the radius", NEARBY, "fp.up(fp.sqrt_up(total) + Fraction(radius))", "fp.up(fp.sqrt_up(total))", ("nearby@9",)),
+    Mutant("nearby: distance without the radius", NEARBY, "fp.up(fp.sqrt_up(total) + Fraction(radius))", "fp.up(fp.sqrt_up(total))", ("nearby*70",)),
     Mutant("nearby: bounds at the file's weights", INTERPOLATION, "solution = self.solution if isinstance(self.solution, Solution) else None", "solution = None", ("nearby@2",)),
     Mutant("nearby: frozen layers move", NEARBY, "    for h in layers:\n        B = ", "    for h in range(1, len(weights) + 1):\n        B = ", ("nearby@16",)),
     Mutant("congruence of J: error forgotten", CONGRUENCE, "Congruence(found.X, found.F, found.error, found.epsilon", "Congruence(found.X, found.F, Fraction(0), found.epsilon", ("jacobian_moduli@0",)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report.digits import count, lower_end, upper_end
-from certify.report.first_order import mover
+from certify.report.moves import mover
 from certify.report.statements import Phrase, say
 
 DIGITS = 4

@@ -5,8 +5,7 @@ from __future__ import annotations
 from certify.certificate.schema import Claim, Problem
 from certify.report import words
 from certify.report.digits import lower_end, upper_end
-from certify.report.first_order import mover
-from certify.report.moves import moving
+from certify.report.moves import mover, moving
 from certify.report.statements import Phrase, say
 
 DIGITS = 4

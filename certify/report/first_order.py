@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
 from certify.report import critical, words
-from certify.report.digits import as_given, count, lower_end, upper_end
-from certify.report.moves import NOUN, in_units, moving
+from certify.report.digits import lower_end, upper_end
+from certify.report.moves import mover
 from certify.report.statements import Phrase, say
 
 LENGTHS: dict[int | str, str] = {
@@ -48,26 +48,3 @@ def first_order_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase
         lower="" if lower is None else lower_end(lower, DIGITS),
         upper="" if upper is None else upper_end(upper, DIGITS),
     )
-
-
-def mover(problem: Problem) -> str:
-    """The move as the condition of a sentence."""
-    weights = problem.parameter == "sample_weights"
-    noun, verb = NOUN[problem.parameter], "change" if weights else "move"
-    verb = "fall" if problem.direction else verb
-    if problem.parameter == "labels":
-        listed = "" if problem.rows == "all" else f" of the {count(len(problem.rows))} listed ones"
-        if problem.count == 1:
-            return f"at most one training row{listed} gets another label, whichever it is"
-        some = f"at most {count(problem.count)}" if problem.count else "any number of"
-        return f"{some} training rows{listed} get other labels, whichever they are"
-    if problem.set == "given":
-        return f"the {'' if weights else 'training '}{noun} {verb} by the change in the file"
-    size = as_given(problem.radius or 0.0).text + in_units(problem)
-    if problem.set == "sparse":
-        most = count(problem.count or 0)
-        listed = "" if problem.rows == "all" else f" of the {count(len(problem.rows))} listed ones"
-        rows = f"training row{'s' * (problem.count != 1)}"
-        return f"the {noun} of at most {most} {rows}{listed} {verb}, by at most {size} each"
-    several = f"by at most {size} each" if problem.set == "per_sample" else f"by at most {size} in total"
-    return moving(problem, False, several, f"by at most {size}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from certify.certificate.schema import Claim, Problem
 from certify.report import words
 from certify.report.digits import as_given, count
-from certify.report.first_order import mover
+from certify.report.moves import mover
 from certify.report.statements import Phrase, say
 
 THEOREM = "P2"
