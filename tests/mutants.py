@@ -201,7 +201,7 @@ LOGIC: tuple[Mutant, ...] = (
     Mutant("factor: still rows keep their Q", FACTOR, "BlockFactor(C * moves[:, None, None], fp", "BlockFactor(C, fp", ("feature_factor@3",)),
     Mutant("targets: still rows keep their Q", FACTOR, "np.eye(k)[None] * moves[:, None, None]", "np.eye(k)[None] * np.ones((n, 1, 1))", ("small_problems",)),
     Mutant("congruence: ε not compared", CONGRUENCE, "if epsilon >= Fraction(1, 2):", "if epsilon >= 10**9:", ("congruence@30",)),
-    Mutant("congruence: ε without the error", CONGRUENCE, "epsilon = nonnegative_norm(np.abs(F)) + error", "epsilon = nonnegative_norm(np.abs(F))", ("congruence@1",)),
+    Mutant("congruence: ε without the error", CONGRUENCE, "epsilon = nonnegative_norm(np.abs(F)) + error", "epsilon = nonnegative_norm(np.abs(F))", ("congruence*3",)),
     Mutant("sigma: 1 + ε", CONGRUENCE, "fp.sqrt_down(1 - epsilon)", "fp.sqrt_down(1 + epsilon)", ("congruence@0",)),
     Mutant("modulus: square root forgotten", MODULUS, "return fp.up(fp.sqrt_up(Fraction(kappa2)))", "return fp.up(Fraction(kappa2))", ("moduli@1",)),
     Mutant("modulus: θ itself, no Cholesky", MODULUS, "np.isfinite(M).all() and verify_definite(M, defect)", "np.isfinite(M).all()", ("moduli@0",)),

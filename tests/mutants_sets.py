@@ -35,7 +35,7 @@ SETS: tuple[Mutant, ...] = (
     Mutant("weights: rounding of C", BUDGETS, "(w * w * around.factor.eta + 4.0 * fp.U * size * size)", "(w * w * around.factor.eta)", note=SLACK),
     Mutant("weights: eta", BUDGETS, "(w * w * around.factor.eta + 4.0", "(4.0", ("box@5",)),
     Mutant("weights: not repaired", BUDGETS, "square = fp.exact(mu) ** 2", "square = Fraction(99, 100)", ("box@0",)),
-    Mutant("weights: stretch", BUDGETS, "parts = [fp.exact(d) * tau for", "parts = [fp.exact(d) for", ("box*120",)),
+    Mutant("weights: stretch", BUDGETS, "parts = [fp.exact(d) * tau for", "parts = [fp.exact(d) for", ("sparse@50|box*120",)),
     Mutant("weights: the smallest", BUDGETS, "sum(sorted(parts, reverse=True)[:count], Fraction(0)))), \"weights\"", "sum(sorted(parts)[:count], Fraction(0)))), \"weights\"", ("sparse@3",)),
     Mutant("rows: stretch", BUDGETS, "fp.exact(v) * fp.sqrt_up(tau) for", "fp.exact(v) for", note=STRETCH),
     Mutant("rows: squares are added", BUDGETS, "return fp.up(sum(sorted(parts, reverse=True)[:count], Fraction(0))), \"rows\", None", "return fp.up(fp.sqrt_up(sum((v * v for v in sorted(parts, reverse=True)[:count]), Fraction(0)))), \"rows\", None", ("sparse@1",)),

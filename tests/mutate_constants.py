@@ -67,7 +67,18 @@ def imported(folder: Path) -> Iterator[None]:
 
 
 def killer(name: str) -> Callable[[], None]:
-    """The attack that a killer's name stands for; it raises where the truth lies outside."""
+    """The attack that a killer's name stands for; it raises where the truth lies outside.
+
+    `name@case`, `name*N` (its first N cases), a crafted one, or `a|b`: either, where the case depends on the BLAS.
+    """
+    if "|" in name:
+        several = [killer(one) for one in name.split("|")]
+
+        def either() -> None:
+            for attempt in several:
+                attempt()
+
+        return either
     attack, _, only = name.partition("@")
     attack, _, cases = attack.partition("*")
     if not cases and not only:

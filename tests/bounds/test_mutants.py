@@ -28,7 +28,7 @@ QUICK = {
     "residual_norm: product": "residual_norm@0",
     "quadratic_form: error": "lambda_min@5",
     "up: nearest": "rounding@2",
-    "congruence: ε without the error": "congruence@1",
+    "congruence: ε without the error": "congruence*3",
     "modulus: θ itself, no Cholesky": "moduli@0",
 }
 
