@@ -213,9 +213,13 @@ def finite(lines: list[Line]) -> str:
             rows.append(f"| {name} | aubin | {radius:.4g} | {'not run' if broken is None else f'{broken:.4g}'} | "
                         f"{'—' if broken is None else f'{radius / broken:.3f}'} | "
                         f"{'none' if limit is None else f'{limit:.4g}'} | κ ≤ {float(line['upper']):.4g} |")
+        elif claim is not None and stated["problem"]["set"] == "given":
+            what = "critical point" if stated["problem"]["map"] == "critical" else "exact fit"
+            rows.append(f"| {name} | distance | the one change | — | — | none | the nearest {what} at a distance of "
+                        f"{outward(line['lower'], line['upper'])} |")
         elif claim is not None and stated["problem"]["map"] == "critical":
             asked = stated["problem"]
-            size = "any others" if asked["radius"] is None else f"{asked['radius']:g}"
+            size = "any other labels" if asked["radius"] is None else f"{asked['radius']:g}"
             most = f" ({asked['count']} row{'s' * (asked['count'] > 1)})" if asked["count"] else ""
             far, near = math.ceil(1e4 * float(line["upper"])) / 1e4, math.floor(1e4 * float(line["lower"])) / 1e4
             rows.append(f"| {name} | distance | {size}{most} | — | — | none | the one solution within {far:g}; "
