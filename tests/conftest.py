@@ -1,7 +1,11 @@
-"""Hypothesis settings for every test: the same examples each run, no deadlines (machines differ)."""
+"""Hypothesis settings for every test: the same examples each run, no deadlines (machines differ).."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -10,3 +14,12 @@ settings.register_profile(
 )
 settings.register_profile("thorough", settings.get_profile("certify"), max_examples=3000)
 settings.load_profile("certify")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def torch_as_it_was() -> Iterator[None]:
+    """Scripts of reports set torch's default type; the next module draws its networks in the one torch begins with."""
+    yield
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_default_dtype(torch.float32)
