@@ -96,7 +96,7 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("gram: (m+2)u + 2u", SINGULAR, "(Fraction(fp.dot_unit(A.shape[1])) + 2 * Fraction(fp.U)) * size", "0 * size", ("gram_of_long_rows",)),
     Mutant("gram: (m+2)u", SINGULAR, "(Fraction(fp.dot_unit(A.shape[1])) + 2", "(2", ("gram_of_long_rows",)),
     Mutant("gram: 2u", SINGULAR, "(Fraction(fp.dot_unit(A.shape[1])) + 2 * Fraction(fp.U))", "Fraction(fp.dot_unit(A.shape[1]))", note=SLACK),
-    Mutant("image_norm: error", SINGULAR, "error = Fraction(fp.dot_unit(len(z)))", "error = 0", ("sigma_min@16",)),
+    Mutant("image_norm: error", SINGULAR, "error = Fraction(arithmetic.product_unit(len(z)))", "error = 0", ("norm2*120",)),
     Mutant("sigma_min lower: FLOOR", SINGULAR, "fp.sqrt_down(square) - Fraction(fp.FLOOR) * len(B)", "fp.sqrt_down(square)", note=UNDERFLOW),
     Mutant("sigma_min upper: FLOOR", SINGULAR, "(upper + Fraction(fp.FLOOR) * len(B)) * scale", "upper * scale", note=UNDERFLOW),
     Mutant("norm2 upper: FLOOR", SINGULAR, "+ error) + Fraction(fp.FLOOR) * n", "+ error)", note=UNDERFLOW),

@@ -8,12 +8,14 @@ import numpy as np
 
 from certify.errors import EnclosureError
 from certify.rigor import fp
-from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
+from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.cholesky import Method, extreme_pair, lambda_max_upper, lambda_min_lower
 from certify.rigor.enclosure import Enclosure
 from certify.rigor.fp import Array
 from certify.rigor.matrices import as_matrix, as_radius, power_of_two, scaled_spread, unit_scaled
 from certify.rigor.witness import orthonormalise, propose, sigma_min_ends
+
+PLAIN = Binary64()
 
 WITNESS_GAP = Fraction(1, 10**6)
 """Relative gap of σ_min's ends above which the witness tier is tried."""
@@ -27,12 +29,13 @@ def _gram(A: Array) -> tuple[Array, Fraction]:
     return G, (Fraction(fp.dot_unit(A.shape[1])) + 2 * Fraction(fp.U)) * size * size
 
 
-def _image_norm(A: Array, z: Array) -> tuple[Fraction, Fraction]:
-    """Lower and upper bound of `|Aᵀz| / |z|` for one vector z ≠ 0."""
-    y = fp.require_finite(A.T @ z, "product")
+def _image_norm(A: Array, z: Array, arithmetic: Arithmetic = PLAIN) -> tuple[Fraction, Fraction]:
+    """Lower and upper bound of `|Aᵀz| / |z|` for one vector z ≠ 0, the products by `arithmetic` (R2, R7)."""
+    y = arithmetic.product(Pair(z[None, :]), Pair(np.ascontiguousarray(A.T)))
     norm = Fraction(fp.row_norms(z[None, :])[0])
-    error = Fraction(fp.dot_unit(len(z))) * Fraction(fp.frobenius(A)) * norm
-    square = sum((fp.exact(x) ** 2 for x in y.tolist()), Fraction(0))
+    error = Fraction(arithmetic.product_unit(len(z))) * Fraction(fp.frobenius(A)) * norm
+    parts = [fp.require_finite(part[0], "product").tolist() for part in (y.hi, y.lo) if part is not None]
+    square = sum((sum(map(fp.exact, entry), Fraction(0)) ** 2 for entry in zip(*parts, strict=True)), Fraction(0))
     length = sum((fp.exact(x) ** 2 for x in z.tolist()), Fraction(0))
     if length == 0:
         return Fraction(0), Fraction(fp.frobenius(A))
@@ -54,7 +57,8 @@ def enclose_sigma_min(A: object, radius: object = None, method: Method = "residu
 
     Lower end: `σ² ≥ λ_min(fl(AAᵀ)) − (m+2)u‖A‖_F²`, λ_min by a shifted Cholesky. Upper end: `|Aᵀz|/|z|` for an
     approximate singular vector. Where these leave a gap, both ends by an orthonormalising witness (W1), plain
-    or with sliced products: condition numbers to about 1e14. A radius moves both ends by at most its spectral
+    or with sliced products: condition numbers to about 1e14; the upper end then by `|Aᵀz|/|z|` again, z from the
+    witness and the product sliced. A radius moves both ends by at most its spectral
     norm (Weyl). The lower end is 0 where nothing positive can be proved.
 
     Args:
@@ -103,8 +107,13 @@ def _sharpened(B: Array, lower: Fraction, upper: Fraction) -> tuple[Fraction, Fr
             continue
         lower, upper = max(lower, low - margin), min(upper, high + margin)
         if upper - lower <= WITNESS_GAP * upper:
-            break
-    return lower, upper
+            return lower, upper
+    try:  # A⁺ ≈ (XA)ᵀX: what X stretches most, Aᵀ shrinks most
+        Y, _ = unit_scaled(X)
+        _, z = extreme_pair(fp.require_finite(Y.T @ Y, "witness"), largest=True)
+        return lower, min(upper, _image_norm(B, z, DoubleDouble())[1])
+    except EnclosureError:  # any z is sound, and none is needed
+        return lower, upper
 
 
 def enclose_norm2(A: object, radius: object = None, method: Method = "residual") -> Enclosure:
