@@ -223,17 +223,7 @@ def _check_form(claim: Claim, problem: Problem) -> None:
     budget = finite_size and problem.set != "given"
     if budget:
         needs_array = bool(claim.lower)
-    if (claim.layer is not None) != (budget and claim.upper is not None):
-        raise Invalid(f"{where}.witness", f"layer is {'there' if claim.layer is not None else 'missing'}",
-                      "it is for the upper end of distance over a budget")
-    if (claim.sigma is not None) != (claim.layer is not None) or (claim.sigma is not None and not claim.sigma > 0):
-        raise Invalid(f"{where}.witness", f"sigma is {show(claim.sigma)}", "a number above 0 goes with layer")
-    if claim.constants is not None and claim.layer is None:
-        raise Invalid(f"{where}.witness", "constants are there and no layer", "they belong to a layer")
-    if claim.layer is not None and claim.layer not in problem.free:
-        raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
-    if finite_size and ((claim.limit is None) != (claim.pair is None) or (claim.limit is not None and not budget)):
-        raise Invalid(f"{where}.witness", f"limit is {show(claim.limit)}", "it goes with pair, and with a budget")
+    _check_budget(claim, problem, finite_size, budget)
     if claim.quantity == "aubin":
         (sublevel_aubin if problem.map == "sublevel" else aubin).check_form(claim, problem)
     if claim.quantity in window_rules.QUANTITIES:
@@ -261,6 +251,22 @@ def _check_form(claim: Claim, problem: Problem) -> None:
         largest = (max(low, default=None), max(high) if high and len(high) == len(claim.rows) else None)
         if ends != largest:
             raise Invalid(f"{where}.lower, .upper", show(ends), f"the largest ends of the rows are {show(largest)}")
+
+
+def _check_budget(claim: Claim, problem: Problem, finite_size: bool, budget: bool) -> None:
+    """The members of `distance` over a budget: there together, and nowhere else."""
+    where = claim.where
+    if (claim.layer is not None) != (budget and claim.upper is not None):
+        raise Invalid(f"{where}.witness", f"layer is {'there' if claim.layer is not None else 'missing'}",
+                      "it is for the upper end of distance over a budget")
+    if (claim.sigma is not None) != (claim.layer is not None) or (claim.sigma is not None and not claim.sigma > 0):
+        raise Invalid(f"{where}.witness", f"sigma is {show(claim.sigma)}", "a number above 0 goes with layer")
+    if claim.constants is not None and claim.layer is None:
+        raise Invalid(f"{where}.witness", "constants are there and no layer", "they belong to a layer")
+    if claim.layer is not None and claim.layer not in problem.free:
+        raise Invalid(f"{where}.witness.layer", f"{claim.layer} is stated", f"the free layers are {show(problem.free)}")
+    if finite_size and ((claim.limit is None) != (claim.pair is None) or (claim.limit is not None and not budget)):
+        raise Invalid(f"{where}.witness", f"limit is {show(claim.limit)}", "it goes with pair, and with a budget")
 
 
 def _check_ends(claim: Claim, ladder: Ladder) -> None:

@@ -85,6 +85,13 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
     if {"stable_predictions", "prediction_change", FIRST_ORDER} & set(quantities):
         examined = "Its accuracy is not examined; its behaviour outside the training set, at the evaluation rows alone."
     entries.append(("Quality of the network", examined))
+    entries += _not_moved(problem, pointwise)
+    return tuple(Entry(term, say(text)) for term, text in entries)
+
+
+def _not_moved(problem: Problem, pointwise: bool) -> list[tuple[str, str]]:
+    """What is said of rows that do not move and of layers that do not adjust."""
+    entries: list[tuple[str, str]] = []
     if problem.rows != "all":
         text = f"Rows that are not listed keep their {NOUN[problem.parameter]}; nothing is said about moving them."
         text = {
@@ -98,7 +105,7 @@ def not_claimed(problem: Problem, quantities: Collection[str], found: bool) -> t
             more = "may be smaller or larger: all layers together solve another system."
         text = f"Only layer {problem.layer} may adjust. With every layer free the factor {more}"
         entries.append(("The other layers", text))
-    return tuple(Entry(term, say(text)) for term, text in entries)
+    return entries
 
 
 def _unused_radius(problem: Problem, quantities: Collection[str]) -> str:
