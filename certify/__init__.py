@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
-    from certify.algorithm import algorithm_1
-    from certify.bounds import bound
+    from certify._version import __version__
+    from certify.cli.algorithm import algorithm_1
     from certify.estimation import estimate, sensitivity
-    from certify.problem import Problem, load_problem
-    from certify.solutions import stability
+    from certify.problem.problem import Problem, load_problem
+    from certify.prove.prover import bound
+    from certify.prove.stability import stability
 
 _LAZY = {
-    "Problem": "certify.problem",
-    "load_problem": "certify.problem",
-    "algorithm_1": "certify.algorithm",
-    "bound": "certify.bounds",
+    "__version__": "certify._version",
+    "Problem": "certify.problem.problem",
+    "load_problem": "certify.problem.problem",
+    "algorithm_1": "certify.cli.algorithm",
+    "bound": "certify.prove.prover",
     "estimate": "certify.estimation",
     "sensitivity": "certify.estimation",
-    "stability": "certify.solutions",
+    "stability": "certify.prove.stability",
 }
 
 __all__ = ["Problem", "__version__", "algorithm_1", "bound", "estimate", "load_problem", "sensitivity", "stability"]

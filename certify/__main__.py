@@ -2,7 +2,7 @@
 
 import sys
 
-from certify.cli import main
+from certify.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

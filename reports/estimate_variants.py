@@ -20,9 +20,9 @@ from estimates import CASES, Study  # noqa: E402
 
 def variants(study: Study, count: int) -> list[str]:
     """Losses of the moved rows after each of the four steps, as lines of a table."""
-    from certify.estimation.jacobian import centred, input_derivative
-    from certify.estimation.kernel import kernel
-    from certify.estimation.output_space import SHIFT_EXACT
+    from certify.estimation.derivatives.jacobian import centred, input_derivative
+    from certify.estimation.derivatives.kernel import kernel
+    from certify.estimation.solvers.output_space import SHIFT_EXACT
 
     problem, rows = study.problem, list(range(count))
     u = study.move(rows, dict(CASES)[count])

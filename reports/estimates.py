@@ -131,7 +131,7 @@ class Study:
         from certify.estimation.change import change_of
         from certify.estimation.evidence import _predicted, _validity
         from certify.estimation.options import EstimateOptions
-        from certify.estimation.output_space import approach, rows_of, wanted
+        from certify.estimation.solvers.output_space import approach, rows_of, wanted
 
         problem, change = self.problem, change_of(self.problem, self.move(rows, target), rows, "features")
         began, extra = time.process_time(), approach(self.problem, change)
@@ -157,7 +157,7 @@ class Study:
         """Processor time of one gradient, for draws, whose evidence has none."""
         import time
 
-        from certify.estimation.hessian import gradient
+        from certify.estimation.derivatives.hessian import gradient
 
         if not self.done("gradient"):
             gradient(self.problem)

@@ -18,7 +18,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 from certify import load_problem  # noqa: E402
-from certify.problem import Problem  # noqa: E402
+from certify.problem.problem import Problem  # noqa: E402
 
 COUNTS, DECIMALS = (1, 5, 20), 3
 CRITICAL = {"default": "features", "bikeshare": "features", "digits-critical": "features"}

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from flint import fmpq
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor import cholesky, enclose_lambda_min, enclose_norm2, enclose_sigma_min, fp, verify_positive_definite
 from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Arithmetic, Pair, two_product, two_sum

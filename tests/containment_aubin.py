@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import numpy as np
 from flint import arb, arb_series, ctx
 
+from certify.network.layers.passes import known_weights
+from certify.network.layers.tangents import Point, Tangent, at_point, tangent
+from certify.network.lipschitz.along_paths import path_growth, shares
 from certify.network.network import Network
-from certify.network.passes import known_weights
-from certify.network.path_growth import path_growth, shares
-from certify.network.tangents import Point, Tangent, at_point, tangent
 from tests.containment import Outcome, expect, refusing
 
 Rng = np.random.Generator

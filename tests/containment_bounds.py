@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from certify.bounds import base_point, bound
-from certify.bounds.congruence import Congruence, congruence, jacobian_congruence
-from certify.bounds.direct import direct_modulus, verify_modulus_below
-from certify.bounds.equal_rows import refuting_pair
-from certify.bounds.modulus import enclose_modulus
-from certify.bounds.sample_modulus import enclose_sample_moduli
-from certify.network.jacobian import Jacobian
-from certify.network.kernel import Kernel
-from certify.perturbations.factor import BlockFactor
-from certify.problem import Problem
+from certify.network.layers.jacobian import Jacobian
+from certify.network.layers.kernel import Kernel
+from certify.problem.bound import Bound
+from certify.problem.perturbations.factor import BlockFactor
+from certify.problem.problem import Problem
+from certify.prove.prover import bound
 from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
-from certify.verdict import Bound
+from certify.systems.interpolation.base_point import base_point
+from certify.systems.interpolation.congruence import Congruence, congruence, jacobian_congruence
+from certify.systems.interpolation.equal_rows import refuting_pair
+from certify.theorems.modulus.direct import direct_modulus, verify_modulus_below
+from certify.theorems.modulus.kernel import enclose_modulus
+from certify.theorems.modulus.rows import enclose_sample_moduli
 from tests import network_oracles
 from tests import oracles as exact
 from tests.containment import Outcome, Violation, expect, refusing

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat, fmpq
 
-from certify.bounds.compensation import compensate
-from certify.bounds.worst_distance import find_attack, within_budget
-from certify.problem import Problem
+from certify.problem.problem import Problem
+from certify.theorems.distance.budget import find_attack, within_budget
+from certify.theorems.distance.compensation import compensate
 from tests import network_oracles
 from tests import oracles as exact
 from tests.containment import Outcome, expect, refusing

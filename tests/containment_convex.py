@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 from flint import arb, ctx
 
-from certify.bounds.convex import Change, Moved, enclose_motion
-from certify.bounds.convex_predictions import enclose_predictions
-from certify.bounds.last_layer import LastLayer, enclose_last_layer
-from certify.errors import CertifyError
+from certify.format.errors import CertifyError
 from certify.network.network import Network
+from certify.systems.head.last_layer import LastLayer, enclose_last_layer
+from certify.theorems.head.motion import Change, Moved, enclose_motion
+from certify.theorems.head.predictions import enclose_predictions
 from tests.containment import Outcome, Violation
 from tests.convex_oracle import BITS, Training, inputs, length_above, length_below, solve
 
@@ -193,7 +193,7 @@ def check_base(t: Training, found: tuple[Moved, ...], base: list[arb], error: ar
 
 
 def _evaluated(net: Network, points: Array) -> tuple[Array, Array, Array]:
-    from certify.bounds.last_layer import last_inputs
+    from certify.systems.head.last_layer import last_inputs
 
     return last_inputs(net, points)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import mpmath as mp
 import numpy as np
 
-from certify.bounds.critical import Critical
-from certify.bounds.nearby import Parameters
-from certify.errors import EnclosureError
-from certify.problem import Problem
-from certify.progress import silent
-from certify.verdict import Bound
+from certify.format.errors import EnclosureError
+from certify.format.progress import silent
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
+from certify.systems.interpolation.nearby import Parameters
 from tests import critical_oracle as oracle
 from tests.containment import Outcome, expect
 

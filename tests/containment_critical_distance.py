@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from certify.bounds.critical import Critical
-from certify.bounds.nearby import Parameters
-from certify.errors import EnclosureError, InputError
-from certify.problem import Problem
-from certify.progress import silent
+from certify.format.errors import EnclosureError, InputError
+from certify.format.progress import silent
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
+from certify.systems.interpolation.nearby import Parameters
 from tests import critical_families as families
 from tests import critical_oracle as oracle
 from tests.containment import Outcome, expect

@@ -8,10 +8,10 @@ from fractions import Fraction
 import mpmath as mp
 import numpy as np
 
-from certify.bounds.critical_seen import dual_length_above, seen_by
-from certify.errors import EnclosureError
-from certify.network.reference import Reference
-from certify.problem import Problem
+from certify.format.errors import EnclosureError
+from certify.problem.norms.function import Reference
+from certify.problem.problem import Problem
+from certify.systems.critical.function_norm import dual_length_above, seen_by
 from tests import containment_critical as critical
 from tests import containment_critical_sets as sets_
 from tests import critical_families as families

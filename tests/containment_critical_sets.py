@@ -12,11 +12,11 @@ from itertools import combinations, product
 
 import numpy as np
 
-from certify.bounds.critical import Critical
-from certify.errors import EnclosureError
-from certify.problem import Problem
-from certify.progress import silent
-from certify.verdict import Bound
+from certify.format.errors import EnclosureError
+from certify.format.progress import silent
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
 from tests import containment_critical as critical
 from tests import critical_families as families
 from tests import critical_oracle as oracle

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from certify.bounds.distance import DistanceEnds, enclose_distance
-from certify.bounds.nearby import Solution
 from certify.network.layer_scale import LayerScale
-from certify.problem import Problem
+from certify.problem.problem import Problem
+from certify.systems.interpolation.nearby import Solution
+from certify.theorems.distance.given_change import DistanceEnds, enclose_distance
 from tests import network_oracles
 from tests import oracles as exact
 from tests.containment import Outcome, expect, refusing
@@ -83,7 +83,7 @@ def distance(problem: Problem, rng: Rng) -> Outcome:
 
 def _starts(problem: Problem, ends: DistanceEnds, rng: Rng) -> list[network_oracles.Parameters]:
     """The given weights, and weights some way off in random directions."""
-    from certify.bounds.nearby import given
+    from certify.systems.interpolation.nearby import given
 
     own = given(problem.network)
     size = ends.upper if ends.upper is not None else max(ends.lower, 1e-3)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from flint import arb, ctx
 
-from certify.network import maps
-from certify.network.graph_gradients import descend_graph
-from certify.network.pooling import Pool
+from certify.network.graph import maps
+from certify.network.graph.gradients import descend_graph
+from certify.network.graph.pooling import Pool
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls
@@ -199,8 +199,8 @@ def _rational(x: Any) -> arb:
 
 def activations(rng: Rng, arithmetic: Arithmetic) -> Outcome:
     """Values, slopes and pulled adjoints of activations hold for members of balls."""
-    from certify.network.graph import ACTIVATIONS, GraphNetwork, Node
-    from certify.network.graph_passes import GraphForward, _activate, _pulled, compile_graph
+    from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
+    from certify.network.graph.passes import GraphForward, _activate, _pulled, compile_graph
     from tests.graph_oracle import _phi
 
     op, m = str(rng.choice(ACTIVATIONS)), int(rng.integers(1, 5))
@@ -237,8 +237,8 @@ def activations(rng: Rng, arithmetic: Arithmetic) -> Outcome:
 
 def parameter_gradients(rng: Rng, arithmetic: Arithmetic) -> Outcome:
     """`Σ V_iᵀ[P_i, 1]` and the sums of a BatchNorm, for members of the balls, lie within the stated error."""
-    from certify.network.graph_gradients import GradientSum, _channel_gradient, _window_gradient
-    from certify.network.graph_passes import compile_graph
+    from certify.network.graph.gradients import GradientSum, _channel_gradient, _window_gradient
+    from certify.network.graph.passes import compile_graph
     from tests.graph_oracle import Builder
 
     shape = (int(rng.integers(1, 3)), int(rng.integers(2, 4)), int(rng.integers(2, 4)))

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat, fmpq
 
-from certify.bounds.congruence import Congruence
-from certify.bounds.direct import direct_modulus, verify_modulus_below
-from certify.bounds.interpolation import Interpolation
-from certify.bounds.linearisation import Linearisation, linearise
-from certify.bounds.modulus import ModulusEnds, enclose_modulus
-from certify.bounds.nearby import Parameters, Solution, ball_of, given
-from certify.bounds.sample_modulus import enclose_sample_moduli
-from certify.network.jacobian import row_radii
-from certify.network.kernel import tangent_kernel
+from certify.network.layers.jacobian import row_radii
+from certify.network.layers.kernel import tangent_kernel
+from certify.network.layers.passes import backward, forward
 from certify.network.network import Network
-from certify.network.passes import backward, forward
-from certify.problem import Problem
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.prove.interpolation import Interpolation
 from certify.rigor.arithmetic import Arithmetic, Binary64
-from certify.verdict import Bound
+from certify.systems.interpolation.congruence import Congruence
+from certify.systems.interpolation.linearisation import Linearisation, linearise
+from certify.systems.interpolation.nearby import Parameters, Solution, ball_of, given
+from certify.theorems.modulus.direct import direct_modulus, verify_modulus_below
+from certify.theorems.modulus.kernel import ModulusEnds, enclose_modulus
+from certify.theorems.modulus.rows import enclose_sample_moduli
 from tests import network_oracles
 from tests import oracles as exact
 from tests.containment import Array, Outcome, expect, refusing

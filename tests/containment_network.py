@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from certify.bounds.congruence import Congruence, congruence
-from certify.network.jacobian import Jacobian, jacobian
-from certify.network.kernel import Kernel, tangent_kernel
+from certify.network.layers.jacobian import Jacobian, jacobian
+from certify.network.layers.kernel import Kernel, tangent_kernel
+from certify.network.layers.passes import Forward, backward, forward, known_weights, rounded_passes
 from certify.network.network import Network
-from certify.network.passes import Forward, backward, forward, known_weights, rounded_passes
-from certify.perturbations.factor import feature_factor, scaled
+from certify.problem.perturbations.factor import feature_factor, scaled
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls, affine, known_matrix
 from certify.rigor.witness import orthonormalise, sigma_min_ends
+from certify.systems.interpolation.congruence import Congruence, congruence
 from tests import network_oracles
 from tests import oracles as exact
 from tests.containment import Array, Outcome, expect, refusing

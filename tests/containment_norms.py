@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.errors import InputError
-from certify.network.kernel import Kernel
+from certify.format.errors import InputError
 from certify.network.layer_scale import LARGEST, LayerScale
-from certify.network.reference import regularised
+from certify.network.layers.kernel import Kernel
+from certify.problem.norms.function import regularised
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls
 from tests import oracles as exact

@@ -11,17 +11,17 @@ from unittest import mock
 import numpy as np
 from flint import arb
 
-from certify.bounds import one_row
-from certify.bounds.congruence import Congruence, congruence
-from certify.bounds.critical import Critical
-from certify.bounds.one_row import OneRowEnds, enclose_one_row
-from certify.errors import EnclosureError
-from certify.network.kernel import Kernel
-from certify.perturbations.row_sets import RowSets
-from certify.problem import Problem
-from certify.progress import silent
+from certify.format.errors import EnclosureError
+from certify.format.progress import silent
+from certify.network.layers.kernel import Kernel
+from certify.problem.bound import Bound
+from certify.problem.perturbations.row_sets import RowSets
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
 from certify.rigor.arithmetic import Binary64
-from certify.verdict import Bound
+from certify.systems.interpolation.congruence import Congruence, congruence
+from certify.theorems.modulus import one_row
+from certify.theorems.modulus.one_row import OneRowEnds, enclose_one_row
 from tests import containment_critical as critical
 from tests import containment_sets as sets_
 from tests import critical_families as families

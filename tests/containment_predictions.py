@@ -12,14 +12,14 @@ import mpmath as mp
 import numpy as np
 from flint import arb
 
-from certify.bounds.critical import Critical
-from certify.bounds.interpolation import Interpolation
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
+from certify.format.progress import silent
 from certify.network.network import Network
-from certify.problem import Problem
-from certify.progress import silent
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
+from certify.prove.interpolation import Interpolation
 from certify.spec.convexity import FIRST_ORDER
-from certify.verdict import Bound
 from tests import containment_critical as critical
 from tests import critical_families as families
 from tests import critical_oracle as oracle

@@ -7,25 +7,25 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from certify.bounds.nearby import Parameters, ball_of, given
-from certify.network.gradients import enclose_gradient
-from certify.network.hessian import Sums, Tilde, enclose_hessian
-from certify.network.loss_hessian import enclose_loss_hessians
-from certify.network.losses import enclose_losses
-from certify.network.mixed import (
+from certify.network.layers.gradients import enclose_gradient
+from certify.network.layers.hessian import Sums, Tilde, enclose_hessian
+from certify.network.layers.mixed import (
     Move,
     enclose_mixed,
     enclose_mixed_adjoint,
     enclose_mixed_gram,
     enclose_mixed_image,
 )
+from certify.network.layers.objective import Objective, Pulled, enclosed_rows
+from certify.network.layers.passes import Slope
+from certify.network.layers.stacks import Stack, diagonals, plus_diagonal, scaled, times
+from certify.network.loss.hessian import enclose_loss_hessians
+from certify.network.loss.losses import enclose_losses
 from certify.network.network import Network
-from certify.network.objective import Objective, Pulled, enclosed_rows
-from certify.network.passes import Slope
-from certify.network.stacks import Stack, diagonals, plus_diagonal, scaled, times
-from certify.problem import Problem
+from certify.problem.problem import Problem
 from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
 from certify.rigor.ball import Balls, known_matrix
+from certify.systems.interpolation.nearby import Parameters, ball_of, given
 from tests import oracles as exact
 from tests.containment import Array, Outcome, Violation, expect, refusing
 from tests.containment_nearby import centre, numbers, parameter_member

@@ -12,14 +12,14 @@ from itertools import combinations, product
 import numpy as np
 from flint import arb
 
-from certify.bounds.congruence import Congruence, congruence
-from certify.bounds.given_change import enclose_change
-from certify.bounds.row_budgets import BudgetEnds, enclose_row_budgets
-from certify.network.kernel import Kernel
-from certify.perturbations.factor import BlockFactor, feature_factor, target_factor
-from certify.perturbations.row_sets import RowSets, feature_sets, target_sets
+from certify.network.layers.kernel import Kernel
+from certify.problem.perturbations.factor import BlockFactor, feature_factor, target_factor
+from certify.problem.perturbations.row_sets import RowSets, feature_sets, target_sets
 from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
 from certify.rigor.ball import Balls
+from certify.systems.interpolation.congruence import Congruence, congruence
+from certify.theorems.modulus.given_change import enclose_change
+from certify.theorems.modulus.row_budgets import BudgetEnds, enclose_row_budgets
 from tests import families
 from tests import oracles as exact
 from tests.containment import Outcome, expect, refusing

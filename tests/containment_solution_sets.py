@@ -13,11 +13,11 @@ from itertools import combinations
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from certify.bounds.window import enclose_window_excess
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
 from certify.sets import Ball, Extent, GraphicalDerivative, Polyhedron, excess, hausdorff
+from certify.theorems.excess.window import enclose_window_excess
 from tests.containment import Outcome, expect
 
 Rng = np.random.Generator

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 from flint import arb, fmpq
 
-from certify.bounds import bound
-from certify.bounds.attack import _ascend
-from certify.bounds.persistence import Growth
-from certify.bounds.sublevel import descend
-from certify.errors import CertifyError
-from certify.network.losses import enclose_losses
-from certify.network.passes import forward, known_weights
-from certify.network.reach import reach
-from certify.problem import Problem
+from certify.finders.loss_attack import _ascend
+from certify.format.errors import CertifyError
+from certify.network.layers.passes import forward, known_weights
+from certify.network.lipschitz.reach import reach
+from certify.network.loss.losses import enclose_losses
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.prove.prover import bound
+from certify.prove.sublevel import descend
 from certify.rigor.activation import activation
 from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
 from certify.rigor.ball import Balls
-from certify.verdict import Bound
+from certify.theorems.persistence.radius import Growth
 from tests import network_oracles
 from tests import oracles as exact
 from tests import sublevel_oracles as training

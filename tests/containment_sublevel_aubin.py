@@ -9,11 +9,11 @@ from fractions import Fraction
 import numpy as np
 from scipy.special import erf, expit, log_softmax, softmax
 
-from certify.bounds.sublevel import Sublevel
-from certify.bounds.sublevel_aubin import Loss, Way, promise, propose_ways, radii_for
-from certify.errors import EnclosureError, SpecError
-from certify.problem import Problem
-from certify.progress import silent
+from certify.format.errors import EnclosureError, SpecError
+from certify.format.progress import silent
+from certify.problem.problem import Problem
+from certify.prove.sublevel import Sublevel
+from certify.theorems.aubin.sublevel import Loss, Way, promise, propose_ways, radii_for
 from tests import training_families as training
 from tests.containment import Outcome, expect
 

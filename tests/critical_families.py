@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from certify.network.gradients import enclose_gradient
-from certify.network.hessian import enclose_hessian
+from certify.network.layers.gradients import enclose_gradient
+from certify.network.layers.hessian import enclose_hessian
+from certify.network.layers.objective import Objective
 from certify.network.network import Network
-from certify.network.objective import Objective
-from certify.problem import Problem
+from certify.problem.problem import Problem
 from certify.rigor.arithmetic import Binary64
 
 Rng = np.random.Generator

@@ -13,7 +13,7 @@ import mpmath as mp
 import numpy as np
 from flint import arb, arb_mat
 
-from certify.problem import Problem
+from certify.problem.problem import Problem
 
 BITS, DIGITS = 260, 60
 TINY = mp.mpf(10) ** -28

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.network.reference import Reference
-from certify.problem import Problem, equal_rows
+from certify.problem.norms.function import Reference
+from certify.problem.problem import Problem, equal_rows
 from certify.rigor.activation import ACTIVATIONS
 
 Rng = np.random.Generator

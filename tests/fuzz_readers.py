@@ -30,11 +30,11 @@ from zlib import crc32
 import numpy as np
 from safetensors.numpy import save
 
-from certify.errors import InputError
-from certify.inputs.archive import open_archive
+from certify.format.errors import InputError
+from certify.inputs.formats.archive import open_archive
 from certify.inputs.model import _layers
 from certify.inputs.numbers import exact_float64
-from certify.inputs.sources import Source
+from certify.spec.sources import Source
 from tests.inputs.onnx_bytes import model, node
 from tests.small import features, tensors
 

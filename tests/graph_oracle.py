@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from flint import arb, ctx
 
-from certify.network.graph import GraphNetwork, Node
+from certify.network.graph.graph import GraphNetwork, Node
 
 BITS = 300
 SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "elu", "gelu")
@@ -150,7 +150,7 @@ class Truth:
 
 
 def truth(net: GraphNetwork, X, loss, targets, labels, decay=0.0) -> Truth:
-    """What :func:`certify.network.graph_gradients.descend_graph` has to contain."""
+    """What :func:`certify.network.graph.gradients.descend_graph` has to contain."""
     with ctx.workprec(BITS):
         sums = {name: np.zeros(net.tensors[name].size, dtype=object) for name in net.learned}
         total, rows, outputs = arb(0), [], []

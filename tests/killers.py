@@ -16,10 +16,10 @@ import numpy as np
 import scipy.linalg
 from scipy.linalg.lapack import dpotrf
 
-from certify.network import passes
-from certify.network.jacobian import jacobian
+from certify.network.layers import passes
+from certify.network.layers.jacobian import jacobian
+from certify.network.layers.passes import Forward, Slope
 from certify.network.network import Network
-from certify.network.passes import Forward, Slope
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from certify.rigor.ball import Balls, exact_points

@@ -11,17 +11,17 @@ import numpy as np
 import scipy.linalg
 from flint import fmpq
 
-from certify.bounds.congruence import Congruence, congruence
-from certify.bounds.direct import verify_modulus_below
-from certify.bounds.modulus import enclose_modulus
-from certify.bounds.sample_modulus import enclose_sample_moduli, largest_eigenvalues
-from certify.network.jacobian import Jacobian
-from certify.network.kernel import Kernel
+from certify.network.layers.jacobian import Jacobian
+from certify.network.layers.kernel import Kernel
 from certify.network.network import Network
-from certify.perturbations.factor import BlockFactor
-from certify.problem import Problem, equal_rows
+from certify.problem.perturbations.factor import BlockFactor
+from certify.problem.problem import Problem, equal_rows
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
+from certify.systems.interpolation.congruence import Congruence, congruence
+from certify.theorems.modulus.direct import verify_modulus_below
+from certify.theorems.modulus.kernel import enclose_modulus
+from certify.theorems.modulus.rows import enclose_sample_moduli, largest_eigenvalues
 from tests import containment_bounds as bounds
 from tests import containment_network as network
 from tests import network_oracles

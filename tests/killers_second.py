@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.network.mixed import Move
+from certify.network.layers.mixed import Move
+from certify.network.layers.objective import Objective
 from certify.network.network import Network
-from certify.network.objective import Objective
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from tests import containment_second as second
 from tests.killers import biased_constants, cancelling_tanh, killer, seeds

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
 from certify.rigor.arithmetic import Binary64
 from tests import containment_sublevel as sublevel
 from tests.killers import biased_constants, cancelling_tanh, killer, seeds

@@ -27,11 +27,11 @@ UNDERFLOW = "the proof (R0) needs it; what underflows is at most 2^-1022 beside 
 
 FP, ARITHMETIC = "rigor/fp.py", "rigor/arithmetic.py"
 CHOLESKY, MATRICES, SINGULAR, WITNESS = "rigor/cholesky.py", "rigor/matrices.py", "rigor/singular.py", "rigor/witness.py"
-BALL, PASSES, KERNEL = "rigor/ball.py", "network/passes.py", "network/kernel.py"
-FACTOR, CONGRUENCE = "perturbations/factor.py", "bounds/congruence.py"
-JACOBIAN, DIRECT = "network/jacobian.py", "bounds/direct.py"
-INTERPOLATION, PROBLEM = "bounds/interpolation.py", "problem.py"
-MODULUS, ROWS, BASE, EQUAL = "bounds/modulus.py", "bounds/sample_modulus.py", "bounds/base_point.py", "bounds/equal_rows.py"
+BALL, PASSES, KERNEL = "rigor/ball.py", "network/layers/passes.py", "network/layers/kernel.py"
+FACTOR, CONGRUENCE = "problem/perturbations/factor.py", "systems/interpolation/congruence.py"
+JACOBIAN, DIRECT = "network/layers/jacobian.py", "theorems/modulus/direct.py"
+INTERPOLATION, PROBLEM = "prove/interpolation.py", "problem/problem.py"
+MODULUS, ROWS, BASE, EQUAL = "theorems/modulus/kernel.py", "theorems/modulus/rows.py", "systems/interpolation/base_point.py", "systems/interpolation/equal_rows.py"
 
 CONSTANTS: tuple[Mutant, ...] = (
     Mutant("dot_unit", FP, "return (k + DOT_EXTRA) * U  # exact", "return 0.0  # exact", ("product_binary64@1",)),

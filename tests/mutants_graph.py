@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.mutants import FP, SLACK, UNDERFLOW, Mutant
 
-MAPS, POOLING = "network/maps.py", "network/pooling.py"
-PASSES, GRADIENTS = "network/graph_passes.py", "network/graph_gradients.py"
+MAPS, POOLING = "network/graph/maps.py", "network/graph/pooling.py"
+PASSES, GRADIENTS = "network/graph/passes.py", "network/graph/gradients.py"
 
 GRAPH: tuple[Mutant, ...] = (
     # G1

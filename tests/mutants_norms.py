@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from tests.mutants import INTERPOLATION, Mutant
 
-SCALES, REFERENCE, DUAL = "network/layer_scale.py", "network/reference.py", "bounds/dual_norm.py"
-DISTANCE, NEARBY = "bounds/distance.py", "bounds/nearby.py"
+SCALES, REFERENCE, DUAL = "network/layer_scale.py", "problem/norms/function.py", "systems/sublevel/dual_norm.py"
+DISTANCE, NEARBY = "theorems/distance/given_change.py", "systems/interpolation/nearby.py"
 
 NORMS: tuple[Mutant, ...] = (
     Mutant("norms: rad of scaled adjoints", SCALES, "rad = (b.rad + (error", "rad = ((error", ("scaled_adjoints@2",)),
@@ -27,9 +27,9 @@ NORMS: tuple[Mutant, ...] = (
     Mutant("distance: the ball's part not added", DISTANCE, "max(found - least, Fraction(0)) * WIDE", "Fraction(0)", ("distance@1",)),
     Mutant("distance: ρ left out", DISTANCE, "scale.length(squares) + Fraction(solution.radius) * fp.sqrt_up(1 / least)", "scale.length(squares)", note="Newton's method ends within 1e-25 of the solution, below what rounding up adds"),
     Mutant("distance: ŵ in the Euclidean norm", DISTANCE, "scale.length(squares)", "LayerScale.euclidean(len(scale.squares)).length(squares)", ("distance@1",)),
-    Mutant("distance: targets not moved", "network/system.py", "t = arithmetic.add(own.mid, Pair(u))", "t = own.mid", ("distance@1",)),
-    Mutant("distance: points not moved", "network/system.py", "s, low = two_sum(X, u)", "s, low = two_sum(X, 0 * u)", ("distance@4",)),
-    Mutant("distance: low parts of points dropped", "network/system.py", "return Balls.make(Pair(s, low), rad * RAISE, arithmetic)", "return Balls.make(Pair(s, 0 * low), rad * RAISE, arithmetic)", ("distance@10",)),
+    Mutant("distance: targets not moved", "systems/interpolation/equations.py", "t = arithmetic.add(own.mid, Pair(u))", "t = own.mid", ("distance@1",)),
+    Mutant("distance: points not moved", "systems/interpolation/equations.py", "s, low = two_sum(X, u)", "s, low = two_sum(X, 0 * u)", ("distance@4",)),
+    Mutant("distance: low parts of points dropped", "systems/interpolation/equations.py", "return Balls.make(Pair(s, low), rad * RAISE, arithmetic)", "return Balls.make(Pair(s, 0 * low), rad * RAISE, arithmetic)", ("distance@10",)),
     Mutant("solution: radius of the targets", NEARBY, "(output.rad + y.rad + size)", "(output.rad + size)", note="double-double targets err by 1e-28, and Newton's method ends that far from them"),
 )
 """Errors of rounding and of logic in `weights.norm`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from tests.mutants import SLACK, UNDERFLOW, Mutant
 
-STACKS, OBJECTIVE, OUTER = "network/stacks.py", "network/objective.py", "network/loss_hessian.py"
-HESSIAN, MIXED, GRADIENTS = "network/hessian.py", "network/mixed.py", "network/gradients.py"
+STACKS, OBJECTIVE, OUTER = "network/layers/stacks.py", "network/layers/objective.py", "network/loss/hessian.py"
+HESSIAN, MIXED, GRADIENTS = "network/layers/hessian.py", "network/layers/mixed.py", "network/layers/gradients.py"
 ELU = "rigor/activation/elu.py"
 
 SECOND: tuple[Mutant, ...] = (

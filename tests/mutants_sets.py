@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.mutants import SLACK, Mutant
 
-ROW_SETS, FACTOR = "perturbations/row_sets.py", "perturbations/factor.py"
-BUDGETS, PAIRS, CHANGE = "bounds/row_budgets.py", "bounds/pair_bounds.py", "bounds/given_change.py"
+ROW_SETS, FACTOR = "problem/perturbations/row_sets.py", "problem/perturbations/factor.py"
+BUDGETS, PAIRS, CHANGE = "theorems/modulus/row_budgets.py", "theorems/modulus/pairs.py", "theorems/modulus/given_change.py"
 
 STRETCH = "the search scales shapes so that τ is 1 up to rounding; a stated shape that does not is the checker's to refuse"
 SECOND = "F is rounding alone in small problems: its second order, and what is left of the first, are below the error beside it"

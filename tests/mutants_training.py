@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from tests.mutants import BALL, CONGRUENCE, FACTOR, INTERPOLATION, JACOBIAN, SLACK, Mutant
 
-GRADIENTS, LOSSES, REACH = "network/gradients.py", "network/losses.py", "network/reach.py"
-SUBLEVEL, PERSISTENCE, ATTACK, NEARBY = "bounds/sublevel.py", "bounds/persistence.py", "bounds/attack.py", "bounds/nearby.py"
+GRADIENTS, LOSSES, REACH = "network/layers/gradients.py", "network/loss/losses.py", "network/lipschitz/reach.py"
+SUBLEVEL, PERSISTENCE, ATTACK, NEARBY = "prove/sublevel.py", "theorems/persistence/radius.py", "finders/loss_attack.py", "systems/interpolation/nearby.py"
 
 TRAINING: tuple[Mutant, ...] = (
     # uncertain weights

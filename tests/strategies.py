@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from certify.network.network import Network
-from certify.problem import Problem, equal_rows
+from certify.problem.problem import Problem, equal_rows
 from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Pair
 

@@ -7,10 +7,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from certify import algorithm_1
-from certify.cli import main
-from certify.errors import InputError
+from certify.cli.main import main
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
 
 SPEC = """version = 1
 [model]
@@ -37,7 +37,7 @@ def network(seed: int) -> tuple[Network, np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_estimate_lies_in_what_is_proved_and_members_solve_the_equations(seed):
-    from certify.sets.linearised import matrices
+    from certify.prove.linearised import matrices
 
     net, X, u = network(seed)
     problem = Problem(net, X, None, "features", (0, 1, 2), set="given", change=u)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from certify.certificate import canonical_bytes, seal
-from certify.cli import main
+from certify.cli.main import main
 from tests.small import SPEC, features, files, gate, tensors, write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -223,9 +223,9 @@ def test_loss_of_rank_is_inconclusive_with_the_reason(tmp_path, call):
 # --- plan, report, init, explain ---------------------------------------------------------------------------------
 
 def test_plan_computes_and_writes_nothing(tmp_path, call, monkeypatch):
-    import certify.bounds
+    import certify.prove.prover
 
-    monkeypatch.setattr(certify.bounds, "Interpolation", lambda *_: pytest.fail("it computed"))
+    monkeypatch.setattr(certify.prove.prover, "Interpolation", lambda *_: pytest.fail("it computed"))
     X = np.vstack([features(), features()[3:4]])
     write(tmp_path, X=X, y=np.zeros(11))
     before = files(tmp_path)
@@ -359,7 +359,7 @@ def test_explain(call):
 
 
 def test_explain_alone_lists_every_label_and_word(call):
-    from certify.explain import TEXTS
+    from certify.cli.explain import TEXTS
 
     status, out, _ = call("explain")
     assert status == 0 and max(map(len, out.splitlines())) <= 120
@@ -413,10 +413,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, call, name, monkeypa
 
 
 def test_output_folder_is_tried_before_anything_is_read(tmp_path, call, monkeypatch):
-    import certify.problem
+    import certify.problem.problem
 
     write(tmp_path)
-    monkeypatch.setattr(certify.problem, "load_problem", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(certify.problem.problem, "load_problem", lambda *_: pytest.fail("it went on"))
     before = files(tmp_path)
     for folder in (tmp_path / "train.npz", tmp_path / "train.npz" / "x"):
         status, out, err = call("run", tmp_path / "certify.toml", "-o", folder)
@@ -445,7 +445,7 @@ def test_names_from_outside_cannot_write_to_the_terminal(tmp_path, call):
 # --- interruption, start-up --------------------------------------------------------------------------------------
 
 def test_interrupt_while_proving_keeps_the_old_certificate(tmp_path, call, monkeypatch):
-    from certify.bounds import Interpolation
+    from certify.prove.interpolation import Interpolation
 
     call("run", write(tmp_path))
     before = files(tmp_path)
@@ -498,16 +498,16 @@ def modules_after(code: str) -> set[str]:
 
 def test_imports_are_lazy():
     heavy = {"torch", "scipy", "numpy", "cvxpy", "sympy", "matplotlib", "jinja2", "pydantic", "flint", "rich.progress"}
-    assert not heavy & modules_after("import certify.commands")
-    assert not (heavy | {"typer"}) & modules_after("import certify, certify.cli")
+    assert not heavy & modules_after("import certify.cli.commands")
+    assert not (heavy | {"typer"}) & modules_after("import certify, certify.cli.main")
 
 
 def test_check_runs_without_the_rest(tmp_path, call):
     call("run", write(tmp_path))
     path = str(tmp_path / "certificate.json")
-    found = modules_after(f"from certify.cli import main\nmain(['check', {path!r}, '--quiet'])")
+    found = modules_after(f"from certify.cli.main import main\nmain(['check', {path!r}, '--quiet'])")
     assert not {"typer", "pydantic", "scipy", "torch", "rich"} & found
-    rest = {name for name in found if name.split(".")[0] == "certify"} - {"certify", "certify.cli"}
+    rest = {name for name in found if name.split(".")[0] == "certify"} - {"certify", "certify.cli.main"}
     assert rest and all(name.startswith("certify.check") for name in rest)
 
 

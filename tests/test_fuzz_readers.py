@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from tests import fuzz_readers
 
 ROOT = Path(__file__).resolve().parents[1]

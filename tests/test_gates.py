@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.gates import Outcome, evaluate, exit_status, overall
-from certify.numerals import at_least, at_most, enclosure
+from certify.format.digits import at_least, at_most, enclosure
+from certify.problem.bound import Bound, Rigour, Verdict
+from certify.prove.gates import Outcome, evaluate, exit_status, overall
 from certify.spec import Gate
-from certify.verdict import Bound, Rigour, Verdict
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 

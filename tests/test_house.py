@@ -49,11 +49,11 @@ def test_every_spec_of_the_readme_is_valid():
 
 def test_output_in_the_readme_is_that_of_the_committed_certificate():
     from certify.certificate import read_certificate
-    from certify.check.certificate import read_certificate as read
     from certify.check.main import Result, line_of
-    from certify.check.spec import Gate, read_spec
+    from certify.check.reading.certificate import read_certificate as read
+    from certify.check.reading.spec import Gate, read_spec
     from certify.check.verdicts import evaluate, overall, thresholds
-    from certify.messages import verdict_line
+    from certify.report.messages import verdict_line
 
     path = ROOT / "reports" / "breast-cancer" / "certificate.json"
     said = [verdict_line(read_certificate(path)), "certificate audit/certificate.json", "report      audit/report.html"]
@@ -66,7 +66,7 @@ def test_output_in_the_readme_is_that_of_the_committed_certificate():
 
 
 def test_commands_of_the_readme_leave_tracked_files_alone_and_fit_together(tmp_path, monkeypatch, capsys):
-    from certify.cli import main
+    from certify.cli.main import main
     from tests.small import write
 
     found = [re.search(r"(?:^|/)certify (.*)$", block, flags=re.M) for block in blocks("bash")]

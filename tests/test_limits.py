@@ -10,11 +10,12 @@ import time
 import numpy as np
 import pytest
 
-from certify.audit import load, run_audit
-from certify.bounds import costs, interpolation, prover
-from certify.bounds import persistence as radius
-from certify.bounds.costs import Cost
-from certify.limits import Limits, OutOfTime, free_memory
+from certify.cli.audit import load, run_audit
+from certify.problem.limits import Limits, OutOfTime, free_memory
+from certify.prove import costs, interpolation
+from certify.prove.costs import Cost
+from certify.prove.prover import prover
+from certify.theorems.persistence import radius
 from tests.small import SPEC, gate, write
 
 TWO_TIERS = ["congruence", "double-double"]

@@ -7,12 +7,15 @@ import re
 import numpy as np
 import pytest
 
-import certify.plan as plan
-from certify import limits
-from certify.audit import load, quantities
-from certify.bounds import compensation, costs, fit_predictions, prover
-from certify.errors import SpecError
-from certify.explain import TEXTS, explain
+import certify.prove.plan as plan
+from certify.cli.audit import load, quantities
+from certify.cli.explain import TEXTS, explain
+from certify.format.errors import SpecError
+from certify.problem import limits
+from certify.prove import costs
+from certify.prove.prover import prover
+from certify.theorems.distance import compensation
+from certify.theorems.predictions import interpolation as fit_predictions
 from tests.small import SPEC, features, gate, tensors, write
 
 GIB = 1 << 30

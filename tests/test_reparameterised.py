@@ -9,8 +9,8 @@ import pytest
 
 from certify.certificate import canonical_bytes, read_certificate, seal
 from certify.check.main import check
-from certify.check.refusal import Invalid
-from certify.cli import main
+from certify.check.reading.refusal import Invalid
+from certify.cli.main import main
 from tests.check.cases import NO_FILES
 from tests.inputs.onnx_bytes import model, node
 from tests.small import SPEC, gate, tensors, write

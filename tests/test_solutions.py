@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from certify import stability
-from certify.cli import main
-from certify.errors import InputError
+from certify.cli.main import main
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 

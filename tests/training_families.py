@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from certify.network.mixed import Move
+from certify.network.layers.mixed import Move
+from certify.network.layers.objective import Objective
 from certify.network.network import Network
-from certify.network.objective import Objective
-from certify.problem import Problem
+from certify.problem.problem import Problem
 from certify.rigor.activation import ACTIVATIONS, activation
 from certify.rigor.arithmetic import Pair
 from tests import families

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from certify import __version__
+from certify._version import __version__
 from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, FORMAT, validate
-from certify.gates import Outcome, overall
-from certify.network.graph import GraphNetwork
-from certify.verdict import Bound
+from certify.network.graph.graph import GraphNetwork
+from certify.problem.bound import Bound
+from certify.prove.gates import Outcome, overall
 
 if TYPE_CHECKING:
-    from certify.inputs.sources import Digest
     from certify.network.network import Network
-    from certify.problem import Problem
+    from certify.problem.problem import Problem
     from certify.spec.models import Gate
+    from certify.spec.sources import Digest
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def build(
     Args:
         problem: the problem, read from files.
         claims: one for each gate, or one for each quantity where there is no gate.
-        base: size of the shift that makes the given weights exact (:func:`certify.bounds.base_point`).
+        base: size of the shift that makes the given weights exact (:func:`certify.systems.interpolation.base_point`).
         sources: digests of spec, model and data: of the very bytes the problem was built from.
         environment: what the floating-point self-test found.
         folder: where the certificate will lie; paths in it are relative to this folder.

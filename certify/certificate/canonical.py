@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any
 
-from certify.errors import CertificateError
+from certify.format.errors import CertificateError
 
 Json = dict[str, Any]
 

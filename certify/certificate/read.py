@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from certify.certificate.canonical import Json, canonical_bytes, digest
 from certify.certificate.schema import FORMAT, validate
-from certify.errors import CertificateError
-from certify.inputs.sources import read_source
+from certify.format.errors import CertificateError
+from certify.spec.sources import read_source
 
 _REMEDY = "use the file as `certify run` wrote it"
 

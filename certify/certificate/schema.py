@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from certify.errors import CertificateError
+from certify.format.errors import CertificateError
 
 FORMAT = "certify/1"
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 
 
 def check_folder(folder: Path, names: tuple[str, ...]) -> None:

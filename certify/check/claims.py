@@ -5,31 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from certify.check import (
-    alone,
-    aubin,
-    compensation,
-    convex_claims,
-    critical_finite,
-    descent_rules,
-    finite,
-    labels,
-    prediction_claims,
-    rules,
-    set_claims,
-    stationary_rules,
-    sublevel_aubin,
-    window_rules,
-)
-from certify.check.arrays import Array
-from certify.check.canonical import Json, same, show
-from certify.check.certificate import Base, Claim
-from certify.check.definite import Truth
-from certify.check.evidence import Evidence, Finding, Ladder, decide
 from certify.check.hypotheses import check_hypothesis, expect
-from certify.check.refusal import Invalid
-from certify.check.spec import Gate, Spec
-from certify.check.subject import Problem, cut_down
+from certify.check.linalg.definite import Truth
+from certify.check.reading.arrays import Array
+from certify.check.reading.canonical import Json, same, show
+from certify.check.reading.certificate import Base, Claim
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import Gate, Spec
+from certify.check.reading.subject import Problem, cut_down
+from certify.check.systems.evidence import Evidence, Finding, Ladder, decide
+from certify.check.theorems.aubin import interpolation as aubin
+from certify.check.theorems.aubin import sublevel as sublevel_aubin
+from certify.check.theorems.distance import compensation
+from certify.check.theorems.distance import critical_given_change as critical_finite
+from certify.check.theorems.distance import given_change as finite
+from certify.check.theorems.excess import claims as window_rules
+from certify.check.theorems.head import claims as convex_claims
+from certify.check.theorems.modulus import critical as stationary_rules
+from certify.check.theorems.modulus import kernel as rules
+from certify.check.theorems.modulus import one_row as alone
+from certify.check.theorems.modulus import set_quantities as set_claims
+from certify.check.theorems.modulus import sublevel as descent_rules
+from certify.check.theorems.predictions import claims as prediction_claims
+from certify.check.theorems.predictions import labels
 from certify.check.verdicts import Outcome, evaluate
 
 THEOREMS = {"total": "M2", "per_sample": "N1", "sparse": "N2", "given": "N3"}

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from certify.check import aubin_rules, descent_rules, prediction_rules, rules, stationary_rules, sublevel_aubin_rules
-from certify.check.activation import ACTIVATIONS
-from certify.check.canonical import same, show
-from certify.check.certificate import Base, Claim, Hypothesis, Number
-from certify.check.definite import Truth
-from certify.check.evidence import Evidence, Finding, Ladder, decide
-from certify.check.refusal import Invalid
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.linalg.definite import Truth
+from certify.check.reading.canonical import same, show
+from certify.check.reading.certificate import Base, Claim, Hypothesis, Number
+from certify.check.reading.refusal import Invalid
+from certify.check.systems.evidence import Evidence, Finding, Ladder, decide
+from certify.check.theorems.aubin import rules as aubin_rules
+from certify.check.theorems.aubin import sublevel_rules as sublevel_aubin_rules
+from certify.check.theorems.modulus import critical as stationary_rules
+from certify.check.theorems.modulus import kernel as rules
+from certify.check.theorems.modulus import sublevel as descent_rules
+from certify.check.theorems.predictions import rules as prediction_rules
 
 KNOWN = {"interpolation": ("counting", "solution", "smooth", "rank"),
          "M5a": ("counting", "solution", "smooth", "rank", "tilt"),

@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from certify.check.base import check_base
-from certify.check.canonical import Json, same, show
-from certify.check.certificate import FORMAT, QUANTITIES, Certificate, read_certificate
 from certify.check.claims import check_claims
-from certify.check.critical_base import case_of, check_critical_base
-from certify.check.evidence import Ladder
-from certify.check.files import read_bytes, read_subject
-from certify.check.nearby import interpolating, solve
-from certify.check.refusal import Invalid, Usage
-from certify.check.side import read_side
-from certify.check.spec import Gate, read_spec
-from certify.check.spec_parts import number_of
-from certify.check.stationary_nearby import critical_point
-from certify.check.subject import build_problem, describe
+from certify.check.reading.canonical import Json, same, show
+from certify.check.reading.certificate import FORMAT, QUANTITIES, Certificate, read_certificate
+from certify.check.reading.files import read_bytes, read_subject
+from certify.check.reading.refusal import Invalid, Usage
+from certify.check.reading.side import read_side
+from certify.check.reading.spec import Gate, read_spec
+from certify.check.reading.spec_parts import number_of
+from certify.check.reading.subject import build_problem, describe
+from certify.check.systems.base import check_base
+from certify.check.systems.critical_base import case_of, check_critical_base
+from certify.check.systems.critical_nearby import critical_point
+from certify.check.systems.evidence import Ladder
+from certify.check.systems.nearby import interpolating, solve
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate, overall, thresholds
 
 Tell = Callable[[str], None]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from certify.check.certificate import Claim
-from certify.check.spec import Gate
+from certify.check.reading.certificate import Claim
+from certify.check.reading.spec import Gate
 
 EXIT = {"met": 0, "failed": 3, "open": 4}
 INVALID, INTERRUPTED = 2, 130

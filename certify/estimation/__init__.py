@@ -5,16 +5,16 @@ Nothing here is proved; every result says `estimated`. It needs torch, which not
 
 import importlib.util
 
-from certify.errors import MissingPackage
+from certify.format.errors import MissingPackage
 
 if importlib.util.find_spec("torch") is None:
     raise MissingPackage("estimates", "torch is not installed", "pip install 'certify[estimate]', or pip install torch")
 
 from certify.estimation.estimate import Estimate, Member, estimate  # noqa: E402
+from certify.estimation.model.subject import ModuleProblem, module_problem  # noqa: E402
 from certify.estimation.options import EstimateOptions  # noqa: E402
 from certify.estimation.retraining import Agreement, Retrained  # noqa: E402
 from certify.estimation.sensitivity import Sensitivity, sensitivity  # noqa: E402
-from certify.estimation.subject import ModuleProblem, module_problem  # noqa: E402
 
 __all__ = [
     "Agreement",

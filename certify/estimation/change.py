@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from certify.errors import InputError
-from certify.estimation.functional import as_tensor, check_finite
-from certify.estimation.probes import check_input_derivative
-from certify.estimation.subject import MANY, ModuleProblem
+from certify.estimation.model.functional import as_tensor, check_finite
+from certify.estimation.model.probes import check_input_derivative
+from certify.estimation.model.subject import MANY, ModuleProblem
+from certify.format.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

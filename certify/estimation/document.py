@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from certify import __version__
+from certify._version import __version__
 from certify.certificate.build import Claim, claim_member, file_member, now
 from certify.certificate.canonical import Json, seal
+from certify.estimation.derivatives.hessian import gradient
 from certify.estimation.estimate import Estimate, Member
 from certify.estimation.evidence import Evidence
-from certify.estimation.hessian import gradient
+from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.retraining import Retrained
-from certify.estimation.subject import ModuleProblem
-from certify.gates import evaluate, overall
+from certify.problem.bound import Bound, Rigour
+from certify.prove.gates import evaluate, overall
 from certify.spec.vocabulary import ESTIMATED
-from certify.verdict import Bound, Rigour
 
 if TYPE_CHECKING:
-    from certify.inputs.sources import Digest
     from certify.spec.models import Gate, Spec
+    from certify.spec.sources import Digest
 
 FORMAT = "certify-estimate/1"
 

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from certify.errors import InputError
 from certify.estimation.change import Change, change_of
-from certify.estimation.correctors import Corrector, corrected, untaken
+from certify.estimation.derivatives.jacobian import centred
 from certify.estimation.evidence import Evidence, measure
-from certify.estimation.fully_connected import module_problem_of, of_loaded
-from certify.estimation.functional import check_finite
-from certify.estimation.jacobian import centred
 from certify.estimation.krylov import Solved
-from certify.estimation.meter import Cost, Meter
+from certify.estimation.model.fully_connected import module_problem_of, of_loaded
+from certify.estimation.model.functional import check_finite
+from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.options import EstimateOptions, check_whole, options_of
-from certify.estimation.output_space import Rows, approach, centres, rows_of, wanted
 from certify.estimation.retraining import Retrained, compare, retrain
-from certify.estimation.subject import ModuleProblem
-from certify.estimation.weight_space import check_left, chord_steps, kernel_part, weight_space_step
-from certify.progress import forward, part, silent
+from certify.estimation.solvers.correctors import Corrector, corrected, untaken
+from certify.estimation.solvers.meter import Cost, Meter
+from certify.estimation.solvers.output_space import Rows, approach, centres, rows_of, wanted
+from certify.estimation.solvers.weight_space import check_left, chord_steps, kernel_part, weight_space_step
+from certify.format.errors import InputError
+from certify.format.progress import forward, part, silent
 
 if TYPE_CHECKING:
-    from certify.problem import Problem
+    from certify.problem.problem import Problem
 
 Tell = Callable[[str, float], None]
 
@@ -46,7 +46,7 @@ class Estimate:
         stationary: `−H⁺∇L`, the part that would lead the given weights to a critical point; it is added to the step
             only with base ``"nearby"``. 0 where `∇L` is less than what the solver leaves of the response. In output
             space it is computed for that base alone (else None), with the Gauss–Newton matrix and for the losses of the
-            rows that change (:mod:`certify.estimation.output_space`).
+            rows that change (:mod:`certify.estimation.solvers.output_space`).
         residual: relative residual of the linear system for the response, computed from it.
         status: what became of it, in words.
         ended: how the solve for the response ended, in a word or two: a
@@ -172,7 +172,8 @@ def estimate(
     `v = −J⁺J_u u`, the moved rows first, then all of them. Otherwise in weight space, `v = −H⁺Cu`.
 
     Args:
-        problem: from `certify.Problem.from_module`, or one that was loaded (:mod:`certify.estimation.fully_connected`).
+        problem: from `certify.Problem.from_module`, or one that was loaded
+            (:mod:`certify.estimation.model.fully_connected`).
         u: the change: `(len(rows), *X.shape[1:])` for features.
         rows: the rows that change; default all.
         parameter: ``"features"``, ``"targets"`` or ``"sample_weights"`` (−1 deletes a row); default that of a loaded
@@ -190,7 +191,7 @@ def estimate(
     tell = forward(progress or silent)
     chosen = options_of(options)
     if not isinstance(problem, ModuleProblem):
-        from certify.problem import Problem
+        from certify.problem.problem import Problem
 
         if not isinstance(problem, Problem):
             raise InputError("problem", f"a {type(problem).__name__}",

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from certify.estimation.change import Change
-from certify.estimation.hessian import changed_gradient, gradient, mixed
-from certify.estimation.jacobian import centred, input_derivative, output_jacobian
-from certify.estimation.subject import ModuleProblem
+from certify.estimation.derivatives.hessian import changed_gradient, gradient, mixed
+from certify.estimation.derivatives.jacobian import centred, input_derivative, output_jacobian
+from certify.estimation.model.subject import ModuleProblem
 
 
 @dataclass(frozen=True)

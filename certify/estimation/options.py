@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 
 SOLVERS = ("auto", "dual", "direct", "cg", "lsmr", "minres_qlp")
 
@@ -72,7 +72,7 @@ def check_whole(name: str, value: Any, least: int = 0) -> None:
 
     >>> check_whole("seed", 1.5)
     Traceback (most recent call last):
-    certify.errors.InputError: seed: 1.5; give a whole number from 0 on
+    certify.format.errors.InputError: seed: 1.5; give a whole number from 0 on
     """
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
         raise InputError(name, f"{value!r}", f"give a whole number from {least} on")
@@ -83,7 +83,7 @@ def options_of(given: dict[str, Any]) -> EstimateOptions:
 
     >>> options_of({"corector_steps": 1})
     Traceback (most recent call last):
-    certify.errors.InputError: estimate: there is no option 'corector_steps'; did you mean corrector_steps?
+    certify.format.errors.InputError: estimate: there is no option 'corector_steps'; did you mean corrector_steps?
     """
     known = [field.name for field in fields(EstimateOptions)]
     for name in given:

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from certify.errors import InputError
-from certify.estimation.functional import as_tensor
-from certify.estimation.hessian import gradient
-from certify.estimation.jacobian import centred
+from certify.estimation.derivatives.hessian import gradient
+from certify.estimation.derivatives.jacobian import centred
+from certify.estimation.model.functional import as_tensor
 from certify.estimation.options import check_whole
-from certify.estimation.output_space import centres, wanted
-from certify.progress import part, silent
+from certify.estimation.solvers.output_space import centres, wanted
+from certify.format.errors import InputError
+from certify.format.progress import part, silent
 
 if TYPE_CHECKING:
     from certify.estimation.estimate import Estimate

@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from torch.func import vjp
 
-from certify.errors import InputError
-from certify.estimation.jacobian import centred
-from certify.estimation.kernel import sketch_signs, sketched_rows
+from certify.estimation.derivatives.jacobian import centred
+from certify.estimation.derivatives.kernel import sketch_signs, sketched_rows
+from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.options import check_whole
-from certify.estimation.output_space import SKETCH_EQUATIONS, centres
-from certify.estimation.subject import ModuleProblem
-from certify.progress import silent
+from certify.estimation.solvers.output_space import SKETCH_EQUATIONS, centres
+from certify.format.errors import InputError
+from certify.format.progress import silent
 
 Tell = Callable[[str, float], None]
 

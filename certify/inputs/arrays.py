@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from certify.errors import InputError, SpecError
-from certify.inputs.archive import Archive, listed, missing, open_archive
+from certify.format.errors import InputError, SpecError
+from certify.inputs.formats.archive import Archive, listed, missing, open_archive
 from certify.inputs.numbers import exact_float64, first_index, place
-from certify.inputs.sources import read_source
+from certify.spec.sources import read_source
 
 if TYPE_CHECKING:
     from certify.spec.models import Spec

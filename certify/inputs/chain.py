@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 
 OPTIONS: Final[dict[str, dict[str, float | str]]] = {
     "relu": {}, "leaky_relu": {"negative_slope": 0.01}, "elu": {"alpha": 1.0}, "tanh": {}, "sigmoid": {},

@@ -7,11 +7,11 @@ import math
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from certify.errors import InputError
-from certify.inputs.archive import open_archive
+from certify.format.errors import InputError
+from certify.inputs.formats.archive import open_archive
 from certify.inputs.numbers import exact_float64
-from certify.inputs.sources import read_source
-from certify.network.graph import ACTIVATIONS, OPERATIONS, GraphNetwork, Node
+from certify.network.graph.graph import ACTIVATIONS, OPERATIONS, GraphNetwork, Node
+from certify.spec.sources import read_source
 
 FORMAT: Final = "certify-graph/1"
 TOP: Final = ("format", "input", "shape", "nodes", "output")

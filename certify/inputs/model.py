@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from certify.errors import InputError
-from certify.inputs.archive import Archive, listed, open_archive
+from certify.format.errors import InputError
 from certify.inputs.chain import BATCH_NORM
+from certify.inputs.formats.archive import Archive, listed, open_archive
 from certify.inputs.numbers import exact_float64
-from certify.inputs.sources import read_source
 from certify.network.network import Network
+from certify.spec.sources import read_source
 
 if TYPE_CHECKING:
-    from certify.network.graph import GraphNetwork
+    from certify.network.graph.graph import GraphNetwork
     from certify.spec.models import Spec
 
 
@@ -83,8 +83,8 @@ def read_graph_network(spec: Spec, folder: Path) -> GraphNetwork:
     assert spec.model.graph is not None
     network = read_graph(folder / spec.model.graph, folder / spec.model.file)
     if spec.model.factory is not None:
-        from certify.inputs.factory import call_factory
-        from certify.inputs.trace import check_same, trace
+        from certify.inputs.torch.factory import call_factory
+        from certify.inputs.torch.trace import check_same, trace
 
         key = f'model.factory = "{spec.model.factory}"'
         check_same(network, trace(call_factory(spec.model.factory, folder), network.shape, key), key)
@@ -95,7 +95,7 @@ def _check_factory(
     spec: Spec, folder: Path, shapes: dict[str, tuple[int, ...]], prefixes: list[str], asked: str
 ) -> None:
     """Run the factory, and hold the spec and the file against its module."""
-    from certify.inputs import factory
+    from certify.inputs.torch import factory
 
     assert spec.model.factory is not None
     key = f'model.factory = "{spec.model.factory}"'

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.errors import EnvironmentRefused, InputError
+from certify.format.errors import EnvironmentRefused, InputError
 from certify.rigor import fp
 
 LARGEST_INTEGER = 2**53
@@ -32,7 +32,7 @@ def exact_float64(array: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, np.
     >>> exact_float64(np.array([2**53 + 1]), "array 'y'")
     Traceback (most recent call last):
     ...
-    certify.errors.InputError: array 'y', entry 0: 9007199254740993 is beyond 2^53, ...
+    certify.format.errors.InputError: array 'y', entry 0: 9007199254740993 is beyond 2^53, ...
     """
     kind = array.dtype.kind
     if kind in "iu":

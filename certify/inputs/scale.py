@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from certify.errors import SpecError
+from certify.format.errors import SpecError
 
 if TYPE_CHECKING:
     from certify.spec.models import Perturbation

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.network.network import Network
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair

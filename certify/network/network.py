@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.rigor.activation import activation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from certify.numerals import DIGITS, at_least, at_most
+from certify.format.digits import DIGITS, at_least, at_most
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 ENOUGH = 800

@@ -8,16 +8,17 @@ from datetime import datetime
 from posixpath import basename
 
 from certify.certificate.schema import Certificate, Claim, File, Problem, Subject
-from certify.messages import unchecked
-from certify.report import critical, words
+from certify.report import words
 from certify.report.digits import as_given, count, cut, lower_end, upper_end
-from certify.report.findings import find_findings, find_gates, find_undecided
-from certify.report.glossary import glossary
-from certify.report.limit import limit
+from certify.report.messages import unchecked
 from certify.report.moves import LISTED, NOUN, listing, named_rows, size_of_move, units, what_moves
-from certify.report.point import lead, meaning, point
 from certify.report.reading import open_certificate
-from certify.report.scope import not_claimed
+from certify.report.sections import critical
+from certify.report.sections.findings import find_findings, find_gates, find_undecided
+from certify.report.sections.glossary import glossary
+from certify.report.sections.limit import limit
+from certify.report.sections.point import lead, meaning, point
+from certify.report.sections.scope import not_claimed
 from certify.report.statements import (
     Assumption,
     BoundFile,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from certify.certificate.canonical import digest
 from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
-from certify.errors import CertificateError
+from certify.format.errors import CertificateError
 from certify.spec.convexity import CONVEX, FIRST_ORDER, PREDICTIONS
 from certify.spec.window import QUANTITIES as ON_A_WINDOW
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.certificate.schema import Claim, Problem
-from certify.report import convex, critical, labels, predictions, words
+from certify.report import words
 from certify.report.digits import as_given, lower_end, upper_end
-from certify.report.finite_size import aubin_sentence, distance_sentence
-from certify.report.first_order import first_order_sentence
 from certify.report.moves import NOUN, in_units, moving, shared, small_move
+from certify.report.sections import critical, labels, predictions
+from certify.report.sections import head as convex
+from certify.report.sections.finite_size import aubin_sentence, distance_sentence
+from certify.report.sections.first_order import first_order_sentence
+from certify.report.sections.window import window_sentence
 from certify.report.statements import Phrase, Rows, say, visible
-from certify.report.window import window_sentence
 from certify.spec.window import QUANTITIES as ON_A_WINDOW
 
 SENTENCE_DIGITS = 4

@@ -14,7 +14,7 @@ from typing import Final, final
 
 import numpy as np
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.activation import Activation
 from certify.rigor.fp import Array, U

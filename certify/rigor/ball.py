@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair, require_range
 from certify.rigor.fp import RAISE, Array

@@ -13,7 +13,8 @@ import scipy.linalg
 from scipy.linalg.lapack import dpotrf
 from threadpoolctl import threadpool_limits
 
-from certify.errors import InputError
+from certify.format.errors import InputError
+from certify.problem.bound import Verdict
 from certify.rigor import fp
 from certify.rigor.enclosure import Enclosure
 from certify.rigor.fp import Array, U
@@ -26,7 +27,6 @@ from certify.rigor.matrices import (
     scaled_spread,
     unit_scaled,
 )
-from certify.verdict import Verdict
 
 THREADED_LIMIT = 15_000
 """Largest matrix that is factorised with more than one BLAS thread."""

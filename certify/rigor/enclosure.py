@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from certify.errors import EnvironmentRefused
+from certify.format.errors import EnvironmentRefused
 from certify.rigor import fp
 from certify.rigor.fp import Array
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.errors import EnvironmentRefused, InputError
+from certify.format.errors import EnvironmentRefused, InputError
 from certify.rigor import fp
 from certify.rigor.fp import Array
 

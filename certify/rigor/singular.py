@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.cholesky import Method, extreme_pair, lambda_max_upper, lambda_min_lower

@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 import scipy.linalg
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.fp import RAISE, Array

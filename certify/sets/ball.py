@@ -9,10 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.rigor import fp
 from certify.sets.base import ConvexSet
-from certify.sets.exact import Rows, Vector, dot, flint_matrix, fraction, number, rows, square, subtract, vector
+from certify.sets.exact.rational import (
+    Rows,
+    Vector,
+    dot,
+    flint_matrix,
+    fraction,
+    number,
+    rows,
+    square,
+    subtract,
+    vector,
+)
 from certify.sets.extent import Extent, between, root, roots
 
 BITS = 80

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from certify.errors import InputError
-from certify.sets.exact import Vector, vector
+from certify.format.errors import InputError
+from certify.sets.exact.rational import Vector, vector
 from certify.sets.extent import Extent
 
 

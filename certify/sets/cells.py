@@ -11,13 +11,13 @@ import heapq
 from fractions import Fraction
 from itertools import count
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.rigor import fp
 from certify.sets.ball import Ball
 from certify.sets.base import ClosedSet, ConvexSet
-from certify.sets.exact import Vector, square, subtract
+from certify.sets.exact.polyhedron import Polyhedron
+from certify.sets.exact.rational import Vector, square, subtract
 from certify.sets.extent import Extent
-from certify.sets.polyhedron import Polyhedron
 from certify.sets.union import FiniteUnion
 
 TOLERANCE, CELLS = 1e-6, 400

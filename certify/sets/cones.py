@@ -8,14 +8,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets.ball import Ball, Ellipsoid
 from certify.sets.base import ClosedSet
-from certify.sets.curve import Curve
-from certify.sets.exact import Rows, Vector, dot, reduced, subtract, vector
-from certify.sets.manifold import Manifold
-from certify.sets.polyhedron import Polyhedron
-from certify.sets.projection import Infeasible, project
+from certify.sets.exact.polyhedron import Polyhedron
+from certify.sets.exact.projection import Infeasible, project
+from certify.sets.exact.rational import Rows, Vector, dot, reduced, subtract, vector
+from certify.sets.smooth.curve import Curve
+from certify.sets.smooth.manifold import Manifold
 from certify.sets.union import FiniteUnion
 
 MOST_FACES = 5000

@@ -8,13 +8,13 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets.ball import Ball, Ellipsoid, root_minus
 from certify.sets.base import ClosedSet, ConvexSet, same_dimension
 from certify.sets.cells import sup_distance
-from certify.sets.exact import Vector, dot, square, subtract
+from certify.sets.exact.polyhedron import Polyhedron
+from certify.sets.exact.rational import Vector, dot, square, subtract
 from certify.sets.extent import Extent, between, infinite, largest, root, roots
-from certify.sets.polyhedron import Polyhedron
 from certify.sets.sphere import excess_by_support
 from certify.sets.union import FiniteUnion
 from certify.sets.window import excess_in_ball, excess_of_round
@@ -75,7 +75,7 @@ def hausdorff(C: ClosedSet, D: ClosedSet) -> Extent:
 def _excess(C: ClosedSet, D: ClosedSet, window: Ball | Polyhedron | None) -> Extent | None:
     """Of one piece; None where the window misses it."""
     if not isinstance(C, ConvexSet):
-        from certify.sets.traced import excess_of_zeros
+        from certify.sets.smooth.traced import excess_of_zeros
 
         return excess_of_zeros(C, D, window)
     if isinstance(window, Polyhedron) and isinstance(C, Polyhedron):

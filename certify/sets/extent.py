@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from certify.problem.bound import Rigour
 from certify.rigor import fp
-from certify.sets.exact import Vector
-from certify.verdict import Rigour
+from certify.sets.exact.rational import Vector
 
 SHORT = 24
 """Characters of a rational number above which its root is shown by its ends."""

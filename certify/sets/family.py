@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets.ball import Ball
 from certify.sets.base import ClosedSet
 from certify.sets.cones import limiting_normal_cone
-from certify.sets.exact import Vector, number, vector
+from certify.sets.exact.polyhedron import Polyhedron
+from certify.sets.exact.rational import Vector, number, vector
 from certify.sets.excess import excess
 from certify.sets.extent import Extent, infinite, largest, root
-from certify.sets.polyhedron import Polyhedron
 from certify.sets.union import FiniteUnion
 
 

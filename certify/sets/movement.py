@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.rigor import fp
 from certify.sets.ball import Ball
 from certify.sets.base import ClosedSet
-from certify.sets.exact import number
+from certify.sets.exact.polyhedron import Polyhedron
+from certify.sets.exact.rational import number
 from certify.sets.excess import excess_where_met
 from certify.sets.extent import Extent, infinite, root
 from certify.sets.family import PolyhedralFamily
-from certify.sets.polyhedron import Polyhedron
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,9 +15,9 @@ from itertools import count, product
 from certify.rigor import fp
 from certify.sets.ball import BITS, Ball, Ellipsoid
 from certify.sets.base import ConvexSet
-from certify.sets.exact import Vector, dot, square, subtract
+from certify.sets.exact.polyhedron import Polyhedron
+from certify.sets.exact.rational import Vector, dot, square, subtract
 from certify.sets.extent import Extent, between
-from certify.sets.polyhedron import Polyhedron
 
 Support = Callable[[Vector], tuple[Fraction, Fraction]]
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 from itertools import count, product
 from typing import Any
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.rigor import fp
 from certify.sets.ball import Ball
 from certify.sets.base import ClosedSet, same_dimension
-from certify.sets.exact import Vector, number, square, vector, whole
+from certify.sets.exact.rational import Vector, number, square, vector, whole
 from certify.sets.excess import excess_where_met
 from certify.sets.extent import Extent, between, largest, root, roots
 

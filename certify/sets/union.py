@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets.base import ClosedSet, ConvexSet, same_dimension
-from certify.sets.exact import rows
+from certify.sets.exact.polyhedron import Polyhedron
+from certify.sets.exact.rational import rows
 from certify.sets.extent import Extent, smallest
-from certify.sets.polyhedron import Polyhedron
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from fractions import Fraction
 from certify.rigor import fp
 from certify.sets.ball import Ball, Ellipsoid
 from certify.sets.base import ConvexSet
-from certify.sets.exact import Rows, Vector, along, dot, square, subtract
+from certify.sets.exact.generators import Cone, homogeneous
+from certify.sets.exact.polyhedron import Polyhedron
+from certify.sets.exact.rational import Rows, Vector, along, dot, square, subtract
 from certify.sets.extent import Extent, between, roots
-from certify.sets.generators import Cone, homogeneous
-from certify.sets.polyhedron import Polyhedron
 
 Round = Ball | Ellipsoid
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from certify.errors import SpecError
+from certify.format.errors import SpecError
 from certify.spec.convexity import PREDICTIONS
 
 if TYPE_CHECKING:

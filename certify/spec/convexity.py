@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from certify.errors import SpecError
+from certify.format.errors import SpecError
 from certify.spec.vocabulary import DATA_FORMATS
 
 if TYPE_CHECKING:
-    from certify.problem import Problem
+    from certify.problem.problem import Problem
     from certify.spec.models import Spec
 
 CONVEX: Final = ("distance", "stable_predictions", "prediction_change")

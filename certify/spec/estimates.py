@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from certify.errors import SpecError
+from certify.format.errors import SpecError
 from certify.spec.vocabulary import BUILT, ESTIMATED, FOR_ESTIMATES
 
 if TYPE_CHECKING:

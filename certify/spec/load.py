@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
-from certify.errors import SpecError
-from certify.inputs.sources import read_source
+from certify.format.errors import SpecError
 from certify.spec.models import Spec
+from certify.spec.sources import read_source
 from certify.spec.validity import check_spec
 from certify.spec.vocabulary import BUILT
 

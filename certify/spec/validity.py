@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from certify.errors import SpecError
+from certify.format.errors import SpecError
 from certify.spec.aubin import check_aubin
 from certify.spec.changes import check_critical_change
 from certify.spec.convexity import asks_for_convexity, check_convexity, check_direction, check_predictions
@@ -23,7 +23,7 @@ from certify.spec.weight_norms import check_weight_norm
 from certify.spec.window import check_window
 
 if TYPE_CHECKING:
-    from certify.problem import Problem
+    from certify.problem.problem import Problem
     from certify.spec.models import Gate, Spec
 
 
@@ -324,7 +324,7 @@ def check_problem(problem: Problem) -> None:
     Raises:
         SpecError: with what would work.
     """
-    from certify.bounds.costs import JACOBIAN_LIMIT
+    from certify.prove.costs import JACOBIAN_LIMIT
 
     if problem.count is not None and problem.count > len(problem.rows):
         raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",

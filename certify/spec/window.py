@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from certify.errors import SpecError
+from certify.format.errors import SpecError
 
 if TYPE_CHECKING:
     from certify.spec.models import Spec

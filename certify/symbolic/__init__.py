@@ -6,7 +6,7 @@
 2/5
 """
 
-from certify.errors import MissingPackage
+from certify.format.errors import MissingPackage
 
 try:
     import sympy  # noqa: F401

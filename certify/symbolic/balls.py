@@ -5,11 +5,11 @@ from __future__ import annotations
 import sympy
 from flint import arb, ctx, fmpq
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.rigor import fp
-from certify.sets.equations import power
-from certify.sets.exact import fraction
+from certify.sets.exact.rational import fraction
 from certify.sets.extent import Extent
+from certify.sets.smooth.equations import power
 
 BITS = 300
 

@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 from sympy import Poly, Rational
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets.family import Aubin
 from certify.symbolic.system import System, rational
 

@@ -8,9 +8,9 @@ from typing import Any
 import sympy
 from sympy import Expr, Matrix, Rational, Symbol
 
-from certify.errors import InputError
-from certify.sets.exact import rows as rows_of
-from certify.sets.exact import vector
+from certify.format.errors import InputError
+from certify.sets.exact.rational import rows as rows_of
+from certify.sets.exact.rational import vector
 from certify.symbolic.system import System, rational
 
 _SMOOTH: dict[str, Callable[[Expr], Expr]] = {

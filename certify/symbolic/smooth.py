@@ -10,13 +10,13 @@ import sympy
 from flint import arb
 from sympy import Expr, Matrix, Symbol
 
-from certify.sets.exact import Rows, Vector
+from certify.sets.exact.rational import Rows, Vector
 from certify.symbolic.balls import evaluate
 
 
 @dataclass(frozen=True)
 class SmoothEquations:
-    """`G(w) = 0` by expressions in the symbols w (see :class:`certify.sets.equations.Equations`).
+    """`G(w) = 0` by expressions in the symbols w (see :class:`certify.sets.smooth.equations.Equations`).
 
     >>> a, b = sympy.symbols("a b")
     >>> curve = SmoothEquations((sympy.tanh(a) * b - 1,), (a, b))
@@ -77,7 +77,7 @@ class SmoothEquations:
 
     def exact_jacobian(self, x: Vector) -> Rows | None:
         """`G_w(x)` where it is rational, else None."""
-        from certify.sets.exact import number
+        from certify.sets.exact.rational import number
 
         values = self._at(x, list(self._first))
         if not all(v.is_Rational for v in values):

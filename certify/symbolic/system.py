@@ -10,12 +10,12 @@ from typing import Any
 import sympy
 from sympy import Expr, Matrix, Rational, Symbol
 
-from certify.errors import InputError
-from certify.sets.exact import vector
+from certify.format.errors import InputError
+from certify.sets.exact.polyhedron import Polyhedron
+from certify.sets.exact.rational import vector
 from certify.sets.extent import Extent
 from certify.sets.family import Aubin
-from certify.sets.manifold import Manifold
-from certify.sets.polyhedron import Polyhedron
+from certify.sets.smooth.manifold import Manifold
 
 DIGITS = 40
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from certify.bounds.aubin_centre import Centre
 from certify.network.network import Network
+from certify.theorems.aubin.centre import Centre
 
 torch.set_default_dtype(torch.float64)
 PHI = {"tanh": torch.tanh, "gelu": torch.nn.functional.gelu}

@@ -23,10 +23,10 @@ import torch
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 
-from certify.bounds import bound  # noqa: E402
-from certify.bounds.aubin import enclose_aubin  # noqa: E402
 from certify.network.network import Network  # noqa: E402
-from certify.problem import Problem  # noqa: E402
+from certify.problem.problem import Problem  # noqa: E402
+from certify.prove.prover import bound  # noqa: E402
+from certify.theorems.aubin.interpolation import enclose_aubin  # noqa: E402
 
 torch.set_default_dtype(torch.float64)
 PHI = {"tanh": torch.tanh, "gelu": torch.nn.functional.gelu, "softplus": torch.nn.functional.softplus,

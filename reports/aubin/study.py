@@ -20,10 +20,10 @@ import numpy as np  # noqa: E402
 from attack import attack  # noqa: E402
 
 from certify import bound, load_problem  # noqa: E402
-from certify.bounds.aubin import Radii, _row_radii, largest, segment_condition  # noqa: E402
-from certify.bounds.aubin_centre import Centre, enclose_centre, rows_bound  # noqa: E402
-from certify.network.path_growth import path_growth, shares  # noqa: E402
+from certify.network.lipschitz.along_paths import path_growth, shares  # noqa: E402
 from certify.rigor import fp  # noqa: E402
+from certify.theorems.aubin.centre import Centre, enclose_centre, rows_bound  # noqa: E402
+from certify.theorems.aubin.interpolation import Radii, _row_radii, largest, segment_condition  # noqa: E402
 
 NAMES = {"tanh": "tanh 30-64-1, 64 rows", "gelu": "gelu 4-64-64-1, 30 rows"}
 

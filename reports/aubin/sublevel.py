@@ -26,9 +26,9 @@ import attack as shared  # noqa: E402
 from falsify import PHI  # noqa: E402
 
 from certify import bound, load_problem  # noqa: E402
-from certify.bounds.sublevel_aubin import Radii, enclose_sublevel_aubin  # noqa: E402
 from certify.network.network import Network  # noqa: E402
-from certify.problem import Problem  # noqa: E402
+from certify.problem.problem import Problem  # noqa: E402
+from certify.theorems.aubin.sublevel import Radii, enclose_sublevel_aubin  # noqa: E402
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)

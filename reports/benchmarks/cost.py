@@ -52,8 +52,8 @@ class Parts:
     def __init__(self, n: int, widths: tuple[int, ...]) -> None:
         import numpy as np
 
-        from certify.network.passes import known_weights
-        from certify.perturbations.factor import feature_factor
+        from certify.network.layers.passes import known_weights
+        from certify.problem.perturbations.factor import feature_factor
         from certify.rigor.arithmetic import Binary64
 
         self.n, self.arithmetic = n, Binary64()
@@ -65,13 +65,13 @@ class Parts:
         self.threshold = 1.0
 
     def passes(self) -> Any:
-        from certify.network.passes import backward, forward
+        from certify.network.layers.passes import backward, forward
 
         passed = forward(self.net, self.weights, self.X, self.arithmetic)
         return passed, backward(self.net, self.weights, passed, self.arithmetic)
 
     def kernel(self) -> Any:
-        from certify.network.kernel import tangent_kernel
+        from certify.network.layers.kernel import tangent_kernel
 
         layers = self.net.layers("all")
         return tangent_kernel(self.passed, self.adjoints, layers, (True,) * self.net.depth, self.arithmetic)
@@ -87,12 +87,12 @@ class Parts:
         cholesky(self.K.mid.hi, lower=True, check_finite=False)
 
     def two_sided(self) -> Any:
-        from certify.bounds.direct import direct_modulus
+        from certify.theorems.modulus.direct import direct_modulus
 
         return direct_modulus(self.K, self.Q, self.arithmetic)
 
     def gate(self) -> None:
-        from certify.bounds.direct import verify_modulus_below
+        from certify.theorems.modulus.direct import verify_modulus_below
 
         if not verify_modulus_below(self.K, self.Q, self.threshold):
             raise RuntimeError(f"modulus < {self.threshold} was not proved")
@@ -145,10 +145,10 @@ def resident(what: str) -> int:
 def memory(size: str, kind: str) -> dict[str, float]:
     """Peak of `passes + kernel + gate or two-sided` over 4n²·8 bytes + data, in this process."""
     n, widths = SIZES[size]
-    from certify.bounds.direct import direct_modulus, verify_modulus_below
-    from certify.bounds.linearisation import linearise
-    from certify.problem import Problem
+    from certify.problem.problem import Problem
     from certify.rigor.arithmetic import Binary64
+    from certify.systems.interpolation.linearisation import linearise
+    from certify.theorems.modulus.direct import direct_modulus, verify_modulus_below
 
     small, few = problem(10, widths)  # one small round before memory is counted: imports, buffers of the BLAS
     lin = linearise(Problem(small, few, None, "features", tuple(range(10))), Binary64(), lambda stage, done: None)

@@ -42,7 +42,7 @@ Method = tuple[str, str, Callable[[Case, torch.Tensor, int], torch.Tensor]]
 
 def ours(solver: str, tolerance: float, products: int = 10_000) -> Callable[[Case, torch.Tensor, int], torch.Tensor]:
     from certify.estimation import EstimateOptions, module_problem
-    from certify.estimation.weight_space import PRODUCT, solve
+    from certify.estimation.solvers.weight_space import PRODUCT, solve
 
     def run(c: Case, G: torch.Tensor, r: int) -> torch.Tensor:
         problem = module_problem(c.module, c.X, c.y, loss="cross_entropy", map="critical", chunk=len(c.X))

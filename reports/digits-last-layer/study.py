@@ -21,10 +21,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import recipe  # noqa: E402
 
-from certify.bounds.convex import Change, enclose_motions, global_modulus  # noqa: E402
-from certify.bounds.convex_predictions import enclose_predictions  # noqa: E402
-from certify.bounds.last_layer import enclose_last_layer, last_inputs  # noqa: E402
 from certify.network.network import Network  # noqa: E402
+from certify.systems.head.last_layer import enclose_last_layer, last_inputs  # noqa: E402
+from certify.theorems.head.motion import Change, enclose_motions, global_modulus  # noqa: E402
+from certify.theorems.head.predictions import enclose_predictions  # noqa: E402
 
 ROWS, FLIPS = (1, 5, 8, 20), (1, 2, 3, 5, 8, 20)
 RADII = (0.1, 0.05, 0.03, 0.02, 0.015, 0.0125, 0.01, 0.005, 0.002)

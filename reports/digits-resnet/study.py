@@ -29,8 +29,8 @@ from training import npz_bytes
 
 from certify.estimation import ModuleProblem, module_problem
 from certify.estimation.change import Change, change_of
+from certify.estimation.derivatives.hessian import hessian, mixed
 from certify.estimation.evidence import Evidence, measure
-from certify.estimation.hessian import hessian, mixed
 from certify.estimation.krylov import MinresQlp
 
 SOLVED = 1e-6

@@ -24,9 +24,9 @@ def main() -> int:
     import numpy as np
     from safetensors.numpy import load_file
 
-    from certify.bounds.prover import prover
     from certify.network.network import Network
-    from certify.problem import Problem
+    from certify.problem.problem import Problem
+    from certify.prove.prover import prover
     from certify.rigor.environment import self_test
 
     self_test()

@@ -12,7 +12,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
 from certify import load_problem
-from certify.bounds.window_curve import window_movement
+from certify.theorems.excess.curve import window_movement
 
 HERE = Path(__file__).resolve().parent
 FACTORS = (1 / 64, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 7 / 8, 1.0, 5 / 4, 3 / 2, 2.0, 3.0, 4.0)

@@ -18,11 +18,11 @@ import falsify
 import numpy as np
 import torch
 
-from certify.bounds import bound
-from certify.bounds.critical import Critical
+from certify.format.progress import silent
 from certify.network.network import Network
-from certify.problem import Problem
-from certify.progress import silent
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
+from certify.prove.prover import bound
 
 torch.set_default_dtype(torch.float64)
 CHANGES, BATCH, STEPS, LAST, SLACK, NEAR = 20, 1_000, 30, 10, 1e-9, 1.0001

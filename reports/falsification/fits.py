@@ -18,10 +18,10 @@ import falsify
 import numpy as np
 import torch
 
-from certify.bounds import bound
-from certify.bounds.window import enclose_window_excess
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
+from certify.prove.prover import bound
+from certify.theorems.excess.window import enclose_window_excess
 
 torch.set_default_dtype(torch.float64)
 TRIES, BATCH, SLACK = 20_000, 2_000, 1e-9

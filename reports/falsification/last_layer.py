@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from certify.bounds.convex import Change, enclose_motion
-from certify.bounds.convex_predictions import enclose_predictions
-from certify.bounds.last_layer import enclose_last_layer, last_inputs
 from certify.network.network import Network
+from certify.systems.head.last_layer import enclose_last_layer, last_inputs
+from certify.theorems.head.motion import Change, enclose_motion
+from certify.theorems.head.predictions import enclose_predictions
 
 CASES = (
     ("cross_entropy", Change("sample_weights", 1.0, 2), 200),

@@ -45,7 +45,7 @@ def real(gap: int) -> Any:
     from safetensors.numpy import load_file
 
     from certify.network.network import Network
-    from certify.problem import Problem
+    from certify.problem.problem import Problem
 
     folder = HERE.parent / "digits"
     tensors = {name: a.astype(np.float64) for name, a in load_file(folder / "model.safetensors").items()}
@@ -60,8 +60,8 @@ def real(gap: int) -> Any:
 
 def condition(problem: Any) -> float:
     """Condition number of J, estimated from its singular values in floats."""
-    from certify.network.jacobian import jacobian
-    from certify.network.passes import backward, forward, known_weights
+    from certify.network.layers.jacobian import jacobian
+    from certify.network.layers.passes import backward, forward, known_weights
     from certify.rigor.arithmetic import Binary64
 
     net, arithmetic = problem.network, Binary64()
@@ -74,7 +74,7 @@ def condition(problem: Any) -> float:
 
 
 def measure() -> list[dict[str, str]]:
-    from certify.bounds import Interpolation
+    from certify.prove.interpolation import Interpolation
     from certify.rigor import enclose_sigma_min
 
     lines = []

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import certify
-from certify.bounds.predictions import labels_within
+from certify.theorems.predictions.within_distance import labels_within
 
 HERE = Path(__file__).resolve().parent
 SPECS = ("breast-cancer-rounded", "wide-relu-total")

@@ -22,13 +22,13 @@ sys.path.insert(0, str(HERE.parents[1]))
 import numpy as np  # noqa: E402
 from safetensors.numpy import load_file  # noqa: E402
 
-from certify.bounds import compensation as q4  # noqa: E402
-from certify.bounds.layer_constants import _narrowed  # noqa: E402
-from certify.convex.chain_dual import ROUNDS, STEPS, descend, propose_multipliers  # noqa: E402
-from certify.network.chain import Chain, chain_bound  # noqa: E402
+from certify.finders.lipsdp_multipliers import ROUNDS, STEPS, descend, propose_multipliers  # noqa: E402
+from certify.network.lipschitz.lipsdp import Chain, chain_bound  # noqa: E402
 from certify.network.network import Network  # noqa: E402
-from certify.problem import Problem  # noqa: E402
+from certify.problem.problem import Problem  # noqa: E402
 from certify.rigor.activation import activation  # noqa: E402
+from certify.theorems.distance import compensation as q4  # noqa: E402
+from certify.theorems.distance.layer_constants import _narrowed  # noqa: E402
 
 MARKS = ("<!-- constants: written by study.py -->", "<!-- end of constants -->")
 DOUBLINGS = 5

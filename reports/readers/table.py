@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from certify.errors import CertifyError
+from certify.format.errors import CertifyError
 
 Written = tuple[str, str, Callable[[Path], None]]
 SPEC = 'version = 1\nmodel = {{ file = "{}", widths = [1, 1], activation = "tanh" }}\ndata = {{ file = "d.npz" }}\n'
@@ -177,10 +177,10 @@ def by_others() -> Iterator[Written]:
 
 def said(path: Path) -> str:
     """What certify makes of a file: layers and activation, or its one line, without folders."""
-    from certify.inputs.archive import open_archive
+    from certify.inputs.formats.archive import open_archive
     from certify.inputs.model import read_network, widths_of
-    from certify.inputs.sources import read_source
     from certify.spec import parse_spec
+    from certify.spec.sources import read_source
 
     try:
         parse_spec(SPEC.format(path.name).encode())

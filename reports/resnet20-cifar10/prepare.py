@@ -77,7 +77,7 @@ def main() -> int:
     from safetensors.torch import save
 
     from certify.inputs.graph_file import graph_bytes
-    from certify.inputs.trace import trace
+    from certify.inputs.torch.trace import trace
 
     net, folder = module().eval(), Path(options.cifar)
     tensors = resnet2b.read_weights(Path(options.weights))

@@ -103,7 +103,7 @@ def main() -> int:
     from safetensors.torch import save
 
     from certify.inputs.graph_file import graph_bytes
-    from certify.inputs.trace import trace
+    from certify.inputs.torch.trace import trace
 
     net, folder = module().eval(), Path(options.cifar)
     net.load_state_dict(read_weights(Path(options.weights)))

@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 import numpy as np  # noqa: E402
 
 from certify import load_problem  # noqa: E402
-from certify.bounds import compensation as q4  # noqa: E402
+from certify.theorems.distance import compensation as q4  # noqa: E402
 
 MARKS = ("<!-- radii: written by study.py -->", "<!-- end of radii -->")
 RADII = (0.001, 0.005, 0.01, 0.02, 0.025, 0.03)
@@ -62,7 +62,7 @@ def largest(bound, most: float) -> float:
 
 def limit(problem) -> float:
     """`min |x_i − x_j|/√2` over pairs of rows with different outputs, in floats."""
-    from certify.network.passes import forward, known_weights
+    from certify.network.layers.passes import forward, known_weights
     from certify.rigor.arithmetic import Binary64
 
     f = forward(problem.network, known_weights(problem.network), problem.X, Binary64()).output.mid.hi[:, 0]

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from flint import arb
 
-from certify.bounds import bound, prover
-from certify.bounds.congruence import Failure, jacobian_congruence
-from certify.bounds.direct import direct_modulus, verify_modulus_below
-from certify.bounds.nearby import prove_nearby
-from certify.errors import CertifyError, InputError, SpecError
-from certify.network.jacobian import Jacobian
-from certify.network.kernel import Kernel
+from certify.format.errors import CertifyError, InputError, SpecError
+from certify.network.layers.jacobian import Jacobian
+from certify.network.layers.kernel import Kernel
 from certify.network.network import Network
-from certify.perturbations.factor import BlockFactor
-from certify.problem import Problem
+from certify.problem.perturbations.factor import BlockFactor
+from certify.problem.problem import Problem
+from certify.prove.prover import bound, prover
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
+from certify.systems.interpolation.congruence import Failure, jacobian_congruence
+from certify.systems.interpolation.nearby import prove_nearby
+from certify.theorems.modulus.direct import direct_modulus, verify_modulus_below
 from tests import oracles as exact
 from tests.attack import attack
 from tests.sublevel_oracles import training_loss

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import bound
-from certify.bounds.aubin import data_slope, enclose_aubin, largest, segment_condition
-from certify.bounds.aubin_centre import Centre, enclose_centre
-from certify.errors import InputError
-from certify.limits import OutOfTime
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.limits import OutOfTime
+from certify.problem.problem import Problem
+from certify.theorems.aubin.centre import Centre, enclose_centre
+from certify.theorems.aubin.interpolation import data_slope, enclose_aubin, largest, segment_condition
 from tests.containment_aubin import _series, along, random_network
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import bound
-from certify.bounds.compensation import compensate, total_budget
-from certify.bounds.worst_distance import inside
-from certify.errors import SpecError
+from certify.format.errors import SpecError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
+from certify.theorems.distance.budget import inside
+from certify.theorems.distance.compensation import compensate, total_budget
 from tests.containment_compensation import compensation, random_budget
 
 

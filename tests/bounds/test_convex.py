@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.bounds import bound, convex, convex_directions
-from certify.bounds.convex import Change, enclose_motion, global_modulus
-from certify.bounds.convex_predictions import enclose_predictions
-from certify.bounds.last_layer import enclose_last_layer, enclose_metric, last_inputs
-from certify.errors import CertifyError, SpecError
+from certify.format.errors import CertifyError, SpecError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
+from certify.prove.prover import bound
+from certify.systems.head.last_layer import enclose_last_layer, enclose_metric, last_inputs
+from certify.theorems.head import directions as convex_directions
+from certify.theorems.head import motion as convex
+from certify.theorems.head.motion import Change, enclose_motion, global_modulus
+from certify.theorems.head.predictions import enclose_predictions
 from tests.containment import Violation
 from tests.containment_convex import changed, enclosed, last, motion, random_change, random_training, with_last
 from tests.convex_oracle import Training, solve

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.bounds import convex_reached
-from certify.bounds.convex import Change, enclose_motion
-from certify.bounds.convex_attack import Search
-from certify.bounds.convex_distance import convex_parts
-from certify.bounds.convex_predictions import enclose_predictions
-from certify.bounds.convex_reached import enclose_reached, find_reached
-from certify.bounds.last_layer import last_inputs
-from certify.problem import Problem
+from certify.finders.head_attack import Search
+from certify.problem.problem import Problem
+from certify.prove.head import convex_parts
+from certify.systems.head.last_layer import last_inputs
+from certify.theorems.head import reached as convex_reached
+from certify.theorems.head.motion import Change, enclose_motion
+from certify.theorems.head.predictions import enclose_predictions
+from certify.theorems.head.reached import enclose_reached, find_reached
 from tests.bounds.test_convex import fitted
 from tests.containment_convex import last
 from tests.convex_oracle import BITS, Training, inputs, length_above, length_below, solve

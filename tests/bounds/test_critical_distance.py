@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from certify.bounds import bound
-from certify.bounds.critical import Critical
-from certify.errors import InputError, SpecError
+from certify.format.errors import InputError, SpecError
+from certify.format.progress import silent
 from certify.network.network import Network
-from certify.problem import Problem
-from certify.progress import silent
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
+from certify.prove.prover import bound
 from tests.attack import attack
 
 X = np.array([[1.0], [2.0], [-1.0]])

@@ -9,11 +9,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from certify.bounds import bound, critical_base
 from certify.network.network import Network
-from certify.network.reference import Reference
-from certify.problem import Problem
+from certify.problem.norms.function import Reference
+from certify.problem.problem import Problem
+from certify.prove.prover import bound
 from certify.rigor.arithmetic import Pair
+from certify.systems.critical import point as critical_base
 from tests import containment_critical as contained
 from tests import containment_critical_seen
 from tests import critical_families as families

@@ -9,18 +9,19 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from certify.bounds import bound, critical_base
-from certify.bounds.critical import Critical
-from certify.bounds.critical_seen import Seen
-from certify.bounds.inverse import Inverse, Matrix, invert
-from certify.bounds.reduction import completed, field_length, spanning
-from certify.bounds.seen_fields import invert_seen, loosened, spanning_seen, turned
-from certify.maps.symmetry import Fields
+from certify.format.progress import silent
 from certify.network.network import Network
-from certify.network.reference import Reference
-from certify.problem import Problem
-from certify.progress import silent
+from certify.problem.norms.function import Reference
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
+from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64, Pair
+from certify.rigor.inverse import Inverse, Matrix, invert
+from certify.systems.critical import point as critical_base
+from certify.systems.critical.function_norm import Seen
+from certify.systems.critical.function_norm_fields import invert_seen, loosened, spanning_seen, turned
+from certify.systems.critical.reduction import completed, field_length, spanning
+from certify.systems.critical.symmetry import Fields
 from tests import containment_critical as contained
 from tests import containment_one_row as one_row_
 from tests import critical_oracle as oracle

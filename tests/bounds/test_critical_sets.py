@@ -13,23 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds import bound
-from certify.bounds.critical import Critical
-from certify.bounds.critical_sets import (
+from certify.format.errors import InputError, SpecError
+from certify.format.progress import silent
+from certify.problem.perturbations.factor import BlockFactor
+from certify.problem.perturbations.row_sets import Ellipsoids
+from certify.problem.problem import load_problem
+from certify.prove.critical import Critical
+from certify.prove.prover import bound
+from certify.rigor.arithmetic import Binary64, Pair
+from certify.rigor.inverse import Block, Inverse, Matrix, invert
+from certify.theorems.modulus.critical_sets import (
     Moves,
     by_weights,
     enclose_critical_budgets,
     enclose_critical_change,
     support_below,
 )
-from certify.bounds.inverse import Block, Inverse, Matrix, invert
-from certify.bounds.row_budgets import BudgetEnds
-from certify.errors import InputError, SpecError
-from certify.perturbations.factor import BlockFactor
-from certify.perturbations.row_sets import Ellipsoids
-from certify.problem import load_problem
-from certify.progress import silent
-from certify.rigor.arithmetic import Binary64, Pair
+from certify.theorems.modulus.row_budgets import BudgetEnds
 from tests import containment_critical_sets as sets_
 from tests import critical_families as families
 from tests.attack import attack

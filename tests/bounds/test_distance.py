@@ -8,13 +8,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from certify.bounds import bound
-from certify.bounds import distance as distances
-from certify.bounds.nearest_fit import propose_nearest, steadied
+from certify.finders.nearest_fit import propose_nearest, steadied
 from certify.network.network import Network
-from certify.network.system import moved
-from certify.problem import Problem
+from certify.problem.problem import Problem
+from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64, DoubleDouble
+from certify.systems.interpolation.equations import moved
+from certify.theorems.distance import given_change as distances
 
 
 def nearly_equal_rows(seed=5, gap=1e-3):

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import bound
-from certify.bounds.exact import exact_modulus
-from certify.errors import SpecError
+from certify.format.errors import SpecError
 from certify.network.network import Network
-from certify.problem import Problem
-from certify.sets.exact import flint_matrix
+from certify.problem.problem import Problem
+from certify.sets.exact.rational import flint_matrix
+from certify.theorems.modulus.exact import exact_modulus
 
 pytest.importorskip("sympy")
 

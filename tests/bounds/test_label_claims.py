@@ -8,16 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from certify.bounds import bound, label_claims, predictions
-from certify.bounds.nearest_fit import propose_nearest
-from certify.bounds.predictions import labels_within
-from certify.errors import SpecError
+from certify.finders.nearest_fit import propose_nearest
+from certify.format.errors import SpecError
 from certify.network.layer_scale import LayerScale
 from certify.network.network import Network
-from certify.network.system import moved
-from certify.problem import Problem
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64
-from certify.verdict import Bound
+from certify.systems.interpolation.equations import moved
+from certify.theorems.predictions import labels as label_claims
+from certify.theorems.predictions import within_distance as predictions
+from certify.theorems.predictions.within_distance import labels_within
 
 Parts = list[tuple[np.ndarray, np.ndarray | None]]
 PHI = {"tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2), "relu": (lambda z: np.maximum(z, 0), lambda z: z > 0.0),

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds import base_point, bound
-from certify.errors import InputError, SpecError
+from certify.format.errors import InputError, SpecError
 from certify.network.network import Network
-from certify.problem import Problem, equal_rows
-from certify.verdict import Rigour
+from certify.problem.bound import Rigour
+from certify.problem.problem import Problem, equal_rows
+from certify.prove.prover import bound
+from certify.systems.interpolation.base_point import base_point
 from tests import containment_bounds as contained
 from tests import strategies
 

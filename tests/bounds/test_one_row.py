@@ -12,16 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds import bound, critical_rows, one_row
-from certify.bounds.congruence import Congruence, congruence
-from certify.bounds.critical_rows import enclose_critical_rows
-from certify.bounds.one_row import FEW, OneRowEnds, enclose_one_row, stretch
-from certify.convex.one_row import propose_signs_and_weights
-from certify.errors import EnclosureError, SpecError
+from certify.finders.one_row import propose_signs_and_weights
+from certify.format.errors import EnclosureError, SpecError
 from certify.network.network import Network
-from certify.perturbations.row_sets import RowSets
-from certify.problem import Problem
+from certify.problem.perturbations.row_sets import RowSets
+from certify.problem.problem import Problem
+from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64
+from certify.systems.interpolation.congruence import Congruence, congruence
+from certify.theorems.modulus import critical_one_row as critical_rows
+from certify.theorems.modulus import one_row
+from certify.theorems.modulus.critical_one_row import enclose_critical_rows
+from certify.theorems.modulus.one_row import FEW, OneRowEnds, enclose_one_row, stretch
 from tests.attack import attack
 from tests.bounds.test_critical import toy
 from tests.bounds.test_critical_sets import solved

@@ -8,11 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from certify.bounds import Interpolation, Sublevel
-from certify.bounds.persistence import LARGEST, _largest
-from certify.errors import InputError, SpecError
+from certify.format.errors import InputError, SpecError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
+from certify.prove.interpolation import Interpolation
+from certify.prove.sublevel import Sublevel
+from certify.theorems.persistence.radius import LARGEST, _largest
 
 
 def silent(stage: str, fraction: float) -> None:

@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds import bound, critical_predictions, fit_predictions, prediction_changes
-from certify.bounds.critical import Critical
-from certify.bounds.prediction_changes import Budget, Effects, enclose_changes
-from certify.errors import EnclosureError, InputError, SpecError
+from certify.format.errors import EnclosureError, InputError, SpecError
+from certify.format.progress import silent
 from certify.network.network import Network
-from certify.problem import Problem
-from certify.progress import silent
+from certify.problem.bound import Bound
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
+from certify.prove.prover import bound
 from certify.spec.convexity import FIRST_ORDER
-from certify.verdict import Bound
+from certify.theorems.predictions import critical as critical_predictions
+from certify.theorems.predictions import first_order as prediction_changes
+from certify.theorems.predictions import interpolation as fit_predictions
+from certify.theorems.predictions.first_order import Budget, Effects, enclose_changes
 from tests import containment_predictions as predictions_
 from tests import critical_families as families
 from tests import critical_oracle as oracle

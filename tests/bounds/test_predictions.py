@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds import predictions
-from certify.bounds.predictions import labels_within
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.network.network import Network
+from certify.theorems.predictions import within_distance as predictions
+from certify.theorems.predictions.within_distance import labels_within
 
 Rng = np.random.Generator
 

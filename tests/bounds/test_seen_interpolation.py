@@ -8,14 +8,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from certify.bounds import bound, contrasts, linearisation
-from certify.bounds.critical import Critical
-from certify.errors import SpecError
+from certify.format.errors import SpecError
+from certify.format.progress import silent
 from certify.network.network import Network
-from certify.network.reference import Reference
-from certify.problem import Problem
-from certify.progress import silent
+from certify.problem.norms.function import Reference
+from certify.problem.problem import Problem
+from certify.prove.critical import Critical
+from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64, DoubleDouble
+from certify.systems.interpolation import contrasts, linearisation
 from tests import containment_critical as critical
 from tests import containment_critical_seen as seen_
 from tests import containment_critical_sets as sets_

@@ -11,23 +11,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from certify.bounds import bound
-from certify.bounds.congruence import Congruence, congruence
-from certify.bounds.given_change import enclose_change
-from certify.bounds.linearisation import Linearisation, linearise
-from certify.bounds.pair_bounds import pair_norms
-from certify.bounds.row_budgets import BudgetEnds, enclose_row_budgets
-from certify.convex.low_rank import Ball, propose_weights
-from certify.convex.oracle import weights_optimum
-from certify.errors import EnclosureError, InputError, SpecError
-from certify.network.kernel import Kernel
+from certify.finders.low_rank import Ball, propose_weights
+from certify.finders.oracle import weights_optimum
+from certify.format.errors import EnclosureError, InputError, SpecError
+from certify.format.progress import silent
+from certify.network.layers.kernel import Kernel
 from certify.network.network import Network
-from certify.perturbations.factor import BlockFactor, box_factor, feature_factor
-from certify.perturbations.row_sets import RowSets, boxes_around, feature_sets, hulls_around, intervals
-from certify.problem import Problem, load_problem
-from certify.progress import silent
+from certify.problem.perturbations.factor import BlockFactor, box_factor, feature_factor
+from certify.problem.perturbations.row_sets import RowSets, boxes_around, feature_sets, hulls_around, intervals
+from certify.problem.problem import Problem, load_problem
+from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from certify.rigor.ball import Balls
+from certify.systems.interpolation.congruence import Congruence, congruence
+from certify.systems.interpolation.linearisation import Linearisation, linearise
+from certify.theorems.modulus.given_change import enclose_change
+from certify.theorems.modulus.pairs import pair_norms
+from certify.theorems.modulus.row_budgets import BudgetEnds, enclose_row_budgets
 from tests import containment_sets as sets_
 from tests import oracles as exact
 from tests.attack import attack
@@ -268,7 +268,8 @@ def test_oracle_refuses_what_it_cannot_do():
 
 
 def test_bounds_do_not_import_cvxpy():
-    code = "import sys, certify.bounds, certify.convex.oracle; sys.exit(bool({'cvxpy', 'torch'} & {*sys.modules}))"
+    code = "import sys, certify.prove.prover, certify.finders.oracle;"
+    code += " sys.exit(bool({'cvxpy', 'torch'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

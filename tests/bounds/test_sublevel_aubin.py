@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import bound
-from certify.bounds.sublevel_aubin import Loss, Way, enclose_sublevel_aubin, propose_ways, radii_for, verify_way
-from certify.errors import EnclosureError, InputError
-from certify.limits import OutOfTime
+from certify.format.errors import EnclosureError, InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.limits import OutOfTime
+from certify.problem.problem import Problem
+from certify.theorems.aubin.sublevel import Loss, Way, enclose_sublevel_aubin, propose_ways, radii_for, verify_way
 from tests.containment_sublevel_aubin import Floats, inclusion, random_problem, sphere
 
 

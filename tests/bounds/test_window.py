@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from certify import bound
-from certify.bounds.window import enclose_window_excess
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
 from certify.sets import Ball, Polyhedron, excess
+from certify.theorems.excess.window import enclose_window_excess
 
 
 def one_layer(W: np.ndarray, X: np.ndarray, u: np.ndarray, parameter: str = "features", **more) -> Problem:

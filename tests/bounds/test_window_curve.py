@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds.window_curve import window_movement
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
+from certify.theorems.excess.curve import window_movement
 
 
 def drawn(seed: int) -> Problem:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.audit import run_audit
 from certify.certificate import canonical_bytes, read_certificate, seal
 from certify.certificate.read import parse_certificate
 from certify.certificate.schema import json_schema, validate
-from certify.errors import CertificateError, InputError
+from certify.cli.audit import run_audit
+from certify.format.errors import CertificateError, InputError
 from tests.small import SPEC, features, gate, write
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.certificate import canonical_bytes, digest, seal
-from certify.check import canonical as checker
-from certify.errors import CertificateError
+from certify.check.reading import canonical as checker
+from certify.format.errors import CertificateError
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
 values = st.recursive(

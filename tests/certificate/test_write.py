@@ -9,7 +9,7 @@ import pytest
 
 from certify.certificate import write
 from certify.certificate.write import check_folder, write_together
-from certify.errors import InputError
+from certify.format.errors import InputError
 from tests.small import files
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from flint import arb, arb_mat, ctx
 
-from certify.check.spec import read_spec
-from certify.check.subject import Problem, build_problem, describe
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import Problem, build_problem, describe
 from tests.check import emitter, taylor_oracle
 from tests.check.emitter import BITS, Json, down, jacobi, up
 from tests.check.taylor_oracle import Line

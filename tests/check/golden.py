@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from certify import __version__
-from certify.cli import main as certify
+from certify.cli.main import main as certify
 from tests.check import emitter
 from tests.check.cases import plain
 from tests.check.prover_cases import edit, outputs

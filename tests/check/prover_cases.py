@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from flint import ctx
 
-from certify.check.hessian import Curvature
+from certify.check.enclosure.hessian import Curvature
+from certify.check.enclosure.network import NotSmooth, forward
+from certify.check.enclosure.network import given as exact_parameters
+from certify.check.enclosure.objective import objective
 from certify.check.main import Result, check
-from certify.check.network import NotSmooth, forward
-from certify.check.network import given as exact_parameters
-from certify.check.objective import objective
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem
-from certify.cli import main as certify
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem
+from certify.cli.main import main as certify
 from certify.rigor.activation import ACTIVATIONS, activation
 from tests.check import emitter
 from tests.check.cases import NO_FILES

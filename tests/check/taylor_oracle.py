@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from flint import arb, arb_series, ctx
 
-from certify.check.subject import Layer, Problem
+from certify.check.reading.subject import Layer, Problem
 
 BITS = 400
 LEAK = arb(0.01)

@@ -11,10 +11,10 @@ from flint import arb, arb_mat, ctx
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from certify.check.definite import Truth
-from certify.check.evidence import Finding
 from certify.check.hypotheses import expect
-from certify.check.refusal import Invalid
+from certify.check.linalg.definite import Truth
+from certify.check.reading.refusal import Invalid
+from certify.check.systems.evidence import Finding
 from tests.check import emitter
 from tests.check.cases import plain, random_case, run, seeds, solvable
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.check.activation import ACTIVATIONS
+from certify.check.enclosure.activation import ACTIVATIONS
 from certify.rigor.activation import ACTIVATIONS as PROVERS
 
 POINTS = np.concatenate([np.linspace(-12, 12, 97), [-745.0, -80.5, 80.5, 1e3, -1e300, 1e300, 5e-324, -5e-324]])

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from certify.bounds import one_row
-from certify.check import alone
-from certify.check.refusal import Invalid
+from certify.check.reading.refusal import Invalid
+from certify.check.theorems.modulus import one_row as alone
+from certify.theorems.modulus import one_row
 from tests.check import emitter
 from tests.check.cases import seeds
 from tests.check.prover_cases import checked, critical, edit, forged, parts, perturbed, prove

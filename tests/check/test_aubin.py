@@ -12,17 +12,17 @@ from flint import arb, arb_mat, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds.aubin import data_slope, segment_condition
-from certify.bounds.aubin_centre import Centre, enclose_centre
-from certify.check.evidence import Evidence
-from certify.check.lines import corners
+from certify.check.enclosure.tangents import along as tangent
+from certify.check.lipschitz.along_paths import corners
 from certify.check.main import check
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem
-from certify.check.tangents import along as tangent
-from certify.cli import main as certify
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem
+from certify.check.systems.evidence import Evidence
+from certify.cli.main import main as certify
 from certify.network.network import Network
+from certify.theorems.aubin.centre import Centre, enclose_centre
+from certify.theorems.aubin.interpolation import data_slope, segment_condition
 from tests.check import emitter
 from tests.check.cases import NO_FILES
 from tests.check.prover_cases import checked, forged, prove

@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
-from certify.check.refusal import Invalid
-from certify.report.html import render
+from certify.check.reading.refusal import Invalid
+from certify.report.exporters.html import render
 from tests.check import emitter
 from tests.check.cases import NO_FILES
 from tests.check.prover_cases import checked, forged, prove

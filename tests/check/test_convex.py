@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from certify.bounds.convex import Change, Moved, enclose_motion
-from certify.check.convex import distance_at_most
-from certify.check.convex_norms import total_of
-from certify.check.definite import Truth
-from certify.check.evidence import Evidence
-from certify.check.subject import Layer, Problem
+from certify.check.linalg.definite import Truth
+from certify.check.reading.subject import Layer, Problem
+from certify.check.systems.evidence import Evidence
+from certify.check.theorems.head.motion import distance_at_most
+from certify.check.theorems.head.norms import total_of
+from certify.theorems.head.motion import Change, Moved, enclose_motion
 from tests.bounds.test_convex import fitted
 from tests.containment_convex import enclosed, random_change, random_training, with_last
 from tests.convex_oracle import Training

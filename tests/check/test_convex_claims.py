@@ -12,10 +12,10 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from certify.audit import run_audit
 from certify.certificate.canonical import canonical_bytes, seal
 from certify.check.main import check
-from certify.check.refusal import Invalid
+from certify.check.reading.refusal import Invalid
+from certify.cli.audit import run_audit
 from tests.bounds.test_convex import fitted
 
 GATES = {"distance": "max = 9.0", "stable_predictions": "min = 3", "prediction_change": "max = 9.0"}
@@ -218,13 +218,13 @@ def test_a_direction_that_is_left_out_or_not_kept_is_refused(kind: str, tmp_path
 def test_a_label_that_stays_in_its_direction_alone(kind: str, tmp_path: Path) -> None:
     """P4b counts more labels than the ball does; and one more than it counts is refused."""
     certificate = made(tmp_path, kind)
-    from certify.bounds.convex_directions import Steer
-    from certify.problem import load_problem
+    from certify.problem.problem import load_problem
+    from certify.theorems.head.directions import Steer
 
     stable = certificate["claims"][1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Steer, "of", lambda *_: None)
-        from certify.bounds.convex_distance import ConvexLayer
+        from certify.prove.head import ConvexLayer
 
         plain = ConvexLayer(load_problem(tmp_path / "spec.toml")).bound("stable_predictions")
     assert plain.lower is not None and plain.lower < stable["lower"]
@@ -263,7 +263,7 @@ def test_other_evaluation_rows_are_refused(tmp_path: Path) -> None:
 
 def test_labels_are_counted_at_the_rows_of_the_file(tmp_path: Path) -> None:
     """A row whose outputs tie has no label that stays."""
-    from certify.problem import load_problem
+    from certify.problem.problem import load_problem
 
     made(tmp_path)
     problem = load_problem(tmp_path / "spec.toml")

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from certify.check.hessian import Curvature, by_units
+from certify.check.enclosure.hessian import Curvature, by_units
+from certify.check.enclosure.network import NotSmooth, forward
+from certify.check.enclosure.network import given as exact_parameters
+from certify.check.enclosure.objective import objective
+from certify.check.enclosure.symmetry import symmetries
 from certify.check.main import line_of
-from certify.check.network import NotSmooth, forward
-from certify.check.network import given as exact_parameters
-from certify.check.objective import objective
-from certify.check.refusal import Invalid
-from certify.check.stationary import Stationary
-from certify.check.symmetry import symmetries
+from certify.check.reading.refusal import Invalid
+from certify.check.systems.critical import Stationary
 from tests.check import critical_truth, emitter, taylor_oracle
 from tests.check.prover_cases import checked, critical, edit, forged, prove, settled
 from tests.check.taylor_oracle import Line, second

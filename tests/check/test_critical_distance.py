@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from certify.check.refusal import Invalid
+from certify.check.reading.refusal import Invalid
 from tests.check import emitter
 from tests.check.prover_cases import checked, critical, edit, forged, prove, settled
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from safetensors.numpy import load, save
 
-from certify.check.refusal import Invalid
+from certify.check.reading.refusal import Invalid
 from tests.check import emitter
 from tests.check.cases import seeds
 from tests.check.prover_cases import checked, critical_set, forged, prove

@@ -10,7 +10,7 @@ from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.definite import LEAF, Truth, definiteness
+from certify.check.linalg.definite import LEAF, Truth, definiteness
 
 SIZES = st.one_of(st.integers(1, LEAF), st.integers(LEAF + 1, 3 * LEAF))
 KINDS = st.sampled_from(["gram", "graded", "singular", "indefinite", "shifted", "blocks"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
-from certify.check.refusal import Invalid
+from certify.check.reading.refusal import Invalid
 from tests.check import emitter
 from tests.check.cases import NO_FILES, plain, seeds
 from tests.check.prover_cases import checked, edit, forged, nearby, prove

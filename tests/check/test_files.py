@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save
 
-from certify.check.arrays import read_arrays
 from certify.check.main import check
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
+from certify.check.reading.arrays import read_arrays
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
 from tests.check import emitter
 from tests.check.cases import NO_FILES, plain, run
 

@@ -11,12 +11,12 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check import fixed
-from certify.check.blocks import assembled
-from certify.check.definite import Truth
-from certify.check.deflated import SMALL, Largest
-from certify.check.fixed import Fixed, enclosed, facing, product, scale, total
-from certify.check.inverse import LEAF, judged, proposed
+from certify.check.linalg import fixed
+from certify.check.linalg.blocks import assembled
+from certify.check.linalg.definite import Truth
+from certify.check.linalg.deflated import SMALL, Largest
+from certify.check.linalg.fixed import Fixed, enclosed, facing, product, scale, total
+from certify.check.linalg.inverse import LEAF, judged, proposed
 from tests.check import taylor_oracle
 
 SEEDS, WIDTHS = st.integers(0, 10**9), st.sampled_from([6, 12, 30, 60, 100])

@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from certify.audit import run_audit
 from certify.certificate import canonical_bytes, seal
-from certify.check.graph_descent import GraphDescent
+from certify.check.enclosure.graph_gradients import GraphDescent
+from certify.check.enclosure.network import NotSmooth
 from certify.check.main import main
-from certify.check.network import NotSmooth
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem
-from certify.errors import InputError, SpecError
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem
+from certify.cli.audit import run_audit
+from certify.format.errors import InputError, SpecError
 from certify.inputs.graph_file import graph_bytes
 from tests.graph_oracle import BITS, Builder, random_graph, truth
 from tests.network.test_graph import small_resnet, tied_below_a_rounding

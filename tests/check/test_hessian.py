@@ -8,14 +8,14 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from certify.check import fixed
-from certify.check.activation import ACTIVATIONS
-from certify.check.balls import norm
-from certify.check.fixed import Fixed, scale
-from certify.check.hessian import Curvature, by_units, pulled, require_second, weights_by_units
-from certify.check.network import NotSmooth, forward
-from certify.check.network import given as exact_parameters
-from certify.check.objective import objective
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.hessian import Curvature, by_units, pulled, require_second, weights_by_units
+from certify.check.enclosure.network import NotSmooth, forward
+from certify.check.enclosure.network import given as exact_parameters
+from certify.check.enclosure.objective import objective
+from certify.check.linalg import fixed
+from certify.check.linalg.balls import norm
+from certify.check.linalg.fixed import Fixed, scale
 from tests.check import taylor_oracle
 from tests.check.taylor_oracle import Line, mixed, second
 

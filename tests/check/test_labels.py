@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check, line_of
-from certify.check.refusal import Invalid
-from certify.messages import verdict_line
-from certify.report.html import render
+from certify.check.reading.refusal import Invalid
+from certify.report.exporters.html import render
+from certify.report.messages import verdict_line
 from tests.check import emitter
 from tests.check.cases import NO_FILES, plain, seeds
 from tests.check.prover_cases import checked, edit, forged, prove

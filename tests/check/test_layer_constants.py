@@ -11,17 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from certify.check import growth, steepness
-from certify.check.activation import ACTIVATIONS, LEAK
-from certify.check.arrays import Array
-from certify.check.chain import layer_constants, multipliers, quotients
+from certify.check.enclosure.activation import ACTIVATIONS, LEAK
+from certify.check.enclosure.network import forward
+from certify.check.enclosure.network import given as parameters_of
+from certify.check.lipschitz import of_layers as steepness
+from certify.check.lipschitz import reach as growth
+from certify.check.lipschitz.lipsdp import layer_constants, multipliers, quotients
 from certify.check.main import check
-from certify.check.network import forward
-from certify.check.network import given as parameters_of
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem
-from certify.report.html import render
+from certify.check.reading.arrays import Array
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem
+from certify.report.exporters.html import render
 from tests.check import emitter
 from tests.check.cases import NO_FILES
 from tests.check.prover_cases import checked, prove

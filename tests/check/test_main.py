@@ -170,7 +170,7 @@ def test_the_checker_is_alone(path):
 def test_the_sources_import_nothing_else():
     import ast
 
-    for source in (ROOT / "certify" / "check").glob("*.py"):
+    for source in (ROOT / "certify" / "check").rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

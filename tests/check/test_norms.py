@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from certify.check.enclosure.norms import layer_squares
 from certify.check.main import check
-from certify.check.norms import layer_squares
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem
 from tests.check import emitter
 from tests.check.cases import NO_FILES, plain, seeds
 from tests.check.prover_cases import checked, edit, forged, nearby, prove, sublevel

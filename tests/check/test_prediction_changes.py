@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from certify.check import prediction_changes
 from certify.check.main import line_of
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
-from certify.messages import verdict_line
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
+from certify.check.theorems.predictions import first_order as prediction_changes
+from certify.report.messages import verdict_line
 from tests.check import emitter
 from tests.check.cases import seeds
 from tests.check.prover_cases import (

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from certify.check.main import check, main
-from certify.check.refusal import Invalid
-from certify.cli import main as certify
+from certify.check.reading.refusal import Invalid
+from certify.cli.main import main as certify
 from tests.check import emitter
 from tests.check.cases import NO_FILES, plain, random_case
 
@@ -78,7 +78,7 @@ def test_a_fresh_radius_of_a_shared_budget_is_accepted(tmp_path, capsys):
     """A coarse search of the multiplier left the checker's bound 1e-4 too high, and a true radius was refused."""
     from pathlib import Path
 
-    from certify.cli import main
+    from certify.cli.main import main
 
     spec = Path(__file__).resolve().parents[2] / "reports" / "wine" / "persistence-total" / "certify.toml"
     assert main(["run", "-q", str(spec), "-o", str(tmp_path)]) == 0

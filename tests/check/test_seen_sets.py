@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from certify.check.refusal import Invalid
+from certify.check.reading.refusal import Invalid
 from tests.check.prover_cases import checked, critical_set, edit, forged, perturbed, prove
 from tests.check.test_norms import normed
 

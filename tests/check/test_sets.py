@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from certify.check.main import main
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
-from certify.cli import main as certify
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
+from certify.cli.main import main as certify
 from tests.check import emitter
 from tests.check.cases import seeds
 from tests.check.prover_cases import checked, edit, forged, perturbed, prove

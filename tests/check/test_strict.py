@@ -9,10 +9,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from certify.check.arrays import read_arrays
 from certify.check.main import main
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
+from certify.check.reading.arrays import read_arrays
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
 from tests.check import emitter
 from tests.check.cases import plain, run
 

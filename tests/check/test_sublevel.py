@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from certify.check import growth, network
-from certify.check.evidence import Evidence
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem
-from certify.check.sublevel import losses
+from certify.check.enclosure import network
+from certify.check.enclosure.gradients import losses
+from certify.check.lipschitz import reach as growth
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem
+from certify.check.systems.evidence import Evidence
 from tests.check import emitter
 from tests.check.cases import seeds
 from tests.check.prover_cases import checked, edit, forged, outputs, prove, sublevel

@@ -11,14 +11,14 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds.sublevel_aubin import Loss, propose_ways
-from certify.check.along import Along
-from certify.check.network import NotSmooth
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem
-from certify.errors import EnclosureError
-from certify.problem import load_problem
+from certify.check.enclosure.network import NotSmooth
+from certify.check.lipschitz.directional_descent import Along
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem
+from certify.format.errors import EnclosureError
+from certify.problem.problem import load_problem
+from certify.theorems.aubin.sublevel import Loss, propose_ways
 from tests.check import emitter
 from tests.check.prover_cases import checked, edit, forged, prove, sublevel
 from tests.containment_sublevel_aubin import Floats

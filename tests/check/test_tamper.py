@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from certify.check.main import check
-from certify.check.refusal import Invalid
+from certify.check.reading.refusal import Invalid
 from tests.check import emitter
 from tests.check.cases import NO_FILES, plain, run
 

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-from certify.check.refusal import Invalid
+from certify.check.reading.refusal import Invalid
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from tests.check import emitter
 from tests.check.cases import plain, run

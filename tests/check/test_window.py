@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from certify.check.enclosure.network import forward
+from certify.check.enclosure.network import given as exact
 from certify.check.main import check, main
-from certify.check.network import forward
-from certify.check.network import given as exact
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem
-from certify.check.window import LayerWindow, inner
-from certify.cli import main as certify
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem
+from certify.check.theorems.excess.window import LayerWindow, inner
+from certify.cli.main import main as certify
 from tests.check import emitter
 from tests.check.cases import NO_FILES
 from tests.check.prover_cases import checked, forged, prove

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from certify.estimation import module_problem
-from certify.estimation.convolution import FEW, Forward, Recording
-from certify.estimation.hessian import hessian
+from certify.estimation.derivatives.hessian import hessian
+from certify.estimation.model.convolution import FEW, Forward, Recording
 from tests.estimation.nets import dense_hessian
 
 Function = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]

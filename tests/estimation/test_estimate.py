@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from certify.errors import InputError
 from certify.estimation import estimate, module_problem
-from certify.estimation.jacobian import centred
-from certify.estimation.losses import loss_named
+from certify.estimation.derivatives.jacobian import centred
+from certify.estimation.model.losses import loss_named
+from certify.format.errors import InputError
 from tests.estimation.nets import SHAPES, Product, Residual, dense_hessian, dense_jacobian, mlp, problem
 
 NETS = pytest.mark.parametrize("make", list(SHAPES), ids=lambda make: make.__name__)
@@ -84,7 +84,7 @@ def test_weight_space_is_the_pseudo_inverse(curvature, solver):
     if curvature == "gauss_newton":
         J = dense_jacobian(p)
         H = J.T @ J / p.n + 0.05 * torch.eye(p.p, dtype=torch.float64)
-    from certify.estimation.hessian import gradient, mixed
+    from certify.estimation.derivatives.hessian import gradient, mixed
 
     exact = -torch.linalg.pinv(H) @ mixed(p, found.change)
     newton = -torch.linalg.pinv(H) @ gradient(p)
@@ -97,7 +97,7 @@ def test_damping_is_added_to_the_hessian():
     p = problem(mlp, loss="squared", base="nearby")
     found = estimate(p, moved(p), [1, 2], solver="minres_qlp", curvature="hessian", damping=0.5, tolerance=1e-10,
                      budget=1e5)
-    from certify.estimation.hessian import mixed
+    from certify.estimation.derivatives.hessian import mixed
 
     H = dense_hessian(p) + 0.5 * torch.eye(p.p, dtype=torch.float64)
     exact = -torch.linalg.solve(H, mixed(p, found.change))
@@ -196,7 +196,7 @@ def test_memory_that_runs_out_makes_chunks_smaller_and_says_so():
         return real(x)
 
     p.function.module.forward = tight
-    from certify.estimation.hessian import gradient
+    from certify.estimation.derivatives.hessian import gradient
 
     g = gradient(p)
     p.function.module.forward = real
@@ -211,7 +211,7 @@ def test_one_row_too_large_is_an_error():
         raise MemoryError
 
     p.function.module.forward = never
-    from certify.estimation.hessian import gradient
+    from certify.estimation.derivatives.hessian import gradient
 
     with pytest.raises(InputError.__bases__[0], match="one row does not fit"):
         gradient(p)
@@ -343,7 +343,7 @@ def test_data_error_is_the_share_of_the_change_that_is_not_linear(more):
 def test_data_error_against_differences_of_gradients():
     p = problem(mlp, loss="squared", weight_decay=0.05, base="nearby")
     found = estimate(p, moved(p, size=1.0), [1, 2], solver="direct")
-    from certify.estimation.hessian import mixed
+    from certify.estimation.derivatives.hessian import mixed
 
     def slope(X):
         w = p.w.clone().requires_grad_(True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from certify.cautions import cautions
-from certify.errors import InputError
 from certify.estimation import estimate, module_problem
-from certify.estimation.hessian import gradient, mixed
+from certify.estimation.derivatives.hessian import gradient, mixed
+from certify.format.errors import InputError
+from certify.report.cautions import cautions
 from tests.estimation.nets import dense_hessian, mlp
 
 DECAY = 0.05

@@ -9,14 +9,15 @@ torch = pytest.importorskip("torch")
 import numpy as np  # noqa: E402
 from torch import nn  # noqa: E402
 
-from certify.estimation import EstimateOptions, layered_hessian, module_problem  # noqa: E402
-from certify.estimation.direct import _refined, dense, solve_directly  # noqa: E402
-from certify.estimation.hessian import hessian  # noqa: E402
+from certify.estimation import EstimateOptions, module_problem  # noqa: E402
+from certify.estimation.derivatives import layered_hessian  # noqa: E402
+from certify.estimation.derivatives.hessian import hessian  # noqa: E402
+from certify.estimation.derivatives.layered_hessian import LayeredHessian  # noqa: E402
+from certify.estimation.derivatives.taped import Tape  # noqa: E402
 from certify.estimation.krylov import Operator, Status, matrix_operator  # noqa: E402
-from certify.estimation.layered import copied, layered  # noqa: E402
-from certify.estimation.layered_hessian import LayeredHessian  # noqa: E402
-from certify.estimation.taped import Tape  # noqa: E402
-from certify.estimation.weight_space import solve  # noqa: E402
+from certify.estimation.model.layered import copied, layered  # noqa: E402
+from certify.estimation.solvers.direct import _refined, dense, solve_directly  # noqa: E402
+from certify.estimation.solvers.weight_space import solve  # noqa: E402
 
 ACTIVATIONS = {
     "relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(0.2), "elu": lambda: nn.ELU(1.7), "tanh": nn.Tanh,

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from certify.errors import InputError
 from certify.estimation import estimate, module_problem
+from certify.format.errors import InputError
 
 
 class Crooked(nn.Module):

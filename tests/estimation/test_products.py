@@ -10,16 +10,16 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
-from certify.errors import InputError
 from certify.estimation import module_problem
-from certify.estimation.blocks import _in_lines, _patches, _simple, blocks
 from certify.estimation.change import change_of
-from certify.estimation.chunks import Chunks
-from certify.estimation.functional import Functional
-from certify.estimation.hessian import gauss_newton, gradient, hessian, mixed
-from certify.estimation.jacobian import centred, input_derivative, output_jacobian
-from certify.estimation.kernel import kernel, sketch_signs, sketched_rows
-from certify.progress import silent
+from certify.estimation.derivatives.hessian import gauss_newton, gradient, hessian, mixed
+from certify.estimation.derivatives.jacobian import centred, input_derivative, output_jacobian
+from certify.estimation.derivatives.kernel import kernel, sketch_signs, sketched_rows
+from certify.estimation.model.blocks import _in_lines, _patches, _simple, blocks
+from certify.estimation.model.chunks import Chunks
+from certify.estimation.model.functional import Functional
+from certify.format.errors import InputError
+from certify.format.progress import silent
 from tests.estimation.nets import SHAPES, Attention, Residual, dense_hessian, dense_jacobian, mlp, problem
 
 NETS = pytest.mark.parametrize("make", list(SHAPES), ids=lambda make: make.__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from certify.errors import InputError
 from certify.estimation import estimate, module_problem
+from certify.format.errors import InputError
 from tests.estimation.nets import mlp, problem
 
 U = 0.1 * torch.ones(2, 4, dtype=torch.float64)
@@ -104,7 +104,7 @@ def doubled():
 
 @pytest.mark.parametrize("f", [-40.0, -20.0, 20.0, 40.0])
 def test_the_curvature_of_a_sure_logistic_output_is_not_lost(f):
-    from certify.estimation.losses import loss_named
+    from certify.estimation.model.losses import loss_named
 
     loss, at = loss_named("logistic"), torch.tensor([[f]])
     found = loss.curve(at, torch.ones(1, 1), torch.ones(1, 1))

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.func import jvp
 
-from certify.errors import InputError
 from certify.estimation import estimate, module_problem, sensitivity
 from certify.estimation.change import change_of
-from certify.estimation.chunks import OutOfMemory
-from certify.estimation.hessian import gradient, mixed
+from certify.estimation.derivatives.hessian import gradient, mixed
+from certify.estimation.model.chunks import OutOfMemory
+from certify.format.errors import InputError
 
 
 def problem(**more):

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from certify.cli import main
-from certify.errors import InputError
+from certify.cli.main import main
 from certify.estimation import estimate, module_problem
+from certify.format.errors import InputError
 from tests.estimation.nets import Product, Residual, dense_hessian, problem
 from tests.estimation.small import MODULE, SPEC, write
 

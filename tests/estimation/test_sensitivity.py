@@ -7,10 +7,10 @@ import sys
 import pytest
 import torch
 
-from certify.errors import InputError
 from certify.estimation import sensitivity
 from certify.estimation import sensitivity as public
-from certify.estimation.jacobian import centred
+from certify.estimation.derivatives.jacobian import centred
+from certify.format.errors import InputError
 from tests.estimation.nets import Residual, dense_jacobian, mlp, problem
 
 

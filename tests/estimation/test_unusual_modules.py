@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import prune
 
-from certify.errors import InputError
 from certify.estimation import estimate, module_problem
-from certify.estimation.convolution import Recording
+from certify.estimation.model.convolution import Recording
+from certify.format.errors import InputError
 
 
 class Tied(nn.Module):

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import certify
 from certify.certificate.canonical import digest
-from certify.cli import main
+from certify.cli.main import main
 from tests.estimation.small import MODULE, SPEC, arrays, net, write
 from tests.small import SPEC as CHAIN
 from tests.small import files, gate, tensors
@@ -167,9 +167,9 @@ def test_a_small_change_has_nothing_against_it(tmp_path, call):
 
 
 def test_the_words_on_ends_are_those_of_the_solvers():
-    from certify.cautions import _WHY
     from certify.estimation.estimate import DIRECT
     from certify.estimation.krylov import Status
+    from certify.report.cautions import _WHY
 
     assert set(_WHY) <= {DIRECT, *map(str, Status)}
 
@@ -338,7 +338,7 @@ def test_interrupt_leaves_everything_as_it_was(tmp_path, call, monkeypatch):
 
 
 def told_by(tmp_path, monkeypatch, options=""):
-    from certify.estimates import run_estimate
+    from certify.cli.estimates import run_estimate
 
     monkeypatch.setattr(sys, "path", list(sys.path))
     sys.modules.pop(MODULE, None)

@@ -9,14 +9,14 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from certify.estimation import EstimateOptions, module_problem  # noqa: E402
-from certify.estimation.blocks import blocks  # noqa: E402
-from certify.estimation.curvature_factor import curvature_factor  # noqa: E402
-from certify.estimation.direct import solve_directly  # noqa: E402
-from certify.estimation.hessian import gauss_newton, hessian  # noqa: E402
+from certify.estimation.derivatives.curvature_factor import curvature_factor  # noqa: E402
+from certify.estimation.derivatives.hessian import gauss_newton, hessian  # noqa: E402
+from certify.estimation.derivatives.taped import Tape  # noqa: E402
+from certify.estimation.derivatives.wider import in_float64  # noqa: E402
 from certify.estimation.krylov import Operator, Status, low_rank_preconditioner, matrix_operator  # noqa: E402
-from certify.estimation.taped import Tape  # noqa: E402
-from certify.estimation.weight_space import solve  # noqa: E402
-from certify.estimation.wider import in_float64  # noqa: E402
+from certify.estimation.model.blocks import blocks  # noqa: E402
+from certify.estimation.solvers.direct import solve_directly  # noqa: E402
+from certify.estimation.solvers.weight_space import solve  # noqa: E402
 
 
 class Residual(nn.Module):
@@ -246,7 +246,7 @@ def test_low_rank_map_is_the_inverse(shape):
 
 @pytest.mark.parametrize(("rows", "shift"), [(torch.ones(1, 2), 0.0), (torch.full((1, 2), torch.nan), 1.0)])
 def test_low_rank_refuses(rows, shift):
-    from certify.errors import InputError
+    from certify.format.errors import InputError
 
     with pytest.raises(InputError):
         low_rank_preconditioner(rows, shift)
@@ -274,7 +274,7 @@ def test_direct_measures_the_operator_and_not_the_matrix_it_formed():
 def test_a_small_matrix_is_solved_by_one_thread_of_blas_and_the_user_s_number_comes_back(few, monkeypatch):
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    from certify.estimation import direct
+    from certify.estimation.solvers import direct
 
     def threads():
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
@@ -309,7 +309,7 @@ def test_a_dense_matrix_is_made_part_by_part_and_told():
 
 
 def test_a_matrix_that_fits_into_no_memory_is_refused_before_it_is_made():
-    from certify.errors import InputError
+    from certify.format.errors import InputError
 
     net = nn.Sequential(nn.Linear(200, 100), nn.Tanh(), nn.Linear(100, 1)).eval()
     p = module_problem(net, torch.ones(2, 200), torch.ones(2, 1), map="critical", base="nearby")

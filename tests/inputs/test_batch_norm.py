@@ -11,9 +11,9 @@ from flint import arb, ctx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.errors import InputError
-from certify.inputs.batch_norm import inverse_root
-from certify.inputs.onnx_file import OnnxArchive
+from certify.format.errors import InputError
+from certify.inputs.onnx.batch_norm import inverse_root
+from certify.inputs.onnx.onnx_file import OnnxArchive
 from tests.inputs.onnx_bytes import model, node, put, tensor
 
 BITS = 600

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from certify.errors import CertifyError, InputError
+from certify.format.errors import CertifyError, InputError
 from certify.inputs import load_data
-from certify.inputs.csv_file import CsvArchive
+from certify.inputs.formats.csv_file import CsvArchive
 from certify.spec import parse_spec
 from tests.small import SPEC
 

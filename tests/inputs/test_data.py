@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from certify.errors import CertifyError
+from certify.format.errors import CertifyError
 from certify.inputs import read_data
 from certify.inputs.data import load_evaluation, load_reference
 from certify.spec import parse_spec

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from certify.errors import CertifyError, InputError, SpecError
+from certify.format.errors import CertifyError, InputError, SpecError
 from certify.inputs import read_network
-from certify.inputs.factory import Recognised, call_factory, check_file
+from certify.inputs.torch.factory import Recognised, call_factory, check_file
 from certify.spec import parse_spec
 from tests.small import SPEC, write
 

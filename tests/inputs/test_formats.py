@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.inputs.model import widths_of
 from tests.inputs.onnx_bytes import model, node
 from tests.inputs.test_safetensors import pack

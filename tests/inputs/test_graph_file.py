@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save, save_file
 
-from certify.check.arrays import read_arrays
-from certify.check.graph import read_graph as read_again
-from certify.check.refusal import Invalid
-from certify.errors import InputError
+from certify.check.reading.arrays import read_arrays
+from certify.check.reading.graph import read_graph as read_again
+from certify.check.reading.refusal import Invalid
+from certify.format.errors import InputError
 from certify.inputs.graph_file import graph_bytes, parse_graph, read_graph
 from tests.graph_oracle import random_graph
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.inputs import read_network
-from certify.inputs.export_file import ExportArchive
-from certify.inputs.onnx_file import OnnxArchive
-from certify.inputs.torch_file import TorchArchive
+from certify.inputs.onnx.onnx_file import OnnxArchive
+from certify.inputs.torch.export_file import ExportArchive
+from certify.inputs.torch.weights_file import TorchArchive
 from certify.spec import parse_spec
 from tests.inputs.onnx_bytes import model, node, put, tensor
 from tests.small import SPEC

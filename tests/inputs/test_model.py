@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.inputs import read_network
 from certify.inputs.model import natural, widths_of
 from certify.spec import parse_spec

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from certify.errors import InputError
-from certify.inputs import npz
-from certify.inputs.archive import open_archive
-from certify.inputs.npz import NpzArchive, parse_npy
-from certify.inputs.sources import Source
+from certify.format.errors import InputError
+from certify.inputs.formats import npz
+from certify.inputs.formats.archive import open_archive
+from certify.inputs.formats.npz import NpzArchive, parse_npy
+from certify.spec.sources import Source
 from tests.inputs.test_numbers import KINDS
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.inputs.numbers import exact_float64
 
 KINDS = ["f2", "f4", "f8", ">f4", ">f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">i8", "?"]

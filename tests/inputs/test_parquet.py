@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.inputs import load_data
-from certify.inputs.parquet import ParquetArchive
+from certify.inputs.formats.parquet import ParquetArchive
 from certify.spec import parse_spec
 from tests.small import SPEC
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from certify.errors import InputError
-from certify.inputs.safetensors import SafetensorsArchive
+from certify.format.errors import InputError
+from certify.inputs.formats.safetensors import SafetensorsArchive
 
 KINDS = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?"]
 GOOD = safetensors.numpy.save({"0.weight": np.arange(6.0).reshape(2, 3), "0.bias": np.ones(2, np.float32)})

@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.inputs import read_source, recording, sha256_file
-from certify.problem import load_problem
+from certify.problem.problem import load_problem
 from tests.small import write
 
 

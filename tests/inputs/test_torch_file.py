@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.inputs.model import widths_of
-from certify.inputs.pickled import Builder, read_pickle
-from certify.inputs.torch_file import TorchArchive
+from certify.inputs.torch.pickled import Builder, read_pickle
+from certify.inputs.torch.weights_file import TorchArchive
 
 FILES = Path(__file__).parent / "files"
 CONTENT = {path.name: path.read_bytes() for path in FILES.iterdir() if path.suffix in (".pt", ".pth")}

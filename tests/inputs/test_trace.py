@@ -9,10 +9,10 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from certify.errors import InputError  # noqa: E402
+from certify.format.errors import InputError  # noqa: E402
 from certify.inputs.graph_file import graph_bytes, parse_graph  # noqa: E402
-from certify.inputs.trace import check_same, trace  # noqa: E402
-from certify.network.graph_gradients import descend_graph  # noqa: E402
+from certify.inputs.torch.trace import check_same, trace  # noqa: E402
+from certify.network.graph.gradients import descend_graph  # noqa: E402
 from certify.rigor.arithmetic import DoubleDouble  # noqa: E402
 
 
@@ -235,7 +235,7 @@ def test_check_same_sees_an_option():
 
 
 def test_the_verb_writes_a_graph_file_once(tmp_path, monkeypatch):
-    from certify.cli import main
+    from certify.cli.main import main
 
     (tmp_path / "also_here.py").write_text(
         "from torch import nn\ndef net():\n"

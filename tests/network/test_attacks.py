@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from certify.errors import EnclosureError, SpecError
-from certify.network.gradients import array_norm
-from certify.network.losses import enclose_losses
+from certify.format.errors import EnclosureError, SpecError
+from certify.network.layers.gradients import array_norm
+from certify.network.layers.passes import forward, known_weights
+from certify.network.lipschitz.reach import reach
+from certify.network.loss.losses import enclose_losses
 from certify.network.network import Network
-from certify.network.passes import forward, known_weights
-from certify.network.reach import reach
 from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Binary64, Pair
 from certify.rigor.ball import Balls, affine, exact_points, known_matrix

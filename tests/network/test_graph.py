@@ -8,12 +8,12 @@ from flint import arb, ctx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from certify.errors import EnclosureError, InputError
-from certify.network.graph import GraphNetwork, Node
-from certify.network.graph_balls import descend_in_balls
-from certify.network.graph_gradients import descend_graph
-from certify.network.graph_passes import compile_graph, graph_forward
-from certify.network.maps import average, convolution, dense
+from certify.format.errors import EnclosureError, InputError
+from certify.network.graph.balls import descend_in_balls
+from certify.network.graph.gradients import descend_graph
+from certify.network.graph.graph import GraphNetwork, Node
+from certify.network.graph.maps import average, convolution, dense
+from certify.network.graph.passes import compile_graph, graph_forward
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble
 from tests.graph_oracle import BITS, Builder, random_graph, truth
@@ -124,7 +124,7 @@ def test_a_resnet_with_batch_norm_and_option_a_shortcuts(arithmetic):
 
 
 def test_chunks_make_no_difference_to_what_is_contained(monkeypatch):
-    from certify.network import graph_gradients
+    from certify.network.graph import gradients as graph_gradients
 
     rng = np.random.default_rng(8)
     net = small_resnet(rng)
@@ -138,8 +138,8 @@ def test_chunks_make_no_difference_to_what_is_contained(monkeypatch):
 
 
 def test_balls_take_over_where_norms_outgrow_double_double():
-    from certify.bounds import bound
-    from certify.problem import Problem
+    from certify.problem.problem import Problem
+    from certify.prove.prover import bound
 
     rng = np.random.default_rng(2)
     b = Builder(rng, (8,))

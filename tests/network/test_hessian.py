@@ -11,15 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from certify.bounds.nearby import given as own_weights
-from certify.errors import EnclosureError, InputError, SpecError
-from certify.network.gradients import enclose_gradient
-from certify.network.hessian import enclose_hessian
-from certify.network.mixed import Move, enclose_mixed, enclose_mixed_adjoint, enclose_mixed_gram, enclose_mixed_image
+from certify.format.errors import EnclosureError, InputError, SpecError
+from certify.network.layers.gradients import enclose_gradient
+from certify.network.layers.hessian import enclose_hessian
+from certify.network.layers.mixed import (
+    Move,
+    enclose_mixed,
+    enclose_mixed_adjoint,
+    enclose_mixed_gram,
+    enclose_mixed_image,
+)
+from certify.network.layers.objective import Objective, enclosed_rows
 from certify.network.network import Network
-from certify.network.objective import Objective, enclosed_rows
 from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
+from certify.systems.interpolation.nearby import given as own_weights
 from tests import containment_second as contained
 from tests import strategies
 from tests.attack import attack
@@ -129,8 +135,8 @@ def test_blocks_of_layers_are_parts_of_the_whole():
 
 def critical_tilt(objective: Objective, arithmetic) -> Objective:
     """With `c = ∂ℓ/∂f / n` every point is critical: `∇_w (L − ⟨c, f⟩) = 0` (no decay)."""
-    from certify.network.losses import enclose_losses
-    from certify.network.passes import forward, known_weights
+    from certify.network.layers.passes import forward, known_weights
+    from certify.network.loss.losses import enclose_losses
 
     out = forward(objective.network, known_weights(objective.network), objective.X, arithmetic).output
     slopes = enclose_losses("squared", out, objective.targets, None, arithmetic).slopes
@@ -274,7 +280,7 @@ def test_objectives_that_are_none(change):
 
 def test_uncertain_weights_and_the_network_agree():
     """`weights` in double-double around the network's own: the same enclosure as without them."""
-    from certify.bounds.nearby import ball_of
+    from certify.systems.interpolation.nearby import ball_of
 
     o = small(n=3)
     there = ball_of(own_weights(o.network), 0.0, (), DoubleDouble())

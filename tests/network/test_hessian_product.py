@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from certify.errors import EnclosureError
-from certify.network.hessian import enclose_hessian
-from certify.network.hessian_product import hessian_product_norm
-from certify.network.losses import enclose_losses
+from certify.format.errors import EnclosureError
+from certify.network.layers.hessian import enclose_hessian
+from certify.network.layers.hessian_product import hessian_product_norm
+from certify.network.layers.objective import widened
+from certify.network.layers.passes import known_weights
+from certify.network.loss.losses import enclose_losses
 from certify.network.network import Network
-from certify.network.objective import widened
-from certify.network.passes import known_weights
-from certify.perturbations.flips import flipped_labels
+from certify.problem.perturbations.flips import flipped_labels
 from certify.rigor.arithmetic import Binary64, Pair
 from certify.rigor.ball import Balls
 from tests.critical_families import critical_problem, objective_of

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds import compensation as q4
-from certify.bounds.layer_constants import _narrowed, neighbourhood, prove_constants
-from certify.bounds.worst_distance import worst_distance
-from certify.convex.chain_dual import closed_form, descend, propose_multipliers
-from certify.limits import Limits, OutOfTime
-from certify.network.chain import Chain, chain_bound
+from certify.finders.lipsdp_multipliers import closed_form, descend, propose_multipliers
+from certify.network.layers.passes import forward, known_weights
+from certify.network.lipschitz.lipsdp import Chain, chain_bound
 from certify.network.network import Network
-from certify.network.passes import forward, known_weights
-from certify.problem import Problem
+from certify.problem.limits import Limits, OutOfTime
+from certify.problem.problem import Problem
 from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Binary64
+from certify.theorems.distance import compensation as q4
+from certify.theorems.distance.budget import worst_distance
+from certify.theorems.distance.layer_constants import _narrowed, neighbourhood, prove_constants
 from tests.containment_sublevel_aubin import PHI
 
 SLACK = 1e-9

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from certify.errors import EnclosureError, InputError
-from certify.network.kernel import tangent_kernel
+from certify.format.errors import EnclosureError, InputError
+from certify.network.layers.kernel import tangent_kernel
+from certify.network.layers.passes import backward, forward, known_weights
 from certify.network.network import Network
-from certify.network.passes import backward, forward, known_weights
-from certify.perturbations.factor import target_factor
+from certify.problem.perturbations.factor import target_factor
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from tests import containment_network as contained
 from tests import strategies

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.bounds.compensation import compensate
-from certify.check.network import forward as checked_forward
-from certify.check.network import given as parameters_of
-from certify.check.output_steepness import output_steepness as checked_steepness
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem
+from certify.check.enclosure.network import forward as checked_forward
+from certify.check.enclosure.network import given as parameters_of
+from certify.check.lipschitz.of_outputs import output_steepness as checked_steepness
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem
+from certify.network.layers.passes import forward, known_weights
+from certify.network.lipschitz.of_outputs import _dual, output_steepness
 from certify.network.network import Network
-from certify.network.output_steepness import _dual, output_steepness
-from certify.network.passes import forward, known_weights
-from certify.problem import Problem
+from certify.problem.problem import Problem
 from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Binary64
+from certify.theorems.distance.compensation import compensate
 from tests.containment_sublevel_aubin import PHI
 
 SLACK = 1e-9
@@ -166,7 +166,7 @@ def test_what_it_buys(monkeypatch):
                   "relu")
     X = rng.standard_normal((10, 8))
     problem = Problem(net, X, None, "features", tuple(range(10)), radius=0.02)
-    import certify.bounds.compensation as q4
+    import certify.theorems.distance.compensation as q4
 
     monkeypatch.setattr(q4, "affordable", lambda *_: False)
     with_dual = compensate(problem)[0].upper

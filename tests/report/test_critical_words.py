@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from certify.audit import run_audit
+from certify.cli.audit import run_audit
 from tests.small import SPEC, features, gate, tensors, write
 
 CRITICAL = """\

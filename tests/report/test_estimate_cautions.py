@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from certify import cautions as module
+from certify.report import cautions as module
 
 GOOD = {
     "loss_original": 1e-6, "loss_before": 4e-3, "loss_after": 1.1e-6, "loss_predicted": 1e-6, "loss_all_before": 7e-4,

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from certify.certificate import seal
-from certify.report.html import render
+from certify.report.exporters.html import render
 from tests.report import samples, samples_sublevel
 
 SHAPES = samples.SHAPES | samples_sublevel.SHAPES
@@ -204,7 +204,7 @@ def test_same_certificate_same_bytes_whatever_the_settings() -> None:
 
 def test_a_fresh_process_gives_the_same_bytes() -> None:
     code = (
-        "import hashlib, sys; from certify.report.html import render; assert 'matplotlib' not in sys.modules;"
+        "import hashlib, sys; from certify.report.exporters.html import render; assert 'matplotlib' not in sys.modules;"
         "from tests.report.samples import certified; h = render(certified()).encode();"
         "assert 'matplotlib.pyplot' not in sys.modules; print(hashlib.sha256(h).hexdigest())"
     )

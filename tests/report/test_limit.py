@@ -6,8 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from certify.report.html import render
-from certify.report.limit import FINITE
+from certify.report.exporters.html import render
+from certify.report.sections.limit import FINITE
 from tests.report.samples import Json, certificate, claim
 from tests.report.test_html import Page
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from certify.report import digits
-from certify.report.html import render
+from certify.report.exporters.html import render
 from tests.report import samples
 from tests.report.test_html import Page
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from certify.certificate import seal
-from certify.errors import CertificateError
-from certify.report.html import render
+from certify.format.errors import CertificateError
+from certify.report.exporters.html import render
 from tests.report import samples
 
 Json = dict[str, Any]

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from certify.audit import run_audit
-from certify.messages import advice
+from certify.cli.audit import run_audit
+from certify.report.messages import advice
 from tests.small import SPEC, features, gate, write
 
 ASKED = gate("first_order_distance", max=100.0)

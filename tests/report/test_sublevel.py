@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 
 from certify.certificate import seal
-from certify.errors import CertificateError
-from certify.messages import verdict_line
-from certify.report.html import render
+from certify.format.errors import CertificateError
+from certify.report.exporters.html import render
+from certify.report.messages import verdict_line
 from tests.report import samples_sublevel as samples
 from tests.report.samples import Json, certified, equal_rows, gate
 from tests.report.test_html import Page

@@ -81,7 +81,7 @@ def test_no_page_has_a_machine_path():
 
 @pytest.mark.parametrize("spec", SPECS, ids=named)
 def test_spec_names_itself_and_its_problem_is_valid(spec):
-    from certify.problem import load_problem
+    from certify.problem.problem import load_problem
 
     assert spec.read_text("utf-8").startswith(f"# certify run reports/{'/'.join(spec.parts[-3:])}\n")
     if not has_inputs(spec):
@@ -95,8 +95,8 @@ def test_spec_names_itself_and_its_problem_is_valid(spec):
 
 @pytest.mark.parametrize("spec", [s for s in SPECS if "persistence" in str(s)], ids=named)
 def test_level_is_105_percent_of_the_loss_rounded_up(spec):
-    from certify.bounds.sublevel import descend
-    from certify.problem import load_problem
+    from certify.problem.problem import load_problem
+    from certify.prove.sublevel import descend
     from certify.rigor.arithmetic import Binary64
 
     if not has_inputs(spec):
@@ -127,7 +127,7 @@ def test_certificates_are_those_of_the_files_and_of_the_record(lines):
 def test_pages_are_what_their_certificates_say_today():
     """Sentences are mended where they were false; the pages that hold them have to follow. Pictures aside."""
     from certify.certificate import read_certificate
-    from certify.report.html import render
+    from certify.report.exporters.html import render
 
     found = sorted(REPORTS.rglob("certificate.json"))
     assert len(found) > 50

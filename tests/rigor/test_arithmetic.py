@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.activation import ACTIVATIONS
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certify.problem.bound import Verdict
 from certify.rigor import cholesky, enclose_lambda_min, verify_positive_definite
-from certify.verdict import Verdict
 from tests import containment, strategies
 
 METHODS = pytest.mark.parametrize("method", ["residual", "a-priori"])

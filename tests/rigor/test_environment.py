@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import certify
-from certify.errors import EnvironmentRefused, InputError
-from certify.inputs.csv_file import CsvArchive
+from certify.format.errors import EnvironmentRefused, InputError
+from certify.inputs.formats.csv_file import CsvArchive
 from certify.inputs.numbers import exact_float64
 from certify.network.network import Network
-from certify.network.reference import Reference
+from certify.problem.norms.function import Reference
 from certify.rigor import enclose_norm2, enclose_sigma_min, environment, verify_positive_definite
 
 UPWARD = {"x86_64": 0x800, "AMD64": 0x800, "aarch64": 0x400000, "arm64": 0x400000}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from certify.errors import CertifyError, EnclosureError, InputError
+from certify.format.errors import CertifyError, EnclosureError, InputError
 from certify.rigor import Enclosure, enclose_lambda_min, enclose_norm2, enclose_sigma_min, verify_positive_definite
 
 KERNELS = pytest.mark.parametrize(

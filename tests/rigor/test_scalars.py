@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.matrices import nonnegative_norm
 from tests import containment, strategies

@@ -85,7 +85,8 @@ def test_witnesses_that_lie(seed):
         X = np.linalg.pinv(A @ np.linalg.svd(A, full_matrices=False)[2].T)
         return X * (1.0 + 0.05 * rng.standard_normal(X.shape))
 
-    with patch("certify.bounds.congruence.dtrtri", blurred), patch("certify.bounds.congruence.propose", twisted), \
+    congruence = "certify.systems.interpolation.congruence"
+    with patch(f"{congruence}.dtrtri", blurred), patch(f"{congruence}.propose", twisted), \
             patch("numpy.linalg.eigh", lambda M: (None, HONEST_NUMPY(M)[1] * (1 + 0.05 * rng.standard_normal()))):
         K, Q = bounds.random_kernel(rng, arithmetic)
         network.congruent(K, arithmetic, rng)

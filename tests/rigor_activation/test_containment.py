@@ -9,7 +9,7 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor.activation import ACTIVATIONS
 from tests.rigor_activation.registry import CASES, Case, adversarial, sample, violations
 

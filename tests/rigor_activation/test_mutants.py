@@ -7,7 +7,7 @@ import importlib
 import numpy as np
 import pytest
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.activation import base, by_balls, elementary
 from tests.rigor_activation import test_rounding_errors as derivations

@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
-from certify.errors import EnclosureError, InputError
+from certify.format.errors import EnclosureError, InputError
 from certify.rigor.activation import ACTIVATIONS, Activation, activation
 from certify.rigor.activation.elementary import exp
 from tests.rigor_activation.registry import CASES, Case

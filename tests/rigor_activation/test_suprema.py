@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 from flint import arb
 
-from certify.check.activation import ACTIVATIONS as CHECKED
+from certify.check.enclosure.activation import ACTIVATIONS as CHECKED
 from tests.rigor_activation.registry import CASES, Case
 
 END = 60

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets import (
     Ball,
     Curve,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from certify.algorithm import algorithm_1
-from certify.errors import InputError
+from certify.cli.algorithm import algorithm_1
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
 from certify.sets import Coderivative, GraphicalDerivative
 from tests.critical_families import critical_problem, descended, mean_loss, shifted
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import bound
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
 from certify.sets import Ball, Curve, Manifold, Polyhedron, Polynomials, excess, normal_cone, tangent_cone
-from certify.sets.semidefinite import least_eigenvalue
+from certify.sets.smooth.semidefinite import least_eigenvalue
 from tests.sets import brute
 
 pytest.importorskip("sympy")

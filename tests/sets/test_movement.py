@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets import Ball, PolyhedralFamily, Polyhedron, moved, movement
 
 

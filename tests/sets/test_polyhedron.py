@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets import FiniteUnion, Polyhedron, excess, hausdorff, segment
-from certify.sets.projection import Infeasible, project, verify
+from certify.sets.exact.projection import Infeasible, project, verify
 from tests.sets import brute
 
 small = st.integers(-4, 4).map(Fraction)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets import Ball, Curve, Ellipsoid, FiniteUnion, Polyhedron, excess, hausdorff
 from certify.sets.extent import Extent, largest, root, smallest
 from tests.sets import brute

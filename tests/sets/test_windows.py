@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.sets import Ball, Curve, Ellipsoid, FiniteUnion, Polyhedron, excess, rho_distance, truncated_hausdorff
 from certify.sets.excess import excess_where_met
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save
 
-from certify.check.spec import read_spec
-from certify.check.subject import build_problem, describe
-from certify.errors import CertifyError
-from certify.problem import load_problem
+from certify.check.reading.spec import read_spec
+from certify.check.reading.subject import build_problem, describe
+from certify.format.errors import CertifyError
+from certify.problem.problem import load_problem
 from certify.spec import parse_spec
 from tests.small import SPEC, tensors
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.data import read_data, units
-from certify.check.refusal import Invalid
-from certify.check.spec import read_spec
-from certify.errors import CertifyError
-from certify.problem import load_problem
+from certify.check.reading.data import read_data, units
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import read_spec
+from certify.format.errors import CertifyError
+from certify.problem.problem import load_problem
 from tests.small import SPEC, write
 
 words = st.sampled_from(["age", "sex", "0", "1", "2", "3", "y"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.errors import CertifyError, InputError, SpecError
+from certify.format.errors import CertifyError, InputError, SpecError
 from certify.spec import Spec, json_schema, load_spec, models, parse_spec, vocabulary
 from tests.small import SPEC, gate
 

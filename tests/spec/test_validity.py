@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from certify.errors import SpecError
-from certify.problem import load_problem
+from certify.format.errors import SpecError
+from certify.problem.problem import load_problem
 from certify.spec import parse_spec
 from certify.spec.vocabulary import BUILT, UNBUILT_KEYS
 from tests.small import SPEC, features, gate, tensors, write

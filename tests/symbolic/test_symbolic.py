@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import bound
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.problem import Problem
+from certify.problem.problem import Problem
 
 sympy = pytest.importorskip("sympy")
 

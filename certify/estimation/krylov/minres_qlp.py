@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from certify.errors import InputError
 from certify.estimation.krylov.drive import Watch, drive
 from certify.estimation.krylov.operator import Operator
 from certify.estimation.krylov.preconditioner import Preconditioner
@@ -17,6 +16,7 @@ from certify.estimation.krylov.result import Solved
 from certify.estimation.krylov.sweep import Claim, Job, Sweep
 from certify.estimation.krylov.task import Options, State, Task, symmetric_state
 from certify.estimation.krylov.vectors import Mask, Scalars, column, dots, norms, ratio, reflection, unit_roundoff
+from certify.format.errors import InputError
 
 _EARLY = 100.0  # square roots of the last place: a normal residual that may be the best that a recurrence gives
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from certify.errors import InputError
 from certify.estimation.krylov.operator import Operator, Product
 from certify.estimation.krylov.preconditioner import Preconditioner
 from certify.estimation.krylov.vectors import Mask, Scalars
+from certify.format.errors import InputError
 
 Rows = npt.NDArray[np.int64]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from certify.errors import InputError
 from certify.estimation.krylov.operator import Operator
 from certify.estimation.krylov.preconditioner import Preconditioner
+from certify.format.errors import InputError
 
 LEAST_PRODUCTS = 10  # a start, one iteration, and the checks after it
 NEARLY = 1e-5  # a normal residual of one that may be a least-squares solution, not finished

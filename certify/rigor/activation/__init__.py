@@ -7,7 +7,7 @@ To add one: a file with a final subclass of :class:`Activation`, its proof in pr
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 from certify.rigor.activation.base import Activation, Enclosed, EnclosedPair
 from certify.rigor.activation.elu import Elu
 from certify.rigor.activation.gelu import Gelu

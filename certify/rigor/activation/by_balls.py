@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.activation.base import Activation, PairPart
 from certify.rigor.fp import Array

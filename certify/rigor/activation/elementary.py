@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from certify.errors import EnclosureError
+from certify.format.errors import EnclosureError
 from certify.rigor.fp import Array
 
 UNDERFLOW = 2.0**-900

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from certify.errors import InputError
 from certify.estimation.krylov import (
     Cg,
     Diagonal,
@@ -20,6 +19,7 @@ from certify.estimation.krylov import (
     Stop,
     matrix_operator,
 )
+from certify.format.errors import InputError
 from tests.estimation.krylov.systems import symmetric, tensors
 
 METHODS = [Cg, MinresQlp, Lsmr]

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.errors import InputError
 from certify.estimation.krylov import (
     Cg,
     Diagonal,
@@ -18,6 +17,7 @@ from certify.estimation.krylov import (
     matrix_operator,
     nystrom_preconditioner,
 )
+from certify.format.errors import InputError
 from tests.estimation.krylov.systems import error, symmetric, tensors
 
 LIKE = torch.zeros(1, dtype=torch.float64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from certify.errors import InputError
+from certify.format.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

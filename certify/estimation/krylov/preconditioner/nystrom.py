@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from certify.errors import InputError
 from certify.estimation.krylov.operator import Operator
+from certify.format.errors import InputError
 
 _SEPARATION = 100.0  # rounding units of the largest eigenvalue below which an eigenvector is noise
 _LEAK = 1e-10  # in float64 a stricter share: what the eigenvectors hold of ker A is rounding over this

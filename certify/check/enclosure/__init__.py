@@ -1,0 +1,1 @@
+"""Enclosures of functions: networks, losses, gradients, second derivatives, in balls."""

@@ -1,0 +1,143 @@
+"""The sublevel map: loss and gradients in balls, by one backward pass (L1, M6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from flint import arb, arb_mat
+
+from certify.check.enclosure import norms
+from certify.check.enclosure.activation import sigmoid, softplus
+from certify.check.enclosure.network import Backward, Forward, Parameters, backward
+from certify.check.linalg.balls import ONE, ZERO, norm, squares
+from certify.check.reading.subject import Problem
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Losses of the rows and their derivatives with respect to the outputs.
+
+    Attributes:
+        values: `ℓ_i`.
+        slopes: `(n, k)`, row i is `∂ℓ_i/∂f`.
+        bends: `λ_i`, Lipschitz constants of `f ↦ ∂ℓ_i/∂f`.
+    """
+
+    values: list[arb]
+    slopes: arb_mat
+    bends: list[arb]
+
+
+class Descent:
+    """Loss and gradients at the given weights, each computed when it is first asked for.
+
+    Args:
+        problem: a problem with the sublevel map.
+        parameters: its weights and biases.
+        passed: the forward pass.
+    """
+
+    def __init__(self, problem: Problem, parameters: Parameters, passed: Forward) -> None:
+        self.problem, self.parameters, self.passed = problem, parameters, passed
+        self.losses = losses(problem, passed.outputs)
+
+    @cached_property
+    def loss(self) -> arb:
+        """`L = (1/n) Σ ℓ_i + (λ/2)|w|²`, |w| over all parameters."""
+        return total_loss(self.problem, self.losses.values)
+
+    @cached_property
+    def room(self) -> arb:
+        """`n(ℓ − L)`; the level must be stated."""
+        assert self.problem.level is not None
+        return (arb(self.problem.level) - self.loss) * len(self.problem.features)
+
+    @cached_property
+    def backward(self) -> Backward:
+        """`∂ℓ_i/∂z_h` and `∂ℓ_i/∂x_i · diag(scale)`; raises `NotSmooth`."""
+        return backward(self.problem, self.parameters, self.passed, self.losses.slopes)
+
+    @cached_property
+    def weight_gradient(self) -> arb:
+        """The dual norm of `∇_w L` over the free layers; raises `NotSmooth`.
+
+        `∇_{W_h}L = (1/n) Σ_i v_h^i (ã_{h−1}^i)ᵀ + λW_h`.
+        """
+        n, decay = len(self.problem.features), arb(self.problem.weight_decay)
+        gradient: dict[int, list[list[arb]]] = {}
+        for h in self.problem.free:
+            b = self.parameters.biases[h - 1]
+            A, W = self.passed.inputs[h - 1].tolist(), self.parameters.weights[h - 1].tolist()
+            if b is not None:
+                A, W = [[*row, ONE] for row in A], [[*row, v] for row, v in zip(W, b, strict=True)]
+            G = (self.backward.adjoints[h - 1].transpose() * arb_mat(A)).tolist()
+            gradient[h] = [[g / n + decay * w for g, w in zip(*rows, strict=True)] for rows in zip(G, W, strict=True)]
+        seen = norms.reference(self.problem) if self.problem.reference else None
+        return norms.dual_norm(self.problem, seen, gradient)
+
+    @cached_property
+    def row_sizes(self) -> list[arb]:
+        """`n·|∇_{u_i} L|` for every row that may move: `|∂ℓ_i/∂x_i|`, `|f − y|` or `|ℓ_i|`; may raise `NotSmooth`."""
+        moving = self.problem.moving
+        if self.problem.parameter == "sample_weights":
+            return [abs(self.losses.values[i]) for i in moving]
+        features = self.problem.parameter == "features"
+        rows = (self.backward.gradients if features else self.losses.slopes).tolist()
+        return [norm(rows[i]) for i in moving]
+
+    @property
+    def data_gradient(self) -> arb:
+        """n times the dual norm of `∇_u L`: Euclidean for a total budget, the sum of the rows' norms for one a row."""
+        return self.shared(self.row_sizes)
+
+    def shared(self, sizes: list[arb]) -> arb:
+        """The Euclidean norm of row sizes for a total budget, their sum for one a row."""
+        return norm(sizes) if self.problem.set == "total" else sum(sizes, ZERO)
+
+
+def descend(problem: Problem, parameters: Parameters, passed: Forward) -> Descent:
+    """Loss and gradients of a sublevel problem."""
+    return Descent(problem, parameters, passed)
+
+
+def total_loss(problem: Problem, values: list[arb]) -> arb:
+    """`L` from the losses of the rows."""
+    size = squares([arb(v) for v in problem.learned]) if problem.weight_decay else ZERO
+    return sum(values, ZERO) / len(values) + arb(problem.weight_decay) / 2 * size
+
+
+def losses(problem: Problem, outputs: arb_mat, at: slice = slice(None)) -> Losses:  # noqa: B008 — a constant
+    """Losses, slopes and their Lipschitz constants (L1), of the rows `at`, whose outputs are given."""
+    rows = outputs.tolist()
+    targets = None if problem.targets is None else problem.targets[at]
+    labels = None if problem.labels is None else problem.labels[at]
+    if problem.loss == "squared":
+        assert targets is not None
+        c = [[f - arb(y) for f, y in zip(row, target, strict=True)]
+             for row, target in zip(rows, targets, strict=True)]
+        return Losses([squares(row) / 2 for row in c], arb_mat(c), [ONE] * len(c))
+    if problem.loss == "logistic":
+        assert labels is not None
+        signs = [1 if label > 0 else -1 for label in labels]
+        margins = [s * row[0] for s, row in zip(signs, rows, strict=True)]
+        slopes = [[-s * sigmoid(-m)] for s, m in zip(signs, margins, strict=True)]
+        return Losses([softplus(-m) for m in margins], arb_mat(slopes), [ONE / 4] * len(rows))
+    if targets is None:
+        assert labels is not None
+        q = [[ONE if a == label else ZERO for a in range(problem.outputs)] for label in labels]
+    else:
+        q = [[arb(v) for v in row] for row in targets]
+    terms = [_cross_entropy(f, p) for f, p in zip(rows, q, strict=True)]
+    return Losses([value for value, _ in terms], arb_mat([c for _, c in terms]),
+                  [sum(p, ZERO) / 2 for p in q])
+
+
+def _cross_entropy(f: list[arb], q: list[arb]) -> tuple[arb, list[arb]]:
+    """`(Σq) log Σ e^f − q·f` and `(Σq) softmax f − q`."""
+    top = max((x.mid() for x in f), key=float)
+    e = [(x - top).exp() for x in f]
+    whole, weight = sum(e, ZERO), sum(q, ZERO)
+    value = weight * (whole.log() + top) - sum((p * x for p, x in zip(q, f, strict=True)), ZERO)
+    return value, [weight * x / whole - p for x, p in zip(e, q, strict=True)]
+

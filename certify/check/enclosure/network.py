@@ -1,0 +1,173 @@
+"""The network in ball arithmetic: values, derivatives, and the tangent kernel in Hadamard form (M3).
+
+All functions work at the current precision of python-flint; every ball contains the exact value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flint import arb, arb_mat
+
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.linalg.balls import ONE, ZERO
+from certify.check.reading.data import Vector
+from certify.check.reading.subject import Problem
+
+
+class NotSmooth(Exception):  # noqa: N818 — an answer about the network, not a defect
+    """A pre-activation was not proved different from a kink of the activation.
+
+    Attributes:
+        where: layer, unit and data row.
+        exact: True if it is zero, so that more precision cannot help.
+    """
+
+    def __init__(self, where: str, exact: bool) -> None:
+        self.where, self.exact = where, exact
+        super().__init__(where)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Weights and biases of every layer, as balls.
+
+    Attributes:
+        weights: per layer, `(outputs, inputs)`.
+        biases: per layer, or None where it has none.
+    """
+
+    weights: tuple[arb_mat, ...]
+    biases: tuple[tuple[arb, ...] | None, ...]
+
+
+@dataclass(frozen=True)
+class Forward:
+    """The forward pass over the kept rows.
+
+    Attributes:
+        inputs: per layer, `(rows, width)` layer inputs `A_{h−1}`.
+        before: per hidden layer, the pre-activations `z_h`, row-major.
+        outputs: `(rows, k)` network outputs.
+    """
+
+    inputs: tuple[arb_mat, ...]
+    before: tuple[tuple[arb, ...], ...]
+    outputs: arb_mat
+
+
+@dataclass(frozen=True)
+class Backward:
+    """The backward pass; row `i·k + a` belongs to kept row i and output a.
+
+    Attributes:
+        adjoints: per layer, `B_h = ∂f/∂z_h`.
+        gradients: `∂f/∂x · diag(scale)`, `(rows·k, inputs)`.
+    """
+
+    adjoints: tuple[arb_mat, ...]
+    gradients: arb_mat
+
+
+def given(problem: Problem) -> Parameters:
+    """The weights in the file, exact."""
+    return Parameters(
+        tuple(arb_mat(layer.outputs, layer.inputs, [arb(v) for v in layer.weights]) for layer in problem.layers),
+        tuple(None if layer.biases is None else tuple(map(arb, layer.biases)) for layer in problem.layers))
+
+
+def forward(
+    problem: Problem, parameters: Parameters, points: Sequence[Vector] | Sequence[tuple[arb, ...]],
+) -> Forward:
+    """Enclose every layer's values at the given points."""
+    n, phi = len(points), ACTIVATIONS[problem.activation]
+    A = arb_mat(n, problem.layers[0].inputs, [arb(v) for point in points for v in point])
+    inputs, before = [], []
+    for h, (W, b) in enumerate(zip(parameters.weights, parameters.biases, strict=True), 1):
+        inputs.append(A)
+        z = (A * W.transpose()).entries()
+        if b is not None:
+            z = [u + v for u, v in zip(z, b * n, strict=True)]
+        if h < len(problem.layers):
+            before.append(tuple(z))
+            z = [phi.value(u) for u in z]
+        A = arb_mat(n, W.nrows(), z)
+    return Forward(tuple(inputs), tuple(before), A)
+
+
+def backward(
+    problem: Problem, parameters: Parameters, passed: Forward, seeds: arb_mat | None = None, kinks: bool = False,
+) -> Backward:
+    """Enclose the derivatives of every output, or of `⟨c_i, f(x_i)⟩`.
+
+    Args:
+        problem: the problem.
+        parameters: weights and biases.
+        passed: the forward pass.
+        seeds: `(rows, k)` the c_i; then there is one row for each point. None: one for each point and output.
+        kinks: whether there may be kinks; the slope there is the midpoint of both sides.
+
+    Raises:
+        NotSmooth: a pre-activation is not proved away from a kink, and `kinks` is false.
+    """
+    n, k, depth = passed.outputs.nrows(), problem.outputs, len(problem.layers)
+    unit = [ONE if a == b else ZERO for _ in range(n) for a in range(k) for b in range(k)]
+    B, each = (arb_mat(n * k, k, unit), k) if seeds is None else (seeds, 1)
+    slopes = [layer_slopes(problem, h, passed.before[h - 1], kinks) for h in range(1, depth)]
+    adjoints = [B]
+    for h in range(depth - 1, 0, -1):
+        width = problem.layers[h - 1].outputs
+        pulled = (B * parameters.weights[h]).entries()
+        spread = [s for i in range(n) for _ in range(each) for s in slopes[h - 1][i * width:(i + 1) * width]]
+        B = arb_mat(n * each, width, [u * s for u, s in zip(pulled, spread, strict=True)])
+        adjoints.append(B)
+    return Backward(tuple(reversed(adjoints)), B * first_weights(problem, parameters))
+
+
+def first_weights(problem: Problem, parameters: Parameters) -> arb_mat:
+    """`W_1 diag(scale)`: the first layer for features counted in their units."""
+    W = parameters.weights[0]
+    if problem.scale is None:
+        return W
+    scale = [arb(v) for v in problem.scale]
+    return arb_mat([[u * s for u, s in zip(row, scale, strict=True)] for row in W.tolist()])
+
+
+def tangent_kernel(
+    problem: Problem, passed: Forward, adjoint: Backward, squares: Mapping[int, arb] | None = None,
+) -> arb_mat:
+    """Enclose `K_{(i,a),(j,b)} = Σ_h s_h⁻²⟨B_h^{i,a}, B_h^{j,b}⟩⟨Ã_{h−1}^i, Ã_{h−1}^j⟩` over the free layers.
+
+    Args:
+        problem: the problem.
+        passed, adjoint: the passes, over any rows.
+        squares: `s_h⁻²` of every free layer; None: all 1.
+    """
+    n, k = passed.outputs.nrows(), problem.outputs
+    N = n * k
+    upper = [[ZERO] * (N - r) for r in range(N)]
+    for h in problem.free:
+        B, A = adjoint.adjoints[h - 1], passed.inputs[h - 1]
+        if problem.layers[h - 1].biases is not None:
+            A = arb_mat([[*row, ONE] for row in A.tolist()])
+        scaled = B if squares is None else B * squares[h]
+        left, right = (scaled * B.transpose()).entries(), (A * A.transpose()).entries()
+        for r in range(N):
+            i = r // k
+            across = right[i * n:(i + 1) * n]
+            if k > 1:
+                across = [v for v in across for _ in range(k)]
+            upper[r] = [s + u * v for s, u, v in zip(upper[r], left[r * N + r:(r + 1) * N], across[r:], strict=True)]
+    return arb_mat([[upper[c][r - c] for c in range(r)] + upper[r] for r in range(N)])
+
+
+def layer_slopes(problem: Problem, h: int, before: tuple[arb, ...], kinks: bool) -> list[arb]:
+    """Derivatives of the activation of hidden layer h, row-major; see :func:`backward`."""
+    phi, width = ACTIVATIONS[problem.activation], problem.layers[h - 1].outputs
+    if phi.kinked and not kinks:
+        for at, z in enumerate(before):
+            if not (z > 0 or z < 0):
+                row, unit = problem.kept[at // width], at % width
+                raise NotSmooth(f"the input of unit {unit} of layer {h} at row {row}", z == 0)
+    return [phi.slope(z) if not phi.kinked or z > 0 or z < 0 else phi.slope(z).mid() for z in before]

@@ -1,0 +1,70 @@
+"""The training objective as a function of the outputs: slopes and curvatures of every row's term, in balls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flint import arb, arb_mat
+
+from certify.check.enclosure.gradients import losses
+from certify.check.linalg.balls import ONE, ZERO
+from certify.check.reading.subject import Problem
+
+
+@dataclass(frozen=True)
+class Objective:
+    """`ψ_i(f) = ℓ_i(f)/n − ⟨c_i, f⟩`, so that `L_c = Σ_i ψ_i(f(x_i, w)) + (λ/2)|w|²`.
+
+    Attributes:
+        plain: `(n, k)`, row i is `g_i/n`, `g_i = ∂ℓ_i/∂f`.
+        slopes: `(n, k)`, row i is `g_i/n − c_i`, the slope of ψ_i.
+        curvatures: `M_i/n`, `M_i = ∂²ℓ_i/∂f²`, one `k × k` matrix a row.
+    """
+
+    plain: arb_mat
+    slopes: arb_mat
+    curvatures: tuple[arb_mat, ...]
+
+
+def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None) -> Objective:
+    """Slopes and curvatures at the outputs of all rows, after the change where the problem is the changed one.
+
+    Args:
+        problem: a problem with the critical map.
+        outputs: `(n, k)`.
+        tilt: `(n, k)`, the c_i; None for 0.
+    """
+    n, bent = outputs.nrows(), curvatures(problem, outputs)
+    plain = losses(problem, outputs).slopes * (ONE / n)
+    changed = problem.changed
+    if changed is not None and changed.shifts is not None:
+        plain = plain - arb_mat([list(u) for u in changed.shifts]) * (ONE / n)
+    if changed is not None and changed.shares is not None:
+        plain = arb_mat([[s * v for v in row] for s, row in zip(changed.shares, plain.tolist(), strict=True)])
+        bent = [M * s for s, M in zip(changed.shares, bent, strict=True)]
+    return Objective(plain, plain if tilt is None else plain - tilt, tuple(M * (ONE / n) for M in bent))
+
+
+def curvatures(problem: Problem, outputs: arb_mat) -> list[arb_mat]:
+    """`∂²ℓ_i/∂f²`: I (squared), `sech²(f/2)/4` (logistic), `|q|₁(diag π − ππᵀ)`, π = softmax f (cross-entropy)."""
+    k, rows = outputs.ncols(), outputs.tolist()
+    if problem.loss == "squared":
+        unit = arb_mat(k, k, [ONE if a == b else ZERO for a in range(k) for b in range(k)])
+        return [unit] * len(rows)
+    if problem.loss == "logistic":
+        return [arb_mat([[(row[0] / 2).sech() ** 2 / 4]]) for row in rows]
+    sizes = [ONE] * len(rows) if problem.targets is None else [sum(map(arb, q), ZERO) for q in problem.targets]
+    made = []
+    for row, size in zip(rows, sizes, strict=True):
+        p = softmax(row)
+        made.append(arb_mat([[size * (u * (1 - u) if a == b else -u * v) for b, v in enumerate(p)]
+                             for a, u in enumerate(p)]))
+    return made
+
+
+def softmax(f: list[arb]) -> list[arb]:
+    """`e^{f_a} / Σ_b e^{f_b}`."""
+    top = max((x.mid() for x in f), key=float)
+    e = [(x - top).exp() for x in f]
+    whole = sum(e, ZERO)
+    return [x / whole for x in e]

@@ -1,0 +1,1 @@
+"""Lipschitz constants and growth over balls of weights and data, in balls."""

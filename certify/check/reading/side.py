@@ -1,0 +1,37 @@
+"""The side file of a certificate: arrays too large for it, which repeat what the prover found by search."""
+
+from __future__ import annotations
+
+from certify.check.reading.arrays import Array, read_arrays
+from certify.check.reading.canonical import show
+from certify.check.reading.certificate import Certificate
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.subject import Problem
+from certify.check.systems.nearby import array_names
+from certify.check.theorems.distance.given_change import CENTRE, centre_names
+
+
+def read_side(certificate: Certificate, problem: Problem, data: bytes | None) -> dict[str, Array]:
+    """The arrays of the side file: exactly those the certificate needs.
+
+    Args:
+        certificate: the certificate.
+        problem: the problem.
+        data: the bytes of the file; None where there is none.
+
+    Raises:
+        Invalid: the file is missing or idle, or holds other arrays.
+    """
+    needed = {claim.array for claim in certificate.claims if claim.array not in (None, CENTRE)}
+    needed |= {claim.constants for claim in certificate.claims if claim.constants is not None}
+    if any(claim.array == CENTRE for claim in certificate.claims):
+        needed |= set(centre_names(problem))
+    convex = {claim.theorem for claim in certificate.claims} == {"Q6"}  # the one solution needs no centre
+    if problem.base == "nearby" and certificate.base.distance is not None and not convex:
+        needed |= set(array_names(problem))
+    arrays = {} if data is None else read_arrays(data, "witness file")
+    if set(arrays) != needed or (data is not None and not needed):
+        found = "it is missing" if data is None else f"its arrays are {show(sorted(arrays))}"
+        raise Invalid("subject.witness", found,
+                      f"the certificate needs {show(sorted(needed))}")
+    return arrays

@@ -1,0 +1,353 @@
+"""The problem, rebuilt from the bytes of spec, model and data alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from flint import arb
+
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.reading.arrays import Array, read_arrays
+from certify.check.reading.canonical import Json, show
+from certify.check.reading.data import Vector, read_data, read_evaluation, read_reference, units
+from certify.check.reading.graph import Graph, read_graph
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec import Spec, graph_spec
+
+UNREAD = (".pt", ".pth", ".th", ".pt2", ".onnx", ".parquet")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: `outputs × inputs` weights in row-major order, and its biases or None."""
+
+    outputs: int
+    inputs: int
+    weights: Vector
+    biases: Vector | None
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return len(self.weights) + len(self.biases or ())
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What one change of the data makes of the loss, exactly; None: nothing.
+
+    Attributes:
+        points: every data row `x_i + u_i`.
+        shifts: every row's `u_i`, added to its targets (squared loss).
+        shares: every row's sample weight `1 + u_i`.
+    """
+
+    points: tuple[tuple[arb, ...], ...] | None = None
+    shifts: tuple[tuple[arb, ...], ...] | None = None
+    shares: tuple[arb, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Network, data and perturbation, as exact numbers.
+
+    Attributes:
+        layers: the network's layers.
+        activation: name of the activation between the layers.
+        free: numbers (from 1) of the layers whose parameters may move.
+        features: every data row.
+        targets: every row's targets, or None where the spec names none or they are class labels.
+        groups: groups of two or more rows with equal features, ascending.
+        kept: numbers of the rows that give equations, ascending.
+        moving: numbers of the rows that may move, ascending, all of them kept.
+        parameter: `features`, `targets`, `sample_weights` or `labels`.
+        map, base, level, loss, weight_decay, set: as in the spec.
+        labels: every row's class label, or None.
+        scale: unit of every feature, 0 for one that may not move; None: all 1.
+        names: name of every feature; None where the data has no names.
+        weight_norm: as in the spec.
+        reference: the reference rows of the function norm; empty without it.
+        tau: its τ, else None.
+        graph: the network where a graph file gives it; then there are no layers.
+        norm, radius, count, direction: of the perturbation set, as in the spec.
+        radius_u, radius_w: of `aubin`, where the spec asks for some.
+        window: its radius, where the spec has one.
+        change: the one change of `given`, by moving row.
+        evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
+        changed: the loss after that change; None: as it is in the files (critical map).
+    """
+
+    layers: tuple[Layer, ...]
+    activation: str
+    free: tuple[int, ...]
+    features: tuple[Vector, ...]
+    targets: tuple[Vector, ...] | None
+    groups: tuple[tuple[int, ...], ...]
+    kept: tuple[int, ...]
+    moving: tuple[int, ...]
+    parameter: str
+    map: str
+    base: str
+    level: float | None
+    loss: str
+    weight_decay: float
+    set: str
+    labels: Vector | None
+    scale: Vector | None
+    names: tuple[str, ...] | None
+    weight_norm: str = "euclidean"
+    reference: tuple[Vector, ...] = ()
+    tau: float | None = None
+    graph: Graph | None = None
+    norm: int | str = 2
+    radius: float | None = None
+    radius_u: float | None = None
+    radius_w: float | None = None
+    window: float | None = None
+    count: int | None = None
+    direction: str | None = None
+    change: Mapping[int, Sequence[float | arb]] | None = None
+    evaluation: tuple[Vector, ...] = ()
+    changed: Changed | None = None
+
+    @property
+    def points(self) -> tuple[Vector, ...] | tuple[tuple[arb, ...], ...]:
+        """Every data row, after the change where the loss is the changed one."""
+        return self.features if self.changed is None or self.changed.points is None else self.changed.points
+
+    @property
+    def outputs(self) -> int:
+        """Number k of network outputs."""
+        return self.layers[-1].outputs if self.graph is None else self.graph.outputs
+
+    @property
+    def kinked(self) -> bool:
+        """Whether the network has a kink anywhere."""
+        if self.graph is not None:
+            return self.graph.kinked
+        return ACTIVATIONS[self.activation].kinked and len(self.layers) > 1
+
+    @property
+    def learned(self) -> Iterator[float]:
+        """All parameters."""
+        if self.graph is None:
+            return (v for layer in self.layers for v in (*layer.weights, *(layer.biases or ())))
+        return (v for node in self.graph.nodes for role in ("weight", "bias") for v in node.tensors.get(role, ()))
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether the outputs count only up to one number a row: critical points of the cross-entropy (M5a)."""
+        return self.map == "critical" and self.loss == "cross_entropy"
+
+    @property
+    def block(self) -> int:
+        """Equations a row gives, where the solution is one of `f(x_i, w) = …`: the outputs or their contrasts."""
+        return self.outputs - self.contrasts
+
+    @property
+    def equations(self) -> int:
+        """Number of equations: kept rows times outputs; parameters (critical map); 1 for the sublevel map."""
+        if self.map == "critical":
+            return self.parameters
+        return 1 if self.map == "sublevel" else len(self.kept) * self.outputs
+
+    @property
+    def kernel_rows(self) -> int:
+        """Rows of the kernel: equations, and outputs at the reference rows."""
+        return self.equations + len(self.reference) * self.outputs
+
+    @property
+    def interpolation_rows(self) -> int:
+        """The same where critical points are the solutions of an interpolation system (M5a)."""
+        return len(self.kept) * self.block + len(self.reference) * self.outputs
+
+    @property
+    def at_once(self) -> int:
+        """Most rows that move at once."""
+        return len(self.moving) if self.count is None else min(self.count, len(self.moving))
+
+    @property
+    def parameters(self) -> int:
+        """Number p of parameters that may move."""
+        if self.graph is not None:
+            return sum(node.parameters for node in self.graph.nodes)
+        return sum(self.layers[h - 1].parameters for h in self.free)
+
+
+def build_problem(
+    spec: Spec, model: bytes, data: bytes, merge: bool, graph: bytes | None = None, change: bytes | None = None,
+    reference: bytes | None = None, evaluation: bytes | None = None,
+) -> Problem:
+    """Build the problem a spec describes.
+
+    Args:
+        spec: the spec.
+        model: the bytes of the model file.
+        data: the bytes of the data file.
+        merge: whether rows with equal features count as one.
+        graph: the bytes of the graph file; None where there is none.
+        change: the bytes of the file with the one change; None where there is none.
+        reference: the bytes of the file of the reference rows; None where there is none.
+        evaluation: the bytes of the file of the evaluation rows; None where there is none.
+
+    Raises:
+        Invalid: the files do not fit the spec.
+    """
+    if merge and spec.map != "interpolation":
+        raise Invalid("problem.merge_duplicates", "true", f"the {spec.map} map counts every row")
+    arrays = read_arrays(model, _named("model", spec.model))
+    if (graph is None) != (spec.graph is None):
+        raise Invalid("subject.graph", "it is missing" if graph is None else "it is there",
+                      f"the spec's model.graph is {show(spec.graph)}")
+    if (reference is None) != (spec.reference is None):
+        raise Invalid("subject.reference", "it is missing" if reference is None else "it is there",
+                      f"the spec's weights.reference is {show(spec.reference)}")
+    if (evaluation is None) != (spec.evaluation is None):
+        raise Invalid("subject.evaluation", "it is missing" if evaluation is None else "it is there",
+                      f"the spec's evaluation.file is {show(spec.evaluation)}")
+    net = None if graph is None else read_graph(graph, arrays)
+    if change is not None and spec.change is None:
+        raise Invalid("subject.change", "it is there", "the spec names no change")
+    layers = _network(arrays, spec.widths) if net is None else ()
+    spec = spec if net is None else graph_spec(spec, net.shape, net.outputs)
+    table = read_data(data, spec, _named("data", spec.data))
+    features = table.features
+    groups = equal_rows(features)
+    first = {row: group[0] for group in groups for row in group} if merge else {}
+    kept = tuple(i for i in range(len(features)) if first.get(i, i) == i)
+    listed = range(len(features)) if isinstance(spec.rows, str) else spec.rows
+    if max(listed) >= len(features):
+        raise Invalid("spec, perturbation.rows", f"row {max(listed)} is listed", f"the data has {len(features)} rows")
+    if merge and spec.base == "nearby" and table.targets is not None:
+        for row, of in first.items():
+            if table.targets[row] != table.targets[of]:
+                raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
+                              "with base nearby merged rows need equal targets")
+    return Problem(
+        layers=layers, activation=spec.activation,
+        free=tuple(range(1, len(layers) + 1)) if isinstance(spec.layer, str) else (spec.layer,),
+        features=features, targets=table.targets, groups=groups, kept=kept,
+        moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
+        map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
+        labels=table.labels, scale=units(spec, table.names), names=table.names or None, graph=net,
+        norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
+        radius_w=spec.radius_w, window=spec.window,
+        change=None if spec.change is None else _change(spec, change, list(listed), first),
+        weight_norm=spec.weight_norm, tau=spec.tau,
+        reference=() if reference is None or spec.reference is None else read_reference(
+            reference, spec, table.names, _named("reference", spec.reference)),
+        evaluation=() if evaluation is None or spec.evaluation is None else read_evaluation(
+            evaluation, spec, table.names, _named("evaluation", spec.evaluation)),
+    )
+
+
+def _change(spec: Spec, data: bytes | None, listed: list[int], first: dict[int, int]) -> dict[int, Vector]:
+    """The one change, by the rows that stand for the listed ones."""
+    if data is None:
+        raise Invalid("subject.change", "it is missing", f"the spec names {show(spec.change)}")
+    arrays = read_arrays(data, "change file")
+    name = spec.array if spec.array is not None else next(iter(arrays)) if len(arrays) == 1 else None
+    if name is None or name not in arrays:
+        raise Invalid("change file", f"it holds {show(sorted(arrays))}", f"the spec asks for {show(spec.array)}")
+    width = {"features": spec.widths[0], "targets": spec.widths[-1]}.get(spec.parameter, 1)
+    flat = spec.parameter == "sample_weights" and arrays[name].shape == (len(listed),)
+    if arrays[name].shape != (len(listed), width) and not flat:
+        raise Invalid(f"change file, array {show(name)}", f"its shape is {arrays[name].shape}",
+                      f"{(len(listed), width)} is needed")
+    found: dict[int, Vector] = {}
+    for at, row in enumerate(listed):
+        u = arrays[name].values[at * width:(at + 1) * width]
+        if found.setdefault(first.get(row, row), u) != u:
+            raise Invalid("change file", f"row {row} moves in its own way", "merged rows move as one")
+    return found
+
+
+def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
+    """The member `problem` that a certificate about this problem must have."""
+    network: Json = {"widths": list(spec.widths), "activation": spec.activation,
+                     "biases": [layer.biases is not None for layer in problem.layers]}
+    if problem.graph is not None:
+        network = {"graph": {"shape": list(problem.graph.shape), "operations": problem.graph.operations}}
+    if problem.reference:
+        network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
+    if problem.evaluation:
+        network |= {"evaluation_rows": len(problem.evaluation)}
+    if spec.window is not None:
+        network |= {"window": spec.window}
+    if spec.direction is not None:
+        network |= {"direction": spec.direction}
+    return network | {
+        "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
+        "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),
+        "set": spec.set, "norm": spec.norm, "weight_norm": spec.weight_norm,
+        "n": len(problem.features), "inputs": len(problem.features[0]), "outputs": problem.outputs,
+        "parameters": problem.parameters, "equations": problem.equations,
+        "scale": None if problem.scale is None else list(problem.scale), "loss": spec.loss,
+        "weight_decay": spec.weight_decay, "level": spec.level,
+        "merge_duplicates": merge, "groups": [list(group) for group in problem.groups],
+        "radius": spec.radius,
+        "reparameterised": False,  # in the formats that are read here nothing is folded
+        "names": None if problem.names is None else list(problem.names),
+        "count": spec.count,
+    }
+
+
+def cut_down(problem: Problem, row: int) -> Problem:
+    """The problem of one row alone, which may move."""
+    return replace(problem, kept=(row,), moving=(row,))
+
+
+def equal_rows(features: tuple[Vector, ...]) -> tuple[tuple[int, ...], ...]:
+    """Groups of two or more equal rows, each ascending, in the order of their first rows (−0 equals 0).
+
+    >>> equal_rows(((0.0, 1.0), (2.0, 2.0), (-0.0, 1.0)))
+    ((0, 2),)
+    """
+    seen: dict[Vector, list[int]] = {}
+    for i, row in enumerate(features):
+        seen.setdefault(row, []).append(i)
+    return tuple(tuple(group) for group in seen.values() if len(group) > 1)
+
+
+def _named(role: str, file: str) -> str:
+    """How to call a file; one of a format that this checker does not read is refused."""
+    ending = "." + file.rpartition(".")[2].lower()
+    if ending in UNREAD:
+        raise Invalid(f"{role} file", f"the spec names {show(file)}",
+                      f"this checker does not read {ending}; it reads .safetensors, .npz and, for data, .csv")
+    return f"{role} file"
+
+
+def _network(arrays: dict[str, Array], widths: tuple[int, ...]) -> tuple[Layer, ...]:
+    """Weight and bias pairs in natural key order."""
+    weights: dict[str, Array] = {}
+    biases: dict[str, Array] = {}
+    for key, array in arrays.items():
+        prefix, _, last = key.rpartition(".")
+        if last not in ("weight", "bias"):
+            raise Invalid("model file", f"it holds {show(key)}", "every key must end in weight or bias")
+        (weights if last == "weight" else biases)[prefix] = array
+    order = sorted(weights, key=_natural)
+    if len(order) != len(widths) - 1 or not set(biases) <= set(weights):
+        raise Invalid("model file", f"it holds {show(sorted(arrays))}",
+                      f"widths {list(widths)} need {len(widths) - 1} weights and no bias without one")
+    layers = []
+    for prefix, (inputs, outputs) in zip(order, pairwise(widths), strict=True):
+        weight, bias = weights[prefix], biases.get(prefix)
+        if weight.shape != (outputs, inputs):
+            raise Invalid("model file", f"the weight of {show(prefix)} has shape {weight.shape}",
+                          f"widths {list(widths)} need {(outputs, inputs)}")
+        if bias is not None and bias.shape != (outputs,):
+            raise Invalid("model file", f"the bias of {show(prefix)} has shape {bias.shape}",
+                          f"widths {list(widths)} need {(outputs,)}")
+        layers.append(Layer(outputs, inputs, weight.values, None if bias is None else bias.values))
+    return tuple(layers)
+
+
+def _natural(key: str) -> list[tuple[int, int, str]]:
+    """A sorting key in which runs of digits count as numbers and come before other text."""
+    parts = [part for part in re.split(r"([0-9]+)", key) if part]
+    return [(0, int(part), "") if re.fullmatch("[0-9]+", part) else (1, 0, part) for part in parts]

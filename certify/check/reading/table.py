@@ -1,0 +1,52 @@
+"""Columns of numbers from the bytes of a `.csv` file: a header of names, then one row of decimal numbers a sample."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+
+from certify.check.reading.arrays import LARGEST_INTEGER, Array
+from certify.check.reading.canonical import show
+from certify.check.reading.refusal import Invalid
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+class Table:
+    """A `.csv` file: UTF-8, commas, unique names, as many fields in every row.
+
+    Args:
+        data: the bytes of the file.
+        name: how to call it in messages.
+
+    Raises:
+        Invalid: it is something else.
+    """
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self._name = name
+        try:
+            rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
+        except (ValueError, csv.Error) as error:
+            raise Invalid(name, "it is not a table", f"comma-separated values in UTF-8 are needed ({error})") from None
+        self.names = tuple(field.strip() for field in rows[0]) if rows else ()
+        self.rows = rows[1:]
+        widths = {len(row) for row in self.rows}
+        if not self.names or len(set(self.names)) < len(self.names) or widths != {len(self.names)}:
+            raise Invalid(name, f"a header of {show(self.names)}, rows of {sorted(widths)} fields",
+                          "different names and one field for each in every row are needed")
+
+    def column(self, key: str) -> Array:
+        """The doubles nearest to the numbers of a column; integers if every field is one and none is beyond 2^53."""
+        at = self.names.index(key)
+        fields = [row[at].strip(" \t") for row in self.rows]
+        values = tuple(float(f) if _DECIMAL.fullmatch(f) else math.nan for f in fields)
+        bad = next((i for i, v in enumerate(values) if not math.isfinite(v)), None)
+        if bad is not None:
+            raise Invalid(f"{self._name}, column {show(key)}, row {bad}", f"the field is {show(fields[bad])}",
+                          "a decimal number in the range of doubles is needed")
+        whole = all(map(_INTEGER.fullmatch, fields)) and max(map(abs, values)) <= LARGEST_INTEGER
+        return Array((len(values),), values, "i" if whole else "f")

@@ -1,0 +1,1 @@
+"""What is known at the point: the base of the claims, and the evidence that the rules look at."""

@@ -1,0 +1,102 @@
+"""The member `base`: how far the network's own outputs lie from the targets in the file (V7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from flint import arb
+
+from certify.check.linalg.balls import largest, norm
+from certify.check.linalg.definite import Truth
+from certify.check.reading.canonical import show
+from certify.check.reading.certificate import Base, Number
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.subject import Problem
+from certify.check.systems.evidence import Evidence, Finding, Ladder, decide
+
+SLACK = 2.0**-30
+"""A stated shift may exceed the true one by this much of the size numbers can reach in the network, no more."""
+
+
+def check_base(base: Base, ladder: Ladder) -> None:
+    """Re-derive the numbers of `base`: upper bounds of the shift that are not idle.
+
+    Raises:
+        Invalid: a number is missing, below the true value, or far above it.
+    """
+    problem = ladder.problem
+    if problem.map == "sublevel":
+        found = (base.residual, base.distance, base.radius, base.shift_worst, base.shift_worst_row)
+        if found != (0, 0, None, None, None):
+            raise Invalid("base", show(found), "the sublevel map has residual 0, distance 0 and nulls")
+        return
+    if problem.base == "nearby":
+        _check_nearby(base, ladder)
+        return
+    if base.distance != 0 or base.radius is not None:
+        raise Invalid("base.distance, .radius", show([base.distance, base.radius]),
+                      "with base given the solution is at distance 0, and radius is null")
+    stated = (base.residual, base.shift_worst, base.shift_worst_row)
+    if problem.targets is None:
+        if stated != (None, None, None):
+            raise Invalid("base", show(stated), "without real targets residual and shifts are null")
+        return
+    row = base.shift_worst_row
+    if base.residual is None or base.shift_worst is None or row is None:
+        raise Invalid("base", show(stated), "the data has targets, so residual and shifts are numbers")
+    if row not in problem.kept:
+        raise Invalid("base.shift_worst_row", show(row), "it is not a row of the problem")
+    at = problem.kept.index(row)
+    reach = _reach(problem)
+    _expect(ladder, "base.residual", base.residual, reach, lambda e: (norm(_shifts(e)), norm(_shifts(e))))
+    _expect(ladder, "base.shift_worst", base.shift_worst, reach, lambda e: (largest(_shifts(e)), _shifts(e)[at]))
+
+
+def _check_nearby(base: Base, ladder: Ladder) -> None:
+    """Base `nearby`: the residual at the given weights; distance and radius are judged with the solution (V19)."""
+    if (base.shift_worst, base.shift_worst_row) != (None, None):
+        raise Invalid("base.shift_worst", show(base.shift_worst), "with base nearby no target is shifted")
+    if (base.distance is None) != (base.radius is None):
+        raise Invalid("base.radius", show(base.radius), f"the distance is {show(base.distance)}")
+    if base.residual is None:
+        raise Invalid("base.residual", "null", "the data has targets, so it is a number")
+    _expect(ladder, "base.residual", base.residual, _reach(ladder.problem),
+            lambda e: (norm(_shifts(e)), norm(_shifts(e))))
+
+
+def _expect(
+    ladder: Ladder, where: str, stated: Number, reach: float, value: Callable[[Evidence], tuple[arb, arb]],
+) -> None:
+    """Prove `value[0] ≤ stated ≤ value[1] + SLACK·reach`."""
+
+    def rule(evidence: Evidence) -> Finding:
+        least, most = value(evidence)
+        most = most + arb(reach) * SLACK
+        proved = least <= stated and stated <= most
+        wrong = least > stated or stated > most
+        return Finding(Truth.PROVED if proved else Truth.DISPROVED if wrong else Truth.UNDECIDED,
+                       f"the recomputed value is {least.str(17, radius=False)}")
+
+    finding = decide(rule, ladder)
+    if finding.truth is not Truth.PROVED:
+        raise Invalid(where, f"{stated!r} is stated", finding.found)
+
+
+def _shifts(evidence: Evidence) -> list[arb]:
+    """`|f(x_i, w̄) − y_i|` for every kept row."""
+    problem, outputs = evidence.problem, evidence.forward.outputs.tolist()
+    assert problem.targets is not None
+    return [norm([f - arb(y) for f, y in zip(outputs[at], problem.targets[row], strict=True)])
+            for at, row in enumerate(problem.kept)]
+
+
+def _reach(problem: Problem) -> float:
+    """A size no number in the forward pass exceeds by much; decides only how loose a true bound may be."""
+    assert problem.targets is not None
+    size = max(math.hypot(*problem.features[i]) for i in problem.kept)
+    for layer in problem.layers:
+        size = math.hypot(*layer.weights) * size + math.hypot(*(layer.biases or (0.0,)))
+    targets = max(math.hypot(*problem.targets[i]) for i in problem.kept)
+    reach = math.sqrt(len(problem.kept)) * (size + targets)
+    return reach if reach < 1e300 else 1e300

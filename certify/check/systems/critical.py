@@ -1,0 +1,316 @@
+"""The critical map at its base point: the tilt that makes it one, H, C, the symmetry fields, and `A = H + TTᵀ` (M5).
+
+`∇L_c(0, w) = 0` holds exactly at the exact base point (proofs/certificate-format.md, section 12); the balls here hold
+the exact matrices at that point, for which `HT = 0` and `CᵀT = 0`. That the balls do not show it does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from flint import arb, arb_mat, ctx, fmpz_mat
+
+from certify.check.enclosure.hessian import WIDTH, Curvature, beside, extended, pulled
+from certify.check.enclosure.network import Forward, Parameters, backward
+from certify.check.enclosure.norms import layer_squares
+from certify.check.enclosure.objective import objective
+from certify.check.enclosure.symmetry import Fields, symmetries
+from certify.check.linalg.balls import ONE, ZERO, gram, norm, root, squares
+from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.deflated import Largest
+from certify.check.linalg.fixed import Fixed, common, enclosed, facing, norm_of, product, total
+from certify.check.linalg.inverse import Inverse, judged, proposed
+from certify.check.reading.subject import Problem
+from certify.check.systems.critical_function_norm import Seen, seen
+
+
+class Unproved(Exception):  # noqa: N818 — an answer at this precision, not a defect
+    """Something a rule rests on was not proved.
+
+    Attributes:
+        words: what.
+    """
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        super().__init__(words)
+
+
+class Stationary:
+    """What the rules of M5b to M5d look at, each computed when it is first asked for.
+
+    Args:
+        problem: a problem with the critical map.
+        parameters: weights and biases, exact or (base `nearby`) balls that hold an exact critical point.
+        passed: the forward pass over all rows.
+        tilt: `output`, `weights` or None: what makes the parameters a critical point.
+        width: bits of the numbers in fixed point.
+        near: an approximate inverse of A from a point nearby, to be judged; None: one is looked for.
+
+    Raises:
+        NotSmooth: f is not proved to be twice continuously differentiable at the data.
+    """
+
+    def __init__(
+        self, problem: Problem, parameters: Parameters, passed: Forward, tilt: str | None, width: int = WIDTH,
+        near: Fixed | None = None,
+    ) -> None:
+        self.problem, self.parameters, self.passed, self.kind = problem, parameters, passed, tilt
+        self.width, self._near = width, near
+        self.plain = Curvature(problem, parameters, passed, objective(problem, passed.outputs), self.scale, width)
+        self._ranks: dict[float, Truth] = {}
+
+    def finer(self, width: int) -> Stationary:
+        """The same with other bits in fixed point."""
+        return self if width == self.width else Stationary(
+            self.problem, self.parameters, self.passed, self.kind, width)
+
+    @cached_property
+    def scale(self) -> dict[int, arb] | None:
+        """`s_h⁻¹` of every free layer with the relative norm, else None."""
+        if self.problem.weight_norm != "relative":
+            return None
+        found = layer_squares(self.problem)
+        return {h: root(found[h]) for h in self.problem.free}
+
+    @cached_property
+    def fields(self) -> Fields:
+        """The symmetry fields of the network (a tilt in weight space is refused beside any)."""
+        return symmetries(self.problem, self.parameters, self.passed)
+
+    @cached_property
+    def tilt(self) -> arb_mat | None:
+        """The c of an output tilt, `(n, k)`; raises `Unproved`."""
+        return output_tilt(self.plain, self.fields) if self.kind == "output" else None
+
+    @cached_property
+    def curvature(self) -> Curvature:
+        """Second derivatives of the tilted objective (those of the plain one, if the tilt is in weight space)."""
+        if self.tilt is None:
+            return self.plain
+        terms = objective(self.problem, self.passed.outputs, self.tilt)
+        return Curvature(self.problem, self.parameters, self.passed, terms, self.scale, self.width)
+
+    @cached_property
+    def completed(self) -> Fixed:
+        """`A = H + |H|_F·TTᵀ` with nearly orthonormal columns T of the span of the fields, in the coordinates `Sw`."""
+        H, T = self.curvature.hessian, self.fields.columns
+        if T is None:
+            return H
+        if self.scale is not None:
+            each = [t for h, t in self.scale.items() for _ in range(self.problem.layers[h - 1].parameters)]
+            T = arb_mat([[v / t for v in row] for row, t in zip(T.tolist(), each, strict=True)])
+            found = definiteness(gram(T.transpose()))
+            if found.R is None:
+                raise Unproved(f"the symmetry fields are not proved independent in this norm at {ctx.prec} bits")
+            T = (found.R * T.transpose()).transpose()
+        return self._with(T)
+
+    def _with(self, T: arb_mat) -> Fixed:
+        """`H + |H|_F·TTᵀ`."""
+        H = self.curvature.hessian
+        size = H.size.mid() if H.size.is_finite() and H.size > 0 else ONE
+        across = product(enclosed(T * size, self.width), enclosed(T, self.width).turned, self.width)
+        return total([H, across])
+
+    @cached_property
+    def inverse(self) -> Inverse:
+        """Whether A is nonsingular: X with `‖XA − I‖ ≤ error < 1`."""
+        return judged(self.completed, self.proposal)
+
+    @cached_property
+    def proposal(self) -> Fixed | None:
+        """An approximate inverse of A, of which nothing is proved."""
+        return proposed(self.completed, self.width) if self._near is None else self._near
+
+    @property
+    def X(self) -> Fixed:  # noqa: N802
+        """The approximate inverse, which must have been proved one."""
+        assert self.inverse.X is not None
+        return self.inverse.X
+
+    @cached_property
+    def seen(self) -> Seen | None:
+        """F of the function norm; None with another norm."""
+        return seen(self.problem, self.width) if self.problem.weight_norm == "function" else None
+
+    @cached_property
+    def measured(self) -> Inverse:
+        """What lengths are measured by: the inverse, with the function norm a D with `|FA⁻¹g| ≈ |Dg|`."""
+        if self.seen is None or self.inverse.X is None:
+            return self.inverse
+        if self.fields.columns is None:
+            return self.seen.measured(self.completed, self.inverse.X, self.width)
+        columns = self.seen.completing(self.fields.columns)  # the shortest motion in S is another than in |·|
+        if columns is None:
+            raise Unproved(f"the symmetry fields are not proved independent in this norm at {ctx.prec} bits")
+        A = self._with(columns)
+        X = proposed(A, self.width)
+        return Inverse() if X is None else self.seen.measured(A, X, self.width)
+
+    @property
+    def D(self) -> Fixed:  # noqa: N802
+        """X, or the D of the function norm, which must have been proved one."""
+        assert self.measured.X is not None
+        return self.measured.X
+
+    def rank(self, least: float) -> Truth:
+        """Whether `|Av| > least·|v|` for all v: `(1 − ε)/|X|_F > least`, or `‖X‖ < (1 − ε)/least`."""
+        if self.inverse.X is None:
+            return Truth.UNDECIDED
+        error, stated = self.inverse.error, arb(least)
+        if (1 - error) > stated * self.X.size:
+            return Truth.PROVED
+        if least not in self._ranks:
+            size = Largest(product(self.X, self.X.turned, self.width))
+            found = size.below(((1 - error) / stated) ** 2)
+            if found is Truth.DISPROVED:  # for a number a little larger too, else nothing is known
+                found = size.below(((1 + error) / stated) ** 2)
+                found = found if found is Truth.DISPROVED else Truth.UNDECIDED
+            self._ranks[least] = found
+        return self._ranks[least]
+
+    @property
+    def width_of_row(self) -> int:
+        """Columns of C for each row that moves."""
+        problem = self.problem
+        return {"features": problem.layers[0].inputs, "targets": problem.outputs}.get(problem.parameter, 1)
+
+    @property
+    def structured(self) -> bool:
+        """Whether C is too wide to be worth having: then `CCᵀ` and the rows' forms are made by structure."""
+        wide = len(self.problem.moving) * self.width_of_row > 2 * self.problem.parameters
+        return self.problem.parameter == "features" and wide
+
+    @cached_property
+    def motion(self) -> Largest:
+        """A matrix whose largest eigenvalue is `‖DC‖²` (D is X but for the function norm, here and below)."""
+        if self.structured:
+            return self._seen(self.curvature.cross())
+        Y = self.reached
+        return Largest(product(Y, Y.turned, self.width) if Y.shape[0] <= Y.shape[1] else
+                       product(Y.turned, Y, self.width))
+
+    def weighted(self, weights: Sequence[arb_mat]) -> Largest:
+        """`XΣC_iE_iC_iᵀXᵀ` with the symmetric weights E_i of the moving rows."""
+        if self.structured:
+            return self._seen(self.curvature.cross(weights))
+        columns, q = self.columns.turned.balls().tolist(), self.width_of_row
+        blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
+        left = beside([block * E for block, E in zip(blocks, weights, strict=True)])
+        return self._seen(product(enclosed(left, self.width), self.columns.turned, self.width))
+
+    def _seen(self, Q: Fixed) -> Largest:
+        """`XQXᵀ`."""
+        return Largest(product(product(self.D, Q, self.width), self.D.turned, self.width))
+
+    @cached_property
+    def reached(self) -> Fixed:
+        """`XC`."""
+        return product(self.D, self.columns, self.width)
+
+    @cached_property
+    def row_grams(self) -> list[arb_mat]:
+        """`(XC_i)ᵀ(XC_i)` of every moving row."""
+        if self.structured:
+            return self.curvature.feature_grams(self.D)
+        rows, q, found = self.reached.mid.transpose().tolist(), self.width_of_row, []
+        for start in range(0, len(rows), q):
+            part = Fixed(fmpz_mat(rows[start:start + q]), self.reached.bits, self.reached.radius)
+            found.append(product(part, part.turned, 2 * self.width).balls())
+        return found
+
+    @cached_property
+    def products(self) -> arb_mat:
+        """`(XC)ᵀ(XC)` of all pairs of rows."""
+        return product(self.reached.turned, self.reached, 2 * self.width).balls()
+
+    def response(self, change: Mapping[int, Sequence[arb]]) -> arb:
+        """`|XCu|²` of a change by moving row."""
+        if self.problem.parameter == "features":
+            image = arb_mat(self.problem.parameters, 1)
+            for row, u in change.items():
+                image = image + self.curvature.feature_image(row, u)
+            moved = enclosed(image, self.width)
+        else:
+            step = arb_mat([[v] for row in self.problem.moving for v in change[row]])
+            moved = product(self.columns, enclosed(step, self.width), self.width)
+        return squares(product(self.D, moved, self.width).balls().entries())
+
+    def row_forms(self, z: Sequence[arb]) -> list[list[arb]]:
+        """`C_iᵀz` of every moving row, z counted unit by unit."""
+        if self.problem.parameter == "features":
+            return self.curvature.feature_forms(z)
+        column, q = enclosed(arb_mat(len(z), 1, list(z)), self.width), self.width_of_row
+        flat = product(self.columns.turned, column, self.width).balls().entries()
+        return [flat[i:i + q] for i in range(0, len(flat), q)]
+
+    def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
+        """`|Cᵀz|²` and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""
+        column = enclosed(arb_mat(len(z), 1, list(z)), self.width)
+        image = product(self.curvature.hessian, column, self.width)
+        energy = (norm_of(image) + arb(0, image.radius)) ** 2
+        energy = energy if self.seen is None else self.seen.dual_square(image, self.width)
+        return squares(x for form in self.row_forms(z) for x in form), energy
+
+    @cached_property
+    def columns(self) -> Fixed:
+        """C: columns of features, `−J_iᵀ/n` row by row where targets move, or of sample weights `J_iᵀg_i/n`."""
+        problem, n, curvature = self.problem, len(self.problem.features), self.curvature
+        if problem.parameter == "features":
+            return enclosed(beside([curvature.feature_block(i) for i in problem.moving]), self.width)
+        if problem.parameter == "sample_weights":  # the tilt carries none
+            seeds, each = self.plain.objective.plain, 1
+        else:
+            seeds, each = None, problem.outputs
+        adjoints = backward(problem, self.parameters, self.passed, seeds).adjoints
+        parts = []
+        for h in problem.free:
+            factor = (ONE if self.scale is None else self.scale[h]) * (ONE if each == 1 and seeds is not None else
+                                                                       -ONE / n)
+            inputs, deltas = extended(problem, h, self.passed).tolist(), (adjoints[h - 1] * factor).tolist()
+            rows = [i * each + a for i in problem.moving for a in range(each)]
+            parts.append(facing(enclosed(arb_mat([deltas[r] for r in rows]), self.width),
+                                enclosed(arb_mat([inputs[r // each] for r in rows]), self.width), self.width))
+        cutoff = common(parts)
+        mid = fmpz_mat([[x for row in rows for x in row]
+                        for rows in zip(*(part.mid.tolist() for part in cutoff), strict=True)])
+        return Fixed(mid, cutoff[0].bits, norm(part.radius for part in cutoff).upper()).turned
+
+
+def completed(H: arb_mat, fields: Fields) -> arb_mat:
+    """`H + |H|_F·TTᵀ`: on the span of the fields as large as H can be anywhere else."""
+    if fields.columns is None:
+        return H
+    size = squares(x.mid() for x in H.entries()).mid().sqrt().mid()
+    return H + gram(fields.columns) * (size if size > 0 else ONE)
+
+
+def output_tilt(plain: Curvature, fields: Fields) -> arb_mat:
+    """The shortest c (in the range of Π) with `Jᵀc = ∇L`: `c = ΠJB⁻¹∇L`, `B = JᵀΠJ + TTᵀ ≻ 0`.
+
+    Π takes from every row of outputs its mean if the loss is cross-entropy and there is no weight decay, else nothing.
+    With R for B, `B⁻¹ = RᵀR − RᵀE(I + E)⁻¹R`, and `‖ΠJRᵀ‖² ≤ ‖RBRᵀ‖ ≤ 1 + ε`: what is left out of `ΠJRᵀR∇L` is at most
+    `√(1+ε)·ε/(1−ε)·|R∇L|` long.
+
+    Raises:
+        Unproved: B is not proved positive definite.
+    """
+    problem, passed = plain.problem, plain.passed
+    k = problem.outputs
+    J = pulled(problem, plain.parameters, passed)
+    if problem.loss == "cross_entropy" and not problem.weight_decay:
+        rows = J.tolist()
+        means = [[sum(c, ZERO) / k for c in zip(*rows[i:i + k], strict=True)] for i in range(0, len(rows), k)]
+        J = arb_mat([[v - m for v, m in zip(row, means[at // k], strict=True)] for at, row in enumerate(rows)])
+    found = definiteness(completed(gram(J.transpose()), fields))
+    if found.R is None:
+        raise Unproved(f"there is no output tilt: JᵀJ + TTᵀ ≻ 0 is not proved at {ctx.prec} bits")
+    g = arb_mat(problem.parameters, 1, plain.gradient)
+    short = found.R * g
+    epsilon = found.defect
+    left = (1 + epsilon).sqrt() * epsilon / (1 - epsilon) * squares(short.entries()).sqrt()
+    error = arb(0, left.upper())
+    c = (J * (found.R.transpose() * short)).entries()
+    return arb_mat(passed.outputs.nrows(), k, [v + error for v in c])

@@ -1,0 +1,94 @@
+"""Base `nearby` of the critical map: an exact critical point proved near the centre in the side file (V19)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flint import arb, arb_mat
+
+from certify.check.enclosure.hessian import SPARE, WIDTH, gradient, weights_by_units
+from certify.check.enclosure.network import Parameters, forward
+from certify.check.enclosure.objective import objective
+from certify.check.linalg.balls import norm
+from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.subject import Problem
+from certify.check.systems.critical import Stationary
+from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
+
+WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
+"""Bits in fixed point that are tried in turn."""
+
+def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
+    """A small ball with a zero of ∇L, near `start`, and what the rules look at over that ball.
+
+    Let `A(w) = H(w) + μT̂T̂ᵀ`, T̂ the fields at the middle w' and μ a number, `F(w) = ∇L(w) + μT̂T̂ᵀ(w − w')`. The
+    enclosure of A holds `A(w)` for all w of the ball of radius ρ, so `‖XA(w) − I‖ ≤ ε` there. If `|XF(w')| ≤ (1−ε)ρ`,
+    the map `w ↦ w − XF(w)` takes the ball `|w − w'| ≤ |XF(w')|/(1−ε)` into itself and contracts it: `F(w*) = 0` with
+    `|w* − w'| ≤ ρ`. Then `∇L(w*) = −T̂a`, `a = μT̂ᵀ(w* − w')`, and the fields T at w* have `Tᵀ∇L(w*) = 0`. `TᵀT̂` is
+    nonsingular (that is how the fields are chosen), so `a = 0` and `∇L(w*) = 0`.
+
+    Raises:
+        Invalid: nothing was proved.
+        NotSmooth: a pre-activation is not proved away from a kink.
+    """
+    for width in WIDTHS:
+        try:
+            return _found(problem, start, width)
+        except Invalid:
+            if width == WIDTHS[-1]:
+                raise
+    raise AssertionError("the last round returns or raises")
+
+
+def _found(problem: Problem, start: Parameters, width: int) -> tuple[Centre, Stationary]:
+    """Chord steps with X, proposed at the start, to a better middle, and the contraction around it."""
+    X = _at(problem, start, width).proposal
+    if X is None:
+        raise Invalid("witness file", "a centre is stated", "H + TTᵀ there is not proved to be nonsingular")
+    middle = start
+    for _ in range(STEPS):
+        middle = _moved(problem, middle, _step(problem, middle, X, width))
+    radius = (4 * norm(_step(problem, middle, X, width).entries())).upper()
+    over = _at(problem, spread(problem, middle, radius), width, X)
+    found = over.inverse
+    if found.X is None:
+        raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
+    if not norm(_step(problem, middle, X, width).entries()) <= (1 - found.error) * radius:
+        raise Invalid("witness file", "a centre is stated", "no critical point is proved near it")
+    euclidean = problem.weight_norm == "euclidean"
+    known = over if euclidean else Stationary(problem, over.parameters, over.passed, None, width)
+    return Centre(middle, radius), known
+
+
+def _step(problem: Problem, at: Parameters, X: Fixed, width: int) -> arb_mat:
+    """`X∇L`, a column."""
+    return product(X, enclosed(_gradient(problem, at), width), width).balls()
+
+
+def _at(problem: Problem, parameters: Parameters, width: int, near: Fixed | None = None) -> Stationary:
+    """What is looked at to prove the point, in Euclidean coordinates whatever the norm of the weights."""
+    plain = replace(problem, weight_norm="euclidean")
+    return Stationary(plain, parameters, forward(problem, parameters, problem.points), None, width, near)
+
+
+def _gradient(problem: Problem, parameters: Parameters) -> arb_mat:
+    """∇L as a column."""
+    passed = forward(problem, parameters, problem.points)
+    found = gradient(problem, parameters, passed, objective(problem, passed.outputs).plain)
+    return arb_mat(len(found), 1, found)
+
+
+def _moved(problem: Problem, at: Parameters, step: arb_mat) -> Parameters:
+    """`w − step` on the free layers, as exact numbers: a proposal, nothing is proved here."""
+    values = [(w - s).mid() for w, s in zip(weights_by_units(problem, at), step.entries(), strict=True)]
+    weights, biases, place = list(at.weights), list(at.biases), 0
+    for h in problem.free:
+        layer = problem.layers[h - 1]
+        width = layer.inputs + (layer.biases is not None)
+        rows: list[list[arb]] = [values[place + r * width:place + (r + 1) * width] for r in range(layer.outputs)]
+        place += layer.outputs * width
+        weights[h - 1] = arb_mat([row[:layer.inputs] for row in rows])
+        if layer.biases is not None:
+            biases[h - 1] = tuple(row[-1] for row in rows)
+    return Parameters(tuple(weights), tuple(biases))

@@ -1,0 +1,1 @@
+"""Rules of explicit radii of the Aubin property (Q1, Q5)."""

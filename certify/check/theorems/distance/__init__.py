@@ -1,0 +1,1 @@
+"""Rules of distances at finite size (Q4, Q7, Q8)."""

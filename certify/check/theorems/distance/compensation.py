@@ -1,0 +1,179 @@
+"""The distance over a whole budget: compensation by one layer above, one change of the budget below (Q4; V31, V32)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from flint import arb, arb_mat, ctx
+
+from certify.check.enclosure.norms import layer_squares
+from certify.check.hypotheses import expect
+from certify.check.linalg.balls import ONE, ZERO, largest, squares
+from certify.check.linalg.definite import Truth, definiteness
+from certify.check.lipschitz.lipsdp import multipliers
+from certify.check.lipschitz.of_layers import steepness
+from certify.check.reading.arrays import Array
+from certify.check.reading.canonical import show
+from certify.check.reading.certificate import Claim, Number
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.subject import Problem
+from certify.check.systems.evidence import Evidence, Finding, Ladder
+from certify.check.systems.nearby import PRECISION
+from certify.check.theorems.aubin.rules import no_further
+from certify.check.theorems.distance import given_change as finite
+
+CHANGE = "distance.change"
+CONSTANTS = "distance.constants"
+DIGITS = 17
+
+
+def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """Both ends, each by its rule.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    if claim.upper is not None:
+        check_upper(f"{claim.where}.upper", claim.upper, claim, ladder, side)
+    if claim.lower and claim.z is not None:
+        change = _change(claim, ladder.problem, side)
+        one = Ladder(_given(ladder.problem, change), ladder.tell)
+        expect(f"{claim.where}.lower", claim.lower, partial(finite.lower, least=claim.lower, z=claim.z), one)
+    if claim.pair is not None and claim.limit is not None:
+        rule = partial(no_further, most=claim.limit, pair=claim.pair)
+        expect(f"{claim.where}.witness.limit", claim.limit, rule, ladder)
+
+
+def check_upper(where: str, most: Number, claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """V31, with the layer, σ and constants of the claim's witness.
+
+    Args:
+        where: the member that states the distance.
+        most: the stated distance.
+        claim: the claim; its form was checked.
+        ladder: the evidence.
+        side: the arrays of the side file.
+
+    Raises:
+        Invalid: it cannot be re-derived.
+    """
+    assert claim.layer is not None and claim.sigma is not None
+    stated = _constants(claim, ladder.problem, side)
+    rule = partial(upper, most=most, layer=claim.layer, sigma=claim.sigma, stated=stated)
+    expect(where, most, rule, ladder)
+
+
+def upper(evidence: Evidence, most: float, layer: int, sigma: float, stated: Array | None) -> Finding:
+    """V31: `AAᵀ − σ²diag(ω_i²)/ω² ≻ 0` and `κ²AAᵀ − diag(S²) ≻ 0`, `κ = most·(1 − ωr/σ)/(s_hr)`.
+
+    A: the inputs of the layer; ω: the largest of the ω_i, how far they move; S_i: how far its pre-activations do.
+    """
+    problem, r = evidence.problem, budget(evidence.problem)
+    A = evidence.forward.inputs[layer - 1]
+    if problem.layers[layer - 1].biases is not None:
+        A = arb_mat([[*row, ONE] for row in A.tolist()])
+    gram = (A * A.transpose()).tolist()
+    near = steepness(problem, evidence.parameters, evidence.forward, layer, row_budget(problem), stated)
+    omega = largest(near.inputs).upper()
+    even = [ONE if omega == 0 else (w / omega).min(ONE) for w in near.inputs]
+    if not _exceeds(gram, ONE, [(arb(sigma) * w) ** 2 for w in even]):
+        return Finding(Truth.UNDECIDED, f"σ(A) > {sigma!r} is not proved for the inputs of layer {layer}")
+    room = 1 - omega * r / arb(sigma)
+    if not room > 0:
+        return Finding(Truth.UNDECIDED, f"the inputs of layer {layer} may lose their rank within the budget")
+    kappa = arb(most) * room / r * layer_squares(problem)[layer].sqrt()
+    proved = _exceeds(gram, kappa ** 2, [S ** 2 for S in near.rows])
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED,
+                   f"‖A⁺diag(S)‖ < {kappa.lower().str(DIGITS, radius=False)} is needed and not proved")
+
+
+def _constants(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Array | None:
+    """The array of the side file with constants of the layer and their multipliers, if the claim names one."""
+    if claim.constants is None:
+        return None
+    where = f"{claim.where}.witness.constants"
+    if claim.constants != CONSTANTS:
+        raise Invalid(where, f"{show(claim.constants)} is stated", f"{show(CONSTANTS)} is needed")
+    assert claim.layer is not None
+    if claim.layer < 2:
+        raise Invalid(where, "layer 1 adjusts", "its inputs are the features: no constants go with it")
+    shape = (len(problem.moving), 2 + multipliers(problem, claim.layer))
+    if side[CONSTANTS].shape != shape:
+        raise Invalid(where, f"its shape is {side[CONSTANTS].shape}", f"{shape} is needed")
+    return side[CONSTANTS]
+
+
+def _exceeds(gram: list[list[arb]], factor: arb, diagonal: list[arb]) -> bool:
+    """Whether `factor·gram − diag(diagonal) ≻ 0` is proved."""
+    rows = [[factor * x - (diagonal[i] if i == j else ZERO) for j, x in enumerate(row)] for i, row in enumerate(gram)]
+    return definiteness(arb_mat(rows), sharp=False).truth is Truth.PROVED
+
+
+def row_budget(problem: Problem) -> arb:
+    """`t` with `|u_i| ≤ t` for every row and change of the set."""
+    assert problem.radius is not None
+    inputs = len(problem.features[0])
+    free = inputs if problem.scale is None else sum(1 for v in problem.scale if v)
+    return arb(problem.radius) * arb(free if problem.set != "total" and problem.norm == "inf" else 1).sqrt()
+
+
+def budget(problem: Problem) -> arb:
+    """`r` with `|u|_F ≤ r` for every change of the set."""
+    assert problem.radius is not None
+    rows = {"total": 1, "per_sample": len(problem.moving)}.get(problem.set)
+    rows = min(problem.count or 1, len(problem.moving)) if rows is None else rows
+    inputs = len(problem.features[0])
+    free = inputs if problem.scale is None else sum(1 for v in problem.scale if v)
+    return arb(problem.radius) * arb(rows * (free if problem.norm == "inf" else 1)).sqrt()
+
+
+def _given(problem: Problem, change: dict[int, tuple[float, ...]]) -> Problem:
+    """The problem of one change, in the units of the data; products of two floats are exact at this precision."""
+    with ctx.workprec(PRECISION):
+        scale = problem.scale or (1.0,) * len(problem.features[0])
+        moved = {i: tuple(arb(v) * arb(s) for v, s in zip(row, scale, strict=True)) for i, row in change.items()}
+    return replace(problem, set="given", change=moved, radius=None, count=None, norm=2, scale=None)
+
+
+def _change(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> dict[int, tuple[float, ...]]:
+    """V32: the change in the side file, proved to lie within the budget."""
+    where = f"{claim.where}.witness.array"
+    if claim.array != CHANGE:
+        raise Invalid(where, f"{show(claim.array)} is stated", f"{show(CHANGE)} is needed")
+    moved = side[CHANGE]
+    if moved.shape != (len(problem.features), len(problem.features[0])):
+        raise Invalid(where, f"its shape is {moved.shape}", "that of the features is needed")
+    rows = {i: tuple(float(v) for v in row) for i, row in enumerate(_rows(moved)) if any(row)}
+    if not set(rows) <= set(problem.moving):
+        raise Invalid(where, f"row {min(set(rows) - set(problem.moving))} changes", "it is not one that may move")
+    if problem.scale is not None and any(v and not s for row in rows.values()
+                                         for v, s in zip(row, problem.scale, strict=True)):
+        raise Invalid(where, "a feature changes that may not move", "its scale is 0")
+    assert problem.radius is not None
+    most = arb(problem.radius)
+    if problem.set == "total":
+        sizes = [sum((squares(map(arb, row)) for row in rows.values()), ZERO).sqrt()]
+    else:
+        sizes = [_size(row, problem.norm) for row in rows.values()]
+        if problem.set == "sparse" and len(rows) > (problem.count or 1):
+            raise Invalid(where, f"{len(rows)} rows change", f"at most {problem.count} may")
+    if not all(size <= most for size in sizes):
+        raise Invalid(where, "the change is not proved to lie within the budget", f"its radius is {problem.radius!r}")
+    return rows
+
+
+def _size(row: tuple[float, ...], norm: int | str) -> arb:
+    values = [abs(arb(v)) for v in row]
+    if norm == 1:
+        return sum(values, ZERO)
+    if norm == 2:
+        return squares(values).sqrt()
+    return max(values, key=float)
+
+
+def _rows(array: Array) -> list[list[float]]:
+    width = array.shape[1]
+    flat = [float(v) for v in array.values]
+    return [flat[i:i + width] for i in range(0, len(flat), width)]

@@ -1,0 +1,92 @@
+"""The distance to the nearest exact fit after one given change: both ends (F1 and Q7; V29, V30)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from flint import arb, ctx
+
+from certify.check.enclosure.network import forward
+from certify.check.enclosure.norms import layer_squares
+from certify.check.hypotheses import expect
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.definite import Truth
+from certify.check.lipschitz.over_ball import passes, steepness
+from certify.check.reading.arrays import Array
+from certify.check.reading.canonical import show
+from certify.check.reading.certificate import Claim, Number
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.subject import Problem
+from certify.check.systems.evidence import Evidence, Finding, Ladder
+from certify.check.systems.nearby import PRECISION, array_names, changed, layer_gaps, reached
+
+CENTRE = "distance.centre"
+DIGITS = 17
+
+PARTS = 4
+"""Parts of the way to the lower end, each with a Lipschitz constant of its own."""
+
+
+def centre_names(problem: Problem) -> tuple[str, ...]:
+    """The arrays of the side file that propose a solution of the moved system."""
+    return tuple(f"{CENTRE}.{name}" for name in array_names(problem))
+
+
+def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """Both ends, each by its rule.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    if claim.upper is not None:
+        check_upper(f"{claim.where}.upper", claim.upper, claim.array, ladder.problem, side)
+    if claim.lower and claim.z is not None:
+        expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower, z=claim.z), ladder)
+
+
+def lower(evidence: Evidence, least: float, z: tuple[float, ...]) -> Finding:
+    """V29: `|⟨z, G(u, w̄)⟩| ≥ (least/m)·ΣΛ(k·least/m)` and `> 0`; `⟨z, G(u, ·)⟩` is `Λ(s)`-Lipschitz on `B(w̄, s)`.
+
+    Where the pairing is 0 the inequality says nothing: z = 0 satisfies it for every radius.
+    """
+    problem = evidence.problem
+    system, vector = changed(problem), [arb(v) for v in z]
+    found = forward(problem, evidence.parameters, system.points).outputs.entries()
+    gap = abs(sum((v * (f - t) for v, f, t in zip(vector, found, system.targets, strict=True)), ZERO))
+    at = passes(problem, system.points, vector)
+    slope = sum((steepness(problem, at, arb(least) * k / PARTS) for k in range(PARTS, 0, -1)), ZERO) / PARTS
+    reach = gap / slope if slope > 0 else ZERO
+    proved = bool(gap > 0) and bool(gap >= arb(least) * slope)
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED,
+                   f"the witness proves {reach.lower().str(DIGITS, radius=False)} within that radius")
+
+
+def check_upper(
+    where: str, most: Number, array: str | None, problem: Problem, side: Mapping[str, Array],
+) -> None:
+    """V30: an exact solution of the moved system, proved near the centre, is that close to the given weights.
+
+    Args:
+        where: the member that states it.
+        most: the stated distance.
+        array: the name of the centre's arrays, as the witness has it.
+        problem: the problem, one given change.
+        side: the arrays of the side file.
+
+    Raises:
+        Invalid: it cannot be re-derived.
+    """
+    if array != CENTRE:
+        raise Invalid(f"{where}, witness.array", f"{show(array)} is stated", f"{show(CENTRE)} is needed")
+    arrays = {name: side[f"{CENTRE}.{name}"] for name in array_names(problem)}
+    with ctx.workprec(PRECISION):
+        centre = reached(problem, changed(problem), arrays, where, most)
+        scale = layer_squares(problem)
+        gaps = layer_gaps(problem, centre.middle)
+        far = sum((gaps[h] / scale[h] for h in scale), ZERO).sqrt()
+        least = min(scale.values(), key=lambda x: float(x.lower()))
+        far = far + centre.radius / least.lower().sqrt()
+        if not far <= arb(most):
+            raise Invalid(where, f"{most!r} is stated",
+                          f"the solution is proved within {far.upper().str(DIGITS, radius=False)}")

@@ -1,0 +1,1 @@
+"""Rules of excess and Hausdorff distance on a window (S14)."""

@@ -1,0 +1,98 @@
+"""A claim of `excess` or `hausdorff`: its form, and the rules of both ends (V46, V47)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flint import arb, arb_mat
+
+from certify.check.hypotheses import expect
+from certify.check.linalg.definite import Truth, definiteness
+from certify.check.reading.certificate import Claim
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.subject import Problem
+from certify.check.systems.evidence import Evidence, Finding, Ladder
+from certify.check.theorems.excess.window import inner, solved
+from certify.check.theorems.modulus.kernel import DIGITS
+
+QUANTITIES = ("excess", "hausdorff")
+UNITS = {
+    "excess": "weight distance from exact fits of the changed data, within the window, to those of today's",
+    "hausdorff": "weight distance between exact fits of today's and of the changed data, either within the window",
+}
+
+
+def check_form(claim: Claim, problem: Problem) -> None:
+    """A multiplier with an upper end (but with an `excess` of 0) and a point with a lower end above 0, only then."""
+    where, point, multiplier = f"{claim.where}.witness", claim.point, claim.multiplier
+    missed = claim.quantity == "excess" and claim.upper == 0
+    if (multiplier is not None) != (claim.upper is not None and not missed):
+        raise Invalid(where, f"multiplier is {'missing' if multiplier is None else 'there'}",
+                      "it is for an upper end, and not for an excess of 0")
+    if multiplier is not None and not multiplier > 0:
+        raise Invalid(f"{where}.multiplier", f"{multiplier!r} is stated", "a number above 0 is needed")
+    if (point is not None) != bool(claim.lower):
+        raise Invalid(where, f"point is {'missing' if point is None else 'there'}", "it is for a lower end above 0")
+    if point is not None and len(point) != problem.parameters:
+        raise Invalid(f"{where}.point", f"it has {len(point)} entries", f"{problem.parameters} are needed")
+
+
+def check_ends(claim: Claim, ladder: Ladder) -> None:
+    """Both ends, each by its rule.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    if claim.upper is not None:
+        rule = partial(upper, claim=claim) if claim.multiplier is not None else missed
+        expect(f"{claim.where}.upper", claim.upper, rule, ladder)
+    if claim.lower:
+        expect(f"{claim.where}.lower", claim.lower, partial(lower, claim=claim), ladder)
+
+
+def upper(evidence: Evidence, claim: Claim) -> Finding:
+    """V46: `D ≻ 0` and `λ(ρ² + q) ≤ upper²`, `q = tr RᵀD⁻¹R`; for `excess` `(1 − λ)q` in place of q."""
+    assert claim.upper is not None and claim.multiplier is not None
+    sets, multiplier = evidence.layer_window, arb(claim.multiplier)
+    D = sets.difference(multiplier)
+    part = solved(D, sets.R) if definiteness(D).truth is Truth.PROVED else None
+    if part is None:
+        return Finding(Truth.UNDECIDED, f"D ≻ 0 is not proved at {evidence.precision} bits for the multiplier stated")
+    q = inner(sets.R, part)
+    most = multiplier * (_rho(evidence) ** 2 + (q * (1 - multiplier) if claim.quantity == "excess" else q))
+    proved = bool(most <= arb(claim.upper) ** 2)
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"the multiplier proves {_shown(most)}")
+
+
+def missed(evidence: Evidence) -> Finding:
+    """V46, an excess of 0: `|c| > ρ`, no exact fit of the changed data lies within the window."""
+    far = evidence.layer_window.far
+    proved = bool(far > _rho(evidence) ** 2)
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"the nearest exact fit is {_shown(far)} away")
+
+
+def lower(evidence: Evidence, claim: Claim) -> Finding:
+    """V47: a point of the one set, within the window, lies so far from the other set."""
+    assert claim.lower is not None and claim.point is not None
+    sets, square = evidence.layer_window, _rho(evidence) ** 2
+    after = claim.quantity == "excess"
+    room = square - sets.far if after else square
+    if not room >= 0:
+        return Finding(Truth.UNDECIDED, "an exact fit of the changed data is not proved to lie within the window")
+    k = evidence.problem.outputs
+    y = sets.out(arb_mat(len(claim.point) // k, k, [arb(v) for v in claim.point]), room, after)
+    found = None if y is None else sets.beyond_today(y) if after else sets.beyond_changed(y)
+    if found is None:
+        return Finding(Truth.UNDECIDED, f"nothing is proved at {evidence.precision} bits")
+    proved = bool(found >= arb(claim.lower) ** 2)
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"the point proves {_shown(found)}")
+
+
+def _rho(evidence: Evidence) -> arb:
+    radius = evidence.problem.window
+    assert radius is not None  # the spec was checked
+    return arb(radius)
+
+
+def _shown(square: arb) -> str:
+    return str(square.max(arb(0)).sqrt().str(DIGITS, radius=False))

@@ -1,0 +1,1 @@
+"""Rules of a strongly convex last layer at finite size (Q6, P4)."""

@@ -1,0 +1,77 @@
+"""Claims about a strongly convex last layer at finite size: form and ends (Q6, P4; V40 to V42, V55, V58)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from certify.check.hypotheses import expect
+from certify.check.reading.arrays import Array
+from certify.check.reading.canonical import show
+from certify.check.reading.certificate import Claim
+from certify.check.reading.head_spec import QUANTITIES
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.subject import Problem
+from certify.check.systems.evidence import Ladder
+from certify.check.theorems.head.motion import change_at_most, distance_at_most, stable_at_least
+from certify.check.theorems.head.reached import MOVED, check_lower
+
+UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
+
+
+def about(claim: Claim, problem: Problem) -> bool:
+    """Whether a claim is about a convex last layer: finite changes of the critical map."""
+    return problem.map == "critical" and problem.set != "given" and claim.quantity in QUANTITIES
+
+
+def check_form(claim: Claim, problem: Problem) -> None:
+    """V8 for these claims: θ and T go with an end that needs them, z and a change with a motion from below.
+
+    Raises:
+        Invalid: the claim has another form.
+    """
+    where, stated = f"{claim.where}.witness", (claim.theta is not None, claim.reach is not None)
+    if not about(claim, problem):
+        raise Invalid(where, show([claim.quantity, claim.theta, claim.reach]),
+                      "theta and reach go with finite changes of the critical map, and those with them alone")
+    far = claim.quantity in MOVED and bool(claim.lower)
+    other = (claim.equal_rows, claim.member, claim.dual, claim.layer, claim.sigma, claim.constants, claim.limit,
+             claim.pair)
+    if other != (None,) * 8 or {claim.z is not None, claim.array is not None} != {far}:
+        raise Invalid(where, "another member is stated, or z and array do not go with a lower end of a motion",
+                      "theta and reach are the witness of these claims, and z and array of that end")
+    if claim.z is not None and len(claim.z) != problem.parameters:
+        raise Invalid(f"{where}.z", f"it has {len(claim.z)} entries", f"{problem.parameters} are needed, one a weight")
+    count = claim.quantity == "stable_predictions"
+    if count and (claim.lower is None or claim.upper != len(problem.evaluation) or claim.lower % 1):
+        raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
+                      f"a whole number and {len(problem.evaluation)}, the number of evaluation rows, are needed")
+    if not count and (claim.lower is None or claim.lower < 0 or (claim.lower > 0 and not far)):
+        raise Invalid(f"{claim.where}.lower", show(claim.lower),
+                      "0, or a number above it with z and array, is what can be re-derived")
+    needed = bool(claim.lower) if count else claim.upper is not None
+    if stated[0] != stated[1] or (needed and not stated[0]):
+        raise Invalid(where, f"theta and reach are there: {show(list(stated))}",
+                      f"the ends are {show([claim.lower, claim.upper])}")
+
+
+def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+    """The ends that say something, each by its rule; for the balls more precision is of no use.
+
+    Raises:
+        Invalid: it cannot be re-derived.
+    """
+    if claim.quantity in MOVED and claim.lower:
+        check_lower(claim, ladder, side)
+    if claim.theta is None or claim.reach is None:
+        return
+    theta, reach = float(claim.theta), float(claim.reach)
+    if claim.quantity == "stable_predictions":
+        assert claim.lower is not None  # the form was checked
+        if claim.lower:
+            rule = partial(stable_at_least, least=float(claim.lower), theta=theta, reach=reach)
+            expect(f"{claim.where}.lower", claim.lower, rule, ladder, once=True)
+    elif claim.upper is not None:
+        by = distance_at_most if claim.quantity == "distance" else change_at_most
+        most = partial(by, most=float(claim.upper), theta=theta, reach=reach)
+        expect(f"{claim.where}.upper", claim.upper, most, ladder, once=True)

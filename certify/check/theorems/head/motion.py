@@ -1,0 +1,346 @@
+"""A strongly convex last layer: how far its one solution moves over a whole budget (Q6, V40 to V42), in balls.
+
+The claim names θ and T. Everything is recomputed from the files: Hessian, its inverse factor, every row's share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from flint import arb, arb_mat
+
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.gradients import losses
+from certify.check.enclosure.network import first_weights, forward, given
+from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
+from certify.check.linalg.definite import Truth, definiteness
+from certify.check.lipschitz.over_ball import spectral
+from certify.check.reading.subject import Problem
+from certify.check.systems.evidence import Evidence, Finding
+from certify.check.theorems.head.directions import Steer
+from certify.check.theorems.head.norms import Rows, circles, top_of_gram, top_of_product, total_of
+
+DIGITS = 17
+SETS = ("total", "per_sample", "sparse")
+GRAM = 4000
+"""Most rows whose inner products are formed."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """N, the part κ of B that is lost, what the rows' spans grow by, and the spread ς of the outputs at w̄."""
+
+    gradient: arb
+    lost: arb = ZERO
+    wider: arb = ZERO
+    bent: arb = ZERO
+
+
+@dataclass(frozen=True)
+class Motion:
+    """`|w(u) − w̄|_B < reach` for every change of the budget, proved; else why not."""
+
+    layer: Layer | None
+    reach: arb
+    start: arb
+    words: str = ""
+
+
+def refused(problem: Problem) -> str:
+    """Why no rule is known for a problem; empty where one is."""
+    if not problem.weight_decay > 0 or problem.free != (len(problem.layers),) or problem.graph is not None:
+        return "the last layer alone must be free, with a weight decay above 0"
+    if len(problem.kept) < len(problem.features) or problem.weight_norm != "euclidean":
+        return "rows are merged, or the norm is not euclidean"
+    flips = problem.parameter == "labels"
+    if problem.set not in SETS or problem.norm != 2 or ((problem.radius or 0) > 0) == flips:
+        return "no rule is known for this budget"
+    if flips and (problem.labels is None or problem.loss == "squared" or problem.set == "total"):
+        return "labels that become others need class labels, and a budget of rows"
+    if problem.parameter == "targets" and problem.loss != "squared":
+        return "no rule is known for targets of this loss"
+    if problem.parameter == "sample_weights" and not (problem.radius or 0) <= 1:
+        return "sample weights may become negative"
+    if problem.direction is not None and (problem.direction, problem.parameter) != ("down", "sample_weights"):
+        return "no rule is known for this direction"
+    return ""
+
+
+def motion(evidence: Evidence, theta: float, reach: float) -> Motion:
+    """`(1 − κ)T > N + |e|/√λ`, and curvature keeps the factor θ within T (Q6b)."""
+    problem, T = evidence.problem, arb(reach)
+    words = refused(problem)
+    if not words and (not 0 <= theta <= 1 or not reach > 0 or (problem.loss == "squared" and theta != 1)):
+        words = f"θ = {theta!r} and T = {reach!r} are no witness"
+    if not words and problem.parameter == "features" and theta == 0:
+        words = "θ = 0 bounds no slope that moves with features"
+    if words:
+        return Motion(None, T, ZERO, words)
+    layer = evidence.last_layers.get(theta)
+    if not isinstance(layer, Layer):
+        layer = evidence.last_layers[theta] = Layer(evidence, theta)
+    if layer.inverse is None:
+        return Motion(None, T, ZERO, "the Hessian could not be factorised")
+    if layer.effect is None:
+        layer.effect = _EFFECTS[problem.parameter](layer)
+    effect, start = layer.effect, layer.residual / layer.decay.sqrt()
+    if not (1 - effect.lost) * T > effect.gradient + start:
+        return Motion(None, T, start, f"the barrier at {reach!r} is not proved: it needs more than "
+                      f"{((effect.gradient + start) / (1 - effect.lost)).str(DIGITS, radius=False)}")
+    spread = T * (largest(layer.spans) + effect.wider)
+    if problem.loss != "squared" and theta > 0 and not _kept(spread) * (-effect.bent).exp() >= arb(theta):
+        return Motion(None, T, start, f"curvature is not proved to keep the factor {theta!r}")
+    return Motion(layer, T, start)
+
+
+def distance_at_most(evidence: Evidence, most: float, theta: float, reach: float) -> Finding:
+    """V40: the barrier at T, and `T/√λ + |e|/λ ≤ most`."""
+    moved = motion(evidence, theta, reach)
+    if moved.layer is None:
+        return Finding(Truth.UNDECIDED, moved.words)
+    found = moved.reach / moved.layer.decay.sqrt() + moved.layer.residual / moved.layer.decay
+    return Finding(Truth.PROVED if found <= arb(most) else Truth.UNDECIDED,
+                   f"what is proved is {found.str(DIGITS, radius=False)}")
+
+
+def stable_at_least(evidence: Evidence, least: float, theta: float, reach: float) -> Finding:
+    """V41: at `least` evaluation rows the largest output exceeds every other by more than `T|(e_a − e_b) ⊗ φ|`."""
+    moved = motion(evidence, theta, reach)
+    if moved.layer is None:
+        return Finding(Truth.UNDECIDED, moved.words)
+    rows, outputs = moved.layer.at(evidence)
+    far, steer = moved.reach * moved.layer.scale, Steer(moved)
+    count = sum(_stays(f, G, far) or steer.stays(f, G, j)
+                for j, (f, G) in enumerate(zip(outputs, rows, strict=True)))
+    return Finding(Truth.PROVED if count >= least else Truth.UNDECIDED, f"{count} labels are proved to stay")
+
+
+def change_at_most(evidence: Evidence, most: float, theta: float, reach: float) -> Finding:
+    """V42: `(T + |e|/√λ)·sup_{|c| = 1} |c ⊗ φ|_{B⁻¹} ≤ most` at every evaluation row."""
+    moved = motion(evidence, theta, reach)
+    if moved.layer is None:
+        return Finding(Truth.UNDECIDED, moved.words)
+    rows, _ = moved.layer.at(evidence)
+    found = (moved.reach + moved.start) * largest([root(circles(G)) for G in rows]) * moved.layer.scale
+    return Finding(Truth.PROVED if found <= arb(most) else Truth.UNDECIDED,
+                   f"what is proved is {found.str(DIGITS, radius=False)}")
+
+
+def _stays(f: list[arb], G: Rows, reach: arb) -> bool:
+    """Whether the label is proved to stay."""
+    if len(f) == 1:
+        return bool(abs(f[0]) > reach * root(G[0][0]))
+    a = max(range(len(f)), key=lambda b: float(f[b].mid()))
+    return all(f[a] - f[b] > reach * root(G[a][a] + G[b][b] - 2 * G[a][b]) for b in range(len(f)) if b != a)
+
+
+def _kept(spread: arb) -> arb:
+    """`(1 − e^{−s})/s`, which falls with s."""
+    s = spread.upper()
+    return ONE if s == 0 else -(-s).expm1() / s  # of no number is none, which proves nothing
+
+
+class Layer:
+    """The last layer at the weights in the file, in the metric of θ: `B = θ(H − λ) + λ`.
+
+    `|y|_{B⁻¹} ≤ scale·√(yᵀPy)`, `P = RᵀR`; the Gram matrix of row i is `⟨e_a ⊗ φ_i, P(e_b ⊗ φ_i)⟩`.
+    """
+
+    def __init__(self, evidence: Evidence, theta: float) -> None:
+        problem = self.problem = evidence.problem
+        self.theta, self.decay = arb(theta), arb(problem.weight_decay)
+        passed, self.k = evidence.forward, problem.outputs
+        last = problem.layers[-1]
+        self.W, self.biased = evidence.parameters.weights[-1], last.biases is not None
+        V = self.W.tolist()
+        if last.biases is not None:
+            V = [[*row, b] for row, b in zip(V, map(arb, last.biases), strict=True)]
+        self.phi = self._inputs(passed.inputs[-1])
+        self.n, self.m = self.phi.nrows(), self.phi.ncols()
+        self.slopes = losses(problem, passed.outputs).slopes
+        self.weights, self.curves = _curvature(problem, self.slopes.tolist())
+        gradient = self.slopes.transpose() * self.phi / arb(self.n) + self.decay * arb_mat(V)
+        self.residual = norm(gradient.entries()).upper()
+        self.effect: Effect | None = None
+        self.inverse: arb_mat | None = None
+        self.pulls: arb_mat | None = None
+        self._factorise()
+
+    def _inputs(self, A: arb_mat) -> arb_mat:
+        return arb_mat([[*row, ONE] for row in A.tolist()]) if self.biased else A
+
+    def _factorise(self) -> None:
+        k, m, size = self.k, self.m, self.k * self.m
+        left, rows, blocks = self.phi.transpose(), self.phi.tolist(), {}
+        for a in range(k):
+            for b in range(a + 1):
+                scaled = [[M[a][b] * x for x in row] for M, row in zip(self.curves, rows, strict=True)]
+                blocks[a, b] = (left * arb_mat(scaled) * (self.theta / self.n)).tolist()
+        entries = [[blocks[max(a, b), min(a, b)][j][c] for b in range(k) for c in range(m)]
+                   for a in range(k) for j in range(m)]
+        for i in range(size):
+            entries[i][i] += self.decay
+        found = definiteness(arb_mat(entries))
+        if found.truth is not Truth.PROVED or found.R is None or not found.defect < 1:
+            return
+        self.scale = (1 / (1 - found.defect).sqrt()).upper()
+        self.factor = found.R
+        self.inverse = found.R.transpose() * found.R
+        P = self.inverse.tolist()
+        self.parts = {(a, b): arb_mat([row[b * m:(b + 1) * m] for row in P[a * m:(a + 1) * m]])
+                      for a in range(k) for b in range(a + 1)}
+        self.grams = self.grams_of(self.phi)
+        self.spans = [self._span(G) for G in self.grams]
+
+    def grams_of(self, phi: arb_mat) -> list[Rows]:
+        """The Gram matrix of every row of inputs."""
+        rows = phi.tolist()
+        parts = {key: [sum((x * y for x, y in zip(*pair, strict=True)), ZERO)
+                       for pair in zip((phi * P).tolist(), rows, strict=True)] for key, P in self.parts.items()}
+        return [[[parts[max(a, b), min(a, b)][i] for b in range(self.k)] for a in range(self.k)]
+                for i in range(len(rows))]
+
+    def at(self, evidence: Evidence) -> tuple[list[Rows], Rows]:
+        """Gram matrices and outputs at the evaluation rows."""
+        passed = forward(self.problem, evidence.parameters, list(self.problem.evaluation))
+        self.evaluated = self._inputs(passed.inputs[-1])
+        return self.grams_of(self.evaluated), passed.outputs.tolist()
+
+    def _span(self, G: Rows) -> arb:
+        """`σ_i`."""
+        if self.k == 1:
+            return (root(G[0][0]) * self.scale).upper()
+        return (root(largest([G[a][a] + G[b][b] - 2 * G[a][b] for a in range(self.k) for b in range(a)]))
+                * self.scale).upper()
+
+    def lever(self, i: int) -> arb:
+        """`sup_{|c| = 1} |c ⊗ φ_i|_{B⁻¹}`."""
+        return (root(circles(self.grams[i])) * self.scale).upper()
+
+    @cached_property
+    def reach(self) -> arb:
+        """ω, the Lipschitz constant of the last layer's input in the features, in units of their scale."""
+        problem = self.problem
+        steepest = arb(ACTIVATIONS[problem.activation].steepest)
+        unit = ONE if problem.scale is None else arb(max(map(abs, problem.scale)))
+        if len(problem.layers) == 1:
+            return unit
+        omega = spectral(first_weights(problem, given(problem))) * steepest
+        for spec in problem.layers[1:-1]:
+            omega *= spectral(arb_mat(spec.outputs, spec.inputs, [arb(v) for v in spec.weights])) * steepest
+        return omega.upper()
+
+    @property
+    def radius(self) -> arb:
+        """The size of one row's change, or of all; 1 for labels, which have none."""
+        return arb(1.0 if self.problem.radius is None else self.problem.radius)
+
+    @property
+    def count(self) -> int:
+        """How many rows may move by the whole radius at once."""
+        problem, rows = self.problem, len(self.problem.moving)
+        return {"total": 1, "per_sample": rows}.get(problem.set) or min(problem.count or 1, rows)
+
+    def top(self, values: list[arb]) -> arb:
+        """The sum of the largest values that may be taken together."""
+        return total_of(values, self.count)
+
+
+def _curvature(problem: Problem, slopes: list[list[arb]]) -> tuple[list[arb], list[list[list[arb]]]]:
+    """`W_i` and `M_i = ∇²ℓ_i`, from the slopes: I; `s(1 − s)`; `diag(t) − ttᵀ/W`, `t = c + q` (H2)."""
+    k = problem.outputs
+    if problem.loss == "squared":
+        unit = [[ONE if a == b else ZERO for b in range(k)] for a in range(k)]
+        return [ONE] * len(slopes), [unit] * len(slopes)
+    if problem.loss == "logistic":
+        return [ONE] * len(slopes), [[[abs(c) * (1 - abs(c))]] for (c,) in slopes]
+    weights, curves = [], []
+    for i, c in enumerate(slopes):
+        if problem.targets is not None:
+            q = [arb(v) for v in problem.targets[i]]
+        else:
+            assert problem.labels is not None
+            q = [ONE if problem.labels[i] == a else ZERO for a in range(k)]
+        W = sum(q, ZERO)
+        t = [x + y for x, y in zip(c, q, strict=True)]
+        weights.append(W)
+        curves.append([[(x if a == b else ZERO) - (x * y / W if W > 0 else ZERO) for b, y in enumerate(t)]
+                       for a, x in enumerate(t)])
+    return weights, curves
+
+
+def _sample_weights(layer: Layer) -> Effect:
+    """Q6c: `(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature that may go with the rows; of one sign if weights only fall."""
+    problem, k, count, moving = layer.problem, layer.k, layer.count, layer.problem.moving
+    assert problem.radius is not None
+    held = []
+    for i in moving:
+        G = layer.grams[i]
+        found = top_of_product(layer.curves[i], G)
+        held.append(((found.min(circles(G)) if problem.loss == "squared" else found) * layer.scale ** 2).upper())
+    phi, g = layer.phi.tolist(), layer.slopes.tolist()
+    Y = arb_mat([[g[i][a] * x for a in range(k) for x in phi[i]] for i in moving]) * layer.factor.transpose()
+    layer.pulls = Y
+    sizes = [norm(row) for row in Y.tolist()]
+    first = layer.top(sizes)
+    if 1 < count and len(moving) <= GRAM:
+        part = (lambda x: x.max(ZERO)) if problem.direction else abs
+        rho = [squares([sizes[i]]) + total_of([part(x) for j, x in enumerate(row) if j != i], count - 1)
+               for i, row in enumerate((Y * Y.transpose()).tolist())]
+        first = first.min(root(layer.top(rho)))
+    if count > 1 or problem.set == "total":
+        joint = root(top_of_gram(Y.transpose() * Y) * count)
+        first = joint if problem.set == "total" else first.min(joint)
+    share = layer.radius / layer.n
+    away = norm(held) if problem.set == "total" else layer.top(held)
+    return Effect((share * first * layer.scale).upper(), (layer.theta * share * away).upper())
+
+
+def _labels(layer: Layer) -> Effect:
+    """Q6c: `(1/n) Σ (e_y − e_c) ⊗ φ_i`, c any other label; of one output `φ_i`. Curvature knows no labels."""
+    problem, spans = layer.problem, []
+    assert problem.labels is not None
+    for i in problem.moving:
+        G = layer.grams[i]
+        y = int(problem.labels[i]) if layer.k > 1 else 0
+        apart = [G[y][y] + G[c][c] - 2 * G[y][c] for c in range(layer.k) if c != y] if layer.k > 1 else [G[0][0]]
+        spans.append((root(largest(apart)) * layer.scale).upper())
+    return Effect((layer.top(spans) / layer.n).upper())
+
+
+def _targets(layer: Layer) -> Effect:
+    """Q6c: `(1/n) Σ u_i ⊗ φ_i`, squared loss."""
+    problem, count = layer.problem, layer.count
+    radius = arb(problem.radius or 0.0)
+    joint = (arb(count) / layer.n).sqrt()
+    if problem.set == "total":
+        return Effect(radius * joint)
+    return Effect((radius * joint.min(layer.top([layer.lever(i) for i in problem.moving]) / layer.n)).upper())
+
+
+def _features(layer: Layer) -> Effect:
+    """Q6d: slopes that move, slopes that move times inputs that move, inputs that move."""
+    problem, count, n, k = layer.problem, layer.count, layer.n, layer.k
+    squared, W = problem.loss == "squared", layer.W.tolist()
+    r = (layer.reach * arb(problem.radius or 0.0)).upper()
+    gram = (layer.W * layer.W.transpose()).tolist()
+    steep = [top_of_product(layer.curves[i], gram) for i in problem.moving]
+    sizes = [norm(x for row in layer.curves[i] for x in row) for i in problem.moving]
+    size = norm(layer.W.entries())
+    wide = size if k == 1 else largest([norm(x - y for x, y in zip(W[a], W[b], strict=True))
+                                        for a in range(k) for b in range(a)])
+    bent = ZERO if squared else (wide * r).upper()
+    factor = ONE if squared or not bent > 0 else bent.expm1() / bent
+    first = factor * r * root(layer.top(steep) / n / layer.theta)
+    part = bent / 4 if problem.set == "total" else (bent / 4).min(ONE)
+    gamma = size * r if squared else largest(layer.weights) * arb(2).sqrt() * part
+    slope = spectral(arb_mat([[layer.slopes[i, a] for i in problem.moving] for a in range(k)]))
+    rest = gamma * r * count / n + r * (arb(count) / n).sqrt() * slope / arb(n).sqrt()
+    eta = (r * r * layer.theta * layer.top(sizes) / n / layer.decay).upper()
+    lost = (((eta * eta + 4 * eta).sqrt() - eta) / 2).upper()  # t²/(1 − t) = η
+    least = layer.decay.sqrt()
+    return Effect((first + rest / least).upper(), lost, (arb(2).sqrt() * r / least).upper(), bent)
+
+
+_EFFECTS = {"sample_weights": _sample_weights, "targets": _targets, "features": _features, "labels": _labels}

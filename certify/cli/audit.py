@@ -1,0 +1,208 @@
+"""An audit: from a spec on disk to a certificate and a report on disk, in one direction."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from certify.format.errors import CertifyError
+from certify.format.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from certify.certificate.build import Claim
+    from certify.problem.bound import Bound
+    from certify.problem.limits import Limits
+    from certify.problem.problem import Problem
+    from certify.spec.models import Gate
+    from certify.spec.sources import Digest
+
+CERTIFICATE, REPORT, WITNESS = "certificate.json", "report.html", "witness.safetensors"
+
+
+def run_audit(
+    spec_path: str | Path,
+    out_dir: str | Path | None = None,
+    merge_duplicates: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Read, prove, and write `certificate.json` and `report.html`.
+
+    The output folder is tried before anything is computed, and the files are written at the end, whole or not at
+    all: an error or Ctrl-C leaves what was there before. A side file of the certificate that is replaced goes.
+
+    Args:
+        spec_path: the spec.
+        out_dir: where to write; default the spec's folder.
+        merge_duplicates: treat rows with equal features as one row.
+        progress: told the stage and the fraction done.
+
+    Returns:
+        The certificate.
+
+    Raises:
+        CertifyError: bad input, or a machine on which nothing can be proved. What memory or time does not allow
+            is no error: the claim is inconclusive and says what it would need.
+    """
+    from certify.certificate import build, canonical_bytes
+    from certify.certificate.write import check_folder, write_together
+    from certify.problem.limits import limits_of
+    from certify.report.exporters.html import render
+    from certify.rigor.environment import self_test
+    from certify.spec.sources import Digest
+
+    tell, started = progress or silent, time.monotonic()
+    spec_path = Path(spec_path)
+    folder = spec_path.parent if out_dir is None else Path(out_dir)
+    tell("reading", 0.0)
+    check_folder(folder, (CERTIFICATE, REPORT, WITNESS))
+    audit = load(spec_path, merge_duplicates)
+    tell("testing the arithmetic of this machine", 0.01)
+    environment = self_test()
+    claims, base, arrays = _prove(audit.problem, tell, limits_of(audit.problem, started))
+    tell("writing certificate and report", 0.97)
+    sources, written = dict(audit.sources), {}
+    if arrays:
+        written[folder / WITNESS] = content = _witness_bytes(arrays)
+        sources["witness"] = Digest(folder / WITNESS, hashlib.sha256(content).hexdigest(), len(content))
+    certificate = build(audit.problem, claims, base, sources, environment, folder)
+    page = render(certificate).encode("utf-8")
+    written |= {folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page}
+    write_together(written, () if arrays else _stale_witness(folder, audit.sources))
+    tell("done", 1.0)
+    return certificate
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A problem with the digests of the very bytes it was read from."""
+
+    problem: Problem
+    sources: dict[str, Digest]
+
+
+def load(spec_path: Path, merge_duplicates: bool) -> Loaded:
+    """Read a problem and keep the digests of its files."""
+    from certify.problem.problem import load_problem
+    from certify.spec.sources import recording
+
+    with recording() as sources:
+        problem = load_problem(spec_path, merge_duplicates)
+    return Loaded(problem, dict(sources))
+
+
+def quantities(problem: Problem) -> tuple[str, ...]:
+    """The quantities to bound: those of the gates, or the default ones, each once."""
+    assert problem.spec is not None
+    gated = tuple(dict.fromkeys(gate.quantity for gate in problem.spec.gate))
+    more = () if problem.spec.aubin is None else ("aubin",)
+    window = () if problem.spec.window is None else ("excess", "hausdorff")
+    return gated or (*default_quantities(problem.set, problem.norm, problem.parameter), *more, *window)
+
+
+def default_quantities(set: str, norm: int | str, parameter: str) -> tuple[str, ...]:
+    """What is computed without a gate: the moduli that have a meaning; where none has, the first-order distance.
+
+    >>> default_quantities("total", 2, "features"), default_quantities("sparse", 2, "features")
+    (('modulus', 'sample_modulus'), ('first_order_distance',))
+    """
+    if set in ("sparse", "given"):
+        return ("first_order_distance",)
+    return ("modulus", "sample_modulus") if parameter == "features" and norm == 2 else ("modulus",)
+
+
+def _witness_bytes(arrays: dict[str, Any]) -> bytes:
+    """The side file of a certificate."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def _stale_witness(folder: Path, sources: Mapping[str, Digest]) -> tuple[Path, ...]:
+    """The side file, if the certificate that will be replaced binds exactly it and this run does not read it."""
+    from certify.certificate import read_certificate
+    from certify.spec.sources import sha256_file
+
+    path = folder / WITNESS
+    if path.is_symlink() or not path.is_file() or any(_same(path, source.path) for source in sources.values()):
+        return ()
+    try:
+        bound = read_certificate(folder / CERTIFICATE)["subject"].get("witness")
+        named = bound is not None and bound["path"] == WITNESS and bound["sha256"] == sha256_file(path)
+    except CertifyError:  # no certificate, or none that can be relied on: then the file stays
+        return ()
+    return (path,) if named else ()
+
+
+def _same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve()
+
+
+def _prove(
+    problem: Problem, tell: Progress, limits: Limits
+) -> tuple[list[Claim], dict[str, Any], dict[str, Any]]:
+    """Every bound once, held against every gate on it; the base point; and arrays for the side file."""
+    from certify.certificate.build import Claim
+    from certify.prove.critical import Critical
+    from certify.prove.gates import evaluate
+    from certify.prove.head import ConvexLayer
+    from certify.prove.prover import prover
+    from certify.systems.interpolation.base_point import base_point
+    from certify.systems.interpolation.nearby import Solution
+    from certify.systems.interpolation.witnesses import solution_arrays
+
+    assert problem.spec is not None
+    names = quantities(problem)
+    share = _Share(tell)
+    proving = prover(problem, share, limits)
+    solution = getattr(proving, "solution", None)
+    arrays = solution_arrays(solution) if isinstance(solution, Solution) else {}
+    bounds = {}
+    for done, name in enumerate(names):
+        share.window(done / len(names), (done + 1) / len(names))
+        bounds[name] = _with_side_arrays(proving.bound(name), arrays)
+    held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in problem.spec.gate]
+    held = held or [(bounds[name], None) for name in names]
+    claims = [Claim(bound, gate, evaluate(bound, gate)) for bound, gate in held]
+    if problem.map == "interpolation":
+        tell("size of the shift", 0.95)
+    base = proving.base() if isinstance(proving, Critical | ConvexLayer) else base_point(problem, solution)
+    return claims, base, arrays
+
+
+def _with_side_arrays(bound: Bound, arrays: dict[str, Any]) -> Bound:
+    """Move a witness that is an array into the side file, leaving its name in the bound."""
+    if "constants" in bound.witness:  # of a distance over a budget, or of labels within it, beside a change
+        name = "distance.constants"
+        arrays[name] = bound.witness["constants"]
+        bound = replace(bound, witness=dict(bound.witness) | {"constants": name})
+    if "centre" in bound.witness:  # of a distance, or of labels within it: many arrays under one name
+        name = "distance.centre"
+        arrays |= {f"{name}.{part}": array for part, array in bound.witness["centre"].items()}
+        return replace(bound, witness={k: v for k, v in bound.witness.items() if k != "centre"} | {"array": name})
+    kind = next((kind for kind in ("moved", "shape", "change") if kind in bound.witness), None)
+    if kind is None:
+        return bound
+    name = f"{bound.quantity}.{kind}"
+    arrays[name] = bound.witness[kind]
+    kept = {member: value for member, value in bound.witness.items() if member != kind}
+    return replace(bound, witness=kept | {"array": name})
+
+
+class _Share:
+    """Progress of one part, mapped into its window of the whole; it never goes back."""
+
+    def __init__(self, tell: Progress) -> None:
+        self._tell, self._from, self._to, self._reached = tell, 0.0, 1.0, 0.0
+
+    def window(self, start: float, stop: float) -> None:
+        self._from, self._to = 0.02 + 0.93 * start, 0.02 + 0.93 * stop
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        here = self._from + (self._to - self._from) * min(max(fraction, 0.0), 1.0)
+        self._reached = max(self._reached, here)
+        self._tell(stage, self._reached)

@@ -1,0 +1,265 @@
+"""The verbs of the command line. The verdict line, or JSON, on stdout; everything else on stderr."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Prove, refute or leave open how far a trained network's solution set moves when its training data moves.",
+    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open, 2 usage or invalid input, 130 Ctrl-C.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from certify._version import __version__
+
+        typer.echo(f"certify {__version__}")
+        raise typer.Exit
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, on its way past typer, whose versions differ in what they make of it."""
+
+
+P = ParamSpec("P")
+
+
+def _interruptible(verb: Callable[P, None]) -> Callable[P, None]:
+    @functools.wraps(verb)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            verb(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+    return wrapped
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Options before the verb."""
+
+
+@app.command()
+@_interruptible
+def run(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a TOML file.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where to write (default: the spec's folder).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what it needs and what is feasible; compute and write nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    merge_duplicates: Annotated[
+        bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
+    ] = False,
+) -> None:
+    """Prove what a spec asks for; write certificate.json and report.html, print one verdict line."""
+    if plan:
+        _plan(spec, output, merge_duplicates, as_json)
+        return
+    from certify.cli.audit import CERTIFICATE, REPORT, run_audit
+    from certify.format.progress import shown
+    from certify.prove.gates import exit_status
+    from certify.report.messages import advice, one_line, run_object, verdict_line
+
+    with shown(quiet) as tell:
+        certificate = run_audit(spec, output, merge_duplicates, tell)
+    folder = spec.parent if output is None else output
+    if as_json:
+        print(json.dumps(run_object(certificate), allow_nan=False))
+    else:
+        print(one_line(verdict_line(certificate)))
+    sys.stdout.flush()
+    if not quiet:
+        for line in advice(certificate):
+            print(one_line(line), file=sys.stderr)
+        print(one_line(f"certificate {folder / CERTIFICATE}"), file=sys.stderr)
+        print(one_line(f"report      {folder / REPORT}"), file=sys.stderr)
+    raise typer.Exit(exit_status(certificate["gates"]))
+
+
+def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
+    from certify.certificate.write import check_folder
+    from certify.cli.audit import CERTIFICATE, REPORT, load
+    from certify.prove.plan import make_plan
+    from certify.report.messages import one_line
+
+    check_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
+    found = make_plan(load(spec, merge_duplicates).problem)
+    if as_json:
+        print(json.dumps(found.as_json(), allow_nan=False))
+    else:
+        for line in found.as_lines():
+            print(one_line(line))
+
+
+@app.command()
+@_interruptible
+def estimate(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a TOML file.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where to write (default: the spec's folder).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+) -> None:
+    """Estimate the new parameters of any torch module after one change of its data; nothing is proved.
+
+    Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
+    """
+    from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
+    from certify.format.progress import shown
+    from certify.prove.gates import exit_status
+    from certify.report.messages import estimate_advice, estimate_line, estimate_object, one_line
+
+    with shown(quiet) as tell:
+        document = run_estimate(spec, output, tell)
+    folder = spec.parent if output is None else output
+    if as_json:
+        print(json.dumps(estimate_object(document), allow_nan=False))
+    else:
+        print(one_line(estimate_line(document)))
+    sys.stdout.flush()
+    if not quiet:
+        for line in estimate_advice(document):
+            print(one_line(line), file=sys.stderr)
+        for what, name in (("estimate  ", ESTIMATE), ("parameters", PARAMETERS), ("report    ", PAGE)):
+            print(one_line(f"{what} {folder / name}"), file=sys.stderr)
+    raise typer.Exit(exit_status(document["gates"]))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def check(context: typer.Context) -> None:
+    """Re-derive every claim of a certificate from the original files, with independent code."""
+    from certify.check.main import main
+
+    raise typer.Exit(main(context.args))  # reached only with an option before the verb; else cli.main is faster
+
+
+@app.command()
+@_interruptible
+def report(
+    certificate: Annotated[Path, typer.Argument(metavar="CERT", help="A certificate.json.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where to write (default: report.html beside it)."),
+    ] = None,
+) -> None:
+    """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
+    from certify.certificate import read_certificate
+    from certify.certificate.write import check_folder, write_together
+    from certify.cli.audit import REPORT
+    from certify.report.exporters.html import render
+    from certify.report.messages import one_line
+
+    path = output or certificate.parent / REPORT
+    content = read_certificate(certificate)
+    check_folder(path.parent, (path.name,))
+    write_together({path: render(content).encode("utf-8")})
+    print(one_line(f"report {path}"), file=sys.stderr)
+
+
+@app.command()
+@_interruptible
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the spec goes.")] = Path("."),
+    model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="A spec for `certify estimate`.")] = False,
+) -> None:
+    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it."""
+    from certify.cli.starter import write_starter
+    from certify.report.messages import one_line
+
+    print(one_line(f"wrote {write_starter(folder, model, data, estimate)}"), file=sys.stderr)
+
+
+@app.command()
+@_interruptible
+def graph(
+    factory: Annotated[str, typer.Argument(metavar="FACTORY", help="package.module:callable that returns the module.")],
+    shape: Annotated[str, typer.Option("--shape", metavar="C,H,W", help="Shape of one row, e.g. 3,32,32.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
+) -> None:
+    """Trace a torch module, and write the graph file that model.graph names. Runs the module's code."""
+    from certify.inputs.torch.trace import write_graph
+    from certify.report.messages import one_line
+
+    operations = write_graph(factory, shape, out)
+    print(one_line(f"wrote {out}: {', '.join(f'{times} {op}' for op, times in operations.items())}"), file=sys.stderr)
+
+
+@app.command()
+@_interruptible
+def stability(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec of an interpolation problem.")],
+    count: Annotated[int, typer.Option("--count", help="Other solutions to walk to.")] = 8,
+    length: Annotated[float, typer.Option("--length", help="Of each walk, relative to the weights.")] = 0.1,
+    seed: Annotated[int, typer.Option("--seed", help="Of the directions.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+) -> None:
+    """Prove the modulus at many solutions: which is the most stable, and by how much."""
+    from certify.format.progress import shown
+    from certify.problem.problem import load_problem
+    from certify.prove.stability import stability as walk
+    from certify.report.messages import stability_lines
+
+    problem = load_problem(spec)
+    with shown(quiet) as tell:
+        found = walk(problem, count, length, seed, progress=tell)
+    if as_json:
+        print(json.dumps(found.as_json(), allow_nan=False))
+    else:
+        for line in stability_lines(found):
+            print(line)
+
+
+@app.command()
+@_interruptible
+def algorithm1(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help='A spec with set = "given".')],
+    members: Annotated[int, typer.Option("--members", help="Random members of the estimated set.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Of the members.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """The paper's Algorithm 1: the estimated set after one change, its distance, and what is proved about it."""
+    from certify.cli.algorithm import run_algorithm_1
+
+    found = run_algorithm_1(spec, members, seed)
+    if as_json:
+        print(json.dumps(found.as_json(), allow_nan=False))
+    else:
+        for line in found.as_lines():
+            print(line)
+
+
+@app.command()
+@_interruptible
+def explain(
+    label: Annotated[str | None, typer.Argument(
+        metavar="LABEL", help="A label such as M2, or a word such as modulus; without one all are listed.")] = None,
+) -> None:
+    """Say in plain words what a theorem's label, or a word of a report, means."""
+    from certify.cli.explain import explain as text
+    from certify.cli.explain import overview
+
+    print(overview() if label is None else text(label))

@@ -1,0 +1,1 @@
+"""Derivatives of the training loss and of the outputs."""

@@ -1,0 +1,1 @@
+"""The module as estimates see it: layers, losses, chunks, probes."""

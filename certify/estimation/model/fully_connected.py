@@ -1,0 +1,85 @@
+"""A fully connected network that was read from files, as a torch module, so that estimates take it too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from certify.estimation.model.subject import ModuleProblem, module_problem
+from certify.format.errors import InputError
+
+if TYPE_CHECKING:
+    from certify.network.network import Network
+    from certify.problem.problem import Problem
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus, "gelu": nn.GELU, "silu": nn.SiLU, "identity": nn.Identity,
+}
+
+
+def module_of(network: Network) -> nn.Sequential:
+    """The network as a torch module in eval mode, float64, with names "0.weight", "0.bias", "2.weight", ….
+
+    >>> from certify.network.network import Network
+    >>> net = module_of(Network((np.array([[1.0, 2.0]]), np.array([[3.0]])), (None, np.array([4.0])), "relu"))
+    >>> list(net.state_dict()), net(torch.tensor([[1.0, 1.0]], dtype=torch.float64)).tolist()
+    (['0.weight', '2.weight', '2.bias'], [[13.0]])
+    """
+    parts: list[nn.Module] = []
+    for weight, bias in zip(network.weights, network.biases, strict=True):
+        linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(np.array(weight)))
+            if bias is not None:
+                linear.bias.copy_(torch.from_numpy(np.array(bias)))
+        parts += [linear, _ACTIVATIONS[network.activation]()]
+    return nn.Sequential(*parts[:-1]).eval()
+
+
+def module_problem_of(problem: Problem) -> ModuleProblem:
+    """A loaded problem as one about a torch module.
+
+    Without targets they are the network's own outputs, as for the interpolation map with base ``"given"``.
+
+    Raises:
+        InputError: the sublevel map, one layer alone, or merged rows, which estimates do not know.
+    """
+    if problem.map == "sublevel":
+        raise InputError("estimate", 'map = "sublevel"', 'use map = "interpolation", or Problem.from_module')
+    if problem.layer != "all" or problem.merge_duplicates:
+        raise InputError("estimate", "one layer alone, or merged rows", 'use layer = "all", without merging')
+    module = module_of(problem.network)
+    y, loss = problem.labels if problem.y is None else problem.y, problem.loss
+    if y is None:
+        with torch.no_grad():
+            y, loss = module(torch.from_numpy(np.array(problem.X))), "squared"
+    return module_problem(
+        module, problem.X, y, loss=loss, weight_decay=problem.weight_decay, map=problem.map, base=problem.base
+    )
+
+
+def of_loaded(
+    problem: Problem, u: Any, rows: Sequence[int] | None, parameter: str | None
+) -> tuple[str, Sequence[int], Any]:
+    """What changes, in which rows and by how much: as the problem says, features in the units of its scale.
+
+    Raises:
+        InputError: a feature moves that the problem holds fixed.
+    """
+    parameter = parameter or problem.parameter
+    listed = problem.rows if rows is None else rows
+    if problem.scale is None or parameter != "features":
+        return parameter, listed, u
+    move = u.detach().cpu().numpy() if isinstance(u, torch.Tensor) else np.asarray(u)
+    if move.ndim == 2 and move.shape[1] == len(problem.scale):
+        still = (problem.scale == 0) & (move != 0).any(axis=0)
+        if still.any():
+            raise InputError("u", f"it moves feature {int(np.argmax(still))}, which the problem holds fixed",
+                             "give 0 there, or list the feature in perturbation.columns")
+        move = move * problem.scale
+    return parameter, listed, move

@@ -1,0 +1,1 @@
+"""The linear systems of an estimate and how they are solved."""

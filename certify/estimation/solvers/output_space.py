@@ -1,0 +1,156 @@
+r"""The step in output space: `v = J⁺b`, the smallest change of the weights that changes the outputs by b.
+
+Interpolation: `b = −J_u u` (features) or u (targets) on the moved rows, 0 elsewhere. Critical points with base
+`given` (output tilt, theory.md M5(a)): the slopes of the losses at the outputs are kept, `∂²ℓ_i b_i = −∂_u slope_i`,
+which for features is the same; softmax does not see a number added to all outputs of a row, so outputs are centred.
+
+Critical points with base `nearby`: the given weights are none, and E1 adds `−H⁺∇L`. With the Gauss–Newton matrix
+`JᵀBJ` for H that is `J⁺(−B⁺∂ℓ)`: each row's outputs take one Newton step of their own loss. It is taken on the rows
+that change; the others are held where they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from certify.estimation.change import Change
+from certify.estimation.derivatives.jacobian import centred, input_derivative, output_jacobian
+from certify.estimation.derivatives.kernel import Kernel, kernel
+from certify.estimation.krylov import Cg, Solved, dual_operator
+from certify.estimation.krylov.operator import Operator
+from certify.estimation.model.subject import ModuleProblem
+from certify.estimation.options import EstimateOptions
+from certify.estimation.solvers.meter import Meter
+from certify.format.errors import InputError
+
+Tell = Callable[[str, float], None]
+
+EXACT_BYTES = 4 << 30
+"""A Jacobian of at most this size is formed."""
+
+SKETCH_EQUATIONS = 16_000
+"""More equations than this have no factorised kernel: N² numbers would not fit."""
+
+SKETCH_COLUMNS = 4
+"""Columns of the sketch for each equation: conjugate gradients then gain a factor of 2 an iteration, about."""
+
+SHIFT_EXACT, SHIFT_SKETCH = 1e-12, 1e-6
+"""Diagonal shifts of the kernel, over the mean of its diagonal."""
+
+FAILED = 1e-3
+"""Relative residual beyond which a factorised kernel counts as singular in its arithmetic."""
+
+PRODUCT = 2.7
+"""What a product with `JJᵀ` costs, in gradients, about; measured 2.65 for ResNet-56."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The equations of some rows: their Jacobian, its kernel, and how a system with them is solved."""
+
+    problem: ModuleProblem
+    X: torch.Tensor
+    jacobian: Operator
+    kernel: Kernel | None
+
+    def solve(
+        self, b: torch.Tensor, start: torch.Tensor | None, options: EstimateOptions, meter: Meter, tell: Tell
+    ) -> tuple[torch.Tensor, torch.Tensor, Solved | None]:
+        """`(z, v, solved)` for rows of b, `v = Jᵀz`, `JJᵀz = b`."""
+        if self.kernel is not None and self.kernel.exact and not options.damping:
+            F = self.kernel.factor
+            z = self.kernel.apply(b)
+            z = z + self.kernel.apply(b - (z @ F) @ F.T)  # one refinement
+            v = z @ F
+            if not _left(b, v @ F.T) > max(options.tolerance, FAILED):
+                return z, v, None
+        most = max(10, int(options.budget / (PRODUCT * len(self.X) / self.problem.n)))
+        solver = Cg(tolerance=options.tolerance, max_products=most)
+        gram = dual_operator(self.jacobian)
+        if options.damping:
+            inner = gram.product
+            shift = options.damping * self.problem.n
+            gram = Operator(gram.rows, gram.rows, lambda Z: inner(Z) + shift * Z, lambda Z: inner(Z) + shift * Z, True)
+        failed = self.kernel is not None and self.kernel.exact and not options.damping
+        state = solver.init(gram, None if failed else self.kernel)  # a kernel that did not solve is no help either
+
+        meter.marks.clear()
+
+        def watch(iteration: int, history: object) -> None:
+            meter.mark()
+            tell("conjugate gradients in output space", min(0.99, iteration / most))
+
+        solved = solver.compute(state, b, start, watch)
+        meter.products += int(solved.products.sum())
+        if failed and _left(b, self.jacobian.product(self.jacobian.adjoint(solved.x))) > 1.0:
+            zero = torch.zeros_like(solved.x)  # no step is better than one that makes it worse
+            return zero, self.jacobian.adjoint(zero), solved
+        return solved.x, self.jacobian.adjoint(solved.x), solved
+
+
+def _left(b: torch.Tensor, reached: torch.Tensor) -> float:
+    """The largest relative residual of the rows of b; infinite where it is not finite."""
+    size, left = b.double().norm(dim=1), (b - reached).double().norm(dim=1)
+    worst = float(torch.where(size > 0, left / size, 0.0).max())
+    return worst if math.isfinite(worst) else math.inf
+
+
+def rows_of(problem: ModuleProblem, X: torch.Tensor, options: EstimateOptions, tell: Tell) -> Rows:
+    """Prepare the equations of rows X: J where it is small, a sketch of its kernel where that fits, else nothing."""
+    centre = centres(problem)
+    N, size = len(X) * problem.k, problem.w.element_size()
+    made = None
+    if options.preconditioner != "none" and problem.batch_statistics == "frozen":
+        if N * problem.p * size <= EXACT_BYTES and len(X) * problem.k <= SKETCH_EQUATIONS:
+            made = kernel(problem, X, centre, None, options.seed, SHIFT_EXACT, tell)
+        elif N <= SKETCH_EQUATIONS:
+            columns = min(problem.p, SKETCH_COLUMNS * N)
+            made = kernel(problem, X, centre, columns, options.seed, SHIFT_SKETCH, tell)
+    return Rows(problem, X, output_jacobian(problem, X, centre), made)
+
+
+def centres(problem: ModuleProblem) -> bool:
+    """Whether outputs count up to one number a row: critical points of a loss after softmax."""
+    return problem.map == "critical" and problem.loss.shift
+
+
+def wanted(problem: ModuleProblem, change: Change) -> torch.Tensor:
+    """b on the changed rows, (m, k): how their outputs, as functions of the weights, have to change."""
+    x, y = problem.X[change.rows], problem.y[change.rows]
+    if change.parameter == "features":
+        b = -input_derivative(problem, x, change.u)
+    elif problem.map == "interpolation":
+        if change.parameter == "sample_weights":
+            raise InputError("parameter", "sample_weights with map interpolation, which they do not enter",
+                             'use map = "critical"')
+        b = change.u
+    else:
+        f = problem.function.all_outputs(problem.w, x)
+        force = change.u if change.parameter == "targets" else -change.u[:, None] * problem.loss.slopes(f, y)
+        b = _against_curvature(problem, f, y, force)
+    return centred(b) if centres(problem) else b
+
+
+def approach(problem: ModuleProblem, change: Change) -> torch.Tensor | None:
+    """`−B⁺∂ℓ` of the changed rows, (m, k), at the given data; None where the given weights count as a solution."""
+    if problem.map != "critical" or problem.base != "nearby":
+        return None
+    x, y = problem.X[change.rows], problem.y[change.rows]
+    return problem.loss.towards(problem.function.all_outputs(problem.w, x), y)
+
+
+def _against_curvature(problem: ModuleProblem, f: torch.Tensor, y: torch.Tensor, force: torch.Tensor) -> torch.Tensor:
+    """`(∂²ℓ_i)⁺ force_i`, refused where a row's force is not in the range."""
+    k = f.shape[1]
+    eye = torch.eye(k, dtype=f.dtype, device=f.device)
+    B = torch.stack([problem.loss.curve(f, y, eye[a].expand_as(f)) for a in range(k)], dim=2).double()
+    b = (torch.linalg.pinv(B, rtol=1e-12, hermitian=True) @ force.double()[:, :, None])[:, :, 0]
+    left = (B @ b[:, :, None])[:, :, 0] - force
+    if bool((left.norm(dim=1) > 1e-6 * force.double().norm(dim=1)).any()):
+        raise InputError("u", "a change of probabilities that does not sum to 0 (or a saturated row)",
+                         "keep every row's sum, so that the outputs can follow")
+    return b.to(f.dtype)

@@ -1,0 +1,1 @@
+"""Untrusted searches. Nothing they return becomes a number in a claim before it is enclosed."""

@@ -1,0 +1,1 @@
+"""Readers of files of arrays, one a file, and the table that picks one."""

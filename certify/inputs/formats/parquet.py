@@ -1,0 +1,76 @@
+"""Reader of `.parquet` files, by pyarrow (extra `tables`): columns of numbers without missing values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from certify.format.errors import InputError
+from certify.inputs.formats.archive import Archive
+
+
+class ParquetArchive(Archive):
+    """The columns of one `.parquet` file.
+
+    Args:
+        content: the bytes of the file.
+        asked: how to name the file in messages.
+
+    Raises:
+        InputError: pyarrow is not installed, the file is damaged, or a column name occurs twice.
+    """
+
+    table = True
+
+    def __init__(self, content: bytes, asked: str) -> None:
+        self._asked = asked
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError:
+            raise InputError(
+                asked, "reading .parquet needs pyarrow, which is not installed",
+                "pip install pyarrow, or save the table as .csv",
+            ) from None
+        self._errors = (pyarrow.ArrowException, OSError, ValueError, KeyError, NotImplementedError, MemoryError)
+        try:
+            self._file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(content))
+            self._names = tuple(self._file.schema_arrow.names)
+        except self._errors as error:
+            raise InputError(asked, f"not a .parquet file, or damaged ({_line(error)})", "write it again") from None
+        if len(set(self._names)) < len(self._names):
+            twice = next(name for name in self._names if self._names.count(name) > 1)
+            raise InputError(asked, f"two columns are named {twice!r}", "give every column a name of its own")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return self._names
+
+    def read(self, name: str) -> np.ndarray[Any, Any]:
+        """The column of that name, in the type it is stored in."""
+        import pyarrow
+
+        where = f"column {name!r} in {self._asked}"
+        kind = self._file.schema_arrow.field(self._names.index(name)).type
+        types = pyarrow.types
+        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
+            raise InputError(where, f"entries of type {kind}", "store real numbers: floats, integers or booleans")
+        try:
+            # a dot in a name would be taken for a path within it
+            column = self._file.read().column(self._names.index(name))
+            missing = column.is_null().to_numpy()
+        except self._errors as error:
+            raise InputError(where, f"damaged ({_line(error)})", "write it again") from None
+        if missing.any():
+            raise InputError(
+                f"{where}, row {int(np.argmax(missing))}", "a missing value",
+                "give every row a number, or leave the row out",
+            )
+        return np.asarray(column.to_numpy())
+
+
+def _line(error: BaseException) -> str:
+    """An error of another library in one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

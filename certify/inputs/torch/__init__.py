@@ -1,0 +1,1 @@
+"""Readers of PyTorch's files, and factories of modules."""

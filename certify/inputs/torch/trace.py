@@ -1,0 +1,363 @@
+"""The graph of a torch module: traced once by torch.fx, then written to a file that needs no code."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import numpy as np
+
+from certify.format.errors import InputError, SpecError
+from certify.inputs.torch.factory import activation_word
+from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
+
+_REMEDY: Final = "use operations of a graph (proofs/graph.md), or write the graph file by hand"
+_PLAIN: Final = frozenset(ACTIVATIONS) - {"identity"}
+
+
+def trace(module: Any, shape: tuple[int, ...], asked: str = "module") -> GraphNetwork:
+    """Trace a torch module in eval mode; its own tensors are the graph's.
+
+    Args:
+        module: a `torch.nn.Module` of convolutions, linear layers, BatchNorm2d, pooling, activations, sums, flattening,
+            strided slices and padding of channels.
+        shape: shape of one row of the input, e.g. `(3, 32, 32)`.
+        asked: how to name the module in messages.
+
+    Raises:
+        InputError: it does something that no operation of a graph is; names it.
+        SpecError: torch is not installed.
+
+    The graph describes the module; `GraphNetwork.tensors` are its parameters in float64.
+    """
+    try:
+        import torch
+        from torch import fx
+    except ImportError:
+        raise SpecError(asked, "torch is not installed", "pip install torch") from None
+    if not isinstance(module, torch.nn.Module):
+        raise InputError(asked, f"a {type(module).__name__}", "give a torch.nn.Module")
+    module = copy.deepcopy(module).eval().to(torch.float64)
+    for name, part in module.named_modules():
+        if part._forward_hooks or part._forward_pre_hooks:
+            raise InputError(asked, f"{type(part).__name__} '{name}' has hooks, which are code", "remove them")
+    try:
+        traced = fx.symbolic_trace(module)
+    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
+        raise InputError(asked, f"torch.fx cannot trace it ({error})", _REMEDY) from None
+    reader = _Reader(traced, asked)
+    with torch.no_grad():
+        reader.run(torch.zeros((2, *shape), dtype=torch.float64))
+    used = {name for node in reader.nodes for name in node.tensors.values()}
+    tensors = {name: tensor.numpy().copy() for name, tensor in module.state_dict().items() if name in used}
+    left = {name for name, _ in module.named_parameters()} - used
+    if left:
+        raise InputError(asked, f"parameter '{min(left)}' is not used by the output", "remove it")
+    return GraphNetwork(reader.needed(), tensors, tuple(shape), reader.output)
+
+
+def write_graph(factory: str, shape: str, path: Path) -> dict[str, int]:
+    """Trace the module a factory returns, and write its graph file.
+
+    Args:
+        factory: `package.module:callable`; modules are also looked for in the folder of `path`.
+        shape: shape of one row, e.g. "3,32,32".
+        path: the file; one that is there is not replaced.
+
+    Returns:
+        How often each operation occurs.
+
+    Raises:
+        SpecError: the factory or the shape is none.
+        InputError: the module is no graph, or the file cannot be written.
+    """
+    from certify.inputs.graph_file import graph_bytes
+    from certify.inputs.torch.factory import call_factory
+
+    if re.fullmatch(r"[1-9][0-9]{0,6}(,[1-9][0-9]{0,6},[1-9][0-9]{0,6})?", shape) is None:
+        raise SpecError(f"--shape {shape}", "no shape of a row", "give features, or channels,height,width as 3,32,32")
+    network = trace(call_factory(factory, path.parent), tuple(map(int, shape.split(","))), f"factory {factory}")
+    try:
+        with open(path, "xb") as handle:
+            handle.write(graph_bytes(network.nodes, network.shape, network.output, network.input))
+    except FileExistsError:
+        raise InputError(f"graph file {path}", "there is one already", "move it away, or name another file") from None
+    except OSError as error:
+        raise InputError(f"graph file {path}", f"cannot be written ({error.strerror})", "name another folder") from None
+    return network.operations
+
+
+def check_same(network: GraphNetwork, traced: GraphNetwork, key: str) -> None:
+    """Refuse a graph file that does not say what the factory's module does; names of nodes do not matter.
+
+    Raises:
+        InputError: another operation, tensor or option.
+    """
+    numbers: dict[Any, int] = {}
+    theirs, ours = _meaning(traced, numbers), _meaning(network, numbers)
+    if ours[network.output] == theirs[traced.output]:
+        return
+    known = set(theirs.values())
+    odd = next((n.name for n in network.nodes if ours[n.name] not in known), network.output)
+    raise InputError(key, f"the module does not compute node '{odd}' of the graph file", "write the graph file again")
+
+
+def _meaning(network: GraphNetwork, numbers: dict[Any, int]) -> dict[str, int]:
+    """A number for what each node computes, whatever its name; nodes of two graphs with one number compute the same."""
+    found = {network.input: numbers.setdefault(("input", network.shape), len(numbers))}
+    for node in network.nodes:
+        inputs = tuple(found[name] for name in node.inputs)
+        plain = (replace(node, name="", inputs=()), tuple(sorted(inputs)) if node.op == "add" else inputs)
+        found[node.name] = numbers.setdefault(plain, len(numbers))
+    return found
+
+
+class _Reader:
+    """Follows the traced module with zeros, and turns what it does into nodes."""
+
+    def __init__(self, traced: Any, asked: str) -> None:
+        self.asked, self.traced = asked, traced
+        self.nodes: list[Node] = []
+        self.names: dict[Any, str] = {}
+        self.results: dict[Any, Any] = {}
+        self.output = ""
+
+    def run(self, zeros: Any) -> None:
+        """Run every node of the trace."""
+        import torch
+        from torch import fx
+
+        reader = self
+        rows = len(zeros)
+
+        class Follower(fx.Interpreter):  # type: ignore[misc]
+            def run_node(self, n: Any) -> Any:
+                result = super().run_node(n)
+                reader.results[n] = result
+                if n.op == "placeholder":
+                    if reader.names:
+                        reader.refuse(n, "a second input")
+                    reader.names[n] = "input"
+                elif n.op == "output":
+                    if n.args[0] not in reader.names:
+                        reader.refuse(n, "an output that is no single tensor")
+                    reader.output = reader.names[n.args[0]]
+                elif isinstance(result, torch.Tensor):
+                    if result.ndim < 2 or len(result) != rows:
+                        reader.refuse(n, f"a value of shape {tuple(result.shape)} for {rows} rows")
+                    reader.tensor(n, tuple(result.shape))
+                return result
+
+        follower = Follower(self.traced)
+        follower.extra_traceback = False  # it would be appended to our messages
+        follower.run(zeros)
+
+    def needed(self) -> tuple[Node, ...]:
+        """The nodes that the output depends on."""
+        wanted = {self.output}
+        for node in reversed(self.nodes):
+            wanted |= set(node.inputs) if node.name in wanted else set()
+        return tuple(node for node in self.nodes if node.name in wanted)
+
+    def refuse(self, n: Any, found: str) -> NoReturn:
+        """Name the place and what was found there."""
+        raise InputError(self.asked, f"{found} ({n.op} '{n.target}', node {n.name})", _REMEDY)
+
+    def value(self, arg: Any) -> Any:
+        """An argument with the results of the trace in place of its nodes; tensors stay nodes."""
+        import torch
+        from torch import fx
+
+        if isinstance(arg, fx.Node):
+            result = self.results[arg]
+            return arg if isinstance(result, torch.Tensor) else result
+        if isinstance(arg, tuple | list):
+            return type(arg)(self.value(a) for a in arg)
+        if isinstance(arg, slice):
+            return slice(self.value(arg.start), self.value(arg.stop), self.value(arg.step))
+        return arg
+
+    def tensor(self, n: Any, shape: tuple[int, ...]) -> None:
+        """Turn one step that makes a tensor into a node, or into another name of its input."""
+        args = [self.value(a) for a in n.args]
+        options = {key: self.value(a) for key, a in n.kwargs.items()}
+        if not args or not self._known(args[0]):
+            self.refuse(n, "an operation on something else than the network's values")
+        if n.op == "call_module":
+            self._module(n, self.traced.get_submodule(n.target), args[0])
+        elif n.op == "call_function":
+            self._function(n, n.target, args, options, shape)
+        elif n.op == "call_method":
+            self._method(n, str(n.target), args, options, shape)
+        else:
+            self.refuse(n, "an operation that no graph has")
+
+    def _known(self, x: Any) -> bool:
+        return type(x).__name__ == "Node" and x in self.names
+
+    def emit(self, n: Any, op: str, *inputs: Any, **members: Any) -> None:
+        """Add a node."""
+        self.nodes.append(Node(n.name, op, tuple(self.names[i] for i in inputs), **members))
+        self.names[n] = n.name
+
+    def same(self, n: Any, x: Any) -> None:
+        """A step that changes nothing."""
+        self.names[n] = self.names[x]
+
+    def _shape(self, x: Any) -> tuple[int, ...]:
+        return tuple(self.results[x].shape)
+
+    def _module(self, n: Any, part: Any, x: Any) -> None:
+        from torch import nn
+
+        prefix, kind = f"{n.target}.", type(part)
+        bias = f"{prefix}bias" if getattr(part, "bias", None) is not None else None
+        if kind is nn.Linear:
+            self.emit(n, "linear", x, weight=f"{prefix}weight", bias=bias)
+        elif kind is nn.Conv2d:
+            plain = part.padding_mode == "zeros" and not isinstance(part.padding, str)
+            if part.groups != 1 or part.dilation != (1, 1) or not plain:
+                self.refuse(n, "a convolution with groups, dilation or another padding than zeros in numbers")
+            self.emit(n, "conv2d", x, weight=f"{prefix}weight", bias=bias, stride=part.stride, padding=part.padding)
+        elif kind is nn.BatchNorm2d:
+            if part.running_mean is None:
+                self.refuse(n, "a BatchNorm without running statistics")
+            weight = f"{prefix}weight" if part.weight is not None else None
+            self.emit(n, "batch_norm", x, weight=weight, bias=bias, mean=f"{prefix}running_mean",
+                      var=f"{prefix}running_var", eps=float(part.eps))
+        elif kind is nn.AvgPool2d:
+            self._pool(n, "avg_pool", x, part.kernel_size, part.stride, part.padding, part.ceil_mode,
+                       part.count_include_pad and part.divisor_override is None)
+        elif kind is nn.MaxPool2d:
+            self._pool(n, "max_pool", x, part.kernel_size, part.stride, part.padding, part.ceil_mode,
+                       part.dilation in (1, (1, 1)) and not part.return_indices)
+        elif kind is nn.AdaptiveAvgPool2d:
+            self._adaptive(n, x, part.output_size)
+        elif kind is nn.Flatten:
+            if part.start_dim != 1 or part.end_dim not in (-1, len(self._shape(x)) - 1):
+                self.refuse(n, f"flattening of axes {part.start_dim} to {part.end_dim}")
+            self.emit(n, "flatten", x)
+        else:
+            word = activation_word(part, str(n.target), self.asked, "operation of a graph", _REMEDY)
+            self.same(n, x) if word == "identity" else self.emit(n, word, x)
+
+    def _pool(self, n: Any, op: str, x: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, plain: bool) -> None:
+        if ceil or not plain and (op == "max_pool" or _two(padding) != (0, 0)):
+            self.refuse(n, "pooling with ceil_mode, dilation, indices, another divisor or uncounted padding")
+        if stride is None or stride in ([], ()):
+            stride = kernel
+        self.emit(n, op, x, kernel=_two(kernel), stride=_two(stride), padding=_two(padding))
+
+    def _adaptive(self, n: Any, x: Any, size: Any) -> None:
+        if _two(size) != (1, 1):
+            self.refuse(n, f"adaptive pooling to {size}; only to 1")
+        h, w = self._shape(x)[2:]
+        self.emit(n, "avg_pool", x, kernel=(h, w), stride=(h, w), padding=(0, 0))
+
+    def _function(self, n: Any, target: Any, args: list[Any], options: dict[str, Any], shape: tuple[int, ...]) -> None:
+        import torch
+        from torch.nn import functional as F
+
+        x = args[0]
+        words: dict[Any, str] = {torch.relu: "relu", torch.tanh: "tanh", torch.sigmoid: "sigmoid", torch.relu_: "relu"}
+        words |= {getattr(F, word): word for word in _PLAIN if hasattr(F, word)}
+        if target in words and len(args) == 1 and set(options) <= {"inplace"}:
+            self.emit(n, words[target], x)
+        elif target in (operator.add, operator.iadd, torch.add) and len(args) == 2 and not options:
+            self._add(n, x, args[1], shape)
+        elif target is torch.flatten:
+            self._flat(n, x, shape)
+        elif target in (F.avg_pool2d, F.max_pool2d, torch.max_pool2d):
+            self._pool_function(n, x, args, options, "avg_pool" if target is F.avg_pool2d else "max_pool")
+        elif target is F.adaptive_avg_pool2d and not options:
+            self._adaptive(n, x, args[1])
+        elif target is F.pad:
+            self._pad(n, x, args[1:], options, shape)
+        elif target is operator.getitem:
+            self._slice(n, x, args[1], shape)
+        elif target is torch.mean:
+            self._mean(n, x, args[1:], options, shape)
+        elif target is F.dropout:
+            self.same(n, x)
+        else:
+            self.refuse(n, "a function that no operation of a graph is")
+
+    def _pool_function(self, n: Any, x: Any, args: list[Any], options: dict[str, Any], op: str) -> None:
+        members = dict(zip(("kernel_size", "stride", "padding"), args[1:4], strict=False)) | options
+        known = {"kernel_size", "stride", "padding", "ceil_mode", "return_indices", "dilation"}
+        if len(args) > 4 or set(members) - known:
+            self.refuse(n, "pooling with more options than kernel, stride and padding")
+        plain = _two(members.get("dilation", 1)) == (1, 1) and not members.get("return_indices")
+        self._pool(n, op, x, members["kernel_size"], members.get("stride"), members.get("padding", 0),
+                   bool(members.get("ceil_mode")), plain)
+
+    def _method(self, n: Any, target: str, args: list[Any], options: dict[str, Any], shape: tuple[int, ...]) -> None:
+        x, simple = args[0], not options and len(args) == 1
+        if target in ("relu", "tanh", "sigmoid") and simple:
+            self.emit(n, target, x)
+        elif target in ("view", "reshape", "flatten", "squeeze"):
+            self._flat(n, x, shape)
+        elif target in ("add", "add_") and len(args) == 2 and not options:
+            self._add(n, x, args[1], shape)
+        elif target == "mean":
+            self._mean(n, x, args[1:], options, shape)
+        elif target in ("contiguous", "clone", "detach") and simple:
+            self.same(n, x)
+        else:
+            self.refuse(n, "a method that no operation of a graph is")
+
+    def _add(self, n: Any, x: Any, y: Any, shape: tuple[int, ...]) -> None:
+        if not self._known(y) or self._shape(y) != self._shape(x):
+            self.refuse(n, "a sum of something else than two values of one shape")
+        self.emit(n, "add", x, y)
+
+    def _flat(self, n: Any, x: Any, shape: tuple[int, ...]) -> None:
+        before = self._shape(x)
+        if shape == before:
+            self.same(n, x)
+        elif shape == (before[0], int(np.prod(before[1:]))):
+            self.emit(n, "flatten", x)
+        else:
+            self.refuse(n, f"a change of shape from {before[1:]} to {shape[1:]}")
+
+    def _mean(self, n: Any, x: Any, args: list[Any], options: dict[str, Any], shape: tuple[int, ...]) -> None:
+        before = self._shape(x)
+        if len(before) != 4 or shape not in (before[:2], (*before[:2], 1, 1)) or set(options) - {"dim", "keepdim"}:
+            self.refuse(n, "a mean over something else than height and width")
+        kernel = before[2:]
+        name = f"{n.name}_pool" if len(shape) == 2 else n.name
+        self.nodes.append(Node(name, "avg_pool", (self.names[x],), kernel=kernel, stride=kernel))
+        self.names[n] = name
+        if len(shape) == 2:
+            self.nodes.append(Node(n.name, "flatten", (name,)))
+            self.names[n] = n.name
+
+    def _pad(self, n: Any, x: Any, args: list[Any], options: dict[str, Any], shape: tuple[int, ...]) -> None:
+        values = dict(zip(("pad", "mode", "value"), args, strict=False)) | options
+        pad = list(values.get("pad", ()))
+        if (len(pad) != 6 or any(pad[:4]) or min(pad) < 0 or values.get("mode", "constant") != "constant"
+                or values.get("value") not in (None, 0)):
+            self.refuse(n, "padding of something else than channels with zeros")
+        self.emit(n, "pad_channels", x, before=int(pad[4]), after=int(pad[5]))
+
+    def _slice(self, n: Any, x: Any, at: Any, shape: tuple[int, ...]) -> None:
+        every = slice(None)
+        parts = list(at) if isinstance(at, tuple) else [at]
+        if parts[:1] == [Ellipsis]:
+            parts = [every, every, *parts[1:]]
+        parts += [every] * (4 - len(parts))
+        whole = [part for part in parts if isinstance(part, slice) and part.start in (None, 0) and part.stop is None]
+        steps = [part.step or 1 for part in whole]
+        if len(self._shape(x)) != 4 or len(steps) != 4 or steps[:2] != [1, 1] or min(steps) < 1:
+            self.refuse(n, "a slice of something else than every so many rows and columns from the first")
+        self.emit(n, "subsample", x, stride=(steps[2], steps[3]))
+
+
+def _two(value: Any) -> tuple[int, int]:
+    """A number for both axes, or two."""
+    pair = (value, value) if isinstance(value, int) else tuple(value or ())
+    return (int(pair[0]), int(pair[1])) if len(pair) == 2 and None not in pair else (0, 0)

@@ -1,1 +1,0 @@
-"""Solution maps: what is known of their systems before any bound is computed."""

@@ -1,0 +1,1 @@
+"""Networks given by a graph of operations."""

@@ -1,0 +1,249 @@
+"""Rigorous forward and backward pass of a graph, as per-sample balls (G1 to G4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
+from certify.network.graph.maps import (
+    Channels,
+    WindowMap,
+    added,
+    average,
+    convolution,
+    copied,
+    dense,
+    inverse_deviations,
+    scaled,
+    selection,
+    shifted,
+)
+from certify.network.graph.pooling import Pool
+from certify.network.layers.passes import Kink, Slope
+from certify.rigor import fp
+from certify.rigor.activation import activation
+from certify.rigor.arithmetic import Arithmetic, Pair
+from certify.rigor.ball import Balls, exact_points
+from certify.rigor.fp import RAISE, Array
+
+if TYPE_CHECKING:
+    from certify.network.graph.windows import Index
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Normalisation:
+    """A frozen BatchNorm in parts: `γ·((x − mean)·inverse) + β`."""
+
+    minus_mean: Channels
+    inverse: Channels
+    gamma: Channels | None
+    beta: Channels | None
+    places: int
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A graph with what its passes need, made once: maps by name of their nodes."""
+
+    network: GraphNetwork
+    windows: dict[str, tuple[WindowMap, WindowMap]]
+    norms: dict[str, Normalisation]
+    pools: dict[str, Pool]
+    selections: dict[str, tuple[Index, Index]]
+
+
+def compile_graph(network: GraphNetwork, arithmetic: Arithmetic) -> Compiled:
+    """Tables, verified norms and enclosed constants of every node."""
+    made = Compiled(network, {}, {}, {}, {})
+    get: Callable[[str | None], Array | None] = lambda name: None if name is None else network.tensors[name]  # noqa: E731
+    for node in network.nodes:
+        shape = network.shapes[node.inputs[0]]
+        weight, bias = get(node.weight), get(node.bias)
+        if node.op == "conv2d" and weight is not None:
+            made.windows[node.name] = convolution(weight, bias, shape, node.stride, node.padding)
+        elif node.op == "linear" and weight is not None:
+            made.windows[node.name] = dense(weight, bias)
+        elif node.op == "avg_pool":
+            made.windows[node.name] = average(shape, node.kernel, node.stride, node.padding, arithmetic)
+        elif node.op == "max_pool":
+            made.pools[node.name] = Pool.make(shape, node.kernel, node.stride, node.padding)
+        elif node.op in ("subsample", "pad_channels"):
+            made.selections[node.name] = selection(node.op, shape, node.stride, node.before, node.after)
+        elif node.op == "batch_norm":
+            mean, var = get(node.mean), get(node.var)
+            assert mean is not None and var is not None
+            made.norms[node.name] = Normalisation(
+                Channels.exact(-mean), inverse_deviations(var, node.eps, arithmetic),
+                None if weight is None else Channels.exact(weight), None if bias is None else Channels.exact(bias),
+                shape[1] * shape[2])
+    return made
+
+
+@dataclass(eq=False)
+class GraphForward:
+    """What a forward pass of some rows leaves behind.
+
+    Attributes:
+        values: balls around the value of every node, and of the input.
+        slopes: slopes of activations by node.
+        normed: `(x − mean)/√(var + eps)` by node.
+        winners: `(n, places)` winning taps of maxima by node.
+        still: entries proved to be 0 for all weights and data near the given ones, by node; missing: none.
+        kinks: number of units not proved away from a kink, and the first few.
+        margin: least proved distance from a kink.
+    """
+
+    values: dict[str, Balls]
+    slopes: dict[str, Slope] = field(default_factory=dict)
+    normed: dict[str, Balls] = field(default_factory=dict)
+    winners: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    still: dict[str, Mask] = field(default_factory=dict)
+    kinks: tuple[int, tuple[Kink, ...]] = (0, ())
+    margin: float = np.inf
+
+
+def graph_forward(made: Compiled, X: Array, arithmetic: Arithmetic) -> GraphForward:
+    """Enclose the value of every node for every row of X."""
+    net = made.network
+    passed = GraphForward({net.input: exact_points(X, arithmetic)})
+    for node in net.nodes:
+        x = passed.values[node.inputs[0]]
+        if node.op in ACTIVATIONS:
+            y = _activate(node, x, passed, arithmetic)
+        elif node.name in made.windows:
+            y = made.windows[node.name][0].apply(x, arithmetic)
+            _still_windows(node, made.windows[node.name][0], passed)
+        elif node.op == "add":
+            y = added(x, passed.values[node.inputs[1]], arithmetic)
+            both = [passed.still.get(name) for name in node.inputs]
+            if both[0] is not None and both[1] is not None:
+                passed.still[node.name] = both[0] & both[1]
+        elif node.op == "max_pool":
+            y = _maximum(node, made.pools[node.name], x, passed, arithmetic)
+        elif node.op == "batch_norm":
+            y = _normalise(node, made.norms[node.name], x, passed, arithmetic)
+        elif node.name in made.selections:
+            index = made.selections[node.name][0]
+            y = copied(x, index, arithmetic)
+            before = passed.still.get(node.inputs[0], np.zeros(x.mid.shape, dtype=bool))
+            passed.still[node.name] = np.concatenate([before, np.ones((len(before), 1), dtype=bool)], axis=1)[:, index]
+        else:  # flatten
+            y = x
+            if node.inputs[0] in passed.still:
+                passed.still[node.name] = passed.still[node.inputs[0]]
+        passed.values[node.name] = y
+    return passed
+
+
+def _still_windows(node: Node, window: WindowMap, passed: GraphForward) -> None:
+    """Without bias, windows whose entries are all 0 near the point give 0 whatever the kernel, averages too (G4)."""
+    empty = (window.index == window.inputs).all(axis=1).any()  # windows of padding alone
+    before = passed.still.get(node.inputs[0])
+    if window.bias is not None or (before is None and not empty):
+        return
+    if before is None:
+        before = np.zeros(passed.values[node.inputs[0]].mid.shape, dtype=bool)
+    padded = np.concatenate([before, np.ones((len(before), 1), dtype=bool)], axis=1)
+    all_still = np.all(padded[:, window.index], axis=2)
+    passed.still[node.name] = np.tile(all_still, (1, window.kernel.value.shape[0]))
+
+
+def _activate(node: Node, z: Balls, passed: GraphForward, arithmetic: Arithmetic) -> Balls:
+    """As R8; units that are 0 near the point have value and slope 0, and are no kinks (G4)."""
+    phi = activation(node.op)
+    value, slope = arithmetic.activate(phi, z.mid)
+    rad = (phi.slope_bound * z.rad + fp.row_norms(value.error)) * RAISE
+    slope_mid, slope_error = slope.mid, slope.error
+    if not phi.smooth:
+        still = passed.still.get(node.inputs[0], np.zeros(z.mid.shape, dtype=bool))
+        distance = phi.kink_distance(z.mid.hi) - z.rad[:, None]
+        open_units = phi.kink(z.mid.hi, z.rad[:, None]) & ~still
+        _record(node, open_units, z.mid.hi, passed)
+        passed.margin = min(passed.margin, float(np.where(still, np.inf, distance).min()) / RAISE)
+        idle = ~open_units & (z.mid.hi < 0) if phi.name == "relu" else np.zeros_like(still)
+        passed.still[node.name] = still | idle
+        low = slope.mid.lo
+        slope_mid = Pair(np.where(still, 0.0, slope.mid.hi), None if low is None else np.where(still, 0.0, low))
+        slope_error = np.where(still, 0.0, slope.error)
+    spread = (phi.curvature * z.rad + slope_error.max(axis=1)) * RAISE
+    spread = np.minimum(spread, (phi.slope_bound + np.abs(slope_mid.hi).max(axis=1)) * RAISE)
+    passed.slopes[node.name] = Slope(slope_mid, spread, phi.slope_bound)
+    return Balls.make(value.mid, rad, arithmetic)
+
+
+def _record(node: Node, open_units: Mask, values: Array, passed: GraphForward) -> None:
+    count, first = passed.kinks
+    found = tuple(Kink(int(i), node.name, int(j), float(values[i, j]))
+                  for i, j in np.argwhere(open_units)[: max(0, 5 - len(first))])
+    passed.kinks = (count + int(open_units.sum()), first + found)
+
+
+def _maximum(node: Node, pool: Pool, x: Balls, passed: GraphForward, arithmetic: Arithmetic) -> Balls:
+    still = passed.still.get(node.inputs[0], np.zeros(x.mid.shape, dtype=bool))
+    found = pool.choose(x, still)
+    _record(node, found.tied, found.gap, passed)
+    passed.margin = min(passed.margin, float(found.gap.min()))
+    passed.winners[node.name] = found.winner
+    passed.still[node.name] = found.still & ~found.tied
+    return pool.forward(x, found.winner, arithmetic)
+
+
+def _normalise(node: Node, norm: Normalisation, x: Balls, passed: GraphForward, arithmetic: Arithmetic) -> Balls:
+    centred = shifted(x, norm.minus_mean, norm.places, arithmetic)
+    passed.normed[node.name] = y = scaled(centred, norm.inverse, norm.places, arithmetic)
+    if norm.gamma is not None:  # one bound for both: the largest product is far below the product of the largest
+        y = scaled(centred, norm.inverse, norm.places, arithmetic, norm.gamma)
+    return y if norm.beta is None else shifted(y, norm.beta, norm.places, arithmetic)
+
+
+Visit = Callable[[Node, Balls], None]
+"""Called with every node and balls around the adjoint of its value."""
+
+
+def graph_backward(
+    made: Compiled, passed: GraphForward, seeds: Balls, arithmetic: Arithmetic, visit: Visit
+) -> Balls:
+    """Enclose `c_iᵀ∂f/∂x` for every row; adjoints of nodes are shown to `visit` and then dropped.
+
+    Args:
+        made: the graph.
+        passed: the forward pass.
+        seeds: one cotangent `c_i` of the output a row.
+        arithmetic: what computes the midpoints.
+        visit: sees the adjoint of each node's value.
+    """
+    net = made.network
+    adjoints = {net.output: seeds}
+    for node in reversed(net.nodes):
+        v = adjoints.pop(node.name)
+        visit(node, v)
+        for name in node.inputs:
+            back = _pulled(made, node, v, passed, arithmetic)
+            adjoints[name] = added(adjoints[name], back, arithmetic) if name in adjoints else back
+    return adjoints[net.input]
+
+
+def _pulled(made: Compiled, node: Node, v: Balls, passed: GraphForward, arithmetic: Arithmetic) -> Balls:
+    """The adjoint of one input of a node from that of its value."""
+    if node.op in ACTIVATIONS:
+        slope = passed.slopes[node.name]
+        product = arithmetic.multiply(v.mid, slope.mid)
+        rad = slope.bound * v.rad + v.norm * (slope.rad + arithmetic.unit * (slope.bound + slope.rad))
+        return Balls.make(product, rad * RAISE, arithmetic)
+    if node.name in made.windows:
+        return made.windows[node.name][1].apply(v, arithmetic)
+    if node.op == "max_pool":
+        return made.pools[node.name].backward(v, passed.winners[node.name], arithmetic)
+    if node.op == "batch_norm":
+        norm = made.norms[node.name]
+        return scaled(v, norm.inverse, norm.places, arithmetic, norm.gamma)
+    if node.name in made.selections:
+        return copied(v, made.selections[node.name][1], arithmetic)
+    return v  # add, flatten

@@ -1,0 +1,1 @@
+"""Fully connected networks: rigorous passes and derivatives."""

@@ -1,0 +1,1 @@
+"""How far outputs and slopes can move on balls: LipSDP and norms."""

@@ -1,0 +1,1 @@
+"""Media a report is set in, one a file."""

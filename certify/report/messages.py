@@ -1,0 +1,227 @@
+"""What `certify run` says about a certificate: one verdict line, advice, one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from certify.format.digits import at_least, at_most, enclosure, shortest
+from certify.report.cautions import cautions
+from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
+
+if TYPE_CHECKING:
+    from certify.prove.stability import Stability
+
+Json = Mapping[str, Any]
+
+FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to float64), not about those of the "
+          "network before export")
+
+
+SIZED = {"first_order_distance", "distance", "stable_predictions", "prediction_change",
+         "first_order_prediction_change"}
+"""Quantities that use the radius of the spec."""
+
+
+def verdict_line(certificate: Json) -> str:
+    """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
+    problem, base = certificate["problem"], certificate["base"]
+    claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
+    parts = [_claim(claim, problem) for claim in claims]
+    if problem["base"] == "nearby":
+        near = None if base["distance"] is None else at_most(base["distance"], 3)
+        kind = "critical point" if problem["map"] == "critical" else "solution"
+        parts.append(f"at an exact {kind} within {near}" if near else f"no exact {kind} proved nearby")
+    if base.get("tilt"):
+        parts.append(f"loss tilted {'through the outputs' if base['tilt'] == 'output' else 'in weight space'} by "
+                     f"{at_most(base['shift_norm'], 3)}")
+    if problem["merge_duplicates"]:
+        parts.append("equal rows count as one")
+    gates = f" [gates {certificate['gates']}]" if any(claim["gate"] for claim in certificate["claims"]) else ""
+    return f"{certificate['verdict']} {'; '.join(parts)}{gates}"
+
+
+def _claim(claim: Json, problem: Json) -> str:
+    gate = claim["gate"]
+    threshold = None if gate is None else gate.get("max", gate.get("min"))
+    equal = claim["witness"].get("equal_rows")
+    if equal:
+        ends = f"{claim['rigour']} infinite: rows {equal[0]} and {equal[1]} are equal"
+    elif claim["lower"] is None and claim["upper"] is None:
+        ends = "no bound proved"
+    elif claim["theorem"] == "M6" and problem["level"] is not None and (claim["lower"], claim["upper"]) == (0, 0):
+        ends = f"{claim['rigour']} 0: the level lies above the loss"
+    else:
+        ends = f"{claim['rigour']} in {enclosure(claim['lower'], claim['upper'], threshold)}"
+        if claim["witness"].get("radius_u") is not None:
+            u, w = (at_least(claim["witness"][key], 4) for key in ("radius_u", "radius_w"))
+            ends += f" for data changes up to {u}, weights within {w}"
+        if claim["theorem"] == "P2":
+            ends += f" for all weights within {claim['witness']['reach']!r}"  # no rounding suits both fits and labels
+        if claim["theorem"] == "S14":
+            ends += f" in the ball of radius {problem['window']!r}"
+        ends += _of_nearest(claim, problem)
+    if gate is None:
+        return f"{claim['quantity']} {ends}"
+    state = gate["state"]
+    if state == "met" and claim["rigour"] != "proved":
+        state = f"met ({claim['rigour']})"
+    warning = ", a warning only" if gate["severity"] == "warn" else ""
+    return f"{claim['quantity']} {'≤' if 'max' in gate else '≥'} {threshold!r} {state} ({ends}{warning})"
+
+
+def _of_nearest(claim: Json, problem: Json) -> str:
+    """That a change of predictions is the nearest solution's, where others nearby are not proved to agree with it."""
+    agreed = next((h["value"] for h in claim["hypotheses"] if h["name"] == "agreement"), None)
+    rows = problem.get("evaluation_rows")
+    if claim["upper"] is None or agreed is None or agreed == rows:
+        return ""
+    kind = "critical point" if problem["map"] == "critical" else "exact fit"
+    return f" at the nearest {kind}, others nearby proved to agree at {agreed} of {rows} evaluation rows"
+
+
+def advice(certificate: Json) -> list[str]:
+    """For every claim that is not certified how far off, what blocked it, what would decide it; then what to know."""
+    lines = (
+        f"{claim['verdict']} {claim['quantity']}: {claim['reason']}"
+        for claim in certificate["claims"] if claim["verdict"] != "certified" and claim["reason"]
+    )
+    files = {role: certificate["subject"][role]["path"] for role in CHECKED}
+    folded = FOLDED if certificate["problem"].get("reparameterised") else ""
+    notes = [folded, unused_radius(certificate), *(f"certify check {words}" for words in unchecked(files))]
+    return [*dict.fromkeys(lines), *(f"note: {words}" for words in notes if words)]
+
+
+def unused_radius(certificate: Json) -> str:
+    """That the spec's radius is not used, in words; empty where the spec gives none.
+
+    >>> unused_radius({"problem": {"radius": 0.5}, "claims": [{"quantity": "persistence_radius"}]})
+    'perturbation.radius = 0.5 is not used: persistence_radius finds the radius, whatever the spec says'
+    """
+    radius = certificate["problem"].get("radius")
+    if radius is None:
+        return ""
+    asked = list(dict.fromkeys(claim["quantity"] for claim in certificate["claims"]))
+    if SIZED & set(asked) and certificate["problem"].get("set") != "given":
+        return ""
+    if SIZED & set(asked):
+        return f"perturbation.radius = {radius!r} is not used: the change in the file is taken as it is"
+    limits = [quantity for quantity in asked if quantity != "persistence_radius"]
+    verbs = "is a limit and says" if len(limits) == 1 else "are limits and say"
+    why = [f"{' and '.join(limits)} {verbs} nothing about changes of that size"] if limits else []
+    if len(limits) < len(asked):
+        why.append("persistence_radius finds the radius, whatever the spec says")
+    return f"perturbation.radius = {radius!r} is not used: {'; '.join(why)}"
+
+
+def unchecked(files: Mapping[str, str]) -> list[str]:
+    """What the checker does not read of the formats that `run` reads, in words that follow "the checker".
+
+    Args:
+        files: paths of model and data, by role.
+
+    >>> unchecked({"model": "a/net.PT", "data": "a/d.csv"})
+    ['does not read .pt; save the model as .safetensors and run again for a certificate that can be checked']
+    """
+    endings = {role: PurePosixPath(path).suffix.lower() for role, path in files.items()}
+    return [
+        f"does not read {ending}; save the {role} as {' or '.join(CHECKED[role])} and run again for a certificate that "
+        "can be checked" for role, ending in endings.items()
+        if ending in (*MODEL_FORMATS, *DATA_FORMATS) and ending not in CHECKED[role]
+    ]
+
+
+def run_object(certificate: Json) -> dict[str, Any]:
+    """The JSON object of `certify run --json` (its members are a contract with other tools)."""
+    return {
+        "format": certificate["format"],
+        "verdict": certificate["verdict"],
+        "gates": certificate["gates"],
+        "claims": [_claim_object(claim) for claim in certificate["claims"]],
+        "base": {key: certificate["base"][key] for key in ("residual", "distance")},
+    }
+
+
+def _claim_object(claim: Json) -> dict[str, Any]:
+    gate = claim["gate"]
+    members = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "reason")
+    result = {key: claim[key] for key in members} | {"gate": None if gate is None else gate["state"]}
+    if gate is not None:
+        result |= {key: gate[key] for key in ("max", "min", "severity") if key in gate}
+    return result
+
+
+def estimate_line(document: Json) -> str:
+    """The estimate with every gate, on one line; it never speaks of a proof."""
+    parts = [_estimated(claim) for claim in document["claims"]]
+    gates = f" [gates {document['gates']}]" if any(claim["gate"] for claim in document["claims"]) else ""
+    return f"estimated {'; '.join(parts)}{gates}"
+
+
+def _estimated(claim: Json) -> str:
+    gate, value = claim["gate"], claim["upper"]
+    threshold = None if gate is None else gate.get("max", gate.get("min"))
+    shown = f"{claim['quantity']} {'not finite' if value is None else shortest(value, threshold)}"
+    if gate is None:
+        return shown
+    state = "open" if gate["state"] == "open" else f"{gate['state']} (estimated)"
+    warning = ", a warning only" if gate["severity"] == "warn" else ""
+    return f"{shown} {'≤' if 'max' in gate else '≥'} {threshold!r} {state}{warning}"
+
+
+def estimate_advice(document: Json) -> list[str]:
+    """For every gate that is not met, why; what speaks against the estimate; how it was solved."""
+    lines = [
+        f"{claim['gate']['state']} {claim['quantity']}: {claim['reason']}"
+        for claim in document["claims"] if claim["gate"] and claim["gate"]["state"] != "met"
+    ]
+    against = [f"caution: {words}" for words in cautions(document)]
+    e = document["result"]["evidence"]
+    original, before, after = (shortest(e[key]) if e[key] is not None else "not finite"
+                               for key in ("loss_original", "loss_before", "loss_after"))
+    losses = f"note: mean loss of the moved rows {original} before the change, {before} after it, {after} with the new"
+    return [*dict.fromkeys(lines), *against, f"{losses} weights",
+            f"note: {document['result']['status']}; nothing here is proved"]
+
+
+def estimate_object(document: Json) -> dict[str, Any]:
+    """The JSON object of `certify estimate --json`: the members of that of `run`, and what was measured."""
+    result = document["result"]
+    evidence = {key: value for key, value in result["evidence"].items() if key != "validity"}
+    return run_object(document) | {
+        "format": "certify/1", "rigour": "estimated", "status": result["status"], "evidence": evidence,
+        "cost": result["cost"], "cautions": cautions(document),
+    }
+
+
+def one_line(text: str) -> str:
+    r"""Text from a file or a name, safe to print: on one line, control characters made visible.
+
+    >>> one_line("a\nb\x1b[31m")
+    'a b\\x1b[31m'
+    """
+    text = "".join(" " if c in "\n\r\t" else c for c in text)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def stability_lines(found: Stability) -> list[str]:
+    """A line a solution, and one that sums them up.
+
+    Args:
+        found: from :func:`certify.stability`.
+    """
+    lines = ["solution    weights moved by   exact solution within   modulus (proved)"]
+    for k, m in enumerate(found.members):
+        lower, upper = m.modulus.lower, m.modulus.upper
+        ends = f"[{lower:.8g}, {upper:.8g}]" if lower is not None and upper is not None else m.modulus.reason
+        near = "none proved" if m.distance is None else f"{m.distance:.1e}"
+        name = "given" if k == 0 else str(k)
+        lines.append(f"{name:<9} {m.moved:>18.6g}   {near:>21}   {ends}")
+    best, worst = found.most_stable, found.least_stable
+    if best is None or worst is None:
+        return [*lines, f"inconclusive: no modulus was proved at any of {len(found.members)} solutions"]
+    places = [found.members.index(m) for m in (best, worst)]
+    most, least = ("the given weights" if k == 0 else f"solution {k}" for k in places)
+    return [*lines, f"{len(found.proved)} of {len(found.members)} proved; most stable: {most} (modulus at most "
+                    f"{best.modulus.upper:.8g}); least stable: {least} (at least {worst.modulus.lower:.8g})"]

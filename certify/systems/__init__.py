@@ -1,0 +1,1 @@
+"""What is known at the point before any quantity is bounded."""

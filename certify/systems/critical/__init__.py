@@ -1,0 +1,1 @@
+"""The critical map at its point: case of M5, tilt, symmetries, solution nearby."""

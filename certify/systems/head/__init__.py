@@ -1,0 +1,1 @@
+"""A strongly convex last layer at the weights in the file."""

@@ -1,0 +1,1 @@
+"""The interpolation map at its point: kernel, congruence, solution nearby."""

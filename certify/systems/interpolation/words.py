@@ -1,0 +1,81 @@
+"""What an interpolation problem cannot be asked, and why nothing was proved about it, in words."""
+
+from __future__ import annotations
+
+from certify.format.errors import SpecError
+from certify.problem.problem import Problem
+from certify.spec.convexity import FIRST_ORDER
+from certify.systems.interpolation.congruence import Failure
+from certify.systems.interpolation.linearisation import Linearisation
+from certify.theorems.aubin.interpolation import require_built
+from certify.theorems.excess import claims as window_claims
+from certify.theorems.predictions import labels as label_claims
+from certify.theorems.predictions.first_order import require_predictions
+
+
+def require_meaning(problem: Problem, quantity: str) -> None:
+    """Refuse a quantity that has no meaning for the perturbation set.
+
+    Raises:
+        SpecError, InputError: with what would work.
+    """
+    asked = f"quantity '{quantity}'"
+    if quantity == "first_order_distance":
+        if problem.set != "given" and problem.radius is None:
+            raise SpecError(asked, "no radius", "give perturbation.radius")
+    elif quantity in ("distance", label_claims.QUANTITY):
+        if quantity != "distance" and problem.evaluation is None:
+            raise SpecError(asked, "no evaluation rows", "give evaluation rows")
+        if problem.base != "given":
+            raise SpecError(asked, f"base = '{problem.base}'", "use base 'given'")
+        if problem.weight_norm == "function":
+            raise SpecError(asked, "norm 'function'", "use norm 'euclidean' or 'relative'")
+        if problem.set != "given" and problem.radius is None:
+            raise SpecError(asked, "no radius", "give perturbation.radius")
+        if problem.set != "given" and problem.parameter != "features":
+            raise SpecError(asked, f"{problem.parameter}", "use features, or set 'given'")
+    elif quantity == FIRST_ORDER:
+        require_predictions(problem)
+    elif quantity == "aubin":
+        require_built(problem)
+    elif quantity in window_claims.QUANTITIES:
+        window_claims.require_window(problem)
+    elif problem.set in ("sparse", "given"):
+        raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
+
+
+def equal_reason(i: int, j: int) -> str:
+    """Why no first-order change of predictions is bounded where two rows are equal."""
+    return f"rows {i} and {j} have equal features, and no exact fit follows when they move apart: remove one of them"
+
+
+def kink_reason(problem: Problem, lin: Linearisation) -> str:
+    """Which pre-activations may be 0, and what to do."""
+    count, first = lin.passed.kinks
+    where = ", ".join(f"{_row(problem, k.row)} layer {k.layer} unit {k.unit} ({k.value:.1e})" for k in first)
+    return (f"{count} ReLU pre-activations could not be proved different from 0 ({where}): the network is not "
+            "differentiable there. Change these rows or these weights slightly, or use a smooth activation")
+
+
+def rank_reason(p: Problem, lin: Linearisation, failure: Failure) -> str:
+    """Why full row rank was not proved, and what to do."""
+    parts = [f"full row rank of the Jacobian could not be proved: {failure.reason}"]
+    if p.groups and not p.merge_duplicates:
+        named = "; ".join(", ".join(map(str, g)) for g in p.groups[:3])
+        parts.append(f"rows {named} have equal features: use --merge-duplicates")
+    elif failure.rank_gap:
+        parts.append(f"about {failure.rank_gap} of {p.equations} directions look lost at float64 precision")
+        dead = [f"{c} of layer {h}" for h, c in enumerate(lin.passed.dead, 1) if c]
+        if dead:
+            parts.append(f"hidden units inactive on every row: {', '.join(dead)}; their weights do not help")
+        parts.append("use a wider network, fewer rows, or the sublevel map")
+    else:
+        limit = "1e14 can be proved, 1e28 where the Jacobian can be formed"
+        parts.append(f"the kernel's condition number is about {failure.condition:.1e}; about {limit}")
+    return ". ".join(parts)
+
+
+def _row(problem: Problem, at: int) -> str:
+    """The row of a pass: one of the data, or after these one of the reference."""
+    kept = problem.kept
+    return f"row {kept[at]}" if at < len(kept) else f"reference row {at - len(kept)}"

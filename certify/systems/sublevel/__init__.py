@@ -1,0 +1,1 @@
+"""The sublevel map at its point."""

@@ -1,0 +1,1 @@
+"""One theorem a file, a folder a quantity."""

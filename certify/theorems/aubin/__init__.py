@@ -1,0 +1,1 @@
+"""Explicit radii of the Aubin property (Q1, Q5)."""

@@ -1,0 +1,1 @@
+"""Distances at finite size (F1, Q4, Q7, Q8)."""

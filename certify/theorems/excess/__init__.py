@@ -1,0 +1,1 @@
+"""Excess and Hausdorff distance on a window (S14)."""

@@ -1,0 +1,1 @@
+"""A strongly convex last layer at finite size (Q6, P4)."""

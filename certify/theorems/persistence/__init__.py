@@ -1,0 +1,1 @@
+"""The persistence radius (M6, P3)."""

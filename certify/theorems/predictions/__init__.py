@@ -1,0 +1,1 @@
+"""Predictions: first-order changes, labels within a distance (P1, P2)."""
