@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.format.digits import at_least, at_most, enclosure
-from certify.problem.bound import Bound, Rigour, Verdict
+from certify.format.verdict import Rigour, Verdict
+from certify.problem.bound import Bound
 from certify.prove.gates import Outcome, evaluate, exit_status, overall
 from certify.spec import Gate
 

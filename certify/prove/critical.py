@@ -11,8 +11,9 @@ import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
 from certify.format.progress import Progress
+from certify.format.verdict import Rigour
 from certify.network.layers.mixed import Move, enclose_mixed
-from certify.problem.bound import Bound, Rigour
+from certify.problem.bound import Bound
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.prove.costs import costs, remedy

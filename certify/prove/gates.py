@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from certify.format.digits import at_least, at_most, enclosure
-from certify.problem.bound import Bound, Rigour, Verdict
+from certify.format.verdict import Rigour, Verdict
+from certify.problem.bound import Bound
 
 if TYPE_CHECKING:
     from certify.spec.models import Gate

@@ -9,8 +9,9 @@ import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
 from certify.format.progress import Progress, silent
+from certify.format.verdict import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.rigor.fp import RAISE

@@ -11,8 +11,9 @@ import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
 from certify.format.progress import Progress
+from certify.format.verdict import Rigour
 from certify.network.layers.kernel import Kernel
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.problem.units import WEIGHT_DISTANCE

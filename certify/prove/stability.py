@@ -14,8 +14,9 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.progress import Progress, silent
+from certify.format.verdict import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound, Rigour
+from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 
 NEWTON_STEPS = 12

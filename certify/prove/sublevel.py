@@ -11,13 +11,14 @@ import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
 from certify.format.progress import Progress
+from certify.format.verdict import Rigour
 from certify.network.graph.balls import descend_in_balls
 from certify.network.graph.gradients import descend_graph
 from certify.network.graph.graph import GraphNetwork
 from certify.network.layers.gradients import Norm, loss_adjoints, row_norm_ends, total_norm, weight_gradient_norm
 from certify.network.layers.passes import Forward, Kink, forward, known_weights
 from certify.network.loss.losses import LossTerms, enclose_losses
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.problem.units import WEIGHT_DISTANCE

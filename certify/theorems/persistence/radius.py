@@ -11,9 +11,10 @@ import numpy as np
 
 from certify.finders.loss_attack import find_attack, no_check
 from certify.format.errors import EnclosureError, SpecError
+from certify.format.verdict import Rigour
 from certify.network.layers.gradients import total_norm
 from certify.network.lipschitz.reach import reach
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, OutOfTime
 from certify.problem.problem import Problem
 from certify.rigor import fp

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import EnclosureError
+from certify.format.verdict import Rigour
 from certify.network.layers.jacobian import Jacobian
 from certify.network.layers.passes import known_weights
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.perturbations.row_sets import RowSets
 from certify.prove.costs import JACOBIAN_LIMIT, prediction_entries
 from certify.rigor import fp
