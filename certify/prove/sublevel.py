@@ -28,7 +28,7 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.rigor.fp import Array
 from certify.spec.aubin import asked_radii
-from certify.systems.sublevel.dual_norm import function_dual_norm
+from certify.theorems.modulus.function_dual_norm import function_dual_norm
 from certify.theorems.aubin.sublevel import aubin_bound, enclose_sublevel_aubin, require_built
 from certify.theorems.persistence.radius import persistence_bound, persistence_unit
 
