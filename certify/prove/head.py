@@ -17,8 +17,9 @@ from certify.problem.problem import Problem
 from certify.rigor.fp import RAISE
 from certify.spec.convexity import CONVEX
 from certify.systems.critical.point import CRITICAL_EMPTY
+from certify.systems.head.change import Change
 from certify.systems.head.last_layer import LastLayer, enclose_last_layer, last_inputs
-from certify.theorems.head.motion import Change, Moved, enclose_motion
+from certify.theorems.head.motion import Moved, enclose_motion
 from certify.theorems.head.predictions import Predictions, enclose_predictions
 from certify.theorems.head.reached import Points, Reached, find_reached
 

@@ -22,7 +22,7 @@ from certify.rigor.activation import activation
 from certify.rigor.fp import RAISE, Array
 
 if TYPE_CHECKING:
-    from certify.prove.sublevel import Descent
+    from certify.systems.sublevel.point import Descent
 
 UNITS = {"features": "feature distance", "targets": "target distance", "sample_weights": "change of the sample weights"}
 
