@@ -209,10 +209,11 @@ class Interpolation:
     def _worst_distance(self) -> Bound:
         """Q4 and F1: the largest distance over the budget."""
         self._progress("how far one layer can compensate", 0.1)
+        constants = next((cost for cost in costs(self.problem) if cost.name == "constants"), None)
         found: Bound | str
         try:
             found = self._limits.attempt(named("distance"), partial(
-                worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits))
+                worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits, constants))
         except EnclosureError as error:
             found = error.reason
         return self._open("distance", self._counting(), found) if isinstance(found, str) else found

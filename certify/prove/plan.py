@@ -6,9 +6,11 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.limits import Limits, duration, flops, limits_of, seconds, size
-from certify.prove.costs import JACOBIAN_LIMIT, costs, prediction_entries
+from certify.prove.costs import costs
 from certify.spec.convexity import FIRST_ORDER
+from certify.theorems.predictions.interpolation import prediction_entries
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem

@@ -324,7 +324,7 @@ def check_problem(problem: Problem) -> None:
     Raises:
         SpecError: with what would work.
     """
-    from certify.prove.costs import JACOBIAN_LIMIT
+    from certify.problem.cost import JACOBIAN_LIMIT
 
     if problem.count is not None and problem.count > len(problem.rows):
         raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",

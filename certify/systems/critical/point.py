@@ -18,9 +18,9 @@ from certify.network.layers.passes import Forward, Weights, backward, forward, k
 from certify.network.loss.losses import enclose_losses
 from certify.network.network import Network
 from certify.problem.bound import Hypothesis
+from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.limits import Limits
 from certify.problem.problem import Problem
-from certify.prove.costs import JACOBIAN_LIMIT
 from certify.prove.interpolation import Interpolation
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
