@@ -413,10 +413,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, call, name, monkeypa
 
 
 def test_output_folder_is_tried_before_anything_is_read(tmp_path, call, monkeypatch):
-    import certify.problem.problem
+    import certify.problem.load
 
     write(tmp_path)
-    monkeypatch.setattr(certify.problem.problem, "load_problem", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(certify.problem.load, "load_problem", lambda *_: pytest.fail("it went on"))
     before = files(tmp_path)
     for folder in (tmp_path / "train.npz", tmp_path / "train.npz" / "x"):
         status, out, err = call("run", tmp_path / "certify.toml", "-o", folder)

@@ -86,7 +86,7 @@ class Loaded:
 
 def load(spec_path: Path, merge_duplicates: bool) -> Loaded:
     """Read a problem and keep the digests of its files."""
-    from certify.problem.problem import load_problem
+    from certify.problem.load import load_problem
     from certify.spec.sources import recording
 
     with recording() as sources:

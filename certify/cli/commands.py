@@ -219,7 +219,7 @@ def stability(
 ) -> None:
     """Prove the modulus at many solutions: which is the most stable, and by how much."""
     from certify.format.progress import shown
-    from certify.problem.problem import load_problem
+    from certify.problem.load import load_problem
     from certify.prove.stability import stability as walk
     from certify.report.messages import stability_lines
 

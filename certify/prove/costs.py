@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from certify.network.graph.graph import GraphNetwork
+from certify.problem.convexity import concerns_convexity
 from certify.problem.cost import JACOBIAN_LIMIT, Cost
-from certify.spec.convexity import CONVEX, FIRST_ORDER, concerns_convexity
+from certify.spec.convexity import CONVEX, FIRST_ORDER
 from certify.theorems.predictions.interpolation import prediction_entries
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from certify.format.errors import SpecError
 from certify.spec.vocabulary import DATA_FORMATS
 
 if TYPE_CHECKING:
-    from certify.problem.problem import Problem
     from certify.spec.models import Spec
 
 CONVEX: Final = ("distance", "stable_predictions", "prediction_change")
@@ -31,12 +30,6 @@ def asks_for_convexity(map: str, quantities: Collection[str], set: str = "total"
     (False, True)
     """
     return map == "critical" and set != "given" and any(q in CONVEX for q in quantities)
-
-
-def concerns_convexity(problem: Problem) -> bool:
-    """The same of a problem read from files."""
-    asked = () if problem.spec is None else tuple(gate.quantity for gate in problem.spec.gate)
-    return asks_for_convexity(problem.map, asked, problem.set)
 
 
 def check_predictions(spec: Spec, name: str) -> None:

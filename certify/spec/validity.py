@@ -1,14 +1,13 @@
 """What makes sense together, and what this version can do.
 
-:func:`check_spec` needs only the spec, :func:`check_problem` also the network and the data. Every refusal
-hands over what would work instead.
+:func:`check_spec` needs only the spec; :func:`certify.problem.validity.check_problem` also needs the network and the
+data. Every refusal hands over what would work instead.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ from certify.spec.weight_norms import check_weight_norm
 from certify.spec.window import check_window
 
 if TYPE_CHECKING:
-    from certify.problem.problem import Problem
     from certify.spec.models import Gate, Spec
 
 
@@ -313,69 +311,3 @@ def check_rows(spec: Spec, n: int) -> None:
     beyond = [] if spec.perturbation.rows == "all" else [row for row in spec.perturbation.rows if row >= n]
     if beyond:
         raise SpecError("perturbation.rows", f"row {beyond[0]} of {n}", f"rows are 0 … {n - 1}")
-
-
-def check_problem(problem: Problem) -> None:
-    """Refuse a problem that cannot have an answer: more equations than parameters, labels that no output equals.
-
-    Args:
-        problem: network and data of a spec that passed :func:`check_spec`.
-
-    Raises:
-        SpecError: with what would work.
-    """
-    from certify.problem.cost import JACOBIAN_LIMIT
-
-    if problem.count is not None and problem.count > len(problem.rows):
-        raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",
-                        f'give a count of at most {len(problem.rows)}, or use set = "per_sample" (every row at once)')
-    if problem.base == "nearby" and problem.y is None and problem.map == "interpolation":
-        raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
-                        'use base = "given", or real targets')
-    size = problem.kernel_size
-    if problem.map == "sublevel" and problem.reference is not None and (
-            size * (problem.parameters + size) > JACOBIAN_LIMIT):
-        fit = JACOBIAN_LIMIT // (2 * problem.parameters * problem.outputs)
-        raise SpecError("weights.reference", f"{len(problem.reference.X)} rows, too many for the sublevel map",
-                        f"use about {fit} rows" if fit else 'use norm = "relative"')
-    if problem.equations > problem.parameters:
-        where = "the network" if problem.layer == "all" else f"layer {problem.layer}"
-        merged = " after merging" if problem.merge_duplicates else ""
-        raise SpecError(
-            'solution.map = "interpolation"',
-            f"n·k = {problem.equations} equations{merged} for p = {problem.parameters} parameters of {where}, "
-            "so the Jacobian cannot have full row rank",
-            " or ".join(_remedies(problem)),
-        )
-
-
-def _remedies(problem: Problem) -> list[str]:
-    """Changes of the spec, or of what it names, under which equations ≤ parameters."""
-    remedies = []
-    everything = problem.network.parameters("all")
-    if problem.layer != "all" and problem.equations <= everything:
-        remedies.append(f'use layer = "all" (p = {everything})')
-    dropped = sum(len(group) - 1 for group in problem.groups)
-    merged = (problem.n - dropped) * problem.outputs
-    if not problem.merge_duplicates and dropped and merged <= problem.parameters:
-        remedies.append(f"use --merge-duplicates ({merged} equations)")
-    fit = problem.parameters // problem.outputs
-    if fit:
-        remedies.append(f"keep at most {fit} rows")
-    if problem.layer == "all":
-        remedies.append(f"train a wider network, e.g. widths = {list(wide_enough(problem))}")
-    if "sublevel" in BUILT["solution.map"]:
-        remedies.append('use map = "sublevel"')
-    return remedies
-
-
-def wide_enough(problem: Problem) -> tuple[int, ...]:
-    """Widths of the narrowest network with equal hidden layers, as many as now, that has p ≥ nk."""
-    widths = problem.network.widths
-    hidden = max(len(widths) - 2, 1)
-    width = max((*widths[1:-1], 1))
-    while True:
-        candidate = (widths[0], *[width] * hidden, widths[-1])
-        if sum(a * b + b for a, b in pairwise(candidate)) >= problem.equations:
-            return candidate
-        width += 1

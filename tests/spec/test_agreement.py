@@ -13,7 +13,7 @@ from safetensors.numpy import save
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem, describe
 from certify.format.errors import CertifyError
-from certify.problem.problem import load_problem
+from certify.problem.load import load_problem
 from certify.spec import parse_spec
 from tests.small import SPEC, tensors
 
