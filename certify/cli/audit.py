@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from certify.format.errors import CertifyError
 from certify.format.progress import Progress, silent
+from certify.prove.meaning import quantities
 
 if TYPE_CHECKING:
     from certify.certificate.build import Claim
@@ -92,26 +93,6 @@ def load(spec_path: Path, merge_duplicates: bool) -> Loaded:
     with recording() as sources:
         problem = load_problem(spec_path, merge_duplicates)
     return Loaded(problem, dict(sources))
-
-
-def quantities(problem: Problem) -> tuple[str, ...]:
-    """The quantities to bound: those of the gates, or the default ones, each once."""
-    assert problem.spec is not None
-    gated = tuple(dict.fromkeys(gate.quantity for gate in problem.spec.gate))
-    more = () if problem.spec.aubin is None else ("aubin",)
-    window = () if problem.spec.window is None else ("excess", "hausdorff")
-    return gated or (*default_quantities(problem.set, problem.norm, problem.parameter), *more, *window)
-
-
-def default_quantities(set: str, norm: int | str, parameter: str) -> tuple[str, ...]:
-    """What is computed without a gate: the moduli that have a meaning; where none has, the first-order distance.
-
-    >>> default_quantities("total", 2, "features"), default_quantities("sparse", 2, "features")
-    (('modulus', 'sample_modulus'), ('first_order_distance',))
-    """
-    if set in ("sparse", "given"):
-        return ("first_order_distance",)
-    return ("modulus", "sample_modulus") if parameter == "features" and norm == 2 else ("modulus",)
 
 
 def _witness_bytes(arrays: dict[str, Any]) -> bytes:

@@ -18,6 +18,7 @@ from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.problem.units import WEIGHT_DISTANCE
 from certify.prove.costs import DIRECT_FROM, costs, remedy
+from certify.prove.meaning import require_meaning
 from certify.prove.tiers import better, gap
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
@@ -28,7 +29,7 @@ from certify.systems.interpolation.contrasts import contrasted
 from certify.systems.interpolation.equal_rows import refuting_pair
 from certify.systems.interpolation.linearisation import Linearisation, linearise
 from certify.systems.interpolation.nearby import Solution, prove_nearby
-from certify.systems.interpolation.words import equal_reason, kink_reason, rank_reason, require_meaning
+from certify.systems.interpolation.words import equal_reason, kink_reason, rank_reason
 from certify.theorems.aubin.interpolation import enclose_aubin, with_modulus
 from certify.theorems.distance.budget import worst_distance
 from certify.theorems.distance.given_change import distance_bound, enclose_distance

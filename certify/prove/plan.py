@@ -153,7 +153,7 @@ def make_plan(problem: Problem) -> Plan:
         from certify.theorems.modulus.exact import require_exact
 
         require_exact(problem)
-    from certify.cli.audit import quantities
+    from certify.prove.meaning import quantities
 
     names = quantities(problem)
     limits = limits_of(problem)
