@@ -30,7 +30,7 @@ CHOLESKY, MATRICES, SINGULAR, WITNESS = "rigor/cholesky.py", "rigor/matrices.py"
 BALL, PASSES, KERNEL = "rigor/ball.py", "network/layers/passes.py", "network/layers/kernel.py"
 FACTOR, CONGRUENCE = "problem/perturbations/factor.py", "systems/interpolation/congruence.py"
 JACOBIAN, DIRECT = "network/layers/jacobian.py", "theorems/modulus/direct.py"
-INTERPOLATION, PROBLEM = "prove/interpolation.py", "problem/problem.py"
+INTERPOLATION, PROBLEM = "prove/interpolation.py", "problem/statement.py"
 MODULUS, ROWS, EIGENVALUES, BASE, EQUAL = "theorems/modulus/kernel.py", "theorems/modulus/rows.py", "rigor/eigenvalues.py", "systems/interpolation/base_point.py", "systems/interpolation/equal_rows.py"
 
 CONSTANTS: tuple[Mutant, ...] = (

@@ -68,8 +68,8 @@ def run_estimate(
     asked = load(spec_path, lambda words: tell(words, _READ))
     check_folder(folder, tuple(MEMBER.format(i + 1) for i in range(asked.options.get("members", 0))))
 
+    from certify.certificate.estimate import Beside, base_of, document_of
     from certify.estimation import estimate
-    from certify.estimation.document import Beside, base_of, document_of
     from certify.report.exporters.estimate import render
 
     shares = _Shares.of(asked.options)

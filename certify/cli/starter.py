@@ -186,7 +186,7 @@ def _arrays(data: Path) -> tuple[str, str, bool]:
 
     Of a table the target is a column with a usual name or the last, and the features are all others.
     """
-    from certify.inputs.formats.archive import open_archive
+    from certify.inputs.formats.table import open_archive
     from certify.spec.sources import read_source
 
     archive = open_archive(read_source(data, "data"), "data")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from certify.format.errors import InputError, SpecError
-from certify.inputs.formats.archive import Archive, listed, missing, open_archive
+from certify.inputs.formats.archive import Archive, listed, missing
+from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64, first_index, place
 from certify.spec.sources import read_source
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.inputs.chain import BATCH_NORM
-from certify.inputs.formats.archive import Archive, listed, open_archive
+from certify.inputs.formats.archive import Archive, listed
+from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64
 from certify.network.network import Network
 from certify.spec.sources import read_source

@@ -74,13 +74,6 @@ class ModuleProblem:
         """Number of parameters."""
         return int(self.w.numel())
 
-    @cached_property
-    def by_layers(self) -> bool:
-        """Whether all derivatives are those of layers of known kind, each used once."""
-        from certify.estimation.model.blocks import by_layers  # which knows them, and takes problems
-
-        return by_layers(self)
-
     def __repr__(self) -> str:
         """In a line: what dataclasses make holds the data."""
         return (f"ModuleProblem({type(self.module).__name__}, {self.p} parameters, {self.n} rows of shape "
