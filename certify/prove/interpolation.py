@@ -18,7 +18,7 @@ from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.problem.units import WEIGHT_DISTANCE
 from certify.prove.costs import DIRECT_FROM, costs, remedy
-from certify.prove.meaning import require_meaning
+from certify.prove.meaning import QUANTITIES, require_meaning
 from certify.prove.tiers import better, gap
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
@@ -57,8 +57,6 @@ GAP, COARSE_GAP = 1e-6, 1e-2
 """Relative gap of two ends above which the next tier is tried, up to and beyond `FINE_LIMIT` equations."""
 
 FINE_LIMIT = 3000
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", *label_claims.AT_SIZE, "aubin", FIRST_ORDER,
-              *window_claims.QUANTITIES)
 
 _TIERS: dict[str, tuple[Arithmetic, Arithmetic, bool, bool]] = {
     "direct": (Binary64(), Binary64(), False, True), "finer direct": (Binary64(), DoubleDouble(), False, True),
@@ -86,9 +84,8 @@ class Interpolation:
         contrasts: whether the equations are the k − 1 differences of the outputs of every row (M5a, cross-entropy).
     """
 
-    def __init__(
-        self, problem: Problem, progress: Progress, limits: Limits | None = None, contrasts: bool = False
-    ) -> None:
+    def __init__(self, problem: Problem, progress: Progress, limits: Limits | None = None,
+                 contrasts: bool = False) -> None:
         if problem.map != "interpolation":
             raise SpecError(f"solution map '{problem.map}'", "not an interpolation problem", "use certify.bound")
         if problem.arithmetic == "exact":  # its theorem is about the weights in the file
@@ -284,9 +281,8 @@ class Interpolation:
                                           ) if self._contrasts else found
         return self._tiers[key]
 
-    def _attempt(
-        self, quantity: str, arithmetic: Arithmetic, passes: Arithmetic, form_jacobian: bool, direct: bool
-    ) -> Bound:
+    def _attempt(self, quantity: str, arithmetic: Arithmetic, passes: Arithmetic, form_jacobian: bool,
+                 direct: bool) -> Bound:
         """The bound as this tier gives it."""
         try:
             lin = self._linearised(arithmetic, form_jacobian, passes)

@@ -10,6 +10,10 @@ from certify.theorems.excess import claims as window_claims
 from certify.theorems.predictions import labels as label_claims
 from certify.theorems.predictions.first_order import require_predictions
 
+QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", *label_claims.AT_SIZE, "aubin", FIRST_ORDER,
+              *window_claims.QUANTITIES)
+"""Quantities of the interpolation map."""
+
 
 def require_meaning(problem: Problem, quantity: str) -> None:
     """Refuse a quantity that has no meaning for the perturbation set.
