@@ -49,7 +49,7 @@ def run_audit(
             is no error: the claim is inconclusive and says what it would need.
     """
     from certify.certificate import build, canonical_bytes
-    from certify.certificate.write import check_folder, write_together
+    from certify.certificate.write import require_folder, write_together
     from certify.problem.limits import limits_of
     from certify.report.exporters.html import render
     from certify.rigor.environment import self_test
@@ -59,7 +59,7 @@ def run_audit(
     spec_path = Path(spec_path)
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
-    check_folder(folder, (CERTIFICATE, REPORT, WITNESS))
+    require_folder(folder, (CERTIFICATE, REPORT, WITNESS))
     audit = load(spec_path, merge_duplicates)
     tell("testing the arithmetic of this machine", 0.01)
     environment = self_test()

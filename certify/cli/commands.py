@@ -97,12 +97,12 @@ def run(
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
-    from certify.certificate.write import check_folder
+    from certify.certificate.write import require_folder
     from certify.cli.audit import CERTIFICATE, REPORT, load
     from certify.prove.plan import make_plan
     from certify.report.messages import one_line
 
-    check_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
+    require_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
     found = make_plan(load(spec, merge_duplicates).problem)
     if as_json:
         print(json.dumps(found.as_json(), allow_nan=False))
@@ -165,14 +165,14 @@ def report(
 ) -> None:
     """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
     from certify.certificate import read_certificate
-    from certify.certificate.write import check_folder, write_together
+    from certify.certificate.write import require_folder, write_together
     from certify.cli.audit import REPORT
     from certify.report.exporters.html import render
     from certify.report.messages import one_line
 
     path = output or certificate.parent / REPORT
     content = read_certificate(certificate)
-    check_folder(path.parent, (path.name,))
+    require_folder(path.parent, (path.name,))
     write_together({path: render(content).encode("utf-8")})
     print(one_line(f"report {path}"), file=sys.stderr)
 

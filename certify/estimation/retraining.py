@@ -24,7 +24,7 @@ from certify.estimation.derivatives.jacobian import centred
 from certify.estimation.evidence import Evidence
 from certify.estimation.model.functional import as_tensor
 from certify.estimation.model.subject import ModuleProblem
-from certify.estimation.options import check_whole
+from certify.estimation.options import require_whole
 from certify.estimation.solvers.output_space import Rows, centres, wanted
 from certify.format.errors import InputError
 from certify.format.progress import part, silent
@@ -113,8 +113,8 @@ def retrain(
     """
     if start not in STARTS:
         raise InputError("retrain", f"start '{start}'", f"use one of {', '.join(STARTS)}")
-    check_whole("gradients", gradients, 1)
-    check_whole("seed", seed)
+    require_whole("gradients", gradients, 1)
+    require_whole("seed", seed)
     problem, valued = found.problem, _objective(found)
     first = {"given": lambda: problem.w, "estimate": lambda: problem.w + found.step,
              "scratch": lambda: _drawn(problem.module, seed).to(problem.w)}[start]()
@@ -130,7 +130,7 @@ def compare(found: Stepped, state: Mapping[str, torch.Tensor]) -> Retrained:
         InputError: names or shapes that are not the module's; buffers, such as batch statistics, that differ from its.
     """
     function, parts = found.problem.function, []
-    _check_rest(found.problem.module, state)
+    _require_rest(found.problem.module, state)
     for name, shape in zip(function.names, function.shapes, strict=True):
         value = as_tensor(state[name], name) if name in state else None
         if value is None or value.shape != shape:
@@ -144,7 +144,7 @@ def compare(found: Stepped, state: Mapping[str, torch.Tensor]) -> Retrained:
     return _compared(found, _objective(found), "theirs", w, 0, "trained elsewhere")
 
 
-def _check_rest(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+def _require_rest(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
     """Refuse what is no parameter of the module and no buffer as it is."""
     own, buffers = module.state_dict(), dict(module.named_buffers())
     odd = [name for name in state if name not in own]

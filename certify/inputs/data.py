@@ -279,5 +279,5 @@ def _targets(spec: Spec, widths: tuple[int, ...], raw: Array, name: str) -> Arra
 
 
 def _widths(spec: Spec) -> tuple[int, ...]:
-    assert spec.model.widths is not None  # check_spec
+    assert spec.model.widths is not None  # require_spec
     return spec.model.widths

@@ -8,7 +8,7 @@ from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.norms.function import DEFAULT_TAU, Reference
 from certify.problem.problem import Problem, equal_rows
-from certify.problem.validity import check_problem
+from certify.problem.validity import require_problem
 
 
 def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
@@ -24,7 +24,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     from certify.inputs import load_data, load_evaluation, load_reference, read_graph_network, read_network, units
     from certify.inputs.arrays import placed_change
     from certify.spec import load_spec
-    from certify.spec.validity import check_rows
+    from certify.spec.validity import require_rows
 
     path = Path(path)
     spec = load_spec(path)
@@ -48,7 +48,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     if spec.evaluation is not None:
         files["evaluation"] = folder / spec.evaluation.file
         evaluation = load_evaluation(spec, folder, network.widths, data.names)
-    check_rows(spec, len(X))
+    require_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
     rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
@@ -69,5 +69,5 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
         evaluation=evaluation, direction=spec.perturbation.direction,
     )
-    check_problem(problem)
+    require_problem(problem)
     return problem

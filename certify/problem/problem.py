@@ -14,7 +14,7 @@ from certify.network.graph.graph import GraphNetwork
 from certify.network.network import owned
 from certify.problem.norms.function import Reference
 from certify.problem.statement import Statement
-from certify.problem.training import check_label_changes, check_losses
+from certify.problem.training import require_label_changes, require_losses
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +64,19 @@ class Problem(Statement):
             array = getattr(self, name)
             if isinstance(array, np.ndarray):  # the groups of equal rows, and all bounds, are those of these numbers
                 object.__setattr__(self, name, owned(array))
-        self._check_words()
-        self._check_norm()
-        check_losses(self)
+        self._require_words()
+        self._require_norm()
+        require_losses(self)
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
         object.__setattr__(self, "groups", found)
         if self.base == "nearby" and self.merge_duplicates:
-            self._check_merged(found)
+            self._require_merged(found)
         if not self.rows or list(self.rows) != sorted(set(self.rows)) or not set(self.rows) <= set(self.kept):
             raise InputError("rows", f"{list(self.rows)[:5]}…", "give row numbers, ascending; of merged rows the first")
 
-    def _check_words(self) -> None:
+    def _require_words(self) -> None:
         """Refuse words outside the vocabulary, and combinations no theorem is about."""
         for name, value, words in (
             ("map", self.map, ("interpolation", "critical", "sublevel")), ("base", self.base, ("given", "nearby")),
@@ -88,35 +88,35 @@ class Problem(Statement):
             if value not in words:
                 raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
         if isinstance(self.network, GraphNetwork):
-            self._check_graph()
+            self._require_graph()
             return
         depth = self.network.depth
         if self.layer != "all" and not (isinstance(self.layer, int) and 1 <= self.layer <= depth):
             raise InputError("layer", f"{self.layer!r} of a network of {depth}", f"give 'all' or 1 … {depth}")
-        self._check_combinations()
+        self._require_combinations()
 
-    def _check_graph(self) -> None:
+    def _require_graph(self) -> None:
         """What is built for graphs: the sublevel map over all parameters."""
         if self.map != "sublevel":
             raise InputError("map", f"'{self.map}' for a graph network", "use map = 'sublevel'")
         if self.layer != "all":
             raise InputError("layer", f"{self.layer!r} of a graph network", "use 'all'")
-        self._check_combinations()
+        self._require_combinations()
 
-    def _check_combinations(self) -> None:
+    def _require_combinations(self) -> None:
         if self.map == "interpolation" and self.parameter == "sample_weights":
             raise InputError("parameter", "sample_weights with interpolation", "use features or targets")
         if self.map == "sublevel" and (self.merge_duplicates or self.base != "given"):
             raise InputError("map", "sublevel with merged rows or base nearby", "use base given, without merging")
         if self.map == "critical":
-            self._check_critical()
+            self._require_critical()
         elif self.base == "nearby" and self.y is None:
             raise InputError("base", "nearby without real targets", "give targets y, or use base given")
         if self.parameter == "labels":
-            check_label_changes(self)
-        self._check_set()
+            require_label_changes(self)
+        self._require_set()
 
-    def _check_set(self) -> None:
+    def _require_set(self) -> None:
         """Refuse a perturbation set no theorem is about."""
         if self.norm not in (1, 2, "inf"):
             raise InputError("norm", f"{self.norm!r}", "use 1, 2 or 'inf'")
@@ -143,7 +143,7 @@ class Problem(Statement):
             if _bits(self.change)[still].any():
                 raise InputError("change", "a row that may not move changes", "list it in rows, or give it 0")
 
-    def _check_norm(self) -> None:
+    def _require_norm(self) -> None:
         """Refuse a norm of the weights that this network or this map does not have."""
         if (self.weight_norm == "function") != (self.reference is not None):
             raise InputError("weight_norm", f"'{self.weight_norm}' {'with' if self.reference else 'without'} reference",
@@ -157,7 +157,7 @@ class Problem(Statement):
             raise InputError("weight_norm", f"'{self.weight_norm}' for a graph network", "use 'euclidean'")
         _ = self.layer_scale  # refuses a layer without size
 
-    def _check_critical(self) -> None:
+    def _require_critical(self) -> None:
         """Every row is a term of the loss; targets move where the loss has real ones."""
         if self.merge_duplicates:
             raise InputError("merge_duplicates", "with map critical, where every row is a term of the loss",
@@ -165,14 +165,14 @@ class Problem(Statement):
         if self.level is not None:
             raise InputError("level", f"{self.level} with map critical", "leave it out, it belongs to the sublevel map")
         if self.set == "given" and self.base == "nearby":
-            from certify.problem.perturbations.flips import check_flips
+            from certify.problem.perturbations.flips import require_flips
 
-            check_flips(self)
+            require_flips(self)
             return
         if self.parameter == "targets" and self.loss != "squared":
             raise InputError("parameter", f"targets with the {self.loss} loss", "use features or sample_weights")
 
-    def _check_merged(self, groups: tuple[tuple[int, ...], ...]) -> None:
+    def _require_merged(self, groups: tuple[tuple[int, ...], ...]) -> None:
         """Refuse to merge rows whose targets differ: no network gives equal features two outputs."""
         assert self.y is not None
         y = _bits(self.y)

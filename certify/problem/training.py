@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from certify.problem.statement import Statement
 
 
-def check_losses(problem: Statement) -> None:
+def require_losses(problem: Statement) -> None:
     """Refuse levels, decays, labels and probabilities for which the loss is not what the theorems say.
 
     Args:
@@ -54,7 +54,7 @@ def check_losses(problem: Statement) -> None:
         raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
 
 
-def check_label_changes(problem: Statement) -> None:
+def require_label_changes(problem: Statement) -> None:
     """Refuse labels that become others where nothing is known of it.
 
     Raises:

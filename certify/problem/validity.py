@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from certify.problem.problem import Problem
 
 
-def check_problem(problem: Problem) -> None:
+def require_problem(problem: Problem) -> None:
     """Refuse a problem that cannot have an answer: more equations than parameters, labels that no output equals.
 
     Args:
-        problem: network and data of a spec that passed :func:`certify.spec.validity.check_spec`.
+        problem: network and data of a spec that passed :func:`certify.spec.validity.require_spec`.
 
     Raises:
         SpecError: with what would work.

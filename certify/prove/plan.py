@@ -147,7 +147,7 @@ def make_plan(problem: Problem) -> Plan:
     """Estimate what a problem needs. Times come from one small matrix product on this machine.
 
     Args:
-        problem: a problem that passed :func:`certify.problem.validity.check_problem`.
+        problem: a problem that passed :func:`certify.problem.validity.require_problem`.
     """
     if problem.arithmetic == "exact":
         from certify.theorems.modulus.exact import require_exact

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from certify.problem.statement import Statement
 
 
-def check_flips(problem: Statement) -> None:
+def require_flips(problem: Statement) -> None:
     """Refuse one change of the targets of a critical problem that no theorem is about.
 
     Raises:

@@ -96,7 +96,7 @@ def enclose_motions(
 ) -> list[tuple[Moved, ...]]:
     """:func:`enclose_motion` of several budgets, which share the metrics."""
     for change in changes:
-        _check_change(layer, change)
+        _require_change(layer, change)
     best: list[list[Moved]] = [[] for _ in changes]
     for theta in thetas if layer.loss != "squared" else (1.0,):
         check()
@@ -113,7 +113,7 @@ def enclose_motions(
     return [tuple(sorted(found, key=lambda moved: moved.distance)) for found in best]
 
 
-def _check_change(layer: LastLayer, change: Change) -> None:
+def _require_change(layer: LastLayer, change: Change) -> None:
     known = ("sample_weights", "targets", "labels", "features")
     if change.parameter not in known:
         raise SpecError("parameter", f"'{change.parameter}'", f"use one of {', '.join(known)}")
