@@ -13,6 +13,7 @@ from certify.bounds.convex_attack import Search
 from certify.bounds.critical_distance import changed_objective
 from certify.bounds.last_layer import LastLayer
 from certify.errors import EnclosureError
+from certify.limits import OutOfTime
 from certify.network.gradients import enclose_gradient
 from certify.network.network import Network
 from certify.network.objective import Objective
@@ -54,17 +55,21 @@ def find_reached(
     Args:
         problem: as of :func:`certify.bounds.convex_distance.convex_parts`.
         layer, change: its last layer and its budget.
-        check: called between the steps; raises when the time is up.
+        check: called between the steps; raises when the time is up. What was found by then counts.
         at: inputs of the last layer at evaluation rows, radii and norms; None: the weights' distance is asked for.
     """
     if problem.scale is not None or (change.parameter == "labels" and problem.labels is None):
         return None  # a change in the features' own units need not be exact, and probabilities are no labels
     best: Reached | None = None
-    for u, V in Search(problem, layer, change, None if at is None else at[0]).candidates(check):
-        check()
-        found = enclose_reached(problem, layer, u, V, at)
-        if found is not None and (best is None or found.lower > best.lower):
-            best = found
+    try:
+        for u, V in Search(problem, layer, change, None if at is None else at[0]).candidates(check):
+            check()
+            found = enclose_reached(problem, layer, u, V, at)
+            if found is not None and (best is None or found.lower > best.lower):
+                best = found
+    except OutOfTime:  # what is proved by then counts
+        if best is None:
+            raise
     return best
 
 
