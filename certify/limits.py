@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from numpy.linalg import LinAlgError
+
 if TYPE_CHECKING:
     from certify.bounds.costs import Cost
     from certify.problem import Problem
@@ -91,7 +93,7 @@ class Limits:
         return f"{named(cost.name)} needs about {duration(needed)}, and {seconds(left)} of time_limit are left"
 
     def attempt(self, what: str, work: Callable[[], T]) -> T | str:
-        """What `work()` returns, or in words that time or memory ran out during it.
+        """What `work()` returns, or in words that time or memory ran out during it, or that LAPACK gave up.
 
         Args:
             what: the part, as the subject of a sentence.
@@ -105,6 +107,8 @@ class Limits:
             return f"time_limit ({seconds(self.seconds or 0.0)}) was reached before {what} was done"
         except MemoryError:
             return f"{what} ran out of memory"
+        except LinAlgError as error:  # nothing was returned, so nothing is claimed
+            return f"{what} failed, as LAPACK gave up ({error})"
         finally:
             _ATTEMPTING.reset(before)
 

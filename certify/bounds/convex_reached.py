@@ -20,6 +20,7 @@ from certify.network.objective import Objective
 from certify.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import DoubleDouble
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 
 Points = tuple[Array, Array, Array]
@@ -62,7 +63,8 @@ def find_reached(
         return None  # a change in the features' own units need not be exact, and probabilities are no labels
     best: Reached | None = None
     try:
-        for u, V in Search(problem, layer, change, None if at is None else at[0]).candidates(check):
+        search = proposed(lambda: Search(problem, layer, change, None if at is None else at[0]))
+        for u, V in () if search is None else search.candidates(check):
             check()
             found = enclose_reached(problem, layer, u, V, at)
             if found is not None and (best is None or found.lower > best.lower):

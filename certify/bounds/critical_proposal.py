@@ -14,6 +14,7 @@ from certify.network.gradients import enclose_gradient
 from certify.network.hessian import enclose_hessian
 from certify.network.objective import Objective
 from certify.rigor.arithmetic import Binary64
+from certify.rigor.finder import FAILED
 from certify.rigor.fp import Array
 
 STEPS, HALVINGS, LEAST = 40, 10, 1e-9
@@ -47,7 +48,7 @@ def propose_critical(
             break
         try:
             X = newton_matrix(moved, layout, symmetric, at)
-        except EnclosureError:
+        except FAILED:
             break
         if isinstance(X, str):
             break
