@@ -88,16 +88,16 @@ def check(
         check_critical_base(base, ladder, critical)
     else:
         check_base(base, ladder)
+    solved = base.distance is not None and (not critical or problem.base == "nearby" or base.tilt is not None)
     side = read_side(certificate, problem, contents.get("witness"))
     if critical == "Q6":
-        tell("the one solution lies within the stated distance")
+        tell(f"the one solution lies within {base.distance!r}" if solved else "no solution is stated")
     elif problem.base == "nearby" and base.distance is not None:
         if critical and critical != "M5a":
             ladder = Ladder(problem, tell, *solve(problem, base, side, critical_point))
         else:
             ladder = Ladder(problem, tell, solve(problem, base, side, interpolating)[0])
         tell("an exact solution lies within the stated distance")
-    solved = base.distance is not None and (not critical or problem.base == "nearby" or base.tilt is not None)
     outcomes = check_claims(certificate.claims, spec, ladder, base if solved else None, side)
     verdict, gates = overall(outcomes)
     for member, stated, found in (("verdict", certificate.verdict, verdict), ("gates", certificate.gates, gates)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,20 @@ def _version(asked: bool) -> None:
 
         typer.echo(f"certify {__version__}")
         raise typer.Exit
+
+
+def _whole(text: str) -> int:
+    """A whole number in plain digits; Python would also read `1_0`."""
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", str(text)) is None:
+        raise typer.BadParameter(f"{text!r} is not a whole number in digits")
+    return int(text)
+
+
+def _decimal(text: str) -> float:
+    """A decimal number; Python would also read `1_0`, `nan` and digits of other scripts."""
+    if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", str(text)) is None:
+        raise typer.BadParameter(f"{text!r} is not a decimal number")
+    return float(text)
 
 
 class Interrupted(BaseException):
@@ -211,9 +226,11 @@ def graph(
 @_interruptible
 def stability(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec of an interpolation problem.")],
-    count: Annotated[int, typer.Option("--count", help="Other solutions to walk to.")] = 8,
-    length: Annotated[float, typer.Option("--length", help="Of each walk, relative to the weights.")] = 0.1,
-    seed: Annotated[int, typer.Option("--seed", help="Of the directions.")] = 0,
+    count: Annotated[int, typer.Option(
+        "--count", parser=_whole, metavar="INTEGER", help="Other solutions to walk to.")] = 8,
+    length: Annotated[float, typer.Option(
+        "--length", parser=_decimal, metavar="FLOAT", help="Of each walk, relative to the weights.")] = 0.1,
+    seed: Annotated[int, typer.Option("--seed", parser=_whole, metavar="INTEGER", help="Of the directions.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
@@ -237,8 +254,9 @@ def stability(
 @_interruptible
 def algorithm1(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help='A spec with set = "given".')],
-    members: Annotated[int, typer.Option("--members", help="Random members of the estimated set.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", help="Of the members.")] = 0,
+    members: Annotated[int, typer.Option(
+        "--members", parser=_whole, metavar="INTEGER", help="Random members of the estimated set.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", parser=_whole, metavar="INTEGER", help="Of the members.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """The paper's Algorithm 1: the estimated set after one change, its distance, and what is proved about it."""

@@ -42,6 +42,8 @@ def check_form(claim: Claim, problem: Problem) -> None:
                       "theta and reach are the witness of these claims, and z and array of that end")
     if claim.z is not None and len(claim.z) != problem.parameters:
         raise Invalid(f"{where}.z", f"it has {len(claim.z)} entries", f"{problem.parameters} are needed, one a weight")
+    if (claim.lower, claim.upper, *stated) == (None, None, False, False):
+        return  # it says nothing
     count = claim.quantity == "stable_predictions"
     if count and (claim.lower is None or claim.upper != len(problem.evaluation) or claim.lower % 1):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
