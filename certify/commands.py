@@ -77,12 +77,14 @@ def run(
         return
     from certify.audit import CERTIFICATE, REPORT, run_audit
     from certify.gates import exit_status
-    from certify.messages import advice, one_line, run_object, verdict_line
+    from certify.messages import advice, one_line, remembered, run_object, verdict_line
     from certify.progress import shown
 
     with shown(quiet) as tell:
         certificate = run_audit(spec, output, merge_duplicates, tell)
     folder = spec.parent if output is None else output
+    if not quiet and remembered(certificate):
+        print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
     if as_json:
         print(json.dumps(run_object(certificate), allow_nan=False))
     else:
