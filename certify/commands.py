@@ -186,12 +186,28 @@ def init(
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="A spec for `certify estimate`.")] = False,
+    graph: Annotated[
+        Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")
+    ] = None,
+    loss: Annotated[str | None, typer.Option("--loss", metavar="WORD", help="The one it was trained with.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
+    ] = None,
 ) -> None:
-    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it."""
-    from certify.messages import one_line
-    from certify.starter import write_starter
+    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.
 
-    print(one_line(f"wrote {write_starter(folder, model, data, estimate)}"), file=sys.stderr)
+    What no file says is left out, not guessed.
+    """
+    from certify.messages import one_line
+    from certify.starter import Said, write_starter
+
+    written = write_starter(folder, model, data, estimate, graph, Said(activation, loss, weight_decay))
+    for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
+        if line:
+            print(one_line(line), file=sys.stderr)
 
 
 @app.command()
