@@ -47,7 +47,7 @@ def build(
         claims: one for each gate, or one for each quantity where there is no gate.
         base: size of the shift that makes the given weights exact (:func:`certify.systems.interpolation.base_point`).
         sources: digests of spec, model and data: of the very bytes the problem was built from.
-        environment: what the floating-point self-test found.
+        environment: what the floating-point self-test found, and how well the network fits (no claim).
         folder: where the certificate will lie; paths in it are relative to this folder.
 
     Raises:

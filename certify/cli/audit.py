@@ -50,6 +50,7 @@ def run_audit(
     from certify.certificate import build, canonical_bytes
     from certify.certificate.write import check_folder, write_together
     from certify.problem.limits import limits_of
+    from certify.prove.fit import fit_of
     from certify.report.exporters.html import render
     from certify.rigor.environment import self_test
     from certify.spec.sources import Digest
@@ -61,7 +62,7 @@ def run_audit(
     check_folder(folder, (CERTIFICATE, REPORT, WITNESS))
     audit = load(spec_path, merge_duplicates)
     tell("testing the arithmetic of this machine", 0.01)
-    environment = self_test()
+    environment = self_test() | {"fit": fit_of(audit.problem).as_json()}  # a free member: the format has no other
     claims, base, arrays = _prove(audit.problem, tell, limits_of(audit.problem, started))
     tell("writing certificate and report", 0.97)
     sources, written = dict(audit.sources), {}

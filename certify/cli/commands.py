@@ -93,11 +93,13 @@ def run(
     from certify.cli.audit import CERTIFICATE, REPORT, run_audit
     from certify.format.progress import shown
     from certify.prove.gates import exit_status
-    from certify.report.messages import advice, one_line, run_object, verdict_line
+    from certify.report.messages import advice, one_line, remembered, run_object, verdict_line
 
     with shown(quiet) as tell:
         certificate = run_audit(spec, output, merge_duplicates, tell)
     folder = spec.parent if output is None else output
+    if not quiet and remembered(certificate):
+        print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
     if as_json:
         print(json.dumps(run_object(certificate), allow_nan=False))
     else:
@@ -199,12 +201,28 @@ def init(
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="A spec for `certify estimate`.")] = False,
+    graph: Annotated[
+        Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")
+    ] = None,
+    loss: Annotated[str | None, typer.Option("--loss", metavar="WORD", help="The one it was trained with.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
+    ] = None,
 ) -> None:
-    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it."""
-    from certify.cli.starter import write_starter
+    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.
+
+    What no file says is left out, not guessed.
+    """
+    from certify.cli.starter import Said, write_starter
     from certify.report.messages import one_line
 
-    print(one_line(f"wrote {write_starter(folder, model, data, estimate)}"), file=sys.stderr)
+    written = write_starter(folder, model, data, estimate, graph, Said(activation, loss, weight_decay))
+    for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
+        if line:
+            print(one_line(line), file=sys.stderr)
 
 
 @app.command()

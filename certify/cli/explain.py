@@ -287,7 +287,10 @@ from 0; default all. The others stay fixed.""",
 network's own outputs as targets (critical: with a tilted loss). nearby: an exact solution near them, with the targets
 in the file. See `given`, `tilt` and `nearby`; the sublevel map takes given.""",
     "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel and
-the critical map, and decides whether targets are numbers or class numbers (integers).""",
+the critical map, and decides whether targets are numbers or class numbers (integers). squared is half of what
+MSELoss of torch is with one output.""",
+    "fit": """Training loss (without weight decay) and accuracy of the network as the spec describes it, in plain
+floating point. No claim: a loss that you do not remember means a wrong activation, loss or file in the spec.""",
     "estimate": """certify estimate: where the weights would go after one given change of the data, to first order.
 Takes any torch module (model.factory, or widths and activation) and the change itself (set = "given"). Of all
 weights that solve the changed problem to first order it gives the nearest, and measures what came of it.

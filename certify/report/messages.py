@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from certify.format.digits import at_least, at_most, enclosure, shortest
+from certify.prove.fit import recorded
 from certify.report.cautions import cautions
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 
@@ -91,6 +92,16 @@ def advice(certificate: Json) -> list[str]:
     folded = FOLDED if certificate["problem"].get("reparameterised") else ""
     notes = [folded, unused_radius(certificate), *(f"certify check {words}" for words in unchecked(files))]
     return [*dict.fromkeys(lines), *(f"note: {words}" for words in notes if words)]
+
+
+def remembered(certificate: Json) -> str:
+    """How well the network as understood fits its data, which only the reader can judge; "" where nothing is kept.
+
+    >>> remembered({"environment": {}})
+    ''
+    """
+    found = recorded(certificate["environment"].get("fit"))
+    return "" if found is None else found.sentence()
 
 
 def unused_radius(certificate: Json) -> str:

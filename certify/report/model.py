@@ -8,6 +8,7 @@ from datetime import datetime
 from posixpath import basename
 
 from certify.certificate.schema import Certificate, Claim, File, Problem, Subject
+from certify.prove.fit import recorded
 from certify.report import words
 from certify.report.digits import as_given, count, cut, lower_end, upper_end
 from certify.report.messages import unchecked
@@ -75,11 +76,11 @@ def build(certificate: Mapping[str, object]) -> Report:
         base=base,
         shift=shift,
         assumptions=_assumptions(claims),
-        facts=_facts(problem),
+        facts=_facts(problem) + _fit(opened.environment),
         not_claimed=not_claimed(problem, quantities, opened.base.distance is not None),
         commands=_commands(opened),
         files=_files(subject),
-        environment=tuple(_flat(opened.environment)),
+        environment=tuple(_flat({key: entry for key, entry in opened.environment.items() if key != "fit"})),
         glossary=glossary(problem, quantities),
     )  # fmt: skip
 
@@ -225,6 +226,15 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
     elif problem.merge_duplicates:
         facts.append(("equal rows", "none found"))
     return tuple(Entry(term, say("{t}", t=text)) for term, text in facts if text)
+
+
+def _fit(environment: Mapping[str, object]) -> tuple[Entry, ...]:
+    """How well the network as understood fits its data, where the certificate keeps it."""
+    found = recorded(environment.get("fit"))
+    if found is None:
+        return ()
+    text = f"{found.sentence()} Plain floating point, no part of any claim; what `certify check` does not look at."
+    return (Entry("today’s fit", say("{t}", t=prose(text))),)
 
 
 def _reference_facts(problem: Problem) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from certify.spec.changes import check_critical_change
 from certify.spec.convexity import asks_for_convexity, check_convexity, check_direction, check_predictions
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
 from certify.spec.labels import check_labels
-from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS
+from certify.spec.vocabulary import ACTIVATIONS, BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS
 from certify.spec.weight_norms import check_weight_norm
 from certify.spec.window import check_window
 
@@ -74,10 +74,15 @@ def _check_model(spec: Spec, name: str) -> None:
     if model.graph is not None:
         _check_graph(spec, name)
     elif model.factory is None:
-        for key, example in (("widths", "[30, 64, 64, 1]"), ("activation", '"tanh"')):
-            if getattr(model, key) is None:
-                raise SpecError(f"{name}: [model]", f"'{key}' is missing",
-                                f"give {key}, e.g. {key} = {example}, or a factory")
+        if model.widths is None:
+            raise SpecError(f"{name}: [model]", "'widths' is missing",
+                            "give widths, e.g. widths = [30, 64, 64, 1], or a factory")
+        if model.activation is None:
+            remedy = (f"give activation, the one it was trained with ({', '.join(ACTIVATIONS)}): the weights do not "
+                      "say it; or give a factory")
+            if len(model.widths) == 2:
+                remedy = 'give activation = "identity", which is exact for one layer'
+            raise SpecError(f"{name}: [model]", "'activation' is missing", remedy)
     layers = len(model.widths or ()) - 1
     if model.widths and solution.layer != "all" and solution.layer > layers:
         raise SpecError(
@@ -137,14 +142,9 @@ def _check_map(spec: Spec, name: str) -> None:
     check_window(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_first_order(gate, f"{name}: gate {number}", spec)
-        if gate.quantity != "persistence_radius":
-            continue
-        if solution.map != "sublevel":
+        if gate.quantity == "persistence_radius" and solution.map != "sublevel":
             raise SpecError(f"{name}: gate {number}", "persistence_radius belongs to the sublevel map",
                             'use map = "sublevel" with a level, or quantity = "modulus"')
-        if solution.level is None:
-            raise SpecError(f"{name}: gate {number}", "persistence_radius needs a level above the loss at the weights",
-                            "give solution.level")
 
 
 def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
@@ -326,6 +326,7 @@ def check_problem(problem: Problem) -> None:
     """
     from certify.prove.costs import JACOBIAN_LIMIT
 
+    _check_level(problem)
     if problem.count is not None and problem.count > len(problem.rows):
         raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",
                         f'give a count of at most {len(problem.rows)}, or use set = "per_sample" (every row at once)')
@@ -347,6 +348,20 @@ def check_problem(problem: Problem) -> None:
             "so the Jacobian cannot have full row rank",
             " or ".join(_remedies(problem)),
         )
+
+
+def _check_level(problem: Problem) -> None:
+    """Refuse a persistence radius without a level, with today's loss: nobody knows a level without it."""
+    gates = () if problem.spec is None else problem.spec.gate
+    if problem.level is not None or all(gate.quantity != "persistence_radius" for gate in gates):
+        return
+    from certify.prove.fit import training_loss
+
+    today = training_loss(problem)
+    half = " (the squared loss is the mean of ½|f − y|²)" if problem.loss == "squared" else ""
+    known = "" if today is None else f", which is about {today:.4g} today{half}"
+    raise SpecError("solution.level", "missing, and persistence_radius needs a level above the training loss at the "
+                    f"weights{known}", "give solution.level")
 
 
 def _remedies(problem: Problem) -> list[str]:

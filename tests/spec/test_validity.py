@@ -104,7 +104,6 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
      ['with loss = "logistic"', '"sample_weights"']),
     ('[solution]\nmap = "sublevel"\nbase = "nearby"\n', ['"nearby" with map = "sublevel"', 'use base = "given"']),
     (gate("persistence_radius", min=1), ["gate 1", "belongs to the sublevel map"]),
-    ('[solution]\nmap = "sublevel"\n' + gate("persistence_radius", min=1), ["gate 1", "needs a level above"]),
     ('[weights]\nnorm = "function"\n', ["weights.reference is missing", "name the data file"]),
     ('[weights]\nnorm = "relative"\nreference = "r.npz"\n', ["weights.reference", 'given with norm = "relative"']),
     ('[weights]\ntau = 0.1\n', ["weights.tau", 'given with norm = "euclidean"']),
@@ -166,7 +165,9 @@ def test_maps_that_need_targets(old, words):
     ("model.safetensors", "model", ["a name without an ending"]),
     ("train.npz", "d.npy", ["'.npy' is none of its formats"]),
     ('widths = [3, 8, 1]\n', "", ["'widths' is missing", "widths = [30, 64, 64, 1]"]),
-    ('activation = "tanh"\n', "", ["'activation' is missing"]),
+    ('activation = "tanh"\n', "", ["'activation' is missing", "the one it was trained with (relu, leaky_relu,"]),
+    ('widths = [3, 8, 1]\nactivation = "tanh"\n', "widths = [3, 1]\n",
+     ["'activation' is missing", 'give activation = "identity", which is exact for one layer']),
 ])
 def test_models_and_formats(old, new, parts):
     message = refusal(SPEC.replace(old, new))
