@@ -1,9 +1,9 @@
 """Run and check every spec of these reports, each in a fresh process, and write what came of it into the tables.
 
-    python reports/audit.py                      # all; about 15 minutes on one core
-    python reports/audit.py wine diabetes        # some
-    python reports/audit.py default/leave-1      # one spec of a report
-    python reports/audit.py --tables             # no runs: the tables again, from claims.csv
+    python reports/tools/audit.py                      # all; about 15 minutes on one core
+    python reports/tools/audit.py wine diabetes        # some
+    python reports/tools/audit.py default/leave-1      # one spec of a report
+    python reports/tools/audit.py --tables             # no runs: the tables again, from claims.csv
 
 Wall time and peak memory are those of the whole process (`certify run`, `certify check`), one thread. `claims.csv` has
 one line a claim; the tables of the READMEs, between marks, are made from it. Folders whose inputs are missing are
@@ -24,15 +24,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-RECORD = HERE / "claims.csv"
+REPORTS = Path(__file__).resolve().parents[1]
+RECORD = REPORTS / "claims.csv"
 COLUMNS = ("report", "spec", "quantity", "theorem", "lower", "upper", "verdict", "gate", "reason",
            "run_seconds", "run_megabytes", "check", "check_seconds", "check_megabytes")  # fmt: skip
-BEGIN, END = "<!-- table: written by reports/audit.py -->", "<!-- end of table -->"
+BEGIN, END = "<!-- table: written by reports/tools/audit.py -->", "<!-- end of table -->"
 MARKS = (BEGIN, END)
-MEDIANS = ("<!-- medians: written by reports/audit.py -->", "<!-- end of medians -->")
-FINITE = ("<!-- finite: written by reports/audit.py -->", "<!-- end of finite -->")
-PERSISTENCE = ("<!-- persistence: written by reports/audit.py -->", "<!-- end of persistence -->")
+MEDIANS = ("<!-- medians: written by reports/tools/audit.py -->", "<!-- end of medians -->")
+FINITE = ("<!-- finite: written by reports/tools/audit.py -->", "<!-- end of finite -->")
+PERSISTENCE = ("<!-- persistence: written by reports/tools/audit.py -->", "<!-- end of persistence -->")
 INPUTS = {"mnist-6x100": "model.safetensors", "resnet2b-cifar10": "model.safetensors",
           "resnet20-cifar10": "model.safetensors"}  # fmt: skip
 """Reports whose inputs are not in the repository, and the file that shows they were made."""
@@ -40,12 +40,25 @@ INPUTS = {"mnist-6x100": "model.safetensors", "resnet2b-cifar10": "model.safeten
 Line = dict[str, str]
 
 
+def home(report: str) -> Path:
+    """The folder of a report; its name says it alone, whatever it is sorted under.
+
+    Raises:
+        SystemExit: no folder has that name.
+    """
+    found = next((path for path in REPORTS.glob(f"*/{report}") if path.is_dir()), None)
+    if found is None:
+        raise SystemExit(f"{report}: no report has this name; name a folder of {REPORTS.name}/audits or estimates")
+    return found
+
+
 def specs(folder: str) -> list[Path]:
-    return sorted((HERE / folder).rglob("certify.toml"))
+    report, _, rest = folder.partition("/")
+    return sorted((home(report) / rest).rglob("certify.toml"))
 
 
 def folders() -> list[str]:
-    return sorted({str(path.relative_to(HERE).parts[0]) for path in HERE.rglob("certify.toml")})
+    return sorted({path.relative_to(REPORTS).parts[1] for path in REPORTS.rglob("certify.toml")})
 
 
 def measured(arguments: list[str]) -> tuple[str, str, float, float]:
@@ -54,7 +67,7 @@ def measured(arguments: list[str]) -> tuple[str, str, float, float]:
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "certify", *arguments], stdout=out, stderr=err, env=environment, cwd=HERE.parent
+            [sys.executable, "-m", "certify", *arguments], stdout=out, stderr=err, env=environment, cwd=REPORTS.parent
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -65,7 +78,7 @@ def measured(arguments: list[str]) -> tuple[str, str, float, float]:
 
 def audit(spec: Path) -> list[Line]:
     """One line a claim of the certificate that `certify run` writes and `certify check` reads."""
-    where = spec.relative_to(HERE)
+    where = Path(*spec.relative_to(REPORTS).parts[1:])
     name = str(where.parent.relative_to(where.parts[0])) if len(where.parts) > 2 else ""
     out, err, seconds, peak = measured(["run", "--quiet", "--json", str(spec)])
     if not out.startswith("{"):
@@ -198,7 +211,7 @@ def finite(lines: list[Line]) -> str:
     rows = ["| report | quantity | certified radius | attack | certified / attack | limit | the claim there |",
             "|---|---|---:|---:|---:|---:|---|"]  # fmt: skip
     for line in lines:
-        where = HERE / line["report"] / line["spec"] / "certificate.json"
+        where = home(line["report"]) / line["spec"] / "certificate.json"
         name, claim = f"{line['report']}, `{line['spec']}`", None
         if line["quantity"] in ("aubin", "distance") and where.exists() and line["upper"]:
             stated = json.loads(where.read_text(encoding="utf-8"))
@@ -231,8 +244,8 @@ def finite(lines: list[Line]) -> str:
 
 
 def _attacks() -> dict[tuple[str, str], float]:
-    """Where the attacks of reports/aubin break the theorems' conditions, as its tables say."""
-    page, found = (HERE / "aubin" / "README.md").read_text(encoding="utf-8"), {}
+    """Where the attacks of reports/audits/aubin break the theorems' conditions, as its tables say."""
+    page, found = (home("aubin") / "README.md").read_text(encoding="utf-8"), {}
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 10 and cells[0].split()[0] in ("tanh", "gelu"):
@@ -253,23 +266,23 @@ def insert(path: Path, text: str, marks: tuple[str, str] = MARKS) -> None:
 
 def write_tables(lines: list[Line]) -> None:
     for folder in {line["report"] for line in lines}:
-        insert(HERE / folder / "README.md", table([x for x in lines if x["report"] == folder], with_report=False))
-    insert(HERE / "README.md", table(lines, with_report=True))
-    insert(HERE / "README.md", persistence(lines), PERSISTENCE)
-    insert(HERE / "README.md", medians(lines), MEDIANS)
-    insert(HERE / "README.md", finite(lines), FINITE)
+        insert(home(folder) / "README.md", table([x for x in lines if x["report"] == folder], with_report=False))
+    insert(REPORTS / "README.md", table(lines, with_report=True))
+    insert(REPORTS / "README.md", persistence(lines), PERSISTENCE)
+    insert(REPORTS / "README.md", medians(lines), MEDIANS)
+    insert(REPORTS / "README.md", finite(lines), FINITE)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="run and check the specs of the reports")
-    parser.add_argument("report", nargs="*", help="folders of reports or of single specs; default all")
+    parser.add_argument("report", nargs="*", help="names of reports, or of single specs; default all")
     parser.add_argument("--tables", action="store_true", help="only write the tables again")
     options = parser.parse_args()
     lines = load()
     for folder in [] if options.tables else options.report or folders():
         report = Path(folder).parts[0]
         needed = INPUTS.get(report)
-        if needed and not (HERE / report / needed).exists():
+        if needed and not (home(report) / needed).exists():
             print(f"{folder}: skipped, make its inputs with prepare.py", file=sys.stderr)
             continue
         found = [line for spec in specs(folder) for line in audit(spec)]

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent)]
+REPORTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPORTS.parent)]
 
 AKAMASTER = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ALPHA_BETA = (0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616)
@@ -114,7 +114,7 @@ def moved_along_gradient(net: Any, X: Any, y: Any, rows: list[int], target: floa
 
 
 def _prepared(folder: str) -> Any:
-    path = HERE / folder / "prepare.py"
+    path = REPORTS / "estimates" / folder / "prepare.py"
     spec = importlib.util.spec_from_file_location(f"prepare_{folder.replace('-', '_')}", path)
     assert spec is not None and spec.loader is not None
     made = importlib.util.module_from_spec(spec)

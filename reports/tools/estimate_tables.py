@@ -7,8 +7,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-MARKS = ("<!-- table: written by reports/estimates.py -->", "<!-- end of table -->")
-GIVEN = ("<!-- table, base given: written by reports/estimates.py -->", MARKS[1])
+MARKS = ("<!-- table: written by reports/tools/estimates.py -->", "<!-- end of table -->")
+GIVEN = ("<!-- table, base given: written by reports/tools/estimates.py -->", MARKS[1])
 PRODUCT = 2.65
 """What a plain Gauss–Newton product of ResNet-56 costs, in gradients."""
 

@@ -1,6 +1,6 @@
 """Four ways to take the system for the moved rows alone: which Jacobian, and which error of the outputs.
 
-    python reports/estimate_variants.py resnet56 --weights resnet56-4bfd9763.th --cifar FOLDER --rows 1 10 100
+    python reports/tools/estimate_variants.py resnet56 --weights resnet56-4bfd9763.th --cifar FOLDER --rows 1 10 100
 
 `J(x)` or `J(x + u)`, at the given or at the moved images; `−J_u u` or the error itself, `f(x) − f(x + u)`. All four are exact
 to first order in the move. `J(x)` with `−J_u u` is the derivative of the solution set, theory E1. One line of Markdown each.
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 import cifar10  # noqa: E402
 from estimates import CASES, Study  # noqa: E402
 

@@ -1,7 +1,7 @@
 """The new solution set of a ResNet after some of its training images moved: the paper's Table 1 and beyond.
 
-    python reports/estimates.py resnet56 --weights resnet56-4bfd9763.th --cifar FOLDER      # an hour or two
-    python reports/estimates.py resnet56 --tables                                           # tables and pictures again
+    python reports/tools/estimates.py resnet56 --weights resnet56-4bfd9763.th --cifar FOLDER      # an hour or two
+    python reports/tools/estimates.py resnet56 --tables                                           # tables and pictures again
 
 First 1000 training images, eval mode, loss cross-entropy; nothing is trained. Rows move along their loss gradient (unit
 directions, one common step) until their mean loss reaches a target. What is measured, fixed in advance:
@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+REPORTS = HERE.parent
+sys.path[:0] = [str(HERE), str(REPORTS.parent)]
 import cifar10  # noqa: E402
 
 ROWS = 1000
@@ -68,7 +69,7 @@ class Study:
             self.module, self.X, self.y, loss="cross_entropy", map="critical", base=base, tell=self.say)
         self.outputs = self.problem.function.all_outputs(self.problem.w, self.X)
         self.prepared: Any = None
-        self.path = HERE / f"{net}-cifar10" / ("given.json" if base == "given" else "estimates.json")
+        self.path = REPORTS / "estimates" / f"{net}-cifar10" / ("given.json" if base == "given" else "estimates.json")
         self.record: dict[str, Any] = json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def say(self, words: str) -> None:
@@ -240,7 +241,7 @@ def main() -> int:
         Study(options.net, options.weights, options.cifar, options.base).run(options.held, not options.no_landscape)
     from estimate_tables import write
 
-    write(HERE / f"{options.net}-cifar10")
+    write(REPORTS / "estimates" / f"{options.net}-cifar10")
     return 0
 
 

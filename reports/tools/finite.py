@@ -1,6 +1,6 @@
 """Write the specs of finite size that several reports share: rows left out, data rounded, a last layer under deletions.
 
-    python reports/finite.py            # the specs and the changes they name; then `certify run` each
+    python reports/tools/finite.py            # the specs and the changes they name; then `certify run` each
 
 Fixed before the runs. *leave-1, leave-5, leave-20*: the rows with the largest training loss at the weights in the file,
 left out together, as one change. *rounded*: every feature rounded to 3 decimals, as one change. *last-layer-any-1, -5,
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+AUDITS = Path(__file__).resolve().parents[1] / "audits"
+sys.path.insert(0, str(AUDITS.parents[1]))
 from certify import load_problem  # noqa: E402
 from certify.problem import Problem  # noqa: E402
 
@@ -80,6 +80,7 @@ def write(path: Path, question: str, text: str, u: np.ndarray | None = None) -> 
     path.mkdir(exist_ok=True)
     if u is not None:
         np.savez(path / "change.npz", u=u)
+    # The certificates bind these bytes, and with them where the folders were before they were sorted.
     run = f"# certify run reports/{path.parent.name}/{path.name}/certify.toml\n# {question}\n"
     (path / "certify.toml").write_text(run + text, encoding="utf-8")
 
@@ -87,19 +88,19 @@ def write(path: Path, question: str, text: str, u: np.ndarray | None = None) -> 
 def main() -> int:
     ask = GATE.format(quantity="distance", bound="max = 1.0")
     for name, spec in CRITICAL.items():
-        folder, losses = HERE / name, row_losses(load_problem(HERE / name / spec / "certify.toml"))
+        folder, losses = AUDITS / name, row_losses(load_problem(AUDITS / name / spec / "certify.toml"))
         for count in COUNTS:
             rows = sorted(np.argsort(-losses, kind="stable")[:count].tolist())
             given = GIVEN.format(parameter="sample_weights", rows=rows)
             question = f"How far does the solution move if the {count} worst-fitted rows are left out?"
             write(folder / f"leave-{count}", question, head_of(folder, spec) + given + ask, -np.ones((count, 1)))
     for name, spec in EXACT.items():
-        folder, X = HERE / name, load_problem(HERE / name / spec / "certify.toml").X
+        folder, X = AUDITS / name, load_problem(AUDITS / name / spec / "certify.toml").X
         given = GIVEN.format(parameter="features", rows='"all"')
         write(folder / "rounded", "How far is the nearest exact fit of the same features, rounded to 3 decimals?",
               head_of(folder, spec) + given + ask, np.round(X, DECIMALS) - X)
     for name, spec in LAST.items():
-        folder = HERE / name
+        folder = AUDITS / name
         problem = load_problem(folder / spec / "certify.toml")
         head = head_of(folder, spec).rstrip() + f"\nlayer = {problem.network.depth}\n\n"
         watch = GATE.format(quantity="prediction_change", bound="max = 10.0")

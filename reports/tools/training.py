@@ -93,7 +93,7 @@ def say(line: str) -> None:
 
 def main(folder: Path, build: Callable[[], Files]) -> int:
     """Write the files `build` makes, or with `--check` compare them with those in the folder; 1 if they differ."""
-    parser = argparse.ArgumentParser(description=f"make the files of reports/{folder.name} again")
+    parser = argparse.ArgumentParser(description=f"make the files of reports/{folder.parent.name}/{folder.name} again")
     parser.add_argument("-o", "--out", type=Path, default=folder, help="where to write")
     parser.add_argument("--check", action="store_true", help="compare with the files there, writing nothing")
     options = parser.parse_args()

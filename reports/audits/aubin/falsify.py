@@ -1,6 +1,6 @@
 """Try to break proved claims of Q1 on small networks, and show that the same search breaks a pointwise modulus.
 
-    python reports/aubin/falsify.py   # 8 networks, 20,000 tries each; goes on where falsify.json ends
+    python reports/audits/aubin/falsify.py   # 8 networks, 20,000 tries each; goes on where falsify.json ends
 
 A try is `u, u'` in the ball of radius r_u and `w' ∈ S(u') ∩ B(w̄, r_w)`, found by Newton's method in float64; then a
 nearby point of S(u) by Gauss-Newton steps for the nearest one. It breaks the claim if that point is further than
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
+sys.path[:0] = [str(HERE.parents[2]), str(HERE)]
 
 from certify.bounds import bound  # noqa: E402
 from certify.bounds.aubin import enclose_aubin  # noqa: E402

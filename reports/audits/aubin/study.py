@@ -1,6 +1,6 @@
 """Radii certified, the attack beside them, and what each idea bought: writes the tables of README.md.
 
-    python reports/aubin/study.py              # about five minutes
+    python reports/audits/aubin/study.py              # about five minutes
 
 Every radius is the largest found, to 1 %, with `r_w = lip·r_u` and κ at most twice the modulus, proved by the code that
 `enclose_aubin` uses; the ways differ in how they bound `‖I − XJ(u, w)Qᵀ‖` alone.
@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
+sys.path[:0] = [str(HERE.parents[2]), str(HERE)]
 
 import numpy as np  # noqa: E402
 from attack import attack  # noqa: E402

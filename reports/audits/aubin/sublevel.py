@@ -1,6 +1,6 @@
 """Explicit radii of the sublevel map (Q5) beside an attack: the first table about them in README.md.
 
-    python reports/aubin/sublevel.py           # some minutes of processor time
+    python reports/audits/aubin/sublevel.py           # some minutes of processor time
 
 *Attacks*, in floats, which prove nothing: the least share s, by bisection to 2 %, at which a search finds, for radii
 s·r_u and s·r_w and the same κ,
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
+sys.path[:0] = [str(HERE.parents[2]), str(HERE)]
 
 import attack as shared  # noqa: E402
 from falsify import PHI  # noqa: E402

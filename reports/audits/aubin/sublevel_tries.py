@@ -1,6 +1,6 @@
 """Many attempts at once to break the inclusion of Q5, and to break what is not proved; in floats, which prove nothing.
 
-    python reports/aubin/sublevel_tries.py   # 20,000 tries a claim on small networks; some minutes of processor time
+    python reports/audits/aubin/sublevel_tries.py   # 20,000 tries a claim on small networks; some minutes
 
 A try is `u, u'` of length at most r_u and a member w' of S(u') within r_w of the weights, as high as the level allows,
 `L(u', w') = ℓ`, at which the loss for u exceeds the level. It breaks a factor κ if no point of S(u) is found within
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
+sys.path[:0] = [str(HERE.parents[2]), str(HERE)]
 
 from sublevel import DIABETES, Map, attack, breaks_claim, claimed, named  # noqa: E402
 

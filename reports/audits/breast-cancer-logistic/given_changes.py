@@ -1,7 +1,7 @@
 """Write the given changes of `changes/` and their specs, or train again after each and compare with the proved ends.
 
-    python reports/breast-cancer-logistic/given_changes.py            # write the changes and the specs
-    python reports/breast-cancer-logistic/given_changes.py --compare  # train again; needs the certificates
+    python reports/audits/breast-cancer-logistic/given_changes.py            # write the changes and the specs
+    python reports/audits/breast-cancer-logistic/given_changes.py --compare  # train again; needs the certificates
 
 Fixed before the run: leave out the 1, 5 and 20 rows with the largest proved κ_i (`rows.csv`), and the row with the
 median κ_i; flip the label of the row with the largest and of that with the median κ_i. Training again: Newton's method
@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE))
 from leave_one_out import DECAY, hessian, load, row_gradients  # noqa: E402
 
 NAMES = ("leave-1", "leave-5", "leave-20", "leave-median", "flip-1", "flip-median")
+# The certificates bind these bytes, and with them where the folders were before they were sorted.
 SPEC = '''# certify run reports/breast-cancer-logistic/changes/{name}/certify.toml
 version = 1
 

@@ -1,6 +1,6 @@
 """Leave every row out, train again, and compare the distance with the row's proved modulus; writes `rows.csv`.
 
-    python reports/breast-cancer-logistic/leave_one_out.py
+    python reports/audits/breast-cancer-logistic/leave_one_out.py
 
 The row moduli are read from `sample-weights/certificate.json`: κ_i bounds the motion of the weights per unit of
 change of row i's sample weight, in the limit of small changes. Leaving the row out is a change of size 1. Training

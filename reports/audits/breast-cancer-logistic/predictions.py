@@ -1,6 +1,6 @@
 """Re-weight the five rows that the first order names for a prediction, train again, and compare with what is proved.
 
-    python reports/breast-cancer-logistic/predictions.py
+    python reports/audits/breast-cancer-logistic/predictions.py
 
 For the ten predictions with the largest proved change in `predictions-weights/certificate.json`: the five rows whose
 sample weights change an output most, each up or down by t, so that the output moves towards 0. Training again is

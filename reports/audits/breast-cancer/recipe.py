@@ -146,7 +146,7 @@ def compare(files: dict[str, bytes], folder: Path, say: Callable[[str], None]) -
 
 def main(argv: list[str] | None = None) -> int:
     """Write the files, or compare with them; 0 if written or identical, 1 if they differ."""
-    parser = argparse.ArgumentParser(description="train the network of reports/breast-cancer")
+    parser = argparse.ArgumentParser(description="train the network of reports/audits/breast-cancer")
     parser.add_argument("-o", "--out", type=Path, default=HERE, help="folder of the two files")
     parser.add_argument("--check", action="store_true", help="train again and compare, writing nothing")
     options = parser.parse_args(argv)

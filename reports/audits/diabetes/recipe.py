@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
 import training  # noqa: E402
 
 WIDTHS, ACTIVATION = (10, 64, 64, 1), "softplus"

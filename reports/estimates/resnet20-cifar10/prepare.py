@@ -1,9 +1,9 @@
 """Make `model.safetensors`, `rows.npz` and `graph.json` from files that are not in this repository; test accuracy.
 
-    python reports/resnet20-cifar10/prepare.py --weights resnet20-12fca82f.th --cifar FOLDER
+    python reports/estimates/resnet20-cifar10/prepare.py --weights resnet20-12fca82f.th --cifar FOLDER
 
 The weights are read with `weights_only=True` and stored as they are (float32, running statistics included). FOLDER is
-that of `reports/resnet2b-cifar10/prepare.py`. The paths can also come from the environment: RESNET20_WEIGHTS and
+that of `resnet2b-cifar10/prepare.py`. The paths can also come from the environment: RESNET20_WEIGHTS and
 CIFAR_FOLDER. Rows: the first 4 training images, decided in advance. Inputs are `(x/255 − mean)/deviation` in float32,
 the normalisation published with the weights; the test accuracy, known to be 91.73 %, shows that it is the right one.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
+sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parents[2])]
 import training  # noqa: E402
 
 found = importlib.util.spec_from_file_location("resnet2b", HERE.parent / "resnet2b-cifar10" / "prepare.py")
@@ -67,7 +67,7 @@ def module() -> Any:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="files of reports/resnet20-cifar10")
+    parser = argparse.ArgumentParser(description="files of reports/estimates/resnet20-cifar10")
     parser.add_argument("--weights", type=Path, default=os.environ.get("RESNET20_WEIGHTS"))
     parser.add_argument("--cifar", type=Path, default=os.environ.get("CIFAR_FOLDER"))
     parser.add_argument("-o", "--out", type=Path, default=HERE)

@@ -1,6 +1,6 @@
 """Make `model.safetensors`, `rows.npz` and `graph.json` from files that are not in this repository; test accuracy.
 
-    python reports/resnet2b-cifar10/prepare.py --weights resnet2b_cifar10.pth --cifar FOLDER
+    python reports/estimates/resnet2b-cifar10/prepare.py --weights resnet2b_cifar10.pth --cifar FOLDER
 
 The weights are read with `weights_only=True` and stored as they are (float32). FOLDER holds `data_batch_1.png`,
 `test_batch.png` (one image a row of 32·32 RGB pixels), `train_lables.json`, `test_lables.json`: `package/` of the npm
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
+sys.path[:0] = [str(HERE.parents[1] / "tools"), str(HERE.parents[2])]
 import training  # noqa: E402
 
 ROWS = 1000
@@ -93,7 +93,7 @@ def accuracy(net: Any, x: np.ndarray, labels: np.ndarray) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="files of reports/resnet2b-cifar10")
+    parser = argparse.ArgumentParser(description="files of reports/estimates/resnet2b-cifar10")
     parser.add_argument("--weights", type=Path, default=os.environ.get("RESNET2B_WEIGHTS"))
     parser.add_argument("--cifar", type=Path, default=os.environ.get("CIFAR_FOLDER"))
     parser.add_argument("-o", "--out", type=Path, default=HERE)

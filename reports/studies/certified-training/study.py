@@ -1,6 +1,6 @@
 """What following one training run bounds, beside what `certify` proves of the solution.
 
-Net, data and changes are those of `reports/digits-last-layer/`: the last layer of a digits net, cross-entropy, weight
+Net, data and changes are those of the audit `digits-last-layer`: the last layer of a digits net, cross-entropy, weight
 decay, any 1, 5 or 20 of 1500 rows deleted, or the pixels of all rows moved by a radius. The run: full-batch gradient
 descent from zero weights, 1000 steps of 1/L. Two ways of following it under every change of the budget at once:
 
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-LAST = HERE.parent / "digits-last-layer"
+LAST = HERE.parents[1] / "audits" / "digits-last-layer"
 sys.path.insert(0, str(LAST))
 import recipe  # noqa: E402
 

@@ -1,10 +1,10 @@
 """Searches that try to break every proved claim of finite size on small problems, and what they do break.
 
-    python reports/falsification/search.py            # writes search.json and the table of README.md
+    python reports/studies/falsification/search.py            # writes search.json and the table of README.md
 
 `last_layer.py`: strongly convex last layers (Q6, P4, P4b). `fits.py`: distance over a budget (Q4), persistence radius
 (P3), expansion and contraction on a window (S14). `changes.py`: distances after one given change (Q7, F1). The claims
-of Q1 and Q5 are searched in reports/aubin. Seeds are fixed; a case that is in search.json is not run again.
+of Q1 and Q5 are searched in reports/audits/aubin. Seeds are fixed; a case that is in search.json is not run again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "aubin"), str(HERE)]
+sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1] / "audits" / "aubin"), str(HERE)]
 import changes  # noqa: E402
 import fits  # noqa: E402
 import last_layer  # noqa: E402

@@ -1,9 +1,9 @@
-"""How wide enclosures get as condition numbers grow: `python reports/ill-conditioned/study.py`, some minutes.
+"""How wide enclosures get as condition numbers grow: `python reports/studies/ill-conditioned/study.py`, some minutes.
 
 Synthetic: 200 × 400 and 400 × 800 matrices with singular values spaced evenly in the logarithm from 1 to 1/c, drawn
 once (seed 0), through `certify.rigor.enclose_sigma_min`.
 
-Real: the gelu 64-256-256-10 network of `reports/digits`, trained with cross-entropy, and the first 10 rows of its data,
+Real: the gelu 64-256-256-10 network of the audit `digits`, trained with cross-entropy, the first 10 rows of its data,
 with row 1 replaced by row 0 + δv, v the direction of the original row 1 − row 0 (unit length): two nearly equal rows
 that must keep their own outputs. 100 equations; J's condition number grows like 1/δ, the kernel's like 1/δ².
 δ = 10^0 … 10^-13, fixed in advance. Both quantities, base `given`.
@@ -21,7 +21,7 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(HERE.parents[2]))
 import numpy as np  # noqa: E402
 
 SHAPES = ((200, 400), (400, 800))
@@ -47,7 +47,7 @@ def real(gap: int) -> Any:
     from certify.network.network import Network
     from certify.problem import Problem
 
-    folder = HERE.parent / "digits"
+    folder = HERE.parents[1] / "audits" / "digits"
     tensors = {name: a.astype(np.float64) for name, a in load_file(folder / "model.safetensors").items()}
     net = Network(
         tuple(tensors[f"{h}.weight"] for h in (0, 2, 4)), tuple(tensors[f"{h}.bias"] for h in (0, 2, 4)), "gelu"

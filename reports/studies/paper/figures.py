@@ -1,6 +1,6 @@
 """Figures 2 and 3 of the paper with the right modulus beside the printed one, and curves of expansion and contraction.
 
-    python reports/paper/figures.py
+    python reports/studies/paper/figures.py
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from fractions import Fraction as F
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+sys.path[:0] = [str(HERE), str(HERE.parents[2])]
 
 import matplotlib  # noqa: E402
 

@@ -1,4 +1,4 @@
-"""Every statement of the paper, shown: `python reports/paper/show.py` runs all, `show.py toy-modulus` one.
+"""Every statement of the paper, shown: `python reports/studies/paper/show.py` runs all, `show.py toy-modulus` one.
 
 Wang, Wang and Ban, *Set-Valued Sensitivity Analysis of Deep Neural Networks*, AAAI 2025 (arXiv 2412.11057). Each function
 computes what it says and returns the verdict it found: *holds*, *holds with a change* or *fails*. `--table` writes the
@@ -15,7 +15,7 @@ from fractions import Fraction as F
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(HERE.parents[2]))
 
 import sympy  # noqa: E402
 
@@ -35,7 +35,7 @@ from certify.sets import (  # noqa: E402
 from certify.symbolic import AlgebraicFamily, System, critical, interpolation  # noqa: E402
 
 HOLDS, CHANGED, FAILS = "holds", "holds with a change", "fails"
-MARKS = ("<!-- table: written by reports/paper/show.py -->", "<!-- end of table -->")
+MARKS = ("<!-- table: written by reports/studies/paper/show.py -->", "<!-- end of table -->")
 MU = (F(-1, 5), F(-2, 5))
 """The paper's change of the toy: x^p = x̄ + 0.2·(−1, −2)."""
 NEW = (F(4, 5), F(8, 5))
@@ -184,7 +184,7 @@ def theorem_2() -> Found:
     assert sympy.simplify(true / printed) > 10
     return FAILS, (f"f = w·x, w = (1, 1), rows (1, 0) and (1, 1/10): modulus {true} ≈ {float(true):.2f}, printed √2 ≈ 1.41. It ignores that the other "
                    "rows must keep their outputs: true for n = 1, a lower bound where J has full row rank, up to ~100 times too small on breast cancer "
-                   "(`reports/breast-cancer`). Repair: M4")
+                   "(`reports/audits/breast-cancer`). Repair: M4")
 
 
 @row("theorem-3", "Theorem 3", "Lipschitz-like when the whole data set moves, some finite κ")
@@ -293,15 +293,15 @@ def resnet_system() -> Found:
 
 @row("table-1", "Table 1", "ResNet-56, loss on the moved rows: 0.0041 → 1.9e-5 (one), 0.0045 → 6.2e-5 (ten)")
 def table_1() -> Found:
-    steps = json.loads((HERE.parent / "resnet56-cifar10" / "estimates.json").read_text(encoding="utf-8"))
+    steps = json.loads((HERE.parents[1] / "estimates" / "resnet56-cifar10" / "estimates.json").read_text(encoding="utf-8"))
     text = json.dumps(steps)
     assert "loss" in text
-    return HOLDS, "see `reports/resnet56-cifar10`: smaller losses than printed, at a fraction of a gradient, and what happens to the rows that did not move"
+    return HOLDS, "see `reports/estimates/resnet56-cifar10`: smaller losses than printed, at a fraction of a gradient, and what happens to the rows that did not move"
 
 
 @row("figure-4", "Figure 4", "500 rows moved, estimated solutions from several seeds on the loss landscape")
 def figure_4() -> Found:
-    return HOLDS, "see `reports/resnet56-cifar10`"
+    return HOLDS, "see `reports/estimates/resnet56-cifar10`"
 
 
 @row("claim-sensitive", "Text", "a larger modulus means a more sensitive network")

@@ -1,6 +1,6 @@
 """Model files of different origin, written here or named on the command line, and what certify says about each.
 
-    python reports/readers/table.py [FILE …]          prints the table of README.md
+    python reports/studies/readers/table.py [FILE …]          prints the table of README.md
 
 Needs torch, onnxscript and scikit-learn to write the files. The reading is certify's own and runs none of them.
 """

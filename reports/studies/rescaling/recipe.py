@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
 import training  # noqa: E402
 
 WIDTHS, ACTIVATION = (10, 48, 48, 1), "relu"

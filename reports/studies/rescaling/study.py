@@ -1,4 +1,6 @@
-"""What a rescaling that leaves the function alone does to a modulus: `python reports/rescaling/study.py`, some minutes.
+"""What a rescaling that leaves the function alone does to a modulus.
+
+    python reports/studies/rescaling/study.py      # some minutes
 
 The relu 10-48-48-1 network of `recipe.py`, and the same function by other weights: a hidden unit's weights and bias
 times c > 0, what reads it divided by c. All c are powers of two, so every number of the rescaled file is exact and the
@@ -20,7 +22,7 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(HERE.parents[2]))
 import numpy as np  # noqa: E402
 
 FILES = ("train.npz", "other.npz")
