@@ -12,7 +12,9 @@ from certify.bounds.convex_predictions import Predictions, enclose_predictions
 from certify.bounds.convex_reached import Points, Reached, find_reached
 from certify.bounds.critical_base import CRITICAL_EMPTY
 from certify.bounds.last_layer import LastLayer, enclose_last_layer, last_inputs
+from certify.cautions import EXPLAINED, FAR
 from certify.errors import EnclosureError, SpecError
+from certify.labels import label_unit
 from certify.limits import Limits, limits_of, named
 from certify.network.network import Network
 from certify.problem import Problem
@@ -49,7 +51,7 @@ def convex_parts(problem: Problem) -> tuple[LastLayer, Change]:
     return layer, change
 
 
-UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
+UNITS = {"distance": "weight distance", "prediction_change": "output change"}
 WAY_OUT = "give a smaller radius or a smaller count, or train with more weight decay"
 NOTHING = "no ball was found that the solution cannot leave within this budget: " + WAY_OUT
 
@@ -121,7 +123,9 @@ class ConvexLayer:
     def _stable(self, found: tuple[Moved, ...], at: Points) -> Bound:
         """The best of the metrics alone: a claim names one of them."""
         self._progress("predictions", 0.8)
-        seen: list[tuple[Moved, Predictions]] = [(m, enclose_predictions(self.layer, (m,), at)) for m in found]
+        threshold = self.problem.threshold or 0.0
+        seen: list[tuple[Moved, Predictions]] = [
+            (m, enclose_predictions(self.layer, (m,), at, threshold)) for m in found]
         moved, most = max(seen, key=lambda pair: int(pair[1].stable.sum()))
         count, N = int(most.stable.sum()), len(at[0])
         way_out = WAY_OUT.replace("a smaller radius or ", "") if self.problem.parameter == "labels" else WAY_OUT
@@ -151,6 +155,20 @@ class ConvexLayer:
             Hypothesis("solution", "the one solution was proved; its distance from the weights in the file is at most",
                        base, True),
         )
+        hypotheses += _distant(self.layer, base)
         witness = {} if moved is None else {"theta": float(moved.metric.theta), "reach": float(moved.reach)}
         witness = witness | (below or {})
-        return Bound(quantity, "Q6", Rigour.PROVED, lower, upper, UNITS[quantity], hypotheses, witness, reason)
+        unit = UNITS.get(quantity) or label_unit(self.problem.outputs, self.problem.threshold)
+        return Bound(quantity, "Q6", Rigour.PROVED, lower, upper, unit, hypotheses, witness, reason)
+
+
+def _distant(layer: LastLayer, distance: float) -> tuple[Hypothesis, ...]:
+    """Where the one solution lies far from the weights in the file: their length, and a cause that explains it."""
+    length = layer.length
+    if distance <= FAR * length:
+        return ()
+    found = (Hypothesis("weights", "the weights of the last layer in the file have at least the length", length, True),)
+    if not layer.biased or not layer.unexplained <= EXPLAINED * layer.residual:
+        return found
+    return (*found, Hypothesis("bias", "the gradient at the weights in the file is the weight decay times the biases, "
+                               "up to the length", layer.unexplained, True))

@@ -16,7 +16,7 @@ from certify.check.hypotheses import expect
 from certify.check.refusal import Invalid
 from certify.check.subject import Problem
 
-UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
+UNITS = {"distance": "weight distance", "prediction_change": "output change"}
 
 
 def about(claim: Claim, problem: Problem) -> bool:

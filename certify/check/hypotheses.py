@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from certify.check import aubin_rules, descent_rules, prediction_rules, rules, stationary_rules, sublevel_aubin_rules
+from certify.check import (
+    aubin_rules,
+    convex_rules,
+    descent_rules,
+    prediction_rules,
+    rules,
+    stationary_rules,
+    sublevel_aubin_rules,
+)
 from certify.check.activation import ACTIVATIONS
 from certify.check.canonical import same, show
 from certify.check.certificate import Base, Claim, Hypothesis, Number
@@ -15,7 +23,7 @@ from certify.check.refusal import Invalid
 
 KNOWN = {"interpolation": ("counting", "solution", "smooth", "rank"),
          "M5a": ("counting", "solution", "smooth", "rank", "tilt"),
-         "Q6": ("convex", "solution"),
+         "Q6": ("convex", "solution", *convex_rules.STATED),
          "critical": ("solution", "smooth", "rank", "symmetry", "tilt"),
          "sublevel": ("loss", "interior", "smooth", "gradient")}
 RULES = {"smooth": rules.smooth, "rank": rules.rank, "interior": descent_rules.interior,
@@ -59,6 +67,12 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
         proved = None if base is None else base.distance if nearby else base.shift_norm
         if nearby != (problem.base == "nearby") or proved is None or not same(value, proved) or not hypothesis.holds:
             raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"the number in base is {show(proved)}")
+        return
+    if hypothesis.name in convex_rules.STATED:
+        if isinstance(value, str) or value is None or value < 0 or not hypothesis.holds:
+            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", "a number from 0 on is needed, and true")
+        rule, number = convex_rules.STATED[hypothesis.name], float(value)
+        expect(where, value, lambda evidence: rule(evidence, number), ladder, once=True)
         return
     if hypothesis.name == "contraction":
         if isinstance(value, str) or value is None or claim.upper is None or not hypothesis.holds:

@@ -6,8 +6,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from posixpath import basename
+from typing import Any
 
+from certify.cautions import distant
 from certify.certificate.schema import Certificate, Claim, File, Problem, Subject
+from certify.labels import QUANTITY as LABELS
+from certify.labels import label_meaning
 from certify.messages import unchecked
 from certify.report import critical, words
 from certify.report.digits import as_given, count, cut, lower_end, upper_end
@@ -36,7 +40,7 @@ AT_MOST, AT_LEAST = ("loss", "solution", "tilt", "contraction"), ("rank", "gradi
 """Hypotheses whose value is an upper bound, and those whose value is a lower bound."""
 
 
-def build(certificate: Mapping[str, object]) -> Report:
+def build(certificate: Mapping[str, Any]) -> Report:
     """Return everything a report on this certificate says.
 
     Args:
@@ -61,7 +65,7 @@ def build(certificate: Mapping[str, object]) -> Report:
         gates=find_gates(claims),
         undecided=find_undecided(claims),
         advice=words.MERGE_ADVICE if any(claim.witness.equal_rows for claim in claims) else (),
-        lead=lead(opened.base, problem),
+        lead=(*lead(opened.base, problem), *_distant(certificate)),
         findings=find_findings(claims, problem),
         meaning=meaning(problem, claims),
         limit=limit(problem, claims),
@@ -74,13 +78,19 @@ def build(certificate: Mapping[str, object]) -> Report:
         base=base,
         shift=shift,
         assumptions=_assumptions(claims),
-        facts=_facts(problem),
+        facts=_facts(problem, LABELS in quantities),
         not_claimed=not_claimed(problem, quantities, opened.base.distance is not None),
         commands=_commands(opened),
         files=_files(subject),
         environment=tuple(_flat(opened.environment)),
         glossary=glossary(problem, quantities),
     )  # fmt: skip
+
+
+def _distant(certificate: Mapping[str, Any]) -> Phrase:
+    """That the one solution is not the weights in the file, where it lies far from them."""
+    caution = distant(certificate["base"], certificate["claims"])
+    return say(" Caution: {words}", words=caution) if caution else ()
 
 
 def _date(created: str) -> str:
@@ -200,7 +210,7 @@ def _adjusting(problem: Problem) -> str:
     return f"weights and bias of layer {problem.layer}; the other layers stay as they are"
 
 
-def _facts(problem: Problem) -> tuple[Entry, ...]:
+def _facts(problem: Problem, labels: bool) -> tuple[Entry, ...]:
     outputs = f"{count(problem.outputs)} output{'s' * (problem.outputs != 1)}"
     facts = [
         ("network", _network(problem)),
@@ -215,6 +225,7 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
                                               "the given weights")]),
         *_reference_facts(problem),
         *([("evaluation rows", count(problem.evaluation_rows))] if problem.evaluation_rows else []),
+        *([("label of a row", label_meaning(problem.outputs, problem.threshold))] if labels else []),
     ]
     if problem.groups:
         listed = "; ".join(listing(group) for group in problem.groups[:LISTED])
