@@ -36,7 +36,7 @@ from certify.report.statements import (
     visible,
 )
 
-AT_MOST, AT_LEAST = ("loss", "solution", "tilt", "contraction"), ("rank", "gradient", "interior")
+AT_MOST, AT_LEAST = ("loss", "solution", "tilt", "contraction", "bias"), ("rank", "gradient", "interior", "weights")
 """Hypotheses whose value is an upper bound, and those whose value is a lower bound."""
 
 
