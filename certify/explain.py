@@ -187,16 +187,17 @@ So do sets of changes (N1 to N4). Critical points: the shortest motion in this n
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
-one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget
-(set = "total", "per_sample", "sparse" with a radius; see Q4 and F1). With map = "critical" and a budget: how far the
-one solution of a strongly convex last layer moves (see Q6).
-Critical map (base = "nearby", set = "given"): how far the nearest critical point of the changed training loss lies from
-today's exact one. sample_weights: u_i = -1 leaves row i out (n stays, see `normalization`); targets: y_i + u_i (squared), or the new class
-label less the old (logistic; unit vectors with cross_entropy). Upper end: a point proved by Q2. Lower end: F1 with the
-gradient in place of the residuals; it is close to the upper end for small changes and far below it for large ones.""",
+one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget (set =
+"total", "per_sample", "sparse" with a radius; see Q4 and F1). With map = "critical" and a budget: how far the one
+solution of a strongly convex last layer moves (see Q6).
+Critical map (base = "nearby", set = "given"): how far the nearest critical point of the changed training loss lies
+from today's exact one. sample_weights: u_i = -1 leaves row i out (n stays, see `normalization`); targets: y_i + u_i
+(squared), or the new class label less the old (logistic; unit vectors with cross_entropy). Upper end: a point proved
+by Q2. Lower end: F1 with the gradient in place of the residuals; it is close to the upper end for small changes and
+far below it for large ones.""",
     "stable_predictions": """How many labels of the [evaluation] rows are proved to stay those that the weights in the
-file give. The label of a row is the largest output; of one output its sign, or with evaluation.threshold the side of
-it (see `threshold`). A gate has min. The lower end is the proved number, the upper one the number of rows.
+file give. The label of a row is the largest output; of one output its sign, or with evaluation.threshold the side of it
+(see `threshold`). A gate has min. The lower end is the proved number, the upper one the number of rows.
 map = "critical" (the last layer free, weight decay): for the one solution after every change within the budget (see Q6
 and P4). map = "interpolation" (base = "given"): for every network as near to the given weights as an exact fit of the
 changed data is proved to be, that fit among them (see `distance`, whose sets and norms it takes, and P2). Fits further
@@ -248,10 +249,10 @@ last layer alone, with weight decay (map = "critical", layer = the last one; see
 one given change of labels use parameter = "targets" with set = "given" (see `distance`).""",
     "sample_weights": """parameter = "sample_weights": row i counts (1 + u_i) times in the training loss; u_i = -1
 leaves it out, and the loss is still divided by n: training again on the rows that are left with the same code and mean
-loss uses n/(n - m) times this loss, that is weight decay λ(n - m)/n in this notation. Critical map: a modulus is per unit of u, so the `sample_modulus` of a row is about
-how far the weights move when it is left out; for rows really left out take `distance` (set = "given") or, of the
-last layer, any `count` of them (set = "sparse", radius = 1.0; see Q6). A radius of 1 also covers rows that count
-up to twice.""",
+loss uses n/(n - m) times this loss, that is weight decay λ(n - m)/n in this notation. Critical map: a modulus is per
+unit of u, so the `sample_modulus` of a row is about how far the weights move when it is left out; for rows really left
+out take `distance` (set = "given") or, of the last layer, any `count` of them (set = "sparse", radius = 1.0; see Q6). A
+radius of 1 also covers rows that count up to twice.""",
     "evaluation": """[evaluation] file, features: rows, new ones or those of the training data, at which predictions are
 compared; they stay as they are. For `stable_predictions`, `prediction_change` and `first_order_prediction_change`.""",
     "threshold": """[evaluation] threshold, of a network with one output: the label of a row is whether the output lies
