@@ -94,6 +94,7 @@ def _problem(problem: Problem) -> Json:
         "weight_norm": spec.weights.norm,
         **_reference(problem),
         **({} if problem.evaluation is None else {"evaluation_rows": len(problem.evaluation)}),
+        **({} if problem.threshold is None else {"threshold": problem.threshold}),
         **({} if spec.window is None else {"window": spec.window.radius}),
         **({} if problem.direction is None else {"direction": problem.direction}),
         **_network(network),

@@ -7,6 +7,7 @@ from functools import partial
 
 from certify.check.hypotheses import check_hypothesis, expect
 from certify.check.linalg.definite import Truth
+from certify.check.reading import label_rules
 from certify.check.reading.arrays import Array
 from certify.check.reading.canonical import Json, same, show
 from certify.check.reading.certificate import Base, Claim
@@ -79,11 +80,12 @@ def _check_claim(
 ) -> Outcome:
     where, problem = claim.where, ladder.problem
     for name, stated, needed in (
-        ("theorem", claim.theorem, _theorem(claim, ladder)), ("rigour", claim.rigour, "proved"),
-        ("unit", claim.unit, _unit(claim, problem)),
+        ("theorem", claim.theorem, (_theorem(claim, ladder),)), ("rigour", claim.rigour, ("proved",)),
+        ("unit", claim.unit, _units(claim, problem)),
     ):
-        if stated != needed:
-            raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", f"{show(needed)} is what can be re-derived")
+        if stated not in needed:
+            raise Invalid(f"{where}.{name}", f"{show(stated)} is stated",
+                          f"{show(needed[0])} is what can be re-derived")
     _check_form(claim, problem)
     if claim.equal_rows is not None:
         _check_equal_rows(claim, ladder)
@@ -158,13 +160,16 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
     return stated
 
 
+def _units(claim: Claim, problem: Problem) -> tuple[str, ...]:
+    """The unit; of labels also the one that certificates stated before it said what a label is."""
+    return label_rules.units(problem) if claim.quantity == label_rules.QUANTITY else (_unit(claim, problem),)
+
+
 def _unit(claim: Claim, problem: Problem) -> str:
     if convex_claims.about(claim, problem):
         return convex_claims.UNITS.get(claim.quantity, "")
     if prediction_claims.about(claim):
         return prediction_claims.UNIT
-    if labels.about(claim, problem):
-        return labels.UNIT
     if claim.quantity == "persistence_radius":
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""

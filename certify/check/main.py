@@ -16,6 +16,8 @@ from certify.check.claims import check_claims
 from certify.check.reading.canonical import Json, same, show
 from certify.check.reading.certificate import FORMAT, QUANTITIES, Certificate, read_certificate
 from certify.check.reading.files import read_bytes, read_subject
+from certify.check.reading.label_rules import QUANTITY as LABELS
+from certify.check.reading.label_rules import check_counted, check_promise, meaning
 from certify.check.reading.refusal import Invalid, Usage
 from certify.check.reading.side import read_side
 from certify.check.reading.spec import Gate, read_spec
@@ -72,6 +74,7 @@ def check(
     for gate in asked:
         if gate.quantity not in {claim.quantity for claim in certificate.claims}:
             raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
+        check_promise(gate, f"--{gate.side}")
     contents = read_subject(certificate.subject, path.parent, given)
     tell("the bytes of all files are the ones it binds")
     merge = certificate.problem.get("merge_duplicates")
@@ -81,6 +84,7 @@ def check(
     problem = build_problem(spec, contents["model"], contents["data"], merge, contents.get("graph"),
                             contents.get("change"), contents.get("reference"), contents.get("evaluation"))
     _compare(certificate.problem, describe(problem, spec, merge))
+    check_counted(spec, problem, asked)
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     base, ladder = certificate.base, Ladder(problem, tell, tilt=certificate.base.tilt)
     critical = case_of(certificate.claims, problem) if problem.map == "critical" else ""
@@ -210,16 +214,21 @@ def _print(line: str, value: Json, as_json: bool) -> None:
 def line_of(result: Result) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
     deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
-    parts = [_words(outcome) for outcome in deciding_first]
+    problem = result.certificate.problem
+    label = meaning(problem["outputs"], problem.get("threshold"))
+    parts = [_words(outcome, label) for outcome in deciding_first]
     more = ["equal rows count as one"] if result.certificate.problem["merge_duplicates"] else []
     base = result.certificate.base
     if base.tilt is not None:  # as merged rows a choice that is part of the claim, and not in the spec
         where = "through the outputs" if base.tilt == "output" else "in weight space"
         more.append(f"of the loss tilted {where} by at most {base.shift_norm!r}")
-    return f"{result.verdict} {'; '.join(parts + more)} [thresholds: {result.source}]"
+    refuted = [outcome.gate for outcome in result.outcomes if outcome.verdict == "refuted"]
+    warned = refuted and all(gate is not None and gate.severity == "warn" for gate in refuted)
+    only = "; refuted by a warn gate only" if warned else ""
+    return f"{result.verdict} {'; '.join(parts + more)} [thresholds: {result.source}{only}]"
 
 
-def _words(outcome: Outcome) -> str:
+def _words(outcome: Outcome, label: str) -> str:
     claim = outcome.claim
     if claim.equal_rows is not None:
         proved = f"infinite: rows {claim.equal_rows[0]} and {claim.equal_rows[1]} are equal"
@@ -235,6 +244,8 @@ def _words(outcome: Outcome) -> str:
         agreed = next((h.value for h in claim.hypotheses if h.name == "agreement"), 0)  # derived; unstated is unproved
         if claim.theorem == "P1" and claim.row_upper is not None and agreed != len(claim.row_upper):
             proved += f" at the nearest solution, others nearby agree at {agreed:.0f} of {len(claim.row_upper)} rows"
+        if claim.quantity == LABELS:
+            proved += f", label: {label}"
     name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"
     warn = ", warning only" if outcome.gate is not None and outcome.gate.severity == "warn" else ""
     return f"{name} ({proved}{warn})"

@@ -81,7 +81,9 @@ def run(
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what it needs and what is feasible; compute and write nothing.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors; the line ends with the first reason.")
+    ] = False,
     merge_duplicates: Annotated[
         bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
     ] = False,
@@ -103,7 +105,7 @@ def run(
     if as_json:
         print(json.dumps(run_object(certificate), allow_nan=False))
     else:
-        print(one_line(verdict_line(certificate)))
+        print(one_line(verdict_line(certificate, reason=quiet)))
     sys.stdout.flush()
     if not quiet:
         for line in advice(certificate):

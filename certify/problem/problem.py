@@ -15,7 +15,7 @@ from certify.network.graph.graph import GraphNetwork
 from certify.network.layer_scale import LayerScale
 from certify.network.network import Network, owned
 from certify.problem.norms.function import DEFAULT_TAU, Reference
-from certify.problem.training import check_label_changes, check_losses
+from certify.problem.training import check_label_changes, check_losses, check_threshold
 
 if TYPE_CHECKING:
     from certify.estimation import ModuleProblem
@@ -61,6 +61,7 @@ class Problem:
         weight_norm: ``"euclidean"``, ``"relative"`` or ``"function"``: how a motion of the weights is measured.
         reference: the rows of the function norm with its τ, else None.
         evaluation: `(N, d)` rows on which predictions are compared, else None.
+        threshold: of one output: the label of such a row is whether the output lies above it; None: above 0.
     """
 
     network: Network | GraphNetwork
@@ -91,6 +92,7 @@ class Problem:
     arithmetic: str = "float"
     evaluation: np.ndarray | None = None
     direction: str | None = None
+    threshold: float | None = None
 
     @staticmethod
     def from_module(
@@ -133,6 +135,7 @@ class Problem:
         self._check_words()
         self._check_norm()
         check_losses(self)
+        check_threshold(self)
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
@@ -386,6 +389,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
         radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
         evaluation=evaluation, direction=spec.perturbation.direction,
+        threshold=None if spec.evaluation is None else spec.evaluation.threshold,
     )
     check_problem(problem)
     return problem

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from certify.format.errors import EnclosureError, SpecError
+from certify.format.labels import label_unit
 from certify.format.progress import Progress, silent
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis, Rigour
@@ -16,6 +17,7 @@ from certify.rigor.fp import RAISE
 from certify.spec.convexity import CONVEX
 from certify.systems.critical.point import CRITICAL_EMPTY
 from certify.systems.head.last_layer import LastLayer, enclose_last_layer, last_inputs
+from certify.systems.head.nearness import EXPLAINED, FAR
 from certify.theorems.head.motion import THETAS, Change, Moved, enclose_motion
 from certify.theorems.head.predictions import Predictions, enclose_predictions
 from certify.theorems.head.reached import Points, Reached, find_reached
@@ -62,7 +64,7 @@ def convex_parts(problem: Problem) -> tuple[LastLayer, Change]:
     return layer, change
 
 
-UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
+UNITS = {"distance": "weight distance", "prediction_change": "output change"}
 WAY_OUT = "give a smaller radius or a smaller count, or train with more weight decay"
 NOTHING = "no ball was found that the solution cannot leave within this budget: " + WAY_OUT
 
@@ -127,7 +129,7 @@ class ConvexLayer:
             raise SpecError("evaluation", f"no rows, and {quantity} needs them", "give evaluation rows")
         layer = self.layer
         if isinstance(layer, str):
-            return Bound(quantity, "Q6", Rigour.PROVED, None, None, UNITS[quantity], (), {}, layer)
+            return Bound(quantity, "Q6", Rigour.PROVED, None, None, self._unit(quantity), (), {}, layer)
         found, why = self._motion(layer)
         if quantity == "distance":
             best = found[0] if found else None
@@ -168,12 +170,13 @@ class ConvexLayer:
     def _seen(self, layer: LastLayer, found: tuple[Moved, ...], at: Points) -> tuple[list[Seen], str]:
         """What every metric says of the evaluation rows; where not all of them were asked, why in words."""
         seen: list[Seen] = []
+        threshold = self.problem.threshold or 0.0
 
         def work() -> None:
             self._progress("predictions", 0.8)
             for moved in found:
                 self._limits.check()
-                seen.append((moved, enclose_predictions(layer, (moved,), at)))
+                seen.append((moved, enclose_predictions(layer, (moved,), at, threshold)))
 
         return seen, self._attempt("predictions", work) or ""
 
@@ -215,9 +218,13 @@ class ConvexLayer:
             Hypothesis("solution", "the one solution was proved; its distance from the weights in the file is at most",
                        _near(layer), True),
         )
+        hypotheses += _distant(layer, _near(layer))
         witness = {} if moved is None else {"theta": float(moved.metric.theta), "reach": float(moved.reach)}
         witness = witness | (below or {})
-        return Bound(quantity, "Q6", Rigour.PROVED, lower, upper, UNITS[quantity], hypotheses, witness, reason)
+        return Bound(quantity, "Q6", Rigour.PROVED, lower, upper, self._unit(quantity), hypotheses, witness, reason)
+
+    def _unit(self, quantity: str) -> str:
+        return UNITS.get(quantity) or label_unit(self.problem.outputs, self.problem.threshold)
 
 
 def _near(layer: LastLayer) -> float:
@@ -228,3 +235,15 @@ def _near(layer: LastLayer) -> float:
 def _joined(*words: str) -> str:
     """Reasons that are not empty, each once."""
     return "; ".join(dict.fromkeys(filter(None, words)))
+
+
+def _distant(layer: LastLayer, distance: float) -> tuple[Hypothesis, ...]:
+    """Where the one solution lies far from the weights in the file: their length, and a cause that explains it."""
+    length = layer.length
+    if distance <= FAR * length:
+        return ()
+    found = (Hypothesis("weights", "the weights of the last layer in the file have at least the length", length, True),)
+    if not layer.biased or not layer.unexplained <= EXPLAINED * layer.residual:
+        return found
+    return (*found, Hypothesis("bias", "the gradient at the weights in the file is the weight decay times the biases, "
+                               "up to the length", layer.unexplained, True))

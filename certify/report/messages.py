@@ -7,8 +7,11 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from certify.format.digits import at_least, at_most, enclosure, shortest
+from certify.format.labels import QUANTITY as LABELS
+from certify.format.labels import label_meaning
 from certify.prove.fit import recorded
-from certify.report.cautions import cautions
+from certify.report.cautions import cautions, distant
+from certify.report.normalization import fixed_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 
 if TYPE_CHECKING:
@@ -25,8 +28,13 @@ SIZED = {"first_order_distance", "distance", "stable_predictions", "prediction_c
 """Quantities that use the radius of the spec."""
 
 
-def verdict_line(certificate: Json) -> str:
-    """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
+def verdict_line(certificate: Json, reason: bool = False) -> str:
+    """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it.
+
+    Args:
+        certificate: the content of ``certificate.json``.
+        reason: whether to add the first reason of a verdict other than certified: where :func:`advice` is not printed.
+    """
     problem, base = certificate["problem"], certificate["base"]
     claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
     parts = [_claim(claim, problem) for claim in claims]
@@ -39,8 +47,17 @@ def verdict_line(certificate: Json) -> str:
                      f"{at_most(base['shift_norm'], 3)}")
     if problem["merge_duplicates"]:
         parts.append("equal rows count as one")
-    gates = f" [gates {certificate['gates']}]" if any(claim["gate"] for claim in certificate["claims"]) else ""
-    return f"{certificate['verdict']} {'; '.join(parts)}{gates}"
+    gates = f" [gates {certificate['gates']}{_warned(certificate)}]" if any(claim["gate"] for claim in claims) else ""
+    why = next((f": {c['reason']}" for c in claims if reason and c["verdict"] != "certified" and c["reason"]), "")
+    return f"{certificate['verdict']} {'; '.join(parts)}{gates}{why}"
+
+
+def _warned(certificate: Json) -> str:
+    """That what is refuted failed gates of severity warn alone, which do not count."""
+    refuted = [claim["gate"] for claim in certificate["claims"] if claim["verdict"] == "refuted"]
+    if not refuted or any(gate is None or gate["severity"] == "fail" for gate in refuted):
+        return ""
+    return ", refuted by a warn gate only"
 
 
 def _claim(claim: Json, problem: Json) -> str:
@@ -63,6 +80,8 @@ def _claim(claim: Json, problem: Json) -> str:
         if claim["theorem"] == "S14":
             ends += f" in the ball of radius {problem['window']!r}"
         ends += _of_nearest(claim, problem)
+        if claim["quantity"] == LABELS:
+            ends += f", label: {label_meaning(problem['outputs'], problem.get('threshold'))}"
     if gate is None:
         return f"{claim['quantity']} {ends}"
     state = gate["state"]
@@ -90,8 +109,12 @@ def advice(certificate: Json) -> list[str]:
     )
     files = {role: certificate["subject"][role]["path"] for role in CHECKED}
     folded = FOLDED if certificate["problem"].get("reparameterised") else ""
-    notes = [folded, unused_radius(certificate), *(f"certify check {words}" for words in unchecked(files))]
-    return [*dict.fromkeys(lines), *(f"note: {words}" for words in notes if words)]
+    far = distant(certificate["base"], certificate["claims"])
+    asked = {claim["quantity"] for claim in certificate["claims"]}
+    notes = [folded, fixed_note(certificate["problem"], asked), unused_radius(certificate),
+             *(f"certify check {words}" for words in unchecked(files))]
+    cautioned = [f"caution: {far}"] if far else []
+    return [*dict.fromkeys(lines), *cautioned, *(f"note: {words}" for words in notes if words)]
 
 
 def remembered(certificate: Json) -> str:

@@ -107,10 +107,18 @@ class Data(Section):
 
 
 class Training(Section):
-    """`[training]`: the loss the network was trained with."""
+    """`[training]`: the loss the network was trained with.
+
+    Attributes:
+        loss: of a row.
+        weight_decay: λ.
+        normalization: what the losses of the rows are divided by where rows are left out: ``"fixed"``: n, as before;
+            ``"remaining"``: the number of rows that are left.
+    """
 
     loss: Literal["squared", "cross_entropy", "logistic"] = "squared"
     weight_decay: NonNegative = 0.0
+    normalization: Literal["fixed", "remaining"] = "fixed"
 
 
 class Solution(Section):
@@ -179,11 +187,17 @@ class Aubin(Section):
 
 
 class Evaluation(Section):
-    """`[evaluation]`: data on which predictions are compared."""
+    """`[evaluation]`: data on which predictions are compared.
+
+    Attributes:
+        file, features, targets: as of `[data]`.
+        threshold: of a network with one output: the label of a row is whether the output lies above it.
+    """
 
     file: Name
     features: Annotated[Name | Names, Listed] | None = None
     targets: Name | None = None
+    threshold: Finite | None = None
 
 
 class Estimate(Section):

@@ -18,6 +18,7 @@ from certify.spec.changes import check_critical_change
 from certify.spec.convexity import asks_for_convexity, check_convexity, check_direction, check_predictions
 from certify.spec.estimates import WORDS, check_estimates, check_proofs
 from certify.spec.labels import check_labels
+from certify.spec.thresholds import check_label_threshold, check_labels_counted, check_promise
 from certify.spec.vocabulary import ACTIVATIONS, BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS
 from certify.spec.weight_norms import check_weight_norm
 from certify.spec.window import check_window
@@ -52,6 +53,7 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         check_labels(spec, name)
         _check_map(spec, name)
         check_predictions(spec, name)
+        check_label_threshold(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _check_gate(gate, f"{name}: gate {number}", spec)
         if verb == "run":
@@ -243,6 +245,7 @@ def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
     if (gate.max is None) == (gate.min is None):
         found = "neither max nor min" if gate.max is None else "both max and min"
         raise SpecError(where, found, "give one of them; two thresholds are two gates")
+    check_promise(gate, where)
     if spec.perturbation.set == "sparse" and gate.quantity in ("modulus", "sample_modulus"):
         raise SpecError(
             f'{where}: quantity = "{gate.quantity}"', 'set = "sparse" is not a norm, so it has no modulus',
@@ -316,7 +319,7 @@ def check_rows(spec: Spec, n: int) -> None:
 
 
 def check_problem(problem: Problem) -> None:
-    """Refuse a problem that cannot have an answer: more equations than parameters, labels that no output equals.
+    """Refuse a problem that cannot have an answer: more equations than parameters, labels without a meaning.
 
     Args:
         problem: network and data of a spec that passed :func:`check_spec`.
@@ -333,6 +336,7 @@ def check_problem(problem: Problem) -> None:
     if problem.base == "nearby" and problem.y is None and problem.map == "interpolation":
         raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
                         'use base = "given", or real targets')
+    check_labels_counted(problem)
     size = problem.kernel_size
     if problem.map == "sublevel" and problem.reference is not None and (
             size * (problem.parameters + size) > JACOBIAN_LIMIT):

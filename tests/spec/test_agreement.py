@@ -46,7 +46,8 @@ def specs(draw):
         lines.append(f"[{name}]")
         if keys is gate:
             lines.append(f'quantity = "{draw(st.sampled_from(["modulus", "sample_modulus"]))}"')
-            lines.append(f'{draw(st.sampled_from(["max", "min"]))} = {toml(draw(number))}')
+            side = draw(st.sampled_from(["max", "min"]))
+            lines.append(f"{side} = {toml(draw(number if side == 'max' else positive))}")
         for key in draw(st.lists(st.sampled_from(sorted(keys)), unique=True)):
             choice = keys[key]
             lines.append(f"{key} = {toml(draw(st.sampled_from(choice) if isinstance(choice, list) else choice))}")

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 from certify.check.reading import head_spec as convex_spec
 from certify.check.reading.canonical import Json, kind, show
+from certify.check.reading.label_rules import check_promise
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec_parts import columns, is_number, limits, perturbation_set, radii, scale, window
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
     "training.loss": ("squared", "cross_entropy", "logistic"),
+    "training.normalization": ("fixed", "remaining"),
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean", "relative", "function"),
@@ -32,14 +34,14 @@ _WORDS = {
 _KEYS = {
     "model": ("file", "widths", "activation", "graph"),
     "data": ("file", "features", "targets"),
-    "training": ("loss", "weight_decay"),
+    "training": ("loss", "weight_decay", "normalization"),
     "solution": ("map", "base", "layer", "level"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
                      "array"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
-    "evaluation": ("file", "features", "targets"),
+    "evaluation": ("file", "features", "targets", "threshold"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
@@ -92,6 +94,7 @@ class Spec:
         window: the radius of the section `[window]`; None without it.
         evaluation: name of the file of the evaluation rows; None without them.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
+        threshold: of one output, above which its label lies; None: above 0.
         graph: name of the graph file; None for a fully connected network. Widths and shape, that of
             one row, are then known with the graph.
     """
@@ -132,6 +135,7 @@ class Spec:
     evaluation: str | None = None
     evaluation_features: str | tuple[str, ...] | None = None
     evaluation_targets: str | None = None
+    threshold: float | None = None
 
     @property
     def flips(self) -> bool:
@@ -172,6 +176,8 @@ def read_spec(data: bytes) -> Spec:
             if name in section and not isinstance(section[name], str):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
     training, solution = sections["training"], sections["solution"]
+    if training.get("normalization", "fixed") != "fixed":
+        raise Invalid("spec, training.normalization", '"remaining" is stated', 'it is not built yet; "fixed" is needed')
     level, radius = solution.get("level"), p.get("radius")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
                                ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
@@ -374,5 +380,6 @@ def _gates(value: object) -> tuple[Gate, ...]:
             rigour=_word(gate, "gate", "rigour", "proved"), severity=_word(gate, "gate", "severity", "fail"),
             rationale=rationale,
         ))
+        check_promise(gates[-1], f"spec, gate {number}")
     return tuple(gates)
 

@@ -51,6 +51,7 @@ set = "total"                    # or per_sample: every row may move by as much;
 # [evaluation]                   # for stable_predictions and first_order_prediction_change: rows that are predicted
 # file = "test.npz"
 # features = "X"
+# threshold = 0.5                # of one output: the label of a row is whether the output lies above it
 
 # A gate turns the number into a decision: exit status 3 if it failed, 4 if it is open.
 # [[gate]]

@@ -16,7 +16,7 @@ from certify.check.systems.evidence import Ladder
 from certify.check.theorems.head.motion import change_at_most, distance_at_most, stable_at_least
 from certify.check.theorems.head.reached import MOVED, check_lower
 
-UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
+UNITS = {"distance": "weight distance", "prediction_change": "output change"}
 
 
 def about(claim: Claim, problem: Problem) -> bool:
