@@ -153,6 +153,7 @@ def _prove(
     from certify.bounds.witnesses import solution_arrays
     from certify.certificate.build import Claim
     from certify.gates import evaluate
+    from certify.nearness import too_far
 
     assert problem.spec is not None
     names = quantities(problem)
@@ -166,10 +167,11 @@ def _prove(
         bounds[name] = _with_side_arrays(proving.bound(name), arrays)
     held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in problem.spec.gate]
     held = held or [(bounds[name], None) for name in names]
-    claims = [Claim(bound, gate, evaluate(bound, gate)) for bound, gate in held]
     if problem.map == "interpolation":
         tell("size of the shift", 0.95)
     base = proving.base() if isinstance(proving, Critical | ConvexLayer) else base_point(problem, solution)
+    far = too_far(problem, base.get("distance"))
+    claims = [Claim(bound, gate, evaluate(bound, gate, far)) for bound, gate in held]
     return claims, base, arrays
 
 

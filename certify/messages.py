@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to
           "network before export")
 
 
+FAR = 1e-3
+"""Share of the length of the free weights from which on a word is said of the distance of a head's one solution."""
+
 SIZED = {"first_order_distance", "distance", "stable_predictions", "prediction_change",
          "first_order_prediction_change"}
 """Quantities that use the radius of the spec."""
@@ -30,9 +34,7 @@ def verdict_line(certificate: Json) -> str:
     claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
     parts = [_claim(claim, problem) for claim in claims]
     if problem["base"] == "nearby":
-        near = None if base["distance"] is None else at_most(base["distance"], 3)
-        kind = "critical point" if problem["map"] == "critical" else "solution"
-        parts.append(f"at an exact {kind} within {near}" if near else f"no exact {kind} proved nearby")
+        parts.append(_nearby(problem, base["distance"]))
     if base.get("tilt"):
         parts.append(f"loss tilted {'through the outputs' if base['tilt'] == 'output' else 'in weight space'} by "
                      f"{at_most(base['shift_norm'], 3)}")
@@ -40,6 +42,31 @@ def verdict_line(certificate: Json) -> str:
         parts.append("equal rows count as one")
     gates = f" [gates {certificate['gates']}]" if any(claim["gate"] for claim in certificate["claims"]) else ""
     return f"{certificate['verdict']} {'; '.join(parts)}{gates}"
+
+
+def _nearby(problem: Json, distance: float | None) -> str:
+    """Where the solution is: how far from the given weights, as a share of their length, and what share counts.
+
+    >>> _nearby({"map": "critical", "within": 1e-6, "weights_length": 2.0}, 1.5)
+    'at an exact critical point within 1.5 of the given weights, 0.75 of their length (at most 1e-06 counts)'
+    >>> _nearby({"map": "interpolation"}, 2e-7)
+    'at an exact solution within 2e-7 of the given weights'
+    """
+    kind = "critical point" if problem["map"] == "critical" else "solution"
+    if distance is None:
+        return f"no exact {kind} proved nearby"
+    said, share = f"at an exact {kind} within {at_most(distance, 3)} of the given weights", share_of(problem, distance)
+    if share is not None:
+        said += f", {at_most(share, 3)} of their length"
+    most, length = problem.get("within"), problem.get("weights_length")
+    far = None not in (most, length) and Fraction(distance) > Fraction(most) * Fraction(length)
+    return f"{said} (at most {most!r} counts)" if far else said
+
+
+def share_of(problem: Json, distance: float | None) -> float | None:
+    """A distance as a share of the length of the free weights, about; None where a certificate does not say it."""
+    length = problem.get("weights_length")
+    return distance / length if distance is not None and length else None
 
 
 def _claim(claim: Json, problem: Json) -> str:
@@ -90,7 +117,23 @@ def advice(certificate: Json) -> list[str]:
     files = {role: certificate["subject"][role]["path"] for role in CHECKED}
     folded = FOLDED if certificate["problem"].get("reparameterised") else ""
     notes = [folded, unused_radius(certificate), *(f"certify check {words}" for words in unchecked(files))]
-    return [*dict.fromkeys(lines), *(f"note: {words}" for words in notes if words)]
+    caution = _far_head(certificate)
+    return [*dict.fromkeys(lines), *([f"caution: {caution}"] if caution else []),
+            *(f"note: {words}" for words in notes if words)]
+
+
+def _far_head(certificate: Json) -> str:
+    """That the one solution of a head is not near the given weights, in words; empty where it is.
+
+    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.01}})[:60]
+    'the one solution is proved only within 0.005 of the length o'
+    """
+    share = share_of(certificate["problem"], certificate["base"]["distance"])
+    if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
+        return ""
+    return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights. The "
+            "claims are about that solution, which the weights in the file only come near to; training on brings them "
+            "nearer")
 
 
 def unused_radius(certificate: Json) -> str:
@@ -139,8 +182,13 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "verdict": certificate["verdict"],
         "gates": certificate["gates"],
         "claims": [_claim_object(claim) for claim in certificate["claims"]],
-        "base": {key: certificate["base"][key] for key in ("residual", "distance")},
+        "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
     }
+
+
+def _nearness(problem: Json) -> dict[str, Any]:
+    """The share of their length within which of the free weights a solution counts, and that length."""
+    return {key: problem[key] for key in ("within", "weights_length") if key in problem}
 
 
 def _claim_object(claim: Json) -> dict[str, Any]:

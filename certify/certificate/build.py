@@ -13,6 +13,7 @@ from certify import __version__
 from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, FORMAT, validate
 from certify.gates import Outcome, overall
+from certify.nearness import weights_length, within
 from certify.network.graph import GraphNetwork
 from certify.verdict import Bound
 
@@ -112,6 +113,7 @@ def _problem(problem: Problem) -> Json:
         "reparameterised": network.reparameterised,
         "names": None if problem.names is None else list(problem.names),
         "count": problem.count,
+        **({"within": within(problem), "weights_length": weights_length(problem)} if problem.base == "nearby" else {}),
     }
 
 
