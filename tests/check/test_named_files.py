@@ -20,12 +20,13 @@ def audit(tmp_path):
     """A certificate in a folder of its own, whose spec names model and data one folder up; a decoy of each beside."""
     folder = tmp_path / "audit"
     folder.mkdir()
+    certificates = {}
     for name, case in (("", plain()), ("decoy-", plain(activation="tanh", y=plain().y + 1.0))):
         case.weights[0] = case.weights[0] * (2.0 if name else 1.0)
         certificate = emitter.emit(case, tmp_path)
         for file in ("model.safetensors", "data.npz"):
             (tmp_path / file).rename(tmp_path / f"{name or 'genuine-'}{file}")
-        certificates = {name: certificate} | (certificates if name else {})
+        certificates[name] = certificate
     for file in ("model.safetensors", "data.npz"):
         (tmp_path / f"genuine-{file}").rename(tmp_path / file)
     spec = (tmp_path / "spec.toml").read_text().replace('file = "', 'file = "../')
