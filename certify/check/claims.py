@@ -52,7 +52,7 @@ def check_claims(
         ladder: the evidence, at the weights of the solution.
         base: where the solution is, as stated and proved; None if none is, and then no claim has a number.
         side: the arrays of the side file.
-        far: whether the certificate has to state that nothing is decided, because the solution is far (V60).
+        far: whether the certificate has to state that nothing is decided, because the solution is far (V62).
 
     Returns:
         The outcomes under the spec's own gates.

@@ -95,7 +95,7 @@ def read_file(places: Places, role: str) -> bytes:
 
 
 def check_named(places: Places, spec: Spec) -> None:
-    """V59: every file is the one the spec names, or the caller; the side file lies beside the certificate or below.
+    """V61: every file is the one the spec names, or the caller; the side file lies beside the certificate or below.
 
     Raises:
         Invalid: one is another, and both are named.

@@ -98,7 +98,7 @@ def check(
     _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members))
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     ladder, solved, side = _solution(certificate, problem, contents.get("witness"), tell)
-    # a certificate of before V60 lacks the member, and states what the ends alone give: what is printed does not
+    # a certificate of before V62 lacks the member, and states what the ends alone give: what is printed does not
     owned = near is not None and near.far and "within" in certificate.problem
     outcomes = check_claims(certificate.claims, spec, ladder, certificate.base if solved else None, side, owned)
     verdict, gates = overall(outcomes)

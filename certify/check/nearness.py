@@ -1,4 +1,4 @@
-"""Base `nearby`: how far from the given weights an exact solution may be for its claims to count (V60).
+"""Base `nearby`: how far from the given weights an exact solution may be for its claims to count (V62).
 
 The certificate chooses the solution it speaks of. Beside a symmetry of the network there are exact ones everywhere, and
 moduli at two of them differ by any factor. So the cap comes from the spec or the caller, never from the certificate.

@@ -31,7 +31,7 @@ class Outcome:
 def evaluate(claim: Claim, gate: Gate | None, far: bool = False) -> Outcome:
     """Hold the proved ends of a claim against a threshold; equal rows prove that the modulus is infinite (V16).
 
-    Where the solution is `far` from the given weights nothing is decided (V60).
+    Where the solution is `far` from the given weights nothing is decided (V62).
     """
     low = math.inf if claim.equal_rows is not None else -math.inf if claim.lower is None else claim.lower
     high = math.inf if claim.upper is None else claim.upper

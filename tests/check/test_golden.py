@@ -1,6 +1,6 @@
 """Certificates that released versions wrote check for ever, with the verdict they had.
 
-One of them is about a solution further from the weights than counts today (V60): it still checks, and its verdict is
+One of them is about a solution further from the weights than counts today (V62): it still checks, and its verdict is
 the one it had for who says that such a distance will do.
 """
 

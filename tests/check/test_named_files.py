@@ -1,4 +1,4 @@
-"""The files a certificate binds are the ones its spec names (V59), and nothing is said of any other file."""
+"""The files a certificate binds are the ones its spec names (V61), and nothing is said of any other file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Base `nearby`: a certificate about another exact solution than the one near the weights decides nothing (V60)."""
+"""Base `nearby`: a certificate about another exact solution than the one near the weights decides nothing (V62)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def without(certificate: dict) -> dict:
 
 
 def opened(certificate: dict) -> dict:
-    """The same with every verdict as V60 wants it."""
+    """The same with every verdict as V62 wants it."""
     result = copy.deepcopy(certificate)
     for claim in result["claims"]:
         claim["verdict"] = "inconclusive"
