@@ -123,6 +123,12 @@ def test_the_cap_is_not_the_certificate_s_to_say(copied, tmp_path):
                 check(emitter.write(forged, tmp_path / "honest"), NO_FILES)
 
 
+def test_no_page_repeats_a_verdict_at_a_far_solution(copied, honest, tmp_path):
+    folder = tmp_path / "honest"
+    for certificate, status in ((honest, 0), (opened(copied), 0), (copied, 2)):
+        assert certify(["report", str(emitter.write(certificate, folder)), "-o", str(tmp_path / "page.html")]) == status
+
+
 def test_old_certificates_may_not_say_that_nothing_is_decided(honest, tmp_path):
     with pytest.raises(Invalid, match="verdict"):
         check(emitter.write(without(opened(honest)), tmp_path / "honest"), NO_FILES)
