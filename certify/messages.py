@@ -48,16 +48,16 @@ def _nearby(problem: Json, distance: float | None) -> str:
     """Where the solution is: how far from the given weights, as a share of their length, and what share counts.
 
     >>> _nearby({"map": "critical", "within": 1e-6, "weights_length": 2.0}, 1.5)
-    'at an exact critical point within 1.5 of the given weights, 0.75 of their length (at most 1e-06 counts)'
+    'at an exact critical point within 1.5, 0.75 of the length of the given weights (at most 1e-06 counts)'
     >>> _nearby({"map": "interpolation"}, 2e-7)
-    'at an exact solution within 2e-7 of the given weights'
+    'at an exact solution within 2e-7'
     """
     kind = "critical point" if problem["map"] == "critical" else "solution"
     if distance is None:
         return f"no exact {kind} proved nearby"
-    said, share = f"at an exact {kind} within {at_most(distance, 3)} of the given weights", share_of(problem, distance)
+    said, share = f"at an exact {kind} within {at_most(distance, 3)}", share_of(problem, distance)
     if share is not None:
-        said += f", {at_most(share, 3)} of their length"
+        said += f", {at_most(share, 3)} of the length of the given weights"
     most, length = problem.get("within"), problem.get("weights_length")
     far = None not in (most, length) and Fraction(distance) > Fraction(most) * Fraction(length)
     return f"{said} (at most {most!r} counts)" if far else said
@@ -125,8 +125,8 @@ def advice(certificate: Json) -> list[str]:
 def _far_head(certificate: Json) -> str:
     """That the one solution of a head is not near the given weights, in words; empty where it is.
 
-    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.01}})[:60]
-    'the one solution is proved only within 0.005 of the length o'
+    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.0625}})[:61]
+    'the one solution is proved only within 0.0313 of the length'
     """
     share = share_of(certificate["problem"], certificate["base"]["distance"])
     if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
