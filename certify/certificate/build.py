@@ -15,6 +15,7 @@ from certify.certificate.schema import BY_ROW, FORMAT, validate
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
 from certify.prove.gates import Outcome, overall
+from certify.prove.nearness import weights_length, within
 
 if TYPE_CHECKING:
     from certify.network.network import Network
@@ -113,6 +114,7 @@ def _problem(problem: Problem) -> Json:
         "reparameterised": network.reparameterised,
         "names": None if problem.names is None else list(problem.names),
         "count": problem.count,
+        **({"within": within(problem), "weights_length": weights_length(problem)} if problem.base == "nearby" else {}),
     }
 
 

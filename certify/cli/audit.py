@@ -151,6 +151,7 @@ def _prove(
     from certify.prove.critical import Critical
     from certify.prove.gates import evaluate
     from certify.prove.head import ConvexLayer
+    from certify.prove.nearness import too_far
     from certify.prove.prover import prover
     from certify.systems.interpolation.base_point import base_point
     from certify.systems.interpolation.nearby import Solution
@@ -168,10 +169,11 @@ def _prove(
         bounds[name] = _with_side_arrays(proving.bound(name), arrays)
     held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in problem.spec.gate]
     held = held or [(bounds[name], None) for name in names]
-    claims = [Claim(bound, gate, evaluate(bound, gate)) for bound, gate in held]
     if problem.map == "interpolation":
         tell("size of the shift", 0.95)
     base = proving.base() if isinstance(proving, Critical | ConvexLayer) else base_point(problem, solution)
+    far = too_far(problem, base.get("distance"))
+    claims = [Claim(bound, gate, evaluate(bound, gate, far)) for bound, gate in held]
     return claims, base, arrays
 
 

@@ -17,7 +17,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Prove, refute or leave open how far a trained network's solution set moves when its training data moves.",
-    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open, 2 usage or invalid input, 130 Ctrl-C.",
+    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open or, without gates, nothing was proved, 2 usage "
+           "or invalid input, 130 Ctrl-C.",
 )
 
 
@@ -94,7 +95,7 @@ def run(
         return
     from certify.cli.audit import CERTIFICATE, REPORT, run_audit
     from certify.format.progress import shown
-    from certify.prove.gates import exit_status
+    from certify.prove.gates import exit_of
     from certify.report.messages import advice, one_line, remembered, run_object, verdict_line
 
     with shown(quiet) as tell:
@@ -112,7 +113,7 @@ def run(
             print(one_line(line), file=sys.stderr)
         print(one_line(f"certificate {folder / CERTIFICATE}"), file=sys.stderr)
         print(one_line(f"report      {folder / REPORT}"), file=sys.stderr)
-    raise typer.Exit(exit_status(certificate["gates"]))
+    raise typer.Exit(exit_of(certificate))
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:

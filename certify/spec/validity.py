@@ -95,6 +95,9 @@ def _check_model(spec: Spec, name: str) -> None:
         raise SpecError(
             f"{name}: solution.level", f'given with map = "{solution.map}"', "remove it, it belongs to the sublevel map"
         )
+    if solution.within is not None and solution.base != "nearby":
+        raise SpecError(f"{name}: solution.within", f'given with base = "{solution.base}", whose distance is 0',
+                        'remove it, it belongs to base = "nearby"')
 
 
 def _check_graph(spec: Spec, name: str) -> None:
