@@ -7,6 +7,7 @@ from functools import partial
 
 from certify.check.hypotheses import check_hypothesis, expect
 from certify.check.linalg.definite import Truth
+from certify.check.reading import label_rules
 from certify.check.reading.arrays import Array
 from certify.check.reading.canonical import Json, same, show
 from certify.check.reading.certificate import Base, Claim
@@ -40,6 +41,7 @@ BUDGETS = {"features": "feature distance", "targets": "target distance",
 
 def check_claims(
     claims: tuple[Claim, ...], spec: Spec, ladder: Ladder, base: Base | None, side: Mapping[str, Array],
+    far: bool = False,
 ) -> list[Outcome]:
     """Check that the claims answer the gates of the spec one by one, and every claim.
 
@@ -49,6 +51,7 @@ def check_claims(
         ladder: the evidence, at the weights of the solution.
         base: where the solution is, as stated and proved; None if none is, and then no claim has a number.
         side: the arrays of the side file.
+        far: whether the certificate has to state that nothing is decided, because the solution is far (V62).
 
     Returns:
         The outcomes under the spec's own gates.
@@ -69,21 +72,22 @@ def check_claims(
     for claim, gate in zip(claims, gates, strict=True):
         if base is None and (claim.lower, claim.upper, claim.rows, claim.equal_rows) != (None, None, (), None):
             raise Invalid(claim.where, "it has numbers", "no solution is stated that they could be about")
-        outcomes.append(_check_claim(claim, gate, ladder, base, side))
+        _check_claim(claim, ladder, base, side)
+        outcomes.append(_check_outcome(claim, evaluate(claim, gate, far)))
         ladder.tell(f"{claim.where}: every number is re-derived")
     return outcomes
 
 
-def _check_claim(
-    claim: Claim, gate: Gate | None, ladder: Ladder, base: Base | None, side: Mapping[str, Array],
-) -> Outcome:
+def _check_claim(claim: Claim, ladder: Ladder, base: Base | None, side: Mapping[str, Array]) -> None:
+    """Form, both ends and hypotheses of a claim."""
     where, problem = claim.where, ladder.problem
     for name, stated, needed in (
-        ("theorem", claim.theorem, _theorem(claim, ladder)), ("rigour", claim.rigour, "proved"),
-        ("unit", claim.unit, _unit(claim, problem)),
+        ("theorem", claim.theorem, (_theorem(claim, ladder),)), ("rigour", claim.rigour, ("proved",)),
+        ("unit", claim.unit, _units(claim, problem)),
     ):
-        if stated != needed:
-            raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", f"{show(needed)} is what can be re-derived")
+        if stated not in needed:
+            raise Invalid(f"{where}.{name}", f"{show(stated)} is stated",
+                          f"{show(needed[0])} is what can be re-derived")
     _check_form(claim, problem)
     if claim.equal_rows is not None:
         _check_equal_rows(claim, ladder)
@@ -110,7 +114,11 @@ def _check_claim(
         _check_persistence(claim, ladder, side)
     for hypothesis in claim.hypotheses:
         check_hypothesis(hypothesis, claim, ladder, base)
-    outcome = evaluate(claim, gate)
+
+
+def _check_outcome(claim: Claim, outcome: Outcome) -> Outcome:
+    """V16: the stated verdict and gate are those that follow."""
+    where = claim.where
     if claim.verdict != outcome.verdict:
         raise Invalid(f"{where}.verdict", f"{show(claim.verdict)} is stated", f"the ends give {show(outcome.verdict)}")
     member = _gate_member(outcome)
@@ -158,13 +166,16 @@ def _theorem(claim: Claim, ladder: Ladder) -> str:
     return stated
 
 
+def _units(claim: Claim, problem: Problem) -> tuple[str, ...]:
+    """The unit; of labels also the one that certificates stated before it said what a label is."""
+    return label_rules.units(problem) if claim.quantity == label_rules.QUANTITY else (_unit(claim, problem),)
+
+
 def _unit(claim: Claim, problem: Problem) -> str:
     if convex_claims.about(claim, problem):
         return convex_claims.UNITS.get(claim.quantity, "")
     if prediction_claims.about(claim):
         return prediction_claims.UNIT
-    if labels.about(claim, problem):
-        return labels.UNIT
     if claim.quantity == "persistence_radius":
         return f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
     merged = " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""

@@ -13,6 +13,7 @@ from certify.check.reading.refusal import Invalid
 from certify.check.systems.evidence import Evidence, Finding, Ladder, decide
 from certify.check.theorems.aubin import rules as aubin_rules
 from certify.check.theorems.aubin import sublevel_rules as sublevel_aubin_rules
+from certify.check.theorems.head import stated as convex_rules
 from certify.check.theorems.modulus import critical as stationary_rules
 from certify.check.theorems.modulus import kernel as rules
 from certify.check.theorems.modulus import sublevel as descent_rules
@@ -20,7 +21,7 @@ from certify.check.theorems.predictions import rules as prediction_rules
 
 KNOWN = {"interpolation": ("counting", "solution", "smooth", "rank"),
          "M5a": ("counting", "solution", "smooth", "rank", "tilt"),
-         "Q6": ("convex", "solution"),
+         "Q6": ("convex", "solution", *convex_rules.STATED),
          "critical": ("solution", "smooth", "rank", "symmetry", "tilt"),
          "sublevel": ("loss", "interior", "smooth", "gradient")}
 RULES = {"smooth": rules.smooth, "rank": rules.rank, "interior": descent_rules.interior,
@@ -64,6 +65,12 @@ def check_hypothesis(hypothesis: Hypothesis, claim: Claim, ladder: Ladder, base:
         proved = None if base is None else base.distance if nearby else base.shift_norm
         if nearby != (problem.base == "nearby") or proved is None or not same(value, proved) or not hypothesis.holds:
             raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", f"the number in base is {show(proved)}")
+        return
+    if hypothesis.name in convex_rules.STATED:
+        if isinstance(value, str) or value is None or value < 0 or not hypothesis.holds:
+            raise Invalid(where, f"{show(value)}, {show(hypothesis.holds)}", "a number from 0 on is needed, and true")
+        rule, number = convex_rules.STATED[hypothesis.name], float(value)
+        expect(where, value, lambda evidence: rule(evidence, number), ladder, once=True)
         return
     if hypothesis.name == "contraction":
         if isinstance(value, str) or value is None or claim.upper is None or not hypothesis.holds:

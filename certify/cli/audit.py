@@ -50,6 +50,7 @@ def run_audit(
     """
     from certify.certificate import build, canonical_bytes
     from certify.certificate.write import require_folder, write_together
+    from certify.problem.fit import fit_of
     from certify.problem.limits import limits_of
     from certify.report.exporters.html import render
     from certify.rigor.environment import self_test
@@ -62,7 +63,7 @@ def run_audit(
     require_folder(folder, (CERTIFICATE, REPORT, WITNESS))
     audit = load(spec_path, merge_duplicates)
     tell("testing the arithmetic of this machine", 0.01)
-    environment = self_test()
+    environment = self_test() | {"fit": fit_of(audit.problem).as_json()}  # a free member: the format has no other
     claims, base, arrays = _prove(audit.problem, tell, limits_of(audit.problem, started))
     tell("writing certificate and report", 0.97)
     sources, written = dict(audit.sources), {}
@@ -128,6 +129,7 @@ def _prove(
 ) -> tuple[list[Claim], dict[str, Any], dict[str, Any]]:
     """Every bound once, held against every gate on it; the base point; and arrays for the side file."""
     from certify.certificate.build import Claim
+    from certify.problem.nearness import too_far
     from certify.prove.critical import Critical
     from certify.prove.gates import evaluate
     from certify.prove.head import ConvexLayer
@@ -148,10 +150,11 @@ def _prove(
         bounds[name] = _with_side_arrays(proving.bound(name), arrays)
     held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in problem.spec.gate]
     held = held or [(bounds[name], None) for name in names]
-    claims = [Claim(bound, gate, evaluate(bound, gate)) for bound, gate in held]
     if problem.map == "interpolation":
         tell("size of the shift", 0.95)
     base = proving.base() if isinstance(proving, Critical | ConvexLayer) else base_point(problem, solution)
+    far = too_far(problem, base.get("distance"))
+    claims = [Claim(bound, gate, evaluate(bound, gate, far)) for bound, gate in held]
     return claims, base, arrays
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Prove, refute or leave open how far a trained network's solution set moves when its training data moves.",
-    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open, 2 usage or invalid input, 130 Ctrl-C.",
+    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open or, without gates, nothing was proved, 2 usage "
+           "or invalid input, 130 Ctrl-C.",
 )
 
 
@@ -26,6 +28,20 @@ def _version(asked: bool) -> None:
 
         typer.echo(f"certify {__version__}")
         raise typer.Exit
+
+
+def _whole(text: str) -> int:
+    """A whole number in plain digits; Python would also read `1_0`."""
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", str(text)) is None:
+        raise typer.BadParameter(f"{text!r} is not a whole number in digits")
+    return int(text)
+
+
+def _decimal(text: str) -> float:
+    """A decimal number; Python would also read `1_0`, `nan` and digits of other scripts."""
+    if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", str(text)) is None:
+        raise typer.BadParameter(f"{text!r} is not a decimal number")
+    return float(text)
 
 
 class Interrupted(BaseException):
@@ -66,7 +82,9 @@ def run(
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what it needs and what is feasible; compute and write nothing.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors; the line ends with the first reason.")
+    ] = False,
     merge_duplicates: Annotated[
         bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
     ] = False,
@@ -77,23 +95,25 @@ def run(
         return
     from certify.cli.audit import CERTIFICATE, REPORT, run_audit
     from certify.cli.progress import shown
-    from certify.prove.gates import exit_status
-    from certify.report.messages import advice, one_line, run_object, verdict_line
+    from certify.prove.gates import exit_of
+    from certify.report.messages import advice, one_line, remembered, run_object, verdict_line
 
     with shown(quiet) as tell:
         certificate = run_audit(spec, output, merge_duplicates, tell)
     folder = spec.parent if output is None else output
+    if not quiet and remembered(certificate):
+        print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
     if as_json:
         print(json.dumps(run_object(certificate), allow_nan=False))
     else:
-        print(one_line(verdict_line(certificate)))
+        print(one_line(verdict_line(certificate, reason=quiet)))
     sys.stdout.flush()
     if not quiet:
         for line in advice(certificate):
             print(one_line(line), file=sys.stderr)
         print(one_line(f"certificate {folder / CERTIFICATE}"), file=sys.stderr)
         print(one_line(f"report      {folder / REPORT}"), file=sys.stderr)
-    raise typer.Exit(exit_status(certificate["gates"]))
+    raise typer.Exit(exit_of(certificate))
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
@@ -184,12 +204,28 @@ def init(
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="A spec for `certify estimate`.")] = False,
+    graph: Annotated[
+        Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")
+    ] = None,
+    loss: Annotated[str | None, typer.Option("--loss", metavar="WORD", help="The one it was trained with.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
+    ] = None,
 ) -> None:
-    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it."""
-    from certify.cli.starter import write_starter
+    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.
+
+    What no file says is left out, not guessed.
+    """
+    from certify.cli.starter import Said, write_starter
     from certify.report.messages import one_line
 
-    print(one_line(f"wrote {write_starter(folder, model, data, estimate)}"), file=sys.stderr)
+    written = write_starter(folder, model, data, estimate, graph, Said(activation, loss, weight_decay))
+    for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
+        if line:
+            print(one_line(line), file=sys.stderr)
 
 
 @app.command()
@@ -211,9 +247,11 @@ def graph(
 @_interruptible
 def stability(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec of an interpolation problem.")],
-    count: Annotated[int, typer.Option("--count", help="Other solutions to walk to.")] = 8,
-    length: Annotated[float, typer.Option("--length", help="Of each walk, relative to the weights.")] = 0.1,
-    seed: Annotated[int, typer.Option("--seed", help="Of the directions.")] = 0,
+    count: Annotated[int, typer.Option(
+        "--count", parser=_whole, metavar="INTEGER", help="Other solutions to walk to.")] = 8,
+    length: Annotated[float, typer.Option(
+        "--length", parser=_decimal, metavar="FLOAT", help="Of each walk, relative to the weights.")] = 0.1,
+    seed: Annotated[int, typer.Option("--seed", parser=_whole, metavar="INTEGER", help="Of the directions.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
@@ -237,8 +275,9 @@ def stability(
 @_interruptible
 def algorithm1(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help='A spec with set = "given".')],
-    members: Annotated[int, typer.Option("--members", help="Random members of the estimated set.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", help="Of the members.")] = 0,
+    members: Annotated[int, typer.Option(
+        "--members", parser=_whole, metavar="INTEGER", help="Random members of the estimated set.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", parser=_whole, metavar="INTEGER", help="Of the members.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """The paper's Algorithm 1: the estimated set after one change, its distance, and what is proved about it."""

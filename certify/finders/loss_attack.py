@@ -17,6 +17,7 @@ from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.activation import activation
 from certify.rigor.arithmetic import Binary64
+from certify.rigor.finder import FAILED
 from certify.rigor.fp import RAISE, Array
 
 STEPS, TRIES = 30, 18
@@ -79,7 +80,7 @@ def _attempt(problem: Problem, radius: float) -> Attack | None:
     try:
         with np.errstate(all="ignore"):
             moved = _ascend(problem, radius)
-    except EnclosureError:
+    except FAILED:
         return None
     return _prove(problem, moved)
 

@@ -106,17 +106,22 @@ def _require_factory(
 
 
 def widths_of(path: Path) -> list[int]:
-    """Widths of the fully connected network in a file, as far as its weights chain up.
+    """Widths of the fully connected network in a file: the first of :func:`chain_of`."""
+    return chain_of(path)[0]
+
+
+def chain_of(path: Path) -> tuple[list[int], str | None]:
+    """Widths of the fully connected network in a file, and the activation between its layers where the file says it.
 
     Raises:
-        InputError: they do not.
+        InputError: its weights do not chain up.
     """
     archive = open_archive(read_source(path, "model"), "model")
     asked = f"model file {path}"
     shapes = [archive.read(_join(prefix, "weight")).shape for prefix in _layers(archive, asked)]
     if any(len(s) != 2 for s in shapes) or any(a[0] != b[1] for a, b in pairwise(shapes)):
         raise InputError(asked, f"weights of shapes {shapes} are no chain of layers", "write widths yourself")
-    return [shapes[0][1], *(shape[0] for shape in shapes)]
+    return [shapes[0][1], *(shape[0] for shape in shapes)], archive.activation
 
 
 def natural(key: str) -> list[tuple[int, int, str]]:

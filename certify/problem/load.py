@@ -68,6 +68,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
         radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
         evaluation=evaluation, direction=spec.perturbation.direction,
+        threshold=None if spec.evaluation is None else spec.evaluation.threshold,
     )
     require_problem(problem)
     return problem

@@ -14,7 +14,7 @@ from certify.network.graph.graph import GraphNetwork
 from certify.network.network import owned
 from certify.problem.norms.function import Reference
 from certify.problem.statement import Statement
-from certify.problem.training import require_label_changes, require_losses
+from certify.problem.training import require_label_changes, require_losses, require_threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,7 @@ class Problem(Statement):
         self._require_words()
         self._require_norm()
         require_losses(self)
+        require_threshold(self)
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")

@@ -57,6 +57,7 @@ class Statement:
         weight_norm: ``"euclidean"``, ``"relative"`` or ``"function"``: how a motion of the weights is measured.
         reference: the rows of the function norm with its τ, else None.
         evaluation: `(N, d)` rows on which predictions are compared, else None.
+        threshold: of one output: the label of such a row is whether the output lies above it; None: above 0.
     """
 
     network: Network | GraphNetwork
@@ -87,6 +88,7 @@ class Statement:
     arithmetic: str = "float"
     evaluation: np.ndarray | None = None
     direction: str | None = None
+    threshold: float | None = None
 
     @property
     def n(self) -> int:

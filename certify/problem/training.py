@@ -54,6 +54,23 @@ def require_losses(problem: Statement) -> None:
         raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
 
 
+def require_threshold(problem: Statement) -> None:
+    """Refuse a threshold of labels but for the one output at evaluation rows.
+
+    Raises:
+        InputError: with what would work.
+    """
+    if problem.threshold is None:
+        return
+    if not math.isfinite(problem.threshold):
+        raise InputError("evaluation.threshold", f"{problem.threshold}", "give a finite number")
+    if problem.evaluation is None:
+        raise InputError("evaluation.threshold", "no evaluation rows", "give evaluation rows, or leave it out")
+    if problem.outputs != 1:
+        raise InputError("evaluation.threshold", f"a network with {problem.outputs} outputs, whose label is the "
+                         "largest", "leave it out; it is for one output")
+
+
 def require_label_changes(problem: Statement) -> None:
     """Refuse labels that become others where nothing is known of it.
 

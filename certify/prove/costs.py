@@ -55,13 +55,13 @@ _GRAPH_BALLS: Final = (120, 2e-6)  # bytes and seconds of a number of windows
 def costs(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of a problem, in the order in which they are tried."""
     if concerns_convexity(problem):
-        return (_last_layer(problem),)
+        return (last_layer_cost(problem),)
     if problem.map == "critical":
         return _second_order(problem)
     return _passes(problem) if problem.map == "sublevel" else _matrices(problem)
 
 
-def _last_layer(problem: Problem) -> Cost:
+def last_layer_cost(problem: Problem) -> Cost:
     """:class:`certify.prove.head.ConvexLayer`: a metric and the images of all rows, for every θ."""
     p, n = problem.parameters, problem.n
     images = n * p * problem.outputs
@@ -209,6 +209,10 @@ def _graph_passes(problem: Problem, network: GraphNetwork) -> tuple[Cost, ...]:
 def remedy(problem: Problem, quantity: str, limits: Limits) -> str:
     """What would fit into the limits, in words."""
     memory = limits.memory
+    if quantity in CONVEX and problem.map == "critical" and problem.set != "given":
+        more = "raise memory_limit" if limits.stated else "use a machine with more memory"
+        wanted = more if last_layer_cost(problem).memory > memory else "raise time_limit"
+        return f"use fewer rows, fewer outputs or a narrower last layer, or {wanted}"
     able = [cost for cost in costs(problem) if quantity in cost.quantities]
     if not able:
         return "list fewer rows in the data, or ask for modulus"

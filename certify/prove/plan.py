@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from certify.problem.cost import JACOBIAN_LIMIT
+from certify.problem.fit import Fit, fit_of
 from certify.problem.limits import Limits, duration, flops, limits_of, seconds, size
 from certify.prove.costs import costs
 from certify.spec.convexity import FIRST_ORDER
@@ -64,6 +65,7 @@ class Plan:
         time_limit: seconds it may take, or None.
         tiers: what it may take, in the order in which it is tried.
         quantities: what will be computed.
+        fit: how well the network, as it was understood, fits its data.
     """
 
     map: str
@@ -88,6 +90,7 @@ class Plan:
     time_limit: float | None
     tiers: tuple[Tier, ...]
     quantities: tuple[Quantity, ...]
+    fit: Fit
 
     def as_json(self) -> dict[str, Any]:
         """The plan as one JSON object."""
@@ -102,6 +105,7 @@ class Plan:
         lines = [
             ("network", f"{self._network()}, p = {self.parameters} ({layer})"),
             ("data", f"n = {self.n} rows, {self.inputs} features, k = {self.outputs} outputs"),
+            ("fit", self.fit.sentence()),
             ("moving", f"{self.parameter.replace('_', ' ')} of {rows}{each}"),
             *self._system(),
         ]
@@ -168,6 +172,7 @@ def make_plan(problem: Problem) -> Plan:
         equal=problem.groups or (),
         memory_there=limits.memory, memory_stated=limits.stated, time_limit=limits.seconds, tiers=tiers,
         quantities=tuple(_foresee(problem, name, tiers) for name in names),
+        fit=fit_of(problem),
     )
 
 

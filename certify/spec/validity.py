@@ -17,7 +17,8 @@ from certify.spec.changes import require_critical_change
 from certify.spec.convexity import asks_for_convexity, require_convexity, require_direction, require_predictions
 from certify.spec.estimates import WORDS, require_estimates, require_proofs
 from certify.spec.labels import require_labels
-from certify.spec.vocabulary import BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS
+from certify.spec.thresholds import require_label_threshold, require_promise
+from certify.spec.vocabulary import ACTIVATIONS, BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS
 from certify.spec.weight_norms import require_weight_norm
 from certify.spec.window import require_window
 
@@ -50,6 +51,7 @@ def require_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         require_labels(spec, name)
         _require_map(spec, name)
         require_predictions(spec, name)
+        require_label_threshold(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _require_gate(gate, f"{name}: gate {number}", spec)
         if verb == "run":
@@ -72,10 +74,15 @@ def _require_model(spec: Spec, name: str) -> None:
     if model.graph is not None:
         _require_graph(spec, name)
     elif model.factory is None:
-        for key, example in (("widths", "[30, 64, 64, 1]"), ("activation", '"tanh"')):
-            if getattr(model, key) is None:
-                raise SpecError(f"{name}: [model]", f"'{key}' is missing",
-                                f"give {key}, e.g. {key} = {example}, or a factory")
+        if model.widths is None:
+            raise SpecError(f"{name}: [model]", "'widths' is missing",
+                            "give widths, e.g. widths = [30, 64, 64, 1], or a factory")
+        if model.activation is None:
+            remedy = (f"give activation, the one it was trained with ({', '.join(ACTIVATIONS)}): the weights do not "
+                      "say it; or give a factory")
+            if len(model.widths) == 2:
+                remedy = 'give activation = "identity", which is exact for one layer'
+            raise SpecError(f"{name}: [model]", "'activation' is missing", remedy)
     layers = len(model.widths or ()) - 1
     if model.widths and solution.layer != "all" and solution.layer > layers:
         raise SpecError(
@@ -86,6 +93,9 @@ def _require_model(spec: Spec, name: str) -> None:
         raise SpecError(
             f"{name}: solution.level", f'given with map = "{solution.map}"', "remove it, it belongs to the sublevel map"
         )
+    if solution.within is not None and solution.base != "nearby":
+        raise SpecError(f"{name}: solution.within", f'given with base = "{solution.base}", whose distance is 0',
+                        'remove it, it belongs to base = "nearby"')
 
 
 def _require_graph(spec: Spec, name: str) -> None:
@@ -135,14 +145,9 @@ def _require_map(spec: Spec, name: str) -> None:
     require_window(spec, name)
     for number, gate in enumerate(spec.gate, 1):
         _require_first_order(gate, f"{name}: gate {number}", spec)
-        if gate.quantity != "persistence_radius":
-            continue
-        if solution.map != "sublevel":
+        if gate.quantity == "persistence_radius" and solution.map != "sublevel":
             raise SpecError(f"{name}: gate {number}", "persistence_radius belongs to the sublevel map",
                             'use map = "sublevel" with a level, or quantity = "modulus"')
-        if solution.level is None:
-            raise SpecError(f"{name}: gate {number}", "persistence_radius needs a level above the loss at the weights",
-                            "give solution.level")
 
 
 def _require_first_order(gate: Gate, where: str, spec: Spec) -> None:
@@ -241,6 +246,7 @@ def _require_gate(gate: Gate, where: str, spec: Spec) -> None:
     if (gate.max is None) == (gate.min is None):
         found = "neither max nor min" if gate.max is None else "both max and min"
         raise SpecError(where, found, "give one of them; two thresholds are two gates")
+    require_promise(gate, where)
     if spec.perturbation.set == "sparse" and gate.quantity in ("modulus", "sample_modulus"):
         raise SpecError(
             f'{where}: quantity = "{gate.quantity}"', 'set = "sparse" is not a norm, so it has no modulus',

@@ -36,7 +36,7 @@ from tests.attack import attack
 from tests.bounds.test_critical import toy
 from tests.containment import Violation
 
-REPORT = Path(__file__).resolve().parents[2] / "reports" / "breast-cancer-logistic"
+REPORT = Path(__file__).resolve().parents[2] / "reports" / "audits" / "breast-cancer-logistic"
 
 
 def test_random_attacks():

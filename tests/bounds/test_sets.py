@@ -34,7 +34,7 @@ from tests import oracles as exact
 from tests.attack import attack
 from tests.containment import Violation
 
-REPORTS = Path(__file__).resolve().parents[2] / "reports"
+REPORTS = Path(__file__).resolve().parents[2] / "reports" / "audits"
 NAMES = {"box": 60, "sparse": 60, "given_change": 60}
 
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "reports" / "breast-cancer"
+FOLDER = Path(__file__).parents[2] / "reports" / "audits" / "breast-cancer"
 MODULES = ("resolve", "rows", "tables", "recipe")
 
 

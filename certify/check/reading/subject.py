@@ -77,6 +77,7 @@ class Problem:
         window: its radius, where the spec has one.
         change: the one change of `given`, by moving row.
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
+        threshold: of one output, above which its label lies; None: above 0.
         changed: the loss after that change; None: as it is in the files (critical map).
     """
 
@@ -111,6 +112,7 @@ class Problem:
     direction: str | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
     evaluation: tuple[Vector, ...] = ()
+    threshold: float | None = None
     changed: Changed | None = None
 
     @property
@@ -241,6 +243,7 @@ def build_problem(
             reference, spec, table.names, _named("reference", spec.reference)),
         evaluation=() if evaluation is None or spec.evaluation is None else read_evaluation(
             evaluation, spec, table.names, _named("evaluation", spec.evaluation)),
+        threshold=spec.threshold,
     )
 
 
@@ -275,6 +278,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     if problem.evaluation:
         network |= {"evaluation_rows": len(problem.evaluation)}
+    if spec.threshold is not None:
+        network |= {"threshold": spec.threshold}
     if spec.window is not None:
         network |= {"window": spec.window}
     if spec.direction is not None:

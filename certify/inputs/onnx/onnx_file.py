@@ -288,7 +288,8 @@ class OnnxArchive(Archive):
             elif number == 9:
                 raw = _bytes(value)
             elif number == 13 or (number == 14 and value != 0):
-                self._refuse(f"tensor '{key_of(name)}' lies in another file", "export it into one file")
+                self._refuse(f"tensor '{key_of(name)}' lies in another file",
+                             "export it into one file: torch.onnx.export(…, external_data=False)")
             elif number in (5, 7, 11):
                 self._refuse(f"tensor '{key_of(name)}' is stored in a way that is not read", "export it again")
         if kind not in _TYPES:

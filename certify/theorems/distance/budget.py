@@ -23,6 +23,7 @@ from certify.problem.limits import Limits, OutOfTime, seconds
 from certify.problem.problem import Problem
 from certify.rigor.arithmetic import Binary64, DoubleDouble
 from certify.rigor.ball import Balls
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array, down, up
 from certify.systems.interpolation.equations import moved
 from certify.systems.interpolation.linearisation import linearise
@@ -112,12 +113,14 @@ def find_attack(problem: Problem, check: Callable[[], None]) -> Attack | None:
     net = problem.network
     assert isinstance(net, Network)
     try:
-        change = propose_change(problem)
+        change = proposed(lambda: propose_change(problem))
         if change is None or not inside(problem, change) or problem.equations * problem.parameters > JACOBIAN_LIMIT:
             return None
         check()
         one = replace(problem, set="given", change=change, radius=None, count=None, norm=2)
-        proposal = propose_nearest(moved(one, Binary64()), one.layer_scale)
+        proposal = proposed(lambda: propose_nearest(moved(one, Binary64()), one.layer_scale))
+        if proposal is None:
+            return None
         end, z = best_lower_end(moved(one, DoubleDouble()), one.layer_scale, proposal, check)
         return None if z is None else Attack(end, change, z)
     except EnclosureError:

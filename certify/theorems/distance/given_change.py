@@ -22,6 +22,7 @@ from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.rigor.ball import exact_points, rounded
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.interpolation.equations import System, moved
 from certify.systems.interpolation.nearby import Solution, ball_of, given, prove_solution, residual_balls
@@ -71,7 +72,7 @@ def enclose_distance(problem: Problem, check: Callable[[], None]) -> DistanceEnd
     fine = moved(problem, DoubleDouble())
     proposal = Proposal(given(net), ())
     if problem.equations * problem.parameters <= JACOBIAN_LIMIT:
-        proposal = propose_nearest(moved(problem, Binary64()), scale)
+        proposal = proposed(lambda: propose_nearest(moved(problem, Binary64()), scale)) or proposal
     check()
     solution = prove_solution(fine, proposal.parameters, check)
     lower, witness = best_lower_end(fine, scale, proposal, check)

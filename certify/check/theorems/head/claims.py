@@ -16,7 +16,7 @@ from certify.check.systems.evidence import Ladder
 from certify.check.theorems.head.motion import change_at_most, distance_at_most, stable_at_least
 from certify.check.theorems.head.reached import MOVED, check_lower
 
-UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
+UNITS = {"distance": "weight distance", "prediction_change": "output change"}
 
 
 def about(claim: Claim, problem: Problem) -> bool:
@@ -42,6 +42,8 @@ def check_form(claim: Claim, problem: Problem) -> None:
                       "theta and reach are the witness of these claims, and z and array of that end")
     if claim.z is not None and len(claim.z) != problem.parameters:
         raise Invalid(f"{where}.z", f"it has {len(claim.z)} entries", f"{problem.parameters} are needed, one a weight")
+    if (claim.lower, claim.upper, *stated) == (None, None, False, False):
+        return  # it says nothing
     count = claim.quantity == "stable_predictions"
     if count and (claim.lower is None or claim.upper != len(problem.evaluation) or claim.lower % 1):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),

@@ -18,6 +18,7 @@ from certify.check.hypotheses import expect
 from certify.check.linalg.balls import ONE, ZERO, norm, root
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.over_ball import Rows, carried, carried_back, reaches, slope_spread, spectral
+from certify.check.reading import label_rules
 from certify.check.reading.arrays import Array
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
@@ -27,7 +28,7 @@ from certify.check.systems.evidence import Evidence, Finding, Ladder
 from certify.check.theorems.distance import compensation
 from certify.check.theorems.distance import given_change as finite
 
-QUANTITY, THEOREM, UNIT = "stable_predictions", "P2", "evaluation rows"
+QUANTITY, THEOREM = label_rules.QUANTITY, "P2"
 
 PARTS = 4
 """Parts of the way to the distance, each with a slope of its own."""
@@ -95,12 +96,12 @@ def stable_at_least(evidence: Evidence, least: float, radius: float) -> Finding:
 def stable_rows(problem: Problem, radius: arb) -> list[bool]:
     """For every evaluation row whether its label is proved the same on the ball of that radius.
 
-    The margin `Δ = f_a − f_b` of the label over every other output (one output: its size) has to exceed what it may
-    change by.
+    The margin `Δ = f_a − f_b` of the label over every other output (one output: how far it lies from the threshold)
+    has to exceed what it may change by.
     """
     ball, k = Ball(problem, radius), problem.outputs
     if k == 1:
-        margins = {i: abs(f[0]) for i, f in enumerate(ball.outputs)}
+        margins = {i: abs(label_rules.apart(problem, f[0])) for i, f in enumerate(ball.outputs)}
         return ball.held(margins, [[ONE]] * len(margins), ONE)
     labels = [max(range(k), key=[float(x.mid()) for x in f].__getitem__) for f in ball.outputs]
     stable = [True] * len(labels)
