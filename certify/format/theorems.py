@@ -37,11 +37,11 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Theorem:
-    """One theorem, for one system.
+    """One theorem, for one system and for quantities that the same members of a witness prove.
 
     Attributes:
         label: as claims and proofs name it.
-        system: what is solved; a label may stand for one theorem in two systems.
+        system: what is solved; a label may stand in several rows.
         quantities: what it bounds.
         page: of `proofs/`, with the section.
         applies: the domains, of which one has to hold; what has no meaning is no matter of theorems but of laws.
@@ -136,9 +136,12 @@ S14: Final = Theorem("S14", System.FITS, (q.EXCESS, q.HAUSDORFF), "sets.md#s14",
 _CRITICAL: Final = Domain(map=Map.CRITICAL, network=_PLAIN, down=False, parameter=_MOVES)
 _CRITICAL_HYPOTHESES: Final = ("solution", "smooth", "rank", "symmetry", "tilt")
 
-M5: Final = Theorem("M5", System.CRITICAL, (q.MODULUS, q.SAMPLE_MODULUS, q.FIRST_ORDER_DISTANCE), "critical.md#m5",
-                    (_CRITICAL,), ("counting", *_CRITICAL_HYPOTHESES), ("z", "member", "dual", "array"),
-                    ("M5a", "M5b", "M5c", "M5d"), ("M5e", "M5s", "N4"))
+_M5_CASES: Final = ("M5a", "M5b", "M5c", "M5d")
+
+M5: Final = Theorem("M5", System.CRITICAL, (q.MODULUS, q.FIRST_ORDER_DISTANCE), "critical.md#m5", (_CRITICAL,),
+                    ("counting", *_CRITICAL_HYPOTHESES), ("z", "member", "dual", "array"), _M5_CASES, ("M5e", "M5s"))
+M5_ROWS: Final = Theorem("M5", System.CRITICAL, (q.SAMPLE_MODULUS,), "critical.md#m5", (_CRITICAL,),
+                         ("counting", *_CRITICAL_HYPOTHESES), ("array",), _M5_CASES, ("M5s", "N4"))
 P1_CRITICAL: Final = Theorem("P1", System.CRITICAL, (q.FIRST_ORDER_PREDICTION_CHANGE,), "predictions.md#p1",
                              (_CRITICAL.also(weight_norm=_EUCLIDEAN),),
                              ("counting", *_CRITICAL_HYPOTHESES, "evaluation", "agreement", "freedom"),
@@ -146,25 +149,30 @@ P1_CRITICAL: Final = Theorem("P1", System.CRITICAL, (q.FIRST_ORDER_PREDICTION_CH
 Q7_CRITICAL: Final = Theorem("Q7", System.CRITICAL, (q.DISTANCE,), "finite.md#q7", (_CRITICAL.also(
     base=Base.NEARBY, set=Set.GIVEN, weight_norm=_EUCLIDEAN),), _CRITICAL_HYPOTHESES, ("z", "array"),
     rests=("Q2", "F1"))
-Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.STABLE_PREDICTIONS, q.PREDICTION_CHANGE), "convex.md#q6", (Domain(
-    map=Map.CRITICAL, base=Base.NEARBY, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN, decay=True, norm=2,
-    set=_BUDGETS),), ("convex", "solution"), ("z", "array", "theta", "reach"), rests=("P4",))
+_LAST: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN,
+                      decay=True, norm=2, set=_BUDGETS)
+Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6", (_LAST,),
+                    ("convex", "solution"), ("z", "array", "theta", "reach"), rests=("P4",))
+Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6", (_LAST,),
+                           ("convex", "solution"), ("theta", "reach"), rests=("P4",))
 
 _SUBLEVEL: Final = Domain(map=Map.SUBLEVEL, network=_PLAIN, set=(Set.TOTAL, Set.PER_SAMPLE), norm=2, down=False,
                           parameter=_MOVES)
 _OF_A_GRAPH: Final = _SUBLEVEL.also(network=Network.GRAPH, layer=Layer.ALL, weight_norm=_EUCLIDEAN)
 _SUBLEVEL_HYPOTHESES: Final = ("loss", "interior", "smooth", "gradient")
 
-M6: Final = Theorem("M6", System.SUBLEVEL, (q.MODULUS, q.SAMPLE_MODULUS, q.PERSISTENCE_RADIUS), "sublevel.md#m6", (
-    _SUBLEVEL, _OF_A_GRAPH.also(quantity=("modulus", "sample_modulus")),
-    _OF_A_GRAPH.also(parameter=(Parameter.TARGETS, Parameter.SAMPLE_WEIGHTS))),
+M6: Final = Theorem("M6", System.SUBLEVEL, (q.MODULUS, q.SAMPLE_MODULUS), "sublevel.md#m6", (_SUBLEVEL, _OF_A_GRAPH),
+                    _SUBLEVEL_HYPOTHESES, rests=("L1", "G4"))
+M6_PERSISTENCE: Final = Theorem("M6", System.SUBLEVEL, (q.PERSISTENCE_RADIUS,), "sublevel.md#m6", (
+    _SUBLEVEL, _OF_A_GRAPH.also(parameter=(Parameter.TARGETS, Parameter.SAMPLE_WEIGHTS))),
     _SUBLEVEL_HYPOTHESES, ("array",), rests=("L1", "P3", "G4"))
 Q5: Final = Theorem("Q5", System.SUBLEVEL, (q.AUBIN,), "sublevel.md#q5", (_SUBLEVEL.also(
     level=False, parameter=(Parameter.FEATURES, Parameter.TARGETS), weight_norm=_EUCLIDEAN, set=Set.TOTAL, units=False,
     arithmetic=Arithmetic.FLOAT),), (*_SUBLEVEL_HYPOTHESES, "descent"), ("z", "radius_u", "radius_w"), rests=("M6",))
 
-THEOREMS: Final = (M2, M4, N1, N2, N3, N4, Q1, Q4, Q7, P2, P1, S14, M5, P1_CRITICAL, Q7_CRITICAL, Q6, M6, Q5)
-"""Every theorem; no question has two."""
+THEOREMS: Final = (M2, M4, N1, N2, N3, N4, Q1, Q4, Q7, P2, P1, S14, M5, M5_ROWS, P1_CRITICAL, Q7_CRITICAL, Q6,
+                   Q6_LABELS, M6, M6_PERSISTENCE, Q5)
+"""Every row; no question has two."""
 
 LABELS: Final = tuple(dict.fromkeys(label for theorem in THEOREMS for label in (theorem.label, *theorem.cases)))
 """Every label that a claim may state."""
