@@ -30,7 +30,7 @@ def test_the_table_knows_every_claim(path):
     for question, claim in zip(asked, claims, strict=True):
         (theorem,) = applying(question)
         assert theorem.states(claim["theorem"])
-        assert set(claim["witness"]) <= set(theorem.witness)
+        assert set(claim["witness"]) <= set(theorem.witness.members())
         assert {hypothesis["name"] for hypothesis in claim["hypotheses"]} <= set(theorem.hypotheses)
         merged = claim["unit"].endswith("(equal rows move as one)")
         assert claim["unit"] == unit(question.quantity, spec.parameter, spec.set, spec.weight_norm, merged)

@@ -13,7 +13,8 @@ from certify.format import quantities, words
 from certify.format.nearest import WRITTEN
 from certify.format.question import KEYS, LAWS, Domain, Question
 from certify.format.support import applying
-from certify.format.theorems import FORMS, LABELS, THEOREMS
+from certify.format.theorems import LABELS, THEOREMS
+from certify.format.witnesses import FORMS
 from certify.inputs.chain import OPTIONS
 from certify.report import words as said
 from certify.spec import models, vocabulary
@@ -54,10 +55,10 @@ def test_a_word_is_its_string_everywhere():
 def test_the_rows_of_a_certificate_and_its_witnesses():
     assert {q.name for q in quantities.QUANTITIES.values() if q.per_row} == set(certificate.BY_ROW)
     for name, members in certificate.WITNESSES.items():
-        own = {member for theorem in THEOREMS for member in theorem.witness
+        own = {member for theorem in THEOREMS for member in theorem.witness.members()
                if any(q.name == name for q in theorem.quantities)}
         assert own <= set(members), name
-    assert {member for theorem in THEOREMS for member in theorem.witness} == set(FORMS)
+    assert {member for theorem in THEOREMS for member in theorem.witness.members()} == set(FORMS)
 
 
 def test_units_of_merged_rows_are_those_of_the_checker():
