@@ -70,6 +70,11 @@ class Theorem:
     def __str__(self) -> str:
         return self.label
 
+    @property
+    def map(self) -> Map:
+        """The solution map of a spec that it is about."""
+        return Map.CRITICAL if self.system is System.HEAD else Map(self.system)
+
     def covers(self, question: Question) -> bool:
         """Whether one of its domains, and one of its quantities, is the question's."""
         return any(quantity.name == question.quantity for quantity in self.quantities) and any(
