@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from certify.format import words
 from certify.format.quantities import QUANTITIES
-from certify.format.question import KEYS, Answer, Domain, Question
+from certify.format.question import KEYS, NEEDS, Answer, Domain, Question
 from certify.format.support import BOUNDING, applying, broken
 from certify.format.theorems import Theorem
 from certify.format.words import Layer, Network
@@ -103,9 +103,13 @@ class Nearest:
         """What to change, as a spec writes it.
 
         >>> nearest(Question("modulus", set="sparse", count=True)).remedy
-        'use perturbation.set = "total"; remove perturbation.count'
+        'use perturbation.set = "total", and remove perturbation.count'
         """
-        return "; ".join(WRITTEN[key].use(getattr(self.question, key)) for key in self.changes)
+        verbs: dict[str, list[str]] = {"use": [], "give": [], "remove": []}
+        for key in self.changes:
+            verb, what = WRITTEN[key].use(getattr(self.question, key)).split(" ", 1)
+            verbs[verb].append(what)
+        return ", and ".join(f"{verb} {_and(what)}" for verb, what in verbs.items() if what)
 
 
 def nearest(question: Question, keep: Iterable[str] = ()) -> Nearest | None:
@@ -182,15 +186,20 @@ def refusal(question: Question) -> Refusal | None:
     if applying(question):
         return None
     near, same = nearest(question), nearest(question, keep=("quantity",))
-    ways = dict.fromkeys(way.remedy for way in (same, near) if way is not None)
-    law = broken(question)
-    if law is not None:
-        stated = [*law.when.keys, *(key for key in law.then.differs(question) if key not in law.when.keys)]
-        said = [WRITTEN[key].say(getattr(question, key)) for key in stated if key != "quantity"]
-        return Refusal(question.quantity, f"{law.because}: {_and(said)}", ", or ".join(ways))
-    keys = next((way.changes for way in (same, near) if way is not None), ())
-    said = [WRITTEN[key].say(getattr(question, key)) for key in keys if key != "quantity"]
-    return Refusal(question.quantity, f"no theorem here bounds it with {_and(said)}", ", or ".join(ways))
+    ways = ", or ".join(dict.fromkeys(way.remedy for way in (same, near) if way is not None))
+    changes = next((way.changes for way in (same, near) if way is not None), ())
+    law, missing = broken(question), {key for need in NEEDS for key in need.then.keys}
+    keys = [key for key in changes if key != "quantity"]
+    if law is not None and (law not in NEEDS or set(keys) <= missing):
+        stated = law.when.keys if law not in NEEDS and len(law.when.keys) == 1 else ()
+        keys = [key for key in (*stated, *law.then.differs(question)) if key != "quantity"]
+        return Refusal(question.quantity, f"found {_said(question, keys)}, and {law.because}", ways)
+    keys = [key for key in keys if law is None or key not in missing]  # what it lacks beside that is in the remedy
+    return Refusal(question.quantity, f"no theorem here bounds it with {_said(question, keys)}", ways)
+
+
+def _said(question: Question, keys: list[str]) -> str:
+    return _and([WRITTEN[key].say(getattr(question, key)) for key in keys])
 
 
 def _and(parts: list[str]) -> str:

@@ -145,14 +145,18 @@ LAWS: Final = (
         Domain(loss=Loss.SQUARED), "the targets are class labels, which cannot move a little"),
     Law(Domain(quantity=_names(gauge=True)), Domain(set=tuple(s for s in Set if s.gauge)),
         "this set is no norm, so it has no modulus"),
+    Law(Domain(arithmetic=Arithmetic.EXACT), Domain(map=Map.INTERPOLATION, base=Base.GIVEN, set=Set.TOTAL,
+                                                    weight_norm=WeightNorm.EUCLIDEAN),
+        "rational arithmetic is built for exact fits at the given weights, a total budget and the Euclidean norm"),
+)
+"""What has to hold, in the order in which it is said."""
+
+NEEDS: Final = (
     Law(Domain(quantity=_names(sized=True), set=tuple(s for s in Set if s.sized),
                parameter=tuple(p for p in Parameter if p.sized)), Domain(radius=True), "it needs a size of the change"),
     Law(Domain(quantity=_names(needs=("level",))), Domain(level=True), "it needs a level above the loss"),
     Law(Domain(quantity=_names(needs=("evaluation",))), Domain(evaluation=True),
         "it needs the rows whose predictions are compared"),
     Law(Domain(quantity=_names(needs=("window",))), Domain(window=True), "it needs a ball around the given weights"),
-    Law(Domain(arithmetic=Arithmetic.EXACT), Domain(map=Map.INTERPOLATION, base=Base.GIVEN, set=Set.TOTAL,
-                                                    weight_norm=WeightNorm.EUCLIDEAN),
-        "rational arithmetic is built for exact fits at the given weights, a total budget and the Euclidean norm"),
 )
-"""In the order in which they are said."""
+"""What has to be there beside it."""

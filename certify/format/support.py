@@ -7,7 +7,7 @@ from typing import Final
 
 from certify.format import quantities as q
 from certify.format.quantities import QUANTITIES
-from certify.format.question import LAWS, Law, Question
+from certify.format.question import LAWS, NEEDS, Law, Question
 from certify.format.theorems import THEOREMS, Theorem
 from certify.format.words import Parameter, Set
 
@@ -22,7 +22,8 @@ def broken(question: Question) -> Law | None:
     >>> broken(Question("modulus", set="given", change=True)).because
     'this set is no norm, so it has no modulus'
     """
-    return next((law for law in LAWS if law.when.holds(question) and not law.then.holds(question)), None)
+    return next((law for law in (*LAWS, *NEEDS) if law.when.holds(question) and not law.then.holds(
+        question)), None)
 
 
 def applying(question: Question) -> tuple[Theorem, ...]:
