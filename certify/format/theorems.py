@@ -95,8 +95,7 @@ _EUCLIDEAN, _GIVEN = WeightNorm.EUCLIDEAN, Base.GIVEN
 _BUDGETS: Final = (Set.TOTAL, Set.PER_SAMPLE, Set.SPARSE)
 _HEAD: Final = (Layer.LAST, Layer.ONLY)
 
-_FITS: Final = Domain(map=Map.INTERPOLATION, network=_PLAIN, down=False,
-                      parameter=(Parameter.FEATURES, Parameter.TARGETS))
+_FITS: Final = Domain(map=Map.INTERPOLATION, network=_PLAIN, parameter=(Parameter.FEATURES, Parameter.TARGETS))
 _FIT_HYPOTHESES: Final = ("counting", "solution", "smooth", "rank")
 _AT_SIZE: Final = _FITS.also(base=_GIVEN, weight_norm=(_EUCLIDEAN, WeightNorm.RELATIVE))
 _WITHIN: Final = _AT_SIZE.also(set=_BUDGETS, parameter=Parameter.FEATURES)
@@ -132,8 +131,7 @@ P2: Final = _fits("P2", (q.STABLE_PREDICTIONS,), "finite.md#p2", _WITHIN, _AFTER
 P1: Final = _fits("P1", (q.FIRST_ORDER_PREDICTION_CHANGE,), "predictions.md#p1", _FITS.also(weight_norm=_EUCLIDEAN),
                   hypotheses=("evaluation", "agreement", "freedom"), rests=("M3",))
 S14: Final = Theorem("S14", System.FITS, (q.EXCESS, q.HAUSDORFF), "sets.md#s14", (_FITS.also(
-    base=_GIVEN, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN, set=Set.GIVEN,
-    arithmetic=Arithmetic.FLOAT),), ("counting", "layer_rank"), Window)
+    base=_GIVEN, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN, set=Set.GIVEN),), ("counting", "layer_rank"), Window)
 
 _CRITICAL: Final = Domain(map=Map.CRITICAL, network=_PLAIN, down=False, parameter=_MOVES)
 _CRITICAL_HYPOTHESES: Final = ("solution", "smooth", "rank", "symmetry", "tilt")
@@ -169,8 +167,8 @@ M6_PERSISTENCE: Final = Theorem("M6", System.SUBLEVEL, (q.PERSISTENCE_RADIUS,), 
     _SUBLEVEL, _OF_A_GRAPH.also(parameter=(Parameter.TARGETS, Parameter.SAMPLE_WEIGHTS))),
     _SUBLEVEL_HYPOTHESES, Array, rests=("L1", "P3", "G4"))
 Q5: Final = Theorem("Q5", System.SUBLEVEL, (q.AUBIN,), "sublevel.md#q5", (_SUBLEVEL.also(
-    level=False, parameter=(Parameter.FEATURES, Parameter.TARGETS), weight_norm=_EUCLIDEAN, set=Set.TOTAL, units=False,
-    arithmetic=Arithmetic.FLOAT),), (*_SUBLEVEL_HYPOTHESES, "descent"), LevelRadii, rests=("M6",))
+    level=False, parameter=(Parameter.FEATURES, Parameter.TARGETS), weight_norm=_EUCLIDEAN, set=Set.TOTAL,
+    units=False),), (*_SUBLEVEL_HYPOTHESES, "descent"), LevelRadii, rests=("M6",))
 
 THEOREMS: Final = (M2, M4, N1, N2, N3, N4, Q1, Q4, Q7, P2, P1, S14, M5, M5_ROWS, P1_CRITICAL, Q7_CRITICAL, Q6,
                    Q6_LABELS, M6, M6_PERSISTENCE, Q5)
