@@ -131,7 +131,8 @@ P2: Final = _fits("P2", (q.STABLE_PREDICTIONS,), "finite.md#p2", _WITHIN, _AFTER
 P1: Final = _fits("P1", (q.FIRST_ORDER_PREDICTION_CHANGE,), "predictions.md#p1", _FITS.also(weight_norm=_EUCLIDEAN),
                   hypotheses=("evaluation", "agreement", "freedom"), rests=("M3",))
 S14: Final = Theorem("S14", System.FITS, (q.EXCESS, q.HAUSDORFF), "sets.md#s14", (_FITS.also(
-    base=_GIVEN, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN, set=Set.GIVEN),), ("counting", "layer_rank"), Window)
+    base=_GIVEN, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN, set=Set.GIVEN),),
+    ("counting", "layer_rank"), Window)
 
 _CRITICAL: Final = Domain(map=Map.CRITICAL, network=_PLAIN, down=False, parameter=_MOVES)
 _CRITICAL_HYPOTHESES: Final = ("solution", "smooth", "rank", "symmetry", "tilt")
