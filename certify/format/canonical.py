@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any
 
-from certify.format.errors import Invalid
+from certify.format.refusal import Invalid
 
 Json = dict[str, Any]
 

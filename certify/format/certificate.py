@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 from certify.format.canonical import LARGEST_INTEGER, Json, decode, digest, kind, show
-from certify.format.errors import Invalid
+from certify.format.refusal import Invalid
 from certify.format.quantities import QUANTITIES
 from certify.format.support import BOUNDING
 from certify.format.theorems import Theorem

@@ -11,7 +11,7 @@ from certify.check.certificate import read_certificate as read_before
 from certify.check.refusal import Invalid as Before
 from certify.format.canonical import encode, require_exact, seal
 from certify.format.certificate import read_certificate
-from certify.format.errors import Invalid
+from certify.format.refusal import Invalid
 from tests.house.test_certificates import CERTIFICATES, ROOT
 
 
