@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certify.format.errors import CertifyError
-from certify.format.progress import Progress, silent
+from certify.problem.progress import Progress, silent
 
 if TYPE_CHECKING:
     from certify.certificate.build import Claim

@@ -94,7 +94,7 @@ def run(
         _plan(spec, output, merge_duplicates, as_json)
         return
     from certify.cli.audit import CERTIFICATE, REPORT, run_audit
-    from certify.format.progress import shown
+    from certify.problem.progress import shown
     from certify.prove.gates import exit_of
     from certify.report.messages import advice, one_line, remembered, run_object, verdict_line
 
@@ -146,7 +146,7 @@ def estimate(
     Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
     """
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
-    from certify.format.progress import shown
+    from certify.problem.progress import shown
     from certify.prove.gates import exit_status
     from certify.report.messages import estimate_advice, estimate_line, estimate_object, one_line
 
@@ -256,8 +256,8 @@ def stability(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Prove the modulus at many solutions: which is the most stable, and by how much."""
-    from certify.format.progress import shown
     from certify.problem.problem import load_problem
+    from certify.problem.progress import shown
     from certify.prove.stability import stability as walk
     from certify.report.messages import stability_lines
 

@@ -24,7 +24,7 @@ from certify.estimation.model.functional import as_tensor
 from certify.estimation.options import check_whole
 from certify.estimation.solvers.output_space import centres, wanted
 from certify.format.errors import InputError
-from certify.format.progress import part, silent
+from certify.problem.progress import part, silent
 
 if TYPE_CHECKING:
     from certify.estimation.estimate import Estimate

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from numpy.linalg import LinAlgError
 
 if TYPE_CHECKING:
-    from certify.format.progress import Progress
     from certify.problem.problem import Problem
+    from certify.problem.progress import Progress
     from certify.prove.costs import Cost
 
 T = TypeVar("T")

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
-from certify.format.progress import Progress
 from certify.network.layers.mixed import Move, enclose_mixed
 from certify.problem.bound import Bound, Rigour
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 from certify.prove.costs import costs, remedy
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import Array

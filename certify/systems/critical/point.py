@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from certify.format.progress import Progress
 from certify.network.layers.gradients import Gradient, enclose_gradient
 from certify.network.layers.hessian import enclose_hessian
 from certify.network.layers.jacobian import jacobian
@@ -20,6 +19,7 @@ from certify.network.network import Network
 from certify.problem.bound import Hypothesis
 from certify.problem.limits import Limits
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 from certify.prove.costs import JACOBIAN_LIMIT
 from certify.prove.interpolation import Interpolation
 from certify.rigor import fp

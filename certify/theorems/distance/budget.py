@@ -12,13 +12,13 @@ import numpy as np
 from certify.finders.nearest_fit import propose_nearest
 from certify.format.digits import at_least, at_most
 from certify.format.errors import EnclosureError
-from certify.format.progress import silent
 from certify.network.layers.kernel import Kernel
 from certify.network.layers.passes import backward, forward, known_weights
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis, Rigour
 from certify.problem.limits import Limits, OutOfTime, seconds
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.costs import JACOBIAN_LIMIT, costs
 from certify.rigor.arithmetic import Binary64, DoubleDouble
 from certify.rigor.ball import Balls
