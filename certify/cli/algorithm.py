@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.format.errors import InputError, SpecError
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certify.format.errors import CertifyError
-from certify.format.progress import Progress, silent
+from certify.problem.progress import Progress, silent
 from certify.prove.meaning import quantities
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from certify.format.errors import InputError, MissingPackage
-from certify.format.progress import Progress, forward, part, silent
+from certify.problem.progress import Progress, forward, part, silent
 
 if TYPE_CHECKING:
     import numpy as np

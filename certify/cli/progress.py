@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from certify.format.progress import Progress, silent
+from certify.problem.progress import Progress, silent
 
 _SECONDS_BETWEEN_LINES = 2.0
 

@@ -22,7 +22,7 @@ from certify.estimation.solvers.meter import Cost, Meter
 from certify.estimation.solvers.output_space import Rows, approach, centres, rows_of, wanted
 from certify.estimation.solvers.weight_space import chord_steps, kernel_part, require_left, weight_space_step
 from certify.format.errors import InputError
-from certify.format.progress import forward, part, silent
+from certify.problem.progress import forward, part, silent
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem

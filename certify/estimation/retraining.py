@@ -27,7 +27,7 @@ from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.options import require_whole
 from certify.estimation.solvers.output_space import Rows, centres, wanted
 from certify.format.errors import InputError
-from certify.format.progress import part, silent
+from certify.problem.progress import part, silent
 
 Tell = Callable[[str, float], None]
 Valued = Callable[[torch.Tensor], tuple[float, torch.Tensor]]

@@ -19,7 +19,7 @@ from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.options import require_whole
 from certify.estimation.solvers.output_space import SKETCH_EQUATIONS, centres
 from certify.format.errors import InputError
-from certify.format.progress import silent
+from certify.problem.progress import silent
 
 Tell = Callable[[str, float], None]
 

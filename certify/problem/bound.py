@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 
 
 @dataclass(frozen=True)

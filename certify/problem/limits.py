@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from numpy.linalg import LinAlgError
 
 if TYPE_CHECKING:
-    from certify.format.progress import Progress
     from certify.problem.cost import Cost
     from certify.problem.problem import Problem
+    from certify.problem.progress import Progress
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
-from certify.format.progress import Progress
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.layers.mixed import Move, enclose_mixed
 from certify.problem.bound import Bound
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 from certify.prove.costs import costs, remedy
 from certify.prove.settle import settle
 from certify.rigor.arithmetic import Binary64

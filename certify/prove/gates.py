@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from certify.format.digits import at_least, at_most, enclosure
-from certify.format.verdict import Rigour, Verdict
+from certify.format.words import Rigour, Verdict
 from certify.problem.bound import Bound
 
 if TYPE_CHECKING:

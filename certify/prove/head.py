@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from certify.format.errors import EnclosureError, SpecError
 from certify.format.labels import label_unit
-from certify.format.progress import Progress, silent
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress, silent
 from certify.prove.costs import last_layer_cost, remedy
 from certify.rigor.fp import RAISE
 from certify.spec.convexity import CONVEX

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
-from certify.format.progress import Progress
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.layers.kernel import Kernel
 from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 from certify.problem.units import WEIGHT_DISTANCE
 from certify.prove.costs import DIRECT_FROM, costs, remedy
 from certify.prove.meaning import QUANTITIES, require_meaning

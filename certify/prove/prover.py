@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from certify.format.errors import SpecError
-from certify.format.progress import Progress, silent
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
 from certify.problem.convexity import concerns_convexity
 from certify.problem.limits import Limits
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress, silent
 from certify.prove.critical import Critical
 from certify.prove.head import ConvexLayer
 from certify.prove.interpolation import Interpolation

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from certify.format.progress import Progress
 from certify.network.layers.gradients import Gradient, enclose_gradient
 from certify.network.layers.hessian import enclose_hessian
 from certify.network.layers.jacobian import jacobian
@@ -19,6 +18,7 @@ from certify.network.network import Network
 from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.limits import Limits
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 from certify.prove.interpolation import Interpolation
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair

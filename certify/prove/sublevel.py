@@ -10,8 +10,7 @@ from functools import partial
 import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
-from certify.format.progress import Progress
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.graph.balls import descend_in_balls
 from certify.network.graph.gradients import descend_graph
 from certify.network.graph.graph import GraphNetwork
@@ -21,6 +20,7 @@ from certify.network.loss.losses import LossTerms, enclose_losses
 from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 from certify.problem.units import WEIGHT_DISTANCE
 from certify.prove.costs import costs, remedy
 from certify.prove.tiers import better

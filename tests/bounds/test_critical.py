@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.format.errors import InputError
-from certify.format.progress import silent
 from certify.network.network import Network
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64

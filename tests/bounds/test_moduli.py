@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.format.errors import InputError, SpecError
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.network import Network
 from certify.problem.problem import Problem, equal_rows
 from certify.prove.prover import bound

@@ -12,7 +12,7 @@ import torch
 
 from certify.estimation.krylov import Operator, Solved, Status
 from certify.format.errors import InputError
-from certify.format.progress import Progress, silent
+from certify.problem.progress import Progress, silent
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController

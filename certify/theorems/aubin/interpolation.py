@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from certify.format.errors import EnclosureError, InputError
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.lipschitz.along_paths import path_growth, shares
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis

@@ -12,8 +12,7 @@ import numpy as np
 from certify.finders.nearest_fit import propose_nearest
 from certify.format.digits import at_least, at_most
 from certify.format.errors import EnclosureError
-from certify.format.progress import silent
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.layers.kernel import Kernel
 from certify.network.layers.passes import backward, forward, known_weights
 from certify.network.network import Network
@@ -21,6 +20,7 @@ from certify.problem.bound import Bound, Hypothesis
 from certify.problem.cost import JACOBIAN_LIMIT, Cost
 from certify.problem.limits import Limits, OutOfTime, seconds
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.rigor.arithmetic import Binary64, DoubleDouble
 from certify.rigor.ball import Balls
 from certify.rigor.finder import proposed

@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.finders.nearest_fit import Proposal, propose_nearest, steadied
 from certify.format.errors import EnclosureError
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.layer_scale import LayerScale
 from certify.network.layers.gradients import weight_gradient_norm
 from certify.network.layers.passes import backward, forward, known_weights

@@ -17,7 +17,7 @@ import scipy.linalg
 from flint import fmpq_mat
 
 from certify.format.errors import SpecError
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis
 from certify.problem.problem import Problem

@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.finders.loss_attack import find_attack, no_check
 from certify.format.errors import EnclosureError, SpecError
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.layers.gradients import total_norm
 from certify.network.lipschitz.reach import reach
 from certify.problem.bound import Bound, Hypothesis

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.layers.jacobian import Jacobian
 from certify.network.layers.passes import Forward
 from certify.problem.bound import Bound

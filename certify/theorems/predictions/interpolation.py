@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import EnclosureError
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.layers.jacobian import Jacobian
 from certify.network.layers.passes import known_weights
 from certify.network.network import Network

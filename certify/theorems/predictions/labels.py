@@ -7,7 +7,7 @@ from typing import Final
 from certify.format.digits import at_most
 from certify.format.errors import EnclosureError
 from certify.format.labels import label_unit
-from certify.format.verdict import Rigour
+from certify.format.words import Rigour
 from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
