@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from certify.format.digits import at_least, at_most, enclosure, shortest
 from certify.format.labels import QUANTITY as LABELS
 from certify.format.labels import label_meaning
-from certify.prove.fit import recorded
+from certify.problem.fit import recorded
 from certify.report.cautions import cautions, distant
 from certify.report.normalization import fixed_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
@@ -270,16 +270,6 @@ def estimate_object(document: Json) -> dict[str, Any]:
         "format": "certify/1", "rigour": "estimated", "status": result["status"], "evidence": evidence,
         "cost": result["cost"], "cautions": cautions(document),
     }
-
-
-def one_line(text: str) -> str:
-    r"""Text from a file or a name, safe to print: on one line, control characters made visible.
-
-    >>> one_line("a\nb\x1b[31m")
-    'a b\\x1b[31m'
-    """
-    text = "".join(" " if c in "\n\r\t" else c for c in text)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def stability_lines(found: Stability) -> list[str]:
