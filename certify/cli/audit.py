@@ -50,7 +50,7 @@ def run_audit(
     """
     from certify.certificate import build, canonical_bytes
     from certify.certificate.write import require_folder, write_together
-    from certify.problem.fit import fit_of
+    from certify.problem.fitting import fit_of
     from certify.problem.limits import limits_of
     from certify.report.exporters.html import render
     from certify.rigor.environment import self_test

@@ -95,8 +95,9 @@ def run(
         return
     from certify.cli.audit import CERTIFICATE, REPORT, run_audit
     from certify.cli.progress import shown
+    from certify.format.text import one_line
     from certify.prove.gates import exit_of
-    from certify.report.messages import advice, one_line, remembered, run_object, verdict_line
+    from certify.report.messages import advice, remembered, run_object, verdict_line
 
     with shown(quiet) as tell:
         certificate = run_audit(spec, output, merge_duplicates, tell)
@@ -119,8 +120,8 @@ def run(
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
     from certify.certificate.write import require_folder
     from certify.cli.audit import CERTIFICATE, REPORT, load
+    from certify.format.text import one_line
     from certify.prove.plan import make_plan
-    from certify.report.messages import one_line
 
     require_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
     found = make_plan(load(spec, merge_duplicates).problem)
@@ -147,8 +148,9 @@ def estimate(
     """
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
     from certify.cli.progress import shown
+    from certify.format.text import one_line
     from certify.prove.gates import exit_status
-    from certify.report.messages import estimate_advice, estimate_line, estimate_object, one_line
+    from certify.report.messages import estimate_advice, estimate_line, estimate_object
 
     with shown(quiet) as tell:
         document = run_estimate(spec, output, tell)
@@ -187,8 +189,8 @@ def report(
     from certify.certificate import read_certificate
     from certify.certificate.write import require_folder, write_together
     from certify.cli.audit import REPORT
+    from certify.format.text import one_line
     from certify.report.exporters.html import render
-    from certify.report.messages import one_line
 
     path = output or certificate.parent / REPORT
     content = read_certificate(certificate)
@@ -220,7 +222,7 @@ def init(
     What no file says is left out, not guessed.
     """
     from certify.cli.starter import Said, write_starter
-    from certify.report.messages import one_line
+    from certify.format.text import one_line
 
     written = write_starter(folder, model, data, estimate, graph, Said(activation, loss, weight_decay))
     for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
@@ -236,8 +238,8 @@ def graph(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
 ) -> None:
     """Trace a torch module, and write the graph file that model.graph names. Runs the module's code."""
+    from certify.format.text import one_line
     from certify.inputs.torch.trace import write_graph
-    from certify.report.messages import one_line
 
     operations = write_graph(factory, shape, out)
     print(one_line(f"wrote {out}: {', '.join(f'{times} {op}' for op, times in operations.items())}"), file=sys.stderr)

@@ -10,7 +10,7 @@ import numpy as np
 from certify.format.errors import SpecError
 from certify.format.labels import QUANTITY
 from certify.problem.cost import JACOBIAN_LIMIT
-from certify.problem.fit import training_loss
+from certify.problem.fitting import training_loss
 from certify.spec.vocabulary import BUILT
 
 if TYPE_CHECKING:

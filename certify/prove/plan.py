@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from certify.problem.cost import JACOBIAN_LIMIT
-from certify.problem.fit import Fit, fit_of
+from certify.problem.fit import Fit
+from certify.problem.fitting import fit_of
 from certify.problem.limits import Limits, duration, flops, limits_of, seconds, size
 from certify.prove.costs import costs
 from certify.spec.convexity import FIRST_ORDER

@@ -81,7 +81,7 @@ def fails(read, error, data: bytes) -> bool:
 
 @pytest.mark.parametrize(("member", "value"), [("theta", 0.5), ("array", "modulus.shape"), ("multiplier", 1.0)])
 def test_a_member_of_another_theorem_is_refused(member, value):
-    path = ROOT / "reports" / "breast-cancer" / "certificate.json"
+    path = ROOT / "reports" / "audits" / "breast-cancer" / "certificate.json"
     changed = json.loads(path.read_bytes())
     changed["claims"][0]["witness"][member] = value
     with pytest.raises(Invalid, match="M2 takes equal_rows, z"):
@@ -89,7 +89,7 @@ def test_a_member_of_another_theorem_is_refused(member, value):
 
 
 def test_a_theorem_of_another_map_or_quantity_is_refused():
-    path = ROOT / "reports" / "breast-cancer" / "certificate.json"
+    path = ROOT / "reports" / "audits" / "breast-cancer" / "certificate.json"
     for label in ("M4", "M6", "Q6", "X1"):
         changed = json.loads(path.read_bytes())
         changed["claims"][0]["theorem"] = label
