@@ -12,7 +12,7 @@ from certify.format.quantities import QUANTITIES
 from certify.spec import parse_spec
 from certify.spec.models import Gate
 from certify.spec.supported import require_supported
-from certify.spec.validity import check_spec
+from certify.spec.validity import require_spec
 from tests.house.grid import ONE, point, thaw
 from tests.house.specs import section, spec_of
 from tests.house.test_grid import toml
@@ -65,7 +65,7 @@ def test_two_gates_are_refused_as_before():
                        **{key: getattr(at, key) or key in other.needs for key in ("evaluation", "window", "level")})
         gates = tuple(section(Gate, quantity=name, max=1.0) for name in (at.quantity, other.name))
         spec = spec_of(both).model_copy(update={"gate": gates})
-        before, after = _passes(check_spec, spec), _passes(require_supported, spec)
+        before, after = _passes(require_spec, spec), _passes(require_supported, spec)
         assert before == after, (both, other)
         if after and at.network == "chain":
             checked.read_spec(toml(spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)))
