@@ -17,7 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
-from tests.containment.attacks import ATTACKS, SLOW
+from tests.containment.registry import attacks
 from tests.containment.rigor import Violation
 
 
@@ -40,7 +40,7 @@ def attack(name: str, seed: int, cases: range) -> tuple[str, dict[str, int], lis
 def one(name: str, seed: int, case: int) -> str:
     """One case: "decided" or "refused"; a violation raises."""
     with np.errstate(all="ignore"):
-        return ATTACKS[name](np.random.default_rng([seed, crc32(name.encode()), case]))
+        return attacks()[name].draw(np.random.default_rng([seed, crc32(name.encode()), case]))
 
 
 def versions() -> str:
@@ -62,9 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", type=int, help="one case, to reproduce a violation")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args(argv)
-    names = options.names or list(ATTACKS)
+    known = attacks()
+    names = options.names or list(known)
     whole = options.cases // 5 if options.whole is None else options.whole
-    counts = [whole // SLOW[name] if name in SLOW else options.cases for name in names]
+    counts = [options.cases if (slow := known[name].slow) is None else whole // slow for name in names]
     cases = [range(c) if options.only is None else range(options.only, options.only + 1) for c in counts]
     print(f"<!-- seed {options.seed}; {versions()} -->")
     print("| kernel | cases | decided | refused | violations | crashes | seconds |")

@@ -15,6 +15,7 @@ from certify.network.layers.passes import known_weights
 from certify.network.layers.tangents import Point, Tangent, at_point, tangent
 from certify.network.lipschitz.along_paths import path_growth, shares
 from certify.network.network import Network
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect, refusing
 
 Rng = np.random.Generator
@@ -96,6 +97,7 @@ def length(v: list[arb]) -> arb:
     return sum((x * x for x in v), arb(0)).sqrt()
 
 
+@attack("second_derivatives", "Q1")
 def second_derivatives(rng: Rng) -> Outcome:
     """Tangents along a direction of weights, of features and of both, against series."""
     k = int(rng.integers(1, 3))
@@ -123,6 +125,7 @@ def second_derivatives(rng: Rng) -> Outcome:
     return "decided"
 
 
+@attack("path_growth", "Q1")
 def path_growth_kept(rng: Rng) -> Outcome:
     """Derivatives on a random line against the bounds of every box that holds it."""
     chain = rng.random() < 0.5

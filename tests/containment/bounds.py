@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from certify.problem.bound import Bound
 from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.problem import Problem
 from certify.prove.prover import bound
-from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
+from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.systems.interpolation.base_point import base_point
 from certify.systems.interpolation.congruence import Congruence, congruence, jacobian_congruence
 from certify.systems.interpolation.equal_rows import refuting_pair
@@ -21,7 +22,10 @@ from certify.theorems.modulus.direct import direct_modulus, verify_modulus_below
 from certify.theorems.modulus.kernel import enclose_modulus
 from certify.theorems.modulus.rows import enclose_sample_moduli
 from tests.containment.network import direction, kernel_member
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation, expect, refusing
+from tests.families import adversarial as families
+from tests.families.draws import any_arithmetic
 from tests.oracles import matrices as exact
 from tests.oracles import network as network_oracles
 
@@ -252,3 +256,51 @@ def random_kernel(rng: np.random.Generator, arithmetic: Arithmetic) -> tuple[Ker
     s = np.sqrt(np.maximum(np.diagonal(mid.hi), 1e-300)) * (1 + 1e-9)
     e = s * float(rng.choice([1e-300, 1e-16, 1e-12, 1e-8, 1e-4, 1e-2])) * (rng.random(N) < 0.7) + 1e-300
     return Kernel(mid, e, s), random_factor(rng, n, k)
+
+
+@attack("moduli", "M2", slow=1)
+def any_moduli(rng: np.random.Generator) -> Outcome:
+    arithmetic = any_arithmetic(rng)
+    return moduli(*random_kernel(rng, arithmetic), arithmetic, rng)
+
+
+@attack("jacobian_moduli", slow=1)
+def any_jacobian_moduli(rng: np.random.Generator) -> Outcome:
+    return jacobian_moduli(*random_jacobian(rng), DoubleDouble(), rng)
+
+
+@attack("direct_modulus", "M2", slow=1)
+def any_direct_modulus(rng: np.random.Generator) -> Outcome:
+    return direct(*random_kernel(rng, Binary64()), rng)
+
+
+@attack("modulus", "M2", slow=1)
+def any_modulus(rng: np.random.Generator) -> Outcome:
+    return whole_problem(families.problem(rng), "modulus")
+
+
+@attack("sample_modulus", "C2", "M4", slow=1)
+def any_sample_modulus(rng: np.random.Generator) -> Outcome:
+    return whole_problem(families.problem(rng), "sample_modulus")
+
+
+@attack("weight_norms", "S1", "S2", slow=2)
+def any_weight_norms(rng: np.random.Generator) -> Outcome:
+    problem = families.normed(rng, families.problem(rng))
+    quantity = str(rng.choice(["modulus", "sample_modulus"]))
+    return "refused" if problem is None else whole_problem(problem, quantity)
+
+
+@attack("refuting_pair", "M2")
+def any_equal_rows(rng: np.random.Generator) -> Outcome:
+    problem = families.problem(rng)
+    if not problem.groups and problem.n > 1:
+        X = problem.X.copy()
+        X[-1] = X[0]
+        problem = replace(problem, X=X, groups=None)
+    return refutation(problem)
+
+
+@attack("base_point")
+def any_base_point(rng: np.random.Generator) -> Outcome:
+    return base(families.problem(rng))

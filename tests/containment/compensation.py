@@ -12,6 +12,7 @@ from certify.problem.problem import Problem
 from certify.theorems.distance.budget import find_attack, within_budget
 from certify.theorems.distance.compensation import compensate
 from tests.containment.bounds import described
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect, refusing
 from tests.containment.sublevel import settled
 from tests.families.training import one_change
@@ -97,3 +98,8 @@ def compensated(problem: Problem, layer: int, u: np.ndarray) -> Any:
     if problem.weight_norm == "relative":
         size = size / sum((arb(v) ** 2 for row in W for v in row), arb(0)).sqrt()
     return size
+
+
+@attack("compensation", "Q4", "Q8", slow=2)
+def any_budget(rng: Rng) -> Outcome:
+    return compensation(random_budget(rng), rng)

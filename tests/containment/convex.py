@@ -13,8 +13,9 @@ from certify.network.network import Network
 from certify.systems.head.last_layer import LastLayer, enclose_last_layer
 from certify.theorems.head.motion import Change, Moved, enclose_motion
 from certify.theorems.head.predictions import enclose_predictions
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
-from tests.oracles.head import BITS, Training, inputs, length_above, length_below, solve
+from tests.oracles.head import BITS, Training, Unsolved, inputs, length_above, length_below, solve
 
 Rng = np.random.Generator
 Array = np.ndarray
@@ -215,3 +216,12 @@ def check_outputs(net: Network, points: Array, gap: list[arb], error: arb, w: li
         wrong = (f[0] < 0) == (label == 1) if k == 1 else any(f[b] > f[label] for b in range(k) if b != label)
         if wrong:
             raise Violation(f"the label {label} changed, and was proved stable")
+
+
+@attack("convex", "P4", "Q6", slow=2)
+def any_head(rng: Rng) -> Outcome:
+    try:
+        training_problem = random_training(rng)
+        return motion(training_problem, random_change(training_problem, rng), rng)
+    except Unsolved:  # by the oracle, which then has nothing to hold against the bound
+        return "refused"

@@ -11,7 +11,9 @@ from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.prove.critical import Critical
 from certify.systems.interpolation.nearby import Parameters
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
+from tests.families.critical import critical_problem
 from tests.oracles import critical as oracle
 
 SLACK = mp.mpf(10) ** -25
@@ -120,3 +122,8 @@ def witnessed(problem: Problem, bound: Bound, truth: oracle.Truth) -> None:
 def float_modulus(H: np.ndarray, C: np.ndarray) -> float:
     """`‖H⁺C‖` in floats."""
     return float(np.linalg.norm(np.linalg.pinv(H, rcond=1e-9) @ C, 2))
+
+
+@attack("critical", "M5", "W2", slow=8)
+def any_critical_problem(rng: np.random.Generator) -> Outcome:
+    return whole_problem(critical_problem(rng))

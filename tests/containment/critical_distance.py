@@ -12,6 +12,7 @@ from certify.problem.problem import Problem
 from certify.prove.critical import Critical
 from certify.systems.interpolation.nearby import Parameters
 from tests.containment.critical import SLACK, centre_of, distance
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
 from tests.families import critical as families
 from tests.oracles import critical as oracle
@@ -139,7 +140,8 @@ def solved(problem: Problem, shares: np.ndarray, start: list[oracle.arb]) -> lis
         return None
 
 
-def attack(rng: Rng) -> Outcome:
+@attack("critical_distance", slow=8)
+def any_critical_change(rng: Rng) -> Outcome:
     """One random problem and change."""
     try:
         problem = replace(random_change(rng), weight_norm="euclidean")  # the others are not built for distances

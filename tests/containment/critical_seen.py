@@ -14,6 +14,7 @@ from certify.problem.problem import Problem
 from certify.systems.critical.function_norm import dual_length_above, seen_by
 from tests.containment import critical
 from tests.containment import critical_sets as sets_
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
 from tests.families import critical as families
 from tests.oracles import critical as oracle
@@ -48,7 +49,8 @@ def few_rows(problem: Problem, rng: Rng) -> Problem:
                    labels=None if problem.labels is None else problem.labels[:n])
 
 
-def attack(rng: Rng) -> Outcome:
+@attack("critical_seen", "M5", slow=8)
+def any_question(rng: Rng) -> Outcome:
     """Moduli, a set of changes, or the dual length of a random vector."""
     problem, which = random_problem(rng), rng.random()
     if which < 0.2:

@@ -18,6 +18,7 @@ from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.prove.critical import Critical
 from tests.containment import critical
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
 from tests.families import critical as families
 from tests.oracles import critical as oracle
@@ -40,6 +41,7 @@ def with_set(problem: Problem, rng: Rng, kind: str | None = None) -> Problem:
     return replace(problem, set=kind, norm=norm, count=count, radius=float(rng.uniform(0.1, 3.0)))
 
 
+@attack("critical_sets", "M5", slow=8)
 def budgets(rng: Rng) -> Outcome:
     """A random critical problem under a random set."""
     return whole_problem(with_set(families.critical_problem(rng), rng), rng)

@@ -13,8 +13,10 @@ from certify.systems.interpolation.nearby import Solution
 from certify.theorems.distance.given_change import DistanceEnds, enclose_distance
 from tests.containment.bounds import described
 from tests.containment.nearby import newton_on, numbers, parameter_member
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect, refusing
 from tests.containment.sublevel import settled
+from tests.families.training import one_change
 from tests.oracles import matrices as exact
 from tests.oracles import network as network_oracles
 
@@ -107,3 +109,8 @@ def _affine_holds(problem: Problem, points: exact.Rows, targets: list[Any], ends
     expect(exact.at_most(exact.rational(ends.lower) ** 2, truth), "lower end of an affine problem", **inputs)
     if ends.upper is not None:
         expect(exact.at_most(truth, exact.rational(ends.upper) ** 2), "upper end of an affine problem", **inputs)
+
+
+@attack("distance", "F1", "Q7", slow=4)
+def any_change(rng: Rng) -> Outcome:
+    return distance(one_change(rng), rng)

@@ -13,7 +13,9 @@ from certify.network.graph.pooling import Pool
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls
+from tests.containment.registry import attack
 from tests.containment.rigor import Array, Outcome, expect, refusing
+from tests.families.draws import any_arithmetic
 from tests.oracles.graph import random_graph, truth
 
 BITS = 400
@@ -276,3 +278,33 @@ def parameter_gradients(rng: Rng, arithmetic: Arithmetic) -> Outcome:
             square = sum(((times * s - _exact(M, *at)) ** 2 for at, s in sums.items()), arb(0))
             expect(bool(square <= _rational(bound) ** 2), "parameter gradient", x=x.mid, v=v.mid, rad=x.rad)
     return "decided"
+
+
+@attack("graph_windows", "G1")
+def graph_windows(rng: Rng) -> Outcome:
+    return window_maps(rng, any_arithmetic(rng))
+
+
+@attack("graph_channels", "G2")
+def graph_channels(rng: Rng) -> Outcome:
+    return channel_maps(rng, any_arithmetic(rng))
+
+
+@attack("graph_maxima", "G3")
+def graph_maxima(rng: Rng) -> Outcome:
+    return maxima(rng, any_arithmetic(rng))
+
+
+@attack("graph_activations", "G4")
+def graph_activations(rng: Rng) -> Outcome:
+    return activations(rng, any_arithmetic(rng))
+
+
+@attack("graph_parameters", "G5")
+def graph_parameters(rng: Rng) -> Outcome:
+    return parameter_gradients(rng, any_arithmetic(rng))
+
+
+@attack("graph_gradients", "G5")
+def graph_gradients(rng: Rng) -> Outcome:
+    return gradients(rng, any_arithmetic(rng))

@@ -23,8 +23,12 @@ from certify.theorems.modulus.kernel import ModulusEnds, enclose_modulus
 from certify.theorems.modulus.rows import enclose_sample_moduli
 from tests.containment.bounds import described, row_holds
 from tests.containment.network import ball_holds, direction, near_matrix
+from tests.containment.registry import attack
 from tests.containment.rigor import Array, Outcome, expect, refusing
 from tests.containment.sublevel import settled
+from tests.families import adversarial as families
+from tests.families import training
+from tests.families.draws import any_arithmetic, net_and_data
 from tests.oracles import matrices as exact
 from tests.oracles import network as network_oracles
 
@@ -280,3 +284,31 @@ def _stepped(w: network_oracles.Parameters, step: list[arb], layers: tuple[int, 
         c = None if b is None else [x - next(rest) for x in b]
         found[h - 1] = ([[arb(x).mid() for x in row] for row in V], None if c is None else [arb(x).mid() for x in c])
     return found
+
+
+@attack("uncertain_passes", "Q2", slow=1)
+def any_uncertain_passes(rng: Rng) -> Outcome:
+    net, X = net_and_data(rng)
+    layers = net.layers("all") if rng.random() < 0.6 else (int(rng.integers(1, net.depth + 1)),)
+    radius = float(rng.random() * rng.choice([0.0, 1e-30, 1e-16, 1e-9, 1e-4, 0.1]))
+    return uncertain_passes(net, X, centre(rng, net), radius, layers, any_arithmetic(rng), rng)
+
+
+@attack("congruence_tier", slow=1)
+def congruence_tier(rng: Rng) -> Outcome:
+    return tier(families.problem(rng), any_arithmetic(rng), False, rng)
+
+
+@attack("jacobian_tier", slow=1)
+def jacobian_tier(rng: Rng) -> Outcome:
+    return tier(families.problem(rng), any_arithmetic(rng), True, rng)
+
+
+@attack("direct_tier", slow=1)
+def any_direct_tier(rng: Rng) -> Outcome:
+    return direct_tier(families.problem(rng), rng)
+
+
+@attack("nearby", "Q2", slow=1)
+def any_nearby(rng: Rng) -> Outcome:
+    return nearby(training.nearly_fitted(rng))

@@ -12,8 +12,12 @@ from certify.network.layers.kernel import Kernel
 from certify.problem.norms.function import regularised
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls
+from tests.containment import bounds
 from tests.containment.network import direction, kernel_member
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect, refusing
+from tests.families import adversarial as families
+from tests.families.draws import any_arithmetic, pair
 from tests.oracles import matrices as exact
 
 Rng = np.random.Generator
@@ -65,3 +69,22 @@ def reference_kernel(K: Kernel, start: int, tau: float, arithmetic: Arithmetic, 
                 close = exact.at_most(abs(truth - mid[i][j]), e[i] * s[j] + s[i] * e[j])
                 expect(close, f"entry [{i}, {j}]", **inputs)
     return "decided"
+
+
+@attack("scaled_adjoints", "S1")
+def any_adjoints(rng: Rng) -> Outcome:
+    arithmetic = any_arithmetic(rng)
+    mid = pair(rng, int(rng.integers(1, 5)), int(rng.integers(1, 6)))
+    mid = mid if arithmetic.extended else Pair(mid.hi)
+    rad = np.abs(mid.hi).max(axis=1) * rng.random(len(mid.hi)) * float(rng.choice([0.0, 2.0**-53, 2.0**-20, 1.0]))
+    W = families.any_matrix(rng, ordinary=True)
+    square = sum((Fraction(float(w)) ** 2 for w in W.ravel()), Fraction(0))
+    return scaled_adjoints(mid, rad, square or Fraction(3), arithmetic, rng)
+
+
+@attack("reference_kernel", "S2")
+def any_reference_kernel(rng: Rng) -> Outcome:
+    arithmetic = any_arithmetic(rng)
+    K, _ = bounds.random_kernel(rng, arithmetic)
+    tau = float(rng.random() * 2.0 ** int(rng.integers(-40, 41)))
+    return reference_kernel(K, int(rng.integers(0, len(K.e) + 1)), max(tau, 2.0**-40), arithmetic, rng)

@@ -25,6 +25,7 @@ from certify.theorems.modulus.one_row import OneRowEnds, enclose_one_row
 from tests.containment import critical
 from tests.containment import sets as sets_
 from tests.containment.critical_sets import SLACK, corners
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect, refusing
 from tests.families import critical as families
 from tests.oracles import critical as oracle
@@ -38,6 +39,7 @@ def few(rng: Rng):
     return mock.patch.object(one_row, "FEW", int(rng.choice([1, 2, one_row.FEW])))
 
 
+@attack("one_row", "N4", slow=1)
 def of_kernel(rng: Rng) -> Outcome:
     """`enclose_one_row` on random sets and kernels, for members of every enclosure."""
     k, n = int(rng.choice([1, 2, 3])), int(rng.integers(1, 4))
@@ -83,6 +85,7 @@ def check(ends: OneRowEnds, K: Kernel, sets: RowSets, samples: np.ndarray, rng: 
         expect(inside, f"{low} ≤ κ_{i} ≤ {high}, norm {sets.norm}", K=K.mid, e=K.e, G=sets.G, rad=sets.rad)
 
 
+@attack("critical_one_row", slow=8)
 def of_critical(rng: Rng) -> Outcome:
     """`sample_modulus` of a random critical problem against H⁺C and all vertices."""
     return whole_problem(families.critical_problem(rng), rng)

@@ -22,6 +22,7 @@ from certify.prove.interpolation import Interpolation
 from certify.spec.convexity import FIRST_ORDER
 from tests.containment import critical
 from tests.containment.critical_sets import SLACK, changes, changes_of, with_set
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
 from tests.families import critical as families
 from tests.oracles import critical as oracle
@@ -29,6 +30,7 @@ from tests.oracles import critical as oracle
 Rng = np.random.Generator
 
 
+@attack("prediction_changes", "P1", slow=8)
 def predictions(rng: Rng) -> Outcome:
     """A random critical problem under a random set, with evaluation rows: some of them training rows."""
     problem = replace(families.critical_problem(rng), weight_norm="euclidean")
@@ -64,6 +66,7 @@ def whole_problem(problem: Problem, rng: Rng) -> Outcome:
     return "decided"
 
 
+@attack("fit_predictions", "P1", slow=4)
 def fits(rng: Rng) -> Outcome:
     """A random interpolation problem with fewer equations than parameters, under a random set."""
     depth, k, n = int(rng.integers(1, 4)), int(rng.integers(1, 3)), int(rng.integers(1, 5))

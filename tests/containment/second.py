@@ -26,9 +26,13 @@ from certify.problem.problem import Problem
 from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
 from certify.rigor.ball import Balls, known_matrix
 from certify.systems.interpolation.nearby import Parameters, ball_of, given
+from tests.containment import sublevel
 from tests.containment.nearby import centre, numbers, parameter_member
 from tests.containment.network import direction, member, near_matrix
+from tests.containment.registry import attack
 from tests.containment.rigor import Array, Outcome, Violation, expect, refusing
+from tests.families import training
+from tests.families.draws import any_arithmetic
 from tests.families.training import Tilted
 from tests.oracles import matrices as exact
 from tests.oracles.second import Second, output_hessian
@@ -248,6 +252,7 @@ def stacks(rng: Rng, arithmetic: Arithmetic) -> Outcome:
     return "decided"
 
 
+@attack("second_sums", "H1")
 def sums(rng: Rng) -> Outcome:
     """One block of a Hessian from members of everything it is made of, in chunks."""
     d, m, k = (int(v) for v in rng.integers(1, 4, 3))
@@ -317,3 +322,25 @@ def loss_hessians(problem: Problem, output: Balls, arithmetic: Arithmetic, rng: 
         return exact.decided(holds)
     except exact.Undecided as error:
         raise Violation(f"undecidable claim: {error}: {told}") from None
+
+
+@attack("hessian", "H1", "H2")
+def any_hessian(rng: Rng) -> Outcome:
+    return hessian(training.tilted(rng), any_arithmetic(rng), rng)
+
+
+@attack("mixed", "H3")
+def any_mixed(rng: Rng) -> Outcome:
+    return mixed(training.tilted(rng), any_arithmetic(rng), rng)
+
+
+@attack("stacks", "H1")
+def any_stacks(rng: Rng) -> Outcome:
+    return stacks(rng, any_arithmetic(rng))
+
+
+@attack("loss_hessians")
+def any_loss_hessians(rng: Rng) -> Outcome:
+    arithmetic, problem = any_arithmetic(rng), training.training(rng)
+    balls = sublevel.output_balls(problem, arithmetic, rng)
+    return "refused" if balls is None else loss_hessians(problem, balls, arithmetic, rng)

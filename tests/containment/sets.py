@@ -21,6 +21,7 @@ from certify.systems.interpolation.congruence import Congruence, congruence
 from certify.theorems.modulus.given_change import enclose_change
 from certify.theorems.modulus.row_budgets import BudgetEnds, enclose_row_budgets
 from tests.containment.network import direction, kernel_member
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect, refusing
 from tests.families import adversarial as families
 from tests.oracles import matrices as exact
@@ -182,6 +183,7 @@ def named_change(G: list[list[Vector]], norm: int | str, z: np.ndarray, moves: l
     return s
 
 
+@attack("given_change", "N3", slow=1)
 def given_change(rng: Rng) -> Outcome:
     """`enclose_change` contains the exact motion for members of every enclosure."""
     k = int(rng.integers(1, 4))
@@ -225,3 +227,12 @@ def max_of(values: Vector) -> arb:
         most = most.max(v)
     return most
 
+
+@attack("box", "N0", "N1", slow=1)
+def box(rng: Rng) -> Outcome:
+    return budgets(rng, sparse=False)
+
+
+@attack("sparse", "N0", "N2", slow=1)
+def sparse(rng: Rng) -> Outcome:
+    return budgets(rng, sparse=True)

@@ -18,6 +18,7 @@ from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.sets import Ball, Extent, GraphicalDerivative, Polyhedron, excess, hausdorff
 from certify.theorems.excess.window import enclose_window_excess
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
 
 Rng = np.random.Generator
@@ -105,6 +106,7 @@ def _polyhedron(rows: Rows) -> Polyhedron:
     return Polyhedron(rows.A, rows.b, rows.E, rows.f, space=rows.d)
 
 
+@attack("polytopes", slow=1)
 def polytopes(rng: Rng) -> Outcome:
     """`e(C, D)`, `e(D, C)` and the Hausdorff distance of two polytopes are the exact numbers of the enumeration."""
     d = int(rng.choice([1, 2, 3, 4], p=[0.15, 0.35, 0.3, 0.2]))
@@ -126,6 +128,7 @@ def encloses(found: Extent, square: Fraction) -> bool:
     return Fraction(found.lower) ** 2 <= square <= Fraction(found.upper) ** 2
 
 
+@attack("polyhedra", slow=1)
 def polyhedra(rng: Rng) -> Outcome:
     """Unbounded sets too: infinite exactly where far points of C run away from D; no point of C beyond the excess."""
     d = int(rng.choice([1, 2, 3, 4], p=[0.15, 0.4, 0.3, 0.15]))
@@ -154,6 +157,7 @@ def polyhedra(rng: Rng) -> Outcome:
     return "decided"
 
 
+@attack("affine_sets", slow=1)
 def affine_sets(rng: Rng) -> Outcome:
     """Parallel, nested, crossing and skew affine sets by ranks and Gram matrices; windows by principal angles."""
     d = int(rng.integers(1, 5))
@@ -209,6 +213,7 @@ def _gap(E: list[Row], F: list[Row]) -> float:
     return float(np.linalg.norm(np.linalg.pinv(f) @ f @ inside, 2))
 
 
+@attack("solved_again", slow=4)
 def solved_again(rng: Rng) -> Outcome:
     """The derivative's shortest member is what the nearest point of the set does that is solved again for moved data.
 
@@ -286,6 +291,7 @@ def _output(w: np.ndarray, X: np.ndarray, widths: list[int], relu: bool) -> np.n
     return np.maximum(X @ first.T, 0.0) @ w[widths[0] * widths[1] :]
 
 
+@attack("window_excess", "S14", slow=1)
 def window_excess(rng: Rng) -> Outcome:
     """S14 on random last layers: ascent from many starts stays below the upper ends and reaches the lower ones."""
     d, q, k = int(rng.integers(1, 4)), int(rng.integers(2, 7)), int(rng.integers(1, 3))

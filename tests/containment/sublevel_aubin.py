@@ -14,6 +14,7 @@ from certify.format.progress import silent
 from certify.problem.problem import Problem
 from certify.prove.sublevel import Sublevel
 from certify.theorems.aubin.sublevel import Loss, Way, promise, propose_ways, radii_for
+from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
 from tests.families import training
 
@@ -202,7 +203,8 @@ def member(floats: Floats, u: Array, w: Array, level: float, r_w: float) -> Arra
     return w if floats.loss(u, w) <= level else None
 
 
-def attack(rng: Rng) -> Outcome:
+@attack("sublevel_aubin", "Q5", slow=4)
+def any_inclusion(rng: Rng) -> Outcome:
     """One random problem, all layers or one free."""
     problem = random_problem(rng)
     if rng.random() < 0.4:

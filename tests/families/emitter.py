@@ -1,6 +1,7 @@
 """A second, independent emitter of certificates for the tests: explicit Jacobians, flint's eigenvalues.
 
-It shares no code with `certify.check` or with the rest of `certify`. The truth is computed at 300 bits, so that
+It shares no code with `certify.check` or with the rest of `certify`: its certificates are honest without the prover.
+The truth is computed at 300 bits, so that
 ends can be placed a hair above and below it.
 """
 

@@ -1,7 +1,8 @@
 """Mutants of the product: every rounding constant set to zero, and errors of logic, with the inputs that kill them.
 
 A mutant replaces `old`, which must occur in the file exactly `times` times, by `new`. A killer is the name of a
-crafted attack in `tests.mutation.killers`, `NAME@K`: case K of a random attack of `tests.containment.attacks`, or `NAME*N`: its first N cases.
+crafted attack in `tests.mutation.killers`, `NAME@K`: case K of a random attack of `tests.containment`, or `NAME*N`: its
+first N cases.
 """
 
 from __future__ import annotations

@@ -152,9 +152,9 @@ def check_all(mutants: tuple[Mutant, ...]) -> list[str]:
 
 def hunt(mutants: tuple[Mutant, ...], cases: int) -> None:
     """Print which random attacks kill which mutants."""
-    from tests.containment.attacks import ATTACKS
+    from tests.containment.registry import attacks
 
-    names = tuple(f"{name}*{cases}" for name in ATTACKS)
+    names = tuple(f"{name}*{cases}" for name in attacks())
     with workplace() as folder:
         for mutant in mutants:
             found = {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from tests.containment.registry import attacks
 from tests.mutation.mutants import CONSTANTS, LOGIC
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_norms import NORMS
@@ -37,6 +39,12 @@ def test_every_mutant_is_a_change_of_the_source():
     for mutant in ALL:
         assert mutated_source(mutant)[1]
     assert len({m.name for m in ALL}) == len(ALL)
+
+
+def test_random_killers_are_attacks_under_the_name_they_had():
+    """The name seeds the case: under another one it is another attack."""
+    named = {part for m in ALL for killer in m.killers for part in killer.split("|") if "@" in part or "*" in part}
+    assert len(named) > 100 and {re.split(r"[@*]", part)[0] for part in named} <= set(attacks())
 
 
 def test_a_mutant_without_a_killer_says_why():
