@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from tests.mutation.mutants import SLACK, UNDERFLOW, Mutant
 
-STACKS, OBJECTIVE, OUTER = "network/layers/stacks.py", "network/layers/objective.py", "network/loss/hessian.py"
-HESSIAN, MIXED, GRADIENTS = "network/layers/hessian.py", "network/layers/mixed.py", "network/layers/gradients.py"
+STACKS, OBJECTIVE = "network/layers/stacks.py", "network/layers/objective.py"
+OUTER_LOGISTIC, OUTER_ENTROPY = "network/loss/logistic.py", "network/loss/cross_entropy.py"
+HESSIAN, MIXED, MOVES = (f"network/layers/{name}.py" for name in ("hessian", "mixed", "moves"))
+GRADIENTS = "network/layers/gradients.py"
 ELU = "rigor/activation/elu.py"
 
 SECOND: tuple[Mutant, ...] = (
@@ -42,15 +44,15 @@ SECOND: tuple[Mutant, ...] = (
     Mutant("φ'' forgotten", OBJECTIVE, "S = S if bend is None else plus_diagonal(S, bend, arithmetic)", "S = S", ("blurred_curvature",)),
     Mutant("G: slopes forgotten", OBJECTIVE, "                    G = scaled(G, slopes[h - 1], arithmetic)", "                    G = G", ("hessian@9",)),
     # losses
-    Mutant("outer logistic: radius", OUTER, "rad = (1.0 + c.rad) * c.rad + 2.0", "rad = 2.0", ("blurred_outputs",)),
-    Mutant("outer logistic: rounding", OUTER, "2.0 * arithmetic.unit * size * (1.0 + size)", "0.0", ("loss_hessians@19",)),
-    Mutant("outer cross-entropy: δ of the diagonal", OUTER, "rad = delta + 2.0 * size", "rad = 2.0 * size", note="the radius of `ttᵀ`, twice δ, covers it"),
-    Mutant("outer cross-entropy: δ of ttᵀ", OUTER, "rad = delta + 2.0 * size * delta * bound + size", "rad = delta + size", note="in all that was tried δ of the diagonal covered both; `both δ` is killed"),
-    Mutant("outer cross-entropy: both δ", OUTER, "rad = delta + 2.0 * size * delta * bound + size", "rad = size", ("blurred_outputs",)),
-    Mutant("outer cross-entropy: 1/W", OUTER, "+ size * size * error + 3.0", "+ 3.0", note=SLACK),
-    Mutant("outer cross-entropy: roundings", OUTER, "3.0 * unit * square + unit * (size + square)", "0.0", note=SLACK),
-    Mutant("outer cross-entropy: rounding of t", OUTER, "(c.rad + arithmetic.unit * (c.norm + size_q))", "(c.rad)", note=SLACK),
-    Mutant("outer cross-entropy: W = 1", OUTER, "enclosed_pair(1 / W) if W else", "enclosed_pair(1 + 0 * W) if W else", ("blurred_outputs",)),
+    Mutant("outer logistic: radius", OUTER_LOGISTIC, "rad = (1.0 + c.rad) * c.rad + 2.0", "rad = 2.0", ("blurred_outputs",)),
+    Mutant("outer logistic: rounding", OUTER_LOGISTIC, "2.0 * arithmetic.unit * size * (1.0 + size)", "0.0", ("loss_hessians@19",)),
+    Mutant("outer cross-entropy: δ of the diagonal", OUTER_ENTROPY, "rad = delta + 2.0 * size", "rad = 2.0 * size", note="the radius of `ttᵀ`, twice δ, covers it"),
+    Mutant("outer cross-entropy: δ of ttᵀ", OUTER_ENTROPY, "rad = delta + 2.0 * size * delta * bound + size", "rad = delta + size", note="in all that was tried δ of the diagonal covered both; `both δ` is killed"),
+    Mutant("outer cross-entropy: both δ", OUTER_ENTROPY, "rad = delta + 2.0 * size * delta * bound + size", "rad = size", ("blurred_outputs",)),
+    Mutant("outer cross-entropy: 1/W", OUTER_ENTROPY, "+ size * size * error + 3.0", "+ 3.0", note=SLACK),
+    Mutant("outer cross-entropy: roundings", OUTER_ENTROPY, "3.0 * unit * square + unit * (size + square)", "0.0", note=SLACK),
+    Mutant("outer cross-entropy: rounding of t", OUTER_ENTROPY, "(c.rad + arithmetic.unit * (c.norm + size_q))", "(c.rad)", note=SLACK),
+    Mutant("outer cross-entropy: W = 1", OUTER_ENTROPY, "enclosed_pair(1 / W) if W else", "enclosed_pair(1 + 0 * W) if W else", ("blurred_outputs",)),
     # Hessian
     Mutant("sheet: rad of P", HESSIAN, "rad = P.rad * a.norm + P.norm * a.rad", "rad = P.norm * a.rad", ("second_sums@5",)),
     Mutant("sheet: rad of ã", HESSIAN, "rad = P.rad * a.norm + P.norm * a.rad", "rad = P.rad * a.norm", ("second_sums@7",)),
@@ -70,10 +72,10 @@ SECOND: tuple[Mutant, ...] = (
     # mixed
     Mutant("mixed: roundings of scale and 1/n", MIXED, "(rad + 3.0 * U * norm) * most", "rad * most", note=SLACK),
     Mutant("mixed: radius not stretched", MIXED, "(rad + 3.0 * U * norm) * most / n", "(rad + 3.0 * U * norm) / n", ("features_in_units",)),
-    Mutant("mixed: the tilt moves", MIXED, 'if move.parameter == "sample_weights":', "if False:", ("mixed@2",)),
+    Mutant("mixed: the tilt moves", MOVES, "replace(super().moving(objective, scale), tilt=None)", "super().moving(objective, scale)", ("mixed@2",)),
     Mutant("mixed: scale forgotten", MIXED, "mid *= scale[None, :, None]", "pass", ("features_in_units",)),
-    Mutant("mixed: 1/n of the rows that move", MIXED, "part = _divided(found, objective.n, move.scale)", "part = _divided(found, len(rows), move.scale)", ("mixed@2",)),
-    Mutant("mixed: sign of targets", MIXED, "np.tile(-np.eye(k)", "np.tile(np.eye(k)", ("linear_chains_in_balls",)),
+    Mutant("mixed: 1/n of the rows that move", MIXED, "layers, arithmetic), objective.n, move.scale)", "layers, arithmetic), len(rows), move.scale)", ("mixed@2",)),
+    Mutant("mixed: sign of targets", MOVES, "np.tile(-np.eye(k)", "np.tile(np.eye(k)", ("linear_chains_in_balls",)),
     Mutant("gram: balls", MIXED, "sums.add(len(rows), 2.0 * part.rad * part.norm,", "sums.add(len(rows), 0.0 * part.norm,", ("mixed@2",)),
     Mutant("gram: one side", MIXED, "sums.add(len(rows), 2.0 * part.rad * part.norm,", "sums.add(len(rows), 0.5 * part.rad * part.norm,", ("uncertain_tilts",)),
     Mutant("image: balls", MIXED, "sums.add(len(rows), part.rad * size,", "sums.add(len(rows), 0.0 * size,", ("mixed@2",)),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from tests.mutation.mutants import BALL, CONGRUENCE, FACTOR, INTERPOLATION, JACOBIAN, SLACK, Mutant
 
-GRADIENTS, LOSSES, REACH = "network/layers/gradients.py", "network/loss/losses.py", "network/lipschitz/reach.py"
+GRADIENTS, REACH = "network/layers/gradients.py", "network/lipschitz/reach.py"
+SQUARED, LOGISTIC, ENTROPY = (f"network/loss/{name}.py" for name in ("squared", "logistic", "cross_entropy"))
+BY_ARB = "network/loss/by_arb.py"
 SUBLEVEL, POINT, PERSISTENCE, ATTACK, NEARBY = "prove/sublevel.py", "systems/sublevel/point.py", "theorems/persistence/radius.py", "finders/loss_attack.py", "systems/interpolation/nearby.py"
 
 TRAINING: tuple[Mutant, ...] = (
@@ -22,19 +24,19 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("scaled: radius not stretched", FACTOR, "(gradients.rad + extra) * most", "(gradients.rad + extra)", ("feature_factor@20",)),
     Mutant("scaled: rounding", FACTOR, "extra = 8.0 * U * gradients.norm", "extra = 0.0 * gradients.norm", ("feature_factor@17",)),
     # losses
-    Mutant("squared: rounding of f − y", LOSSES, "arithmetic.unit * (output.norm + fp.row_norms(y))", "0.0", ("loss_terms@22",)),
-    Mutant("squared: radius of f", LOSSES, "rad = (output.rad + arithmetic.unit", "rad = (arithmetic.unit", ("loss_terms@1",)),
-    Mutant("squared: radius in the value", LOSSES, " + (size + slopes.norm) * (rad + low)", "", ("loss_terms@1",)),
-    Mutant("squared: low part in the value", LOSSES, "* (rad + low)", "* rad", note=SLACK),
-    Mutant("squared: rounding of the value", LOSSES, "(fp.dot_unit(c.shape[1]) + 4 * fp.U) * size**2 + ", "", ("loss_terms@20",)),
-    Mutant("logistic: ¼", LOSSES, "np.full(len(sign), 0.25)", "np.full(len(sign), 0.2)", ("loss_terms@0",)),
-    Mutant("cross-entropy: ½ Σq", LOSSES, "0.5 * fp.require_finite(q.sum", "0.3 * fp.require_finite(q.sum", ("loss_terms@11",)),
-    Mutant("losses: radius of the slopes", LOSSES, "rad = rad + _ERROR * np.sqrt(k) * 2", "rad = 0 * rad + _ERROR * np.sqrt(k) * 2", ("loss_terms@0",)),
-    Mutant("losses: rest of the slopes", LOSSES, "(0.0 if double else fp.row_norms(second))", "0.0", ("loss_terms@10",)),
-    Mutant("losses: radius of the value", LOSSES, " + norm * output.rad) * RAISE", ") * RAISE", ("loss_terms@0",)),
-    Mutant("losses: rounding of the value", LOSSES, "error = (2.0**-52 * (1 + np.abs(value)) + norm", "error = (norm", ("loss_terms@10",)),
-    Mutant("losses: sign of the label", LOSSES, "np.where(labels > 0, 1.0, -1.0)", "np.where(labels > 0, -1.0, 1.0)", ("loss_terms@0",)),
-    Mutant("losses: weight of the probabilities", LOSSES, "weight * x / total - p", "x / total - p + 0 * weight", ("loss_terms@11",)),
+    Mutant("squared: rounding of f − y", SQUARED, "arithmetic.unit * (output.norm + fp.row_norms(y))", "0.0", ("loss_terms@22",)),
+    Mutant("squared: radius of f", SQUARED, "rad = (output.rad + arithmetic.unit", "rad = (arithmetic.unit", ("loss_terms@1",)),
+    Mutant("squared: radius in the value", SQUARED, " + (size + slopes.norm) * (rad + low)", "", ("loss_terms@1",)),
+    Mutant("squared: low part in the value", SQUARED, "* (rad + low)", "* rad", note=SLACK),
+    Mutant("squared: rounding of the value", SQUARED, "(fp.dot_unit(c.shape[1]) + 4 * fp.U) * size**2 + ", "", ("loss_terms@20",)),
+    Mutant("logistic: ¼", LOGISTIC, "np.full(len(sign), 0.25)", "np.full(len(sign), 0.2)", ("loss_terms@0",)),
+    Mutant("cross-entropy: ½ Σq", ENTROPY, "0.5 * fp.require_finite(q.sum", "0.3 * fp.require_finite(q.sum", ("loss_terms@11",)),
+    Mutant("losses: radius of the slopes", BY_ARB, "rad = rad + _ERROR * np.sqrt(k) * 2", "rad = 0 * rad + _ERROR * np.sqrt(k) * 2", ("loss_terms@0",)),
+    Mutant("losses: rest of the slopes", BY_ARB, "(0.0 if double else fp.row_norms(second))", "0.0", ("loss_terms@10",)),
+    Mutant("losses: radius of the value", BY_ARB, " + norm * output.rad) * RAISE", ") * RAISE", ("loss_terms@0",)),
+    Mutant("losses: rounding of the value", BY_ARB, "error = (2.0**-52 * (1 + np.abs(value)) + norm", "error = (norm", ("loss_terms@10",)),
+    Mutant("losses: sign of the label", LOGISTIC, "np.where(labels > 0, 1.0, -1.0)", "np.where(labels > 0, -1.0, 1.0)", ("loss_terms@0",)),
+    Mutant("losses: weight of the probabilities", ENTROPY, "weight * x / total - p", "x / total - p + 0 * weight", ("loss_terms@11",)),
     # gradients
     Mutant("gradient: product", GRADIENTS, "Fraction(arithmetic.product_unit(n)) * size_v", "0 * size_v", note="the radius `unit·(|f| + |y|)` of the residuals is as large as the error of the sum over rows"),
     Mutant("gradient: balls", GRADIENTS, "* Fraction(RAISE) + balls", "* Fraction(RAISE)", ("descent@3",)),

@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from certify.format.errors import InputError, SpecError
-from certify.network.layers.hessian import Sheets, Tilde
+from certify.format.errors import InputError
+from certify.network.layers.moves import Move
 from certify.network.layers.objective import (
-    Derivatives,
     Objective,
     checked_layers,
     chunks,
     differentiate,
-    pulled,
     weights_of,
 )
 from certify.network.layers.passes import Weights
-from certify.network.layers.stacks import Stack, scaled, times
 from certify.rigor import fp
-from certify.rigor.arithmetic import Arithmetic, DoubleDouble, Pair
-from certify.rigor.ball import rounded
+from certify.rigor.arithmetic import Arithmetic, DoubleDouble
 from certify.rigor.fp import RAISE, Array, U
-
-
-@dataclass(frozen=True, eq=False)
-class Move:
-    """What moves: u.
-
-    Attributes:
-        parameter: ``"features"`` (`x_i + scale ∘ u_i`), ``"targets"`` (`y_i + u_i`, squared loss) or
-            ``"sample_weights"`` (`(1/n) Σ (1 + u_i) ℓ_i`).
-        rows: the rows that move, ascending; columns of C are theirs, row by row.
-        scale: `(d,)` units of the features, or None.
-    """
-
-    parameter: str
-    rows: tuple[int, ...]
-    scale: Array | None = None
-
-    def width(self, objective: Objective) -> int:
-        """Columns of C a row: d, k or 1."""
-        widths = objective.network.widths
-        return {"features": widths[0], "targets": widths[-1]}.get(self.parameter, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,9 +170,7 @@ def _parts(
     arithmetic = DoubleDouble() if arithmetic is None else arithmetic
     net = objective.network
     layers = checked_layers(net, layers)
-    _check(objective, move)
-    if move.parameter == "sample_weights":  # Σ (1 + u_i) ℓ_i: the tilt does not move
-        objective = replace(objective, tilt=None)
+    objective = _moving(objective, move)
     over, turned = weights_of(objective, weights, rho, layers)
     rows = np.array(move.rows)
     p, q = _parameters(objective, layers), move.width(objective)
@@ -206,9 +179,7 @@ def _parts(
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             some = objective.rows(rows[index])
             d = differentiate(some, over, turned, arithmetic)
-            found = _features(some, d, layers, arithmetic) if move.parameter == "features" else _seeded(
-                some, d, move.parameter, layers, arithmetic)
-            part = _divided(found, objective.n, move.scale)
+            part = _divided(move.kind.sheets(some, d, layers, arithmetic), objective.n, move.scale)
         yield part
 
 
@@ -216,61 +187,12 @@ def _parameters(objective: Objective, layers: tuple[int, ...]) -> int:
     return sum(objective.network.parameters(h) for h in checked_layers(objective.network, layers))
 
 
-def _check(objective: Objective, move: Move) -> None:
+def _moving(objective: Objective, move: Move) -> Objective:
+    """The part of the objective that moves, after what does not fit was refused."""
     rows, n = list(move.rows), len(objective.X)
     if not rows or rows != sorted(set(rows)) or not 0 <= rows[0] <= rows[-1] < n:
         raise InputError("rows", f"{rows[:5]}…", f"give row numbers from 0 to {n - 1}, ascending")
-    if move.parameter not in ("features", "targets", "sample_weights"):
-        raise InputError("parameter", f"'{move.parameter}'", "use features, targets or sample_weights")
-    if move.parameter == "targets" and objective.loss != "squared":
-        raise SpecError("targets", f"with the {objective.loss} loss", 'use parameter = "features"')
-    if move.scale is not None:
-        d = objective.network.widths[0]
-        if move.parameter != "features" or move.scale.shape != (d,) or not (np.abs(move.scale) <= fp.RANGE).all():
-            raise InputError("scale", f"shape {move.scale.shape}", f"give ({d},) finite units of features")
-
-
-def _features(
-    objective: Objective, d: Derivatives, layers: tuple[int, ...], arithmetic: Arithmetic
-) -> list[tuple[Array, Array, Array]]:
-    """For each free layer the sheets of `h = 0`: `(n, d, parameters)` midpoints, radii, norms."""
-    found: dict[int, tuple[Array, Array, Array]] = {}
-    for part in pulled(d, layers, 0, arithmetic):
-        if part.h == 0:
-            found[part.g] = _whole(objective, d, part.g, part.P, part.G)
-    return [found[g] for g in layers]
-
-
-def _seeded(
-    objective: Objective, d: Derivatives, parameter: str, layers: tuple[int, ...], arithmetic: Arithmetic
-) -> list[tuple[Array, Array, Array]]:
-    """The same for sheets `N_iᵀ ∂f/∂W_g`: N = −I for targets, `∂ℓ_i/∂f` for sample weights."""
-    n, k = d.passed.output.mid.shape
-    found: dict[int, tuple[Array, Array, Array]] = {}
-    if parameter == "targets":
-        X = Stack.make(Pair(np.tile(-np.eye(k), (n, 1, 1))), np.zeros(n), arithmetic)
-    else:
-        X = d.adjoints[-1]
-    for g in range(objective.network.depth, layers[0] - 1, -1):
-        if g in layers:
-            found[g] = _whole(objective, d, g, X.transposed(), None)
-        if g > layers[0]:
-            X = scaled(times(X, d.turned[g - 1], arithmetic), d.passed.slopes[g - 2], arithmetic)
-    return [found[g] for g in layers]
-
-
-def _whole(
-    objective: Objective, d: Derivatives, g: int, P: Stack, G: Stack | None
-) -> tuple[Array, Array, Array]:
-    """All sheets of a layer, its parameters in their order."""
-    bias = objective.network.biases[g - 1] is not None
-    a = Tilde.of(rounded(d.passed.inputs[g - 1]), bias)
-    sheets = Sheets.of(P.rounded(), None if G is None else G.rounded(), d.adjoints[g - 1].rounded(), a)
-    R = sheets.sheet(slice(0, P.mid.shape[2]))
-    n, q, m, _ = R.shape
-    width = a.mid.shape[1] - bias
-    ordered = np.concatenate([R[..., :width].reshape(n, q, -1), R[..., width:].reshape(n, q, -1)], axis=2)
-    return ordered, sheets.rad, sheets.norm
+    return move.kind.moving(objective, move.scale)
 
 
 def _divided(found: list[tuple[Array, Array, Array]], n: int, scale: Array | None) -> _Rows:

@@ -11,7 +11,7 @@ from certify.format.errors import EnclosureError, InputError
 from certify.network.layers.passes import Forward, Slope, Weights, forward, known_weights
 from certify.network.layers.stacks import Stack, diagonals, identities, plus_diagonal, rows_of, scaled, times
 from certify.network.loss.hessian import enclose_loss_hessians
-from certify.network.loss.losses import LossTerms, enclose_losses
+from certify.network.loss.losses import LossTerms, enclose_losses, loss_named
 from certify.network.network import Network
 from certify.rigor import fp
 from certify.rigor.activation import Activation, activation
@@ -66,18 +66,18 @@ class Objective:
             raise InputError("tilt", f"shape {self.tilt.mid.shape}", f"give {(n, k)}")
         if not (np.isfinite(self.weight_decay) and self.weight_decay >= 0):
             raise InputError("weight_decay", f"{self.weight_decay}", "give a finite number from 0 on")
-        if self.loss == "cross_entropy" and self.targets is not None and not (self.targets >= 0).all():
+        if self.targets is not None and loss_named(self.loss).weighs and not (self.targets >= 0).all():
             raise InputError("targets", "a negative or missing probability", "give rows of probabilities")
         if self.spread is not None and not (np.shape(self.spread) == (n,) and (self.spread >= 0).all()):
             raise InputError("spread", "not a radius from 0 on for every row", f"give an array of shape {(n,)}")
         self._require_labels(k)
 
     def _require_labels(self, k: int) -> None:
-        if self.labels is None or self.loss == "squared":
+        alphabets = loss_named(self.loss).alphabets(k)
+        if self.labels is None or not alphabets:
             return
         values = set(np.asarray(self.labels).ravel().tolist())
-        allowed = ({0, 1}, {-1, 1}) if self.loss == "logistic" else (set(range(k)),)
-        if not any(values <= a for a in allowed):
+        if not any(values <= alphabet for alphabet in alphabets):
             raise InputError("labels", f"{sorted(values)[:5]} with the {self.loss} loss", "give labels of this loss")
 
     @property

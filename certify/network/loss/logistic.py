@@ -1,0 +1,70 @@
+"""The logistic loss `log(1 + e^(−sf))`, s = ±1: slope `c = −s/(1 + e^(sf))`, curvature `|c|(1 − |c|)` (L1, H2)."""
+
+from __future__ import annotations
+
+import flint
+import numpy as np
+
+from certify.format.errors import SpecError
+from certify.network.layers.stacks import Stack
+from certify.network.loss.base import Loss, LossTerms
+from certify.network.loss.by_arb import enclose_by_arb
+from certify.rigor.arithmetic import Arithmetic, Pair
+from certify.rigor.ball import Balls
+from certify.rigor.fp import RAISE, Array
+
+
+class Logistic(Loss):
+    """`log(1 + e^(−sf))` of one output, s = ±1 from labels 0/1 or −1/1."""
+
+    name = "logistic"
+
+    def terms(self, output: Balls, targets: Array | None, labels: Array | None, arithmetic: Arithmetic) -> LossTerms:
+        """By balls at the midpoints."""
+        if labels is None:
+            raise SpecError("logistic loss", "no labels", "name data.targets")
+        return _logistic(output, np.where(labels > 0, 1.0, -1.0))
+
+    def ball(
+        self, f: list[flint.arb], target: Array | None, label: int | None
+    ) -> tuple[flint.arb, list[flint.arb]]:
+        """Of one row."""
+        if label is None:
+            raise SpecError("logistic loss", "no labels" if target is not None else "no target", "name data.targets")
+        return _logistic_ball(f, 1.0 if label > 0 else -1.0)
+
+    def curvatures(
+        self, terms: LossTerms, targets: Array | None, labels: Array | None, arithmetic: Arithmetic
+    ) -> Stack:
+        """From the slopes alone."""
+        return _curvatures(terms, arithmetic)
+
+    def alphabets(self, k: int) -> tuple[set[int], ...]:
+        """0 and 1, or −1 and 1."""
+        return {0, 1}, {-1, 1}
+
+
+def _logistic_ball(f: list[flint.arb], s: float) -> tuple[flint.arb, list[flint.arb]]:
+    e = (-s * f[0]).exp()
+    return e.log1p(), [-s * e / (1 + e)]
+
+
+def _logistic(output: Balls, sign: Array) -> LossTerms:
+    if output.mid.shape[1] != 1:
+        raise SpecError("logistic loss", f"{output.mid.shape[1]} outputs", "use one output, or cross_entropy")
+    return enclose_by_arb(output, sign.tolist(), _logistic_ball, np.full(len(sign), 0.25), np.ones(len(sign)))
+
+
+def _curvatures(terms: LossTerms, arithmetic: Arithmetic) -> Stack:
+    """`s(1 − s)`, `s = |c| ∈ [0, 1]`, is 1-Lipschitz in s."""
+    c = terms.slopes
+    sign = np.where(c.mid.hi < 0, -1.0, 1.0)
+    s = Pair(c.mid.hi * sign, None if c.mid.lo is None else c.mid.lo * sign)
+    minus = Pair(-s.hi, None if s.lo is None else -s.lo)
+    other = arithmetic.add(Pair(np.ones((1, 1))), minus)
+    value = arithmetic.multiply(s, other)
+    size = c.norm
+    # the midpoint may leave [0, 1] by rad; 1 − s and the product are rounded, by unit·(1 + s)s each
+    rad = (1.0 + c.rad) * c.rad + 2.0 * arithmetic.unit * size * (1.0 + size)
+    n = len(c.rad)
+    return Stack.make(value.reshape(n, 1, 1), rad * RAISE, arithmetic)
