@@ -108,11 +108,11 @@ def base_of(problem: ModuleProblem) -> Json:
     The distance is 0 with base ``"given"``, and unknown with base ``"nearby"``: nothing is proved here.
     """
     residual: float | None = None
-    if problem.map == "critical":
+    if not problem.solution.in_outputs:
         residual = float(gradient(problem).double().norm())
-    elif problem.loss.name == "squared":
+    elif problem.loss.reached:
         residual = float((problem.function.all_outputs(problem.w, problem.X) - problem.y).double().norm())
-    return {"residual": _number(residual), "distance": 0.0 if problem.base == "given" else None}
+    return {"residual": _number(residual), "distance": problem.solution.base.distance}
 
 
 def _bound(name: str, value: float) -> Bound:
@@ -125,8 +125,8 @@ def _problem(found: Estimate, spec: Spec) -> Json:
     problem, change = found.problem, found.change
     rows = [int(i) for i in change.rows.tolist()]
     sizes = change.u.reshape(len(rows), -1).double().norm(dim=1)
-    before = {"features": problem.X, "targets": problem.y}.get(change.parameter)
-    whole = None if before is None else float(before[change.rows].reshape(len(rows), -1).double().norm())
+    before = change.moved(problem)
+    whole = None if before is None else float(before.reshape(len(rows), -1).double().norm())
     return {
         "map": problem.map, "base": problem.base, "loss": problem.loss.name, "weight_decay": problem.weight_decay,
         "batch_statistics": problem.batch_statistics, "n": problem.n, "outputs": problem.k, "parameters": problem.p,

@@ -222,12 +222,12 @@ def _solved(options: EstimateOptions) -> float:
 def _in_output_space(problem: ModuleProblem, options: EstimateOptions) -> bool:
     if options.solver != "auto":
         return options.solver == "dual"
-    if problem.map == "interpolation":
+    if problem.solution.in_outputs:
         return True
     k = problem.k - (1 if centres(problem) else 0)
     fits = problem.n * k <= problem.p
-    return problem.base == "given" and not problem.weight_decay and fits and problem.batch_statistics == "frozen" \
-        and options.curvature != "hessian"
+    return problem.solution.keeps_outputs(problem.weight_decay) and fits \
+        and problem.batch_statistics == "frozen" and options.curvature != "hessian"
 
 
 def _require_asked(
@@ -237,10 +237,10 @@ def _require_asked(
     if in_output_space and problem.batch_statistics == "recomputed":
         raise InputError("solver", '"dual" with recomputed batch statistics, by which a row moves all outputs',
                          'use solver = "auto", or batch_statistics = "frozen"')
-    if in_output_space and problem.weight_decay and problem.map == "critical":
+    if in_output_space and problem.weight_decay and not problem.solution.in_outputs:
         raise InputError("solver", '"dual" with weight decay, whose critical points do not keep the outputs',
                          'use solver = "minres_qlp"')
-    if not in_output_space and problem.map == "interpolation":
+    if not in_output_space and problem.solution.in_outputs:
         raise InputError("solver", f'"{options.solver}" with map = "interpolation": in weight space critical points '
                          "of the loss are estimated, which need not keep the outputs",
                          'use solver = "dual", or map = "critical"')
@@ -270,7 +270,7 @@ def _output_space(
         some = rows_of(problem, problem.X[change.rows], options, part(told, 0.0, prepared_at))
         z, v, solved = some.solve(asked.flatten(1), None, options, meter, part(told, prepared_at, _solved(options)))
         goal = base.clone()
-        goal[change.rows] += (0.0 if change.parameter == "features" else b) + (0.0 if extra is None else extra)
+        goal[change.rows] += (b if change.moves_outputs else 0.0) + (0.0 if extra is None else extra)
     found = _finished(_Answer(problem, change, options, base, goal, some, asked, v, solved, None, last), meter, told)
     if last:
         return found
@@ -366,7 +366,7 @@ def _weight_space(
 ) -> Estimate:
     with meter.stage("weight space"):
         found = weight_space_step(problem, change, options, meter, part(tell, 0.0, _solved(options)))
-        v = found.response + (found.stationary if problem.base == "nearby" else 0.0)
+        v = found.response + (0.0 if problem.solution.base.shifted else found.stationary)
         v, made = chord_steps(problem, change, found.curvature, v, options, meter,
                               part(tell, _solved(options), MEASURED))
         if options.line_search:

@@ -8,7 +8,7 @@ import torch
 
 from certify.estimation.change import Change
 from certify.estimation.derivatives.hessian import changed_gradient, gradient, mixed
-from certify.estimation.derivatives.jacobian import centred, input_derivative, output_jacobian
+from certify.estimation.derivatives.jacobian import centred, output_jacobian
 from certify.estimation.model.subject import ModuleProblem
 
 
@@ -88,23 +88,21 @@ def measure(
         unmoved_outputs=float(base_outputs[still].double().norm()),
         distance=float(step.double().norm()), validity=ratios,
         data_error=_data_error(problem, change, base_outputs, of_gradient),
-        gradient_left=_gradient_left(problem, change, new) if of_gradient and problem.base == "nearby" else None,
+        gradient_left=_gradient_left(problem, change, new) if of_gradient and not problem.solution.base.shifted
+        else None,
     )
 
 
 def _data_error(problem: ModuleProblem, change: Change, base: torch.Tensor, of_gradient: bool) -> float | None:
-    if change.parameter == "sample_weights":
-        return 0.0  # L is linear in them
+    if change.linear:
+        return 0.0
     if of_gradient:
         linear, moved = mixed(problem, change), _gradient_change(problem, change)
-    elif change.parameter == "targets":
-        return 0.0
     else:
-        x = problem.X[change.rows]
-        linear = input_derivative(problem, x, change.u)
-        moved = problem.function.all_outputs(problem.w, x + change.u) - base[change.rows]
-        if problem.loss.shift:
-            linear, moved = centred(linear), centred(moved)
+        parts = change.output_change(problem, base)
+        if parts is None:
+            return 0.0
+        linear, moved = (centred(part) for part in parts) if problem.loss.shift else parts
     size = float(linear.double().norm())
     return float((moved - linear).double().norm()) / size if size > 0 else None
 

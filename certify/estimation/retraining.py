@@ -176,7 +176,7 @@ def _agreement(found: Stepped, w: torch.Tensor) -> Agreement:
     v, t = found.step.double(), (w - problem.w).double()
     size, moved = float(v.norm() * t.norm()), float((new - old).norm())
     labels = None
-    if problem.loss.name != "squared":
+    if not problem.loss.reached:
         a, b = ((f.argmax(1) if f.shape[1] > 1 else f[:, 0] > 0) for f in (new, est))
         labels = float((a == b).double().mean())
     return Agreement(
@@ -193,9 +193,10 @@ def _objective(found: Stepped) -> Valued:
     problem, change = found.problem, found.change
     X, y = change.data(problem)
     s = change.sample_weights(problem)
-    to_outputs = problem.base == "given" and found.rows is not None
+    shifted = problem.solution.base.shifted
+    to_outputs = shifted and found.rows is not None
     goal = _goal(found) if to_outputs else None
-    tilt = gradient(problem) if problem.base == "given" and not to_outputs else None
+    tilt = gradient(problem) if shifted and not to_outputs else None
 
     def row_values(f: torch.Tensor, part: slice) -> torch.Tensor:
         if goal is not None:
@@ -227,7 +228,7 @@ def _goal(found: Stepped) -> torch.Tensor:
     """The outputs that all rows should have."""
     problem, change = found.problem, found.change
     goal = problem.function.all_outputs(problem.w, problem.X)
-    if change.parameter != "features":
+    if change.moves_outputs:
         goal[change.rows] += wanted(problem, change)
     return goal
 

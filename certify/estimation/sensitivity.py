@@ -70,7 +70,7 @@ def sensitivity(
     if problem.batch_statistics == "recomputed":
         raise InputError("sensitivity", "recomputed batch statistics, by which a row moves every other's outputs",
                          'use batch_statistics = "frozen"')
-    if problem.map == "critical" and (problem.base != "given" or problem.weight_decay):
+    if not problem.solution.keeps_outputs(problem.weight_decay):
         raise InputError("sensitivity", "critical points that need not keep the outputs",
                          'use map = "interpolation", or base = "given" without weight decay')
     require_whole("seed", seed)

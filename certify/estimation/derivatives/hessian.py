@@ -90,30 +90,18 @@ def mixed(problem: ModuleProblem, change: Change) -> torch.Tensor:
         return _mixed_whole(problem, change)
     rows, x, y, u = change.rows, problem.X[change.rows], problem.y[change.rows], change.u
     total = torch.zeros_like(problem.w)
-    if change.parameter == "sample_weights":
-        for _, g in problem.function.chunks.run(
-            len(rows), lambda part: _pulled(problem, problem.w, x[part], y[part], u[part])
-        ):
-            total += g
-        return total / problem.n
     for _, g in problem.function.chunks.run(len(rows), lambda part: _mixed(problem, change, x[part], y[part], u[part])):
         total += g
     return total / problem.n
 
 
 def _mixed(problem: ModuleProblem, change: Change, x: torch.Tensor, y: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    if change.parameter == "features":
-        return jvp(lambda a: _pulled(problem, problem.w, a, y, None), (x,), (u,))[1].detach()
-    return jvp(lambda b: _pulled(problem, problem.w, x, b, None), (y,), (u,))[1].detach()
+    return change.along(lambda a, b, s: _pulled(problem, problem.w, a, b, s), x, y, u)
 
 
 def _mixed_whole(problem: ModuleProblem, change: Change) -> torch.Tensor:
     """With recomputed batch statistics a row moves every other row's outputs; one left out still counts in them."""
-    if change.parameter == "sample_weights":
-        return _pulled(problem, problem.w, problem.X, problem.y, change.sample_weights(problem) - 1) / problem.n
-    U = torch.zeros_like(problem.X if change.parameter == "features" else problem.y)
-    U[change.rows] = change.u
-    return _mixed(problem, change, problem.X, problem.y, U) / problem.n
+    return _mixed(problem, change, problem.X, problem.y, change.everywhere(problem)) / problem.n
 
 
 def _summed(problem: ModuleProblem, term: Callable[[slice], torch.Tensor]) -> torch.Tensor:

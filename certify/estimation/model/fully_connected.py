@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from certify.estimation.model.solution_map import SOLUTION_MAPS
 from certify.estimation.model.subject import ModuleProblem, module_problem
 from certify.format.errors import InputError
 from certify.inputs.torch.fully_connected import module_of
@@ -24,8 +25,8 @@ def module_problem_of(problem: Problem) -> ModuleProblem:
     Raises:
         InputError: the sublevel map, one layer alone, or merged rows, which estimates do not know.
     """
-    if problem.map == "sublevel":
-        raise InputError("estimate", 'map = "sublevel"', 'use map = "interpolation", or Problem.from_module')
+    if problem.map not in SOLUTION_MAPS:
+        raise InputError("estimate", f'map = "{problem.map}"', 'use map = "interpolation", or Problem.from_module')
     if problem.layer != "all" or problem.merge_duplicates:
         raise InputError("estimate", "one layer alone, or merged rows", 'use layer = "all", without merging')
     module = module_of(problem.network)

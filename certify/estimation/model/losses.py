@@ -21,6 +21,10 @@ class Loss(ABC):
     name: str
     shift: bool = False
     """Whether adding one number to all outputs of a row changes nothing."""
+    slides: bool = True
+    """Whether its targets can move a little where they are numbers."""
+    reached: bool = False
+    """Whether its targets are outputs that a network may have, and no labels."""
 
     @abstractmethod
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
@@ -46,6 +50,22 @@ class Loss(ABC):
     def hessians(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """`∂²ℓ/∂f²`, (rows, k, k)."""
 
+    def against_curvature(self, f: torch.Tensor, y: torch.Tensor, force: torch.Tensor) -> torch.Tensor:
+        """`(∂²ℓ_i)⁺ force_i`, (rows, k), refused where a row's force is not in the range.
+
+        Raises:
+            InputError: such a row.
+        """
+        k = f.shape[1]
+        eye = torch.eye(k, dtype=f.dtype, device=f.device)
+        B = torch.stack([self.curve(f, y, eye[a].expand_as(f)) for a in range(k)], dim=2).double()
+        b = (torch.linalg.pinv(B, rtol=1e-12, hermitian=True) @ force.double()[:, :, None])[:, :, 0]
+        left = (B @ b[:, :, None])[:, :, 0] - force
+        if bool((left.norm(dim=1) > 1e-6 * force.double().norm(dim=1)).any()):
+            raise InputError("u", "a change of probabilities that does not sum to 0 (or a saturated row)",
+                             "keep every row's sum, so that the outputs can follow")
+        return b.to(f.dtype)
+
     def mean(self, f: torch.Tensor, y: torch.Tensor) -> float:
         """The mean loss, in float64: losses of 1e-7 are lost among float32 logarithms."""
         return float(self.values(f.double(), y.double() if y.is_floating_point() else y).mean())
@@ -56,6 +76,7 @@ class Squared(Loss):
     """`½|f − y|²`."""
 
     name = "squared"
+    reached = True
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """As in :class:`Loss`."""
@@ -154,6 +175,7 @@ class Logistic(Loss):
     """`log(1 + e^{−sf})`, s = ±1 from labels −1/1 or 0/1; one output."""
 
     name = "logistic"
+    slides = False
 
     def targets(self, y: Any, n: int, k: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """As in :class:`Loss`."""

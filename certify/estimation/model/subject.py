@@ -17,6 +17,7 @@ from certify.estimation.model.functional import Functional, as_tensor, require_f
 from certify.estimation.model.layered import Layered, copied, layered
 from certify.estimation.model.losses import Loss, loss_named
 from certify.estimation.model.probes import probe, require_derivatives, require_module, require_rows_apart
+from certify.estimation.model.solution_map import BASES, SOLUTION_MAPS, SolutionMap
 from certify.format.errors import InputError
 
 CHUNK = 50
@@ -58,6 +59,11 @@ class ModuleProblem:
     function: Functional
     k: int
     plain: Layered | None = None
+
+    @cached_property
+    def solution(self) -> SolutionMap:
+        """What is asked to stay solved, with its base."""
+        return SOLUTION_MAPS[self.map](BASES[self.base])
 
     @property
     def n(self) -> int:
@@ -105,7 +111,7 @@ def module_problem(
         InputError: train mode, random or non-finite outputs, shapes that do not fit, a device that is not there.
     """
     require_module(module)
-    for name, value, words in (("map", map, ("interpolation", "critical")), ("base", base, ("given", "nearby")),
+    for name, value, words in (("map", map, tuple(SOLUTION_MAPS)), ("base", base, tuple(BASES)),
                                ("batch_statistics", batch_statistics, ("frozen", "recomputed"))):
         if value not in words:
             raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
@@ -113,7 +119,7 @@ def module_problem(
         raise InputError("chunk", f"{chunk!r}", "give a whole number of rows from 1 on, or none")
     if isinstance(weight_decay, bool) or not isinstance(weight_decay, int | float) or not 0 <= weight_decay < math.inf:
         raise InputError("weight_decay", f"{weight_decay!r}", "give a finite number from 0 on")
-    if map == "interpolation" and batch_statistics == "recomputed":
+    if SOLUTION_MAPS[map].in_outputs and batch_statistics == "recomputed":
         raise InputError("batch_statistics", '"recomputed" with map = "interpolation"',
                          'use map = "critical": a row that moves changes the outputs of all rows, to be kept or not')
     place = _device(module, device)

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 import torch
 
 from certify.estimation.change import Change
-from certify.estimation.derivatives.jacobian import centred, input_derivative, output_jacobian
+from certify.estimation.derivatives.jacobian import centred, output_jacobian
 from certify.estimation.derivatives.kernel import Kernel, kernel
 from certify.estimation.krylov import Cg, Solved, dual_operator
 from certify.estimation.krylov.operator import Operator
 from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.options import EstimateOptions
 from certify.estimation.solvers.meter import Meter
-from certify.format.errors import InputError
 
 Tell = Callable[[str, float], None]
 
@@ -115,42 +114,18 @@ def rows_of(problem: ModuleProblem, X: torch.Tensor, options: EstimateOptions, t
 
 def centres(problem: ModuleProblem) -> bool:
     """Whether outputs count up to one number a row: critical points of a loss after softmax."""
-    return problem.map == "critical" and problem.loss.shift
+    return problem.solution.centres(problem.loss)
 
 
 def wanted(problem: ModuleProblem, change: Change) -> torch.Tensor:
     """b on the changed rows, (m, k): how their outputs, as functions of the weights, have to change."""
-    x, y = problem.X[change.rows], problem.y[change.rows]
-    if change.parameter == "features":
-        b = -input_derivative(problem, x, change.u)
-    elif problem.map == "interpolation":
-        if change.parameter == "sample_weights":
-            raise InputError("parameter", "sample_weights with map interpolation, which they do not enter",
-                             'use map = "critical"')
-        b = change.u
-    else:
-        f = problem.function.all_outputs(problem.w, x)
-        force = change.u if change.parameter == "targets" else -change.u[:, None] * problem.loss.slopes(f, y)
-        b = _against_curvature(problem, f, y, force)
+    b = problem.solution.wanted(change, problem)
     return centred(b) if centres(problem) else b
 
 
 def approach(problem: ModuleProblem, change: Change) -> torch.Tensor | None:
     """`−B⁺∂ℓ` of the changed rows, (m, k), at the given data; None where the given weights count as a solution."""
-    if problem.map != "critical" or problem.base != "nearby":
+    if not problem.solution.approaches:
         return None
     x, y = problem.X[change.rows], problem.y[change.rows]
     return problem.loss.towards(problem.function.all_outputs(problem.w, x), y)
-
-
-def _against_curvature(problem: ModuleProblem, f: torch.Tensor, y: torch.Tensor, force: torch.Tensor) -> torch.Tensor:
-    """`(∂²ℓ_i)⁺ force_i`, refused where a row's force is not in the range."""
-    k = f.shape[1]
-    eye = torch.eye(k, dtype=f.dtype, device=f.device)
-    B = torch.stack([problem.loss.curve(f, y, eye[a].expand_as(f)) for a in range(k)], dim=2).double()
-    b = (torch.linalg.pinv(B, rtol=1e-12, hermitian=True) @ force.double()[:, :, None])[:, :, 0]
-    left = (B @ b[:, :, None])[:, :, 0] - force
-    if bool((left.norm(dim=1) > 1e-6 * force.double().norm(dim=1)).any()):
-        raise InputError("u", "a change of probabilities that does not sum to 0 (or a saturated row)",
-                         "keep every row's sum, so that the outputs can follow")
-    return b.to(f.dtype)

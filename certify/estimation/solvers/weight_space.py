@@ -78,7 +78,7 @@ def weight_space_step(
     Raises:
         InputError: a solver that does not fit.
     """
-    if options.corrector_steps and problem.base == "given":
+    if options.corrector_steps and problem.solution.base.shifted:
         raise InputError("corrector_steps", 'an estimate in weight space with base = "given"',
                          'use base = "nearby", or no correctors')
     kind = curvature_of(problem, options)
@@ -97,8 +97,7 @@ def curvature_of(problem: ModuleProblem, options: EstimateOptions) -> str:
     """Which curvature the system has: an output tilt without weight decay leaves the Gauss–Newton part alone."""
     if options.curvature != "auto":
         return options.curvature
-    tilted = problem.base == "given" and not problem.weight_decay and problem.map == "critical"
-    return "gauss_newton" if tilted else "hessian"
+    return problem.solution.curvature(problem.weight_decay)
 
 
 def kernel_part(problem: ModuleProblem, raw: torch.Tensor, options: EstimateOptions, tell: Tell) -> torch.Tensor:
