@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.format.errors import InputError, SpecError
-from certify.format.words import Rigour
+from certify.format.quantities import DISTANCE, FIRST_ORDER_DISTANCE
+from certify.format.question import Domain, Question
+from certify.format.support import applying
+from certify.format.words import Map, Rigour, Set, WeightNorm
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from certify.estimation import ModuleProblem
 
 Array = NDArray[np.float64]
+
+_MEANT = Domain(map=(Map.INTERPOLATION, Map.CRITICAL), set=Set.GIVEN, weight_norm=WeightNorm.EUCLIDEAN)
+"""What of the loaded problems Algorithm 1 is about."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +96,7 @@ def algorithm_1(
         raise InputError("members", f"{members}", "give a number from 0 on")
     if not isinstance(problem, Problem):
         return _of_module(problem, u, rows, members, seed)
-    euclidean = problem.weight_norm == "euclidean"
-    if problem.map not in ("interpolation", "critical") or problem.set != "given" or not euclidean:
+    if _apart(problem.map, problem.set, problem.weight_norm):
         raise InputError("algorithm 1", f"map {problem.map}, set {problem.set}, norm {problem.weight_norm}",
                          'use the interpolation or critical map, set = "given" and the Euclidean norm, or any torch '
                          "module")
@@ -108,10 +113,15 @@ def algorithm_1(
         others = directions.random_members(members, length, seed)
     proof = prover(problem)
     # the distance is built at the exact solution itself: that given, or for critical points the one proved nearby
-    base = "given" if problem.map == "interpolation" else "nearby"
-    quantities = ("first_order_distance", "distance") if problem.base == base else ("first_order_distance",)
+    built = [quantity for quantity in (FIRST_ORDER_DISTANCE, DISTANCE) if applying(Question(
+        quantity.name, problem.map, problem.base, set=problem.set, change=True, parameter=problem.parameter))]
     return EstimatedSet(length, directions.member, others, directions.outside,
-                        tuple(proof.bound(quantity) for quantity in quantities))
+                        tuple(proof.bound(quantity.name) for quantity in built))
+
+
+def _apart(map: str, set: str, weight_norm: str) -> tuple[str, ...]:
+    """In what a question is none for Algorithm 1."""
+    return _MEANT.differs(Question(FIRST_ORDER_DISTANCE.name, map, set=set, weight_norm=weight_norm))
 
 
 def _of_module(problem: ModuleProblem, u: Any, rows: Any, members: int, seed: int) -> EstimatedSet:
@@ -142,8 +152,9 @@ def run_algorithm_1(spec: Path, members: int = 5, seed: int = 0) -> EstimatedSet
     except SpecError:
         load_spec(spec, "estimate")  # what it says is wrong, if it is for neither
         asked = None
-    if asked is not None and asked.solution.map in ("interpolation", "critical") and asked.model.widths:
-        if asked.perturbation.set != "given":
+    apart = () if asked is None else _apart(asked.solution.map, asked.perturbation.set, asked.weights.norm)
+    if asked is not None and "map" not in apart and asked.model.widths:
+        if "set" in apart:
             raise SpecError(f"{spec.name}: perturbation.set", f'"{asked.perturbation.set}"',
                             'Algorithm 1 is about one change: use set = "given" with a file')
         return algorithm_1(load_problem(spec), members=members, seed=seed)

@@ -12,6 +12,7 @@ from certify.format.errors import InputError, SpecError
 from certify.inputs.formats.archive import Archive, listed, missing
 from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64, first_index, place
+from certify.inputs.targets import TARGETS
 from certify.spec.sources import read_source
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ def read_rows(spec: Spec, folder: Path) -> tuple[Array, Array]:
     y = _real(archive, targets, asked)
     # torch takes no other byte order
     y = y.astype(np.int64 if y.dtype.kind in "iub" else y.dtype.newbyteorder("="), copy=False)
-    if y.dtype.kind == "i" and y.ndim == 2 and y.shape[1] == 1 and spec.training.loss == "cross_entropy":
-        y = y[:, 0]  # class numbers, in a column
+    y = TARGETS[spec.training.loss].flat(y)
     X = _features(spec, archive, asked)
     if y.ndim == 0 or len(y) != len(X):
         raise InputError(f"array '{targets}' in {asked}", f"shape {y.shape} for {len(X)} rows of features",

@@ -13,6 +13,7 @@ from certify.format.errors import InputError, SpecError
 from certify.inputs.formats.archive import Archive, listed, missing
 from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64, first_index, place
+from certify.inputs.targets import TARGETS, Targets
 from certify.spec.changes import flips
 from certify.spec.sources import read_source
 
@@ -82,9 +83,10 @@ def load_data(
     if raw.ndim == 0 or len(raw) != len(X):
         raise InputError(name, f"shape {raw.shape} for {len(X)} rows of features", "give one target a row")
     outputs = widths[-1]
-    if _are_labels(spec, raw):
-        return Data(X, None, _labels(spec, raw, outputs, name), names)
-    return Data(X, _targets(spec, widths, raw, name), None, names)
+    kind = TARGETS[spec.training.loss]
+    if kind.are_labels(raw):
+        return Data(X, None, _labels(spec, kind, raw, outputs, name), names)
+    return Data(X, _targets(kind, widths, raw, name), None, names)
 
 
 def load_reference(
@@ -224,13 +226,7 @@ def _features_name(spec: Spec, archive: Archive, asked: str, key: str) -> str:
     return others[0]
 
 
-def _are_labels(spec: Spec, raw: Array) -> bool:
-    loss = spec.training.loss
-    column = raw.ndim == 1 or raw.shape[1:] == (1,)
-    return loss == "logistic" or (loss == "cross_entropy" and raw.dtype.kind in "iub" and column)
-
-
-def _labels(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
+def _labels(spec: Spec, kind: Targets, raw: Array, outputs: int, name: str) -> Array:
     """Class labels as int64, after checking that they are the labels of this loss."""
     if spec.perturbation.parameter == "targets" and not flips(spec):
         raise SpecError(
@@ -241,41 +237,24 @@ def _labels(spec: Spec, raw: Array, outputs: int, name: str) -> Array:
     if values.shape[1] != 1:
         raise InputError(name, f"shape {raw.shape}, labels are one a row ({len(raw)},)", "give one label a row")
     values = values[:, 0]
-    if spec.training.loss == "logistic":
-        allowed = (values == -1) | (values == 1) if (values < 0).any() else (values == 0) | (values == 1)
-        words = "-1 and 1, or 0 and 1"
-    else:
-        allowed = (values >= 0) & (values < outputs)
-        words = f"0 … {outputs - 1}, one for each output"
-        words += '; a network with one output takes loss = "logistic"' if outputs == 1 else ""
+    allowed, words = kind.allowed(values, outputs)
     if not allowed.all():
         index = first_index(~allowed)
         raise InputError(f"{name}, {place(index)}", f"label {values[index]:g}", f"labels are {words}")
     return values.astype(np.int64)
 
 
-def _targets(spec: Spec, widths: tuple[int, ...], raw: Array, name: str) -> Array:
+def _targets(kind: Targets, widths: tuple[int, ...], raw: Array, name: str) -> Array:
     """Targets as `(n, k)` float64."""
     rows, outputs = len(raw), widths[-1]
     shape = (rows, 1) if raw.ndim == 1 else raw.shape
     if shape != (rows, outputs):
-        classes = ""
-        if shape == (rows, 1):
-            classes = "; class numbers have to be integers" if spec.training.loss == "cross_entropy" else (
-                '; class numbers take training.loss = "cross_entropy"')
+        classes = kind.hint if shape == (rows, 1) else ""
         raise InputError(
             name, f"shape {raw.shape}, widths {list(widths)} need ({rows}, {outputs})",
             f"correct data.targets or model.widths{classes}",
         )
-    y = exact_float64(raw, name).reshape(shape)
-    if spec.training.loss == "cross_entropy":
-        off = (y < 0).any(axis=1) | (np.abs(y.sum(axis=1) - 1) > 1e-6)
-        if off.any():
-            raise InputError(
-                f"{name}, row {int(np.argmax(off))}", "no row of probabilities",
-                'give integer labels, rows of probabilities, or training.loss = "squared"',
-            )
-    return y
+    return kind.taken(exact_float64(raw, name).reshape(shape), name)
 
 
 def _widths(spec: Spec) -> tuple[int, ...]:

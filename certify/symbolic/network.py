@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy
@@ -40,7 +40,7 @@ def interpolation(
     """
     net = _Net(weights, biases, activation, product)
     data = _Data(net, X, y, parameter, rows)
-    return System(tuple(e for row in data.residuals() for e in row), net.symbols, data.u, net.values,
+    return System(tuple(e for row in data.equations() for e in row), net.symbols, data.u, net.values,
                   (0,) * len(data.u))
 
 
@@ -172,11 +172,70 @@ def _matrix(W: Any) -> list[list[Rational]]:
     return [[rational(v, "weights") for v in row] for row in found]
 
 
+class _Move:
+    """How the symbols u of a row enter; the base class lets them enter nowhere.
+
+    Attributes:
+        fits: whether exact fits feel them.
+    """
+
+    fits = True
+
+    def width(self, d: int, k: int) -> int:
+        """Symbols a row, for d inputs and k outputs."""
+        raise NotImplementedError
+
+    def features(self, x: list[Rational], u: Sequence[Symbol]) -> list[Expr]:
+        return list(x)
+
+    def residual(self, row: list[Expr], u: Sequence[Symbol]) -> list[Expr]:
+        return row
+
+    def share(self, u: Sequence[Symbol]) -> Expr:
+        """The sample weight."""
+        return sympy.Integer(1)
+
+
+class _Features(_Move):
+    """`x + u`."""
+
+    def width(self, d: int, k: int) -> int:
+        return d
+
+    def features(self, x: list[Rational], u: Sequence[Symbol]) -> list[Expr]:
+        return [v + more for v, more in zip(x, u, strict=True)]
+
+
+class _Targets(_Move):
+    """`y + u`."""
+
+    def width(self, d: int, k: int) -> int:
+        return k
+
+    def residual(self, row: list[Expr], u: Sequence[Symbol]) -> list[Expr]:
+        return [r - more for r, more in zip(row, u, strict=True)]
+
+
+class _SampleWeights(_Move):
+    """`(1 + u) ℓ`."""
+
+    fits = False
+
+    def width(self, d: int, k: int) -> int:
+        return 1
+
+    def share(self, u: Sequence[Symbol]) -> Expr:
+        return 1 + u[0]
+
+
+_MOVES: dict[str, _Move] = {"features": _Features(), "targets": _Targets(), "sample_weights": _SampleWeights()}
+
+
 class _Data:
     """Rows, targets and the symbols by which they move."""
 
     def __init__(self, net: _Net, X: Any, y: Any, parameter: str, rows: Any) -> None:
-        self._net, self._parameter = net, parameter
+        self._net = net
         self._X = [[rational(v, "features") for v in row] for row in rows_of(X, "features", net.inputs)]
         n, d, k = len(self._X), net.inputs, net.outputs
         if not n:
@@ -184,9 +243,10 @@ class _Data:
         self._moving = list(range(n)) if rows is None else list(rows)
         if not set(self._moving) <= set(range(n)) or not self._moving or len(set(self._moving)) < len(self._moving):
             raise InputError("rows", f"{self._moving}", f"give different numbers from 0 to {n - 1}")
-        width = {"features": d, "targets": k, "sample_weights": 1}.get(parameter)
-        if width is None:
+        if parameter not in _MOVES:
             raise InputError("parameter", f"'{parameter}'", "use features, targets or sample_weights")
+        self._move = _MOVES[parameter]
+        width = self._move.width(d, k)
         self.u: tuple[Symbol, ...] = sympy.symbols(f"u1:{len(self._moving) * width + 1}", real=True)
         self._of = {row: self.u[p * width : (p + 1) * width] for p, row in enumerate(self._moving)}
         self._outputs = [net.output(self._moved(i), self._X[i]) for i in range(n)]
@@ -199,24 +259,23 @@ class _Data:
                 raise InputError("targets", f"{len(self._y)} rows", f"give {n} rows of {k}")
 
     def _moved(self, i: int) -> list[Expr]:
-        extra = self._of.get(i, ()) if self._parameter == "features" else ()
-        return [v + (extra[j] if extra else 0) for j, v in enumerate(self._X[i])]
+        return self._move.features(self._X[i], self._of[i]) if i in self._of else list(self._X[i])
+
+    def equations(self) -> list[list[Expr]]:
+        """Those of exact fits."""
+        if not self._move.fits:
+            raise InputError("parameter", "sample_weights with interpolation", "use features or targets")
+        return self.residuals()
 
     def residuals(self) -> list[list[Expr]]:
-        if self._parameter == "sample_weights":
-            raise InputError("parameter", "sample_weights with interpolation", "use features or targets")
-        shift = self._parameter == "targets"
-        return [[f - t - (self._of[i][a] if shift and i in self._of else 0)
-                 for a, (f, t) in enumerate(zip(outputs, targets, strict=True))]
-                for i, (outputs, targets) in enumerate(zip(self._outputs, self._y, strict=True))]  # fmt: skip
+        rows = [[f - t for f, t in zip(outputs, targets, strict=True)]
+                for outputs, targets in zip(self._outputs, self._y, strict=True)]
+        return [self._move.residual(row, self._of[i]) if i in self._of else row for i, row in enumerate(rows)]
 
     def loss(self, decay: Rational) -> Expr:
         """`(1/n)Σ(1 + u_i)½|f − y|² + (λ/2)|w|²`."""
         total = sympy.Integer(0)
-        weighted = self._parameter == "sample_weights"
-        saved, self._parameter = self._parameter, "features" if weighted else self._parameter
         for i, row in enumerate(self.residuals()):
-            scale = 1 + self._of[i][0] if weighted and i in self._of else 1
+            scale = self._move.share(self._of[i]) if i in self._of else 1
             total += scale * sum(r**2 for r in row) / 2
-        self._parameter = saved
         return total / len(self._X) + decay * sum(s**2 for s in self._net.symbols) / 2
