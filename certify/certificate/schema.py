@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from certify.format.errors import CertificateError
+from certify.format.quantities import QUANTITIES
 
 FORMAT = "certify/1"
 
@@ -186,7 +187,7 @@ class Witness(Part):
     constants: str | None = None
 
 
-BY_ROW = ("sample_modulus", "first_order_prediction_change")
+BY_ROW = tuple(name for name, quantity in QUANTITIES.items() if quantity.per_row)
 """Quantities with ends for every row: those that may move, or the evaluation rows."""
 
 
