@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from string import Formatter
+from typing import TYPE_CHECKING
 
 from certify.report.digits import Number
+
+if TYPE_CHECKING:
+    from certify.report.section import Placed
 
 
 @dataclass(frozen=True)
@@ -212,19 +216,29 @@ class Symbols:
     """What the definition of the solution map in symbols depends on.
 
     Attributes:
-        map, base, parameter, set, layer: as in the certificate; layer None where all are free.
+        map: as in the certificate.
+        nearby: whether the point examined is one near the given weights.
         found: whether the point examined is known to exist.
+        features, targets, weights: whether these carry the change u.
+        sized: whether changes have a size δ.
+        each: whether δ is the largest over the rows.
+        one: whether there is but one change.
+        layer: the one that adjusts; None where all are free.
         scaled: whether features have units of their own.
         level: the level as a number, None where it is the loss at the given weights.
         decay: the weight decay, None where there is none.
     """
 
     map: str
-    base: str
-    parameter: str
-    set: str
-    layer: int | None
+    nearby: bool
     found: bool
+    features: bool
+    targets: bool
+    weights: bool
+    sized: bool
+    each: bool
+    one: bool
+    layer: int | None
     scaled: bool
     level: Number | None
     decay: Number | None
@@ -232,29 +246,10 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a report says, in the order in which it says it."""
+    """Everything a report says: its head, and its sections in the order in which they are read."""
 
     title: str
     subtitle: Phrase
     created: str
-    version: str
-    digest: str
-    verdict: VerdictWords
-    gates_state: VerdictWords
-    gates: tuple[Gate, ...]
-    undecided: tuple[Undecided, ...]
-    advice: tuple[Phrase, ...]
-    lead: Phrase
-    findings: tuple[Finding, ...]
-    meaning: Phrase
-    limit: Phrase
-    symbols: Symbols
-    base: tuple[Phrase, ...]
-    shift: tuple[Entry, ...]
-    assumptions: tuple[Assumption, ...]
-    facts: tuple[Entry, ...]
-    not_claimed: tuple[Entry, ...]
-    commands: tuple[tuple[str, str], ...]
-    files: tuple[BoundFile, ...]
-    environment: tuple[Entry, ...]
-    glossary: tuple[Entry, ...] = field(default=())
+    verdict: str
+    sections: tuple[Placed, ...]

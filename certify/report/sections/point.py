@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from certify.certificate.schema import Base, Claim, Problem
+from certify.certificate.schema import Base, Certificate, Claim, Problem
 from certify.report import words
 from certify.report.digits import Number, as_given, upper_end
 from certify.report.moves import in_units, still_features
 from certify.report.normalization import fixed_note
+from certify.report.section import Section
 from certify.report.sections import critical
 from certify.report.statements import Entry, Phrase, code, say
 
@@ -149,3 +151,18 @@ def _sublevel(problem: Problem, claims: Sequence[Claim]) -> tuple[tuple[Phrase, 
         return (say("Whether the given weights belong to the solution set was not decided."),), tuple(entries)
     text = "The given weights belong to the solution set as they are, inside it: their training loss is below the "
     return (say(text + "level. Neither targets nor features are shifted."),), tuple(entries)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The solution examined in words, and its distances as lines of a table."""
+
+    base: tuple[Phrase, ...]
+    distances: tuple[Entry, ...]
+
+
+def _build(opened: Certificate) -> Examined:
+    return Examined(*point(opened.base, opened.problem, opened.claims))
+
+
+SECTION = Section("point", "The point examined", _build)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from certify.certificate.schema import Problem
+from certify.certificate.schema import Certificate, Problem
 from certify.report.digits import as_given
 from certify.report.moves import NOUN
+from certify.report.section import Section
 from certify.report.sections import critical
 from certify.report.sections.limit import FINITE
 from certify.report.statements import Entry, say
@@ -121,3 +122,11 @@ def _unused_radius(problem: Problem, quantities: Collection[str]) -> str:
         "aubin": "the factor holds within the radii named with it",
     }
     return "; ".join(dict.fromkeys(reasons[quantity] for quantity in reasons if quantity in quantities))
+
+
+def _build(opened: Certificate) -> tuple[Entry, ...]:
+    quantities = {claim.quantity for claim in opened.claims}
+    return not_claimed(opened.problem, quantities, opened.base.distance is not None)
+
+
+SECTION = Section("scope", "What is not claimed", _build)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from certify.certificate.schema import Problem
+from certify.certificate.schema import Certificate, Problem
 from certify.format.labels import QUANTITY as LABELS
 from certify.format.labels import label_meaning
+from certify.report.section import Section
 from certify.report.sections import critical
 from certify.report.sections.first_order import LENGTHS
 from certify.report.statements import Entry, say
@@ -120,3 +121,10 @@ def _of_quantities(problem: Problem, quantities: Collection[str]) -> Terms:
             ("attack", "a move found by search that lifts the training loss above the level"),
         ]  # fmt: skip
     return entries
+
+
+def _build(opened: Certificate) -> tuple[Entry, ...]:
+    return glossary(opened.problem, {claim.quantity for claim in opened.claims})
+
+
+SECTION = Section("terms", "Terms", _build)
