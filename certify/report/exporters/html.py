@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
+from certify.report.exporters.exporter import Exporter
 from certify.report.model import build
 from certify.report.plots import NARROW, WIDE, draw_gate, draw_radius, draw_rows
 from certify.report.statements import Rows
@@ -61,3 +62,6 @@ def environment() -> Environment:
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.globals["tone"] = _tone
     return made
+
+
+EXPORTER = Exporter("html", ".html", "text/html", render)
