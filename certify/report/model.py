@@ -9,8 +9,10 @@ from typing import Any
 
 from certify.certificate.schema import Certificate, Problem
 from certify.report.digits import count
-from certify.report.moves import NOUN, named_rows
-from certify.report.network import architecture, operations
+from certify.report.maps import MAPS
+from certify.report.phrases.listing import named_rows
+from certify.report.phrases.network import architecture, operations
+from certify.report.phrases.parameters import PARAMETERS
 from certify.report.reading import open_certificate
 from certify.report.section import Placed
 from certify.report.sections import SECTIONS
@@ -50,25 +52,22 @@ def _date(created: str) -> str:
     return f"{moment.day} {month[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
 
 
-_VERB = {(True, None): " change", (False, None): " move", (True, "down"): " fall"}
-
-
 def _subtitle(problem: Problem) -> Phrase:
     rows = "its {n} training rows" if problem.rows == "all" else "{listed} of its {n} training rows"
-    kind = "a critical point" if problem.map == "critical" else "an exact fit"
-    may = " may adjust" if problem.base == "given" else f" may adjust, from {kind} nearby,"
+    row, point = PARAMETERS[problem.parameter], MAPS[problem.map].point(problem)
+    verb = row.may if problem.direction is None else "fall"
     network = "A fully connected {activation} network, {widths}," if problem.graph is None else "A network of {widths},"
     widths = Span("whole" if len(problem.widths or ()) < 8 else "text", architecture(problem))
     if problem.graph is not None:
         widths = Span("text", operations(problem))
     return say(
-        network + " whose {parameters} parameters{layer}" + may + " when the "
-        "{moved} of " + rows + _VERB[problem.parameter in ("sample_weights", "labels"), problem.direction] + ".",
+        network + " whose {parameters} parameters{layer} may adjust" + point.may + " when the "
+        "{moved} of " + rows + " " + verb + ".",
         activation=problem.activation or "",
         widths=widths,
         parameters=count(problem.parameters),
         layer="" if problem.layer == "all" else f" in layer {problem.layer}",
-        moved=NOUN[problem.parameter],
+        moved=row.noun,
         listed="" if problem.rows == "all" else named_rows(problem.rows),
         n=count(problem.n),
     )

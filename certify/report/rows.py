@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from certify.certificate.schema import Claim
 from certify.report.digits import count, lower_end, upper_end
-from certify.report.sections.predictions import about
+from certify.report.quantities import QUANTITIES
 from certify.report.statements import Phrase, RowEnds, Rows, say
 
 TOP_ROWS = 10
@@ -27,7 +27,7 @@ def find_rows(claim: Claim) -> Rows:
     every = tuple(_shown(row, lower, upper, largest) for row, lower, upper in ends) if known else ()
     proved = [(lower, -row) for row, lower, _ in ends if lower is not None]
     most = -max(proved)[1] if proved else None
-    noun = "change" if about(claim) else "factor"
+    noun = QUANTITIES[claim.quantity].row_noun
     first, others = [e for e in ends if e[0] == most], [e for e in ends if e[0] != most]
     return Rows(
         every=every,

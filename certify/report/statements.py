@@ -159,6 +159,7 @@ class Finding:
         asked: what was asked of the quantity (``"at most 20"``, ``"finite"``) and the verdict on it.
         infinite: whether it is proved to have no finite value.
         proof: how the ends were proved, or that they were not.
+        gauge: whether it is drawn as a size, from what is harmless to what is not.
     """
 
     quantity: str
@@ -172,6 +173,7 @@ class Finding:
     rigour: str
     proof: str
     rows: Rows | None
+    gauge: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ class Symbols:
         map: as in the certificate.
         nearby: whether the point examined is one near the given weights.
         found: whether the point examined is known to exist.
-        features, targets, weights: whether these carry the change u.
+        carrier: the letter that carries the change u; empty where none does.
         sized: whether changes have a size δ.
         each: whether δ is the largest over the rows.
         one: whether there is but one change.
@@ -232,9 +234,7 @@ class Symbols:
     map: str
     nearby: bool
     found: bool
-    features: bool
-    targets: bool
-    weights: bool
+    carrier: str
     sized: bool
     each: bool
     one: bool

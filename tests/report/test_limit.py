@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from certify.report.exporters.html import render
-from certify.report.sections.limit import FINITE
+from certify.report.quantities import QUANTITIES
 from tests.report.samples import Json, certificate, claim
 from tests.report.test_html import Page
 
@@ -53,7 +53,8 @@ def test_only_what_was_asked_is_named_and_a_radius_nothing_uses_has_its_reason()
     for size in (1, 2, 3):
         for quantities in combinations(MADE, size):
             page = text(*(MADE[quantity] for quantity in quantities), radius=0.25)
-            named = [quantity for quantity, words in FINITE.items() if f"{words} is not:" in page]
+            named = [quantity for quantity, row in QUANTITIES.items()
+                     if row.at_size and f"{row.at_size} is not:" in page]
             assert set(named) <= set(quantities)
             used = {"first_order_distance", "distance"} & set(quantities)
             assert ("do not use it: " in page) == (not used) and "use it: ." not in page

@@ -1,16 +1,14 @@
-"""Findings: what a certificate says about each quantity and each gate, in plain sentences."""
+"""Findings: what a certificate says about each quantity, in plain sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from certify.certificate.schema import BY_ROW, Claim, Problem
-from certify.report import words
+from certify.certificate.schema import Claim, Problem
 from certify.report.digits import as_given, lower_end, upper_end
+from certify.report.quantities import QUANTITIES
 from certify.report.rows import find_rows
-from certify.report.sections import critical
-from certify.report.sections import head as convex
-from certify.report.sentences import proof, sentence
+from certify.report.sentences import name, proof, sentence
 from certify.report.statements import Finding, prose
 
 FULL_DIGITS = 8
@@ -27,10 +25,10 @@ def find_findings(claims: Sequence[Claim], problem: Problem) -> tuple[Finding, .
 
 def _finding(group: Sequence[Claim], problem: Problem) -> Finding:
     claim = group[0]
-    rows = find_rows(claim) if claim.quantity in BY_ROW else None
+    rows = None if claim.rows is None else find_rows(claim)
     return Finding(
         quantity=claim.quantity,
-        name=_name(claim, problem),
+        name=name(claim, problem),
         asked=tuple(dict.fromkeys((_asked(c), c.verdict) for c in group)),
         sentence=sentence(claim, problem, rows),
         lower=None if claim.lower is None else lower_end(claim.lower, FULL_DIGITS),
@@ -40,14 +38,8 @@ def _finding(group: Sequence[Claim], problem: Problem) -> Finding:
         rigour=claim.rigour,
         proof=proof(claim, problem),
         rows=rows,
+        gauge=QUANTITIES[claim.quantity].gauge,
     )
-
-
-def _name(claim: Claim, problem: Problem) -> str:
-    """The quantity in words."""
-    if convex.about(claim):
-        return words.MOTION if claim.quantity == "distance" else words.QUANTITIES[claim.quantity]
-    return critical.quantity_name(claim.quantity) if problem.map == "critical" else words.QUANTITIES[claim.quantity]
 
 
 def _asked(claim: Claim) -> str:

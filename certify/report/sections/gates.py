@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from certify.certificate.schema import Claim
 from certify.report.digits import as_given, lower_end, upper_end
+from certify.report.quantities.quantity import DIGITS
 from certify.report.section import Section
-from certify.report.sentences import SENTENCE_DIGITS
 from certify.report.statements import Gate, Phrase, prose, say
 
 
@@ -32,8 +32,8 @@ def _gate(claim: Claim) -> Gate:
         severity=gate.severity,
         rigour=gate.rigour,
         rationale=prose(gate.rationale or ""),
-        lower=None if claim.lower is None else lower_end(claim.lower, SENTENCE_DIGITS),
-        upper=None if claim.upper is None else upper_end(claim.upper, SENTENCE_DIGITS),
+        lower=None if claim.lower is None else lower_end(claim.lower, DIGITS),
+        upper=None if claim.upper is None else upper_end(claim.upper, DIGITS),
         infinite=claim.witness.equal_rows is not None,
         known=claim.rigour,
     )

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from certify.certificate.schema import Certificate
 from certify.report.cautions import distant
 from certify.report.digits import as_given
+from certify.report.maps import MAPS
+from certify.report.phrases.meaning import meaning
+from certify.report.phrases.parameters import PARAMETERS
+from certify.report.phrases.sets import SETS
 from certify.report.section import Section
 from certify.report.sections.findings import find_findings
 from certify.report.sections.limit import limit
-from certify.report.sections.point import lead, meaning
+from certify.report.sections.point import examined
 from certify.report.statements import Finding, Phrase, Symbols, say
 
 
@@ -26,12 +30,12 @@ class Says:
 
 
 def _build(opened: Certificate) -> Says:
-    problem, claims = opened.problem, opened.claims
+    at = examined(opened)
     return Says(
-        lead=(*lead(opened.base, problem), *_distant(opened)),
-        findings=find_findings(claims, problem),
-        meaning=meaning(problem, claims),
-        limit=limit(problem, claims),
+        lead=(*MAPS[opened.problem.map].point(opened.problem).lead(at), *_distant(opened)),
+        findings=find_findings(opened.claims, opened.problem),
+        meaning=meaning(at),
+        limit=limit(opened.problem, opened.claims),
         symbols=_symbols(opened),
     )
 
@@ -44,11 +48,10 @@ def _distant(opened: Certificate) -> Phrase:
 
 def _symbols(opened: Certificate) -> Symbols:
     problem = opened.problem
+    row, kind = PARAMETERS[problem.parameter], SETS[problem.set]
     return Symbols(
-        map=problem.map, nearby=problem.base == "nearby", found=opened.base.distance is not None,
-        features=problem.parameter == "features", targets=problem.parameter == "targets",
-        weights=problem.parameter == "sample_weights", sized=problem.parameter != "labels",
-        each=problem.set in ("per_sample", "sparse"), one=problem.set == "given",
+        map=problem.map, nearby=MAPS[problem.map].point(problem).nearby, found=opened.base.distance is not None,
+        carrier=row.carrier, sized=row.sized, each=kind.by_row, one=kind.one,
         layer=None if problem.layer == "all" else problem.layer, scaled=problem.scale is not None,
         level=None if problem.level is None else as_given(problem.level),
         decay=as_given(problem.weight_decay) if problem.weight_decay else None,

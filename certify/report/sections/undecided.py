@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from certify.certificate.schema import Certificate, Claim
-from certify.report import words
+from certify.report.phrases import words
 from certify.report.section import Section
 from certify.report.statements import Phrase, Undecided, prose
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from certify.certificate.schema import Certificate
-from certify.report import words
+from certify.report.phrases import words
 from certify.report.section import Section
 from certify.report.statements import VerdictWords
 

@@ -44,3 +44,8 @@ def adjusting(problem: Problem) -> str:
     if problem.layer == "all":
         return "all weights and biases"
     return f"weights and bias of layer {problem.layer}; the other layers stay as they are"
+
+
+def alone(problem: Problem) -> str:
+    """That one layer adjusts alone, in brackets; nothing where all do."""
+    return "" if problem.layer == "all" else f" (layer {problem.layer} alone adjusting)"
