@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from certify.certificate.schema import Certificate
+from certify.report.findings import find_findings
 from certify.report.section import Section
-from certify.report.sections.findings import find_findings
 from certify.report.statements import Rows
 
 

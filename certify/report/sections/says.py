@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from certify.certificate.schema import Certificate
 from certify.report.cautions import distant
 from certify.report.digits import as_given
+from certify.report.findings import find_findings
+from certify.report.limit import limit
 from certify.report.maps import MAPS
 from certify.report.phrases.meaning import meaning
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.sets import SETS
 from certify.report.section import Section
-from certify.report.sections.findings import find_findings
-from certify.report.sections.limit import limit
 from certify.report.sections.point import examined
 from certify.report.statements import Finding, Phrase, Symbols, say
 
