@@ -1,1 +1,1 @@
-"""Tests of certify: mirrors the package; `oracles` and `network_oracles` hold the exact truth."""
+"""Tests of certify: `unit` mirrors the package, `oracles` hold the exact truth, `families` draw the problems."""

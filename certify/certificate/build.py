@@ -14,6 +14,7 @@ from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, FORMAT, validate
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
+from certify.problem.nearness import weights_length, within
 from certify.prove.gates import Outcome, overall
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def _problem(problem: Problem) -> Json:
         "reparameterised": network.reparameterised,
         "names": None if problem.names is None else list(problem.names),
         "count": problem.count,
+        **({"within": within(problem), "weights_length": weights_length(problem)} if problem.base == "nearby" else {}),
     }
 
 

@@ -97,6 +97,8 @@ class Problem(Part):
     reparameterised: bool = False
     names: list[str] | None = None
     count: Size | None = None
+    within: Number | None = None
+    weights_length: Number | None = None
 
     @model_validator(mode="after")
     def _one_name_a_feature(self) -> Problem:

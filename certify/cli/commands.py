@@ -17,7 +17,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Prove, refute or leave open how far a trained network's solution set moves when its training data moves.",
-    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open, 2 usage or invalid input, 130 Ctrl-C.",
+    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open or, without gates, nothing was proved, 2 usage "
+           "or invalid input, 130 Ctrl-C.",
 )
 
 
@@ -93,9 +94,10 @@ def run(
         _plan(spec, output, merge_duplicates, as_json)
         return
     from certify.cli.audit import CERTIFICATE, REPORT, run_audit
-    from certify.format.progress import shown
-    from certify.prove.gates import exit_status
-    from certify.report.messages import advice, one_line, remembered, run_object, verdict_line
+    from certify.cli.progress import shown
+    from certify.format.text import one_line
+    from certify.prove.gates import exit_of
+    from certify.report.messages import advice, remembered, run_object, verdict_line
 
     with shown(quiet) as tell:
         certificate = run_audit(spec, output, merge_duplicates, tell)
@@ -112,16 +114,16 @@ def run(
             print(one_line(line), file=sys.stderr)
         print(one_line(f"certificate {folder / CERTIFICATE}"), file=sys.stderr)
         print(one_line(f"report      {folder / REPORT}"), file=sys.stderr)
-    raise typer.Exit(exit_status(certificate["gates"]))
+    raise typer.Exit(exit_of(certificate))
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
-    from certify.certificate.write import check_folder
+    from certify.certificate.write import require_folder
     from certify.cli.audit import CERTIFICATE, REPORT, load
+    from certify.format.text import one_line
     from certify.prove.plan import make_plan
-    from certify.report.messages import one_line
 
-    check_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
+    require_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
     found = make_plan(load(spec, merge_duplicates).problem)
     if as_json:
         print(json.dumps(found.as_json(), allow_nan=False))
@@ -145,9 +147,10 @@ def estimate(
     Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
     """
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
-    from certify.format.progress import shown
+    from certify.cli.progress import shown
+    from certify.format.text import one_line
     from certify.prove.gates import exit_status
-    from certify.report.messages import estimate_advice, estimate_line, estimate_object, one_line
+    from certify.report.messages import estimate_advice, estimate_line, estimate_object
 
     with shown(quiet) as tell:
         document = run_estimate(spec, output, tell)
@@ -187,14 +190,14 @@ def report(
 ) -> None:
     """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
     from certify.certificate import read_certificate
-    from certify.certificate.write import check_folder, write_together
+    from certify.certificate.write import require_folder, write_together
+    from certify.format.text import one_line
     from certify.report.exporters import exporter
-    from certify.report.messages import one_line
 
     medium = exporter(form)
     path = output or certificate.parent / f"report{medium.suffix}"
     content = read_certificate(certificate)
-    check_folder(path.parent, (path.name,))
+    require_folder(path.parent, (path.name,))
     write_together({path: medium.render(content).encode("utf-8")})
     print(one_line(f"report {path}"), file=sys.stderr)
 
@@ -222,7 +225,7 @@ def init(
     What no file says is left out, not guessed.
     """
     from certify.cli.starter import Said, write_starter
-    from certify.report.messages import one_line
+    from certify.format.text import one_line
 
     written = write_starter(folder, model, data, estimate, graph, Said(activation, loss, weight_decay))
     for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
@@ -238,8 +241,8 @@ def graph(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
 ) -> None:
     """Trace a torch module, and write the graph file that model.graph names. Runs the module's code."""
+    from certify.format.text import one_line
     from certify.inputs.torch.trace import write_graph
-    from certify.report.messages import one_line
 
     operations = write_graph(factory, shape, out)
     print(one_line(f"wrote {out}: {', '.join(f'{times} {op}' for op, times in operations.items())}"), file=sys.stderr)
@@ -258,8 +261,8 @@ def stability(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Prove the modulus at many solutions: which is the most stable, and by how much."""
-    from certify.format.progress import shown
-    from certify.problem.problem import load_problem
+    from certify.cli.progress import shown
+    from certify.problem.load import load_problem
     from certify.prove.stability import stability as walk
     from certify.report.messages import stability_lines
 

@@ -15,7 +15,6 @@ from certify.report.quantities.modulus import inside
 _WITNESS: Final = "lower end by a verified vector (the witness)"
 _KERNEL: Final = "from an enclosure of the inverse of the tangent kernel"
 _BY_ROW: Final = f"{_KERNEL}, row by row"
-_PREDICTIONS: Final = "both ends, row by row, by {}: to first order a prediction is a linear function of the change"
 
 _MEMBERS: Final = {
     "weights": "upper end by one weight a row and a verified factorisation",
@@ -87,12 +86,18 @@ class _Hessian(Theorem):
             return f"{self.premise}; both ends by a verified inverse"
         if claim.rows is not None:
             return f"{self.premise}; both ends, row by row, by a verified inverse"
-        return {"upper": f"{self.premise}; upper end by a verified inverse", "lower": _WITNESS}[side]
+        return self.ends[side]
 
 
 @dataclass(frozen=True)
 class _AtFits(Theorem):
-    """Near the weights the gradient vanishes only at exact fits."""
+    """Near the weights the gradient vanishes only at exact fits.
+
+    Attributes:
+        premise: why the theorems of interpolation apply.
+    """
+
+    premise: str = ""
 
     def how(self, claim: Claim, problem: Problem, side: str) -> str:
         """The kernel, or a factorisation of it."""
@@ -101,13 +106,26 @@ class _AtFits(Theorem):
             return settled
         if SETS[problem.set].one:
             return _KERNEL
-        premise = ("near these weights the gradient vanishes only where every row’s loss has today’s slope, so the "
-                   "interpolation theorems apply")
         if claim.witness.member and side == "upper":
-            return f"{premise}; {_MEMBERS[claim.witness.member]}"
+            return f"{self.premise}; {_MEMBERS[claim.witness.member]}"
         if claim.rows is not None:
             return _BY_ROW
-        return {"upper": f"{premise}; upper end by a verified factorisation", "lower": _WITNESS}[side]
+        return self.ends[side]
+
+
+@dataclass(frozen=True)
+class _Predictions(Theorem):
+    """To first order a prediction is a linear function of the change.
+
+    Attributes:
+        means: what gives that function.
+    """
+
+    means: str = ""
+
+    def how(self, claim: Claim, problem: Problem, side: str) -> str:
+        """The means."""
+        return f"both ends, row by row, by {self.means}: to first order a prediction is a linear function of the change"
 
 
 @dataclass(frozen=True)
@@ -138,6 +156,11 @@ class _Level(Theorem):
             "lower": "lower end by bounds on how fast every row’s loss can rise (theorem P3)",
             "upper": f"upper end by a move whose training loss {exceeds} the level (the attack)",
         }[side]
+
+
+def _under(kind: type[_Hessian] | type[_AtFits], premise: str, means: str) -> Theorem:
+    """A theorem under a premise; `means` gives its upper end where nothing else does."""
+    return kind({"upper": f"{premise}; upper end by {means}", "lower": _WITNESS}, premise=premise)
 
 
 def _both(how: str) -> Theorem:
@@ -175,7 +198,7 @@ THEOREMS: Final[dict[str, dict[str, Theorem]]] = {
         "N2": _OfMembers({"lower": f"{_WITNESS}, which names rows and their moves"}),
         "N3": _both(_KERNEL),
         "N4": _both(_BY_ROW),
-        "P1": _both(_PREDICTIONS.format("an enclosure of the inverse of the tangent kernel")),
+        "P1": _Predictions(means="an enclosure of the inverse of the tangent kernel"),
         "P2": Theorem({
             "lower": "lower end by how far networks within that distance (the witness, proved as the upper end of a "
             "distance is) can change each margin of the outputs",
@@ -201,11 +224,12 @@ THEOREMS: Final[dict[str, dict[str, Theorem]]] = {
         }),
     },
     "critical": {
-        "M5a": _AtFits(),
-        "M5b": _Hessian(premise="the symmetries found explain the whole kernel of the Hessian"),
-        "M5c": _Hessian(premise="the Hessian is proved nonsingular"),
+        "M5a": _under(_AtFits, "near these weights the gradient vanishes only where every row’s loss has today’s "
+                      "slope, so the interpolation theorems apply", "a verified factorisation"),
+        "M5b": _under(_Hessian, "the symmetries found explain the whole kernel of the Hessian", "a verified inverse"),
+        "M5c": _under(_Hessian, "the Hessian is proved nonsingular", "a verified inverse"),
         "M5d": Theorem({"lower": f"{_WITNESS}, whatever the rank of the Hessian"}),
-        "P1": _both(_PREDICTIONS.format("a verified inverse of the Hessian")),
+        "P1": _Predictions(means="a verified inverse of the Hessian"),
         "Q6": _LastLayer(),
         "Q7": Theorem({
             "upper": "upper end by a critical point of the changed loss, proved to exist (theorem Q2)",

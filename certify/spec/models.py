@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from certify.problem.bound import Rigour
+from certify.format.words import Rigour
 
 
 def _word(value: object) -> object:
@@ -122,12 +122,22 @@ class Training(Section):
 
 
 class Solution(Section):
-    """`[solution]`: the solution map whose sensitivity is asked for."""
+    """`[solution]`: the solution map whose sensitivity is asked for.
+
+    Attributes:
+        map: which weights count as solutions.
+        base: the given weights, or an exact solution near them.
+        layer: the layer that adjusts, or all.
+        level: of the sublevel map; default the loss at the given weights.
+        within: base `nearby`: how far that solution may be, as a share of the length of the free weights; default
+            1e-6, and any where there is one solution only (the last layer alone, with weight decay).
+    """
 
     map: Literal["interpolation", "critical", "sublevel"] = "interpolation"
     base: Literal["given", "nearby"] = "given"
     layer: Literal["all"] | Count = "all"
     level: Finite | None = None
+    within: Positive | None = None
 
 
 class Weights(Section):

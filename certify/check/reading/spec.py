@@ -35,7 +35,7 @@ _KEYS = {
     "model": ("file", "widths", "activation", "graph"),
     "data": ("file", "features", "targets"),
     "training": ("loss", "weight_decay", "normalization"),
-    "solution": ("map", "base", "layer", "level"),
+    "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
                      "array"),
@@ -78,6 +78,7 @@ class Spec:
         map: `interpolation`, `critical` or `sublevel`.
         base: `given` or `nearby`.
         level: the level of the sublevel map; None for the loss at the given weights.
+        within: how far the solution of base `nearby` may be, as a share of the length of the weights; None: not said.
         weight_decay: λ of the training loss.
         set: `total`, `per_sample`, `sparse` or `given`.
         norm: of one row's change: 1, 2 or `"inf"`.
@@ -136,6 +137,7 @@ class Spec:
     evaluation_features: str | tuple[str, ...] | None = None
     evaluation_targets: str | None = None
     threshold: float | None = None
+    within: float | None = None
 
     @property
     def flips(self) -> bool:
@@ -178,9 +180,10 @@ def read_spec(data: bytes) -> Spec:
     training, solution = sections["training"], sections["solution"]
     if training.get("normalization", "fixed") != "fixed":
         raise Invalid("spec, training.normalization", '"remaining" is stated', 'it is not built yet; "fixed" is needed')
-    level, radius = solution.get("level"), p.get("radius")
+    level, radius, within = solution.get("level"), p.get("radius"), solution.get("within")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
                                ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
+                               ("solution.within", 1.0 if within is None else within, math.ulp(0.0)),
                                ("solution.level", 0.0 if level is None else level, -math.inf)):
         if not is_number(value, least):
             raise Invalid(f"spec, {name}", f"{show(value)} is stated", "a finite number in its range is needed")
@@ -197,6 +200,7 @@ def read_spec(data: bytes) -> Spec:
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
+        within=None if within is None else float(within),
         set=_word(p, "perturbation", "set", "total"), columns=columns(p.get("columns")), scale=scale(p.get("scale")),
         radius=None if radius is None else float(radius),
         graph=model.get("graph"), aubin="aubin" in top, window=window(sections["window"], "window" in top),
@@ -213,6 +217,7 @@ def _consistent(spec: Spec) -> None:
     loss = spec.map != "interpolation"
     for wrong, where, stated, needed in (
         (sublevel and spec.base != "given", "solution.base", spec.base, "given, with the sublevel map"),
+        (spec.within is not None and spec.base != "nearby", "solution.within", spec.within, "base nearby"),
         (loss and spec.targets is None, "data.targets", None, f"targets, with the {spec.map} map"),
         (loss and spec.loss == "logistic" and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
          "one output"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from certify.certificate.schema import Certificate, Problem
-from certify.prove.fit import recorded
+from certify.problem.fit import recorded
 from certify.report.digits import as_given, count
 from certify.report.maps import MAPS
 from certify.report.phrases.listing import LISTED, listing, units

@@ -28,7 +28,8 @@ def _gates_state(opened: Certificate) -> VerdictWords:
     gated = [claim for claim in opened.claims if claim.gate is not None]
     counting = [claim for claim in gated if claim.gate is not None and claim.gate.severity == "fail"]
     if not gated:
-        return VerdictWords("none set", words.NO_GATE)
+        proved = any(claim.verdict != "inconclusive" for claim in opened.claims)
+        return VerdictWords("none set", words.NO_GATE + ("" if proved else words.NOTHING_PROVED))
     if not counting:
         return VerdictWords("none that counts", words.NO_GATE_THAT_COUNTS)
     state = opened.gates

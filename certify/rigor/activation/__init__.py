@@ -1,7 +1,7 @@
 """Activations with enclosed values and derivatives: one file each, registered here.
 
 To add one: a file with a final subclass of :class:`Activation`, its proof in proofs/activations.md, its line in
-`ACTIVATIONS`, and its line in the tests' registry (tests/rigor_activation/registry.py).
+`ACTIVATIONS`, and its line in the tests' registry (tests/unit/rigor/activation/registry.py).
 """
 
 from collections.abc import Mapping

@@ -18,9 +18,9 @@ import falsify
 import numpy as np
 import torch
 
-from certify.format.progress import silent
 from certify.network.network import Network
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.prove.prover import bound
 

@@ -1,0 +1,201 @@
+"""Run the mutants of `tests.mutation.mutants` against their killers, or against every random attack.
+
+    python -m tests.mutation.run            # every mutant with a killer must be killed, the product must not
+    python -m tests.mutation.run --hunt 300 # mutants without a killer against 300 cases of every attack
+    python -m tests.mutation.run --table    # the list of constants and killers in markdown
+
+A mutant is a temporary copy of `certify` with one substitution, imported in place of the product in this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from tests.mutation.mutants import CONSTANTS, LOGIC, Mutant
+from tests.mutation.mutants_graph import GRAPH
+from tests.mutation.mutants_norms import NORMS
+from tests.mutation.mutants_second import SECOND
+from tests.mutation.mutants_sets import SETS
+from tests.mutation.mutants_training import TRAINING
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED = 20261125
+
+
+class Stale(AssertionError):
+    """A mutant's text is not in the source any more: the product has changed, so must the mutant."""
+
+
+def mutated_source(mutant: Mutant) -> tuple[Path, str]:
+    """File inside the package and its text with the substitution made."""
+    path = Path("certify") / mutant.file
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if text.count(mutant.old) != mutant.times:
+        raise Stale(f"mutant '{mutant.name}': {text.count(mutant.old)} occurrences of {mutant.old!r} in {path}")
+    return path, text.replace(mutant.old, mutant.new)
+
+
+def _forget() -> dict[str, object]:
+    """Drop the product and all that imported it; returns what was dropped."""
+    mine = [m for m in sys.modules if m.partition(".")[0] in ("certify", "tests")]
+    return {m: sys.modules.pop(m) for m in mine if m != __name__ and not m.startswith("tests.mutation.mutants")}
+
+
+@contextmanager
+def imported(folder: Path) -> Iterator[None]:
+    """The package `certify` in `folder` in place of the product's, for imports inside the block."""
+    before = _forget()
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        _forget()
+        sys.modules.update(before)  # type: ignore[arg-type]
+        importlib.invalidate_caches()
+
+
+def killer(name: str) -> Callable[[], None]:
+    """The attack that a killer's name stands for; it raises where the truth lies outside.
+
+    `name@case`, `name*N` (its first N cases), a crafted one, or `a|b`: either, where the case depends on the BLAS.
+    """
+    if "|" in name:
+        several = [killer(one) for one in name.split("|")]
+
+        def either() -> None:
+            for attempt in several:
+                attempt()
+
+        return either
+    attack, _, only = name.partition("@")
+    attack, _, cases = attack.partition("*")
+    if not cases and not only:
+        for module in ("bounds", "training", "second"):  # they register their own
+            importlib.import_module(f"tests.mutation.killers_{module}")
+        return importlib.import_module("tests.mutation.killers").KILLERS[name]
+    one = importlib.import_module("tests.containment.attack").one
+
+    def run() -> None:
+        for case in range(int(cases)) if cases else [int(only)]:
+            one(attack, SEED, case)
+
+    return run
+
+
+def verdict(name: str) -> str:
+    """"contained", "violated" or the error that a killer met, with the modules that are imported now."""
+    run = killer(name)
+    violation = importlib.import_module("tests.containment.rigor").Violation
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run()
+    except violation:
+        return "violated"
+    except Exception as error:  # a mutant may break in any way; only a violation counts as a kill
+        return f"{type(error).__name__}: {error}"
+    return "contained"
+
+
+@contextmanager
+def workplace() -> Iterator[Path]:
+    """A folder with a copy of the package, without compiled files."""
+    dont = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # a stale compiled file would undo a mutant
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(ROOT / "certify", Path(folder) / "certify", ignore=shutil.ignore_patterns("__pycache__"))
+            yield Path(folder)
+    finally:
+        sys.dont_write_bytecode = dont
+
+
+def outcomes(folder: Path, mutant: Mutant, killers: tuple[str, ...]) -> dict[str, str]:
+    """Verdict of each killer on a mutant."""
+    path, text = mutated_source(mutant)
+    original = (folder / path).read_text(encoding="utf-8")
+    (folder / path).write_text(text, encoding="utf-8")
+    try:
+        with imported(folder):
+            return {name: verdict(name) for name in killers}
+    finally:
+        (folder / path).write_text(original, encoding="utf-8")
+
+
+def check_all(mutants: tuple[Mutant, ...]) -> list[str]:
+    """What is wrong: mutants that survive their killers, killers that the product does not pass."""
+    wrong = []
+    with workplace() as folder:
+        with imported(folder):
+            for name in sorted({k for m in mutants for k in m.killers}):
+                found = verdict(name)
+                if found != "contained":
+                    wrong.append(f"the product itself: {name}: {found}")
+        for mutant in mutants:
+            for name, found in outcomes(folder, mutant, mutant.killers).items():
+                if found != "violated":
+                    wrong.append(f"{mutant.name}: {name}: {found}")
+    return wrong
+
+
+def hunt(mutants: tuple[Mutant, ...], cases: int) -> None:
+    """Print which random attacks kill which mutants."""
+    from tests.containment.registry import attacks
+
+    names = tuple(f"{name}*{cases}" for name in attacks())
+    with workplace() as folder:
+        for mutant in mutants:
+            found = {}
+            for name in names:
+                found |= outcomes(folder, mutant, (name,))
+                if found[name] == "violated":
+                    break
+            odd = {v for v in found.values() if v not in ("violated", "contained")}
+            killers = [k.partition("*")[0] for k, v in found.items() if v == "violated"]
+            print(mutant.name, killers, sorted(odd)[:1], flush=True)
+
+
+def table(mutants: tuple[Mutant, ...]) -> str:
+    """Markdown: mutant, killers or why there is none."""
+    lines = ["| set to zero or changed | in | killed by |", "|---|---|---|"]
+    for m in mutants:
+        found = ", ".join(f"`{k}`" for k in m.killers) or f"**no killer**: {m.note}"
+        lines.append(f"| {m.name} | `{m.file}` | {found} |")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="mutants (default: all)")
+    parser.add_argument("--hunt", type=int, metavar="CASES")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args(argv)
+    if options.table:
+        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SETS, NORMS, SECOND))))
+        return 0
+    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND
+    mutants = tuple(m for m in every if not options.names or m.name in options.names)
+    if options.hunt:
+        hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)
+        return 0
+    wrong = check_all(tuple(m for m in mutants if m.killers))
+    print("\n".join(wrong) or f"{sum(bool(m.killers) for m in mutants)} mutants killed, "
+          f"{sum(not m.killers for m in mutants)} listed without a killer")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Mutants of the product: each changes the source, and a quick selection is killed (list: reports/studies/attacks/)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.containment.registry import attacks
+from tests.mutation.mutants import CONSTANTS, LOGIC
+from tests.mutation.mutants_graph import GRAPH
+from tests.mutation.mutants_norms import NORMS
+from tests.mutation.mutants_second import SECOND
+from tests.mutation.mutants_sets import SETS
+from tests.mutation.mutants_training import TRAINING
+from tests.mutation.run import check_all, mutated_source
+
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND
+
+QUICK = {
+    "dot_unit": "product_binary64@1",
+    "row_norms (k+8)u": "norms_of_rows@1",
+    "PAIR_ADD and PAIR_MULTIPLY": "elementwise_double_double@2",
+    "affine: spectral·rad": "affine@1",
+    "affine: product": "affine@12",
+    "affine: unit·(|Wx| + |b|)": "affine@40",
+    "activation: error of φ": "forward@2",
+    "factor: 2r|G|": "feature_factor@1",
+    "residual_norm: product": "residual_norm@0",
+    "quadratic_form: error": "lambda_min@5",
+    "up: nearest": "rounding@2",
+    "congruence: ε without the error": "congruence*3",
+    "modulus: θ itself, no Cholesky": "moduli@0",
+}
+
+
+def test_every_mutant_is_a_change_of_the_source():
+    for mutant in ALL:
+        assert mutated_source(mutant)[1]
+    assert len({m.name for m in ALL}) == len(ALL)
+
+
+def test_random_killers_are_attacks_under_the_name_they_had():
+    """The name seeds the case: under another one it is another attack."""
+    named = {part for m in ALL for killer in m.killers for part in killer.split("|") if "@" in part or "*" in part}
+    assert len(named) > 100 and {re.split(r"[@*]", part)[0] for part in named} <= set(attacks())
+
+
+def test_a_mutant_without_a_killer_says_why():
+    assert [m.name for m in ALL if not m.killers and not m.note] == []
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_training_mutants_are_killed(part):
+    mutants = tuple(m for m in TRAINING if m.killers)
+    assert len(mutants) > 60
+    assert check_all(mutants[part::4]) == []
+
+
+def test_graph_mutants_are_killed():
+    mutants = tuple(m for m in GRAPH if m.killers)
+    assert len(mutants) > 28
+    assert check_all(mutants) == []
+
+
+def test_set_mutants_are_killed():
+    mutants = tuple(m for m in SETS if m.killers)
+    assert len(mutants) > 20
+    assert check_all(mutants) == []
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_mutants_of_second_derivatives_are_killed(part):
+    mutants = tuple(m for m in SECOND if m.killers)
+    assert len(mutants) > 50
+    assert check_all(mutants[part::2]) == []
+
+
+def test_quick_mutants_are_killed():
+    mutants = tuple(replace(m, killers=(QUICK[m.name],)) for m in ALL if m.name in QUICK)
+    assert len(mutants) == len(QUICK)
+    assert check_all(mutants) == []

@@ -1,0 +1,74 @@
+"""Parquet by pyarrow: numbers arrive exactly, what is no number or missing is named; without pyarrow one line."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certify.format.errors import InputError
+from certify.inputs import load_data
+from certify.inputs.formats.parquet import ParquetArchive
+from certify.spec import parse_spec
+from tests.families.small import SPEC
+
+PARQUET = SPEC.replace("train.npz", "train.parquet").replace('features = "X"\n', "")
+
+
+def test_without_pyarrow(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match=r"needs pyarrow, which is not installed; pip install pyarrow"):
+        ParquetArchive(b"PAR1", "data file d.parquet")
+
+
+def table(**columns) -> bytes:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), buffer)
+    return buffer.getvalue()
+
+
+def test_numbers_and_names(tmp_path):
+    rng = np.random.default_rng(0)
+    columns = {"a.b": rng.standard_normal(5), "b": rng.standard_normal(5).astype("f4"), "c": np.arange(5),
+               "y": np.array([True, False, True, True, False]), "note": ["x"] * 5}
+    (tmp_path / "train.parquet").write_bytes(table(**columns))
+    spec = PARQUET.replace('targets = "y"', 'features = ["c", "a.b", "b"]\ntargets = "y"')
+    data = load_data(parse_spec(spec.encode()), tmp_path)
+    assert data.names == ("c", "a.b", "b") and data.y.shape == (5, 1)
+    assert np.array_equal(data.X, np.column_stack([columns[n].astype(float) for n in data.names]))
+
+
+@pytest.mark.parametrize("column, words", [
+    ([1.0, None], "column 'a' in f, row 1: a missing value"), (["1", "2"], "entries of type string"),
+    ([[1.0], [2.0]], "entries of type list"),
+])
+def test_refusals(column, words):
+    with pytest.raises(InputError, match=words):
+        ParquetArchive(table(a=column), "f").read("a")
+
+
+def test_damaged():
+    content = table(a=[1.0, 2.0])
+    for wrong in (b"PAR1", b"PAR1" * 5, content[:-1], content[:40], b"a,b\n1,2\n"):
+        with pytest.raises(InputError, match=r"not a \.parquet file, or damaged"):
+            ParquetArchive(wrong, "f")
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_nothing_else_is_raised(data):
+    content = bytearray(table(a=np.arange(20.0), b=np.arange(20)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        archive = ParquetArchive(bytes(content), "f")
+        for name in archive.names:
+            archive.read(name)
+    except InputError as error:
+        assert "\n" not in str(error)
