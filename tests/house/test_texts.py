@@ -10,8 +10,7 @@ import pytest
 from certify.cli.explain import _LABEL, TEXTS
 from certify.format.texts import FOLDER, labels, text
 from certify.format.theorems import LABELS, THEOREMS
-from certify.report import words
-from certify.report.sections import critical
+from certify.report.theorems import THEOREMS as SAID
 
 PROOFS = Path(__file__).resolve().parents[2] / "proofs"
 
@@ -31,9 +30,10 @@ def test_a_text_is_faithful_and_plain(label):
     for line in (FOLDER / f"{label}.md").read_text(encoding="utf-8").splitlines():
         assert len(line) <= 120
     for side in ("upper", "lower"):
-        for system, ends in (("interpolation", words.ENDS), ("critical", critical.ENDS)):
-            if (label, side) in ends:
-                assert found.end(side, system) == ends[label, side]
+        for system in ("interpolation", "critical"):
+            said = SAID[system].get(label)
+            if said is not None and side in said.ends:
+                assert found.end(side, system) == said.ends[side]
 
 
 def test_a_page_of_proofs_has_the_section_that_a_theorem_names():

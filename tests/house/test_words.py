@@ -17,7 +17,8 @@ from certify.format.support import applying
 from certify.format.theorems import LABELS, THEOREMS
 from certify.format.witnesses import FORMS
 from certify.inputs.chain import OPTIONS
-from certify.report import words as said
+from certify.report.phrases.losses import LOSSES
+from certify.report.quantities import QUANTITIES as SAID
 from certify.spec import models, vocabulary
 from tests.house.grid import GATED
 
@@ -32,14 +33,14 @@ def test_words_are_those_of_prover_and_checker():
         assert spec._WORDS[key] == words.words(kind), key
         assert vocabulary.BUILT.get(key, words.words(kind)) == words.words(kind), key
     assert set(spec._WORDS["gate.quantity"]) == set(vocabulary.BUILT["gate.quantity"]) == set(quantities.QUANTITIES)
-    assert set(certificate.QUANTITIES) == set(said.QUANTITIES) == set(GATED) == set(quantities.QUANTITIES)
+    assert set(certificate.QUANTITIES) == set(SAID) == set(GATED) == set(quantities.QUANTITIES)
     assert vocabulary.ESTIMATED == quantities.ESTIMATED
     assert {*quantities.QUANTITIES, *quantities.ESTIMATED} == set(get_args(models.Quantity))
     assert certificate.VERDICTS == words.words(words.Verdict) and certificate.STATES == words.words(words.State)
     assert certificate.MEMBERS == words.words(words.Summand)
     assert verdicts.EXIT == {str(state): state.status for state in words.State}
     assert (verdicts.INVALID, verdicts.INTERRUPTED) == (words.INVALID, words.INTERRUPTED)
-    assert set(OPTIONS) == set(words.Activation) and set(said.LOSSES) == set(words.Loss)
+    assert set(OPTIONS) == set(words.Activation) and set(LOSSES) == set(words.Loss)
     assert claims.DISTANCES == {str(norm): norm.distance for norm in words.WeightNorm}
     assert claims.MOVED == {str(p): p.moved for p in words.Parameter if p.sized}
     assert claims.BUDGETS == {str(p): p.budget for p in words.Parameter if p.sized}
