@@ -22,10 +22,7 @@ from certify.check.reading.spec import Gate, read_spec
 from certify.check.reading.spec_parts import number_of
 from certify.check.reading.subject import build_problem, describe
 from certify.check.systems.base import check_base
-from certify.check.systems.critical_base import case_of, check_critical_base
-from certify.check.systems.critical_nearby import critical_point
-from certify.check.systems.evidence import Ladder
-from certify.check.systems.nearby import interpolating, solve
+from certify.check.systems.point import Ladder
 from certify.check.verdicts import EXIT, INTERRUPTED, INVALID, Outcome, evaluate, overall, thresholds
 
 Tell = Callable[[str], None]
@@ -83,8 +80,11 @@ def check(
     _compare(certificate.problem, describe(problem, spec, merge))
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
     base, ladder = certificate.base, Ladder(problem, tell, tilt=certificate.base.tilt)
-    critical = case_of(certificate.claims, problem) if problem.map == "critical" else ""
-    if critical:
+    critical = ""
+    if problem.map == "critical":
+        from certify.check.systems.critical_base import case_of, check_critical_base
+
+        critical = case_of(certificate.claims, problem)
         check_critical_base(base, ladder, critical)
     else:
         check_base(base, ladder)
@@ -92,8 +92,13 @@ def check(
     if critical == "Q6":
         tell("the one solution lies within the stated distance")
     elif problem.base == "nearby" and base.distance is not None:
+        from certify.check.systems.nearby import interpolating, solve
+
         if critical and critical != "M5a":
-            ladder = Ladder(problem, tell, *solve(problem, base, side, critical_point))
+            from certify.check.systems.critical_nearby import critical_point, rungs
+
+            centre, known = solve(problem, base, side, critical_point)
+            ladder = Ladder(problem, tell, centre, known, rungs=rungs(known))
         else:
             ladder = Ladder(problem, tell, solve(problem, base, side, interpolating)[0])
         tell("an exact solution lies within the stated distance")

@@ -18,17 +18,15 @@ from typing import TypeVar
 from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.network import Forward, NotSmooth, Parameters, backward, first_weights, layer_slopes
+from certify.check.enclosure.network import Forward, Parameters, backward, first_weights, layer_slopes
 from certify.check.enclosure.objective import Objective
+from certify.check.kernel import WIDTH, NotSmooth
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.linalg.blocks import assembled, columns_by_layer, placed, rearranged
 from certify.check.linalg.fixed import Fixed, enclosed, facing, product, total
 from certify.check.reading.subject import Problem
 
 Rows = list[list[arb]]
-
-WIDTH = 60
-"""Bits of the numbers in fixed point; an entry of less than 62 bits needs no more room than that."""
 
 SPARE = 20
 """Bits more where the square of an inverse stands between: its size meets what is cut off."""

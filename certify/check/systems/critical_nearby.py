@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.hessian import SPARE, WIDTH, gradient, weights_by_units
+from certify.check.enclosure.hessian import SPARE, gradient, weights_by_units
 from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
+from certify.check.kernel import WIDTH
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import Fixed, enclosed, product
 from certify.check.reading.refusal import Invalid
@@ -18,6 +19,12 @@ from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""
+
+
+def rungs(known: Stationary) -> list[tuple[int, int]]:
+    """Bits of the midpoints, which are those of the ball, and in fixed point, from what is known on."""
+    return [(PRECISION, width) for width in WIDTHS if width >= known.width]
+
 
 def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
     """A small ball with a zero of ∇L, near `start`, and what the rules look at over that ball.

@@ -15,13 +15,13 @@ from flint import arb, arb_mat, ctx
 from certify.check.enclosure.network import (
     Backward,
     Forward,
-    NotSmooth,
     Parameters,
     backward,
     forward,
     given,
     tangent_kernel,
 )
+from certify.check.kernel import NotSmooth
 from certify.check.linalg.balls import ZERO, norm, root
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
-from certify.check.hypotheses import expect
-from certify.check.reading.arrays import Array
-from certify.check.reading.canonical import show
+from certify.check.hypotheses import Check, Stated, solution
+from certify.check.kernel import expect
+from certify.check.reading.canonical import same, show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.head_spec import QUANTITIES
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Ladder
+from certify.check.rule import Rule, Side, always
+from certify.check.systems.point import Ladder
 from certify.check.theorems.head.motion import change_at_most, distance_at_most, stable_at_least
 from certify.check.theorems.head.reached import MOVED, check_lower
 
 UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
-
-
-def about(claim: Claim, problem: Problem) -> bool:
-    """Whether a claim is about a convex last layer: finite changes of the critical map."""
-    return problem.map == "critical" and problem.set != "given" and claim.quantity in QUANTITIES
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
@@ -31,9 +25,6 @@ def check_form(claim: Claim, problem: Problem) -> None:
         Invalid: the claim has another form.
     """
     where, stated = f"{claim.where}.witness", (claim.theta is not None, claim.reach is not None)
-    if not about(claim, problem):
-        raise Invalid(where, show([claim.quantity, claim.theta, claim.reach]),
-                      "theta and reach go with finite changes of the critical map, and those with them alone")
     far = claim.quantity in MOVED and bool(claim.lower)
     other = (claim.equal_rows, claim.member, claim.dual, claim.layer, claim.sigma, claim.constants, claim.limit,
              claim.pair)
@@ -55,7 +46,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
                       f"the ends are {show([claim.lower, claim.upper])}")
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     """The ends that say something, each by its rule; for the balls more precision is of no use.
 
     Raises:
@@ -75,3 +66,18 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         by = distance_at_most if claim.quantity == "distance" else change_at_most
         most = partial(by, most=float(claim.upper), theta=theta, reach=reach)
         expect(f"{claim.where}.upper", claim.upper, most, ladder, once=True)
+
+
+def _convex(stated: Stated) -> None:
+    """The weight decay, which the spec has above 0."""
+    decay = stated.ladder.problem.weight_decay
+    if not same(stated.value, decay) or not stated.holds:
+        raise Invalid(stated.where, stated.words, f"the weight decay is {show(decay)}")
+
+
+def _unit(claim: Claim, problem: Problem) -> str:
+    return UNITS[claim.quantity]
+
+
+HYPOTHESES: dict[str, Check] = {"convex": _convex, "solution": solution}
+RULE = Rule(always("Q6"), _unit, check_form, check_ends, lambda claim, problem: HYPOTHESES)
