@@ -149,12 +149,6 @@ def solve(
     return found, learned
 
 
-def array_names(problem: Problem) -> tuple[str, ...]:
-    """The arrays that a side file of a solution holds."""
-    return tuple(f"{kind}.{h}.{part}" for h, layer in enumerate(problem.layers, 1)
-                 for kind in ("weight", *(("bias",) if layer.biases is not None else ())) for part in ("hi", "lo"))
-
-
 def stated_centre(problem: Problem, arrays: Mapping[str, Array]) -> Parameters:
     """The centre: `hi + lo`, exactly; in layers that are not free the weights in the model file."""
     weights, biases = [], []

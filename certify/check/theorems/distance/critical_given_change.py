@@ -16,15 +16,15 @@ from certify.check.lipschitz.second_over_ball import product_bound
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
 from certify.check.reading.refusal import Invalid
+from certify.check.reading.side import CENTRE, array_names
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, distance
 from certify.check.systems.critical_cases import HYPOTHESES
 from certify.check.systems.critical_nearby import critical_point
-from certify.check.systems.nearby import PRECISION, Centre, array_names, stated_centre
+from certify.check.systems.nearby import PRECISION, Centre, stated_centre
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.distance.changed_loss import changed_problem
 from certify.check.theorems.distance.form import check_form
-from certify.check.theorems.distance.given_change import CENTRE
 
 STEPS = 8
 """Parts of the way to the lower end, each with its own bound of the slope."""

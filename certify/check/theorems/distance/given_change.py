@@ -15,22 +15,16 @@ from certify.check.lipschitz.over_ball import passes, steepness
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim, Number
 from certify.check.reading.refusal import Invalid
+from certify.check.reading.side import CENTRE, array_names
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, distance
 from certify.check.systems.interpolation import HYPOTHESES
-from certify.check.systems.nearby import PRECISION, array_names, changed, layer_gaps, reached
+from certify.check.systems.nearby import PRECISION, changed, layer_gaps, reached
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.distance.form import check_form
 
-CENTRE = "distance.centre"
-
 PARTS = 4
 """Parts of the way to the lower end, each with a Lipschitz constant of its own."""
-
-
-def centre_names(problem: Problem) -> tuple[str, ...]:
-    """The arrays of the side file that propose a solution of the moved system."""
-    return tuple(f"{CENTRE}.{name}" for name in array_names(problem))
 
 
 def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
