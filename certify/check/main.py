@@ -164,7 +164,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     if not options.quiet:
         print(f"thresholds from {result.source}", file=sys.stderr)
-    _print(line_of(result), _object(result), as_json)
+    found = _object(result)
+    if options.trusted:
+        from certify.check import trusted
+
+        found["trusted"] = trusted.members(trusted.rings())
+    _print(line_of(result), found, as_json)
+    if options.trusted and not as_json:
+        print(trusted.table(trusted.rings()), flush=True)
     return EXIT[result.gates]
 
 
@@ -186,6 +193,8 @@ def _parser() -> argparse.ArgumentParser:
     for side in ("max", "min"):
         parser.add_argument(f"--{side}", metavar="QUANTITY=VALUE", action="append", default=[], type=_threshold(side),
                             help=f"{side}imum to hold the claim against, instead of the spec's gates on it")
+    parser.add_argument("--trusted", action="store_true",
+                        help="after the verdict the files of certify that it rests on, with their lines")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return parser

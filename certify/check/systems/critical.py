@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
-from certify.check.enclosure.hessian import Curvature, beside, extended, pulled
+from certify.check.enclosure.hessian import Curvature, beside
 from certify.check.enclosure.network import Forward, Parameters, backward
 from certify.check.enclosure.norms import layer_squares
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.symmetry import Fields, symmetries
+from certify.check.enclosure.units import extended, pulled
 from certify.check.kernel import WIDTH, Unproved
 from certify.check.linalg.balls import ONE, ZERO, gram, norm, root, squares
 from certify.check.linalg.definite import Truth, definiteness
@@ -23,8 +25,10 @@ from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, common, enclosed, facing, norm_of, product, total
 from certify.check.linalg.inverse import Inverse, judged, proposed
 from certify.check.reading.subject import Problem
-from certify.check.systems.critical_function_norm import Seen, seen
 from certify.check.systems.point import Point
+
+if TYPE_CHECKING:
+    from certify.check.systems.critical_function_norm import Seen
 
 
 class Stationary:
@@ -123,7 +127,11 @@ class Stationary:
     @cached_property
     def seen(self) -> Seen | None:
         """F of the function norm; None with another norm."""
-        return seen(self.problem, self.width) if self.problem.weight_norm == "function" else None
+        if self.problem.weight_norm != "function":
+            return None
+        from certify.check.systems.critical_function_norm import seen
+
+        return seen(self.problem, self.width)
 
     @cached_property
     def measured(self) -> Inverse:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.hessian import gradient, weights_by_units
 from certify.check.enclosure.objective import objective
+from certify.check.enclosure.units import gradient, weights_by_units
 from certify.check.kernel import DIGITS, Finding, decide, judged
 from certify.check.linalg.balls import largest, norm
 from certify.check.linalg.definite import Truth
@@ -17,7 +17,6 @@ from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Base, Claim, Number
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.critical import stationary
 from certify.check.systems.point import Ladder, Point
 
 CASES = ({"M5a"}, {"M5b", "M5d", "P1"}, {"M5c", "M5d", "P1"}, {"M5", "P1"})
@@ -143,8 +142,7 @@ def _check_output_tilt(base: Base, ladder: Ladder, case: str) -> None:
         raise Invalid("base.shift_worst_row", show(row), "it is not a row of the problem")
 
     def rows(point: Point) -> list[list[arb]]:
-        c = (objective(problem, point.forward.outputs).plain if case == "M5a" else point.of(stationary).tilt)
-        assert c is not None
+        c = objective(problem, point.forward.outputs).plain if case == "M5a" else _output_tilt(point)
         found: list[list[arb]] = (c * arb(n)).tolist()
         return found
 
@@ -164,6 +162,14 @@ def _check_output_tilt(base: Base, ladder: Ladder, case: str) -> None:
         return norm(c) * norm(point.forward.outputs.entries()) / n
 
     _expect(ladder, "base.shift_loss", base.shift_loss, reach * (outputs + 1), pairing, largest_pairing, factor)
+
+
+def _output_tilt(point: Point) -> arb_mat:
+    from certify.check.systems.critical import stationary
+
+    c = point.of(stationary).tilt
+    assert c is not None
+    return c
 
 
 def _gradient(point: Point) -> list[arb]:

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 from flint import arb, ctx
 
-from certify.check.linalg.balls import ONE, ZERO
+from certify.check.linalg.balls import EXACT, ONE, ZERO
 from certify.check.reading.canonical import show
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Changed, Problem
-from certify.check.systems.nearby import EXACT
 
 
 def changed_problem(problem: Problem) -> Problem:

@@ -6,12 +6,11 @@ from functools import partial
 
 from flint import arb, ctx
 
-from certify.check.enclosure.hessian import by_units, gradient
 from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
-from certify.check.kernel import DIGITS, Finding, NotSmooth, expect
+from certify.check.enclosure.units import by_units, gradient
+from certify.check.kernel import DIGITS, NotSmooth, Within, expect
 from certify.check.linalg.balls import ZERO, root
-from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.second_over_ball import product_bound
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
@@ -42,7 +41,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
         expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower, z=claim.z), ladder)
 
 
-def lower(point: Point, least: float, z: tuple[float, ...]) -> Finding:
+def lower(point: Point, least: float, z: tuple[float, ...]) -> Within:
     """V44: `|⟨z, ∇L(u, w*)⟩| > (least/m)Σ_k Λ(k·least/m)`, Λ(s) a bound of `|∇²L(u, w)z|` within s of w*."""
     centre, problem = point.centre, changed_problem(point.problem)
     assert isinstance(centre, Centre)
@@ -54,8 +53,8 @@ def lower(point: Point, least: float, z: tuple[float, ...]) -> Finding:
     for k in range(1, STEPS + 1):
         within = (arb(least) * k / STEPS + centre.radius).upper()
         total += product_bound(problem, centre.middle, vector, within) * arb(least) / STEPS
-    return Finding(Truth.PROVED if gap > total else Truth.UNDECIDED,
-                   f"along the witness the gradient is {gap.lower().str(DIGITS, radius=False)} there and may change by "
+    return Within(total, gap,
+                  f"along the witness the gradient is {gap.lower().str(DIGITS, radius=False)} there and may change by "
                    f"{total.upper().str(DIGITS, radius=False)} within that radius")
 
 

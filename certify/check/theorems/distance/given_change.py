@@ -18,8 +18,9 @@ from certify.check.reading.refusal import Invalid
 from certify.check.reading.side import CENTRE, array_names
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, distance
+from certify.check.systems.equations import changed
 from certify.check.systems.interpolation import HYPOTHESES
-from certify.check.systems.nearby import PRECISION, changed, layer_gaps, reached
+from certify.check.systems.nearby import PRECISION, layer_gaps, reached
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.distance.form import check_form
 

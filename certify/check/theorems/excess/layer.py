@@ -11,7 +11,7 @@ from certify.check.enclosure.network import Forward, Parameters, forward
 from certify.check.kernel import Unproved
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.reading.subject import Problem
-from certify.check.systems.nearby import changed
+from certify.check.systems.equations import changed
 
 
 class LayerWindow:

@@ -7,7 +7,7 @@ from functools import partial
 
 from flint import arb
 
-from certify.check.enclosure.hessian import by_units
+from certify.check.enclosure.units import by_units
 from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim

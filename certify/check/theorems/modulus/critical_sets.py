@@ -10,7 +10,7 @@ from functools import partial
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.hessian import by_units
+from certify.check.enclosure.units import by_units
 from certify.check.kernel import Finding, expect
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
 from certify.check.linalg.definite import Truth, definiteness

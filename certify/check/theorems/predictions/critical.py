@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
-from certify.check.enclosure.hessian import pulled
 from certify.check.enclosure.network import Forward, forward
+from certify.check.enclosure.units import pulled
 from certify.check.kernel import Unproved
 from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.linalg.fixed import Fixed, enclosed, product

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.hessian import extended
 from certify.check.enclosure.network import Backward, Forward, Parameters, backward, forward
+from certify.check.enclosure.units import extended
 from certify.check.kernel import Unproved
 from certify.check.linalg.balls import ZERO, largest, norm, squares
 from certify.check.reading.subject import Problem
