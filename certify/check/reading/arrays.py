@@ -46,7 +46,7 @@ def read_arrays(data: bytes, name: str) -> dict[str, Array]:
         Invalid: another format, a pickle, a damaged or ambiguous file, or a number with no exact value.
     """
     module = next((place for start, place in READERS if data.startswith(start)), OTHERWISE)
-    found: dict[str, Array] = import_module(f"certify.check.reading.{module}").read(data, name)
+    found: dict[str, Array] = import_module(f"certify.check.reading.formats.{module}").read(data, name)
     return found
 
 

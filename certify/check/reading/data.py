@@ -12,7 +12,7 @@ from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import Spec
 
 if TYPE_CHECKING:
-    from certify.check.reading.table import Table
+    from certify.check.reading.formats.table import Table
 
 Vector = tuple[float, ...]
 
@@ -41,7 +41,7 @@ def read_data(data: bytes, spec: Spec, name: str) -> Data:
         Invalid: the file cannot be read, or does not fit the spec.
     """
     if spec.data.lower().endswith(".csv"):
-        from certify.check.reading.table import Table
+        from certify.check.reading.formats.table import Table
 
         return from_table(Table(data, name), spec)
     arrays = read_arrays(data, name)

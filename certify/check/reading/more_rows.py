@@ -24,7 +24,7 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
     assert spec.reference is not None
     plain = replace(spec, data=spec.reference, targets=None, features=names or spec.features)
     if spec.reference.lower().endswith(".csv"):
-        from certify.check.reading.table import Table
+        from certify.check.reading.formats.table import Table
 
         columns = Table(data, name)
         if not names and spec.features is None:  # all but the targets

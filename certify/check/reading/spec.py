@@ -9,10 +9,21 @@ import math
 import tomllib
 from dataclasses import dataclass, replace
 
-from certify.check.reading import head_spec as convex_spec
 from certify.check.reading.canonical import Json, kind, show
 from certify.check.reading.refusal import Invalid
-from certify.check.reading.spec_parts import columns, is_number, limits, perturbation_set, radii, scale, window
+from certify.check.reading.spec_parts import (
+    FINITE,
+    FIRST_ORDER,
+    LABELS,
+    PREDICTIONS,
+    columns,
+    is_number,
+    limits,
+    perturbation_set,
+    radii,
+    scale,
+    window,
+)
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
@@ -195,7 +206,7 @@ def read_spec(data: bytes) -> Spec:
         radius=None if radius is None else float(radius),
         graph=model.get("graph"), aubin="aubin" in top, window=window(sections["window"], "window" in top),
         **radii(sections["aubin"]), **perturbation_set(p), **_weights(sections["weights"]),
-        **convex_spec.section(sections["evaluation"], "evaluation" in top),
+        **_evaluation(sections["evaluation"], "evaluation" in top),
     )
     _consistent(spec)
     return spec
@@ -213,7 +224,7 @@ def _consistent(spec: Spec) -> None:
         (loss and spec.parameter == "targets" and spec.loss != "squared"
          and not spec.flips, "training.loss", spec.loss, "squared, where targets move"),
         (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
-        *_set_rules(spec, quantities), *convex_spec.rules(spec, quantities),
+        *_set_rules(spec, quantities), *_head_rules(spec, quantities),
         (not loss and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
          "features or targets, with the interpolation map"),
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
@@ -231,14 +242,33 @@ def _consistent(spec: Spec) -> None:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
 
 
+def _evaluation(section: Json, there: bool) -> Json:
+    """The names in the section on evaluation rows; none without it."""
+    if not there:
+        return {}
+    from certify.check.reading import head_spec
+
+    return head_spec.section(section)
+
+
+def _head_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
+    """What the critical map, and evaluation rows, go with; nothing of it is wrong where neither is asked for."""
+    asked = bool(quantities & {*PREDICTIONS, FIRST_ORDER}) or spec.map == "critical" or spec.parameter == "labels"
+    if not asked and spec.evaluation is None and spec.direction is None:
+        return ()
+    from certify.check.reading import head_spec
+
+    return head_spec.rules(spec, quantities)
+
+
 def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
     """What a perturbation set goes with: wrong or not, where, what is stated, what is needed."""
     quantities = quantities | {"aubin"} if spec.aubin and not spec.gates else quantities
     sublevel, by_itself = spec.map == "sublevel", spec.set in ("sparse", "given")
-    finite = spec.map == "critical" and bool(quantities & convex_spec.QUANTITIES)
-    linear = {"first_order_distance", convex_spec.FIRST_ORDER}
+    finite = spec.map == "critical" and bool(quantities & FINITE)
+    linear = {"first_order_distance", FIRST_ORDER}
     first_order = bool(quantities & linear) or (by_itself and not finite)
-    at_size = sorted(quantities & {"distance", convex_spec.LABELS}) if spec.map != "critical" else []
+    at_size = sorted(quantities & {"distance", LABELS}) if spec.map != "critical" else []
     budget = bool(at_size) and spec.set != "given"
     sized = first_order or budget
     moduli = quantities & {"modulus", "sample_modulus"}

@@ -9,6 +9,11 @@ from typing import Any
 from certify.check.reading.canonical import Json, kind, show
 from certify.check.reading.refusal import Invalid
 
+LABELS, FIRST_ORDER = "stable_predictions", "first_order_prediction_change"
+PREDICTIONS = frozenset({LABELS, "prediction_change"})
+FINITE = PREDICTIONS | {"distance"}
+"""Quantities at finite size, of the critical map."""
+
 
 def limits(run: Json) -> None:
     """Limits end a run early and change no claim; here only their form is seen to."""
