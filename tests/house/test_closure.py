@@ -15,12 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = "tests/check/golden/0.1.0"
 
 CERTIFICATES = {
-    f"{GOLDEN}/tanh": 4050, f"{GOLDEN}/critical": 5800, f"{GOLDEN}/boundary": 4000, f"{GOLDEN}/inside": 4450,
-    f"{GOLDEN}/per-sample": 4250, f"{GOLDEN}/change": 4250, f"{GOLDEN}/nearby": 4350, f"{GOLDEN}/window": 4250,
-    "reports/toy/features": 5750, "reports/diabetes/boundary": 4000, "reports/expansion/breast-cancer": 3950,
-    "reports/breast-cancer-logistic/last-layer-any-1": 5250,
+    f"{GOLDEN}/tanh": 4000, f"{GOLDEN}/critical": 5850, f"{GOLDEN}/boundary": 3950, f"{GOLDEN}/inside": 4350,
+    f"{GOLDEN}/per-sample": 4200, f"{GOLDEN}/change": 4000, f"{GOLDEN}/nearby": 4300, f"{GOLDEN}/window": 3850,
+    "reports/toy/features": 5750, "reports/diabetes/boundary": 3950, "reports/expansion/breast-cancer": 3850,
+    "reports/breast-cancer-logistic/last-layer-any-1": 5300,
 }
-"""Most lines that a certificate may load; a ratchet, never raised without a reason in the commit."""
+"""Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit."""
 
 FOREIGN = {
     "modulus.kernel": ("hessian", "critical", "graph", "aubin", "predictions", "excess", "lipschitz", "theorems.head"),
@@ -62,6 +62,14 @@ def test_what_is_listed_is_all_that_is_loaded():
     names = loaded_by(f"{code}; from certify.check import trusted; found = trusted.rings()")
     assert names - loaded == {"certify.check.trusted"}
     assert all(name == "certify" or name.startswith("certify.check") for name in loaded)
+
+
+def test_the_list_follows_the_verdict_line():
+    command = [sys.executable, "-m", "certify.check", f"{GOLDEN}/targets/certificate.json", "--trusted"]
+    verdict, first, second, *_ = subprocess.run(command, cwd=ROOT, capture_output=True, text=True,
+                                                check=False).stdout.splitlines()
+    assert verdict.startswith("certified ") and first.startswith("this verdict rests on ")
+    assert second.startswith("kernel and reading: ")
 
 
 @pytest.mark.parametrize("row", table.ROWS, ids=lambda row: row.module)
