@@ -6,9 +6,9 @@ import mpmath as mp
 import numpy as np
 
 from certify.format.errors import EnclosureError
-from certify.format.progress import silent
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.systems.interpolation.nearby import Parameters
 from tests import critical_oracle as oracle

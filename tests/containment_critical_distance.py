@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from certify.format.errors import EnclosureError, InputError
-from certify.format.progress import silent
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.systems.interpolation.nearby import Parameters
 from tests import critical_families as families

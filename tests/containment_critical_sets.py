@@ -13,9 +13,9 @@ from itertools import combinations, product
 import numpy as np
 
 from certify.format.errors import EnclosureError
-from certify.format.progress import silent
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from tests import containment_critical as critical
 from tests import critical_families as families

@@ -12,11 +12,11 @@ import numpy as np
 from flint import arb
 
 from certify.format.errors import EnclosureError
-from certify.format.progress import silent
 from certify.network.layers.kernel import Kernel
 from certify.problem.bound import Bound
 from certify.problem.perturbations.row_sets import RowSets
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.rigor.arithmetic import Binary64
 from certify.systems.interpolation.congruence import Congruence, congruence

@@ -13,10 +13,10 @@ import numpy as np
 from flint import arb
 
 from certify.format.errors import EnclosureError
-from certify.format.progress import silent
 from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.prove.interpolation import Interpolation
 from certify.spec.convexity import FIRST_ORDER

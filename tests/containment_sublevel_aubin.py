@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import erf, expit, log_softmax, softmax
 
 from certify.format.errors import EnclosureError, SpecError
-from certify.format.progress import silent
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.sublevel import Sublevel
 from certify.theorems.aubin.sublevel import Loss, Way, promise, propose_ways, radii_for
 from tests import training_families as training

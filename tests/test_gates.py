@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certify.check import verdicts as verdicts_of
 from certify.format.digits import at_least, at_most, enclosure
-from certify.problem.bound import Bound, Rigour, Verdict
-from certify.prove.gates import Outcome, evaluate, exit_status, overall
+from certify.format.words import Rigour, Verdict
+from certify.problem.bound import Bound
+from certify.prove.gates import Outcome, evaluate, exit_of, exit_status, overall
 from certify.spec import Gate
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -115,3 +117,27 @@ def test_overall_is_the_worst_and_warnings_never_count(found):
     counting = {o.gate for o in found if o.severity == "fail"}
     assert state == ("failed" if "failed" in counting else "open" if "open" in counting else "met")
     assert exit_status(state) == {"met": 0, "failed": 3, "open": 4}[state]
+
+
+@given(st.lists(outcomes, min_size=1))
+def test_status_without_gates_is_4_where_nothing_is_proved(found):
+    """And for the prover and the checker the same, whatever the gates."""
+    claims = [{"verdict": str(o.verdict), "gate": o.gate and {"state": o.gate}} for o in found]
+    status = exit_of({"gates": overall(found)[1], "claims": claims})
+    if all(o.gate is None for o in found):
+        assert status == (4 if {o.verdict for o in found} == {"inconclusive"} else 0)
+    else:
+        assert status == exit_status(overall(found)[1])
+    theirs = [verdicts_of.Outcome(None, None if o.gate is None else verdicts_of.Gate("modulus", "max", 1.0, "proved",
+                                  o.severity), str(o.verdict), o.gate) for o in found]
+    assert verdicts_of.exit_status(theirs) == status
+
+
+@given(numbers, numbers, numbers, st.sampled_from(["max", "min"]), st.sampled_from(["fail", "warn"]))
+def test_far_away_nothing_is_decided(a, b, value, key, severity):
+    found = bound(min(a, b), max(a, b))
+    gate = Gate(quantity="modulus", severity=severity, **{key: value})
+    outcome = evaluate(found, gate, "too far")
+    assert (outcome.verdict, outcome.gate, outcome.reason) == ("inconclusive", "open", "too far")
+    assert outcome.severity == severity
+    assert evaluate(found, None, "too far") == Outcome(Verdict.INCONCLUSIVE, None, "fail", "too far")

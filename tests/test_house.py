@@ -18,7 +18,7 @@ def blocks(language: str) -> list[str]:
 
 def test_readme_starts_with_one_line_to_run_and_one_to_test():
     run, test = blocks("bash")[:2]
-    assert run.count("\n") == 1 and run.endswith("certify run reports/breast-cancer/certify.toml -o audit\n")
+    assert run.count("\n") == 1 and run.endswith("certify run reports/audits/breast-cancer/certify.toml -o audit\n")
     assert test == "bash tests/run\n"
     assert f"line='{test.strip()}'" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
@@ -55,7 +55,7 @@ def test_output_in_the_readme_is_that_of_the_committed_certificate():
     from certify.check.verdicts import evaluate, overall, thresholds
     from certify.report.messages import verdict_line
 
-    path = ROOT / "reports" / "breast-cancer" / "certificate.json"
+    path = ROOT / "reports" / "audits" / "breast-cancer" / "certificate.json"
     said = [verdict_line(read_certificate(path)), "certificate audit/certificate.json", "report      audit/report.html"]
     assert blocks("text")[0].splitlines() == said
     certificate = read(path.read_bytes(), "certificate")
@@ -120,5 +120,5 @@ def test_proofs_table_lists_every_theorem_and_names_what_exists():
 
 def test_the_table_of_reports_names_every_folder():
     table = (ROOT / "reports" / "README.md").read_text(encoding="utf-8").partition("## All claims")[0]
-    folders = sorted(path.name for path in (ROOT / "reports").iterdir() if (path / "README.md").exists())
-    assert len(folders) > 30 and [name for name in folders if f"| [{name}]({name}/) |" not in table] == []
+    folders = sorted(page.parent.relative_to(ROOT / "reports") for page in (ROOT / "reports").glob("*/**/README.md"))
+    assert len(folders) > 30 and [path for path in folders if f"| [{path.name}]({path}/) |" not in table] == []

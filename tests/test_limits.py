@@ -6,14 +6,15 @@ import json
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from certify.cli.audit import load, run_audit
+from certify.problem.cost import Cost
 from certify.problem.limits import Limits, OutOfTime, free_memory
 from certify.prove import costs, interpolation
-from certify.prove.costs import Cost
 from certify.prove.prover import prover
 from certify.theorems.persistence import radius
 from tests.small import SPEC, gate, write
@@ -171,3 +172,43 @@ def test_results_do_not_depend_on_limits_that_suffice(problem):
     found = problem()
     free, tight = prover(found), prover(found, limits=Limits(1 << 40, seconds=1e6))
     assert free.bound("modulus") == tight.bound("modulus") and not np.isnan(free.bound("modulus").upper)
+
+
+def test_a_stage_told_outside_of_an_attempt_ends_nothing():
+    """Nobody would take it there; the next attempt ends in words."""
+    limits, told = Limits(1 << 40, seconds=1.0, started=time.monotonic() - 2.0), []
+    tell = limits.watched(lambda stage, fraction: told.append(stage))
+    tell("outside", 0.0)
+    assert told == ["outside"]
+    assert "was reached before it was done" in limits.attempt("it", lambda: pytest.fail("it was begun"))
+    ended = Limits(1 << 40, seconds=1e6)
+
+    def work():
+        object.__setattr__(ended, "seconds", 1e-9)
+        ended.watched(lambda *_: None)("inside", 0.5)
+
+    assert "was reached before it was done" in ended.attempt("it", work)
+
+
+EXACT = '[run]\narithmetic = "exact"\n'
+SEVERAL = ['[solution]\nmap = "critical"\n', '[solution]\nmap = "critical"\nbase = "nearby"\n', EXACT]
+
+
+@pytest.mark.parametrize("more", ["", '[solution]\nmap = "sublevel"\n', PERSISTENCE, *SEVERAL])
+@pytest.mark.parametrize("late", range(1, 12))
+def test_time_that_is_up_at_any_stage_reaches_nobody(problem, more, late):
+    """Every prover, ended at every stage that it tells of, answers in words."""
+    found = problem(more) if "exact" not in more else replace(
+        problem(), network=replace(problem().network, activation="relu"), arithmetic="exact")
+    limits, stages = Limits(1 << 40, seconds=1e6), []
+
+    def tell(stage, fraction):
+        stages.append(stage)
+        if len(stages) == late:
+            object.__setattr__(limits, "seconds", 1e-9)
+
+    proving = prover(found, tell, limits)
+    for quantity in ("persistence_radius",) if "persistence" in more else ("modulus", "sample_modulus"):
+        if "exact" not in more or quantity == "modulus":
+            bound = proving.bound(quantity)
+            assert len(stages) < late or bound.upper is not None or "limit" in bound.reason

@@ -66,7 +66,7 @@ def test_bad_numbers_are_refused(more):
 
 
 def test_verb(capsys, monkeypatch):
-    spec = ROOT / "reports" / "wine" / "interpolation" / "certify.toml"
+    spec = ROOT / "reports" / "audits" / "wine" / "interpolation" / "certify.toml"
     assert main(["stability", str(spec), "--count", "0", "--quiet", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert len(found["solutions"]) == 1 and found["solutions"][0]["lower"] > 1

@@ -14,6 +14,7 @@ from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, FORMAT, validate
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
+from certify.problem.nearness import weights_length, within
 from certify.prove.gates import Outcome, overall
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def build(
         claims: one for each gate, or one for each quantity where there is no gate.
         base: size of the shift that makes the given weights exact (:func:`certify.systems.interpolation.base_point`).
         sources: digests of spec, model and data: of the very bytes the problem was built from.
-        environment: what the floating-point self-test found.
+        environment: what the floating-point self-test found, and how well the network fits (no claim).
         folder: where the certificate will lie; paths in it are relative to this folder.
 
     Raises:
@@ -94,6 +95,7 @@ def _problem(problem: Problem) -> Json:
         "weight_norm": spec.weights.norm,
         **_reference(problem),
         **({} if problem.evaluation is None else {"evaluation_rows": len(problem.evaluation)}),
+        **({} if problem.threshold is None else {"threshold": problem.threshold}),
         **({} if spec.window is None else {"window": spec.window.radius}),
         **({} if problem.direction is None else {"direction": problem.direction}),
         **_network(network),
@@ -112,6 +114,7 @@ def _problem(problem: Problem) -> Json:
         "reparameterised": network.reparameterised,
         "names": None if problem.names is None else list(problem.names),
         "count": problem.count,
+        **({"within": within(problem), "weights_length": weights_length(problem)} if problem.base == "nearby" else {}),
     }
 
 

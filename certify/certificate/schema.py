@@ -75,6 +75,7 @@ class Problem(Part):
     tau: Number | None = None
     reference_rows: Size | None = None
     evaluation_rows: Size | None = None
+    threshold: Number | None = None
     window: Number | None = None
     direction: Literal["down"] | None = None
     widths: Annotated[list[Size], Field(min_length=2)] | None = None
@@ -96,11 +97,19 @@ class Problem(Part):
     reparameterised: bool = False
     names: list[str] | None = None
     count: Size | None = None
+    within: Number | None = None
+    weights_length: Number | None = None
 
     @model_validator(mode="after")
     def _one_name_a_feature(self) -> Problem:
         if self.names is not None and len(self.names) != self.inputs:
             raise ValueError("one name for each input is needed, or null")
+        return self
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Problem:
+        if self.threshold is not None and (self.evaluation_rows is None or self.outputs != 1):
+            raise ValueError("threshold belongs to evaluation rows and one output")
         return self
 
     @model_validator(mode="after")

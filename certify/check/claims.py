@@ -15,6 +15,7 @@ from certify.check.verdicts import Outcome, evaluate
 
 def check_claims(
     claims: tuple[Claim, ...], spec: Spec, ladder: Ladder, base: Base | None, side: Side,
+    far: bool = False,
 ) -> list[Outcome]:
     """Check that the claims answer the gates of the spec one by one, and every claim.
 
@@ -24,6 +25,7 @@ def check_claims(
         ladder: the problem at every precision, at the weights of the solution.
         base: where the solution is, as stated and proved; None if none is, and then no claim has a number.
         side: the arrays of the side file.
+        far: whether the certificate has to state that nothing is decided, because the solution is far (V62).
 
     Returns:
         The outcomes under the spec's own gates.
@@ -44,20 +46,23 @@ def check_claims(
     for claim, gate in zip(claims, gates, strict=True):
         if base is None and (claim.lower, claim.upper, claim.rows, claim.equal_rows) != (None, None, (), None):
             raise Invalid(claim.where, "it has numbers", "no solution is stated that they could be about")
-        outcomes.append(_check_claim(claim, gate, ladder, base, side))
+        _check_claim(claim, ladder, base, side)
+        outcomes.append(_check_outcome(claim, evaluate(claim, gate, far)))
         ladder.tell(f"{claim.where}: every number is re-derived")
     return outcomes
 
 
-def _check_claim(claim: Claim, gate: Gate | None, ladder: Ladder, base: Base | None, side: Side) -> Outcome:
+def _check_claim(claim: Claim, ladder: Ladder, base: Base | None, side: Side) -> None:
+    """Form, both ends and hypotheses of a claim."""
     where, problem = claim.where, ladder.problem
     rule = rule_of(claim, problem)
     for name, stated, needed in (
-        ("theorem", claim.theorem, rule.theorem(claim, ladder)), ("rigour", claim.rigour, "proved"),
-        ("unit", claim.unit, rule.unit(claim, problem)),
+        ("theorem", claim.theorem, (rule.theorem(claim, ladder),)), ("rigour", claim.rigour, ("proved",)),
+        ("unit", claim.unit, rule.units(claim, problem)),
     ):
-        if stated != needed:
-            raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", f"{show(needed)} is what can be re-derived")
+        if stated not in needed:
+            raise Invalid(f"{where}.{name}", f"{show(stated)} is stated",
+                          f"{show(needed[0])} is what can be re-derived")
     _check_ends(claim)
     rule.check_form(claim, problem)
     if claim.equal_rows is not None:
@@ -68,7 +73,11 @@ def _check_claim(claim: Claim, gate: Gate | None, ladder: Ladder, base: Base | N
     known = rule.hypotheses(claim, problem)
     for hypothesis in claim.hypotheses:
         check_hypothesis(hypothesis, known, claim, ladder, base)
-    outcome = evaluate(claim, gate)
+
+
+def _check_outcome(claim: Claim, outcome: Outcome) -> Outcome:
+    """V16: the stated verdict and gate are those that follow."""
+    where = claim.where
     if claim.verdict != outcome.verdict:
         raise Invalid(f"{where}.verdict", f"{show(claim.verdict)} is stated", f"the ends give {show(outcome.verdict)}")
     member = _gate_member(outcome)

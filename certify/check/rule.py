@@ -27,14 +27,14 @@ class Rule:
 
     Attributes:
         theorem: the label a claim has to state; raises `Invalid` where the stated one is refuted.
-        unit: the unit it has to state.
+        units: the unit it has to state, the first; the others were stated by certificates of earlier versions.
         check_form: V8, that the members of the claim fit together; raises `Invalid`.
         check_ends: re-derives every number of the claim; raises `Invalid`.
         hypotheses: those that can be re-derived, by name, in the order in which a message lists them.
     """
 
     theorem: Callable[[Claim, Ladder], str]
-    unit: Callable[[Claim, Problem], str]
+    units: Callable[[Claim, Problem], tuple[str, ...]]
     check_form: Callable[[Claim, Problem], None]
     check_ends: Callable[[Claim, Ladder, Side], None]
     hypotheses: Callable[[Claim, Problem], Mapping[str, Check]]
@@ -61,18 +61,18 @@ def merged(problem: Problem) -> str:
     return " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
 
 
-def distance(claim: Claim, problem: Problem) -> str:
+def distance(claim: Claim, problem: Problem) -> tuple[str]:
     """The unit of a distance."""
-    return f"{weight_distance(problem)}{merged(problem)}"
+    return (f"{weight_distance(problem)}{merged(problem)}",)
 
 
-def modulus(claim: Claim, problem: Problem) -> str:
+def modulus(claim: Claim, problem: Problem) -> tuple[str]:
     """The unit of a modulus, or of what it makes of a radius."""
     if claim.quantity == "first_order_distance":
         return distance(claim, problem)
     moved = {"features": "feature change", "targets": "target change",
              "sample_weights": "change of the sample weights"}[problem.parameter]
-    return f"{weight_distance(problem)} per unit of {moved}{merged(problem)}"
+    return (f"{weight_distance(problem)} per unit of {moved}{merged(problem)}",)
 
 
 def check_no_member(claim: Claim) -> None:

@@ -28,8 +28,11 @@ class Outcome:
     state: str | None
 
 
-def evaluate(claim: Claim, gate: Gate | None) -> Outcome:
-    """Hold the proved ends of a claim against a threshold; equal rows prove that the modulus is infinite (V16)."""
+def evaluate(claim: Claim, gate: Gate | None, far: bool = False) -> Outcome:
+    """Hold the proved ends of a claim against a threshold; equal rows prove that the modulus is infinite (V16).
+
+    Where the solution is `far` from the given weights nothing is decided (V62).
+    """
     low = math.inf if claim.equal_rows is not None else -math.inf if claim.lower is None else claim.lower
     high = math.inf if claim.upper is None else claim.upper
     if gate is None:
@@ -38,7 +41,7 @@ def evaluate(claim: Claim, gate: Gate | None) -> Outcome:
         holds, fails = high <= gate.value, low > gate.value
     else:
         holds, fails = low >= gate.value, high < gate.value
-    verdict = "certified" if holds else "refuted" if fails else "inconclusive"
+    verdict = "inconclusive" if far else "certified" if holds else "refuted" if fails else "inconclusive"
     state = {"certified": "met", "refuted": "failed", "inconclusive": "open"}[verdict]
     return Outcome(claim, gate, verdict, None if gate is None else state)
 
@@ -50,6 +53,14 @@ def overall(outcomes: Iterable[Outcome]) -> tuple[str, str]:
     states = {outcome.state for outcome in outcomes if outcome.gate is not None and outcome.gate.severity == "fail"}
     verdict = next((v for v in ("refuted", "inconclusive") if v in verdicts), "certified")
     return verdict, next((s for s in ("failed", "open") if s in states), "met")
+
+
+def exit_status(outcomes: Iterable[Outcome]) -> int:
+    """3 if a gate of severity `fail` failed, else 4 if one is open; without a gate 4 if nothing was proved; else 0."""
+    outcomes = tuple(outcomes)
+    if all(outcome.gate is None and outcome.verdict == "inconclusive" for outcome in outcomes):
+        return EXIT["open"]
+    return EXIT[overall(outcomes)[1]]
 
 
 def thresholds(

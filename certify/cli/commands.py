@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Prove, refute or leave open how far a trained network's solution set moves when its training data moves.",
-    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open, 2 usage or invalid input, 130 Ctrl-C.",
+    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open or, without gates, nothing was proved, 2 usage "
+           "or invalid input, 130 Ctrl-C.",
 )
 
 
@@ -26,6 +28,20 @@ def _version(asked: bool) -> None:
 
         typer.echo(f"certify {__version__}")
         raise typer.Exit
+
+
+def _whole(text: str) -> int:
+    """A whole number in plain digits; Python would also read `1_0`."""
+    if re.fullmatch(r"[+-]?[0-9]{1,18}", str(text)) is None:
+        raise typer.BadParameter(f"{text!r} is not a whole number in digits")
+    return int(text)
+
+
+def _decimal(text: str) -> float:
+    """A decimal number; Python would also read `1_0`, `nan` and digits of other scripts."""
+    if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", str(text)) is None:
+        raise typer.BadParameter(f"{text!r} is not a decimal number")
+    return float(text)
 
 
 class Interrupted(BaseException):
@@ -66,7 +82,9 @@ def run(
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what it needs and what is feasible; compute and write nothing.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors; the line ends with the first reason.")
+    ] = False,
     merge_duplicates: Annotated[
         bool, typer.Option("--merge-duplicates", help="Treat rows with equal features as one row.")
     ] = False,
@@ -76,33 +94,36 @@ def run(
         _plan(spec, output, merge_duplicates, as_json)
         return
     from certify.cli.audit import CERTIFICATE, REPORT, run_audit
-    from certify.format.progress import shown
-    from certify.prove.gates import exit_status
-    from certify.report.messages import advice, one_line, run_object, verdict_line
+    from certify.cli.progress import shown
+    from certify.format.text import one_line
+    from certify.prove.gates import exit_of
+    from certify.report.messages import advice, remembered, run_object, verdict_line
 
     with shown(quiet) as tell:
         certificate = run_audit(spec, output, merge_duplicates, tell)
     folder = spec.parent if output is None else output
+    if not quiet and remembered(certificate):
+        print(one_line(remembered(certificate)), file=sys.stderr, flush=True)
     if as_json:
         print(json.dumps(run_object(certificate), allow_nan=False))
     else:
-        print(one_line(verdict_line(certificate)))
+        print(one_line(verdict_line(certificate, reason=quiet)))
     sys.stdout.flush()
     if not quiet:
         for line in advice(certificate):
             print(one_line(line), file=sys.stderr)
         print(one_line(f"certificate {folder / CERTIFICATE}"), file=sys.stderr)
         print(one_line(f"report      {folder / REPORT}"), file=sys.stderr)
-    raise typer.Exit(exit_status(certificate["gates"]))
+    raise typer.Exit(exit_of(certificate))
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
-    from certify.certificate.write import check_folder
+    from certify.certificate.write import require_folder
     from certify.cli.audit import CERTIFICATE, REPORT, load
+    from certify.format.text import one_line
     from certify.prove.plan import make_plan
-    from certify.report.messages import one_line
 
-    check_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
+    require_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
     found = make_plan(load(spec, merge_duplicates).problem)
     if as_json:
         print(json.dumps(found.as_json(), allow_nan=False))
@@ -126,9 +147,10 @@ def estimate(
     Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
     """
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
-    from certify.format.progress import shown
+    from certify.cli.progress import shown
+    from certify.format.text import one_line
     from certify.prove.gates import exit_status
-    from certify.report.messages import estimate_advice, estimate_line, estimate_object, one_line
+    from certify.report.messages import estimate_advice, estimate_line, estimate_object
 
     with shown(quiet) as tell:
         document = run_estimate(spec, output, tell)
@@ -165,14 +187,14 @@ def report(
 ) -> None:
     """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
     from certify.certificate import read_certificate
-    from certify.certificate.write import check_folder, write_together
+    from certify.certificate.write import require_folder, write_together
     from certify.cli.audit import REPORT
+    from certify.format.text import one_line
     from certify.report.exporters.html import render
-    from certify.report.messages import one_line
 
     path = output or certificate.parent / REPORT
     content = read_certificate(certificate)
-    check_folder(path.parent, (path.name,))
+    require_folder(path.parent, (path.name,))
     write_together({path: render(content).encode("utf-8")})
     print(one_line(f"report {path}"), file=sys.stderr)
 
@@ -184,12 +206,28 @@ def init(
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="Take the array names from it.")] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="A spec for `certify estimate`.")] = False,
+    graph: Annotated[
+        Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")
+    ] = None,
+    loss: Annotated[str | None, typer.Option("--loss", metavar="WORD", help="The one it was trained with.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
+    ] = None,
 ) -> None:
-    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it."""
-    from certify.cli.starter import write_starter
-    from certify.report.messages import one_line
+    """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.
 
-    print(one_line(f"wrote {write_starter(folder, model, data, estimate)}"), file=sys.stderr)
+    What no file says is left out, not guessed.
+    """
+    from certify.cli.starter import Said, write_starter
+    from certify.format.text import one_line
+
+    written = write_starter(folder, model, data, estimate, graph, Said(activation, loss, weight_decay))
+    for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
+        if line:
+            print(one_line(line), file=sys.stderr)
 
 
 @app.command()
@@ -200,8 +238,8 @@ def graph(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
 ) -> None:
     """Trace a torch module, and write the graph file that model.graph names. Runs the module's code."""
+    from certify.format.text import one_line
     from certify.inputs.torch.trace import write_graph
-    from certify.report.messages import one_line
 
     operations = write_graph(factory, shape, out)
     print(one_line(f"wrote {out}: {', '.join(f'{times} {op}' for op, times in operations.items())}"), file=sys.stderr)
@@ -211,15 +249,17 @@ def graph(
 @_interruptible
 def stability(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec of an interpolation problem.")],
-    count: Annotated[int, typer.Option("--count", help="Other solutions to walk to.")] = 8,
-    length: Annotated[float, typer.Option("--length", help="Of each walk, relative to the weights.")] = 0.1,
-    seed: Annotated[int, typer.Option("--seed", help="Of the directions.")] = 0,
+    count: Annotated[int, typer.Option(
+        "--count", parser=_whole, metavar="INTEGER", help="Other solutions to walk to.")] = 8,
+    length: Annotated[float, typer.Option(
+        "--length", parser=_decimal, metavar="FLOAT", help="Of each walk, relative to the weights.")] = 0.1,
+    seed: Annotated[int, typer.Option("--seed", parser=_whole, metavar="INTEGER", help="Of the directions.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Prove the modulus at many solutions: which is the most stable, and by how much."""
-    from certify.format.progress import shown
-    from certify.problem.problem import load_problem
+    from certify.cli.progress import shown
+    from certify.problem.load import load_problem
     from certify.prove.stability import stability as walk
     from certify.report.messages import stability_lines
 
@@ -237,8 +277,9 @@ def stability(
 @_interruptible
 def algorithm1(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help='A spec with set = "given".')],
-    members: Annotated[int, typer.Option("--members", help="Random members of the estimated set.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", help="Of the members.")] = 0,
+    members: Annotated[int, typer.Option(
+        "--members", parser=_whole, metavar="INTEGER", help="Random members of the estimated set.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", parser=_whole, metavar="INTEGER", help="Of the members.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """The paper's Algorithm 1: the estimated set after one change, its distance, and what is proved about it."""

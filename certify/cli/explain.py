@@ -187,15 +187,17 @@ So do sets of changes (N1 to N4). Critical points: the shortest motion in this n
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
-one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget
-(set = "total", "per_sample", "sparse" with a radius; see Q4 and F1). With map = "critical" and a budget: how far the
-one solution of a strongly convex last layer moves (see Q6).
-Critical map (base = "nearby", set = "given"): how far the nearest critical point of the changed training loss lies from
-today's exact one. sample_weights: u_i = -1 leaves row i out (n stays); targets: y_i + u_i (squared), or the new class
-label less the old (logistic; unit vectors with cross_entropy). Upper end: a point proved by Q2. Lower end: F1 with the
-gradient in place of the residuals; it is close to the upper end for small changes and far below it for large ones.""",
-    "stable_predictions": """How many labels of the [evaluation] rows are proved to stay what they are today. A gate has
-min. The lower end is the proved number, the upper one the number of rows.
+one change in perturbation.file (set = "given"; see Q7 and F1), or the largest over all changes within a budget (set =
+"total", "per_sample", "sparse" with a radius; see Q4 and F1). With map = "critical" and a budget: how far the one
+solution of a strongly convex last layer moves (see Q6).
+Critical map (base = "nearby", set = "given"): how far the nearest critical point of the changed training loss lies
+from today's exact one. sample_weights: u_i = -1 leaves row i out (n stays, see `normalization`); targets: y_i + u_i
+(squared), or the new class label less the old (logistic; unit vectors with cross_entropy). Upper end: a point proved
+by Q2. Lower end: F1 with the gradient in place of the residuals; it is close to the upper end for small changes and
+far below it for large ones.""",
+    "stable_predictions": """How many labels of the [evaluation] rows are proved to stay those that the weights in the
+file give. The label of a row is the largest output; of one output its sign, or with evaluation.threshold the side of it
+(see `threshold`). A gate has min. The lower end is the proved number, the upper one the number of rows.
 map = "critical" (the last layer free, weight decay): for the one solution after every change within the budget (see Q6
 and P4). map = "interpolation" (base = "given"): for every network as near to the given weights as an exact fit of the
 changed data is proved to be, that fit among them (see `distance`, whose sets and norms it takes, and P2). Fits further
@@ -246,12 +248,21 @@ map.""",
 last layer alone, with weight decay (map = "critical", layer = the last one; see Q6). A label has no radius. For
 one given change of labels use parameter = "targets" with set = "given" (see `distance`).""",
     "sample_weights": """parameter = "sample_weights": row i counts (1 + u_i) times in the training loss; u_i = -1
-leaves it out, and n stays. Critical map: a modulus is per unit of u, so the `sample_modulus` of a row is about
-how far the weights move when it is left out; for rows really left out take `distance` (set = "given") or, of the
-last layer, any `count` of them (set = "sparse", radius = 1.0; see Q6). A radius of 1 also covers rows that count
-up to twice.""",
+leaves it out, and the loss is still divided by n: training again on the rows that are left with the same code and mean
+loss uses n/(n - m) times this loss, that is weight decay λ(n - m)/n in this notation. Critical map: a modulus is per
+unit of u, so the `sample_modulus` of a row is about how far the weights move when it is left out; for rows really left
+out take `distance` (set = "given") or, of the last layer, any `count` of them (set = "sparse", radius = 1.0; see Q6). A
+radius of 1 also covers rows that count up to twice.""",
     "evaluation": """[evaluation] file, features: rows, new ones or those of the training data, at which predictions are
 compared; they stay as they are. For `stable_predictions`, `prediction_change` and `first_order_prediction_change`.""",
+    "threshold": """[evaluation] threshold, of a network with one output: the label of a row is whether the output lies
+above it, compared exactly; left out: above 0, the sign. The squared loss needs one unless all targets are -1 or 1:
+threshold = 0.5 for targets 0 and 1. For `stable_predictions`. The thresholds of gates are their max or min.""",
+    "normalization": """[training] normalization: what the losses of the rows are divided by where rows are left out.
+"fixed" (default): n, as before, as in losses that are sums (scikit-learn's C and alpha). "remaining", the number of
+rows that are left, is not built yet. Training again on the rows that are left with the same code and mean loss uses
+n/(n - m) times the fixed loss, m rows left out: that is weight decay λ(n - m)/n in this notation. Without a weight
+decay there is no difference.""",
     "agreement": """Of a change of predictions to first order (see P1): the number of [evaluation] rows at which every
 solution near the weights is proved to change the outputs by the same. At the other rows the bound is about the nearest
 solution alone. With map = "interpolation" there is agreement only at rows that are training rows.""",
@@ -273,7 +284,8 @@ perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the
 largest absolute change. 1 and "inf" are for budgets of single rows (interpolation and critical map).""",
     "count": """perturbation.count: with set = "sparse", the most rows that move at once.""",
     "direction": """perturbation.direction = "down": sample weights only fall, by at most `radius`: with radius = 1.0
-rows are deleted or count less, and none counts more (a last layer at finite size, see Q6). Left out: both ways.""",
+rows are deleted or count less, and none counts more (a last layer at finite size, see Q6). The loss is still divided by
+n (see `normalization`). Left out: both ways.""",
     "radius": """perturbation.radius: the size of the change for `first_order_distance`, `distance`,
 `stable_predictions`, `prediction_change` and `first_order_prediction_change`. A modulus is per unit and does not use
 it, and a label that becomes another has no size. Of sample weights of a last layer (see Q6) at most 1, which deletes a
@@ -287,7 +299,10 @@ from 0; default all. The others stay fixed.""",
 network's own outputs as targets (critical: with a tilted loss). nearby: an exact solution near them, with the targets
 in the file. See `given`, `tilt` and `nearby`; the sublevel map takes given.""",
     "loss": """training.loss: squared, logistic or cross_entropy, defined in L1. It matters to the sublevel and
-the critical map, and decides whether targets are numbers or class numbers (integers).""",
+the critical map, and decides whether targets are numbers or class numbers (integers). squared is half of what
+MSELoss of torch is with one output.""",
+    "fit": """Training loss (without weight decay) and accuracy of the network as the spec describes it, in plain
+floating point. No claim: a loss that you do not remember means a wrong activation, loss or file in the spec.""",
     "estimate": """certify estimate: where the weights would go after one given change of the data, to first order.
 Takes any torch module (model.factory, or widths and activation) and the change itself (set = "given"). Of all
 weights that solve the changed problem to first order it gives the nearest, and measures what came of it.
@@ -346,7 +361,12 @@ time is more than what is left; a single factorisation or matrix product is not 
 whose estimated peak is above it is left out, and the claim says what it would need. Default: what the machine has
 free.""",
     "gate": """A threshold in the spec. It is met, failed or open. Exit status: 3 if any gate of severity `fail`
-failed, else 4 if any is open, else 0. A gate of severity `warn` never changes it.""",
+failed, else 4 if any is open, else 0; without gates 4 if nothing of what was asked is proved. A gate of severity `warn`
+never changes it.""",
+    "within": """[solution] within, for base = "nearby": how far the exact solution may lie from the given weights, as a
+share of the Euclidean length of the weights that adjust; default 1e-6. Beyond it every claim is inconclusive and every
+gate open: beside a symmetry of the network exact solutions lie everywhere, with moduli of any size. The last layer
+alone with weight decay has one solution, and no such bound unless the spec gives one.""",
     "rigour": """proved > conditional > estimated. Only a proved bound certifies or refutes. A gate may accept less, and
 is then printed as met (conditional) or met (estimated).""",
 }

@@ -11,6 +11,7 @@ from certify.network.layers.gradients import enclose_gradient
 from certify.network.layers.hessian import enclose_hessian
 from certify.network.layers.objective import Objective
 from certify.rigor.arithmetic import Binary64
+from certify.rigor.finder import FAILED
 from certify.rigor.fp import Array
 from certify.systems.critical.nearby import newton_matrix, stepped
 from certify.systems.critical.symmetry import Layout
@@ -47,7 +48,7 @@ def propose_critical(
             break
         try:
             X = newton_matrix(moved, layout, symmetric, at)
-        except EnclosureError:
+        except FAILED:
             break
         if isinstance(X, str):
             break

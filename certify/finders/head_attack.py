@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.rigor.activation import activation
+from certify.rigor.finder import FAILED, proposed
 from certify.rigor.fp import Array
+from certify.systems.head.change import Change, moving_rows
 from certify.systems.head.last_layer import LastLayer
-from certify.theorems.head.motion import Change, moving_rows
 
 TURNS, NEWTON, STARTS, SOLVED, WIDEST = 12, 40, 3, 3, 5
 SHORT = 1 - 2.0**-40
@@ -40,14 +42,17 @@ class Search:
         both = self.change.parameter == "sample_weights" and not self.change.down
         for down in (True, False) if both else (True,):  # beyond first order rows that leave often lead further
             seen: list[tuple[float, Array]] = []
-            for start in self._starts():
-                check()
-                u, size = self._turned(start, down)
-                if u is not None and not any(np.array_equal(u, v) for _, v in seen):
-                    seen.append((size, u))
+            try:
+                for start in self._starts():
+                    check()
+                    u, size = proposed(partial(self._turned, start, down)) or (None, 0.0)
+                    if u is not None and np.isfinite(u).all() and not any(np.array_equal(u, v) for _, v in seen):
+                        seen.append((size, u))
+            except FAILED:  # no further starts
+                pass
             for _, u in sorted(seen, key=lambda pair: -pair[0])[:SOLVED]:
                 check()
-                V = self.solved(u)
+                V = proposed(partial(self.solved, u))
                 if V is not None:
                     yield u, V
 
@@ -221,7 +226,10 @@ class Search:
                 if not np.isfinite(size) or (size >= least / 2 and size < 1e-9 * self.layer.decay):
                     break
                 least = min(least, size)
-                step = np.linalg.solve(self._hessian(phi, V, s, y), g.ravel()).reshape(V.shape)
+                try:
+                    step = np.linalg.solve(self._hessian(phi, V, s, y), g.ravel()).reshape(V.shape)
+                except np.linalg.LinAlgError:  # singular to rounding: V is as good as it gets
+                    break
                 t = 1.0
                 while t > 1e-6 and not np.linalg.norm(self._gradient(phi, y, s, V - t * step)) < (1 - t / 4) * size:
                     t /= 2

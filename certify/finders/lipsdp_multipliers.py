@@ -110,11 +110,11 @@ def _uniform(chain: Chain) -> list[Array]:
 def _eliminate(Q: Array, W: Array, mid: Array, half: Array, factor: Array) -> tuple[Array, Array] | None:
     """`WᵀMW`, M the maximum over a of `aᵀQa + Σλ(a − αz)(βz − a)`, and the map `z ↦ a − mid·z` that attains it."""
     try:
-        L = scipy.linalg.cho_factor(np.diag(factor) - Q)
+        L = scipy.linalg.cho_factor(np.diag(factor) - Q, check_finite=False)
     except np.linalg.LinAlgError:
         return None
     QM = Q * mid
-    T = scipy.linalg.cho_solve(L, QM)
+    T = scipy.linalg.cho_solve(L, QM, check_finite=False)
     M = mid[:, None] * QM + QM.T @ T + np.diag(half * half * factor)
     found = W.T @ M @ W
     return (found + found.T) / 2, T

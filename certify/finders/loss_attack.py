@@ -17,6 +17,7 @@ from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.activation import activation
 from certify.rigor.arithmetic import Binary64
+from certify.rigor.finder import FAILED
 from certify.rigor.fp import RAISE, Array
 
 STEPS, TRIES = 30, 18
@@ -79,7 +80,7 @@ def _attempt(problem: Problem, radius: float) -> Attack | None:
     try:
         with np.errstate(all="ignore"):
             moved = _ascend(problem, radius)
-    except EnclosureError:
+    except FAILED:
         return None
     return _prove(problem, moved)
 
@@ -147,7 +148,7 @@ def _output_slope(problem: Problem, f: Array) -> tuple[float, Array]:
 
 def _prove(problem: Problem, moved: Array) -> Attack | None:
     """The attack with its proved budget, if its loss is proved above the level."""
-    from certify.prove.sublevel import loss_ends
+    from certify.systems.sublevel.point import loss_ends
 
     if not np.isfinite(moved).all():
         return None

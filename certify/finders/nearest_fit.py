@@ -11,6 +11,7 @@ from certify.network.layer_scale import LayerScale
 from certify.network.layers.jacobian import jacobian
 from certify.network.layers.passes import backward, forward
 from certify.rigor.arithmetic import Binary64
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.interpolation.equations import System
 from certify.systems.interpolation.nearby import Parameters, ball_of, given, residual_balls
@@ -124,8 +125,8 @@ def _solved(K: Array, b: Array) -> Array | None:
     try:
         x = np.linalg.solve(K, b)
     except np.linalg.LinAlgError:
-        x = np.linalg.lstsq(K, b, rcond=None)[0]
-    return np.asarray(x) if np.isfinite(x).all() else None
+        x = proposed(lambda: np.linalg.lstsq(K, b, rcond=None)[0])
+    return np.asarray(x) if x is not None and np.isfinite(x).all() else None
 
 
 def _placed(system: System, step: Array) -> Parameters:

@@ -7,17 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from numpy.linalg import LinAlgError
+
 if TYPE_CHECKING:
-    from certify.format.progress import Progress
+    from certify.problem.cost import Cost
     from certify.problem.problem import Problem
-    from certify.prove.costs import Cost
+    from certify.problem.progress import Progress
 
 T = TypeVar("T")
+
+_ATTEMPTING: ContextVar[bool] = ContextVar("attempting", default=False)
+"""Whether an :meth:`Limits.attempt` is under way in this thread, which takes what ends the work."""
 
 DOUBT: Final = 4.0
 """Estimates of time may be off by this factor: a part is left out only if a quarter of its estimate is too long."""
@@ -57,10 +63,14 @@ class Limits:
             raise OutOfTime
 
     def watched(self, progress: Progress) -> Progress:
-        """The same progress, which also ends the work when the time is up; for use inside :meth:`attempt`."""
+        """The same progress, which inside :meth:`attempt` also ends the work when the time is up.
+
+        Outside of it nobody would take :class:`OutOfTime`, and the next attempt ends at once anyway.
+        """
 
         def tell(stage: str, fraction: float) -> None:
-            self.check()
+            if _ATTEMPTING.get():
+                self.check()
             progress(stage, fraction)
 
         return tell
@@ -68,7 +78,7 @@ class Limits:
     def refusal(self, cost: Cost) -> str:
         """Why a part is not begun, in words, or "" if it fits.
 
-        >>> from certify.prove.costs import Cost
+        >>> from certify.problem.cost import Cost
         >>> Limits(1 << 30, stated=True).refusal(Cost("congruence", 3 << 30, 0.0, 1.0, ("modulus",)))
         'the congruence tier needs about 3.0 GiB, and memory_limit is 1.0 GiB'
         """
@@ -83,12 +93,13 @@ class Limits:
         return f"{named(cost.name)} needs about {duration(needed)}, and {seconds(left)} of time_limit are left"
 
     def attempt(self, what: str, work: Callable[[], T]) -> T | str:
-        """What `work()` returns, or in words that time or memory ran out during it.
+        """What `work()` returns, or in words that time or memory ran out during it, or that LAPACK gave up.
 
         Args:
             what: the part, as the subject of a sentence.
             work: returns no string of its own.
         """
+        before = _ATTEMPTING.set(True)
         try:
             with self._alarm():
                 return work()
@@ -96,6 +107,10 @@ class Limits:
             return f"time_limit ({seconds(self.seconds or 0.0)}) was reached before {what} was done"
         except MemoryError:
             return f"{what} ran out of memory"
+        except LinAlgError as error:  # nothing was returned, so nothing is claimed
+            return f"{what} failed, as LAPACK gave up ({error})"
+        finally:
+            _ATTEMPTING.reset(before)
 
     @contextmanager
     def _alarm(self) -> Iterator[None]:
@@ -187,6 +202,7 @@ def named(tier: str) -> str:
            "window": "the comparison of both sets",
            "distance": "the proof of an exact fit of the moved data",
            "Hessian": "the Hessian with its inverse", "last layer": "the metrics of the last layer",
+           "change": "the search for a change that leads far",
            "constants": "LipSDP for every row", "predictions": "the changes of predictions",
            "mixed derivative": "the product with the mixed derivative"}
     return own.get(tier, f"the {tier} tier")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from certify.network.graph.graph import GraphNetwork
-from certify.spec.convexity import CONVEX, FIRST_ORDER, concerns_convexity
+from certify.problem.convexity import concerns_convexity
+from certify.problem.cost import JACOBIAN_LIMIT, Cost
+from certify.spec.convexity import CONVEX, FIRST_ORDER
+from certify.theorems.predictions.interpolation import prediction_entries
 
 if TYPE_CHECKING:
     from certify.problem.limits import Limits
@@ -23,9 +25,6 @@ FINE_PASSES_FROM = 6000
 
 CONGRUENCE_LIMIT, EXTENDED_LIMIT = 12_000, 6000
 """Most equations for the congruence and for the double-double tier, whatever the memory: beyond, BLAS takes hours."""
-
-JACOBIAN_LIMIT = 40_000_000
-"""Most entries of a Jacobian that is formed."""
 
 # Measured, one thread. Interpolation: numbers of N² in memory at the peak, floating-point operations of N³, and seconds
 # of N² that do not scale with matrix products; of the Jacobian tier numbers of N·p and operations of N²·p beside.
@@ -53,39 +52,16 @@ _GRAPH_DOUBLE: Final = (12, 2.6e-7)
 _GRAPH_BALLS: Final = (120, 2e-6)  # bytes and seconds of a number of windows
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a tier needs.
-
-    Attributes:
-        name: of the tier.
-        memory: bytes at the peak.
-        flops: floating-point operations in matrix products.
-        rest: seconds of all other work.
-        quantities: what it can bound.
-    """
-
-    name: str
-    memory: int
-    flops: float
-    rest: float
-    quantities: tuple[str, ...]
-
-    def seconds(self, rate: float) -> float:
-        """Estimated time at so many operations a second."""
-        return self.flops / rate + self.rest
-
-
 def costs(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of a problem, in the order in which they are tried."""
     if concerns_convexity(problem):
-        return (_last_layer(problem),)
+        return (last_layer_cost(problem),)
     if problem.map == "critical":
         return _second_order(problem)
     return _passes(problem) if problem.map == "sublevel" else _matrices(problem)
 
 
-def _last_layer(problem: Problem) -> Cost:
+def last_layer_cost(problem: Problem) -> Cost:
     """:class:`certify.prove.head.ConvexLayer`: a metric and the images of all rows, for every θ."""
     p, n = problem.parameters, problem.n
     images = n * p * problem.outputs
@@ -187,12 +163,6 @@ def _layer_constants(problem: Problem, whole: Cost) -> list[Cost]:
     return [Cost("constants", memory, whole.flops + _CONSTANTS[1] * work, rest, whole.quantities)] if layers else []
 
 
-def prediction_entries(problem: Problem) -> int:
-    """Entries of all gradients that first-order changes of predictions at exact fits need."""
-    points = 0 if problem.evaluation is None else len(problem.evaluation)
-    return (problem.n + points) * problem.outputs * problem.parameters if points else 0
-
-
 def _passes(problem: Problem) -> tuple[Cost, ...]:
     """The tiers of :class:`certify.prove.sublevel.Sublevel`: passes through the network, no matrix over the rows."""
     from certify.network.lipschitz.reach import CHUNK
@@ -239,6 +209,10 @@ def _graph_passes(problem: Problem, network: GraphNetwork) -> tuple[Cost, ...]:
 def remedy(problem: Problem, quantity: str, limits: Limits) -> str:
     """What would fit into the limits, in words."""
     memory = limits.memory
+    if quantity in CONVEX and problem.map == "critical" and problem.set != "given":
+        more = "raise memory_limit" if limits.stated else "use a machine with more memory"
+        wanted = more if last_layer_cost(problem).memory > memory else "raise time_limit"
+        return f"use fewer rows, fewer outputs or a narrower last layer, or {wanted}"
     able = [cost for cost in costs(problem) if quantity in cost.quantities]
     if not able:
         return "list fewer rows in the data, or ask for modulus"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from certify.format.digits import at_least, at_most, enclosure
-from certify.problem.bound import Bound, Rigour, Verdict
+from certify.format.words import Rigour, Verdict
+from certify.problem.bound import Bound
 
 if TYPE_CHECKING:
     from certify.spec.models import Gate
@@ -35,7 +36,7 @@ class Outcome:
     reason: str = ""
 
 
-def evaluate(bound: Bound, gate: Gate | None) -> Outcome:
+def evaluate(bound: Bound, gate: Gate | None, far: str = "") -> Outcome:
     """Hold a bound against a gate, or against finiteness where there is no gate.
 
     With ``max``: certified iff `upper ≤ max`, refuted iff `lower > max`; with ``min`` mirrored; without a gate
@@ -45,12 +46,20 @@ def evaluate(bound: Bound, gate: Gate | None) -> Outcome:
     Args:
         bound: the two-sided bound.
         gate: the gate of the spec, or None.
+        far: why nothing is decided whatever the ends are (:func:`certify.problem.nearness.too_far`); empty where they
+            count.
 
     >>> from certify.spec import Gate
     >>> b = Bound("modulus", "M2", Rigour.PROVED, 1.9, 2.1, "per unit")
     >>> [str(evaluate(b, Gate(quantity="modulus", max=m)).verdict) for m in (2.1, 2.0, 1.8)]
     ['certified', 'inconclusive', 'refuted']
+    >>> str(evaluate(b, Gate(quantity="modulus", max=2.1), "another solution").gate)
+    'open'
     """
+    if far:
+        if gate is None:
+            return Outcome(Verdict.INCONCLUSIVE, reason=far)
+        return Outcome(Verdict.INCONCLUSIVE, "open", gate.severity, far)
     low = math.inf if bound.refuted else -math.inf if bound.lower is None else bound.lower
     high = math.inf if bound.upper is None else bound.upper
     if gate is None:
@@ -92,13 +101,32 @@ def overall(outcomes: Iterable[Outcome]) -> tuple[Verdict, State]:
     return verdict, state
 
 
-def exit_status(state: str) -> int:
-    """Exit status of `run` and `check` for the state of the gates.
+def exit_status(gates: str, verdicts: Iterable[str] | None = None) -> int:
+    """Exit status for the state of the gates or, without gates, for what was proved.
+
+    Args:
+        gates: the state of all gates of severity `fail`.
+        verdicts: the verdicts of all claims where there is no gate at all; None where there is one.
 
     >>> [exit_status(state) for state in ("met", "failed", "open")]
     [0, 3, 4]
+    >>> exit_status("met", ["certified", "inconclusive"]), exit_status("met", ["inconclusive"])
+    (0, 4)
     """
-    return EXIT[state]
+    if verdicts is not None and set(verdicts) <= {Verdict.INCONCLUSIVE}:
+        return EXIT["open"]
+    return EXIT[gates]
+
+
+def exit_of(certificate: Mapping[str, Any]) -> int:
+    """Exit status of a run for its certificate: 3, 4 or 0 by the gates; without gates 4 if nothing was proved.
+
+    Args:
+        certificate: the certificate.
+    """
+    claims = certificate["claims"]
+    gated = any(claim["gate"] for claim in claims)
+    return exit_status(certificate["gates"], None if gated else [claim["verdict"] for claim in claims])
 
 
 def _reason(bound: Bound, gate: Gate | None, fails: bool) -> str:

@@ -52,7 +52,7 @@ def linearised(problem: Problem) -> Linearised:
     if problem.map != "critical":
         raise InputError("derivative", f"the {problem.map} map",
                          "use a fully connected interpolation or critical problem")
-    from certify.format.progress import silent
+    from certify.problem.progress import silent
     from certify.prove.critical import Critical
     from certify.systems.critical.point import Unsettled
 

@@ -6,9 +6,13 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from certify.problem.cost import JACOBIAN_LIMIT
+from certify.problem.fit import Fit
+from certify.problem.fitting import fit_of
 from certify.problem.limits import Limits, duration, flops, limits_of, seconds, size
-from certify.prove.costs import JACOBIAN_LIMIT, costs, prediction_entries
+from certify.prove.costs import costs
 from certify.spec.convexity import FIRST_ORDER
+from certify.theorems.predictions.interpolation import prediction_entries
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
@@ -62,6 +66,7 @@ class Plan:
         time_limit: seconds it may take, or None.
         tiers: what it may take, in the order in which it is tried.
         quantities: what will be computed.
+        fit: how well the network, as it was understood, fits its data.
     """
 
     map: str
@@ -86,6 +91,7 @@ class Plan:
     time_limit: float | None
     tiers: tuple[Tier, ...]
     quantities: tuple[Quantity, ...]
+    fit: Fit
 
     def as_json(self) -> dict[str, Any]:
         """The plan as one JSON object."""
@@ -100,6 +106,7 @@ class Plan:
         lines = [
             ("network", f"{self._network()}, p = {self.parameters} ({layer})"),
             ("data", f"n = {self.n} rows, {self.inputs} features, k = {self.outputs} outputs"),
+            ("fit", self.fit.sentence()),
             ("moving", f"{self.parameter.replace('_', ' ')} of {rows}{each}"),
             *self._system(),
         ]
@@ -145,13 +152,13 @@ def make_plan(problem: Problem) -> Plan:
     """Estimate what a problem needs. Times come from one small matrix product on this machine.
 
     Args:
-        problem: a problem that passed :func:`certify.spec.validity.check_problem`.
+        problem: a problem that passed :func:`certify.problem.validity.require_problem`.
     """
     if problem.arithmetic == "exact":
         from certify.theorems.modulus.exact import require_exact
 
         require_exact(problem)
-    from certify.cli.audit import quantities
+    from certify.prove.meaning import quantities
 
     names = quantities(problem)
     limits = limits_of(problem)
@@ -166,6 +173,7 @@ def make_plan(problem: Problem) -> Plan:
         equal=problem.groups or (),
         memory_there=limits.memory, memory_stated=limits.stated, time_limit=limits.seconds, tiers=tiers,
         quantities=tuple(_foresee(problem, name, tiers) for name in names),
+        fit=fit_of(problem),
     )
 
 

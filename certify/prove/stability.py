@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.progress import Progress, silent
+from certify.format.words import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound, Rigour
+from certify.problem.bound import Bound
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress, silent
 
 NEWTON_STEPS = 12
 RANK = 1e-12

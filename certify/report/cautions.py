@@ -1,11 +1,15 @@
-"""What speaks against an estimate, in whole sentences: for the command line, its JSON and the page alike."""
+"""What speaks against a result, in whole sentences: for the command line, its JSON and the page alike.
+
+Against an estimate: :func:`cautions`. Against reading a proof as one about the weights in the file: :func:`distant`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from certify.format.digits import shortest
+from certify.format.digits import at_most, shortest
+from certify.systems.head.nearness import FAR
 
 Json = Mapping[str, Any]
 
@@ -95,6 +99,27 @@ def cautions(document: Json) -> list[str]:
     if result["moved_rows_only"]:
         found.append("Only the moved rows were looked at: nothing kept the other rows in place.")
     return found
+
+
+def distant(base: Json, claims: Sequence[Json]) -> str:
+    """That the one solution of a convex last layer is not the weights in the file, and why; empty where it is near.
+
+    Args:
+        base: the member `base` of a certificate.
+        claims: its claims; where it is far those of Q6 state the length of the weights, and what explains the gradient.
+    """
+    stated = {h["name"]: h["value"] for claim in claims if claim["theorem"] == "Q6" for h in claim["hypotheses"]}
+    length, distance = stated.get("weights"), base["distance"]
+    if length is None or distance is None or distance <= FAR * length:
+        return ""
+    share = f", {at_most(distance / length, 2)} times their length" if length else ""
+    text = (f"The one solution lies up to {at_most(distance, 3)} from the weights in the file{share}. The claims are "
+            "about that solution, which may be another model; labels are compared with those that the weights in the "
+            "file give.")
+    if "bias" in stated:
+        return text + (" The gradient at these weights is the weight decay times the biases: was the bias left out of "
+                       "the decay? Here the decay counts the biases too.")
+    return text + " Train on, with the loss and the weight decay of the spec."
 
 
 def _untrained(result: Json, problem: Json) -> list[str]:

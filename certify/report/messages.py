@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from certify.format.digits import at_least, at_most, enclosure, shortest
-from certify.report.cautions import cautions
+from certify.format.labels import QUANTITY as LABELS
+from certify.format.labels import label_meaning
+from certify.problem.fit import recorded
+from certify.report.cautions import cautions, distant
+from certify.report.normalization import fixed_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
+from certify.systems.head.nearness import FAR
 
 if TYPE_CHECKING:
     from certify.prove.stability import Stability
@@ -18,28 +24,64 @@ Json = Mapping[str, Any]
 FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to float64), not about those of the "
           "network before export")
 
-
 SIZED = {"first_order_distance", "distance", "stable_predictions", "prediction_change",
          "first_order_prediction_change"}
 """Quantities that use the radius of the spec."""
 
 
-def verdict_line(certificate: Json) -> str:
-    """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
+def verdict_line(certificate: Json, reason: bool = False) -> str:
+    """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it.
+
+    Args:
+        certificate: the content of ``certificate.json``.
+        reason: whether to add the first reason of a verdict other than certified: where :func:`advice` is not printed.
+    """
     problem, base = certificate["problem"], certificate["base"]
     claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
     parts = [_claim(claim, problem) for claim in claims]
     if problem["base"] == "nearby":
-        near = None if base["distance"] is None else at_most(base["distance"], 3)
-        kind = "critical point" if problem["map"] == "critical" else "solution"
-        parts.append(f"at an exact {kind} within {near}" if near else f"no exact {kind} proved nearby")
+        parts.append(_nearby(problem, base["distance"]))
     if base.get("tilt"):
         parts.append(f"loss tilted {'through the outputs' if base['tilt'] == 'output' else 'in weight space'} by "
                      f"{at_most(base['shift_norm'], 3)}")
     if problem["merge_duplicates"]:
         parts.append("equal rows count as one")
-    gates = f" [gates {certificate['gates']}]" if any(claim["gate"] for claim in certificate["claims"]) else ""
-    return f"{certificate['verdict']} {'; '.join(parts)}{gates}"
+    gates = f" [gates {certificate['gates']}{_warned(certificate)}]" if any(claim["gate"] for claim in claims) else ""
+    why = next((f": {c['reason']}" for c in claims if reason and c["verdict"] != "certified" and c["reason"]), "")
+    return f"{certificate['verdict']} {'; '.join(parts)}{gates}{why}"
+
+
+def _warned(certificate: Json) -> str:
+    """That what is refuted failed gates of severity warn alone, which do not count."""
+    refuted = [claim["gate"] for claim in certificate["claims"] if claim["verdict"] == "refuted"]
+    if not refuted or any(gate is None or gate["severity"] == "fail" for gate in refuted):
+        return ""
+    return ", refuted by a warn gate only"
+
+
+def _nearby(problem: Json, distance: float | None) -> str:
+    """Where the solution is: how far from the given weights, as a share of their length, and what share counts.
+
+    >>> _nearby({"map": "critical", "within": 1e-6, "weights_length": 2.0}, 1.5)
+    'at an exact critical point within 1.5, 0.75 of the length of the given weights (at most 1e-06 counts)'
+    >>> _nearby({"map": "interpolation"}, 2e-7)
+    'at an exact solution within 2e-7'
+    """
+    kind = "critical point" if problem["map"] == "critical" else "solution"
+    if distance is None:
+        return f"no exact {kind} proved nearby"
+    said, share = f"at an exact {kind} within {at_most(distance, 3)}", share_of(problem, distance)
+    if share is not None:
+        said += f", {at_most(share, 3)} of the length of the given weights"
+    most, length = problem.get("within"), problem.get("weights_length")
+    far = None not in (most, length) and Fraction(distance) > Fraction(most) * Fraction(length)
+    return f"{said} (at most {most!r} counts)" if far else said
+
+
+def share_of(problem: Json, distance: float | None) -> float | None:
+    """A distance as a share of the length of the free weights, about; None where a certificate does not say it."""
+    length = problem.get("weights_length")
+    return distance / length if distance is not None and length else None
 
 
 def _claim(claim: Json, problem: Json) -> str:
@@ -62,6 +104,8 @@ def _claim(claim: Json, problem: Json) -> str:
         if claim["theorem"] == "S14":
             ends += f" in the ball of radius {problem['window']!r}"
         ends += _of_nearest(claim, problem)
+        if claim["quantity"] == LABELS:
+            ends += f", label: {label_meaning(problem['outputs'], problem.get('threshold'))}"
     if gate is None:
         return f"{claim['quantity']} {ends}"
     state = gate["state"]
@@ -89,8 +133,36 @@ def advice(certificate: Json) -> list[str]:
     )
     files = {role: certificate["subject"][role]["path"] for role in CHECKED}
     folded = FOLDED if certificate["problem"].get("reparameterised") else ""
-    notes = [folded, unused_radius(certificate), *(f"certify check {words}" for words in unchecked(files))]
-    return [*dict.fromkeys(lines), *(f"note: {words}" for words in notes if words)]
+    far = distant(certificate["base"], certificate["claims"]) or _far_head(certificate)
+    asked = {claim["quantity"] for claim in certificate["claims"]}
+    notes = [folded, fixed_note(certificate["problem"], asked), unused_radius(certificate),
+             *(f"certify check {words}" for words in unchecked(files))]
+    cautioned = [f"caution: {far}"] if far else []
+    return [*dict.fromkeys(lines), *cautioned, *(f"note: {words}" for words in notes if words)]
+
+
+def remembered(certificate: Json) -> str:
+    """How well the network as understood fits its data, which only the reader can judge; "" where nothing is kept.
+
+    >>> remembered({"environment": {}})
+    ''
+    """
+    found = recorded(certificate["environment"].get("fit"))
+    return "" if found is None else found.sentence()
+
+
+def _far_head(certificate: Json) -> str:
+    """That the one solution of a head is not near the given weights, in words; empty where it is.
+
+    >>> _far_head({"problem": {"within": None, "weights_length": 2.0}, "base": {"distance": 0.0625}})[:45]
+    'the one solution is proved only within 0.0313'
+    """
+    share = share_of(certificate["problem"], certificate["base"]["distance"])
+    if certificate["problem"].get("within", 0) is not None or share is None or share <= FAR:
+        return ""
+    return (f"the one solution is proved only within {at_most(share, 3)} of the length of the given weights. The "
+            "claims are about that solution, which the weights in the file only come near to; training on brings them "
+            "nearer")
 
 
 def unused_radius(certificate: Json) -> str:
@@ -139,8 +211,13 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "verdict": certificate["verdict"],
         "gates": certificate["gates"],
         "claims": [_claim_object(claim) for claim in certificate["claims"]],
-        "base": {key: certificate["base"][key] for key in ("residual", "distance")},
+        "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
     }
+
+
+def _nearness(problem: Json) -> dict[str, Any]:
+    """The share of their length within which of the free weights a solution counts, and that length."""
+    return {key: problem[key] for key in ("within", "weights_length") if key in problem}
 
 
 def _claim_object(claim: Json) -> dict[str, Any]:
@@ -193,16 +270,6 @@ def estimate_object(document: Json) -> dict[str, Any]:
         "format": "certify/1", "rigour": "estimated", "status": result["status"], "evidence": evidence,
         "cost": result["cost"], "cautions": cautions(document),
     }
-
-
-def one_line(text: str) -> str:
-    r"""Text from a file or a name, safe to print: on one line, control characters made visible.
-
-    >>> one_line("a\nb\x1b[31m")
-    'a b\\x1b[31m'
-    """
-    text = "".join(" " if c in "\n\r\t" else c for c in text)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def stability_lines(found: Stability) -> list[str]:

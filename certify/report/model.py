@@ -6,9 +6,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from posixpath import basename
+from typing import Any
 
 from certify.certificate.schema import Certificate, Claim, File, Problem, Subject
+from certify.format.labels import QUANTITY as LABELS
+from certify.format.labels import label_meaning
+from certify.problem.fit import recorded
 from certify.report import words
+from certify.report.cautions import distant
 from certify.report.digits import as_given, count, cut, lower_end, upper_end
 from certify.report.messages import unchecked
 from certify.report.moves import LISTED, NOUN, listing, named_rows, size_of_move, units, what_moves
@@ -33,11 +38,11 @@ from certify.report.statements import (
     visible,
 )
 
-AT_MOST, AT_LEAST = ("loss", "solution", "tilt", "contraction"), ("rank", "gradient", "interior")
+AT_MOST, AT_LEAST = ("loss", "solution", "tilt", "contraction", "bias"), ("rank", "gradient", "interior", "weights")
 """Hypotheses whose value is an upper bound, and those whose value is a lower bound."""
 
 
-def build(certificate: Mapping[str, object]) -> Report:
+def build(certificate: Mapping[str, Any]) -> Report:
     """Return everything a report on this certificate says.
 
     Args:
@@ -62,7 +67,7 @@ def build(certificate: Mapping[str, object]) -> Report:
         gates=find_gates(claims),
         undecided=find_undecided(claims),
         advice=words.MERGE_ADVICE if any(claim.witness.equal_rows for claim in claims) else (),
-        lead=lead(opened.base, problem),
+        lead=(*lead(opened.base, problem), *_distant(certificate)),
         findings=find_findings(claims, problem),
         meaning=meaning(problem, claims),
         limit=limit(problem, claims),
@@ -75,13 +80,19 @@ def build(certificate: Mapping[str, object]) -> Report:
         base=base,
         shift=shift,
         assumptions=_assumptions(claims),
-        facts=_facts(problem),
+        facts=_facts(problem, LABELS in quantities) + _fit(opened.environment),
         not_claimed=not_claimed(problem, quantities, opened.base.distance is not None),
         commands=_commands(opened),
         files=_files(subject),
-        environment=tuple(_flat(opened.environment)),
+        environment=tuple(_flat({key: entry for key, entry in opened.environment.items() if key != "fit"})),
         glossary=glossary(problem, quantities),
     )  # fmt: skip
+
+
+def _distant(certificate: Mapping[str, Any]) -> Phrase:
+    """That the one solution is not the weights in the file, where it lies far from them."""
+    caution = distant(certificate["base"], certificate["claims"])
+    return say(" Caution: {words}", words=caution) if caution else ()
 
 
 def _date(created: str) -> str:
@@ -99,7 +110,8 @@ def _gates_state(opened: Certificate) -> VerdictWords:
     gated = [claim for claim in opened.claims if claim.gate is not None]
     counting = [claim for claim in gated if claim.gate is not None and claim.gate.severity == "fail"]
     if not gated:
-        return VerdictWords("none set", words.NO_GATE)
+        proved = any(claim.verdict != "inconclusive" for claim in opened.claims)
+        return VerdictWords("none set", words.NO_GATE + ("" if proved else words.NOTHING_PROVED))
     if not counting:
         return VerdictWords("none that counts", words.NO_GATE_THAT_COUNTS)
     state = opened.gates
@@ -201,7 +213,7 @@ def _adjusting(problem: Problem) -> str:
     return f"weights and bias of layer {problem.layer}; the other layers stay as they are"
 
 
-def _facts(problem: Problem) -> tuple[Entry, ...]:
+def _facts(problem: Problem, labels: bool) -> tuple[Entry, ...]:
     outputs = f"{count(problem.outputs)} output{'s' * (problem.outputs != 1)}"
     facts = [
         ("network", _network(problem)),
@@ -216,6 +228,7 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
                                               "the given weights")]),
         *_reference_facts(problem),
         *([("evaluation rows", count(problem.evaluation_rows))] if problem.evaluation_rows else []),
+        *([("label of a row", label_meaning(problem.outputs, problem.threshold))] if labels else []),
     ]
     if problem.groups:
         listed = "; ".join(listing(group) for group in problem.groups[:LISTED])
@@ -225,6 +238,15 @@ def _facts(problem: Problem) -> tuple[Entry, ...]:
     elif problem.merge_duplicates:
         facts.append(("equal rows", "none found"))
     return tuple(Entry(term, say("{t}", t=text)) for term, text in facts if text)
+
+
+def _fit(environment: Mapping[str, object]) -> tuple[Entry, ...]:
+    """How well the network as understood fits its data, where the certificate keeps it."""
+    found = recorded(environment.get("fit"))
+    if found is None:
+        return ()
+    text = f"{found.sentence()} Plain floating point, no part of any claim; what `certify check` does not look at."
+    return (Entry("today’s fit", say("{t}", t=prose(text))),)
 
 
 def _reference_facts(problem: Problem) -> list[tuple[str, str]]:

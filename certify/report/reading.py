@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 
 from certify.certificate.canonical import digest
 from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
@@ -33,6 +34,7 @@ def open_certificate(certificate: Mapping[str, object]) -> Certificate:
     if opened.digest != (found := digest(dict(certificate))):
         raise CertificateError("certificate: member digest", f"its content gives {found}", REMEDY)
     _agree_problem(opened.problem)
+    _agree_nearness(opened)
     for i, claim in enumerate(opened.claims):
         _agree(claim, f"certificate: member claims.{i}")
         _belongs(claim, opened, f"certificate: member claims.{i}")
@@ -78,6 +80,17 @@ def _agree_problem(problem: Problem) -> None:
         if clash:
             found = f"does not go with map {problem.map!r}" if member != "scale" else "one unit ≥ 0 a feature is needed"
             raise CertificateError(f"certificate: member problem.{member}", found, REMEDY)
+
+
+def _agree_nearness(opened: Certificate) -> None:
+    """Refuse a verdict at a solution that the certificate itself calls too far from the given weights."""
+    problem, distance = opened.problem, opened.base.distance
+    if None in (problem.within, problem.weights_length, distance):
+        return
+    far = Fraction(distance) > Fraction(problem.within) * Fraction(problem.weights_length)
+    if far and any(claim.verdict != "inconclusive" for claim in opened.claims):
+        raise CertificateError("certificate: member base.distance", "beyond problem.within, where nothing is decided",
+                               REMEDY)
 
 
 def _belongs(claim: Claim, opened: Certificate, where: str) -> None:

@@ -102,6 +102,7 @@ VERDICT_MEANING = {
 ALL_PROVED = "Everything asked for is proved, with every rounding error of the computation enclosed."
 
 NO_GATE = "No threshold was set, so there is nothing to meet or to fail."
+NOTHING_PROVED = " Nothing of what was asked is proved. The command ends with status 4."
 NO_GATE_THAT_COUNTS = "Only thresholds of severity “warn” were set; they are reported but do not count."
 WARN_ONLY = " Thresholds of severity “warn” are reported below but do not count."
 

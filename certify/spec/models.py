@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from certify.problem.bound import Rigour
+from certify.format.words import Rigour
 
 
 def _word(value: object) -> object:
@@ -107,19 +107,37 @@ class Data(Section):
 
 
 class Training(Section):
-    """`[training]`: the loss the network was trained with."""
+    """`[training]`: the loss the network was trained with.
+
+    Attributes:
+        loss: of a row.
+        weight_decay: λ.
+        normalization: what the losses of the rows are divided by where rows are left out: ``"fixed"``: n, as before;
+            ``"remaining"``: the number of rows that are left.
+    """
 
     loss: Literal["squared", "cross_entropy", "logistic"] = "squared"
     weight_decay: NonNegative = 0.0
+    normalization: Literal["fixed", "remaining"] = "fixed"
 
 
 class Solution(Section):
-    """`[solution]`: the solution map whose sensitivity is asked for."""
+    """`[solution]`: the solution map whose sensitivity is asked for.
+
+    Attributes:
+        map: which weights count as solutions.
+        base: the given weights, or an exact solution near them.
+        layer: the layer that adjusts, or all.
+        level: of the sublevel map; default the loss at the given weights.
+        within: base `nearby`: how far that solution may be, as a share of the length of the free weights; default
+            1e-6, and any where there is one solution only (the last layer alone, with weight decay).
+    """
 
     map: Literal["interpolation", "critical", "sublevel"] = "interpolation"
     base: Literal["given", "nearby"] = "given"
     layer: Literal["all"] | Count = "all"
     level: Finite | None = None
+    within: Positive | None = None
 
 
 class Weights(Section):
@@ -179,11 +197,17 @@ class Aubin(Section):
 
 
 class Evaluation(Section):
-    """`[evaluation]`: data on which predictions are compared."""
+    """`[evaluation]`: data on which predictions are compared.
+
+    Attributes:
+        file, features, targets: as of `[data]`.
+        threshold: of a network with one output: the label of a row is whether the output lies above it.
+    """
 
     file: Name
     features: Annotated[Name | Names, Listed] | None = None
     targets: Name | None = None
+    threshold: Finite | None = None
 
 
 class Estimate(Section):

@@ -43,6 +43,7 @@ FOREIGN: Final[dict[str, str]] = {
 BUILT: Final[dict[str, tuple[str, ...]]] = {
     "model.activation": ACTIVATIONS,
     "training.loss": LOSSES,
+    "training.normalization": ("fixed",),
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": WEIGHT_NORMS,

@@ -191,7 +191,7 @@ def test_radii_that_are_none_are_refused(radius):
 
 
 def test_search_does_not_break_a_claim_and_breaks_the_modulus(monkeypatch):
-    path = ROOT / "reports" / "aubin" / "falsify.py"
+    path = ROOT / "reports" / "audits" / "aubin" / "falsify.py"
     spec = importlib.util.spec_from_file_location("falsify", path)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "falsify", module)
@@ -209,7 +209,7 @@ def test_search_does_not_break_a_claim_and_breaks_the_modulus(monkeypatch):
 
 def test_the_recorded_search_is_long_enough_and_found_nothing():
     """`falsify.json` is what the script wrote, about the claims that are proved today, and the table shows it."""
-    folder = ROOT / "reports" / "aubin"
+    folder = ROOT / "reports" / "audits" / "aubin"
     records = json.loads((folder / "falsify.json").read_text(encoding="utf-8"))
     assert sum(r["own"]["tries"] for r in records) >= 100_000
     assert all(r["own"]["broken"] == r["own"]["unsolved"] == 0 and r["far"]["broken"] > 0 for r in records)

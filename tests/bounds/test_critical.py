@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.format.errors import InputError
-from certify.format.progress import silent
 from certify.network.network import Network
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64
@@ -203,7 +203,7 @@ def test_a_kind_of_field_left_out_leaves_the_rank_unproved(kind, monkeypatch):
 
 def test_no_tilt_in_weight_space_beside_a_symmetry(monkeypatch):
     """Without output tilt H is nonsingular only because the tilt breaks the symmetries: 131.5 in place of 14.5."""
-    from certify.systems.critical import point as critical_base
+    from certify.prove import settle as critical_base
 
     monkeypatch.setattr(critical_base, "_tilt", lambda *_: "none")
     b = bound(always_active(), "modulus")

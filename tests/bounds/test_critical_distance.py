@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from certify.format.errors import InputError, SpecError
-from certify.format.progress import silent
 from certify.network.network import Network
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.prove.prover import bound
 from tests.attack import attack

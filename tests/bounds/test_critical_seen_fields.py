@@ -9,15 +9,15 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from certify.format.progress import silent
 from certify.network.network import Network
 from certify.problem.norms.function import Reference
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
+from certify.prove import settle as critical_base
 from certify.prove.critical import Critical
 from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64, Pair
 from certify.rigor.inverse import Inverse, Matrix, invert
-from certify.systems.critical import point as critical_base
 from certify.systems.critical.function_norm import Seen
 from certify.systems.critical.function_norm_fields import invert_seen, loosened, spanning_seen, turned
 from certify.systems.critical.reduction import completed, field_length, spanning

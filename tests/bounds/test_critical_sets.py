@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.format.errors import InputError, SpecError
-from certify.format.progress import silent
+from certify.problem.load import load_problem
 from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.perturbations.row_sets import Ellipsoids
-from certify.problem.problem import load_problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64, Pair
@@ -36,7 +36,7 @@ from tests.attack import attack
 from tests.bounds.test_critical import toy
 from tests.containment import Violation
 
-REPORT = Path(__file__).resolve().parents[2] / "reports" / "breast-cancer-logistic"
+REPORT = Path(__file__).resolve().parents[2] / "reports" / "audits" / "breast-cancer-logistic"
 
 
 def test_random_attacks():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from certify.finders.nearest_fit import propose_nearest
-from certify.format.errors import SpecError
+from certify.format.errors import InputError, SpecError
 from certify.network.layer_scale import LayerScale
 from certify.network.network import Network
 from certify.problem.bound import Bound
@@ -132,6 +133,25 @@ def test_the_search_does_flip_labels_that_are_not_counted(k):
     assert flipped(problem, radius, ~found.stable) > 0
     too_many = found.margins > found.changes / 2.5
     assert flipped(problem, radius, too_many) > 0
+
+
+@pytest.mark.parametrize("threshold", [0.5, -3.0, 1e-300, 1.7e308])
+def test_labels_are_the_sides_of_a_threshold(threshold):
+    """One weight 1: the output wx stays above or below t for |w − 1| < |x − t|/|x|, and no other row is counted."""
+    net = Network((np.ones((1, 1)),), (None,), "identity")
+    x = np.array([0.25, 0.5, 0.75, 1.0, -3.0, -2.0, 2.0, 1e-300, 3.0])[:, None]
+    radius = 0.4
+    found = labels_within(net, x, radius, threshold=threshold)
+    exact = [abs(Fraction(v) - Fraction(threshold)) > Fraction(radius) * abs(Fraction(v)) for v in x[:, 0].tolist()]
+    assert (found.labels == (x[:, 0] > threshold)).all()
+    assert (found.stable <= np.array(exact)).all() and found.stable.sum() >= sum(exact) - 1
+
+
+@pytest.mark.parametrize("threshold", [np.nan, np.inf])
+def test_a_threshold_has_to_be_a_number(threshold):
+    net = Network((np.ones((1, 1)),), (None,), "identity")
+    with pytest.raises(InputError, match="threshold"):
+        labels_within(net, np.ones((1, 1)), 0.1, threshold=threshold)
 
 
 def test_a_relative_distance_taken_for_a_euclidean_one_is_caught():

@@ -1,4 +1,4 @@
-"""Mutants of the product: each changes the source, and a quick selection is killed (list: reports/attacks/)."""
+"""Mutants of the product: each changes the source, and a quick selection is killed (list: reports/studies/attacks/)."""
 
 from __future__ import annotations
 

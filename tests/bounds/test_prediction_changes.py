@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.format.errors import EnclosureError, InputError, SpecError
-from certify.format.progress import silent
 from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.prove.prover import bound
 from certify.spec.convexity import FIRST_ORDER

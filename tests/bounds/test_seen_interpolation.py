@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from certify.format.errors import SpecError
-from certify.format.progress import silent
 from certify.network.network import Network
 from certify.problem.norms.function import Reference
 from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64, DoubleDouble

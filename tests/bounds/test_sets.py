@@ -14,12 +14,13 @@ import pytest
 from certify.finders.low_rank import Ball, propose_weights
 from certify.finders.oracle import weights_optimum
 from certify.format.errors import EnclosureError, InputError, SpecError
-from certify.format.progress import silent
 from certify.network.layers.kernel import Kernel
 from certify.network.network import Network
+from certify.problem.load import load_problem
 from certify.problem.perturbations.factor import BlockFactor, box_factor, feature_factor
 from certify.problem.perturbations.row_sets import RowSets, boxes_around, feature_sets, hulls_around, intervals
-from certify.problem.problem import Problem, load_problem
+from certify.problem.problem import Problem
+from certify.problem.progress import silent
 from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from certify.rigor.ball import Balls
@@ -33,7 +34,7 @@ from tests import oracles as exact
 from tests.attack import attack
 from tests.containment import Violation
 
-REPORTS = Path(__file__).resolve().parents[2] / "reports"
+REPORTS = Path(__file__).resolve().parents[2] / "reports" / "audits"
 NAMES = {"box": 60, "sparse": 60, "given_change": 60}
 
 

@@ -264,7 +264,11 @@ def test_files_are_found_and_named(tmp_path):
     moved = emitter.write(certificate, away)
     for name in ("spec.toml", "model.safetensors"):
         (away / name).write_bytes((tmp_path / name).read_bytes())
-    check(moved, NO_FILES)
+    with pytest.raises(Invalid, match=r"^subject\.data\.path"):  # not the name that the spec gives
+        check(moved, NO_FILES)
+    certificate["subject"]["data"]["path"] = "gone/../../data.npz"
+    (away / "other.npz").rename(away / "data.npz")
+    check(emitter.write(certificate, away), NO_FILES)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "", "a\\b", "a\0b"])
@@ -279,6 +283,11 @@ def test_recorded_paths_are_relative_names(path, tmp_path):
 def test_paths_that_lead_nowhere(path, tmp_path):
     certificate = emitter.emit(plain(), tmp_path)
     certificate["subject"]["data"]["path"] = path
+    with pytest.raises(Invalid, match=r"^subject\.data\.path: "):
+        run(certificate, tmp_path)
+    spec = tmp_path / "spec.toml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace('"data.npz"', json.dumps(path)), encoding="utf-8")
+    certificate["subject"]["spec"] = emitter.record(spec, spec.name)
     with pytest.raises(Invalid, match="^data file: "):
         run(certificate, tmp_path)
 

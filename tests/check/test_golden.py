@@ -1,4 +1,8 @@
-"""Certificates that released versions wrote check for ever, with the verdict they had."""
+"""Certificates that released versions wrote check for ever, with the verdict they had.
+
+One of them is about a solution further from the weights than counts today (V62): it still checks, and its verdict is
+the one it had for who says that such a distance will do.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,10 @@ CERTIFICATES = sorted(FOLDER.glob("*/*/certificate.json"))
 
 @pytest.mark.parametrize("path", CERTIFICATES, ids=lambda p: "-".join(p.parts[-3:-1]))
 def test_golden(path):
-    result = check(path, NO_FILES)
+    far = path.parent.name == "nearby"
+    if far:
+        assert check(path, NO_FILES).verdict == "inconclusive"
+    result = check(path, NO_FILES, within=1e-3 if far else None)
     assert result.verdict == VERDICTS[path.parent.name]
     assert result.verdict == json.loads(path.read_text(encoding="utf-8"))["verdict"]
 

@@ -29,7 +29,10 @@ def asked(folder, inputs, seed=0, n=12, first=None):
     X = 3 * np.random.default_rng(seed).normal(size=(n, inputs))
     np.savez(folder / "more.npz", X=X if first is None else np.vstack([first, X]))
     path = folder / "spec.toml"
-    path.write_text(path.read_text(encoding="utf-8").split("[[gate]]")[0] + GATE, encoding="utf-8")
+    spec = path.read_text(encoding="utf-8").split("[[gate]]")[0]
+    one = ", 1]" in spec.split("widths = ")[1].split("\n")[0]  # then something has to say what a label is
+    gate = GATE.replace("[[gate]]", "threshold = 0.0\n[[gate]]") if one else GATE
+    path.write_text(spec + gate, encoding="utf-8")
 
 
 def wide(folder, kind, activation="tanh", k=1, norm="euclidean", seed=0):
@@ -75,14 +78,34 @@ def test_the_count_is_re_derived_and_one_more_is_refused(kind, activation, k, no
     """One row lies where the label changes, and all others stay: one more is false."""
     certificate = wide(tmp_path, kind, activation, k, norm)
     claim = certificate["claims"][0]
-    assert (claim["theorem"], claim["upper"], claim["unit"]) == ("P2", 12.0, "evaluation rows")
+    label = "largest output" if k > 1 else "output above 0.0"
+    assert (claim["theorem"], claim["upper"], claim["unit"]) == ("P2", 12.0, f"evaluation rows (label: {label})")
     assert claim["lower"] == 11.0 and certificate["verdict"] == "certified"
     result = check(tmp_path / "certificate.json", NO_FILES)
     assert result.verdict == "certified"
     reach = claim["witness"]["reach"]  # no spec states it: both programs have to say it
     assert f"[11.0, 12.0] for all weights within {reach!r}" in line_of(result)
-    assert f"for all weights within {reach!r}" in verdict_line(certificate)
+    assert f"for all weights within {reach!r}, label: {label}" in verdict_line(certificate)
     with pytest.raises(Invalid, match=r"lower: 12.0 is stated.*proved of \d+ evaluation rows"):
+        checked(forged(certificate, 0, lower=12.0), tmp_path)
+
+
+@pytest.mark.parametrize("kind", [KINDS[0], GIVEN])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_row_on_the_threshold_is_not_counted(kind, activation, tmp_path):
+    """The threshold is the output of one row, up to a rounding; the row at which signs change stays then."""
+    wide(tmp_path, kind, activation)
+    net, phi = load_file(tmp_path / "model.safetensors"), {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0)}
+    a = phi[activation](np.load(tmp_path / "more.npz")["X"] @ net["0.weight"].T + net["0.bias"])
+    outputs = (a @ net["2.weight"].T + net["2.bias"])[:, 0]
+    near = [np.sort(np.abs(outputs - t))[1] for t in outputs]  # a row with no other near its output
+    threshold = float(outputs[1 + int(np.argmax(near[1:]))])
+    edit(tmp_path, {"threshold = 0.0": f"threshold = {threshold!r}"})
+    certificate = prove(tmp_path)
+    claim = certificate["claims"][0]
+    assert claim["lower"] == 11.0 and claim["unit"] == f"evaluation rows (label: output above {threshold!r})"
+    assert checked(certificate, tmp_path).verdict == "certified"
+    with pytest.raises(Invalid, match=r"lower: 12.0 is stated"):
         checked(forged(certificate, 0, lower=12.0), tmp_path)
 
 

@@ -150,7 +150,7 @@ def _listen() -> None:
 
 
 def test_the_checker_is_alone(path):
-    """It imports the standard library and python-flint; of certify only itself."""
+    """It imports the standard library and python-flint; of certify only itself and the format."""
     code = ("import runpy, sys\nsys.argv[0] = 'certify.check'\n"
             "try: runpy.run_module('certify.check', run_name='__main__', alter_sys=True)\n"
             "finally: print(*sys.modules, sep='\\n', file=sys.stderr)")
@@ -160,7 +160,8 @@ def test_the_checker_is_alone(path):
     loaded = set(err.split())
     assert "certify.check.main" in loaded and "flint" in loaded
     certify = {name for name in loaded if name.split(".")[0] == "certify"}
-    assert {name for name in certify if name != "certify" and not name.startswith("certify.check")} == set()
+    own = ("certify.check", "certify.format")
+    assert {name for name in certify if name != "certify" and not name.startswith(own)} == set()
     outside = {name.split(".")[0] for name in loaded} - sys.stdlib_module_names - {"certify", "flint"}
     harmless = ("_", "cython", "sitecustomize", "usercustomize", "distutils")  # of the interpreter and of flint
     allowed = {name for name in outside if name.startswith(harmless)}
@@ -176,7 +177,8 @@ def test_the_sources_import_nothing_else():
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for name in names:
                 top = name.split(".")[0]
-                known = top in sys.stdlib_module_names | {"flint"} or name.startswith("certify.check")
+                known = top in sys.stdlib_module_names | {"flint"} or name.startswith(
+                    ("certify.check", "certify.format"))
                 assert known, f"{source}: {name}"
 
 

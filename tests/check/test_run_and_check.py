@@ -16,7 +16,7 @@ from certify.cli.main import main as certify
 from tests.check import emitter
 from tests.check.cases import NO_FILES, plain, random_case
 
-REPORT = Path(__file__).resolve().parents[2] / "reports" / "breast-cancer" / "certify.toml"
+REPORT = Path(__file__).resolve().parents[2] / "reports" / "audits" / "breast-cancer" / "certify.toml"
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -80,7 +80,7 @@ def test_a_fresh_radius_of_a_shared_budget_is_accepted(tmp_path, capsys):
 
     from certify.cli.main import main
 
-    spec = Path(__file__).resolve().parents[2] / "reports" / "wine" / "persistence-total" / "certify.toml"
+    spec = Path(__file__).resolve().parents[2] / "reports" / "audits" / "wine" / "persistence-total" / "certify.toml"
     assert main(["run", "-q", str(spec), "-o", str(tmp_path)]) == 0
     assert main(["check", "-q", str(tmp_path / "certificate.json")]) == 0
     assert capsys.readouterr().out.count("certified") == 2

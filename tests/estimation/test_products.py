@@ -19,7 +19,7 @@ from certify.estimation.model.blocks import _in_lines, _patches, _simple, blocks
 from certify.estimation.model.chunks import Chunks
 from certify.estimation.model.functional import Functional
 from certify.format.errors import InputError
-from certify.format.progress import silent
+from certify.problem.progress import silent
 from tests.estimation.nets import SHAPES, Attention, Residual, dense_hessian, dense_jacobian, mlp, problem
 
 NETS = pytest.mark.parametrize("make", list(SHAPES), ids=lambda make: make.__name__)

@@ -254,6 +254,7 @@ def put(array, index, value):
     (":make", ":Tied", None, ["lacks", "'inner.weight'"]),
     ('"critical"', '"sublevel"', None, ['map = "critical"', "certify run"]),
     ('"critical"', '"critical"\nlayer = 2', None, ["layer"]),
+    ('"critical"', '"critical"\nbase = "nearby"\nwithin = 0.1', None, ["solution.within"]),
     ('targets = "y"\n', "", None, ["data.targets"]),
     ("[training]", "[run]\ntime_limit = 9\n[training]", None, ["run.time_limit"]),
     ("[training]", '[estimate]\nsolver = "newton"\n[training]', None, ["estimate.solver", "'minres_qlp'"]),

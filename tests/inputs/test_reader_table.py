@@ -1,4 +1,4 @@
-"""The table in `reports/readers/` is what its script prints, where torch and scikit-learn are those that made it."""
+"""The table in `reports/studies/readers/` is what its script prints, with the torch and scikit-learn that made it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "reports" / "readers"
+FOLDER = Path(__file__).parents[2] / "reports" / "studies" / "readers"
 
 
 def test_the_table_is_what_the_script_prints(tmp_path, monkeypatch):

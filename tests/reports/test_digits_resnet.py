@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-FOLDER = Path(__file__).parents[2] / "reports" / "digits-resnet"
+FOLDER = Path(__file__).parents[2] / "reports" / "estimates" / "digits-resnet"
+TOOLS = FOLDER.parents[1] / "tools"
 MODULES = ("resnet", "critical", "perturbations", "recipe", "study", "tables")
 
 
@@ -28,8 +29,8 @@ def report():
         modules = {name: importlib.import_module(name) for name in MODULES}
     finally:
         sys.path.remove(str(FOLDER))
-        if str(FOLDER.parent) in sys.path:
-            sys.path.remove(str(FOLDER.parent))
+        if str(TOOLS) in sys.path:
+            sys.path.remove(str(TOOLS))
         for name, module in before.items():
             sys.modules.pop(name, None)
             if module is not None:

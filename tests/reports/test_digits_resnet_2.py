@@ -15,7 +15,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-FOLDER = Path(__file__).parents[2] / "reports" / "digits-resnet-2"
+FOLDER = Path(__file__).parents[2] / "reports" / "estimates" / "digits-resnet-2"
 MODULES = ("resnet", "minimum", "changes", "registered", "recipe", "study", "tables")
 
 

@@ -1,4 +1,4 @@
-"""Every row of `reports/paper` is shown again, and every item of the paper has one."""
+"""Every row of `reports/studies/paper` is shown again, and every item of the paper has one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("sympy")
 
-FOLDER = Path(__file__).resolve().parents[2] / "reports" / "paper"
+FOLDER = Path(__file__).resolve().parents[2] / "reports" / "studies" / "paper"
 spec = importlib.util.spec_from_file_location("paper_show", FOLDER / "show.py")
 assert spec is not None and spec.loader is not None
 show = importlib.util.module_from_spec(spec)

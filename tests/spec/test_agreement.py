@@ -12,10 +12,12 @@ from safetensors.numpy import save
 
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem, describe
+from certify.check.systems.nearness import nearness
 from certify.format.errors import CertifyError
-from certify.problem.problem import load_problem
+from certify.problem.load import load_problem
+from certify.problem.nearness import weights_length, within
 from certify.spec import parse_spec
-from tests.small import SPEC, tensors
+from tests.small import SPEC, features, tensors, write
 
 number = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53)
 positive = number.map(abs).filter(bool)
@@ -46,7 +48,8 @@ def specs(draw):
         lines.append(f"[{name}]")
         if keys is gate:
             lines.append(f'quantity = "{draw(st.sampled_from(["modulus", "sample_modulus"]))}"')
-            lines.append(f'{draw(st.sampled_from(["max", "min"]))} = {toml(draw(number))}')
+            side = draw(st.sampled_from(["max", "min"]))
+            lines.append(f"{side} = {toml(draw(number if side == 'max' else positive))}")
         for key in draw(st.lists(st.sampled_from(sorted(keys)), unique=True)):
             choice = keys[key]
             lines.append(f"{key} = {toml(draw(st.sampled_from(choice) if isinstance(choice, list) else choice))}")
@@ -63,6 +66,24 @@ def test_specs(text):
     assert [(g.quantity, g.side, g.value, g.rigour, g.severity, g.rationale) for g in theirs.gates] == [
         (g.quantity, "min" if g.max is None else "max", g.min if g.max is None else g.max, g.rigour, g.severity,
          g.rationale) for g in ours.gate]
+
+
+@given(positive, st.sampled_from([1, 2, "all"]), st.sampled_from([0.0, 0.5]),
+       st.sampled_from(["critical", "interpolation"]), st.booleans(), st.integers(-1080, 1000))
+@settings(max_examples=60, deadline=None)
+def test_how_near_a_solution_has_to_be(tmp_path_factory, share, layer, decay, kind, said, power):
+    """Prover and checker give the same share and the same length, to the last bit, whatever the size of the weights."""
+    folder = tmp_path_factory.mktemp("near")
+    model = {key: np.ldexp(value, power) for key, value in tensors().items()}
+    words = f"within = {toml(share)}\n" if said else ""
+    decays = "" if kind == "interpolation" else f"[training]\nweight_decay = {decay}\n"
+    text = SPEC + f'{decays}[solution]\nmap = "{kind}"\nbase = "nearby"\nlayer = {toml(layer)}\n{words}'
+    path = write(folder, text, model, X=features(4), y=np.ones(4))
+    ours, spec = load_problem(path), read_spec(text.encode())
+    data = (folder / "train.npz").read_bytes()
+    theirs = nearness(spec, build_problem(spec, save(model), data, False), 0.0)
+    assert theirs is not None and theirs.members == {"within": within(ours), "weights_length": weights_length(ours)}
+    assert theirs.within == (share if said else None if (kind, layer, decay) == ("critical", 2, 0.5) else 1e-6)
 
 
 KINDS = ["<f2", "<f4", "<f8", ">f4", ">f8", "i1", "i4", ">i8", "u2", "u8", "?"]

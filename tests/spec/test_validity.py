@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from certify.format.errors import SpecError
-from certify.problem.problem import load_problem
+from certify.problem.load import load_problem
 from certify.spec import parse_spec
 from certify.spec.vocabulary import BUILT, UNBUILT_KEYS
 from tests.small import SPEC, features, gate, tensors, write
@@ -51,6 +51,9 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
     ("[solution]\nlayer = 3\n", ["layer 3 of a network of 2", '1 … 2 or "all"']),
     ("[solution]\nlevel = 0.1\n", ["belongs to the sublevel map"]),
     ('[solution]\nmap = "critical"\nlevel = 0.1\n', ["belongs to the sublevel map"]),
+    ("[solution]\nwithin = 1e-6\n", ["solution.within", 'base = "given"', 'belongs to base = "nearby"']),
+    ('[solution]\nbase = "nearby"\nwithin = 0.0\n', ["solution.within: found 0.0; give a number above 0"]),
+    ('[solution]\nbase = "nearby"\nwithin = true\n', ["solution.within"]),
     ('[solution]\nmap = "critical"\n[perturbation]\nset = "sparse"\ncount = 1\n',
      ["perturbation.radius: missing", "first_order_distance"]),
     ('[solution]\nmap = "critical"\n[perturbation]\nset = "sparse"\ncount = 1\nradius = 1\n' + gate("modulus", max=1),
@@ -104,7 +107,6 @@ WINDOW = '[solution]\nlayer = 2\n[perturbation]\nset = "given"\nfile = "u.npz"\n
      ['with loss = "logistic"', '"sample_weights"']),
     ('[solution]\nmap = "sublevel"\nbase = "nearby"\n', ['"nearby" with map = "sublevel"', 'use base = "given"']),
     (gate("persistence_radius", min=1), ["gate 1", "belongs to the sublevel map"]),
-    ('[solution]\nmap = "sublevel"\n' + gate("persistence_radius", min=1), ["gate 1", "needs a level above"]),
     ('[weights]\nnorm = "function"\n', ["weights.reference is missing", "name the data file"]),
     ('[weights]\nnorm = "relative"\nreference = "r.npz"\n', ["weights.reference", 'given with norm = "relative"']),
     ('[weights]\ntau = 0.1\n', ["weights.tau", 'given with norm = "euclidean"']),
@@ -166,7 +168,9 @@ def test_maps_that_need_targets(old, words):
     ("model.safetensors", "model", ["a name without an ending"]),
     ("train.npz", "d.npy", ["'.npy' is none of its formats"]),
     ('widths = [3, 8, 1]\n', "", ["'widths' is missing", "widths = [30, 64, 64, 1]"]),
-    ('activation = "tanh"\n', "", ["'activation' is missing"]),
+    ('activation = "tanh"\n', "", ["'activation' is missing", "the one it was trained with (relu, leaky_relu,"]),
+    ('widths = [3, 8, 1]\nactivation = "tanh"\n', "widths = [3, 1]\n",
+     ["'activation' is missing", 'give activation = "identity", which is exact for one layer']),
 ])
 def test_models_and_formats(old, new, parts):
     message = refusal(SPEC.replace(old, new))

@@ -68,11 +68,24 @@ def same(a: object, b: object) -> bool:
 def show(value: object, most: int = 120) -> str:
     """A JSON value on one line, cut to `most` characters.
 
-    >>> show(list(range(9)), 12)
-    '[0,1,2,3,4,…'
+    >>> show(list(range(9)), 12), show(16**6000 - 1)
+    ('[0,1,2,3,4,…', '"an integer of 24000 bits"')
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    text = json.dumps(_cut(value, most), sort_keys=True, separators=(",", ":"), default=str)
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _cut(value: object, most: int) -> object:
+    """What of a value can be shown in so many characters: Python writes no integer of thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > 4 * most:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, str):
+        return value[: most + 1]
+    if isinstance(value, list | tuple):
+        return [_cut(part, most) for part in value[: most + 1]]
+    if isinstance(value, dict):
+        return {_cut(key, most): _cut(value[key], most) for key in sorted(value, key=str)[: most + 1]}
+    return value
 
 
 def kind(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from certify.check.reading import label_rules
 from certify.check.reading.canonical import Json, kind, show
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec_parts import FINITE, FIRST_ORDER, LABELS, PREDICTIONS
@@ -31,6 +32,8 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
          f"the critical map, with predictions at finite size, or interpolation with {LABELS}"),
         (predictions != (spec.evaluation is not None), "evaluation", spec.evaluation,
          "evaluation rows with predictions alone"),
+        (spec.threshold is not None and LABELS not in quantities, "evaluation.threshold", spec.threshold,
+         f"none without a gate on {LABELS}"),
         (FIRST_ORDER in quantities and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
          f"euclidean, with {FIRST_ORDER}"),
         (convex and not quantities <= FINITE, "gate", sorted(quantities),
@@ -61,7 +64,7 @@ def asked(spec: Spec, quantities: set[str]) -> bool:
 
 
 def section(value: Json) -> Json:
-    """The evaluation rows: name of their file, and of their features and targets where they differ from the data's."""
+    """The evaluation rows: their file, its features and targets where they differ from the data's, the threshold."""
     features: Any = value.get("features")
     listed = isinstance(features, list)
     names: list[Any] = features if listed else [features]
@@ -71,4 +74,4 @@ def section(value: Json) -> Json:
         if name is not None and (not isinstance(name, str) or not name) or (name is None and listed):
             raise Invalid(f"spec, evaluation.{key}", f"it is {kind(name)}", "a name is needed")
     return {"evaluation": value["file"], "evaluation_targets": value.get("targets"),
-            "evaluation_features": tuple(features) if listed else features}
+            "threshold": label_rules.threshold(value), "evaluation_features": tuple(features) if listed else features}

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, replace
 
 from certify.check.reading.canonical import Json, kind, show
+from certify.check.reading.label_rules import check_promise
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec_parts import (
     FINITE,
@@ -28,6 +29,7 @@ from certify.check.reading.spec_parts import (
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
     "training.loss": ("squared", "cross_entropy", "logistic"),
+    "training.normalization": ("fixed", "remaining"),
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean", "relative", "function"),
@@ -43,14 +45,14 @@ _WORDS = {
 _KEYS = {
     "model": ("file", "widths", "activation", "graph"),
     "data": ("file", "features", "targets"),
-    "training": ("loss", "weight_decay"),
-    "solution": ("map", "base", "layer", "level"),
+    "training": ("loss", "weight_decay", "normalization"),
+    "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
                      "array"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
-    "evaluation": ("file", "features", "targets"),
+    "evaluation": ("file", "features", "targets", "threshold"),
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
@@ -87,6 +89,7 @@ class Spec:
         map: `interpolation`, `critical` or `sublevel`.
         base: `given` or `nearby`.
         level: the level of the sublevel map; None for the loss at the given weights.
+        within: how far the solution of base `nearby` may be, as a share of the length of the weights; None: not said.
         weight_decay: λ of the training loss.
         set: `total`, `per_sample`, `sparse` or `given`.
         norm: of one row's change: 1, 2 or `"inf"`.
@@ -103,6 +106,7 @@ class Spec:
         window: the radius of the section `[window]`; None without it.
         evaluation: name of the file of the evaluation rows; None without them.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
+        threshold: of one output, above which its label lies; None: above 0.
         graph: name of the graph file; None for a fully connected network. Widths and shape, that of
             one row, are then known with the graph.
     """
@@ -143,6 +147,8 @@ class Spec:
     evaluation: str | None = None
     evaluation_features: str | tuple[str, ...] | None = None
     evaluation_targets: str | None = None
+    threshold: float | None = None
+    within: float | None = None
 
     @property
     def flips(self) -> bool:
@@ -183,9 +189,12 @@ def read_spec(data: bytes) -> Spec:
             if name in section and not isinstance(section[name], str):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
     training, solution = sections["training"], sections["solution"]
-    level, radius = solution.get("level"), p.get("radius")
+    if training.get("normalization", "fixed") != "fixed":
+        raise Invalid("spec, training.normalization", '"remaining" is stated', 'it is not built yet; "fixed" is needed')
+    level, radius, within = solution.get("level"), p.get("radius"), solution.get("within")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
                                ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
+                               ("solution.within", 1.0 if within is None else within, math.ulp(0.0)),
                                ("solution.level", 0.0 if level is None else level, -math.inf)):
         if not is_number(value, least):
             raise Invalid(f"spec, {name}", f"{show(value)} is stated", "a finite number in its range is needed")
@@ -202,6 +211,7 @@ def read_spec(data: bytes) -> Spec:
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
+        within=None if within is None else float(within),
         set=_word(p, "perturbation", "set", "total"), columns=columns(p.get("columns")), scale=scale(p.get("scale")),
         radius=None if radius is None else float(radius),
         graph=model.get("graph"), aubin="aubin" in top, window=window(sections["window"], "window" in top),
@@ -218,6 +228,7 @@ def _consistent(spec: Spec) -> None:
     loss = spec.map != "interpolation"
     for wrong, where, stated, needed in (
         (sublevel and spec.base != "given", "solution.base", spec.base, "given, with the sublevel map"),
+        (spec.within is not None and spec.base != "nearby", "solution.within", spec.within, "base nearby"),
         (loss and spec.targets is None, "data.targets", None, f"targets, with the {spec.map} map"),
         (loss and spec.loss == "logistic" and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
          "one output"),
@@ -404,5 +415,6 @@ def _gates(value: object) -> tuple[Gate, ...]:
             rigour=_word(gate, "gate", "rigour", "proved"), severity=_word(gate, "gate", "severity", "fail"),
             rationale=rationale,
         ))
+        check_promise(gates[-1], f"spec, gate {number}")
     return tuple(gates)
 

@@ -80,6 +80,7 @@ class Problem:
         window: its radius, where the spec has one.
         change: the one change of `given`, by moving row.
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
+        threshold: of one output, above which its label lies; None: above 0.
         changed: the loss after that change; None: as it is in the files (critical map).
     """
 
@@ -114,6 +115,7 @@ class Problem:
     direction: str | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
     evaluation: tuple[Vector, ...] = ()
+    threshold: float | None = None
     changed: Changed | None = None
 
     @property
@@ -242,6 +244,7 @@ def build_problem(
         weight_norm=spec.weight_norm, tau=spec.tau,
         reference=_more("reference", reference, spec.reference, spec, table.names),
         evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
+        threshold=spec.threshold,
     )
 
 
@@ -284,6 +287,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
     if problem.evaluation:
         network |= {"evaluation_rows": len(problem.evaluation)}
+    if spec.threshold is not None:
+        network |= {"threshold": spec.threshold}
     if spec.window is not None:
         network |= {"window": spec.window}
     if spec.direction is not None:

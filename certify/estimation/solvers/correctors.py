@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from certify.estimation.solvers.meter import Meter
-from certify.format.progress import part
+from certify.problem.progress import part
 
 Tell = Callable[[str, float], None]
 

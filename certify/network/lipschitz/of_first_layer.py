@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from certify.network.layers.passes import Forward
@@ -9,6 +11,7 @@ from certify.network.lipschitz.reach import slopes_within
 from certify.network.network import Network
 from certify.rigor import fp
 from certify.rigor.cholesky import verify_positive_definite
+from certify.rigor.finder import proposed
 from certify.rigor.fp import RAISE, Array, U
 
 CHUNK = 16_000_000
@@ -46,7 +49,10 @@ def first_layer_steepness(network: Network, passed: Forward, t: Array, scale: Ar
         B = np.abs(B)
         R = (fp.dot_unit(len(W)) + 8 * U) * np.matmul(np.swapaxes(B, 1, 2), B) * fp.sum_up(len(W)) + fp.FLOOR
         parts += list(zip(fp.require_finite(G, "Gram matrices"), fp.require_finite(R, "Gram matrices"), strict=True))
-        guess = max(guess, float(np.linalg.eigvalsh((G + np.swapaxes(G, 1, 2)) / 2)[:, -1].max()))
+        values = proposed(partial(np.linalg.eigvalsh, (G + np.swapaxes(G, 1, 2)) / 2))
+        if values is None:
+            return None
+        guess = max(guess, float(values[:, -1].max()))
     eye = np.eye(W.shape[1])
     for slack in LADDER if guess > 0 else ():
         square = guess * (1.0 + slack)

@@ -123,7 +123,7 @@ def _nearby(base: Base, entries: Sequence[Entry]) -> tuple[tuple[Phrase, ...], t
 def _only(base: Base, entries: Sequence[Entry], whole: bool) -> tuple[tuple[Phrase, ...], tuple[Entry, ...]]:
     """The one solution of a strongly convex training loss; `whole`: the last layer is all of the network."""
     first = say("Training hardly ever ends where the gradient is exactly zero. The claims here use base {n}: they "
-                "are about the weights close to the given ones where it is.", n=code("nearby"))
+                "are about the one point where it is.", n=code("nearby"))
     convex = ("With a weight decay the training loss of this one layer is strongly convex" if whole else
               "With the other layers as they are and a weight decay the training loss is strongly convex in the last "
               "layer")

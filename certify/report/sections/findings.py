@@ -122,6 +122,8 @@ def _gate_reading(claim: Claim, side: str, threshold: float, state: str) -> Phra
         template = "The {known} lower end is {low}; no upper end was proved."
     elif lower is None:
         template = "The {known} upper end is {high}; no lower end was proved."
+    elif claim.rigour == "proved" and (lower > threshold or upper < threshold):
+        template = "The ends {low} and {high} hold at a solution that is too far from the given weights to count."
     elif lower <= threshold <= upper:
         template = "{threshold} lies between the {known} ends {low} and {high}."
     else:

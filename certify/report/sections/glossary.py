@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from certify.certificate.schema import Problem
+from certify.format.labels import QUANTITY as LABELS
+from certify.format.labels import label_meaning
 from certify.report.sections import critical
 from certify.report.sections.first_order import LENGTHS
 from certify.report.statements import Entry, say
@@ -50,7 +52,7 @@ def _of_problem(problem: Problem) -> Terms:
         entries.append((
             "sample weight",
             "the factor with which a row’s loss enters the training loss: 1 today, 1 + u after a change; 0 leaves the "
-            "row out",
+            "row out, and the loss is still divided by the number of all rows",
         ))  # fmt: skip
     if problem.map == "critical":
         entries += critical.terms()
@@ -103,6 +105,8 @@ def _of_quantities(problem: Problem, quantities: Collection[str]) -> Terms:
             "the largest distance from a point of C to the nearest point of D; here C is cut by the window, the ball B "
             "around the given weights, and D is not. The Hausdorff distance on the window is the larger of both ways",
         ))  # fmt: skip
+    if LABELS in quantities:
+        entries.append(("label of an evaluation row", label_meaning(problem.outputs, problem.threshold)))
     if {"first_order_distance", "first_order_prediction_change"} & set(quantities):
         entries.append((
             "first order",

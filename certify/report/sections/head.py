@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
+from certify.format.labels import label_meaning
 from certify.report.digits import count, lower_end, upper_end
 from certify.report.moves import mover
 from certify.report.statements import Phrase, say
@@ -38,9 +39,9 @@ def convex_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
     rows, lower = problem.evaluation_rows or 0, int(claim.lower or 0)
     low = lower_end(claim.lower, DIGITS) if claim.quantity in MOVED and claim.lower else ""
     if claim.quantity == "stable_predictions":
-        template = f"{one} gives {{kept}} of the {{rows}} evaluation rows the label that they have today. "
-        template += "Of the others nothing was proved."
-        template = template if lower else "no label of the {rows} evaluation rows is proved to stay."
+        template = f"{one} gives {{kept}} of the {{rows}} evaluation rows the label that the weights in the file "
+        template += "give today{label}. Of the others nothing was proved."
+        template = template if lower else "no label of the {rows} evaluation rows{label} is proved to stay."
     elif claim.quantity == "prediction_change":
         template = f"{one} changes the outputs at every one of the {{rows}} evaluation rows by at most {{upper}}"
         template = template if claim.upper is not None else (
@@ -56,7 +57,8 @@ def convex_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
         template += "{lower}."
     else:
         template = f"{one} lies within {{upper}} of today’s. That it moves at all was not proved."
-    return say("{start} {mover}, " + template, start=opening, mover=mover(problem), kept=count(lower),
+    label = f" (label: {label_meaning(problem.outputs, problem.threshold)})"
+    return say("{start} {mover}, " + template, start=opening, mover=mover(problem), kept=count(lower), label=label,
                rows=count(rows), lower=low, upper="" if claim.upper is None else upper_end(claim.upper, DIGITS))
 
 

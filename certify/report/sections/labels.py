@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from certify.certificate.schema import Claim, Problem
+from certify.format.labels import label_meaning
 from certify.report import words
 from certify.report.digits import as_given, count
 from certify.report.moves import mover
@@ -34,12 +35,13 @@ def label_sentence(claim: Claim, problem: Problem, opening: str) -> Phrase:
         template = (f"a network that fits the changed data exactly{alone} exists within {{reach}} of these weights"
                     f"{words.MEASURE[problem.weight_norm]}. ")
         template += ("That network, every other fit within this distance, and indeed every network within it{still}, "
-                     "gives {kept} of the {rows} evaluation rows the label that these weights give. Of the others "
-                     "nothing was proved; of exact fits further away nothing is said." if kept else
-                     "For no label of the {rows} evaluation rows it is proved that all networks within this distance "
-                     "give it.")
+                     "gives {kept} of the {rows} evaluation rows the label that these weights give{label}. Of the "
+                     "others nothing was proved; of exact fits further away nothing is said." if kept else
+                     "For no label of the {rows} evaluation rows{label} it is proved that all networks within this "
+                     "distance give it.")
     if kept == rows:
         template = template.replace("Of the others nothing was proved; of exact", "Of exact")
     # R exactly: rounded up it would not suit the labels, rounded down not the fit
     return say("{start} {mover}, " + template, start=opening, mover=mover(problem), kept=count(kept), still=still,
-               rows=count(rows), reach="" if reach is None else as_given(reach))
+               label=f" (label: {label_meaning(problem.outputs, problem.threshold)})", rows=count(rows),
+               reach="" if reach is None else as_given(reach))

@@ -8,6 +8,7 @@ from certify.certificate.schema import Base, Claim, Problem
 from certify.report import words
 from certify.report.digits import Number, as_given, upper_end
 from certify.report.moves import in_units, still_features
+from certify.report.normalization import fixed_note
 from certify.report.sections import critical
 from certify.report.statements import Entry, Phrase, code, say
 
@@ -51,13 +52,19 @@ def meaning(problem: Problem, claims: Sequence[Claim]) -> Phrase:
         if still:
             still, lengths = f"{still[0].upper()}{still[1:]}", lengths + " {still} may not move."
     if problem.map == "critical":
-        return say(critical.meaning(problem) + lengths, still=still)
+        return say(critical.meaning(problem) + _divided(problem, claims) + lengths, still=still)
     if problem.map == "sublevel":
         return say(_loss_meaning(problem) + lengths, today=_loss(claims) or "", still=still)
     own = "the target in the data file" if problem.base == "nearby" else "the output that the given network gives today"
     plus = "" if problem.parameter == "features" else ", plus the move of that row’s target"
     return say("“Fits exactly” means: gives, on every training row, {what}. " + lengths, what=own + plus,
                still=still)
+
+
+def _divided(problem: Problem, claims: Sequence[Claim]) -> str:
+    """That n stays where rows are left out."""
+    note = fixed_note(dict(problem), {claim.quantity for claim in claims})
+    return f"Where rows are left out, {note}. " if note else ""
 
 
 def _loss_meaning(problem: Problem) -> str:

@@ -168,7 +168,7 @@ def _factor(F: Array) -> Array | None:
 
 
 def _solved(R: Array, h: Array) -> Array:
-    """q with `RᵀRq ≈ h`; a finder."""
+    """q with `RᵀRq ≈ h`, R without a 0 on its diagonal (:func:`_factor`); a finder."""
     y = scipy.linalg.solve_triangular(R, h, trans="T", check_finite=False)
     return np.asarray(scipy.linalg.solve_triangular(R, y, check_finite=False))
 

@@ -42,6 +42,7 @@ class LastLayer:
         weight: `(n,)` upper bounds of the sums of the targets' probabilities (1 for labels, squared and logistic).
         A: `(km, km)` float64 with `‖∇²F(V) − A‖₂ ≤ A_rad`.
         residual: upper bound of `|∇F(V)|`.
+        unexplained: upper bound of `|∇F(V) − λ(0, b)|`, b the bias: of the gradient without the decay of the bias.
         omega: Lipschitz constant of the last layer's input in the features.
         bounded: whether these inputs are at most 1 in size, entry by entry, whatever the features.
         labels: `(n,)` class of every row; None where the targets are real or probabilities.
@@ -67,6 +68,12 @@ class LastLayer:
     omega: float
     bounded: bool
     labels: Array | None = None
+    unexplained: float = np.inf
+
+    @property
+    def length(self) -> float:
+        """Lower bound of `|V|`."""
+        return float(fp.frobenius(self.V) * (1 - 2.0**-30))
 
     @property
     def n(self) -> int:
@@ -119,10 +126,12 @@ def enclose_last_layer(
         weight = np.array([fp.up(fp.total(row)) for row in targets])
     A, A_rad = _hessian(phi, rad, norm, M.mid.hi, M.rad, M.norm, weight_decay)
     residual = _residual(phi, rad, norm, g.mid.hi, g.rad, g.norm, V, weight_decay)
+    weights = V if b is None else np.hstack([W, np.zeros_like(b)[:, None]])
+    unexplained = _residual(phi, rad, norm, g.mid.hi, g.rad, g.norm, weights, weight_decay)
     return LastLayer(V, b is not None, weight_decay, loss, phi, rad, norm, g.mid.hi, g.rad, g.norm, M.mid.hi, M.rad,
                      M.norm, weight, A, A_rad, residual, _lipschitz(network, scale),
                      network.depth > 1 and network.activation in ("tanh", "sigmoid"),
-                     None if labels is None else np.asarray(labels).astype(np.int64))
+                     None if labels is None else np.asarray(labels).astype(np.int64), unexplained)
 
 
 def _hessian(

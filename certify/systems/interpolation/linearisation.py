@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from certify.format.progress import Progress
 from certify.network.layers.jacobian import Jacobian, jacobian
 from certify.network.layers.kernel import Kernel, tangent_kernel
 from certify.network.layers.passes import Forward, backward, forward, known_weights, rounded_passes
@@ -15,6 +14,7 @@ from certify.problem.norms.function import joined, padded, regularised, regulari
 from certify.problem.perturbations.factor import BlockFactor, feature_factor, scaled, target_factor
 from certify.problem.perturbations.row_sets import RowSets, feature_sets, target_sets
 from certify.problem.problem import Problem
+from certify.problem.progress import Progress
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic
 from certify.rigor.ball import rounded

@@ -23,6 +23,7 @@ from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from certify.rigor.ball import Balls
+from certify.rigor.finder import proposed
 from certify.rigor.fp import RAISE, Array
 from certify.theorems.distance.given_change import CALM, WIDE, normalised
 
@@ -237,7 +238,10 @@ def propose_ways(loss: Loss) -> Iterator[Array]:
         return
     V, HV = np.array(basis[: len(images)]).T, np.array(images).T
     square, b = HV.T @ HV, V.T @ g
-    values, vectors = np.linalg.eigh((square + square.T) / 2)
+    found = proposed(lambda: np.linalg.eigh((square + square.T) / 2))
+    if found is None:
+        return
+    values, vectors = found
     largest = float(values.max())
     for shift in SHIFTS if largest > 0 else ():
         z = normalised(V @ (vectors @ ((vectors.T @ b) / (np.maximum(values, 0.0) + shift**2 * largest))))

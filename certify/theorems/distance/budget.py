@@ -12,16 +12,18 @@ import numpy as np
 from certify.finders.nearest_fit import propose_nearest
 from certify.format.digits import at_least, at_most
 from certify.format.errors import EnclosureError
-from certify.format.progress import silent
+from certify.format.words import Rigour
 from certify.network.layers.kernel import Kernel
 from certify.network.layers.passes import backward, forward, known_weights
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
+from certify.problem.cost import JACOBIAN_LIMIT, Cost
 from certify.problem.limits import Limits, OutOfTime, seconds
 from certify.problem.problem import Problem
-from certify.prove.costs import JACOBIAN_LIMIT, costs
+from certify.problem.progress import silent
 from certify.rigor.arithmetic import Binary64, DoubleDouble
 from certify.rigor.ball import Balls
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array, down, up
 from certify.systems.interpolation.equations import moved
 from certify.systems.interpolation.linearisation import linearise
@@ -43,16 +45,17 @@ class Attack:
     z: Array
 
 
-def worst_distance(problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ...], limits: Limits) -> Bound:
+def worst_distance(problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ...], limits: Limits,
+                   constants: Cost | None = None) -> Bound:
     """`sup_{u ∈ U} dist(w̄, S(u))` from both sides.
 
     Args:
         problem: interpolation, base `given`, features, set total, per_sample or sparse with a radius.
         unit, hypotheses: of the bound.
         limits: where the time is up, what was proved by then counts.
+        constants: what LipSDP for every row would need, where it is tried.
     """
-    cost = next((c for c in costs(problem) if c.name == "constants"), None)
-    refused = "" if cost is None else limits.refusal(cost)
+    refused = "" if constants is None else limits.refusal(constants)
     found, attack, late = compensate(problem, limits.check, not refused), None, refused
     try:
         limits.check()
@@ -110,12 +113,14 @@ def find_attack(problem: Problem, check: Callable[[], None]) -> Attack | None:
     net = problem.network
     assert isinstance(net, Network)
     try:
-        change = propose_change(problem)
+        change = proposed(lambda: propose_change(problem))
         if change is None or not inside(problem, change) or problem.equations * problem.parameters > JACOBIAN_LIMIT:
             return None
         check()
         one = replace(problem, set="given", change=change, radius=None, count=None, norm=2)
-        proposal = propose_nearest(moved(one, Binary64()), one.layer_scale)
+        proposal = proposed(lambda: propose_nearest(moved(one, Binary64()), one.layer_scale))
+        if proposal is None:
+            return None
         end, z = best_lower_end(moved(one, DoubleDouble()), one.layer_scale, proposal, check)
         return None if z is None else Attack(end, change, z)
     except EnclosureError:

@@ -11,16 +11,18 @@ import numpy as np
 
 from certify.finders.nearest_fit import Proposal, propose_nearest, steadied
 from certify.format.errors import EnclosureError
+from certify.format.words import Rigour
 from certify.network.layer_scale import LayerScale
 from certify.network.layers.gradients import weight_gradient_norm
 from certify.network.layers.passes import backward, forward, known_weights
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
+from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.problem import Problem
-from certify.prove.costs import JACOBIAN_LIMIT
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.rigor.ball import exact_points, rounded
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.interpolation.equations import System, moved
 from certify.systems.interpolation.nearby import Solution, ball_of, given, prove_solution, residual_balls
@@ -70,7 +72,7 @@ def enclose_distance(problem: Problem, check: Callable[[], None]) -> DistanceEnd
     fine = moved(problem, DoubleDouble())
     proposal = Proposal(given(net), ())
     if problem.equations * problem.parameters <= JACOBIAN_LIMIT:
-        proposal = propose_nearest(moved(problem, Binary64()), scale)
+        proposal = proposed(lambda: propose_nearest(moved(problem, Binary64()), scale)) or proposal
     check()
     solution = prove_solution(fine, proposal.parameters, check)
     lower, witness = best_lower_end(fine, scale, proposal, check)

@@ -18,6 +18,7 @@ from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.cholesky import verify_positive_definite
+from certify.rigor.finder import proposed
 from certify.rigor.fp import RAISE, Array
 
 LARGEST = 2**38
@@ -149,13 +150,13 @@ def prove_constants(near: Neighbourhood, layer: int, check: Callable[[], None] =
 def _proved(chain: Chain) -> tuple[float, tuple[Array, ...]]:
     """A bound that float32 holds, with multipliers that it holds too; 0 and zeros where nothing was proved."""
     nothing = 0.0, tuple(np.zeros(len(mid)) for mid in chain.mids)
-    proposed = propose_multipliers(chain)
-    if proposed is None:
+    found = proposed(lambda: propose_multipliers(chain))
+    if found is None:
         return nothing
     with np.errstate(over="ignore"):  # what float32 does not hold is refused as infinite
-        multipliers = tuple(np.maximum(m, LEAST).astype(np.float32).astype(np.float64) for m in proposed[0])
+        multipliers = tuple(np.maximum(m, LEAST).astype(np.float32).astype(np.float64) for m in found[0])
     try:
-        bound = chain_bound(chain, multipliers, proposed[1])
+        bound = chain_bound(chain, multipliers, found[1])
     except EnclosureError:
         return nothing
     if bound is None or not bound < 2.0**100:

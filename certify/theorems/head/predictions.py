@@ -20,7 +20,8 @@ class Predictions:
     """What a bound on the motion says of evaluation rows.
 
     Attributes:
-        labels: `(N,)` the label of every row at the weights in the file.
+        labels: `(N,)` the label of every row at the weights in the file: the largest output; of one output whether it
+            is above the threshold.
         stable: `(N,)` whether it is proved the same for the solution after every change of the budget (and for w*).
         change: `(N,)` upper bounds of `|f(x, w(u)) − f(x, w*)|`.
     """
@@ -31,7 +32,8 @@ class Predictions:
 
 
 def enclose_predictions(
-    layer: LastLayer, found: Sequence[Moved], evaluation: tuple[Array, Array, Array] | None = None
+    layer: LastLayer, found: Sequence[Moved], evaluation: tuple[Array, Array, Array] | None = None,
+    threshold: float = 0.0,
 ) -> Predictions:
     """P4 in the metric: `f_a − f_b` moves by less than `T·|(e_a − e_b) ⊗ φ|_{B⁻¹}`; every bound found counts.
 
@@ -43,12 +45,13 @@ def enclose_predictions(
         evaluation: inputs of the last layer at the evaluation rows
             (:func:`certify.systems.head.last_layer.last_inputs`);
             None: the training rows.
+        threshold: of one output; labels are the sides of it. No meaning for more outputs.
     """
     phi, rad, norm = evaluation or (layer.phi, layer.phi_rad, layer.phi_norm)
     k = len(layer.V)
     f = phi @ layer.V.T
     off = (fp.frobenius(layer.V) * (fp.dot_unit(phi.shape[1]) * norm + rad)) * RAISE
-    labels = np.argmax(f, axis=1) if k > 1 else (f[:, 0] > 0).astype(np.int64)
+    labels = np.argmax(f, axis=1) if k > 1 else (f[:, 0] > threshold).astype(np.int64)
     stable, change = np.zeros(len(f), dtype=bool), np.full(len(f), np.inf)
     for moved in found:
         metric = moved.metric
@@ -57,9 +60,12 @@ def enclose_predictions(
         change = np.minimum(change, (moved.reach + start) * metric.leverages(Z, error) * RAISE)
         steer = Steer.of(layer, moved)
         if k == 1:
-            toward = np.where(f > 0, 1.0, -1.0)  # the output keeps its sign
-            stable |= _holds(np.abs(f[:, 0]), off, toward * Z[0], fp.row_norms(Z[0]), error, metric.spans(Z, error),
-                             moved, steer)
+            apart = f[:, 0] - threshold  # rounded once, and exact for a threshold of 0
+            toward = np.where(apart > 0, 1.0, -1.0)[:, None]  # the output keeps its side
+            spare = off + 2 * fp.U * np.abs(apart) if threshold else off
+            held = _holds(np.abs(apart), spare, toward * Z[0], fp.row_norms(Z[0]), error, metric.spans(Z, error),
+                          moved, steer)
+            stable |= held & np.isfinite(apart)
             continue
         kept = np.ones(len(f), dtype=bool)
         for a in range(k):

@@ -13,13 +13,15 @@ from certify.format.errors import EnclosureError
 from certify.network.layers.gradients import enclose_gradient
 from certify.network.layers.objective import Objective
 from certify.network.network import Network
+from certify.problem.limits import OutOfTime
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import DoubleDouble
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
+from certify.systems.head.change import Change
 from certify.systems.head.last_layer import LastLayer
 from certify.theorems.distance.critical_given_change import changed_objective
-from certify.theorems.head.motion import Change
 
 Points = tuple[Array, Array, Array]
 ROOM = 1 - Fraction(1, 2**30)
@@ -54,17 +56,22 @@ def find_reached(
     Args:
         problem: as of :func:`certify.prove.head.convex_parts`.
         layer, change: its last layer and its budget.
-        check: called between the steps; raises when the time is up.
+        check: called between the steps; raises when the time is up. What was found by then counts.
         at: inputs of the last layer at evaluation rows, radii and norms; None: the weights' distance is asked for.
     """
     if problem.scale is not None or (change.parameter == "labels" and problem.labels is None):
         return None  # a change in the features' own units need not be exact, and probabilities are no labels
     best: Reached | None = None
-    for u, V in Search(problem, layer, change, None if at is None else at[0]).candidates(check):
-        check()
-        found = enclose_reached(problem, layer, u, V, at)
-        if found is not None and (best is None or found.lower > best.lower):
-            best = found
+    try:
+        search = proposed(lambda: Search(problem, layer, change, None if at is None else at[0]))
+        for u, V in () if search is None else search.candidates(check):
+            check()
+            found = enclose_reached(problem, layer, u, V, at)
+            if found is not None and (best is None or found.lower > best.lower):
+                best = found
+    except OutOfTime:  # what is proved by then counts
+        if best is None:
+            raise
     return best
 
 

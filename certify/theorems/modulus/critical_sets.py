@@ -16,6 +16,7 @@ from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.perturbations.row_sets import Ellipsoids, RowSets, boxes_around, hulls_around, supports
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64
+from certify.rigor.finder import proposed
 from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.inverse import Block, Blocks, Dual, Inverse, Matrix, enclose_ends, enclose_row_ends, length_above
 from certify.theorems.modulus.critical_one_row import pushed
@@ -74,10 +75,10 @@ def enclose_critical_budgets(
         with np.errstate(all="ignore"):  # a search may overflow: what it proposes is held against what is finite
             P = form_of(Y)
             options = _searched(P, unit, count)
-            check()
-            u = propose_sums(P, Changes(unit.G, moves.norm, count), options[-1][0].sums)
     except np.linalg.LinAlgError as error:
         raise EnclosureError("worst changes", f"LAPACK gave up ({error})", "this is rare: report it") from None
+    check()
+    u = proposed(lambda: propose_sums(P, Changes(unit.G, moves.norm, count), options[-1][0].sums))
     check()
     z = None if u is None else inverse.X.T @ (Y @ u)
     lower = None if z is None else support_below(H, moves, z, dual)

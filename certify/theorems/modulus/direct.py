@@ -133,7 +133,10 @@ def propose_vector(K: Array, Q: BlockFactor) -> Array | None:
         norm = float(np.linalg.norm(w))
         if not np.isfinite(norm):
             return None
-        values, vectors = np.linalg.eigh(np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1))
+        try:
+            values, vectors = np.linalg.eigh(np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1))
+        except np.linalg.LinAlgError:
+            return None
         if norm * abs(vectors[-1, -1]) <= 3e-5 * values[-1]:
             break
         beta.append(norm)

@@ -17,11 +17,13 @@ import scipy.linalg
 from flint import fmpq_mat
 
 from certify.format.errors import SpecError
+from certify.format.words import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.activation.leaky_relu import NEGATIVE_SLOPE
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.sets.exact.rational import dot, flint_matrix, flint_number, fraction, positive_definite
 
@@ -262,8 +264,8 @@ def _proposed(K: fmpq_mat, Q: fmpq_mat) -> Array:
     try:
         z = scipy.linalg.eigh(q, k)[1][:, -1]
     except np.linalg.LinAlgError:
-        z = np.linalg.eigh(q)[1][:, -1]
-    if not (np.isfinite(z).all() and z.any()):
+        z = proposed(lambda: np.linalg.eigh(q)[1][:, -1])
+    if z is None or not (np.isfinite(z).all() and z.any()):
         return np.ones(size)
     return _floats([Fraction(v) * s for v, s in zip(z.tolist(), scale, strict=True)])
 

@@ -25,6 +25,7 @@ from certify.problem.perturbations.row_sets import (
 )
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic
+from certify.rigor.finder import proposed
 from certify.rigor.fp import RAISE, Array
 from certify.systems.interpolation.congruence import Congruence
 from certify.theorems.modulus.kernel import enclose_modulus, energy
@@ -80,9 +81,9 @@ def enclose_row_budgets(
     try:
         with np.errstate(all="ignore"):  # a search may overflow: what it proposes is held against what is finite
             options = _searched(P, sets, Q, count)
-            z = propose_multipliers(P, Changes(sets.G, sets.norm, count), options[-1][0].sums)
     except np.linalg.LinAlgError as error:
         raise EnclosureError("worst changes", f"LAPACK gave up ({error})", "this is rare: report it") from None
+    z = proposed(lambda: propose_multipliers(P, Changes(sets.G, sets.norm, count), options[-1][0].sums))
     lower = None if z is None else budget_lower(K, sets, z, arithmetic, count)
     ends: list[tuple[float | None, str, Array | None, Array | None]] = []
     for found, around in options:

@@ -6,8 +6,10 @@ from typing import Final
 
 from certify.format.digits import at_most
 from certify.format.errors import EnclosureError
+from certify.format.labels import label_unit
+from certify.format.words import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound, Rigour
+from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.theorems.predictions.within_distance import labels_within
 
@@ -15,7 +17,7 @@ QUANTITY: Final = "stable_predictions"
 AT_SIZE: Final = ("distance", QUANTITY)
 """Quantities of the interpolation map about changes as large as they are, without a window."""
 
-THEOREM, UNIT = "P2", "evaluation rows"
+THEOREM: Final = "P2"
 
 ROOM = 1.0 + 2.0**-9
 """A change has to fit into its margin so many times over: left for the norms a checker computes by itself."""
@@ -34,20 +36,24 @@ def label_bound(problem: Problem, distance: Bound) -> Bound:
         distance: the bound on its distance; what proves R is taken over into the witness, beside R itself (`reach`).
     """
     if distance.upper is None:
-        return _bound(distance, None, None, {}, distance.reason)
+        return _bound(problem, distance, None, None, {}, distance.reason)
     assert isinstance(problem.network, Network) and problem.evaluation is not None  # what is asked was checked
     try:
         found = labels_within(problem.network, problem.evaluation, distance.upper, problem.layer,
-                              problem.layer_scale, ROOM)
+                              problem.layer_scale, ROOM, problem.threshold or 0.0)
     except EnclosureError as error:
-        return _bound(distance, None, None, {}, error.reason)
+        return _bound(problem, distance, None, None, {}, error.reason)
     witness = {name: distance.witness[name] for name in _PROOFS if name in distance.witness}
     reason = "" if found.stable.all() else (
         f"of the other labels at least one margin is no wider than what networks within {at_most(distance.upper)} of "
         "these weights may change it by: give a smaller change of the data, or a network with a smaller distance")
-    return _bound(distance, float(found.stable.sum()), float(len(found.stable)),
+    return _bound(problem, distance, float(found.stable.sum()), float(len(found.stable)),
                   {"reach": distance.upper} | witness, reason)
 
 
-def _bound(distance: Bound, lower: float | None, upper: float | None, witness: dict[str, object], reason: str) -> Bound:
-    return Bound(QUANTITY, THEOREM, Rigour.PROVED, lower, upper, UNIT, distance.hypotheses, witness, reason)
+def _bound(
+    problem: Problem, distance: Bound, lower: float | None, upper: float | None, witness: dict[str, object],
+    reason: str,
+) -> Bound:
+    unit = label_unit(problem.outputs, problem.threshold)
+    return Bound(QUANTITY, THEOREM, Rigour.PROVED, lower, upper, unit, distance.hypotheses, witness, reason)

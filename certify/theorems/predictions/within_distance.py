@@ -36,9 +36,10 @@ class Labels:
     """What every network within a distance of the given one says of rows.
 
     Attributes:
-        labels: `(N,)` the largest output at the given weights; of one output whether it is positive.
+        labels: `(N,)` the largest output at the given weights; of one output whether it is above the threshold.
         stable: `(N,)` whether that is proved for all weights within the distance.
-        margins: `(N,)` lower bounds of how far the output of the label exceeds every other, at the given weights.
+        margins: `(N,)` lower bounds of how far the output of the label exceeds every other, at the given weights; of
+            one output how far it lies from the threshold.
         changes: `(N,)` upper bounds of what any such margin changes by.
     """
 
@@ -50,7 +51,7 @@ class Labels:
 
 def labels_within(
     network: Network, points: Array, radius: float, layer: int | str = "all", scale: LayerScale | None = None,
-    room: float = 1.0,
+    room: float = 1.0, threshold: float = 0.0,
 ) -> Labels:
     """Labels of rows that hold for all weights within `radius` of the given ones, over all free parameters.
 
@@ -65,9 +66,10 @@ def labels_within(
         layer: `all`, or the number of the one layer whose weights move.
         scale: the norm of the weights; None: Euclidean.
         room: how many times over a change has to fit into its margin.
+        threshold: of one output: the label of a row is whether the output lies above it. No meaning for more outputs.
 
     Raises:
-        InputError: a radius that is negative or not finite, or rows of another width.
+        InputError: a radius that is negative or not finite, a threshold that is not, or rows of another width.
         EnclosureError: overflow.
 
     >>> net = Network((np.array([[1.0], [0.0]]),), (None,), "identity")  # outputs w₁x, w₂x: margin 1 at x = 1
@@ -76,6 +78,8 @@ def labels_within(
     """
     if not (np.isfinite(radius) and radius >= 0):
         raise InputError("radius", f"{radius}", "give a finite number from 0 on")
+    if not np.isfinite(threshold):
+        raise InputError("threshold", f"{threshold}", "give a finite number")
     points = np.asarray(points, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != network.widths[0] or not np.isfinite(points).all():
         raise InputError("points", f"shape {points.shape}", f"give finite rows of {network.widths[0]} features")
@@ -85,8 +89,9 @@ def labels_within(
     N, k = f.shape
     if k == 1:
         change = within.change(np.ones((N, 1)), 1.0)
-        margin = np.abs(f[:, 0]) * (1 - 2 * fp.U) - error * RAISE
-        label = (f[:, 0] > 0).astype(np.int64)
+        apart = np.minimum(np.abs(f[:, 0] - threshold), np.finfo(np.float64).max)  # rounded once; never infinite
+        margin = apart * (1 - 2 * fp.U) - error * RAISE
+        label = (f[:, 0] > threshold).astype(np.int64)
         return Labels(label, margin > change * room * RAISE, np.maximum(margin, 0.0), change)
     label, rows = f.argmax(axis=1), np.arange(N)
     stable, least, most = np.ones(N, dtype=bool), np.full(N, np.inf), np.zeros(N)

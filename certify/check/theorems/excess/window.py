@@ -115,8 +115,8 @@ def _check_layer_rank(stated: Stated) -> None:
     expect(stated.where, 0, layer_rank, stated.ladder)
 
 
-def _unit(claim: Claim, problem: Problem) -> str:
-    return f"{UNITS[claim.quantity]}{merged(problem)}"
+def _unit(claim: Claim, problem: Problem) -> tuple[str]:
+    return (f"{UNITS[claim.quantity]}{merged(problem)}",)
 
 
 HYPOTHESES: dict[str, Check] = {"counting": counting, "layer_rank": _check_layer_rank}

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from certify.check.hypotheses import Check, Stated, solution
-from certify.check.kernel import expect
+from certify.check.kernel import Finding, expect
+from certify.check.reading import label_rules
 from certify.check.reading.canonical import same, show
 from certify.check.reading.certificate import Claim
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
-from certify.check.systems.point import Ladder
+from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.motion import change_at_most, distance_at_most, stable_at_least
 from certify.check.theorems.head.reached import MOVED, check_lower
+from certify.check.theorems.head.stated import STATED
 
-UNITS = {"distance": "weight distance", "stable_predictions": "evaluation rows", "prediction_change": "output change"}
+UNITS = {"distance": "weight distance", "prediction_change": "output change"}
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
@@ -33,6 +36,8 @@ def check_form(claim: Claim, problem: Problem) -> None:
                       "theta and reach are the witness of these claims, and z and array of that end")
     if claim.z is not None and len(claim.z) != problem.parameters:
         raise Invalid(f"{where}.z", f"it has {len(claim.z)} entries", f"{problem.parameters} are needed, one a weight")
+    if (claim.lower, claim.upper, *stated) == (None, None, False, False):
+        return  # it says nothing
     count = claim.quantity == "stable_predictions"
     if count and (claim.lower is None or claim.upper != len(problem.evaluation) or claim.lower % 1):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
@@ -75,9 +80,21 @@ def _convex(stated: Stated) -> None:
         raise Invalid(stated.where, stated.words, f"the weight decay is {show(decay)}")
 
 
-def _unit(claim: Claim, problem: Problem) -> str:
-    return UNITS[claim.quantity]
+def _units(claim: Claim, problem: Problem) -> tuple[str, ...]:
+    return label_rules.units(problem) if claim.quantity == label_rules.QUANTITY else (UNITS[claim.quantity],)
 
 
-HYPOTHESES: dict[str, Check] = {"convex": _convex, "solution": solution}
-RULE = Rule(always("Q6"), _unit, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+def _about_file(rule: Callable[[Point, float], Finding]) -> Check:
+    """The check of a number that says something about the weights in the file."""
+
+    def check(stated: Stated) -> None:
+        if isinstance(stated.value, str) or stated.value is None or stated.value < 0 or not stated.holds:
+            raise Invalid(stated.where, stated.words, "a number from 0 on is needed, and true")
+        expect(stated.where, stated.value, lambda point: rule(point, float(stated.number)), stated.ladder, once=True)
+
+    return check
+
+
+HYPOTHESES: dict[str, Check] = {"convex": _convex, "solution": solution,
+                                **{name: _about_file(rule) for name, rule in STATED.items()}}
+RULE = Rule(always("Q6"), _units, check_form, check_ends, lambda claim, problem: HYPOTHESES)

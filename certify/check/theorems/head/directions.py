@@ -37,10 +37,13 @@ class Steer:
             Relabelled(layer) if parameter == "labels" else Moving(layer))
 
     def stays(self, f: list[arb], G: Rows, j: int) -> bool:
-        """Whether the label of evaluation row j, with outputs f and Gram matrix G, is proved to stay."""
+        """Whether the label of evaluation row j, with outputs f and Gram matrix G, is proved to stay.
+
+        Of one output f says how far it lies above the threshold.
+        """
         pairs = self.rows.at(j)
         if len(f) == 1:
-            if isinstance(self.rows, Leaving) and f[0] < 0:  # the output keeps its sign
+            if isinstance(self.rows, Leaving) and f[0] < 0:  # the output keeps its side
                 pairs = [[-x for x in row] for row in pairs]
             return bool(abs(f[0]) > self._most(pairs, 0, None, G[0][0]))
         a = max(range(len(f)), key=lambda b: float(f[b].mid()))

@@ -17,6 +17,7 @@ from certify.check.kernel import DIGITS, Finding
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.lipschitz.over_ball import spectral
+from certify.check.reading.label_rules import apart
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Point
 from certify.check.theorems.head.directions import Steer
@@ -83,11 +84,16 @@ def distance_at_most(point: Point, most: float, theta: float, reach: float) -> F
 
 
 def stable_at_least(point: Point, least: float, theta: float, reach: float) -> Finding:
-    """V41: at `least` evaluation rows the largest output exceeds every other by more than `T|(e_a − e_b) ⊗ φ|`."""
+    """V41: at `least` evaluation rows the largest output exceeds every other by more than `T|(e_a − e_b) ⊗ φ|`.
+
+    One output: how far it lies from the threshold, on its side, exceeds `T|φ|`.
+    """
     moved = motion(point, theta, reach)
     if moved.layer is None:
         return Finding(Truth.UNDECIDED, moved.words)
     rows, outputs = moved.layer.at(point)
+    if moved.layer.k == 1:
+        outputs = [[apart(point.problem, f)] for (f,) in outputs]
     far, steer = moved.reach * moved.layer.scale, Steer(moved)
     count = sum(_stays(f, G, far) or steer.stays(f, G, j)
                 for j, (f, G) in enumerate(zip(outputs, rows, strict=True)))
@@ -106,7 +112,7 @@ def change_at_most(point: Point, most: float, theta: float, reach: float) -> Fin
 
 
 def _stays(f: list[arb], G: Rows, reach: arb) -> bool:
-    """Whether the label is proved to stay."""
+    """Whether the label is proved to stay: f the outputs, or how far the one output lies above the threshold."""
     if len(f) == 1:
         return bool(abs(f[0]) > reach * root(G[0][0]))
     a = max(range(len(f)), key=lambda b: float(f[b].mid()))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from certify.check.theorems.predictions.interpolation import FitPredictions
 
 
-def unit(claim: Claim, problem: Problem) -> str:
+def unit(claim: Claim, problem: Problem) -> tuple[str]:
     """Of the outputs."""
-    return "output change to first order"
+    return ("output change to first order",)
 
 
 def check_form(claim: Claim, problem: Problem) -> None:

@@ -17,6 +17,7 @@ from certify.check.enclosure.norms import layer_squares
 from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.balls import ONE, ZERO, norm, root
 from certify.check.lipschitz.over_ball import Rows, carried, carried_back, reaches, slope_spread, spectral
+from certify.check.reading import label_rules
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
 from certify.check.reading.refusal import Invalid
@@ -89,12 +90,12 @@ def stable_at_least(point: Point, least: float, radius: float) -> Finding:
 def stable_rows(problem: Problem, radius: arb) -> list[bool]:
     """For every evaluation row whether its label is proved the same on the ball of that radius.
 
-    The margin `Δ = f_a − f_b` of the label over every other output (one output: its size) has to exceed what it may
-    change by.
+    The margin `Δ = f_a − f_b` of the label over every other output (one output: how far it lies from the threshold)
+    has to exceed what it may change by.
     """
     ball, k = Ball(problem, radius), problem.outputs
     if k == 1:
-        margins = {i: abs(f[0]) for i, f in enumerate(ball.outputs)}
+        margins = {i: abs(label_rules.apart(problem, f[0])) for i, f in enumerate(ball.outputs)}
         return ball.held(margins, [[ONE]] * len(margins), ONE)
     labels = [max(range(k), key=[float(x.mid()) for x in f].__getitem__) for f in ball.outputs]
     stable = [True] * len(labels)
@@ -206,8 +207,8 @@ class Ball:
         return totals
 
 
-def _unit(claim: Claim, problem: Problem) -> str:
-    return "evaluation rows"
+def _units(claim: Claim, problem: Problem) -> tuple[str, ...]:
+    return label_rules.units(problem)
 
 
-RULE = Rule(always("P2"), _unit, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(always("P2"), _units, check_form, check_ends, lambda claim, problem: HYPOTHESES)

@@ -1,0 +1,94 @@
+"""What a label is: which output is the largest, or on which side of a threshold the one output lies.
+
+And what is refused: labels without a meaning, and gates that say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flint import arb
+
+from certify.check.reading.canonical import Json, show
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec_parts import is_number
+
+if TYPE_CHECKING:
+    from certify.check.reading.spec import Gate, Spec
+    from certify.check.reading.subject import Problem
+
+QUANTITY = "stable_predictions"
+PLAIN = "evaluation rows"
+
+
+def meaning(outputs: int, threshold: float | None) -> str:
+    """What a label is, in words."""
+    if outputs > 1:
+        return "largest output"
+    return "sign of the output" if threshold is None else f"output above {threshold!r}"
+
+
+def units(problem: Problem) -> tuple[str, ...]:
+    """The units that a claim on labels may state: certificates without a threshold once stated the rows alone."""
+    full = f"{PLAIN} (label: {meaning(problem.outputs, problem.threshold)})"
+    return (full, PLAIN) if problem.threshold is None else (full,)
+
+
+def apart(problem: Problem, output: arb) -> arb:
+    """How far the one output lies above the threshold, without which it is 0."""
+    return output if problem.threshold is None else output - arb(problem.threshold)
+
+
+def threshold(section: Json) -> float | None:
+    """The threshold of a section `[evaluation]`.
+
+    Raises:
+        Invalid: it is no finite number.
+    """
+    value = section.get("threshold")
+    if value is not None and not is_number(value):
+        raise Invalid("spec, evaluation.threshold", f"{show(value)} is stated", "a finite number is needed")
+    return None if value is None else float(value)
+
+
+def check_promise(gate: Gate, where: str) -> None:
+    """Refuse a gate that every outcome meets, since no quantity is below 0.
+
+    Raises:
+        Invalid: it is such a gate.
+    """
+    if gate.side == "min" and gate.value <= 0:
+        raise Invalid(where, f"{gate} is asked", "every outcome meets it, which is an empty promise; a min above 0 is "
+                      "needed")
+
+
+def check_counted(spec: Spec, problem: Problem, asked: Iterable[Gate] = ()) -> None:
+    """Refuse labels without a meaning, a threshold without one output, and gates that rows without number could meet.
+
+    Args:
+        spec: the spec.
+        problem: the problem it describes.
+        asked: thresholds of the caller.
+
+    Raises:
+        Invalid: one of these.
+    """
+    if problem.threshold is not None and problem.outputs != 1:
+        raise Invalid("spec, evaluation.threshold", f"{problem.threshold!r} is stated",
+                      f"one output is needed, and there are {problem.outputs}")
+    gates = [gate for gate in spec.gates if gate.quantity == QUANTITY]
+    if gates and problem.outputs == 1 and problem.threshold is None and problem.loss == "squared":
+        targets = None if problem.targets is None else {value for row in problem.targets for value in row}
+        if targets is None or not targets <= {-1.0, 1.0}:
+            found = "no targets are named" if targets is None else "the targets are not all -1 and 1"
+            raise Invalid("spec, evaluation.threshold", "none is stated", f"labels of one output with the squared loss "
+                          f"need one: {found}")
+    rows = len(problem.evaluation)
+    for where, gate in [("spec, gate", gate) for gate in gates] + [("threshold asked for", g) for g in asked]:
+        if gate.quantity != QUANTITY:
+            continue
+        if gate.side == "min" and gate.value > rows:
+            raise Invalid(where, f"{gate} is asked", f"there are {rows} evaluation rows, so no outcome meets it")
+        if gate.side == "max" and gate.value >= rows:
+            raise Invalid(where, f"{gate} is asked", f"there are {rows} evaluation rows, so every outcome meets it")

@@ -1,0 +1,232 @@
+"""`certify init`: a commented spec to start from, filled in from the files that are there.
+
+What changes the mathematics is never guessed: an activation or a loss that no file says is left out, with a comment
+that names the words, and no spec is written about a file that is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Final
+
+from certify.cli.starter.facts import DataFacts, LossFacts, NetworkFacts, data_facts, loss_facts, network_facts
+from certify.cli.starter.text import ESTIMATE, PROOF
+from certify.format.errors import CertifyError, InputError
+
+NAME: Final = "certify.toml"
+_OURS: Final = ("witness.safetensors", "new_parameters.safetensors")
+"""Files that `certify` itself writes beside a spec."""
+_COLUMN: Final = 33
+"""Where comments start."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What somebody says on the command line about the training; None: nothing."""
+
+    activation: str | None = None
+    loss: str | None = None
+    weight_decay: float | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `certify init` did.
+
+    Attributes:
+        path: the spec.
+        notes: what is left to say by hand.
+        fit: how well the network fits its data, or why nobody knows; "" while the activation is not known.
+    """
+
+    path: Path
+    notes: tuple[str, ...]
+    fit: str
+
+
+def write_starter(
+    folder: Path, model: Path | None = None, data: Path | None = None, estimate: bool = False,
+    graph: Path | None = None, said: Said | None = None,
+) -> Written:
+    """Write a commented spec into a folder.
+
+    Model and data are taken from the arguments, else from the folder if it holds exactly one file of a format
+    that can be read. Widths, an activation where the file says it, and names of arrays are read from them.
+
+    Args:
+        folder: where the spec goes; it must exist.
+        model, data: the files, or None to look for them.
+        estimate: for `certify estimate`; then the model may be any.
+        graph: a graph file of `certify graph`, which describes the model.
+        said: activation, loss and weight decay, where somebody names them.
+
+    Raises:
+        InputError: there is a spec already, a file is missing, cannot be read or could be another, or a word is none.
+    """
+    from certify.spec.vocabulary import BUILT
+
+    said = said or Said()
+    _check(said, estimate, graph)
+    path = folder / NAME
+    if path.exists():
+        raise _there(path)
+    model = model or _only(folder, BUILT["model.file"], "model")
+    data = data or _only(folder, (".npz", ".csv", ".parquet"), "data")
+    network = network_facts(model, graph, said.activation, estimate)
+    rows = data_facts(data)
+    loss = loss_facts(rows.y, network.widths[-1] if network.widths else 0)
+    features = rows.features if isinstance(rows.features, str) else list(rows.features)
+    text = (ESTIMATE if estimate else PROOF).format(
+        name=NAME, model=_quoted(_relative(model, folder)), data=_quoted(_relative(data, folder)),
+        features=json.dumps(features, ensure_ascii=False).replace("\x7f", "\\u007f"),
+        network=_network(network, said, graph and _relative(graph, folder)), targets=_targets(rows),
+        loss=_loss(loss, said), decay=_decay(said),
+        map=f'{f"""map = {_quoted("sublevel" if network.graph else "interpolation")}""":<{_COLUMN}}',
+    )
+    try:
+        with open(path, "x", encoding="utf-8") as handle:
+            handle.write(text)
+    except FileExistsError:
+        raise _there(path) from None
+    except OSError as error:
+        raise InputError(f"init {path}", f"cannot be written ({error.strerror})", "name another folder") from None
+    known = not estimate and not network.needs_activation
+    fit = _fit(text, folder, said.loss or loss.word or loss.likely) if known else ""
+    return Written(path, tuple(_notes(network, loss, said, model)), fit)
+
+
+def _check(said: Said, estimate: bool, graph: Path | None) -> None:
+    """Refuse words that are none, and a graph where nothing takes it."""
+    from certify.spec.vocabulary import ACTIVATIONS, LOSSES
+
+    for option, word, words in (("activation", said.activation, ACTIVATIONS), ("loss", said.loss, LOSSES)):
+        if word is not None and word not in words:
+            raise InputError(f"init --{option} {word}", "no such word", f"give one of {', '.join(words)}")
+    decay = said.weight_decay
+    if decay is not None and not (math.isfinite(decay) and decay >= 0):
+        raise InputError(f"init --weight-decay {decay}", "no penalty", "give a finite number from 0 on")
+    if graph is not None and (estimate or said.activation is not None):
+        other = "--estimate" if estimate else "--activation"
+        raise InputError(f"init --graph with {other}", "a graph says its activations, and estimates take none",
+                         f"leave out --graph or {other}")
+
+
+def _there(path: Path) -> InputError:
+    return InputError(f"init {path}", "there is one already", "edit it, or move it away")
+
+
+def _only(folder: Path, endings: tuple[str, ...], role: str) -> Path:
+    """The one file of these formats in a folder."""
+    from certify.spec.vocabulary import FOREIGN
+
+    there = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
+    found = [path for path in there if path.suffix.lower() in endings and path.name not in _OURS]
+    if len(found) == 1:
+        return found[0]
+    asked, option = f"init {folder}", f"name one with --{role} FILE"
+    if found:
+        raise InputError(asked, f"{len(found)} files could be the {role}: {_some(found)}", option)
+    foreign = next((path for path in there if role == "model" and path.suffix.lower() in FOREIGN), None)
+    more = "" if foreign is None or foreign.suffix.lower() == ".npz" else f"; of {foreign.name}: " + FOREIGN[
+        foreign.suffix.lower()]
+    others = f"the files there are {_some(there)}" if there else "it holds no file"
+    raise InputError(asked, f"no {role} file ({', '.join(endings)}); {others}", option + more)
+
+
+def _some(paths: list[Path], most: int = 8) -> str:
+    more = f", … ({len(paths)} in all)" if len(paths) > most else ""
+    return ", ".join(path.name for path in paths[:most]) + more
+
+
+def _network(network: NetworkFacts, said: Said, graph: str | None) -> str:
+    """The lines that say which function the parameters belong to."""
+    from certify.spec.vocabulary import ACTIVATIONS
+
+    words = " | ".join(ACTIVATIONS)
+    if graph is not None:
+        return _line(f"graph = {_quoted(graph)}", "the operations, from `certify graph`")
+    if not network.widths:
+        return _line('# factory = "nets:make"', "name yours: make() in nets.py beside this file returns the module")
+    widths = f"widths = {list(network.widths)}"
+    if network.activation is None:
+        left = _line('# activation = "…"', "not guessed, as the model file does not say it: write the one it was "
+                     f"trained with: {words}")
+        return f"{widths}\n{left}"
+    why = words if said.activation else "as the model file says"
+    if len(network.widths) == 2 and not said.activation:
+        why = "one layer has no activation: identity is exact"
+    return f"{widths}\n" + _line(f'activation = "{network.activation}"', why)
+
+
+def _targets(rows: DataFacts) -> str:
+    if rows.targets is None:
+        return _line('# targets = "y"', "the data file has no other array")
+    return f"targets = {_quoted(rows.targets)}"
+
+
+def _loss(loss: LossFacts, said: Said) -> str:
+    if said.loss is not None:
+        return _line(f'loss = "{said.loss}"', "squared | cross_entropy | logistic")
+    if loss.word is not None:
+        return _line(f'loss = "{loss.word}"', loss.why)
+    return _line(f'# loss = "{loss.likely}"', f"not guessed: write the one it was trained with; {loss.why}; left out, "
+                 "it is squared")
+
+
+def _decay(said: Said) -> str:
+    why = "a penalty λ/2·|w|² in the training loss; decoupled decay, as AdamW's, is none"
+    return _line(f"weight_decay = {0.0 if said.weight_decay is None else float(said.weight_decay)!r}", why)
+
+
+def _line(entry: str, comment: str) -> str:
+    """An entry with its comment, which goes on below itself."""
+    first, *rest = textwrap.wrap(comment, 118 - _COLUMN, break_on_hyphens=False)
+    return "\n".join([f"{entry:<{_COLUMN - 1}} # {first}", *(" " * _COLUMN + f"# {words}" for words in rest)])
+
+
+def _notes(network: NetworkFacts, loss: LossFacts, said: Said, model: Path) -> list[str]:
+    """What is left to say by hand."""
+    from certify.spec.vocabulary import ACTIVATIONS
+
+    notes = []
+    if network.needs_activation:
+        notes.append(f"activation is left out, as {model.name} does not say it: write the one it was trained with into "
+                     f"[model] ({', '.join(ACTIVATIONS)}); until then `certify run` refuses")
+    if said.loss is None and loss.word is None:
+        notes.append(f"loss is left out: write the one it was trained with into [training]; {loss.why}")
+    return notes
+
+
+def _fit(text: str, folder: Path, loss: str) -> str:
+    """How well the network fits with a loss, or why nobody knows."""
+    from certify.inputs import load_data, read_graph_network, read_network
+    from certify.network.graph.graph import GraphNetwork
+    from certify.problem.fitting import fit
+    from certify.spec.load import parse_spec
+
+    try:
+        spec = parse_spec(text.encode(), NAME)
+        spec = spec.model_copy(update={"training": spec.training.model_copy(update={"loss": loss})})
+        network = read_network(spec, folder) if spec.model.graph is None else read_graph_network(spec, folder)
+        shape = network.shape if isinstance(network, GraphNetwork) else ()
+        data = load_data(spec, folder, network.widths, shape)
+    except CertifyError as error:
+        return f"training loss not known with loss = \"{loss}\": {error}"
+    return fit(network, data.X, loss, data.y, data.labels).sentence()
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return PurePath(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; its escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

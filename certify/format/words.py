@@ -1,0 +1,227 @@
+"""Every word a spec or a certificate may use, once, each with what belongs to it.
+
+A member is its word: it compares, prints and serialises as the string that stands in the file.
+
+>>> str(Map.CRITICAL), Map("critical") is Map.CRITICAL, Parameter.FEATURES.moved
+('critical', True, 'feature change')
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Activation(StrEnum):
+    """The activation between the layers."""
+
+    RELU = "relu"
+    LEAKY_RELU = "leaky_relu"
+    ELU = "elu"
+    TANH = "tanh"
+    SIGMOID = "sigmoid"
+    SOFTPLUS = "softplus"
+    GELU = "gelu"
+    SILU = "silu"
+    IDENTITY = "identity"
+
+
+class Loss(StrEnum):
+    """The loss of one row."""
+
+    SQUARED = "squared"
+    CROSS_ENTROPY = "cross_entropy"
+    LOGISTIC = "logistic"
+
+
+class Map(StrEnum):
+    """The solution map: exact fits, critical points, or weights whose training loss stays below a level."""
+
+    INTERPOLATION = "interpolation"
+    CRITICAL = "critical"
+    SUBLEVEL = "sublevel"
+
+
+class Base(StrEnum):
+    """Where the map is examined: at the weights in the file, or at an exact solution near them."""
+
+    GIVEN = "given"
+    NEARBY = "nearby"
+
+
+class WeightNorm(StrEnum):
+    """How far weights lie apart.
+
+    Attributes:
+        distance: such a distance in words, the beginning of a unit.
+    """
+
+    distance: str
+
+    def __new__(cls, word: str, distance: str = "") -> WeightNorm:
+        """Python makes a member of its row."""
+        self = str.__new__(cls, word)
+        self._value_, self.distance = word, distance
+        return self
+
+    EUCLIDEAN = "euclidean", "weight distance"
+    RELATIVE = "relative", "weight distance relative to each layer"
+    FUNCTION = "function", "weight distance as the reference rows see it"
+
+
+class Parameter(StrEnum):
+    """What of the data moves.
+
+    Attributes:
+        moved: one unit of its motion, in words.
+        budget: how large a motion of it is, in words.
+        sized: whether a motion has a size at all; a label becomes another or stays.
+    """
+
+    moved: str
+    budget: str
+    sized: bool
+
+    def __new__(cls, word: str, moved: str = "", budget: str = "", sized: bool = True) -> Parameter:
+        """Python makes a member of its row."""
+        self = str.__new__(cls, word)
+        self._value_, self.moved, self.budget, self.sized = word, moved, budget, sized
+        return self
+
+    FEATURES = "features", "feature change", "feature distance"
+    TARGETS = "targets", "target change", "target distance"
+    SAMPLE_WEIGHTS = "sample_weights", "change of the sample weights", "change of the sample weights"
+    LABELS = "labels", "label that changes", "labels that change", False
+
+
+class Set(StrEnum):
+    """The shape of the budget.
+
+    Attributes:
+        gauge: whether it is a ball of a norm, so that a modulus per unit of it has a meaning.
+        sized: whether a radius belongs to it; one given change has its own size.
+        share: whose the budget is, in words.
+    """
+
+    gauge: bool
+    sized: bool
+    share: str
+
+    def __new__(cls, word: str, gauge: bool = False, sized: bool = True, share: str = "") -> Set:
+        """Python makes a member of its row."""
+        self = str.__new__(cls, word)
+        self._value_, self.gauge, self.sized, self.share = word, gauge, sized, share
+        return self
+
+    TOTAL = "total", True, True, "in total"
+    PER_SAMPLE = "per_sample", True, True, "of every row"
+    SPARSE = "sparse", False, True, "of every row"
+    GIVEN = "given", False, False, "of every row"
+
+
+class Network(StrEnum):
+    """How a spec names its network: widths and activation, code that builds it, or a graph file."""
+
+    CHAIN = "chain"
+    MODULE = "module"
+    GRAPH = "graph"
+
+
+class Layer(StrEnum):
+    """Which layers move: all of several, the only one there is, the last of several, or another one."""
+
+    ALL = "all"
+    ONLY = "only"
+    LAST = "last"
+    INNER = "inner"
+
+
+class Arithmetic(StrEnum):
+    """Of the bounds."""
+
+    FLOAT = "float"
+    EXACT = "exact"
+
+
+class Verdict(StrEnum):
+    """What became of a claim. No tolerance turns one verdict into another."""
+
+    CERTIFIED = "certified"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Rigour(StrEnum):
+    """How a number is known, strongest first.
+
+    >>> Rigour.PROVED.at_least(Rigour.ESTIMATED), Rigour.ESTIMATED.at_least(Rigour.PROVED)
+    (True, False)
+    """
+
+    PROVED = "proved"
+    CONDITIONAL = "conditional"
+    ESTIMATED = "estimated"
+
+    def at_least(self, other: Rigour) -> bool:
+        """Whether a number of this rigour counts where `other` is asked for."""
+        order = list(Rigour)
+        return order.index(self) <= order.index(other)
+
+
+class State(StrEnum):
+    """What became of a threshold.
+
+    Attributes:
+        status: the exit status, where a threshold that counts ends so.
+    """
+
+    status: int
+
+    def __new__(cls, word: str, status: int = 0) -> State:
+        """Python makes a member of its row."""
+        self = str.__new__(cls, word)
+        self._value_, self.status = word, status
+        return self
+
+    MET = "met", 0
+    FAILED = "failed", 3
+    OPEN = "open", 4
+
+
+class Severity(StrEnum):
+    """Whether a threshold that is not met changes the exit status."""
+
+    FAIL = "fail"
+    WARN = "warn"
+
+
+class Tilt(StrEnum):
+    """How the loss is tilted so that the weights in the file are critical: through the outputs, or in weight space."""
+
+    OUTPUT = "output"
+    WEIGHTS = "weights"
+
+
+class Summand(StrEnum):
+    """Which bound gives the upper end under budgets of single rows."""
+
+    WEIGHTS = "weights"
+    ROWS = "rows"
+    PAIRS = "pairs"
+
+
+ROW_NORMS: Final = (1, 2, "inf")
+"""The norm of one row's change."""
+DOWN: Final = "down"
+"""The one direction that can be stated: sample weights only fall."""
+INVALID, INTERRUPTED = 2, 130
+"""Exit statuses beside those of :class:`State`."""
+
+
+def words(kind: type[StrEnum]) -> tuple[str, ...]:
+    """The words of one kind, as plain strings, in the order of the format.
+
+    >>> words(Base)
+    ('given', 'nearby')
+    """
+    return tuple(str(word) for word in kind)

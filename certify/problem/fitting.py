@@ -1,0 +1,138 @@
+"""How well the network, as it was understood, fits the data in its file: one line of common sense, never a claim.
+
+A wrong activation, a wrong loss or another model's file proves true theorems about a function that is not the user's.
+Nothing in the mathematics shows it; the training loss and the accuracy do, to whoever remembers them.
+What is kept of it is a :class:`certify.problem.fit.Fit`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from certify.format.errors import EnclosureError
+from certify.network.graph.graph import GraphNetwork
+from certify.network.network import Network
+from certify.problem.fit import Fit
+from certify.rigor.activation import activation
+
+if TYPE_CHECKING:
+    from certify.problem.problem import Problem
+
+Array = np.ndarray[Any, Any]
+
+GRAPH_ROWS: Final = 256
+"""Rows of a graph network that are passed through it, where nothing needs all of them: convolutions take time."""
+
+
+def fit_of(problem: Problem, most: int | None = None) -> Fit:
+    """The fit of a problem's network to its data.
+
+    Args:
+        problem: network, data and loss.
+        most: rows to look at; default all, of a graph the first `GRAPH_ROWS`.
+    """
+    stated = problem.spec is None or "loss" in problem.spec.training.model_fields_set
+    return fit(problem.network, problem.X, problem.loss, problem.y, problem.labels, most, stated)
+
+
+def fit(
+    network: Network | GraphNetwork, X: Array, loss: str, y: Array | None, labels: Array | None,
+    most: int | None = None, stated: bool = True,
+) -> Fit:
+    """Mean loss and accuracy of a network on data, with rounding errors that nobody bounds.
+
+    Args:
+        network: a fully connected network or a graph.
+        X: `(n, d)` features.
+        loss: ``"squared"``, ``"logistic"`` or ``"cross_entropy"``.
+        y: `(n, k)` real targets or rows of probabilities, or None.
+        labels: `(n,)` class labels, or None.
+        most: rows to look at; default all, of a graph the first `GRAPH_ROWS`.
+        stated: whether somebody named the loss.
+
+    >>> net = Network((np.array([[2.0]]),), (np.zeros(1),), "identity")
+    >>> found = fit(net, np.array([[1.0], [2.0]]), "squared", np.array([[1.0], [4.0]]), None)
+    >>> found.value, found.right, found.rows
+    (0.25, None, 2)
+    """
+    n = len(X)
+    if most is None:
+        most = GRAPH_ROWS if isinstance(network, GraphNetwork) else n
+    rows = min(n, most)
+    nothing = Fit(loss, None, None, rows, n, "", stated)
+    if (y is None) if loss == "squared" else (labels is None and (y is None or loss == "logistic")):
+        named = "no targets" if y is None and labels is None else "targets of another kind"
+        return _without(nothing, f"{named} that the {loss} loss takes are given")
+    total, right = 0.0, 0
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part, f in _outputs(network, X[:rows]):
+                aims = (None if array is None else array[part] for array in (y, labels))
+                losses, hits = _losses(loss, f, *aims)
+                total += float(np.sum(losses))
+                right += hits
+    except EnclosureError:  # an activation met NaN or infinity
+        total = math.nan
+    if not math.isfinite(total):
+        return _without(nothing, "numbers overflow on the way through it, or are NaN")
+    return Fit(loss, float(f"{total / rows:.4g}"), None if loss == "squared" else right, rows, n, "", stated)
+
+
+def _without(fit: Fit, trouble: str) -> Fit:
+    return Fit(fit.loss, None, None, fit.rows, fit.of, trouble, fit.stated)
+
+
+def training_loss(problem: Problem) -> float | None:
+    """About `(1/n) Σ ℓ_i + (weight_decay/2)|w|²` over the free layers, all rows; None where there is no number."""
+    network = problem.network
+    value = fit_of(problem, problem.n).value
+    if value is None:
+        return None
+    arrays = network.arrays if isinstance(network, GraphNetwork) else tuple(
+        array for h in network.layers(problem.layer)
+        for array in (network.weights[h - 1], network.biases[h - 1]) if array is not None)
+    with np.errstate(over="ignore"):
+        value += problem.weight_decay / 2 * float(sum(np.sum(array * array) for array in arrays))
+    return value if math.isfinite(value) else None
+
+
+def _outputs(network: Network | GraphNetwork, X: Array) -> Iterator[tuple[slice, Array]]:
+    """Outputs of some rows at a time, with their places."""
+    if isinstance(network, GraphNetwork):
+        from certify.network.graph.passes import compile_graph, graph_forward
+        from certify.rigor.arithmetic import Binary64
+
+        made = compile_graph(network, Binary64())
+        for start in range(0, len(X), 32):
+            part = slice(start, min(start + 32, len(X)))
+            yield part, graph_forward(made, X[part], Binary64()).values[network.output].mid.hi
+        return
+    phi = activation(network.activation)
+    for start in range(0, len(X), 4096):
+        part = slice(start, min(start + 4096, len(X)))
+        a = X[part]
+        for h, (W, b) in enumerate(zip(network.weights, network.biases, strict=True), 1):
+            z = a @ W.T + (0.0 if b is None else b)
+            a = phi.enclose(z, 0)[0].mid if h < network.depth else z
+        yield part, a
+
+
+def _losses(loss: str, f: Array, y: Array | None, labels: Array | None) -> tuple[Array, int]:
+    """Losses row by row, and how many rows have the label that is predicted; a tie of logistic predicts none."""
+    if loss == "squared":
+        assert y is not None
+        return 0.5 * np.sum((f - y) ** 2, axis=1), 0
+    if loss == "logistic":
+        assert labels is not None
+        margin = np.where(labels > 0, 1.0, -1.0) * f[:, 0]
+        return np.logaddexp(0.0, -margin), int(np.sum(margin > 0))
+    q = np.eye(f.shape[1])[labels] if labels is not None else y
+    assert q is not None
+    top = f.max(axis=1, keepdims=True)
+    normed = top[:, 0] + np.log(np.sum(np.exp(f - top), axis=1))
+    hits = np.argmax(f, axis=1) == np.argmax(q, axis=1)
+    return q.sum(axis=1) * normed - np.sum(q * f, axis=1), int(np.sum(hits))

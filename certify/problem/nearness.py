@@ -1,0 +1,83 @@
+"""Base `nearby`: how far the exact solution may lie from the given weights before its claims say too little of them.
+
+Beside a symmetry of the network exact solutions lie everywhere, and the moduli at two of them may differ by any factor:
+a claim about a far one is true, and no claim about the given weights.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from certify.network.network import Network
+from certify.rigor import fp
+
+if TYPE_CHECKING:
+    from certify.problem.problem import Problem
+
+WITHIN: Final = 1e-6
+"""`solution.within` where the spec gives none: a share of the length of the free weights."""
+
+
+def within(problem: Problem) -> float | None:
+    """The share of the length of the free weights that the distance may be; None: any, there is one solution only."""
+    stated = None if problem.spec is None else problem.spec.solution.within
+    return stated if stated is not None or only_one(problem) else WITHIN
+
+
+def only_one(problem: Problem) -> bool:
+    """Whether the loss is strongly convex in the free weights: of the last layer alone, with weight decay."""
+    network = problem.network
+    return (problem.map == "critical" and isinstance(network, Network) and problem.weight_decay > 0
+            and network.layers(problem.layer) == (network.depth,))
+
+
+def weights_length(problem: Problem) -> float:
+    """The greatest float that is no larger than the Euclidean norm of the free weights."""
+    assert isinstance(problem.network, Network)  # graphs have base `given`
+    net = problem.network
+    free = [net.weights[h - 1] for h in net.layers(problem.layer)]
+    free += [b for h in net.layers(problem.layer) if (b := net.biases[h - 1]) is not None]
+    own = np.concatenate([part.ravel() for part in free])
+    return _root(fp.inner(own, own))
+
+
+def too_far(problem: Problem, distance: float | None) -> str:
+    """Why a solution at this distance counts for nothing, and what to do; empty where it counts, or there is none.
+
+    Args:
+        problem: the problem.
+        distance: from the given weights, as proved; None where no solution was proved.
+    """
+    share = within(problem) if problem.base == "nearby" else None
+    if share is None or distance is None:
+        return ""
+    length = weights_length(problem)
+    if Fraction(distance) <= Fraction(share) * Fraction(length):
+        return ""
+    part = f"{distance / length:.3g} of their length" if length else "and they are all 0"
+    kind = "critical point" if problem.map == "critical" else "solution"
+    return (f"the exact {kind} is proved only within {distance:.3g} of the given weights ({part}), and solution.within "
+            f"= {share!r} is the most that counts: the ends are about that {kind}, not about these weights. Train on "
+            "until an exact one is nearer, or set solution.within in the spec")
+
+
+def _root(square: Fraction) -> float:
+    """The greatest float whose square is no larger.
+
+    >>> _root(Fraction(4)), _root(Fraction(2)) ** 2 <= 2.0, _root(Fraction(0))
+    (2.0, True, 0.0)
+    """
+    largest = sys.float_info.max
+    if square >= Fraction(largest) ** 2:
+        return largest
+    root = float(fp.sqrt_down(square))
+    while Fraction(root) ** 2 > square:
+        root = math.nextafter(root, 0.0)
+    while (above := math.nextafter(root, math.inf)) < math.inf and Fraction(above) ** 2 <= square:
+        root = above
+    return root

@@ -1,0 +1,41 @@
+"""What the losses of the rows are divided by where rows are left out, and what that means for training again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from certify.format.digits import shortest
+
+AT_SIZE: Final = frozenset({"first_order_distance", "distance", "stable_predictions", "prediction_change",
+                            "first_order_prediction_change"})
+"""Quantities about changes of a size."""
+
+
+def leaves_rows_out(problem: Mapping[str, Any], quantities: Collection[str]) -> bool:
+    """Whether claims speak of training without some of the rows.
+
+    Args:
+        problem: the member `problem` of a certificate.
+        quantities: what its claims bound.
+    """
+    if problem["map"] != "critical" or problem["parameter"] != "sample_weights" or not AT_SIZE & set(quantities):
+        return False
+    whole = problem["radius"] is not None and problem["radius"] >= 1
+    return problem["set"] == "given" or problem.get("direction") == "down" or whole
+
+
+def fixed_note(problem: Mapping[str, Any], quantities: Collection[str]) -> str:
+    """That n stays where rows are left out, as a clause; empty where none is, and where it makes no difference.
+
+    Without a weight decay a factor on the loss changes none of its critical points.
+
+    >>> fixed_note({"map": "critical", "parameter": "sample_weights", "set": "sparse", "radius": 1.0, "n": 40,
+    ...             "weight_decay": 0.5}, ["distance"])[:49]
+    'the loss is still divided by n = 40; training aga'
+    """
+    if not problem["weight_decay"] or not leaves_rows_out(problem, quantities):
+        return ""
+    return (f"the loss is still divided by n = {problem['n']}; training again on the rows that are left with the same "
+            "code and mean loss uses n/(n − m) times this loss, that is weight decay λ(n − m)/n in this notation "
+            f"(m rows left out, λ = {shortest(problem['weight_decay'])})")

@@ -1,0 +1,37 @@
+"""Every committed certificate is one that the table of theorems knows: label, unit, hypotheses, witness."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from certify.check.reading.question import questions
+from certify.check.reading.spec import read_spec
+from certify.format.quantities import QUANTITIES, unit
+from certify.format.support import applying
+
+ROOT = Path(__file__).resolve().parents[2]
+CERTIFICATES = sorted(path for folder in ("reports", "tests") for path in (ROOT / folder).rglob("*.json")
+                      if b'"format":"certify/1"' in path.read_bytes()[:200_000_000])
+
+
+def test_there_are_many():
+    assert len(CERTIFICATES) > 20
+
+
+@pytest.mark.parametrize("path", CERTIFICATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_table_knows_every_claim(path):
+    certificate = json.loads(path.read_bytes())
+    spec = read_spec((path.parent / certificate["subject"]["spec"]["path"]).read_bytes())
+    asked, claims = questions(spec), certificate["claims"]
+    assert [claim["quantity"] for claim in claims] == [question.quantity for question in asked]
+    for question, claim in zip(asked, claims, strict=True):
+        (theorem,) = applying(question)
+        assert theorem.states(claim["theorem"])
+        assert set(claim["witness"]) <= set(theorem.witness.members())
+        assert {hypothesis["name"] for hypothesis in claim["hypotheses"]} <= set(theorem.hypotheses)
+        merged = claim["unit"].endswith("(equal rows move as one)")
+        assert claim["unit"] == unit(question.quantity, spec.parameter, spec.set, spec.weight_norm, merged)
+        assert ("rows" in claim) == QUANTITIES[question.quantity].per_row

@@ -1,0 +1,84 @@
+"""The words of the format are those that the lists elsewhere repeat, until these lists go."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import get_args
+
+import pytest
+
+from certify.check import claims, verdicts
+from certify.check.reading import certificate, spec
+from certify.format import quantities, words
+from certify.format.nearest import WRITTEN
+from certify.format.question import KEYS, LAWS, Domain, Question
+from certify.format.support import applying
+from certify.format.theorems import LABELS, THEOREMS
+from certify.format.witnesses import FORMS
+from certify.inputs.chain import OPTIONS
+from certify.report import words as said
+from certify.spec import models, vocabulary
+from tests.house.grid import GATED
+
+OWN = {"model.activation": words.Activation, "training.loss": words.Loss, "solution.map": words.Map,
+       "solution.base": words.Base, "weights.norm": words.WeightNorm, "perturbation.parameter": words.Parameter,
+       "perturbation.set": words.Set, "run.arithmetic": words.Arithmetic, "gate.rigour": words.Rigour,
+       "gate.severity": words.Severity}
+
+
+def test_words_are_those_of_prover_and_checker():
+    for key, kind in OWN.items():
+        assert spec._WORDS[key] == words.words(kind), key
+        assert vocabulary.BUILT.get(key, words.words(kind)) == words.words(kind), key
+    assert set(spec._WORDS["gate.quantity"]) == set(vocabulary.BUILT["gate.quantity"]) == set(quantities.QUANTITIES)
+    assert set(certificate.QUANTITIES) == set(said.QUANTITIES) == set(GATED) == set(quantities.QUANTITIES)
+    assert vocabulary.ESTIMATED == quantities.ESTIMATED
+    assert {*quantities.QUANTITIES, *quantities.ESTIMATED} == set(get_args(models.Quantity))
+    assert certificate.VERDICTS == words.words(words.Verdict) and certificate.STATES == words.words(words.State)
+    assert certificate.MEMBERS == words.words(words.Summand)
+    assert verdicts.EXIT == {str(state): state.status for state in words.State}
+    assert (verdicts.INVALID, verdicts.INTERRUPTED) == (words.INVALID, words.INTERRUPTED)
+    assert set(OPTIONS) == set(words.Activation) and set(said.LOSSES) == set(words.Loss)
+    assert claims.DISTANCES == {str(norm): norm.distance for norm in words.WeightNorm}
+    assert claims.MOVED == {str(p): p.moved for p in words.Parameter if p.sized}
+    assert claims.BUDGETS == {str(p): p.budget for p in words.Parameter if p.sized}
+
+
+def test_a_word_is_its_string_everywhere():
+    assert json.dumps([*words.Set]) == '["total", "per_sample", "sparse", "given"]'
+    assert pickle.loads(pickle.dumps(words.Set.GIVEN)) is words.Set.GIVEN and words.Set("given") == "given"
+    assert {"features": 1}[words.Parameter.FEATURES] == 1 and f"{words.State.OPEN}" == "open"
+    with pytest.raises(ValueError):
+        words.Map("other")
+
+
+def test_the_rows_of_a_certificate_and_its_witnesses():
+    assert {q.name for q in quantities.QUANTITIES.values() if q.per_row} == set(certificate.BY_ROW)
+    for name, members in certificate.WITNESSES.items():
+        own = {member for theorem in THEOREMS for member in theorem.witness.members()
+               if any(q.name == name for q in theorem.quantities)}
+        assert own <= set(members), name
+    assert {member for theorem in THEOREMS for member in theorem.witness.members()} == set(FORMS)
+
+
+def test_units_of_merged_rows_are_those_of_the_checker():
+    from types import SimpleNamespace
+
+    for name in quantities.QUANTITIES:
+        problem = SimpleNamespace(map="interpolation", set="total", parameter="features", weight_norm="relative",
+                                  kept=(0,), features=((0.0,), (0.0,)))
+        claim = SimpleNamespace(quantity=name)
+        # the first is of the critical map alone, where no rows are merged; the second says what a label is (V60)
+        if name not in ("prediction_change", "stable_predictions"):
+            assert claims._unit(claim, problem) == quantities.unit(name, "features", "total", "relative", merged=True)
+
+
+def test_no_domain_is_idle_and_keys_are_known():
+    assert set(WRITTEN) == set(KEYS) and len(set(LABELS)) == len(LABELS)
+    with pytest.raises(TypeError, match="no key colour"):
+        Domain(colour="red")
+    for law in LAWS:
+        assert law.because and set(law.then.keys) <= set(KEYS)
+    assert [str(t) for t in applying(Question("sample_modulus", set="per_sample", norm="inf"))] == ["N4"]
+    assert applying(Question("unheard_of")) == ()
