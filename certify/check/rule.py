@@ -14,6 +14,10 @@ from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
 
+DISTANCES = {"euclidean": "weight distance", "relative": "weight distance relative to each layer",
+             "function": "weight distance as the reference rows see it"}
+MOVED = {"features": "feature change", "targets": "target change", "sample_weights": "change of the sample weights"}
+
 Side = Mapping[str, Array]
 """The arrays of the side file."""
 
@@ -52,8 +56,7 @@ def interpolating(label: str) -> Callable[[Claim, Ladder], str]:
 
 def weight_distance(problem: Problem) -> str:
     """The unit of distances in the norm of the weights."""
-    return {"euclidean": "weight distance", "relative": "weight distance relative to each layer",
-            "function": "weight distance as the reference rows see it"}[problem.weight_norm]
+    return DISTANCES[problem.weight_norm]
 
 
 def merged(problem: Problem) -> str:
@@ -70,9 +73,7 @@ def modulus(claim: Claim, problem: Problem) -> tuple[str]:
     """The unit of a modulus, or of what it makes of a radius."""
     if claim.quantity == "first_order_distance":
         return distance(claim, problem)
-    moved = {"features": "feature change", "targets": "target change",
-             "sample_weights": "change of the sample weights"}[problem.parameter]
-    return (f"{weight_distance(problem)} per unit of {moved}{merged(problem)}",)
+    return (f"{weight_distance(problem)} per unit of {MOVED[problem.parameter]}{merged(problem)}",)
 
 
 def check_no_member(claim: Claim) -> None:

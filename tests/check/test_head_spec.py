@@ -7,7 +7,8 @@ from itertools import combinations, product
 
 from certify.check.reading import head_spec
 from certify.check.reading.certificate import QUANTITIES
-from certify.check.reading.spec import _head_rules, read_spec
+from certify.check.reading.spec import read_spec
+from certify.check.reading.spec_parts import head_rules
 
 PLAIN = b"""version = 1
 [model]
@@ -32,6 +33,6 @@ def test_what_is_not_looked_at_is_not_wrong():
         some = chosen[seen % len(chosen)]
         seen += 1
         for quantities in (some, set()):
-            if not _head_rules(spec, quantities):
+            if not head_rules(spec, quantities):
                 assert not any(wrong for wrong, *_ in head_spec.rules(spec, quantities))
     assert seen > 4000

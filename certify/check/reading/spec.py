@@ -16,8 +16,9 @@ from certify.check.reading.spec_parts import (
     FINITE,
     FIRST_ORDER,
     LABELS,
-    PREDICTIONS,
     columns,
+    evaluation,
+    head_rules,
     is_number,
     limits,
     perturbation_set,
@@ -216,7 +217,7 @@ def read_spec(data: bytes) -> Spec:
         radius=None if radius is None else float(radius),
         graph=model.get("graph"), aubin="aubin" in top, window=window(sections["window"], "window" in top),
         **radii(sections["aubin"]), **perturbation_set(p), **_weights(sections["weights"]),
-        **_evaluation(sections["evaluation"], "evaluation" in top),
+        **evaluation(sections["evaluation"], "evaluation" in top),
     )
     _consistent(spec)
     return spec
@@ -235,7 +236,7 @@ def _consistent(spec: Spec) -> None:
         (loss and spec.parameter == "targets" and spec.loss != "squared"
          and not spec.flips, "training.loss", spec.loss, "squared, where targets move"),
         (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
-        *_set_rules(spec, quantities), *_head_rules(spec, quantities),
+        *_set_rules(spec, quantities), *head_rules(spec, quantities),
         (not loss and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
          "features or targets, with the interpolation map"),
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
@@ -251,25 +252,6 @@ def _consistent(spec: Spec) -> None:
     ):
         if wrong:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
-
-
-def _evaluation(section: Json, there: bool) -> Json:
-    """The names in the section on evaluation rows; none without it."""
-    if not there:
-        return {}
-    from certify.check.reading import head_spec
-
-    return head_spec.section(section)
-
-
-def _head_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
-    """What the critical map, and evaluation rows, go with; nothing of it is wrong where neither is asked for."""
-    asked = bool(quantities & {*PREDICTIONS, FIRST_ORDER}) or spec.map == "critical" or spec.parameter == "labels"
-    if not asked and spec.evaluation is None and spec.direction is None:
-        return ()
-    from certify.check.reading import head_spec
-
-    return head_spec.rules(spec, quantities)
 
 
 def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
@@ -354,7 +336,6 @@ def _weights(section: Json) -> Json:
     return {"weight_norm": norm, "reference": reference, "tau": DEFAULT_TAU if tau is None else float(tau)}
 
 
-
 def _section(value: object, name: str) -> Json:
     """A section whose keys are known and whose words are among the known ones."""
     if not isinstance(value, dict):
@@ -417,4 +398,3 @@ def _gates(value: object) -> tuple[Gate, ...]:
         ))
         check_promise(gates[-1], f"spec, gate {number}")
     return tuple(gates)
-

@@ -21,12 +21,13 @@ from certify.check.rule import Rule, Side, always, check_witness
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.sublevel import HYPOTHESES, descent_of, digits, interior
 
+BUDGETS = {"features": "feature distance", "targets": "target distance",
+           "sample_weights": "change of the sample weights"}
+
 
 def unit(claim: Claim, problem: Problem) -> tuple[str]:
     """A budget of the data."""
-    budget = {"features": "feature distance", "targets": "target distance",
-              "sample_weights": "change of the sample weights"}[problem.parameter]
-    return (f"{budget} {'in total' if problem.set == 'total' else 'of every row'}",)
+    return (f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}",)
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
