@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from certify.check import claims
+from certify.check import claims, table
 from certify.check.reading import spec as checked
 from certify.check.reading.refusal import Invalid
 from certify.format.errors import CertifyError
@@ -171,8 +171,9 @@ def of_checker(at: Question) -> str:
                                   weight_norm=at.weight_norm, kept=(0, 1), features=(0, 1))
         stated = "P1" if name == "first_order_prediction_change" else "M5"
         claim = SimpleNamespace(quantity=name, theorem=stated, lower=None, upper=None, rows=(), where="")
-        theorem = claims._theorem(claim, SimpleNamespace(problem=problem, tilt=None))
-        said.append(f"{name} {theorem} {claims._unit(claim, problem)}")
+        rule = table.rule_of(claim, problem)
+        theorem = rule.theorem(claim, SimpleNamespace(problem=problem, tilt=None))
+        said.append(f"{name} {theorem} {rule.units(claim, problem)[0]}")
     return "; ".join(said)
 
 

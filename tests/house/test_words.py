@@ -8,8 +8,9 @@ from typing import get_args
 
 import pytest
 
-from certify.check import claims, verdicts
+from certify.check import rule, table, verdicts
 from certify.check.reading import certificate, spec
+from certify.check.theorems.persistence import radius
 from certify.format import quantities, words
 from certify.format.nearest import WRITTEN
 from certify.format.question import KEYS, LAWS, Domain, Question
@@ -41,9 +42,9 @@ def test_words_are_those_of_prover_and_checker():
     assert verdicts.EXIT == {str(state): state.status for state in words.State}
     assert (verdicts.INVALID, verdicts.INTERRUPTED) == (words.INVALID, words.INTERRUPTED)
     assert set(OPTIONS) == set(words.Activation) and set(LOSSES) == set(words.Loss)
-    assert claims.DISTANCES == {str(norm): norm.distance for norm in words.WeightNorm}
-    assert claims.MOVED == {str(p): p.moved for p in words.Parameter if p.sized}
-    assert claims.BUDGETS == {str(p): p.budget for p in words.Parameter if p.sized}
+    assert rule.DISTANCES == {str(norm): norm.distance for norm in words.WeightNorm}
+    assert rule.MOVED == {str(p): p.moved for p in words.Parameter if p.sized}
+    assert radius.BUDGETS == {str(p): p.budget for p in words.Parameter if p.sized}
 
 
 def test_a_word_is_its_string_everywhere():
@@ -69,10 +70,15 @@ def test_units_of_merged_rows_are_those_of_the_checker():
     for name in quantities.QUANTITIES:
         problem = SimpleNamespace(map="interpolation", set="total", parameter="features", weight_norm="relative",
                                   kept=(0,), features=((0.0,), (0.0,)))
-        claim = SimpleNamespace(quantity=name)
+        claim = SimpleNamespace(quantity=name, theorem="")
         # the first is of the critical map alone, where no rows are merged; the second says what a label is (V60)
         if name not in ("prediction_change", "stable_predictions"):
-            assert claims._unit(claim, problem) == quantities.unit(name, "features", "total", "relative", merged=True)
+            problem.set = "given" if name == "first_order_distance" else "total"
+            problem.norm = 2
+            if name == "persistence_radius":
+                problem.map = "sublevel"
+            units = table.rule_of(claim, problem).units(claim, problem)
+            assert units == (quantities.unit(name, "features", "total", "relative", merged=True),)
 
 
 def test_no_domain_is_idle_and_keys_are_known():
