@@ -8,14 +8,15 @@ if TYPE_CHECKING:
     from certify._version import __version__
     from certify.cli.algorithm import algorithm_1
     from certify.estimation import estimate, sensitivity
-    from certify.problem.problem import Problem, load_problem
+    from certify.problem.load import load_problem
+    from certify.problem.problem import Problem
     from certify.prove.prover import bound
     from certify.prove.stability import stability
 
 _LAZY = {
     "__version__": "certify._version",
     "Problem": "certify.problem.problem",
-    "load_problem": "certify.problem.problem",
+    "load_problem": "certify.problem.load",
     "algorithm_1": "certify.cli.algorithm",
     "bound": "certify.prove.prover",
     "estimate": "certify.estimation",

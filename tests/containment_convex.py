@@ -10,8 +10,9 @@ from flint import arb, ctx
 
 from certify.format.errors import CertifyError
 from certify.network.network import Network
+from certify.systems.head.change import Change
 from certify.systems.head.last_layer import LastLayer, enclose_last_layer
-from certify.theorems.head.motion import Change, Moved, enclose_motion
+from certify.theorems.head.motion import Moved, enclose_motion
 from certify.theorems.head.predictions import enclose_predictions
 from tests.containment import Outcome, Violation
 from tests.convex_oracle import BITS, Training, inputs, length_above, length_below, solve

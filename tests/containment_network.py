@@ -14,7 +14,8 @@ from certify.network.network import Network
 from certify.problem.perturbations.factor import feature_factor, scaled
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls, affine, known_matrix
-from certify.rigor.witness import orthonormalise, sigma_min_ends
+from certify.rigor.singular import sigma_min_ends
+from certify.rigor.witness import orthonormalise
 from certify.systems.interpolation.congruence import Congruence, congruence
 from tests import network_oracles
 from tests import oracles as exact

@@ -31,7 +31,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from certify.format.errors import InputError
-from certify.inputs.formats.archive import open_archive
+from certify.inputs.formats.table import open_archive
 from certify.inputs.model import _layers
 from certify.inputs.numbers import exact_float64
 from certify.spec.sources import Source

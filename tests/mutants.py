@@ -30,8 +30,8 @@ CHOLESKY, MATRICES, SINGULAR, WITNESS = "rigor/cholesky.py", "rigor/matrices.py"
 BALL, PASSES, KERNEL = "rigor/ball.py", "network/layers/passes.py", "network/layers/kernel.py"
 FACTOR, CONGRUENCE = "problem/perturbations/factor.py", "systems/interpolation/congruence.py"
 JACOBIAN, DIRECT = "network/layers/jacobian.py", "theorems/modulus/direct.py"
-INTERPOLATION, PROBLEM = "prove/interpolation.py", "problem/problem.py"
-MODULUS, ROWS, BASE, EQUAL = "theorems/modulus/kernel.py", "theorems/modulus/rows.py", "systems/interpolation/base_point.py", "systems/interpolation/equal_rows.py"
+INTERPOLATION, PROBLEM = "prove/interpolation.py", "problem/statement.py"
+MODULUS, ROWS, EIGENVALUES, BASE, EQUAL = "theorems/modulus/kernel.py", "theorems/modulus/rows.py", "rigor/eigenvalues.py", "systems/interpolation/base_point.py", "systems/interpolation/equal_rows.py"
 
 CONSTANTS: tuple[Mutant, ...] = (
     Mutant("dot_unit", FP, "return (k + DOT_EXTRA) * U  # exact", "return 0.0  # exact", ("product_binary64@1",)),
@@ -164,9 +164,9 @@ CONSTANTS: tuple[Mutant, ...] = (
     Mutant("rows: loose above", ROWS, "(plain + second + loose)", "(plain + second)", ("moduli*150",)),
     Mutant("rows: 1 − ε of loose", ROWS, "size_x**2 / (1 - epsilon)", "size_x**2", ("moduli*150",)),
     Mutant("rows: last 2^-40 below", ROWS, "np.sqrt(np.maximum(down - np.abs(down) * 2.0**-40, 0.0)) * (1 - 2.0**-40)", "np.sqrt(np.maximum(down, 0.0))", note=SLACK),
-    Mutant("eigenvalues: b_error", ROWS, "b_error = 3 * unit * size", "b_error = 0 * size", note=SLACK),
-    Mutant("eigenvalues: omega", ROWS, "if not (omega < 0.5).all()", "omega = 0 * omega\n    if not (omega < 0.5).all()", ("eigenvectors_that_lie",)),
-    Mutant("eigenvalues: 4quMv²", ROWS, " + 4 * q * U * size * v**2", "", note=SLACK),
+    Mutant("eigenvalues: b_error", EIGENVALUES, "b_error = 3 * unit * size", "b_error = 0 * size", note=SLACK),
+    Mutant("eigenvalues: omega", EIGENVALUES, "if not (omega < 0.5).all()", "omega = 0 * omega\n    if not (omega < 0.5).all()", ("eigenvectors_that_lie",)),
+    Mutant("eigenvalues: 4quMv²", EIGENVALUES, " + 4 * q * U * size * v**2", "", note=SLACK),
     # base point
     Mutant("base point: rad", BASE, " + output.rad + ", " + ", ("shifts_of_the_targets",)),
     Mutant("base point: u·size", BASE, "output.rad + fp.U * size", "output.rad", note=SLACK),
@@ -209,8 +209,8 @@ LOGIC: tuple[Mutant, ...] = (
     Mutant("rayleigh: columns counted twice", MODULUS, "- error, Fraction(0)) ** 2", "- error, Fraction(0)) ** 2 * 2", ("moduli@1",)),
     Mutant("rows: sign of FY", ROWS, "np.transpose(Y - W, (1, 2, 0))", "np.transpose(Y + W, (1, 2, 0))", ("sample_modulus@1",)),
     Mutant("rows: all rows as the first", ROWS, "[:, samples, :]", "[:, 0 * samples, :]", ("moduli@2",)),
-    Mutant("eigenvalues: Gershgorin without off-diagonals", ROWS, "(diagonal + np.abs(off) * RAISE).max(axis=1)", "diagonal.max(axis=1)", ("eigenvectors_that_lie",)),
-    Mutant("rows: trace instead of λ_max", ROWS, "base = np.maximum(diagonal.max(axis=1)", "base = np.maximum(diagonal.sum(axis=1)", ("moduli@1",)),
+    Mutant("eigenvalues: Gershgorin without off-diagonals", EIGENVALUES, "(diagonal + np.abs(off) * RAISE).max(axis=1)", "diagonal.max(axis=1)", ("eigenvectors_that_lie",)),
+    Mutant("rows: trace instead of λ_max", EIGENVALUES, "base = np.maximum(diagonal.max(axis=1)", "base = np.maximum(diagonal.sum(axis=1)", ("moduli@1",)),
     Mutant("bound: kinks ignored", INTERPOLATION, "if lin.passed.kinks[0]:", "if False:", ("relu_kinks",)),
     Mutant("bound: rows not mapped", INTERPOLATION, "samples = np.searchsorted(np.array(self.problem.kept), np.array(rows))", "samples = np.arange(len(rows))", ("sample_modulus@76",)),
     Mutant("problem: merging drops the first", PROBLEM, "for i in group[1:]}", "for i in group[:1]}", note="no bound comes out: the problem is refused"),

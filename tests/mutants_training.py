@@ -6,7 +6,7 @@ from __future__ import annotations
 from tests.mutants import BALL, CONGRUENCE, FACTOR, INTERPOLATION, JACOBIAN, SLACK, Mutant
 
 GRADIENTS, LOSSES, REACH = "network/layers/gradients.py", "network/loss/losses.py", "network/lipschitz/reach.py"
-SUBLEVEL, PERSISTENCE, ATTACK, NEARBY = "prove/sublevel.py", "theorems/persistence/radius.py", "finders/loss_attack.py", "systems/interpolation/nearby.py"
+SUBLEVEL, POINT, PERSISTENCE, ATTACK, NEARBY = "prove/sublevel.py", "systems/sublevel/point.py", "theorems/persistence/radius.py", "finders/loss_attack.py", "systems/interpolation/nearby.py"
 
 TRAINING: tuple[Mutant, ...] = (
     # uncertain weights
@@ -52,8 +52,8 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("row norms: rounding of the scale", GRADIENTS, "(v.rad + low + 2 * fp.U * v.norm)", "(v.rad + low)", note="`slack` of the row norms is 4(d + 32)u"),
     Mutant("row norms: radius not stretched", GRADIENTS, "* v.norm) * stretch * RAISE", "* v.norm) * RAISE", ("blurred_slopes_in_large_units",)),
     # sublevel
-    Mutant("loss: decay forgotten", SUBLEVEL, "centre += Fraction(problem.weight_decay) / 2 * square", "pass", ("sublevel_modulus@0",)),
-    Mutant("loss: errors forgotten", SUBLEVEL, "return Norm(centre - error, centre + error)", "return Norm(centre, centre)", ("sublevel_modulus@5",)),
+    Mutant("loss: decay forgotten", POINT, "centre += Fraction(problem.weight_decay) / 2 * square", "pass", ("sublevel_modulus@0",)),
+    Mutant("loss: errors forgotten", POINT, "return Norm(centre - error, centre + error)", "return Norm(centre, centre)", ("sublevel_modulus@5",)),
     Mutant("sublevel: n forgotten", SUBLEVEL, "value = data / self.problem.n / weights", "value = data / weights", ("sublevel_modulus@3",)),
     Mutant("sublevel: lower over lower", SUBLEVEL, "self._ratio(total.lower, d.weight_norm.upper, down=True)", "self._ratio(total.lower, d.weight_norm.lower)", ("sublevel_modulus@0",)),
     Mutant("sublevel: per sample as total", SUBLEVEL, 'if p.set == "total" else Norm(', 'if p.set else Norm(', ("sublevel_modulus@8",)),

@@ -11,8 +11,8 @@ import pytest
 from certify.certificate import read_certificate, seal
 from certify.cli.main import main
 from certify.network.network import Network
-from certify.problem.problem import load_problem
-from certify.prove.fit import Fit, fit, fit_of, recorded, training_loss
+from certify.problem.fit import Fit, fit, fit_of, recorded, training_loss
+from certify.problem.load import load_problem
 from certify.report.exporters.html import render
 from tests.small import SPEC, features, gate, tensors, write
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from certify.check import verdicts as verdicts_of
 from certify.format.digits import at_least, at_most, enclosure
-from certify.problem.bound import Bound, Rigour, Verdict
+from certify.format.words import Rigour, Verdict
+from certify.problem.bound import Bound
 from certify.prove.gates import Outcome, evaluate, exit_of, exit_status, overall
 from certify.spec import Gate
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from certify.cli.audit import load, run_audit
+from certify.problem.cost import Cost
 from certify.problem.limits import Limits, OutOfTime, free_memory
 from certify.prove import costs, interpolation
-from certify.prove.costs import Cost
 from certify.prove.prover import prover
 from certify.theorems.persistence import radius
 from tests.small import SPEC, gate, write

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import certify.prove.plan as plan
-from certify.cli.audit import load, quantities
+from certify.cli.audit import load
 from certify.cli.explain import TEXTS, explain
 from certify.format.errors import SpecError
 from certify.problem import limits
 from certify.prove import costs
+from certify.prove.meaning import quantities
 from certify.prove.prover import prover
 from certify.theorems.distance import compensation
 from certify.theorems.predictions import interpolation as fit_predictions

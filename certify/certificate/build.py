@@ -14,8 +14,8 @@ from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, FORMAT, validate
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
+from certify.problem.nearness import weights_length, within
 from certify.prove.gates import Outcome, overall
-from certify.prove.nearness import weights_length, within
 
 if TYPE_CHECKING:
     from certify.network.network import Network

@@ -14,7 +14,7 @@ from types import FrameType
 from certify.format.errors import InputError
 
 
-def check_folder(folder: Path, names: tuple[str, ...]) -> None:
+def require_folder(folder: Path, names: tuple[str, ...]) -> None:
     """Refuse, before anything is computed, a folder into which the results could not be written.
 
     Args:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.format.errors import InputError, SpecError
-from certify.problem.bound import Bound, Rigour
+from certify.format.words import Rigour
+from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def run_algorithm_1(spec: Path, members: int = 5, seed: int = 0) -> EstimatedSet
         SpecError: the spec is for neither, or asks for another set than ``"given"``.
     """
     from certify.cli.estimates import load
-    from certify.problem.problem import load_problem
+    from certify.problem.load import load_problem
     from certify.spec import load_spec
 
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from certify.format.errors import CertifyError
 from certify.problem.progress import Progress, silent
+from certify.prove.meaning import quantities
 
 if TYPE_CHECKING:
     from certify.certificate.build import Claim
@@ -48,9 +49,9 @@ def run_audit(
             is no error: the claim is inconclusive and says what it would need.
     """
     from certify.certificate import build, canonical_bytes
-    from certify.certificate.write import check_folder, write_together
+    from certify.certificate.write import require_folder, write_together
+    from certify.problem.fit import fit_of
     from certify.problem.limits import limits_of
-    from certify.prove.fit import fit_of
     from certify.report.exporters.html import render
     from certify.rigor.environment import self_test
     from certify.spec.sources import Digest
@@ -59,7 +60,7 @@ def run_audit(
     spec_path = Path(spec_path)
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
-    check_folder(folder, (CERTIFICATE, REPORT, WITNESS))
+    require_folder(folder, (CERTIFICATE, REPORT, WITNESS))
     audit = load(spec_path, merge_duplicates)
     tell("testing the arithmetic of this machine", 0.01)
     environment = self_test() | {"fit": fit_of(audit.problem).as_json()}  # a free member: the format has no other
@@ -87,32 +88,12 @@ class Loaded:
 
 def load(spec_path: Path, merge_duplicates: bool) -> Loaded:
     """Read a problem and keep the digests of its files."""
-    from certify.problem.problem import load_problem
+    from certify.problem.load import load_problem
     from certify.spec.sources import recording
 
     with recording() as sources:
         problem = load_problem(spec_path, merge_duplicates)
     return Loaded(problem, dict(sources))
-
-
-def quantities(problem: Problem) -> tuple[str, ...]:
-    """The quantities to bound: those of the gates, or the default ones, each once."""
-    assert problem.spec is not None
-    gated = tuple(dict.fromkeys(gate.quantity for gate in problem.spec.gate))
-    more = () if problem.spec.aubin is None else ("aubin",)
-    window = () if problem.spec.window is None else ("excess", "hausdorff")
-    return gated or (*default_quantities(problem.set, problem.norm, problem.parameter), *more, *window)
-
-
-def default_quantities(set: str, norm: int | str, parameter: str) -> tuple[str, ...]:
-    """What is computed without a gate: the moduli that have a meaning; where none has, the first-order distance.
-
-    >>> default_quantities("total", 2, "features"), default_quantities("sparse", 2, "features")
-    (('modulus', 'sample_modulus'), ('first_order_distance',))
-    """
-    if set in ("sparse", "given"):
-        return ("first_order_distance",)
-    return ("modulus", "sample_modulus") if parameter == "features" and norm == 2 else ("modulus",)
 
 
 def _witness_bytes(arrays: dict[str, Any]) -> bytes:
@@ -148,10 +129,10 @@ def _prove(
 ) -> tuple[list[Claim], dict[str, Any], dict[str, Any]]:
     """Every bound once, held against every gate on it; the base point; and arrays for the side file."""
     from certify.certificate.build import Claim
+    from certify.problem.nearness import too_far
     from certify.prove.critical import Critical
     from certify.prove.gates import evaluate
     from certify.prove.head import ConvexLayer
-    from certify.prove.nearness import too_far
     from certify.prove.prover import prover
     from certify.systems.interpolation.base_point import base_point
     from certify.systems.interpolation.nearby import Solution

@@ -94,7 +94,7 @@ def run(
         _plan(spec, output, merge_duplicates, as_json)
         return
     from certify.cli.audit import CERTIFICATE, REPORT, run_audit
-    from certify.problem.progress import shown
+    from certify.cli.progress import shown
     from certify.prove.gates import exit_of
     from certify.report.messages import advice, one_line, remembered, run_object, verdict_line
 
@@ -117,12 +117,12 @@ def run(
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
-    from certify.certificate.write import check_folder
+    from certify.certificate.write import require_folder
     from certify.cli.audit import CERTIFICATE, REPORT, load
     from certify.prove.plan import make_plan
     from certify.report.messages import one_line
 
-    check_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
+    require_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
     found = make_plan(load(spec, merge_duplicates).problem)
     if as_json:
         print(json.dumps(found.as_json(), allow_nan=False))
@@ -146,7 +146,7 @@ def estimate(
     Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
     """
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
-    from certify.problem.progress import shown
+    from certify.cli.progress import shown
     from certify.prove.gates import exit_status
     from certify.report.messages import estimate_advice, estimate_line, estimate_object, one_line
 
@@ -185,14 +185,14 @@ def report(
 ) -> None:
     """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
     from certify.certificate import read_certificate
-    from certify.certificate.write import check_folder, write_together
+    from certify.certificate.write import require_folder, write_together
     from certify.cli.audit import REPORT
     from certify.report.exporters.html import render
     from certify.report.messages import one_line
 
     path = output or certificate.parent / REPORT
     content = read_certificate(certificate)
-    check_folder(path.parent, (path.name,))
+    require_folder(path.parent, (path.name,))
     write_together({path: render(content).encode("utf-8")})
     print(one_line(f"report {path}"), file=sys.stderr)
 
@@ -256,8 +256,8 @@ def stability(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Prove the modulus at many solutions: which is the most stable, and by how much."""
-    from certify.problem.problem import load_problem
-    from certify.problem.progress import shown
+    from certify.cli.progress import shown
+    from certify.problem.load import load_problem
     from certify.prove.stability import stability as walk
     from certify.report.messages import stability_lines
 

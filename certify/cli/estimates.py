@@ -58,18 +58,18 @@ def run_estimate(
         CertifyError: bad input, or torch is not installed.
     """
     from certify.certificate import canonical_bytes
-    from certify.certificate.write import check_folder, write_together
+    from certify.certificate.write import require_folder, write_together
 
     tell = forward(progress or silent)
     spec_path = Path(spec_path)
     folder = spec_path.parent if out_dir is None else Path(out_dir)
     tell("reading", 0.0)
-    check_folder(folder, (ESTIMATE, PAGE, PARAMETERS))
+    require_folder(folder, (ESTIMATE, PAGE, PARAMETERS))
     asked = load(spec_path, lambda words: tell(words, _READ))
-    check_folder(folder, tuple(MEMBER.format(i + 1) for i in range(asked.options.get("members", 0))))
+    require_folder(folder, tuple(MEMBER.format(i + 1) for i in range(asked.options.get("members", 0))))
 
+    from certify.certificate.estimate import Beside, base_of, document_of
     from certify.estimation import estimate
-    from certify.estimation.document import Beside, base_of, document_of
     from certify.report.exporters.estimate import render
 
     shares = _Shares.of(asked.options)
@@ -133,7 +133,7 @@ def load(spec_path: Path, note: Callable[[str], None] = lambda words: None) -> A
     from certify.inputs.arrays import read_change, read_rows
     from certify.spec import load_spec
     from certify.spec.sources import recording
-    from certify.spec.validity import check_rows
+    from certify.spec.validity import require_rows
 
     with recording() as sources:
         spec = load_spec(spec_path, "estimate")
@@ -143,9 +143,9 @@ def load(spec_path: Path, note: Callable[[str], None] = lambda words: None) -> A
 
         folder = spec_path.parent
         X, y = read_rows(spec, folder)
-        check_rows(spec, len(X))
+        require_rows(spec, len(X))
         u = read_change(spec, folder)
-        _check_count(spec, u, len(X))
+        _require_count(spec, u, len(X))
         module, names = read_module(spec, folder)
     options = {} if spec.estimate is None else spec.estimate.model_dump(exclude_none=True)
     problem = module_problem(
@@ -157,7 +157,7 @@ def load(spec_path: Path, note: Callable[[str], None] = lambda words: None) -> A
     return Asked(spec, problem, u, None if listed == "all" else listed, options, names, dict(sources))
 
 
-def _check_count(spec: Spec, u: np.ndarray[Any, Any], n: int) -> None:
+def _require_count(spec: Spec, u: np.ndarray[Any, Any], n: int) -> None:
     """Refuse a change with other rows than the spec lists: which of the two is wrong only its author knows."""
     p = spec.perturbation
     count, said = (n, 'rows = "all"') if p.rows == "all" else (len(p.rows), f"{len(p.rows)} in perturbation.rows")

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from certify.estimation.model.functional import as_tensor, check_finite
-from certify.estimation.model.probes import check_input_derivative
+from certify.estimation.model.functional import as_tensor, require_finite
+from certify.estimation.model.probes import require_input_derivative
 from certify.estimation.model.subject import MANY, ModuleProblem
 from certify.format.errors import InputError
 
@@ -92,10 +92,10 @@ def change_of(problem: ModuleProblem, u: Any, rows: Sequence[int] | None, parame
         raise InputError("u", f"{move.dtype} of shape {tuple(move.shape)}", f"give an array of shape {wanted}")
     given = move
     move = move.to(dtype=problem.X.dtype, device=problem.X.device)
-    check_finite(move, "u", given)
+    require_finite(move, "u", given)
     if parameter == "features" and problem.plain is None:
         shared = problem.batch_statistics == "recomputed"
-        check_input_derivative(problem.function, problem.X[:MANY] if shared else problem.X[listed[:2]])
+        require_input_derivative(problem.function, problem.X[:MANY] if shared else problem.X[listed[:2]])
     if parameter == "sample_weights" and bool((move < -1).any()):
         raise InputError("u", "a sample weight below -1", "−1 deletes a row; less has no meaning")
     return Change(parameter, torch.tensor(listed, device=problem.X.device), move)

@@ -13,14 +13,14 @@ from certify.estimation.derivatives.jacobian import centred
 from certify.estimation.evidence import Evidence, measure
 from certify.estimation.krylov import Solved
 from certify.estimation.model.fully_connected import module_problem_of, of_loaded
-from certify.estimation.model.functional import check_finite
+from certify.estimation.model.functional import require_finite
 from certify.estimation.model.subject import ModuleProblem
-from certify.estimation.options import EstimateOptions, check_whole, options_of
+from certify.estimation.options import EstimateOptions, options_of, require_whole
 from certify.estimation.retraining import Retrained, compare, retrain
 from certify.estimation.solvers.correctors import Corrector, corrected, untaken
 from certify.estimation.solvers.meter import Cost, Meter
 from certify.estimation.solvers.output_space import Rows, approach, centres, rows_of, wanted
-from certify.estimation.solvers.weight_space import check_left, chord_steps, kernel_part, weight_space_step
+from certify.estimation.solvers.weight_space import chord_steps, kernel_part, require_left, weight_space_step
 from certify.format.errors import InputError
 from certify.problem.progress import forward, part, silent
 
@@ -117,8 +117,8 @@ class Estimate:
             InputError: the set is one point: the Jacobian or the Hessian has full rank, or damping was asked for; or
                 the solver did not get far enough to tell.
         """
-        check_whole("count", count, 1)
-        check_whole("seed", seed)
+        require_whole("count", count, 1)
+        require_whole("seed", seed)
         if not isinstance(scale, int | float) or not 0 < scale < float("inf"):
             raise InputError("scale", f"{scale!r}", "give a positive number")
         if self.options.damping:
@@ -135,7 +135,7 @@ class Estimate:
         else:
             apply = self.rows.jacobian.product
             moves = raw - self.rows.solve(apply(raw), None, self.options, meter, tell)[1]
-            check_left(apply, raw, moves, self.options, "Jacobian")
+            require_left(apply, raw, moves, self.options, "Jacobian")
         base = self.problem.function.all_outputs(self.problem.w, self.problem.X)
         return [Member(self, self.step + move, measure(self.problem, self.change, self.step + move, base))
                 for move in moves]
@@ -200,12 +200,12 @@ def estimate(
         problem = module_problem_of(problem)
     change = change_of(problem, u, rows, parameter or "features")
     in_output_space = _in_output_space(problem, chosen)
-    _check_asked(problem, chosen, in_output_space, prepared)
+    _require_asked(problem, chosen, in_output_space, prepared)
     tell("one gradient", 0.0)
     meter = Meter.of(problem)
     with meter.evidence():
         base = problem.function.all_outputs(problem.w, problem.X)
-    check_finite(base, "outputs of the module")
+    require_finite(base, "outputs of the module")
     if in_output_space:
         found = _output_space(problem, change, chosen, meter, base, prepared, part(tell, 0.02, 1.0))
     else:
@@ -230,7 +230,7 @@ def _in_output_space(problem: ModuleProblem, options: EstimateOptions) -> bool:
         and options.curvature != "hessian"
 
 
-def _check_asked(
+def _require_asked(
     problem: ModuleProblem, options: EstimateOptions, in_output_space: bool, prepared: Rows | None
 ) -> None:
     """Refuse what would otherwise be answered as another question, or not be heard."""

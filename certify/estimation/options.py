@@ -64,13 +64,13 @@ class EstimateOptions:
             if not isinstance(getattr(self, name), bool):
                 raise InputError(name, f"{getattr(self, name)!r}", "give True or False")
         for name in ("corrector_steps", "seed"):
-            check_whole(name, getattr(self, name))
+            require_whole(name, getattr(self, name))
 
 
-def check_whole(name: str, value: Any, least: int = 0) -> None:
+def require_whole(name: str, value: Any, least: int = 0) -> None:
     """Refuse what is no whole number, or too small.
 
-    >>> check_whole("seed", 1.5)
+    >>> require_whole("seed", 1.5)
     Traceback (most recent call last):
     certify.format.errors.InputError: seed: 1.5; give a whole number from 0 on
     """

@@ -13,21 +13,21 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import nn
 
+from certify.estimation.change import Change
 from certify.estimation.derivatives.hessian import gradient
 from certify.estimation.derivatives.jacobian import centred
+from certify.estimation.evidence import Evidence
 from certify.estimation.model.functional import as_tensor
-from certify.estimation.options import check_whole
-from certify.estimation.solvers.output_space import centres, wanted
+from certify.estimation.model.subject import ModuleProblem
+from certify.estimation.options import require_whole
+from certify.estimation.solvers.output_space import Rows, centres, wanted
 from certify.format.errors import InputError
 from certify.problem.progress import part, silent
-
-if TYPE_CHECKING:
-    from certify.estimation.estimate import Estimate
 
 Tell = Callable[[str, float], None]
 Valued = Callable[[torch.Tensor], tuple[float, torch.Tensor]]
@@ -36,6 +36,16 @@ STARTS = ("given", "estimate", "scratch")
 _WHERE = {"given": "the given weights", "estimate": "the estimate", "scratch": "weights drawn anew"}
 HISTORY = 20
 """Pairs of vectors that L-BFGS keeps."""
+
+
+class Stepped(Protocol):
+    """What is compared of an estimate: its question, its step, the evidence, and in output space its equations."""
+
+    problem: ModuleProblem
+    change: Change
+    step: torch.Tensor
+    evidence: Evidence
+    rows: Rows | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ class Retrained:
 
 
 def retrain(
-    found: Estimate, start: str = "given", gradients: int = 200, seed: int = 0, tell: Tell = silent
+    found: Stepped, start: str = "given", gradients: int = 200, seed: int = 0, tell: Tell = silent
 ) -> Retrained:
     """Train on the changed data, and compare.
 
@@ -103,8 +113,8 @@ def retrain(
     """
     if start not in STARTS:
         raise InputError("retrain", f"start '{start}'", f"use one of {', '.join(STARTS)}")
-    check_whole("gradients", gradients, 1)
-    check_whole("seed", seed)
+    require_whole("gradients", gradients, 1)
+    require_whole("seed", seed)
     problem, valued = found.problem, _objective(found)
     first = {"given": lambda: problem.w, "estimate": lambda: problem.w + found.step,
              "scratch": lambda: _drawn(problem.module, seed).to(problem.w)}[start]()
@@ -113,14 +123,14 @@ def retrain(
     return _compared(found, valued, start, w, spent, status)
 
 
-def compare(found: Estimate, state: Mapping[str, torch.Tensor]) -> Retrained:
+def compare(found: Stepped, state: Mapping[str, torch.Tensor]) -> Retrained:
     """The estimate beside weights that somebody trained: a state dict of the same module.
 
     Raises:
         InputError: names or shapes that are not the module's; buffers, such as batch statistics, that differ from its.
     """
     function, parts = found.problem.function, []
-    _check_rest(found.problem.module, state)
+    _require_rest(found.problem.module, state)
     for name, shape in zip(function.names, function.shapes, strict=True):
         value = as_tensor(state[name], name) if name in state else None
         if value is None or value.shape != shape:
@@ -134,7 +144,7 @@ def compare(found: Estimate, state: Mapping[str, torch.Tensor]) -> Retrained:
     return _compared(found, _objective(found), "theirs", w, 0, "trained elsewhere")
 
 
-def _check_rest(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+def _require_rest(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
     """Refuse what is no parameter of the module and no buffer as it is."""
     own, buffers = module.state_dict(), dict(module.named_buffers())
     odd = [name for name in state if name not in own]
@@ -150,13 +160,13 @@ def _check_rest(module: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
                              "train in eval mode, or leave the buffers out to compare the weights with these buffers")
 
 
-def _compared(found: Estimate, valued: Valued, start: str, w: torch.Tensor, spent: int, status: str) -> Retrained:
+def _compared(found: Stepped, valued: Valued, start: str, w: torch.Tensor, spent: int, status: str) -> Retrained:
     before, after = (float(valued(at)[1].double().norm()) for at in (found.problem.w, w))
     left = after / before if before > 0 and math.isfinite(after) else None
     return Retrained(start, w - found.problem.w, spent, left, status, _agreement(found, w))
 
 
-def _agreement(found: Estimate, w: torch.Tensor) -> Agreement:
+def _agreement(found: Stepped, w: torch.Tensor) -> Agreement:
     problem, change, e = found.problem, found.change, found.evidence
     X, y = change.data(problem)
     old, new, est = (problem.function.all_outputs(at, X).double() for at in (problem.w, w, problem.w + found.step))
@@ -178,7 +188,7 @@ def _agreement(found: Estimate, w: torch.Tensor) -> Agreement:
     )
 
 
-def _objective(found: Estimate) -> Valued:
+def _objective(found: Stepped) -> Valued:
     """Value and gradient of what has its minimum where the question has its solution."""
     problem, change = found.problem, found.change
     X, y = change.data(problem)
@@ -213,7 +223,7 @@ def _objective(found: Estimate) -> Valued:
     return valued
 
 
-def _goal(found: Estimate) -> torch.Tensor:
+def _goal(found: Stepped) -> torch.Tensor:
     """The outputs that all rows should have."""
     problem, change = found.problem, found.change
     goal = problem.function.all_outputs(problem.w, problem.X)

@@ -16,7 +16,7 @@ from torch.func import vjp
 from certify.estimation.derivatives.jacobian import centred
 from certify.estimation.derivatives.kernel import sketch_signs, sketched_rows
 from certify.estimation.model.subject import ModuleProblem
-from certify.estimation.options import check_whole
+from certify.estimation.options import require_whole
 from certify.estimation.solvers.output_space import SKETCH_EQUATIONS, centres
 from certify.format.errors import InputError
 from certify.problem.progress import silent
@@ -73,9 +73,9 @@ def sensitivity(
     if problem.map == "critical" and (problem.base != "given" or problem.weight_decay):
         raise InputError("sensitivity", "critical points that need not keep the outputs",
                          'use map = "interpolation", or base = "given" without weight decay')
-    check_whole("seed", seed)
+    require_whole("seed", seed)
     if columns is not None:
-        check_whole("columns", columns, 1)
+        require_whole("columns", columns, 1)
     k, tell, centre = problem.k, progress or silent, centres(problem)
     N = problem.n * k
     if N > SKETCH_EQUATIONS:

@@ -12,8 +12,8 @@ from certify.problem.problem import Problem
 from certify.rigor.activation import activation
 from certify.rigor.finder import FAILED, proposed
 from certify.rigor.fp import Array
+from certify.systems.head.change import Change, moving_rows
 from certify.systems.head.last_layer import LastLayer
-from certify.theorems.head.motion import Change, moving_rows
 
 TURNS, NEWTON, STARTS, SOLVED, WIDEST = 12, 40, 3, 3, 5
 SHORT = 1 - 2.0**-40

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from certify.format.errors import InputError, SpecError
-from certify.inputs.formats.archive import Archive, listed, missing, open_archive
+from certify.inputs.formats.archive import Archive, listed, missing
+from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64, first_index, place
 from certify.spec.sources import read_source
 
@@ -33,7 +34,7 @@ def read_rows(spec: Spec, folder: Path) -> tuple[Array, Array]:
     source = read_source(folder / spec.data.file, "data")
     archive, asked = open_archive(source, "data"), f"data file {source.path}"
     targets = spec.data.targets
-    assert targets is not None  # check_estimates
+    assert targets is not None  # require_estimates
     if targets not in archive.names:
         raise missing(archive, asked, "data.targets", targets)
     y = _real(archive, targets, asked)
@@ -55,7 +56,7 @@ def read_change(spec: Spec, folder: Path) -> Array:
         InputError: the file is missing, damaged or a pickle; the array is not there, or holds no finite real numbers.
     """
     name, file = spec.perturbation.array, spec.perturbation.file
-    assert file is not None  # check_spec
+    assert file is not None  # require_spec
     raw, asked = _stored_change(name, folder / file, file)
     return _floating(_real_array(raw, asked))
 
@@ -76,7 +77,7 @@ def placed_change(
         InputError: as :func:`read_change`; another shape; equal rows that are merged and do not move alike.
     """
     file = spec.perturbation.file
-    assert file is not None  # check_spec
+    assert file is not None  # require_spec
     raw, asked = _stored_change(spec.perturbation.array, folder / file, file)
     u = exact_float64(raw, asked)
     weights = spec.perturbation.parameter == "sample_weights"

@@ -80,7 +80,7 @@ class Chain:
         )
 
 
-def check_option(word: str, option: str, value: object, asked: str) -> None:
+def require_option(word: str, option: str, value: object, asked: str) -> None:
     """Refuse an option that makes another function of an activation.
 
     Raises:

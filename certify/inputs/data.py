@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from certify.format.errors import InputError, SpecError
-from certify.inputs.formats.archive import Archive, listed, missing, open_archive
+from certify.inputs.formats.archive import Archive, listed, missing
+from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64, first_index, place
 from certify.spec.changes import flips
 from certify.spec.sources import read_source
@@ -278,5 +279,5 @@ def _targets(spec: Spec, widths: tuple[int, ...], raw: Array, name: str) -> Arra
 
 
 def _widths(spec: Spec) -> tuple[int, ...]:
-    assert spec.model.widths is not None  # check_spec
+    assert spec.model.widths is not None  # require_spec
     return spec.model.widths

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from certify.format.errors import InputError
-from certify.inputs.formats.archive import open_archive
+from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64
 from certify.network.graph.graph import ACTIVATIONS, OPERATIONS, GraphNetwork, Node
 from certify.spec.sources import read_source

@@ -11,7 +11,8 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.inputs.chain import BATCH_NORM
-from certify.inputs.formats.archive import Archive, listed, open_archive
+from certify.inputs.formats.archive import Archive, listed
+from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64
 from certify.network.network import Network
 from certify.spec.sources import read_source
@@ -44,15 +45,15 @@ def read_network_and_names(spec: Spec, folder: Path) -> tuple[Network, list[str]
     prefixes = _layers(archive, asked)
     raw = {name: archive.read(name) for name in archive.names}
     if spec.model.factory is not None:
-        _check_factory(spec, folder, {name: array.shape for name, array in raw.items()}, prefixes, asked)
+        _require_factory(spec, folder, {name: array.shape for name, array in raw.items()}, prefixes, asked)
     widths, activation = spec.model.widths, spec.model.activation
-    assert widths is not None and activation is not None  # check_spec, or the factory
+    assert widths is not None and activation is not None  # require_spec, or the factory
     if archive.activation not in (None, activation):
         raise InputError(
             asked, f'its layers are joined by {archive.activation}, model.activation is "{activation}"',
             f'give activation = "{archive.activation}"',
         )
-    _check_widths(widths, [raw[_join(p, "weight")] for p in prefixes], prefixes, asked)
+    _require_widths(widths, [raw[_join(p, "weight")] for p in prefixes], prefixes, asked)
     weights, biases = [], []
     for prefix, (_, out) in zip(prefixes, pairwise(widths), strict=True):
         bias = raw.get(_join(prefix, "bias"))
@@ -84,14 +85,14 @@ def read_graph_network(spec: Spec, folder: Path) -> GraphNetwork:
     network = read_graph(folder / spec.model.graph, folder / spec.model.file)
     if spec.model.factory is not None:
         from certify.inputs.torch.factory import call_factory
-        from certify.inputs.torch.trace import check_same, trace
+        from certify.inputs.torch.trace import require_same, trace
 
         key = f'model.factory = "{spec.model.factory}"'
-        check_same(network, trace(call_factory(spec.model.factory, folder), network.shape, key), key)
+        require_same(network, trace(call_factory(spec.model.factory, folder), network.shape, key), key)
     return network
 
 
-def _check_factory(
+def _require_factory(
     spec: Spec, folder: Path, shapes: dict[str, tuple[int, ...]], prefixes: list[str], asked: str
 ) -> None:
     """Run the factory, and hold the spec and the file against its module."""
@@ -100,8 +101,8 @@ def _check_factory(
     assert spec.model.factory is not None
     key = f'model.factory = "{spec.model.factory}"'
     found = factory.recognise(factory.call_factory(spec.model.factory, folder), key)
-    factory.check_spec_agrees(found, spec.model.widths, spec.model.activation, key)
-    factory.check_file(found, shapes, prefixes, asked)
+    factory.require_spec_agrees(found, spec.model.widths, spec.model.activation, key)
+    factory.require_file(found, shapes, prefixes, asked)
 
 
 def widths_of(path: Path) -> list[int]:
@@ -179,7 +180,7 @@ def _refuse_other_layers(archive: Archive, asked: str) -> None:
             )
 
 
-def _check_widths(
+def _require_widths(
     widths: tuple[int, ...], weights: list[np.ndarray[Any, Any]], prefixes: list[str], asked: str
 ) -> None:
     """Refuse weights whose shapes are not those of the widths, quoting both."""

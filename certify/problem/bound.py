@@ -1,36 +1,12 @@
-"""Verdicts, kinds of rigour, and the bound that carries both with its numbers."""
+"""The bound that carries its numbers, theorem, hypotheses and witness, and the hypothesis."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-
-class Verdict(StrEnum):
-    """What became of a claim. No tolerance turns one verdict into another."""
-
-    CERTIFIED = "certified"
-    REFUTED = "refuted"
-    INCONCLUSIVE = "inconclusive"
-
-
-class Rigour(StrEnum):
-    """How a number is known, strongest first.
-
-    >>> Rigour.PROVED.at_least(Rigour.ESTIMATED), Rigour.ESTIMATED.at_least(Rigour.PROVED)
-    (True, False)
-    """
-
-    PROVED = "proved"
-    CONDITIONAL = "conditional"
-    ESTIMATED = "estimated"
-
-    def at_least(self, other: Rigour) -> bool:
-        """Whether a number of this rigour counts where `other` is asked for."""
-        order = list(Rigour)
-        return order.index(self) <= order.index(other)
+from certify.format.words import Rigour
 
 
 @dataclass(frozen=True)

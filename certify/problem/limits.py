@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from numpy.linalg import LinAlgError
 
 if TYPE_CHECKING:
+    from certify.problem.cost import Cost
     from certify.problem.problem import Problem
     from certify.problem.progress import Progress
-    from certify.prove.costs import Cost
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class Limits:
     def refusal(self, cost: Cost) -> str:
         """Why a part is not begun, in words, or "" if it fits.
 
-        >>> from certify.prove.costs import Cost
+        >>> from certify.problem.cost import Cost
         >>> Limits(1 << 30, stated=True).refusal(Cost("congruence", 3 << 30, 0.0, 1.0, ("modulus",)))
         'the congruence tier needs about 3.0 GiB, and memory_limit is 1.0 GiB'
         """

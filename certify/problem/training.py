@@ -10,10 +10,10 @@ import numpy as np
 from certify.format.errors import InputError
 
 if TYPE_CHECKING:
-    from certify.problem.problem import Problem
+    from certify.problem.statement import Statement
 
 
-def check_losses(problem: Problem) -> None:
+def require_losses(problem: Statement) -> None:
     """Refuse levels, decays, labels and probabilities for which the loss is not what the theorems say.
 
     Args:
@@ -54,7 +54,7 @@ def check_losses(problem: Problem) -> None:
         raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
 
 
-def check_threshold(problem: Problem) -> None:
+def require_threshold(problem: Statement) -> None:
     """Refuse a threshold of labels but for the one output at evaluation rows.
 
     Raises:
@@ -71,7 +71,7 @@ def check_threshold(problem: Problem) -> None:
                          "largest", "leave it out; it is for one output")
 
 
-def check_label_changes(problem: Problem) -> None:
+def require_label_changes(problem: Statement) -> None:
     """Refuse labels that become others where nothing is known of it.
 
     Raises:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from certify.network.graph.graph import GraphNetwork
-from certify.spec.convexity import CONVEX, FIRST_ORDER, concerns_convexity
+from certify.problem.convexity import concerns_convexity
+from certify.problem.cost import JACOBIAN_LIMIT, Cost
+from certify.spec.convexity import CONVEX, FIRST_ORDER
+from certify.theorems.predictions.interpolation import prediction_entries
 
 if TYPE_CHECKING:
     from certify.problem.limits import Limits
@@ -23,9 +25,6 @@ FINE_PASSES_FROM = 6000
 
 CONGRUENCE_LIMIT, EXTENDED_LIMIT = 12_000, 6000
 """Most equations for the congruence and for the double-double tier, whatever the memory: beyond, BLAS takes hours."""
-
-JACOBIAN_LIMIT = 40_000_000
-"""Most entries of a Jacobian that is formed."""
 
 # Measured, one thread. Interpolation: numbers of N² in memory at the peak, floating-point operations of N³, and seconds
 # of N² that do not scale with matrix products; of the Jacobian tier numbers of N·p and operations of N²·p beside.
@@ -51,29 +50,6 @@ _KRYLOV: Final = 100  # directions that are kept, and their images
 _GRAPH: Final = (3, 1.3e-8)
 _GRAPH_DOUBLE: Final = (12, 2.6e-7)
 _GRAPH_BALLS: Final = (120, 2e-6)  # bytes and seconds of a number of windows
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a tier needs.
-
-    Attributes:
-        name: of the tier.
-        memory: bytes at the peak.
-        flops: floating-point operations in matrix products.
-        rest: seconds of all other work.
-        quantities: what it can bound.
-    """
-
-    name: str
-    memory: int
-    flops: float
-    rest: float
-    quantities: tuple[str, ...]
-
-    def seconds(self, rate: float) -> float:
-        """Estimated time at so many operations a second."""
-        return self.flops / rate + self.rest
 
 
 def costs(problem: Problem) -> tuple[Cost, ...]:
@@ -185,12 +161,6 @@ def _layer_constants(problem: Problem, whole: Cost) -> list[Cost]:
     memory = whole.memory + 8 * _CONSTANTS[0] * largest**2
     rest = whole.rest + _CONSTANTS[2] * rows * layers
     return [Cost("constants", memory, whole.flops + _CONSTANTS[1] * work, rest, whole.quantities)] if layers else []
-
-
-def prediction_entries(problem: Problem) -> int:
-    """Entries of all gradients that first-order changes of predictions at exact fits need."""
-    points = 0 if problem.evaluation is None else len(problem.evaluation)
-    return (problem.n + points) * problem.outputs * problem.parameters if points else 0
 
 
 def _passes(problem: Problem) -> tuple[Cost, ...]:

@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
+from certify.format.words import Rigour
 from certify.network.layers.mixed import Move, enclose_mixed
-from certify.problem.bound import Bound, Rigour
+from certify.problem.bound import Bound
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
 from certify.prove.costs import costs, remedy
+from certify.prove.settle import settle
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import Array
 from certify.rigor.inverse import Block, Blocks, Dual, Ends, Inverse, Matrix, enclose_ends, ratio_below
 from certify.spec.convexity import FIRST_ORDER
 from certify.systems.critical.function_norm import dual_length_above, widened
 from certify.systems.critical.layer_norm import inverse_scale, scaled_blocks
-from certify.systems.critical.point import CRITICAL_EMPTY, Point, Settled, Unsettled, settle
+from certify.systems.critical.point import CRITICAL_EMPTY, Point, Settled, Unsettled
 from certify.systems.critical.words import critical_hypotheses, critical_unit
 from certify.systems.interpolation.nearby import Solution
 from certify.theorems.distance.critical_given_change import enclose_critical_distance

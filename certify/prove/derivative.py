@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.format.errors import InputError
-from certify.problem.bound import Bound, Rigour
+from certify.format.words import Rigour
+from certify.problem.bound import Bound
 from certify.prove.linearised import linearised
 
 if TYPE_CHECKING:

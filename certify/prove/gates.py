@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from certify.format.digits import at_least, at_most, enclosure
-from certify.problem.bound import Bound, Rigour, Verdict
+from certify.format.words import Rigour, Verdict
+from certify.problem.bound import Bound
 
 if TYPE_CHECKING:
     from certify.spec.models import Gate
@@ -45,7 +46,7 @@ def evaluate(bound: Bound, gate: Gate | None, far: str = "") -> Outcome:
     Args:
         bound: the two-sided bound.
         gate: the gate of the spec, or None.
-        far: why nothing is decided whatever the ends are (:func:`certify.prove.nearness.too_far`); empty where they
+        far: why nothing is decided whatever the ends are (:func:`certify.problem.nearness.too_far`); empty where they
             count.
 
     >>> from certify.spec import Gate

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from certify.format.errors import EnclosureError, SpecError
 from certify.format.labels import label_unit
+from certify.format.words import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
@@ -16,9 +17,10 @@ from certify.prove.costs import last_layer_cost, remedy
 from certify.rigor.fp import RAISE
 from certify.spec.convexity import CONVEX
 from certify.systems.critical.point import CRITICAL_EMPTY
+from certify.systems.head.change import Change
 from certify.systems.head.last_layer import LastLayer, enclose_last_layer, last_inputs
 from certify.systems.head.nearness import EXPLAINED, FAR
-from certify.theorems.head.motion import THETAS, Change, Moved, enclose_motion
+from certify.theorems.head.motion import THETAS, Moved, enclose_motion
 from certify.theorems.head.predictions import Predictions, enclose_predictions
 from certify.theorems.head.reached import Points, Reached, find_reached
 

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
+from certify.format.words import Rigour
 from certify.network.layers.kernel import Kernel
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
 from certify.problem.units import WEIGHT_DISTANCE
 from certify.prove.costs import DIRECT_FROM, costs, remedy
+from certify.prove.meaning import QUANTITIES, require_meaning
 from certify.prove.tiers import better, gap
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
@@ -27,7 +29,7 @@ from certify.systems.interpolation.contrasts import contrasted
 from certify.systems.interpolation.equal_rows import refuting_pair
 from certify.systems.interpolation.linearisation import Linearisation, linearise
 from certify.systems.interpolation.nearby import Solution, prove_nearby
-from certify.systems.interpolation.words import equal_reason, kink_reason, rank_reason, require_meaning
+from certify.systems.interpolation.words import equal_reason, kink_reason, rank_reason
 from certify.theorems.aubin.interpolation import enclose_aubin, with_modulus
 from certify.theorems.distance.budget import worst_distance
 from certify.theorems.distance.given_change import distance_bound, enclose_distance
@@ -55,8 +57,6 @@ GAP, COARSE_GAP = 1e-6, 1e-2
 """Relative gap of two ends above which the next tier is tried, up to and beyond `FINE_LIMIT` equations."""
 
 FINE_LIMIT = 3000
-QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", *label_claims.AT_SIZE, "aubin", FIRST_ORDER,
-              *window_claims.QUANTITIES)
 
 _TIERS: dict[str, tuple[Arithmetic, Arithmetic, bool, bool]] = {
     "direct": (Binary64(), Binary64(), False, True), "finer direct": (Binary64(), DoubleDouble(), False, True),
@@ -84,9 +84,8 @@ class Interpolation:
         contrasts: whether the equations are the k − 1 differences of the outputs of every row (M5a, cross-entropy).
     """
 
-    def __init__(
-        self, problem: Problem, progress: Progress, limits: Limits | None = None, contrasts: bool = False
-    ) -> None:
+    def __init__(self, problem: Problem, progress: Progress, limits: Limits | None = None,
+                 contrasts: bool = False) -> None:
         if problem.map != "interpolation":
             raise SpecError(f"solution map '{problem.map}'", "not an interpolation problem", "use certify.bound")
         if problem.arithmetic == "exact":  # its theorem is about the weights in the file
@@ -208,10 +207,11 @@ class Interpolation:
     def _worst_distance(self) -> Bound:
         """Q4 and F1: the largest distance over the budget."""
         self._progress("how far one layer can compensate", 0.1)
+        constants = next((cost for cost in costs(self.problem) if cost.name == "constants"), None)
         found: Bound | str
         try:
             found = self._limits.attempt(named("distance"), partial(
-                worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits))
+                worst_distance, self.problem, self._unit("distance"), self._counting(), self._limits, constants))
         except EnclosureError as error:
             found = error.reason
         return self._open("distance", self._counting(), found) if isinstance(found, str) else found
@@ -281,9 +281,8 @@ class Interpolation:
                                           ) if self._contrasts else found
         return self._tiers[key]
 
-    def _attempt(
-        self, quantity: str, arithmetic: Arithmetic, passes: Arithmetic, form_jacobian: bool, direct: bool
-    ) -> Bound:
+    def _attempt(self, quantity: str, arithmetic: Arithmetic, passes: Arithmetic, form_jacobian: bool,
+                 direct: bool) -> Bound:
         """The bound as this tier gives it."""
         try:
             lin = self._linearised(arithmetic, form_jacobian, passes)

@@ -6,10 +6,12 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from certify.problem.cost import JACOBIAN_LIMIT
+from certify.problem.fit import Fit, fit_of
 from certify.problem.limits import Limits, duration, flops, limits_of, seconds, size
-from certify.prove.costs import JACOBIAN_LIMIT, costs, prediction_entries
-from certify.prove.fit import Fit, fit_of
+from certify.prove.costs import costs
 from certify.spec.convexity import FIRST_ORDER
+from certify.theorems.predictions.interpolation import prediction_entries
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
@@ -149,13 +151,13 @@ def make_plan(problem: Problem) -> Plan:
     """Estimate what a problem needs. Times come from one small matrix product on this machine.
 
     Args:
-        problem: a problem that passed :func:`certify.spec.validity.check_problem`.
+        problem: a problem that passed :func:`certify.problem.validity.require_problem`.
     """
     if problem.arithmetic == "exact":
         from certify.theorems.modulus.exact import require_exact
 
         require_exact(problem)
-    from certify.cli.audit import quantities
+    from certify.prove.meaning import quantities
 
     names = quantities(problem)
     limits = limits_of(problem)

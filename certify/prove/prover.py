@@ -5,6 +5,7 @@ from __future__ import annotations
 from certify.format.errors import SpecError
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
+from certify.problem.convexity import concerns_convexity
 from certify.problem.limits import Limits
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
@@ -13,7 +14,7 @@ from certify.prove.head import ConvexLayer
 from certify.prove.interpolation import Interpolation
 from certify.prove.sublevel import Sublevel
 from certify.rigor.environment import require_sound
-from certify.spec.convexity import CONVEX, asks_for_convexity, concerns_convexity
+from certify.spec.convexity import CONVEX, asks_for_convexity
 from certify.theorems.modulus.exact import require_exact
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import InputError
+from certify.format.words import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound, Rigour
+from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
 

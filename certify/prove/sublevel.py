@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
 import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
+from certify.format.words import Rigour
 from certify.network.graph.balls import descend_in_balls
 from certify.network.graph.gradients import descend_graph
 from certify.network.graph.graph import GraphNetwork
 from certify.network.layers.gradients import Norm, loss_adjoints, row_norm_ends, total_norm, weight_gradient_norm
 from certify.network.layers.passes import Forward, Kink, forward, known_weights
 from certify.network.loss.losses import LossTerms, enclose_losses
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
@@ -27,34 +28,15 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.rigor.fp import Array
 from certify.spec.aubin import asked_radii
-from certify.systems.sublevel.dual_norm import function_dual_norm
+from certify.systems.sublevel.point import Descent, loss_ends
 from certify.theorems.aubin.sublevel import aubin_bound, enclose_sublevel_aubin, require_built
+from certify.theorems.modulus.function_dual_norm import function_dual_norm
 from certify.theorems.persistence.radius import persistence_bound, persistence_unit
 
 GAP = 1e-6
 """Relative gap of two ends above which the double-double tier is tried."""
 
 QUANTITIES = ("modulus", "sample_modulus", "persistence_radius", "aubin")
-
-
-@dataclass(frozen=True, eq=False)
-class Descent:
-    """Loss and gradients at the given weights, enclosed in one arithmetic.
-
-    Attributes:
-        passed: forward pass.
-        terms: per-sample losses and slopes.
-        loss: ends of `L(ū, w̄)`.
-        weight_norm: ends of `|∇_w L|`.
-        row_lower, row_upper: ends of `n·|∇_{u_i} L|` for every row.
-    """
-
-    passed: Forward
-    terms: LossTerms
-    loss: Norm
-    weight_norm: Norm
-    row_lower: Array
-    row_upper: Array
 
 
 def descend(
@@ -103,17 +85,6 @@ def _descent(
     still = ~np.isin(np.arange(problem.n), np.array(problem.rows))
     return Descent(passed, terms, loss_ends(problem, terms), weight_norm, np.where(still, 0.0, lower),
                    np.where(still, 0.0, upper))
-
-
-def loss_ends(problem: Problem, terms: LossTerms) -> Norm:
-    """Ends of `L = (1/n) Σ ℓ_i + (λ/2)|w|²` as rationals."""
-    n = problem.n
-    error = sum((fp.exact(x) for x in terms.value_error.tolist()), Fraction(0)) / n
-    centre = sum((fp.exact(x) for x in terms.value.tolist()), Fraction(0)) / n
-    if problem.weight_decay:
-        square = sum((fp.inner(a.ravel(), a.ravel()) for a in problem.network.arrays), Fraction(0))
-        centre += Fraction(problem.weight_decay) / 2 * square
-    return Norm(centre - error, centre + error)
 
 
 def _other_gradients(problem: Problem, terms: LossTerms) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from certify.format.digits import at_least, at_most, enclosure, shortest
 from certify.format.labels import QUANTITY as LABELS
 from certify.format.labels import label_meaning
-from certify.prove.fit import recorded
+from certify.problem.fit import recorded
 from certify.report.cautions import cautions, distant
 from certify.report.normalization import fixed_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS

@@ -11,7 +11,7 @@ from typing import Any
 from certify.certificate.schema import Certificate, Claim, File, Problem, Subject
 from certify.format.labels import QUANTITY as LABELS
 from certify.format.labels import label_meaning
-from certify.prove.fit import recorded
+from certify.problem.fit import recorded
 from certify.report import words
 from certify.report.cautions import distant
 from certify.report.digits import as_given, count, cut, lower_end, upper_end

@@ -14,7 +14,7 @@ from scipy.linalg.lapack import dpotrf
 from threadpoolctl import threadpool_limits
 
 from certify.format.errors import InputError
-from certify.problem.bound import Verdict
+from certify.format.words import Verdict
 from certify.rigor import fp
 from certify.rigor.enclosure import Enclosure
 from certify.rigor.fp import Array, U

@@ -14,10 +14,10 @@ from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.cholesky import extreme_pair, lambda_max_upper, quadratic_form
+from certify.rigor.eigenvalues import largest_eigenvalues
 from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.matrices import nonnegative_norm, power_of_two, unit_scaled
 from certify.rigor.singular import enclose_norm2
-from certify.theorems.modulus.rows import largest_eigenvalues
 
 NEGLIGIBLE = 1e-11
 """Eigenvalues of A below this share of the largest look like 0; for messages only."""

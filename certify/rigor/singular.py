@@ -13,7 +13,7 @@ from certify.rigor.cholesky import Method, extreme_pair, lambda_max_upper, lambd
 from certify.rigor.enclosure import Enclosure
 from certify.rigor.fp import Array
 from certify.rigor.matrices import as_matrix, as_radius, power_of_two, scaled_spread, unit_scaled
-from certify.rigor.witness import orthonormalise, propose, sigma_min_ends
+from certify.rigor.witness import Orthonormalised, orthonormalise, propose
 
 PLAIN = Binary64()
 
@@ -147,3 +147,11 @@ def enclose_norm2(A: object, radius: object = None, method: Method = "residual")
     scale = power_of_two(e)
     low = max((lower - Fraction(fp.FLOOR) * n) * scale - spread, Fraction(0))
     return Enclosure(fp.down(low), fp.up(upper * scale + spread))
+
+
+def sigma_min_ends(o: Orthonormalised) -> tuple[Fraction, Fraction]:
+    """`√(1−ε)/‖X‖₂` and `√(1+ε)/‖X‖₂` with the verified ends of `‖X‖₂` (W1)."""
+    norm = enclose_norm2(o.X)
+    if norm.lower <= 0:
+        raise EnclosureError("witness", "no positive bound of its norm", "this is a defect: report it")
+    return (fp.sqrt_down(1 - o.epsilon) / Fraction(norm.upper), fp.sqrt_up(1 + o.epsilon) / Fraction(norm.lower))

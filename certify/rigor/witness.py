@@ -14,7 +14,6 @@ from fractions import Fraction
 import numpy as np
 import scipy.linalg
 
-from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.fp import RAISE, Array
@@ -86,13 +85,3 @@ def orthonormalise(A: Pair, radius: Fraction | Array, X: Array, arithmetic: Arit
     error += 2 * delta * fp.sqrt_up(1 + norm_f + error) + delta**2
     epsilon = norm_f + error
     return Orthonormalised(X, F, error, epsilon) if epsilon < Fraction(1, 2) else None
-
-
-def sigma_min_ends(o: Orthonormalised) -> tuple[Fraction, Fraction]:
-    """`√(1−ε)/‖X‖₂` and `√(1+ε)/‖X‖₂` with the verified ends of `‖X‖₂` (W1)."""
-    from certify.rigor.singular import enclose_norm2
-
-    norm = enclose_norm2(o.X)
-    if norm.lower <= 0:
-        raise EnclosureError("witness", "no positive bound of its norm", "this is a defect: report it")
-    return (fp.sqrt_down(1 - o.epsilon) / Fraction(norm.upper), fp.sqrt_up(1 + o.epsilon) / Fraction(norm.lower))

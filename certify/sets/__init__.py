@@ -1,10 +1,13 @@
 """Sets as objects: distances, excess, cones, limits and derivatives of solution sets.
 
 Sets are given by rational data (floats are the rationals they are); every number is an enclosure (:class:`Extent`),
-exact where sets are polyhedral.
+exact where sets are polyhedral. Derivatives of solution maps are found a floor above, and are named here too.
 """
 
-from certify.prove.derivative import Coderivative, Directions, GraphicalDerivative
+from __future__ import annotations
+
+from typing import Any
+
 from certify.sets.ball import Ball, Ellipsoid
 from certify.sets.base import ClosedSet, ConvexSet
 from certify.sets.cones import limiting_normal_cone, normal_cone, tangent_cone
@@ -25,3 +28,14 @@ __all__ = [
     "Polynomials", "Zero", "distance", "excess", "hausdorff", "integrated_distance", "limiting_normal_cone", "moved",
     "movement", "normal_cone", "rho_distance", "segment", "tangent_cone", "truncated_hausdorff",
 ]  # fmt: skip
+
+_ABOVE = {name: "certify.prove.derivative" for name in ("Coderivative", "Directions", "GraphicalDerivative")}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is built on problems on first use: no set needs it."""
+    if name in _ABOVE:
+        import importlib
+
+        return getattr(importlib.import_module(_ABOVE[name]), name)
+    raise AttributeError(f"module 'certify.sets' has no attribute '{name}'")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from certify.problem.bound import Rigour
+from certify.format.words import Rigour
 from certify.rigor import fp
 from certify.sets.exact.rational import Vector
 

@@ -21,7 +21,7 @@ def asked_radii(spec: Spec | None) -> tuple[float | None, float | None, float | 
     return (None, None, most) if spec.aubin is None else (spec.aubin.radius_u, spec.aubin.radius_w, most)
 
 
-def check_aubin(spec: Spec, name: str) -> None:
+def require_aubin(spec: Spec, name: str) -> None:
     """Refuse a gate on `aubin`, or a section `[aubin]`, where neither Q1 nor Q5 is built, and one that nothing uses.
 
     Raises:

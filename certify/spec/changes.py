@@ -17,7 +17,7 @@ def flips(spec: Spec) -> bool:
     return critical and bool(spec.gate) and all(gate.quantity == "distance" for gate in spec.gate)
 
 
-def check_critical_change(spec: Spec, name: str) -> None:
+def require_critical_change(spec: Spec, name: str) -> None:
     """Refuse what is not built for `map = "critical"` with `set = "given"`.
 
     Args:

@@ -9,7 +9,6 @@ from certify.format.errors import SpecError
 from certify.spec.vocabulary import DATA_FORMATS
 
 if TYPE_CHECKING:
-    from certify.problem.problem import Problem
     from certify.spec.models import Spec
 
 CONVEX: Final = ("distance", "stable_predictions", "prediction_change")
@@ -33,13 +32,7 @@ def asks_for_convexity(map: str, quantities: Collection[str], set: str = "total"
     return map == "critical" and set != "given" and any(q in CONVEX for q in quantities)
 
 
-def concerns_convexity(problem: Problem) -> bool:
-    """The same of a problem read from files."""
-    asked = () if problem.spec is None else tuple(gate.quantity for gate in problem.spec.gate)
-    return asks_for_convexity(problem.map, asked, problem.set)
-
-
-def check_predictions(spec: Spec, name: str) -> None:
+def require_predictions(spec: Spec, name: str) -> None:
     """Refuse predictions without evaluation rows, or of another map, and evaluation rows that nothing uses.
 
     Raises:
@@ -72,7 +65,7 @@ def check_predictions(spec: Spec, name: str) -> None:
                             f"'{ending}' is none of its formats", f"save it as {', '.join(DATA_FORMATS)}")
 
 
-def check_direction(spec: Spec, name: str) -> None:
+def require_direction(spec: Spec, name: str) -> None:
     """Refuse `direction = "down"` but for sample weights of a strongly convex last layer at finite size.
 
     Raises:
@@ -90,7 +83,7 @@ def check_direction(spec: Spec, name: str) -> None:
                         f"remove it, or ask for {_OTHERS}, of the last layer")
 
 
-def check_convexity(spec: Spec, name: str) -> None:
+def require_convexity(spec: Spec, name: str) -> None:
     """Refuse a spec of the critical map at finite size that is not about a strongly convex last layer.
 
     Raises:

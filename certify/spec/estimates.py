@@ -15,7 +15,7 @@ WORDS: dict[str, tuple[str, ...]] = {**BUILT, **FOR_ESTIMATES}
 """The words that `certify estimate` can act on, by key of the spec."""
 
 
-def check_proofs(spec: Spec, name: str) -> None:
+def require_proofs(spec: Spec, name: str) -> None:
     """Refuse for `certify run` what only `certify estimate` does.
 
     Raises:
@@ -33,19 +33,19 @@ def check_proofs(spec: Spec, name: str) -> None:
                         f"{other}, or remove the section")
 
 
-def check_estimates(spec: Spec, name: str) -> None:
+def require_estimates(spec: Spec, name: str) -> None:
     """Refuse for `certify estimate` what it does not do, or what contradicts itself.
 
     Raises:
         SpecError: with what would work.
     """
-    _check_gates(spec, name)
-    _check_subject(spec, name)
-    _check_change(spec, name)
-    _check_unused(spec, name)
+    _require_gates(spec, name)
+    _require_subject(spec, name)
+    _require_change(spec, name)
+    _require_unused(spec, name)
 
 
-def _check_gates(spec: Spec, name: str) -> None:
+def _require_gates(spec: Spec, name: str) -> None:
     proved = [gate.quantity not in ESTIMATED for gate in spec.gate]
     if any(proved):
         number = proved.index(True)
@@ -57,7 +57,7 @@ def _check_gates(spec: Spec, name: str) -> None:
         raise SpecError(f"{name}: gate {number + 1}", found, remedy)
 
 
-def _check_subject(spec: Spec, name: str) -> None:
+def _require_subject(spec: Spec, name: str) -> None:
     model, solution = spec.model, spec.solution
     if spec.data.targets is None:
         raise SpecError(f"{name}: data.targets", "missing, and an estimate needs the loss", "name the targets")
@@ -71,7 +71,7 @@ def _check_subject(spec: Spec, name: str) -> None:
         raise SpecError(f"{name}: solution.layer", "estimates move all layers", 'use layer = "all"')
 
 
-def _check_change(spec: Spec, name: str) -> None:
+def _require_change(spec: Spec, name: str) -> None:
     p, where = spec.perturbation, f"{name}: perturbation"
     if p.set != "given":
         raise SpecError(f'{where}.set = "{p.set}"', "an estimate is about one given change of the data",
@@ -83,7 +83,7 @@ def _check_change(spec: Spec, name: str) -> None:
                         'use map = "critical"')
 
 
-def _check_unused(spec: Spec, name: str) -> None:
+def _require_unused(spec: Spec, name: str) -> None:
     """Refuse what would be ignored."""
     p, what = spec.perturbation, "the change in the file is taken as it is"
     unused: Mapping[str, tuple[Callable[[], Any], str]] = {

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from certify.spec.models import Spec
 
 
-def check_labels(spec: Spec, name: str) -> None:
+def require_labels(spec: Spec, name: str) -> None:
     """Refuse `parameter = "labels"` but for finite changes of a strongly convex last layer.
 
     Raises:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from certify.format.errors import SpecError
 from certify.spec.models import Spec
 from certify.spec.sources import read_source
-from certify.spec.validity import check_spec
+from certify.spec.validity import require_spec
 from certify.spec.vocabulary import BUILT
 
 
@@ -50,7 +50,7 @@ def parse_spec(content: bytes, name: str = "spec", verb: str = "run") -> Spec:
         spec = Spec.model_validate(document)
     except ValidationError as error:
         _refuse(error, document, name)
-    check_spec(spec, name, verb)
+    require_spec(spec, name, verb)
     return spec
 
 

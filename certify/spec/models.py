@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from certify.problem.bound import Rigour
+from certify.format.words import Rigour
 
 
 def _word(value: object) -> object:

@@ -1,34 +1,32 @@
 """What makes sense together, and what this version can do.
 
-:func:`check_spec` needs only the spec, :func:`check_problem` also the network and the data. Every refusal
-hands over what would work instead.
+:func:`require_spec` needs only the spec; :func:`certify.problem.validity.require_problem` also needs the network and
+the data. Every refusal hands over what would work instead.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from certify.format.errors import SpecError
-from certify.spec.aubin import check_aubin
-from certify.spec.changes import check_critical_change
-from certify.spec.convexity import asks_for_convexity, check_convexity, check_direction, check_predictions
-from certify.spec.estimates import WORDS, check_estimates, check_proofs
-from certify.spec.labels import check_labels
-from certify.spec.thresholds import check_label_threshold, check_labels_counted, check_promise
+from certify.spec.aubin import require_aubin
+from certify.spec.changes import require_critical_change
+from certify.spec.convexity import asks_for_convexity, require_convexity, require_direction, require_predictions
+from certify.spec.estimates import WORDS, require_estimates, require_proofs
+from certify.spec.labels import require_labels
+from certify.spec.thresholds import require_label_threshold, require_promise
 from certify.spec.vocabulary import ACTIVATIONS, BUILT, DATA_FORMATS, FOREIGN, MODEL_FORMATS, UNBUILT_KEYS
-from certify.spec.weight_norms import check_weight_norm
-from certify.spec.window import check_window
+from certify.spec.weight_norms import require_weight_norm
+from certify.spec.window import require_window
 
 if TYPE_CHECKING:
-    from certify.problem.problem import Problem
     from certify.spec.models import Gate, Spec
 
 
-def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
+def require_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
     """Refuse a spec that contradicts itself or asks for something not built yet.
 
     Args:
@@ -40,41 +38,41 @@ def check_spec(spec: Spec, name: str = "spec", verb: str = "run") -> None:
         SpecError: with what would work.
     """
     words = BUILT if verb == "run" else WORDS
-    _check_model(spec, name)
+    _require_model(spec, name)
     if verb == "run":
-        check_proofs(spec, name)
-    _check_perturbation(spec, name)
-    check_direction(spec, name)
+        require_proofs(spec, name)
+    _require_perturbation(spec, name)
+    require_direction(spec, name)
     if verb == "run":
-        check_weight_norm(spec, name)
+        require_weight_norm(spec, name)
         if spec.weights.reference is not None:
-            _check_format(spec.weights.reference, "weights.reference", DATA_FORMATS, name,
-                          {"weights.reference": DATA_FORMATS})
-        check_labels(spec, name)
-        _check_map(spec, name)
-        check_predictions(spec, name)
-        check_label_threshold(spec, name)
+            _require_format(spec.weights.reference, "weights.reference", DATA_FORMATS, name,
+                            {"weights.reference": DATA_FORMATS})
+        require_labels(spec, name)
+        _require_map(spec, name)
+        require_predictions(spec, name)
+        require_label_threshold(spec, name)
     for number, gate in enumerate(spec.gate, 1):
-        _check_gate(gate, f"{name}: gate {number}", spec)
+        _require_gate(gate, f"{name}: gate {number}", spec)
         if verb == "run":
-            _check_modulus(gate, f"{name}: gate {number}", spec)
+            _require_modulus(gate, f"{name}: gate {number}", spec)
     if verb == "estimate":
         for section in ("evaluation", "window"):
             if getattr(spec, section) is not None:
                 raise SpecError(f"{name}: [{section}]", "not built yet for estimates", "remove the section")
-        check_estimates(spec, name)
+        require_estimates(spec, name)
     if spec.perturbation.set == "sparse" and spec.perturbation.count is None:
         raise SpecError(f"{name}: perturbation.count", 'missing, and set = "sparse" needs it',
                         "give count, the most rows that change at once")
-    _check_built(spec, name, words, UNBUILT_KEYS[verb])
-    _check_format(spec.model.file, "model.file", MODEL_FORMATS, name, words)
-    _check_format(spec.data.file, "data.file", DATA_FORMATS, name, words)
+    _require_built(spec, name, words, UNBUILT_KEYS[verb])
+    _require_format(spec.model.file, "model.file", MODEL_FORMATS, name, words)
+    _require_format(spec.data.file, "data.file", DATA_FORMATS, name, words)
 
 
-def _check_model(spec: Spec, name: str) -> None:
+def _require_model(spec: Spec, name: str) -> None:
     model, solution = spec.model, spec.solution
     if model.graph is not None:
-        _check_graph(spec, name)
+        _require_graph(spec, name)
     elif model.factory is None:
         if model.widths is None:
             raise SpecError(f"{name}: [model]", "'widths' is missing",
@@ -100,7 +98,7 @@ def _check_model(spec: Spec, name: str) -> None:
                         'remove it, it belongs to base = "nearby"')
 
 
-def _check_graph(spec: Spec, name: str) -> None:
+def _require_graph(spec: Spec, name: str) -> None:
     """What a graph takes the place of, and what is not built for it."""
     model, solution = spec.model, spec.solution
     for key in ("widths", "activation"):
@@ -119,7 +117,7 @@ def _check_graph(spec: Spec, name: str) -> None:
                         'ask for modulus without a level, or use parameter = "sample_weights" or "targets"')
 
 
-def _check_map(spec: Spec, name: str) -> None:
+def _require_map(spec: Spec, name: str) -> None:
     solution, p, where = spec.solution, spec.perturbation, f"{name}: solution"
     if solution.map == "sublevel":
         if solution.base != "given":
@@ -136,23 +134,23 @@ def _check_map(spec: Spec, name: str) -> None:
             raise SpecError(f"{name}: perturbation.norm", f"{p.norm} is not built yet for the sublevel map",
                             "use norm = 2")
     elif solution.map == "critical":
-        _check_critical(spec, name)
+        _require_critical(spec, name)
     elif solution.map == "interpolation":
         if solution.base == "nearby" and spec.data.targets is None:
             raise SpecError(f"{name}: data.targets", 'missing, and base = "nearby" needs them', "name the targets")
     if not spec.gate and p.set == "sparse" and p.radius is None:
         raise SpecError(f"{name}: perturbation.radius", "missing, and what is bounded is first_order_distance",
                         "give perturbation.radius, the size of one row's change")
-    check_aubin(spec, name)
-    check_window(spec, name)
+    require_aubin(spec, name)
+    require_window(spec, name)
     for number, gate in enumerate(spec.gate, 1):
-        _check_first_order(gate, f"{name}: gate {number}", spec)
+        _require_first_order(gate, f"{name}: gate {number}", spec)
         if gate.quantity == "persistence_radius" and solution.map != "sublevel":
             raise SpecError(f"{name}: gate {number}", "persistence_radius belongs to the sublevel map",
                             'use map = "sublevel" with a level, or quantity = "modulus"')
 
 
-def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
+def _require_first_order(gate: Gate, where: str, spec: Spec) -> None:
     """What first-order and finite quantities ask of the perturbation set."""
     p = spec.perturbation
     if gate.quantity == "first_order_distance":
@@ -164,10 +162,10 @@ def _check_first_order(gate: Gate, where: str, spec: Spec) -> None:
                             'give perturbation.radius, or quantity = "modulus", which is per unit')
     labels = gate.quantity == "stable_predictions" and spec.solution.map == "interpolation"
     if labels or (gate.quantity == "distance" and spec.solution.map != "critical"):
-        _check_distance(gate.quantity, where, spec)
+        _require_distance(gate.quantity, where, spec)
 
 
-def _check_distance(asked: str, where: str, spec: Spec) -> None:
+def _require_distance(asked: str, where: str, spec: Spec) -> None:
     """Where a distance at finite size, and labels within it, are built, the critical map apart."""
     p = spec.perturbation
     if spec.solution.map != "interpolation":
@@ -187,21 +185,21 @@ def _check_distance(asked: str, where: str, spec: Spec) -> None:
         raise SpecError(where, f"{asked} needs a size of the change", "give perturbation.radius")
 
 
-def _check_critical(spec: Spec, name: str) -> None:
+def _require_critical(spec: Spec, name: str) -> None:
     """What the critical map needs and does not take."""
     p = spec.perturbation
     if spec.data.targets is None:
         raise SpecError(f"{name}: data.targets", "missing, and the critical map needs the loss", "name the targets")
     if p.set == "given":
-        check_critical_change(spec, name)
+        require_critical_change(spec, name)
     elif p.parameter == "targets" and spec.training.loss != "squared":
         raise SpecError(f'{name}: perturbation.parameter = "targets"', f"with loss = \"{spec.training.loss}\"",
                         'use parameter = "features" or "sample_weights", or loss = "squared"')
     if asks_for_convexity("critical", [gate.quantity for gate in spec.gate], p.set):
-        check_convexity(spec, name)
+        require_convexity(spec, name)
 
 
-def _check_perturbation(spec: Spec, name: str) -> None:
+def _require_perturbation(spec: Spec, name: str) -> None:
     p, where = spec.perturbation, f"{name}: perturbation"
     if p.parameter == "sample_weights" and spec.solution.map == "interpolation" and p.set != "given":
         raise SpecError(
@@ -213,7 +211,7 @@ def _check_perturbation(spec: Spec, name: str) -> None:
         raise SpecError(f"{where}.norm", f"found {p.norm!r} with set = \"total\" (the default), which takes 2",
                         'give set = "per_sample" or "sparse", whose rows are measured in that norm, or remove norm')
     if p.set == "given":
-        _check_given(spec, name)
+        _require_given(spec, name)
     if p.count is not None and p.set != "sparse":
         raise SpecError(f"{where}.count", f"given with set = \"{p.set}\"", 'remove it, it belongs to set = "sparse"')
     for key in ("file", "array"):
@@ -232,7 +230,7 @@ def _check_perturbation(spec: Spec, name: str) -> None:
         raise SpecError(f"{where}.rows", f"found {min(p.rows)}", "rows are counted from 0")
 
 
-def _check_given(spec: Spec, name: str) -> None:
+def _require_given(spec: Spec, name: str) -> None:
     """One change is taken as the file has it."""
     p, where = spec.perturbation, f"{name}: perturbation"
     if p.file is None:
@@ -244,11 +242,11 @@ def _check_given(spec: Spec, name: str) -> None:
                             "remove it")
 
 
-def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
+def _require_gate(gate: Gate, where: str, spec: Spec) -> None:
     if (gate.max is None) == (gate.min is None):
         found = "neither max nor min" if gate.max is None else "both max and min"
         raise SpecError(where, found, "give one of them; two thresholds are two gates")
-    check_promise(gate, where)
+    require_promise(gate, where)
     if spec.perturbation.set == "sparse" and gate.quantity in ("modulus", "sample_modulus"):
         raise SpecError(
             f'{where}: quantity = "{gate.quantity}"', 'set = "sparse" is not a norm, so it has no modulus',
@@ -256,7 +254,7 @@ def _check_gate(gate: Gate, where: str, spec: Spec) -> None:
         )
 
 
-def _check_modulus(gate: Gate, where: str, spec: Spec) -> None:
+def _require_modulus(gate: Gate, where: str, spec: Spec) -> None:
     if spec.perturbation.set == "given" and gate.quantity in ("modulus", "sample_modulus"):
         raise SpecError(
             f'{where}: quantity = "{gate.quantity}"', 'set = "given" is one change, so it has no modulus',
@@ -264,7 +262,7 @@ def _check_modulus(gate: Gate, where: str, spec: Spec) -> None:
         )
 
 
-def _check_built(spec: Spec, name: str, built: Mapping[str, tuple[str, ...]], unbuilt: Sequence[str]) -> None:
+def _require_built(spec: Spec, name: str, built: Mapping[str, tuple[str, ...]], unbuilt: Sequence[str]) -> None:
     """Refuse by name what the format knows and this version does not do."""
     for path in unbuilt:
         section, key = path.split(".")
@@ -286,7 +284,7 @@ def _check_built(spec: Spec, name: str, built: Mapping[str, tuple[str, ...]], un
                             f"use {_either(words)}")
 
 
-def _check_format(
+def _require_format(
     file: str, key: str, known: tuple[str, ...], name: str, words: Mapping[str, tuple[str, ...]]
 ) -> None:
     ending = PurePath(file).suffix.lower()
@@ -306,11 +304,11 @@ def _either(words: tuple[str, ...], mark: str = '"') -> str:
     return " or ".join(f"{mark}{word}{mark}" for word in words)
 
 
-def check_rows(spec: Spec, n: int) -> None:
+def require_rows(spec: Spec, n: int) -> None:
     """Refuse row numbers that the data does not have.
 
     Args:
-        spec: a spec that passed :func:`check_spec`.
+        spec: a spec that passed :func:`require_spec`.
         n: number of rows of its data.
 
     Raises:
@@ -319,85 +317,3 @@ def check_rows(spec: Spec, n: int) -> None:
     beyond = [] if spec.perturbation.rows == "all" else [row for row in spec.perturbation.rows if row >= n]
     if beyond:
         raise SpecError("perturbation.rows", f"row {beyond[0]} of {n}", f"rows are 0 … {n - 1}")
-
-
-def check_problem(problem: Problem) -> None:
-    """Refuse a problem that cannot have an answer: more equations than parameters, labels without a meaning.
-
-    Args:
-        problem: network and data of a spec that passed :func:`check_spec`.
-
-    Raises:
-        SpecError: with what would work.
-    """
-    from certify.prove.costs import JACOBIAN_LIMIT
-
-    _check_level(problem)
-    if problem.count is not None and problem.count > len(problem.rows):
-        raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",
-                        f'give a count of at most {len(problem.rows)}, or use set = "per_sample" (every row at once)')
-    if problem.base == "nearby" and problem.y is None and problem.map == "interpolation":
-        raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
-                        'use base = "given", or real targets')
-    check_labels_counted(problem)
-    size = problem.kernel_size
-    if problem.map == "sublevel" and problem.reference is not None and (
-            size * (problem.parameters + size) > JACOBIAN_LIMIT):
-        fit = JACOBIAN_LIMIT // (2 * problem.parameters * problem.outputs)
-        raise SpecError("weights.reference", f"{len(problem.reference.X)} rows, too many for the sublevel map",
-                        f"use about {fit} rows" if fit else 'use norm = "relative"')
-    if problem.equations > problem.parameters:
-        where = "the network" if problem.layer == "all" else f"layer {problem.layer}"
-        merged = " after merging" if problem.merge_duplicates else ""
-        raise SpecError(
-            'solution.map = "interpolation"',
-            f"n·k = {problem.equations} equations{merged} for p = {problem.parameters} parameters of {where}, "
-            "so the Jacobian cannot have full row rank",
-            " or ".join(_remedies(problem)),
-        )
-
-
-def _check_level(problem: Problem) -> None:
-    """Refuse a persistence radius without a level, with today's loss: nobody knows a level without it."""
-    gates = () if problem.spec is None else problem.spec.gate
-    if problem.level is not None or all(gate.quantity != "persistence_radius" for gate in gates):
-        return
-    from certify.prove.fit import training_loss
-
-    today = training_loss(problem)
-    half = " (the squared loss is the mean of ½|f − y|²)" if problem.loss == "squared" else ""
-    known = "" if today is None else f", which is about {today:.4g} today{half}"
-    raise SpecError("solution.level", "missing, and persistence_radius needs a level above the training loss at the "
-                    f"weights{known}", "give solution.level")
-
-
-def _remedies(problem: Problem) -> list[str]:
-    """Changes of the spec, or of what it names, under which equations ≤ parameters."""
-    remedies = []
-    everything = problem.network.parameters("all")
-    if problem.layer != "all" and problem.equations <= everything:
-        remedies.append(f'use layer = "all" (p = {everything})')
-    dropped = sum(len(group) - 1 for group in problem.groups)
-    merged = (problem.n - dropped) * problem.outputs
-    if not problem.merge_duplicates and dropped and merged <= problem.parameters:
-        remedies.append(f"use --merge-duplicates ({merged} equations)")
-    fit = problem.parameters // problem.outputs
-    if fit:
-        remedies.append(f"keep at most {fit} rows")
-    if problem.layer == "all":
-        remedies.append(f"train a wider network, e.g. widths = {list(wide_enough(problem))}")
-    if "sublevel" in BUILT["solution.map"]:
-        remedies.append('use map = "sublevel"')
-    return remedies
-
-
-def wide_enough(problem: Problem) -> tuple[int, ...]:
-    """Widths of the narrowest network with equal hidden layers, as many as now, that has p ≥ nk."""
-    widths = problem.network.widths
-    hidden = max(len(widths) - 2, 1)
-    width = max((*widths[1:-1], 1))
-    while True:
-        candidate = (widths[0], *[width] * hidden, widths[-1])
-        if sum(a * b + b for a, b in pairwise(candidate)) >= problem.equations:
-            return candidate
-        width += 1

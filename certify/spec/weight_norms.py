@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from certify.spec.models import Spec
 
 
-def check_weight_norm(spec: Spec, name: str) -> None:
+def require_weight_norm(spec: Spec, name: str) -> None:
     """Refuse a norm of the weights that lacks something, or is not built for what is asked.
 
     Raises:

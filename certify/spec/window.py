@@ -15,7 +15,7 @@ MOST = 400
 """Inputs of the last layer, a 1 for its bias included, above which S14 is refused."""
 
 
-def check_window(spec: Spec, name: str) -> None:
+def require_window(spec: Spec, name: str) -> None:
     """Refuse a gate on `excess` or `hausdorff`, or a section `[window]`, where S14 is not built or one lacks the other.
 
     Raises:

@@ -16,10 +16,11 @@ from certify.format.errors import CertifyError, SpecError
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.prove.prover import bound
+from certify.systems.head.change import Change
 from certify.systems.head.last_layer import enclose_last_layer, enclose_metric, last_inputs
 from certify.theorems.head import directions as convex_directions
 from certify.theorems.head import motion as convex
-from certify.theorems.head.motion import Change, enclose_motion, global_modulus
+from certify.theorems.head.motion import enclose_motion, global_modulus
 from certify.theorems.head.predictions import enclose_predictions
 from tests.containment import Violation
 from tests.containment_convex import changed, enclosed, last, motion, random_change, random_training, with_last

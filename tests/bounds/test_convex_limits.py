@@ -11,7 +11,7 @@ from certify.check.reading.refusal import Invalid
 from certify.cli.audit import run_audit
 from certify.format.errors import EnclosureError
 from certify.problem.limits import Limits
-from certify.problem.problem import load_problem
+from certify.problem.load import load_problem
 from certify.prove import head as convex_distance
 from certify.prove.head import ConvexLayer
 from certify.theorems.head import reached as convex_reached

@@ -12,9 +12,10 @@ from flint import arb, ctx
 from certify.finders.head_attack import Search
 from certify.problem.problem import Problem
 from certify.prove.head import convex_parts
+from certify.systems.head.change import Change
 from certify.systems.head.last_layer import last_inputs
 from certify.theorems.head import reached as convex_reached
-from certify.theorems.head.motion import Change, enclose_motion
+from certify.theorems.head.motion import enclose_motion
 from certify.theorems.head.predictions import enclose_predictions
 from certify.theorems.head.reached import enclose_reached, find_reached
 from tests.bounds.test_convex import fitted

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.format.errors import InputError, SpecError
+from certify.problem.load import load_problem
 from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.perturbations.row_sets import Ellipsoids
-from certify.problem.problem import load_problem
 from certify.problem.progress import silent
 from certify.prove.critical import Critical
 from certify.prove.prover import bound

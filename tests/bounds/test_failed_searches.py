@@ -16,8 +16,8 @@ from certify.finders import nearest_fit
 from certify.format.errors import EnclosureError
 from certify.network.lipschitz import of_outputs as output_steepness
 from certify.problem.limits import Limits
+from certify.problem.load import load_problem
 from certify.problem.perturbations.factor import BlockFactor
-from certify.problem.problem import load_problem
 from certify.prove.head import ConvexLayer
 from certify.prove.prover import prover
 from certify.rigor.finder import proposed

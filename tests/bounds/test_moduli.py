@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.format.errors import InputError, SpecError
+from certify.format.words import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Rigour
 from certify.problem.problem import Problem, equal_rows
 from certify.prove.prover import bound
 from certify.systems.interpolation.base_point import base_point

@@ -16,9 +16,10 @@ from certify.finders.oracle import weights_optimum
 from certify.format.errors import EnclosureError, InputError, SpecError
 from certify.network.layers.kernel import Kernel
 from certify.network.network import Network
+from certify.problem.load import load_problem
 from certify.problem.perturbations.factor import BlockFactor, box_factor, feature_factor
 from certify.problem.perturbations.row_sets import RowSets, boxes_around, feature_sets, hulls_around, intervals
-from certify.problem.problem import Problem, load_problem
+from certify.problem.problem import Problem
 from certify.problem.progress import silent
 from certify.prove.prover import bound
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from certify.certificate import write
-from certify.certificate.write import check_folder, write_together
+from certify.certificate.write import require_folder, write_together
 from certify.format.errors import InputError
 from tests.small import files
 
@@ -90,7 +90,7 @@ def test_new_files_have_the_usual_permissions(tmp_path):
 
 def test_folders_that_would_do(tmp_path):
     for folder in (tmp_path, tmp_path / "new", tmp_path / "new" / "deep"):
-        check_folder(folder, ("a",))
+        require_folder(folder, ("a",))
     assert not list(tmp_path.iterdir())
 
 
@@ -101,11 +101,11 @@ def test_folders_that_would_not(tmp_path, monkeypatch):
     for folder, words in ((tmp_path / "file", "a file"), (tmp_path / "file" / "x" / "y", "below the file"),
                           (tmp_path, "a folder stands where report.html"), (tmp_path / "dangling", "a file")):
         with pytest.raises(InputError, match=words):
-            check_folder(folder, ("certificate.json", "report.html"))
+            require_folder(folder, ("certificate.json", "report.html"))
 
     def denied(*_):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(write, "_create", denied)
     with pytest.raises(InputError, match=r"not writable \(Permission denied\)"):
-        check_folder(tmp_path, ("a",))
+        require_folder(tmp_path, ("a",))

@@ -13,7 +13,8 @@ from certify.check.reading.subject import Layer, Problem
 from certify.check.systems.evidence import Evidence
 from certify.check.theorems.head.motion import distance_at_most
 from certify.check.theorems.head.norms import total_of
-from certify.theorems.head.motion import Change, Moved, enclose_motion
+from certify.systems.head.change import Change
+from certify.theorems.head.motion import Moved, enclose_motion
 from tests.bounds.test_convex import fitted
 from tests.containment_convex import enclosed, random_change, random_training, with_last
 from tests.convex_oracle import Training

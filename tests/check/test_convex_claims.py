@@ -219,7 +219,7 @@ def test_a_direction_that_is_left_out_or_not_kept_is_refused(kind: str, tmp_path
 def test_a_label_that_stays_in_its_direction_alone(kind: str, tmp_path: Path) -> None:
     """P4b counts more labels than the ball does; and one more than it counts is refused."""
     certificate = made(tmp_path, kind)
-    from certify.problem.problem import load_problem
+    from certify.problem.load import load_problem
     from certify.theorems.head.directions import Steer
 
     stable = certificate["claims"][1]
@@ -264,7 +264,7 @@ def test_other_evaluation_rows_are_refused(tmp_path: Path) -> None:
 
 def test_labels_are_counted_at_the_rows_of_the_file(tmp_path: Path) -> None:
     """A row whose outputs tie has no label that stays."""
-    from certify.problem.problem import load_problem
+    from certify.problem.load import load_problem
 
     made(tmp_path)
     problem = load_problem(tmp_path / "spec.toml")

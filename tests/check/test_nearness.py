@@ -17,7 +17,7 @@ from certify.check.main import check, main
 from certify.check.reading.refusal import Invalid, Usage
 from certify.check.systems.nearness import root_below
 from certify.cli.main import main as certify
-from certify.prove.nearness import _root
+from certify.problem.nearness import _root
 from tests.check import emitter
 from tests.check.cases import NO_FILES
 from tests.check.prover_cases import edit, outputs, prove

@@ -17,7 +17,7 @@ from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
 from certify.format.errors import EnclosureError
-from certify.problem.problem import load_problem
+from certify.problem.load import load_problem
 from certify.theorems.aubin.sublevel import Loss, propose_ways
 from tests.check import emitter
 from tests.check.prover_cases import checked, edit, forged, prove, sublevel

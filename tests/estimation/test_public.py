@@ -12,8 +12,8 @@ import torch
 from flint import arb
 
 import certify
-from certify.estimation.model.fully_connected import module_of
 from certify.format.errors import InputError
+from certify.inputs.torch.fully_connected import module_of
 from certify.network.network import Network
 from certify.spec.vocabulary import ACTIVATIONS
 from tests.estimation.small import arrays, net

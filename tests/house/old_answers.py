@@ -14,7 +14,6 @@ import numpy as np
 from certify.check import claims
 from certify.check.reading import spec as checked
 from certify.check.reading.refusal import Invalid
-from certify.cli.audit import quantities
 from certify.format.errors import CertifyError
 from certify.format.question import Question
 from certify.network.graph.graph import GraphNetwork
@@ -24,11 +23,11 @@ from certify.problem.units import WEIGHT_DISTANCE
 from certify.prove import critical, interpolation, sublevel
 from certify.prove import head as convex_distance
 from certify.prove.critical import Critical
+from certify.prove.meaning import quantities, require_meaning
 from certify.spec import models
 from certify.spec.convexity import CONVEX, asks_for_convexity
-from certify.spec.validity import check_spec
+from certify.spec.validity import require_spec
 from certify.systems.critical.words import critical_unit
-from certify.systems.interpolation.words import require_meaning
 from certify.theorems.aubin.sublevel import require_built
 from certify.theorems.modulus import exact
 from certify.theorems.modulus.set_quantities import theorem_of
@@ -80,13 +79,13 @@ def of_prover(at: Question) -> str:
     """The claims that the prover would state, `REFUSED` where it reads no such spec, `LATER` where it stops after."""
     spec = spec_of(at)
     try:
-        check_spec(spec)
+        require_spec(spec)
     except CertifyError:
         return REFUSED
     problem, said = problem_of(at, spec), []
     try:
-        with patch.object(Problem, "_check_critical", _check_critical):
-            problem._check_words()
+        with patch.object(Problem, "_require_critical", _require_critical):
+            problem._require_words()
         names = quantities(problem)
         convex = asks_for_convexity(at.map, [gate.quantity for gate in spec.gate], at.set)
         if at.arithmetic == "exact":
@@ -100,12 +99,12 @@ def of_prover(at: Question) -> str:
     return "; ".join(said)
 
 
-_whole = Problem._check_critical
+_whole = Problem._require_critical
 
 
-def _check_critical(problem: Problem) -> None:
+def _require_critical(problem: Problem) -> None:
     """The check without the numbers of the one change: its labels are in order."""
-    with patch("certify.problem.perturbations.flips.check_flips", lambda _: None):
+    with patch("certify.problem.perturbations.flips.require_flips", lambda _: None):
         _whole(problem)
 
 

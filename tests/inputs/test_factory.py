@@ -10,7 +10,7 @@ import pytest
 
 from certify.format.errors import CertifyError, InputError, SpecError
 from certify.inputs import read_network
-from certify.inputs.torch.factory import Recognised, call_factory, check_file
+from certify.inputs.torch.factory import Recognised, call_factory, require_file
 from certify.spec import parse_spec
 from tests.small import SPEC, write
 
@@ -126,7 +126,7 @@ def test_layers_in_another_order_than_their_names():
     shapes = {"2.weight": (3, 3), "0.weight": (3, 3)}
     found = Recognised(("2", "0"), (3, 3, 3), "tanh", shapes)
     with pytest.raises(InputError, match="not the natural order of their names; name them in the order of use"):
-        check_file(found, shapes, ["0", "2"], "f")
+        require_file(found, shapes, ["0", "2"], "f")
 
 
 def test_without_torch(monkeypatch):

@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as hnp
 
 from certify.format.errors import InputError
 from certify.inputs.formats import npz, zip_layout
-from certify.inputs.formats.archive import open_archive
 from certify.inputs.formats.npz import NpzArchive, parse_npy
+from certify.inputs.formats.table import open_archive
 from certify.spec.sources import Source
 from tests.inputs.test_numbers import KINDS
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from certify.format.errors import SpecError
 from certify.inputs import units
-from certify.problem.problem import load_problem
+from certify.problem.load import load_problem
 from certify.spec.models import Perturbation
 from tests.small import SPEC, features, write
 

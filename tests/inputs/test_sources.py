@@ -10,7 +10,7 @@ import pytest
 
 from certify.format.errors import InputError
 from certify.inputs import read_source, recording, sha256_file
-from certify.problem.problem import load_problem
+from certify.problem.load import load_problem
 from tests.small import write
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from certify.format.errors import InputError  # noqa: E402
 from certify.inputs.graph_file import graph_bytes, parse_graph  # noqa: E402
-from certify.inputs.torch.trace import check_same, trace  # noqa: E402
+from certify.inputs.torch.trace import require_same, trace  # noqa: E402
 from certify.network.graph.gradients import descend_graph  # noqa: E402
 from certify.rigor.arithmetic import DoubleDouble  # noqa: E402
 
@@ -231,7 +231,7 @@ def test_check_same_sees_an_option():
     module = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.Flatten())
     other = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, stride=2), nn.Flatten())
     with pytest.raises(InputError, match="does not compute"):
-        check_same(trace(module, (3, 4, 4)), trace(other, (3, 4, 4)), "key")
+        require_same(trace(module, (3, 4, 4)), trace(other, (3, 4, 4)), "key")
 
 
 def test_the_verb_writes_a_graph_file_once(tmp_path, monkeypatch):

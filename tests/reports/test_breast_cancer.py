@@ -68,7 +68,7 @@ def test_weights_interpolate(report):
 
 
 def test_the_scripts_and_certify_read_the_same_problem(report):
-    from certify.problem.problem import load_problem
+    from certify.problem.load import load_problem
 
     problem = load_problem(FOLDER / "certify.toml")
     np.testing.assert_array_equal(problem.X, report.X)

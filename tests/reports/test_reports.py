@@ -85,7 +85,7 @@ def test_no_page_has_a_machine_path():
 
 @pytest.mark.parametrize("spec", SPECS, ids=named)
 def test_spec_names_itself_and_its_problem_is_valid(spec):
-    from certify.problem.problem import load_problem
+    from certify.problem.load import load_problem
 
     # Certificates bind the line, and with it where the folders were before they were sorted into audits and estimates.
     assert spec.read_text("utf-8").startswith(f"# certify run reports/{'/'.join(spec.parts[-3:])}\n")
@@ -100,7 +100,7 @@ def test_spec_names_itself_and_its_problem_is_valid(spec):
 
 @pytest.mark.parametrize("spec", [s for s in SPECS if "persistence" in str(s)], ids=named)
 def test_level_is_105_percent_of_the_loss_rounded_up(spec):
-    from certify.problem.problem import load_problem
+    from certify.problem.load import load_problem
     from certify.prove.sublevel import descend
     from certify.rigor.arithmetic import Binary64
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.problem.bound import Verdict
+from certify.format.words import Verdict
 from certify.rigor import cholesky, enclose_lambda_min, verify_positive_definite
 from tests import containment, strategies
 

@@ -14,8 +14,8 @@ from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem, describe
 from certify.check.systems.nearness import nearness
 from certify.format.errors import CertifyError
-from certify.problem.problem import load_problem
-from certify.prove.nearness import weights_length, within
+from certify.problem.load import load_problem
+from certify.problem.nearness import weights_length, within
 from certify.spec import parse_spec
 from tests.small import SPEC, features, tensors, write
 

@@ -13,7 +13,7 @@ from certify.check.reading.data import read_data, units
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.format.errors import CertifyError
-from certify.problem.problem import load_problem
+from certify.problem.load import load_problem
 from tests.small import SPEC, write
 
 words = st.sampled_from(["age", "sex", "0", "1", "2", "3", "y"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from certify.format.errors import SpecError
-from certify.problem.problem import load_problem
+from certify.problem.load import load_problem
 from certify.spec import parse_spec
 from certify.spec.vocabulary import BUILT, UNBUILT_KEYS
 from tests.small import SPEC, features, gate, tensors, write

@@ -206,7 +206,7 @@ def _fit(text: str, folder: Path, loss: str) -> str:
     """How well the network fits with a loss, or why nobody knows."""
     from certify.inputs import load_data, read_graph_network, read_network
     from certify.network.graph.graph import GraphNetwork
-    from certify.prove.fit import fit
+    from certify.problem.fit import fit
     from certify.spec.load import parse_spec
 
     try:

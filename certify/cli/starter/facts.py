@@ -102,7 +102,7 @@ def data_facts(data: Path) -> DataFacts:
     Raises:
         InputError: the file cannot be read, or its targets are no numbers.
     """
-    from certify.inputs.formats.archive import open_archive
+    from certify.inputs.formats.table import open_archive
     from certify.spec.sources import read_source
 
     archive = open_archive(read_source(data, "data"), "data")

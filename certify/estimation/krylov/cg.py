@@ -174,7 +174,7 @@ class _Directions(Sweep):
         turned = m + column(turn, m) * self.p
         self.p = torch.where(torch.as_tensor(running, device=m.device)[:, None], turned, self.p)
         self.size, self.count = size, self.count + 1
-        return residual, None, self._check_range(residual, claims)
+        return residual, None, self._claim_least_squares(residual, claims)
 
     def _take_own(self, own: Mask, residual: Scalars) -> Scalars:
         """Answer with z where it is a solution too: of all iterates its error is the smallest in the norm of A."""
@@ -182,7 +182,7 @@ class _Directions(Sweep):
         self.x, self.q = torch.where(chosen, self.z, self.x), torch.where(chosen, self.r, self.q)
         return np.where(own, norms(self.r), residual)
 
-    def _check_range(self, residual: Scalars, claims: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def _claim_least_squares(self, residual: Scalars, claims: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         asked = (claims == Claim.RUNNING) & (self.count >= self.due)
         slow = np.flatnonzero(asked & (residual > (0.99 if self._early else 0.5) * self.checked))
         self.checked = np.where(asked, residual, self.checked)

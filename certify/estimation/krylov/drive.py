@@ -13,7 +13,7 @@ import torch
 from certify.estimation.krylov.preconditioner import Preconditioner
 from certify.estimation.krylov.result import Interrupted, Solved, Status, Stop
 from certify.estimation.krylov.sweep import Claim, Job, Ledger, Rows, Sweep
-from certify.estimation.krylov.task import NEARLY, Task, check_shapes
+from certify.estimation.krylov.task import NEARLY, Task, require_shapes
 from certify.estimation.krylov.vectors import Scalars, column, dots, norms, ratio, unit_roundoff
 
 Watch = Callable[[int, Scalars], None]
@@ -64,7 +64,7 @@ class _Run:
     """The right-hand sides on their way: scaled by powers of two, each with its iterate and its evidence."""
 
     def __init__(self, task: Task, b: torch.Tensor, start: torch.Tensor | None) -> None:
-        check_shapes(task, b, start)
+        require_shapes(task, b, start)
         self.task, count = task, b.shape[0]
         self.ledger = Ledger(task.operator, count)
         finite = torch.isfinite(b).all(dim=1)

@@ -97,7 +97,7 @@ class Task:
     matrix_tolerance: float = 0.0
 
 
-def check_shapes(task: Task, b: torch.Tensor, start: torch.Tensor | None) -> None:
+def require_shapes(task: Task, b: torch.Tensor, start: torch.Tensor | None) -> None:
     """Refuse right-hand sides and starts that do not fit the operator.
 
     Raises:

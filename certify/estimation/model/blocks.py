@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,9 @@ from certify.estimation.model.convolution import Recording
 from certify.estimation.model.subject import ModuleProblem
 
 Part = tuple[nn.Module, torch.Tensor, torch.Tensor]
+
+_ANSWERED: WeakKeyDictionary[ModuleProblem, bool] = WeakKeyDictionary()
+"""What :func:`by_layers` found, problem by problem, as long as the problem lives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +52,17 @@ def blocks(
     if directions is None:
         k = problem.k
         directions = torch.eye(k, dtype=x.dtype, device=x.device)[:, None, :].expand(k, len(x), k)
-    if problem.by_layers:
+    if by_layers(problem):
         yield from _by_layers(problem, x, directions)
     else:
         yield from _row_by_row(problem, x, directions)
 
 
 def by_layers(problem: ModuleProblem) -> bool:
-    """Whether the derivatives of a module are those of its layers; asked for once, as `problem.by_layers`."""
-    return _simple(problem) and _layers_tell(problem)
+    """Whether the derivatives of a module are those of its layers, each of known kind and used once."""
+    if problem not in _ANSWERED:
+        _ANSWERED[problem] = _simple(problem) and _layers_tell(problem)
+    return _ANSWERED[problem]
 
 
 def _simple(problem: ModuleProblem) -> bool:

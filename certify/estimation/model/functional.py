@@ -40,7 +40,7 @@ def as_tensor(values: Any, name: str) -> torch.Tensor:
     return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
 
 
-def check_finite(values: torch.Tensor, name: str, given: torch.Tensor | None = None) -> None:
+def require_finite(values: torch.Tensor, name: str, given: torch.Tensor | None = None) -> None:
     """Refuse NaN and infinities, and say in which row the first is.
 
     Args:
@@ -51,7 +51,7 @@ def check_finite(values: torch.Tensor, name: str, given: torch.Tensor | None = N
     Raises:
         InputError: there is one.
 
-    >>> check_finite(torch.tensor([[0.0, 1.0], [2.0, float("inf")]]), "X")
+    >>> require_finite(torch.tensor([[0.0, 1.0], [2.0, float("inf")]]), "X")
     Traceback (most recent call last):
     certify.format.errors.InputError: X, row 1: inf; give finite numbers only
     """

@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 import torch.nn.functional as F
 
-from certify.estimation.model.functional import as_tensor, check_finite
+from certify.estimation.model.functional import as_tensor, require_finite
 from certify.format.errors import InputError
 
 FAR = 30.0
@@ -65,7 +65,7 @@ class Squared(Loss):
         if t.shape != (n, k) or t.is_complex():
             raise InputError("y", f"{t.dtype} of shape {tuple(t.shape)}", f"give real targets of shape ({n}, {k})")
         converted = t.to(dtype=dtype, device=device)
-        check_finite(converted, "y", t)
+        require_finite(converted, "y", t)
         return converted
 
     def values(self, f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -104,7 +104,7 @@ class CrossEntropy(Loss):
                 raise InputError("y", f"labels from {int(t.min())} to {int(t.max())}", f"give labels 0 … {k - 1}")
             return t.to(dtype=torch.int64, device=device)
         if t.shape == (n, k) and t.is_floating_point():
-            check_finite(t, "y")
+            require_finite(t, "y")
             below = (t < 0).any(1)
             if bool(below.any()):
                 row = int(below.nonzero()[0])
@@ -159,7 +159,7 @@ class Logistic(Loss):
         """As in :class:`Loss`."""
         t = as_tensor(y, "y").reshape(-1)
         if t.is_floating_point():
-            check_finite(t, "y")
+            require_finite(t, "y")
         found = set(t.unique().tolist())
         if len(t) != n or k != 1 or not (found <= {0, 1} or found <= {-1, 1}):
             raise InputError("y", f"{len(t)} labels {sorted(found)[:4]} for {k} outputs",

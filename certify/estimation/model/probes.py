@@ -22,7 +22,7 @@ FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError, Attribute
 """What somebody else's forward may raise. No `except Exception`: that would catch faults of ours too."""
 
 
-def check_module(module: nn.Module) -> None:
+def require_module(module: nn.Module) -> None:
     """Refuse what can be seen before a row is passed through: train mode, gradient hooks, parameters of no use.
 
     Raises:
@@ -94,7 +94,7 @@ def probe(function: Functional, rows: torch.Tensor) -> torch.Tensor:
     return out.detach()
 
 
-def check_rows_apart(function: Functional, X: torch.Tensor, outputs: torch.Tensor) -> None:
+def require_rows_apart(function: Functional, X: torch.Tensor, outputs: torch.Tensor) -> None:
     """Refuse a module that mixes rows: passed alone, the first rows must give what they gave together.
 
     Raises:
@@ -107,7 +107,7 @@ def check_rows_apart(function: Functional, X: torch.Tensor, outputs: torch.Tenso
                          'let every row be computed alone; for batch statistics give batch_statistics = "recomputed"')
 
 
-def check_derivatives(function: Functional, rows: torch.Tensor) -> None:
+def require_derivatives(function: Functional, rows: torch.Tensor) -> None:
     r"""Refuse a module whose derivatives, forward or backward, are not those of its outputs.
 
     Along one random direction r of the weights `Jr` is held against differences of the outputs, and `⟨c, Jr⟩` against
@@ -135,7 +135,7 @@ def check_derivatives(function: Functional, rows: torch.Tensor) -> None:
                              "the way back", "remove hooks on gradients (register_hook) and backwards of your own")
 
 
-def check_input_derivative(function: Functional, rows: torch.Tensor) -> None:
+def require_input_derivative(function: Functional, rows: torch.Tensor) -> None:
     """Refuse a module whose outputs do not follow its rows as the derivative in them says; as above, forwards alone.
 
     Raises:

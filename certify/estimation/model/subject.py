@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from certify.estimation.model.chunks import Chunks
-from certify.estimation.model.functional import Functional, as_tensor, check_finite
+from certify.estimation.model.functional import Functional, as_tensor, require_finite
 from certify.estimation.model.layered import Layered, copied, layered
 from certify.estimation.model.losses import Loss, loss_named
-from certify.estimation.model.probes import check_derivatives, check_module, check_rows_apart, probe
+from certify.estimation.model.probes import probe, require_derivatives, require_module, require_rows_apart
 from certify.format.errors import InputError
 
 CHUNK = 50
@@ -74,13 +74,6 @@ class ModuleProblem:
         """Number of parameters."""
         return int(self.w.numel())
 
-    @cached_property
-    def by_layers(self) -> bool:
-        """Whether all derivatives are those of layers of known kind, each used once."""
-        from certify.estimation.model.blocks import by_layers  # which knows them, and takes problems
-
-        return by_layers(self)
-
     def __repr__(self) -> str:
         """In a line: what dataclasses make holds the data."""
         return (f"ModuleProblem({type(self.module).__name__}, {self.p} parameters, {self.n} rows of shape "
@@ -111,7 +104,7 @@ def module_problem(
     Raises:
         InputError: train mode, random or non-finite outputs, shapes that do not fit, a device that is not there.
     """
-    check_module(module)
+    require_module(module)
     for name, value, words in (("map", map, ("interpolation", "critical")), ("base", base, ("given", "nearby")),
                                ("batch_statistics", batch_statistics, ("frozen", "recomputed"))):
         if value not in words:
@@ -151,8 +144,8 @@ def _probed(function: Functional, inputs: torch.Tensor, whole: bool) -> int:
     """The number of outputs of a module that stood every probe."""
     outputs = probe(function, inputs if whole else inputs[:2])
     if not whole:
-        check_rows_apart(function, inputs, outputs)
-    check_derivatives(function, inputs[: MANY if whole else 2])
+        require_rows_apart(function, inputs, outputs)
+    require_derivatives(function, inputs[: MANY if whole else 2])
     return int(outputs.shape[1])
 
 
@@ -201,5 +194,5 @@ def _tensor(values: Any, name: str, dtype: torch.dtype, device: torch.device) ->
         raise InputError(name, f"{tensor.dtype} of shape {tuple(tensor.shape)}",
                          "give a real array (n, …) with a row a sample")
     converted = tensor.to(device=device, dtype=dtype)
-    check_finite(converted, name, tensor)
+    require_finite(converted, name, tensor)
     return converted

@@ -42,10 +42,10 @@ LEAST_SQUARES = 1e-4
 """Normal residual up to which what is left of b counts as outside the range."""
 
 
-def check_size(parameters: int) -> None:
+def require_size(parameters: int) -> None:
     """Refuse a matrix that would not fit into memory.
 
-    >>> check_size(270_000)
+    >>> require_size(270_000)
     Traceback (most recent call last):
     certify.format.errors.InputError: solver: "direct" for 270000 parameters, whose matrix takes 583 GB; use ...
     """

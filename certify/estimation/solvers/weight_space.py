@@ -27,7 +27,7 @@ from certify.estimation.krylov import (
 from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.options import EstimateOptions
 from certify.estimation.solvers.correctors import Corrector, corrected
-from certify.estimation.solvers.direct import MOST_PARAMETERS, VERY_FEW, check_size, solve_directly
+from certify.estimation.solvers.direct import MOST_PARAMETERS, VERY_FEW, require_size, solve_directly
 from certify.estimation.solvers.meter import Meter
 from certify.format.errors import InputError
 
@@ -106,11 +106,11 @@ def kernel_part(problem: ModuleProblem, raw: torch.Tensor, options: EstimateOpti
     kind = curvature_of(problem, options)
     apply = _operator(problem, kind, options).product
     left = raw - solve(problem, kind, apply(raw), options, tell).x
-    check_left(apply, raw, left, options, "Hessian")
+    require_left(apply, raw, left, options, "Hessian")
     return left
 
 
-def check_left(
+def require_left(
     apply: Callable[[torch.Tensor], torch.Tensor], raw: torch.Tensor, left: torch.Tensor, options: EstimateOptions,
     of: str,
 ) -> None:
@@ -161,7 +161,7 @@ def solve(problem: ModuleProblem, curvature: str, b: torch.Tensor, options: Esti
         few = problem.p <= MOST_PARAMETERS and (shift == 0 or _worth_forming(problem, operator, len(b)))
         name = "direct" if few else "cg" if shift > 0 else "minres_qlp"
     if name == "direct":
-        check_size(problem.p)
+        require_size(problem.p)
         return solve_directly(operator, b, options.tolerance, tell)
     made = _preconditioner(problem, operator, b, shift, name, options)
 

@@ -1,1 +1,1 @@
-"""Readers of files of arrays, one a file, and the table that picks one."""
+"""Readers of files of arrays, one a file; :mod:`certify.inputs.formats.table` picks one."""

@@ -7,14 +7,12 @@ import struct
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.spec.sources import Source
-from certify.spec.vocabulary import FOREIGN
 
 ZIP_ERRORS: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, IndexError, ValueError, OverflowError, OSError,
@@ -48,76 +46,6 @@ class Archive(ABC):
         Raises:
             InputError: it is damaged, or not an array of numbers.
         """
-
-
-def open_archive(source: Source, role: str) -> Archive:
-    """Open a file's bytes by the ending of its name.
-
-    Args:
-        source: the file.
-        role: `model` or `data`, for messages.
-
-    Raises:
-        InputError: the content is not what the ending promises. A pickle is recognised by its first bytes and
-            refused unread.
-    """
-    asked = f"{role} file {source.path}"
-    if not source.content:
-        raise InputError(asked, "an empty file", "write it again")
-    ending, readers = source.path.suffix.lower(), _readers(role)
-    if ending not in readers:
-        remedy = FOREIGN.get(ending) if role == "model" else None
-        raise InputError(asked, f"'{ending}' is no format that can be read ({', '.join(readers)})",
-                         remedy or "save it in one of them")
-    disguised, usual = _what_it_really_is(source.content)
-    if disguised and ending not in usual:
-        raise InputError(
-            asked, f"{disguised}, not the {ending} file its name promises",
-            f"put a real {ending} file there",
-        )
-    return readers[ending](source.content, asked)
-
-
-def _readers(role: str) -> dict[str, Callable[[bytes, str], Archive]]:
-    """The formats that can be opened. A new format is a new file and a line here."""
-    from certify.inputs.formats.csv_file import CsvArchive
-    from certify.inputs.formats.npz import NpzArchive
-    from certify.inputs.formats.parquet import ParquetArchive
-    from certify.inputs.formats.safetensors import SafetensorsArchive
-    from certify.inputs.onnx.onnx_file import OnnxArchive
-    from certify.inputs.torch.export_file import ExportArchive
-    from certify.inputs.torch.weights_file import TorchArchive
-
-    if role == "model":
-        torch_files = {ending: TorchArchive for ending in _TORCH}
-        return {".safetensors": SafetensorsArchive, **torch_files, ".pt2": ExportArchive, ".onnx": OnnxArchive}
-    return {".npz": NpzArchive, ".safetensors": SafetensorsArchive, ".csv": CsvArchive, ".parquet": ParquetArchive}
-
-
-_PICKLE: Final = "a Python pickle (which can run code; nothing in it was executed)"
-_TORCH: Final = (".pt", ".pth", ".th")
-_MAGIC: Final = (
-    *((bytes((0x80, protocol)), _PICKLE, _TORCH) for protocol in range(2, 6)),
-    (b"PK\x03\x04", "a zip archive", (".npz", ".pt2", *_TORCH)),
-    (b"\x93NUMPY", "a single numpy array", ()),
-    (b"\x89HDF", "an HDF5 file", ()),
-    (b"\x1f\x8b", "a gzip file", ()),
-    (b"PAR1", "a parquet file", (".parquet",)),
-    (b"version https://git-lfs", "a Git LFS pointer (the real file was not downloaded)", ()),
-)
-
-
-def _what_it_really_is(content: bytes) -> tuple[str, tuple[str, ...]]:
-    """Name the format that the first bytes give away and its usual endings, or an empty string."""
-    for magic, name, usual in _MAGIC:
-        # the first eight bytes of a safetensors file are a length: with these values it would be no length
-        if content.startswith(magic) and not _plausible_safetensors(content):
-            return name, usual
-    return "", ()
-
-
-def _plausible_safetensors(content: bytes) -> bool:
-    return content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= len(content) - 8
 
 
 def missing(archive: Archive, asked: str, key: str, name: str) -> InputError:

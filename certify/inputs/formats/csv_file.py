@@ -54,7 +54,7 @@ class CsvArchive(Archive):
         if len(rows) < 2 or not rows[0][1]:
             raise InputError(asked, f"{len(rows)} rows", "give a header row of names and at least one row of numbers")
         self._names = tuple(name.strip() for name in rows[0][1])
-        self._check_names(text)
+        self._require_names(text)
         for line, row in rows[1:]:
             if len(row) != len(self._names):
                 raise InputError(
@@ -64,7 +64,7 @@ class CsvArchive(Archive):
         self._lines = [line for line, _ in rows[1:]]
         self._rows = [row for _, row in rows[1:]]
 
-    def _check_names(self, text: str) -> None:
+    def _require_names(self, text: str) -> None:
         if len(set(self._names)) < len(self._names):
             twice = next(name for name in self._names if self._names.count(name) > 1)
             raise InputError(self._asked, f"two columns are named {twice!r}", "give every column a name of its own")

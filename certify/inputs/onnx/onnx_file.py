@@ -24,7 +24,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.inputs.chain import BRANCHES, SOFTMAX, Chain, check_option, key_of, numbered
+from certify.inputs.chain import BRANCHES, SOFTMAX, Chain, key_of, numbered, require_option
 from certify.inputs.formats.archive import Archive
 from certify.inputs.onnx.batch_norm import BatchNorm, batch_norm, fold
 from certify.inputs.onnx.protobuf import Value, fields, float32, varints
@@ -270,7 +270,7 @@ class OnnxArchive(Archive):
                 continue  # 0.01, in the only precision that this format has
             if (word, option) not in (("leaky_relu", "alpha"), ("elu", "alpha"), ("gelu", "approximate")):
                 self._refuse(f"{word} with {key_of(option)}", _REMEDY)
-            check_option(word, "negative_slope" if word == "leaky_relu" else option, given, self._asked)
+            require_option(word, "negative_slope" if word == "leaky_relu" else option, given, self._asked)
         chain.activation(word)
         self._place.linear = self._place.linear and word == "identity"
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.inputs.chain import BATCH_NORM, BRANCHES, SOFTMAX, Chain, check_option, key_of, numbered
+from certify.inputs.chain import BATCH_NORM, BRANCHES, SOFTMAX, Chain, key_of, numbered, require_option
 from certify.inputs.formats.archive import ZIP_ERRORS, Archive
 
 _TYPES: Final = {1: "|u1", 2: "|i1", 3: "<i2", 4: "<i4", 5: "<i8", 6: "<f2", 7: "<f4", 8: "<f8", 13: "<u2"}
@@ -137,7 +137,7 @@ class ExportArchive(Archive):
                 continue
             if option not in ("negative_slope", "alpha", "beta", "threshold", "approximate"):
                 self._refuse(f"{word} with {key_of(option)}", _REMEDY)
-            check_option(word, option, given, self._asked)
+            require_option(word, option, given, self._asked)
         chain.activation(word)
 
     def _parameter(self, argument: dict[str, Any] | None, parameters: dict[str, str]) -> str | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from certify.format.errors import InputError, SpecError
-from certify.inputs.chain import OPTIONS, Chain, check_option
+from certify.inputs.chain import OPTIONS, Chain, require_option
 
 _CLASSES: Final = {
     "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "Tanh": "tanh", "Sigmoid": "sigmoid",
@@ -106,7 +106,7 @@ def recognise(module: Any, asked: str) -> Recognised:
     )
 
 
-def check_file(found: Recognised, shapes: dict[str, tuple[int, ...]], order: Sequence[str], asked: str) -> None:
+def require_file(found: Recognised, shapes: dict[str, tuple[int, ...]], order: Sequence[str], asked: str) -> None:
     """Refuse a file whose tensors are not those of the module, by name, shape and order.
 
     The order matters because a checker, which does not run the factory, takes the layers in natural key order.
@@ -122,7 +122,7 @@ def check_file(found: Recognised, shapes: dict[str, tuple[int, ...]], order: Seq
         )
 
 
-def check_spec_agrees(found: Recognised, widths: Sequence[int] | None, activation: str | None, key: str) -> None:
+def require_spec_agrees(found: Recognised, widths: Sequence[int] | None, activation: str | None, key: str) -> None:
     """Refuse a spec that does not state the network itself, or another one.
 
     A certificate must be checkable from files without running anybody's code, so widths and activation are in
@@ -167,7 +167,7 @@ def activation_word(
             asked, f"{kind.__name__}{place} is no {what}", remedy,
         )
     for option in OPTIONS[word]:
-        check_option(word, option, getattr(part, option), f"{asked}, '{name}'")
+        require_option(word, option, getattr(part, option), f"{asked}, '{name}'")
     return word
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from certify.format.errors import InputError, MissingPackage
-from certify.inputs.formats.archive import listed, open_archive
+from certify.format.errors import InputError
+from certify.inputs.formats.archive import listed
+from certify.inputs.formats.table import open_archive
 from certify.inputs.model import read_network_and_names
 from certify.inputs.torch.factory import call_factory
 from certify.spec.sources import read_source
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def read_module(spec: Spec, folder: Path) -> tuple[nn.Module, dict[str, str]]:
-    """The module in eval mode, in the precision of the file (float32 at least).
+    """The module in eval mode, in the precision of the file (float32 at least); torch must be there.
 
     Args:
         spec: names the file and either a factory, whose code is run, or widths and activation.
@@ -32,12 +33,9 @@ def read_module(spec: Spec, folder: Path) -> tuple[nn.Module, dict[str, str]]:
 
     Raises:
         InputError: the file is missing, damaged or a pickle; its tensors are not exactly those of the module.
-        MissingPackage: torch is not installed.
     """
-    try:
-        from certify.estimation.model.fully_connected import module_of
-    except MissingPackage as error:
-        raise MissingPackage("certify estimate", error.found, error.remedy) from None
+    from certify.inputs.torch.fully_connected import module_of
+
     if spec.model.factory is None:
         network, prefixes = read_network_and_names(spec, folder)
         module = module_of(network)

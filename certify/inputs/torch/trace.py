@@ -91,7 +91,7 @@ def write_graph(factory: str, shape: str, path: Path) -> dict[str, int]:
     return network.operations
 
 
-def check_same(network: GraphNetwork, traced: GraphNetwork, key: str) -> None:
+def require_same(network: GraphNetwork, traced: GraphNetwork, key: str) -> None:
     """Refuse a graph file that does not say what the factory's module does; names of nodes do not matter.
 
     Raises:

@@ -70,9 +70,9 @@ class Objective:
             raise InputError("targets", "a negative or missing probability", "give rows of probabilities")
         if self.spread is not None and not (np.shape(self.spread) == (n,) and (self.spread >= 0).all()):
             raise InputError("spread", "not a radius from 0 on for every row", f"give an array of shape {(n,)}")
-        self._check_labels(k)
+        self._require_labels(k)
 
-    def _check_labels(self, k: int) -> None:
+    def _require_labels(self, k: int) -> None:
         if self.labels is None or self.loss == "squared":
             return
         values = set(np.asarray(self.labels).ravel().tolist())

@@ -10,10 +10,10 @@ from certify.format.errors import InputError
 from certify.rigor.fp import Array
 
 if TYPE_CHECKING:
-    from certify.problem.problem import Problem
+    from certify.problem.statement import Statement
 
 
-def check_flips(problem: Problem) -> None:
+def require_flips(problem: Statement) -> None:
     """Refuse one change of the targets of a critical problem that no theorem is about.
 
     Raises:

@@ -2,46 +2,9 @@
 
 from __future__ import annotations
 
-from certify.format.errors import SpecError
 from certify.problem.problem import Problem
-from certify.spec.convexity import FIRST_ORDER
 from certify.systems.interpolation.congruence import Failure
 from certify.systems.interpolation.linearisation import Linearisation
-from certify.theorems.aubin.interpolation import require_built
-from certify.theorems.excess import claims as window_claims
-from certify.theorems.predictions import labels as label_claims
-from certify.theorems.predictions.first_order import require_predictions
-
-
-def require_meaning(problem: Problem, quantity: str) -> None:
-    """Refuse a quantity that has no meaning for the perturbation set.
-
-    Raises:
-        SpecError, InputError: with what would work.
-    """
-    asked = f"quantity '{quantity}'"
-    if quantity == "first_order_distance":
-        if problem.set != "given" and problem.radius is None:
-            raise SpecError(asked, "no radius", "give perturbation.radius")
-    elif quantity in ("distance", label_claims.QUANTITY):
-        if quantity != "distance" and problem.evaluation is None:
-            raise SpecError(asked, "no evaluation rows", "give evaluation rows")
-        if problem.base != "given":
-            raise SpecError(asked, f"base = '{problem.base}'", "use base 'given'")
-        if problem.weight_norm == "function":
-            raise SpecError(asked, "norm 'function'", "use norm 'euclidean' or 'relative'")
-        if problem.set != "given" and problem.radius is None:
-            raise SpecError(asked, "no radius", "give perturbation.radius")
-        if problem.set != "given" and problem.parameter != "features":
-            raise SpecError(asked, f"{problem.parameter}", "use features, or set 'given'")
-    elif quantity == FIRST_ORDER:
-        require_predictions(problem)
-    elif quantity == "aubin":
-        require_built(problem)
-    elif quantity in window_claims.QUANTITIES:
-        window_claims.require_window(problem)
-    elif problem.set in ("sparse", "given"):
-        raise SpecError(asked, f"set = '{problem.set}' has no modulus", "use 'first_order_distance'")
 
 
 def equal_reason(i: int, j: int) -> str:

@@ -12,9 +12,10 @@ from fractions import Fraction
 import numpy as np
 
 from certify.format.errors import EnclosureError, InputError
+from certify.format.words import Rigour
 from certify.network.lipschitz.along_paths import path_growth, shares
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import OutOfTime
 from certify.problem.problem import Problem
 from certify.rigor import fp

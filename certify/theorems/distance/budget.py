@@ -12,14 +12,15 @@ import numpy as np
 from certify.finders.nearest_fit import propose_nearest
 from certify.format.digits import at_least, at_most
 from certify.format.errors import EnclosureError
+from certify.format.words import Rigour
 from certify.network.layers.kernel import Kernel
 from certify.network.layers.passes import backward, forward, known_weights
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
+from certify.problem.cost import JACOBIAN_LIMIT, Cost
 from certify.problem.limits import Limits, OutOfTime, seconds
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.costs import JACOBIAN_LIMIT, costs
 from certify.rigor.arithmetic import Binary64, DoubleDouble
 from certify.rigor.ball import Balls
 from certify.rigor.finder import proposed
@@ -44,16 +45,17 @@ class Attack:
     z: Array
 
 
-def worst_distance(problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ...], limits: Limits) -> Bound:
+def worst_distance(problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ...], limits: Limits,
+                   constants: Cost | None = None) -> Bound:
     """`sup_{u ∈ U} dist(w̄, S(u))` from both sides.
 
     Args:
         problem: interpolation, base `given`, features, set total, per_sample or sparse with a radius.
         unit, hypotheses: of the bound.
         limits: where the time is up, what was proved by then counts.
+        constants: what LipSDP for every row would need, where it is tried.
     """
-    cost = next((c for c in costs(problem) if c.name == "constants"), None)
-    refused = "" if cost is None else limits.refusal(cost)
+    refused = "" if constants is None else limits.refusal(constants)
     found, attack, late = compensate(problem, limits.check, not refused), None, refused
     try:
         limits.check()

@@ -11,13 +11,14 @@ import numpy as np
 
 from certify.finders.nearest_fit import Proposal, propose_nearest, steadied
 from certify.format.errors import EnclosureError
+from certify.format.words import Rigour
 from certify.network.layer_scale import LayerScale
 from certify.network.layers.gradients import weight_gradient_norm
 from certify.network.layers.passes import backward, forward, known_weights
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
+from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.problem import Problem
-from certify.prove.costs import JACOBIAN_LIMIT
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
 from certify.rigor.ball import exact_points, rounded

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from certify.format.errors import SpecError
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.format.words import Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.spec.window import QUANTITIES

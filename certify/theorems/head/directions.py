@@ -10,8 +10,9 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
+from certify.systems.head.change import moving_rows
 from certify.systems.head.last_layer import LastLayer, Metric
-from certify.theorems.head.motion import Moved, growth_of, largest_sum, moving_rows, pulls, top_of_product
+from certify.theorems.head.motion import Moved, growth_of, largest_sum, pulls, top_of_product
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from certify.format.errors import EnclosureError, SpecError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.rigor.singular import enclose_norm2
+from certify.systems.head.change import Change, moving_rows
 from certify.systems.head.last_layer import LastLayer, Metric, enclose_metric
 
 THETAS = (0.95, 0.85, 0.75, 0.65, 0.55, 0.45, 0.35, 0.25, 0.18, 0.12, 0.08, 0.04, 0.0)
@@ -26,28 +27,6 @@ ROOMY = 1.0 + 2.0**-7
 
 GRAM = 4000
 """Most rows whose inner products are formed."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """A budget of changes of the training data; every one of them is star-shaped about no change.
-
-    Attributes:
-        parameter: ``"sample_weights"`` (`1 + u_i`, −1 deletes a row), ``"targets"`` (squared loss), ``"labels"`` (a
-            label becomes any other) or ``"features"``.
-        radius: size of one row's change (`total`: of all); no meaning for labels.
-        count: most rows that change at once; None: all of them.
-        total: whether the radius is for all rows together.
-        rows: rows that may change; None: all.
-        down: whether sample weights only fall, `−radius ≤ u_i ≤ 0`.
-    """
-
-    parameter: str
-    radius: float = 1.0
-    count: int | None = None
-    total: bool = False
-    rows: tuple[int, ...] | None = None
-    down: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +96,7 @@ def enclose_motions(
 ) -> list[tuple[Moved, ...]]:
     """:func:`enclose_motion` of several budgets, which share the metrics."""
     for change in changes:
-        _check_change(layer, change)
+        _require_change(layer, change)
     best: list[list[Moved]] = [[] for _ in changes]
     for theta in thetas if layer.loss != "squared" else (1.0,):
         check()
@@ -134,7 +113,7 @@ def enclose_motions(
     return [tuple(sorted(found, key=lambda moved: moved.distance)) for found in best]
 
 
-def _check_change(layer: LastLayer, change: Change) -> None:
+def _require_change(layer: LastLayer, change: Change) -> None:
     known = ("sample_weights", "targets", "labels", "features")
     if change.parameter not in known:
         raise SpecError("parameter", f"'{change.parameter}'", f"use one of {', '.join(known)}")
@@ -198,11 +177,6 @@ class _Effect:
     lost: float = 0.0
     wider: float = 0.0
     bent: float = 0.0
-
-
-def moving_rows(layer: LastLayer, change: Change) -> Array:
-    """Numbers of the rows that may change."""
-    return np.arange(layer.n) if change.rows is None else np.array(change.rows)
 
 
 def _count(layer: LastLayer, change: Change) -> int:

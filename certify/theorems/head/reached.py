@@ -19,9 +19,9 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import DoubleDouble
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
+from certify.systems.head.change import Change
 from certify.systems.head.last_layer import LastLayer
 from certify.theorems.distance.critical_given_change import changed_objective
-from certify.theorems.head.motion import Change
 
 Points = tuple[Array, Array, Array]
 ROOM = 1 - Fraction(1, 2**30)

@@ -17,8 +17,9 @@ import scipy.linalg
 from flint import fmpq_mat
 
 from certify.format.errors import SpecError
+from certify.format.words import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.activation.leaky_relu import NEGATIVE_SLOPE

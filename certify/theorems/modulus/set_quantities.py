@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.format.words import Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.rigor import fp
 from certify.spec.convexity import FIRST_ORDER
 from certify.systems.interpolation.congruence import Congruence

@@ -11,9 +11,10 @@ import numpy as np
 
 from certify.finders.loss_attack import find_attack, no_check
 from certify.format.errors import EnclosureError, SpecError
+from certify.format.words import Rigour
 from certify.network.layers.gradients import total_norm
 from certify.network.lipschitz.reach import reach
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
 from certify.problem.limits import Limits, OutOfTime
 from certify.problem.problem import Problem
 from certify.rigor import fp
@@ -21,7 +22,7 @@ from certify.rigor.activation import activation
 from certify.rigor.fp import RAISE, Array
 
 if TYPE_CHECKING:
-    from certify.prove.sublevel import Descent
+    from certify.systems.sublevel.point import Descent
 
 UNITS = {"features": "feature distance", "targets": "target distance", "sample_weights": "change of the sample weights"}
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from certify.format.words import Rigour
 from certify.network.layers.jacobian import Jacobian
 from certify.network.layers.passes import Forward
-from certify.problem.bound import Bound, Rigour
+from certify.problem.bound import Bound
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import RAISE, Array

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import EnclosureError
+from certify.format.words import Rigour
 from certify.network.layers.jacobian import Jacobian
 from certify.network.layers.passes import known_weights
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis, Rigour
+from certify.problem.bound import Bound, Hypothesis
+from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.perturbations.row_sets import RowSets
-from certify.prove.costs import JACOBIAN_LIMIT, prediction_entries
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.fp import RAISE, Array, U
@@ -128,3 +129,9 @@ def shortest(G: Array) -> Array:
     size = fp.row_norms(G)
     below = size * (1.0 - 4.0 * (G.shape[1] + 32) * U) * (2.0 - RAISE) ** 2
     return np.where(size > 2 * fp.FLOOR, below, 0.0)
+
+
+def prediction_entries(problem: Problem) -> int:
+    """Entries of all gradients that first-order changes of predictions at exact fits need."""
+    points = 0 if problem.evaluation is None else len(problem.evaluation)
+    return (problem.n + points) * problem.outputs * problem.parameters if points else 0

@@ -7,8 +7,9 @@ from typing import Final
 from certify.format.digits import at_most
 from certify.format.errors import EnclosureError
 from certify.format.labels import label_unit
+from certify.format.words import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound, Rigour
+from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.theorems.predictions.within_distance import labels_within
 

@@ -22,8 +22,9 @@ sys.path.insert(0, str(HERE))
 import recipe  # noqa: E402
 
 from certify.network.network import Network  # noqa: E402
+from certify.systems.head.change import Change  # noqa: E402
 from certify.systems.head.last_layer import enclose_last_layer, last_inputs  # noqa: E402
-from certify.theorems.head.motion import Change, enclose_motions, global_modulus  # noqa: E402
+from certify.theorems.head.motion import enclose_motions, global_modulus  # noqa: E402
 from certify.theorems.head.predictions import enclose_predictions  # noqa: E402
 
 ROWS, FLIPS = (1, 5, 8, 20), (1, 2, 3, 5, 8, 20)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from certify.network.network import Network
+from certify.systems.head.change import Change
 from certify.systems.head.last_layer import enclose_last_layer, last_inputs
-from certify.theorems.head.motion import Change, enclose_motion
+from certify.theorems.head.motion import enclose_motion
 from certify.theorems.head.predictions import enclose_predictions
 
 CASES = (

@@ -177,7 +177,7 @@ def by_others() -> Iterator[Written]:
 
 def said(path: Path) -> str:
     """What certify makes of a file: layers and activation, or its one line, without folders."""
-    from certify.inputs.formats.archive import open_archive
+    from certify.inputs.formats.table import open_archive
     from certify.inputs.model import read_network, widths_of
     from certify.spec import parse_spec
     from certify.spec.sources import read_source

@@ -1,0 +1,74 @@
+"""From a spec and the files it names to the problem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from certify.network.graph.graph import GraphNetwork
+from certify.network.network import Network
+from certify.problem.norms.function import DEFAULT_TAU, Reference
+from certify.problem.problem import Problem, equal_rows
+from certify.problem.validity import require_problem
+
+
+def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
+    """Read a spec and the files it names, refuse what is invalid, and return the problem.
+
+    Args:
+        path: the spec, a TOML file.
+        merge_duplicates: treat rows with equal features as one row.
+
+    Raises:
+        SpecError, InputError: with one line that says what to change.
+    """
+    from certify.inputs import load_data, load_evaluation, load_reference, read_graph_network, read_network, units
+    from certify.inputs.arrays import placed_change
+    from certify.spec import load_spec
+    from certify.spec.validity import require_rows
+
+    path = Path(path)
+    spec = load_spec(path)
+    folder = path.parent
+    network: Network | GraphNetwork
+    files = {"spec": path, "model": folder / spec.model.file, "data": folder / spec.data.file}
+    if spec.model.graph is None:
+        network = read_network(spec, folder)
+    else:
+        files["graph"] = folder / spec.model.graph
+        network = read_graph_network(spec, folder)
+    shape = network.shape if isinstance(network, GraphNetwork) else ()
+    data = load_data(spec, folder, network.widths, shape)
+    X = data.X
+    reference = None
+    if spec.weights.reference is not None:
+        files["reference"] = folder / spec.weights.reference
+        tau = DEFAULT_TAU if spec.weights.tau is None else spec.weights.tau
+        reference = Reference(load_reference(spec, folder, network.widths, data.names), tau)
+    evaluation = None
+    if spec.evaluation is not None:
+        files["evaluation"] = folder / spec.evaluation.file
+        evaluation = load_evaluation(spec, folder, network.widths, data.names)
+    require_rows(spec, len(X))
+    groups = equal_rows(X)
+    listed = spec.perturbation.rows
+    rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
+    first = {i: g[0] for g in groups for i in g} if merge_duplicates else {}
+    change = None
+    if spec.perturbation.set == "given":
+        files["change"] = folder / str(spec.perturbation.file)
+        width = {"features": network.widths[0], "targets": network.widths[-1]}.get(spec.perturbation.parameter, 1)
+        change = placed_change(spec, folder, range(len(X)) if listed == "all" else listed, (len(X), width), first)
+    rows = tuple(sorted({first.get(i, i) for i in rows}))
+    problem = Problem(
+        network=network, X=X, y=data.y, parameter=spec.perturbation.parameter, rows=rows,
+        layer=spec.solution.layer, merge_duplicates=merge_duplicates, groups=groups, spec=spec,
+        labels=data.labels, map=spec.solution.map, base=spec.solution.base, loss=spec.training.loss,
+        weight_decay=spec.training.weight_decay, level=spec.solution.level, set=spec.perturbation.set,
+        scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
+        files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
+        radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
+        evaluation=evaluation, direction=spec.perturbation.direction,
+        threshold=None if spec.evaluation is None else spec.evaluation.threshold,
+    )
+    require_problem(problem)
+    return problem

@@ -1,0 +1,141 @@
+"""What a problem states: network, data, perturbation and solution map, with nothing refused and nothing computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from certify.network.graph.graph import GraphNetwork
+from certify.network.layer_scale import LayerScale
+from certify.network.network import Network
+from certify.problem.norms.function import Reference
+
+if TYPE_CHECKING:
+    from certify.spec.models import Spec
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """Network + data + perturbation + solution map.
+
+    Interpolation, base `given`: the equations are `f(x_i, w) = f(x_i, w̄)` for each row i that stands for its
+    group: with ``merge_duplicates`` rows with equal features are one row, represented by the first of them.
+    Critical: `∇L(u, w) = 0`, L tilted (base `given`) or at an exact critical point (`nearby`).
+    Sublevel: `L(u, w) ≤ ℓ`. The arrays are kept read-only; writable ones are copied.
+
+    Attributes:
+        network: a fully connected network, or for the sublevel map a graph.
+        X: `(n, d)` features, float64, finite.
+        y: `(n, k)` real targets, or None where the targets are class labels.
+        parameter: ``"features"``, ``"targets"``, ``"sample_weights"`` or ``"labels"`` (of the critical map, at finite
+            size): what the perturbation moves.
+        rows: row numbers that may move, ascending (all of them representatives).
+        layer: ``"all"`` or a layer number from 1; the other layers are frozen.
+        merge_duplicates: whether rows with equal features are treated as one.
+        groups: groups of two or more rows with equal features, each ascending (found if not given).
+        spec: the spec this problem was read from, None if built in Python.
+        files: paths of spec, model and data where the problem was read from files.
+        labels: `(n,)` class labels, or None where the targets are real or missing.
+        map: ``"interpolation"``, ``"critical"`` or ``"sublevel"``.
+        base: ``"given"`` or ``"nearby"``.
+        loss, weight_decay: the training loss (critical, sublevel).
+        level: the level ℓ; None: the loss at the given weights.
+        set: ``"total"``, ``"per_sample"``, ``"sparse"`` or ``"given"``: how the budget is shared.
+        norm: 1, 2 or ``"inf"``: the norm of one row's change (`total` takes 2).
+        radius: the budget, None where no quantity needs it.
+        count: most rows that move at once (`sparse`).
+        direction: ``"down"``: sample weights only fall; None: both ways.
+        change: `(n, d)`, `(n, k)` or, of sample weights, `(n, 1)`: the one change of `given`, 0 on rows that do not
+            move.
+        arithmetic: ``"float"`` or ``"exact"`` (rationals, for small piecewise linear problems).
+        scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
+        names: names of the features, for a reader; None where the data has none.
+        weight_norm: ``"euclidean"``, ``"relative"`` or ``"function"``: how a motion of the weights is measured.
+        reference: the rows of the function norm with its τ, else None.
+        evaluation: `(N, d)` rows on which predictions are compared, else None.
+        threshold: of one output: the label of such a row is whether the output lies above it; None: above 0.
+    """
+
+    network: Network | GraphNetwork
+    X: np.ndarray
+    y: np.ndarray | None
+    parameter: str
+    rows: tuple[int, ...]
+    layer: str | int = "all"
+    merge_duplicates: bool = False
+    groups: tuple[tuple[int, ...], ...] | None = None
+    spec: Spec | None = None
+    files: dict[str, Path] | None = None
+    labels: np.ndarray | None = None
+    map: str = "interpolation"
+    base: str = "given"
+    loss: str = "squared"
+    weight_decay: float = 0.0
+    level: float | None = None
+    set: str = "total"
+    scale: np.ndarray | None = None
+    names: tuple[str, ...] | None = None
+    weight_norm: str = "euclidean"
+    reference: Reference | None = None
+    norm: int | str = 2
+    radius: float | None = None
+    count: int | None = None
+    change: np.ndarray | None = None
+    arithmetic: str = "float"
+    evaluation: np.ndarray | None = None
+    direction: str | None = None
+    threshold: float | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of data rows in the file."""
+        return int(self.X.shape[0])
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Rows that give equations: all, or one per group of equal rows when merging."""
+        if not self.merge_duplicates:
+            return tuple(range(self.n))
+        dropped = {i for group in self.groups or () for i in group[1:]}
+        return tuple(i for i in range(self.n) if i not in dropped)
+
+    @property
+    def inputs(self) -> int:
+        """Number d of features."""
+        return self.network.widths[0]
+
+    @property
+    def outputs(self) -> int:
+        """Number k of network outputs."""
+        return self.network.widths[-1]
+
+    @property
+    def equations(self) -> int:
+        """Number of equations: nk for interpolation, p for critical points, the one inequality for the sublevel map."""
+        if self.map == "critical":
+            return self.parameters
+        return 1 if self.map == "sublevel" else len(self.kept) * self.outputs
+
+    @property
+    def parameters(self) -> int:
+        """Number p of free parameters: those of the chosen layers."""
+        return self.network.parameters(self.layer)
+
+    @property
+    def kernel_size(self) -> int:
+        """Rows of the kernel that is computed with: equations, and outputs at the reference rows."""
+        return self.equations + (0 if self.reference is None else len(self.reference.X) * self.outputs)
+
+    @cached_property
+    def layer_scale(self) -> LayerScale:
+        """The scale of every layer in the norm of the weights; all 1 but for the relative norm."""
+        net = self.network
+        if isinstance(net, GraphNetwork):
+            return LayerScale(())
+        if self.weight_norm == "relative":
+            return LayerScale.relative(net, net.layers(self.layer))
+        return LayerScale.euclidean(net.depth)
