@@ -1,7 +1,7 @@
-"""The table of theorems answers every combination of words as the switchboards it replaces did.
+"""The table of theorems answers every combination of words as the switchboards did whose place it took.
 
-Their answers to the whole grid are kept in `grid.xz` (`python -m tests.house.old_answers` asked them). Here every
-seventeenth combination is asked; `python -m tests.house.test_grid` asks all 3 904 384 in about a minute.
+Their answers to the whole grid are kept in `grid.xz`. Here every seventeenth combination is asked;
+`python -m tests.house.test_grid` asks all 3 904 384 in about a minute.
 """
 
 from __future__ import annotations
