@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from certify.spec.estimates import require_estimate_spec, require_proofs
-from certify.spec.files import require_built, require_files
-from certify.spec.moves import require_change_file, require_listed_rows, require_rows, require_weights_left
-from certify.spec.network import require_network
+from certify.spec.rules.estimates import require_estimate_spec, require_proofs
+from certify.spec.rules.files import require_built, require_files
+from certify.spec.rules.moves import require_change_file, require_listed_rows, require_rows, require_weights_left
+from certify.spec.rules.network import require_network
+from certify.spec.rules.thresholds import require_label_threshold, require_threshold
+from certify.spec.rules.weights import require_reference, require_within
 from certify.spec.supported import require_supported
-from certify.spec.thresholds import require_label_threshold, require_threshold
 from certify.spec.vocabulary import BUILT
-from certify.spec.weight_norms import require_reference, require_within
 from certify.spec.window import require_few_inputs
 
 if TYPE_CHECKING:

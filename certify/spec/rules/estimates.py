@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from certify.format.errors import SpecError
 from certify.format.quantities import ESTIMATED
 from certify.format.words import Map, Parameter, Set
-from certify.spec.files import require_built, require_files
-from certify.spec.moves import require_change_file
+from certify.spec.rules.files import require_built, require_files
+from certify.spec.rules.moves import require_change_file
 from certify.spec.supported import require_meaning
 from certify.spec.vocabulary import UNBUILT_KEYS, WORDS
 
