@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from certify.format.errors import EnclosureError
+from certify.format.words import Loss
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.rigor.activation import activation
@@ -119,7 +120,8 @@ def fit(
         most = GRAPH_ROWS if isinstance(network, GraphNetwork) else n
     rows = min(n, most)
     nothing = Fit(loss, None, None, rows, n, "", stated)
-    if (y is None) if loss == "squared" else (labels is None and (y is None or loss == "logistic")):
+    if (y is None) if loss == Loss.SQUARED else (
+            labels is None and (y is None or loss == Loss.LOGISTIC)):
         named = "no targets" if y is None and labels is None else "targets of another kind"
         return _without(nothing, f"{named} that the {loss} loss takes are given")
     total, right = 0.0, 0
@@ -134,7 +136,7 @@ def fit(
         total = math.nan
     if not math.isfinite(total):
         return _without(nothing, "numbers overflow on the way through it, or are NaN")
-    return Fit(loss, float(f"{total / rows:.4g}"), None if loss == "squared" else right, rows, n, "", stated)
+    return Fit(loss, float(f"{total / rows:.4g}"), None if loss == Loss.SQUARED else right, rows, n, "", stated)
 
 
 def _without(fit: Fit, trouble: str) -> Fit:
@@ -195,10 +197,10 @@ def _outputs(network: Network | GraphNetwork, X: Array) -> Iterator[tuple[slice,
 
 def _losses(loss: str, f: Array, y: Array | None, labels: Array | None) -> tuple[Array, int]:
     """Losses row by row, and how many rows have the label that is predicted; a tie of logistic predicts none."""
-    if loss == "squared":
+    if loss == Loss.SQUARED:
         assert y is not None
         return 0.5 * np.sum((f - y) ** 2, axis=1), 0
-    if loss == "logistic":
+    if loss == Loss.LOGISTIC:
         assert labels is not None
         margin = np.where(labels > 0, 1.0, -1.0) * f[:, 0]
         return np.logaddexp(0.0, -margin), int(np.sum(margin > 0))

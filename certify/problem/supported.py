@@ -1,0 +1,109 @@
+"""Refuse a problem that no theorem is about: the table of :mod:`certify.format.theorems`, asked for any quantity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from certify.format.errors import InputError
+from certify.format.nearest import REASONS, nearest
+from certify.format.quantities import QUANTITIES
+from certify.format.question import LAWS, Law, Question
+from certify.format.support import BOUNDING, default_quantities
+from certify.format.words import Base, Layer, Loss, Map, Network, Parameter, Set, WeightNorm, words
+from certify.network.graph.graph import GraphNetwork
+
+if TYPE_CHECKING:
+    from certify.problem.statement import Statement
+
+WORDS: Final = {"map": Map, "base": Base, "parameter": Parameter, "weight_norm": WeightNorm, "set": Set, "loss": Loss}
+"""The words of a problem, by attribute."""
+ATTRIBUTES: Final = {"units": "scale", "down": "direction", "targets": "y", "decay": "weight_decay"}
+"""The attribute of a problem that answers a key of a question, where it has another name."""
+
+
+def question_of(problem: Statement, quantity: str = "") -> Question:
+    """What a problem asks, in words; of the sizes it says whether they are there.
+
+    Args:
+        problem: one whose words are known.
+        quantity: one of them; "" for none.
+    """
+    fits, graph = problem.map == Map.INTERPOLATION, isinstance(problem.network, GraphNetwork)
+    return Question(
+        quantity=quantity, map=problem.map, base=problem.base, network=Network.GRAPH if graph else Network.CHAIN,
+        layer=_layer(problem), loss=problem.loss, set=problem.set, parameter=problem.parameter, norm=problem.norm,
+        weight_norm=problem.weight_norm, decay=problem.weight_decay > 0, down=problem.direction is not None,
+        targets=problem.y is not None or (problem.labels is not None and not fits), radius=problem.radius is not None,
+        level=problem.level is not None, count=problem.count is not None, change=problem.change is not None,
+        reference=problem.reference is not None, window=True, evaluation=True)
+
+
+def _layer(problem: Statement) -> Layer:
+    if isinstance(problem.network, GraphNetwork):
+        return Layer.ALL if problem.layer == "all" else Layer.INNER
+    depth = problem.network.depth
+    if problem.layer == "all":
+        return Layer.ONLY if depth == 1 else Layer.ALL
+    return Layer.LAST if problem.layer == depth else Layer.INNER
+
+
+def require_words(problem: Statement) -> None:
+    """Refuse words outside the vocabulary.
+
+    Raises:
+        InputError: with the words.
+    """
+    for name, kind in WORDS.items():
+        value = getattr(problem, name)
+        if value not in words(kind):
+            raise InputError(name, f"'{value}'", f"use one of {', '.join(words(kind))}")
+
+
+def require_answerable(problem: Statement) -> None:
+    """Refuse a combination of words and members that no theorem is about, whatever is asked of it.
+
+    Raises:
+        InputError: with the members at fault and what would work.
+    """
+    question = question_of(problem)
+    broken = [_broken(replace(question, quantity=name)) for name in QUANTITIES]
+    covered = any(law is None and any(theorem.covers(replace(question, quantity=name)) for theorem in BOUNDING[name])
+                  for name, law in zip(QUANTITIES, broken, strict=True))
+    if covered:
+        return
+    law = _broken(question)
+    asked = default_quantities(problem.set, problem.norm, problem.parameter)[0]
+    near = nearest(replace(question, quantity=asked, radius=question.parameter != Parameter.LABELS))
+    assert near is not None  # of all questions some are answered
+    changes = [key for key in near.changes if key != "quantity"]
+    keys = changes if law is None else [*law.when.keys, *law.then.differs(question)]
+    at = next((key for key in changes if key in keys), keys[0])
+    others = " and ".join(_said(question, key) for key in keys if key != at)
+    reason = f", and {law.because}" if law is not None else next(
+        (f", and {why}" for of, domain, why in REASONS if not of and domain.holds(question)), ", which no theorem bounds")
+    found = f"{_said(question, at)}" + (f" with {others}" if others else "") + reason
+    raise InputError(ATTRIBUTES.get(at, at), found, " and ".join(_use(key, getattr(near.question, key))
+                                                                 for key in changes))
+
+
+def _broken(question: Question) -> Law | None:
+    return next((law for law in LAWS if law.when.holds(question) and not law.then.holds(question)), None)
+
+
+def _said(question: Question, key: str) -> str:
+    name, answer = ATTRIBUTES.get(key, key), getattr(question, key)
+    if isinstance(answer, bool):
+        return f"{name} given" if answer else f"no {name}"
+    return f"{name} {_plain(answer)!r}"
+
+
+def _use(key: str, answer: Any) -> str:
+    name = ATTRIBUTES.get(key, key)
+    if isinstance(answer, bool):
+        return f"give {name}" if answer else f"leave {name} out"
+    return f"use {name} = {_plain(answer)!r}"
+
+
+def _plain(answer: Any) -> Any:
+    return str(answer) if isinstance(answer, str) else answer
