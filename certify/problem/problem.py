@@ -15,9 +15,9 @@ from certify.network.graph.graph import GraphNetwork
 from certify.network.network import owned
 from certify.problem.norms.function import Reference
 from certify.problem.perturbations.flips import require_flips
+from certify.problem.rules.supported import require_answerable, require_words
+from certify.problem.rules.training import require_losses, require_threshold
 from certify.problem.statement import Statement
-from certify.problem.supported import require_answerable, require_words
-from certify.problem.training import require_losses, require_threshold
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from certify.format.nearest import REASONS, nearest
 from certify.format.quantities import QUANTITIES
 from certify.format.question import LAWS, Law, Question
 from certify.format.support import BOUNDING, default_quantities
-from certify.format.words import Base, Layer, Loss, Map, Network, Parameter, Set, WeightNorm, words
-from certify.network.graph.graph import GraphNetwork
+from certify.format.words import Arithmetic, Base, Loss, Map, Parameter, Set, WeightNorm, words
+from certify.problem.question import question_of
 
 if TYPE_CHECKING:
     from certify.problem.statement import Statement
@@ -22,30 +22,14 @@ ATTRIBUTES: Final = {"units": "scale", "down": "direction", "targets": "y", "dec
 """The attribute of a problem that answers a key of a question, where it has another name."""
 
 
-def question_of(problem: Statement, quantity: str = "") -> Question:
-    """What a problem asks, in words; of the sizes it says whether they are there.
+def _question(problem: Statement) -> Question:
+    """What a problem states, with nothing asked for and nothing that only some quantities need left out.
 
-    Args:
-        problem: one whose words are known.
-        quantity: one of them; "" for none.
+    Units and arithmetic are left to those who compute with them; labels are no targets of exact fits.
     """
-    fits, graph = problem.map == Map.INTERPOLATION, isinstance(problem.network, GraphNetwork)
-    return Question(
-        quantity=quantity, map=problem.map, base=problem.base, network=Network.GRAPH if graph else Network.CHAIN,
-        layer=_layer(problem), loss=problem.loss, set=problem.set, parameter=problem.parameter, norm=problem.norm,
-        weight_norm=problem.weight_norm, decay=problem.weight_decay > 0, down=problem.direction is not None,
-        targets=problem.y is not None or (problem.labels is not None and not fits), radius=problem.radius is not None,
-        level=problem.level is not None, count=problem.count is not None, change=problem.change is not None,
-        reference=problem.reference is not None, window=True, evaluation=True)
-
-
-def _layer(problem: Statement) -> Layer:
-    if isinstance(problem.network, GraphNetwork):
-        return Layer.ALL if problem.layer == "all" else Layer.INNER
-    depth = problem.network.depth
-    if problem.layer == "all":
-        return Layer.ONLY if depth == 1 else Layer.ALL
-    return Layer.LAST if problem.layer == depth else Layer.INNER
+    fits = problem.map == Map.INTERPOLATION
+    return replace(question_of(problem, ""), window=True, evaluation=True, units=False, arithmetic=Arithmetic.FLOAT,
+                   targets=problem.y is not None or (problem.labels is not None and not fits))
 
 
 def require_words(problem: Statement) -> None:
@@ -66,7 +50,7 @@ def require_answerable(problem: Statement) -> None:
     Raises:
         InputError: with the members at fault and what would work.
     """
-    question = question_of(problem)
+    question = _question(problem)
     broken = [_broken(replace(question, quantity=name)) for name in QUANTITIES]
     covered = any(law is None and any(theorem.covers(replace(question, quantity=name)) for theorem in BOUNDING[name])
                   for name, law in zip(QUANTITIES, broken, strict=True))
@@ -80,9 +64,9 @@ def require_answerable(problem: Statement) -> None:
     keys = changes if law is None else [*law.when.keys, *law.then.differs(question)]
     at = next((key for key in changes if key in keys), keys[0])
     others = " and ".join(_said(question, key) for key in keys if key != at)
-    reason = f", and {law.because}" if law is not None else next(
-        (f", and {why}" for of, domain, why in REASONS if not of and domain.holds(question)), ", which no theorem bounds")
-    found = f"{_said(question, at)}" + (f" with {others}" if others else "") + reason
+    why = law.because if law is not None else next(
+        (why for of, domain, why in REASONS if not of and domain.holds(question)), "no theorem is about it")
+    found = f"{_said(question, at)}" + (f" with {others}" if others else "") + f", and {why}"
     raise InputError(ATTRIBUTES.get(at, at), found, " and ".join(_use(key, getattr(near.question, key))
                                                                  for key in changes))
 
