@@ -39,6 +39,8 @@ def test_some_theorem_is_about_every_problem_that_is_accepted():
     kept = refused = 0
     for number in range(3, ONE, 7919):
         at = replace(point(number), units=False, arithmetic="float")
+        if at.parameter == "sample_weights":
+            at = replace(at, down=False)  # which a problem of any map may say
         if at.network == "module":
             continue
         some = any(applying(replace(at, quantity=name, radius=radius, level=at.level or name == "persistence_radius",

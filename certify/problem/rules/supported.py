@@ -51,12 +51,10 @@ def require_answerable(problem: Statement) -> None:
         InputError: with the members at fault and what would work.
     """
     question = _question(problem)
-    broken = [_broken(replace(question, quantity=name)) for name in QUANTITIES]
-    covered = any(law is None and any(theorem.covers(replace(question, quantity=name)) for theorem in BOUNDING[name])
-                  for name, law in zip(QUANTITIES, broken, strict=True))
-    if covered:
-        return
     law = _broken(question)
+    either = replace(question, down=False)  # one change of weights that only fall is looked at by itself too
+    if law is None and any(_covered(replace(either, quantity=name)) for name in QUANTITIES):
+        return
     asked = default_quantities(problem.set, problem.norm, problem.parameter)[0]
     near = nearest(replace(question, quantity=asked, radius=question.parameter != Parameter.LABELS))
     assert near is not None  # of all questions some are answered
@@ -69,6 +67,10 @@ def require_answerable(problem: Statement) -> None:
     found = f"{_said(question, at)}" + (f" with {others}" if others else "") + f", and {why}"
     raise InputError(ATTRIBUTES.get(at, at), found, " and ".join(_use(key, getattr(near.question, key))
                                                                  for key in changes))
+
+
+def _covered(question: Question) -> bool:
+    return _broken(question) is None and any(theorem.covers(question) for theorem in BOUNDING[question.quantity])
 
 
 def _broken(question: Question) -> Law | None:
