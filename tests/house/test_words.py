@@ -82,3 +82,21 @@ def test_no_domain_is_idle_and_keys_are_known():
         assert law.because and set(law.then.keys) <= set(KEYS)
     assert [str(t) for t in applying(Question("sample_modulus", set="per_sample", norm="inf"))] == ["N4"]
     assert applying(Question("unheard_of")) == ()
+
+
+def test_every_table_of_activations_knows_all_of_them():
+    """Each has content of its own; the words are one list."""
+    from certify.check.enclosure import activation as checked
+    from certify.inputs.onnx import onnx_file
+    from certify.inputs.torch import export_file, factory, fully_connected
+    from certify.network.graph import graph
+    from certify.rigor import activation as rigorous
+    from certify.symbolic import network as symbolic
+
+    known = set(words.words(words.Activation))
+    for table in (OPTIONS, factory._CLASSES.values(), fully_connected._ACTIVATIONS, graph.ACTIVATIONS,
+                  rigorous.ACTIVATIONS, checked.ACTIVATIONS):
+        assert set(table) == known, table
+    assert set(export_file._ACTIVATIONS.values()) == known - {"identity"}  # no operation at all
+    assert set(onnx_file._ACTIVATIONS.values()) == known - {"silu"}  # which is two operations there
+    assert {*symbolic._SMOOTH, *symbolic._SLOPES} == known - {"elu"}  # which has no closed form on both sides
