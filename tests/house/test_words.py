@@ -35,7 +35,7 @@ def test_words_are_those_of_prover_and_checker():
         assert vocabulary.BUILT.get(key, words.words(kind)) == words.words(kind), key
     assert set(spec._WORDS["gate.quantity"]) == set(vocabulary.BUILT["gate.quantity"]) == set(quantities.QUANTITIES)
     assert set(certificate.QUANTITIES) == set(SAID) == set(GATED) == set(quantities.QUANTITIES)
-    assert vocabulary.ESTIMATED == quantities.ESTIMATED
+    assert vocabulary.WORDS["gate.quantity"] == quantities.ESTIMATED
     assert {*quantities.QUANTITIES, *quantities.ESTIMATED} == set(get_args(models.Quantity))
     assert certificate.VERDICTS == words.words(words.Verdict) and certificate.STATES == words.words(words.State)
     assert certificate.MEMBERS == words.words(words.Summand)
@@ -89,3 +89,21 @@ def test_no_domain_is_idle_and_keys_are_known():
         assert law.because and set(law.then.keys) <= set(KEYS)
     assert [str(t) for t in applying(Question("sample_modulus", set="per_sample", norm="inf"))] == ["N4"]
     assert applying(Question("unheard_of")) == ()
+
+
+def test_every_table_of_activations_knows_all_of_them():
+    """Each has content of its own; the words are one list."""
+    from certify.check.enclosure import activation as checked
+    from certify.inputs.onnx import onnx_file
+    from certify.inputs.torch import export_file, factory, fully_connected
+    from certify.network.graph import graph
+    from certify.rigor import activation as rigorous
+    from certify.symbolic import network as symbolic
+
+    known = set(words.words(words.Activation))
+    for listed in (OPTIONS, factory._CLASSES.values(), fully_connected._ACTIVATIONS, graph.ACTIVATIONS,
+                  rigorous.ACTIVATIONS, checked.ACTIVATIONS):
+        assert set(listed) == known, listed
+    assert set(export_file._ACTIVATIONS.values()) == known - {"identity"}  # no operation at all
+    assert set(onnx_file._ACTIVATIONS.values()) == known - {"silu"}  # which is two operations there
+    assert {*symbolic._SMOOTH, *symbolic._SLOPES} == known - {"elu"}  # which has no closed form on both sides

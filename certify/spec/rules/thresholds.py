@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from certify.spec.models import Gate, Spec
 
 
-def require_promise(gate: Gate, where: str) -> None:
-    """Refuse a gate that every outcome meets: no quantity is below 0.
+def require_threshold(gate: Gate, where: str) -> None:
+    """Refuse a gate without a threshold, with two, or with one that every outcome meets.
 
     Raises:
         SpecError: names the threshold.
     """
+    if (gate.max is None) == (gate.min is None):
+        found = "neither max nor min" if gate.max is None else "both max and min"
+        raise SpecError(where, found, "give one of them; two thresholds are two gates")
     if gate.min is not None and gate.min <= 0:
         raise SpecError(f"{where}: min = {gate.min!r}", f"{gate.quantity} is never below 0, so every outcome meets the "
                         "gate, which is an empty promise", "give a min above 0, or remove the gate")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import InputError
+from certify.format.words import Loss, Map, Parameter
 
 if TYPE_CHECKING:
     from certify.problem.statement import Statement
@@ -28,7 +29,7 @@ def require_losses(problem: Statement) -> None:
         raise InputError("weight_decay", f"{problem.weight_decay}", "give a finite number from 0 on")
     if problem.scale is not None and (problem.scale < 0).any():
         raise InputError("scale", "a negative unit", "give 0 (may not move) or a positive unit a feature")
-    if problem.loss == "cross_entropy" and problem.y is not None:
+    if problem.loss == Loss.CROSS_ENTROPY and problem.y is not None:
         if problem.labels is not None:
             raise InputError("targets", "labels and rows of probabilities", "give one of them")
         if not (problem.y >= 0).all():
@@ -38,19 +39,22 @@ def require_losses(problem: Statement) -> None:
         values = set(np.asarray(problem.labels).ravel().tolist())
         if np.shape(problem.labels) != (problem.n,):
             raise InputError("labels", f"shape {np.shape(problem.labels)}", f"give one label a row, ({problem.n},)")
-        allowed = ({0, 1}, {-1, 1}) if problem.loss == "logistic" else (set(range(k)),)
-        if problem.loss != "squared" and not any(values <= a for a in allowed):  # squared: labels are not used
-            words = "0 and 1, or -1 and 1" if problem.loss == "logistic" else f"0 … {k - 1}, one for each output"
-            more = '; for one output give loss = "logistic"' if problem.loss == "cross_entropy" and k == 1 else ""
+        allowed = ({0, 1}, {-1, 1}) if problem.loss == Loss.LOGISTIC else (set(range(k)),)
+        if problem.loss != Loss.SQUARED and not any(values <= a for a in allowed):  # squared: labels are not used
+            words = "0 and 1, or -1 and 1" if problem.loss == Loss.LOGISTIC else f"0 … {k - 1}, one for each output"
+            more = '; for one output give loss = "logistic"' if problem.loss == Loss.CROSS_ENTROPY and k == 1 else ""
             raise InputError("labels", f"{sorted(values)[:5]} with the {problem.loss} loss", f"give {words}{more}")
-    if problem.map == "interpolation":
+    if problem.parameter == Parameter.LABELS and problem.labels is None and problem.loss != Loss.SQUARED:
+        raise InputError("parameter", "labels, of a problem without class labels", "give labels, or use targets")
+    if problem.map == Map.INTERPOLATION:
         return
-    if (problem.y is None) if problem.loss == "squared" else (problem.labels is None and problem.loss == "logistic"):
+    lacking = problem.y if problem.loss == Loss.SQUARED else problem.labels
+    if lacking is None and problem.loss in (Loss.SQUARED, Loss.LOGISTIC):
         remedy = "give class labels"
-        if problem.loss == "squared":
+        if problem.loss == Loss.SQUARED:
             remedy = 'give real targets y, or for labels loss = "logistic" (one output) or "cross_entropy"'
         raise InputError("targets", f"none that fit the {problem.loss} loss", remedy)
-    if problem.loss == "cross_entropy" and problem.labels is None and problem.y is None:
+    if problem.loss == Loss.CROSS_ENTROPY and problem.labels is None and problem.y is None:
         raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
 
 
@@ -69,20 +73,3 @@ def require_threshold(problem: Statement) -> None:
     if problem.outputs != 1:
         raise InputError("evaluation.threshold", f"a network with {problem.outputs} outputs, whose label is the "
                          "largest", "leave it out; it is for one output")
-
-
-def require_label_changes(problem: Statement) -> None:
-    """Refuse labels that become others where nothing is known of it.
-
-    Raises:
-        InputError: with what would work.
-    """
-    if problem.map != "critical" or problem.set not in ("sparse", "per_sample"):
-        raise InputError("parameter", f"labels with map {problem.map} and set '{problem.set}'",
-                         "use map critical with set sparse, or per_sample for all rows")
-    if problem.labels is None or problem.loss == "squared":
-        raise InputError("parameter", f"labels with the {problem.loss} loss and targets that are none",
-                         "give class labels, and loss cross_entropy or logistic")
-    if problem.radius is not None or problem.norm != 2:
-        raise InputError("radius", f"{problem.radius}, norm {problem.norm} with labels, which have no size",
-                         "leave both out")

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from certify.format.errors import SpecError
-from certify.spec.vocabulary import BUILT, ESTIMATED, FOR_ESTIMATES
+from certify.format.quantities import ESTIMATED
+from certify.format.words import Map, Parameter, Set
+from certify.spec.rules.files import require_built, require_files
+from certify.spec.rules.moves import require_change_file
+from certify.spec.supported import require_meaning
+from certify.spec.vocabulary import UNBUILT_KEYS, WORDS
 
 if TYPE_CHECKING:
     from certify.spec.models import Spec
-
-WORDS: dict[str, tuple[str, ...]] = {**BUILT, **FOR_ESTIMATES}
-"""The words that `certify estimate` can act on, by key of the spec."""
 
 
 def require_proofs(spec: Spec, name: str) -> None:
@@ -33,16 +35,22 @@ def require_proofs(spec: Spec, name: str) -> None:
                         f"{other}, or remove the section")
 
 
-def require_estimates(spec: Spec, name: str) -> None:
+def require_estimate_spec(spec: Spec, name: str) -> None:
     """Refuse for `certify estimate` what it does not do, or what contradicts itself.
 
     Raises:
         SpecError: with what would work.
     """
+    for section in ("evaluation", "window"):
+        if getattr(spec, section) is not None:
+            raise SpecError(f"{name}: [{section}]", "not built yet for estimates", "remove the section")
     _require_gates(spec, name)
     _require_subject(spec, name)
     _require_change(spec, name)
     _require_unused(spec, name)
+    require_built(spec, name, WORDS, UNBUILT_KEYS["estimate"])
+    require_meaning(spec, name, ESTIMATED[0])
+    require_files(spec, name, WORDS)
 
 
 def _require_gates(spec: Spec, name: str) -> None:
@@ -50,11 +58,9 @@ def _require_gates(spec: Spec, name: str) -> None:
     if any(proved):
         number = proved.index(True)
         quantity = spec.gate[number].quantity
-        built = quantity in BUILT["gate.quantity"]
-        found = f"'{quantity}' is proved, not estimated" if built else f"the quantity '{quantity}' is not built yet"
-        remedy = f"use `certify run {name}`" if built and all(proved) else (
-            f"use {' or '.join(ESTIMATED)} here" + (", and a spec of its own for `certify run`" if built else ""))
-        raise SpecError(f"{name}: gate {number + 1}", found, remedy)
+        remedy = f"use `certify run {name}`" if all(proved) else (
+            f"use {' or '.join(ESTIMATED)} here, and a spec of its own for `certify run`")
+        raise SpecError(f"{name}: gate {number + 1}", f"'{quantity}' is proved, not estimated", remedy)
 
 
 def _require_subject(spec: Spec, name: str) -> None:
@@ -64,8 +70,10 @@ def _require_subject(spec: Spec, name: str) -> None:
     if model.factory is not None and (model.widths is not None or model.activation is not None):
         raise SpecError(f"{name}: [model]", "a factory and widths or activation",
                         "give the factory alone: an estimate takes any module")
-    if solution.map == "sublevel":
-        raise SpecError(f'{name}: solution.map = "sublevel"', "estimates do not know it",
+    if model.graph is not None:
+        raise SpecError(f"{name}: model.graph", "estimates do not read it", "give a factory, which builds the network")
+    if solution.map == Map.SUBLEVEL:
+        raise SpecError(f'{name}: solution.map = "{solution.map}"', "estimates do not know it",
                         f'use map = "critical" or "interpolation", or `certify run {name}`')
     if solution.layer != "all":
         raise SpecError(f"{name}: solution.layer", "estimates move all layers", 'use layer = "all"')
@@ -73,13 +81,12 @@ def _require_subject(spec: Spec, name: str) -> None:
 
 def _require_change(spec: Spec, name: str) -> None:
     p, where = spec.perturbation, f"{name}: perturbation"
-    if p.set != "given":
+    if p.set != Set.GIVEN:
         raise SpecError(f'{where}.set = "{p.set}"', "an estimate is about one given change of the data",
                         'use set = "given" with file and array, which hold it' + _verb_for(spec, name))
-    if p.file is None:
-        raise SpecError(f"{where}.file", "missing", "name the .npz or .safetensors file that holds the change")
-    if p.parameter == "sample_weights" and spec.solution.map == "interpolation":
-        raise SpecError(f'{where}.parameter = "sample_weights"', "they do not enter the interpolation map",
+    require_change_file(spec, name)
+    if p.parameter == Parameter.SAMPLE_WEIGHTS and spec.solution.map == Map.INTERPOLATION:
+        raise SpecError(f'{where}.parameter = "{p.parameter}"', "they do not enter the interpolation map",
                         'use map = "critical"')
 
 
@@ -91,6 +98,7 @@ def _require_unused(spec: Spec, name: str) -> None:
         "perturbation.columns": (lambda: p.columns, f"{what}, with 0 where nothing moves"),
         "perturbation.scale": (lambda: p.scale, f"{what}, in the data's own units"),
         "perturbation.norm": (lambda: p.norm != 2 or None, what),
+        "perturbation.direction": (lambda: p.direction, what),
         "run.time_limit": (lambda: spec.run.time_limit, "[estimate] budget limits the work"),
         "run.memory_limit": (lambda: spec.run.memory_limit, "[estimate] chunk limits the memory"),
     }
