@@ -19,10 +19,10 @@ from certify.estimation.estimate import Estimate, Member
 from certify.estimation.evidence import Evidence
 from certify.estimation.model.subject import ModuleProblem
 from certify.estimation.retraining import Retrained
+from certify.format.quantities import ESTIMATED
 from certify.format.words import Rigour
 from certify.problem.bound import Bound
 from certify.prove.gates import evaluate, overall
-from certify.spec.vocabulary import ESTIMATED
 
 if TYPE_CHECKING:
     from certify.spec.models import Gate, Spec

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import core_schema
 
+from certify.format import words as w
+from certify.format.certificate import FORMAT
 from certify.format.errors import CertificateError
 from certify.format.quantities import QUANTITIES
+from certify.format.words import words
 
-FORMAT = "certify/1"
+
+def one_of(words: tuple[str | int, ...]) -> GetPydanticSchema:
+    """The type of these words, and of nothing else."""
+    return GetPydanticSchema(lambda _, __: core_schema.literal_schema(list(words)))
+
 
 Number = int | Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 Size = Annotated[int, Field(ge=1)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Verdict = Literal["certified", "refuted", "inconclusive"]
-State = Literal["met", "failed", "open"]
-Rigour = Literal["proved", "conditional", "estimated"]
+Verdict = Annotated[str, one_of(words(w.Verdict))]
+State = Annotated[str, one_of(words(w.State))]
+Rigour = Annotated[str, one_of(words(w.Rigour))]
 
 
 def _norm(value: Any) -> Any:
@@ -65,20 +82,20 @@ class Problem(Part):
     A fully connected network has the members `widths`, `activation` and `biases`, a graph has `graph`.
     """
 
-    map: Literal["interpolation", "critical", "sublevel"]
-    base: Literal["given", "nearby"]
+    map: Annotated[str, one_of(words(w.Map))]
+    base: Annotated[str, one_of(words(w.Base))]
     layer: Literal["all"] | Size
-    parameter: Literal["features", "targets", "sample_weights", "labels"]
+    parameter: Annotated[str, one_of(words(w.Parameter))]
     rows: Literal["all"] | list[Count]
-    set: Literal["total", "per_sample", "sparse", "given"]
-    norm: Annotated[Literal[1, 2, "inf"], BeforeValidator(_norm)]
-    weight_norm: Literal["euclidean", "relative", "function"]
+    set: Annotated[str, one_of(words(w.Set))]
+    norm: Annotated[int | str, one_of(w.ROW_NORMS), BeforeValidator(_norm)]
+    weight_norm: Annotated[str, one_of(words(w.WeightNorm))]
     tau: Number | None = None
     reference_rows: Size | None = None
     evaluation_rows: Size | None = None
     threshold: Number | None = None
     window: Number | None = None
-    direction: Literal["down"] | None = None
+    direction: Annotated[str, one_of((w.DOWN,))] | None = None
     widths: Annotated[list[Size], Field(min_length=2)] | None = None
     activation: str | None = None
     biases: Annotated[list[bool], Field(min_length=1)] | None = None
@@ -89,7 +106,7 @@ class Problem(Part):
     parameters: Size
     equations: Size
     scale: list[Number] | None
-    loss: Literal["squared", "cross_entropy", "logistic"]
+    loss: Annotated[str, one_of(words(w.Loss))]
     weight_decay: Number
     level: Number | None
     merge_duplicates: bool
@@ -115,7 +132,7 @@ class Problem(Part):
 
     @model_validator(mode="after")
     def _one_reference(self) -> Problem:
-        if {self.tau is None, self.reference_rows is None} != {self.weight_norm != "function"}:
+        if {self.tau is None, self.reference_rows is None} != {self.weight_norm != w.WeightNorm.FUNCTION}:
             raise ValueError("tau and reference_rows belong to the function norm")
         return self
 
@@ -135,7 +152,7 @@ class Base(Part):
     radius: Number | None
     shift_worst: Number | None
     shift_worst_row: Count | None
-    tilt: Literal["output", "weights"] | None = None
+    tilt: Annotated[str, one_of(words(w.Tilt))] | None = None
     shift_norm: Number | None = None
     shift_loss: Number | None = None
 
@@ -146,7 +163,7 @@ class Gate(Part):
     max: Number | None = None
     min: Number | None = None
     rigour: Rigour
-    severity: Literal["fail", "warn"]
+    severity: Annotated[str, one_of(words(w.Severity))]
     rationale: str | None
     state: State
 
@@ -170,7 +187,7 @@ class Witness(Part):
     """What lets a checker repeat a step that needed a search: one member, or z, member, dual and array together."""
 
     z: list[Number] | None = None
-    member: Literal["weights", "rows", "pairs"] | None = None
+    member: Annotated[str, one_of(words(w.Summand))] | None = None
     dual: list[Number] | None = None
     equal_rows: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     array: str | None = None
@@ -187,16 +204,14 @@ class Witness(Part):
     constants: str | None = None
 
 
-BY_ROW = tuple(name for name, quantity in QUANTITIES.items() if quantity.per_row)
+BY_ROW = tuple(row.name for row in QUANTITIES.values() if row.per_row)
 """Quantities with ends for every row: those that may move, or the evaluation rows."""
 
 
 class Claim(Part):
     """A claim; the three members about rows belong to quantities of :data:`BY_ROW`."""
 
-    quantity: Literal["modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "prediction_change", "first_order_prediction_change", "excess",
-                      "hausdorff"]
+    quantity: Annotated[str, one_of(tuple(QUANTITIES))]
     theorem: str
     rigour: Rigour
     verdict: Verdict
@@ -225,7 +240,7 @@ class Claim(Part):
 class Certificate(Part):
     """A whole certificate."""
 
-    format: Literal["certify/1"]
+    format: Annotated[str, one_of((FORMAT,))]
     certify_version: str
     created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     subject: Subject

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from certify.check.claims import check_claims
 from certify.check.reading.arrays import Array
@@ -21,16 +21,15 @@ from certify.check.reading.label_rules import QUANTITY as LABELS
 from certify.check.reading.label_rules import check_counted, check_promise, meaning
 from certify.check.reading.refusal import Invalid, Usage
 from certify.check.reading.side import read_side
-from certify.check.reading.spec import Gate, read_spec
+from certify.check.reading.spec import Gate, Spec, read_spec
 from certify.check.reading.spec_parts import number_of
 from certify.check.reading.subject import Problem, build_problem, describe
 from certify.check.systems.base import check_base
-from certify.check.systems.critical_base import case_of, check_critical_base
-from certify.check.systems.critical_nearby import critical_point
-from certify.check.systems.evidence import Ladder
-from certify.check.systems.nearby import interpolating, solve
-from certify.check.systems.nearness import Nearness, nearness
+from certify.check.systems.point import Ladder
 from certify.check.verdicts import INTERRUPTED, INVALID, Outcome, evaluate, exit_status, overall, thresholds
+
+if TYPE_CHECKING:
+    from certify.check.systems.nearness import Nearness
 
 Tell = Callable[[str], None]
 ROLES = ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
@@ -95,7 +94,7 @@ def check(
         raise Invalid("problem.merge_duplicates", show(merge), "true or false is needed")
     problem = build_problem(spec, contents["model"], contents["data"], merge, contents.get("graph"),
                             contents.get("change"), contents.get("reference"), contents.get("evaluation"))
-    near = nearness(spec, problem, certificate.base.distance)
+    near = _nearness(spec, problem, certificate.base.distance)
     if within is not None and near is None:
         raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
     _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members))
@@ -119,13 +118,24 @@ def check(
     return Result(certificate, used, *overall(used), source, near, files)
 
 
+def _nearness(spec: Spec, problem: Problem, distance: float | None) -> Nearness | None:
+    if problem.base != "nearby":
+        return None
+    from certify.check.systems.nearness import nearness
+
+    return nearness(spec, problem, distance)
+
+
 def _solution(
     certificate: Certificate, problem: Problem, witness: bytes | None, tell: Tell,
 ) -> tuple[Ladder, bool, Mapping[str, Array]]:
     """V7 and V19: the base point, the evidence there, whether a solution is proved, and the arrays of the side file."""
     base, ladder = certificate.base, Ladder(problem, tell, tilt=certificate.base.tilt)
-    critical = case_of(certificate.claims, problem) if problem.map == "critical" else ""
-    if critical:
+    critical = ""
+    if problem.map == "critical":
+        from certify.check.systems.critical_base import case_of, check_critical_base
+
+        critical = case_of(certificate.claims, problem)
         check_critical_base(base, ladder, critical)
     else:
         check_base(base, ladder)
@@ -134,8 +144,13 @@ def _solution(
     if critical == "Q6":
         tell(f"the one solution lies within {base.distance!r}" if solved else "no solution is stated")
     elif problem.base == "nearby" and base.distance is not None:
+        from certify.check.systems.nearby import interpolating, solve
+
         if critical and critical != "M5a":
-            ladder = Ladder(problem, tell, *solve(problem, base, side, critical_point))
+            from certify.check.systems.critical_nearby import critical_point, rungs
+
+            centre, known = solve(problem, base, side, critical_point)
+            ladder = Ladder(problem, tell, centre, known, rungs=rungs(known))
         else:
             ladder = Ladder(problem, tell, solve(problem, base, side, interpolating)[0])
         tell("an exact solution lies within the stated distance")
@@ -192,7 +207,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.quiet:
         for line in _notes(result):
             _say(line, sys.stderr)
-    _print(line_of(result), _object(result), as_json)
+    found = _object(result)
+    if options.trusted:
+        from certify.check import trusted
+
+        found["trusted"] = trusted.members(trusted.rings())
+    _print(line_of(result), found, as_json)
+    if options.trusted and not as_json:
+        print(trusted.table(trusted.rings()), flush=True)
     return exit_status(result.outcomes)
 
 
@@ -224,6 +246,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--within", metavar="SHARE", type=_share,
                         help="base nearby: how far the solution may be from the weights, as a share of their length, "
                              "instead of the spec's (default 1e-6)")
+    parser.add_argument("--trusted", action="store_true",
+                        help="after the verdict the files of certify that it rests on, with their lines")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return parser

@@ -182,20 +182,23 @@ def report(
     certificate: Annotated[Path, typer.Argument(metavar="CERT", help="A certificate.json.")],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Where to write (default: report.html beside it)."),
+        typer.Option("-o", "--output", metavar="FILE", help="Where to write (default: report.html beside it, or .md)."),
     ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="html, or markdown: a summary for a job or a comment."),
+    ] = "html",
 ) -> None:
     """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
     from certify.certificate import read_certificate
     from certify.certificate.write import require_folder, write_together
-    from certify.cli.audit import REPORT
     from certify.format.text import one_line
-    from certify.report.exporters.html import render
+    from certify.report.exporters import exporter
 
-    path = output or certificate.parent / REPORT
+    medium = exporter(form)
+    path = output or certificate.parent / f"report{medium.suffix}"
     content = read_certificate(certificate)
     require_folder(path.parent, (path.name,))
-    write_together({path: render(content).encode("utf-8")})
+    write_together({path: medium.render(content).encode("utf-8")})
     print(one_line(f"report {path}"), file=sys.stderr)
 
 

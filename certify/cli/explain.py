@@ -7,183 +7,14 @@ import re
 import textwrap
 
 from certify.format.errors import SpecError
+from certify.format.texts import labels, text
 
-_LABEL = re.compile(r"[A-Z]\d{1,2}[a-z]?")
-
-TEXTS: dict[str, str] = {
-    "M1": """The Lipschitz modulus of the solution map, pointwise.
-S(u) is the set of weights that solve the problem when the data is moved by u; G(u, w) = 0 is the system they
-solve. If G_w is surjective at (0, w̄), S is Lipschitz-like there and
-    lip S = max_z |G_uᵀz| / |G_wᵀz| = ‖G_w⁺ G_u‖:
-move the data by a small u, and a solution lies within lip S·|u| of w̄ up to higher order. It is a limit: it
-says nothing about a finite step.""",
-    "M2": """How the modulus is proved.
-K = G_w G_wᵀ, Q = G_u G_uᵀ. If K − Q/κ² is positive definite (one verified Cholesky factorisation), then G_w is
-surjective and lip S < κ: the upper end. A vector z with zᵀQz ≥ κ² zᵀKz > 0 proves lip S ≥ κ: the lower end, the
-`witness` in the certificate. Kz = 0 with Qz ≠ 0 proves that S is not Lipschitz-like at all: two training rows
-with equal features give such a z.""",
-    "M3": """The tangent kernel, without a Jacobian.
-For interpolation with Jacobian J of full row rank, K = JJᵀ is a sum over layers of products of inner products:
-of the layer's inputs and of the outputs' derivatives with respect to its pre-activations. Moving features
-gives Q = blkdiag(G_i G_iᵀ), G_i = ∂f/∂x at row i; moving targets gives Q = I and lip = 1/σ(J). Needs a
-differentiable network: no ReLU pre-activation may be 0.""",
-    "M4": """One row alone.
-If only row i moves, the modulus is κ_i = √λ_max(G_iᵀ (K⁻¹)_ii G_i). With one output it is |∂_x f_i| divided by
-the distance of ∂_w f_i from the span of the other rows' gradients: a row is sensitive when the others nearly
-determine it. `sample_modulus` is the largest κ_i; the certificate holds every row's enclosure.""",
-    "M5": """Critical points of the training loss, singular Hessians included (map = "critical").
-S(u) = {w : ∇_w L(u, w) = 0}. H is the Hessian, C the mixed derivative by weights and data. Where the whole kernel
-of H is explained, lip S = ‖H⁺C‖. Cases: M5a exact fits, M5b symmetries, M5c nonsingular Hessian, M5d a lower end
-alone. The weights must be an exact critical point: see `tilt` and `nearby`.""",
-    "M5a": """Critical points that are exact fits, or keep every row's slope.
-Without weight decay, if the Jacobian of the outputs has full row rank, the gradient vanishes near the weights only
-where every row's loss has the slope it has now: for features and targets that is the interpolation problem of the
-network's own outputs, so M1 to M4 apply (cross-entropy: to differences of outputs). With hard labels and no tilt
-the slope is never 0: there is no critical point near.""",
-    "M5b": """Critical points whose Hessian is singular because the loss has symmetries.
-Along a symmetry (rescaling a ReLU unit, mixing linear units, moving a constant past a linear unit, any weight of a
-dead unit, one number added to all outputs under softmax) the loss cannot change, whatever the data. T holds these
-directions at the weights. If A = H + TTᵀ is proved nonsingular, they explain all of H's kernel, and
-lip S = ‖H⁺C‖ = ‖A⁻¹C‖. Both ends come from an untrusted X ≈ A⁻¹ with ‖XA − I‖ enclosed.""",
-    "M5c": """Critical points with a nonsingular Hessian: lip S = ‖H⁻¹C‖, near the weights S is a function.
-The only case in which the loss may be tilted in weight space.""",
-    "M5d": """A lower end for critical points, whatever the rank of the Hessian.
-Any z with |Cᵀz| > κ|Hz| proves lip S > κ. Where the Hessian's kernel is not explained that is all that is proved.""",
-    "M5e": """Critical points under budgets of single rows, few rows, or one given change.
-To first order the weights move by |A⁻¹Cu|, with A and C of M5b or M5c. If A² minus the sum of C_iE_iC_iᵀ/d_i is
-positive definite, where the ellipsoid of E_i holds every change of row i, no change within the budgets moves them by
-more than √(Σ d_i); with at most `count` rows the largest d_i are added up, or what the rows can do alone, or in pairs.
-The lower end is a vector z: some change moves them by at least the sum of the rows' |C_iᵀz|, divided by |Hz|.""",
-    "M5s": """Critical points with weights.norm = "function": a motion counts by what the reference rows see of it.
-The length of v is that of Fv, F the derivative of the reference rows' outputs on top of τ times the identity. If the
-Hessian H is nonsingular the modulus is the largest |FH⁻¹Cu| for |u| = 1 (C the change of the gradient per unit of
-data); budgets of rows work as in M5e, FH⁻¹ for H⁻¹. Beside symmetries T (M5b) H is completed by FᵀFT: of all motions
-that keep the gradient zero that gives the shortest one in this norm, which need not be the shortest Euclidean one.""",
+WORDS: dict[str, str] = {
     "tilt": """What makes given weights an exact critical point (map = "critical", base = "given").
 Training never ends where the gradient is exactly 0. The loss becomes L − ⟨c, f⟩, f the outputs over all rows and c
 the shortest vector with Jᵀc = ∇L; for the squared loss that shifts the targets by n·c. It keeps every symmetry.
 Where there is no such c and the Hessian is nonsingular, the tilt is L − ⟨t, w⟩ with t = ∇L. The size of the shift,
 its worst row and what it adds to the loss are in the certificate's `base`.""",
-    "M6": """The sublevel map: weights whose training loss stays at or below a level.
-S(u) = {w : L(u, w) ≤ ℓ}, L the mean loss plus weight decay. Without a level in the spec, ℓ is the loss at the
-given weights, which then lie on the boundary, and lip S = |∇_u L| / |∇_w L|: one enclosed pass forward and
-backward. With budgets per row |∇_u L| is the sum of the rows' lengths. It needs ∇_w L ≠ 0 (`gradient`) and no
-kink at the data (`smooth`). With a level proved above the loss (`interior`) the weights need not move at all
-for small moves of the data: lip S = 0. How small is small is the `persistence_radius`.""",
-    "N1": """A budget for every row (set = "per_sample", interpolation map).
-Every row may move by ε in the norm of the spec (1, 2 or inf); together they can do more than any one. If the tangent
-kernel K minus one block E_i/d_i a row is positive definite, where E_i holds what row i can do to the outputs, then to
-first order the weights move by at most ε·√(Σ d_i). The numbers d_i are the `dual` in the certificate; a search found
-them, one verified factorisation proves them. The lower end is a vector z that names a worst move. Even the best d_i
-overshoot a little: at most by 1.26 with one output, by 1.07 on the breast cancer network.""",
-    "N2": """At most `count` rows move, each by at most the radius (set = "sparse", interpolation map).
-The upper end is the best of three: the `count` largest d_i of N1 (weights), the sum of what the `count` most sensitive
-rows can do alone (rows), or the sum over pairs of rows (pairs). The certificate says which. The lower end names rows
-and moves that do at least so much.""",
-    "N3": """One given change of the data (set = "given", interpolation map).
-The first-order motion |G_w⁺ G_u u| of the weights for the change u in the file, enclosed from both sides.""",
-    "N4": """One row alone in the norm 1 or inf (`sample_modulus`, set = "per_sample", interpolation and critical map).
-The motion is a convex function of the row's change, so the worst change is a corner of what is allowed: one feature
-alone by a whole unit (norm 1), or every feature by a unit with some signs (inf). With norm 1, with one output
-(interpolation) and with up to six features both ends are exact up to rounding. Beyond that no one can try all signs:
-the upper end is from an ellipsoid around all of them, the lower from the signs that witness.safetensors holds.""",
-    "G4": """Networks given by a graph: where they are differentiable.
-A graph file lists convolutions, frozen batch normalisations, pooling, sums and activations, so that nobody's code has
-to be run. The training loss is differentiable at the data if no ReLU input is 0 and no maximum is tied. Units that are
-0 whatever moves a little, as a padded channel or the maximum of inactive units, are left out: they stay 0.
-Then M6 gives the modulus. γ and β of a batch normalisation are weights; its running statistics are constants.""",
-    "Q2": """An exact solution near the weights in the file (base = "nearby").
-Newton's method proposes a centre ŵ; a contraction proves that a ball of radius ρ around it holds exact weights
-w*. `distance` bounds |w* − w̄|, w̄ the weights in the file. Modulus and sample_modulus are enclosed over the
-whole ball, hence at w*. That w* is the nearest solution is not claimed.""",
-    "Q7": """The distance to the nearest exact fit after one given change of the data, at its actual size.
-A finder proposes weights ŵ that fit the changed data; Q2 proves that exact ones exist within ρ of ŵ. So the distance is
-at most |ŵ − w̄| + ρ. ŵ is kept in witness.safetensors. The lower end is F1. A flipped label is a change of targets; a
-deleted row needs nothing: the given weights still fit the others. For critical points see `distance`.""",
-    "Q4": """The distance to the nearest exact fit, however the features move within a budget: one layer compensates.
-Layer h is changed so that every later layer receives exactly the inputs it had. A: the inputs of layer h (with a 1 for
-the bias), one row a sample. That works while A keeps full row rank: ω·r < σ(A), r the total length of the change and ω
-how much further the layer's inputs move than the features. The bound is κ·r/(1 − ω·r/σ(A)), κ = ‖A⁺diag(S)‖, S_i how
-far the layer's pre-activations move per unit of row i. Any activation, kinks too. Both constants are products of norms
-of whole layers, or bounds row by row from the slopes that are within reach (LipSDP), whose multipliers are in
-witness.safetensors (Q8); the best layer and the better constants are taken. The lower end is F1 at one change of the
-budget, which witness.safetensors holds. No radius can exceed half the distance (budgets per row) of two rows whose
-outputs differ.""",
-    "Q8": """How far the inputs and pre-activations of a layer move while a row moves (constants of Q4), by LipSDP.
-In reach of the budget the slope of every unit stays within an interval. One multiplier λ ≥ 0 a unit adds to
-s²|x|² − |output|² a term that is at most 0 for such slopes; if what comes of it is a positive definite matrix, no
-move of the row is lengthened by more than s. The multipliers (witness member `constants`) may come from anywhere.""",
-    "Q1": """Explicit radii of the Aubin property: how far the factor reaches (quantity "aubin").
-For all data changes u, u' of total length at most radius_u, every exact fit for u' within radius_w of the weights has
-an exact fit for u within κ·|u − u'|. A right inverse of the Jacobian at the data is enclosed over the whole ball; that
-what it leaves of the identity, averaged over a step of length 2κ·radius_u, stays below 1 makes a fixed point: the fit.
-Without [aubin] radius_u the largest is searched for with κ at most the gate's `max`, or twice the modulus; without
-radius_w it is radius_u times the modulus. No κ below the modulus will do. `limit`: no radius_u from there on has any
-κ, for two rows with different outputs can be moved onto one another.""",
-    "Q5": """Explicit radii of the Aubin property of the sublevel map (quantity "aubin", map "sublevel").
-For all data changes u, u' of total length at most radius_u, every network within radius_w of the weights whose training
-loss for u' is at most today's has one within κ·|u − u'| whose loss for u is. The loss for u exceeds today's by at most
-Λ·|u − u'| there, Λ a bound of its slope in the data; and it can be brought down again: along a direction z (the
-witness) its slope in the weights is proved to stay large on the whole ball of radius radius_w + 2κ·radius_u, so that a
-path down to the level cannot get stuck. κ is Λ over the mean of that slope. Without [aubin] radius_u the largest is
-searched for with κ at most the gate's `max`, or twice the modulus. The lower end is the modulus (M6).""",
-    "S14": """How far the sets of exact fits before and after one change lie apart near the weights, for a last layer.
-With all other layers frozen, and for a network of one layer, exact fits form affine sets of weights, whatever the
-activations: Aδ = 0 for today's data, Bδ = R for the changed, δ the step from the given weights. On the ball of radius
-ρ: with D = BAᵀ(AAᵀ)⁻¹ABᵀ − (1 − λ)BBᵀ positive definite and q = tr RᵀD⁻¹R, no exact fit of today's data lies further
-than √(λ(ρ² + q)) from those of the changed, and none of the changed further than √(λ(ρ² + (1 − λ)q)) from today's. The
-best λ (`multiplier`) attains both. The lower end is one point of a set (`point`) and its distance from the other.""",
-    "Q6": """How far the one solution of a strongly convex last layer moves, for changes as large as they are.
-All layers but the last are frozen, weight_decay > 0: the training loss F is strongly convex in the last layer, so that
-there is one solution for every change of the data (sample weights from 0 on). B = θ(∇²F − λ) + λ at the weights w̄ in
-the file. If the change of the gradient at w̄ is at most N in the norm of B⁻¹ and the changed loss keeps (1 − κ)B up to
-a distance T from w̄ in the norm of B, then (1 − κ)T > N means that the solution cannot leave that ball. θ and T are
-the witness. set = "sparse" with sample_weights and radius 1 covers the deletion of any `count` rows, with labels (which
-have no radius) any `count` labels that become others. From below: one change of the budget and weights v near its
-solution (`z`); it moves the solution by |v − w̄| − (|∇F_u(v)| + |∇F(w̄)|)/λ or more, F_u the loss after it, and the
-outputs at a row with last-layer input φ by |(v − w̄)φ| − |φ|(|∇F_u(v)| + |∇F(w̄)|)/λ or more.""",
-    "P1": """How predictions change to first order (`first_order_prediction_change`).
-A prediction f(x) changes by -<A⁻¹g, Cu> + o(|u|) when the data changes by u and the weights go to the nearest critical
-point: g its gradient by the weights, A and C of M5b or M5c. One solve a prediction; the largest over a budget is a dual
-norm of the rows' parts of CᵀA⁻¹g, and exact. With a nonsingular Hessian (M5c) there is no other critical point nearby.
-Beside symmetries all of them agree where no symmetry touches f(x), proved row by row (hypothesis `agreement`); where
-one does, as the shift of all outputs under softmax, the first-order change takes every value (`freedom`). Exact fits:
-K⁻¹Jg in place of A⁻¹g; they agree where g is in the range of Jᵀ, as at a fitted row, and nowhere else. A limit: no
-statement about a change of finite size, for which see P2 and P4.""",
-    "P2": """What a proved distance says of labels (`stable_predictions`, interpolation map).
-Let an exact fit of the changed data be proved within R of the given weights w̄ (see `distance`). A label
-stays if its margin over every other output exceeds (R/4)·ΣG(kR/4), k = 1 to 4, G(s) a bound of the margin's gradient by
-the weights over the ball of radius s around w̄: then every network within R of w̄ gives it, that fit among them. Where a
-kink is in reach: √2 times how far the outputs can move. R is the witness (`reach`), with what proves it.""",
-    "P4": """What Q6 says of predictions after a strongly convex last layer (`stable_predictions`, `prediction_change`).
-In the ball of Q6 the difference of two outputs at x changes by less than T times the length of (e_a − e_b) ⊗ φ(x) in
-the norm of B⁻¹, φ(x) the last layer's inputs; also by less than what the worst rows
-do to it to first order plus what the change of curvature can add. A label stays if its
-margin over every other exceeds that.""",
-    "F1": """Why no exact fit of the changed data can lie nearer.
-G(u, w): the changed problem's residuals. For any vector z (the witness), <z, G(u, w)> changes by at most Λ times the
-distance from the given weights w̄, within a ball of radius r. It is not 0 at w̄ and has to be 0 at a fit: so a fit is at
-least min(r, |<z, G(u, w̄)>|/Λ) away. A statement about this one change, not a limit.""",
-    "P3": """The persistence radius of moving features, from below.
-Bounds on how far each row's output and slopes can go within a ball give a quadratic bound of the growth of its
-loss; the budget is shared out in the worst way (by duality for a total budget). Up to the radius proved, every
-move keeps the loss at or below the level. From above: an attack, one move whose loss is proved to exceed the
-level.""",
-    "L1": """Losses and their slopes, enclosed.
-squared: ½|f − y|². logistic, sign s of the class: log(1 + exp(−s·f)). cross_entropy with weights q: (Σq)·log Σ
-exp f − q·f. The training loss is their mean over the rows plus weight_decay/2 times |w|² over all parameters.""",
-    "S1": """The relative norm of the weights (weights.norm = "relative").
-|w|² = Σ_h |w_h|²/‖W_h‖_F²: the change of layer h, its bias included, in units of the size of its weight matrix in the
-file, the bias left out of that size. K becomes Σ_h ‖W_h‖_F² K_h, and a gradient by the weights is measured by the
-dual norm. The unit of a modulus is then relative weight distance. Scaling a whole ReLU layer up and the next one down
-leaves the norm alone, but for the next layer's bias; scaling single units does not. `distance` and `radius` of base
-"nearby" stay Euclidean. For critical points the Hessian, the mixed derivative and the symmetries are those of Sw.""",
-    "S2": """The function norm of the weights (weights.norm = "function"; needs weights.reference, a data file).
-|w|² = |J_ref w|² + τ²|w|²: what a change of the weights does to the outputs at the reference rows, to first order,
-plus τ times its own length, so that changes those rows do not see count too. τ is weights.tau, default 2^-10. The
-modulus follows from M2 on the tangent kernel over training and reference rows, with τ² added on the diagonal of the
-latter: nothing is inverted. Rescalings that leave the function alone leave the norm alone but for the term with τ.
-So do sets of changes (N1 to N4). Critical points: the shortest motion in this norm, beside symmetries too (M5s).""",
     "modulus": """The most that the weights have to move, per unit of motion of all the data together (see M1, M2).
 Weights are measured in weights.norm, data by Euclidean length. Pointwise: a limit for small motions.""",
     "distance": """How far the nearest exact fit lies from the given weights (base = "given"), at finite size: after the
@@ -375,13 +206,12 @@ is then printed as met (conditional) or met (estimated).""",
 def overview() -> str:
     """Every label with what it is about, then every word.
 
-    >>> overview().splitlines()[1]
-    '  M1   The Lipschitz modulus of the solution map, pointwise.'
+    >>> overview().splitlines()[2]
+    '  G4   Networks given by a graph: where they are differentiable.'
     """
-    labels = [name for name in TEXTS if _LABEL.fullmatch(name)]
-    lines = [f"  {name:<5}{TEXTS[name].splitlines()[0]}" for name in labels]
-    words = textwrap.wrap(", ".join(sorted(set(TEXTS) - set(labels), key=str.lower)), 116, initial_indent="  ",
-                          subsequent_indent="  ", break_on_hyphens=False)
+    lines = [f"  {label:<5}{text(label).name}." for label in labels()]
+    words = textwrap.wrap(", ".join(sorted(WORDS, key=str.lower)), 116, initial_indent="  ", subsequent_indent="  ",
+                          break_on_hyphens=False)
     return "\n".join(["Theorems that reports name (certify explain M1):", *lines,
                       "Words of specs and reports (certify explain modulus):", *words])
 
@@ -395,7 +225,7 @@ def explain(label: str) -> str:
     >>> explain("m2").splitlines()[0]
     'M2: How the modulus is proved.'
     """
-    names = {name.lower(): name for name in TEXTS}
+    names = {name.lower(): name for name in (*labels(), *WORDS)}
     word = re.sub(r"[\s-]+", "_", label.strip().lower())
     if re.fullmatch(r"[a-z]\d{1,2}", word) and word not in names:
         raise SpecError(f"explain {label}", "no certificate or report names such a theorem",
@@ -404,4 +234,12 @@ def explain(label: str) -> str:
         close = [names[match] for match in difflib.get_close_matches(word, names, n=3)]
         hint = f" (did you mean {' or '.join(close)}?)" if close else ""
         raise SpecError(f"explain {label}", "no such label or word", f"`certify explain` alone lists them{hint}")
-    return f"{names[word]}: {TEXTS[names[word]]}"
+    return f"{names[word]}: {_said(names[word])}"
+
+
+def _said(name: str) -> str:
+    """What is said of a word, or of a theorem in the format."""
+    if name in WORDS:
+        return WORDS[name]
+    found = text(name)
+    return f"{found.name}.\n{textwrap.fill(found.explanation, 118, break_on_hyphens=False)}"

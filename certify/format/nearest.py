@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from certify.format import words
 from certify.format.quantities import QUANTITIES
-from certify.format.question import KEYS, NEEDS, Answer, Domain, Question
+from certify.format.question import KEYS, NEEDS, Answer, Domain, Law, Question
 from certify.format.support import BOUNDING, applying, broken
 from certify.format.theorems import Theorem
 from certify.format.words import Layer, Network
@@ -45,8 +45,8 @@ class Key:
     def use(self, answer: Answer) -> str:
         """How to write an answer.
 
-        >>> WRITTEN["base"].use("nearby"), WRITTEN["radius"].use(True), WRITTEN["layer"].use("last")
-        ('use solution.base = "nearby"', 'give perturbation.radius', 'use solution.layer = the last one')
+        >>> WRITTEN["base"].use("nearby"), WRITTEN["level"].use(True), WRITTEN["layer"].use("last")
+        ('use solution.base = "nearby"', 'give solution.level', 'use solution.layer = the last one')
         """
         if isinstance(answer, bool):
             return self.words.get(answer, f"give {self.path}" if answer else f"remove {self.path}")
@@ -74,28 +74,46 @@ WRITTEN: Final[Mapping[str, Key]] = MappingProxyType({
     "quantity": Key("gate.quantity", 6), "map": Key("solution.map", 9), "base": Key("solution.base", 3),
     "network": Key("model.graph", 20, _NETWORKS), "layer": Key("solution.layer", 4, _LAYERS),
     "loss": Key("training.loss", 10), "set": Key("perturbation.set", 5), "parameter": Key("perturbation.parameter", 8),
-    "norm": Key("perturbation.norm", 2), "weight_norm": Key("weights.norm", 2), "arithmetic": Key("run.arithmetic", 1),
-    "decay": Key("training.weight_decay", 4, {True: "give a training.weight_decay above 0"}),
-    "down": Key("perturbation.direction", 2), "targets": Key("data.targets", 2), "radius": Key("perturbation.radius"),
-    "level": Key("solution.level", 2), "count": Key("perturbation.count"), "change": Key("perturbation.file"),
+    "norm": Key("perturbation.norm", 2), "weight_norm": Key("weights.norm", 2), "arithmetic": Key("run.arithmetic"),
+    "decay": Key("training.weight_decay", 4, {True: "give training.weight_decay (above 0)"}),
+    "down": Key("perturbation.direction", 2), "targets": Key("data.targets", 2),
+    "radius": Key("perturbation.radius", 1, {True: "give perturbation.radius (the size of the change)"}),
+    "level": Key("solution.level", 2),
+    "count": Key("perturbation.count", 1, {True: "give perturbation.count (the most rows that change at once)"}),
+    "change": Key("perturbation.file", 1, {True: "give perturbation.file (a .npz or .safetensors that holds the one "
+                                                 "change)"}),
     "reference": Key("weights.reference"), "units": Key("perturbation.columns and perturbation.scale"),
-    "window": Key("[window] radius"), "evaluation": Key("[evaluation] file"),
+    "window": Key("[window] radius", 1, {True: "give [window] radius (of the ball around the given weights)"}),
+    "evaluation": Key("[evaluation] file", 1, {True: "give [evaluation] file (the rows whose predictions are "
+                                                     "compared)"}),
 })
 """Every key of a question."""
+WORDY: Final = frozenset(("network", "layer"))
+"""Keys whose answers are told in words of their own."""
+
+REASONS: Final[tuple[tuple[str, Domain, str], ...]] = (
+    ("Q6", Domain(layer=(Layer.ALL, Layer.INNER)), "the training loss need not be convex in other layers"),
+    ("Q6", Domain(decay=False), "without weight decay the solution need be neither unique nor stable"),
+    ("Q6", Domain(base=words.Base.GIVEN), "it is the one solution near the weights in the file that moves"),
+    ("S14", Domain(layer=(Layer.ALL, Layer.INNER)), "only in the weights of the last layer the exact fits are affine"),
+    ("", Domain(down=True), "limits are for changes both ways, and one given change has its own"),
+    ("", Domain(parameter=words.Parameter.LABELS), "a label has no small change"),
+)
+"""Why a theorem, or any, has no answer: its label, the answer that is in its way, and the reason as a clause."""
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest question that a theorem answers.
+    """The nearest question that a theorem answers, or that has a meaning.
 
     Attributes:
         question: it.
-        theorem: which answers it.
+        theorem: which answers it; None where a meaning is all that was looked for.
         changes: the keys in which it differs from what was asked, in the order of :data:`KEYS`.
     """
 
     question: Question
-    theorem: Theorem
+    theorem: Theorem | None
     changes: tuple[str, ...]
 
     @property
@@ -103,13 +121,25 @@ class Nearest:
         """What to change, as a spec writes it.
 
         >>> nearest(Question("modulus", set="sparse", count=True)).remedy
-        'use perturbation.set = "total", and remove perturbation.count'
+        'use perturbation.set = "total" or "per_sample", and remove perturbation.count'
         """
         verbs: dict[str, list[str]] = {"use": [], "give": [], "remove": []}
         for key in self.changes:
             verb, what = WRITTEN[key].use(getattr(self.question, key)).split(" ", 1)
             verbs[verb].append(what)
+        if len(verbs["use"]) == 1:
+            verbs["use"] = [" or ".join((*verbs["use"], *self._others()))]
         return ", and ".join(f"{verb} {_and(what)}" for verb, what in verbs.items() if what)
+
+    def _others(self) -> Iterator[str]:
+        """Other answers to the one key that gets another word, as good."""
+        (key,) = (key for key in self.changes if not isinstance(getattr(self.question, key), bool))
+        for answer in ANSWERS[key] if key != "quantity" and key not in WORDY else ():
+            changed: Mapping[str, Any] = {key: answer}
+            other = replace(self.question, **changed)
+            fine = applying(other) if self.theorem is not None else not broken(other)
+            if fine and answer != getattr(self.question, key):
+                yield f'"{answer}"' if isinstance(answer, str) else str(answer)
 
 
 def nearest(question: Question, keep: Iterable[str] = ()) -> Nearest | None:
@@ -119,11 +149,21 @@ def nearest(question: Question, keep: Iterable[str] = ()) -> Nearest | None:
         question: one that may have no answer.
         keep: keys whose answers must stay, for example `("quantity",)`.
     """
-    return _nearest(question, frozenset(keep))
+    return _nearest(question, frozenset(keep), True)
+
+
+def meaningful(question: Question) -> Nearest | None:
+    """The question about the same quantity that costs least to ask instead, and breaks no law.
+
+    >>> found = meaningful(Question("loss_after", set="given", change=True, norm=1))
+    >>> found.remedy
+    'use perturbation.norm = 2'
+    """
+    return _nearest(question, frozenset(("quantity",)), False)
 
 
 @lru_cache(maxsize=4096)
-def _nearest(question: Question, keep: frozenset[str]) -> Nearest | None:
+def _nearest(question: Question, keep: frozenset[str], answered: bool) -> Nearest | None:
     order = count()
     waiting: list[tuple[int, int, Question, frozenset[str]]] = [(0, next(order), question, keep)]
     seen: set[Question] = set()
@@ -132,10 +172,10 @@ def _nearest(question: Question, keep: frozenset[str]) -> Nearest | None:
         if at in seen:
             continue
         seen.add(at)
-        found = applying(at)
-        if found:
+        found = applying(at) if answered else ()
+        if found or not (answered or broken(at)):
             changes = tuple(key for key in KEYS if getattr(at, key) != getattr(question, key))
-            return Nearest(at, found[0], changes)
+            return Nearest(at, found[0] if found else None, changes)
         for changed in _steps(at, fixed):
             further = cost + sum(WRITTEN[key].cost for key in changed)
             heapq.heappush(waiting, (further, next(order), replace(at, **changed), fixed | changed.keys()))
@@ -167,35 +207,69 @@ def _into(domain: Domain, at: Question, fixed: frozenset[str]) -> Iterator[Mappi
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a question has no answer: what was asked, what is the matter with it, what would work."""
+    """Why a question has no answer: what was asked, what is the matter with it, what would work.
+
+    Attributes:
+        key: the key at fault; `quantity` where it is what is asked for.
+    """
 
     asked: str
     found: str
     remedy: str
+    key: str
 
 
 def refusal(question: Question) -> Refusal | None:
     """Why no theorem answers a question, and what would work; None if one does.
 
     >>> why = refusal(Question("distance", map="critical", base="given", set="given", change=True))
-    >>> why.asked, why.found
-    ('distance', 'no theorem here bounds it with solution.base = "given"')
+    >>> why.key, why.found
+    ('quantity', 'no theorem here bounds distance with solution.base = "given"')
     >>> why.remedy
     'use solution.base = "nearby"'
     """
     if applying(question):
         return None
-    near, same = nearest(question), nearest(question, keep=("quantity",))
-    ways = ", or ".join(dict.fromkeys(way.remedy for way in (same, near) if way is not None))
-    changes = next((way.changes for way in (same, near) if way is not None), ())
     law, missing = broken(question), {key for need in NEEDS for key in need.then.keys}
-    keys = [key for key in changes if key != "quantity"]
+    same, near = nearest(question, keep=("quantity",)), nearest(question)
+    ways = tuple(way for way in (same, near) if way is not None)
+    remedy = ", or ".join(dict.fromkeys(way.remedy for way in ways))
+    keys = [key for key in (ways[0].changes if ways else ()) if key != "quantity"]
     if law is not None and (law not in NEEDS or set(keys) <= missing):
-        stated = law.when.keys if law not in NEEDS and len(law.when.keys) == 1 else ()
-        keys = [key for key in (*stated, *law.then.differs(question)) if key != "quantity"]
-        return Refusal(question.quantity, f"found {_said(question, keys)}, and {law.because}", ways)
+        return _against(law, question, remedy, keys)
     keys = [key for key in keys if law is None or key not in missing]  # what it lacks beside that is in the remedy
-    return Refusal(question.quantity, f"no theorem here bounds it with {_said(question, keys)}", ways)
+    label = ways[0].theorem.label if ways and ways[0].theorem else ""
+    because = next((f": {why}" for of, domain, why in REASONS
+                    if of in ("", label) and domain.holds(question) and set(domain.keys) <= set(keys)), "")
+    return Refusal(question.quantity, f"no theorem here bounds {question.quantity} with {_said(question, keys)}"
+                   f"{because}", remedy, "quantity")
+
+
+def meaningless(question: Question) -> Refusal | None:
+    """Why a question has no meaning, whatever would answer it; None if it has one.
+
+    >>> why = meaningless(Question("loss_after", set="given", change=True, norm=1))
+    >>> why.key, why.found
+    ('norm', 'with perturbation.set = "given", and this norm is that of one row, for set = "per_sample" or "sparse"')
+    """
+    law, near = broken(question), meaningful(question)
+    if law is None:
+        return None
+    return _against(law, question, "" if near is None else near.remedy, () if near is None else near.changes)
+
+
+def _against(law: Law, question: Question, remedy: str, changes: Iterable[str]) -> Refusal:
+    """The refusal of a question that breaks a law; the key at fault is one that the remedy changes."""
+    stated = tuple(law.when.keys) if law not in NEEDS and len(law.when.keys) == 1 else ()
+    differs, because = law.then.differs(question), law.because.format(asked=question.quantity)
+    if "quantity" in law.when.keys and law in NEEDS or "quantity" in stated:
+        said = [key for key in (*stated, *differs) if key != "quantity"]
+        return Refusal(question.quantity, f"found {_said(question, said)}, and {because}", remedy, "quantity")
+    at = next((key for key in changes if key != "quantity" and (key in law.when.keys or key in differs)), differs[0])
+    others = [key for key in (*stated, *differs) if key != at] or [at]
+    answer = getattr(question, at)
+    how = ("given with" if answer else "missing with") if isinstance(answer, bool) else "with"
+    return Refusal(question.quantity, f"{how} {_said(question, others)}, and {because}", remedy, at)
 
 
 def _said(question: Question, keys: list[str]) -> str:
@@ -204,5 +278,3 @@ def _said(question: Question, keys: list[str]) -> str:
 
 def _and(parts: list[str]) -> str:
     return " and ".join(parts) if len(parts) < 3 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-

@@ -79,15 +79,26 @@ ESTIMATED: Final = ("loss_after", "residual")
 """Quantities that `certify estimate` estimates; nothing proves them."""
 
 
-def unit(quantity: str, parameter: str, set: str, weight_norm: str, merged: bool = False) -> str:
+def unit(
+    quantity: str, parameter: str, set: str, weight_norm: str, merged: bool = False, label: str = "",
+) -> str:
     """What one unit of a quantity is.
+
+    Args:
+        quantity: its name.
+        parameter, set, weight_norm: of the problem.
+        merged: whether equal rows move as one.
+        label: what a label is that is counted (:func:`certify.format.labels.label_meaning`).
 
     >>> unit("modulus", "features", "total", "relative")
     'weight distance relative to each layer per unit of feature change'
     >>> unit("distance", "targets", "given", "euclidean", merged=True)
     'weight distance (equal rows move as one)'
+    >>> unit("stable_predictions", "features", "total", "euclidean", label="largest output")
+    'evaluation rows (label: largest output)'
     """
     row, moves = QUANTITIES[quantity], Parameter(parameter)
     text = row.unit.format(distance=WeightNorm(weight_norm).distance, moved=moves.moved, budget=moves.budget,
                            share=Set(set).share)
-    return text + MERGED if merged and row.merges else text
+    text += MERGED if merged and row.merges else ""
+    return f"{text} (label: {label})" if label and row.counts else text

@@ -101,7 +101,7 @@ class Law:
     Attributes:
         when: the questions it is about.
         then: what holds of them.
-        because: why, as a clause.
+        because: why, as a clause; `{asked}` stands for the quantity.
     """
 
     when: Domain
@@ -127,7 +127,10 @@ LAWS: Final = (
     Law(Domain(units=True), Domain(parameter=Parameter.FEATURES), "columns and scale belong to features"),
     Law(Domain(units=True), Domain(set=_BUDGETS),
         "the change in the file is taken as it is"),
-    Law(Domain(set=(Set.TOTAL, Set.GIVEN)), Domain(norm=2), "this norm is that of one row, for budgets row by row"),
+    Law(Domain(quantity=_names(gauge=True)), Domain(set=tuple(s for s in Set if s.gauge)),
+        "this set is not a norm, so it has no modulus"),
+    Law(Domain(set=(Set.TOTAL, Set.GIVEN)), Domain(norm=2),
+        'this norm is that of one row, for set = "per_sample" or "sparse"'),
     Law(Domain(set=Set.SPARSE), Domain(count=True), 'set = "sparse" is about at most count rows'),
     Law(Domain(count=True), Domain(set=Set.SPARSE), 'a count belongs to set = "sparse"'),
     Law(Domain(set=Set.GIVEN), Domain(change=True), 'set = "given" is the one change in a file'),
@@ -143,8 +146,6 @@ LAWS: Final = (
         "the targets are class labels, which cannot move a little"),
     Law(Domain(map=_LOSS, parameter=Parameter.TARGETS, quantity=tuple(q for q in QUANTITIES if q != "distance")),
         Domain(loss=Loss.SQUARED), "the targets are class labels, which cannot move a little"),
-    Law(Domain(quantity=_names(gauge=True)), Domain(set=tuple(s for s in Set if s.gauge)),
-        "this set is no norm, so it has no modulus"),
     Law(Domain(arithmetic=Arithmetic.EXACT), Domain(map=Map.INTERPOLATION, base=Base.GIVEN, set=Set.TOTAL,
                                                     weight_norm=WeightNorm.EUCLIDEAN),
         "rational arithmetic is built for exact fits at the given weights, a total budget and the Euclidean norm"),
@@ -153,10 +154,12 @@ LAWS: Final = (
 
 NEEDS: Final = (
     Law(Domain(quantity=_names(sized=True), set=tuple(s for s in Set if s.sized),
-               parameter=tuple(p for p in Parameter if p.sized)), Domain(radius=True), "it needs a size of the change"),
-    Law(Domain(quantity=_names(needs=("level",))), Domain(level=True), "it needs a level above the loss"),
+               parameter=tuple(p for p in Parameter if p.sized)), Domain(radius=True),
+        "{asked} needs a size of the change"),
+    Law(Domain(quantity=_names(needs=("level",))), Domain(level=True), "{asked} needs a level above the loss"),
     Law(Domain(quantity=_names(needs=("evaluation",))), Domain(evaluation=True),
-        "it needs the rows whose predictions are compared"),
-    Law(Domain(quantity=_names(needs=("window",))), Domain(window=True), "it needs a ball around the given weights"),
+        "{asked} needs the rows whose predictions are compared"),
+    Law(Domain(quantity=_names(needs=("window",))), Domain(window=True),
+        "{asked} needs a ball around the given weights"),
 )
 """What has to be there beside it."""

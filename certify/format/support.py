@@ -20,7 +20,7 @@ def broken(question: Question) -> Law | None:
     """The first law that the question breaks; None if it has a meaning.
 
     >>> broken(Question("modulus", set="given", change=True)).because
-    'this set is no norm, so it has no modulus'
+    'this set is not a norm, so it has no modulus'
     """
     return next((law for law in (*LAWS, *NEEDS) if law.when.holds(question) and not law.then.holds(
         question)), None)

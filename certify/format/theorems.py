@@ -153,9 +153,9 @@ Q7_CRITICAL: Final = Theorem("Q7", System.CRITICAL, (q.DISTANCE,), "finite.md#q7
 _LAST: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN,
                       decay=True, norm=2, set=_BUDGETS)
 Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6", (_LAST,),
-                    ("convex", "solution"), Motion, rests=("P4",))
+                    ("convex", "solution", "weights", "bias"), Motion, rests=("P4",))
 Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6", (_LAST,),
-                           ("convex", "solution"), Ball, rests=("P4",))
+                           ("convex", "solution", "weights", "bias"), Ball, rests=("P4",))
 
 _SUBLEVEL: Final = Domain(map=Map.SUBLEVEL, network=_PLAIN, set=(Set.TOTAL, Set.PER_SAMPLE), norm=2, down=False,
                           parameter=_MOVES)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from certify.format.errors import InputError
+from certify.format.words import Activation, words
 
-OPTIONS: Final[dict[str, dict[str, float | str]]] = {
-    "relu": {}, "leaky_relu": {"negative_slope": 0.01}, "elu": {"alpha": 1.0}, "tanh": {}, "sigmoid": {},
-    "softplus": {"beta": 1.0, "threshold": 20.0}, "gelu": {"approximate": "none"}, "silu": {}, "identity": {},
+OPTIONS: Final[dict[str, dict[str, float | str]]] = dict.fromkeys(words(Activation), {}) | {
+    Activation.LEAKY_RELU: {"negative_slope": 0.01}, Activation.ELU: {"alpha": 1.0},
+    Activation.SOFTPLUS: {"beta": 1.0, "threshold": 20.0}, Activation.GELU: {"approximate": "none"},
 }
 """The activations, each with the only value its options may have.
 

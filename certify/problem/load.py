@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from certify.format.words import Parameter, Set
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.norms.function import DEFAULT_TAU, Reference
@@ -54,9 +55,10 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
     first = {i: g[0] for g in groups for i in g} if merge_duplicates else {}
     change = None
-    if spec.perturbation.set == "given":
+    if spec.perturbation.set == Set.GIVEN:
         files["change"] = folder / str(spec.perturbation.file)
-        width = {"features": network.widths[0], "targets": network.widths[-1]}.get(spec.perturbation.parameter, 1)
+        widths = {Parameter.FEATURES: network.widths[0], Parameter.TARGETS: network.widths[-1]}
+        width = widths.get(Parameter(spec.perturbation.parameter), 1)
         change = placed_change(spec, folder, range(len(X)) if listed == "all" else listed, (len(X), width), first)
     rows = tuple(sorted({first.get(i, i) for i in rows}))
     problem = Problem(

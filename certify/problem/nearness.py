@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from certify.format.words import Base, Map
 from certify.network.network import Network
 from certify.rigor import fp
 
@@ -32,7 +33,7 @@ def within(problem: Problem) -> float | None:
 def only_one(problem: Problem) -> bool:
     """Whether the loss is strongly convex in the free weights: of the last layer alone, with weight decay."""
     network = problem.network
-    return (problem.map == "critical" and isinstance(network, Network) and problem.weight_decay > 0
+    return (problem.map == Map.CRITICAL and isinstance(network, Network) and problem.weight_decay > 0
             and network.layers(problem.layer) == (network.depth,))
 
 
@@ -53,14 +54,14 @@ def too_far(problem: Problem, distance: float | None) -> str:
         problem: the problem.
         distance: from the given weights, as proved; None where no solution was proved.
     """
-    share = within(problem) if problem.base == "nearby" else None
+    share = within(problem) if problem.base == Base.NEARBY else None
     if share is None or distance is None:
         return ""
     length = weights_length(problem)
     if Fraction(distance) <= Fraction(share) * Fraction(length):
         return ""
     part = f"{distance / length:.3g} of their length" if length else "and they are all 0"
-    kind = "critical point" if problem.map == "critical" else "solution"
+    kind = "critical point" if problem.map == Map.CRITICAL else "solution"
     return (f"the exact {kind} is proved only within {distance:.3g} of the given weights ({part}), and solution.within "
             f"= {share!r} is the most that counts: the ends are about that {kind}, not about these weights. Train on "
             "until an exact one is nearer, or set solution.within in the spec")

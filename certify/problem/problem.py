@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import InputError
+from certify.format.words import DOWN, ROW_NORMS, Base, Map, Parameter
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import owned
 from certify.problem.norms.function import Reference
+from certify.problem.perturbations.flips import require_flips
+from certify.problem.rules.supported import require_answerable, require_words
+from certify.problem.rules.training import require_losses, require_threshold
 from certify.problem.statement import Statement
-from certify.problem.training import require_label_changes, require_losses, require_threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,114 +67,72 @@ class Problem(Statement):
             array = getattr(self, name)
             if isinstance(array, np.ndarray):  # the groups of equal rows, and all bounds, are those of these numbers
                 object.__setattr__(self, name, owned(array))
-        self._require_words()
-        self._require_norm()
+        require_words(self)
+        self._require_numbers()
+        self._require_network()
         require_losses(self)
+        require_answerable(self)
+        self._require_norm()
+        self._require_rows_as_terms()
+        self._require_change()
         require_threshold(self)
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
         object.__setattr__(self, "groups", found)
-        if self.base == "nearby" and self.merge_duplicates:
+        if self.base == Base.NEARBY and self.merge_duplicates:
             self._require_merged(found)
         if not self.rows or list(self.rows) != sorted(set(self.rows)) or not set(self.rows) <= set(self.kept):
             raise InputError("rows", f"{list(self.rows)[:5]}…", "give row numbers, ascending; of merged rows the first")
 
-    def _require_words(self) -> None:
-        """Refuse words outside the vocabulary, and combinations no theorem is about."""
-        for name, value, words in (
-            ("map", self.map, ("interpolation", "critical", "sublevel")), ("base", self.base, ("given", "nearby")),
-            ("parameter", self.parameter, ("features", "targets", "sample_weights", "labels")),
-            ("weight_norm", self.weight_norm, ("euclidean", "relative", "function")),
-            ("set", self.set, ("total", "per_sample", "sparse", "given")),
-            ("loss", self.loss, ("squared", "cross_entropy", "logistic")),
-        ):
-            if value not in words:
-                raise InputError(name, f"'{value}'", f"use one of {', '.join(words)}")
+    def _require_numbers(self) -> None:
+        """Refuse a norm, a size or a direction that is none."""
+        if self.norm not in ROW_NORMS:
+            raise InputError("norm", f"{self.norm!r}", "use 1, 2 or 'inf'")
+        if self.radius is not None and not (math.isfinite(self.radius) and self.radius > 0):
+            raise InputError("radius", f"{self.radius}", "give a finite number above 0")
+        if self.count is not None and self.count < 1:
+            raise InputError("count", f"{self.count}", "give 1 or more, with set 'sparse' alone")
+        if self.direction not in (None, DOWN):
+            raise InputError("direction", f"{self.direction!r}", "give None, or 'down' where sample weights move")
+        if self.reference is not None and not 2.0**-40 <= self.reference.tau <= 2.0**40:
+            raise InputError("tau", f"{self.reference.tau}", "give a number from 2^-40 to 2^40")
+
+    def _require_network(self) -> None:
+        """Refuse a layer that the network does not have."""
         if isinstance(self.network, GraphNetwork):
-            self._require_graph()
+            if self.layer != "all":
+                raise InputError("layer", f"{self.layer!r} of a graph network", "use 'all'")
             return
         depth = self.network.depth
         if self.layer != "all" and not (isinstance(self.layer, int) and 1 <= self.layer <= depth):
             raise InputError("layer", f"{self.layer!r} of a network of {depth}", f"give 'all' or 1 … {depth}")
-        self._require_combinations()
-
-    def _require_graph(self) -> None:
-        """What is built for graphs: the sublevel map over all parameters."""
-        if self.map != "sublevel":
-            raise InputError("map", f"'{self.map}' for a graph network", "use map = 'sublevel'")
-        if self.layer != "all":
-            raise InputError("layer", f"{self.layer!r} of a graph network", "use 'all'")
-        self._require_combinations()
-
-    def _require_combinations(self) -> None:
-        if self.map == "interpolation" and self.parameter == "sample_weights":
-            raise InputError("parameter", "sample_weights with interpolation", "use features or targets")
-        if self.map == "sublevel" and (self.merge_duplicates or self.base != "given"):
-            raise InputError("map", "sublevel with merged rows or base nearby", "use base given, without merging")
-        if self.map == "critical":
-            self._require_critical()
-        elif self.base == "nearby" and self.y is None:
-            raise InputError("base", "nearby without real targets", "give targets y, or use base given")
-        if self.parameter == "labels":
-            require_label_changes(self)
-        self._require_set()
-
-    def _require_set(self) -> None:
-        """Refuse a perturbation set no theorem is about."""
-        if self.norm not in (1, 2, "inf"):
-            raise InputError("norm", f"{self.norm!r}", "use 1, 2 or 'inf'")
-        if self.map == "sublevel" and (self.norm != 2 or self.set in ("sparse", "given")):
-            raise InputError("set", f"'{self.set}' with norm {self.norm} and the sublevel map",
-                             "use total or per_sample with norm 2")
-        if self.norm != 2 and self.set in ("total", "given"):
-            raise InputError("norm", f"{self.norm!r} with set '{self.set}'", "use norm 2")
-        if self.radius is not None and not (math.isfinite(self.radius) and self.radius > 0):
-            raise InputError("radius", f"{self.radius}", "give a finite number above 0")
-        if (self.count is None) != (self.set != "sparse") or (self.count is not None and self.count < 1):
-            raise InputError("count", f"{self.count} with set '{self.set}'", "give 1 or more with set 'sparse' alone")
-        if self.direction not in (None, "down") or (self.direction and self.parameter != "sample_weights"):
-            raise InputError("direction", f"{self.direction!r} of {self.parameter}",
-                             "give None, or 'down' where sample weights move")
-        if (self.change is None) != (self.set != "given"):
-            raise InputError("change", f"{'none' if self.change is None else 'one'} with set '{self.set}'",
-                             "give it with set 'given' alone")
-        if self.change is not None:
-            width = {"features": self.inputs, "targets": self.outputs}.get(self.parameter, 1)
-            _require_real(self.change, (self.n, width), "change")
-            still = np.ones(self.n, dtype=bool)
-            still[list(self.rows)] = False
-            if _bits(self.change)[still].any():
-                raise InputError("change", "a row that may not move changes", "list it in rows, or give it 0")
 
     def _require_norm(self) -> None:
-        """Refuse a norm of the weights that this network or this map does not have."""
-        if (self.weight_norm == "function") != (self.reference is not None):
-            raise InputError("weight_norm", f"'{self.weight_norm}' {'with' if self.reference else 'without'} reference",
-                             "the function norm takes reference rows, the others none")
+        """Refuse reference rows of another width, and a layer without size."""
         if self.reference is not None:
             _require_real(self.reference.X, (len(self.reference.X), self.network.widths[0]), "reference rows")
-            if not 2.0**-40 <= self.reference.tau <= 2.0**40:
-                raise InputError("tau", f"{self.reference.tau}", "give a number from 2^-40 to 2^40")
             object.__setattr__(self, "reference", Reference(owned(self.reference.X), float(self.reference.tau)))
-        if self.weight_norm != "euclidean" and isinstance(self.network, GraphNetwork):
-            raise InputError("weight_norm", f"'{self.weight_norm}' for a graph network", "use 'euclidean'")
         _ = self.layer_scale  # refuses a layer without size
 
-    def _require_critical(self) -> None:
-        """Every row is a term of the loss; targets move where the loss has real ones."""
-        if self.merge_duplicates:
-            raise InputError("merge_duplicates", "with map critical, where every row is a term of the loss",
+    def _require_rows_as_terms(self) -> None:
+        """Refuse to merge rows where every row is a term of the loss."""
+        if self.merge_duplicates and self.map != Map.INTERPOLATION:
+            raise InputError("merge_duplicates", f"with map {self.map}, where every row is a term of the loss",
                              "leave it out")
-        if self.level is not None:
-            raise InputError("level", f"{self.level} with map critical", "leave it out, it belongs to the sublevel map")
-        if self.set == "given" and self.base == "nearby":
-            from certify.problem.perturbations.flips import require_flips
 
-            require_flips(self)
+    def _require_change(self) -> None:
+        """Refuse a change of another shape, one of rows that may not move, and one that leads to no label."""
+        if self.change is None:
             return
-        if self.parameter == "targets" and self.loss != "squared":
-            raise InputError("parameter", f"targets with the {self.loss} loss", "use features or sample_weights")
+        width = {Parameter.FEATURES: self.inputs, Parameter.TARGETS: self.outputs}.get(Parameter(self.parameter), 1)
+        _require_real(self.change, (self.n, width), "change")
+        still = np.ones(self.n, dtype=bool)
+        still[list(self.rows)] = False
+        if _bits(self.change)[still].any():
+            raise InputError("change", "a row that may not move changes", "list it in rows, or give it 0")
+        if self.map != Map.INTERPOLATION:
+            require_flips(self)
 
     def _require_merged(self, groups: tuple[tuple[int, ...], ...]) -> None:
         """Refuse to merge rows whose targets differ: no network gives equal features two outputs."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from certify.format.words import Map, WeightNorm
 from certify.network.graph.graph import GraphNetwork
 from certify.network.layer_scale import LayerScale
 from certify.network.network import Network
@@ -116,9 +117,9 @@ class Statement:
     @property
     def equations(self) -> int:
         """Number of equations: nk for interpolation, p for critical points, the one inequality for the sublevel map."""
-        if self.map == "critical":
+        if self.map == Map.CRITICAL:
             return self.parameters
-        return 1 if self.map == "sublevel" else len(self.kept) * self.outputs
+        return 1 if self.map == Map.SUBLEVEL else len(self.kept) * self.outputs
 
     @property
     def parameters(self) -> int:
@@ -136,6 +137,6 @@ class Statement:
         net = self.network
         if isinstance(net, GraphNetwork):
             return LayerScale(())
-        if self.weight_norm == "relative":
+        if self.weight_norm == WeightNorm.RELATIVE:
             return LayerScale.relative(net, net.layers(self.layer))
         return LayerScale.euclidean(net.depth)

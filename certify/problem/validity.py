@@ -9,9 +9,10 @@ import numpy as np
 
 from certify.format.errors import SpecError
 from certify.format.labels import QUANTITY
+from certify.format.quantities import PERSISTENCE_RADIUS
+from certify.format.words import Base, Loss, Map
 from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.fitting import training_loss
-from certify.spec.vocabulary import BUILT
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
@@ -30,12 +31,12 @@ def require_problem(problem: Problem) -> None:
     if problem.count is not None and problem.count > len(problem.rows):
         raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",
                         f'give a count of at most {len(problem.rows)}, or use set = "per_sample" (every row at once)')
-    if problem.base == "nearby" and problem.y is None and problem.map == "interpolation":
+    if problem.base == Base.NEARBY and problem.y is None and problem.map == Map.INTERPOLATION:
         raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
                         'use base = "given", or real targets')
     require_labels_counted(problem)
     size = problem.kernel_size
-    if problem.map == "sublevel" and problem.reference is not None and (
+    if problem.map == Map.SUBLEVEL and problem.reference is not None and (
             size * (problem.parameters + size) > JACOBIAN_LIMIT):
         fit = JACOBIAN_LIMIT // (2 * problem.parameters * problem.outputs)
         raise SpecError("weights.reference", f"{len(problem.reference.X)} rows, too many for the sublevel map",
@@ -54,10 +55,10 @@ def require_problem(problem: Problem) -> None:
 def _require_level(problem: Problem) -> None:
     """Refuse a persistence radius without a level, with today's loss: nobody knows a level without it."""
     gates = () if problem.spec is None else problem.spec.gate
-    if problem.level is not None or all(gate.quantity != "persistence_radius" for gate in gates):
+    if problem.level is not None or all(gate.quantity != PERSISTENCE_RADIUS.name for gate in gates):
         return
     today = training_loss(problem)
-    half = " (the squared loss is the mean of ½|f − y|²)" if problem.loss == "squared" else ""
+    half = " (the squared loss is the mean of ½|f − y|²)" if problem.loss == Loss.SQUARED else ""
     known = "" if today is None else f", which is about {today:.4g} today{half}"
     raise SpecError("solution.level", "missing, and persistence_radius needs a level above the training loss at the "
                     f"weights{known}", "give solution.level")
@@ -78,8 +79,7 @@ def _remedies(problem: Problem) -> list[str]:
         remedies.append(f"keep at most {fit} rows")
     if problem.layer == "all":
         remedies.append(f"train a wider network, e.g. widths = {list(wide_enough(problem))}")
-    if "sublevel" in BUILT["solution.map"]:
-        remedies.append('use map = "sublevel"')
+    remedies.append(f'use map = "{Map.SUBLEVEL}"')
     return remedies
 
 
@@ -125,7 +125,7 @@ def require_labels_counted(problem: Problem) -> None:
 def _require_meaning(problem: Problem) -> None:
     evaluation = None if problem.spec is None else problem.spec.evaluation
     threshold = None if evaluation is None else evaluation.threshold
-    if problem.outputs > 1 or threshold is not None or problem.loss != "squared":
+    if problem.outputs > 1 or threshold is not None or problem.loss != Loss.SQUARED:
         return
     targets = problem.y if problem.y is not None else problem.labels
     if targets is not None and np.isin(targets, (-1, 1)).all():

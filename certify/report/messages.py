@@ -41,7 +41,7 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     parts = [_claim(claim, problem) for claim in claims]
     if problem["base"] == "nearby":
         parts.append(_nearby(problem, base["distance"]))
-    if base.get("tilt"):
+    if base.get("tilt") and base.get("shift_norm") is not None:
         parts.append(f"loss tilted {'through the outputs' if base['tilt'] == 'output' else 'in weight space'} by "
                      f"{at_most(base['shift_norm'], 3)}")
     if problem["merge_duplicates"]:
@@ -99,7 +99,7 @@ def _claim(claim: Json, problem: Json) -> str:
         if claim["witness"].get("radius_u") is not None:
             u, w = (at_least(claim["witness"][key], 4) for key in ("radius_u", "radius_w"))
             ends += f" for data changes up to {u}, weights within {w}"
-        if claim["theorem"] == "P2":
+        if claim["theorem"] == "P2" and claim["witness"].get("reach") is not None:
             ends += f" for all weights within {claim['witness']['reach']!r}"  # no rounding suits both fits and labels
         if claim["theorem"] == "S14":
             ends += f" in the ball of radius {problem['window']!r}"

@@ -238,7 +238,7 @@ def draw_radius(finding: Finding) -> str:
     low = 0.0 if finding.lower is None else finding.lower.value
     high = None if finding.upper is None else finding.upper.value
     top = low if high is None else high
-    if finding.quantity != "persistence_radius" or not 0 < top < 1e300 or low < 0:
+    if not finding.gauge or not 0 < top < 1e300 or low < 0:
         return ""
     held, broken = low / top * 72, 100.0 if high is None else 72.0
     strokes = [f'<line class="open" x1="{held:.2f}%" x2="{broken:.2f}%" y1="28" y2="28"/>'] if broken > held else []

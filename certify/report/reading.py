@@ -13,9 +13,16 @@ from fractions import Fraction
 from certify.certificate.canonical import digest
 from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
 from certify.format.errors import CertificateError
-from certify.spec.convexity import CONVEX, FIRST_ORDER, PREDICTIONS
-from certify.spec.window import QUANTITIES as ON_A_WINDOW
+from certify.format.nearest import meaningless, refusal
+from certify.format.question import Question
+from certify.format.support import applying
+from certify.format.theorems import P1_CRITICAL, P2, Q1, Q5, Theorem
+from certify.format.words import Base as BaseWord
+from certify.format.words import Layer, Map, Network, Set
 
+MEMBERS = {"units": "scale", "down": "direction", "decay": "weight_decay", "change": "set", "targets": "map",
+           "reference": "tau"}
+"""The member of a problem that answers a key of a question, where it has another name."""
 REMEDY = "run `certify run` again and leave the file as it was written"
 
 
@@ -61,25 +68,32 @@ def _agree(claim: Claim, where: str) -> None:
         raise CertificateError(f"{where}.gate.state", f"the ends do not show {claim.gate.state!r}", REMEDY)
 
 
+def _question(problem: Problem, quantity: str) -> Question:
+    """What a claim is about, as far as the certificate says it: whether there are targets, only the spec does."""
+    depth, graph = len(problem.widths or ()) - 1, problem.graph is not None
+    layer = (Layer.ONLY if depth == 1 else Layer.ALL) if problem.layer == "all" else (
+        Layer.LAST if problem.layer == depth else Layer.INNER)
+    return Question(
+        quantity=quantity, map=problem.map, base=problem.base, network=Network.GRAPH if graph else Network.CHAIN,
+        layer=layer, loss=problem.loss, set=problem.set, parameter=problem.parameter, norm=problem.norm,
+        weight_norm=problem.weight_norm, decay=problem.weight_decay > 0, down=problem.direction is not None,
+        targets=True, radius=problem.radius is not None, level=problem.level is not None,
+        count=problem.count is not None, change=problem.set == Set.GIVEN, reference=problem.tau is not None,
+        units=problem.scale is not None, window=problem.window is not None,
+        evaluation=problem.evaluation_rows is not None)
+
+
 def _agree_problem(problem: Problem) -> None:
     """Refuse a combination of words that no problem has, for the report has no sentence for it."""
-    fits = problem.map == "interpolation"
-    clashes = {
-        "parameter": (fits and problem.parameter == "sample_weights") or (
-            problem.parameter == "labels" and (problem.map, problem.radius) != ("critical", None)),
-        "set": problem.map == "sublevel" and problem.set in ("sparse", "given"),
-        "norm": problem.norm != 2 and (problem.map == "sublevel" or problem.set in ("total", "given")),
-        "count": (problem.count is None) != (problem.set != "sparse"),
-        "direction": problem.direction is not None and problem.parameter != "sample_weights",
-        "level": problem.map != "sublevel" and problem.level is not None,
-        "merge_duplicates": problem.map == "critical" and problem.merge_duplicates,
-        "base": problem.map == "sublevel" and problem.base == "nearby",
-        "scale": problem.scale is not None and (len(problem.scale) != problem.inputs or min(problem.scale) < 0),
-    }
-    for member, clash in clashes.items():
-        if clash:
-            found = f"does not go with map {problem.map!r}" if member != "scale" else "one unit ≥ 0 a feature is needed"
-            raise CertificateError(f"certificate: member problem.{member}", found, REMEDY)
+    why = meaningless(_question(problem, ""))
+    if why is not None:
+        raise CertificateError(f"certificate: member problem.{MEMBERS.get(why.key, why.key)}",
+                               f"it does not go with the others: {why.found}", REMEDY)
+    if problem.map != Map.INTERPOLATION and problem.merge_duplicates:
+        raise CertificateError("certificate: member problem.merge_duplicates",
+                               f"does not go with map '{problem.map}'", REMEDY)
+    if problem.scale is not None and (len(problem.scale) != problem.inputs or min(problem.scale) < 0):
+        raise CertificateError("certificate: member problem.scale", "one unit ≥ 0 a feature is needed", REMEDY)
 
 
 def _agree_nearness(opened: Certificate) -> None:
@@ -94,52 +108,48 @@ def _agree_nearness(opened: Certificate) -> None:
 
 
 def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
-    """Refuse a claim that the problem, or the base point, does not carry."""
-    problem = opened.problem
-    if claim.quantity == "persistence_radius" and (problem.map != "sublevel" or problem.level is None):
-        raise CertificateError(f"{where}.quantity", "persistence_radius without a level of the sublevel map", REMEDY)
-    if claim.quantity == "first_order_distance" and (
-            problem.map == "sublevel" or (problem.radius is None and problem.set != "given")):
-        raise CertificateError(f"{where}.quantity", "first_order_distance without a size of the change", REMEDY)
-    at_one = (problem.map, problem.base, problem.set) == ("critical", "nearby", "given")
-    finite = problem.map == "critical" and claim.quantity in CONVEX and not at_one
-    if finite != (claim.theorem == "Q6") or (finite and problem.base != "nearby"):
-        raise CertificateError(f"{where}.quantity", f"{claim.quantity} of the critical map by theorem {claim.theorem}",
+    """Refuse a claim that the problem, its theorem, or the base point does not carry."""
+    theorem = _theorem(claim, opened.problem, where)
+    given = sorted(claim.witness.model_fields_set)
+    if not set(given) <= set(theorem.witness.members()):
+        raise CertificateError(f"{where}.witness", f"theorem {theorem} has no {', '.join(given)}", REMEDY)
+    if (theorem is P2) and (claim.lower is None) != (claim.witness.reach is None):
+        raise CertificateError(f"{where}.theorem", f"{theorem} without the distance", REMEDY)
+    if theorem in (Q1, Q5) and (claim.upper is None) != (claim.witness.radius_u is None):
+        raise CertificateError(f"{where}.witness", f"explicit radii belong to the upper end of {claim.quantity}",
                                REMEDY)
-    if claim.theorem == "P1" and claim.quantity != FIRST_ORDER:
-        raise CertificateError(f"{where}.theorem", f"P1 with {claim.quantity}", REMEDY)
-    if claim.quantity == FIRST_ORDER and (problem.map == "sublevel" or problem.evaluation_rows is None or (
-            problem.radius is None and problem.set != "given") or (claim.upper is not None and claim.theorem != "P1")):
-        raise CertificateError(f"{where}.quantity", f"{FIRST_ORDER} by theorem {claim.theorem}, or without evaluation "
-                               "rows or a size of the change", REMEDY)
-    fits = (problem.map, problem.base, claim.quantity, claim.theorem) == (
-        "interpolation", "given", "stable_predictions", "P2")
-    if (claim.theorem == "P2" and not fits) or (fits and (claim.lower is None) != (claim.witness.reach is None)):
-        raise CertificateError(f"{where}.theorem", f"P2 with {claim.quantity}, or without the distance", REMEDY)
-    if claim.quantity in PREDICTIONS and (not (finite or fits) or problem.evaluation_rows is None):
-        raise CertificateError(f"{where}.quantity", f"{claim.quantity} without evaluation rows", REMEDY)
-    if claim.quantity == "distance" and not (finite or at_one) and (problem.map, problem.base) != (
-            "interpolation", "given"):
-        raise CertificateError(f"{where}.quantity", "distance without base 'given'", REMEDY)
-    if claim.quantity == "aubin" and (problem.map == "critical" or problem.level is not None or
-                                      (problem.base, problem.set) != ("given", "total")):
-        raise CertificateError(f"{where}.quantity", "aubin without base 'given' and a total budget", REMEDY)
-    if (claim.witness.radius_u is None) != (claim.quantity != "aubin" or claim.upper is None):
-        raise CertificateError(f"{where}.witness", "explicit radii belong to the upper end of aubin", REMEDY)
-    if claim.quantity in ON_A_WINDOW and (problem.window is None or (problem.map, problem.base, problem.set) != (
-            "interpolation", "given", "given")):
-        raise CertificateError(f"{where}.quantity", f"{claim.quantity} without a window and one given change", REMEDY)
-    if claim.quantity in ("modulus", "sample_modulus") and problem.set in ("sparse", "given"):
-        raise CertificateError(f"{where}.quantity", f"a modulus with set {problem.set!r}", REMEDY)
-    if claim.witness.equal_rows is not None and (problem.map != "interpolation" or problem.base != "given"):
+    if theorem is P1_CRITICAL and claim.upper is not None and claim.theorem != theorem.label:
+        raise CertificateError(f"{where}.quantity", f"an upper end of {claim.quantity} by theorem {claim.theorem}",
+                               REMEDY)
+    if claim.witness.equal_rows is not None and opened.problem.base != BaseWord.GIVEN:
         raise CertificateError(f"{where}.witness", "equal rows refute only interpolation with base 'given'", REMEDY)
+    _at_a_point(claim, opened, where)
+
+
+def _theorem(claim: Claim, problem: Problem, where: str) -> Theorem:
+    """The row of the table of theorems that a claim is about."""
+    question = _question(problem, claim.quantity)
+    found = applying(question)
+    if not found:
+        why = refusal(question)
+        raise CertificateError(f"{where}.quantity", f"{claim.quantity}: {why.found if why else 'no theorem'}", REMEDY)
+    (theorem,) = found
+    if not theorem.states(claim.theorem):
+        raise CertificateError(f"{where}.theorem", f"{claim.quantity} by theorem {claim.theorem}, where {theorem} "
+                               "bounds it", REMEDY)
+    return theorem
+
+
+def _at_a_point(claim: Claim, opened: Certificate, where: str) -> None:
+    """Refuse ends at a solution that was not proved to exist."""
+    problem, bare = opened.problem, claim.lower is None and claim.upper is None
+    critical = problem.map == Map.CRITICAL
     if opened.base.distance is None:
-        if problem.base != "nearby" and problem.map != "critical":  # a limit may have ended it before any tilt
-            raise CertificateError("certificate: member base.distance", f"none with base {problem.base!r}", REMEDY)
-        if claim.lower is not None or claim.upper is not None:
+        if problem.base != BaseWord.NEARBY and not critical:  # a limit may have ended it before any tilt
+            raise CertificateError("certificate: member base.distance", f"none with base '{problem.base}'", REMEDY)
+        if not bare:
             raise CertificateError(where, "ends of a modulus at a solution that was not proved", REMEDY)
-    if problem.map == "critical" and problem.base == "given" and opened.base.tilt is None and (
-            claim.lower is not None or claim.upper is not None):
+    if critical and problem.base == BaseWord.GIVEN and opened.base.tilt is None and not bare:
         raise CertificateError(where, "ends of a modulus without the tilt that makes the weights critical", REMEDY)
 
 

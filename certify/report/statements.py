@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from string import Formatter
+from typing import TYPE_CHECKING
 
 from certify.report.digits import Number
+
+if TYPE_CHECKING:
+    from certify.report.section import Placed
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,7 @@ class Finding:
         asked: what was asked of the quantity (``"at most 20"``, ``"finite"``) and the verdict on it.
         infinite: whether it is proved to have no finite value.
         proof: how the ends were proved, or that they were not.
+        gauge: whether it is drawn as a size, from what is harmless to what is not.
     """
 
     quantity: str
@@ -168,6 +173,7 @@ class Finding:
     rigour: str
     proof: str
     rows: Rows | None
+    gauge: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,19 +218,27 @@ class Symbols:
     """What the definition of the solution map in symbols depends on.
 
     Attributes:
-        map, base, parameter, set, layer: as in the certificate; layer None where all are free.
+        map: as in the certificate.
+        nearby: whether the point examined is one near the given weights.
         found: whether the point examined is known to exist.
+        carrier: the letter that carries the change u; empty where none does.
+        sized: whether changes have a size δ.
+        each: whether δ is the largest over the rows.
+        one: whether there is but one change.
+        layer: the one that adjusts; None where all are free.
         scaled: whether features have units of their own.
         level: the level as a number, None where it is the loss at the given weights.
         decay: the weight decay, None where there is none.
     """
 
     map: str
-    base: str
-    parameter: str
-    set: str
-    layer: int | None
+    nearby: bool
     found: bool
+    carrier: str
+    sized: bool
+    each: bool
+    one: bool
+    layer: int | None
     scaled: bool
     level: Number | None
     decay: Number | None
@@ -232,29 +246,10 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a report says, in the order in which it says it."""
+    """Everything a report says: its head, and its sections in the order in which they are read."""
 
     title: str
     subtitle: Phrase
     created: str
-    version: str
-    digest: str
-    verdict: VerdictWords
-    gates_state: VerdictWords
-    gates: tuple[Gate, ...]
-    undecided: tuple[Undecided, ...]
-    advice: tuple[Phrase, ...]
-    lead: Phrase
-    findings: tuple[Finding, ...]
-    meaning: Phrase
-    limit: Phrase
-    symbols: Symbols
-    base: tuple[Phrase, ...]
-    shift: tuple[Entry, ...]
-    assumptions: tuple[Assumption, ...]
-    facts: tuple[Entry, ...]
-    not_claimed: tuple[Entry, ...]
-    commands: tuple[tuple[str, str], ...]
-    files: tuple[BoundFile, ...]
-    environment: tuple[Entry, ...]
-    glossary: tuple[Entry, ...] = field(default=())
+    verdict: str
+    sections: tuple[Placed, ...]

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from certify.format.words import Rigour
+from certify.format import words as w
+from certify.format.quantities import ESTIMATED, QUANTITIES
+from certify.format.words import Rigour, words
 
 
 def _word(value: object) -> object:
@@ -58,14 +60,8 @@ Integer = Annotated[int, Field(le=2**53)]
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
-Activation = Literal[
-    "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"
-]
-Quantity = Literal[
-    "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-    "prediction_change", "stable_predictions", "first_order_prediction_change", "excess", "hausdorff", "loss_after",
-    "residual",
-]
+Activation = Literal[words(w.Activation)]
+Quantity = Literal[(*QUANTITIES, *ESTIMATED)]
 
 
 class Section(BaseModel):
@@ -116,7 +112,7 @@ class Training(Section):
             ``"remaining"``: the number of rows that are left.
     """
 
-    loss: Literal["squared", "cross_entropy", "logistic"] = "squared"
+    loss: Literal[words(w.Loss)] = "squared"
     weight_decay: NonNegative = 0.0
     normalization: Literal["fixed", "remaining"] = "fixed"
 
@@ -133,8 +129,8 @@ class Solution(Section):
             1e-6, and any where there is one solution only (the last layer alone, with weight decay).
     """
 
-    map: Literal["interpolation", "critical", "sublevel"] = "interpolation"
-    base: Literal["given", "nearby"] = "given"
+    map: Literal[words(w.Map)] = "interpolation"
+    base: Literal[words(w.Base)] = "given"
     layer: Literal["all"] | Count = "all"
     level: Finite | None = None
     within: Positive | None = None
@@ -149,7 +145,7 @@ class Weights(Section):
         tau: what a motion counts that no reference output sees; default 2^-10.
     """
 
-    norm: Literal["euclidean", "relative", "function"] = "euclidean"
+    norm: Literal[words(w.WeightNorm)] = "euclidean"
     reference: Name | None = None
     tau: Positive | None = None
 
@@ -170,15 +166,15 @@ class Perturbation(Section):
         file, array: the one perturbation of `given`.
     """
 
-    parameter: Literal["features", "targets", "sample_weights", "labels"] = "features"
+    parameter: Literal[words(w.Parameter)] = "features"
     rows: Annotated[Literal["all"] | Annotated[tuple[Integer, ...], Field(min_length=1)], Listed] = "all"
     columns: Annotated[tuple[Name | Integer, ...], Field(min_length=1), Listed] | None = None
     scale: dict[str, Positive] | None = None
-    set: Literal["total", "per_sample", "sparse", "given"] = "total"
-    norm: Annotated[Literal[1, 2, "inf"], BeforeValidator(_word)] = 2
+    set: Literal[words(w.Set)] = "total"
+    norm: Annotated[Literal[w.ROW_NORMS], BeforeValidator(_word)] = 2
     radius: Positive | None = None
     count: Count | None = None
-    direction: Literal["down"] | None = None
+    direction: Literal[w.DOWN] | None = None
     file: Name | None = None
     array: Name | None = None
 
@@ -261,7 +257,7 @@ class Run(Section):
         memory_limit: bytes, or a size such as ``"8 GB"``; default what the machine has free.
     """
 
-    arithmetic: Literal["float", "exact"] = "float"
+    arithmetic: Literal[words(w.Arithmetic)] = "float"
     time_limit: Positive | None = None
     memory_limit: Bytes | None = None
 
@@ -281,7 +277,7 @@ class Gate(Section):
     max: Finite | None = None
     min: Finite | None = None
     rigour: Annotated[Rigour, Field(strict=False)] = Rigour.PROVED
-    severity: Literal["fail", "warn"] = "fail"
+    severity: Literal[words(w.Severity)] = "fail"
     rationale: str | None = None
 
 

@@ -1,27 +1,18 @@
-"""Every word a spec may use, and which of them this version can act on.
+"""Which words of a spec this version can act on, by verb, and the formats of its files.
 
-A word of the format that is not in :data:`BUILT` is understood and refused by name. Building it means
-adding it here, next to the code that does it.
+The words themselves are those of :mod:`certify.format.words`. One that is understood and not listed here is refused
+by name.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-ACTIVATIONS: Final = (
-    "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity",
-)
-LOSSES: Final = ("squared", "cross_entropy", "logistic")
-MAPS: Final = ("interpolation", "critical", "sublevel")
-BASES: Final = ("given", "nearby")
-WEIGHT_NORMS: Final = ("euclidean", "relative", "function")
-PARAMETERS: Final = ("features", "targets", "sample_weights", "labels")
-SETS: Final = ("total", "per_sample", "sparse", "given")
-QUANTITIES: Final = (
-    "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-    "prediction_change", "stable_predictions", "first_order_prediction_change", "excess", "hausdorff", "loss_after",
-    "residual",
-)
+from certify.format.quantities import ESTIMATED, QUANTITIES
+from certify.format.words import Activation, Arithmetic, Base, Loss, Map, Parameter, Set, WeightNorm, words
+
+ACTIVATIONS: Final = words(Activation)
+LOSSES: Final = words(Loss)
 MODEL_FORMATS: Final = (".safetensors", ".pt", ".pth", ".th", ".pt2", ".onnx")
 DATA_FORMATS: Final = (".npz", ".safetensors", ".csv", ".parquet")
 CHECKED: Final[dict[str, tuple[str, ...]]] = {"model": (".safetensors",), "data": (".npz", ".safetensors", ".csv")}
@@ -44,32 +35,28 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
     "model.activation": ACTIVATIONS,
     "training.loss": LOSSES,
     "training.normalization": ("fixed",),
-    "solution.map": ("interpolation", "critical", "sublevel"),
-    "solution.base": ("given", "nearby"),
-    "weights.norm": WEIGHT_NORMS,
-    "perturbation.parameter": PARAMETERS,
-    "perturbation.set": SETS,
-    "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "prediction_change", "stable_predictions", "first_order_prediction_change", "excess",
-                      "hausdorff"),
+    "solution.map": words(Map),
+    "solution.base": words(Base),
+    "weights.norm": words(WeightNorm),
+    "perturbation.parameter": words(Parameter),
+    "perturbation.set": words(Set),
+    "gate.quantity": tuple(QUANTITIES),
     "model.file": MODEL_FORMATS,
     "data.file": DATA_FORMATS,
-    "run.arithmetic": ("float", "exact"),
+    "run.arithmetic": words(Arithmetic),
 }
 """The words this version can act on, by key of the spec."""
 
-ESTIMATED: Final = ("loss_after", "residual")
-"""Quantities that `certify estimate` estimates; `certify run` proves all others."""
-
-FOR_ESTIMATES: Final[dict[str, tuple[str, ...]]] = {
-    "solution.map": ("interpolation", "critical"),
-    "perturbation.parameter": ("features", "targets", "sample_weights"),
-    "perturbation.set": ("given",),
-    "weights.norm": ("euclidean",),
+WORDS: Final[dict[str, tuple[str, ...]]] = {
+    **BUILT,
+    "solution.map": (str(Map.INTERPOLATION), str(Map.CRITICAL)),
+    "perturbation.parameter": (str(Parameter.FEATURES), str(Parameter.TARGETS), str(Parameter.SAMPLE_WEIGHTS)),
+    "perturbation.set": (str(Set.GIVEN),),
+    "weights.norm": (str(WeightNorm.EUCLIDEAN),),
     "gate.quantity": ESTIMATED,
     "model.file": (".safetensors", ".pt", ".pth", ".th"),
 }
-"""As `BUILT`, where a spec is read by `certify estimate`."""
+"""As `BUILT`, where a spec is read by `certify estimate`, which estimates its own quantities."""
 
 UNBUILT_KEYS: Final[dict[str, tuple[str, ...]]] = {"run": (), "estimate": ("weights.reference", "weights.tau")}
 """Keys that are understood and refused whenever they are given, by verb."""

@@ -69,7 +69,7 @@ def test_planted_defects_are_noticed(defect, tmp_path, monkeypatch):
 
 def test_memory_is_noticed_in_a_process_of_its_own():
     """The peak of a process never falls, so a test among others would hide behind theirs."""
-    script = ("from tests import fuzz_readers as f; f.one('csv', 1, 0); "
+    script = ("from tests.fuzz import readers as f; f.one('csv', 1, 0); "
               "f.use = lambda *_: bytearray(b'x' * (1 << 20)) * 400; print(*f.one('csv', 1, 0))")
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("violated") and done.stdout.endswith(" MiB\n")

@@ -105,15 +105,6 @@ def _about(at: Question, name: str) -> Question:
     return at if at.quantity == name else Question(**{**vars(at), "quantity": name})
 
 
-def freeze(pairs: Sequence[tuple[str, str]], path: Path = FROZEN) -> None:
-    """Keep the answers of prover and checker to every combination, in its order."""
-    kinds = list(dict.fromkeys(pairs))
-    place = {pair: i for i, pair in enumerate(kinds)}
-    head = "\n".join("\t".join(pair) for pair in kinds).encode()
-    body = struct.pack(f"<{len(pairs)}H", *(place[pair] for pair in pairs))
-    path.write_bytes(lzma.compress(struct.pack("<I", len(head)) + head + body, preset=9 | lzma.PRESET_EXTREME))
-
-
 def thaw(path: Path = FROZEN) -> tuple[list[tuple[str, str]], Sequence[int]]:
     """The kinds of answers, prover's and checker's, and which of them each combination has."""
     data = lzma.decompress(path.read_bytes())

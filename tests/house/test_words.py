@@ -8,8 +8,9 @@ from typing import get_args
 
 import pytest
 
-from certify.check import claims, verdicts
+from certify.check import rule, table, verdicts
 from certify.check.reading import certificate, spec
+from certify.check.theorems.persistence import radius
 from certify.format import quantities, words
 from certify.format.nearest import WRITTEN
 from certify.format.question import KEYS, LAWS, Domain, Question
@@ -17,7 +18,8 @@ from certify.format.support import applying
 from certify.format.theorems import LABELS, THEOREMS
 from certify.format.witnesses import FORMS
 from certify.inputs.chain import OPTIONS
-from certify.report import words as said
+from certify.report.phrases.losses import LOSSES
+from certify.report.quantities import QUANTITIES as SAID
 from certify.spec import models, vocabulary
 from tests.house.grid import GATED
 
@@ -32,17 +34,17 @@ def test_words_are_those_of_prover_and_checker():
         assert spec._WORDS[key] == words.words(kind), key
         assert vocabulary.BUILT.get(key, words.words(kind)) == words.words(kind), key
     assert set(spec._WORDS["gate.quantity"]) == set(vocabulary.BUILT["gate.quantity"]) == set(quantities.QUANTITIES)
-    assert set(certificate.QUANTITIES) == set(said.QUANTITIES) == set(GATED) == set(quantities.QUANTITIES)
-    assert vocabulary.ESTIMATED == quantities.ESTIMATED
+    assert set(certificate.QUANTITIES) == set(SAID) == set(GATED) == set(quantities.QUANTITIES)
+    assert vocabulary.WORDS["gate.quantity"] == quantities.ESTIMATED
     assert {*quantities.QUANTITIES, *quantities.ESTIMATED} == set(get_args(models.Quantity))
     assert certificate.VERDICTS == words.words(words.Verdict) and certificate.STATES == words.words(words.State)
     assert certificate.MEMBERS == words.words(words.Summand)
     assert verdicts.EXIT == {str(state): state.status for state in words.State}
     assert (verdicts.INVALID, verdicts.INTERRUPTED) == (words.INVALID, words.INTERRUPTED)
-    assert set(OPTIONS) == set(words.Activation) and set(said.LOSSES) == set(words.Loss)
-    assert claims.DISTANCES == {str(norm): norm.distance for norm in words.WeightNorm}
-    assert claims.MOVED == {str(p): p.moved for p in words.Parameter if p.sized}
-    assert claims.BUDGETS == {str(p): p.budget for p in words.Parameter if p.sized}
+    assert set(OPTIONS) == set(words.Activation) and set(LOSSES) == set(words.Loss)
+    assert rule.DISTANCES == {str(norm): norm.distance for norm in words.WeightNorm}
+    assert rule.MOVED == {str(p): p.moved for p in words.Parameter if p.sized}
+    assert radius.BUDGETS == {str(p): p.budget for p in words.Parameter if p.sized}
 
 
 def test_a_word_is_its_string_everywhere():
@@ -68,10 +70,15 @@ def test_units_of_merged_rows_are_those_of_the_checker():
     for name in quantities.QUANTITIES:
         problem = SimpleNamespace(map="interpolation", set="total", parameter="features", weight_norm="relative",
                                   kept=(0,), features=((0.0,), (0.0,)))
-        claim = SimpleNamespace(quantity=name)
+        claim = SimpleNamespace(quantity=name, theorem="")
         # the first is of the critical map alone, where no rows are merged; the second says what a label is (V60)
         if name not in ("prediction_change", "stable_predictions"):
-            assert claims._unit(claim, problem) == quantities.unit(name, "features", "total", "relative", merged=True)
+            problem.set = "given" if name == "first_order_distance" else "total"
+            problem.norm = 2
+            if name == "persistence_radius":
+                problem.map = "sublevel"
+            units = table.rule_of(claim, problem).units(claim, problem)
+            assert units == (quantities.unit(name, "features", "total", "relative", merged=True),)
 
 
 def test_no_domain_is_idle_and_keys_are_known():
@@ -82,3 +89,21 @@ def test_no_domain_is_idle_and_keys_are_known():
         assert law.because and set(law.then.keys) <= set(KEYS)
     assert [str(t) for t in applying(Question("sample_modulus", set="per_sample", norm="inf"))] == ["N4"]
     assert applying(Question("unheard_of")) == ()
+
+
+def test_every_table_of_activations_knows_all_of_them():
+    """Each has content of its own; the words are one list."""
+    from certify.check.enclosure import activation as checked
+    from certify.inputs.onnx import onnx_file
+    from certify.inputs.torch import export_file, factory, fully_connected
+    from certify.network.graph import graph
+    from certify.rigor import activation as rigorous
+    from certify.symbolic import network as symbolic
+
+    known = set(words.words(words.Activation))
+    for listed in (OPTIONS, factory._CLASSES.values(), fully_connected._ACTIVATIONS, graph.ACTIVATIONS,
+                  rigorous.ACTIVATIONS, checked.ACTIVATIONS):
+        assert set(listed) == known, listed
+    assert set(export_file._ACTIVATIONS.values()) == known - {"identity"}  # no operation at all
+    assert set(onnx_file._ACTIVATIONS.values()) == known - {"silu"}  # which is two operations there
+    assert {*symbolic._SMOOTH, *symbolic._SLOPES} == known - {"elu"}  # which has no closed form on both sides

@@ -7,9 +7,9 @@ from functools import cached_property
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure import norms
 from certify.check.enclosure.activation import sigmoid, softplus
 from certify.check.enclosure.network import Backward, Forward, Parameters, backward
+from certify.check.enclosure.norms import dual_norm
 from certify.check.linalg.balls import ONE, ZERO, norm, squares
 from certify.check.reading.subject import Problem
 
@@ -73,8 +73,7 @@ class Descent:
                 A, W = [[*row, ONE] for row in A], [[*row, v] for row, v in zip(W, b, strict=True)]
             G = (self.backward.adjoints[h - 1].transpose() * arb_mat(A)).tolist()
             gradient[h] = [[g / n + decay * w for g, w in zip(*rows, strict=True)] for rows in zip(G, W, strict=True)]
-        seen = norms.reference(self.problem) if self.problem.reference else None
-        return norms.dual_norm(self.problem, seen, gradient)
+        return dual_norm(self.problem, gradient)
 
     @cached_property
     def row_sizes(self) -> list[arb]:

@@ -9,7 +9,7 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.gradients import Losses, losses, total_loss
 from certify.check.enclosure.graph_passes import Kinks, Operators, Pass, Rows
-from certify.check.enclosure.network import NotSmooth
+from certify.check.kernel import NotSmooth
 from certify.check.linalg.balls import ZERO, norm, root, squares
 from certify.check.reading.graph import Graph, Node
 from certify.check.reading.subject import Problem

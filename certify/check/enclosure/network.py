@@ -11,22 +11,10 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.kernel import NotSmooth
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.reading.data import Vector
 from certify.check.reading.subject import Problem
-
-
-class NotSmooth(Exception):  # noqa: N818 — an answer about the network, not a defect
-    """A pre-activation was not proved different from a kink of the activation.
-
-    Attributes:
-        where: layer, unit and data row.
-        exact: True if it is zero, so that more precision cannot help.
-    """
-
-    def __init__(self, where: str, exact: bool) -> None:
-        self.where, self.exact = where, exact
-        super().__init__(where)
 
 
 @dataclass(frozen=True)

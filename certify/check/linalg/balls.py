@@ -8,6 +8,9 @@ from flint import arb, arb_mat
 
 ZERO, ONE = arb(0), arb(1)
 
+EXACT = 2200
+"""Bits in which the sum of two doubles is exact."""
+
 
 def squares(values: Iterable[arb]) -> arb:
     """The sum of the squares."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.network import NotSmooth, given
+from certify.check.enclosure.network import given
 from certify.check.enclosure.norms import layer_squares
+from certify.check.kernel import NotSmooth
 from certify.check.linalg.balls import ONE, ZERO, norm, squares
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.subject import Problem

@@ -9,9 +9,9 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS, Activation
 from certify.check.enclosure.gradients import losses
-from certify.check.enclosure.hessian import matrices
 from certify.check.enclosure.network import Parameters
 from certify.check.enclosure.objective import objective
+from certify.check.enclosure.units import matrices
 from certify.check.linalg.balls import ONE, ZERO, norm, squares
 from certify.check.lipschitz.over_ball import Rows, require_away, slope_spread, spectral
 from certify.check.reading.subject import Problem

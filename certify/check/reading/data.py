@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.canonical import show
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import Spec
-from certify.check.reading.table import Table
+
+if TYPE_CHECKING:
+    from certify.check.reading.formats.table import Table
 
 Vector = tuple[float, ...]
 
@@ -38,58 +41,21 @@ def read_data(data: bytes, spec: Spec, name: str) -> Data:
         Invalid: the file cannot be read, or does not fit the spec.
     """
     if spec.data.lower().endswith(".csv"):
-        return _from_table(Table(data, name), spec)
+        from certify.check.reading.formats.table import Table
+
+        return from_table(Table(data, name), spec)
     arrays = read_arrays(data, name)
     others = [key for key in arrays if key != spec.targets]
     key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
     if not isinstance(key, str) or key not in arrays or (spec.targets is not None and spec.targets not in arrays):
-        raise _missing(tuple(arrays), spec)
-    features = _points(arrays[key], key, spec)
+        raise missing(tuple(arrays), spec)
+    features = points(arrays[key], key, spec)
     if spec.targets is None:
         return Data(features, None, None, ())
     return Data(features, *_targets(arrays[spec.targets], len(features), spec), ())
 
 
-def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -> tuple[Vector, ...]:
-    """The features of the reference rows, named as those of the data; targets are not looked at.
-
-    Args:
-        data: the bytes of the file.
-        spec: the spec.
-        names: names of the features of the data; empty where they have none.
-        name: how to call the file in messages.
-
-    Raises:
-        Invalid: the file cannot be read, or does not fit the spec.
-    """
-    assert spec.reference is not None
-    plain = replace(spec, data=spec.reference, targets=None, features=names or spec.features)
-    if spec.reference.lower().endswith(".csv"):
-        columns = Table(data, name)
-        if not names and spec.features is None:  # all but the targets
-            plain = replace(plain, features=tuple(n for n in columns.names if n != spec.targets))
-        return _from_table(columns, plain).features
-    arrays = read_arrays(data, name)
-    others = tuple(key for key in arrays if key != spec.targets)
-    key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
-    if not isinstance(key, str) or key not in arrays:
-        raise _missing(tuple(arrays), spec)
-    return _points(arrays[key], key, spec)
-
-
-def read_evaluation(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -> tuple[Vector, ...]:
-    """The features of the evaluation rows, named in their section or else as those of the data.
-
-    Raises:
-        Invalid: the file cannot be read, or does not fit the spec.
-    """
-    own = spec.evaluation_features
-    asked = replace(spec, reference=spec.evaluation, features=spec.features if own is None else own,
-                    targets=spec.targets if spec.evaluation_targets is None else spec.evaluation_targets)
-    return read_reference(data, asked, names if own is None else (), name)
-
-
-def _points(X: Array, key: str, spec: Spec) -> tuple[Vector, ...]:
+def points(X: Array, key: str, spec: Spec) -> tuple[Vector, ...]:
     """An array of features as rows."""
     if X.shape[1:] not in ((spec.widths[0],), spec.shape) or not X.values:
         raise Invalid(f"data file, array {show(key)}", f"its shape is {X.shape}",
@@ -97,13 +63,13 @@ def _points(X: Array, key: str, spec: Spec) -> tuple[Vector, ...]:
     return _rows(X.values, spec.widths[0])
 
 
-def _from_table(table: Table, spec: Spec) -> Data:
+def from_table(table: Table, spec: Spec) -> Data:
     """Data from named columns: the listed ones, else all but the targets, in the order of the inputs."""
     features = (spec.features,) if isinstance(spec.features, str) else spec.features
     names = tuple(n for n in table.names if n != spec.targets) if features is None else features
     wanted = names if spec.targets is None else (*names, spec.targets)
     if not set(wanted) <= set(table.names) or "" in wanted or len(set(wanted)) < len(wanted):
-        raise _missing(table.names, spec)
+        raise missing(table.names, spec)
     if len(names) != spec.widths[0]:
         raise Invalid("data file", f"the features are {show(names)}", f"{spec.widths[0]} are needed")
     rows = tuple(zip(*(table.column(name).values for name in names), strict=True))
@@ -112,7 +78,8 @@ def _from_table(table: Table, spec: Spec) -> Data:
     return Data(rows, *_targets(table.column(spec.targets), len(rows), spec), names)
 
 
-def _missing(names: tuple[str, ...], spec: Spec) -> Invalid:
+def missing(names: tuple[str, ...], spec: Spec) -> Invalid:
+    """What to say of a file without the arrays or columns that the spec names."""
     return Invalid("data file", f"it holds {show(sorted(names))}",
                    f"the spec asks for features {show(spec.features)} and targets {show(spec.targets)}")
 

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 from certify.check.reading import label_rules
 from certify.check.reading.canonical import Json, kind, show
 from certify.check.reading.refusal import Invalid
+from certify.check.reading.spec_parts import FINITE, FIRST_ORDER, LABELS, PREDICTIONS
 
 if TYPE_CHECKING:
     from certify.check.reading.spec import Spec
 
-PREDICTIONS = frozenset({"stable_predictions", "prediction_change"})
-QUANTITIES = PREDICTIONS | {"distance"}
-FIRST_ORDER = "first_order_prediction_change"
-LABELS = "stable_predictions"
 Rule = tuple[bool, str, object, str]
 
 
@@ -39,8 +36,8 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
          f"none without a gate on {LABELS}"),
         (FIRST_ORDER in quantities and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
          f"euclidean, with {FIRST_ORDER}"),
-        (convex and not quantities <= QUANTITIES, "gate", sorted(quantities),
-         f"one or more of {', '.join(sorted(QUANTITIES))} and no other, at finite size"),
+        (convex and not quantities <= FINITE, "gate", sorted(quantities),
+         f"one or more of {', '.join(sorted(FINITE))} and no other, at finite size"),
         (convex and (spec.set == "given" or spec.norm != 2), "perturbation.set, .norm", [spec.set, spec.norm],
          "total, per_sample or sparse with norm 2, at finite size"),
         (convex and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm, "euclidean, at finite size"),
@@ -63,13 +60,11 @@ def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
 
 def asked(spec: Spec, quantities: set[str]) -> bool:
     """Whether a spec is about finite changes of a convex last layer."""
-    return spec.map == "critical" and spec.set != "given" and bool(quantities & QUANTITIES)
+    return spec.map == "critical" and spec.set != "given" and bool(quantities & FINITE)
 
 
-def section(value: Json, there: bool) -> Json:
+def section(value: Json) -> Json:
     """The evaluation rows: their file, its features and targets where they differ from the data's, the threshold."""
-    if not there:
-        return {}
     features: Any = value.get("features")
     listed = isinstance(features, list)
     names: list[Any] = features if listed else [features]

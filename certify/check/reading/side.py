@@ -7,8 +7,9 @@ from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Certificate
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.nearby import array_names
-from certify.check.theorems.distance.given_change import CENTRE, centre_names
+
+CENTRE = "distance.centre"
+"""What the arrays of a solution after one given change are called, before the name of the layer."""
 
 
 def read_side(certificate: Certificate, problem: Problem, data: bytes | None) -> dict[str, Array]:
@@ -35,3 +36,14 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
         raise Invalid("subject.witness", found,
                       f"the certificate needs {show(sorted(needed))}")
     return arrays
+
+
+def array_names(problem: Problem) -> tuple[str, ...]:
+    """The arrays that a side file of a solution holds."""
+    return tuple(f"{kind}.{h}.{part}" for h, layer in enumerate(problem.layers, 1)
+                 for kind in ("weight", *(("bias",) if layer.biases is not None else ())) for part in ("hi", "lo"))
+
+
+def centre_names(problem: Problem) -> tuple[str, ...]:
+    """The arrays of the side file that propose a solution of the moved system."""
+    return tuple(f"{CENTRE}.{name}" for name in array_names(problem))

@@ -9,11 +9,23 @@ import math
 import tomllib
 from dataclasses import dataclass, replace
 
-from certify.check.reading import head_spec as convex_spec
 from certify.check.reading.canonical import Json, kind, show
 from certify.check.reading.label_rules import check_promise
 from certify.check.reading.refusal import Invalid
-from certify.check.reading.spec_parts import columns, is_number, limits, perturbation_set, radii, scale, window
+from certify.check.reading.spec_parts import (
+    FINITE,
+    FIRST_ORDER,
+    LABELS,
+    columns,
+    evaluation,
+    head_rules,
+    is_number,
+    limits,
+    perturbation_set,
+    radii,
+    scale,
+    window,
+)
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
@@ -205,7 +217,7 @@ def read_spec(data: bytes) -> Spec:
         radius=None if radius is None else float(radius),
         graph=model.get("graph"), aubin="aubin" in top, window=window(sections["window"], "window" in top),
         **radii(sections["aubin"]), **perturbation_set(p), **_weights(sections["weights"]),
-        **convex_spec.section(sections["evaluation"], "evaluation" in top),
+        **evaluation(sections["evaluation"], "evaluation" in top),
     )
     _consistent(spec)
     return spec
@@ -224,7 +236,7 @@ def _consistent(spec: Spec) -> None:
         (loss and spec.parameter == "targets" and spec.loss != "squared"
          and not spec.flips, "training.loss", spec.loss, "squared, where targets move"),
         (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
-        *_set_rules(spec, quantities), *convex_spec.rules(spec, quantities),
+        *_set_rules(spec, quantities), *head_rules(spec, quantities),
         (not loss and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
          "features or targets, with the interpolation map"),
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
@@ -246,10 +258,10 @@ def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, objec
     """What a perturbation set goes with: wrong or not, where, what is stated, what is needed."""
     quantities = quantities | {"aubin"} if spec.aubin and not spec.gates else quantities
     sublevel, by_itself = spec.map == "sublevel", spec.set in ("sparse", "given")
-    finite = spec.map == "critical" and bool(quantities & convex_spec.QUANTITIES)
-    linear = {"first_order_distance", convex_spec.FIRST_ORDER}
+    finite = spec.map == "critical" and bool(quantities & FINITE)
+    linear = {"first_order_distance", FIRST_ORDER}
     first_order = bool(quantities & linear) or (by_itself and not finite)
-    at_size = sorted(quantities & {"distance", convex_spec.LABELS}) if spec.map != "critical" else []
+    at_size = sorted(quantities & {"distance", LABELS}) if spec.map != "critical" else []
     budget = bool(at_size) and spec.set != "given"
     sized = first_order or budget
     moduli = quantities & {"modulus", "sample_modulus"}
@@ -324,7 +336,6 @@ def _weights(section: Json) -> Json:
     return {"weight_norm": norm, "reference": reference, "tau": DEFAULT_TAU if tau is None else float(tau)}
 
 
-
 def _section(value: object, name: str) -> Json:
     """A section whose keys are known and whose words are among the known ones."""
     if not isinstance(value, dict):
@@ -387,4 +398,3 @@ def _gates(value: object) -> tuple[Gate, ...]:
         ))
         check_promise(gates[-1], f"spec, gate {number}")
     return tuple(gates)
-

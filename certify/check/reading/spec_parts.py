@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certify.check.reading.canonical import Json, kind, show
 from certify.check.reading.refusal import Invalid
+
+if TYPE_CHECKING:
+    from certify.check.reading.spec import Spec
+
+LABELS, FIRST_ORDER = "stable_predictions", "first_order_prediction_change"
+PREDICTIONS = frozenset({LABELS, "prediction_change"})
+FINITE = PREDICTIONS | {"distance"}
+"""Quantities at finite size, of the critical map."""
 
 
 def limits(run: Json) -> None:
@@ -90,3 +98,22 @@ def is_number(value: Any, least: float = -math.inf) -> bool:
     if type(value) is int:
         return abs(value) <= 2**53 and value >= least
     return type(value) is float and math.isfinite(value) and value >= least
+
+
+def evaluation(section: Json, there: bool) -> Json:
+    """The names in the section on evaluation rows; none without it."""
+    if not there:
+        return {}
+    from certify.check.reading import head_spec
+
+    return head_spec.section(section)
+
+
+def head_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
+    """What the critical map, and evaluation rows, go with; nothing of it is wrong where neither is asked for."""
+    asked = bool(quantities & {*PREDICTIONS, FIRST_ORDER}) or spec.map == "critical" or spec.parameter == "labels"
+    if not asked and spec.evaluation is None and spec.direction is None:
+        return ()
+    from certify.check.reading import head_spec
+
+    return head_spec.rules(spec, quantities)

@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from flint import arb
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.canonical import Json, show
-from certify.check.reading.data import Vector, read_data, read_evaluation, read_reference, units
-from certify.check.reading.graph import Graph, read_graph
+from certify.check.reading.data import Vector, read_data, units
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import Spec, graph_spec
+
+if TYPE_CHECKING:
+    from certify.check.reading.graph import Graph
 
 UNREAD = (".pt", ".pth", ".th", ".pt2", ".onnx", ".parquet")
 
@@ -210,7 +213,7 @@ def build_problem(
     if (evaluation is None) != (spec.evaluation is None):
         raise Invalid("subject.evaluation", "it is missing" if evaluation is None else "it is there",
                       f"the spec's evaluation.file is {show(spec.evaluation)}")
-    net = None if graph is None else read_graph(graph, arrays)
+    net = _graph(graph, arrays)
     if change is not None and spec.change is None:
         raise Invalid("subject.change", "it is there", "the spec names no change")
     layers = _network(arrays, spec.widths) if net is None else ()
@@ -237,35 +240,41 @@ def build_problem(
         labels=table.labels, scale=units(spec, table.names), names=table.names or None, graph=net,
         norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
         radius_w=spec.radius_w, window=spec.window,
-        change=None if spec.change is None else _change(spec, change, list(listed), first),
+        change=_change(spec, change, list(listed), first),
         weight_norm=spec.weight_norm, tau=spec.tau,
-        reference=() if reference is None or spec.reference is None else read_reference(
-            reference, spec, table.names, _named("reference", spec.reference)),
-        evaluation=() if evaluation is None or spec.evaluation is None else read_evaluation(
-            evaluation, spec, table.names, _named("evaluation", spec.evaluation)),
+        reference=_more("reference", reference, spec.reference, spec, table.names),
+        evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
         threshold=spec.threshold,
     )
 
 
-def _change(spec: Spec, data: bytes | None, listed: list[int], first: dict[int, int]) -> dict[int, Vector]:
-    """The one change, by the rows that stand for the listed ones."""
+def _graph(data: bytes | None, arrays: dict[str, Array]) -> Graph | None:
     if data is None:
-        raise Invalid("subject.change", "it is missing", f"the spec names {show(spec.change)}")
-    arrays = read_arrays(data, "change file")
-    name = spec.array if spec.array is not None else next(iter(arrays)) if len(arrays) == 1 else None
-    if name is None or name not in arrays:
-        raise Invalid("change file", f"it holds {show(sorted(arrays))}", f"the spec asks for {show(spec.array)}")
-    width = {"features": spec.widths[0], "targets": spec.widths[-1]}.get(spec.parameter, 1)
-    flat = spec.parameter == "sample_weights" and arrays[name].shape == (len(listed),)
-    if arrays[name].shape != (len(listed), width) and not flat:
-        raise Invalid(f"change file, array {show(name)}", f"its shape is {arrays[name].shape}",
-                      f"{(len(listed), width)} is needed")
-    found: dict[int, Vector] = {}
-    for at, row in enumerate(listed):
-        u = arrays[name].values[at * width:(at + 1) * width]
-        if found.setdefault(first.get(row, row), u) != u:
-            raise Invalid("change file", f"row {row} moves in its own way", "merged rows move as one")
-    return found
+        return None
+    from certify.check.reading.graph import read_graph
+
+    return read_graph(data, arrays)
+
+
+def _more(
+    role: str, data: bytes | None, file: str | None, spec: Spec, names: tuple[str, ...],
+) -> tuple[Vector, ...]:
+    """The features of reference or evaluation rows; empty without such a file."""
+    if data is None or file is None:
+        return ()
+    from certify.check.reading.more_rows import read_evaluation, read_reference
+
+    return (read_reference if role == "reference" else read_evaluation)(data, spec, names, _named(role, file))
+
+
+def _change(
+    spec: Spec, data: bytes | None, listed: list[int], first: dict[int, int],
+) -> dict[int, Vector] | None:
+    if spec.change is None:
+        return None
+    from certify.check.reading.change import read_change
+
+    return read_change(spec, data, listed, first)
 
 
 def describe(problem: Problem, spec: Spec, merge: bool) -> Json:

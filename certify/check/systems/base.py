@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from flint import arb
 
+from certify.check.kernel import DIGITS, Finding, decide, judged
 from certify.check.linalg.balls import largest, norm
 from certify.check.linalg.definite import Truth
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Base, Number
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Evidence, Finding, Ladder, decide
+from certify.check.systems.point import Ladder, Point
 
 SLACK = 2.0**-30
 """A stated shift may exceed the true one by this much of the size numbers can reach in the network, no more."""
@@ -66,26 +67,25 @@ def _check_nearby(base: Base, ladder: Ladder) -> None:
 
 
 def _expect(
-    ladder: Ladder, where: str, stated: Number, reach: float, value: Callable[[Evidence], tuple[arb, arb]],
+    ladder: Ladder, where: str, stated: Number, reach: float, value: Callable[[Point], tuple[arb, arb]],
 ) -> None:
     """Prove `value[0] ≤ stated ≤ value[1] + SLACK·reach`."""
 
-    def rule(evidence: Evidence) -> Finding:
-        least, most = value(evidence)
+    def rule(point: Point) -> Finding:
+        least, most = value(point)
         most = most + arb(reach) * SLACK
         proved = least <= stated and stated <= most
         wrong = least > stated or stated > most
-        return Finding(Truth.PROVED if proved else Truth.DISPROVED if wrong else Truth.UNDECIDED,
-                       f"the recomputed value is {least.str(17, radius=False)}")
+        return judged(proved, wrong, f"the recomputed value is {least.str(DIGITS, radius=False)}")
 
     finding = decide(rule, ladder)
     if finding.truth is not Truth.PROVED:
         raise Invalid(where, f"{stated!r} is stated", finding.found)
 
 
-def _shifts(evidence: Evidence) -> list[arb]:
+def _shifts(point: Point) -> list[arb]:
     """`|f(x_i, w̄) − y_i|` for every kept row."""
-    problem, outputs = evidence.problem, evidence.forward.outputs.tolist()
+    problem, outputs = point.problem, point.forward.outputs.tolist()
     assert problem.targets is not None
     return [norm([f - arb(y) for f, y in zip(outputs[at], problem.targets[row], strict=True)])
             for at, row in enumerate(problem.kept)]

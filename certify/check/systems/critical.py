@@ -8,33 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
-from certify.check.enclosure.hessian import WIDTH, Curvature, beside, extended, pulled
+from certify.check.enclosure.hessian import Curvature, beside
 from certify.check.enclosure.network import Forward, Parameters, backward
 from certify.check.enclosure.norms import layer_squares
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.symmetry import Fields, symmetries
+from certify.check.enclosure.units import extended, pulled
+from certify.check.kernel import WIDTH, Unproved
 from certify.check.linalg.balls import ONE, ZERO, gram, norm, root, squares
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.deflated import Largest
 from certify.check.linalg.fixed import Fixed, common, enclosed, facing, norm_of, product, total
 from certify.check.linalg.inverse import Inverse, judged, proposed
 from certify.check.reading.subject import Problem
-from certify.check.systems.critical_function_norm import Seen, seen
+from certify.check.systems.point import Point
 
-
-class Unproved(Exception):  # noqa: N818 — an answer at this precision, not a defect
-    """Something a rule rests on was not proved.
-
-    Attributes:
-        words: what.
-    """
-
-    def __init__(self, words: str) -> None:
-        self.words = words
-        super().__init__(words)
+if TYPE_CHECKING:
+    from certify.check.systems.critical_function_norm import Seen
 
 
 class Stationary:
@@ -133,7 +127,11 @@ class Stationary:
     @cached_property
     def seen(self) -> Seen | None:
         """F of the function norm; None with another norm."""
-        return seen(self.problem, self.width) if self.problem.weight_norm == "function" else None
+        if self.problem.weight_norm != "function":
+            return None
+        from certify.check.systems.critical_function_norm import seen
+
+        return seen(self.problem, self.width)
 
     @cached_property
     def measured(self) -> Inverse:
@@ -314,3 +312,10 @@ def output_tilt(plain: Curvature, fields: Fields) -> arb_mat:
     error = arb(0, left.upper())
     c = (J * (found.R.transpose() * short)).entries()
     return arb_mat(passed.outputs.nrows(), k, [v + error for v in c])
+
+
+def stationary(point: Point) -> Stationary:
+    """What is known at a critical point, at the precision of the point; raises `NotSmooth`."""
+    if isinstance(point.known, Stationary):
+        return point.known.finer(point.width)
+    return Stationary(point.problem, point.parameters, point.forward, point.tilt, point.width)

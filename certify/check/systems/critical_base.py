@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.hessian import gradient, weights_by_units
 from certify.check.enclosure.objective import objective
+from certify.check.enclosure.units import gradient, weights_by_units
+from certify.check.kernel import DIGITS, Finding, decide, judged
 from certify.check.linalg.balls import largest, norm
 from certify.check.linalg.definite import Truth
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Base, Claim, Number
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Evidence, Finding, Ladder, decide
-from certify.check.theorems.head.motion import refused
+from certify.check.systems.point import Ladder, Point
 
 CASES = ({"M5a"}, {"M5b", "M5d", "P1"}, {"M5c", "M5d", "P1"}, {"M5", "P1"})
 """Theorems that the claims of one certificate may rest on together; `M5` alone claims nothing."""
@@ -40,6 +40,8 @@ def case_of(claims: Sequence[Claim], problem: Problem) -> str:
     """
     theorems = {claim.theorem for claim in claims if problem.set != "given" or claim.quantity != "distance"}
     if theorems == {"Q6"}:
+        from certify.check.theorems.head.domain import refused
+
         if words := refused(problem):
             raise Invalid("claims, theorem", "Q6 is stated", words)
         return "Q6"
@@ -65,7 +67,7 @@ def check_critical_base(base: Base, ladder: Ladder, case: str) -> None:
 
     Args:
         base: the member.
-        ladder: the evidence at the weights in the file.
+        ladder: the point at the weights in the file.
         case: from :func:`case_of`.
 
     Raises:
@@ -125,9 +127,9 @@ def _check_weight_tilt(base: Base, ladder: Ladder, case: str) -> None:
     reach, size = _gradient_reach(problem) * GRADIENT, math.hypot(*problem.learned)
     _expect(ladder, "base.shift_norm", base.shift_norm, reach, lambda e: norm(_gradient(e)))
 
-    def pairing(evidence: Evidence) -> arb:
-        own = weights_by_units(problem, evidence.parameters)
-        return abs(sum((g * w for g, w in zip(_gradient(evidence), own, strict=True)), arb(0)))
+    def pairing(point: Point) -> arb:
+        own = weights_by_units(problem, point.parameters)
+        return abs(sum((g * w for g, w in zip(_gradient(point), own, strict=True)), arb(0)))
 
     _expect(ladder, "base.shift_loss", base.shift_loss, reach * size, pairing)
 
@@ -141,9 +143,8 @@ def _check_output_tilt(base: Base, ladder: Ladder, case: str) -> None:
     if row >= n:
         raise Invalid("base.shift_worst_row", show(row), "it is not a row of the problem")
 
-    def rows(evidence: Evidence) -> list[list[arb]]:
-        c = (objective(problem, evidence.forward.outputs).plain if case == "M5a" else evidence.stationary.tilt)
-        assert c is not None
+    def rows(point: Point) -> list[list[arb]]:
+        c = objective(problem, point.forward.outputs).plain if case == "M5a" else _output_tilt(point)
         found: list[list[arb]] = (c * arb(n)).tolist()
         return found
 
@@ -154,35 +155,42 @@ def _check_output_tilt(base: Base, ladder: Ladder, case: str) -> None:
     _expect(ladder, "base.shift_worst", base.shift_worst, reach, lambda e: largest([norm(r) for r in rows(e)]),
             lambda e: norm(rows(e)[row]), factor)
 
-    def pairing(evidence: Evidence) -> arb:
-        c = arb_mat(rows(evidence)).entries()
-        return abs(sum((u * f for u, f in zip(c, evidence.forward.outputs.entries(), strict=True)), arb(0))) / n
+    def pairing(point: Point) -> arb:
+        c = arb_mat(rows(point)).entries()
+        return abs(sum((u * f for u, f in zip(c, point.forward.outputs.entries(), strict=True)), arb(0))) / n
 
-    def largest_pairing(evidence: Evidence) -> arb:
-        c = arb_mat(rows(evidence)).entries()
-        return norm(c) * norm(evidence.forward.outputs.entries()) / n
+    def largest_pairing(point: Point) -> arb:
+        c = arb_mat(rows(point)).entries()
+        return norm(c) * norm(point.forward.outputs.entries()) / n
 
     _expect(ladder, "base.shift_loss", base.shift_loss, reach * (outputs + 1), pairing, largest_pairing, factor)
 
 
-def _gradient(evidence: Evidence) -> list[arb]:
+def _output_tilt(point: Point) -> arb_mat:
+    from certify.check.systems.critical import stationary
+
+    c = point.of(stationary).tilt
+    assert c is not None
+    return c
+
+
+def _gradient(point: Point) -> list[arb]:
     """`∇_w L(0, w̄)`, untilted."""
-    slopes = objective(evidence.problem, evidence.forward.outputs).plain
-    return gradient(evidence.problem, evidence.parameters, evidence.forward, slopes)
+    slopes = objective(point.problem, point.forward.outputs).plain
+    return gradient(point.problem, point.parameters, point.forward, slopes)
 
 
 def _expect(
-    ladder: Ladder, where: str, stated: Number, slack: float, value: Callable[[Evidence], arb],
-    most: Callable[[Evidence], arb] | None = None, factor: float = 1,
+    ladder: Ladder, where: str, stated: Number, slack: float, value: Callable[[Point], arb],
+    most: Callable[[Point], arb] | None = None, factor: float = 1,
 ) -> None:
     """Prove `value ≤ stated ≤ factor·most + slack`, `most` by default the value itself."""
 
-    def rule(evidence: Evidence) -> Finding:
-        least = value(evidence)
-        above = (least if most is None else most(evidence)) * min(factor, 1e300) + arb(min(slack, 1e300))
+    def rule(point: Point) -> Finding:
+        least = value(point)
+        above = (least if most is None else most(point)) * min(factor, 1e300) + arb(min(slack, 1e300))
         proved, wrong = least <= stated and stated <= above, least > stated or stated > above
-        return Finding(Truth.PROVED if proved else Truth.DISPROVED if wrong else Truth.UNDECIDED,
-                       f"the recomputed value is {least.str(17, radius=False)}")
+        return judged(proved, wrong, f"the recomputed value is {least.str(DIGITS, radius=False)}")
 
     finding = decide(rule, ladder)
     if finding.truth is not Truth.PROVED:

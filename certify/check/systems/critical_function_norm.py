@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.hessian import pulled
+from certify.check.enclosure.function_norm import reference
 from certify.check.enclosure.network import given
-from certify.check.enclosure.norms import reference
+from certify.check.enclosure.units import pulled
 from certify.check.linalg.balls import ONE, ZERO, gram
 from certify.check.linalg.definite import definiteness
 from certify.check.linalg.fixed import Fixed, enclosed, norm_of, product, total

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.hessian import SPARE, WIDTH, gradient, weights_by_units
+from certify.check.enclosure.hessian import SPARE
 from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
+from certify.check.enclosure.units import gradient, weights_by_units
+from certify.check.kernel import WIDTH, HasZero
 from certify.check.linalg.balls import norm
+from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed, product
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
@@ -18,6 +21,12 @@ from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
 
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""
+
+
+def rungs(known: Stationary) -> list[tuple[int, int]]:
+    """Bits of the midpoints, which are those of the ball, and in fixed point, from what is known on."""
+    return [(PRECISION, width) for width in WIDTHS if width >= known.width]
+
 
 def critical_point(problem: Problem, start: Parameters) -> tuple[Centre, Stationary]:
     """A small ball with a zero of ∇L, near `start`, and what the rules look at over that ball.
@@ -54,7 +63,8 @@ def _found(problem: Problem, start: Parameters, width: int) -> tuple[Centre, Sta
     found = over.inverse
     if found.X is None:
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
-    if not norm(_step(problem, middle, X, width).entries()) <= (1 - found.error) * radius:
+    last = norm(_step(problem, middle, X, width).entries())
+    if HasZero(last, found.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         raise Invalid("witness file", "a centre is stated", "no critical point is proved near it")
     euclidean = problem.weight_norm == "euclidean"
     known = over if euclidean else Stationary(problem, over.parameters, over.passed, None, width)

@@ -1,95 +1,174 @@
-"""The moving data in an interpolation system, also where critical points are its solutions (M3, M5a)."""
+"""An interpolation system at its solution: the tangent kernel K, what moving rows do to it, and their hypotheses.
+
+Also where critical points are the solutions of such a system (M3, M5a), then of its contrasts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cached_property, partial
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.gradients import losses
-from certify.check.enclosure.network import Backward, Forward
-from certify.check.enclosure.objective import curvatures, softmax
-from certify.check.linalg.balls import ONE, ZERO, mirrored
-from certify.check.reading.subject import Problem
+from certify.check.enclosure.network import tangent_kernel
+from certify.check.enclosure.norms import layer_squares
+from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
+from certify.check.kernel import Finding, Positive, expect
+from certify.check.linalg.balls import ONE, ZERO
+from certify.check.linalg.definite import Definiteness, Truth, definiteness
+from certify.check.reading.canonical import show
+from certify.check.reading.refusal import Invalid
+from certify.check.systems.point import Point
+from certify.check.systems.smooth import reference, smooth
 
 Block = list[list[arb]]
 
 
-def contrasted_kernel(K: arb_mat, k: int, equations: int) -> arb_mat:
-    """`(I⊗V)K(I⊗V)ᵀ`, V the k − 1 differences `f_a − f_k` of every row; what follows the equations stays (S2)."""
-    def apart(values: Sequence[arb]) -> list[arb]:
-        return [*_contrasts(values[:equations], k), *values[equations:]]
+class Interpolation:
+    """What is known at a point, each computed when it is first asked for.
 
-    across = [apart(row) for row in K.tolist()]
-    down = [apart(column) for column in zip(*across, strict=True)]
-    return mirrored([list(row) for row in zip(*down, strict=True)])
-
-
-def moved_blocks(problem: Problem, passed: Forward, adjoint: Backward) -> dict[int, Block]:
-    """The diagonal blocks of Q that are not zero by definition: kept position → block.
-
-    Features: `G_iG_iᵀ`; targets: the unit matrix; sample weights (M5a alone): `v_iv_iᵀ`, `M_iv_i = g_i`. With
-    cross-entropy all of it of the contrasts.
+    Args:
+        point: the passes, at one precision.
     """
-    k, place = problem.outputs, {row: at for at, row in enumerate(problem.kept)}
-    at_rows = [place[row] for row in problem.moving]
-    if problem.parameter == "targets":
-        unit = [[ONE if a == b else ZERO for b in range(k)] for a in range(k)]
-        return {at: unit for at in at_rows}
-    if problem.parameter == "sample_weights":
-        return {at: [[x * y for y in v] for x in v] for at, v in zip(at_rows, _responses(problem, passed), strict=True)}
-    G = adjoint.gradients.tolist()
-    blocks = {}
-    for at in at_rows:
-        rows = [G[at * k + a] for a in range(k)]
-        if problem.contrasts:
-            rows = [[u - v for u, v in zip(row, rows[-1], strict=True)] for row in rows[:-1]]
-        blocks[at] = [[_dot(u, v) for v in rows] for u in rows]
-    return blocks
+
+    def __init__(self, point: Point) -> None:
+        self.point, self.problem = point, point.problem
+
+    @cached_property
+    def kernel(self) -> arb_mat:
+        """The tangent kernel K in the norm of the weights; function norm: with the reference rows.
+
+        Of the contrasts where critical points of the cross-entropy are solutions of an interpolation system (M5a).
+        """
+        problem, seen = self.problem, self.point.of(reference)
+        if seen is None:
+            K = tangent_kernel(problem, self.point.forward, self.point.backward, layer_squares(problem))
+        else:
+            from certify.check.enclosure.function_norm import kernel
+
+            K = kernel(problem, self.point.forward, self.point.backward, seen)
+        if not problem.contrasts:
+            return K
+        from certify.check.systems.contrasts import contrasted_kernel
+
+        return contrasted_kernel(K, problem.outputs, len(problem.kept) * problem.outputs)
+
+    @cached_property
+    def definite(self) -> Definiteness:
+        """Whether K ≻ 0, with R such that `K⁻¹ = Rᵀ(I + E)⁻¹R`, `‖E‖ ≤ defect`."""
+        return definiteness(self.kernel)
+
+    @cached_property
+    def moved(self) -> dict[int, Block]:
+        """The diagonal blocks of Q that are not zero by definition: kept position → `k × k` block.
+
+        Features: `G_i G_iᵀ` (G_i in the units of `scale`); targets: the unit matrix. Rows that may not move: zero.
+        Function norm: τ² times that, as the kernel is τ² times too large (S2). Critical map: of M5a.
+        """
+        problem, square = self.problem, ONE if self.problem.tau is None else arb(self.problem.tau) ** 2
+        passed = self.point.backward  # also the targets' modulus needs a network that is smooth at the data
+        if problem.map == "critical":
+            from certify.check.systems.contrasts import moved_blocks
+
+            found = moved_blocks(problem, self.point.forward, passed)
+            return {at: [[square * x for x in row] for row in block] for at, block in found.items()}
+        k = problem.outputs
+        if problem.parameter == "targets":
+            unit = [[square if a == b else ZERO for b in range(k)] for a in range(k)]
+            return {at: unit for at in self.places}
+        G = passed.gradients.tolist()
+        return {at: [[square * _dot(G[at * k + a], G[at * k + b]) for b in range(k)] for a in range(k)]
+                for at in self.places}
+
+    @cached_property
+    def effects(self) -> dict[int, Block]:
+        """`G_i`, what a change of the row does to its equations, of each kept position that may move.
+
+        Features: `∂f_i/∂x` in the units of `scale`; targets: I (its sign does not matter). Critical map: of M5a.
+        Targets too need a network that is smooth at the data. Function norm: τ times that (S2).
+        """
+        problem, passed = self.problem, self.point.backward
+        if problem.map == "critical":
+            from certify.check.systems.contrasts import moved_sets
+
+            found = moved_sets(problem, self.point.forward, passed)
+        elif problem.parameter == "targets":
+            k = problem.outputs
+            found = {at: [[ONE if a == b else ZERO for b in range(k)] for a in range(k)] for at in self.places}
+        else:
+            G, k = passed.gradients.tolist(), problem.outputs
+            found = {at: G[at * k:at * k + k] for at in self.places}
+        if problem.tau is None:
+            return found
+        return {at: [[arb(problem.tau) * x for x in row] for row in G] for at, G in found.items()}
+
+    @property
+    def places(self) -> list[int]:
+        """The kept positions of the rows that may move."""
+        place = {row: at for at, row in enumerate(self.problem.kept)}
+        return [place[row] for row in self.problem.moving]
+
+    @cached_property
+    def inverse_columns(self) -> Block:
+        """Columns of R of :attr:`definite`, which must have been proved."""
+        R = self.definite.R
+        assert R is not None
+        return R.transpose().tolist()
+
+    def kernel_block(self, at: int) -> arb_mat:
+        """The diagonal block `K_ii` of the kept row at that position."""
+        k = self.problem.block
+        at *= k
+        return arb_mat([[self.kernel[at + a, at + b] for b in range(k)] for a in range(k)])
+
+    def inverse_block(self, at: int) -> arb_mat:
+        """`P = R_iᵀR_i`, R_i the columns of R that belong to that row: `(K⁻¹)_ii` up to the defect.
+
+        `P/(1 + defect) ⪯ (K⁻¹)_ii ⪯ P/(1 − defect)`.
+        """
+        k = self.problem.block
+        columns = [self.inverse_columns[at * k + a][at * k:] for a in range(k)]
+        return arb_mat([[_dot(u, v) for v in columns] for u in columns])
 
 
-def moved_sets(problem: Problem, passed: Forward, adjoint: Backward) -> dict[int, Block]:
-    """Of each row that may move the matrix G_i whose `G_iu_i` is what u_i does to the equations of M5a.
-
-    Features: `∂f_i/∂x`; targets: I; sample weights: the one column v_i. With cross-entropy of the contrasts.
-    """
-    k, place = problem.outputs, {row: at for at, row in enumerate(problem.kept)}
-    at_rows = [place[row] for row in problem.moving]
-    if problem.parameter == "targets":
-        return {at: [[ONE if a == b else ZERO for b in range(k)] for a in range(k)] for at in at_rows}
-    if problem.parameter == "sample_weights":
-        return {at: [[x] for x in v] for at, v in zip(at_rows, _responses(problem, passed), strict=True)}
-    G = adjoint.gradients.tolist()
-    found = {at: G[at * k:at * k + k] for at in at_rows}
-    if problem.contrasts:
-        found = {at: [[u - v for u, v in zip(row, rows[-1], strict=True)] for row in rows[:-1]]
-                 for at, rows in found.items()}
-    return found
+def kernel_definite(point: Point) -> Finding:
+    """K ≻ 0."""
+    found = point.of(Interpolation).definite
+    words = {Truth.PROVED: "K ≻ 0 is proved", Truth.DISPROVED: "a vector v with vᵀKv < 0 was found",
+             Truth.UNDECIDED: f"K ≻ 0 is not proved at {point.precision} bits"}
+    return Finding(found.truth, words[found.truth])
 
 
-def _responses(problem: Problem, passed: Forward) -> list[list[arb]]:
-    """How a row's outputs answer to its weight where `s_ig_i` is constant: `M_i⁻¹g_i`, up to sign.
-
-    Base `nearby`: every g_i is 0 there. Cross-entropy: the contrasts of `g_ia/(|q_i|₁ softmax_a)`, since
-    `M_iv = |q_i|₁ softmax ∘ (v − ⟨softmax, v⟩)`.
-    """
-    moving, k = problem.moving, problem.outputs
-    if problem.base == "nearby":
-        return [[ZERO] * problem.block for _ in moving]
-    slopes = losses(problem, passed.outputs).slopes.tolist()
-    if problem.loss != "cross_entropy":
-        M = curvatures(problem, passed.outputs)
-        return [[slopes[i][a] / M[i][a, a] for a in range(k)] for i in moving]
-    sizes = ([ONE] * len(slopes) if problem.targets is None
-             else [sum(map(arb, q), ZERO) for q in problem.targets])
-    outputs = passed.outputs.tolist()
-    return [_contrasts([g / (sizes[i] * p) for g, p in zip(slopes[i], softmax(outputs[i]), strict=True)], k)
-            for i in moving]
+def rank(point: Point, least: float) -> Finding:
+    """V15, rank: `K − least²·I ≻ 0`, so that the Jacobian has full row rank with `σ(J) > least`."""
+    return kernel_definite(point) if least == 0 else point.of(_shifted_definite, least)
 
 
-def _contrasts(values: Sequence[arb], k: int) -> list[arb]:
-    """The differences of every k numbers in turn with the last of them."""
-    return [values[i + a] - values[i + k - 1] for i in range(0, len(values), k) for a in range(k - 1)]
+def _shifted_definite(point: Point, least: float) -> Finding:
+    square, rows = arb(least) ** 2, point.of(Interpolation).kernel.tolist()
+    for r, row in enumerate(rows):
+        row[r] -= square
+    return Positive(arb_mat(rows), f"K − {least!r}²·I ≻ 0", sharp=False).judged()
+
+
+def _check_smooth(stated: Stated) -> None:
+    """V15, smooth: a margin where the network has kinks, and nowhere else."""
+    kinked = stated.ladder.problem.kinked
+    if (stated.value is not None) != kinked:
+        raise Invalid(stated.where, f"its value is {show(stated.value)}",
+                      "a number is for networks with kinks, null for others")
+    expect(stated.where, stated.number, partial(smooth, least=stated.number), stated.ladder)
+
+
+def _check_rank(stated: Stated) -> None:
+    expect(stated.where, stated.number, partial(rank, least=stated.number), stated.ladder)
+
+
+HYPOTHESES: dict[str, Check] = {"counting": counting, "solution": solution, "smooth": measured(_check_smooth),
+                                "rank": measured(_check_rank)}
+"""What an interpolation system rests on."""
+
+TILTED = HYPOTHESES | {"tilt": tilt}
+"""The same where critical points are its solutions (M5a)."""
 
 
 def _dot(u: list[arb], v: list[arb]) -> arb:

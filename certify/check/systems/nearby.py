@@ -15,26 +15,23 @@ from flint import arb, arb_mat, ctx
 from certify.check.enclosure.network import (
     Backward,
     Forward,
-    NotSmooth,
     Parameters,
     backward,
     forward,
-    given,
     tangent_kernel,
 )
-from certify.check.linalg.balls import ZERO, norm, root
+from certify.check.kernel import HasZero, NotSmooth
+from certify.check.linalg.balls import EXACT, ZERO, norm, root
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Base, Number
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
+from certify.check.systems.equations import System, unmoved
 
 PRECISION = 192
 """Bits in which the solution is enclosed."""
-
-EXACT = 2200
-"""Bits in which the sum of two doubles is exact."""
 
 STEPS = 3
 
@@ -56,39 +53,6 @@ class Centre:
     def ball(self, problem: Problem) -> Parameters:
         """Balls around every parameter that hold the solution."""
         return spread(problem, self.middle, self.radius)
-
-
-@dataclass(frozen=True)
-class System:
-    """`f(x_i, w) = t_i` for every kept row.
-
-    Attributes:
-        points: the x_i.
-        targets: the t_i, row-major.
-    """
-
-    points: list[tuple[arb, ...]]
-    targets: list[arb]
-
-
-def unmoved(problem: Problem) -> System:
-    """The features and the targets in the file."""
-    assert problem.targets is not None
-    points = [tuple(map(arb, problem.features[i])) for i in problem.kept]
-    return System(points, [arb(v) for i in problem.kept for v in problem.targets[i]])
-
-
-def changed(problem: Problem) -> System:
-    """The system after the one change, base given: `f(x_i + u_i, w) = f(x_i, w̄)`, or `f(x_i, w) = f(x_i, w̄) + u_i`."""
-    assert problem.change is not None
-    own = [tuple(map(arb, problem.features[i])) for i in problem.kept]
-    targets = forward(problem, given(problem), own).outputs.entries()
-    steps = [tuple(map(arb, problem.change.get(i, ()))) for i in problem.kept]
-    if problem.parameter == "features":
-        points = [tuple(x + v for x, v in zip(x, u, strict=True)) if u else x for x, u in zip(own, steps, strict=True)]
-        return System(points, targets)
-    flat = [v for u in steps for v in (u or (ZERO,) * problem.outputs)]
-    return System(own, [t + v for t, v in zip(targets, flat, strict=True)])
 
 
 def reached(problem: Problem, system: System, arrays: Mapping[str, Array], where: str, stated: Number) -> Centre:
@@ -149,12 +113,6 @@ def solve(
     return found, learned
 
 
-def array_names(problem: Problem) -> tuple[str, ...]:
-    """The arrays that a side file of a solution holds."""
-    return tuple(f"{kind}.{h}.{part}" for h, layer in enumerate(problem.layers, 1)
-                 for kind in ("weight", *(("bias",) if layer.biases is not None else ())) for part in ("hi", "lo"))
-
-
 def stated_centre(problem: Problem, arrays: Mapping[str, Array]) -> Parameters:
     """The centre: `hi + lo`, exactly; in layers that are not free the weights in the model file."""
     weights, biases = [], []
@@ -211,7 +169,8 @@ def enclosed_system(problem: Problem, start: Parameters, system: System) -> Cent
         raise Invalid("witness file", "a centre is stated", "the Newton map near it is not proved to contract")
     gamma = (found.R * _residual(system, forward(problem, middle, system.points))).entries()
     size = norm(gamma)
-    if not (1 + found.defect).sqrt() * size <= (1 - found.defect) * radius:
+    contracts = HasZero((1 + found.defect).sqrt() * size, found.defect, radius, "a solution")
+    if contracts.judged().truth is not Truth.PROVED:
         raise Invalid("witness file", "a centre is stated", "no solution is proved near it")
     return Centre(middle, radius)
 

@@ -14,15 +14,14 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from certify.format.errors import InputError
+from certify.format.words import Activation, words
 from certify.inputs.chain import BATCH_NORM, BRANCHES, SOFTMAX, Chain, key_of, numbered, require_option
 from certify.inputs.formats.archive import ZIP_ERRORS, Archive
 
 _TYPES: Final = {1: "|u1", 2: "|i1", 3: "<i2", 4: "<i4", 5: "<i8", 6: "<f2", 7: "<f4", 8: "<f8", 13: "<u2"}
 _BFLOAT16: Final = 13
-_ACTIVATIONS: Final = {
-    "relu": "relu", "leaky_relu": "leaky_relu", "elu": "elu", "tanh": "tanh", "sigmoid": "sigmoid",
-    "softplus": "softplus", "gelu": "gelu", "silu": "silu",
-}
+_ACTIVATIONS: Final = {word: word for word in words(Activation) if word != Activation.IDENTITY}
+"""Names of torch's operations, which are our words."""
 _REMEDY: Final = "export nn.Sequential of Linear and activations, in eval mode, or save its state_dict()"
 _LARGEST_JSON: Final = 64 << 20
 

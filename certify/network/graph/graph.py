@@ -10,11 +10,12 @@ from functools import cached_property
 import numpy as np
 
 from certify.format.errors import InputError
+from certify.format.words import Activation, words
 from certify.network.graph.windows import Shape, output_size
 from certify.network.network import owned
 from certify.rigor.activation import activation
 
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity")
+ACTIVATIONS = words(Activation)
 OPERATIONS = ("conv2d", "linear", "batch_norm", "avg_pool", "max_pool", "add", "flatten", "subsample",
               "pad_channels", *ACTIVATIONS)
 PARAMETERS = {"conv2d": ("weight", "bias"), "linear": ("weight", "bias"), "batch_norm": ("weight", "bias")}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
+from certify.report.exporters.exporter import Exporter
 from certify.report.model import build
 from certify.report.plots import NARROW, WIDE, draw_gate, draw_radius, draw_rows
+from certify.report.statements import Rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,18 +30,22 @@ def render(certificate: Mapping[str, object]) -> str:
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
+    draw = {"rows": _rows, "radius": _drawn(draw_radius), "gate": _drawn(draw_gate)}
+    return environment().get_template("page.html").render(
+        report=build(certificate), draw=draw, most_rows_listed=MOST_ROWS_LISTED)
+
+
+def _rows(rows: Rows) -> tuple[str, str]:
+    """The picture of all rows, for wide and for narrow pages; empty where a table says it all."""
+    wide, narrow = (_drawn(draw_rows)(rows, shape) for shape in (WIDE, NARROW))
+    return wide, narrow
+
+
+def _drawn(draw: Callable[..., str]) -> Callable[..., str]:
+    """A picture, which is markup and not foreign text."""
     from markupsafe import Markup
 
-    report = build(certificate)
-    pictures = [
-        [Markup(draw_rows(finding.rows, shape)) for shape in (WIDE, NARROW)] if finding.rows else ["", ""]
-        for finding in report.findings
-    ]
-    radii = [Markup(draw_radius(finding)) for finding in report.findings]
-    gauges = [Markup(draw_gate(gate)) for gate in report.gates]
-    page = environment().get_template("report.html")
-    drawn = {"pictures": pictures, "radii": radii, "gauges": gauges}
-    return page.render(report=report, tone=_tone, most_rows_listed=MOST_ROWS_LISTED, **drawn)
+    return lambda *parts: Markup(draw(*parts))
 
 
 def _tone(word: str) -> str:
@@ -53,4 +59,9 @@ def environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("certify.report", "templates")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.globals["tone"] = _tone
+    return made
+
+
+EXPORTER = Exporter("html", ".html", "text/html", render)

@@ -1,1 +1,26 @@
-"""The sections of a report, one a file."""
+"""The sections of a report, one a file, in the order in which they are read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from certify.report.section import Section
+from certify.report.sections import (
+    assumptions,
+    environment,
+    gates,
+    point,
+    problem,
+    repeat,
+    rows,
+    says,
+    scope,
+    terms,
+    undecided,
+    verdict,
+)
+
+SECTIONS: Final[tuple[Section, ...]] = tuple(module.SECTION for module in (
+    verdict, undecided, says, gates, rows, scope, point, assumptions, problem, repeat, environment, terms,
+))
+"""Every section. A new one is a file here, a template of its name, and its place in this line."""

@@ -11,10 +11,9 @@ from flint import arb, arb_mat, ctx
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from certify.check.hypotheses import expect
+from certify.check.kernel import Finding, expect
 from certify.check.linalg.definite import Truth
 from certify.check.reading.refusal import Invalid
-from certify.check.systems.evidence import Finding
 from tests.families import emitter
 from tests.families.check_cases import plain, random_case, run, seeds, solvable
 

@@ -108,9 +108,8 @@ def test_levels_that_are_no_level():
     assert "rounding" in undecided(sublevel(level=truth))
     with pytest.raises(SpecError, match="radius is 0"):
         bound(sublevel(), "persistence_radius")
-    with pytest.raises(SpecError, match="targets"):
-        moved = sublevel(y=None, labels=np.array([0, 1, 1]), loss="logistic", parameter="targets", level=9.0)
-        bound(moved, "persistence_radius")
+    with pytest.raises(InputError, match="parameter 'targets'.*cannot move a little; use parameter = 'features'"):
+        sublevel(y=None, labels=np.array([0, 1, 1]), loss="logistic", parameter="targets", level=9.0)
 
 
 def test_persistence_does_not_reach_the_level():

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certify.format import words
 from certify.format.errors import CertifyError, InputError, SpecError
+from certify.format.quantities import ESTIMATED, QUANTITIES
 from certify.spec import Spec, json_schema, load_spec, models, parse_spec, vocabulary
 from tests.families.small import SPEC, gate
 
@@ -185,17 +187,18 @@ def test_schema_knows_every_section_and_is_closed():
     json.dumps(schema)
 
 
-def test_words_of_the_models_are_those_of_the_vocabulary():
+def test_words_of_the_models_are_those_of_the_format():
     from typing import get_args
 
-    assert get_args(models.Activation) == vocabulary.ACTIVATIONS
-    assert get_args(models.Quantity) == vocabulary.QUANTITIES
-    for section, key, words in (
-        (models.Training, "loss", vocabulary.LOSSES), (models.Solution, "map", vocabulary.MAPS),
-        (models.Solution, "base", vocabulary.BASES), (models.Weights, "norm", vocabulary.WEIGHT_NORMS),
-        (models.Perturbation, "parameter", vocabulary.PARAMETERS), (models.Perturbation, "set", vocabulary.SETS),
+    assert get_args(models.Activation) == words.words(words.Activation)
+    assert get_args(models.Quantity) == (*QUANTITIES, *ESTIMATED)
+    for section, key, kind in (
+        (models.Training, "loss", words.Loss), (models.Solution, "map", words.Map),
+        (models.Solution, "base", words.Base), (models.Weights, "norm", words.WeightNorm),
+        (models.Perturbation, "parameter", words.Parameter), (models.Perturbation, "set", words.Set),
+        (models.Run, "arithmetic", words.Arithmetic), (models.Gate, "severity", words.Severity),
     ):
-        assert get_args(section.model_fields[key].annotation) == words
+        assert get_args(section.model_fields[key].annotation) == words.words(kind)
 
 
 def test_built_activations_are_the_ones_the_network_takes():

@@ -1,45 +1,50 @@
-"""A claim of explicit radii of the Aubin property: its form, both ends, and the limit of every such claim (Q1)."""
+"""Explicit radii of the Aubin property of an interpolation map, and the limit of every such claim (Q1; V37 to V39)."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from certify.check.hypotheses import expect
+from flint import arb, arb_mat
+
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.tangents import at_point
+from certify.check.hypotheses import Stated
+from certify.check.kernel import DIGITS, Finding, expect, judged
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.definite import Truth
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Ladder
-from certify.check.theorems.aubin import rules as aubin_rules
-from certify.check.theorems.modulus import kernel as rules
+from certify.check.rule import Rule, Side, always, check_witness, modulus
+from certify.check.systems.interpolation import HYPOTHESES, Interpolation, kernel_definite
+from certify.check.systems.point import Ladder, Point
+from certify.check.theorems.aubin.centre import Centre
+from certify.check.theorems.aubin.limit import no_further
+from certify.check.theorems.aubin.radii import check_radii
+from certify.check.theorems.modulus.kernel import lower as modulus_lower
+
+LARGEST = 2**25
+"""Most numbers N³ of the tensor that is formed."""
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
-    """Radii with an upper end and only then, above 0, those of the spec; a limit with its pair of rows."""
+    """Radii with an upper end and only then, above 0, those of the spec; a limit with its pair of rows; z.
+
+    Raises:
+        Invalid: the claim has another form.
+    """
     where = f"{claim.where}.witness"
-    words = aubin_rules.obstacle(problem)
+    words = obstacle(problem)
     if words and claim.upper is not None:
         raise Invalid(f"{claim.where}.upper", f"{claim.upper!r} is stated", f"Q1 is not built for {words}")
     check_radii(claim, problem)
     if (claim.limit is None) != (claim.pair is None) or (claim.limit is not None and claim.upper is None):
         raise Invalid(where, f"limit is {show(claim.limit)}", "limit and pair go together, beside an upper end")
+    check_witness(claim, problem, z=bool(claim.lower), length=problem.kernel_rows)
 
 
-def check_radii(claim: Claim, problem: Problem) -> None:
-    """Radii with an upper end and only then, above 0, those that the spec asks for."""
-    where = f"{claim.where}.witness"
-    for name, stated, asked in (("radius_u", claim.radius_u, problem.radius_u),
-                                ("radius_w", claim.radius_w, problem.radius_w)):
-        if (stated is not None) != (claim.upper is not None):
-            raise Invalid(where, f"{name} is {'missing' if stated is None else 'there'}",
-                          f"the upper end is {show(claim.upper)}")
-        if stated is not None and not stated > 0:
-            raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", "a number above 0 is needed")
-        if stated is not None and asked is not None and stated != asked:
-            raise Invalid(f"{where}.{name}", f"{show(stated)} is stated", f"the spec asks for {show(asked)}")
-
-
-def check_ends(claim: Claim, ladder: Ladder) -> None:
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     """Both ends and the limit, each by its rule.
 
     Raises:
@@ -47,9 +52,89 @@ def check_ends(claim: Claim, ladder: Ladder) -> None:
     """
     where = claim.where
     if claim.upper is not None:
-        expect(f"{where}.upper", claim.upper, partial(aubin_rules.upper, claim=claim), ladder, once=True)
+        expect(f"{where}.upper", claim.upper, partial(upper, claim=claim), ladder, once=True)
     if claim.lower and claim.z is not None:
-        expect(f"{where}.lower", claim.lower, partial(rules.modulus_lower, lower=claim.lower, z=claim.z), ladder)
+        expect(f"{where}.lower", claim.lower, partial(modulus_lower, least=claim.lower, z=claim.z), ladder)
     if claim.pair is not None and claim.limit is not None:
-        rule = partial(aubin_rules.no_further, most=claim.limit, pair=claim.pair)
+        rule = partial(no_further, most=claim.limit, pair=claim.pair)
         expect(f"{where}.witness.limit", claim.limit, rule, ladder)
+
+
+def obstacle(problem: Problem) -> str:
+    """What of the problem Q1 is not built for, in words; empty where it is."""
+    phi = ACTIVATIONS.get(problem.activation)
+    smooth = len(problem.layers) == 1 or (phi is not None and (
+        phi.third is not None or (phi.kinked and len(problem.layers) == 2)))
+    for wrong, words in (
+        ((problem.map, problem.base) != ("interpolation", "given"), "another map or base"),
+        (problem.set != "total" or problem.weight_norm != "euclidean", "another set or norm than total, euclidean"),
+        (problem.graph is not None or len(problem.free) < len(problem.layers), "a graph, or single layers"),
+        (problem.scale is not None, "features in units of their own"),
+        (len(problem.kept) < len(problem.features), "merged rows"),
+        (not smooth, f"{problem.activation} in {len(problem.layers) - 1} hidden layers"),
+    ):
+        if wrong:
+            return words
+    return ""
+
+
+def upper(point: Point, claim: Claim) -> Finding:
+    """V37: with X of this checker, `mean < 1` and `α ≤ κ(1 − mean)` for the claim's radii and κ."""
+    definite = kernel_definite(point)
+    if definite.truth is not Truth.PROVED:
+        return Finding(Truth.UNDECIDED, definite.found)
+    if (len(point.problem.kept) * point.problem.outputs) ** 3 > LARGEST:
+        return Finding(Truth.UNDECIDED, "there are more equations than this checker forms tensors for")
+    u, w, kappa = _radii(claim)
+    mean, alpha = _mean(point, claim), point.of(centre).alpha(u, w)
+    if not mean < 1:
+        return Finding(Truth.UNDECIDED, f"the mean of ‖I − XJQᵀ‖ is at most {_shown(mean)}, not proved below 1")
+    proved = bool(alpha <= kappa * (1 - mean))
+    return judged(proved, False,
+                  f"{_shown(alpha / (1 - mean))} is what these radii need")
+
+
+def contraction(point: Point, claim: Claim, most: float) -> Finding:
+    """V39: the mean for the radii and κ of the claim is at most `most`, which is less than 1."""
+    mean = _mean(point, claim)
+    return Finding(Truth.PROVED if most < 1 and mean <= arb(most) else Truth.UNDECIDED, f"it is at most {_shown(mean)}")
+
+
+def _mean(point: Point, claim: Claim) -> arb:
+    """The mean, computed once for one claim's numbers."""
+    key = ("aubin mean", claim.radius_u, claim.radius_w, claim.upper)
+    return point.once(key, lambda: point.of(centre).mean(*_radii(claim)))
+
+
+def centre(point: Point) -> Centre:
+    """What Q1 needs at the data, for R of K, which must have been proved positive definite."""
+    at, problem, k = point.of(Interpolation), point.problem, point.problem.block
+    R, N = at.definite.R, at.kernel.nrows()
+    assert R is not None
+    rows = [[ZERO] * N for _ in range(N)]
+    for i, block in at.moved.items():
+        for a in range(k):
+            rows[i * k + a][i * k:i * k + k] = block[a]
+    passes = at_point(problem, point.parameters, point.forward, point.backward)
+    return Centre(problem, passes, R, at.definite.defect, arb_mat(rows))
+
+
+def _radii(claim: Claim) -> tuple[arb, arb, arb]:
+    assert claim.radius_u is not None and claim.radius_w is not None and claim.upper is not None  # the form was checked
+    return arb(claim.radius_u), arb(claim.radius_w), arb(claim.upper)
+
+
+def _shown(x: arb) -> str:
+    return str(x.upper().str(DIGITS, radius=False))
+
+
+def _check_contraction(stated: Stated) -> None:
+    """V39: a number below 1."""
+    if isinstance(stated.value, str) or stated.value is None or stated.claim.upper is None or not stated.holds:
+        raise Invalid(stated.where, stated.words, "a number below 1 goes with an upper end")
+    rule = partial(contraction, claim=stated.claim, most=stated.value)
+    expect(stated.where, stated.value, rule, stated.ladder, once=True)
+
+
+RULE = Rule(always("Q1"), modulus, check_form, check_ends,
+            lambda claim, problem: HYPOTHESES | {"contraction": _check_contraction})

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
 from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.norms import layer_squares
-from certify.check.hypotheses import expect
+from certify.check.kernel import DIGITS, Finding, Positive, expect
 from certify.check.linalg.balls import ONE, ZERO, largest, squares
-from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.lipsdp import multipliers
 from certify.check.lipschitz.of_layers import steepness
 from certify.check.reading.arrays import Array
@@ -19,17 +18,19 @@ from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim, Number
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Evidence, Finding, Ladder
+from certify.check.rule import Rule, Side, always, distance
+from certify.check.systems.interpolation import HYPOTHESES
 from certify.check.systems.nearby import PRECISION
-from certify.check.theorems.aubin.rules import no_further
+from certify.check.systems.point import Ladder, Point
+from certify.check.theorems.aubin.limit import no_further
 from certify.check.theorems.distance import given_change as finite
+from certify.check.theorems.distance.form import check_form
 
 CHANGE = "distance.change"
 CONSTANTS = "distance.constants"
-DIGITS = 17
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -46,14 +47,14 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         expect(f"{claim.where}.witness.limit", claim.limit, rule, ladder)
 
 
-def check_upper(where: str, most: Number, claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+def check_upper(where: str, most: Number, claim: Claim, ladder: Ladder, side: Side) -> None:
     """V31, with the layer, σ and constants of the claim's witness.
 
     Args:
         where: the member that states the distance.
         most: the stated distance.
         claim: the claim; its form was checked.
-        ladder: the evidence.
+        ladder: the point.
         side: the arrays of the side file.
 
     Raises:
@@ -65,17 +66,17 @@ def check_upper(where: str, most: Number, claim: Claim, ladder: Ladder, side: Ma
     expect(where, most, rule, ladder)
 
 
-def upper(evidence: Evidence, most: float, layer: int, sigma: float, stated: Array | None) -> Finding:
+def upper(point: Point, most: float, layer: int, sigma: float, stated: Array | None) -> Finding:
     """V31: `AAᵀ − σ²diag(ω_i²)/ω² ≻ 0` and `κ²AAᵀ − diag(S²) ≻ 0`, `κ = most·(1 − ωr/σ)/(s_hr)`.
 
     A: the inputs of the layer; ω: the largest of the ω_i, how far they move; S_i: how far its pre-activations do.
     """
-    problem, r = evidence.problem, budget(evidence.problem)
-    A = evidence.forward.inputs[layer - 1]
+    problem, r = point.problem, budget(point.problem)
+    A = point.forward.inputs[layer - 1]
     if problem.layers[layer - 1].biases is not None:
         A = arb_mat([[*row, ONE] for row in A.tolist()])
     gram = (A * A.transpose()).tolist()
-    near = steepness(problem, evidence.parameters, evidence.forward, layer, row_budget(problem), stated)
+    near = steepness(problem, point.parameters, point.forward, layer, row_budget(problem), stated)
     omega = largest(near.inputs).upper()
     even = [ONE if omega == 0 else (w / omega).min(ONE) for w in near.inputs]
     if not _exceeds(gram, ONE, [(arb(sigma) * w) ** 2 for w in even]):
@@ -89,7 +90,7 @@ def upper(evidence: Evidence, most: float, layer: int, sigma: float, stated: Arr
                    f"‖A⁺diag(S)‖ < {kappa.lower().str(DIGITS, radius=False)} is needed and not proved")
 
 
-def _constants(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Array | None:
+def _constants(claim: Claim, problem: Problem, side: Side) -> Array | None:
     """The array of the side file with constants of the layer and their multipliers, if the claim names one."""
     if claim.constants is None:
         return None
@@ -108,7 +109,7 @@ def _constants(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Arr
 def _exceeds(gram: list[list[arb]], factor: arb, diagonal: list[arb]) -> bool:
     """Whether `factor·gram − diag(diagonal) ≻ 0` is proved."""
     rows = [[factor * x - (diagonal[i] if i == j else ZERO) for j, x in enumerate(row)] for i, row in enumerate(gram)]
-    return definiteness(arb_mat(rows), sharp=False).truth is Truth.PROVED
+    return Positive(arb_mat(rows), "factor·gram − diag ≻ 0", sharp=False).judged().truth is Truth.PROVED
 
 
 def row_budget(problem: Problem) -> arb:
@@ -137,7 +138,7 @@ def _given(problem: Problem, change: dict[int, tuple[float, ...]]) -> Problem:
     return replace(problem, set="given", change=moved, radius=None, count=None, norm=2, scale=None)
 
 
-def _change(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> dict[int, tuple[float, ...]]:
+def _change(claim: Claim, problem: Problem, side: Side) -> dict[int, tuple[float, ...]]:
     """V32: the change in the side file, proved to lie within the budget."""
     where = f"{claim.where}.witness.array"
     if claim.array != CHANGE:
@@ -177,3 +178,6 @@ def _rows(array: Array) -> list[list[float]]:
     width = array.shape[1]
     flat = [float(v) for v in array.values]
     return [flat[i:i + width] for i in range(0, len(flat), width)]
+
+
+RULE = Rule(always("Q4"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES)

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 from flint import arb, ctx
 
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.norms import layer_squares
-from certify.check.hypotheses import expect
+from certify.check.kernel import DIGITS, Finding, expect
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.over_ball import passes, steepness
-from certify.check.reading.arrays import Array
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim, Number
 from certify.check.reading.refusal import Invalid
+from certify.check.reading.side import CENTRE, array_names
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Evidence, Finding, Ladder
-from certify.check.systems.nearby import PRECISION, array_names, changed, layer_gaps, reached
-
-CENTRE = "distance.centre"
-DIGITS = 17
+from certify.check.rule import Rule, Side, always, distance
+from certify.check.systems.equations import changed
+from certify.check.systems.interpolation import HYPOTHESES
+from certify.check.systems.nearby import PRECISION, layer_gaps, reached
+from certify.check.systems.point import Ladder, Point
+from certify.check.theorems.distance.form import check_form
 
 PARTS = 4
 """Parts of the way to the lower end, each with a Lipschitz constant of its own."""
 
 
-def centre_names(problem: Problem) -> tuple[str, ...]:
-    """The arrays of the side file that propose a solution of the moved system."""
-    return tuple(f"{CENTRE}.{name}" for name in array_names(problem))
-
-
-def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -45,14 +40,14 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower, z=claim.z), ladder)
 
 
-def lower(evidence: Evidence, least: float, z: tuple[float, ...]) -> Finding:
+def lower(point: Point, least: float, z: tuple[float, ...]) -> Finding:
     """V29: `|⟨z, G(u, w̄)⟩| ≥ (least/m)·ΣΛ(k·least/m)` and `> 0`; `⟨z, G(u, ·)⟩` is `Λ(s)`-Lipschitz on `B(w̄, s)`.
 
     Where the pairing is 0 the inequality says nothing: z = 0 satisfies it for every radius.
     """
-    problem = evidence.problem
+    problem = point.problem
     system, vector = changed(problem), [arb(v) for v in z]
-    found = forward(problem, evidence.parameters, system.points).outputs.entries()
+    found = forward(problem, point.parameters, system.points).outputs.entries()
     gap = abs(sum((v * (f - t) for v, f, t in zip(vector, found, system.targets, strict=True)), ZERO))
     at = passes(problem, system.points, vector)
     slope = sum((steepness(problem, at, arb(least) * k / PARTS) for k in range(PARTS, 0, -1)), ZERO) / PARTS
@@ -63,7 +58,7 @@ def lower(evidence: Evidence, least: float, z: tuple[float, ...]) -> Finding:
 
 
 def check_upper(
-    where: str, most: Number, array: str | None, problem: Problem, side: Mapping[str, Array],
+    where: str, most: Number, array: str | None, problem: Problem, side: Side,
 ) -> None:
     """V30: an exact solution of the moved system, proved near the centre, is that close to the given weights.
 
@@ -90,3 +85,6 @@ def check_upper(
         if not far <= arb(most):
             raise Invalid(where, f"{most!r} is stated",
                           f"the solution is proved within {far.upper().str(DIGITS, radius=False)}")
+
+
+RULE = Rule(always("Q7"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES)

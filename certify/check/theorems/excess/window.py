@@ -1,94 +1,123 @@
-"""A last layer before and after one change of the data, by matrices of the rows alone (S14).
-
-`Aδ = 0` holds for the steps δ from the given weights to exact fits of today's data, `Bδ = R` for those of the changed.
-"""
+"""Excess and Hausdorff distance of exact fits by the last layer, on a window, after one change (S14; V46 to V48)."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from flint import arb, arb_mat
 
-from certify.check.enclosure.network import Forward, Parameters, forward
-from certify.check.linalg.balls import ONE, ZERO
+from certify.check.hypotheses import Check, Stated, counting
+from certify.check.kernel import DIGITS, Finding, expect
+from certify.check.linalg.definite import Truth, definiteness
+from certify.check.reading.certificate import Claim
+from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.critical import Unproved
-from certify.check.systems.nearby import changed
+from certify.check.rule import Rule, Side, always, merged
+from certify.check.systems.point import Ladder, Point
+from certify.check.theorems.excess.layer import LayerWindow, inner, solved
+
+UNITS = {
+    "excess": "weight distance from exact fits of the changed data, within the window, to those of today's",
+    "hausdorff": "weight distance between exact fits of today's and of the changed data, either within the window",
+}
 
 
-class LayerWindow:
-    """Both sets, at the present precision.
+def check_form(claim: Claim, problem: Problem) -> None:
+    """A multiplier with an upper end (but with an `excess` of 0) and a point with a lower end above 0, only then."""
+    where, point, multiplier = f"{claim.where}.witness", claim.point, claim.multiplier
+    missed = claim.quantity == "excess" and claim.upper == 0
+    if (multiplier is not None) != (claim.upper is not None and not missed):
+        raise Invalid(where, f"multiplier is {'missing' if multiplier is None else 'there'}",
+                      "it is for an upper end, and not for an excess of 0")
+    if multiplier is not None and not multiplier > 0:
+        raise Invalid(f"{where}.multiplier", f"{multiplier!r} is stated", "a number above 0 is needed")
+    if (point is not None) != bool(claim.lower):
+        raise Invalid(where, f"point is {'missing' if point is None else 'there'}", "it is for a lower end above 0")
+    if point is not None and len(point) != problem.parameters:
+        raise Invalid(f"{where}.point", f"it has {len(point)} entries", f"{problem.parameters} are needed")
 
-    Args:
-        problem: interpolation, base and set `given`; the last layer is free.
-        parameters: the given weights.
-        passed: the forward pass over the kept rows.
 
-    Attributes:
-        A, B: `(n, q)` inputs of the layer, with a last column of ones where it has a bias.
-        R: `(n, k)`.
-        far: `|c|²`, the squared distance to the nearest exact fit of the changed data.
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+    """Both ends, each by its rule.
 
     Raises:
-        Unproved: A or B is not proved to have full row rank.
+        Invalid: one cannot be re-derived.
     """
-
-    def __init__(self, problem: Problem, parameters: Parameters, passed: Forward) -> None:
-        system, bias = changed(problem), problem.layers[-1].biases is not None
-        after = forward(problem, parameters, system.points)
-        self.A, self.B = (_inputs(one, bias) for one in (passed, after))
-        k = problem.outputs
-        self.R = arb_mat(len(problem.kept), k, list(system.targets)) - after.outputs
-        self.M = self.B * self.A.transpose()
-        self.K, self.L = self.A * self.A.transpose(), self.B * self.B.transpose()
-        through = solved(self.K, self.M.transpose())
-        nearest = solved(self.L, self.R)
-        if through is None or nearest is None:
-            raise Unproved("full row rank of the layer's inputs is not proved, before or after the change")
-        self.through, self.nearest = self.M * through, nearest
-        self.far = inner(self.R, nearest)
-
-    def difference(self, multiplier: arb) -> arb_mat:
-        """`D = MK⁻¹Mᵀ − (1 − λ)L`, with `K = AAᵀ`, `L = BBᵀ`, `M = BAᵀ`."""
-        return self.through - self.L * (ONE - multiplier)
-
-    def out(self, point: arb_mat, square: arb, after: bool) -> arb_mat | None:
-        """A point made a step along one of the sets, `|y|² ≤ square`: `Ay = 0`, or `By = 0`; None: that fails."""
-        rows, gram = (self.B, self.L) if after else (self.A, self.K)
-        part = solved(gram, rows * point)
-        if part is None:
-            return None
-        y = point - rows.transpose() * part
-        size = inner(y, y)
-        if size <= square:
-            return y
-        scale = (square.lower() / size.upper()).sqrt().lower()
-        return y * scale if scale.is_finite() else None
-
-    def beyond_today(self, y: arb_mat) -> arb | None:
-        """`d(w̄ + c + y, S(ū))²` for a y with `By = 0`: `sᵀK⁻¹s`, `s = MᵀL⁻¹R + Ay`."""
-        s = self.M.transpose() * self.nearest + self.A * y
-        part = solved(self.K, s)
-        return None if part is None else inner(s, part)
-
-    def beyond_changed(self, y: arb_mat) -> arb | None:
-        """`d(w̄ + y, S(u))²`: `sᵀL⁻¹s`, `s = R − By`."""
-        s = self.R - self.B * y
-        part = solved(self.L, s)
-        return None if part is None else inner(s, part)
+    if claim.upper is not None:
+        rule = partial(upper, claim=claim) if claim.multiplier is not None else missed
+        expect(f"{claim.where}.upper", claim.upper, rule, ladder)
+    if claim.lower:
+        expect(f"{claim.where}.lower", claim.lower, partial(lower, claim=claim), ladder)
 
 
-def _inputs(passed: Forward, bias: bool) -> arb_mat:
-    rows = passed.inputs[-1].tolist()
-    return arb_mat([[*row, ONE] for row in rows] if bias else rows)
+def upper(at: Point, claim: Claim) -> Finding:
+    """V46: `D ≻ 0` and `λ(ρ² + q) ≤ upper²`, `q = tr RᵀD⁻¹R`; for `excess` `(1 − λ)q` in place of q."""
+    assert claim.upper is not None and claim.multiplier is not None
+    sets, multiplier = at.of(layer_window), arb(claim.multiplier)
+    D = sets.difference(multiplier)
+    part = solved(D, sets.R) if definiteness(D).truth is Truth.PROVED else None
+    if part is None:
+        return Finding(Truth.UNDECIDED, f"D ≻ 0 is not proved at {at.precision} bits for the multiplier stated")
+    q = inner(sets.R, part)
+    most = multiplier * (_rho(at) ** 2 + (q * (1 - multiplier) if claim.quantity == "excess" else q))
+    proved = bool(most <= arb(claim.upper) ** 2)
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"the multiplier proves {_shown(most)}")
 
 
-def solved(M: arb_mat, right: arb_mat) -> arb_mat | None:
-    """`M⁻¹·right`; None where M is not proved nonsingular."""
-    try:
-        return M.solve(right)
-    except ZeroDivisionError:
-        return None
+def missed(at: Point) -> Finding:
+    """V46, an excess of 0: `|c| > ρ`, no exact fit of the changed data lies within the window."""
+    far = at.of(layer_window).far
+    proved = bool(far > _rho(at) ** 2)
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"the nearest exact fit is {_shown(far)} away")
 
 
-def inner(M: arb_mat, N: arb_mat) -> arb:
-    """The sum of the products of the entries."""
-    return sum((x * y for x, y in zip(M.entries(), N.entries(), strict=True)), ZERO)
+def lower(at: Point, claim: Claim) -> Finding:
+    """V47: a point of the one set, within the window, lies so far from the other set."""
+    assert claim.lower is not None and claim.point is not None
+    sets, square = at.of(layer_window), _rho(at) ** 2
+    after = claim.quantity == "excess"
+    room = square - sets.far if after else square
+    if not room >= 0:
+        return Finding(Truth.UNDECIDED, "an exact fit of the changed data is not proved to lie within the window")
+    k = at.problem.outputs
+    y = sets.out(arb_mat(len(claim.point) // k, k, [arb(v) for v in claim.point]), room, after)
+    found = None if y is None else sets.beyond_today(y) if after else sets.beyond_changed(y)
+    if found is None:
+        return Finding(Truth.UNDECIDED, f"nothing is proved at {at.precision} bits")
+    proved = bool(found >= arb(claim.lower) ** 2)
+    return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"the point proves {_shown(found)}")
+
+
+def _rho(at: Point) -> arb:
+    radius = at.problem.window
+    assert radius is not None  # the spec was checked
+    return arb(radius)
+
+
+def _shown(square: arb) -> str:
+    return str(square.max(arb(0)).sqrt().str(DIGITS, radius=False))
+
+
+def layer_window(at: Point) -> LayerWindow:
+    """The last layer before and after the one change; raises `Unproved`."""
+    return LayerWindow(at.problem, at.parameters, at.forward)
+
+
+def layer_rank(at: Point) -> Finding:
+    """V48: both matrices of a layer's inputs have full row rank."""
+    _ = at.of(layer_window)  # raises Unproved
+    return Finding(Truth.PROVED, "both Gram matrices are nonsingular")
+
+
+def _check_layer_rank(stated: Stated) -> None:
+    if stated.value is not None or not stated.holds:
+        raise Invalid(stated.where, stated.words, "null and true are what can be stated")
+    expect(stated.where, 0, layer_rank, stated.ladder)
+
+
+def _unit(claim: Claim, problem: Problem) -> tuple[str]:
+    return (f"{UNITS[claim.quantity]}{merged(problem)}",)
+
+
+HYPOTHESES: dict[str, Check] = {"counting": counting, "layer_rank": _check_layer_rank}
+RULE = Rule(always("S14"), _unit, check_form, check_ends, lambda claim, problem: HYPOTHESES)

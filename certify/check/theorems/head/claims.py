@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
 
-from certify.check.hypotheses import expect
-from certify.check.reading.arrays import Array
-from certify.check.reading.canonical import show
+from certify.check.hypotheses import Check, Stated, solution
+from certify.check.kernel import Finding, expect
+from certify.check.reading import label_rules
+from certify.check.reading.canonical import same, show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.head_spec import QUANTITIES
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Ladder
+from certify.check.rule import Rule, Side, always
+from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.motion import change_at_most, distance_at_most, stable_at_least
 from certify.check.theorems.head.reached import MOVED, check_lower
+from certify.check.theorems.head.stated import STATED
 
 UNITS = {"distance": "weight distance", "prediction_change": "output change"}
-
-
-def about(claim: Claim, problem: Problem) -> bool:
-    """Whether a claim is about a convex last layer: finite changes of the critical map."""
-    return problem.map == "critical" and problem.set != "given" and claim.quantity in QUANTITIES
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
@@ -31,9 +28,6 @@ def check_form(claim: Claim, problem: Problem) -> None:
         Invalid: the claim has another form.
     """
     where, stated = f"{claim.where}.witness", (claim.theta is not None, claim.reach is not None)
-    if not about(claim, problem):
-        raise Invalid(where, show([claim.quantity, claim.theta, claim.reach]),
-                      "theta and reach go with finite changes of the critical map, and those with them alone")
     far = claim.quantity in MOVED and bool(claim.lower)
     other = (claim.equal_rows, claim.member, claim.dual, claim.layer, claim.sigma, claim.constants, claim.limit,
              claim.pair)
@@ -57,7 +51,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
                       f"the ends are {show([claim.lower, claim.upper])}")
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     """The ends that say something, each by its rule; for the balls more precision is of no use.
 
     Raises:
@@ -77,3 +71,30 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         by = distance_at_most if claim.quantity == "distance" else change_at_most
         most = partial(by, most=float(claim.upper), theta=theta, reach=reach)
         expect(f"{claim.where}.upper", claim.upper, most, ladder, once=True)
+
+
+def _convex(stated: Stated) -> None:
+    """The weight decay, which the spec has above 0."""
+    decay = stated.ladder.problem.weight_decay
+    if not same(stated.value, decay) or not stated.holds:
+        raise Invalid(stated.where, stated.words, f"the weight decay is {show(decay)}")
+
+
+def _units(claim: Claim, problem: Problem) -> tuple[str, ...]:
+    return label_rules.units(problem) if claim.quantity == label_rules.QUANTITY else (UNITS[claim.quantity],)
+
+
+def _about_file(rule: Callable[[Point, float], Finding]) -> Check:
+    """The check of a number that says something about the weights in the file."""
+
+    def check(stated: Stated) -> None:
+        if isinstance(stated.value, str) or stated.value is None or stated.value < 0 or not stated.holds:
+            raise Invalid(stated.where, stated.words, "a number from 0 on is needed, and true")
+        expect(stated.where, stated.value, lambda point: rule(point, float(stated.number)), stated.ladder, once=True)
+
+    return check
+
+
+HYPOTHESES: dict[str, Check] = {"convex": _convex, "solution": solution,
+                                **{name: _about_file(rule) for name, rule in STATED.items()}}
+RULE = Rule(always("Q6"), _units, check_form, check_ends, lambda claim, problem: HYPOTHESES)

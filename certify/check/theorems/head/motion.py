@@ -13,17 +13,17 @@ from flint import arb, arb_mat
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.gradients import losses
 from certify.check.enclosure.network import first_weights, forward, given
+from certify.check.kernel import DIGITS, Finding
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.lipschitz.over_ball import spectral
 from certify.check.reading.label_rules import apart
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Evidence, Finding
+from certify.check.systems.point import Point
 from certify.check.theorems.head.directions import Steer
+from certify.check.theorems.head.domain import refused
 from certify.check.theorems.head.norms import Rows, circles, top_of_gram, top_of_product, total_of
 
-DIGITS = 17
-SETS = ("total", "per_sample", "sparse")
 GRAM = 4000
 """Most rows whose inner products are formed."""
 
@@ -48,29 +48,9 @@ class Motion:
     words: str = ""
 
 
-def refused(problem: Problem) -> str:
-    """Why no rule is known for a problem; empty where one is."""
-    if not problem.weight_decay > 0 or problem.free != (len(problem.layers),) or problem.graph is not None:
-        return "the last layer alone must be free, with a weight decay above 0"
-    if len(problem.kept) < len(problem.features) or problem.weight_norm != "euclidean":
-        return "rows are merged, or the norm is not euclidean"
-    flips = problem.parameter == "labels"
-    if problem.set not in SETS or problem.norm != 2 or ((problem.radius or 0) > 0) == flips:
-        return "no rule is known for this budget"
-    if flips and (problem.labels is None or problem.loss == "squared" or problem.set == "total"):
-        return "labels that become others need class labels, and a budget of rows"
-    if problem.parameter == "targets" and problem.loss != "squared":
-        return "no rule is known for targets of this loss"
-    if problem.parameter == "sample_weights" and not (problem.radius or 0) <= 1:
-        return "sample weights may become negative"
-    if problem.direction is not None and (problem.direction, problem.parameter) != ("down", "sample_weights"):
-        return "no rule is known for this direction"
-    return ""
-
-
-def motion(evidence: Evidence, theta: float, reach: float) -> Motion:
+def motion(point: Point, theta: float, reach: float) -> Motion:
     """`(1 − κ)T > N + |e|/√λ`, and curvature keeps the factor θ within T (Q6b)."""
-    problem, T = evidence.problem, arb(reach)
+    problem, T = point.problem, arb(reach)
     words = refused(problem)
     if not words and (not 0 <= theta <= 1 or not reach > 0 or (problem.loss == "squared" and theta != 1)):
         words = f"θ = {theta!r} and T = {reach!r} are no witness"
@@ -78,9 +58,7 @@ def motion(evidence: Evidence, theta: float, reach: float) -> Motion:
         words = "θ = 0 bounds no slope that moves with features"
     if words:
         return Motion(None, T, ZERO, words)
-    layer = evidence.last_layers.get(theta)
-    if not isinstance(layer, Layer):
-        layer = evidence.last_layers[theta] = Layer(evidence, theta)
+    layer = point.of(Layer, theta)
     if layer.inverse is None:
         return Motion(None, T, ZERO, "the Hessian could not be factorised")
     if layer.effect is None:
@@ -95,9 +73,9 @@ def motion(evidence: Evidence, theta: float, reach: float) -> Motion:
     return Motion(layer, T, start)
 
 
-def distance_at_most(evidence: Evidence, most: float, theta: float, reach: float) -> Finding:
+def distance_at_most(point: Point, most: float, theta: float, reach: float) -> Finding:
     """V40: the barrier at T, and `T/√λ + |e|/λ ≤ most`."""
-    moved = motion(evidence, theta, reach)
+    moved = motion(point, theta, reach)
     if moved.layer is None:
         return Finding(Truth.UNDECIDED, moved.words)
     found = moved.reach / moved.layer.decay.sqrt() + moved.layer.residual / moved.layer.decay
@@ -105,29 +83,29 @@ def distance_at_most(evidence: Evidence, most: float, theta: float, reach: float
                    f"what is proved is {found.str(DIGITS, radius=False)}")
 
 
-def stable_at_least(evidence: Evidence, least: float, theta: float, reach: float) -> Finding:
+def stable_at_least(point: Point, least: float, theta: float, reach: float) -> Finding:
     """V41: at `least` evaluation rows the largest output exceeds every other by more than `T|(e_a − e_b) ⊗ φ|`.
 
     One output: how far it lies from the threshold, on its side, exceeds `T|φ|`.
     """
-    moved = motion(evidence, theta, reach)
+    moved = motion(point, theta, reach)
     if moved.layer is None:
         return Finding(Truth.UNDECIDED, moved.words)
-    rows, outputs = moved.layer.at(evidence)
+    rows, outputs = moved.layer.at(point)
     if moved.layer.k == 1:
-        outputs = [[apart(evidence.problem, f)] for (f,) in outputs]
+        outputs = [[apart(point.problem, f)] for (f,) in outputs]
     far, steer = moved.reach * moved.layer.scale, Steer(moved)
     count = sum(_stays(f, G, far) or steer.stays(f, G, j)
                 for j, (f, G) in enumerate(zip(outputs, rows, strict=True)))
     return Finding(Truth.PROVED if count >= least else Truth.UNDECIDED, f"{count} labels are proved to stay")
 
 
-def change_at_most(evidence: Evidence, most: float, theta: float, reach: float) -> Finding:
+def change_at_most(point: Point, most: float, theta: float, reach: float) -> Finding:
     """V42: `(T + |e|/√λ)·sup_{|c| = 1} |c ⊗ φ|_{B⁻¹} ≤ most` at every evaluation row."""
-    moved = motion(evidence, theta, reach)
+    moved = motion(point, theta, reach)
     if moved.layer is None:
         return Finding(Truth.UNDECIDED, moved.words)
-    rows, _ = moved.layer.at(evidence)
+    rows, _ = moved.layer.at(point)
     found = (moved.reach + moved.start) * largest([root(circles(G)) for G in rows]) * moved.layer.scale
     return Finding(Truth.PROVED if found <= arb(most) else Truth.UNDECIDED,
                    f"what is proved is {found.str(DIGITS, radius=False)}")
@@ -153,12 +131,12 @@ class Layer:
     `|y|_{B⁻¹} ≤ scale·√(yᵀPy)`, `P = RᵀR`; the Gram matrix of row i is `⟨e_a ⊗ φ_i, P(e_b ⊗ φ_i)⟩`.
     """
 
-    def __init__(self, evidence: Evidence, theta: float) -> None:
-        problem = self.problem = evidence.problem
+    def __init__(self, point: Point, theta: float) -> None:
+        problem = self.problem = point.problem
         self.theta, self.decay = arb(theta), arb(problem.weight_decay)
-        passed, self.k = evidence.forward, problem.outputs
+        passed, self.k = point.forward, problem.outputs
         last = problem.layers[-1]
-        self.W, self.biased = evidence.parameters.weights[-1], last.biases is not None
+        self.W, self.biased = point.parameters.weights[-1], last.biases is not None
         V = self.W.tolist()
         if last.biases is not None:
             V = [[*row, b] for row, b in zip(V, map(arb, last.biases), strict=True)]
@@ -207,9 +185,9 @@ class Layer:
         return [[[parts[max(a, b), min(a, b)][i] for b in range(self.k)] for a in range(self.k)]
                 for i in range(len(rows))]
 
-    def at(self, evidence: Evidence) -> tuple[list[Rows], Rows]:
+    def at(self, point: Point) -> tuple[list[Rows], Rows]:
         """Gram matrices and outputs at the evaluation rows."""
-        passed = forward(self.problem, evidence.parameters, list(self.problem.evaluation))
+        passed = forward(self.problem, point.parameters, list(self.problem.evaluation))
         self.evaluated = self._inputs(passed.inputs[-1])
         return self.grams_of(self.evaluated), passed.outputs.tolist()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -10,24 +9,22 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
-from certify.check.hypotheses import expect
+from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
-from certify.check.linalg.definite import Truth
-from certify.check.reading.arrays import Array
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Evidence, Finding, Ladder
-from certify.check.theorems.distance.critical_given_change import changed_problem
+from certify.check.rule import Side
+from certify.check.systems.point import Ladder, Point
+from certify.check.theorems.distance.changed_loss import changed_problem
 
 MOVED = ("distance", "prediction_change")
 """Quantities with a lower end of this kind."""
-DIGITS = 17
 Rows = dict[int, tuple[float, ...]]
 
 
-def check_lower(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+def check_lower(claim: Claim, ladder: Ladder, side: Side) -> None:
     """V55, V58: the change lies within the budget, and moves the solution, or the outputs, at least that far.
 
     Raises:
@@ -40,17 +37,17 @@ def check_lower(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None
     expect(f"{claim.where}.lower", claim.lower, rule, ladder)
 
 
-def reached(evidence: Evidence, least: float, z: tuple[float, ...], change: Rows) -> Finding:
+def reached(point: Point, least: float, z: tuple[float, ...], change: Rows) -> Finding:
     """`|z − w̄| − (|∇F_u(z)| + |∇F(w̄)|)/λ ≥ least`, both losses λ-strongly convex in the last layer."""
-    here, there, off = _off(evidence, z, change)
+    here, there, off = _off(point, z, change)
     found = norm([u - v for u, v in zip(_last(there), _last(here), strict=True)]) - off
     return _found(found, least, "the solution")
 
 
-def seen(evidence: Evidence, least: float, z: tuple[float, ...], change: Rows) -> Finding:
+def seen(point: Point, least: float, z: tuple[float, ...], change: Rows) -> Finding:
     """`|(z − w̄)φ(x)| − |φ(x)|·(|∇F_u(z)| + |∇F(w̄)|)/λ ≥ least` at an evaluation row x, where it is largest."""
-    here, there, off = _off(evidence, z, change)
-    A = forward(evidence.problem, here, list(evidence.problem.evaluation)).inputs[-1]
+    here, there, off = _off(point, z, change)
+    A = forward(point.problem, here, list(point.problem.evaluation)).inputs[-1]
     step = A * (there.weights[-1] - here.weights[-1]).transpose()
     b, c = there.biases[-1], here.biases[-1]
     shift = [ZERO] * step.ncols() if b is None or c is None else [x - y for x, y in zip(b, c, strict=True)]
@@ -61,13 +58,13 @@ def seen(evidence: Evidence, least: float, z: tuple[float, ...], change: Rows) -
 
 
 def _found(far: arb, least: float, what: str) -> Finding:
-    return Finding(Truth.PROVED if far >= arb(least) else Truth.UNDECIDED,
-                   f"the change moves {what} by at least {far.lower().str(DIGITS, radius=False)}")
+    return judged(far >= arb(least), False,
+                  f"the change moves {what} by at least {far.lower().str(DIGITS, radius=False)}")
 
 
-def _off(evidence: Evidence, z: tuple[float, ...], change: Rows) -> tuple[Parameters, Parameters, arb]:
+def _off(point: Point, z: tuple[float, ...], change: Rows) -> tuple[Parameters, Parameters, arb]:
     """The parameters of the file, those with z for their last layer, and how far both may lie off their solutions."""
-    problem, here = evidence.problem, evidence.parameters
+    problem, here = point.problem, point.parameters
     k, d = here.weights[-1].nrows(), here.weights[-1].ncols()
     biased = here.biases[-1] is not None
     W = arb_mat(k, d, [arb(v) for v in z[: k * d]])
@@ -94,7 +91,7 @@ def _last(parameters: Parameters) -> list[arb]:
     return [*parameters.weights[-1].entries(), *(parameters.biases[-1] or ())]
 
 
-def within(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Rows:
+def within(claim: Claim, problem: Problem, side: Side) -> Rows:
     """The rows of the change in the side file, proved to lie within the budget.
 
     Raises:

@@ -9,28 +9,26 @@ from collections.abc import Callable
 
 from flint import arb
 
-from certify.check.enclosure.hessian import gradient, weights_by_units
 from certify.check.enclosure.objective import objective
+from certify.check.enclosure.units import gradient, weights_by_units
+from certify.check.kernel import DIGITS, Finding, judged
 from certify.check.linalg.balls import norm
-from certify.check.linalg.definite import Truth
-from certify.check.systems.evidence import Evidence, Finding
-
-DIGITS = 17
+from certify.check.systems.point import Point
 
 
-def length(evidence: Evidence, value: float) -> Finding:
+def length(point: Point, value: float) -> Finding:
     """The weights of the last layer in the file, with its biases, have at least the length `value`."""
-    found = norm(weights_by_units(evidence.problem, evidence.parameters))
+    found = norm(weights_by_units(point.problem, point.parameters))
     return _finding(bool(found >= value), found)
 
 
-def bias(evidence: Evidence, value: float) -> Finding:
+def bias(point: Point, value: float) -> Finding:
     """`|∇F(w̄) − λ(0, b)| ≤ value`, b the biases of the last layer."""
-    problem, last = evidence.problem, evidence.problem.layers[-1]
+    problem, last = point.problem, point.problem.layers[-1]
     if last.biases is None:
-        return Finding(Truth.UNDECIDED, "the last layer has no bias, so that it is not proved")
-    slopes = objective(problem, evidence.forward.outputs).plain
-    found = gradient(problem, evidence.parameters, evidence.forward, slopes)
+        return judged(False, False, "the last layer has no bias, so that it is not proved")
+    slopes = objective(problem, point.forward.outputs).plain
+    found = gradient(problem, point.parameters, point.forward, slopes)
     for unit, b in enumerate(last.biases):  # the last entry of every unit
         found[(unit + 1) * (last.inputs + 1) - 1] -= arb(problem.weight_decay) * arb(b)
     left = norm(found)
@@ -38,8 +36,8 @@ def bias(evidence: Evidence, value: float) -> Finding:
 
 
 def _finding(proved: bool, found: arb) -> Finding:
-    return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"what is proved is {found.str(DIGITS, radius=False)}")
+    return judged(proved, False, f"what is proved is {found.str(DIGITS, radius=False)}")
 
 
-STATED: dict[str, Callable[[Evidence, float], Finding]] = {"weights": length, "bias": bias}
+STATED: dict[str, Callable[[Point, float], Finding]] = {"weights": length, "bias": bias}
 """Hypotheses of Q6 beside those that its claims rest on, by name."""

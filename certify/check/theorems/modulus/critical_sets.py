@@ -6,27 +6,70 @@ All are about `max |A⁻¹Cu|`. Each row's change lies in `{u : |u|_q ≤ 1}`, w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.hessian import by_units
+from certify.check.enclosure.units import by_units
+from certify.check.kernel import Finding, expect
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
-from certify.check.systems.evidence import Evidence, Finding
-from certify.check.theorems.modulus.critical import nonsingular
-from certify.check.theorems.modulus.row_budgets import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
+from certify.check.reading.certificate import Claim
+from certify.check.reading.subject import Problem
+from certify.check.rule import Rule, Side, Test, check_witness, modulus
+from certify.check.systems.critical import stationary
+from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, theorem_of
+from certify.check.systems.point import Ladder, Point
+from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
+from certify.check.theorems.modulus.set_quantities import check_change, check_member, radius_of, shape_of
 
 SLACKS = (44, 30, 20)
 """Binary digits to which the motion of one row alone is bounded, one after the other."""
 
 
-def lower(evidence: Evidence, least: float, radius: float, z: Sequence[float]) -> Finding:
+def check_form(claim: Claim, problem: Problem) -> None:
+    """V8: member and dual, an array where the ellipsoids need one, and z with a lower end above 0; of a change nothing.
+
+    Raises:
+        Invalid: the claim has another form.
+    """
+    array, z = check_member(claim, problem), problem.set != "given" and bool(claim.lower)
+    check_witness(claim, problem, z=z, length=problem.parameters, array=array)
+
+
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+    """Both ends, each by its rule.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    if ladder.problem.set == "given":
+        check_change(claim, ladder, lambda low, high: partial(change, low=low, high=high))
+        return
+    radius = radius_of(claim, ladder.problem)
+    if claim.upper is not None:
+        expect(f"{claim.where}.upper", claim.upper, _upper(claim, ladder.problem, radius, side), ladder)
+    if claim.lower and claim.z is not None:
+        rule = partial(lower, least=claim.lower, radius=radius, z=claim.z)
+        expect(f"{claim.where}.lower", claim.lower, rule, ladder)
+
+
+def _upper(claim: Claim, problem: Problem, radius: float, side: Side) -> Test:
+    assert claim.upper is not None
+    shape = None if claim.array is None else shape_of(claim, problem, side)
+    if claim.member == "weights":
+        assert claim.dual is not None
+        return partial(by_weights, most=claim.upper, radius=radius, dual=claim.dual, shape=shape)
+    return partial(by_rows if claim.member == "rows" else by_pairs, most=claim.upper, radius=radius, shape=shape)
+
+
+def lower(point: Point, least: float, radius: float, z: Sequence[float]) -> Finding:
     """V24: `radius·σ ≥ least·|Hz|`, σ > 0 the sum of the m largest `|C_iᵀz|_{q*}`, whatever the rank of H.
 
     `Hv = −Cu` gives `⟨Cᵀz, u⟩ ≤ |Hz||v|`, and some u of the set has `⟨Cᵀz, u⟩ = radius·σ`.
     """
-    problem, at = evidence.problem, evidence.stationary
+    problem, at = point.problem, point.of(stationary)
     place = by_units(problem, [arb(v) for v in z])
     found = [_dual_norm(form, problem.norm) for form in at.row_forms(place)]
     found.sort(key=lambda v: v.mid(), reverse=True)
@@ -40,11 +83,11 @@ def lower(evidence: Evidence, least: float, radius: float, z: Sequence[float]) -
 
 
 def by_weights(
-    evidence: Evidence, most: float, radius: float, dual: Sequence[float], shape: Array | None,
+    point: Point, most: float, radius: float, dual: Sequence[float], shape: Array | None,
 ) -> Finding:
     """V25: `A² − Σ C_iE_iC_iᵀ/d_i ≻ 0`, and radius² times the sum of the m largest `τ_id_i` is at most most²."""
-    problem = evidence.problem
-    around, parts, weights = _around(evidence, shape), [], []
+    problem = point.problem
+    around, parts, weights = _around(point, shape), [], []
     for row, body in around.items():
         d = arb(dual[row])
         if not d > 0:
@@ -55,26 +98,25 @@ def by_weights(
     if not total <= arb(most) ** 2:
         return Finding(Truth.DISPROVED if total > arb(most) ** 2 else Truth.UNDECIDED,
                        f"the weights give {total.sqrt().str(17, radius=False)}")
-    key = (*dual, None if shape is None else shape.values)
-    if key not in evidence.weighted:  # two claims may differ in the radius alone
-        if nonsingular(evidence).truth is not Truth.PROVED:
-            return nonsingular(evidence)
-        at = evidence.stationary
-        evidence.weighted[key] = at.weighted(weights).below((1 - at.measured.error) ** 2)
-    found = evidence.weighted[key]
+    definite = nonsingular(point)
+    if definite.truth is not Truth.PROVED:
+        return definite
+    at = point.of(stationary)
+    key = ("critical by_weights", tuple(dual), shape)  # two claims may differ in the radius alone
+    found = point.once(key, lambda: at.weighted(weights).below((1 - at.measured.error) ** 2))
     words = {Truth.PROVED: "the weights prove it", Truth.DISPROVED: "A² − Σ C_iE_iC_iᵀ/d_i takes a negative value",
-             Truth.UNDECIDED: f"A² − Σ C_iE_iC_iᵀ/d_i ≻ 0 is not proved at {evidence.precision} bits"}
+             Truth.UNDECIDED: f"A² − Σ C_iE_iC_iᵀ/d_i ≻ 0 is not proved at {point.precision} bits"}
     return Finding(Truth.PROVED if found is Truth.PROVED else Truth.UNDECIDED, words[found])
 
 
-def by_rows(evidence: Evidence, most: float, radius: float, shape: Array | None) -> Finding:
+def by_rows(point: Point, most: float, radius: float, shape: Array | None) -> Finding:
     """V26: radius times the sum of the m largest `κ_i`, the motion that row i can cause alone, is at most `most`."""
-    definite = nonsingular(evidence)
+    definite = nonsingular(point)
     if definite.truth is not Truth.PROVED:
         return definite
-    problem, at = evidence.problem, evidence.stationary
+    problem, at = point.problem, point.of(stationary)
     parts = []
-    for (row, body), G in zip(_around(evidence, shape).items(), at.row_grams, strict=True):
+    for (row, body), G in zip(_around(point, shape).items(), at.row_grams, strict=True):
         square = _alone(G, body, problem.norm)
         if square is None:
             return Finding(Truth.UNDECIDED, f"the motion that row {row} causes alone is not bounded")
@@ -84,17 +126,17 @@ def by_rows(evidence: Evidence, most: float, radius: float, shape: Array | None)
                    f"the rows add up to {total.str(17, radius=False)}")
 
 
-def by_pairs(evidence: Evidence, most: float, radius: float, shape: Array | None) -> Finding:
+def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> Finding:
     """V27: radius² times the sum of the m largest ρ_i is at most most², ρ_i the sum of row i's m largest `|M_ij|`.
 
     `M_ij = (XC_i)ᵀXC_j` errs by `‖(XAAᵀXᵀ)⁻¹ − I‖ ≤ δ/(1 − δ)` times both sizes. Norm 1 measures it by its largest
     entry, the others by `√(τ_iτ_j)‖E_i^½M_ijE_j^½‖_F`.
     """
-    definite = nonsingular(evidence)
+    definite = nonsingular(point)
     if definite.truth is not Truth.PROVED:
         return definite
-    problem, at = evidence.problem, evidence.stationary
-    around, m = list(_around(evidence, shape).values()), problem.at_once
+    problem, at = point.problem, point.of(stationary)
+    around, m = list(_around(point, shape).values()), problem.at_once
     spread = at.measured.defect / (1 - at.measured.defect)
     M, q = at.products.tolist(), at.width_of_row
     plain = problem.norm == 1
@@ -124,12 +166,12 @@ def by_pairs(evidence: Evidence, most: float, radius: float, shape: Array | None
                    f"the pairs add up to {total.max(ZERO).sqrt().str(17, radius=False)}")
 
 
-def change(evidence: Evidence, low: float | None, high: float | None) -> Finding:
+def change(point: Point, low: float | None, high: float | None) -> Finding:
     """V28: `|XCu|² ≤ high²(1 − ε)` and `≥ low²(1 + ε)` for the one given change u."""
-    definite = nonsingular(evidence)
+    definite = nonsingular(point)
     if definite.truth is not Truth.PROVED:
         return definite
-    problem, at = evidence.problem, evidence.stationary
+    problem, at = point.problem, point.of(stationary)
     assert problem.change is not None
     square = at.response({row: [arb(v) for v in u] for row, u in problem.change.items()})
     defect = at.measured.defect
@@ -139,9 +181,9 @@ def change(evidence: Evidence, low: float | None, high: float | None) -> Finding
                    f"it is {square.max(ZERO).sqrt().str(17, radius=False)} up to a factor 1 ± {defect.str(2)}")
 
 
-def _around(evidence: Evidence, shape: Array | None) -> dict[int, Ellipsoid]:
+def _around(point: Point, shape: Array | None) -> dict[int, Ellipsoid]:
     """An ellipsoid around the unit ball of each row that may move, by row."""
-    problem, q = evidence.problem, evidence.stationary.width_of_row
+    problem, q = point.problem, point.of(stationary).width_of_row
     unit = [[ONE if a == b else ZERO for b in range(q)] for a in range(q)]
     return {row: ellipsoid(unit, problem.norm, row, shape) for row in problem.moving}
 
@@ -176,3 +218,6 @@ def _trace(A: arb_mat, E: arb_mat | None) -> arb:
     """`tr(AE)`, `tr A` without E."""
     B = A if E is None else A * E
     return sum((B[a, a] for a in range(B.nrows())), ZERO)
+
+
+RULE = Rule(theorem_of, modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES)

@@ -1,26 +1,25 @@
-"""Check the ends of `modulus` and `first_order_distance` under perturbation sets (V8 and V24–V28, also critical)."""
+"""What claims under budgets of single rows share: their form, and the arrays of the rows' ellipsoids (V8, V24–V28)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 
-from flint import arb
-
-from certify.check.hypotheses import expect
+from certify.check.kernel import expect
 from certify.check.reading.arrays import Array
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Evidence, Finding, Ladder
-from certify.check.theorems.modulus import critical as stationary_rules
-from certify.check.theorems.modulus import critical_sets as stationary_sets
-from certify.check.theorems.modulus import kernel as rules
-from certify.check.theorems.modulus import row_budgets as budgets
+from certify.check.rule import Side, Test
+from certify.check.systems.point import Ladder
 
 
-def check_form(claim: Claim, problem: Problem) -> bool:
+def by_hessian(claim: Claim, problem: Problem) -> bool:
+    """Whether the claim rests on the Hessian: the critical map, unless it is interpolating."""
+    return problem.map == "critical" and claim.theorem != "M5a"
+
+
+def check_member(claim: Claim, problem: Problem) -> bool:
     """V8: member and dual belong to the upper end of N1 or N2; whether the claim needs an array.
 
     Raises:
@@ -44,50 +43,24 @@ def check_form(claim: Claim, problem: Problem) -> bool:
     return problem.norm == "inf" or claim.array is not None
 
 
-def by_hessian(claim: Claim, problem: Problem) -> bool:
-    """Whether the claim rests on the Hessian: the critical map, unless it is interpolating."""
-    return problem.map == "critical" and claim.theorem != "M5a"
+def check_change(claim: Claim, ladder: Ladder, change: Callable[[float | None, float | None], Test]) -> None:
+    """V28: both ends of the motion that one given change causes, from below and from above.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    for name, value in (("lower", claim.lower), ("upper", claim.upper)):
+        if value is not None:
+            ends = (value, None) if name == "lower" else (None, value)
+            expect(f"{claim.where}.{name}", value, change(*ends), ladder)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
-    """Both ends, each by its rule."""
-    problem = ladder.problem
-    radius = 1.0
-    own = stationary_sets if by_hessian(claim, problem) else budgets
-    if claim.quantity == "first_order_distance" and problem.set != "given":
-        assert problem.radius is not None  # the spec was checked
-        radius = problem.radius
-    if problem.set == "given":
-        for name, value in (("lower", claim.lower), ("upper", claim.upper)):
-            if value is not None:
-                ends = (value, None) if name == "lower" else (None, value)
-                rule: Callable[[Evidence], Finding] = partial(own.change, low=ends[0], high=ends[1])
-                expect(f"{claim.where}.{name}", value, rule, ladder)
-        return
-    if claim.upper is not None:
-        rule = _upper_rule(claim, problem, radius, side)
-        expect(f"{claim.where}.upper", claim.upper, rule, ladder)
-    if claim.lower and claim.z is not None:
-        rule = partial(own.lower, least=claim.lower, radius=radius, z=claim.z)
-        if problem.set == "total":
-            rule = partial(_total_lower, stationary=by_hessian(claim, problem), lower=claim.lower, radius=radius,
-                           z=claim.z)
-        expect(f"{claim.where}.lower", claim.lower, rule, ladder)
-
-
-def _upper_rule(
-    claim: Claim, problem: Problem, radius: float, side: Mapping[str, Array],
-) -> Callable[[Evidence], Finding]:
-    assert claim.upper is not None
-    own = stationary_sets if by_hessian(claim, problem) else budgets
-    if problem.set == "total":
-        return partial(_total_upper, stationary=by_hessian(claim, problem), upper=claim.upper, radius=radius)
-    shape = None if claim.array is None else _shape(claim, problem, side)
-    if claim.member == "weights":
-        assert claim.dual is not None
-        return partial(own.by_weights, most=claim.upper, radius=radius, dual=claim.dual, shape=shape)
-    rule = own.by_rows if claim.member == "rows" else own.by_pairs
-    return partial(rule, most=claim.upper, radius=radius, shape=shape)
+def radius_of(claim: Claim, problem: Problem) -> float:
+    """The radius that the quantity is taken for: 1 of a modulus."""
+    if claim.quantity != "first_order_distance":
+        return 1.0
+    assert problem.radius is not None  # the spec was checked
+    return problem.radius
 
 
 def _widths(claim: Claim, problem: Problem) -> tuple[int, int]:
@@ -96,7 +69,7 @@ def _widths(claim: Claim, problem: Problem) -> tuple[int, int]:
     return (width if by_hessian(claim, problem) else problem.block), width
 
 
-def _named(claim: Claim, side: Mapping[str, Array]) -> Array:
+def _named(claim: Claim, side: Side) -> Array:
     """The array that the witness names, which has the name of its quantity."""
     found = None if claim.array is None else side.get(claim.array)
     if found is None or claim.array != f"{claim.quantity}.shape":
@@ -105,7 +78,7 @@ def _named(claim: Claim, side: Mapping[str, Array]) -> Array:
     return found
 
 
-def _shape(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Array:
+def shape_of(claim: Claim, problem: Problem, side: Side) -> Array:
     """The array of the side file that determines the rows' ellipsoids."""
     assert claim.array is not None
     found = _named(claim, side)
@@ -118,7 +91,7 @@ def _shape(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Array:
     return found
 
 
-def signed_shape(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> Array:
+def signed_shape(claim: Claim, problem: Problem, side: Side) -> Array:
     """The array of the side file with the signs and weights of every row that moves alone in the norm inf."""
     assert claim.array is not None
     found = _named(claim, side)
@@ -128,19 +101,3 @@ def signed_shape(claim: Claim, problem: Problem, side: Mapping[str, Array]) -> A
     if not all(found.values):
         raise Invalid(f"witness file, array {show(claim.array)}", "an entry is 0", "signs and weights are never 0")
     return found
-
-
-def _total_upper(evidence: Evidence, stationary: bool, upper: float, radius: float) -> Finding:
-    """V10 or V33 for the radius times the modulus; the quotient is taken at the precision of the rule."""
-    each = arb(upper) / arb(radius)
-    if stationary:
-        return stationary_rules.modulus_upper(evidence, each)
-    return rules.modulus_upper(evidence, each)
-
-
-def _total_lower(evidence: Evidence, stationary: bool, lower: float, radius: float, z: tuple[float, ...]) -> Finding:
-    """V11 or V34 for the radius times the modulus."""
-    each = arb(lower) / arb(radius)
-    if stationary:
-        return stationary_rules.modulus_lower(evidence, each, z)
-    return rules.modulus_lower(evidence, each, z)

@@ -14,29 +14,20 @@ from flint import arb, arb_mat
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.network import forward, given
 from certify.check.enclosure.norms import layer_squares
-from certify.check.hypotheses import expect
+from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.balls import ONE, ZERO, norm, root
-from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.over_ball import Rows, carried, carried_back, reaches, slope_spread, spectral
 from certify.check.reading import label_rules
-from certify.check.reading.arrays import Array
 from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
-from certify.check.systems.evidence import Evidence, Finding, Ladder
-from certify.check.theorems.distance import compensation
-from certify.check.theorems.distance import given_change as finite
-
-QUANTITY, THEOREM = label_rules.QUANTITY, "P2"
+from certify.check.rule import Rule, Side, always
+from certify.check.systems.interpolation import HYPOTHESES
+from certify.check.systems.point import Ladder, Point
 
 PARTS = 4
 """Parts of the way to the distance, each with a slope of its own."""
-
-
-def about(claim: Claim, problem: Problem) -> bool:
-    """Whether a claim is about labels within a distance to exact fits."""
-    return claim.quantity == QUANTITY and problem.map == "interpolation"
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
@@ -68,7 +59,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
                       f"a free layer, of {show(problem.free)}, and a number above 0 are needed")
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     """The distance by its rule, and then the count by V57.
 
     Raises:
@@ -78,19 +69,22 @@ def check_ends(claim: Claim, ladder: Ladder, side: Mapping[str, Array]) -> None:
         return
     where = f"{claim.where}.witness.reach"
     if claim.layer is None:
-        finite.check_upper(where, claim.reach, claim.array, ladder.problem, side)
+        from certify.check.theorems.distance import given_change
+
+        given_change.check_upper(where, claim.reach, claim.array, ladder.problem, side)
     else:
+        from certify.check.theorems.distance import compensation
+
         compensation.check_upper(where, claim.reach, claim, ladder, side)
     if claim.lower:
         count = partial(stable_at_least, least=claim.lower, radius=claim.reach)
         expect(f"{claim.where}.lower", claim.lower, count, ladder, once=True)
 
 
-def stable_at_least(evidence: Evidence, least: float, radius: float) -> Finding:
+def stable_at_least(point: Point, least: float, radius: float) -> Finding:
     """V57: at `least` evaluation rows all networks within the radius of the given one give the same label."""
-    found = stable_rows(evidence.problem, arb(radius))
-    return Finding(Truth.PROVED if sum(found) >= least else Truth.UNDECIDED,
-                   f"it is proved of {sum(found)} evaluation rows")
+    found = stable_rows(point.problem, arb(radius))
+    return judged(sum(found) >= least, False, f"it is proved of {sum(found)} evaluation rows")
 
 
 def stable_rows(problem: Problem, radius: arb) -> list[bool]:
@@ -211,3 +205,10 @@ class Ball:
                                          apart, loose)
             totals = [total + root(square).upper() for total, square in zip(totals, squares, strict=True)]
         return totals
+
+
+def _units(claim: Claim, problem: Problem) -> tuple[str, ...]:
+    return label_rules.units(problem)
+
+
+RULE = Rule(always("P2"), _units, check_form, check_ends, lambda claim, problem: HYPOTHESES)

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from certify.certificate import seal
+from certify.format.errors import CertificateError
 from certify.report.exporters.html import render
 from tests.families import report_samples as samples
 from tests.families import report_samples_sublevel as samples_sublevel
@@ -180,7 +181,7 @@ def test_foreign_text_stays_text() -> None:
     for file in made["subject"].values():
         file["path"] = HOSTILE
     for claim in made["claims"]:
-        claim.update(unit=HOSTILE, theorem=HOSTILE, reason=HOSTILE, verdict="inconclusive")
+        claim.update(unit=HOSTILE, reason=HOSTILE, verdict="inconclusive")
         claim["hypotheses"] = [{"name": HOSTILE, "statement": HOSTILE, "value": HOSTILE, "holds": True}]
         claim["gate"] |= {"rationale": HOSTILE, "state": "open"}
     html = render(seal(made | {"verdict": "inconclusive", "gates": "open"}))
@@ -189,6 +190,9 @@ def test_foreign_text_stays_text() -> None:
     assert html.count("</style>") == 1 and html.count("</title>") == 1
     assert "<script" not in html and "1234001234" not in page.text and "\u202e" not in html
     assert page.text.count("<script>alert(1)</script>") > 15
+    made["claims"][0]["theorem"] = HOSTILE  # the one text of a claim that the table of theorems knows
+    with pytest.raises(CertificateError, match="where M2 bounds it"):
+        render(seal(made | {"verdict": "inconclusive", "gates": "open"}))
 
 
 def test_same_certificate_same_bytes_whatever_the_settings() -> None:

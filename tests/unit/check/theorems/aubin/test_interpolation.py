@@ -18,7 +18,9 @@ from certify.check.main import check
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
-from certify.check.systems.evidence import Evidence
+from certify.check.systems.interpolation import Interpolation
+from certify.check.systems.point import Point
+from certify.check.theorems.aubin.interpolation import centre as aubin_centre
 from certify.cli.main import main as certify
 from certify.network.network import Network
 from certify.theorems.aubin.centre import Centre, enclose_centre
@@ -56,9 +58,9 @@ def small(activation: str = "tanh", outputs: int = 1, n: int = 3) -> tuple[Netwo
     return net, rng.standard_normal((n, 2))
 
 
-def evidence(folder) -> Evidence:
+def point(folder) -> Point:
     parts = [(folder / name).read_bytes() for name in ("spec.toml", "model.safetensors", "data.npz")]
-    return Evidence(build_problem(read_spec(parts[0]), parts[1], parts[2], False), 128)
+    return Point(build_problem(read_spec(parts[0]), parts[1], parts[2], False), 128)
 
 
 @pytest.fixture(scope="module")
@@ -219,11 +221,11 @@ def test_tangents_and_lines_hold_what_series_say(seed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("series")
     files(folder, net, X)
     V = rng.standard_normal(net.parameters("all"))
-    one = evidence(folder)
+    one = point(folder)
     with ctx.workprec(128):
-        if one.kernel_definite.R is None:
+        if one.of(Interpolation).definite.R is None:
             return
-        centre, at, direction = one.aubin_centre, 0, []
+        centre, at, direction = one.of(aubin_centre), 0, []
         for W, b in zip(net.weights, net.biases, strict=True):
             part = V[at : at + W.size].reshape(W.shape)
             at += W.size
@@ -283,10 +285,11 @@ def test_two_programs_agree(seed, tmp_path_factory):
     files(folder, net, X)
     ours = segment_condition(centre, Fraction(u), Fraction(w), Fraction(kappa))[0]
     slope = centre.size * data_slope(centre, Fraction(u), Fraction(w))
-    one = evidence(folder)
+    one = point(folder)
     with ctx.workprec(128):
-        if one.kernel_definite.R is None:
+        if one.of(Interpolation).definite.R is None:
             return
-        mean, alpha = one.aubin_centre.mean(arb(u), arb(w), arb(kappa)), one.aubin_centre.alpha(arb(u), arb(w))
+        found = one.of(aubin_centre)
+        mean, alpha = found.mean(arb(u), arb(w), arb(kappa)), found.alpha(arb(u), arb(w))
     assert float(mean) == pytest.approx(float(ours), rel=1e-5, abs=1e-9)
     assert float(alpha) == pytest.approx(float(slope), rel=1e-5)

@@ -18,7 +18,7 @@ from certify.check.main import check, main
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
-from certify.check.theorems.excess.window import LayerWindow, inner
+from certify.check.theorems.excess.layer import LayerWindow, inner
 from certify.cli.main import main as certify
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES

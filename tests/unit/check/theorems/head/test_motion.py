@@ -10,7 +10,7 @@ from flint import arb, ctx
 
 from certify.check.linalg.definite import Truth
 from certify.check.reading.subject import Layer, Problem
-from certify.check.systems.evidence import Evidence
+from certify.check.systems.point import Point
 from certify.check.theorems.head.motion import distance_at_most
 from certify.check.theorems.head.norms import total_of
 from certify.systems.head.change import Change
@@ -43,7 +43,7 @@ def truth(problem: Problem, moved: Moved, most: float | None = None, theta: floa
           reach: float | None = None) -> Truth:
     """What the checker says of a claim."""
     with ctx.workprec(BITS):
-        return distance_at_most(Evidence(problem, BITS), moved.distance if most is None else most,
+        return distance_at_most(Point(problem, BITS), moved.distance if most is None else most,
                                 moved.metric.theta if theta is None else theta,
                                 moved.reach if reach is None else reach).truth
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from certify.check.reading.refusal import Invalid
-from certify.check.theorems.modulus import one_row as alone
+from certify.check.theorems.modulus import vertices as alone
 from certify.theorems.modulus import one_row
 from tests.families import emitter
 from tests.families.check_cases import seeds
@@ -178,5 +178,5 @@ def test_features_that_stay_and_units_count(by_hessian, tmp_path):
 
 def test_forms_leave_out_what_is_zero():
     M = arb_mat([[2, 1], [1, 3]])
-    assert alone._form(M, [arb(1), arb(-1)]) == 3 and alone._form(M, [arb(0), arb(1)]) == 3
-    assert alone._form(M, [arb(0), arb(0)]) == 0
+    assert alone.form(M, [arb(1), arb(-1)]) == 3 and alone.form(M, [arb(0), arb(1)]) == 3
+    assert alone.form(M, [arb(0), arb(0)]) == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
-from certify.check.theorems.modulus.row_budgets import _reach, largest_sum, top_eigenvalue
+from certify.check.theorems.modulus.ellipsoids import _reach, largest_sum, top_eigenvalue
 
 
 @pytest.mark.parametrize("bad", [arb("nan"), arb("inf"), arb(0, "inf")])

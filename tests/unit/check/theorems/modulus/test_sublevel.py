@@ -17,7 +17,8 @@ from certify.check.lipschitz import reach as growth
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
-from certify.check.systems.evidence import Evidence
+from certify.check.systems.point import Point
+from certify.check.systems.sublevel import descent_of
 from tests.families import emitter
 from tests.families.check_cases import seeds
 from tests.families.prover_cases import checked, edit, forged, outputs, prove, sublevel
@@ -106,9 +107,10 @@ def test_no_perturbation_grows_the_loss_more_than_the_bound(seed, size, tmp_path
     problem = build_problem(spec, model, data, merge=False)
     rng, n, d = np.random.default_rng(seed), len(case.X), case.widths[0]
     with ctx.workprec(128):
-        evidence = Evidence(problem, 128)
-        bound = growth.rise(problem, evidence.parameters, evidence.forward, evidence.descent, arb(size))
-        still = sum(evidence.descent.losses.values, arb(0))
+        point = Point(problem, 128)
+        descent = point.of(descent_of)
+        bound = growth.rise(problem, point.parameters, point.forward, descent, arb(size))
+        still = sum(descent.losses.values, arb(0))
         units = np.array(case.units or [1.0] * d)
         moving = np.isin(np.arange(n), problem.moving)[:, None]
         slope = np.zeros((n, d))
@@ -116,10 +118,10 @@ def test_no_perturbation_grows_the_loss_more_than_the_bound(seed, size, tmp_path
             u = rng.normal(size=(n, d)) * moving * rng.choice([0.0, 1.0], (n, 1), p=[0.3, 0.7]) + slope
             length = np.linalg.norm(u, axis=1, keepdims=True) if problem.set == "per_sample" else np.linalg.norm(u)
             u = u * (size * (1 - 1e-12) / np.maximum(length, 1e-300))
-            passed = network.forward(problem, evidence.parameters, [tuple(x) for x in (case.X + u * units).tolist()])
+            passed = network.forward(problem, point.parameters, [tuple(x) for x in (case.X + u * units).tolist()])
             moved = losses(problem, passed.outputs)
             assert not sum(moved.values, arb(0)) - still > bound
-            back = network.backward(problem, evidence.parameters, passed, moved.slopes, kinks=True).gradients.tolist()
+            back = network.backward(problem, point.parameters, passed, moved.slopes, kinks=True).gradients.tolist()
             slope = 10 * np.array([[float(v.mid()) for v in row] for row in back]) * moving
 
 

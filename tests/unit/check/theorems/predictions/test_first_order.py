@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from certify.check.main import line_of
 from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
-from certify.check.theorems.predictions import first_order as prediction_changes
+from certify.check.theorems.predictions import supremum as prediction_changes
 from certify.report.messages import verdict_line
 from tests.families import emitter
 from tests.families.check_cases import seeds

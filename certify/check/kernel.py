@@ -1,0 +1,240 @@
+"""The kernel of judgements: what a statement is, and how it is decided at one precision after another.
+
+A statement is `PROVED` by a comparison of balls that holds for all their points, never by floats; `DISPROVED` if the
+contrary is proved so; and else `UNDECIDED`, which means neither. Rules return a condition, or a `Finding` where no
+condition says what they found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from flint import arb, arb_mat, ctx
+
+from certify.check.linalg.definite import Truth, definiteness
+from certify.check.reading.refusal import Invalid
+
+PRECISIONS = (128, 256, 512)
+"""Bits tried in turn while a statement is neither proved nor disproved."""
+
+WIDTH = 60
+"""Bits of numbers in fixed point at the lowest; an entry of less than 62 bits needs no more room than that."""
+
+DIGITS = 17
+"""Digits of a number that a message quotes."""
+
+
+class NotSmooth(Exception):  # noqa: N818 — an answer about the network, not a defect
+    """A pre-activation was not proved different from a kink of the activation.
+
+    Attributes:
+        where: layer, unit and data row.
+        exact: True if it is zero, so that more precision cannot help.
+    """
+
+    def __init__(self, where: str, exact: bool) -> None:
+        self.where, self.exact = where, exact
+        super().__init__(where)
+
+
+class Unproved(Exception):  # noqa: N818 — an answer at this precision, not a defect
+    """Something a rule rests on was not proved.
+
+    Attributes:
+        words: what.
+    """
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        super().__init__(words)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one statement.
+
+    Attributes:
+        truth: proved, disproved or not decided.
+        found: the recomputed side, in words.
+    """
+
+    truth: Truth
+    found: str
+
+    def judged(self) -> Finding:
+        """Itself."""
+        return self
+
+
+def judged(proved: object, disproved: object, words: str) -> Finding:
+    """What two comparisons of balls say together."""
+    return Finding(Truth.PROVED if proved else Truth.DISPROVED if disproved else Truth.UNDECIDED, words)
+
+
+@dataclass(frozen=True)
+class Positive:
+    """A symmetric matrix of balls is positive definite.
+
+    Attributes:
+        matrix: the balls.
+        words: the statement.
+        sharp: see :func:`certify.check.linalg.definite.definiteness`.
+    """
+
+    matrix: arb_mat
+    words: str
+    sharp: bool = True
+
+    def judged(self) -> Finding:
+        """By a factorisation: proved, or refuted by a vector."""
+        truth = definiteness(self.matrix, self.sharp).truth
+        said = {Truth.PROVED: "is proved", Truth.DISPROVED: "takes a negative value",
+                Truth.UNDECIDED: f"is not proved at {ctx.prec} bits"}
+        return Finding(truth, f"{self.words} {said[truth]}")
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """`value ≤ bound`; `words` says what the value is."""
+
+    value: arb
+    bound: arb
+    words: str
+
+    def judged(self) -> Finding:
+        """Proved or disproved by all points of both balls."""
+        return judged(self.value <= self.bound, self.value > self.bound, self.words)
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """`value ≥ bound`, and above 0 where it has to be `strict`; `words` says what the value is."""
+
+    value: arb
+    bound: arb
+    words: str
+    strict: bool = False
+
+    def judged(self) -> Finding:
+        """Proved or disproved by all points of both balls."""
+        enough = not self.strict or self.value > 0
+        below = self.value < self.bound or (self.strict and self.value <= 0)
+        return judged(enough and self.value >= self.bound, below, self.words)
+
+
+@dataclass(frozen=True)
+class Within:
+    """`|value| < room`: over a whole ball something stays within its room. It is never disproved so."""
+
+    value: arb
+    room: arb
+    words: str
+
+    def judged(self) -> Finding:
+        """Proved, or not decided: a bound over a ball may be larger than what it bounds."""
+        return judged(self.room > self.value, False, self.words)
+
+
+@dataclass(frozen=True)
+class HasZero:
+    """A ball of a `radius` has a zero: the Newton step at its middle, and how much the map contracts there.
+
+    `|T(0)| ≤ step` and `‖T'‖ ≤ defect` on the ball: `step ≤ (1 − defect)·radius` makes T a contraction of it.
+    """
+
+    step: arb
+    defect: arb
+    radius: arb
+    words: str
+
+    def judged(self) -> Finding:
+        """Proved, or not decided."""
+        return judged(self.step <= (1 - self.defect) * self.radius, False, self.words)
+
+
+@dataclass(frozen=True)
+class Equal:
+    """Two numbers of the data, or counts, are equal."""
+
+    stated: object
+    found: object
+    words: str
+
+    def judged(self) -> Finding:
+        """Proved or disproved."""
+        return judged(self.stated == self.found, self.stated != self.found, self.words)
+
+
+Judgement = Finding | Positive | AtMost | AtLeast | Within | HasZero | Equal
+
+
+class Problemlike(Protocol):
+    """What a message about a kink names."""
+
+    @property
+    def activation(self) -> str: ...  # noqa: D102
+
+
+class Rung(Protocol):
+    """Where a rule looks: a problem at one precision."""
+
+    @property
+    def precision(self) -> int: ...  # noqa: D102
+    @property
+    def problem(self) -> Problemlike: ...  # noqa: D102
+
+
+P = TypeVar("P", bound=Rung)
+
+
+def decide(rule: Callable[[P], Judgement], ladder: Iterable[P], once: bool = False) -> Finding:
+    """Apply a rule at rising precision until its statement is proved or disproved.
+
+    A network that is not proved smooth at the data disproves nothing and proves nothing: every rule that needs
+    derivatives then stays undecided, at once if a pre-activation is exactly zero.
+
+    Args:
+        rule: what has to be proved.
+        ladder: the problem at every precision, the lowest first.
+        once: whether the lowest precision is the only one tried.
+    """
+    finding = Finding(Truth.UNDECIDED, "nothing was tried")
+    for point in ladder:
+        with ctx.workprec(point.precision):
+            try:
+                finding = rule(point).judged()
+            except NotSmooth as kink:
+                what = "is zero" if kink.exact else f"is not proved nonzero at {point.precision} bits"
+                kind = point.problem.activation or "the network"
+                finding = Finding(Truth.UNDECIDED, f"{kink.where} {what}, where {kind} has no derivative")
+                if kink.exact:
+                    break
+            except Unproved as missing:
+                finding = Finding(Truth.UNDECIDED, missing.words)
+        if once or finding.truth is not Truth.UNDECIDED:
+            break
+    return finding
+
+
+def expect(
+    where: str, stated: int | float, rule: Callable[[P], Judgement], ladder: Iterable[P], once: bool = False,
+) -> None:
+    """Apply a rule; anything but a proof is a refusal that quotes both sides.
+
+    Args:
+        where: the member of the certificate.
+        stated: its value.
+        rule: what has to be proved.
+        ladder: the problem at every precision.
+        once: whether more precision is of no use.
+
+    Raises:
+        Invalid: it is not proved.
+    """
+    finding = decide(rule, ladder, once)
+    if finding.truth is not Truth.PROVED:
+        unsure = finding.truth is Truth.UNDECIDED and "not proved" not in finding.found
+        raise Invalid(where, f"{stated!r} is stated",
+                      finding.found + "; that it is so was neither proved nor disproved" * unsure)

@@ -1,0 +1,50 @@
+"""Reference rows of a function norm, and evaluation rows: features alone, named as those of the data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from certify.check.reading.arrays import read_arrays
+from certify.check.reading.data import Vector, from_table, missing, points
+from certify.check.reading.spec import Spec
+
+
+def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -> tuple[Vector, ...]:
+    """The features of the reference rows, named as those of the data; targets are not looked at.
+
+    Args:
+        data: the bytes of the file.
+        spec: the spec.
+        names: names of the features of the data; empty where they have none.
+        name: how to call the file in messages.
+
+    Raises:
+        Invalid: the file cannot be read, or does not fit the spec.
+    """
+    assert spec.reference is not None
+    plain = replace(spec, data=spec.reference, targets=None, features=names or spec.features)
+    if spec.reference.lower().endswith(".csv"):
+        from certify.check.reading.formats.table import Table
+
+        columns = Table(data, name)
+        if not names and spec.features is None:  # all but the targets
+            plain = replace(plain, features=tuple(n for n in columns.names if n != spec.targets))
+        return from_table(columns, plain).features
+    arrays = read_arrays(data, name)
+    others = tuple(key for key in arrays if key != spec.targets)
+    key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
+    if not isinstance(key, str) or key not in arrays:
+        raise missing(tuple(arrays), spec)
+    return points(arrays[key], key, spec)
+
+
+def read_evaluation(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -> tuple[Vector, ...]:
+    """The features of the evaluation rows, named in their section or else as those of the data.
+
+    Raises:
+        Invalid: the file cannot be read, or does not fit the spec.
+    """
+    own = spec.evaluation_features
+    asked = replace(spec, reference=spec.evaluation, features=spec.features if own is None else own,
+                    targets=spec.targets if spec.evaluation_targets is None else spec.evaluation_targets)
+    return read_reference(data, asked, names if own is None else (), name)

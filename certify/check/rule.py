@@ -1,0 +1,142 @@
+"""A theorem as an object: what a claim that rests on it has to look like, and what of it is re-derived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from certify.check.hypotheses import Check
+from certify.check.kernel import Judgement, expect
+from certify.check.reading.arrays import Array
+from certify.check.reading.canonical import show
+from certify.check.reading.certificate import Claim
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.subject import Problem
+from certify.check.systems.point import Ladder, Point
+
+DISTANCES = {"euclidean": "weight distance", "relative": "weight distance relative to each layer",
+             "function": "weight distance as the reference rows see it"}
+MOVED = {"features": "feature change", "targets": "target change", "sample_weights": "change of the sample weights"}
+
+Side = Mapping[str, Array]
+"""The arrays of the side file."""
+
+Test = Callable[[Point], Judgement]
+"""What has to be proved of one number."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What the checker knows about one theorem, or one case of it.
+
+    Attributes:
+        theorem: the label a claim has to state; raises `Invalid` where the stated one is refuted.
+        units: the unit it has to state, the first; the others were stated by certificates of earlier versions.
+        check_form: V8, that the members of the claim fit together; raises `Invalid`.
+        check_ends: re-derives every number of the claim; raises `Invalid`.
+        hypotheses: those that can be re-derived, by name, in the order in which a message lists them.
+    """
+
+    theorem: Callable[[Claim, Ladder], str]
+    units: Callable[[Claim, Problem], tuple[str, ...]]
+    check_form: Callable[[Claim, Problem], None]
+    check_ends: Callable[[Claim, Ladder, Side], None]
+    hypotheses: Callable[[Claim, Problem], Mapping[str, Check]]
+
+
+def always(label: str) -> Callable[[Claim, Ladder], str]:
+    """A theorem that the words of the spec choose."""
+    return lambda claim, ladder: label
+
+
+def interpolating(label: str) -> Callable[[Claim, Ladder], str]:
+    """The same for interpolation systems; M5a where critical points are their solutions."""
+    return lambda claim, ladder: "M5a" if ladder.problem.map == "critical" else label
+
+
+def weight_distance(problem: Problem) -> str:
+    """The unit of distances in the norm of the weights."""
+    return DISTANCES[problem.weight_norm]
+
+
+def merged(problem: Problem) -> str:
+    """What a unit adds where equal rows count as one."""
+    return " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
+
+
+def distance(claim: Claim, problem: Problem) -> tuple[str]:
+    """The unit of a distance."""
+    return (f"{weight_distance(problem)}{merged(problem)}",)
+
+
+def modulus(claim: Claim, problem: Problem) -> tuple[str]:
+    """The unit of a modulus, or of what it makes of a radius."""
+    if claim.quantity == "first_order_distance":
+        return distance(claim, problem)
+    return (f"{weight_distance(problem)} per unit of {MOVED[problem.parameter]}{merged(problem)}",)
+
+
+def check_no_member(claim: Claim) -> None:
+    """Member and dual are witnesses of budgets of single rows alone."""
+    for name, there, needed in (
+        ("member", claim.member, "it is for the upper end under budgets of single rows"),
+        ("dual", claim.dual, "it is for member weights"),
+    ):
+        if there is not None:
+            raise Invalid(f"{claim.where}.witness", f"{name} is there", needed)
+
+
+def check_witness(claim: Claim, problem: Problem, z: bool = False, length: int = 0, array: bool = False) -> None:
+    """A vector z of that length, and an array, where they are needed and nowhere else; equal rows where they can be.
+
+    Raises:
+        Invalid: one is missing, idle, or of another length.
+    """
+    where = f"{claim.where}.witness"
+    for name, there, needed in (("z", claim.z is not None, z), ("array", claim.array is not None, array)):
+        if there != needed:
+            raise Invalid(where, f"{name} is {'there' if there else 'missing'}",
+                          f"the ends are {show((claim.lower, claim.upper))}")
+    if claim.equal_rows is not None and ((problem.map, problem.base) != ("interpolation", "given")
+                                         or problem.set == "given"):
+        raise Invalid(where, "equal_rows is stated", "it is for interpolation with base given")
+    if claim.z is not None and len(claim.z) != length:
+        raise Invalid(f"{where}.z", f"it has {len(claim.z)} entries", f"{length} are needed")
+
+
+def check_rows(claim: Claim, problem: Problem) -> None:
+    """The ends of every row that may move, the largest of which are the claim's.
+
+    Raises:
+        Invalid: other rows, or other ends.
+    """
+    if claim.rows and claim.rows != problem.moving:
+        raise Invalid(f"{claim.where}.rows", show(list(claim.rows)),
+                      f"the rows that may move are {show(problem.moving)}")
+    low = [v for v in claim.row_lower if v is not None]
+    high = [v for v in claim.row_upper if v is not None]
+    largest = (max(low, default=None), max(high) if high and len(high) == len(claim.rows) else None)
+    if (claim.lower, claim.upper) != largest:
+        raise Invalid(f"{claim.where}.lower, .upper", show((claim.lower, claim.upper)),
+                      f"the largest ends of the rows are {show(largest)}")
+
+
+def expect_rows(
+    claim: Claim, ladder: Ladder, high: Callable[[int, int, float], Test], low: Callable[[int, int, float], Test],
+) -> None:
+    """Re-derive both ends of every row.
+
+    Args:
+        claim: the claim.
+        ladder: the problem at every precision.
+        high, low: by number of the moving row, its row of the data, and the stated end, what has to be proved.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    rows = zip(claim.rows, claim.row_lower, claim.row_upper, strict=True)
+    for number, (row, lower, upper) in enumerate(rows):
+        if upper is not None:
+            expect(f"{claim.where}.row_upper of row {row}", upper, high(number, row, upper), ladder)
+        if lower is not None:
+            expect(f"{claim.where}.row_lower of row {row}", lower, low(number, row, lower), ladder)

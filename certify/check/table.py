@@ -1,0 +1,90 @@
+"""Which rule a claim needs: the words of the spec say it, and of the critical map also what was found to hold.
+
+A rule is imported when a claim needs it, with what it rests on and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from certify.check.reading.canonical import show
+from certify.check.reading.certificate import Claim
+from certify.check.reading.refusal import Invalid
+from certify.check.reading.subject import Problem
+from certify.check.rule import Rule
+
+MODULI = ("modulus", "first_order_distance")
+BUDGETS = ("per_sample", "sparse")
+FINITE = ("distance", "stable_predictions", "prediction_change")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A rule's place, and the claims it is for; no word means any.
+
+    Attributes:
+        module: below `certify.check.theorems`.
+        system: what the claim is about: `interpolation`, `critical` or `sublevel`.
+        quantities, sets, norms: words of the claim and of the perturbation set.
+    """
+
+    module: str
+    system: str = ""
+    quantities: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    norms: tuple[int | str, ...] = ()
+
+    def fits(self, claim: Claim, problem: Problem) -> bool:
+        """Whether the rule is for a claim."""
+        words = ((self.quantities, claim.quantity), (self.sets, problem.set), (self.norms, problem.norm))
+        return self.system in ("", system_of(claim, problem)) and all(not some or word in some for some, word in words)
+
+
+ROWS = (
+    Row("predictions.first_order", quantities=("first_order_prediction_change",)),  # P1
+    Row("modulus.kernel", "interpolation", MODULI, ("total",)),  # M2, M5a
+    Row("modulus.row_budgets", "interpolation", MODULI, BUDGETS),  # N1, N2, M5a
+    Row("modulus.given_change", "interpolation", MODULI, ("given",)),  # N3, M5a
+    Row("modulus.rows", "interpolation", ("sample_modulus",), norms=(2,)),  # M4, M5a
+    Row("modulus.one_row", "interpolation", ("sample_modulus",)),  # N4, M5a
+    Row("distance.given_change", "interpolation", ("distance",), ("given",)),  # Q7
+    Row("distance.compensation", "interpolation", ("distance",)),  # Q4
+    Row("aubin.interpolation", "interpolation", ("aubin",)),  # Q1
+    Row("predictions.labels", "interpolation", ("stable_predictions",)),  # P2
+    Row("excess.window", "interpolation", ("excess", "hausdorff")),  # S14
+    Row("modulus.critical", "critical", MODULI, ("total",)),  # M5b, M5c, M5d
+    Row("modulus.critical_sets", "critical", MODULI),
+    Row("modulus.critical_rows", "critical", ("sample_modulus",), norms=(2,)),
+    Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
+    Row("distance.critical_given_change", "critical", ("distance",), ("given",)),  # Q7
+    Row("head.claims", "critical", FINITE, ("total", *BUDGETS)),  # Q6
+    Row("modulus.sublevel", "sublevel", ("modulus", "sample_modulus")),  # M6
+    Row("persistence.radius", "sublevel", ("persistence_radius",)),  # M6
+    Row("aubin.sublevel", "sublevel", ("aubin",)),  # Q5
+)
+"""The first that fits counts."""
+
+
+def system_of(claim: Claim, problem: Problem) -> str:
+    """The map, but where critical points are solutions of an interpolation system: a claim that states M5a.
+
+    That its conditions hold is checked with `base`, before any claim.
+    """
+    moduli = claim.quantity in (*MODULI, "sample_modulus")
+    return "interpolation" if moduli and claim.theorem == "M5a" and problem.map == "critical" else problem.map
+
+
+def rule_of(claim: Claim, problem: Problem) -> Rule:
+    """The rule for a claim.
+
+    Raises:
+        Invalid: there is none, which the spec's own consistency rules out.
+    """
+    for row in ROWS:
+        if row.fits(claim, problem):
+            found = import_module(f"certify.check.theorems.{row.module}").RULE
+            assert isinstance(found, Rule)
+            return found
+    raise Invalid(f"{claim.where}.quantity", f"{show(claim.quantity)} is stated",
+                  f"this checker knows no theorem about it for the {problem.map} map and set {problem.set}")

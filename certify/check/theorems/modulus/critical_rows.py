@@ -1,0 +1,86 @@
+"""The modulus of every row alone at a critical point (M5b, M5c; V35)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flint import arb, arb_mat
+
+from certify.check.kernel import Finding, judged
+from certify.check.linalg.balls import ZERO
+from certify.check.linalg.definite import Truth, definiteness
+from certify.check.reading.certificate import Claim
+from certify.check.reading.subject import Problem
+from certify.check.rule import Rule, Side, check_rows, check_witness, expect_rows, modulus
+from certify.check.systems.critical import stationary
+from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, shown_root, theorem_of
+from certify.check.systems.point import Ladder, Point
+
+
+def check_form(claim: Claim, problem: Problem) -> None:
+    """V8: both ends of every row, and no witness.
+
+    Raises:
+        Invalid: the claim has another form.
+    """
+    check_witness(claim, problem)
+    check_rows(claim, problem)
+
+
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+    """Both ends of every row, each by its rule.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    expect_rows(claim, ladder, lambda number, _, end: partial(row_upper, number=number, upper=end),
+                lambda number, _, end: partial(row_lower, number=number, lower=end))
+
+
+def row_upper(point: Point, number: int, upper: float) -> Finding:
+    """V35: `‖A⁻¹C_i‖ ≤ upper` for the moving row at that place.
+
+    With `G = (XC_i)ᵀ(XC_i)` and ε the defect, `C_iᵀA⁻²C_i` lies between `G/(1+ε)` and `G/(1−ε)`: it is enough that
+    `upper²(1−ε)I − G ≻ 0` (or G = 0), and wrong if `upper²(1+ε)I − G` takes a negative value.
+    """
+    definite = nonsingular(point)
+    if definite.truth is not Truth.PROVED:
+        return definite
+    G, defect = point.of(stationary).row_grams[number], point.of(stationary).measured.defect
+    if all(x == 0 for x in G.entries()):
+        return Finding(Truth.PROVED, "the row has no effect")
+    square = arb(upper) ** 2
+    if G.nrows() == 1:
+        return judged(G[0, 0] <= square * (1 - defect), G[0, 0] > square * (1 + defect), _row_words(G))
+    proved = definiteness(_beyond(G, square * (1 - defect))).truth is Truth.PROVED
+    wrong = not proved and definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED
+    return judged(proved, wrong, _row_words(G))
+
+
+def row_lower(point: Point, number: int, lower: float) -> Finding:
+    """V35: `‖A⁻¹C_i‖ ≥ lower`: a negative value of `lower²(1+ε)I − G`."""
+    if lower == 0:
+        return Finding(Truth.PROVED, "a modulus is not negative")
+    definite = nonsingular(point)
+    if definite.truth is not Truth.PROVED:
+        return definite
+    G, defect, square = point.of(stationary).row_grams[number], point.of(stationary).measured.defect, arb(lower) ** 2
+    if G.nrows() == 1:
+        return judged(G[0, 0] >= square * (1 + defect), G[0, 0] < square * (1 - defect), _row_words(G))
+    proved = definiteness(_beyond(G, square * (1 + defect))).truth is Truth.DISPROVED
+    wrong = not proved and definiteness(_beyond(G, square * (1 - defect))).truth is Truth.PROVED
+    return judged(proved, wrong, _row_words(G))
+
+
+def _beyond(G: arb_mat, square: arb) -> arb_mat:
+    """`square·I − G`."""
+    return arb_mat([[(square if r == c else ZERO) - x for c, x in enumerate(row)] for r, row in enumerate(G.tolist())])
+
+
+def _row_words(G: arb_mat) -> str:
+    """The size of a row's block in digits: the root of the trace for more than one column, an upper bound."""
+    trace = sum((G[r, r] for r in range(G.nrows())), ZERO)
+    return f"the row's modulus is {'' if G.nrows() == 1 else 'at most '}{shown_root(trace)}"
+
+
+RULE = Rule(theorem_of, modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES)

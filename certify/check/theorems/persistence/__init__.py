@@ -1,0 +1,1 @@
+"""Rules of the persistence radius (P3)."""

@@ -1,0 +1,124 @@
+"""First-order changes of predictions at critical points, in balls (P1).
+
+Prediction j has the gradient g_j, and the changes u_i of the rows change it by `−Σ⟨C_iᵀy_j, u_i⟩`, `y_j = A⁻¹g_j`. With
+`‖XA − I‖ ≤ ε` that is `Xg_j` up to `ε/(1−ε)|Xg_j|`, A being symmetric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from flint import arb, arb_mat, ctx, fmpz_mat
+
+from certify.check.enclosure.network import Forward, forward
+from certify.check.enclosure.units import pulled
+from certify.check.kernel import Unproved
+from certify.check.linalg.balls import ZERO, largest, norm
+from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.systems.critical import Stationary, stationary
+from certify.check.systems.point import Point
+from certify.check.theorems.predictions.supremum import Rows, require_smooth, supremum
+
+
+def predictions(point: Point) -> Predictions:
+    """First-order changes; raises `NotSmooth`, `Unproved`."""
+    return Predictions(point.of(stationary))
+
+
+class Predictions:
+    """What the rules look at.
+
+    Args:
+        at: the critical point, of a problem with evaluation rows.
+
+    Attributes:
+        changes: of every evaluation row the largest first-order change of an output over the budget.
+        agreed, free: of every evaluation row whether all critical points nearby are proved to share its change, or
+            its change is proved to take every value, by the critical point.
+
+    Raises:
+        NotSmooth: an evaluation row is not proved away from a kink.
+        Unproved: A is not proved nonsingular.
+    """
+
+    def __init__(self, at: Stationary) -> None:
+        self.problem, self.at = at.problem, at
+        if at.inverse.X is None:
+            raise Unproved(f"A = H + TTᵀ is not proved nonsingular at {ctx.prec} bits")
+        problem, k = self.problem, self.problem.outputs
+        passed = forward(problem, at.parameters, list(problem.evaluation))
+        require_smooth(problem, passed)
+        J = pulled(problem, at.parameters, passed)
+        Y = product(enclosed(J, at.width), at.X.turned, at.width)
+        error = at.inverse.error
+        lost = [(norm(row) * error / (1 - error)).upper() for row in Y.balls().tolist()]
+        every = self._changes(Y, lost)
+        self.changes = [largest(every[j:j + k]) for j in range(0, len(every), k)]
+        self.agreed = _agreed(at, passed)
+        self.free = [False] * len(self.changes)
+        if at.fields.columns is not None:
+            along = [any(x != 0 for x in row) for row in (J * at.fields.columns).tolist()]
+            self.free = [any(along[j:j + k]) for j in range(0, len(along), k)]
+
+    def _changes(self, Y: Fixed, lost: Sequence[arb]) -> list[arb]:
+        """The largest change of every prediction; `lost_j` bounds `|y_j − Y_j|`."""
+        problem = self.problem
+        if problem.set == "given":
+            return self._of_one(Y, lost)
+        return supremum(problem, len(lost), ((S, [e * size for e in lost]) for S, size in self._effects(Y)))
+
+    def _effects(self, Y: Fixed) -> Iterator[tuple[Rows, arb]]:
+        """`Y_jC_i` of every moving row, all j, and `|C_i|_F`."""
+        at, problem = self.at, self.problem
+        if problem.parameter == "features":
+            for i in problem.moving:
+                C = enclosed(at.curvature.feature_block(i), at.width)
+                yield product(Y, C, at.width).balls().tolist(), (C.size + C.radius).upper()
+            return
+        q, C = at.width_of_row, at.columns
+        S = product(Y, C, at.width).balls().tolist()
+        columns = C.turned.mid.tolist()
+        for start in range(0, len(columns), q):
+            own = Fixed(fmpz_mat(columns[start:start + q]), C.bits, C.radius)
+            yield [row[start:start + q] for row in S], (own.size + C.radius).upper()
+
+    def _of_one(self, Y: Fixed, lost: Sequence[arb]) -> list[arb]:
+        """`|⟨y_j, Cu⟩|` of the one given change."""
+        at, problem = self.at, self.problem
+        assert problem.change is not None
+        change = {row: [arb(v) for v in u] for row, u in problem.change.items()}
+        if problem.parameter == "features":
+            image = arb_mat(problem.parameters, 1)
+            for row, u in change.items():
+                image = image + at.curvature.feature_image(row, u)
+            moved = enclosed(image, at.width)
+        else:
+            step = arb_mat([[v] for row in problem.moving for v in change[row]])
+            moved = product(at.columns, enclosed(step, at.width), at.width)
+        size = (moved.size + moved.radius).upper()
+        values = product(Y, moved, at.width).balls().entries()
+        return [(abs(v) + arb(0, (e * size).upper())).max(ZERO) for v, e in zip(values, lost, strict=True)]
+
+
+def _agreed(at: Stationary, passed: Forward) -> list[bool]:
+    """Whether every field leaves the outputs alone: units that are dead or linear at the data are so at the row."""
+    problem, rows = at.problem, passed.outputs.nrows()
+    if at.fields.found == 0:
+        return [True] * rows
+    if problem.loss == "cross_entropy" and len(problem.layers) in problem.free:
+        return [False] * rows  # one number more for every output is a field
+    found = [True] * rows
+    if problem.activation == "identity":
+        return found
+    for h in range(1, len(problem.layers)):
+        m, trained = problem.layers[h - 1].outputs, at.passed.before[h - 1]
+        for j in range(m):
+            signs = {bool(z > 0) if z > 0 or z < 0 else None for z in trained[j::m]}
+            if len(signs) > 1 or None in signs:
+                continue  # neither dead nor linear: rescaled alone, everywhere
+            alive = True in signs
+            if not alive and problem.activation != "relu":
+                continue  # on one branch, but not the one where a unit is its pre-activation: rescaled alone
+            for i, z in enumerate(passed.before[h - 1][j::m]):
+                found[i] = found[i] and bool(z > 0 if alive else z < 0)
+    return found

@@ -1,0 +1,75 @@
+"""The training problem of a problem: whether loss, targets, labels, level and weight decay fit together."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from certify.format.errors import InputError
+from certify.format.words import Loss, Map, Parameter
+
+if TYPE_CHECKING:
+    from certify.problem.statement import Statement
+
+
+def require_losses(problem: Statement) -> None:
+    """Refuse levels, decays, labels and probabilities for which the loss is not what the theorems say.
+
+    Args:
+        problem: network, data and loss; its arrays are real and finite.
+
+    Raises:
+        InputError: with what would work.
+    """
+    if problem.level is not None and not math.isfinite(problem.level):
+        raise InputError("level", f"{problem.level}", "give a finite number")
+    if not (math.isfinite(problem.weight_decay) and problem.weight_decay >= 0):
+        raise InputError("weight_decay", f"{problem.weight_decay}", "give a finite number from 0 on")
+    if problem.scale is not None and (problem.scale < 0).any():
+        raise InputError("scale", "a negative unit", "give 0 (may not move) or a positive unit a feature")
+    if problem.loss == Loss.CROSS_ENTROPY and problem.y is not None:
+        if problem.labels is not None:
+            raise InputError("targets", "labels and rows of probabilities", "give one of them")
+        if not (problem.y >= 0).all():
+            raise InputError("targets", "a negative or missing probability", "give rows of probabilities")
+    if problem.labels is not None:
+        k = problem.network.widths[-1]
+        values = set(np.asarray(problem.labels).ravel().tolist())
+        if np.shape(problem.labels) != (problem.n,):
+            raise InputError("labels", f"shape {np.shape(problem.labels)}", f"give one label a row, ({problem.n},)")
+        allowed = ({0, 1}, {-1, 1}) if problem.loss == Loss.LOGISTIC else (set(range(k)),)
+        if problem.loss != Loss.SQUARED and not any(values <= a for a in allowed):  # squared: labels are not used
+            words = "0 and 1, or -1 and 1" if problem.loss == Loss.LOGISTIC else f"0 … {k - 1}, one for each output"
+            more = '; for one output give loss = "logistic"' if problem.loss == Loss.CROSS_ENTROPY and k == 1 else ""
+            raise InputError("labels", f"{sorted(values)[:5]} with the {problem.loss} loss", f"give {words}{more}")
+    if problem.parameter == Parameter.LABELS and problem.labels is None and problem.loss != Loss.SQUARED:
+        raise InputError("parameter", "labels, of a problem without class labels", "give labels, or use targets")
+    if problem.map == Map.INTERPOLATION:
+        return
+    lacking = problem.y if problem.loss == Loss.SQUARED else problem.labels
+    if lacking is None and problem.loss in (Loss.SQUARED, Loss.LOGISTIC):
+        remedy = "give class labels"
+        if problem.loss == Loss.SQUARED:
+            remedy = 'give real targets y, or for labels loss = "logistic" (one output) or "cross_entropy"'
+        raise InputError("targets", f"none that fit the {problem.loss} loss", remedy)
+    if problem.loss == Loss.CROSS_ENTROPY and problem.labels is None and problem.y is None:
+        raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
+
+
+def require_threshold(problem: Statement) -> None:
+    """Refuse a threshold of labels but for the one output at evaluation rows.
+
+    Raises:
+        InputError: with what would work.
+    """
+    if problem.threshold is None:
+        return
+    if not math.isfinite(problem.threshold):
+        raise InputError("evaluation.threshold", f"{problem.threshold}", "give a finite number")
+    if problem.evaluation is None:
+        raise InputError("evaluation.threshold", "no evaluation rows", "give evaluation rows, or leave it out")
+    if problem.outputs != 1:
+        raise InputError("evaluation.threshold", f"a network with {problem.outputs} outputs, whose label is the "
+                         "largest", "leave it out; it is for one output")

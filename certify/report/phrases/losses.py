@@ -1,0 +1,35 @@
+"""The losses in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of one row.
+
+    Attributes:
+        name: as it is written in prose.
+        meaning: what it is.
+        tilt: what a linear term through the outputs is to it.
+        tilt_with_decay: the same where there is a weight decay.
+    """
+
+    name: str
+    meaning: str
+    tilt: str
+    tilt_with_decay: str
+
+
+_SHIFT, _SLOPE = "It is the same as a shift of the targets.", "It changes the slope of every row’s loss by a constant."
+
+LOSSES: Final = {
+    "squared": Loss("squared", "half the squared distance between the outputs and the targets", _SHIFT, _SHIFT),
+    "logistic": Loss("logistic", "log(1 + exp(−s·f)), f the output and s = ±1 the class", _SLOPE, _SLOPE),
+    "cross_entropy": Loss(
+        "cross-entropy", "the cross-entropy between the softmax of the outputs and the target",
+        "It is the same as a shift of the class probabilities aimed at.",
+        "It changes the slopes of every row’s loss by constants."),
+}

@@ -1,0 +1,53 @@
+"""Who moves, and how a move is measured, as parts of sentences."""
+
+from __future__ import annotations
+
+from certify.certificate.schema import Problem
+from certify.report.digits import count
+from certify.report.phrases.listing import in_units, named_rows, still_features
+from certify.report.phrases.norms import NORMS
+from certify.report.phrases.parameters import PARAMETERS
+from certify.report.phrases.sets import SETS
+
+
+def small_move(problem: Problem, alone: bool) -> str:
+    """A small move of size δ as the condition of a sentence."""
+    row = PARAMETERS[problem.parameter]
+    counted = ("" if row.one_number else NORMS[problem.norm].counted) + in_units(problem)
+    kind = SETS[problem.set]
+    return kind.moving(problem, alone, kind.small + counted, f"by a small amount δ{counted}")
+
+
+def mover(problem: Problem) -> str:
+    """The move, as large as it may be, as the condition of a sentence."""
+    return SETS[problem.set].mover(problem) if PARAMETERS[problem.parameter].sized else _relabelled(problem)
+
+
+def _relabelled(problem: Problem) -> str:
+    """A change without a size as the condition of a sentence."""
+    listed = "" if problem.rows == "all" else f" of the {count(len(problem.rows))} listed ones"
+    if problem.count == 1:
+        return f"at most one training row{listed} gets another label, whichever it is"
+    some = f"at most {count(problem.count)}" if problem.count else "any number of"
+    return f"{some} training rows{listed} get other labels, whichever they are"
+
+
+def shared(problem: Problem) -> str:
+    """How a budget is shared by the rows that move: a word to follow its size, or nothing where one row moves."""
+    one = problem.rows != "all" and len(problem.rows) == 1
+    return "" if one else f" {SETS[problem.set].shared}"
+
+
+def what_moves(problem: Problem) -> str:
+    """What may move, for a table."""
+    rows = "every row" if problem.rows == "all" else named_rows(problem.rows)
+    still = still_features(problem)
+    return f"the {PARAMETERS[problem.parameter].noun} of {rows}{f', without {still}' if still else ''}"
+
+
+def size_of_move(problem: Problem) -> str:
+    """What δ is, for a table."""
+    if PARAMETERS[problem.parameter].sized:
+        return SETS[problem.set].size(problem)
+    most = "" if problem.count is None else f"; at most {problem.count} rows"
+    return f"a label has no size: it becomes any other{most}"

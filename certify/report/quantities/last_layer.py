@@ -1,0 +1,58 @@
+"""Sentences on the one solution of a strongly convex last layer (Q6): no limit, changes as large as they are."""
+
+from __future__ import annotations
+
+from certify.certificate.schema import Claim, Problem
+from certify.format.labels import label_meaning
+from certify.report.digits import count, lower_end, upper_end
+from certify.report.phrases.moves import mover
+from certify.report.phrases.words import OPENING
+from certify.report.quantities.quantity import DIGITS
+from certify.report.statements import Phrase, Rows, say
+
+
+def distance_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
+    """How far the solution moves."""
+    one, low = _one(problem), claim.lower
+    if claim.upper is None and not low:
+        template = f"no bound was proved on how far {one} lies from today’s."
+    elif claim.upper is None:
+        template = f"{one} may move by at least {{lower}}: one such change is proved to move it so far. How far any "
+        template += "of them moves it at most was not proved."
+    elif low:
+        template = f"{one} lies within {{upper}} of today’s, and one such change is proved to move it by at least "
+        template += "{lower}."
+    else:
+        template = f"{one} lies within {{upper}} of today’s. That it moves at all was not proved."
+    return _said(template, claim, problem)
+
+
+def stable_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
+    """How many labels it keeps."""
+    kept = int(claim.lower or 0)
+    template = f"{_one(problem)} gives {{kept}} of the {{rows}} evaluation rows the label that the weights in the file "
+    template += "give today{label}. Of the others nothing was proved."
+    template = template if kept else "no label of the {rows} evaluation rows{label} is proved to stay."
+    label = f" (label: {label_meaning(problem.outputs, problem.threshold)})"
+    return say("{start} {mover}, " + template, start=OPENING[claim.rigour], mover=mover(problem), kept=count(kept),
+               label=label, rows=count(problem.evaluation_rows or 0))
+
+
+def change_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
+    """How far it moves the outputs at the evaluation rows."""
+    template = f"{_one(problem)} changes the outputs at every one of the {{rows}} evaluation rows by at most {{upper}}"
+    template = template if claim.upper is not None else (
+        "no bound was proved on how far the outputs at the {rows} evaluation rows change at most")
+    template += ", and one such change is proved to change them at one row by at least {lower}." if claim.lower else "."
+    return _said(template, claim, problem)
+
+
+def _one(problem: Problem) -> str:
+    whole = "the one solution for the changed data"
+    return whole if problem.layer == "all" else f"the one solution of layer {problem.layer} for the changed data"
+
+
+def _said(template: str, claim: Claim, problem: Problem) -> Phrase:
+    return say("{start} {mover}, " + template, start=OPENING[claim.rigour], mover=mover(problem),
+               rows=count(problem.evaluation_rows or 0), lower=lower_end(claim.lower, DIGITS) if claim.lower else "",
+               upper="" if claim.upper is None else upper_end(claim.upper, DIGITS))

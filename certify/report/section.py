@@ -1,0 +1,44 @@
+"""A section of a report: what it says, when it is there, and the template that sets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from certify.certificate.schema import Certificate
+
+
+def always(_: Certificate) -> bool:
+    """A section that every report has."""
+    return True
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section; its place is that in :data:`certify.report.sections.SECTIONS`.
+
+    Attributes:
+        name: of the file in `sections/` that makes it and of the template that sets it.
+        title: its heading; empty where it has none of its own.
+        build: makes the content, plain statements that know no medium, from a certificate that was read strictly.
+        applies: whether a certificate has anything to say there.
+    """
+
+    name: str
+    title: str
+    build: Callable[[Certificate], Any]
+    applies: Callable[[Certificate], bool] = always
+
+    @property
+    def template(self) -> str:
+        """The template that sets it on a page."""
+        return f"sections/{self.name}.html"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A section in one report; `content` is None where it does not apply."""
+
+    section: Section
+    content: Any

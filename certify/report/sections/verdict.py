@@ -1,0 +1,43 @@
+"""The verdict, and the state of the gates, with what they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from certify.certificate.schema import Certificate
+from certify.report.phrases import words
+from certify.report.section import Section
+from certify.report.statements import VerdictWords
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Both outcomes."""
+
+    verdict: VerdictWords
+    gates: VerdictWords
+
+
+def _build(opened: Certificate) -> Verdict:
+    meaning = words.VERDICT_MEANING.get(opened.verdict, words.ALL_PROVED)
+    return Verdict(VerdictWords(opened.verdict, meaning), _gates_state(opened))
+
+
+def _gates_state(opened: Certificate) -> VerdictWords:
+    """The state of the gates that count, in words; a state that rests on an estimate says so."""
+    gated = [claim for claim in opened.claims if claim.gate is not None]
+    counting = [claim for claim in gated if claim.gate is not None and claim.gate.severity == "fail"]
+    if not gated:
+        proved = any(claim.verdict != "inconclusive" for claim in opened.claims)
+        return VerdictWords("none set", words.NO_GATE + ("" if proved else words.NOTHING_PROVED))
+    if not counting:
+        return VerdictWords("none that counts", words.NO_GATE_THAT_COUNTS)
+    state = opened.gates
+    deciding = [claim for claim in counting if claim.gate is not None and claim.gate.state == state]
+    weakest = next((r for r in ("estimated", "conditional") if r in {claim.rigour for claim in deciding}), None)
+    word = f"{state} ({weakest})" if weakest and state != "open" else state
+    tail = words.WARN_ONLY if len(counting) < len(gated) else ""
+    return VerdictWords(word, words.gates_meaning(state, len(deciding), len(counting)) + tail)
+
+
+SECTION = Section("verdict", "", _build)

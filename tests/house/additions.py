@@ -1,0 +1,67 @@
+"""A copy of the package in which a thing is added by new files and rows of tables, and nothing else can be done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Copy:
+    """A copy of `certify/` below a folder, and what was added to it.
+
+    Attributes:
+        new: files that were not there before.
+        rows: files to which lines were added; not one of their lines may go or change.
+    """
+
+    folder: Path
+    new: list[str] = field(default_factory=list)
+    rows: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        shutil.copytree(ROOT / "certify", self.folder / "certify", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def file(self, path: str, text: str) -> None:
+        """Add a file."""
+        place = self.folder / "certify" / path
+        if place.exists():
+            raise ValueError(f"{path} is there already: a new thing is a new file")
+        place.write_text(text, encoding="utf-8")
+        self.new.append(path)
+
+    def row(self, path: str, after: str, line: str) -> None:
+        """Add a line after the first one that holds `after`; where that line closes a list, inside it."""
+        place = self.folder / "certify" / path
+        lines = place.read_text(encoding="utf-8").splitlines()
+        at = next(i for i, text in enumerate(lines) if after in text)
+        lines.insert(at + 1, line)
+        place.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if path not in self.rows:
+            self.rows.append(path)
+
+    def entry(self, path: str, old: str, more: str) -> None:
+        """Add an entry to a list that stands on one line: `old` stays, `more` follows it."""
+        place = self.folder / "certify" / path
+        text = place.read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise ValueError(f"{old!r} stands {text.count(old)} times in {path}")
+        place.write_text(text.replace(old, old + more), encoding="utf-8")
+        if path not in self.rows:
+            self.rows.append(path)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line of the copy."""
+        return self.python("-m", "certify", *arguments)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Python, which imports the copy."""
+        environment = os.environ | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run([sys.executable, *arguments], cwd=self.folder, env=environment, capture_output=True,
+                              text=True, timeout=120)

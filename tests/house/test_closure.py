@@ -1,0 +1,97 @@
+"""What a verdict rests on: how many lines of `certify` a certificate loads, measured in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from certify.check import table, trusted
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN, AUDITS = "tests/golden/0.1.0", "reports/audits"
+
+CERTIFICATES = {
+    f"{GOLDEN}/tanh": 4450, f"{GOLDEN}/critical": 6300, f"{GOLDEN}/boundary": 4400, f"{GOLDEN}/inside": 4800,
+    f"{GOLDEN}/per-sample": 4650, f"{GOLDEN}/change": 4450, f"{GOLDEN}/nearby": 4850, f"{GOLDEN}/window": 4300,
+    f"{AUDITS}/toy/features": 6200, f"{AUDITS}/diabetes/boundary": 4400, f"{AUDITS}/expansion/breast-cancer": 4300,
+    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 5950,
+}
+"""Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit."""
+
+FOREIGN = {
+    "modulus.kernel": ("hessian", "critical", "graph", "aubin", "predictions", "excess", "lipschitz", "theorems.head"),
+    "modulus.rows": ("hessian", "critical", "graph", "aubin", "predictions", "excess", "lipschitz", "theorems.head"),
+    "modulus.sublevel": ("hessian", "critical", "interpolation", "graph", "aubin", "lipschitz", "theorems.head"),
+    "modulus.critical": ("graph", "aubin", "predictions", "lipschitz", "theorems.head", "systems.interpolation"),
+    "aubin.interpolation": ("hessian", "critical", "graph", "predictions", "theorems.head", "excess"),
+    "excess.window": ("hessian", "critical", "graph", "aubin", "predictions", "lipschitz", "theorems.head"),
+    "distance.given_change": ("hessian", "critical", "graph", "aubin", "predictions", "theorems.head"),
+    "predictions.first_order": ("graph", "aubin", "lipschitz", "theorems.head"),
+    "head.claims": ("hessian", "graph", "aubin", "predictions", "systems.critical", "systems.nearby"),
+}
+"""Words that no name of a module may hold which the rule of a theorem imports."""
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules of certify that a process has after running this code."""
+    listed = "; print(*(m for m in sys.modules if m.split('.')[0] == 'certify'))"
+    done = subprocess.run([sys.executable, "-c", f"import sys; {code}{listed}"], cwd=ROOT, capture_output=True,
+                          text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("folder", CERTIFICATES)
+def test_a_verdict_rests_on_few_lines(folder):
+    command = [sys.executable, "-m", "certify.check", f"{folder}/certificate.json", "--trusted", "--json", "--quiet"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 3, 4), done.stderr
+    found = json.loads(done.stdout)["trusted"]
+    files = {entry["file"]: entry["lines"] for ring in found["rings"] for entry in ring["files"]}
+    assert found["lines"] == sum(files.values()) <= CERTIFICATES[folder]
+    assert all(len((ROOT / file).read_text(encoding="utf-8").splitlines()) == lines for file, lines in files.items())
+
+
+def test_what_is_listed_is_all_that_is_loaded():
+    path = f"{GOLDEN}/tanh/certificate.json"
+    code = f"from pathlib import Path; from certify.check.main import check; check(Path({path!r}), {{}})"
+    loaded = loaded_by(code)
+    names = loaded_by(f"{code}; from certify.check import trusted; found = trusted.rings()")
+    assert names - loaded == {"certify.check.trusted"}
+    assert all(name == "certify" or name.startswith(("certify.check", "certify.format")) for name in loaded)
+
+
+def test_the_list_follows_the_verdict_line():
+    command = [sys.executable, "-m", "certify.check", f"{GOLDEN}/targets/certificate.json", "--trusted"]
+    verdict, first, second, *_ = subprocess.run(command, cwd=ROOT, capture_output=True, text=True,
+                                                check=False).stdout.splitlines()
+    assert verdict.startswith("certified ") and first.startswith("this verdict rests on ")
+    assert second.startswith("kernel and reading: ")
+
+
+@pytest.mark.parametrize("row", table.ROWS, ids=lambda row: row.module)
+def test_a_rule_imports_what_it_rests_on_alone(row):
+    """And each is a module with a rule, that no other rule is needed to find."""
+    loaded = loaded_by(f"import certify.check.main, certify.check.theorems.{row.module} as m; "
+                       "assert isinstance(m.RULE, sys.modules['certify.check.rule'].Rule)")
+    foreign = FOREIGN.get(row.module, ())
+    wrong = {name for name in loaded for word in foreign if f".{word}" in name.removeprefix("certify.check")}
+    assert not wrong - {"certify.check.theorems." + row.module}
+
+
+def test_the_checker_without_a_certificate_loads_no_theorem():
+    loaded = loaded_by("import certify.check.main")
+    assert not {name for name in loaded if name.startswith("certify.check.theorems")}
+
+
+def test_rings_count_the_checker_alone():
+    modules = {name: sys.modules[name] for name in ("certify", "certify.check.kernel", "certify.check.table", "json")}
+    first, *others = trusted.rings(modules)
+    assert [file for file, _ in first.files] == ["certify/__init__.py", "certify/check/kernel.py",
+                                                 "certify/check/table.py"]
+    assert not any(ring.files for ring in others)
+    assert trusted.members((first,))["lines"] == first.lines
+    assert trusted.table((first,)).startswith(f"this verdict rests on 3 files of certify, {first.lines} lines\n")
