@@ -17,9 +17,9 @@ from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
 from certify.systems.interpolation.base_point import base_point
 from certify.systems.interpolation.congruence import Congruence, congruence, jacobian_congruence
 from certify.systems.interpolation.equal_rows import refuting_pair
+from certify.systems.interpolation.row_moduli import enclose_sample_moduli
 from certify.theorems.modulus.direct import direct_modulus, verify_modulus_below
 from certify.theorems.modulus.kernel import enclose_modulus
-from certify.theorems.modulus.rows import enclose_sample_moduli
 from tests import network_oracles
 from tests import oracles as exact
 from tests.containment import Outcome, Violation, expect, refusing

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tests.mutants import INTERPOLATION, Mutant
 
-SCALES, REFERENCE, DUAL = "network/layer_scale.py", "problem/norms/function.py", "theorems/modulus/function_dual_norm.py"
+SCALES, REFERENCE, DUAL = "network/layer_scale.py", "problem/norms/function.py", "systems/sublevel/dual_norm.py"
 DISTANCE, NEARBY = "theorems/distance/given_change.py", "systems/interpolation/nearby.py"
 
 NORMS: tuple[Mutant, ...] = (

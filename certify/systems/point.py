@@ -15,7 +15,7 @@ from certify.problem.bound import Bound
 from certify.problem.cost import Cost
 from certify.problem.limits import Limits, limits_of, named
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress
+from certify.problem.progress import Progress, silent
 from certify.systems.interpolation.nearby import Solution
 
 T = TypeVar("T")
@@ -35,7 +35,9 @@ class Point(ABC):
     system: ClassVar[System]
     map: ClassVar[Map]
 
-    def __init__(self, problem: Problem, answer: Answer, progress: Progress, limits: Limits | None = None) -> None:
+    def __init__(
+        self, problem: Problem, answer: Answer, progress: Progress = silent, limits: Limits | None = None
+    ) -> None:
         """Keep a problem; nothing is computed.
 
         Args:

@@ -14,7 +14,7 @@ from certify.problem.norms.function import Reference
 from certify.problem.problem import Problem
 from certify.prove.prover import bound
 from certify.rigor.arithmetic import Pair
-from certify.systems.critical import point as critical_base
+from certify.systems.critical import settle as critical_base
 from tests import containment_critical as contained
 from tests import containment_critical_seen
 from tests import critical_families as families

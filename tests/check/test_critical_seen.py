@@ -11,7 +11,7 @@ import pytest
 from certify.check.reading.refusal import Invalid
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.inverse import Inverse, invert
-from certify.systems.critical import point as critical_base
+from certify.systems.critical import settle as critical_base
 from certify.systems.critical.reduction import completed, field_length, spanning
 from tests.check.prover_cases import checked, critical, critical_set, edit, forged, prove, settled
 from tests.check.test_norms import normed

@@ -1,6 +1,6 @@
 """The table of theorems answers every combination of words as the switchboards it replaces did.
 
-Their answers to the whole grid are kept in `grid.xz` (`python -m tests.house.old_answers` asked them). Here every
+Their answers to the whole grid are kept in `grid.xz` (they were asked when they still stood). Here every
 seventeenth combination is asked; `python -m tests.house.test_grid` asks all 3 904 384 in about a minute.
 """
 
