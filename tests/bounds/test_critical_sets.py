@@ -214,7 +214,7 @@ def test_what_has_no_meaning_is_refused():
     for members, quantity, words in (
         ({"set": "sparse", "count": 1, "radius": 1.0}, "modulus", "has no modulus"),
         ({"set": "given", "change": np.zeros((2, 1))}, "sample_modulus", "has no modulus"),
-        ({"set": "per_sample"}, "first_order_distance", "no radius"),
+        ({"set": "per_sample"}, "first_order_distance", "a size of the change"),
     ):
         with pytest.raises(SpecError, match=words):
             bound(toy(**members), quantity)

@@ -269,7 +269,7 @@ def test_what_stands_in_the_way_of_exact_fits():
     assert (found.upper, found.refuted, dict(found.witness)) == (None, False, {}) and "equal features" in found.reason
     with pytest.raises(SpecError, match="all rows"):
         bound(replace(equal, merge_duplicates=True, rows=(0,)), FIRST_ORDER)
-    for members, words in (({"evaluation": None}, "evaluation rows"), ({"radius": None}, "radius"),
+    for members, words in (({"evaluation": None}, "evaluation"), ({"radius": None}, "radius"),
                            ({"weight_norm": "relative"}, "euclidean")):
         with pytest.raises(SpecError, match=words):
             bound(replace(kinked, **members), FIRST_ORDER)
@@ -298,7 +298,7 @@ def test_exact_fits_and_unexplained_kernels_are_left_open():
 
 
 @pytest.mark.parametrize("members, words", [
-    ({"evaluation": None}, "evaluation rows"), ({"radius": None}, "radius"), ({"weight_norm": "relative"}, "euclidean"),
+    ({"evaluation": None}, "evaluation"), ({"radius": None}, "radius"), ({"weight_norm": "relative"}, "euclidean"),
 ])
 def test_what_makes_no_sense_is_refused(members, words):
     problem = replace(always_active(radius=0.1), evaluation=np.ones((1, 2)))
