@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certify.format.errors import CertifyError
 from certify.problem.progress import Progress, silent
-from certify.prove.meaning import quantities
+from certify.problem.question import asked
 
 if TYPE_CHECKING:
     from certify.certificate.build import Claim
@@ -130,51 +130,26 @@ def _prove(
     """Every bound once, held against every gate on it; the base point; and arrays for the side file."""
     from certify.certificate.build import Claim
     from certify.problem.nearness import too_far
-    from certify.prove.critical import Critical
     from certify.prove.gates import evaluate
-    from certify.prove.head import ConvexLayer
     from certify.prove.prover import prover
-    from certify.systems.interpolation.base_point import base_point
-    from certify.systems.interpolation.nearby import Solution
     from certify.systems.interpolation.witnesses import solution_arrays
 
     assert problem.spec is not None
-    names = quantities(problem)
+    names = asked(problem)
     share = _Share(tell)
-    proving = prover(problem, share, limits)
-    solution = getattr(proving, "solution", None)
-    arrays = solution_arrays(solution) if isinstance(solution, Solution) else {}
+    at = prover(problem, share, limits)
+    arrays: dict[str, Any] = {} if at.solution is None else dict(solution_arrays(at.solution))
     bounds = {}
     for done, name in enumerate(names):
         share.window(done / len(names), (done + 1) / len(names))
-        bounds[name] = _with_side_arrays(proving.bound(name), arrays)
+        bounds[name], own = at.bound(name).with_names()
+        arrays |= own
     held: list[tuple[Bound, Gate | None]] = [(bounds[gate.quantity], gate) for gate in problem.spec.gate]
     held = held or [(bounds[name], None) for name in names]
-    if problem.map == "interpolation":
-        tell("size of the shift", 0.95)
-    base = proving.base() if isinstance(proving, Critical | ConvexLayer) else base_point(problem, solution)
+    base = at.base()
     far = too_far(problem, base.get("distance"))
     claims = [Claim(bound, gate, evaluate(bound, gate, far)) for bound, gate in held]
     return claims, base, arrays
-
-
-def _with_side_arrays(bound: Bound, arrays: dict[str, Any]) -> Bound:
-    """Move a witness that is an array into the side file, leaving its name in the bound."""
-    if "constants" in bound.witness:  # of a distance over a budget, or of labels within it, beside a change
-        name = "distance.constants"
-        arrays[name] = bound.witness["constants"]
-        bound = replace(bound, witness=dict(bound.witness) | {"constants": name})
-    if "centre" in bound.witness:  # of a distance, or of labels within it: many arrays under one name
-        name = "distance.centre"
-        arrays |= {f"{name}.{part}": array for part, array in bound.witness["centre"].items()}
-        return replace(bound, witness={k: v for k, v in bound.witness.items() if k != "centre"} | {"array": name})
-    kind = next((kind for kind in ("moved", "shape", "change") if kind in bound.witness), None)
-    if kind is None:
-        return bound
-    name = f"{bound.quantity}.{kind}"
-    arrays[name] = bound.witness[kind]
-    kept = {member: value for member, value in bound.witness.items() if member != kind}
-    return replace(bound, witness=kept | {"array": name})
 
 
 class _Share:

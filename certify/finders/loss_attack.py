@@ -148,7 +148,7 @@ def _output_slope(problem: Problem, f: Array) -> tuple[float, Array]:
 
 def _prove(problem: Problem, moved: Array) -> Attack | None:
     """The attack with its proved budget, if its loss is proved above the level."""
-    from certify.systems.sublevel.point import loss_ends
+    from certify.systems.sublevel.descent import loss_ends
 
     if not np.isfinite(moved).all():
         return None

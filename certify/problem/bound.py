@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from certify.format.words import Rigour
+
+
+@dataclass(frozen=True, eq=False)
+class SideArray:
+    """A member of a witness that lies in the side file: one array, or several under one name.
+
+    Attributes:
+        kind: what it is, the end of its name.
+        content: the array, or arrays by the part of the name that follows.
+        of: the quantity whose array it is, where a bound on another one rests on it.
+    """
+
+    kind: str
+    content: Any
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,8 @@ class Bound:
         lower, upper: the enclosure, rounded outward; None where no finite bound was proved.
         unit: what one unit of the quantity is.
         hypotheses: the theorem's hypotheses with their verified values.
-        witness: data that lets a checker repeat the step that needed a search.
+        witness: data that lets a checker repeat the step that needed a search, by the names of
+            :mod:`certify.format.witnesses`; an array there is a :class:`SideArray` here.
         reason: where a side is missing, what blocked it and what would decide it; else empty.
         rows, row_lower, row_upper: values per training row (``sample_modulus``).
         refuted: True if it is proved that the solution map is not Lipschitz-like at all.
@@ -56,3 +72,21 @@ class Bound:
     row_lower: tuple[float | None, ...] = ()
     row_upper: tuple[float | None, ...] = ()
     refuted: bool = False
+
+    def with_names(self) -> tuple[Bound, dict[str, Any]]:
+        """The same with the names of its arrays, as a certificate states it, and the arrays by name.
+
+        >>> found = Bound("modulus", "N1", Rigour.PROVED, None, 2.0, "", witness={"array": SideArray("shape", 7)})
+        >>> bound, arrays = found.with_names()
+        >>> bound.witness, arrays
+        ({'array': 'modulus.shape'}, {'modulus.shape': 7})
+        """
+        arrays: dict[str, Any] = {}
+        witness = dict(self.witness)
+        for member, value in self.witness.items():
+            if isinstance(value, SideArray):
+                witness[member] = name = f"{value.of or self.quantity}.{value.kind}"
+                parts = value.content
+                arrays |= {f"{name}.{part}": parts[part] for part in parts} if isinstance(parts, Mapping) else {
+                    name: parts}
+        return replace(self, witness=witness), arrays

@@ -79,7 +79,7 @@ class Limits:
         """Why a part is not begun, in words, or "" if it fits.
 
         >>> from certify.problem.cost import Cost
-        >>> Limits(1 << 30, stated=True).refusal(Cost("congruence", 3 << 30, 0.0, 1.0, ("modulus",)))
+        >>> Limits(1 << 30, stated=True).refusal(Cost("congruence", 3 << 30, 0.0, 1.0))
         'the congruence tier needs about 3.0 GiB, and memory_limit is 1.0 GiB'
         """
         if cost.memory > self.memory:

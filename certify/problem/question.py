@@ -31,7 +31,7 @@ def question_of(problem: Statement, quantity: str) -> Question:
         weight_norm=problem.weight_norm, arithmetic=problem.arithmetic, decay=problem.weight_decay > 0,
         down=problem.direction is not None, targets=problem.y is not None or problem.labels is not None,
         radius=problem.radius is not None, level=problem.level is not None, count=problem.count is not None,
-        change=problem.change is not None, reference=problem.reference is not None, units=problem.scale is not None,
+        change=problem.change is not None, reference=problem.reference is not None, units=problem.units is not None,
         window=spec is not None and spec.window is not None, evaluation=problem.evaluation is not None)
 
 

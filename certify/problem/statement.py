@@ -131,6 +131,46 @@ class Statement:
         """Rows of the kernel that is computed with: equations, and outputs at the reference rows."""
         return self.equations + (0 if self.reference is None else len(self.reference.X) * self.outputs)
 
+    @property
+    def nearby(self) -> bool:
+        """Whether the map is examined at an exact solution near the given weights."""
+        return self.base == "nearby"
+
+    @property
+    def row_budgets(self) -> bool:
+        """Whether every row has a budget of its own, and not all rows together one."""
+        return self.set in ("per_sample", "sparse")
+
+    @property
+    def reweighted(self) -> bool:
+        """Whether sample weights move."""
+        return self.parameter == "sample_weights"
+
+    @property
+    def width(self) -> int:
+        """Numbers of one row that may change."""
+        return {"features": self.inputs, "targets": self.outputs}.get(self.parameter, 1)
+
+    @property
+    def units(self) -> np.ndarray | None:
+        """Unit of each feature, where features move; None: all 1."""
+        return self.scale if self.parameter == "features" else None
+
+    @property
+    def rational(self) -> bool:
+        """Whether rational arithmetic is asked for."""
+        return self.arithmetic == "exact"
+
+    @property
+    def scaled_layers(self) -> bool:
+        """Whether a motion of the weights is measured relative to each layer."""
+        return self.weight_norm == "relative"
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows may move at once."""
+        return len(self.rows) if self.count is None else self.count
+
     @cached_property
     def layer_scale(self) -> LayerScale:
         """The scale of every layer in the norm of the weights; all 1 but for the relative norm."""

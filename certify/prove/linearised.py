@@ -15,7 +15,7 @@ from certify.format.errors import InputError
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
-    from certify.systems.critical.point import Settled
+    from certify.systems.critical.settled import Settled
 
 Array = NDArray[np.float64]
 
@@ -53,11 +53,12 @@ def linearised(problem: Problem) -> Linearised:
         raise InputError("derivative", f"the {problem.map} map",
                          "use a fully connected interpolation or critical problem")
     from certify.problem.progress import silent
-    from certify.prove.critical import Critical
-    from certify.systems.critical.point import Unsettled
+    from certify.prove.prover import answer
+    from certify.systems.critical.point import CriticalPoint
+    from certify.systems.critical.settled import Unsettled
 
     problem = replace(problem, weight_norm="euclidean", reference=None)
-    settled = Critical(problem, silent).settled
+    settled = CriticalPoint(problem, answer, silent).settled
     if isinstance(settled, Unsettled):
         raise InputError("derivative", settled.reason, "give a critical point")
     return _at_fit(problem, settled) if settled.interpolation is not None else _at_critical(problem, settled)
@@ -79,7 +80,7 @@ def _at_fit(problem: Problem, settled: Settled) -> Linearised:
 
 def _at_critical(problem: Problem, settled: Settled) -> Linearised:
     """M5b to M5d: Hessian and mixed derivative."""
-    from certify.prove.critical import mixed_blocks
+    from certify.systems.critical.point import mixed_blocks
 
     point = settled.point
     assert point is not None

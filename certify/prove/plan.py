@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from certify.problem.cost import JACOBIAN_LIMIT
+from certify.format.words import Base, Map, Set
+from certify.problem.cost import Cost
 from certify.problem.fit import Fit
 from certify.problem.fitting import fit_of
 from certify.problem.limits import Limits, duration, flops, limits_of, seconds, size
-from certify.prove.costs import costs
-from certify.spec.convexity import FIRST_ORDER
-from certify.theorems.predictions.interpolation import prediction_entries
+from certify.problem.question import answering, asked
+from certify.theorems import rule_of
+from certify.theorems.modulus.exact import require_exact
+from certify.theorems.rule import Rule
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
-
-_ALWAYS: Final = ("solution", "radius", "Hessian")
-"""Tiers without which the others are of no use."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,7 @@ class Plan:
         """The plan for a person."""
         layer = "all layers" if self.layer == "all" else f"layer {self.layer} alone"
         rows = "every row" if self.moving == self.n else f"{self.moving} of {self.n} rows"
-        each = {"per_sample": ", each within its own budget", "given": ", by the change in the file",
-                "sparse": f", at most {self.count} at once"}.get(self.set, "")
+        each = _EACH[Set(self.set)].format(count=self.count)
         lines = [
             ("network", f"{self._network()}, p = {self.parameters} ({layer})"),
             ("data", f"n = {self.n} rows, {self.inputs} features, k = {self.outputs} outputs"),
@@ -127,18 +125,20 @@ class Plan:
         return "graph of " + ", ".join(f"{times} {op}" for op, times in self.operations.items())
 
     def _system(self) -> list[tuple[str, str]]:
-        if self.map == "critical":
-            base = "a tilt makes the given weights critical" if self.base == "given" else (
-                "first an exact critical point has to be proved near the weights in the file")
-            return [("equations", f"gradient of the training loss = 0, {self.equations} equations"),
-                    ("base", f"{self.base}: {base}")]
-        if self.map == "sublevel":
-            return [("equations", f"one inequality, training loss ≤ level, in p = {self.parameters} parameters")]
+        return _SYSTEMS[Map(self.map)](self)
+
+    def _interpolation(self) -> list[tuple[str, str]]:
         merged = " after merging" if self.merge_duplicates else ""
         lines = [("equations", f"n·k = {self.equations}{merged} ≤ p = {self.parameters}, as interpolation needs")]
-        if self.base == "nearby":
-            lines.append(("base", "nearby: first an exact solution has to be proved near the weights in the file"))
+        lines += [("base", f"{self.base}: {words}") for words in filter(None, [_FITS[Base(self.base)]])]
         return [*lines, ("equal rows", self._equal_rows())]
+
+    def _critical(self) -> list[tuple[str, str]]:
+        return [("equations", f"gradient of the training loss = 0, {self.equations} equations"),
+                ("base", f"{self.base}: {_CRITICAL[Base(self.base)]}")]
+
+    def _sublevel(self) -> list[tuple[str, str]]:
+        return [("equations", f"one inequality, training loss ≤ level, in p = {self.parameters} parameters")]
 
     def _equal_rows(self) -> str:
         if not self.equal:
@@ -148,21 +148,26 @@ class Plan:
         return f"{shown}{more}" + (", each group treated as one row" if self.merge_duplicates else "")
 
 
+_SYSTEMS: Final = {Map.INTERPOLATION: Plan._interpolation, Map.CRITICAL: Plan._critical, Map.SUBLEVEL: Plan._sublevel}
+_FITS: Final = {Base.GIVEN: "", Base.NEARBY: "first an exact solution has to be proved near the weights in the file"}
+_CRITICAL: Final = {Base.GIVEN: "a tilt makes the given weights critical",
+                    Base.NEARBY: "first an exact critical point has to be proved near the weights in the file"}
+_EACH: Final = {Set.TOTAL: "", Set.PER_SAMPLE: ", each within its own budget", Set.GIVEN: ", by the change in the file",
+                Set.SPARSE: ", at most {count} at once"}
+"""What the plan says of map, base and set."""
+
+
 def make_plan(problem: Problem) -> Plan:
     """Estimate what a problem needs. Times come from one small matrix product on this machine.
 
     Args:
         problem: a problem that passed :func:`certify.problem.validity.require_problem`.
     """
-    if problem.arithmetic == "exact":
-        from certify.theorems.modulus.exact import require_exact
-
+    if problem.rational:
         require_exact(problem)
-    from certify.prove.meaning import quantities
-
-    names = quantities(problem)
+    rules = {name: rule_of(answering(problem, name)) for name in asked(problem)}
     limits = limits_of(problem)
-    tiers = _tiers(problem, names, limits)
+    tiers = _tiers(problem, rules, limits)
     return Plan(
         map=problem.map, base=problem.base,
         widths=problem.network.widths, activation=getattr(problem.network, "activation", None),
@@ -172,71 +177,43 @@ def make_plan(problem: Problem) -> Plan:
         count=problem.count, moving=len(problem.rows), merge_duplicates=problem.merge_duplicates,
         equal=problem.groups or (),
         memory_there=limits.memory, memory_stated=limits.stated, time_limit=limits.seconds, tiers=tiers,
-        quantities=tuple(_foresee(problem, name, tiers) for name in names),
+        quantities=tuple(_foresee(problem, name, rule, tiers) for name, rule in rules.items()),
         fit=fit_of(problem),
     )
 
 
-def _tiers(problem: Problem, names: Collection[str], limits: Limits) -> tuple[Tier, ...]:
+def _tiers(problem: Problem, rules: Mapping[str, Rule[Any]], limits: Limits) -> tuple[Tier, ...]:
     """The ways of computing that come into question, in the order in which they are tried."""
-    found: list[Tier] = []
+    found: dict[str, dict[str, Cost]] = {}
+    for quantity, rule in rules.items():
+        for cost in rule.cost(problem):
+            found.setdefault(cost.name, {})[quantity] = cost
     rate = flops()
-    for cost in costs(problem):
-        bounds = tuple(name for name in names if name in cost.quantities)
-        if bounds:
-            when = _when(cost.name, found, names, problem)
-            spent = round(cost.seconds(rate), 1)
-            found.append(Tier(cost.name, when, cost.memory, spent, bounds, limits.refusal(cost)))
-    return tuple(found)
+    return tuple(_tier(name, costs, rate, limits) for name, costs in found.items())
 
 
-def _when(name: str, before: list[Tier], names: Collection[str], problem: Problem) -> str:
-    """When a tier is used, in words."""
-    if problem.map == "critical":
-        return {"last layer": "one metric for each share of the curvature",
-                "Hessian": "Hessian, symmetries, base point and inverse",
-                "mixed derivative": "both ends of the modulus", "predictions": "both ends, row by row"}[name]
-    if problem.map == "sublevel":
-        return {"passes": "one forward, one backward, tried first", "radius": "proved radius and attack",
-                "aubin": "aubin, after modulus",
-                "double-double": "the same, where rounding leaves a gap",
-                "balls": "where double-double leaves one: many layers"}[name]
-    if name == "congruence":
-        if not before or problem.base == "nearby":
-            return "tried first"
-        return "sample_modulus, and modulus where needed" if len(names) > 1 else "where needed"
-    finer = "modulus, where rounding leaves a gap" if before else "modulus, tried first"
-    return {"solution": "an exact solution nearby", "distance": "distance",
-            "constants": "the same with LipSDP, where it can gain on norms of layers", "aubin": "aubin, after modulus",
-            "window": "both sets on the window",
-            "direct": "modulus, tried first", "finer direct": finer,
-            "double-double": "where the problem is ill-conditioned", "Jacobian": "where it is worse than that"}[name]
+def _tier(name: str, costs: Mapping[str, Cost], rate: float, limits: Limits) -> Tier:
+    """One way of computing, for all quantities that may take it."""
+    first, words = next(iter(costs.values())), {cost.when for cost in costs.values()}
+    when = first.when if len(words) == 1 else ", ".join(f"{quantity} {cost.when}" for quantity, cost in costs.items())
+    return Tier(name, when, first.memory, round(first.seconds(rate), 1), tuple(costs), limits.refusal(first))
 
 
-def _foresee(problem: Problem, name: str, tiers: tuple[Tier, ...]) -> Quantity:
+def _foresee(problem: Problem, name: str, rule: Rule[Any], tiers: tuple[Tier, ...]) -> Quantity:
     """What stands in the way of a quantity."""
-    movable = set(problem.rows)
-    touched = [group for group in problem.groups or () if movable & set(group)]
-    able = [tier for tier in tiers if name in tier.quantities and tier.name not in _ALWAYS]
-    needed = [tier for tier in tiers if name in tier.quantities and tier.name in _ALWAYS]
+    vital = {cost.name for cost in rule.cost(problem) if cost.vital}
+    own = [tier for tier in tiers if name in tier.quantities]
+    needed = [tier for tier in own if tier.name in vital]
+    able = [tier for tier in own if tier.name not in vital] or needed
     if not able:
         return Quantity(name, False, f"{problem.equations} equations are too many for it; modulus can be asked for")
-    if name == FIRST_ORDER and problem.map == "interpolation" and prediction_entries(problem) > JACOBIAN_LIMIT:
-        return Quantity(name, False, "gradients of predictions are too many to be formed; use fewer evaluation rows")
+    if doubt := rule.doubt(problem):
+        return Quantity(name, False, doubt)
     barred = next((tier.refused for tier in needed if tier.refused), "")
     if barred or all(tier.refused for tier in able):
         return Quantity(name, False, barred or able[0].refused)
-    if touched and not problem.merge_duplicates and problem.map == "interpolation":
-        rows = " and ".join(map(str, touched[0][:2]))
-        if problem.base == "nearby":
-            return Quantity(name, False, f"rows {rows} have equal features, so the equations are not independent; "
-                            "--merge-duplicates treats equal rows as one")
-        return Quantity(
-            name, False, f"rows {rows} have equal features, so it is infinite unless the output does not depend on "
-            "them; --merge-duplicates treats equal rows as one",
-        )
-    if problem.map == "sublevel" and name != "persistence_radius" and problem.level is not None:
-        return Quantity(name, True, "it is 0 if the level is above the loss")
+    if remark := rule.remark(problem):
+        return Quantity(name, True, remark)
     beyond = [tier.name for tier in able if tier.refused]
     if beyond:
         remark = f"but there is too little memory or time for {_joined(beyond)}, which some problems need"

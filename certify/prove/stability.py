@@ -133,18 +133,14 @@ def stability(
 
 
 def _member(base: Problem, start: Network) -> Member:
-    from certify.prove.interpolation import Interpolation
-    from certify.rigor.environment import require_sound
-    from certify.systems.interpolation.nearby import Solution
+    from certify.prove.prover import prover
 
     problem = replace(base, network=start)
-    reference = None if problem.reference is None else problem.reference.X
-    require_sound(*start.arrays, problem.X, problem.y, problem.scale, reference)
-    computed = Interpolation(problem, silent)
+    at = prover(problem)
     layers = start.layers(base.layer)
     moved = float(np.linalg.norm(_flat(start, layers) - _flat(base.network, layers)))
-    distance = computed.solution.distance if isinstance(computed.solution, Solution) else None
-    return Member(start, moved, distance, computed.bound("modulus"))
+    distance = None if at.solution is None else at.solution.distance
+    return Member(start, moved, distance, at.bound("modulus"))
 
 
 def _flat(net: Network, layers: tuple[int, ...]) -> np.ndarray:

@@ -18,9 +18,9 @@ from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.systems.interpolation.base_point import base_point
 from certify.systems.interpolation.congruence import Congruence, congruence, jacobian_congruence
 from certify.systems.interpolation.equal_rows import refuting_pair
+from certify.systems.interpolation.row_moduli import enclose_sample_moduli
 from certify.theorems.modulus.direct import direct_modulus, verify_modulus_below
 from certify.theorems.modulus.kernel import enclose_modulus
-from certify.theorems.modulus.rows import enclose_sample_moduli
 from tests.containment.network import direction, kernel_member
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation, expect, refusing

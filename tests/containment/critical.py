@@ -9,7 +9,8 @@ from certify.format.errors import EnclosureError
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
+from certify.prove.prover import answer
+from certify.systems.critical.point import CriticalPoint
 from certify.systems.interpolation.nearby import Parameters
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
@@ -23,7 +24,7 @@ SLACK = mp.mpf(10) ** -25
 def whole_problem(problem: Problem) -> Outcome:
     """Both quantities of a critical problem, its base point and its witness, against the truth."""
     try:
-        proving = Critical(problem, silent)
+        proving = CriticalPoint(problem, answer, silent)
         bounds = [proving.bound(quantity) for quantity in ("modulus", "sample_modulus")]
     except EnclosureError:
         return "refused"
@@ -40,7 +41,7 @@ def whole_problem(problem: Problem) -> Outcome:
     return "decided" if all(b.upper is not None for b in bounds) else "refused"
 
 
-def base_of(problem: Problem, proving: Critical) -> tuple[oracle.System, list[oracle.arb]]:
+def base_of(problem: Problem, proving: CriticalPoint) -> tuple[oracle.System, list[oracle.arb]]:
     """The oracle's own base point: system with its tilt, and weights."""
     base = proving.base()
     w = oracle.System(problem).weights()

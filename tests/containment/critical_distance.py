@@ -9,7 +9,8 @@ import numpy as np
 from certify.format.errors import EnclosureError, InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
+from certify.prove.prover import answer
+from certify.systems.critical.point import CriticalPoint
 from certify.systems.interpolation.nearby import Parameters
 from tests.containment.critical import SLACK, centre_of, distance
 from tests.containment.registry import attack
@@ -93,7 +94,7 @@ def moved(problem: Problem) -> tuple[Problem, np.ndarray]:
 def critical_distance(problem: Problem, rng: Rng) -> Outcome:
     """Both ends against critical points of the changed loss found from several starts."""
     try:
-        proving = Critical(problem, silent)
+        proving = CriticalPoint(problem, answer, silent)
         bound = proving.bound("distance")
     except EnclosureError:
         return "refused"
@@ -107,7 +108,7 @@ def critical_distance(problem: Problem, rng: Rng) -> Outcome:
         assert base is not None
         found = []
         if bound.upper is not None:
-            near = solved(there, shares, centre_of(own, placed(problem, bound.witness["centre"])))
+            near = solved(there, shares, centre_of(own, placed(problem, bound.witness["array"].content)))
             expect(near is not None, "a critical point near the centre", X=problem.X)
             assert near is not None
             expect(distance(near, base) <= bound.upper + SLACK, "upper", claimed=bound.upper)

@@ -16,7 +16,8 @@ from certify.format.errors import EnclosureError
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
+from certify.prove.prover import answer
+from certify.systems.critical.point import CriticalPoint
 from tests.containment import critical
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
@@ -50,7 +51,7 @@ def budgets(rng: Rng) -> Outcome:
 def whole_problem(problem: Problem, rng: Rng) -> Outcome:
     """`first_order_distance` of a critical problem against brute force."""
     try:
-        proving = Critical(problem, silent)
+        proving = CriticalPoint(problem, answer, silent)
         bound = proving.bound("first_order_distance")
     except EnclosureError:
         return "refused"

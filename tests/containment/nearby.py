@@ -13,14 +13,15 @@ from certify.network.layers.passes import backward, forward
 from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
-from certify.prove.interpolation import Interpolation
+from certify.prove.prover import answer
 from certify.rigor.arithmetic import Arithmetic, Binary64
 from certify.systems.interpolation.congruence import Congruence
 from certify.systems.interpolation.linearisation import Linearisation, linearise
 from certify.systems.interpolation.nearby import Parameters, Solution, ball_of, given
+from certify.systems.interpolation.point import InterpolationPoint
+from certify.systems.interpolation.row_moduli import enclose_sample_moduli
 from certify.theorems.modulus.direct import direct_modulus, verify_modulus_below
 from certify.theorems.modulus.kernel import ModulusEnds, enclose_modulus
-from certify.theorems.modulus.rows import enclose_sample_moduli
 from tests.containment.bounds import described, row_holds
 from tests.containment.network import ball_holds, direction, near_matrix
 from tests.containment.registry import attack
@@ -197,7 +198,7 @@ def _silent(stage: str, fraction: float) -> None:
 
 def nearby(problem: Problem) -> Outcome:
     """Newton in balls from ŵ meets a zero within the radius; distance and both moduli hold there."""
-    prover = refusing(lambda: Interpolation(problem, _silent))
+    prover = refusing(lambda: InterpolationPoint(problem, answer, _silent))
     if prover is None or not isinstance(prover.solution, Solution):
         return "refused"
     solution = prover.solution

@@ -17,8 +17,9 @@ from certify.problem.bound import Bound
 from certify.problem.perturbations.row_sets import RowSets
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
+from certify.prove.prover import answer
 from certify.rigor.arithmetic import Binary64
+from certify.systems.critical.point import CriticalPoint
 from certify.systems.interpolation.congruence import Congruence, congruence
 from certify.theorems.modulus import one_row
 from certify.theorems.modulus.one_row import OneRowEnds, enclose_one_row
@@ -95,7 +96,7 @@ def whole_problem(problem: Problem, rng: Rng) -> Outcome:
     """The same for a given one, in the norm 1 or inf."""
     problem = replace(problem, set="per_sample", norm=[1, "inf"][int(rng.integers(2))])
     try:
-        proving = Critical(problem, silent)
+        proving = CriticalPoint(problem, answer, silent)
         with few(rng):
             bound = proving.bound("sample_modulus")
     except EnclosureError:

@@ -17,9 +17,10 @@ from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
-from certify.prove.interpolation import Interpolation
+from certify.prove.prover import answer
 from certify.spec.convexity import FIRST_ORDER
+from certify.systems.critical.point import CriticalPoint
+from certify.systems.interpolation.point import InterpolationPoint
 from tests.containment import critical
 from tests.containment.critical_sets import SLACK, changes, changes_of, with_set
 from tests.containment.registry import attack
@@ -45,7 +46,7 @@ def predictions(rng: Rng) -> Outcome:
 def whole_problem(problem: Problem, rng: Rng) -> Outcome:
     """Every row's ends against the oracle."""
     try:
-        proving = Critical(problem, silent)
+        proving = CriticalPoint(problem, answer, silent)
         bound = proving.bound(FIRST_ORDER)
     except EnclosureError:
         return "refused"
@@ -90,7 +91,7 @@ def fits(rng: Rng) -> Outcome:
 def whole_fit(problem: Problem, rng: Rng) -> Outcome:
     """`∂_wf(x)J⁺G_u` by jets and a kernel inverted in 50 digits; how far g is from the range of Jᵀ."""
     try:
-        bound = Interpolation(problem, silent).bound(FIRST_ORDER)
+        bound = InterpolationPoint(problem, answer, silent).bound(FIRST_ORDER)
     except EnclosureError:
         return "refused"
     if bound.upper is None:

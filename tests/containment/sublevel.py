@@ -16,10 +16,10 @@ from certify.network.loss.losses import enclose_losses
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.prove.prover import bound
-from certify.prove.sublevel import descend
 from certify.rigor.activation import activation
 from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
 from certify.rigor.ball import Balls
+from certify.systems.sublevel.descent import descend
 from certify.theorems.persistence.radius import Growth
 from tests.containment.bounds import described
 from tests.containment.network import direction, member
@@ -332,9 +332,9 @@ def _slope(problem: Problem, i: int, x: list[Any]) -> list[float]:
 def _attack_holds(problem: Problem, found: Bound, level: fmpq) -> None:
     """The witness lifts the loss above the level within the upper end, and moves what may move only."""
     if found.upper is None:
-        expect("moved" not in found.witness and bool(found.reason), "no attack, no upper end", **told(problem))
+        expect("array" not in found.witness and bool(found.reason), "no attack, no upper end", **told(problem))
         return
-    moved, limit = np.asarray(found.witness["moved"]), exact.rational(found.upper) ** 2
+    moved, limit = np.asarray(found.witness["array"].content), exact.rational(found.upper) ** 2
     rows = exact.matrix(moved)
     expect(exact.sign(training.training_loss(problem, rows) - level) > 0, "the attack", moved=moved, **told(problem))
     units = exact.vector(np.ones(problem.inputs) if problem.scale is None else problem.scale)

@@ -12,7 +12,8 @@ from scipy.special import erf, expit, log_softmax, softmax
 from certify.format.errors import EnclosureError, SpecError
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.sublevel import Sublevel
+from certify.prove.prover import answer
+from certify.systems.sublevel.point import SublevelPoint
 from certify.theorems.aubin.sublevel import Loss, Way, promise, propose_ways, radii_for
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, expect
@@ -164,7 +165,7 @@ def inclusion(problem: Problem, rng: Rng, tries: int = 4) -> Outcome:
 def largest(problem: Problem) -> tuple[float, float, float] | None:
     """κ and the largest radii found, as they are claimed."""
     try:
-        bound = Sublevel(problem, silent).bound("aubin")
+        bound = SublevelPoint(problem, answer, silent).bound("aubin")
     except SpecError:
         return None
     return None if bound.upper is None else (bound.upper, bound.witness["radius_u"], bound.witness["radius_w"])

@@ -20,9 +20,9 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from certify.rigor.eigenvalues import largest_eigenvalues
 from certify.systems.interpolation.congruence import Congruence, congruence
+from certify.systems.interpolation.row_moduli import enclose_sample_moduli
 from certify.theorems.modulus.direct import verify_modulus_below
 from certify.theorems.modulus.kernel import enclose_modulus
-from certify.theorems.modulus.rows import enclose_sample_moduli
 from tests.containment import bounds, network
 from tests.containment.rigor import expect
 from tests.mutation.killers import biased_constants, killer, lying, seeds, wide

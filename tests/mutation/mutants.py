@@ -31,8 +31,8 @@ CHOLESKY, MATRICES, SINGULAR, WITNESS = "rigor/cholesky.py", "rigor/matrices.py"
 BALL, PASSES, KERNEL = "rigor/ball.py", "network/layers/passes.py", "network/layers/kernel.py"
 FACTOR, CONGRUENCE = "problem/perturbations/factor.py", "systems/interpolation/congruence.py"
 JACOBIAN, DIRECT = "network/layers/jacobian.py", "theorems/modulus/direct.py"
-INTERPOLATION, PROBLEM = "prove/interpolation.py", "problem/statement.py"
-MODULUS, ROWS, EIGENVALUES, BASE, EQUAL = "theorems/modulus/kernel.py", "theorems/modulus/rows.py", "rigor/eigenvalues.py", "systems/interpolation/base_point.py", "systems/interpolation/equal_rows.py"
+FITS, PROBLEM = "theorems/fits.py", "problem/statement.py"
+MODULUS, ROWS, EIGENVALUES, BASE, EQUAL = "theorems/modulus/kernel.py", "systems/interpolation/row_moduli.py", "rigor/eigenvalues.py", "systems/interpolation/base_point.py", "systems/interpolation/equal_rows.py"
 
 CONSTANTS: tuple[Mutant, ...] = (
     Mutant("dot_unit", FP, "return (k + DOT_EXTRA) * U  # exact", "return 0.0  # exact", ("product_binary64@1",)),
@@ -212,8 +212,8 @@ LOGIC: tuple[Mutant, ...] = (
     Mutant("rows: all rows as the first", ROWS, "[:, samples, :]", "[:, 0 * samples, :]", ("moduli@2",)),
     Mutant("eigenvalues: Gershgorin without off-diagonals", EIGENVALUES, "(diagonal + np.abs(off) * RAISE).max(axis=1)", "diagonal.max(axis=1)", ("eigenvectors_that_lie",)),
     Mutant("rows: trace instead of λ_max", EIGENVALUES, "base = np.maximum(diagonal.max(axis=1)", "base = np.maximum(diagonal.sum(axis=1)", ("moduli@1",)),
-    Mutant("bound: kinks ignored", INTERPOLATION, "if lin.passed.kinks[0]:", "if False:", ("relu_kinks",)),
-    Mutant("bound: rows not mapped", INTERPOLATION, "samples = np.searchsorted(np.array(self.problem.kept), np.array(rows))", "samples = np.arange(len(rows))", ("sample_modulus@76",)),
+    Mutant("bound: kinks ignored", FITS, "if lin.passed.kinks[0]:", "if False:", ("relu_kinks",)),
+    Mutant("bound: rows not mapped", "theorems/modulus/rows.py", "samples = np.searchsorted(np.array(problem.kept), np.array(rows))", "samples = np.arange(len(rows))", ("sample_modulus@76",)),
     Mutant("problem: merging drops the first", PROBLEM, "for i in group[1:]}", "for i in group[:1]}", note="no bound comes out: the problem is refused"),
     Mutant("equal rows: gradient not proved nonzero", EQUAL, "> gradient.rad", "> -1.0 - gradient.rad", ("refuting_pair@48",)),
     Mutant("equal rows: movable not asked", EQUAL, "movable.intersection(group)", "set(group)", ("refuting_pair@9",)),

@@ -3,12 +3,12 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
-from tests.mutation.mutants import BALL, CONGRUENCE, FACTOR, INTERPOLATION, JACOBIAN, SLACK, Mutant
+from tests.mutation.mutants import BALL, CONGRUENCE, FACTOR, JACOBIAN, SLACK, Mutant
 
 GRADIENTS, REACH = "network/layers/gradients.py", "network/lipschitz/reach.py"
 SQUARED, LOGISTIC, ENTROPY = (f"network/loss/{name}.py" for name in ("squared", "logistic", "cross_entropy"))
 BY_ARB = "network/loss/by_arb.py"
-SUBLEVEL, POINT, PERSISTENCE, ATTACK, NEARBY = "prove/sublevel.py", "systems/sublevel/point.py", "theorems/persistence/radius.py", "finders/loss_attack.py", "systems/interpolation/nearby.py"
+SUBLEVEL, POINT, PERSISTENCE, ATTACK, NEARBY = "theorems/modulus/sublevel.py", "systems/sublevel/descent.py", "theorems/persistence/radius.py", "finders/loss_attack.py", "systems/interpolation/nearby.py"
 
 TRAINING: tuple[Mutant, ...] = (
     # uncertain weights
@@ -56,14 +56,14 @@ TRAINING: tuple[Mutant, ...] = (
     # sublevel
     Mutant("loss: decay forgotten", POINT, "centre += Fraction(problem.weight_decay) / 2 * square", "pass", ("sublevel_modulus@0",)),
     Mutant("loss: errors forgotten", POINT, "return Norm(centre - error, centre + error)", "return Norm(centre, centre)", ("sublevel_modulus@5",)),
-    Mutant("sublevel: n forgotten", SUBLEVEL, "value = data / self.problem.n / weights", "value = data / weights", ("sublevel_modulus@3",)),
-    Mutant("sublevel: lower over lower", SUBLEVEL, "self._ratio(total.lower, d.weight_norm.upper, down=True)", "self._ratio(total.lower, d.weight_norm.lower)", ("sublevel_modulus@0",)),
-    Mutant("sublevel: per sample as total", SUBLEVEL, 'if p.set == "total" else Norm(', 'if p.set else Norm(', ("sublevel_modulus@8",)),
-    Mutant("sublevel: still rows move", SUBLEVEL, "np.where(still, 0.0, lower),", "lower,", ("radii_known_exactly",)),
+    Mutant("sublevel: n forgotten", SUBLEVEL, "value = data / problem.n / weights", "value = data / weights", ("sublevel_modulus@3",)),
+    Mutant("sublevel: lower over lower", SUBLEVEL, "_ratio(problem, part.lower, d.weight_norm.upper, down=True)", "_ratio(problem, part.lower, d.weight_norm.lower)", ("sublevel_modulus@0",)),
+    Mutant("sublevel: per sample as total", SUBLEVEL, "if problem.row_budgets else total_norm(", "if False else total_norm(", ("sublevel_modulus@8",)),
+    Mutant("sublevel: still rows move", POINT, "np.where(still, 0.0, lower),", "lower,", ("radii_known_exactly",)),
     Mutant("sublevel: kinks ignored", SUBLEVEL, "if d.passed.kinks[0]:", "if False:", ("kinks_of_the_loss",)),
     Mutant("sublevel: zero gradient ignored", SUBLEVEL, "if d.weight_norm.lower <= 0:", "if d.weight_norm.lower < 0:", note="no bound comes out: the division by zero raises"),
-    Mutant("sublevel: every level is inside", SUBLEVEL, "if Fraction(level) > d.loss.upper:", "if Fraction(level) > 0:", ("loss_beside_its_level",)),
-    Mutant("sublevel: scale forgotten", SUBLEVEL, "row_norm_ends(adjoints[0], problem.scale)", "row_norm_ends(adjoints[0], None)", ("sublevel_modulus@2",)),
+    Mutant("sublevel: every level is inside", "systems/sublevel/point.py", "if Fraction(level) > d.loss.upper:", "if Fraction(level) > 0:", ("loss_beside_its_level",)),
+    Mutant("sublevel: scale forgotten", POINT, "row_norm_ends(adjoints[0], problem.scale)", "row_norm_ends(adjoints[0], None)", ("sublevel_modulus@2",)),
     # persistence
     Mutant("persistence: room not times n", PERSISTENCE, "(problem.n * (level - d.loss.upper), problem.n", "(2 * problem.n * (level - d.loss.upper), problem.n", ("radii_known_exactly",)),
     Mutant("persistence: curvature λS²", PERSISTENCE, "curved = lam * S * S * RAISE", "curved = 0.0 * lam * S * S", ("rise_over_the_kinks",)),
@@ -79,7 +79,7 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("persistence: 2^-45 of an end", PERSISTENCE, "t * t + 2.0**-45 * (a * t + 0.5 * bend * t * t)", "t * t", note=SLACK),
     Mutant("persistence: 2^-45 of the constant", PERSISTENCE, " + 2.0**-45 * (constant + 0.5 * mu * low**2)", "", note=SLACK),
     Mutant("persistence: intervals below the radius", PERSISTENCE, "        while self.RATIO**top < radius:  # the logarithms are rounded; the intervals must reach the radius\n            top += 1\n", "", note="the gap is a few u wide, and every quadratic has 2^-40 to spare"),
-    Mutant("persistence: targets per sample", PERSISTENCE, 'm = 1 if problem.set == "total" else len(problem.rows)', "m = 1", ("radii_known_exactly",)),
+    Mutant("persistence: targets per sample", PERSISTENCE, "m = len(problem.rows) if problem.row_budgets else 1", "m = 1", ("radii_known_exactly",)),
     Mutant("persistence: targets without ½mε²", PERSISTENCE, "fp.sqrt_down(size.upper**2 + 2 * m * low)", "fp.sqrt_down(size.upper**2 + 4 * m * low)", ("radii_known_exactly",)),
     Mutant("persistence: sample weights, other end", PERSISTENCE, "return low / size.upper, None", "return high / size.lower, None", ("radii_known_exactly",)),
     Mutant("attack: the loss not proved", ATTACK, "<= Fraction(problem.level):\n        return None", "<= 0:\n        return None", ("persistence_radius@0",)),
@@ -98,7 +98,7 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("nearby: contraction not asked", NEARBY, "if theta < 1 and needed <= Fraction(radius):", "if needed * 0 <= Fraction(radius):", ("nearby@0",)),
     Mutant("nearby: residual", NEARBY, "gamma = applied(X.X, residual)", "gamma = applied(X.X, residual) / 2**20", ("nearby@0",)),
     Mutant("nearby: distance without the radius", NEARBY, "fp.up(fp.sqrt_up(total) + Fraction(radius))", "fp.up(fp.sqrt_up(total))", ("nearby*70",)),
-    Mutant("nearby: bounds at the file's weights", INTERPOLATION, "solution = self.solution if isinstance(self.solution, Solution) else None", "solution = None", ("nearby@2",)),
+    Mutant("nearby: bounds at the file's weights", "systems/interpolation/point.py", "tier.jacobian, self.solution, tier.passes)", "tier.jacobian, None, tier.passes)", ("nearby@2",)),
     Mutant("nearby: frozen layers move", NEARBY, "    for h in layers:\n        B = ", "    for h in range(1, len(weights) + 1):\n        B = ", ("nearby@16",)),
     Mutant("congruence of J: error forgotten", CONGRUENCE, "Congruence(found.X, found.F, found.error, found.epsilon", "Congruence(found.X, found.F, Fraction(0), found.epsilon", ("jacobian_moduli@0",)),
 )

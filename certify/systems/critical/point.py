@@ -1,111 +1,91 @@
-"""What is known at the base point of the critical map, and which case of M5 holds there."""
+"""What is known at a critical point: which case of M5 holds, the Hessian's inverse, and the mixed derivative."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any, Protocol
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import Any
 
-from certify.network.layers.objective import Objective
-from certify.network.layers.passes import Forward, Weights
-from certify.problem.bound import Bound, Hypothesis
+import numpy as np
+
+from certify.format.theorems import System
+from certify.format.words import Map
+from certify.network.layers.mixed import Move, enclose_mixed
+from certify.problem.cost import Cost
 from certify.problem.problem import Problem
-from certify.rigor.inverse import Inverse, Matrix
-from certify.systems.critical.function_norm import Seen
-from certify.systems.critical.nearby import low_parts
-from certify.systems.critical.symmetry import Fields
-from certify.systems.critical.tilt import Shift
+from certify.rigor.arithmetic import Binary64
+from certify.rigor.inverse import Block, Blocks, Dual, Inverse
+from certify.systems.critical.cost import hessian_cost, mixed_cost
+from certify.systems.critical.function_norm import dual_length_above, widened
+from certify.systems.critical.layer_norm import inverse_scale, scaled_blocks
+from certify.systems.critical.settle import settle
+from certify.systems.critical.settled import CRITICAL_EMPTY, Enclosed, Settled, Unsettled
 from certify.systems.interpolation.nearby import Solution
+from certify.systems.point import Point
+from certify.systems.remedies import larger_limits
 
-CRITICAL_EMPTY: Mapping[str, Any] = {
-    "residual": None, "distance": None, "radius": None, "shift_worst": None, "shift_worst_row": None,
-    "tilt": None, "shift_norm": None, "shift_loss": None,
-}
-"""Members of a certificate's base, of the critical map."""
-
-
-class Fits(Protocol):
-    """The prover of an interpolation problem, as M5a needs it."""
-
-    problem: Problem
-
-    def bound(self, quantity: str) -> Bound:
-        """Two-sided bound on `quantity`."""
-        ...
+_AT_ONCE = 2**25
+"""Numbers of the mixed derivative that are kept at a time."""
 
 
-@dataclass(frozen=True, eq=False)
-class Point:
-    """What was enclosed at the base point.
+class CriticalPoint(Point):
+    """A critical point of the training loss."""
 
-    Attributes:
-        weights: the given ones, or a ball that holds the exact ones.
-        H, A: Hessian of the tilted loss, and completed by the fields; in the coordinates in which the norm of the
-            weights is Euclidean.
-        inverse: of A; None where A was not proved nonsingular (M5d).
-        fields: the symmetry fields used.
-        dimension: of their span.
-        passed: forward pass.
-        seen: F of the function norm, else None.
-        reached: function norm: the inverse of A, completed as the reference rows see it, and `FA⁻¹` as
-            :func:`certify.systems.critical.function_norm.measured` has it; None where an upper end was not proved.
-    """
+    system, map = System.CRITICAL, Map.CRITICAL
 
-    weights: Weights
-    H: Matrix
-    A: Matrix
-    inverse: Inverse | None
-    fields: Fields
-    dimension: int
-    passed: Forward
-    seen: Seen | None = None
-    reached: tuple[Inverse, Inverse] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Settled:
-    """A base point at which the (tilted) gradient is exactly 0, and the case of M5 that holds there.
-
-    Attributes:
-        theorem: ``"M5a"`` to ``"M5d"``.
-        objective: the loss with its tilt.
-        base: members of the certificate's base.
-        interpolation: M5a: what bounds it.
-        point: the other cases: what was enclosed.
-        solution: base `nearby`: the ball.
-        shift: base `given`: the tilt's size.
-        reason: M5d: what of the rank is unexplained.
-        hypotheses: what M5a adds to those of the interpolation problem.
-    """
-
-    theorem: str
-    objective: Objective
-    base: Mapping[str, Any]
-    interpolation: Fits | None = None
-    point: Point | None = None
-    solution: Solution | None = None
-    shift: Shift | None = None
-    reason: str = ""
-    hypotheses: tuple[Hypothesis, ...] = ()
+    @cached_property
+    def settled(self) -> Settled | Unsettled:
+        """Which of M5's cases holds, proved; or why none does."""
+        cost = hessian_cost(self.problem)
+        if refused := self.limits.refusal(cost):
+            return Unsettled(f"{refused}: {self.remedy((cost, mixed_cost(self.problem)))}")
+        found = self.attempt(cost.name, partial(settle, self.problem, self._answer, self.progress, self.limits))
+        return Unsettled(found) if isinstance(found, str) else found
 
     @property
-    def from_fields(self) -> Fraction:
-        """How far the base point may be from the parameters that the symmetry fields are made of."""
-        at = self.solution
-        return Fraction(0) if at is None else Fraction(at.radius) + low_parts(at.parameters)
+    def solution(self) -> Solution | None:
+        """Base `nearby`: the ball that holds an exact critical point."""
+        return self.settled.solution
+
+    def base(self) -> dict[str, Any]:
+        """The base point: how far it, or the problem, was moved; upper bounds."""
+        return CRITICAL_EMPTY | self.settled.base
+
+    def remedy(self, able: tuple[Cost, ...]) -> str:
+        """What would fit into the limits, in words."""
+        return f"use a smaller network, or one layer of it, or {larger_limits(able, self.limits)}"
+
+    def motion(self) -> tuple[Inverse | None, Blocks]:
+        """`A⁻¹` (None: not proved) and C: `|A⁻¹Cu|` is how far the solution moves, in the norm of the weights."""
+        settled, t = self.settled, inverse_scale(self.problem)
+        assert isinstance(settled, Settled) and settled.point is not None
+        point, C = settled.point, mixed_blocks(self.problem, settled)
+        C = C if t is None else scaled_blocks(C, t)
+        if point.inverse is not None and point.seen is not None and point.reached is not None:
+            inverse, image = point.reached  # `FA⁻¹` takes the place of A⁻¹
+            return image, widened(C, inverse, image, point.seen)
+        return point.inverse, C
 
 
-@dataclass(frozen=True, eq=False)
-class Unsettled:
-    """No exact base point was proved: nothing is claimed.
+def dual_of(point: Enclosed) -> Dual | None:
+    """How long `S⁻¹Hz` is in the function norm; None where H is in coordinates in which the norm is Euclidean."""
+    return None if point.seen is None else partial(dual_length_above, point.seen)
 
-    Attributes:
-        reason: what blocked it, and what would help.
-        base: members of the certificate's base.
-    """
 
-    reason: str
-    base: Mapping[str, Any] = field(default_factory=dict)
-    theorem: str = "M5"
-    solution: None = None
+def mixed_blocks(problem: Problem, settled: Settled) -> Blocks:
+    """The mixed derivative over the base point, some rows at a time."""
+    point, objective = settled.point, settled.objective
+    assert point is not None
+    layers, width = problem.network.layers(problem.layer), problem.width
+    step = max(1, _AT_ONCE // (problem.parameters * width))
+
+    def make() -> Iterator[Block]:
+        for start in range(0, len(problem.rows), step):
+            rows = problem.rows[start : start + step]
+            C = enclose_mixed(objective, Move(problem.parameter, rows, problem.units), layers, Binary64(),
+                              point.weights)
+            mid = C.mid.reshape(problem.parameters, len(rows), width).swapaxes(0, 1)
+            yield Block(np.ascontiguousarray(mid), C.rad)
+
+    kept = list(make()) if problem.parameters * width * len(problem.rows) <= 2 * _AT_ONCE else None
+    return (lambda: kept) if kept is not None else make

@@ -1,4 +1,4 @@
-"""What is said of a critical problem's hypotheses and units."""
+"""What is said of a critical problem's hypotheses."""
 
 from __future__ import annotations
 
@@ -8,25 +8,11 @@ import numpy as np
 
 from certify.network.layers.passes import Forward
 from certify.problem.bound import Hypothesis
-from certify.problem.units import WEIGHT_DISTANCE
 from certify.rigor import fp
-from certify.spec.convexity import FIRST_ORDER, OUTPUT_CHANGE
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
-    from certify.systems.critical.point import Settled
-
-
-def critical_unit(problem: Problem, quantity: str) -> str:
-    """Unit of a quantity of the critical map."""
-    if quantity == FIRST_ORDER:
-        return OUTPUT_CHANGE
-    distance = WEIGHT_DISTANCE[problem.weight_norm]
-    if quantity in ("first_order_distance", "distance"):
-        return distance
-    moved = {"features": "feature change", "targets": "target change"}.get(
-        problem.parameter, "change of the sample weights")
-    return f"{distance} per unit of {moved}"
+    from certify.systems.critical.settled import Settled
 
 
 def critical_hypotheses(problem: Problem, settled: Settled) -> tuple[Hypothesis, ...]:
@@ -46,7 +32,7 @@ def critical_hypotheses(problem: Problem, settled: Settled) -> tuple[Hypothesis,
         found.append(Hypothesis("symmetry", statement, point.dimension, True))
     if point.inverse is not None:
         what = "the Hessian completed by the symmetry fields" if point.dimension else "the Hessian"
-        what += ", by relative changes of the layers," if problem.weight_norm == "relative" else ""
+        what += ", by relative changes of the layers," if problem.scaled_layers else ""
         share = float(point.A.radius) / point.inverse.sigma
         within = f"enclosed within {float(point.A.radius):.1e}, {share:.1e} of this value"
         found.append(Hypothesis("rank", f"{what} is nonsingular ({within}): its smallest singular value is at least",

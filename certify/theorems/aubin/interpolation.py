@@ -8,26 +8,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Final
 
 import numpy as np
 
 from certify.format.errors import EnclosureError, InputError
+from certify.format.quantities import AUBIN, MODULUS, unit
+from certify.format.theorems import Q1
 from certify.format.words import Rigour
 from certify.network.lipschitz.along_paths import path_growth, shares
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis
+from certify.problem.cost import BASE_MEMORY, Cost
 from certify.problem.limits import OutOfTime
 from certify.problem.problem import Problem
+from certify.problem.question import require_covered
 from certify.rigor import fp
 from certify.rigor.environment import require_sound
 from certify.rigor.fp import RAISE
+from certify.spec.aubin import asked_radii
+from certify.systems.interpolation.cost import columns
+from certify.systems.interpolation.point import InterpolationPoint
 from certify.theorems.aubin.centre import Centre, changed_data, enclose_centre, rows_bound
 from certify.theorems.aubin.limit import Limit, enclose_limit
+from certify.theorems.fits import FitRule
 
 Condition = Callable[[Centre, Fraction, Fraction, Fraction], tuple[Fraction, Fraction]]
 """Of a centre, `r_u`, `r_w` and κ: bounds of the mean of `‖I − XJQᵀ‖` on segments, and of its largest value."""
 
-UNIT = "weight distance per unit of {} change"
+_AUBIN: Final = (4, 6, 6.0, 2e-4)
+"""Measured, one thread: numbers of N²p and N³, operations of N³(p + N), seconds of N² in tangents."""
 STEPS = 60
 """Of the iteration for κ."""
 
@@ -63,6 +73,36 @@ class Radii:
     alpha: float
 
 
+class ExplicitRadii(FitRule):
+    """Q1."""
+
+    theorem = Q1
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """Tensors of N × N × p numbers."""
+        N, p = problem.kernel_size, columns(problem)
+        tensor = 8 * N * N * (_AUBIN[0] * p + _AUBIN[1] * N)
+        return (Cost("aubin", BASE_MEMORY + tensor, _AUBIN[2] * N**3 * (p + N), 0.5 + _AUBIN[3] * N * N,
+                     "aubin, after modulus"),)
+
+    def require(self, problem: Problem) -> None:
+        """Refuse merged rows."""
+        require_own_rows(problem)
+
+    def aubin(self, at: InterpolationPoint) -> Bound:
+        """κ for the radii that the spec asks for, or the largest found; from below the modulus."""
+        modulus, cost = at.bound(MODULUS.name), self.cost(at.problem)[0]
+        refused = self.refused(at, cost)
+        if refused or modulus.upper is None:
+            return self.open(at, AUBIN.name, refused or modulus.reason, modulus.hypotheses)
+        at.progress("explicit radii", 0.3)
+        asked = asked_radii(at.problem.spec)
+        found = at.attempt(cost.name, lambda: enclose_aubin(at.problem, *asked))
+        if isinstance(found, str):
+            return self.open(at, AUBIN.name, found, modulus.hypotheses)
+        return with_modulus(found, modulus)
+
+
 def enclose_aubin(
     problem: Problem, radius_u: float | None = None, radius_w: float | None = None, most: float | None = None
 ) -> Bound:
@@ -95,16 +135,18 @@ def enclose_aubin(
     >>> bound.theorem, bound.witness["radius_w"] > 1e-4, round(bound.upper, 2)
     ('Q1', True, 0.43)
     """
-    require_built(problem, radius_u, radius_w)
+    require_covered(problem, AUBIN.name, Q1)
+    require_own_rows(problem)
+    require_radii(radius_u, radius_w)
     net, parameter = problem.network, problem.parameter
     assert isinstance(net, Network)
     require_sound(*net.arrays, problem.X, problem.y, problem.scale)
-    unit = UNIT.format("feature" if parameter == "features" else "target")
+    own = unit(AUBIN.name, parameter, problem.set, problem.weight_norm)
     try:
         moves = np.isin(np.arange(problem.n), np.array(problem.rows))
         centre = enclose_centre(net, problem.X, moves, parameter == "targets")
         if isinstance(centre, str):
-            return _open(centre, unit)
+            return _open(centre, own)
         limit = enclose_limit(problem, centre.point.passed.output)
         if radius_u is None:
             lip = modulus(centre)
@@ -116,12 +158,12 @@ def enclose_aubin(
             found = verify_radii(centre, radius_u, w)
             words = "Q1's condition is proved with no κ for these radii: give smaller ones, or none to search"
     except EnclosureError as error:
-        return _open(error.reason, unit)
+        return _open(error.reason, own)
     if found is None and limit is not None and radius_u is not None and radius_u >= limit.size:
         i, j = limit.pair
         words = (f"radius_u is {radius_u!r}, and rows {i} and {j}, whose outputs differ, can be moved onto one another "
                  f"within {limit.size:.6g}: give a smaller radius_u, or none to search")
-    return _open(words, unit) if found is None else _bound(found, limit, unit)
+    return _open(words, own) if found is None else _bound(found, limit, own)
 
 
 def modulus(centre: Centre) -> Fraction:
@@ -231,31 +273,25 @@ def largest(
     return good
 
 
-def require_built(problem: Problem, *radii: float | None) -> None:
-    """Refuse what Q1 is not built for, by name.
+def require_radii(*radii: float | None) -> None:
+    """Refuse radii that are out of range.
 
     Raises:
-        InputError: names it, and what to use.
+        InputError: with the range.
     """
-    net = problem.network
-    wanted = (
-        (problem.map == "interpolation", f'map "{problem.map}"', 'map = "interpolation"'),
-        (problem.base == "given", f'base "{problem.base}"', 'base = "given"'),
-        (problem.parameter in ("features", "targets"), f"{problem.parameter} that move", "features or targets"),
-        (problem.set == "total" and problem.norm == 2, f'set "{problem.set}" with norm {problem.norm}',
-         'set = "total" with norm 2'),
-        (isinstance(net, Network), "a network given by a graph", "a fully connected network"),
-        (problem.layer == "all", f"layer {problem.layer}", 'layer = "all"'),
-        (problem.scale is None, "columns or a scale", "features in units of the data, all of them"),
-        (problem.weight_norm == "euclidean", f'weights measured in norm "{problem.weight_norm}"', 'norm = "euclidean"'),
-        (not problem.merge_duplicates, "equal rows merged", "rows without duplicates"),
-    )
-    for holds, found, use in wanted:
-        if not holds:
-            raise InputError("aubin", found, f"Q1 is built for: {use}")
     for radius in radii:
         if radius is not None and not SMALLEST <= radius <= 1.0 / SMALLEST:
             raise InputError("aubin", f"radius {radius}", f"give a number from {SMALLEST:.0e} to {1 / SMALLEST:.0e}")
+
+
+def require_own_rows(problem: Problem) -> None:
+    """Refuse merged rows.
+
+    Raises:
+        InputError: with what would work.
+    """
+    if problem.merge_duplicates:
+        raise InputError("aubin", "equal rows merged", "Q1 is built for rows without duplicates")
 
 
 def _bound(found: Radii, limit: Limit | None, unit: str) -> Bound:
@@ -264,7 +300,7 @@ def _bound(found: Radii, limit: Limit | None, unit: str) -> Bound:
     witness: dict[str, object] = {"radius_u": found.radius_u, "radius_w": found.radius_w}
     if limit is not None:
         witness |= {"limit": limit.size, "pair": list(limit.pair)}
-    return Bound("aubin", "Q1", Rigour.PROVED, None, found.kappa, unit,
+    return Bound(AUBIN.name, Q1.label, Rigour.PROVED, None, found.kappa, unit,
                  (Hypothesis("contraction", words, found.mean, True),), witness)
 
 
@@ -277,4 +313,4 @@ def with_modulus(found: Bound, modulus: Bound) -> Bound:
 
 
 def _open(reason: str, unit: str) -> Bound:
-    return Bound("aubin", "Q1", Rigour.PROVED, None, None, unit, (), {}, reason)
+    return Bound(AUBIN.name, Q1.label, Rigour.PROVED, None, None, unit, (), {}, reason)

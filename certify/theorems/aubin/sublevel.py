@@ -8,24 +8,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Final
 
 import numpy as np
 
 from certify.format.errors import EnclosureError, InputError
+from certify.format.quantities import AUBIN, MODULUS
+from certify.format.theorems import Q5
 from certify.network.layers.gradients import enclose_gradient
 from certify.network.layers.hessian_product import Product, hessian_product
 from certify.network.layers.objective import Objective, widened
 from certify.network.layers.passes import known_weights
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis
+from certify.problem.cost import Cost
 from certify.problem.limits import OutOfTime
 from certify.problem.problem import Problem
+from certify.problem.question import require_covered
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair
 from certify.rigor.ball import Balls
 from certify.rigor.finder import proposed
 from certify.rigor.fp import RAISE, Array
+from certify.spec.aubin import asked_radii
+from certify.systems.sublevel.cost import pass_cost
+from certify.systems.sublevel.point import SublevelPoint
 from certify.theorems.distance.given_change import CALM, WIDE, normalised
+from certify.theorems.rule import Rule
+
+# Measured, one thread: numbers and seconds for each row and unit of the network: some 200 passes forward and backward
+# along a direction; and directions that are kept, with their images.
+_DESCENTS: Final = (40, 2e-4)
+_KRYLOV: Final = 100
 
 PARTS = 8
 """Of the way from the weights to the border of the balls, each with bounds of its own; the checker's are the same."""
@@ -276,7 +290,8 @@ def enclose_sublevel_aubin(
     >>> 0.1 < radii.radius_u < 0.3, radii.kappa <= 2.0
     (True, True)
     """
-    require_built(problem, radius_u, radius_w)
+    require_covered(problem, AUBIN.name, Q5)
+    require_radii(radius_u, radius_w)
     highest = FACTOR * lip if most is None or most < lip else Fraction(most)
     if lip <= 0:
         return "the modulus is 0: no data moves the loss to first order, and Q5 has no radii to look for"
@@ -314,28 +329,36 @@ def _by_slope(ways: list[Way], lip: Fraction, u: float, w: float) -> list[Way]:
     return sorted(ways, key=lambda x: (reach * x.calm.weights + Fraction(u) * x.calm.data - x.start) / x.size)
 
 
-def require_built(problem: Problem, *radii: float | None) -> None:
-    """Refuse what Q5 is not built for, by name.
+def require_radii(*radii: float | None) -> None:
+    """Refuse radii that are out of range.
 
     Raises:
-        InputError: names it, and what to use.
+        InputError: with the range.
     """
-    for holds, found, use in (
-        (problem.map == "sublevel", f'map "{problem.map}"', 'map = "sublevel"'),
-        (problem.level is None, "a level above the loss", "no level: that of the given weights"),
-        (problem.parameter in ("features", "targets"), f"{problem.parameter} that move", "features or targets"),
-        (problem.parameter == "features" or problem.loss == "squared", f"targets of the {problem.loss} loss",
-         "the squared loss"),
-        (problem.set == "total", f'set "{problem.set}"', 'set = "total"'),
-        (isinstance(problem.network, Network), "a network given by a graph", "a fully connected network"),
-        (problem.scale is None, "columns or a scale", "features in units of the data, all of them"),
-        (problem.weight_norm == "euclidean", f'weights measured in norm "{problem.weight_norm}"', 'norm = "euclidean"'),
-    ):
-        if not holds:
-            raise InputError("aubin", found, f"Q5 is built for: {use}")
     for radius in radii:
         if radius is not None and not SMALLEST <= radius <= LARGEST:
             raise InputError("aubin", f"radius {radius}", f"give a number from {SMALLEST:.0e} to {LARGEST:.0e}")
+
+
+class SublevelRadii(Rule[SublevelPoint]):
+    """Q5."""
+
+    theorem = Q5
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """Passes along directions."""
+        return (pass_cost(problem, "aubin", _DESCENTS, "aubin, after modulus", more=_KRYLOV * problem.parameters),)
+
+    def aubin(self, at: SublevelPoint) -> Bound:
+        """κ for the radii that the spec asks for, or the largest found; from below the modulus."""
+        modulus, cost = at.bound(MODULUS.name), self.cost(at.problem)[0]
+        refused = self.refused(at, cost)
+        if refused or modulus.upper is None:
+            return aubin_bound(refused or modulus.reason, modulus)
+        at.progress("explicit radii", 0.3)
+        asked, upper = asked_radii(at.problem.spec), Fraction(modulus.upper)
+        return aubin_bound(at.attempt(cost.name, lambda: enclose_sublevel_aubin(
+            at.problem, upper, *asked, at.limits.check)), modulus)
 
 
 def aubin_bound(found: tuple[Radii, Array] | str, modulus: Bound) -> Bound:
@@ -345,7 +368,7 @@ def aubin_bound(found: tuple[Radii, Array] | str, modulus: Bound) -> Bound:
         found: from :func:`enclose_sublevel_aubin`.
         modulus: the bound on the modulus of the same problem.
     """
-    whole = replace(modulus, quantity="aubin", theorem="Q5")
+    whole = replace(modulus, quantity=AUBIN.name, theorem=Q5.label)
     if isinstance(found, str):
         return replace(whole, upper=None, reason=found)
     radii, z = found

@@ -12,11 +12,13 @@ import numpy as np
 from certify.finders.nearest_fit import propose_nearest
 from certify.format.digits import at_least, at_most
 from certify.format.errors import EnclosureError
+from certify.format.quantities import DISTANCE
+from certify.format.theorems import Q4
 from certify.format.words import Rigour
 from certify.network.layers.kernel import Kernel
 from certify.network.layers.passes import backward, forward, known_weights
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis
+from certify.problem.bound import Bound, Hypothesis, SideArray
 from certify.problem.cost import JACOBIAN_LIMIT, Cost
 from certify.problem.limits import Limits, OutOfTime, seconds
 from certify.problem.problem import Problem
@@ -27,9 +29,10 @@ from certify.rigor.finder import proposed
 from certify.rigor.fp import Array, down, up
 from certify.systems.interpolation.equations import moved
 from certify.systems.interpolation.linearisation import linearise
+from certify.systems.interpolation.point import InterpolationPoint
 from certify.theorems.aubin.limit import enclose_limit
 from certify.theorems.distance.compensation import Compensation, compensate, total_budget
-from certify.theorems.distance.given_change import best_lower_end
+from certify.theorems.distance.given_change import AtSize, best_lower_end
 from certify.theorems.modulus.direct import propose_vector
 
 INSIDE = 1.0 - 2.0**-30
@@ -43,6 +46,19 @@ class Attack:
     lower: float
     change: Array
     z: Array
+
+
+class WithinBudget(AtSize):
+    """Q4."""
+
+    theorem = Q4
+
+    def proved(self, at: InterpolationPoint, unit: str) -> Bound | str:
+        """Both ends over the budget."""
+        at.progress("how far one layer can compensate", 0.1)
+        constants = next(iter(self.cost(at.problem)[1:]), None)
+        return at.attempt(DISTANCE.name, lambda: worst_distance(
+            at.problem, unit, at.counting(), at.limits, constants))
 
 
 def worst_distance(problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ...], limits: Limits,
@@ -66,9 +82,10 @@ def worst_distance(problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ..
     upper = found[0].upper if found else None
     if upper is not None:
         witness |= {"layer": found[0].layer, "sigma": found[0].sigma}
-        witness |= {} if found[0].constants is None else {"constants": found[0].constants}
+        witness |= {} if found[0].constants is None else {
+            "constants": SideArray("constants", found[0].constants, of=DISTANCE.name)}
     if attack is not None:
-        witness |= {"z": [float(v) for v in attack.z], "change": attack.change}
+        witness |= {"z": [float(v) for v in attack.z], "array": SideArray("change", attack.change)}
     lower = 0.0 if attack is None else attack.lower
     limit = enclose_limit(problem, _outputs(problem))
     if limit is not None:
@@ -78,7 +95,7 @@ def worst_distance(problem: Problem, unit: str, hypotheses: tuple[Hypothesis, ..
         i, j = limit.pair
         reason = (f"a change of the budget puts rows {i} and {j}, whose outputs differ, onto one another, so that "
                   f"there is no exact fit: give a radius below {limit.size:.6g}")
-    return Bound("distance", "Q4", Rigour.PROVED, lower, upper, unit, hypotheses, witness,
+    return Bound(DISTANCE.name, Q4.label, Rigour.PROVED, lower, upper, unit, hypotheses, witness,
                  "; ".join(filter(None, (late, reason))))
 
 

@@ -10,27 +10,68 @@ import numpy as np
 
 from certify.finders.critical_point import propose_critical, propose_witnesses
 from certify.format.errors import EnclosureError
+from certify.format.quantities import DISTANCE
+from certify.format.theorems import Q7_CRITICAL
 from certify.network.graph.maps import enclosed_pair
 from certify.network.layers.gradients import enclose_gradient
 from certify.network.layers.hessian_product import hessian_product_norm
 from certify.network.layers.objective import Objective
 from certify.network.network import Network
+from certify.problem.bound import Bound
+from certify.problem.cost import Cost
 from certify.problem.perturbations.flips import flipped_labels
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble, Pair, two_sum
 from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array
+from certify.systems.critical.cost import hessian_cost
 from certify.systems.critical.nearby import Stationary, prove_stationary
+from certify.systems.critical.point import CriticalPoint
 from certify.systems.critical.symmetry import Layout
+from certify.systems.critical.words import critical_hypotheses
 from certify.systems.interpolation.nearby import Parameters, Solution, ball_of
-from certify.theorems.distance.given_change import CALM, WIDE, DistanceEnds, largest_reach, normalised
+from certify.theorems.critical import CriticalRule, settled_at
+from certify.theorems.distance.given_change import (
+    CALM,
+    WIDE,
+    DistanceEnds,
+    distance_bound,
+    largest_reach,
+    normalised,
+)
 
 STEPS = 8
 """Parts of the way to the lower end, each with a Lipschitz constant of its own (F1); the checker's are the same."""
 
 REFINED = 2
 """Vectors that are tried with all parts, after all were tried with one."""
+
+
+class CriticalGivenChange(CriticalRule):
+    """Q7, of critical points."""
+
+    theorem = Q7_CRITICAL
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """Two base points."""
+        return (hessian_cost(problem),)
+
+    def distance(self, at: CriticalPoint) -> Bound:
+        """Both ends after the one change."""
+        problem, settled, label = at.problem, settled_at(at), self.theorem.label
+        solution = settled.solution
+        assert solution is not None  # base nearby
+        if settled.interpolation is not None:
+            return self.stated(at, DISTANCE.name, label, "today's critical point is an exact fit, where the Hessian is "
+                               'singular, and the distance is not built there: use map = "interpolation"')
+        at.progress("an exact critical point of the changed loss", 0.4)
+        ends = at.attempt(DISTANCE.name, lambda: enclose_critical_distance(
+            problem, settled.objective, solution, at.limits.check))
+        if isinstance(ends, str):
+            return self.stated(at, DISTANCE.name, label, ends)
+        nearby = critical_hypotheses(problem, settled)[1:2]
+        return distance_bound(ends, at.unit(DISTANCE.name), nearby)
 
 
 def changed_objective(problem: Problem, objective: Objective) -> Objective:

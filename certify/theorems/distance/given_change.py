@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,13 +12,15 @@ import numpy as np
 
 from certify.finders.nearest_fit import Proposal, propose_nearest, steadied
 from certify.format.errors import EnclosureError
+from certify.format.quantities import DISTANCE
+from certify.format.theorems import Q7
 from certify.format.words import Rigour
 from certify.network.layer_scale import LayerScale
 from certify.network.layers.gradients import weight_gradient_norm
 from certify.network.layers.passes import backward, forward, known_weights
 from certify.network.network import Network
-from certify.problem.bound import Bound, Hypothesis
-from certify.problem.cost import JACOBIAN_LIMIT
+from certify.problem.bound import Bound, Hypothesis, SideArray
+from certify.problem.cost import JACOBIAN_LIMIT, Cost
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
@@ -26,7 +29,10 @@ from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.interpolation.equations import System, moved
 from certify.systems.interpolation.nearby import Solution, ball_of, given, prove_solution, residual_balls
+from certify.systems.interpolation.point import InterpolationPoint
 from certify.systems.interpolation.witnesses import solution_arrays
+from certify.theorems.distance.cost import distance_cost
+from certify.theorems.fits import FitRule
 
 TRIALS = 12
 
@@ -55,6 +61,44 @@ class DistanceEnds:
     upper: float | None
     z: Array | None
     solution: Solution | str
+
+
+class AtSize(FitRule):
+    """What theorems about the distance of exact fits at finite size share."""
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """An exact fit of the moved data, or what one layer can compensate for."""
+        return distance_cost(problem)
+
+    def doubt(self, problem: Problem) -> str:
+        """Equal rows are no obstacle to an exact fit."""
+        return ""
+
+    def at_equal_rows(self, at: InterpolationPoint, quantity: str, i: int, j: int) -> None:
+        """There an exact fit may exist all the same."""
+
+    def distance(self, at: InterpolationPoint) -> Bound:
+        """Both ends, where the limits allow it."""
+        if refused := self.refused(at, self.cost(at.problem)[0]):
+            return self.open(at, DISTANCE.name, refused, at.counting())
+        found = self.proved(at, at.unit(DISTANCE.name))
+        return self.open(at, DISTANCE.name, found, at.counting()) if isinstance(found, str) else found
+
+    @abstractmethod
+    def proved(self, at: InterpolationPoint, unit: str) -> Bound | str:
+        """Both ends, or in words what blocked them or ran out."""
+
+
+class GivenChange(AtSize):
+    """Q7."""
+
+    theorem = Q7
+
+    def proved(self, at: InterpolationPoint, unit: str) -> Bound | str:
+        """Both ends after the one change."""
+        at.progress("an exact fit of the moved data", 0.1)
+        ends = at.attempt(DISTANCE.name, lambda: enclose_distance(at.problem, at.limits.check))
+        return ends if isinstance(ends, str) else distance_bound(ends, unit, at.counting())
 
 
 def enclose_distance(problem: Problem, check: Callable[[], None]) -> DistanceEnds:
@@ -86,9 +130,9 @@ def distance_bound(ends: DistanceEnds, unit: str, hypotheses: tuple[Hypothesis, 
     if ends.z is not None and ends.lower > 0:
         witness["z"] = [float(v) for v in ends.z]
     if isinstance(ends.solution, Solution):
-        witness["centre"] = solution_arrays(ends.solution)
+        witness["array"] = SideArray("centre", solution_arrays(ends.solution), of=DISTANCE.name)
     reason = ends.solution if isinstance(ends.solution, str) else ""
-    return Bound("distance", "Q7", Rigour.PROVED, ends.lower, ends.upper, unit, hypotheses, witness, reason)
+    return Bound(DISTANCE.name, Q7.label, Rigour.PROVED, ends.lower, ends.upper, unit, hypotheses, witness, reason)
 
 
 def solution_distance(network: Network, scale: LayerScale, solution: Solution) -> float:

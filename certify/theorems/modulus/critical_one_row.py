@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.one_row import propose_signs_and_weights
+from certify.format.quantities import SAMPLE_MODULUS
+from certify.format.theorems import M5_ROWS
+from certify.format.words import Rigour
+from certify.problem.bound import Bound, SideArray
+from certify.problem.cost import Cost
+from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.rigor.inverse import Block, Blocks, Inverse, applied, enclose_row_ends
-from certify.theorems.modulus.one_row import OneRowEnds, stretch, vertices
+from certify.rigor.inverse import Block, Blocks, Ends, Inverse, applied, enclose_ends, enclose_row_ends
+from certify.systems.critical.cost import hessian_cost, mixed_cost
+from certify.systems.critical.point import CriticalPoint
+from certify.systems.critical.words import critical_hypotheses
+from certify.theorems.critical import CriticalRule, at_exact_fit, settled_at
+from certify.theorems.modulus.one_row import OneRowEnds, movable, spread, stretch, vertices
 
 
 def enclose_critical_rows(inverse: Inverse, C: Blocks, norm: int | str, columns: NDArray[np.intp]) -> OneRowEnds:
@@ -98,3 +111,51 @@ def _boxed(C: Blocks, w: Array) -> Blocks:
         return found
 
     return make
+
+
+class CriticalRows(CriticalRule):
+    """M5 and its cases, of every row alone."""
+
+    theorem = M5_ROWS
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """The base point, and the product with the mixed derivative."""
+        return hessian_cost(problem), mixed_cost(problem)
+
+    def sample_modulus(self, at: CriticalPoint) -> Bound:
+        """Both ends of every row."""
+        quantity = SAMPLE_MODULUS.name
+        found = at_exact_fit(self, at, quantity)
+        if found is not None:
+            return found
+        cost = mixed_cost(at.problem)
+        return self.within(at, quantity, settled_at(at).theorem, cost, partial(self._ends, at, quantity))
+
+    def _ends(self, at: CriticalPoint, quantity: str) -> Bound:
+        """W2; N4 where one row is measured in the norm 1 or inf."""
+        settled, problem = settled_at(at), at.problem
+        inverse, C = at.motion()
+        if inverse is None:
+            return self.stated(at, quantity, settled.theorem, settled.reason)
+        at.progress("mixed derivative", 0.4)
+        if problem.norm == 2:
+            both = both_ends(at, inverse, C)
+            return _of_rows(at, quantity, both.row_lower, both.row_upper)
+        ends = enclose_critical_rows(inverse, C, problem.norm, movable(problem))
+        found = _of_rows(at, quantity, ends.lower, ends.upper)
+        if ends.shape is None:
+            return found
+        shape = SideArray("shape", spread(ends.shape, np.array(problem.rows), problem.n))
+        return replace(found, witness={"array": shape})
+
+
+def both_ends(at: CriticalPoint, inverse: Inverse, C: Blocks) -> Ends:
+    """Both ends of the whole and of every row: the rows cost little beside the whole."""
+    return at.shared("both ends", lambda: enclose_ends(inverse, C))
+
+
+def _of_rows(at: CriticalPoint, quantity: str, lower: Array, upper: Array) -> Bound:
+    settled, problem = settled_at(at), at.problem
+    return Bound(quantity, settled.theorem, Rigour.PROVED, float(lower.max()), float(upper.max()), at.unit(quantity),
+                 critical_hypotheses(problem, settled), {}, "", problem.rows, tuple(lower.tolist()),
+                 tuple(upper.tolist()))

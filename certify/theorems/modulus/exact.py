@@ -17,6 +17,7 @@ import scipy.linalg
 from flint import fmpq_mat
 
 from certify.format.errors import SpecError
+from certify.format.quantities import QUANTITIES
 from certify.format.words import Rigour
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis
@@ -197,31 +198,27 @@ def _floats(x: list[Fraction]) -> Array:
     return np.array([float(v / largest) for v in x]) if largest else np.ones(len(x))
 
 
-def problem_is_exact(problem: Problem, quantity: str) -> bool:
-    """Whether a quantity is computed in rationals."""
-    return problem.arithmetic == "exact" and quantity in ("modulus", "sample_modulus")
-
-
 def exact_bound(
-    problem: Problem, quantity: str, unit: str, hypotheses: tuple[Hypothesis, ...], check: Callable[[], None]
+    problem: Problem, quantity: str, theorem: str, unit: str, hypotheses: tuple[Hypothesis, ...],
+    check: Callable[[], None],
 ) -> Bound:
     """`modulus` or `sample_modulus` with neighbouring floats as ends, where a vector of floats shows the lower one.
 
     Args:
         problem: one that :func:`require_exact` lets pass.
         quantity: which of them.
+        theorem: its label.
         unit, hypotheses: of the bound; `smooth` and `rank` are added, decided exactly.
         check: called between the rows; raises when the time is up.
     """
-    system = exact_system(problem)
-    theorem = "M4" if quantity == "sample_modulus" else "M2"
+    system, by_row = exact_system(problem), QUANTITIES[quantity].per_row
     smooth = Hypothesis("smooth", "no pre-activation is 0, in exact numbers", system.margin, not system.kink)
     if system.kink:
         return Bound(quantity, theorem, Rigour.PROVED, None, None, unit, (*hypotheses, smooth), {},
                      f"a pre-activation is exactly 0 ({system.kink}), where there is no derivative")
     k, ends = problem.outputs, []
     blocks = [system.Q]
-    if quantity == "sample_modulus":
+    if by_row:
         blocks = [_of_row(system.Q, problem.kept.index(i), k) for i in problem.rows]
     for Q in blocks:
         check()
@@ -231,7 +228,7 @@ def exact_bound(
     reason = "" if proved else "the Jacobian does not have full row rank, in exact numbers"
     low, high = tuple(e.lower for e in ends), tuple(e.upper for e in ends)
     upper = max(v for v in high if v is not None) if proved else None
-    if quantity == "modulus":
+    if not by_row:
         witness = {"z": ends[0].z.tolist()} if low[0] > 0 else {}
         return Bound(quantity, theorem, Rigour.PROVED, low[0], upper, unit, (*hypotheses, smooth, rank), witness,
                      reason)

@@ -7,10 +7,20 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.format.quantities import FIRST_ORDER_DISTANCE
+from certify.format.theorems import N3
+from certify.format.words import Rigour
+from certify.problem.bound import Bound, Hypothesis
+from certify.problem.cost import Cost
 from certify.problem.perturbations.row_sets import RowSets
+from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.systems.interpolation.congruence import Congruence, applied
+from certify.systems.interpolation.cost import tiers
+from certify.systems.interpolation.linearisation import Linearisation
+from certify.systems.interpolation.point import InterpolationPoint
+from certify.theorems.fits import TieredRule, in_function_norm
 
 
 @dataclass(frozen=True)
@@ -47,3 +57,29 @@ def enclose_change(sets: RowSets, u: Array, X: Congruence) -> ChangeEnds:
     away = r * fp.sqrt_up(1 / (1 - X.epsilon)) if lengths.any() else Fraction(0)
     lower = max(fp.sqrt_down(max(plain - first, Fraction(0))) - away, Fraction(0))
     return ChangeEnds(fp.down(lower), fp.up(fp.sqrt_up(max(plain + first + second, Fraction(0))) + away))
+
+
+class GivenChange(TieredRule):
+    """N3."""
+
+    theorem = N3
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """The tiers with a congruence."""
+        return tiers(problem)
+
+    def first_order_distance(self, at: InterpolationPoint) -> Bound:
+        """Both ends, by the first tier whose ends meet."""
+        return self.best(at, FIRST_ORDER_DISTANCE.name)
+
+    def enclosed(
+        self, at: InterpolationPoint, quantity: str, lin: Linearisation, X: Congruence,
+        hypotheses: tuple[Hypothesis, ...],
+    ) -> Bound:
+        """Both ends, through the congruence."""
+        problem, own = at.problem, in_function_norm(at.problem, lin)
+        assert problem.change is not None
+        u = np.zeros((len(own.sets.G), problem.change.shape[1]))  # reference rows follow, which do not move
+        u[:len(problem.kept)] = problem.change[np.array(problem.kept)]
+        ends = enclose_change(own.sets, u, X)
+        return Bound(quantity, self.theorem.label, Rigour.PROVED, ends.lower, ends.upper, at.unit(quantity), hypotheses)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.one_row import propose_signs_and_weights
 from certify.format.errors import EnclosureError
+from certify.format.theorems import N4
+from certify.problem.bound import SideArray
 from certify.problem.perturbations.factor import BlockFactor, box_factor
 from certify.problem.perturbations.row_sets import RowSets, intervals
+from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.interpolation.congruence import Congruence
-from certify.theorems.modulus.rows import enclose_sample_moduli
-
-if TYPE_CHECKING:
-    from certify.problem.problem import Problem
+from certify.systems.interpolation.linearisation import Linearisation
+from certify.systems.interpolation.row_moduli import RowEnds, enclose_sample_moduli
+from certify.theorems.modulus.rows import OfRows
 
 FEW = 6
 """Numbers of one row up to which all sign vectors are gone through; the format says so too."""
 
 
 @dataclass(frozen=True, eq=False)
-class OneRowEnds:
+class OneRowEnds(RowEnds):
     """`lower_i ≤ κ_i ≤ upper_i`, κ_i the motion that one row can cause by a change of size 1.
 
     Attributes:
@@ -35,8 +36,6 @@ class OneRowEnds:
             both ends come from all vertices, or a formula.
     """
 
-    lower: Array
-    upper: Array
     shape: Array | None
 
 
@@ -45,17 +44,6 @@ def movable(problem: Problem) -> NDArray[np.intp]:
     if problem.parameter == "features":
         return np.arange(problem.inputs) if problem.scale is None else np.flatnonzero(problem.scale)
     return np.arange(problem.outputs if problem.parameter == "targets" else 1)
-
-
-def relaxed(problem: Problem, quantity: str, block: int) -> bool:
-    """Whether the ends of a row differ by what a relaxation loses, which no arithmetic closes.
-
-    Args:
-        problem: the problem.
-        quantity: what is asked.
-        block: equations of one row; with one of them the largest change is known.
-    """
-    return (quantity, problem.norm) == ("sample_modulus", "inf") and block > 1 and len(movable(problem)) > FEW
 
 
 def vertices(norm: int | str, columns: NDArray[np.intp], d: int) -> Array | None:
@@ -166,3 +154,22 @@ def _proposals(X: Congruence, sets: RowSets, samples: NDArray[np.intp]) -> Array
         R = np.linalg.qr(np.ascontiguousarray(blocks), mode="r")
         V = np.matmul(R, sets.G[samples])
     return np.where(np.isfinite(V), V, 0.0)
+
+
+class OneRow(OfRows):
+    """N4."""
+
+    theorem = N4
+
+    def relaxes(self, problem: Problem, block: int) -> bool:
+        """Whether more vertices than are gone through decide; with one equation the largest change is known."""
+        return problem.norm == "inf" and block > 1 and len(movable(problem)) > FEW
+
+    def ends(
+        self, problem: Problem, lin: Linearisation, X: Congruence, samples: NDArray[np.intp]
+    ) -> tuple[RowEnds, dict[str, SideArray]]:
+        """Both ends of the rows, with signs and weights of every row."""
+        ends = enclose_one_row(X, lin.sets, samples, movable(problem))
+        if ends.shape is None:
+            return ends, {}
+        return ends, {"array": SideArray("shape", spread(ends.shape, samples, len(problem.kept)))}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +13,13 @@ from certify.finders.gram import Form
 from certify.finders.low_rank import Ball, Box, Hull, RowShape, Weights, propose_weights
 from certify.finders.worst_change import Changes, propose_multipliers
 from certify.format.errors import EnclosureError
+from certify.format.quantities import FIRST_ORDER_DISTANCE, MODULUS
+from certify.format.theorems import N1, N2
+from certify.format.words import Rigour
 from certify.network.layers.jacobian import Jacobian
 from certify.network.layers.kernel import Kernel
+from certify.problem.bound import Bound, Hypothesis, SideArray
+from certify.problem.cost import Cost
 from certify.problem.perturbations.factor import BlockFactor, box_factor
 from certify.problem.perturbations.row_sets import (
     Ellipsoids,
@@ -23,14 +30,19 @@ from certify.problem.perturbations.row_sets import (
     intervals,
     supports,
 )
+from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic
 from certify.rigor.finder import proposed
 from certify.rigor.fp import RAISE, Array
 from certify.systems.interpolation.congruence import Congruence
+from certify.systems.interpolation.cost import tiers
+from certify.systems.interpolation.linearisation import Linearisation
+from certify.systems.interpolation.point import InterpolationPoint
+from certify.systems.interpolation.row_moduli import enclose_sample_moduli
+from certify.theorems.fits import TieredRule, in_function_norm, of_modulus, scaled_to_radius
 from certify.theorems.modulus.kernel import enclose_modulus, energy
 from certify.theorems.modulus.pairs import pair_norms
-from certify.theorems.modulus.rows import enclose_sample_moduli
 
 MEMBERS = ("weights", "rows", "pairs")
 
@@ -227,3 +239,84 @@ def _by_pairs(around: Ellipsoids, X: Congruence, count: int) -> tuple[float | No
     rho = fp.require_finite(largest.sum(axis=1) * (1.0 + 2.0 * fp.dot_unit(count)) * RAISE, "pair bounds")
     total = sum(sorted((fp.exact(v) for v in rho.tolist()), reverse=True)[:count], Fraction(0))
     return fp.up(fp.sqrt_up(total)), "pairs", None
+
+
+class _RowBudgets(TieredRule):
+    """What N1 and N2 share."""
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """The tiers with a congruence."""
+        return tiers(problem)
+
+    def relaxes(self, problem: Problem, block: int) -> bool:
+        """The rows' sets are relaxed to ellipsoids."""
+        return True
+
+    def enclosed(
+        self, at: InterpolationPoint, quantity: str, lin: Linearisation, X: Congruence,
+        hypotheses: tuple[Hypothesis, ...],
+    ) -> Bound:
+        """Both ends at ε = 1, through the congruence."""
+        problem, own = at.problem, in_function_norm(at.problem, lin)
+        ends = enclose_row_budgets(own.kernel, own.sets, own.Q, X, own.arithmetic, problem.most_rows)
+        lost = "no Cholesky of the weighted kernel went through: K is ill-conditioned"
+        n, dual, shape = len(problem.kept), ends.dual, ends.shape  # reference rows follow, which do not move
+        ends = replace(ends, z=None if ends.z is None else np.array(own.multipliers(ends.z)),
+                       dual=None if dual is None else dual[:n], shape=None if shape is None else shape[:n])
+        return Bound(quantity, self.theorem.label, Rigour.PROVED, ends.lower, ends.upper, at.unit(quantity), hypotheses,
+                     budget_witness(ends), lost if ends.upper is None else "")
+
+
+class PerSample(_RowBudgets):
+    """N1."""
+
+    theorem = N1
+
+    def modulus(self, at: InterpolationPoint) -> Bound:
+        """Both ends at ε = 1."""
+        return self.best(at, MODULUS.name)
+
+    def first_order_distance(self, at: InterpolationPoint) -> Bound:
+        """The modulus times the radius."""
+        return of_modulus(at, FIRST_ORDER_DISTANCE.name)
+
+
+class Sparse(_RowBudgets):
+    """N2."""
+
+    theorem = N2
+
+    def first_order_distance(self, at: InterpolationPoint) -> Bound:
+        """Both ends, by the first tier whose ends meet."""
+        return self.best(at, FIRST_ORDER_DISTANCE.name)
+
+    def enclosed(
+        self, at: InterpolationPoint, quantity: str, lin: Linearisation, X: Congruence,
+        hypotheses: tuple[Hypothesis, ...],
+    ) -> Bound:
+        """Both ends at the radius, through the congruence."""
+        return scaled_to_radius(super().enclosed(at, quantity, lin, X, hypotheses), at.problem)
+
+
+def budget_witness(ends: BudgetEnds, n: int | None = None, rows: Sequence[int] = ()) -> dict[str, Any]:
+    """What proves both ends, with dual and shape spread over all n rows where they are those of `rows` alone."""
+    witness: dict[str, Any] = {}
+    if ends.z is not None:
+        witness["z"] = [float(v) for v in ends.z]
+    if ends.upper is None:
+        return witness
+    witness["member"] = ends.member
+    dual, shape, at = ends.dual, ends.shape, list(rows)
+    if dual is not None:
+        if n is not None:
+            whole = np.zeros(n)
+            whole[at] = dual
+            dual = whole
+        witness["dual"] = [float(v) for v in dual]
+    if shape is not None:
+        if n is not None:
+            full = np.broadcast_to(np.eye(shape.shape[1]) if shape.ndim == 3 else 1.0, (n, *shape.shape[1:])).copy()
+            full[at] = shape
+            shape = full
+        witness["array"] = SideArray("shape", shape)
+    return witness

@@ -1,69 +1,70 @@
-"""M4: the modulus of every training row when that row alone moves."""
+"""M4: how far each row alone can move an exact fit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.problem.perturbations.factor import BlockFactor
-from certify.rigor import fp
-from certify.rigor.eigenvalues import largest_eigenvalues
-from certify.rigor.fp import RAISE, Array, U
+from certify.format.quantities import SAMPLE_MODULUS
+from certify.format.theorems import M4
+from certify.format.words import Rigour
+from certify.problem.bound import Bound, Hypothesis, SideArray
+from certify.problem.cost import Cost
+from certify.problem.problem import Problem
 from certify.systems.interpolation.congruence import Congruence
+from certify.systems.interpolation.cost import direct_tiers, tiers
+from certify.systems.interpolation.linearisation import Linearisation
+from certify.systems.interpolation.point import InterpolationPoint
+from certify.systems.interpolation.row_moduli import RowEnds, enclose_sample_moduli
+from certify.theorems.fits import TieredRule, in_function_norm
 
 
-@dataclass(frozen=True, eq=False)
-class RowEnds:
-    """`lower_i ≤ κ_i ≤ upper_i` for each listed sample."""
+class OfRows(TieredRule):
+    """What theorems about the moduli of single rows share."""
 
-    lower: Array
-    upper: Array
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """The tiers with a congruence."""
+        return tiers(problem)
+
+    def remedy(self, at: InterpolationPoint) -> str:
+        """What would fit into the limits: the modulus alone often does."""
+        able, whole = self.cost(at.problem), (*direct_tiers(at.problem), *tiers(at.problem))
+        alone = not any(cost.vital for cost in able) and any(cost.memory <= at.limits.memory for cost in whole)
+        parts = ["ask for modulus alone with a gate"] if alone and able else []
+        return ", or ".join(filter(None, [*parts, at.remedy(able)]))
+
+    def sample_modulus(self, at: InterpolationPoint) -> Bound:
+        """Both ends of every row."""
+        return self.best(at, SAMPLE_MODULUS.name)
+
+    def enclosed(
+        self, at: InterpolationPoint, quantity: str, lin: Linearisation, X: Congruence,
+        hypotheses: tuple[Hypothesis, ...],
+    ) -> Bound:
+        """Both ends of every row, through the congruence."""
+        rows, problem = at.problem.rows, at.problem
+        samples = np.searchsorted(np.array(problem.kept), np.array(rows))
+        ends, witness = self.ends(problem, in_function_norm(problem, lin), X, samples)
+        lower, upper = tuple(ends.lower.tolist()), tuple(ends.upper.tolist())
+        return Bound(quantity, self.theorem.label, Rigour.PROVED, max(lower), max(upper), at.unit(quantity), hypotheses,
+                     witness, "", rows, lower, upper)
+
+    @abstractmethod
+    def ends(
+        self, problem: Problem, lin: Linearisation, X: Congruence, samples: NDArray[np.intp]
+    ) -> tuple[RowEnds, dict[str, SideArray]]:
+        """Both ends of the rows, and what proves them."""
 
 
-def enclose_sample_moduli(X: Congruence, Q: BlockFactor, samples: NDArray[np.intp]) -> RowEnds:
-    """Enclose `κ_i² = λ_max(G_iᵀ (K⁻¹)_ii G_i)` for every listed sample (M4, C2).
+class Rows(OfRows):
+    """M4."""
 
-    With `XKXᵀ = I + F` and `Y_i = X_i C_i` (`X_i` the k columns of sample i),
+    theorem, rational = M4, True
 
-    `C_iᵀ(K⁻¹)_ii C_i = Y_iᵀ(I + F)⁻¹Y_i = Y_iᵀ(Y_i − FY_i) + R`, `0 ⪯ R ⪯ |FY_i|²/(1 − ε)`,
-
-    so the error is second order in F. The largest eigenvalue of a k × k matrix M is enclosed by `B = VᵀMV` with
-    approximate eigenvectors V: `max B_aa/(1+ω) ≤ λ_max ≤ max_a(B_aa + Σ_b|B_ab|)/(1−ω)`, `ω ≥ ‖VᵀV − I‖`.
-
-    Args:
-        X: congruence of the kernel.
-        Q: enclosed perturbation matrix.
-        samples: numbers of the samples whose modulus is wanted.
-    """
-    N = len(X.X)
-    n, k, q = Q.C.shape
-    C = Q.C[samples]
-    m = len(samples)
-    blocks = X.X.reshape(N, n, k)[:, samples, :]
-    Y = fp.require_finite(np.einsum("Nik,ikq->Niq", blocks, C), "row moduli")
-    W = fp.require_finite(X.F @ Y.reshape(N, m * q), "row moduli").reshape(N, m, q)
-    first = np.ascontiguousarray(np.transpose(Y, (1, 2, 0)))  # (m, q, N)
-    rest = np.ascontiguousarray(np.transpose(Y - W, (1, 2, 0)))
-    M = np.matmul(first, np.swapaxes(rest, 1, 2))
-    M = (M + np.swapaxes(M, 1, 2)) / 2
-    size_x = fp.row_norms(np.transpose(blocks, (1, 2, 0)).reshape(m, k * N))
-    size_c = fp.row_norms(C.reshape(m, k * q))
-    y = fp.row_norms(first.reshape(m, q * N))
-    w = fp.row_norms(np.transpose(W, (1, 2, 0)).reshape(m, q * N))
-    epsilon, error = fp.up(X.epsilon), fp.up(X.error)
-    unit = fp.dot_unit(N)
-    slack = fp.dot_unit(k) * size_x * size_c * RAISE  # |Y − XC|
-    w_error = unit * fp.frobenius(X.F) * y * RAISE  # of W = F·Y
-    both = (y + w) * RAISE
-    plain = (2 * y * slack + slack**2) / (1 - epsilon) + error * y**2 + w_error * y + (unit + 4 * U) * 2 * y * both
-    second = (w + w_error + error * y) ** 2 / (1 - epsilon)
-    loose = Q.eta[samples] * size_x**2 / (1 - epsilon)
-    low, high = largest_eigenvalues(M)
-    down = fp.require_finite(low, "row moduli") - (plain + loose) * RAISE
-    high = high + (plain + second + loose) * RAISE
-    lower = np.sqrt(np.maximum(down - np.abs(down) * 2.0**-40, 0.0)) * (1 - 2.0**-40)
-    upper = np.sqrt(fp.require_finite(high, "row moduli") * RAISE) * RAISE
-    still = ~(C.any(axis=(1, 2)) | (Q.eta[samples] > 0))  # rows whose Q_i is exactly 0
-    return RowEnds(np.where(still, 0.0, lower), np.where(still, 0.0, upper))
+    def ends(
+        self, problem: Problem, lin: Linearisation, X: Congruence, samples: NDArray[np.intp]
+    ) -> tuple[RowEnds, dict[str, SideArray]]:
+        """Both ends of the rows; nothing beside the data is needed."""
+        return enclose_sample_moduli(X, lin.Q, samples), {}

@@ -5,31 +5,59 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import numpy as np
 
 from certify.finders.loss_attack import find_attack, no_check
 from certify.format.errors import EnclosureError, SpecError
-from certify.format.words import Rigour
-from certify.network.layers.gradients import total_norm
-from certify.network.lipschitz.reach import reach
-from certify.problem.bound import Bound, Hypothesis
+from certify.format.quantities import PERSISTENCE_RADIUS, unit
+from certify.format.theorems import M6_PERSISTENCE
+from certify.format.words import Parameter, Rigour
+from certify.network.layers.gradients import Norm, total_norm
+from certify.network.lipschitz.reach import CHUNK, reach
+from certify.problem.bound import Bound, Hypothesis, SideArray
+from certify.problem.cost import PASS, Cost
 from certify.problem.limits import Limits, OutOfTime
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.activation import activation
 from certify.rigor.fp import RAISE, Array
+from certify.systems.sublevel.cost import pass_cost, passes
+from certify.systems.sublevel.descent import Descent
+from certify.systems.sublevel.point import SublevelPoint
+from certify.theorems.rule import Rule
 
-if TYPE_CHECKING:
-    from certify.systems.sublevel.point import Descent
+# Measured, one thread: of the search numbers of a number of a chunk of per-row Jacobians, and seconds for each row and
+# unit of the network.
+_PERSISTENCE: Final = (4, 1.2e-4)
 
-UNITS = {"features": "feature distance", "targets": "target distance", "sample_weights": "change of the sample weights"}
 
+class Persistence(Rule[SublevelPoint]):
+    """M6 and P3."""
 
-def persistence_unit(problem: Problem) -> str:
-    """What one unit of the radius is."""
-    return f"{UNITS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}"
+    theorem = M6_PERSISTENCE
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """Passes; and the search for the radius, where there is no formula for it."""
+        if problem.parameter in _FORMULAS:
+            return (passes(problem),)
+        chunk = min(CHUNK, problem.n * problem.inputs * max(problem.network.widths[1:]))
+        search = pass_cost(problem, "radius", (PASS[0], _PERSISTENCE[1]), "proved radius and attack",
+                           more=_PERSISTENCE[0] * chunk, vital=True)
+        return passes(problem), search
+
+    def persistence_radius(self, at: SublevelPoint) -> Bound:
+        """Both ends, where the limits allow it."""
+        cost = self.cost(at.problem)[-1]
+        found = self.refused(at, cost) or at.attempt(cost.name, lambda: self._enclosed(at))
+        return self.open(at, PERSISTENCE_RADIUS.name, found) if isinstance(found, str) else found
+
+    def _enclosed(self, at: SublevelPoint) -> Bound:
+        d = at.descent("passes")
+        inside = at.inside(d)
+        at.progress("persistence radius", 0.3)
+        return persistence_bound(at.problem, d, inside, at.limits)
 
 
 def persistence_bound(problem: Problem, d: Descent, inside: bool, limits: Limits | None = None) -> Bound:
@@ -49,10 +77,8 @@ def persistence_bound(problem: Problem, d: Descent, inside: bool, limits: Limits
     level = Fraction(problem.level)
     low_room, high_room = (problem.n * (level - d.loss.upper), problem.n * (level - d.loss.lower))
     witness: dict[str, Any] = {}
-    if problem.parameter == "sample_weights":
-        lower, upper = _sample_weights(problem, d, low_room, high_room)
-    elif problem.parameter == "targets":
-        lower, upper = _targets(problem, d, low_room, high_room)
+    if problem.parameter in _FORMULAS:
+        lower, upper = _FORMULAS[problem.parameter](problem, d, low_room, high_room)
     else:
         check = no_check if limits is None else limits.check
         radius = certified_radius(problem, d, low_room, check)
@@ -60,7 +86,7 @@ def persistence_bound(problem: Problem, d: Descent, inside: bool, limits: Limits
         attack = find_attack(problem, radius, check)
         if attack is not None:
             upper = Fraction(attack.radius)
-            witness = {"moved": attack.moved}
+            witness = {"array": SideArray("moved", attack.moved)}
     reason = "" if upper is not None else "no attack was found, so nothing bounds the radius from above"
     if limits is not None and limits.expired():
         reason = "; ".join(filter(None, ("time_limit was reached during the search for the radius", reason)))
@@ -68,8 +94,9 @@ def persistence_bound(problem: Problem, d: Descent, inside: bool, limits: Limits
         Hypothesis("loss", "the training loss at the given weights is at most", fp.up(d.loss.upper), True),
         Hypothesis("interior", "the level exceeds the training loss by at least", fp.down(level - d.loss.upper), True),
     )
-    return Bound("persistence_radius", "M6", Rigour.PROVED, fp.down(lower), None if upper is None else fp.up(upper),
-                 persistence_unit(problem), hypotheses, witness, reason)
+    own = unit(PERSISTENCE_RADIUS.name, problem.parameter, problem.set, problem.weight_norm)
+    return Bound(PERSISTENCE_RADIUS.name, M6_PERSISTENCE.label, Rigour.PROVED, fp.down(lower),
+                 None if upper is None else fp.up(upper), own, hypotheses, witness, reason)
 
 
 def _sample_weights(problem: Problem, d: Descent, low: Fraction, high: Fraction) -> tuple[Fraction, Fraction | None]:
@@ -81,18 +108,20 @@ def _sample_weights(problem: Problem, d: Descent, low: Fraction, high: Fraction)
 def _targets(problem: Problem, d: Descent, low: Fraction, high: Fraction) -> tuple[Fraction, Fraction | None]:
     """`n(L(u) − L) ≤ rε + ½mε²`, equal for the worst u: r = |f − y| and m = 1, or r = Σ|f_i − y_i| and m rows."""
     size = _size(problem, d)
-    m = 1 if problem.set == "total" else len(problem.rows)
+    m = len(problem.rows) if problem.row_budgets else 1
     lower = (fp.sqrt_down(size.upper**2 + 2 * m * low) - size.upper) / m
     return max(lower, Fraction(0)), (fp.sqrt_up(size.lower**2 + 2 * m * high) - size.lower) / m
 
 
-def _size(problem: Problem, d: Descent) -> Any:
+def _size(problem: Problem, d: Descent) -> Norm:
     """Norm of the row sizes: Euclidean for a total budget, their sum for one per sample."""
-    from certify.network.layers.gradients import Norm
+    if problem.row_budgets:
+        return Norm(fp.total(d.row_lower.tolist()), fp.total(d.row_upper.tolist()))
+    return total_norm(d.row_lower, d.row_upper)
 
-    if problem.set == "total":
-        return total_norm(d.row_lower, d.row_upper)
-    return Norm(fp.total(d.row_lower.tolist()), fp.total(d.row_upper.tolist()))
+
+_FORMULAS: Final = {Parameter.SAMPLE_WEIGHTS: _sample_weights, Parameter.TARGETS: _targets}
+"""The radius in closed form, by what moves."""
 
 
 def certified_radius(

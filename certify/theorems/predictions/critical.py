@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import Final
 
 import numpy as np
 
+from certify.format.quantities import FIRST_ORDER_PREDICTION_CHANGE
+from certify.format.theorems import P1_CRITICAL
 from certify.format.words import Rigour
 from certify.network.layers.jacobian import Jacobian
 from certify.network.layers.passes import Forward
 from certify.problem.bound import Bound
+from certify.problem.cost import PASS, Cost
+from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.fp import RAISE, Array
 from certify.rigor.inverse import Blocks
-from certify.spec.convexity import FIRST_ORDER
+from certify.systems.critical.cost import columns, hessian_cost, mixed_cost
+from certify.systems.critical.point import CriticalPoint, mixed_blocks
+from certify.systems.critical.settled import Enclosed, Settled
 from certify.systems.critical.symmetry import Units, classify
-from certify.systems.critical.words import critical_hypotheses, critical_unit
+from certify.systems.critical.words import critical_hypotheses
+from certify.theorems.critical import CriticalRule, settled_at
 from certify.theorems.predictions.first_order import (
     budget_of,
     critical_effects,
@@ -27,15 +34,43 @@ from certify.theorems.predictions.first_order import (
     prediction_hypotheses,
 )
 
-if TYPE_CHECKING:
-    from certify.problem.problem import Problem
-    from certify.systems.critical.point import Point, Settled
-
 INTERPOLATING = ("today's critical point is an exact fit, where the Hessian is singular, and changes of predictions "
                  "are not built there: ask for first_order_distance")
 SINGULAR = "so that the first-order change of a prediction need not be one number"
 GRADIENTS = 2**24
 """Entries of the gradients of predictions that are held at a time."""
+
+
+_HELD: Final = 3
+"""Numbers of an entry of a gradient of a prediction, or of an effect on one."""
+
+
+class CriticalPredictions(CriticalRule):
+    """P1, of critical points."""
+
+    theorem, unsettled = P1_CRITICAL, "M5"
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """The base point; and the mixed derivative, with products of every gradient with `A⁻¹` and C."""
+        mixed, p, wide = mixed_cost(problem), problem.parameters, columns(problem)
+        points = 0 if problem.evaluation is None else len(problem.evaluation)
+        outputs = points * problem.outputs
+        held = _HELD * (min(outputs * p, GRADIENTS) + min(outputs * wide, GRADIENTS))
+        seconds = mixed.rest + PASS[1] * points * sum(problem.network.widths)
+        return hessian_cost(problem), Cost(
+            "predictions", mixed.memory + 8 * held, mixed.flops + 2.0 * outputs * p * (p + wide), seconds,
+            "both ends, row by row")
+
+    def first_order_prediction_change(self, at: CriticalPoint) -> Bound:
+        """Both ends of every evaluation row, where the Hessian is nonsingular."""
+        quantity, settled = FIRST_ORDER_PREDICTION_CHANGE.name, settled_at(at)
+        if settled.point is None:
+            return self.stated(at, quantity, settled.theorem, INTERPOLATING)
+        if settled.point.inverse is None:
+            return self.stated(at, quantity, settled.theorem, f"{settled.reason}, {SINGULAR}")
+        at.progress("changes of predictions", 0.4)
+        return self.within(at, quantity, self.theorem.label, self.cost(at.problem)[1], lambda: (
+            enclose_critical_predictions(at.problem, settled, mixed_blocks(at.problem, settled), at.limits.check)))
 
 
 def enclose_critical_predictions(
@@ -68,12 +103,12 @@ def enclose_critical_predictions(
     lower, upper = np.concatenate(lows), np.concatenate(highs)
     found = (*critical_hypotheses(problem, settled), *prediction_hypotheses(
         "critical point", int(np.concatenate(agreed).sum()), int(np.concatenate(free).sum())))
-    return Bound(FIRST_ORDER, "P1", Rigour.PROVED, float(lower.max()), float(upper.max()),
-                 critical_unit(problem, FIRST_ORDER), found, {}, "", tuple(range(len(points))),
+    return Bound(FIRST_ORDER_PREDICTION_CHANGE.name, P1_CRITICAL.label, Rigour.PROVED, float(lower.max()),
+                 float(upper.max()), FIRST_ORDER_PREDICTION_CHANGE.unit, found, {}, "", tuple(range(len(points))),
                  tuple(lower.tolist()), tuple(upper.tolist()))
 
 
-def _agreed(problem: Problem, point: Point, passed: Forward) -> Array:
+def _agreed(problem: Problem, point: Enclosed, passed: Forward) -> Array:
     """Rows at which every field leaves the outputs alone: units are dead or linear there too, none shifts outputs."""
     n = len(passed.output.mid.hi)
     if not point.dimension:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
+from certify.format.quantities import FIRST_ORDER_PREDICTION_CHANGE
 from certify.network.layers.jacobian import Jacobian, jacobian
 from certify.network.layers.passes import Forward, Weights, backward, forward
 from certify.problem.bound import Hypothesis
@@ -16,7 +17,6 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic
 from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.inverse import Blocks, Inverse
-from certify.spec.convexity import FIRST_ORDER
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
@@ -57,28 +57,20 @@ class Budget:
     change: Array | None = None
 
 
-def require_predictions(problem: Problem) -> None:
-    """Refuse a problem that names no predictions, no size, or another norm, or that merges rows.
+def require_all_rows(problem: Problem) -> None:
+    """Refuse merged rows.
 
     Raises:
         SpecError: with what would work.
     """
-    asked = f"quantity '{FIRST_ORDER}'"
-    for wrong, found, use in (
-        (problem.evaluation is None, "no evaluation rows", "give evaluation rows, [evaluation] in a spec"),
-        (problem.weight_norm != "euclidean", f"norm '{problem.weight_norm}'", "use norm 'euclidean'"),
-        (problem.merge_duplicates, "merged rows", "use all rows"),
-        (problem.set != "given" and problem.radius is None, "no radius", "give perturbation.radius"),
-    ):
-        if wrong:
-            raise SpecError(asked, found, use)
+    if problem.merge_duplicates:
+        raise SpecError(f"quantity '{FIRST_ORDER_PREDICTION_CHANGE}'", "merged rows", "use all rows")
 
 
 def budget_of(problem: Problem, rows: Sequence[int]) -> Budget:
     """The changes that a problem allows; its one change (`given`) at those rows."""
     change = None if problem.change is None else np.ascontiguousarray(problem.change[np.array(rows)])
-    count = len(problem.rows) if problem.count is None else problem.count
-    return Budget(problem.set, problem.norm, count, problem.radius or 1.0, change)
+    return Budget(problem.set, problem.norm, problem.most_rows, problem.radius or 1.0, change)
 
 
 def gradients(

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from certify.format.errors import EnclosureError
+from certify.format.quantities import FIRST_ORDER_PREDICTION_CHANGE
+from certify.format.theorems import P1
 from certify.format.words import Rigour
 from certify.network.layers.jacobian import Jacobian
 from certify.network.layers.passes import known_weights
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis
-from certify.problem.cost import JACOBIAN_LIMIT
+from certify.problem.cost import JACOBIAN_LIMIT, Cost
 from certify.problem.perturbations.row_sets import RowSets
+from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.fp import RAISE, Array, U
-from certify.spec.convexity import FIRST_ORDER, OUTPUT_CHANGE
 from certify.systems.interpolation.congruence import Congruence
+from certify.systems.interpolation.cost import prediction_entries, tiers
+from certify.systems.interpolation.linearisation import Linearisation
 from certify.systems.interpolation.nearby import Solution, ball_of
+from certify.systems.interpolation.point import InterpolationPoint
+from certify.systems.interpolation.words import equal_reason
+from certify.theorems.fits import TieredRule
 from certify.theorems.predictions.first_order import (
     Effects,
     budget_of,
     enclose_changes,
     gradients,
     prediction_hypotheses,
+    require_all_rows,
 )
-
-if TYPE_CHECKING:
-    from certify.problem.problem import Problem
-    from certify.systems.interpolation.linearisation import Linearisation
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +51,43 @@ class Fitted:
     free: Array
 
 
+class FitPredictions(TieredRule):
+    """P1, of exact fits."""
+
+    theorem = P1
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """The tiers with a congruence."""
+        return tiers(problem)
+
+    def require(self, problem: Problem) -> None:
+        """Refuse merged rows."""
+        require_all_rows(problem)
+
+    def doubt(self, problem: Problem) -> str:
+        """Gradients that would be too many."""
+        if prediction_entries(problem) <= JACOBIAN_LIMIT:
+            return super().doubt(problem)
+        return "gradients of predictions are too many to be formed; use fewer evaluation rows"
+
+    def at_equal_rows(self, at: InterpolationPoint, quantity: str, i: int, j: int) -> Bound:
+        """Nothing follows."""
+        return self.open(at, quantity, equal_reason(i, j), at.counting())
+
+    def first_order_prediction_change(self, at: InterpolationPoint) -> Bound:
+        """Both ends of every evaluation row."""
+        return self.best(at, FIRST_ORDER_PREDICTION_CHANGE.name)
+
+    def enclosed(
+        self, at: InterpolationPoint, quantity: str, lin: Linearisation, X: Congruence,
+        hypotheses: tuple[Hypothesis, ...],
+    ) -> Bound:
+        """Both ends of every evaluation row, through the congruence."""
+        return enclose_fit_predictions(at.problem, lin, X, at.solution, hypotheses)
+
+
 def enclose_fit_predictions(
-    problem: Problem, lin: Linearisation, X: Congruence, solution: Solution | str | None,
-    hypotheses: tuple[Hypothesis, ...],
+    problem: Problem, lin: Linearisation, X: Congruence, solution: Solution | None, hypotheses: tuple[Hypothesis, ...],
 ) -> Bound:
     """Both ends of the largest first-order change of an output, for every evaluation row (P1).
 
@@ -68,7 +105,7 @@ def enclose_fit_predictions(
     assert points is not None and isinstance(net, Network)
     if prediction_entries(problem) > JACOBIAN_LIMIT:
         raise EnclosureError("gradients of predictions", "too many to be formed", "use fewer evaluation rows")
-    weights = known_weights(net) if not isinstance(solution, Solution) else ball_of(
+    weights = known_weights(net) if solution is None else ball_of(
         solution.parameters, solution.radius, solution.layers, lin.arithmetic)
     J, _ = gradients(problem, weights, problem.X, "row", lin.arithmetic)
     G, _ = gradients(problem, weights, points, "evaluation row", lin.arithmetic)
@@ -77,8 +114,9 @@ def enclose_fit_predictions(
     low, high = (end.reshape(-1, k).max(axis=1) for end in ends)
     agreed = sum(bool((problem.X == x).all(axis=1).any()) for x in points)
     own = prediction_hypotheses("exact fit", agreed, int(found.free.reshape(-1, k).any(axis=1).sum()))
-    return Bound(FIRST_ORDER, "P1", Rigour.PROVED, float(low.max()), float(high.max()), OUTPUT_CHANGE,
-                 (*hypotheses, *own), {}, "", tuple(range(len(points))), tuple(low.tolist()), tuple(high.tolist()))
+    return Bound(FIRST_ORDER_PREDICTION_CHANGE.name, P1.label, Rigour.PROVED, float(low.max()), float(high.max()),
+                 FIRST_ORDER_PREDICTION_CHANGE.unit, (*hypotheses, *own), {}, "", tuple(range(len(points))),
+                 tuple(low.tolist()), tuple(high.tolist()))
 
 
 def fit_effects(J: Jacobian, G: Jacobian, X: Congruence, sets: RowSets, arithmetic: Arithmetic) -> Fitted:
@@ -129,9 +167,3 @@ def shortest(G: Array) -> Array:
     size = fp.row_norms(G)
     below = size * (1.0 - 4.0 * (G.shape[1] + 32) * U) * (2.0 - RAISE) ** 2
     return np.where(size > 2 * fp.FLOOR, below, 0.0)
-
-
-def prediction_entries(problem: Problem) -> int:
-    """Entries of all gradients that first-order changes of predictions at exact fits need."""
-    points = 0 if problem.evaluation is None else len(problem.evaluation)
-    return (problem.n + points) * problem.outputs * problem.parameters if points else 0

@@ -2,58 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from certify.format.digits import at_most
 from certify.format.errors import EnclosureError
-from certify.format.labels import label_unit
+from certify.format.quantities import DISTANCE, STABLE_PREDICTIONS
+from certify.format.theorems import P2
 from certify.format.words import Rigour
 from certify.network.network import Network
-from certify.problem.bound import Bound
+from certify.problem.bound import Bound, SideArray
+from certify.problem.cost import Cost
 from certify.problem.problem import Problem
+from certify.systems.interpolation.point import InterpolationPoint
+from certify.theorems.distance.cost import distance_cost
+from certify.theorems.fits import FitRule
 from certify.theorems.predictions.within_distance import labels_within
-
-QUANTITY: Final = "stable_predictions"
-AT_SIZE: Final = ("distance", QUANTITY)
-"""Quantities of the interpolation map about changes as large as they are, without a window."""
-
-THEOREM: Final = "P2"
 
 ROOM = 1.0 + 2.0**-9
 """A change has to fit into its margin so many times over: left for the norms a checker computes by itself."""
 
-_PROOFS = ("centre", "layer", "sigma", "constants")
-"""What a witness of a distance has for its upper end."""
+_PROOFS = ("layer", "sigma", "constants")
+"""What a witness of a distance has for its upper end, beside the array of a solution."""
 
 
-def label_bound(problem: Problem, distance: Bound) -> Bound:
-    """The number of evaluation rows whose label is the same for every network within the upper end of a distance.
+class LabelsWithin(FitRule):
+    """P2."""
 
-    Without an upper end R nothing is said; with one, the upper end of the count is the number of rows.
+    theorem = P2
 
-    Args:
-        problem: interpolation, base `given`, with evaluation rows.
-        distance: the bound on its distance; what proves R is taken over into the witness, beside R itself (`reach`).
-    """
-    if distance.upper is None:
-        return _bound(problem, distance, None, None, {}, distance.reason)
-    assert isinstance(problem.network, Network) and problem.evaluation is not None  # what is asked was checked
-    try:
-        found = labels_within(problem.network, problem.evaluation, distance.upper, problem.layer,
-                              problem.layer_scale, ROOM, problem.threshold or 0.0)
-    except EnclosureError as error:
-        return _bound(problem, distance, None, None, {}, error.reason)
-    witness = {name: distance.witness[name] for name in _PROOFS if name in distance.witness}
-    reason = "" if found.stable.all() else (
-        f"of the other labels at least one margin is no wider than what networks within {at_most(distance.upper)} of "
-        "these weights may change it by: give a smaller change of the data, or a network with a smaller distance")
-    return _bound(problem, distance, float(found.stable.sum()), float(len(found.stable)),
-                  {"reach": distance.upper} | witness, reason)
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """That of the distance."""
+        return distance_cost(problem)
 
+    def doubt(self, problem: Problem) -> str:
+        """Equal rows are no obstacle to an exact fit."""
+        return ""
 
-def _bound(
-    problem: Problem, distance: Bound, lower: float | None, upper: float | None, witness: dict[str, object],
-    reason: str,
-) -> Bound:
-    unit = label_unit(problem.outputs, problem.threshold)
-    return Bound(QUANTITY, THEOREM, Rigour.PROVED, lower, upper, unit, distance.hypotheses, witness, reason)
+    def at_equal_rows(self, at: InterpolationPoint, quantity: str, i: int, j: int) -> None:
+        """There an exact fit may exist all the same."""
+
+    def stable_predictions(self, at: InterpolationPoint) -> Bound:
+        """The number of evaluation rows whose label is the same for every network within the upper end R of a distance.
+
+        Without R nothing is said; with it, the upper end of the count is the number of rows. What proves R is taken
+        over into the witness, beside R itself (`reach`).
+        """
+        problem, distance, quantity = at.problem, at.bound(DISTANCE.name), STABLE_PREDICTIONS.name
+        reach, points = distance.upper, problem.evaluation
+        if reach is None:
+            return self.open(at, quantity, distance.reason, distance.hypotheses)
+        assert isinstance(problem.network, Network) and points is not None  # what is asked was looked at
+        try:
+            found = labels_within(problem.network, points, reach, problem.layer, problem.layer_scale, ROOM,
+                                  problem.threshold or 0.0)
+        except EnclosureError as error:
+            return self.open(at, quantity, error.reason, distance.hypotheses)
+        witness = {"reach": reach} | {name: distance.witness[name] for name in _PROOFS if name in distance.witness}
+        array = distance.witness.get("array")
+        witness |= {"array": array} if isinstance(array, SideArray) and array.of else {}
+        reason = "" if found.stable.all() else (
+            f"of the other labels at least one margin is no wider than what networks within {at_most(reach)} of "
+            "these weights may change it by: give a smaller change of the data, or a network with a smaller distance")
+        return Bound(quantity, self.theorem.label, Rigour.PROVED, float(found.stable.sum()), float(len(found.stable)),
+                     at.unit(quantity), distance.hypotheses, witness, reason)

@@ -21,8 +21,8 @@ import torch
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
-from certify.prove.prover import bound
+from certify.prove.prover import answer, bound
+from certify.systems.critical.point import CriticalPoint
 
 torch.set_default_dtype(torch.float64)
 CHANGES, BATCH, STEPS, LAST, SLACK, NEAR = 20, 1_000, 30, 10, 1e-9, 1.0001
@@ -150,7 +150,7 @@ class Tally:
 
 
 def _claimed(problem: Problem) -> Any:
-    return Critical(problem, silent).bound("distance")
+    return CriticalPoint(problem, answer, silent).bound("distance")
 
 
 def _starts(rng: np.random.Generator, like: torch.Tensor, upper: float) -> torch.Tensor:

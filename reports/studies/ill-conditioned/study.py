@@ -74,8 +74,9 @@ def condition(problem: Any) -> float:
 
 
 def measure() -> list[dict[str, str]]:
-    from certify.prove.interpolation import Interpolation
+    from certify.prove.prover import answer
     from certify.rigor import enclose_sigma_min
+    from certify.systems.interpolation.point import InterpolationPoint
 
     lines = []
     for shape in SHAPES:
@@ -88,7 +89,7 @@ def measure() -> list[dict[str, str]]:
     for gap in GAPS:
         problem = real(gap)
         size = f"{problem.equations} × {problem.parameters}"
-        proving, c = Interpolation(problem, lambda stage, fraction: None), f"{condition(problem):.1e}"
+        proving, c = InterpolationPoint(problem, answer, lambda stage, fraction: None), f"{condition(problem):.1e}"
         for quantity in ("modulus", "sample_modulus"):
             start = time.perf_counter()
             b = proving.bound(quantity)

@@ -101,8 +101,8 @@ def test_spec_names_itself_and_its_problem_is_valid(spec):
 @pytest.mark.parametrize("spec", [s for s in SPECS if "persistence" in str(s)], ids=named)
 def test_level_is_105_percent_of_the_loss_rounded_up(spec):
     from certify.problem.load import load_problem
-    from certify.prove.sublevel import descend
     from certify.rigor.arithmetic import Binary64
+    from certify.systems.sublevel.descent import descend
 
     if not has_inputs(spec):
         pytest.skip("its inputs are not in the repository")

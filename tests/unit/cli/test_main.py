@@ -225,7 +225,7 @@ def test_loss_of_rank_is_inconclusive_with_the_reason(tmp_path, call):
 def test_plan_computes_and_writes_nothing(tmp_path, call, monkeypatch):
     import certify.prove.prover
 
-    monkeypatch.setattr(certify.prove.prover, "Interpolation", lambda *_: pytest.fail("it computed"))
+    monkeypatch.setattr(certify.prove.prover, "answer", lambda *_: pytest.fail("it computed"))
     X = np.vstack([features(), features()[3:4]])
     write(tmp_path, X=X, y=np.zeros(11))
     before = files(tmp_path)
@@ -370,7 +370,7 @@ def test_names_from_outside_cannot_write_to_the_terminal(tmp_path, call):
 # --- interruption, start-up --------------------------------------------------------------------------------------
 
 def test_interrupt_while_proving_keeps_the_old_certificate(tmp_path, call, monkeypatch):
-    from certify.prove.interpolation import Interpolation
+    from certify.systems.interpolation.point import InterpolationPoint
 
     call("run", write(tmp_path))
     before = files(tmp_path)
@@ -378,7 +378,7 @@ def test_interrupt_while_proving_keeps_the_old_certificate(tmp_path, call, monke
     def interrupted(self, quantity):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Interpolation, "bound", interrupted)
+    monkeypatch.setattr(InterpolationPoint, "bound", interrupted)
     status, out, err = call("run", tmp_path / "certify.toml")
     assert (status, out) == (130, "") and "interrupted" in err
     assert files(tmp_path) == before

@@ -18,9 +18,9 @@ from certify.network.lipschitz import of_outputs as output_steepness
 from certify.problem.limits import Limits
 from certify.problem.load import load_problem
 from certify.problem.perturbations.factor import BlockFactor
-from certify.prove.head import ConvexLayer
-from certify.prove.prover import prover
+from certify.prove.prover import answer, prover
 from certify.rigor.finder import proposed
+from certify.systems.head.point import HeadPoint
 from certify.theorems.distance import budget as worst_distance
 from certify.theorems.distance import given_change as distance
 from certify.theorems.distance import layer_constants
@@ -99,16 +99,16 @@ def test_an_attack_on_a_last_layer_that_fails_leaves_the_upper_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     problem = load_problem(folder / "spec.toml")
-    whole = ConvexLayer(problem).bound("distance")
+    whole = HeadPoint(problem, answer).bound("distance")
     monkeypatch.setattr(convex_attack.Search, name, gives_up)
-    bound = ConvexLayer(problem).bound("distance")
+    bound = HeadPoint(problem, answer).bound("distance")
     assert (bound.lower, bound.upper) == (0.0, whole.upper) and "z" not in bound.witness
 
 
 def test_a_search_that_yields_nan_proves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = load_problem(folder / "spec.toml")
     monkeypatch.setattr(convex_attack.Search, "_turned", lambda *_: (np.full((problem.n, 1), np.nan), 1.0))
-    assert ConvexLayer(problem).bound("distance").lower == 0.0
+    assert HeadPoint(problem, answer).bound("distance").lower == 0.0
 
 
 ONE = '[perturbation]\nset = "given"\nfile = "change.npz"\n' + gate("distance", max=9.0)

@@ -14,8 +14,10 @@ import pytest
 from certify.cli.audit import load, run_audit
 from certify.problem.cost import Cost
 from certify.problem.limits import Limits, OutOfTime, free_memory
-from certify.prove import costs, interpolation
 from certify.prove.prover import prover
+from certify.systems.interpolation import point
+from certify.theorems import fits
+from certify.theorems.modulus.total import Total
 from certify.theorems.persistence import radius
 from tests.families.small import SPEC, gate, write
 
@@ -74,30 +76,30 @@ def test_the_alarm_of_somebody_else_is_left_alone():
 
 def test_without_limits_nothing_is_refused_or_ended():
     limits = Limits(free_memory())
-    assert limits.refusal(Cost("congruence", 1 << 20, 1e30, 1e9, ("modulus",))) == ""
+    assert limits.refusal(Cost("congruence", 1 << 20, 1e30, 1e9)) == ""
     assert limits.attempt("it", lambda: 7) == 7 and not limits.expired()
     assert (1 << 20) < free_memory() < (1 << 50)
 
 
 def test_an_estimate_far_beyond_the_time_left_is_not_begun():
     limits = Limits(1 << 40, seconds=10.0)
-    assert "needs about 2 min, and" in limits.refusal(Cost("congruence", 0, 0.0, 100.0, ("modulus",)))
-    assert limits.refusal(Cost("congruence", 0, 0.0, 30.0, ("modulus",))) == ""  # an estimate may be off
+    assert "needs about 2 min, and" in limits.refusal(Cost("congruence", 0, 0.0, 100.0))
+    assert limits.refusal(Cost("congruence", 0, 0.0, 30.0)) == ""  # an estimate may be off
 
 
 @pytest.mark.parametrize("error", [MemoryError, OutOfTime])
 def test_a_later_tier_that_fails_keeps_what_an_earlier_one_proved(problem, monkeypatch, error):
     found = problem()
     whole = prover(found).bound("modulus")
-    attempt = interpolation.Interpolation._attempt
+    attempt = fits.TieredRule._attempt
 
-    def failing(self, quantity, arithmetic, *how):
-        if arithmetic.name != "binary64":
+    def failing(self, at, quantity, tier):
+        if tier.arithmetic.name != "binary64":
             raise error
-        return attempt(self, quantity, arithmetic, *how)
+        return attempt(self, at, quantity, tier)
 
-    monkeypatch.setattr(interpolation.Interpolation, "_attempt", failing)
-    monkeypatch.setattr(interpolation, "GAP", 0.0)  # go on to the next tier
+    monkeypatch.setattr(fits.TieredRule, "_attempt", failing)
+    monkeypatch.setattr(fits, "GAP", 0.0)  # go on to the next tier
     bound = prover(found, limits=Limits(1 << 40, seconds=1e6)).bound("modulus")
     assert bound.lower <= whole.upper and whole.lower <= bound.upper
     words = "ran out of memory" if error is MemoryError else "was reached before"
@@ -143,7 +145,7 @@ def test_out_of_memory_in_the_midst_is_inconclusive_and_written(tmp_path, monkey
         raise MemoryError
 
     path = write(tmp_path, SPEC + gate(max=1e6))
-    monkeypatch.setattr(interpolation, "linearise", full)
+    monkeypatch.setattr(point, "linearise", full)
     certificate = run_audit(path)
     assert (certificate["verdict"], certificate["gates"]) == ("inconclusive", "open")
     assert "the congruence tier ran out of memory" in certificate["claims"][0]["reason"]
@@ -152,14 +154,13 @@ def test_out_of_memory_in_the_midst_is_inconclusive_and_written(tmp_path, monkey
 
 def test_tiers_are_chosen_by_what_fits(problem, monkeypatch):
     found = problem()
-    need = {cost.name: cost.memory for cost in costs.costs(found)}
+    need = {cost.name: cost.memory for cost in Total().cost(found)}
     assert need["congruence"] < need["double-double"] < need["Jacobian"]
-    monkeypatch.setattr(interpolation, "GAP", -1.0)  # nothing is ever enough
+    monkeypatch.setattr(fits, "GAP", -1.0)  # nothing is ever enough
     tried = []
-    attempt = interpolation.Interpolation._attempt
-    monkeypatch.setattr(interpolation.Interpolation, "_attempt",
-                        lambda self, quantity, arithmetic, *how: tried.append(arithmetic.name) or attempt(
-                            self, quantity, arithmetic, *how))
+    attempt = fits.TieredRule._attempt
+    monkeypatch.setattr(fits.TieredRule, "_attempt", lambda self, at, quantity, tier: tried.append(
+        tier.arithmetic.name) or attempt(self, at, quantity, tier))
     for most, names in ((need["congruence"] - 1, 0), (need["congruence"], 1), (need["double-double"], 2),
                         (need["Jacobian"], 3)):
         tried.clear()

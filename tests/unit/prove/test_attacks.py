@@ -106,7 +106,7 @@ def test_levels_that_are_no_level():
     with exact.precision(200):
         truth = float(arb(training_loss(sublevel())).mid())
     assert "rounding" in undecided(sublevel(level=truth))
-    with pytest.raises(SpecError, match="radius is 0"):
+    with pytest.raises(SpecError, match="a level above the loss"):
         bound(sublevel(), "persistence_radius")
     with pytest.raises(InputError, match="parameter 'targets'.*cannot move a little; use parameter = 'features'"):
         sublevel(y=None, labels=np.array([0, 1, 1]), loss="logistic", parameter="targets", level=9.0)

@@ -14,11 +14,11 @@ from certify.format.errors import InputError
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
-from certify.prove.prover import bound
+from certify.prove.prover import answer, bound
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.inverse import NoInverse, invert
 from certify.systems.critical import symmetry
+from certify.systems.critical.point import CriticalPoint
 from certify.systems.critical.reduction import completed, spanning
 from tests.containment import critical as contained
 from tests.containment.rigor import Violation
@@ -82,7 +82,7 @@ def test_the_papers_assumption_2_fails_on_its_own_toy():
     assert all(m == 0 for m in minors) and any(rows[0])  # rank 1
 
 
-def stepped(problem: Problem, proving: Critical, t: float) -> tuple[float, float]:
+def stepped(problem: Problem, proving: CriticalPoint, t: float) -> tuple[float, float]:
     """Distance over t of the critical point found by solving again after a step t in the worst direction, and `‖H⁺C‖`.
 
     Newton's method with the pseudo-inverse of the tilted system in 50 digits, from the given weights.
@@ -119,7 +119,7 @@ def stepped(problem: Problem, proving: Critical, t: float) -> tuple[float, float
 def test_singular_hessians_against_solving_again(make, theorem, kinds):
     """The ratio that solving again shows at t = 1e-4 agrees with the proved modulus to 1e-3."""
     problem = make()
-    proving = Critical(problem, silent)
+    proving = CriticalPoint(problem, answer, silent)
     b = proving.bound("modulus")
     assert b.theorem == theorem and b.upper <= b.lower * (1 + 1e-6)
     statement = " ".join(h.statement for h in b.hypotheses if h.name == "symmetry")
@@ -161,7 +161,7 @@ def paper(problem: Problem) -> float:
 def test_wrong_formulas_are_caught_by_the_same_comparison():
     """A tilt in weight space beside a symmetry, and the paper's κ: neither number passes as an end."""
     problem = toy(np.array([[2.0], [5.0]]))
-    proving = Critical(problem, silent)
+    proving = CriticalPoint(problem, answer, silent)
     b = proving.bound("modulus")
     H, C = float_system(problem, tilted=False)
     wrong = [contained.float_modulus(H, C), paper(problem)]
@@ -190,7 +190,7 @@ def test_a_kind_of_field_left_out_leaves_the_rank_unproved(kind, monkeypatch):
     """Each kind is needed somewhere: without it the completed Hessian is not proved nonsingular."""
     makers = {"dead": dead_unit, "linear": deep_linear, "softmax": softmax_problem, "kernel": two_active}
     problem = makers.get(kind, always_active)()
-    settled = Critical(problem, silent).settled
+    settled = CriticalPoint(problem, answer, silent).settled
     point, layout = settled.point, symmetry.Layout(problem.network, problem.network.layers("all"))
     assert settled.theorem == "M5b" and point.fields.counts[kind] and point.inverse is not None
     monkeypatch.setattr(symmetry, "KINDS", tuple(k for k in symmetry.KINDS if k.name != kind))
@@ -203,7 +203,7 @@ def test_a_kind_of_field_left_out_leaves_the_rank_unproved(kind, monkeypatch):
 
 def test_no_tilt_in_weight_space_beside_a_symmetry(monkeypatch):
     """Without output tilt H is nonsingular only because the tilt breaks the symmetries: 131.5 in place of 14.5."""
-    from certify.prove import settle as critical_base
+    from certify.systems.critical import settle as critical_base
 
     monkeypatch.setattr(critical_base, "_tilt", lambda *_: "none")
     b = bound(always_active(), "modulus")

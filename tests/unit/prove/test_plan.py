@@ -12,11 +12,14 @@ from certify.cli.audit import load
 from certify.cli.explain import explain
 from certify.format.errors import SpecError
 from certify.problem import limits
-from certify.prove import costs
-from certify.prove.meaning import quantities
+from certify.problem.cost import BASE_MEMORY
+from certify.problem.question import asked as quantities
 from certify.prove.prover import prover
+from certify.systems.critical.cost import mixed_cost
+from certify.systems.interpolation import cost as costs
 from certify.theorems.distance import compensation
 from certify.theorems.predictions import interpolation as fit_predictions
+from certify.theorems.predictions.critical import CriticalPredictions
 from tests.families.small import SPEC, features, gate, tensors, write
 
 GIB = 1 << 30
@@ -98,7 +101,7 @@ def test_sublevel_has_one_inequality_and_no_matrix_over_the_rows(problem):
     found = problem(3000, SUBLEVEL + "level = 100.0\n" + gate("persistence_radius", min=0.1) + gate(max=1.0))
     made = plan.make_plan(found)
     assert made.equations == 1 and quantities(found) == ("persistence_radius", "modulus")
-    assert [tier.name for tier in made.tiers] == ["passes", "double-double", "radius"]
+    assert [tier.name for tier in made.tiers] == ["passes", "radius", "double-double"]
     assert max(tier.memory for tier in made.tiers) < GIB // 2
     text = "\n".join(made.as_lines())
     assert "one inequality" in text and "n·k" not in text and "it is 0 if the level is above the loss" in text
@@ -112,7 +115,7 @@ def test_equal_rows_are_no_obstacle_to_the_sublevel_map(tmp_path):
 
 
 def test_too_many_rows_for_the_passes_are_left_open(problem, monkeypatch):
-    limited(monkeypatch, costs.BASE_MEMORY + 1_000_000)
+    limited(monkeypatch, BASE_MEMORY + 1_000_000)
     found = problem(3000, SUBLEVEL)
     assert not plan.make_plan(found).quantities[0].feasible
     bound = prover(found).bound("modulus")
@@ -145,11 +148,10 @@ def test_predictions_of_critical_points_are_in_the_plan_and_the_run_keeps_to_it(
             + EVALUATION + '[perturbation]\nradius = 1.0\n' + CHANGES)
     few, many = problem(10, more), problem(2000, more)
     assert list(tiers(few)) == ["Hessian", "predictions"]
-    mixed = {c.name: c for c in costs.costs(many)}
-    assert mixed["predictions"].memory - mixed["mixed derivative"].memory >= 8 * 2000 * (41 + 2000 * 3)  # the effects
+    predictions = CriticalPredictions().cost(many)[1].memory
+    assert predictions - mixed_cost(many).memory >= 8 * 2000 * (41 + 2000 * 3)  # the effects
     assert tiers(few)["predictions"].memory < tiers(many)["predictions"].memory
-    own = {c.name: c for c in costs.costs(few)}
-    limited(monkeypatch, own["predictions"].memory - 1)  # enough for all the rest
+    limited(monkeypatch, CriticalPredictions().cost(few)[1].memory - 1)  # enough for all the rest
     refused = prover(few).bound("first_order_prediction_change")
     assert refused.upper is None and "the changes of predictions needs about" in refused.reason
     assert not foreseen(few)["first_order_prediction_change"][0]
@@ -163,8 +165,7 @@ def test_predictions_of_exact_fits_that_are_too_many_are_foreseen(problem, monke
         plain = tiers(found)
     assert all(tiers(found)[name].memory > tier.memory for name, tier in plain.items())
     assert foreseen(found)["first_order_prediction_change"] == (True, "")
-    for module in (plan, fit_predictions):
-        monkeypatch.setattr(module, "JACOBIAN_LIMIT", costs.prediction_entries(found) - 1)
+    monkeypatch.setattr(fit_predictions, "JACOBIAN_LIMIT", costs.prediction_entries(found) - 1)
     assert not foreseen(found)["first_order_prediction_change"][0]
     run = prover(found).bound("first_order_prediction_change")
     assert run.upper is None and "too many to be formed" in run.reason

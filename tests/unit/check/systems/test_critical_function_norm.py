@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from certify.check.reading.refusal import Invalid
-from certify.prove import settle as critical_base
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.inverse import Inverse, invert
+from certify.systems.critical import settle as critical_base
 from certify.systems.critical.reduction import completed, field_length, spanning
 from tests.families.prover_cases import checked, critical, critical_set, edit, forged, prove, settled
 from tests.unit.check.enclosure.test_norms import normed

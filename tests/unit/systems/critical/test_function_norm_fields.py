@@ -13,13 +13,13 @@ from certify.network.network import Network
 from certify.problem.norms.function import Reference
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove import settle as critical_base
-from certify.prove.critical import Critical
-from certify.prove.prover import bound
+from certify.prove.prover import answer, bound
 from certify.rigor.arithmetic import Binary64, Pair
 from certify.rigor.inverse import Inverse, Matrix, invert
+from certify.systems.critical import settle as critical_base
 from certify.systems.critical.function_norm import Seen
 from certify.systems.critical.function_norm_fields import invert_seen, loosened, spanning_seen, turned
+from certify.systems.critical.point import CriticalPoint
 from certify.systems.critical.reduction import completed, field_length, spanning
 from certify.systems.critical.symmetry import Fields
 from tests.containment import critical as contained
@@ -111,7 +111,7 @@ def test_solving_again_on_moved_data(which):
         deep_linear(), weight_norm="function", reference=Reference(np.array([[1.0, -2.0, 0.5]]), 0.3))}[which]
     found, t, rng = bound(problem, "modulus"), 1e-5, np.random.default_rng(0)
     with oracle.precision():
-        proving = Critical(problem, silent)
+        proving = CriticalPoint(problem, answer, silent)
         system, w = contained.base_of(problem, proving)
         truth = oracle.derive(system, w)
         S = np.array(mp.cholesky(oracle.seen_square(problem)).T.tolist(), float)
@@ -138,7 +138,7 @@ def test_the_oracle_finds_the_same_shortest_motion(problem, parameter, tau):
 
 def test_forgetting_the_minimum_over_the_kernel_is_caught(monkeypatch):
     """`|FH⁺Cu|`, the length of some motion: false as a lower end of a row."""
-    proving = Critical(replace(awake(), weight_norm="euclidean", reference=None), silent)
+    proving = CriticalPoint(replace(awake(), weight_norm="euclidean", reference=None), answer, silent)
     plain = proving.settled.point.inverse
     monkeypatch.setattr(critical_base, "invert_seen", lambda H, fields, seen, distance: (plain, Fraction(0)))
     with pytest.raises(Violation, match="sample_modulus lower"):

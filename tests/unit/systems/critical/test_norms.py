@@ -12,9 +12,9 @@ import pytest
 from certify.network.network import Network
 from certify.problem.norms.function import Reference
 from certify.problem.problem import Problem
-from certify.prove import settle as critical_base
 from certify.prove.prover import bound
 from certify.rigor.arithmetic import Pair
+from certify.systems.critical import settle as critical_base
 from tests.containment import critical as contained
 from tests.containment import critical_seen as containment_critical_seen
 from tests.containment.attack import attack

@@ -13,9 +13,9 @@ from certify.network.network import Network
 from certify.problem.norms.function import Reference
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
-from certify.prove.prover import bound
+from certify.prove.prover import answer, bound
 from certify.rigor.arithmetic import Binary64, DoubleDouble
+from certify.systems.critical.point import CriticalPoint
 from certify.systems.interpolation import contrasts, linearisation
 from tests.containment import critical
 from tests.containment import critical_seen as seen_
@@ -74,7 +74,7 @@ def test_against_jets_and_brute_force(loss, k, seed):
     """With k − 1 differences a row the reference outputs do not always fill whole blocks."""
     rng = np.random.default_rng([seed, k])
     problem = fitted(rng, loss, k)
-    assert Critical(problem, silent).settled.theorem == "M5a"
+    assert CriticalPoint(problem, answer, silent).settled.theorem == "M5a"
     assert critical.whole_problem(problem) == "decided"
     for kind in ("per_sample", "sparse", "given"):
         assert sets_.whole_problem(sets_.with_set(problem, rng, kind), rng) == "decided"
@@ -89,7 +89,7 @@ def test_the_witness_is_one_of_the_equations_and_reference_outputs_alone():
     assert len(found.witness["z"]) == 2 * 2 + 3 * rows
     budgets = bound(replace(problem, set="per_sample", radius=1.0, norm="inf"), "first_order_distance")
     assert len(budgets.witness["z"]) == 2 * 2 + 3 * rows
-    assert len(budgets.witness["dual"]) == len(budgets.witness["shape"]) == 2
+    assert len(budgets.witness["dual"]) == len(budgets.witness["array"].content) == 2
 
 
 def odd() -> Problem:
@@ -238,7 +238,7 @@ def test_the_attack_on_interpolating_problems():
         rng = np.random.default_rng([seed, 5])
         problem = seen_.few_rows(seen_.with_reference(replace(families.critical_problem(rng, "given"),
                                                               weight_decay=0.0), rng), rng)
-        if Critical(problem, silent).settled.theorem != "M5a":
+        if CriticalPoint(problem, answer, silent).settled.theorem != "M5a":
             continue
         whole = rng.random() < 0.5
         decided += (critical.whole_problem(problem) if whole else sets_.whole_problem(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import bound
-from certify.format.errors import EnclosureError, InputError
+from certify.format.errors import EnclosureError, InputError, SpecError
 from certify.network.network import Network
 from certify.problem.limits import OutOfTime
 from certify.problem.problem import Problem
@@ -148,11 +148,11 @@ def test_a_kink_in_reach_and_stationary_weights_are_not_proved():
 
 @pytest.mark.parametrize("change, words", [
     ({"level": 5.0}, "level"), ({"parameter": "sample_weights"}, "sample_weights"), ({"set": "per_sample"}, "total"),
-    ({"scale": np.array([2.0])}, "units of the data"),
+    ({"scale": np.array([2.0])}, "remove perturbation.columns and perturbation.scale"),
     ({"weight_norm": "relative"}, "euclidean"),
 ])  # fmt: skip
 def test_what_is_not_built_is_refused_by_name(change, words):
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(SpecError, match=words):
         bound(replace(line(), **change), "aubin")
 
 

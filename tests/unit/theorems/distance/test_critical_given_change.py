@@ -11,8 +11,8 @@ from certify.format.errors import InputError, SpecError
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
-from certify.prove.prover import bound
+from certify.prove.prover import answer, bound
+from certify.systems.critical.point import CriticalPoint
 from tests.containment.attack import attack
 
 X = np.array([[1.0], [2.0], [-1.0]])
@@ -68,9 +68,9 @@ def test_labels_flip(loss, flip):
     common = {"map": "critical", "base": "nearby", "loss": loss, "weight_decay": 0.3, "labels": labels}
     problem = Problem(network, X, None, "targets", (0,), set="given", change=np.array(flip), **common)
     found = bound(problem, "distance")
-    flipped = Critical(replace(problem, labels=np.array([1, 1, 1]), set="total", change=None, parameter="features"),
-                       silent).solution
-    today = Critical(replace(problem, set="total", change=None, parameter="features"), silent).solution
+    other = replace(problem, labels=np.array([1, 1, 1]), set="total", change=None, parameter="features")
+    flipped = CriticalPoint(other, answer).solution
+    today = CriticalPoint(replace(problem, set="total", change=None, parameter="features"), answer, silent).solution
     assert found.lower and found.upper and flipped and today
     pairs = zip((*flipped.parameters.weights, *flipped.parameters.biases),
                 (*today.parameters.weights, *today.parameters.biases), strict=True)
@@ -98,7 +98,7 @@ def test_what_has_no_meaning_is_refused():
     given = replace(problem, base="given")
     for wrong, quantity, words in (
             (problem, "modulus", "modulus"), (given, "distance", "base"), (flip, "first_order_distance", "labels"),
-            (problem, "prediction_change", "not built")):
+            (problem, "prediction_change", "no theorem here bounds it")):
         with pytest.raises(SpecError, match=words):
             bound(wrong, quantity)
 

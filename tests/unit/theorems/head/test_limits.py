@@ -12,8 +12,10 @@ from certify.cli.audit import run_audit
 from certify.format.errors import EnclosureError
 from certify.problem.limits import Limits
 from certify.problem.load import load_problem
-from certify.prove import head as convex_distance
-from certify.prove.head import ConvexLayer
+from certify.prove.prover import answer
+from certify.systems.head import point as head_point
+from certify.systems.head.point import HeadPoint
+from certify.theorems.head import claims as convex_distance
 from certify.theorems.head import reached as convex_reached
 from tests.unit.check.theorems.head.test_claims import NONE, forge, made
 
@@ -70,10 +72,10 @@ def test_time_that_is_up_at_any_step_keeps_what_was_proved(folder: Path, late: i
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Limits, "left", clock)
-        proving = ConvexLayer(problem, limits=limits)
+        proving = HeadPoint(problem, answer, limits=limits)
         bounds = {name: proving.bound(name) for name in QUANTITIES}
     for name, bound in bounds.items():
-        whole = ConvexLayer(problem).bound(name)
+        whole = HeadPoint(problem, answer).bound(name)
         assert whole.lower is not None and whole.upper is not None
         assert (bound.lower or 0.0) <= whole.lower
         assert bound.upper is None or bound.upper >= whole.upper
@@ -97,9 +99,9 @@ def expiring(limits: Limits, work, after: int):  # type: ignore[no-untyped-def]
 
 def test_the_motion_proved_by_then_counts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problem, limits = load_problem(folder / "spec.toml"), Limits(1 << 40, seconds=1e6)
-    whole = ConvexLayer(problem).bound("distance")
+    whole = HeadPoint(problem, answer).bound("distance")
     monkeypatch.setattr(convex_distance, "enclose_motion", expiring(limits, convex_distance.enclose_motion, 9))
-    bound = ConvexLayer(problem, limits=limits).bound("distance")
+    bound = HeadPoint(problem, answer, limits=limits).bound("distance")
     assert bound.upper is not None and whole.upper is not None and bound.upper >= whole.upper
     assert "was reached before the metrics of the last layer" in bound.reason and "theta" in bound.witness
 
@@ -107,7 +109,7 @@ def test_the_motion_proved_by_then_counts(folder: Path, monkeypatch: pytest.Monk
 def test_a_change_found_by_then_counts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problem, limits = load_problem(folder / "spec.toml"), Limits(1 << 40, seconds=1e6)
     monkeypatch.setattr(convex_reached, "enclose_reached", expiring(limits, convex_reached.enclose_reached, 2))
-    bound = ConvexLayer(problem, limits=limits).bound("distance")
+    bound = HeadPoint(problem, answer, limits=limits).bound("distance")
     assert bound.lower is not None and bound.lower > 0 and "z" in bound.witness
 
 
@@ -115,7 +117,7 @@ def test_labels_counted_by_then_count(folder: Path, monkeypatch: pytest.MonkeyPa
     problem, limits = load_problem(folder / "spec.toml"), Limits(1 << 40, seconds=1e6)
     monkeypatch.setattr(convex_distance, "enclose_predictions",
                         expiring(limits, convex_distance.enclose_predictions, 3))
-    bound = ConvexLayer(problem, limits=limits).bound("stable_predictions")
+    bound = HeadPoint(problem, answer, limits=limits).bound("stable_predictions")
     assert bound.lower is not None and bound.lower > 0 and "time_limit" in bound.reason
 
 
@@ -124,8 +126,8 @@ def test_memory_that_runs_out_in_the_midst_is_said(folder: Path, monkeypatch: py
         raise MemoryError
 
     problem = load_problem(folder / "spec.toml")
-    monkeypatch.setattr(convex_distance, "convex_parts", full)
-    bound = ConvexLayer(problem).bound("distance")
+    monkeypatch.setattr(head_point, "layer_of", full)
+    bound = HeadPoint(problem, answer).bound("distance")
     assert (bound.lower, bound.upper) == (None, None) and "ran out of memory" in bound.reason
 
 
@@ -135,6 +137,6 @@ def test_a_last_layer_that_cannot_be_enclosed_leaves_the_claim_open(
     def beyond(*_: object) -> None:
         raise EnclosureError("Hessian of the last layer", "it overflows", "scale the features")
 
-    monkeypatch.setattr(convex_distance, "convex_parts", beyond)
-    bound = ConvexLayer(load_problem(folder / "spec.toml")).bound("prediction_change")
+    monkeypatch.setattr(head_point, "layer_of", beyond)
+    bound = HeadPoint(load_problem(folder / "spec.toml"), answer).bound("prediction_change")
     assert bound.upper is None and bound.reason.startswith("it overflows")

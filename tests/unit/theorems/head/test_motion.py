@@ -255,7 +255,7 @@ def test_a_direction_is_known_to_finite_changes_of_weights_alone() -> None:
     both = replace(down, direction=None)
     assert bound(down, "distance").upper < bound(both, "distance").upper
     assert 0 < bound(down, "distance").lower <= bound(both, "distance").lower * (1 + 1e-9)
-    with pytest.raises(SpecError, match="limits here are for changes both ways"):
+    with pytest.raises(SpecError, match="remove perturbation.direction"):
         bound(replace(down, set="total", count=None), "sample_modulus")
     for parameter, word in (("features", "down"), ("sample_weights", "up")):
         with pytest.raises(CertifyError, match="direction"):
@@ -267,7 +267,7 @@ def test_a_problem_gives_the_same_bound() -> None:
     t = fitted(3)
     plain = bound(_problem(t), "distance")
     assert plain.upper == enclose_motion(enclosed(t), Change("features", 0.01))[0].distance
-    assert plain.theorem == "Q6" and set(plain.witness) == {"theta", "reach", "z", "change"} and plain.lower > 0
+    assert plain.theorem == "Q6" and set(plain.witness) == {"theta", "reach", "z", "array"} and plain.lower > 0
     double = bound(_problem(t, scale=np.array([2.0, 0.0])), "distance")
     assert plain.upper < double.upper and double.lower == 0 and set(double.witness) == {"theta", "reach"}
     far = bound(_problem(t, radius=50.0), "distance")

@@ -11,9 +11,9 @@ from flint import arb, ctx
 
 from certify.finders.head_attack import Search
 from certify.problem.problem import Problem
-from certify.prove.head import convex_parts
 from certify.systems.head.change import Change
 from certify.systems.head.last_layer import last_inputs
+from certify.systems.head.point import change_of, layer_of
 from certify.theorems.head import reached as convex_reached
 from certify.theorems.head.motion import enclose_motion
 from certify.theorems.head.predictions import enclose_predictions
@@ -67,7 +67,7 @@ def test_a_change_that_was_found_moves_the_solution_so_far(loss: str, change: Ch
     """It is of the budget, the solution trained again lies so far, by hardly more, and within what is proved."""
     t = fitted(3, loss, n=10)
     problem = problem_of(t, change)
-    layer, budget = convex_parts(problem)
+    layer, budget = layer_of(problem), change_of(problem)
     found = find_reached(problem, layer, budget)
     assert found is not None
     sizes = np.linalg.norm(found.change, axis=1)
@@ -99,7 +99,7 @@ def test_a_change_that_was_found_moves_the_outputs_so_far(loss: str, change: Cha
     """At one of the points, by solving again; by hardly more, and within what is proved from above."""
     t = fitted(3, loss, n=10)
     problem, points = problem_of(t, change), np.vstack([t.X + 0.25, 2 * t.X[:3]])
-    layer, budget = convex_parts(problem)
+    layer, budget = layer_of(problem), change_of(problem)
     at = last_inputs(t.network, points)
     found = find_reached(problem, layer, budget, at=at)
     assert found is not None
@@ -114,7 +114,7 @@ def test_a_change_that_was_found_moves_the_outputs_so_far(loss: str, change: Cha
 def test_the_row_whose_outputs_matter_most_is_found_by_deleting_every_one() -> None:
     t = fitted(5, "cross_entropy", n=12)
     problem, points = problem_of(t, Change("sample_weights", 1.0, 1)), 1.5 * t.X
-    found = find_reached(problem, *convex_parts(problem), at=last_inputs(t.network, points))
+    found = find_reached(problem, layer_of(problem), change_of(problem), at=last_inputs(t.network, points))
     assert found is not None
     brute = [outputs_moved_by(t, replace(t, weights=-np.eye(t.n)[i]), points) for i in range(t.n)]
     assert max(most for _, most in brute) >= found.lower >= max(least for least, _ in brute) * (1 - 1e-6)
@@ -124,7 +124,7 @@ def test_the_row_that_matters_most_is_found_by_deleting_every_one() -> None:
     t = fitted(5, "cross_entropy", n=12)
     change = Change("sample_weights", 1.0, 1)
     problem = problem_of(t, change)
-    found = find_reached(problem, *convex_parts(problem))
+    found = find_reached(problem, layer_of(problem), change_of(problem))
     assert found is not None
     brute = [moved_by(t, replace(t, weights=-np.eye(t.n)[i])) for i in range(t.n)]
     assert max(most for _, most in brute) >= found.lower >= max(least for least, _ in brute) * (1 - 1e-6)
@@ -136,7 +136,7 @@ def drawn(seed: int) -> tuple[Training, Problem, np.ndarray, np.ndarray]:
     t = fitted(int(rng.integers(100)), str(rng.choice(["cross_entropy", "logistic", "squared"])), n=8)
     problem = problem_of(t, Change("sample_weights", 1.0, 1))
     u = -np.eye(t.n)[:, [int(rng.integers(t.n))]]
-    V = Search(problem, *convex_parts(problem)).solved(u)
+    V = Search(problem, layer_of(problem), change_of(problem)).solved(u)
     assert V is not None
     return t, problem, u, V + float(10.0 ** rng.uniform(-6, 0)) * rng.standard_normal(V.shape)
 
@@ -145,7 +145,7 @@ def false(seed: int, outputs: bool) -> bool:
     """Whether more is said than the solution moves, or than the outputs at one of the rows do."""
     t, problem, u, V = drawn(seed)
     at = last_inputs(t.network, 3 * t.X[:2]) if outputs else None
-    found = enclose_reached(problem, convex_parts(problem)[0], u, V, at)
+    found = enclose_reached(problem, layer_of(problem), u, V, at)
     other = replace(t, weights=u[:, 0])
     most = outputs_moved_by(t, other, 3 * t.X[:2])[1] if outputs else moved_by(t, other)[1]
     return found is not None and found.lower > most
@@ -166,4 +166,4 @@ def test_an_end_without_the_gradient_is_caught(outputs: bool, monkeypatch: pytes
 def test_units_of_their_own_and_probabilities_have_no_lower_end() -> None:
     t = fitted(3, "cross_entropy", n=10)
     problem = replace(problem_of(t, Change("features", 0.1)), scale=np.array([1.0, 3.0]))
-    assert find_reached(problem, *convex_parts(problem)) is None
+    assert find_reached(problem, layer_of(problem), change_of(problem)) is None

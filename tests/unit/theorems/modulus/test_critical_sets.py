@@ -18,10 +18,10 @@ from certify.problem.load import load_problem
 from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.perturbations.row_sets import Ellipsoids
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
-from certify.prove.prover import bound
+from certify.prove.prover import answer, bound
 from certify.rigor.arithmetic import Binary64, Pair
 from certify.rigor.inverse import Block, Inverse, Matrix, invert
+from certify.systems.critical.point import CriticalPoint
 from certify.theorems.modulus.critical_sets import (
     Moves,
     by_weights,
@@ -137,11 +137,11 @@ def test_wrong_formulas_leave_a_problem_s_enclosure():
         if problem.parameter != "sample_weights" or len(problem.rows) < 3:
             continue
         problem = replace(problem, set="sparse", count=2, radius=1.0)
-        found = Critical(problem, silent)
+        found = CriticalPoint(problem, answer, silent)
         right = found.bound("first_order_distance")
         if right.upper is None or right.theorem == "M5a":
             continue
-        rows = Critical(replace(problem, set="total", count=None), silent).bound("sample_modulus").row_upper
+        rows = CriticalPoint(replace(problem, set="total", count=None), answer).bound("sample_modulus").row_upper
         wrong = replace(right, lower=None, upper=float(np.sqrt((np.sort(np.array(rows) ** 2)[-2:]).sum())))
         tried += 1
         with sets_.oracle.precision():
@@ -214,7 +214,7 @@ def test_what_has_no_meaning_is_refused():
     for members, quantity, words in (
         ({"set": "sparse", "count": 1, "radius": 1.0}, "modulus", "has no modulus"),
         ({"set": "given", "change": np.zeros((2, 1))}, "sample_modulus", "has no modulus"),
-        ({"set": "per_sample"}, "first_order_distance", "no radius"),
+        ({"set": "per_sample"}, "first_order_distance", "a size of the change"),
     ):
         with pytest.raises(SpecError, match=words):
             bound(toy(**members), quantity)
@@ -242,16 +242,16 @@ def test_interpolating_sets_are_those_of_the_interpolation_map():
 
 
 @lru_cache(maxsize=1)
-def _logistic(which: str) -> Critical:
-    return Critical(load_problem(REPORT / which / "certify.toml"), silent)
+def _logistic(which: str) -> CriticalPoint:
+    return CriticalPoint(load_problem(REPORT / which / "certify.toml"), answer, silent)
 
 
 def _ratio(which: str, count: int | None) -> float:
     settled = _logistic(which)
     kind = {"set": "per_sample"} if count is None else {"set": "sparse", "count": count}
     problem = replace(settled.problem, spec=None, radius=1.0, **kind)
-    found = Critical.__new__(Critical)
-    found.__dict__ |= settled.__dict__ | {"problem": problem, "_bounds": {}, "_both": None}
+    found = CriticalPoint.__new__(CriticalPoint)
+    found.__dict__ |= settled.__dict__ | {"problem": problem, "_bounds": {}, "_shared": {}}
     b = found.bound("first_order_distance")
     assert b.lower and b.upper and b.theorem == "M5c"
     return b.upper / b.lower

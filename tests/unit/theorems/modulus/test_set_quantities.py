@@ -190,7 +190,7 @@ def problem(**members) -> Problem:
 
 
 def test_quantities_ask_for_what_they_need():
-    with pytest.raises(SpecError, match="no radius"):
+    with pytest.raises(SpecError, match="no perturbation.radius"):
         bound(problem(set="per_sample"), "first_order_distance")
     with pytest.raises(SpecError, match="has no modulus"):
         bound(problem(set="sparse", count=1, radius=1.0), "modulus")

@@ -11,8 +11,9 @@ import pytest
 from certify.format.errors import InputError, SpecError
 from certify.network.network import Network
 from certify.problem.problem import Problem
-from certify.prove.interpolation import Interpolation
-from certify.prove.sublevel import Sublevel
+from certify.prove.prover import answer
+from certify.systems.interpolation.point import InterpolationPoint
+from certify.systems.sublevel.point import SublevelPoint
 from certify.theorems.persistence.radius import LARGEST, _largest
 
 
@@ -43,7 +44,7 @@ def test_the_search_ends_where_everything_or_nothing_holds():
 @pytest.mark.parametrize("residual", [0.0, 1e-30, 1e-18, 1e-14, 1e-8, 1e-3])
 def test_an_exact_fit_has_a_radius(residual, kind):
     """½(residual + ε)² ≤ ½ has the root 1 − residual; at an exact fit the gradient says nothing about its size."""
-    bound = Sublevel(line(0.0, residual, set=kind), silent).bound("persistence_radius")
+    bound = SublevelPoint(line(0.0, residual, set=kind), answer, silent).bound("persistence_radius")
     assert 0.99 * (1 - residual) <= bound.lower <= 1 - residual <= bound.upper <= 1.05
 
 
@@ -51,7 +52,7 @@ def test_a_loss_that_cannot_reach_the_level_has_a_large_radius():
     net = Network((np.array([[1.0]]), np.array([[1.0]])), (np.array([0.0]), None), "tanh")
     given = {"map": "sublevel", "level": 5.0}  # the output moves by at most 2, the loss by at most 2 + ½·4
     problem = Problem(net, np.array([[0.0]]), np.array([[-1.0]]), "features", (0,), **given)
-    bound = Sublevel(problem, silent).bound("persistence_radius")
+    bound = SublevelPoint(problem, answer, silent).bound("persistence_radius")
     assert bound.lower >= 1e3 and bound.upper is None
 
 
@@ -59,7 +60,7 @@ def test_a_loss_that_cannot_reach_the_level_has_a_large_radius():
 def test_a_weight_decay_that_overflows_is_refused_in_words(quantity):
     two = {"X": np.array([[1.0], [2.0]]), "y": np.array([[0.0], [0.0]]), "rows": (0, 1)}
     problem = dataclasses.replace(line(0.0, 0.0, weight_decay=1e308, level=1e308), groups=None, **two)
-    bound = Sublevel(problem, silent).bound(quantity)
+    bound = SublevelPoint(problem, answer, silent).bound(quantity)
     assert bound.lower is None and bound.upper is None and "finite" in bound.reason
 
 
@@ -70,20 +71,20 @@ def test_extreme_levels_give_no_false_radius(level, weight, kind):
     net = Network((np.array([[weight]]),), (None,), "tanh")
     given = {"map": "sublevel", "level": level, "set": kind}
     problem = Problem(net, np.array([[0.0]]), np.array([[0.0]]), "features", (0,), **given)
-    assert 0.0 <= Sublevel(problem, silent).bound("persistence_radius").lower <= math.sqrt(2.0 * level) / weight
+    assert 0.0 <= SublevelPoint(problem, answer).bound("persistence_radius").lower <= math.sqrt(2.0 * level) / weight
 
 
 def test_no_false_radius_where_three_layers_overflow():
     """The truth is √(2·1e301)/1e130 = 4.5e20; a constant in place of the rise once gave 7.6e22."""
     net = Network((np.array([[1e45]]), np.array([[1e45]]), np.array([[1e40]])), (None, None, None), "identity")
     problem = Problem(net, np.zeros((1, 1)), np.zeros((1, 1)), "features", (0,), map="sublevel", level=1e301)
-    assert 1e19 <= Sublevel(problem, silent).bound("persistence_radius").lower <= 4.4722e20
+    assert 1e19 <= SublevelPoint(problem, answer, silent).bound("persistence_radius").lower <= 4.4722e20
 
 
 def test_zero_weights_have_every_radius():
     net = Network((np.array([[0.0]]),), (None,), "tanh")
     problem = Problem(net, np.array([[1.0]]), np.array([[1.0]]), "features", (0,), map="sublevel", level=1e200)
-    assert Sublevel(problem, silent).bound("persistence_radius").lower >= 1e20
+    assert SublevelPoint(problem, answer, silent).bound("persistence_radius").lower >= 1e20
 
 
 def test_probabilities_are_checked_wherever_they_are_used():
@@ -96,6 +97,6 @@ def test_probabilities_are_checked_wherever_they_are_used():
 
 def test_a_bound_refuses_a_problem_of_another_map():
     with pytest.raises(SpecError):
-        Interpolation(line(0.0, 0.5), silent)
+        InterpolationPoint(line(0.0, 0.5), answer, silent)
     with pytest.raises(SpecError):
-        Sublevel(line(0.0, 0.5, map="interpolation", level=None), silent)
+        SublevelPoint(line(0.0, 0.5, map="interpolation", level=None), answer, silent)

@@ -15,9 +15,9 @@ from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.problem import Problem
 from certify.problem.progress import silent
-from certify.prove.critical import Critical
-from certify.prove.prover import bound
+from certify.prove.prover import answer, bound
 from certify.spec.convexity import FIRST_ORDER
+from certify.systems.critical.point import CriticalPoint
 from certify.theorems.predictions import critical as critical_predictions
 from certify.theorems.predictions import first_order as prediction_changes
 from certify.theorems.predictions import interpolation as fit_predictions
@@ -75,7 +75,7 @@ def test_training_again_after_ever_smaller_changes_tends_to_it(seed):
         net, X, None, "features", tuple(range(8)), labels=(X[:, 0] > 0).astype(np.int64), map="critical",
         base="nearby", loss="logistic", weight_decay=0.01, evaluation=rng.standard_normal((3, 2))))
     u = rng.standard_normal((8, 2))
-    proving = Critical(replace(problem, set="given", change=u), silent)
+    proving = CriticalPoint(replace(problem, set="given", change=u), answer, silent)
     found = proving.bound(FIRST_ORDER)
     assert found.theorem == "P1" and found.lower > 0.01 and problem.evaluation is not None
     far = []
@@ -269,7 +269,7 @@ def test_what_stands_in_the_way_of_exact_fits():
     assert (found.upper, found.refuted, dict(found.witness)) == (None, False, {}) and "equal features" in found.reason
     with pytest.raises(SpecError, match="all rows"):
         bound(replace(equal, merge_duplicates=True, rows=(0,)), FIRST_ORDER)
-    for members, words in (({"evaluation": None}, "evaluation rows"), ({"radius": None}, "radius"),
+    for members, words in (({"evaluation": None}, "evaluation"), ({"radius": None}, "radius"),
                            ({"weight_norm": "relative"}, "euclidean")):
         with pytest.raises(SpecError, match=words):
             bound(replace(kinked, **members), FIRST_ORDER)
@@ -289,7 +289,7 @@ def test_an_evaluation_row_at_a_kink_leaves_it_open():
 def test_exact_fits_and_unexplained_kernels_are_left_open():
     found = bound(replace(interpolating_tanh(), radius=0.1, evaluation=np.ones((1, 2))), FIRST_ORDER)
     assert (found.theorem, found.upper) == ("M5a", None) and "first_order_distance" in found.reason
-    proving = Critical(replace(always_active(radius=0.1), evaluation=np.ones((1, 2))), silent)
+    proving = CriticalPoint(replace(always_active(radius=0.1), evaluation=np.ones((1, 2))), answer, silent)
     assert proving.settled.point is not None
     proving.settled = replace(proving.settled, theorem="M5d", reason="2 dimensions of its kernel are unexplained",
                               point=replace(proving.settled.point, inverse=None))
@@ -298,7 +298,7 @@ def test_exact_fits_and_unexplained_kernels_are_left_open():
 
 
 @pytest.mark.parametrize("members, words", [
-    ({"evaluation": None}, "evaluation rows"), ({"radius": None}, "radius"), ({"weight_norm": "relative"}, "euclidean"),
+    ({"evaluation": None}, "evaluation"), ({"radius": None}, "radius"), ({"weight_norm": "relative"}, "euclidean"),
 ])
 def test_what_makes_no_sense_is_refused(members, words):
     problem = replace(always_active(radius=0.1), evaluation=np.ones((1, 2)))

@@ -225,9 +225,10 @@ def test_a_label_that_stays_in_its_direction_alone(kind: str, tmp_path: Path) ->
     stable = certificate["claims"][1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Steer, "of", lambda *_: None)
-        from certify.prove.head import ConvexLayer
+        from certify.prove.prover import answer
+        from certify.systems.head.point import HeadPoint
 
-        plain = ConvexLayer(load_problem(tmp_path / "spec.toml")).bound("stable_predictions")
+        plain = HeadPoint(load_problem(tmp_path / "spec.toml"), answer).bound("stable_predictions")
     assert plain.lower is not None and plain.lower < stable["lower"]
     forge(tmp_path, certificate, ("claims", 1, "lower"), stable["lower"] + 1.0)
     with pytest.raises(Invalid):

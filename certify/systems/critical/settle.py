@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,6 @@ from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.limits import Limits
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
-from certify.prove.interpolation import Interpolation
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble, Pair
 from certify.rigor.ball import Balls
@@ -28,22 +29,28 @@ from certify.systems.critical.function_norm import measured, seen_by
 from certify.systems.critical.function_norm_fields import invert_seen, loosened
 from certify.systems.critical.layer_norm import inverse_scale, scaled_hessian
 from certify.systems.critical.nearby import Stationary, fields_at, prove_stationary, singular_words
-from certify.systems.critical.point import Point, Settled, Unsettled
 from certify.systems.critical.reduction import completed, field_length, spanning
+from certify.systems.critical.settled import Enclosed, Settled, Unsettled
 from certify.systems.critical.symmetry import Fields, Layout
 from certify.systems.critical.tilt import Shift, output_tilt, pairing, shift_of_outputs, shift_of_weights
 from certify.systems.critical.words import tilt_hypothesis
-from certify.systems.interpolation.nearby import Solution, given
+from certify.systems.interpolation.nearby import given
+from certify.systems.interpolation.point import InterpolationPoint
+from certify.systems.point import Answer
+
+Fit = Callable[[Problem], InterpolationPoint | None]
+"""The exact fit of M5a, where its rank is proved."""
 
 _FINE_JACOBIAN = 4_000_000
 """Most entries of a Jacobian that is worked on in double-double."""
 
 
-def settle(problem: Problem, progress: Progress, limits: Limits) -> Settled | Unsettled:
+def settle(problem: Problem, answer: Answer, progress: Progress, limits: Limits) -> Settled | Unsettled:
     """Prove which case of M5 holds, at the given weights under a tilt or at an exact critical point nearby.
 
     Args:
         problem: a critical problem.
+        answer: bounds a quantity of an exact fit.
         progress: told the stage.
         limits: memory and time.
 
@@ -58,8 +65,9 @@ def settle(problem: Problem, progress: Progress, limits: Limits) -> Settled | Un
     progress("gradient of the loss", 0.02)
     gradient = enclose_gradient(objective, layout.layers, DoubleDouble())
     base = {"residual": gradient.norm}
-    kind = _given if problem.base == "given" else _nearby
-    found = kind(problem, objective, layout, gradient, progress, limits)
+    kind = _nearby if problem.nearby else _given
+    found = kind(problem, objective, layout, gradient, partial(_interpolating, answer=answer, progress=progress,
+                                                               limits=limits), progress, limits)
     if isinstance(found, Settled):
         found = _measured(found, problem)
     return replace(found, base=base | dict(found.base))
@@ -89,7 +97,7 @@ def _measured(settled: Settled, problem: Problem) -> Settled | Unsettled:
     return replace(settled, theorem="M5d", point=scaled, reason=reason)
 
 
-def _as_seen(settled: Settled, point: Point, problem: Problem) -> Settled | Unsettled:
+def _as_seen(settled: Settled, point: Enclosed, problem: Problem) -> Settled | Unsettled:
     """The same with the function norm's F (M5s); beside symmetries H is completed by `S²T`."""
     seen = seen_by(problem, problem.network.layers(problem.layer))
     if point.inverse is None:
@@ -108,12 +116,13 @@ def _as_seen(settled: Settled, point: Point, problem: Problem) -> Settled | Unse
 
 
 def _given(
-    problem: Problem, objective: Objective, layout: Layout, gradient: Gradient, progress: Progress, limits: Limits
+    problem: Problem, objective: Objective, layout: Layout, gradient: Gradient, fit: Fit, progress: Progress,
+    limits: Limits,
 ) -> Settled | Unsettled:
     """The tilts in their order: M5a's, the shortest output tilt, the weight tilt."""
     passed = forward(problem.network, known_weights(problem.network), problem.X, DoubleDouble(), keep_pre=True)
-    interpolating = _interpolating(problem, progress, limits)
-    if interpolating is not None and problem.parameter != "sample_weights":
+    interpolating = fit(problem)
+    if interpolating is not None and not problem.reweighted:
         terms = enclose_losses(problem.loss, passed.output, objective.targets, objective.labels, DoubleDouble())
         shift = _slope_shift(problem, terms.slopes, passed.output)
         return Settled("M5a", objective, _given_base(shift), interpolation=interpolating, shift=shift,
@@ -140,7 +149,7 @@ def _weight_tilt(
     why: str, progress: Progress,
 ) -> Settled | Unsettled:
     """The tilt in weight space, which only a nonsingular Hessian allows, and never beside a symmetry (M5c)."""
-    found: Point | None = None
+    found: Enclosed | None = None
     if not fields.counts:  # such a tilt would break the symmetry, and H look nonsingular only because it is broken
         progress("Hessian", 0.2)
         found = _point(objective, layout, fields, passed, Fraction(0))
@@ -155,19 +164,20 @@ def _weight_tilt(
     return Settled("M5c", objective, _given_base(shift), point=found, shift=shift)
 
 
-def _point(objective: Objective, layout: Layout, fields: Fields, passed: Forward, distance: Fraction) -> Point:
+def _point(objective: Objective, layout: Layout, fields: Fields, passed: Forward, distance: Fraction) -> Enclosed:
     """Hessian, its completion and inverse at the given weights."""
     found = enclose_hessian(objective, layout.layers, Binary64())
     H = Matrix(Pair(found.mid), Fraction(found.radius))
     basis = spanning(fields, field_length(found.mid), distance)
     A = completed(H, basis, Binary64())
     inverse = invert(A, Binary64())
-    return Point(known_weights(layout.network), H, A, inverse if isinstance(inverse, Inverse) else None, fields,
+    return Enclosed(known_weights(layout.network), H, A, inverse if isinstance(inverse, Inverse) else None, fields,
                  basis.dimension, passed)
 
 
 def _nearby(
-    problem: Problem, objective: Objective, layout: Layout, gradient: Gradient, progress: Progress, limits: Limits
+    problem: Problem, objective: Objective, layout: Layout, gradient: Gradient, fit: Fit, progress: Progress,
+    limits: Limits,
 ) -> Settled | Unsettled:
     """An exact critical point of the untilted loss near the weights."""
     absent = {"distance": None}
@@ -175,15 +185,15 @@ def _nearby(
         pass
     elif problem.loss != "squared" and _hard(problem):
         plain = replace(problem, base="given", weight_norm="euclidean", reference=None)
-        rank = _interpolating(plain, progress, limits)
+        rank = fit(plain)
         if rank is not None:
             return Unsettled(
                 "there is no critical point near these weights: the Jacobian of the outputs is proved to have full row "
                 f"rank, so the gradient vanishes only where every row's {problem.loss.replace('_', '-')} loss has "
                 'slope 0, which hard labels never allow. Use weight decay, or base = "given" (soft targets)', absent)
     elif problem.loss == "squared":
-        exact = _interpolating(problem, progress, limits)
-        if exact is not None and isinstance(exact.solution, Solution):
+        exact = fit(problem)
+        if exact is not None and exact.solution is not None:
             solution = exact.solution
             return Settled("M5a", objective, {"distance": solution.distance, "radius": solution.radius},
                            interpolation=exact, solution=solution)
@@ -206,8 +216,8 @@ def _at_finite_size(problem: Problem) -> bool:
     return problem.set == "given" and (flips or (bool(asked) and all(g.quantity == "distance" for g in asked)))
 
 
-def _over(found: Stationary) -> Point:
-    return Point(found.weights, found.H, found.A, found.inverse, found.fields, found.basis.dimension, found.passed)
+def _over(found: Stationary) -> Enclosed:
+    return Enclosed(found.weights, found.H, found.A, found.inverse, found.fields, found.basis.dimension, found.passed)
 
 
 def _hard(problem: Problem) -> bool:
@@ -215,7 +225,7 @@ def _hard(problem: Problem) -> bool:
     return problem.labels is not None or (problem.y is not None and not (problem.y > 0).all(axis=1).all())
 
 
-def _interpolating(problem: Problem, progress: Progress, limits: Limits) -> Interpolation | None:
+def _interpolating(problem: Problem, answer: Answer, progress: Progress, limits: Limits) -> InterpolationPoint | None:
     """The interpolation problem of M5a, where its rank is proved; None where M5a does not hold or is not proved."""
     contrasts = problem.loss == "cross_entropy"
     equations = problem.n * (problem.outputs - contrasts)
@@ -223,18 +233,18 @@ def _interpolating(problem: Problem, progress: Progress, limits: Limits) -> Inte
         return None
     if contrasts and problem.y is not None and not (problem.y.sum(axis=1) > 0).all():
         return None
-    nearby, weights = problem.base == "nearby", problem.parameter == "sample_weights"
+    nearby, weights = problem.nearby, problem.reweighted
     derived = replace(problem, map="interpolation", parameter="targets" if weights else problem.parameter,
                       y=problem.y if nearby else None, loss="squared", labels=None, spec=None, groups=None,
                       set="total", norm=2, count=None, change=None)
-    found = Interpolation(derived, progress, limits, contrasts)
-    if isinstance(found.solution, str) or not found.full_rank():
+    found = InterpolationPoint(derived, answer, progress, limits, contrasts)
+    if isinstance(found.found, str) or not found.full_rank():
         return None
-    if problem.set == "total" or weights:
+    if weights or not (problem.row_budgets or problem.change is not None):
         return found
     own = replace(derived, set=problem.set, norm=problem.norm, count=problem.count, change=problem.change)
-    found = Interpolation(own, progress, limits, contrasts)
-    return None if isinstance(found.solution, str) else found
+    found = InterpolationPoint(own, answer, progress, limits, contrasts)
+    return None if isinstance(found.found, str) else found
 
 
 def _tilt(problem: Problem, layout: Layout, fields: Fields, gradient: Gradient) -> Balls | str:

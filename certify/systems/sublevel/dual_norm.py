@@ -16,7 +16,7 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair
 from certify.rigor.ball import Balls
 from certify.systems.interpolation.congruence import Failure, jacobian_congruence
-from certify.theorems.modulus.rows import enclose_sample_moduli
+from certify.systems.interpolation.row_moduli import enclose_sample_moduli
 
 
 def function_dual_norm(

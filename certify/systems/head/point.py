@@ -1,0 +1,103 @@
+"""What is known of a strongly convex last layer: the layer, enclosed, and how near its one solution is."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from certify.format.theorems import System
+from certify.format.words import Map, Parameter
+from certify.network.network import Network
+from certify.problem.bound import Hypothesis
+from certify.problem.cost import Cost
+from certify.problem.problem import Problem
+from certify.rigor.fp import RAISE
+from certify.systems.critical.settled import CRITICAL_EMPTY
+from certify.systems.head.change import Change
+from certify.systems.head.cost import last_layer_cost
+from certify.systems.head.last_layer import LastLayer, enclose_last_layer
+from certify.systems.head.nearness import EXPLAINED, FAR
+from certify.systems.point import Point
+from certify.systems.remedies import larger_limits
+
+
+class HeadPoint(Point):
+    """The one solution of a last layer with weight decay."""
+
+    system, map = System.HEAD, Map.CRITICAL
+
+    @cached_property
+    def change(self) -> Change:
+        """The budget."""
+        return change_of(self.problem)
+
+    @cached_property
+    def layer(self) -> LastLayer | str:
+        """The last layer, or in words why there is none."""
+        cost = last_layer_cost(self.problem)
+        if refused := self.limits.refusal(cost):
+            return f"{refused}: {self.remedy((cost,))}"
+
+        def work() -> LastLayer:
+            self.progress("the last layer", 0.0)
+            return layer_of(self.problem)
+
+        return self.attempt(cost.name, work)
+
+    def base(self) -> dict[str, Any]:
+        """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6)."""
+        if isinstance(self.layer, str):
+            return dict(CRITICAL_EMPTY)
+        near = nearness(self.layer)
+        return CRITICAL_EMPTY | {"residual": self.layer.residual, "distance": near, "radius": near}
+
+    def remedy(self, able: tuple[Cost, ...]) -> str:
+        """What would fit into the limits, in words."""
+        return f"use fewer rows, fewer outputs or a narrower last layer, or {larger_limits(able, self.limits)}"
+
+
+def change_of(problem: Problem) -> Change:
+    """The budget of a problem whose last layer alone is free."""
+    size = 1.0 if problem.radius is None else problem.radius
+    return Change(Parameter(problem.parameter), size, problem.count, not problem.row_budgets, problem.rows,
+                  problem.direction is not None)
+
+
+def layer_of(problem: Problem) -> LastLayer:
+    """The last layer of such a problem, enclosed.
+
+    Raises:
+        EnclosureError: NaN or overflow.
+    """
+    assert isinstance(problem.network, Network)
+    return enclose_last_layer(problem.network, problem.X, problem.loss, problem.weight_decay, problem.y, problem.labels,
+                              problem.units)
+
+
+def nearness(layer: LastLayer) -> float:
+    """Upper bound of the distance of the one solution from the weights in the file."""
+    return layer.residual / layer.decay * RAISE
+
+
+def hypotheses(layer: LastLayer) -> tuple[Hypothesis, ...]:
+    """The hypotheses of Q6 with their verified values."""
+    near = nearness(layer)
+    return (
+        Hypothesis("convex", "the training loss is strongly convex in the last layer; the modulus is the weight decay",
+                   layer.decay, True),
+        Hypothesis("solution", "the one solution was proved; its distance from the weights in the file is at most",
+                   near, True),
+        *_distant(layer, near),
+    )
+
+
+def _distant(layer: LastLayer, distance: float) -> tuple[Hypothesis, ...]:
+    """Where the one solution lies far from the weights in the file: their length, and a cause that explains it."""
+    length = layer.length
+    if distance <= FAR * length:
+        return ()
+    found = (Hypothesis("weights", "the weights of the last layer in the file have at least the length", length, True),)
+    if not layer.biased or not layer.unexplained <= EXPLAINED * layer.residual:
+        return found
+    return (*found, Hypothesis("bias", "the gradient at the weights in the file is the weight decay times the biases, "
+                               "up to the length", layer.unexplained, True))

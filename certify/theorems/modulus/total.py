@@ -1,0 +1,73 @@
+"""M2: the Lipschitz modulus `lip S = ‖G_w⁺G_u‖` of exact fits under one budget for all rows together."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from certify.format.quantities import FIRST_ORDER_DISTANCE, MODULUS
+from certify.format.theorems import M2
+from certify.format.words import Rigour
+from certify.network.layers.kernel import Kernel
+from certify.problem.bound import Bound, Hypothesis
+from certify.problem.cost import Cost
+from certify.problem.problem import Problem
+from certify.rigor import fp
+from certify.systems.interpolation.congruence import Congruence
+from certify.systems.interpolation.cost import direct_tiers, tiers
+from certify.systems.interpolation.linearisation import Linearisation
+from certify.systems.interpolation.point import InterpolationPoint
+from certify.theorems.fits import TieredRule, of_modulus
+from certify.theorems.modulus.direct import direct_modulus
+from certify.theorems.modulus.kernel import ModulusEnds, enclose_modulus
+
+
+class Total(TieredRule):
+    """M2."""
+
+    theorem, rational = M2, True
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """The direct tiers of a large problem, then those with a congruence."""
+        direct = direct_tiers(problem)
+        found = tiers(problem, "where needed" if direct else "tried first")
+        vital = tuple(cost for cost in found if cost.vital)
+        return (*vital, *direct, *found[len(vital):])
+
+    def modulus(self, at: InterpolationPoint) -> Bound:
+        """Both ends, by the first tier whose ends meet."""
+        return self.best(at, MODULUS.name)
+
+    def first_order_distance(self, at: InterpolationPoint) -> Bound:
+        """The modulus times the radius."""
+        return of_modulus(at, FIRST_ORDER_DISTANCE.name)
+
+    def direct(self, at: InterpolationPoint, lin: Linearisation) -> Bound:
+        """Both ends from the kernel itself."""
+        assert isinstance(lin.kernel, Kernel)
+        ends = direct_modulus(lin.kernel, lin.Q, lin.arithmetic)
+        return self._of(at, lin, ends, at.hypotheses(lin, None, ends.upper is not None))
+
+    def enclosed(
+        self, at: InterpolationPoint, quantity: str, lin: Linearisation, X: Congruence,
+        hypotheses: tuple[Hypothesis, ...],
+    ) -> Bound:
+        """Both ends through the congruence."""
+        return self._of(at, lin, enclose_modulus(lin.kernel, lin.Q, X, lin.arithmetic), hypotheses)
+
+    def _of(
+        self, at: InterpolationPoint, lin: Linearisation, ends: ModulusEnds, hypotheses: tuple[Hypothesis, ...]
+    ) -> Bound:
+        ends = _measured(at.problem, ends)
+        reason = "" if ends.upper is not None else "no Cholesky of κ²K − Q went through: K is too ill-conditioned"
+        witness = {} if ends.z is None or ends.lower is None else {"z": lin.multipliers(ends.z)}
+        return Bound(MODULUS.name, self.theorem.label, Rigour.PROVED, ends.lower, ends.upper, at.unit(MODULUS.name),
+                     hypotheses, witness, reason)
+
+
+def _measured(problem: Problem, ends: ModulusEnds) -> ModulusEnds:
+    """Ends for the kernel of S2 as ends in the function norm, τ times as large."""
+    if problem.reference is None:
+        return ends
+    tau = Fraction(problem.reference.tau)
+    return ModulusEnds(None if ends.lower is None else fp.down(Fraction(ends.lower) * tau),
+                       None if ends.upper is None else fp.up(Fraction(ends.upper) * tau), ends.z)
