@@ -54,7 +54,7 @@ def find_reached(
     the outputs at one of them.
 
     Args:
-        problem: as of :func:`certify.prove.head.convex_parts`.
+        problem: as of :func:`certify.systems.head.point.convex_parts`.
         layer, change: its last layer and its budget.
         check: called between the steps; raises when the time is up. What was found by then counts.
         at: inputs of the last layer at evaluation rows, radii and norms; None: the weights' distance is asked for.

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.reading import zips
+from certify.check.reading.formats import zips
 from certify.check.reading.arrays import read_arrays
 from certify.check.reading.refusal import Invalid
 from certify.format.errors import InputError
