@@ -137,8 +137,7 @@ class Problem(Statement):
             raise InputError("change", f"{'none' if self.change is None else 'one'} with set '{self.set}'",
                              "give it with set 'given' alone")
         if self.change is not None:
-            width = {"features": self.inputs, "targets": self.outputs}.get(self.parameter, 1)
-            _require_real(self.change, (self.n, width), "change")
+            _require_real(self.change, (self.n, self.width), "change")
             still = np.ones(self.n, dtype=bool)
             still[list(self.rows)] = False
             if _bits(self.change)[still].any():
