@@ -165,5 +165,5 @@ def _prove(problem: Problem, moved: Array) -> Attack | None:
     gap = np.abs(moved - problem.X)
     u = np.where(scale > 0, gap / np.where(scale > 0, scale, 1.0), 0.0)
     rows = fp.row_norms(u) * RAISE
-    radius = float(rows.max()) if problem.set == "per_sample" else float(fp.row_norms(rows[None, :])[0]) * RAISE
+    radius = float(rows.max()) if problem.row_budgets else float(fp.row_norms(rows[None, :])[0]) * RAISE
     return Attack(moved, radius * RAISE)

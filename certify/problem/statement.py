@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.format.words import Map, WeightNorm
 from certify.network.graph.graph import GraphNetwork
 from certify.network.layer_scale import LayerScale
 from certify.network.network import Network
 from certify.problem.norms.function import Reference
+from certify.problem.perturbations.parameters import MOVING
 
 if TYPE_CHECKING:
     from certify.spec.models import Spec
@@ -149,12 +151,17 @@ class Statement:
     @property
     def width(self) -> int:
         """Numbers of one row that may change."""
-        return {"features": self.inputs, "targets": self.outputs}.get(self.parameter, 1)
+        return MOVING[self.parameter].width(self.inputs, self.outputs)
 
     @property
     def units(self) -> np.ndarray | None:
         """Unit of each feature, where features move; None: all 1."""
-        return self.scale if self.parameter == "features" else None
+        return MOVING[self.parameter].units(self.scale)
+
+    @property
+    def movable(self) -> NDArray[np.intp]:
+        """The numbers of one row that may change: features with a unit, all targets, the one sample weight."""
+        return MOVING[self.parameter].movable(self.inputs, self.outputs, self.scale)
 
     @property
     def rational(self) -> bool:

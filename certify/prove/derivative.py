@@ -29,6 +29,10 @@ RANK, INSIDE = 1e-12, 1e-8
 """Singular values below `RANK` times the largest count as 0; an equation may fail by `INSIDE`, relative."""
 
 
+_SURJECTIVE = {"M5b": "H is proved nonsingular but for its symmetries", "M5c": "H is proved nonsingular"}
+"""What proves Mordukhovich's criterion, by the case of M5; of exact fits it is the rank of the Jacobian."""
+
+
 @dataclass(frozen=True, eq=False)
 class Directions:
     """A value of the graphical derivative: the affine set `member + span(kernel)`, or nothing.
@@ -117,8 +121,7 @@ class _Linear:
         """Mordukhovich's criterion, `D*S(0) = {0}`: True or False where proved, else None, with the reason."""
         found = self.modulus()
         if found.upper is not None:
-            words = "H is proved nonsingular but for its symmetries" if found.theorem == "M5b" else (
-                "H is proved nonsingular" if found.theorem == "M5c" else "G_w is proved surjective")
+            words = _SURJECTIVE.get(found.theorem, "G_w is proved surjective")
             return True, f"{words}: lip S ≤ {found.upper:.6g} ({found.theorem})"
         return (False if found.refuted else None), found.reason
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.format.errors import InputError
+from certify.problem.perturbations.parameters import FITS
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
@@ -68,7 +69,7 @@ def _at_fit(problem: Problem, settled: Settled) -> Linearised:
     """M5a: the outputs; of softmax outputs, which are fixed up to a shift, the contrasts."""
     assert settled.interpolation is not None
     G_w, G_u = matrices(settled.interpolation.problem)
-    if problem.parameter == "sample_weights":  # every residual is 0, whatever its weight
+    if problem.reweighted:  # every residual is 0, whatever its weight
         G_u = np.zeros((len(G_w), len(problem.rows)))
     if problem.loss == "cross_entropy":
         k = problem.outputs
@@ -114,14 +115,9 @@ def matrices(problem: Problem) -> tuple[Array, Array]:
     biases = tuple(b is not None for b in net.biases)
     G_w = jacobian(passed, adjoints, net.layers(problem.layer), biases, arithmetic).mid.hi
     places = np.searchsorted(kept, np.array(problem.rows))
-    if problem.parameter == "targets":
-        G_u = np.zeros((len(kept) * k, len(places) * k))
-        for j, i in enumerate(places):
-            G_u[i * k : (i + 1) * k, j * k : (j + 1) * k] = -np.eye(k)
-        return G_w, G_u
-    d = problem.X.shape[1]
-    G = adjoints[0].mid.hi if problem.scale is None else adjoints[0].mid.hi * problem.scale
-    G_u = np.zeros((len(kept) * k, len(places) * d))
-    for j, i in enumerate(places):
-        G_u[i * k : (i + 1) * k, j * d : (j + 1) * d] = G[i * k : (i + 1) * k]
+    blocks = [FITS[problem.parameter].block(adjoints[0].mid.hi[i * k : (i + 1) * k], problem.scale) for i in places]
+    width = problem.width
+    G_u = np.zeros((len(kept) * k, len(places) * width))
+    for j, (i, block) in enumerate(zip(places, blocks, strict=True)):
+        G_u[i * k : (i + 1) * k, j * width : (j + 1) * width] = block
     return G_w, G_u

@@ -107,13 +107,13 @@ def stability(
         raise InputError("stability", f"the {problem.map} map", "use a fully connected interpolation problem")
     if problem.merge_duplicates:
         raise InputError("stability", "merged rows", "remove the equal rows from the data instead")
-    if problem.weight_norm == "relative":  # each member would be measured in units of its own
+    if problem.scaled_layers:  # each member would be measured in units of its own
         raise InputError("stability", 'weights.norm = "relative"', 'use "euclidean" or "function"')
     if count < 0 or not 0 < length < 100:
         raise InputError("stability", f"count {count}, length {length}", "give a count from 0 and a length above 0")
     tell = progress or silent
     net = problem.network
-    y = problem.y if problem.base == "nearby" else _outputs(net, problem.X)
+    y = problem.y if problem.nearby else _outputs(net, problem.X)
     base = replace(problem, y=y, labels=None, base="nearby", loss="squared", arithmetic="float")
     # the loss plays no part; exact arithmetic would be about the weights in the file, not about the solution nearby
     rng = np.random.default_rng(seed)

@@ -213,7 +213,7 @@ def _at_finite_size(problem: Problem) -> bool:
     """Whether the distance after one change is all that can be asked, or all that is."""
     asked = () if problem.spec is None else problem.spec.gate
     flips = problem.parameter == "targets" and problem.loss != "squared"
-    return problem.set == "given" and (flips or (bool(asked) and all(g.quantity == "distance" for g in asked)))
+    return problem.change is not None and (flips or (bool(asked) and all(g.quantity == "distance" for g in asked)))
 
 
 def _over(found: Stationary) -> Enclosed:

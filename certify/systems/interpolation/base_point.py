@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -13,13 +14,17 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64
 from certify.systems.interpolation.nearby import Solution
 
+EMPTY: Mapping[str, Any] = {
+    "residual": None, "distance": 0.0, "radius": None, "shift_worst": None, "shift_worst_row": None}
+"""Members of a certificate's base, of solutions at the given weights."""
+
 
 def base_point(problem: Problem, solution: Solution | str | None = None) -> dict[str, Any]:
     """Where the certified solution lies, as upper bounds.
 
     Interpolation, base `given`: the claim is about targets `f(x_i, w̄)`; the shift from the targets in the file is
     `f(x_i, w̄) − y_i`, over the kept rows. Base `nearby`: the targets are those in the file, the solution is
-    proved within ``distance`` of the weights. Sublevel: the weights are a member as they are.
+    proved within ``distance`` of the weights.
 
     Args:
         problem: the problem.
@@ -29,9 +34,7 @@ def base_point(problem: Problem, solution: Solution | str | None = None) -> dict
         ``residual`` (`|G(ū, w̄)|` unshifted), ``distance``, ``radius`` (nearby: of the ball that holds the solution),
         ``shift_worst`` and ``shift_worst_row`` (given: largest shift of one row, and that row); None where undefined.
     """
-    empty = {"residual": None, "distance": 0.0, "radius": None, "shift_worst": None, "shift_worst_row": None}
-    if problem.map == "sublevel":
-        return empty | {"residual": 0.0}
+    empty = dict(EMPTY)
     if problem.y is None:
         return empty
     kept = np.array(problem.kept)
@@ -41,7 +44,7 @@ def base_point(problem: Problem, solution: Solution | str | None = None) -> dict
     gap = (fp.row_norms(output.mid.hi - y) + output.rad + fp.U * size) * fp.RAISE
     residual = fp.sqrt_up(sum((fp.exact(g) ** 2 for g in gap.tolist()), Fraction(0)))
     worst = int(np.argmax(gap))
-    if problem.base == "nearby":
+    if problem.nearby:
         if not isinstance(solution, Solution):
             return empty | {"residual": fp.up(residual), "distance": None}
         return empty | {"residual": fp.up(residual), "distance": solution.distance, "radius": solution.radius}

@@ -11,8 +11,9 @@ from certify.network.layers.jacobian import Jacobian, jacobian
 from certify.network.layers.kernel import Kernel, tangent_kernel
 from certify.network.layers.passes import Forward, backward, forward, known_weights, rounded_passes
 from certify.problem.norms.function import joined, padded, regularised, regularised_jacobian
-from certify.problem.perturbations.factor import BlockFactor, feature_factor, scaled, target_factor
-from certify.problem.perturbations.row_sets import RowSets, feature_sets, target_sets
+from certify.problem.perturbations.factor import BlockFactor
+from certify.problem.perturbations.parameters import FITS
+from certify.problem.perturbations.row_sets import RowSets
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress
 from certify.rigor import fp
@@ -108,12 +109,7 @@ def linearise(
         passed, adjoints = rounded_passes(passed, adjoints)
         own = rounded(own)
     moves = np.isin(kept, np.array(problem.rows))
-    if problem.parameter == "targets":
-        Q, sets = target_factor(len(kept), k, moves), target_sets(len(kept), k, moves, problem.norm)
-    else:
-        gradients = scaled(own, problem.scale)
-        Q = feature_factor(gradients, len(kept), k, moves)
-        sets = feature_sets(gradients, len(kept), k, moves, problem.norm)
+    Q, sets = FITS[problem.parameter].factor(own, problem.scale, len(kept), k, moves, problem.norm)
     if reference is not None:
         Q = padded(Q, len(reference.X))
     biases = tuple(b is not None for b in net.biases)

@@ -13,7 +13,7 @@ from certify.problem.bound import Hypothesis
 from certify.problem.cost import Cost
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Binary64, DoubleDouble
-from certify.systems.interpolation.base_point import base_point
+from certify.systems.interpolation.base_point import EMPTY
 from certify.systems.point import Point
 from certify.systems.remedies import fewer_rows
 from certify.systems.sublevel.descent import Descent, descend
@@ -31,7 +31,7 @@ class SublevelPoint(Point):
 
     def base(self) -> dict[str, Any]:
         """The weights are a member as they are."""
-        return base_point(self.problem)
+        return EMPTY | {"residual": 0.0}
 
     def remedy(self, able: tuple[Cost, ...]) -> str:
         """What would fit into the limits, in words."""

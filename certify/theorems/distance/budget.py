@@ -167,7 +167,7 @@ def propose_change(problem: Problem) -> Array | None:
 def within_budget(problem: Problem, u: Array) -> Array | None:
     """The change scaled row by row, or as a whole, to (just below) the budget."""
     assert problem.radius is not None
-    if problem.set == "total":
+    if not problem.row_budgets:
         size = float(np.linalg.norm(u))
         return u * (problem.radius * INSIDE / size) if 0 < size < math.inf else None
     order = {1: 1.0, 2: 2.0}.get(problem.norm if isinstance(problem.norm, int) else 0, math.inf)
@@ -176,7 +176,7 @@ def within_budget(problem: Problem, u: Array) -> Array | None:
     moving = sizes > 0
     out = np.zeros_like(u)
     out[moving] = steepest[moving] * (problem.radius * INSIDE / sizes[moving])[:, None]
-    if problem.set == "sparse":
+    if problem.count is not None:
         keep = np.argsort(-np.linalg.norm(u, axis=1))[: problem.count]
         out[[i for i in range(len(u)) if i not in set(keep.tolist())]] = 0.0
     return out if np.isfinite(out).all() and out.any() else None
@@ -189,9 +189,9 @@ def inside(problem: Problem, u: Array) -> bool:
     moving = [i for i, row in enumerate(rows) if row]
     if not set(moving) <= set(problem.rows):
         return False
-    if problem.set == "total":
+    if not problem.row_budgets:
         return sum(v * v for row in rows for v in row) <= r * r
-    if problem.set == "sparse" and (problem.count is None or len(moving) > problem.count):
+    if problem.count is not None and len(moving) > problem.count:
         return False
     if problem.norm == 2:
         return all(sum(v * v for v in rows[i]) <= r * r for i in moving)

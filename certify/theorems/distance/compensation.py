@@ -158,9 +158,9 @@ def _hope(problem: Problem, net: Network, passed: Forward, h: int, near: Neighbo
 def total_budget(problem: Problem) -> Fraction:
     """`r` with `|u|_F ≤ r` for every change of the set, in units of the features' scale; an upper bound."""
     assert problem.radius is not None
-    rows = {"total": 1, "per_sample": len(problem.rows), "sparse": min(problem.count or 1, len(problem.rows))}
+    rows = min(problem.most_rows, len(problem.rows)) if problem.row_budgets else 1
     free = problem.inputs if problem.scale is None else int(np.count_nonzero(problem.scale))
-    spread = rows[problem.set] * (free if problem.norm == "inf" else 1)
+    spread = rows * (free if problem.norm == "inf" else 1)
     return Fraction(problem.radius) * (fp.sqrt_up(Fraction(spread)) if spread > 1 else 1)
 
 
@@ -198,7 +198,7 @@ def row_budget(problem: Problem) -> Fraction:
     """`t` with `|u_i| ≤ t` for every row and change of the set; an upper bound."""
     assert problem.radius is not None
     free = problem.inputs if problem.scale is None else int(np.count_nonzero(problem.scale))
-    wide = problem.set != "total" and problem.norm == "inf" and free > 1
+    wide = problem.norm == "inf" and free > 1
     return Fraction(problem.radius) * (fp.sqrt_up(Fraction(free)) if wide else 1)
 
 

@@ -22,7 +22,7 @@ from certify.systems.critical.cost import hessian_cost, mixed_cost
 from certify.systems.critical.point import CriticalPoint
 from certify.systems.critical.words import critical_hypotheses
 from certify.theorems.critical import CriticalRule, at_exact_fit, settled_at
-from certify.theorems.modulus.one_row import OneRowEnds, movable, spread, stretch, vertices
+from certify.theorems.modulus.one_row import OneRowEnds, spread, stretch, vertices
 
 
 def enclose_critical_rows(inverse: Inverse, C: Blocks, norm: int | str, columns: NDArray[np.intp]) -> OneRowEnds:
@@ -141,7 +141,7 @@ class CriticalRows(CriticalRule):
         if problem.norm == 2:
             both = both_ends(at, inverse, C)
             return _of_rows(at, quantity, both.row_lower, both.row_upper)
-        ends = enclose_critical_rows(inverse, C, problem.norm, movable(problem))
+        ends = enclose_critical_rows(inverse, C, problem.norm, problem.movable)
         found = _of_rows(at, quantity, ends.lower, ends.upper)
         if ends.shape is None:
             return found

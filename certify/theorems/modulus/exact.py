@@ -62,22 +62,17 @@ class ExactSystem:
 
 
 def require_exact(problem: Problem) -> None:
-    """Refuse what exact arithmetic is not built for.
+    """Refuse what exact arithmetic is not built for, beside what the laws of the format refuse.
 
     Raises:
-        SpecError: another map, base or set, a smooth activation, or too large a problem.
+        SpecError: a smooth activation, or too large a problem.
     """
     name = 'run.arithmetic = "exact"'
     net = problem.network
     use = 'use arithmetic = "float"'
-    if problem.map != "interpolation" or problem.base != "given" or problem.set != "total":
-        raise SpecError(name, f"map {problem.map}, base {problem.base}, set {problem.set}",
-                        f"it is built for interpolation, base given, set total; {use}")
     if not isinstance(net, Network) or net.activation not in SLOPES:
         raise SpecError(name, f"activation {getattr(net, 'activation', 'of a graph')}",
                         f"it is built for {', '.join(SLOPES)}; {use}")
-    if problem.weight_norm != "euclidean":
-        raise SpecError(name, f"weights.norm = {problem.weight_norm}", f"it is built for euclidean; {use}")
     if problem.equations > MOST_EQUATIONS or problem.parameters > MOST_PARAMETERS:
         raise SpecError(name, f"{problem.equations} equations, {problem.parameters} parameters",
                         f"it is for at most {MOST_EQUATIONS} and {MOST_PARAMETERS}; {use}")

@@ -39,13 +39,6 @@ class OneRowEnds(RowEnds):
     shape: Array | None
 
 
-def movable(problem: Problem) -> NDArray[np.intp]:
-    """The numbers of one row that may change: features with a unit, all targets, the one sample weight."""
-    if problem.parameter == "features":
-        return np.arange(problem.inputs) if problem.scale is None else np.flatnonzero(problem.scale)
-    return np.arange(problem.outputs if problem.parameter == "targets" else 1)
-
-
 def vertices(norm: int | str, columns: NDArray[np.intp], d: int) -> Array | None:
     """Changes u of which one is the worst, `(c, d)`: the vertices of the norm's unit ball, one of each pair ±u.
 
@@ -163,13 +156,13 @@ class OneRow(OfRows):
 
     def relaxes(self, problem: Problem, block: int) -> bool:
         """Whether more vertices than are gone through decide; with one equation the largest change is known."""
-        return problem.norm == "inf" and block > 1 and len(movable(problem)) > FEW
+        return problem.norm == "inf" and block > 1 and len(problem.movable) > FEW
 
     def ends(
         self, problem: Problem, lin: Linearisation, X: Congruence, samples: NDArray[np.intp]
     ) -> tuple[RowEnds, dict[str, SideArray]]:
         """Both ends of the rows, with signs and weights of every row."""
-        ends = enclose_one_row(X, lin.sets, samples, movable(problem))
+        ends = enclose_one_row(X, lin.sets, samples, problem.movable)
         if ends.shape is None:
             return ends, {}
         return ends, {"array": SideArray("shape", spread(ends.shape, samples, len(problem.kept)))}

@@ -207,7 +207,7 @@ class Growth:
                 a, q = self.quadratics(SMALLEST)[0][0]
         except EnclosureError:
             return 1.0
-        total = self._problem.set == "total"
+        total = not self._problem.row_budgets
         slope = float(np.linalg.norm(a) if total else a.sum())
         bend = float(q.max() if total else q.sum())
         height = fp.down(min(room, Fraction(10) ** 300))
@@ -231,7 +231,7 @@ class Growth:
 
     def rise(self, radius: float) -> Fraction:
         """Upper bound of `n(L(u) − L(0))` over the budget `radius`."""
-        if self._problem.set == "per_sample":
+        if self._problem.row_budgets:
             pairs, constant = self.quadratics(radius)
             values = [(a * radius + 0.5 * q * radius**2) * RAISE for a, q in pairs]
             return _sum_up(np.minimum.reduce([constant, *values]))

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.reading.formats import zips
 from certify.check.reading.arrays import read_arrays
+from certify.check.reading.formats import zips
 from certify.check.reading.refusal import Invalid
 from certify.format.errors import InputError
 from certify.inputs.formats import zip_layout

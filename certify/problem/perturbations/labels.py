@@ -1,0 +1,13 @@
+"""Labels that become others."""
+
+from __future__ import annotations
+
+from certify.problem.perturbations.moving import Moving
+
+
+class Labels(Moving):
+    """The one label of a row may become any other; a change has no size."""
+
+    def width(self, inputs: int, outputs: int) -> int:
+        """One."""
+        return 1
