@@ -216,6 +216,17 @@ def test_a_weight_tilt_is_refused_beside_a_field(tmp_path):
     certificate = critical_truth.emit(tmp_path, exact)
     with pytest.raises(Invalid, match="theorem.*1 symmetry fields are found"):
         checked(certificate, tmp_path)
+    # M5b takes the largest value over the complement of the field, 0.346, for the modulus, which is 0.448
+    other = forged(certificate, 0, theorem="M5b", lower=None, upper=0.346, witness={}, hypotheses=[])
+    other = forged(other, 1, theorem="M5b", lower=None, upper=None, rows=[], row_lower=[], row_upper=[], hypotheses=[])
+    with pytest.raises(Invalid, match="theorem.*tilt in weight space"):
+        checked(other, tmp_path)
+    for case, words in (("M5b", "tilt in weight space"), ("M5c", "1 symmetry fields are found")):
+        ends = {"lower": None, "upper": None, "theorem": case, "hypotheses": []}
+        rows = forged(forged(certificate, 0, witness={}, **ends), 1,
+                      row_lower=[None] * 2, row_upper=[10.0, None], **ends)
+        with pytest.raises(Invalid, match=f"theorem.*{words}"):  # numbers of single rows are numbers
+            checked(rows, tmp_path)
 
 
 def toy(folder, **changes):
