@@ -229,6 +229,28 @@ def test_a_weight_tilt_is_refused_beside_a_field(tmp_path):
             checked(rows, tmp_path)
 
 
+@pytest.mark.parametrize("perturbation, quantity", [("", "modulus"), ('set = "per_sample"', "modulus"),
+                                                    ("", "sample_modulus")])  # fmt: skip
+def test_more_equations_than_parameters_are_no_exact_fits(perturbation, quantity, tmp_path):
+    """f = wx at 1, 2, 3: z with zᵀJ = 0 moves no weight, and gives any lower end of what is 0.55, were it M5a."""
+    X, y = np.array([[1.0], [2.0], [3.0]]), np.array([[1.0], [5.0], [5.0]])
+    emitter.write_files(emitter.Case([np.array([[2.0]])], [None], "identity", X, y), tmp_path)
+    edit(tmp_path, {"[solution]\n": '[solution]\nmap = "critical"\n',
+                    "[perturbation]\n": f"[perturbation]\n{perturbation}\n"})
+    with (tmp_path / "spec.toml").open("a", encoding="utf-8") as spec:
+        spec.write(f'[[gate]]\nquantity = "{quantity}"\nmin = 1.5\n')
+    certificate = prove(tmp_path)
+    assert certificate["verdict"] == "refuted"
+    certificate["base"] |= {"tilt": "output", "shift_norm": 1.732050807568878, "shift_worst": 1.000000000001,
+                            "shift_worst_row": 0, "shift_loss": 8 / 3 * (1 + 1e-15)}
+    rows = {} if quantity == "modulus" else {
+        "rows": [0, 1, 2], "row_lower": [1.9, None, None], "row_upper": [None] * 3}
+    lower, witness = (1.9, {}) if rows else (1e6, {"z": [2.0, -1.0, 0.0]})
+    changes = rows | {"theorem": "M5a", "lower": lower, "upper": None, "witness": witness, "hypotheses": []}
+    with pytest.raises(Invalid, match="theorem.*M5a.*full row rank"):
+        checked(forged(certificate, 0, **changes), tmp_path)
+
+
 def toy(folder, **changes):
     """The paper's toy: f = w₁w₂x, data (1, 2), (2, 4), w̄ = (1, 2)."""
     made = {"weights": [np.array([[1.0]]), np.array([[2.0]])], "biases": [None, None], "activation": "identity",
