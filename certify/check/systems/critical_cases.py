@@ -105,6 +105,8 @@ def _check_rank(stated: Stated) -> None:
 def _check_symmetry(stated: Stated) -> None:
     if stated.value is None:
         raise Invalid(stated.where, "its value is null", "the number of independent fields is needed")
+    if stated.ladder.tilt == "weights" and stated.number:  # they leave this loss's gradient alone, and not the tilt
+        raise Invalid(stated.where, stated.words, "beside a tilt in weight space no field is in the kernel of H")
     expect(stated.where, stated.number, partial(symmetry, count=stated.number), stated.ladder)
 
 

@@ -227,6 +227,12 @@ def test_a_weight_tilt_is_refused_beside_a_field(tmp_path):
                       row_lower=[None] * 2, row_upper=[10.0, None], **ends)
         with pytest.raises(Invalid, match=f"theorem.*{words}"):  # numbers of single rows are numbers
             checked(rows, tmp_path)
+    kernel = {"name": "symmetry", "statement": "", "value": 1, "holds": True}
+    null = {"theorem": "M5c", "lower": None, "upper": None}
+    other = forged(certificate, 0, **null, witness={}, hypotheses=[kernel])
+    other = forged(other, 1, **null, rows=[], row_lower=[], row_upper=[], hypotheses=[])
+    with pytest.raises(Invalid, match="no field is in the kernel of H"):
+        checked(other, tmp_path)
 
 
 @pytest.mark.parametrize("perturbation, quantity", [("", "modulus"), ('set = "per_sample"', "modulus"),
