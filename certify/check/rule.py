@@ -50,8 +50,18 @@ def always(label: str) -> Callable[[Claim, Ladder], str]:
 
 
 def interpolating(label: str) -> Callable[[Claim, Ladder], str]:
-    """The same for interpolation systems; M5a where critical points are their solutions."""
-    return lambda claim, ladder: "M5a" if ladder.problem.map == "critical" else label
+    """The same for interpolation systems; M5a where critical points are their solutions, proved beside a number."""
+
+    def theorem(claim: Claim, ladder: Ladder) -> str:
+        if ladder.problem.map != "critical":
+            return label
+        if (claim.lower, claim.upper, claim.rows) != (None, None, ()):
+            from certify.check.systems.interpolation import require_rank
+
+            require_rank(f"{claim.where}.theorem", ladder)
+        return "M5a"
+
+    return theorem
 
 
 def weight_distance(problem: Problem) -> str:

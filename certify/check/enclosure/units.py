@@ -16,7 +16,9 @@ Rows = list[list[arb]]
 def gradient(problem: Problem, parameters: Parameters, passed: Forward, slopes: arb_mat) -> list[arb]:
     """`Σ_i J_iᵀ s_i + λw` for rows `s_i` of `slopes`, one number a parameter; raises `NotSmooth`."""
     found: list[arb] = []
-    adjoints = backward(problem, parameters, passed, slopes).adjoints
+    last = len(problem.layers)  # alone it pulls nothing back through a unit, so that none has to be smooth
+    adjoints = ((slopes,) * last if problem.free == (last,) else
+                backward(problem, parameters, passed, slopes).adjoints)
     for h in problem.free:
         found += (adjoints[h - 1].transpose() * extended(problem, h, passed)).entries()
     decay = arb(problem.weight_decay)

@@ -17,7 +17,7 @@ from certify.check.reading.subject import Problem
 SQUARINGS = 22
 """Of an N × N matrix: the trace exceeds the norm by a factor `N^(2^-22)`."""
 
-ROW_SQUARINGS = 16
+ROW_SQUARINGS = 20
 """The same for what belongs to one row."""
 
 

@@ -46,6 +46,8 @@ class Places:
         """
         if self.given.get(role):
             return True
+        if "\0" in file:  # no file has such a name
+            return False
         meant, read = self.found["spec"].parent / file, self.found[role]
         if os.path.realpath(meant) == os.path.realpath(read):
             return True

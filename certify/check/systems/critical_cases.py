@@ -28,7 +28,9 @@ def theorem_of(claim: Claim, ladder: Ladder) -> str:
     stated, where = claim.theorem, f"{claim.where}.theorem"
     if stated in ("Q6", "P1"):  # their rules are for other claims
         return "M5c"
-    if stated in ("M5b", "M5c") and (claim.lower, claim.upper) != (None, None):
+    if stated == "M5b" and ladder.tilt == "weights":  # its A stands for the Hessian where a field leaves the loss alone
+        raise Invalid(where, '"M5b" is stated', "a tilt in weight space is not left alone by a symmetry field")
+    if stated in ("M5b", "M5c") and (claim.lower, claim.upper, claim.rows) != (None, None, ()):
         finding = decide(partial(theorem, name=stated), ladder)
         if finding.truth is not Truth.PROVED:
             raise Invalid(where, f"{show(stated)} is stated", finding.found)
@@ -103,6 +105,8 @@ def _check_rank(stated: Stated) -> None:
 def _check_symmetry(stated: Stated) -> None:
     if stated.value is None:
         raise Invalid(stated.where, "its value is null", "the number of independent fields is needed")
+    if stated.ladder.tilt == "weights" and stated.number:  # they leave this loss's gradient alone, and not the tilt
+        raise Invalid(stated.where, stated.words, "beside a tilt in weight space no field is in the kernel of H")
     expect(stated.where, stated.number, partial(symmetry, count=stated.number), stated.ladder)
 
 

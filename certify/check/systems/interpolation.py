@@ -12,12 +12,12 @@ from flint import arb, arb_mat
 from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
-from certify.check.kernel import Finding, Positive, expect
+from certify.check.kernel import Finding, Positive, decide, expect
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
 from certify.check.reading.canonical import show
 from certify.check.reading.refusal import Invalid
-from certify.check.systems.point import Point
+from certify.check.systems.point import Ladder, Point
 from certify.check.systems.smooth import reference, smooth
 
 Block = list[list[arb]]
@@ -136,6 +136,17 @@ def kernel_definite(point: Point) -> Finding:
     words = {Truth.PROVED: "K ≻ 0 is proved", Truth.DISPROVED: "a vector v with vᵀKv < 0 was found",
              Truth.UNDECIDED: f"K ≻ 0 is not proved at {point.precision} bits"}
     return Finding(found.truth, words[found.truth])
+
+
+def require_rank(where: str, ladder: Ladder) -> None:
+    """M5a: only where K ≻ 0 are the critical points nearby the solutions of an interpolation system.
+
+    Raises:
+        Invalid: that is not proved.
+    """
+    finding = decide(kernel_definite, ladder)
+    if finding.truth is not Truth.PROVED:
+        raise Invalid(where, '"M5a" is stated', f"it needs a Jacobian of full row rank: {finding.found}")
 
 
 def rank(point: Point, least: float) -> Finding:

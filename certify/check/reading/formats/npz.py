@@ -24,6 +24,10 @@ def read(data: bytes, name: str) -> dict[str, Array]:
         if key == member:
             raise Invalid(name, f"it has the member {show(member)}", "an .npz file holds .npy arrays, each name once")
         arrays[key] = _npy(content, f"{name}, array {show(key)}")
+    twice = next((key for key in arrays if f"{key}.npy" in arrays), None)
+    if twice is not None:  # numpy reads the first where the second is asked for
+        raise Invalid(name, f"it has arrays {show(twice)} and {show(twice + '.npy')}",
+                      "names that numpy tells apart are needed")
     return arrays
 
 

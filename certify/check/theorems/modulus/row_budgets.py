@@ -16,7 +16,7 @@ from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, Test, check_witness, modulus
+from certify.check.rule import Rule, Side, Test, check_witness, interpolating, modulus
 from certify.check.systems.interpolation import HYPOTHESES, TILTED, Interpolation, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
@@ -194,8 +194,7 @@ def _trace(A: arb_mat, B: arb_mat) -> arb:
 
 
 def _theorem(claim: Claim, ladder: Ladder) -> str:
-    problem = ladder.problem
-    return "M5a" if problem.map == "critical" else {"per_sample": "N1", "sparse": "N2"}[problem.set]
+    return interpolating({"per_sample": "N1", "sparse": "N2"}[ladder.problem.set])(claim, ladder)
 
 
 RULE = Rule(_theorem, modulus, check_form, check_ends,

@@ -110,6 +110,7 @@ DAMAGED = {
     "cut short": npz(a=np.arange(100.0))[:-60],
     "one byte of an array": npz(a=np.arange(3.0)).replace(struct.pack("d", 2.0), struct.pack("d", 3.0)),
     "twice": stored_twice(),
+    "twice for numpy": npz(**{"X": np.array([1.0]), "X.npy": np.array([2.0])}),  # whose file["X.npy"] is X
     "empty": b"",
     "seven bytes": b"1234567",
     "header too long": (2**60).to_bytes(8, "little") + b"{}",

@@ -140,3 +140,12 @@ def test_a_side_file_lies_beside_the_certificate_or_below(audit, tmp_path):
     certificates[""]["subject"]["witness"] = emitter.record(tmp_path / "witness.safetensors", "../witness.safetensors")
     with pytest.raises(Invalid, match=r"^subject\.witness\.path"):
         check(emitter.write(certificates[""], folder), NO_FILES)
+
+
+def test_a_name_with_a_zero_byte_is_no_file(tmp_path):
+    certificate = emitter.emit(plain(), tmp_path)
+    spec = (tmp_path / "spec.toml").read_text().replace('"model.safetensors"', '"model\\u0000.safetensors"')
+    (tmp_path / "spec.toml").write_text(spec)
+    certificate["subject"]["spec"] = emitter.record(tmp_path / "spec.toml", "spec.toml")
+    with pytest.raises(Invalid, match=r"^subject\.model\.path"):
+        check(emitter.write(certificate, tmp_path), NO_FILES)

@@ -104,6 +104,21 @@ def test_what_was_proved_is_derived_again(kind: str, tmp_path: Path) -> None:
     assert "theorem Q2" not in page and "<mi>lip</mi>" not in page and "whose label stays" in page
 
 
+def test_kinks_below_the_last_layer_do_no_harm(tmp_path: Path) -> None:
+    """A unit of a fixed layer at its kink for every row: the last layer's loss is as smooth as ever."""
+    made(tmp_path)
+    with safe_open(tmp_path / "model.safetensors", "np") as file:
+        arrays = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118 — it is no mapping
+    arrays["0.weight"][0] = 0.0
+    arrays["0.bias"][0] = 0.0
+    save_file(arrays, tmp_path / "model.safetensors")
+    text = (tmp_path / "spec.toml").read_text(encoding="utf-8").replace('"tanh"', '"relu"')
+    (tmp_path / "spec.toml").write_text(text, encoding="utf-8")
+    certificate = run_audit(tmp_path / "spec.toml")
+    assert certificate["claims"][0]["upper"] > 0
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
+
+
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("convex")

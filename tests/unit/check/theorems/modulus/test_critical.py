@@ -216,6 +216,45 @@ def test_a_weight_tilt_is_refused_beside_a_field(tmp_path):
     certificate = critical_truth.emit(tmp_path, exact)
     with pytest.raises(Invalid, match="theorem.*1 symmetry fields are found"):
         checked(certificate, tmp_path)
+    # M5b takes the largest value over the complement of the field, 0.346, for the modulus, which is 0.448
+    other = forged(certificate, 0, theorem="M5b", lower=None, upper=0.346, witness={}, hypotheses=[])
+    other = forged(other, 1, theorem="M5b", lower=None, upper=None, rows=[], row_lower=[], row_upper=[], hypotheses=[])
+    with pytest.raises(Invalid, match="theorem.*tilt in weight space"):
+        checked(other, tmp_path)
+    for case, words in (("M5b", "tilt in weight space"), ("M5c", "1 symmetry fields are found")):
+        ends = {"lower": None, "upper": None, "theorem": case, "hypotheses": []}
+        rows = forged(forged(certificate, 0, witness={}, **ends), 1,
+                      row_lower=[None] * 2, row_upper=[10.0, None], **ends)
+        with pytest.raises(Invalid, match=f"theorem.*{words}"):  # numbers of single rows are numbers
+            checked(rows, tmp_path)
+    kernel = {"name": "symmetry", "statement": "", "value": 1, "holds": True}
+    null = {"theorem": "M5c", "lower": None, "upper": None}
+    other = forged(certificate, 0, **null, witness={}, hypotheses=[kernel])
+    other = forged(other, 1, **null, rows=[], row_lower=[], row_upper=[], hypotheses=[])
+    with pytest.raises(Invalid, match="no field is in the kernel of H"):
+        checked(other, tmp_path)
+
+
+@pytest.mark.parametrize("perturbation, quantity", [("", "modulus"), ('set = "per_sample"', "modulus"),
+                                                    ("", "sample_modulus")])  # fmt: skip
+def test_more_equations_than_parameters_are_no_exact_fits(perturbation, quantity, tmp_path):
+    """f = wx at 1, 2, 3: z with zᵀJ = 0 moves no weight, and gives any lower end of what is 0.55, were it M5a."""
+    X, y = np.array([[1.0], [2.0], [3.0]]), np.array([[1.0], [5.0], [5.0]])
+    emitter.write_files(emitter.Case([np.array([[2.0]])], [None], "identity", X, y), tmp_path)
+    edit(tmp_path, {"[solution]\n": '[solution]\nmap = "critical"\n',
+                    "[perturbation]\n": f"[perturbation]\n{perturbation}\n"})
+    with (tmp_path / "spec.toml").open("a", encoding="utf-8") as spec:
+        spec.write(f'[[gate]]\nquantity = "{quantity}"\nmin = 1.5\n')
+    certificate = prove(tmp_path)
+    assert certificate["verdict"] == "refuted"
+    certificate["base"] |= {"tilt": "output", "shift_norm": 1.732050807568878, "shift_worst": 1.000000000001,
+                            "shift_worst_row": 0, "shift_loss": 8 / 3 * (1 + 1e-15)}
+    rows = {} if quantity == "modulus" else {
+        "rows": [0, 1, 2], "row_lower": [1.9, None, None], "row_upper": [None] * 3}
+    lower, witness = (1.9, {}) if rows else (1e6, {"z": [2.0, -1.0, 0.0]})
+    changes = rows | {"theorem": "M5a", "lower": lower, "upper": None, "witness": witness, "hypotheses": []}
+    with pytest.raises(Invalid, match="theorem.*M5a.*full row rank"):
+        checked(forged(certificate, 0, **changes), tmp_path)
 
 
 def toy(folder, **changes):
