@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import DOWN, ROW_NORMS, Base, Map, Parameter
+from certify.format.words import DOWN, ROW_NORMS, Base, Map
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import owned
 from certify.problem.norms.function import Reference
@@ -125,8 +125,7 @@ class Problem(Statement):
         """Refuse a change of another shape, one of rows that may not move, and one that leads to no label."""
         if self.change is None:
             return
-        width = {Parameter.FEATURES: self.inputs, Parameter.TARGETS: self.outputs}.get(Parameter(self.parameter), 1)
-        _require_real(self.change, (self.n, width), "change")
+        _require_real(self.change, (self.n, self.width), "change")
         still = np.ones(self.n, dtype=bool)
         still[list(self.rows)] = False
         if _bits(self.change)[still].any():
