@@ -122,7 +122,7 @@ def test_fewer_rows_that_move_give_no_larger_modulus(quantity):
 def test_unknown_quantity():
     with pytest.raises(SpecError, match="not built; use modulus, sample_modulus"):
         bound(tanh_problem(), "volume")
-    with pytest.raises(SpecError, match=r"give perturbation.file and \[window\] radius"):
+    with pytest.raises(SpecError, match=r"give perturbation.file \(.*\) and \[window\] radius"):
         bound(tanh_problem(), "hausdorff")
     with pytest.raises(SpecError, match='use solution.map = "sublevel"'):
         bound(tanh_problem(), "persistence_radius")
