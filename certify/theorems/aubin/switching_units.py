@@ -13,11 +13,9 @@ import numpy as np
 
 from certify.network.layers.tangents import Point
 from certify.rigor import fp
+from certify.rigor.activation import activation
 from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.singular import enclose_norm2
-
-JUMP = 1.0
-"""Bound of the jump of the slope: 1 for relu, 0.99 for leaky relu."""
 
 LARGEST = 4096
 """Most pairs of a row and a unit, times outputs, that may change sign."""
@@ -116,4 +114,5 @@ def enclose_gates(point: Point, X: Array, Q: Array) -> Gates:
     lengths = data.norm if b is None else np.sqrt(data.norm * data.norm + 1.0) * RAISE
     error = fp.dot_unit(d + 2) * lengths[:, None] * sizes[None, :] * RAISE
     distance = np.maximum(np.abs(z.mid.hi) - z.rad[:, None], 0.0) / RAISE
-    return Gates(JUMP, distance, fp.row_norms(W), lengths, net.weights[1], X, main, error)
+    jump = fp.up(1 - Fraction(activation(net.activation).slope_floor))  # of the slope: 1 for relu, 0.99 for leaky relu
+    return Gates(jump, distance, fp.row_norms(W), lengths, net.weights[1], X, main, error)

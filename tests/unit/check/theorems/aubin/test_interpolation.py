@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from certify.check.enclosure.tangents import along as tangent
@@ -271,8 +271,13 @@ def _rows(found, point, i) -> list[arb]:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32))
+@example(seed=1916798)
+@example(seed=1600797)
 def test_two_programs_agree(seed, tmp_path_factory):
-    """Written apart, prover and checker bound the same numbers: both from above, and closely."""
+    """Written apart, prover and checker bound the same numbers: both from above, and closely.
+
+    Of a gradient that is 0, all units dead, the prover says that its square is below 2^-48 or so.
+    """
     rng = np.random.default_rng(seed)
     net, X = random_network(rng, int(rng.integers(1, 3)))
     if net.depth == 2 and rng.random() < 0.5:
@@ -292,4 +297,5 @@ def test_two_programs_agree(seed, tmp_path_factory):
         found = one.of(aubin_centre)
         mean, alpha = found.mean(arb(u), arb(w), arb(kappa)), found.alpha(arb(u), arb(w))
     assert float(mean) == pytest.approx(float(ours), rel=1e-5, abs=1e-9)
-    assert float(alpha) == pytest.approx(float(slope), rel=1e-5)
+    assert float(alpha) == pytest.approx(float(slope), rel=1e-5, abs=1e-7)
+    assert float(alpha) <= float(slope) * (1 + 1e-5)
