@@ -13,9 +13,9 @@ import numpy as np
 
 from certify.check import claims, table
 from certify.check.reading import spec as checked
-from certify.check.reading.refusal import Invalid
 from certify.format.errors import CertifyError
 from certify.format.question import Question
+from certify.format.refusal import Invalid
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.problem import Problem

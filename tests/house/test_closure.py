@@ -57,7 +57,7 @@ def test_a_verdict_rests_on_few_lines(folder):
 
 def test_what_is_listed_is_all_that_is_loaded():
     path = f"{GOLDEN}/tanh/certificate.json"
-    code = f"from pathlib import Path; from certify.check.main import check; check(Path({path!r}), {{}})"
+    code = f"from pathlib import Path; from certify.check.run import check; check(Path({path!r}), {{}})"
     loaded = loaded_by(code)
     names = loaded_by(f"{code}; from certify.check import trusted; found = trusted.rings()")
     assert names - loaded == {"certify.check.trusted"}
@@ -75,7 +75,7 @@ def test_the_list_follows_the_verdict_line():
 @pytest.mark.parametrize("row", table.ROWS, ids=lambda row: row.module)
 def test_a_rule_imports_what_it_rests_on_alone(row):
     """And each is a module with a rule, that no other rule is needed to find."""
-    loaded = loaded_by(f"import certify.check.main, certify.check.theorems.{row.module} as m; "
+    loaded = loaded_by(f"import certify.check.run, certify.check.theorems.{row.module} as m; "
                        "assert isinstance(m.RULE, sys.modules['certify.check.rule'].Rule)")
     foreign = FOREIGN.get(row.module, ())
     wrong = {name for name in loaded for word in foreign if f".{word}" in name.removeprefix("certify.check")}
@@ -83,7 +83,7 @@ def test_a_rule_imports_what_it_rests_on_alone(row):
 
 
 def test_the_checker_without_a_certificate_loads_no_theorem():
-    loaded = loaded_by("import certify.check.main")
+    loaded = loaded_by("import certify.check.run")
     assert not {name for name in loaded if name.startswith("certify.check.theorems")}
 
 

@@ -13,11 +13,11 @@ from certify.check.enclosure.units import gradient, weights_by_units
 from certify.check.kernel import DIGITS, Finding, decide, judged
 from certify.check.linalg.balls import largest, norm
 from certify.check.linalg.definite import Truth
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Base, Claim, Number
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 CASES = ({"M5a"}, {"M5b", "M5d", "P1"}, {"M5c", "M5d", "P1"}, {"M5", "P1"})
 """Theorems that the claims of one certificate may rest on together; `M5` alone claims nothing."""

@@ -15,10 +15,10 @@ from certify.check.hypotheses import Check, Stated, counting, measured, solution
 from certify.check.kernel import Finding, Positive, expect
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
-from certify.check.reading.canonical import show
-from certify.check.reading.refusal import Invalid
 from certify.check.systems.point import Point
 from certify.check.systems.smooth import reference, smooth
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 Block = list[list[arb]]
 

@@ -11,15 +11,15 @@ from certify.check.kernel import DIGITS, Finding, expect
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.directional_descent import Along
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, check_witness, modulus
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.sublevel import HYPOTHESES
 from certify.check.theorems.aubin.radii import check_radii
 from certify.check.theorems.modulus.sublevel import lower as modulus_lower
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 PARTS = 8
 """Of the way from the weights to the border of the balls, each with bounds of its own."""

@@ -8,9 +8,10 @@ from dataclasses import replace
 from flint import arb, ctx
 
 from certify.check.linalg.balls import EXACT, ONE, ZERO
-from certify.check.reading.canonical import show
-from certify.check.reading.refusal import Invalid
-from certify.check.reading.subject import Changed, Problem
+from certify.check.reading.changed import Changed
+from certify.check.reading.subject import Problem
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 
 def changed_problem(problem: Problem) -> Problem:
