@@ -6,6 +6,7 @@ from functools import partial
 
 from flint import arb
 
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.hypotheses import Stated
 from certify.check.kernel import DIGITS, Finding, expect
 from certify.check.linalg.balls import ZERO
@@ -56,7 +57,8 @@ def obstacle(problem: Problem) -> str:
         (problem.graph is not None, "a graph"),
         (problem.scale is not None, "features in units of their own"),
         (problem.parameter == "sample_weights", "sample weights"),
-        (problem.parameter == "targets" and problem.loss != "squared", "targets of another loss than the squared one"),
+        (problem.parameter == "targets" and not loss_of(problem).quadratic,
+         "targets of another loss than the squared one"),
     ):
         if wrong:
             return words

@@ -40,4 +40,4 @@ def test_what_is_not_looked_at_is_not_wrong():
                 if name not in asked:
                     seen[name] += 1
                     assert not any(wrong for wrong, *_ in demands[name](spec, quantities)), (name, spec, quantities)
-    assert min(seen.values()) > 4000
+    assert min(seen.values()) > 2000
