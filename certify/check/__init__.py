@@ -5,8 +5,9 @@ those of `proofs/certificate-format.md`. It is written in rings, and a verdict r
 (`certify check --trusted` lists it):
 
 * the kernel: `kernel` (what a statement is, and how it is decided), `rule` (a theorem as an object), `table` (which
-  rule a claim needs), `hypotheses`, `claims`, `verdicts`, `main`;
-* `reading/`: from bytes to the exact problem;
+  rule a claim needs), `hypotheses`, `claims`, `verdicts`, `run` (the order of checking; `main` reads the command
+  line and prints);
+* `reading/`: from bytes to the exact problem; `reading/sections/`: parts of a spec, loaded where it has them;
 * `linalg/`, `enclosure/`, `lipschitz/` and `systems/`: balls that hold the truth, and what is known at a point;
 * `theorems/`: a file a theorem, with the names of `certify/theorems/`; the table imports the one that a claim needs.
 """

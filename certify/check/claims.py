@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from certify.check.hypotheses import check_hypothesis
-from certify.check.reading.canonical import Json, same, show
 from certify.check.reading.certificate import Base, Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import Gate, Spec
 from certify.check.rule import Side
 from certify.check.systems.point import Ladder
 from certify.check.table import rule_of
 from certify.check.verdicts import Outcome, evaluate
+from certify.format.canonical import Json, same, show
+from certify.format.refusal import Invalid
 
 
 def check_claims(

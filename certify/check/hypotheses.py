@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from certify.check.reading.canonical import same, show
 from certify.check.reading.certificate import Base, Claim, Hypothesis, Number
-from certify.check.reading.refusal import Invalid
 from certify.check.systems.point import Ladder
+from certify.format.canonical import same, show
+from certify.format.refusal import Invalid
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from flint import arb, arb_mat, ctx
 
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 
 PRECISIONS = (128, 256, 512)
 """Bits tried in turn while a statement is neither proved nor disproved."""

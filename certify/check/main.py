@@ -1,173 +1,31 @@
-"""`certify check`: the order of checking, the command line, and what is printed."""
+"""`certify check`: the command line, and what is printed. What is checked, and in which order, says `run`."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import json
+import math
+import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from certify.check.claims import check_claims
-from certify.check.reading.arrays import Array
-from certify.check.reading.canonical import Json, same, show
-from certify.check.reading.certificate import FORMAT, QUANTITIES, Certificate, read_certificate
-from certify.check.reading.files import DIGITS, Places, check_named, read_bytes, read_file
-from certify.check.reading.label_rules import QUANTITY as LABELS
-from certify.check.reading.label_rules import check_counted, check_promise, meaning
-from certify.check.reading.refusal import Invalid, Usage
-from certify.check.reading.side import read_side
-from certify.check.reading.spec import Gate, Spec, read_spec
-from certify.check.reading.spec_parts import number_of
-from certify.check.reading.subject import Problem, build_problem, describe
-from certify.check.systems.base import check_base
-from certify.check.systems.point import Ladder
-from certify.check.verdicts import INTERRUPTED, INVALID, Outcome, evaluate, exit_status, overall, thresholds
+from certify.check.reading.certificate import FORMAT, QUANTITIES
+from certify.check.reading.files import DIGITS
+from certify.check.reading.spec import Gate
+from certify.check.run import Result, Usage, check
+from certify.check.verdicts import INTERRUPTED, INVALID, Outcome, exit_status
+from certify.format.canonical import Json
+from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
     from certify.check.systems.nearness import Nearness
 
-Tell = Callable[[str], None]
 ROLES = ("spec", "model", "graph", "data", "reference", "change", "evaluation", "witness")
-OPTIONAL = ("radius", "reparameterised", "names", "count", "within", "weights_length")
-"""Members of the problem that certificates written before they existed lack: they claim nothing, or false is meant."""
 WORDS = {"critical": "critical point", "interpolation": "solution"}
-
-
-@dataclass(frozen=True)
-class Result:
-    """A certificate that checked, under the thresholds that were used.
-
-    Attributes:
-        outcomes: one for each claim and threshold.
-        verdict, gates: over all outcomes.
-        source: where the thresholds come from, in words.
-        near: base `nearby`: how far the solution is, and may be.
-        files: path and digest of every file, by role.
-    """
-
-    certificate: Certificate
-    outcomes: tuple[Outcome, ...]
-    verdict: str
-    gates: str
-    source: str
-    near: Nearness | None = None
-    files: tuple[tuple[str, str, str], ...] = ()
-
-
-def check(
-    path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
-    within: float | None = None,
-) -> Result:
-    """Check a certificate against the original files.
-
-    The order is that of proofs/certificate-format.md; the first bad step ends it.
-
-    Args:
-        path: the certificate.
-        given: paths of spec, model, data and witness; None for the recorded ones.
-        asked: thresholds that replace those of the spec.
-        tell: called with a line of progress.
-        within: base `nearby`: the share of the length of the weights that counts, instead of the spec's.
-
-    Raises:
-        Invalid: a byte, a member or a claim does not check.
-        Usage: a threshold on a quantity the certificate has no claim about, or `within` with base `given`.
-    """
-    certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
-    for gate in asked:
-        if gate.quantity not in {claim.quantity for claim in certificate.claims}:
-            raise Usage(f"--{gate.side} {gate.quantity}: the certificate has no claim on {gate.quantity}")
-        check_promise(gate, f"--{gate.side}")
-    places = Places(certificate.subject, path.parent, given)
-    contents = {"spec": read_file(places, "spec")}
-    spec = read_spec(contents["spec"])
-    check_named(places, spec)
-    contents |= {role: read_file(places, role) for role in certificate.subject if role != "spec"}
-    tell("the bytes of all files are the ones it binds")
-    merge = certificate.problem.get("merge_duplicates")
-    if not isinstance(merge, bool):
-        raise Invalid("problem.merge_duplicates", show(merge), "true or false is needed")
-    problem = build_problem(spec, contents["model"], contents["data"], merge, contents.get("graph"),
-                            contents.get("change"), contents.get("reference"), contents.get("evaluation"))
-    near = _nearness(spec, problem, certificate.base.distance)
-    if within is not None and near is None:
-        raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
-    _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members))
-    check_counted(spec, problem, asked)
-    tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
-    ladder, solved, side = _solution(certificate, problem, contents.get("witness"), tell)
-    # a certificate of before V62 lacks the member, and states what the ends alone give: what is printed does not
-    owned = near is not None and near.far and "within" in certificate.problem
-    outcomes = check_claims(certificate.claims, spec, ladder, certificate.base if solved else None, side, owned)
-    verdict, gates = overall(outcomes)
-    for member, stated, found in (("verdict", certificate.verdict, verdict), ("gates", certificate.gates, gates)):
-        if stated != found:
-            raise Invalid(member, f"{show(stated)} is stated", f"the claims give {show(found)}")
-    near = near if near is None or within is None else replace(near, within=within)
-    far = near is not None and near.far
-    used = tuple(evaluate(*pair, far) for pair in thresholds(certificate.claims, spec.gates, asked))
-    source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"
-    if asked and any(outcome.gate not in asked and outcome.gate is not None for outcome in used):
-        source = "the command line and the digest-bound spec"
-    files = tuple((role, str(places.found[role]), record.sha256) for role, record in certificate.subject.items())
-    return Result(certificate, used, *overall(used), source, near, files)
-
-
-def _nearness(spec: Spec, problem: Problem, distance: float | None) -> Nearness | None:
-    if problem.base != "nearby":
-        return None
-    from certify.check.systems.nearness import nearness
-
-    return nearness(spec, problem, distance)
-
-
-def _solution(
-    certificate: Certificate, problem: Problem, witness: bytes | None, tell: Tell,
-) -> tuple[Ladder, bool, Mapping[str, Array]]:
-    """V7 and V19: the base point, the evidence there, whether a solution is proved, and the arrays of the side file."""
-    base, ladder = certificate.base, Ladder(problem, tell, tilt=certificate.base.tilt)
-    critical = ""
-    if problem.map == "critical":
-        from certify.check.systems.critical_base import case_of, check_critical_base
-
-        critical = case_of(certificate.claims, problem)
-        check_critical_base(base, ladder, critical)
-    else:
-        check_base(base, ladder)
-    solved = base.distance is not None and (not critical or problem.base == "nearby" or base.tilt is not None)
-    side = read_side(certificate, problem, witness)
-    if critical == "Q6":
-        tell(f"the one solution lies within {base.distance!r}" if solved else "no solution is stated")
-    elif problem.base == "nearby" and base.distance is not None:
-        from certify.check.systems.nearby import interpolating, solve
-
-        if critical and critical != "M5a":
-            from certify.check.systems.critical_nearby import critical_point, rungs
-
-            centre, known = solve(problem, base, side, critical_point)
-            ladder = Ladder(problem, tell, centre, known, rungs=rungs(known))
-        else:
-            ladder = Ladder(problem, tell, solve(problem, base, side, interpolating)[0])
-        tell("an exact solution lies within the stated distance")
-    return ladder, solved, side
-
-
-def _compare(stated: Json, found: Json) -> None:
-    """V6: the member `problem` is the one the files give, member by member."""
-    for name in sorted(stated.keys() | found.keys()):
-        if name in OPTIONAL and name not in stated:
-            continue
-        if name not in stated or name not in found:
-            raise Invalid(f"problem.{name}", "it is there" if name in stated else "it is missing",
-                          f"the members are {', '.join(sorted(found))}")
-        if not same(stated[name], found[name]):
-            raise Invalid(f"problem.{name}", f"{show(stated[name])} is stated",
-                          f"spec, model and data give {show(found[name])}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -253,6 +111,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def number_of(text: str) -> float | None:
+    """The finite number a decimal text spells, or None; what Python alone reads, as `1_0`, is none.
+
+    >>> number_of("20"), number_of("-1.5e-3"), number_of("nan"), number_of("1_0"), number_of(" 1")
+    (20.0, -0.0015, None, None, None)
+    """
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
 def _threshold(side: str) -> Callable[[str], Gate]:
     def parse(text: str) -> Gate:
         quantity, equals, value = text.partition("=")
@@ -288,9 +158,7 @@ def _say(line: str, stream: TextIO) -> None:
 def line_of(result: Result) -> str:
     """The verdict with every claim, its threshold and its proved ends, on one line; first those that decided it."""
     deciding_first = sorted(result.outcomes, key=lambda outcome: outcome.verdict != result.verdict)
-    problem = result.certificate.problem
-    label = meaning(problem["outputs"], problem.get("threshold"))
-    parts = [_words(outcome, label) for outcome in deciding_first]
+    parts = [_words(outcome, result.certificate.problem) for outcome in deciding_first]
     more = ["equal rows count as one"] if result.certificate.problem["merge_duplicates"] else []
     base = result.certificate.base
     if result.near is not None:
@@ -316,7 +184,7 @@ def _where(near: Nearness, kind: str) -> str:
             f"the ends are about that {kind}, not about these weights")
 
 
-def _words(outcome: Outcome, label: str) -> str:
+def _words(outcome: Outcome, problem: Json) -> str:
     claim = outcome.claim
     if claim.equal_rows is not None:
         proved = f"infinite: rows {claim.equal_rows[0]} and {claim.equal_rows[1]} are equal"
@@ -332,8 +200,10 @@ def _words(outcome: Outcome, label: str) -> str:
         agreed = next((h.value for h in claim.hypotheses if h.name == "agreement"), 0)  # derived; unstated is unproved
         if claim.theorem == "P1" and claim.row_upper is not None and agreed != len(claim.row_upper):
             proved += f" at the nearest solution, others nearby agree at {agreed:.0f} of {len(claim.row_upper)} rows"
-        if claim.quantity == LABELS:
-            proved += f", label: {label}"
+        if claim.quantity == "stable_predictions":
+            from certify.check.reading.label_rules import meaning
+
+            proved += f", label: {meaning(problem['outputs'], problem.get('threshold'))}"
     name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"
     warn = ", warning only" if outcome.gate is not None and outcome.gate.severity == "warn" else ""
     return f"{name} ({proved}{warn})"

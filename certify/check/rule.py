@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from certify.check.hypotheses import Check
 from certify.check.kernel import Judgement, expect
 from certify.check.reading.arrays import Array
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 DISTANCES = {"euclidean": "weight distance", "relative": "weight distance relative to each layer",
              "function": "weight distance as the reference rows see it"}

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 MODULI = ("modulus", "first_order_distance")
 BUDGETS = ("per_sample", "sparse")

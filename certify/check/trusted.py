@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from certify.check.reading.canonical import Json
+from certify.format.canonical import Json
 
+COMMAND = ("certify.check.__main__", "certify.check.main")
+"""What reads the command line and prints: no number, verdict or exit status is found there."""
 ENCLOSURES = ("linalg", "enclosure", "lipschitz", "systems")
 
 
@@ -34,7 +36,7 @@ class Ring:
 def rings(loaded: Mapping[str, ModuleType] | None = None) -> tuple[Ring, ...]:
     """The files of the checker among the loaded modules: kernel and reading, enclosures, theorems.
 
-    What a process has loaded for an earlier certificate is counted too.
+    What a process has loaded for an earlier certificate is counted too; what reads the command line and prints is not.
 
     Args:
         loaded: modules by name; None: those of this process.
@@ -45,8 +47,8 @@ def rings(loaded: Mapping[str, ModuleType] | None = None) -> tuple[Ring, ...]:
     found: dict[str, list[tuple[str, int]]] = {"kernel and reading": [], "enclosures": [], "theorems": []}
     for name, module in sorted((sys.modules if loaded is None else loaded).items()):
         parts, path = name.split("."), getattr(module, "__file__", None)
-        if path is None or name == __name__ or parts[0] != "certify" or (parts[1:2] or ["check"])[0] not in (
-                "check", "format"):
+        counted = parts[0] == "certify" and (len(parts) == 1 or parts[1] in ("check", "format"))
+        if path is None or not counted or name in (__name__, *COMMAND):
             continue
         below = parts[2] if len(parts) > 2 and parts[1] == "check" else ""
         ring = "theorems" if below == "theorems" else "enclosures" if below in ENCLOSURES else "kernel and reading"
@@ -62,6 +64,7 @@ def table(found: tuple[Ring, ...]) -> str:
     for ring in found:
         said.append(f"{ring.name}: {len(ring.files)} files, {ring.lines} lines")
         said += [f"{count:6} {file}" for file, count in ring.files]
+    said.append("not counted, what reads the command line and prints: certify/check/main.py, certify/check/trusted.py")
     return "\n".join(said)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from typing import Any
 
 from certify.format.refusal import Invalid
@@ -60,49 +59,6 @@ def digest(certificate: Json) -> str:
     return "sha256:" + hashlib.sha256(encode(rest)).hexdigest()
 
 
-def seal(certificate: Json) -> Json:
-    """The certificate with its digest put in.
-
-    Raises:
-        Invalid: it holds what JSON cannot say exactly.
-
-    >>> seal({"format": "certify/1"})["digest"] == digest({"format": "certify/1", "digest": "anything"})
-    True
-    """
-    require_exact(certificate)
-    return {**certificate, "digest": digest(certificate)}
-
-
-def require_exact(value: object, where: str = "certificate") -> None:
-    """Refuse what canonical JSON cannot say exactly, naming the member.
-
-    Raises:
-        Invalid: NaN, an infinity, an integer beyond 2^53, a lone surrogate, a key that is no string, another type.
-    """
-    if value is None or type(value) is bool:
-        return
-    if type(value) is str:
-        if any(0xD800 <= ord(c) < 0xE000 for c in value):
-            raise Invalid(where, "a lone surrogate is stated", "valid text is needed")
-    elif type(value) is int:
-        if abs(value) > LARGEST_INTEGER:
-            raise Invalid(where, f"an integer of {value.bit_length()} bits is stated", "integers end at 2^53")
-    elif type(value) is float:
-        if not math.isfinite(value):
-            raise Invalid(where, f"{value!r} is stated", "null stands where there is no finite number")
-    elif type(value) is list:
-        for i, entry in enumerate(value):
-            require_exact(entry, f"{where}[{i}]")
-    elif type(value) is dict:
-        for key, entry in value.items():
-            if type(key) is not str:
-                raise Invalid(where, f"the key {key!r} is stated", "keys are strings")
-            require_exact(key, f"{where}, a key")
-            require_exact(entry, f"{where}.{key}")
-    else:
-        raise Invalid(where, f"it is {type(value).__name__}", "a type of JSON is needed")
-
-
 def same(a: object, b: object) -> bool:
     """Whether two JSON values have the same canonical bytes (so that 1, 1.0 and true differ).
 
@@ -115,11 +71,24 @@ def same(a: object, b: object) -> bool:
 def show(value: object, most: int = 120) -> str:
     """A JSON value on one line, cut to `most` characters.
 
-    >>> show(list(range(9)), 12)
-    '[0,1,2,3,4,…'
+    >>> show(list(range(9)), 12), show(16**6000 - 1)
+    ('[0,1,2,3,4,…', '"an integer of 24000 bits"')
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    text = json.dumps(_cut(value, most), sort_keys=True, separators=(",", ":"), default=str)
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _cut(value: object, most: int) -> object:
+    """What of a value can be shown in so many characters: Python writes no integer of thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > 4 * most:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, str):
+        return value[: most + 1]
+    if isinstance(value, list | tuple):
+        return [_cut(part, most) for part in value[: most + 1]]
+    if isinstance(value, dict):
+        return {_cut(key, most): _cut(value[key], most) for key in sorted(value, key=str)[: most + 1]}
+    return value
 
 
 def kind(value: object) -> str:

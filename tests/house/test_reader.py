@@ -8,10 +8,11 @@ import json
 import pytest
 
 from certify.check.reading.certificate import read_certificate as read_before
-from certify.check.reading.refusal import Invalid as Before
-from certify.format.canonical import encode, require_exact, seal
+from certify.format.canonical import encode
 from certify.format.certificate import read_certificate
 from certify.format.refusal import Invalid
+from certify.format.refusal import Invalid as Before
+from certify.format.seal import require_exact, seal
 from tests.house.test_certificates import CERTIFICATES, ROOT
 
 

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.activation import sigmoid, softplus
+from certify.check.enclosure.losses.base import Losses, loss_of
 from certify.check.enclosure.network import Backward, Forward, Parameters, backward
 from certify.check.enclosure.norms import dual_norm
 from certify.check.linalg.balls import ONE, ZERO, norm, squares
 from certify.check.reading.subject import Problem
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Losses of the rows and their derivatives with respect to the outputs.
-
-    Attributes:
-        values: `ℓ_i`.
-        slopes: `(n, k)`, row i is `∂ℓ_i/∂f`.
-        bends: `λ_i`, Lipschitz constants of `f ↦ ∂ℓ_i/∂f`.
-    """
-
-    values: list[arb]
-    slopes: arb_mat
-    bends: list[arb]
 
 
 class Descent:
@@ -78,12 +63,7 @@ class Descent:
     @cached_property
     def row_sizes(self) -> list[arb]:
         """`n·|∇_{u_i} L|` for every row that may move: `|∂ℓ_i/∂x_i|`, `|f − y|` or `|ℓ_i|`; may raise `NotSmooth`."""
-        moving = self.problem.moving
-        if self.problem.parameter == "sample_weights":
-            return [abs(self.losses.values[i]) for i in moving]
-        features = self.problem.parameter == "features"
-        rows = (self.backward.gradients if features else self.losses.slopes).tolist()
-        return [norm(rows[i]) for i in moving]
+        return _SIZES[self.problem.parameter](self)
 
     @property
     def data_gradient(self) -> arb:
@@ -100,6 +80,12 @@ def descend(problem: Problem, parameters: Parameters, passed: Forward) -> Descen
     return Descent(problem, parameters, passed)
 
 
+def lengths(rows: arb_mat, problem: Problem) -> list[arb]:
+    """The Euclidean length of the row of every data row that may move."""
+    found = rows.tolist()
+    return [norm(found[i]) for i in problem.moving]
+
+
 def total_loss(problem: Problem, values: list[arb]) -> arb:
     """`L` from the losses of the rows."""
     size = squares([arb(v) for v in problem.learned]) if problem.weight_decay else ZERO
@@ -108,35 +94,12 @@ def total_loss(problem: Problem, values: list[arb]) -> arb:
 
 def losses(problem: Problem, outputs: arb_mat, at: slice = slice(None)) -> Losses:  # noqa: B008 — a constant
     """Losses, slopes and their Lipschitz constants (L1), of the rows `at`, whose outputs are given."""
-    rows = outputs.tolist()
-    targets = None if problem.targets is None else problem.targets[at]
-    labels = None if problem.labels is None else problem.labels[at]
-    if problem.loss == "squared":
-        assert targets is not None
-        c = [[f - arb(y) for f, y in zip(row, target, strict=True)]
-             for row, target in zip(rows, targets, strict=True)]
-        return Losses([squares(row) / 2 for row in c], arb_mat(c), [ONE] * len(c))
-    if problem.loss == "logistic":
-        assert labels is not None
-        signs = [1 if label > 0 else -1 for label in labels]
-        margins = [s * row[0] for s, row in zip(signs, rows, strict=True)]
-        slopes = [[-s * sigmoid(-m)] for s, m in zip(signs, margins, strict=True)]
-        return Losses([softplus(-m) for m in margins], arb_mat(slopes), [ONE / 4] * len(rows))
-    if targets is None:
-        assert labels is not None
-        q = [[ONE if a == label else ZERO for a in range(problem.outputs)] for label in labels]
-    else:
-        q = [[arb(v) for v in row] for row in targets]
-    terms = [_cross_entropy(f, p) for f, p in zip(rows, q, strict=True)]
-    return Losses([value for value, _ in terms], arb_mat([c for _, c in terms]),
-                  [sum(p, ZERO) / 2 for p in q])
+    return loss_of(problem).of(problem, outputs.tolist(), at)
 
 
-def _cross_entropy(f: list[arb], q: list[arb]) -> tuple[arb, list[arb]]:
-    """`(Σq) log Σ e^f − q·f` and `(Σq) softmax f − q`."""
-    top = max((x.mid() for x in f), key=float)
-    e = [(x - top).exp() for x in f]
-    whole, weight = sum(e, ZERO), sum(q, ZERO)
-    value = weight * (whole.log() + top) - sum((p * x for p, x in zip(q, f, strict=True)), ZERO)
-    return value, [weight * x / whole - p for x, p in zip(e, q, strict=True)]
-
+_SIZES: dict[str, Callable[[Descent], list[arb]]] = {
+    "sample_weights": lambda at: [abs(at.losses.values[i]) for i in at.problem.moving],
+    "features": lambda at: lengths(at.backward.gradients, at.problem),
+    "targets": lambda at: lengths(at.losses.slopes, at.problem),
+}
+"""How much the loss of a row answers to it, by what moves."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.gradients import Losses, losses, total_loss
+from certify.check.enclosure.gradients import lengths, losses, total_loss
 from certify.check.enclosure.graph_passes import Kinks, Operators, Pass, Rows
+from certify.check.enclosure.losses.base import Losses
 from certify.check.kernel import NotSmooth
 from certify.check.linalg.balls import ZERO, norm, root, squares
 from certify.check.reading.graph import Graph, Node
@@ -104,14 +106,7 @@ class GraphDescent:
     @cached_property
     def row_sizes(self) -> list[arb]:
         """`n·|∇_{u_i} L|` for every row that may move: `|∂ℓ_i/∂x_i|`, `|f − y|` or `|ℓ_i|`; may raise `NotSmooth`."""
-        moving, totals = self.problem.moving, self.totals
-        if self.problem.parameter == "sample_weights":
-            return [abs(totals.losses.values[i]) for i in moving]
-        if self.problem.parameter == "targets":
-            rows = totals.losses.slopes.tolist()
-            return [norm(rows[i]) for i in moving]
-        _ = self.kinks
-        return [totals.gradients[i] for i in moving]
+        return _SIZES[self.problem.parameter](self)
 
     @property
     def data_gradient(self) -> arb:
@@ -130,3 +125,16 @@ def _parameters(node: Node) -> list[list[arb]]:
     each = len(weight) // q
     rows = [[arb(v) for v in weight[a * each:(a + 1) * each]] for a in range(q)]
     return rows if bias is None else [[*row, arb(b)] for row, b in zip(rows, bias, strict=True)]
+
+
+def _of_features(at: GraphDescent) -> list[arb]:
+    _ = at.kinks
+    return [at.totals.gradients[i] for i in at.problem.moving]
+
+
+_SIZES: dict[str, Callable[[GraphDescent], list[arb]]] = {
+    "sample_weights": lambda at: [abs(at.totals.losses.values[i]) for i in at.problem.moving],
+    "features": _of_features,
+    "targets": lambda at: lengths(at.totals.losses.slopes, at.problem),
+}
+"""How much the loss of a row answers to it, by what moves."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from flint import arb
 
 from certify.check.linalg.balls import ONE, ZERO, root, squares
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
+from certify.format.refusal import Invalid
 
 
 def layer_squares(problem: Problem) -> dict[int, arb]:

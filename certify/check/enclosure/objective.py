@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flint import arb, arb_mat
+from flint import arb_mat
 
 from certify.check.enclosure.gradients import losses
-from certify.check.linalg.balls import ONE, ZERO
+from certify.check.enclosure.losses.base import loss_of
+from certify.check.linalg.balls import ONE
 from certify.check.reading.subject import Problem
 
 
@@ -46,25 +47,6 @@ def objective(problem: Problem, outputs: arb_mat, tilt: arb_mat | None = None) -
 
 
 def curvatures(problem: Problem, outputs: arb_mat) -> list[arb_mat]:
-    """`∂²ℓ_i/∂f²`: I (squared), `sech²(f/2)/4` (logistic), `|q|₁(diag π − ππᵀ)`, π = softmax f (cross-entropy)."""
-    k, rows = outputs.ncols(), outputs.tolist()
-    if problem.loss == "squared":
-        unit = arb_mat(k, k, [ONE if a == b else ZERO for a in range(k) for b in range(k)])
-        return [unit] * len(rows)
-    if problem.loss == "logistic":
-        return [arb_mat([[(row[0] / 2).sech() ** 2 / 4]]) for row in rows]
-    sizes = [ONE] * len(rows) if problem.targets is None else [sum(map(arb, q), ZERO) for q in problem.targets]
-    made = []
-    for row, size in zip(rows, sizes, strict=True):
-        p = softmax(row)
-        made.append(arb_mat([[size * (u * (1 - u) if a == b else -u * v) for b, v in enumerate(p)]
-                             for a, u in enumerate(p)]))
-    return made
-
-
-def softmax(f: list[arb]) -> list[arb]:
-    """`e^{f_a} / Σ_b e^{f_b}`."""
-    top = max((x.mid() for x in f), key=float)
-    e = [(x - top).exp() for x in f]
-    whole = sum(e, ZERO)
-    return [x / whole for x in e]
+    """`∂²ℓ_i/∂f²` of every row."""
+    loss = loss_of(problem)
+    return [arb_mat(loss.curvature(problem, i, row)) for i, row in enumerate(outputs.tolist())]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flint import arb, arb_mat, ctx
 
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, Parameters
 from certify.check.linalg.balls import ONE, ZERO, gram
 from certify.check.linalg.definite import definiteness
@@ -85,7 +86,7 @@ def _fields(problem: Problem, parameters: Parameters, passed: Forward) -> Iterat
         if problem.activation in ("relu", "leaky_relu"):
             others = [j for j in range(problem.layers[h - 1].outputs) if j not in dead and j not in linear]
             yield from (_mixed(problem, parameters, h, j, j) for j in others)
-    if problem.loss == "cross_entropy" and len(problem.layers) in problem.free:
+    if loss_of(problem).invariant and len(problem.layers) in problem.free:
         yield from _softmax(problem)
 
 

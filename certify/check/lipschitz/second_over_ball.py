@@ -9,6 +9,7 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS, Activation
 from certify.check.enclosure.gradients import losses
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Parameters
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import matrices
@@ -155,48 +156,11 @@ def at_outputs(problem: Problem, f: Spread, df: Spread) -> tuple[Spread, Spread]
     shares = (ONE,) * n if problem.changed is None or problem.changed.shares is None else problem.changed.shares
     sizes, turned, rad, moved = df.size, [], [], []
     for i, (share, M) in enumerate(zip(shares, found.curvatures, strict=True)):
-        loose, bent = (abs(share) / n * x for x in _loss_spread(problem, i, plain[i], f.rad[i]))
+        loose, bent = (abs(share) / n * x for x in loss_of(problem).spread(problem, i, plain[i], f.rad[i]))
         turned.append((M * arb_mat(k, 1, df.mid[i])).entries())
         rad.append(loose.upper())
         moved.append((bent * sizes[i] + (norm(M.entries()) + bent) * df.rad[i]).upper())
     return Spread(found.slopes.tolist(), rad), Spread(turned, moved)
-
-
-def _loss_spread(problem: Problem, i: int, c: list[arb], r: arb) -> tuple[arb, arb]:
-    """How far slope and curvature (Frobenius norm) of row i's loss can differ within r of its outputs (L1, H2).
-
-    Args:
-        problem: the problem.
-        i: the row.
-        c: the slope at the outputs.
-        r: how far the outputs may be.
-    """
-    if problem.loss == "squared":  # the slope f − y moves with the outputs, its curvature is the identity
-        return r, ZERO
-    if problem.loss == "logistic":
-        loose = _near(ONE / 4, ONE, norm(c), r)
-        return loose, (1 + loose) * loose
-    if problem.targets is None:
-        assert problem.labels is not None
-        q, hard = [ONE if a == problem.labels[i] else ZERO for a in range(problem.outputs)], True
-    else:
-        q, own = [arb(v) for v in problem.targets[i]], problem.targets[i]
-        hard = set(own) <= {0.0, 1.0} and sum(own) == 1
-    weight = sum(q, ZERO)
-    loose = _near(weight / 2, arb(2) if hard else None, norm(c), r)
-    if not weight > 0:
-        return loose, loose
-    size = norm([x + y for x, y in zip(c, q, strict=True)]) + loose
-    return loose, loose + 2 * size * loose / weight
-
-
-def _near(lipschitz: arb, factor: arb | None, slope: arb, r: arb) -> arb:
-    """`lipschitz·r`, or if it is less `factor·|c|·r(1 + factor·r(1 + factor·r))` where `factor·r ≤ 1` (L1)."""
-    plain = lipschitz * r
-    if factor is None or not factor * r <= 1:
-        return plain
-    x = factor * r
-    return plain.min(slope * x * (1 + x * (1 + x)))
 
 
 def layer_part(

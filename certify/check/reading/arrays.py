@@ -10,9 +10,8 @@ import struct
 from dataclasses import dataclass
 from importlib import import_module
 
-from certify.check.reading.refusal import Invalid
-
-LARGEST_INTEGER = 2**53
+from certify.format.canonical import LARGEST_INTEGER
+from certify.format.refusal import Invalid
 
 READERS = ((b"PK\x03\x04", "npz"),)
 """What a file of a format starts with, and the reader of it."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from certify.check.reading.canonical import Json, decode, digest, kind, show
-from certify.check.reading.refusal import Invalid
+from certify.format.canonical import LARGEST_INTEGER, Json, decode, digest, kind, show
+from certify.format.refusal import Invalid
 
 FORMAT = "certify/1"
 VERDICTS = ("certified", "refuted", "inconclusive")
 STATES = ("met", "failed", "open")
-LARGEST_INTEGER = 2**53
 
 TOP = ("format", "certify_version", "created", "subject", "problem", "base", "claims", "verdict", "gates",
        "environment", "digest")
@@ -92,18 +92,18 @@ class Claim:
     gate: Json | None
     reason: str
     hypotheses: tuple[Hypothesis, ...]
-    z: tuple[Number, ...] | None
-    equal_rows: tuple[int, int] | None
-    array: str | None
-    member: str | None
-    dual: tuple[Number, ...] | None
-    layer: int | None
-    sigma: Number | None
-    theta: Number | None
-    reach: Number | None
-    rows: tuple[int, ...]
-    row_lower: tuple[Number | None, ...]
-    row_upper: tuple[Number | None, ...]
+    rows: tuple[int, ...] = ()
+    row_lower: tuple[Number | None, ...] = ()
+    row_upper: tuple[Number | None, ...] = ()
+    z: tuple[Number, ...] | None = None
+    equal_rows: tuple[int, int] | None = None
+    array: str | None = None
+    member: str | None = None
+    dual: tuple[Number, ...] | None = None
+    layer: int | None = None
+    sigma: Number | None = None
+    theta: Number | None = None
+    reach: Number | None = None
     radius_u: Number | None = None
     radius_w: Number | None = None
     limit: Number | None = None
@@ -224,25 +224,10 @@ def _claim(value: object, where: str) -> Claim:
         reason=text(record["reason"], f"{where}.reason"),
         hypotheses=tuple(_hypothesis(h, f"{where}.hypotheses[{i}]")
                          for i, h in enumerate(_list(record["hypotheses"], f"{where}.hypotheses"))),
-        z=_vector(witness["z"], f"{where}.witness.z") if "z" in witness else None,
-        equal_rows=_pair(witness["equal_rows"], f"{where}.witness.equal_rows") if "equal_rows" in witness else None,
-        array=text(witness["array"], f"{where}.witness.array") if "array" in witness else None,
-        member=choice(witness["member"], f"{where}.witness.member", MEMBERS) if "member" in witness else None,
-        dual=_vector(witness["dual"], f"{where}.witness.dual") if "dual" in witness else None,
-        layer=whole(witness["layer"], f"{where}.witness.layer") if "layer" in witness else None,
-        sigma=number(witness["sigma"], f"{where}.witness.sigma") if "sigma" in witness else None,
-        theta=number(witness["theta"], f"{where}.witness.theta") if "theta" in witness else None,
-        reach=number(witness["reach"], f"{where}.witness.reach") if "reach" in witness else None,
+        **{name: form(witness[name], f"{where}.witness.{name}") for name, form in _FORMS.items() if name in witness},
         rows=tuple(whole(r, f"{where}.rows") for r in rows),
         row_lower=_ends(record, where, "row_lower", len(rows)) if per_row else (),
         row_upper=_ends(record, where, "row_upper", len(rows)) if per_row else (),
-        radius_u=number(witness["radius_u"], f"{where}.witness.radius_u") if "radius_u" in witness else None,
-        radius_w=number(witness["radius_w"], f"{where}.witness.radius_w") if "radius_w" in witness else None,
-        limit=number(witness["limit"], f"{where}.witness.limit") if "limit" in witness else None,
-        pair=_pair(witness["pair"], f"{where}.witness.pair") if "pair" in witness else None,
-        multiplier=number(witness["multiplier"], f"{where}.witness.multiplier") if "multiplier" in witness else None,
-        point=_vector(witness["point"], f"{where}.witness.point") if "point" in witness else None,
-        constants=text(witness["constants"], f"{where}.witness.constants") if "constants" in witness else None,
     )
 
 
@@ -329,3 +314,10 @@ def whole(value: object, where: str) -> int:
 
 def _optional(value: object, where: str) -> Number | None:
     return None if value is None else number(value, where)
+
+
+_FORMS: dict[str, Callable[[object, str], Any]] = {
+    "z": _vector, "equal_rows": _pair, "array": text, "member": lambda value, where: choice(value, where, MEMBERS),
+    "dual": _vector, "layer": whole, "sigma": number, "theta": number, "reach": number, "radius_u": number,
+    "radius_w": number, "limit": number, "pair": _pair, "multiplier": number, "point": _vector, "constants": text}
+"""What every member of a witness has to be."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from certify.check.reading.arrays import read_arrays
-from certify.check.reading.canonical import show
 from certify.check.reading.data import Vector
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import Spec
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 
 def read_change(spec: Spec, data: bytes | None, listed: list[int], first: dict[int, int]) -> dict[int, Vector]:

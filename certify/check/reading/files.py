@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import FileRecord
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import Spec
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 DIGITS = 12
 """Hexadecimal digits of a digest that are printed."""

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.reading.arrays import Array
-from certify.check.reading.canonical import show
 from certify.check.reading.data import Vector
-from certify.check.reading.refusal import Invalid
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 FORMAT = "certify-graph/1"
 MOST = 2**20

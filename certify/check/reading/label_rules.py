@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from flint import arb
 
-from certify.check.reading.canonical import Json, show
-from certify.check.reading.refusal import Invalid
-from certify.check.reading.spec_parts import is_number
+from certify.check.reading.numbers import is_number
+from certify.format.canonical import Json, show
+from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
     from certify.check.reading.spec import Gate, Spec
@@ -50,17 +50,6 @@ def threshold(section: Json) -> float | None:
     if value is not None and not is_number(value):
         raise Invalid("spec, evaluation.threshold", f"{show(value)} is stated", "a finite number is needed")
     return None if value is None else float(value)
-
-
-def check_promise(gate: Gate, where: str) -> None:
-    """Refuse a gate that every outcome meets, since no quantity is below 0.
-
-    Raises:
-        Invalid: it is such a gate.
-    """
-    if gate.side == "min" and gate.value <= 0:
-        raise Invalid(where, f"{gate} is asked", "every outcome meets it, which is an empty promise; a min above 0 is "
-                      "needed")
 
 
 def check_counted(spec: Spec, problem: Problem, asked: Iterable[Gate] = ()) -> None:

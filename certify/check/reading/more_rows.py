@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from certify.check.reading.arrays import read_arrays
-from certify.check.reading.data import Vector, from_table, missing, points
+from certify.check.reading.data import Vector, missing, points
 from certify.check.reading.spec import Spec
 
 
@@ -25,6 +25,7 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
     plain = replace(spec, data=spec.reference, targets=None, features=names or spec.features)
     if spec.reference.lower().endswith(".csv"):
         from certify.check.reading.formats.table import Table
+        from certify.check.reading.named_columns import from_table
 
         columns = Table(data, name)
         if not names and spec.features is None:  # all but the targets

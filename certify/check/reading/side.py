@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from certify.check.reading.arrays import Array, read_arrays
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Certificate
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 CENTRE = "distance.centre"
 """What the arrays of a solution after one given change are called, before the name of the layer."""

@@ -8,24 +8,14 @@ from __future__ import annotations
 import math
 import tomllib
 from dataclasses import dataclass, replace
+from importlib import import_module
 
-from certify.check.reading.canonical import Json, kind, show
-from certify.check.reading.label_rules import check_promise
-from certify.check.reading.refusal import Invalid
-from certify.check.reading.spec_parts import (
-    FINITE,
-    FIRST_ORDER,
-    LABELS,
-    columns,
-    evaluation,
-    head_rules,
-    is_number,
-    limits,
-    perturbation_set,
-    radii,
-    scale,
-    window,
-)
+from certify.check.reading.numbers import is_number
+from certify.format.canonical import Json, kind, show
+from certify.format.refusal import Invalid
+
+Demand = tuple[bool, str, object, str]
+"""What words go together: whether that is wrong, where, what is stated, what is needed."""
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
@@ -57,10 +47,17 @@ _KEYS = {
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
-
-
-DEFAULT_TAU = 2.0**-10
-"""τ of the function norm where the spec gives none."""
+PARTS = ("finite", "aubin", "window", "perturbation", "evaluation", "graph")
+"""What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
+WORDS_OF_PARTS = {
+    "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
+    "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
+    "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
+    "sparse": ("perturbation",), "given": ("perturbation",), "critical": ("evaluation",), "labels": ("evaluation",),
+    "function": ("weights",),
+}
+"""The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
+SET_KEYS = ("norm", "count", "direction", "file", "array")
 
 
 @dataclass(frozen=True)
@@ -128,9 +125,9 @@ class Spec:
     level: float | None
     weight_decay: float
     set: str
-    columns: tuple[int | str, ...] | None
-    scale: dict[str, float] | None
     radius: float | None
+    columns: tuple[int | str, ...] | None = None
+    scale: dict[str, float] | None = None
     weight_norm: str = "euclidean"
     reference: str | None = None
     tau: float | None = None
@@ -199,7 +196,8 @@ def read_spec(data: bytes) -> Spec:
                                ("solution.level", 0.0 if level is None else level, -math.inf)):
         if not is_number(value, least):
             raise Invalid(f"spec, {name}", f"{show(value)} is stated", "a finite number in its range is needed")
-    limits(sections["run"])
+    if "run" in top:
+        import_module("certify.check.reading.sections.run").check_limits(sections["run"])
     widths = () if graph else _whole_numbers(model["widths"], "spec, model.widths", least=1)
     if len(widths) < 2 and not graph:
         raise Invalid("spec, model.widths", f"{show(list(widths))} is stated", "two widths or more are needed")
@@ -213,14 +211,42 @@ def read_spec(data: bytes) -> Spec:
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
         within=None if within is None else float(within),
-        set=_word(p, "perturbation", "set", "total"), columns=columns(p.get("columns")), scale=scale(p.get("scale")),
-        radius=None if radius is None else float(radius),
-        graph=model.get("graph"), aubin="aubin" in top, window=window(sections["window"], "window" in top),
-        **radii(sections["aubin"]), **perturbation_set(p), **_weights(sections["weights"]),
-        **evaluation(sections["evaluation"], "evaluation" in top),
+        set=_word(p, "perturbation", "set", "total"), radius=None if radius is None else float(radius),
+        graph=model.get("graph"), weight_norm=_word(sections["weights"], "weights", "norm", "euclidean"),
+        aubin="aubin" in top, **_parts(sections, top),
     )
     _consistent(spec)
     return spec
+
+
+def _parts(sections: dict[str, Json], top: Json) -> Json:
+    """What the parts that stand in the spec say."""
+    p, weights = sections["perturbation"], sections["weights"]
+    there = {
+        "window": "window" in top, "aubin": "aubin" in top, "perturbation": not p.keys().isdisjoint(SET_KEYS),
+        "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
+        "evaluation": "evaluation" in top,
+    }
+    found: Json = {}
+    if "columns" in p or "scale" in p:
+        from certify.check.reading.columns import columns, scale
+
+        found = {"columns": columns(p.get("columns")), "scale": scale(p.get("scale"))}
+    for name in (name for name, stands in there.items() if stands):
+        found |= import_module(f"certify.check.reading.sections.{name}").read(sections[name])
+    return found
+
+
+def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
+    """The parts of which a demand could be broken; what the others demand cannot be."""
+    words = (*quantities, spec.map, spec.set, spec.parameter)
+    asked = {part for word in words for part in WORDS_OF_PARTS.get(word, ())}
+    there = {
+        "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
+        "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
+        "evaluation": spec.evaluation is not None or spec.direction is not None,
+    }
+    return tuple(name for name in PARTS if name in asked or there.get(name))
 
 
 def _consistent(spec: Spec) -> None:
@@ -236,79 +262,18 @@ def _consistent(spec: Spec) -> None:
         (loss and spec.parameter == "targets" and spec.loss != "squared"
          and not spec.flips, "training.loss", spec.loss, "squared, where targets move"),
         (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
-        *_set_rules(spec, quantities), *head_rules(spec, quantities),
+        *(demand for name in parts(spec, quantities)
+          for demand in import_module(f"certify.check.reading.sections.{name}").demands(spec, quantities)),
         (not loss and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
          "features or targets, with the interpolation map"),
         (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
         ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
          spec.parameter, "parameter features"),
-        (spec.graph is not None and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
-         "euclidean, with a graph"),
-        (spec.graph is not None and not sublevel, "solution.map", spec.map, "sublevel, with a graph"),
-        (spec.graph is not None and spec.parameter == "features" and "persistence_radius" in quantities, "gate",
-         "persistence_radius", "another quantity, where features of a graph move"),
         ("persistence_radius" in quantities and spec.level is None, "gate", "persistence_radius",
          "the sublevel map with a level"),
     ):
         if wrong:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
-
-
-def _set_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
-    """What a perturbation set goes with: wrong or not, where, what is stated, what is needed."""
-    quantities = quantities | {"aubin"} if spec.aubin and not spec.gates else quantities
-    sublevel, by_itself = spec.map == "sublevel", spec.set in ("sparse", "given")
-    finite = spec.map == "critical" and bool(quantities & FINITE)
-    linear = {"first_order_distance", FIRST_ORDER}
-    first_order = bool(quantities & linear) or (by_itself and not finite)
-    at_size = sorted(quantities & {"distance", LABELS}) if spec.map != "critical" else []
-    budget = bool(at_size) and spec.set != "given"
-    sized = first_order or budget
-    moduli = quantities & {"modulus", "sample_modulus"}
-    return (
-        (bool(at_size) and (spec.map, spec.base) != ("interpolation", "given"), "gate", at_size,
-         "interpolation with base given"),
-        (budget and spec.parameter != "features", "gate", at_size, "moving features, or set given"),
-        (bool(at_size) and spec.map == "interpolation" and spec.weight_norm == "function", "gate", at_size,
-         "the norm euclidean or relative"),
-        ("aubin" in quantities and (spec.map == "critical" or (spec.layer != "all" and not sublevel) or (
-            spec.base, spec.set, spec.weight_norm) != ("given", "total", "euclidean")), "gate", "aubin",
-         "sublevel, or interpolation with all layers, with base given, set total and norm euclidean"),
-        ("aubin" in quantities and sublevel and (
-            spec.level is not None or spec.parameter == "sample_weights" or spec.graph is not None), "gate", "aubin",
-         "with the sublevel map no level, features or targets that move, and no graph"),
-        ("aubin" in quantities and (spec.columns or spec.scale) is not None, "perturbation.columns, .scale", "aubin",
-         "features in units of the data, all of them"),
-        *_window_rules(spec, quantities),
-        (spec.aubin and bool(spec.gates) and "aubin" not in quantities, "aubin", "the section", "a gate on aubin"),
-        (sublevel and by_itself, "perturbation.set", spec.set, "total or per_sample, with the sublevel map"),
-        (sublevel and first_order, "gate", sorted(quantities & linear), "another quantity, with the sublevel map"),
-        (spec.norm != 2 and (sublevel or spec.set in ("total", "given")), "perturbation.norm", spec.norm,
-         "2, unless rows have budgets of their own"),
-        ((spec.count is None) != (spec.set != "sparse"), "perturbation.count", spec.count, "a count with sparse alone"),
-        ((spec.change is None) != (spec.set != "given"), "perturbation.file", spec.change, "a file with given alone"),
-        (spec.array is not None and spec.set != "given", "perturbation.array", spec.array, "given"),
-        (spec.set == "given" and (spec.columns or spec.scale) is not None, "perturbation.columns, .scale", spec.set,
-         "neither, with given"),
-        (by_itself and bool(moduli), "gate", sorted(moduli), "first_order_distance, with sparse or given"),
-        (sized and spec.radius is None and spec.set != "given", "perturbation.radius", None, "a radius"),
-        (sized and spec.radius == 0, "perturbation.radius", 0, "a radius above 0"),
-    )
-
-
-def _window_rules(spec: Spec, quantities: set[str]) -> tuple[tuple[bool, str, object, str], ...]:
-    """What a window, and the quantities on it, go with."""
-    gated = bool(quantities & {"excess", "hausdorff"})
-    asked = (spec.map, spec.base, spec.set, spec.weight_norm)
-    last = spec.layer == len(spec.widths) - 1 or (spec.layer == "all" and len(spec.widths) == 2)
-    return (
-        (gated and spec.window is None, "window", None, "a radius, for excess and hausdorff,"),
-        (spec.window is not None and bool(spec.gates) and not gated, "window", spec.window,
-         "a gate on excess or hausdorff"),
-        (spec.window is not None and asked != ("interpolation", "given", "given", "euclidean"), "window", spec.window,
-         "interpolation with base and set given and norm euclidean"),
-        (spec.window is not None and not last, "solution.layer", spec.layer, "the last layer, with a window,"),
-    )
 
 
 def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
@@ -320,20 +285,6 @@ def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
     known = replace(spec, widths=(math.prod(shape), outputs), shape=shape)
     _consistent(known)
     return known
-
-
-def _weights(section: Json) -> Json:
-    """The norm of the weights; the function norm has reference rows and τ, by default 2^-10, the others neither."""
-    norm, reference, tau = _word(section, "weights", "norm", "euclidean"), section.get("reference"), section.get("tau")
-    if norm != "function":
-        if (reference, tau) != (None, None):
-            raise Invalid("spec, weights", "reference or tau is stated", f"the norm is {norm}, which has none")
-        return {"weight_norm": norm}
-    if not isinstance(reference, str) or not reference:
-        raise Invalid("spec, weights.reference", f"it is {kind(reference)}", "the name of a data file is needed")
-    if tau is not None and not (is_number(tau) and 2.0**-40 <= tau <= 2.0**40):
-        raise Invalid("spec, weights.tau", f"{show(tau)} is stated", "a number from 2^-40 to 2^40 is needed")
-    return {"weight_norm": norm, "reference": reference, "tau": DEFAULT_TAU if tau is None else float(tau)}
 
 
 def _section(value: object, name: str) -> Json:
@@ -377,6 +328,17 @@ def _layer(value: object, depth: int) -> str | int:
     if type(value) is not int or not 1 <= value <= depth:
         raise Invalid("spec, solution.layer", f"{show(value)} is stated", f'"all" or 1 to {depth} is needed')
     return value
+
+
+def check_promise(gate: Gate, where: str) -> None:
+    """Refuse a gate that every outcome meets, since no quantity is below 0.
+
+    Raises:
+        Invalid: it is such a gate.
+    """
+    if gate.side == "min" and gate.value <= 0:
+        raise Invalid(where, f"{gate} is asked", "every outcome meets it, which is an empty promise; a min above 0 is "
+                      "needed")
 
 
 def _gates(value: object) -> tuple[Gate, ...]:

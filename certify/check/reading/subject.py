@@ -12,12 +12,13 @@ from flint import arb
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.reading.arrays import Array, read_arrays
-from certify.check.reading.canonical import Json, show
-from certify.check.reading.data import Vector, read_data, units
-from certify.check.reading.refusal import Invalid
+from certify.check.reading.data import Vector, read_data
 from certify.check.reading.spec import Spec, graph_spec
+from certify.format.canonical import Json, show
+from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
+    from certify.check.reading.changed import Changed
     from certify.check.reading.graph import Graph
 
 UNREAD = (".pt", ".pth", ".th", ".pt2", ".onnx", ".parquet")
@@ -36,21 +37,6 @@ class Layer:
     def parameters(self) -> int:
         """Number of weights and biases."""
         return len(self.weights) + len(self.biases or ())
-
-
-@dataclass(frozen=True)
-class Changed:
-    """What one change of the data makes of the loss, exactly; None: nothing.
-
-    Attributes:
-        points: every data row `x_i + u_i`.
-        shifts: every row's `u_i`, added to its targets (squared loss).
-        shares: every row's sample weight `1 + u_i`.
-    """
-
-    points: tuple[tuple[arb, ...], ...] | None = None
-    shifts: tuple[tuple[arb, ...], ...] | None = None
-    shares: tuple[arb, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -204,15 +190,12 @@ def build_problem(
     if merge and spec.map != "interpolation":
         raise Invalid("problem.merge_duplicates", "true", f"the {spec.map} map counts every row")
     arrays = read_arrays(model, _named("model", spec.model))
-    if (graph is None) != (spec.graph is None):
-        raise Invalid("subject.graph", "it is missing" if graph is None else "it is there",
-                      f"the spec's model.graph is {show(spec.graph)}")
-    if (reference is None) != (spec.reference is None):
-        raise Invalid("subject.reference", "it is missing" if reference is None else "it is there",
-                      f"the spec's weights.reference is {show(spec.reference)}")
-    if (evaluation is None) != (spec.evaluation is None):
-        raise Invalid("subject.evaluation", "it is missing" if evaluation is None else "it is there",
-                      f"the spec's evaluation.file is {show(spec.evaluation)}")
+    for role, there, key, file in (("graph", graph, "model.graph", spec.graph),
+                                   ("reference", reference, "weights.reference", spec.reference),
+                                   ("evaluation", evaluation, "evaluation.file", spec.evaluation)):
+        if (there is None) != (file is None):
+            raise Invalid(f"subject.{role}", "it is missing" if there is None else "it is there",
+                          f"the spec's {key} is {show(file)}")
     net = _graph(graph, arrays)
     if change is not None and spec.change is None:
         raise Invalid("subject.change", "it is there", "the spec names no change")
@@ -237,7 +220,7 @@ def build_problem(
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
-        labels=table.labels, scale=units(spec, table.names), names=table.names or None, graph=net,
+        labels=table.labels, scale=_units(spec, table.names), names=table.names or None, graph=net,
         norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
         radius_w=spec.radius_w, window=spec.window,
         change=_change(spec, change, list(listed), first),
@@ -254,6 +237,15 @@ def _graph(data: bytes | None, arrays: dict[str, Array]) -> Graph | None:
     from certify.check.reading.graph import read_graph
 
     return read_graph(data, arrays)
+
+
+def _units(spec: Spec, names: tuple[str, ...]) -> Vector | None:
+    """The unit of every feature; None where the spec names none."""
+    if spec.columns is None and spec.scale is None:
+        return None
+    from certify.check.reading.columns import units
+
+    return units(spec, names)
 
 
 def _more(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flint import arb, arb_mat, ctx, fmpz_mat
 
 from certify.check.enclosure.hessian import Curvature, beside
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, Parameters, backward
 from certify.check.enclosure.norms import layer_squares
 from certify.check.enclosure.objective import objective
@@ -298,7 +299,7 @@ def output_tilt(plain: Curvature, fields: Fields) -> arb_mat:
     problem, passed = plain.problem, plain.passed
     k = problem.outputs
     J = pulled(problem, plain.parameters, passed)
-    if problem.loss == "cross_entropy" and not problem.weight_decay:
+    if loss_of(problem).invariant and not problem.weight_decay:
         rows = J.tolist()
         means = [[sum(c, ZERO) / k for c in zip(*rows[i:i + k], strict=True)] for i in range(0, len(rows), k)]
         J = arb_mat([[v - m for v, m in zip(row, means[at // k], strict=True)] for at, row in enumerate(rows)])

@@ -8,16 +8,17 @@ from collections.abc import Callable, Sequence
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import gradient, weights_by_units
 from certify.check.kernel import DIGITS, Finding, decide, judged
 from certify.check.linalg.balls import largest, norm
 from certify.check.linalg.definite import Truth
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Base, Claim, Number
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 CASES = ({"M5a"}, {"M5b", "M5d", "P1"}, {"M5c", "M5d", "P1"}, {"M5", "P1"})
 """Theorems that the claims of one certificate may rest on together; `M5` alone claims nothing."""
@@ -52,7 +53,7 @@ def case_of(claims: Sequence[Claim], problem: Problem) -> str:
     for wrong, stated, needed in (
         (problem.weight_decay != 0, f"the weight decay is {problem.weight_decay!r}", "M5a needs none"),
         (problem.block == 0, "there is one output", "M5a with cross-entropy needs two"),
-        (problem.base == "nearby" and problem.loss != "squared", f"the loss is {problem.loss}",
+        (problem.base == "nearby" and not loss_of(problem).quadratic, f"the loss is {problem.loss}",
          "with base nearby M5a needs the squared loss"),
         (problem.contrasts and problem.targets is not None and not all(map(any, problem.targets)),
          "a row of probabilities is 0", "M5a needs a positive sum in every row"),

@@ -12,11 +12,11 @@ from certify.check.hypotheses import Check, Stated, measured, solution, tilt
 from certify.check.kernel import DIGITS, Equal, Finding, decide, expect, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.systems.critical import stationary
 from certify.check.systems.point import Ladder, Point
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 
 def theorem_of(claim: Claim, ladder: Ladder) -> str:

@@ -14,10 +14,10 @@ from certify.check.kernel import WIDTH, HasZero
 from certify.check.linalg.balls import norm
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed, product
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.systems.critical import Stationary
 from certify.check.systems.nearby import PRECISION, STEPS, Centre, spread
+from certify.format.refusal import Invalid
 
 WIDTHS = (WIDTH, PRECISION - 2 * SPARE)
 """Bits in fixed point that are tried in turn."""

@@ -15,10 +15,10 @@ from certify.check.hypotheses import Check, Stated, counting, measured, solution
 from certify.check.kernel import Finding, Positive, decide, expect
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
-from certify.check.reading.canonical import show
-from certify.check.reading.refusal import Invalid
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.smooth import reference, smooth
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 Block = list[list[arb]]
 
@@ -59,47 +59,19 @@ class Interpolation:
 
     @cached_property
     def moved(self) -> dict[int, Block]:
-        """The diagonal blocks of Q that are not zero by definition: kept position → `k × k` block.
-
-        Features: `G_i G_iᵀ` (G_i in the units of `scale`); targets: the unit matrix. Rows that may not move: zero.
-        Function norm: τ² times that, as the kernel is τ² times too large (S2). Critical map: of M5a.
-        """
-        problem, square = self.problem, ONE if self.problem.tau is None else arb(self.problem.tau) ** 2
-        passed = self.point.backward  # also the targets' modulus needs a network that is smooth at the data
-        if problem.map == "critical":
-            from certify.check.systems.contrasts import moved_blocks
-
-            found = moved_blocks(problem, self.point.forward, passed)
-            return {at: [[square * x for x in row] for row in block] for at, block in found.items()}
-        k = problem.outputs
-        if problem.parameter == "targets":
-            unit = [[square if a == b else ZERO for b in range(k)] for a in range(k)]
-            return {at: unit for at in self.places}
-        G = passed.gradients.tolist()
-        return {at: [[square * _dot(G[at * k + a], G[at * k + b]) for b in range(k)] for a in range(k)]
-                for at in self.places}
+        """The diagonal blocks `G_iG_iᵀ` of Q that are not zero by definition, by kept position (:attr:`effects`)."""
+        return {at: [[_dot(u, v) for v in G] for u in G] for at, G in self.effects.items()}
 
     @cached_property
     def effects(self) -> dict[int, Block]:
         """`G_i`, what a change of the row does to its equations, of each kept position that may move.
 
-        Features: `∂f_i/∂x` in the units of `scale`; targets: I (its sign does not matter). Critical map: of M5a.
-        Targets too need a network that is smooth at the data. Function norm: τ times that (S2).
+        Function norm: τ times that, as the kernel is τ² times too large (S2). Critical map: of M5a.
         """
-        problem, passed = self.problem, self.point.backward
-        if problem.map == "critical":
-            from certify.check.systems.contrasts import moved_sets
-
-            found = moved_sets(problem, self.point.forward, passed)
-        elif problem.parameter == "targets":
-            k = problem.outputs
-            found = {at: [[ONE if a == b else ZERO for b in range(k)] for a in range(k)] for at in self.places}
-        else:
-            G, k = passed.gradients.tolist(), problem.outputs
-            found = {at: G[at * k:at * k + k] for at in self.places}
-        if problem.tau is None:
+        found, tau = EFFECTS[self.problem.parameter](self.point, self.places), self.problem.tau
+        if tau is None:
             return found
-        return {at: [[arb(problem.tau) * x for x in row] for row in G] for at, G in found.items()}
+        return {at: [[arb(tau) * x for x in row] for row in G] for at, G in found.items()}
 
     @property
     def places(self) -> list[int]:
@@ -128,6 +100,34 @@ class Interpolation:
         k = self.problem.block
         columns = [self.inverse_columns[at * k + a][at * k:] for a in range(k)]
         return arb_mat([[_dot(u, v) for v in columns] for u in columns])
+
+
+def _features(point: Point, places: list[int]) -> dict[int, Block]:
+    """`∂f_i/∂x` in the units of `scale`; with cross-entropy (M5a) of the contrasts."""
+    G, k = point.backward.gradients.tolist(), point.problem.outputs
+    found = {at: G[at * k:at * k + k] for at in places}
+    if not point.problem.contrasts:
+        return found
+    return {at: [[u - v for u, v in zip(row, rows[-1], strict=True)] for row in rows[:-1]]
+            for at, rows in found.items()}
+
+
+def _targets(point: Point, places: list[int]) -> dict[int, Block]:
+    """I (its sign does not matter); targets too need a network that is smooth at the data."""
+    _, k = point.backward, point.problem.outputs
+    return {at: [[ONE if a == b else ZERO for b in range(k)] for a in range(k)] for at in places}
+
+
+def _sample_weights(point: Point, places: list[int]) -> dict[int, Block]:
+    """The one column `v_i`, `M_iv_i = g_i` (M5a alone)."""
+    from certify.check.systems.contrasts import responses
+
+    _ = point.backward
+    return {at: [[x] for x in v] for at, v in zip(places, responses(point.problem, point.forward), strict=True)}
+
+
+EFFECTS = {"features": _features, "targets": _targets, "sample_weights": _sample_weights}
+"""What a change of a row does to its equations, by what moves."""
 
 
 def kernel_definite(point: Point) -> Finding:

@@ -24,11 +24,11 @@ from certify.check.kernel import HasZero, NotSmooth
 from certify.check.linalg.balls import EXACT, ZERO, norm, root
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Base, Number
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.systems.equations import System, unmoved
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 PRECISION = 192
 """Bits in which the solution is enclosed."""

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from certify.check.reading.canonical import Json
 from certify.check.reading.spec import Spec
 from certify.check.reading.subject import Problem
+from certify.format.canonical import Json
 
 WITHIN = 1e-6
 """The cap where the spec gives none, as a share of the length of the free weights."""

@@ -10,10 +10,10 @@ from flint import arb, ctx
 from certify.check.enclosure.gradients import Descent, descend
 from certify.check.hypotheses import Check, Stated, measured
 from certify.check.kernel import DIGITS, AtLeast, AtMost, Finding, expect, judged
-from certify.check.reading.canonical import show
-from certify.check.reading.refusal import Invalid
 from certify.check.systems.point import Point
 from certify.check.systems.smooth import smooth
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
     from certify.check.enclosure.graph_gradients import GraphDescent

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.certificate import canonical_bytes, digest, seal
-from certify.check.reading import canonical as checker
+from certify.format import canonical as checker
 from certify.format.errors import CertificateError
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)

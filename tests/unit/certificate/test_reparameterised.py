@@ -9,8 +9,8 @@ import pytest
 
 from certify.certificate import canonical_bytes, read_certificate, seal
 from certify.check.main import check
-from certify.check.reading.refusal import Invalid
 from certify.cli.main import main
+from certify.format.refusal import Invalid
 from tests.families.check_cases import NO_FILES
 from tests.families.onnx_bytes import model, node
 from tests.families.small import SPEC, gate, tensors, write

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from certify.check.kernel import Finding, expect
 from certify.check.linalg.definite import Truth
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import plain, random_case, run, seeds, solvable
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from certify.check import main as module
+from certify.check import run as module
 from certify.check.main import main
 from tests.families import emitter
 from tests.families.check_cases import plain

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from certify.check.main import check, main
-from certify.check.reading.refusal import Invalid
 from certify.cli.main import main as certify
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, random_case
 

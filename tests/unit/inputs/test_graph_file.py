@@ -12,8 +12,8 @@ from safetensors.numpy import save, save_file
 
 from certify.check.reading.arrays import read_arrays
 from certify.check.reading.graph import read_graph as read_again
-from certify.check.reading.refusal import Invalid
 from certify.format.errors import InputError
+from certify.format.refusal import Invalid
 from certify.inputs.graph_file import graph_bytes, parse_graph, read_graph
 from tests.oracles.graph import random_graph
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.reading.data import read_data, units
-from certify.check.reading.refusal import Invalid
+from certify.check.reading.columns import units
+from certify.check.reading.data import read_data
 from certify.check.reading.spec import read_spec
 from certify.format.errors import CertifyError
+from certify.format.refusal import Invalid
 from certify.problem.load import load_problem
 from tests.families.small import SPEC, write
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from certify.check.reading.arrays import Array, unpack
-from certify.check.reading.canonical import show
 from certify.check.reading.formats.zips import read_members
-from certify.check.reading.refusal import Invalid
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 _NPY_TYPES = {"b1": "B", "i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q",
               "f2": "e", "f4": "f", "f8": "d"}

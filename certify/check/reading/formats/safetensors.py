@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from certify.check.reading.arrays import Array, unpack
-from certify.check.reading.canonical import show
-from certify.check.reading.refusal import Invalid
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 LONGEST_HEADER = 100_000_000
 

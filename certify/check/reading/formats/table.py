@@ -7,9 +7,9 @@ import io
 import math
 import re
 
-from certify.check.reading.arrays import LARGEST_INTEGER, Array
-from certify.check.reading.canonical import show
-from certify.check.reading.refusal import Invalid
+from certify.check.reading.arrays import Array
+from certify.format.canonical import LARGEST_INTEGER, show
+from certify.format.refusal import Invalid
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")

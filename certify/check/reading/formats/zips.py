@@ -10,8 +10,8 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from certify.check.reading.canonical import show
-from certify.check.reading.refusal import Invalid
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 _LOCAL, _CENTRAL = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I")
 _END, _END64, _LOCATOR = struct.Struct("<4s4H2IH"), struct.Struct("<4sQ2H2I4Q"), struct.Struct("<4sIQI")

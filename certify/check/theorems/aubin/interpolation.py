@@ -12,9 +12,7 @@ from certify.check.hypotheses import Stated
 from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, check_witness, modulus
 from certify.check.systems.interpolation import HYPOTHESES, Interpolation, kernel_definite
@@ -23,6 +21,8 @@ from certify.check.theorems.aubin.centre import Centre
 from certify.check.theorems.aubin.limit import no_further
 from certify.check.theorems.aubin.radii import check_radii
 from certify.check.theorems.modulus.kernel import lower as modulus_lower
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 LARGEST = 2**25
 """Most numbers N³ of the tensor that is formed."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 
 def check_radii(claim: Claim, problem: Problem) -> None:

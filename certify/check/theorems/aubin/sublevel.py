@@ -6,20 +6,21 @@ from functools import partial
 
 from flint import arb
 
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.hypotheses import Stated
 from certify.check.kernel import DIGITS, Finding, expect
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.directional_descent import Along
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, check_witness, modulus
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.sublevel import HYPOTHESES
 from certify.check.theorems.aubin.radii import check_radii
 from certify.check.theorems.modulus.sublevel import lower as modulus_lower
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 PARTS = 8
 """Of the way from the weights to the border of the balls, each with bounds of its own."""
@@ -56,7 +57,8 @@ def obstacle(problem: Problem) -> str:
         (problem.graph is not None, "a graph"),
         (problem.scale is not None, "features in units of their own"),
         (problem.parameter == "sample_weights", "sample weights"),
-        (problem.parameter == "targets" and problem.loss != "squared", "targets of another loss than the squared one"),
+        (problem.parameter == "targets" and not loss_of(problem).quadratic,
+         "targets of another loss than the squared one"),
     ):
         if wrong:
             return words

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from flint import arb, ctx
 
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.linalg.balls import EXACT, ONE, ZERO
-from certify.check.reading.canonical import show
-from certify.check.reading.refusal import Invalid
-from certify.check.reading.subject import Changed, Problem
+from certify.check.reading.changed import Changed
+from certify.check.reading.subject import Problem
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 
 def changed_problem(problem: Problem) -> Problem:
@@ -29,7 +31,7 @@ def changed_problem(problem: Problem) -> Problem:
             points = tuple(tuple(arb(x) + arb(v) for x, v in zip(row, u, strict=True)) if u else tuple(map(arb, row))
                            for row, u in zip(problem.features, steps, strict=True))
             return replace(problem, changed=Changed(points=points))
-        if problem.loss == "squared":
+        if loss_of(problem).quadratic:
             shifts = tuple(tuple(map(arb, u)) if u else (ZERO,) * problem.outputs for u in steps)
             return replace(problem, changed=Changed(shifts=shifts))
     return replace(problem, labels=_flipped(problem, steps))
@@ -39,17 +41,9 @@ def _flipped(problem: Problem, steps: list[Sequence[float | arb]]) -> tuple[floa
     """The new labels: `old + u` (logistic), or the class of the unit vector `e_old + u` (cross-entropy)."""
     if problem.labels is None:
         raise Invalid("change file", "the targets are probabilities", "class labels, or the squared loss, are needed")
-    found = []
-    for row, (old, u) in enumerate(zip(problem.labels, steps, strict=True)):
-        move = [float(v) for v in u] or [0.0] * problem.outputs
-        if problem.loss == "logistic":
-            found.append(old + move[0])
-            continue
-        q = [(1.0 if a == old else 0.0) + v for a, v in enumerate(move)]
-        if sorted(q) != [0.0] * (problem.outputs - 1) + [1.0]:
-            raise Invalid("change file", f"row {row} does not lead from its class to another",
-                          "−1 at the old class and 1 at the new one is needed")
-        found.append(float(q.index(1.0)))
+    loss = loss_of(problem)
+    found = [loss.relabelled(problem, row, old, tuple(map(float, u)))
+             for row, (old, u) in enumerate(zip(problem.labels, steps, strict=True))]
     values = {*problem.labels, *found}
     if problem.loss == "logistic" and not (values <= {0.0, 1.0} or values <= {-1.0, 1.0}):
         raise Invalid("change file", f"it leads to the labels {show(sorted(values)[:5])}", "labels are needed")

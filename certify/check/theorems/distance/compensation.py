@@ -14,9 +14,7 @@ from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.lipsdp import multipliers
 from certify.check.lipschitz.of_layers import steepness
 from certify.check.reading.arrays import Array
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim, Number
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, distance
 from certify.check.systems.interpolation import HYPOTHESES
@@ -25,6 +23,8 @@ from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.aubin.limit import no_further
 from certify.check.theorems.distance import given_change as finite
 from certify.check.theorems.distance.form import check_form
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 CHANGE = "distance.change"
 CONSTANTS = "distance.constants"

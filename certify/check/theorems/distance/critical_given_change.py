@@ -12,9 +12,7 @@ from certify.check.enclosure.units import by_units, gradient
 from certify.check.kernel import DIGITS, NotSmooth, Within, expect
 from certify.check.linalg.balls import ZERO, root
 from certify.check.lipschitz.second_over_ball import product_bound
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.side import CENTRE, array_names
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, distance
@@ -24,6 +22,8 @@ from certify.check.systems.nearby import PRECISION, Centre, stated_centre
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.distance.changed_loss import changed_problem
 from certify.check.theorems.distance.form import check_form
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 STEPS = 8
 """Parts of the way to the lower end, each with its own bound of the slope."""

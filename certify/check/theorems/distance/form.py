@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import check_witness
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 
 def check_form(claim: Claim, problem: Problem) -> None:

@@ -12,9 +12,7 @@ from certify.check.kernel import DIGITS, Finding, expect
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.over_ball import passes, steepness
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim, Number
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.side import CENTRE, array_names
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, distance
@@ -23,6 +21,8 @@ from certify.check.systems.interpolation import HYPOTHESES
 from certify.check.systems.nearby import PRECISION, layer_gaps, reached
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.distance.form import check_form
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 PARTS = 4
 """Parts of the way to the lower end, each with a Lipschitz constant of its own."""

@@ -10,11 +10,11 @@ from certify.check.hypotheses import Check, Stated, counting
 from certify.check.kernel import DIGITS, Finding, expect
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, merged
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.excess.layer import LayerWindow, inner, solved
+from certify.format.refusal import Invalid
 
 UNITS = {
     "excess": "weight distance from exact fits of the changed data, within the window, to those of today's",

@@ -8,15 +8,15 @@ from functools import partial
 from certify.check.hypotheses import Check, Stated, solution
 from certify.check.kernel import Finding, expect
 from certify.check.reading import label_rules
-from certify.check.reading.canonical import same, show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.motion import change_at_most, distance_at_most, stable_at_least
 from certify.check.theorems.head.reached import MOVED, check_lower
 from certify.check.theorems.head.stated import STATED
+from certify.format.canonical import same, show
+from certify.format.refusal import Invalid
 
 UNITS = {"distance": "weight distance", "prediction_change": "output change"}
 

@@ -26,7 +26,7 @@ class Steer:
         layer, effect = moved.layer, moved.layer.effect
         self.layer, self.start, self.effect = layer, moved.start, effect
         parameter, spread = layer.problem.parameter, (moved.reach * (largest(layer.spans) + effect.wider)).upper()
-        growth = ONE if layer.problem.loss == "squared" else effect.bent.exp() * (
+        growth = ONE if layer.loss.quadratic else effect.bent.exp() * (
             ONE if spread == 0 else spread.expm1() / spread)
         self.high = (1 / (1 - effect.lost)).upper()
         left = 1 - effect.lost if parameter == "features" else ONE
@@ -186,7 +186,7 @@ class Moving:
     @cached_property
     def third(self) -> arb:
         """`(e^ς − 1 − ς)/ς²`, which bounds what the slopes add to `M_iWd_i`, over `d_iᵀWᵀM_iWd_i` and the spread."""
-        if self.layer.problem.loss == "squared":
+        if self.layer.loss.quadratic:
             return ZERO
         return ((self.bent.expm1() - self.bent) / self.bent ** 2).upper()
 
@@ -200,7 +200,7 @@ class Moving:
     def slope(self) -> list[arb]:
         """`|γ_i|/|d_i|` for inputs that move by the whole radius: `√2W·min(1, ς/4)`, or `η√(‖M_i‖λ_max)`."""
         layer = self.layer
-        if layer.problem.loss == "squared":
+        if layer.loss.quadratic:
             return [norm(layer.W.entries())] * len(self.curves)
         assert layer.effect is not None
         bend = layer.effect.bent / 4 if layer.problem.set == "total" else (layer.effect.bent / 4).min(ONE)

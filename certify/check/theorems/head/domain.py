@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.reading.subject import Problem
 
 SETS = ("total", "per_sample", "sparse")
@@ -16,9 +17,9 @@ def refused(problem: Problem) -> str:
     flips = problem.parameter == "labels"
     if problem.set not in SETS or problem.norm != 2 or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
-    if flips and (problem.labels is None or problem.loss == "squared" or problem.set == "total"):
+    if flips and (problem.labels is None or loss_of(problem).quadratic or problem.set == "total"):
         return "labels that become others need class labels, and a budget of rows"
-    if problem.parameter == "targets" and problem.loss != "squared":
+    if problem.parameter == "targets" and not loss_of(problem).quadratic:
         return "no rule is known for targets of this loss"
     if problem.parameter == "sample_weights" and not (problem.radius or 0) <= 1:
         return "sample weights may become negative"

@@ -12,13 +12,13 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.gradients import losses
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import first_weights, forward, given
 from certify.check.kernel import DIGITS, Finding
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.lipschitz.over_ball import spectral
 from certify.check.reading.label_rules import apart
-from certify.check.reading.subject import Problem
 from certify.check.systems.point import Point
 from certify.check.theorems.head.directions import Steer
 from certify.check.theorems.head.domain import refused
@@ -52,7 +52,7 @@ def motion(point: Point, theta: float, reach: float) -> Motion:
     """`(1 − κ)T > N + |e|/√λ`, and curvature keeps the factor θ within T (Q6b)."""
     problem, T = point.problem, arb(reach)
     words = refused(problem)
-    if not words and (not 0 <= theta <= 1 or not reach > 0 or (problem.loss == "squared" and theta != 1)):
+    if not words and (not 0 <= theta <= 1 or not reach > 0 or (loss_of(problem).quadratic and theta != 1)):
         words = f"θ = {theta!r} and T = {reach!r} are no witness"
     if not words and problem.parameter == "features" and theta == 0:
         words = "θ = 0 bounds no slope that moves with features"
@@ -68,7 +68,7 @@ def motion(point: Point, theta: float, reach: float) -> Motion:
         return Motion(None, T, start, f"the barrier at {reach!r} is not proved: it needs more than "
                       f"{((effect.gradient + start) / (1 - effect.lost)).str(DIGITS, radius=False)}")
     spread = T * (largest(layer.spans) + effect.wider)
-    if problem.loss != "squared" and theta > 0 and not _kept(spread) * (-effect.bent).exp() >= arb(theta):
+    if not layer.loss.quadratic and theta > 0 and not _kept(spread) * (-effect.bent).exp() >= arb(theta):
         return Motion(None, T, start, f"curvature is not proved to keep the factor {theta!r}")
     return Motion(layer, T, start)
 
@@ -143,7 +143,9 @@ class Layer:
         self.phi = self._inputs(passed.inputs[-1])
         self.n, self.m = self.phi.nrows(), self.phi.ncols()
         self.slopes = losses(problem, passed.outputs).slopes
-        self.weights, self.curves = _curvature(problem, self.slopes.tolist())
+        self.loss = loss_of(problem)
+        bent = [self.loss.bent(problem, i, c) for i, c in enumerate(self.slopes.tolist())]
+        self.weights, self.curves = [W for W, _ in bent], [M for _, M in bent]
         gradient = self.slopes.transpose() * self.phi / arb(self.n) + self.decay * arb_mat(V)
         self.residual = norm(gradient.entries()).upper()
         self.effect: Effect | None = None
@@ -231,29 +233,6 @@ class Layer:
         return total_of(values, self.count)
 
 
-def _curvature(problem: Problem, slopes: list[list[arb]]) -> tuple[list[arb], list[list[list[arb]]]]:
-    """`W_i` and `M_i = ∇²ℓ_i`, from the slopes: I; `s(1 − s)`; `diag(t) − ttᵀ/W`, `t = c + q` (H2)."""
-    k = problem.outputs
-    if problem.loss == "squared":
-        unit = [[ONE if a == b else ZERO for b in range(k)] for a in range(k)]
-        return [ONE] * len(slopes), [unit] * len(slopes)
-    if problem.loss == "logistic":
-        return [ONE] * len(slopes), [[[abs(c) * (1 - abs(c))]] for (c,) in slopes]
-    weights, curves = [], []
-    for i, c in enumerate(slopes):
-        if problem.targets is not None:
-            q = [arb(v) for v in problem.targets[i]]
-        else:
-            assert problem.labels is not None
-            q = [ONE if problem.labels[i] == a else ZERO for a in range(k)]
-        W = sum(q, ZERO)
-        t = [x + y for x, y in zip(c, q, strict=True)]
-        weights.append(W)
-        curves.append([[(x if a == b else ZERO) - (x * y / W if W > 0 else ZERO) for b, y in enumerate(t)]
-                       for a, x in enumerate(t)])
-    return weights, curves
-
-
 def _sample_weights(layer: Layer) -> Effect:
     """Q6c: `(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature that may go with the rows; of one sign if weights only fall."""
     problem, k, count, moving = layer.problem, layer.k, layer.count, layer.problem.moving
@@ -262,7 +241,7 @@ def _sample_weights(layer: Layer) -> Effect:
     for i in moving:
         G = layer.grams[i]
         found = top_of_product(layer.curves[i], G)
-        held.append(((found.min(circles(G)) if problem.loss == "squared" else found) * layer.scale ** 2).upper())
+        held.append(((found.min(circles(G)) if layer.loss.quadratic else found) * layer.scale ** 2).upper())
     phi, g = layer.phi.tolist(), layer.slopes.tolist()
     Y = arb_mat([[g[i][a] * x for a in range(k) for x in phi[i]] for i in moving]) * layer.factor.transpose()
     layer.pulls = Y
@@ -306,7 +285,7 @@ def _targets(layer: Layer) -> Effect:
 def _features(layer: Layer) -> Effect:
     """Q6d: slopes that move, slopes that move times inputs that move, inputs that move."""
     problem, count, n, k = layer.problem, layer.count, layer.n, layer.k
-    squared, W = problem.loss == "squared", layer.W.tolist()
+    squared, W = layer.loss.quadratic, layer.W.tolist()
     r = (layer.reach * arb(problem.radius or 0.0)).upper()
     gram = (layer.W * layer.W.transpose()).tolist()
     steep = [top_of_product(layer.curves[i], gram) for i in problem.moving]

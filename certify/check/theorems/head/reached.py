@@ -11,13 +11,13 @@ from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
 from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Side
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.distance.changed_loss import changed_problem
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 MOVED = ("distance", "prediction_change")
 """Quantities with a lower end of this kind."""

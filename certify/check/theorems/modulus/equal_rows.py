@@ -5,10 +5,10 @@ from __future__ import annotations
 from certify.check.kernel import Finding, decide, judged
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import cut_down
 from certify.check.systems.interpolation import Interpolation
 from certify.check.systems.point import Ladder, Point
+from certify.format.refusal import Invalid
 
 
 def check_equal_rows(claim: Claim, ladder: Ladder) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from certify.check.kernel import expect
 from certify.check.reading.arrays import Array
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Side, Test
 from certify.check.systems.point import Ladder
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 
 def by_hessian(claim: Claim, problem: Problem) -> bool:

@@ -9,11 +9,11 @@ from flint import arb
 from certify.check.kernel import Finding, Judgement, expect, judged
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, check_rows, check_witness, expect_rows, modulus
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.sublevel import HYPOTHESES, descent_of, digits, interior
+from certify.format.refusal import Invalid
 
 
 def check_form(claim: Claim, problem: Problem) -> None:

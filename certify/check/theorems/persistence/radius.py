@@ -13,13 +13,13 @@ from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.balls import largest, norm
 from certify.check.linalg.definite import Truth
 from certify.check.reading.arrays import Array
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, check_witness
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.sublevel import HYPOTHESES, descent_of, digits, interior
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 BUDGETS = {"features": "feature distance", "targets": "target distance",
            "sample_weights": "change of the sample weights"}

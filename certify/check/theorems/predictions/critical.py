@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from flint import arb, arb_mat, ctx, fmpz_mat
 
+from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, forward
 from certify.check.enclosure.units import pulled
 from certify.check.kernel import Unproved
@@ -105,7 +106,7 @@ def _agreed(at: Stationary, passed: Forward) -> list[bool]:
     problem, rows = at.problem, passed.outputs.nrows()
     if at.fields.found == 0:
         return [True] * rows
-    if problem.loss == "cross_entropy" and len(problem.layers) in problem.free:
+    if loss_of(problem).invariant and len(problem.layers) in problem.free:
         return [False] * rows  # one number more for every output is a field
     found = [True] * rows
     if problem.activation == "identity":

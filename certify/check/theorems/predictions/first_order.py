@@ -11,12 +11,12 @@ from flint import arb
 from certify.check.hypotheses import Check, Stated, measured
 from certify.check.kernel import DIGITS, AtLeast, AtMost, Finding, expect, judged
 from certify.check.linalg.definite import Truth
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side
 from certify.check.systems.point import Ladder, Point
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
     from certify.check.theorems.predictions.critical import Predictions

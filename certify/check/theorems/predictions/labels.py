@@ -18,13 +18,13 @@ from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.balls import ONE, ZERO, norm, root
 from certify.check.lipschitz.over_ball import Rows, carried, carried_back, reaches, slope_spread, spectral
 from certify.check.reading import label_rules
-from certify.check.reading.canonical import show
 from certify.check.reading.certificate import Claim
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.interpolation import HYPOTHESES
 from certify.check.systems.point import Ladder, Point
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 PARTS = 4
 """Parts of the way to the distance, each with a slope of its own."""

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from certify.check.enclosure.norms import layer_squares
 from certify.check.main import check
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, seeds
 from tests.families.prover_cases import checked, edit, forged, nearby, prove, sublevel

@@ -19,9 +19,9 @@ from certify.check.lipschitz import reach as growth
 from certify.check.lipschitz.lipsdp import layer_constants, multipliers, quotients
 from certify.check.main import check
 from certify.check.reading.arrays import Array
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
+from certify.format.refusal import Invalid
 from certify.report.exporters.html import render
 from tests.containment.sublevel_aubin import PHI
 from tests.families import emitter

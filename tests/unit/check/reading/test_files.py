@@ -17,8 +17,8 @@ from safetensors.numpy import save
 
 from certify.check.main import check
 from certify.check.reading.arrays import read_arrays
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, run
 

@@ -14,8 +14,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from certify.check.main import check, line_of, main
-from certify.check.reading.refusal import Invalid
 from certify.format.errors import CertifyError
+from certify.format.refusal import Invalid
 from certify.problem.load import load_problem
 from certify.report.exporters.html import render
 from certify.report.messages import advice, verdict_line

@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from certify.check.main import check, main
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain
 

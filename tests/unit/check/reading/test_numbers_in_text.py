@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from certify.check.main import main
-from certify.check.reading.canonical import show
+from certify.check.main import main, number_of
 from certify.check.reading.certificate import FileRecord
 from certify.check.reading.files import Places, read_file
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
-from certify.check.reading.spec_parts import number_of
 from certify.cli.main import main as certify
+from certify.format.canonical import show
 from certify.format.errors import SpecError
+from certify.format.refusal import Invalid
 from certify.spec.load import parse_spec
 from tests.families.small import SPEC
 

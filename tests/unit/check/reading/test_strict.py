@@ -11,8 +11,8 @@ import pytest
 
 from certify.check.main import main
 from certify.check.reading.arrays import read_arrays
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import plain, run
 

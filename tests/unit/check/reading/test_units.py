@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from tests.families import emitter
 from tests.families.check_cases import plain, run

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from certify.rigor.arithmetic import Binary64
 from certify.rigor.inverse import Inverse, invert
 from certify.systems.critical import settle as critical_base

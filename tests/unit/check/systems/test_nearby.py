@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import plain, seeds
 from tests.families.prover_cases import checked, edit, forged, nearby, outputs, prove

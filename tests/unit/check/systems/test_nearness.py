@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.check.main import check, main
-from certify.check.reading.refusal import Invalid, Usage
+from certify.check.run import Usage
 from certify.check.systems.nearness import root_below
 from certify.cli.main import main as certify
+from certify.format.refusal import Invalid
 from certify.problem.nearness import _root
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from certify.check.reading.arrays import read_arrays
 from certify.check.reading.formats import zips
-from certify.check.reading.refusal import Invalid
 from certify.format.errors import InputError
+from certify.format.refusal import Invalid
 from certify.inputs.formats import zip_layout
 from certify.inputs.formats.npz import NpzArchive
 from tests.unit.inputs.formats.test_npz import npy, pack, zipped

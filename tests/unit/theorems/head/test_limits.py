@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from certify.check.main import check
-from certify.check.reading.refusal import Invalid
 from certify.cli.audit import run_audit
 from certify.format.errors import EnclosureError
+from certify.format.refusal import Invalid
 from certify.problem.limits import Limits
 from certify.problem.load import load_problem
 from certify.prove.prover import answer

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from certify.check.enclosure.tangents import along as tangent
 from certify.check.lipschitz.along_paths import corners
 from certify.check.main import check
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
 from certify.check.systems.interpolation import Interpolation
 from certify.check.systems.point import Point
 from certify.check.theorems.aubin.interpolation import centre as aubin_centre
 from certify.cli.main import main as certify
+from certify.format.refusal import Invalid
 from certify.network.network import Network
 from certify.theorems.aubin.centre import Centre, enclose_centre
 from certify.theorems.aubin.interpolation import data_slope, segment_condition

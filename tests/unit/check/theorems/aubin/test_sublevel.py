@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from certify.check.enclosure.network import NotSmooth
 from certify.check.lipschitz.directional_descent import Along
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
 from certify.format.errors import EnclosureError
+from certify.format.refusal import Invalid
 from certify.problem.load import load_problem
 from certify.theorems.aubin.sublevel import Loss, propose_ways
 from tests.containment.sublevel_aubin import Floats

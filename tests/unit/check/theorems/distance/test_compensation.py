@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from certify.report.exporters.html import render
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES

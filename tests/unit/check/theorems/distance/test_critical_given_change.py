@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.prover_cases import checked, critical, edit, forged, prove, settled
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES, plain, seeds
 from tests.families.prover_cases import checked, edit, forged, nearby, prove

@@ -15,11 +15,11 @@ from safetensors.numpy import save_file
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as exact
 from certify.check.main import check, main
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
 from certify.check.theorems.excess.layer import LayerWindow, inner
 from certify.cli.main import main as certify
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES
 from tests.families.prover_cases import checked, forged, prove

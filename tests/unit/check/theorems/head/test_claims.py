@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 
 from certify.certificate.canonical import canonical_bytes, seal
 from certify.check.main import check
-from certify.check.reading.refusal import Invalid
 from certify.cli.audit import run_audit
+from certify.format.refusal import Invalid
 from tests.unit.theorems.head.test_motion import fitted
 
 GATES = {"distance": "max = 9.0", "stable_predictions": "min = 3", "prediction_change": "max = 9.0"}

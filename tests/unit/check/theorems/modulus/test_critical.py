@@ -19,8 +19,8 @@ from certify.check.enclosure.objective import objective
 from certify.check.enclosure.symmetry import symmetries
 from certify.check.enclosure.units import by_units
 from certify.check.main import line_of
-from certify.check.reading.refusal import Invalid
 from certify.check.systems.critical import Stationary
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.prover_cases import checked, critical, edit, forged, prove, settled
 from tests.oracles import critical_truth

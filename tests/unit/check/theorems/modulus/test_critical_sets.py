@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from safetensors.numpy import load, save
 
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import seeds
 from tests.families.prover_cases import checked, critical_set, forged, prove

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from tests.families.prover_cases import checked, critical_set, edit, forged, perturbed, prove
 from tests.unit.check.enclosure.test_norms import normed
 

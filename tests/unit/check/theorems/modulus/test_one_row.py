@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from certify.check.reading.refusal import Invalid
 from certify.check.theorems.modulus import vertices as alone
+from certify.format.refusal import Invalid
 from certify.theorems.modulus import one_row
 from tests.families import emitter
 from tests.families.check_cases import seeds

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from certify.check.main import main
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.cli.main import main as certify
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import seeds
 from tests.families.prover_cases import checked, edit, forged, perturbed, prove

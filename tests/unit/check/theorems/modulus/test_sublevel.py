@@ -14,11 +14,11 @@ from safetensors.numpy import load, save
 from certify.check.enclosure import network
 from certify.check.enclosure.gradients import losses
 from certify.check.lipschitz import reach as growth
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
 from certify.check.systems.point import Point
 from certify.check.systems.sublevel import descent_of
+from certify.format.refusal import Invalid
 from tests.families import emitter
 from tests.families.check_cases import seeds
 from tests.families.prover_cases import checked, edit, forged, outputs, prove, sublevel

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from certify.check.main import line_of
-from certify.check.reading.refusal import Invalid
 from certify.check.reading.spec import read_spec
 from certify.check.theorems.predictions import supremum as prediction_changes
+from certify.format.refusal import Invalid
 from certify.report.messages import verdict_line
 from tests.families import emitter
 from tests.families.check_cases import seeds

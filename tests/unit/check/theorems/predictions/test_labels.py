@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check, line_of
-from certify.check.reading.refusal import Invalid
+from certify.format.refusal import Invalid
 from certify.report.exporters.html import render
 from certify.report.messages import verdict_line
 from tests.families import emitter

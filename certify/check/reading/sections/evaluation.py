@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from certify.check.reading import label_rules
-from certify.check.reading.canonical import Json, kind, show
-from certify.check.reading.refusal import Invalid
-from certify.check.reading.spec_parts import FINITE, FIRST_ORDER, LABELS, PREDICTIONS
+from certify.format.canonical import Json, kind, show
+from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
-    from certify.check.reading.spec import Spec
+    from certify.check.reading.spec import Demand, Spec
 
-Rule = tuple[bool, str, object, str]
+LABELS, FIRST_ORDER = "stable_predictions", "first_order_prediction_change"
+PREDICTIONS = frozenset({LABELS, "prediction_change"})
+FINITE = PREDICTIONS | {"distance"}
+"""Quantities at finite size, of the critical map."""
 
 
-def rules(spec: Spec, quantities: set[str]) -> tuple[Rule, ...]:
+def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
     """Of the critical map and of evaluation rows: wrong or not, where, what is stated, what is needed."""
     critical, convex = spec.map == "critical", asked(spec, quantities)
     predictions = bool(quantities & (PREDICTIONS | {FIRST_ORDER}))
@@ -63,7 +65,7 @@ def asked(spec: Spec, quantities: set[str]) -> bool:
     return spec.map == "critical" and spec.set != "given" and bool(quantities & FINITE)
 
 
-def section(value: Json) -> Json:
+def read(value: Json) -> Json:
     """The evaluation rows: their file, its features and targets where they differ from the data's, the threshold."""
     features: Any = value.get("features")
     listed = isinstance(features, list)

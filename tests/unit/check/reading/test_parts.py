@@ -1,0 +1,43 @@
+"""The parts of a spec that are not looked at could not be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from itertools import combinations, product
+
+from certify.check.reading.certificate import QUANTITIES
+from certify.check.reading.spec import PARTS, parts, read_spec
+
+PLAIN = b"""version = 1
+[model]
+file = "m.safetensors"
+widths = [3, 4, 2]
+activation = "tanh"
+[data]
+file = "d.npz"
+targets = "y"
+"""
+GIVEN = (("count", 1), ("change", "u.npz"), ("array", "u"), ("graph", "g.json"), ("aubin", True), ("window", 0.5),
+         ("columns", (0,)), ("weight_decay", 0.5), ("level", 1.0), ("threshold", 0.0))
+
+
+def test_what_is_not_looked_at_is_not_wrong():
+    plain, seen = read_spec(PLAIN), dict.fromkeys(PARTS, 0)
+    chosen = [set(some) for size in (0, 1, 2) for some in combinations(QUANTITIES, size)]
+    demands = {name: import_module(f"certify.check.reading.sections.{name}").demands for name in PARTS}
+    names = ("map", "base", "set", "norm", "weight_norm", "parameter", "loss", "layer", "radius", "evaluation",
+             "direction")
+    for number, words in enumerate(product(
+            ("interpolation", "critical", "sublevel"), ("given", "nearby"), ("total", "per_sample", "sparse", "given"),
+            (2, "inf"), ("euclidean", "function"), ("features", "labels", "sample_weights"), ("squared", "logistic"),
+            ("all", 2), (None, 0.0, 0.5), (None, "e.npz"), (None, "down"))):
+        more = dict(GIVEN[number % 3::3 + number % 4]) if number % 2 else {}
+        spec = replace(plain, **dict(zip(names, words, strict=True)), **more)
+        for quantities in (chosen[number % len(chosen)], set()):
+            asked = parts(spec, quantities)
+            for name in PARTS:
+                if name not in asked:
+                    seen[name] += 1
+                    assert not any(wrong for wrong, *_ in demands[name](spec, quantities)), (name, spec, quantities)
+    assert min(seen.values()) > 2000
