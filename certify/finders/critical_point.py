@@ -92,7 +92,7 @@ def propose_witnesses(
             check()
             raised = square.copy()
             raised[np.arange(len(H)), np.arange(len(H))] += (shift * largest) ** 2
-            yield np.linalg.solve(raised, g)
+            yield np.asarray(np.linalg.solve(raised, g), np.float64)
     except np.linalg.LinAlgError:
         return
 

@@ -20,7 +20,7 @@ class Gram:
 
     def __len__(self) -> int:
         """N."""
-        return self.Y.shape[1]
+        return int(self.Y.shape[1])
 
     def __matmul__(self, V: Array) -> Array:
         """`PV`."""
@@ -50,5 +50,6 @@ def diagonal_blocks(P: Form, k: int) -> Array:
     n = len(P) // k
     if isinstance(P, Gram):
         columns = np.ascontiguousarray(P.Y.reshape(-1, n, k).transpose(1, 2, 0))
-        return np.matmul(columns, np.swapaxes(columns, 1, 2))
-    return np.einsum("iaib->iab", P.reshape(n, k, n, k))
+        return np.asarray(np.matmul(columns, np.swapaxes(columns, 1, 2)))
+    blocks: Array = np.einsum("iaib->iab", P.reshape(n, k, n, k))
+    return blocks

@@ -66,13 +66,17 @@ class Search:
             i = int(np.argmax(gain))
             v, size[i] = v + alone[:, i], -np.inf
             gain = size + 2 * alone.T @ v
-        yield np.linalg.solve(self.H, v)
+        yield self._solved(v)
         for i in np.argsort(-np.einsum("pi,pi->i", alone, alone))[:STARTS]:
             for sign in (1.0, -1.0):
-                yield sign * np.linalg.solve(self.H, alone[:, i])
+                yield sign * self._solved(alone[:, i])
         if self.points is not None:
             yield from self._at_points(alone)
         yield np.random.default_rng(0).standard_normal(len(self.H))
+
+    def _solved(self, v: Array) -> Array:
+        """`H⁻¹v`."""
+        return np.asarray(np.linalg.solve(self.H, v), np.float64)
 
     def _at_points(self, alone: Array) -> Iterator[Array]:
         """Outputs of the points where single rows together do most, as they move with the row that does most there."""
@@ -84,7 +88,7 @@ class Search:
         for x in np.argsort(-together)[:WIDEST]:
             c = effects[x, int(np.argmax(sizes[x]))]
             for sign in (1.0, -1.0):
-                yield np.linalg.solve(self.H, np.outer(sign * c, self.points[x]).ravel())
+                yield self._solved(np.outer(sign * c, self.points[x]).ravel())
 
     def _aimed(self, moved: Array) -> tuple[float, Array]:
         """How far the weights move, or the outputs at the point where they move most; and the pull that it is along."""
@@ -106,12 +110,12 @@ class Search:
         best, furthest = None, 0.0
         for _ in range(TURNS):
             u = self._best(z.reshape(self.k, self.m), down)
-            moved = np.linalg.solve(self.H, self._pull(u).ravel())
+            moved = self._solved(self._pull(u).ravel())
             size, along = self._aimed(moved)
             if not np.isfinite(size) or size <= furthest * (1 + 1e-9):
                 break
             best, furthest = u, size
-            z = np.linalg.solve(self.H, along)
+            z = self._solved(along)
         return best, furthest
 
     def _best(self, Z: Array, down: bool) -> Array:
@@ -248,6 +252,7 @@ class Search:
 
     def _back(self, v: Array) -> Array:
         """A pull at the last layer's inputs, at the features."""
+        assert isinstance(self.problem.network, Network)  # a last layer is one of a chain
         for W, slope in zip(self.problem.network.weights[-2::-1], self.inner[::-1], strict=True):
             v = (v * slope) @ W
         return v

@@ -12,6 +12,7 @@ import numpy as np
 from certify.format.errors import EnclosureError
 from certify.network.layers.passes import forward, known_weights
 from certify.network.loss.losses import enclose_losses
+from certify.network.network import Network
 from certify.problem.limits import OutOfTime
 from certify.problem.problem import Problem
 from certify.rigor import fp
@@ -109,12 +110,13 @@ def _project(u: Array, radius: float, kind: str, stretch: bool = False) -> Array
     """u moved into the budget; with `stretch`, onto its boundary."""
     size = np.linalg.norm(u, axis=1, keepdims=True) if kind == "per_sample" else np.linalg.norm(u)
     size = np.maximum(size, 1e-300)
-    return u * (radius / size if stretch else np.minimum(1.0, radius / size))
+    return np.asarray(u * (radius / size if stretch else np.minimum(1.0, radius / size)))
 
 
 def _loss_and_gradient(problem: Problem, X: Array) -> tuple[float, Array]:
     """`Σ ℓ_i` and `∂ℓ_i/∂x_i` for every row, in floats."""
     net = problem.network
+    assert isinstance(net, Network)  # of a graph only targets and sample weights move
     a, slopes = X, []
     for h in range(net.depth):
         b = net.biases[h]
@@ -134,6 +136,7 @@ def _loss_and_gradient(problem: Problem, X: Array) -> tuple[float, Array]:
 def _output_slope(problem: Problem, f: Array) -> tuple[float, Array]:
     """`Σ ℓ_i` and `∂ℓ_i/∂f`, in floats."""
     if problem.loss == "squared":
+        assert problem.y is not None
         r = f - problem.y
         return 0.5 * float(np.sum(r * r)), r
     if problem.loss == "logistic":
@@ -152,6 +155,7 @@ def _prove(problem: Problem, moved: Array) -> Attack | None:
 
     if not np.isfinite(moved).all():
         return None
+    assert isinstance(problem.network, Network)  # of a graph only targets and sample weights move
     arithmetic = Binary64()
     try:
         passed = forward(problem.network, known_weights(problem.network), moved, arithmetic)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.finders.gram import Form
 from certify.rigor.fp import Array
@@ -130,7 +131,8 @@ class Hull(RowShape):
         return s.sum(axis=1), np.matmul(root, O), np.matmul(np.matmul(back, S), back)
 
     def _prices(self, P: Array) -> Array:
-        return np.einsum("ika,ika->ia", self.G, np.matmul(P, self.G))
+        prices: Array = np.einsum("ika,ika->ia", self.G, np.matmul(P, self.G))
+        return prices
 
     def step(self, T: Array) -> tuple[Array, Array]:
         """One multiplicative step of the x_a towards the larger prices `g_aᵀP_ig_a`, then `Y_i`."""
@@ -175,7 +177,7 @@ def water_fill(L: Array, count: int) -> Array:
 
 
 def propose_weights(
-    P: Form, k: int, shape: RowShape, moves: Array, count: int, start: Array, iterations: int = 600,
+    P: Form, k: int, shape: RowShape, moves: NDArray[np.bool_], count: int, start: Array, iterations: int = 600,
     tolerance: float = 1e-8,
 ) -> Weights:
     """Approximate dual weights for at most `count` rows at once (all: N1).

@@ -100,7 +100,7 @@ def steadied(gram: Array, residual: Array, outputs: int, drift: float) -> Array 
     for _ in range(REWEIGHTINGS):
         if z is None or not z.any():
             return None
-        steep = float(np.sqrt(max(z @ gram @ z, 0.0)))
+        steep = float(np.sqrt(max(float(z @ gram @ z), 0.0)))
         rows = np.linalg.norm(z.reshape(-1, outputs), axis=1)
         rows = np.maximum(rows, FEWEST * rows.max())
         if not steep > 0:
@@ -122,6 +122,7 @@ def _linearised(system: System, units: Array, v: Array) -> _Linear:
 
 
 def _solved(K: Array, b: Array) -> Array | None:
+    x: np.ndarray | None
     try:
         x = np.linalg.solve(K, b)
     except np.linalg.LinAlgError:

@@ -47,7 +47,8 @@ class Changes:
             gains, u = np.abs(y).sum(axis=1), np.sign(y)
         if self.count < len(gains):
             u[np.argpartition(-gains, self.count)[self.count:]] = 0.0
-        return np.einsum("ikd,id->ik", self.G, u)
+        support: Array = np.einsum("ikd,id->ik", self.G, u)
+        return support
 
 
 def propose_multipliers(P: Array, changes: Changes, sums: Array, seed: int = 0) -> Array | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from certify.problem.rules.supported import require_answerable, require_words
 from certify.problem.rules.training import require_losses, require_threshold
 from certify.problem.statement import Statement
 
+if TYPE_CHECKING:
+    from certify.spec import literals
+
 
 @dataclass(frozen=True, eq=False)
 class Problem(Statement):
@@ -30,8 +33,8 @@ class Problem(Statement):
 
     @staticmethod
     def from_module(
-        module: Any, X: Any, y: Any, loss: str = "cross_entropy", weight_decay: float = 0.0, map: str = "critical",
-        base: str = "given", **more: Any,
+        module: Any, X: Any, y: Any, loss: literals.Loss = "cross_entropy", weight_decay: float = 0.0,
+        map: Literal["critical", "interpolation"] = "critical", base: literals.Base = "given", **more: Any,
     ) -> Any:
         """Any torch module with its training data, for :func:`certify.estimate`; nothing can be proved about it.
 

@@ -70,7 +70,7 @@ def _remedies(problem: Problem) -> list[str]:
     everything = problem.network.parameters("all")
     if problem.layer != "all" and problem.equations <= everything:
         remedies.append(f'use layer = "all" (p = {everything})')
-    dropped = sum(len(group) - 1 for group in problem.groups)
+    dropped = sum(len(group) - 1 for group in problem.groups or ())
     merged = (problem.n - dropped) * problem.outputs
     if not problem.merge_duplicates and dropped and merged <= problem.parameters:
         remedies.append(f"use --merge-duplicates ({merged} equations)")

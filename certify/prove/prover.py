@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from certify.format.errors import SpecError
 from certify.format.support import applying
@@ -21,6 +21,9 @@ from certify.systems.point import Point
 from certify.systems.sublevel.point import SublevelPoint
 from certify.theorems import rule_of
 from certify.theorems.modulus.exact import require_exact
+
+if TYPE_CHECKING:
+    from certify.spec.literals import Bounded
 
 POINTS: Final[dict[System, type[Point]]] = {
     kind.system: kind for kind in (InterpolationPoint, CriticalPoint, SublevelPoint, HeadPoint)}
@@ -73,7 +76,7 @@ def answer(at: Point, quantity: str) -> Bound:
     return rule_of(theorem).bound(at, quantity)
 
 
-def bound(problem: Problem, quantity: str, progress: Progress | None = None) -> Bound:
+def bound(problem: Problem, quantity: Bounded, progress: Progress | None = None) -> Bound:
     """Two-sided, proved bound on a quantity of a problem.
 
     Args:

@@ -138,6 +138,7 @@ def _member(base: Problem, start: Network) -> Member:
     problem = replace(base, network=start)
     at = prover(problem)
     layers = start.layers(base.layer)
+    assert isinstance(base.network, Network)  # `stability` refuses a graph
     moved = float(np.linalg.norm(_flat(start, layers) - _flat(base.network, layers)))
     distance = None if at.solution is None else at.solution.distance
     return Member(start, moved, distance, at.bound("modulus"))
@@ -145,11 +146,12 @@ def _member(base: Problem, start: Network) -> Member:
 
 def _flat(net: Network, layers: tuple[int, ...]) -> np.ndarray:
     """The free parameters, layer by layer, weights before the bias: the order of the Jacobian's columns."""
-    parts = []
+    parts: list[np.ndarray] = []
     for h in layers:
         parts.append(net.weights[h - 1].ravel())
-        if net.biases[h - 1] is not None:
-            parts.append(net.biases[h - 1])
+        bias = net.biases[h - 1]
+        if bias is not None:
+            parts.append(bias)
     return np.concatenate(parts)
 
 
@@ -187,6 +189,7 @@ def _kernel(problem: Problem) -> np.ndarray:
 def _returned(problem: Problem, step: np.ndarray) -> Network:
     """The weights after a step, brought back to the solution set by Gauss-Newton steps of least length."""
     net = problem.network
+    assert isinstance(net, Network)  # `stability` refuses a graph
     layers = net.layers(problem.layer)
     w = _flat(net, layers) + step
     assert problem.y is not None

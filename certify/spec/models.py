@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from certify.format import words as w
-from certify.format.quantities import ESTIMATED, QUANTITIES
-from certify.format.words import Rigour, words
+from certify.format.words import Rigour
+from certify.spec import literals
 
 
 def _word(value: object) -> object:
@@ -60,8 +59,8 @@ Integer = Annotated[int, Field(le=2**53)]
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
-Activation = Literal[words(w.Activation)]
-Quantity = Literal[(*QUANTITIES, *ESTIMATED)]
+Activation = literals.Activation
+Quantity = literals.Quantity
 
 
 class Section(BaseModel):
@@ -112,7 +111,7 @@ class Training(Section):
             ``"remaining"``: the number of rows that are left.
     """
 
-    loss: Literal[words(w.Loss)] = "squared"
+    loss: literals.Loss = "squared"
     weight_decay: NonNegative = 0.0
     normalization: Literal["fixed", "remaining"] = "fixed"
 
@@ -129,8 +128,8 @@ class Solution(Section):
             1e-6, and any where there is one solution only (the last layer alone, with weight decay).
     """
 
-    map: Literal[words(w.Map)] = "interpolation"
-    base: Literal[words(w.Base)] = "given"
+    map: literals.Map = "interpolation"
+    base: literals.Base = "given"
     layer: Literal["all"] | Count = "all"
     level: Finite | None = None
     within: Positive | None = None
@@ -145,7 +144,7 @@ class Weights(Section):
         tau: what a motion counts that no reference output sees; default 2^-10.
     """
 
-    norm: Literal[words(w.WeightNorm)] = "euclidean"
+    norm: literals.WeightNorm = "euclidean"
     reference: Name | None = None
     tau: Positive | None = None
 
@@ -166,15 +165,15 @@ class Perturbation(Section):
         file, array: the one perturbation of `given`.
     """
 
-    parameter: Literal[words(w.Parameter)] = "features"
+    parameter: literals.Parameter = "features"
     rows: Annotated[Literal["all"] | Annotated[tuple[Integer, ...], Field(min_length=1)], Listed] = "all"
     columns: Annotated[tuple[Name | Integer, ...], Field(min_length=1), Listed] | None = None
     scale: dict[str, Positive] | None = None
-    set: Literal[words(w.Set)] = "total"
-    norm: Annotated[Literal[w.ROW_NORMS], BeforeValidator(_word)] = 2
+    set: literals.Set = "total"
+    norm: Annotated[literals.Norm, BeforeValidator(_word)] = 2
     radius: Positive | None = None
     count: Count | None = None
-    direction: Literal[w.DOWN] | None = None
+    direction: literals.Direction | None = None
     file: Name | None = None
     array: Name | None = None
 
@@ -257,7 +256,7 @@ class Run(Section):
         memory_limit: bytes, or a size such as ``"8 GB"``; default what the machine has free.
     """
 
-    arithmetic: Literal[words(w.Arithmetic)] = "float"
+    arithmetic: literals.Arithmetic = "float"
     time_limit: Positive | None = None
     memory_limit: Bytes | None = None
 
@@ -277,7 +276,7 @@ class Gate(Section):
     max: Finite | None = None
     min: Finite | None = None
     rigour: Annotated[Rigour, Field(strict=False)] = Rigour.PROVED
-    severity: Literal[words(w.Severity)] = "fail"
+    severity: literals.Severity = "fail"
     rationale: str | None = None
 
 

@@ -57,4 +57,4 @@ def flipped_labels(loss: str, labels: Array, u: Array) -> Array:
         row = int(np.argmax(~(((unit == 0) | (unit == 1)).all(axis=1) & (unit.sum(axis=1) == 1))))
         raise InputError("change", f"row {row} does not lead from its class to another",
                          "give −1 at the old class and 1 at the new one")
-    return np.argmax(unit, axis=1)
+    return np.asarray(np.argmax(unit, axis=1))

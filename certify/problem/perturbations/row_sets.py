@@ -163,7 +163,7 @@ def hulls_around(sets: RowSets, C: Array) -> Ellipsoids:
     moves = sets.moves
     C = np.where(moves[:, None, None], C, np.eye(k))
     try:
-        R = np.linalg.inv(C)
+        R: Array = np.asarray(np.linalg.inv(C), np.float64)
     except np.linalg.LinAlgError:
         raise EnclosureError("ellipsoids around hulls", "a singular factor", "this is rare: report it") from None
     fp.require_finite(R, "ellipsoids around hulls")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from certify.format.errors import InputError
@@ -16,7 +17,8 @@ from certify.problem.question import question_of
 if TYPE_CHECKING:
     from certify.problem.statement import Statement
 
-WORDS: Final = {"map": Map, "base": Base, "parameter": Parameter, "weight_norm": WeightNorm, "set": Set, "loss": Loss}
+WORDS: Final[dict[str, type[StrEnum]]] = {
+    "map": Map, "base": Base, "parameter": Parameter, "weight_norm": WeightNorm, "set": Set, "loss": Loss}
 """The words of a problem, by attribute."""
 ATTRIBUTES: Final = {"units": "scale", "down": "direction", "targets": "y", "decay": "weight_decay"}
 """The attribute of a problem that answers a key of a question, where it has another name."""

@@ -139,6 +139,7 @@ def dual_length_above(seen: Seen, h: Array, error: Fraction) -> Fraction:
     best, factor = _length(h) / seen.tau, _factor(F.hi)
     q, residual = np.zeros(p), h
     for _ in range(0 if factor is None else 1 + REFINED):
+        assert factor is not None  # without a factor there is no round
         q = q + _solved(factor, residual)
         if not np.isfinite(q).all() or not q.any():
             break
@@ -161,7 +162,7 @@ def dual_length_above(seen: Seen, h: Array, error: Fraction) -> Fraction:
 def _factor(F: Array) -> Array | None:
     """R of `F = QR`, None where LAPACK gives up; a finder."""
     try:
-        R = np.linalg.qr(F, mode="r")
+        R: Array = np.asarray(np.linalg.qr(F, mode="r"), np.float64)
     except np.linalg.LinAlgError:
         return None
     return R if np.isfinite(R).all() and np.diag(R).all() else None

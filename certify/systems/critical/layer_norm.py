@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Pair
@@ -22,6 +23,7 @@ def inverse_scale(problem: Problem) -> Array | None:
     """
     if problem.layer_scale.plain:
         return None
+    assert isinstance(problem.network, Network)  # a graph has the sublevel map alone
     return problem.layer_scale.columns(problem.network, problem.network.layers(problem.layer))[0].hi
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from certify.format.theorems import System
 from certify.format.words import Map
-from certify.network.layers.mixed import Move, enclose_mixed
+from certify.network.layers.mixed import enclose_mixed
+from certify.network.layers.moves import Move
+from certify.network.network import Network
 from certify.problem.cost import Cost
 from certify.problem.problem import Problem
 from certify.rigor.arithmetic import Binary64
@@ -49,7 +51,7 @@ class CriticalPoint(Point):
 
     def base(self) -> dict[str, Any]:
         """The base point: how far it, or the problem, was moved; upper bounds."""
-        return CRITICAL_EMPTY | self.settled.base
+        return {**CRITICAL_EMPTY, **self.settled.base}
 
     def remedy(self, able: tuple[Cost, ...]) -> str:
         """What would fit into the limits, in words."""
@@ -76,6 +78,7 @@ def mixed_blocks(problem: Problem, settled: Settled) -> Blocks:
     """The mixed derivative over the base point, some rows at a time."""
     point, objective = settled.point, settled.objective
     assert point is not None
+    assert isinstance(problem.network, Network)  # a graph has the sublevel map alone
     layers, width = problem.network.layers(problem.layer), problem.width
     step = max(1, _AT_ONCE // (problem.parameters * width))
 

@@ -32,7 +32,7 @@ class Basis:
     @property
     def dimension(self) -> int:
         """Number s of columns."""
-        return self.columns.shape[1]
+        return int(self.columns.shape[1])
 
 
 def spanning(

@@ -99,6 +99,7 @@ def _measured(settled: Settled, problem: Problem) -> Settled | Unsettled:
 
 def _as_seen(settled: Settled, point: Enclosed, problem: Problem) -> Settled | Unsettled:
     """The same with the function norm's F (M5s); beside symmetries H is completed by `S²T`."""
+    assert isinstance(problem.network, Network)  # a graph has the sublevel map alone
     seen = seen_by(problem, problem.network.layers(problem.layer))
     if point.inverse is None:
         return replace(settled, point=replace(point, seen=seen))
@@ -120,6 +121,7 @@ def _given(
     limits: Limits,
 ) -> Settled | Unsettled:
     """The tilts in their order: M5a's, the shortest output tilt, the weight tilt."""
+    assert isinstance(problem.network, Network)  # a graph has the sublevel map alone
     passed = forward(problem.network, known_weights(problem.network), problem.X, DoubleDouble(), keep_pre=True)
     interpolating = fit(problem)
     if interpolating is not None and not problem.reweighted:
@@ -158,6 +160,7 @@ def _weight_tilt(
                          f"allowed: {why}; and a tilt in weight space needs a nonsingular Hessian without symmetries. "
                          'Train to a critical point and use base = "nearby"', {"distance": 0.0})
     net = problem.network
+    assert isinstance(net, Network)  # a graph has the sublevel map alone
     parts = [part.ravel() for h in layout.layers for part in (net.weights[h - 1], net.biases[h - 1])
              if part is not None]
     shift = shift_of_weights(gradient, np.concatenate(parts))
@@ -257,6 +260,7 @@ def _tilt(problem: Problem, layout: Layout, fields: Fields, gradient: Gradient) 
                 "them")
     arithmetic: Arithmetic = DoubleDouble() if N * p <= _FINE_JACOBIAN else Binary64()
     net = problem.network
+    assert isinstance(net, Network)  # a graph has the sublevel map alone
     weights = known_weights(net)
     passed = forward(net, weights, problem.X, arithmetic)
     adjoints = backward(net, weights, passed, arithmetic)

@@ -95,7 +95,7 @@ def classify(network: Network, passed: Forward) -> tuple[Units, ...]:
         m = z.mid.shape[1]
         low = np.zeros_like(z.mid.hi) if z.mid.lo is None else np.abs(z.mid.lo)
         room = (z.rad[:, None] + low) * (1.0 + 2.0**-40)
-        positive, negative = (z.mid.hi > room).all(axis=0), (z.mid.hi < -room).all(axis=0)
+        positive, negative = np.asarray((z.mid.hi > room).all(axis=0)), np.asarray((z.mid.hi < -room).all(axis=0))
         none, every = np.zeros(m, bool), np.ones(m, bool)
         found.append(Units(
             negative if name == "relu" else none,

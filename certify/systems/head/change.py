@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from certify.rigor.fp import Array
 from certify.systems.head.last_layer import LastLayer
 
 
@@ -32,6 +32,6 @@ class Change:
     down: bool = False
 
 
-def moving_rows(layer: LastLayer, change: Change) -> Array:
+def moving_rows(layer: LastLayer, change: Change) -> NDArray[np.intp]:
     """Numbers of the rows that may change."""
     return np.arange(layer.n) if change.rows is None else np.array(change.rows)

@@ -139,7 +139,7 @@ def _hessian(
 ) -> tuple[Array, float]:
     """`(1/n) Σ M_i ⊗ φ_iφ_iᵀ + λI`, and what it may err by: balls, then products, division, sum."""
     (n, m), k = phi.shape, M.shape[1]
-    A = np.empty((k, m, k, m))
+    A: Array = np.empty((k, m, k, m))
     for x in range(k):
         for y in range(x + 1):
             block = phi.T @ (M[:, x, y, None] * phi) / n

@@ -49,7 +49,7 @@ class HeadPoint(Point):
         if isinstance(self.layer, str):
             return dict(CRITICAL_EMPTY)
         near = nearness(self.layer)
-        return CRITICAL_EMPTY | {"residual": self.layer.residual, "distance": near, "radius": near}
+        return {**CRITICAL_EMPTY, "residual": self.layer.residual, "distance": near, "radius": near}
 
     def remedy(self, able: tuple[Cost, ...]) -> str:
         """What would fit into the limits, in words."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from certify.network.layers.passes import forward, known_weights
+from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64
@@ -38,6 +39,7 @@ def base_point(problem: Problem, solution: Solution | str | None = None) -> dict
     if problem.y is None:
         return empty
     kept = np.array(problem.kept)
+    assert isinstance(problem.network, Network)  # a graph has the sublevel map alone
     output = forward(problem.network, known_weights(problem.network), problem.X[kept], Binary64()).output
     y = problem.y[kept]
     size = fp.row_norms(output.mid.hi) + fp.row_norms(y)

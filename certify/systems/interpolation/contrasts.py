@@ -32,8 +32,8 @@ def contrasted(lin: Linearisation, outputs: int, tau: float | None = None) -> Li
     seen = total - n * outputs
     idle = -seen % (outputs - 1)
     if isinstance(lin.kernel, Jacobian):
-        kernel: Kernel | Jacobian = _jacobian(lin.kernel, outputs, n, lin.arithmetic)
-        kernel = kernel if tau is None else _idle_rows(kernel, idle, tau)
+        J = _jacobian(lin.kernel, outputs, n, lin.arithmetic)
+        kernel: Kernel | Jacobian = J if tau is None else _idle_rows(J, idle, tau)
     else:
         kernel = _kernel(lin.kernel, outputs, n, lin.arithmetic)
         kernel = kernel if tau is None else _idle_entries(kernel, idle, tau)

@@ -6,6 +6,7 @@ import numpy as np
 
 from certify.format.errors import EnclosureError
 from certify.network.layers.passes import backward, forward, known_weights
+from certify.network.network import Network
 from certify.problem.perturbations.factor import scaled
 from certify.problem.problem import Problem
 from certify.rigor.arithmetic import Binary64
@@ -33,6 +34,7 @@ def refuting_pair(problem: Problem) -> tuple[int, int] | None:
         return pairs[0]
     firsts = np.array([i for i, _ in pairs])
     net = problem.network
+    assert isinstance(net, Network)  # a graph has the sublevel map alone
     weights = known_weights(net)
     try:
         passed = forward(net, weights, problem.X[firsts], Binary64())

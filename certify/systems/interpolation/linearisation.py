@@ -10,6 +10,7 @@ import numpy as np
 from certify.network.layers.jacobian import Jacobian, jacobian
 from certify.network.layers.kernel import Kernel, tangent_kernel
 from certify.network.layers.passes import Forward, backward, forward, known_weights, rounded_passes
+from certify.network.network import Network
 from certify.problem.norms.function import joined, padded, regularised, regularised_jacobian
 from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.perturbations.parameters import FITS
@@ -92,6 +93,7 @@ def linearise(
     kept = np.array(problem.kept)
     k = problem.outputs
     net = problem.network
+    assert isinstance(net, Network)  # a graph has the sublevel map alone
     progress(f"forward and backward pass ({passes.name})", 0.0)
     if solution is None:
         weights = known_weights(net)

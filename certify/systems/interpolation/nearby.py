@@ -93,6 +93,7 @@ def prove_nearby(problem: Problem, check: Callable[[], None] = _unlimited) -> So
         problem: interpolation with real targets.
         check: called between the steps; raises when the time is up.
     """
+    assert isinstance(problem.network, Network)  # a graph has the sublevel map alone
     return prove_solution(unmoved(problem, DoubleDouble()), given(problem.network), check)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from certify.format.theorems import System
 from certify.format.words import Map
+from certify.network.network import Network
 from certify.problem.bound import Hypothesis
 from certify.problem.cost import Cost
 from certify.problem.limits import Limits
@@ -155,6 +156,7 @@ class InterpolationPoint(Point):
         """
         p, passed = self.problem, lin.passed
         if passed.margin is None:
+            assert isinstance(p.network, Network)  # a graph has the sublevel map alone
             kind = p.network.activation if p.network.depth > 1 else "no activation"
             smooth = Hypothesis("smooth", f"the network is continuously differentiable everywhere ({kind})", None, True)
         else:

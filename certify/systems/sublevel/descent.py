@@ -15,7 +15,8 @@ from certify.network.graph.gradients import descend_graph
 from certify.network.graph.graph import GraphNetwork
 from certify.network.layers.gradients import Norm, loss_adjoints, row_norm_ends, weight_gradient_norm
 from certify.network.layers.passes import Forward, forward, known_weights
-from certify.network.loss.losses import LossTerms, enclose_losses
+from certify.network.loss.base import LossTerms
+from certify.network.loss.losses import enclose_losses
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic

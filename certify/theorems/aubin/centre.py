@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.network.layers.jacobian import jacobian
 from certify.network.layers.passes import known_weights
@@ -66,7 +67,7 @@ class Centre:
     gates: Gates | None = None
 
 
-def enclose_centre(net: Network, features: Array, moves: Array, targets: bool = False) -> Centre | str:
+def enclose_centre(net: Network, features: Array, moves: NDArray[np.bool_], targets: bool = False) -> Centre | str:
     """Enclose what Q1 needs at the data and the given weights; or why it could not be done.
 
     N² (p + N) numbers are kept for a moment, N passes are made.
@@ -99,7 +100,7 @@ def enclose_centre(net: Network, features: Array, moves: Array, targets: bool = 
     if not defect < Fraction(1, 2):
         return f"full row rank of the Jacobian is not proved: ‖XJQᵀ − I‖ ≤ {fp.shown(defect)}, not below 0.5"
     start = _moved_targets(X, moves) if targets else _start(point, X, moves)
-    moves = moves & (not targets)
+    moves = moves & np.bool_(not targets)
     slopes = _slopes(point, X, Q, size, moves)
     data_bend, mixed = _feature_changes(point, moves) if moves.any() else (np.zeros(N), np.zeros(N))
     spread = Fraction(enclose_norm2(X).upper)
@@ -116,7 +117,7 @@ def _size(A: Array) -> Fraction:
     return Fraction(fp.frobenius(A)) * Fraction(RAISE)
 
 
-def _start(point: Point, X: Array, moves: Array) -> Fraction:
+def _start(point: Point, X: Array, moves: NDArray[np.bool_]) -> Fraction:
     """`‖X blkdiag(∂f/∂x)‖`: blocks `X_ig_i`, each entry a product of length k."""
     g = point.adjoints[0]
     n, N = len(moves), len(X)
@@ -129,13 +130,13 @@ def _start(point: Point, X: Array, moves: Array) -> Fraction:
     return Fraction(enclose_norm2(Y).upper) + Fraction(float(fp.row_norms(error[None, :])[0])) * Fraction(RAISE)
 
 
-def _moved_targets(X: Array, moves: Array) -> Fraction:
+def _moved_targets(X: Array, moves: NDArray[np.bool_]) -> Fraction:
     """`‖XG_u‖` where targets move: `G_u` is −1 on their equations; the columns of X are taken as they are."""
     Y = X[:, np.repeat(moves, len(X) // len(moves))]
     return Fraction(enclose_norm2(Y).upper)
 
 
-def _slopes(point: Point, X: Array, Q: Array, size: Fraction, moves: Array) -> Slopes:
+def _slopes(point: Point, X: Array, Q: Array, size: Fraction, moves: NDArray[np.bool_]) -> Slopes:
     """`T[m, l, ·] = (X·DJ[Q_l])[m, ·]`; second derivatives are symmetric: `(X·DJ[δ]·Qᵀ)[m, l] = ⟨T[m, l, ·], δ⟩`."""
     N, p = Q.shape
     n = len(moves)
@@ -179,7 +180,7 @@ def _weighted(X: Array, e: Array, k: int) -> Fraction:
     return (Fraction(enclose_norm2(M).upper) + 2 * Fraction(U) * _size(M)) * fp.sqrt_up(Fraction(k))
 
 
-def _feature_changes(point: Point, moves: Array) -> tuple[Array, Array]:
+def _feature_changes(point: Point, moves: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Bounds of `‖∂²f_a/∂x²‖` and `‖∂²f_a/∂x∂w‖` for every row, from one tangent for each feature."""
     n, d = len(moves), point.network.widths[0]
     N = len(point.adjoints[0].rad)
@@ -200,7 +201,8 @@ def _feature_changes(point: Point, moves: Array) -> tuple[Array, Array]:
             sizes.append((0.0, 0.0))
             continue
         rows = np.stack([m[i] for m in mixed])
-        sizes.append(tuple(enclose_norm2(M).upper if M.any() else fp.FLOOR for M in (squares[i], rows)))
+        square, other = (enclose_norm2(M).upper if M.any() else fp.FLOOR for M in (squares[i], rows))
+        sizes.append((square, other))
     both = np.array(sizes)
     on = np.repeat(moves, k)
     return (both[:, 0] + np.sqrt(off)) * RAISE * on, (both[:, 1] + np.sqrt(off_m)) * RAISE * on

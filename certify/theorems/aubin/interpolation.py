@@ -307,7 +307,7 @@ def _bound(found: Radii, limit: Limit | None, unit: str) -> Bound:
 def with_modulus(found: Bound, modulus: Bound) -> Bound:
     """The same with the lower end of the modulus and its witness, and the hypotheses of both."""
     lower = modulus.lower if modulus.lower is not None and "z" in modulus.witness else None
-    witness = found.witness | ({"z": modulus.witness["z"]} if lower else {})
+    witness = dict(found.witness) | ({"z": modulus.witness["z"]} if lower else {})
     return replace(found, lower=lower, hypotheses=(*modulus.hypotheses, *found.hypotheses), witness=witness,
                    unit=modulus.unit)
 

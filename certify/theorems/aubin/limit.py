@@ -54,7 +54,8 @@ def enclose_limit(problem: Problem, outputs: Balls) -> Limit | None:
         gap = max(abs(Fraction(s) - Fraction(t)) for s, t in zip(outputs.mid.hi[a].tolist(), outputs.mid.hi[b].tolist(),
                                                                  strict=True))
         if gap > Fraction(float(outputs.rad[a])) + Fraction(float(outputs.rad[b])):
-            square = sum((Fraction(s) - Fraction(t)) ** 2 for s, t in zip(X[a].tolist(), X[b].tolist(), strict=True))
+            square = sum(((Fraction(s) - Fraction(t)) ** 2 for s, t in zip(X[a].tolist(), X[b].tolist(), strict=True)),
+                         Fraction(0))
             size = fp.up(fp.sqrt_up(square / int(free[at])))
             return Limit(size, (a, b)) if size > 0 else None
     return None

@@ -171,7 +171,8 @@ def within_budget(problem: Problem, u: Array) -> Array | None:
         size = float(np.linalg.norm(u))
         return u * (problem.radius * INSIDE / size) if 0 < size < math.inf else None
     order = {1: 1.0, 2: 2.0}.get(problem.norm if isinstance(problem.norm, int) else 0, math.inf)
-    steepest = {1.0: _largest_entry, 2.0: lambda v: v, math.inf: np.sign}[order](u)
+    directions: dict[float, Callable[[Array], Array]] = {1.0: _largest_entry, 2.0: lambda v: v, math.inf: np.sign}
+    steepest = directions[order](u)
     sizes = np.linalg.norm(steepest, ord=order, axis=1)
     moving = sizes > 0
     out = np.zeros_like(u)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.format.errors import EnclosureError
 from certify.network.layers.jacobian import Jacobian
@@ -65,7 +66,7 @@ class Compensation:
     sigma: float
     lipschitz: float
     most: float
-    constants: Array | None = None
+    constants: NDArray[np.float32] | None = None
 
 
 def compensate(
@@ -226,7 +227,7 @@ def _of_layer(problem: Problem, net: Network, h: int, inputs: Balls, movement: _
     # |Ã − A|_F is at most the norm of the rows' radii, and so is its spectral norm (Weyl)
     least = Fraction(enclose_sigma_min(A).lower) - Fraction(float(fp.row_norms(radius[None, :])[0]))
     sigma = least = least / ROOM
-    if (movement.inputs < lipschitz).any():  # rows that move less count for less
+    if (movement.inputs < float(lipschitz)).any():  # rows that move less count for less
         uneven = _kappa(A, radius, movement.inputs)
         sigma = sigma if not uneven else max(sigma, lipschitz / uneven / ROOM)
     most = fp.down(max(sigma, Fraction(0)) / lipschitz) if lipschitz else math.inf

@@ -174,10 +174,10 @@ def best_lower_end(
     for _ in range(STEADIED):
         check()
         growth = _growth(system, scale, best[1], best[0])
-        z = None if growth is None else steadied(proposal.gram, proposal.residual, outputs, aim * growth)
-        end = 0.0 if z is None else lower_end(system, scale, z)
+        steady = None if growth is None else steadied(proposal.gram, proposal.residual, outputs, aim * growth)
+        end = 0.0 if steady is None else lower_end(system, scale, steady)
         if end > best[0] * ENOUGH:
-            best, aim = (end, z), end
+            best, aim = (end, steady), end
         elif aim > best[0] * ENOUGH:
             aim = best[0]
         else:

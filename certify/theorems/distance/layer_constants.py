@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.finders.lipsdp_multipliers import propose_multipliers
 from certify.format.errors import EnclosureError
@@ -46,7 +47,7 @@ class LayerConstants:
 
     inputs: Array
     rows: Array
-    array: Array
+    array: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class Neighbourhood:
     """
 
     weights: tuple[Array, ...]
-    moving: Array
+    moving: NDArray[np.intp]
     mids: tuple[Array, ...]
     halves: tuple[Array, ...]
 
@@ -101,7 +102,7 @@ def _narrowed(W: Array) -> Array:
         return W
     G, size = W @ W.T, np.abs(W) @ np.abs(W).T
     try:
-        L = np.linalg.cholesky((G + G.T) / 2) * (1.0 + 2.0**-24)
+        L: Array = np.asarray(np.linalg.cholesky((G + G.T) / 2) * (1.0 + 2.0**-24), np.float64)
     except np.linalg.LinAlgError:
         return W
     H, large = L @ L.T, np.abs(L) @ np.abs(L).T
@@ -113,7 +114,7 @@ def _narrowed(W: Array) -> Array:
 
 def affordable(near: Neighbourhood, layer: int) -> bool:
     """Whether factorisations for every row stay within the limit."""
-    return len(near.moving) * sum(W.shape[1] for W in near.weights[:layer]) ** 3 <= LARGEST
+    return len(near.moving) * sum(int(W.shape[1]) for W in near.weights[:layer]) ** 3 <= LARGEST
 
 
 def expected(near: Neighbourhood, layer: int) -> tuple[Array, Array]:

@@ -57,7 +57,7 @@ class Moves(HeadRule):
         """Of the solution."""
         found, why = motion(at)
         best = found[0] if found else None
-        return self._above(at, DISTANCE.name, best and best.distance, best, why, None)
+        return self._above(at, DISTANCE.name, None if best is None else best.distance, best, why, None)
 
     def prediction_change(self, at: HeadPoint) -> Bound:
         """Of the outputs at the evaluation rows."""

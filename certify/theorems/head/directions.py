@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import flint
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
@@ -82,7 +83,7 @@ class _Way:
     sizes: Array
 
     @staticmethod
-    def of(Y: Array, slack: Array, rows: Array) -> _Way:
+    def of(Y: Array, slack: Array, rows: NDArray[np.intp]) -> _Way:
         Y, slack = np.ascontiguousarray(Y[rows]), slack[rows] * RAISE
         return _Way(Y, slack, (fp.row_norms(Y) + slack) * RAISE)
 
@@ -138,7 +139,7 @@ class Shifts:
 
     layer: LastLayer
     moved: Moved
-    rows: Array
+    rows: NDArray[np.intp]
     steep: Array
     slope: Array
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
@@ -26,8 +27,8 @@ class Predictions:
         change: `(N,)` upper bounds of `|f(x, w(u)) − f(x, w*)|`.
     """
 
-    labels: Array
-    stable: Array
+    labels: NDArray[np.int64]
+    stable: NDArray[np.bool_]
     change: Array
 
 
@@ -82,7 +83,7 @@ def enclose_predictions(
 
 
 def _holds(margin: Array, spare: Array, C: Array, size: Array, error: Array, far: Array, moved: Moved,
-           steer: Steer | None) -> Array:
+           steer: Steer | None) -> NDArray[np.bool_]:
     """Whether a margin `⟨c, w̄⟩` stays above 0: it exceeds T|c|, or what the budget does in the direction of c (P4b)."""
     held = np.asarray(margin > (moved.reach * far + spare) * RAISE)
     at = np.flatnonzero(~held & (margin > 0))

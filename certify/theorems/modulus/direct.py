@@ -110,10 +110,10 @@ def propose_vector(K: Array, Q: BlockFactor) -> Array | None:
     n, k, q = Q.C.shape
 
     def spread(v: Array) -> Array:
-        return np.einsum("ikq,iq->ik", Q.C, v.reshape(n, q)).ravel()
+        return np.asarray(np.einsum("ikq,iq->ik", Q.C, v.reshape(n, q)).ravel())
 
     def gather(y: Array) -> Array:
-        return np.einsum("ikq,ik->iq", Q.C, y.reshape(n, k)).ravel()
+        return np.asarray(np.einsum("ikq,ik->iq", Q.C, y.reshape(n, k)).ravel())
 
     # L holds the lower factor row by row; its transpose is an upper factor column by column, which BLAS reads as is
     def solve(b: Array) -> Array:
@@ -124,7 +124,9 @@ def propose_vector(K: Array, Q: BlockFactor) -> Array | None:
     v = gather(spread(rng.standard_normal(n * q)))
     if not v.any():
         return None
-    basis, alpha, beta = [v / np.linalg.norm(v)], [], []
+    basis: list[Array] = [v / np.linalg.norm(v)]
+    alpha: list[float] = []
+    beta: list[float] = []
     for _ in range(min(LANCZOS_STEPS, n * q)):
         w = gather(solve(spread(basis[-1])))
         alpha.append(float(w @ basis[-1]))

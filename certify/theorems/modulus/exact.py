@@ -95,7 +95,7 @@ def exact_system(problem: Problem) -> ExactSystem:
             z = [dot(row, a) + (b[j] if b is not None else 0) for j, row in enumerate(W)]
             if h < len(weights) - 1:
                 if 0 in z and net.activation != "identity" and not kink:
-                    kink = f"row {i}, layer {h + 1}, unit {z.index(0)}"
+                    kink = f"row {i}, layer {h + 1}, unit {z.index(Fraction(0))}"
                 sizes += map(abs, z)
                 slopes.append([Fraction(1) if v > 0 else low for v in z])
                 a = [s * v for s, v in zip(slopes[-1], z, strict=True)]
@@ -118,7 +118,10 @@ def exact_system(problem: Problem) -> ExactSystem:
     return ExactSystem(kernel * kernel.transpose(), Q, kink, margin)
 
 
-def _gradient(weights: list, shifts: list, inputs: list, slopes: list, out: int, free: set[int]) -> list:
+def _gradient(
+    weights: list[list[list[Fraction]]], shifts: list[list[Fraction] | None], inputs: list[list[Fraction]],
+    slopes: list[list[Fraction]], out: int, free: set[int],
+) -> list[list[Fraction]]:
     """`∂f_out/∂w` over the free layers, part by part, and `∂f_out/∂x` last."""
     g = [Fraction(int(j == out)) for j in range(len(weights[-1]))]
     parts: list[list[Fraction]] = []

@@ -16,6 +16,7 @@ from certify.format.theorems import M6_PERSISTENCE
 from certify.format.words import Parameter, Rigour
 from certify.network.layers.gradients import Norm, total_norm
 from certify.network.lipschitz.reach import CHUNK, reach
+from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis, SideArray
 from certify.problem.cost import PASS, Cost
 from certify.problem.limits import Limits, OutOfTime
@@ -50,7 +51,7 @@ class Persistence(Rule[SublevelPoint]):
     def persistence_radius(self, at: SublevelPoint) -> Bound:
         """Both ends, where the limits allow it."""
         cost = self.cost(at.problem)[-1]
-        found = self.refused(at, cost) or at.attempt(cost.name, lambda: self._enclosed(at))
+        found: Bound | str = self.refused(at, cost) or at.attempt(cost.name, lambda: self._enclosed(at))
         return self.open(at, PERSISTENCE_RADIUS.name, found) if isinstance(found, str) else found
 
     def _enclosed(self, at: SublevelPoint) -> Bound:
@@ -120,7 +121,8 @@ def _size(problem: Problem, d: Descent) -> Norm:
     return total_norm(d.row_lower, d.row_upper)
 
 
-_FORMULAS: Final = {Parameter.SAMPLE_WEIGHTS: _sample_weights, Parameter.TARGETS: _targets}
+_Formula = Callable[[Problem, Descent, Fraction, Fraction], tuple[Fraction, Fraction | None]]
+_FORMULAS: Final[dict[str, _Formula]] = {Parameter.SAMPLE_WEIGHTS: _sample_weights, Parameter.TARGETS: _targets}
 """The radius in closed form, by what moves."""
 
 
@@ -217,6 +219,7 @@ class Growth:
     def quadratics(self, tau: float) -> tuple[list[tuple[Array, Array]], Array]:
         """Pairs `(a, q)`, each with `ℓ_i(u) − ℓ_i ≤ at + ½qt²` for `t ≤ tau`, and a constant bound; moving rows."""
         p, d, moving = self._problem, self._d, self._moving
+        assert isinstance(p.network, Network)  # of a graph only targets and sample weights move
         found = reach(p.network, d.passed, np.full(p.n, tau), p.scale)
         S = fp.row_norms((found.centre + found.moved) * RAISE) * RAISE
         rho = fp.row_norms(found.moved) * RAISE

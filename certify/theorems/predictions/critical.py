@@ -13,6 +13,7 @@ from certify.format.theorems import P1_CRITICAL
 from certify.format.words import Rigour
 from certify.network.layers.jacobian import Jacobian
 from certify.network.layers.passes import Forward
+from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.cost import PASS, Cost
 from certify.problem.problem import Problem
@@ -116,6 +117,7 @@ def _agreed(problem: Problem, point: Enclosed, passed: Forward) -> Array:
     if "softmax" in point.fields.counts:
         return np.zeros(n, dtype=bool)
     found = np.ones(n, dtype=bool)
+    assert isinstance(problem.network, Network)  # a critical problem has no graph
     if problem.network.activation == "identity":  # every unit is linear everywhere
         return found
     units: tuple[Units, ...] = classify(problem.network, point.passed)

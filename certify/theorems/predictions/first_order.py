@@ -12,6 +12,7 @@ from certify.format.errors import EnclosureError, SpecError
 from certify.format.quantities import FIRST_ORDER_PREDICTION_CHANGE
 from certify.network.layers.jacobian import Jacobian, jacobian
 from certify.network.layers.passes import Forward, Weights, backward, forward
+from certify.network.network import Network
 from certify.problem.bound import Hypothesis
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic
@@ -90,6 +91,7 @@ def gradients(
         EnclosureError: a kink.
     """
     net = problem.network
+    assert isinstance(net, Network)  # the table has no row for a graph here
     passed = forward(net, weights, rows, arithmetic, keep_pre=True)
     if passed.kinks[0]:
         kink = passed.kinks[1][0]

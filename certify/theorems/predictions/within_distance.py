@@ -43,8 +43,8 @@ class Labels:
         changes: `(N,)` upper bounds of what any such margin changes by.
     """
 
-    labels: Array
-    stable: Array
+    labels: NDArray[np.int64]
+    stable: NDArray[np.bool_]
     margins: Array
     changes: Array
 
