@@ -95,7 +95,7 @@ def run(
         return
     from certify.cli.audit import CERTIFICATE, REPORT, run_audit
     from certify.cli.progress import shown
-    from certify.format.text import one_line
+    from certify.cli.text import one_line
     from certify.prove.gates import exit_of
     from certify.report.messages import advice, remembered, run_object, verdict_line
 
@@ -120,7 +120,7 @@ def run(
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
     from certify.certificate.write import require_folder
     from certify.cli.audit import CERTIFICATE, REPORT, load
-    from certify.format.text import one_line
+    from certify.cli.text import one_line
     from certify.prove.plan import make_plan
 
     require_folder(spec.parent if output is None else output, (CERTIFICATE, REPORT))
@@ -148,7 +148,7 @@ def estimate(
     """
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
     from certify.cli.progress import shown
-    from certify.format.text import one_line
+    from certify.cli.text import one_line
     from certify.prove.gates import exit_status
     from certify.report.messages import estimate_advice, estimate_line, estimate_object
 
@@ -191,7 +191,7 @@ def report(
     """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
     from certify.certificate import read_certificate
     from certify.certificate.write import require_folder, write_together
-    from certify.format.text import one_line
+    from certify.cli.text import one_line
     from certify.report.exporters import exporter
 
     medium = exporter(form)
@@ -225,7 +225,7 @@ def init(
     What no file says is left out, not guessed.
     """
     from certify.cli.starter import Said, write_starter
-    from certify.format.text import one_line
+    from certify.cli.text import one_line
 
     written = write_starter(folder, model, data, estimate, graph, Said(activation, loss, weight_decay))
     for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
@@ -241,7 +241,7 @@ def graph(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.")] = Path("graph.json"),
 ) -> None:
     """Trace a torch module, and write the graph file that model.graph names. Runs the module's code."""
-    from certify.format.text import one_line
+    from certify.cli.text import one_line
     from certify.inputs.torch.trace import write_graph
 
     operations = write_graph(factory, shape, out)

@@ -39,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _verb(arguments: list[str]) -> int:
     from certify.cli.commands import Interrupted, app
+    from certify.cli.text import one_line
     from certify.format.errors import CertifyError
-    from certify.format.text import one_line
 
     try:
         app(args=arguments, prog_name="certify")

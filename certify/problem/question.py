@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certify.format.errors import InputError, SpecError
-from certify.format.nearest import refusal
 from certify.format.quantities import QUANTITIES
 from certify.format.question import Question
 from certify.format.support import applying, default_quantities
 from certify.format.theorems import Theorem
 from certify.format.words import Layer, Network
 from certify.network.graph.graph import GraphNetwork
+from certify.spec.nearest import refusal
 
 if TYPE_CHECKING:
     from certify.problem.statement import Statement

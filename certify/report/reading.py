@@ -13,12 +13,12 @@ from fractions import Fraction
 from certify.certificate.canonical import digest
 from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
 from certify.format.errors import CertificateError
-from certify.format.nearest import meaningless, refusal
 from certify.format.question import Question
 from certify.format.support import applying
 from certify.format.theorems import P1_CRITICAL, P2, Q1, Q5, Theorem
 from certify.format.words import Base as BaseWord
 from certify.format.words import Layer, Map, Network, Set
+from certify.spec.nearest import meaningless, refusal
 
 MEMBERS = {"units": "scale", "down": "direction", "decay": "weight_decay", "change": "set", "targets": "map",
            "reference": "tau"}

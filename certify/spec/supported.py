@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from certify.format.errors import SpecError
-from certify.format.nearest import WRITTEN, Refusal, meaningless, refusal
 from certify.format.question import Question
 from certify.format.support import applying, unasked
 from certify.format.theorems import System, Theorem
 from certify.format.words import Arithmetic, Layer
+from certify.spec.nearest import WRITTEN, Refusal, meaningless, refusal
 from certify.spec.question import questions
 
 if TYPE_CHECKING:

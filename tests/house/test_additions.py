@@ -108,6 +108,7 @@ def with_toy_theorem(copy):
     """A theorem, and the quantity it bounds: for exact fits, the number of their equations."""
     copy.row("format/quantities.py", "MODULUS = Quantity(", 'TOY_COUNT = Quantity("toy_count", _S, "equations")')
     copy.entry("format/quantities.py", "q.name: q for q in (", "\n    TOY_COUNT,")
+    copy.entry("spec/literals.py", "Bounded = Literal[", '"toy_count", ')
     copy.row("format/theorems.py", "witness=Alone, rests=",
              'T9: Final = _fits("T9", (q.TOY_COUNT,), "toy.md#t9", _FITS)')
     copy.entry("format/theorems.py", "THEOREMS: Final = (M2,", " T9,")
@@ -142,7 +143,7 @@ def test_a_theorem_and_a_quantity_are_new_files_and_rows(copy):
     done = copy.run("explain", "T9")
     assert done.returncode == 0 and "They are counted." in done.stdout, done.stderr
     assert len(copy.new) == 5 and set(copy.rows) == {
-        "format/quantities.py", "format/theorems.py", "theorems/__init__.py", "check/table.py",
+        "format/quantities.py", "spec/literals.py", "format/theorems.py", "theorems/__init__.py", "check/table.py",
         "check/reading/certificate.py", "check/reading/spec.py", "report/quantities/__init__.py"}
     code = ("import json, pathlib, sys\n"
             "from certify.certificate import canonical_bytes, seal\n"

@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN, AUDITS = "tests/golden/0.1.0", "reports/audits"
 
 CERTIFICATES = {
-    f"{GOLDEN}/tanh": 3900, f"{GOLDEN}/critical": 5900, f"{GOLDEN}/boundary": 3925, f"{GOLDEN}/inside": 4425,
-    f"{GOLDEN}/per-sample": 4350, f"{GOLDEN}/change": 4100, f"{GOLDEN}/nearby": 4350, f"{GOLDEN}/window": 4000,
-    f"{AUDITS}/toy/features": 5800, f"{AUDITS}/diabetes/boundary": 3925, f"{AUDITS}/expansion/breast-cancer": 4000,
-    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 5650, f"{AUDITS}/breast-cancer": 3900,
+    f"{GOLDEN}/tanh": 3925, f"{GOLDEN}/critical": 5925, f"{GOLDEN}/boundary": 3950, f"{GOLDEN}/inside": 4450,
+    f"{GOLDEN}/per-sample": 4375, f"{GOLDEN}/change": 4150, f"{GOLDEN}/nearby": 4375, f"{GOLDEN}/window": 4025,
+    f"{AUDITS}/toy/features": 5825, f"{AUDITS}/diabetes/boundary": 3950, f"{AUDITS}/expansion/breast-cancer": 4025,
+    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 5700, f"{AUDITS}/breast-cancer": 3925,
 }
 """Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit."""
 

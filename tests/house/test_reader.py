@@ -12,7 +12,7 @@ from certify.format.canonical import encode
 from certify.format.certificate import read_certificate
 from certify.format.refusal import Invalid
 from certify.format.refusal import Invalid as Before
-from certify.format.seal import require_exact, seal
+from tests.families.sealing import require_exact, seal
 from tests.house.test_certificates import CERTIFICATES, ROOT
 
 

@@ -12,7 +12,6 @@ from certify.check import rule, table, verdicts
 from certify.check.reading import certificate, spec
 from certify.check.theorems.persistence import radius
 from certify.format import quantities, words
-from certify.format.nearest import WRITTEN
 from certify.format.question import KEYS, LAWS, Domain, Question
 from certify.format.support import applying
 from certify.format.theorems import LABELS, THEOREMS
@@ -21,6 +20,7 @@ from certify.inputs.chain import OPTIONS
 from certify.report.phrases.losses import LOSSES
 from certify.report.quantities import QUANTITIES as SAID
 from certify.spec import models, vocabulary
+from certify.spec.nearest import WRITTEN
 from tests.house.grid import GATED
 
 OWN = {"model.activation": words.Activation, "training.loss": words.Loss, "solution.map": words.Map,

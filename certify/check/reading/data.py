@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from certify.check.reading.arrays import Array, read_arrays
+from certify.check.reading.arrays import Array
 from certify.check.reading.spec import Spec
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
@@ -27,28 +27,6 @@ class Data:
     targets: tuple[Vector, ...] | None
     labels: Vector | None
     names: tuple[str, ...]
-
-
-def read_data(data: bytes, spec: Spec, name: str) -> Data:
-    """Features and targets of a data file, as the spec names them.
-
-    Raises:
-        Invalid: the file cannot be read, or does not fit the spec.
-    """
-    if spec.data.lower().endswith(".csv"):
-        from certify.check.reading.formats.table import Table
-        from certify.check.reading.named_columns import from_table
-
-        return from_table(Table(data, name), spec)
-    arrays = read_arrays(data, name)
-    others = [key for key in arrays if key != spec.targets]
-    key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
-    if not isinstance(key, str) or key not in arrays or (spec.targets is not None and spec.targets not in arrays):
-        raise missing(tuple(arrays), spec)
-    features = points(arrays[key], key, spec)
-    if spec.targets is None:
-        return Data(features, None, None, ())
-    return Data(features, *targets(arrays[spec.targets], len(features), spec), ())
 
 
 def points(X: Array, key: str, spec: Spec) -> tuple[Vector, ...]:

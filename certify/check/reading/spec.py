@@ -229,7 +229,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     }
     found: Json = {}
     if "columns" in p or "scale" in p:
-        from certify.check.reading.columns import columns, scale
+        from certify.check.reading.sections.columns import columns, scale
 
         found = {"columns": columns(p.get("columns")), "scale": scale(p.get("scale"))}
     for name in (name for name, stands in there.items() if stands):

@@ -12,14 +12,15 @@ from flint import arb
 
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.reading.arrays import Array, read_arrays
-from certify.check.reading.data import Vector, read_data
+from certify.check.reading.data import Vector
+from certify.check.reading.data_file import read_data
 from certify.check.reading.spec import Spec, graph_spec
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
-    from certify.check.reading.changed import Changed
     from certify.check.reading.graph import Graph
+    from certify.check.reading.optional.changed import Changed
 
 UNREAD = (".pt", ".pth", ".th", ".pt2", ".onnx", ".parquet")
 
@@ -243,7 +244,7 @@ def _units(spec: Spec, names: tuple[str, ...]) -> Vector | None:
     """The unit of every feature; None where the spec names none."""
     if spec.columns is None and spec.scale is None:
         return None
-    from certify.check.reading.columns import units
+    from certify.check.reading.optional.columns import units
 
     return units(spec, names)
 
@@ -254,7 +255,7 @@ def _more(
     """The features of reference or evaluation rows; empty without such a file."""
     if data is None or file is None:
         return ()
-    from certify.check.reading.more_rows import read_evaluation, read_reference
+    from certify.check.reading.optional.more_rows import read_evaluation, read_reference
 
     return (read_reference if role == "reference" else read_evaluation)(data, spec, names, _named(role, file))
 
@@ -264,7 +265,7 @@ def _change(
 ) -> dict[int, Vector] | None:
     if spec.change is None:
         return None
-    from certify.check.reading.change import read_change
+    from certify.check.reading.optional.change import read_change
 
     return read_change(spec, data, listed, first)
 

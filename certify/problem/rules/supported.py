@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from certify.format.errors import InputError
-from certify.format.nearest import REASONS, nearest
 from certify.format.quantities import QUANTITIES
 from certify.format.question import LAWS, Law, Question
 from certify.format.support import BOUNDING, default_quantities
 from certify.format.words import Arithmetic, Base, Loss, Map, Parameter, Set, WeightNorm, words
 from certify.problem.question import question_of
+from certify.spec.nearest import REASONS, nearest
 
 if TYPE_CHECKING:
     from certify.problem.statement import Statement

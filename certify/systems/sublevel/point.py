@@ -31,7 +31,7 @@ class SublevelPoint(Point):
 
     def base(self) -> dict[str, Any]:
         """The weights are a member as they are."""
-        return EMPTY | {"residual": 0.0}
+        return {**EMPTY, "residual": 0.0}
 
     def remedy(self, able: tuple[Cost, ...]) -> str:
         """What would fit into the limits, in words."""

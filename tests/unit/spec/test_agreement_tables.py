@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify.check.reading.columns import units
-from certify.check.reading.data import read_data
+from certify.check.reading.data_file import read_data
+from certify.check.reading.optional.columns import units
 from certify.check.reading.spec import read_spec
 from certify.format.errors import CertifyError
 from certify.format.refusal import Invalid

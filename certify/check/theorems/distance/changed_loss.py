@@ -9,7 +9,7 @@ from flint import arb, ctx
 
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.linalg.balls import EXACT, ONE, ZERO
-from certify.check.reading.changed import Changed
+from certify.check.reading.optional.changed import Changed
 from certify.check.reading.subject import Problem
 from certify.format.canonical import show
 from certify.format.refusal import Invalid

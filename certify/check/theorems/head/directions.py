@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
+from certify.check.theorems.head.layer import Layer, Motion
 from certify.check.theorems.head.norms import Rows, top_of_product
-
-if TYPE_CHECKING:
-    from certify.check.theorems.head.motion import Layer, Motion
 
 
 class Steer:

@@ -5,47 +5,19 @@ The claim names θ and T. Everything is recomputed from the files: Hessian, its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
 from flint import arb, arb_mat
 
-from certify.check.enclosure.activation import ACTIVATIONS
-from certify.check.enclosure.gradients import losses
 from certify.check.enclosure.losses.base import loss_of
-from certify.check.enclosure.network import first_weights, forward, given
 from certify.check.kernel import DIGITS, Finding
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
-from certify.check.linalg.definite import Truth, definiteness
+from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.over_ball import spectral
 from certify.check.reading.label_rules import apart
 from certify.check.systems.point import Point
 from certify.check.theorems.head.directions import Steer
 from certify.check.theorems.head.domain import refused
+from certify.check.theorems.head.layer import GRAM, Effect, Layer, Motion
 from certify.check.theorems.head.norms import Rows, circles, top_of_gram, top_of_product, total_of
-
-GRAM = 4000
-"""Most rows whose inner products are formed."""
-
-
-@dataclass(frozen=True)
-class Effect:
-    """N, the part κ of B that is lost, what the rows' spans grow by, and the spread ς of the outputs at w̄."""
-
-    gradient: arb
-    lost: arb = ZERO
-    wider: arb = ZERO
-    bent: arb = ZERO
-
-
-@dataclass(frozen=True)
-class Motion:
-    """`|w(u) − w̄|_B < reach` for every change of the budget, proved; else why not."""
-
-    layer: Layer | None
-    reach: arb
-    start: arb
-    words: str = ""
 
 
 def motion(point: Point, theta: float, reach: float) -> Motion:
@@ -123,115 +95,6 @@ def _kept(spread: arb) -> arb:
     """`(1 − e^{−s})/s`, which falls with s."""
     s = spread.upper()
     return ONE if s == 0 else -(-s).expm1() / s  # of no number is none, which proves nothing
-
-
-class Layer:
-    """The last layer at the weights in the file, in the metric of θ: `B = θ(H − λ) + λ`.
-
-    `|y|_{B⁻¹} ≤ scale·√(yᵀPy)`, `P = RᵀR`; the Gram matrix of row i is `⟨e_a ⊗ φ_i, P(e_b ⊗ φ_i)⟩`.
-    """
-
-    def __init__(self, point: Point, theta: float) -> None:
-        problem = self.problem = point.problem
-        self.theta, self.decay = arb(theta), arb(problem.weight_decay)
-        passed, self.k = point.forward, problem.outputs
-        last = problem.layers[-1]
-        self.W, self.biased = point.parameters.weights[-1], last.biases is not None
-        V = self.W.tolist()
-        if last.biases is not None:
-            V = [[*row, b] for row, b in zip(V, map(arb, last.biases), strict=True)]
-        self.phi = self._inputs(passed.inputs[-1])
-        self.n, self.m = self.phi.nrows(), self.phi.ncols()
-        self.slopes = losses(problem, passed.outputs).slopes
-        self.loss = loss_of(problem)
-        bent = [self.loss.bent(problem, i, c) for i, c in enumerate(self.slopes.tolist())]
-        self.weights, self.curves = [W for W, _ in bent], [M for _, M in bent]
-        gradient = self.slopes.transpose() * self.phi / arb(self.n) + self.decay * arb_mat(V)
-        self.residual = norm(gradient.entries()).upper()
-        self.effect: Effect | None = None
-        self.inverse: arb_mat | None = None
-        self.pulls: arb_mat | None = None
-        self._factorise()
-
-    def _inputs(self, A: arb_mat) -> arb_mat:
-        return arb_mat([[*row, ONE] for row in A.tolist()]) if self.biased else A
-
-    def _factorise(self) -> None:
-        k, m, size = self.k, self.m, self.k * self.m
-        left, rows, blocks = self.phi.transpose(), self.phi.tolist(), {}
-        for a in range(k):
-            for b in range(a + 1):
-                scaled = [[M[a][b] * x for x in row] for M, row in zip(self.curves, rows, strict=True)]
-                blocks[a, b] = (left * arb_mat(scaled) * (self.theta / self.n)).tolist()
-        entries = [[blocks[max(a, b), min(a, b)][j][c] for b in range(k) for c in range(m)]
-                   for a in range(k) for j in range(m)]
-        for i in range(size):
-            entries[i][i] += self.decay
-        found = definiteness(arb_mat(entries))
-        if found.truth is not Truth.PROVED or found.R is None or not found.defect < 1:
-            return
-        self.scale = (1 / (1 - found.defect).sqrt()).upper()
-        self.factor = found.R
-        self.inverse = found.R.transpose() * found.R
-        P = self.inverse.tolist()
-        self.parts = {(a, b): arb_mat([row[b * m:(b + 1) * m] for row in P[a * m:(a + 1) * m]])
-                      for a in range(k) for b in range(a + 1)}
-        self.grams = self.grams_of(self.phi)
-        self.spans = [self._span(G) for G in self.grams]
-
-    def grams_of(self, phi: arb_mat) -> list[Rows]:
-        """The Gram matrix of every row of inputs."""
-        rows = phi.tolist()
-        parts = {key: [sum((x * y for x, y in zip(*pair, strict=True)), ZERO)
-                       for pair in zip((phi * P).tolist(), rows, strict=True)] for key, P in self.parts.items()}
-        return [[[parts[max(a, b), min(a, b)][i] for b in range(self.k)] for a in range(self.k)]
-                for i in range(len(rows))]
-
-    def at(self, point: Point) -> tuple[list[Rows], Rows]:
-        """Gram matrices and outputs at the evaluation rows."""
-        passed = forward(self.problem, point.parameters, list(self.problem.evaluation))
-        self.evaluated = self._inputs(passed.inputs[-1])
-        return self.grams_of(self.evaluated), passed.outputs.tolist()
-
-    def _span(self, G: Rows) -> arb:
-        """`σ_i`."""
-        if self.k == 1:
-            return (root(G[0][0]) * self.scale).upper()
-        return (root(largest([G[a][a] + G[b][b] - 2 * G[a][b] for a in range(self.k) for b in range(a)]))
-                * self.scale).upper()
-
-    def lever(self, i: int) -> arb:
-        """`sup_{|c| = 1} |c ⊗ φ_i|_{B⁻¹}`."""
-        return (root(circles(self.grams[i])) * self.scale).upper()
-
-    @cached_property
-    def reach(self) -> arb:
-        """ω, the Lipschitz constant of the last layer's input in the features, in units of their scale."""
-        problem = self.problem
-        steepest = arb(ACTIVATIONS[problem.activation].steepest)
-        unit = ONE if problem.scale is None else arb(max(map(abs, problem.scale)))
-        if len(problem.layers) == 1:
-            return unit
-        omega = spectral(first_weights(problem, given(problem))) * steepest
-        for spec in problem.layers[1:-1]:
-            omega *= spectral(arb_mat(spec.outputs, spec.inputs, [arb(v) for v in spec.weights])) * steepest
-        return omega.upper()
-
-    @property
-    def radius(self) -> arb:
-        """The size of one row's change, or of all; 1 for labels, which have none."""
-        return arb(1.0 if self.problem.radius is None else self.problem.radius)
-
-    @property
-    def count(self) -> int:
-        """How many rows may move by the whole radius at once."""
-        problem, rows = self.problem, len(self.problem.moving)
-        return {"total": 1, "per_sample": rows}.get(problem.set) or min(problem.count or 1, rows)
-
-    def top(self, values: list[arb]) -> arb:
-        """The sum of the largest values that may be taken together."""
-        return total_of(values, self.count)
-
 
 def _sample_weights(layer: Layer) -> Effect:
     """Q6c: `(1/n) Σ u_i g_i ⊗ φ_i`, and the curvature that may go with the rows; of one sign if weights only fall."""

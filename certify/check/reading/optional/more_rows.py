@@ -24,8 +24,8 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
     assert spec.reference is not None
     plain = replace(spec, data=spec.reference, targets=None, features=names or spec.features)
     if spec.reference.lower().endswith(".csv"):
+        from certify.check.reading.formats.named_columns import from_table
         from certify.check.reading.formats.table import Table
-        from certify.check.reading.named_columns import from_table
 
         columns = Table(data, name)
         if not names and spec.features is None:  # all but the targets
