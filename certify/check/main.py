@@ -62,9 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("certify check: interrupted", file=sys.stderr)
         return INTERRUPTED
-    if not options.quiet:
-        for line in _notes(result):
-            _say(line, sys.stderr)
+    caution = "" if result.near is None else result.near.caution()
+    for line in (*(() if options.quiet else _notes(result)), *([caution] if caution else [])):
+        _say(line, sys.stderr)
     found = _object(result)
     if options.trusted:
         from certify.check import trusted
@@ -77,10 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _notes(result: Result) -> list[str]:
-    """What it is about and held against: thresholds, files with the first digits of their digests, a caution."""
+    """What it is about and held against: thresholds, files with the first digits of their digests."""
     files = ", ".join(f"{role} {path} {digest[:DIGITS]}" for role, path, digest in result.files)
-    caution = "" if result.near is None else result.near.caution()
-    return [f"thresholds from {result.source}", f"files: {files}", *([caution] if caution else [])]
+    return [f"thresholds from {result.source}", f"files: {files}"]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -97,7 +97,7 @@ def run(
     from certify.cli.progress import shown
     from certify.cli.text import one_line
     from certify.prove.gates import exit_of
-    from certify.report.messages import advice, remembered, run_object, verdict_line
+    from certify.report.messages import advice, cautions_of, remembered, run_object, verdict_line
 
     with shown(quiet) as tell:
         certificate = run_audit(spec, output, merge_duplicates, tell)
@@ -109,7 +109,10 @@ def run(
     else:
         print(one_line(verdict_line(certificate, reason=quiet)))
     sys.stdout.flush()
-    if not quiet:
+    if quiet:
+        for words in cautions_of(certificate):
+            print(one_line(f"caution: {words}"), file=sys.stderr)
+    else:
         for line in advice(certificate):
             print(one_line(line), file=sys.stderr)
         print(one_line(f"certificate {folder / CERTIFICATE}"), file=sys.stderr)

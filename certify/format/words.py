@@ -27,11 +27,25 @@ class Activation(StrEnum):
 
 
 class Loss(StrEnum):
-    """The loss of one row."""
+    """The loss of one row.
+
+    Attributes:
+        one_output: whether the network has one output.
+        outputs_by_class: whether it has an output for each of two classes or more.
+    """
+
+    one_output: bool
+    outputs_by_class: bool
+
+    def __new__(cls, word: str, one_output: bool = False, outputs_by_class: bool = False) -> Loss:
+        """Python makes a member of its row."""
+        self = str.__new__(cls, word)
+        self._value_, self.one_output, self.outputs_by_class = word, one_output, outputs_by_class
+        return self
 
     SQUARED = "squared"
-    CROSS_ENTROPY = "cross_entropy"
-    LOGISTIC = "logistic"
+    CROSS_ENTROPY = "cross_entropy", False, True
+    LOGISTIC = "logistic", True
 
 
 class Map(StrEnum):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from certify.format.errors import EnclosureError
+from certify.format.words import Loss
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.fit import Fit
@@ -67,6 +68,13 @@ def fit(
     if (y is None) if loss == "squared" else (labels is None and (y is None or loss == "logistic")):
         named = "no targets" if y is None and labels is None else "targets of another kind"
         return _without(nothing, f"{named} that the {loss} loss takes are given")
+    outputs = network.widths[-1]
+    if outputs > 1 and Loss(loss).one_output:
+        return _without(nothing, f"the {loss} loss takes one output, and the network has {outputs}; cross_entropy "
+                        "takes an output for each class")
+    if outputs == 1 and Loss(loss).outputs_by_class:
+        return _without(nothing, f"the {loss} loss takes an output for each class, and the network has one; logistic "
+                        "takes one")
     total, right = 0.0, 0
     try:
         with np.errstate(over="ignore", invalid="ignore"):

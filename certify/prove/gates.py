@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from certify.format.digits import at_least, at_most, enclosure
+from certify.format.quantities import QUANTITIES
 from certify.format.words import Rigour, Verdict
 from certify.problem.bound import Bound
 
@@ -171,13 +172,14 @@ def _deciding(bound: Bound, key: str, value: float) -> str:
         if bound.upper is not None:
             off = at_most(bound.upper - value, 3)
             changes.append(f"max ≥ {at_most(bound.upper, 9)} would be met ({off} more)")
-        if bound.lower is not None:
+        if bound.lower:  # a maximum below 0 asks for nothing
             changes.append(f"max < {at_least(bound.lower, 9)} would be refuted")
     else:
-        if bound.lower is not None:
+        if bound.lower:  # a minimum of 0 is met by every outcome
             off = at_most(value - bound.lower, 3)
             changes.append(f"min ≤ {at_least(bound.lower, 9)} would be met ({off} less)")
-        if bound.upper is not None:
+        row = QUANTITIES.get(bound.quantity)
+        if bound.upper is not None and not (row and row.counts):  # beyond all there is to count a minimum is invalid
             changes.append(f"min > {at_most(bound.upper, 9)} would be refuted")
     return ", ".join(changes)
 

@@ -133,12 +133,17 @@ def advice(certificate: Json) -> list[str]:
     )
     files = {role: certificate["subject"][role]["path"] for role in CHECKED}
     folded = FOLDED if certificate["problem"].get("reparameterised") else ""
-    far = distant(certificate["base"], certificate["claims"]) or _far_head(certificate)
     asked = {claim["quantity"] for claim in certificate["claims"]}
     notes = [folded, fixed_note(certificate["problem"], asked), unused_radius(certificate),
              *(f"certify check {words}" for words in unchecked(files))]
-    cautioned = [f"caution: {far}"] if far else []
+    cautioned = (f"caution: {words}" for words in cautions_of(certificate))
     return [*dict.fromkeys(lines), *cautioned, *(f"note: {words}" for words in notes if words)]
+
+
+def cautions_of(certificate: Json) -> list[str]:
+    """What speaks against reading a claim as one about the weights in the file; said even where little is said."""
+    far = distant(certificate["base"], certificate["claims"]) or _far_head(certificate)
+    return [far] if far else []
 
 
 def remembered(certificate: Json) -> str:
@@ -212,6 +217,7 @@ def run_object(certificate: Json) -> dict[str, Any]:
         "gates": certificate["gates"],
         "claims": [_claim_object(claim) for claim in certificate["claims"]],
         "base": {key: certificate["base"][key] for key in ("residual", "distance")} | _nearness(certificate["problem"]),
+        "cautions": cautions_of(certificate),
     }
 
 

@@ -79,7 +79,9 @@ def write_starter(
     data = data or _only(folder, (".npz", ".csv", ".parquet"), "data")
     network = network_facts(model, graph, said.activation, estimate)
     rows = data_facts(data)
-    loss = loss_facts(rows.y, network.widths[-1] if network.widths else 0)
+    outputs = network.widths[-1] if network.widths else 0
+    _require_outputs(said.loss, outputs)
+    loss = loss_facts(rows.y, outputs)
     features = rows.features if isinstance(rows.features, str) else list(rows.features)
     text = (ESTIMATE if estimate else PROOF).format(
         name=NAME, model=_quoted(_relative(model, folder)), data=_quoted(_relative(data, folder)),
@@ -98,6 +100,20 @@ def write_starter(
     known = not estimate and not network.needs_activation
     fit = _fit(text, folder, said.loss or loss.word or loss.likely) if known else ""
     return Written(path, tuple(_notes(network, loss, said, model)), fit)
+
+
+def _require_outputs(loss: str | None, outputs: int) -> None:
+    """Refuse a loss that the number of outputs rules out; 0: not known."""
+    if loss is None or outputs == 0:
+        return
+    from certify.format.words import Loss
+
+    if outputs > 1 and Loss(loss).one_output:
+        raise InputError(f"init --loss {loss}", f"it takes one output, and the network has {outputs}",
+                         "give cross_entropy, which takes an output for each class")
+    if outputs == 1 and Loss(loss).outputs_by_class:
+        raise InputError(f"init --loss {loss}", "it takes an output for each class, and the network has one",
+                         "give logistic, which takes one output")
 
 
 def _check(said: Said, estimate: bool, graph: Path | None) -> None:
@@ -124,7 +140,9 @@ def _only(folder: Path, endings: tuple[str, ...], role: str) -> Path:
     """The one file of these formats in a folder."""
     from certify.spec.vocabulary import FOREIGN
 
-    there = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
+    if not folder.is_dir():
+        raise InputError(f"init {folder}", "there is no such folder", "name the folder that holds model and data")
+    there = sorted(path for path in folder.glob("*") if path.is_file())
     found = [path for path in there if path.suffix.lower() in endings and path.name not in _OURS]
     if len(found) == 1:
         return found[0]

@@ -99,6 +99,22 @@ def test_options_that_are_no_words_are_refused_and_write_nothing(folder, call):
     assert set(files(there)) == {"model.safetensors", "train.npz"}
 
 
+def test_a_loss_that_the_outputs_rule_out_is_refused(folder, call):
+    """One output takes no classes side by side, several outputs are no logistic loss."""
+    there = folder(X=features(), y=CLASSES)
+    status, _, err = call("init", there, "--loss", "cross_entropy")
+    assert status == 2 and "an output for each class, and the network has one" in err and "give logistic" in err
+    there = folder(tensors(widths=(3, 8, 2)), X=features(), y=CLASSES)
+    status, _, err = call("init", there, "--loss", "logistic")
+    assert status == 2 and "it takes one output, and the network has 2" in err and "give cross_entropy" in err
+    assert set(files(there)) == {"model.safetensors", "train.npz"}
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path, call):
+    status, _, err = call("init", tmp_path / "nowhere")
+    assert status == 2 and "there is no such folder" in err
+
+
 # --- the loss ----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("outputs, y, word, likely", [

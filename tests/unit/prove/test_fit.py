@@ -129,3 +129,14 @@ def test_a_persistence_radius_without_a_level_is_told_todays_loss(tmp_path, caps
     assert today == pytest.approx(fit_of(problem).value + squares / 8)
     assert f"needs a level above the training loss at the weights, which is about {today:.4g} today" in err
     assert "give solution.level" in err and "½|f − y|²" in err and err.count("\n") == 1
+
+
+def test_a_loss_of_one_output_is_no_number_of_several():
+    """A logistic loss of two outputs would be a number about nothing; likewise classes of one output."""
+    two = Network((np.eye(2),), (np.zeros(2),), "identity")
+    one = Network((np.ones((1, 2)),), (np.zeros(1),), "identity")
+    X, labels = np.eye(2), np.array([0, 1])
+    assert "takes one output, and the network has 2" in fit(two, X, "logistic", None, labels).sentence()
+    assert "an output for each class, and the network has one" in fit(one, X, "cross_entropy", None, labels).sentence()
+    assert fit(one, X, "logistic", None, labels).value is not None
+    assert fit(two, X, "cross_entropy", None, labels).value is not None

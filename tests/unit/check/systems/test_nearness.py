@@ -196,8 +196,13 @@ def test_a_head_has_one_solution_and_needs_no_cap(words, verdict, tmp_path, caps
     out, err = capsys.readouterr()
     assert out.startswith(verdict) and "of their length" in out
     assert ("caution: the one solution" in err) == (not words)
-    assert certify(["run", str(folder / "spec.toml")]) == (4 if words else 0)
+    assert main([str(folder / "certificate.json"), "-q"]) == (4 if words else 0)
     assert ("caution: the one solution" in capsys.readouterr().err) == (not words)
+    for more in ((), ("-q",)):  # a caution is no progress: it is said where little is said, too
+        assert certify(["run", str(folder / "spec.toml"), *more]) == (4 if words else 0)
+        assert ("caution: the one solution" in capsys.readouterr().err) == (not words)
+    assert certify(["run", str(folder / "spec.toml"), "--json", "-q"]) == (4 if words else 0)
+    assert len(json.loads(capsys.readouterr().out)["cautions"]) == (not words)
 
 
 def test_within_belongs_to_base_nearby(tmp_path, capsys):
