@@ -241,8 +241,15 @@ def refusal(question: Question) -> Refusal | None:
     label = ways[0].theorem.label if ways and ways[0].theorem else ""
     because = next((f": {why}" for of, domain, why in REASONS
                     if of in ("", label) and domain.holds(question) and set(domain.keys) <= set(keys)), "")
-    return Refusal(question.quantity, f"no theorem here bounds {question.quantity} with {_said(question, keys)}"
-                   f"{because}", remedy, "quantity")
+    return Refusal(question.quantity, f"no theorem here bounds {question.quantity}{_of_network(question, keys)} with "
+                   f"{_said(question, keys)}{because}", remedy, "quantity")
+
+
+def _of_network(question: Question, keys: list[str]) -> str:
+    """The kind of network, where it is what makes the answers of these keys too few; a chain is the usual one."""
+    if "network" in keys or not applying(replace(question, network=Network.CHAIN)):
+        return ""
+    return f" of {WRITTEN['network'].say(question.network)}"
 
 
 def meaningless(question: Question) -> Refusal | None:

@@ -83,7 +83,7 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("persistence: targets without ½mε²", PERSISTENCE, "fp.sqrt_down(size.upper**2 + 2 * m * low)", "fp.sqrt_down(size.upper**2 + 4 * m * low)", ("radii_known_exactly",)),
     Mutant("persistence: sample weights, other end", PERSISTENCE, "return low / size.upper, None", "return high / size.lower, None", ("radii_known_exactly",)),
     Mutant("attack: the loss not proved", ATTACK, "<= Fraction(problem.level):\n        return None", "<= 0:\n        return None", ("persistence_radius@0",)),
-    Mutant("attack: budget of the largest row", ATTACK, 'if problem.set == "per_sample" else float(fp', 'if problem.set else float(fp', ("radii_known_exactly",)),
+    Mutant("attack: budget of the largest row", ATTACK, 'if problem.row_budgets else float(fp', 'if problem.set else float(fp', ("radii_known_exactly",)),
     Mutant("attack: budget not in units", ATTACK, "gap / np.where(scale > 0, scale, 1.0)", "gap", ("radii_known_exactly",)),
     # reach
     Mutant("reach: slopes do not change", REACH, "rho = (largest * rho + change * N) * RAISE", "rho = (largest * rho) * RAISE", ("rise_over_the_kinks",)),

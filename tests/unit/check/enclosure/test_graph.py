@@ -287,12 +287,14 @@ def test_bound_from_python(audited):
 
 
 @pytest.mark.parametrize("old, new, words", [
-    ('map = "sublevel"', 'map = "interpolation"', 'use map = "sublevel"'),
-    ('map = "sublevel"', 'map = "sublevel"\nlayer = 1', 'use layer = "all"'),
+    ('map = "sublevel"', 'map = "interpolation"',
+     'given by a graph with solution.map = "interpolation"; use solution.map = "sublevel"'),
+    ('map = "sublevel"', 'map = "sublevel"\nlayer = 1',
+     'given by a graph with solution.layer = 1; use solution.layer = "all"'),
     ('graph = "graph.json"', 'graph = "graph.json"\nwidths = [192, 3]\nactivation = "relu"', "remove widths"),
     ('graph = "graph.json"', 'graph = "other.json"', "no such file"),
     ('set = "total"', 'set = "total"\n[[gate]]\nquantity = "persistence_radius"\nmin = 1.0',
-     "persistence_radius for features is not built"),
+     'bounds persistence_radius of a network given by a graph with perturbation.parameter = "features"'),
 ])
 def test_what_is_not_built_is_refused_by_name(audited, tmp_path, old, new, words):
     folder = copied(audited, tmp_path)

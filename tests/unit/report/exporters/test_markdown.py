@@ -59,8 +59,11 @@ def test_every_shape_is_one_line_a_claim(name: str) -> None:
 def test_foreign_text_opens_no_cell_no_line_and_no_element() -> None:
     made = samples.inconclusive()
     for claim in made["claims"]:
-        claim |= {"unit": HOSTILE, "theorem": HOSTILE, "reason": HOSTILE}
+        claim |= {"unit": HOSTILE, "reason": HOSTILE}
     made["subject"]["model"]["path"] = "| <b>\n.pt"
+    label = seal(made | {"claims": [made["claims"][0] | {"theorem": HOSTILE}, *made["claims"][1:]]})
+    with pytest.raises(CertificateError, match="theorem"):  # a label is one of the table's
+        render(label)
     text = render(seal(made))
     plain = re.sub(r"\\[\\`*_\[\]|~$#!.:=+)-]", "", text)  # what stays when all that is escaped is gone
     table = [line for line in plain.splitlines() if line.startswith("|")]

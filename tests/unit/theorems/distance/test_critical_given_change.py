@@ -98,7 +98,7 @@ def test_what_has_no_meaning_is_refused():
     given = replace(problem, base="given")
     for wrong, quantity, words in (
             (problem, "modulus", "modulus"), (given, "distance", "base"), (flip, "first_order_distance", "labels"),
-            (problem, "prediction_change", "no theorem here bounds it")):
+            (problem, "prediction_change", "no theorem here bounds prediction_change")):
         with pytest.raises(SpecError, match=words):
             bound(wrong, quantity)
 
