@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from certify.format.digits import at_most
 from certify.format.words import Base, Map
 from certify.network.network import Network
 from certify.rigor import fp
@@ -60,11 +61,13 @@ def too_far(problem: Problem, distance: float | None) -> str:
     length = weights_length(problem)
     if Fraction(distance) <= Fraction(share) * Fraction(length):
         return ""
-    part = f"{distance / length:.3g} of their length" if length else "and they are all 0"
+    part = "and they are all 0"
+    if length:  # one float up, since the quotient is rounded
+        part = f"{at_most(math.nextafter(distance / length, math.inf), 3)} of their length"
     kind = "critical point" if problem.map == Map.CRITICAL else "solution"
-    return (f"the exact {kind} is proved only within {distance:.3g} of the given weights ({part}), and solution.within "
-            f"= {share!r} is the most that counts: the ends are about that {kind}, not about these weights. Train on "
-            "until an exact one is nearer, or set solution.within in the spec")
+    return (f"the exact {kind} is proved only within {at_most(distance, 3)} of the given weights ({part}), and "
+            f"solution.within = {share!r} is the most that counts: the ends are about that {kind}, not about these "
+            "weights. Train on until an exact one is nearer, or set solution.within in the spec")
 
 
 def _root(square: Fraction) -> float:

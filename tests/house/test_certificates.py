@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from certify.check.reading.question import questions
 from certify.check.reading.spec import read_spec
 from certify.format.quantities import QUANTITIES, unit
 from certify.format.support import applying
+from tests.house.checker_question import questions
 
 ROOT = Path(__file__).resolve().parents[2]
 CERTIFICATES = sorted(path for folder in ("reports", "tests") for path in (ROOT / folder).rglob("*.json")

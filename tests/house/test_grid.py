@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import pytest
 
-from certify.check.reading import question as of_checker
 from certify.check.reading.spec import read_spec
 from certify.format.errors import SpecError
 from certify.format.question import Domain, Question
@@ -21,6 +20,7 @@ from certify.format.theorems import THEOREMS
 from certify.spec import parse_spec
 from certify.spec import question as of_prover
 from certify.spec.nearest import nearest, refusal
+from tests.house import checker_question as of_checker
 from tests.house.grid import LATER, ONE, REFUSED, SIZE, answer, asked, point, thaw
 from tests.house.specs import spec_of
 
