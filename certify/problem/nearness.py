@@ -45,7 +45,7 @@ def weights_length(problem: Problem) -> float:
     free = [net.weights[h - 1] for h in net.layers(problem.layer)]
     free += [b for h in net.layers(problem.layer) if (b := net.biases[h - 1]) is not None]
     own = np.concatenate([part.ravel() for part in free])
-    return _root(fp.inner(own, own))
+    return root_below(fp.inner(own, own))
 
 
 def too_far(problem: Problem, distance: float | None) -> str:
@@ -70,10 +70,10 @@ def too_far(problem: Problem, distance: float | None) -> str:
             "weights. Train on until an exact one is nearer, or set solution.within in the spec")
 
 
-def _root(square: Fraction) -> float:
+def root_below(square: Fraction) -> float:
     """The greatest float whose square is no larger.
 
-    >>> _root(Fraction(4)), _root(Fraction(2)) ** 2 <= 2.0, _root(Fraction(0))
+    >>> root_below(Fraction(4)), root_below(Fraction(2)) ** 2 <= 2.0, root_below(Fraction(0))
     (2.0, True, 0.0)
     """
     largest = sys.float_info.max

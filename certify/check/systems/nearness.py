@@ -60,8 +60,9 @@ class Nearness:
         """A word where one solution is all there is, and far from the given weights; else empty."""
         if self.within is not None or self.distance is None or self.distance <= FAR * self.length:
             return ""
-        share = self.share or "more than all"
-        return f"caution: the one solution is proved only within {share} of the length of the given weights"
+        if not self.share:
+            return f"caution: the one solution is proved only within {self.distance!r} of the given weights, all 0"
+        return f"caution: the one solution is proved only within {self.share} of the length of the given weights"
 
 
 def nearness(spec: Spec, problem: Problem, distance: float | None) -> Nearness | None:

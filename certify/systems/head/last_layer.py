@@ -16,6 +16,7 @@ from certify.network.layers.passes import forward, known_weights
 from certify.network.loss.hessian import enclose_loss_hessians
 from certify.network.loss.losses import enclose_losses
 from certify.network.network import Network
+from certify.problem.nearness import root_below
 from certify.rigor import fp
 from certify.rigor.activation import activation
 from certify.rigor.arithmetic import DoubleDouble
@@ -72,8 +73,9 @@ class LastLayer:
 
     @property
     def length(self) -> float:
-        """Lower bound of `|V|`."""
-        return float(fp.frobenius(self.V) * (1 - 2.0**-30))
+        """The greatest float that is no larger than `|V|`; 0 for weights that are all 0, where norms have a floor."""
+        entries = self.V.ravel()
+        return root_below(fp.inner(entries, entries))
 
     @property
     def n(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check, line_of, main
 from certify.format.errors import CertifyError
@@ -278,6 +278,18 @@ def test_weights_that_were_not_trained_to_the_end_are_far_without_that_cause(tmp
         {"name": "bias", "statement": "", "value": 1e-9, "holds": True})
     with pytest.raises(Invalid, match="bias"):
         checked(certificate, tmp_path)
+
+
+def test_weights_that_are_all_zero_have_the_length_zero(tmp_path: Path) -> None:
+    """A norm has a floor, so it is no lower bound of a length: the certificate stated one that the checker refused."""
+    ridge(tmp_path)
+    edit(tmp_path, {MIN: "min = 1\n"})
+    zeros = {name: np.zeros_like(array) for name, array in load_file(tmp_path / "model.safetensors").items()}
+    save_file(zeros, tmp_path / "model.safetensors")
+    certificate = prove(tmp_path)
+    assert certificate is not None and checked(certificate, tmp_path).verdict == certificate["verdict"]
+    stated = {h["name"]: h["value"] for h in certificate["claims"][0]["hypotheses"]}
+    assert stated["weights"] == 0
 
 
 def test_weights_near_the_solution_bring_no_caution(tmp_path: Path) -> None:

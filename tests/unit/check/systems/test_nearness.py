@@ -18,7 +18,7 @@ from certify.check.run import Usage
 from certify.check.systems.nearness import root_below
 from certify.cli.main import main as certify
 from certify.format.refusal import Invalid
-from certify.problem.nearness import _root
+from certify.problem.nearness import root_below as root_of_prover
 from tests.families import emitter
 from tests.families.check_cases import NO_FILES
 from tests.families.prover_cases import edit, outputs, prove
@@ -229,6 +229,6 @@ def test_within_belongs_to_base_nearby(tmp_path, capsys):
 @given(st.fractions(min_value=0) | st.floats(0, allow_infinity=False).map(lambda x: Fraction(x) ** 2))
 def test_lengths_are_rounded_down_by_one_step_at_most(square):
     root = root_below(square)
-    assert root == _root(square) and Fraction(root) ** 2 <= square
+    assert root == root_of_prover(square) and Fraction(root) ** 2 <= square
     above = math.nextafter(root, math.inf)
     assert above == math.inf or Fraction(above) ** 2 > square
