@@ -1,0 +1,1 @@
+"""Untrusted searches for heads on fixed features."""
