@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from certify.rigor.finder import proposed
-from certify.systems.head.rows.change import RowChange
+from certify.finders.head.attack import attack
+from certify.finders.head.floats import FloatHead, float_head
+from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
@@ -23,6 +24,11 @@ OPEN, FLIPPED, FIRST = 0, 1, 2
 
 ATTACK = 0.25
 """Share of the time for the search of changes that flip."""
+
+LONGEST = 60.0
+"""Seconds that it may take at most."""
+
+AT_ONCE = 512
 
 Tell = Callable[[str, float], None]
 
@@ -105,8 +111,16 @@ def _method(name: str) -> Method:
 
 def _attack(head: Head, change: RowChange, found: Found, budget: Budget, tell: Tell) -> None:
     """Changes that flip, by an untrusted search, each proved by its refit."""
-    from certify.finders.head.attack import search
-
     tell("a change that flips", 0.0)
-    for choices, V in proposed(lambda: list(search(head, change, budget.share(ATTACK).left()))) or ():
-        found.prove(choices, V)
+    limit = min(budget.share(ATTACK).left(), LONGEST)
+    flips = attack(_floats(head), not change.relabels, change.count, limit, np.array(change.rows))
+    for begin in range(0, len(flips.rows), AT_ONCE):
+        at = slice(begin, begin + AT_ONCE)
+        found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])
+
+
+def _floats(head: Head) -> FloatHead:
+    """The head for the search."""
+    mu, lost = head.mu()[0], head.weight_decay if head.remaining else 0.0
+    return float_head(head.phi, head.Y, head.loss.name, mu, head.V, head.points, head.decayed, head.codes, head.label,
+                      lost, head.threshold)

@@ -12,10 +12,12 @@ class HeadLoss(ABC):
     """A convex loss `ℓ(z; y)` of k outputs.
 
     Attributes:
+        name: its word.
         lipschitz: upper bound of `‖∇²ℓ‖₂`, hence a Lipschitz constant of the slopes.
         shifted: whether `ℓ(z + c·1; y) = ℓ(z; y)`, so that only differences of outputs are determined.
     """
 
+    name: ClassVar[str]
     lipschitz: ClassVar[float]
     shifted: ClassVar[bool] = False
 

@@ -25,6 +25,7 @@ def softmax(Z: Array) -> tuple[Array, float]:
 class CrossEntropyHead(HeadLoss):
     """`ℓ = log Σ e^z − y·z`: slope `s − y`, curvature `diag(s) − ssᵀ`."""
 
+    name: ClassVar[str] = "cross_entropy"
     lipschitz: ClassVar[float] = 0.5
     shifted: ClassVar[bool] = True
 

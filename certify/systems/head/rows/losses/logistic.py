@@ -16,6 +16,7 @@ _SIGMOID = activation("sigmoid")
 class LogisticHead(HeadLoss):
     """`ℓ = log(1 + e^(−yz))`: slope `−yσ(−yz)`, curvature `σ(z)σ(−z)`, even in z and falling in `|z|`."""
 
+    name: ClassVar[str] = "logistic"
     lipschitz: ClassVar[float] = 0.25
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:

@@ -13,6 +13,7 @@ from certify.systems.head.rows.losses.base import HeadLoss
 class SquaredHead(HeadLoss):
     """`ℓ = ½|z − y|²`: slope `z − y`, curvature 1."""
 
+    name: ClassVar[str] = "squared"
     lipschitz: ClassVar[float] = 1.0
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
