@@ -1,5 +1,1 @@
-<<<<<<< HEAD
 """Untrusted searches about a convex head: refits of many changes at once, and changes that flip predictions."""
-=======
-"""Untrusted searches for heads on fixed features."""
->>>>>>> w-hboxes
