@@ -114,6 +114,11 @@ class Parameter(StrEnum):
         """Whether a row changes as a whole or not at all."""
         return not self.sized
 
+    @property
+    def relabels(self) -> bool:
+        """Whether labels become others."""
+        return self is Parameter.LABELS
+
     FEATURES = "features", "feature change", "feature distance"
     TARGETS = "targets", "target change", "target distance"
     SAMPLE_WEIGHTS = "sample_weights", "change of the sample weights", "change of the sample weights"
@@ -151,6 +156,11 @@ class Normalization(StrEnum):
 
     FIXED = "fixed"
     REMAINING = "remaining"
+
+    @property
+    def follows(self) -> bool:
+        """Whether a row that is left out no longer counts."""
+        return self is Normalization.REMAINING
 
 
 class Network(StrEnum):

@@ -7,13 +7,13 @@ was fitted is tried on every evaluation row. Nothing is trusted: a flip is prove
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from certify.finders.head.floats import FloatHead
-from certify.finders.head.moves import Change, Lanes, Scores, largest, ordered, scores, sorted_sets
+from certify.finders.head.moves import Change, Lanes, Scores, largest, scores, sorted_sets
 from certify.finders.head.newton import Newton, Sets
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array

@@ -91,7 +91,8 @@ def _agree(claim: Claim, status: list[int], flipped: list[bool], where: str) -> 
     """The ends are the counts."""
     stated = [s == FLIPPED for s in status]
     if stated != flipped:
-        raise Invalid(f"{where}.status", f"{sum(stated)} rows are stated to be flipped", f"{sum(flipped)} have a change")
+        raise Invalid(f"{where}.status", f"{sum(stated)} rows are stated to be flipped",
+                      f"{sum(flipped)} have a change")
     lower, upper = sum(s >= FIRST for s in status), len(status) - sum(stated)
     if (claim.lower, claim.upper) != (lower, upper):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
