@@ -24,6 +24,9 @@ from certify.systems.head.rows.of_problem import given_base, head_of
 from certify.systems.point import Point
 from certify.systems.remedies import larger_limits
 
+CENTRE: Final = "centre"
+"""The name of weights near the refit of the unchanged data, which a rule may have found."""
+
 ROOM: Final = 1.25
 """Factor on the distance of a solution with free biases: a checker has a floor of the curvature of its own."""
 
@@ -68,8 +71,9 @@ class HeadPoint(Point):
     def _rows_base(self) -> dict[str, Any]:
         if isinstance(self.head, str):
             return dict(CRITICAL_EMPTY)
-        residual, near = given_base(self.head)
-        near = near * ROOM if np.isfinite(near) else None
+        centre = self._shared.get(CENTRE, self.head.V) if self.head.free_intercept else self.head.V
+        residual, found = given_base(self.head, centre)
+        near = found * (ROOM if self.head.free_intercept else 1.0) if np.isfinite(found) else None
         return {**CRITICAL_EMPTY, "residual": residual, "distance": near, "radius": near}
 
     def remedy(self, able: tuple[Cost, ...]) -> str:

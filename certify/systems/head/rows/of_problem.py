@@ -9,6 +9,7 @@ from certify.network.layers.passes import forward, known_weights
 from certify.network.network import Network
 from certify.problem.perturbations.codes import codes_of
 from certify.problem.problem import Problem
+from certify.rigor import fp
 from certify.rigor.arithmetic import DoubleDouble
 from certify.rigor.ball import rounded
 from certify.rigor.fp import Array
@@ -45,11 +46,18 @@ def change_of_rows(problem: Problem) -> RowChange:
     return RowChange(Parameter(problem.parameter).relabels, min(problem.count, len(problem.rows)), tuple(problem.rows))
 
 
-def given_base(head: Head) -> tuple[float, float]:
-    """`|∇F|` at the given weights, and how near the refit of the unchanged data is: upper bounds (H1)."""
+def given_base(head: Head, centre: Array) -> tuple[float, float]:
+    """`|∇F|` at the given weights, and how near the refit of the unchanged data is: upper bounds (H1).
+
+    Args:
+        head: the head.
+        centre: `(k, m)` weights V̂ near that refit, or the given ones: `|V̄ − V| ≤ |V̄ − V̂| + r`.
+    """
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
     size = float(enclose_slopes(head, nothing, head.V[None]).size[0])
-    return size / head.n * (1 + 2.0**-40), float(enclose_refits(head, nothing, head.V[None])[0])
+    away = fp.frobenius(head.V - centre) * (1 + 2.0**-50) if (head.V != centre).any() else 0.0
+    near = float(enclose_refits(head, nothing, centre[None])[0])
+    return size / head.n * (1 + 2.0**-40), (away + near) * (1 + 2.0**-40)
 
 
 def _inputs(net: Network, X: Array, biased: bool) -> tuple[Array, Array]:

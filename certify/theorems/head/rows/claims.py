@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from certify.finders.head.refits import Refitter
 from certify.format.quantities import STABLE_PREDICTIONS
 from certify.format.theorems import H1
 from certify.format.words import Rigour
 from certify.problem.bound import Bound, Hypothesis, SideArray
 from certify.problem.cost import BASE_MEMORY, Cost
 from certify.problem.problem import Problem
-from certify.systems.head.point import HeadPoint
+from certify.rigor.finder import proposed
+from certify.systems.head.point import CENTRE, HeadPoint
 from certify.systems.head.rows.of_problem import change_of_rows
 from certify.theorems.head.rows.survey import Survey, survey
 from certify.theorems.rule import Rule
@@ -42,7 +44,8 @@ class ChangedRows(Rule[HeadPoint]):
             "convex", "the training loss is strongly convex in the weights of the last layer; the modulus is the "
             "weight decay", at.problem.weight_decay, True)
         lower, upper = int(found.proved.sum()), N - int(found.attacked.sum())
-        witness = {} if (lower, upper) == (0, N) else {"array": SideArray("rows", arrays_of(found))}
+        centre = at.shared(CENTRE, lambda: proposed(lambda: Refitter(head).V0) if head.free_intercept else head.V)
+        witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)})}
         return Bound(STABLE_PREDICTIONS.name, self.theorem.label, Rigour.PROVED, float(lower), float(upper),
                      at.unit(STABLE_PREDICTIONS.name), (convex,), witness, _reason(found))
 
