@@ -1,0 +1,1 @@
+"""Which predictions of a convex head stay under every change of at most m rows: one method a file."""
