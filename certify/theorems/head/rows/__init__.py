@@ -1,1 +1,1 @@
-"""Which predictions of a convex head stay under every change of at most m rows: one method a file."""
+"""Changed rows of a convex head: which predictions stay under every choice, one method a file."""
