@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 
 from certify.format.errors import EnclosureError
 from certify.rigor import fp
@@ -94,7 +95,7 @@ def blocked_gram(A: Array, B: Array) -> tuple[Array, float]:
     return fp.require_finite(total, "normal matrix"), (fp.dot_unit(min(BLOCK, len(A))) + 2 * pieces * U) * RAISE
 
 
-def ridge(phi: Array, mu: tuple[float, float], decayed: Array, phi_rad: Array | None = None) -> Ridge | str:
+def ridge(phi: Array, mu: tuple[float, float], decayed: NDArray[np.bool_], phi_rad: Array | None = None) -> Ridge | str:
     """Prove that `ΦᵀΦ + μ·diag(decayed)` is positive definite, or say why it was not.
 
     Args:

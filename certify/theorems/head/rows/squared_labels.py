@@ -9,20 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.format.words import Loss
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.ridge import Ridge, Solved, blocked_gram, solve
-from certify.theorems.head.rows.contrasts import Bools, Contrast, Ints, Swing, contrasts, swing
+from certify.systems.head.rows.change import Choices, RowChange
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.ridge import Ridge, Solved, blocked_gram, ridge, solve
+from certify.theorems.head.rows.contrasts import Bools, Contrast, Ints, Swing, contrasts, other_codes, swing
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
 FIRST = 1024
 """Largest numbers of a row that are sorted first; four times as many wherever these do not reach the margin."""
 
 CHUNK = 2**24
 """Influences that are held at a time."""
+
+STORED = 6_000_000
+"""Most weights of refits that are handed over as changes that flip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,3 +241,62 @@ def worst(labels: Labels, point: Array, contrast: Contrast, count: int) -> Attac
     rows = labels.rows[chosen]
     new = np.where(t.open_codes[rows], q[chosen, None] * contrast.of(t.codes)[None, :], np.inf)
     return Attack(rows, np.argmin(new, axis=1))
+
+
+class SquaredLabels(Method):
+    """Changed labels of a squared-loss head: every number at once (H3)."""
+
+    name: ClassVar[str] = "squared_labels"
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether outputs are linear in what changes."""
+        if head.loss.name != Loss.SQUARED:
+            return f"outputs are linear in the targets with the squared loss; the loss is {head.loss.name}"
+        if not change.relabels:
+            return "rows are deleted, and no labels change"
+        if head.codes is None or head.label is None:
+            return "the targets are no labels"
+        return ""
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """Every point that tolerates as many changes; those that do not, with the rows that flip them."""
+        found = ask(head, change, todo, lambda: budget.left() <= 0)
+        if isinstance(found, str):
+            return None
+        labels, r = found
+        lower, at = np.full(len(todo), -1), np.flatnonzero(todo)
+        lower[at] = r.lower
+        flips = _flips(head, labels, r, at[r.upper < change.count], at, budget)
+        return Part(self.name, lower >= change.count, {}, flips, lower)
+
+
+def ask(head: Head, change: RowChange, todo: Mask, late: Callable[[], bool]) -> tuple[Labels, Tolerated] | str:
+    """The numbers of changes that the points in question tolerate; or why nothing is known."""
+    assert head.codes is not None and head.label is not None
+    system = ridge(head.phi, head.mu(), head.decayed, head.phi_rad)
+    if isinstance(system, str):
+        return system
+    open_codes = np.zeros((head.n, len(head.codes)), dtype=bool)
+    rows = np.array(change.rows, dtype=np.int64)
+    open_codes[rows] = other_codes(head.label[rows], len(head.codes))
+    labels = Labels(system, Targets(head.Y, head.codes, open_codes))
+    points, radii = head.points[todo], head.points_rad[todo]
+    return labels, tolerated(labels, points, head.today[todo], head.threshold, radii, late)
+
+
+def _flips(head: Head, labels: Labels, r: Tolerated, points: Ints, at: Ints, budget: Budget) -> Flips:
+    """For points that tolerate less the fewest rows that flip them, each proved by its refit."""
+    assert head.codes is not None
+    found, place = Found(head), {int(j): t for t, j in enumerate(at)}
+    for j in points[: STORED // (head.k * head.m)]:
+        if budget.left() <= 0:
+            break
+        t = place[int(j)]
+        if found.flipped[j] or not r.decided[t]:
+            continue
+        condition = contrasts(int(head.today[j]), head.k, head.threshold)[int(r.rival[t])]
+        hardest = worst(labels, head.points[j], condition, max(int(r.upper[t]) + 1, 0))
+        moved = head.codes[hardest.codes] - head.Y[hardest.rows]
+        V = ((labels.b + labels.system.phi[hardest.rows].T @ moved).T @ labels.system.R.T) @ labels.system.R
+        found.prove(Choices(hardest.rows[None, :], hardest.codes[None, :]), (V * labels.system.scale)[None])
+    return found.flips()
