@@ -137,7 +137,7 @@ def _solution(
         check_base(base, ladder)
     solved = base.distance is not None and (not critical or problem.base == "nearby" or base.tilt is not None)
     side = _side(certificate, problem, witness)
-    if critical == "Q6":
+    if critical == "convex":
         tell(f"the one solution lies within {base.distance!r}" if solved else "no solution is stated")
     elif problem.base == "nearby" and base.distance is not None:
         from certify.check.systems.nearby import interpolating, solve

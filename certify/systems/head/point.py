@@ -48,6 +48,8 @@ class HeadPoint(Point):
         """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6)."""
         if isinstance(self.layer, str):
             return dict(CRITICAL_EMPTY)
+        if self.layer.biased and not self.problem.bias_decay:  # the loss is not λ-convex along the biases: the gradient alone is known here
+            return {**CRITICAL_EMPTY, "residual": self.layer.unexplained}
         near = nearness(self.layer)
         return {**CRITICAL_EMPTY, "residual": self.layer.residual, "distance": near, "radius": near}
 

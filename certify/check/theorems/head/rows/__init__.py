@@ -1,1 +1,1 @@
-"""Which predictions of a convex head stay under every change of at most m rows, derived again: one method a file."""
+"""Changed rows of a convex head (H1 to H8): one method a file, in balls."""
