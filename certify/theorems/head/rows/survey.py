@@ -16,7 +16,8 @@ from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
-METHODS: Final[Mapping[str, str]] = {"enumeration": "enumeration:Enumeration"}
+METHODS: Final[Mapping[str, str]] = {"squared_labels": "squared_labels:SquaredLabels",
+                                     "enumeration": "enumeration:Enumeration"}
 """Modules and classes, in the order in which they are tried; a number in a certificate is the place in it."""
 
 OPEN, FLIPPED, FIRST = 0, 1, 2

@@ -16,6 +16,7 @@ from flint import arb, fmpz, fmpz_mat
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import Fixed, cut, scale
 from certify.check.linalg.inverse import Inverse, judged, proposed
+from certify.check.theorems.head.rows.head import Head
 
 FEATURE_BITS, SOLUTION_BITS = 60, 50
 """Bits of features and of solutions: their products and sums of some thousand stay below two machine words."""
@@ -180,3 +181,25 @@ def influences(system: Ridge, solutions: Sequence[Solution], at_once: int = 64) 
         values = product.entries()
         for r in range(len(part)):
             yield values[r * system.n:(r + 1) * system.n]
+
+
+def nearest(rows: list[list[arb]]) -> tuple[list[list[float]], list[arb]]:
+    """Floats near balls, and for each row how far its members may be from them.
+
+    >>> floats, off = nearest([[arb(0.5), arb(1) / 3]])
+    >>> floats[0][0], bool(off[0] < 1e-15), bool(off[0] > 0), bool(nearest([[arb(2)]])[1][0] == 0)
+    (0.5, True, True, True)
+    """
+    floats = [[float(x) for x in row] for row in rows]
+    off = []
+    for row, near in zip(rows, floats, strict=True):
+        other = [x - y for x, y in zip(row, near, strict=True) if not x == y]
+        off.append(norm(other).upper() if other else ZERO)
+    return floats, off
+
+
+def ridge_of(head: Head, deleted: int = 0) -> Ridge:
+    """The normal matrix of a head with the squared loss, with the decay after that many deletions."""
+    phi, off = nearest(head.rows)
+    decayed = [True] * (head.m - 1) + [not head.free_intercept]
+    return Ridge(phi, head.mu(deleted), decayed, norm(off).upper())

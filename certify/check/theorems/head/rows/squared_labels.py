@@ -7,7 +7,7 @@ the largest new one. Any m changes take at most the sum of the m largest v, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,7 +15,11 @@ from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import scale
-from certify.check.theorems.head.rows.ridge import FEATURE_BITS, Ridge, Solution, influences
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.losses.squared import Squared
+from certify.check.theorems.head.rows.ridge import FEATURE_BITS, Ridge, Solution, influences, nearest, ridge_of
+from certify.format.refusal import Invalid
 
 SAMPLE = 1024
 """Influences that are looked at to guess how large the largest are."""
@@ -193,3 +197,31 @@ class Labels:
             found.append(answer([(margins(self.system, solutions[j], product, s), q, counts[j])
                                  for s, product in self.conditions(today[j])]))
         return found
+
+
+def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
+    """Which evaluation rows keep today's label after every change of at most `count` labels; there is no witness.
+
+    Args:
+        head: the head.
+        arrays: none.
+        where: the claim, for messages.
+        asked: the rows in question.
+
+    Raises:
+        Invalid: another loss or change, or arrays are there.
+    """
+    if not isinstance(head.loss, Squared) or not head.relabels:
+        raise Invalid(where, "another loss, or rows deleted", "changed labels and the squared loss are needed")
+    if arrays:
+        raise Invalid(where, f"there are arrays {', '.join(sorted(arrays))}", "this method needs none")
+    moving = set(head.moving)
+    may = [[c for c in range(len(head.codes.rows)) if c != own] if i in moving else []
+           for i, own in enumerate(head.codes.label)]
+    labels = Labels(ridge_of(head), head.targets, head.codes.rows, may, head.threshold)
+    at = [j for j, (yes, today) in enumerate(zip(asked, head.today, strict=True)) if yes and today >= 0]
+    seen = head.evaluated.tolist()
+    points, loose = nearest([seen[j] for j in at])
+    stays = labels.stays(points, [head.today[j] for j in at], [head.count] * len(at), loose)
+    found = dict(zip(at, stays, strict=True))
+    return [found.get(j, False) for j in range(len(asked))]
