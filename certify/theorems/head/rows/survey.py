@@ -80,7 +80,7 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
     parts: dict[str, Part] = {}
-    _attack(head, change, found, budget, tell)
+    attacked = False
     for name in CLASSES:
         todo = known & ~found.flipped & (status == OPEN)
         if name not in methods or not todo.any():
@@ -88,6 +88,9 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
         if why := _method(name).able(head, change):
             reasons.append(f"{name}: {why}")
             continue
+        if not attacked and not _method(name).complete(head, change):
+            _attack(head, change, found, budget, tell)
+            attacked, todo = True, todo & ~found.flipped
         tell(name, float((~todo).mean()))
         part = _method(name).prove(head, change, todo, budget)
         if part is None:
@@ -98,6 +101,8 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
         status[new] = status_of(name)
         if new.any():
             parts[name] = part
+    if not attacked and (known & ~found.flipped & (status == OPEN)).any():
+        _attack(head, change, found, budget, tell)
     status[found.flipped & (status == OPEN)] = FLIPPED
     return Survey(status, parts, found.flips(), tuple(reasons))
 
