@@ -16,6 +16,8 @@ from certify.network.layer_scale import LayerScale
 from certify.network.network import Network
 from certify.problem.norms.function import Reference
 from certify.problem.perturbations.parameters import MOVING
+from certify.problem.sets.perturbation_set import Budget
+from certify.problem.sets.table import BUDGETS, SETS
 
 if TYPE_CHECKING:
     from certify.spec.models import Spec
@@ -141,7 +143,12 @@ class Statement:
     @property
     def row_budgets(self) -> bool:
         """Whether every row has a budget of its own, and not all rows together one."""
-        return self.set in ("per_sample", "sparse")
+        return SETS[self.set].by_row
+
+    @property
+    def budget(self) -> Budget:
+        """How the sizes of the rows' changes add up; of every set but the one given change."""
+        return BUDGETS[self.set]
 
     @property
     def reweighted(self) -> bool:
