@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.families.small import SPEC, gate, write
@@ -155,3 +157,94 @@ def test_a_theorem_and_a_quantity_are_new_files_and_rows(copy):
     assert done.returncode == 0, done.stderr
     done = copy.run("check", str(folder / "certificate.json"))
     assert done.returncode == 2 and "there are 10 equations" in done.stdout, done.stdout + done.stderr
+
+
+SHARED = '''"""A toy: `Σ t_i ≤ ε`, one budget that the rows' changes use up by their lengths."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from certify.network.layers.gradients import Norm
+from certify.problem.sets.perturbation_set import Budget
+from certify.rigor import fp
+
+
+class Shared(Budget):
+    """Lengths add up; the row that does most does best alone."""
+
+    word = "shared"
+
+    def at_once(self, rows, count):
+        """One row."""
+        return 1
+
+    def support(self, low, high, count):
+        """The largest."""
+        return Norm(fp.exact(float(low.max())), fp.exact(float(high.max())))
+
+    def supports(self, low, high, count):
+        """The largest."""
+        return low.max(axis=1), high.max(axis=1)
+
+    def meeting(self, free, count):
+        """No further than one row alone."""
+        return np.ones_like(free)
+
+    def size(self, sizes):
+        """The sum."""
+        return float(sizes.sum()) * fp.sum_up(len(sizes))
+
+    def holds(self, sizes, most, count):
+        """No theorem with changes of the budget is about it."""
+        return False
+
+    def lengths(self, u):
+        """The sum of the rows' lengths."""
+        return np.linalg.norm(u, axis=1).sum()
+'''
+
+
+def with_toy_set(copy):
+    """A perturbation set for which the sublevel map has a modulus."""
+    copy.row("format/words.py", 'GIVEN = "given", False, False, "of every row"',
+             '    SHARED = "shared", True, True, "in total", ", together within one budget"')
+    copy.entry("spec/literals.py", '"per_sample", "sparse", "given"', ', "shared"')
+    copy.entry("format/theorems.py", '(q.MODULUS, q.SAMPLE_MODULUS), "sublevel.md#m6", (_SUBLEVEL, _OF_A_GRAPH',
+               ", _SUBLEVEL.also(set=Set.SHARED)")
+    copy.file("problem/sets/shared.py", SHARED)
+    copy.row("problem/sets/table.py", "from certify.problem.sets.perturbation_set",
+             "from certify.problem.sets.shared import Shared")
+    copy.entry("problem/sets/table.py", "(Total(), PerSample(), Sparse()", ", Shared()")
+    copy.entry("report/phrases/sets.py", '"given": _Given(),', ' "shared": Changes(),')
+    return copy
+
+
+def modulus_of(copy, set_of_changes):
+    """The modulus of the sublevel map by `certify run` of the copy, and the folder it wrote into."""
+    folder = copy.folder / set_of_changes
+    folder.mkdir()
+    asked = f'[solution]\nmap = "sublevel"\n[perturbation]\nset = "{set_of_changes}"\n'
+    spec = SPEC + asked + gate("modulus", max=99)
+    done = copy.run("run", str(write(folder, spec)), "-o", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    claim, = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))["claims"]
+    assert claim["rigour"] == "proved" and claim["lower"] <= claim["upper"] <= claim["lower"] * 1.001
+    return claim["upper"], folder
+
+
+def test_a_perturbation_set_is_new_files_and_rows(copy):
+    """Its modulus is proved: that of the row which does most, below that of a ball, below that of all rows."""
+    with_toy_set(copy)
+    assert copy.new == ["problem/sets/shared.py"] and set(copy.rows) == {
+        "format/words.py", "spec/literals.py", "format/theorems.py", "problem/sets/table.py",
+        "report/phrases/sets.py"}
+    shared, folder = modulus_of(copy, "shared")
+    total, per_sample = (modulus_of(copy, word)[0] for word in ("total", "per_sample"))
+    assert shared < total < per_sample <= 10 * shared
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "in total" in page
+    plan = copy.run("run", str(folder / "certify.toml"), "--plan")
+    assert "features of every row, together within one budget" in plan.stdout, plan.stdout + plan.stderr
+    done = copy.run("check", str(folder / "certificate.json"))  # until it has rows of its own for the word
+    assert done.returncode == 2 and '"shared"' in done.stdout + done.stderr, done.stdout + done.stderr
