@@ -94,7 +94,7 @@ def _problem(problem: Problem) -> Json:
         "set": spec.perturbation.set,
         "norm": spec.perturbation.norm,
         "weight_norm": spec.weights.norm,
-        **_reference(problem),
+        **problem.measure.stated(),
         **({} if problem.evaluation is None else {"evaluation_rows": len(problem.evaluation)}),
         **({} if problem.threshold is None else {"threshold": problem.threshold}),
         **({} if spec.window is None else {"window": spec.window.radius}),
@@ -117,12 +117,6 @@ def _problem(problem: Problem) -> Json:
         "count": problem.count,
         **({"within": within(problem), "weights_length": weights_length(problem)} if problem.base == "nearby" else {}),
     }
-
-
-def _reference(problem: Problem) -> Json:
-    """Of the function norm, τ and the number of reference rows."""
-    reference = problem.reference
-    return {} if reference is None else {"tau": reference.tau, "reference_rows": len(reference.X)}
 
 
 def _network(network: Network | GraphNetwork) -> Json:

@@ -68,19 +68,21 @@ class WeightNorm(StrEnum):
 
     Attributes:
         distance: such a distance in words, the beginning of a unit.
+        rows: whether it compares outputs at reference rows.
     """
 
     distance: str
+    rows: bool
 
-    def __new__(cls, word: str, distance: str = "") -> WeightNorm:
+    def __new__(cls, word: str, distance: str = "", rows: bool = False) -> WeightNorm:
         """Python makes a member of its row."""
         self = str.__new__(cls, word)
-        self._value_, self.distance = word, distance
+        self._value_, self.distance, self.rows = word, distance, rows
         return self
 
     EUCLIDEAN = "euclidean", "weight distance"
     RELATIVE = "relative", "weight distance relative to each layer"
-    FUNCTION = "function", "weight distance as the reference rows see it"
+    FUNCTION = "function", "weight distance as the reference rows see it", True
 
 
 class Parameter(StrEnum):
