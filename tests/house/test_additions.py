@@ -248,3 +248,59 @@ def test_a_perturbation_set_is_new_files_and_rows(copy):
     assert "features of every row, together within one budget" in plan.stdout, plan.stdout + plan.stderr
     done = copy.run("check", str(folder / "certificate.json"))  # until it has rows of its own for the word
     assert done.returncode == 2 and '"shared"' in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+DOUBLED = '''"""A toy: twice the Euclidean norm of the weights."""
+
+from fractions import Fraction
+
+from certify.network.layer_scale import LayerScale
+from certify.problem.norms.weight_norm import WeightNorm
+
+
+class Doubled(WeightNorm):
+    """`2|w|`."""
+
+    word = "doubled"
+
+    def scale(self, network, layers):
+        """2 for every layer; given as its inverse square."""
+        return LayerScale((Fraction(1, 4),) * network.depth)
+'''
+
+
+def with_toy_norm(copy):
+    """A norm of the weights."""
+    copy.row("format/words.py", 'FUNCTION = "function", "weight distance as',
+             '    DOUBLED = "doubled", "twice the weight distance"')
+    copy.entry("spec/literals.py", '"euclidean", "relative", "function"', ', "doubled"')
+    copy.file("problem/norms/doubled.py", DOUBLED)
+    copy.row("problem/norms/table.py", "from types", "from certify.problem.norms.doubled import Doubled")
+    copy.entry("problem/norms/table.py", "(Euclidean, Relative, ReferenceRows", ", Doubled")
+    copy.row("report/phrases/norms.py", "WEIGHT_NORMS: Final = {",
+             '    "doubled": _counted("twice", " (counted twice)"),')
+    return copy
+
+
+@pytest.mark.parametrize("map_of", ["interpolation", "critical", "sublevel"])
+def test_a_weight_norm_is_new_files_and_rows(copy, map_of):
+    """Every solution map has its modulus in it, twice the Euclidean one."""
+    with_toy_norm(copy)
+    assert copy.new == ["problem/norms/doubled.py"] and set(copy.rows) == {
+        "format/words.py", "spec/literals.py", "problem/norms/table.py", "report/phrases/norms.py"}
+    found = {}
+    for word in ("euclidean", "doubled"):
+        folder = copy.folder / word
+        folder.mkdir()
+        training = "[training]\nweight_decay = 0.5\n" if map_of == "critical" else ""
+        asked = f'{training}[solution]\nmap = "{map_of}"\n[weights]\nnorm = "{word}"\n' + gate("modulus", max=1e6)
+        done = copy.run("run", str(write(folder, SPEC + asked)), "-o", str(folder))
+        assert done.returncode == 0, done.stdout + done.stderr
+        claim, = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))["claims"]
+        assert claim["rigour"] == "proved"
+        found[word] = claim["lower"], claim["upper"]
+    (a, b), (c, d) = found["euclidean"], found["doubled"]
+    assert 2 * a <= d * (1 + 1e-12) and c <= 2 * b * (1 + 1e-12) and d <= 2 * b * (1 + 1e-4)
+    assert "(counted twice)" in (folder / "report.html").read_text(encoding="utf-8")
+    done = copy.run("check", str(folder / "certificate.json"))  # until it has rows of its own for the word
+    assert done.returncode == 2 and '"doubled"' in done.stdout + done.stderr, done.stdout + done.stderr
