@@ -48,7 +48,7 @@ class HeadPoint(Point):
         """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6)."""
         if isinstance(self.layer, str):
             return dict(CRITICAL_EMPTY)
-        if self.layer.biased and not self.problem.bias_decay:  # the loss is not λ-convex along the biases: the gradient alone is known here
+        if self.layer.biased and not self.problem.bias_decay:  # along the biases the loss is not λ-convex
             return {**CRITICAL_EMPTY, "residual": self.layer.unexplained}
         near = nearness(self.layer)
         return {**CRITICAL_EMPTY, "residual": self.layer.residual, "distance": near, "radius": near}
