@@ -97,10 +97,10 @@ compared; they stay as they are. For `stable_predictions`, `prediction_change` a
 above it, compared exactly; left out: above 0, the sign. The squared loss needs one unless all targets are -1 or 1:
 threshold = 0.5 for targets 0 and 1. For `stable_predictions`. The thresholds of gates are their max or min.""",
     "normalization": """[training] normalization: what the losses of the rows are divided by where rows are left out.
-"fixed" (default): n, as before, as in losses that are sums (scikit-learn's C and alpha). "remaining": the number of
-rows that are left, as for a mean loss trained again (parameter = "deletions" alone). Training again on the rows that are left with the same code and mean loss uses
-n/(n - m) times the fixed loss, m rows left out: that is weight decay λ(n - m)/n in this notation. Without a weight
-decay there is no difference.""",
+"fixed" (default): n, as before, as in losses that are sums (scikit-learn's C and alpha). "remaining": the number
+of rows that are left, as for a mean loss trained again (parameter = "deletions" alone). Training again on the
+rows that are left with the same code and mean loss uses n/(n - m) times the fixed loss, m rows left out: that is
+weight decay λ(n - m)/n in this notation. Without a weight decay there is no difference.""",
     "agreement": """Of a change of predictions to first order (see P1): the number of [evaluation] rows at which every
 solution near the weights is proved to change the outputs by the same. At the other rows the bound is about the nearest
 solution alone. With map = "interpolation" there is agreement only at rows that are training rows.""",

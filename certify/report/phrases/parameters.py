@@ -110,7 +110,8 @@ PARAMETERS: Final = {
         change="other labels for some of the rows that may change; it has no size"),
     "deletions": Parameter(
         "rows", "row", "training rows", "Rows that are not listed stay; nothing is said about leaving them out.",
-        verb="are left out", verb_of_one="is left out", may="be left out", sized=False, under="on the rows that are left",
+        verb="are left out", verb_of_one="is left out", may="be left out", sized=False,
+        under="on the rows that are left",
         whole=("are left out", "is left out"),
         sizeless=("a row has no size: it is left out or stays", "Leaving out a row has no size δ."),
         change="some of the rows that may change are left out; it has no size", where="{rows}, left out or not"),
