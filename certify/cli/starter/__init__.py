@@ -109,7 +109,8 @@ def write_starter(
     except OSError as error:
         raise InputError(f"init {path}", f"cannot be written ({error.strerror})", "name another folder") from None
     known = not estimate and not network.needs_activation
-    fit = _fit(text.replace(said.unusual, "") if said.unusual else text, folder, said.loss or loss.word or loss.likely) if known else ""
+    plain = text.replace(said.unusual, "") if said.unusual else text
+    fit = _fit(plain, folder, said.loss or loss.word or loss.likely) if known else ""
     return Written(path, tuple(_notes(network, loss, said, model)), fit)
 
 
