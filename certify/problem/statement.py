@@ -38,8 +38,8 @@ class Statement:
         network: a fully connected network, or for the sublevel map a graph.
         X: `(n, d)` features, float64, finite.
         y: `(n, k)` real targets, or None where the targets are class labels.
-        parameter: ``"features"``, ``"targets"``, ``"sample_weights"``, ``"labels"`` or ``"deletions"`` (these two of the
-            critical map, at finite size): what the perturbation moves.
+        parameter: what the perturbation moves: ``"features"``, ``"targets"``, ``"sample_weights"``, ``"labels"`` or
+            ``"deletions"`` (these two of the critical map, at finite size).
         rows: row numbers that may move, ascending (all of them representatives).
         layer: ``"all"`` or a layer number from 1; the other layers are frozen.
         merge_duplicates: whether rows with equal features are treated as one.

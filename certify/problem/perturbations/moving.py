@@ -38,6 +38,7 @@ class Moving(ABC):
         Raises:
             InputError: with what would work.
         """
+        return
 
 
 class MovingFits(Moving):
