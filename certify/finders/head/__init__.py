@@ -1,1 +1,1 @@
-"""Untrusted searches for heads on fixed features."""
+"""Untrusted searches about a convex head: refits of many changes at once, and changes that flip predictions."""

@@ -1,1 +1,1 @@
-"""Heads on fixed features under discrete changes of the rows: one method a file."""
+"""Changed rows of a convex head: which predictions stay under every choice, one method a file."""

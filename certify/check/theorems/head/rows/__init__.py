@@ -1,1 +1,1 @@
-"""Heads on fixed features under discrete changes of the rows: the checker's own derivations."""
+"""Changed rows of a convex head (H1 to H8): one method a file, in balls."""

@@ -76,7 +76,7 @@ def few(M: arb_mat, p: int) -> Few:
 
 def size(M: arb_mat) -> arb:
     """Upper bound of the Frobenius norm, radii included."""
-    return sum((x.abs_upper() ** 2 for x in M.entries()), ZERO).sqrt().upper()
+    return (M * M.transpose()).trace().abs_upper().sqrt().upper()
 
 
 def forms(s: Short, norms: list[arb], M: arb_mat, bound: arb) -> list[arb]:
@@ -106,6 +106,8 @@ class Sums:
         short: in few bits.
         long, unit: whole numbers of one unit for Gram matrices, off by half a unit.
         decay: (p,) the decay of each column.
+        diagonal: the same as a matrix.
+        unsure: what a Gram matrix with weights up to ½ may be off by.
     """
 
     rows: list[list[float]]
@@ -117,6 +119,8 @@ class Sums:
     across_long: fmpz_mat
     unit: int
     decay: list[arb]
+    diagonal: arb_mat
+    unsure: arb
 
     @property
     def n(self) -> int:
@@ -141,7 +145,10 @@ def sums(rows: list[list[float]], decay: list[arb]) -> Sums:
     e = frexp(max((abs(x) for row in rows for x in row), default=0.0))[1] - LONG
     long = [[round(ldexp(x, -e)) for x in row] for row in rows]
     across = fmpz_mat(len(rows), p, [x for row in long for x in row]).transpose()
-    return Sums(rows, exact, exact.transpose(), lengths(rows), short(rows, p), long, across, e, decay)
+    diagonal = arb_mat(p, p, [decay[i] if i == j else ZERO for i in range(p) for j in range(p)])
+    norms, step = lengths(rows), arb(p).sqrt() * power(e)
+    unsure = (3 * step * sum((x + step for x in norms), ZERO)).upper()
+    return Sums(rows, exact, exact.transpose(), norms, short(rows, p), long, across, e, decay, diagonal, unsure)
 
 
 WEIGHT = 44
@@ -152,20 +159,18 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     """X exact, e and a bound of `‖H⁻¹‖` with `‖H⁻¹ − X‖ ≤ e`, for `H = Σ 2^−WEIGHT·weights_j s_js_jᵀ + diag(decay)`.
 
     The weights are nonnegative and so is the decay, so H is positive definite if it is nonsingular. In whole numbers a row
-    is off by `√p/2` units, its weighted copy by `√p` more. With Y the inverse of what was summed, H within u of it and
+    is off by `√p/2` units, its weighted copy by `√p` more: with weights up to ½ that is at most `2√p(|s| + √p)` a row. With Y the inverse of what was summed, H within u of it and
     `u‖Y‖ < 1`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`. None where this is not proved.
     """
     n, p = s.n, s.p
     scaled = [x * w >> WEIGHT for row, w in zip(s.long, weights, strict=True) for x in row]
-    G = s.across_long * fmpz_mat(n, p, scaled)
-    unit = power(2 * s.unit)
-    H = [[arb(G[i, j]) + arb(G[j, i]) for j in range(p)] for i in range(p)]
-    H = [[x * unit / 2 + (s.decay[i] if i == j else 0) for j, x in enumerate(row)] for i, row in enumerate(H)]
-    step = arb(p).sqrt() * power(s.unit)
-    u = sum((step * (2 + 2 * arb(w) * power(-WEIGHT)) * (norm + step) for w, norm in zip(weights, s.norms, strict=True)
-             if w), ZERO).upper()
+    G = arb_mat(s.across_long * fmpz_mat(n, p, scaled))
+    H = (G + G.transpose()) * power(2 * s.unit - 1) + s.diagonal
+    u = s.unsure
+    if not max(weights) <= 1 << WEIGHT - 1:
+        return None
     try:
-        Y = arb_mat(H).inv()
+        Y = H.inv()
     except ZeroDivisionError:
         return None
     big = size(Y)
