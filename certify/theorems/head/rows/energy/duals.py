@@ -46,8 +46,8 @@ def heights(rows: Rows, q: Array) -> Array:
     """Lower bounds of the entropies H(q)."""
     if rows.width == 1:
         return binary_entropy(q)
-    # a row's largest slope stands for one minus the others: off by (width + 2)u at most, where |(−q log q)'| ≤ 1 + log k
-    slack = len(rows.tau) * 8.0 * (rows.width + 2) * U
+    # a row's largest slope stands for one minus the others: off by 32 (width + 2)u at most, averages of averages included, where |(−q log q)'| ≤ 1 + log k
+    slack = len(rows.tau) * 128.0 * (rows.width + 2) * U
     return entropy(q) - slack
 
 
@@ -96,21 +96,19 @@ def values(rows: Rows, height: Array, r: Array, error: Array) -> Array:
     return (height - far * far / (2.0 * rows.mu[0]) * RAISE) * 1.0 - np.abs(height) * 4.0 * U
 
 
-def average(rows: Rows, points: Duals, weights: Array, members: Array) -> Duals:
-    """Averages `Σ weights_j points[members_j]`, one a line; the weights are nonnegative floats near a convex combination.
+def average(rows: Rows, points: Duals, weights: Array, members: Array, tau: Array) -> Duals:
+    """Averages `Σ weights_j points[members_j]`, one a line; tau `(B, N)` is the same average of the points' targets.
 
-    The average is taken as a dual point of its own: its slopes are the floats, its targets are given by the caller's
-    rule, and its r is the average of the r, off by what the rounded slopes move.
+    Weights are floats next to those of a convex combination. The average is a dual point of its own: its slopes are
+    the floats, and its r is the average of the r up to what the rounded slopes move.
     """
     q = points.q[members[:, 0]] * weights[0]
     r = points.r[members[:, 0]] * weights[0]
-    tau = points.tau[members[:, 0]] * weights[0]
     for j in range(1, members.shape[1]):
         q += points.q[members[:, j]] * weights[j]
         r += points.r[members[:, j]] * weights[j]
-        tau += points.tau[members[:, j]] * weights[j]
-    np.rint(tau, out=tau)  # whole numbers by the caller's rule
-    count = members.shape[1] + 4
-    moved = rows.size * count * U * np.sqrt(len(rows.A)) * (2.0 + 2.0 * np.abs(points.tau).max(initial=1.0))
-    error = points.error[members].max(1) * RAISE + moved + count * U * row_norms(points.r[members].reshape(len(r), -1))
+    np.clip(q, 0.0, 1.0, out=q)
+    rounds = (members.shape[1] + 4) * U
+    longest = float(row_norms(points.r).max())
+    error = np.full(len(r), (float(points.error.max()) + rounds * (longest + 2.0 * rows.size * len(rows.A) ** 0.5)) * RAISE)
     return Duals(q, tau, r, error, values(rows, heights(rows, q), r, error))

@@ -34,6 +34,10 @@ def _bent(rows: Rows, q: Array, d: Array) -> Array:
 def hessians(rows: Rows, q: Array) -> Array:
     """`(B, p, p)` Hessians at slopes q `(B, N)`."""
     p = rows.A.shape[1]
+    if rows.width == 1 and len(q) > 4 and rows.squares is not None:
+        out = ((q * (1.0 - q)) @ rows.squares).reshape(-1, p, p)
+        out[:, np.arange(p), np.arange(p)] += rows.ridge
+        return out
     out = np.empty((len(q), p, p))
     for b, line in enumerate(q):
         if rows.width == 1:
@@ -54,7 +58,7 @@ def _steps(H: Array, g: Array, e: Array | None) -> Array:
     return a - ((a @ e) / (b @ e))[:, None] * b
 
 
-def _lengths(rows: Rows, tau: Array, w: Array, z: Array, step: Array, slope: Array) -> Array:
+def lengths(rows: Rows, tau: Array, w: Array, z: Array, step: Array, slope: Array) -> Array:
     """Step lengths near the minimum along −step: Newton on the slope, kept inside a bracket."""
     dz, shift = -step @ rows.A.T, -step * rows.ridge
     straight = (shift * w).sum(1) - (tau * dz).sum(1)
@@ -94,7 +98,7 @@ def minimise(rows: Rows, tau: Array, w: Array, e: Array | None = None, tolerance
             length = np.ones(len(part))
             far = slope > 0.05
             if far.any():
-                length[far] = _lengths(rows, tau[part[far]], w[part[far]], z[far], step[far], slope[far])
+                length[far] = lengths(rows, tau[part[far]], w[part[far]], z[far], step[far], slope[far])
             w[part] -= length[:, None] * step
             left.append(part[slope > 2.0 * tolerance])
         live = np.concatenate(left)

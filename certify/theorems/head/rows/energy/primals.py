@@ -17,10 +17,11 @@ import numpy as np
 from certify.rigor.activation import activation
 from certify.rigor.fp import RAISE, Array, U, dot_unit, row_norms
 from certify.theorems.head.rows.energy.entropy import softplus_up
-from certify.theorems.head.rows.energy.finder import hessians, slopes
+from certify.theorems.head.rows.energy.finder import slopes
+from certify.theorems.head.rows.energy.record import short
 from certify.theorems.head.rows.energy.rows import Rows
 
-_SAMPLES = 12
+_SAMPLES = 8
 """Places in a line's range at which the mean curvature is bounded."""
 
 
@@ -86,11 +87,28 @@ def flat(rows: Rows, tau: Array, chosen: Array, w: Array) -> Family:
 
 
 def ranges(moved: Array, k: int) -> tuple[Array, Array]:
-    """Least and greatest sum of at most k entries of each column of `(L, N)`."""
-    k = min(k, len(moved))
-    low = np.minimum(np.partition(moved, k - 1, axis=0)[:k], 0.0).sum(0)
-    high = np.maximum(np.partition(moved, len(moved) - k, axis=0)[len(moved) - k :], 0.0).sum(0)
-    return low, high
+    """Bounds of the sum of at most k entries of each line of `(N, L)`: −(sum of the k least), the greatest."""
+    return -_tops(-moved, k), _tops(moved, k)
+
+
+def _tops(moved: Array, k: int) -> Array:
+    """Sum of the k greatest positive entries of each line."""
+    left, total, lines = moved.copy(), np.zeros(len(moved)), np.arange(len(moved))
+    for _ in range(min(k, moved.shape[1])):
+        at = left.argmax(1)
+        total += np.maximum(left[lines, at], 0.0)
+        left[lines, at] = -np.inf
+    return total
+
+
+def _curvature_(z: Array, low: Array, high: Array) -> Array:
+    """Floats near `curvature_up`, for finders."""
+    best = np.zeros_like(z)
+    for t in np.linspace(0.0, 1.0, 5):
+        for end in (low, high):
+            u = 0.5 * np.tanh(0.5 * (z + t * end))
+            best = np.maximum(best, 0.25 - u * u)
+    return best
 
 
 def curvature_up(z: Array, low: Array, high: Array) -> Array:
@@ -127,8 +145,21 @@ def _one_side(z: Array, reach: Array) -> Array:
     return np.minimum(best * RAISE, 0.25)
 
 
-def bowl(rows: Rows, tau: Array, chosen: Array, k: int, w: Array, rounds: int = 3) -> Family:
-    """A family around w whose moves are the Newton steps of a convex model, damped for the widest-moving alternatives."""
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """How a family moves: `d_l = −damp_l P s_l − shift`, s_l what alternative l adds to the gradient."""
+
+    P: Array
+    shift: Array
+    damp: Array
+
+    def take(self, kept: Array) -> Moves:
+        """The moves of some alternatives."""
+        return Moves(self.P, self.shift, self.damp[kept])
+
+
+def newton_moves(rows: Rows, tau: Array, chosen: Array, k: int, w: Array, rounds: int = 2) -> Moves:
+    """Newton steps of a convex model of the energy at w, damped for the widest-moving alternatives."""
     z = rows.A @ w
     q = slopes(rows, z)
     g = (q - tau) @ rows.A + rows.ridge * w
@@ -137,16 +168,21 @@ def bowl(rows: Rows, tau: Array, chosen: Array, k: int, w: Array, rounds: int = 
     for _ in range(rounds):
         P = np.linalg.inv((rows.A.T * h) @ rows.A + np.diag(rows.ridge))
         toward = steps @ P
-        damp = 1.0 / np.maximum(1.0, 0.25 * (toward * steps).sum(1))
-        moves = -damp[:, None] * toward - (P @ g) / k
-        moved = moves @ rows.A.T
-        low, high = ranges(moved, k)
-        h = curvature_up(z, low, high)
-    return _bounded(rows, tau, chosen, k, w, moves, moved)
+        moves = Moves(short(P), short(P @ g / k), short(1.0 / np.maximum(1.0, 0.25 * (toward * steps).sum(1))))
+        h = _curvature_(z, *(0.6 * end for end in ranges(rows.A @ along(moves, steps).T, k)))
+    return moves
 
 
-def _bounded(rows: Rows, tau: Array, chosen: Array, k: int, w: Array, moves: Array, moved: Array) -> Family:
-    """The quadratic upper model of given moves, with what rounding may hide."""
+def along(moves: Moves, steps: Array) -> Array:
+    """`(L, p)` d_l as floats."""
+    d: Array = -moves.damp[:, None] * (steps @ moves.P) - moves.shift
+    return d
+
+
+def bowl(rows: Rows, tau: Array, chosen: Array, k: int, w: Array, how: Moves) -> Family:
+    """The quadratic upper model of given moves around w, with what rounding may hide."""
+    moves = along(how, rows.steps[chosen])
+    moved = rows.A @ moves.T
     p, count = rows.A.shape[1], len(rows.A)
     steps = rows.steps[chosen]
     size, reach = float(row_norms(w[None])[0]), float(row_norms(moves).max(initial=0.0))
@@ -165,7 +201,7 @@ def _bounded(rows: Rows, tau: Array, chosen: Array, k: int, w: Array, moves: Arr
         + (4.0 * U * rows.mu[1] + (rows.mu[1] - rows.mu[0])) * size
     ) * RAISE
     root = np.sqrt(h)
-    scaled = np.concatenate([moved * root, np.sqrt(rows.mu[1]) * moves[:, rows.decayed]], 1)
+    scaled = np.concatenate([moved.T * root, np.sqrt(rows.mu[1]) * moves[:, rows.decayed]], 1)
     bent = scaled @ scaled.T
     cross = steps @ moves.T
     pair = bent + cross + cross.T

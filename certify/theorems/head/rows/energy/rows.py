@@ -18,6 +18,9 @@ from certify.rigor.fp import Array, frobenius, row_norms
 
 Index = NDArray[np.int64]
 
+_SQUARES = 2**22
+"""Most entries of the outer squares that are kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -62,6 +65,12 @@ class Rows:
     def ridge(self) -> Array:
         """`(p,)` decay of each weight, a float that finders use."""
         return np.where(self.decayed, self.mu[0], 0.0)
+
+    @cached_property
+    def squares(self) -> Array | None:
+        """`(N, p²)` outer squares of the lines, for finders; None where they are many."""
+        n, p = self.A.shape
+        return (self.A[:, :, None] * self.A[:, None, :]).reshape(n, p * p) if n * p * p < _SQUARES else None
 
     def target(self, chosen: Index, times: float = 1.0) -> Array:
         """τ after the alternatives `chosen`, each counted `times`; exact for small whole numbers."""

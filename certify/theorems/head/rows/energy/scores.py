@@ -29,7 +29,6 @@ def spread(rows: Rows, points: Duals, chosen: Array) -> Array:
     whose part is left out.
     """
     q, owner = points.q, rows.owner[chosen]
-    lines = np.arange(len(rows.tau)) // rows.width
     own = np.zeros(q.shape, dtype=bool)
     for offset in range(rows.width):
         own[np.arange(len(chosen)), owner * rows.width + offset] = True
@@ -40,7 +39,6 @@ def spread(rows: Rows, points: Duals, chosen: Array) -> Array:
         h = 1.0 / np.maximum(worst * (1.0 - worst), 2.0**-60) * (1.0 - 2.0**-40)
     else:
         h = 1.0 / np.maximum(high, 2.0**-60) * (1.0 - 2.0**-40)
-    del lines
     root = np.sqrt(h) * (1.0 - 2.0**-50)
     scale = 1.0 / np.sqrt(rows.mu[1]) * (1.0 - 2.0**-50)
     tall = np.concatenate([(points.r - points.r[-1]) * scale, (q - q[-1]) * root], 1)
@@ -81,8 +79,7 @@ class Scores:
         """`(L + 1,)` R_x: a set's score is at most `base` plus the R of its items."""
         if self.k == 1:
             return self.single
-        best = _top(self.pair, self.k - 1)
-        return self.single + 0.5 * best
+        return self.single + 0.5 * _top_rows(self.pair, self.k - 1)
 
     def worst(self) -> float:
         """Upper bound of every set's score."""
@@ -91,12 +88,17 @@ class Scores:
         top = np.sort(some)[-self.k :]
         return float(self.base + top.sum() + (np.abs(top).sum() + abs(self.base)) * 2.0**-45)
 
+    def within(self, kept: Array) -> Scores:
+        """The scores with some of the alternatives alone."""
+        kept = np.append(kept, len(self.single) - 1)
+        return Scores(self.base, self.single[kept], self.pair[np.ix_(kept, kept)], self.k)
+
     def each(self) -> Array:
         """`(L,)` upper bounds of the scores of the sets that hold alternative x."""
         k, last = self.k, len(self.single) - 1
         if k == 1:
             return self.base + self.single[:-1]
-        rest = self.single + 0.5 * (_top(self.pair, k - 2) if k > 2 else 0.0)
+        rest = self.single + 0.5 * (_top_rows(self.pair, k - 2) if k > 2 else 0.0)
         value = self.pair[:last] + rest[None, :]  # (x, y): what y adds once x is in
         found: Array = self.base + self.single[:-1] + _top_rows(value, k - 1)
         return found
@@ -104,7 +106,7 @@ class Scores:
     def beside(self, x: int) -> Array:
         """`(L,)` upper bounds of the scores of the sets that hold x and y, for every alternative y."""
         k, last = self.k, len(self.single) - 1
-        rest = self.single + 0.5 * (_top(self.pair, k - 2) if k > 2 else 0.0)
+        rest = self.single + 0.5 * (_top_rows(self.pair, k - 2) if k > 2 else 0.0)
         value = self.pair[x] + rest
         others = np.append(value[:-1], np.repeat(value[-1], k))
         top = np.sort(others)[len(others) - (k - 2) :].sum() if k > 2 else 0.0
@@ -112,19 +114,18 @@ class Scores:
         return found
 
 
-def _top(pair: Array, k: int) -> Array:
-    """Sums of the k greatest entries of each line, the last column repeated."""
-    return _top_rows(pair, k)
-
-
 def _top_rows(value: Array, k: int) -> Array:
+    """Sums of the k greatest entries of each line, the last column's counted up to k times."""
+    last = value[:, -1]
     if k == 1:
         found: Array = value.max(1)
         return found
-    k_ = min(k, value.shape[1] - 1)
-    some = np.partition(value[:, :-1], value.shape[1] - 1 - k_, axis=1)[:, -k_:] if k_ else value[:, :0]
-    both = np.concatenate([some, np.repeat(value[:, -1:], k, axis=1)], 1)
-    total: Array = np.sort(both, axis=1)[:, -k:].sum(1)
+    left, total, lines = value.copy(), np.zeros(len(value)), np.arange(len(value))
+    for _ in range(k):
+        at = left.argmax(1)
+        total += left[lines, at]
+        left[lines, at] = LOW
+        left[:, -1] = last
     return total
 
 
