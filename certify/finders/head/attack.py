@@ -20,8 +20,10 @@ from certify.rigor.fp import Array
 
 TURNS, KEPT, ROUNDS, KICKS = 8, 6, 60, 3
 """Repetitions of the worst rows, sets kept while rows are added, exchanges, new starts that may fail in a row."""
-NEAR, WIDE = (3, 4), (10, 12)
+NEAR, WIDE = (4, 4), (10, 8)
 """Rows of the set and rows outside that are tried in an exchange."""
+NEARBY = 0.4
+"""Share of its margin that has to be all that is left for a row to be started anew."""
 RIVALS = 3
 """Other outputs that are tried to overtake, of those that first order brings closest."""
 FAR = 0.2
@@ -136,12 +138,17 @@ class Attack:
             for part in self._open():
                 if not self._over():
                     starts.append(stage(part))
-        while starts and not self._over() and not self._flipped().all():
-            chains = self._standing(joined([*starts, self._bests()]))
+        self._climb(self._bests(), NEAR)
+        if starts:
+            self._climb(self._best(joined(starts), KEPT), NEAR)
+        self._climb(self._bests(), WIDE)
+        while self.change.count > 1 and not self._over():
             before = self.margin.copy()
-            for low in range(0, len(chains.lane), self.chunk):
-                self._climbed(chains.at(slice(low, low + self.chunk)))
-            starts = [self._kicked(self.margin < before)]
+            chains = self._kicked()
+            if not len(chains.lane):
+                break
+            self._climb(chains, NEAR)
+            self.tries = np.where(self.margin < before, 0, self.tries + 1)
         return self._flips()
 
     def _lanes(self) -> tuple[Lanes, Array]:
@@ -266,44 +273,35 @@ class Attack:
                 break
         return self._best(chains, 2)
 
-    def _climbed(self, chains: Chains) -> None:
-        """A row of each set for one outside, while the margin falls: near exchanges, and wide ones where they fail."""
-        margin, wide = self._own_margins(chains), np.zeros(len(chains.lane), bool)
+    def _climb(self, chains: Chains, widths: tuple[int, int]) -> None:
+        """A row of each set for one outside, while the margin falls."""
+        chains = self._standing(chains)
+        size = max(1, 4 * self.newton.batch // (widths[0] * widths[1]))
+        for low in range(0, len(chains.lane), size):
+            if self._over():
+                return
+            self._climbed(chains.at(slice(low, low + size)), widths)
+
+    def _climbed(self, chains: Chains, widths: tuple[int, int]) -> None:
+        margin = self._own_margins(chains)
         for _ in range(ROUNDS):
             keep = ~self._flipped()[chains.lane]
-            chains, margin, wide = chains.at(keep), margin[keep], wide[keep]
-            for width in (False, True):
-                if self._over() or not np.any(wide == width):
-                    continue
-                here = np.nonzero(wide == width)[0]
-                some = chains.at(here)
-                score = self._scores(self.lanes.at(some.lane), some.sets, some.V, True)
-                source, sets = _swaps(score, some.sets, *(WIDE if width else NEAR))
-                tried, ok = self._tried(Chains(some.lane[source], sets, some.V[source]))
-                value = np.where(ok, self._own_margins(tried), np.inf)
-                order = np.lexsort((value, source))
-                best = order[np.unique(source[order], return_index=True)[1]]
-                at = here[source[best]]
-                better = value[best] < margin[at] - 1e-9 * (1 + np.abs(margin[at]))
-                margin[at[better]] = value[best[better]]
-                chains = chains.replaced(at[better], tried.at(best[better]))
-                stuck = np.setdiff1d(here, at[better])
-                wide[at[better]] = False
-                if not width:
-                    wide[stuck] = True
-                else:
-                    margin[stuck] = -np.inf  # ended
-            keep = margin > -np.inf
-            chains, margin, wide = chains.at(keep), margin[keep], wide[keep]
+            chains, margin = chains.at(keep), margin[keep]
             if not len(chains.lane) or self._over():
                 return
+            score = self._scores(self.lanes.at(chains.lane), chains.sets, chains.V, True)
+            source, sets = _swaps(score, chains.sets, *widths)
+            tried, ok = self._tried(Chains(chains.lane[source], sets, chains.V[source]))
+            value = np.where(ok, self._own_margins(tried), np.inf)
+            order = np.lexsort((value, source))
+            best = order[np.unique(source[order], return_index=True)[1]]
+            better = best[value[best] < margin[source[best]] - 1e-9 * (1 + np.abs(margin[source[best]]))]
+            chains, margin = tried.at(better), value[better]
 
-    def _kicked(self, lowered: Array) -> Chains:
-        """The best sets of lanes that stand, half of their rows given up and chosen anew in turn."""
-        left = ~self._flipped() & (self.margin < np.inf)
-        tries = self.tries = np.where(lowered, 0, self.tries + 1)
-        lanes = np.nonzero(left & (tries < KICKS))[0]
-        chains = self._bests().at(lanes)
+    def _kicked(self) -> Chains:
+        """The best sets of lanes that stand and are near, half of their rows given up and chosen anew in turn."""
+        near = ~self._flipped() & (self.margin < NEARBY * self.first) & (self.tries < KICKS)
+        chains = self._bests().at(np.nonzero(near)[0])
         rows, codes = chains.sets.rows.copy(), chains.sets.codes.copy()
         out = self.random.random(rows.shape) < 0.5
         rows[out] = codes[out] = -1
