@@ -17,6 +17,7 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
 METHODS: Final[Mapping[str, str]] = {"squared_labels": "squared_labels:SquaredLabels",
+                                     "squared_deletions": "squared_deletions:SquaredDeletions",
                                      "enumeration": "enumeration:Enumeration"}
 """Modules and classes, in the order in which they are tried; a number in a certificate is the place in it."""
 
