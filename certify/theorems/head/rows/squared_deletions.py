@@ -1,7 +1,8 @@
 """H4: any m rows deleted from a squared-loss head, by comparison of `(I − K_MM)⁻¹` and by its largest eigenvalue.
 
-Deleting M takes `c_Mᵀ(I − K_MM)⁻¹r_M` from a contrast of outputs: K the hat matrix, r residuals, c influences. For many rows
-`0 ⪯ K_MM ⪯ κI` bounds it by a sum over M; for few rows a comparison vector, the signs of the second order and a tree do.
+Deleting M takes `c_Mᵀ(I − K_MM)⁻¹r_M` from a contrast of outputs: K the hat matrix, r residuals, c influences. For many
+rows `0 ⪯ K_MM ⪯ κI` bounds it by a sum over M; for few rows a comparison vector, the signs of the second order and a
+tree do.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from certify.systems.head.rows.ridge import Ridge, ridge, solve
 from certify.theorems.head.rows.contrasts import Contrast, Ints, contrasts
 from certify.theorems.head.rows.deletion_node import Node
 from certify.theorems.head.rows.deletion_tree import Comparisons, Record, Walk
+from certify.theorems.head.rows.deletion_witness import Grown, witness
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.spectral_deletions import Spectral, deleted_at_once, largest_block
@@ -69,11 +71,11 @@ class SquaredDeletions(Method):
         return ""
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """The points that stay; with `remaining` every number of deletions has its own weight decay and its own bound."""
+        """The points that stay; with `remaining` every number of deletions has its own weight decay and bound."""
         rows = np.array(sorted(change.rows), dtype=np.int64)
         count = min(change.count, len(rows))
         proved, found = todo.copy(), Found(head)
-        arrays: dict[str, Array] = {}
+        grown: list[Grown] = []
         for size in range(count + 1) if head.remaining else (count,):
             base = base_of(head, rows, size)
             if base is None:
@@ -81,8 +83,11 @@ class SquaredDeletions(Method):
             if base.K is None:
                 proved &= self._many(head, rows, base, proved, budget)
             else:
-                proved &= self._few(head, rows, base, proved, budget, found)
-        return Part(self.name, proved & ~found.flipped, arrays, found.flips())
+                trees = self._few(head, rows, base, proved, budget, found)
+                proved &= np.isin(np.arange(len(todo)), list(trees.of))
+                grown.append(trees)
+        proved &= ~found.flipped
+        return Part(self.name, proved, witness(grown, np.flatnonzero(proved)) if grown else {}, found.flips())
 
     def _many(self, head: Head, rows: Ints, base: Base, todo: Mask, budget: Budget) -> Mask:
         """By the largest eigenvalue of blocks of the hat matrix."""
@@ -102,21 +107,23 @@ class SquaredDeletions(Method):
                 stays[at[mine]] &= taken < low
         return stays
 
-    def _few(self, head: Head, rows: Ints, base: Base, todo: Mask, budget: Budget, found: Found) -> Mask:
+    def _few(self, head: Head, rows: Ints, base: Base, todo: Mask, budget: Budget, found: Found) -> Grown:
         """By trees, one point after another, those of large contrasts first; comparisons are shared."""
         assert base.K is not None
-        stays, shared = np.zeros_like(todo), Comparisons()
+        shared, trees = Comparisons(), {}
         nodes = {int(j): node_list(head, rows, base, int(j)) for j in np.flatnonzero(todo)}
         waiting = sorted(nodes, key=lambda j: -min(node.z for _, node in nodes[j]))
         for place, j in enumerate(waiting):
             share = budget.share(min(1.0, FAIR / (len(waiting) - place)))
-            stays[j] = grow(head, rows, base, nodes[j], share, found, shared)[0]
-        return stays
+            records = grow(head, rows, base, nodes[j], share, found, shared)
+            if records is not None:
+                trees[j] = records
+        return Grown(trees, shared)
 
 
 def grow(head: Head, rows: Ints, base: Base, nodes: list[tuple[Contrast, Node]], budget: Budget, found: Found,
-         shared: Comparisons) -> tuple[bool, list[list[Record]]]:
-    """Whether every contrast of a point is proved by its tree; flips that were met are kept once a refit proves them."""
+         shared: Comparisons) -> list[list[Record]] | None:
+    """The trees that prove every contrast of a point, or None; flips that were met are kept if a refit proves them."""
     records = []
     for contrast, node in nodes:
         walk = Walk(frozenset((contrast.a, contrast.b)), shared, lambda: budget.left() <= 0, NODES)
@@ -124,9 +131,9 @@ def grow(head: Head, rows: Ints, base: Base, nodes: list[tuple[Contrast, Node]],
         if walk.flip is not None and (not head.remaining or len(walk.flip) == base.count):
             _flip(head, base, walk.flip, found)
         if not good:
-            return False, []
+            return None
         records.append(walk.records)
-    return True, records
+    return records
 
 
 def _flip(head: Head, base: Base, gone: Ints, found: Found) -> None:

@@ -1,4 +1,4 @@
-"""The exact refit of a squared-loss head on unchanged data: contrasts of its outputs and its residuals, both enclosed."""
+"""The exact refit of a squared-loss head on unchanged data: contrasts of outputs and residuals, both enclosed."""
 
 from __future__ import annotations
 
