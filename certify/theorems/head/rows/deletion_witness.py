@@ -25,7 +25,7 @@ def witness(grown: Sequence[Grown], points: Ints) -> dict[str, NDArray[np.generi
     """Trees in one line: by weight decay, point, contrast, and each in the order of a depth-first walk.
 
     `points`; `nodes` of every tree; of every node `apart`, `hot` (children), `comparison` (number among those of its
-    weight decay); `order`, the children of all nodes; `kept` comparisons of every weight decay, their `lengths`, `vectors`.
+    weight decay); `order`, the children of all nodes; `kept` comparisons of every weight decay, `lengths`, `vectors`.
     """
     nodes, kept = [], []
     records: list[tuple[Record, int]] = []
