@@ -95,7 +95,7 @@ def _problem(problem: Problem) -> Json:
         "set": spec.perturbation.set,
         "norm": spec.perturbation.norm,
         "weight_norm": spec.weights.norm,
-        **_reference(problem),
+        **problem.measure.stated(),
         **({} if problem.evaluation is None else {"evaluation_rows": len(problem.evaluation)}),
         **({} if problem.threshold is None else {"threshold": problem.threshold}),
         **({} if spec.window is None else {"window": spec.window.radius}),
@@ -125,12 +125,6 @@ def _training(problem: Problem) -> Json:
     """Of the training, what is not as usual: biases without decay, and a mean over the rows that are left."""
     return ({} if problem.bias_decay else {"bias_decay": False}) | (
         {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization})
-
-
-def _reference(problem: Problem) -> Json:
-    """Of the function norm, τ and the number of reference rows."""
-    reference = problem.reference
-    return {} if reference is None else {"tau": reference.tau, "reference_rows": len(reference.X)}
 
 
 def _network(network: Network | GraphNetwork) -> Json:

@@ -134,7 +134,7 @@ class Problem(Part):
 
     @model_validator(mode="after")
     def _one_reference(self) -> Problem:
-        if {self.tau is None, self.reference_rows is None} != {self.weight_norm != w.WeightNorm.FUNCTION}:
+        if {self.tau is None, self.reference_rows is None} != {not w.WeightNorm(self.weight_norm).rows}:
             raise ValueError("tau and reference_rows belong to the function norm")
         return self
 

@@ -68,19 +68,21 @@ class WeightNorm(StrEnum):
 
     Attributes:
         distance: such a distance in words, the beginning of a unit.
+        rows: whether it compares outputs at reference rows.
     """
 
     distance: str
+    rows: bool
 
-    def __new__(cls, word: str, distance: str = "") -> WeightNorm:
+    def __new__(cls, word: str, distance: str = "", rows: bool = False) -> WeightNorm:
         """Python makes a member of its row."""
         self = str.__new__(cls, word)
-        self._value_, self.distance = word, distance
+        self._value_, self.distance, self.rows = word, distance, rows
         return self
 
     EUCLIDEAN = "euclidean", "weight distance"
     RELATIVE = "relative", "weight distance relative to each layer"
-    FUNCTION = "function", "weight distance as the reference rows see it"
+    FUNCTION = "function", "weight distance as the reference rows see it", True
 
 
 class Parameter(StrEnum):
@@ -114,6 +116,11 @@ class Parameter(StrEnum):
         """Whether a row changes as a whole or not at all."""
         return not self.sized
 
+    @property
+    def relabels(self) -> bool:
+        """Whether labels become others."""
+        return self is Parameter.LABELS
+
     FEATURES = "features", "feature change", "feature distance"
     TARGETS = "targets", "target change", "target distance"
     SAMPLE_WEIGHTS = "sample_weights", "change of the sample weights", "change of the sample weights"
@@ -128,22 +135,24 @@ class Set(StrEnum):
         gauge: whether it is a ball of a norm, so that a modulus per unit of it has a meaning.
         sized: whether a radius belongs to it; one given change has its own size.
         share: whose the budget is, in words.
+        moving: what follows the rows that move, in words; `{count}` stands for how many move at once.
     """
 
     gauge: bool
     sized: bool
     share: str
+    moving: str
 
-    def __new__(cls, word: str, gauge: bool = False, sized: bool = True, share: str = "") -> Set:
+    def __new__(cls, word: str, gauge: bool = False, sized: bool = True, share: str = "", moving: str = "") -> Set:
         """Python makes a member of its row."""
         self = str.__new__(cls, word)
-        self._value_, self.gauge, self.sized, self.share = word, gauge, sized, share
+        self._value_, self.gauge, self.sized, self.share, self.moving = word, gauge, sized, share, moving
         return self
 
     TOTAL = "total", True, True, "in total"
-    PER_SAMPLE = "per_sample", True, True, "of every row"
-    SPARSE = "sparse", False, True, "of every row"
-    GIVEN = "given", False, False, "of every row"
+    PER_SAMPLE = "per_sample", True, True, "of every row", ", each within its own budget"
+    SPARSE = "sparse", False, True, "of every row", ", at most {count} at once"
+    GIVEN = "given", False, False, "of every row", ", by the change in the file"
 
 
 class Normalization(StrEnum):
@@ -151,6 +160,11 @@ class Normalization(StrEnum):
 
     FIXED = "fixed"
     REMAINING = "remaining"
+
+    @property
+    def follows(self) -> bool:
+        """Whether a row that is left out no longer counts."""
+        return self is Normalization.REMAINING
 
 
 class Network(StrEnum):

@@ -9,7 +9,18 @@ from __future__ import annotations
 from typing import Final
 
 from certify.format.quantities import ESTIMATED, QUANTITIES
-from certify.format.words import Activation, Arithmetic, Base, Loss, Map, Normalization, Parameter, Set, WeightNorm, words
+from certify.format.words import (
+    Activation,
+    Arithmetic,
+    Base,
+    Loss,
+    Map,
+    Normalization,
+    Parameter,
+    Set,
+    WeightNorm,
+    words,
+)
 
 ACTIVATIONS: Final = words(Activation)
 LOSSES: Final = words(Loss)

@@ -27,9 +27,9 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
     Raises:
         Invalid: the file is missing or idle, or holds other arrays.
     """
-    several = {f"{claim.array}." for claim in certificate.claims if claim.theorem in SEVERAL and claim.array is not None}
-    needed = {claim.array for claim in certificate.claims
-              if claim.array not in (None, CENTRE) and claim.theorem not in SEVERAL}
+    named = [claim for claim in certificate.claims if claim.array is not None]
+    several = {f"{claim.array}." for claim in named if claim.theorem in SEVERAL}
+    needed = {str(claim.array) for claim in named if claim.array != CENTRE and claim.theorem not in SEVERAL}
     needed |= {claim.constants for claim in certificate.claims if claim.constants is not None}
     if any(claim.array == CENTRE for claim in certificate.claims):
         needed |= set(centre_names(problem))

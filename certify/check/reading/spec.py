@@ -53,8 +53,8 @@ WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
-    "sparse": ("perturbation",), "given": ("perturbation",), "critical": ("evaluation",), "labels": ("evaluation", "whole_rows"),
-    "deletions": ("perturbation", "evaluation", "whole_rows"),
+    "sparse": ("perturbation",), "given": ("perturbation",), "critical": ("evaluation",),
+    "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
     "function": ("weights",),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
@@ -220,7 +220,8 @@ def read_spec(data: bytes) -> Spec:
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
         within=None if within is None else float(within), bias_decay=training.get("bias_decay", True),
         normalization=_word(training, "training", "normalization", "fixed"),
-        set=_word(p, "perturbation", "set", IMPLIED.get(p.get("parameter", ""), "total")), radius=None if radius is None else float(radius),
+        set=_word(p, "perturbation", "set", IMPLIED.get(p.get("parameter", ""), "total")),
+        radius=None if radius is None else float(radius),
         graph=model.get("graph"), weight_norm=_word(sections["weights"], "weights", "norm", "euclidean"),
         aubin="aubin" in top, **_parts(sections, top),
     )

@@ -12,6 +12,9 @@ from certify.theorems.head.rows.logistic_slabs import Rows
 ROUNDS = 40
 CAP = 25.0
 SLACK = 1.01
+WARM = 0.9
+NEAR = 0.05
+OUTWARD = 1.04
 
 
 def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: int = 60) -> Array:
@@ -47,7 +50,7 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
 def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None) -> Slabs | None:
     """Slabs whose image lies inside, by floats: from below, with steps that grow while they still help."""
     n = len(c.sums.S)
-    at = np.zeros((4, n)) if warm is None else warm.all()
+    at = np.zeros((4, n)) if warm is None else WARM * warm.all()
     inside = np.zeros(n, bool)
     inside[free] = True
     at[2:, ~inside] = 0.0
@@ -68,8 +71,8 @@ def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None) -> Slabs | N
         if ratio >= 1.0 and turn > 10 and step > 0.02 * most:
             return None
         before = step
-        if step < 0.02 * most or turn % 4 == 3:
-            at = np.maximum(at, image * 1.03 + 1e-6)
+        if step < NEAR * most or turn % 4 == 3:
+            at = np.maximum(at, image * OUTWARD + 1e-6)
         else:
             grow = 1.0 if turn < 2 else (min(1.0 / (1.0 - ratio), 4.0) if ratio < 0.75 else 3.0)
             at = at + grow * more

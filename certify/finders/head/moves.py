@@ -1,7 +1,7 @@
 """How much each row's change lowers a margin, about a refitted head, and the sets that follow from it, in floats.
 
 With `c_i = Φ_i H⁻¹ E` (E the gradient of the margin in the weights) a change of row i's slope by s lowers the margin by
-`c_i·s` to first order. One output: the row itself is solved exactly, the others to second order, so that a deletion counts
+`c_i·s` to first order; a deletion takes the slope away. One output: the row itself is solved exactly, the others to second order, so that a deletion counts
 `c p/(1 − h)`, `h` the leverage times the curvature.
 """
 
@@ -90,11 +90,13 @@ def scores(newton: Newton, change: Change, lanes: Lanes, sets: Sets, V: Array, o
     Args:
         newton, change, lanes, sets, V: as above, one set a lane.
         own: the row's own output solved as well; else first order.
-        leverages: `(n, k, k)` of the trained head.
+        leverages: `(1, k, k, n)` of the trained head, for heads too large to have them at V.
     """
     head = newton.head
     Z = head.outputs(V)
-    U = newton.solve(sets, Z, lanes.gradients(head))
+    E = lanes.gradients(head)
+    U, here = newton.solve_and_leverages(sets, Z, E) if own else (newton.solve(sets, Z, E), None)
+    leverages = leverages if here is None else here
     C = head.outputs(U)
     inside = member(sets, len(head.phi))
     if head.k == 1:
@@ -110,11 +112,11 @@ def _one_output(
 ) -> Scores:
     old = head.targets.T
     if change.deletes:
-        worth = C * _slope(head, Z, old)
+        worth = -C * _slope(head, Z, old)
         if leverage is not None:
             h = leverage * _curvature(head, Z)
             out = worth / np.maximum(1 - h, 0.02)
-            back = C * _slope(head, _solved(head, Z, leverage, np.broadcast_to(old, Z.shape)), old)
+            back = -C * _slope(head, _solved(head, Z, leverage, np.broadcast_to(old, Z.shape)), old)
             worth = np.where(inside, back, out)
         return Scores(worth, np.full(worth.shape, -1))
     assert head.codes is not None and head.label is not None
@@ -141,13 +143,12 @@ def _several(head: FloatHead, change: Change, C: Array, Z: Array, leverages: Arr
     slopes = head.loss.slopes(Z, head.targets.T)
     if change.deletes:
         if leverages is not None:
-            k = head.k
-            A = np.stack(
-                [head.loss.curved(Z[:1], np.broadcast_to(np.eye(k)[a][:, None], Z[:1].shape))[0] for a in range(k)], axis=1
-            )
-            inverse = _bounded_inverse(np.einsum("abn,nbc->nac", A, leverages))
-            slopes = np.einsum("nab,tbn->tan", inverse, slopes, optimize=True)
-        return Scores(np.einsum("tkn,tkn->tn", C, slopes), np.full((len(C), Z.shape[2]), -1))
+            unit = np.eye(head.k)[:, None, :, None]
+            z = Z[: len(leverages)]
+            A = np.stack([head.loss.curved(z, np.broadcast_to(e, z.shape)) for e in unit], axis=1)
+            inverse = _bounded_inverse(np.einsum("tabn,tbcn->tnac", A, leverages))
+            slopes = np.einsum("tnab,tbn->tan", np.broadcast_to(inverse, (len(Z), *inverse.shape[1:])), slopes)
+        return Scores(-np.einsum("tkn,tkn->tn", C, slopes), np.full((len(C), Z.shape[2]), -1))
     assert head.codes is not None and head.label is not None
     if head.loss.affine:
         each = head.codes @ C  # (T, c, n): the slope is that of z less this code
@@ -210,8 +211,8 @@ def _solved(head: FloatHead, z: Array, h: Array, y: Array) -> Array:
 
 def _bounded_inverse(AL: Array) -> Array:
     """`(I − AL)⁻¹`, or I where it is close to singular."""
-    k = AL.shape[1]
+    k = AL.shape[-1]
     M = np.eye(k) - AL
-    size = np.abs(AL).sum(axis=2).max(axis=1)
+    size = np.abs(AL).sum(axis=-1).max(axis=-1)
     M[size > 0.95] = np.eye(k)
     return np.asarray(np.linalg.inv(M))

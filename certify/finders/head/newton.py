@@ -55,6 +55,9 @@ class Newton:
         self.size = k * m
         self.direct = self.size <= SMALL and n * m * (m + 1) // 2 <= STORED
         self.upper = np.triu_indices(m)
+        place = np.zeros((m, m), int)
+        place[self.upper] = np.arange(len(self.upper[0]))
+        self.unpacked = np.maximum(place, place.T).ravel()
         self.table = head.phi[:, self.upper[0]] * head.phi[:, self.upper[1]] if self.direct else None
         free = (head.decay == 0).astype(float)
         self.shift = free * float(n) if head.loss.shifts else None
@@ -68,7 +71,7 @@ class Newton:
         if self.ok[0]:
             self._factor(self.centre)
 
-    def refit(self, sets: Sets, start: Array, tol: float = 1e-6) -> tuple[Array, Array]:
+    def refit(self, sets: Sets, start: Array, tol: float = 1e-4) -> tuple[Array, Array]:
         """Minimisers `(B, k, m)` from `start`, and where the Newton decrement came below `tol`."""
         V, done = start.copy(), np.zeros(len(sets), bool)
         for low in range(0, len(sets), self.batch):
@@ -141,6 +144,21 @@ class Newton:
                 return self.prepared(G)
         return self._conjugate(S, Z, G)
 
+    def solve_and_leverages(self, S: Sets, Z: Array, G: Array) -> tuple[Array, Array | None]:
+        """What `solve` gives, and the rows' leverages `(B, k, k, n)` at these weights; None: too large for that."""
+        if not self.direct or self.table is None:
+            return self.solve(S, Z, G), None
+        try:
+            inverse = np.linalg.inv(self.hessians(S, Z))
+        except np.linalg.LinAlgError:
+            return self.prepared(G), None
+        B, k, m = G.shape
+        X = (inverse @ G.reshape(B, k * m, 1)).reshape(G.shape)
+        blocks = inverse.reshape(B, k, m, k, m).transpose(0, 1, 3, 2, 4)
+        packed = (blocks + blocks.swapaxes(-1, -2))[..., self.upper[0], self.upper[1]]
+        packed[..., self.upper[0] == self.upper[1]] /= 2
+        return X, np.asarray(packed.reshape(B * k * k, -1) @ self.table.T).reshape(B, k, k, -1)
+
     def hessians(self, S: Sets, Z: Array) -> Array:
         """`(B, km, km)`."""
         head, k, m = self.head, self.head.k, self.head.phi.shape[1]
@@ -151,10 +169,7 @@ class Newton:
             H = np.einsum("bacn,ni,nj->bacij", A, head.phi, head.phi, optimize=True)
         else:
             packed = A.reshape(-1, A.shape[-1]) @ self.table
-            H = np.empty((len(Z), k, k, m, m))
-            H[..., self.upper[0], self.upper[1]] = H[..., self.upper[1], self.upper[0]] = packed.reshape(
-                len(Z), k, k, -1
-            )
+            H = np.take(packed, self.unpacked, axis=1).reshape(len(Z), k, k, m, m)
         phi = head.phi[S.rows]
         H -= (gone[..., None] * phi[:, None, None]).swapaxes(-1, -2) @ phi[:, None, None]
         i, j = np.arange(k)[:, None], np.arange(m)[None, :]
@@ -171,17 +186,17 @@ class Newton:
         return np.stack([G[:, c] @ self.factors[c] for c in range(k)], axis=1)
 
     def leverages(self) -> Array:
-        """`(n, k, k)` the blocks of `(phi ⊗ I)ᵀ H⁻¹ (phi ⊗ I)` at the trained head."""
+        """`(1, k, k, n)` the blocks of `(phi ⊗ I)ᵀ H⁻¹ (phi ⊗ I)` at the trained head."""
         phi, k, m = self.head.phi, self.head.k, self.head.phi.shape[1]
-        L = np.zeros((len(phi), k, k))
+        L = np.zeros((1, k, k, len(phi)))
         if len(self.factors) == 1:
             H = self.factors[0].reshape(k, m, k, m)
             for a in range(k):
                 for b in range(k):
-                    L[:, a, b] = np.einsum("ni,ni->n", phi @ H[a, :, b], phi)
+                    L[0, a, b] = np.einsum("ni,ni->n", phi @ H[a, :, b], phi)
         else:
             for a in range(k):
-                L[:, a, a] = np.einsum("ni,ni->n", phi @ self.factors[a], phi)
+                L[0, a, a] = np.einsum("ni,ni->n", phi @ self.factors[a], phi)
         return L
 
     def _factor(self, V: Array) -> None:

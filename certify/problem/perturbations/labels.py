@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from certify.problem.perturbations.codes import codes_of
+from certify.problem.perturbations.codes import Targeted, codes_of
 from certify.problem.perturbations.moving import Moving
-
-if TYPE_CHECKING:
-    from certify.problem.statement import Statement
 
 
 class Labels(Moving):
@@ -18,6 +13,6 @@ class Labels(Moving):
         """One."""
         return 1
 
-    def require(self, problem: Statement) -> None:
+    def require(self, problem: Targeted) -> None:
         """Refuse targets that stand for no labels."""
         codes_of(problem)

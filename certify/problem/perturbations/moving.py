@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.problem.perturbations.codes import Targeted
 from certify.problem.perturbations.factor import BlockFactor, Mask
 from certify.problem.perturbations.row_sets import RowSets
 from certify.rigor.ball import Balls
 from certify.rigor.fp import Array
-
-if TYPE_CHECKING:
-    from certify.problem.statement import Statement
 
 
 class Moving(ABC):
@@ -32,12 +29,13 @@ class Moving(ABC):
         """Unit of each number; None: all 1."""
         return None
 
-    def require(self, problem: Statement) -> None:
+    def require(self, problem: Targeted) -> None:
         """Refuse targets that cannot move so.
 
         Raises:
             InputError: with what would work.
         """
+        return
 
 
 class MovingFits(Moving):

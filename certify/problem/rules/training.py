@@ -9,7 +9,6 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Loss, Map
-
 from certify.problem.perturbations.parameters import MOVING
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ ROWS = ("sparse", frozenset({LABELS}))
 def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
     """Wrong or not, where, what is stated, what is needed."""
     row, convex = KINDS.get(spec.parameter), asked(spec, quantities)
-    rows = row is not None and convex and (spec.set, quantities) == ROWS
+    rows = row is not None and convex and (spec.set, frozenset(quantities)) == ROWS
     alone = f"{ROWS[0]} and {LABELS} alone"
     found = (
         (not spec.bias_decay and not (rows and spec.weight_decay > 0), "training.bias_decay", False,

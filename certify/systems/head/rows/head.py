@@ -92,6 +92,15 @@ class Head:
         sign, _ = self.sides(self.V[None], np.zeros(1))
         return np.asarray(sign[0])
 
+    def outputs(self, V: Array, radius: Array) -> tuple[Array, Array]:
+        """`(B, N, k)` outputs at a batch of weights, and how far those at any weights within a radius may be."""
+        B, k, m = V.shape
+        F = np.asarray((self.points @ V.reshape(B * k, m).T).reshape(len(self.points), B, k).transpose(1, 0, 2))
+        size = np.sqrt(np.einsum("bkm,bkm->bk", V, V)) * fp.sum_up(m) + fp.FLOOR
+        off = (fp.dot_unit(m) * self.points_norm + self.points_rad)[:, None] * size[:, None, :]
+        off = (off + (self.points_norm * radius[:, None])[..., None]) * RAISE + 2 * U * np.abs(F) + fp.FLOOR
+        return F, np.where(np.isfinite(off), off, np.inf)
+
     def sides(self, V: Array, radius: Array) -> tuple[Whole, Array]:
         """What is proved of the label of every point, for all weights within a distance of each of a batch.
 

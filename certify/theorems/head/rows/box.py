@@ -96,7 +96,7 @@ class Trap:
         half: float B, half their difference; `off` bounds the errors of both and of products with them.
         top: float upper inverse, `H_low⁻¹ ⪯ top + off`.
         off: see half; relative to the product of two norms.
-        most, least: (f,) the deleted rows' pulls lie in `[−least, most]`.
+        size, back: the pulls of deleted rows lie in `[−back·size, size]`; (f,) and one number ≤ 1.
         spread: upper bound of `|Σ_M p̂ s|_B`.
         loose: `off · Σ_M |s||p̂|`, at most.
         rest: `√‖top‖ · |gradient|`.
@@ -107,8 +107,8 @@ class Trap:
     half: Array
     top: Array
     off: float
-    most: Array
-    least: Array
+    size: Array
+    back: float
     spread: float
     loose: float
     rest: float
@@ -118,7 +118,7 @@ class Trap:
         return bool((self.image < slabs.all()).all())
 
 
-def inverse(H: Array, unsure: float) -> tuple[Array, float] | None:
+def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float] | None:
     """Symmetric X and e with `‖H⁻¹ − X‖ ≤ e` for every symmetric matrix within `unsure` of H; None if not proved.
 
     `‖I − XH‖ ≤ ε < 1` gives `H⁻¹ = (I − E)⁻¹X`, so the error is at most `ε‖X‖/(1 − ε)`.
@@ -127,6 +127,8 @@ def inverse(H: Array, unsure: float) -> tuple[Array, float] | None:
         X = np.linalg.inv(H)
     except np.linalg.LinAlgError:
         return None
+    if not proved:
+        return X, 0.0
     X = 0.5 * (X + X.T)
     if not np.isfinite(X).all():
         return None
@@ -174,13 +176,13 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Tr
     for weights in (sec.least, sec.most):
         H = (S.T * (c.kept * weights)) @ S
         H[np.diag_indices(len(H))] += s.decay
-        found = inverse(H, unsure)
+        found = inverse(H, unsure, proved)
         if found is None:
             return None
         inverses.append(found)
     (top, top_off), (low, low_off) = inverses
     mean, half = 0.5 * (top + low), 0.5 * (top - low)
-    size = fp.frobenius(top) + fp.frobenius(low)
+    size = fp.frobenius(top) + fp.frobenius(low) if proved else 0.0
     off = (max(top_off, low_off) + 4.0 * fp.dot_unit(len(top)) * size) * RAISE
     return _image(c, slabs, free, k, (mean, half, top, off), proved)
 
@@ -198,29 +200,32 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     k = min(k, len(free))
     SA = S @ mean
     own = np.einsum("ij,ij->i", SA, S)
-    beta, full = _seen(S, half, s.norms, off), _seen(S, top, s.norms, off)
+    beta = _seen(S, half, s.norms, off)
     D, p = c.at.D[free], c.at.p[free] + c.at.p_off[free]
     most = (p + D * slabs.il[free]) * RAISE
     least = least_remainder(c.at, free, slabs.il[free], slabs.ih[free], proved)
     size = np.maximum(most, least)
+    back = float(np.max(least / size)) * RAISE
     root = np.sqrt(np.maximum(own, 0.0) + off * s.norms * s.norms) * RAISE
     by = root[free] * size
     order = np.argsort(-by, kind="stable")
     wide = order[: max(WIDE, 2 * k)]
     others = float(by[order[len(wide)]]) if len(wide) < len(free) else 0.0
     cols = free[wide]
-    K = SA @ S[cols].T
-    X = np.maximum(K * most[wide], K * -least[wide])
-    Y = np.maximum(K * -most[wide], K * least[wide])
+    K = SA @ (S[cols] * size[wide, None]).T
+    X = np.maximum(K, K * -back)
+    Y = np.maximum(-K, K * back)
     X[cols, np.arange(len(cols))] = 0.0
     Y[cols, np.arange(len(cols))] = 0.0
     rest = (root * others * RAISE)[:, None]
     X, X1 = top_sums(np.maximum(X, rest), k)
     Y, Y1 = top_sums(np.maximum(Y, rest), k)
-    spread = _spread(c, free, wide, (half, off), (most, least), beta, k)
+    spread = _spread(c, free, wide, (half, off), (size, back), beta, k)
     loose = off * _top(s.norms[free] * size, k) * RAISE
-    still = float(np.sqrt(fp.frobenius(top) + off)) * c.gradient * RAISE
-    extra = beta * spread + s.norms * loose + full * still
+    still = float(np.sqrt(fp.frobenius(top) + off)) * c.gradient * RAISE if proved else 0.0
+    extra = beta * spread + s.norms * loose
+    if proved:
+        extra += _seen(S, top, s.norms, off) * still
     image = np.zeros((4, n))
     image[0], image[1] = (X + extra) * RAISE, (Y + extra) * RAISE
     image[:2, c.kept == 0.0] = -1.0
@@ -232,18 +237,17 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     inner = extra[free]
     image[2, free] = (own_free * p + X1[free] + inner) / left * RAISE
     image[3, free] = (own_free * least + Y1[free] + inner) * RAISE
-    return Trap(image, mean, half, top, off, most, least, spread, loose, still)
+    return Trap(image, mean, half, top, off, size, back, spread, loose, still)
 
 
-def _spread(c: Centre, free: Rows, wide: Rows, matrix: tuple[Array, float], pulls: tuple[Array, Array],
+def _spread(c: Centre, free: Rows, wide: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float],
             beta: Array, k: int) -> float:
     """Upper bound of `|Σ_M p̂ s|_B` over all M of at most k free rows: the better of two.
 
     The sum of the k largest `|s_i|_B |p̂_i|`; and the root of the k largest of diagonal entry and k − 1 largest products.
     """
     half, off = matrix
-    most, least = pulls
-    size = np.maximum(most, least)
+    size, back = pulls
     each = beta[free] * size * RAISE
     plain = _top(each, k)
     if k == 1 or not plain > 0.0:
@@ -251,10 +255,8 @@ def _spread(c: Centre, free: Rows, wide: Rows, matrix: tuple[Array, float], pull
     rows = c.sums.S[free[wide]]
     norms = c.sums.norms[free[wide]]
     B = (rows @ half) @ rows.T
-    up, down = most[wide], least[wide]
-    same = np.maximum(np.outer(up, up), np.outer(down, down))
-    cross = np.maximum(np.outer(up, down), np.outer(down, up))
-    near = np.where(B > 0.0, B * same, -B * cross) + off * np.outer(norms * size[wide], norms * size[wide])
+    weigh = size[wide]
+    near = (np.maximum(B, B * -back) + off * np.outer(norms, norms)) * np.outer(weigh, weigh)
     np.fill_diagonal(near, 0.0)
     narrow = np.ones(len(free), bool)
     narrow[wide] = False
@@ -278,8 +280,8 @@ def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array,
     p = points.shape[1]
     norms = fp.row_norms(points)
     margin = points @ c.w - fp.dot_unit(p) * norms * float(fp.row_norms(c.w[None, :])[0]) * RAISE
-    C = (points @ t.mean) @ c.sums.S[free].T
-    pushes = np.maximum(np.maximum(C * t.most, C * -t.least), 0.0)
+    C = (points @ t.mean) @ (c.sums.S[free] * t.size[:, None]).T
+    pushes = np.maximum(C, C * -t.back)
     fixed = (_seen(points, t.half, norms, t.off) * t.spread + norms * t.loose
              + _seen(points, t.top, norms, t.off) * t.rest)
     return margin, pushes, fixed * RAISE

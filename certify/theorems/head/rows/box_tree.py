@@ -19,10 +19,14 @@ from certify.finders.head import boxes
 from certify.rigor.fp import RAISE, Array
 from certify.theorems.head.rows.box import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
 from certify.theorems.head.rows.logistic_slabs import Rows
-from certify.theorems.head.rows.refit_near import base, refits, stays
+from certify.theorems.head.rows.refit_near import base, refits, stays, stays_alone
 
 STEPS = (0, 3, 6, 10, 15, 22, 30, 40, 55, 75, 100, 130, 180, 250, 350)
 LAST_STEPS = (0, 4, 10, 20, 40, 80, 180)
+MOST_BOXES = 3
+"""Boxes of a node."""
+GAP = (0, 9, 6, 2)
+"""How finely the first number of hot rows with a box is looked for, by k."""
 BITS = 11
 LOWEST = -15
 COARSE = (2.0**-BITS, 2.0**LOWEST)
@@ -104,6 +108,7 @@ class Tree:
     points: Array
     left: Callable[[], float]
     most_hot: int = 180
+    warm: dict[int, Slabs] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     pending: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     failed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
@@ -183,35 +188,46 @@ class Tree:
         slabs = boxes.slabs(c, free, k, warm)
         if slabs is None:
             return None
-        for room in (1.0, 1.05):
-            codes = coded(slabs.all() * room)
+        room = slabs.all()
+        for _ in range(3):
+            codes = coded(room)
             found = trap(c, Slabs(*decoded(codes)), free, k)
             if found is not None and found.inside(Slabs(*decoded(codes))):
                 self._say("boxes")
                 return Box(h, codes, c, found, free, k)
+            room = room * 1.04
         return None
 
     def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task) -> list[Task]:
         k, n = task.k, len(order)
         need = np.full(len(live), n + 1)
         steps = [h for h in STEPS if h < n - k and h >= 0.4 * task.hint]
-        box, tried = None, 0
-        for h in steps:
-            if h > self.most_hot or (box is not None and tried >= 2):
+        first, tried, below = None, 0, -1
+        kept: list[tuple[Box, Rows]] = []
+        while steps:
+            h = steps.pop(0)
+            if h > self.most_hot or tried >= MOST_BOXES:
                 break
-            if box is not None and int(need.max()) <= h:
+            if first is not None and h > first and int(need.max()) <= h + (h + 12) // 4:
                 break
             found = self._box(c, order, h, k, None)
             if found is None:
+                below = h
+                if first is not None and h < first and first - h > 1 + GAP[min(k, 3)]:
+                    steps.insert(0, (first + h + 1) // 2)
                 continue
-            more = self._needs(found, order, self.points[live])
-            box = box or found
             tried += 1
-            if (more < need).any():
-                node.boxes.append((h, found.codes))
-                need = np.minimum(need, more)
-            if int(need.max()) <= h + 3 + h // 4:
-                break
+            kept.append((found, self._needs(found, order, self.points[live])))
+            need = np.minimum(need, kept[-1][1])
+            if first is None or h < first:
+                if h - below > 1 + GAP[min(k, 3)]:
+                    steps.insert(0, (h + below + 1) // 2)
+                first = h
+        for one in list(kept):  # what the others do as well is not stated
+            others = [needs for box, needs in kept if box is not one[0]]
+            if others and (np.min(others, axis=0) <= need).all():
+                kept.remove(one)
+        node.boxes = [(box.h, box.codes) for box, _ in kept]
         hard = need > self.most_hot
         self.failed[live[hard]] = True
         live, need = live[~hard], need[~hard]
@@ -219,7 +235,7 @@ class Tree:
             return []
         node.h[live] = need
         node.hot = order[: int(need.max())]
-        start = box.h if box is not None else 0
+        start = first or 0
         return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], c.w, None,
                      max(0, start - a - 1)) for a in range(int(need.max()))]
 
@@ -257,8 +273,9 @@ class Tree:
         for h in LAST_STEPS:
             if h < 0.4 * task.hint or h >= n:
                 continue
-            box = self._box(c, order, h, 1, None)
+            box = self._box(c, order, h, 1, self.warm.get(1))
             if box is not None:
+                self.warm[1] = Slabs(*decoded(box.codes))
                 break
         at = box.h if box is not None else n
         open_ = np.ones((len(live), n), bool)
@@ -293,6 +310,11 @@ class Tree:
         if len(bad):
             self._say("refits", len(bad))
             good[:, bad] = stays(b, rows[bad], W[bad], points).T | ~wanted[:, bad]
+            for i in bad[~good[:, bad].all(axis=0)]:
+                kept = c.kept.copy()
+                kept[rows[i]] = 0.0
+                good[:, i] |= stays_alone(centre(self.sums, kept, W[i]), points)
+                self._say("alone")
             for j, i in zip(*np.nonzero(~good), strict=True):
                 if points[j] @ W[i] <= 0.0:
                     self.flips[int(live[j])] = (*task.out, int(rows[i]))

@@ -21,6 +21,9 @@ LEAVES = 2_000_000
 STORED = 6_000_000
 """Most numbers that a certificate holds of them."""
 
+FEW = 10**9
+"""Products of rows, choices and weights up to which no search for flips goes first."""
+
 SHARE = 0.1
 """Of a typical margin: how near a first refit has to be; only those that decide nothing are solved to the end."""
 
@@ -38,6 +41,11 @@ class Enumeration(Method):
         if leaves * head.k * head.m > STORED:
             return f"the weights of {leaves:.1e} refits are more than a certificate holds"
         return ""
+
+    def complete(self, head: Head, change: RowChange) -> bool:
+        """Where every choice is refitted in seconds."""
+        leaves = sum(change.choices(head, size) for size in range(change.count + 1))
+        return leaves * head.n * head.k * head.m <= FEW
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """Both ends of every point, or nothing when the time is too short; flips that were met count."""

@@ -70,15 +70,15 @@ class Part:
         proved: `(N,)` the points that stay.
         arrays: what a checker needs to derive it again, by name.
         flips: changes it met that flip points; None: it looked for none.
-        tolerated: `(N,)` for each point a number of changes that it survives, where the method knows more than was
-            asked; else None.
+        tolerated: `(N,)` both ends of the number of changes that each point survives, whatever number was asked about;
+            None where the method does not know.
     """
 
     method: str
     proved: Mask
     arrays: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     flips: Flips | None = None
-    tolerated: Whole | None = None
+    tolerated: tuple[Whole, Whole] | None = None
 
 
 class Method(ABC):
@@ -93,6 +93,10 @@ class Method(ABC):
     @abstractmethod
     def able(self, head: Head, change: RowChange) -> str:
         """Empty where the method applies; else why not, in words."""
+
+    def complete(self, head: Head, change: RowChange) -> bool:
+        """Whether it finds the changes that flip as well, so that no search need go before it."""
+        return False
 
     @abstractmethod
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.activation import activation
@@ -72,7 +73,7 @@ def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
     return W
 
 
-def stays(b: Base, rows: Rows, W: Array, points: Array) -> Array:
+def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
     """Whether `e·w(M) > 0` is proved for each refit without one row and each point: `(r, N)` booleans.
 
     With `g` the gradient at W and `q ≥ ‖H⁻¹‖` near W: `|w(M) − W| ≤ q|g|`, if that is below `ROOM`.
@@ -100,4 +101,22 @@ def stays(b: Base, rows: Rows, W: Array, points: Array) -> Array:
     norms = fp.row_norms(points)
     margin = W @ points.T
     need = norms * (np.where(ok, moved, 1.0)[:, None] + fp.dot_unit(p) * sizes[:, None]) * RAISE
-    return ok[:, None] & (margin > need)
+    return np.asarray(ok[:, None] & (margin > need))
+
+
+def stays_alone(c: Centre, points: Array) -> NDArray[np.bool_]:
+    """Whether `e·w > 0` is proved for each point at the minimiser near the centre itself, by its own Hessian: `(N,)`."""
+    b, s = base(c), c.sums
+    none = np.zeros(len(points), bool)
+    if b is None:
+        return none
+    change = float(np.max(c.kept * (c.at.off + ROOM * s.norms))) * RAISE
+    shrink = float(exp(np.array([-min(change, 600.0)]))[0]) * (1.0 - 2.0**-40) - 2.0**-800
+    if not (change < 600.0 and shrink > 0.0):
+        return none
+    moved = b.size * c.gradient / shrink * RAISE
+    if not moved < ROOM:
+        return none
+    size = float(fp.row_norms(c.w[None, :])[0])
+    need = fp.row_norms(points) * (moved + fp.dot_unit(len(c.w)) * size) * RAISE
+    return np.asarray(points @ c.w > need)

@@ -245,16 +245,20 @@ class SquaredLabels(Method):
             return "the targets are no labels"
         return ""
 
+    def complete(self, head: Head, change: RowChange) -> bool:
+        """Always: the worst rows are sorted to the front."""
+        return True
+
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """Every point that tolerates as many changes; those that do not, with the rows that flip them."""
         found = ask(head, change, todo, lambda: budget.left() <= 0)
         if isinstance(found, str):
             return None
         labels, r = found
-        lower, at = np.full(len(todo), -1), np.flatnonzero(todo)
-        lower[at] = r.lower
+        lower, upper, at = np.full(len(todo), -1), np.full(len(todo), len(change.rows)), np.flatnonzero(todo)
+        lower[at], upper[at] = r.lower, r.upper
         flips = _flips(head, labels, r, at[r.upper < change.count], at, budget)
-        return Part(self.name, lower >= change.count, {}, flips, lower)
+        return Part(self.name, lower >= change.count, {}, flips, (lower, upper))
 
 
 def ask(head: Head, change: RowChange, todo: Mask, late: Callable[[], bool]) -> tuple[Labels, Tolerated] | str:

@@ -11,18 +11,16 @@ import numpy as np
 
 from certify.finders.head.attack import attack
 from certify.finders.head.floats import FloatHead, float_head
+from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
-METHODS: Final[Mapping[str, str]] = {"squared_labels": "squared_labels:SquaredLabels",
-                                     "squared_deletions": "squared_deletions:SquaredDeletions",
-                                     "enumeration": "enumeration:Enumeration"}
-"""Modules and classes, in the order in which they are tried; a number in a certificate is the place in it."""
-
-OPEN, FLIPPED, FIRST = 0, 1, 2
-"""Of a point: nothing is known; a change flips it; this and what follows: the method that proves that it stays."""
+CLASSES: Final[Mapping[str, str]] = {
+    "squared_labels": "squared_labels:SquaredLabels", "squared_deletions": "squared_deletions:SquaredDeletions",
+    "enumeration": "enumeration:Enumeration"}
+"""Modules and classes of the methods, in the order in which they are tried."""
 
 ATTACK = 0.25
 """Share of the time for the search of changes that flip."""
@@ -40,7 +38,7 @@ class Survey:
     """What became of every point.
 
     Attributes:
-        status: `(N,)` `OPEN`, `FLIPPED`, or `FIRST` and the place of the method that proves it.
+        status: `(N,)` as of :mod:`certify.format.methods`.
         parts: by method what it proved.
         flips: the changes that flip.
         reasons: why a method was not tried or left points open, in words.
@@ -68,7 +66,7 @@ class Survey:
 
 
 def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: Tell = lambda stage, share: None,
-           methods: tuple[str, ...] = tuple(METHODS)) -> Survey:
+           methods: tuple[str, ...] = tuple(CLASSES)) -> Survey:
     """What every point's label does under all changes of at most `change.count` rows.
 
     Args:
@@ -82,15 +80,19 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
+    reasons += vanishing(head, change)
     parts: dict[str, Part] = {}
-    _attack(head, change, found, budget, tell)
-    for place, name in enumerate(METHODS):
+    attacked = False
+    for name in CLASSES:
         todo = known & ~found.flipped & (status == OPEN)
         if name not in methods or not todo.any():
             continue
         if why := _method(name).able(head, change):
             reasons.append(f"{name}: {why}")
             continue
+        if not attacked and not _method(name).complete(head, change):
+            _attack(head, change, found, budget, tell)
+            attacked, todo = True, todo & ~found.flipped
         tell(name, float((~todo).mean()))
         part = _method(name).prove(head, change, todo, budget)
         if part is None:
@@ -98,15 +100,27 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
         if part.flips is not None:
             found.merge(part.flips)
         new = part.proved & todo & ~found.flipped
-        status[new] = FIRST + place
+        status[new] = status_of(name)
         if new.any():
             parts[name] = part
+    if not attacked and (known & ~found.flipped & (status == OPEN)).any():
+        _attack(head, change, found, budget, tell)
     status[found.flipped & (status == OPEN)] = FLIPPED
     return Survey(status, parts, found.flips(), tuple(reasons))
 
 
+def vanishing(head: Head, change: RowChange) -> list[str]:
+    """Why nothing can be proved where the changes may leave no row of a class and the intercepts are free."""
+    if head.label is None or head.codes is None or not head.free_intercept or head.loss.floored:
+        return []
+    left = np.bincount(head.label, minlength=len(head.codes))
+    may = np.bincount(head.label[list(change.rows)], minlength=len(head.codes))
+    gone = [c for c in range(len(left)) if left[c] == may[c] <= change.count]
+    return [f"class {c} has {left[c]} rows: without them the free intercept has no finite minimum" for c in gone[:3]]
+
+
 def _method(name: str) -> Method:
-    module, _, kind = METHODS[name].partition(":")
+    module, _, kind = CLASSES[name].partition(":")
     made: Method = getattr(import_module(f"certify.theorems.head.rows.{module}"), kind)()
     return made
 

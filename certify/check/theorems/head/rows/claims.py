@@ -18,12 +18,9 @@ from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
 from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
 from certify.format.canonical import same, show
+from certify.format.methods import FIRST, FLIPPED, METHODS
 from certify.format.refusal import Invalid
 
-METHODS = ("squared_labels", "squared_deletions", "enumeration", "box", "box_tree", "energy", "cells")
-"""What may prove that a row stays; a number in `status` is the place here and `FIRST`."""
-
-FLIPPED, FIRST = 1, 2
 FLIPS = ("point", "rows", "codes", "weights")
 
 
@@ -43,11 +40,12 @@ def check_form(claim: Claim, problem: Problem) -> None:
     """
     N = len(problem.evaluation)
     ends = (claim.lower, claim.upper)
+    if ends == (None, None) and claim.array is None:
+        return  # it says nothing
     if claim.lower is None or claim.upper is None or claim.lower % 1 or claim.upper % 1 or claim.upper > N:
         raise Invalid(f"{claim.where}.lower, .upper", show(list(ends)), f"whole numbers up to {N} are needed")
-    if (claim.array is not None) != (ends != (0, N)):
-        raise Invalid(f"{claim.where}.witness", "array is there" if claim.array is not None else "array is missing",
-                      f"the ends are {show(list(ends))}")
+    if claim.array is None:
+        raise Invalid(f"{claim.where}.witness", "array is missing", "the status of every row is needed")
 
 
 def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
@@ -62,6 +60,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     arrays = {name.removeprefix(start): array for name, array in side.items() if name.startswith(start)}
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
+        arrays.pop("centre", None)  # of `base`
         status = _whole(arrays.pop("status", None), f"{where}.status", (len(head.today),))
         if not all(0 <= s < FIRST + len(METHODS) for s in status):
             raise Invalid(f"{where}.status", show(status), f"numbers from 0 to {FIRST + len(METHODS) - 1} are needed")
@@ -91,7 +90,8 @@ def _agree(claim: Claim, status: list[int], flipped: list[bool], where: str) -> 
     """The ends are the counts."""
     stated = [s == FLIPPED for s in status]
     if stated != flipped:
-        raise Invalid(f"{where}.status", f"{sum(stated)} rows are stated to be flipped", f"{sum(flipped)} have a change")
+        raise Invalid(f"{where}.status", f"{sum(stated)} rows are stated to be flipped",
+                      f"{sum(flipped)} have a change")
     lower, upper = sum(s >= FIRST for s in status), len(status) - sum(stated)
     if (claim.lower, claim.upper) != (lower, upper):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),

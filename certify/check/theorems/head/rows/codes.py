@@ -23,19 +23,19 @@ class Codes:
     targets: list[list[float]]
 
 
-def codes_of(problem: Problem) -> Codes:
+def codes_of(problem: Problem, relabels: bool) -> Codes:
     """Labels of a problem by its loss: −1 and 1, unit vectors, or the distinct targets of the squared loss."""
-    return _BY_LOSS[problem.loss](problem)
+    return _BY_LOSS[problem.loss](problem, relabels)
 
 
-def _logistic(problem: Problem) -> Codes:
+def _logistic(problem: Problem, relabels: bool) -> Codes:
     assert problem.labels is not None
     number = [int(y > 0) for y in problem.labels]
     rows = [[-1.0], [1.0]]
     return Codes(rows, number, [rows[c] for c in number])
 
 
-def _classes(problem: Problem) -> Codes:
+def _classes(problem: Problem, relabels: bool) -> Codes:
     if problem.labels is None:
         raise Invalid("data.targets", "they are rows of probabilities", "labels are needed where rows change")
     k, number = problem.outputs, [int(y) for y in problem.labels]
@@ -43,11 +43,11 @@ def _classes(problem: Problem) -> Codes:
     return Codes(rows, number, [rows[c] for c in number])
 
 
-def _reals(problem: Problem) -> Codes:
+def _reals(problem: Problem, relabels: bool) -> Codes:
     """Where labels change the targets are codes: of one output two numbers, of several rows that mark one output."""
     assert problem.targets is not None
     targets = [[float(v) for v in row] for row in problem.targets]
-    if not problem.relabels:
+    if not relabels:
         return Codes([], [], targets)
     rows = sorted({tuple(row) for row in targets})
     marks = all(sorted(row)[:-1] == [low] * (len(row) - 1) and max(row) == 1.0

@@ -16,6 +16,10 @@ from certify.check.theorems.head.rows.losses.base import RowLoss, row_loss
 BITS = 64
 """Precision of everything here: witnesses are floats, and what is proved of them has room."""
 
+RELABELS = {"labels": True, "deletions": False}
+FOLLOWS = {"fixed": False, "remaining": True}
+"""Whether labels change; whether a deleted row leaves the n of the decay: by the words of the spec."""
+
 OPEN = -1
 """In the place of a label: it is not proved."""
 
@@ -74,6 +78,17 @@ class Head:
         """Whether the last column carries no decay."""
         return self.biased and not self.bias_decay
 
+    @property
+    def scale(self) -> arb:
+        """The size of numbers in the gradient, over the least that curvature can be: below it nothing is told apart."""
+        return sum(self.sizes, ZERO) / self.mu()
+
+    def outputs(self, flat: list[float]) -> list[list[arb]]:
+        """`(n, k)` outputs at weights given row by row."""
+        V = arb_mat([flat[a * self.m : (a + 1) * self.m] for a in range(self.k)])
+        found: list[list[arb]] = (self.phi * V.transpose()).tolist()
+        return found
+
     def mu(self, deleted: int = 0) -> arb:
         """`μ_M` after that many deletions."""
         return self.decay * (self.n - deleted if self.remaining else self.n)
@@ -87,7 +102,7 @@ def head_of(point: Point) -> Head:
     phi = _inputs(point.forward.inputs[-1], biased)
     seen = forward(problem, point.parameters, list(problem.evaluation)).inputs[-1]
     evaluated = _inputs(seen, biased)
-    codes = codes_of(problem)
+    codes = codes_of(problem, RELABELS[problem.parameter])
     assert problem.count is not None
     threshold = problem.threshold or 0.0
     outputs = (evaluated * arb_mat(V).transpose()).tolist()
@@ -95,10 +110,10 @@ def head_of(point: Point) -> Head:
         phi=phi, rows=phi.tolist(), sizes=[norm(row).upper() for row in phi.tolist()],
         targets=codes.targets, codes=codes, loss=row_loss(problem.loss),
         k=problem.outputs, m=phi.ncols(), biased=biased, bias_decay=problem.bias_decay, decay=arb(problem.weight_decay),
-        remaining=problem.remaining, evaluated=evaluated,
+        remaining=FOLLOWS[problem.normalization], evaluated=evaluated,
         lengths=[norm(row).upper() for row in evaluated.tolist()], threshold=threshold,
         today=[label(f, threshold, ZERO) for f in outputs], moving=problem.moving, count=problem.count,
-        relabels=problem.relabels,
+        relabels=RELABELS[problem.parameter],
     )
 
 

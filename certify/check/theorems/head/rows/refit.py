@@ -11,8 +11,8 @@ from certify.check.theorems.head.rows.head import OPEN, Head, label
 
 DELETED = -1
 """In the place of a code."""
-TRIALS = (arb(2) ** -20, arb(2) ** -6, arb(1))
-"""How far the outputs of a row may move on the ball about V̂ that is tried, where the intercept is free."""
+TRIES, ROOM = 4, 2
+"""Balls about V̂ that are tried where the intercept is free, each that many times as large as the last one needed."""
 AT_ONCE = 64
 """Refits whose outputs are formed together."""
 
@@ -64,11 +64,15 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
     size = norm((arb_mat(g).transpose() * head.phi + arb_mat(pull)).entries()).upper()
     if not head.free_intercept:
         return (size / mu).upper()
-    for reach in TRIALS:
+    reach, widest = ZERO, largest(head.sizes)
+    for _ in range(TRIES):
         sigma = modulus(head, g, targets, gone, mu, reach)
-        near = (size / sigma).upper() if sigma > 0 else arb("inf")
-        if near * largest(head.sizes) < reach:
+        if not sigma > 0:
+            break
+        near = (size / sigma).upper()
+        if near * widest < reach:
             return near
+        reach = (near * widest * ROOM).upper()
     return arb("inf")
 
 
