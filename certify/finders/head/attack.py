@@ -30,6 +30,8 @@ FAR = 0.2
 """Share of its margin that first order must take from a row for the row to be tried."""
 LANES = 3_000_000
 """Numbers of the arrays of a batch of margins."""
+REMEMBERED = 16_000_000
+"""Numbers of the weights that are kept, so that a set is fitted once."""
 FLIPPED = 1e-9
 
 
@@ -120,6 +122,7 @@ class Attack:
         self.head, self.change, self.end = head, change, end
         self.newton = Newton(head)
         self.leverages = self.newton.leverages()
+        self.fits: dict[bytes, Array | None] = {}
         self.random = np.random.default_rng(0)
         self.lanes, self.promise = self._lanes()
         self.chunk = max(1, LANES // (head.phi.shape[0] * head.k))
@@ -138,11 +141,13 @@ class Attack:
             for part in self._open():
                 if not self._over():
                     starts.append(stage(part))
+        if self.change.count == 1:
+            return self._flips()
         self._climb(self._bests(), NEAR)
         if starts:
             self._climb(self._best(joined(starts), KEPT), NEAR)
         self._climb(self._bests(), WIDE)
-        while self.change.count > 1 and not self._over():
+        while not self._over():
             before = self.margin.copy()
             chains = self._kicked()
             if not len(chains.lane):
@@ -361,10 +366,19 @@ class Attack:
     def _tried(self, chains: Chains) -> tuple[Chains, Array]:
         """The refits of the sets, each made once and tried on all lanes, and where one was got."""
         sets = chains.sets
+        names = [_name(sets, i) for i in range(len(sets))]
         first: dict[bytes, int] = {}
-        origin = np.array([first.setdefault(_name(sets, i), i) for i in range(len(sets))], int)
-        todo = np.array(list(first.values()), int)
+        origin = np.array([first.setdefault(name, i) for i, name in enumerate(names)], int)
         V, ok = np.array(chains.V), np.zeros(len(sets), bool)
+        new = []
+        for name, i in first.items():
+            if name in self.fits:
+                known = self.fits[name]
+                ok[i] = known is not None
+                V[i] = V[i] if known is None else known
+            else:
+                new.append(i)
+        todo = np.array(new, int)
         size = max(1, self.newton.batch)
         for low in range(0, len(todo), size):
             if self._over():
@@ -372,6 +386,8 @@ class Attack:
             which = todo[low : low + size]
             V[which], ok[which] = self.newton.refit(sets.at(which), V[which])
             self._share(sets, V, which[ok[which]])
+            if len(self.fits) * self.newton.size < REMEMBERED:
+                self.fits.update({names[i]: V[i].copy() if ok[i] else None for i in which})
         return Chains(chains.lane, sets, V[origin]), ok[origin]
 
     def _share(self, sets: Sets, V: Array, which: Array) -> None:
