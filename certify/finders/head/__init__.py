@@ -1,1 +1,1 @@
-"""Finders for heads on fixed features whose rows are deleted or relabelled. Nothing here is trusted."""
+"""Untrusted searches about a convex head: refits of many changes at once, and changes that flip predictions."""

@@ -7,7 +7,7 @@ was fitted is tried on every evaluation row. Nothing is trusted: a flip is prove
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
