@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from certify.finders.head.floats import FloatHead
-from certify.rigor.fp import Array
+from certify.finders.head.floats import Array, FloatHead
 
 STEPS, HALVINGS, CONJUGATE = 40, 30, 60
 AGAIN = 0.05
@@ -197,7 +196,7 @@ class Newton:
         H[:, i, i, j, j] += head.decays(deleted(S))
         if self.shift is not None:
             H += self.shift[None, None, None, :, None] * np.eye(m) / k
-        return H.transpose(0, 1, 3, 2, 4).reshape(len(Z), k * m, k * m)
+        return np.asarray(H.transpose(0, 1, 3, 2, 4).reshape(len(Z), k * m, k * m))
 
     def prepared(self, G: Array) -> Array:
         """The inverse of the trained head's Hessian, or of its blocks, times G."""
@@ -230,6 +229,8 @@ class Newton:
             parts = [(phi.T * A[c, c]) @ phi + np.diag(self.head.decay) for c in range(self.head.k)]
         self.factors = []
         for H in parts:
+            if not np.isfinite(H).all():
+                raise np.linalg.LinAlgError("the Hessian is no longer a float matrix")
             H[np.diag_indices(len(H))] += 1e-12 * np.trace(H) / len(H) + 1e-300
             self.factors.append(np.asarray(cho_solve(cho_factor(H), np.eye(len(H)))))
 
@@ -296,4 +297,4 @@ class Newton:
 
 def deleted(S: Sets) -> Array:
     """`(B,)` how many rows are deleted."""
-    return np.sum((S.rows >= 0) & (S.codes < 0), axis=1).astype(float)
+    return np.asarray(np.sum((S.rows >= 0) & (S.codes < 0), axis=1).astype(float))
