@@ -18,7 +18,8 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
 CLASSES: Final[Mapping[str, str]] = {
-    "squared_labels": "squared_labels:SquaredLabels", "enumeration": "enumeration:Enumeration"}
+    "squared_labels": "squared_labels:SquaredLabels", "enumeration": "enumeration:Enumeration",
+    "energy": "energy:Energy"}
 """Modules and classes of the methods, in the order in which they are tried."""
 
 ATTACK = 0.25
