@@ -29,7 +29,7 @@ def _question(problem: Statement) -> Question:
 
     Units and arithmetic are left to those who compute with them; labels are no targets of exact fits.
     """
-    fits = problem.map == Map.INTERPOLATION
+    fits = not problem.solutions.trains
     return replace(question_of(problem, ""), window=True, evaluation=True, units=False, arithmetic=Arithmetic.FLOAT,
                    targets=problem.y is not None or (problem.labels is not None and not fits))
 
@@ -58,7 +58,7 @@ def require_answerable(problem: Statement) -> None:
     if law is None and any(_covered(replace(either, quantity=name)) for name in QUANTITIES):
         return
     asked = default_quantities(problem.set, problem.norm, problem.parameter)[0]
-    near = nearest(replace(question, quantity=asked, radius=question.parameter != Parameter.LABELS))
+    near = nearest(replace(question, quantity=asked, radius=Parameter(question.parameter).sized))
     assert near is not None  # of all questions some are answered
     changes = [key for key in near.changes if key != "quantity"]
     keys = changes if law is None else [*law.when.keys, *law.then.differs(question)]
