@@ -13,6 +13,7 @@ from certify._version import __version__
 from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, validate
 from certify.format.certificate import FORMAT
+from certify.format.words import Normalization
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
 from certify.problem.nearness import weights_length, within
@@ -108,6 +109,7 @@ def _problem(problem: Problem) -> Json:
         "scale": None if problem.scale is None else problem.scale.tolist(),
         "loss": problem.loss,
         "weight_decay": problem.weight_decay,
+        **_training(problem),
         "level": problem.level,
         "merge_duplicates": problem.merge_duplicates,
         "groups": [list(group) for group in problem.groups or ()],
@@ -117,6 +119,12 @@ def _problem(problem: Problem) -> Json:
         "count": problem.count,
         **({"within": within(problem), "weights_length": weights_length(problem)} if problem.nearby else {}),
     }
+
+
+def _training(problem: Problem) -> Json:
+    """Of the training, what is not as usual: biases without decay, and a mean over the rows that are left."""
+    return ({} if problem.bias_decay else {"bias_decay": False}) | (
+        {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization})
 
 
 def _network(network: Network | GraphNetwork) -> Json:

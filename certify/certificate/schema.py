@@ -108,6 +108,8 @@ class Problem(Part):
     scale: list[Number] | None
     loss: Annotated[str, one_of(words(w.Loss))]
     weight_decay: Number
+    bias_decay: Literal[False] | None = None
+    normalization: Annotated[str, one_of((str(w.Normalization.REMAINING),))] | None = None
     level: Number | None
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]

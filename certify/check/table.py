@@ -27,6 +27,7 @@ class Row:
         module: below `certify.check.theorems`.
         system: what the claim is about: `interpolation`, `critical` or `sublevel`.
         quantities, sets, norms: words of the claim and of the perturbation set.
+        theorems: labels that the claim states.
     """
 
     module: str
@@ -34,10 +35,12 @@ class Row:
     quantities: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     norms: tuple[int | str, ...] = ()
+    theorems: tuple[str, ...] = ()
 
     def fits(self, claim: Claim, problem: Problem) -> bool:
         """Whether the rule is for a claim."""
-        words = ((self.quantities, claim.quantity), (self.sets, problem.set), (self.norms, problem.norm))
+        words = ((self.quantities, claim.quantity), (self.sets, problem.set), (self.norms, problem.norm),
+                 (self.theorems, claim.theorem))
         return self.system in ("", system_of(claim, problem)) and all(not some or word in some for some, word in words)
 
 
@@ -58,6 +61,7 @@ ROWS = (
     Row("modulus.critical_rows", "critical", ("sample_modulus",), norms=(2,)),
     Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
     Row("distance.critical_given_change", "critical", ("distance",), ("given",)),  # Q7
+    Row("head.rows.claims", "critical", ("stable_predictions",), ("sparse",), theorems=("H1",)),
     Row("head.claims", "critical", FINITE, ("total", *BUDGETS)),  # Q6
     Row("modulus.sublevel", "sublevel", ("modulus", "sample_modulus")),  # M6
     Row("persistence.radius", "sublevel", ("persistence_radius",)),  # M6

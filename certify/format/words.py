@@ -124,25 +124,45 @@ class Parameter(StrEnum):
         moved: one unit of its motion, in words.
         budget: how large a motion of it is, in words.
         sized: whether a motion has a size at all; a label becomes another or stays.
-        weighs: whether it is the one number by which a row counts in the training loss.
+        leaves: whether a row that changes is left out.
+        set: the set that a spec means by it without saying so; empty where it has to say it.
     """
 
     moved: str
     budget: str
     sized: bool
-    weighs: bool
+    leaves: bool
+    set: str
 
-    def __new__(cls, word: str, moved: str = "", budget: str = "", sized: bool = True,
-                weighs: bool = False) -> Parameter:
+    def __new__(
+        cls, word: str, moved: str = "", budget: str = "", sized: bool = True, leaves: bool = False, set: str = "",
+    ) -> Parameter:
         """Python makes a member of its row."""
         self = str.__new__(cls, word)
-        self._value_, self.moved, self.budget, self.sized, self.weighs = word, moved, budget, sized, weighs
+        self._value_, self.moved, self.budget = word, moved, budget
+        self.sized, self.leaves, self.set = sized, leaves, set
         return self
+
+    @property
+    def discrete(self) -> bool:
+        """Whether a row changes as a whole or not at all."""
+        return not self.sized
+
+    @property
+    def relabels(self) -> bool:
+        """Whether labels become others."""
+        return self is Parameter.LABELS
+
+    @property
+    def weighs(self) -> bool:
+        """Whether it is the one number by which a row counts in the training loss."""
+        return self is Parameter.SAMPLE_WEIGHTS
 
     FEATURES = "features", "feature change", "feature distance"
     TARGETS = "targets", "target change", "target distance"
-    SAMPLE_WEIGHTS = "sample_weights", "change of the sample weights", "change of the sample weights", True, True
+    SAMPLE_WEIGHTS = "sample_weights", "change of the sample weights", "change of the sample weights"
     LABELS = "labels", "label that changes", "labels that change", False
+    DELETIONS = "deletions", "row left out", "rows left out", False, True, "sparse"
 
 
 class Set(StrEnum):
@@ -170,6 +190,18 @@ class Set(StrEnum):
     PER_SAMPLE = "per_sample", True, True, "of every row", ", each within its own budget"
     SPARSE = "sparse", False, True, "of every row", ", at most {count} at once"
     GIVEN = "given", False, False, "of every row", ", by the change in the file"
+
+
+class Normalization(StrEnum):
+    """What the losses of the rows are divided by where rows are left out: n as before, or the rows that are left."""
+
+    FIXED = "fixed"
+    REMAINING = "remaining"
+
+    @property
+    def follows(self) -> bool:
+        """Whether a row that is left out no longer counts."""
+        return self is Normalization.REMAINING
 
 
 class Network(StrEnum):

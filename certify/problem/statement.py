@@ -42,8 +42,8 @@ class Statement:
         network: a fully connected network, or for the sublevel map a graph.
         X: `(n, d)` features, float64, finite.
         y: `(n, k)` real targets, or None where the targets are class labels.
-        parameter: ``"features"``, ``"targets"``, ``"sample_weights"`` or ``"labels"`` (of the critical map, at finite
-            size): what the perturbation moves.
+        parameter: what the perturbation moves: ``"features"``, ``"targets"``, ``"sample_weights"``, ``"labels"`` or
+            ``"deletions"`` (these two of the critical map, at finite size).
         rows: row numbers that may move, ascending (all of them representatives).
         layer: ``"all"`` or a layer number from 1; the other layers are frozen.
         merge_duplicates: whether rows with equal features are treated as one.
@@ -54,6 +54,9 @@ class Statement:
         map: ``"interpolation"``, ``"critical"`` or ``"sublevel"``.
         base: ``"given"`` or ``"nearby"``.
         loss, weight_decay: the training loss (critical, sublevel).
+        bias_decay: whether the biases carry the weight decay too.
+        normalization: what the losses are divided by where rows are left out: ``"fixed"``: n; ``"remaining"``: the
+            number of rows that are left.
         level: the level ℓ; None: the loss at the given weights.
         set: ``"total"``, ``"per_sample"``, ``"sparse"`` or ``"given"``: how the budget is shared.
         norm: 1, 2 or ``"inf"``: the norm of one row's change (`total` takes 2).
@@ -100,6 +103,8 @@ class Statement:
     evaluation: np.ndarray | None = None
     direction: str | None = None
     threshold: float | None = None
+    bias_decay: bool = True
+    normalization: str = "fixed"
 
     @property
     def n(self) -> int:

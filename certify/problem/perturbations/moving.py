@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.problem.perturbations.codes import Targeted
 from certify.problem.perturbations.factor import BlockFactor, Mask
 from certify.problem.perturbations.row_sets import RowSets
 from certify.rigor.ball import Balls
@@ -22,7 +23,7 @@ class Moving(ABC):
         inputs: whether it enters the network, so that gradients by inputs and steepness count.
         slides: whether a row's change is a vector of which exact fits and slopes depend smoothly.
         reweighs: whether it is how much a row counts.
-        relabels: whether it becomes another one or stays, so that a change has no size.
+        relabels: whether a label becomes another one or stays, so that a change has no size.
     """
 
     word: ClassVar[str]
@@ -51,6 +52,14 @@ class Moving(ABC):
     def units(self, scale: Array | None) -> Array | None:
         """Unit of each number; None: all 1."""
         return None
+
+    def require(self, problem: Targeted) -> None:
+        """Refuse targets that cannot move so.
+
+        Raises:
+            InputError: with what would work.
+        """
+        return
 
 
 class MovingFits(Moving):

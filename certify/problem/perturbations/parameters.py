@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from certify.problem.perturbations.deletions import Deletions
 from certify.problem.perturbations.features import Features
 from certify.problem.perturbations.labels import Labels
 from certify.problem.perturbations.moving import Moving, MovingFits
@@ -17,7 +18,7 @@ FITS: Final[Mapping[str, MovingFits]] = MappingProxyType({
 """What moves exact fits."""
 
 MOVING: Final[Mapping[str, Moving]] = MappingProxyType({
-    **FITS, **{moving.word: moving for moving in (SampleWeights(), Labels())}})
+    **FITS, **{moving.word: moving for moving in (SampleWeights(), Labels(), Deletions())}})
 """Every word.
 
 >>> MOVING["targets"].width(8, 2), MOVING["labels"].width(8, 2)

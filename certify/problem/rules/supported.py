@@ -10,7 +10,7 @@ from certify.format.errors import InputError
 from certify.format.quantities import QUANTITIES
 from certify.format.question import LAWS, Law, Question
 from certify.format.support import BOUNDING, default_quantities
-from certify.format.words import Arithmetic, Base, Loss, Map, Parameter, Set, WeightNorm, words
+from certify.format.words import Arithmetic, Base, Loss, Map, Normalization, Parameter, Set, WeightNorm, words
 from certify.problem.question import question_of
 from certify.spec.nearest import REASONS, nearest
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from certify.problem.statement import Statement
 
 WORDS: Final[dict[str, type[StrEnum]]] = {
-    "map": Map, "base": Base, "parameter": Parameter, "weight_norm": WeightNorm, "set": Set, "loss": Loss}
+    "map": Map, "base": Base, "parameter": Parameter, "weight_norm": WeightNorm, "set": Set, "loss": Loss,
+    "normalization": Normalization}
 """The words of a problem, by attribute."""
-ATTRIBUTES: Final = {"units": "scale", "down": "direction", "targets": "y", "decay": "weight_decay"}
+ATTRIBUTES: Final = {"units": "scale", "down": "direction", "targets": "y", "decay": "weight_decay",
+                     "undecayed": "bias_decay=False"}
 """The attribute of a problem that answers a key of a question, where it has another name."""
 
 

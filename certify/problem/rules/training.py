@@ -43,13 +43,12 @@ def require_losses(problem: Statement) -> None:
         if allowed and not any(values <= a for a in allowed):
             raise InputError("labels", f"{sorted(values)[:5]} with the {problem.loss} loss",
                              f"give {loss.label_words(k)}")
-    if problem.moving.relabels and problem.labels is None and not loss.slides:
-        raise InputError("parameter", "labels, of a problem without class labels", "give labels, or use targets")
     if not problem.solutions.trains:
         return
     lacking = loss.lacking(problem.y, problem.labels)
     if lacking is not None:
         raise InputError("targets", *lacking)
+    problem.moving.require(problem)
 
 
 def require_threshold(problem: Statement) -> None:

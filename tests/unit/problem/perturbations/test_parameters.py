@@ -13,7 +13,7 @@ def test_every_word_has_an_object_that_agrees_with_the_format():
     assert set(MOVING) == {str(word) for word in Parameter}
     for word, moving in MOVING.items():
         row = Parameter(word)
-        assert moving.word == word and moving.reweighs is row.weighs and moving.relabels is not row.sized
+        assert moving.word == word and moving.reweighs is row.weighs and moving.relabels is row.relabels
         assert moving.slides is (word in FITS) and MOVING[moving.given].given == moving.given
 
 
