@@ -27,8 +27,7 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
     needed |= {claim.constants for claim in certificate.claims if claim.constants is not None}
     if any(claim.array == CENTRE for claim in certificate.claims):
         needed |= set(centre_names(problem))
-    convex = {claim.theorem for claim in certificate.claims} == {"Q6"}  # the one solution needs no centre
-    if problem.base == "nearby" and certificate.base.distance is not None and not convex:
+    if problem.nearby and certificate.base.distance is not None and not _alone(certificate):
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")
     if set(arrays) != needed or (data is not None and not needed):
@@ -36,6 +35,14 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
         raise Invalid("subject.witness", found,
                       f"the certificate needs {show(sorted(needed))}")
     return arrays
+
+
+def _alone(certificate: Certificate) -> bool:
+    """Whether every claim is about the one solution of a convex loss, which needs no centre."""
+    from certify.check.words.cases import CASES
+
+    cases = {CASES.get(claim.theorem) for claim in certificate.claims}
+    return bool(cases) and all(case is not None and case.convex for case in cases)
 
 
 def array_names(problem: Problem) -> tuple[str, ...]:
