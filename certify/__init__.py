@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from certify.estimation import estimate, sensitivity
     from certify.problem.load import load_problem
     from certify.problem.problem import Problem
+    from certify.prove.estimators import from_sklearn
     from certify.prove.prover import bound
+    from certify.prove.rows import leave_one_out, stable_predictions, tolerated_changes
     from certify.prove.stability import stability
 
 _LAZY = {
@@ -20,11 +22,16 @@ _LAZY = {
     "algorithm_1": "certify.cli.algorithm",
     "bound": "certify.prove.prover",
     "estimate": "certify.estimation",
+    "from_sklearn": "certify.prove.estimators",
     "sensitivity": "certify.estimation",
+    "leave_one_out": "certify.prove.rows",
     "stability": "certify.prove.stability",
+    "stable_predictions": "certify.prove.rows",
+    "tolerated_changes": "certify.prove.rows",
 }
 
-__all__ = ["Problem", "__version__", "algorithm_1", "bound", "estimate", "load_problem", "sensitivity", "stability"]
+__all__ = ["Problem", "__version__", "algorithm_1", "bound", "estimate", "from_sklearn", "leave_one_out", "load_problem", "sensitivity",
+           "stability", "stable_predictions", "tolerated_changes"]
 
 
 def __getattr__(name: str) -> Any:

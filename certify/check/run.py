@@ -137,7 +137,11 @@ def _solution(
         check_base(base, ladder)
     solved = base.distance is not None and (not critical or problem.base == "nearby" or base.tilt is not None)
     side = _side(certificate, problem, witness)
-    if critical == "Q6":
+    if critical == "convex" and base.distance is not None and not problem.bias_decay:
+        from certify.check.theorems.head.rows.base import check_free
+
+        check_free(base.distance, ladder, [claim.array for claim in certificate.claims], side)
+    if critical == "convex":
         tell(f"the one solution lies within {base.distance!r}" if solved else "no solution is stated")
     elif problem.base == "nearby" and base.distance is not None:
         from certify.check.systems.nearby import interpolating, solve

@@ -11,6 +11,7 @@ from importlib import import_module
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule
+from certify.check.words.solutions import MAPS
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -27,6 +28,7 @@ class Row:
         module: below `certify.check.theorems`.
         system: what the claim is about: `interpolation`, `critical` or `sublevel`.
         quantities, sets, norms: words of the claim and of the perturbation set.
+        theorems: labels that the claim states.
         rule: its name there.
         apart: whether it rests on the solution alone, and on no case of the theorem on its map.
     """
@@ -36,12 +38,14 @@ class Row:
     quantities: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     norms: tuple[int | str, ...] = ()
+    theorems: tuple[str, ...] = ()
     rule: str = "RULE"
     apart: bool = False
 
     def fits(self, claim: Claim, problem: Problem) -> bool:
         """Whether the rule is for a claim."""
-        words = ((self.quantities, claim.quantity), (self.sets, problem.set), (self.norms, problem.norm))
+        words = ((self.quantities, claim.quantity), (self.sets, problem.set), (self.norms, problem.norm),
+                 (self.theorems, claim.theorem))
         return self.system in ("", system_of(claim, problem)) and all(not some or word in some for some, word in words)
 
 
@@ -62,6 +66,7 @@ ROWS = (
     Row("modulus.critical_rows", "critical", ("sample_modulus",), norms=(2,)),
     Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
     Row("distance.critical_given_change", "critical", ("distance",), ("given",), apart=True),  # Q7
+    Row("head.rows.claims", "critical", ("stable_predictions",), ("sparse",), theorems=("H1",)),
     Row("head.claims", "critical", FINITE, ("total", *BUDGETS)),  # Q6
     Row("modulus.sublevel", "sublevel", ("modulus",)),  # M6
     Row("modulus.sublevel", "sublevel", ("sample_modulus",), rule="ROWS"),  # M6
@@ -76,7 +81,7 @@ def system_of(claim: Claim, problem: Problem) -> str:
 
     That its conditions hold is checked with `base`, before any claim.
     """
-    if problem.solutions.stationary:
+    if MAPS[problem.map].stationary:
         from certify.check.words.cases import by_row
 
         if by_row(claim.theorem):

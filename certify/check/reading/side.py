@@ -5,6 +5,8 @@ from __future__ import annotations
 from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.certificate import Certificate
 from certify.check.reading.subject import Problem
+from certify.check.words.cases import CASES
+from certify.check.words.solutions import NEARBY
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -23,26 +25,25 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
     Raises:
         Invalid: the file is missing or idle, or holds other arrays.
     """
-    needed = {claim.array for claim in certificate.claims if claim.array not in (None, CENTRE)}
+    named = [claim for claim in certificate.claims if claim.array is not None]
+    starts = {str(claim.array) for claim in named if claim.theorem in CASES and CASES[claim.theorem].several}
+    needed = {str(claim.array) for claim in named if claim.array != CENTRE} - starts
     needed |= {claim.constants for claim in certificate.claims if claim.constants is not None}
     if any(claim.array == CENTRE for claim in certificate.claims):
         needed |= set(centre_names(problem))
-    if problem.nearby and certificate.base.distance is not None and not _alone(certificate):
+    cases = {CASES.get(claim.theorem) for claim in certificate.claims}
+    convex = bool(cases) and all(case is not None and case.convex for case in cases)  # one solution needs no centre
+    if NEARBY[problem.base] and certificate.base.distance is not None and not convex:
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")
+    for start in starts:
+        under = {name for name in arrays if name.startswith(f"{start}.")}
+        needed |= under or {f"{start}.…"}
     if set(arrays) != needed or (data is not None and not needed):
         found = "it is missing" if data is None else f"its arrays are {show(sorted(arrays))}"
         raise Invalid("subject.witness", found,
                       f"the certificate needs {show(sorted(needed))}")
     return arrays
-
-
-def _alone(certificate: Certificate) -> bool:
-    """Whether every claim is about the one solution of a convex loss, which needs no centre."""
-    from certify.check.words.cases import CASES
-
-    cases = {CASES.get(claim.theorem) for claim in certificate.claims}
-    return bool(cases) and all(case is not None and case.convex for case in cases)
 
 
 def array_names(problem: Problem) -> tuple[str, ...]:

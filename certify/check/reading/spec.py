@@ -27,7 +27,7 @@ _WORDS = {
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean", "relative", "function"),
-    "perturbation.parameter": ("features", "targets", "sample_weights", "labels"),
+    "perturbation.parameter": ("features", "targets", "sample_weights", "labels", "deletions"),
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
@@ -39,7 +39,7 @@ _WORDS = {
 _KEYS = {
     "model": ("file", "widths", "activation", "graph"),
     "data": ("file", "features", "targets"),
-    "training": ("loss", "weight_decay", "normalization"),
+    "training": ("loss", "weight_decay", "bias_decay", "normalization"),
     "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
@@ -50,16 +50,19 @@ _KEYS = {
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
-PARTS = ("finite", "aubin", "window", "perturbation", "evaluation", "graph")
+PARTS = ("finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph")
 """What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
 WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
-    "sparse": ("perturbation",), "given": ("perturbation",), "critical": ("evaluation",), "labels": ("evaluation",),
+    "sparse": ("perturbation",), "given": ("perturbation",), "critical": ("evaluation",),
+    "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
     "function": ("weights",),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
+IMPLIED = {"deletions": "sparse"}
+"""The set that a parameter means without saying so."""
 SET_KEYS = ("norm", "count", "direction", "file", "array")
 
 
@@ -92,6 +95,8 @@ class Spec:
         level: the level of the sublevel map; None for the loss at the given weights.
         within: how far the solution of base `nearby` may be, as a share of the length of the weights; None: not said.
         weight_decay: λ of the training loss.
+        bias_decay: whether it counts the biases too.
+        normalization: `fixed`, or `remaining` where the losses are divided by the number of rows that are left.
         set: `total`, `per_sample`, `sparse` or `given`.
         norm: of one row's change: 1, 2 or `"inf"`.
         count: most rows that move at once (`sparse`); None for the other sets.
@@ -150,6 +155,8 @@ class Spec:
     evaluation_targets: str | None = None
     threshold: float | None = None
     within: float | None = None
+    bias_decay: bool = True
+    normalization: str = "fixed"
 
     @property
     def flips(self) -> bool:
@@ -189,8 +196,9 @@ def read_spec(data: bytes) -> Spec:
             if name in section and not isinstance(section[name], str):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
     training, solution = sections["training"], sections["solution"]
-    if training.get("normalization", "fixed") != "fixed":
-        raise Invalid("spec, training.normalization", '"remaining" is stated', 'it is not built yet; "fixed" is needed')
+    if not isinstance(training.get("bias_decay", True), bool):
+        raise Invalid("spec, training.bias_decay", f"{show(training['bias_decay'])} is stated",
+                      "true or false is needed")
     level, radius, within = solution.get("level"), p.get("radius"), solution.get("within")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
                                ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
@@ -212,8 +220,10 @@ def read_spec(data: bytes) -> Spec:
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
-        within=None if within is None else float(within),
-        set=_word(p, "perturbation", "set", "total"), radius=None if radius is None else float(radius),
+        within=None if within is None else float(within), bias_decay=training.get("bias_decay", True),
+        normalization=_word(training, "training", "normalization", "fixed"),
+        set=_word(p, "perturbation", "set", IMPLIED.get(p.get("parameter", ""), "total")),
+        radius=None if radius is None else float(radius),
         graph=model.get("graph"), weight_norm=_word(sections["weights"], "weights", "norm", "euclidean"),
         **_parts(sections, top),
     )
@@ -247,6 +257,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": spec.evaluation is not None or spec.direction is not None,
+        "whole_rows": not usual(spec),
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 
@@ -277,6 +288,11 @@ def _consistent(spec: Spec) -> None:
     ):
         if wrong:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
+
+
+def usual(spec: Spec) -> bool:
+    """Whether the training is as most theorems have it: biases decay too, and n stays."""
+    return spec.bias_decay and spec.normalization == "fixed"
 
 
 def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:

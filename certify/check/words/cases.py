@@ -1,4 +1,4 @@
-"""What a label that claims about critical points may state says of the point (M5, Q6)."""
+"""What a label that claims about critical points may state says of the point (M5, Q6, H1)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Case:
         symmetric: whether a symmetry field of the network leaves the loss alone (False: none does; None: either).
         lower: whether lower ends alone rest on it.
         silent: whether no number does.
+        several: whether its claims name the beginning of the names of several arrays.
     """
 
     convex: bool = False
@@ -22,10 +23,12 @@ class Case:
     symmetric: bool | None = None
     lower: bool = False
     silent: bool = False
+    several: bool = False
 
 
 CASES = {"M5": Case(silent=True), "M5a": Case(by_row=True), "M5b": Case(symmetric=True), "M5c": Case(symmetric=False),
-         "M5d": Case(lower=True), "Q6": Case(convex=True)}
+         "M5d": Case(lower=True), "Q6": Case(convex=True),
+         "H1": Case(convex=True, several=True)}
 """By the label."""
 
 

@@ -16,7 +16,8 @@ class Parameter:
         inputs: whether the points x_i move, and with them what the network makes of them.
         outer: whether what the outputs are compared with moves.
         single: whether it is one number a row, of which all norms are equal.
-        sized: whether a motion has a size; a label becomes another or stays.
+        sized: whether a motion has a size; else a row changes whole or not at all.
+        leaves: whether it is a row that is left out.
     """
 
     moved: str
@@ -25,6 +26,7 @@ class Parameter:
     outer: bool = False
     single: bool = False
     sized: bool = True
+    leaves: bool = False
 
     def width(self, inputs: int, outputs: int) -> int:
         """Numbers of one row's change, by those of inputs and outputs."""
@@ -41,4 +43,5 @@ PARAMETERS = {
     "targets": Parameter("target change", "target distance", outer=True),
     "sample_weights": Parameter("change of the sample weights", "change of the sample weights", single=True),
     "labels": Parameter("label that changes", "labels that change", sized=False),
+    "deletions": Parameter("row left out", "rows left out", sized=False, leaves=True),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from certify.problem.perturbations.codes import Targeted, codes_of
 from certify.problem.perturbations.moving import Moving
 
 
@@ -11,3 +12,7 @@ class Labels(Moving):
     def width(self, inputs: int, outputs: int) -> int:
         """One."""
         return 1
+
+    def require(self, problem: Targeted) -> None:
+        """Refuse targets that stand for no labels."""
+        codes_of(problem)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.problem.perturbations.codes import Targeted
 from certify.problem.perturbations.factor import BlockFactor, Mask
 from certify.problem.perturbations.row_sets import RowSets
 from certify.rigor.ball import Balls
@@ -27,6 +28,14 @@ class Moving(ABC):
     def units(self, scale: Array | None) -> Array | None:
         """Unit of each number; None: all 1."""
         return None
+
+    def require(self, problem: Targeted) -> None:
+        """Refuse targets that cannot move so.
+
+        Raises:
+            InputError: with what would work.
+        """
+        return
 
 
 class MovingFits(Moving):

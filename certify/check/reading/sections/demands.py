@@ -23,6 +23,8 @@ WINDOW = ("excess", "hausdorff")
 ASKED = {"finite": FINITE, "predicts": (*PREDICTIONS, FIRST_ORDER), "counts": (LABELS,), "gated": WINDOW,
          "radii": ("aubin",)}
 """Whether one of some quantities is asked for, whichever rules look at."""
+CONVEX: Words = {"map": "critical", "set": BUDGETS, "finite": True}
+"""Finite changes of a convex last layer."""
 ZERO, SMALL, LARGE = "zero", "small", "large"
 
 
@@ -72,7 +74,8 @@ def _said(spec: Spec, quantities: set[str]) -> dict[str, object]:
         "map": spec.map, "base": spec.base, "set": spec.set, "parameter": spec.parameter, "norm": spec.norm,
         "weights": spec.weight_norm, "loss": spec.loss, "decay": spec.weight_decay > 0,
         "last": spec.layer == depth or (spec.layer == "all" and depth == 1), "whole": spec.layer == "all",
-        "radius": _size(spec.radius),
+        "radius": _size(spec.radius), "bias_decay": spec.bias_decay, "normalization": spec.normalization,
+        "counts_alone": quantities == set(ASKED["counts"]),
         "units": (spec.columns or spec.scale) is not None, "aubin": spec.aubin, "gates": bool(spec.gates),
         **{key: getattr(spec, key) is not None for key in (
             "level", "count", "change", "array", "graph", "window", "evaluation", "threshold", "direction")},

@@ -7,7 +7,7 @@ from typing import Any
 
 from certify.check.reading import label_rules
 from certify.check.reading.sections.demands import (
-    BUDGETS,
+    CONVEX,
     FINITE,
     FIRST_ORDER,
     LABELS,
@@ -17,15 +17,12 @@ from certify.check.reading.sections.demands import (
     SMALL,
     ZERO,
     Goes,
-    Words,
     judged,
 )
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
 
 POINTWISE = (*MODULI, *LINEAR)
-CONVEX: Words = {"map": "critical", "set": BUDGETS, "finite": True}
-"""Finite changes of a convex last layer."""
 CRITICAL = ("modulus, sample_modulus, first_order_distance, distance with base nearby and set given, or quantities at "
             "finite size alone, with the critical map")
 
@@ -53,14 +50,6 @@ RULES = (
     Goes(CONVEX, {"decay": True}, "training.weight_decay", "weight_decay", "one above 0"),
     Goes(CONVEX | {"parameter": ("features", "targets", "sample_weights")}, {"radius": (SMALL, LARGE)},
          "perturbation.radius", "radius", "a radius above 0"),
-    Goes({"parameter": "labels"}, CONVEX, "perturbation.parameter", "parameter",
-         "finite changes of a convex last layer"),
-    Goes({"parameter": "labels"}, {"radius": None}, "perturbation.radius", "radius",
-         "none, where labels become others"),
-    Goes({"parameter": "labels"}, {"set": ("per_sample", "sparse", "given")}, "perturbation.set", "set",
-         "sparse or per_sample, where labels change"),
-    Goes({"parameter": "labels"}, {"loss": ("cross_entropy", "logistic")}, "training.loss", "loss",
-         "cross_entropy or logistic, where labels change"),
     Goes({"direction": True}, CONVEX | {"parameter": "sample_weights"}, "perturbation.direction", "direction",
          "none but for finite changes of sample weights, of a convex last layer"),
     Goes(CONVEX | {"parameter": "sample_weights"}, {"radius": (None, ZERO, SMALL)}, "perturbation.radius", "radius",

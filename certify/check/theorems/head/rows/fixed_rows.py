@@ -1,0 +1,183 @@
+"""Rows in few bits: products of many rows as products of whole numbers that fit a machine word, with what they leave out.
+
+Row s is `2^e·(whole numbers of `bits` bits)` up to `ε|s|`, `ε = √p·2^−bits`: an entry is off by half a unit, a unit is at
+most `2^(1−bits)` of the row's largest entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import frexp, ldexp
+from operator import mul
+
+from flint import arb, arb_mat, fmpz_mat
+
+from certify.check.linalg.balls import ZERO
+
+WORD = 61
+LONG = 57
+
+
+@lru_cache(maxsize=None)
+def power(e: int) -> arb:
+    """`2^e`, exact."""
+    return arb(2) ** e
+
+
+@dataclass(frozen=True)
+class Short:
+    """Rows in few bits.
+
+    Attributes:
+        mat: whole numbers; row j counts in `2^unit[j]`.
+        rows: the same as lists.
+        unit: exponents.
+        epsilon: relative error of a row.
+    """
+
+    mat: fmpz_mat
+    rows: list[list[int]]
+    unit: list[int]
+    epsilon: arb
+
+
+def short(rows: list[list[float]], p: int) -> Short:
+    """Rows of exact numbers in as many bits as let p products fit a word."""
+    bits = (WORD - p.bit_length()) // 2
+    whole, unit = [], []
+    for row in rows:
+        e = frexp(max(map(abs, row), default=0.0))[1] - bits
+        whole.append([round(ldexp(x, -e)) for x in row])
+        unit.append(e)
+    return Short(fmpz_mat(len(rows), p, [x for row in whole for x in row]), whole, unit, arb(p).sqrt() * power(-bits))
+
+
+@dataclass(frozen=True)
+class Few:
+    """A matrix in few bits: `2^unit` times whole numbers, off by at most `off` in the Frobenius norm, each column by `column`."""
+
+    mat: fmpz_mat
+    unit: int
+    off: arb
+    column: arb
+
+
+def few(M: arb_mat, p: int) -> Few:
+    """The midpoints of a matrix with p rows, in as many bits as let p products fit a word; radii are not looked at."""
+    bits = (WORD - p.bit_length()) // 2
+    values = [float(x) for x in M.entries()]
+    e = frexp(max(map(abs, values), default=0.0))[1] - bits
+    # a double is off by 2^-53 of itself, far below half a unit: a whole unit covers both
+    half = power(e)
+    return Few(fmpz_mat(M.nrows(), M.ncols(), [round(ldexp(x, -e)) for x in values]), e,
+               half * arb(M.nrows() * M.ncols()).sqrt(), half * arb(M.nrows()).sqrt())
+
+
+def size(M: arb_mat) -> arb:
+    """Upper bound of the Frobenius norm, radii included."""
+    return (M * M.transpose()).trace().abs_upper().sqrt().upper()
+
+
+def forms(s: Short, norms: list[arb], M: arb_mat, bound: arb) -> list[arb]:
+    """Upper bounds of `s_jᵀMs_j` for the rows, M symmetric with `‖M‖ ≤ bound`, its radii left out.
+
+    `|sᵀMs − ŝᵀM̂ŝ| ≤ 3ε|s|²‖M‖ + (1 + ε)²|s|²‖M − M̂‖`.
+    """
+    m = few(M, s.mat.ncols())
+    p = s.mat.ncols()
+    flat = [int(x) for x in (s.mat * m.mat).entries()]
+    loose = 3 * s.epsilon * bound + (1 + s.epsilon) ** 2 * m.off
+    found = []
+    for j, row in enumerate(s.rows):
+        whole = sum(map(mul, flat[j * p : j * p + p], row))
+        found.append(arb(whole) * power(2 * s.unit[j] + m.unit) + loose * norms[j] * norms[j])
+    return found
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The training sum with oriented rows `s_i = y_iφ_i`, exact.
+
+    Attributes:
+        rows: lists of doubles.
+        exact, across: the matrix and its transpose.
+        norms: upper bounds of the norms.
+        short: in few bits.
+        long, unit: whole numbers of one unit for Gram matrices, off by half a unit.
+        decay: (p,) the decay of each column.
+        diagonal: the same as a matrix.
+        unsure: what a Gram matrix with weights up to ½ may be off by.
+    """
+
+    rows: list[list[float]]
+    exact: arb_mat
+    across: arb_mat
+    norms: list[arb]
+    short: Short
+    long: list[list[int]]
+    across_long: fmpz_mat
+    unit: int
+    decay: list[arb]
+    diagonal: arb_mat
+    unsure: arb
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    @property
+    def p(self) -> int:
+        """Number of columns."""
+        return len(self.decay)
+
+
+def lengths(rows: list[list[float]]) -> list[arb]:
+    """Upper bounds of the norms of rows of exact numbers."""
+    return [sum((arb(x) ** 2 for x in row), ZERO).sqrt().upper() for row in rows]
+
+
+def sums(rows: list[list[float]], decay: list[arb]) -> Sums:
+    """What every node uses of the rows."""
+    p = len(decay)
+    exact = arb_mat(len(rows), p, [arb(x) for row in rows for x in row])
+    e = frexp(max((abs(x) for row in rows for x in row), default=0.0))[1] - LONG
+    long = [[round(ldexp(x, -e)) for x in row] for row in rows]
+    across = fmpz_mat(len(rows), p, [x for row in long for x in row]).transpose()
+    diagonal = arb_mat(p, p, [decay[i] if i == j else ZERO for i in range(p) for j in range(p)])
+    norms, step = lengths(rows), arb(p).sqrt() * power(e)
+    unsure = (3 * step * sum((x + step for x in norms), ZERO)).upper()
+    return Sums(rows, exact, exact.transpose(), norms, short(rows, p), long, across, e, decay, diagonal, unsure)
+
+
+WEIGHT = 44
+"""Bits after the point of a row's weight in a Gram matrix."""
+
+
+def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
+    """X exact, e and a bound of `‖H⁻¹‖` with `‖H⁻¹ − X‖ ≤ e`, for `H = Σ 2^−WEIGHT·weights_j s_js_jᵀ + diag(decay)`.
+
+    The weights are nonnegative and so is the decay, so H is positive definite if it is nonsingular. In whole numbers a row
+    is off by `√p/2` units, its weighted copy by `√p` more: with weights up to ½ that is at most `2√p(|s| + √p)` a row. With Y the inverse of what was summed, H within u of it and
+    `u‖Y‖ < 1`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`. None where this is not proved.
+    """
+    n, p = s.n, s.p
+    scaled = [x * w >> WEIGHT for row, w in zip(s.long, weights, strict=True) for x in row]
+    G = arb_mat(s.across_long * fmpz_mat(n, p, scaled))
+    H = (G + G.transpose()) * power(2 * s.unit - 1) + s.diagonal
+    u = s.unsure
+    if not max(weights) <= 1 << WEIGHT - 1:
+        return None
+    try:
+        Y = H.inv()
+    except ZeroDivisionError:
+        return None
+    big = size(Y)
+    if not u * big < 0.5:
+        return None
+    mid = Y.mid()
+    mid = (mid + mid.transpose()) * arb(0.5)
+    mid = mid.mid()
+    off = (size(Y - mid) + 2 * u * big * big).upper()
+    return mid, off, (big + 2 * u * big * big).upper()
