@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness, with_witness
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule
-from certify.format.canonical import show
+from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 MODULI = ("modulus", "first_order_distance")
 BUDGETS = ("per_sample", "sparse")
-FINITE = ("distance", "stable_predictions", "prediction_change")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Row:
     sets: tuple[str, ...] = ()
     norms: tuple[int | str, ...] = ()
 
-    def fits(self, claim: Claim, problem: Problem) -> bool:
+    def fits(self, claim: Claim[object], problem: Problem) -> bool:
         """Whether the rule is for a claim."""
         words = ((self.quantities, claim.quantity), (self.sets, problem.set), (self.norms, problem.norm))
         return self.system in ("", system_of(claim, problem)) and all(not some or word in some for some, word in words)
@@ -58,7 +58,8 @@ ROWS = (
     Row("modulus.critical_rows", "critical", ("sample_modulus",), norms=(2,)),
     Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
     Row("distance.critical_given_change", "critical", ("distance",), ("given",)),  # Q7
-    Row("head.claims", "critical", FINITE, ("total", *BUDGETS)),  # Q6
+    Row("head.claims", "critical", ("distance", "prediction_change"), ("total", *BUDGETS)),  # Q6
+    Row("head.labels", "critical", ("stable_predictions",), ("total", *BUDGETS)),  # Q6
     Row("modulus.sublevel", "sublevel", ("modulus", "sample_modulus")),  # M6
     Row("persistence.radius", "sublevel", ("persistence_radius",)),  # M6
     Row("aubin.sublevel", "sublevel", ("aubin",)),  # Q5
@@ -66,7 +67,7 @@ ROWS = (
 """The first that fits counts."""
 
 
-def system_of(claim: Claim, problem: Problem) -> str:
+def system_of(claim: Claim[object], problem: Problem) -> str:
     """The map, but where critical points are solutions of an interpolation system: a claim that states M5a.
 
     That its conditions hold is checked with `base`, before any claim.
@@ -75,16 +76,23 @@ def system_of(claim: Claim, problem: Problem) -> str:
     return "interpolation" if moduli and claim.theorem == "M5a" and problem.map == "critical" else problem.map
 
 
-def rule_of(claim: Claim, problem: Problem) -> Rule:
-    """The rule for a claim.
+def rule(module: str) -> Rule[Any]:
+    """The rule of a module below `certify.check.theorems`."""
+    found = import_module(f"certify.check.theorems.{module}").RULE
+    assert isinstance(found, Rule)
+    return found
 
-    Raises:
-        Invalid: there is none, which the spec's own consistency rules out.
-    """
+
+def rule_of(claim: Claim[object], problem: Problem) -> Rule[Any]:
+    """The rule for a claim."""
     for row in ROWS:
         if row.fits(claim, problem):
-            found = import_module(f"certify.check.theorems.{row.module}").RULE
-            assert isinstance(found, Rule)
-            return found
+            return rule(row.module)
     raise Invalid(f"{claim.where}.quantity", f"{show(claim.quantity)} is stated",
                   f"this checker knows no theorem about it for the {problem.map} map and set {problem.set}")
+
+
+def witnessed(claim: Claim[Json], problem: Problem) -> Claim[Witness]:
+    """The claim with the witness that its theorem knows; raises `Invalid`."""
+    found: type[Witness] = rule_of(claim, problem).witness
+    return with_witness(claim, found)

@@ -40,9 +40,6 @@ def read_arrays(data: bytes, name: str) -> dict[str, Array]:
     Args:
         data: the bytes of the file.
         name: how to call the file in messages.
-
-    Raises:
-        Invalid: another format, a pickle, a damaged or ambiguous file, or a number with no exact value.
     """
     module = next((place for start, place in READERS if data.startswith(start)), OTHERWISE)
     found: dict[str, Array] = import_module(f"certify.check.reading.formats.{module}").read(data, name)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from certify.check.reading.arrays import Array, read_arrays
-from certify.check.reading.certificate import Certificate
+from certify.check.reading.certificate import Base, Claim, Witness
+from certify.check.reading.certificate import array_names as named_by
 from certify.check.reading.subject import Problem
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
@@ -12,23 +15,24 @@ CENTRE = "distance.centre"
 """What the arrays of a solution after one given change are called, before the name of the layer."""
 
 
-def read_side(certificate: Certificate, problem: Problem, data: bytes | None) -> dict[str, Array]:
+def read_side(
+    claims: Sequence[Claim[Witness]], base: Base, problem: Problem, data: bytes | None,
+) -> dict[str, Array]:
     """The arrays of the side file: exactly those the certificate needs.
 
     Args:
-        certificate: the certificate.
+        claims, base: of the certificate.
         problem: the problem.
         data: the bytes of the file; None where there is none.
 
     Raises:
         Invalid: the file is missing or idle, or holds other arrays.
     """
-    needed = {claim.array for claim in certificate.claims if claim.array not in (None, CENTRE)}
-    needed |= {claim.constants for claim in certificate.claims if claim.constants is not None}
-    if any(claim.array == CENTRE for claim in certificate.claims):
-        needed |= set(centre_names(problem))
-    convex = {claim.theorem for claim in certificate.claims} == {"Q6"}  # the one solution needs no centre
-    if problem.base == "nearby" and certificate.base.distance is not None and not convex:
+    needed = {name for claim in claims for name in named_by(claim.witness)}
+    if CENTRE in needed:
+        needed = needed - {CENTRE} | set(centre_names(problem))
+    convex = {claim.theorem for claim in claims} == {"Q6"}  # the one solution needs no centre
+    if problem.base == "nearby" and base.distance is not None and not convex:
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")
     if set(arrays) != needed or (data is not None and not needed):

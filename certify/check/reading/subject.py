@@ -14,7 +14,7 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.data import Vector
 from certify.check.reading.data_file import read_data
-from certify.check.reading.spec import Spec, graph_spec
+from certify.check.reading.spec import Spec
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
@@ -184,9 +184,6 @@ def build_problem(
         change: the bytes of the file with the one change; None where there is none.
         reference: the bytes of the file of the reference rows; None where there is none.
         evaluation: the bytes of the file of the evaluation rows; None where there is none.
-
-    Raises:
-        Invalid: the files do not fit the spec.
     """
     if merge and spec.map != "interpolation":
         raise Invalid("problem.merge_duplicates", "true", f"the {spec.map} map counts every row")
@@ -201,7 +198,10 @@ def build_problem(
     if change is not None and spec.change is None:
         raise Invalid("subject.change", "it is there", "the spec names no change")
     layers = _network(arrays, spec.widths) if net is None else ()
-    spec = spec if net is None else graph_spec(spec, net.shape, net.outputs)
+    if net is not None:
+        from certify.check.reading.sections.graph import graph_spec
+
+        spec = graph_spec(spec, net.shape, net.outputs)
     table = read_data(data, spec, _named("data", spec.data))
     features = table.features
     groups = equal_rows(features)

@@ -38,9 +38,6 @@ def read_members(data: bytes, where: str) -> dict[str, bytes]:
     Args:
         data: the bytes of the archive.
         where: how to call it in messages.
-
-    Raises:
-        Invalid: damage, an ambiguous archive, a name twice, or a bomb.
     """
     try:
         members = _members(data)

@@ -8,29 +8,24 @@ from flint import arb
 
 from certify.check.kernel import Finding, Judgement, expect, judged
 from certify.check.linalg.definite import Truth
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, always, check_rows, check_witness, expect_rows, modulus
+from certify.check.rule import Rule, Side, always, check_rows, expect_rows, modulus
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.sublevel import HYPOTHESES, descent_of, digits, interior
-from certify.format.refusal import Invalid
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+def check_form(claim: Claim[Witness], problem: Problem) -> None:
     """V8: no witness; both ends of every row where the claim is about each.
 
     Raises:
         Invalid: the claim has another form.
     """
-    if claim.member is not None or claim.dual is not None:
-        raise Invalid(f"{claim.where}.witness", "member or dual is stated",
-                      "they are for modulus and first_order_distance")
-    check_witness(claim, problem)
     if claim.quantity == "sample_modulus":
         check_rows(claim, problem)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Witness], ladder: Ladder, side: Side) -> None:
     """Both ends, or those of every row, each by its rule.
 
     Raises:
@@ -75,4 +70,4 @@ def _sizes(point: Point, at: int | None) -> tuple[arb, arb]:
     return (descent.data_gradient if at is None else descent.row_sizes[at]), weights
 
 
-RULE = Rule(always("M6"), modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(always("M6"), modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES, Witness)
