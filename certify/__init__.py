@@ -11,21 +11,24 @@ if TYPE_CHECKING:
         algorithm_1,
         bound,
         estimate,
+        from_sklearn,
+        leave_one_out,
         load_problem,
         sensitivity,
         stability,
+        stable_predictions,
+        tolerated_changes,
     )
 
-__all__ = ["Problem", "__version__", "algorithm_1", "bound", "estimate", "load_problem", "sensitivity", "stability"]
+__all__ = ["Problem", "__version__", "algorithm_1", "bound", "estimate", "from_sklearn", "leave_one_out",
+           "load_problem", "sensitivity", "stability", "stable_predictions", "tolerated_changes"]
 
 
 def __getattr__(name: str) -> Any:
     """Import public names on first use, so that `import certify` stays light."""
-    if name in __all__:
-        from certify._public import public
+    from certify._public import public
 
-        return public(name)
-    raise AttributeError(f"module 'certify' has no attribute '{name}'")
+    return public(name)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from certify.estimation import sensitivity as sensitivity
     from certify.problem.load import load_problem as load_problem
     from certify.problem.problem import Problem as Problem
+    from certify.prove.estimators import from_sklearn as from_sklearn
     from certify.prove.prover import bound as bound
+    from certify.prove.rows import leave_one_out as leave_one_out
+    from certify.prove.rows import stable_predictions as stable_predictions
+    from certify.prove.rows import tolerated_changes as tolerated_changes
     from certify.prove.stability import stability as stability
 
 PLACES = {
@@ -22,11 +26,18 @@ PLACES = {
     "algorithm_1": "certify.cli.algorithm",
     "bound": "certify.prove.prover",
     "estimate": "certify.estimation",
+    "from_sklearn": "certify.prove.estimators",
     "sensitivity": "certify.estimation",
+    "leave_one_out": "certify.prove.rows",
     "stability": "certify.prove.stability",
+    "stable_predictions": "certify.prove.rows",
+    "tolerated_changes": "certify.prove.rows",
 }
 
 
 def public(name: str) -> Any:
-    """What a public name stands for."""
-    return getattr(import_module(PLACES[name]), name)
+    """What a public name stands for; the error is the one of a module without it."""
+    place = PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'certify' has no attribute '{name}'")
+    return getattr(import_module(place), name)

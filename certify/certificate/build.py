@@ -13,6 +13,7 @@ from certify._version import __version__
 from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, validate
 from certify.format.canonical import FORMAT
+from certify.format.words import Normalization
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound
 from certify.problem.nearness import weights_length, within
@@ -94,7 +95,7 @@ def _problem(problem: Problem) -> Json:
         "set": spec.perturbation.set,
         "norm": spec.perturbation.norm,
         "weight_norm": spec.weights.norm,
-        **_reference(problem),
+        **problem.measure.stated(),
         **({} if problem.evaluation is None else {"evaluation_rows": len(problem.evaluation)}),
         **({} if problem.threshold is None else {"threshold": problem.threshold}),
         **({} if spec.window is None else {"window": spec.window.radius}),
@@ -108,6 +109,7 @@ def _problem(problem: Problem) -> Json:
         "scale": None if problem.scale is None else problem.scale.tolist(),
         "loss": problem.loss,
         "weight_decay": problem.weight_decay,
+        **_training(problem),
         "level": problem.level,
         "merge_duplicates": problem.merge_duplicates,
         "groups": [list(group) for group in problem.groups or ()],
@@ -119,10 +121,10 @@ def _problem(problem: Problem) -> Json:
     }
 
 
-def _reference(problem: Problem) -> Json:
-    """Of the function norm, τ and the number of reference rows."""
-    reference = problem.reference
-    return {} if reference is None else {"tau": reference.tau, "reference_rows": len(reference.X)}
+def _training(problem: Problem) -> Json:
+    """Of the training, what is not as usual: biases without decay, and a mean over the rows that are left."""
+    return ({} if problem.bias_decay else {"bias_decay": False}) | (
+        {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization})
 
 
 def _network(network: Network | GraphNetwork) -> Json:

@@ -108,6 +108,8 @@ class Problem(Part):
     scale: list[Number] | None
     loss: Annotated[str, one_of(words(w.Loss))]
     weight_decay: Number
+    bias_decay: Literal[False] | None = None
+    normalization: Annotated[str, one_of((str(w.Normalization.REMAINING),))] | None = None
     level: Number | None
     merge_duplicates: bool
     groups: list[Annotated[list[Count], Field(min_length=2)]]
@@ -132,7 +134,7 @@ class Problem(Part):
 
     @model_validator(mode="after")
     def _one_reference(self) -> Problem:
-        if {self.tau is None, self.reference_rows is None} != {self.weight_norm != w.WeightNorm.FUNCTION}:
+        if {self.tau is None, self.reference_rows is None} != {not w.WeightNorm(self.weight_norm).rows}:
             raise ValueError("tau and reference_rows belong to the function norm")
         return self
 

@@ -126,10 +126,7 @@ def decide(rule: Callable[[P], Judgement], ladder: Iterable[P], once: bool = Fal
     A network that is not proved smooth at the data disproves nothing and proves nothing: every rule that needs
     derivatives then stays undecided, at once if a pre-activation is exactly zero.
 
-    Args:
-        rule: what has to be proved.
-        ladder: the problem at every precision, the lowest first.
-        once: whether the lowest precision is the only one tried.
+    With `once` the lowest precision, which the ladder has first, is the only one tried.
     """
     finding = Finding(Truth.UNDECIDED, "nothing was tried")
     for point in ladder:

@@ -60,8 +60,7 @@ def check(
     """Check a certificate against the original files, in the order of proofs/certificate-format.md.
 
     Args:
-        path: the certificate.
-        given: paths of spec, model, data and witness; None for the recorded ones.
+        path, given: the certificate, and the paths of its files by role; None for the recorded ones.
         asked: thresholds that replace those of the spec.
         tell: called with a line of progress.
         within: base `nearby`: the share of the length of the weights that counts, instead of the spec's.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Base, Claim
+from certify.check.reading.certificate import Base, Claim, Witness, array_names
 from certify.check.reading.subject import Problem
 from certify.check.systems.base import check_base
 from certify.check.systems.point import Ladder
 
 
 def solution(
-    base: Base, claims: Sequence[Claim[object]], problem: Problem,
+    base: Base, claims: Sequence[Claim[Witness]], problem: Problem,
     side: Callable[[], Mapping[str, Array]], tell: Callable[[str], None],
 ) -> tuple[Ladder, bool, Mapping[str, Array]]:
     """The problem at every precision, at the weights of the solution; whether one is proved; and those arrays.
@@ -36,7 +36,13 @@ def solution(
         check_base(base, ladder)
     solved = base.distance is not None and (not critical or problem.base == "nearby" or base.tilt is not None)
     arrays = side()
-    if critical == "Q6":
+    if critical == "convex" and base.distance is not None and not problem.bias_decay:
+        from certify.check.reading.side import array_start
+        from certify.check.theorems.head.rows.base import check_free
+
+        names = [min(array_names(claim.witness, array_start), default=None) for claim in claims]
+        check_free(base.distance, ladder, names, arrays)
+    if critical == "convex":
         tell(f"the one solution lies within {base.distance!r}" if solved else "no solution is stated")
     elif problem.base == "nearby" and base.distance is not None:
         from certify.check.systems.nearby import interpolating, solve

@@ -21,23 +21,19 @@ BUDGETS = ("per_sample", "sparse")
 
 @dataclass(frozen=True)
 class Row:
-    """A rule's place, and the claims it is for; no word means any.
-
-    Attributes:
-        module: below `certify.check.theorems`.
-        system: what the claim is about: `interpolation`, `critical` or `sublevel`.
-        quantities, sets, norms: words of the claim and of the perturbation set.
-    """
+    """A rule's module below `certify.check.theorems`, and the words of the claims it is for; no word means any."""
 
     module: str
     system: str = ""
     quantities: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     norms: tuple[int | str, ...] = ()
+    theorems: tuple[str, ...] = ()
 
     def fits(self, claim: Claim[object], problem: Problem) -> bool:
         """Whether the rule is for a claim."""
-        words = ((self.quantities, claim.quantity), (self.sets, problem.set), (self.norms, problem.norm))
+        words = ((self.quantities, claim.quantity), (self.sets, problem.set), (self.norms, problem.norm),
+                 (self.theorems, claim.theorem))
         return self.system in ("", system_of(claim, problem)) and all(not some or word in some for some, word in words)
 
 
@@ -58,6 +54,7 @@ ROWS = (
     Row("modulus.critical_rows", "critical", ("sample_modulus",), norms=(2,)),
     Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
     Row("distance.critical_given_change", "critical", ("distance",), ("given",)),  # Q7
+    Row("head.rows.claims", "critical", ("stable_predictions",), ("sparse",), theorems=("H1",)),
     Row("head.claims", "critical", ("distance", "prediction_change"), ("total", *BUDGETS)),  # Q6
     Row("head.labels", "critical", ("stable_predictions",), ("total", *BUDGETS)),  # Q6
     Row("modulus.sublevel", "sublevel", ("modulus", "sample_modulus")),  # M6

@@ -15,12 +15,7 @@ INVALID, INTERRUPTED = 2, 130
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one claim under one threshold (None: no threshold).
-
-    Attributes:
-        verdict: `certified`, `refuted` or `inconclusive`.
-        state: `met`, `failed` or `open`; None without a threshold.
-    """
+    """What became of one claim under one threshold; None, and no state, where there is no threshold."""
 
     claim: Claim[Witness]
     gate: Gate | None
@@ -66,14 +61,9 @@ def exit_status(outcomes: Iterable[Outcome]) -> int:
 def thresholds(
     claims: Iterable[Claim[Witness]], gates: Iterable[Gate], asked: Iterable[Gate],
 ) -> list[tuple[Claim[Witness], Gate | None]]:
-    """Pair claims with the thresholds to be used.
+    """Pair claims with the thresholds to be used: those asked for replace all of the spec on the same quantity.
 
-    A threshold of the caller replaces all thresholds of the spec on the same quantity.
-
-    Args:
-        claims: the claims, one for each gate of the spec, in its order; or claims without gates.
-        gates: the gates of the spec.
-        asked: the caller's thresholds.
+    There is a claim for each gate of the spec, in its order; or there are claims without gates.
     """
     claims, gates, asked = tuple(claims), tuple(gates), tuple(asked)
     own: tuple[Gate | None, ...] = gates or (None,) * len(claims)

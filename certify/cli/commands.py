@@ -222,6 +222,10 @@ def init(
     weight_decay: Annotated[
         float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
     ] = None,
+    no_bias_decay: Annotated[bool, typer.Option("--no-bias-decay", help="Biases carry none of it.")] = False,
+    normalization: Annotated[
+        str | None, typer.Option("--normalization", metavar="WORD", help="fixed, or remaining: with rows left out.")
+    ] = None,
 ) -> None:
     """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.
 
@@ -230,7 +234,8 @@ def init(
     from certify.cli.starter import Said, write_starter
     from certify.cli.text import one_line
 
-    written = write_starter(folder, model, data, estimate, graph, Said(activation, loss, weight_decay))
+    said = Said(activation, loss, weight_decay, False if no_bias_decay else None, normalization)
+    written = write_starter(folder, model, data, estimate, graph, said)
     for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
         if line:
             print(one_line(line), file=sys.stderr)

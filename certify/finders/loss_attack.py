@@ -91,7 +91,7 @@ def _ascend(problem: Problem, radius: float) -> Array:
     scale = np.ones(problem.inputs) if problem.scale is None else problem.scale
     moving = np.isin(np.arange(problem.n), np.array(problem.rows))[:, None]
     u, best, best_loss = np.zeros_like(problem.X), problem.X, -np.inf
-    rng = np.random.default_rng(0)
+    rng, budget = np.random.default_rng(0), problem.budget
     for step in range(STEPS):
         loss, g = _loss_and_gradient(problem, problem.X + u * scale)
         if step and loss > best_loss:
@@ -102,15 +102,8 @@ def _ascend(problem: Problem, radius: float) -> Array:
             noise = rng.standard_normal(g.shape) * moving * (scale > 0)
             g = np.where(size > 1e-9 * max(float(size.max()), 1e-300), g, noise) if loss > 1e-12 else noise
         stride = 1.0 if step == 0 else 2.0 / (1.0 + 0.15 * step)
-        u = _project(u + stride * _project(g, radius, problem.set, stretch=True), radius, problem.set)
+        u = budget.projected(u + stride * budget.projected(g, radius, stretch=True), radius)
     return best
-
-
-def _project(u: Array, radius: float, kind: str, stretch: bool = False) -> Array:
-    """u moved into the budget; with `stretch`, onto its boundary."""
-    size = np.linalg.norm(u, axis=1, keepdims=True) if kind == "per_sample" else np.linalg.norm(u)
-    size = np.maximum(size, 1e-300)
-    return np.asarray(u * (radius / size if stretch else np.minimum(1.0, radius / size)))
 
 
 def _loss_and_gradient(problem: Problem, X: Array) -> tuple[float, Array]:
@@ -168,6 +161,4 @@ def _prove(problem: Problem, moved: Array) -> Attack | None:
     scale = np.ones(problem.inputs) if problem.scale is None else problem.scale
     gap = np.abs(moved - problem.X)
     u = np.where(scale > 0, gap / np.where(scale > 0, scale, 1.0), 0.0)
-    rows = fp.row_norms(u) * RAISE
-    radius = float(rows.max()) if problem.row_budgets else float(fp.row_norms(rows[None, :])[0]) * RAISE
-    return Attack(moved, radius * RAISE)
+    return Attack(moved, problem.budget.size(fp.row_norms(u) * RAISE) * RAISE)

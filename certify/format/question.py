@@ -12,7 +12,18 @@ from types import MappingProxyType
 from typing import Final
 
 from certify.format.quantities import QUANTITIES
-from certify.format.words import Arithmetic, Base, Layer, Loss, Map, Network, Parameter, Set, WeightNorm
+from certify.format.words import (
+    Arithmetic,
+    Base,
+    Layer,
+    Loss,
+    Map,
+    Network,
+    Normalization,
+    Parameter,
+    Set,
+    WeightNorm,
+)
 
 Answer = str | int | bool
 
@@ -23,7 +34,9 @@ class Question:
 
     Attributes:
         quantity: the name of a quantity.
+        normalization: what the losses are divided by where rows are left out.
         decay: whether the weight decay is above 0.
+        undecayed: whether biases carry none.
         down: whether sample weights only fall.
         targets, radius, level, count, change, reference, units, window, evaluation: whether the spec says them; units
             are columns or a scale of the features, change is the file of the one change.
@@ -40,7 +53,9 @@ class Question:
     norm: int | str = 2
     weight_norm: str = WeightNorm.EUCLIDEAN
     arithmetic: str = Arithmetic.FLOAT
+    normalization: str = Normalization.FIXED
     decay: bool = False
+    undecayed: bool = False
     down: bool = False
     targets: bool = True
     radius: bool = False
@@ -116,10 +131,14 @@ def _names(**members: object) -> tuple[str, ...]:
 
 _LOSS: Final = (Map.CRITICAL, Map.SUBLEVEL)
 _BUDGETS: Final = tuple(s for s in Set if s is not Set.GIVEN)
+_LEAVING: Final = tuple(p for p in Parameter if p.leaves)
+_STAYING: Final = tuple(p for p in Parameter if not p.leaves)
 
 LAWS: Final = (
     Law(Domain(map=_LOSS), Domain(targets=True), "this map needs the training loss, and the loss needs targets"),
     Law(Domain(base=Base.NEARBY), Domain(targets=True), 'base = "nearby" needs the targets in the file'),
+    Law(Domain(map=Map.INTERPOLATION), Domain(parameter=_STAYING),
+        "an interpolating network stays a solution without some of its rows"),
     Law(Domain(map=Map.INTERPOLATION), Domain(parameter=(Parameter.FEATURES, Parameter.TARGETS, Parameter.LABELS)),
         "an interpolating network stays a solution under any sample weights"),
     Law(Domain(map=Map.SUBLEVEL), Domain(base=Base.GIVEN), "a level set needs no exact solution nearby"),
@@ -138,10 +157,13 @@ LAWS: Final = (
     Law(Domain(weight_norm=WeightNorm.FUNCTION), Domain(reference=True), "it compares outputs at reference rows"),
     Law(Domain(reference=True), Domain(weight_norm=WeightNorm.FUNCTION), "reference rows belong to this norm"),
     Law(Domain(down=True), Domain(parameter=Parameter.SAMPLE_WEIGHTS), "a direction belongs to sample weights"),
-    Law(Domain(parameter=Parameter.LABELS), Domain(loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC)),
-        "the squared loss has real targets and no labels"),
     Law(Domain(parameter=Parameter.LABELS), Domain(radius=False), "a label becomes any other, so a change has no size"),
     Law(Domain(parameter=Parameter.LABELS), Domain(set=(Set.SPARSE, Set.PER_SAMPLE)), "labels change row by row"),
+    Law(Domain(parameter=_LEAVING), Domain(set=Set.SPARSE), "any count rows are left out"),
+    Law(Domain(parameter=_LEAVING), Domain(radius=False), "a row is left out whole, so a change has no size"),
+    Law(Domain(normalization=Normalization.REMAINING), Domain(parameter=_LEAVING),
+        "dividing by the rows that are left needs rows that are left out"),
+    Law(Domain(undecayed=True), Domain(decay=True), "without a weight decay no weight carries any"),
     Law(Domain(map=_LOSS, parameter=Parameter.TARGETS, set=_BUDGETS), Domain(loss=Loss.SQUARED),
         "the targets are class labels, which cannot move a little"),
     Law(Domain(map=_LOSS, parameter=Parameter.TARGETS, quantity=tuple(q for q in QUANTITIES if q != "distance")),

@@ -39,6 +39,21 @@ def applying(question: Question) -> tuple[Theorem, ...]:
     return tuple(theorem for theorem in BOUNDING[question.quantity] if theorem.covers(question))
 
 
+def stating(question: Question, label: str) -> Theorem | None:
+    """The theorem by which a certificate may answer a question with a claim of that label; None if there is none.
+
+    One that answered it in an earlier version still may.
+
+    >>> flips = Question("stable_predictions", map="critical", base="nearby", layer="last", loss="logistic",
+    ...                  set="sparse", parameter="labels", decay=True, count=True, evaluation=True)
+    >>> [str(stating(flips, label)) for label in ("H1", "Q6", "M5")]
+    ['H1', 'Q6', 'None']
+    """
+    earlier = () if broken(question) is not None else (
+        theorem for theorem in BOUNDING.get(question.quantity, ()) if any(d.holds(question) for d in theorem.once))
+    return next((theorem for theorem in (*applying(question), *earlier) if theorem.states(label)), None)
+
+
 def default_quantities(
     set: str, norm: int | str, parameter: str, aubin: bool = False, window: bool = False,
 ) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from certify.format.witnesses import (
     Array,
     Ball,
     Budgets,
+    Changes,
     Compensation,
     Curvature,
     Found,
@@ -29,7 +30,7 @@ from certify.format.witnesses import (
     Window,
     Witness,
 )
-from certify.format.words import Arithmetic, Base, Layer, Map, Network, Parameter, Set, WeightNorm
+from certify.format.words import Arithmetic, Base, Layer, Loss, Map, Network, Normalization, Parameter, Set, WeightNorm
 
 
 class System(StrEnum):
@@ -55,6 +56,7 @@ class Theorem:
         witness: what its claims carry beside their ends.
         cases: labels that a claim states instead, chosen by what was proved.
         rests: other labels whose statements it uses.
+        once: the domains in which certificates of earlier versions state it, where another theorem answers now.
     """
 
     label: str
@@ -66,6 +68,7 @@ class Theorem:
     witness: type[Witness] = Witness
     cases: tuple[str, ...] = ()
     rests: tuple[str, ...] = ()
+    once: tuple[Domain, ...] = ()
 
     def __str__(self) -> str:
         return self.label
@@ -95,7 +98,9 @@ _EUCLIDEAN, _GIVEN = WeightNorm.EUCLIDEAN, Base.GIVEN
 _BUDGETS: Final = (Set.TOTAL, Set.PER_SAMPLE, Set.SPARSE)
 _HEAD: Final = (Layer.LAST, Layer.ONLY)
 
-_FITS: Final = Domain(map=Map.INTERPOLATION, network=_PLAIN, parameter=(Parameter.FEATURES, Parameter.TARGETS))
+_DECAYED: Final = Domain(undecayed=False, normalization=Normalization.FIXED)
+
+_FITS: Final = _DECAYED.also(map=Map.INTERPOLATION, network=_PLAIN, parameter=(Parameter.FEATURES, Parameter.TARGETS))
 _FIT_HYPOTHESES: Final = ("counting", "solution", "smooth", "rank")
 _AT_SIZE: Final = _FITS.also(base=_GIVEN, weight_norm=(_EUCLIDEAN, WeightNorm.RELATIVE))
 _WITHIN: Final = _AT_SIZE.also(set=_BUDGETS, parameter=Parameter.FEATURES)
@@ -134,7 +139,7 @@ S14: Final = Theorem("S14", System.FITS, (q.EXCESS, q.HAUSDORFF), "sets.md#s14",
     base=_GIVEN, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN, set=Set.GIVEN),),
     ("counting", "layer_rank"), Window)
 
-_CRITICAL: Final = Domain(map=Map.CRITICAL, network=_PLAIN, down=False, parameter=_MOVES)
+_CRITICAL: Final = _DECAYED.also(map=Map.CRITICAL, network=_PLAIN, down=False, parameter=_MOVES)
 _CRITICAL_HYPOTHESES: Final = ("solution", "smooth", "rank", "symmetry", "tilt")
 
 _M5_CASES: Final = ("M5a", "M5b", "M5c", "M5d")
@@ -152,12 +157,18 @@ Q7_CRITICAL: Final = Theorem("Q7", System.CRITICAL, (q.DISTANCE,), "finite.md#q7
     rests=("Q2", "F1"))
 _LAST: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN,
                       decay=True, norm=2, set=_BUDGETS)
-Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6", (_LAST,),
-                    ("convex", "solution", "weights", "bias"), Motion, rests=("P4",))
-Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6", (_LAST,),
-                           ("convex", "solution", "weights", "bias"), Ball, rests=("P4",))
+_MOTION: Final = _LAST.also(parameter=_MOVES, undecayed=False, normalization=Normalization.FIXED)
+_FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC))
+_ROWS: Final = _LAST.also(set=Set.SPARSE, parameter=tuple(p for p in Parameter if p.discrete))
 
-_SUBLEVEL: Final = Domain(map=Map.SUBLEVEL, network=_PLAIN, set=(Set.TOTAL, Set.PER_SAMPLE), norm=2, down=False,
+Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6", (_MOTION, _FLIPS),
+                    ("convex", "solution", "weights", "bias"), Motion, rests=("P4",))
+Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6",
+                           (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Ball,
+                           rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE),))
+H1: Final = Theorem("H1", System.HEAD, (q.STABLE_PREDICTIONS,), "heads.md#h1", (_ROWS,), ("convex",), Changes)
+
+_SUBLEVEL: Final = _DECAYED.also(map=Map.SUBLEVEL, network=_PLAIN, set=(Set.TOTAL, Set.PER_SAMPLE), norm=2, down=False,
                           parameter=_MOVES)
 _OF_A_GRAPH: Final = _SUBLEVEL.also(network=Network.GRAPH, layer=Layer.ALL, weight_norm=_EUCLIDEAN)
 _SUBLEVEL_HYPOTHESES: Final = ("loss", "interior", "smooth", "gradient")
@@ -172,7 +183,7 @@ Q5: Final = Theorem("Q5", System.SUBLEVEL, (q.AUBIN,), "sublevel.md#q5", (_SUBLE
     units=False),), (*_SUBLEVEL_HYPOTHESES, "descent"), LevelRadii, rests=("M6",))
 
 THEOREMS: Final = (M2, M4, N1, N2, N3, N4, Q1, Q4, Q7, P2, P1, S14, M5, M5_ROWS, P1_CRITICAL, Q7_CRITICAL, Q6,
-                   Q6_LABELS, M6, M6_PERSISTENCE, Q5)
+                   Q6_LABELS, H1, M6, M6_PERSISTENCE, Q5)
 """Every row; no question has two."""
 
 LABELS: Final = tuple(dict.fromkeys(label for theorem in THEOREMS for label in (theorem.label, *theorem.cases)))

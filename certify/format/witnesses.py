@@ -159,6 +159,13 @@ class Ball(Witness):
 
 
 @dataclass(frozen=True)
+class Changes(Witness):
+    """What every method that was tried proved: several arrays, whose names begin with this one (H1)."""
+
+    array: str | None = None
+
+
+@dataclass(frozen=True)
 class Motion(Ball):
     """And one change of the data with the weights it leads to (Q6)."""
 

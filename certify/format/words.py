@@ -68,19 +68,21 @@ class WeightNorm(StrEnum):
 
     Attributes:
         distance: such a distance in words, the beginning of a unit.
+        rows: whether it compares outputs at reference rows.
     """
 
     distance: str
+    rows: bool
 
-    def __new__(cls, word: str, distance: str = "") -> WeightNorm:
+    def __new__(cls, word: str, distance: str = "", rows: bool = False) -> WeightNorm:
         """Python makes a member of its row."""
         self = str.__new__(cls, word)
-        self._value_, self.distance = word, distance
+        self._value_, self.distance, self.rows = word, distance, rows
         return self
 
     EUCLIDEAN = "euclidean", "weight distance"
     RELATIVE = "relative", "weight distance relative to each layer"
-    FUNCTION = "function", "weight distance as the reference rows see it"
+    FUNCTION = "function", "weight distance as the reference rows see it", True
 
 
 class Parameter(StrEnum):
@@ -90,22 +92,40 @@ class Parameter(StrEnum):
         moved: one unit of its motion, in words.
         budget: how large a motion of it is, in words.
         sized: whether a motion has a size at all; a label becomes another or stays.
+        leaves: whether a row that changes is left out.
+        set: the set that a spec means by it without saying so; empty where it has to say it.
     """
 
     moved: str
     budget: str
     sized: bool
+    leaves: bool
+    set: str
 
-    def __new__(cls, word: str, moved: str = "", budget: str = "", sized: bool = True) -> Parameter:
+    def __new__(
+        cls, word: str, moved: str = "", budget: str = "", sized: bool = True, leaves: bool = False, set: str = "",
+    ) -> Parameter:
         """Python makes a member of its row."""
         self = str.__new__(cls, word)
-        self._value_, self.moved, self.budget, self.sized = word, moved, budget, sized
+        self._value_, self.moved, self.budget = word, moved, budget
+        self.sized, self.leaves, self.set = sized, leaves, set
         return self
+
+    @property
+    def discrete(self) -> bool:
+        """Whether a row changes as a whole or not at all."""
+        return not self.sized
+
+    @property
+    def relabels(self) -> bool:
+        """Whether labels become others."""
+        return self is Parameter.LABELS
 
     FEATURES = "features", "feature change", "feature distance"
     TARGETS = "targets", "target change", "target distance"
     SAMPLE_WEIGHTS = "sample_weights", "change of the sample weights", "change of the sample weights"
     LABELS = "labels", "label that changes", "labels that change", False
+    DELETIONS = "deletions", "row left out", "rows left out", False, True, "sparse"
 
 
 class Set(StrEnum):
@@ -115,22 +135,36 @@ class Set(StrEnum):
         gauge: whether it is a ball of a norm, so that a modulus per unit of it has a meaning.
         sized: whether a radius belongs to it; one given change has its own size.
         share: whose the budget is, in words.
+        moving: what follows the rows that move, in words; `{count}` stands for how many move at once.
     """
 
     gauge: bool
     sized: bool
     share: str
+    moving: str
 
-    def __new__(cls, word: str, gauge: bool = False, sized: bool = True, share: str = "") -> Set:
+    def __new__(cls, word: str, gauge: bool = False, sized: bool = True, share: str = "", moving: str = "") -> Set:
         """Python makes a member of its row."""
         self = str.__new__(cls, word)
-        self._value_, self.gauge, self.sized, self.share = word, gauge, sized, share
+        self._value_, self.gauge, self.sized, self.share, self.moving = word, gauge, sized, share, moving
         return self
 
     TOTAL = "total", True, True, "in total"
-    PER_SAMPLE = "per_sample", True, True, "of every row"
-    SPARSE = "sparse", False, True, "of every row"
-    GIVEN = "given", False, False, "of every row"
+    PER_SAMPLE = "per_sample", True, True, "of every row", ", each within its own budget"
+    SPARSE = "sparse", False, True, "of every row", ", at most {count} at once"
+    GIVEN = "given", False, False, "of every row", ", by the change in the file"
+
+
+class Normalization(StrEnum):
+    """What the losses of the rows are divided by where rows are left out: n as before, or the rows that are left."""
+
+    FIXED = "fixed"
+    REMAINING = "remaining"
+
+    @property
+    def follows(self) -> bool:
+        """Whether a row that is left out no longer counts."""
+        return self is Normalization.REMAINING
 
 
 class Network(StrEnum):

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.format.words import Map, WeightNorm
+from certify.format.words import Map
 from certify.network.graph.graph import GraphNetwork
 from certify.network.layer_scale import LayerScale
 from certify.network.network import Network
 from certify.problem.norms.function import Reference
+from certify.problem.norms.table import WEIGHT_NORMS
+from certify.problem.norms.weight_norm import WeightNorm
 from certify.problem.perturbations.parameters import MOVING
+from certify.problem.sets.perturbation_set import Budget
+from certify.problem.sets.table import BUDGETS, SETS
 
 if TYPE_CHECKING:
     from certify.spec.models import Spec
@@ -34,8 +38,8 @@ class Statement:
         network: a fully connected network, or for the sublevel map a graph.
         X: `(n, d)` features, float64, finite.
         y: `(n, k)` real targets, or None where the targets are class labels.
-        parameter: ``"features"``, ``"targets"``, ``"sample_weights"`` or ``"labels"`` (of the critical map, at finite
-            size): what the perturbation moves.
+        parameter: what the perturbation moves: ``"features"``, ``"targets"``, ``"sample_weights"``, ``"labels"`` or
+            ``"deletions"`` (these two of the critical map, at finite size).
         rows: row numbers that may move, ascending (all of them representatives).
         layer: ``"all"`` or a layer number from 1; the other layers are frozen.
         merge_duplicates: whether rows with equal features are treated as one.
@@ -46,6 +50,9 @@ class Statement:
         map: ``"interpolation"``, ``"critical"`` or ``"sublevel"``.
         base: ``"given"`` or ``"nearby"``.
         loss, weight_decay: the training loss (critical, sublevel).
+        bias_decay: whether the biases carry the weight decay too.
+        normalization: what the losses are divided by where rows are left out: ``"fixed"``: n; ``"remaining"``: the
+            number of rows that are left.
         level: the level ℓ; None: the loss at the given weights.
         set: ``"total"``, ``"per_sample"``, ``"sparse"`` or ``"given"``: how the budget is shared.
         norm: 1, 2 or ``"inf"``: the norm of one row's change (`total` takes 2).
@@ -92,6 +99,8 @@ class Statement:
     evaluation: np.ndarray | None = None
     direction: str | None = None
     threshold: float | None = None
+    bias_decay: bool = True
+    normalization: str = "fixed"
 
     @property
     def n(self) -> int:
@@ -131,7 +140,7 @@ class Statement:
     @property
     def kernel_size(self) -> int:
         """Rows of the kernel that is computed with: equations, and outputs at the reference rows."""
-        return self.equations + (0 if self.reference is None else len(self.reference.X) * self.outputs)
+        return self.equations + self.measure.rows * self.outputs
 
     @property
     def nearby(self) -> bool:
@@ -141,7 +150,12 @@ class Statement:
     @property
     def row_budgets(self) -> bool:
         """Whether every row has a budget of its own, and not all rows together one."""
-        return self.set in ("per_sample", "sparse")
+        return SETS[self.set].by_row
+
+    @property
+    def budget(self) -> Budget:
+        """How the sizes of the rows' changes add up; of every set but the one given change."""
+        return BUDGETS[self.set]
 
     @property
     def reweighted(self) -> bool:
@@ -168,10 +182,10 @@ class Statement:
         """Whether rational arithmetic is asked for."""
         return self.arithmetic == "exact"
 
-    @property
-    def scaled_layers(self) -> bool:
-        """Whether a motion of the weights is measured relative to each layer."""
-        return self.weight_norm == "relative"
+    @cached_property
+    def measure(self) -> WeightNorm:
+        """The norm in which a motion of the weights is measured."""
+        return WEIGHT_NORMS[self.weight_norm](self.reference)
 
     @property
     def most_rows(self) -> int:
@@ -184,6 +198,4 @@ class Statement:
         net = self.network
         if isinstance(net, GraphNetwork):
             return LayerScale(())
-        if self.weight_norm == WeightNorm.RELATIVE:
-            return LayerScale.relative(net, net.layers(self.layer))
-        return LayerScale.euclidean(net.depth)
+        return self.measure.scale(net, net.layers(self.layer))

@@ -36,10 +36,10 @@ def require_problem(problem: Problem) -> None:
                         'use base = "given", or real targets')
     require_labels_counted(problem)
     size = problem.kernel_size
-    if problem.map == Map.SUBLEVEL and problem.reference is not None and (
-            size * (problem.parameters + size) > JACOBIAN_LIMIT):
+    rows = problem.measure.rows
+    if problem.map == Map.SUBLEVEL and rows and size * (problem.parameters + size) > JACOBIAN_LIMIT:
         fit = JACOBIAN_LIMIT // (2 * problem.parameters * problem.outputs)
-        raise SpecError("weights.reference", f"{len(problem.reference.X)} rows, too many for the sublevel map",
+        raise SpecError("weights.reference", f"{rows} rows, too many for the sublevel map",
                         f"use about {fit} rows" if fit else 'use norm = "relative"')
     if problem.equations > problem.parameters:
         where = "the network" if problem.layer == "all" else f"layer {problem.layer}"

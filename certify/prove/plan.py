@@ -100,7 +100,7 @@ class Plan:
         """The plan for a person."""
         layer = "all layers" if self.layer == "all" else f"layer {self.layer} alone"
         rows = "every row" if self.moving == self.n else f"{self.moving} of {self.n} rows"
-        each = _EACH[Set(self.set)].format(count=self.count)
+        each = Set(self.set).moving.format(count=self.count)
         lines = [
             ("network", f"{self._network()}, p = {self.parameters} ({layer})"),
             ("data", f"n = {self.n} rows, {self.inputs} features, k = {self.outputs} outputs"),
@@ -152,9 +152,7 @@ _SYSTEMS: Final = {Map.INTERPOLATION: Plan._interpolation, Map.CRITICAL: Plan._c
 _FITS: Final = {Base.GIVEN: "", Base.NEARBY: "first an exact solution has to be proved near the weights in the file"}
 _CRITICAL: Final = {Base.GIVEN: "a tilt makes the given weights critical",
                     Base.NEARBY: "first an exact critical point has to be proved near the weights in the file"}
-_EACH: Final = {Set.TOTAL: "", Set.PER_SAMPLE: ", each within its own budget", Set.GIVEN: ", by the change in the file",
-                Set.SPARSE: ", at most {count} at once"}
-"""What the plan says of map, base and set."""
+"""What the plan says of map and base."""
 
 
 def make_plan(problem: Problem) -> Plan:

@@ -51,8 +51,8 @@ def prover(
         answering(problem, quantity)
     net = problem.network
     constants = tuple(net.tensors.values()) if isinstance(net, GraphNetwork) else net.arrays
-    reference = None if problem.reference is None else problem.reference.X
-    require_sound(*constants, problem.X, problem.y, problem.scale, problem.change, reference, problem.evaluation)
+    require_sound(*constants, problem.X, problem.y, problem.scale, problem.change, problem.measure.points,
+                  problem.evaluation)
     return POINTS[system_of(problem, quantity)](problem, answer, progress or silent, limits)
 
 

@@ -107,7 +107,7 @@ def stability(
         raise InputError("stability", f"the {problem.map} map", "use a fully connected interpolation problem")
     if problem.merge_duplicates:
         raise InputError("stability", "merged rows", "remove the equal rows from the data instead")
-    if problem.scaled_layers:  # each member would be measured in units of its own
+    if problem.measure.own_units:  # each member would be measured in units of its own
         raise InputError("stability", 'weights.norm = "relative"', 'use "euclidean" or "function"')
     if count < 0 or not 0 < length < 100:
         raise InputError("stability", f"count {count}, length {length}", "give a count from 0 and a length above 0")

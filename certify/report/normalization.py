@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from certify.format.digits import shortest
+from certify.format.words import Parameter
 
 AT_SIZE: Final = frozenset({"first_order_distance", "distance", "stable_predictions", "prediction_change",
                             "first_order_prediction_change"})
@@ -19,6 +20,8 @@ def leaves_rows_out(problem: Mapping[str, Any], quantities: Collection[str]) -> 
         problem: the member `problem` of a certificate.
         quantities: what its claims bound.
     """
+    if Parameter(problem["parameter"]).leaves:
+        return True
     if problem["map"] != "critical" or problem["parameter"] != "sample_weights" or not AT_SIZE & set(quantities):
         return False
     whole = problem["radius"] is not None and problem["radius"] >= 1
@@ -36,6 +39,8 @@ def fixed_note(problem: Mapping[str, Any], quantities: Collection[str]) -> str:
     """
     if not problem["weight_decay"] or not leaves_rows_out(problem, quantities):
         return ""
+    if problem.get("normalization") is not None:  # said where it is not n that the loss is divided by
+        return f"the loss is divided by the number of rows that are left, n − m of n = {problem['n']} (m rows left out)"
     return (f"the loss is still divided by n = {problem['n']}; training again on the rows that are left with the same "
             "code and mean loss uses n/(n − m) times this loss, that is weight decay λ(n − m)/n in this notation "
             f"(m rows left out, λ = {shortest(problem['weight_decay'])})")

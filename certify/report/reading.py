@@ -14,14 +14,14 @@ from certify.certificate.canonical import digest
 from certify.certificate.schema import Certificate, Claim, Gate, Problem, validate
 from certify.format.errors import CertificateError
 from certify.format.question import Question
-from certify.format.support import applying
+from certify.format.support import applying, stating
 from certify.format.theorems import P1_CRITICAL, P2, Q1, Q5, Theorem
 from certify.format.words import Base as BaseWord
-from certify.format.words import Layer, Map, Network, Set
+from certify.format.words import Layer, Map, Network, Normalization, Set
 from certify.spec.nearest import meaningless, refusal
 
-MEMBERS = {"units": "scale", "down": "direction", "decay": "weight_decay", "change": "set", "targets": "map",
-           "reference": "tau"}
+MEMBERS = {"units": "scale", "down": "direction", "decay": "weight_decay", "undecayed": "bias_decay", "change": "set",
+           "targets": "map", "reference": "tau"}
 """The member of a problem that answers a key of a question, where it has another name."""
 REMEDY = "run `certify run` again and leave the file as it was written"
 
@@ -76,7 +76,8 @@ def _question(problem: Problem, quantity: str) -> Question:
     return Question(
         quantity=quantity, map=problem.map, base=problem.base, network=Network.GRAPH if graph else Network.CHAIN,
         layer=layer, loss=problem.loss, set=problem.set, parameter=problem.parameter, norm=problem.norm,
-        weight_norm=problem.weight_norm, decay=problem.weight_decay > 0, down=problem.direction is not None,
+        weight_norm=problem.weight_norm, normalization=problem.normalization or Normalization.FIXED,
+        decay=problem.weight_decay > 0, undecayed=problem.bias_decay is False, down=problem.direction is not None,
         targets=True, radius=problem.radius is not None, level=problem.level is not None,
         count=problem.count is not None, change=problem.set == Set.GIVEN, reference=problem.tau is not None,
         units=problem.scale is not None, window=problem.window is not None,
@@ -133,9 +134,9 @@ def _theorem(claim: Claim, problem: Problem, where: str) -> Theorem:
     if not found:
         why = refusal(question)
         raise CertificateError(f"{where}.quantity", f"{claim.quantity}: {why.found if why else 'no theorem'}", REMEDY)
-    (theorem,) = found
-    if not theorem.states(claim.theorem):
-        raise CertificateError(f"{where}.theorem", f"{claim.quantity} by theorem {claim.theorem}, where {theorem} "
+    theorem = stating(question, claim.theorem)
+    if theorem is None:
+        raise CertificateError(f"{where}.theorem", f"{claim.quantity} by theorem {claim.theorem}, where {found[0]} "
                                "bounds it", REMEDY)
     return theorem
 

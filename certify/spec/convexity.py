@@ -25,5 +25,5 @@ def asks_for_convexity(map: str, quantities: Collection[str], set: str = "total"
     >>> asks_for_convexity("critical", ("modulus",)), asks_for_convexity("critical", ("distance",))
     (False, True)
     """
-    (last,) = Q6.applies
-    return map in last.keys["map"] and set in last.keys["set"] and any(asked in CONVEX for asked in quantities)
+    last = any(map in domain.keys["map"] and set in domain.keys["set"] for domain in Q6.applies)
+    return last and any(asked in CONVEX for asked in quantities)

@@ -4,7 +4,8 @@
 >>> from certify.format import words as w
 >>> from certify.format.quantities import ESTIMATED, QUANTITIES
 >>> pairs = {w.Activation: Activation, w.Loss: Loss, w.Map: Map, w.Base: Base, w.WeightNorm: WeightNorm,
-...          w.Parameter: Parameter, w.Set: Set, w.Arithmetic: Arithmetic, w.Severity: Severity}
+...          w.Parameter: Parameter, w.Normalization: Normalization, w.Set: Set, w.Arithmetic: Arithmetic,
+...          w.Severity: Severity}
 >>> all(w.words(kind) == get_args(word) for kind, word in pairs.items())
 True
 >>> get_args(Norm) == w.ROW_NORMS, get_args(Direction) == (w.DOWN,), get_args(Quantity) == (*QUANTITIES, *ESTIMATED)
@@ -20,7 +21,8 @@ Loss = Literal["squared", "cross_entropy", "logistic"]
 Map = Literal["interpolation", "critical", "sublevel"]
 Base = Literal["given", "nearby"]
 WeightNorm = Literal["euclidean", "relative", "function"]
-Parameter = Literal["features", "targets", "sample_weights", "labels"]
+Parameter = Literal["features", "targets", "sample_weights", "labels", "deletions"]
+Normalization = Literal["fixed", "remaining"]
 Set = Literal["total", "per_sample", "sparse", "given"]
 Norm = Literal[1, 2, "inf"]
 Direction = Literal["down"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from certify.format.words import Rigour
+from certify.format.words import Parameter, Rigour, words
 from certify.spec import literals
 
 
@@ -107,13 +107,15 @@ class Training(Section):
     Attributes:
         loss: of a row.
         weight_decay: λ.
+        bias_decay: whether biases (intercepts) carry it too.
         normalization: what the losses of the rows are divided by where rows are left out: ``"fixed"``: n, as before;
             ``"remaining"``: the number of rows that are left.
     """
 
     loss: literals.Loss = "squared"
     weight_decay: NonNegative = 0.0
-    normalization: Literal["fixed", "remaining"] = "fixed"
+    bias_decay: bool = True
+    normalization: literals.Normalization = "fixed"
 
 
 class Solution(Section):
@@ -157,7 +159,7 @@ class Perturbation(Section):
         rows: the rows that may move, counted from 0.
         columns: the features that may move; default all.
         scale: the unit of each feature.
-        set: the shape of the budget.
+        set: the shape of the budget; ``"sparse"`` where rows are left out.
         norm: the norm of one row's perturbation.
         radius: the budget: the size ε of `first_order_distance`; a modulus is per unit and does not use it.
         count: most rows that move at once (`sparse`).
@@ -176,6 +178,14 @@ class Perturbation(Section):
     direction: literals.Direction | None = None
     file: Name | None = None
     array: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _implied(cls, given: Any) -> Any:
+        """The set that a parameter means without saying so."""
+        stated = given.get("parameter") if isinstance(given, dict) else None
+        implied = Parameter(stated).set if isinstance(stated, str) and stated in words(Parameter) else ""
+        return given | {"set": given.get("set", implied)} if implied else given
 
 
 class Window(Section):

@@ -23,7 +23,8 @@ from certify.format.words import Layer, Network
 ANSWERS: Final[Mapping[str, tuple[Answer, ...]]] = MappingProxyType({key: (True, False) for key in KEYS} | {
     "quantity": tuple(QUANTITIES), "map": tuple(words.Map), "base": tuple(words.Base), "network": tuple(Network),
     "layer": tuple(Layer), "loss": tuple(words.Loss), "set": tuple(words.Set), "parameter": tuple(words.Parameter),
-    "norm": words.ROW_NORMS, "weight_norm": tuple(words.WeightNorm), "arithmetic": tuple(words.Arithmetic)})
+    "norm": words.ROW_NORMS, "weight_norm": tuple(words.WeightNorm), "arithmetic": tuple(words.Arithmetic),
+    "normalization": tuple(words.Normalization)})
 """Every answer to every key of a question."""
 
 
@@ -75,7 +76,9 @@ WRITTEN: Final[Mapping[str, Key]] = MappingProxyType({
     "network": Key("model.graph", 20, _NETWORKS), "layer": Key("solution.layer", 4, _LAYERS),
     "loss": Key("training.loss", 10), "set": Key("perturbation.set", 5), "parameter": Key("perturbation.parameter", 8),
     "norm": Key("perturbation.norm", 2), "weight_norm": Key("weights.norm", 2), "arithmetic": Key("run.arithmetic"),
+    "normalization": Key("training.normalization", 2),
     "decay": Key("training.weight_decay", 4, {True: "give training.weight_decay (above 0)"}),
+    "undecayed": Key("training.bias_decay = false", 2),
     "down": Key("perturbation.direction", 2), "targets": Key("data.targets", 2),
     "radius": Key("perturbation.radius", 1, {True: "give perturbation.radius (the size of the change)"}),
     "level": Key("solution.level", 2),
@@ -92,12 +95,17 @@ WORDY: Final = frozenset(("network", "layer"))
 """Keys whose answers are told in words of their own."""
 
 REASONS: Final[tuple[tuple[str, Domain, str], ...]] = (
-    ("Q6", Domain(layer=(Layer.ALL, Layer.INNER)), "the training loss need not be convex in other layers"),
-    ("Q6", Domain(decay=False), "without weight decay the solution need be neither unique nor stable"),
-    ("Q6", Domain(base=words.Base.GIVEN), "it is the one solution near the weights in the file that moves"),
+    *((label, domain, why) for label in ("Q6", "H1") for domain, why in (
+        (Domain(layer=(Layer.ALL, Layer.INNER)), "the training loss need not be convex in other layers"),
+        (Domain(decay=False), "without weight decay the solution need be neither unique nor stable"),
+        (Domain(base=words.Base.GIVEN), "it is the one solution near the weights in the file that moves"))),
     ("S14", Domain(layer=(Layer.ALL, Layer.INNER)), "only in the weights of the last layer the exact fits are affine"),
     ("", Domain(down=True), "limits are for changes both ways, and one given change has its own"),
+    ("Q6", Domain(parameter=words.Parameter.DELETIONS), "of rows that are left out only the predictions are bounded"),
+    ("Q6", Domain(parameter=words.Parameter.LABELS), "of labels of the squared loss only the predictions are bounded"),
     ("", Domain(parameter=words.Parameter.LABELS), "a label has no small change"),
+    ("", Domain(parameter=words.Parameter.DELETIONS), "a row is left out or stays, which is no small change"),
+    ("", Domain(undecayed=True), "it is proved where every weight that moves carries the decay"),
 )
 """Why a theorem, or any, has no answer: its label, the answer that is in its way, and the reason as a clause."""
 

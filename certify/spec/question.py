@@ -29,7 +29,8 @@ def questions(spec: Spec) -> tuple[Question, ...]:
     return tuple(Question(
         quantity=name, map=solution.map, base=solution.base, network=_network(spec), layer=_layer(spec),
         loss=spec.training.loss, set=p.set, parameter=p.parameter, norm=p.norm, weight_norm=spec.weights.norm,
-        arithmetic=spec.run.arithmetic, decay=spec.training.weight_decay > 0, down=p.direction is not None,
+        arithmetic=spec.run.arithmetic, normalization=spec.training.normalization,
+        decay=spec.training.weight_decay > 0, undecayed=not spec.training.bias_decay, down=p.direction is not None,
         targets=spec.data.targets is not None, radius=p.radius is not None, level=solution.level is not None,
         count=p.count is not None, change=p.file is not None or p.array is not None,
         reference=spec.weights.reference is not None or spec.weights.tau is not None,

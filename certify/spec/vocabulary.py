@@ -9,7 +9,18 @@ from __future__ import annotations
 from typing import Final
 
 from certify.format.quantities import ESTIMATED, QUANTITIES
-from certify.format.words import Activation, Arithmetic, Base, Loss, Map, Parameter, Set, WeightNorm, words
+from certify.format.words import (
+    Activation,
+    Arithmetic,
+    Base,
+    Loss,
+    Map,
+    Normalization,
+    Parameter,
+    Set,
+    WeightNorm,
+    words,
+)
 
 ACTIVATIONS: Final = words(Activation)
 LOSSES: Final = words(Loss)
@@ -34,7 +45,7 @@ FOREIGN: Final[dict[str, str]] = {
 BUILT: Final[dict[str, tuple[str, ...]]] = {
     "model.activation": ACTIVATIONS,
     "training.loss": LOSSES,
-    "training.normalization": ("fixed",),
+    "training.normalization": words(Normalization),
     "solution.map": words(Map),
     "solution.base": words(Base),
     "weights.norm": words(WeightNorm),
@@ -49,6 +60,7 @@ BUILT: Final[dict[str, tuple[str, ...]]] = {
 
 WORDS: Final[dict[str, tuple[str, ...]]] = {
     **BUILT,
+    "training.normalization": (str(Normalization.FIXED),),
     "solution.map": (str(Map.INTERPOLATION), str(Map.CRITICAL)),
     "perturbation.parameter": (str(Parameter.FEATURES), str(Parameter.TARGETS), str(Parameter.SAMPLE_WEIGHTS)),
     "perturbation.set": (str(Set.GIVEN),),

@@ -171,7 +171,7 @@ class TieredRule(FitRule):
 
 def in_function_norm(problem: Problem, lin: Linearisation) -> Linearisation:
     """The same where the kernel of S2 stands for the function norm; else as it is."""
-    return lin if problem.reference is None else lin.in_function_norm(problem.reference.tau)
+    return problem.measure.counted(lin)
 
 
 def of_modulus(at: InterpolationPoint, quantity: str) -> Bound:

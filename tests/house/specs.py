@@ -28,7 +28,8 @@ def spec_of(at: Question) -> models.Spec:
     return models.Spec.model_construct(
         version=1, model=section(models.Model, file="m.safetensors", **more),
         data=section(models.Data, file="d.npz", targets="y" if at.targets else None),
-        training=section(models.Training, loss=at.loss, weight_decay=DECAY if at.decay else 0.0),
+        training=section(models.Training, loss=at.loss, weight_decay=DECAY if at.decay else 0.0,
+                         bias_decay=not at.undecayed, normalization=str(at.normalization)),
         solution=section(models.Solution, map=at.map, base=at.base, layer=LAYER[at.layer],
                          level=LEVEL if at.level else None),
         weights=section(models.Weights, norm=at.weight_norm, **function),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.families.small import SPEC, gate, write
@@ -157,3 +159,150 @@ def test_a_theorem_and_a_quantity_are_new_files_and_rows(copy):
     assert done.returncode == 0, done.stderr
     done = copy.run("check", str(folder / "certificate.json"))
     assert done.returncode == 2 and "there are 10 equations" in done.stdout, done.stdout + done.stderr
+
+
+SHARED = '''"""A toy: `Σ t_i ≤ ε`, one budget that the rows' changes use up by their lengths."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from certify.network.layers.gradients import Norm
+from certify.problem.sets.perturbation_set import Budget
+from certify.rigor import fp
+
+
+class Shared(Budget):
+    """Lengths add up; the row that does most does best alone."""
+
+    word = "shared"
+
+    def at_once(self, rows, count):
+        """One row."""
+        return 1
+
+    def support(self, low, high, count):
+        """The largest."""
+        return Norm(fp.exact(float(low.max())), fp.exact(float(high.max())))
+
+    def supports(self, low, high, count):
+        """The largest."""
+        return low.max(axis=1), high.max(axis=1)
+
+    def meeting(self, free, count):
+        """No further than one row alone."""
+        return np.ones_like(free)
+
+    def size(self, sizes):
+        """The sum."""
+        return float(sizes.sum()) * fp.sum_up(len(sizes))
+
+    def holds(self, sizes, most, count):
+        """No theorem with changes of the budget is about it."""
+        return False
+
+    def lengths(self, u):
+        """The sum of the rows' lengths."""
+        return np.linalg.norm(u, axis=1).sum()
+'''
+
+
+def with_toy_set(copy):
+    """A perturbation set for which the sublevel map has a modulus."""
+    copy.row("format/words.py", 'GIVEN = "given", False, False, "of every row"',
+             '    SHARED = "shared", True, True, "in total", ", together within one budget"')
+    copy.entry("spec/literals.py", '"per_sample", "sparse", "given"', ', "shared"')
+    copy.entry("format/theorems.py", '(q.MODULUS, q.SAMPLE_MODULUS), "sublevel.md#m6", (_SUBLEVEL, _OF_A_GRAPH',
+               ", _SUBLEVEL.also(set=Set.SHARED)")
+    copy.file("problem/sets/shared.py", SHARED)
+    copy.row("problem/sets/table.py", "from certify.problem.sets.perturbation_set",
+             "from certify.problem.sets.shared import Shared")
+    copy.entry("problem/sets/table.py", "(Total(), PerSample(), Sparse()", ", Shared()")
+    copy.entry("report/phrases/sets.py", '"given": _Given(),', ' "shared": Changes(),')
+    return copy
+
+
+def modulus_of(copy, set_of_changes):
+    """The modulus of the sublevel map by `certify run` of the copy, and the folder it wrote into."""
+    folder = copy.folder / set_of_changes
+    folder.mkdir()
+    asked = f'[solution]\nmap = "sublevel"\n[perturbation]\nset = "{set_of_changes}"\n'
+    spec = SPEC + asked + gate("modulus", max=99)
+    done = copy.run("run", str(write(folder, spec)), "-o", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    claim, = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))["claims"]
+    assert claim["rigour"] == "proved" and claim["lower"] <= claim["upper"] <= claim["lower"] * 1.001
+    return claim["upper"], folder
+
+
+def test_a_perturbation_set_is_new_files_and_rows(copy):
+    """Its modulus is proved: that of the row which does most, below that of a ball, below that of all rows."""
+    with_toy_set(copy)
+    assert copy.new == ["problem/sets/shared.py"] and set(copy.rows) == {
+        "format/words.py", "spec/literals.py", "format/theorems.py", "problem/sets/table.py",
+        "report/phrases/sets.py"}
+    shared, folder = modulus_of(copy, "shared")
+    total, per_sample = (modulus_of(copy, word)[0] for word in ("total", "per_sample"))
+    assert shared < total < per_sample <= 10 * shared
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "in total" in page
+    plan = copy.run("run", str(folder / "certify.toml"), "--plan")
+    assert "features of every row, together within one budget" in plan.stdout, plan.stdout + plan.stderr
+    done = copy.run("check", str(folder / "certificate.json"))  # until it has rows of its own for the word
+    assert done.returncode == 2 and '"shared"' in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+DOUBLED = '''"""A toy: twice the Euclidean norm of the weights."""
+
+from fractions import Fraction
+
+from certify.network.layer_scale import LayerScale
+from certify.problem.norms.weight_norm import WeightNorm
+
+
+class Doubled(WeightNorm):
+    """`2|w|`."""
+
+    word = "doubled"
+
+    def scale(self, network, layers):
+        """2 for every layer; given as its inverse square."""
+        return LayerScale((Fraction(1, 4),) * network.depth)
+'''
+
+
+def with_toy_norm(copy):
+    """A norm of the weights."""
+    copy.row("format/words.py", 'FUNCTION = "function", "weight distance as',
+             '    DOUBLED = "doubled", "twice the weight distance"')
+    copy.entry("spec/literals.py", '"euclidean", "relative", "function"', ', "doubled"')
+    copy.file("problem/norms/doubled.py", DOUBLED)
+    copy.row("problem/norms/table.py", "from types", "from certify.problem.norms.doubled import Doubled")
+    copy.entry("problem/norms/table.py", "(Euclidean, Relative, ReferenceRows", ", Doubled")
+    copy.row("report/phrases/norms.py", "WEIGHT_NORMS: Final = {",
+             '    "doubled": _counted("twice", " (counted twice)"),')
+    return copy
+
+
+@pytest.mark.parametrize("map_of", ["interpolation", "critical", "sublevel"])
+def test_a_weight_norm_is_new_files_and_rows(copy, map_of):
+    """Every solution map has its modulus in it, twice the Euclidean one."""
+    with_toy_norm(copy)
+    assert copy.new == ["problem/norms/doubled.py"] and set(copy.rows) == {
+        "format/words.py", "spec/literals.py", "problem/norms/table.py", "report/phrases/norms.py"}
+    found = {}
+    for word in ("euclidean", "doubled"):
+        folder = copy.folder / word
+        folder.mkdir()
+        training = "[training]\nweight_decay = 0.5\n" if map_of == "critical" else ""
+        asked = f'{training}[solution]\nmap = "{map_of}"\n[weights]\nnorm = "{word}"\n' + gate("modulus", max=1e6)
+        done = copy.run("run", str(write(folder, SPEC + asked)), "-o", str(folder))
+        assert done.returncode == 0, done.stdout + done.stderr
+        claim, = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))["claims"]
+        assert claim["rigour"] == "proved"
+        found[word] = claim["lower"], claim["upper"]
+    (a, b), (c, d) = found["euclidean"], found["doubled"]
+    assert 2 * a <= d * (1 + 1e-12) and c <= 2 * b * (1 + 1e-12) and d <= 2 * b * (1 + 1e-4)
+    assert "(counted twice)" in (folder / "report.html").read_text(encoding="utf-8")
+    done = copy.run("check", str(folder / "certificate.json"))  # until it has rows of its own for the word
+    assert done.returncode == 2 and '"doubled"' in done.stdout + done.stderr, done.stdout + done.stderr

@@ -33,14 +33,27 @@ DIFFERENCES = (
 )
 """Where the table refuses earlier than the old prover did. Nothing that was refused is accepted now."""
 
-SINCE: tuple[tuple[str, Domain, str], ...] = ()
+SINCE: tuple[tuple[str, Domain, str], ...] = (
+    ("H1: two targets of the squared loss, or rows that mark an output, are labels too", Domain(
+        parameter="labels", loss="squared", set="sparse", quantity="stable_predictions"), "H1"),
+)
 """What theorems answer that had no answer when the grid was kept: name, domain, label. A new theorem goes here."""
+
+SUCCEEDED = (
+    ("H1: any count labels become others", Domain(parameter="labels", set="sparse", quantity="stable_predictions"),
+     "stable_predictions Q6", "stable_predictions H1"),
+)
+"""What another theorem answers now, which says more: name, domain, what was said, what is said."""
 
 CHECKER = (
     ("checker: a network without widths", Domain(network="module"), "the checker builds nobody's code"),
     ("checker: arithmetic", Domain(arithmetic="exact"), "the checker has its own, and does not look at this key"),
 )
 """What the checker reads otherwise than the prover; its adapter says the same question without them."""
+
+
+NEW = {label for _, _, label in SINCE}
+"""Theorems that no kept answer names."""
 
 
 def to_checker(at: Question) -> str:
@@ -57,6 +70,9 @@ def disagreements(numbers: Iterable[int]) -> list[tuple[int, str, str]]:
     for number in numbers:
         at, (proved, checked) = point(number), kinds[which[number]]
         said = answer(at)
+        for _, domain, before, now in SUCCEEDED:
+            if domain.holds(at):
+                proved, checked = proved.replace(before, now), checked.replace(before, now)
         if proved == LATER and any(domain.holds(at) for _, domain, _ in DIFFERENCES):
             proved = REFUSED
         if REFUSED in (proved, checked) and any(domain.holds(at) and label in said for _, domain, label in SINCE):
@@ -75,7 +91,7 @@ def test_the_table_answers_as_the_switchboards_did():
 def test_the_grid_is_whole_and_its_answers_are_many():
     kinds, which = thaw()
     assert len(which) == SIZE == 3_904_384
-    for theorem in THEOREMS:
+    for theorem in (theorem for theorem in THEOREMS if theorem.label not in NEW):
         for quantity in theorem.quantities:
             said = f"{quantity} {theorem} "
             assert any(said in f"{proved}; {checked}" for proved, checked in kinds), said
@@ -91,7 +107,7 @@ def test_every_listed_difference_is_there():
 def test_a_theorem_less_is_noticed(monkeypatch):
     from certify.format import support
 
-    for theorem in THEOREMS:
+    for theorem in (theorem for theorem in THEOREMS if theorem.label not in NEW):
         fewer = {name: tuple(t for t in rows if t is not theorem) for name, rows in support.BOUNDING.items()}
         monkeypatch.setattr(support, "BOUNDING", fewer)
         label, quantity = theorem.label, theorem.quantities[0].name
@@ -132,7 +148,7 @@ def test_specs_read_from_their_bytes_ask_the_same():
         content = toml(spec_of(at).model_dump(mode="json", exclude_none=True, exclude_defaults=True))
         if checked != REFUSED:
             _same(at, of_checker.questions(read_spec(content)), "arithmetic")
-        if proved in (REFUSED, LATER):
+        if proved in (REFUSED, LATER) and answer(at) == REFUSED:
             with pytest.raises(SpecError):
                 parse_spec(content)
         else:

@@ -11,6 +11,7 @@ import pytest
 
 from certify.check import table
 from certify.check.reading.certificate import array_name, number, read_certificate, two_rows, vector, whole
+from certify.check.reading.side import array_start
 from certify.check.theorems.modulus.set_quantities import summand
 from certify.format.canonical import encode
 from certify.format.refusal import Invalid
@@ -21,14 +22,15 @@ from tests.house.test_certificates import CERTIFICATES, ROOT
 from tests.oracles.certificate_reader import read_certificate as read_before
 
 READERS = {vector: Form.VECTOR, number: Form.NUMBER, whole: Form.WHOLE, two_rows: Form.ROWS, array_name: Form.ARRAY,
-           summand: Form.WORD}
+           array_start: Form.ARRAY, summand: Form.WORD}
 MODULES = {
     "M2": ("modulus.kernel",), "M4": ("modulus.rows",), "N1": ("modulus.row_budgets",), "N2": ("modulus.row_budgets",),
     "N3": ("modulus.given_change",), "N4": ("modulus.one_row",), "Q1": ("aubin.interpolation",),
     "Q4": ("distance.compensation",), "Q7": ("distance.given_change", "distance.critical_given_change"),
     "P1": ("predictions.first_order",), "P2": ("predictions.labels",), "S14": ("excess.window",),
     "M5": ("modulus.critical", "modulus.critical_sets", "modulus.critical_rows", "modulus.critical_one_row"),
-    "Q6": ("head.claims", "head.labels"), "M6": ("modulus.sublevel", "persistence.radius"), "Q5": ("aubin.sublevel",),
+    "Q6": ("head.claims", "head.labels"), "H1": ("head.rows.claims",),
+    "M6": ("modulus.sublevel", "persistence.radius"), "Q5": ("aubin.sublevel",),
 }
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from tests.mutation.mutants import Mutant
 
 SCALES, REFERENCE, DUAL = "network/layer_scale.py", "problem/norms/function.py", "systems/sublevel/dual_norm.py"
-TOTAL = "theorems/modulus/total.py"
+FUNCTION = "problem/norms/reference_rows.py"
 DISTANCE, NEARBY = "theorems/distance/given_change.py", "systems/interpolation/nearby.py"
 
 NORMS: tuple[Mutant, ...] = (
@@ -16,8 +16,8 @@ NORMS: tuple[Mutant, ...] = (
     Mutant("norms: no τ² on the diagonal", REFERENCE, "square = arithmetic.multiply(Pair(np.array([tau])), Pair(np.array([tau])))", "square = Pair(np.array([0.0]))", ("reference_kernel@0",)),
     Mutant("norms: rounding of τ²", REFERENCE, "(e[there] + 2.0 * arithmetic.unit * s[there]) * RAISE", "e[there]", ("reference_kernel@0",)),
     Mutant("norms: size without τ²", REFERENCE, "np.sqrt(s[there] ** 2 + tau * tau) * RAISE", "s[there]", ("reference_kernel@1",)),
-    Mutant("norms: upper end without τ", TOTAL, "fp.up(Fraction(ends.upper) * tau)", "ends.upper", ("weight_norms@10",)),
-    Mutant("norms: lower end without τ", TOTAL, "fp.down(Fraction(ends.lower) * tau)", "ends.lower", ("weight_norms@0",)),
+    Mutant("norms: upper end without τ", FUNCTION, "fp.up(Fraction(upper) * tau)", "upper", ("weight_norms@10",)),
+    Mutant("norms: lower end without τ", FUNCTION, "fp.down(Fraction(lower) * tau)", "lower", ("weight_norms@0",)),
     Mutant("norms: relative without the square", SCALES, "squares.append(square)", "squares.append(Fraction(float(square) ** 0.5))", ("weight_norms@2",)),
     Mutant("norms: dual norm, error of the gradient left out", DUAL, "np.concatenate([[fp.up(error)], J.rad])", "np.concatenate([[0.0], J.rad])", ("sublevel_weight_norms@25",)),
     Mutant("norms: dual norm without τ", DUAL, "high = min(high, 1 / (tau * inner)) if inner > 0 else high", "high = min(high, 1 / inner) if inner > 0 else high", ("sublevel_weight_norms@0",)),

@@ -8,6 +8,7 @@ from tests.mutation.mutants import BALL, CONGRUENCE, FACTOR, JACOBIAN, SLACK, Mu
 GRADIENTS, REACH = "network/layers/gradients.py", "network/lipschitz/reach.py"
 SQUARED, LOGISTIC, ENTROPY = (f"network/loss/{name}.py" for name in ("squared", "logistic", "cross_entropy"))
 BY_ARB = "network/loss/by_arb.py"
+TOTAL, PER_SAMPLE = "problem/sets/total.py", "problem/sets/per_sample.py"
 SUBLEVEL, POINT, PERSISTENCE, ATTACK, NEARBY = "theorems/modulus/sublevel.py", "systems/sublevel/descent.py", "theorems/persistence/radius.py", "finders/loss_attack.py", "systems/interpolation/nearby.py"
 
 TRAINING: tuple[Mutant, ...] = (
@@ -58,7 +59,7 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("loss: errors forgotten", POINT, "return Norm(centre - error, centre + error)", "return Norm(centre, centre)", ("sublevel_modulus@5",)),
     Mutant("sublevel: n forgotten", SUBLEVEL, "value = data / problem.n / weights", "value = data / weights", ("sublevel_modulus@3",)),
     Mutant("sublevel: lower over lower", SUBLEVEL, "_ratio(problem, part.lower, d.weight_norm.upper, down=True)", "_ratio(problem, part.lower, d.weight_norm.lower)", ("sublevel_modulus@0",)),
-    Mutant("sublevel: per sample as total", SUBLEVEL, "if problem.row_budgets else total_norm(", "if False else total_norm(", ("sublevel_modulus@8",)),
+    Mutant("sublevel: the largest row alone", PER_SAMPLE, "sorted(ends.tolist())[-count:]", "sorted(ends.tolist())[-1:]", ("sublevel_modulus@8",)),
     Mutant("sublevel: still rows move", POINT, "np.where(still, 0.0, lower),", "lower,", ("radii_known_exactly",)),
     Mutant("sublevel: kinks ignored", SUBLEVEL, "if d.passed.kinks[0]:", "if False:", ("kinks_of_the_loss",)),
     Mutant("sublevel: zero gradient ignored", SUBLEVEL, "if d.weight_norm.lower <= 0:", "if d.weight_norm.lower < 0:", note="no bound comes out: the division by zero raises"),
@@ -79,11 +80,11 @@ TRAINING: tuple[Mutant, ...] = (
     Mutant("persistence: 2^-45 of an end", PERSISTENCE, "t * t + 2.0**-45 * (a * t + 0.5 * bend * t * t)", "t * t", note=SLACK),
     Mutant("persistence: 2^-45 of the constant", PERSISTENCE, " + 2.0**-45 * (constant + 0.5 * mu * low**2)", "", note=SLACK),
     Mutant("persistence: intervals below the radius", PERSISTENCE, "        while self.RATIO**top < radius:  # the logarithms are rounded; the intervals must reach the radius\n            top += 1\n", "", note="the gap is a few u wide, and every quadratic has 2^-40 to spare"),
-    Mutant("persistence: targets per sample", PERSISTENCE, "m = len(problem.rows) if problem.row_budgets else 1", "m = 1", ("radii_known_exactly",)),
+    Mutant("persistence: targets per sample", PER_SAMPLE, "return rows", "return 1", ("radii_known_exactly",)),
     Mutant("persistence: targets without ½mε²", PERSISTENCE, "fp.sqrt_down(size.upper**2 + 2 * m * low)", "fp.sqrt_down(size.upper**2 + 4 * m * low)", ("radii_known_exactly",)),
     Mutant("persistence: sample weights, other end", PERSISTENCE, "return low / size.upper, None", "return high / size.lower, None", ("radii_known_exactly",)),
     Mutant("attack: the loss not proved", ATTACK, "<= Fraction(problem.level):\n        return None", "<= 0:\n        return None", ("persistence_radius@0",)),
-    Mutant("attack: budget of the largest row", ATTACK, 'if problem.row_budgets else float(fp', 'if problem.set else float(fp', ("radii_known_exactly",)),
+    Mutant("attack: budget of the largest row", TOTAL, "float(fp.row_norms(sizes[None, :])[0]) * RAISE", "float(sizes.max())", ("radii_known_exactly",)),
     Mutant("attack: budget not in units", ATTACK, "gap / np.where(scale > 0, scale, 1.0)", "gap", ("radii_known_exactly",)),
     # reach
     Mutant("reach: slopes do not change", REACH, "rho = (largest * rho + change * N) * RAISE", "rho = (largest * rho) * RAISE", ("rise_over_the_kinks",)),

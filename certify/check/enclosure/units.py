@@ -14,7 +14,10 @@ Rows = list[list[arb]]
 
 
 def gradient(problem: Problem, parameters: Parameters, passed: Forward, slopes: arb_mat) -> list[arb]:
-    """`Σ_i J_iᵀ s_i + λw` for rows `s_i` of `slopes`, one number a parameter; raises `NotSmooth`."""
+    """`Σ_i J_iᵀ s_i + λw` for rows `s_i` of `slopes`, one number a parameter; raises `NotSmooth`.
+
+    Where biases carry no weight decay, they add none.
+    """
     found: list[arb] = []
     last = len(problem.layers)  # alone it pulls nothing back through a unit, so that none has to be smooth
     adjoints = ((slopes,) * last if problem.free == (last,) else
@@ -22,7 +25,8 @@ def gradient(problem: Problem, parameters: Parameters, passed: Forward, slopes: 
     for h in problem.free:
         found += (adjoints[h - 1].transpose() * extended(problem, h, passed)).entries()
     decay = arb(problem.weight_decay)
-    return [g + decay * w for g, w in zip(found, weights_by_units(problem, parameters), strict=True)]
+    held = parameters if problem.bias_decay else parameters.without_biases()
+    return [g + decay * w for g, w in zip(found, weights_by_units(problem, held), strict=True)]
 
 
 def extended(problem: Problem, h: int, passed: Forward) -> arb_mat:

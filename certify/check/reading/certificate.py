@@ -205,9 +205,14 @@ def stated(form: Callable[[object, str], Any]) -> Any:
     return field(default=None, metadata={"form": form})
 
 
-def array_names(witness: Witness) -> set[str]:
-    """The arrays of the side file that a witness names."""
-    named = [getattr(witness, member.name) for member in fields(witness) if member.metadata["form"] is array_name]
+def array_name(value: object, where: str) -> str:
+    """The same, as the name of an array of the side file."""
+    return text(value, where)
+
+
+def array_names(witness: Witness, form: Callable[[object, str], Any] = array_name) -> set[str]:
+    """The arrays of the side file that a witness names; of another form, what its members of that form name."""
+    named = [getattr(witness, member.name) for member in fields(witness) if member.metadata["form"] is form]
     return {name for name in named if name is not None}
 
 
@@ -269,11 +274,6 @@ def text(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise Invalid(where, f"it is {kind(value)}", "a string is needed")
     return value
-
-
-def array_name(value: object, where: str) -> str:
-    """The same, as the name of an array of the side file."""
-    return text(value, where)
 
 
 def choice(value: object, where: str, options: tuple[str, ...]) -> str:

@@ -66,11 +66,7 @@ class Places:
 def read_bytes(path: Path, name: str, remedy: str = "", size: int | None = None) -> bytes:
     """All bytes of a regular file; `remedy` is what to do if there is none.
 
-    Args:
-        path: the file.
-        name: how to call it in messages.
-        remedy: what to do if there is none.
-        size: how long it has to be, which is looked at before it is read; None: any length.
+    A `size` that it has to have is looked at before it is read. Messages call it by its `name`.
     """
     try:
         if not path.is_file():

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from certify.check.reading.arrays import Array, read_arrays
-from certify.check.reading.certificate import Base, Claim, Witness
-from certify.check.reading.certificate import array_names as named_by
+from certify.check.reading.certificate import Base, Claim, Witness, array_name, text
+from certify.check.reading.certificate import array_names as named
 from certify.check.reading.subject import Problem
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
+ONE_SOLUTION = frozenset({"Q6", "H1"})
+"""Theorems about the one solution of a convex last layer."""
 CENTRE = "distance.centre"
 """What the arrays of a solution after one given change are called, before the name of the layer."""
+
+
+def array_start(value: object, where: str) -> str:
+    """What the names of several arrays begin with, before a dot; or `Invalid`."""
+    return text(value, where)
 
 
 def read_side(
@@ -28,13 +35,18 @@ def read_side(
     Raises:
         Invalid: the file is missing or idle, or holds other arrays.
     """
-    needed = {name for claim in claims for name in named_by(claim.witness)}
+    needed = {name for claim in claims for name in named(claim.witness, array_name)}
+    several = {f"{name}." for claim in claims for name in named(claim.witness, array_start)}
     if CENTRE in needed:
         needed = needed - {CENTRE} | set(centre_names(problem))
-    convex = {claim.theorem for claim in claims} == {"Q6"}  # the one solution needs no centre
+    theorems = {claim.theorem for claim in claims}
+    convex = bool(theorems) and theorems <= ONE_SOLUTION  # which needs no centre
     if problem.base == "nearby" and base.distance is not None and not convex:
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")
+    for start in several:
+        under = {name for name in arrays if name.startswith(start)}
+        needed |= under or {f"{start}…"}
     if set(arrays) != needed or (data is not None and not needed):
         found = "it is missing" if data is None else f"its arrays are {show(sorted(arrays))}"
         raise Invalid("subject.witness", found,

@@ -24,7 +24,7 @@ _WORDS = {
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
     "weights.norm": ("euclidean", "relative", "function"),
-    "perturbation.parameter": ("features", "targets", "sample_weights", "labels"),
+    "perturbation.parameter": ("features", "targets", "sample_weights", "labels", "deletions"),
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
@@ -36,7 +36,7 @@ _WORDS = {
 _KEYS = {
     "model": ("file", "widths", "activation", "graph"),
     "data": ("file", "features", "targets"),
-    "training": ("loss", "weight_decay", "normalization"),
+    "training": ("loss", "weight_decay", "bias_decay", "normalization"),
     "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
@@ -47,17 +47,20 @@ _KEYS = {
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
-PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "graph")
+PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph")
 """What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
 WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
-    "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",), "labels": ("evaluation",),
+    "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
     "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",),
+    "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
     "function": ("weights",),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
+IMPLIED = {"deletions": "sparse"}
+"""The set that a parameter means without saying so."""
 SET_KEYS = ("norm", "count", "direction", "file", "array")
 
 
@@ -83,6 +86,8 @@ class Spec:
     Attributes:
         features: name of the array of features, or names of columns; None for the only other array, or all others.
         rows: `"all"`, or the listed rows in the order of the spec.
+        bias_decay: whether the weight decay counts the biases too.
+        normalization: `fixed`, or `remaining` where the losses are divided by the number of rows that are left.
         level: of the sublevel map; None for the loss at the given weights.
         change: name of the file with the one change (`given`), `array` that of its array (None: the only one).
         aubin: whether there is a section `[aubin]`; its radii are None for the best found.
@@ -129,6 +134,8 @@ class Spec:
     evaluation_targets: str | None = None
     threshold: float | None = None
     within: float | None = None
+    bias_decay: bool = True
+    normalization: str = "fixed"
 
     @property
     def flips(self) -> bool:
@@ -165,8 +172,9 @@ def read_spec(data: bytes) -> Spec:
             if name in section and not isinstance(section[name], str):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
     training, solution = sections["training"], sections["solution"]
-    if training.get("normalization", "fixed") != "fixed":
-        raise Invalid("spec, training.normalization", '"remaining" is stated', 'it is not built yet; "fixed" is needed')
+    if not isinstance(training.get("bias_decay", True), bool):
+        raise Invalid("spec, training.bias_decay", f"{show(training['bias_decay'])} is stated",
+                      "true or false is needed")
     level, radius, within = solution.get("level"), p.get("radius"), solution.get("within")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
                                ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
@@ -188,8 +196,10 @@ def read_spec(data: bytes) -> Spec:
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
-        within=None if within is None else float(within),
-        set=_word(p, "perturbation", "set", "total"), radius=None if radius is None else float(radius),
+        within=None if within is None else float(within), bias_decay=training.get("bias_decay", True),
+        normalization=_word(training, "training", "normalization", "fixed"),
+        set=_word(p, "perturbation", "set", IMPLIED.get(p.get("parameter", ""), "total")),
+        radius=None if radius is None else float(radius),
         graph=model.get("graph"), weight_norm=_word(sections["weights"], "weights", "norm", "euclidean"),
         aubin="aubin" in top, **_parts(sections, top),
     )
@@ -225,6 +235,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": spec.evaluation is not None or spec.direction is not None,
+        "whole_rows": not usual(spec),
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 
@@ -237,6 +248,11 @@ def check_consistent(spec: Spec) -> None:
         for wrong, where, stated, needed in demands:
             if wrong:
                 raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
+
+
+def usual(spec: Spec) -> bool:
+    """Whether the training is as most theorems have it: biases decay too, and n stays."""
+    return spec.bias_decay and spec.normalization == "fixed"
 
 
 def _section(value: object, name: str) -> Json:

@@ -53,9 +53,10 @@ class Problem:
         groups: groups of two or more rows with equal features, ascending.
         kept: numbers of the rows that give equations, ascending.
         moving: numbers of the rows that may move, ascending, all of them kept.
-        parameter: `features`, `targets`, `sample_weights` or `labels`.
+        parameter: `features`, `targets`, `sample_weights`, `labels` or `deletions`.
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
+        bias_decay, normalization: as in the spec.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
         names: name of every feature; None where the data has no names.
         weight_norm: as in the spec.
@@ -104,6 +105,8 @@ class Problem:
     evaluation: tuple[Vector, ...] = ()
     threshold: float | None = None
     changed: Changed | None = None
+    bias_decay: bool = True
+    normalization: str = "fixed"
 
     @property
     def points(self) -> tuple[Vector, ...] | tuple[tuple[arb, ...], ...]:
@@ -128,6 +131,11 @@ class Problem:
         if self.graph is None:
             return (v for layer in self.layers for v in (*layer.weights, *(layer.biases or ())))
         return (v for node in self.graph.nodes for role in ("weight", "bias") for v in node.tensors.get(role, ()))
+
+    @property
+    def codes(self) -> tuple[Vector, ...]:
+        """The distinct targets, ascending: where they stand for labels, what a row may be given instead of its own."""
+        return tuple(sorted(set(self.targets or ())))
 
     @property
     def contrasts(self) -> bool:
@@ -173,18 +181,7 @@ def build_problem(
     spec: Spec, model: bytes, data: bytes, merge: bool, graph: bytes | None = None, change: bytes | None = None,
     reference: bytes | None = None, evaluation: bytes | None = None,
 ) -> Problem:
-    """Build the problem a spec describes.
-
-    Args:
-        spec: the spec.
-        model: the bytes of the model file.
-        data: the bytes of the data file.
-        merge: whether rows with equal features count as one.
-        graph: the bytes of the graph file; None where there is none.
-        change: the bytes of the file with the one change; None where there is none.
-        reference: the bytes of the file of the reference rows; None where there is none.
-        evaluation: the bytes of the file of the evaluation rows; None where there is none.
-    """
+    """The problem that spec and bytes of files describe; `merge`: rows with equal features count as one."""
     if merge and spec.map != "interpolation":
         raise Invalid("problem.merge_duplicates", "true", f"the {spec.map} map counts every row")
     arrays = read_arrays(model, _named("model", spec.model))
@@ -228,7 +225,7 @@ def build_problem(
         weight_norm=spec.weight_norm, tau=spec.tau,
         reference=_more("reference", reference, spec.reference, spec, table.names),
         evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
-        threshold=spec.threshold,
+        threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
     )
 
 
@@ -286,6 +283,10 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"window": spec.window}
     if spec.direction is not None:
         network |= {"direction": spec.direction}
+    if not spec.bias_decay:
+        network |= {"bias_decay": False}
+    if spec.normalization != "fixed":
+        network |= {"normalization": spec.normalization}
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),

@@ -32,6 +32,17 @@ class Said:
     activation: str | None = None
     loss: str | None = None
     weight_decay: float | None = None
+    bias_decay: bool | None = None
+    normalization: str | None = None
+
+    @property
+    def unusual(self) -> str:
+        """The lines of what only questions about whole rows know."""
+        return ("" if self.bias_decay is not False else _line(
+            "bias_decay = false", "biases carry no weight decay, as in scikit-learn") + "\n") + (
+            "" if self.normalization is None else _line(
+                f'normalization = "{self.normalization}"', "fixed | remaining: what the loss is divided by where rows "
+                "are left out: n, or the rows that are left") + "\n")
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ def write_starter(
         model, data: the files, or None to look for them.
         estimate: for `certify estimate`; then the model may be any.
         graph: a graph file of `certify graph`, which describes the model.
-        said: activation, loss and weight decay, where somebody names them.
+        said: activation, loss, weight decay and what else of the training, where somebody names it.
 
     Raises:
         InputError: there is a spec already, a file is missing, cannot be read or could be another, or a word is none.
@@ -87,7 +98,7 @@ def write_starter(
         name=NAME, model=_quoted(_relative(model, folder)), data=_quoted(_relative(data, folder)),
         features=json.dumps(features, ensure_ascii=False).replace("\x7f", "\\u007f"),
         network=_network(network, said, graph and _relative(graph, folder)), targets=_targets(rows),
-        loss=_loss(loss, said), decay=_decay(said),
+        loss=_loss(loss, said), decay=_decay(said) + ("\n" + said.unusual).rstrip("\n"),
         map=f'{f"""map = {_quoted("sublevel" if network.graph else "interpolation")}""":<{_COLUMN}}',
     )
     try:
@@ -98,7 +109,8 @@ def write_starter(
     except OSError as error:
         raise InputError(f"init {path}", f"cannot be written ({error.strerror})", "name another folder") from None
     known = not estimate and not network.needs_activation
-    fit = _fit(text, folder, said.loss or loss.word or loss.likely) if known else ""
+    plain = text.replace(said.unusual, "") if said.unusual else text
+    fit = _fit(plain, folder, said.loss or loss.word or loss.likely) if known else ""
     return Written(path, tuple(_notes(network, loss, said, model)), fit)
 
 
@@ -118,7 +130,7 @@ def _require_outputs(loss: str | None, outputs: int) -> None:
 
 def _check(said: Said, estimate: bool, graph: Path | None) -> None:
     """Refuse words that are none, and a graph where nothing takes it."""
-    from certify.spec.vocabulary import ACTIVATIONS, LOSSES
+    from certify.spec.vocabulary import ACTIVATIONS, BUILT, LOSSES
 
     for option, word, words in (("activation", said.activation, ACTIVATIONS), ("loss", said.loss, LOSSES)):
         if word is not None and word not in words:
@@ -126,6 +138,12 @@ def _check(said: Said, estimate: bool, graph: Path | None) -> None:
     decay = said.weight_decay
     if decay is not None and not (math.isfinite(decay) and decay >= 0):
         raise InputError(f"init --weight-decay {decay}", "no penalty", "give a finite number from 0 on")
+    if said.normalization not in (None, *BUILT["training.normalization"]):
+        raise InputError(f"init --normalization {said.normalization}", "no such word",
+                         f"give {' or '.join(BUILT['training.normalization'])}")
+    if estimate and said.unusual:
+        raise InputError("init --estimate", "estimates know neither biases without decay nor another normalization",
+                         "leave out --no-bias-decay and --normalization, or --estimate")
     if graph is not None and (estimate or said.activation is not None):
         other = "--estimate" if estimate else "--activation"
         raise InputError(f"init --graph with {other}", "a graph says its activations, and estimates take none",
@@ -215,6 +233,9 @@ def _notes(network: NetworkFacts, loss: LossFacts, said: Said, model: Path) -> l
     if network.needs_activation:
         notes.append(f"activation is left out, as {model.name} does not say it: write the one it was trained with into "
                      f"[model] ({', '.join(ACTIVATIONS)}); until then `certify run` refuses")
+    if said.unusual:
+        notes.append("bias_decay and normalization are for rows that are left out or get other labels, of the last "
+                     "layer (certify explain deletions); until the spec asks about these `certify run` refuses")
     if said.loss is None and loss.word is None:
         notes.append(f"loss is left out: write the one it was trained with into [training]; {loss.why}")
     return notes

@@ -35,7 +35,8 @@ layer = "all"                    # or 1, 2, …: that layer's parameters move, t
 # level = 0.1                    # sublevel: the loss that must not be exceeded; default today's
 
 [perturbation]
-parameter = "features"           # features | targets | sample_weights (critical, sublevel) | labels (last layer)
+parameter = "features"           # features | targets | sample_weights (critical, sublevel) | labels (last layer) |
+                                 # deletions (last layer: any `count` rows are left out)
 rows = "all"                     # or a list of row numbers, from 0
 set = "total"                    # or per_sample: every row may move by as much; sparse: at most `count` rows; or
                                  # given: one change, from `file` (an array with a row for each row that moves)

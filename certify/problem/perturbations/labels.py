@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from certify.problem.perturbations.codes import codes_of
 from certify.problem.perturbations.moving import Moving
+
+if TYPE_CHECKING:
+    from certify.problem.statement import Statement
 
 
 class Labels(Moving):
@@ -11,3 +17,7 @@ class Labels(Moving):
     def width(self, inputs: int, outputs: int) -> int:
         """One."""
         return 1
+
+    def require(self, problem: Statement) -> None:
+        """Refuse targets that stand for no labels."""
+        codes_of(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from certify.problem.perturbations.factor import BlockFactor, Mask
 from certify.problem.perturbations.row_sets import RowSets
 from certify.rigor.ball import Balls
 from certify.rigor.fp import Array
+
+if TYPE_CHECKING:
+    from certify.problem.statement import Statement
 
 
 class Moving(ABC):
@@ -27,6 +31,14 @@ class Moving(ABC):
     def units(self, scale: Array | None) -> Array | None:
         """Unit of each number; None: all 1."""
         return None
+
+    def require(self, problem: Statement) -> None:
+        """Refuse targets that cannot move so.
+
+        Raises:
+            InputError: with what would work.
+        """
+        return
 
 
 class MovingFits(Moving):

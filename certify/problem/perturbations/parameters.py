@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from certify.format.words import Parameter
+from certify.problem.perturbations.deletions import Deletions
 from certify.problem.perturbations.features import Features
 from certify.problem.perturbations.labels import Labels
 from certify.problem.perturbations.moving import Moving, MovingFits
@@ -18,7 +19,8 @@ FITS: Final[Mapping[str, MovingFits]] = MappingProxyType({
 """What moves exact fits."""
 
 MOVING: Final[Mapping[str, Moving]] = MappingProxyType({
-    **FITS, Parameter.SAMPLE_WEIGHTS: SampleWeights(), Parameter.LABELS: Labels()})
+    **FITS, Parameter.SAMPLE_WEIGHTS: SampleWeights(), Parameter.LABELS: Labels(),
+    Parameter.DELETIONS: Deletions()})
 """Every word.
 
 >>> MOVING["targets"].width(8, 2), MOVING["labels"].width(8, 2)

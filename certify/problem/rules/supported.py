@@ -10,7 +10,7 @@ from certify.format.errors import InputError
 from certify.format.quantities import QUANTITIES
 from certify.format.question import LAWS, Law, Question
 from certify.format.support import BOUNDING, default_quantities
-from certify.format.words import Arithmetic, Base, Loss, Map, Parameter, Set, WeightNorm, words
+from certify.format.words import Arithmetic, Base, Loss, Map, Normalization, Parameter, Set, WeightNorm, words
 from certify.problem.question import question_of
 from certify.spec.nearest import REASONS, nearest
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from certify.problem.statement import Statement
 
 WORDS: Final[dict[str, type[StrEnum]]] = {
-    "map": Map, "base": Base, "parameter": Parameter, "weight_norm": WeightNorm, "set": Set, "loss": Loss}
+    "map": Map, "base": Base, "parameter": Parameter, "weight_norm": WeightNorm, "set": Set, "loss": Loss,
+    "normalization": Normalization}
 """The words of a problem, by attribute."""
-ATTRIBUTES: Final = {"units": "scale", "down": "direction", "targets": "y", "decay": "weight_decay"}
+ATTRIBUTES: Final = {"units": "scale", "down": "direction", "targets": "y", "decay": "weight_decay",
+                     "undecayed": "bias_decay=False"}
 """The attribute of a problem that answers a key of a question, where it has another name."""
 
 
@@ -58,7 +60,7 @@ def require_answerable(problem: Statement) -> None:
     if law is None and any(_covered(replace(either, quantity=name)) for name in QUANTITIES):
         return
     asked = default_quantities(problem.set, problem.norm, problem.parameter)[0]
-    near = nearest(replace(question, quantity=asked, radius=question.parameter != Parameter.LABELS))
+    near = nearest(replace(question, quantity=asked, radius=Parameter(question.parameter).sized))
     assert near is not None  # of all questions some are answered
     changes = [key for key in near.changes if key != "quantity"]
     keys = changes if law is None else [*law.when.keys, *law.then.differs(question)]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import Loss, Map, Parameter
+from certify.format.words import Loss, Map
+from certify.problem.perturbations.parameters import MOVING
 
 if TYPE_CHECKING:
     from certify.problem.statement import Statement
@@ -44,8 +45,6 @@ def require_losses(problem: Statement) -> None:
             words = "0 and 1, or -1 and 1" if problem.loss == Loss.LOGISTIC else f"0 … {k - 1}, one for each output"
             more = '; for one output give loss = "logistic"' if problem.loss == Loss.CROSS_ENTROPY and k == 1 else ""
             raise InputError("labels", f"{sorted(values)[:5]} with the {problem.loss} loss", f"give {words}{more}")
-    if problem.parameter == Parameter.LABELS and problem.labels is None and problem.loss != Loss.SQUARED:
-        raise InputError("parameter", "labels, of a problem without class labels", "give labels, or use targets")
     if problem.map == Map.INTERPOLATION:
         return
     lacking = problem.y if problem.loss == Loss.SQUARED else problem.labels
@@ -56,6 +55,7 @@ def require_losses(problem: Statement) -> None:
         raise InputError("targets", f"none that fit the {problem.loss} loss", remedy)
     if problem.loss == Loss.CROSS_ENTROPY and problem.labels is None and problem.y is None:
         raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
+    MOVING[problem.parameter].require(problem)
 
 
 def require_threshold(problem: Statement) -> None:

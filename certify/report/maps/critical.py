@@ -97,10 +97,13 @@ def _only(base: Base, entries: Sequence[Entry], whole: bool) -> Described:
               "With the other layers as they are and a weight decay the training loss is strongly convex in the last "
               "layer")
     second = say("{convex}: there is exactly one such point, for today’s data and for any changed data, and training "
-                 "{it} to its end finds it. It lies no further from the given weights than the length of the gradient "
-                 "there divided by the weight decay (theorem Q6).", convex=convex,
-                 it="it" if whole else "the last layer")
-    where = Entry("distance from the given weights", say("at most {d}", d=upper_end(base.distance or 0.0)))
+                 "{it} to its end finds it. {where}", convex=convex, it="it" if whole else "the last layer",
+                 where="How far it lies from the given weights was not proved." if base.distance is None else
+                 "It lies no further from the given weights than the length of the gradient there divided by the "
+                 "weight decay (theorem Q6).")
+    if base.distance is None:
+        return (first, second), tuple(entries)
+    where = Entry("distance from the given weights", say("at most {d}", d=upper_end(base.distance)))
     return (first, second), (*entries, where)
 
 

@@ -143,7 +143,8 @@ def average_loss(problem: Problem, weights: str) -> str:
     """The training loss in words; `weights` are those of the weight decay."""
     decay = ""
     if problem.weight_decay:
-        decay = f", plus {as_given(problem.weight_decay).text}/2 times the squared length of {weights}"
+        but = ", the biases left out" if problem.bias_decay is False else ""
+        decay = f", plus {as_given(problem.weight_decay).text}/2 times the squared length of {weights}{but}"
     average = f"the average over all training rows of {LOSSES[problem.loss].meaning}"
     return f"“Training loss” means: {average}{PARAMETERS[problem.parameter].weighted}{decay}."
 
@@ -152,4 +153,5 @@ def loss_facts(problem: Problem) -> Terms:
     """The loss and the weight decay, for a table."""
     loss = LOSSES[problem.loss]
     decay = as_given(problem.weight_decay).text if problem.weight_decay else "none"
+    decay += "; none of the biases" if problem.bias_decay is False else ""
     return [("loss of a row", f"{loss.name}: {loss.meaning}"), ("weight decay", decay)]

@@ -15,8 +15,9 @@ from certify.report.statements import Phrase, say
 def meaning(at: Examined) -> Phrase:
     """What an exact fit or the training loss means, and how moves and weights are measured."""
     template, parts = MAPS[at.problem.map].meaning(at)
-    if not PARAMETERS[at.problem.parameter].sized:
-        return say(template + "A change of labels has no size δ. The distance between weights is Euclidean.", **parts)
+    row = PARAMETERS[at.problem.parameter]
+    if not row.sized:
+        return say(f"{template}{row.sizeless[1]} The distance between weights is Euclidean.", **parts)
     lengths = _lengths(at.problem)
     still = ""
     if at.problem.scale is not None:

@@ -20,16 +20,17 @@ def small_move(problem: Problem, alone: bool) -> str:
 
 def mover(problem: Problem) -> str:
     """The move, as large as it may be, as the condition of a sentence."""
-    return SETS[problem.set].mover(problem) if PARAMETERS[problem.parameter].sized else _relabelled(problem)
+    return SETS[problem.set].mover(problem) if PARAMETERS[problem.parameter].sized else _whole(problem)
 
 
-def _relabelled(problem: Problem) -> str:
+def _whole(problem: Problem) -> str:
     """A change without a size as the condition of a sentence."""
     listed = "" if problem.rows == "all" else f" of the {count(len(problem.rows))} listed ones"
+    several, one = PARAMETERS[problem.parameter].whole
     if problem.count == 1:
-        return f"at most one training row{listed} gets another label, whichever it is"
+        return f"at most one training row{listed} {one}, whichever it is"
     some = f"at most {count(problem.count)}" if problem.count else "any number of"
-    return f"{some} training rows{listed} get other labels, whichever they are"
+    return f"{some} training rows{listed} {several}, whichever they are"
 
 
 def shared(problem: Problem) -> str:
@@ -42,12 +43,13 @@ def what_moves(problem: Problem) -> str:
     """What may move, for a table."""
     rows = "every row" if problem.rows == "all" else named_rows(problem.rows)
     still = still_features(problem)
-    return f"the {PARAMETERS[problem.parameter].noun} of {rows}{f', without {still}' if still else ''}"
+    row = PARAMETERS[problem.parameter]
+    return row.where.format(noun=row.noun, rows=rows) + (f", without {still}" if still else "")
 
 
 def size_of_move(problem: Problem) -> str:
     """What δ is, for a table."""
-    if PARAMETERS[problem.parameter].sized:
+    row = PARAMETERS[problem.parameter]
+    if row.sized:
         return SETS[problem.set].size(problem)
-    most = "" if problem.count is None else f"; at most {problem.count} rows"
-    return f"a label has no size: it becomes any other{most}"
+    return row.sizeless[0] + ("" if problem.count is None else f"; at most {problem.count} rows")

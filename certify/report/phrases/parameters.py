@@ -34,6 +34,10 @@ class Parameter:
         term: entry of a glossary that only this needs.
         at_fits: how both ends are known where the gradient vanishes only at exact fits; empty where that says nothing.
         closed: how the ends of a persistence radius are known where there is a formula.
+        whole: what several rows do and what one does where it has no size, whichever they are.
+        sizeless: why there is no size, for a table and as a sentence.
+        change: such a change, for a glossary.
+        where: what may move, for a table; `{noun}` and `{rows}` stand for words.
     """
 
     noun: str
@@ -60,6 +64,10 @@ class Parameter:
     term: tuple[tuple[str, str], ...] = ()
     at_fits: str = ""
     closed: str = "both ends from a closed formula"
+    whole: tuple[str, str] = ("", "")
+    sizeless: tuple[str, str] = ("", "")
+    change: str = ""
+    where: str = "the {noun} of {rows}"
 
     def verbs(self, falls: bool) -> tuple[str, str]:
         """What several rows do and what one does, where changes go both ways or only down."""
@@ -96,5 +104,15 @@ PARAMETERS: Final = {
         "sample weights; both ends are 0"),
     "labels": Parameter(
         "labels", "labels", "training labels",
-        "Rows that are not listed keep their labels; nothing is said about changing them.", may="change", sized=False),
+        "Rows that are not listed keep their labels; nothing is said about changing them.", may="change", sized=False,
+        whole=("get other labels", "gets another label"),
+        sizeless=("a label has no size: it becomes any other", "A change of labels has no size δ."),
+        change="other labels for some of the rows that may change; it has no size"),
+    "deletions": Parameter(
+        "rows", "row", "training rows", "Rows that are not listed stay; nothing is said about leaving them out.",
+        verb="are left out", verb_of_one="is left out", may="be left out", sized=False,
+        under="on the rows that are left",
+        whole=("are left out", "is left out"),
+        sizeless=("a row has no size: it is left out or stays", "Leaving out a row has no size δ."),
+        change="some of the rows that may change are left out; it has no size", where="{rows}, left out or not"),
 }

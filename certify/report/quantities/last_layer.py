@@ -38,6 +38,20 @@ def stable_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
                label=label, rows=count(problem.evaluation_rows or 0))
 
 
+def chosen_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
+    """How many labels it keeps whichever rows change, and how many some choice of them flips (H1)."""
+    n, kept = problem.evaluation_rows or 0, int(claim.lower or 0)
+    flipped = 0 if claim.upper is None else n - int(claim.upper)
+    template = f"{_one(problem)} gives {{kept}} of the {{rows}} evaluation rows the label that the weights in the file "
+    template += "give today{label}."
+    template = template if kept else "no label of the {rows} evaluation rows{label} is proved to stay."
+    template += " Of {flipped} one such choice of rows is proved to give another label." if flipped else ""
+    template += " Of the others nothing was proved." if kept and kept + flipped < n else ""
+    label = f" (label: {label_meaning(problem.outputs, problem.threshold)})"
+    return say("{start} {mover}, " + template, start=OPENING[claim.rigour], mover=mover(problem), kept=count(kept),
+               flipped=count(flipped), label=label, rows=count(n))
+
+
 def change_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     """How far it moves the outputs at the evaluation rows."""
     template = f"{_one(problem)} changes the outputs at every one of the {{rows}} evaluation rows by at most {{upper}}"

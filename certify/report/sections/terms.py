@@ -44,7 +44,7 @@ def _move(problem: Problem) -> tuple[str, str]:
     """What a change is, and its size."""
     row = PARAMETERS[problem.parameter]
     if not row.sized:
-        return "change (perturbation) u", "other labels for some of the rows that may change; it has no size"
+        return "change (perturbation) u", row.change
     return "move (perturbation) u", f"a change of {row.changed}; δ is its {SETS[problem.set].length(problem)}"
 
 

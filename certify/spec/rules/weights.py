@@ -18,11 +18,12 @@ def require_reference(spec: Spec, name: str) -> None:
         SpecError: with what would work.
     """
     weights = spec.weights
-    if weights.norm == WeightNorm.FUNCTION.value and weights.reference is None:
+    rows = WeightNorm(weights.norm).rows
+    if rows and weights.reference is None:
         raise SpecError(f'{name}: weights.norm = "{weights.norm}"', "weights.reference is missing",
                         "name the data file whose rows the weights are compared on, e.g. that of the training data")
     for key in ("reference", "tau"):
-        if getattr(weights, key) is not None and weights.norm != WeightNorm.FUNCTION.value:
+        if getattr(weights, key) is not None and not rows:
             raise SpecError(f"{name}: weights.{key}", f'given with norm = "{weights.norm}"',
                             f'remove it, it belongs to norm = "{WeightNorm.FUNCTION}"')
     if weights.tau is not None and not 2.0**-40 <= weights.tau <= 2.0**40:

@@ -79,7 +79,7 @@ def _measured(settled: Settled, problem: Problem) -> Settled | Unsettled:
     A weight tilt needs the nonsingular Hessian of M5c: without it nothing is claimed.
     """
     point, t = settled.point, inverse_scale(problem)
-    if point is not None and problem.reference is not None:
+    if point is not None and problem.measure.rows:
         return _as_seen(settled, point, problem)
     if point is None or t is None:
         return settled

@@ -32,7 +32,7 @@ def critical_hypotheses(problem: Problem, settled: Settled) -> tuple[Hypothesis,
         found.append(Hypothesis("symmetry", statement, point.dimension, True))
     if point.inverse is not None:
         what = "the Hessian completed by the symmetry fields" if point.dimension else "the Hessian"
-        what += ", by relative changes of the layers," if problem.scaled_layers else ""
+        what += problem.measure.by_layer
         share = float(point.A.radius) / point.inverse.sigma
         within = f"enclosed within {float(point.A.radius):.1e}, {share:.1e} of this value"
         found.append(Hypothesis("rank", f"{what} is nonsingular ({within}): its smallest singular value is at least",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
 
 from certify.format.theorems import System
 from certify.format.words import Map, Parameter
@@ -17,8 +19,16 @@ from certify.systems.head.change import Change
 from certify.systems.head.cost import last_layer_cost
 from certify.systems.head.last_layer import LastLayer, enclose_last_layer
 from certify.systems.head.nearness import EXPLAINED, FAR
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.of_problem import given_base, head_of
 from certify.systems.point import Point
 from certify.systems.remedies import larger_limits
+
+CENTRE: Final = "centre"
+"""The name of weights near the refit of the unchanged data, which a rule may have found."""
+
+ROOM: Final = 1.25
+"""Factor on the distance of a solution with free biases: a checker has a floor of the curvature of its own."""
 
 
 class HeadPoint(Point):
@@ -44,16 +54,36 @@ class HeadPoint(Point):
 
         return self.attempt(cost.name, work)
 
+    @cached_property
+    def head(self) -> Head | str:
+        """The head whose rows change, or in words why there is none."""
+        return self.attempt("head", lambda: head_of(self.problem))
+
     def base(self) -> dict[str, Any]:
-        """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6)."""
+        """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6), or H1."""
+        if changes_rows(self.problem):
+            return self._rows_base()
         if isinstance(self.layer, str):
             return dict(CRITICAL_EMPTY)
         near = nearness(self.layer)
         return {**CRITICAL_EMPTY, "residual": self.layer.residual, "distance": near, "radius": near}
 
+    def _rows_base(self) -> dict[str, Any]:
+        if isinstance(self.head, str):
+            return dict(CRITICAL_EMPTY)
+        centre = self._shared.get(CENTRE, self.head.V) if self.head.free_intercept else self.head.V
+        residual, found = given_base(self.head, centre)
+        near = found * (ROOM if self.head.free_intercept else 1.0) if np.isfinite(found) else None
+        return {**CRITICAL_EMPTY, "residual": residual, "distance": near, "radius": near}
+
     def remedy(self, able: tuple[Cost, ...]) -> str:
         """What would fit into the limits, in words."""
         return f"use fewer rows, fewer outputs or a narrower last layer, or {larger_limits(able, self.limits)}"
+
+
+def changes_rows(problem: Problem) -> bool:
+    """Whether the question is about any `count` rows that change as a whole (H1)."""
+    return Parameter(problem.parameter).discrete and problem.count is not None
 
 
 def change_of(problem: Problem) -> Change:

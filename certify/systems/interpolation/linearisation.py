@@ -11,7 +11,6 @@ from certify.network.layers.jacobian import Jacobian, jacobian
 from certify.network.layers.kernel import Kernel, tangent_kernel
 from certify.network.layers.passes import Forward, backward, forward, known_weights, rounded_passes
 from certify.network.network import Network
-from certify.problem.norms.function import joined, padded, regularised, regularised_jacobian
 from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.perturbations.parameters import FITS
 from certify.problem.perturbations.row_sets import RowSets
@@ -103,27 +102,23 @@ def linearise(
     passed = forward(net, weights, X, passes)
     adjoints = backward(net, weights, passed, passes)
     passed = replace(passed, slopes=())
-    own, reference, scale = adjoints[0], problem.reference, problem.layer_scale
-    if reference is not None:
-        passed, adjoints = joined(net, (passed, adjoints), reference, passes)
+    own, measure, scale = adjoints[0], problem.measure, problem.layer_scale
+    passed, adjoints = measure.joined(net, (passed, adjoints), passes)
     adjoints = scale.adjoints(adjoints, passes)
     if passes.extended and not arithmetic.extended:
         passed, adjoints = rounded_passes(passed, adjoints)
         own = rounded(own)
     moves = np.isin(kept, np.array(problem.rows))
     Q, sets = FITS[problem.parameter].factor(own, problem.scale, len(kept), k, moves, problem.norm)
-    if reference is not None:
-        Q = padded(Q, len(reference.X))
+    Q = measure.padded(Q)
     biases = tuple(b is not None for b in net.biases)
     layers = net.layers(problem.layer)
     if form_jacobian:
         progress("Jacobian, for an ill-conditioned problem", 0.3)
         J = jacobian(passed, adjoints, layers, biases, arithmetic)
-        if reference is not None:
-            J = regularised_jacobian(J, problem.equations, reference.tau)
+        J = measure.regularised_jacobian(J, problem.equations)
         return Linearisation(arithmetic, passed.without_layers(), J, Q, sets)
     progress(f"tangent kernel ({arithmetic.name})", 0.3)
     K = tangent_kernel(passed, adjoints, layers, biases, arithmetic)
-    if reference is not None:
-        K = regularised(K, problem.equations, reference.tau, arithmetic)
+    K = measure.regularised(K, problem.equations, arithmetic)
     return Linearisation(arithmetic, passed.without_layers(), K, Q, sets)

@@ -121,9 +121,8 @@ class InterpolationPoint(Point):
             if self.problem.kernel_size >= DIRECT_FROM:
                 self.forget()  # one large kernel at a time
             found = linearise(self.problem, tier.arithmetic, self.progress, tier.jacobian, self.solution, tier.passes)
-            reference = self.problem.reference
-            self._linearised[tier] = contrasted(
-                found, self.problem.outputs, None if reference is None else reference.tau) if self.contrasts else found
+            tau = self.problem.measure.tau
+            self._linearised[tier] = contrasted(found, self.problem.outputs, tau) if self.contrasts else found
         return self._linearised[tier]
 
     def kept(self) -> tuple[Linearisation, ...]:
@@ -163,9 +162,7 @@ class InterpolationPoint(Point):
             statement = "no pre-activation lies at a kink of the activation: smallest distance from one"
             smooth = Hypothesis("smooth", statement, max(passed.margin, 0.0), passed.kinks[0] == 0)
         proved = full_rank and smooth.holds
-        words = "the Jacobian of all outputs has full row rank"
-        if p.scaled_layers:
-            words = "the Jacobian of all outputs, by relative changes of the layers, has full row rank"
+        words = f"the Jacobian of all outputs{p.measure.by_layer} has full row rank"
         if sigma is not None:
             words += ": its smallest singular value is at least"
         elif proved:

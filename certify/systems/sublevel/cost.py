@@ -52,7 +52,7 @@ def pass_cost(
         more: numbers beside.
         vital: whether the others are of no use without it.
     """
-    rows = 0 if problem.reference is None else len(problem.reference.X)
+    rows = problem.measure.rows
     entries, M = (problem.n + rows) * sum(problem.network.widths), problem.kernel_size if rows else 0
     formed = M * (problem.parameters + M)  # entries of the matrix of S2
     memory = BASE_MEMORY + 8 * (need[0] * entries + more + JACOBIAN[0] * formed)

@@ -75,10 +75,11 @@ def descend(
     terms = enclose_losses(problem.loss, passed.output, problem.y, problem.labels, arithmetic)
     adjoints = loss_adjoints(net, weights, passed, terms, arithmetic)
     layers, decay = net.layers(problem.layer), problem.weight_decay
-    if problem.reference is None or problem.level is not None:  # with a level no norm of the weights enters
+    reference = problem.measure.reference
+    if reference is None or problem.level is not None:  # with a level no norm of the weights enters
         weight_norm = weight_gradient_norm(net, passed, adjoints, layers, decay, arithmetic, problem.layer_scale)
     else:
-        weight_norm, passed = function_dual_norm(net, passed, adjoints, layers, decay, problem.reference, arithmetic)
+        weight_norm, passed = function_dual_norm(net, passed, adjoints, layers, decay, reference, arithmetic)
     features = problem.parameter == "features"
     lower, upper = row_norm_ends(adjoints[0], problem.scale) if features else _other_gradients(problem, terms)
     return _descent(problem, passed, terms, weight_norm, lower, upper)

@@ -46,8 +46,7 @@ def enclose_limit(problem: Problem, outputs: Balls) -> Limit | None:
     i, j = np.triu_indices(n, 1)
     free = moves[i].astype(int) + moves[j]
     i, j, free = (v[free > 0] for v in (i, j, free))
-    if problem.row_budgets:  # each row has the whole budget
-        free = np.minimum(free, problem.count or 2) ** 2
+    free = problem.budget.meeting(free, problem.count)
     sizes = np.array([np.linalg.norm(X[a] - X[b]) for a, b in zip(i, j, strict=True)]) / np.sqrt(free)
     for at in np.argsort(sizes)[:CANDIDATES]:
         a, b = int(i[at]), int(j[at])

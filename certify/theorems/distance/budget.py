@@ -190,14 +190,11 @@ def inside(problem: Problem, u: Array) -> bool:
     moving = [i for i, row in enumerate(rows) if row]
     if not set(moving) <= set(problem.rows):
         return False
-    if not problem.row_budgets:
-        return sum(v * v for row in rows for v in row) <= r * r
-    if problem.count is not None and len(moving) > problem.count:
-        return False
     if problem.norm == 2:
-        return all(sum(v * v for v in rows[i]) <= r * r for i in moving)
+        squares = [sum((v * v for v in rows[i]), Fraction(0)) for i in moving]
+        return problem.budget.holds(squares, r * r, problem.count)
     size: Callable[[Iterable[Fraction]], Fraction] = sum if problem.norm == 1 else max  # type: ignore[assignment]
-    return all(size(map(abs, rows[i])) <= r for i in moving)
+    return problem.budget.holds([size(map(abs, rows[i])) for i in moving], r, problem.count)
 
 
 def _largest_entry(u: Array) -> Array:

@@ -159,7 +159,7 @@ def _hope(problem: Problem, net: Network, passed: Forward, h: int, near: Neighbo
 def total_budget(problem: Problem) -> Fraction:
     """`r` with `|u|_F ≤ r` for every change of the set, in units of the features' scale; an upper bound."""
     assert problem.radius is not None
-    rows = min(problem.most_rows, len(problem.rows)) if problem.row_budgets else 1
+    rows = problem.budget.at_once(len(problem.rows), problem.count)
     free = problem.inputs if problem.scale is None else int(np.count_nonzero(problem.scale))
     spread = rows * (free if problem.norm == "inf" else 1)
     return Fraction(problem.radius) * (fp.sqrt_up(Fraction(spread)) if spread > 1 else 1)

@@ -9,7 +9,7 @@ from certify.format.errors import EnclosureError
 from certify.format.quantities import MODULUS, QUANTITIES, SAMPLE_MODULUS
 from certify.format.theorems import M6
 from certify.format.words import Rigour
-from certify.network.layers.gradients import Norm, total_norm
+from certify.network.layers.gradients import Norm
 from certify.problem.bound import Bound, Hypothesis
 from certify.problem.cost import Cost
 from certify.problem.problem import Problem
@@ -85,8 +85,7 @@ class Sublevel(Rule[SublevelPoint]):
         if per_row:
             parts = [Norm(Fraction(a), Fraction(b)) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
         else:
-            parts = [Norm(fp.total(low.tolist()), fp.total(high.tolist())) if problem.row_budgets else total_norm(
-                low, high)]
+            parts = [problem.budget.support(low, high, problem.most_rows)]
         return self._proved(at, quantity, [
             (_ratio(problem, part.lower, d.weight_norm.upper, down=True), _ratio(problem, part.upper,
                                                                                  d.weight_norm.lower))

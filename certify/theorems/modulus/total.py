@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from certify.format.quantities import FIRST_ORDER_DISTANCE, MODULUS
 from certify.format.theorems import M2
 from certify.format.words import Rigour
@@ -11,7 +9,6 @@ from certify.network.layers.kernel import Kernel
 from certify.problem.bound import Bound, Hypothesis
 from certify.problem.cost import Cost
 from certify.problem.problem import Problem
-from certify.rigor import fp
 from certify.systems.interpolation.congruence import Congruence
 from certify.systems.interpolation.cost import direct_tiers, tiers
 from certify.systems.interpolation.linearisation import Linearisation
@@ -57,17 +54,9 @@ class Total(TieredRule):
     def _of(
         self, at: InterpolationPoint, lin: Linearisation, ends: ModulusEnds, hypotheses: tuple[Hypothesis, ...]
     ) -> Bound:
-        ends = _measured(at.problem, ends)
+        lower, upper = at.problem.measure.lengths(ends.lower, ends.upper)
+        ends = ModulusEnds(lower, upper, ends.z)
         reason = "" if ends.upper is not None else "no Cholesky of κ²K − Q went through: K is too ill-conditioned"
         witness = {} if ends.z is None or ends.lower is None else {"z": lin.multipliers(ends.z)}
         return Bound(MODULUS.name, self.theorem.label, Rigour.PROVED, ends.lower, ends.upper, at.unit(MODULUS.name),
                      hypotheses, witness, reason)
-
-
-def _measured(problem: Problem, ends: ModulusEnds) -> ModulusEnds:
-    """Ends for the kernel of S2 as ends in the function norm, τ times as large."""
-    if problem.reference is None:
-        return ends
-    tau = Fraction(problem.reference.tau)
-    return ModulusEnds(None if ends.lower is None else fp.down(Fraction(ends.lower) * tau),
-                       None if ends.upper is None else fp.up(Fraction(ends.upper) * tau), ends.z)

@@ -14,7 +14,7 @@ from certify.format.errors import EnclosureError, SpecError
 from certify.format.quantities import PERSISTENCE_RADIUS, unit
 from certify.format.theorems import M6_PERSISTENCE
 from certify.format.words import Parameter, Rigour
-from certify.network.layers.gradients import Norm, total_norm
+from certify.network.layers.gradients import Norm
 from certify.network.lipschitz.reach import CHUNK, reach
 from certify.network.network import Network
 from certify.problem.bound import Bound, Hypothesis, SideArray
@@ -109,16 +109,14 @@ def _sample_weights(problem: Problem, d: Descent, low: Fraction, high: Fraction)
 def _targets(problem: Problem, d: Descent, low: Fraction, high: Fraction) -> tuple[Fraction, Fraction | None]:
     """`n(L(u) − L) ≤ rε + ½mε²`, equal for the worst u: r = |f − y| and m = 1, or r = Σ|f_i − y_i| and m rows."""
     size = _size(problem, d)
-    m = len(problem.rows) if problem.row_budgets else 1
+    m = problem.budget.at_once(len(problem.rows), problem.count)
     lower = (fp.sqrt_down(size.upper**2 + 2 * m * low) - size.upper) / m
     return max(lower, Fraction(0)), (fp.sqrt_up(size.lower**2 + 2 * m * high) - size.lower) / m
 
 
 def _size(problem: Problem, d: Descent) -> Norm:
-    """Norm of the row sizes: Euclidean for a total budget, their sum for one per sample."""
-    if problem.row_budgets:
-        return Norm(fp.total(d.row_lower.tolist()), fp.total(d.row_upper.tolist()))
-    return total_norm(d.row_lower, d.row_upper)
+    """What the rows can do together at ε = 1, to first order."""
+    return problem.budget.support(d.row_lower, d.row_upper, problem.most_rows)
 
 
 _Formula = Callable[[Problem, Descent, Fraction, Fraction], tuple[Fraction, Fraction | None]]

@@ -14,6 +14,7 @@ from certify.network.layers.jacobian import Jacobian, jacobian
 from certify.network.layers.passes import Forward, Weights, backward, forward
 from certify.network.network import Network
 from certify.problem.bound import Hypothesis
+from certify.problem.sets.table import BUDGETS
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic
 from certify.rigor.fp import RAISE, Array, U
@@ -146,14 +147,7 @@ def enclose_changes(effects: Iterable[Effects], budget: Budget) -> tuple[Array, 
         return _of_one(effects, budget.change)
     lows, highs = zip(*(_supports(part, budget.norm) for part in effects), strict=True)
     low, high = np.concatenate(lows, axis=1), np.concatenate(highs, axis=1)
-    n = low.shape[1]
-    if budget.set == "total":
-        below = fp.row_norms(low) * (1.0 - 4.0 * (n + 32) * U) - 2.0 * fp.FLOOR
-        above = fp.row_norms(high)
-    else:
-        m = min(budget.count, n)
-        below = -np.sort(-low, axis=1)[:, :m].sum(axis=1) * (1.0 - 2.0 * fp.dot_unit(m)) * (2.0 - RAISE)
-        above = -np.sort(-high, axis=1)[:, :m].sum(axis=1) * fp.sum_up(m)
+    below, above = BUDGETS[budget.set].supports(low, high, budget.count)
     fp.require_finite(above, "change of predictions")
     radius = fp.exact(budget.radius)
     return (np.array([fp.down(fp.exact(v) * radius) for v in np.maximum(below, 0.0).tolist()]),

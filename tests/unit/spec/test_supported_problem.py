@@ -32,7 +32,8 @@ def stated(at) -> SimpleNamespace:
         weight_norm=at.weight_norm, weight_decay=0.1 if at.decay else 0.0, direction="down" if at.down else None,
         y=0 if at.targets else None, labels=None, radius=0.5 if at.radius else None, level=0.1 if at.level else None,
         count=1 if at.count else None, change=0 if at.change else None, reference=0 if at.reference else None,
-        spec=None, scale=None, units=None, evaluation=None, arithmetic=at.arithmetic)
+        spec=None, scale=None, units=None, evaluation=None, arithmetic=at.arithmetic, normalization=at.normalization,
+        bias_decay=not at.undecayed)
 
 
 def test_some_theorem_is_about_every_problem_that_is_accepted():

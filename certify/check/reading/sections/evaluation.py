@@ -15,6 +15,9 @@ LABELS, FIRST_ORDER = "stable_predictions", "first_order_prediction_change"
 PREDICTIONS = frozenset({LABELS, "prediction_change"})
 FINITE = PREDICTIONS | {"distance"}
 """Quantities at finite size, of the critical map."""
+LEAVING = frozenset({"deletions"})
+WHOLE = frozenset({"labels"}) | LEAVING
+"""Parameters of which a row is left out or stays; of which it changes whole or not at all, without a size."""
 
 
 def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
@@ -25,7 +28,7 @@ def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
     pointwise = {"modulus", "sample_modulus", "first_order_distance", FIRST_ORDER}
     if (spec.base, spec.set, spec.weight_norm) == ("nearby", "given", "euclidean"):
         pointwise.add("distance")
-    last, flips = len(spec.widths) - 1, spec.parameter == "labels"
+    last, whole = len(spec.widths) - 1, spec.parameter in WHOLE
     return (
         (critical and not convex and bool(quantities - pointwise), "gate",
          sorted(quantities), "modulus, sample_modulus, first_order_distance, distance with base nearby and set "
@@ -47,12 +50,7 @@ def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
         (convex and spec.layer != last and not (spec.layer == "all" and last == 1), "solution.layer", spec.layer,
          "the last layer alone, at finite size"),
         (convex and not spec.weight_decay > 0, "training.weight_decay", spec.weight_decay, "one above 0"),
-        (convex and not flips and not (spec.radius or 0) > 0, "perturbation.radius", spec.radius, "a radius above 0"),
-        (flips and not convex, "perturbation.parameter", "labels", "finite changes of a convex last layer"),
-        (flips and spec.radius is not None, "perturbation.radius", spec.radius, "none, where labels become others"),
-        (flips and spec.set == "total", "perturbation.set", spec.set, "sparse or per_sample, where labels change"),
-        (flips and spec.loss == "squared", "training.loss", spec.loss,
-         "cross_entropy or logistic, where labels change"),
+        (convex and not whole and not (spec.radius or 0) > 0, "perturbation.radius", spec.radius, "a radius above 0"),
         (spec.direction is not None and not (convex and spec.parameter == "sample_weights"), "perturbation.direction",
          spec.direction, "none but for finite changes of sample weights, of a convex last layer"),
         (convex and spec.parameter == "sample_weights" and (spec.radius or 0) > 1, "perturbation.radius", spec.radius,

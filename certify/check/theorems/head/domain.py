@@ -1,19 +1,24 @@
-"""The problems that the theorem of a strongly convex last layer is built for (Q6)."""
+"""The problems that the theorems of a strongly convex last layer are built for (Q6, H1)."""
 
 from __future__ import annotations
 
 from certify.check.enclosure.losses.base import loss_of
+from certify.check.reading.sections.evaluation import LEAVING, WHOLE
 from certify.check.reading.subject import Problem
 
 SETS = ("total", "per_sample", "sparse")
+ANY_ROWS = (2, "sparse", None, None, None)
+"""Norm, set, radius, direction and units where any `count` rows change whole."""
+MARKS = ({0.0, 1.0}, {-1.0, 1.0})
+"""What a row of targets is made of that marks one output."""
 
 
 def refused(problem: Problem) -> str:
     """Why no rule is known for a problem; empty where one is."""
-    if not problem.weight_decay > 0 or problem.free != (len(problem.layers),) or problem.graph is not None:
-        return "the last layer alone must be free, with a weight decay above 0"
-    if len(problem.kept) < len(problem.features) or problem.weight_norm != "euclidean":
-        return "rows are merged, or the norm is not euclidean"
+    if words := _refused_of_any(problem):
+        return words
+    if not problem.bias_decay or problem.normalization != "fixed":
+        return "every weight must decay, and the losses be divided by n"
     flips = problem.parameter == "labels"
     if problem.set not in SETS or problem.norm != 2 or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
@@ -26,3 +31,36 @@ def refused(problem: Problem) -> str:
     if problem.direction is not None and (problem.direction, problem.parameter) != ("down", "sample_weights"):
         return "no rule is known for this direction"
     return ""
+
+
+def refused_rows(problem: Problem) -> str:
+    """The same where any `count` rows are left out or get other labels (H1)."""
+    if words := _refused_of_any(problem):
+        return words
+    budget = (problem.norm, problem.set, problem.radius, problem.direction, problem.scale)
+    if problem.parameter not in WHOLE or budget != ANY_ROWS or problem.count is None:
+        return "no rule is known for this budget"
+    if problem.parameter in LEAVING or problem.labels is not None:
+        return ""
+    return "" if loss_of(problem).quadratic and _are_codes(problem) else "the targets stand for no labels"
+
+
+def _refused_of_any(problem: Problem) -> str:
+    if not problem.weight_decay > 0 or problem.free != (len(problem.layers),) or problem.graph is not None:
+        return "the last layer alone must be free, with a weight decay above 0"
+    if len(problem.kept) < len(problem.features) or problem.weight_norm != "euclidean":
+        return "rows are merged, or the norm is not euclidean"
+    return ""
+
+
+def _are_codes(problem: Problem) -> bool:
+    """Two targets of one output, or rows that each mark one of several."""
+    codes = problem.codes
+    if problem.outputs == 1:
+        return len(codes) == 2
+    marked = any(all(set(code) == marks and code.count(1.0) == 1 for code in codes) for marks in MARKS)
+    return len(codes) > 1 and marked
+
+
+DOMAINS = {"Q6": refused, "H1": refused_rows}
+"""By the label that a claim states."""

@@ -172,7 +172,7 @@ def test_with_a_threshold_the_unit_has_to_say_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("change", "words"), [
     ({MIN: "min = 41\n"}, "40 evaluation rows"), ({MIN: "max = 40\n"}, "40 evaluation rows"),
     ({MIN: "min = 0\n"}, "empty promise"), ({MIN: "min = -1\n"}, "empty promise"),
-    ({'loss = "squared"': 'loss = "squared"\nnormalization = "remaining"'}, "not built yet"),
+    ({'loss = "squared"': 'loss = "squared"\nnormalization = "remaining"'}, "rows (that )?are left"),
     ({THRESHOLD: 'threshold = "a"\n'}, "threshold"), ({THRESHOLD: "threshold = inf\n"}, "threshold"),
     ({'"stable_predictions"\nmin': '"prediction_change"\nmax'}, "threshold"),
     ({'loss = "squared"': 'loss = "squared"\nnormalization = "n"'}, "normalization"),

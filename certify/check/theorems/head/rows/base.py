@@ -1,0 +1,46 @@
+"""How near the one solution is to the weights in the file where the intercept carries no decay (H1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flint import arb, ctx
+
+from certify.check.linalg.balls import norm
+from certify.check.reading.arrays import Array
+from certify.check.reading.certificate import Number
+from certify.check.systems.point import Ladder, Point
+from certify.check.theorems.head.rows.head import BITS, given_weights, head_of
+from certify.check.theorems.head.rows.refit import distance
+from certify.format.refusal import Invalid
+
+IDLE = 4
+"""A stated distance may be this many times what is found here, no more."""
+
+
+def check_free(stated: Number, ladder: Ladder, names: Sequence[str | None], side: Mapping[str, Array]) -> None:
+    """The refit V of the data as they are: `|V̄ − V| ≤ |V̄ − V̂| + r`, V̂ the centre of the side file (H1).
+
+    Args:
+        stated: the distance.
+        ladder: the problem.
+        names: of the arrays of every claim.
+        side: the arrays.
+
+    Raises:
+        Invalid: there is no centre, or it does not prove the distance, or a far smaller one.
+    """
+    with ctx.workprec(BITS):
+        head = head_of(Point(ladder.problem, BITS))
+        given = [x for row in given_weights(ladder.problem) for x in row]
+        centre = side.get(f"{names[0]}.centre")
+        if centre is None or centre.shape != (len(given),):
+            raise Invalid("base.distance", f"{stated!r} is stated",
+                          f"a centre of {len(given)} weights in the side file is needed where the intercept is free")
+        flat = list(centre.values)
+        away = norm([arb(a) - b for a, b in zip(given, flat, strict=True)])
+        found = (away + distance(head, (), flat, head.outputs(flat))).upper()
+        if not found <= stated:
+            raise Invalid("base.distance", f"{stated!r} is stated", f"{found.str(5, radius=False)} is proved")
+        if not stated <= IDLE * found + 2.0**-60 * head.scale:
+            raise Invalid("base.distance", f"{stated!r} is stated", f"{found.str(5, radius=False)} is enough")

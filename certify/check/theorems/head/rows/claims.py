@@ -1,0 +1,170 @@
+"""H1: which predictions stay under every choice of changed rows, and which are flipped: form and both ends (V63)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+from flint import ctx
+
+from certify.check.hypotheses import Check, Stated
+from certify.check.reading import label_rules
+from certify.check.reading.arrays import Array
+from certify.check.reading.certificate import Claim, Witness, stated
+from certify.check.reading.side import array_start
+from certify.check.reading.subject import Problem
+from certify.check.rule import Rule, Side, always
+from certify.check.systems.point import Ladder, Point
+from certify.check.theorems.head.rows.head import BITS, Head, head_of
+from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
+from certify.format.canonical import Json, same, show
+from certify.format.methods import FIRST, FLIPPED, METHODS
+from certify.format.refusal import Invalid
+
+FLIPS = ("point", "rows", "codes", "weights")
+
+
+@dataclass(frozen=True)
+class Changes(Witness):
+    """What every method that was tried proved: several arrays, whose names begin with this one."""
+
+    array: str | None = stated(array_start)
+
+    def scope(self, claim: Claim[object], problem: Json) -> str:
+        """What a label is."""
+        return label_rules.scope(problem)
+
+
+class Method(Protocol):
+    """A module of this folder."""
+
+    def proved(self, head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
+        """Which evaluation rows stay."""
+        ...
+
+
+def check_form(claim: Claim[Changes], problem: Problem) -> None:
+    """V8: the name of the arrays is all there is; it is there where an end says something.
+
+    Raises:
+        Invalid: the claim has another form.
+    """
+    N = len(problem.evaluation)
+    ends = (claim.lower, claim.upper)
+    if ends == (None, None) and claim.witness.array is None:
+        return  # it says nothing
+    if claim.lower is None or claim.upper is None or claim.lower % 1 or claim.upper % 1 or claim.upper > N:
+        raise Invalid(f"{claim.where}.lower, .upper", show(list(ends)), f"whole numbers up to {N} are needed")
+    if claim.witness.array is None:
+        raise Invalid(f"{claim.where}.witness", "array is missing", "the status of every row is needed")
+
+
+def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
+    """Every row by the method that is stated for it, and every flip by its refit.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
+    if claim.witness.array is None:
+        return
+    start, where = f"{claim.witness.array}.", f"{claim.where}, arrays {claim.witness.array}"
+    arrays = {name.removeprefix(start): array for name, array in side.items() if name.startswith(start)}
+    with ctx.workprec(BITS):
+        head = head_of(Point(ladder.problem, BITS))
+        arrays.pop("centre", None)  # of `base`
+        status = _whole(arrays.pop("status", None), f"{where}.status", (len(head.today),))
+        if not all(0 <= s < FIRST + len(METHODS) for s in status):
+            raise Invalid(f"{where}.status", show(status), f"numbers from 0 to {FIRST + len(METHODS) - 1} are needed")
+        flips = {name: arrays.pop(f"flips.{name}") for name in FLIPS if f"flips.{name}" in arrays}
+        flipped = _flipped(head, flips, where) if flips else [False] * len(status)
+        _agree(claim, status, flipped, where)
+        parts: dict[str, dict[str, Array]] = {}
+        for name, array in arrays.items():
+            method, _, part = name.partition(".")
+            parts.setdefault(method, {})[part] = array
+        used = {METHODS[s - FIRST] for s in status if s >= FIRST}
+        if set(parts) | used != used:
+            raise Invalid(where, f"there are arrays of {show(sorted(set(parts) - used))}", "no row rests on them")
+        for place, name in enumerate(METHODS):
+            if name in used:
+                asked = [s == FIRST + place for s in status]
+                module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
+                found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
+                missing = [j for j, (yes, want) in enumerate(zip(found, asked, strict=True)) if want and not yes]
+                if missing:
+                    raise Invalid(f"{where}.status", f"evaluation row {missing[0]} is stated to stay, by {name}",
+                                  f"that is not proved for {len(missing)} of its {sum(asked)} rows")
+                ladder.tell(f"{name}: {sum(asked)} predictions stay")
+
+
+def _agree(claim: Claim[object], status: list[int], flipped: list[bool], where: str) -> None:
+    """The ends are the counts."""
+    turned = [s == FLIPPED for s in status]
+    if turned != flipped:
+        raise Invalid(f"{where}.status", f"{sum(turned)} rows are stated to be flipped",
+                      f"{sum(flipped)} have a change")
+    lower, upper = sum(s >= FIRST for s in status), len(status) - sum(turned)
+    if (claim.lower, claim.upper) != (lower, upper):
+        raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
+                      f"the rows give {show([lower, upper])}")
+
+
+def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
+    """Which evaluation rows a stated change flips, each proved by its refit."""
+    if set(flips) != set(FLIPS):
+        raise Invalid(f"{where}.flips", f"its arrays are {show(sorted(flips))}", f"{show(list(FLIPS))} are needed")
+    shape = flips["rows"].shape
+    if len(shape) != 2 or flips["weights"].shape != (shape[0], head.k * head.m):
+        raise Invalid(f"{where}.flips", f"the shapes of rows and weights are {shape}, {flips['weights'].shape}",
+                      "rows of a change and weights of its refit are needed")
+    point = _whole(flips["point"], f"{where}.flips.point", (len(head.today),))
+    rows = _whole(flips["rows"], f"{where}.flips.rows", shape)
+    codes = _whole(flips["codes"], f"{where}.flips.codes", shape)
+    A, r = shape
+    changes = [_change(head, rows[a * r : (a + 1) * r], codes[a * r : (a + 1) * r], f"{where}.flips, change {a}")
+               for a in range(A)]
+    if any(not -1 <= p < A for p in point):
+        raise Invalid(f"{where}.flips.point", show(point), f"numbers of {A} changes, or -1, are needed")
+    size = head.k * head.m
+    labels = labels_after(head, changes, [flips["weights"].values[a * size : (a + 1) * size] for a in range(A)])
+    for j, p in enumerate(point):
+        if p >= 0 and (labels[p][j] < 0 or head.today[j] < 0 or labels[p][j] == head.today[j]):
+            raise Invalid(f"{where}.flips.point", f"change {p} is stated to flip evaluation row {j}",
+                          "that is not proved by its weights")
+    return [p >= 0 for p in point]
+
+
+def _change(head: Head, rows: list[int], codes: list[int], where: str) -> Change:
+    """One change within the budget: distinct rows that may move, and what they may become."""
+    pairs = tuple((row, code) for row, code in zip(rows, codes, strict=True) if row != -1)
+    if len(pairs) > head.count or len({row for row, _ in pairs}) != len(pairs) or not {
+            row for row, _ in pairs} <= set(head.moving):
+        raise Invalid(where, f"its rows are {show([row for row, _ in pairs])}",
+                      f"at most {head.count} distinct rows that may change are needed")
+    for row, code in pairs:
+        allowed = range(len(head.codes.rows)) if head.relabels else (DELETED,)
+        if code not in allowed or (head.relabels and code == head.codes.label[row]):
+            raise Invalid(where, f"row {row} becomes {code}", "another label, or where rows are deleted -1, is needed")
+    return pairs
+
+
+def _whole(array: Array | None, where: str, shape: tuple[int, ...]) -> list[int]:
+    """An array of whole numbers of a shape."""
+    if array is None or array.shape != shape or array.kind != "i":
+        raise Invalid(where, "it is missing" if array is None else f"its shape is {array.shape}, its type {array.kind}",
+                      f"whole numbers of shape {shape} are needed")
+    return [int(v) for v in array.values]
+
+
+def _convex(stated: Stated) -> None:
+    """The weight decay, which the spec has above 0."""
+    decay = stated.ladder.problem.weight_decay
+    if not same(stated.value, decay) or not stated.holds:
+        raise Invalid(stated.where, stated.words, f"the weight decay is {show(decay)}")
+
+
+HYPOTHESES: dict[str, Check] = {"convex": _convex}
+RULE = Rule(always("H1"), lambda claim, problem: label_rules.units(problem), check_form, check_ends,
+            lambda claim, problem: HYPOTHESES, Changes)

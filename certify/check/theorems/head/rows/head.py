@@ -1,0 +1,139 @@
+"""A convex head on fixed features, in balls: data, targets, decay, evaluation rows and their labels today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flint import arb, arb_mat
+
+from certify.check.enclosure.network import forward
+from certify.check.linalg.balls import ONE, ZERO, norm
+from certify.check.reading.subject import Problem
+from certify.check.systems.point import Point
+from certify.check.theorems.head.rows.codes import Codes, codes_of
+from certify.check.theorems.head.rows.losses.base import RowLoss, row_loss
+
+BITS = 64
+"""Precision of everything here: witnesses are floats, and what is proved of them has room."""
+
+RELABELS = {"labels": True, "deletions": False}
+FOLLOWS = {"fixed": False, "remaining": True}
+"""Whether labels change; whether a deleted row leaves the n of the decay: by the words of the spec."""
+
+OPEN = -1
+"""In the place of a label: it is not proved."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """`G_M(V) = Σ_i ℓ(Vφ_i; y_i) + (μ_M/2)|V|²` without decay of the intercept where the spec says so.
+
+    Attributes:
+        phi: `(n, m)` inputs, a 1 last for the intercept.
+        rows: the same, row by row.
+        sizes: `|φ_i|`.
+        targets: of every row, as the loss takes them.
+        codes: what labels may become, and every row's label.
+        loss: of one row.
+        k, m: outputs, inputs.
+        biased, bias_decay: whether there is an intercept, and whether it carries decay.
+        decay: λ.
+        remaining: whether deleted rows leave the n of `μ = nλ`.
+        evaluated: `(N, m)` evaluation inputs.
+        lengths: their norms.
+        threshold: of one output.
+        today: label of every evaluation row at the given weights.
+        moving: rows that may change.
+        count: most of them at once.
+        relabels: whether labels change; else rows are deleted.
+    """
+
+    phi: arb_mat
+    rows: list[list[arb]]
+    sizes: list[arb]
+    targets: list[list[float]]
+    codes: Codes
+    loss: RowLoss
+    k: int
+    m: int
+    biased: bool
+    bias_decay: bool
+    decay: arb
+    remaining: bool
+    evaluated: arb_mat
+    lengths: list[arb]
+    threshold: float
+    today: list[int]
+    moving: tuple[int, ...]
+    count: int
+    relabels: bool
+
+    @property
+    def n(self) -> int:
+        """Number of training rows."""
+        return len(self.rows)
+
+    @property
+    def free_intercept(self) -> bool:
+        """Whether the last column carries no decay."""
+        return self.biased and not self.bias_decay
+
+    @property
+    def scale(self) -> arb:
+        """The size of numbers in the gradient, over the least that curvature can be: below it nothing is told apart."""
+        return sum(self.sizes, ZERO) / self.mu()
+
+    def outputs(self, flat: list[float]) -> list[list[arb]]:
+        """`(n, k)` outputs at weights given row by row."""
+        V = arb_mat([flat[a * self.m : (a + 1) * self.m] for a in range(self.k)])
+        found: list[list[arb]] = (self.phi * V.transpose()).tolist()
+        return found
+
+    def mu(self, deleted: int = 0) -> arb:
+        """`μ_M` after that many deletions."""
+        return self.decay * (self.n - deleted if self.remaining else self.n)
+
+
+def head_of(point: Point) -> Head:
+    """The head of a problem whose last layer alone is free."""
+    problem, last = point.problem, point.problem.layers[-1]
+    biased = last.biases is not None
+    V = given_weights(problem)
+    phi = _inputs(point.forward.inputs[-1], biased)
+    seen = forward(problem, point.parameters, list(problem.evaluation)).inputs[-1]
+    evaluated = _inputs(seen, biased)
+    codes = codes_of(problem, RELABELS[problem.parameter])
+    assert problem.count is not None
+    threshold = problem.threshold or 0.0
+    outputs = (evaluated * arb_mat(V).transpose()).tolist()
+    return Head(
+        phi=phi, rows=phi.tolist(), sizes=[norm(row).upper() for row in phi.tolist()],
+        targets=codes.targets, codes=codes, loss=row_loss(problem.loss),
+        k=problem.outputs, m=phi.ncols(), biased=biased, bias_decay=problem.bias_decay, decay=arb(problem.weight_decay),
+        remaining=FOLLOWS[problem.normalization], evaluated=evaluated,
+        lengths=[norm(row).upper() for row in evaluated.tolist()], threshold=threshold,
+        today=[label(f, threshold, ZERO) for f in outputs], moving=problem.moving, count=problem.count,
+        relabels=RELABELS[problem.parameter],
+    )
+
+
+def given_weights(problem: Problem) -> list[list[float]]:
+    """The last layer's weights in the file, row by row, the bias last."""
+    last = problem.layers[-1]
+    rows = [list(last.weights[a * last.inputs:(a + 1) * last.inputs]) for a in range(last.outputs)]
+    return rows if last.biases is None else [[*row, b] for row, b in zip(rows, last.biases, strict=True)]
+
+
+def _inputs(A: arb_mat, biased: bool) -> arb_mat:
+    return arb_mat([[*row, ONE] for row in A.tolist()]) if biased else A
+
+
+def label(f: list[arb], threshold: float, slack: arb) -> int:
+    """The label that outputs have wherever each pair of them differs by at most `slack` more; `OPEN` if not proved."""
+    if len(f) == 1:
+        above = f[0] - threshold
+        return 1 if above > slack else 0 if -above > slack else OPEN
+    best = max(range(len(f)), key=lambda a: float(f[a].mid()))
+    return best if all(f[best] - x > slack for a, x in enumerate(f) if a != best) else OPEN
+
+

@@ -1,0 +1,33 @@
+"""What a loss of a convex head knows about one row, in balls."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from importlib import import_module
+
+from flint import arb
+
+
+class RowLoss(ABC):
+    """A convex loss `ℓ(z; y)` of one row.
+
+    Attributes:
+        shifted: whether only differences of outputs are determined.
+    """
+
+    shifted = False
+
+    @abstractmethod
+    def slope(self, z: list[arb], y: list[float]) -> list[arb]:
+        """`∂ℓ/∂z`."""
+
+    @abstractmethod
+    def floor(self, g: list[arb], y: list[float], reach: arb) -> arb:
+        """A lower bound of the curvature wherever the outputs lie within `reach` of those whose slope is g."""
+
+
+def row_loss(name: str) -> RowLoss:
+    """The loss of a spec's word."""
+    found = import_module(f"certify.check.theorems.head.rows.losses.{name}").LOSS
+    assert isinstance(found, RowLoss)
+    return found

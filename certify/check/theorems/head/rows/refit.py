@@ -1,0 +1,90 @@
+"""How near a refit is to stated weights, in balls: `|V(M) − V̂| ≤ |∇G_M(V̂)|/σ` (H1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flint import arb, arb_mat
+
+from certify.check.linalg.balls import ZERO, largest, norm
+from certify.check.theorems.head.rows.head import OPEN, Head, label
+
+DELETED = -1
+"""In the place of a code."""
+TRIES, ROOM = 4, 2
+"""Balls about V̂ that are tried where the intercept is free, each that many times as large as the last one needed."""
+AT_ONCE = 64
+"""Refits whose outputs are formed together."""
+
+Change = tuple[tuple[int, int], ...]
+"""Rows and what they become: a code, or `DELETED`."""
+
+
+def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[float]]) -> list[list[int]]:
+    """The label of every evaluation row at the refit of every change; `OPEN` where it is not proved.
+
+    Args:
+        head: the head.
+        changes: the changes.
+        weights: floats near the refits, `km` each.
+    """
+    found: list[list[int]] = []
+    for start in range(0, len(changes), AT_ONCE):
+        some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
+        flat = arb_mat([list(v[a * head.m : (a + 1) * head.m]) for v in V for a in range(head.k)]).transpose()
+        Z, F = (head.phi * flat).tolist(), (head.evaluated * flat).tolist()
+        for b, (change, v) in enumerate(zip(some, V, strict=True)):
+            at = slice(b * head.k, (b + 1) * head.k)
+            r = distance(head, change, v, [row[at] for row in Z])
+            # two outputs differ by √2·r·|x| more at most, one output by r·|x|
+            spread = r if head.k == 1 else r * arb(2).sqrt()
+            found.append([label(row[at], head.threshold, spread * size) if r.is_finite() else OPEN
+                          for row, size in zip(F, head.lengths, strict=True)])
+    return found
+
+
+def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]]) -> arb:
+    """An upper bound of the distance from V̂ to the refit; infinite where none is proved.
+
+    Args:
+        head: the head.
+        change: the rows that change.
+        v: V̂, row by row.
+        Z: `(n, k)` outputs at V̂.
+    """
+    new = dict(change)
+    codes = head.codes.rows
+    targets = [codes[new[i]] if new.get(i, DELETED) != DELETED else y for i, y in enumerate(head.targets)]
+    gone = {i for i, code in change if code == DELETED}
+    g = [[ZERO] * head.k if i in gone else head.loss.slope(z, y)
+         for i, (z, y) in enumerate(zip(Z, targets, strict=True))]
+    mu = head.mu(len(gone))
+    held = [0.0 if head.free_intercept and j == head.m - 1 else 1.0 for j in range(head.m)]
+    pull = [[mu * x * d for x, d in zip(v[a * head.m : (a + 1) * head.m], held, strict=True)] for a in range(head.k)]
+    size = norm((arb_mat(g).transpose() * head.phi + arb_mat(pull)).entries()).upper()
+    if not head.free_intercept:
+        return (size / mu).upper()
+    reach, widest = ZERO, largest(head.sizes)
+    for _ in range(TRIES):
+        sigma = modulus(head, g, targets, gone, mu, reach)
+        if not sigma > 0:
+            break
+        near = (size / sigma).upper()
+        if near * widest < reach:
+            return near
+        reach = (near * widest * ROOM).upper()
+    return arb("inf")
+
+
+def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, reach: arb) -> arb:
+    """A lower bound of the modulus of `G_M` where no row's outputs are further than `reach` from those at V̂ (H1b).
+
+    `D_i` below every row's curvature, `s = Σ D_i`, `t = |Σ D_i x_i|`: `μs/(μ + s + t²/s)`.
+    """
+    D = [ZERO if i in gone else head.loss.floor(g[i], targets[i], reach).lower().max(ZERO) for i in range(head.n)]
+    s = sum(D, ZERO)
+    if not s > 0:
+        return ZERO
+    mean = (arb_mat([D]) * head.phi).entries()[:-1]
+    t = norm(mean) if mean else ZERO
+    return (mu * s / (mu + s + t * t / s)).lower()

@@ -1,0 +1,205 @@
+"""A squared-loss head in integers: `H = ΦᵀΦ + μ·diag(decayed)`, a judged inverse, and influences with their error (H3).
+
+Columns are scaled by powers of two and kept as integers of one power of two, so that products are exact; how the
+inverse was found does not matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from flint import arb, fmpz, fmpz_mat
+
+from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.fixed import Fixed, cut, scale
+from certify.check.linalg.inverse import Inverse, judged, proposed
+from certify.check.theorems.head.rows.head import Head
+
+FEATURE_BITS, SOLUTION_BITS = 60, 50
+"""Bits of features and of solutions: their products and sums of some thousand stay below two machine words."""
+
+WIDTHS = (96, 160, 320)
+"""Bits of the normal matrix that is inverted, the next where the last proves nothing."""
+
+Rows = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Rows of floats as integers: entry `(i, j)` is `mid·2^(shift_j − bits)`, up to an error of `radius` in all.
+
+    Attributes:
+        mid: `(n, p)`.
+        bits: of the fraction.
+        radius: Frobenius norm of what is cut off, in the scaled columns.
+    """
+
+    mid: fmpz_mat
+    bits: int
+    radius: arb
+
+
+def whole_rows(rows: Rows, shifts: Sequence[int], bits: int) -> Whole:
+    """Floats, column j times `2^−shift_j`, in integers.
+
+    >>> whole_rows([[0.5, 3.0]], [0, 2], 8).mid.tolist()
+    [[128, 192]]
+    """
+    by = [bits - s for s in shifts]
+    lost, values = False, []
+    for row in rows:
+        try:
+            moved = list(map(math.ldexp, row, by))
+            numbers = list(map(int, moved))
+            less = numbers != moved or numbers.count(0) != row.count(0.0)
+        except OverflowError:
+            pairs = list(map(_shifted, row, by))
+            numbers, less = [x for x, _ in pairs], any(short for _, short in pairs)
+        lost = lost or less
+        values += numbers
+    shape = (len(rows), len(by))
+    return Whole(fmpz_mat(*shape, values), bits, cut(shape, bits) if lost else ZERO)
+
+
+def _shifted(x: float, k: int) -> tuple[int, bool]:
+    """`x·2^k` rounded towards 0, and whether anything was lost."""
+    if x == 0.0:
+        return 0, False
+    mantissa, e = math.frexp(x)
+    number, left = int(math.ldexp(mantissa, 53)), k + e - 53
+    if left >= 0:
+        return number << left, False
+    size = abs(number) >> min(-left, 64)
+    return (size if number > 0 else -size), size << min(-left, 64) != abs(number)
+
+
+def exponents(rows: Rows, least: Sequence[float]) -> list[int]:
+    """For each column e with its largest entry, or what is given as the least, in `[2^(e−1), 2^e)`; 0 for zeros."""
+    most = list(least)
+    for row in rows:
+        most = list(map(max, most, map(abs, row)))
+    return [math.frexp(m)[1] for m in most]
+
+
+class Ridge:
+    """The normal matrix of rows of features.
+
+    Args:
+        phi: `(n, p)` finite floats.
+        mu: the weight decay in the sum form, at least 0.
+        decayed: which columns bear it.
+        loose: Euclidean norm of the distances within which the true rows are.
+    """
+
+    def __init__(self, phi: Rows, mu: arb, decayed: Sequence[bool], loose: arb = ZERO) -> None:
+        self.n, self.p = len(phi), len(decayed)
+        bare = float(mu.mid().max(ZERO).sqrt())  # a column that is short beside its decay is scaled by the decay
+        self.shifts = exponents(phi, [bare if d else 0.0 for d in decayed])
+        self.phi = whole_rows(phi, self.shifts, FEATURE_BITS)
+        self.loose = (self.phi.radius + loose * arb(2) ** -min(self.shifts)).upper()
+        gram = self.phi.mid.transpose() * self.phi.mid
+        bits = 2 * FEATURE_BITS
+        rounding = ZERO
+        for j in range(self.p):
+            if decayed[j]:
+                part = mu * arb(2) ** (bits - 2 * self.shifts[j])
+                mantissa, e = part.mid().man_exp()
+                unit = mantissa << int(e) if e >= 0 else mantissa >> -int(e)
+                gram[j, j] += unit
+                rounding = rounding + (part - arb(unit)).abs_upper()
+        length = arb(sum((gram[j, j] for j in range(self.p)), fmpz(0))).sqrt() * scale(FEATURE_BITS)
+        radius = rounding * scale(bits) + 2 * length * self.loose + self.loose**2
+        self.matrix = Fixed(gram, bits, radius.upper())
+
+    @cached_property
+    def inverse(self) -> Inverse:
+        """Judged for every matrix meant; without X if none was found."""
+        longest = max(self.matrix.mid[j, j].bit_length() for j in range(self.p))
+        found = Inverse()
+        for width in WIDTHS:
+            A = self.matrix.at(min(self.matrix.bits, max(0, self.matrix.bits - longest + width)))
+            found = judged(A, proposed(A, width))
+            if found.X is not None and found.error < arb(0.5):
+                return found
+        return found
+
+    @cached_property
+    def stretch(self) -> arb:
+        """At least `‖H⁻¹‖^½`: `‖H⁻¹‖ ≤ ‖X‖/(1 − ε)`. H is a sum of squares, so nonsingular says positive definite."""
+        assert self.inverse.X is not None
+        return (self.inverse.X.size / (1 - self.inverse.error)).sqrt().upper()
+
+    def solutions(self, points: Rows, loose: Sequence[arb] | None = None) -> list[Solution]:
+        """`u ≈ H⁻¹e` for each row e, with the error that its residual proves.
+
+        `|ΦH⁻¹e − Φ̂u| ≤ |e − Hu|·‖H⁻¹‖^½ + |Φ − Φ̂||u|`, because `ΦᵀΦ ⪯ H`.
+        """
+        X = self.inverse.X
+        assert X is not None
+        E = whole_rows(points, self.shifts, FEATURE_BITS)
+        raw = (E.mid * X.mid).tolist()
+        found = []
+        for row in raw:
+            longest = max((x.bit_length() for x in row), default=0)
+            drop = max(0, longest - SOLUTION_BITS)
+            found.append(([x >> drop for x in row], FEATURE_BITS + X.bits - drop))
+        return [self._judged(j, u, bits, E, loose) for j, (u, bits) in enumerate(found)]
+
+    def _judged(self, j: int, u: list[fmpz], bits: int, E: Whole, loose: Sequence[arb] | None) -> Solution:
+        """One residual, exactly."""
+        H = self.matrix
+        image = (H.mid * fmpz_mat(self.p, 1, u)).entries()
+        up = H.bits + bits - E.bits
+        rest = [arb((E.mid[j, a] << up) - x if up >= 0 else E.mid[j, a] - (x >> -up)) for a, x in enumerate(image)]
+        fine = H.bits + bits if up >= 0 else E.bits
+        size = norm(map(arb, u)) * scale(bits)
+        left = norm(rest) * scale(fine) + (ZERO if up >= 0 else arb(self.p).sqrt() * scale(fine))
+        left += H.radius * size + E.radius
+        if loose is not None:
+            left += loose[j] * arb(2) ** -min(self.shifts)
+        return Solution(u, bits, (left * self.stretch + self.loose * size).upper())
+
+
+@dataclass(frozen=True)
+class Solution:
+    """An approximate solution `u·2^−bits` in scaled columns, and `off ≥ |ΦH⁻¹e − Φ̂u|₂`."""
+
+    u: list[fmpz]
+    bits: int
+    off: arb
+
+
+def influences(system: Ridge, solutions: Sequence[Solution], at_once: int = 64) -> Iterable[list[fmpz]]:
+    """`Φ̂u` for each solution, exact integers with `FEATURE_BITS + bits` bits."""
+    across = system.phi.mid.transpose()
+    for start in range(0, len(solutions), at_once):
+        part = solutions[start:start + at_once]
+        product = fmpz_mat(len(part), system.p, [x for s in part for x in s.u]) * across
+        values = product.entries()
+        for r in range(len(part)):
+            yield values[r * system.n:(r + 1) * system.n]
+
+
+def nearest(rows: list[list[arb]]) -> tuple[list[list[float]], list[arb]]:
+    """Floats near balls, and for each row how far its members may be from them.
+
+    >>> floats, off = nearest([[arb(0.5), arb(1) / 3]])
+    >>> floats[0][0], bool(off[0] < 1e-15), bool(off[0] > 0), bool(nearest([[arb(2)]])[1][0] == 0)
+    (0.5, True, True, True)
+    """
+    floats = [[float(x) for x in row] for row in rows]
+    off = []
+    for row, near in zip(rows, floats, strict=True):
+        other = [x - y for x, y in zip(row, near, strict=True) if not x == y]
+        off.append(norm(other).upper() if other else ZERO)
+    return floats, off
+
+
+def ridge_of(head: Head, deleted: int = 0) -> Ridge:
+    """The normal matrix of a head with the squared loss, with the decay after that many deletions."""
+    phi, off = nearest(head.rows)
+    decayed = [True] * (head.m - 1) + [not head.free_intercept]
+    return Ridge(phi, head.mu(deleted), decayed, norm(off).upper())

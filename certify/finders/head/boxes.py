@@ -1,0 +1,76 @@
+"""Proposals for the trapping boxes: slabs by a monotone iteration, and Newton's method for a centre. Nothing is proved."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+
+from certify.rigor.fp import Array
+from certify.theorems.head.rows.box import Centre, Slabs, Sums, trap
+from certify.theorems.head.rows.logistic_slabs import Rows
+
+ROUNDS = 40
+CAP = 25.0
+SLACK = 1.01
+
+
+def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: int = 60) -> Array:
+    """Newton's method with a line search from w on the sum of the kept rows."""
+    S = s.S
+    for _ in range(rounds):
+        t = S @ w
+        p = 0.5 - 0.5 * np.tanh(0.5 * t)
+        g = s.decay * w - (kept * p) @ S
+        H = (S.T * (kept * p * (1.0 - p))) @ S
+        H[np.diag_indices(len(H))] += s.decay
+        try:
+            step = scipy.linalg.solve(H, -g, assume_a="pos", check_finite=False)
+        except (np.linalg.LinAlgError, ValueError):
+            return w
+        fall = float(-(g @ step))
+        if not fall > 0.0:
+            return w
+        size = 1.0
+        if fall > 1e-2:
+            def value(at: Array) -> float:
+                return float(kept @ np.logaddexp(0.0, -(S @ at)) + 0.5 * (s.decay * at) @ at)
+
+            start = value(w)
+            while value(w + size * step) > start - 0.25 * size * fall and size > 1e-6:
+                size /= 2
+        w = w + size * step
+        if fall < tolerance:
+            return w
+    return w
+
+
+def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None) -> Slabs | None:
+    """Slabs whose image lies inside, by floats: from below, with steps that grow while they still help."""
+    n = len(c.sums.S)
+    at = np.zeros((4, n)) if warm is None else warm.all()
+    inside = np.zeros(n, bool)
+    inside[free] = True
+    at[2:, ~inside] = 0.0
+    before = np.inf
+    for turn in range(ROUNDS):
+        t = trap(c, Slabs(*at), free, k, proved=False)
+        if t is None:
+            return None
+        image = np.maximum(t.image, 0.0)
+        if (image * SLACK <= at).all():
+            return Slabs(*at)
+        most = float(image.max())
+        if not most < CAP:
+            return None
+        more = np.maximum(image - at, 0.0)
+        step = float(more.max())
+        ratio = step / before if turn and before > 0.0 else 0.0
+        if ratio >= 1.0 and turn > 10 and step > 0.02 * most:
+            return None
+        before = step
+        if step < 0.02 * most or turn % 4 == 3:
+            at = np.maximum(at, image * 1.03 + 1e-6)
+        else:
+            grow = 1.0 if turn < 2 else (min(1.0 / (1.0 - ratio), 4.0) if ratio < 0.75 else 3.0)
+            at = at + grow * more
+    return None

@@ -1,0 +1,278 @@
+"""Minimisers of a head for many sets of changed rows at once, in floats: damped Newton. Nothing here is trusted.
+
+Small heads solve with their own Hessians, put together by one product; the others by conjugate gradients that the
+Hessian of the trained head preconditions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from certify.finders.head.floats import FloatHead
+from certify.rigor.fp import Array
+
+STEPS, HALVINGS, CONJUGATE = 40, 30, 60
+SMALL, STORED, WORKED = 120, 8_000_000, 3_000_000
+"""Parameters up to which a Hessian of its own is made, numbers of its table, numbers of a batch's arrays."""
+WHOLE = 2000
+"""Parameters up to which the preconditioner is whole; above it is a block an output."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sets:
+    """A batch of changes.
+
+    Attributes:
+        rows: `(B, m)` changed rows; -1: none.
+        codes: `(B, m)` the places of their new targets; -1: the row is deleted.
+    """
+
+    rows: Array
+    codes: Array
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def at(self, which: Array | slice) -> Sets:
+        """Some of them."""
+        return Sets(self.rows[which], self.codes[which])
+
+
+class Newton:
+    """Refits of one head.
+
+    Args:
+        head: in floats.
+    """
+
+    def __init__(self, head: FloatHead) -> None:
+        self.head = head
+        n, m = head.phi.shape
+        k = head.k
+        self.size = k * m
+        self.direct = self.size <= SMALL and n * m * (m + 1) // 2 <= STORED
+        self.upper = np.triu_indices(m)
+        place = np.zeros((m, m), int)
+        place[self.upper] = np.arange(len(self.upper[0]))
+        self.unpacked = np.maximum(place, place.T).ravel()
+        self.table = head.phi[:, self.upper[0]] * head.phi[:, self.upper[1]] if self.direct else None
+        free = (head.decay == 0).astype(float)
+        self.shift = free * float(n) if head.loss.shifts else None
+        width = n * k + (self.size**2 if self.direct else 2 * self.size) + len(head.points) * k
+        self.batch = int(np.clip(WORKED // width, 1, 1024))
+        self.factors: list[Array] = []
+        self._factor(head.weights)
+        none = Sets(np.full((1, 1), -1), np.full((1, 1), -1))
+        V, self.ok = self.refit(none, head.weights[None], 1e-10)
+        self.centre = V[0]
+        if self.ok[0]:
+            self._factor(self.centre)
+
+    def refit(self, sets: Sets, start: Array, tol: float = 1e-4) -> tuple[Array, Array]:
+        """Minimisers `(B, k, m)` from `start`, and where the Newton decrement came below `tol`."""
+        V, done = start.copy(), np.zeros(len(sets), bool)
+        for low in range(0, len(sets), self.batch):
+            part = slice(low, low + self.batch)
+            V[part], done[part] = self._refit(sets.at(part), V[part], tol)
+        return V, done
+
+    def _refit(self, sets: Sets, start: Array, tol: float) -> tuple[Array, Array]:
+        V, done = start.copy(), np.zeros(len(sets), bool)
+        alive = np.arange(len(sets))
+        W, S = V.copy(), sets
+        Z = self.head.outputs(W)
+        F = self.objective(S, W, Z)
+        for _ in range(STEPS):
+            G = self.gradient(S, W, Z)
+            D = -self.solve(S, Z, G)
+            slope = np.einsum("bkm,bkm->b", G, D)
+            bad = ~np.isfinite(slope)
+            good = (slope > -(tol**2)) & ~bad
+            done[alive[good]] = True
+            left = ~good & ~bad
+            if not left.any():
+                break
+            if not left.all():
+                alive, W, S, Z, F = alive[left], W[left], S.at(left), Z[left], F[left]
+                D, slope = D[left], slope[left]
+            W, Z, F = self._step(S, W, Z, F, D, slope)
+            V[alive] = W
+        return V, done
+
+    def _step(self, S: Sets, W: Array, Z: Array, F: Array, D: Array, slope: Array) -> tuple[Array, Array, Array]:
+        """Newton's, halved where the objective does not fall."""
+        dZ = self.head.outputs(D)
+        W, Z, F = W.copy(), Z.copy(), F.copy()
+        todo, t = np.arange(len(W)), 1.0
+        for _ in range(HALVINGS):
+            V, z, part = W[todo] + t * D[todo], Z[todo] + t * dZ[todo], S.at(todo)
+            f = self.objective(part, V, z)
+            fine = f <= F[todo] + 1e-4 * t * slope[todo] + 1e-13 * (1 + np.abs(F[todo]))
+            chosen = todo[fine]
+            W[chosen], Z[chosen], F[chosen] = V[fine], z[fine], f[fine]
+            todo, t = todo[~fine], t / 2
+            if not len(todo):
+                break
+        return W, Z, F
+
+    def objective(self, S: Sets, V: Array, Z: Array) -> Array:
+        """`(B,)` the values of `G_M`."""
+        total = self.head.loss.values(Z, self.head.targets.T).sum(axis=1)
+        z, old, new, kept, real = self._changed(S, Z)
+        change = kept * self.head.loss.values(z, new) - real * self.head.loss.values(z, old)
+        decay = self.head.decays(deleted(S))
+        return np.asarray(total + change.sum(axis=1) + 0.5 * np.sum(decay * V * V, axis=(1, 2)))
+
+    def gradient(self, S: Sets, V: Array, Z: Array) -> Array:
+        """`(B, k, m)` the gradients of `G_M`."""
+        head = self.head
+        G = head.drawn(head.loss.slopes(Z, head.targets.T))
+        z, old, new, kept, real = self._changed(S, Z)
+        extra = kept[:, None] * head.loss.slopes(z, new) - real[:, None] * head.loss.slopes(z, old)
+        return np.asarray(G + extra @ head.phi[S.rows] + head.decays(deleted(S)) * V)
+
+    def solve(self, S: Sets, Z: Array, G: Array) -> Array:
+        """`(B, k, m)`: the Hessians' inverses times G."""
+        if self.direct:
+            H = self.hessians(S, Z)
+            try:
+                return np.asarray(np.linalg.solve(H, G.reshape(len(G), -1, 1))).reshape(G.shape)
+            except np.linalg.LinAlgError:
+                return self.prepared(G)
+        return self._conjugate(S, Z, G)
+
+    def solve_and_leverages(self, S: Sets, Z: Array, G: Array) -> tuple[Array, Array | None]:
+        """What `solve` gives, and the rows' leverages `(B, k, k, n)` at these weights; None: too large for that."""
+        if not self.direct or self.table is None:
+            return self.solve(S, Z, G), None
+        try:
+            inverse = np.linalg.inv(self.hessians(S, Z))
+        except np.linalg.LinAlgError:
+            return self.prepared(G), None
+        B, k, m = G.shape
+        X = (inverse @ G.reshape(B, k * m, 1)).reshape(G.shape)
+        blocks = inverse.reshape(B, k, m, k, m).transpose(0, 1, 3, 2, 4)
+        packed = (blocks + blocks.swapaxes(-1, -2))[..., self.upper[0], self.upper[1]]
+        packed[..., self.upper[0] == self.upper[1]] /= 2
+        return X, np.asarray(packed.reshape(B * k * k, -1) @ self.table.T).reshape(B, k, k, -1)
+
+    def hessians(self, S: Sets, Z: Array) -> Array:
+        """`(B, km, km)`."""
+        head, k, m = self.head, self.head.k, self.head.phi.shape[1]
+        A = self._curvatures(Z)
+        z, _, _, kept, real = self._changed(S, Z)
+        gone = self._curvatures(z) * (real - kept)[:, None, None, :]
+        if self.table is None:
+            H = np.einsum("bacn,ni,nj->bacij", A, head.phi, head.phi, optimize=True)
+        else:
+            packed = A.reshape(-1, A.shape[-1]) @ self.table
+            H = np.take(packed, self.unpacked, axis=1).reshape(len(Z), k, k, m, m)
+        phi = head.phi[S.rows]
+        H -= (gone[..., None] * phi[:, None, None]).swapaxes(-1, -2) @ phi[:, None, None]
+        i, j = np.arange(k)[:, None], np.arange(m)[None, :]
+        H[:, i, i, j, j] += head.decays(deleted(S))
+        if self.shift is not None:
+            H += self.shift[None, None, None, :, None] * np.eye(m) / k
+        return H.transpose(0, 1, 3, 2, 4).reshape(len(Z), k * m, k * m)
+
+    def prepared(self, G: Array) -> Array:
+        """The inverse of the trained head's Hessian, or of its blocks, times G."""
+        B, k, m = G.shape
+        if len(self.factors) == 1:
+            return np.asarray(G.reshape(B, -1) @ self.factors[0]).reshape(B, k, m)
+        return np.stack([G[:, c] @ self.factors[c] for c in range(k)], axis=1)
+
+    def leverages(self) -> Array:
+        """`(1, k, k, n)` the blocks of `(phi ⊗ I)ᵀ H⁻¹ (phi ⊗ I)` at the trained head."""
+        phi, k, m = self.head.phi, self.head.k, self.head.phi.shape[1]
+        L = np.zeros((1, k, k, len(phi)))
+        if len(self.factors) == 1:
+            H = self.factors[0].reshape(k, m, k, m)
+            for a in range(k):
+                for b in range(k):
+                    L[0, a, b] = np.einsum("ni,ni->n", phi @ H[a, :, b], phi)
+        else:
+            for a in range(k):
+                L[0, a, a] = np.einsum("ni,ni->n", phi @ self.factors[a], phi)
+        return L
+
+    def _factor(self, V: Array) -> None:
+        """Inverts the Hessian of the head as it is, at V."""
+        Z, none = self.head.outputs(V[None]), Sets(np.full((1, 1), -1), np.full((1, 1), -1))
+        if self.size <= WHOLE:
+            parts = [self._dense(none, Z)]
+        else:
+            A, phi = self._curvatures(Z)[0], self.head.phi
+            parts = [(phi.T * A[c, c]) @ phi + np.diag(self.head.decay) for c in range(self.head.k)]
+        self.factors = []
+        for H in parts:
+            H[np.diag_indices(len(H))] += 1e-12 * np.trace(H) / len(H) + 1e-300
+            self.factors.append(np.asarray(cho_solve(cho_factor(H), np.eye(len(H)))))
+
+    def _dense(self, none: Sets, Z: Array) -> Array:
+        if self.table is not None:
+            return np.asarray(self.hessians(none, Z)[0])
+        A, phi, k, m = self._curvatures(Z)[0], self.head.phi, self.head.k, self.head.phi.shape[1]
+        H = np.empty((k, m, k, m))
+        for a in range(k):
+            for b in range(a, k):
+                H[a, :, b] = (phi.T * A[a, b]) @ phi
+                H[b, :, a] = H[a, :, b].T
+            H[a, :, a] += np.diag(self.head.decay)
+        if self.shift is not None:
+            H += (np.diag(self.shift) / k)[None, :, None, :]
+        return H.reshape(k * m, k * m)
+
+    def _times(self, S: Sets, Z: Array, D: Array, decay: Array) -> Array:
+        head = self.head
+        T = head.drawn(head.loss.curved(Z, head.outputs(D)))
+        z, _, _, kept, real = self._changed(S, Z)
+        phi = head.phi[S.rows]
+        d = np.einsum("bkm,brm->bkr", D, phi)
+        T -= (head.loss.curved(z, d) * (real - kept)[:, None]) @ phi
+        if self.shift is not None:
+            T += self.shift * D.mean(axis=1, keepdims=True)
+        return np.asarray(T + decay * D)
+
+    def _conjugate(self, S: Sets, Z: Array, G: Array) -> Array:
+        """Preconditioned conjugate gradients to a hundredth of the right side, and closer near the minimiser."""
+        decay = self.head.decays(deleted(S))
+        X, R = np.zeros_like(G), G.copy()
+        Y = self.prepared(R)
+        P, rho = Y.copy(), np.einsum("bkm,bkm->b", R, Y)
+        aim = np.minimum(1e-4, rho) * rho
+        for _ in range(CONJUGATE):
+            Q = self._times(S, Z, P, decay)
+            alpha = rho / np.maximum(np.einsum("bkm,bkm->b", P, Q), 1e-300)
+            X += alpha[:, None, None] * P
+            R -= alpha[:, None, None] * Q
+            Y = self.prepared(R)
+            new = np.einsum("bkm,bkm->b", R, Y)
+            if not (new > aim).any():
+                break
+            P = Y + (new / np.maximum(rho, 1e-300))[:, None, None] * P
+            rho = new
+        return X
+
+    def _curvatures(self, Z: Array) -> Array:
+        """`(B, k, k, r)` Hessians in the outputs."""
+        k = Z.shape[1]
+        unit = np.eye(k)[:, None, :, None]
+        return np.stack([self.head.loss.curved(Z, np.broadcast_to(unit[a], Z.shape)) for a in range(k)], axis=1)
+
+    def _changed(self, S: Sets, Z: Array) -> tuple[Array, Array, Array, Array, Array]:
+        """Outputs `(B, k, r)` of the changed rows, old and new targets, whether they are kept, and are rows at all."""
+        head, real = self.head, (S.rows >= 0).astype(float)
+        z = np.take_along_axis(Z, np.broadcast_to(S.rows[:, None], (len(S), head.k, S.rows.shape[1])), axis=2)
+        old = head.targets[S.rows].swapaxes(1, 2)
+        kept = real * (S.codes >= 0)
+        new = old if head.codes is None else head.codes[np.maximum(S.codes, 0)].swapaxes(1, 2)
+        return z, old, new, kept, real
+
+
+def deleted(S: Sets) -> Array:
+    """`(B,)` how many rows are deleted."""
+    return np.sum((S.rows >= 0) & (S.codes < 0), axis=1).astype(float)

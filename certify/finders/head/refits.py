@@ -1,0 +1,239 @@
+"""Finder: weights near the refits after many changes of rows, in floats. Nothing is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import DELETED, NONE, Choices
+from certify.systems.head.rows.head import Head
+
+AT_ONCE = 1 << 21
+"""Entries of the largest array that is worked on at a time."""
+
+CHORDS, NEWTON, INNER = 12, 60, 12
+SOLVED, FAST, LONGEST = 1e-12, 0.7, 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A refit that others start from.
+
+    Attributes:
+        V: `(k, m)` weights.
+        inverse: `(km, km)` inverse of the Hessian there.
+        Z: `(n, k)` outputs.
+    """
+
+    V: Array
+    inverse: Array
+    Z: Array
+
+
+class Refitter:
+    """Solves for changed rows: chord steps with one shared factor, then Newton's method for those that are slow.
+
+    Args:
+        head: the head.
+    """
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.ridge = np.where(head.decayed, 1.0, 0.0)
+        nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+        self.V0 = self.newton(nothing, head.V[None])[0]
+        self.scale = float(np.linalg.norm(np.linalg.norm(head.phi, axis=1))) + 1.0
+        size = head.k * head.m
+        self.step = max(1, AT_ONCE // max(head.n * head.k, size * head.k))
+        self._kept: tuple[tuple[bytes, bytes], Node] | None = None
+
+    def solve(self, choices: Choices, goal: float = 0.0, check: Callable[[], None] = lambda: None) -> Array:
+        """`(B, k, m)` weights near the refits.
+
+        Changes that differ in their last row alone are solved together, from the refit without it.
+
+        Args:
+            choices: B changes.
+            goal: a gradient of this length is small enough; 0: as small as rounding lets it be.
+            check: called between steps; raises when the time is up.
+        """
+        V = np.repeat(self.V0[None], len(choices), axis=0)
+        if choices.rows.shape[1] == 0:
+            return V
+        key = np.hstack([choices.rows[:, :-1], choices.codes[:, :-1]])
+        starts = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]).any(axis=1)])
+        with np.errstate(all="ignore"):
+            for begin, end in zip(starts, np.r_[starts[1:], len(choices)], strict=True):
+                node = self._node(choices.part(slice(begin, begin + 1)), check)
+                for at in range(begin, end, self.step):
+                    check()
+                    some = slice(at, min(at + self.step, end))
+                    part = choices.part(some)
+                    V[some], slow = self._settled(part, node, goal)
+                    left = Choices(part.rows[slow], part.codes[slow])
+                    V[at + slow] = self.newton(left, V[at + slow], goal, check)
+        return V
+
+    def _node(self, one: Choices, check: Callable[[], None]) -> Node:
+        """The refit without the last row of a change; the last one asked for is kept."""
+        before = Choices(one.rows[:, :-1], one.codes[:, :-1])
+        name = (before.rows.tobytes(), before.codes.tobytes())
+        if self._kept is None or self._kept[0] != name:
+            self._kept = (name, self._centred(before, self.solve(before, check=check)[0]))
+        return self._kept[1]
+
+    def _centred(self, one: Choices, V: Array) -> Node:
+        """Everything that steps from a refit share."""
+        Z = self.head.phi @ V.T
+        try:
+            inverse = np.linalg.inv(self.hessians(one, V[None])[0])
+        except np.linalg.LinAlgError:
+            inverse = np.full((V.size, V.size), np.nan)
+        return Node(V, np.asarray(inverse), Z)
+
+    def gradients(self, choices: Choices, V: Array) -> Array:
+        """`(B, k, m)` gradients."""
+        head, (B, k, m) = self.head, V.shape
+        Z = (head.phi @ V.reshape(B * k, m).T).reshape(head.n, B, k)
+        g = head.loss.guess_slopes(Z, head.Y[:, None, :])
+        for column in range(choices.rows.shape[1]):
+            rows, codes = choices.rows[:, column], choices.codes[:, column]
+            gone = np.flatnonzero((rows != NONE) & (codes == DELETED))
+            g[rows[gone], gone] = 0.0
+            new = np.flatnonzero((rows != NONE) & (codes != DELETED))
+            if len(new) and head.codes is not None:
+                g[rows[new], new] = head.loss.guess_slopes(Z[rows[new], new], head.codes[codes[new]])
+        R = (head.phi.T @ g.reshape(head.n, B * k)).reshape(m, B, k).transpose(1, 2, 0)
+        return np.asarray(R + self._mu(choices)[:, None, None] * self.ridge * V)
+
+    def hessians(self, choices: Choices, V: Array) -> Array:
+        """`(B, km, km)` second derivatives at `(B, k, m)` weights."""
+        head, (B, k, m) = self.head, V.shape
+        Z = (head.phi @ V.reshape(B * k, m).T).reshape(head.n, B, k).transpose(1, 0, 2)
+        M = head.loss.guess_curvatures(Z) * self._left(choices)[:, :, None, None]
+        blocks = np.empty((B, k, m, k, m))
+        for a in range(k):
+            for b in range(a + 1):
+                blocks[:, a, :, b, :] = (head.phi.T[None] * M[:, None, :, a, b]) @ head.phi
+                blocks[:, b, :, a, :] = blocks[:, a, :, b, :].transpose(0, 2, 1)
+        H = blocks.reshape(B, k * m, k * m)
+        on = np.arange(k * m)
+        H[:, on, on] += self._mu(choices)[:, None] * np.tile(self.ridge, k)
+        if head.free_intercept and head.loss.shifted:  # the sum of the intercepts is free: any value will do
+            last = np.arange(k) * m + m - 1
+            H[:, last[:, None], last] += (np.trace(H, axis1=1, axis2=2) / (k * m * k))[:, None, None]
+        return H
+
+    def _left(self, choices: Choices) -> Array:
+        """`(B, n)` 1 for a row that is left, 0 for a deleted one."""
+        left = np.ones((len(choices), self.head.n))
+        b, column = np.nonzero((choices.rows != NONE) & (choices.codes == DELETED))
+        left[b, choices.rows[b, column]] = 0.0
+        return left
+
+    def _mu(self, choices: Choices) -> Array:
+        return np.array([self.head.mu(int(d))[0] for d in choices.deleted])
+
+    def newton(self, choices: Choices, V: Array, goal: float = 0.0, check: Callable[[], None] = lambda: None) -> Array:
+        """Newton's method with a line search on the gradient, many changes at a time."""
+        V = V.copy()
+        step = max(1, AT_ONCE // (self.head.n * self.head.m * self.head.k))
+        for begin in range(0, len(choices), step):
+            check()
+            at = slice(begin, begin + step)
+            V[at] = self._newton(choices.part(at), V[at], goal, check)
+        return V
+
+    def _newton(self, choices: Choices, V: Array, goal: float, check: Callable[[], None]) -> Array:
+        g = self.gradients(choices, V)
+        size = _lengths(g)
+        active = np.flatnonzero(size > goal)
+        for _ in range(NEWTON):
+            if not len(active):
+                break
+            check()
+            part = Choices(choices.rows[active], choices.codes[active])
+            try:
+                step = np.linalg.solve(self.hessians(part, V[active]), g[active].reshape(len(active), -1, 1))
+            except np.linalg.LinAlgError:
+                break
+            step = step.reshape(len(active), *V.shape[1:])
+            t, open_ = 1.0, np.ones(len(active), dtype=bool)
+            while t > 1e-4 and open_.any():
+                who = np.flatnonzero(open_)
+                trial = V[active[who]] - t * step[who]
+                new = self.gradients(Choices(part.rows[who], part.codes[who]), trial)
+                norm = _lengths(new)
+                good = norm < (1 - t / 4) * size[active[who]]
+                won = active[who[good]]
+                V[won], g[won], size[won] = trial[good], new[good], norm[good]
+                open_[who[good]] = False
+                t /= 2
+            active = active[~open_ & (size[active] > goal)]
+        return V
+
+    def _settled(self, part: Choices, node: Node, goal: float) -> tuple[Array, Array]:
+        """Chord steps for changes of one more row, and the numbers of those that do not settle.
+
+        The row's own term is taken as it is: of the others the quadratic model at the node counts, so that its outputs
+        move by the solution τ of `τ + κ(ℓ'_new(z + τ) − ℓ'_old(z)) = 0`, `κ = K(1 − AK)⁻¹`, `K = ΦᵀPΦ` of the row. Then
+        steps with the node's inverse P, corrected for the new curvature of the row (Woodbury).
+        """
+        head, (k, m), B = self.head, node.V.shape, len(part)
+        last, code = part.rows[:, -1], part.codes[:, -1]
+        phi, z = head.phi[last], node.Z[last]
+        T = np.einsum("xaj,bj->bxa", node.inverse.reshape(k * m, k, m), phi, optimize=True)  # PΦ
+        K = np.einsum("bcja,bj->bca", T.reshape(B, k, m, k), phi, optimize=True)
+        old = head.loss.guess_slopes(z, head.Y[last])
+        A = head.loss.guess_curvatures(z)
+        eye = np.eye(k)
+        kappa = np.linalg.solve((eye - A @ K).transpose(0, 2, 1), K.transpose(0, 2, 1)).transpose(0, 2, 1)
+        stays = (code != DELETED)[:, None]
+        new = head.Y[last] if head.codes is None else head.codes[np.maximum(code, 0)]
+        tau = np.zeros((B, k))
+
+        def pull(t: Array) -> tuple[Array, Array]:
+            g = np.where(stays, head.loss.guess_slopes(z + t, new), 0.0)
+            return g, head.loss.guess_curvatures(z + t) * stays[..., None]
+
+        for _ in range(INNER):
+            g, C = pull(tau)
+            r = tau + np.einsum("bij,bj->bi", kappa, g - old)
+            step = np.linalg.solve(eye + kappa @ C, r[..., None])[..., 0]
+            far = np.abs(step).max(axis=1, keepdims=True)
+            tau = tau - step * np.minimum(1.0, LONGEST / np.maximum(far, 1e-300))
+        g, C = pull(tau)
+        q = np.linalg.solve(eye - A @ K, (g - old)[..., None])[..., 0]
+        V = node.V[None] - np.einsum("bxa,ba->bx", T, q).reshape(B, k, m)
+        D = C - A
+        W = np.linalg.solve((eye + K @ D).transpose(0, 2, 1), D.transpose(0, 2, 1)).transpose(0, 2, 1)
+        return self._chords(part, V, node.inverse, T, W, goal)
+
+    def _chords(self, part: Choices, V: Array, P: Array, T: Array, W: Array, goal: float) -> tuple[Array, Array]:
+        """Steps `Pg − T W Tᵀg`, and the numbers of those that do not settle fast."""
+        B, k, m = V.shape
+        active, last = np.arange(B), np.full(B, np.inf)
+        slow: list[int] = np.flatnonzero(~np.isfinite(V).all(axis=(1, 2))).tolist()
+        active = active[np.isfinite(V).all(axis=(1, 2))]
+        for _ in range(CHORDS):
+            if not len(active):
+                break
+            g = self.gradients(Choices(part.rows[active], part.codes[active]), V[active]).reshape(len(active), -1)
+            size = np.linalg.norm(g, axis=1)
+            done = size <= np.maximum(goal, SOLVED * self.scale * (1e-3 + _lengths(V[active])))
+            bad = ~done & ~(size < FAST * last[active])
+            slow += active[bad].tolist()
+            go = ~done & ~bad
+            last[active] = size
+            active = active[go]
+            u = np.einsum("bxa,bx->ba", T[active], g[go])
+            step = g[go] @ P - np.einsum("bxa,bac,bc->bx", T[active], W[active], u, optimize=True)
+            V[active] -= step.reshape(-1, k, m)
+        return V, np.array(sorted({*slow, *active.tolist()}), dtype=np.int64)
+
+
+def _lengths(g: Array) -> Array:
+    return np.asarray(np.linalg.norm(g.reshape(len(g), -1), axis=1))

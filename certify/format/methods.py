@@ -1,0 +1,20 @@
+"""The methods by which a prediction is proved to stay under changed rows, and what a certificate says of each point."""
+
+from __future__ import annotations
+
+from typing import Final
+
+METHODS: Final = ("squared_labels", "squared_deletions", "enumeration", "box", "box_tree", "energy", "cells")
+"""In the order of their numbers, which never change; a new one is added at the end."""
+
+OPEN, FLIPPED, FIRST = 0, 1, 2
+"""Status of a point: nothing is known; a change flips it; this and what follows: it stays, by the method of the rest."""
+
+
+def status_of(method: str) -> int:
+    """The status of a point that stays by a method.
+
+    >>> status_of("enumeration")
+    4
+    """
+    return FIRST + METHODS.index(method)

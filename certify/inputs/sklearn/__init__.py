@@ -1,0 +1,1 @@
+"""Fitted scikit-learn estimators, from memory: never a pickle."""

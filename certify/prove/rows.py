@@ -1,0 +1,242 @@
+"""Answers about whole rows of a head's training data: which predictions stay, and how many changes each survives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from certify.finders.head.refits import Refitter
+from certify.format.errors import InputError
+from certify.format.words import Base, Map, Parameter, Set
+from certify.problem.problem import Problem
+from certify.problem.progress import Progress, silent
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import DELETED, NONE, RowChange, choices_of
+from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.of_problem import change_of_rows, head_of
+from certify.systems.head.rows.refit import enclose_refits
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.survey import Survey, survey
+
+KINDS = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
+"""What users call the parameters."""
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """Rows whose change flips a prediction, proved by a refit.
+
+    Attributes:
+        rows: their numbers.
+        targets: what their targets become, row by row; None: they are deleted.
+        before, after: the outputs of the evaluation row at the given weights, and about those of the refit.
+    """
+
+    rows: tuple[int, ...]
+    targets: tuple[tuple[float, ...], ...] | None
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class StablePredictions:
+    """Which predictions stay under every choice of at most `count` changed rows.
+
+    Attributes:
+        kind: ``"delete"`` or ``"relabel"``.
+        count: the number of rows.
+        survey: what became of every evaluation row.
+        head: the head.
+    """
+
+    kind: str
+    count: int
+    survey: Survey
+    head: Head
+
+    @property
+    def proved(self) -> Whole:
+        """Numbers of the evaluation rows whose prediction is proved to stay."""
+        return np.flatnonzero(self.survey.proved)
+
+    @property
+    def attacked(self) -> Whole:
+        """Numbers of those that a change flips, proved."""
+        return np.flatnonzero(self.survey.attacked)
+
+    @property
+    def undecided(self) -> Whole:
+        """Numbers of the others."""
+        return np.flatnonzero(self.survey.undecided)
+
+    @property
+    def lower(self) -> int:
+        """How many are proved to stay."""
+        return len(self.proved)
+
+    @property
+    def upper(self) -> int:
+        """How many can stay: all but those that are flipped."""
+        return len(self.survey.status) - len(self.attacked)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why evaluation rows are undecided."""
+        return self.survey.reasons
+
+    def witness(self, i: int) -> Witness | None:
+        """The rows whose change flips evaluation row i; None where no such rows were found."""
+        flips = self.survey.flips
+        a = int(flips.point[i])
+        if a < 0:
+            return None
+        there = flips.rows[a] != NONE
+        rows, codes = flips.rows[a][there], flips.codes[a][there]
+        targets = None
+        if (codes != DELETED).any():
+            assert self.head.codes is not None
+            targets = tuple(tuple(row) for row in self.head.codes[codes].tolist())
+        x = self.head.points[i]
+        return Witness(tuple(rows.tolist()), targets, tuple((self.head.V @ x).tolist()),
+                       tuple((flips.weights[a] @ x).tolist()))
+
+    def __repr__(self) -> str:
+        rows = "row" if self.count == 1 else "rows"
+        verb = {"delete": "deleted", "relabel": "relabelled"}[self.kind]
+        return (f"StablePredictions(any {self.count} {rows} {verb}: {len(self.proved)} of {len(self.survey.status)} "
+                f"predictions proved to stay, {len(self.attacked)} flipped, {len(self.undecided)} undecided)")
+
+
+def stable_predictions(
+    problem: Problem, X_eval: Any, *, delete: int | None = None, relabel: int | None = None,
+    seconds: float = 60.0, progress: Progress | None = None,
+) -> StablePredictions:
+    """Which predictions stay when any `delete` training rows are left out, or any `relabel` of them get another label.
+
+    The model is trained again to the exact minimum after each change; a prediction is the largest output, or of one
+    output the side of 0 (of `problem.threshold`) on which it lies, and it is compared with that of the given weights.
+
+    Args:
+        problem: a problem with a convex head: one layer, or the last layer alone, and weight decay.
+        X_eval: `(N, d)` rows.
+        delete, relabel: one of them.
+        seconds: time; with less of it fewer are decided, and none of them wrongly.
+        progress: told the stage in words and the fraction done.
+
+    Raises:
+        InputError: what does not fit together.
+        SpecError: no theorem answers.
+    """
+    kind, count = _kind(delete=delete, relabel=relabel)
+    asked = _asked(problem, X_eval, kind, count)
+    head = head_of(asked)
+    found = survey(head, change_of_rows(asked), seconds, progress or silent)
+    return StablePredictions(kind, count, found, head)
+
+
+@dataclass(frozen=True, eq=False)
+class ToleratedChanges:
+    """How many changed rows each prediction survives.
+
+    Attributes:
+        lower, upper: `(N,)` whole numbers; −1: exact training of the unchanged data gives another label already.
+    """
+
+    lower: Whole
+    upper: Whole
+
+    def __repr__(self) -> str:
+        same = int((self.lower == self.upper).sum())
+        return (f"ToleratedChanges(median {np.median(self.lower):g} to {np.median(self.upper):g}, exact for {same} of "
+                f"{len(self.lower)} predictions)")
+
+
+def tolerated_changes(
+    problem: Problem, X_eval: Any, kind: str, *, most: int = 10, seconds: float = 60.0,
+    progress: Progress | None = None,
+) -> ToleratedChanges:
+    """How many deleted or relabelled rows each prediction survives, from both sides.
+
+    Args:
+        problem, X_eval, progress: as of :func:`stable_predictions`.
+        kind: ``"delete"`` or ``"relabel"``.
+        most: numbers up to it are asked one after another, where no theorem answers all at once.
+        seconds: time.
+    """
+    if kind not in KINDS:
+        raise InputError("kind", f"{kind!r}", "use 'delete' or 'relabel'")
+    asked = _asked(problem, X_eval, kind, 1)
+    head, N = head_of(asked), len(np.asarray(X_eval))
+    lower, upper = np.full(N, -1, dtype=np.int64), np.full(N, len(asked.rows), dtype=np.int64)
+    limit = Budget(seconds)
+    for count in range(1, min(most, len(asked.rows)) + 1):
+        found = survey(head, RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows)),
+                       limit.left(), progress or silent)
+        for part in found.parts.values():
+            if part.tolerated is not None:
+                return ToleratedChanges(*part.tolerated)
+        upper = np.where(found.attacked, np.minimum(upper, count - 1), upper)
+        lower = np.where(found.proved, count, lower)
+        if limit.left() <= 0 or not found.proved.any():
+            break
+    return ToleratedChanges(np.minimum(lower, upper), upper)
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveOneOut:
+    """The outputs of every evaluation row after each row alone is left out: `lower ≤ output ≤ upper`.
+
+    Attributes:
+        lower, upper: `(n, N, k)`.
+    """
+
+    lower: Array
+    upper: Array
+
+    @cached_property
+    def middle(self) -> Array:
+        """`(n, N, k)` midpoints."""
+        return np.asarray((self.lower + self.upper) / 2)
+
+
+def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = None) -> LeaveOneOut:
+    """The outputs of every evaluation row after the model is trained again without each row in turn, enclosed.
+
+    Args:
+        problem, X_eval, progress: as of :func:`stable_predictions`.
+    """
+    asked = _asked(problem, X_eval, "delete", 1)
+    head = head_of(asked)
+    refitter, tell = Refitter(head), progress or silent
+    low, high, done = [], [], 0
+    for choices in choices_of(head, change_of_rows(asked), 1, at_once=max(1, (1 << 21) // (head.k * head.m))):
+        tell("leaving each row out", done / head.n)
+        V = refitter.solve(choices)
+        F, off = head.outputs(V, enclose_refits(head, choices, V))
+        low.append(F - off)
+        high.append(F + off)
+        done += len(choices)
+    return LeaveOneOut(np.concatenate(low), np.concatenate(high))
+
+
+def _kind(**given: int | None) -> tuple[str, int]:
+    stated = [(kind, count) for kind, count in given.items() if count is not None]
+    if len(stated) != 1:
+        raise InputError("stable_predictions", f"{len(stated)} kinds of changes", "give delete or relabel, one of them")
+    kind, count = stated[0]
+    if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
+        raise InputError(kind, f"{count!r}", "give a whole number of rows from 1 on")
+    return kind, int(count)
+
+
+def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
+    """The question as a problem, so that what refuses a spec refuses it too."""
+    points = np.ascontiguousarray(np.asarray(X_eval, dtype=np.float64))
+    if count > problem.n:
+        raise InputError(kind, f"{count} of {problem.n} rows", f"give at most {problem.n}")
+    return replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count, radius=None, change=None, scale=None,
+                   map=Map.CRITICAL, base=Base.NEARBY, evaluation=points, spec=None, direction=None)
+

@@ -1,0 +1,129 @@
+"""A convex head on fixed features, with all that a statement about changes of its rows needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.rigor import fp
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.losses.base import HeadLoss
+
+Whole = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """`G_M(V) = Σ_i ℓ(Vφ_i; y_i) + (μ_M/2) Σ_j |V_j|²` over the rows that M leaves and the columns with decay.
+
+    Attributes:
+        phi: `(n, m)` float64, a 1 in the last column for the intercept.
+        phi_rad: `(n,)`: the true input of row i lies within that Euclidean distance; 0 for a network of one layer.
+        Y: `(n, k)` targets as the loss takes them: ±1 (logistic), unit vectors (cross-entropy), reals (squared).
+        codes: `(c, k)` the targets that a label may become; None where targets are no labels.
+        label: `(n,)` number of the row's code; None likewise.
+        loss: the loss.
+        V: `(k, m)` the given weights.
+        weight_decay: λ, an exact float above 0; `μ = nλ`.
+        decayed: `(m,)` which columns carry decay; only the last, the intercept, may carry none.
+        remaining: whether a deleted row also leaves the n of μ.
+        points: `(N, m)` evaluation inputs.
+        points_rad: `(N,)` as `phi_rad`.
+        threshold: of one output: the label of a point is whether the output lies above it.
+    """
+
+    phi: Array
+    phi_rad: Array
+    Y: Array
+    codes: Array | None
+    label: Whole | None
+    loss: HeadLoss
+    V: Array
+    weight_decay: float
+    decayed: NDArray[np.bool_]
+    remaining: bool
+    points: Array
+    points_rad: Array
+    threshold: float = 0.0
+
+    @property
+    def n(self) -> int:
+        """Number of training rows."""
+        return len(self.phi)
+
+    @property
+    def k(self) -> int:
+        """Number of outputs."""
+        return len(self.V)
+
+    @property
+    def m(self) -> int:
+        """Number of inputs of the head, the 1 of the intercept included."""
+        return int(self.phi.shape[1])
+
+    @property
+    def free_intercept(self) -> bool:
+        """Whether the intercept carries no decay."""
+        return not bool(self.decayed[-1])
+
+    @cached_property
+    def phi_norm(self) -> Array:
+        """`(n,)` upper bounds of the norms of the true inputs."""
+        return np.asarray((fp.row_norms(self.phi) + self.phi_rad) * RAISE)
+
+    @cached_property
+    def points_norm(self) -> Array:
+        """`(N,)` likewise."""
+        return np.asarray((fp.row_norms(self.points) + self.points_rad) * RAISE)
+
+    def mu(self, deleted: int = 0) -> tuple[float, float]:
+        """`μ_M` after that many rows are deleted: the nearest float, and an upper bound of its error."""
+        exact = fp.exact(self.weight_decay) * (self.n - deleted if self.remaining else self.n)
+        mid = float(exact)
+        return mid, fp.up(abs(Fraction(mid) - exact))
+
+    @cached_property
+    def today(self) -> Whole:
+        """`(N,)` label of every point at the given weights: a class, or 1 above the threshold; −1: not proved."""
+        sign, _ = self.sides(self.V[None], np.zeros(1))
+        return np.asarray(sign[0])
+
+    def outputs(self, V: Array, radius: Array) -> tuple[Array, Array]:
+        """`(B, N, k)` outputs at a batch of weights, and how far those at any weights within a radius may be."""
+        B, k, m = V.shape
+        F = np.asarray((self.points @ V.reshape(B * k, m).T).reshape(len(self.points), B, k).transpose(1, 0, 2))
+        size = np.sqrt(np.einsum("bkm,bkm->bk", V, V)) * fp.sum_up(m) + fp.FLOOR
+        off = (fp.dot_unit(m) * self.points_norm + self.points_rad)[:, None] * size[:, None, :]
+        off = (off + (self.points_norm * radius[:, None])[..., None]) * RAISE + 2 * U * np.abs(F) + fp.FLOOR
+        return F, np.where(np.isfinite(off), off, np.inf)
+
+    def sides(self, V: Array, radius: Array) -> tuple[Whole, Array]:
+        """What is proved of the label of every point, for all weights within a distance of each of a batch.
+
+        Args:
+            V: `(B, k, m)` weights.
+            radius: `(B,)` Euclidean distances ≥ 0; infinite where nothing is known.
+
+        Returns:
+            `(B, N)` the label, −1 where it is not the same for all of them; and `(B, N, k)` outputs in floats.
+        """
+        B, k, m = V.shape
+        N = len(self.points)
+        F = np.asarray((self.points @ V.reshape(B * k, m).T).reshape(N, B, k).transpose(1, 0, 2))
+        size = np.sqrt(np.einsum("bkm,bkm->b", V, V)) * fp.sum_up(k * m) + fp.FLOOR
+        # both entries of a difference err by rounding; weights within r move it by √2·r·|x|
+        off = 2 * (fp.dot_unit(m) * self.points_norm + self.points_rad) * size[:, None]
+        off = (off + np.sqrt(2.0) * RAISE * self.points_norm * radius[:, None]) * RAISE + fp.FLOOR
+        off = np.where(np.isfinite(off), off, np.inf)
+        if k == 1:
+            gap = F[..., 0] - self.threshold
+            clear = np.abs(gap) * (1 - 4 * U) > off
+            return np.where(clear, (gap > 0).astype(np.int64), -1), F
+        best = np.argmax(F, axis=2)
+        top = np.take_along_axis(F, best[..., None], axis=2)
+        gap = np.where(np.arange(k) == best[..., None], np.inf, top - F).min(axis=2)
+        return np.where(gap * (1 - 4 * U) > off, best, -1), F

@@ -1,0 +1,48 @@
+"""What a loss of a convex head promises about a whole batch of outputs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from certify.rigor.fp import Array
+
+
+class HeadLoss(ABC):
+    """A convex loss `ℓ(z; y)` of k outputs.
+
+    Attributes:
+        name: its word.
+        lipschitz: upper bound of `‖∇²ℓ‖₂`, hence a Lipschitz constant of the slopes.
+        shifted: whether `ℓ(z + c·1; y) = ℓ(z; y)`, so that only differences of outputs are determined.
+    """
+
+    name: ClassVar[str]
+    lipschitz: ClassVar[float]
+    shifted: ClassVar[bool] = False
+
+    @abstractmethod
+    def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
+        """`∇_zℓ` at the floats Z, and an upper bound of the error of every entry.
+
+        Args:
+            Z: `(…, k)` outputs, finite.
+            Y: targets that broadcast to Z, as the loss takes them.
+        """
+
+    @abstractmethod
+    def floor(self, Z: Array, radius: Array) -> Array:
+        """Lower bounds of the curvature: `∇²ℓ(z) ⪰ floor·I` for all `|z − Z|₂ ≤ radius` (of a shifted loss on `1^⊥`).
+
+        Args:
+            Z: `(…, k)` outputs.
+            radius: `(…)` numbers ≥ 0.
+        """
+
+    @abstractmethod
+    def guess_slopes(self, Z: Array, Y: Array) -> Array:
+        """The slopes in plain floats, for finders: nothing is promised."""
+
+    @abstractmethod
+    def guess_curvatures(self, Z: Array) -> Array:
+        """`(…, k, k)` second derivatives in plain floats, for finders: nothing is promised."""

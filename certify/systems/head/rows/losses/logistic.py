@@ -1,0 +1,40 @@
+"""The logistic loss `log(1 + e^(−yz))` of a head with one output, `y = ±1`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from certify.rigor.activation import activation
+from certify.rigor.fp import RAISE, Array
+from certify.systems.head.rows.losses.base import HeadLoss
+
+_SIGMOID = activation("sigmoid")
+
+
+class LogisticHead(HeadLoss):
+    """`ℓ = log(1 + e^(−yz))`: slope `−yσ(−yz)`, curvature `σ(z)σ(−z)`, even in z and falling in `|z|`."""
+
+    name: ClassVar[str] = "logistic"
+    lipschitz: ClassVar[float] = 0.25
+
+    def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
+        """`−yσ(−yz)`; a product with ±1 is exact."""
+        (value,) = _SIGMOID.enclose(-Y * Z, order=0)
+        return np.asarray(-Y * value.mid), float(np.max(value.error, initial=0.0))
+
+    def floor(self, Z: Array, radius: Array) -> Array:
+        """`σ'` at the far end of the ball."""
+        far = (np.abs(Z[..., 0]) + radius) * RAISE
+        slope = _SIGMOID.enclose(far)[1]
+        return np.asarray(np.maximum((slope.mid - slope.error) * (1 - 2.0**-50), 0.0))
+
+    def guess_slopes(self, Z: Array, Y: Array) -> Array:
+        """`−yσ(−yz)`."""
+        return np.asarray(-Y / (1.0 + np.exp(np.clip(Y * Z, -700, 700))))
+
+    def guess_curvatures(self, Z: Array) -> Array:
+        """`σ(z)σ(−z)`."""
+        t = np.exp(-np.minimum(np.abs(Z), 700))
+        return np.asarray(t / (1 + t) ** 2)[..., None]

@@ -1,0 +1,34 @@
+"""The squared loss `½|z − y|²` of a head."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.losses.base import HeadLoss
+
+
+class SquaredHead(HeadLoss):
+    """`ℓ = ½|z − y|²`: slope `z − y`, curvature 1."""
+
+    name: ClassVar[str] = "squared"
+    lipschitz: ClassVar[float] = 1.0
+
+    def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
+        """One rounded difference."""
+        g = Z - Y
+        return g, float(U * np.max(np.abs(g), initial=0.0) * RAISE)
+
+    def floor(self, Z: Array, radius: Array) -> Array:
+        """1 everywhere."""
+        return np.ones(Z.shape[:-1])
+
+    def guess_slopes(self, Z: Array, Y: Array) -> Array:
+        """`z − y`."""
+        return np.asarray(Z - Y)
+
+    def guess_curvatures(self, Z: Array) -> Array:
+        """The identity."""
+        return np.broadcast_to(np.eye(Z.shape[-1]), (*Z.shape, Z.shape[-1]))

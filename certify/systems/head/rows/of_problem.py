@@ -1,0 +1,79 @@
+"""The head of a problem whose last layer alone is free, and the changes of its rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from certify.format.words import Normalization, Parameter
+from certify.network.layers.passes import forward, known_weights
+from certify.network.network import Network
+from certify.problem.perturbations.codes import codes_of
+from certify.problem.problem import Problem
+from certify.rigor import fp
+from certify.rigor.arithmetic import DoubleDouble
+from certify.rigor.ball import rounded
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import NONE, Choices, RowChange
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses import HEAD_LOSSES
+from certify.systems.head.rows.refit import enclose_refits, enclose_slopes
+
+
+def head_of(problem: Problem) -> Head:
+    """The head, its inputs enclosed where layers lie before it.
+
+    Raises:
+        InputError: labels change, and the targets stand for no labels.
+        EnclosureError: overflow in the layers before it.
+    """
+    net = problem.network
+    assert isinstance(net, Network)
+    W, b = net.weights[-1], net.biases[-1]
+    V = W if b is None else np.hstack([W, b[:, None]])
+    phi, rad = _inputs(net, problem.X, b is not None)
+    evaluation = problem.X[:1] if problem.evaluation is None else problem.evaluation
+    points, points_rad = _inputs(net, evaluation, b is not None)
+    codes, label, Y = _targets(problem)
+    decayed = np.ones(V.shape[1], dtype=bool)
+    decayed[-1] = b is None or problem.bias_decay
+    return Head(phi, rad, Y, codes, label, HEAD_LOSSES[problem.loss], V, problem.weight_decay, decayed,
+                Normalization(problem.normalization).follows, points, points_rad, problem.threshold or 0.0)
+
+
+def change_of_rows(problem: Problem) -> RowChange:
+    """At most `count` rows that are deleted or get another label."""
+    assert problem.count is not None
+    return RowChange(Parameter(problem.parameter).relabels, min(problem.count, len(problem.rows)), tuple(problem.rows))
+
+
+def given_base(head: Head, centre: Array) -> tuple[float, float]:
+    """`|∇F|` at the given weights, and how near the refit of the unchanged data is: upper bounds (H1).
+
+    Args:
+        head: the head.
+        centre: `(k, m)` weights V̂ near that refit, or the given ones: `|V̄ − V| ≤ |V̄ − V̂| + r`.
+    """
+    nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+    size = float(enclose_slopes(head, nothing, head.V[None]).size[0])
+    away = fp.frobenius(head.V - centre) * (1 + 2.0**-50) if (head.V != centre).any() else 0.0
+    near = float(enclose_refits(head, nothing, centre[None])[0])
+    return size / head.n * (1 + 2.0**-40), (away + near) * (1 + 2.0**-40)
+
+
+def _inputs(net: Network, X: Array, biased: bool) -> tuple[Array, Array]:
+    """Inputs of the last layer with a 1 for the bias, and how far the true ones may be; exact for one layer."""
+    if net.depth == 1:
+        a, rad = X, np.zeros(len(X))
+    else:
+        balls = rounded(forward(net, known_weights(net), X, DoubleDouble()).inputs[-1])
+        a, rad = balls.mid.hi, balls.rad
+    return (np.hstack([a, np.ones((len(a), 1))]) if biased else np.ascontiguousarray(a)), rad
+
+
+def _targets(problem: Problem) -> tuple[Array | None, Array | None, Array]:
+    """Codes, labels and targets as the loss takes them; targets that are no labels have no codes."""
+    if problem.labels is None and not Parameter(problem.parameter).relabels:
+        assert problem.y is not None
+        return None, None, problem.y
+    found = codes_of(problem)
+    return found.codes, found.label, found.codes[found.label]

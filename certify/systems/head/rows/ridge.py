@@ -1,0 +1,188 @@
+"""`H = ΦᵀΦ + μ·diag(decayed)` of a squared-loss head: proved positive definite, and solved with proved errors.
+
+Columns are scaled by powers of two to a diagonal near 1, which changes nothing that is said of outputs. Lengths of
+residuals are measured by `|ρ|_{H⁻¹} ≤ |Rρ|/√(1 − δ)` with `‖RHRᵀ − I‖ ≤ δ < 1`, R any float matrix (proofs/heads, H3).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from certify.format.errors import EnclosureError
+from certify.rigor import fp
+from certify.rigor.fp import RAISE, Array, U
+
+BLOCK = 512
+"""Rows whose products are added before blocks are added: keeps the error of a sum of n terms near that of BLOCK."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ridge:
+    """A squared-loss head with features known within a radius; every number is for columns scaled by `scale`.
+
+    Attributes:
+        phi: `(n, p)` features times `scale`, exactly.
+        scale: `(p,)` powers of two.
+        loose: bound of the Frobenius norm of what `phi` leaves out.
+        H: `(p, p)` float64, near `phiᵀphi + μ·diag`.
+        columns: `(p,)` bounds of the column norms of `phi`.
+        unit: `|H_ab − exact| ≤ unit·columns_a·columns_b` off the diagonal; the same and `diagonal_a` on it.
+        diagonal: `(p,)` error of the decay's part.
+        R: `(p, p)` lower triangular.
+        delta: `‖RHRᵀ − I‖ ≤ delta < 1` for the exact H of every feature matrix meant.
+        size_R: bound of `‖R‖_F`.
+        reach: `‖R·|·|`columns`‖` and `‖|R|·`row norms of H`‖`, for the errors of a residual.
+        longest: bound of the largest row norm of `phi`.
+    """
+
+    phi: Array
+    scale: Array
+    loose: float
+    H: Array
+    columns: Array
+    unit: float
+    diagonal: Array
+    R: Array
+    delta: float
+    size_R: float
+    reach: tuple[float, float]
+    longest: float
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.phi)
+
+    @property
+    def p(self) -> int:
+        """Features, the constant one among them."""
+        return len(self.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """Approximate solutions of `Hu = e` for the rows e of a matrix.
+
+    The true influences `q = ΦH⁻¹e` of any feature matrix and point meant satisfy `|q − phi·u|₂ ≤ off`.
+
+    Attributes:
+        u: `(N, p)` float64, trusted in nothing.
+        off: `(N,)` proved.
+        size: `(N,)` bounds of `|u|`.
+    """
+
+    u: Array
+    off: Array
+    size: Array
+
+
+def blocked_gram(A: Array, B: Array) -> tuple[Array, float]:
+    """`AᵀB` summed block by block, and c with `|error_ab| ≤ c·|A_a||B_b|` in column norms (R2).
+
+    Blocks err by `dot_unit(BLOCK)·|A_a^i||B_b^i|`, which add up by Cauchy–Schwarz; each of the sums of blocks is
+    rounded once, relative to at most `(1 + small)·|A_a||B_b|`.
+    """
+    total = np.zeros((A.shape[1], B.shape[1]))
+    pieces = 0
+    for start in range(0, len(A), BLOCK):
+        total += A[start : start + BLOCK].T @ B[start : start + BLOCK]
+        pieces += 1
+    return fp.require_finite(total, "normal matrix"), (fp.dot_unit(min(BLOCK, len(A))) + 2 * pieces * U) * RAISE
+
+
+def ridge(phi: Array, mu: tuple[float, float], decayed: NDArray[np.bool_], phi_rad: Array | None = None) -> Ridge | str:
+    """Prove that `ΦᵀΦ + μ·diag(decayed)` is positive definite, or say why it was not.
+
+    Args:
+        phi: `(n, p)` features as they are.
+        mu: float and a bound of its error; the weight decay in the sum form.
+        decayed: `(p,)` bool.
+        phi_rad: `(n,)` Euclidean distance within which the true rows are; None: exact.
+
+    >>> found = ridge(np.array([[1.0, 1.0], [-1.0, 1.0]]), (1.0, 0.0), np.array([True, False]))
+    >>> found.delta < 1e-12, ridge(np.ones((2, 2)), (0.0, 0.0), np.array([True, True]))[:11]
+    (True, 'the squares')
+    """
+    if not (np.isfinite(phi).all() and np.max(np.abs(phi), initial=0.0) <= 2.0**100 and mu[0] >= 0):
+        return "the features or the weight decay are not finite, or beyond 2^100"
+    if not (0 <= mu[0] <= 2.0**200 and 0 <= mu[1] <= mu[0] + 2.0**-200):
+        return "the weight decay is beyond 2^200, or not known"
+    decay = np.where(decayed, mu[0], 0.0)
+    rough = np.einsum("np,np->p", phi, phi) + decay
+    if not (rough > 2.0**-200).all():
+        return "a column of the features is zero, or almost, and bears no decay"
+    scale = np.ldexp(1.0, -(np.frexp(rough)[1] // 2))
+    scaled = phi * scale  # exact: below 2^-400 only what FLOOR pays for
+    loose = 0.0
+    if phi_rad is not None and phi_rad.any():
+        loose = float(fp.row_norms(phi_rad[None, :])[0] * scale.max() * RAISE)
+    columns = fp.row_norms(np.ascontiguousarray(scaled.T))
+    H, unit = blocked_gram(scaled, scaled)
+    H = np.tril(H) + np.tril(H, -1).T
+    squares = scale * scale
+    H[np.diag_indices_from(H)] += decay * squares
+    diagonal = np.where(decayed, mu[1] * squares, 0.0) * RAISE + 2 * U * np.abs(np.diagonal(H))
+    return _factored(scaled, scale, loose, H, columns, unit, diagonal)
+
+
+def _factored(phi: Array, scale: Array, loose: float, H: Array, columns: Array, unit: float,
+              diagonal: Array) -> Ridge | str:
+    """R from a Cholesky factor, judged by `‖RHRᵀ − I‖` with every rounding and what H leaves out."""
+    refusal = ("the squares of the features and the decay do not make a matrix that floats prove positive definite; "
+               "more weight decay would")
+    try:
+        L = scipy.linalg.cholesky(H, lower=True, check_finite=True)
+        R = np.tril(scipy.linalg.solve_triangular(L, np.eye(len(H)), lower=True, check_finite=False))
+    except (np.linalg.LinAlgError, ValueError):
+        return refusal
+    if not (np.isfinite(R).all() and np.abs(R).max() <= 2.0**150):
+        return refusal
+    p = len(H)
+    left = R @ H
+    defect = left @ R.T - np.eye(p)
+    size_R, size_H, size_left = fp.frobenius(R), fp.frobenius(H), fp.frobenius(fp.require_finite(left, "residual"))
+    c = fp.dot_unit(p)
+    spread = float(fp.row_norms((np.abs(R) @ columns)[None, :])[0]) * fp.sum_up(p)
+    across = float(fp.row_norms((np.abs(R) @ fp.row_norms(H))[None, :])[0]) * fp.sum_up(p)
+    delta = fp.frobenius(fp.require_finite(defect, "residual")) * (1 + 4 * U) + 4 * U * math.sqrt(p)
+    delta += c * size_R * (size_left + size_R * size_H)
+    delta += unit * spread * spread + float(diagonal.max()) * size_R * size_R
+    top = math.sqrt(1 + delta)  # bounds ‖ΦRᵀ‖
+    delta = (delta + 2 * top * loose * size_R + (loose * size_R) ** 2) * RAISE
+    if not delta <= 0.5:
+        return refusal
+    longest = float(fp.row_norms(phi).max()) + loose
+    return Ridge(phi, scale, loose, H, columns, unit, diagonal, R, delta, size_R, (spread, across), longest)
+
+
+def solve(system: Ridge, points: Array, points_rad: Array | None = None) -> Solved:
+    """Approximate `u = H⁻¹e` for each row e and a proved bound of `|ΦH⁻¹e − phi·u|₂` (H3, step 1).
+
+    `|ΦH⁻¹ρ|₂ ≤ |ρ|_{H⁻¹}` because `ΦᵀΦ ⪯ H`; ρ is the residual with the errors of H, of the products and of e, and
+    what the features leave out adds `loose·(|u| + |phi·u|·‖R‖/√(1 − δ))` and `loose·|u|`.
+    """
+    if not (np.isfinite(points).all() and np.max(np.abs(points), initial=0.0) <= 2.0**100):
+        raise EnclosureError("evaluation rows", "entries that are not finite or beyond 2^100", "rescale the data")
+    E = points * system.scale
+    u = (E @ system.R.T) @ system.R
+    u += ((E - u @ system.H) @ system.R.T) @ system.R
+    rest = E - u @ system.H
+    fp.require_finite(rest, "residual")
+    c, size = fp.dot_unit(system.p), fp.row_norms(u)
+    spread, across = system.reach
+    weight = (np.abs(u) @ system.columns) * fp.sum_up(system.p)
+    off = fp.row_norms(rest @ system.R.T) + c * fp.row_norms(rest) * system.size_R
+    off += c * size * across + system.unit * weight * spread
+    off += system.size_R * (float(system.diagonal.max()) * size + 4 * U * (fp.row_norms(rest) + fp.row_norms(E)))
+    if points_rad is not None and points_rad.any():
+        off += points_rad * float(system.scale.max()) * system.size_R
+    off /= math.sqrt(1 - system.delta)
+    if system.loose:
+        reached = np.sqrt(2.0) * system.size_R * system.loose
+        off += system.loose * (2 * size + reached * weight)
+    return Solved(u, fp.require_finite(off * RAISE * RAISE, "residual"), size)

@@ -1,0 +1,72 @@
+"""H1: which predictions of a convex head stay under every choice of changed rows, and which are flipped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from certify.finders.head.refits import Refitter
+from certify.format.quantities import STABLE_PREDICTIONS
+from certify.format.theorems import H1
+from certify.format.words import Rigour
+from certify.problem.bound import Bound, Hypothesis, SideArray
+from certify.problem.cost import BASE_MEMORY, Cost
+from certify.problem.problem import Problem
+from certify.rigor.finder import proposed
+from certify.systems.head.point import CENTRE, HeadPoint
+from certify.systems.head.rows.of_problem import change_of_rows
+from certify.theorems.head.rows.survey import Survey, survey
+from certify.theorems.rule import Rule
+
+TIME = 300.0
+"""Seconds where the spec gives no limit: with less time fewer predictions are decided."""
+
+
+class ChangedRows(Rule[HeadPoint]):
+    """H1: every prediction by an attack or by the method that proves it."""
+
+    theorem = H1
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """The outputs of all rows for a batch of refits; time is what is given."""
+        n, p = problem.n, problem.parameters
+        return (Cost("changed rows", BASE_MEMORY + 8 * (6 * (1 << 22) + 4 * n * problem.outputs + 3 * p * p), 0.0, 1.0,
+                     "batches of refits"),)
+
+    def stable_predictions(self, at: HeadPoint) -> Bound:
+        """The points that stay, and all but those that are flipped."""
+        if isinstance(at.head, str):
+            return self.open(at, STABLE_PREDICTIONS.name, at.head)
+        head = at.head
+        found = survey(head, change_of_rows(at.problem), min(TIME, at.limits.left() * 0.9), at.progress)
+        N, convex = len(head.points), Hypothesis(
+            "convex", "the training loss is strongly convex in the weights of the last layer; the modulus is the "
+            "weight decay", at.problem.weight_decay, True)
+        lower, upper = int(found.proved.sum()), N - int(found.attacked.sum())
+        centre = at.shared(CENTRE, lambda: proposed(lambda: Refitter(head).V0) if head.free_intercept else head.V)
+        witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)})}
+        return Bound(STABLE_PREDICTIONS.name, self.theorem.label, Rigour.PROVED, float(lower), float(upper),
+                     at.unit(STABLE_PREDICTIONS.name), (convex,), witness, _reason(found))
+
+
+def arrays_of(found: Survey) -> dict[str, Any]:
+    """What a checker needs: the status of every point, the changes that flip, and the arrays of every method."""
+    arrays: dict[str, Any] = {"status": found.status.astype(np.int64)}
+    flips = found.flips
+    if len(flips.rows):
+        arrays |= {"flips.point": flips.point, "flips.rows": flips.rows, "flips.codes": flips.codes,
+                   "flips.weights": flips.weights.reshape(len(flips.rows), -1)}
+    for name, part in found.parts.items():
+        arrays |= {f"{name}.{key}": np.ascontiguousarray(value) for key, value in part.arrays.items()}
+    return arrays
+
+
+def _reason(found: Survey) -> str:
+    """Why points are open, and what would decide them; empty where none is."""
+    left = int(found.undecided.sum())
+    if not left:
+        return ""
+    why = f" ({'; '.join(found.reasons)})" if found.reasons else ""
+    return (f"{left} predictions are neither proved to stay nor flipped by a change that was found{why}: give more "
+            "time, a smaller count, or train with more weight decay")

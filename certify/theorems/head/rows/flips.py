@@ -1,0 +1,66 @@
+"""Changes that flip predictions: found by whatever search, and kept when their refit proves it (H1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import NONE, Choices
+from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.refit import enclose_refits
+from certify.theorems.head.rows.method import Flips, Mask
+
+OPEN: Final = -1
+
+
+class Found:
+    """Collects changes that are proved to flip points, the first for each point.
+
+    Args:
+        head: the head.
+    """
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.point = np.full(len(head.points), OPEN, dtype=np.int64)
+        self._kept: list[tuple[Choices, Array]] = []
+
+    @property
+    def flipped(self) -> Mask:
+        """`(N,)` which points have a change that flips them."""
+        return np.asarray(self.point != OPEN)
+
+    def prove(self, choices: Choices, V: Array) -> None:
+        """Keep those of a batch whose refits flip a point that had no change yet."""
+        sides, _ = self.head.sides(V, enclose_refits(self.head, choices, V))
+        self.take(choices, V, sides)
+
+    def take(self, choices: Choices, V: Array, sides: Whole) -> None:
+        """The same, with the labels that are proved after each change."""
+        new = (sides >= 0) & (sides != self.head.today) & (self.head.today >= 0) & ~self.flipped
+        for at in np.flatnonzero(new.any(axis=1)):
+            points = new[at] & ~self.flipped
+            if points.any():
+                self.point[points] = len(self._kept)
+                self._kept.append((choices.part(slice(at, at + 1)), V[at]))
+
+    def merge(self, flips: Flips) -> None:
+        """Take over those that another search has proved."""
+        for number in range(len(flips.rows)):
+            points = (flips.point == number) & ~self.flipped
+            if points.any():
+                self.point[points] = len(self._kept)
+                self._kept.append((Choices(flips.rows[number : number + 1], flips.codes[number : number + 1]),
+                                   flips.weights[number]))
+
+    def flips(self) -> Flips:
+        """Everything that was kept, in one width."""
+        width = max((one.rows.shape[1] for one, _ in self._kept), default=0)
+        rows = np.full((len(self._kept), width), NONE, dtype=np.int64)
+        codes = rows.copy()
+        for number, (one, _) in enumerate(self._kept):
+            rows[number, : one.rows.shape[1]], codes[number, : one.rows.shape[1]] = one.rows[0], one.codes[0]
+        weights = np.array([V for _, V in self._kept]).reshape(len(self._kept), self.head.k, self.head.m)
+        return Flips(self.point.copy(), rows, codes, weights)

@@ -1,0 +1,110 @@
+"""A method: one way of proving that predictions stay under every choice of changed rows."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.problem.limits import OutOfTime
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head, Whole
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Budget:
+    """Seconds that a method may use.
+
+    Attributes:
+        seconds: from `started` on.
+        started: on the clock of `time.monotonic`.
+    """
+
+    seconds: float = float("inf")
+    started: float = field(default_factory=time.monotonic)
+
+    def left(self) -> float:
+        """Seconds left."""
+        return self.seconds - (time.monotonic() - self.started)
+
+    def check(self) -> None:
+        """Raise :class:`OutOfTime` if the time is up."""
+        if self.left() <= 0:
+            raise OutOfTime
+
+    def share(self, part: float) -> Budget:
+        """A budget that ends earlier."""
+        return Budget(max(self.left(), 0.0) * part)
+
+
+@dataclass(frozen=True, eq=False)
+class Flips:
+    """Changes that flip predictions, each proved by its refit.
+
+    Attributes:
+        point: `(N,)` number of the change that flips a point; −1 where none does.
+        rows, codes: `(A, r)` the changes, as of :class:`certify.systems.head.rows.change.Choices`.
+        weights: `(A, k, m)` weights near their refits.
+    """
+
+    point: Whole
+    rows: Whole
+    codes: Whole
+    weights: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one method proved.
+
+    Attributes:
+        method: its name.
+        proved: `(N,)` the points that stay.
+        arrays: what a checker needs to derive it again, by name.
+        flips: changes it met that flip points; None: it looked for none.
+        tolerated: `(N,)` both ends of the number of changes that each point survives, whatever number was asked about;
+            None where the method does not know.
+    """
+
+    method: str
+    proved: Mask
+    arrays: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    flips: Flips | None = None
+    tolerated: tuple[Whole, Whole] | None = None
+
+
+class Method(ABC):
+    """One way of proving that predictions stay.
+
+    Attributes:
+        name: as certificates name it.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def able(self, head: Head, change: RowChange) -> str:
+        """Empty where the method applies; else why not, in words."""
+
+    def complete(self, head: Head, change: RowChange) -> bool:
+        """Whether it finds the changes that flip as well, so that no search need go before it."""
+        return False
+
+    @abstractmethod
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """What it proves of the points that are left; a method that runs out of time returns what it has.
+
+        Args:
+            head: the head.
+            change: the changes.
+            todo: `(N,)` the points in question.
+            budget: the time.
+        """

@@ -1,0 +1,103 @@
+"""H6, leaves: weights near the minimiser of the sum without one more row, many at once.
+
+`H ⪰ r(1 − D_i s_iᵀX s_i)·H_c` for the Hessian H near such weights, H_c that of the node's centre without row i taken out,
+X its inverse, `r = e^{−(largest change of a margin)}`: `|(ln l'')'| ≤ 1`. So one verified inverse serves all leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.activation import activation
+from certify.rigor.activation.elementary import exp
+from certify.rigor.fp import RAISE, Array, U
+from certify.theorems.head.rows.box import Centre, inverse
+from certify.theorems.head.rows.logistic_slabs import Rows
+
+ROOM = 2.0**-20
+"""How far a refit may lie from the weights that stand for it, times the inverse's norm."""
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """The Hessian at a node's centre.
+
+    Attributes:
+        c: the centre.
+        X: float, `|H_c⁻¹ − X| ≤ off`.
+        size: upper bound of `‖H_c⁻¹‖`.
+        own: (n,) upper bounds of `D_i s_iᵀH_c⁻¹s_i`.
+    """
+
+    c: Centre
+    X: Array
+    size: float
+    own: Array
+
+
+def base(c: Centre) -> Base | None:
+    """The verified inverse at the centre; None where it is not proved."""
+    s, S, n = c.sums, c.sums.S, len(c.sums.S)
+    H = (S.T * (c.kept * c.at.D)) @ S
+    H[np.diag_indices(len(H))] += s.decay
+    sure = 4.0 * fp.dot_unit(n) * float((c.kept * (c.at.D + c.at.D_off)) @ (s.norms * s.norms))
+    unsure = (sure + float((c.kept * c.at.D_off) @ (s.norms * s.norms)) + 4.0 * U * float(s.decay.sum())) * RAISE
+    found = inverse(H, unsure)
+    if found is None:
+        return None
+    X, off = found
+    off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
+    own = np.einsum("ij,ij->i", S @ X, S) + off * s.norms * s.norms
+    return Base(c, X, (fp.frobenius(X) + off) * RAISE, (c.at.D + c.at.D_off) * np.maximum(own, 0.0) * RAISE)
+
+
+def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
+    """Proposals `(r, p)` for the minimisers without one of the rows each, by Newton's method with a fixed factor."""
+    c, S = b.c, b.c.sums.S
+    Z = b.X @ S[rows].T
+    D = c.at.D[rows]
+    own = np.einsum("ij,ji->i", S[rows], Z)
+    lift = D / np.maximum(1.0 - D * own, 1e-3)
+    W = c.w + (c.at.p[rows] / np.maximum(1.0 - D * own, 1e-3) * -Z).T
+    for _ in range(turns):
+        T = W @ S.T
+        P = (0.5 - 0.5 * np.tanh(0.5 * T)) * c.kept
+        P[np.arange(len(rows)), rows] = 0.0
+        G = c.sums.decay * W - P @ S
+        Y = G @ b.X
+        W = W - Y - (np.einsum("ij,ji->i", Y, S[rows].T) * lift)[:, None] * Z.T
+    return W
+
+
+def stays(b: Base, rows: Rows, W: Array, points: Array) -> Array:
+    """Whether `e·w(M) > 0` is proved for each refit without one row and each point: `(r, N)` booleans.
+
+    With `g` the gradient at W and `q ≥ ‖H⁻¹‖` near W: `|w(M) − W| ≤ q|g|`, if that is below `ROOM`.
+    """
+    c, s, S = b.c, b.c.sums, b.c.sums.S
+    n, p = S.shape
+    sizes = fp.row_norms(W)
+    T = W @ S.T
+    off = fp.dot_unit(p) * RAISE * sizes[:, None] * s.norms
+    value, _ = activation("sigmoid").enclose(-T)
+    kept = np.tile(c.kept, (len(rows), 1))
+    kept[np.arange(len(rows)), rows] = 0.0
+    P = value.mid * kept
+    G = s.decay * W - P @ S
+    slack = ((kept * (value.error + 0.25 * off + (fp.dot_unit(n) + 4.0 * U) * value.mid)) @ s.norms
+             + 4.0 * U * float(s.decay.max(initial=0.0)) * sizes) * RAISE
+    gradient = (fp.row_norms(G) + slack) * RAISE
+    change = np.max((np.abs(T - c.at.t) + off + c.at.off) * c.kept + ROOM * s.norms * c.kept, axis=1) * RAISE
+    shrink = exp(-np.minimum(change, 600.0)) * (1.0 - 2.0**-40) - 2.0**-800
+    left = shrink * (1.0 - b.own[rows])
+    ok = (change < 600.0) & (b.own[rows] < 1.0 - 2.0**-10) & (shrink > 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved = np.where(ok, b.size * gradient / left * RAISE, np.inf)
+    ok &= moved < ROOM
+    norms = fp.row_norms(points)
+    margin = W @ points.T
+    need = norms * (np.where(ok, moved, 1.0)[:, None] + fp.dot_unit(p) * sizes[:, None]) * RAISE
+    return ok[:, None] & (margin > need)

@@ -1,0 +1,130 @@
+"""The survey: attack first, then one method after another on the points that are left, cheapest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
+
+import numpy as np
+
+from certify.finders.head.attack import attack
+from certify.finders.head.floats import FloatHead, float_head
+from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
+from certify.systems.head.rows.change import Choices, RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+
+CLASSES: Final[Mapping[str, str]] = {
+    "squared_labels": "squared_labels:SquaredLabels", "enumeration": "enumeration:Enumeration"}
+"""Modules and classes of the methods, in the order in which they are tried."""
+
+ATTACK = 0.25
+"""Share of the time for the search of changes that flip."""
+
+LONGEST = 60.0
+"""Seconds that it may take at most."""
+
+AT_ONCE = 512
+
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What became of every point.
+
+    Attributes:
+        status: `(N,)` as of :mod:`certify.format.methods`.
+        parts: by method what it proved.
+        flips: the changes that flip.
+        reasons: why a method was not tried or left points open, in words.
+    """
+
+    status: np.ndarray
+    parts: Mapping[str, Part]
+    flips: Flips
+    reasons: tuple[str, ...]
+
+    @property
+    def proved(self) -> Mask:
+        """`(N,)` which points stay under every change."""
+        return np.asarray(self.status >= FIRST)
+
+    @property
+    def attacked(self) -> Mask:
+        """`(N,)` which points a change flips."""
+        return np.asarray(self.status == FLIPPED)
+
+    @property
+    def undecided(self) -> Mask:
+        """`(N,)` the others."""
+        return np.asarray(self.status == OPEN)
+
+
+def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: Tell = lambda stage, share: None,
+           methods: tuple[str, ...] = tuple(CLASSES)) -> Survey:
+    """What every point's label does under all changes of at most `change.count` rows.
+
+    Args:
+        head: the head.
+        change: the changes.
+        seconds: time; with less of it fewer points are decided.
+        tell: told the stage and the fraction of points decided.
+        methods: those that may be used.
+    """
+    budget, found = Budget(seconds), Found(head)
+    status = np.full(len(head.points), OPEN)
+    known = head.today >= 0
+    reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
+    parts: dict[str, Part] = {}
+    attacked = False
+    for name in CLASSES:
+        todo = known & ~found.flipped & (status == OPEN)
+        if name not in methods or not todo.any():
+            continue
+        if why := _method(name).able(head, change):
+            reasons.append(f"{name}: {why}")
+            continue
+        if not attacked and not _method(name).complete(head, change):
+            _attack(head, change, found, budget, tell)
+            attacked, todo = True, todo & ~found.flipped
+        tell(name, float((~todo).mean()))
+        part = _method(name).prove(head, change, todo, budget)
+        if part is None:
+            continue
+        if part.flips is not None:
+            found.merge(part.flips)
+        new = part.proved & todo & ~found.flipped
+        status[new] = status_of(name)
+        if new.any():
+            parts[name] = part
+    if not attacked and (known & ~found.flipped & (status == OPEN)).any():
+        _attack(head, change, found, budget, tell)
+    status[found.flipped & (status == OPEN)] = FLIPPED
+    return Survey(status, parts, found.flips(), tuple(reasons))
+
+
+def _method(name: str) -> Method:
+    module, _, kind = CLASSES[name].partition(":")
+    made: Method = getattr(import_module(f"certify.theorems.head.rows.{module}"), kind)()
+    return made
+
+
+def _attack(head: Head, change: RowChange, found: Found, budget: Budget, tell: Tell) -> None:
+    """Changes that flip, by an untrusted search, each proved by its refit."""
+    tell("a change that flips", 0.0)
+    limit = min(budget.share(ATTACK).left(), LONGEST)
+    flips = attack(_floats(head), not change.relabels, change.count, limit, np.array(change.rows))
+    for begin in range(0, len(flips.rows), AT_ONCE):
+        at = slice(begin, begin + AT_ONCE)
+        found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])
+
+
+def _floats(head: Head) -> FloatHead:
+    """The head for the search."""
+    mu, lost = head.mu()[0], head.weight_decay if head.remaining else 0.0
+    return float_head(head.phi, head.Y, head.loss.name, mu, head.V, head.points, head.decayed, head.codes, head.label,
+                      lost, head.threshold)

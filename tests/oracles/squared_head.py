@@ -1,0 +1,79 @@
+"""The exact truth about refits of a squared-loss head: rationals, every subset of rows, every new target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import combinations, product
+
+from flint import fmpq, fmpq_mat
+
+Floats = Sequence[Sequence[float]]
+
+
+def q(x: float | Fraction) -> fmpq:
+    """A float as a rational."""
+    x = Fraction(x)
+    return fmpq(x.numerator, x.denominator)
+
+
+def refit(phi: Floats, Y: Floats, mu: float | Fraction, decayed: Sequence[bool]) -> fmpq_mat | None:
+    """`(p, k)` exact minimiser; None where the normal matrix is singular."""
+    p = len(decayed)
+    A = fmpq_mat(len(phi), p, [q(x) for row in phi for x in row])
+    T = fmpq_mat(len(Y), len(Y[0]), [q(x) for row in Y for x in row])
+    H = A.transpose() * A + fmpq_mat(p, p, [q(mu) if a == b and decayed[a] else fmpq(0)
+                                            for a in range(p) for b in range(p)])
+    if H.det() == 0:
+        return None
+    return H.solve(A.transpose() * T)
+
+
+def margin(W: fmpq_mat, e: Sequence[float], today: int, threshold: float = 0.0) -> Fraction:
+    """How far the label `today` is from being lost: positive while it stays."""
+    z = [sum((q(x) * W[a, c] for a, x in enumerate(e)), fmpq(0)) for c in range(W.ncols())]
+    if len(z) == 1:
+        gap = z[0] - q(threshold) if today == 1 else q(threshold) - z[0]
+    else:
+        gap = min(z[today] - x for b, x in enumerate(z) if b != today)
+    return Fraction(int(gap.p), int(gap.q))
+
+
+def relabelled(Y: Floats, codes: Floats, may: Sequence[Sequence[int]], m: int) -> Iterator[list[list[float]]]:
+    """Every set of targets after exactly m rows got another code."""
+    rows = [i for i, choice in enumerate(may) if choice]
+    for chosen in combinations(rows, m):
+        for new in product(*(may[i] for i in chosen)):
+            out = [list(y) for y in Y]
+            for i, c in zip(chosen, new, strict=True):
+                out[i] = list(codes[c])
+            yield out
+
+
+def tolerated_labels(phi: Floats, Y: Floats, mu: float, decayed: Sequence[bool], e: Sequence[float], today: int,
+                     codes: Floats, may: Sequence[Sequence[int]], threshold: float = 0.0) -> tuple[int, int]:
+    """The most changes that no way flips, where a tie counts as flipped, and where it does not."""
+    strict = loose = None
+    rows = sum(1 for choice in may if choice)
+    for m in range(rows + 1):
+        worst = min(margin(W, e, today, threshold) for T in relabelled(Y, codes, may, m)
+                    if (W := refit(phi, T, mu, decayed)) is not None)
+        if worst <= 0 and strict is None:
+            strict = m - 1
+        if worst < 0 and loose is None:
+            loose = m - 1
+    return (rows if strict is None else strict), (rows if loose is None else loose)
+
+
+def worst_deletion(phi: Floats, Y: Floats, mus: Sequence[float | Fraction], decayed: Sequence[bool], e: Sequence[float],
+                   today: int, rows: Sequence[int], m: int, threshold: float = 0.0) -> Fraction | None:
+    """The least margin after exactly m of the rows are left out; None where a refit is not unique."""
+    worst = None
+    for gone in combinations(rows, m):
+        left = [i for i in range(len(phi)) if i not in gone]
+        W = refit([phi[i] for i in left], [Y[i] for i in left], mus[m], decayed) if left else None
+        if W is None:
+            return None
+        now = margin(W, e, today, threshold)
+        worst = now if worst is None else min(worst, now)
+    return worst
