@@ -100,6 +100,11 @@ def modulus(claim: Claim[object], problem: Problem) -> tuple[str]:
     return (f"{weight_distance(problem)} per unit of {problem.moves.moved}{merged(problem)}",)
 
 
+def times(claim: Claim[object], problem: Problem) -> float | None:
+    """The radius that the claim takes a modulus times; None where it is about the modulus itself."""
+    return problem.radius if TIMES_RADIUS[claim.quantity] else None
+
+
 def check_there(claim: Claim[object], name: str, there: object, needed: bool) -> None:
     """A member of the witness is there where the ends need it, and nowhere else; raises `Invalid`."""
     if (there is not None) != needed:

@@ -8,8 +8,6 @@ from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.certificate import Base, Claim, Witness, array_name, text
 from certify.check.reading.certificate import array_names as named
 from certify.check.reading.subject import Problem
-from certify.check.words.cases import CASES
-from certify.check.words.solutions import NEARBY
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -39,9 +37,7 @@ def read_side(
     starts = {name for claim in claims for name in named(claim.witness, array_start)}
     if CENTRE in needed:
         needed = needed - {CENTRE} | set(centre_names(problem))
-    cases = {CASES.get(claim.theorem) for claim in claims}
-    convex = bool(cases) and all(case is not None and case.convex for case in cases)  # one solution needs no centre
-    if NEARBY[problem.base] and base.distance is not None and not convex:
+    if problem.nearby and base.distance is not None and not _convex(claims):
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")
     for start in starts:
@@ -52,6 +48,14 @@ def read_side(
         raise Invalid("subject.witness", found,
                       f"the certificate needs {show(sorted(needed))}")
     return arrays
+
+
+def _convex(claims: Sequence[Claim[Witness]]) -> bool:
+    """Whether all claims are about the one solution of a convex loss, which needs no centre."""
+    from certify.check.words.cases import CASES
+
+    cases = {CASES.get(claim.theorem) for claim in claims}
+    return bool(cases) and all(case is not None and case.convex for case in cases)
 
 
 def array_names(problem: Problem) -> tuple[str, ...]:

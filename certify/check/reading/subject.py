@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from certify.check.reading.graph import Graph
     from certify.check.reading.optional.changed import Changed
     from certify.check.words.parameters import Parameter
-    from certify.check.words.row_norms import RowNorm
+    from certify.check.words.row_norms.base import RowNorm
     from certify.check.words.sets.base import PerturbationSet
 
 UNREAD = (".pt", ".pth", ".th", ".pt2", ".onnx", ".parquet")
@@ -133,9 +133,9 @@ class Problem:
     @property
     def row_norm(self) -> RowNorm:
         """The norm of one row's change; of one number all are equal."""
-        from certify.check.words.row_norms import ROW_NORMS
+        from certify.check.words.row_norms.base import norm_of
 
-        return ROW_NORMS[2 if self.moves.single else self.norm]
+        return norm_of(2 if self.moves.single else self.norm)
 
     @property
     def lengths(self) -> WeightNorm:

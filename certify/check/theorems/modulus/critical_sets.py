@@ -23,7 +23,7 @@ from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, theore
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
 from certify.check.theorems.modulus.set_quantities import Summands, check_change, check_member, radius_of, shape_of
-from certify.check.words.row_norms import RowNorm
+from certify.check.words.row_norms.base import RowNorm
 
 SLACKS = (44, 30, 20)
 """Binary digits to which the motion of one row alone is bounded, one after the other."""

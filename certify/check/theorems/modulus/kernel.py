@@ -13,16 +13,7 @@ from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.certificate import Claim, Vector, stated, vector
 from certify.check.reading.subject import Problem
-from certify.check.rule import (
-    TIMES_RADIUS,
-    Refutable,
-    Rule,
-    Side,
-    check_refutable,
-    check_vector,
-    interpolating,
-    modulus,
-)
+from certify.check.rule import Refutable, Rule, Side, check_refutable, check_vector, interpolating, modulus, times
 from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 
@@ -42,7 +33,7 @@ def check_form(claim: Claim[Modulus], problem: Problem) -> None:
 
 def check_ends(claim: Claim[Modulus], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule."""
-    radius = ladder.problem.radius if TIMES_RADIUS[claim.quantity] else None
+    radius = times(claim, ladder.problem)
     if claim.upper is not None:
         expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper, radius=radius), ladder)
     if claim.lower and claim.witness.z is not None:

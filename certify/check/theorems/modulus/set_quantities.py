@@ -11,7 +11,6 @@ from certify.check.reading.certificate import Claim, Vector, Witness, array_name
 from certify.check.reading.subject import Problem
 from certify.check.rule import TIMES_RADIUS, Side, Test, check_there, check_vector
 from certify.check.systems.point import Ladder
-from certify.check.words.cases import by_row
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -41,7 +40,11 @@ class Summands(Shaped):
 
 def by_hessian(claim: Claim[object], problem: Problem) -> bool:
     """Whether the claim rests on the Hessian: the critical map, unless it is interpolating."""
-    return problem.solutions.stationary and not by_row(claim.theorem)
+    if not problem.solutions.stationary:
+        return False
+    from certify.check.words.cases import by_row
+
+    return not by_row(claim.theorem)
 
 
 def check_member(claim: Claim[Summands], problem: Problem, z: bool, length: int) -> None:
