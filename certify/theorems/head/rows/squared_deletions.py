@@ -12,7 +12,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from certify.format.words import Loss
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
@@ -62,7 +61,7 @@ class SquaredDeletions(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether rows are deleted, the loss is squared and features are exact."""
-        if head.loss.name != Loss.SQUARED:
+        if not head.loss.quadratic:
             return f"the refit has a closed form with the squared loss; the loss is {head.loss.name}"
         if change.relabels:
             return "labels change, and no rows are deleted"

@@ -14,7 +14,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.format.words import Loss
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.change import Choices, RowChange
@@ -237,7 +236,7 @@ class SquaredLabels(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether outputs are linear in what changes."""
-        if head.loss.name != Loss.SQUARED:
+        if not head.loss.quadratic:
             return f"outputs are linear in the targets with the squared loss; the loss is {head.loss.name}"
         if not change.relabels:
             return "rows are deleted, and no labels change"
