@@ -7,7 +7,7 @@ most `2^(1−bits)` of the row's largest entry.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from math import frexp, ldexp
 from operator import mul
 
@@ -19,7 +19,7 @@ WORD = 61
 LONG = 57
 
 
-@cache
+@lru_cache(maxsize=None)
 def power(e: int) -> arb:
     """`2^e`, exact."""
     return arb(2) ** e

@@ -15,12 +15,12 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.systems.head.rows.ridge import Ridge, ridge, solve
 from certify.theorems.head.rows import squared_deletions
-from certify.theorems.head.rows.contrasts import contrasts
-from certify.theorems.head.rows.deletion_node import Node, compare, prove_comparison, row_terms, without
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.spectral_deletions import Spectral, deleted_at_once, largest_block
+from certify.theorems.head.rows.squared.contrasts import contrasts
+from certify.theorems.head.rows.squared.node import Node, compare, prove_comparison, row_terms, without
+from certify.theorems.head.rows.squared.outputs import Outputs
+from certify.theorems.head.rows.squared.spectral import Spectral, deleted_at_once, largest_block
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
-from certify.theorems.head.rows.squared_outputs import Outputs
 from tests.families.squared_heads import SmallHead, as_checked, as_head, small_head
 from tests.oracles import squared_head as oracle
 
@@ -183,8 +183,8 @@ def test_the_decay_after_deletions_is_the_one_of_the_normalization() -> None:
         for remaining in (False, True):
             lam = Fraction(as_head(small).weight_decay)
             mus = [lam * (7 - d if remaining else 7) for d in range(3)]
-            each = [oracle.worst_deletion(phi.tolist(), small.Y.tolist(), mus, [True] * 2, e[0].tolist(), 1, range(7), d)
-                    for d in range(3)]
+            given = phi.tolist(), small.Y.tolist(), mus, [True] * 2, e[0].tolist(), 1
+            each = [oracle.worst_deletion(*given, range(7), d) for d in range(3)]
             worst.append(min(w for w in each if w is not None))
         if worst[0] == worst[1]:
             continue
