@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 
 from certify.check.reading.numbers import is_number
+from certify.check.words.losses import LOSSES
+from certify.check.words.parameters import PARAMETERS
+from certify.check.words.solutions import MAPS, NEARBY
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
 
@@ -58,8 +61,7 @@ WORDS_OF_PARTS = {
     "function": ("weights",),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
-IMPLIED = {"deletions": "sparse"}
-"""The set that a parameter means without saying so."""
+IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
 SET_KEYS = ("norm", "count", "direction", "file", "array")
 
 
@@ -158,8 +160,7 @@ class Spec:
     @property
     def flips(self) -> bool:
         """Whether class labels may change to others: all that is asked is the distance of critical points."""
-        critical = (self.map, self.base, self.set) == ("critical", "nearby", "given")
-        return critical and bool(self.gates) and all(gate.quantity == "distance" for gate in self.gates)
+        return bool(import_module("certify.check.reading.sections.flips").allowed(self))
 
 
 def read_spec(data: bytes) -> Spec:
@@ -194,9 +195,6 @@ def read_spec(data: bytes) -> Spec:
             if name in section and not isinstance(section[name], str):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
     training, solution = sections["training"], sections["solution"]
-    if not isinstance(training.get("bias_decay", True), bool):
-        raise Invalid("spec, training.bias_decay", f"{show(training['bias_decay'])} is stated",
-                      "true or false is needed")
     level, radius, within = solution.get("level"), p.get("radius"), solution.get("within")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
                                ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
@@ -218,12 +216,11 @@ def read_spec(data: bytes) -> Spec:
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
-        within=None if within is None else float(within), bias_decay=training.get("bias_decay", True),
-        normalization=_word(training, "training", "normalization", "fixed"),
+        within=None if within is None else float(within),
         set=_word(p, "perturbation", "set", IMPLIED.get(p.get("parameter", ""), "total")),
         radius=None if radius is None else float(radius),
         graph=model.get("graph"), weight_norm=_word(sections["weights"], "weights", "norm", "euclidean"),
-        aubin="aubin" in top, **_parts(sections, top),
+        **_parts(sections, top),
     )
     _consistent(spec)
     return spec
@@ -233,9 +230,10 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     """What the parts that stand in the spec say."""
     p, weights = sections["perturbation"], sections["weights"]
     there = {
-        "window": "window" in top, "aubin": "aubin" in top, "perturbation": not p.keys().isdisjoint(SET_KEYS),
+        **{name: name in top for name in ("window", "aubin", "evaluation")},
+        "perturbation": not p.keys().isdisjoint(SET_KEYS),
         "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
-        "evaluation": "evaluation" in top,
+        "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
     }
     found: Json = {}
     if "columns" in p or "scale" in p:
@@ -255,41 +253,37 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": spec.evaluation is not None or spec.direction is not None,
-        "whole_rows": not usual(spec),
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed",
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 
 
 def _consistent(spec: Spec) -> None:
     """What this version gives a meaning to, together."""
-    sublevel, quantities = spec.map == "sublevel", {gate.quantity for gate in spec.gates}
-    loss = spec.map != "interpolation"
+    quantities, moves = {gate.quantity for gate in spec.gates}, PARAMETERS[spec.parameter]
+    asked, of, nearby = MAPS[spec.map], LOSSES[spec.loss], NEARBY[spec.base]
+    loss, real = not asked.by_row, not (of.signs or of.classes)
     for wrong, where, stated, needed in (
-        (sublevel and spec.base != "given", "solution.base", spec.base, "given, with the sublevel map"),
-        (spec.within is not None and spec.base != "nearby", "solution.within", spec.within, "base nearby"),
+        (asked.below and nearby, "solution.base", spec.base, "given, with the sublevel map"),
+        (spec.within is not None and not nearby, "solution.within", spec.within, "base nearby"),
         (loss and spec.targets is None, "data.targets", None, f"targets, with the {spec.map} map"),
-        (loss and spec.loss == "logistic" and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
+        (loss and of.signs and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
          "one output"),
-        (loss and spec.parameter == "targets" and spec.loss != "squared"
-         and not spec.flips, "training.loss", spec.loss, "squared, where targets move"),
-        (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
+        (loss and moves.outer and not real and not spec.flips, "training.loss", spec.loss,
+         "squared, where targets move"),
+        (not asked.below and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
         *(demand for name in parts(spec, quantities)
           for demand in import_module(f"certify.check.reading.sections.{name}").demands(spec, quantities)),
-        (not loss and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
+        (not loss and moves.single, "perturbation.parameter", spec.parameter,
          "features or targets, with the interpolation map"),
-        (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
-        ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
+        (nearby and spec.targets is None, "data.targets", None, "targets, with base nearby"),
+        ((spec.columns or spec.scale) is not None and not moves.inputs, "perturbation.columns, .scale",
          spec.parameter, "parameter features"),
         ("persistence_radius" in quantities and spec.level is None, "gate", "persistence_radius",
          "the sublevel map with a level"),
     ):
         if wrong:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
-
-
-def usual(spec: Spec) -> bool:
-    """Whether the training is as most theorems have it: biases decay too, and n stays."""
-    return spec.bias_decay and spec.normalization == "fixed"
 
 
 def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:

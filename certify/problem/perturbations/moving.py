@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,30 @@ from certify.rigor.fp import Array
 
 
 class Moving(ABC):
-    """What of the data moves."""
+    """What of the data moves; one subclass a word, in a file of its own.
+
+    Attributes:
+        word: as a spec says it.
+        inputs: whether it enters the network, so that gradients by inputs and steepness count.
+        slides: whether a row's change is a vector of which exact fits and slopes depend smoothly.
+        reweighs: whether it is how much a row counts.
+        relabels: whether a label becomes another one or stays, so that a change has no size.
+    """
+
+    word: ClassVar[str]
+    inputs: ClassVar[bool] = False
+    slides: ClassVar[bool] = False
+    reweighs: ClassVar[bool] = False
+    relabels: ClassVar[bool] = False
+
+    @property
+    def given(self) -> str:
+        """The word under which one change of it, with new − old of every row, is stated."""
+        return self.word
+
+    def suits(self, numbers: bool) -> bool:
+        """Whether a budget of it can be met by a loss whose targets are numbers that slide, or are classes."""
+        return True
 
     @abstractmethod
     def width(self, inputs: int, outputs: int) -> int:

@@ -1,287 +1,39 @@
-"""H5, the trapping box: slabs that hold the margins of every row for every choice of at most k deleted rows.
-
-A node of a search: some rows are out, any k of the free rows may follow. `Δ` is how far the minimiser moves from the
-centre, `τ_j = s_j·Δ`. A float iteration proposes slabs; `proved_box` proves them in one pass. proofs/heads.md, H5.
-"""
+"""H5: one trapping box for all choices of deleted rows: no search, and its witness is one set of slabs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from certify.rigor import fp
-from certify.rigor.fp import RAISE, Array, U
-from certify.theorems.head.rows.logistic_slabs import Margins, Rows, least_remainder, margins, secants
-
-WIDE = 48
-"""Rows whose products with all others are formed one by one; the rest share one bound."""
-
-LEVERAGE = 1e-3
-"""Least `1 − K_ii D_i` of a free row; below it no box is tried."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """The training sum with oriented rows: `Σ_i l(s_i·w) + ½ Σ_a decay_a w_a²`.
-
-    Attributes:
-        S: (n, p) rows times their labels ±1.
-        norms: upper bounds of the rows' norms.
-        decay: (p,) nonnegative.
-    """
-
-    S: Array
-    norms: Array
-    decay: Array
+from certify.finders.head.boxes import minimiser
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.box_tree import oriented, refusal
+from certify.theorems.head.rows.boxes.stated import packed
+from certify.theorems.head.rows.boxes.trap import centre
+from certify.theorems.head.rows.boxes.tree import Tree
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
 
-def sums(S: Array, decay: Array) -> Sums:
-    """Rows with their norms."""
-    return Sums(np.ascontiguousarray(S), fp.row_norms(S), decay)
+class Box(Method):
+    """Deleted rows of a logistic head, all choices at once (H5)."""
 
+    name: ClassVar[str] = "box"
 
-@dataclass(frozen=True, eq=False)
-class Centre:
-    """Weights near the minimiser of the sum without some rows.
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether the theorem applies."""
+        return refusal(head, change)
 
-    Attributes:
-        sums: the sum.
-        kept: (n,) 1.0 for rows that are left, 0.0 for those that are out.
-        w: the weights.
-        at: margins.
-        gradient: upper bound of the norm of the gradient there.
-    """
-
-    sums: Sums
-    kept: Array
-    w: Array
-    at: Margins
-    gradient: float
-
-
-def centre(sums: Sums, kept: Array, w: Array, proved: bool = True) -> Centre:
-    """Margins and residual at w (rounding: R2, R3)."""
-    S, n, p = sums.S, len(sums.S), sums.S.shape[1]
-    size = float(fp.row_norms(w[None, :])[0])
-    at = margins(S @ w, fp.dot_unit(p) * sums.norms * size * RAISE, proved)
-    pull = kept * at.p
-    mid = sums.decay * w - pull @ S
-    weigh = float(kept @ ((at.p_off + fp.dot_unit(n) * at.p) * sums.norms))
-    error = (weigh + 4.0 * U * (float(sums.decay.max(initial=0.0)) * size + float(pull @ sums.norms))) * RAISE
-    return Centre(sums, kept, w, at, float(fp.row_norms(mid[None, :])[0] + error) * RAISE)
-
-
-@dataclass(frozen=True, eq=False)
-class Slabs:
-    """`τ_j ∈ [−lo_j, hi_j]` for rows that stay, `τ_i ∈ [−il_i, ih_i]` for free rows that are deleted."""
-
-    lo: Array
-    hi: Array
-    il: Array
-    ih: Array
-
-    def all(self) -> Array:
-        """One (4, n) array."""
-        return np.stack([self.lo, self.hi, self.il, self.ih])
-
-
-@dataclass(frozen=True, eq=False)
-class Trap:
-    """What slabs imply if the true motion stays within them.
-
-    Attributes:
-        image: (4, n) where the motion then lies; the box is proved if it is strictly inside.
-        mean: float A, the middle of `H_low⁻¹` and `H_up⁻¹`.
-        half: float B, half their difference; `off` bounds the errors of both and of products with them.
-        top: float upper inverse, `H_low⁻¹ ⪯ top + off`.
-        off: see half; relative to the product of two norms.
-        size, back: the pulls of deleted rows lie in `[−back·size, size]`; (f,) and one number ≤ 1.
-        spread: upper bound of `|Σ_M p̂ s|_B`.
-        loose: `off · Σ_M |s||p̂|`, at most.
-        rest: `√‖top‖ · |gradient|`.
-    """
-
-    image: Array
-    mean: Array
-    half: Array
-    top: Array
-    off: float
-    size: Array
-    back: float
-    spread: float
-    loose: float
-    rest: float
-
-    def inside(self, slabs: Slabs) -> bool:
-        """Whether the image lies strictly within the slabs."""
-        return bool((self.image < slabs.all()).all())
-
-
-def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float] | None:
-    """Symmetric X and e with `‖H⁻¹ − X‖ ≤ e` for every symmetric matrix within `unsure` of H; None if not proved.
-
-    `‖I − XH‖ ≤ ε < 1` gives `H⁻¹ = (I − E)⁻¹X`, so the error is at most `ε‖X‖/(1 − ε)`.
-    """
-    try:
-        X = np.linalg.inv(H)
-    except np.linalg.LinAlgError:
-        return None
-    if not proved:
-        return X, 0.0
-    X = 0.5 * (X + X.T)
-    if not np.isfinite(X).all():
-        return None
-    p = len(H)
-    size = fp.frobenius(X)
-    left = X @ H
-    left[np.diag_indices(p)] -= 1.0
-    eps = (fp.frobenius(left) + size * (fp.dot_unit(p) * fp.frobenius(H) + unsure) + 2.0 * U * p) * RAISE
-    if not eps < 0.25:
-        return None
-    return X, eps * size * 1.5
-
-
-def top_sums(values: Array, k: int) -> tuple[Array, Array]:
-    """Upper bounds of the sums of the k and of the k − 1 largest entries of rows of nonnegative numbers."""
-    if k == 1:
-        return values.max(axis=1, initial=0.0), np.zeros(len(values))
-    f = values.shape[1]
-    if f > k:
-        values = np.partition(values, f - k, axis=1)[:, f - k :]
-    least = values.min(axis=1, initial=np.inf)[:, None] if f >= k else np.zeros((len(values), 1))
-    both = values.sum(axis=1) * RAISE
-    return both, np.minimum(both, np.maximum(both - least[:, 0], 0.0) + both * 2.0**-40)
-
-
-def _top(values: Array, k: int) -> float:
-    """Upper bound of the sum of the k largest of nonnegative numbers."""
-    return float(top_sums(values[None, :], k)[0][0]) if k > 0 else 0.0
-
-
-def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Trap | None:
-    """Where the motion lies if it lies in the slabs (H5); None where an inverse or a leverage is not proved.
-
-    Args:
-        c: the centre.
-        slabs: arrays of n nonnegative floats.
-        free: the rows of which at most k may be deleted; they are kept at the centre.
-        k: at least 1.
-        proved: whether every number is to be a bound; if not, the same with floats that are only proposed.
-    """
-    s, S, n = c.sums, c.sums.S, len(c.sums.S)
-    sec = secants(c.at, slabs.lo, slabs.hi, proved)
-    unsure = fp.dot_unit(n) * float((c.kept * sec.most) @ (s.norms * s.norms)) * 2.0 + 4.0 * U * float(s.decay.sum())
-    inverses = []
-    for weights in (sec.least, sec.most):
-        H = (S.T * (c.kept * weights)) @ S
-        H[np.diag_indices(len(H))] += s.decay
-        found = inverse(H, unsure, proved)
-        if found is None:
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points whose margin the box leaves positive; None where there is no box."""
+        s, points = oriented(head)
+        kept = np.ones(head.n)
+        c = centre(s, kept, minimiser(s, kept, head.V[0]))
+        tree = Tree(s, points, budget.left)
+        rows = np.array(change.rows, np.int64)
+        box = tree.box(c, rows, 0, change.count)
+        if box is None:
             return None
-        inverses.append(found)
-    (top, top_off), (low, low_off) = inverses
-    mean, half = 0.5 * (top + low), 0.5 * (top - low)
-    size = fp.frobenius(top) + fp.frobenius(low) if proved else 0.0
-    off = (max(top_off, low_off) + 4.0 * fp.dot_unit(len(top)) * size) * RAISE
-    return _image(c, slabs, free, k, (mean, half, top, off), proved)
-
-
-def _seen(S: Array, M: Array, norms: Array, off: float) -> Array:
-    """Upper bounds of `|s_j|_M`, M up to off and rounding."""
-    return np.sqrt(np.maximum(np.einsum("ij,ij->i", S @ M, S), 0.0) + off * norms * norms) * RAISE
-
-
-def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Array, Array, float],
-           proved: bool) -> Trap | None:
-    """The inequalities of the box."""
-    s, S, n = c.sums, c.sums.S, len(c.sums.S)
-    mean, half, top, off = parts
-    k = min(k, len(free))
-    SA = S @ mean
-    own = np.einsum("ij,ij->i", SA, S)
-    beta = _seen(S, half, s.norms, off)
-    D, p = c.at.D[free], c.at.p[free] + c.at.p_off[free]
-    most = (p + D * slabs.il[free]) * RAISE
-    least = least_remainder(c.at, free, slabs.il[free], slabs.ih[free], proved)
-    size = np.maximum(most, least)
-    back = float(np.max(least / size)) * RAISE
-    root = np.sqrt(np.maximum(own, 0.0) + off * s.norms * s.norms) * RAISE
-    by = root[free] * size
-    order = np.argsort(-by, kind="stable")
-    wide = order[: max(WIDE, 2 * k)]
-    others = float(by[order[len(wide)]]) if len(wide) < len(free) else 0.0
-    cols = free[wide]
-    K = SA @ (S[cols] * size[wide, None]).T
-    X = np.maximum(K, K * -back)
-    Y = np.maximum(-K, K * back)
-    X[cols, np.arange(len(cols))] = 0.0
-    Y[cols, np.arange(len(cols))] = 0.0
-    rest = (root * others * RAISE)[:, None]
-    X, X1 = top_sums(np.maximum(X, rest), k)
-    Y, Y1 = top_sums(np.maximum(Y, rest), k)
-    spread = _spread(c, free, wide, (half, off), (size, back), beta, k)
-    loose = off * _top(s.norms[free] * size, k) * RAISE
-    still = float(np.sqrt(fp.frobenius(top) + off)) * c.gradient * RAISE if proved else 0.0
-    extra = beta * spread + s.norms * loose
-    if proved:
-        extra += _seen(S, top, s.norms, off) * still
-    image = np.zeros((4, n))
-    image[0], image[1] = (X + extra) * RAISE, (Y + extra) * RAISE
-    image[:2, c.kept == 0.0] = -1.0
-    image[2:] = -1.0
-    own_free = own[free] + off * s.norms[free] * s.norms[free]
-    left = 1.0 - own_free * D
-    if not (left > LEVERAGE).all() or not (own_free > 0.0).all():
-        return None
-    inner = extra[free]
-    image[2, free] = (own_free * p + X1[free] + inner) / left * RAISE
-    image[3, free] = (own_free * least + Y1[free] + inner) * RAISE
-    return Trap(image, mean, half, top, off, size, back, spread, loose, still)
-
-
-def _spread(c: Centre, free: Rows, wide: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float],
-            beta: Array, k: int) -> float:
-    """Upper bound of `|Σ_M p̂ s|_B` over all M of at most k free rows: the better of two.
-
-    The sum of the k largest `|s_i|_B |p̂_i|`; and the root of the k largest of diagonal entry and k − 1 largest products.
-    """
-    half, off = matrix
-    size, back = pulls
-    each = beta[free] * size * RAISE
-    plain = _top(each, k)
-    if k == 1 or not plain > 0.0:
-        return plain
-    rows = c.sums.S[free[wide]]
-    norms = c.sums.norms[free[wide]]
-    B = (rows @ half) @ rows.T
-    weigh = size[wide]
-    near = (np.maximum(B, B * -back) + off * np.outer(norms, norms)) * np.outer(weigh, weigh)
-    np.fill_diagonal(near, 0.0)
-    narrow = np.ones(len(free), bool)
-    narrow[wide] = False
-    most_narrow, most_all = float(each[narrow].max(initial=0.0)), float(each.max())
-    near = np.maximum(near, (each[wide] * most_narrow)[:, None])
-    rho = each * each + (k - 1) * each * most_all
-    rho[wide] = each[wide] * each[wide] + top_sums(near, k - 1)[0]
-    return min(plain, float(np.sqrt(_top(rho, k) * RAISE)) * RAISE)
-
-
-def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array, Array, Array]:
-    """Margins of points after deletions, in parts: `e·w(M) ≥ margin − (sum of the k largest pushes) − fixed`.
-
-    Args:
-        c, t, free, k: a proved box.
-        points: (N, p) oriented rows e.
-
-    Returns:
-        Lower bounds of `e·w` at the centre, (N, f) nonnegative pushes of the free rows, (N,) what is fixed.
-    """
-    p = points.shape[1]
-    norms = fp.row_norms(points)
-    margin = points @ c.w - fp.dot_unit(p) * norms * float(fp.row_norms(c.w[None, :])[0]) * RAISE
-    C = (points @ t.mean) @ (c.sums.S[free] * t.size[:, None]).T
-    pushes = np.maximum(C, C * -t.back)
-    fixed = (_seen(points, t.half, norms, t.off) * t.spread + norms * t.loose
-             + _seen(points, t.top, norms, t.off) * t.rest)
-    return margin, pushes, fixed * RAISE
+        proved = todo & (tree.needs(box, rows, points) == 0)
+        return Part(self.name, proved, {"weights": c.w, "slabs": packed(box.codes)} if proved.any() else {})

@@ -1,322 +1,73 @@
-"""H6, branch and bound: which hot rows are among the deleted ones, node by node, with a box for the rest.
-
-A node `(I, R, k)`: the rows I are out, any k rows of R may follow. Its hot rows `q_0, q_1, …` are a sequence in R. A point e
-with number h at the node is proved by a box for the rows `R \\ {q_0 … q_{h−1}}` and by the children `I ∪ {q_a}`,
-`R \\ {q_0 … q_a}`, k − 1, for a < h: a set of at most k rows of R avoids the first h hot rows or has a first one among them.
-At k = 1 single rows that the box leaves open are refitted instead. One tree serves all points.
-"""
+"""H6: which hot rows are among the deleted ones, by branch and bound; a trapping box for the rest at every node."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from certify.finders.head import boxes
-from certify.rigor.fp import RAISE, Array
-from certify.theorems.head.rows.box import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
-from certify.theorems.head.rows.logistic_slabs import Rows
-from certify.theorems.head.rows.refit_near import base, refits, stays, stays_alone
+from certify.format.words import Loss
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.boxes.trap import Sums, sums
+from certify.theorems.head.rows.boxes.tree import Tree
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
-STEPS = (0, 3, 6, 10, 15, 22, 30, 40, 55, 75, 100, 130, 180, 250, 350)
-LAST_STEPS = (0, 4, 10, 20, 40, 80, 180)
-MOST_BOXES = 3
-"""Boxes of a node."""
-GAP = (0, 9, 6, 2)
-"""How finely the first number of hot rows with a box is looked for, by k."""
-BITS = 11
-LOWEST = -15
-COARSE = (2.0**-BITS, 2.0**LOWEST)
+MOST = 64
+"""Most deleted rows."""
 
 
-def coded(x: Array) -> NDArray[np.uint16]:
-    """Codes of numbers not below x (at least `2^LOWEST`): an exponent and a mantissa of `BITS` bits."""
-    m, e = np.frexp(np.maximum(x, 2.0**LOWEST))
-    steps = np.ceil((2.0 * m - 1.0) * 2.0**BITS).astype(np.int64)
-    return np.asarray(np.clip((e - 1 - LOWEST) * 2**BITS + steps, 0, 2**16 - 1), np.uint16)
+class BoxTree(Method):
+    """Deleted rows of a logistic head (H5, H6)."""
+
+    name: ClassVar[str] = "box_tree"
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether the theorem applies."""
+        return refusal(head, change)
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
+        s, points = oriented(head)
+        tree = Tree(s, points, budget.left)
+        proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
+        return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
+                    _flips(head, tree, change.count))
 
 
-def decoded(q: NDArray[np.uint16]) -> Array:
-    """The numbers that codes stand for, exactly."""
-    q = q.astype(np.int64)
-    return np.ldexp(1.0 + (q % 2**BITS) * 2.0**-BITS, (q >> BITS) + LOWEST)
+def refusal(head: Head, change: RowChange) -> str:
+    """Why boxes say nothing of a problem; empty where they do."""
+    if change.relabels:
+        return "labels change, and boxes are for deleted rows"
+    if head.loss.name != Loss.LOGISTIC:
+        return f"the loss is {head.loss.name}, and boxes are for the logistic loss of one output"
+    if head.remaining:
+        return "the decay follows the number of remaining rows, and boxes are for a fixed one"
+    if head.phi_rad.any() or head.points_rad.any():
+        return "layers before the last one make the inputs inexact, and boxes need exact ones"
+    if head.threshold != 0.0:
+        return f"the threshold is {head.threshold!r}, and boxes are for 0"
+    if not 1 <= change.count <= MOST or len(change.rows) < 1:
+        return f"{change.count} of {len(change.rows)} rows are deleted, and boxes are for 1 to {MOST}"
+    if not head.decayed.all() and not change.count < head.n:
+        return "every row may be deleted, and then nothing holds the intercept"
+    return ""
 
 
-@dataclass(eq=False)
-class Box:
-    """A proved box of a node: the rows after the first h hot ones; codes of the slabs."""
-
-    h: int
-    codes: NDArray[np.uint16]
-    c: Centre
-    found: Trap
-    free: Rows
-    k: int
+def oriented(head: Head) -> tuple[Sums, Array]:
+    """Rows times their labels, and evaluation rows times the sign of today's output: products with ±1 are exact."""
+    mid, off = head.mu()
+    s = sums(head.phi * head.Y, np.where(head.decayed, mid, 0.0), off)
+    return s, head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
 
 
-@dataclass(eq=False)
-class Node:
-    """A node of the tree.
-
-    Attributes:
-        parent, branch: index of the parent, and which of its hot rows is out.
-        w: weights.
-        hot: the hot rows.
-        h: (N,) a point's number, −1 where the node says nothing of it.
-        boxes: its boxes.
-        leaves: rows refitted, and the weights (k = 1).
-    """
-
-    parent: int
-    branch: int
-    w: Array
-    hot: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
-    h: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
-    boxes: list[tuple[int, NDArray[np.uint16]]] = field(default_factory=list)
-    leaves: tuple[Rows, Array] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """A node to be worked on."""
-
-    parent: int
-    branch: int
-    out: tuple[int, ...]
-    free: Rows
-    k: int
-    points: Rows
-    w: Array
-    warm: Slabs | None
-    hint: int
-
-
-@dataclass(eq=False)
-class Tree:
-    """The search, point by point: easy points first, and what is finished when time is up counts.
-
-    Attributes:
-        sums: the training sum.
-        points: (N, p) oriented rows.
-        left: seconds left.
-    """
-
-    sums: Sums
-    points: Array
-    left: Callable[[], float]
-    most_hot: int = 180
-    warm: dict[int, Slabs] = field(default_factory=dict)
-    nodes: list[Node] = field(default_factory=list)
-    pending: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
-    failed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
-    flips: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    count: dict[str, int] = field(default_factory=dict)
-    rank: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
-
-    def run(self, k: int, todo: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which points are proved to stay under every deletion of at most k rows."""
-        n, N = len(self.sums.S), len(self.points)
-        self.pending, self.failed = np.zeros(N, np.int64), ~todo
-        self.rank = np.zeros(N, np.int64)
-        w = boxes.minimiser(self.sums, np.ones(n), np.zeros(self.sums.S.shape[1]))
-        queue: list[tuple[int, int, int, Task]] = []
-        entered = np.flatnonzero(todo)
-        self.pending[entered] = 1
-        heapq.heappush(queue, (0, 0, 0, Task(-1, 0, (), np.arange(n), k, entered, w, None, 0)))
-        serial = 0
-        while queue and self.left() > 0.0:
-            task = heapq.heappop(queue)[-1]
-            live = task.points[~self.failed[task.points]]
-            if not len(live):
-                continue
-            node, children = self._work(task, live)
-            at = len(self.nodes)
-            self.nodes.append(node)
-            if at == 0:
-                self._rank(node)
-            for child in children:
-                serial += 1
-                self.pending[child.points] += 1
-                heapq.heappush(queue, (int(self.rank[child.points].min()), child.k, serial, child))
-            self.pending[live] -= 1
-        return todo & ~self.failed & (self.pending == 0)
-
-    def _rank(self, root: Node) -> None:
-        """Points that need fewer hot rows come first."""
-        order = np.lexsort((np.arange(len(root.h)), root.h))
-        self.rank[order] = np.arange(len(order))
-
-    def _say(self, what: str, by: int = 1) -> None:
-        self.count[what] = self.count.get(what, 0) + by
-
-    def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
-        """A node's box, its points' numbers, and its children."""
-        n, k = len(self.sums.S), task.k
-        kept = np.ones(n)
-        kept[list(task.out)] = 0.0
-        w = boxes.minimiser(self.sums, kept, task.w)
-        node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int16))
-        self._say(f"nodes {k}")
-        wrong = live[~(self.points[live] @ w > 0.0)]
-        for j in wrong:
-            self.flips[int(j)] = task.out
-        self.failed[wrong] = True
-        live = live[~self.failed[live]]
-        if not len(live):
-            return node, []
-        c = centre(self.sums, kept, w)
-        order = self._order(c, task.free)
-        if k == 1:
-            self._last(node, c, order, live, task)
-            return node, []
-        return node, self._branch(node, c, order, live, task)
-
-    def _order(self, c: Centre, free: Rows) -> Rows:
-        S = self.sums.S
-        H = (S.T * (c.kept * c.at.D)) @ S + np.diag(self.sums.decay)
-        own = np.einsum("ij,ij->i", S @ np.linalg.inv(H), S)
-        heat = np.sqrt(np.maximum(own, 0.0)) * c.at.p / np.maximum(1.0 - own * c.at.D, 0.05)
-        return np.asarray(free[np.argsort(-heat[free], kind="stable")])
-
-    def _box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None) -> Box | None:
-        """A proved box for the rows after the first h, or None."""
-        free = np.sort(order[h:])
-        self._say("tries")
-        slabs = boxes.slabs(c, free, k, warm)
-        if slabs is None:
-            return None
-        room = slabs.all()
-        for _ in range(3):
-            codes = coded(room)
-            found = trap(c, Slabs(*decoded(codes)), free, k)
-            if found is not None and found.inside(Slabs(*decoded(codes))):
-                self._say("boxes")
-                return Box(h, codes, c, found, free, k)
-            room = room * 1.04
-        return None
-
-    def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task) -> list[Task]:
-        k, n = task.k, len(order)
-        need = np.full(len(live), n + 1)
-        steps = [h for h in STEPS if h < n - k and h >= 0.4 * task.hint]
-        first, tried, below = None, 0, -1
-        kept: list[tuple[Box, Rows]] = []
-        while steps:
-            h = steps.pop(0)
-            if h > self.most_hot or tried >= MOST_BOXES:
-                break
-            if first is not None and h > first and int(need.max()) <= h + (h + 12) // 4:
-                break
-            found = self._box(c, order, h, k, None)
-            if found is None:
-                below = h
-                if first is not None and h < first and first - h > 1 + GAP[min(k, 3)]:
-                    steps.insert(0, (first + h + 1) // 2)
-                continue
-            tried += 1
-            kept.append((found, self._needs(found, order, self.points[live])))
-            need = np.minimum(need, kept[-1][1])
-            if first is None or h < first:
-                if h - below > 1 + GAP[min(k, 3)]:
-                    steps.insert(0, (h + below + 1) // 2)
-                first = h
-        for one in list(kept):  # what the others do as well is not stated
-            others = [needs for box, needs in kept if box is not one[0]]
-            if others and (np.min(others, axis=0) <= need).all():
-                kept.remove(one)
-        node.boxes = [(box.h, box.codes) for box, _ in kept]
-        hard = need > self.most_hot
-        self.failed[live[hard]] = True
-        live, need = live[~hard], need[~hard]
-        if not len(live):
-            return []
-        node.h[live] = need
-        node.hot = order[: int(need.max())]
-        start = first or 0
-        return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], c.w, None,
-                     max(0, start - a - 1)) for a in range(int(need.max()))]
-
-    def _needs(self, box: Box, order: Rows, points: Array) -> Rows:
-        """For each point how many hot rows have to be taken out for the box to prove it."""
-        margin, pushes, fixed = drops(box.c, box.found, box.free, box.k, points)
-        spot = np.full(len(self.sums.S), -1)
-        spot[box.free] = np.arange(len(box.free))
-        pushes = pushes[:, spot[order[box.h :]]]
-        f = len(box.free)
-        low, high = np.zeros(len(points), np.int64), np.full(len(points), f, np.int64)
-
-        def holds(rows: Rows, cut: Rows) -> NDArray[np.bool_]:
-            V = np.where(np.arange(f) >= cut[:, None], pushes[rows], 0.0)
-            push = top_sums(V, min(box.k, f))[0]
-            return np.asarray((push + fixed[rows]) * RAISE < margin[rows])
-
-        all_rows = np.arange(len(points))
-        done = holds(all_rows, low)
-        high[done] = 0
-        never = fixed * RAISE >= margin
-        open_rows = all_rows[~done & ~never]
-        while len(open_rows):
-            middle = (low[open_rows] + high[open_rows]) // 2
-            good = holds(open_rows, middle)
-            high[open_rows[good]] = middle[good]
-            low[open_rows[~good]] = middle[~good] + 1
-            open_rows = open_rows[low[open_rows] < high[open_rows]]
-        return np.where(never, len(self.sums.S) + 1, box.h + high)
-
-    def _last(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task) -> None:
-        """k = 1: a box, and refits without single rows where it leaves a point open."""
-        n, points = len(order), self.points[live]
-        box = None
-        for h in LAST_STEPS:
-            if h < 0.4 * task.hint or h >= n:
-                continue
-            box = self._box(c, order, h, 1, self.warm.get(1))
-            if box is not None:
-                self.warm[1] = Slabs(*decoded(box.codes))
-                break
-        at = box.h if box is not None else n
-        open_ = np.ones((len(live), n), bool)
-        if box is not None:
-            margin, pushes, fixed = drops(box.c, box.found, box.free, 1, points)
-            spot = np.full(len(self.sums.S), -1)
-            spot[box.free] = np.arange(len(box.free))
-            open_[:, at:] = ~((pushes[:, spot[order[at:]]] + fixed[:, None]) * RAISE < margin[:, None])
-            node.boxes.append((at, box.codes))
-        node.hot = order[:at]
-        node.h[live] = at
-        columns = np.flatnonzero(open_.any(axis=0))
-        if not len(columns):
-            return
-        self._leaves(node, c, order[columns], open_[:, columns], live, task)
-
-    def _leaves(self, node: Node, c: Centre, rows: Rows, wanted: NDArray[np.bool_], live: Rows, task: Task) -> None:
-        """Refits without one row each; points with one that is not proved fail."""
-        self._say("leaves", len(rows))
-        b = base(c)
-        if b is None:
-            self.failed[live] = True
-            return
-        points = self.points[live]
-        W = refits(b, rows, 8)
-        good = stays(b, rows, W, points).T | ~wanted
-        bad = np.flatnonzero(~good.all(axis=0))
-        for i in bad:
-            kept = c.kept.copy()
-            kept[rows[i]] = 0.0
-            W[i] = boxes.minimiser(self.sums, kept, W[i] if np.isfinite(W[i]).all() else c.w)
-        if len(bad):
-            self._say("refits", len(bad))
-            good[:, bad] = stays(b, rows[bad], W[bad], points).T | ~wanted[:, bad]
-            for i in bad[~good[:, bad].all(axis=0)]:
-                kept = c.kept.copy()
-                kept[rows[i]] = 0.0
-                good[:, i] |= stays_alone(centre(self.sums, kept, W[i]), points)
-                self._say("alone")
-            for j, i in zip(*np.nonzero(~good), strict=True):
-                if points[j] @ W[i] <= 0.0:
-                    self.flips[int(live[j])] = (*task.out, int(rows[i]))
-        self.failed[live[~good.all(axis=1)]] = True
-        node.leaves = (rows, W)
+def _flips(head: Head, tree: Tree, count: int) -> Flips:
+    """Nodes and leaves at which a point lies on the other side, proved by their refits."""
+    found = Found(head)
+    for rows, w in tree.flips.values():
+        padded = np.full((1, count), NONE, np.int64)
+        padded[0, : len(rows)] = np.sort(np.array(rows, np.int64))
+        found.prove(Choices(padded, np.where(padded == NONE, NONE, DELETED)), w[None, None, :])
+    return found.flips()

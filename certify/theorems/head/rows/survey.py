@@ -19,6 +19,7 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
 CLASSES: Final[Mapping[str, str]] = {
     "squared_labels": "squared_labels:SquaredLabels", "squared_deletions": "squared_deletions:SquaredDeletions",
+    "box": "box:Box", "cells": "cells:Cells", "box_tree": "box_tree:BoxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration"}
 """Modules and classes of the methods, in the order in which they are tried."""
 
@@ -83,7 +84,7 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
     reasons += vanishing(head, change)
     parts: dict[str, Part] = {}
     attacked = False
-    for name in CLASSES:
+    for name in sorted(CLASSES, key=lambda name: not _method(name).complete(head, change)):
         todo = known & ~found.flipped & (status == OPEN)
         if name not in methods or not todo.any():
             continue

@@ -1,188 +1,27 @@
-"""H6 in balls: a tree of boxes that covers every choice of at most m deleted rows, point by point."""
+"""H6: a tree of trapping boxes that covers every choice of deleted rows, derived again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
-from certify.check.theorems.head.rows.box import Box, Centre, Margins, Points, box, centre
-from certify.check.theorems.head.rows.fixed_rows import Sums
-from certify.check.theorems.head.rows.near import alone, base, leaves
-from certify.format.refusal import Invalid
-
-BITS = 11
-LOWEST = -15
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.boxes.stated import nodes, oriented
+from certify.check.theorems.head.rows.boxes.tree import proved as tree_proves
+from certify.check.theorems.head.rows.head import Head
 
 
-def decoded(codes: Sequence[int]) -> list[float]:
-    """What the codes of slabs stand for: `(1 + m/2^11)·2^(e − 15)`, exact."""
-    return [(2048 + (q & 2047)) * 2.0 ** ((q >> BITS) + LOWEST - BITS) for q in codes]
+def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
+    """Which evaluation rows keep today's label after every change.
 
-
-@dataclass(frozen=True)
-class Node:
-    """One node as the certificate states it.
-
-    Attributes:
-        parent, branch: the parent's number (−1: none), and which of its hot rows is deleted.
-        weights: p numbers.
-        hot: the sequence of hot rows.
-        numbers: for each point how many hot rows its children take; −1: nothing is said of it.
-        boxes: pairs of a number of hot rows and the codes of four slabs.
-        leaves: pairs of a row and weights.
-    """
-
-    parent: int
-    branch: int
-    weights: Sequence[float]
-    hot: Sequence[int]
-    numbers: Sequence[int]
-    boxes: Sequence[tuple[int, Sequence[Sequence[int]]]]
-    leaves: Sequence[tuple[int, Sequence[float]]]
-
-
-@dataclass
-class _Place:
-    """Where a node stands: rows that are out, free rows, how many may follow, and its children by branch."""
-
-    out: list[int]
-    free: list[int]
-    k: int
-    children: dict[int, int] = field(default_factory=dict)
-
-
-def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
-    """Which points keep a positive margin under every deletion of at most `count` of the free rows.
-
-    A point is proved at a node if one of its boxes proves it for sets that avoid the first h hot rows, h its number there,
-    and each of the first h children proves it: a set that does not avoid them has a first one among them. At k = 1 rows
-    that no box proves need a leaf. A node says something of a point only if all its claims are proved.
+    Args:
+        head: the head.
+        arrays: the tree, see :func:`certify.check.theorems.head.rows.boxes.stated.nodes`.
+        where: the claim, for messages.
+        asked: the rows in question.
 
     Raises:
-        Invalid: the nodes are no tree, or a row, number or weight is out of place.
+        Invalid: the arrays are no tree, or the theorem is not about this problem.
     """
-    places = _places(s, nodes, free, count, len(e.rows), where)
-    good = [True] * len(e.rows)
-    for node, place in zip(nodes, places, strict=True):
-        live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j]]
-        if not live:
-            continue
-        kept = [True] * s.n
-        for i in place.out:
-            kept[i] = False
-        c = centre(s, kept, node.weights)
-        open_ = _last(node, place, c, e, live) if place.k == 1 else _inner(node, place, c, e, live, nodes)
-        for j in open_:
-            good[j] = False
-    return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
-
-
-def _places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: int, where: str) -> list[_Place]:
-    """The form of the tree.
-
-    Raises:
-        Invalid: see above.
-    """
-    places: list[_Place] = []
-    for at, node in enumerate(nodes):
-        here = f"{where}.nodes[{at}]"
-        if at == 0:
-            if node.parent != -1:
-                raise Invalid(here, f"its parent is {node.parent}", "the first node has none, -1")
-            place = _Place([], sorted(free), count)
-        else:
-            if not 0 <= node.parent < at:
-                raise Invalid(here, f"its parent is {node.parent}", "an earlier node is needed")
-            up, above = places[node.parent], nodes[node.parent]
-            if not 0 <= node.branch < len(above.hot) or node.branch in up.children or up.k < 2:
-                raise Invalid(here, f"it is branch {node.branch}", "a branch of its parent that no other node is")
-            up.children[node.branch] = at
-            gone = set(above.hot[: node.branch + 1])
-            place = _Place([*up.out, above.hot[node.branch]], [i for i in up.free if i not in gone], up.k - 1)
-        if len(node.weights) != s.p or len(node.numbers) != N or not all(x - x == 0 for x in node.weights):
-            raise Invalid(here, f"{len(node.weights)} weights, {len(node.numbers)} numbers",
-                          f"{s.p} finite weights and {N} numbers are needed")
-        inside = set(place.free)
-        if len(set(node.hot)) != len(node.hot) or not set(node.hot) <= inside:
-            raise Invalid(here, "a hot row is twice there or not free", "each is one of the free rows")
-        if any(h > len(node.hot) for h in node.numbers) or any(not 0 <= h <= len(node.hot) for h, _ in node.boxes):
-            raise Invalid(here, "a number of hot rows", f"there are {len(node.hot)}")
-        if any(len(codes) != 4 or any(len(q) != s.n for q in codes) for _, codes in node.boxes):
-            raise Invalid(here, "slabs of another shape", f"four times {s.n} codes are needed")
-        if any(i not in inside or len(w) != s.p or not all(x - x == 0 for x in w) for i, w in node.leaves):
-            raise Invalid(here, "a leaf", f"a free row and {s.p} finite weights are needed")
-        places.append(place)
-    return places
-
-
-def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box]]:
-    """The boxes that are proved."""
-    found = []
-    for h, codes in node.boxes:
-        out = set(node.hot[:h])
-        free = [i for i in place.free if i not in out]
-        proof = box(c, free, place.k, [decoded(q) for q in codes]) if free else None
-        if proof is not None:
-            found.append((h, proof))
-    return found
-
-
-def _inner(node: Node, place: _Place, c: Centre, e: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
-    """The points that a node with k > 1 leaves open, children counted as far as they say something of a point."""
-    part, margins = e.some(live), []
-    for h, proof in _boxes(node, place, c):
-        margins.append((h, Margins(proof, part)))
-    open_ = []
-    for at, j in enumerate(live):
-        number = node.numbers[j]
-        covered = all(a in place.children and nodes[place.children[a]].numbers[j] >= 0 for a in range(number))
-        if not covered or not any(h <= number and m.holds(at, set(node.hot[h:number])) for h, m in margins):
-            open_.append(j)
-    return open_
-
-
-def _last(node: Node, place: _Place, c: Centre, e: Points, live: list[int]) -> list[int]:
-    """The points that a node with k = 1 leaves open."""
-    part = e.some(live)
-    boxes = _boxes(node, place, c)
-    open_: set[int] = set()
-    rows = {i: a for a, (i, _) in enumerate(node.leaves)}
-    needed: dict[int, list[int]] = {}
-    if boxes:
-        h, proof = boxes[0]
-        m = Margins(proof, part)
-        ask = [[*node.hot[:h], *m.blocking(at)] for at in range(len(live))]
-    else:
-        ask = [list(place.free) for _ in live]
-        for at, ok in enumerate(alone(c, part, list(range(len(live))))):
-            if not ok:
-                open_.add(at)
-    for at, asked in enumerate(ask):
-        if any(i not in rows for i in asked):
-            open_.add(at)
-            continue
-        for i in asked:
-            needed.setdefault(i, []).append(at)
-    if needed:
-        open_ |= _refused(node, c, part, rows, needed)
-    return [live[at] for at in open_]
-
-
-def _refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]]) -> set[int]:
-    """The points that a leaf they need does not prove."""
-    order = sorted(needed)
-    weights = [node.leaves[rows[i]][1] for i in order]
-    b = base(c)
-    wanted = [needed[i] for i in order]
-    answers = leaves(b, order, weights, e, wanted) if b else [[False] * len(w) for w in wanted]
-    refused: set[int] = set()
-    for i, w, asked, answer in zip(order, weights, wanted, answers, strict=True):
-        if not all(answer):
-            kept = list(c.kept)
-            kept[i] = False
-            missing = [at for at, ok in zip(asked, answer, strict=True) if not ok]
-            refused |= {at for at, ok in zip(missing, alone(centre(c.sums, kept, w), e, missing), strict=True) if not ok}
-    return refused
-
-
-__all__ = ["Node", "decoded", "proved"]
+    s, points = oriented(head, where)
+    found = tree_proves(s, points, nodes(head, arrays, where, asked), head.moving, head.count, where)
+    return [yes and old >= 0 for yes, old in zip(found, head.today, strict=True)]

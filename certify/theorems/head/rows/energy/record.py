@@ -13,8 +13,8 @@ import numpy as np
 
 from certify.rigor.fp import Array
 
-FLAT, BOWL, KEEP, SPLIT, REST, LIST = range(1, 7)
-"""Fixed weights; moving weights; alternatives that stay; a child; what is left of a node; sets one by one (the end)."""
+FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED = range(1, 8)
+"""Fixed weights; moving weights; alternatives that stay; a child; what is left of a node; sets one by one; nothing left."""
 
 
 def short(x: Array) -> Array:
@@ -38,6 +38,12 @@ class Record:
     def vector(self, lines: Array) -> None:
         """Vectors, one a line."""
         self.vectors.extend(lines.astype(np.float32))
+
+    def arrays(self, points: Array, p: int) -> dict[str, Array]:
+        """The streams as arrays, for the points whose trees they are."""
+        vectors = np.array(self.vectors, dtype=np.float32).reshape(-1, p)
+        whole, numbers = np.array(self.whole, dtype=np.int32), np.array(self.numbers, dtype=np.float32)
+        return {"points": points, "whole": whole, "vectors": vectors, "numbers": numbers}
 
     def join(self, other: Record) -> None:
         """Append another record."""

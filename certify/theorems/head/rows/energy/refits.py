@@ -6,29 +6,27 @@ import numpy as np
 
 from certify.rigor.activation import activation
 from certify.rigor.fp import RAISE, Array, U, dot_unit, row_norms
-from certify.theorems.head.rows.energy.duals import duals
+from certify.systems.head.rows.change import NONE, Choices
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.energy.finder import hessians, lengths, minimise, slopes
-from certify.theorems.head.rows.energy.lists import SLACK
-from certify.theorems.head.rows.energy.primals import energy_up
 from certify.theorems.head.rows.energy.record import short
 from certify.theorems.head.rows.energy.rows import Index, Rows
 
 _STEPS = 40
 
 
-def refits(rows: Rows, tau: Array, w: Array, e: Array) -> tuple[Array, Index]:
-    """Weights that show e·w* > 0 for targets τ `(B, N)`, from w `(B, p)`; the lines for which none were found.
-
-    One vector a line for one output whose weights all decay; else two, of the refit and of the refit on the hyperplane.
-    """
+def refits(head: Head, rows: Rows, sets: Index, w: Array, e: Array) -> tuple[Array, Index]:
+    """Weights that show e·w* > 0 for sets of alternatives `(B, j)`, from w `(B, p)`; the sets for which none were found."""
+    tau = rows.targets(sets)
     if rows.decayed.all() and rows.width == 1:
         return _near_minimum(rows, tau, w, e)
-    w = short(minimise(rows, tau, w, None, 1e-4))
-    v = short(minimise(rows, tau, w, e, 1e-4))
-    below = duals(rows, slopes(rows, v @ rows.A.T), tau, e)
-    on = w @ e > dot_unit(len(e)) * row_norms(w) * float(row_norms(e[None])[0])
-    good = on & (energy_up(rows, tau, w) < below.value - SLACK)
-    return np.stack([w, v], 1).reshape(-1, len(e)), np.flatnonzero(~good)
+    w = short(minimise(rows, tau, w, None, 1e-9))
+    owner, code = np.append(rows.owner, NONE), np.append(rows.code, NONE)
+    near = enclose_refits(head, Choices(owner[sets], code[sets]), w.reshape(len(w), head.k, head.m))
+    size = float(row_norms(e[None])[0])
+    sure = w @ e - dot_unit(len(e)) * row_norms(w) * size > near * size * RAISE
+    return w, np.flatnonzero(~sure)
 
 
 def _near_minimum(rows: Rows, tau: Array, w: Array, e: Array) -> tuple[Array, Index]:

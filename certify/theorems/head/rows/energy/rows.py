@@ -33,6 +33,7 @@ class Rows:
         lines: `(L, 2)` lines whose target alternative l changes (the same line twice with a 0 when one is enough).
         deltas: `(L, 2)` what it adds to those targets, −1, 0 or 1.
         owner: `(L,)` the row that alternative l relabels.
+        code: `(L,)` what it becomes.
         decayed: `(p,)` which weights decay.
         mu: lower and upper bound of the decay μ of the sum form.
     """
@@ -43,6 +44,7 @@ class Rows:
     lines: Index
     deltas: Array
     owner: Index
+    code: Index
     decayed: NDArray[Any]
     mu: tuple[float, float]
 
@@ -79,13 +81,23 @@ class Rows:
             tau[self.lines[l]] += times * self.deltas[l]
         return tau
 
+    def targets(self, sets: Index) -> Array:
+        """`(B, N)` targets after each of many sets, −1 for no alternative."""
+        tau = np.broadcast_to(self.tau, (len(sets), len(self.tau))).copy()
+        for column in sets.T:
+            some = np.flatnonzero(column >= 0)
+            l = column[some]
+            for side in range(2):
+                tau[some, self.lines[l, side]] += self.deltas[l, side]
+        return tau
+
 
 def logistic_rows(phi: Array, above: NDArray[Any], decayed: NDArray[Any], mu: tuple[float, float], allowed: Index) -> Rows:
     """A head of one output: `above` says which rows have the label 1."""
     tau = above.astype(np.float64)
     lines = np.stack([allowed, allowed], 1)
     deltas = np.stack([1.0 - 2.0 * tau[allowed], np.zeros(len(allowed))], 1)
-    return Rows(phi, 1, tau, lines, deltas, allowed, decayed, mu)
+    return Rows(phi, 1, tau, lines, deltas, allowed, 1 - tau[allowed].astype(np.int64), decayed, mu)
 
 
 def softmax_rows(
@@ -103,5 +115,5 @@ def softmax_rows(
     lines = np.stack([owner * classes + label[owner], owner * classes + other], 1)
     deltas = np.tile(np.array([-1.0, 1.0]), (len(owner), 1))
     return Rows(
-        A.reshape(n * classes, classes * m), classes, tau.ravel(), lines, deltas, owner, np.tile(decayed, classes), mu
+        A.reshape(n * classes, classes * m), classes, tau.ravel(), lines, deltas, owner, other, np.tile(decayed, classes), mu
     )

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from certify.rigor.fp import Array
+from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy.duals import Duals, average, duals
 from certify.theorems.head.rows.energy.finder import minimise, singles, slopes
 from certify.theorems.head.rows.energy.lists import SLACK, greedy, listing, survivors
 from certify.theorems.head.rows.energy.primals import Family, Moves, along, bowl, flat, newton_moves
-from certify.theorems.head.rows.energy.record import BOWL, FLAT, KEEP, LIST, REST, SPLIT, Record, short
+from certify.theorems.head.rows.energy.record import BOWL, CLOSED, FLAT, KEEP, LIST, REST, SPLIT, Record, short
 from certify.theorems.head.rows.energy.refits import refits
 from certify.theorems.head.rows.energy.rows import Index, Rows
 from certify.theorems.head.rows.energy.scores import Scores, scores, side, spread
@@ -57,11 +58,13 @@ class Tree:
     """The proof for one point.
 
     Args:
-        rows: the head.
+        head: the head.
+        rows: the same, flattened.
         e: `(p,)`; the label stays while e·w > 0.
         check: raises when time is up.
     """
 
+    head: Head
     rows: Rows
     e: Array
     check: Callable[[], None]
@@ -76,7 +79,7 @@ class Tree:
         k = min(count, len(set(rows.owner.tolist())))
         w = minimise(rows, rows.tau[None], start[None], None, 1e-8)[0]
         v = minimise(rows, rows.tau[None], w[None], self.e, 1e-8)[0]
-        W = short(np.concatenate([singles(rows, rows.tau, float(k), v, free, self.e, 0.01), v[None]]))
+        W = short(np.concatenate([singles(rows, rows.tau, float(k), v, free, self.e, 0.01 if rows.decayed.all() else 1e-5), v[None]]))
         self.record.vector(W)
         tau = self.targets(np.zeros(0, np.int64), free, k)
         self.close(Node(np.zeros(0, np.int64), free, k, duals(rows, slopes(rows, W @ rows.A.T), tau, self.e), w))
@@ -98,7 +101,7 @@ class Tree:
             every = [s for _, s, _ in found]
             kept = survivors(every, len(node.free))
             if not len(kept) and min(s.base + s.k * s.single[-1] for s in every) < -SLACK:
-                self.record.step(KEEP, 0)
+                self.record.step(CLOSED)
                 return
             if len(kept) <= 0.8 * len(node.free):
                 self.record.step(KEEP, len(kept), *kept)
@@ -126,7 +129,7 @@ class Tree:
             chosen = np.append(node.chosen, free[x])
             members = np.stack([np.full(len(kept) + 1, x), np.append(kept, len(free))], 1)
             tau = self.targets(chosen, free[kept], k - 1)
-            points = average(rows, node.points, np.array([1.0 / k, (k - 1.0) / k]), members, tau)
+            points = average(rows, node.points, np.array([1.0 / k, (k - 1.0) / k]), members, tau, self.e)
             w = minimise(rows, rows.target(chosen)[None], node.w[None], None, 1e-8)[0]
             self.close(Node(chosen, free[kept], k - 1, points, w))
         self.record.step(REST)
@@ -189,14 +192,9 @@ class Tree:
             self.check()
             part = members[start : start + _CHUNK]
             self.solved += len(part)
-            tau = np.broadcast_to(rows.target(node.chosen), (len(part), len(rows.tau))).copy()
-            for j in range(node.k):
-                some = np.flatnonzero(part[:, j] < len(free))
-                for column in range(2):
-                    l = free[part[some, j]]
-                    tau[some, rows.lines[l, column]] += rows.deltas[l, column]
-            weights, bad = refits(rows, tau, centre + moves[part].sum(1), self.e)
+            inside = np.where(part < len(free), np.append(free, -1)[part], -1)
+            inside = np.concatenate([np.broadcast_to(node.chosen, (len(part), len(node.chosen))), inside], 1)
+            weights, bad = refits(self.head, rows, inside, centre + moves[part].sum(1), self.e)
             if len(bad):
-                first = part[bad[0]]
-                raise Open(np.append(node.chosen, free[first[first < len(free)]]))
+                raise Open(inside[bad[0]][inside[bad[0]] >= 0])
             self.record.vector(weights)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
-from certify.check.theorems.head.rows.box import Centre, Points
-from certify.check.theorems.head.rows.fixed_rows import inverse, power
-from certify.check.theorems.head.rows.slabs import below, slope
+from certify.check.theorems.head.rows.boxes.trap import Centre, Points
+from certify.check.theorems.head.rows.boxes.fixed_rows import inverse, power
+from certify.check.theorems.head.rows.boxes.slabs import below, slope
 
 ROOM = power(-20)
 

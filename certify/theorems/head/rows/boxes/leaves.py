@@ -1,7 +1,7 @@
 """H6, leaves: weights near the minimiser of the sum without one more row, many at once.
 
-`H ⪰ r(1 − D_i s_iᵀX s_i)·H_c` for the Hessian H near such weights, H_c that of the node's centre without row i taken out,
-X its inverse, `r = e^{−(largest change of a margin)}`: `|(ln l'')'| ≤ 1`. So one verified inverse serves all leaves.
+`H ⪰ r(1 − D_i s_iᵀX s_i)·H_c` for the Hessian H near such weights, H_c that of the node's centre, row i included, X its
+inverse, `r = e^{−(largest change of a margin)}`: `|(ln l'')'| ≤ 1`. So one verified inverse serves all leaves.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from certify.rigor import fp
 from certify.rigor.activation import activation
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
-from certify.theorems.head.rows.box import Centre, inverse
-from certify.theorems.head.rows.logistic_slabs import Rows
+from certify.theorems.head.rows.boxes.trap import Centre, inverse
+from certify.theorems.head.rows.boxes.slabs import Rows
 
 ROOM = 2.0**-20
 """How far a refit may lie from the weights that stand for it, times the inverse's norm."""
@@ -45,7 +45,7 @@ def base(c: Centre) -> Base | None:
     H = (S.T * (c.kept * c.at.D)) @ S
     H[np.diag_indices(len(H))] += s.decay
     sure = 4.0 * fp.dot_unit(n) * float((c.kept * (c.at.D + c.at.D_off)) @ (s.norms * s.norms))
-    unsure = (sure + float((c.kept * c.at.D_off) @ (s.norms * s.norms)) + 4.0 * U * float(s.decay.sum())) * RAISE
+    unsure = (sure + float((c.kept * c.at.D_off) @ (s.norms * s.norms)) + 4.0 * U * float(s.decay.sum()) + s.decay_off) * RAISE
     found = inverse(H, unsure)
     if found is None:
         return None
@@ -89,7 +89,7 @@ def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
     P = value.mid * kept
     G = s.decay * W - P @ S
     slack = ((kept * (value.error + 0.25 * off + (fp.dot_unit(n) + 4.0 * U) * value.mid)) @ s.norms
-             + 4.0 * U * float(s.decay.max(initial=0.0)) * sizes) * RAISE
+             + (4.0 * U * float(s.decay.max(initial=0.0)) + s.decay_off) * sizes) * RAISE
     gradient = (fp.row_norms(G) + slack) * RAISE
     change = np.max((np.abs(T - c.at.t) + off + c.at.off) * c.kept + ROOM * s.norms * c.kept, axis=1) * RAISE
     shrink = exp(-np.minimum(change, 600.0)) * (1.0 - 2.0**-40) - 2.0**-800
@@ -105,7 +105,7 @@ def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
 
 
 def stays_alone(c: Centre, points: Array) -> NDArray[np.bool_]:
-    """Whether `e·w > 0` is proved for each point at the minimiser near the centre itself, by its own Hessian: `(N,)`."""
+    """Whether `e·w > 0` is proved for each point at the minimiser near the centre, by its own Hessian: `(N,)`."""
     b, s = base(c), c.sums
     none = np.zeros(len(points), bool)
     if b is None:

@@ -7,7 +7,7 @@ from math import exp, log1p
 from flint import arb
 
 from certify.check.linalg.balls import ONE, ZERO
-from certify.check.theorems.head.rows.fixed_rows import WEIGHT
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT
 
 QUARTER = arb(1) / 4
 SCALE = float(2**WEIGHT)

@@ -66,8 +66,8 @@ class Secants:
 def secants(at: Margins, lo: Array, hi: Array, proved: bool = True) -> Secants:
     """Bounds of the mean curvature over `[t, t + τ]` for all `τ ∈ [−lo, hi]`.
 
-    The mean is quasi-concave in τ: least at an end. On the side of the peak of l'' it grows until it meets l'' beyond the
-    peak, and is at most l'' at any earlier point beyond the peak; on the other side it is at most `l''(t)`.
+    The mean is quasi-concave in τ: least at an end. On the side of the peak of l'' it grows until it meets l'' beyond
+    the peak, and is at most l'' at any earlier point beyond the peak; on the other side it is at most `l''(t)`.
 
     Args:
         at: the centre.
@@ -95,17 +95,25 @@ def secants(at: Margins, lo: Array, hi: Array, proved: bool = True) -> Secants:
     most = np.where(peak, rising, D + 2.0 * D_off)
     beyond = np.flatnonzero(peak & ~before)
     if len(beyond):
-        most[beyond] = _beyond(at, beyond % n, reach[beyond], mean_most[beyond], curve[beyond] - curve_off[beyond], proved)
+        ends_of = mean_most[beyond], curve[beyond] - curve_off[beyond]
+        most[beyond] = _beyond(at, beyond % n, reach[beyond], ends_of, proved)
     return Secants(np.minimum(np.minimum(least[:n], least[n:]), at.D) * (1 - 2 * U),
                    np.maximum(np.maximum(most[:n], most[n:]), at.D) * (1 + 2 * U))
 
 
-def _beyond(at: Margins, rows: Rows, reach: Array, end_mean: Array, end_curve: Array, proved: bool) -> Array:
+def _beyond(at: Margins, rows: Rows, reach: Array, end: tuple[Array, Array], proved: bool) -> Array:
     """Upper bounds of the mean where the slab reaches past the peak of l''.
 
-    With `u = |t|` and x how far past 0: if `l''(x) ≥ mean over [−u, x]`, the mean is at most `l''(x)` everywhere; if this
-    holds at the very end, the mean at the end is the largest.
+    With `u = |t|` and x how far past 0: if `l''(x) ≥ mean over [−u, x]`, the mean is at most `l''(x)` everywhere; if
+    this holds at the very end, the mean at the end is the largest.
+
+    Args:
+        at: the centre.
+        rows, reach: which rows, and how far their slabs reach on that side.
+        end: an upper bound of the mean, and a lower bound of l'', at the end.
+        proved: as in :func:`secants`.
     """
+    end_mean, end_curve = end
     u, off, D = np.abs(at.t[rows]), at.off[rows], at.D[rows]
     far = np.maximum(reach - u, 0.0)
     x = np.log1p(0.5 * u)
@@ -142,6 +150,7 @@ def least_remainder(at: Margins, rows: Rows, il: Array, ih: Array, proved: bool 
     p0, p0_off, D, D_off = (np.tile(v[rows], 2) for v in (at.p, at.p_off, at.D, at.D_off))
     value = p - p0 + D * tau
     # a turn at −2t, with t known up to off, moves the remainder by less than 2·off·(¼ + ¼)
-    error = (p_off + p0_off + 2.0 * D_off * np.tile(np.maximum(il, ih), 2) + 4 * U * (1 + np.abs(tau)) + np.tile(off, 2)) * RAISE
+    error = p_off + p0_off + 2.0 * D_off * np.tile(np.maximum(il, ih), 2) + 4 * U * (1 + np.abs(tau))
+    error = (error + np.tile(off, 2)) * RAISE
     worst = np.maximum(value + error, 0.0)
     return np.maximum(worst[:k], worst[k:])

@@ -1,0 +1,112 @@
+"""What a certificate states of boxes and their trees, read and judged for form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flint import arb
+
+from certify.check.linalg.balls import ZERO
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, sums
+from certify.check.theorems.head.rows.boxes.trap import Points, points
+from certify.check.theorems.head.rows.boxes.tree import Node
+from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.losses.logistic import Logistic
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
+
+WHOLE = ("parent", "branch", "hot_count", "hot", "numbers", "box_count", "box", "slabs", "leaf_count", "leaf")
+REAL = ("weights", "leaf_weights")
+
+
+def oriented(head: Head, where: str) -> tuple[Sums, Points]:
+    """Rows times their labels, and evaluation rows times the sign of today's output, all of them exact.
+
+    Raises:
+        Invalid: the theorem is not about this problem.
+    """
+    if head.relabels or not isinstance(head.loss, Logistic) or head.k != 1 or head.remaining or head.threshold:
+        raise Invalid(where, "boxes are stated",
+                      "they are for deleted rows, the logistic loss, a fixed decay and the threshold 0")
+    if head.count < 1 or (head.free_intercept and head.count >= head.n):
+        raise Invalid(where, f"{head.count} rows are deleted", "at least one is needed, and fewer than there are")
+    mu = head.mu()
+    decay = [mu] * (head.m - 1) + [ZERO if head.free_intercept else mu]
+    rows = [[x * y[0] for x in row] for row, y in zip(_exact(head.rows, where), head.targets, strict=True)]
+    signs = [1.0 if label == 1 else -1.0 for label in head.today]
+    seen = [[x * s for x in row] for row, s in zip(_exact(head.evaluated.tolist(), where), signs, strict=True)]
+    return sums(rows, decay), points(seen, head.m)
+
+
+def _exact(rows: Sequence[Sequence[arb]], where: str) -> list[list[float]]:
+    """The numbers that balls without radius are.
+
+    Raises:
+        Invalid: one has a radius.
+    """
+    if not all(x.is_exact() for row in rows for x in row):
+        raise Invalid(where, "boxes are stated", "the inputs of the last layer are not exact, and boxes need exact ones")
+    return [[float(x) for x in row] for row in rows]
+
+
+def nodes(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[Node]:
+    """The nodes of a tree from its flat arrays.
+
+    At the last level a point has the number of hot rows before the box, or of all where there is none.
+
+    Raises:
+        Invalid: an array is missing, is of another kind, or does not fit the others.
+    """
+    if set(arrays) != {*WHOLE, *REAL}:
+        raise Invalid(where, f"its arrays are {show(sorted(arrays))}", f"{show(sorted((*WHOLE, *REAL)))} are needed")
+    for name in WHOLE:
+        if arrays[name].kind != "i":
+            raise Invalid(f"{where}, {name}", f"its type is {arrays[name].kind}", "whole numbers are needed")
+    flat = {name: [int(x) for x in arrays[name].values] if name in WHOLE and name != "slabs" else arrays[name].values
+            for name in arrays}
+    T, N, n, p = len(flat["parent"]), len(head.today), head.n, head.m
+    depth = _depths([int(x) for x in flat["parent"]], where)
+    inner = [d < head.count - 1 for d in depth]
+    counts = {name: [int(x) for x in flat[name]] for name in ("hot_count", "box_count", "leaf_count")}
+    shapes = {"branch": (T,), "weights": (T, p), "hot_count": (T,), "box_count": (T,), "leaf_count": (T,),
+              "numbers": (sum(inner), N), "hot": (sum(counts["hot_count"]),), "box": (sum(counts["box_count"]),),
+              "slabs": (sum(counts["box_count"]), n), "leaf": (sum(counts["leaf_count"]),),
+              "leaf_weights": (sum(counts["leaf_count"]), p)}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise Invalid(f"{where}, {name}", f"its shape is {arrays[name].shape}", f"{shape} is needed")
+    if any(c < 0 for one in counts.values() for c in one) or T < 1 or any(not 0 <= x < 2**48 for x in flat["slabs"]):
+        raise Invalid(where, "a count is negative, a code too large, or there is no node", "none of these can be")
+    found: list[Node] = []
+    hot = box = leaf = row = 0
+    for at in range(T):
+        h, b, w = (counts[name][at] for name in ("hot_count", "box_count", "leaf_count"))
+        parent, branch = int(flat["parent"][at]), int(flat["branch"][at])
+        starts = [int(x) for x in flat["box"][box : box + b]]
+        if inner[at]:
+            numbers = [int(x) for x in flat["numbers"][row * N : (row + 1) * N]]
+            row += 1
+        else:
+            live = asked if parent < 0 else [number > branch for number in found[parent].numbers]
+            numbers = [h if yes else -1 for yes in live]
+        found.append(Node(
+            parent, branch, flat["weights"][at * p : (at + 1) * p], [int(x) for x in flat["hot"][hot : hot + h]], numbers,
+            [(start, flat["slabs"][(box + a) * n : (box + a + 1) * n]) for a, start in enumerate(starts)],
+            [(int(flat["leaf"][leaf + a]), flat["leaf_weights"][(leaf + a) * p : (leaf + a + 1) * p]) for a in range(w)]))
+        hot, box, leaf = hot + h, box + b, leaf + w
+    return found
+
+
+def _depths(parents: Sequence[int], where: str) -> list[int]:
+    """How many rows are out at each node.
+
+    Raises:
+        Invalid: a parent does not come before.
+    """
+    depth: list[int] = []
+    for at, parent in enumerate(parents):
+        if not (parent == -1 if at == 0 else 0 <= parent < at):
+            raise Invalid(f"{where}, parent", f"that of node {at} is {parent}", "the first has -1, the others an earlier one")
+        depth.append(0 if at == 0 else depth[parent] + 1)
+    return depth
