@@ -19,10 +19,10 @@ from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, Solved, ridge, solve
-from certify.theorems.head.rows.contrasts import Bools, Contrast, Ints, Swing, contrasts, other_codes, swing
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
-from certify.theorems.head.rows.squared_outputs import Outputs
+from certify.theorems.head.rows.squared.contrasts import Bools, Contrast, Ints, Swing, contrasts, other_codes, swing
+from certify.theorems.head.rows.squared.outputs import Outputs
 
 FIRST = 1024
 """Largest numbers of a row that are sorted first; four times as many wherever these do not reach the margin."""
