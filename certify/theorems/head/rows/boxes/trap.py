@@ -130,7 +130,7 @@ def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float]
     except np.linalg.LinAlgError:
         return None
     if not proved:
-        return X, 0.0
+        return np.asarray(X, np.float64), 0.0
     X = 0.5 * (X + X.T)
     if not np.isfinite(X).all():
         return None
@@ -192,7 +192,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Tr
 
 def _seen(S: Array, M: Array, norms: Array, off: float) -> Array:
     """Upper bounds of `|s_j|_M`, M up to off and rounding."""
-    return np.sqrt(np.maximum(np.einsum("ij,ij->i", S @ M, S), 0.0) + off * norms * norms) * RAISE
+    return np.asarray(np.sqrt(np.maximum(np.einsum("ij,ij->i", S @ M, S), 0.0) + off * norms * norms) * RAISE)
 
 
 def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Array, Array, float],

@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.families.squared_heads import as_checked, as_head, small_head
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.squared_labels import proved
@@ -15,6 +14,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.squared_labels import SquaredLabels, ask
+from tests.families.squared_heads import as_checked, as_head, small_head
 
 
 @pytest.mark.parametrize(("outputs", "count"), [(1, 0), (1, 1), (1, 3), (3, 1), (3, 2)])

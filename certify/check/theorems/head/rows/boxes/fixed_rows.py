@@ -1,13 +1,13 @@
-"""Rows in few bits: products of many rows as products of whole numbers that fit a machine word, with what they leave out.
+"""Rows in few bits: products of many rows as products of whole numbers that fit a word, with what they leave out.
 
-Row s is `2^e·(whole numbers of `bits` bits)` up to `ε|s|`, `ε = √p·2^−bits`: an entry is off by half a unit, a unit is at
-most `2^(1−bits)` of the row's largest entry.
+Row s is `2^e` times whole numbers of so many bits, up to `ε|s|`, `ε = √p·2^−bits`: an entry is off by half a unit,
+and a unit is at most `2^(1−bits)` of the row's largest entry.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from math import frexp, ldexp
 from operator import mul
 
@@ -19,7 +19,7 @@ WORD = 61
 LONG = 57
 
 
-@lru_cache(maxsize=None)
+@cache
 def power(e: int) -> arb:
     """`2^e`, exact."""
     return arb(2) ** e
@@ -55,7 +55,7 @@ def short(rows: list[list[float]], p: int) -> Short:
 
 @dataclass(frozen=True)
 class Few:
-    """A matrix in few bits: `2^unit` times whole numbers, off by at most `off` in the Frobenius norm, each column by `column`."""
+    """A matrix in few bits: `2^unit` times whole numbers, off by at most `off`, and each column by `column`."""
 
     mat: fmpz_mat
     unit: int
@@ -158,9 +158,10 @@ WEIGHT = 44
 def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     """X exact, e and a bound of `‖H⁻¹‖` with `‖H⁻¹ − X‖ ≤ e`, for `H = Σ 2^−WEIGHT·weights_j s_js_jᵀ + diag(decay)`.
 
-    The weights are nonnegative and so is the decay, so H is positive definite if it is nonsingular. In whole numbers a row
-    is off by `√p/2` units, its weighted copy by `√p` more: with weights up to ½ that is at most `2√p(|s| + √p)` a row. With Y the inverse of what was summed, H within u of it and
-    `u‖Y‖ < 1`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`. None where this is not proved.
+    The weights are nonnegative and so is the decay, so H is positive definite if it is nonsingular. In whole numbers a
+    row is off by `√p/2` units, its weighted copy by `√p` more: with weights up to ½ that is at most `3√p(|s| + √p)`
+    units a row. With Y the inverse of what was summed, H within u of it, `u‖Y‖ < ½`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`.
+    None where this is not proved.
     """
     n, p = s.n, s.p
     scaled = [x * w >> WEIGHT for row, w in zip(s.long, weights, strict=True) for x in row]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.fixed import whole
 from certify.check.theorems.head.rows.boxes.fixed_rows import (
     Few,
     Short,
@@ -123,7 +124,8 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]) ->
 
 
 def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]],
-            matrices: tuple[arb_mat, arb_mat, arb, arb], pulls: tuple[dict[int, arb], dict[int, arb], arb]) -> Box | None:
+            matrices: tuple[arb_mat, arb_mat, arb, arb],
+            pulls: tuple[dict[int, arb], dict[int, arb], arb]) -> Box | None:
     """The inequalities."""
     s = c.sums
     lo, hi, il, ih = slabs
@@ -181,9 +183,14 @@ def above_ratio(back: arb) -> int:
     return int(float(back.upper()) * 2**BACK) + 2
 
 
+def _integer(x: arb) -> int:
+    """An exact integer."""
+    return int(whole(x))
+
+
 def _whole(x: arb, unit: int) -> int:
     """A whole number of `2^unit` not below a nonnegative number."""
-    return int((x.upper() * power(-unit)).ceil().unique_fmpz())  # an exact number times a power of two
+    return _integer((x.upper() * power(-unit)).ceil())  # an exact number times a power of two
 
 
 def _tops(row: list[int], k: int, ratio: int, floor: int) -> tuple[int, int, int, int]:
@@ -340,7 +347,7 @@ class _Pushes:
         room = self._room(at)
         if not room > 0:
             return list(self.margins.found.free)
-        most_allowed = int((room.lower() * power(-unit)).floor().unique_fmpz())
+        most_allowed = _integer((room.lower() * power(-unit)).floor())
         if floor >= most_allowed and self.left:
             return None
         return [i for x, i in zip(values, self.cols, strict=True) if x >= most_allowed]
