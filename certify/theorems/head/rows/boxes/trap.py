@@ -68,7 +68,7 @@ def centre(sums: Sums, kept: Array, w: Array, proved: bool = True) -> Centre:
     at = margins(S @ w, fp.dot_unit(p) * sums.norms * size * RAISE, proved)
     pull = kept * at.p
     mid = sums.decay * w - pull @ S
-    weigh = float(kept @ ((at.p_off + fp.dot_unit(n) * at.p) * sums.norms))
+    weigh = float(kept @ ((at.p_off + fp.dot_unit(n) * at.p) * sums.norms)) * fp.sum_up(n)
     error = (weigh + sums.decay_off * size
              + 4.0 * U * (float(sums.decay.max(initial=0.0)) * size + float(pull @ sums.norms))) * RAISE
     return Centre(sums, kept, w, at, float(fp.row_norms(mid[None, :])[0] + error) * RAISE)

@@ -280,6 +280,8 @@ class Tree:
             spot[box.free] = np.arange(len(box.free))
             open_[:, at:] = ~((pushes[:, spot[order[at:]]] + fixed[:, None]) * RAISE < margin[:, None])
             node.boxes.append((at, box.codes))
+        else:  # no further row may be deleted either
+            self.failed[live[~stays_alone(c, points)]] = True
         node.hot = order[:at]
         node.h[live] = at
         columns = np.flatnonzero(open_.any(axis=0))

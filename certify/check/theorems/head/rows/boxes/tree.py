@@ -48,8 +48,8 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
     """Which points keep a positive margin under every deletion of at most `count` of the free rows.
 
     A point is proved at a node if one of its boxes proves it for sets that avoid the first h hot rows, h its number
-    there, and each of the first h children proves it: a set that does not avoid them has a first one among them. At k = 1
-    rows that no box proves need a leaf. A node says something of a point only if all its claims are proved.
+    there, and each of the first h children proves it: a set that does not avoid them has a first one among them. At
+    k = 1 rows that no box proves need a leaf. A node says something of a point only if all its claims are proved.
 
     Raises:
         Invalid: the nodes are no tree, or a row, number or weight is out of place.
