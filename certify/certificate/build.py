@@ -117,7 +117,7 @@ def _problem(problem: Problem) -> Json:
         "reparameterised": network.reparameterised,
         "names": None if problem.names is None else list(problem.names),
         "count": problem.count,
-        **({"within": within(problem), "weights_length": weights_length(problem)} if problem.base == "nearby" else {}),
+        **({"within": within(problem), "weights_length": weights_length(problem)} if problem.nearby else {}),
     }
 
 

@@ -39,7 +39,7 @@ class Search:
 
     def candidates(self, check: Callable[[], None]) -> Iterator[tuple[Array, Array]]:
         """Changes within the budget and the solutions of what they make of the data, the furthest first."""
-        both = self.change.parameter == "sample_weights" and not self.change.down
+        both = self.change.moving.reweighs and not self.change.down
         for down in (True, False) if both else (True,):  # beyond first order rows that leave often lead further
             seen: list[tuple[float, Array]] = []
             try:
@@ -100,8 +100,8 @@ class Search:
 
     def _steps(self) -> Array:
         """What every row does to the slopes: it leaves, or its label becomes the one that is least likely."""
-        if self.change.parameter != "labels" or self.k == 1:
-            return self._signs() if self.change.parameter == "labels" else -self.layer.g
+        if not self.change.moving.relabels or self.k == 1:
+            return self._signs() if self.change.moving.relabels else -self.layer.g
         y = self._targets()
         return np.asarray(y - np.eye(self.k)[np.argmin(self.layer.g + y + 2 * y, axis=1)])
 
@@ -122,12 +122,12 @@ class Search:
         """The change of the budget with the largest `⟨Z, Δ_u⟩`, to first order; `down`: of weights that fall."""
         layer, change, rows = self.layer, self.change, self.rows
         x = self.phi @ Z.T
-        if change.parameter == "labels":
+        if change.moving.relabels:
             return self._relabelled(x)
-        if change.parameter == "sample_weights":
+        if change.moving.reweighs:
             pull = np.einsum("ia,ia->i", layer.g, x)[:, None]
             pull = np.minimum(pull, 0.0) if down else pull
-        elif change.parameter == "targets":
+        elif not change.moving.inputs:
             pull = -x
         else:
             y = np.einsum("iab,ib->ia", layer.M, x) @ layer.plain + layer.g @ Z[:, : layer.plain.shape[1]]
@@ -135,7 +135,7 @@ class Search:
         pull = pull[rows]
         size = np.linalg.norm(pull, axis=1, keepdims=True)
         u = np.zeros((layer.n, pull.shape[1]))
-        r = change.radius if change.parameter == "sample_weights" and not change.total else change.radius * SHORT
+        r = change.radius if change.moving.reweighs and not change.total else change.radius * SHORT
         if change.total:
             u[rows] = r * pull / max(float(np.linalg.norm(pull)), 1e-300)
             return u
@@ -170,33 +170,21 @@ class Search:
 
     def _targets(self) -> Array:
         """Targets, probabilities, or signs of the logistic loss."""
-        problem = self.problem
-        if problem.loss == "squared" or problem.labels is None:
-            assert problem.y is not None
-            return problem.y
-        if problem.loss == "logistic":
-            return self._signs()
-        return np.eye(self.k)[np.asarray(problem.labels).astype(np.int64)]
+        return self.problem.row_loss.aims(self.problem.y, self.problem.labels, self.k)
 
     def _changed(self, u: Array) -> tuple[Array, Array, Array]:
         """Inputs of the last layer, targets and sample weights after a change."""
-        word, ones, y = self.change.parameter, np.ones(self.layer.n), self._targets()
-        if word == "sample_weights":
+        moving, ones, y = self.change.moving, np.ones(self.layer.n), self._targets()
+        if moving.reweighs:
             return self.phi, y, 1.0 + u[:, 0]
-        if word == "features":
+        if moving.inputs:
             return self._passed(self.problem.X + u)[0], y, ones
-        if word == "labels" and self.k == 1:
+        if moving.relabels and self.k == 1:
             return self.phi, np.where(u != 0, -y, y), ones
         return self.phi, y + u, ones
 
     def _slopes(self, phi: Array, y: Array, V: Array) -> Array:
-        f = phi @ V.T
-        if self.problem.loss == "squared":
-            return f - y
-        if self.problem.loss == "logistic":
-            return np.asarray(-y / (1.0 + np.exp(np.clip(y * f, -700, 700))))
-        e = np.exp(f - f.max(axis=1, keepdims=True))
-        return np.asarray(y.sum(axis=1, keepdims=True) * e / e.sum(axis=1, keepdims=True) - y)
+        return self.problem.row_loss.rough_slopes(phi @ V.T, y)
 
     def _gradient(self, phi: Array, y: Array, s: Array, V: Array) -> Array:
         return np.asarray((self._slopes(phi, y, V) * s[:, None]).T @ phi / self.layer.n + self.layer.decay * V)
@@ -207,13 +195,7 @@ class Search:
         H = np.zeros((k, m, k, m))
         for a in range(k):
             for b in range(a + 1):
-                if self.problem.loss == "squared":
-                    M = np.full(len(c), float(a == b))
-                elif self.problem.loss == "logistic":
-                    M = np.abs(c[:, 0]) * (1 - np.abs(c[:, 0]))
-                else:
-                    t, W = c + y, np.maximum(y.sum(axis=1), 1e-300)
-                    M = (t[:, a] if a == b else 0.0) - t[:, a] * t[:, b] / W
+                M = self.problem.row_loss.rough_curvature(c, y, a, b)
                 H[a, :, b, :] = phi.T @ ((s * M)[:, None] * phi) / self.layer.n
                 H[b, :, a, :] = H[a, :, b, :].T
         return H.reshape(k * m, k * m) + self.layer.decay * np.eye(k * m)

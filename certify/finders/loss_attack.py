@@ -128,18 +128,7 @@ def _loss_and_gradient(problem: Problem, X: Array) -> tuple[float, Array]:
 
 def _output_slope(problem: Problem, f: Array) -> tuple[float, Array]:
     """`Σ ℓ_i` and `∂ℓ_i/∂f`, in floats."""
-    if problem.loss == "squared":
-        assert problem.y is not None
-        r = f - problem.y
-        return 0.5 * float(np.sum(r * r)), r
-    if problem.loss == "logistic":
-        assert problem.labels is not None
-        s = np.where(problem.labels > 0, 1.0, -1.0)[:, None]
-        return float(np.logaddexp(0.0, -s * f).sum()), -s / (1.0 + np.exp(np.clip(s * f, -700, 700)))
-    q = problem.y if problem.y is not None else np.eye(f.shape[1])[problem.labels]
-    e = np.exp(f - f.max(axis=1, keepdims=True))
-    p = e / e.sum(axis=1, keepdims=True)
-    return -float((q * np.log(np.maximum(p, 1e-300))).sum()), q.sum(axis=1, keepdims=True) * p - q
+    return problem.row_loss.ascent(f, problem.row_loss.aims(problem.y, problem.labels, f.shape[1]))
 
 
 def _prove(problem: Problem, moved: Array) -> Attack | None:

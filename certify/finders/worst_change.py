@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.finders.gram import Form, Gram, diagonal_blocks
+from certify.problem.norms.row_norm import ROW_NORMS
 from certify.rigor.fp import Array
 
 STARTS, TURNS, FLIPS = 24, 60, 20_000
@@ -120,7 +121,7 @@ def _grow(P: Form, changes: Changes, row: int) -> tuple[float, Array]:
 def _local(P: Array, changes: Changes, s: Array) -> tuple[float, Array]:
     """One output: flip a sign, or exchange a moving row for a resting one, while that helps."""
     y = changes.G[:, 0, :]
-    D = {1: np.abs(y).max(axis=1), 2: np.sqrt((y * y).sum(axis=1)), "inf": np.abs(y).sum(axis=1)}[changes.norm]
+    D = ROW_NORMS[changes.norm].dual(y)
     M = D[:, None] * P * D
     t = np.where(s != 0, np.sign(s), 0.0)
     g, diagonal = M @ t, np.diagonal(M)

@@ -49,18 +49,50 @@ class Loss(StrEnum):
 
 
 class Map(StrEnum):
-    """The solution map: exact fits, critical points, or weights whose training loss stays below a level."""
+    """The solution map: exact fits, critical points, or weights whose training loss stays below a level.
 
-    INTERPOLATION = "interpolation"
-    CRITICAL = "critical"
-    SUBLEVEL = "sublevel"
+    Attributes:
+        trains: whether the training loss enters, with a term for every row.
+        stationary: whether its solutions are points where the gradient vanishes.
+        levels: whether it is a set of weights below a level.
+        solution: what a solution is called.
+    """
+
+    trains: bool
+    stationary: bool
+    levels: bool
+    solution: str
+
+    def __new__(cls, word: str, trains: bool = True, stationary: bool = False, levels: bool = False,
+                solution: str = "solution") -> Map:
+        """Python makes a member of its row."""
+        self = str.__new__(cls, word)
+        self._value_, self.trains, self.stationary, self.levels = word, trains, stationary, levels
+        self.solution = solution
+        return self
+
+    INTERPOLATION = "interpolation", False
+    CRITICAL = "critical", True, True, False, "critical point"
+    SUBLEVEL = "sublevel", True, False, True
 
 
 class Base(StrEnum):
-    """Where the map is examined: at the weights in the file, or at an exact solution near them."""
+    """Where the map is examined: at the weights in the file, or at an exact solution near them.
+
+    Attributes:
+        near: whether a solution has to be proved first.
+    """
+
+    near: bool
+
+    def __new__(cls, word: str, near: bool = False) -> Base:
+        """Python makes a member of its row."""
+        self = str.__new__(cls, word)
+        self._value_, self.near = word, near
+        return self
 
     GIVEN = "given"
-    NEARBY = "nearby"
+    NEARBY = "nearby", True
 
 
 class WeightNorm(StrEnum):
@@ -120,6 +152,11 @@ class Parameter(StrEnum):
     def relabels(self) -> bool:
         """Whether labels become others."""
         return self is Parameter.LABELS
+
+    @property
+    def weighs(self) -> bool:
+        """Whether it is the one number by which a row counts in the training loss."""
+        return self is Parameter.SAMPLE_WEIGHTS
 
     FEATURES = "features", "feature change", "feature distance"
     TARGETS = "targets", "target change", "target distance"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from certify.format.errors import InputError, SpecError
+from certify.format.words import Parameter
 from certify.inputs.formats.archive import Archive, listed, missing
 from certify.inputs.formats.table import open_archive
 from certify.inputs.numbers import exact_float64, first_index, place
@@ -80,7 +81,7 @@ def placed_change(
     assert file is not None  # require_spec
     raw, asked = _stored_change(spec.perturbation.array, folder / file, file)
     u = exact_float64(raw, asked)
-    weights = spec.perturbation.parameter == "sample_weights"
+    weights = Parameter(spec.perturbation.parameter).weighs
     if weights and u.shape == (len(listed_rows),):
         u = u[:, None]
     if u.shape != (len(listed_rows), shape[1]):

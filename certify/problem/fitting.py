@@ -16,6 +16,7 @@ import numpy as np
 from certify.format.errors import EnclosureError
 from certify.format.words import Loss
 from certify.network.graph.graph import GraphNetwork
+from certify.network.loss.losses import loss_named
 from certify.network.network import Network
 from certify.problem.fit import Fit
 from certify.rigor.activation import activation
@@ -65,7 +66,8 @@ def fit(
         most = GRAPH_ROWS if isinstance(network, GraphNetwork) else n
     rows = min(n, most)
     nothing = Fit(loss, None, None, rows, n, "", stated)
-    if (y is None) if loss == "squared" else (labels is None and (y is None or loss == "logistic")):
+    of = loss_named(loss)
+    if of.lacking(y, labels) is not None:
         named = "no targets" if y is None and labels is None else "targets of another kind"
         return _without(nothing, f"{named} that the {loss} loss takes are given")
     outputs = network.widths[-1]
@@ -79,15 +81,15 @@ def fit(
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             for part, f in _outputs(network, X[:rows]):
-                aims = (None if array is None else array[part] for array in (y, labels))
-                losses, hits = _losses(loss, f, *aims)
+                numbers, classes = (None if array is None else array[part] for array in (y, labels))
+                losses, hits = of.rough(f, of.aims(numbers, classes, outputs))
                 total += float(np.sum(losses))
                 right += hits
     except EnclosureError:  # an activation met NaN or infinity
         total = math.nan
     if not math.isfinite(total):
         return _without(nothing, "numbers overflow on the way through it, or are NaN")
-    return Fit(loss, float(f"{total / rows:.4g}"), None if loss == "squared" else right, rows, n, "", stated)
+    return Fit(loss, float(f"{total / rows:.4g}"), None if of.slides else right, rows, n, "", stated)
 
 
 def _without(fit: Fit, trouble: str) -> Fit:
@@ -127,20 +129,3 @@ def _outputs(network: Network | GraphNetwork, X: Array) -> Iterator[tuple[slice,
             z = a @ W.T + (0.0 if b is None else b)
             a = phi.enclose(z, 0)[0].mid if h < network.depth else z
         yield part, a
-
-
-def _losses(loss: str, f: Array, y: Array | None, labels: Array | None) -> tuple[Array, int]:
-    """Losses row by row, and how many rows have the label that is predicted; a tie of logistic predicts none."""
-    if loss == "squared":
-        assert y is not None
-        return 0.5 * np.sum((f - y) ** 2, axis=1), 0
-    if loss == "logistic":
-        assert labels is not None
-        margin = np.where(labels > 0, 1.0, -1.0) * f[:, 0]
-        return np.logaddexp(0.0, -margin), int(np.sum(margin > 0))
-    q = np.eye(f.shape[1])[labels] if labels is not None else y
-    assert q is not None
-    top = f.max(axis=1, keepdims=True)
-    normed = top[:, 0] + np.log(np.sum(np.exp(f - top), axis=1))
-    hits = np.argmax(f, axis=1) == np.argmax(q, axis=1)
-    return q.sum(axis=1) * normed - np.sum(q * f, axis=1), int(np.sum(hits))

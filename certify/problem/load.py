@@ -55,7 +55,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
     first = {i: g[0] for g in groups for i in g} if merge_duplicates else {}
     change = None
-    if spec.perturbation.set == Set.GIVEN.value:
+    if not Set(spec.perturbation.set).sized:
         files["change"] = folder / str(spec.perturbation.file)
         widths = {Parameter.FEATURES: network.widths[0], Parameter.TARGETS: network.widths[-1]}
         width = widths.get(Parameter(spec.perturbation.parameter), 1)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from certify.format.digits import at_most
-from certify.format.words import Base, Map
 from certify.network.network import Network
 from certify.rigor import fp
 
@@ -34,7 +33,7 @@ def within(problem: Problem) -> float | None:
 def only_one(problem: Problem) -> bool:
     """Whether the loss is strongly convex in the free weights: of the last layer alone, with weight decay."""
     network = problem.network
-    return (problem.map == Map.CRITICAL and isinstance(network, Network) and problem.weight_decay > 0
+    return (problem.solutions.stationary and isinstance(network, Network) and problem.weight_decay > 0
             and network.layers(problem.layer) == (network.depth,))
 
 
@@ -55,7 +54,7 @@ def too_far(problem: Problem, distance: float | None) -> str:
         problem: the problem.
         distance: from the given weights, as proved; None where no solution was proved.
     """
-    share = within(problem) if problem.base == Base.NEARBY else None
+    share = within(problem) if problem.nearby else None
     if share is None or distance is None:
         return ""
     length = weights_length(problem)
@@ -64,7 +63,7 @@ def too_far(problem: Problem, distance: float | None) -> str:
     part = "and they are all 0"
     if length:  # one float up, since the quotient is rounded
         part = f"{at_most(math.nextafter(distance / length, math.inf), 3)} of their length"
-    kind = "critical point" if problem.map == Map.CRITICAL else "solution"
+    kind = problem.solutions.solution
     return (f"the exact {kind} is proved only within {at_most(distance, 3)} of the given weights ({part}), and "
             f"solution.within = {share!r} is the most that counts: the ends are about that {kind}, not about these "
             "weights. Train on until an exact one is nearer, or set solution.within in the spec")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import DOWN, ROW_NORMS, Base, Map
+from certify.format.words import DOWN, ROW_NORMS
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import owned
 from certify.problem.norms.function import Reference
@@ -83,7 +83,7 @@ class Problem(Statement):
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
         object.__setattr__(self, "groups", found)
-        if self.base == Base.NEARBY and self.merge_duplicates:
+        if self.nearby and self.merge_duplicates:
             self._require_merged(found)
         if not self.rows or list(self.rows) != sorted(set(self.rows)) or not set(self.rows) <= set(self.kept):
             raise InputError("rows", f"{list(self.rows)[:5]}…", "give row numbers, ascending; of merged rows the first")
@@ -120,7 +120,7 @@ class Problem(Statement):
 
     def _require_rows_as_terms(self) -> None:
         """Refuse to merge rows where every row is a term of the loss."""
-        if self.merge_duplicates and self.map != Map.INTERPOLATION:
+        if self.merge_duplicates and self.solutions.trains:
             raise InputError("merge_duplicates", f"with map {self.map}, where every row is a term of the loss",
                              "leave it out")
 
@@ -133,7 +133,7 @@ class Problem(Statement):
         still[list(self.rows)] = False
         if _bits(self.change)[still].any():
             raise InputError("change", "a row that may not move changes", "list it in rows, or give it 0")
-        if self.map != Map.INTERPOLATION:
+        if self.solutions.trains:
             require_flips(self)
 
     def _require_merged(self, groups: tuple[tuple[int, ...], ...]) -> None:

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.format.words import Map
+from certify.format.words import Base, Map
 from certify.network.graph.graph import GraphNetwork
 from certify.network.layer_scale import LayerScale
+from certify.network.loss.base import Loss
+from certify.network.loss.losses import LOSSES
 from certify.network.network import Network
 from certify.problem.norms.function import Reference
+from certify.problem.norms.row_norm import ROW_NORMS
 from certify.problem.norms.table import WEIGHT_NORMS
 from certify.problem.norms.weight_norm import WeightNorm
+from certify.problem.perturbations.moving import Moving
 from certify.problem.perturbations.parameters import MOVING
 from certify.problem.sets.perturbation_set import Budget
 from certify.problem.sets.table import BUDGETS, SETS
@@ -116,6 +120,11 @@ class Statement:
         return tuple(i for i in range(self.n) if i not in dropped)
 
     @property
+    def solutions(self) -> Map:
+        """The solution map, with what it says of itself."""
+        return Map(self.map)
+
+    @property
     def inputs(self) -> int:
         """Number d of features."""
         return self.network.widths[0]
@@ -128,9 +137,9 @@ class Statement:
     @property
     def equations(self) -> int:
         """Number of equations: nk for interpolation, p for critical points, the one inequality for the sublevel map."""
-        if self.map == Map.CRITICAL:
+        if self.solutions.stationary:
             return self.parameters
-        return 1 if self.map == Map.SUBLEVEL else len(self.kept) * self.outputs
+        return 1 if self.solutions.levels else len(self.kept) * self.outputs
 
     @property
     def parameters(self) -> int:
@@ -145,7 +154,7 @@ class Statement:
     @property
     def nearby(self) -> bool:
         """Whether the map is examined at an exact solution near the given weights."""
-        return self.base == "nearby"
+        return Base(self.base).near
 
     @property
     def row_budgets(self) -> bool:
@@ -158,24 +167,46 @@ class Statement:
         return BUDGETS[self.set]
 
     @property
+    def moving(self) -> Moving:
+        """What of the data moves."""
+        return MOVING[self.parameter]
+
+    @property
     def reweighted(self) -> bool:
         """Whether sample weights move."""
-        return self.parameter == "sample_weights"
+        return self.moving.reweighs
+
+    @property
+    def row_loss(self) -> Loss:
+        """The loss of one row."""
+        return LOSSES[self.loss]
+
+    @property
+    def read_by_loss(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Targets and labels, of which the loss reads one: the other is None."""
+        if self.row_loss.slides:
+            return self.y, None
+        return (self.y if self.labels is None else None), self.labels
 
     @property
     def width(self) -> int:
         """Numbers of one row that may change."""
-        return MOVING[self.parameter].width(self.inputs, self.outputs)
+        return self.moving.width(self.inputs, self.outputs)
 
     @property
     def units(self) -> np.ndarray | None:
         """Unit of each feature, where features move; None: all 1."""
-        return MOVING[self.parameter].units(self.scale)
+        return self.moving.units(self.scale)
 
     @property
     def movable(self) -> NDArray[np.intp]:
         """The numbers of one row that may change: features with a unit, all targets, the one sample weight."""
-        return MOVING[self.parameter].movable(self.inputs, self.outputs, self.scale)
+        return self.moving.movable(self.inputs, self.outputs, self.scale)
+
+    @property
+    def boxes(self) -> bool:
+        """Whether one row's change lies in a box, and not in a ball that the Euclidean one contains."""
+        return ROW_NORMS[self.norm].box
 
     @property
     def rational(self) -> bool:

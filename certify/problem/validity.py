@@ -10,7 +10,7 @@ import numpy as np
 from certify.format.errors import SpecError
 from certify.format.labels import QUANTITY
 from certify.format.quantities import PERSISTENCE_RADIUS
-from certify.format.words import Base, Loss, Map
+from certify.format.words import Map
 from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.fitting import training_loss
 
@@ -31,13 +31,13 @@ def require_problem(problem: Problem) -> None:
     if problem.count is not None and problem.count > len(problem.rows):
         raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",
                         f'give a count of at most {len(problem.rows)}, or use set = "per_sample" (every row at once)')
-    if problem.base == Base.NEARBY and problem.y is None and problem.map == Map.INTERPOLATION:
+    if problem.nearby and problem.y is None and not problem.solutions.trains:
         raise SpecError('solution.base = "nearby"', "the targets are class labels, which no network output equals",
                         'use base = "given", or real targets')
     require_labels_counted(problem)
     size = problem.kernel_size
     rows = problem.measure.rows
-    if problem.map == Map.SUBLEVEL and rows and size * (problem.parameters + size) > JACOBIAN_LIMIT:
+    if problem.solutions.levels and rows and size * (problem.parameters + size) > JACOBIAN_LIMIT:
         fit = JACOBIAN_LIMIT // (2 * problem.parameters * problem.outputs)
         raise SpecError("weights.reference", f"{rows} rows, too many for the sublevel map",
                         f"use about {fit} rows" if fit else 'use norm = "relative"')
@@ -58,7 +58,7 @@ def _require_level(problem: Problem) -> None:
     if problem.level is not None or all(gate.quantity != PERSISTENCE_RADIUS.name for gate in gates):
         return
     today = training_loss(problem)
-    half = " (the squared loss is the mean of ½|f − y|²)" if problem.loss == Loss.SQUARED else ""
+    half = " (the squared loss is the mean of ½|f − y|²)" if problem.row_loss.quadratic else ""
     known = "" if today is None else f", which is about {today:.4g} today{half}"
     raise SpecError("solution.level", "missing, and persistence_radius needs a level above the training loss at the "
                     f"weights{known}", "give solution.level")
@@ -125,7 +125,7 @@ def require_labels_counted(problem: Problem) -> None:
 def _require_meaning(problem: Problem) -> None:
     evaluation = None if problem.spec is None else problem.spec.evaluation
     threshold = None if evaluation is None else evaluation.threshold
-    if problem.outputs > 1 or threshold is not None or problem.loss != Loss.SQUARED:
+    if problem.outputs > 1 or threshold is not None or not problem.row_loss.slides:
         return
     targets = problem.y if problem.y is not None else problem.labels
     if targets is not None and np.isin(targets, (-1, 1)).all():

@@ -48,9 +48,9 @@ def linearised(problem: Problem) -> Linearised:
     Raises:
         InputError: another map, or weights that are not proved to be a critical point, or to lie near one.
     """
-    if problem.map == "interpolation":
+    if not problem.solutions.trains:
         return Linearised(*matrices(problem))
-    if problem.map != "critical":
+    if not problem.solutions.stationary:
         raise InputError("derivative", f"the {problem.map} map",
                          "use a fully connected interpolation or critical problem")
     from certify.problem.progress import silent
@@ -71,7 +71,7 @@ def _at_fit(problem: Problem, settled: Settled) -> Linearised:
     G_w, G_u = matrices(settled.interpolation.problem)
     if problem.reweighted:  # every residual is 0, whatever its weight
         G_u = np.zeros((len(G_w), len(problem.rows)))
-    if problem.loss == "cross_entropy":
+    if problem.row_loss.shifts:
         k = problem.outputs
         contrasts = np.linalg.qr(np.column_stack([np.ones(k), np.eye(k)[:, 1:]]))[0][:, 1:].T
         G_w, G_u = (np.einsum("ca,iaj->icj", contrasts, M.reshape(problem.n, k, -1)).reshape(-1, M.shape[1])
@@ -106,7 +106,7 @@ def matrices(problem: Problem) -> tuple[Array, Array]:
     from certify.rigor.arithmetic import Binary64
 
     net = problem.network
-    if not isinstance(net, Network) or problem.map != "interpolation":
+    if not isinstance(net, Network) or problem.solutions.trains:
         raise InputError("derivative", f"the {problem.map} map", "use a fully connected interpolation problem")
     kept, k = np.array(problem.kept), problem.outputs
     arithmetic, weights = Binary64(), known_weights(net)

@@ -103,12 +103,12 @@ def stability(
     >>> len(found.members), all(m.proved for m in found.members)
     (3, True)
     """
-    if problem.map != "interpolation" or not isinstance(problem.network, Network):
+    if problem.solutions.trains or not isinstance(problem.network, Network):
         raise InputError("stability", f"the {problem.map} map", "use a fully connected interpolation problem")
     if problem.merge_duplicates:
         raise InputError("stability", "merged rows", "remove the equal rows from the data instead")
     if problem.measure.own_units:  # each member would be measured in units of its own
-        raise InputError("stability", 'weights.norm = "relative"', 'use "euclidean" or "function"')
+        raise InputError("stability", f'weights.norm = "{problem.weight_norm}"', 'use "euclidean" or "function"')
     if count < 0 or not 0 < length < 100:
         raise InputError("stability", f"count {count}, length {length}", "give a count from 0 and a length above 0")
     tell = progress or silent

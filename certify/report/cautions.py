@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from certify.format.digits import at_most, shortest
+from certify.format.words import Base
+from certify.problem.perturbations.parameters import MOVING
 from certify.systems.head.nearness import FAR
 
 Json = Mapping[str, Any]
@@ -53,7 +55,7 @@ def cautions(document: Json) -> list[str]:
     poor = result["residual"] is None or result["residual"] > FAR_FROM_LINEAR
     # with correctors the step goes where first order does not lead: what that predicts is no measure of it
     taken = [one["left"] for one in result["correctors"] if one["taken"]]
-    tried = result["correctors"] or (result["space"] == "weights" and document["problem"]["base"] == "given")
+    tried = result["correctors"] or (result["space"] == "weights" and not Base(document["problem"]["base"]).near)
     mend = f"A smaller change{'' if tried else ', or a corrector step,'} would help."
     if not taken and abs(after - aim) > abs(before - aim):
         found.append("On the moved rows the loss at the new weights is further from what the theory predicts than at "
@@ -61,7 +63,7 @@ def cautions(document: Json) -> list[str]:
                                         "The change is too large for a first-order estimate")
                      + ": do not use these weights.")
     moved = document["problem"]["parameter"]
-    raised = moved == "features" and before > e["loss_original"]
+    raised = MOVING[moved].inputs and before > e["loss_original"]
     if raised and after > before:
         found.append("On the moved rows the loss at the new weights is higher than at the old ones: do not use these "
                      "weights.")
@@ -78,7 +80,7 @@ def cautions(document: Json) -> list[str]:
     if not taken and ratios.get(1.0) is not None and abs(ratios[1.0] - 1) > FAR_FROM_LINEAR:
         found.append("At the full size of the change the network does not do what the first-order theory predicts (see "
                      f"“Is the change small enough?”). {mend}")
-    if moved == "features" and e["data_error"] is None and document["problem"]["change"]["norm"]:
+    if MOVING[moved].inputs and e["data_error"] is None and document["problem"]["change"]["norm"]:
         found.append("To first order the change of the data does nothing, and so nothing is answered: the network does "
                      "not depend smoothly on what moved (rounding, an embedding, a dead unit).")
     if not taken and e["data_error"] is not None and e["data_error"] > FAR_FROM_LINEAR:
@@ -125,7 +127,7 @@ def distant(base: Json, claims: Sequence[Json]) -> str:
 def _untrained(result: Json, problem: Json) -> list[str]:
     """That the step is training on rather than an answer to the change."""
     towards, answer = result["stationary_norm"], result["response_norm"]
-    if problem["base"] != "nearby" or towards is None or towards <= max(answer, TRAINED * problem["weights_norm"]):
+    if not Base(problem["base"]).near or towards is None or towards <= max(answer, TRAINED * problem["weights_norm"]):
         return []
     return [f"The step towards a critical point has length {shortest(towards)}, the response to the change "
             f"{shortest(answer)}: the given weights are far from a critical point of this loss. Train on first, with "

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from certify.format.digits import at_least, at_most, enclosure, shortest
 from certify.format.labels import QUANTITY as LABELS
 from certify.format.labels import label_meaning
+from certify.format.quantities import QUANTITIES
+from certify.format.words import Base, Map, Set
 from certify.problem.fit import recorded
 from certify.report.cautions import cautions, distant
+from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from certify.systems.head.nearness import FAR
@@ -39,7 +42,7 @@ def verdict_line(certificate: Json, reason: bool = False) -> str:
     problem, base = certificate["problem"], certificate["base"]
     claims = sorted(certificate["claims"], key=lambda claim: bool(claim["verdict"] != certificate["verdict"]))
     parts = [_claim(claim, problem) for claim in claims]
-    if problem["base"] == "nearby":
+    if Base(problem["base"]).near:
         parts.append(_nearby(problem, base["distance"]))
     if base.get("tilt") and base.get("shift_norm") is not None:
         parts.append(f"loss tilted {'through the outputs' if base['tilt'] == 'output' else 'in weight space'} by "
@@ -67,7 +70,7 @@ def _nearby(problem: Json, distance: float | None) -> str:
     >>> _nearby({"map": "interpolation"}, 2e-7)
     'at an exact solution within 2e-7'
     """
-    kind = "critical point" if problem["map"] == "critical" else "solution"
+    kind = Map(problem["map"]).solution
     if distance is None:
         return f"no exact {kind} proved nearby"
     said, share = f"at an exact {kind} within {at_most(distance, 3)}", share_of(problem, distance)
@@ -121,7 +124,7 @@ def _of_nearest(claim: Json, problem: Json) -> str:
     rows = problem.get("evaluation_rows")
     if claim["upper"] is None or agreed is None or agreed == rows:
         return ""
-    kind = "critical point" if problem["map"] == "critical" else "exact fit"
+    kind = MAPS[problem["map"]].kind
     return f" at the nearest {kind}, others nearby proved to agree at {agreed} of {rows} evaluation rows"
 
 
@@ -180,11 +183,11 @@ def unused_radius(certificate: Json) -> str:
     if radius is None:
         return ""
     asked = list(dict.fromkeys(claim["quantity"] for claim in certificate["claims"]))
-    if SIZED & set(asked) and certificate["problem"].get("set") != "given":
+    if SIZED & set(asked) and Set(certificate["problem"].get("set", Set.TOTAL)).sized:
         return ""
     if SIZED & set(asked):
         return f"perturbation.radius = {radius!r} is not used: the change in the file is taken as it is"
-    limits = [quantity for quantity in asked if quantity != "persistence_radius"]
+    limits = [quantity for quantity in asked if "level" not in QUANTITIES[quantity].needs]
     verbs = "is a limit and says" if len(limits) == 1 else "are limits and say"
     why = [f"{' and '.join(limits)} {verbs} nothing about changes of that size"] if limits else []
     if len(limits) < len(asked):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from certify.format.digits import shortest
-from certify.format.words import Parameter
+from certify.format.words import Map, Parameter, Set
 
 AT_SIZE: Final = frozenset({"first_order_distance", "distance", "stable_predictions", "prediction_change",
                             "first_order_prediction_change"})
@@ -22,10 +22,11 @@ def leaves_rows_out(problem: Mapping[str, Any], quantities: Collection[str]) -> 
     """
     if Parameter(problem["parameter"]).leaves:
         return True
-    if problem["map"] != "critical" or problem["parameter"] != "sample_weights" or not AT_SIZE & set(quantities):
+    weighs = Map(problem["map"]).stationary and Parameter(problem["parameter"]).weighs
+    if not weighs or not AT_SIZE & set(quantities):
         return False
     whole = problem["radius"] is not None and problem["radius"] >= 1
-    return problem["set"] == "given" or problem.get("direction") == "down" or whole
+    return not Set(problem["set"]).sized or problem.get("direction") == "down" or whole
 
 
 def fixed_note(problem: Mapping[str, Any], quantities: Collection[str]) -> str:

@@ -79,7 +79,7 @@ def _question(problem: Problem, quantity: str) -> Question:
         weight_norm=problem.weight_norm, normalization=problem.normalization or Normalization.FIXED,
         decay=problem.weight_decay > 0, undecayed=problem.bias_decay is False, down=problem.direction is not None,
         targets=True, radius=problem.radius is not None, level=problem.level is not None,
-        count=problem.count is not None, change=problem.set == Set.GIVEN, reference=problem.tau is not None,
+        count=problem.count is not None, change=not Set(problem.set).sized, reference=problem.tau is not None,
         units=problem.scale is not None, window=problem.window is not None,
         evaluation=problem.evaluation_rows is not None)
 
@@ -90,7 +90,7 @@ def _agree_problem(problem: Problem) -> None:
     if why is not None:
         raise CertificateError(f"certificate: member problem.{MEMBERS.get(why.key, why.key)}",
                                f"it does not go with the others: {why.found}", REMEDY)
-    if problem.map != Map.INTERPOLATION and problem.merge_duplicates:
+    if Map(problem.map).trains and problem.merge_duplicates:
         raise CertificateError("certificate: member problem.merge_duplicates",
                                f"does not go with map '{problem.map}'", REMEDY)
     if problem.scale is not None and (len(problem.scale) != problem.inputs or min(problem.scale) < 0):
@@ -144,7 +144,7 @@ def _theorem(claim: Claim, problem: Problem, where: str) -> Theorem:
 def _at_a_point(claim: Claim, opened: Certificate, where: str) -> None:
     """Refuse ends at a solution that was not proved to exist."""
     problem, bare = opened.problem, claim.lower is None and claim.upper is None
-    critical = problem.map == Map.CRITICAL
+    critical = Map(problem.map).stationary
     if opened.base.distance is None:
         if problem.base != BaseWord.NEARBY and not critical:  # a limit may have ended it before any tilt
             raise CertificateError("certificate: member base.distance", f"none with base '{problem.base}'", REMEDY)

@@ -9,7 +9,7 @@ import pytest
 
 from certify.check.reading.spec import read_spec
 from certify.format.quantities import QUANTITIES, unit
-from certify.format.support import applying
+from certify.format.support import applying, stating
 from tests.house.checker_question import questions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,8 +28,8 @@ def test_the_table_knows_every_claim(path):
     asked, claims = questions(spec), certificate["claims"]
     assert [claim["quantity"] for claim in claims] == [question.quantity for question in asked]
     for question, claim in zip(asked, claims, strict=True):
-        (theorem,) = applying(question)
-        assert theorem.states(claim["theorem"])
+        theorem = stating(question, claim["theorem"])  # one of an earlier version may state another than today's
+        assert theorem is not None and len(applying(question)) == 1
         assert set(claim["witness"]) <= set(theorem.witness.members())
         assert {hypothesis["name"] for hypothesis in claim["hypotheses"]} <= set(theorem.hypotheses)
         merged = claim["unit"].endswith("(equal rows move as one)")

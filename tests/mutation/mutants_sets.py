@@ -15,7 +15,7 @@ SETS: tuple[Mutant, ...] = (
     # N0
     Mutant("supports: product", ROW_SETS, "(fp.dot_unit(k) * size + sets.rad) * length", "sets.rad * length", note=SLACK),
     Mutant("supports: radius", ROW_SETS, "(fp.dot_unit(k) * size + sets.rad) * length", "fp.dot_unit(k) * size * length", ("box@0",)),
-    Mutant("supports: √d", ROW_SETS, 'if sets.norm == "inf" else Fraction(1)', "if False else Fraction(1)", ("sparse@14",)),
+    Mutant("supports: √d", ROW_SETS, "if sets.boxes else Fraction(1)", "if False else Fraction(1)", ("sparse@14",)),
     Mutant("lower end: all rows move", BUDGETS, "reverse=True)[:count], Fraction(0))\n    bottom", "reverse=True), Fraction(0))\n    bottom", ("sparse@1",)),
     # ellipsoids
     Mutant("interval, norm 2: radius", ROW_SETS, "D = fp.row_norms(g) + sets.rad", "D = fp.row_norms(g)", ("box@42",)),

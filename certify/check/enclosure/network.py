@@ -29,10 +29,6 @@ class Parameters:
     weights: tuple[arb_mat, ...]
     biases: tuple[tuple[arb, ...] | None, ...]
 
-    def without_biases(self) -> Parameters:
-        """The same, every bias 0."""
-        return Parameters(self.weights, tuple(None if b is None else (arb(0),) * len(b) for b in self.biases))
-
 
 @dataclass(frozen=True)
 class Forward:

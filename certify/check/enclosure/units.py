@@ -25,8 +25,16 @@ def gradient(problem: Problem, parameters: Parameters, passed: Forward, slopes: 
     for h in problem.free:
         found += (adjoints[h - 1].transpose() * extended(problem, h, passed)).entries()
     decay = arb(problem.weight_decay)
-    held = parameters if problem.bias_decay else parameters.without_biases()
-    return [g + decay * w for g, w in zip(found, weights_by_units(problem, held), strict=True)]
+    own = weights_by_units(problem, parameters)
+    if not problem.bias_decay:
+        own = [w for h in problem.free for w in _without_bias(problem, h, parameters)]
+    return [g + decay * w for g, w in zip(found, own, strict=True)]
+
+
+def _without_bias(problem: Problem, h: int, parameters: Parameters) -> list[arb]:
+    """The weights of a layer unit by unit, 0 for every bias."""
+    end = [] if problem.layers[h - 1].biases is None else [arb(0)]
+    return [w for row in parameters.weights[h - 1].tolist() for w in (*row, *end)]
 
 
 def extended(problem: Problem, h: int, passed: Forward) -> arb_mat:

@@ -58,8 +58,7 @@ WORDS_OF_PARTS = {
     "function": ("weights",),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
-IMPLIED = {"deletions": "sparse"}
-"""The set that a parameter means without saying so."""
+IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
 SET_KEYS = ("norm", "count", "direction", "file", "array")
 
 
@@ -194,9 +193,6 @@ def read_spec(data: bytes) -> Spec:
             if name in section and not isinstance(section[name], str):
                 raise Invalid(f"spec, {where}.{name}", f"it is {kind(section[name])}", "a string is needed")
     training, solution = sections["training"], sections["solution"]
-    if not isinstance(training.get("bias_decay", True), bool):
-        raise Invalid("spec, training.bias_decay", f"{show(training['bias_decay'])} is stated",
-                      "true or false is needed")
     level, radius, within = solution.get("level"), p.get("radius"), solution.get("within")
     for name, value, least in (("training.weight_decay", training.get("weight_decay", 0.0), 0.0),
                                ("perturbation.radius", 0.0 if radius is None else radius, 0.0),
@@ -218,8 +214,7 @@ def read_spec(data: bytes) -> Spec:
         gates=_gates(top.get("gate", [])), model=model["file"], data=inputs["file"],
         map=_word(solution, "solution", "map", "interpolation"), base=_word(solution, "solution", "base", "given"),
         level=None if level is None else float(level), weight_decay=float(training.get("weight_decay", 0.0)),
-        within=None if within is None else float(within), bias_decay=training.get("bias_decay", True),
-        normalization=_word(training, "training", "normalization", "fixed"),
+        within=None if within is None else float(within),
         set=_word(p, "perturbation", "set", IMPLIED.get(p.get("parameter", ""), "total")),
         radius=None if radius is None else float(radius),
         graph=model.get("graph"), weight_norm=_word(sections["weights"], "weights", "norm", "euclidean"),
@@ -235,7 +230,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     there = {
         "window": "window" in top, "aubin": "aubin" in top, "perturbation": not p.keys().isdisjoint(SET_KEYS),
         "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
-        "evaluation": "evaluation" in top,
+        "evaluation": "evaluation" in top, "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
     }
     found: Json = {}
     if "columns" in p or "scale" in p:
@@ -255,7 +250,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": spec.evaluation is not None or spec.direction is not None,
-        "whole_rows": not usual(spec),
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed",
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 
@@ -285,11 +280,6 @@ def _consistent(spec: Spec) -> None:
     ):
         if wrong:
             raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
-
-
-def usual(spec: Spec) -> bool:
-    """Whether the training is as most theorems have it: biases decay too, and n stays."""
-    return spec.bias_decay and spec.normalization == "fixed"
 
 
 def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:

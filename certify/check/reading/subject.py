@@ -133,11 +133,6 @@ class Problem:
         return (v for node in self.graph.nodes for role in ("weight", "bias") for v in node.tensors.get(role, ()))
 
     @property
-    def codes(self) -> tuple[Vector, ...]:
-        """The distinct targets, ascending: where they stand for labels, what a row may be given instead of its own."""
-        return tuple(sorted(set(self.targets or ())))
-
-    @property
     def contrasts(self) -> bool:
         """Whether the outputs count only up to one number a row: critical points of the cross-entropy (M5a)."""
         return self.map == "critical" and self.loss == "cross_entropy"
@@ -294,10 +289,8 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network |= {"window": spec.window}
     if spec.direction is not None:
         network |= {"direction": spec.direction}
-    if not spec.bias_decay:
-        network |= {"bias_decay": False}
-    if spec.normalization != "fixed":
-        network |= {"normalization": spec.normalization}
+    network |= {} if spec.bias_decay else {"bias_decay": False}
+    network |= {} if spec.normalization == "fixed" else {"normalization": spec.normalization}
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),

@@ -12,6 +12,7 @@ from certify.estimation.model.solution_map import SOLUTION_MAPS
 from certify.estimation.model.subject import ModuleProblem, module_problem
 from certify.format.errors import InputError
 from certify.inputs.torch.fully_connected import module_of
+from certify.problem.perturbations.parameters import MOVING
 
 if TYPE_CHECKING:
     from certify.problem.problem import Problem
@@ -49,7 +50,7 @@ def of_loaded(
     """
     parameter = parameter or problem.parameter
     listed = problem.rows if rows is None else rows
-    if problem.scale is None or parameter != "features":
+    if problem.scale is None or not MOVING[parameter].inputs:
         return parameter, listed, u
     move = u.detach().cpu().numpy() if isinstance(u, torch.Tensor) else np.asarray(u)
     if move.ndim == 2 and move.shape[1] == len(problem.scale):

@@ -1,7 +1,7 @@
 """Finder: at most m rows whose deletion or relabelling flips predictions of a head after it is fitted again.
 
-The worst m rows at the refitted head, over and over; one row at a time, several sets kept; exchanges of rows. A set that
-was fitted is tried on every evaluation row. Nothing is trusted: a flip is proved by a refit that is enclosed.
+The worst m rows at the refitted head, over and over; one row at a time, several sets kept; exchanges of rows. A set
+that was fitted is tried on every evaluation row. Nothing is trusted: a flip is proved by a refit that is enclosed.
 """
 
 from __future__ import annotations
@@ -12,22 +12,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.finders.head.floats import FloatHead
+from certify.finders.head.chains import Chains, added, joined, name_of, swaps, without
+from certify.finders.head.floats import Array, FloatHead
 from certify.finders.head.moves import Change, Lanes, Scores, largest, scores, sorted_sets
 from certify.finders.head.newton import Newton, Sets
 from certify.rigor.finder import proposed
-from certify.rigor.fp import Array
 
 TURNS, KEPT, ROUNDS, KICKS = 8, 6, 60, 3
 """Repetitions of the worst rows, sets kept while rows are added, exchanges, new starts that may fail in a row."""
-NEAR, WIDE = (3, 4), (10, 12)
+NEAR, WIDE = (4, 4), (10, 8)
 """Rows of the set and rows outside that are tried in an exchange."""
+NEARBY = 0.4
+"""Share of its margin that has to be all that is left for a row to be started anew."""
 RIVALS = 3
 """Other outputs that are tried to overtake, of those that first order brings closest."""
 FAR = 0.2
 """Share of its margin that first order must take from a row for the row to be tried."""
 LANES = 3_000_000
 """Numbers of the arrays of a batch of margins."""
+REMEMBERED = 16_000_000
+"""Numbers of the weights that are kept, so that a set is fitted once."""
 FLIPPED = 1e-9
 
 
@@ -55,7 +59,7 @@ def attack(head: FloatHead, deletes: bool, count: int, seconds: float, rows: Arr
         head: in floats.
         deletes: rows are deleted; else relabelled, to any other of `head.codes`.
         count: rows at most.
-        seconds: of processor time of the clock on the wall.
+        seconds: of the clock on the wall.
         rows: those that may change; None: all.
     """
     n = len(head.phi)
@@ -71,40 +75,6 @@ def attack(head: FloatHead, deletes: bool, count: int, seconds: float, rows: Arr
     return empty if result is None else result
 
 
-@dataclass(frozen=True, eq=False)
-class Chains:
-    """Sets on their way to lower a margin each.
-
-    Attributes:
-        lane: `(C,)` places of the margins.
-        sets: one each.
-        V: `(C, k, m)` the weights fitted to them, or where to start.
-    """
-
-    lane: Array
-    sets: Sets
-    V: Array
-
-    def at(self, which: Array | slice) -> Chains:
-        """Some of them."""
-        return Chains(self.lane[which], self.sets.at(which), self.V[which])
-
-    def replaced(self, which: Array, others: Chains) -> Chains:
-        """With others in some places."""
-        rows, codes, V = self.sets.rows.copy(), self.sets.codes.copy(), np.array(self.V)
-        rows[which], codes[which], V[which] = others.sets.rows, others.sets.codes, others.V
-        return Chains(self.lane, Sets(rows, codes), V)
-
-
-def joined(parts: list[Chains]) -> Chains:
-    """All of them."""
-    return Chains(
-        np.concatenate([p.lane for p in parts]),
-        Sets(np.concatenate([p.sets.rows for p in parts]), np.concatenate([p.sets.codes for p in parts])),
-        np.concatenate([p.V for p in parts]),
-    )
-
-
 class Attack:
     """One search.
 
@@ -118,6 +88,7 @@ class Attack:
         self.head, self.change, self.end = head, change, end
         self.newton = Newton(head)
         self.leverages = self.newton.leverages()
+        self.fits: dict[bytes, Array | None] = {}
         self.random = np.random.default_rng(0)
         self.lanes, self.promise = self._lanes()
         self.chunk = max(1, LANES // (head.phi.shape[0] * head.k))
@@ -136,12 +107,19 @@ class Attack:
             for part in self._open():
                 if not self._over():
                     starts.append(stage(part))
-        while starts and not self._over() and not self._flipped().all():
-            chains = self._standing(joined([*starts, self._bests()]))
+        if self.change.count == 1:
+            return self._flips()
+        self._climb(self._bests(), NEAR)
+        if starts:
+            self._climb(self._best(joined(starts), KEPT), NEAR)
+        self._climb(self._bests(), WIDE)
+        while not self._over():
             before = self.margin.copy()
-            for low in range(0, len(chains.lane), self.chunk):
-                self._climbed(chains.at(slice(low, low + self.chunk)))
-            starts = [self._kicked(self.margin < before)]
+            chains = self._kicked()
+            if not len(chains.lane):
+                break
+            self._climb(chains, NEAR)
+            self.tries = np.where(self.margin < before, 0, self.tries + 1)
         return self._flips()
 
     def _lanes(self) -> tuple[Lanes, Array]:
@@ -206,6 +184,7 @@ class Attack:
         return lanes.margins(self.head, z)
 
     def _worst(self, part: Array) -> Chains:
+        """By first order."""
         return self._turned(part, False)
 
     def _corrected(self, part: Array) -> Chains:
@@ -242,7 +221,7 @@ class Attack:
         while chains.sets.rows.shape[1] > m:
             score = self._scores(self.lanes.at(chains.lane), chains.sets, chains.V, True)
             more = max(1, (chains.sets.rows.shape[1] - m) // 4)
-            sets = _without(score, chains.sets, more)
+            sets = without(score, chains.sets, more)
             if sets.rows.shape[1] == m:
                 return self._standing(self._fitted(Chains(chains.lane, sets, chains.V)))
             V, ok = self.newton.refit(sets, chains.V)
@@ -259,51 +238,42 @@ class Attack:
             for low in range(0, len(chains.lane), self.chunk):
                 some = chains.at(slice(low, low + self.chunk))
                 score = self._scores(self.lanes.at(some.lane), some.sets, some.V, True)
-                source, sets = _added(score, some.sets, KEPT if size else 2 * KEPT)
+                source, sets = added(score, some.sets, KEPT if size else 2 * KEPT)
                 pieces.append(Chains(some.lane[source], sets, some.V[source]))
             chains = self._best(self._fitted(joined(pieces)), KEPT)
             if not len(chains.lane) or self._over():
                 break
         return self._best(chains, 2)
 
-    def _climbed(self, chains: Chains) -> None:
-        """A row of each set for one outside, while the margin falls: near exchanges, and wide ones where they fail."""
-        margin, wide = self._own_margins(chains), np.zeros(len(chains.lane), bool)
+    def _climb(self, chains: Chains, widths: tuple[int, int]) -> None:
+        """A row of each set for one outside, while the margin falls."""
+        chains = self._standing(chains)
+        size = max(1, 4 * self.newton.batch // (widths[0] * widths[1]))
+        for low in range(0, len(chains.lane), size):
+            if self._over():
+                return
+            self._climbed(chains.at(slice(low, low + size)), widths)
+
+    def _climbed(self, chains: Chains, widths: tuple[int, int]) -> None:
+        margin = self._own_margins(chains)
         for _ in range(ROUNDS):
             keep = ~self._flipped()[chains.lane]
-            chains, margin, wide = chains.at(keep), margin[keep], wide[keep]
-            for width in (False, True):
-                if self._over() or not np.any(wide == width):
-                    continue
-                here = np.nonzero(wide == width)[0]
-                some = chains.at(here)
-                score = self._scores(self.lanes.at(some.lane), some.sets, some.V, True)
-                source, sets = _swaps(score, some.sets, *(WIDE if width else NEAR))
-                tried, ok = self._tried(Chains(some.lane[source], sets, some.V[source]))
-                value = np.where(ok, self._own_margins(tried), np.inf)
-                order = np.lexsort((value, source))
-                best = order[np.unique(source[order], return_index=True)[1]]
-                at = here[source[best]]
-                better = value[best] < margin[at] - 1e-9 * (1 + np.abs(margin[at]))
-                margin[at[better]] = value[best[better]]
-                chains = chains.replaced(at[better], tried.at(best[better]))
-                stuck = np.setdiff1d(here, at[better])
-                wide[at[better]] = False
-                if not width:
-                    wide[stuck] = True
-                else:
-                    margin[stuck] = -np.inf  # ended
-            keep = margin > -np.inf
-            chains, margin, wide = chains.at(keep), margin[keep], wide[keep]
+            chains, margin = chains.at(keep), margin[keep]
             if not len(chains.lane) or self._over():
                 return
+            score = self._scores(self.lanes.at(chains.lane), chains.sets, chains.V, True)
+            source, sets = swaps(score, chains.sets, *widths)
+            tried, ok = self._tried(Chains(chains.lane[source], sets, chains.V[source]))
+            value = np.where(ok, self._own_margins(tried), np.inf)
+            order = np.lexsort((value, source))
+            best = order[np.unique(source[order], return_index=True)[1]]
+            better = best[value[best] < margin[source[best]] - 1e-9 * (1 + np.abs(margin[source[best]]))]
+            chains, margin = tried.at(better), value[better]
 
-    def _kicked(self, lowered: Array) -> Chains:
-        """The best sets of lanes that stand, half of their rows given up and chosen anew in turn."""
-        left = ~self._flipped() & (self.margin < np.inf)
-        tries = self.tries = np.where(lowered, 0, self.tries + 1)
-        lanes = np.nonzero(left & (tries < KICKS))[0]
-        chains = self._bests().at(lanes)
+    def _kicked(self) -> Chains:
+        """The best sets of lanes that stand and are near, half of their rows given up and chosen anew in turn."""
+        near = ~self._flipped() & (self.margin < NEARBY * self.first) & (self.tries < KICKS)
+        chains = self._bests().at(np.nonzero(near)[0])
         rows, codes = chains.sets.rows.copy(), chains.sets.codes.copy()
         out = self.random.random(rows.shape) < 0.5
         rows[out] = codes[out] = -1
@@ -315,7 +285,7 @@ class Attack:
             some = chains.at(short)
             score = self._scores(self.lanes.at(some.lane), some.sets, some.V, True)
             score.worth[:] *= 1 + 0.2 * self.random.standard_normal(score.worth.shape)
-            source, sets = _added(score, some.sets, 1)
+            source, sets = added(score, some.sets, 1)
             chains = joined([chains.at(~short), self._fitted(Chains(some.lane[source], sets, some.V[source]))])
             chains = self._standing(chains)
         return chains
@@ -333,7 +303,7 @@ class Attack:
         chains = chains.at(~self._flipped()[chains.lane])
         share = self._own_margins(chains) / np.maximum(self.first[chains.lane], 1e-300)
         order = np.argsort(share, kind="stable")
-        names = [int(t).to_bytes(8, "little") + _name(chains.sets, i) for i, t in enumerate(chains.lane)]
+        names = [int(t).to_bytes(8, "little") + name_of(chains.sets, i) for i, t in enumerate(chains.lane)]
         seen: dict[bytes, int] = {}
         for i in order:
             seen.setdefault(names[i], int(i))
@@ -363,10 +333,19 @@ class Attack:
     def _tried(self, chains: Chains) -> tuple[Chains, Array]:
         """The refits of the sets, each made once and tried on all lanes, and where one was got."""
         sets = chains.sets
+        names = [name_of(sets, i) for i in range(len(sets))]
         first: dict[bytes, int] = {}
-        origin = np.array([first.setdefault(_name(sets, i), i) for i in range(len(sets))], int)
-        todo = np.array(list(first.values()), int)
+        origin = np.array([first.setdefault(name, i) for i, name in enumerate(names)], int)
         V, ok = np.array(chains.V), np.zeros(len(sets), bool)
+        new = []
+        for name, i in first.items():
+            if name in self.fits:
+                known = self.fits[name]
+                ok[i] = known is not None
+                V[i] = V[i] if known is None else known
+            else:
+                new.append(i)
+        todo = np.array(new, int)
         size = max(1, self.newton.batch)
         for low in range(0, len(todo), size):
             if self._over():
@@ -374,6 +353,8 @@ class Attack:
             which = todo[low : low + size]
             V[which], ok[which] = self.newton.refit(sets.at(which), V[which])
             self._share(sets, V, which[ok[which]])
+            if len(self.fits) * self.newton.size < REMEMBERED:
+                self.fits.update({names[i]: V[i].copy() if ok[i] else None for i in which})
         return Chains(chains.lane, sets, V[origin]), ok[origin]
 
     def _share(self, sets: Sets, V: Array, which: Array) -> None:
@@ -396,64 +377,19 @@ class Attack:
         lanes: list[int] = []
         for t in np.argsort(self.margin, kind="stable"):
             point = int(self.lanes.point[t])
-            if self.margin[t] < -FLIPPED and found[point] < 0:  # the least margin of its lanes
-                name = _name(self.sets, t)
+            if self.margin[t] < -FLIPPED and found[point] < 0:  # the least of its margins
+                name = name_of(self.sets, t)
                 if name not in places:
                     places[name] = len(lanes)
                     lanes.append(int(t))
                 found[point] = places[name]
         chosen = np.array(lanes, int)
-        sets = self.sets.at(chosen)
-        V = self.newton.refit(sets, self.V[chosen], 1e-11)[0] if len(lanes) else self.V[chosen]
+        sets, V = self.sets.at(chosen), self.V[chosen]
+        if len(lanes):
+            V, ok = self.newton.refit(sets, V, 1e-11)
+            V = np.where(ok[:, None, None], V, self.V[chosen])
+            z = (V.reshape(-1, V.shape[2]) @ self.head.points.T).reshape(*V.shape[:2], -1)
+            label = (z[:, 0] > self.head.threshold).astype(int) if self.head.k == 1 else np.argmax(z, axis=1)
+            same = label[found, np.arange(len(found))] == self.head.today
+            found[same & (found >= 0)] = -1
         return Flips(found, sets.rows, sets.codes, V)
-
-
-def _name(sets: Sets, i: int) -> bytes:
-    return bytes(sets.rows[i].tobytes() + sets.codes[i].tobytes())
-
-
-def _added(score: Scores, sets: Sets, count: int) -> tuple[Array, Sets]:
-    """Each set with one more row, the `count` of largest worth in turn: where from, and the new sets."""
-    worth = score.worth.copy()
-    for column in sets.rows.T:
-        held = column >= 0
-        worth[np.nonzero(held)[0], column[held]] = -np.inf
-    count = min(count, worth.shape[1])
-    rows = np.argsort(-worth, axis=1, kind="stable")[:, :count]
-    fine = np.take_along_axis(worth, rows, axis=1) > 0
-    source, place = np.nonzero(fine)
-    row = rows[source, place]
-    new_rows, new_codes = sets.rows[source].copy(), sets.codes[source].copy()
-    new_rows[:, 0], new_codes[:, 0] = row, score.code[source, row]  # the first place is empty: rows ascend
-    return source, sorted_sets(new_rows, new_codes)
-
-
-def _swaps(score: Scores, sets: Sets, inside: int, beyond: int) -> tuple[Array, Sets]:
-    """Each set with one of its `inside` least rows, or an empty place, given to one of the `beyond` best outside."""
-    worth = score.worth.copy()
-    for column in sets.rows.T:
-        held = column >= 0
-        worth[np.nonzero(held)[0], column[held]] = -np.inf
-    outside = np.argsort(-worth, axis=1, kind="stable")[:, :beyond]
-    weakest = np.argsort(_now(score, sets), axis=1, kind="stable")[:, :inside]
-    T, a, b = len(sets), weakest.shape[1], outside.shape[1]
-    source = np.repeat(np.arange(T), a * b)
-    place = np.repeat(weakest, b, axis=1).ravel()
-    row = np.tile(outside, (1, a)).ravel()
-    fine = np.isfinite(worth[source, row])
-    source, place, row = source[fine], place[fine], row[fine]
-    rows, codes, each = sets.rows[source].copy(), sets.codes[source].copy(), np.arange(len(source))
-    rows[each, place], codes[each, place] = row, score.code[source, row]
-    return source, sorted_sets(rows, codes)
-
-
-def _without(score: Scores, sets: Sets, count: int) -> Sets:
-    """Each set without its `count` places of least worth."""
-    order = np.argsort(_now(score, sets), axis=1, kind="stable")[:, count:]
-    return sorted_sets(np.take_along_axis(sets.rows, order, axis=1), np.take_along_axis(sets.codes, order, axis=1))
-
-
-def _now(score: Scores, sets: Sets) -> Array:
-    """`(T, m)` what the rows of each set take now; empty places nothing."""
-    inside = np.take_along_axis(score.worth, np.maximum(sets.rows, 0), axis=1)
-    return np.where(sets.rows >= 0, inside, np.minimum(0.0, inside.min(axis=1, keepdims=True)) - 1)

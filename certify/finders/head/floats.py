@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from certify.rigor.fp import Array
+Array = NDArray[Any]
+"""Floats, whole numbers or truths."""
 
 
 class FloatLoss(ABC):
@@ -39,7 +42,7 @@ class Squared(FloatLoss):
 
     def values(self, z: Array, y: Array) -> Array:
         """Half the squares."""
-        return 0.5 * np.sum((z - y) ** 2, axis=-2)
+        return np.asarray(0.5 * np.sum((z - y) ** 2, axis=-2))
 
     def slopes(self, z: Array, y: Array) -> Array:
         """`z − y`."""
@@ -57,7 +60,7 @@ class Logistic(FloatLoss):
 
     def values(self, z: Array, y: Array) -> Array:
         """By `logaddexp`."""
-        return np.logaddexp(0.0, -y * z)[..., 0, :]
+        return np.asarray(np.logaddexp(0.0, -y * z)[..., 0, :])
 
     def slopes(self, z: Array, y: Array) -> Array:
         """`−y σ(−yz)`."""
@@ -66,7 +69,7 @@ class Logistic(FloatLoss):
     def curved(self, z: Array, d: Array) -> Array:
         """`σ(z)σ(−z) d`."""
         p = _sigmoid(z)
-        return p * (1 - p) * d
+        return np.asarray(p * (1 - p) * d)
 
 
 class CrossEntropy(FloatLoss):
@@ -77,7 +80,7 @@ class CrossEntropy(FloatLoss):
     def values(self, z: Array, y: Array) -> Array:
         """With the largest output taken out."""
         top = z.max(axis=-2)
-        return top + np.log(np.exp(z - top[..., None, :]).sum(axis=-2)) - np.sum(y * z, axis=-2)
+        return np.asarray(top + np.log(np.exp(z - top[..., None, :]).sum(axis=-2)) - np.sum(y * z, axis=-2))
 
     def slopes(self, z: Array, y: Array) -> Array:
         """`softmax(z) − y`."""
@@ -86,7 +89,7 @@ class CrossEntropy(FloatLoss):
     def curved(self, z: Array, d: Array) -> Array:
         """`(diag p − ppᵀ) d`."""
         p = _softmax(z)
-        return p * (d - np.sum(p * d, axis=-2, keepdims=True))
+        return np.asarray(p * (d - np.sum(p * d, axis=-2, keepdims=True)))
 
 
 LOSSES: dict[str, FloatLoss] = {"squared": Squared(), "logistic": Logistic(), "cross_entropy": CrossEntropy()}

@@ -1,8 +1,8 @@
 """How much each row's change lowers a margin, about a refitted head, and the sets that follow from it, in floats.
 
 With `c_i = Φ_i H⁻¹ E` (E the gradient of the margin in the weights) a change of row i's slope by s lowers the margin by
-`c_i·s` to first order; a deletion takes the slope away. One output: the row itself is solved exactly, the others to second order, so that a deletion counts
-`c p/(1 − h)`, `h` the leverage times the curvature.
+`c_i·s` to first order; a deletion takes the slope away. One output: the row itself is solved exactly, the others to
+second order, so that a deletion counts `c p/(1 − h)`, `h` the leverage times the curvature.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.finders.head.floats import FloatHead
+from certify.finders.head.floats import Array, FloatHead
 from certify.finders.head.newton import Newton, Sets
-from certify.rigor.fp import Array
 
 OWN = 4
 """Newton steps for a row's own output."""
@@ -154,7 +153,7 @@ def _several(head: FloatHead, change: Change, C: Array, Z: Array, leverages: Arr
         each = head.codes @ C  # (T, c, n): the slope is that of z less this code
     else:
         each = -np.stack(
-            [np.sum(C * head.loss.slopes(Z, np.broadcast_to(code[:, None], Z.shape)), axis=1) for code in head.codes], axis=1
+            [np.sum(C * head.loss.slopes(Z, np.broadcast_to(c[:, None], Z.shape)), axis=1) for c in head.codes], axis=1
         )
     n = np.arange(Z.shape[2])
     now = each[:, head.label, n]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from certify.finders.head.floats import FloatHead
-from certify.rigor.fp import Array
+from certify.finders.head.floats import Array, FloatHead
 
 STEPS, HALVINGS, CONJUGATE = 40, 30, 60
+AGAIN = 0.05
 SMALL, STORED, WORKED = 120, 8_000_000, 3_000_000
 """Parameters up to which a Hessian of its own is made, numbers of its table, numbers of a batch's arrays."""
 WHOLE = 2000
@@ -85,9 +85,11 @@ class Newton:
         W, S = V.copy(), sets
         Z = self.head.outputs(W)
         F = self.objective(S, W, Z)
+        inverse: Array | None = None
+        before = np.zeros(len(sets))
         for _ in range(STEPS):
             G = self.gradient(S, W, Z)
-            D = -self.solve(S, Z, G)
+            D, inverse = self._directions(S, Z, G, before, inverse)
             slope = np.einsum("bkm,bkm->b", G, D)
             bad = ~np.isfinite(slope)
             good = (slope > -(tol**2)) & ~bad
@@ -97,10 +99,35 @@ class Newton:
                 break
             if not left.all():
                 alive, W, S, Z, F = alive[left], W[left], S.at(left), Z[left], F[left]
-                D, slope = D[left], slope[left]
+                D, slope, inverse = D[left], slope[left], None if inverse is None else inverse[left]
             W, Z, F = self._step(S, W, Z, F, D, slope)
             V[alive] = W
+            before = slope
         return V, done
+
+    def _directions(
+        self, S: Sets, Z: Array, G: Array, before: Array, inverse: Array | None
+    ) -> tuple[Array, Array | None]:
+        """Newton's; a Hessian is used again while the squared decrement, negative in `before`, falls by `AGAIN`."""
+        if not self.direct:
+            return -self._conjugate(S, Z, G), None
+        g = G.reshape(len(G), -1, 1)
+        if inverse is None:
+            inverse = self._inverses(S, Z)
+            return np.asarray(-(inverse @ g)).reshape(G.shape), inverse
+        D = np.asarray(-(inverse @ g)).reshape(G.shape)
+        old = ~(np.einsum("bkm,bkm->b", G, D) > AGAIN * before)
+        if old.any():
+            inverse[old] = self._inverses(S.at(old), Z[old])
+            D[old] = -(inverse[old] @ g[old]).reshape(D[old].shape)
+        return D, inverse
+
+    def _inverses(self, S: Sets, Z: Array) -> Array:
+        H = self.hessians(S, Z)
+        try:
+            return np.asarray(np.linalg.inv(H))
+        except np.linalg.LinAlgError:
+            return np.broadcast_to(np.eye(H.shape[1]) / np.trace(H, axis1=1, axis2=2)[:, None, None], H.shape).copy()
 
     def _step(self, S: Sets, W: Array, Z: Array, F: Array, D: Array, slope: Array) -> tuple[Array, Array, Array]:
         """Newton's, halved where the objective does not fall."""
@@ -137,21 +164,14 @@ class Newton:
     def solve(self, S: Sets, Z: Array, G: Array) -> Array:
         """`(B, k, m)`: the Hessians' inverses times G."""
         if self.direct:
-            H = self.hessians(S, Z)
-            try:
-                return np.asarray(np.linalg.solve(H, G.reshape(len(G), -1, 1))).reshape(G.shape)
-            except np.linalg.LinAlgError:
-                return self.prepared(G)
+            return np.asarray(self._inverses(S, Z) @ G.reshape(len(G), -1, 1)).reshape(G.shape)
         return self._conjugate(S, Z, G)
 
     def solve_and_leverages(self, S: Sets, Z: Array, G: Array) -> tuple[Array, Array | None]:
         """What `solve` gives, and the rows' leverages `(B, k, k, n)` at these weights; None: too large for that."""
-        if not self.direct or self.table is None:
+        if self.table is None:
             return self.solve(S, Z, G), None
-        try:
-            inverse = np.linalg.inv(self.hessians(S, Z))
-        except np.linalg.LinAlgError:
-            return self.prepared(G), None
+        inverse = self._inverses(S, Z)
         B, k, m = G.shape
         X = (inverse @ G.reshape(B, k * m, 1)).reshape(G.shape)
         blocks = inverse.reshape(B, k, m, k, m).transpose(0, 1, 3, 2, 4)
@@ -176,7 +196,7 @@ class Newton:
         H[:, i, i, j, j] += head.decays(deleted(S))
         if self.shift is not None:
             H += self.shift[None, None, None, :, None] * np.eye(m) / k
-        return H.transpose(0, 1, 3, 2, 4).reshape(len(Z), k * m, k * m)
+        return np.asarray(H.transpose(0, 1, 3, 2, 4).reshape(len(Z), k * m, k * m))
 
     def prepared(self, G: Array) -> Array:
         """The inverse of the trained head's Hessian, or of its blocks, times G."""
@@ -209,6 +229,8 @@ class Newton:
             parts = [(phi.T * A[c, c]) @ phi + np.diag(self.head.decay) for c in range(self.head.k)]
         self.factors = []
         for H in parts:
+            if not np.isfinite(H).all():
+                raise np.linalg.LinAlgError("the Hessian is no longer a float matrix")
             H[np.diag_indices(len(H))] += 1e-12 * np.trace(H) / len(H) + 1e-300
             self.factors.append(np.asarray(cho_solve(cho_factor(H), np.eye(len(H)))))
 
@@ -275,4 +297,4 @@ class Newton:
 
 def deleted(S: Sets) -> Array:
     """`(B,)` how many rows are deleted."""
-    return np.sum((S.rows >= 0) & (S.codes < 0), axis=1).astype(float)
+    return np.asarray(np.sum((S.rows >= 0) & (S.codes < 0), axis=1).astype(float))

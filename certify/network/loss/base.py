@@ -37,11 +37,15 @@ class Loss(ABC):
         name: its word.
         slides: whether its targets are numbers that can move a little.
         weighs: whether its targets weigh the classes, so that none may be negative.
+        quadratic: whether its second derivative by the outputs is the identity everywhere.
+        shifts: whether one number added to all outputs of a row changes nothing.
     """
 
     name: ClassVar[str]
     slides: ClassVar[bool] = False
     weighs: ClassVar[bool] = False
+    quadratic: ClassVar[bool] = False
+    shifts: ClassVar[bool] = False
 
     @abstractmethod
     def terms(self, output: Balls, targets: Array | None, labels: Array | None, arithmetic: Arithmetic) -> LossTerms:
@@ -62,3 +66,36 @@ class Loss(ABC):
     @abstractmethod
     def alphabets(self, k: int) -> tuple[set[int], ...]:
         """Sets of labels, of which the rows have to keep to one, for k outputs; none where labels are not read."""
+
+    def label_words(self, k: int) -> str:
+        """These sets in words."""
+        return "0 and 1, or -1 and 1"
+
+    @abstractmethod
+    def lacking(self, y: Array | None, labels: Array | None) -> tuple[str, str] | None:
+        """Where targets or labels are missing that it takes: what was found, and what to give."""
+
+    @abstractmethod
+    def aims(self, y: Array | None, labels: Array | None, k: int) -> Array:
+        """What the rows aim at as one array, for what follows: real targets, signs, or weights of the classes."""
+
+    @abstractmethod
+    def rough(self, f: Array, aims: Array) -> tuple[Array, int]:
+        """Losses row by row, and how many rows have the label that is predicted, in floats; nobody bounds their error.
+
+        Args:
+            f: `(n, k)` outputs.
+            aims: as of :meth:`aims`.
+        """
+
+    @abstractmethod
+    def ascent(self, f: Array, aims: Array) -> tuple[float, Array]:
+        """`Σ ℓ_i` and `∂ℓ_i/∂f` in floats, for finders."""
+
+    def rough_slopes(self, f: Array, aims: Array) -> Array:
+        """`∂ℓ_i/∂f` in floats, for finders."""
+        return self.ascent(f, aims)[1]
+
+    @abstractmethod
+    def rough_curvature(self, slopes: Array, aims: Array, a: int, b: int) -> Array:
+        """`∂²ℓ_i/∂f_a∂f_b` of every row in floats, from the slopes, for finders."""

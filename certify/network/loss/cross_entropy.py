@@ -23,7 +23,7 @@ class CrossEntropy(Loss):
     """`(Σq)·log Σ e^f − q·f` with weights q of the classes: rows of probabilities, or a unit vector for a label."""
 
     name = "cross_entropy"
-    weighs = True
+    weighs = shifts = True
 
     def terms(self, output: Balls, targets: Array | None, labels: Array | None, arithmetic: Arithmetic) -> LossTerms:
         """By balls at the midpoints."""
@@ -50,6 +50,47 @@ class CrossEntropy(Loss):
     def alphabets(self, k: int) -> tuple[set[int], ...]:
         """0 … k − 1."""
         return (set(range(k)),)
+
+    def label_words(self, k: int) -> str:
+        """With what suits one output."""
+        return f"0 … {k - 1}, one for each output" + ('; for one output give loss = "logistic"' if k == 1 else "")
+
+    def lacking(self, y: Array | None, labels: Array | None) -> tuple[str, str] | None:
+        """Either will do."""
+        if y is not None or labels is not None:
+            return None
+        return "no labels and no probabilities", "give labels or rows of probabilities"
+
+    def aims(self, y: Array | None, labels: Array | None, k: int) -> Array:
+        """The weights q."""
+        if labels is None:
+            assert y is not None
+            return y
+        return _one_hot(labels, k)
+
+    def rough(self, f: Array, aims: Array) -> tuple[Array, int]:
+        """The largest output predicts the label."""
+        top = f.max(axis=1, keepdims=True)
+        normed = top[:, 0] + np.log(np.sum(np.exp(f - top), axis=1))
+        hits = np.argmax(f, axis=1) == np.argmax(aims, axis=1)
+        return aims.sum(axis=1) * normed - np.sum(aims * f, axis=1), int(np.sum(hits))
+
+    def ascent(self, f: Array, aims: Array) -> tuple[float, Array]:
+        """By probabilities, which are kept from 0."""
+        e = np.exp(f - f.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        value = -float((aims * np.log(np.maximum(p, 1e-300))).sum())
+        return value, aims.sum(axis=1, keepdims=True) * p - aims
+
+    def rough_slopes(self, f: Array, aims: Array) -> Array:
+        """`(Σq)·softmax f − q`."""
+        e = np.exp(f - f.max(axis=1, keepdims=True))
+        return np.asarray(aims.sum(axis=1, keepdims=True) * e / e.sum(axis=1, keepdims=True) - aims)
+
+    def rough_curvature(self, slopes: Array, aims: Array, a: int, b: int) -> Array:
+        """`diag(t) − ttᵀ/W`, `t = c + q`."""
+        t, W = slopes + aims, np.maximum(aims.sum(axis=1), 1e-300)
+        return np.asarray((t[:, a] if a == b else 0.0) - t[:, a] * t[:, b] / W)
 
 
 def _one_hot(labels: Array | None, k: int) -> Array:

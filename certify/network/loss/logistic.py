@@ -43,6 +43,29 @@ class Logistic(Loss):
         """0 and 1, or −1 and 1."""
         return {0, 1}, {-1, 1}
 
+    def lacking(self, y: Array | None, labels: Array | None) -> tuple[str, str] | None:
+        """Class labels."""
+        return None if labels is not None else ("none that fit the logistic loss", "give class labels")
+
+    def aims(self, y: Array | None, labels: Array | None, k: int) -> Array:
+        """The signs, `(n, 1)`."""
+        assert labels is not None
+        return np.where(np.asarray(labels) > 0, 1.0, -1.0)[:, None]
+
+    def rough(self, f: Array, aims: Array) -> tuple[Array, int]:
+        """A tie predicts no label."""
+        margin = aims[:, 0] * f[:, 0]
+        return np.logaddexp(0.0, -margin), int(np.sum(margin > 0))
+
+    def ascent(self, f: Array, aims: Array) -> tuple[float, Array]:
+        """`log(1 + e^(−sf))`, `−s/(1 + e^(sf))`."""
+        slopes = -aims / (1.0 + np.exp(np.clip(aims * f, -700, 700)))
+        return float(np.logaddexp(0.0, -aims * f).sum()), slopes
+
+    def rough_curvature(self, slopes: Array, aims: Array, a: int, b: int) -> Array:
+        """`|c|(1 − |c|)`."""
+        return np.asarray(np.abs(slopes[:, 0]) * (1 - np.abs(slopes[:, 0])))
+
 
 def _logistic_ball(f: list[flint.arb], s: float) -> tuple[flint.arb, list[flint.arb]]:
     e = (-s * f[0]).exp()

@@ -18,7 +18,7 @@ class Squared(Loss):
     """`½|f − y|²` of real targets; labels are not read."""
 
     name = "squared"
-    slides = True
+    slides = quadratic = True
 
     def terms(self, output: Balls, targets: Array | None, labels: Array | None, arithmetic: Arithmetic) -> LossTerms:
         """In the arithmetic that is given: f − y errs by the radius of f and by one rounding."""
@@ -45,6 +45,30 @@ class Squared(Loss):
     def alphabets(self, k: int) -> tuple[set[int], ...]:
         """None."""
         return ()
+
+    def lacking(self, y: Array | None, labels: Array | None) -> tuple[str, str] | None:
+        """Real targets."""
+        return None if y is not None else (
+            "none that fit the squared loss",
+            'give real targets y, or for labels loss = "logistic" (one output) or "cross_entropy"')
+
+    def aims(self, y: Array | None, labels: Array | None, k: int) -> Array:
+        """The targets."""
+        assert y is not None
+        return y
+
+    def rough(self, f: Array, aims: Array) -> tuple[Array, int]:
+        """No label is predicted."""
+        return 0.5 * np.sum((f - aims) ** 2, axis=1), 0
+
+    def ascent(self, f: Array, aims: Array) -> tuple[float, Array]:
+        """`½|f − y|²`, `f − y`."""
+        r = f - aims
+        return 0.5 * float(np.sum(r * r)), r
+
+    def rough_curvature(self, slopes: Array, aims: Array, a: int, b: int) -> Array:
+        """The identity."""
+        return np.full(len(slopes), float(a == b))
 
 
 def _squared(output: Balls, y: Array, arithmetic: Arithmetic) -> LossTerms:

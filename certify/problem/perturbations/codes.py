@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,21 @@ from certify.format.errors import InputError
 from certify.format.words import Loss
 from certify.rigor.fp import Array
 
-if TYPE_CHECKING:
-    from certify.problem.statement import Statement
-
 CODES: Final = ((0.0, 1.0), (-1.0, 1.0))
 """What entries of a row of targets may be, where every row marks one output."""
+
+
+class Targeted(Protocol):
+    """What has targets: a problem."""
+
+    @property
+    def loss(self) -> str: ...  # noqa: D102
+    @property
+    def y(self) -> Array | None: ...  # noqa: D102
+    @property
+    def labels(self) -> Array | None: ...  # noqa: D102
+    @property
+    def outputs(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +44,7 @@ class Codes:
     label: NDArray[np.int64]
 
 
-def codes_of(problem: Statement) -> Codes:
+def codes_of(problem: Targeted) -> Codes:
     """What a row may be given instead of its target, and what every row has.
 
     With cross-entropy that are the unit vectors of all classes, with the logistic loss −1 and 1, with the squared loss
@@ -81,26 +91,26 @@ def _marks_one(codes: Array, low: float, high: float) -> bool:
     return bool(((codes == low) | (codes == high)).all() and ((codes == high).sum(axis=1) == 1).all())
 
 
-def _squared(problem: Statement) -> Codes:
+def _squared(problem: Targeted) -> Codes:
     if problem.y is None:
         raise InputError("parameter", "labels, of a problem without targets", "give targets")
     return code_rows(problem.y)
 
 
-def _logistic(problem: Statement) -> Codes:
+def _logistic(problem: Targeted) -> Codes:
     return Codes(np.array([[-1.0], [1.0]]), (_labels(problem) > 0).astype(np.int64))
 
 
-def _cross_entropy(problem: Statement) -> Codes:
+def _cross_entropy(problem: Targeted) -> Codes:
     return Codes(np.eye(problem.outputs), _labels(problem).astype(np.int64))
 
 
-def _labels(problem: Statement) -> Array:
+def _labels(problem: Targeted) -> Array:
     if problem.labels is None:
         raise InputError("parameter", "labels, of a problem without class labels", "give labels, or use targets")
     return np.asarray(problem.labels).ravel()
 
 
-_OF_LOSS: Final[Mapping[str, Callable[[Statement], Codes]]] = MappingProxyType({
+_OF_LOSS: Final[Mapping[str, Callable[[Targeted], Codes]]] = MappingProxyType({
     Loss.SQUARED: _squared, Loss.LOGISTIC: _logistic, Loss.CROSS_ENTROPY: _cross_entropy})
 """By the word of the loss."""

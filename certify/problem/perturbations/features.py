@@ -15,6 +15,8 @@ from certify.rigor.fp import Array
 class Features(MovingFits):
     """Every feature with a unit may change."""
 
+    word, inputs, slides = "features", True, True
+
     def width(self, inputs: int, outputs: int) -> int:
         """The features."""
         return inputs

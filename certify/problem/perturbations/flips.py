@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import Loss, Parameter
+from certify.format.words import Loss
 from certify.rigor.fp import Array
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def require_flips(problem: Statement) -> None:
     Raises:
         InputError: probabilities, or what comes out is no label.
     """
-    if problem.parameter != Parameter.TARGETS or problem.loss == Loss.SQUARED or problem.change is None:
+    if problem.moving.suits(problem.row_loss.slides) or problem.change is None:
         return
     if problem.labels is None:
         raise InputError("parameter", f"targets with the {problem.loss} loss and probabilities",
@@ -45,7 +45,7 @@ def flipped_labels(loss: str, labels: Array, u: Array) -> Array:
     [1, 1]
     """
     old = np.asarray(labels).ravel()
-    if loss == Loss.LOGISTIC:
+    if Loss(loss).one_output:
         new = old + u[:, 0]
         values = set(old.tolist()) | set(new.tolist())
         if not (values <= {0, 1} or values <= {-1, 1}):

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.problem.perturbations.codes import Targeted
 from certify.problem.perturbations.factor import BlockFactor, Mask
 from certify.problem.perturbations.row_sets import RowSets
 from certify.rigor.ball import Balls
 from certify.rigor.fp import Array
 
-if TYPE_CHECKING:
-    from certify.problem.statement import Statement
-
 
 class Moving(ABC):
-    """What of the data moves."""
+    """What of the data moves; one subclass a word, in a file of its own.
+
+    Attributes:
+        word: as a spec says it.
+        inputs: whether it enters the network, so that gradients by inputs and steepness count.
+        slides: whether a row's change is a vector of which exact fits and slopes depend smoothly.
+        reweighs: whether it is how much a row counts.
+        relabels: whether a label becomes another one or stays, so that a change has no size.
+    """
+
+    word: ClassVar[str]
+    inputs: ClassVar[bool] = False
+    slides: ClassVar[bool] = False
+    reweighs: ClassVar[bool] = False
+    relabels: ClassVar[bool] = False
+
+    @property
+    def given(self) -> str:
+        """The word under which one change of it, with new − old of every row, is stated."""
+        return self.word
+
+    def suits(self, numbers: bool) -> bool:
+        """Whether a budget of it can be met by a loss whose targets are numbers that slide, or are classes."""
+        return True
 
     @abstractmethod
     def width(self, inputs: int, outputs: int) -> int:
@@ -32,7 +53,7 @@ class Moving(ABC):
         """Unit of each number; None: all 1."""
         return None
 
-    def require(self, problem: Statement) -> None:
+    def require(self, problem: Targeted) -> None:
         """Refuse targets that cannot move so.
 
         Raises:

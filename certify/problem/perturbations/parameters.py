@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from certify.format.words import Parameter
 from certify.problem.perturbations.deletions import Deletions
 from certify.problem.perturbations.features import Features
 from certify.problem.perturbations.labels import Labels
@@ -15,12 +14,11 @@ from certify.problem.perturbations.sample_weights import SampleWeights
 from certify.problem.perturbations.targets import Targets
 
 FITS: Final[Mapping[str, MovingFits]] = MappingProxyType({
-    Parameter.FEATURES: Features(), Parameter.TARGETS: Targets()})
+    moving.word: moving for moving in (Features(), Targets())})
 """What moves exact fits."""
 
 MOVING: Final[Mapping[str, Moving]] = MappingProxyType({
-    **FITS, Parameter.SAMPLE_WEIGHTS: SampleWeights(), Parameter.LABELS: Labels(),
-    Parameter.DELETIONS: Deletions()})
+    **FITS, **{moving.word: moving for moving in (SampleWeights(), Labels(), Deletions())}})
 """Every word.
 
 >>> MOVING["targets"].width(8, 2), MOVING["labels"].width(8, 2)

@@ -8,12 +8,11 @@ from fractions import Fraction
 import numpy as np
 
 from certify.format.errors import EnclosureError, InputError
+from certify.problem.norms.row_norm import ROW_NORMS
 from certify.problem.perturbations.factor import BlockFactor, Mask
 from certify.rigor import fp
 from certify.rigor.ball import Balls
 from certify.rigor.fp import RAISE, Array, U
-
-NORMS = (1, 2, "inf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +31,13 @@ class RowSets:
 
     def __post_init__(self) -> None:
         """Refuse a norm no theorem is about."""
-        if self.norm not in NORMS:
+        if self.norm not in ROW_NORMS:
             raise InputError("norm", f"{self.norm!r}", "use 1, 2 or 'inf'")
+
+    @property
+    def boxes(self) -> bool:
+        """Whether these are images of boxes."""
+        return ROW_NORMS[self.norm].box
 
     @property
     def moves(self) -> Mask:
@@ -92,7 +96,7 @@ def supports(sets: RowSets, z: Array) -> list[Fraction]:
     y = fp.require_finite(np.einsum("ikd,ik->id", sets.G, z), "support of a row")
     size, length = fp.row_norms(sets.G.reshape(n, k * d)), fp.row_norms(z)
     error = (fp.dot_unit(k) * size + sets.rad) * length * RAISE
-    spread = fp.sqrt_up(Fraction(d)) if sets.norm == "inf" else Fraction(1)
+    spread = fp.sqrt_up(Fraction(d)) if sets.boxes else Fraction(1)
     found = []
     for i, row in enumerate(y):
         if not row.any():
@@ -128,7 +132,7 @@ def intervals(sets: RowSets) -> Ellipsoids:
 
 def balls_around(sets: RowSets, Q: BlockFactor) -> Ellipsoids:
     """`{G_i u : |u|₂ ≤ 1}`, the ellipsoid of `Q_i = G_iG_iᵀ`: exact for q = 2, and it contains the set of q = 1."""
-    if sets.norm == "inf":
+    if sets.boxes:
         raise InputError("balls_around", "norm inf", "use boxes_around")
     return Ellipsoids(Q, (Fraction(1),) * len(Q.C))
 

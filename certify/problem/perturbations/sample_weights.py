@@ -8,6 +8,8 @@ from certify.problem.perturbations.moving import Moving
 class SampleWeights(Moving):
     """The one weight of a row may change."""
 
+    word, reweighs = "sample_weights", True
+
     def width(self, inputs: int, outputs: int) -> int:
         """One."""
         return 1

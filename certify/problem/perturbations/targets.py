@@ -14,6 +14,12 @@ from certify.rigor.fp import Array
 class Targets(MovingFits):
     """Every target may change."""
 
+    word, slides = "targets", True
+
+    def suits(self, numbers: bool) -> bool:
+        """Numbers."""
+        return numbers
+
     def width(self, inputs: int, outputs: int) -> int:
         """The targets."""
         return outputs

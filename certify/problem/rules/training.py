@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import Loss, Map
-from certify.problem.perturbations.parameters import MOVING
 
 if TYPE_CHECKING:
     from certify.problem.statement import Statement
@@ -30,7 +28,8 @@ def require_losses(problem: Statement) -> None:
         raise InputError("weight_decay", f"{problem.weight_decay}", "give a finite number from 0 on")
     if problem.scale is not None and (problem.scale < 0).any():
         raise InputError("scale", "a negative unit", "give 0 (may not move) or a positive unit a feature")
-    if problem.loss == Loss.CROSS_ENTROPY and problem.y is not None:
+    loss = problem.row_loss
+    if loss.weighs and problem.y is not None:
         if problem.labels is not None:
             raise InputError("targets", "labels and rows of probabilities", "give one of them")
         if not (problem.y >= 0).all():
@@ -40,22 +39,16 @@ def require_losses(problem: Statement) -> None:
         values = set(np.asarray(problem.labels).ravel().tolist())
         if np.shape(problem.labels) != (problem.n,):
             raise InputError("labels", f"shape {np.shape(problem.labels)}", f"give one label a row, ({problem.n},)")
-        allowed = ({0, 1}, {-1, 1}) if problem.loss == Loss.LOGISTIC else (set(range(k)),)
-        if problem.loss != Loss.SQUARED and not any(values <= a for a in allowed):  # squared: labels are not used
-            words = "0 and 1, or -1 and 1" if problem.loss == Loss.LOGISTIC else f"0 … {k - 1}, one for each output"
-            more = '; for one output give loss = "logistic"' if problem.loss == Loss.CROSS_ENTROPY and k == 1 else ""
-            raise InputError("labels", f"{sorted(values)[:5]} with the {problem.loss} loss", f"give {words}{more}")
-    if problem.map == Map.INTERPOLATION:
+        allowed = loss.alphabets(k)
+        if allowed and not any(values <= a for a in allowed):
+            raise InputError("labels", f"{sorted(values)[:5]} with the {problem.loss} loss",
+                             f"give {loss.label_words(k)}")
+    if not problem.solutions.trains:
         return
-    lacking = problem.y if problem.loss == Loss.SQUARED else problem.labels
-    if lacking is None and problem.loss in (Loss.SQUARED, Loss.LOGISTIC):
-        remedy = "give class labels"
-        if problem.loss == Loss.SQUARED:
-            remedy = 'give real targets y, or for labels loss = "logistic" (one output) or "cross_entropy"'
-        raise InputError("targets", f"none that fit the {problem.loss} loss", remedy)
-    if problem.loss == Loss.CROSS_ENTROPY and problem.labels is None and problem.y is None:
-        raise InputError("targets", "no labels and no probabilities", "give labels or rows of probabilities")
-    MOVING[problem.parameter].require(problem)
+    lacking = loss.lacking(problem.y, problem.labels)
+    if lacking is not None:
+        raise InputError("targets", *lacking)
+    problem.moving.require(problem)
 
 
 def require_threshold(problem: Statement) -> None:

@@ -54,12 +54,17 @@ def render(document: Json) -> str:
     )
 
 
+MOVES = {"features": ("changes", "change", "changes"),
+         "targets": ("gets a new target", "get new targets", "get new targets"),
+         "sample_weights": ("counts differently", "count differently", "count differently")}
+"""What one row does, several rows, and every row."""
+
+
 def _title(problem: Json) -> str:
     count = len(problem["rows"])
     rows = "one row" if count == 1 else "every row" if count == problem["n"] else f"{count} rows"
-    word = {"features": "changes", "targets": "gets a new target" if count == 1 else "get new targets",
-            "sample_weights": "counts differently" if count == 1 else "count differently"}[problem["parameter"]]
-    word = "change" if word == "changes" and rows.endswith("rows") else word
+    of_one, of_several, of_every = MOVES[problem["parameter"]]
+    word = of_one if count == 1 else of_every if count == problem["n"] else of_several
     return f"Estimated new weights when {rows} of the training data {word}"
 
 

@@ -72,7 +72,7 @@ def _require_subject(spec: Spec, name: str) -> None:
                         "give the factory alone: an estimate takes any module")
     if model.graph is not None:
         raise SpecError(f"{name}: model.graph", "estimates do not read it", "give a factory, which builds the network")
-    if solution.map == Map.SUBLEVEL.value:
+    if Map(solution.map).levels:
         raise SpecError(f'{name}: solution.map = "{solution.map}"', "estimates do not know it",
                         f'use map = "critical" or "interpolation", or `certify run {name}`')
     if solution.layer != "all":
@@ -81,11 +81,11 @@ def _require_subject(spec: Spec, name: str) -> None:
 
 def _require_change(spec: Spec, name: str) -> None:
     p, where = spec.perturbation, f"{name}: perturbation"
-    if p.set != Set.GIVEN.value:
+    if Set(p.set).sized:
         raise SpecError(f'{where}.set = "{p.set}"', "an estimate is about one given change of the data",
                         'use set = "given" with file and array, which hold it' + _verb_for(spec, name))
     require_change_file(spec, name)
-    if p.parameter == Parameter.SAMPLE_WEIGHTS.value and spec.solution.map == Map.INTERPOLATION.value:
+    if Parameter(p.parameter).weighs and not Map(spec.solution.map).trains:
         raise SpecError(f'{where}.parameter = "{p.parameter}"', "they do not enter the interpolation map",
                         'use map = "critical"')
 

@@ -53,7 +53,7 @@ def require_change_file(spec: Spec, name: str) -> None:
         SpecError: with the key to give.
     """
     p = spec.perturbation
-    if p.set == Set.GIVEN.value and p.file is None:
+    if not Set(p.set).sized and p.file is None:
         raise SpecError(f"{name}: perturbation.file", 'missing, and set = "given" needs it',
                         "name the .npz or .safetensors file that holds the change")
 
@@ -66,6 +66,6 @@ def require_weights_left(spec: Spec, name: str, theorems: Iterable[Theorem]) -> 
     """
     p = spec.perturbation
     convex = any(theorem.system is System.HEAD for theorem in theorems)
-    if convex and p.parameter == Parameter.SAMPLE_WEIGHTS.value and p.radius is not None and p.radius > 1:
+    if convex and Parameter(p.parameter).weighs and p.radius is not None and p.radius > 1:
         raise SpecError(f"{name}: perturbation.radius", f"{p.radius} for sample weights",
                         "give at most 1: −1 deletes a row, and less would make the training loss non-convex")

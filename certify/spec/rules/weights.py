@@ -37,6 +37,6 @@ def require_within(spec: Spec, name: str) -> None:
         SpecError: names the key.
     """
     solution = spec.solution
-    if solution.within is not None and solution.base != Base.NEARBY.value:
+    if solution.within is not None and not Base(solution.base).near:
         raise SpecError(f"{name}: solution.within", f'given with base = "{solution.base}", whose distance is 0',
                         f'remove it, it belongs to base = "{Base.NEARBY}"')

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from certify.format.quantities import QUANTITIES, Kind
 from certify.network.layers.gradients import Gradient, enclose_gradient
 from certify.network.layers.hessian import enclose_hessian
 from certify.network.layers.jacobian import jacobian
@@ -59,9 +60,7 @@ def settle(problem: Problem, answer: Answer, progress: Progress, limits: Limits)
     """
     assert isinstance(problem.network, Network)
     layout = Layout(problem.network, problem.network.layers(problem.layer))
-    targets = problem.y if problem.labels is None or problem.loss == "squared" else None
-    labels = None if problem.loss == "squared" else problem.labels
-    objective = Objective(problem.network, problem.X, problem.loss, targets, labels, problem.weight_decay)
+    objective = Objective(problem.network, problem.X, problem.loss, *problem.read_by_loss, problem.weight_decay)
     progress("gradient of the loss", 0.02)
     gradient = enclose_gradient(objective, layout.layers, DoubleDouble())
     base = {"residual": gradient.norm}
@@ -186,7 +185,7 @@ def _nearby(
     absent = {"distance": None}
     if _at_finite_size(problem):  # the contraction for ∇L is what is needed, whatever the case of M5
         pass
-    elif problem.loss != "squared" and _hard(problem):
+    elif not problem.row_loss.slides and _hard(problem):
         plain = replace(problem, base="given", weight_norm="euclidean", reference=None)
         rank = fit(plain)
         if rank is not None:
@@ -194,7 +193,7 @@ def _nearby(
                 "there is no critical point near these weights: the Jacobian of the outputs is proved to have full row "
                 f"rank, so the gradient vanishes only where every row's {problem.loss.replace('_', '-')} loss has "
                 'slope 0, which hard labels never allow. Use weight decay, or base = "given" (soft targets)', absent)
-    elif problem.loss == "squared":
+    elif problem.row_loss.slides:
         exact = fit(problem)
         if exact is not None and exact.solution is not None:
             solution = exact.solution
@@ -215,8 +214,9 @@ def _nearby(
 def _at_finite_size(problem: Problem) -> bool:
     """Whether the distance after one change is all that can be asked, or all that is."""
     asked = () if problem.spec is None else problem.spec.gate
-    flips = problem.parameter == "targets" and problem.loss != "squared"
-    return problem.change is not None and (flips or (bool(asked) and all(g.quantity == "distance" for g in asked)))
+    flips = not problem.moving.suits(problem.row_loss.slides)
+    return problem.change is not None and (flips or (bool(asked) and all(
+        QUANTITIES[g.quantity].kind is Kind.FINITE for g in asked)))
 
 
 def _over(found: Stationary) -> Enclosed:
@@ -230,7 +230,7 @@ def _hard(problem: Problem) -> bool:
 
 def _interpolating(problem: Problem, answer: Answer, progress: Progress, limits: Limits) -> InterpolationPoint | None:
     """The interpolation problem of M5a, where its rank is proved; None where M5a does not hold or is not proved."""
-    contrasts = problem.loss == "cross_entropy"
+    contrasts = problem.row_loss.shifts
     equations = problem.n * (problem.outputs - contrasts)
     if problem.weight_decay or equations > problem.parameters or (contrasts and problem.outputs < 2):
         return None
@@ -266,7 +266,7 @@ def _tilt(problem: Problem, layout: Layout, fields: Fields, gradient: Gradient) 
     adjoints = backward(net, weights, passed, arithmetic)
     biases = tuple(b is not None for b in net.biases)
     J = jacobian(passed, adjoints, layout.layers, biases, arithmetic)
-    centred = problem.loss == "cross_entropy" and not problem.weight_decay
+    centred = problem.row_loss.shifts and not problem.weight_decay
     return output_tilt(J, problem.outputs, fields, gradient, centred, arithmetic)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.network.layers.passes import Forward
+from certify.network.loss.losses import loss_named
 from certify.network.network import Network
 from certify.rigor.fp import Array
 
@@ -234,7 +235,7 @@ class Softmax(Kind):
                 biases: Sequence[Array | None]) -> Iterator[Column]:
         """One field an input of the last layer, and one for its bias."""
         last = layout.network.depth
-        if loss != "cross_entropy" or not layout.free(last):
+        if not loss_named(loss).shifts or not layout.free(last):
             return
         for m in range(layout.network.weights[-1].shape[1]):
             yield ((layout.column(last, m), 1.0),)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.problem.perturbations.moving import Moving
+from certify.problem.perturbations.parameters import MOVING
 from certify.systems.head.last_layer import LastLayer
 
 
@@ -30,6 +32,11 @@ class Change:
     total: bool = False
     rows: tuple[int, ...] | None = None
     down: bool = False
+
+    @property
+    def moving(self) -> Moving:
+        """What of the data moves."""
+        return MOVING[self.parameter]
 
 
 def moving_rows(layer: LastLayer, change: Change) -> NDArray[np.intp]:

@@ -13,8 +13,9 @@ import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
 from certify.network.layers.passes import forward, known_weights
+from certify.network.loss.base import Loss
 from certify.network.loss.hessian import enclose_loss_hessians
-from certify.network.loss.losses import enclose_losses
+from certify.network.loss.losses import enclose_losses, loss_named
 from certify.network.network import Network
 from certify.problem.nearness import root_below
 from certify.rigor import fp
@@ -78,6 +79,11 @@ class LastLayer:
         return root_below(fp.inner(entries, entries))
 
     @property
+    def row_loss(self) -> Loss:
+        """The loss of one row."""
+        return loss_named(self.loss)
+
+    @property
     def n(self) -> int:
         """Number of rows."""
         return len(self.phi)
@@ -124,7 +130,7 @@ def enclose_last_layer(
     n = len(X)
     V = W if b is None else np.hstack([W, b[:, None]])
     weight = np.ones(n)
-    if loss == "cross_entropy" and targets is not None:
+    if loss_named(loss).weighs and targets is not None:
         weight = np.array([fp.up(fp.total(row)) for row in targets])
     A, A_rad = _hessian(phi, rad, norm, M.mid.hi, M.rad, M.norm, weight_decay)
     residual = _residual(phi, rad, norm, g.mid.hi, g.rad, g.norm, V, weight_decay)

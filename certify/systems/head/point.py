@@ -61,12 +61,16 @@ class HeadPoint(Point):
 
     def base(self) -> dict[str, Any]:
         """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6), or H1."""
-        if changes_rows(self.problem):
+        if changes_rows(self.problem) and not self._nearness_stated():
             return self._rows_base()
         if isinstance(self.layer, str):
             return dict(CRITICAL_EMPTY)
         near = nearness(self.layer)
         return {**CRITICAL_EMPTY, "residual": self.layer.residual, "distance": near, "radius": near}
+
+    def _nearness_stated(self) -> bool:
+        """Whether a bound by Q6 beside those on changed rows states how near the solution is: then so does the base."""
+        return any(h.name == "solution" for bound in self._bounds.values() for h in bound.hypotheses)
 
     def _rows_base(self) -> dict[str, Any]:
         if isinstance(self.head, str):

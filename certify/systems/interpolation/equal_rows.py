@@ -30,7 +30,7 @@ def refuting_pair(problem: Problem) -> tuple[int, int] | None:
     if not pairs:
         return None
     pairs.sort()
-    if problem.parameter == "targets":
+    if not problem.moving.inputs:
         return pairs[0]
     firsts = np.array([i for i, _ in pairs])
     net = problem.network

@@ -57,7 +57,7 @@ def moved(problem: Problem, arithmetic: Arithmetic) -> System:
     net, X, u = problem.network, problem.X[kept], problem.change[kept]
     assert isinstance(net, Network)
     own = forward(net, known_weights(net), X, arithmetic).output
-    if problem.parameter == "features":
+    if problem.moving.inputs:
         return System(net, net.layers(problem.layer), shifted_points(X, u, problem.scale, arithmetic), own)
     t = arithmetic.add(own.mid, Pair(u))
     rad = (own.rad + arithmetic.unit * (own.norm + fp.row_norms(u))) * RAISE

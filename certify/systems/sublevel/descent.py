@@ -80,8 +80,8 @@ def descend(
         weight_norm = weight_gradient_norm(net, passed, adjoints, layers, decay, arithmetic, problem.layer_scale)
     else:
         weight_norm, passed = function_dual_norm(net, passed, adjoints, layers, decay, reference, arithmetic)
-    features = problem.parameter == "features"
-    lower, upper = row_norm_ends(adjoints[0], problem.scale) if features else _other_gradients(problem, terms)
+    lower, upper = (row_norm_ends(adjoints[0], problem.scale) if problem.moving.inputs
+                    else _other_gradients(problem, terms))
     return _descent(problem, passed, terms, weight_norm, lower, upper)
 
 
@@ -93,7 +93,7 @@ def _descend_graph(
     found = (descend_in_balls(net, *data, GAP, tell) if arithmetic is None
              else descend_graph(net, *data, arithmetic, tell))
     lower, upper = found.input_lower, found.input_upper
-    if problem.parameter != "features":
+    if not problem.moving.inputs:
         lower, upper = _other_gradients(problem, found.terms)
     return _descent(problem, Forward((), (), (), found.output, found.kinks, found.margin, ()), found.terms,
                     found.weight_norm, lower, upper)
@@ -109,8 +109,8 @@ def _descent(
 
 def _other_gradients(problem: Problem, terms: LossTerms) -> tuple[Array, Array]:
     """Ends of `n·|∇_{u_i} L|` where features do not move: `|∂ℓ_i/∂y_i|` (squared loss), or `ℓ_i` (sample weights)."""
-    if problem.parameter == "targets":
-        if problem.loss != "squared":
+    if problem.moving.slides:
+        if not problem.row_loss.slides:
             raise SpecError("targets", f"with the {problem.loss} loss", 'use parameter = "features"')
         return row_norm_ends(terms.slopes, None)
     low = np.maximum(terms.value - terms.value_error * fp.RAISE, 0.0) * (1 - 2.0**-50)

@@ -144,7 +144,7 @@ def enclose_aubin(
     own = unit(AUBIN.name, parameter, problem.set, problem.weight_norm)
     try:
         moves = np.isin(np.arange(problem.n), np.array(problem.rows))
-        centre = enclose_centre(net, problem.X, moves, parameter == "targets")
+        centre = enclose_centre(net, problem.X, moves, not problem.moving.inputs)
         if isinstance(centre, str):
             return _open(centre, own)
         limit = enclose_limit(problem, centre.point.passed.output)

@@ -39,7 +39,7 @@ def enclose_limit(problem: Problem, outputs: Balls) -> Limit | None:
         outputs: of every row.
     """
     plain = problem.scale is None and problem.norm == 2 and len(problem.kept) == problem.n
-    if problem.parameter != "features" or not plain:
+    if not problem.moving.inputs or not plain:
         return None
     X, n, outputs = problem.X, problem.n, rounded(outputs)
     moves = np.isin(np.arange(n), np.array(problem.rows))

@@ -104,7 +104,7 @@ class Loss:
     def along(self, z: Array, weights: float, data: float) -> Product:
         """What one pass along z says for `|Δw| ≤ weights` and every row that may move within `data`."""
         spread = np.where(self._moves, data, 0.0)
-        if self.problem.parameter == "features":
+        if self.problem.moving.inputs:
             over = replace(self.objective, spread=spread)
         else:  # the slope of the squared loss is f − y − u: a tilt by u/n
             mid = Pair(np.zeros((len(spread), self.problem.outputs)))
@@ -114,7 +114,7 @@ class Loss:
     def sizes(self, z: Array, weights: float, data: float) -> Sizes:
         """The bounds over these balls."""
         found = self.along(z, weights, data)
-        first, second = ((found.moved, found.features) if self.problem.parameter == "features"
+        first, second = ((found.moved, found.features) if self.problem.moving.inputs
                          else (found.outputs, found.adjoints))
         return Sizes(found.norm, self._over_rows(first), self._over_rows(second))
 

@@ -22,6 +22,7 @@ from certify.network.lipschitz.of_outputs import output_steepness
 from certify.network.lipschitz.reach import reach
 from certify.network.network import Network
 from certify.problem.limits import OutOfTime
+from certify.problem.norms.row_norm import ROW_NORMS
 from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.problem import Problem
 from certify.rigor import fp
@@ -161,7 +162,7 @@ def total_budget(problem: Problem) -> Fraction:
     assert problem.radius is not None
     rows = problem.budget.at_once(len(problem.rows), problem.count)
     free = problem.inputs if problem.scale is None else int(np.count_nonzero(problem.scale))
-    spread = rows * (free if problem.norm == "inf" else 1)
+    spread = rows * ROW_NORMS[problem.norm].spread(free)
     return Fraction(problem.radius) * (fp.sqrt_up(Fraction(spread)) if spread > 1 else 1)
 
 
@@ -199,8 +200,8 @@ def row_budget(problem: Problem) -> Fraction:
     """`t` with `|u_i| ≤ t` for every row and change of the set; an upper bound."""
     assert problem.radius is not None
     free = problem.inputs if problem.scale is None else int(np.count_nonzero(problem.scale))
-    wide = problem.norm == "inf" and free > 1
-    return Fraction(problem.radius) * (fp.sqrt_up(Fraction(free)) if wide else 1)
+    spread = ROW_NORMS[problem.norm].spread(free)
+    return Fraction(problem.radius) * (fp.sqrt_up(Fraction(spread)) if spread > 1 else 1)
 
 
 def _by_norms(problem: Problem, net: Network, h: int, near: _Near) -> _Movement:

@@ -86,9 +86,9 @@ def changed_objective(problem: Problem, objective: Objective) -> Objective:
     """
     u = problem.change
     assert u is not None and objective.tilt is None
-    if problem.parameter == "sample_weights":
+    if problem.moving.reweighs:
         return replace(objective, shares=Pair(*two_sum(np.ones((problem.n, 1)), u)))
-    if problem.parameter == "features":
+    if problem.moving.inputs:
         moved, low = two_sum(objective.X, u)
         return replace(objective, X=fp.require_finite(moved, "moved features"), low=low)
     if objective.labels is not None:

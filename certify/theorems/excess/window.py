@@ -93,10 +93,11 @@ def enclose_window_excess(problem: Problem, radius: float) -> WindowExcess | str
     (1.414213562, 0.707106781)
     """
     net = problem.network
-    if not isinstance(net, Network) or (problem.map, problem.base, problem.set) != ("interpolation", "given", "given"):
+    if not isinstance(net, Network) or problem.solutions.trains or problem.nearby or problem.change is None:
         raise InputError("window", f"map {problem.map}, base {problem.base}, set {problem.set}",
                          'use interpolation with base "given" and set "given"')
-    if problem.weight_norm != "euclidean" or net.layers(problem.layer) != (net.depth,):
+    own = problem.measure.own_units or problem.measure.rows or not problem.layer_scale.plain
+    if own or net.layers(problem.layer) != (net.depth,):
         raise InputError("window", f"norm {problem.weight_norm}, layers {net.layers(problem.layer)} of {net.depth}",
                          f"use the Euclidean norm and layer = {net.depth}, in whose weights the set is affine")
     if not (np.isfinite(radius) and radius > 0):
@@ -107,7 +108,7 @@ def enclose_window_excess(problem: Problem, radius: float) -> WindowExcess | str
     require_sound(*net.arrays, problem.X, problem.change, problem.scale)
     with ctx.workprec(PRECISION):
         A, B, W = _inputs(problem, net)
-        if problem.parameter == "features":
+        if problem.moving.inputs:
             right = (A - B) * W
         else:
             B, right = A, arb_mat(problem.change[np.array(problem.kept)].tolist())
@@ -120,7 +121,7 @@ def _inputs(problem: Problem, net: Network) -> tuple[arb_mat, arb_mat, arb_mat]:
     weights, bias = known_weights(net), net.biases[-1] is not None
     given = forward(net, weights, problem.X[kept], arithmetic).inputs[-1]
     after = given
-    if problem.parameter == "features":
+    if problem.moving.inputs:
         after = forward(net, weights, moved(problem, arithmetic).points, arithmetic).inputs[-1]
     columns = net.weights[-1].T.tolist()
     if net.biases[-1] is not None:

@@ -38,14 +38,13 @@ class Steer:
         """None where `ω + κ` cannot be told from 1, and of rows of probabilities, which have no label that changes."""
         metric, change = moved.metric, moved.change
         away = (metric.omega + moved.lost) * RAISE
-        if not 1 - away > 0 or (change.parameter == "labels" and len(layer.V) > 1 and layer.labels is None):
+        if not 1 - away > 0 or (change.moving.relabels and len(layer.V) > 1 and layer.labels is None):
             return None
-        growth = 1.0 if layer.loss == "squared" else growth_of(moved.spread) * _power(moved.bent)
-        wide = (1 + metric.omega) * (1 + moved.lost) / (1 - moved.lost) if change.parameter == "features" else 1 + away
+        growth = 1.0 if layer.row_loss.quadratic else growth_of(moved.spread) * _power(moved.bent)
+        wide = (1 + metric.omega) * (1 + moved.lost) / (1 - moved.lost) if change.moving.inputs else 1 + away
         wide = (1 + metric.omega) * RAISE if change.down else wide  # no row gains curvature
         low = metric.theta / (growth * wide) / (RAISE * RAISE) if math.isfinite(growth) else 0.0
-        moving = change.parameter in ("features", "targets")
-        rows: Pulls | Shifts = Shifts.of(layer, moved) if moving else Pulls.of(layer, moved)
+        rows: Pulls | Shifts = Shifts.of(layer, moved) if change.moving.slides else Pulls.of(layer, moved)
         return Steer(moved, rows, layer, RAISE / (1 - away), low)
 
     def most(self, C: Array, size: Array, error: Array, far: Array) -> Array:
@@ -104,7 +103,7 @@ class Pulls:
         """A row's own gradient; or `(e_y − e_c) ⊗ φ_i` for every label c, of one output `φ_i`."""
         Z, error = moved.metric.images(layer.phi, layer.phi_rad, layer.phi_norm, len(layer.V))
         rows = moving_rows(layer, moved.change)
-        if moved.change.parameter == "sample_weights":
+        if moved.change.moving.reweighs:
             return Pulls(layer, moved, (_Way.of(*pulls(layer, Z, error), rows),))
         if len(Z) == 1:
             return Pulls(layer, moved, (_Way.of(Z[0], error, rows),))
@@ -147,13 +146,13 @@ class Shifts:
     def of(layer: LastLayer, moved: Moved) -> Shifts:
         """With what is the same for every function c."""
         change, rows = moved.change, moving_rows(layer, moved.change)
-        if change.parameter == "targets":
+        if not change.moving.inputs:
             return Shifts(layer, moved, rows, np.zeros(len(rows)), np.zeros(len(rows)))
         W = layer.plain
         size = fp.frobenius(W)
         loose = np.full(1, 2 * fp.dot_unit(W.shape[1]) * size * size + fp.FLOOR)
         steep = top_of_product(layer, (W @ W.T)[None], loose)[rows]
-        if layer.loss == "squared":
+        if layer.row_loss.quadratic:
             return Shifts(layer, moved, rows, steep, np.full(len(rows), size))
         slope = growth_of(moved.bent) * np.sqrt(layer.M_norm[rows] * steep)
         r = layer.omega * change.radius
@@ -180,7 +179,7 @@ class Shifts:
         x = np.swapaxes(b @ phi.T, 1, 2)  # bφ_i, (N, rows, k)
         lost = off * norm + size * (rad + fp.dot_unit(m) * norm)
         length = fp.row_norms(x) + lost
-        if change.parameter == "targets":
+        if not change.moving.inputs:
             return largest_sum(length * RAISE, layer, change)
         W, g = layer.plain, layer.g[rows]
         inner = np.swapaxes(b[..., : W.shape[1]], 1, 2)  # (N, m', k): without the bias, which no input moves
@@ -191,7 +190,7 @@ class Shifts:
         spare = spare + off * layer.g_norm[rows] + size * (layer.g_rad[rows] + fp.dot_unit(k) * layer.g_norm[rows])
         linear = layer.omega * (fp.row_norms(v) * (1 + 2 * fp.U) + spare) * RAISE
         spread = (x.max(axis=2) - x.min(axis=2) if k > 1 else np.abs(x[..., 0])) + 2 * lost
-        third = 0.0 if layer.loss == "squared" else _third(self.moved.bent)
+        third = 0.0 if layer.row_loss.quadratic else _third(self.moved.bent)
         square = layer.omega * layer.omega * (third * self.steep * spread + size * self.slope) * RAISE
         r = change.radius
         if not change.total:

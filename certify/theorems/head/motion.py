@@ -11,6 +11,7 @@ import flint
 import numpy as np
 
 from certify.format.errors import EnclosureError, SpecError
+from certify.network.loss.losses import loss_named
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.rigor.singular import enclose_norm2
@@ -98,14 +99,14 @@ def enclose_motions(
     for change in changes:
         _require_change(layer, change)
     best: list[list[Moved]] = [[] for _ in changes]
-    for theta in thetas if layer.loss != "squared" else (1.0,):
+    for theta in thetas if not layer.row_loss.quadratic else (1.0,):
         check()
         try:
             seen = _Seen.of(layer, enclose_metric(layer, theta))
         except EnclosureError:
             continue
         for at, change in enumerate(changes):
-            if theta == 0.0 and change.parameter == "features":
+            if theta == 0.0 and change.moving.inputs:
                 continue  # the rows' own curvature is what bounds their slopes
             found = _one(layer, change, seen)
             if found is not None:
@@ -114,20 +115,19 @@ def enclose_motions(
 
 
 def _require_change(layer: LastLayer, change: Change) -> None:
-    known = ("sample_weights", "targets", "labels", "features")
-    if change.parameter not in known:
-        raise SpecError("parameter", f"'{change.parameter}'", f"use one of {', '.join(known)}")
+    if change.parameter not in _EFFECTS:
+        raise SpecError("parameter", f"'{change.parameter}'", f"use one of {', '.join(_EFFECTS)}")
     if not (math.isfinite(change.radius) and change.radius > 0):
         raise SpecError("radius", f"{change.radius}", "give a finite number above 0")
-    if change.parameter == "sample_weights" and change.radius > 1:
+    if change.moving.reweighs and change.radius > 1:
         raise SpecError("radius", f"{change.radius} for sample weights", "give at most 1: −1 deletes a row, and less "
                         "would make the training loss non-convex")
-    if (change.parameter == "targets") != (layer.loss == "squared") and change.parameter in ("targets", "labels"):
+    if not change.moving.suits(layer.row_loss.slides):
         raise SpecError("parameter", f"'{change.parameter}' with the {layer.loss} loss",
                         "use targets with squared loss, labels with the others")
-    if change.total and (change.count is not None or change.parameter == "labels"):
+    if change.total and (change.count is not None or change.moving.relabels):
         raise SpecError("budget", "a total budget with a count or of labels", "give one of them")
-    if change.down and change.parameter != "sample_weights":
+    if change.down and not change.moving.reweighs:
         raise SpecError("direction", f"down, of {change.parameter}", "it belongs to sample weights")
     rows = range(layer.n) if change.rows is None else change.rows
     if not rows or not set(rows) <= set(range(layer.n)) or (change.count is not None and change.count < 1):
@@ -156,7 +156,7 @@ def keeps(loss: str, theta: float, spread: float, bent: float = 0.0) -> bool:
     >>> keeps("cross_entropy", 0.5, 1.0), keeps("cross_entropy", 0.7, 1.0), keeps("squared", 1.0, 9.0)
     (True, False, True)
     """
-    if loss == "squared" or theta == 0:
+    if loss_named(loss).quadratic or theta == 0:
         return True
     s = flint.arb(max(spread, 2.0**-40))
     return bool((1 - (-s).exp()) / s * (-flint.arb(bent)).exp() >= flint.arb(theta))
@@ -215,7 +215,7 @@ def pulls(layer: LastLayer, Z: Array, error: Array) -> tuple[Array, Array]:
 
 def largest_sum(values: Array, layer: LastLayer, change: Change) -> Array:
     """Upper bounds of `Σ |u_i| v_i / n` over the budget, a row `(…, moving)` of values ≥ 0 each; labels: |u_i| = 1."""
-    N, radius = values.shape[-1], 1.0 if change.parameter == "labels" else change.radius
+    N, radius = values.shape[-1], 1.0 if change.moving.relabels else change.radius
     if change.total:
         return np.asarray(fp.row_norms(values) * radius / layer.n * RAISE)
     count = _count(layer, change)
@@ -229,7 +229,7 @@ def _held(layer: LastLayer, seen: _Seen) -> Array:
     size = np.max(np.stack([fp.row_norms(z) for z in Z]), axis=0) + seen.error
     error = k * (fp.dot_unit(p) * size * size + 3 * size * seen.error) * RAISE
     found = top_of_product(layer, np.einsum("aip,bip->iab", Z, Z), error) * seen.metric.inverse ** 2 * RAISE
-    if layer.loss == "squared":  # M_i = I
+    if layer.row_loss.quadratic:  # M_i = I
         found = np.minimum(found, seen.metric.leverages(Z, seen.error) ** 2 * RAISE)
     return np.asarray(found)
 
@@ -301,7 +301,7 @@ def _labels(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
 def _features(layer: LastLayer, change: Change, seen: _Seen) -> _Effect:
     """The three parts of Q6d: slopes that move, slopes that move times inputs that move, inputs that move."""
     metric, rows, count, n = seen.metric, moving_rows(layer, change), _count(layer, change), layer.n
-    k, squared = len(layer.V), layer.loss == "squared"
+    k, squared = len(layer.V), layer.row_loss.quadratic
     W = layer.plain
     r = layer.omega * change.radius * RAISE
     size = fp.frobenius(W)
@@ -349,7 +349,7 @@ def global_modulus(layer: LastLayer, rows: int | None = None) -> float:
         layer: with cross-entropy or logistic loss.
         rows: rows that may move; default all. Rows add as squares, so that the bound is that of one row over n.
     """
-    if layer.loss == "squared":
+    if layer.row_loss.slides:
         raise SpecError("global_modulus", "squared loss", "its slopes are not bounded: use enclose_motion")
     if not layer.bounded:
         raise SpecError("global_modulus", "inputs of the last layer that are not bounded by its activation",

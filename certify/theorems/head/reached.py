@@ -59,7 +59,7 @@ def find_reached(
         check: called between the steps; raises when the time is up. What was found by then counts.
         at: inputs of the last layer at evaluation rows, radii and norms; None: the weights' distance is asked for.
     """
-    if problem.scale is not None or (change.parameter == "labels" and problem.labels is None):
+    if problem.scale is not None or (change.moving.relabels and problem.labels is None):
         return None  # a change in the features' own units need not be exact, and probabilities are no labels
     best: Reached | None = None
     try:
@@ -89,11 +89,8 @@ def enclose_reached(problem: Problem, layer: LastLayer, u: Array, V: Array, at: 
     W = np.ascontiguousarray(V[:, :-1] if layer.biased else V)
     b = np.ascontiguousarray(V[:, -1]) if layer.biased else None
     there = Network((*net.weights[:-1], W), (*net.biases[:-1], b), net.activation)
-    squared = problem.loss == "squared"
-    today = Objective(there, problem.X, problem.loss, problem.y if problem.labels is None or squared else None,
-                      None if squared else problem.labels, problem.weight_decay)
-    word = "targets" if problem.parameter == "labels" else problem.parameter
-    given = replace(problem, parameter=word, set="given", change=u, radius=None, count=None, spec=None)
+    today = Objective(there, problem.X, problem.loss, *problem.read_by_loss, problem.weight_decay)
+    given = replace(problem, parameter=problem.moving.given, set="given", change=u, radius=None, count=None, spec=None)
     try:
         slope = enclose_gradient(changed_objective(given, today), (net.depth,), DoubleDouble()).norm
     except EnclosureError:  # out of range, or a kink of a frozen layer that moved inputs may reach

@@ -12,6 +12,7 @@ from certify.finders.gram import Form, form_of
 from certify.finders.low_rank import Ball, Box, Hull, Weights, propose_weights
 from certify.finders.worst_change import Changes, propose_sums
 from certify.format.errors import EnclosureError
+from certify.problem.norms.row_norm import ROW_NORMS
 from certify.problem.perturbations.factor import BlockFactor
 from certify.problem.perturbations.row_sets import Ellipsoids, RowSets, boxes_around, hulls_around, supports
 from certify.rigor import fp
@@ -170,7 +171,7 @@ def _searched(P: Form, unit: RowSets, count: int) -> list[tuple[Weights, Ellipso
     """
     n, q, _ = unit.G.shape
     moves, start = np.ones(n, dtype=bool), first_factor(P, unit, count, n)
-    if q > 1 and unit.norm == "inf":
+    if q > 1 and unit.boxes:
         found = propose_weights(P, q, Box(unit.G), moves, count, start, iterations=150)
         assert found.shape is not None
         W = np.clip(found.shape, 2.0**-60, 2.0**60)  # NaN stays, and is refused below
@@ -210,7 +211,7 @@ def _shaped(C: Blocks, L: Array, w: Array) -> Blocks:
 
 def _row_motions(inverse: Inverse, moves: Moves, around: Ellipsoids) -> list[Fraction]:
     """Upper bounds of `κ_i = max {|A⁻¹C_iu| : |u|_q ≤ 1}`: a spectral norm, or the largest column for q = 1."""
-    if moves.norm == "inf":
+    if ROW_NORMS[moves.norm].box:
         alone = enclose_row_ends(inverse, _shaped(moves.C, around.factor.C, np.ones(len(around.stretch))))[1]
         return [fp.exact(v) * fp.sqrt_up(t) for v, t in zip(alone.tolist(), around.stretch, strict=True)]
     q = around.factor.C.shape[1]

@@ -110,7 +110,7 @@ def exact_system(problem: Problem) -> ExactSystem:
     Q = fmpq_mat(N, N)
     for r in range(N):
         for s in range(r // k * k, r // k * k + k):
-            if problem.parameter == "features":
+            if problem.moving.inputs:
                 Q[r, s] = flint_number(dot(moved[r], moved[s]))
             else:
                 Q[r, s] = int(r == s and problem.kept[r // k] in problem.rows)

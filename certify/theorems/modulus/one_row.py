@@ -156,7 +156,7 @@ class OneRow(OfRows):
 
     def relaxes(self, problem: Problem, block: int) -> bool:
         """Whether more vertices than are gone through decide; with one equation the largest change is known."""
-        return problem.norm == "inf" and block > 1 and len(problem.movable) > FEW
+        return problem.boxes and block > 1 and len(problem.movable) > FEW
 
     def ends(
         self, problem: Problem, lin: Linearisation, X: Congruence, samples: NDArray[np.intp]

@@ -85,7 +85,7 @@ def enclose_row_budgets(
     n, k, d = sets.G.shape
     moving = int(sets.moves.sum())
     if moving == 0:
-        boxes = np.ones((n, d)) if k > 1 and sets.norm == "inf" else None
+        boxes = np.ones((n, d)) if k > 1 and sets.boxes else None
         return BudgetEnds(0.0, 0.0, None, "weights", np.zeros(n), boxes)
     count = min(count, moving)
     P = X.X.T @ (X.X - X.F @ X.X)
@@ -130,17 +130,17 @@ def _searched(P: Array, sets: RowSets, Q: BlockFactor, count: int) -> list[tuple
     ball, which is often the better one where there are many columns.
     """
     n, k, _ = sets.G.shape
-    fixed = intervals(sets) if k == 1 else balls_around(sets, Q) if sets.norm != "inf" else None
+    fixed = intervals(sets) if k == 1 else balls_around(sets, Q) if not sets.boxes else None
     shape: RowShape
     if fixed is not None and (k == 1 or sets.norm == 2 or _flat(sets)):
         shape = Ball(fixed.factor.C)
     else:
-        shape = Box(sets.G) if sets.norm == "inf" else Hull(sets.G)
+        shape = Box(sets.G) if sets.boxes else Hull(sets.G)
         fixed = None
     start = first_factor(P, sets, count, n * k)
     if fixed is not None:
         return [(propose_weights(P, k, shape, sets.moves, count, start), fixed)]
-    if sets.norm == "inf":
+    if sets.boxes:
         found = propose_weights(P, k, shape, sets.moves, count, start)
         assert found.shape is not None
         W = np.where(sets.moves[:, None], found.shape, 1.0)

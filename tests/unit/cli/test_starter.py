@@ -271,3 +271,21 @@ def test_onnx_with_its_tensors_elsewhere_names_the_argument(tmp_path, call):
     status, _, err = call("init", tmp_path)
     assert status == 2 and "lies in another file" in err and "torch.onnx.export(…, external_data=False)" in err
     assert not (tmp_path / "certify.toml").exists()
+
+
+def test_biases_without_decay_and_another_normalization_are_written_when_asked(folder, call):
+    path = folder(X=features(), y=REAL) / "certify.toml"
+    more = ("--activation", "tanh", "--loss", "squared", "--weight-decay", "0.5")
+    assert call("init", path.parent, *more, "--normalization", "n")[0] == 2 and not path.exists()
+    assert call("init", path.parent, "--estimate", "--no-bias-decay")[0] == 2 and not path.exists()
+    status, _, err = call("init", path.parent, *more, "--no-bias-decay", "--normalization", "remaining")
+    text = path.read_text(encoding="utf-8")
+    assert status == 0 and "certify explain deletions" in err and "(squared: mean of" in err
+    assert "bias_decay = false " in text and 'normalization = "remaining" ' in text
+    assert call("run", path, "--plan")[0] == 2  # until the spec asks about rows that are left out
+    plain, own = text.replace("bias_decay = false", "# no"), path.with_name("own.toml")
+    own.write_text(plain.replace('normalization = "remaining"', "# no"), encoding="utf-8")
+    assert call("run", own, "--plan")[0] == 0
+    path.unlink()
+    assert call("init", path.parent, *more)[0] == 0
+    assert not any(word in path.read_text(encoding="utf-8") for word in ("bias_decay", "normalization"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from certify.check.enclosure.losses.base import loss_of
+from certify.check.reading.data import Vector
 from certify.check.reading.sections.evaluation import LEAVING, WHOLE
 from certify.check.reading.subject import Problem
 
@@ -53,9 +54,14 @@ def _refused_of_any(problem: Problem) -> str:
     return ""
 
 
+def code_rows(problem: Problem) -> tuple[Vector, ...]:
+    """The distinct targets, ascending: where they stand for labels, what a row may be given instead of its own."""
+    return tuple(sorted(set(problem.targets or ())))
+
+
 def _are_codes(problem: Problem) -> bool:
     """Two targets of one output, or rows that each mark one of several."""
-    codes = problem.codes
+    codes = code_rows(problem)
     if problem.outputs == 1:
         return len(codes) == 2
     marked = any(all(set(code) == marks and code.count(1.0) == 1 for code in codes) for marks in MARKS)

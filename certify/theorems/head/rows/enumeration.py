@@ -44,7 +44,8 @@ class Enumeration(Method):
 
     def complete(self, head: Head, change: RowChange) -> bool:
         """Where every choice is refitted in seconds."""
-        return change.count == 1 and change.choices(head, 1) * head.n * head.k * head.m <= FEW
+        leaves = sum(change.choices(head, size) for size in range(change.count + 1))
+        return leaves * head.n * head.k * head.m <= FEW
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """Both ends of every point, or nothing when the time is too short; flips that were met count."""

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from certify.format.words import Loss
 from certify.rigor import fp
-from certify.rigor.fp import RAISE, Array, U
+from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.ridge import Ridge, Solved, blocked_gram, ridge, solve
+from certify.systems.head.rows.ridge import Ridge, Solved, ridge, solve
 from certify.theorems.head.rows.contrasts import Bools, Contrast, Ints, Swing, contrasts, other_codes, swing
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+from certify.theorems.head.rows.squared_outputs import Outputs
 
 FIRST = 1024
 """Largest numbers of a row that are sorted first; four times as many wherever these do not reach the margin."""
@@ -89,8 +90,7 @@ class Labels:
     def __init__(self, system: Ridge, targets: Targets) -> None:
         self.system, self.targets = system, targets
         self.rows: Ints = np.flatnonzero(targets.open_codes.any(axis=1))
-        self.b, self.unit = blocked_gram(system.phi, targets.Y)
-        self.sizes = fp.row_norms(np.ascontiguousarray(targets.Y.T))
+        self.outputs = Outputs(system, targets.Y)
         self._swings: dict[Contrast, Swing] = {}
 
     def swing(self, contrast: Contrast) -> Swing:
@@ -99,19 +99,6 @@ class Labels:
             t = self.targets
             self._swings[contrast] = swing(contrast, t.Y[self.rows], t.codes, t.open_codes[self.rows])
         return self._swings[contrast]
-
-    def margins(self, solved: Solved, contrast: Contrast, at: Ints) -> tuple[Array, Array]:
-        """Both ends of the contrast at some of the points, on unchanged data (H3, step 2)."""
-        u, off, size = solved.u[at], solved.off[at], solved.size[at]
-        Z = u @ self.b
-        lengths = fp.row_norms(np.ascontiguousarray(self.b.T))
-        weight = (np.abs(u) @ self.system.columns) * fp.sum_up(self.system.p)
-        each = fp.dot_unit(self.system.p) * size[:, None] * lengths
-        each += (self.unit * weight + off)[:, None] * self.sizes
-        error = contrast.size(each) + 2 * U * (contrast.size(np.abs(Z)) + abs(contrast.offset))
-        value = contrast.of(Z) - contrast.sign * contrast.offset
-        error = fp.require_finite(error * (RAISE * RAISE), "margins")
-        return value - error, value + error
 
     def influences(self, solved: Solved) -> Iterator[tuple[int, _Point]]:
         """The points one by one, computed some at a time."""
@@ -179,7 +166,7 @@ def tolerated(labels: Labels, points: Array, today: Ints, threshold: float = 0.0
     for a, conditions in asked.items():
         at = np.flatnonzero(today == a)
         for c, condition in enumerate(conditions):
-            ends[0, at, c], ends[1, at, c] = labels.margins(solved, condition, at)
+            ends[0, at, c], ends[1, at, c] = labels.outputs.margins(solved, condition, at)
     for j, point in labels.influences(solved):
         if late():
             break
@@ -301,6 +288,6 @@ def _flips(head: Head, labels: Labels, r: Tolerated, points: Ints, at: Ints, bud
         condition = contrasts(int(head.today[j]), head.k, head.threshold)[int(r.rival[t])]
         hardest = worst(labels, head.points[j], condition, max(int(r.upper[t]) + 1, 0))
         moved = head.codes[hardest.codes] - head.Y[hardest.rows]
-        V = ((labels.b + labels.system.phi[hardest.rows].T @ moved).T @ labels.system.R.T) @ labels.system.R
-        found.prove(Choices(hardest.rows[None, :], hardest.codes[None, :]), (V * labels.system.scale)[None])
+        V = labels.outputs.weights(labels.outputs.b + labels.system.phi[hardest.rows].T @ moved)
+        found.prove(Choices(hardest.rows[None, :], hardest.codes[None, :]), V[None])
     return found.flips()

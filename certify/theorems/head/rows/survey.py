@@ -18,7 +18,9 @@ from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
 CLASSES: Final[Mapping[str, str]] = {
-    "squared_labels": "squared_labels:SquaredLabels", "enumeration": "enumeration:Enumeration"}
+    "squared_labels": "squared_labels:SquaredLabels", "squared_deletions": "squared_deletions:SquaredDeletions",
+    "box": "box:Box", "cells": "cells:Cells", "box_tree": "box_tree:BoxTree", "energy": "energy:Energy",
+    "enumeration": "enumeration:Enumeration"}
 """Modules and classes of the methods, in the order in which they are tried."""
 
 ATTACK = 0.25
@@ -79,9 +81,10 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
+    reasons += vanishing(head, change)
     parts: dict[str, Part] = {}
     attacked = False
-    for name in CLASSES:
+    for name in sorted(CLASSES, key=lambda name: not _method(name).complete(head, change)):
         todo = known & ~found.flipped & (status == OPEN)
         if name not in methods or not todo.any():
             continue
@@ -105,6 +108,16 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
         _attack(head, change, found, budget, tell)
     status[found.flipped & (status == OPEN)] = FLIPPED
     return Survey(status, parts, found.flips(), tuple(reasons))
+
+
+def vanishing(head: Head, change: RowChange) -> list[str]:
+    """Why nothing can be proved where the changes may leave no row of a class and the intercepts are free."""
+    if head.label is None or head.codes is None or not head.free_intercept or head.loss.floored:
+        return []
+    left = np.bincount(head.label, minlength=len(head.codes))
+    may = np.bincount(head.label[list(change.rows)], minlength=len(head.codes))
+    gone = [c for c in range(len(left)) if left[c] == may[c] <= change.count]
+    return [f"class {c} has {left[c]} rows: without them the free intercept has no finite minimum" for c in gone[:3]]
 
 
 def _method(name: str) -> Method:

@@ -56,7 +56,7 @@ def test_each_theorem_is_refused_where_it_is_not_about_the_problem(tmp_path):
         case_of([claim("H1")], checked(spec)[0])
 
 
-def test_no_distance_is_known_where_biases_do_not_decay(tmp_path):
+def test_the_gradient_has_no_decay_of_biases_that_carry_none(tmp_path):
     problem = checked(written(tmp_path, "logistic", "deletions", training="bias_decay = false"))[0]
     plain = checked(written(tmp_path, "logistic", "deletions"))[0]
     ladders = [Ladder(p, lambda _: None, tilt=None) for p in (plain, problem)]
@@ -64,8 +64,9 @@ def test_no_distance_is_known_where_biases_do_not_decay(tmp_path):
     assert decayed != free
     with pytest.raises(Invalid, match="base.residual"):
         check_critical_base(Base(decayed, None, None, None, None), ladders[1], CONVEX)
-    with pytest.raises(Invalid, match="do not decay"):
-        check_critical_base(Base(free, 9.0, 9.0, None, None), ladders[1], CONVEX)
+    with pytest.raises(Invalid, match="one number is needed"):
+        check_critical_base(Base(free, None, None, None, None), ladders[1], CONVEX)
+    check_critical_base(Base(decayed, 8 * decayed, 8 * decayed, None, None), ladders[0], CONVEX)
 
 
 def residual(ladder: Ladder) -> float:

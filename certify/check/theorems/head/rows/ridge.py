@@ -137,15 +137,19 @@ class Ridge:
 
         `|ΦH⁻¹e − Φ̂u| ≤ |e − Hu|·‖H⁻¹‖^½ + |Φ − Φ̂||u|`, because `ΦᵀΦ ⪯ H`.
         """
+        off = None if loose is None else [x * arb(2) ** -min(self.shifts) for x in loose]
+        return self.solved(whole_rows(points, self.shifts, FEATURE_BITS), off)
+
+    def solved(self, E: Whole, loose: Sequence[arb] | None = None) -> list[Solution]:
+        """The same for rows in scaled columns, each known within a distance."""
         X = self.inverse.X
         assert X is not None
-        E = whole_rows(points, self.shifts, FEATURE_BITS)
         raw = (E.mid * X.mid).tolist()
         found = []
         for row in raw:
             longest = max((x.bit_length() for x in row), default=0)
             drop = max(0, longest - SOLUTION_BITS)
-            found.append(([x >> drop for x in row], FEATURE_BITS + X.bits - drop))
+            found.append(([x >> drop for x in row], E.bits + X.bits - drop))
         return [self._judged(j, u, bits, E, loose) for j, (u, bits) in enumerate(found)]
 
     def _judged(self, j: int, u: list[fmpz], bits: int, E: Whole, loose: Sequence[arb] | None) -> Solution:
@@ -159,7 +163,7 @@ class Ridge:
         left = norm(rest) * scale(fine) + (ZERO if up >= 0 else arb(self.p).sqrt() * scale(fine))
         left += H.radius * size + E.radius
         if loose is not None:
-            left += loose[j] * arb(2) ** -min(self.shifts)
+            left += loose[j]
         return Solution(u, bits, (left * self.stretch + self.loose * size).upper())
 
 

@@ -44,6 +44,16 @@ class Swings:
     offset: Fraction
 
 
+def contrast(weights: Sequence[int], target: Sequence[float]) -> Fraction:
+    """`Σ weights_a target_a`, exactly."""
+    return sum((w * Fraction(t) for w, t in zip(weights, target, strict=True) if w), Fraction(0))
+
+
+def weights_of(today: int, b: int, k: int) -> list[int]:
+    """Weights of the outputs in the condition that b does not pass the label; b is −1 where there is one output."""
+    return [1 if today == 1 else -1] if b < 0 else [(j == today) - (j == b) for j in range(k)]
+
+
 def swings(weights: Sequence[int], offset: Fraction, Y: Sequence[Sequence[float]], codes: Sequence[Sequence[float]],
            may: Sequence[Sequence[int]], rows: Sequence[int]) -> Swings:
     """Swings of the rows, exactly: targets are floats.
@@ -55,11 +65,8 @@ def swings(weights: Sequence[int], offset: Fraction, Y: Sequence[Sequence[float]
         may: for each row that may change the numbers of its codes, at least one.
         rows: numbers of these rows.
     """
-    def contrast(target: Sequence[float]) -> Fraction:
-        return sum((w * Fraction(t) for w, t in zip(weights, target, strict=True) if w), Fraction(0))
-
-    new = [contrast(c) for c in codes]
-    old = [contrast(y) for y in Y]
+    new = [contrast(weights, c) for c in codes]
+    old = [contrast(weights, y) for y in Y]
     extremes = {tuple(m): (min(new[c] for c in m), max(new[c] for c in m)) for m in may}
     bits = max(x.denominator.bit_length() - 1 for x in (*old, *new))
     one = 1 << bits
@@ -167,9 +174,8 @@ class Labels:
 
     def _condition(self, today: int, b: int) -> tuple[Swings, fmpz_mat]:
         if (today, b) not in self._kept:
-            k, sign = len(self.Y[0]), 1 if today == 1 else -1
-            weights = [sign] if b < 0 else [(j == today) - (j == b) for j in range(k)]
-            offset = sign * self.threshold if b < 0 else Fraction(0)
+            weights = weights_of(today, b, len(self.Y[0]))
+            offset = weights[0] * self.threshold if b < 0 else Fraction(0)
             s = swings(weights, offset, self.Y, self.codes, self.may, self.rows)
             column = fmpz_mat(len(s.old), 1, s.old)
             self._kept[today, b] = (s, self.system.phi.mid.transpose() * column)

@@ -14,11 +14,13 @@ class HeadLoss(ABC):
     Attributes:
         name: its word.
         lipschitz: upper bound of `‖∇²ℓ‖₂`, hence a Lipschitz constant of the slopes.
+        floored: whether the curvature is the same everywhere, so that it never dies out.
         shifted: whether `ℓ(z + c·1; y) = ℓ(z; y)`, so that only differences of outputs are determined.
     """
 
     name: ClassVar[str]
     lipschitz: ClassVar[float]
+    floored: ClassVar[bool] = False
     shifted: ClassVar[bool] = False
 
     @abstractmethod

@@ -1,0 +1,107 @@
+"""Dual points: lower bounds of the least energy on the hyperplane, one an alternative counted k times (H7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, fsum, tanh
+
+from flint import arb, arb_mat
+
+from certify.check.linalg.balls import ZERO, squares
+from certify.check.theorems.head.rows.energy.entropies import height
+from certify.check.theorems.head.rows.energy.lines import Lines
+
+GRID = 2.0**40
+"""Slopes of several outputs are multiples of its inverse, so that a row's sum is exactly 1."""
+
+
+@dataclass(frozen=True)
+class Duals:
+    """Slopes, and what follows from them; the last one is of no alternative.
+
+    Attributes:
+        q: floats in [0, 1].
+        r: `Aᵀ(q − τ) + ν e`, 0 in the weights without decay.
+        value: lower bounds of `H(q) − |r|²/(2μ)`.
+    """
+
+    q: list[list[float]]
+    r: list[list[arb]]
+    value: list[float]
+
+    def take(self, kept: list[int]) -> Duals:
+        """Those of some alternatives, and the last."""
+        at = [*kept, len(self.q) - 1]
+        return Duals([self.q[x] for x in at], [self.r[x] for x in at], [self.value[x] for x in at])
+
+
+def duals(lines: Lines, q: list[list[float]], tau: list[list[int]], e: list[arb]) -> Duals:
+    """The points with these slopes for these targets, with a multiplier ν for each."""
+    if lines.width > 1:
+        q = [on_grid(lines, a, t, e) for a, t in zip(q, tau, strict=True)]
+    good = [all(0.0 <= x <= 1.0 for x in a) for a in q]
+    q = [[min(max(x, 0.0), 1.0) for x in a] for a in q]
+    off = arb_mat([[arb(x) - t for x, t in zip(a, b, strict=True)] for a, b in zip(q, tau, strict=True)])
+    size, ee, found, values = 2 * lines.mu, squares(e), [], []
+    for line, slopes, fit in zip((off * lines.A).tolist(), q, good, strict=True):
+        if lines.free:  # of several outputs the other classes are balanced exactly
+            column = next(j for j in lines.free if e[j] != 0)
+            nu = -line[column] / e[column]
+        else:
+            nu = -arb(float((sum((a * b for a, b in zip(line, e, strict=True)), ZERO) / ee).mid()))
+        r = [a + nu * b for a, b in zip(line, e, strict=True)]
+        for j in lines.free:
+            r[j] = ZERO
+        found.append(r)
+        low = float((height(slopes, lines.width == 1) - squares(r) / size).lower()) - 2.0**-60
+        values.append(low if fit else float("-inf"))
+    return Duals(q, found, values)
+
+
+def slopes(lines: Lines, weights: list[list[float]]) -> list[list[float]]:
+    """Slopes at weights, one list each: any numbers in [0, 1] (of which a row's sum is 1) will do."""
+    Z = (arb_mat(weights) * lines.A.transpose()).tolist()
+    near = [[float(z.mid()) for z in line] for line in Z]
+    if lines.width == 1:
+        return [[0.5 + 0.5 * tanh(0.5 * z) for z in line] for line in near]
+    return [[v for i in range(0, len(line), lines.width) for v in _softmax(line[i : i + lines.width])] for line in near]
+
+
+def _softmax(z: list[float]) -> list[float]:
+    top = max(z)
+    parts = [exp(x - top) for x in z]
+    total = fsum(parts)
+    return [x / total for x in parts]
+
+
+def on_grid(lines: Lines, q: list[float], tau: list[int], e: list[arb]) -> list[float]:
+    """Slopes of several outputs near q: every row's sum is 1, and those of free intercepts' classes are those of τ.
+
+    Negative ones where no row has enough to balance a class; they are no dual point.
+    """
+    width, one = lines.width, int(GRID)
+    whole = [int(x * GRID) for x in q]
+    for i in range(0, len(q), width):
+        best = max(range(i, i + width), key=lambda j: whole[j])
+        whole[best] += one - sum(whole[i : i + width])
+    compared = [c for c, j in enumerate(lines.free) if e[j] != 0]
+    for c in range(len(lines.free)):
+        if c not in compared:  # ν balances the two that are
+            gap = sum(whole[c::width]) - one * sum(tau[c::width])
+            give, get = (c, compared[0]) if gap > 0 else (compared[0], c)
+            most = max(range(0, len(q), width), key=lambda i: whole[i + give])
+            whole[most + give] -= abs(gap)
+            whole[most + get] += abs(gap)
+    return [x / GRID for x in whole]
+
+
+def child(lines: Lines, points: Duals, chosen: list[int], x: int, kept: list[int], free: list[int], k: int,
+          e: list[arb]) -> Duals:
+    """With alternative x in: `(1/k)·(point of x) + (1 − 1/k)·(point of y)` for every y kept, and for none."""
+    first, share = points.q[x], 1.0 / k
+    q = []
+    for y in [*kept, len(points.q) - 1]:
+        mixed = [min(max(b + share * (a - b), 0.0), 1.0) for a, b in zip(first, points.q[y], strict=True)]
+        q.append(mixed)
+    tau = [lines.targets(chosen, free[y], k - 1) for y in kept] + [lines.targets(chosen)]
+    return duals(lines, q, tau, e)

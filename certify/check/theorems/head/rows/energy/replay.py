@@ -1,0 +1,209 @@
+"""H7: every evaluation row's tree replayed; what a node drops must have a negative score, what it lists a refit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flint import arb, arb_mat
+
+from certify.check.linalg.balls import ZERO
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.energy.duals import Duals, child, duals, slopes
+from certify.check.theorems.head.rows.energy.families import bowl, flat
+from certify.check.theorems.head.rows.energy.lines import Lines, lines_of
+from certify.check.theorems.head.rows.energy.scores import Scores, left, returned, scores, survivors
+from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.refit import distance
+from certify.format.refusal import Invalid
+
+FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED = range(1, 8)
+NAMES = ("numbers", "points", "vectors", "whole")
+LOSSES = ("logistic", "cross_entropy")
+
+
+class Stream:
+    """The arrays of the method, read from the front."""
+
+    def __init__(self, arrays: Mapping[str, Array], where: str, p: int) -> None:
+        self.where, self.p = where, p
+        if tuple(sorted(arrays)) != NAMES:
+            raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", f"{', '.join(NAMES)} are needed")
+        vectors = arrays["vectors"]
+        if len(vectors.shape) != 2 or vectors.shape[1] != p:
+            raise Invalid(f"{where}, vectors", f"its shape is {vectors.shape}", f"lines of {p} weights are needed")
+        for name in ("points", "whole"):
+            if arrays[name].kind != "i" or len(arrays[name].shape) != 1:
+                raise Invalid(f"{where}, {name}", f"its shape is {arrays[name].shape}", "a list of whole numbers is needed")
+        self.values = {name: array.values for name, array in arrays.items()}
+        self.at = dict.fromkeys(arrays, 0)
+
+    def take(self, name: str, count: int) -> list[float]:
+        """The next entries."""
+        start = self.at[name]
+        some = self.values[name][start : start + count]
+        if count < 0 or len(some) != count:
+            raise Invalid(f"{self.where}, {name}", "it ends too early", f"{count} more entries are needed")
+        self.at[name] = start + count
+        return list(some)
+
+    def whole(self, below: int) -> int:
+        """The next whole number, from 0 to `below` − 1."""
+        value = int(self.take("whole", 1)[0])
+        if not 0 <= value < below:
+            raise Invalid(f"{self.where}, whole", f"entry {self.at['whole'] - 1} is {value}", f"0 to {below - 1} is needed")
+        return value
+
+    def kept(self, count: int) -> list[int]:
+        """Numbers of some of `count` alternatives, ascending."""
+        found = [self.whole(count) for _ in range(self.whole(count + 1))]
+        if any(a >= b for a, b in zip(found, found[1:], strict=False)):
+            raise Invalid(f"{self.where}, whole", "alternatives that stay are out of order", "ascending ones are needed")
+        return found
+
+    def vectors(self, count: int) -> list[list[float]]:
+        """The next vectors of weights."""
+        flat_ = self.take("vectors", count * self.p)
+        return [flat_[i * self.p : (i + 1) * self.p] for i in range(count)]
+
+    def end(self) -> None:
+        """Nothing is left over."""
+        for name, at in self.at.items():
+            if at != len(self.values[name]):
+                raise Invalid(f"{self.where}, {name}", f"{len(self.values[name]) - at} entries are left over", "none may be")
+
+
+def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
+    """Which evaluation rows keep today's label after every change.
+
+    Args:
+        head: the head.
+        arrays: `points`, the evaluation rows in order; `whole`, `vectors` and `numbers`, their trees.
+        where: the claim, for messages.
+        asked: the rows in question.
+
+    Raises:
+        Invalid: the arrays are no tree, or a step of one does not hold.
+    """
+    if not head.relabels or head.threshold != 0 or head.codes.label == [] or type(head.loss).__module__.rpartition(".")[2] not in LOSSES:
+        raise Invalid(where, "the energy method", "labels of a logistic or cross-entropy head with threshold 0 are needed")
+    stream, lines = Stream(arrays, where, head.k * head.m), lines_of(head)
+    found = [False] * len(asked)
+    for _ in range(len(stream.values["points"])):
+        j = int(stream.take("points", 1)[0])
+        if not 0 <= j < len(asked) or head.today[j] < 0:
+            raise Invalid(f"{where}, points", f"{j}", "an evaluation row with a label is needed")
+        for e in normals(head, j):
+            Replay(lines, stream, e).prove()
+        found[j] = True
+    stream.end()
+    return [yes and want for yes, want in zip(found, asked, strict=True)]
+
+
+def normals(head: Head, j: int) -> list[list[arb]]:
+    """Vectors e with e·w > 0 as long as the label of evaluation row j beats another."""
+    x, a = head.evaluated.tolist()[j], head.today[j]
+    if head.k == 1:
+        return [x if a == 1 else [-v for v in x]]
+    nothing = [ZERO] * head.m
+    return [[v for c in range(head.k) for v in (x if c == a else [-t for t in x] if c == b else nothing)]
+            for b in range(head.k) if b != a]
+
+
+class Replay:
+    """One tree."""
+
+    def __init__(self, lines: Lines, stream: Stream, e: list[arb]) -> None:
+        self.lines, self.stream, self.e = lines, stream, e
+
+    def prove(self) -> None:
+        """The tree's root: all alternatives, with dual points at the weights given."""
+        lines = self.lines
+        free = list(range(len(lines.alternatives)))
+        k = min(lines.head.count, len(lines.head.moving))
+        W = self.stream.vectors(len(free) + 1)
+        tau = [lines.targets([], l, k) for l in free] + [lines.targets([])]
+        self.node([], free, k, duals(lines, slopes(lines, W), tau, self.e))
+
+    def node(self, chosen: list[int], free: list[int], k: int, points: Duals) -> None:
+        """The steps of one node, until one closes it."""
+        found: list[Scores] = []
+        Q: list[list[float]] | None = None
+        gone: set[int] = set()
+        while True:
+            step = self.stream.whole(CLOSED + 1)
+            if step in (FLAT, BOWL) and k and free:
+                Q = Q or returned(self.lines, points, free)
+                found += self.family(step, chosen, free, k, points, Q)
+            elif step == KEEP:
+                kept = self.stream.kept(len(free))
+                self.need(set(survivors(found, len(free))) <= set(kept) and not gone, "alternatives leave a node")
+                free, points, found, Q = [free[x] for x in kept], points.take(kept), [], None
+            elif step == CLOSED:
+                self.need(not survivors(found, len(free)) and any(s.empty() < 0 for s in found), "a node is closed")
+                return
+            elif step == SPLIT and k:
+                self.split(chosen, free, k, points, found, gone)
+            elif step == REST:
+                kept = [x for x in range(len(free)) if x not in gone]
+                free, points, found, Q, gone = [free[x] for x in kept], points.take(kept), [], None, set()
+            elif step == LIST:
+                self.need(not gone, "a node is split")
+                self.sets(chosen, free, k, found)
+                return
+            else:
+                raise Invalid(f"{self.stream.where}, whole", f"step {step}", "it has no place there")
+
+    def need(self, good: bool, words: str) -> None:
+        """Raise unless a step holds."""
+        if not good:
+            raise Invalid(f"{self.stream.where}, entry {self.stream.at['whole']} of whole", words,
+                          "a set of changes with a score that is not negative is left out")
+
+    def family(self, step: int, chosen: list[int], free: list[int], k: int, points: Duals, Q: list[list[float]]
+               ) -> list[Scores]:
+        """Scores by a family, none where it may be on the wrong side."""
+        lines, tau = self.lines, self.lines.targets(chosen)
+        if step == FLAT:
+            made = flat(lines, tau, free, self.stream.vectors(1)[0], self.e)
+        else:
+            self.need(lines.width == 1, "weights follow the sets of a head of several outputs")
+            numbers = self.stream.vectors(2 + self.stream.p), self.stream.take("numbers", len(free))
+            made = bowl(lines, tau, free, k, numbers, self.e)
+        return [scores(lines, points, made, Q, free, k)] if made.side > 0 else []
+
+    def split(self, chosen: list[int], free: list[int], k: int, points: Duals, found: list[Scores], gone: set[int]) -> None:
+        """A child with one alternative in; those beside it whose common sets all have a negative score are left out."""
+        x = self.stream.whole(len(free))
+        kept = self.stream.kept(len(free))
+        gone.add(x)
+        left_ = set(range(len(free))) - gone
+        row = self.lines.alternatives[free[x]][0]
+        left_ -= {y for y in left_ if self.lines.alternatives[free[y]][0] == row}
+        for s in found if len(left_) > len(kept) else []:
+            beside = s.beside(x)
+            left_ = {y for y in left_ if not beside[y] < 0}
+        self.need(left_ <= set(kept), "alternatives are left out of a child")
+        self.need(gone.isdisjoint(kept), "an alternative comes twice")
+        below = [*chosen, free[x]]
+        self.node(below, [free[y] for y in kept], k - 1, child(self.lines, points, below, x, kept, free, k, self.e))
+
+    def sets(self, chosen: list[int], free: list[int], k: int, found: list[Scores]) -> None:
+        """Every set that is left is listed, and its refit keeps the label."""
+        lines, count = self.lines, self.stream.whole(2**53)
+        listed = [tuple(self.stream.whole(len(free) + 1) for _ in range(k)) for _ in range(count)]
+        weights = self.stream.vectors(count)
+        rows = [lines.alternatives[l][0] for l in free]
+        have = {tuple(sorted(s)) for s in listed}
+        self.need(all(s in have for s in left(found, rows, k)), "sets are listed")
+        for start in range(0, count, 64):
+            some = weights[start : start + 64]
+            Z = (lines.A * arb_mat(some).transpose()).tolist()
+            for b, (items, w) in enumerate(zip(listed[start : start + 64], some, strict=True)):
+                inside = [*chosen, *(free[x] for x in items if x < len(free))]
+                change = tuple(lines.alternatives[l] for l in inside)
+                flat_ = [line[b] for line in Z]
+                outputs = [flat_[i : i + lines.width] for i in range(0, len(flat_), lines.width)]
+                near = distance(lines.head, change, w, outputs)
+                at = sum((a * v for a, v in zip(self.e, w, strict=True)), ZERO)
+                long = sum((a * a for a in self.e), ZERO).sqrt()
+                self.need(bool(at > near * long), "the refit of a listed set does not show the label")

@@ -1,0 +1,9 @@
+"""H7, energies: no relabelling moves a point whose energy on the hyperplane of its label's loss stays above the refit's.
+
+One tree a point: sets of alternatives are bounded all at once by pairs, split where that does not do, and refitted one
+by one at the bottom. Logistic heads and cross-entropy; the intercept may be free of decay.
+"""
+
+from certify.theorems.head.rows.energy.method import Energy
+
+__all__ = ["Energy"]

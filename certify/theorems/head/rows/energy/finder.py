@@ -1,0 +1,167 @@
+"""Float solvers of the energy method; nothing here is trusted (H7)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from certify.rigor.fp import Array
+from certify.theorems.head.rows.energy.rows import Rows
+
+_STEPS = 60
+_LINE_STEPS = 10
+_BATCH = 2**21
+"""Entries of one batch of Hessians."""
+
+
+def slopes(rows: Rows, z: Array) -> Array:
+    """Sigmoid or softmax of outputs z `(…, N)`."""
+    if rows.width == 1:
+        return 0.5 * (1.0 + np.tanh(0.5 * z))
+    grouped = z.reshape(*z.shape[:-1], -1, rows.width)
+    grouped = np.exp(grouped - grouped.max(-1, keepdims=True))
+    return (grouped / grouped.sum(-1, keepdims=True)).reshape(z.shape)
+
+
+def _bent(rows: Rows, q: Array, d: Array) -> Array:
+    """The loss's Hessian in the outputs, applied to d."""
+    if rows.width == 1:
+        return q * (1.0 - q) * d
+    shape = (*q.shape[:-1], -1, rows.width)
+    q, d = q.reshape(shape), d.reshape(shape)
+    return (q * (d - (q * d).sum(-1, keepdims=True))).reshape(*shape[:-2], -1)
+
+
+def hessians(rows: Rows, q: Array) -> Array:
+    """`(B, p, p)` Hessians at slopes q `(B, N)`."""
+    p = rows.A.shape[1]
+    if rows.width == 1 and len(q) > 4 and rows.squares is not None:
+        out = ((q * (1.0 - q)) @ rows.squares).reshape(-1, p, p)
+        out[:, np.arange(p), np.arange(p)] += rows.ridge
+        return out
+    out = np.empty((len(q), p, p))
+    for b, line in enumerate(q):
+        if rows.width == 1:
+            out[b] = (rows.A.T * (line * (1.0 - line))) @ rows.A
+        else:
+            grouped = (line[:, None] * rows.A).reshape(-1, rows.width, p).sum(1)
+            out[b] = (rows.A.T * line) @ rows.A - grouped.T @ grouped
+        out[b, np.arange(p), np.arange(p)] += rows.ridge
+    return out
+
+
+def _steps(H: Array, g: Array, e: Array | None) -> Array:
+    """Newton steps `H⁻¹g`, on the hyperplane e·w = 0 where e is given."""
+    if e is None:
+        return np.linalg.solve(H, g[..., None])[..., 0]
+    both = np.linalg.solve(H, np.stack([g, np.broadcast_to(e, g.shape)], -1))
+    a, b = both[..., 0], both[..., 1]
+    return a - ((a @ e) / (b @ e))[:, None] * b
+
+
+def lengths(rows: Rows, tau: Array, w: Array, z: Array, step: Array, slope: Array) -> Array:
+    """Step lengths near the minimum along −step: Newton on the slope, kept inside a bracket."""
+    dz, shift = -step @ rows.A.T, -step * rows.ridge
+    straight = (shift * w).sum(1) - (tau * dz).sum(1)
+    bend = -(shift * step).sum(1)
+    low, high, a = np.zeros(len(w)), np.full(len(w), np.inf), np.ones(len(w))
+    for _ in range(_LINE_STEPS):
+        q = slopes(rows, z + a[:, None] * dz)
+        h = straight + a * bend + (q * dz).sum(1)
+        if (np.abs(h) <= 0.1 * np.abs(slope)).all():
+            break
+        turn = bend + (_bent(rows, q, dz) * dz).sum(1)
+        high, low = np.where(h > 0, a, high), np.where(h > 0, low, a)
+        new = a - h / np.maximum(turn, 1e-300)
+        middle = np.where(np.isinf(high), 2.0 * a, 0.5 * (low + np.where(np.isinf(high), 0.0, high)))
+        a = np.where((new > low) & (new < high), new, middle)
+    return a
+
+
+def minimise(rows: Rows, tau: Array, w: Array, e: Array | None = None, tolerance: float = 1e-3) -> Array:
+    """Minimisers `(B, p)` of the energies with targets τ `(B, N)`, on e·w = 0 where e is given, by Newton's method.
+
+    Stops where half the squared Newton decrement is below the tolerance.
+    """
+    w = w.copy()
+    if e is not None:
+        w -= ((w @ e) / (e @ e))[:, None] * e
+    live = np.arange(len(w))
+    batch = max(1, _BATCH // rows.A.shape[1] ** 2)
+    for _ in range(_STEPS):
+        left = []
+        for part in np.array_split(live, -(-len(live) // batch)):
+            z = w[part] @ rows.A.T
+            q = slopes(rows, z)
+            g = (q - tau[part]) @ rows.A + rows.ridge * w[part]
+            step = _steps(hessians(rows, q), g, e)
+            slope = (step * g).sum(1)
+            length = np.ones(len(part))
+            far = slope > 0.05
+            if far.any():
+                length[far] = lengths(rows, tau[part[far]], w[part[far]], z[far], step[far], slope[far])
+            w[part] -= length[:, None] * step
+            left.append(part[slope > 2.0 * tolerance])
+        live = np.concatenate(left)
+        if not len(live):
+            break
+    return w
+
+
+def singles(rows: Rows, tau: Array, times: float, w: Array, chosen: Array, e: Array, tolerance: float) -> Array:
+    """Minimisers `(L, p)` on e·w = 0 with one alternative counted `times`, from the minimiser w without: chords first.
+
+    The chord is exact in the changed line for one output: `−K(times·Δ …)` solved as a scalar equation.
+    """
+    target = np.broadcast_to(tau, (len(chosen), len(tau))).copy()
+    for column in range(2):
+        target[np.arange(len(chosen)), rows.lines[chosen, column]] += times * rows.deltas[chosen, column]
+    z = rows.A @ w
+    q = slopes(rows, z)
+    H = hessians(rows, q[None])[0]
+    P = np.linalg.inv(H)
+    pe = P @ e
+    P = P - np.outer(pe, pe) / (e @ pe)
+    S = rows.steps[chosen]
+    S_ = S @ P
+    if rows.width > 1:
+        reach = np.abs(S_ @ rows.A.T).max(1)
+        start = w - (times * np.minimum(1.0, 2.0 / np.maximum(times * reach, 1e-9)))[:, None] * S_
+        return minimise(rows, target, start, e, tolerance)
+    lines = rows.lines[chosen, 0]
+    sign = rows.deltas[chosen, 0]  # the step is −sign·a
+    K = (S_ * S).sum(1)
+    z0, q0 = z[lines], q[lines]
+    bend = q0 * (1.0 - q0)
+    # along u = P s the line's output moves by t = −sign·(…): solve t − sign·K·(times − sign(σ(z0+t) − q0 − bend t)) = 0
+    low, high = np.minimum(0.0, sign * times * K * 50) - 1.0, np.maximum(0.0, sign * times * K * 50) + 1.0
+    for _ in range(50):
+        t = 0.5 * (low + high)
+        f = t - K * (sign * times - (slopes(rows, z0 + t) - q0 - bend * t))
+        high, low = np.where(f > 0, t, high), np.where(f > 0, low, t)
+    start = w - (sign * t / np.maximum(K, 1e-300))[:, None] * S_
+    after = slopes(rows, z0 + t)
+    extra = after * (1.0 - after) - bend
+    return _chords(rows, target, start, (S_, extra / (1.0 + extra * K), P), e, tolerance)
+
+
+def _chords(rows: Rows, target: Array, w: Array, chord: tuple[Array, Array, Array], e: Array, tolerance: float) -> Array:
+    """Chord steps with the Hessian corrected in the changed line; Newton's method for what does not settle."""
+    S_, factor, P = chord
+    live, last = np.arange(len(w)), np.full(len(w), np.inf)
+    slow = []
+    for _ in range(4):
+        q = slopes(rows, w[live] @ rows.A.T)
+        g = (q - target[live]) @ rows.A + rows.ridge * w[live]
+        step = g @ P - (factor[live] * (S_[live] * g).sum(1))[:, None] * S_[live]
+        slope = np.maximum((step * g).sum(1), 0.0)
+        good = slope < 0.5 * last[live]
+        slow.append(live[~good])
+        w[live[good]] -= step[good]
+        last[live] = slope
+        live = live[good & (slope > 2.0 * tolerance)]
+        if not len(live):
+            break
+    again = np.concatenate([live, *slow])
+    if len(again):
+        w[again] = minimise(rows, target[again], w[again], e, tolerance)
+    return w

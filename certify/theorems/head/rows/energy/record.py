@@ -1,0 +1,52 @@
+"""The record of a proof: what the checker replays (H7).
+
+Three streams: whole numbers, vectors of weights, and single numbers, each read in the order written. A node is a
+sequence of steps; `SPLIT` is followed by its child's steps. Floats are kept in half the digits: a proof is built from
+the numbers as recorded, so that nothing hangs on the digits lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from certify.rigor.fp import Array
+
+FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED = range(1, 8)
+"""Fixed weights; moving weights; alternatives that stay; a child; what is left of a node; sets one by one; nothing left."""
+
+
+def short(x: Array) -> Array:
+    """Floats of 24 bits."""
+    return x.astype(np.float32).astype(np.float64)
+
+
+@dataclass
+class Record:
+    """The streams of one or several points."""
+
+    whole: list[int] = field(default_factory=list)
+    vectors: list[Array] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
+
+    def step(self, kind: int, *whole: int) -> None:
+        """A step with its whole numbers."""
+        self.whole.append(kind)
+        self.whole.extend(int(x) for x in whole)
+
+    def vector(self, lines: Array) -> None:
+        """Vectors, one a line."""
+        self.vectors.extend(lines.astype(np.float32))
+
+    def arrays(self, points: Array, p: int) -> dict[str, Array]:
+        """The streams as arrays, for the points whose trees they are."""
+        vectors = np.array(self.vectors, dtype=np.float32).reshape(-1, p)
+        whole, numbers = np.array(self.whole, dtype=np.int32), np.array(self.numbers, dtype=np.float32)
+        return {"points": points, "whole": whole, "vectors": vectors, "numbers": numbers}
+
+    def join(self, other: Record) -> None:
+        """Append another record."""
+        self.whole += other.whole
+        self.vectors += other.vectors
+        self.numbers += other.numbers

@@ -1,0 +1,151 @@
+"""The greatest score of a set: energy of its weights less its bound on the hyperplane, over all sets at once (H7).
+
+With dual points for "alternative x counted k times" and the averages over M, the entropy's curvature gives back what
+averaging loses:
+
+    score(M) = base + Σ_x v_x + Σ_{x<y} P_xy,   P_xy = p_xy − Q_xy/(2k²),   M of k items, the empty item repeated.
+
+Negative for every M: no M moves the label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.rigor.fp import RAISE, Array, U, dot_unit, row_norms
+from certify.theorems.head.rows.energy.duals import Duals
+from certify.theorems.head.rows.energy.primals import Family
+from certify.theorems.head.rows.energy.rows import Rows
+
+LOW = -np.inf
+
+
+def spread(rows: Rows, points: Duals, chosen: Array) -> Array:
+    """Lower bounds Q `(L + 1, L + 1)` of `|r_x − r_y|²/μ + Σ_i h_i (q_ix − q_iy)²`; the last point is the empty item.
+
+    h_i bounds the entropy's curvature from below for all slopes of line i but those of alternatives of its own row,
+    whose part is left out.
+    """
+    q, owner = points.q, rows.owner[chosen]
+    own = np.zeros(q.shape, dtype=bool)
+    for offset in range(rows.width):
+        own[np.arange(len(chosen)), owner * rows.width + offset] = True
+    high = np.where(own, -np.inf, q).max(0)
+    low = np.where(own, np.inf, q).min(0)
+    if rows.width == 1:
+        worst = np.where(high < 0.5, high, np.where(low > 0.5, low, 0.5))
+        h = 1.0 / np.maximum(worst * (1.0 - worst), 2.0**-60) * (1.0 - 2.0**-40)
+    else:
+        h = 1.0 / np.maximum(high, 2.0**-60) * (1.0 - 2.0**-40)
+    root = np.sqrt(h) * (1.0 - 2.0**-50)
+    scale = 1.0 / np.sqrt(rows.mu[1]) * (1.0 - 2.0**-50)
+    tall = np.concatenate([(points.r - points.r[-1]) * scale, (q - q[-1]) * root], 1)
+    norms = row_norms(tall)
+    square = (tall * tall).sum(1)
+    Q = square[:, None] + square[None, :] - 2.0 * (tall @ tall.T)
+    for offset in range(rows.width):  # what a row's own alternatives add at its lines
+        at = owner * rows.width + offset
+        mine = q[np.arange(len(chosen)), at]
+        part = (q[:, at] - mine[None, :]) ** 2 * h[at][None, :] * RAISE  # (point, alternative)
+        Q[:, : len(chosen)] -= part
+        Q[: len(chosen), :] -= part.T
+    longest = float(norms.max())
+    moved = float(points.error.max()) * scale * 2.0 + 4.0 * U * longest
+    Q -= (dot_unit(tall.shape[1] + 8) * 4.0 * longest * longest + 8.0 * moved * (longest + moved)) * RAISE
+    np.maximum(Q, 0.0, out=Q)
+    np.fill_diagonal(Q, 0.0)
+    return Q
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Singles and pairs of a node, the empty item last.
+
+    Args:
+        base: upper bound of what all sets share, rounding included.
+        single: `(L + 1,)`.
+        pair: `(L + 1, L + 1)`, −inf on the diagonal of alternatives and for two alternatives of one row.
+        k: items a set.
+    """
+
+    base: float
+    single: Array
+    pair: Array
+    k: int
+
+    def sums(self) -> Array:
+        """`(L + 1,)` R_x: a set's score is at most `base` plus the R of its items."""
+        if self.k == 1:
+            return self.single
+        return self.single + 0.5 * _top_rows(self.pair, self.k - 1)
+
+    def worst(self) -> float:
+        """Upper bound of every set's score."""
+        sums = self.sums()
+        some = np.append(sums[:-1], np.repeat(sums[-1], self.k))
+        top = np.sort(some)[-self.k :]
+        return float(self.base + top.sum() + (np.abs(top).sum() + abs(self.base)) * 2.0**-45)
+
+    def within(self, kept: Array) -> Scores:
+        """The scores with some of the alternatives alone."""
+        kept = np.append(kept, len(self.single) - 1)
+        return Scores(self.base, self.single[kept], self.pair[np.ix_(kept, kept)], self.k)
+
+    def each(self) -> Array:
+        """`(L,)` upper bounds of the scores of the sets that hold alternative x."""
+        k, last = self.k, len(self.single) - 1
+        if k == 1:
+            return self.base + self.single[:-1]
+        rest = self.single + 0.5 * (_top_rows(self.pair, k - 2) if k > 2 else 0.0)
+        value = self.pair[:last] + rest[None, :]  # (x, y): what y adds once x is in
+        found: Array = self.base + self.single[:-1] + _top_rows(value, k - 1)
+        return found
+
+    def beside(self, x: int) -> Array:
+        """`(L,)` upper bounds of the scores of the sets that hold x and y, for every alternative y."""
+        k, last = self.k, len(self.single) - 1
+        rest = self.single + 0.5 * (_top_rows(self.pair, k - 2) if k > 2 else 0.0)
+        value = self.pair[x] + rest
+        others = np.append(value[:-1], np.repeat(value[-1], k))
+        top = np.sort(others)[len(others) - (k - 2) :].sum() if k > 2 else 0.0
+        found: Array = self.base + self.single[x] + value[:last] + top
+        return found
+
+
+def _top_rows(value: Array, k: int) -> Array:
+    """Sums of the k greatest entries of each line, the last column's counted up to k times."""
+    last = value[:, -1]
+    if k == 1:
+        found: Array = value.max(1)
+        return found
+    left, total, lines = value.copy(), np.zeros(len(value)), np.arange(len(value))
+    for _ in range(k):
+        at = left.argmax(1)
+        total += left[lines, at]
+        left[lines, at] = LOW
+        left[:, -1] = last
+    return total
+
+
+def scores(rows: Rows, points: Duals, family: Family, Q: Array, chosen: Array, k: int) -> Scores:
+    """Scores of all sets of at most k of the chosen alternatives."""
+    count = len(chosen)
+    single = np.append(family.single, 0.0) - points.value / k
+    pair = -Q / (2.0 * k * k)
+    if family.pair is not None:
+        pair[:count, :count] += family.pair
+    same = rows.owner[chosen][:, None] == rows.owner[chosen][None, :]
+    pair[:count, :count][same] = LOW
+    size = abs(family.base) + k * float(np.abs(single[np.isfinite(single)]).max(initial=0.0)) + k * k * float(np.abs(pair[np.isfinite(pair)]).max(initial=0))
+    base = family.base + k * (family.error if family.pair is None else k * family.error) + size * 2.0**-44
+    return Scores(base, single, pair, k)
+
+
+def side(family: Family, e: Array, k: int) -> float:
+    """Lower bound of e·w_M over all sets of at most k alternatives."""
+    at = family.moves @ e
+    least = np.minimum(np.sort(at)[:k], 0.0).sum() if len(at) else 0.0
+    size = float(row_norms(family.centre[None])[0]) + k * float(row_norms(family.moves).max(initial=0.0))
+    return float(family.centre @ e + least - dot_unit(len(e) + 8) * size * float(row_norms(e[None])[0]) * 2.0)

@@ -1,0 +1,78 @@
+"""The exact refit of a squared-loss head on unchanged data: contrasts of outputs and residuals, both enclosed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.ridge import Ridge, Solved, blocked_gram, solve
+from certify.theorems.head.rows.contrasts import Contrast, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Residuals `t − Φv` of a contrast at the exact refit.
+
+    Attributes:
+        values: `(n,)`.
+        each: bound of what rounding costs every one.
+        off: bound of the length of the rest of the error.
+    """
+
+    values: Array
+    each: float
+    off: float
+
+
+class Outputs:
+    """Outputs of the refit to targets Y.
+
+    Args:
+        system: the normal matrix.
+        Y: `(n, k)`.
+    """
+
+    def __init__(self, system: Ridge, Y: Array) -> None:
+        self.system, self.Y = system, Y
+        self.b, self.unit = blocked_gram(system.phi, Y)
+        self.sizes = fp.row_norms(np.ascontiguousarray(Y.T))
+        self.lengths = fp.row_norms(np.ascontiguousarray(self.b.T))
+        self._fit: tuple[Array, Array, Array] | None = None
+
+    def margins(self, solved: Solved, contrast: Contrast, at: Ints) -> tuple[Array, Array]:
+        """Both ends of the contrast, less its offset, at some of the points (H3, step 2)."""
+        u, off, size = solved.u[at], solved.off[at], solved.size[at]
+        Z = u @ self.b
+        weight = (np.abs(u) @ self.system.columns) * fp.sum_up(self.system.p)
+        each = fp.dot_unit(self.system.p) * size[:, None] * self.lengths
+        each += (self.unit * weight + off)[:, None] * self.sizes
+        error = contrast.size(each) + 2 * U * (contrast.size(np.abs(Z)) + abs(contrast.offset))
+        value = contrast.of(Z) - contrast.sign * contrast.offset
+        error = fp.require_finite(error * (RAISE * RAISE), "margins")
+        return value - error, value + error
+
+    def weights(self, b: Array) -> Array:
+        """`(k, p)` floats near the refit with the right-hand sides b, `(p, k)`, for features as they are."""
+        return ((b.T @ self.system.R.T) @ self.system.R) * self.system.scale
+
+    def residuals(self, contrast: Contrast) -> Residuals:
+        """Of a contrast of the outputs; `|Φ(v − v̂)|₂ ≤ |b − Hv̂|_{H⁻¹}` because `ΦᵀΦ ⪯ H` (H4, step 1)."""
+        values, each, off = self._fitted()
+        r = contrast.of(values)
+        rounding = float(contrast.size(each)) + 2 * U * float(np.abs(r).max())
+        return Residuals(r, rounding * RAISE, float(contrast.size(off)) * RAISE)
+
+    def _fitted(self) -> tuple[Array, Array, Array]:
+        if self._fit is None:
+            s = self.system
+            found = solve(s, self.b.T / s.scale)
+            values = self.Y - s.phi @ found.u.T
+            each = fp.dot_unit(s.p) * s.longest * found.size + 2 * U * np.abs(values).max(axis=0)
+            # what the right-hand side errs by, measured by |Rρ|/√(1 − δ)
+            wrong = self.sizes * (self.unit * s.reach[0] + s.loose * s.size_R) / math.sqrt(1 - s.delta)
+            self._fit = (fp.require_finite(values, "residuals"), each * RAISE, (found.off + wrong) * (RAISE * RAISE))
+        return self._fit

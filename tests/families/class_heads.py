@@ -1,0 +1,80 @@
+"""Small heads with labels: logistic of one output, cross-entropy of several, the intercept with or without decay."""
+
+from __future__ import annotations
+
+import numpy as np
+from flint import arb, arb_mat
+from numpy.typing import NDArray
+
+from certify.check.linalg.balls import norm
+from certify.check.theorems.head.rows import head as checked
+from certify.check.theorems.head.rows.codes import Codes
+from certify.check.theorems.head.rows.losses.base import row_loss
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.cross_entropy import CrossEntropyHead
+from certify.systems.head.rows.losses.logistic import LogisticHead
+
+Array = NDArray[np.float64]
+
+
+def class_head(rng: np.random.Generator, n: int, k: int, points: int = 5, decay: float | None = None,
+               free: bool | None = None, apart: float | None = None) -> Head:
+    """A drawn head; its given weights come from a few gradient steps and are no exact refit."""
+    p = int(rng.integers(1, 4))
+    classes = 2 if k == 1 else k
+    label = np.append(np.arange(classes), rng.integers(0, classes, n - classes)).astype(np.int64)
+    centre = rng.standard_normal((classes, p)) * (float(rng.uniform(0.5, 4.0)) if apart is None else apart)
+    phi = np.c_[np.round(centre[label] + rng.standard_normal((n, p)), int(rng.integers(1, 6))), np.ones(n)]
+    codes = np.array([[-1.0], [1.0]]) if k == 1 else np.eye(k)
+    decayed = np.array([True] * p + [not (bool(rng.random() < 0.5) if free is None else free)])
+    weight_decay = float(10.0 ** rng.uniform(-2.5, 0.0)) if decay is None else decay
+    V = refit(phi, codes[label], n * weight_decay, decayed)
+    e = np.c_[centre[rng.integers(0, classes, points)] + rng.standard_normal((points, p)), np.ones(points)]
+    loss = LogisticHead() if k == 1 else CrossEntropyHead()
+    return Head(phi, np.zeros(n), codes[label], codes, label, loss, V, weight_decay, decayed, False, e, np.zeros(points))
+
+
+def refit(phi: Array, Y: Array, mu: float, decayed: NDArray[np.bool_], steps: int = 300) -> Array:
+    """Weights `(k, m)` near the minimiser, by damped Newton steps in floats."""
+    k, m = Y.shape[1], phi.shape[1]
+    V, ridge = np.zeros((k, m)), np.where(decayed, mu, 0.0)
+
+    def parts(V: Array) -> tuple[float, Array, Array]:
+        Z = phi @ V.T
+        if k == 1:
+            t = Y * Z
+            q = 1 / (1 + np.exp(t))
+            value = float(np.logaddexp(0, -t).sum() + 0.5 * (ridge * V * V).sum())
+            H = (phi.T * (q * (1 - q))[:, 0]) @ phi + np.diag(ridge)
+            return value, -(Y * q).T @ phi + ridge * V, H
+        top = Z.max(1, keepdims=True)
+        E = np.exp(Z - top)
+        S = E / E.sum(1, keepdims=True)
+        value = float((np.log(E.sum(1)) + top[:, 0] - (Y * Z).sum(1)).sum() + 0.5 * (ridge * V * V).sum())
+        H = np.einsum("ia,ab,im,il->ambl", S, np.eye(k), phi, phi) - np.einsum("ia,ib,im,il->ambl", S, S, phi, phi)
+        H = H.reshape(k * m, k * m) + np.diag(np.tile(ridge, k))
+        return value, (S - Y).T @ phi + ridge * V, H
+
+    for _ in range(steps):
+        value, g, H = parts(V)
+        step = np.linalg.lstsq(H, g.ravel(), rcond=None)[0].reshape(k, m)
+        length = 1.0
+        while parts(V - length * step)[0] > value and length > 1e-8:
+            length /= 2
+        V = V - length * step
+        if np.abs(step).max() < 1e-12:
+            break
+    return V
+
+
+def as_checked(head: Head, rows: tuple[int, ...], count: int) -> checked.Head:
+    """The checker's twin of a prover's head, whose labels may change."""
+    phi, points = arb_mat(head.phi.tolist()), arb_mat(head.points.tolist())
+    assert head.codes is not None
+    assert head.label is not None
+    return checked.Head(
+        phi=phi, rows=phi.tolist(), sizes=[norm(r).upper() for r in phi.tolist()], targets=head.Y.tolist(),
+        codes=Codes(head.codes.tolist(), head.label.tolist(), head.Y.tolist()), loss=row_loss(head.loss.name), k=head.k,
+        m=head.m, biased=True, bias_decay=bool(head.decayed[-1]), decay=arb(head.weight_decay), remaining=False,
+        evaluated=points, lengths=[norm(r).upper() for r in points.tolist()], threshold=0.0, today=head.today.tolist(),
+        moving=rows, count=count, relabels=True)

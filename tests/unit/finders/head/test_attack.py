@@ -1,0 +1,117 @@
+"""Found sets are of at most m different rows, and their exact refits flip what they are said to flip."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from certify.finders.head.attack import Flips, attack
+from certify.finders.head.floats import FloatHead, float_head
+from certify.finders.head.newton import Newton, Sets
+
+
+def drawn(loss: str, seed: int = 0, free: bool = False, lost: float = 0.0) -> FloatHead:
+    n, m, N = 12, 3, 9
+    random = np.random.default_rng(seed)
+    k = {"logistic": 1, "squared": 2, "cross_entropy": 3}[loss]
+    phi = np.c_[random.normal(size=(n, m - 1)), np.ones(n)]
+    codes = np.array([[-1.0], [1.0]]) if k == 1 else np.eye(k)
+    label = np.argmax(phi[:, :1] * np.linspace(-1, 1, len(codes)) + random.normal(size=(n, len(codes))), axis=1)
+    label[: len(codes)] = np.arange(len(codes))
+    points = np.c_[random.normal(size=(N, m - 1)), np.ones(N)]
+    decayed = np.ones(m, bool)
+    decayed[-1] = not free
+    arguments = (phi, codes[label], loss, 1.0)
+    rest = {"decayed": decayed, "codes": codes, "label": label, "lost": lost}
+    start = float_head(*arguments, np.zeros((k, m)), points, **rest)
+    return float_head(*arguments, Newton(start).centre, points, **rest)
+
+
+def labels(head: FloatHead, V: np.ndarray) -> np.ndarray:
+    z = head.points @ V.T
+    return (z[:, 0] > head.threshold).astype(int) if head.k == 1 else np.argmax(z, axis=1)
+
+
+def gradient(head: FloatHead, rows: np.ndarray, codes: np.ndarray, V: np.ndarray) -> np.ndarray:
+    """Written afresh, row by row."""
+    there = rows >= 0
+    Y, kept = head.targets.copy(), np.ones(len(head.phi), bool)
+    for row, code in zip(rows[there], codes[there], strict=True):
+        if code < 0:
+            kept[row] = False
+        else:
+            Y[row] = head.codes[code]
+    mu = head.decay - (~kept).sum() * head.lost
+    z = head.phi @ V.T
+    slopes = head.loss.slopes(z.T, Y.T).T * kept[:, None]
+    return slopes.T @ head.phi + mu * V
+
+
+def verified(head: FloatHead, flips: Flips, count: int, deletes: bool) -> None:
+    for rows, codes, V in zip(flips.rows, flips.codes, flips.weights, strict=True):
+        real = rows[rows >= 0]
+        assert 1 <= len(real) <= count and len(set(real)) == len(real) and list(rows) == sorted(rows)
+        assert (codes[rows < 0] == -1).all()
+        assert (codes[rows >= 0] == -1).all() == deletes
+        if not deletes:
+            assert (codes[rows >= 0] != head.label[real]).all()
+        assert np.linalg.norm(gradient(head, rows, codes, V)) < 1e-7
+    for point, place in enumerate(flips.found):
+        if place >= 0:
+            assert labels(head, flips.weights[place])[point] != head.today[point]
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared", "cross_entropy"])
+@pytest.mark.parametrize("deletes", [True, False])
+@pytest.mark.parametrize(("free", "lost"), [(False, 0.0), (True, 0.0), (False, 0.05)])
+def test_that_found_flips_are_flips(loss: str, deletes: bool, free: bool, lost: float) -> None:
+    for seed in range(3):
+        head = drawn(loss, seed, free=free, lost=lost)
+        for count in (1, 2, 4):
+            verified(head, attack(head, deletes, count, 5.0), count, deletes)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "cross_entropy"])
+@pytest.mark.parametrize("deletes", [True, False])
+def test_that_all_pairs_of_a_tiny_head_give_no_more(loss: str, deletes: bool) -> None:
+    head = drawn(loss, 1)
+    newton = Newton(head)
+    kinds = [-1] if deletes else range(len(head.codes))
+    every = [
+        (rows, (c, d)) for rows in combinations(range(len(head.phi)), 2) for c in kinds for d in kinds
+        if deletes or (c != head.label[rows[0]] and d != head.label[rows[1]])
+    ]
+    sets = Sets(np.array([rows for rows, _ in every]), np.array([codes for _, codes in every]))
+    singles = Sets(*(np.array(v) for v in zip(*(
+        ([-1, r], [-1, c]) for r in range(len(head.phi)) for c in kinds if deletes or c != head.label[r]
+    ), strict=True)))
+    truth = np.zeros(len(head.points), bool)
+    for some in (sets, singles):
+        V, ok = newton.refit(some, np.repeat(newton.centre[None], len(some), axis=0), 1e-9)
+        assert ok.all()
+        truth |= np.any([labels(head, v) != head.today for v in V], axis=0)
+    found = attack(head, deletes, 2, 20.0).found >= 0
+    assert (found == truth).all() and truth.any()
+
+
+def test_that_only_allowed_rows_change_and_that_the_answer_repeats() -> None:
+    head = drawn("logistic", 2)
+    allowed = np.array([1, 4, 5, 9])
+    one, two = (attack(head, False, 3, 30.0, allowed) for _ in range(2))
+    assert set(one.rows[one.rows >= 0]) <= set(allowed)
+    assert (one.found == two.found).all() and (one.rows == two.rows).all() and (one.weights == two.weights).all()
+
+
+def test_that_little_time_gives_less_and_nothing_wrong() -> None:
+    head = drawn("cross_entropy", 3)
+    verified(head, attack(head, True, 3, 0.0), 3, True)
+    verified(head, attack(head, True, 3, 0.02), 3, True)
+
+
+def test_a_count_above_the_rows_and_weights_that_are_no_numbers() -> None:
+    head = drawn("squared", 4)
+    verified(head, attack(head, False, 50, 5.0), 12, False)
+    broken = float_head(head.phi * np.nan, head.targets, "squared", 1.0, head.weights, head.points)
+    assert (attack(broken, True, 2, 5.0).found < 0).all()

@@ -1,0 +1,100 @@
+"""H1: the refit lies within the stated distance of whatever weights are proposed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from certify.systems.head.rows.change import DELETED, NONE, Choices
+from certify.systems.head.rows.refit import enclose_refits
+from tests.families.heads import drawn_head
+from tests.oracles.head_refit import BITS, refit
+
+LOSSES = ("squared", "logistic", "cross_entropy")
+
+
+def drawn_choice(rng, head, relabels):
+    rows = np.sort(rng.choice(head.n, size=2, replace=False))
+    codes = [DELETED if not relabels else int(rng.choice([c for c in range(len(head.codes)) if c != head.label[i]]))
+             for i in rows]
+    return Choices(rows[None], np.array([codes]))
+
+
+def truth(head, choices):
+    gone = [int(i) for i, c in zip(choices.rows[0], choices.codes[0], strict=True) if i != NONE and c == DELETED]
+    new = {int(i): head.codes[c].tolist() for i, c in zip(choices.rows[0], choices.codes[0], strict=True)
+           if i != NONE and c != DELETED}
+    with ctx.workprec(BITS):
+        mu = arb(head.weight_decay) * (head.n - len(gone) if head.remaining else head.n)
+        return refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new)
+
+
+def away(head, V, exact):
+    """The distance to the exact refit; of a shifted loss with a free intercept to the nearest one."""
+    with ctx.workprec(BITS):
+        D = [[arb(x) - y for x, y in zip(row, other, strict=True)] for row, other in zip(V.tolist(), exact, strict=True)]
+        if head.loss.shifted and head.free_intercept:
+            mean = sum((row[-1] for row in D), arb(0)) / len(D)
+            D = [[*row[:-1], row[-1] - mean] for row in D]
+        return sum((x * x for row in D for x in row), arb(0)).sqrt()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("relabels", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_refit_lies_within_the_distance(loss, relabels, seed):
+    rng = np.random.default_rng([seed, relabels, LOSSES.index(loss)])
+    head = drawn_head(rng, loss, n=9, scale=float(10.0 ** rng.integers(-2, 2)), remaining=bool(seed % 2) and not relabels)
+    choices = drawn_choice(rng, head, relabels)
+    exact = truth(head, choices)
+    near = np.array([[float(x) for x in row] for row in exact])
+    finite = 0
+    for off in (0.0, 1e-12, 1e-6, 1e-2, 1.0):
+        V = near + off * rng.normal(size=near.shape)
+        bound = enclose_refits(head, choices, V[None])[0]
+        assert away(head, V, exact) <= bound
+        finite += np.isfinite(bound)
+    assert finite >= 2
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_it_is_tight_where_the_curvature_is_the_decay(loss):
+    # far out along a direction that no row sees, the gradient is the decay alone: the bound is the distance
+    rng = np.random.default_rng(5)
+    head = drawn_head(rng, loss, d=3, free=False, decay=0.5)
+    head.phi[:, 1] = 0.0
+    choices = Choices(np.array([[0]]), np.array([[DELETED]]))
+    exact = truth(head, choices)
+    V = np.array([[float(x) for x in row] for row in exact])
+    V[0, 1] += 0.25
+    bound = enclose_refits(head, choices, V[None])[0]
+    assert 0.25 * (1 - 1e-9) <= bound <= 0.25 * (1 + 1e-6)
+
+
+def test_weights_that_are_no_numbers_prove_nothing():
+    head = drawn_head(np.random.default_rng(0), "logistic")
+    choices = Choices(np.array([[0], [1], [2]]), np.full((3, 1), DELETED))
+    V = np.zeros((3, 1, 3))
+    V[0, 0, 0], V[1, 0, 0] = np.nan, np.inf
+    found = enclose_refits(head, choices, V)
+    assert np.isinf(found[:2]).all() and np.isfinite(found[2])
+
+
+def test_a_free_intercept_needs_a_ball_that_holds_the_refit():
+    # far from the refit the curvature along the intercept dies out, and nothing is proved
+    head = drawn_head(np.random.default_rng(1), "logistic", free=True)
+    choices = Choices(np.array([[0]]), np.array([[DELETED]]))
+    V = np.full((1, 1, 3), 300.0)
+    assert np.isinf(enclose_refits(head, choices, V)[0])
+
+
+def test_batches_agree_with_single_changes():
+    rng = np.random.default_rng(2)
+    head = drawn_head(rng, "cross_entropy", n=10)
+    rows = np.array([[0, 3], [1, 2], [4, NONE]])
+    codes = np.array([[(head.label[0] + 1) % 3, (head.label[3] + 1) % 3], [DELETED, DELETED], [DELETED, NONE]])
+    V = rng.normal(size=(3, 3, 3))
+    together = enclose_refits(head, Choices(rows, codes), V)
+    alone = [enclose_refits(head, Choices(rows[i : i + 1], codes[i : i + 1]), V[i : i + 1])[0] for i in range(3)]
+    assert np.allclose(together, alone, rtol=1e-9)

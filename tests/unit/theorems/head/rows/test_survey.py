@@ -1,0 +1,135 @@
+"""The survey and enumeration against every choice refitted in 300 bits, and what the checker makes of them."""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows import enumeration as checker
+from certify.check.theorems.head.rows.refit import labels_after
+from certify.format.refusal import Invalid
+from certify.systems.head.rows.change import DELETED, choices_of
+from certify.theorems.head.rows.enumeration import Enumeration
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.survey import survey
+from tests.families.heads import any_rows, ball_head, drawn_head
+from tests.oracles.head_refit import BITS, refit
+
+LOSSES = ("squared", "logistic", "cross_entropy")
+
+
+def stays(head, change):
+    """For each evaluation row: True if its label stays under every choice, False if one flips it, by exact refits."""
+    found = np.ones(len(head.points), dtype=bool)
+    alternatives = {i: change.alternatives(head, i) for i in change.rows}
+    for size in range(change.count + 1):
+        for rows in combinations(change.rows, size):
+            for codes in product(*(alternatives[i] for i in rows)):
+                gone = [i for i, c in zip(rows, codes, strict=True) if c == DELETED]
+                new = {i: head.codes[c].tolist() for i, c in zip(rows, codes, strict=True) if c != DELETED}
+                with ctx.workprec(BITS):
+                    mu = arb(head.weight_decay) * (head.n - len(gone) if head.remaining else head.n)
+                    V = refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new)
+                    for j, x in enumerate(head.points.tolist()):
+                        f = [sum((v * float(t) for v, t in zip(row, x, strict=True)), arb(0)) for row in V]
+                        after = int(f[0] > head.threshold) if len(f) == 1 else max(
+                            range(len(f)), key=lambda a: float(f[a].mid()))
+                        found[j] &= after == head.today[j]
+    return found
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("relabels", [False, True])
+@pytest.mark.parametrize("count", [1, 2])
+def test_both_ends_are_the_exhaustive_truth(loss, relabels, count):
+    rng = np.random.default_rng([LOSSES.index(loss), relabels, count])
+    head = drawn_head(rng, loss, n=6 if count == 2 else 9, N=12, apart=2.0, decay=0.1, free=False if count == 2 else None)
+    change = any_rows(head, count, relabels)
+    truth, found = stays(head, change), survey(head, change, 8.0)
+    assert not (found.proved & ~truth).any() and not (found.attacked & truth).any()
+    assert not found.undecided.any()  # no drawn point is that near a tie
+
+
+def test_the_search_alone_never_proves_that_a_prediction_stays():
+    head = drawn_head(np.random.default_rng(3), "logistic")
+    found = survey(head, any_rows(head, 1, True), 8.0, methods=())
+    assert not found.proved.any()
+
+
+def test_without_time_nothing_is_proved():
+    head = drawn_head(np.random.default_rng(3), "logistic")
+    found = survey(head, any_rows(head, 2, True), 0.0)
+    assert not found.proved.any()
+
+
+def test_a_point_whose_label_today_is_a_tie_is_left_open():
+    head = drawn_head(np.random.default_rng(4), "logistic")
+    head.points[2] = 0.0
+    found = survey(head, any_rows(head, 1, False), 8.0)
+    assert head.today[2] == -1 and found.undecided[2]
+
+
+def enumerated(seed, loss="logistic", relabels=True, count=1):
+    head = drawn_head(np.random.default_rng(seed), loss, n=9, N=20, apart=2.0, decay=0.1)
+    change = any_rows(head, count, relabels)
+    part = Enumeration().prove(head, change, head.today >= 0, Budget())
+    weights = part.arrays["weights"]
+    array = Array(weights.shape, tuple(map(float, weights.ravel())), "f")
+    return head, change, part, array
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("relabels", [False, True])
+def test_the_checker_finds_what_the_prover_proved(loss, relabels):
+    head, change, part, array = enumerated(11, loss, relabels, 2 if loss == "squared" else 1)
+    with ctx.workprec(64):
+        found = checker.proved(ball_head(head, change), {"weights": array}, "here", part.proved.tolist())
+    assert found == part.proved.tolist() and part.proved.any()
+
+
+def test_the_checker_refuses_a_missing_choice_and_weights_of_another_one():
+    head, change, part, array = enumerated(12)
+    balls, size = ball_head(head, change), head.k * head.m
+    short = Array((array.shape[0] - 1, size), array.values[:-size], "f")
+    with pytest.raises(Invalid):
+        checker.proved(balls, {"weights": short}, "here", part.proved.tolist())
+    long = Array((array.shape[0] + 1, size), array.values + array.values[:size], "f")
+    with pytest.raises(Invalid):
+        checker.proved(balls, {"weights": long}, "here", part.proved.tolist())
+    with pytest.raises(Invalid):
+        checker.proved(balls, {}, "here", part.proved.tolist())
+    with ctx.workprec(64):
+        turned = Array(array.shape, array.values[size:] + array.values[:size], "f")  # each choice has another's weights
+        assert sum(checker.proved(balls, {"weights": turned}, "here", part.proved.tolist())) < part.proved.sum()
+        asked = [True] * len(head.points)  # rows that were not proved are not proved now
+        assert checker.proved(balls, {"weights": array}, "here", asked) == (part.proved & (head.today >= 0)).tolist()
+
+
+def test_the_checker_goes_through_the_choices_in_the_order_of_the_prover():
+    head = drawn_head(np.random.default_rng(0), "cross_entropy", n=5)
+    change = any_rows(head, 2, True)
+    ours = [tuple(zip(r.tolist(), c.tolist(), strict=True)) for size in range(3)
+            for batch in choices_of(head, change, size, 7) for r, c in zip(batch.rows, batch.codes, strict=True)]
+    assert ours == list(checker.changes_of(ball_head(head, change)))
+    assert len(ours) == sum(change.choices(head, size) for size in range(3))
+
+
+def test_labels_after_a_change_are_open_where_the_weights_are_poor():
+    head = drawn_head(np.random.default_rng(6), "logistic", free=True)
+    change = any_rows(head, 1, True)
+    with ctx.workprec(64):
+        poor = labels_after(ball_head(head, change), [()], [[300.0] * 3])
+    assert poor == [[-1] * len(head.points)]
+
+
+def test_a_class_that_may_lose_all_its_rows_leaves_everything_open_and_says_so():
+    head = drawn_head(np.random.default_rng(7), "logistic", n=8, free=True)
+    head.label[:] = 0
+    head.label[3] = 1
+    head.Y[:] = head.codes[head.label]
+    found = survey(head, any_rows(head, 1, False), 8.0)
+    assert not found.proved.any() and "class 1 has 1 rows" in " ".join(found.reasons)
