@@ -6,7 +6,7 @@ from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import whole
@@ -252,7 +252,13 @@ class Points:
 
     def some(self, at: list[int]) -> Points:
         """Some of them."""
-        return points([self.rows[j] for j in at], self.exact.ncols()) if len(at) < len(self.rows) else self
+        if len(at) == len(self.rows):
+            return self
+        p, rows, whole_rows = self.exact.ncols(), [self.rows[j] for j in at], [self.short.rows[j] for j in at]
+        few_bits = Short(fmpz_mat(len(at), p, [x for row in whole_rows for x in row]), whole_rows,
+                         [self.short.unit[j] for j in at], self.short.epsilon)
+        return Points(rows, [self.norms[j] for j in at], few_bits,
+                      arb_mat(len(at), p, [arb(x) for row in rows for x in row]))
 
 
 def points(rows: list[list[float]], p: int) -> Points:

@@ -55,7 +55,7 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         Invalid: the nodes are no tree, or a row, number or weight is out of place.
     """
     places = _places(s, nodes, free, count, len(e.rows), where)
-    good = [True] * len(e.rows)
+    good, last, part = [True] * len(e.rows), [], e
     for node, place in zip(nodes, places, strict=True):
         live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j]]
         if not live:
@@ -64,7 +64,9 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         for i in place.out:
             kept[i] = False
         c = centre(s, kept, node.weights)
-        open_ = _last(node, place, c, e, live) if place.k == 1 else _inner(node, place, c, e, live, nodes)
+        if live != last:  # brothers often speak of the same points
+            last, part = live, e.some(live)
+        open_ = _last(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
         for j in open_:
             good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
@@ -120,12 +122,12 @@ def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box]]:
     return found
 
 
-def _inner(node: Node, place: _Place, c: Centre, e: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
+def _inner(node: Node, place: _Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
     """The points that a node with k > 1 leaves open, children counted as far as they say something of a point.
 
     Where all free rows are hot no further row is deleted, and the centre itself is judged.
     """
-    part, margins = e.some(live), []
+    margins = []
     for h, proof in _boxes(node, place, c):
         margins.append((h, Margins(proof, part)))
     whole = [at for at, j in enumerate(live) if node.numbers[j] == len(place.free)]
@@ -140,9 +142,8 @@ def _inner(node: Node, place: _Place, c: Centre, e: Points, live: list[int], nod
     return open_
 
 
-def _last(node: Node, place: _Place, c: Centre, e: Points, live: list[int]) -> list[int]:
+def _last(node: Node, place: _Place, c: Centre, part: Points, live: list[int]) -> list[int]:
     """The points that a node with k = 1 leaves open."""
-    part = e.some(live)
     boxes = _boxes(node, place, c)
     open_: set[int] = set()
     rows = {i: a for a, (i, _) in enumerate(node.leaves)}
