@@ -16,6 +16,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import (
     Sums,
     few,
     forms,
+    forms_of,
     inverse,
     lengths,
     power,
@@ -132,9 +133,9 @@ def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]
     mean, half, off, big = matrices
     sizes, backs, back = pulls
     bound = (size(mean) + off).upper()
-    own = [x + off * r * r for x, r in zip(forms(s.short, s.norms, mean, bound), s.norms, strict=True)]
-    beta = [(x + off * r * r).max(ZERO).upper().sqrt()
-            for x, r in zip(forms(s.short, s.norms, half, (size(half) + off).upper()), s.norms, strict=True)]
+    own, beta = forms_of(s, [(mean, bound), (half, (size(half) + off).upper())])
+    own = [x + off * r * r for x, r in zip(own, s.norms, strict=True)]
+    beta = [(x + off * r * r).max(ZERO).upper().sqrt() for x, r in zip(beta, s.norms, strict=True)]
     root = [x.max(ZERO).upper().sqrt() for x in own]
     order = sorted(free, key=lambda i: -float(root[i] * sizes[i]))
     wide = order[: max(WIDE, 2 * k)]
