@@ -104,12 +104,13 @@ class Squares:
     """The matrices `s_js_jᵀ`, their entries `(a, b)`, a ≤ b, one row a pair.
 
     Attributes:
-        pairs: the pairs.
+        pairs: the pairs; `place`: the number of the pair of every entry of a matrix.
         mat, across: whole numbers, (pairs, n) and its transpose, that count in `2^unit`.
         off: what a matrix is off by in the Frobenius norm.
     """
 
     pairs: list[tuple[int, int]]
+    place: list[int]
     mat: fmpz_mat
     across: fmpz_mat
     unit: int
@@ -117,12 +118,14 @@ class Squares:
 
 
 def squares_of(long: list[list[int]], e: int, norms: list[arb], step: arb) -> Squares:
-    """From rows in units of `2^e`, off by half a unit: `|ŝŝᵀ − ssᵀ| ≤ √p·2^e(|s| + √p·2^e)`, and p units of rounding."""
+    """From rows off by half a unit `2^e`: `|ŝŝᵀ − ssᵀ| ≤ √p·2^e(|s| + √p·2^e)`; p units of rounding."""
     p = len(long[0])
     pairs = [(a, b) for a in range(p) for b in range(a, p)]
     mat = fmpz_mat(len(pairs), len(long), [row[a] * row[b] >> LONG for a, b in pairs for row in long])
-    unit = 2 * e + LONG
-    return Squares(pairs, mat, mat.transpose(), unit, [(step * (r + step) + p * power(unit)).upper() for r in norms])
+    unit, number = 2 * e + LONG, {pair: at for at, pair in enumerate(pairs)}
+    place = [number[min(a, b), max(a, b)] for a in range(p) for b in range(p)]
+    off = [(step * (r + step) + p * power(unit)).upper() for r in norms]
+    return Squares(pairs, place, mat, mat.transpose(), unit, off)
 
 
 def forms_of(s: Sums, matrices: list[tuple[arb_mat, arb]]) -> list[list[arb]]:
@@ -221,8 +224,8 @@ def _gram(s: Sums, weights: list[int]) -> arb_mat:
         scaled = [x * w >> WEIGHT for row, w in zip(s.long, weights, strict=True) for x in row]
         G = arb_mat(s.across_long * fmpz_mat(n, p, scaled))
         return (G + G.transpose()) * power(2 * s.unit - 1)
-    at = dict(zip(q.pairs, (q.mat * fmpz_mat(n, 1, weights)).entries(), strict=True))
-    return arb_mat([[arb(at[min(a, b), max(a, b)]) for b in range(p)] for a in range(p)]) * power(q.unit - WEIGHT)
+    found = (q.mat * fmpz_mat(n, 1, weights)).entries()
+    return arb_mat(fmpz_mat(p, p, [found[a] for a in q.place])) * power(q.unit - WEIGHT)
 
 
 def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:

@@ -287,28 +287,39 @@ class Margins:
         order = sorted(found.free, key=lambda i: -float(found.root[i] * found.sizes[i]))
         self.order = order
         self.ratio = above_ratio(found.back)
-        self.some = _Pushes(self, order[: max(WIDE, 2 * found.k)], order[max(WIDE, 2 * found.k):])
-        self.all: _Pushes | None = None
+        wide = max(WIDE, 2 * found.k)
+        self._some = _Pushes(self, order[:wide], order[wide:])
+        self._rows: dict[int, dict[int, arb]] = {}
+
+    def _all(self, at: int) -> dict[int, arb]:
+        """Upper bounds of the pushes of all free rows at a point: with `u = Ae`, `|s·u − ŝ·û| ≤ |s|ζ`."""
+        if at not in self._rows:
+            found, s = self.found, self.found.c.sums
+            u = found.mean * arb_mat(s.p, 1, [arb(x) for x in self.e.rows[at]])
+            coarse = few(u.mid(), s.p)
+            zeta = _rounding(s.short, u, coarse)
+            x = (s.short.mat * coarse.mat).entries()
+            pushes = {}
+            for i in found.free:
+                c = arb(x[i]) * power(s.short.unit[i] + coarse.unit)
+                pushes[i] = (c.max(-c * found.back) + s.norms[i] * zeta) * found.sizes[i]
+            self._rows[at] = pushes
+        return self._rows[at]
 
     def holds(self, at: int, without: set[int]) -> bool:
         """Whether the margin of a point is proved to stay positive if none of some rows is deleted."""
-        if self.some.holds(at, without):
+        if self._some.holds(at, without):
             return True
-        if not self.some.left:
-            return False
-        if self.all is None:
-            self.all = _Pushes(self, self.order, [])
-        return self.all.holds(at, without)
+        push = most([x for i, x in self._all(at).items() if i not in without], self.found.k)
+        return bool(self.margin[at] - self.fixed[at] > push)
 
     def blocking(self, at: int) -> list[int]:
         """Free rows whose deletion alone is not proved to leave the margin positive (for boxes with k = 1)."""
-        some = self.some.blocking(at)
-        if some is None:
-            if self.all is None:
-                self.all = _Pushes(self, self.order, [])
-            some = self.all.blocking(at)
-            assert some is not None
-        return some
+        found = self._some.blocking(at)
+        if found is None:
+            room = self.margin[at] - self.fixed[at]
+            found = [i for i, x in self._all(at).items() if not room > x]
+        return found
 
 
 class _Pushes:
