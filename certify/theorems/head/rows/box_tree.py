@@ -14,6 +14,9 @@ from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
+SHARE = 0.85
+"""Of the time that is left: methods that come after need some."""
+
 MOST = 64
 """Most deleted rows."""
 
@@ -30,7 +33,7 @@ class BoxTree(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
         s, points = oriented(head)
-        tree = Tree(s, points, budget.left)
+        tree = Tree(s, points, budget.share(SHARE).left)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
                     _flips(head, tree, change.count))

@@ -121,7 +121,7 @@ def bowl(lines: Lines, tau: list[int], free: list[int], k: int, numbers: tuple[l
     single = [a + b + bent[l][l] / 2 + cross[l][l] for l, (a, b) in enumerate(zip(linear, slope, strict=True))]
     pair = [[float((bent[a][b] + cross[a][b] + cross[b][a]).mid()) for b in range(len(free))] for a in range(len(free))]
     sides = (D * arb_mat([[x] for x in e])).entries()
-    least = sum(sorted((min(0.0, float(x.lower())) for x in sides))[:k], 0.0)
+    least = sum(sorted(min(0.0, float(x.lower())) for x in sides)[:k], 0.0)
     side = sum((a * b for a, b in zip(e, w, strict=True)), ZERO) + least - abs(arb(least)) * 2.0**-45
     return Family(base, [float(x.upper()) for x in single], pair, _hidden(columns, bent, cross, single, moved, roots), side)
 
