@@ -43,6 +43,9 @@ class Duals:
         return Duals(self.q[lines], self.tau[lines], self.r[lines], self.error[lines], self.value[lines])
 
 
+NOTHING = -1e300
+"""A lower bound where there is none: finite, so that no NaN comes of it."""
+
 GRID = 2.0**40
 """Slopes of several outputs are multiples of its inverse: a row's sum is exactly 1, and sums over rows are exact."""
 
@@ -66,7 +69,7 @@ def duals(rows: Rows, q: Array, tau: Array, e: Array) -> Duals:
     r[:, ~rows.decayed] = 0.0
     size = row_norms(e[None])[0]
     error = (error + (doubt + 4.0 * U * np.abs(nu)) * size + 2.0 * U * row_norms(r)) * RAISE
-    return Duals(q, tau, r, error, np.where(good, values(rows, heights(rows, q), r, error), -np.inf))
+    return Duals(q, tau, r, error, np.where(good, values(rows, heights(rows, q), r, error), NOTHING))
 
 
 def on_grid(rows: Rows, q: Array, tau: Array, e: Array) -> tuple[Array, NDArray[np.bool_]]:

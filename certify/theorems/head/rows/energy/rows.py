@@ -66,7 +66,8 @@ class Rows:
     @cached_property
     def ridge(self) -> Array:
         """`(p,)` decay of each weight, a float that finders use."""
-        return np.where(self.decayed, self.mu[0], 0.0)
+        # a shift of all free intercepts changes nothing with several outputs: a trace of decay keeps solvers away from it
+        return np.where(self.decayed, self.mu[0], 0.0 if self.width == 1 else 1e-9 * self.mu[0])
 
     @cached_property
     def squares(self) -> Array | None:
@@ -77,8 +78,7 @@ class Rows:
     def target(self, chosen: Index, times: float = 1.0) -> Array:
         """τ after the alternatives `chosen`, each counted `times`; exact for small whole numbers."""
         tau = self.tau.copy()
-        for l in chosen:
-            tau[self.lines[l]] += times * self.deltas[l]
+        np.add.at(tau, self.lines[chosen], times * self.deltas[chosen])  # a line may come twice
         return tau
 
     def targets(self, sets: Index) -> Array:

@@ -138,7 +138,7 @@ def scores(rows: Rows, points: Duals, family: Family, Q: Array, chosen: Array, k
         pair[:count, :count] += family.pair
     same = rows.owner[chosen][:, None] == rows.owner[chosen][None, :]
     pair[:count, :count][same] = LOW
-    size = abs(family.base) + k * float(np.abs(single[np.isfinite(single)]).max(initial=0.0)) + k * k * float(np.abs(pair[np.isfinite(pair)]).max(initial=0))
+    size = abs(family.base) + k * float(np.abs(single[np.abs(single) < 1e290]).max(initial=0.0)) + k * k * float(np.abs(pair[np.isfinite(pair)]).max(initial=0))
     base = family.base + k * (family.error if family.pair is None else k * family.error) + size * 2.0**-44
     return Scores(base, single, pair, k)
 

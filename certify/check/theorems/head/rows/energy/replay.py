@@ -169,7 +169,8 @@ class Replay:
             self.need(lines.width == 1, "weights follow the sets of a head of several outputs")
             numbers = self.stream.vectors(2 + self.stream.p), self.stream.take("numbers", len(free))
             made = bowl(lines, tau, free, k, numbers, self.e)
-        return [scores(lines, points, made, Q, free, k)] if made.side > 0 else []
+        found = scores(lines, points, made, Q, free, k) if made.side > 0 else None
+        return [] if found is None else [found]
 
     def split(self, chosen: list[int], free: list[int], k: int, points: Duals, found: list[Scores], gone: set[int]) -> None:
         """A child with one alternative in; those beside it whose common sets all have a negative score are left out."""
