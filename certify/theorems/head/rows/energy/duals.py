@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from certify.rigor.fp import RAISE, Array, U, dot_unit, row_norms
 from certify.theorems.head.rows.energy.entropy import binary_entropy, entropy
-from certify.theorems.head.rows.energy.rows import Rows
+from certify.theorems.head.rows.energy.rows import Index, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Duals:
     error: Array
     value: Array
 
-    def take(self, lines: Array) -> Duals:
+    def take(self, lines: Index) -> Duals:
         """Some of the points."""
         return Duals(self.q[lines], self.tau[lines], self.r[lines], self.error[lines], self.value[lines])
 
@@ -83,7 +83,7 @@ def on_grid(rows: Rows, q: Array, tau: Array, e: Array) -> tuple[Array, NDArray[
     top = whole.argmax(-1)[..., None]
     rest = whole.sum(-1, keepdims=True) - np.take_along_axis(whole, top, -1)
     np.put_along_axis(whole, top, int(GRID) - rest, -1)
-    good = (whole >= 0).all((1, 2))
+    good: NDArray[np.bool_] = np.asarray((whole >= 0).all((1, 2)))
     free = np.flatnonzero(~rows.decayed)
     if len(free):
         gap = whole.sum(1) - np.rint(tau.reshape(whole.shape).sum(1)).astype(np.int64) * int(GRID)
@@ -114,7 +114,7 @@ def values(rows: Rows, height: Array, r: Array, error: Array) -> Array:
     return (height - far * far / (2.0 * rows.mu[0]) * RAISE) * 1.0 - np.abs(height) * 4.0 * U
 
 
-def average(rows: Rows, points: Duals, weights: Array, members: Array, tau: Array, e: Array) -> Duals:
+def average(rows: Rows, points: Duals, weights: Array, members: Index, tau: Array, e: Array) -> Duals:
     """Averages `Σ weights_j points[members_j]`, one a line; tau `(B, N)` is the same average of the points' targets.
 
     Weights are floats next to those of a convex combination. The average is a dual point of its own: its slopes are
@@ -131,5 +131,7 @@ def average(rows: Rows, points: Duals, weights: Array, members: Array, tau: Arra
     np.clip(q, 0.0, 1.0, out=q)
     rounds = (members.shape[1] + 4) * U
     longest = float(row_norms(points.r).max())
-    error = np.full(len(r), (float(points.error.max()) + rounds * (longest + 2.0 * rows.size * len(rows.A) ** 0.5)) * RAISE)
+    error = np.full(
+        len(r), (float(points.error.max()) + rounds * (longest + 2.0 * rows.size * len(rows.A) ** 0.5)) * RAISE
+    )
     return Duals(q, tau, r, error, values(rows, heights(rows, q), r, error))

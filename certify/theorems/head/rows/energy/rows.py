@@ -60,8 +60,10 @@ class Rows:
 
     @cached_property
     def steps(self) -> Array:
-        """`(L, p)` what an alternative adds to the gradient, `−Aᵀ Δτ`; exact, since its two lines share no column."""
-        return -(self.deltas[:, 0, None] * self.A[self.lines[:, 0]] + self.deltas[:, 1, None] * self.A[self.lines[:, 1]])
+        """`(L, p)` what an alternative adds to the gradient, `−Aᵀ Δτ`; exact: its two lines share no column."""
+        return -(
+            self.deltas[:, 0, None] * self.A[self.lines[:, 0]] + self.deltas[:, 1, None] * self.A[self.lines[:, 1]]
+        )
 
     @cached_property
     def ridge(self) -> Array:
@@ -92,7 +94,9 @@ class Rows:
         return tau
 
 
-def logistic_rows(phi: Array, above: NDArray[Any], decayed: NDArray[Any], mu: tuple[float, float], allowed: Index) -> Rows:
+def logistic_rows(
+    phi: Array, above: NDArray[Any], decayed: NDArray[Any], mu: tuple[float, float], allowed: Index
+) -> Rows:
     """A head of one output: `above` says which rows have the label 1."""
     tau = above.astype(np.float64)
     lines = np.stack([allowed, allowed], 1)
@@ -115,5 +119,13 @@ def softmax_rows(
     lines = np.stack([owner * classes + label[owner], owner * classes + other], 1)
     deltas = np.tile(np.array([-1.0, 1.0]), (len(owner), 1))
     return Rows(
-        A.reshape(n * classes, classes * m), classes, tau.ravel(), lines, deltas, owner, other, np.tile(decayed, classes), mu
+        A.reshape(n * classes, classes * m),
+        classes,
+        tau.ravel(),
+        lines,
+        deltas,
+        owner,
+        other,
+        np.tile(decayed, classes),
+        mu,
     )

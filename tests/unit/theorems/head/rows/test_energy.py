@@ -7,7 +7,6 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 from flint import arb, ctx
-from tests.families.class_heads import class_head, refit
 
 from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.change import RowChange
@@ -23,6 +22,7 @@ from certify.theorems.head.rows.energy.rows import Rows
 from certify.theorems.head.rows.energy.scores import scores, side, spread
 from certify.theorems.head.rows.energy.tree import Open, Tree
 from certify.theorems.head.rows.method import Budget
+from tests.families.class_heads import class_head, refit
 
 SEEDS = range(6)
 
@@ -47,7 +47,9 @@ def broken(head: Head, count: int) -> np.ndarray:
 def test_no_point_proved_is_moved_by_any_relabelling(k: int, count: int) -> None:
     proved = 0
     for seed in SEEDS if k == 1 or count == 1 else range(2):
-        head = class_head(np.random.default_rng([seed, k, count]), 9 if k == 1 else 6 + 3 * count, k, decay=0.3 / count, apart=5.0)
+        head = class_head(
+            np.random.default_rng([seed, k, count]), 9 if k == 1 else 6 + 3 * count, k, decay=0.3 / count, apart=5.0
+        )
         part = Energy().prove(head, RowChange(True, count, tuple(range(head.n))), head.today >= 0, Budget(20.0))
         assert part is not None
         assert not (part.proved & broken(head, count)).any()
@@ -103,8 +105,14 @@ def test_a_point_that_is_moved_is_left_open() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_tables_hold_on_the_right_side(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    q = np.concatenate([rng.random(300), 10.0 ** -rng.uniform(0, 25, 300), 1 - 10.0 ** -rng.uniform(0, 16, 300),
-                        [0.0, 1.0, 0.5, 2.0**-60, np.nextafter(2.0**-60, 0), np.nextafter(1, 0), 5e-324]])
+    q = np.concatenate(
+        [
+            rng.random(300),
+            10.0 ** -rng.uniform(0, 25, 300),
+            1 - 10.0 ** -rng.uniform(0, 16, 300),
+            [0.0, 1.0, 0.5, 2.0**-60, np.nextafter(2.0**-60, 0), np.nextafter(1, 0), 5e-324],
+        ]
+    )
     z = np.concatenate([rng.standard_normal(300) * 10.0 ** rng.uniform(-3, 3, 300), [0.0, 40.0, -40.0, 41.0, -1e5]])
     with ctx.workprec(200):
         part = [-arb(x) * arb(x).log() if x > 0 else arb(0) for x in q]
@@ -126,7 +134,10 @@ def test_tables_hold_on_the_right_side(seed: int) -> None:
 def test_mean_curvature_is_a_bound() -> None:
     rng = np.random.default_rng(0)
     z = rng.standard_normal(400) * 5
-    low, high = -rng.random(400) * 10.0 ** rng.uniform(-4, 1.2, 400), rng.random(400) * 10.0 ** rng.uniform(-4, 1.2, 400)
+    low, high = (
+        -rng.random(400) * 10.0 ** rng.uniform(-4, 1.2, 400),
+        rng.random(400) * 10.0 ** rng.uniform(-4, 1.2, 400),
+    )
     h = curvature_up(z, low, high)
     for share in np.linspace(0, 1, 41):
         for end in (low, high):
@@ -156,7 +167,12 @@ def test_scores_bound_every_set(seed: int, k: int) -> None:
     families = [flat(rows, rows.tau, free, w), flat(rows, rows.tau, free, w * 0.5)]
     if k == 1:
         families.append(bowl(rows, rows.tau, free, count, w, newton_moves(rows, rows.tau, free, count, w)))
-    sets = [np.array(s, dtype=np.int64) for j in range(count + 1) for s in combinations(free, j) if len(set(rows.owner[list(s)])) == j]
+    sets = [
+        np.array(s, dtype=np.int64)
+        for j in range(count + 1)
+        for s in combinations(free, j)
+        if len(set(rows.owner[list(s)])) == j
+    ]
     targets = np.stack([rows.target(s) for s in sets])
     least = minimise(rows, targets, np.broadcast_to(v, (len(sets), len(e))), e, 1e-10)
     on_plane = energy_up(rows, targets, least)

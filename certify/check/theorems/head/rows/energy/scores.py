@@ -151,7 +151,7 @@ def survivors(found: list[Scores], count: int) -> list[int]:
 
 
 def left(found: list[Scores], rows: list[int], k: int) -> Iterator[tuple[int, ...]]:
-    """Sets of k items, the empty one `len(rows)`, of distinct rows and with a score not shown negative by any family."""
+    """Sets of k items, the empty one `len(rows)`, of distinct rows, whose score no family shows negative."""
     count = len(rows)
     for size in range(k + 1):
         pad = (count,) * (k - size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from flint import arb, ctx
-from tests.families.class_heads import as_checked, class_head
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.energy import proved
@@ -17,17 +16,22 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy import Energy
 from certify.theorems.head.rows.method import Budget, Part
+from tests.families.class_heads import as_checked, class_head
 
 BITS = 64
 
 
 def arrays_of(part: Part) -> dict[str, Array]:
-    return {name: Array(a.shape, tuple(a.ravel().tolist()), "i" if a.dtype.kind == "i" else "f")
-            for name, a in part.arrays.items()}
+    return {
+        name: Array(a.shape, tuple(a.ravel().tolist()), "i" if a.dtype.kind == "i" else "f")
+        for name, a in part.arrays.items()
+    }
 
 
 def case(seed: int, k: int, count: int) -> tuple[Head, Part]:
-    head = class_head(np.random.default_rng([seed, k, count]), 9 if k == 1 else 12, k, decay=0.1, apart=3.0 if k == 1 else 5.0)
+    head = class_head(
+        np.random.default_rng([seed, k, count]), 9 if k == 1 else 12, k, decay=0.1, apart=3.0 if k == 1 else 5.0
+    )
     part = Energy().prove(head, RowChange(True, count, tuple(range(head.n))), head.today >= 0, Budget(20.0))
     assert part is not None
     return head, part
@@ -86,8 +90,12 @@ def test_a_tree_that_closes_at_once_is_refused() -> None:
         arrays = arrays_of(part)
         count = head.n + 1
         V = part.arrays["vectors"][: count + 1]
-        arrays |= {"whole": Array(whole.shape, tuple(whole.tolist()), "i"), "points": Array((1,), (0,), "i"),
-                   "vectors": Array(V.shape, tuple(V.ravel().tolist()), "f"), "numbers": Array((0,), (), "f")}
+        arrays |= {
+            "whole": Array(whole.shape, tuple(whole.tolist()), "i"),
+            "points": Array((1,), (0,), "i"),
+            "vectors": Array(V.shape, tuple(V.ravel().tolist()), "f"),
+            "numbers": Array((0,), (), "f"),
+        }
         V[-1] = 1e3  # weights that are no centre
         arrays["vectors"] = Array(V.shape, tuple(V.ravel().tolist()), "f")
         with pytest.raises(Invalid):
@@ -124,8 +132,9 @@ def test_no_random_damage_proves_a_point_that_is_not(seed: int) -> None:
     at = int(rng.integers(len(whole)))
     whole[at] = int(rng.integers(0, 10))
     try:
-        done = check(head, arrays_of(part) | {"whole": Array(whole.shape, tuple(whole.tolist()), "i")}, 2,
-                     part.proved.tolist())
+        done = check(
+            head, arrays_of(part) | {"whole": Array(whole.shape, tuple(whole.tolist()), "i")}, 2, part.proved.tolist()
+        )
     except Invalid:
         return
     assert not (np.array(done) & ~part.proved).any()
@@ -143,7 +152,13 @@ def test_deletions_and_other_losses_are_refused() -> None:
 def test_heights_and_curvatures_are_bounds() -> None:
     rng = np.random.default_rng(0)
     with ctx.workprec(100):
-        for q in [*rng.random(200), *10.0 ** -rng.uniform(0, 25, 200), *(1 - 10.0 ** -rng.uniform(0, 15, 200)), 0.0, 1.0]:
+        for q in [
+            *rng.random(200),
+            *10.0 ** -rng.uniform(0, 25, 200),
+            *(1 - 10.0 ** -rng.uniform(0, 15, 200)),
+            0.0,
+            1.0,
+        ]:
             x = float(q)
             one = -arb(x) * arb(x).log() if x > 0 else arb(0)
             two = one - (1 - arb(x)) * (1 - arb(x)).log() if x < 1 else one
