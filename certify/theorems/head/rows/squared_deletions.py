@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
@@ -70,7 +71,14 @@ class SquaredDeletions(Method):
         return ""
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """The points that stay; with `remaining` every number of deletions has its own weight decay and bound."""
+        """The points that stay; nothing where a bound overflows."""
+        try:
+            return self._proved(head, change, todo, budget)
+        except EnclosureError:
+            return None
+
+    def _proved(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part:
+        """With `remaining` every number of deletions has a weight decay and a bound of its own."""
         rows = np.array(sorted(change.rows), dtype=np.int64)
         count = min(change.count, len(rows))
         proved, found = todo.copy(), Found(head)

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.change import Choices, RowChange
@@ -250,7 +251,10 @@ class SquaredLabels(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """Every point that tolerates as many changes; those that do not, with the rows that flip them."""
-        found = ask(head, change, todo, lambda: budget.left() <= 0)
+        try:
+            found = ask(head, change, todo, lambda: budget.left() <= 0)
+        except EnclosureError:  # an overflow: nothing is known
+            return None
         if isinstance(found, str):
             return None
         labels, r = found
