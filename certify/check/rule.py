@@ -14,9 +14,8 @@ from certify.check.systems.point import Ladder, Point
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-DISTANCES = {"euclidean": "weight distance", "relative": "weight distance relative to each layer",
-             "function": "weight distance as the reference rows see it"}
-MOVED = {"features": "feature change", "targets": "target change", "sample_weights": "change of the sample weights"}
+TIMES_RADIUS = {"modulus": False, "sample_modulus": False, "aubin": False, "first_order_distance": True}
+"""Whether it is a modulus times the radius of the budget, by the quantity."""
 
 Side = Mapping[str, Array]
 """The arrays of the side file."""
@@ -53,7 +52,7 @@ def interpolating(label: str) -> Callable[[Claim, Ladder], str]:
     """The same for interpolation systems; M5a where critical points are their solutions, proved beside a number."""
 
     def theorem(claim: Claim, ladder: Ladder) -> str:
-        if ladder.problem.map != "critical":
+        if not ladder.problem.solutions.stationary:
             return label
         if (claim.lower, claim.upper, claim.rows) != (None, None, ()):
             from certify.check.systems.interpolation import require_rank
@@ -66,7 +65,7 @@ def interpolating(label: str) -> Callable[[Claim, Ladder], str]:
 
 def weight_distance(problem: Problem) -> str:
     """The unit of distances in the norm of the weights."""
-    return DISTANCES[problem.weight_norm]
+    return problem.lengths.distance
 
 
 def merged(problem: Problem) -> str:
@@ -81,9 +80,9 @@ def distance(claim: Claim, problem: Problem) -> tuple[str]:
 
 def modulus(claim: Claim, problem: Problem) -> tuple[str]:
     """The unit of a modulus, or of what it makes of a radius."""
-    if claim.quantity == "first_order_distance":
+    if TIMES_RADIUS[claim.quantity]:
         return distance(claim, problem)
-    return (f"{weight_distance(problem)} per unit of {MOVED[problem.parameter]}{merged(problem)}",)
+    return (f"{weight_distance(problem)} per unit of {problem.moves.moved}{merged(problem)}",)
 
 
 def check_no_member(claim: Claim) -> None:
@@ -107,8 +106,7 @@ def check_witness(claim: Claim, problem: Problem, z: bool = False, length: int =
         if there != needed:
             raise Invalid(where, f"{name} is {'there' if there else 'missing'}",
                           f"the ends are {show((claim.lower, claim.upper))}")
-    if claim.equal_rows is not None and ((problem.map, problem.base) != ("interpolation", "given")
-                                         or problem.set == "given"):
+    if claim.equal_rows is not None and (not problem.solutions.by_row or problem.nearby or problem.budget.single):
         raise Invalid(where, "equal_rows is stated", "it is for interpolation with base given")
     if claim.z is not None and len(claim.z) != length:
         raise Invalid(f"{where}.z", f"it has {len(claim.z)} entries", f"{length} are needed")

@@ -11,6 +11,7 @@ from importlib import import_module
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule
+from certify.check.words.solutions import MAPS
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -28,6 +29,8 @@ class Row:
         system: what the claim is about: `interpolation`, `critical` or `sublevel`.
         quantities, sets, norms: words of the claim and of the perturbation set.
         theorems: labels that the claim states.
+        rule: its name there.
+        apart: whether it rests on the solution alone, and on no case of the theorem on its map.
     """
 
     module: str
@@ -36,6 +39,8 @@ class Row:
     sets: tuple[str, ...] = ()
     norms: tuple[int | str, ...] = ()
     theorems: tuple[str, ...] = ()
+    rule: str = "RULE"
+    apart: bool = False
 
     def fits(self, claim: Claim, problem: Problem) -> bool:
         """Whether the rule is for a claim."""
@@ -60,10 +65,11 @@ ROWS = (
     Row("modulus.critical_sets", "critical", MODULI),
     Row("modulus.critical_rows", "critical", ("sample_modulus",), norms=(2,)),
     Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
-    Row("distance.critical_given_change", "critical", ("distance",), ("given",)),  # Q7
+    Row("distance.critical_given_change", "critical", ("distance",), ("given",), apart=True),  # Q7
     Row("head.rows.claims", "critical", ("stable_predictions",), ("sparse",), theorems=("H1",)),
     Row("head.claims", "critical", FINITE, ("total", *BUDGETS)),  # Q6
-    Row("modulus.sublevel", "sublevel", ("modulus", "sample_modulus")),  # M6
+    Row("modulus.sublevel", "sublevel", ("modulus",)),  # M6
+    Row("modulus.sublevel", "sublevel", ("sample_modulus",), rule="ROWS"),  # M6
     Row("persistence.radius", "sublevel", ("persistence_radius",)),  # M6
     Row("aubin.sublevel", "sublevel", ("aubin",)),  # Q5
 )
@@ -75,20 +81,30 @@ def system_of(claim: Claim, problem: Problem) -> str:
 
     That its conditions hold is checked with `base`, before any claim.
     """
-    moduli = claim.quantity in (*MODULI, "sample_modulus")
-    return "interpolation" if moduli and claim.theorem == "M5a" and problem.map == "critical" else problem.map
+    if MAPS[problem.map].stationary:
+        from certify.check.words.cases import by_row
+
+        if by_row(claim.theorem):
+            return "interpolation"
+    return problem.map
 
 
-def rule_of(claim: Claim, problem: Problem) -> Rule:
-    """The rule for a claim.
+def row_of(claim: Claim, problem: Problem) -> Row:
+    """The row for a claim.
 
     Raises:
         Invalid: there is none, which the spec's own consistency rules out.
     """
     for row in ROWS:
         if row.fits(claim, problem):
-            found = import_module(f"certify.check.theorems.{row.module}").RULE
-            assert isinstance(found, Rule)
-            return found
+            return row
     raise Invalid(f"{claim.where}.quantity", f"{show(claim.quantity)} is stated",
                   f"this checker knows no theorem about it for the {problem.map} map and set {problem.set}")
+
+
+def rule_of(claim: Claim, problem: Problem) -> Rule:
+    """The rule for a claim; raises `Invalid` where there is none."""
+    row = row_of(claim, problem)
+    found = getattr(import_module(f"certify.check.theorems.{row.module}"), row.rule)
+    assert isinstance(found, Rule)
+    return found

@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN, AUDITS = "tests/golden/0.1.0", "reports/audits"
 
 CERTIFICATES = {
-    f"{GOLDEN}/tanh": 3925, f"{GOLDEN}/critical": 5925, f"{GOLDEN}/boundary": 3950, f"{GOLDEN}/inside": 4450,
-    f"{GOLDEN}/per-sample": 4375, f"{GOLDEN}/change": 4150, f"{GOLDEN}/nearby": 4375, f"{GOLDEN}/window": 4025,
-    f"{AUDITS}/toy/features": 5825, f"{AUDITS}/diabetes/boundary": 3950, f"{AUDITS}/expansion/breast-cancer": 4025,
-    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 5700, f"{AUDITS}/breast-cancer": 3925,
+    f"{GOLDEN}/tanh": 4175, f"{GOLDEN}/critical": 6350, f"{GOLDEN}/boundary": 4250, f"{GOLDEN}/inside": 4850,
+    f"{GOLDEN}/per-sample": 4750, f"{GOLDEN}/change": 4425, f"{GOLDEN}/nearby": 4675, f"{GOLDEN}/window": 4275,
+    f"{AUDITS}/toy/features": 6275, f"{AUDITS}/diabetes/boundary": 4275, f"{AUDITS}/expansion/breast-cancer": 4275,
+    f"{AUDITS}/breast-cancer-logistic/last-layer-any-1": 6325, f"{AUDITS}/breast-cancer": 4175,
 }
 """Most lines that a certificate may load: a ratchet on the way to 2600, never raised without a reason in the commit."""
 

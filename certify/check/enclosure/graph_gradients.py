@@ -115,7 +115,7 @@ class GraphDescent:
 
     def shared(self, sizes: list[arb]) -> arb:
         """The Euclidean norm of row sizes for a total budget, their sum for one a row."""
-        return norm(sizes) if self.problem.set == "total" else sum(sizes, ZERO)
+        return self.problem.budget.shared(sizes, self.problem.at_once)
 
 
 def _parameters(node: Node) -> list[list[arb]]:

@@ -17,7 +17,7 @@ def layer_squares(problem: Problem) -> dict[int, arb]:
     Raises:
         Invalid: a layer without size.
     """
-    if problem.weight_norm != "relative":
+    if not problem.lengths.layered:
         return {h: ONE for h in problem.free}
     found = {}
     for h in problem.free:

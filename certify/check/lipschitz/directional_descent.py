@@ -59,7 +59,7 @@ class Along:
         problem, moving = self.problem, set(self.problem.moving)
         n = len(problem.features)
         reach = [data if i in moving else ZERO for i in range(n)]
-        features = problem.parameter == "features"
+        features = problem.moves.inputs
         inputs, before, units, pre = self._up(weights, reach if features else [ZERO] * n)
         along = before[-1]
         assert along is not None  # a free layer moves the outputs

@@ -50,7 +50,7 @@ def bending(problem: Problem, point: Point, X: arb_mat) -> Bending:
         X: exact, `(N, N)`.
     """
     k, N = problem.outputs, point.rows
-    moving = set(problem.moving) if problem.parameter == "features" else set()
+    moving = set(problem.moving) if problem.moves.inputs else set()
     moves = [problem.kept[r // k] in moving for r in range(N)]
     tangents = [along(point, _combined(point, row)) for row in X.tolist()]
     weights = X * _products(point, tangents) * X.transpose()

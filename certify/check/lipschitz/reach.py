@@ -50,7 +50,7 @@ def rise(problem: Problem, parameters: Parameters, passed: Forward, descent: Des
     """Upper bound of `n(L(u) − L(0))` over all u of the budget `radius > 0`."""
     with ctx.workprec(PRECISION):
         reach = Reach(problem, parameters, passed, descent)
-        if problem.set == "per_sample":
+        if problem.budget.own:
             return sum((_least(bounds, radius) for bounds in reach.bounds(radius)), ZERO)
         intervals = _intervals(reach, radius)
         return min((_dual(intervals, radius, arb(mu)) for mu in _multipliers(intervals, radius)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from certify.check.reading.arrays import Array
 from certify.check.reading.spec import Spec
+from certify.check.words.losses import LOSSES
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -49,19 +50,22 @@ def targets(y: Array, rows: int, spec: Spec) -> tuple[tuple[Vector, ...] | None,
     if not y.shape or y.shape[0] != rows:
         raise Invalid(where, f"its shape is {y.shape}", f"one target for each of {rows} rows is needed")
     column = len(y.shape) == 1 or y.shape[1:] == (1,)
-    if spec.loss == "logistic" or (spec.loss == "cross_entropy" and y.kind != "f" and column):
-        if spec.parameter == "targets" and not spec.flips:
+    loss = LOSSES[spec.loss]
+    if loss.signs or (loss.classes and y.kind != "f" and column):
+        from certify.check.words.parameters import PARAMETERS
+
+        if PARAMETERS[spec.parameter].outer and not spec.flips:
             raise Invalid("spec, perturbation.parameter", "targets may move", "the data holds class labels")
         if not column:
             raise Invalid(where, f"its shape is {y.shape}", "one label for each row is needed")
-        allowed = set(range(k)) if spec.loss != "logistic" else {-1, 1} if min(y.values) < 0 else {0, 1}
+        allowed = loss.labels(y.values, k)
         strange = next((v for v in y.values if v not in allowed), None)
         if strange is not None:
             raise Invalid(where, f"a label is {strange}", f"the labels of this loss are {sorted(allowed)}")
         return None, y.values
     if y.shape != (rows, k) and not (k == 1 and len(y.shape) == 1):
         raise Invalid(where, f"its shape is {y.shape}", f"{(rows, k)} is needed")
-    if spec.loss == "cross_entropy" and min(y.values) < 0:
+    if loss.classes and min(y.values) < 0:
         raise Invalid(where, f"an entry is {min(y.values)}", "probabilities are not negative")
     return _rows(y.values, k), None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flint import arb
 
 from certify.check.reading.numbers import is_number
+from certify.check.words.losses import LOSSES, LossTargets
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
@@ -67,7 +68,7 @@ def check_counted(spec: Spec, problem: Problem, asked: Iterable[Gate] = ()) -> N
         raise Invalid("spec, evaluation.threshold", f"{problem.threshold!r} is stated",
                       f"one output is needed, and there are {problem.outputs}")
     gates = [gate for gate in spec.gates if gate.quantity == QUANTITY]
-    if gates and problem.outputs == 1 and problem.threshold is None and problem.loss == "squared":
+    if gates and problem.outputs == 1 and problem.threshold is None and LOSSES[problem.loss] == LossTargets():
         targets = None if problem.targets is None else {value for row in problem.targets for value in row}
         if targets is None or not targets <= {-1.0, 1.0}:
             found = "no targets are named" if targets is None else "the targets are not all -1 and 1"

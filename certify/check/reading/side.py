@@ -5,13 +5,11 @@ from __future__ import annotations
 from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.certificate import Certificate
 from certify.check.reading.subject import Problem
+from certify.check.words.cases import CASES
+from certify.check.words.solutions import NEARBY
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-ONE_SOLUTION = frozenset({"Q6", "H1"})
-"""Theorems about the one solution of a convex last layer."""
-SEVERAL = frozenset({"H1"})
-"""Theorems whose claims name the beginning of the names of several arrays."""
 CENTRE = "distance.centre"
 """What the arrays of a solution after one given change are called, before the name of the layer."""
 
@@ -28,19 +26,19 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
         Invalid: the file is missing or idle, or holds other arrays.
     """
     named = [claim for claim in certificate.claims if claim.array is not None]
-    several = {f"{claim.array}." for claim in named if claim.theorem in SEVERAL}
-    needed = {str(claim.array) for claim in named if claim.array != CENTRE and claim.theorem not in SEVERAL}
+    starts = {str(claim.array) for claim in named if claim.theorem in CASES and CASES[claim.theorem].several}
+    needed = {str(claim.array) for claim in named if claim.array != CENTRE} - starts
     needed |= {claim.constants for claim in certificate.claims if claim.constants is not None}
     if any(claim.array == CENTRE for claim in certificate.claims):
         needed |= set(centre_names(problem))
-    theorems = {claim.theorem for claim in certificate.claims}
-    convex = bool(theorems) and theorems <= ONE_SOLUTION  # which needs no centre
-    if problem.base == "nearby" and certificate.base.distance is not None and not convex:
+    cases = {CASES.get(claim.theorem) for claim in certificate.claims}
+    convex = bool(cases) and all(case is not None and case.convex for case in cases)  # one solution needs no centre
+    if NEARBY[problem.base] and certificate.base.distance is not None and not convex:
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")
-    for start in several:
-        under = {name for name in arrays if name.startswith(start)}
-        needed |= under or {f"{start}…"}
+    for start in starts:
+        under = {name for name in arrays if name.startswith(f"{start}.")}
+        needed |= under or {f"{start}.…"}
     if set(arrays) != needed or (data is not None and not needed):
         found = "it is missing" if data is None else f"its arrays are {show(sorted(arrays))}"
         raise Invalid("subject.witness", found,

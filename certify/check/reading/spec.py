@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 
 from certify.check.reading.numbers import is_number
+from certify.check.words.losses import LOSSES
+from certify.check.words.parameters import PARAMETERS
+from certify.check.words.solutions import MAPS, NEARBY
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
 
@@ -157,8 +160,7 @@ class Spec:
     @property
     def flips(self) -> bool:
         """Whether class labels may change to others: all that is asked is the distance of critical points."""
-        critical = (self.map, self.base, self.set) == ("critical", "nearby", "given")
-        return critical and bool(self.gates) and all(gate.quantity == "distance" for gate in self.gates)
+        return bool(import_module("certify.check.reading.sections.flips").allowed(self))
 
 
 def read_spec(data: bytes) -> Spec:
@@ -218,7 +220,7 @@ def read_spec(data: bytes) -> Spec:
         set=_word(p, "perturbation", "set", IMPLIED.get(p.get("parameter", ""), "total")),
         radius=None if radius is None else float(radius),
         graph=model.get("graph"), weight_norm=_word(sections["weights"], "weights", "norm", "euclidean"),
-        aubin="aubin" in top, **_parts(sections, top),
+        **_parts(sections, top),
     )
     _consistent(spec)
     return spec
@@ -228,9 +230,10 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     """What the parts that stand in the spec say."""
     p, weights = sections["perturbation"], sections["weights"]
     there = {
-        "window": "window" in top, "aubin": "aubin" in top, "perturbation": not p.keys().isdisjoint(SET_KEYS),
+        **{name: name in top for name in ("window", "aubin", "evaluation")},
+        "perturbation": not p.keys().isdisjoint(SET_KEYS),
         "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
-        "evaluation": "evaluation" in top, "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
+        "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
     }
     found: Json = {}
     if "columns" in p or "scale" in p:
@@ -257,23 +260,24 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
 
 def _consistent(spec: Spec) -> None:
     """What this version gives a meaning to, together."""
-    sublevel, quantities = spec.map == "sublevel", {gate.quantity for gate in spec.gates}
-    loss = spec.map != "interpolation"
+    quantities, moves = {gate.quantity for gate in spec.gates}, PARAMETERS[spec.parameter]
+    asked, of, nearby = MAPS[spec.map], LOSSES[spec.loss], NEARBY[spec.base]
+    loss, real = not asked.by_row, not (of.signs or of.classes)
     for wrong, where, stated, needed in (
-        (sublevel and spec.base != "given", "solution.base", spec.base, "given, with the sublevel map"),
-        (spec.within is not None and spec.base != "nearby", "solution.within", spec.within, "base nearby"),
+        (asked.below and nearby, "solution.base", spec.base, "given, with the sublevel map"),
+        (spec.within is not None and not nearby, "solution.within", spec.within, "base nearby"),
         (loss and spec.targets is None, "data.targets", None, f"targets, with the {spec.map} map"),
-        (loss and spec.loss == "logistic" and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
+        (loss and of.signs and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
          "one output"),
-        (loss and spec.parameter == "targets" and spec.loss != "squared"
-         and not spec.flips, "training.loss", spec.loss, "squared, where targets move"),
-        (not sublevel and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
+        (loss and moves.outer and not real and not spec.flips, "training.loss", spec.loss,
+         "squared, where targets move"),
+        (not asked.below and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
         *(demand for name in parts(spec, quantities)
           for demand in import_module(f"certify.check.reading.sections.{name}").demands(spec, quantities)),
-        (not loss and spec.parameter == "sample_weights", "perturbation.parameter", spec.parameter,
+        (not loss and moves.single, "perturbation.parameter", spec.parameter,
          "features or targets, with the interpolation map"),
-        (spec.base == "nearby" and spec.targets is None, "data.targets", None, "targets, with base nearby"),
-        ((spec.columns or spec.scale) is not None and spec.parameter != "features", "perturbation.columns, .scale",
+        (nearby and spec.targets is None, "data.targets", None, "targets, with base nearby"),
+        ((spec.columns or spec.scale) is not None and not moves.inputs, "perturbation.columns, .scale",
          spec.parameter, "parameter features"),
         ("persistence_radius" in quantities and spec.level is None, "gate", "persistence_radius",
          "the sublevel map with a level"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import import_module
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flint import arb
 
@@ -15,12 +17,18 @@ from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.data import Vector
 from certify.check.reading.data_file import read_data
 from certify.check.reading.spec import Spec, graph_spec
+from certify.check.words.losses import LOSSES
+from certify.check.words.solutions import MAPS, NEARBY, SolutionMap
+from certify.check.words.weight_norms import WEIGHT_NORMS, WeightNorm
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
     from certify.check.reading.graph import Graph
     from certify.check.reading.optional.changed import Changed
+    from certify.check.words.parameters import Parameter
+    from certify.check.words.row_norms import RowNorm
+    from certify.check.words.sets.base import PerturbationSet
 
 UNREAD = (".pt", ".pth", ".th", ".pt2", ".onnx", ".parquet")
 
@@ -108,6 +116,42 @@ class Problem:
     bias_decay: bool = True
     normalization: str = "fixed"
 
+    @cached_property
+    def budget(self) -> PerturbationSet:
+        """What the set is."""
+        from certify.check.words.sets.base import set_of
+
+        return set_of(self.set)
+
+    @property
+    def moves(self) -> Parameter:
+        """What moves."""
+        from certify.check.words.parameters import PARAMETERS
+
+        return PARAMETERS[self.parameter]
+
+    @property
+    def row_norm(self) -> RowNorm:
+        """The norm of one row's change; of one number all are equal."""
+        from certify.check.words.row_norms import ROW_NORMS
+
+        return ROW_NORMS[2 if self.moves.single else self.norm]
+
+    @property
+    def lengths(self) -> WeightNorm:
+        """What the weights are measured in."""
+        return WEIGHT_NORMS[self.weight_norm]
+
+    @property
+    def solutions(self) -> SolutionMap:
+        """What the map is."""
+        return MAPS[self.map]
+
+    @property
+    def nearby(self) -> bool:
+        """Whether the solution is proved near the weights in the file."""
+        return NEARBY[self.base]
+
     @property
     def points(self) -> tuple[Vector, ...] | tuple[tuple[arb, ...], ...]:
         """Every data row, after the change where the loss is the changed one."""
@@ -135,7 +179,7 @@ class Problem:
     @property
     def contrasts(self) -> bool:
         """Whether the outputs count only up to one number a row: critical points of the cross-entropy (M5a)."""
-        return self.map == "critical" and self.loss == "cross_entropy"
+        return self.solutions.stationary and LOSSES[self.loss].classes
 
     @property
     def block(self) -> int:
@@ -145,9 +189,7 @@ class Problem:
     @property
     def equations(self) -> int:
         """Number of equations: kept rows times outputs; parameters (critical map); 1 for the sublevel map."""
-        if self.map == "critical":
-            return self.parameters
-        return 1 if self.map == "sublevel" else len(self.kept) * self.outputs
+        return self.solutions.equations(len(self.kept) * self.outputs, self.parameters)
 
     @property
     def kernel_rows(self) -> int:
@@ -156,13 +198,18 @@ class Problem:
 
     @property
     def interpolation_rows(self) -> int:
-        """The same where critical points are the solutions of an interpolation system (M5a)."""
+        """The same of an interpolation system, also where critical points are its solutions (M5a)."""
         return len(self.kept) * self.block + len(self.reference) * self.outputs
 
     @property
     def at_once(self) -> int:
         """Most rows that move at once."""
         return len(self.moving) if self.count is None else min(self.count, len(self.moving))
+
+    @property
+    def full(self) -> int:
+        """Most rows that move by the whole radius at once."""
+        return self.budget.full(len(self.moving), self.count)
 
     @property
     def parameters(self) -> int:
@@ -191,7 +238,7 @@ def build_problem(
     Raises:
         Invalid: the files do not fit the spec.
     """
-    if merge and spec.map != "interpolation":
+    if merge and not MAPS[spec.map].by_row:
         raise Invalid("problem.merge_duplicates", "true", f"the {spec.map} map counts every row")
     arrays = read_arrays(model, _named("model", spec.model))
     for role, there, key, file in (("graph", graph, "model.graph", spec.graph),
@@ -200,7 +247,7 @@ def build_problem(
         if (there is None) != (file is None):
             raise Invalid(f"subject.{role}", "it is missing" if there is None else "it is there",
                           f"the spec's {key} is {show(file)}")
-    net = _graph(graph, arrays)
+    net = None if graph is None else _part("graph").read_graph(graph, arrays)
     if change is not None and spec.change is None:
         raise Invalid("subject.change", "it is there", "the spec names no change")
     layers = _network(arrays, spec.widths) if net is None else ()
@@ -213,7 +260,7 @@ def build_problem(
     listed = range(len(features)) if isinstance(spec.rows, str) else spec.rows
     if max(listed) >= len(features):
         raise Invalid("spec, perturbation.rows", f"row {max(listed)} is listed", f"the data has {len(features)} rows")
-    if merge and spec.base == "nearby" and table.targets is not None:
+    if merge and NEARBY[spec.base] and table.targets is not None:
         for row, of in first.items():
             if table.targets[row] != table.targets[of]:
                 raise Invalid("problem.merge_duplicates", f"rows {of} and {row} have equal features",
@@ -224,10 +271,13 @@ def build_problem(
         features=features, targets=table.targets, groups=groups, kept=kept,
         moving=tuple(sorted({first.get(i, i) for i in listed})), parameter=spec.parameter,
         map=spec.map, base=spec.base, level=spec.level, loss=spec.loss, weight_decay=spec.weight_decay, set=spec.set,
-        labels=table.labels, scale=_units(spec, table.names), names=table.names or None, graph=net,
+        labels=table.labels,
+        scale=None if spec.columns is None and spec.scale is None else _part("optional.columns").units(
+            spec, table.names),
+        names=table.names or None, graph=net,
         norm=spec.norm, radius=spec.radius, count=spec.count, direction=spec.direction, radius_u=spec.radius_u,
         radius_w=spec.radius_w, window=spec.window,
-        change=_change(spec, change, list(listed), first),
+        change=None if spec.change is None else _part("optional.change").read_change(spec, change, list(listed), first),
         weight_norm=spec.weight_norm, tau=spec.tau,
         reference=_more("reference", reference, spec.reference, spec, table.names),
         evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
@@ -235,21 +285,9 @@ def build_problem(
     )
 
 
-def _graph(data: bytes | None, arrays: dict[str, Array]) -> Graph | None:
-    if data is None:
-        return None
-    from certify.check.reading.graph import read_graph
-
-    return read_graph(data, arrays)
-
-
-def _units(spec: Spec, names: tuple[str, ...]) -> Vector | None:
-    """The unit of every feature; None where the spec names none."""
-    if spec.columns is None and spec.scale is None:
-        return None
-    from certify.check.reading.optional.columns import units
-
-    return units(spec, names)
+def _part(name: str) -> Any:
+    """What only some problems need, loaded for them alone."""
+    return import_module(f"certify.check.reading.{name}")
 
 
 def _more(
@@ -258,19 +296,9 @@ def _more(
     """The features of reference or evaluation rows; empty without such a file."""
     if data is None or file is None:
         return ()
-    from certify.check.reading.optional.more_rows import read_evaluation, read_reference
-
-    return (read_reference if role == "reference" else read_evaluation)(data, spec, names, _named(role, file))
-
-
-def _change(
-    spec: Spec, data: bytes | None, listed: list[int], first: dict[int, int],
-) -> dict[int, Vector] | None:
-    if spec.change is None:
-        return None
-    from certify.check.reading.optional.change import read_change
-
-    return read_change(spec, data, listed, first)
+    found: tuple[Vector, ...] = getattr(_part("optional.more_rows"), f"read_{role}")(
+        data, spec, names, _named(role, file))
+    return found
 
 
 def describe(problem: Problem, spec: Spec, merge: bool) -> Json:

@@ -27,12 +27,12 @@ def check_base(base: Base, ladder: Ladder) -> None:
         Invalid: a number is missing, below the true value, or far above it.
     """
     problem = ladder.problem
-    if problem.map == "sublevel":
+    if problem.solutions.below:
         found = (base.residual, base.distance, base.radius, base.shift_worst, base.shift_worst_row)
         if found != (0, 0, None, None, None):
             raise Invalid("base", show(found), "the sublevel map has residual 0, distance 0 and nulls")
         return
-    if problem.base == "nearby":
+    if problem.nearby:
         _check_nearby(base, ladder)
         return
     if base.distance != 0 or base.radius is not None:

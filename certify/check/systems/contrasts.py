@@ -33,7 +33,7 @@ def responses(problem: Problem, passed: Forward) -> list[list[arb]]:
     `M_iv = |q_i|₁ softmax ∘ (v − ⟨softmax, v⟩)`.
     """
     moving, k = problem.moving, problem.outputs
-    if problem.base == "nearby":
+    if problem.nearby:
         return [[ZERO] * problem.block for _ in moving]
     slopes = losses(problem, passed.outputs).slopes.tolist()
     if not loss_of(problem).invariant:

@@ -14,18 +14,19 @@ from flint import arb, arb_mat, ctx, fmpz_mat
 
 from certify.check.enclosure.hessian import Curvature, beside
 from certify.check.enclosure.losses.base import loss_of
-from certify.check.enclosure.network import Forward, Parameters, backward
+from certify.check.enclosure.network import Forward, Parameters
 from certify.check.enclosure.norms import layer_squares
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.symmetry import Fields, symmetries
-from certify.check.enclosure.units import extended, pulled
+from certify.check.enclosure.units import pulled
 from certify.check.kernel import WIDTH, Unproved
-from certify.check.linalg.balls import ONE, ZERO, gram, norm, root, squares
+from certify.check.linalg.balls import ONE, ZERO, gram, root, squares
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.linalg.deflated import Largest
-from certify.check.linalg.fixed import Fixed, common, enclosed, facing, norm_of, product, total
+from certify.check.linalg.fixed import Fixed, enclosed, norm_of, product, total
 from certify.check.linalg.inverse import Inverse, judged, proposed
 from certify.check.reading.subject import Problem
+from certify.check.systems.data_derivative.base import DataDerivative, data_derivative
 from certify.check.systems.point import Point
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Stationary:
     @cached_property
     def scale(self) -> dict[int, arb] | None:
         """`s_h⁻¹` of every free layer with the relative norm, else None."""
-        if self.problem.weight_norm != "relative":
+        if not self.problem.lengths.layered:
             return None
         found = layer_squares(self.problem)
         return {h: root(found[h]) for h in self.problem.free}
@@ -128,7 +129,7 @@ class Stationary:
     @cached_property
     def seen(self) -> Seen | None:
         """F of the function norm; None with another norm."""
-        if self.problem.weight_norm != "function":
+        if not self.problem.lengths.seen:
             return None
         from certify.check.systems.critical_function_norm import seen
 
@@ -170,22 +171,15 @@ class Stationary:
             self._ranks[least] = found
         return self._ranks[least]
 
-    @property
-    def width_of_row(self) -> int:
-        """Columns of C for each row that moves."""
-        problem = self.problem
-        return {"features": problem.layers[0].inputs, "targets": problem.outputs}.get(problem.parameter, 1)
-
-    @property
-    def structured(self) -> bool:
-        """Whether C is too wide to be worth having: then `CCᵀ` and the rows' forms are made by structure."""
-        wide = len(self.problem.moving) * self.width_of_row > 2 * self.problem.parameters
-        return self.problem.parameter == "features" and wide
+    @cached_property
+    def data(self) -> DataDerivative:
+        """`C = ∂_u∇_w L_c`, the columns of every row that moves."""
+        return data_derivative(self.curvature)
 
     @cached_property
     def motion(self) -> Largest:
         """A matrix whose largest eigenvalue is `‖DC‖²` (D is X but for the function norm, here and below)."""
-        if self.structured:
+        if self.data.structured:
             return self._seen(self.curvature.cross())
         Y = self.reached
         return Largest(product(Y, Y.turned, self.width) if Y.shape[0] <= Y.shape[1] else
@@ -193,12 +187,12 @@ class Stationary:
 
     def weighted(self, weights: Sequence[arb_mat]) -> Largest:
         """`XΣC_iE_iC_iᵀXᵀ` with the symmetric weights E_i of the moving rows."""
-        if self.structured:
+        if self.data.structured:
             return self._seen(self.curvature.cross(weights))
-        columns, q = self.columns.turned.balls().tolist(), self.width_of_row
+        columns, q = self.data.columns.turned.balls().tolist(), self.data.each
         blocks = [arb_mat(columns[i:i + q]).transpose() for i in range(0, len(columns), q)]
         left = beside([block * E for block, E in zip(blocks, weights, strict=True)])
-        return self._seen(product(enclosed(left, self.width), self.columns.turned, self.width))
+        return self._seen(product(enclosed(left, self.width), self.data.columns.turned, self.width))
 
     def _seen(self, Q: Fixed) -> Largest:
         """`XQXᵀ`."""
@@ -207,14 +201,14 @@ class Stationary:
     @cached_property
     def reached(self) -> Fixed:
         """`XC`."""
-        return product(self.D, self.columns, self.width)
+        return product(self.D, self.data.columns, self.width)
 
     @cached_property
     def row_grams(self) -> list[arb_mat]:
         """`(XC_i)ᵀ(XC_i)` of every moving row."""
-        if self.structured:
+        if self.data.structured:
             return self.curvature.feature_grams(self.D)
-        rows, q, found = self.reached.mid.transpose().tolist(), self.width_of_row, []
+        rows, q, found = self.reached.mid.transpose().tolist(), self.data.each, []
         for start in range(0, len(rows), q):
             part = Fixed(fmpz_mat(rows[start:start + q]), self.reached.bits, self.reached.radius)
             found.append(product(part, part.turned, 2 * self.width).balls())
@@ -227,23 +221,8 @@ class Stationary:
 
     def response(self, change: Mapping[int, Sequence[arb]]) -> arb:
         """`|XCu|²` of a change by moving row."""
-        if self.problem.parameter == "features":
-            image = arb_mat(self.problem.parameters, 1)
-            for row, u in change.items():
-                image = image + self.curvature.feature_image(row, u)
-            moved = enclosed(image, self.width)
-        else:
-            step = arb_mat([[v] for row in self.problem.moving for v in change[row]])
-            moved = product(self.columns, enclosed(step, self.width), self.width)
+        moved = self.data.image(change)
         return squares(product(self.D, moved, self.width).balls().entries())
-
-    def row_forms(self, z: Sequence[arb]) -> list[list[arb]]:
-        """`C_iᵀz` of every moving row, z counted unit by unit."""
-        if self.problem.parameter == "features":
-            return self.curvature.feature_forms(z)
-        column, q = enclosed(arb_mat(len(z), 1, list(z)), self.width), self.width_of_row
-        flat = product(self.columns.turned, column, self.width).balls().entries()
-        return [flat[i:i + q] for i in range(0, len(flat), q)]
 
     def forms(self, z: Sequence[arb]) -> tuple[arb, arb]:
         """`|Cᵀz|²` and `|Hz|²` (function norm: `|S⁻¹Hz|²`), z counted unit by unit."""
@@ -251,31 +230,7 @@ class Stationary:
         image = product(self.curvature.hessian, column, self.width)
         energy = (norm_of(image) + arb(0, image.radius)) ** 2
         energy = energy if self.seen is None else self.seen.dual_square(image, self.width)
-        return squares(x for form in self.row_forms(z) for x in form), energy
-
-    @cached_property
-    def columns(self) -> Fixed:
-        """C: columns of features, `−J_iᵀ/n` row by row where targets move, or of sample weights `J_iᵀg_i/n`."""
-        problem, n, curvature = self.problem, len(self.problem.features), self.curvature
-        if problem.parameter == "features":
-            return enclosed(beside([curvature.feature_block(i) for i in problem.moving]), self.width)
-        if problem.parameter == "sample_weights":  # the tilt carries none
-            seeds, each = self.plain.objective.plain, 1
-        else:
-            seeds, each = None, problem.outputs
-        adjoints = backward(problem, self.parameters, self.passed, seeds).adjoints
-        parts = []
-        for h in problem.free:
-            factor = (ONE if self.scale is None else self.scale[h]) * (ONE if each == 1 and seeds is not None else
-                                                                       -ONE / n)
-            inputs, deltas = extended(problem, h, self.passed).tolist(), (adjoints[h - 1] * factor).tolist()
-            rows = [i * each + a for i in problem.moving for a in range(each)]
-            parts.append(facing(enclosed(arb_mat([deltas[r] for r in rows]), self.width),
-                                enclosed(arb_mat([inputs[r // each] for r in rows]), self.width), self.width))
-        cutoff = common(parts)
-        mid = fmpz_mat([[x for row in rows for x in row]
-                        for rows in zip(*(part.mid.tolist() for part in cutoff), strict=True)])
-        return Fixed(mid, cutoff[0].bits, norm(part.radius for part in cutoff).upper()).turned
+        return squares(x for form in self.data.row_forms(z) for x in form), energy
 
 
 def completed(H: arb_mat, fields: Fields) -> arb_mat:

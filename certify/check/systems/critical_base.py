@@ -17,13 +17,15 @@ from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Base, Claim, Number
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
+from certify.check.table import row_of
+from certify.check.words.cases import CASES, Case
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-CASES = ({"M5a"}, {"M5b", "M5d", "P1"}, {"M5c", "M5d", "P1"}, {"M5", "P1"})
+TOGETHER = ({"M5a"}, {"M5b", "M5d", "P1"}, {"M5c", "M5d", "P1"}, {"M5", "P1"})
 """Theorems that the claims of one certificate may rest on together; `M5` alone claims nothing."""
-ONE_SOLUTION, CONVEX = frozenset({"Q6", "H1"}), "convex"
-"""Theorems about the one solution of a convex last layer, which may stand together, and what their case is called."""
+CONVEX = "convex"
+"""What the case of theorems about the one solution of a convex last layer is called, which may stand together."""
 
 GRADIENT, SHIFT = 2.0**-30, 2.0**-20
 """A stated size may exceed the true one by this much of what numbers can reach in the network, no more."""
@@ -41,22 +43,24 @@ def case_of(claims: Sequence[Claim], problem: Problem) -> str:
     Raises:
         Invalid: the theorems do not go together, or M5a's conditions on loss and decay do not hold.
     """
-    theorems = {claim.theorem for claim in claims if problem.set != "given" or claim.quantity != "distance"}
-    if theorems and theorems <= ONE_SOLUTION:
+    theorems = {claim.theorem for claim in claims if not row_of(claim, problem).apart}
+    cases = [CASES.get(label) for label in theorems]
+    if cases and all(case is not None and case.convex for case in cases):
         from certify.check.theorems.head.domain import DOMAINS
 
         for label in sorted(theorems):
             if words := DOMAINS[label](problem):
                 raise Invalid("claims, theorem", f"{label} is stated", words)
         return CONVEX
-    if not any(theorems <= case for case in CASES):
+    if not any(theorems <= case for case in TOGETHER):
         raise Invalid("claims, theorem", show(sorted(theorems)), "one case of M5 is needed")
-    if theorems != {"M5a"}:
-        return "M5d" if theorems == {"M5d"} else "M5"
+    only = cases[0] if len(cases) == 1 else None
+    if only is None or not only.by_row:
+        return "M5d" if only is not None and only.lower else "M5"
     for wrong, stated, needed in (
         (problem.weight_decay != 0, f"the weight decay is {problem.weight_decay!r}", "M5a needs none"),
         (problem.block == 0, "there is one output", "M5a with cross-entropy needs two"),
-        (problem.base == "nearby" and not loss_of(problem).quadratic, f"the loss is {problem.loss}",
+        (problem.nearby and not loss_of(problem).quadratic, f"the loss is {problem.loss}",
          "with base nearby M5a needs the squared loss"),
         (problem.contrasts and problem.targets is not None and not all(map(any, problem.targets)),
          "a row of probabilities is 0", "M5a needs a positive sum in every row"),
@@ -77,18 +81,18 @@ def check_critical_base(base: Base, ladder: Ladder, case: str) -> None:
     Raises:
         Invalid: a number is missing, below the true value, or far above it.
     """
-    problem = ladder.problem
+    problem, asked = ladder.problem, CASES.get(case, Case(convex=True))
     shifts = (base.shift_worst, base.shift_worst_row, base.shift_norm, base.shift_loss)
     if base.residual is None:
-        if case == "M5a" or base.tilt is not None or (problem.base == "nearby" and base.distance is not None):
+        if asked.by_row or base.tilt is not None or (problem.nearby and base.distance is not None):
             raise Invalid("base.residual", "null", "a number is needed where something is claimed")
     else:
         reach = _gradient_reach(problem)
         _expect(ladder, "base.residual", base.residual, reach * GRADIENT, lambda e: norm(_gradient(e)))
-    if case == CONVEX:
+    if asked.convex:
         _check_convex(base, ladder)
         return
-    if problem.base == "nearby":
+    if problem.nearby:
         if (base.distance is None) != (base.radius is None):
             raise Invalid("base.radius", show(base.radius), f"the distance is {show(base.distance)}")
         if base.tilt is not None or shifts != (None,) * 4:
@@ -101,18 +105,18 @@ def check_critical_base(base: Base, ladder: Ladder, case: str) -> None:
         if shifts != (None,) * 4:
             raise Invalid("base.shift", show(shifts), "without a tilt they are null")
     elif base.tilt == "weights":
-        _check_weight_tilt(base, ladder, case)
+        _check_weight_tilt(base, ladder, asked)
     else:
-        _check_output_tilt(base, ladder, case)
+        _check_output_tilt(base, ladder, asked)
 
 
 def _check_convex(base: Base, ladder: Ladder) -> None:
     """The one solution of a convex last layer lies within `|∇F(w̄)|/λ` of the weights in the file (Q6)."""
     problem = ladder.problem
     nulls = (base.tilt, base.shift_worst, base.shift_worst_row, base.shift_norm, base.shift_loss)
-    if (base.residual, base.distance, base.radius, *nulls) == (None,) * 8 and problem.base == "nearby":
+    if (base.residual, base.distance, base.radius, *nulls) == (None,) * 8 and problem.nearby:
         return  # memory or time ran out before anything was proved; then no claim may have a number
-    if problem.base != "nearby" or nulls != (None,) * 5 or base.residual is None:
+    if not problem.nearby or nulls != (None,) * 5 or base.residual is None:
         raise Invalid("base", show([problem.base, base.residual, *nulls]),
                       "base nearby with a residual, and without a shift")
     if base.distance is None or base.distance != base.radius:
@@ -123,9 +127,9 @@ def _check_convex(base: Base, ladder: Ladder) -> None:
     _expect(ladder, "base.distance", base.distance, slack, lambda e: norm(_gradient(e)) / problem.weight_decay)
 
 
-def _check_weight_tilt(base: Base, ladder: Ladder, case: str) -> None:
+def _check_weight_tilt(base: Base, ladder: Ladder, case: Case) -> None:
     problem = ladder.problem
-    if case == "M5a" or (base.shift_worst, base.shift_worst_row) != (None, None):
+    if case.by_row or (base.shift_worst, base.shift_worst_row) != (None, None):
         raise Invalid("base.tilt", show([base.tilt, base.shift_worst, base.shift_worst_row]),
                       "a tilt in weight space has no worst row, and M5a has none")
     if base.shift_norm is None or base.shift_loss is None:
@@ -140,9 +144,9 @@ def _check_weight_tilt(base: Base, ladder: Ladder, case: str) -> None:
     _expect(ladder, "base.shift_loss", base.shift_loss, reach * size, pairing)
 
 
-def _check_output_tilt(base: Base, ladder: Ladder, case: str) -> None:
+def _check_output_tilt(base: Base, ladder: Ladder, case: Case) -> None:
     problem, row, n = ladder.problem, base.shift_worst_row, len(ladder.problem.features)
-    factor = math.inf if case == "M5d" else LOOSE
+    factor = math.inf if case.lower else LOOSE
     if base.shift_worst is None or row is None or base.shift_norm is None or base.shift_loss is None:
         raise Invalid("base.shift", show([base.shift_worst, row, base.shift_norm, base.shift_loss]),
                       "with an output tilt they are numbers")
@@ -150,7 +154,7 @@ def _check_output_tilt(base: Base, ladder: Ladder, case: str) -> None:
         raise Invalid("base.shift_worst_row", show(row), "it is not a row of the problem")
 
     def rows(point: Point) -> list[list[arb]]:
-        c = objective(problem, point.forward.outputs).plain if case == "M5a" else _output_tilt(point)
+        c = objective(problem, point.forward.outputs).plain if case.by_row else _output_tilt(point)
         found: list[list[arb]] = (c * arb(n)).tolist()
         return found
 

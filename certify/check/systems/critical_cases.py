@@ -15,6 +15,7 @@ from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim
 from certify.check.systems.critical import stationary
 from certify.check.systems.point import Ladder, Point
+from certify.check.words.cases import CASES
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -26,21 +27,22 @@ def theorem_of(claim: Claim, ladder: Ladder) -> str:
         Invalid: it is not proved to be the case.
     """
     stated, where = claim.theorem, f"{claim.where}.theorem"
-    if stated in ("Q6", "P1"):  # their rules are for other claims
+    case = CASES.get(stated)
+    if case is None or case.convex or case.by_row:  # their rules are for other claims
         return "M5c"
-    if stated == "M5b" and ladder.tilt == "weights":  # its A stands for the Hessian where a field leaves the loss alone
+    if case.symmetric and ladder.tilt == "weights":  # its A stands for the Hessian where a field leaves the loss alone
         raise Invalid(where, '"M5b" is stated', "a tilt in weight space is not left alone by a symmetry field")
-    if stated in ("M5b", "M5c") and (claim.lower, claim.upper, claim.rows) != (None, None, ()):
+    if case.symmetric is not None and (claim.lower, claim.upper, claim.rows) != (None, None, ()):
         finding = decide(partial(theorem, name=stated), ladder)
         if finding.truth is not Truth.PROVED:
             raise Invalid(where, f"{show(stated)} is stated", finding.found)
         if ladder.tilt == "weights":  # allowed where the Hessian is nonsingular, and nowhere else
             expect(where, 0, nonsingular, ladder)
-    elif stated == "M5d":
+    elif case.lower:
         if claim.upper is not None or claim.rows or ladder.tilt == "weights":
             raise Invalid(where, '"M5d" is stated',
                           "it is for lower ends of the modulus alone, and not for a tilt in weight space")
-    elif stated == "M5" and (claim.lower, claim.upper, claim.rows) != (None, None, ()):
+    elif case.silent and (claim.lower, claim.upper, claim.rows) != (None, None, ()):
         raise Invalid(where, '"M5" is stated', "the claim has numbers, so it is one of its cases")
     return stated
 
@@ -48,7 +50,8 @@ def theorem_of(claim: Claim, ladder: Ladder) -> str:
 def theorem(point: Point, name: str) -> Finding:
     """M5b needs a symmetry field, M5c none; M5d asks nothing."""
     fields = point.of(stationary).fields
-    holds = {"M5b": fields.dimension > 0, "M5c": fields.found == 0}.get(name, True)
+    needed = CASES[name].symmetric
+    holds = needed is None or (fields.dimension > 0 if needed else fields.found == 0)
     return judged(holds, False, f"{fields.found} symmetry fields are found, {fields.dimension} independent")
 
 

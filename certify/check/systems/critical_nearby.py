@@ -66,7 +66,7 @@ def _found(problem: Problem, start: Parameters, width: int) -> tuple[Centre, Sta
     last = norm(_step(problem, middle, X, width).entries())
     if HasZero(last, found.error, radius, "a critical point").judged().truth is not Truth.PROVED:
         raise Invalid("witness file", "a centre is stated", "no critical point is proved near it")
-    euclidean = problem.weight_norm == "euclidean"
+    euclidean = problem.lengths.plain
     known = over if euclidean else Stationary(problem, over.parameters, over.passed, None, width)
     return Centre(middle, radius), known
 

@@ -37,7 +37,7 @@ def changed(problem: Problem) -> System:
     own = [tuple(map(arb, problem.features[i])) for i in problem.kept]
     targets = forward(problem, given(problem), own).outputs.entries()
     steps = [tuple(map(arb, problem.change.get(i, ()))) for i in problem.kept]
-    if problem.parameter == "features":
+    if problem.moves.inputs:
         points = [tuple(x + v for x, v in zip(x, u, strict=True)) if u else x for x, u in zip(own, steps, strict=True)]
         return System(points, targets)
     flat = [v for u in steps for v in (u or (ZERO,) * problem.outputs)]

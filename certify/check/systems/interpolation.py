@@ -5,6 +5,7 @@ Also where critical points are the solutions of such a system (M3, M5a), then of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property, partial
 
 from flint import arb, arb_mat
@@ -15,6 +16,8 @@ from certify.check.hypotheses import Check, Stated, counting, measured, solution
 from certify.check.kernel import Finding, Positive, decide, expect
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
+from certify.check.reading.certificate import Claim
+from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.smooth import reference, smooth
 from certify.format.canonical import show
@@ -180,6 +183,11 @@ HYPOTHESES: dict[str, Check] = {"counting": counting, "solution": solution, "smo
 
 TILTED = HYPOTHESES | {"tilt": tilt}
 """The same where critical points are its solutions (M5a)."""
+
+
+def hypotheses(claim: Claim, problem: Problem) -> Mapping[str, Check]:
+    """Those of the map."""
+    return TILTED if problem.solutions.stationary else HYPOTHESES
 
 
 def _dot(u: list[arb], v: list[arb]) -> arb:

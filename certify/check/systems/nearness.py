@@ -67,7 +67,7 @@ class Nearness:
 
 def nearness(spec: Spec, problem: Problem, distance: float | None) -> Nearness | None:
     """How far the solution of base `nearby` is and may be; None with base `given`, whose distance is 0."""
-    if problem.base != "nearby":
+    if not problem.nearby:
         return None
     return Nearness(distance, weights_length(problem), stated_cap(spec, problem))
 
@@ -79,7 +79,7 @@ def stated_cap(spec: Spec, problem: Problem) -> float | None:
 
 def only_one(problem: Problem) -> bool:
     """Whether the loss is strongly convex in the free weights: the last layer alone, with weight decay."""
-    return (problem.map == "critical" and problem.graph is None and problem.weight_decay > 0
+    return (problem.solutions.stationary and problem.graph is None and problem.weight_decay > 0
             and problem.free == (len(problem.layers),))
 
 

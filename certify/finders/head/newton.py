@@ -14,9 +14,12 @@ from scipy.linalg import cho_factor, cho_solve
 from certify.finders.head.floats import Array, FloatHead
 
 STEPS, HALVINGS, CONJUGATE = 40, 30, 60
-AGAIN = 0.05
+AGAIN, ROUGH = 0.05, 0.03
+"""Fall of the squared decrement by which a Hessian serves again, error of a gradient that rows are chosen by."""
 SMALL, STORED, WORKED = 120, 8_000_000, 3_000_000
 """Parameters up to which a Hessian of its own is made, numbers of its table, numbers of a batch's arrays."""
+NEAR = 0.01
+"""Relative distance of the trained weights from the minimiser up to which the Hessian there serves."""
 WHOLE = 2000
 """Parameters up to which the preconditioner is whole; above it is a block an output."""
 
@@ -68,7 +71,7 @@ class Newton:
         none = Sets(np.full((1, 1), -1), np.full((1, 1), -1))
         V, self.ok = self.refit(none, head.weights[None], 1e-10)
         self.centre = V[0]
-        if self.ok[0]:
+        if self.ok[0] and np.linalg.norm(self.centre - head.weights) > NEAR * np.linalg.norm(self.centre):
             self._factor(self.centre)
 
     def refit(self, sets: Sets, start: Array, tol: float = 1e-4) -> tuple[Array, Array]:
@@ -162,10 +165,12 @@ class Newton:
         return np.asarray(G + extra @ head.phi[S.rows] + head.decays(deleted(S)) * V)
 
     def solve(self, S: Sets, Z: Array, G: Array) -> Array:
-        """`(B, k, m)`: the Hessians' inverses times G."""
+        """`(B, k, m)`: the Hessians' inverses times G, near enough to choose by."""
         if self.direct:
             return np.asarray(self._inverses(S, Z) @ G.reshape(len(G), -1, 1)).reshape(G.shape)
-        return self._conjugate(S, Z, G)
+        if not (S.rows >= 0).any() and len(self.factors) == 1:
+            return self.prepared(G)
+        return self._conjugate(S, Z, G, ROUGH)
 
     def solve_and_leverages(self, S: Sets, Z: Array, G: Array) -> tuple[Array, Array | None]:
         """What `solve` gives, and the rows' leverages `(B, k, k, n)` at these weights; None: too large for that."""
@@ -259,13 +264,13 @@ class Newton:
             T += self.shift * D.mean(axis=1, keepdims=True)
         return np.asarray(T + decay * D)
 
-    def _conjugate(self, S: Sets, Z: Array, G: Array) -> Array:
-        """Preconditioned conjugate gradients to a hundredth of the right side, and closer near the minimiser."""
+    def _conjugate(self, S: Sets, Z: Array, G: Array, share: float | None = None) -> Array:
+        """Preconditioned conjugate gradients to a share of the right side; None: closer near the minimiser."""
         decay = self.head.decays(deleted(S))
         X, R = np.zeros_like(G), G.copy()
         Y = self.prepared(R)
         P, rho = Y.copy(), np.einsum("bkm,bkm->b", R, Y)
-        aim = np.minimum(1e-4, rho) * rho
+        aim = np.minimum(1e-4, rho) * rho if share is None else share**2 * rho
         for _ in range(CONJUGATE):
             Q = self._times(S, Z, P, decay)
             alpha = rho / np.maximum(np.einsum("bkm,bkm->b", P, Q), 1e-300)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from certify.check.reading.arrays import read_arrays
 from certify.check.reading.data import Vector
 from certify.check.reading.spec import Spec
+from certify.check.words.parameters import PARAMETERS
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -17,8 +18,9 @@ def read_change(spec: Spec, data: bytes | None, listed: list[int], first: dict[i
     name = spec.array if spec.array is not None else next(iter(arrays)) if len(arrays) == 1 else None
     if name is None or name not in arrays:
         raise Invalid("change file", f"it holds {show(sorted(arrays))}", f"the spec asks for {show(spec.array)}")
-    width = {"features": spec.widths[0], "targets": spec.widths[-1]}.get(spec.parameter, 1)
-    flat = spec.parameter == "sample_weights" and arrays[name].shape == (len(listed),)
+    moves = PARAMETERS[spec.parameter]
+    width = moves.width(spec.widths[0], spec.widths[-1])
+    flat = moves.single and arrays[name].shape == (len(listed),)
     if arrays[name].shape != (len(listed), width) and not flat:
         raise Invalid(f"change file, array {show(name)}", f"its shape is {arrays[name].shape}",
                       f"{(len(listed), width)} is needed")

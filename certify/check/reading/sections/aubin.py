@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certify.check.reading.numbers import is_number
+from certify.check.reading.sections.demands import Goes, judged
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def read(section: Json) -> Json:
     """The radii of `[aubin]`, both, one or none of them given."""
-    found: Json = {}
+    found: Json = {"aubin": True}
     for key in ("radius_u", "radius_w"):
         value = section.get(key)
         if value is not None and (not is_number(value, 0) or value == 0):
@@ -23,18 +24,21 @@ def read(section: Json) -> Json:
     return found
 
 
-def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
-    """With what it goes: wrong or not, where, what is stated, what is needed."""
-    quantities = quantities | {"aubin"} if spec.aubin and not spec.gates else quantities
-    sublevel = spec.map == "sublevel"
-    return (
-        ("aubin" in quantities and (spec.map == "critical" or (spec.layer != "all" and not sublevel) or (
-            spec.base, spec.set, spec.weight_norm) != ("given", "total", "euclidean")), "gate", "aubin",
+RULES = (
+    Goes({"quantity": "aubin"}, {"map": ("interpolation", "sublevel"), "base": "given", "set": "total",
+                                 "weights": "euclidean"}, "gate", "quantity",
          "sublevel, or interpolation with all layers, with base given, set total and norm euclidean"),
-        ("aubin" in quantities and sublevel and (
-            spec.level is not None or spec.parameter == "sample_weights" or spec.graph is not None), "gate", "aubin",
+    Goes({"quantity": "aubin", "map": "interpolation"}, {"whole": True}, "gate", "quantity",
+         "sublevel, or interpolation with all layers, with base given, set total and norm euclidean"),
+    Goes({"quantity": "aubin", "map": "sublevel"}, {"level": False, "graph": False, "parameter": (
+        "features", "targets", "labels")}, "gate", "quantity",
          "with the sublevel map no level, features or targets that move, and no graph"),
-        ("aubin" in quantities and (spec.columns or spec.scale) is not None, "perturbation.columns, .scale", "aubin",
+    Goes({"quantity": "aubin"}, {"units": False}, "perturbation.columns, .scale", "quantity",
          "features in units of the data, all of them"),
-        (spec.aubin and bool(spec.gates) and "aubin" not in quantities, "aubin", "the section", "a gate on aubin"),
-    )
+    Goes({"aubin": True, "gates": True}, {"radii": True}, "aubin", "the section", "a gate on aubin"),
+)
+
+
+def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
+    """With what it goes; without gates the section asks for it."""
+    return judged(RULES, spec, quantities | {"aubin"} if spec.aubin and not spec.gates else quantities)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
-from certify.check.reading.sections.evaluation import LABELS
+from certify.check.reading.sections.demands import BUDGETS, LABELS, Goes, Words, judged
 
-if TYPE_CHECKING:
-    from certify.check.reading.spec import Demand, Spec
+AT_SIZE: Words = {"quantity": ("distance", LABELS), "map": ("interpolation", "sublevel")}
+"""The critical map has rules of its own for them."""
 
-
-def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
-    """With what they go: wrong or not, where, what is stated, what is needed."""
-    at_size = sorted(quantities & {"distance", LABELS}) if spec.map != "critical" else []
-    budget = bool(at_size) and spec.set != "given"
-    return (
-        (bool(at_size) and (spec.map, spec.base) != ("interpolation", "given"), "gate", at_size,
-         "interpolation with base given"),
-        (budget and spec.parameter != "features", "gate", at_size, "moving features, or set given"),
-        (bool(at_size) and spec.map == "interpolation" and spec.weight_norm == "function", "gate", at_size,
-         "the norm euclidean or relative"),
-    )
+RULES = (
+    Goes(AT_SIZE, {"map": "interpolation", "base": "given"}, "gate", "quantity", "interpolation with base given"),
+    Goes(AT_SIZE | {"set": BUDGETS}, {"parameter": "features"}, "gate", "quantity", "moving features, or set given"),
+    Goes(AT_SIZE, {"weights": ("euclidean", "relative")}, "gate", "quantity", "the norm euclidean or relative"),
+)
+demands = partial(judged, RULES)
+"""With what they go: wrong or not, where, what is stated, what is needed."""

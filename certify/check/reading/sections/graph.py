@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
-if TYPE_CHECKING:
-    from certify.check.reading.spec import Demand, Spec
+from certify.check.reading.sections.demands import Goes, judged
 
-
-def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
-    """With what it goes: wrong or not, where, what is stated, what is needed."""
-    return (
-        (spec.graph is not None and spec.weight_norm != "euclidean", "weights.norm", spec.weight_norm,
-         "euclidean, with a graph"),
-        (spec.graph is not None and spec.map != "sublevel", "solution.map", spec.map, "sublevel, with a graph"),
-        (spec.graph is not None and spec.parameter == "features" and "persistence_radius" in quantities, "gate",
-         "persistence_radius", "another quantity, where features of a graph move"),
-    )
+RULES = (
+    Goes({"graph": True}, {"weights": "euclidean"}, "weights.norm", "weight_norm", "euclidean, with a graph"),
+    Goes({"graph": True}, {"map": "sublevel"}, "solution.map", "map", "sublevel, with a graph"),
+    Goes({"graph": True, "parameter": "features", "quantity": "persistence_radius"}, None, "gate", "quantity",
+         "another quantity, where features of a graph move"),
+)
+demands = partial(judged, RULES)
+"""With what it goes: wrong or not, where, what is stated, what is needed."""

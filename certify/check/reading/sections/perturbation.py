@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
-from certify.check.reading.sections.evaluation import FINITE, FIRST_ORDER, LABELS
+from certify.check.reading.sections.demands import (
+    BUDGETS,
+    LABELS,
+    LARGE,
+    LINEAR,
+    MODULI,
+    SMALL,
+    ZERO,
+    Goes,
+    Words,
+    judged,
+)
+from certify.check.words.row_norms import ROW_NORMS
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
-
-if TYPE_CHECKING:
-    from certify.check.reading.spec import Demand, Spec
 
 
 def read(p: Json) -> Json:
@@ -17,7 +26,7 @@ def read(p: Json) -> Json:
     norm, number, direction = p.get("norm", 2), p.get("count"), p.get("direction")
     if direction not in (None, "down"):
         raise Invalid("spec, perturbation.direction", f"{show(direction)} is stated", 'this checker knows "down" alone')
-    if not (type(norm) is int and norm in (1, 2) or norm == "inf"):
+    if not (type(norm) in (int, str) and norm in ROW_NORMS):
         raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", 'this checker knows 1, 2 and "inf"')
     if number is not None and (type(number) is not int or number < 1):
         raise Invalid("spec, perturbation.count", f"{show(number)} is stated", "a whole number from 1 on is needed")
@@ -27,26 +36,35 @@ def read(p: Json) -> Json:
     return {"norm": norm, "count": number, "direction": direction, "change": p.get("file"), "array": p.get("array")}
 
 
-def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
-    """What a set goes with: wrong or not, where, what is stated, what is needed."""
-    sublevel, by_itself = spec.map == "sublevel", spec.set in ("sparse", "given")
-    finite = spec.map == "critical" and bool(quantities & FINITE)
-    linear = {"first_order_distance", FIRST_ORDER}
-    first_order = bool(quantities & linear) or (by_itself and not finite)
-    budget = bool(quantities & {"distance", LABELS}) and spec.map != "critical" and spec.set != "given"
-    sized = first_order or budget
-    moduli = quantities & {"modulus", "sample_modulus"}
-    return (
-        (sublevel and by_itself, "perturbation.set", spec.set, "total or per_sample, with the sublevel map"),
-        (sublevel and first_order, "gate", sorted(quantities & linear), "another quantity, with the sublevel map"),
-        (spec.norm != 2 and (sublevel or spec.set in ("total", "given")), "perturbation.norm", spec.norm,
+SIZED: tuple[Words, ...] = (
+    {"quantity": LINEAR, "set": BUDGETS},
+    {"quantity": ("distance", LABELS), "map": ("interpolation", "sublevel"), "set": BUDGETS},
+    {"set": "sparse", "map": "interpolation"},
+    {"set": "sparse", "finite": False},
+)
+"""What needs a size of the change; of the critical map some needs are its own."""
+LINEAR_GIVEN: tuple[Words, ...] = (
+    {"quantity": LINEAR}, {"set": "given", "map": "interpolation"}, {"set": "given", "finite": False})
+"""What may state one that says nothing, but not 0."""
+
+RULES = (
+    Goes({"map": "sublevel"}, {"set": ("total", "per_sample")}, "perturbation.set", "set",
+         "total or per_sample, with the sublevel map"),
+    Goes({"map": "sublevel", "quantity": LINEAR}, None, "gate", "quantity", "another quantity, with the sublevel map"),
+    Goes({"map": "sublevel"}, {"norm": 2}, "perturbation.norm", "norm", "2, unless rows have budgets of their own"),
+    Goes({"set": ("total", "given")}, {"norm": 2}, "perturbation.norm", "norm",
          "2, unless rows have budgets of their own"),
-        ((spec.count is None) != (spec.set != "sparse"), "perturbation.count", spec.count, "a count with sparse alone"),
-        ((spec.change is None) != (spec.set != "given"), "perturbation.file", spec.change, "a file with given alone"),
-        (spec.array is not None and spec.set != "given", "perturbation.array", spec.array, "given"),
-        (spec.set == "given" and (spec.columns or spec.scale) is not None, "perturbation.columns, .scale", spec.set,
-         "neither, with given"),
-        (by_itself and bool(moduli), "gate", sorted(moduli), "first_order_distance, with sparse or given"),
-        (sized and spec.radius is None and spec.set != "given", "perturbation.radius", None, "a radius"),
-        (sized and spec.radius == 0, "perturbation.radius", 0, "a radius above 0"),
-    )
+    Goes({"set": "sparse"}, {"count": True}, "perturbation.count", "count", "a count with sparse alone"),
+    Goes({"count": True}, {"set": "sparse"}, "perturbation.count", "count", "a count with sparse alone"),
+    Goes({"set": "given"}, {"change": True}, "perturbation.file", "change", "a file with given alone"),
+    Goes({"change": True}, {"set": "given"}, "perturbation.file", "change", "a file with given alone"),
+    Goes({"array": True}, {"set": "given"}, "perturbation.array", "array", "given"),
+    Goes({"set": "given"}, {"units": False}, "perturbation.columns, .scale", "set", "neither, with given"),
+    Goes({"set": ("sparse", "given"), "quantity": MODULI}, None, "gate", "quantity",
+         "first_order_distance, with sparse or given"),
+    *(Goes(about, {"radius": (ZERO, SMALL, LARGE)}, "perturbation.radius", "radius", "a radius") for about in SIZED),
+    *(Goes(about, {"radius": (None, SMALL, LARGE)}, "perturbation.radius", "radius", "a radius above 0")
+      for about in (*SIZED, *LINEAR_GIVEN)),
+)
+demands = partial(judged, RULES)
+"""What a set goes with: wrong or not, where, what is stated, what is needed."""

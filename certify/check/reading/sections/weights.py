@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from certify.check.reading.numbers import is_number
+from certify.check.words.weight_norms import WEIGHT_NORMS
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
 
@@ -13,7 +14,7 @@ DEFAULT_TAU = 2.0**-10
 def read(section: Json) -> Json:
     """Reference rows, and τ, by default 2^-10; the other norms have neither."""
     norm, reference, tau = section.get("norm", "euclidean"), section.get("reference"), section.get("tau")
-    if norm != "function":
+    if not WEIGHT_NORMS[norm].seen:
         if (reference, tau) != (None, None):
             raise Invalid("spec, weights", "reference or tau is stated", f"the norm is {norm}, which has none")
         return {}

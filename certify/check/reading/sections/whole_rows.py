@@ -2,54 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
-from certify.check.reading.sections.evaluation import LABELS, LEAVING, asked
+from certify.check.reading.sections.demands import CONVEX, LABELS, Goes, Words, judged
 
-if TYPE_CHECKING:
-    from certify.check.reading.spec import Demand, Spec
+WHOLE = ("labels", "deletions")
+"""Parameters of which a row changes whole or not at all, without a size."""
+ROWS: Words = CONVEX | {"set": "sparse", "counts_alone": True}
+"""A question about any `count` rows that change (H1)."""
+ALONE = f"sparse and {LABELS} alone"
 
-
-@dataclass(frozen=True)
-class Whole:
-    """How a row changes.
-
-    Attributes:
-        sets: how the budget may be shared, where the question need not be of any `count` rows.
-        losses: those for which it need not.
-    """
-
-    sets: tuple[str, ...] = ()
-    losses: tuple[str, ...] = ()
-
-
-KINDS = {"labels": Whole(sets=("sparse", "per_sample"), losses=("cross_entropy", "logistic")),
-         "deletions": Whole()}
-"""By the word of the parameter."""
-ROWS = ("sparse", frozenset({LABELS}))
-"""The set, and the quantities, of a question about any `count` rows that change (H1)."""
-
-
-def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
-    """Wrong or not, where, what is stated, what is needed."""
-    row, convex = KINDS.get(spec.parameter), asked(spec, quantities)
-    rows = row is not None and convex and (spec.set, frozenset(quantities)) == ROWS
-    alone = f"{ROWS[0]} and {LABELS} alone"
-    found = (
-        (not spec.bias_decay and not (rows and spec.weight_decay > 0), "training.bias_decay", False,
-         f"true, but where rows change whole, with {alone}"),
-        (spec.normalization != "fixed" and spec.parameter not in LEAVING, "training.normalization",
-         spec.normalization, "fixed, unless rows are left out"),
-    )
-    if row is None:
-        return found
-    return (
-        *found,
-        (not convex, "perturbation.parameter", spec.parameter, "finite changes of a convex last layer"),
-        (spec.radius is not None, "perturbation.radius", spec.radius, "none, where rows change whole"),
-        (not rows and spec.set not in row.sets, "perturbation.set", spec.set,
-         " or ".join(row.sets) if row.sets else alone),
-        (not rows and spec.loss not in row.losses, "training.loss", spec.loss,
-         f"{' or '.join(row.losses)}, or {alone}" if row.losses else alone),
-    )
+RULES = (
+    Goes({"bias_decay": False}, ROWS | {"parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",
+         f"true, but where rows change whole, with {ALONE}"),
+    Goes({"normalization": "remaining"}, {"parameter": "deletions"}, "training.normalization", "normalization",
+         "fixed, unless rows are left out"),
+    Goes({"parameter": WHOLE}, CONVEX, "perturbation.parameter", "parameter", "finite changes of a convex last layer"),
+    Goes({"parameter": WHOLE}, {"radius": None}, "perturbation.radius", "radius", "none, where rows change whole"),
+    Goes({"parameter": "labels"}, {"set": ("sparse", "per_sample")}, "perturbation.set", "set",
+         "sparse or per_sample"),
+    Goes({"parameter": "deletions"}, ROWS, "perturbation.set", "set", ALONE),
+    Goes({"parameter": "labels", "loss": "squared"}, ROWS, "training.loss", "loss",
+         f"cross_entropy or logistic, or {ALONE}"),
+)
+demands = partial(judged, RULES)
+"""Wrong or not, where, what is stated, what is needed."""

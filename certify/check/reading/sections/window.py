@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from certify.check.reading.numbers import is_number
+from certify.check.reading.sections.demands import WINDOW, Goes, judged
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
-
-if TYPE_CHECKING:
-    from certify.check.reading.spec import Demand, Spec
 
 
 def read(section: Json) -> Json:
@@ -20,16 +19,12 @@ def read(section: Json) -> Json:
     return {"window": float(radius)}
 
 
-def demands(spec: Spec, quantities: set[str]) -> tuple[Demand, ...]:
-    """What a window, and the quantities on it, go with."""
-    gated = bool(quantities & {"excess", "hausdorff"})
-    asked = (spec.map, spec.base, spec.set, spec.weight_norm)
-    last = spec.layer == len(spec.widths) - 1 or (spec.layer == "all" and len(spec.widths) == 2)
-    return (
-        (gated and spec.window is None, "window", None, "a radius, for excess and hausdorff,"),
-        (spec.window is not None and bool(spec.gates) and not gated, "window", spec.window,
-         "a gate on excess or hausdorff"),
-        (spec.window is not None and asked != ("interpolation", "given", "given", "euclidean"), "window", spec.window,
-         "interpolation with base and set given and norm euclidean"),
-        (spec.window is not None and not last, "solution.layer", spec.layer, "the last layer, with a window,"),
-    )
+RULES = (
+    Goes({"quantity": WINDOW}, {"window": True}, "window", "window", "a radius, for excess and hausdorff,"),
+    Goes({"window": True, "gates": True}, {"gated": True}, "window", "window", "a gate on excess or hausdorff"),
+    Goes({"window": True}, {"map": "interpolation", "base": "given", "set": "given", "weights": "euclidean"}, "window",
+         "window", "interpolation with base and set given and norm euclidean"),
+    Goes({"window": True}, {"last": True}, "solution.layer", "layer", "the last layer, with a window,"),
+)
+demands = partial(judged, RULES)
+"""What a window, and the quantities on it, go with."""

@@ -38,7 +38,7 @@ class Centre:
 
     def alpha(self, u: arb, w: arb) -> arb:
         """Upper bound of `‖Q‖·‖XG_u‖` over `|u| ≤ r_u`, `|w − w̄| ≤ r_w`."""
-        if self.problem.parameter != "features":
+        if not self.problem.moves.inputs:
             return self.size * self.start
         with ctx.workprec(PRECISION):
             boxes, gamma = corners(self.point.depth, w), []
@@ -68,5 +68,5 @@ class Centre:
 
     def _still(self, row: int) -> bool:
         """Whether the point of a row stays."""
-        return self.problem.parameter != "features" or (
+        return not self.problem.moves.inputs or (
             self.problem.kept[row // self.problem.outputs] not in self.problem.moving)

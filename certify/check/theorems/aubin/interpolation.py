@@ -66,8 +66,8 @@ def obstacle(problem: Problem) -> str:
     smooth = len(problem.layers) == 1 or (phi is not None and (
         phi.third is not None or (phi.kinked and len(problem.layers) == 2)))
     for wrong, words in (
-        ((problem.map, problem.base) != ("interpolation", "given"), "another map or base"),
-        (problem.set != "total" or problem.weight_norm != "euclidean", "another set or norm than total, euclidean"),
+        (not problem.solutions.by_row or problem.nearby, "another map or base"),
+        (not problem.budget.joint or not problem.lengths.plain, "another set or norm than total, euclidean"),
         (problem.graph is not None or len(problem.free) < len(problem.layers), "a graph, or single layers"),
         (problem.scale is not None, "features in units of their own"),
         (len(problem.kept) < len(problem.features), "merged rows"),

@@ -15,9 +15,9 @@ def no_further(point: Point, most: float, pair: tuple[int, int]) -> Finding:
     problem, (i, j) = point.problem, pair
     free = sum(row in problem.moving for row in pair)
     plain = problem.scale is None and problem.norm == 2 and len(problem.kept) == len(problem.features)
-    if i == j or max(pair) >= len(problem.features) or not free or problem.parameter != "features" or not plain:
+    if i == j or max(pair) >= len(problem.features) or not free or not problem.moves.inputs or not plain:
         return Finding(Truth.UNDECIDED, "two rows are needed, one of which may move, in the data's own unit")
-    if problem.set != "total":  # each row has the whole budget
+    if not problem.budget.joint:  # each row has the whole budget
         free = min(free, problem.count or 2) ** 2
     outputs = point.forward.outputs.tolist()
     if not any(a != b for a, b in zip(outputs[i], outputs[j], strict=True)):

@@ -52,12 +52,12 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
 def obstacle(problem: Problem) -> str:
     """What of the problem Q5 is not built for, in words; empty where it is."""
     for wrong, words in (
-        (problem.map != "sublevel" or problem.level is not None, "another map, or a level above the loss"),
-        (problem.set != "total" or problem.weight_norm != "euclidean", "another set or norm than total, euclidean"),
+        (not problem.solutions.below or problem.level is not None, "another map, or a level above the loss"),
+        (not problem.budget.joint or not problem.lengths.plain, "another set or norm than total, euclidean"),
         (problem.graph is not None, "a graph"),
         (problem.scale is not None, "features in units of their own"),
-        (problem.parameter == "sample_weights", "sample weights"),
-        (problem.parameter == "targets" and not loss_of(problem).quadratic,
+        (problem.moves.single, "sample weights"),
+        (problem.moves.outer and not loss_of(problem).quadratic,
          "targets of another loss than the squared one"),
     ):
         if wrong:

@@ -9,7 +9,7 @@ from flint import arb, arb_mat, ctx
 
 from certify.check.enclosure.norms import layer_squares
 from certify.check.kernel import DIGITS, Finding, Positive, expect
-from certify.check.linalg.balls import ONE, ZERO, largest, squares
+from certify.check.linalg.balls import ONE, ZERO, largest
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.lipsdp import multipliers
 from certify.check.lipschitz.of_layers import steepness
@@ -115,19 +115,19 @@ def _exceeds(gram: list[list[arb]], factor: arb, diagonal: list[arb]) -> bool:
 def row_budget(problem: Problem) -> arb:
     """`t` with `|u_i| ≤ t` for every row and change of the set."""
     assert problem.radius is not None
-    inputs = len(problem.features[0])
-    free = inputs if problem.scale is None else sum(1 for v in problem.scale if v)
-    return arb(problem.radius) * arb(free if problem.set != "total" and problem.norm == "inf" else 1).sqrt()
+    return arb(problem.radius) * _widest(problem)
 
 
 def budget(problem: Problem) -> arb:
     """`r` with `|u|_F ≤ r` for every change of the set."""
     assert problem.radius is not None
-    rows = {"total": 1, "per_sample": len(problem.moving)}.get(problem.set)
-    rows = min(problem.count or 1, len(problem.moving)) if rows is None else rows
-    inputs = len(problem.features[0])
-    free = inputs if problem.scale is None else sum(1 for v in problem.scale if v)
-    return arb(problem.radius) * arb(rows * (free if problem.norm == "inf" else 1)).sqrt()
+    return arb(problem.radius) * _widest(problem) * arb(problem.full).sqrt()
+
+
+def _widest(problem: Problem) -> arb:
+    """The greatest Euclidean length of one row's change of radius 1."""
+    return problem.row_norm.longest(len(problem.moves.movable(
+        len(problem.features[0]), problem.outputs, problem.scale)))
 
 
 def _given(problem: Problem, change: dict[int, tuple[float, ...]]) -> Problem:
@@ -154,24 +154,12 @@ def _change(claim: Claim, problem: Problem, side: Side) -> dict[int, tuple[float
         raise Invalid(where, "a feature changes that may not move", "its scale is 0")
     assert problem.radius is not None
     most = arb(problem.radius)
-    if problem.set == "total":
-        sizes = [sum((squares(map(arb, row)) for row in rows.values()), ZERO).sqrt()]
-    else:
-        sizes = [_size(row, problem.norm) for row in rows.values()]
-        if problem.set == "sparse" and len(rows) > (problem.count or 1):
-            raise Invalid(where, f"{len(rows)} rows change", f"at most {problem.count} may")
+    if problem.budget.counted and len(rows) > problem.full:
+        raise Invalid(where, f"{len(rows)} rows change", f"at most {problem.count} may")
+    sizes = [problem.row_norm.size([arb(v) for v in part]) for part in problem.budget.parts(list(rows.values()))]
     if not all(size <= most for size in sizes):
         raise Invalid(where, "the change is not proved to lie within the budget", f"its radius is {problem.radius!r}")
     return rows
-
-
-def _size(row: tuple[float, ...], norm: int | str) -> arb:
-    values = [abs(arb(v)) for v in row]
-    if norm == 1:
-        return sum(values, ZERO)
-    if norm == 2:
-        return squares(values).sqrt()
-    return max(values, key=float)
 
 
 def _rows(array: Array) -> list[list[float]]:

@@ -15,7 +15,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
     Raises:
         Invalid: the claim has another form.
     """
-    where, budget = f"{claim.where}.witness", problem.set != "given"
+    where, budget = f"{claim.where}.witness", not problem.budget.single
     if claim.theta is not None or claim.reach is not None:
         raise Invalid(where, show([claim.quantity, claim.theta, claim.reach]),
                       "theta and reach go with finite changes of the critical map, and those with them alone")
@@ -31,5 +31,4 @@ def check_form(claim: Claim, problem: Problem) -> None:
     if (claim.limit is None) != (claim.pair is None) or (claim.limit is not None and not budget):
         raise Invalid(where, f"limit is {show(claim.limit)}", "it goes with pair, and with a budget")
     array = bool(claim.lower) if budget else claim.upper is not None
-    length = problem.parameters if problem.map == "critical" else problem.kernel_rows
-    check_witness(claim, problem, z=bool(claim.lower), length=length, array=array)
+    check_witness(claim, problem, z=bool(claim.lower), length=problem.kernel_rows, array=array)

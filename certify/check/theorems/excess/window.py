@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from flint import arb, arb_mat
@@ -16,16 +17,33 @@ from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.excess.layer import LayerWindow, inner, solved
 from certify.format.refusal import Invalid
 
-UNITS = {
-    "excess": "weight distance from exact fits of the changed data, within the window, to those of today's",
-    "hausdorff": "weight distance between exact fits of today's and of the changed data, either within the window",
+
+@dataclass(frozen=True)
+class Between:
+    """A distance between exact fits of today's and of the changed data, within the window.
+
+    Attributes:
+        unit: of it, in words.
+        one_way: whether it is from those of the changed data to those of today's; else the larger of both ways.
+    """
+
+    unit: str
+    one_way: bool
+
+
+BETWEEN = {
+    "excess": Between("weight distance from exact fits of the changed data, within the window, to those of today's",
+                      one_way=True),
+    "hausdorff": Between("weight distance between exact fits of today's and of the changed data, either within the "
+                         "window", one_way=False),
 }
+"""By the quantity."""
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
     """A multiplier with an upper end (but with an `excess` of 0) and a point with a lower end above 0, only then."""
     where, point, multiplier = f"{claim.where}.witness", claim.point, claim.multiplier
-    missed = claim.quantity == "excess" and claim.upper == 0
+    missed = BETWEEN[claim.quantity].one_way and claim.upper == 0
     if (multiplier is not None) != (claim.upper is not None and not missed):
         raise Invalid(where, f"multiplier is {'missing' if multiplier is None else 'there'}",
                       "it is for an upper end, and not for an excess of 0")
@@ -59,7 +77,7 @@ def upper(at: Point, claim: Claim) -> Finding:
     if part is None:
         return Finding(Truth.UNDECIDED, f"D ≻ 0 is not proved at {at.precision} bits for the multiplier stated")
     q = inner(sets.R, part)
-    most = multiplier * (_rho(at) ** 2 + (q * (1 - multiplier) if claim.quantity == "excess" else q))
+    most = multiplier * (_rho(at) ** 2 + (q * (1 - multiplier) if BETWEEN[claim.quantity].one_way else q))
     proved = bool(most <= arb(claim.upper) ** 2)
     return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"the multiplier proves {_shown(most)}")
 
@@ -75,7 +93,7 @@ def lower(at: Point, claim: Claim) -> Finding:
     """V47: a point of the one set, within the window, lies so far from the other set."""
     assert claim.lower is not None and claim.point is not None
     sets, square = at.of(layer_window), _rho(at) ** 2
-    after = claim.quantity == "excess"
+    after = BETWEEN[claim.quantity].one_way
     room = square - sets.far if after else square
     if not room >= 0:
         return Finding(Truth.UNDECIDED, "an exact fit of the changed data is not proved to lie within the window")
@@ -116,7 +134,7 @@ def _check_layer_rank(stated: Stated) -> None:
 
 
 def _unit(claim: Claim, problem: Problem) -> tuple[str]:
-    return (f"{UNITS[claim.quantity]}{merged(problem)}",)
+    return (f"{BETWEEN[claim.quantity].unit}{merged(problem)}",)
 
 
 HYPOTHESES: dict[str, Check] = {"counting": counting, "layer_rank": _check_layer_rank}

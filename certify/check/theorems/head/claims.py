@@ -13,12 +13,14 @@ from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.motion import change_at_most, distance_at_most, stable_at_least
-from certify.check.theorems.head.reached import MOVED, check_lower
+from certify.check.theorems.head.reached import MOTIONS, check_lower
 from certify.check.theorems.head.stated import STATED
 from certify.format.canonical import same, show
 from certify.format.refusal import Invalid
 
 UNITS = {"distance": "weight distance", "prediction_change": "output change"}
+MOST: dict[str, Callable[..., Finding]] = {"distance": distance_at_most, "prediction_change": change_at_most}
+"""What bounds a motion from above; labels that stay are counted from below instead."""
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
@@ -28,7 +30,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
         Invalid: the claim has another form.
     """
     where, stated = f"{claim.where}.witness", (claim.theta is not None, claim.reach is not None)
-    far = claim.quantity in MOVED and bool(claim.lower)
+    far = claim.quantity in MOTIONS and bool(claim.lower)
     other = (claim.equal_rows, claim.member, claim.dual, claim.layer, claim.sigma, claim.constants, claim.limit,
              claim.pair)
     if other != (None,) * 8 or {claim.z is not None, claim.array is not None} != {far}:
@@ -38,7 +40,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.z", f"it has {len(claim.z)} entries", f"{problem.parameters} are needed, one a weight")
     if (claim.lower, claim.upper, *stated) == (None, None, False, False):
         return  # it says nothing
-    count = claim.quantity == "stable_predictions"
+    count = claim.quantity not in MOST
     if count and (claim.lower is None or claim.upper != len(problem.evaluation) or claim.lower % 1):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       f"a whole number and {len(problem.evaluation)}, the number of evaluation rows, are needed")
@@ -57,19 +59,18 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     Raises:
         Invalid: it cannot be re-derived.
     """
-    if claim.quantity in MOVED and claim.lower:
+    if claim.quantity in MOTIONS and claim.lower:
         check_lower(claim, ladder, side)
     if claim.theta is None or claim.reach is None:
         return
     theta, reach = float(claim.theta), float(claim.reach)
-    if claim.quantity == "stable_predictions":
+    if claim.quantity not in MOST:
         assert claim.lower is not None  # the form was checked
         if claim.lower:
             rule = partial(stable_at_least, least=float(claim.lower), theta=theta, reach=reach)
             expect(f"{claim.where}.lower", claim.lower, rule, ladder, once=True)
     elif claim.upper is not None:
-        by = distance_at_most if claim.quantity == "distance" else change_at_most
-        most = partial(by, most=float(claim.upper), theta=theta, reach=reach)
+        most = partial(MOST[claim.quantity], most=float(claim.upper), theta=theta, reach=reach)
         expect(f"{claim.where}.upper", claim.upper, most, ladder, once=True)
 
 
@@ -81,7 +82,7 @@ def _convex(stated: Stated) -> None:
 
 
 def _units(claim: Claim, problem: Problem) -> tuple[str, ...]:
-    return label_rules.units(problem) if claim.quantity == label_rules.QUANTITY else (UNITS[claim.quantity],)
+    return (UNITS[claim.quantity],) if claim.quantity in UNITS else label_rules.units(problem)
 
 
 def _about_file(rule: Callable[[Point, float], Finding]) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -23,16 +24,14 @@ class Steer:
         assert moved.layer is not None and moved.layer.effect is not None
         layer, effect = moved.layer, moved.layer.effect
         self.layer, self.start, self.effect = layer, moved.start, effect
-        parameter, spread = layer.problem.parameter, (moved.reach * (largest(layer.spans) + effect.wider)).upper()
+        spread = (moved.reach * (largest(layer.spans) + effect.wider)).upper()
         growth = ONE if layer.loss.quadratic else effect.bent.exp() * (
             ONE if spread == 0 else spread.expm1() / spread)
         self.high = (1 / (1 - effect.lost)).upper()
-        left = 1 - effect.lost if parameter == "features" else ONE
+        left = 1 - effect.lost if layer.problem.moves.inputs else ONE
         gained = ZERO if layer.problem.direction else effect.lost  # where weights only fall no row gains curvature
         self.low = (layer.theta * left / (growth * (1 + gained))).lower()
-        self.rows: Leaving | Relabelled | Moving = (
-            Leaving(layer) if parameter == "sample_weights" else
-            Relabelled(layer) if parameter == "labels" else Moving(layer))
+        self.rows: Leaving | Relabelled | Moving = ROWS[layer.problem.parameter](layer)
 
     def stays(self, f: list[arb], G: Rows, j: int) -> bool:
         """Whether the label of evaluation row j, with outputs f and Gram matrix G, is proved to stay.
@@ -57,8 +56,7 @@ class Steer:
 
 def _together(layer: Layer, values: list[arb]) -> arb:
     """`Σ |u_i| v_i / n` over the budget."""
-    total = norm(values) if layer.problem.set == "total" else layer.top(values)
-    return layer.radius / layer.n * total
+    return layer.radius / layer.n * layer.together(values)
 
 
 def _first(layer: Layer, values: list[arb], sizes: list[arb], length: arb) -> arb:
@@ -160,7 +158,7 @@ class Moving:
         beta = [[x + ball for x in row] for row in pairs[a]] if b is None else [
             [x - y + ball for x, y in zip(one, two, strict=True)] for one, two in zip(pairs[a], pairs[b], strict=True)]
         x = (arb_mat(beta) * self.across).transpose().tolist()  # bφ_i
-        if layer.problem.parameter == "targets":
+        if layer.problem.moves.outer:
             return _together(layer, [norm(row) for row in x])
         inputs = layer.W.ncols()
         y = arb_mat([[sum((p * q for p, q in zip(M[r], row, strict=True)), ZERO) for r in range(k)]
@@ -171,7 +169,7 @@ class Moving:
         square = [(omega ** 2 * (self.third * steep * wide + size * slope)).upper()
                   for steep, wide, slope in zip(self.steep, spread, self.slope, strict=True)]
         linear = [(omega * norm(row)).upper() for row in v]
-        if layer.problem.set != "total":
+        if not layer.problem.budget.joint:
             return _together(layer, [(p + r * q).upper() for p, q in zip(linear, square, strict=True)])
         return _together(layer, linear) + largest(square) * r ** 2 / layer.n
 
@@ -201,7 +199,7 @@ class Moving:
         if layer.loss.quadratic:
             return [norm(layer.W.entries())] * len(self.curves)
         assert layer.effect is not None
-        bend = layer.effect.bent / 4 if layer.problem.set == "total" else (layer.effect.bent / 4).min(ONE)
+        bend = layer.turned(layer.effect.bent)
         r, growth = layer.reach * layer.radius, self.bent.expm1() / self.bent
         fine = [(growth * root(norm([x for row in M for x in row]) * steep)).upper()
                 for M, steep in zip(self.curves, self.steep, strict=True)]
@@ -209,3 +207,8 @@ class Moving:
             return fine
         crude = arb(2).sqrt() * bend / r
         return [f.min(crude * layer.weights[i]).upper() for f, i in zip(fine, layer.problem.moving, strict=True)]
+
+
+ROWS: dict[str, Callable[[Layer], Leaving | Relabelled | Moving]] = {
+    "sample_weights": Leaving, "labels": Relabelled, "targets": Moving, "features": Moving}
+"""What every row's change does, by what moves."""

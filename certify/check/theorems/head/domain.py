@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.reading.data import Vector
-from certify.check.reading.sections.evaluation import LEAVING, WHOLE
 from certify.check.reading.subject import Problem
 
-SETS = ("total", "per_sample", "sparse")
-ANY_ROWS = (2, "sparse", None, None, None)
-"""Norm, set, radius, direction and units where any `count` rows change whole."""
+PLAIN = (2, None, None, None)
+"""Norm, radius, direction and units where any `count` rows change whole."""
 MARKS = ({0.0, 1.0}, {-1.0, 1.0})
 """What a row of targets is made of that marks one output."""
 
@@ -20,16 +18,16 @@ def refused(problem: Problem) -> str:
         return words
     if not problem.bias_decay or problem.normalization != "fixed":
         return "every weight must decay, and the losses be divided by n"
-    flips = problem.parameter == "labels"
-    if problem.set not in SETS or problem.norm != 2 or ((problem.radius or 0) > 0) == flips:
+    moves, flips = problem.moves, not problem.moves.sized
+    if problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
-    if flips and (problem.labels is None or loss_of(problem).quadratic or problem.set == "total"):
+    if flips and (problem.labels is None or loss_of(problem).quadratic or problem.budget.joint):
         return "labels that become others need class labels, and a budget of rows"
-    if problem.parameter == "targets" and not loss_of(problem).quadratic:
+    if moves.outer and not loss_of(problem).quadratic:
         return "no rule is known for targets of this loss"
-    if problem.parameter == "sample_weights" and not (problem.radius or 0) <= 1:
+    if moves.single and not (problem.radius or 0) <= 1:
         return "sample weights may become negative"
-    if problem.direction is not None and (problem.direction, problem.parameter) != ("down", "sample_weights"):
+    if problem.direction is not None and not moves.single:
         return "no rule is known for this direction"
     return ""
 
@@ -38,10 +36,10 @@ def refused_rows(problem: Problem) -> str:
     """The same where any `count` rows are left out or get other labels (H1)."""
     if words := _refused_of_any(problem):
         return words
-    budget = (problem.norm, problem.set, problem.radius, problem.direction, problem.scale)
-    if problem.parameter not in WHOLE or budget != ANY_ROWS or problem.count is None:
+    budget = (problem.norm, problem.radius, problem.direction, problem.scale)
+    if problem.moves.sized or not problem.budget.counted or budget != PLAIN or problem.count is None:
         return "no rule is known for this budget"
-    if problem.parameter in LEAVING or problem.labels is not None:
+    if problem.moves.leaves or problem.labels is not None:
         return ""
     return "" if loss_of(problem).quadratic and _are_codes(problem) else "the targets stand for no labels"
 
@@ -49,7 +47,7 @@ def refused_rows(problem: Problem) -> str:
 def _refused_of_any(problem: Problem) -> str:
     if not problem.weight_decay > 0 or problem.free != (len(problem.layers),) or problem.graph is not None:
         return "the last layer alone must be free, with a weight decay above 0"
-    if len(problem.kept) < len(problem.features) or problem.weight_norm != "euclidean":
+    if len(problem.kept) < len(problem.features) or not problem.lengths.plain:
         return "rows are merged, or the norm is not euclidean"
     return ""
 

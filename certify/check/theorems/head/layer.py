@@ -141,9 +141,16 @@ class Layer:
     @property
     def count(self) -> int:
         """How many rows may move by the whole radius at once."""
-        problem, rows = self.problem, len(self.problem.moving)
-        return {"total": 1, "per_sample": rows}.get(problem.set) or min(problem.count or 1, rows)
+        return self.problem.full
 
     def top(self, values: list[arb]) -> arb:
         """The sum of the largest values that may be taken together."""
         return total_of(values, self.count)
+
+    def together(self, values: list[arb]) -> arb:
+        """`Σ |u_i|v_i` over changes of radius 1: by Cauchy and Schwarz where the rows share it, else the largest."""
+        return norm(values) if self.problem.budget.joint else self.top(values)
+
+    def turned(self, bent: arb) -> arb:
+        """How far slopes turn where one row may have the whole radius: `ς/4`, and by no more than 1 each."""
+        return bent / 4 if self.problem.budget.joint else (bent / 4).min(ONE)

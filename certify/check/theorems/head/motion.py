@@ -26,7 +26,7 @@ def motion(point: Point, theta: float, reach: float) -> Motion:
     words = refused(problem)
     if not words and (not 0 <= theta <= 1 or not reach > 0 or (loss_of(problem).quadratic and theta != 1)):
         words = f"θ = {theta!r} and T = {reach!r} are no witness"
-    if not words and problem.parameter == "features" and theta == 0:
+    if not words and problem.moves.inputs and theta == 0:
         words = "θ = 0 bounds no slope that moves with features"
     if words:
         return Motion(None, T, ZERO, words)
@@ -115,12 +115,12 @@ def _sample_weights(layer: Layer) -> Effect:
         rho = [squares([sizes[i]]) + total_of([part(x) for j, x in enumerate(row) if j != i], count - 1)
                for i, row in enumerate((Y * Y.transpose()).tolist())]
         first = first.min(root(layer.top(rho)))
-    if count > 1 or problem.set == "total":
-        joint = root(top_of_gram(Y.transpose() * Y) * count)
-        first = joint if problem.set == "total" else first.min(joint)
+    joint = problem.budget.joint
+    if count > 1 or joint:
+        together = root(top_of_gram(Y.transpose() * Y) * count)
+        first = together if joint else first.min(together)
     share = layer.radius / layer.n
-    away = norm(held) if problem.set == "total" else layer.top(held)
-    return Effect((share * first * layer.scale).upper(), (layer.theta * share * away).upper())
+    return Effect((share * first * layer.scale).upper(), (layer.theta * share * layer.together(held)).upper())
 
 
 def _labels(layer: Layer) -> Effect:
@@ -140,7 +140,7 @@ def _targets(layer: Layer) -> Effect:
     problem, count = layer.problem, layer.count
     radius = arb(problem.radius or 0.0)
     joint = (arb(count) / layer.n).sqrt()
-    if problem.set == "total":
+    if problem.budget.joint:
         return Effect(radius * joint)
     return Effect((radius * joint.min(layer.top([layer.lever(i) for i in problem.moving]) / layer.n)).upper())
 
@@ -159,7 +159,7 @@ def _features(layer: Layer) -> Effect:
     bent = ZERO if squared else (wide * r).upper()
     factor = ONE if squared or not bent > 0 else bent.expm1() / bent
     first = factor * r * root(layer.top(steep) / n / layer.theta)
-    part = bent / 4 if problem.set == "total" else (bent / 4).min(ONE)
+    part = layer.turned(bent)
     gamma = size * r if squared else largest(layer.weights) * arb(2).sqrt() * part
     slope = spectral(arb_mat([[layer.slopes[i, a] for i in problem.moving] for a in range(k)]))
     rest = gamma * r * count / n + r * (arb(count) / n).sqrt() * slope / arb(n).sqrt()

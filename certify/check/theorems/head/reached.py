@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -19,8 +20,6 @@ from certify.check.theorems.distance.changed_loss import changed_problem
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-MOVED = ("distance", "prediction_change")
-"""Quantities with a lower end of this kind."""
 Rows = dict[int, tuple[float, ...]]
 
 
@@ -32,8 +31,7 @@ def check_lower(claim: Claim, ladder: Ladder, side: Side) -> None:
     """
     assert claim.lower is not None and claim.z is not None  # the form was checked
     change = within(claim, ladder.problem, side)
-    by = reached if claim.quantity == "distance" else seen
-    rule = partial(by, least=float(claim.lower), z=tuple(map(float, claim.z)), change=change)
+    rule = partial(MOTIONS[claim.quantity], least=float(claim.lower), z=tuple(map(float, claim.z)), change=change)
     expect(f"{claim.where}.lower", claim.lower, rule, ladder)
 
 
@@ -104,7 +102,7 @@ def within(claim: Claim, problem: Problem, side: Side) -> Rows:
     if problem.scale is not None:
         raise Invalid(where, "the features have units of their own", "no rule is known for a change of these")
     moved = side[name]
-    width = {"sample_weights": 1, "features": len(problem.features[0])}.get(problem.parameter, problem.outputs)
+    width = problem.moves.width(len(problem.features[0]), problem.outputs)
     if moved.shape != (len(problem.features), width):
         raise Invalid(where, f"its shape is {moved.shape}", f"{(len(problem.features), width)} is needed")
     flat = [float(v) for v in moved.values]
@@ -112,15 +110,18 @@ def within(claim: Claim, problem: Problem, side: Side) -> Rows:
     rows = {i: row for i, row in rows.items() if any(row)}
     if not set(rows) <= set(problem.moving):
         raise Invalid(where, f"row {min(set(rows) - set(problem.moving))} changes", "it is not one that may move")
-    if problem.set == "sparse" and len(rows) > (problem.count or 1):
+    if problem.budget.counted and len(rows) > problem.full:
         raise Invalid(where, f"{len(rows)} rows change", f"at most {problem.count} may")
-    if problem.parameter == "labels":  # they have no size: that they are labels is checked with the loss
+    if not problem.moves.sized:  # labels: that they are labels is checked with the loss
         return rows
     if problem.direction and any(v > 0 for row in rows.values() for v in row):
         raise Invalid(where, "a sample weight rises", "they may only fall")
     assert problem.radius is not None
-    lengths = [squares(map(arb, row)) for row in rows.values()]
-    lengths = [sum(lengths, arb(0))] if problem.set == "total" else lengths
+    lengths = [squares(map(arb, part)) for part in problem.budget.parts(list(rows.values()))]
     if not all(square <= arb(problem.radius) ** 2 for square in lengths):
         raise Invalid(where, "the change is not proved to lie within the budget", f"its radius is {problem.radius!r}")
     return rows
+
+
+MOTIONS: dict[str, Callable[..., Finding]] = {"distance": reached, "prediction_change": seen}
+"""What one change of the budget moves at least that far, by the quantity."""

@@ -12,7 +12,7 @@ from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, check_no_member, check_witness, modulus
+from certify.check.rule import TIMES_RADIUS, Rule, Side, check_no_member, check_witness, modulus
 from certify.check.systems.critical import stationary
 from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, shown_root, theorem_of
 from certify.check.systems.point import Ladder, Point
@@ -34,7 +34,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     Raises:
         Invalid: one cannot be re-derived.
     """
-    radius = ladder.problem.radius if claim.quantity == "first_order_distance" else None
+    radius = ladder.problem.radius if TIMES_RADIUS[claim.quantity] else None
     if claim.upper is not None:
         expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper, radius=radius), ladder)
     if claim.lower and claim.z is not None:

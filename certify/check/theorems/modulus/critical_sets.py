@@ -12,7 +12,7 @@ from flint import arb, arb_mat
 
 from certify.check.enclosure.units import by_units
 from certify.check.kernel import Finding, expect
-from certify.check.linalg.balls import ONE, ZERO, largest, norm, root
+from certify.check.linalg.balls import ONE, ZERO, largest, root
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
@@ -23,6 +23,7 @@ from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, theore
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
 from certify.check.theorems.modulus.set_quantities import check_change, check_member, radius_of, shape_of
+from certify.check.words.row_norms import RowNorm
 
 SLACKS = (44, 30, 20)
 """Binary digits to which the motion of one row alone is bounded, one after the other."""
@@ -34,7 +35,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
     Raises:
         Invalid: the claim has another form.
     """
-    array, z = check_member(claim, problem), problem.set != "given" and bool(claim.lower)
+    array, z = check_member(claim, problem), not problem.budget.single and bool(claim.lower)
     check_witness(claim, problem, z=z, length=problem.parameters, array=array)
 
 
@@ -44,7 +45,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     Raises:
         Invalid: one cannot be re-derived.
     """
-    if ladder.problem.set == "given":
+    if ladder.problem.budget.single:
         check_change(claim, ladder, lambda low, high: partial(change, low=low, high=high))
         return
     radius = radius_of(claim, ladder.problem)
@@ -71,7 +72,7 @@ def lower(point: Point, least: float, radius: float, z: Sequence[float]) -> Find
     """
     problem, at = point.problem, point.of(stationary)
     place = by_units(problem, [arb(v) for v in z])
-    found = [_dual_norm(form, problem.norm) for form in at.row_forms(place)]
+    found = [problem.row_norm.dual(form) for form in at.data.row_forms(place)]
     found.sort(key=lambda v: v.mid(), reverse=True)
     sigma = sum(found[:problem.at_once], ZERO) * arb(radius)
     energy = at.forms(place)[1]
@@ -117,7 +118,7 @@ def by_rows(point: Point, most: float, radius: float, shape: Array | None) -> Fi
     problem, at = point.problem, point.of(stationary)
     parts = []
     for (row, body), G in zip(_around(point, shape).items(), at.row_grams, strict=True):
-        square = _alone(G, body, problem.norm)
+        square = _alone(G, body, problem.row_norm)
         if square is None:
             return Finding(Truth.UNDECIDED, f"the motion that row {row} causes alone is not bounded")
         parts.append(root(square / (1 - at.measured.defect)))
@@ -138,8 +139,8 @@ def by_pairs(point: Point, most: float, radius: float, shape: Array | None) -> F
     problem, at = point.problem, point.of(stationary)
     around, m = list(_around(point, shape).values()), problem.at_once
     spread = at.measured.defect / (1 - at.measured.defect)
-    M, q = at.products.tolist(), at.width_of_row
-    plain = problem.norm == 1
+    M, q = at.products.tolist(), at.data.each
+    plain = problem.row_norm.cross
     tau = [ONE if plain else root(body.stretch) for body in around]
     E = [None if plain else body.E for body in around]
 
@@ -183,19 +184,19 @@ def change(point: Point, low: float | None, high: float | None) -> Finding:
 
 def _around(point: Point, shape: Array | None) -> dict[int, Ellipsoid]:
     """An ellipsoid around the unit ball of each row that may move, by row."""
-    problem, q = point.problem, point.of(stationary).width_of_row
+    problem, q = point.problem, point.of(stationary).data.each
     unit = [[ONE if a == b else ZERO for b in range(q)] for a in range(q)]
-    return {row: ellipsoid(unit, problem.norm, row, shape) for row in problem.moving}
+    return {row: ellipsoid(unit, problem.row_norm, row, shape) for row in problem.moving}
 
 
-def _alone(G: arb_mat, body: Ellipsoid, q: int | str) -> arb | None:
+def _alone(G: arb_mat, body: Ellipsoid, q: RowNorm) -> arb | None:
     """Upper bound of `max {uᵀGu : |u|_q ≤ 1}` for `G = (XC_i)ᵀRC_i`, sharp to a few digits; None: none was proved."""
     d = G.nrows()
-    if q == 1:
+    if q.cross:
         return largest([G[a, a] for a in range(d)])
     if d == 1:
         return G[0, 0] * body.E[0, 0] * body.stretch
-    w = [root(body.E[a, a]) if q == "inf" else ONE for a in range(d)]
+    w = [root(body.E[a, a]) if q.boxed else ONE for a in range(d)]
     S = arb_mat([[G[a, b] * w[a] * w[b] for b in range(d)] for a in range(d)])
     guess = top_eigenvalue(S.mid())
     if all(x == 0 for x in S.entries()):
@@ -206,12 +207,6 @@ def _alone(G: arb_mat, body: Ellipsoid, q: int | str) -> arb | None:
         if definiteness(arb_mat(rows)).truth is Truth.PROVED:
             return most * body.stretch
     return None
-
-
-def _dual_norm(values: Sequence[arb], q: int | str) -> arb:
-    """`|v|_{q*}`."""
-    sizes = [abs(v) for v in values]
-    return norm(values) if q == 2 else largest(sizes) if q == 1 else sum(sizes, ZERO)
 
 
 def _trace(A: arb_mat, E: arb_mat | None) -> arb:

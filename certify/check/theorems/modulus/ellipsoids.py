@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from flint import arb, arb_mat
 
-from certify.check.linalg.balls import ONE, ZERO, largest, norm, squares
+from certify.check.linalg.balls import ONE, ZERO, largest, squares
 from certify.check.reading.arrays import Array
+from certify.check.words.row_norms import RowNorm
 
 Rows = list[list[arb]]
 
@@ -24,24 +25,23 @@ class Ellipsoid:
     still: bool
 
 
-def ellipsoid(G: Rows, q: int | str, at: int, shape: Array | None) -> Ellipsoid:
+def ellipsoid(G: Rows, q: RowNorm, at: int, shape: Array | None) -> Ellipsoid:
     """An ellipsoid around `{Gu : |u|_q ≤ 1}` (see :func:`certify.check.theorems.modulus.row_budgets.ellipsoids`).
 
     Args:
         G: k rows.
-        q: 1, 2 or `inf`.
+        q: the norm of u.
         at: the row's place in the array.
         shape: the array of the side file, or None.
     """
     still, k = all(x == 0 for row in G for x in row), len(G)
     if k == 1:
-        g = G[0]
-        D = norm(g) if q == 2 else largest([abs(v) for v in g]) if q == 1 else sum(map(abs, g), ZERO)
+        D = q.dual(G[0])
         return Ellipsoid(arb_mat([[D * D]]), ONE, still)
     if shape is None:
         M = arb_mat(G)
         return Ellipsoid(M * M.transpose(), ONE, still)
-    if q == "inf":
+    if q.boxed:
         d = len(G[0])
         w = [arb(v) for v in shape.values[at * d:at * d + d]]
         M = arb_mat([[g * v for g, v in zip(row, w, strict=True)] for row in G])

@@ -26,7 +26,7 @@ def check_equal_rows(claim: Claim, ladder: Ladder) -> None:
         raise Invalid(where, stated, "equal rows are merged into one")
     if i not in problem.moving and j not in problem.moving:
         raise Invalid(where, stated, "neither may move")
-    if problem.parameter == "features":
+    if problem.moves.inputs:
         finding = decide(effect, Ladder(cut_down(problem, i)))
         if finding.truth is not Truth.PROVED:
             raise Invalid(where, stated, finding.found)

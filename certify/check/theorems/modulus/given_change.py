@@ -12,7 +12,7 @@ from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_no_member, check_witness, interpolating, modulus
-from certify.check.systems.interpolation import HYPOTHESES, TILTED, Interpolation, kernel_definite
+from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.set_quantities import check_change
 
@@ -56,5 +56,4 @@ def change(point: Point, low: float | None, high: float | None) -> Finding:
                    f"it is {square.max(ZERO).sqrt().str(17, radius=False)} up to a factor 1 ± {found.defect.str(2)}")
 
 
-RULE = Rule(interpolating("N3"), modulus, check_form, check_ends,
-            lambda claim, problem: TILTED if claim.theorem == "M5a" else HYPOTHESES)
+RULE = Rule(interpolating("N3"), modulus, check_form, check_ends, hypotheses)

@@ -12,8 +12,8 @@ from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, check_no_member, check_witness, interpolating, modulus
-from certify.check.systems.interpolation import HYPOTHESES, TILTED, Interpolation, kernel_definite
+from certify.check.rule import TIMES_RADIUS, Rule, Side, check_no_member, check_witness, interpolating, modulus
+from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 
 
@@ -24,8 +24,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
         Invalid: the claim has another form.
     """
     check_no_member(claim)
-    length = problem.interpolation_rows if problem.map == "critical" else problem.kernel_rows
-    check_witness(claim, problem, z=bool(claim.lower), length=length)
+    check_witness(claim, problem, z=bool(claim.lower), length=problem.interpolation_rows)
 
 
 def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
@@ -34,7 +33,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     Raises:
         Invalid: one cannot be re-derived.
     """
-    radius = ladder.problem.radius if claim.quantity == "first_order_distance" else None
+    radius = ladder.problem.radius if TIMES_RADIUS[claim.quantity] else None
     if claim.upper is not None:
         expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper, radius=radius), ladder)
     if claim.lower and claim.z is not None:
@@ -103,5 +102,4 @@ def shown_root(square: arb) -> str:
     return str(square.max(ZERO).sqrt().str(DIGITS, radius=False))
 
 
-RULE = Rule(interpolating("M2"), modulus, check_form, check_ends,
-            lambda claim, problem: TILTED if claim.theorem == "M5a" else HYPOTHESES)
+RULE = Rule(interpolating("M2"), modulus, check_form, check_ends, hypotheses)

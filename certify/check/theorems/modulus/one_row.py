@@ -10,13 +10,12 @@ from functools import partial
 from flint import arb, arb_mat
 
 from certify.check.kernel import Finding
-from certify.check.linalg.balls import ZERO, largest
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, expect_rows, interpolating, modulus
-from certify.check.systems.interpolation import HYPOTHESES, TILTED, Interpolation, kernel_definite
+from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.set_quantities import signed_shape
 from certify.check.theorems.modulus.vertices import (
@@ -88,8 +87,7 @@ def _values(point: Point, at: int, G: Vectors, P: arb_mat) -> list[arb]:
         problem = point.problem
         if len(G) > 1:
             return [form(P, times(G, u)) for u in vertices(problem)]
-        sizes = [abs(g) for g in G[0]]
-        value = largest(sizes) if problem.norm == 1 else sum(sizes, ZERO)
+        value = problem.row_norm.dual(G[0])
         return [value * value * P[0, 0]]
 
     return point.once(("one_row", at), found)
@@ -99,5 +97,4 @@ def _form(claim: Claim, problem: Problem) -> None:
     check_form(claim, problem, by_hessian=False)
 
 
-RULE = Rule(interpolating("N4"), modulus, _form, check_ends,
-            lambda claim, problem: TILTED if claim.theorem == "M5a" else HYPOTHESES)
+RULE = Rule(interpolating("N4"), modulus, _form, check_ends, hypotheses)

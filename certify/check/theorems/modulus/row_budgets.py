@@ -11,16 +11,19 @@ from functools import partial
 from flint import arb, arb_mat
 
 from certify.check.kernel import Finding, expect
-from certify.check.linalg.balls import ZERO, largest, norm, root
+from certify.check.linalg.balls import ZERO, root
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, Test, check_witness, interpolating, modulus
-from certify.check.systems.interpolation import HYPOTHESES, TILTED, Interpolation, kernel_definite
+from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
 from certify.check.theorems.modulus.set_quantities import check_member, radius_of, shape_of
+
+LABELS = {"per_sample": "N1", "sparse": "N2"}
+"""The theorem, by the perturbation set."""
 
 SLACKS = (44, 30, 20)
 """Binary digits to which the motion of one row alone is bounded, one after the other."""
@@ -33,8 +36,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
         Invalid: the claim has another form.
     """
     array = check_member(claim, problem)
-    length = problem.interpolation_rows if problem.map == "critical" else problem.kernel_rows
-    check_witness(claim, problem, z=bool(claim.lower), length=length, array=array)
+    check_witness(claim, problem, z=bool(claim.lower), length=problem.interpolation_rows, array=array)
 
 
 def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
@@ -65,12 +67,12 @@ def lower(point: Point, least: float, radius: float, z: Sequence[float]) -> Find
 
     `⟨z, s⟩² ≤ (zᵀKz)(sᵀK⁻¹s)`, and some s of the set has `⟨z, s⟩ = radius·σ(z)`; fewer rows give a lower bound too.
     """
-    k, q = point.problem.block, point.problem.norm
+    k, q = point.problem.block, point.problem.row_norm
     found = []
     for at, G in point.of(Interpolation).effects.items():
         part = [arb(v) for v in z[at * k:at * k + k]]
         y = [sum((c * v for c, v in zip(column, part, strict=True)), ZERO) for column in zip(*G, strict=True)]
-        found.append(norm(y) if q == 2 else largest([abs(v) for v in y]) if q == 1 else sum(map(abs, y), ZERO))
+        found.append(q.dual(y))
     found.sort(key=lambda v: v.mid(), reverse=True)
     sigma = sum(found[:point.problem.at_once], ZERO) * arb(radius)
     row = arb_mat([[arb(v) for v in z]])
@@ -168,8 +170,7 @@ def ellipsoids(point: Point, shape: Array | None) -> dict[int, Ellipsoid]:
     Norm 1 with an array of factors: `E = CCᵀ`, stretch `max_a |C⁻¹g_a|²` over the columns g_a of G_i. Norm inf with an
     array of weights w: `E = (G_i diag w)(G_i diag w)ᵀ`, stretch `Σ_a w_a⁻²`.
     """
-    problem = point.problem
-    q = 2 if problem.parameter == "sample_weights" else problem.norm  # of one number all norms are equal
+    q = point.problem.row_norm
     return {at: ellipsoid(G, q, at, shape) for at, G in point.of(Interpolation).effects.items()}
 
 
@@ -194,8 +195,7 @@ def _trace(A: arb_mat, B: arb_mat) -> arb:
 
 
 def _theorem(claim: Claim, ladder: Ladder) -> str:
-    return interpolating({"per_sample": "N1", "sparse": "N2"}[ladder.problem.set])(claim, ladder)
+    return interpolating(LABELS[ladder.problem.set])(claim, ladder)
 
 
-RULE = Rule(_theorem, modulus, check_form, check_ends,
-            lambda claim, problem: TILTED if claim.theorem == "M5a" else HYPOTHESES)
+RULE = Rule(_theorem, modulus, check_form, check_ends, hypotheses)

@@ -11,7 +11,7 @@ from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, check_rows, check_witness, expect_rows, interpolating, modulus
-from certify.check.systems.interpolation import HYPOTHESES, TILTED, Interpolation, kernel_definite
+from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.kernel import shown_root
 
@@ -90,5 +90,4 @@ def _direction_words(proved: bool, wrong: bool, point: Point) -> str:
     return "the contrary is proved" if wrong else f"not proved at {point.precision} bits"
 
 
-RULE = Rule(interpolating("M4"), modulus, check_form, check_ends,
-            lambda claim, problem: TILTED if claim.theorem == "M5a" else HYPOTHESES)
+RULE = Rule(interpolating("M4"), modulus, check_form, check_ends, hypotheses)

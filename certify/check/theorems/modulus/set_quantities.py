@@ -8,15 +8,16 @@ from certify.check.kernel import expect
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Side, Test
+from certify.check.rule import TIMES_RADIUS, Side, Test
 from certify.check.systems.point import Ladder
+from certify.check.words.cases import by_row
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 
 def by_hessian(claim: Claim, problem: Problem) -> bool:
     """Whether the claim rests on the Hessian: the critical map, unless it is interpolating."""
-    return problem.map == "critical" and claim.theorem != "M5a"
+    return problem.solutions.stationary and not by_row(claim.theorem)
 
 
 def check_member(claim: Claim, problem: Problem) -> bool:
@@ -26,21 +27,19 @@ def check_member(claim: Claim, problem: Problem) -> bool:
         Invalid: one is missing or idle, or of another length.
     """
     where = f"{claim.where}.witness"
-    needs_member = problem.set in ("per_sample", "sparse") and claim.upper is not None
+    needs_member = problem.budget.own and claim.upper is not None
     if (claim.member is not None) != needs_member:
         raise Invalid(where, f"member is {'there' if claim.member is not None else 'missing'}",
                       "it is for the upper end under budgets of single rows")
     if (claim.dual is not None) != (claim.member == "weights"):
         raise Invalid(where, f"dual is {'there' if claim.dual is not None else 'missing'}", "it is for member weights")
-    if claim.member not in (None, "weights") and problem.set != "sparse":
+    if claim.member not in (None, "weights") and not problem.budget.counted:
         raise Invalid(f"{where}.member", f"{show(claim.member)} is stated", 'it is for set = "sparse"')
     if claim.dual is not None and len(claim.dual) != len(problem.kept):
         raise Invalid(f"{where}.dual", f"it has {len(claim.dual)} entries", f"{len(problem.kept)} are needed")
-    if problem.norm == 2 or _widths(claim, problem)[0] == 1 or not needs_member:
+    if problem.row_norm.round or _widths(claim, problem)[0] == 1 or not needs_member:
         return False
-    if problem.parameter == "sample_weights":  # of one number all norms are equal
-        return False
-    return problem.norm == "inf" or claim.array is not None
+    return problem.row_norm.boxed or claim.array is not None
 
 
 def check_change(claim: Claim, ladder: Ladder, change: Callable[[float | None, float | None], Test]) -> None:
@@ -57,7 +56,7 @@ def check_change(claim: Claim, ladder: Ladder, change: Callable[[float | None, f
 
 def radius_of(claim: Claim, problem: Problem) -> float:
     """The radius that the quantity is taken for: 1 of a modulus."""
-    if claim.quantity != "first_order_distance":
+    if not TIMES_RADIUS[claim.quantity]:
         return 1.0
     assert problem.radius is not None  # the spec was checked
     return problem.radius
@@ -65,7 +64,7 @@ def radius_of(claim: Claim, problem: Problem) -> float:
 
 def _widths(claim: Claim, problem: Problem) -> tuple[int, int]:
     """Dimension of what the ellipsoids are in, and of one row's change."""
-    width = {"features": len(problem.features[0]), "targets": problem.outputs}.get(problem.parameter, 1)
+    width = problem.moves.width(len(problem.features[0]), problem.outputs)
     return (width if by_hessian(claim, problem) else problem.block), width
 
 
@@ -83,10 +82,10 @@ def shape_of(claim: Claim, problem: Problem, side: Side) -> Array:
     assert claim.array is not None
     found = _named(claim, side)
     n, (k, width) = len(problem.kept), _widths(claim, problem)
-    needed = (n, width) if problem.norm == "inf" else (n, k, k)
+    needed = (n, width) if problem.row_norm.boxed else (n, k, k)
     if found.shape != needed:
         raise Invalid(f"witness file, array {show(claim.array)}", f"its shape is {found.shape}", f"{needed} is needed")
-    if problem.norm == "inf" and min(found.values) <= 0:
+    if problem.row_norm.boxed and min(found.values) <= 0:
         raise Invalid(f"witness file, array {show(claim.array)}", f"an entry is {min(found.values)}", "weights above 0")
     return found
 

@@ -17,7 +17,7 @@ from certify.format.refusal import Invalid
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
-    """V8: no witness; both ends of every row where the claim is about each.
+    """V8: no witness.
 
     Raises:
         Invalid: the claim has another form.
@@ -26,20 +26,34 @@ def check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{claim.where}.witness", "member or dual is stated",
                       "they are for modulus and first_order_distance")
     check_witness(claim, problem)
-    if claim.quantity == "sample_modulus":
-        check_rows(claim, problem)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
-    """Both ends, or those of every row, each by its rule.
+def check_form_of_rows(claim: Claim, problem: Problem) -> None:
+    """V8: the same, and both ends of every row.
+
+    Raises:
+        Invalid: the claim has another form.
+    """
+    check_form(claim, problem)
+    check_rows(claim, problem)
+
+
+def check_ends_of_rows(claim: Claim, ladder: Ladder, side: Side) -> None:
+    """Both ends of every row, each by its rule.
 
     Raises:
         Invalid: one cannot be re-derived.
     """
-    if claim.quantity == "sample_modulus":
-        expect_rows(claim, ladder, lambda number, _, end: partial(upper, most=end, at=number),
-                    lambda number, _, end: partial(lower, least=end, at=number))
-        return
+    expect_rows(claim, ladder, lambda number, _, end: partial(upper, most=end, at=number),
+                lambda number, _, end: partial(lower, least=end, at=number))
+
+
+def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+    """Both ends, each by its rule.
+
+    Raises:
+        Invalid: one cannot be re-derived.
+    """
     if claim.upper is not None:
         expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper), ladder)
     if claim.lower:
@@ -76,3 +90,4 @@ def _sizes(point: Point, at: int | None) -> tuple[arb, arb]:
 
 
 RULE = Rule(always("M6"), modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+ROWS = Rule(always("M6"), modulus, check_form_of_rows, check_ends_of_rows, lambda claim, problem: HYPOTHESES)

@@ -26,10 +26,7 @@ Vectors = list[list[arb]]
 
 def movable(problem: Problem) -> list[int]:
     """The numbers of one row that may change: features with a unit, all targets, the one sample weight."""
-    if problem.parameter == "features":
-        units = problem.scale or (1.0,) * problem.layers[0].inputs
-        return [a for a, unit in enumerate(units) if unit]
-    return list(range(problem.outputs if problem.parameter == "targets" else 1))
+    return problem.moves.movable(problem.layers[0].inputs, problem.outputs, problem.scale)
 
 
 def needs_array(problem: Problem, by_hessian: bool) -> bool:
@@ -39,7 +36,7 @@ def needs_array(problem: Problem, by_hessian: bool) -> bool:
         problem: the problem.
         by_hessian: whether the claim rests on the Hessian; else one equation a row leaves a formula.
     """
-    return problem.norm == "inf" and len(movable(problem)) > FEW and (by_hessian or problem.block > 1)
+    return problem.row_norm.boxed and len(movable(problem)) > FEW and (by_hessian or problem.block > 1)
 
 
 def check_form(claim: Claim, problem: Problem, by_hessian: bool) -> None:
@@ -55,10 +52,10 @@ def check_form(claim: Claim, problem: Problem, by_hessian: bool) -> None:
 def vertices(problem: Problem) -> Vectors:
     """Vertices of the ball, one of each pair ±u, in the numbers that may change; the others stay 0."""
     columns = movable(problem)
-    width = {"features": problem.layers[0].inputs, "targets": problem.outputs}.get(problem.parameter, 1)
-    found = []
-    some = ([[ONE if a == b else ZERO for b in columns] for a in columns] if problem.norm == 1 else
-            [[ONE, *map(arb, rest)] for rest in product((1, -1), repeat=len(columns) - 1)])
+    width, found = problem.moves.width(problem.layers[0].inputs, problem.outputs), []
+    assert len(columns) == 1 or not problem.row_norm.round  # a Euclidean ball has no vertices
+    some = ([[ONE, *map(arb, rest)] for rest in product((1, -1), repeat=len(columns) - 1)] if problem.row_norm.boxed
+            else [[ONE if a == b else ZERO for b in columns] for a in columns])
     for values in some:
         u = [ZERO] * width
         for a, v in zip(columns, values, strict=True):

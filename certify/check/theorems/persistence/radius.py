@@ -21,13 +21,10 @@ from certify.check.systems.sublevel import HYPOTHESES, descent_of, digits, inter
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-BUDGETS = {"features": "feature distance", "targets": "target distance",
-           "sample_weights": "change of the sample weights"}
-
 
 def unit(claim: Claim, problem: Problem) -> tuple[str]:
     """A budget of the data."""
-    return (f"{BUDGETS[problem.parameter]} {'in total' if problem.set == 'total' else 'of every row'}",)
+    return (f"{problem.moves.budget} {problem.budget.share}",)
 
 
 def check_form(claim: Claim, problem: Problem) -> None:
@@ -36,7 +33,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
     Raises:
         Invalid: the claim has another form.
     """
-    check_witness(claim, problem, array=problem.parameter == "features" and claim.upper is not None)
+    check_witness(claim, problem, array=problem.moves.inputs and claim.upper is not None)
 
 
 def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
@@ -47,7 +44,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     """
     problem = ladder.problem
     if claim.lower is not None:
-        closed = problem.parameter != "features"
+        closed = not problem.moves.inputs
         expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower), ladder, once=not closed)
     if claim.upper is None:
         return
@@ -69,7 +66,7 @@ def lower(point: Point, least: float) -> Finding:
     if inside.truth is not Truth.PROVED or least == 0:
         return inside
     descent = point.of(descent_of)
-    if point.problem.parameter != "features":
+    if not point.problem.moves.inputs:
         rise = _closed(point, arb(least))
         return judged(rise <= descent.room, rise > descent.room, _room(rise, descent.room, "is"))
     if not isinstance(descent, Descent):
@@ -92,13 +89,13 @@ def attack(point: Point, most: float, moved: Array) -> Finding:
     problem, assert_level = point.problem, point.problem.level
     assert assert_level is not None
     points = [moved.values[i:i + moved.shape[1]] for i in range(0, len(moved.values), moved.shape[1])]
-    sizes = []
+    moved_by = []
     for row, (old, new) in enumerate(zip(problem.features, points, strict=True)):
         parts = _motion(problem.scale, old, new)
         if parts is None or (parts and row not in problem.moving):
             return Finding(Truth.DISPROVED, f"row {row} moves in a way it may not")
-        sizes.append(norm(parts))
-    budget = point.of(descent_of).shared(sizes) if problem.set == "total" else largest(sizes)
+        moved_by.append(parts)
+    budget = largest([norm(part) for part in problem.budget.parts(moved_by)])
     if not budget <= most:
         return judged(False, budget > most, f"the attack has the budget {digits(budget)}")
     passed = forward(problem, point.parameters, points)
@@ -123,8 +120,8 @@ def _closed(point: Point, radius: arb) -> arb:
     """The largest `n(L(u) − L(0))` over a budget: `rε` (sample weights), `rε + ½mε²` (targets, squared loss)."""
     problem, descent = point.problem, point.of(descent_of)
     rise = descent.shared(descent.row_sizes) * radius
-    if problem.parameter == "targets":
-        rise += radius**2 / 2 * (1 if problem.set == "total" else len(problem.moving))
+    if problem.moves.outer:
+        rise += radius**2 / 2 * problem.full
     return rise
 
 

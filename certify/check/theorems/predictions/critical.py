@@ -6,9 +6,9 @@ Prediction j has the gradient g_j, and the changes u_i of the rows change it by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from flint import arb, arb_mat, ctx, fmpz_mat
+from flint import arb, ctx
 
 from certify.check.enclosure.losses.base import loss_of
 from certify.check.enclosure.network import Forward, forward
@@ -18,7 +18,7 @@ from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.linalg.fixed import Fixed, enclosed, product
 from certify.check.systems.critical import Stationary, stationary
 from certify.check.systems.point import Point
-from certify.check.theorems.predictions.supremum import Rows, require_smooth, supremum
+from certify.check.theorems.predictions.supremum import require_smooth, supremum
 
 
 def predictions(point: Point) -> Predictions:
@@ -64,38 +64,16 @@ class Predictions:
     def _changes(self, Y: Fixed, lost: Sequence[arb]) -> list[arb]:
         """The largest change of every prediction; `lost_j` bounds `|y_j − Y_j|`."""
         problem = self.problem
-        if problem.set == "given":
+        if problem.budget.single:
             return self._of_one(Y, lost)
-        return supremum(problem, len(lost), ((S, [e * size for e in lost]) for S, size in self._effects(Y)))
-
-    def _effects(self, Y: Fixed) -> Iterator[tuple[Rows, arb]]:
-        """`Y_jC_i` of every moving row, all j, and `|C_i|_F`."""
-        at, problem = self.at, self.problem
-        if problem.parameter == "features":
-            for i in problem.moving:
-                C = enclosed(at.curvature.feature_block(i), at.width)
-                yield product(Y, C, at.width).balls().tolist(), (C.size + C.radius).upper()
-            return
-        q, C = at.width_of_row, at.columns
-        S = product(Y, C, at.width).balls().tolist()
-        columns = C.turned.mid.tolist()
-        for start in range(0, len(columns), q):
-            own = Fixed(fmpz_mat(columns[start:start + q]), C.bits, C.radius)
-            yield [row[start:start + q] for row in S], (own.size + C.radius).upper()
+        return supremum(problem, len(lost), ((S, [e * size for e in lost]) for S, size in self.at.data.through(Y)))
 
     def _of_one(self, Y: Fixed, lost: Sequence[arb]) -> list[arb]:
         """`|⟨y_j, Cu⟩|` of the one given change."""
         at, problem = self.at, self.problem
         assert problem.change is not None
         change = {row: [arb(v) for v in u] for row, u in problem.change.items()}
-        if problem.parameter == "features":
-            image = arb_mat(problem.parameters, 1)
-            for row, u in change.items():
-                image = image + at.curvature.feature_image(row, u)
-            moved = enclosed(image, at.width)
-        else:
-            step = arb_mat([[v] for row in problem.moving for v in change[row]])
-            moved = product(at.columns, enclosed(step, at.width), at.width)
+        moved = at.data.image(change)
         size = (moved.size + moved.radius).upper()
         values = product(Y, moved, at.width).balls().entries()
         return [(abs(v) + arb(0, (e * size).upper())).max(ZERO) for v, e in zip(values, lost, strict=True)]

@@ -15,6 +15,7 @@ from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side
 from certify.check.systems.point import Ladder, Point
+from certify.check.words.cases import CASES, Case, by_row
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -60,13 +61,18 @@ def theorem(claim: Claim, ladder: Ladder) -> str:
         Invalid: it is not proved so.
     """
     if claim.upper is None:
-        return claim.theorem if claim.theorem in ("M5", "M5a", "M5d") else "P1"
+        return claim.theorem if claim.theorem in CASES and _open(CASES[claim.theorem]) else "P1"
     if ladder.tilt == "weights":
         from certify.check.systems import critical_cases as cases
 
         for rule in (partial(cases.theorem, name="M5c"), cases.nonsingular):
             expect(f"{claim.where}.theorem", 0, rule, ladder)
     return "P1"
+
+
+def _open(case: Case) -> bool:
+    """Whether it leaves the symmetry fields open, so that it may stand where nothing was proved."""
+    return case.symmetric is None and not case.convex
 
 
 def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
@@ -86,7 +92,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
 
 def predictions(point: Point) -> Predictions | FitPredictions:
     """First-order changes of predictions; raises `NotSmooth`, `Unproved`."""
-    if point.problem.map == "critical":
+    if point.problem.solutions.stationary:
         from certify.check.theorems.predictions import critical
 
         return critical.predictions(point)
@@ -154,13 +160,13 @@ OWN: dict[str, Check] = {"evaluation": measured(_check_evaluation), "agreement":
 
 def hypotheses(claim: Claim, problem: Problem) -> Mapping[str, Check]:
     """Those of the system, and of predictions where the claim rests on P1."""
-    if problem.map == "critical" and claim.theorem != "M5a":
-        from certify.check.systems.critical_cases import HYPOTHESES as known
-    elif claim.theorem == "M5a":
+    if by_row(claim.theorem):
         from certify.check.systems.interpolation import TILTED as known
+    elif problem.solutions.stationary:
+        from certify.check.systems.critical_cases import HYPOTHESES as known
     else:
         from certify.check.systems.interpolation import HYPOTHESES as known
-    return {**known, **OWN} if claim.theorem == "P1" else known
+    return known if claim.theorem in CASES else {**known, **OWN}
 
 
 RULE = Rule(theorem, unit, check_form, check_ends, hypotheses)

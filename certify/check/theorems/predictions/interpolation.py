@@ -58,7 +58,7 @@ class FitPredictions:
 
     def _changes(self, y: Rows, off: Sequence[arb]) -> list[arb]:
         problem = self.problem
-        if problem.set != "given":
+        if not problem.budget.single:
             return supremum(problem, len(y), (part for _, *part in self._effects(y, off)))
         assert problem.change is not None
         totals = [ZERO] * len(y)
@@ -75,7 +75,7 @@ class FitPredictions:
         for i in self.problem.moving:
             at = slice(i * k, i * k + k)
             size = norm(x for column in R[at] for x in column)
-            if self.problem.parameter == "targets":
+            if self.problem.moves.outer:
                 yield i, [row[at] for row in y], [size * e for e in off]
                 continue
             G = arb_mat(self.gradients[at])

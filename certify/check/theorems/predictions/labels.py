@@ -47,7 +47,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       f"a whole number and {rows}, the number of evaluation rows, or null twice, are needed")
     else:
-        needed = [True, True, False, False] if problem.set == "given" else [True, False, True, True]
+        needed = [True, True, False, False] if problem.budget.single else [True, False, True, True]
     if stated != needed:
         raise Invalid(where, f"reach, array, layer and sigma are there: {show(stated)}", f"{show(needed)} is needed")
     if claim.constants is not None and claim.layer is None:

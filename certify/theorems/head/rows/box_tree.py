@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from certify.format.words import Loss
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.trap import Sums, sums
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
@@ -44,7 +43,7 @@ def refusal(head: Head, change: RowChange) -> str:
     """Why boxes say nothing of a problem; empty where they do."""
     if change.relabels:
         return "labels change, and boxes are for deleted rows"
-    if head.loss.name != Loss.LOGISTIC:
+    if not head.loss.sigmoid:
         return f"the loss is {head.loss.name}, and boxes are for the logistic loss of one output"
     if head.remaining:
         return "the decay follows the number of remaining rows, and boxes are for a fixed one"

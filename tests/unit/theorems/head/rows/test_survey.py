@@ -132,4 +132,4 @@ def test_a_class_that_may_lose_all_its_rows_leaves_everything_open_and_says_so()
     head.label[3] = 1
     head.Y[:] = head.codes[head.label]
     found = survey(head, any_rows(head, 1, False), 8.0)
-    assert not found.proved.any() and "class 1 has 1 rows" in " ".join(found.reasons)
+    assert not found.proved.any() and "class 1 has 1 rows, and" in " ".join(found.reasons)

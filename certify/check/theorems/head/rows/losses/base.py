@@ -13,9 +13,11 @@ class RowLoss(ABC):
 
     Attributes:
         shifted: whether only differences of outputs are determined.
+        quadratic: whether the curvature is the same everywhere.
     """
 
     shifted = False
+    quadratic = False
 
     @abstractmethod
     def slope(self, z: list[arb], y: list[float]) -> list[arb]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.theorems.head.rows.contrasts import Ints
+from certify.theorems.head.rows.squared.contrasts import Ints
 
 ROUNDS, TRIES = 40, 2
 """Steps of the iteration that proposes a comparison vector, and how often its largest entries are chosen anew."""

@@ -1,0 +1,46 @@
+"""The features, in their units: `C_i = ∂_x∇_w L · diag(scale)`, by the second derivatives of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+from flint import arb, arb_mat
+
+from certify.check.enclosure.hessian import beside
+from certify.check.linalg.fixed import Fixed, enclosed, product
+from certify.check.systems.data_derivative.base import DataDerivative
+
+
+class OfFeatures(DataDerivative):
+    """Everything passes through the points."""
+
+    @property
+    def structured(self) -> bool:
+        """Where C has more than twice as many columns as rows."""
+        return len(self.problem.moving) * self.each > 2 * self.problem.parameters
+
+    @cached_property
+    def columns(self) -> Fixed:
+        """The blocks side by side."""
+        return enclosed(beside([self.curvature.feature_block(i) for i in self.problem.moving]), self.width)
+
+    def through(self, Y: Fixed) -> Iterator[tuple[list[list[arb]], arb]]:
+        """Block by block, never all at once."""
+        for i in self.problem.moving:
+            C = enclosed(self.curvature.feature_block(i), self.width)
+            yield product(Y, C, self.width).balls().tolist(), (C.size + C.radius).upper()
+
+    def image(self, change: Mapping[int, Sequence[arb]]) -> Fixed:
+        """Row by row."""
+        found = arb_mat(self.problem.parameters, 1)
+        for row, u in change.items():
+            found = found + self.curvature.feature_image(row, u)
+        return enclosed(found, self.width)
+
+    def row_forms(self, z: Sequence[arb]) -> list[list[arb]]:
+        """`Σ_h δ̇_hᵀ(Zã) + ȧ_{h−1}ᵀ(Zᵀδ_h)`."""
+        return self.curvature.feature_forms(z)
+
+
+DERIVATIVE = OfFeatures
