@@ -6,8 +6,8 @@ import numpy as np
 import scipy.linalg
 
 from certify.rigor.fp import Array
-from certify.theorems.head.rows.boxes.slabs import Rows
-from certify.theorems.head.rows.boxes.trap import Centre, Slabs, Sums, trap
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import Centre, Slabs, Sums, trap
 
 ROUNDS = 40
 CAP = 25.0

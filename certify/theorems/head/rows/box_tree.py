@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.trap import Sums, sums
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.boxes.trap import Sums, sums
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part

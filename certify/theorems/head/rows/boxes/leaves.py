@@ -15,8 +15,8 @@ from certify.rigor import fp
 from certify.rigor.activation import activation
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
-from certify.theorems.head.rows.boxes.slabs import Rows
-from certify.theorems.head.rows.boxes.trap import Centre, inverse
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import Centre, inverse
 
 ROOM = 2.0**-20
 """How far a refit may lie from the weights that stand for it, times the inverse's norm."""

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from certify.finders.head import boxes
 from certify.rigor.fp import RAISE, Array
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
 from certify.theorems.head.rows.boxes.leaves import base, refits, stays, stays_alone
-from certify.theorems.head.rows.boxes.slabs import Rows
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded, packed
-from certify.theorems.head.rows.boxes.trap import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
 
 STORED = 16_000_000
 """Most numbers that a certificate holds of a tree."""

@@ -55,7 +55,8 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         Invalid: the nodes are no tree, or a row, number or weight is out of place.
     """
     places = _places(s, nodes, free, count, len(e.rows), where)
-    good, last, part = [True] * len(e.rows), [], e
+    good, part = [True] * len(e.rows), e
+    last: list[int] = []
     for node, place in zip(nodes, places, strict=True):
         live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j]]
         if not live:

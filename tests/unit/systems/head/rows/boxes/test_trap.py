@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from certify.finders.head import boxes
+from certify.systems.head.rows.boxes.trap import Centre, Slabs, centre, drops, inverse, top_sums, trap
 from certify.theorems.head.rows.box_tree import oriented
-from certify.theorems.head.rows.boxes.trap import Centre, Slabs, centre, drops, inverse, top_sums, trap
 from tests.families.logistic_heads import logistic_head, refit
 
 

@@ -8,7 +8,7 @@ from flint import arb
 
 from certify.check.theorems.head.rows.boxes import slabs as checked
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT
-from certify.theorems.head.rows.boxes.slabs import least_remainder, margins, secants
+from certify.systems.head.rows.boxes.slabs import least_remainder, margins, secants
 from certify.theorems.head.rows.boxes.stated import coded, decoded
 
 OWN = 1e-11

@@ -12,7 +12,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.theorems.head.rows.boxes.slabs import Margins, Rows, least_remainder, margins, secants
+from certify.systems.head.rows.boxes.slabs import Margins, Rows, least_remainder, margins, secants
 
 WIDE = 48
 """Rows whose products with all others are formed one by one; the rest share one bound."""
