@@ -30,8 +30,8 @@ _LAZY = {
     "tolerated_changes": "certify.prove.rows",
 }
 
-__all__ = ["Problem", "__version__", "algorithm_1", "bound", "estimate", "from_sklearn", "leave_one_out", "load_problem", "sensitivity",
-           "stability", "stable_predictions", "tolerated_changes"]
+__all__ = ["Problem", "__version__", "algorithm_1", "bound", "estimate", "from_sklearn", "leave_one_out",
+           "load_problem", "sensitivity", "stability", "stable_predictions", "tolerated_changes"]
 
 
 def __getattr__(name: str) -> Any:

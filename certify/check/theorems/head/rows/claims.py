@@ -78,7 +78,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
         for place, name in enumerate(METHODS):
             if name in used:
                 asked = [s == FIRST + place for s in status]
-                module: Method = import_module(f"certify.check.theorems.head.rows.{name}")  # type: ignore[assignment]
+                module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
                 found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
                 missing = [j for j, (yes, want) in enumerate(zip(found, asked, strict=True)) if want and not yes]
                 if missing:
@@ -100,7 +100,7 @@ def _keeps_classes(claim: Claim, head: Head) -> None:
         rows = [i for i, own in enumerate(head.codes.label) if own == c]
         if len(rows) <= head.count and moving.issuperset(rows):
             raise Invalid(f"{claim.where}.lower", show(claim.lower),
-                          f"label {c} may lose all its {len(rows)} rows, and then a free intercept has no finite minimum")
+                          f"label {c} may lose all its {len(rows)} rows; then a free intercept has no finite minimum")
 
 
 def _agree(claim: Claim, status: list[int], flipped: list[bool], where: str) -> None:

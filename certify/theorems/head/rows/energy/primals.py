@@ -196,7 +196,8 @@ def bowl(rows: Rows, tau: Array, chosen: Index, k: int, w: Array, how: Moves) ->
     low, high = ranges(moved, k)
     slack = (shift * (size + 2.0 * k * reach)) * RAISE + (k + 4) * U * (np.abs(low) + np.abs(high))
     h = curvature_up(z, low - slack, high + slack)
-    h = np.minimum(h * (1.0 + 2.0 * slack) * RAISE, 0.25)  # z itself is off by at most slack, and |σ''| ≤ σ'
+    h = np.minimum(h * (1.0 + 2.0 * slack) * RAISE, 0.25)  # z is off by at most slack, and |σ''| ≤ σ'
+    h = np.where(slack < 1.0, h, 0.25)
     slope = activation("sigmoid").enclose(z)[0]
     off = slope.mid - tau
     g = off @ rows.A + rows.mu[1] * np.where(rows.decayed, w, 0.0)

@@ -56,7 +56,7 @@ def spread(rows: Rows, points: Duals, chosen: Index) -> Array:
     Q -= (dot_unit(tall.shape[1] + 8) * 4.0 * longest * longest + 8.0 * moved * (longest + moved)) * RAISE
     np.maximum(Q, 0.0, out=Q)
     np.fill_diagonal(Q, 0.0)
-    return Q
+    return np.asarray(Q)
 
 
 @dataclass(frozen=True, eq=False)
