@@ -6,6 +6,7 @@ Hessian of the trained head preconditions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from scipy.linalg import cho_factor, cho_solve
 from certify.finders.head.floats import Array, FloatHead
 
 STEPS, HALVINGS, CONJUGATE = 40, 30, 60
+PRODUCTS = 100_000_000
+"""Multiplications of a batch with the rows: about a tenth of a second."""
 AGAIN, ROUGH = 0.05, 0.03
 """Fall of the squared decrement by which a Hessian serves again, error of a gradient that rows are chosen by."""
 SMALL, STORED, WORKED = 120, 8_000_000, 3_000_000
@@ -65,7 +68,7 @@ class Newton:
         free = (head.decay == 0).astype(float)
         self.shift = free * float(n) if head.loss.shifts else None
         width = n * k + (self.size**2 if self.direct else 2 * self.size) + len(head.points) * k
-        self.batch = int(np.clip(WORKED // width, 1, 1024))
+        self.batch = int(np.clip(min(WORKED // width, PRODUCTS // (n * self.size)), 16, 1024))
         self.factors: list[Array] = []
         self._factor(head.weights)
         none = Sets(np.full((1, 1), -1), np.full((1, 1), -1))
@@ -74,15 +77,17 @@ class Newton:
         if self.ok[0] and np.linalg.norm(self.centre - head.weights) > NEAR * np.linalg.norm(self.centre):
             self._factor(self.centre)
 
-    def refit(self, sets: Sets, start: Array, tol: float = 1e-4) -> tuple[Array, Array]:
-        """Minimisers `(B, k, m)` from `start`, and where the Newton decrement came below `tol`."""
+    def refit(
+        self, sets: Sets, start: Array, tol: float = 1e-4, over: Callable[[], bool] = lambda: False
+    ) -> tuple[Array, Array]:
+        """Minimisers `(B, k, m)` from `start`, and where the Newton decrement came below `tol` before it is `over`."""
         V, done = start.copy(), np.zeros(len(sets), bool)
         for low in range(0, len(sets), self.batch):
             part = slice(low, low + self.batch)
-            V[part], done[part] = self._refit(sets.at(part), V[part], tol)
+            V[part], done[part] = self._refit(sets.at(part), V[part], tol, over)
         return V, done
 
-    def _refit(self, sets: Sets, start: Array, tol: float) -> tuple[Array, Array]:
+    def _refit(self, sets: Sets, start: Array, tol: float, over: Callable[[], bool]) -> tuple[Array, Array]:
         V, done = start.copy(), np.zeros(len(sets), bool)
         alive = np.arange(len(sets))
         W, S = V.copy(), sets
@@ -91,6 +96,8 @@ class Newton:
         inverse: Array | None = None
         before = np.zeros(len(sets))
         for _ in range(STEPS):
+            if over():
+                break
             G = self.gradient(S, W, Z)
             D, inverse = self._directions(S, Z, G, before, inverse)
             slope = np.einsum("bkm,bkm->b", G, D)
