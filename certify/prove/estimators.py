@@ -16,7 +16,7 @@ from certify.problem.problem import Problem
 def from_sklearn(estimator: Any, X: Any, y: Any) -> Problem:
     """A fitted estimator with its training data as a problem about its rows.
 
-    LogisticRegression (l2), RidgeClassifier and Ridge; their intercept carries no penalty, and C and alpha are penalties
+    LogisticRegression (l2), RidgeClassifier and Ridge; their intercept carries no penalty, and C and alpha are weights
     of a sum, so that n stays as it is when rows are deleted.
 
     Args:

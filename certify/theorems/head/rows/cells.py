@@ -1,10 +1,10 @@
 """H8: a logistic head with few inputs: cells of the hyperplane `e·w = t`, each shown to hold no refit that flips.
 
 On the hyperplane of an evaluation point, `w(y) = w_0 + By`, let `g(w) = Σ p(s_i·w)s_i − μw`. A change of at most k
-rows adds `d = Σ_M θ_i s_i` to the gradient, `θ_i ∈ [0, 1]` (relabelled) or `[0, p(s_i·w)]` (deleted). If for some u with
-`u·e ≥ 0` the pull `u·g(w)` exceeds the largest sum of k numbers `(θ_i u·s_i)₊`, then w is no constrained minimiser with a
-multiplier ≥ 0; if `u·e = 0`, it is none at all. All of a box excluded by the first, and its faces by the second: the
-refits stay on their side.
+rows adds `d = Σ_M θ_i s_i` to the gradient, `θ_i ∈ [0, 1]` (relabelled) or `[0, p(s_i·w)]` (deleted). If for some u
+with `u·e ≥ 0` the pull `u·g(w)` exceeds the largest sum of k numbers `(θ_i u·s_i)₊`, then w is no constrained minimiser
+with a multiplier ≥ 0; if `u·e = 0`, it is none at all. All of a box excluded by the first, and its faces by the second:
+the refits stay on their side.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from certify.rigor.finder import FAILED
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.cone import combination
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
 INPUTS = 12
@@ -220,7 +221,7 @@ class Cells(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the head is logistic, has few inputs, and they are exact."""
-        if head.loss.name != "logistic":
+        if not head.loss.sigmoid:
             return f"covers are built for the logistic loss; the loss is {head.loss.name}"
         if head.m > INPUTS:
             return f"a cover of {head.m - 1} dimensions has too many cells"
@@ -231,24 +232,51 @@ class Cells(Method):
         return ""
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """Point by point, those with the widest margins first."""
+        """Points that no others imply first; a point in the cone of proved ones needs no cover (H8b)."""
         margins, ridge_off = margins_of(head, change)
         start = Refitter(head).V0[0]
-        proved = np.zeros_like(todo)
-        stored: dict[int, dict[str, Array]] = {}
+        signs = np.where(head.today == 1, 1.0, -1.0)
+        E, conic = head.points * signs[:, None], head.threshold == 0.0
         gap = np.abs(head.points @ start - head.threshold) / head.points_norm
-        for j in sorted(np.flatnonzero(todo).tolist(), key=lambda j: -gap[j]):
+        stored: dict[int, dict[str, Array]] = {}
+        implied: dict[int, list[int]] = {}
+        left = sorted(np.flatnonzero(todo).tolist(), key=lambda j: float(gap[j]))
+
+        def cover_of(j: int) -> dict[str, Array] | None:
+            budget.check()
             try:
-                budget.check()
-                sign = 1.0 if head.today[j] else -1.0
-                found = cover(margins, sign * head.points[j], sign * head.threshold, start, ridge_off, budget)
-            except OutOfTime:
-                break
+                return cover(margins, E[j], float(signs[j]) * head.threshold, start, ridge_off, budget)
             except FAILED:
-                continue
-            if found is not None:
-                proved[j], stored[j] = True, found
-        return Part(self.name, proved, _packed(stored))
+                return None
+
+        try:
+            while left:
+                for j in _hull(E, left, sorted(stored)) if conic else left:
+                    left.remove(j)
+                    if (found := cover_of(j)) is not None:
+                        stored[j] = found
+                known = sorted(stored)
+                for j in list(left):
+                    if conic and (by := combination(E[known], E[j])) is not None:
+                        implied[j] = [known[i] for i in by.tolist()]
+                        left.remove(j)
+        except OutOfTime:
+            pass
+        proved = np.zeros_like(todo)
+        proved[[*stored, *implied]] = True
+        return Part(self.name, proved, _packed(stored, implied))
+
+
+def _hull(E: Array, left: list[int], known: list[int]) -> list[int]:
+    """Points that no others imply, those that are known to stay and those that are not; all of them if none is."""
+    found, rest = [], [*known, *left]
+    for j in left:
+        others = [i for i in rest if i != j]
+        if combination(E[others], E[j]) is None:
+            found.append(j)
+        elif any((E[i] == E[j]).all() for i in others):
+            rest = others  # one of several equal points
+    return found or list(left)
 
 
 def margins_of(head: Head, change: RowChange) -> tuple[Margins, float]:
@@ -345,15 +373,19 @@ def _tests(head: Margins, at: Plane, e: Array, y: Array, r: Array, face: bool) -
             yield Cell(y, r, v, 0.0 if face else kappa)
 
 
-def _packed(stored: dict[int, dict[str, Array]]) -> dict[str, Array]:
-    """The covers of all points in a few arrays, point after point."""
+def _packed(stored: dict[int, dict[str, Array]], implied: dict[int, list[int]]) -> dict[str, Array]:
+    """The covers of all points in a few arrays, point after point; and for points without one what implies them."""
     if not stored:
         return {}
     order = sorted(stored)
-    arrays: dict[str, Array] = {}
+    arrays: dict[str, Array] = {"points": np.array(order, dtype=np.int64)}
     for name in ("w0", "B", "across", "low", "high"):
         arrays[name] = np.array([stored[j][name] for j in order])
     for name in ("cuts", "tests"):
         arrays[name] = np.concatenate([stored[j][name] for j in order])
         arrays[f"{name}_counts"] = np.array([len(stored[j][name]) for j in order], dtype=np.int64)
-    return {"points": np.array(order, dtype=np.int64), **arrays}
+    if implied:
+        width = max(map(len, implied.values()))
+        arrays["implied"] = np.array([[j, *by, *[-1] * (width - len(by))] for j, by in sorted(implied.items())],
+                                     dtype=np.int64)
+    return arrays

@@ -29,7 +29,7 @@ ATTACK = 0.25
 LONGEST = 60.0
 """Seconds that it may take at most."""
 
-AT_ONCE = 512
+AT_ONCE, MENTIONED = 512, 3
 
 Tell = Callable[[str, float], None]
 
@@ -81,7 +81,8 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
-    reasons += vanishing(head, change)
+    if gone := vanishing(head, change):  # then there is no refit that could keep a label
+        reasons, known = [*reasons, *gone], np.zeros_like(known)
     parts: dict[str, Part] = {}
     attacked = False
     for name in sorted(CLASSES, key=lambda name: not _method(name).complete(head, change)):
@@ -117,7 +118,8 @@ def vanishing(head: Head, change: RowChange) -> list[str]:
     left = np.bincount(head.label, minlength=len(head.codes))
     may = np.bincount(head.label[list(change.rows)], minlength=len(head.codes))
     gone = [c for c in range(len(left)) if left[c] == may[c] <= change.count]
-    return [f"class {c} has {left[c]} rows: without them the free intercept has no finite minimum" for c in gone[:3]]
+    return [f"class {c} has {left[c]} rows, and without them the free intercept has no finite minimum"
+            for c in gone[:MENTIONED]]
 
 
 def _method(name: str) -> Method:

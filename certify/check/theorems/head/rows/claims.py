@@ -74,6 +74,7 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
         arrays.pop("centre", None)  # of `base`
+        _keeps_classes(claim, head)
         status = _whole(arrays.pop("status", None), f"{where}.status", (len(head.today),))
         if not all(0 <= s < FIRST + len(METHODS) for s in status):
             raise Invalid(f"{where}.status", show(status), f"numbers from 0 to {FIRST + len(METHODS) - 1} are needed")
@@ -97,6 +98,22 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
                     raise Invalid(f"{where}.status", f"evaluation row {missing[0]} is stated to stay, by {name}",
                                   f"that is not proved for {len(missing)} of its {sum(asked)} rows")
                 ladder.tell(f"{name}: {sum(asked)} predictions stay")
+
+
+def _keeps_classes(claim: Claim[object], head: Head) -> None:
+    """Where the intercept is free and the loss not quadratic, every class keeps a row: else there may be no refit.
+
+    Raises:
+        Invalid: a number is stated, and a class may lose all its rows.
+    """
+    if not claim.lower or not head.free_intercept or head.loss.quadratic:
+        return
+    moving = set(head.moving)
+    for c in range(len(head.codes.rows)):
+        rows = [i for i, own in enumerate(head.codes.label) if own == c]
+        if len(rows) <= head.count and moving.issuperset(rows):
+            raise Invalid(f"{claim.where}.lower", show(claim.lower),
+                          f"label {c} may lose all its {len(rows)} rows; then a free intercept has no finite minimum")
 
 
 def _agree(claim: Claim[object], status: list[int], flipped: list[bool], where: str) -> None:

@@ -47,7 +47,8 @@ def stays(head, change):
 @pytest.mark.parametrize("count", [1, 2])
 def test_both_ends_are_the_exhaustive_truth(loss, relabels, count):
     rng = np.random.default_rng([LOSSES.index(loss), relabels, count])
-    head = drawn_head(rng, loss, n=6 if count == 2 else 9, N=12, apart=2.0, decay=0.1, free=False if count == 2 else None)
+    few = count == 2
+    head = drawn_head(rng, loss, n=6 if few else 9, N=12, apart=2.0, decay=0.1, free=False if few else None)
     change = any_rows(head, count, relabels)
     truth, found = stays(head, change), survey(head, change, 8.0)
     assert not (found.proved & ~truth).any() and not (found.attacked & truth).any()
@@ -132,4 +133,4 @@ def test_a_class_that_may_lose_all_its_rows_leaves_everything_open_and_says_so()
     head.label[3] = 1
     head.Y[:] = head.codes[head.label]
     found = survey(head, any_rows(head, 1, False), 8.0)
-    assert not found.proved.any() and "class 1 has 1 rows" in " ".join(found.reasons)
+    assert not found.proved.any() and "class 1 has 1 rows, and" in " ".join(found.reasons)

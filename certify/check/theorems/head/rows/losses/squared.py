@@ -11,6 +11,8 @@ from certify.check.theorems.head.rows.losses.base import RowLoss
 class Squared(RowLoss):
     """Slope `z − y`, curvature 1."""
 
+    quadratic = True
+
     def slope(self, z: list[arb], y: list[float]) -> list[arb]:
         """`z − y`."""
         return [a - b for a, b in zip(z, y, strict=True)]
