@@ -8,6 +8,7 @@ from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.certificate import Base, Claim, Witness, array_name, text
 from certify.check.reading.certificate import array_names as named
 from certify.check.reading.subject import Problem
+from certify.check.words.solutions import NEARBY
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -37,7 +38,7 @@ def read_side(
     starts = {name for claim in claims for name in named(claim.witness, array_start)}
     if CENTRE in needed:
         needed = needed - {CENTRE} | set(centre_names(problem))
-    if problem.nearby and base.distance is not None and not _convex(claims):
+    if NEARBY[problem.base] and base.distance is not None and not _convex(claims):
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")
     for start in starts:
