@@ -89,7 +89,9 @@ CHECKER = '''"""T9 in the checker."""
 
 from __future__ import annotations
 
-from certify.check.kernel import Equal, expect
+from certify.check.judgements import Equal
+from certify.check.kernel import expect
+from certify.check.reading.certificate import Witness
 from certify.check.rule import Rule, always
 from certify.check.theorems.modulus.kernel import RULE as KERNEL
 
@@ -102,7 +104,8 @@ def ends(claim, ladder, side):
         expect(f"{claim.where}.{name}", value, test, ladder)
 
 
-RULE = Rule(always("T9"), lambda claim, problem: ("equations",), lambda claim, problem: None, ends, KERNEL.hypotheses)
+RULE = Rule(always("T9"), lambda claim, problem: ("equations",), lambda claim, problem: None, ends, KERNEL.hypotheses,
+            Witness)
 '''
 
 
@@ -121,7 +124,6 @@ def with_toy_theorem(copy):
     copy.file("check/theorems/toy.py", CHECKER)
     copy.entry("check/table.py", "ROWS = (", '\n    Row("toy", "interpolation", ("toy_count",)),')
     copy.entry("check/reading/certificate.py", 'QUANTITIES = ("modulus",', ' "toy_count",')
-    copy.entry("check/reading/certificate.py", "WITNESSES = {", '"toy_count": (), ')
     copy.entry("check/reading/spec.py", '"gate.quantity": (', '"toy_count", ')
     copy.file("report/quantities/toy.py", QUANTITY)
     copy.row("report/quantities/__init__.py", "from certify.report.quantities.stable_predictions",

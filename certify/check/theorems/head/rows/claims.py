@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
@@ -11,17 +12,29 @@ from flint import ctx
 from certify.check.hypotheses import Check, Stated
 from certify.check.reading import label_rules
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness, stated
+from certify.check.reading.side import array_start
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
 from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
-from certify.format.canonical import same, show
+from certify.format.canonical import Json, same, show
 from certify.format.methods import FIRST, FLIPPED, METHODS
 from certify.format.refusal import Invalid
 
 FLIPS = ("point", "rows", "codes", "weights")
+
+
+@dataclass(frozen=True)
+class Changes(Witness):
+    """What every method that was tried proved: several arrays, whose names begin with this one."""
+
+    array: str | None = stated(array_start)
+
+    def scope(self, claim: Claim[object], problem: Json) -> str:
+        """What a label is."""
+        return label_rules.scope(problem)
 
 
 class Method(Protocol):
@@ -32,7 +45,7 @@ class Method(Protocol):
         ...
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+def check_form(claim: Claim[Changes], problem: Problem) -> None:
     """V8: the name of the arrays is all there is; it is there where an end says something.
 
     Raises:
@@ -40,23 +53,23 @@ def check_form(claim: Claim, problem: Problem) -> None:
     """
     N = len(problem.evaluation)
     ends = (claim.lower, claim.upper)
-    if ends == (None, None) and claim.array is None:
+    if ends == (None, None) and claim.witness.array is None:
         return  # it says nothing
     if claim.lower is None or claim.upper is None or claim.lower % 1 or claim.upper % 1 or claim.upper > N:
         raise Invalid(f"{claim.where}.lower, .upper", show(list(ends)), f"whole numbers up to {N} are needed")
-    if claim.array is None:
+    if claim.witness.array is None:
         raise Invalid(f"{claim.where}.witness", "array is missing", "the status of every row is needed")
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
     """Every row by the method that is stated for it, and every flip by its refit.
 
     Raises:
         Invalid: one cannot be re-derived.
     """
-    if claim.array is None:
+    if claim.witness.array is None:
         return
-    start, where = f"{claim.array}.", f"{claim.where}, arrays {claim.array}"
+    start, where = f"{claim.witness.array}.", f"{claim.where}, arrays {claim.witness.array}"
     arrays = {name.removeprefix(start): array for name, array in side.items() if name.startswith(start)}
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
@@ -87,7 +100,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
                 ladder.tell(f"{name}: {sum(asked)} predictions stay")
 
 
-def _keeps_classes(claim: Claim, head: Head) -> None:
+def _keeps_classes(claim: Claim[object], head: Head) -> None:
     """Where the intercept is free and the loss not quadratic, every class keeps a row: else there may be no refit.
 
     Raises:
@@ -103,13 +116,13 @@ def _keeps_classes(claim: Claim, head: Head) -> None:
                           f"label {c} may lose all its {len(rows)} rows; then a free intercept has no finite minimum")
 
 
-def _agree(claim: Claim, status: list[int], flipped: list[bool], where: str) -> None:
+def _agree(claim: Claim[object], status: list[int], flipped: list[bool], where: str) -> None:
     """The ends are the counts."""
-    stated = [s == FLIPPED for s in status]
-    if stated != flipped:
-        raise Invalid(f"{where}.status", f"{sum(stated)} rows are stated to be flipped",
+    turned = [s == FLIPPED for s in status]
+    if turned != flipped:
+        raise Invalid(f"{where}.status", f"{sum(turned)} rows are stated to be flipped",
                       f"{sum(flipped)} have a change")
-    lower, upper = sum(s >= FIRST for s in status), len(status) - sum(stated)
+    lower, upper = sum(s >= FIRST for s in status), len(status) - sum(turned)
     if (claim.lower, claim.upper) != (lower, upper):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       f"the rows give {show([lower, upper])}")
@@ -171,4 +184,4 @@ def _convex(stated: Stated) -> None:
 
 HYPOTHESES: dict[str, Check] = {"convex": _convex}
 RULE = Rule(always("H1"), lambda claim, problem: label_rules.units(problem), check_form, check_ends,
-            lambda claim, problem: HYPOTHESES)
+            lambda claim, problem: HYPOTHESES, Changes)
