@@ -299,6 +299,11 @@ def _vector(value: object, where: str) -> Vector:
     return tuple(number(v, f"{where}[{i}]") for i, v in enumerate(_list(value, where)))
 
 
+def _places(value: object, where: str) -> tuple[int, ...]:
+    return tuple(v if v == -1 and type(v) is int else whole(v, f"{where}[{i}]")
+                 for i, v in enumerate(_list(value, where)))
+
+
 def _pair(value: object, where: str) -> tuple[int, int]:
     rows = _list(value, where)
     if len(rows) != 2:
@@ -312,4 +317,5 @@ def _optional(value: object, where: str) -> Number | None:
 
 _FORMS: Final[dict[Form, Callable[[object, str], Any]]] = {
     Form.VECTOR: _vector, Form.NUMBER: number, Form.WHOLE: whole, Form.ROWS: _pair, Form.ARRAY: text,
+    Form.PLACES: _places,
     Form.WORD: lambda value, where: word(value, where, Summand)}

@@ -27,14 +27,15 @@ BY_ROW = ("sample_modulus", "first_order_prediction_change")
 _SETS = ("z", "member", "dual", "array")
 _MOTION = ("theta", "reach")
 _WINDOW = ("multiplier", "point")
+_PLACES = ("flipped", "undecided", "changed")
 WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows", "array"),
              "first_order_distance": (*_SETS, "equal_rows"),
              "distance": ("z", "array", "layer", "sigma", "constants", "limit", "pair", *_MOTION),
              "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
-             "stable_predictions": (*_MOTION, "array", "layer", "sigma", "constants"),
+             "stable_predictions": (*_MOTION, "array", "layer", "sigma", "constants", *_PLACES),
              "prediction_change": ("z", "array", *_MOTION), "first_order_prediction_change": (),
              "excess": _WINDOW, "hausdorff": _WINDOW}
-_TOGETHER = {*_SETS, *_WINDOW, *_MOTION, "layer", "sigma", "constants", "radius_u", "radius_w", "limit", "pair"}
+_TOGETHER = {*_SETS, *_WINDOW, *_MOTION, *_PLACES, "layer", "sigma", "constants", "radius_u", "radius_w", "limit", "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 
 Number = int | float
@@ -78,6 +79,8 @@ class Claim:
         multiplier, point: λ of the upper end of `excess` and `hausdorff`, and a step that proves the lower one.
         theta, reach: metric and size of the ball that the solution of a convex last layer cannot leave; of labels
             within a distance to exact fits, `reach` is that distance.
+        flipped, undecided, changed: numbers of evaluation rows that a change of rows flips, with those rows (−1 fills
+            up), and of undecided ones (H1).
         rows, row_lower, row_upper: the ends of every row that may move (`sample_modulus`), or evaluation row.
     """
 
@@ -111,6 +114,9 @@ class Claim:
     multiplier: Number | None = None
     point: tuple[Number, ...] | None = None
     constants: str | None = None
+    flipped: tuple[int, ...] | None = None
+    undecided: tuple[int, ...] | None = None
+    changed: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -247,6 +253,11 @@ def _vector(value: object, where: str) -> tuple[Number, ...]:
     return tuple(number(v, f"{where}[{i}]") for i, v in enumerate(_list(value, where)))
 
 
+def _places(value: object, where: str) -> tuple[int, ...]:
+    return tuple(v if v == -1 and type(v) is int else whole(v, f"{where}[{i}]")
+                 for i, v in enumerate(_list(value, where)))
+
+
 def _pair(value: object, where: str) -> tuple[int, int]:
     rows = _list(value, where)
     if len(rows) != 2:
@@ -319,5 +330,6 @@ def _optional(value: object, where: str) -> Number | None:
 _FORMS: dict[str, Callable[[object, str], Any]] = {
     "z": _vector, "equal_rows": _pair, "array": text, "member": lambda value, where: choice(value, where, MEMBERS),
     "dual": _vector, "layer": whole, "sigma": number, "theta": number, "reach": number, "radius_u": number,
-    "radius_w": number, "limit": number, "pair": _pair, "multiplier": number, "point": _vector, "constants": text}
+    "radius_w": number, "limit": number, "pair": _pair, "multiplier": number, "point": _vector, "constants": text,
+    "flipped": _places, "undecided": _places, "changed": _places}
 """What every member of a witness has to be."""

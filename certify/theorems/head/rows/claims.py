@@ -15,6 +15,7 @@ from certify.problem.cost import BASE_MEMORY, Cost
 from certify.problem.problem import Problem
 from certify.rigor.finder import proposed
 from certify.systems.head.point import CENTRE, HeadPoint
+from certify.systems.head.rows.change import NONE
 from certify.systems.head.rows.of_problem import change_of_rows
 from certify.theorems.head.rows.survey import Survey, survey
 from certify.theorems.rule import Rule
@@ -45,7 +46,7 @@ class ChangedRows(Rule[HeadPoint]):
             "weight decay", at.problem.weight_decay, True)
         lower, upper = int(found.proved.sum()), N - int(found.attacked.sum())
         centre = at.shared(CENTRE, lambda: proposed(lambda: Refitter(head).V0) if head.free_intercept else head.V)
-        witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)})}
+        witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}), **lists_of(found)}
         return Bound(STABLE_PREDICTIONS.name, self.theorem.label, Rigour.PROVED, float(lower), float(upper),
                      at.unit(STABLE_PREDICTIONS.name), (convex,), witness, _reason(found))
 
@@ -60,6 +61,15 @@ def arrays_of(found: Survey) -> dict[str, Any]:
     for name, part in found.parts.items():
         arrays |= {f"{name}.{key}": np.ascontiguousarray(value) for key, value in part.arrays.items()}
     return arrays
+
+
+def lists_of(found: Survey) -> dict[str, list[int]]:
+    """What a reader asks for: flipped and undecided evaluation rows, and the training rows that flip the former."""
+    flipped, flips = np.flatnonzero(found.attacked), found.flips
+    changes = [sorted(row for row in flips.rows[flips.point[j]].tolist() if row != NONE) for j in flipped]
+    width = max(map(len, changes), default=0)
+    return {"flipped": flipped.tolist(), "undecided": np.flatnonzero(found.undecided).tolist(),
+            "changed": [row for change in changes for row in (*change, *[NONE] * (width - len(change)))]}
 
 
 def _reason(found: Survey) -> str:

@@ -18,7 +18,7 @@ from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
 from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
 from certify.format.canonical import same, show
-from certify.format.methods import FIRST, FLIPPED, METHODS
+from certify.format.methods import FIRST, FLIPPED, METHODS, OPEN
 from certify.format.refusal import Invalid
 
 FLIPS = ("point", "rows", "codes", "weights")
@@ -39,13 +39,15 @@ def check_form(claim: Claim, problem: Problem) -> None:
         Invalid: the claim has another form.
     """
     N = len(problem.evaluation)
-    ends = (claim.lower, claim.upper)
-    if ends == (None, None) and claim.array is None:
+    ends, lists = (claim.lower, claim.upper), (claim.flipped, claim.undecided, claim.changed)
+    if ends == (None, None) and claim.array is None and lists == (None, None, None):
         return  # it says nothing
     if claim.lower is None or claim.upper is None or claim.lower % 1 or claim.upper % 1 or claim.upper > N:
         raise Invalid(f"{claim.where}.lower, .upper", show(list(ends)), f"whole numbers up to {N} are needed")
     if claim.array is None:
         raise Invalid(f"{claim.where}.witness", "array is missing", "the status of every row is needed")
+    if None in lists:
+        raise Invalid(f"{claim.where}.witness", "flipped, undecided or changed is missing", "all three are needed")
 
 
 def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
@@ -68,6 +70,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
         flips = {name: arrays.pop(f"flips.{name}") for name in FLIPS if f"flips.{name}" in arrays}
         flipped = _flipped(head, flips, where) if flips else [False] * len(status)
         _agree(claim, status, flipped, where)
+        _listed(claim, status, flips)
         parts: dict[str, dict[str, Array]] = {}
         for name, array in arrays.items():
             method, _, part = name.partition(".")
@@ -113,6 +116,27 @@ def _agree(claim: Claim, status: list[int], flipped: list[bool], where: str) -> 
     if (claim.lower, claim.upper) != (lower, upper):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       f"the rows give {show([lower, upper])}")
+
+
+def _at(status: list[int], which: int) -> list[int]:
+    """Numbers of the evaluation rows of a status."""
+    return [j for j, s in enumerate(status) if s == which]
+
+
+def _listed(claim: Claim, status: list[int], flips: Mapping[str, Array]) -> None:
+    """The lists for readers say what the side file says, which is what was proved."""
+    flipped = _at(status, FLIPPED)
+    changes: list[list[int]] = []
+    if flipped:
+        rows, width = [int(row) for row in flips["rows"].values], flips["rows"].shape[1]
+        at = [int(p) * width for p in flips["point"].values]
+        changes = [sorted(row for row in rows[at[j] : at[j] + width] if row != -1) for j in flipped]
+    longest = max(map(len, changes), default=0)
+    for name, stated, found in (
+            ("flipped", claim.flipped, flipped), ("undecided", claim.undecided, _at(status, OPEN)),
+            ("changed", claim.changed, [r for c in changes for r in (*c, *[-1] * (longest - len(c)))])):
+        if list(stated or ()) != found:
+            raise Invalid(f"{claim.where}.witness.{name}", show(list(stated or ())), f"the side file says {show(found)}")
 
 
 def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
