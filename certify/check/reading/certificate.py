@@ -35,7 +35,8 @@ WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows",
              "stable_predictions": (*_MOTION, "array", "layer", "sigma", "constants", *_PLACES),
              "prediction_change": ("z", "array", *_MOTION), "first_order_prediction_change": (),
              "excess": _WINDOW, "hausdorff": _WINDOW}
-_TOGETHER = {*_SETS, *_WINDOW, *_MOTION, *_PLACES, "layer", "sigma", "constants", "radius_u", "radius_w", "limit", "pair"}
+_TOGETHER = {*_SETS, *_WINDOW, *_MOTION, *_PLACES, "layer", "sigma", "constants", "radius_u", "radius_w", "limit",
+             "pair"}
 MEMBERS = ("weights", "rows", "pairs")
 
 Number = int | float

@@ -17,7 +17,7 @@ from certify.rigor.finder import proposed
 from certify.systems.head.point import CENTRE, HeadPoint
 from certify.systems.head.rows.change import NONE
 from certify.systems.head.rows.of_problem import change_of_rows
-from certify.theorems.head.rows.survey import Survey, survey
+from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.rule import Rule
 
 TIME = 300.0
@@ -77,6 +77,8 @@ def _reason(found: Survey) -> str:
     left = int(found.undecided.sum())
     if not left:
         return ""
-    why = f" ({'; '.join(found.reasons)})" if found.reasons else ""
+    refused = [line for line in found.reasons if line.partition(":")[0] in CLASSES]
+    said = found.reasons if len(refused) == len(CLASSES) else [line for line in found.reasons if line not in refused]
+    why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
     return (f"{left} predictions are neither proved to stay nor flipped by a change that was found{why}: give more "
             "time, a smaller count, or train with more weight decay")

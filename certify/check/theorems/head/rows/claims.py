@@ -135,8 +135,8 @@ def _listed(claim: Claim, status: list[int], flips: Mapping[str, Array]) -> None
     for name, stated, found in (
             ("flipped", claim.flipped, flipped), ("undecided", claim.undecided, _at(status, OPEN)),
             ("changed", claim.changed, [r for c in changes for r in (*c, *[-1] * (longest - len(c)))])):
-        if list(stated or ()) != found:
-            raise Invalid(f"{claim.where}.witness.{name}", show(list(stated or ())), f"the side file says {show(found)}")
+        if stated != tuple(found):
+            raise Invalid(f"{claim.where}.witness.{name}", show(stated), f"the side file says {show(found)}")
 
 
 def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
