@@ -31,6 +31,7 @@ def one_of(words: tuple[str | int, ...]) -> GetPydanticSchema:
 Number = int | Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 Size = Annotated[int, Field(ge=1)]
+Place = Annotated[int, Field(ge=-1)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Verdict = Annotated[str, one_of(words(w.Verdict))]
 State = Annotated[str, one_of(words(w.State))]
@@ -204,6 +205,9 @@ class Witness(Part):
     multiplier: Number | None = None
     point: list[Number] | None = None
     constants: str | None = None
+    flipped: list[Count] | None = None
+    undecided: list[Count] | None = None
+    changed: list[Place] | None = None
 
 
 BY_ROW = tuple(row.name for row in QUANTITIES.values() if row.per_row)

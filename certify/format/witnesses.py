@@ -13,6 +13,7 @@ from typing import Final
 Number = int | float
 Vector = tuple[Number, ...]
 Rows = tuple[int, int]
+Places = tuple[int, ...]
 
 
 class Form(StrEnum):
@@ -22,6 +23,7 @@ class Form(StrEnum):
     NUMBER = "number"
     WHOLE = "whole number"
     ROWS = "two rows"
+    PLACES = "row numbers"
     ARRAY = "array"
     WORD = "word"
 
@@ -31,6 +33,7 @@ FORMS: Final[dict[str, Form]] = {
     "reach": Form.NUMBER, "radius_u": Form.NUMBER, "radius_w": Form.NUMBER, "limit": Form.NUMBER,
     "multiplier": Form.NUMBER, "layer": Form.WHOLE, "equal_rows": Form.ROWS, "pair": Form.ROWS, "array": Form.ARRAY,
     "constants": Form.ARRAY, "member": Form.WORD,
+    "flipped": Form.PLACES, "undecided": Form.PLACES, "changed": Form.PLACES,
 }
 """Every member of every witness."""
 
@@ -160,9 +163,17 @@ class Ball(Witness):
 
 @dataclass(frozen=True)
 class Changes(Witness):
-    """What every method that was tried proved: several arrays, whose names begin with this one (H1)."""
+    """What every method that was tried proved: several arrays, whose names begin with this one (H1).
+
+    And of what they say the part that readers ask for: numbers of the evaluation rows that a change flips and of those
+    that are undecided, rising, and in `changed` one line for each flipped one, all of one length: the training rows
+    whose change flips it, rising, filled up with −1.
+    """
 
     array: str | None = None
+    flipped: Places | None = None
+    undecided: Places | None = None
+    changed: Places | None = None
 
 
 @dataclass(frozen=True)

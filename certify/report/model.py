@@ -56,18 +56,19 @@ def _subtitle(problem: Problem) -> Phrase:
     rows = "its {n} training rows" if problem.rows == "all" else "{listed} of its {n} training rows"
     row, point = PARAMETERS[problem.parameter], MAPS[problem.map].point(problem)
     verb = row.may if problem.direction is None else "fall"
+    moves = f"the {row.noun} of {rows} {verb}" if row.sized or not problem.count else (
+        f"at most {{count}} of {rows} {row.whole[problem.count == 1]}")
     network = "A fully connected {activation} network, {widths}," if problem.graph is None else "A network of {widths},"
     widths = Span("whole" if len(problem.widths or ()) < 8 else "text", architecture(problem))
     if problem.graph is not None:
         widths = Span("text", operations(problem))
     return say(
-        network + " whose {parameters} parameters{layer} may adjust" + point.may + " when the "
-        "{moved} of " + rows + " " + verb + ".",
+        network + " whose {parameters} parameters{layer} may adjust" + point.may + " when " + moves + ".",
         activation=problem.activation or "",
         widths=widths,
         parameters=count(problem.parameters),
         layer="" if problem.layer == "all" else f" in layer {problem.layer}",
-        moved=row.noun,
+        count=count(problem.count or 0),
         listed="" if problem.rows == "all" else named_rows(problem.rows),
         n=count(problem.n),
     )

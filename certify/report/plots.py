@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from certify.report.digits import lower_end, typeset, upper_end
-from certify.report.statements import Finding, Gate, RowEnds, Rows
+from certify.report.digits import count, lower_end, typeset, upper_end
+from certify.report.statements import Changed, Finding, Gate, RowEnds, Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -252,6 +252,30 @@ def draw_radius(finding: Finding) -> str:
         f'<svg class="gauge radius" role="img" aria-label="{label}" width="100%" height="60">'
         f"{''.join(strokes)}{''.join(words)}</svg>"
     )
+
+
+def draw_shares(changed: Changed) -> str:
+    """Draw how many predictions stay, are undecided and flip, as one bar.
+
+    Returns:
+        The SVG element, or an empty string where there are no predictions.
+    """
+    parts = [("held", changed.stay, "stay"), ("open", len(changed.undecided), "undecided"),
+             ("broken", len(changed.flips), "flip")]
+    total, begin, bars = sum(size for _, size, _ in parts), 0, []
+    if not total:
+        return ""
+    for kind, size, _ in parts:
+        if size:
+            bars.append(f'<rect class="{kind}" x="{100 * begin / total:.2f}%" width="{100 * size / total:.2f}%" '
+                        'y="0" height="16"/>')
+        begin += size
+    places = zip(("0", "50%", "100%"), ("start", "middle", "end"), parts, strict=True)
+    words = [f'<text x="{x}" y="34" text-anchor="{anchor}"><tspan class="{kind}">■</tspan> {count(size)} {word}</text>'
+             for x, anchor, (kind, size, word) in places]
+    label = f"of {total} predictions {', '.join(f'{size} {word}' for _, size, word in parts)}"
+    return (f'<svg class="gauge shares" role="img" aria-label="{label}" width="100%" height="42">'
+            f"{''.join(bars)}{''.join(words)}</svg>")
 
 
 def _tag(place: float, y: int, text: str, end: bool = False) -> str:

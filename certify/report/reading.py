@@ -18,6 +18,7 @@ from certify.format.support import applying, stating
 from certify.format.theorems import P1_CRITICAL, P2, Q1, Q5, Theorem
 from certify.format.words import Base as BaseWord
 from certify.format.words import Layer, Map, Network, Normalization, Set
+from certify.report.changed_rows import disagreement
 from certify.spec.nearest import meaningless, refusal
 
 MEMBERS = {"units": "scale", "down": "direction", "decay": "weight_decay", "undecayed": "bias_decay", "change": "set",
@@ -124,6 +125,8 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
                                REMEDY)
     if claim.witness.equal_rows is not None and opened.problem.base != BaseWord.GIVEN:
         raise CertificateError(f"{where}.witness", "equal rows refute only interpolation with base 'given'", REMEDY)
+    if {"flipped", "undecided", "changed"} & set(given) and (found := disagreement(claim, opened.problem)):
+        raise CertificateError(f"{where}.witness", found, REMEDY)
     _at_a_point(claim, opened, where)
 
 

@@ -152,6 +152,35 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Flip:
+    """An evaluation row and the training rows whose change gives it another label; none: today's data do already."""
+
+    row: int
+    changed: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What changed training rows do to predictions.
+
+    Attributes:
+        stay: how many keep their label, proved.
+        undecided: numbers of the evaluation rows of which nothing is proved.
+        flips: the others.
+        verbs: what several rows do and what one does, e.g. ``"are left out"``.
+        summary: how many stay, in a sentence.
+        often: the training row that flips most, in a sentence; empty where none flips two.
+    """
+
+    stay: int
+    undecided: tuple[int, ...]
+    flips: tuple[Flip, ...]
+    verbs: tuple[str, str]
+    summary: Phrase
+    often: Phrase
+
+
+@dataclass(frozen=True)
 class Finding:
     """One quantity: what is said about it and by which proof.
 

@@ -156,10 +156,34 @@ def some_rows_unproved() -> Json:
     return certificate(made | ends | {"verdict": "inconclusive", "reason": "row 5 could not be enclosed"})
 
 
+def rows_deleted(undecided: int = 3, flipped: int = 2, **more: Any) -> Json:
+    """Predictions under deleted rows: some are flipped, each by named rows, and some undecided."""
+    problem = {"map": "critical", "base": "nearby", "parameter": "deletions", "set": "sparse", "count": 2,
+               "loss": "logistic", "weight_decay": 0.01, "bias_decay": False, "widths": [30, 1], "biases": [True],
+               "activation": "identity", "parameters": 31, "equations": 31, "evaluation_rows": 5000,
+               "within": None, "weights_length": 3.5}
+    base = {"residual": 1e-9, "distance": 1e-7, "radius": 1e-7, "shift_worst": None, "shift_worst_row": None,
+            "tilt": None, "shift_norm": None, "shift_loss": None}
+    witness = {"array": "stable_predictions.rows", "flipped": list(range(flipped)),
+               "undecided": list(range(flipped, flipped + undecided)),
+               "changed": [row for j in range(flipped) for row in ((41, 42 + j % 500) if j else (41, -1))]}
+    convex = {"name": "convex", "statement": "the training loss is strongly convex", "value": 0.01, "holds": True}
+    ends = {"lower": 5000.0 - flipped - undecided, "upper": 5000.0 - flipped}
+    made = {"theorem": "H1", "unit": "evaluation rows (label: sign of the output)", "hypotheses": [convex],
+            "witness": witness, "gate": gate("min", 100.0, "met"), **ends, **more}
+    return certificate(claim("stable_predictions", **made), problem=problem, base=base)
+
+
+def every_row_undecided() -> Json:
+    """So many rows of each kind that no page lists them all."""
+    return rows_deleted(undecided=2500, flipped=1200)
+
+
 SHAPES = {
     made.__name__: made
     for made in (
         certified, no_gate, two_gates_on_one_quantity, refuted_gate, equal_rows, inconclusive, undecided_threshold,
         targets, ten_outputs, estimated, one_row, some_rows_unproved,
+        rows_deleted, every_row_undecided,
     )
 }  # fmt: skip

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from certify.report.exporters.exporter import Exporter
 from certify.report.model import build
-from certify.report.plots import NARROW, WIDE, draw_gate, draw_radius, draw_rows
+from certify.report.plots import NARROW, WIDE, draw_gate, draw_radius, draw_rows, draw_shares
 from certify.report.statements import Rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-MOST_ROWS_LISTED = 1000
+MOST_ROWS_LISTED, MOST_ROWS_SHOWN, MOST_ROWS_NAMED = 1000, 20, 24
 TONES = {"certified": "yes", "met": "yes", "refuted": "no", "failed": "no", "inconclusive": "maybe", "open": "maybe"}
 
 
@@ -30,9 +30,11 @@ def render(certificate: Mapping[str, object]) -> str:
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
-    draw = {"rows": _rows, "radius": _drawn(draw_radius), "gate": _drawn(draw_gate)}
+    draw = {"rows": _rows, "radius": _drawn(draw_radius), "gate": _drawn(draw_gate),
+            "shares": _drawn(draw_shares)}
     return environment().get_template("page.html").render(
-        report=build(certificate), draw=draw, most_rows_listed=MOST_ROWS_LISTED)
+        report=build(certificate), draw=draw, most_rows_listed=MOST_ROWS_LISTED,
+        most_rows_shown=MOST_ROWS_SHOWN, most_rows_named=MOST_ROWS_NAMED)
 
 
 def _rows(rows: Rows) -> tuple[str, str]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from certify.format.digits import enclosure
+from certify.report.changed_rows import find_changed
 from certify.report.exporters.exporter import Exporter
 from certify.report.messages import advice, verdict_line
+from certify.report.phrases.listing import LISTED, named_rows
 from certify.report.reading import open_certificate
-from certify.report.statements import prose
+from certify.report.statements import Changed, Flip, prose
 
 Json = Mapping[str, Any]
 
@@ -33,7 +35,7 @@ def render(certificate: Json) -> str:
     opened = open_certificate(certificate)
     lines = [f"## certify: {opened.verdict}", "", escaped(verdict_line(certificate)), ""]
     lines += [_row(HEAD), _row(("---",) * len(HEAD)), *(_row(_cells(claim)) for claim in certificate["claims"]), ""]
-    known = [f"- {escaped(line)}" for line in advice(certificate)]
+    known = [f"- {escaped(line)}" for line in (*map(_changed, find_changed(opened)), *advice(certificate))]
     lines += [*known, ""] if known else []
     lines += [f"Certificate `{opened.digest}`. `certify check` derives every claim again from the original files."]
     return "\n".join(lines) + "\n"
@@ -73,6 +75,31 @@ def _cells(claim: Json) -> tuple[str, ...]:
         asked = f"{'≤' if 'max' in gate else '≥'} {threshold!r}: {gate['state']}{warns}"
     known = f"{claim['rigour']}, {escaped(claim['theorem'])}"
     return f"`{claim['quantity']}`", ends, escaped(claim["unit"]), known, claim["verdict"], asked
+
+
+def _changed(changed: Changed) -> str:
+    """Which predictions flip and by which rows, and which are undecided, of many the first few.
+
+    >>> _changed(Changed(3, (5,), (Flip(2, (0, 7)),), ("are left out", "is left out"), (), ()))[-62:]
+    '1 flips (evaluation row 2 when training rows 0, 7 are left out)'
+    """
+    left, flips = changed.undecided, changed.flips
+    parts = [f"{changed.stay} predictions stay"]
+    if left:
+        rows = named_rows(list(left))
+        parts.append(f"{len(left)} {'is' if len(left) == 1 else 'are'} undecided (evaluation {rows})")
+    if flips:
+        said = [f"evaluation row {flip.row} {_when(flip, changed.verbs)}" for flip in flips[:LISTED]]
+        more = [f"{len(flips) - LISTED} others"] if len(flips) > LISTED else []
+        parts.append(f"{len(flips)} flip{'s' * (len(flips) == 1)} ({'; '.join((*said, *more))})")
+    return ", ".join(parts)
+
+
+def _when(flip: Flip, verbs: tuple[str, str]) -> str:
+    """After which change a prediction is another."""
+    if not flip.changed:
+        return "on today’s data already"
+    return f"when training {named_rows(list(flip.changed))} {verbs[len(flip.changed) == 1]}"
 
 
 EXPORTER = Exporter("markdown", ".md", "text/markdown", render)

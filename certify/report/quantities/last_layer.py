@@ -45,7 +45,7 @@ def chosen_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
     template = f"{_one(problem)} gives {{kept}} of the {{rows}} evaluation rows the label that the weights in the file "
     template += "give today{label}."
     template = template if kept else "no label of the {rows} evaluation rows{label} is proved to stay."
-    template += " Of {flipped} one such choice of rows is proved to give another label." if flipped else ""
+    template += " {flipped} get another label after some such choice of rows, proved." if flipped else ""
     template += " Of the others nothing was proved." if kept and kept + flipped < n else ""
     label = f" (label: {label_meaning(problem.outputs, problem.threshold)})"
     return say("{start} {mover}, " + template, start=OPENING[claim.rigour], mover=mover(problem), kept=count(kept),

@@ -7,6 +7,7 @@ from typing import Final
 from certify.report.section import Section
 from certify.report.sections import (
     assumptions,
+    changed_rows,
     environment,
     gates,
     point,
@@ -21,6 +22,6 @@ from certify.report.sections import (
 )
 
 SECTIONS: Final[tuple[Section, ...]] = tuple(module.SECTION for module in (
-    verdict, undecided, says, gates, rows, scope, point, assumptions, problem, repeat, environment, terms,
+    verdict, undecided, says, gates, changed_rows, rows, scope, point, assumptions, problem, repeat, environment, terms,
 ))
 """Every section. A new one is a file here, a template of its name, and its place in this line."""

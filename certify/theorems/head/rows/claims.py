@@ -16,9 +16,10 @@ from certify.problem.problem import Problem
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.point import CENTRE, HeadPoint
+from certify.systems.head.rows.change import NONE
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.of_problem import change_of_rows
-from certify.theorems.head.rows.survey import Survey, survey
+from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.rule import Rule
 
 TIME = 300.0
@@ -47,7 +48,7 @@ class ChangedRows(Rule[HeadPoint]):
             "weight decay", at.problem.weight_decay, True)
         lower, upper = int(found.proved.sum()), N - int(found.attacked.sum())
         centre = at.shared(CENTRE, lambda: centre_of(head))
-        witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)})}
+        witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}), **lists_of(found)}
         return Bound(STABLE_PREDICTIONS.name, self.theorem.label, Rigour.PROVED, float(lower), float(upper),
                      at.unit(STABLE_PREDICTIONS.name), (convex,), witness, _reason(found))
 
@@ -70,11 +71,22 @@ def arrays_of(found: Survey) -> dict[str, Any]:
     return arrays
 
 
+def lists_of(found: Survey) -> dict[str, list[int]]:
+    """What a reader asks for: flipped and undecided evaluation rows, and the training rows that flip the former."""
+    flipped, flips = np.flatnonzero(found.attacked), found.flips
+    changes = [sorted(row for row in flips.rows[flips.point[j]].tolist() if row != NONE) for j in flipped]
+    width = max(map(len, changes), default=0)
+    return {"flipped": flipped.tolist(), "undecided": np.flatnonzero(found.undecided).tolist(),
+            "changed": [row for change in changes for row in (*change, *[NONE] * (width - len(change)))]}
+
+
 def _reason(found: Survey) -> str:
     """Why points are open, and what would decide them; empty where none is."""
     left = int(found.undecided.sum())
     if not left:
         return ""
-    why = f" ({'; '.join(found.reasons)})" if found.reasons else ""
+    refused = [line for line in found.reasons if line.partition(":")[0] in CLASSES]
+    said = found.reasons if len(refused) == len(CLASSES) else [line for line in found.reasons if line not in refused]
+    why = f" ({'; '.join(said)})" if said else ""  # that a method is for other losses helps where all of them are
     return (f"{left} predictions are neither proved to stay nor flipped by a change that was found{why}: give more "
             "time, a smaller count, or train with more weight decay")

@@ -12,25 +12,40 @@ from flint import ctx
 from certify.check.hypotheses import Check, Stated
 from certify.check.reading import label_rules
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Claim, Witness, stated
+from certify.check.reading.certificate import Claim, Witness, stated, whole
 from certify.check.reading.side import array_start
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
 from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
-from certify.format.canonical import Json, same, show
-from certify.format.methods import FIRST, FLIPPED, METHODS
+from certify.format.canonical import Json, kind, same, show
+from certify.format.methods import FIRST, FLIPPED, METHODS, OPEN
 from certify.format.refusal import Invalid
 
 FLIPS = ("point", "rows", "codes", "weights")
 
 
+def places(value: object, where: str) -> tuple[int, ...]:
+    """Numbers of rows, or −1, or `Invalid`."""
+    if not isinstance(value, list):
+        raise Invalid(where, f"it is {kind(value)}", "a list is needed")
+    return tuple(v if v == -1 and type(v) is int else whole(v, f"{where}[{i}]") for i, v in enumerate(value))
+
+
 @dataclass(frozen=True)
 class Changes(Witness):
-    """What every method that was tried proved: several arrays, whose names begin with this one."""
+    """What every method that was tried proved: several arrays, whose names begin with this one; and rows by number.
+
+    Attributes:
+        flipped, undecided: evaluation rows.
+        changed: for every flipped one the rows whose change flips it, −1 in the place of none.
+    """
 
     array: str | None = stated(array_start)
+    flipped: tuple[int, ...] | None = stated(places)
+    undecided: tuple[int, ...] | None = stated(places)
+    changed: tuple[int, ...] | None = stated(places)
 
     def scope(self, claim: Claim[object], problem: Json) -> str:
         """What a label is."""
@@ -51,14 +66,16 @@ def check_form(claim: Claim[Changes], problem: Problem) -> None:
     Raises:
         Invalid: the claim has another form.
     """
-    N = len(problem.evaluation)
-    ends = (claim.lower, claim.upper)
-    if ends == (None, None) and claim.witness.array is None:
+    N, found = len(problem.evaluation), claim.witness
+    ends, lists = (claim.lower, claim.upper), (found.flipped, found.undecided, found.changed)
+    if ends == (None, None) and found.array is None and lists == (None, None, None):
         return  # it says nothing
     if claim.lower is None or claim.upper is None or claim.lower % 1 or claim.upper % 1 or claim.upper > N:
         raise Invalid(f"{claim.where}.lower, .upper", show(list(ends)), f"whole numbers up to {N} are needed")
     if claim.witness.array is None:
         raise Invalid(f"{claim.where}.witness", "array is missing", "the status of every row is needed")
+    if None in lists:
+        raise Invalid(f"{claim.where}.witness", "flipped, undecided or changed is missing", "all three are needed")
 
 
 def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
@@ -81,6 +98,7 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
         flips = {name: arrays.pop(f"flips.{name}") for name in FLIPS if f"flips.{name}" in arrays}
         flipped = _flipped(head, flips, where) if flips else [False] * len(status)
         _agree(claim, status, flipped, where)
+        _listed(claim, status, flips)
         parts: dict[str, dict[str, Array]] = {}
         for name, array in arrays.items():
             method, _, part = name.partition(".")
@@ -126,6 +144,27 @@ def _agree(claim: Claim[object], status: list[int], flipped: list[bool], where: 
     if (claim.lower, claim.upper) != (lower, upper):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       f"the rows give {show([lower, upper])}")
+
+
+def _at(status: list[int], which: int) -> list[int]:
+    """Numbers of the evaluation rows of a status."""
+    return [j for j, s in enumerate(status) if s == which]
+
+
+def _listed(claim: Claim[Changes], status: list[int], flips: Mapping[str, Array]) -> None:
+    """The lists for readers say what the side file says, which is what was proved."""
+    flipped = _at(status, FLIPPED)
+    changes: list[list[int]] = []
+    if flipped:
+        rows, width = [int(row) for row in flips["rows"].values], flips["rows"].shape[1]
+        at = [int(p) * width for p in flips["point"].values]
+        changes = [sorted(row for row in rows[at[j] : at[j] + width] if row != -1) for j in flipped]
+    longest = max(map(len, changes), default=0)
+    for name, said, found in (
+            ("flipped", claim.witness.flipped, flipped), ("undecided", claim.witness.undecided, _at(status, OPEN)),
+            ("changed", claim.witness.changed, [r for c in changes for r in (*c, *[-1] * (longest - len(c)))])):
+        if said != tuple(found):
+            raise Invalid(f"{claim.where}.witness.{name}", show(said), f"the side file says {show(found)}")
 
 
 def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:

@@ -1,0 +1,77 @@
+"""What changed rows do to predictions: which are flipped and by which rows, and which are undecided."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from certify.certificate.schema import Certificate, Claim, Problem
+from certify.report.digits import count
+from certify.report.phrases.parameters import PARAMETERS
+from certify.report.statements import Changed, Flip, Phrase, say
+
+NONE = -1
+
+
+def find_changed(opened: Certificate) -> tuple[Changed, ...]:
+    """One for each enclosure whose certificate lists the rows; two gates on it are one."""
+    first = {(claim.quantity, claim.lower, claim.upper): claim for claim in reversed(opened.claims)
+             if claim.witness.flipped is not None}
+    return tuple(_changed(claim, opened.problem) for claim in reversed(first.values()))
+
+
+def changes_of(claim: Claim) -> list[list[int]]:
+    """The training rows of the change that flips each flipped evaluation row."""
+    flipped, rows = claim.witness.flipped or [], claim.witness.changed or []
+    width = len(rows) // max(len(flipped), 1)
+    return [[row for row in rows[a * width : (a + 1) * width] if row != NONE] for a in range(len(flipped))]
+
+
+def disagreement(claim: Claim, problem: Problem) -> str:
+    """Where the lists of rows contradict the ends of their claim or the problem, in words; empty where they agree."""
+    flipped, undecided = claim.witness.flipped or [], claim.witness.undecided or []
+    if None in (claim.witness.flipped, claim.witness.undecided, claim.witness.changed):
+        return "flipped, undecided and changed are set together"
+    rows, N = claim.witness.changed or [], problem.evaluation_rows or 0
+    lower, upper = claim.lower or 0, N if claim.upper is None else claim.upper
+    if any(a >= b for some in (flipped, undecided) for a, b in pairwise(some)) or {*flipped} & {*undecided} or (
+            max([*flipped, *undecided], default=-1) >= N):
+        return "evaluation rows are not listed once, in their order"
+    if (len(flipped), len(undecided)) != (N - upper, upper - lower):
+        return f"{len(flipped)} flipped and {len(undecided)} undecided rows do not give the ends"
+    if len(rows) % len(flipped) if flipped else rows:
+        return "a line of rows for each flipped one is needed"
+    moving = range(problem.n) if problem.rows == "all" else {*problem.rows}
+    for change in changes_of(claim):
+        if any(a >= b for a, b in pairwise(change)) or any(row not in moving for row in change) or (
+                problem.count is not None and len(change) > problem.count):
+            return f"rows {change} are no change that is asked about"
+    return ""
+
+
+def _changed(claim: Claim, problem: Problem) -> Changed:
+    several, one = PARAMETERS[problem.parameter].whole
+    changes = changes_of(claim)
+    flips = tuple(Flip(row, tuple(change)) for row, change in zip(claim.witness.flipped or (), changes, strict=True))
+    undecided = tuple(claim.witness.undecided or ())
+    rows = problem.evaluation_rows or 0
+    stay = rows - len(flips) - len(undecided)
+    some = f"at most {count(problem.count)} training rows {several}" if problem.count != 1 else (
+        f"any one training row {one}")
+    return Changed(
+        stay=stay, undecided=undecided, flips=flips, verbs=(several, one),
+        summary=say("Of the {rows} evaluation rows {stay} keep today’s label whenever {some}, whichever they are.",
+                    rows=count(rows), stay=count(stay), some=some),
+        often=_often(changes),
+    )
+
+
+def _often(changes: Sequence[Sequence[int]]) -> Phrase:
+    """The training row that stands in most changes, where one stands in several."""
+    times = Counter(row for change in changes for row in change)
+    if not times or max(times.values()) < 2:
+        return ()
+    row, most = min(times.items(), key=lambda item: (-item[1], item[0]))
+    return say("Training row {row} takes part in {most} of these {all} changes, as many as any other row or more.",
+               row=row, most=count(most), all=count(len(changes)))
