@@ -12,6 +12,7 @@ import pytest
 from certify.check import table
 from certify.check.reading.certificate import array_name, number, read_certificate, two_rows, vector, whole
 from certify.check.reading.side import array_start
+from certify.check.theorems.head.rows.claims import places as row_numbers
 from certify.check.theorems.modulus.set_quantities import summand
 from certify.format.canonical import encode
 from certify.format.refusal import Invalid
@@ -22,7 +23,7 @@ from tests.house.test_certificates import CERTIFICATES, ROOT
 from tests.oracles.certificate_reader import read_certificate as read_before
 
 READERS = {vector: Form.VECTOR, number: Form.NUMBER, whole: Form.WHOLE, two_rows: Form.ROWS, array_name: Form.ARRAY,
-           array_start: Form.ARRAY, summand: Form.WORD}
+           array_start: Form.ARRAY, summand: Form.WORD, row_numbers: Form.PLACES}
 MODULES = {
     "M2": ("modulus.kernel",), "M4": ("modulus.rows",), "N1": ("modulus.row_budgets",), "N2": ("modulus.row_budgets",),
     "N3": ("modulus.given_change",), "N4": ("modulus.one_row",), "Q1": ("aubin.interpolation",),
@@ -52,8 +53,8 @@ def test_both_readers_read_the_same(path):
                      "rows", "row_lower", "row_upper"):
             assert getattr(before, name) == getattr(after, name)
         assert [vars(h) for h in before.hypotheses] == [vars(h) for h in after.hypotheses]
-        assert {name: getattr(before, name) for name in vars(after.witness)} == vars(after.witness)
-        assert all(getattr(before, name) is None for name in set(FORMS) - set(vars(after.witness)))
+        assert {name: getattr(before, name, None) for name in vars(after.witness)} == vars(after.witness)
+        assert all(getattr(before, name, None) is None for name in set(FORMS) - set(vars(after.witness)))
 
 
 def test_witnesses_hold_what_the_table_says():
@@ -105,7 +106,7 @@ def test_what_the_old_reader_refuses_the_new_one_refuses(path):
 
 
 VALUES = {Form.VECTOR: [0.5, 1], Form.NUMBER: 0.5, Form.WHOLE: 1, Form.ROWS: [0, 1], Form.ARRAY: "modulus.shape",
-          Form.WORD: "weights"}
+          Form.WORD: "weights", Form.PLACES: [0, -1]}
 
 
 @pytest.mark.parametrize("path", [path for path in CERTIFICATES if path.stat().st_size < 100_000],
