@@ -11,6 +11,7 @@ from certify.format.errors import InputError
 
 STAYS, UNDECIDED, FLIPS = "stays", "undecided", "flips"
 COLOURS: Final = {STAYS: "#1e6b4a", UNDECIDED: "#b98300", FLIPS: "#9c2b27"}
+PLURALS: Final = {STAYS: "stay", UNDECIDED: "undecided", FLIPS: "flip"}
 SHOWN = 20
 
 
@@ -48,8 +49,8 @@ def as_html(found: Found) -> str:
     title = repr(found).partition("(")[2].rstrip(")")
     left = sorted((one for one in every if one.status != STAYS), key=lambda one: (one.status != FLIPS, one.row))
     bar = "".join(
-        f'<span style="display:inline-block;height:12px;width:{100 * size / len(every):.2f}%;'
-        f'background:{COLOURS[status]}" title="{size} {status}"></span>'
+        f'<span style="width:{100 * size / len(every):.2f}%;'
+        f'background:{COLOURS[status]}" title="{size} {PLURALS[status]}"></span>'
         for status, size in _counts(every) if size)
     lines = "".join(
         f"<tr><td>{one.row}</td><td>{one.label}</td><td>{one.margin:.3g}</td><td>{one.status}</td>"
@@ -57,7 +58,7 @@ def as_html(found: Found) -> str:
     head = "".join(f"<th>{word}</th>" for word in ("row", "label", "margin", "status", "flipped by training rows"))
     more = f"<p>and {len(left) - SHOWN} others; see to_frame()</p>" if len(left) > SHOWN else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}" if left else ""
-    return f'<div><p>{title}</p><div style="width:100%;max-width:40em;font-size:0">{bar}</div>{table}</div>'
+    return f'<div><p>{title}</p><div style="display:flex;max-width:40em;height:12px">{bar}</div>{table}</div>'
 
 
 def as_frame(found: Found) -> Any:
@@ -87,16 +88,16 @@ def drawn(found: Found, axes: Any = None) -> Any:
             from matplotlib.figure import Figure
         except ImportError:
             raise InputError("plot", "matplotlib is not installed", "run pip install matplotlib") from None
-        axes = Figure(figsize=(7.2, 1.6), layout="constrained").add_subplot()
+        axes = Figure(figsize=(7.2, 1.9), layout="constrained").add_subplot()
     begin = 0
     for status, size in _counts(found.rows()):
-        axes.barh(0, size, left=begin, color=COLOURS[status], label=f"{size} {status}")
+        axes.barh(0, size, left=begin, color=COLOURS[status], label=f"{size} {PLURALS[status]}")
         begin += size
     axes.set_yticks([])
     axes.set_xlim(0, begin)
     axes.set_xlabel("predictions")
-    axes.set_title(repr(found).partition("(")[2].partition(":")[0], fontsize="medium")
-    axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.6), frameon=False)
+    axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderpad=0, alignment="left",
+                title=repr(found).partition("(")[2].partition(":")[0])
     return axes
 
 

@@ -86,7 +86,7 @@ def test_plot_draws_every_part(found: StablePredictions) -> None:
     assert found.plot(axes) is axes
     widths = [patch.get_width() for patch in axes.patches[:3]]
     assert widths == [found.lower, len(found.undecided), len(found.attacked)] and axes.get_xlim() == (0, 5)
-    assert axes.get_title() == "any 2 rows deleted"
+    assert axes.get_legend().get_title().get_text() == "any 2 rows deleted"
 
 
 @pytest.mark.parametrize(("points", "said"), [
