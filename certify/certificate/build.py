@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from certify._version import __version__
 from certify.certificate.canonical import Json, seal
 from certify.certificate.schema import BY_ROW, validate
-from certify.format.certificate import FORMAT
+from certify.format.canonical import FORMAT
 from certify.format.words import Normalization
 from certify.network.graph.graph import GraphNetwork
 from certify.problem.bound import Bound

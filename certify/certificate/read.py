@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from certify.certificate.canonical import Json, canonical_bytes, digest
 from certify.certificate.schema import validate
-from certify.format.certificate import FORMAT
+from certify.format.canonical import FORMAT
 from certify.format.errors import CertificateError
 from certify.spec.sources import read_source
 

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from certify.format import words as w
-from certify.format.certificate import FORMAT
+from certify.format.canonical import FORMAT
 from certify.format.errors import CertificateError
 from certify.format.quantities import QUANTITIES
 from certify.format.words import words

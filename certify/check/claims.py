@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from certify.check.hypotheses import check_hypothesis
-from certify.check.reading.certificate import Base, Claim
+from certify.check.reading.certificate import Base, Claim, Witness
 from certify.check.reading.spec import Gate, Spec
 from certify.check.rule import Side
 from certify.check.systems.point import Ladder
 from certify.check.table import rule_of
 from certify.check.verdicts import Outcome, evaluate
-from certify.format.canonical import Json, same, show
+from certify.format.canonical import same, show
 from certify.format.refusal import Invalid
 
 
-def check_claims(
-    claims: tuple[Claim, ...], spec: Spec, ladder: Ladder, base: Base | None, side: Side,
-    far: bool = False,
-) -> list[Outcome]:
-    """Check that the claims answer the gates of the spec one by one, and every claim.
-
-    Args:
-        claims: the claims.
-        spec: the spec.
-        ladder: the problem at every precision, at the weights of the solution.
-        base: where the solution is, as stated and proved; None if none is, and then no claim has a number.
-        side: the arrays of the side file.
-        far: whether the certificate has to state that nothing is decided, because the solution is far (V62).
-
-    Returns:
-        The outcomes under the spec's own gates.
-
-    Raises:
-        Invalid: at the first claim that does not check.
-    """
+def check_asked(claims: Sequence[Claim[object]], spec: Spec) -> None:
+    """The claims answer the gates of the spec one by one, or what is asked without gates; raises `Invalid`."""
     plain = ["modulus", "sample_modulus"] if spec.parameter == "features" and spec.norm == 2 else ["modulus"]
     plain = ["first_order_distance"] if spec.set in ("sparse", "given") else plain
     plain = [*plain, "aubin"] if spec.aubin else plain
@@ -41,10 +25,24 @@ def check_claims(
     found = [claim.quantity for claim in claims]
     if found != wanted:
         raise Invalid("claims", f"they are about {show(found)}", f"the spec asks for {show(wanted)}")
+
+
+def check_claims(
+    claims: Sequence[Claim[Witness]], spec: Spec, ladder: Ladder, base: Base | None, side: Side,
+    far: bool = False,
+) -> list[Outcome]:
+    """Check every claim, of which there is one for each gate; the outcomes under the spec's own gates.
+
+    Args:
+        claims, spec, side: as they were read.
+        ladder: the problem at every precision, at the weights of the solution.
+        base: where the solution is, as stated and proved; None if none is, and then no claim has a number.
+        far: whether the certificate has to state that nothing is decided, because the solution is far (V62).
+    """
     gates: tuple[Gate | None, ...] = spec.gates or (None,) * len(claims)
     outcomes = []
     for claim, gate in zip(claims, gates, strict=True):
-        if base is None and (claim.lower, claim.upper, claim.rows, claim.equal_rows) != (None, None, (), None):
+        if base is None and (claim.lower, claim.upper, claim.rows, claim.witness.infinite) != (None, None, (), None):
             raise Invalid(claim.where, "it has numbers", "no solution is stated that they could be about")
         _check_claim(claim, ladder, base, side)
         outcomes.append(_check_outcome(claim, evaluate(claim, gate, far)))
@@ -52,7 +50,7 @@ def check_claims(
     return outcomes
 
 
-def _check_claim(claim: Claim, ladder: Ladder, base: Base | None, side: Side) -> None:
+def _check_claim(claim: Claim[Witness], ladder: Ladder, base: Base | None, side: Side) -> None:
     """Form, both ends and hypotheses of a claim."""
     where, problem = claim.where, ladder.problem
     rule = rule_of(claim, problem)
@@ -65,7 +63,7 @@ def _check_claim(claim: Claim, ladder: Ladder, base: Base | None, side: Side) ->
                           f"{show(needed[0])} is what can be re-derived")
     _check_ends(claim)
     rule.check_form(claim, problem)
-    if claim.equal_rows is not None:
+    if claim.witness.infinite is not None:
         from certify.check.theorems.modulus.equal_rows import check_equal_rows
 
         check_equal_rows(claim, ladder)
@@ -75,18 +73,20 @@ def _check_claim(claim: Claim, ladder: Ladder, base: Base | None, side: Side) ->
         check_hypothesis(hypothesis, known, claim, ladder, base)
 
 
-def _check_outcome(claim: Claim, outcome: Outcome) -> Outcome:
+def _check_outcome(claim: Claim[Witness], outcome: Outcome) -> Outcome:
     """V16: the stated verdict and gate are those that follow."""
-    where = claim.where
+    where, gate = claim.where, outcome.gate
     if claim.verdict != outcome.verdict:
         raise Invalid(f"{where}.verdict", f"{show(claim.verdict)} is stated", f"the ends give {show(outcome.verdict)}")
-    member = _gate_member(outcome)
+    member = None if gate is None else {
+        gate.side: gate.value, "rigour": gate.rigour, "severity": gate.severity, "rationale": gate.rationale,
+        "state": outcome.state}
     if not same(claim.gate, member):
         raise Invalid(f"{where}.gate", f"{show(claim.gate)} is stated", f"spec and ends give {show(member)}")
     return outcome
 
 
-def _check_ends(claim: Claim) -> None:
+def _check_ends(claim: Claim[Witness]) -> None:
     """V8 of every claim: no end is negative, the lower is not above the upper, and equal rows leave no number."""
     where = claim.where
     for name, value in (("lower", claim.lower), ("upper", claim.upper),
@@ -95,13 +95,5 @@ def _check_ends(claim: Claim) -> None:
             raise Invalid(f"{where}.{name}", f"{value!r} is stated", "it is not negative")
     if claim.lower is not None and claim.upper is not None and claim.lower > claim.upper:
         raise Invalid(f"{where}.lower", f"{claim.lower!r} is stated", f"the upper end is {claim.upper!r}")
-    if claim.equal_rows is not None and ((claim.lower, claim.upper) != (None, None) or claim.rows):
+    if claim.witness.infinite is not None and ((claim.lower, claim.upper) != (None, None) or claim.rows):
         raise Invalid(f"{where}.witness", "equal_rows is stated", "then lower and upper are null and rows is empty")
-
-
-def _gate_member(outcome: Outcome) -> Json | None:
-    gate = outcome.gate
-    if gate is None:
-        return None
-    return {gate.side: gate.value, "rigour": gate.rigour, "severity": gate.severity, "rationale": gate.rationale,
-            "state": outcome.state}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from certify.check.reading.certificate import Base, Claim, Hypothesis, Number
 from certify.check.systems.point import Ladder
@@ -16,17 +17,14 @@ class Stated:
     """A hypothesis as a claim states it, and what it is held against.
 
     Attributes:
-        where: its place, for messages.
-        value, holds: as stated.
         claim: the claim that lists it.
-        ladder: the problem at every precision.
         base: where the solution is, as stated and proved (None: none is).
     """
 
     where: str
     value: Number | str | None
     holds: bool
-    claim: Claim
+    claim: Claim[Any]
     ladder: Ladder
     base: Base | None
 
@@ -47,18 +45,9 @@ Check = Callable[[Stated], None]
 
 
 def check_hypothesis(
-    hypothesis: Hypothesis, known: Mapping[str, Check], claim: Claim, ladder: Ladder, base: Base | None,
+    hypothesis: Hypothesis, known: Mapping[str, Check], claim: Claim[Any], ladder: Ladder, base: Base | None,
 ) -> None:
-    """A hypothesis that the theorem's rule knows, with the value and the truth it can re-derive.
-
-    Args:
-        hypothesis: the hypothesis.
-        known: those that can be re-derived, by name.
-        claim, ladder, base: as of :class:`Stated`.
-
-    Raises:
-        Invalid: it is unknown, false, or cannot be re-derived.
-    """
+    """A hypothesis is one of those that the theorem's rule knows, with the value and the truth it can re-derive."""
     where = f"{claim.where}.hypotheses, {show(hypothesis.name)}"
     if hypothesis.name not in known:
         raise Invalid(where, "it is stated", f"this checker can re-derive {', '.join(known)}")
@@ -104,6 +93,6 @@ def tilt(stated: Stated) -> None:
 
 
 def _in_base(stated: Stated, nearby: bool, proved: Number | None) -> None:
-    wrong = nearby != (stated.ladder.problem.base == "nearby") or proved is None
+    wrong = nearby != stated.ladder.problem.nearby or proved is None
     if wrong or not same(stated.value, proved) or not stated.holds:
         raise Invalid(stated.where, stated.words, f"the number in base is {show(proved)}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from flint import arb, arb_mat, ctx
+from flint import arb_mat, ctx
 
 from certify.check.linalg.definite import Truth, definiteness
 from certify.format.refusal import Invalid
@@ -95,79 +95,10 @@ class Positive:
         return Finding(truth, f"{self.words} {said[truth]}")
 
 
-@dataclass(frozen=True)
-class AtMost:
-    """`value ≤ bound`; `words` says what the value is."""
+class Judgement(Protocol):
+    """A statement that can be judged: those here, and the other conditions of `judgements`."""
 
-    value: arb
-    bound: arb
-    words: str
-
-    def judged(self) -> Finding:
-        """Proved or disproved by all points of both balls."""
-        return judged(self.value <= self.bound, self.value > self.bound, self.words)
-
-
-@dataclass(frozen=True)
-class AtLeast:
-    """`value ≥ bound`, and above 0 where it has to be `strict`; `words` says what the value is."""
-
-    value: arb
-    bound: arb
-    words: str
-    strict: bool = False
-
-    def judged(self) -> Finding:
-        """Proved or disproved by all points of both balls."""
-        enough = not self.strict or self.value > 0
-        below = self.value < self.bound or (self.strict and self.value <= 0)
-        return judged(enough and self.value >= self.bound, below, self.words)
-
-
-@dataclass(frozen=True)
-class Within:
-    """`|value| < room`: over a whole ball something stays within its room. It is never disproved so."""
-
-    value: arb
-    room: arb
-    words: str
-
-    def judged(self) -> Finding:
-        """Proved, or not decided: a bound over a ball may be larger than what it bounds."""
-        return judged(self.room > self.value, False, self.words)
-
-
-@dataclass(frozen=True)
-class HasZero:
-    """A ball of a `radius` has a zero: the Newton step at its middle, and how much the map contracts there.
-
-    `|T(0)| ≤ step` and `‖T'‖ ≤ defect` on the ball: `step ≤ (1 − defect)·radius` makes T a contraction of it.
-    """
-
-    step: arb
-    defect: arb
-    radius: arb
-    words: str
-
-    def judged(self) -> Finding:
-        """Proved, or not decided."""
-        return judged(self.step <= (1 - self.defect) * self.radius, False, self.words)
-
-
-@dataclass(frozen=True)
-class Equal:
-    """Two numbers of the data, or counts, are equal."""
-
-    stated: object
-    found: object
-    words: str
-
-    def judged(self) -> Finding:
-        """Proved or disproved."""
-        return judged(self.stated == self.found, self.stated != self.found, self.words)
-
-
-Judgement = Finding | Positive | AtMost | AtLeast | Within | HasZero | Equal
+    def judged(self) -> Finding: ...  # noqa: D102
 
 
 class Problemlike(Protocol):
@@ -195,10 +126,7 @@ def decide(rule: Callable[[P], Judgement], ladder: Iterable[P], once: bool = Fal
     A network that is not proved smooth at the data disproves nothing and proves nothing: every rule that needs
     derivatives then stays undecided, at once if a pre-activation is exactly zero.
 
-    Args:
-        rule: what has to be proved.
-        ladder: the problem at every precision, the lowest first.
-        once: whether the lowest precision is the only one tried.
+    With `once` the lowest precision, which the ladder has first, is the only one tried.
     """
     finding = Finding(Truth.UNDECIDED, "nothing was tried")
     for point in ladder:
@@ -221,18 +149,7 @@ def decide(rule: Callable[[P], Judgement], ladder: Iterable[P], once: bool = Fal
 def expect(
     where: str, stated: int | float, rule: Callable[[P], Judgement], ladder: Iterable[P], once: bool = False,
 ) -> None:
-    """Apply a rule; anything but a proof is a refusal that quotes both sides.
-
-    Args:
-        where: the member of the certificate.
-        stated: its value.
-        rule: what has to be proved.
-        ladder: the problem at every precision.
-        once: whether more precision is of no use.
-
-    Raises:
-        Invalid: it is not proved.
-    """
+    """As :func:`decide`; anything but a proof is a refusal that quotes the member of the certificate and both sides."""
     finding = decide(rule, ladder, once)
     if finding.truth is not Truth.PROVED:
         unsure = finding.truth is Truth.UNDECIDED and "not proved" not in finding.found

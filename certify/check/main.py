@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from certify.check.reading.certificate import FORMAT, QUANTITIES
+from certify.check.reading.certificate import QUANTITIES
 from certify.check.reading.files import DIGITS
 from certify.check.reading.spec import Gate
 from certify.check.run import Result, Usage, check
 from certify.check.verdicts import INTERRUPTED, INVALID, Outcome, exit_status
-from certify.format.canonical import Json
+from certify.format.canonical import FORMAT, Json
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
@@ -185,24 +185,14 @@ def _where(near: Nearness, kind: str) -> str:
 
 def _words(outcome: Outcome, problem: Json) -> str:
     claim = outcome.claim
-    if claim.equal_rows is not None:
-        proved = f"infinite: rows {claim.equal_rows[0]} and {claim.equal_rows[1]} are equal"
+    if claim.witness.infinite is not None:
+        proved = "infinite: rows {} and {} are equal".format(*claim.witness.infinite)
     elif claim.lower is None and claim.upper is None:
         proved = "nothing proved"
     else:
         low = "0" if claim.lower is None else repr(claim.lower)
-        proved = f"proved in [{low}, {'∞' if claim.upper is None else repr(claim.upper)}]"
-        if claim.radius_u is not None:  # what the upper end is about is in the certificate, not in the spec
-            proved += f" for data changes up to {claim.radius_u!r}, weights within {claim.radius_w!r}"
-        if claim.theorem == "P2":  # likewise
-            proved += f" for all weights within {claim.reach!r}"
-        agreed = next((h.value for h in claim.hypotheses if h.name == "agreement"), 0)  # derived; unstated is unproved
-        if claim.theorem == "P1" and claim.row_upper is not None and agreed != len(claim.row_upper):
-            proved += f" at the nearest solution, others nearby agree at {agreed:.0f} of {len(claim.row_upper)} rows"
-        if claim.quantity == "stable_predictions":
-            from certify.check.reading.label_rules import meaning
-
-            proved += f", label: {meaning(problem['outputs'], problem.get('threshold'))}"
+        high = "∞" if claim.upper is None else repr(claim.upper)
+        proved = f"proved in [{low}, {high}]{claim.witness.scope(claim, problem)}"
     name = claim.quantity if outcome.gate is None else f"{outcome.gate} {outcome.state}"
     warn = ", warning only" if outcome.gate is not None and outcome.gate.severity == "warn" else ""
     return f"{name} ({proved}{warn})"

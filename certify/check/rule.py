@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic
 
 from certify.check.hypotheses import Check
 from certify.check.kernel import Judgement, expect
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Pair, T, Vector, Witness, stated, two_rows
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Ladder, Point
 from certify.format.canonical import show
@@ -25,7 +26,7 @@ Test = Callable[[Point], Judgement]
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Generic[T]):
     """What the checker knows about one theorem, or one case of it.
 
     Attributes:
@@ -34,24 +35,38 @@ class Rule:
         check_form: V8, that the members of the claim fit together; raises `Invalid`.
         check_ends: re-derives every number of the claim; raises `Invalid`.
         hypotheses: those that can be re-derived, by name, in the order in which a message lists them.
+        witness: what its claims carry beside their ends.
     """
 
-    theorem: Callable[[Claim, Ladder], str]
-    units: Callable[[Claim, Problem], tuple[str, ...]]
-    check_form: Callable[[Claim, Problem], None]
-    check_ends: Callable[[Claim, Ladder, Side], None]
-    hypotheses: Callable[[Claim, Problem], Mapping[str, Check]]
+    theorem: Callable[[Claim[object], Ladder], str]
+    units: Callable[[Claim[object], Problem], tuple[str, ...]]
+    check_form: Callable[[Claim[T], Problem], None]
+    check_ends: Callable[[Claim[T], Ladder, Side], None]
+    hypotheses: Callable[[Claim[object], Problem], Mapping[str, Check]]
+    witness: type[T]
 
 
-def always(label: str) -> Callable[[Claim, Ladder], str]:
+@dataclass(frozen=True)
+class Refutable(Witness):
+    """Two equal rows prove that the modulus is infinite."""
+
+    equal_rows: Pair | None = stated(two_rows)
+
+    @property
+    def infinite(self) -> Pair | None:
+        """The two rows."""
+        return self.equal_rows
+
+
+def always(label: str) -> Callable[[Claim[object], Ladder], str]:
     """A theorem that the words of the spec choose."""
     return lambda claim, ladder: label
 
 
-def interpolating(label: str) -> Callable[[Claim, Ladder], str]:
+def interpolating(label: str) -> Callable[[Claim[object], Ladder], str]:
     """The same for interpolation systems; M5a where critical points are their solutions, proved beside a number."""
 
-    def theorem(claim: Claim, ladder: Ladder) -> str:
+    def theorem(claim: Claim[object], ladder: Ladder) -> str:
         if not ladder.problem.solutions.stationary:
             return label
         if (claim.lower, claim.upper, claim.rows) != (None, None, ()):
@@ -73,51 +88,46 @@ def merged(problem: Problem) -> str:
     return " (equal rows move as one)" if len(problem.kept) < len(problem.features) else ""
 
 
-def distance(claim: Claim, problem: Problem) -> tuple[str]:
+def distance(claim: Claim[object], problem: Problem) -> tuple[str]:
     """The unit of a distance."""
     return (f"{weight_distance(problem)}{merged(problem)}",)
 
 
-def modulus(claim: Claim, problem: Problem) -> tuple[str]:
+def modulus(claim: Claim[object], problem: Problem) -> tuple[str]:
     """The unit of a modulus, or of what it makes of a radius."""
     if TIMES_RADIUS[claim.quantity]:
         return distance(claim, problem)
     return (f"{weight_distance(problem)} per unit of {problem.moves.moved}{merged(problem)}",)
 
 
-def check_no_member(claim: Claim) -> None:
-    """Member and dual are witnesses of budgets of single rows alone."""
-    for name, there, needed in (
-        ("member", claim.member, "it is for the upper end under budgets of single rows"),
-        ("dual", claim.dual, "it is for member weights"),
-    ):
-        if there is not None:
-            raise Invalid(f"{claim.where}.witness", f"{name} is there", needed)
+def times(claim: Claim[object], problem: Problem) -> float | None:
+    """The radius that the claim takes a modulus times; None where it is about the modulus itself."""
+    return problem.radius if TIMES_RADIUS[claim.quantity] else None
 
 
-def check_witness(claim: Claim, problem: Problem, z: bool = False, length: int = 0, array: bool = False) -> None:
-    """A vector z of that length, and an array, where they are needed and nowhere else; equal rows where they can be.
-
-    Raises:
-        Invalid: one is missing, idle, or of another length.
-    """
-    where = f"{claim.where}.witness"
-    for name, there, needed in (("z", claim.z is not None, z), ("array", claim.array is not None, array)):
-        if there != needed:
-            raise Invalid(where, f"{name} is {'there' if there else 'missing'}",
-                          f"the ends are {show((claim.lower, claim.upper))}")
-    if claim.equal_rows is not None and (not problem.solutions.by_row or problem.nearby or problem.budget.single):
-        raise Invalid(where, "equal_rows is stated", "it is for interpolation with base given")
-    if claim.z is not None and len(claim.z) != length:
-        raise Invalid(f"{where}.z", f"it has {len(claim.z)} entries", f"{length} are needed")
+def check_there(claim: Claim[object], name: str, there: object, needed: bool) -> None:
+    """A member of the witness is there where the ends need it, and nowhere else; raises `Invalid`."""
+    if (there is not None) != needed:
+        raise Invalid(f"{claim.where}.witness", f"{name} is {'missing' if needed else 'there'}",
+                      f"the ends are {show((claim.lower, claim.upper))}")
 
 
-def check_rows(claim: Claim, problem: Problem) -> None:
-    """The ends of every row that may move, the largest of which are the claim's.
+def check_vector(claim: Claim[object], z: Vector | None, needed: bool, length: int) -> None:
+    """The same of a vector, which has that length."""
+    check_there(claim, "z", z, needed)
+    if z is not None and len(z) != length:
+        raise Invalid(f"{claim.where}.witness.z", f"it has {len(z)} entries", f"{length} are needed")
 
-    Raises:
-        Invalid: other rows, or other ends.
-    """
+
+def check_refutable(claim: Claim[Refutable], problem: Problem) -> None:
+    """Two equal rows are stated where they can refute; raises `Invalid`."""
+    if claim.witness.equal_rows is not None and (
+            not problem.solutions.by_row or problem.nearby or problem.budget.single):
+        raise Invalid(f"{claim.where}.witness", "equal_rows is stated", "it is for interpolation with base given")
+
+
+def check_rows(claim: Claim[object], problem: Problem) -> None:
+    """The ends of every row that may move, the largest of which are the claim's."""
     if claim.rows and claim.rows != problem.moving:
         raise Invalid(f"{claim.where}.rows", show(list(claim.rows)),
                       f"the rows that may move are {show(problem.moving)}")
@@ -130,17 +140,12 @@ def check_rows(claim: Claim, problem: Problem) -> None:
 
 
 def expect_rows(
-    claim: Claim, ladder: Ladder, high: Callable[[int, int, float], Test], low: Callable[[int, int, float], Test],
+    claim: Claim[object], ladder: Ladder, high: Callable[[int, int, float], Test],
+    low: Callable[[int, int, float], Test],
 ) -> None:
     """Re-derive both ends of every row.
 
-    Args:
-        claim: the claim.
-        ladder: the problem at every precision.
-        high, low: by number of the moving row, its row of the data, and the stated end, what has to be proved.
-
-    Raises:
-        Invalid: one cannot be re-derived.
+    `high` and `low` say by number of the moving row, its row of the data, and the stated end what has to be proved.
     """
     rows = zip(claim.rows, claim.row_lower, claim.row_upper, strict=True)
     for number, (row, lower, upper) in enumerate(rows):

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certify.check.claims import check_claims
+from certify.check.claims import check_asked, check_claims
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Certificate, read_certificate
+from certify.check.reading.certificate import Base, Certificate, Claim, Witness, array_names, read_certificate
 from certify.check.reading.files import Places, check_named, read_bytes, read_file
-from certify.check.reading.spec import Gate, Spec, check_promise, read_spec
+from certify.check.reading.spec import Gate, check_promise, read_spec
 from certify.check.reading.subject import Problem, build_problem, describe
 from certify.check.systems.base import check_base
 from certify.check.systems.point import Ladder
+from certify.check.table import witnessed
 from certify.check.verdicts import Outcome, evaluate, overall, thresholds
 from certify.format.canonical import Json, same, show
 from certify.format.refusal import Invalid
@@ -56,20 +57,13 @@ def check(
     path: Path, given: dict[str, Path | None], asked: Sequence[Gate] = (), tell: Tell = lambda _: None,
     within: float | None = None,
 ) -> Result:
-    """Check a certificate against the original files.
-
-    The order is that of proofs/certificate-format.md; the first bad step ends it.
+    """Check a certificate against the original files, in the order of proofs/certificate-format.md.
 
     Args:
-        path: the certificate.
-        given: paths of spec, model, data and witness; None for the recorded ones.
+        path, given: the certificate, and the paths of its files by role; None for the recorded ones.
         asked: thresholds that replace those of the spec.
         tell: called with a line of progress.
         within: base `nearby`: the share of the length of the weights that counts, instead of the spec's.
-
-    Raises:
-        Invalid: a byte, a member or a claim does not check.
-        Usage: a threshold on a quantity the certificate has no claim about, or `within` with base `given`.
     """
     certificate = read_certificate(read_bytes(path, "certificate file"), f"certificate file {show(str(path))}")
     for gate in asked:
@@ -87,7 +81,11 @@ def check(
         raise Invalid("problem.merge_duplicates", show(merge), "true or false is needed")
     problem = build_problem(spec, contents["model"], contents["data"], merge, contents.get("graph"),
                             contents.get("change"), contents.get("reference"), contents.get("evaluation"))
-    near = _nearness(spec, problem, certificate.base.distance)
+    near = None
+    if problem.nearby:
+        from certify.check.systems.nearness import nearness
+
+        near = nearness(spec, problem, certificate.base.distance)
     if within is not None and near is None:
         raise Usage("--within: the certificate has base given, whose solution is the weights themselves")
     _compare(certificate.problem, describe(problem, spec, merge) | ({} if near is None else near.members))
@@ -96,17 +94,19 @@ def check(
 
         check_counted(spec, problem, asked)
     tell(f"the problem is the spec's: {problem.equations} equations, {problem.parameters} parameters")
-    ladder, solved, side = _solution(certificate, problem, contents.get("witness"), tell)
+    check_asked(certificate.claims, spec)
+    claims = tuple(witnessed(claim, problem) for claim in certificate.claims)
+    ladder, solved, side = _solution(certificate.base, claims, problem, contents.get("witness"), tell)
     # a certificate of before V62 lacks the member, and states what the ends alone give: what is printed does not
     owned = near is not None and near.far and "within" in certificate.problem
-    outcomes = check_claims(certificate.claims, spec, ladder, certificate.base if solved else None, side, owned)
+    outcomes = check_claims(claims, spec, ladder, certificate.base if solved else None, side, owned)
     verdict, gates = overall(outcomes)
     for member, stated, found in (("verdict", certificate.verdict, verdict), ("gates", certificate.gates, gates)):
         if stated != found:
             raise Invalid(member, f"{show(stated)} is stated", f"the claims give {show(found)}")
     near = near if near is None or within is None else replace(near, within=within)
     far = near is not None and near.far
-    used = tuple(evaluate(*pair, far) for pair in thresholds(certificate.claims, spec.gates, asked))
+    used = tuple(evaluate(*pair, far) for pair in thresholds(claims, spec.gates, asked))
     source = "the command line" if asked else "the digest-bound spec" if spec.gates else "none"
     if asked and any(outcome.gate not in asked and outcome.gate is not None for outcome in used):
         source = "the command line and the digest-bound spec"
@@ -114,57 +114,25 @@ def check(
     return Result(certificate, used, *overall(used), source, near, files)
 
 
-def _nearness(spec: Spec, problem: Problem, distance: float | None) -> Nearness | None:
-    if problem.base != "nearby":
-        return None
-    from certify.check.systems.nearness import nearness
-
-    return nearness(spec, problem, distance)
-
-
 def _solution(
-    certificate: Certificate, problem: Problem, witness: bytes | None, tell: Tell,
+    base: Base, claims: Sequence[Claim[Witness]], problem: Problem, witness: bytes | None, tell: Tell,
 ) -> tuple[Ladder, bool, Mapping[str, Array]]:
-    """V7 and V19: the base point, the evidence there, whether a solution is proved, and the arrays of the side file."""
-    base, ladder = certificate.base, Ladder(problem, tell, tilt=certificate.base.tilt)
-    critical = ""
-    if problem.map == "critical":
-        from certify.check.systems.critical_base import case_of, check_critical_base
+    """V7 and V19: the evidence at the solution, whether one is proved, and the arrays of the side file."""
 
-        critical = case_of(certificate.claims, problem)
-        check_critical_base(base, ladder, critical)
-    else:
-        check_base(base, ladder)
-    solved = base.distance is not None and (not critical or problem.base == "nearby" or base.tilt is not None)
-    side = _side(certificate, problem, witness)
-    if critical == "convex" and base.distance is not None and not problem.bias_decay:
-        from certify.check.theorems.head.rows.base import check_free
+    def side() -> Mapping[str, Array]:
+        if witness is None and not problem.nearby and not any(array_names(claim.witness) for claim in claims):
+            return {}  # nothing could need one
+        from certify.check.reading.side import read_side
 
-        check_free(base.distance, ladder, [claim.array for claim in certificate.claims], side)
-    if critical == "convex":
-        tell(f"the one solution lies within {base.distance!r}" if solved else "no solution is stated")
-    elif problem.base == "nearby" and base.distance is not None:
-        from certify.check.systems.nearby import interpolating, solve
+        return read_side(claims, base, problem, witness)
 
-        if critical and critical != "M5a":
-            from certify.check.systems.critical_nearby import critical_point, rungs
+    if problem.solutions.stationary or problem.nearby:
+        from certify.check.solution import solution
 
-            centre, known = solve(problem, base, side, critical_point)
-            ladder = Ladder(problem, tell, centre, known, rungs=rungs(known))
-        else:
-            ladder = Ladder(problem, tell, solve(problem, base, side, interpolating)[0])
-        tell("an exact solution lies within the stated distance")
-    return ladder, solved, side
-
-
-def _side(certificate: Certificate, problem: Problem, data: bytes | None) -> Mapping[str, Array]:
-    """The arrays of the side file; none where there is no file, and nothing that could need one."""
-    named = any((claim.array, claim.constants) != (None, None) for claim in certificate.claims)
-    if data is None and not named and problem.base != "nearby":
-        return {}
-    from certify.check.reading.side import read_side
-
-    return read_side(certificate, problem, data)
+        return solution(base, claims, problem, side, tell)
+    ladder = Ladder(problem, tell)
+    check_base(base, ladder)
+    return ladder, base.distance is not None, side()
 
 
 def _compare(stated: Json, found: Json) -> None:

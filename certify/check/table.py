@@ -7,28 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness, with_witness
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule
 from certify.check.words.solutions import MAPS
-from certify.format.canonical import show
+from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 MODULI = ("modulus", "first_order_distance")
 BUDGETS = ("per_sample", "sparse")
-FINITE = ("distance", "stable_predictions", "prediction_change")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A rule's place, and the claims it is for; no word means any.
+    """A rule's module below `certify.check.theorems`, and the words of the claims it is for; no word means any.
 
     Attributes:
-        module: below `certify.check.theorems`.
-        system: what the claim is about: `interpolation`, `critical` or `sublevel`.
-        quantities, sets, norms: words of the claim and of the perturbation set.
-        theorems: labels that the claim states.
         rule: its name there.
         apart: whether it rests on the solution alone, and on no case of the theorem on its map.
     """
@@ -42,7 +38,7 @@ class Row:
     rule: str = "RULE"
     apart: bool = False
 
-    def fits(self, claim: Claim, problem: Problem) -> bool:
+    def fits(self, claim: Claim[object], problem: Problem) -> bool:
         """Whether the rule is for a claim."""
         words = ((self.quantities, claim.quantity), (self.sets, problem.set), (self.norms, problem.norm),
                  (self.theorems, claim.theorem))
@@ -67,7 +63,8 @@ ROWS = (
     Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
     Row("distance.critical_given_change", "critical", ("distance",), ("given",), apart=True),  # Q7
     Row("head.rows.claims", "critical", ("stable_predictions",), ("sparse",), theorems=("H1",)),
-    Row("head.claims", "critical", FINITE, ("total", *BUDGETS)),  # Q6
+    Row("head.claims", "critical", ("distance", "prediction_change"), ("total", *BUDGETS)),  # Q6
+    Row("head.labels", "critical", ("stable_predictions",), ("total", *BUDGETS)),  # Q6
     Row("modulus.sublevel", "sublevel", ("modulus",)),  # M6
     Row("modulus.sublevel", "sublevel", ("sample_modulus",), rule="ROWS"),  # M6
     Row("persistence.radius", "sublevel", ("persistence_radius",)),  # M6
@@ -76,7 +73,7 @@ ROWS = (
 """The first that fits counts."""
 
 
-def system_of(claim: Claim, problem: Problem) -> str:
+def system_of(claim: Claim[object], problem: Problem) -> str:
     """The map, but where critical points are solutions of an interpolation system: a claim that states M5a.
 
     That its conditions hold is checked with `base`, before any claim.
@@ -89,12 +86,15 @@ def system_of(claim: Claim, problem: Problem) -> str:
     return problem.map
 
 
-def row_of(claim: Claim, problem: Problem) -> Row:
-    """The row for a claim.
+def rule(module: str, name: str = "RULE") -> Rule[Any]:
+    """The rule of a module below `certify.check.theorems`."""
+    found = getattr(import_module(f"certify.check.theorems.{module}"), name)
+    assert isinstance(found, Rule)
+    return found
 
-    Raises:
-        Invalid: there is none, which the spec's own consistency rules out.
-    """
+
+def row_of(claim: Claim[object], problem: Problem) -> Row:
+    """The row for a claim; raises `Invalid` where there is none."""
     for row in ROWS:
         if row.fits(claim, problem):
             return row
@@ -102,9 +102,13 @@ def row_of(claim: Claim, problem: Problem) -> Row:
                   f"this checker knows no theorem about it for the {problem.map} map and set {problem.set}")
 
 
-def rule_of(claim: Claim, problem: Problem) -> Rule:
-    """The rule for a claim; raises `Invalid` where there is none."""
+def rule_of(claim: Claim[object], problem: Problem) -> Rule[Any]:
+    """The rule for a claim."""
     row = row_of(claim, problem)
-    found = getattr(import_module(f"certify.check.theorems.{row.module}"), row.rule)
-    assert isinstance(found, Rule)
-    return found
+    return rule(row.module, row.rule)
+
+
+def witnessed(claim: Claim[Json], problem: Problem) -> Claim[Witness]:
+    """The claim with the witness that its theorem knows; raises `Invalid`."""
+    found: type[Witness] = rule_of(claim, problem).witness
+    return with_witness(claim, found)

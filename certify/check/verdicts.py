@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.spec import Gate
 
 EXIT = {"met": 0, "failed": 3, "open": 4}
@@ -15,25 +15,20 @@ INVALID, INTERRUPTED = 2, 130
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one claim under one threshold (None: no threshold).
+    """What became of one claim under one threshold; None, and no state, where there is no threshold."""
 
-    Attributes:
-        verdict: `certified`, `refuted` or `inconclusive`.
-        state: `met`, `failed` or `open`; None without a threshold.
-    """
-
-    claim: Claim
+    claim: Claim[Witness]
     gate: Gate | None
     verdict: str
     state: str | None
 
 
-def evaluate(claim: Claim, gate: Gate | None, far: bool = False) -> Outcome:
+def evaluate(claim: Claim[Witness], gate: Gate | None, far: bool = False) -> Outcome:
     """Hold the proved ends of a claim against a threshold; equal rows prove that the modulus is infinite (V16).
 
     Where the solution is `far` from the given weights nothing is decided (V62).
     """
-    low = math.inf if claim.equal_rows is not None else -math.inf if claim.lower is None else claim.lower
+    low = math.inf if claim.witness.infinite is not None else -math.inf if claim.lower is None else claim.lower
     high = math.inf if claim.upper is None else claim.upper
     if gate is None:
         holds, fails = high < math.inf, low == math.inf
@@ -64,16 +59,11 @@ def exit_status(outcomes: Iterable[Outcome]) -> int:
 
 
 def thresholds(
-    claims: Iterable[Claim], gates: Iterable[Gate], asked: Iterable[Gate],
-) -> list[tuple[Claim, Gate | None]]:
-    """Pair claims with the thresholds to be used.
+    claims: Iterable[Claim[Witness]], gates: Iterable[Gate], asked: Iterable[Gate],
+) -> list[tuple[Claim[Witness], Gate | None]]:
+    """Pair claims with the thresholds to be used: those asked for replace all of the spec on the same quantity.
 
-    A threshold of the caller replaces all thresholds of the spec on the same quantity.
-
-    Args:
-        claims: the claims, one for each gate of the spec, in its order; or claims without gates.
-        gates: the gates of the spec.
-        asked: the caller's thresholds.
+    There is a claim for each gate of the spec, in its order; or there are claims without gates.
     """
     claims, gates, asked = tuple(claims), tuple(gates), tuple(asked)
     own: tuple[Gate | None, ...] = gates or (None,) * len(claims)

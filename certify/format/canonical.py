@@ -10,6 +10,9 @@ from certify.format.refusal import Invalid
 
 Json = dict[str, Any]
 
+FORMAT = "certify/1"
+"""What the member `format` of a certificate says."""
+
 LARGEST_INTEGER = 2**53
 """Integers up to here are doubles."""
 

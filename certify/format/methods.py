@@ -8,7 +8,7 @@ METHODS: Final = ("squared_labels", "squared_deletions", "enumeration", "box", "
 """In the order of their numbers, which never change; a new one is added at the end."""
 
 OPEN, FLIPPED, FIRST = 0, 1, 2
-"""Status of a point: nothing is known; a change flips it; this and what follows: it stays, by the method of the rest."""
+"""Status of a point: nothing is known; a change flips it; this and more: it stays, by the method of the rest."""
 
 
 def status_of(method: str) -> int:

@@ -17,8 +17,8 @@ from certify.problem.problem import Problem
 def from_sklearn(estimator: Any, X: Any, y: Any) -> Problem:
     """A fitted estimator with its training data as a problem about its rows.
 
-    LogisticRegression (l2), RidgeClassifier and Ridge; their intercept carries no penalty, and C and alpha are
-    penalties of a sum, so that n stays as it is when rows are deleted.
+    LogisticRegression (l2), RidgeClassifier and Ridge; their intercept carries no penalty, and C and alpha are weights
+    of a sum, so that n stays as it is when rows are deleted.
 
     Args:
         estimator: fitted; nothing of it is run but `get_params`.

@@ -1,4 +1,4 @@
-"""Tables of the package ISLP, for the recipes of `default` and `bikeshare`: read from its wheel, nothing is installed.
+"""Tables of the package ISLP, for `default`, `bikeshare` and `heads`: read from its wheel, nothing is installed.
 
     pip download ISLP==0.6.0 --no-deps        # islp-0.6.0-py3-none-any.whl
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 WHEEL = "islp-0.6.0-py3-none-any.whl"
 DIGESTS = {
+    "Caravan": "e89d49b6fb8fe02d76bb5bb80d8e0dab473bf9f6a72515e30c259f6d7da42269",
     "Default": "d113590204485565bdd692b2d8430e7c2fcc72ec323df92314a745c99a0eefe9",
     "Bikeshare": "ac6950ae6f11efcc69c29d6bb13e8881c001e27d36434660d59444a1414f712c",
 }

@@ -43,8 +43,8 @@ def labels(rng: np.random.Generator) -> Outcome:
         strict, loose = oracle.tolerated_labels(
             small.phi.tolist(), small.Y.tolist(), small.mu, small.decayed.tolist(), small.points[j].tolist(),
             int(head.today[j]), small.codes.tolist(), may, small.threshold)
-        if part.tolerated[j] > strict or (checked[j] and count > strict):
-            raise Violation(f"{part.tolerated[j]} or {count} changes are tolerated, {strict} is exact")
+        if part.tolerated[0][j] > strict or part.tolerated[1][j] < loose or (checked[j] and count > strict):
+            raise Violation(f"{part.tolerated} or {count} changes are tolerated, {strict} is exact")
         if part.flips.point[j] >= 0 and count <= loose:
             raise Violation(f"{count} changes flip, {loose} do not")
     return "decided" if part.proved.any() else "refused"

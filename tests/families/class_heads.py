@@ -17,8 +17,15 @@ from certify.systems.head.rows.losses.logistic import LogisticHead
 Array = NDArray[np.float64]
 
 
-def class_head(rng: np.random.Generator, n: int, k: int, points: int = 5, decay: float | None = None,
-               free: bool | None = None, apart: float | None = None) -> Head:
+def class_head(
+    rng: np.random.Generator,
+    n: int,
+    k: int,
+    points: int = 5,
+    decay: float | None = None,
+    free: bool | None = None,
+    apart: float | None = None,
+) -> Head:
     """A drawn head; its given weights come from a few gradient steps and are no exact refit."""
     p = int(rng.integers(1, 4))
     classes = 2 if k == 1 else k
@@ -31,7 +38,9 @@ def class_head(rng: np.random.Generator, n: int, k: int, points: int = 5, decay:
     V = refit(phi, codes[label], n * weight_decay, decayed)
     e = np.c_[centre[rng.integers(0, classes, points)] + rng.standard_normal((points, p)), np.ones(points)]
     loss = LogisticHead() if k == 1 else CrossEntropyHead()
-    return Head(phi, np.zeros(n), codes[label], codes, label, loss, V, weight_decay, decayed, False, e, np.zeros(points))
+    return Head(
+        phi, np.zeros(n), codes[label], codes, label, loss, V, weight_decay, decayed, False, e, np.zeros(points)
+    )
 
 
 def refit(phi: Array, Y: Array, mu: float, decayed: NDArray[np.bool_], steps: int = 300) -> Array:
@@ -73,8 +82,23 @@ def as_checked(head: Head, rows: tuple[int, ...], count: int) -> checked.Head:
     assert head.codes is not None
     assert head.label is not None
     return checked.Head(
-        phi=phi, rows=phi.tolist(), sizes=[norm(r).upper() for r in phi.tolist()], targets=head.Y.tolist(),
-        codes=Codes(head.codes.tolist(), head.label.tolist(), head.Y.tolist()), loss=row_loss(head.loss.name), k=head.k,
-        m=head.m, biased=True, bias_decay=bool(head.decayed[-1]), decay=arb(head.weight_decay), remaining=False,
-        evaluated=points, lengths=[norm(r).upper() for r in points.tolist()], threshold=0.0, today=head.today.tolist(),
-        moving=rows, count=count, relabels=True)
+        phi=phi,
+        rows=phi.tolist(),
+        sizes=[norm(r).upper() for r in phi.tolist()],
+        targets=head.Y.tolist(),
+        codes=Codes(head.codes.tolist(), head.label.tolist(), head.Y.tolist()),
+        loss=row_loss(head.loss.name),
+        k=head.k,
+        m=head.m,
+        biased=True,
+        bias_decay=bool(head.decayed[-1]),
+        decay=arb(head.weight_decay),
+        remaining=False,
+        evaluated=points,
+        lengths=[norm(r).upper() for r in points.tolist()],
+        threshold=0.0,
+        today=head.today.tolist(),
+        moving=rows,
+        count=count,
+        relabels=True,
+    )

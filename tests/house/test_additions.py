@@ -89,7 +89,9 @@ CHECKER = '''"""T9 in the checker."""
 
 from __future__ import annotations
 
-from certify.check.kernel import Equal, expect
+from certify.check.judgements import Equal
+from certify.check.kernel import expect
+from certify.check.reading.certificate import Witness
 from certify.check.rule import Rule, always
 from certify.check.theorems.modulus.kernel import RULE as KERNEL
 
@@ -102,7 +104,8 @@ def ends(claim, ladder, side):
         expect(f"{claim.where}.{name}", value, test, ladder)
 
 
-RULE = Rule(always("T9"), lambda claim, problem: ("equations",), lambda claim, problem: None, ends, KERNEL.hypotheses)
+RULE = Rule(always("T9"), lambda claim, problem: ("equations",), lambda claim, problem: None, ends, KERNEL.hypotheses,
+            Witness)
 '''
 
 
@@ -121,7 +124,6 @@ def with_toy_theorem(copy):
     copy.file("check/theorems/toy.py", CHECKER)
     copy.entry("check/table.py", "ROWS = (", '\n    Row("toy", "interpolation", ("toy_count",)),')
     copy.entry("check/reading/certificate.py", 'QUANTITIES = ("modulus",', ' "toy_count",')
-    copy.entry("check/reading/certificate.py", "WITNESSES = {", '"toy_count": (), ')
     copy.entry("check/reading/spec.py", '"gate.quantity": (', '"toy_count", ')
     copy.file("report/quantities/toy.py", QUANTITY)
     copy.row("report/quantities/__init__.py", "from certify.report.quantities.stable_predictions",
@@ -129,6 +131,18 @@ def with_toy_theorem(copy):
     copy.entry("report/quantities/__init__.py", "for row in (", "\n    TOY_COUNT,")
     copy.file("report/templates/formulas/toy_count.html", "<mi>n</mi></math>")
     return copy
+
+
+def forge(copy, folder, change):
+    """Change the certificate in a folder, and seal it again."""
+    code = ("import json, pathlib, sys\n"
+            "from certify.certificate import canonical_bytes, seal\n"
+            "path = pathlib.Path(sys.argv[1])\n"
+            "found = json.loads(path.read_text())\n"
+            f"{change}\n"
+            "path.write_bytes(canonical_bytes(seal(found)))\n")
+    done = copy.python("-c", code, str(folder / "certificate.json"))
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_theorem_and_a_quantity_are_new_files_and_rows(copy):
@@ -147,14 +161,7 @@ def test_a_theorem_and_a_quantity_are_new_files_and_rows(copy):
     assert len(copy.new) == 5 and set(copy.rows) == {
         "format/quantities.py", "spec/literals.py", "format/theorems.py", "theorems/__init__.py", "check/table.py",
         "check/reading/certificate.py", "check/reading/spec.py", "report/quantities/__init__.py"}
-    code = ("import json, pathlib, sys\n"
-            "from certify.certificate import canonical_bytes, seal\n"
-            "path = pathlib.Path(sys.argv[1])\n"
-            "found = json.loads(path.read_text())\n"
-            "found['claims'][0]['upper'] = found['claims'][0]['lower'] = 9.0\n"
-            "path.write_bytes(canonical_bytes(seal(found)))\n")
-    done = copy.python("-c", code, str(folder / "certificate.json"))
-    assert done.returncode == 0, done.stderr
+    forge(copy, folder, "found['claims'][0]['upper'] = found['claims'][0]['lower'] = 9.0")
     done = copy.run("check", str(folder / "certificate.json"))
     assert done.returncode == 2 and "there are 10 equations" in done.stdout, done.stdout + done.stderr
 
@@ -248,6 +255,43 @@ def test_a_perturbation_set_is_new_files_and_rows(copy):
     assert "features of every row, together within one budget" in plan.stdout, plan.stdout + plan.stderr
     done = copy.run("check", str(folder / "certificate.json"))  # until it has rows of its own for the word
     assert done.returncode == 2 and '"shared"' in done.stdout + done.stderr, done.stdout + done.stderr
+    with_checked_toy_set(copy)
+    done = copy.run("check", str(folder / "certificate.json"))
+    assert done.returncode == 0 and done.stdout.startswith("certified modulus ≤ 99.0 met"), done.stdout + done.stderr
+    forge(copy, folder, "claim = found['claims'][0]; claim['upper'] = claim['lower'] = claim['lower'] * (1 - 1e-6)")
+    done = copy.run("check", str(folder / "certificate.json"))
+    assert done.returncode == 2 and "the quotient is" in done.stdout, done.stdout + done.stderr
+
+
+CHECKED = '''"""A toy: `{u : Σ|u_i| ≤ r}`."""
+
+from certify.check.words.sets.base import PerturbationSet
+
+
+class Shared(PerturbationSet):
+    """The row with the largest size does best alone."""
+
+    share = "in total"
+
+    def full(self, moving, count):
+        """One row, and then no other."""
+        return 1
+
+    def gather(self, held, size):
+        """Keep the largest."""
+        held[:] = [size.max(other) for other in held] or [size]
+
+
+SET = Shared()
+'''
+
+
+def with_checked_toy_set(copy):
+    """The same set in the checker, written afresh."""
+    copy.file("check/words/sets/shared.py", CHECKED)
+    copy.entry("check/reading/spec.py", '"perturbation.set": ("total", "per_sample", "sparse", "given"', ', "shared"')
+    copy.entry("check/reading/sections/perturbation.py", 'Goes({"map": "sublevel"}, {"set": ("total", "per_sample"',
+               ', "shared"')
 
 
 DOUBLED = '''"""A toy: twice the Euclidean norm of the weights."""

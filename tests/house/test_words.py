@@ -8,9 +8,12 @@ from typing import get_args
 
 import pytest
 
-from certify.check import rule, table, verdicts
+from certify.check import table, verdicts
 from certify.check.reading import certificate, spec
-from certify.check.theorems.persistence import radius
+from certify.check.theorems.modulus import set_quantities
+from certify.check.words.parameters import PARAMETERS
+from certify.check.words.sets.base import set_of
+from certify.check.words.weight_norms import WEIGHT_NORMS
 from certify.format import quantities, words
 from certify.format.question import KEYS, LAWS, Domain, Question
 from certify.format.support import applying
@@ -38,13 +41,16 @@ def test_words_are_those_of_prover_and_checker():
     assert vocabulary.WORDS["gate.quantity"] == quantities.ESTIMATED
     assert {*quantities.QUANTITIES, *quantities.ESTIMATED} == set(get_args(models.Quantity))
     assert certificate.VERDICTS == words.words(words.Verdict) and certificate.STATES == words.words(words.State)
-    assert certificate.MEMBERS == words.words(words.Summand)
+    assert set_quantities.MEMBERS == words.words(words.Summand)
     assert verdicts.EXIT == {str(state): state.status for state in words.State}
     assert (verdicts.INVALID, verdicts.INTERRUPTED) == (words.INVALID, words.INTERRUPTED)
     assert set(OPTIONS) == set(words.Activation) and set(LOSSES) == set(words.Loss)
-    assert rule.DISTANCES == {str(norm): norm.distance for norm in words.WeightNorm}
-    assert rule.MOVED == {str(p): p.moved for p in words.Parameter if p.sized}
-    assert radius.BUDGETS == {str(p): p.budget for p in words.Parameter if p.sized}
+    assert {name: norm.distance for name, norm in WEIGHT_NORMS.items()} == {
+        str(norm): norm.distance for norm in words.WeightNorm}
+    assert {*PARAMETERS} == {*map(str, words.Parameter)}
+    for name, moves in PARAMETERS.items():
+        own = words.Parameter(name)
+        assert moves.sized == own.sized and (not own.sized or (moves.moved, moves.budget) == (own.moved, own.budget))
 
 
 def test_a_word_is_its_string_everywhere():
@@ -57,10 +63,6 @@ def test_a_word_is_its_string_everywhere():
 
 def test_the_rows_of_a_certificate_and_its_witnesses():
     assert {q.name for q in quantities.QUANTITIES.values() if q.per_row} == set(certificate.BY_ROW)
-    for name, members in certificate.WITNESSES.items():
-        own = {member for theorem in THEOREMS for member in theorem.witness.members()
-               if any(q.name == name for q in theorem.quantities)}
-        assert own <= set(members), name
     assert {member for theorem in THEOREMS for member in theorem.witness.members()} == set(FORMS)
 
 
@@ -69,7 +71,8 @@ def test_units_of_merged_rows_are_those_of_the_checker():
 
     for name in quantities.QUANTITIES:
         problem = SimpleNamespace(map="interpolation", set="total", parameter="features", weight_norm="relative",
-                                  kept=(0,), features=((0.0,), (0.0,)))
+                                  kept=(0,), features=((0.0,), (0.0,)), lengths=WEIGHT_NORMS["relative"],
+                                  moves=PARAMETERS["features"], budget=set_of("total"))
         claim = SimpleNamespace(quantity=name, theorem="")
         # the first is of the critical map alone, where no rows are merged; the second says what a label is (V60)
         if name not in ("prediction_change", "stable_predictions"):

@@ -71,7 +71,8 @@ def worst_deletion(phi: Floats, Y: Floats, mus: Sequence[float | Fraction], deca
     worst = None
     for gone in combinations(rows, m):
         left = [i for i in range(len(phi)) if i not in gone]
-        W = refit([phi[i] for i in left], [Y[i] for i in left], mus[m], decayed) if left else None
+        W = refit([phi[i] for i in left], [Y[i] for i in left], mus[m], decayed) if left else (
+            fmpq_mat(len(decayed), len(Y[0])) if all(decayed) and mus[m] > 0 else None)
         if W is None:
             return None
         now = margin(W, e, today, threshold)

@@ -6,15 +6,13 @@ with the double nearest 0.01 as slope, softplus everywhere `ln(1 + e^x)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 from flint import arb
 
-from certify.check.linalg.balls import ONE, ZERO
-
-LEAK = arb(0.01)
-"""The slope of leaky relu for x < 0: the double, not 1/100."""
+from certify.check.linalg.balls import ZERO
 
 
 @dataclass(frozen=True)
@@ -47,75 +45,24 @@ class Activation:
     spread: float | None = None
 
 
-def sigmoid(x: arb) -> arb:
-    """`1/(1 + e^−x)`, to relative accuracy on both sides and without `e^|x|`."""
-    if x > 0:
-        return 1 / (1 + (-x).exp())
-    if x < 0:
-        t = x.exp()
-        return t / (1 + t)
-    return (x / 2).exp() * (x / 2).sech() / 2
+FILES = {"identity": "piecewise", "relu": "piecewise", "leaky_relu": "piecewise", "elu": "piecewise", "tanh": "tanh",
+         "sigmoid": "logistic", "softplus": "logistic", "silu": "logistic", "gelu": "gelu"}
+"""Where each activation is defined, below `activations`."""
 
 
-def softplus(x: arb) -> arb:
-    """`ln(1 + e^x)` without `e^|x|`."""
-    return x.max(ZERO) + (-abs(x)).exp().log1p()
+class _Activations(Mapping[str, Activation]):
+    """Every activation by the name used in specs; its file is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> Activation:
+        found: Activation = import_module(f"certify.check.enclosure.activations.{FILES[name]}").OWN[name]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FILES)
+
+    def __len__(self) -> int:
+        return len(FILES)
 
 
-def _sech_squared(x: arb) -> arb:
-    """`1/cosh²`; Arb's own gives up on wide balls far out."""
-    square = x.sech() ** 2
-    t = (-2 * abs(x)).exp()
-    return square if square.is_finite() else 4 * t / (1 + t) ** 2
-
-
-def _step(left: arb) -> Callable[[arb], arb]:
-    """1 above 0, `left` below; the ball of both where the sign is not proved."""
-
-    def slope(x: arb) -> arb:
-        return ONE if x > 0 else left if x < 0 else left.union(ONE)
-
-    return slope
-
-
-def _normal(x: arb) -> arb:
-    """The distribution function of the standard normal law."""
-    return (-x / arb(2).sqrt()).erfc() / 2
-
-
-def _density(x: arb) -> arb:
-    """The density of the standard normal law."""
-    return (-x * x / 2).exp() / (2 * arb.pi()).sqrt()
-
-
-def _silu_slope(x: arb) -> arb:
-    return sigmoid(x) * (1 + x * sigmoid(-x))
-
-
-def _gelu_slope(x: arb) -> arb:
-    return _normal(x) + x * _density(x)
-
-
-def _sigmoid_slope(x: arb) -> arb:
-    return _sech_squared(x / 2) / 4
-
-
-ACTIVATIONS = {
-    "identity": Activation(lambda x: x, lambda x: ONE, lambda x: ZERO, gentlest=1.0, third=0.0),
-    "relu": Activation(lambda x: x.max(ZERO), _step(ZERO), lambda x: ZERO, kinked=True, broken=True, jump=ONE),
-    "leaky_relu": Activation(lambda x: x.max(LEAK * x), _step(LEAK), lambda x: ZERO, kinked=True, broken=True,
-                             gentlest=0.01, jump=1 - LEAK),
-    "elu": Activation(lambda x: x.max(ZERO) + x.min(ZERO).expm1(), lambda x: x.min(ZERO).exp(),
-                      lambda x: ZERO if x > 0 else x.exp(), broken=True, bend=1.0),
-    "tanh": Activation(arb.tanh, _sech_squared, lambda x: -2 * x.tanh() * _sech_squared(x),
-                       bend=0.7698003589195011, third=2.0, spread=2.0),
-    "sigmoid": Activation(sigmoid, _sigmoid_slope, lambda x: -(x / 2).tanh() * _sigmoid_slope(x), steepest=0.25,
-                          bend=0.09622504486493764, third=0.125, spread=1.0),
-    "softplus": Activation(softplus, sigmoid, _sigmoid_slope, bend=0.25, third=0.09622505),
-    "gelu": Activation(lambda x: x * _normal(x), _gelu_slope, lambda x: (2 - x * x) * _density(x),
-                       steepest=1.12890415, gentlest=-0.1289042, bend=0.7978845608028655, third=0.7787697),
-    "silu": Activation(lambda x: x * sigmoid(x), _silu_slope,
-                       lambda x: _sigmoid_slope(x) * (2 - x * (x / 2).tanh()), steepest=1.09983933,
-                       gentlest=-0.0998394, bend=0.5, third=0.30818152),
-}
-"""Every activation by the name used in specs; why the constants hold: proofs/activations.md, A2 to A12."""
+ACTIVATIONS = _Activations()
+"""Why the constants hold: proofs/activations.md, A2 to A12."""

@@ -90,9 +90,7 @@ def backward(
     """Enclose the derivatives of every output, or of `⟨c_i, f(x_i)⟩`.
 
     Args:
-        problem: the problem.
-        parameters: weights and biases.
-        passed: the forward pass.
+        problem, parameters, passed: of the forward pass.
         seeds: `(rows, k)` the c_i; then there is one row for each point. None: one for each point and output.
         kinks: whether there may be kinks; the slope there is the midpoint of both sides.
 
@@ -127,10 +125,7 @@ def tangent_kernel(
 ) -> arb_mat:
     """Enclose `K_{(i,a),(j,b)} = Σ_h s_h⁻²⟨B_h^{i,a}, B_h^{j,b}⟩⟨Ã_{h−1}^i, Ã_{h−1}^j⟩` over the free layers.
 
-    Args:
-        problem: the problem.
-        passed, adjoint: the passes, over any rows.
-        squares: `s_h⁻²` of every free layer; None: all 1.
+    The passes may be over any rows; `squares` are the `s_h⁻²` of every free layer, None: all 1.
     """
     n, k = passed.outputs.nrows(), problem.outputs
     N = n * k

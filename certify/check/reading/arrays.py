@@ -35,15 +35,7 @@ class Array:
 
 
 def read_arrays(data: bytes, name: str) -> dict[str, Array]:
-    """Every array of a file, by name; the format is told by the first bytes.
-
-    Args:
-        data: the bytes of the file.
-        name: how to call the file in messages.
-
-    Raises:
-        Invalid: another format, a pickle, a damaged or ambiguous file, or a number with no exact value.
-    """
+    """Every array of a file, by name; the format is told by the first bytes. Messages call the file by its `name`."""
     module = next((place for start, place in READERS if data.startswith(start)), OTHERWISE)
     found: dict[str, Array] = import_module(f"certify.check.reading.formats.{module}").read(data, name)
     return found

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, TypeVar
 
-from certify.format.canonical import LARGEST_INTEGER, Json, decode, digest, kind, show
+from certify.format.canonical import FORMAT, LARGEST_INTEGER, Json, decode, digest, kind, show
 from certify.format.refusal import Invalid
 
-FORMAT = "certify/1"
 VERDICTS = ("certified", "refuted", "inconclusive")
 STATES = ("met", "failed", "open")
 
@@ -21,25 +20,16 @@ CLAIM = ("quantity", "theorem", "rigour", "verdict", "lower", "upper", "unit", "
          "witness")
 ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
+NUMBERS = ("residual", "distance", "radius", "shift_worst", "shift_norm", "shift_loss")
 QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
               "stable_predictions", "prediction_change", "first_order_prediction_change", "excess", "hausdorff")
 BY_ROW = ("sample_modulus", "first_order_prediction_change")
-_SETS = ("z", "member", "dual", "array")
-_MOTION = ("theta", "reach")
-_WINDOW = ("multiplier", "point")
-_PLACES = ("flipped", "undecided", "changed")
-WITNESSES = {"modulus": (*_SETS, "equal_rows"), "sample_modulus": ("equal_rows", "array"),
-             "first_order_distance": (*_SETS, "equal_rows"),
-             "distance": ("z", "array", "layer", "sigma", "constants", "limit", "pair", *_MOTION),
-             "aubin": ("z", "radius_u", "radius_w", "limit", "pair", "equal_rows"), "persistence_radius": ("array",),
-             "stable_predictions": (*_MOTION, "array", "layer", "sigma", "constants", *_PLACES),
-             "prediction_change": ("z", "array", *_MOTION), "first_order_prediction_change": (),
-             "excess": _WINDOW, "hausdorff": _WINDOW}
-_TOGETHER = {*_SETS, *_WINDOW, *_MOTION, *_PLACES, "layer", "sigma", "constants", "radius_u", "radius_w", "limit",
-             "pair"}
-MEMBERS = ("weights", "rows", "pairs")
 
 Number = int | float
+Vector = tuple[Number, ...]
+Pair = tuple[int, int]
+W = TypeVar("W", covariant=True)
+T = TypeVar("T", bound="Witness")
 
 
 @dataclass(frozen=True)
@@ -62,27 +52,13 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Generic[W]):
     """A claim as the certificate states it; nothing of it is believed yet.
 
     Attributes:
         where: its place in the certificate, for messages.
-        z: witness of the lower end of `modulus`, `distance` and `first_order_distance`.
-        member, dual: which bound gives their upper end where rows have budgets of their own, and its weights.
-        equal_rows: witness that the solution map is not Lipschitz-like.
-        array: name of the array of the side file that proves the upper end of `persistence_radius`, or that holds the
-            rows' ellipsoids.
-        layer, sigma: the layer that adjusts in the upper end of `distance` over a budget; the least singular value of
-            its inputs, each row of which counts by how far it moves.
-        constants: name of the array of the side file that proves how far inputs and pre-activations of that layer move.
-        radius_u, radius_w: for which the upper end of `aubin` holds.
-        limit, pair: of `aubin`, a radius_u that no κ has, and two rows that prove it.
-        multiplier, point: λ of the upper end of `excess` and `hausdorff`, and a step that proves the lower one.
-        theta, reach: metric and size of the ball that the solution of a convex last layer cannot leave; of labels
-            within a distance to exact fits, `reach` is that distance.
-        flipped, undecided, changed: numbers of evaluation rows that a change of rows flips, with those rows (−1 fills
-            up), and of undecided ones (H1).
         rows, row_lower, row_upper: the ends of every row that may move (`sample_modulus`), or evaluation row.
+        witness: what its ends are derived again from: members of its theorem alone (:func:`with_witness`).
     """
 
     where: str
@@ -96,37 +72,29 @@ class Claim:
     gate: Json | None
     reason: str
     hypotheses: tuple[Hypothesis, ...]
-    rows: tuple[int, ...] = ()
-    row_lower: tuple[Number | None, ...] = ()
-    row_upper: tuple[Number | None, ...] = ()
-    z: tuple[Number, ...] | None = None
-    equal_rows: tuple[int, int] | None = None
-    array: str | None = None
-    member: str | None = None
-    dual: tuple[Number, ...] | None = None
-    layer: int | None = None
-    sigma: Number | None = None
-    theta: Number | None = None
-    reach: Number | None = None
-    radius_u: Number | None = None
-    radius_w: Number | None = None
-    limit: Number | None = None
-    pair: tuple[int, int] | None = None
-    multiplier: Number | None = None
-    point: tuple[Number, ...] | None = None
-    constants: str | None = None
-    flipped: tuple[int, ...] | None = None
-    undecided: tuple[int, ...] | None = None
-    changed: tuple[int, ...] | None = None
+    rows: tuple[int, ...]
+    row_lower: tuple[Number | None, ...]
+    row_upper: tuple[Number | None, ...]
+    witness: W
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Nothing: both ends are computed again from the data alone. Theorems that need more add members."""
+
+    @property
+    def infinite(self) -> Pair | None:
+        """Two rows that prove that the quantity is infinite."""
+        return None
+
+    def scope(self, claim: Claim[object], problem: Json) -> str:
+        """What a verdict line has to say of the claim beside its ends, because it is not in the spec."""
+        return ""
 
 
 @dataclass(frozen=True)
 class Base:
-    """How far the certified solution is from weights and targets in the files, as the certificate states it.
-
-    Attributes:
-        tilt, shift_norm, shift_loss: of the critical map alone.
-    """
+    """How far the solution is from weights and targets in the files, as stated; a tilt is of the critical map alone."""
 
     residual: Number | None
     distance: Number | None
@@ -145,17 +113,13 @@ class Certificate:
     subject: dict[str, FileRecord]
     problem: Json
     base: Base
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim[Json], ...]
     verdict: str
     gates: str
 
 
 def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
-    """Parse a certificate: canonical bytes, digest, members, types.
-
-    Raises:
-        Invalid: at the first member that is not as the format demands.
-    """
+    """Parse a certificate: canonical bytes, digest, members, types."""
     top = decode(data, name)
     if top.get("format") != FORMAT:
         raise Invalid("format", f"{show(top.get('format'))} is stated", f"this checker knows {FORMAT} only")
@@ -173,13 +137,10 @@ def read_certificate(data: bytes, name: str = "certificate") -> Certificate:
     _members(subject, "subject", files)
     problem = _object(top["problem"], "problem")
     return Certificate(
-        subject={key: _file(subject[key], f"subject.{key}") for key in files},
-        problem=problem,
+        subject={key: _file(subject[key], f"subject.{key}") for key in files}, problem=problem,
         base=_base(top["base"], problem.get("map") == "critical"),
         claims=tuple(_claim(c, f"claims[{i}]") for i, c in enumerate(_list(top["claims"], "claims"))),
-        verdict=choice(top["verdict"], "verdict", VERDICTS),
-        gates=choice(top["gates"], "gates", STATES),
-    )
+        verdict=choice(top["verdict"], "verdict", VERDICTS), gates=choice(top["gates"], "gates", STATES))
 
 
 def _file(value: object, where: str) -> FileRecord:
@@ -199,26 +160,16 @@ def _base(value: object, critical: bool) -> Base:
     _members(record, "base", ("residual", "distance", "radius", "shift_worst", "shift_worst_row", *more))
     row, tilt = record["shift_worst_row"], record.get("tilt")
     return Base(
-        residual=_optional(record["residual"], "base.residual"),
-        distance=_optional(record["distance"], "base.distance"), radius=_optional(record["radius"], "base.radius"),
-        shift_worst=_optional(record["shift_worst"], "base.shift_worst"),
+        **{name: _optional(record.get(name), f"base.{name}") for name in NUMBERS},
         shift_worst_row=None if row is None else whole(row, "base.shift_worst_row"),
-        tilt=None if tilt is None else choice(tilt, "base.tilt", ("output", "weights")),
-        shift_norm=_optional(record.get("shift_norm"), "base.shift_norm"),
-        shift_loss=_optional(record.get("shift_loss"), "base.shift_loss"),
-    )
+        tilt=None if tilt is None else choice(tilt, "base.tilt", ("output", "weights")))
 
 
-def _claim(value: object, where: str) -> Claim:
+def _claim(value: object, where: str) -> Claim[Json]:
     record = _object(value, where)
     quantity = choice(record.get("quantity"), f"{where}.quantity", QUANTITIES)
     per_row = quantity in BY_ROW
     _members(record, where, CLAIM + (ROW_MEMBERS if per_row else ()))
-    witness = _object(record["witness"], f"{where}.witness")
-    alone = len(witness) > 1 and not set(witness) <= _TOGETHER
-    if alone or not set(witness) <= set(WITNESSES[quantity]):
-        raise Invalid(f"{where}.witness", f"it has the members {show(sorted(witness))}",
-                      f"{quantity} takes none, or of {', '.join(WITNESSES[quantity])}; equal_rows stands alone")
     rows = _list(record["rows"], f"{where}.rows") if per_row else []
     return Claim(
         where=f"{where} ({quantity})", quantity=quantity,
@@ -231,11 +182,38 @@ def _claim(value: object, where: str) -> Claim:
         reason=text(record["reason"], f"{where}.reason"),
         hypotheses=tuple(_hypothesis(h, f"{where}.hypotheses[{i}]")
                          for i, h in enumerate(_list(record["hypotheses"], f"{where}.hypotheses"))),
-        **{name: form(witness[name], f"{where}.witness.{name}") for name, form in _FORMS.items() if name in witness},
         rows=tuple(whole(r, f"{where}.rows") for r in rows),
         row_lower=_ends(record, where, "row_lower", len(rows)) if per_row else (),
         row_upper=_ends(record, where, "row_upper", len(rows)) if per_row else (),
+        witness=_object(record["witness"], f"{where}.witness"),
     )
+
+
+def with_witness(claim: Claim[Json], takes: type[T]) -> Claim[T]:
+    """The claim with a witness of that type: no other members, each of its form, and two equal rows alone."""
+    where, given = f"{claim.where}.witness", claim.witness
+    forms = {member.name: member.metadata["form"] for member in fields(takes)}
+    if not given.keys() <= forms.keys() or ("equal_rows" in given and len(given) > 1):
+        known = f", or of {', '.join(forms)}; equal_rows stands alone" if forms else ""
+        raise Invalid(where, f"it has the members {show(sorted(given))}", f"{claim.quantity} takes none here{known}")
+    found = takes(**{name: forms[name](value, f"{where}.{name}") for name, value in given.items()})
+    return Claim(**(vars(claim) | {"witness": found}))
+
+
+def stated(form: Callable[[object, str], Any]) -> Any:
+    """A member of a witness that may be absent, and what it has to be."""
+    return field(default=None, metadata={"form": form})
+
+
+def array_name(value: object, where: str) -> str:
+    """The same, as the name of an array of the side file."""
+    return text(value, where)
+
+
+def array_names(witness: Witness, form: Callable[[object, str], Any] = array_name) -> set[str]:
+    """The arrays of the side file that a witness names; of another form, what its members of that form name."""
+    named = [getattr(witness, member.name) for member in fields(witness) if member.metadata["form"] is form]
+    return {name for name in named if name is not None}
 
 
 def _hypothesis(value: object, where: str) -> Hypothesis:
@@ -250,16 +228,13 @@ def _hypothesis(value: object, where: str) -> Hypothesis:
                       record["holds"])
 
 
-def _vector(value: object, where: str) -> tuple[Number, ...]:
+def vector(value: object, where: str) -> Vector:
+    """A list of numbers, or `Invalid`."""
     return tuple(number(v, f"{where}[{i}]") for i, v in enumerate(_list(value, where)))
 
 
-def _places(value: object, where: str) -> tuple[int, ...]:
-    return tuple(v if v == -1 and type(v) is int else whole(v, f"{where}[{i}]")
-                 for i, v in enumerate(_list(value, where)))
-
-
-def _pair(value: object, where: str) -> tuple[int, int]:
+def two_rows(value: object, where: str) -> Pair:
+    """Two rows, or `Invalid`."""
     rows = _list(value, where)
     if len(rows) != 2:
         raise Invalid(where, f"{len(rows)} rows are stated", "two are needed")
@@ -326,11 +301,3 @@ def whole(value: object, where: str) -> int:
 
 def _optional(value: object, where: str) -> Number | None:
     return None if value is None else number(value, where)
-
-
-_FORMS: dict[str, Callable[[object, str], Any]] = {
-    "z": _vector, "equal_rows": _pair, "array": text, "member": lambda value, where: choice(value, where, MEMBERS),
-    "dual": _vector, "layer": whole, "sigma": number, "theta": number, "reach": number, "radius_u": number,
-    "radius_w": number, "limit": number, "pair": _pair, "multiplier": number, "point": _vector, "constants": text,
-    "flipped": _places, "undecided": _places, "changed": _places}
-"""What every member of a witness has to be."""

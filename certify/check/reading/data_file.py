@@ -8,11 +8,7 @@ from certify.check.reading.spec import Spec
 
 
 def read_data(data: bytes, spec: Spec, name: str) -> Data:
-    """Features and targets of a data file, as the spec names them.
-
-    Raises:
-        Invalid: the file cannot be read, or does not fit the spec.
-    """
+    """Features and targets of a data file, as the spec names them."""
     if spec.data.lower().endswith(".csv"):
         from certify.check.reading.formats.named_columns import from_table
         from certify.check.reading.formats.table import Table

@@ -66,14 +66,7 @@ class Places:
 def read_bytes(path: Path, name: str, remedy: str = "", size: int | None = None) -> bytes:
     """All bytes of a regular file; `remedy` is what to do if there is none.
 
-    Args:
-        path: the file.
-        name: how to call it in messages.
-        remedy: what to do if there is none.
-        size: how long it has to be, which is looked at before it is read; None: any length.
-
-    Raises:
-        Invalid: it is missing, not a regular file, unreadable, or of another length.
+    A `size` that it has to have is looked at before it is read. Messages call it by its `name`.
     """
     try:
         if not path.is_file():
@@ -94,9 +87,6 @@ def read_file(places: Places, role: str) -> bytes:
     """The bytes of one file, read once and proved to be the bytes the certificate binds.
 
     Nothing of a file that is another is said: a certificate may name any file of the machine that checks it.
-
-    Raises:
-        Invalid: the file is missing, or its size or SHA-256 is another; names the file.
     """
     record, path = places.subject[role], places.found[role]
     data = read_bytes(path, f"{role} file", f"; say with --{role} where it is", record.bytes)
@@ -107,11 +97,7 @@ def read_file(places: Places, role: str) -> bytes:
 
 
 def check_named(places: Places, spec: Spec) -> None:
-    """V61: every file is the one the spec names, or the caller; the side file lies beside the certificate or below.
-
-    Raises:
-        Invalid: one is another, and both are named.
-    """
+    """V61: every file is the one the spec names, or the caller; the side file lies beside the certificate or below."""
     names = {"model": spec.model, "graph": spec.graph, "data": spec.data, "reference": spec.reference,
              "change": spec.change, "evaluation": spec.evaluation}
     for role, file in names.items():

@@ -30,6 +30,11 @@ def meaning(outputs: int, threshold: float | None) -> str:
     return "sign of the output" if threshold is None else f"output above {threshold!r}"
 
 
+def scope(problem: Json) -> str:
+    """The same for a verdict line, from the member `problem`."""
+    return f", label: {meaning(problem['outputs'], problem.get('threshold'))}"
+
+
 def units(problem: Problem) -> tuple[str, ...]:
     """The units that a claim on labels may state: certificates without a threshold once stated the rows alone."""
     full = f"{PLAIN} (label: {meaning(problem.outputs, problem.threshold)})"

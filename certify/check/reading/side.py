@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from certify.check.reading.arrays import Array, read_arrays
-from certify.check.reading.certificate import Certificate
+from certify.check.reading.certificate import Base, Claim, Witness, array_name, text
+from certify.check.reading.certificate import array_names as named
 from certify.check.reading.subject import Problem
-from certify.check.words.cases import CASES
-from certify.check.words.solutions import NEARBY
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -14,26 +15,29 @@ CENTRE = "distance.centre"
 """What the arrays of a solution after one given change are called, before the name of the layer."""
 
 
-def read_side(certificate: Certificate, problem: Problem, data: bytes | None) -> dict[str, Array]:
+def array_start(value: object, where: str) -> str:
+    """What the names of several arrays begin with, before a dot; or `Invalid`."""
+    return text(value, where)
+
+
+def read_side(
+    claims: Sequence[Claim[Witness]], base: Base, problem: Problem, data: bytes | None,
+) -> dict[str, Array]:
     """The arrays of the side file: exactly those the certificate needs.
 
     Args:
-        certificate: the certificate.
+        claims, base: of the certificate.
         problem: the problem.
         data: the bytes of the file; None where there is none.
 
     Raises:
         Invalid: the file is missing or idle, or holds other arrays.
     """
-    named = [claim for claim in certificate.claims if claim.array is not None]
-    starts = {str(claim.array) for claim in named if claim.theorem in CASES and CASES[claim.theorem].several}
-    needed = {str(claim.array) for claim in named if claim.array != CENTRE} - starts
-    needed |= {claim.constants for claim in certificate.claims if claim.constants is not None}
-    if any(claim.array == CENTRE for claim in certificate.claims):
-        needed |= set(centre_names(problem))
-    cases = {CASES.get(claim.theorem) for claim in certificate.claims}
-    convex = bool(cases) and all(case is not None and case.convex for case in cases)  # one solution needs no centre
-    if NEARBY[problem.base] and certificate.base.distance is not None and not convex:
+    needed = {name for claim in claims for name in named(claim.witness, array_name)}
+    starts = {name for claim in claims for name in named(claim.witness, array_start)}
+    if CENTRE in needed:
+        needed = needed - {CENTRE} | set(centre_names(problem))
+    if problem.nearby and base.distance is not None and not _convex(claims):
         needed |= set(array_names(problem))
     arrays = {} if data is None else read_arrays(data, "witness file")
     for start in starts:
@@ -44,6 +48,14 @@ def read_side(certificate: Certificate, problem: Problem, data: bytes | None) ->
         raise Invalid("subject.witness", found,
                       f"the certificate needs {show(sorted(needed))}")
     return arrays
+
+
+def _convex(claims: Sequence[Claim[Witness]]) -> bool:
+    """Whether all claims are about the one solution of a convex loss, which needs no centre."""
+    from certify.check.words.cases import CASES
+
+    cases = {CASES.get(claim.theorem) for claim in claims}
+    return bool(cases) and all(case is not None and case.convex for case in cases)
 
 
 def array_names(problem: Problem) -> tuple[str, ...]:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 
 from certify.check.reading.numbers import is_number
-from certify.check.words.losses import LOSSES
-from certify.check.words.parameters import PARAMETERS
-from certify.check.words.solutions import MAPS, NEARBY
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
 
@@ -50,13 +47,14 @@ _KEYS = {
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
-PARTS = ("finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph")
+PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph")
 """What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
 WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
-    "sparse": ("perturbation",), "given": ("perturbation",), "critical": ("evaluation",),
+    "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
+    "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",),
     "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
     "function": ("weights",),
 }
@@ -82,38 +80,19 @@ class Gate:
 
 @dataclass(frozen=True)
 class Spec:
-    """What a spec says, as far as this checker acts on it.
+    """What a spec says, as far as this checker acts on it, in the words of the spec.
 
     Attributes:
-        rows: `"all"`, or the listed rows in the order of the spec.
-        targets: name of the array of targets; None if the spec names none.
         features: name of the array of features, or names of columns; None for the only other array, or all others.
-        model, data: names of the files, as the spec writes them.
-        map: `interpolation`, `critical` or `sublevel`.
-        base: `given` or `nearby`.
-        level: the level of the sublevel map; None for the loss at the given weights.
-        within: how far the solution of base `nearby` may be, as a share of the length of the weights; None: not said.
-        weight_decay: λ of the training loss.
-        bias_decay: whether it counts the biases too.
+        rows: `"all"`, or the listed rows in the order of the spec.
+        bias_decay: whether the weight decay counts the biases too.
         normalization: `fixed`, or `remaining` where the losses are divided by the number of rows that are left.
-        set: `total`, `per_sample`, `sparse` or `given`.
-        norm: of one row's change: 1, 2 or `"inf"`.
-        count: most rows that move at once (`sparse`); None for the other sets.
-        direction: `down` where sample weights only fall, else None.
-        change, array: name of the file with the one change (`given`), and of its array (None: the only one).
-        columns: numbers or names of the features that may move; None for all.
-        scale: units of features by number or name; None if none is given.
-        radius: the size of the change for `first_order_distance`; None if none is given.
-        weight_norm: `euclidean`, `relative` or `function`.
-        reference: name of the file of the reference rows; None without the function norm.
-        tau: τ of the function norm; None without it.
-        aubin: whether there is a section `[aubin]`; radius_u, radius_w: what it asks for, None for the best found.
-        window: the radius of the section `[window]`; None without it.
-        evaluation: name of the file of the evaluation rows; None without them.
+        level: of the sublevel map; None for the loss at the given weights.
+        change: name of the file with the one change (`given`), `array` that of its array (None: the only one).
+        aubin: whether there is a section `[aubin]`; its radii are None for the best found.
         evaluation_features, evaluation_targets: as `features`, `targets`, of that file; None for those of the data.
         threshold: of one output, above which its label lies; None: above 0.
-        graph: name of the graph file; None for a fully connected network. Widths and shape, that of
-            one row, are then known with the graph.
+        graph: name of the graph file; widths and shape, that of one row, are then known with the graph.
     """
 
     widths: tuple[int, ...]
@@ -164,11 +143,7 @@ class Spec:
 
 
 def read_spec(data: bytes) -> Spec:
-    """Parse the bytes of a spec.
-
-    Raises:
-        Invalid: not TOML, or a key or word this checker does not know.
-    """
+    """Parse the bytes of a spec."""
     try:
         top = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -222,7 +197,7 @@ def read_spec(data: bytes) -> Spec:
         graph=model.get("graph"), weight_norm=_word(sections["weights"], "weights", "norm", "euclidean"),
         **_parts(sections, top),
     )
-    _consistent(spec)
+    check_consistent(spec)
     return spec
 
 
@@ -250,6 +225,8 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
     words = (*quantities, spec.map, spec.set, spec.parameter)
     asked = {part for word in words for part in WORDS_OF_PARTS.get(word, ())}
     there = {
+        "maps": spec.base != "given" or any(
+            key is not None for key in (spec.level, spec.within, spec.columns, spec.scale)),
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": spec.evaluation is not None or spec.direction is not None,
@@ -258,43 +235,14 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
     return tuple(name for name in PARTS if name in asked or there.get(name))
 
 
-def _consistent(spec: Spec) -> None:
+def check_consistent(spec: Spec) -> None:
     """What this version gives a meaning to, together."""
-    quantities, moves = {gate.quantity for gate in spec.gates}, PARAMETERS[spec.parameter]
-    asked, of, nearby = MAPS[spec.map], LOSSES[spec.loss], NEARBY[spec.base]
-    loss, real = not asked.by_row, not (of.signs or of.classes)
-    for wrong, where, stated, needed in (
-        (asked.below and nearby, "solution.base", spec.base, "given, with the sublevel map"),
-        (spec.within is not None and not nearby, "solution.within", spec.within, "base nearby"),
-        (loss and spec.targets is None, "data.targets", None, f"targets, with the {spec.map} map"),
-        (loss and of.signs and spec.widths[-1:] not in ((), (1,)), "model.widths", spec.widths,
-         "one output"),
-        (loss and moves.outer and not real and not spec.flips, "training.loss", spec.loss,
-         "squared, where targets move"),
-        (not asked.below and spec.level is not None, "solution.level", spec.level, "none, without the sublevel map"),
-        *(demand for name in parts(spec, quantities)
-          for demand in import_module(f"certify.check.reading.sections.{name}").demands(spec, quantities)),
-        (not loss and moves.single, "perturbation.parameter", spec.parameter,
-         "features or targets, with the interpolation map"),
-        (nearby and spec.targets is None, "data.targets", None, "targets, with base nearby"),
-        ((spec.columns or spec.scale) is not None and not moves.inputs, "perturbation.columns, .scale",
-         spec.parameter, "parameter features"),
-        ("persistence_radius" in quantities and spec.level is None, "gate", "persistence_radius",
-         "the sublevel map with a level"),
-    ):
-        if wrong:
-            raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
-
-
-def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
-    """The same with the shape of a row and the number of outputs, once the graph is read.
-
-    Raises:
-        Invalid: they have no meaning together with the rest.
-    """
-    known = replace(spec, widths=(math.prod(shape), outputs), shape=shape)
-    _consistent(known)
-    return known
+    quantities = {gate.quantity for gate in spec.gates}
+    for name in parts(spec, quantities):
+        demands: tuple[Demand, ...] = import_module(f"certify.check.reading.sections.{name}").demands(spec, quantities)
+        for wrong, where, stated, needed in demands:
+            if wrong:
+                raise Invalid(f"spec, {where}", f"{show(stated)} is stated", f"{needed} is needed")
 
 
 def _section(value: object, name: str) -> Json:
@@ -341,11 +289,7 @@ def _layer(value: object, depth: int) -> str | int:
 
 
 def check_promise(gate: Gate, where: str) -> None:
-    """Refuse a gate that every outcome meets, since no quantity is below 0.
-
-    Raises:
-        Invalid: it is such a gate.
-    """
+    """Refuse a gate that every outcome meets, since no quantity is below 0."""
     if gate.side == "min" and gate.value <= 0:
         raise Invalid(where, f"{gate} is asked", "every outcome meets it, which is an empty promise; a min above 0 is "
                       "needed")

@@ -16,7 +16,7 @@ from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.data import Vector
 from certify.check.reading.data_file import read_data
-from certify.check.reading.spec import Spec, graph_spec
+from certify.check.reading.spec import Spec
 from certify.check.words.losses import LOSSES
 from certify.check.words.solutions import MAPS, NEARBY, SolutionMap
 from certify.check.words.weight_norms import WEIGHT_NORMS, WeightNorm
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from certify.check.reading.graph import Graph
     from certify.check.reading.optional.changed import Changed
     from certify.check.words.parameters import Parameter
-    from certify.check.words.row_norms import RowNorm
+    from certify.check.words.row_norms.base import RowNorm
     from certify.check.words.sets.base import PerturbationSet
 
 UNREAD = (".pt", ".pth", ".th", ".pt2", ".onnx", ".parquet")
@@ -133,9 +133,9 @@ class Problem:
     @property
     def row_norm(self) -> RowNorm:
         """The norm of one row's change; of one number all are equal."""
-        from certify.check.words.row_norms import ROW_NORMS
+        from certify.check.words.row_norms.base import norm_of
 
-        return ROW_NORMS[2 if self.moves.single else self.norm]
+        return norm_of(2 if self.moves.single else self.norm)
 
     @property
     def lengths(self) -> WeightNorm:
@@ -223,21 +223,7 @@ def build_problem(
     spec: Spec, model: bytes, data: bytes, merge: bool, graph: bytes | None = None, change: bytes | None = None,
     reference: bytes | None = None, evaluation: bytes | None = None,
 ) -> Problem:
-    """Build the problem a spec describes.
-
-    Args:
-        spec: the spec.
-        model: the bytes of the model file.
-        data: the bytes of the data file.
-        merge: whether rows with equal features count as one.
-        graph: the bytes of the graph file; None where there is none.
-        change: the bytes of the file with the one change; None where there is none.
-        reference: the bytes of the file of the reference rows; None where there is none.
-        evaluation: the bytes of the file of the evaluation rows; None where there is none.
-
-    Raises:
-        Invalid: the files do not fit the spec.
-    """
+    """The problem that spec and bytes of files describe; `merge`: rows with equal features count as one."""
     if merge and not MAPS[spec.map].by_row:
         raise Invalid("problem.merge_duplicates", "true", f"the {spec.map} map counts every row")
     arrays = read_arrays(model, _named("model", spec.model))
@@ -251,7 +237,10 @@ def build_problem(
     if change is not None and spec.change is None:
         raise Invalid("subject.change", "it is there", "the spec names no change")
     layers = _network(arrays, spec.widths) if net is None else ()
-    spec = spec if net is None else graph_spec(spec, net.shape, net.outputs)
+    if net is not None:
+        from certify.check.reading.sections.graph import graph_spec
+
+        spec = graph_spec(spec, net.shape, net.outputs)
     table = read_data(data, spec, _named("data", spec.data))
     features = table.features
     groups = equal_rows(features)

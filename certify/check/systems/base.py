@@ -21,11 +21,7 @@ SLACK = 2.0**-30
 
 
 def check_base(base: Base, ladder: Ladder) -> None:
-    """Re-derive the numbers of `base`: upper bounds of the shift that are not idle.
-
-    Raises:
-        Invalid: a number is missing, below the true value, or far above it.
-    """
+    """Re-derive the numbers of `base`: upper bounds of the shift that are not idle."""
     problem = ladder.problem
     if problem.solutions.below:
         found = (base.residual, base.distance, base.radius, base.shift_worst, base.shift_worst_row)

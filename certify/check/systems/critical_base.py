@@ -37,7 +37,7 @@ Where only lower ends are claimed (M5d) that inverse may be as bad as it likes: 
 """
 
 
-def case_of(claims: Sequence[Claim], problem: Problem) -> str:
+def case_of(claims: Sequence[Claim[object]], problem: Problem) -> str:
     """`CONVEX` of a convex last layer; `M5a`; `M5d` where only lower ends are claimed; `M5` for any other case.
 
     Raises:

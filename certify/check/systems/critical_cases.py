@@ -9,7 +9,8 @@ from flint import arb
 from certify.check.enclosure.activation import ACTIVATIONS
 from certify.check.enclosure.hessian import require_second
 from certify.check.hypotheses import Check, Stated, measured, solution, tilt
-from certify.check.kernel import DIGITS, Equal, Finding, decide, expect, judged
+from certify.check.judgements import Equal
+from certify.check.kernel import DIGITS, Finding, decide, expect, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
 from certify.check.reading.certificate import Claim
@@ -20,7 +21,7 @@ from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 
-def theorem_of(claim: Claim, ladder: Ladder) -> str:
+def theorem_of(claim: Claim[object], ladder: Ladder) -> str:
     """The stated case of M5, if it is what was found or says no more.
 
     Raises:

@@ -10,7 +10,8 @@ from certify.check.enclosure.hessian import SPARE
 from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import gradient, weights_by_units
-from certify.check.kernel import WIDTH, HasZero
+from certify.check.judgements import HasZero
+from certify.check.kernel import WIDTH
 from certify.check.linalg.balls import norm
 from certify.check.linalg.definite import Truth
 from certify.check.linalg.fixed import Fixed, enclosed, product

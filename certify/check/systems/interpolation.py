@@ -14,7 +14,7 @@ from certify.check.enclosure.network import tangent_kernel
 from certify.check.enclosure.norms import layer_squares
 from certify.check.hypotheses import Check, Stated, counting, measured, solution, tilt
 from certify.check.kernel import Finding, Positive, decide, expect
-from certify.check.linalg.balls import ONE, ZERO
+from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Definiteness, Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
@@ -42,18 +42,12 @@ class Interpolation:
 
         Of the contrasts where critical points of the cross-entropy are solutions of an interpolation system (M5a).
         """
-        problem, seen = self.problem, self.point.of(reference)
-        if seen is None:
-            K = tangent_kernel(problem, self.point.forward, self.point.backward, layer_squares(problem))
-        else:
-            from certify.check.enclosure.function_norm import kernel
+        problem, at = self.problem, self.point
+        if not problem.reference and not problem.contrasts:
+            return tangent_kernel(problem, at.forward, at.backward, layer_squares(problem))
+        from certify.check.enclosure.effects import kernel
 
-            K = kernel(problem, self.point.forward, self.point.backward, seen)
-        if not problem.contrasts:
-            return K
-        from certify.check.systems.contrasts import contrasted_kernel
-
-        return contrasted_kernel(K, problem.outputs, len(problem.kept) * problem.outputs)
+        return kernel(problem, at.forward, at.backward, at.of(reference))
 
     @cached_property
     def definite(self) -> Definiteness:
@@ -71,10 +65,13 @@ class Interpolation:
 
         Function norm: τ times that, as the kernel is τ² times too large (S2). Critical map: of M5a.
         """
-        found, tau = EFFECTS[self.problem.parameter](self.point, self.places), self.problem.tau
-        if tau is None:
-            return found
-        return {at: [[arb(tau) * x for x in row] for row in G] for at, G in found.items()}
+        problem, at = self.problem, self.point
+        if problem.moves.inputs and not problem.contrasts and problem.tau is None:
+            G, k = at.backward.gradients.tolist(), problem.outputs
+            return {place: G[place * k:place * k + k] for place in self.places}
+        from certify.check.enclosure.effects import effects
+
+        return effects(problem, at.forward, at.backward, self.places)
 
     @property
     def places(self) -> list[int]:
@@ -105,34 +102,6 @@ class Interpolation:
         return arb_mat([[_dot(u, v) for v in columns] for u in columns])
 
 
-def _features(point: Point, places: list[int]) -> dict[int, Block]:
-    """`∂f_i/∂x` in the units of `scale`; with cross-entropy (M5a) of the contrasts."""
-    G, k = point.backward.gradients.tolist(), point.problem.outputs
-    found = {at: G[at * k:at * k + k] for at in places}
-    if not point.problem.contrasts:
-        return found
-    return {at: [[u - v for u, v in zip(row, rows[-1], strict=True)] for row in rows[:-1]]
-            for at, rows in found.items()}
-
-
-def _targets(point: Point, places: list[int]) -> dict[int, Block]:
-    """I (its sign does not matter); targets too need a network that is smooth at the data."""
-    _, k = point.backward, point.problem.outputs
-    return {at: [[ONE if a == b else ZERO for b in range(k)] for a in range(k)] for at in places}
-
-
-def _sample_weights(point: Point, places: list[int]) -> dict[int, Block]:
-    """The one column `v_i`, `M_iv_i = g_i` (M5a alone)."""
-    from certify.check.systems.contrasts import responses
-
-    _ = point.backward
-    return {at: [[x] for x in v] for at, v in zip(places, responses(point.problem, point.forward), strict=True)}
-
-
-EFFECTS = {"features": _features, "targets": _targets, "sample_weights": _sample_weights}
-"""What a change of a row does to its equations, by what moves."""
-
-
 def kernel_definite(point: Point) -> Finding:
     """K ≻ 0."""
     found = point.of(Interpolation).definite
@@ -142,11 +111,7 @@ def kernel_definite(point: Point) -> Finding:
 
 
 def require_rank(where: str, ladder: Ladder) -> None:
-    """M5a: only where K ≻ 0 are the critical points nearby the solutions of an interpolation system.
-
-    Raises:
-        Invalid: that is not proved.
-    """
+    """M5a: only where K ≻ 0 are the critical points nearby the solutions of an interpolation system."""
     finding = decide(kernel_definite, ladder)
     if finding.truth is not Truth.PROVED:
         raise Invalid(where, '"M5a" is stated', f"it needs a Jacobian of full row rank: {finding.found}")
@@ -185,7 +150,7 @@ TILTED = HYPOTHESES | {"tilt": tilt}
 """The same where critical points are its solutions (M5a)."""
 
 
-def hypotheses(claim: Claim, problem: Problem) -> Mapping[str, Check]:
+def hypotheses(claim: Claim[object], problem: Problem) -> Mapping[str, Check]:
     """Those of the map."""
     return TILTED if problem.solutions.stationary else HYPOTHESES
 

@@ -20,7 +20,8 @@ from certify.check.enclosure.network import (
     forward,
     tangent_kernel,
 )
-from certify.check.kernel import HasZero, NotSmooth
+from certify.check.judgements import HasZero
+from certify.check.kernel import NotSmooth
 from certify.check.linalg.balls import EXACT, ZERO, norm, root
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array

@@ -28,8 +28,7 @@ class Point:
     """One problem at one precision, at the weights in the file or at those of a solution.
 
     Args:
-        problem: the problem.
-        precision: bits of the midpoints.
+        problem, precision: the problem, and bits of the midpoints.
         centre: the ball that holds the weights of the solution; None for the weights in the file.
         known: what is known over that ball already (critical map).
         tilt: critical map, base given: what makes the weights a critical point.
@@ -77,9 +76,8 @@ class Ladder:
     """The points of every precision, made when they are needed and shared by all rules.
 
     Args:
-        problem: the problem.
+        problem, centre, known, tilt: as of :class:`Point`.
         tell: called with a line of progress.
-        centre, known, tilt: as of :class:`Point`.
         rungs: bits of the midpoints, and in fixed point, from the lowest up.
     """
 

@@ -9,7 +9,8 @@ from flint import arb, ctx
 
 from certify.check.enclosure.gradients import Descent, descend
 from certify.check.hypotheses import Check, Stated, measured
-from certify.check.kernel import DIGITS, AtLeast, AtMost, Finding, expect, judged
+from certify.check.judgements import AtLeast, AtMost
+from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.systems.point import Point
 from certify.check.systems.smooth import smooth
 from certify.format.canonical import show

@@ -214,7 +214,7 @@ class Attack:
         chains = self._unchanged(part)
         for _ in range(2):
             sets = largest(self._scores(self.lanes.at(chains.lane), chains.sets, chains.V, True), wide)
-            V, ok = self.newton.refit(sets, chains.V)
+            V, ok = self.newton.refit(sets, chains.V, over=self._over)
             chains = Chains(chains.lane, sets, V).at(ok)
             if not len(chains.lane) or self._over():
                 return self._unchanged(part[:0])
@@ -224,7 +224,7 @@ class Attack:
             sets = without(score, chains.sets, more)
             if sets.rows.shape[1] == m:
                 return self._standing(self._fitted(Chains(chains.lane, sets, chains.V)))
-            V, ok = self.newton.refit(sets, chains.V)
+            V, ok = self.newton.refit(sets, chains.V, over=self._over)
             chains = Chains(chains.lane, sets, V).at(ok)
             if not len(chains.lane) or self._over():
                 return self._unchanged(part[:0])
@@ -351,9 +351,9 @@ class Attack:
             if self._over():
                 break
             which = todo[low : low + size]
-            V[which], ok[which] = self.newton.refit(sets.at(which), V[which])
+            V[which], ok[which] = self.newton.refit(sets.at(which), V[which], over=self._over)
             self._share(sets, V, which[ok[which]])
-            if len(self.fits) * self.newton.size < REMEMBERED:
+            if len(self.fits) * self.newton.size < REMEMBERED and not self._over():
                 self.fits.update({names[i]: V[i].copy() if ok[i] else None for i in which})
         return Chains(chains.lane, sets, V[origin]), ok[origin]
 

@@ -1,4 +1,4 @@
-"""Proposals for the trapping boxes: slabs by a monotone iteration, and Newton's method for a centre. Nothing is proved."""
+"""Proposals for trapping boxes: slabs by a monotone iteration, a centre by Newton's method. Nothing is proved."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import scipy.linalg
 
 from certify.rigor.fp import Array
-from certify.theorems.head.rows.boxes.trap import Centre, Slabs, Sums, trap
-from certify.theorems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import Centre, Slabs, Sums, trap
 
 ROUNDS = 40
 CAP = 25.0

@@ -107,7 +107,8 @@ def frame(head: Margins, e: Array, level: float, start: Array) -> Frame:
                 w = head.refit(head.worst(w, u), w, e, level)
                 y = np.linalg.lstsq(B, w - w0, rcond=None)[0]
                 low, high = np.minimum(low, y), np.maximum(high, y)
-    return Frame(w0, B, np.linalg.solve(H, e), low * GROWTH - EXTRA, high * GROWTH + EXTRA)
+    across = np.asarray(np.linalg.solve(H, e), np.float64)
+    return Frame(w0, B, across, low * GROWTH - EXTRA, high * GROWTH + EXTRA)
 
 
 def separators(head: Margins, f: Frame, y: Array, e: Array, face: bool) -> Iterator[Array]:
@@ -150,4 +151,4 @@ def separators(head: Margins, f: Frame, y: Array, e: Array, face: bool) -> Itera
 def coordinates(f: Frame, e: Array, u: Array) -> tuple[Array, float]:
     """`(v, κ)` with `u ≈ Bv + κ·across`."""
     kappa = max(float(u @ e) / float(f.across @ e), 0.0)
-    return np.linalg.lstsq(f.B, u - kappa * f.across, rcond=None)[0], kappa
+    return np.asarray(np.linalg.lstsq(f.B, u - kappa * f.across, rcond=None)[0], np.float64), kappa

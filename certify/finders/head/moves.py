@@ -146,7 +146,10 @@ def _several(head: FloatHead, change: Change, C: Array, Z: Array, leverages: Arr
             z = Z[: len(leverages)]
             A = np.stack([head.loss.curved(z, np.broadcast_to(e, z.shape)) for e in unit], axis=1)
             inverse = _bounded_inverse(np.einsum("tabn,tbcn->tnac", A, leverages))
-            slopes = np.einsum("tnab,tbn->tan", np.broadcast_to(inverse, (len(Z), *inverse.shape[1:])), slopes)
+            if len(inverse) == 1:
+                slopes = (inverse[0] @ slopes.transpose(2, 1, 0)).transpose(2, 1, 0)
+            else:
+                slopes = (inverse @ slopes.transpose(0, 2, 1)[..., None])[..., 0].transpose(0, 2, 1)
         return Scores(-np.einsum("tkn,tkn->tn", C, slopes), np.full((len(C), Z.shape[2]), -1))
     assert head.codes is not None and head.label is not None
     if head.loss.affine:

@@ -6,6 +6,7 @@ Hessian of the trained head preconditions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,14 @@ from scipy.linalg import cho_factor, cho_solve
 from certify.finders.head.floats import Array, FloatHead
 
 STEPS, HALVINGS, CONJUGATE = 40, 30, 60
-AGAIN = 0.05
+PRODUCTS = 100_000_000
+"""Multiplications of a batch with the rows: about a tenth of a second."""
+AGAIN, ROUGH = 0.05, 0.03
+"""Fall of the squared decrement by which a Hessian serves again, error of a gradient that rows are chosen by."""
 SMALL, STORED, WORKED = 120, 8_000_000, 3_000_000
 """Parameters up to which a Hessian of its own is made, numbers of its table, numbers of a batch's arrays."""
+NEAR = 0.01
+"""Relative distance of the trained weights from the minimiser up to which the Hessian there serves."""
 WHOLE = 2000
 """Parameters up to which the preconditioner is whole; above it is a block an output."""
 
@@ -62,24 +68,26 @@ class Newton:
         free = (head.decay == 0).astype(float)
         self.shift = free * float(n) if head.loss.shifts else None
         width = n * k + (self.size**2 if self.direct else 2 * self.size) + len(head.points) * k
-        self.batch = int(np.clip(WORKED // width, 1, 1024))
+        self.batch = int(np.clip(min(WORKED // width, PRODUCTS // (n * self.size)), 16, 1024))
         self.factors: list[Array] = []
         self._factor(head.weights)
         none = Sets(np.full((1, 1), -1), np.full((1, 1), -1))
         V, self.ok = self.refit(none, head.weights[None], 1e-10)
         self.centre = V[0]
-        if self.ok[0]:
+        if self.ok[0] and np.linalg.norm(self.centre - head.weights) > NEAR * np.linalg.norm(self.centre):
             self._factor(self.centre)
 
-    def refit(self, sets: Sets, start: Array, tol: float = 1e-4) -> tuple[Array, Array]:
-        """Minimisers `(B, k, m)` from `start`, and where the Newton decrement came below `tol`."""
+    def refit(
+        self, sets: Sets, start: Array, tol: float = 1e-4, over: Callable[[], bool] = lambda: False
+    ) -> tuple[Array, Array]:
+        """Minimisers `(B, k, m)` from `start`, and where the Newton decrement came below `tol` before it is `over`."""
         V, done = start.copy(), np.zeros(len(sets), bool)
         for low in range(0, len(sets), self.batch):
             part = slice(low, low + self.batch)
-            V[part], done[part] = self._refit(sets.at(part), V[part], tol)
+            V[part], done[part] = self._refit(sets.at(part), V[part], tol, over)
         return V, done
 
-    def _refit(self, sets: Sets, start: Array, tol: float) -> tuple[Array, Array]:
+    def _refit(self, sets: Sets, start: Array, tol: float, over: Callable[[], bool]) -> tuple[Array, Array]:
         V, done = start.copy(), np.zeros(len(sets), bool)
         alive = np.arange(len(sets))
         W, S = V.copy(), sets
@@ -88,6 +96,8 @@ class Newton:
         inverse: Array | None = None
         before = np.zeros(len(sets))
         for _ in range(STEPS):
+            if over():
+                break
             G = self.gradient(S, W, Z)
             D, inverse = self._directions(S, Z, G, before, inverse)
             slope = np.einsum("bkm,bkm->b", G, D)
@@ -162,10 +172,12 @@ class Newton:
         return np.asarray(G + extra @ head.phi[S.rows] + head.decays(deleted(S)) * V)
 
     def solve(self, S: Sets, Z: Array, G: Array) -> Array:
-        """`(B, k, m)`: the Hessians' inverses times G."""
+        """`(B, k, m)`: the Hessians' inverses times G, near enough to choose by."""
         if self.direct:
             return np.asarray(self._inverses(S, Z) @ G.reshape(len(G), -1, 1)).reshape(G.shape)
-        return self._conjugate(S, Z, G)
+        if not (S.rows >= 0).any() and len(self.factors) == 1:
+            return self.prepared(G)
+        return self._conjugate(S, Z, G, ROUGH)
 
     def solve_and_leverages(self, S: Sets, Z: Array, G: Array) -> tuple[Array, Array | None]:
         """What `solve` gives, and the rows' leverages `(B, k, k, n)` at these weights; None: too large for that."""
@@ -259,13 +271,13 @@ class Newton:
             T += self.shift * D.mean(axis=1, keepdims=True)
         return np.asarray(T + decay * D)
 
-    def _conjugate(self, S: Sets, Z: Array, G: Array) -> Array:
-        """Preconditioned conjugate gradients to a hundredth of the right side, and closer near the minimiser."""
+    def _conjugate(self, S: Sets, Z: Array, G: Array, share: float | None = None) -> Array:
+        """Preconditioned conjugate gradients to a share of the right side; None: closer near the minimiser."""
         decay = self.head.decays(deleted(S))
         X, R = np.zeros_like(G), G.copy()
         Y = self.prepared(R)
         P, rho = Y.copy(), np.einsum("bkm,bkm->b", R, Y)
-        aim = np.minimum(1e-4, rho) * rho
+        aim = np.minimum(1e-4, rho) * rho if share is None else share**2 * rho
         for _ in range(CONJUGATE):
             Q = self._times(S, Z, P, decay)
             alpha = rho / np.maximum(np.einsum("bkm,bkm->b", P, Q), 1e-300)

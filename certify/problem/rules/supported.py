@@ -31,7 +31,7 @@ def _question(problem: Statement) -> Question:
 
     Units and arithmetic are left to those who compute with them; labels are no targets of exact fits.
     """
-    fits = not problem.solutions.trains
+    fits = not Map(problem.map).trains
     return replace(question_of(problem, ""), window=True, evaluation=True, units=False, arithmetic=Arithmetic.FLOAT,
                    targets=problem.y is not None or (problem.labels is not None and not fits))
 

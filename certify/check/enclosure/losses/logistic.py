@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flint import arb, arb_mat
 
-from certify.check.enclosure.activation import sigmoid, softplus
+from certify.check.enclosure.activations.logistic import sigmoid, softplus
 from certify.check.enclosure.losses.base import Loss, Losses, Matrix, near
 from certify.check.linalg.balls import ONE, norm
 from certify.check.reading.subject import Problem

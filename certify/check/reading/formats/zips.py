@@ -33,15 +33,7 @@ class Member:
 
 
 def read_members(data: bytes, where: str) -> dict[str, bytes]:
-    """The files of an archive by name, in its order; unpacked by no more than they announce.
-
-    Args:
-        data: the bytes of the archive.
-        where: how to call it in messages.
-
-    Raises:
-        Invalid: damage, an ambiguous archive, a name twice, or a bomb.
-    """
+    """The files of an archive by name, in its order; unpacked by no more than they announce."""
     try:
         members = _members(data)
         total = sum(member.size for member in members)

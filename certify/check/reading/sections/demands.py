@@ -76,9 +76,11 @@ def _said(spec: Spec, quantities: set[str]) -> dict[str, object]:
         "last": spec.layer == depth or (spec.layer == "all" and depth == 1), "whole": spec.layer == "all",
         "radius": _size(spec.radius), "bias_decay": spec.bias_decay, "normalization": spec.normalization,
         "counts_alone": quantities == set(ASKED["counts"]),
+        "one_output": spec.widths[-1:] in ((), (1,)),
         "units": (spec.columns or spec.scale) is not None, "aubin": spec.aubin, "gates": bool(spec.gates),
         **{key: getattr(spec, key) is not None for key in (
-            "level", "count", "change", "array", "graph", "window", "evaluation", "threshold", "direction")},
+            "level", "count", "change", "array", "graph", "window", "evaluation", "threshold", "direction",
+            "within", "targets")},
         **{key: not quantities.isdisjoint(some) for key, some in ASKED.items()},
     }
 

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from certify.check.reading.sections.demands import Goes, judged
+from certify.check.reading.spec import check_consistent
+
+if TYPE_CHECKING:
+    from certify.check.reading.spec import Spec
+
+
+def graph_spec(spec: Spec, shape: tuple[int, ...], outputs: int) -> Spec:
+    """The same with the shape of a row and the number of outputs, once the graph is read.
+
+    Raises:
+        Invalid: they have no meaning together with the rest.
+    """
+    known = replace(spec, widths=(math.prod(shape), outputs), shape=shape)
+    check_consistent(known)
+    return known
+
 
 RULES = (
     Goes({"graph": True}, {"weights": "euclidean"}, "weights.norm", "weight_norm", "euclidean, with a graph"),

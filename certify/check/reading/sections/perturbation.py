@@ -16,9 +16,11 @@ from certify.check.reading.sections.demands import (
     Words,
     judged,
 )
-from certify.check.words.row_norms import ROW_NORMS
 from certify.format.canonical import Json, kind, show
 from certify.format.refusal import Invalid
+
+NORMS = (1, 2, "inf")
+"""Of one row's change."""
 
 
 def read(p: Json) -> Json:
@@ -26,7 +28,7 @@ def read(p: Json) -> Json:
     norm, number, direction = p.get("norm", 2), p.get("count"), p.get("direction")
     if direction not in (None, "down"):
         raise Invalid("spec, perturbation.direction", f"{show(direction)} is stated", 'this checker knows "down" alone')
-    if not (type(norm) in (int, str) and norm in ROW_NORMS):
+    if not (type(norm) in (int, str) and norm in NORMS):
         raise Invalid("spec, perturbation.norm", f"{show(norm)} is stated", 'this checker knows 1, 2 and "inf"')
     if number is not None and (type(number) is not int or number < 1):
         raise Invalid("spec, perturbation.count", f"{show(number)} is stated", "a whole number from 1 on is needed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from flint import arb, arb_mat
@@ -12,14 +13,14 @@ from certify.check.hypotheses import Stated
 from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Number, Pair, number, stated, two_rows
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, always, check_witness, modulus
+from certify.check.rule import Refutable, Rule, Side, always, check_refutable, check_vector, modulus
 from certify.check.systems.interpolation import HYPOTHESES, Interpolation, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.aubin.centre import Centre
 from certify.check.theorems.aubin.limit import no_further
-from certify.check.theorems.aubin.radii import check_radii
+from certify.check.theorems.aubin.radii import Radii, check_radii
 from certify.check.theorems.modulus.kernel import lower as modulus_lower
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
@@ -28,7 +29,15 @@ LARGEST = 2**25
 """Most numbers N³ of the tensor that is formed."""
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+@dataclass(frozen=True)
+class FitRadii(Radii, Refutable):
+    """And a radius_u that no κ has, with two rows that prove it; or two equal rows."""
+
+    limit: Number | None = stated(number)
+    pair: Pair | None = stated(two_rows)
+
+
+def check_form(claim: Claim[FitRadii], problem: Problem) -> None:
     """Radii with an upper end and only then, above 0, those of the spec; a limit with its pair of rows; z.
 
     Raises:
@@ -39,12 +48,14 @@ def check_form(claim: Claim, problem: Problem) -> None:
     if words and claim.upper is not None:
         raise Invalid(f"{claim.where}.upper", f"{claim.upper!r} is stated", f"Q1 is not built for {words}")
     check_radii(claim, problem)
-    if (claim.limit is None) != (claim.pair is None) or (claim.limit is not None and claim.upper is None):
-        raise Invalid(where, f"limit is {show(claim.limit)}", "limit and pair go together, beside an upper end")
-    check_witness(claim, problem, z=bool(claim.lower), length=problem.kernel_rows)
+    limit, pair = claim.witness.limit, claim.witness.pair
+    if (limit is None) != (pair is None) or (limit is not None and claim.upper is None):
+        raise Invalid(where, f"limit is {show(limit)}", "limit and pair go together, beside an upper end")
+    check_vector(claim, claim.witness.z, bool(claim.lower), problem.kernel_rows)
+    check_refutable(claim, problem)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[FitRadii], ladder: Ladder, side: Side) -> None:
     """Both ends and the limit, each by its rule.
 
     Raises:
@@ -53,11 +64,11 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     where = claim.where
     if claim.upper is not None:
         expect(f"{where}.upper", claim.upper, partial(upper, claim=claim), ladder, once=True)
-    if claim.lower and claim.z is not None:
-        expect(f"{where}.lower", claim.lower, partial(modulus_lower, least=claim.lower, z=claim.z), ladder)
-    if claim.pair is not None and claim.limit is not None:
-        rule = partial(no_further, most=claim.limit, pair=claim.pair)
-        expect(f"{where}.witness.limit", claim.limit, rule, ladder)
+    if claim.lower and claim.witness.z is not None:
+        expect(f"{where}.lower", claim.lower, partial(modulus_lower, least=claim.lower, z=claim.witness.z), ladder)
+    if claim.witness.pair is not None and claim.witness.limit is not None:
+        rule = partial(no_further, most=claim.witness.limit, pair=claim.witness.pair)
+        expect(f"{where}.witness.limit", claim.witness.limit, rule, ladder)
 
 
 def obstacle(problem: Problem) -> str:
@@ -78,7 +89,7 @@ def obstacle(problem: Problem) -> str:
     return ""
 
 
-def upper(point: Point, claim: Claim) -> Finding:
+def upper(point: Point, claim: Claim[FitRadii]) -> Finding:
     """V37: with X of this checker, `mean < 1` and `α ≤ κ(1 − mean)` for the claim's radii and κ."""
     definite = kernel_definite(point)
     if definite.truth is not Truth.PROVED:
@@ -94,15 +105,15 @@ def upper(point: Point, claim: Claim) -> Finding:
                   f"{_shown(alpha / (1 - mean))} is what these radii need")
 
 
-def contraction(point: Point, claim: Claim, most: float) -> Finding:
+def contraction(point: Point, claim: Claim[FitRadii], most: float) -> Finding:
     """V39: the mean for the radii and κ of the claim is at most `most`, which is less than 1."""
     mean = _mean(point, claim)
     return Finding(Truth.PROVED if most < 1 and mean <= arb(most) else Truth.UNDECIDED, f"it is at most {_shown(mean)}")
 
 
-def _mean(point: Point, claim: Claim) -> arb:
+def _mean(point: Point, claim: Claim[FitRadii]) -> arb:
     """The mean, computed once for one claim's numbers."""
-    key = ("aubin mean", claim.radius_u, claim.radius_w, claim.upper)
+    key = ("aubin mean", claim.witness.radius_u, claim.witness.radius_w, claim.upper)
     return point.once(key, lambda: point.of(centre).mean(*_radii(claim)))
 
 
@@ -119,9 +130,10 @@ def centre(point: Point) -> Centre:
     return Centre(problem, passes, R, at.definite.defect, arb_mat(rows))
 
 
-def _radii(claim: Claim) -> tuple[arb, arb, arb]:
-    assert claim.radius_u is not None and claim.radius_w is not None and claim.upper is not None  # the form was checked
-    return arb(claim.radius_u), arb(claim.radius_w), arb(claim.upper)
+def _radii(claim: Claim[FitRadii]) -> tuple[arb, arb, arb]:
+    u, w, kappa = claim.witness.radius_u, claim.witness.radius_w, claim.upper
+    assert u is not None and w is not None and kappa is not None  # the form was checked
+    return arb(u), arb(w), arb(kappa)
 
 
 def _shown(x: arb) -> str:
@@ -137,4 +149,4 @@ def _check_contraction(stated: Stated) -> None:
 
 
 RULE = Rule(always("Q1"), modulus, check_form, check_ends,
-            lambda claim, problem: HYPOTHESES | {"contraction": _check_contraction})
+            lambda claim, problem: HYPOTHESES | {"contraction": _check_contraction}, FitRadii)

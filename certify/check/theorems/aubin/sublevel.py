@@ -14,30 +14,27 @@ from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.directional_descent import Along
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, always, check_witness, modulus
+from certify.check.rule import Rule, Side, always, check_vector, modulus
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.sublevel import HYPOTHESES
-from certify.check.theorems.aubin.radii import check_radii
+from certify.check.theorems.aubin.radii import Radii, check_radii
 from certify.check.theorems.modulus.sublevel import lower as modulus_lower
-from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 PARTS = 8
 """Of the way from the weights to the border of the balls, each with bounds of its own."""
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+def check_form(claim: Claim[Radii], problem: Problem) -> None:
     """Radii and a direction with an upper end and only then; radii above 0, those of the spec."""
     words = obstacle(problem)
     if words and claim.upper is not None:
         raise Invalid(f"{claim.where}.upper", f"{claim.upper!r} is stated", f"Q5 is not built for {words}")
     check_radii(claim, problem)
-    if claim.limit is not None or claim.pair is not None:
-        raise Invalid(f"{claim.where}.witness", f"limit is {show(claim.limit)}", "it is for interpolation")
-    check_witness(claim, problem, z=claim.upper is not None, length=problem.parameters)
+    check_vector(claim, claim.witness.z, claim.upper is not None, problem.parameters)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Radii], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -65,7 +62,7 @@ def obstacle(problem: Problem) -> str:
     return ""
 
 
-def upper(point: Point, claim: Claim) -> Finding:
+def upper(point: Point, claim: Claim[Radii]) -> Finding:
     """V49: the loss can be brought down fast enough within the claim's radii, with κ of the claim."""
     assert claim.upper is not None
     mean, steep = slopes(point, claim)
@@ -75,24 +72,24 @@ def upper(point: Point, claim: Claim) -> Finding:
     return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"{_high(steep / mean)} is what these radii need")
 
 
-def descent(point: Point, claim: Claim, least: float) -> Finding:
+def descent(point: Point, claim: Claim[Radii], least: float) -> Finding:
     """V50: the mean slope for the radii and κ of the claim is at least `least > 0`."""
     mean, _ = slopes(point, claim)
     proved = least > 0 and bool(mean >= arb(least))
     return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"it is at least {_low(mean)}")
 
 
-def slopes(point: Point, claim: Claim) -> tuple[arb, arb]:
+def slopes(point: Point, claim: Claim[Radii]) -> tuple[arb, arb]:
     """Lower bound of the mean slope along the path of Q5 (0 where its end is not proved positive), and Λ."""
-    key = ("aubin slopes", claim.where, claim.radius_u, claim.radius_w, claim.upper)
+    key = ("aubin slopes", claim.where, claim.witness.radius_u, claim.witness.radius_w, claim.upper)
     return point.once(key, lambda: _slopes(point.problem, claim))
 
 
-def _slopes(problem: Problem, claim: Claim) -> tuple[arb, arb]:
-    assert claim.z is not None and claim.upper is not None  # the form was checked
-    assert claim.radius_u is not None and claim.radius_w is not None
-    u, w, kappa = arb(claim.radius_u), arb(claim.radius_w), arb(claim.upper)
-    way, reach = Along(problem, [float(v) for v in claim.z]), w + 2 * kappa * u
+def _slopes(problem: Problem, claim: Claim[Radii]) -> tuple[arb, arb]:
+    assert claim.witness.z is not None and claim.upper is not None  # the form was checked
+    assert claim.witness.radius_u is not None and claim.witness.radius_w is not None
+    u, w, kappa = arb(claim.witness.radius_u), arb(claim.witness.radius_w), arb(claim.upper)
+    way, reach = Along(problem, [float(v) for v in claim.witness.z]), w + 2 * kappa * u
     start = way.sizes(ZERO, ZERO).slope
     bent, mixed = ZERO, ZERO
     for k in range(1, PARTS + 1):
@@ -121,4 +118,4 @@ def _check_descent(stated: Stated) -> None:
 
 
 RULE = Rule(always("Q5"), modulus, check_form, check_ends,
-            lambda claim, problem: HYPOTHESES | {"descent": _check_descent})
+            lambda claim, problem: HYPOTHESES | {"descent": _check_descent}, Radii)

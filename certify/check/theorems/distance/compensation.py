@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from flint import arb, arb_mat, ctx
@@ -14,15 +14,15 @@ from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.lipsdp import multipliers
 from certify.check.lipschitz.of_layers import steepness
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Claim, Number
+from certify.check.reading.certificate import Claim, Number, Pair, number, stated, two_rows
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, always, distance
+from certify.check.rule import Rule, Side, always, check_there, check_vector, distance
 from certify.check.systems.interpolation import HYPOTHESES
 from certify.check.systems.nearby import PRECISION
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.aubin.limit import no_further
 from certify.check.theorems.distance import given_change as finite
-from certify.check.theorems.distance.form import check_form
+from certify.check.theorems.distance.form import Found, Layered
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -30,7 +30,38 @@ CHANGE = "distance.change"
 CONSTANTS = "distance.constants"
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+@dataclass(frozen=True)
+class Compensation(Found, Layered):
+    """And a budget that no fit survives, with two rows that prove it."""
+
+    limit: Number | None = stated(number)
+    pair: Pair | None = stated(two_rows)
+
+
+def check_form(claim: Claim[Compensation], problem: Problem) -> None:
+    """Layer and σ with an upper end, z and an array with a lower one above 0, limit with its pair.
+
+    Raises:
+        Invalid: the claim has another form.
+    """
+    where, witness = f"{claim.where}.witness", claim.witness
+    if (witness.layer is not None) != (claim.upper is not None):
+        raise Invalid(where, f"layer is {'there' if witness.layer is not None else 'missing'}",
+                      "it is for the upper end of distance over a budget")
+    if (witness.sigma is not None) != (witness.layer is not None) or (
+            witness.sigma is not None and not witness.sigma > 0):
+        raise Invalid(where, f"sigma is {show(witness.sigma)}", "a number above 0 goes with layer")
+    if witness.constants is not None and witness.layer is None:
+        raise Invalid(where, "constants are there and no layer", "they belong to a layer")
+    if witness.layer is not None and witness.layer not in problem.free:
+        raise Invalid(f"{where}.layer", f"{witness.layer} is stated", f"the free layers are {show(problem.free)}")
+    if (witness.limit is None) != (witness.pair is None):
+        raise Invalid(where, f"limit is {show(witness.limit)}", "it goes with pair")
+    check_vector(claim, witness.z, bool(claim.lower), problem.kernel_rows)
+    check_there(claim, "array", witness.array, bool(claim.lower))
+
+
+def check_ends(claim: Claim[Compensation], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -38,16 +69,16 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     """
     if claim.upper is not None:
         check_upper(f"{claim.where}.upper", claim.upper, claim, ladder, side)
-    if claim.lower and claim.z is not None:
+    if claim.lower and claim.witness.z is not None:
         change = _change(claim, ladder.problem, side)
         one = Ladder(_given(ladder.problem, change), ladder.tell)
-        expect(f"{claim.where}.lower", claim.lower, partial(finite.lower, least=claim.lower, z=claim.z), one)
-    if claim.pair is not None and claim.limit is not None:
-        rule = partial(no_further, most=claim.limit, pair=claim.pair)
-        expect(f"{claim.where}.witness.limit", claim.limit, rule, ladder)
+        expect(f"{claim.where}.lower", claim.lower, partial(finite.lower, least=claim.lower, z=claim.witness.z), one)
+    if claim.witness.pair is not None and claim.witness.limit is not None:
+        rule = partial(no_further, most=claim.witness.limit, pair=claim.witness.pair)
+        expect(f"{claim.where}.witness.limit", claim.witness.limit, rule, ladder)
 
 
-def check_upper(where: str, most: Number, claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_upper(where: str, most: Number, claim: Claim[Layered], ladder: Ladder, side: Side) -> None:
     """V31, with the layer, σ and constants of the claim's witness.
 
     Args:
@@ -60,9 +91,9 @@ def check_upper(where: str, most: Number, claim: Claim, ladder: Ladder, side: Si
     Raises:
         Invalid: it cannot be re-derived.
     """
-    assert claim.layer is not None and claim.sigma is not None
+    assert claim.witness.layer is not None and claim.witness.sigma is not None
     stated = _constants(claim, ladder.problem, side)
-    rule = partial(upper, most=most, layer=claim.layer, sigma=claim.sigma, stated=stated)
+    rule = partial(upper, most=most, layer=claim.witness.layer, sigma=claim.witness.sigma, stated=stated)
     expect(where, most, rule, ladder)
 
 
@@ -90,17 +121,17 @@ def upper(point: Point, most: float, layer: int, sigma: float, stated: Array | N
                    f"‖A⁺diag(S)‖ < {kappa.lower().str(DIGITS, radius=False)} is needed and not proved")
 
 
-def _constants(claim: Claim, problem: Problem, side: Side) -> Array | None:
+def _constants(claim: Claim[Layered], problem: Problem, side: Side) -> Array | None:
     """The array of the side file with constants of the layer and their multipliers, if the claim names one."""
-    if claim.constants is None:
+    if claim.witness.constants is None:
         return None
     where = f"{claim.where}.witness.constants"
-    if claim.constants != CONSTANTS:
-        raise Invalid(where, f"{show(claim.constants)} is stated", f"{show(CONSTANTS)} is needed")
-    assert claim.layer is not None
-    if claim.layer < 2:
+    if claim.witness.constants != CONSTANTS:
+        raise Invalid(where, f"{show(claim.witness.constants)} is stated", f"{show(CONSTANTS)} is needed")
+    assert claim.witness.layer is not None
+    if claim.witness.layer < 2:
         raise Invalid(where, "layer 1 adjusts", "its inputs are the features: no constants go with it")
-    shape = (len(problem.moving), 2 + multipliers(problem, claim.layer))
+    shape = (len(problem.moving), 2 + multipliers(problem, claim.witness.layer))
     if side[CONSTANTS].shape != shape:
         raise Invalid(where, f"its shape is {side[CONSTANTS].shape}", f"{shape} is needed")
     return side[CONSTANTS]
@@ -138,11 +169,11 @@ def _given(problem: Problem, change: dict[int, tuple[float, ...]]) -> Problem:
     return replace(problem, set="given", change=moved, radius=None, count=None, norm=2, scale=None)
 
 
-def _change(claim: Claim, problem: Problem, side: Side) -> dict[int, tuple[float, ...]]:
+def _change(claim: Claim[Compensation], problem: Problem, side: Side) -> dict[int, tuple[float, ...]]:
     """V32: the change in the side file, proved to lie within the budget."""
     where = f"{claim.where}.witness.array"
-    if claim.array != CHANGE:
-        raise Invalid(where, f"{show(claim.array)} is stated", f"{show(CHANGE)} is needed")
+    if claim.witness.array != CHANGE:
+        raise Invalid(where, f"{show(claim.witness.array)} is stated", f"{show(CHANGE)} is needed")
     moved = side[CHANGE]
     if moved.shape != (len(problem.features), len(problem.features[0])):
         raise Invalid(where, f"its shape is {moved.shape}", "that of the features is needed")
@@ -168,4 +199,4 @@ def _rows(array: Array) -> list[list[float]]:
     return [flat[i:i + width] for i in range(0, len(flat), width)]
 
 
-RULE = Rule(always("Q4"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(always("Q4"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES, Compensation)

@@ -9,7 +9,8 @@ from flint import arb, ctx
 from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
 from certify.check.enclosure.units import by_units, gradient
-from certify.check.kernel import DIGITS, NotSmooth, Within, expect
+from certify.check.judgements import Within
+from certify.check.kernel import DIGITS, NotSmooth, expect
 from certify.check.linalg.balls import ZERO, root
 from certify.check.lipschitz.second_over_ball import product_bound
 from certify.check.reading.certificate import Claim
@@ -21,7 +22,7 @@ from certify.check.systems.critical_nearby import critical_point
 from certify.check.systems.nearby import PRECISION, Centre, stated_centre
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.distance.changed_loss import changed_problem
-from certify.check.theorems.distance.form import check_form
+from certify.check.theorems.distance.form import Found, check_form
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -29,7 +30,7 @@ STEPS = 8
 """Parts of the way to the lower end, each with its own bound of the slope."""
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Found], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -37,8 +38,8 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     """
     if claim.upper is not None:
         _check_upper(claim, ladder, side)
-    if claim.lower and claim.z is not None:
-        expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower, z=claim.z), ladder)
+    if claim.lower and claim.witness.z is not None:
+        expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower, z=claim.witness.z), ladder)
 
 
 def lower(point: Point, least: float, z: tuple[float, ...]) -> Within:
@@ -58,12 +59,13 @@ def lower(point: Point, least: float, z: tuple[float, ...]) -> Within:
                    f"{total.upper().str(DIGITS, radius=False)} within that radius")
 
 
-def _check_upper(claim: Claim, ladder: Ladder, side: Side) -> None:
+def _check_upper(claim: Claim[Found], ladder: Ladder, side: Side) -> None:
     """V45: a critical point of the changed loss, proved near its centre, is that close to today's."""
     where, problem, today = f"{claim.where}.upper", ladder.problem, ladder.centre
     assert claim.upper is not None and isinstance(today, Centre)
-    if claim.array != CENTRE:
-        raise Invalid(f"{claim.where}.witness.array", f"{show(claim.array)} is stated", f"{show(CENTRE)} is needed")
+    if claim.witness.array != CENTRE:
+        raise Invalid(f"{claim.where}.witness.array", f"{show(claim.witness.array)} is stated",
+                      f"{show(CENTRE)} is needed")
     arrays = {name: side[f"{CENTRE}.{name}"] for name in array_names(problem)}
     with ctx.workprec(PRECISION):
         changed = changed_problem(problem)
@@ -90,4 +92,4 @@ def _layer(parameters: Parameters, h: int) -> list[arb]:
     return [*parameters.weights[h - 1].entries(), *(parameters.biases[h - 1] or ())]
 
 
-RULE = Rule(always("Q7"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(always("Q7"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES, Found)

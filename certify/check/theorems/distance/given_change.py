@@ -20,7 +20,7 @@ from certify.check.systems.equations import changed
 from certify.check.systems.interpolation import HYPOTHESES
 from certify.check.systems.nearby import PRECISION, layer_gaps, reached
 from certify.check.systems.point import Ladder, Point
-from certify.check.theorems.distance.form import check_form
+from certify.check.theorems.distance.form import Found, check_form
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
@@ -28,16 +28,16 @@ PARTS = 4
 """Parts of the way to the lower end, each with a Lipschitz constant of its own."""
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Found], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
         Invalid: one cannot be re-derived.
     """
     if claim.upper is not None:
-        check_upper(f"{claim.where}.upper", claim.upper, claim.array, ladder.problem, side)
-    if claim.lower and claim.z is not None:
-        expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower, z=claim.z), ladder)
+        check_upper(f"{claim.where}.upper", claim.upper, claim.witness.array, ladder.problem, side)
+    if claim.lower and claim.witness.z is not None:
+        expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower, z=claim.witness.z), ladder)
 
 
 def lower(point: Point, least: float, z: tuple[float, ...]) -> Finding:
@@ -87,4 +87,4 @@ def check_upper(
                           f"the solution is proved within {far.upper().str(DIGITS, radius=False)}")
 
 
-RULE = Rule(always("Q7"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(always("Q7"), distance, check_form, check_ends, lambda claim, problem: HYPOTHESES, Found)

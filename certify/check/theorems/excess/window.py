@@ -10,7 +10,7 @@ from flint import arb, arb_mat
 from certify.check.hypotheses import Check, Stated, counting
 from certify.check.kernel import DIGITS, Finding, expect
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Number, Vector, Witness, number, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always, merged
 from certify.check.systems.point import Ladder, Point
@@ -40,9 +40,17 @@ BETWEEN = {
 """By the quantity."""
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+@dataclass(frozen=True)
+class Window(Witness):
+    """λ of the upper end, and a step that proves the lower one."""
+
+    multiplier: Number | None = stated(number)
+    point: Vector | None = stated(vector)
+
+
+def check_form(claim: Claim[Window], problem: Problem) -> None:
     """A multiplier with an upper end (but with an `excess` of 0) and a point with a lower end above 0, only then."""
-    where, point, multiplier = f"{claim.where}.witness", claim.point, claim.multiplier
+    where, point, multiplier = f"{claim.where}.witness", claim.witness.point, claim.witness.multiplier
     missed = BETWEEN[claim.quantity].one_way and claim.upper == 0
     if (multiplier is not None) != (claim.upper is not None and not missed):
         raise Invalid(where, f"multiplier is {'missing' if multiplier is None else 'there'}",
@@ -55,23 +63,23 @@ def check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.point", f"it has {len(point)} entries", f"{problem.parameters} are needed")
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Window], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
         Invalid: one cannot be re-derived.
     """
     if claim.upper is not None:
-        rule = partial(upper, claim=claim) if claim.multiplier is not None else missed
+        rule = partial(upper, claim=claim) if claim.witness.multiplier is not None else missed
         expect(f"{claim.where}.upper", claim.upper, rule, ladder)
     if claim.lower:
         expect(f"{claim.where}.lower", claim.lower, partial(lower, claim=claim), ladder)
 
 
-def upper(at: Point, claim: Claim) -> Finding:
+def upper(at: Point, claim: Claim[Window]) -> Finding:
     """V46: `D ≻ 0` and `λ(ρ² + q) ≤ upper²`, `q = tr RᵀD⁻¹R`; for `excess` `(1 − λ)q` in place of q."""
-    assert claim.upper is not None and claim.multiplier is not None
-    sets, multiplier = at.of(layer_window), arb(claim.multiplier)
+    assert claim.upper is not None and claim.witness.multiplier is not None
+    sets, multiplier = at.of(layer_window), arb(claim.witness.multiplier)
     D = sets.difference(multiplier)
     part = solved(D, sets.R) if definiteness(D).truth is Truth.PROVED else None
     if part is None:
@@ -89,16 +97,16 @@ def missed(at: Point) -> Finding:
     return Finding(Truth.PROVED if proved else Truth.UNDECIDED, f"the nearest exact fit is {_shown(far)} away")
 
 
-def lower(at: Point, claim: Claim) -> Finding:
+def lower(at: Point, claim: Claim[Window]) -> Finding:
     """V47: a point of the one set, within the window, lies so far from the other set."""
-    assert claim.lower is not None and claim.point is not None
+    assert claim.lower is not None and claim.witness.point is not None
     sets, square = at.of(layer_window), _rho(at) ** 2
     after = BETWEEN[claim.quantity].one_way
     room = square - sets.far if after else square
     if not room >= 0:
         return Finding(Truth.UNDECIDED, "an exact fit of the changed data is not proved to lie within the window")
     k = at.problem.outputs
-    y = sets.out(arb_mat(len(claim.point) // k, k, [arb(v) for v in claim.point]), room, after)
+    y = sets.out(arb_mat(len(claim.witness.point) // k, k, [arb(v) for v in claim.witness.point]), room, after)
     found = None if y is None else sets.beyond_today(y) if after else sets.beyond_changed(y)
     if found is None:
         return Finding(Truth.UNDECIDED, f"nothing is proved at {at.precision} bits")
@@ -133,9 +141,9 @@ def _check_layer_rank(stated: Stated) -> None:
     expect(stated.where, 0, layer_rank, stated.ladder)
 
 
-def _unit(claim: Claim, problem: Problem) -> tuple[str]:
+def _unit(claim: Claim[object], problem: Problem) -> tuple[str]:
     return (f"{BETWEEN[claim.quantity].unit}{merged(problem)}",)
 
 
 HYPOTHESES: dict[str, Check] = {"counting": counting, "layer_rank": _check_layer_rank}
-RULE = Rule(always("S14"), _unit, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(always("S14"), _unit, check_form, check_ends, lambda claim, problem: HYPOTHESES, Window)

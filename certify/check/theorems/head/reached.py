@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from flint import arb, arb_mat
@@ -12,7 +12,7 @@ from certify.check.enclosure.network import Parameters, forward
 from certify.check.enclosure.objective import objective
 from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.balls import ONE, ZERO, largest, norm, root, squares
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Vector, Witness, array_name, stated, vector
 from certify.check.reading.subject import Problem
 from certify.check.rule import Side
 from certify.check.systems.point import Ladder, Point
@@ -23,15 +23,24 @@ from certify.format.refusal import Invalid
 Rows = dict[int, tuple[float, ...]]
 
 
-def check_lower(claim: Claim, ladder: Ladder, side: Side) -> None:
+@dataclass(frozen=True)
+class Move(Witness):
+    """Weights of the last layer, and the change in the side file that leads to them."""
+
+    z: Vector | None = stated(vector)
+    array: str | None = stated(array_name)
+
+
+def check_lower(claim: Claim[Move], ladder: Ladder, side: Side) -> None:
     """V55, V58: the change lies within the budget, and moves the solution, or the outputs, at least that far.
 
     Raises:
         Invalid: it cannot be re-derived.
     """
-    assert claim.lower is not None and claim.z is not None  # the form was checked
+    assert claim.lower is not None and claim.witness.z is not None  # the form was checked
     change = within(claim, ladder.problem, side)
-    rule = partial(MOTIONS[claim.quantity], least=float(claim.lower), z=tuple(map(float, claim.z)), change=change)
+    point = tuple(map(float, claim.witness.z))
+    rule = partial(MOTIONS[claim.quantity], least=float(claim.lower), z=point, change=change)
     expect(f"{claim.where}.lower", claim.lower, rule, ladder)
 
 
@@ -89,7 +98,7 @@ def _last(parameters: Parameters) -> list[arb]:
     return [*parameters.weights[-1].entries(), *(parameters.biases[-1] or ())]
 
 
-def within(claim: Claim, problem: Problem, side: Side) -> Rows:
+def within(claim: Claim[Move], problem: Problem, side: Side) -> Rows:
     """The rows of the change in the side file, proved to lie within the budget.
 
     Raises:
@@ -97,8 +106,8 @@ def within(claim: Claim, problem: Problem, side: Side) -> Rows:
     """
     where = f"{claim.where}.witness.array"
     name = f"{claim.quantity}.change"
-    if claim.array != name:
-        raise Invalid(where, f"{show(claim.array)} is stated", f"{show(name)} is needed")
+    if claim.witness.array != name:
+        raise Invalid(where, f"{show(claim.witness.array)} is stated", f"{show(name)} is needed")
     if problem.scale is not None:
         raise Invalid(where, "the features have units of their own", "no rule is known for a change of these")
     moved = side[name]

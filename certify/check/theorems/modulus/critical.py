@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from flint import arb
@@ -10,35 +11,41 @@ from flint import arb
 from certify.check.enclosure.units import by_units
 from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.definite import Truth
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Vector, Witness, stated, vector
 from certify.check.reading.subject import Problem
-from certify.check.rule import TIMES_RADIUS, Rule, Side, check_no_member, check_witness, modulus
+from certify.check.rule import Rule, Side, check_vector, modulus, times
 from certify.check.systems.critical import stationary
 from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, shown_root, theorem_of
 from certify.check.systems.point import Ladder, Point
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
-    """V8: z with a lower end above 0; no member, dual or array.
+@dataclass(frozen=True)
+class Direction(Witness):
+    """A vector that proves the lower end."""
+
+    z: Vector | None = stated(vector)
+
+
+def check_form(claim: Claim[Direction], problem: Problem) -> None:
+    """V8: z with a lower end above 0.
 
     Raises:
         Invalid: the claim has another form.
     """
-    check_no_member(claim)
-    check_witness(claim, problem, z=bool(claim.lower), length=problem.parameters)
+    check_vector(claim, claim.witness.z, bool(claim.lower), problem.parameters)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Direction], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
         Invalid: one cannot be re-derived.
     """
-    radius = ladder.problem.radius if TIMES_RADIUS[claim.quantity] else None
+    radius = times(claim, ladder.problem)
     if claim.upper is not None:
         expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper, radius=radius), ladder)
-    if claim.lower and claim.z is not None:
-        rule = partial(lower, least=claim.lower, z=claim.z, radius=radius)
+    if claim.lower and claim.witness.z is not None:
+        rule = partial(lower, least=claim.lower, z=claim.witness.z, radius=radius)
         expect(f"{claim.where}.lower", claim.lower, rule, ladder)
 
 
@@ -75,4 +82,4 @@ def lower(point: Point, least: float, z: Sequence[float], radius: float | None =
                   f"the witness gives {shown_root(c / h) if h > 0 else 'no bounded quotient'}")
 
 
-RULE = Rule(theorem_of, modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(theorem_of, modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES, Direction)

@@ -19,7 +19,7 @@ from certify.check.rule import Rule, Side, expect_rows, modulus
 from certify.check.systems.critical import stationary
 from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, theorem_of
 from certify.check.systems.point import Ladder, Point
-from certify.check.theorems.modulus.set_quantities import signed_shape
+from certify.check.theorems.modulus.set_quantities import Shaped, signed_shape
 from certify.check.theorems.modulus.vertices import (
     at_least,
     at_most,
@@ -33,13 +33,13 @@ from certify.check.theorems.modulus.vertices import (
 )
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Shaped], ladder: Ladder, side: Side) -> None:
     """Both ends of every row, each by its rule.
 
     Raises:
         Invalid: one cannot be re-derived.
     """
-    shape = None if claim.array is None else signed_shape(claim, ladder.problem, side)
+    shape = None if claim.witness.array is None else signed_shape(claim, ladder.problem, side)
     expect_rows(claim, ladder, lambda number, _, end: partial(row_upper, number=number, upper=end, shape=shape),
                 lambda number, _, end: partial(row_lower, number=number, lower=end, shape=shape))
 
@@ -79,8 +79,8 @@ def row_lower(point: Point, number: int, lower: float, shape: Array | None) -> F
     return at_least(values, arb(lower) ** 2, at.measured.defect)
 
 
-def _form(claim: Claim, problem: Problem) -> None:
+def _form(claim: Claim[Shaped], problem: Problem) -> None:
     check_form(claim, problem, by_hessian=True)
 
 
-RULE = Rule(theorem_of, modulus, _form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(theorem_of, modulus, _form, check_ends, lambda claim, problem: HYPOTHESES, Shaped)

@@ -9,25 +9,24 @@ from flint import arb, arb_mat
 from certify.check.kernel import Finding, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, check_rows, check_witness, expect_rows, modulus
+from certify.check.rule import Rule, Side, check_rows, expect_rows, modulus
 from certify.check.systems.critical import stationary
 from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, shown_root, theorem_of
 from certify.check.systems.point import Ladder, Point
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+def check_form(claim: Claim[Witness], problem: Problem) -> None:
     """V8: both ends of every row, and no witness.
 
     Raises:
         Invalid: the claim has another form.
     """
-    check_witness(claim, problem)
     check_rows(claim, problem)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Witness], ladder: Ladder, side: Side) -> None:
     """Both ends of every row, each by its rule.
 
     Raises:
@@ -83,4 +82,4 @@ def _row_words(G: arb_mat) -> str:
     return f"the row's modulus is {'' if G.nrows() == 1 else 'at most '}{shown_root(trace)}"
 
 
-RULE = Rule(theorem_of, modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(theorem_of, modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES, Witness)

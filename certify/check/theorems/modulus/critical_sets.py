@@ -17,29 +17,29 @@ from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, Test, check_witness, modulus
+from certify.check.rule import Rule, Side, Test, modulus
 from certify.check.systems.critical import stationary
 from certify.check.systems.critical_cases import HYPOTHESES, nonsingular, theorem_of
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
-from certify.check.theorems.modulus.set_quantities import check_change, check_member, radius_of, shape_of
-from certify.check.words.row_norms import RowNorm
+from certify.check.theorems.modulus.set_quantities import Summands, check_change, check_member, radius_of, shape_of
+from certify.check.words.row_norms.base import RowNorm
 
 SLACKS = (44, 30, 20)
 """Binary digits to which the motion of one row alone is bounded, one after the other."""
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+def check_form(claim: Claim[Summands], problem: Problem) -> None:
     """V8: member and dual, an array where the ellipsoids need one, and z with a lower end above 0; of a change nothing.
 
     Raises:
         Invalid: the claim has another form.
     """
-    array, z = check_member(claim, problem), not problem.budget.single and bool(claim.lower)
-    check_witness(claim, problem, z=z, length=problem.parameters, array=array)
+    z = not problem.budget.single and bool(claim.lower)
+    check_member(claim, problem, z=z, length=problem.parameters)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Summands], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -51,18 +51,19 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     radius = radius_of(claim, ladder.problem)
     if claim.upper is not None:
         expect(f"{claim.where}.upper", claim.upper, _upper(claim, ladder.problem, radius, side), ladder)
-    if claim.lower and claim.z is not None:
-        rule = partial(lower, least=claim.lower, radius=radius, z=claim.z)
+    if claim.lower and claim.witness.z is not None:
+        rule = partial(lower, least=claim.lower, radius=radius, z=claim.witness.z)
         expect(f"{claim.where}.lower", claim.lower, rule, ladder)
 
 
-def _upper(claim: Claim, problem: Problem, radius: float, side: Side) -> Test:
+def _upper(claim: Claim[Summands], problem: Problem, radius: float, side: Side) -> Test:
     assert claim.upper is not None
-    shape = None if claim.array is None else shape_of(claim, problem, side)
-    if claim.member == "weights":
-        assert claim.dual is not None
-        return partial(by_weights, most=claim.upper, radius=radius, dual=claim.dual, shape=shape)
-    return partial(by_rows if claim.member == "rows" else by_pairs, most=claim.upper, radius=radius, shape=shape)
+    witness = claim.witness
+    shape = None if witness.array is None else shape_of(claim, problem, side)
+    if witness.member == "weights":
+        assert witness.dual is not None
+        return partial(by_weights, most=claim.upper, radius=radius, dual=witness.dual, shape=shape)
+    return partial(by_rows if witness.member == "rows" else by_pairs, most=claim.upper, radius=radius, shape=shape)
 
 
 def lower(point: Point, least: float, radius: float, z: Sequence[float]) -> Finding:
@@ -215,4 +216,4 @@ def _trace(A: arb_mat, E: arb_mat | None) -> arb:
     return sum((B[a, a] for a in range(B.nrows())), ZERO)
 
 
-RULE = Rule(theorem_of, modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(theorem_of, modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES, Summands)

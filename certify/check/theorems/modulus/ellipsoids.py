@@ -8,7 +8,7 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ONE, ZERO, largest, squares
 from certify.check.reading.arrays import Array
-from certify.check.words.row_norms import RowNorm
+from certify.check.words.row_norms.base import RowNorm
 
 Rows = list[list[arb]]
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from certify.check.kernel import Finding, decide, judged
 from certify.check.linalg.definite import Truth
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import cut_down
 from certify.check.systems.interpolation import Interpolation
 from certify.check.systems.point import Ladder, Point
 from certify.format.refusal import Invalid
 
 
-def check_equal_rows(claim: Claim, ladder: Ladder) -> None:
+def check_equal_rows(claim: Claim[Witness], ladder: Ladder) -> None:
     """V14: S is not Lipschitz-like, because two equal rows cannot move apart.
 
     Raises:
         Invalid: they are not such rows.
     """
-    assert claim.equal_rows is not None
-    where, (i, j), problem = f"{claim.where}.witness.equal_rows", claim.equal_rows, ladder.problem
+    assert claim.witness.infinite is not None
+    where, (i, j), problem = f"{claim.where}.witness.equal_rows", claim.witness.infinite, ladder.problem
     stated = f"rows {i} and {j} are stated"
     if i == j or max(i, j) >= len(problem.features) or problem.features[i] != problem.features[j]:
         raise Invalid(where, stated, "they are not two equal rows of the data")

@@ -9,25 +9,23 @@ from flint import arb, arb_mat
 from certify.check.kernel import Finding
 from certify.check.linalg.balls import ZERO, squares
 from certify.check.linalg.definite import Truth
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, check_no_member, check_witness, interpolating, modulus
+from certify.check.rule import Rule, Side, interpolating, modulus
 from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.set_quantities import check_change
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+def check_form(claim: Claim[Witness], problem: Problem) -> None:
     """V8: no witness.
 
     Raises:
         Invalid: there is one.
     """
-    check_no_member(claim)
-    check_witness(claim, problem)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Witness], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -56,4 +54,4 @@ def change(point: Point, low: float | None, high: float | None) -> Finding:
                    f"it is {square.max(ZERO).sqrt().str(17, radius=False)} up to a factor 1 ± {found.defect.str(2)}")
 
 
-RULE = Rule(interpolating("N3"), modulus, check_form, check_ends, hypotheses)
+RULE = Rule(interpolating("N3"), modulus, check_form, check_ends, hypotheses, Witness)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from flint import arb, arb_mat
@@ -10,34 +11,33 @@ from flint import arb, arb_mat
 from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.balls import ZERO
 from certify.check.linalg.definite import Truth, definiteness
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Vector, stated, vector
 from certify.check.reading.subject import Problem
-from certify.check.rule import TIMES_RADIUS, Rule, Side, check_no_member, check_witness, interpolating, modulus
+from certify.check.rule import Refutable, Rule, Side, check_refutable, check_vector, interpolating, modulus, times
 from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
-    """V8: z with a lower end above 0; no member, dual or array.
+@dataclass(frozen=True)
+class Modulus(Refutable):
+    """A vector that proves the lower end."""
 
-    Raises:
-        Invalid: the claim has another form.
-    """
-    check_no_member(claim)
-    check_witness(claim, problem, z=bool(claim.lower), length=problem.interpolation_rows)
+    z: Vector | None = stated(vector)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
-    """Both ends, each by its rule.
+def check_form(claim: Claim[Modulus], problem: Problem) -> None:
+    """V8: z with a lower end above 0."""
+    check_vector(claim, claim.witness.z, bool(claim.lower), problem.interpolation_rows)
+    check_refutable(claim, problem)
 
-    Raises:
-        Invalid: one cannot be re-derived.
-    """
-    radius = ladder.problem.radius if TIMES_RADIUS[claim.quantity] else None
+
+def check_ends(claim: Claim[Modulus], ladder: Ladder, side: Side) -> None:
+    """Both ends, each by its rule."""
+    radius = times(claim, ladder.problem)
     if claim.upper is not None:
         expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper, radius=radius), ladder)
-    if claim.lower and claim.z is not None:
-        rule = partial(lower, least=claim.lower, z=claim.z, radius=radius)
+    if claim.lower and claim.witness.z is not None:
+        rule = partial(lower, least=claim.lower, z=claim.witness.z, radius=radius)
         expect(f"{claim.where}.lower", claim.lower, rule, ladder)
 
 
@@ -102,4 +102,4 @@ def shown_root(square: arb) -> str:
     return str(square.max(ZERO).sqrt().str(DIGITS, radius=False))
 
 
-RULE = Rule(interpolating("M2"), modulus, check_form, check_ends, hypotheses)
+RULE = Rule(interpolating("M2"), modulus, check_form, check_ends, hypotheses, Modulus)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from flint import arb, arb_mat
@@ -14,10 +15,10 @@ from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, expect_rows, interpolating, modulus
+from certify.check.rule import Refutable, Rule, Side, check_refutable, expect_rows, interpolating, modulus
 from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
-from certify.check.theorems.modulus.set_quantities import signed_shape
+from certify.check.theorems.modulus.set_quantities import Shaped, signed_shape
 from certify.check.theorems.modulus.vertices import (
     Vectors,
     at_least,
@@ -33,14 +34,19 @@ from certify.check.theorems.modulus.vertices import (
 )
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+@dataclass(frozen=True)
+class Alone(Shaped, Refutable):
+    """Signs and weights of every row; or two equal rows."""
+
+
+def check_ends(claim: Claim[Alone], ladder: Ladder, side: Side) -> None:
     """Both ends of every row, each by its rule.
 
     Raises:
         Invalid: one cannot be re-derived.
     """
     place = {row: at for at, row in enumerate(ladder.problem.kept)}
-    shape = None if claim.array is None else signed_shape(claim, ladder.problem, side)
+    shape = None if claim.witness.array is None else signed_shape(claim, ladder.problem, side)
     expect_rows(claim, ladder, lambda _, row, end: partial(row_upper, at=place[row], upper=end, shape=shape),
                 lambda _, row, end: partial(row_lower, at=place[row], lower=end, shape=shape))
 
@@ -93,8 +99,9 @@ def _values(point: Point, at: int, G: Vectors, P: arb_mat) -> list[arb]:
     return point.once(("one_row", at), found)
 
 
-def _form(claim: Claim, problem: Problem) -> None:
+def _form(claim: Claim[Alone], problem: Problem) -> None:
     check_form(claim, problem, by_hessian=False)
+    check_refutable(claim, problem)
 
 
-RULE = Rule(interpolating("N4"), modulus, _form, check_ends, hypotheses)
+RULE = Rule(interpolating("N4"), modulus, _form, check_ends, hypotheses, Alone)

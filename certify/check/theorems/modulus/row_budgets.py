@@ -6,6 +6,7 @@ All is about `max |G_w⁺G_uu| = max √(sᵀK⁻¹s)`, `s_i = G_iu_i`, which K 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from flint import arb, arb_mat
@@ -16,11 +17,11 @@ from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, Test, check_witness, interpolating, modulus
+from certify.check.rule import Refutable, Rule, Side, Test, check_refutable, interpolating, modulus
 from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.ellipsoids import Ellipsoid, ellipsoid, largest_sum, top_eigenvalue
-from certify.check.theorems.modulus.set_quantities import check_member, radius_of, shape_of
+from certify.check.theorems.modulus.set_quantities import Summands, check_member, radius_of, shape_of
 
 LABELS = {"per_sample": "N1", "sparse": "N2"}
 """The theorem, by the perturbation set."""
@@ -29,17 +30,22 @@ SLACKS = (44, 30, 20)
 """Binary digits to which the motion of one row alone is bounded, one after the other."""
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+@dataclass(frozen=True)
+class Budgets(Summands, Refutable):
+    """A bound of the upper end, a vector of the lower one; or two equal rows."""
+
+
+def check_form(claim: Claim[Budgets], problem: Problem) -> None:
     """V8: member and dual, an array where the ellipsoids need one, and z with a lower end above 0.
 
     Raises:
         Invalid: the claim has another form.
     """
-    array = check_member(claim, problem)
-    check_witness(claim, problem, z=bool(claim.lower), length=problem.interpolation_rows, array=array)
+    check_member(claim, problem, z=bool(claim.lower), length=problem.interpolation_rows)
+    check_refutable(claim, problem)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Budgets], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -48,18 +54,19 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
     radius = radius_of(claim, ladder.problem)
     if claim.upper is not None:
         expect(f"{claim.where}.upper", claim.upper, _upper(claim, ladder.problem, radius, side), ladder)
-    if claim.lower and claim.z is not None:
-        rule = partial(lower, least=claim.lower, radius=radius, z=claim.z)
+    if claim.lower and claim.witness.z is not None:
+        rule = partial(lower, least=claim.lower, radius=radius, z=claim.witness.z)
         expect(f"{claim.where}.lower", claim.lower, rule, ladder)
 
 
-def _upper(claim: Claim, problem: Problem, radius: float, side: Side) -> Test:
+def _upper(claim: Claim[Budgets], problem: Problem, radius: float, side: Side) -> Test:
     assert claim.upper is not None
-    shape = None if claim.array is None else shape_of(claim, problem, side)
-    if claim.member == "weights":
-        assert claim.dual is not None
-        return partial(by_weights, most=claim.upper, radius=radius, dual=claim.dual, shape=shape)
-    return partial(by_rows if claim.member == "rows" else by_pairs, most=claim.upper, radius=radius, shape=shape)
+    witness = claim.witness
+    shape = None if witness.array is None else shape_of(claim, problem, side)
+    if witness.member == "weights":
+        assert witness.dual is not None
+        return partial(by_weights, most=claim.upper, radius=radius, dual=witness.dual, shape=shape)
+    return partial(by_rows if witness.member == "rows" else by_pairs, most=claim.upper, radius=radius, shape=shape)
 
 
 def lower(point: Point, least: float, radius: float, z: Sequence[float]) -> Finding:
@@ -194,8 +201,8 @@ def _trace(A: arb_mat, B: arb_mat) -> arb:
                 for x, y in zip(u, v, strict=True)), ZERO)
 
 
-def _theorem(claim: Claim, ladder: Ladder) -> str:
+def _theorem(claim: Claim[object], ladder: Ladder) -> str:
     return interpolating(LABELS[ladder.problem.set])(claim, ladder)
 
 
-RULE = Rule(_theorem, modulus, check_form, check_ends, hypotheses)
+RULE = Rule(_theorem, modulus, check_form, check_ends, hypotheses, Budgets)

@@ -10,28 +10,20 @@ from certify.check.kernel import Finding, judged
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, check_rows, check_witness, expect_rows, interpolating, modulus
+from certify.check.rule import Refutable, Rule, Side, check_refutable, check_rows, expect_rows, interpolating, modulus
 from certify.check.systems.interpolation import Interpolation, hypotheses, kernel_definite
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.modulus.kernel import shown_root
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
-    """V8: both ends of every row, and no witness.
-
-    Raises:
-        Invalid: the claim has another form.
-    """
-    check_witness(claim, problem)
+def check_form(claim: Claim[Refutable], problem: Problem) -> None:
+    """V8: both ends of every row, and no other witness than two equal rows."""
+    check_refutable(claim, problem)
     check_rows(claim, problem)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
-    """Both ends of every row, each by its rule.
-
-    Raises:
-        Invalid: one cannot be re-derived.
-    """
+def check_ends(claim: Claim[Refutable], ladder: Ladder, side: Side) -> None:
+    """Both ends of every row, each by its rule."""
     place = {row: at for at, row in enumerate(ladder.problem.kept)}
     expect_rows(claim, ladder, lambda _, row, end: partial(row_upper, number=place[row], upper=end),
                 lambda _, row, end: partial(row_lower, number=place[row], lower=end))
@@ -90,4 +82,4 @@ def _direction_words(proved: bool, wrong: bool, point: Point) -> str:
     return "the contrary is proved" if wrong else f"not proved at {point.precision} bits"
 
 
-RULE = Rule(interpolating("M4"), modulus, check_form, check_ends, hypotheses)
+RULE = Rule(interpolating("M4"), modulus, check_form, check_ends, hypotheses, Refutable)

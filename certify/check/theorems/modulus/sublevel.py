@@ -8,37 +8,18 @@ from flint import arb
 
 from certify.check.kernel import Finding, Judgement, expect, judged
 from certify.check.linalg.definite import Truth
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, always, check_rows, check_witness, expect_rows, modulus
+from certify.check.rule import Rule, Side, always, check_rows, expect_rows, modulus
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.sublevel import HYPOTHESES, descent_of, digits, interior
-from certify.format.refusal import Invalid
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
-    """V8: no witness.
-
-    Raises:
-        Invalid: the claim has another form.
-    """
-    if claim.member is not None or claim.dual is not None:
-        raise Invalid(f"{claim.where}.witness", "member or dual is stated",
-                      "they are for modulus and first_order_distance")
-    check_witness(claim, problem)
+def check_form(claim: Claim[Witness], problem: Problem) -> None:
+    """V8: a witness without members is all there is, which the reader saw."""
 
 
-def check_form_of_rows(claim: Claim, problem: Problem) -> None:
-    """V8: the same, and both ends of every row.
-
-    Raises:
-        Invalid: the claim has another form.
-    """
-    check_form(claim, problem)
-    check_rows(claim, problem)
-
-
-def check_ends_of_rows(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends_of_rows(claim: Claim[Witness], ladder: Ladder, side: Side) -> None:
     """Both ends of every row, each by its rule.
 
     Raises:
@@ -48,7 +29,7 @@ def check_ends_of_rows(claim: Claim, ladder: Ladder, side: Side) -> None:
                 lambda number, _, end: partial(lower, least=end, at=number))
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Witness], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -89,5 +70,5 @@ def _sizes(point: Point, at: int | None) -> tuple[arb, arb]:
     return (descent.data_gradient if at is None else descent.row_sizes[at]), weights
 
 
-RULE = Rule(always("M6"), modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES)
-ROWS = Rule(always("M6"), modulus, check_form_of_rows, check_ends_of_rows, lambda claim, problem: HYPOTHESES)
+RULE = Rule(always("M6"), modulus, check_form, check_ends, lambda claim, problem: HYPOTHESES, Witness)
+ROWS = Rule(always("M6"), modulus, check_rows, check_ends_of_rows, lambda claim, problem: HYPOTHESES, Witness)

@@ -16,7 +16,8 @@ from certify.check.linalg.definite import Truth
 from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Claim
 from certify.check.reading.subject import Problem
-from certify.check.rule import check_rows, check_witness
+from certify.check.rule import check_rows, check_there
+from certify.check.theorems.modulus.set_quantities import Shaped
 
 FEW = 6
 """Numbers of one row up to which all sign vectors are gone through."""
@@ -39,13 +40,13 @@ def needs_array(problem: Problem, by_hessian: bool) -> bool:
     return problem.row_norm.boxed and len(movable(problem)) > FEW and (by_hessian or problem.block > 1)
 
 
-def check_form(claim: Claim, problem: Problem, by_hessian: bool) -> None:
+def check_form(claim: Claim[Shaped], problem: Problem, by_hessian: bool) -> None:
     """V8: both ends of every row; the array of signs and weights with an upper end that needs it.
 
     Raises:
         Invalid: the claim has another form.
     """
-    check_witness(claim, problem, array=claim.upper is not None and needs_array(problem, by_hessian))
+    check_there(claim, "array", claim.witness.array, claim.upper is not None and needs_array(problem, by_hessian))
     check_rows(claim, problem)
 
 

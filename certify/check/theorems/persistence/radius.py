@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from flint import arb
@@ -13,30 +14,37 @@ from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.balls import largest, norm
 from certify.check.linalg.definite import Truth
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness, array_name, stated
 from certify.check.reading.subject import Problem
-from certify.check.rule import Rule, Side, always, check_witness
+from certify.check.rule import Rule, Side, always, check_there
 from certify.check.systems.point import Ladder, Point
 from certify.check.systems.sublevel import HYPOTHESES, descent_of, digits, interior
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
 
-def unit(claim: Claim, problem: Problem) -> tuple[str]:
+@dataclass(frozen=True)
+class Attack(Witness):
+    """The moved features, in the side file."""
+
+    array: str | None = stated(array_name)
+
+
+def unit(claim: Claim[object], problem: Problem) -> tuple[str]:
     """A budget of the data."""
     return (f"{problem.moves.budget} {problem.budget.share}",)
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+def check_form(claim: Claim[Attack], problem: Problem) -> None:
     """V8: an array with an upper end where features move, and nowhere else.
 
     Raises:
         Invalid: the claim has another form.
     """
-    check_witness(claim, problem, array=problem.moves.inputs and claim.upper is not None)
+    check_there(claim, "array", claim.witness.array, problem.moves.inputs and claim.upper is not None)
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Attack], ladder: Ladder, side: Side) -> None:
     """Both ends, each by its rule.
 
     Raises:
@@ -48,15 +56,16 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
         expect(f"{claim.where}.lower", claim.lower, partial(lower, least=claim.lower), ladder, once=not closed)
     if claim.upper is None:
         return
-    if claim.array is None:
+    array = claim.witness.array
+    if array is None:
         expect(f"{claim.where}.upper", claim.upper, partial(upper, most=claim.upper), ladder)
         return
-    moved = side.get(claim.array)
-    if moved is None or claim.array != f"{claim.quantity}.moved":
-        raise Invalid(f"{claim.where}.witness.array", f"{show(claim.array)} is stated",
+    moved = side.get(array)
+    if moved is None or array != f"{claim.quantity}.moved":
+        raise Invalid(f"{claim.where}.witness.array", f"{show(array)} is stated",
                       f"the side file holds {show(sorted(side))}")
     if moved.shape != (len(problem.features), len(problem.features[0])):
-        raise Invalid(f"witness file, array {show(claim.array)}", f"its shape is {moved.shape}", "that of the features")
+        raise Invalid(f"witness file, array {show(array)}", f"its shape is {moved.shape}", "that of the features")
     expect(f"{claim.where}.upper", claim.upper, partial(attack, most=claim.upper, moved=moved), ladder)
 
 
@@ -129,4 +138,4 @@ def _room(rise: arb, room: arb, verb: str) -> str:
     return f"the rise of n·L {verb} {digits(rise)}, and {digits(room)} is left to the level"
 
 
-RULE = Rule(always("M6"), unit, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(always("M6"), unit, check_form, check_ends, lambda claim, problem: HYPOTHESES, Attack)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from flint import arb
 
 from certify.check.hypotheses import Check, Stated, measured
-from certify.check.kernel import DIGITS, AtLeast, AtMost, Finding, expect, judged
+from certify.check.judgements import AtLeast, AtMost
+from certify.check.kernel import DIGITS, Finding, expect, judged
 from certify.check.linalg.definite import Truth
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side
 from certify.check.systems.point import Ladder, Point
 from certify.check.words.cases import CASES, Case, by_row
-from certify.format.canonical import show
+from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 if TYPE_CHECKING:
@@ -24,12 +26,24 @@ if TYPE_CHECKING:
     from certify.check.theorems.predictions.interpolation import FitPredictions
 
 
-def unit(claim: Claim, problem: Problem) -> tuple[str]:
+@dataclass(frozen=True)
+class Nothing(Witness):
+    """Nothing; whether other solutions nearby agree is in the hypotheses."""
+
+    def scope(self, claim: Claim[object], problem: Json) -> str:
+        """At how many rows they agree, where it is not all; unstated is unproved."""
+        agreed, rows = next((h.value for h in claim.hypotheses if h.name == "agreement"), 0), len(claim.row_upper)
+        if claim.theorem != "P1" or agreed == rows:
+            return ""
+        return f" at the nearest solution, others nearby agree at {agreed:.0f} of {rows} rows"
+
+
+def unit(claim: Claim[object], problem: Problem) -> tuple[str]:
     """Of the outputs."""
     return ("output change to first order",)
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+def check_form(claim: Claim[object], problem: Problem) -> None:
     """V8 for these claims: both ends at every evaluation row, the largest of which are the claim's; or none at all.
 
     Raises:
@@ -52,7 +66,7 @@ def check_form(claim: Claim, problem: Problem) -> None:
         raise Invalid(f"{where}.lower, .upper", show(ends), f"the largest ends of the rows are {show(most)}")
 
 
-def theorem(claim: Claim, ladder: Ladder) -> str:
+def theorem(claim: Claim[object], ladder: Ladder) -> str:
     """P1; where nothing was proved also the case of M5 that stands in the way.
 
     With a tilt in weight space the Hessian has to be nonsingular, without symmetries (M5c).
@@ -75,7 +89,7 @@ def _open(case: Case) -> bool:
     return case.symmetric is None and not case.convex
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[object], ladder: Ladder, side: Side) -> None:
     """V51: both ends of every evaluation row.
 
     Raises:
@@ -158,7 +172,7 @@ OWN: dict[str, Check] = {"evaluation": measured(_check_evaluation), "agreement":
                          "freedom": _counted(freedom)}
 
 
-def hypotheses(claim: Claim, problem: Problem) -> Mapping[str, Check]:
+def hypotheses(claim: Claim[object], problem: Problem) -> Mapping[str, Check]:
     """Those of the system, and of predictions where the claim rests on P1."""
     if by_row(claim.theorem):
         from certify.check.systems.interpolation import TILTED as known
@@ -169,4 +183,4 @@ def hypotheses(claim: Claim, problem: Problem) -> Mapping[str, Check]:
     return known if claim.theorem in CASES else {**known, **OWN}
 
 
-RULE = Rule(theorem, unit, check_form, check_ends, hypotheses)
+RULE = Rule(theorem, unit, check_form, check_ends, hypotheses, Nothing)

@@ -18,29 +18,39 @@ from certify.check.kernel import Finding, expect, judged
 from certify.check.linalg.balls import ONE, ZERO, norm, root
 from certify.check.lipschitz.over_ball import Rows, carried, carried_back, reaches, slope_spread, spectral
 from certify.check.reading import label_rules
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Number, array_name, number, stated
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.interpolation import HYPOTHESES
 from certify.check.systems.point import Ladder, Point
-from certify.format.canonical import show
+from certify.check.theorems.distance.form import Layered
+from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
 PARTS = 4
 """Parts of the way to the distance, each with a slope of its own."""
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+@dataclass(frozen=True)
+class Labels(Layered):
+    """A distance to an exact fit, and what proves it."""
+
+    reach: Number | None = stated(number)
+    array: str | None = stated(array_name)
+
+    def scope(self, claim: Claim[object], problem: Json) -> str:
+        """The distance, which is part of the claim; and what a label is."""
+        return f" for all weights within {self.reach!r}{label_rules.scope(problem)}"
+
+
+def check_form(claim: Claim[Labels], problem: Problem) -> None:
     """V8 for these claims: a count, the distance, and what proves that; or nothing at all.
 
     Raises:
         Invalid: the claim has another form.
     """
-    where, rows = f"{claim.where}.witness", len(problem.evaluation)
-    other = (claim.z, claim.equal_rows, claim.member, claim.dual, claim.theta)
-    if other != (None,) * 5:
-        raise Invalid(where, "another member is stated", "reach, and array or layer and sigma, are the witness")
-    stated = [claim.reach is not None, claim.array is not None, claim.layer is not None, claim.sigma is not None]
+    where, rows, witness = f"{claim.where}.witness", len(problem.evaluation), claim.witness
+    there = [member is not None for member in (witness.reach, witness.array, witness.layer, witness.sigma)]
     if (claim.lower, claim.upper) == (None, None):
         needed = [False] * 4
     elif claim.lower is None or claim.upper != rows or claim.lower % 1:
@@ -48,36 +58,36 @@ def check_form(claim: Claim, problem: Problem) -> None:
                       f"a whole number and {rows}, the number of evaluation rows, or null twice, are needed")
     else:
         needed = [True, True, False, False] if problem.budget.single else [True, False, True, True]
-    if stated != needed:
-        raise Invalid(where, f"reach, array, layer and sigma are there: {show(stated)}", f"{show(needed)} is needed")
-    if claim.constants is not None and claim.layer is None:
+    if there != needed:
+        raise Invalid(where, f"reach, array, layer and sigma are there: {show(there)}", f"{show(needed)} is needed")
+    if witness.constants is not None and witness.layer is None:
         raise Invalid(where, "constants are there and no layer", "they belong to a layer")
-    if claim.reach is not None and not claim.reach > 0:
-        raise Invalid(f"{where}.reach", show(claim.reach), "a number above 0 is needed")
-    if claim.layer is not None and (claim.layer not in problem.free or not (claim.sigma or 0) > 0):
-        raise Invalid(f"{where}.layer, .sigma", show([claim.layer, claim.sigma]),
+    if witness.reach is not None and not witness.reach > 0:
+        raise Invalid(f"{where}.reach", show(witness.reach), "a number above 0 is needed")
+    if witness.layer is not None and (witness.layer not in problem.free or not (witness.sigma or 0) > 0):
+        raise Invalid(f"{where}.layer, .sigma", show([witness.layer, witness.sigma]),
                       f"a free layer, of {show(problem.free)}, and a number above 0 are needed")
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Labels], ladder: Ladder, side: Side) -> None:
     """The distance by its rule, and then the count by V57.
 
     Raises:
         Invalid: one cannot be re-derived.
     """
-    if claim.reach is None or claim.lower is None:
+    if claim.witness.reach is None or claim.lower is None:
         return
     where = f"{claim.where}.witness.reach"
-    if claim.layer is None:
+    if claim.witness.layer is None:
         from certify.check.theorems.distance import given_change
 
-        given_change.check_upper(where, claim.reach, claim.array, ladder.problem, side)
+        given_change.check_upper(where, claim.witness.reach, claim.witness.array, ladder.problem, side)
     else:
         from certify.check.theorems.distance import compensation
 
-        compensation.check_upper(where, claim.reach, claim, ladder, side)
+        compensation.check_upper(where, claim.witness.reach, claim, ladder, side)
     if claim.lower:
-        count = partial(stable_at_least, least=claim.lower, radius=claim.reach)
+        count = partial(stable_at_least, least=claim.lower, radius=claim.witness.reach)
         expect(f"{claim.where}.lower", claim.lower, count, ladder, once=True)
 
 
@@ -207,8 +217,8 @@ class Ball:
         return totals
 
 
-def _units(claim: Claim, problem: Problem) -> tuple[str, ...]:
+def _units(claim: Claim[object], problem: Problem) -> tuple[str, ...]:
     return label_rules.units(problem)
 
 
-RULE = Rule(always("P2"), _units, check_form, check_ends, lambda claim, problem: HYPOTHESES)
+RULE = Rule(always("P2"), _units, check_form, check_ends, lambda claim, problem: HYPOTHESES, Labels)

@@ -14,7 +14,7 @@ from certify.rigor.arithmetic import DoubleDouble
 from certify.rigor.ball import rounded
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices, RowChange
-from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.refit import enclose_refits, enclose_slopes
 
@@ -70,7 +70,7 @@ def _inputs(net: Network, X: Array, biased: bool) -> tuple[Array, Array]:
     return (np.hstack([a, np.ones((len(a), 1))]) if biased else np.ascontiguousarray(a)), rad
 
 
-def _targets(problem: Problem) -> tuple[Array | None, Array | None, Array]:
+def _targets(problem: Problem) -> tuple[Array | None, Whole | None, Array]:
     """Codes, labels and targets as the loss takes them; targets that are no labels have no codes."""
     if problem.labels is None and not Parameter(problem.parameter).relabels:
         assert problem.y is not None

@@ -7,11 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.boxes import minimiser
+from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import oriented, refusal
 from certify.theorems.head.rows.boxes.stated import packed
-from certify.theorems.head.rows.boxes.trap import centre
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 

@@ -6,14 +6,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from certify.format.words import Loss
 from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.trap import Sums, sums
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
-from certify.theorems.head.rows.boxes.trap import Sums, sums
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
+
+SHARE = 0.85
+"""Of the time that is left: methods that come after need some."""
 
 MOST = 64
 """Most deleted rows."""
@@ -31,7 +33,7 @@ class BoxTree(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
         s, points = oriented(head)
-        tree = Tree(s, points, budget.left)
+        tree = Tree(s, points, budget.share(SHARE).left)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
                     _flips(head, tree, change.count))
@@ -41,7 +43,7 @@ def refusal(head: Head, change: RowChange) -> str:
     """Why boxes say nothing of a problem; empty where they do."""
     if change.relabels:
         return "labels change, and boxes are for deleted rows"
-    if head.loss.name != Loss.LOGISTIC:
+    if not head.loss.sigmoid:
         return f"the loss is {head.loss.name}, and boxes are for the logistic loss of one output"
     if head.remaining:
         return "the decay follows the number of remaining rows, and boxes are for a fixed one"

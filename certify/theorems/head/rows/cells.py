@@ -221,7 +221,7 @@ class Cells(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the head is logistic, has few inputs, and they are exact."""
-        if head.loss.name != "logistic":
+        if not head.loss.sigmoid:
             return f"covers are built for the logistic loss; the loss is {head.loss.name}"
         if head.m > INPUTS:
             return f"a cover of {head.m - 1} dimensions has too many cells"

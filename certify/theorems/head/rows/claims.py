@@ -14,8 +14,10 @@ from certify.problem.bound import Bound, Hypothesis, SideArray
 from certify.problem.cost import BASE_MEMORY, Cost
 from certify.problem.problem import Problem
 from certify.rigor.finder import proposed
+from certify.rigor.fp import Array
 from certify.systems.head.point import CENTRE, HeadPoint
 from certify.systems.head.rows.change import NONE
+from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.of_problem import change_of_rows
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.rule import Rule
@@ -45,10 +47,16 @@ class ChangedRows(Rule[HeadPoint]):
             "convex", "the training loss is strongly convex in the weights of the last layer; the modulus is the "
             "weight decay", at.problem.weight_decay, True)
         lower, upper = int(found.proved.sum()), N - int(found.attacked.sum())
-        centre = at.shared(CENTRE, lambda: proposed(lambda: Refitter(head).V0) if head.free_intercept else head.V)
+        centre = at.shared(CENTRE, lambda: centre_of(head))
         witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}), **lists_of(found)}
         return Bound(STABLE_PREDICTIONS.name, self.theorem.label, Rigour.PROVED, float(lower), float(upper),
                      at.unit(STABLE_PREDICTIONS.name), (convex,), witness, _reason(found))
+
+
+def centre_of(head: Head) -> Array:
+    """Weights near the refit of the unchanged data; the given ones where their gradient says how near they are."""
+    found = proposed(lambda: Refitter(head).V0) if head.free_intercept else None
+    return head.V if found is None else found
 
 
 def arrays_of(found: Survey) -> dict[str, Any]:

@@ -12,20 +12,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from certify.format.words import Loss
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, ridge, solve
-from certify.theorems.head.rows.contrasts import Contrast, Ints, contrasts
-from certify.theorems.head.rows.deletion_node import Node
-from certify.theorems.head.rows.deletion_tree import Comparisons, Record, Walk
-from certify.theorems.head.rows.deletion_witness import Grown, witness
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
-from certify.theorems.head.rows.spectral_deletions import Spectral, deleted_at_once, largest_block
-from certify.theorems.head.rows.squared_outputs import Outputs
+from certify.theorems.head.rows.squared.contrasts import Contrast, Ints, contrasts
+from certify.theorems.head.rows.squared.node import Node
+from certify.theorems.head.rows.squared.outputs import Outputs
+from certify.theorems.head.rows.squared.spectral import Spectral, deleted_at_once, largest_block
+from certify.theorems.head.rows.squared.tree import Comparisons, Record, Walk
+from certify.theorems.head.rows.squared.witness import Grown, witness
 
 DENSE = 2000
 """Most rows that may go for which the hat matrix is kept and a tree is grown."""
@@ -62,7 +62,7 @@ class SquaredDeletions(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether rows are deleted, the loss is squared and features are exact."""
-        if head.loss.name != Loss.SQUARED:
+        if not head.loss.quadratic:
             return f"the refit has a closed form with the squared loss; the loss is {head.loss.name}"
         if change.relabels:
             return "labels change, and no rows are deleted"
@@ -71,7 +71,14 @@ class SquaredDeletions(Method):
         return ""
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """The points that stay; with `remaining` every number of deletions has its own weight decay and bound."""
+        """The points that stay; nothing where a bound overflows."""
+        try:
+            return self._proved(head, change, todo, budget)
+        except EnclosureError:
+            return None
+
+    def _proved(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part:
+        """With `remaining` every number of deletions has a weight decay and a bound of its own."""
         rows = np.array(sorted(change.rows), dtype=np.int64)
         count = min(change.count, len(rows))
         proved, found = todo.copy(), Found(head)

@@ -14,16 +14,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.format.words import Loss
+from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, Solved, ridge, solve
-from certify.theorems.head.rows.contrasts import Bools, Contrast, Ints, Swing, contrasts, other_codes, swing
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
-from certify.theorems.head.rows.squared_outputs import Outputs
+from certify.theorems.head.rows.squared.contrasts import Bools, Contrast, Ints, Swing, contrasts, other_codes, swing
+from certify.theorems.head.rows.squared.outputs import Outputs
 
 FIRST = 1024
 """Largest numbers of a row that are sorted first; four times as many wherever these do not reach the margin."""
@@ -237,7 +237,7 @@ class SquaredLabels(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether outputs are linear in what changes."""
-        if head.loss.name != Loss.SQUARED:
+        if not head.loss.quadratic:
             return f"outputs are linear in the targets with the squared loss; the loss is {head.loss.name}"
         if not change.relabels:
             return "rows are deleted, and no labels change"
@@ -251,7 +251,10 @@ class SquaredLabels(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """Every point that tolerates as many changes; those that do not, with the rows that flip them."""
-        found = ask(head, change, todo, lambda: budget.left() <= 0)
+        try:
+            found = ask(head, change, todo, lambda: budget.left() <= 0)
+        except EnclosureError:  # an overflow: nothing is known
+            return None
         if isinstance(found, str):
             return None
         labels, r = found

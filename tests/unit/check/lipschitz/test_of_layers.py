@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from certify.check.enclosure.activation import ACTIVATIONS, LEAK
+from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.activations.piecewise import LEAK
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.network import given as parameters_of
 from certify.check.lipschitz import of_layers as steepness

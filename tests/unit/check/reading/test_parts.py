@@ -34,7 +34,7 @@ def test_what_is_not_looked_at_is_not_wrong():
             ("all", 2), (None, 0.0, 0.5), (None, "e.npz"), (None, "down"))):
         more = dict(GIVEN[number % 3::3 + number % 4]) if number % 2 else {}
         spec = replace(plain, **dict(zip(names, words, strict=True)), **more)
-        for quantities in (chosen[number % len(chosen)], set()):
+        for quantities in (chosen[number % len(chosen)], chosen[(number + 7) % len(chosen)], set()):
             asked = parts(spec, quantities)
             for name in PARTS:
                 if name not in asked:

@@ -11,14 +11,14 @@ import pytest
 from safetensors.numpy import save
 
 from certify.check import table
-from certify.check.reading.certificate import Base
+from certify.check.reading.certificate import Base, read_certificate
 from certify.check.reading.side import read_side
 from certify.check.systems.critical_base import CONVEX, case_of, check_critical_base
 from certify.check.systems.point import Ladder
+from certify.check.theorems.head.reached import Move
+from certify.check.theorems.head.rows.claims import Changes
 from certify.format.canonical import encode
-from certify.format.certificate import read_certificate
 from certify.format.refusal import Invalid
-from certify.format.theorems import H1
 from tests.families.sealing import seal
 from tests.unit.problem.perturbations.test_whole_rows import BUDGET, checked, written
 
@@ -27,15 +27,16 @@ FLIPS = Path(__file__).resolve().parents[4] / "reports" / "audits" / "digits-las
 
 def claim(theorem: str, quantity: str = "stable_predictions", array: str | None = None) -> SimpleNamespace:
     """What is looked at of a claim."""
-    return SimpleNamespace(theorem=theorem, quantity=quantity, array=array, constants=None, where="claims[0]")
+    witness = Changes(array) if theorem == "H1" else Move(array=array)
+    return SimpleNamespace(theorem=theorem, quantity=quantity, witness=witness, where="claims[0]")
 
 
 def test_a_claim_of_an_earlier_version_keeps_its_rule():
     problem = SimpleNamespace(map="critical", set="sparse", norm=2)
     found = {label: next(row.module for row in table.ROWS if row.fits(claim(label), problem)) for label in ("H1", "Q6")}
-    assert found == {"H1": "head.rows.claims", "Q6": "head.claims"}
+    assert found == {"H1": "head.rows.claims", "Q6": "head.labels"}
     other = SimpleNamespace(map="critical", set="per_sample", norm=2)
-    assert [row.module for row in table.ROWS if row.fits(claim("H1"), other)] == ["head.claims"]  # which refuses it
+    assert [row.module for row in table.ROWS if row.fits(claim("H1"), other)] == ["head.labels"]  # which refuses it
 
 
 def test_each_theorem_is_refused_where_it_is_not_about_the_problem(tmp_path):
@@ -81,32 +82,32 @@ def residual(ladder: Ladder) -> float:
 def test_a_claim_names_the_beginning_of_its_arrays():
     problem = SimpleNamespace(base="nearby", layers=())
 
-    def certificate(*claims: SimpleNamespace) -> SimpleNamespace:
-        return SimpleNamespace(claims=claims, base=SimpleNamespace(distance=0.5))
+    base = Base(None, 0.5, 0.5, None, None)
 
     def bytes_of(*names: str) -> bytes:
         return save({name: np.zeros(2) for name in names})
 
     one, two = "stable_predictions.changes.box", "stable_predictions.changes.tree"
     named = claim("H1", array="stable_predictions.changes")
-    assert set(read_side(certificate(named), problem, bytes_of(one, two))) == {one, two}
-    assert read_side(certificate(claim("H1")), problem, None) == {}
+    assert set(read_side((named,), base, problem, bytes_of(one, two))) == {one, two}
+    assert read_side((claim("H1"),), base, problem, None) == {}
     for claims, data in (((named,), None), ((named,), bytes_of(one, "other")), ((claim("H1"),), bytes_of(one)),
                          ((named,), bytes_of("stable_predictions.changes")),
                          ((named,), bytes_of(one, "stable_predictions.changes2.box")),
                          ((claim("Q6", "distance", "distance.change"),), bytes_of("distance.change.box"))):
         with pytest.raises(Invalid, match=r"subject\.witness"):
-            read_side(certificate(*claims), problem, data)
+            read_side(claims, base, problem, data)
 
 
 def test_the_strict_reader_knows_the_witness():
+    problem = SimpleNamespace(map="critical", set="sparse", norm=2)
     whole = json.loads(FLIPS.read_bytes())
     at = next(i for i, one in enumerate(whole["claims"]) if one["quantity"] == "stable_predictions")
-    assert whole["claims"][at]["theorem"] == str(read_certificate(FLIPS.read_bytes()).claims[at].theorem) == "Q6"
+    assert whole["claims"][at]["theorem"] == read_certificate(FLIPS.read_bytes()).claims[at].theorem == "Q6"
     whole["claims"][at] |= {"theorem": "H1", "witness": {"array": "stable_predictions.changes"}, "hypotheses": []}
-    found = read_certificate(encode(seal(whole))).claims[at]
-    assert found.theorem is H1 and found.witness.array == "stable_predictions.changes"
+    found = table.witnessed(read_certificate(encode(seal(whole))).claims[at], problem)
+    assert found.theorem == "H1" and found.witness == Changes("stable_predictions.changes")
     for witness in ({"theta": 0.5}, {"array": "a", "reach": 1.0}, {"array": 1.0}):
         whole["claims"][at]["witness"] = witness
         with pytest.raises(Invalid):
-            read_certificate(encode(seal(whole)))
+            table.witnessed(read_certificate(encode(seal(whole))).claims[at], problem)

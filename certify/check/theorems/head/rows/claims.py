@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
@@ -11,17 +12,44 @@ from flint import ctx
 from certify.check.hypotheses import Check, Stated
 from certify.check.reading import label_rules
 from certify.check.reading.arrays import Array
-from certify.check.reading.certificate import Claim
+from certify.check.reading.certificate import Claim, Witness, stated, whole
+from certify.check.reading.side import array_start
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
 from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
-from certify.format.canonical import same, show
+from certify.format.canonical import Json, kind, same, show
 from certify.format.methods import FIRST, FLIPPED, METHODS, OPEN
 from certify.format.refusal import Invalid
 
 FLIPS = ("point", "rows", "codes", "weights")
+
+
+def places(value: object, where: str) -> tuple[int, ...]:
+    """Numbers of rows, or −1, or `Invalid`."""
+    if not isinstance(value, list):
+        raise Invalid(where, f"it is {kind(value)}", "a list is needed")
+    return tuple(v if v == -1 and type(v) is int else whole(v, f"{where}[{i}]") for i, v in enumerate(value))
+
+
+@dataclass(frozen=True)
+class Changes(Witness):
+    """What every method that was tried proved: several arrays, whose names begin with this one; and rows by number.
+
+    Attributes:
+        flipped, undecided: evaluation rows.
+        changed: for every flipped one the rows whose change flips it, −1 in the place of none.
+    """
+
+    array: str | None = stated(array_start)
+    flipped: tuple[int, ...] | None = stated(places)
+    undecided: tuple[int, ...] | None = stated(places)
+    changed: tuple[int, ...] | None = stated(places)
+
+    def scope(self, claim: Claim[object], problem: Json) -> str:
+        """What a label is."""
+        return label_rules.scope(problem)
 
 
 class Method(Protocol):
@@ -32,33 +60,33 @@ class Method(Protocol):
         ...
 
 
-def check_form(claim: Claim, problem: Problem) -> None:
+def check_form(claim: Claim[Changes], problem: Problem) -> None:
     """V8: the name of the arrays is all there is; it is there where an end says something.
 
     Raises:
         Invalid: the claim has another form.
     """
-    N = len(problem.evaluation)
-    ends, lists = (claim.lower, claim.upper), (claim.flipped, claim.undecided, claim.changed)
-    if ends == (None, None) and claim.array is None and lists == (None, None, None):
+    N, found = len(problem.evaluation), claim.witness
+    ends, lists = (claim.lower, claim.upper), (found.flipped, found.undecided, found.changed)
+    if ends == (None, None) and found.array is None and lists == (None, None, None):
         return  # it says nothing
     if claim.lower is None or claim.upper is None or claim.lower % 1 or claim.upper % 1 or claim.upper > N:
         raise Invalid(f"{claim.where}.lower, .upper", show(list(ends)), f"whole numbers up to {N} are needed")
-    if claim.array is None:
+    if claim.witness.array is None:
         raise Invalid(f"{claim.where}.witness", "array is missing", "the status of every row is needed")
     if None in lists:
         raise Invalid(f"{claim.where}.witness", "flipped, undecided or changed is missing", "all three are needed")
 
 
-def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
+def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
     """Every row by the method that is stated for it, and every flip by its refit.
 
     Raises:
         Invalid: one cannot be re-derived.
     """
-    if claim.array is None:
+    if claim.witness.array is None:
         return
-    start, where = f"{claim.array}.", f"{claim.where}, arrays {claim.array}"
+    start, where = f"{claim.witness.array}.", f"{claim.where}, arrays {claim.witness.array}"
     arrays = {name.removeprefix(start): array for name, array in side.items() if name.startswith(start)}
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
@@ -81,7 +109,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
         for place, name in enumerate(METHODS):
             if name in used:
                 asked = [s == FIRST + place for s in status]
-                module: Method = import_module(f"certify.check.theorems.head.rows.{name}")  # type: ignore[assignment]
+                module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
                 found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
                 missing = [j for j, (yes, want) in enumerate(zip(found, asked, strict=True)) if want and not yes]
                 if missing:
@@ -90,7 +118,7 @@ def check_ends(claim: Claim, ladder: Ladder, side: Side) -> None:
                 ladder.tell(f"{name}: {sum(asked)} predictions stay")
 
 
-def _keeps_classes(claim: Claim, head: Head) -> None:
+def _keeps_classes(claim: Claim[object], head: Head) -> None:
     """Where the intercept is free and the loss not quadratic, every class keeps a row: else there may be no refit.
 
     Raises:
@@ -103,16 +131,16 @@ def _keeps_classes(claim: Claim, head: Head) -> None:
         rows = [i for i, own in enumerate(head.codes.label) if own == c]
         if len(rows) <= head.count and moving.issuperset(rows):
             raise Invalid(f"{claim.where}.lower", show(claim.lower),
-                          f"label {c} may lose all its {len(rows)} rows, and then a free intercept has no finite minimum")
+                          f"label {c} may lose all its {len(rows)} rows; then a free intercept has no finite minimum")
 
 
-def _agree(claim: Claim, status: list[int], flipped: list[bool], where: str) -> None:
+def _agree(claim: Claim[object], status: list[int], flipped: list[bool], where: str) -> None:
     """The ends are the counts."""
-    stated = [s == FLIPPED for s in status]
-    if stated != flipped:
-        raise Invalid(f"{where}.status", f"{sum(stated)} rows are stated to be flipped",
+    turned = [s == FLIPPED for s in status]
+    if turned != flipped:
+        raise Invalid(f"{where}.status", f"{sum(turned)} rows are stated to be flipped",
                       f"{sum(flipped)} have a change")
-    lower, upper = sum(s >= FIRST for s in status), len(status) - sum(stated)
+    lower, upper = sum(s >= FIRST for s in status), len(status) - sum(turned)
     if (claim.lower, claim.upper) != (lower, upper):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       f"the rows give {show([lower, upper])}")
@@ -123,7 +151,7 @@ def _at(status: list[int], which: int) -> list[int]:
     return [j for j, s in enumerate(status) if s == which]
 
 
-def _listed(claim: Claim, status: list[int], flips: Mapping[str, Array]) -> None:
+def _listed(claim: Claim[Changes], status: list[int], flips: Mapping[str, Array]) -> None:
     """The lists for readers say what the side file says, which is what was proved."""
     flipped = _at(status, FLIPPED)
     changes: list[list[int]] = []
@@ -132,11 +160,11 @@ def _listed(claim: Claim, status: list[int], flips: Mapping[str, Array]) -> None
         at = [int(p) * width for p in flips["point"].values]
         changes = [sorted(row for row in rows[at[j] : at[j] + width] if row != -1) for j in flipped]
     longest = max(map(len, changes), default=0)
-    for name, stated, found in (
-            ("flipped", claim.flipped, flipped), ("undecided", claim.undecided, _at(status, OPEN)),
-            ("changed", claim.changed, [r for c in changes for r in (*c, *[-1] * (longest - len(c)))])):
-        if stated != tuple(found):
-            raise Invalid(f"{claim.where}.witness.{name}", show(stated), f"the side file says {show(found)}")
+    for name, said, found in (
+            ("flipped", claim.witness.flipped, flipped), ("undecided", claim.witness.undecided, _at(status, OPEN)),
+            ("changed", claim.witness.changed, [r for c in changes for r in (*c, *[-1] * (longest - len(c)))])):
+        if said != tuple(found):
+            raise Invalid(f"{claim.where}.witness.{name}", show(said), f"the side file says {show(found)}")
 
 
 def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
@@ -195,4 +223,4 @@ def _convex(stated: Stated) -> None:
 
 HYPOTHESES: dict[str, Check] = {"convex": _convex}
 RULE = Rule(always("H1"), lambda claim, problem: label_rules.units(problem), check_form, check_ends,
-            lambda claim, problem: HYPOTHESES)
+            lambda claim, problem: HYPOTHESES, Changes)

@@ -13,7 +13,9 @@ from fractions import Fraction
 from typing import TypeVar
 
 from certify.check.reading.arrays import Array
-from certify.check.theorems.head.rows.deletion_node import (
+from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.losses.squared import Squared
+from certify.check.theorems.head.rows.squared.node import (
     BITS,
     Compared,
     Hat,
@@ -25,11 +27,9 @@ from certify.check.theorems.head.rows.deletion_node import (
     top_sum,
     without,
 )
-from certify.check.theorems.head.rows.deletion_root import Sides, hat
-from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.losses.squared import Squared
-from certify.check.theorems.head.rows.ridge import Ridge, influences, nearest, ridge_of
-from certify.check.theorems.head.rows.spectral_deletions import spectral
+from certify.check.theorems.head.rows.squared.ridge import Ridge, influences, nearest, ridge_of
+from certify.check.theorems.head.rows.squared.root import Sides, hat
+from certify.check.theorems.head.rows.squared.spectral import spectral
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 

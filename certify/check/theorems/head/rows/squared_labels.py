@@ -18,7 +18,7 @@ from certify.check.linalg.fixed import scale
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.losses.squared import Squared
-from certify.check.theorems.head.rows.ridge import FEATURE_BITS, Ridge, Solution, influences, nearest, ridge_of
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, Solution, influences, nearest, ridge_of
 from certify.format.refusal import Invalid
 
 SAMPLE = 1024

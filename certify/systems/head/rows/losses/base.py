@@ -16,12 +16,16 @@ class HeadLoss(ABC):
         lipschitz: upper bound of `‖∇²ℓ‖₂`, hence a Lipschitz constant of the slopes.
         floored: whether the curvature is the same everywhere, so that it never dies out.
         shifted: whether `ℓ(z + c·1; y) = ℓ(z; y)`, so that only differences of outputs are determined.
+        quadratic: whether it is `½|z − y|²`, so that solutions are linear in the targets.
+        sigmoid: whether it is `log(1 + e^(−yz))` of one output.
     """
 
     name: ClassVar[str]
     lipschitz: ClassVar[float]
     floored: ClassVar[bool] = False
     shifted: ClassVar[bool] = False
+    quadratic: ClassVar[bool] = False
+    sigmoid: ClassVar[bool] = False
 
     @abstractmethod
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:

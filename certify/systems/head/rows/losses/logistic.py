@@ -18,6 +18,7 @@ class LogisticHead(HeadLoss):
 
     name: ClassVar[str] = "logistic"
     lipschitz: ClassVar[float] = 0.25
+    sigmoid: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """`−yσ(−yz)`; a product with ±1 is exact."""

@@ -16,6 +16,7 @@ class SquaredHead(HeadLoss):
     name: ClassVar[str] = "squared"
     lipschitz: ClassVar[float] = 1.0
     floored: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """One rounded difference."""

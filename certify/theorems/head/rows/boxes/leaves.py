@@ -15,8 +15,8 @@ from certify.rigor import fp
 from certify.rigor.activation import activation
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
-from certify.theorems.head.rows.boxes.trap import Centre, inverse
-from certify.theorems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import Centre, inverse
 
 ROOM = 2.0**-20
 """How far a refit may lie from the weights that stand for it, times the inverse's norm."""
@@ -45,7 +45,8 @@ def base(c: Centre) -> Base | None:
     H = (S.T * (c.kept * c.at.D)) @ S
     H[np.diag_indices(len(H))] += s.decay
     sure = 4.0 * fp.dot_unit(n) * float((c.kept * (c.at.D + c.at.D_off)) @ (s.norms * s.norms))
-    unsure = (sure + float((c.kept * c.at.D_off) @ (s.norms * s.norms)) + 4.0 * U * float(s.decay.sum()) + s.decay_off) * RAISE
+    rough = float((c.kept * c.at.D_off) @ (s.norms * s.norms)) * fp.sum_up(n)
+    unsure = (sure + rough + 4.0 * U * float(s.decay.sum()) + s.decay_off) * RAISE
     found = inverse(H, unsure)
     if found is None:
         return None
@@ -70,7 +71,7 @@ def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
         G = c.sums.decay * W - P @ S
         Y = G @ b.X
         W = W - Y - (np.einsum("ij,ji->i", Y, S[rows].T) * lift)[:, None] * Z.T
-    return W
+    return np.asarray(W)
 
 
 def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
@@ -88,7 +89,7 @@ def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
     kept[np.arange(len(rows)), rows] = 0.0
     P = value.mid * kept
     G = s.decay * W - P @ S
-    slack = ((kept * (value.error + 0.25 * off + (fp.dot_unit(n) + 4.0 * U) * value.mid)) @ s.norms
+    slack = ((kept * (value.error + 0.25 * off + (fp.dot_unit(n) + 4.0 * U) * value.mid)) @ s.norms * fp.sum_up(n)
              + (4.0 * U * float(s.decay.max(initial=0.0)) + s.decay_off) * sizes) * RAISE
     gradient = (fp.row_norms(G) + slack) * RAISE
     change = np.max((np.abs(T - c.at.t) + off + c.at.off) * c.kept + ROOM * s.norms * c.kept, axis=1) * RAISE

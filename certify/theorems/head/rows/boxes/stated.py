@@ -1,4 +1,4 @@
-"""What a certificate says of boxes and their trees: slabs in codes of twelve bits, four to a number; nodes in flat arrays."""
+"""How a certificate states slabs: codes of twelve bits, four to a number."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """H6, branch and bound: which hot rows are among the deleted ones, node by node, with a box for the rest.
 
-A node `(I, R, k)`: the rows I are out, any k rows of R may follow. Its hot rows `q_0, q_1, …` are a sequence in R. A point e
-with number h at the node is proved by a box for the rows `R \\ {q_0 … q_{h−1}}` and by the children `I ∪ {q_a}`,
-`R \\ {q_0 … q_a}`, k − 1, for a < h: a set of at most k rows of R avoids the first h hot rows or has a first one among them.
-At k = 1 single rows that the box leaves open are refitted instead. One tree serves all points.
+A node `(I, R, k)`: the rows I are out, any k rows of R may follow. Its hot rows `q_0, q_1, …` are a sequence in R. A
+point with number h at the node is proved by a box for the rows R without `q_0 … q_{h−1}`, and by the children
+`I ∪ {q_a}`, R without `q_0 … q_a`, k − 1, for a < h: a set of at most k rows of R avoids the first h hot rows or has a
+first one among them. At k = 1 single rows that the box leaves open are refitted instead. One tree serves all points.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from certify.finders.head import boxes
 from certify.rigor.fp import RAISE, Array
-from certify.theorems.head.rows.boxes.trap import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
-from certify.theorems.head.rows.boxes.slabs import Rows
-from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded, packed
+from certify.systems.head.rows.boxes.slabs import Rows
+from certify.systems.head.rows.boxes.trap import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
 from certify.theorems.head.rows.boxes.leaves import base, refits, stays, stays_alone
+from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded, packed
 
 STORED = 16_000_000
 """Most numbers that a certificate holds of a tree."""
@@ -67,7 +67,7 @@ class Node:
     def numbers(self, k: int) -> int:
         """How many numbers a certificate holds of it."""
         p = len(self.w)
-        return (p + len(self.hot) + len(self.h) * (k > 1) + sum(codes.shape[1] for _, codes in self.boxes)
+        return int(p + len(self.hot) + len(self.h) * (k > 1) + sum(codes.shape[1] for _, codes in self.boxes)
                 + (len(self.leaves[0]) * (p + 1) if self.leaves else 0))
 
 
@@ -135,7 +135,7 @@ class Tree:
                 self.pending[child.points] += 1
                 heapq.heappush(queue, (int(self.rank[child.points].min()), child.k, serial, child))
             self.pending[live] -= 1
-        return todo & ~self.failed & (self.pending == 0)
+        return np.asarray(todo & ~self.failed & (self.pending == 0))
 
     def _rank(self, root: Node) -> None:
         """Points that need fewer hot rows come first."""
@@ -221,7 +221,9 @@ class Tree:
             if others and (np.min(others, axis=0) <= need).all():
                 kept.remove(one)
         node.boxes = [(box.h, box.codes) for box, _ in kept]
-        hard = need > self.most_hot
+        if n <= self.most_hot and (need > n).any():  # all rows are hot, and the centre stands for no further row
+            need = np.where((need > n) & stays_alone(c, self.points[live]), n, need)
+        hard = need > min(self.most_hot, n)
         self.failed[live[hard]] = True
         live, need = live[~hard], need[~hard]
         if not len(live):
@@ -278,6 +280,8 @@ class Tree:
             spot[box.free] = np.arange(len(box.free))
             open_[:, at:] = ~((pushes[:, spot[order[at:]]] + fixed[:, None]) * RAISE < margin[:, None])
             node.boxes.append((at, box.codes))
+        else:  # no further row may be deleted either
+            self.failed[live[~stays_alone(c, points)]] = True
         node.hot = order[:at]
         node.h[live] = at
         columns = np.flatnonzero(open_.any(axis=0))

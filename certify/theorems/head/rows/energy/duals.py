@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from certify.rigor.fp import RAISE, Array, U, dot_unit, row_norms
 from certify.theorems.head.rows.energy.entropy import binary_entropy, entropy
-from certify.theorems.head.rows.energy.rows import Rows
+from certify.theorems.head.rows.energy.rows import Index, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +38,13 @@ class Duals:
     error: Array
     value: Array
 
-    def take(self, lines: Array) -> Duals:
+    def take(self, lines: Index) -> Duals:
         """Some of the points."""
         return Duals(self.q[lines], self.tau[lines], self.r[lines], self.error[lines], self.value[lines])
 
+
+NOTHING = -1e300
+"""A lower bound where there is none: finite, so that no NaN comes of it."""
 
 GRID = 2.0**40
 """Slopes of several outputs are multiples of its inverse: a row's sum is exactly 1, and sums over rows are exact."""
@@ -66,7 +69,7 @@ def duals(rows: Rows, q: Array, tau: Array, e: Array) -> Duals:
     r[:, ~rows.decayed] = 0.0
     size = row_norms(e[None])[0]
     error = (error + (doubt + 4.0 * U * np.abs(nu)) * size + 2.0 * U * row_norms(r)) * RAISE
-    return Duals(q, tau, r, error, np.where(good, values(rows, heights(rows, q), r, error), -np.inf))
+    return Duals(q, tau, r, error, np.where(good, values(rows, heights(rows, q), r, error), NOTHING))
 
 
 def on_grid(rows: Rows, q: Array, tau: Array, e: Array) -> tuple[Array, NDArray[np.bool_]]:
@@ -80,7 +83,7 @@ def on_grid(rows: Rows, q: Array, tau: Array, e: Array) -> tuple[Array, NDArray[
     top = whole.argmax(-1)[..., None]
     rest = whole.sum(-1, keepdims=True) - np.take_along_axis(whole, top, -1)
     np.put_along_axis(whole, top, int(GRID) - rest, -1)
-    good = (whole >= 0).all((1, 2))
+    good: NDArray[np.bool_] = np.asarray((whole >= 0).all((1, 2)))
     free = np.flatnonzero(~rows.decayed)
     if len(free):
         gap = whole.sum(1) - np.rint(tau.reshape(whole.shape).sum(1)).astype(np.int64) * int(GRID)
@@ -111,7 +114,7 @@ def values(rows: Rows, height: Array, r: Array, error: Array) -> Array:
     return (height - far * far / (2.0 * rows.mu[0]) * RAISE) * 1.0 - np.abs(height) * 4.0 * U
 
 
-def average(rows: Rows, points: Duals, weights: Array, members: Array, tau: Array, e: Array) -> Duals:
+def average(rows: Rows, points: Duals, weights: Array, members: Index, tau: Array, e: Array) -> Duals:
     """Averages `Σ weights_j points[members_j]`, one a line; tau `(B, N)` is the same average of the points' targets.
 
     Weights are floats next to those of a convex combination. The average is a dual point of its own: its slopes are
@@ -128,5 +131,7 @@ def average(rows: Rows, points: Duals, weights: Array, members: Array, tau: Arra
     np.clip(q, 0.0, 1.0, out=q)
     rounds = (members.shape[1] + 4) * U
     longest = float(row_norms(points.r).max())
-    error = np.full(len(r), (float(points.error.max()) + rounds * (longest + 2.0 * rows.size * len(rows.A) ** 0.5)) * RAISE)
+    error = np.full(
+        len(r), (float(points.error.max()) + rounds * (longest + 2.0 * rows.size * len(rows.A) ** 0.5)) * RAISE
+    )
     return Duals(q, tau, r, error, values(rows, heights(rows, q), r, error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from certify.rigor.fp import Array
-from certify.theorems.head.rows.energy.rows import Rows
+from certify.theorems.head.rows.energy.rows import Index, Rows
 
 _STEPS = 60
 _LINE_STEPS = 10
@@ -16,19 +16,19 @@ _BATCH = 2**21
 def slopes(rows: Rows, z: Array) -> Array:
     """Sigmoid or softmax of outputs z `(…, N)`."""
     if rows.width == 1:
-        return 0.5 * (1.0 + np.tanh(0.5 * z))
+        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * z)))
     grouped = z.reshape(*z.shape[:-1], -1, rows.width)
     grouped = np.exp(grouped - grouped.max(-1, keepdims=True))
-    return (grouped / grouped.sum(-1, keepdims=True)).reshape(z.shape)
+    return np.asarray((grouped / grouped.sum(-1, keepdims=True)).reshape(z.shape))
 
 
 def _bent(rows: Rows, q: Array, d: Array) -> Array:
     """The loss's Hessian in the outputs, applied to d."""
     if rows.width == 1:
-        return q * (1.0 - q) * d
+        return np.asarray(q * (1.0 - q) * d)
     shape = (*q.shape[:-1], -1, rows.width)
     q, d = q.reshape(shape), d.reshape(shape)
-    return (q * (d - (q * d).sum(-1, keepdims=True))).reshape(*shape[:-2], -1)
+    return np.asarray((q * (d - (q * d).sum(-1, keepdims=True))).reshape(*shape[:-2], -1))
 
 
 def hessians(rows: Rows, q: Array) -> Array:
@@ -52,10 +52,10 @@ def hessians(rows: Rows, q: Array) -> Array:
 def _steps(H: Array, g: Array, e: Array | None) -> Array:
     """Newton steps `H⁻¹g`, on the hyperplane e·w = 0 where e is given."""
     if e is None:
-        return np.linalg.solve(H, g[..., None])[..., 0]
+        return np.asarray(np.linalg.solve(H, g[..., None])[..., 0], dtype=np.float64)
     both = np.linalg.solve(H, np.stack([g, np.broadcast_to(e, g.shape)], -1))
     a, b = both[..., 0], both[..., 1]
-    return a - ((a @ e) / (b @ e))[:, None] * b
+    return np.asarray(a - ((a @ e) / (b @ e))[:, None] * b, dtype=np.float64)
 
 
 def lengths(rows: Rows, tau: Array, w: Array, z: Array, step: Array, slope: Array) -> Array:
@@ -107,8 +107,8 @@ def minimise(rows: Rows, tau: Array, w: Array, e: Array | None = None, tolerance
     return w
 
 
-def singles(rows: Rows, tau: Array, times: float, w: Array, chosen: Array, e: Array, tolerance: float) -> Array:
-    """Minimisers `(L, p)` on e·w = 0 with one alternative counted `times`, from the minimiser w without: chords first.
+def singles(rows: Rows, tau: Array, times: float, w: Array, chosen: Index, e: Array, tolerance: float) -> Array:
+    """Minimisers `(L, p)` on e·w = 0 with one alternative counted `times`, from that without, w: chords first.
 
     The chord is exact in the changed line for one output: `−K(times·Δ …)` solved as a scalar equation.
     """
@@ -144,7 +144,9 @@ def singles(rows: Rows, tau: Array, times: float, w: Array, chosen: Array, e: Ar
     return _chords(rows, target, start, (S_, extra / (1.0 + extra * K), P), e, tolerance)
 
 
-def _chords(rows: Rows, target: Array, w: Array, chord: tuple[Array, Array, Array], e: Array, tolerance: float) -> Array:
+def _chords(
+    rows: Rows, target: Array, w: Array, chord: tuple[Array, Array, Array], e: Array, tolerance: float
+) -> Array:
     """Chord steps with the Hessian corrected in the changed line; Newton's method for what does not settle."""
     S_, factor, P = chord
     live, last = np.arange(len(w)), np.full(len(w), np.inf)

@@ -58,8 +58,8 @@ def listing(found: list[Scores], count: int, k: int) -> Index | None:
         return _triples(found, count) if count <= _TRIPLES else None
     if count > 40 or sum(len(list(combinations(range(count), j))) for j in range(k + 1)) > LISTED // 8:
         return None
-    sets = [list(c) + [count] * (k - j) for j in range(k + 1) for c in combinations(range(count), j)]
-    return np.array(sets, dtype=np.int64)
+    every = [list(c) + [count] * (k - j) for j in range(k + 1) for c in combinations(range(count), j)]
+    return np.array(every, dtype=np.int64)
 
 
 def _left(bounds: list[Array], shape: tuple[int, ...]) -> Array:

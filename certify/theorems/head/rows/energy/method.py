@@ -8,7 +8,7 @@ import numpy as np
 
 from certify.format.errors import EnclosureError
 from certify.problem.limits import OutOfTime
-from certify.rigor.fp import Array, up
+from certify.rigor.fp import Array
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy.finder import minimise
@@ -57,8 +57,7 @@ class Energy(Method):
 def rows_of(head: Head, change: RowChange) -> Rows:
     """The head flattened."""
     mid, error = head.mu()
-    mu = float(-up(error)) + mid, mid + float(up(error))
-    mu = (float(np.nextafter(mu[0], 0.0)), float(np.nextafter(mu[1], np.inf))) if error else (mid, mid)
+    mu = (mid, mid) if not error else (float(np.nextafter(mid - error, 0.0)), float(np.nextafter(mid + error, np.inf)))
     allowed = np.array(change.rows, dtype=np.int64)
     assert head.label is not None
     if head.k == 1:
@@ -70,11 +69,11 @@ def normals(head: Head, j: int) -> Array:
     """Vectors e, one a line, with e·w > 0 while the label of point j beats each of the others."""
     x, a = head.points[j], int(head.today[j])
     if head.k == 1:
-        return (x if a == 1 else -x)[None]
+        return np.asarray((x if a == 1 else -x)[None])
     e = np.zeros((head.k, head.k, head.m))
     for b in range(head.k):
         e[b, a], e[b, b] = x, -x
-    return np.delete(e, a, axis=0).reshape(head.k - 1, -1)
+    return np.asarray(np.delete(e, a, axis=0).reshape(head.k - 1, -1))
 
 
 def _prove(name: str, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part:

@@ -19,7 +19,7 @@ from certify.rigor.fp import RAISE, Array, U, dot_unit, row_norms
 from certify.theorems.head.rows.energy.entropy import softplus_up
 from certify.theorems.head.rows.energy.finder import slopes
 from certify.theorems.head.rows.energy.record import short
-from certify.theorems.head.rows.energy.rows import Rows
+from certify.theorems.head.rows.energy.rows import Index, Rows
 
 _SAMPLES = 8
 """Places in a line's range at which the mean curvature is bounded."""
@@ -76,7 +76,7 @@ def _soft(z: Array) -> Array:
     return softplus_up(z[..., None])
 
 
-def flat(rows: Rows, tau: Array, chosen: Array, w: Array) -> Family:
+def flat(rows: Rows, tau: Array, chosen: Index, w: Array) -> Family:
     """The family of the fixed weights w."""
     base = float(energy_up(rows, tau[None], w[None])[0])
     size = float(row_norms(w[None])[0])
@@ -132,7 +132,12 @@ def _one_side(z: Array, reach: Array) -> Array:
         t = start + j * width
         there = softplus.enclose(z + t)[0]
         gain = there.mid - value.mid - slope.mid * t
-        doubt = there.error + value.error + slope.error * t + 8.0 * U * (np.abs(there.mid) + np.abs(value.mid) + t + np.abs(z))
+        doubt = (
+            there.error
+            + value.error
+            + slope.error * t
+            + 8.0 * U * (np.abs(there.mid) + np.abs(value.mid) + t + np.abs(z))
+        )
         mean = 2.0 * (gain + doubt) / np.maximum(t * t, 1e-12)
         small = t < 1e-3
         # within a thousandth the curvature itself is a bound: it changes by a factor e^t at most
@@ -153,12 +158,12 @@ class Moves:
     shift: Array
     damp: Array
 
-    def take(self, kept: Array) -> Moves:
+    def take(self, kept: Index) -> Moves:
         """The moves of some alternatives."""
         return Moves(self.P, self.shift, self.damp[kept])
 
 
-def newton_moves(rows: Rows, tau: Array, chosen: Array, k: int, w: Array, rounds: int = 2) -> Moves:
+def newton_moves(rows: Rows, tau: Array, chosen: Index, k: int, w: Array, rounds: int = 2) -> Moves:
     """Newton steps of a convex model of the energy at w, damped for the widest-moving alternatives."""
     z = rows.A @ w
     q = slopes(rows, z)
@@ -179,7 +184,7 @@ def along(moves: Moves, steps: Array) -> Array:
     return d
 
 
-def bowl(rows: Rows, tau: Array, chosen: Array, k: int, w: Array, how: Moves) -> Family:
+def bowl(rows: Rows, tau: Array, chosen: Index, k: int, w: Array, how: Moves) -> Family:
     """The quadratic upper model of given moves around w, with what rounding may hide."""
     moves = along(how, rows.steps[chosen])
     moved = rows.A @ moves.T
@@ -191,7 +196,8 @@ def bowl(rows: Rows, tau: Array, chosen: Array, k: int, w: Array, how: Moves) ->
     low, high = ranges(moved, k)
     slack = (shift * (size + 2.0 * k * reach)) * RAISE + (k + 4) * U * (np.abs(low) + np.abs(high))
     h = curvature_up(z, low - slack, high + slack)
-    h = np.minimum(h * (1.0 + 2.0 * slack) * RAISE, 0.25)  # z itself is off by at most slack, and |σ''| ≤ σ'
+    h = np.minimum(h * (1.0 + 2.0 * slack) * RAISE, 0.25)  # z is off by at most slack, and |σ''| ≤ σ'
+    h = np.where(slack < 1.0, h, 0.25)
     slope = activation("sigmoid").enclose(z)[0]
     off = slope.mid - tau
     g = off @ rows.A + rows.mu[1] * np.where(rows.decayed, w, 0.0)

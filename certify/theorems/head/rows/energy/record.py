@@ -8,16 +8,18 @@ the numbers as recorded, so that nothing hangs on the digits lost.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor.fp import Array
 
 FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED = range(1, 8)
-"""Fixed weights; moving weights; alternatives that stay; a child; what is left of a node; sets one by one; nothing left."""
+"""Fixed weights; moving ones; alternatives that stay; a child; what is left; sets one by one; nothing left."""
 
 
-def short(x: Array) -> Array:
+def short(x: NDArray[Any]) -> Array:
     """Floats of 24 bits."""
     return x.astype(np.float32).astype(np.float64)
 
@@ -39,9 +41,9 @@ class Record:
         """Vectors, one a line."""
         self.vectors.extend(lines.astype(np.float32))
 
-    def arrays(self, points: Array, p: int) -> dict[str, Array]:
+    def arrays(self, points: NDArray[np.int64], p: int) -> dict[str, NDArray[Any]]:
         """The streams as arrays, for the points whose trees they are."""
-        vectors = np.array(self.vectors, dtype=np.float32).reshape(-1, p)
+        vectors: Any = np.array(self.vectors, dtype=np.float32).reshape(-1, p)
         whole, numbers = np.array(self.whole, dtype=np.int32), np.array(self.numbers, dtype=np.float32)
         return {"points": points, "whole": whole, "vectors": vectors, "numbers": numbers}
 

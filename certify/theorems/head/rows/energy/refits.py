@@ -17,7 +17,7 @@ _STEPS = 40
 
 
 def refits(head: Head, rows: Rows, sets: Index, w: Array, e: Array) -> tuple[Array, Index]:
-    """Weights that show e·w* > 0 for sets of alternatives `(B, j)`, from w `(B, p)`; the sets for which none were found."""
+    """Weights that show e·w* > 0 for sets of alternatives `(B, j)`, from w `(B, p)`; the sets without."""
     tau = rows.targets(sets)
     if rows.decayed.all() and rows.width == 1:
         return _near_minimum(rows, tau, w, e)

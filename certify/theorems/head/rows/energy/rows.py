@@ -60,13 +60,16 @@ class Rows:
 
     @cached_property
     def steps(self) -> Array:
-        """`(L, p)` what an alternative adds to the gradient, `−Aᵀ Δτ`; exact, since its two lines share no column."""
-        return -(self.deltas[:, 0, None] * self.A[self.lines[:, 0]] + self.deltas[:, 1, None] * self.A[self.lines[:, 1]])
+        """`(L, p)` what an alternative adds to the gradient, `−Aᵀ Δτ`; exact: its two lines share no column."""
+        return -(
+            self.deltas[:, 0, None] * self.A[self.lines[:, 0]] + self.deltas[:, 1, None] * self.A[self.lines[:, 1]]
+        )
 
     @cached_property
     def ridge(self) -> Array:
         """`(p,)` decay of each weight, a float that finders use."""
-        return np.where(self.decayed, self.mu[0], 0.0)
+        # with several outputs a shift of all free intercepts changes nothing: a trace of decay fixes it for solvers
+        return np.where(self.decayed, self.mu[0], 0.0 if self.width == 1 else 1e-9 * self.mu[0])
 
     @cached_property
     def squares(self) -> Array | None:
@@ -77,8 +80,7 @@ class Rows:
     def target(self, chosen: Index, times: float = 1.0) -> Array:
         """τ after the alternatives `chosen`, each counted `times`; exact for small whole numbers."""
         tau = self.tau.copy()
-        for l in chosen:
-            tau[self.lines[l]] += times * self.deltas[l]
+        np.add.at(tau, self.lines[chosen], times * self.deltas[chosen])  # a line may come twice
         return tau
 
     def targets(self, sets: Index) -> Array:
@@ -92,7 +94,9 @@ class Rows:
         return tau
 
 
-def logistic_rows(phi: Array, above: NDArray[Any], decayed: NDArray[Any], mu: tuple[float, float], allowed: Index) -> Rows:
+def logistic_rows(
+    phi: Array, above: NDArray[Any], decayed: NDArray[Any], mu: tuple[float, float], allowed: Index
+) -> Rows:
     """A head of one output: `above` says which rows have the label 1."""
     tau = above.astype(np.float64)
     lines = np.stack([allowed, allowed], 1)
@@ -115,5 +119,13 @@ def softmax_rows(
     lines = np.stack([owner * classes + label[owner], owner * classes + other], 1)
     deltas = np.tile(np.array([-1.0, 1.0]), (len(owner), 1))
     return Rows(
-        A.reshape(n * classes, classes * m), classes, tau.ravel(), lines, deltas, owner, other, np.tile(decayed, classes), mu
+        A.reshape(n * classes, classes * m),
+        classes,
+        tau.ravel(),
+        lines,
+        deltas,
+        owner,
+        other,
+        np.tile(decayed, classes),
+        mu,
     )

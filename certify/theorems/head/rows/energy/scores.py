@@ -17,12 +17,12 @@ import numpy as np
 from certify.rigor.fp import RAISE, Array, U, dot_unit, row_norms
 from certify.theorems.head.rows.energy.duals import Duals
 from certify.theorems.head.rows.energy.primals import Family
-from certify.theorems.head.rows.energy.rows import Rows
+from certify.theorems.head.rows.energy.rows import Index, Rows
 
 LOW = -np.inf
 
 
-def spread(rows: Rows, points: Duals, chosen: Array) -> Array:
+def spread(rows: Rows, points: Duals, chosen: Index) -> Array:
     """Lower bounds Q `(L + 1, L + 1)` of `|r_x − r_y|²/μ + Σ_i h_i (q_ix − q_iy)²`; the last point is the empty item.
 
     h_i bounds the entropy's curvature from below for all slopes of line i but those of alternatives of its own row,
@@ -56,7 +56,7 @@ def spread(rows: Rows, points: Duals, chosen: Array) -> Array:
     Q -= (dot_unit(tall.shape[1] + 8) * 4.0 * longest * longest + 8.0 * moved * (longest + moved)) * RAISE
     np.maximum(Q, 0.0, out=Q)
     np.fill_diagonal(Q, 0.0)
-    return Q
+    return np.asarray(Q)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class Scores:
         """`(L + 1,)` R_x: a set's score is at most `base` plus the R of its items."""
         if self.k == 1:
             return self.single
-        return self.single + 0.5 * _top_rows(self.pair, self.k - 1)
+        return np.asarray(self.single + 0.5 * _top_rows(self.pair, self.k - 1))
 
     def worst(self) -> float:
         """Upper bound of every set's score."""
@@ -88,7 +88,7 @@ class Scores:
         top = np.sort(some)[-self.k :]
         return float(self.base + top.sum() + (np.abs(top).sum() + abs(self.base)) * 2.0**-45)
 
-    def within(self, kept: Array) -> Scores:
+    def within(self, kept: Index) -> Scores:
         """The scores with some of the alternatives alone."""
         kept = np.append(kept, len(self.single) - 1)
         return Scores(self.base, self.single[kept], self.pair[np.ix_(kept, kept)], self.k)
@@ -129,7 +129,7 @@ def _top_rows(value: Array, k: int) -> Array:
     return total
 
 
-def scores(rows: Rows, points: Duals, family: Family, Q: Array, chosen: Array, k: int) -> Scores:
+def scores(rows: Rows, points: Duals, family: Family, Q: Array, chosen: Index, k: int) -> Scores:
     """Scores of all sets of at most k of the chosen alternatives."""
     count = len(chosen)
     single = np.append(family.single, 0.0) - points.value / k
@@ -138,7 +138,11 @@ def scores(rows: Rows, points: Duals, family: Family, Q: Array, chosen: Array, k
         pair[:count, :count] += family.pair
     same = rows.owner[chosen][:, None] == rows.owner[chosen][None, :]
     pair[:count, :count][same] = LOW
-    size = abs(family.base) + k * float(np.abs(single[np.isfinite(single)]).max(initial=0.0)) + k * k * float(np.abs(pair[np.isfinite(pair)]).max(initial=0))
+    size = (
+        abs(family.base)
+        + k * float(np.abs(single[np.abs(single) < 1e290]).max(initial=0.0))
+        + k * k * float(np.abs(pair[np.isfinite(pair)]).max(initial=0))
+    )
     base = family.base + k * (family.error if family.pair is None else k * family.error) + size * 2.0**-44
     return Scores(base, single, pair, k)
 

@@ -79,7 +79,11 @@ class Tree:
         k = min(count, len(set(rows.owner.tolist())))
         w = minimise(rows, rows.tau[None], start[None], None, 1e-8)[0]
         v = minimise(rows, rows.tau[None], w[None], self.e, 1e-8)[0]
-        W = short(np.concatenate([singles(rows, rows.tau, float(k), v, free, self.e, 0.01 if rows.decayed.all() else 1e-5), v[None]]))
+        W = short(
+            np.concatenate(
+                [singles(rows, rows.tau, float(k), v, free, self.e, 0.01 if rows.decayed.all() else 1e-5), v[None]]
+            )
+        )
         self.record.vector(W)
         tau = self.targets(np.zeros(0, np.int64), free, k)
         self.close(Node(np.zeros(0, np.int64), free, k, duals(rows, slopes(rows, W @ rows.A.T), tau, self.e), w))

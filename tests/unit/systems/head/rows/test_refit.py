@@ -33,7 +33,7 @@ def truth(head, choices):
 def away(head, V, exact):
     """The distance to the exact refit; of a shifted loss with a free intercept to the nearest one."""
     with ctx.workprec(BITS):
-        D = [[arb(x) - y for x, y in zip(row, other, strict=True)] for row, other in zip(V.tolist(), exact, strict=True)]
+        D = [[arb(x) - y for x, y in zip(*pair, strict=True)] for pair in zip(V.tolist(), exact, strict=True)]
         if head.loss.shifted and head.free_intercept:
             mean = sum((row[-1] for row in D), arb(0)) / len(D)
             D = [[*row[:-1], row[-1] - mean] for row in D]
@@ -45,7 +45,8 @@ def away(head, V, exact):
 @pytest.mark.parametrize("seed", range(6))
 def test_the_refit_lies_within_the_distance(loss, relabels, seed):
     rng = np.random.default_rng([seed, relabels, LOSSES.index(loss)])
-    head = drawn_head(rng, loss, n=9, scale=float(10.0 ** rng.integers(-2, 2)), remaining=bool(seed % 2) and not relabels)
+    head = drawn_head(rng, loss, n=9, scale=float(10.0 ** rng.integers(-2, 2)),
+                      remaining=bool(seed % 2) and not relabels)
     choices = drawn_choice(rng, head, relabels)
     exact = truth(head, choices)
     near = np.array([[float(x) for x in row] for row in exact])

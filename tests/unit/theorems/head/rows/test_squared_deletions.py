@@ -9,17 +9,19 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows import squared_deletions as checked
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.systems.head.rows.ridge import Ridge, ridge, solve
 from certify.theorems.head.rows import squared_deletions
-from certify.theorems.head.rows.contrasts import contrasts
-from certify.theorems.head.rows.deletion_node import Node, compare, prove_comparison, row_terms, without
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.spectral_deletions import Spectral, deleted_at_once, largest_block
+from certify.theorems.head.rows.squared.contrasts import contrasts
+from certify.theorems.head.rows.squared.node import Node, compare, prove_comparison, row_terms, without
+from certify.theorems.head.rows.squared.outputs import Outputs
+from certify.theorems.head.rows.squared.spectral import Spectral, deleted_at_once, largest_block
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
-from certify.theorems.head.rows.squared_outputs import Outputs
-from tests.families.squared_heads import SmallHead, as_head, small_head
+from tests.families.squared_heads import SmallHead, as_checked, as_head, small_head
 from tests.oracles import squared_head as oracle
 
 
@@ -165,3 +167,39 @@ def test_a_hat_matrix_block_near_one_proves_nothing() -> None:
     system = ridge(np.eye(3), (1e-12, 0.0), np.ones(3, dtype=bool))
     assert isinstance(system, Ridge)
     assert largest_block(system, np.arange(3), 1, lambda: False) is None
+
+
+def test_the_decay_after_deletions_is_the_one_of_the_normalization() -> None:
+    """A threshold between the worst refits with the two decays: one normalization stays, the other flips."""
+    told = 0
+    for seed in range(10):
+        rng = np.random.default_rng([seed, 77])
+        phi = np.c_[rng.standard_normal((7, 1)), np.ones(7)]
+        label = (rng.random(7) < 0.7).astype(np.int64)
+        codes = np.array([[0.0], [1.0]])
+        e = np.array([[0.3, 1.0]])
+        small = SmallHead(phi, codes[label], codes, label, 3.0, np.ones(2, dtype=bool), e, np.ones(1, np.int64), -1e3)
+        worst = []
+        for remaining in (False, True):
+            lam = Fraction(as_head(small).weight_decay)
+            mus = [lam * (7 - d if remaining else 7) for d in range(3)]
+            given = phi.tolist(), small.Y.tolist(), mus, [True] * 2, e[0].tolist(), 1
+            each = [oracle.worst_deletion(*given, range(7), d) for d in range(3)]
+            worst.append(min(w for w in each if w is not None))
+        if worst[0] == worst[1]:
+            continue
+        between = dataclasses.replace(small, threshold=float((worst[0] + worst[1]) / 2))
+        for remaining in (False, True):
+            head = as_head(between, remaining)
+            if head.today[0] != 1:
+                continue
+            part = SquaredDeletions().prove(head, RowChange(False, 2, tuple(range(7))), head.today >= 0, Budget())
+            assert part is not None
+            stays = worst[remaining] == max(worst)
+            assert part.proved[0] == stays
+            twin = as_checked(between, head, tuple(range(7)), 2, False)
+            assert stays or not checked.proved(twin, {}, "claim", [True])[0]
+            arrays = {name: Array(v.shape, tuple(v.tolist()), v.dtype.kind) for name, v in part.arrays.items()}
+            assert not arrays or checked.proved(twin, arrays, "claim", [True])[0] == stays
+            told += 1
+    assert told > 10

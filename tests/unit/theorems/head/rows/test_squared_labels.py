@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from certify.systems.head.rows.ridge import Ridge, ridge, solve
-from certify.theorems.head.rows.contrasts import contrasts, other_codes
+from certify.theorems.head.rows.squared.contrasts import contrasts, other_codes
 from certify.theorems.head.rows.squared_labels import Labels, Targets, Tolerated, tolerated, worst
 from tests.families.squared_heads import SmallHead, small_head
 from tests.oracles import squared_head as oracle

@@ -13,6 +13,7 @@ from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.squared_deletions import SquaredDeletions
 from certify.theorems.head.rows.squared_labels import SquaredLabels, ask
 from tests.families.squared_heads import as_checked, as_head, small_head
 
@@ -64,3 +65,11 @@ def test_time_up_returns_what_there_is() -> None:
     part = SquaredLabels().prove(head, RowChange(True, 1, (0, 1)), head.today >= 0, Budget(-1.0))
     assert part is not None
     assert not part.proved.any()
+
+
+@pytest.mark.parametrize("relabels", [True, False])
+def test_an_overflow_proves_nothing(relabels: bool) -> None:
+    small = small_head(np.random.default_rng(0), 5, 1)
+    head = dataclasses.replace(as_head(small), points=small.points * 1e60)
+    method = SquaredLabels() if relabels else SquaredDeletions()
+    assert method.prove(head, RowChange(relabels, 1, (0, 1)), np.ones(3, dtype=bool), Budget()) is None

@@ -47,7 +47,8 @@ def stays(head, change):
 @pytest.mark.parametrize("count", [1, 2])
 def test_both_ends_are_the_exhaustive_truth(loss, relabels, count):
     rng = np.random.default_rng([LOSSES.index(loss), relabels, count])
-    head = drawn_head(rng, loss, n=6 if count == 2 else 9, N=12, apart=2.0, decay=0.1, free=False if count == 2 else None)
+    few = count == 2
+    head = drawn_head(rng, loss, n=6 if few else 9, N=12, apart=2.0, decay=0.1, free=False if few else None)
     change = any_rows(head, count, relabels)
     truth, found = stays(head, change), survey(head, change, 8.0)
     assert not (found.proved & ~truth).any() and not (found.attacked & truth).any()

@@ -1,13 +1,13 @@
-"""Rows in few bits: products of many rows as products of whole numbers that fit a machine word, with what they leave out.
+"""Rows in few bits: products of many rows as products of whole numbers that fit a word, with what they leave out.
 
-Row s is `2^e·(whole numbers of `bits` bits)` up to `ε|s|`, `ε = √p·2^−bits`: an entry is off by half a unit, a unit is at
-most `2^(1−bits)` of the row's largest entry.
+Row s is `2^e` times whole numbers of so many bits, up to `ε|s|`, `ε = √p·2^−bits`: an entry is off by half a unit,
+and a unit is at most `2^(1−bits)` of the row's largest entry.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from math import frexp, ldexp
 from operator import mul
 
@@ -17,9 +17,13 @@ from certify.check.linalg.balls import ZERO
 
 WORD = 61
 LONG = 57
+FINE = 48
+MOST = 2_000_000
+"""Most products of entries that are kept."""
 
 
-@lru_cache(maxsize=None)
+
+@cache
 def power(e: int) -> arb:
     """`2^e`, exact."""
     return arb(2) ** e
@@ -55,7 +59,7 @@ def short(rows: list[list[float]], p: int) -> Short:
 
 @dataclass(frozen=True)
 class Few:
-    """A matrix in few bits: `2^unit` times whole numbers, off by at most `off` in the Frobenius norm, each column by `column`."""
+    """A matrix in few bits: `2^unit` times whole numbers, off by at most `off`, and each column by `column`."""
 
     mat: fmpz_mat
     unit: int
@@ -96,6 +100,58 @@ def forms(s: Short, norms: list[arb], M: arb_mat, bound: arb) -> list[arb]:
 
 
 @dataclass(frozen=True)
+class Squares:
+    """The matrices `s_js_jᵀ`, their entries `(a, b)`, a ≤ b, one row a pair.
+
+    Attributes:
+        pairs: the pairs; `place`: the number of the pair of every entry of a matrix.
+        mat, across: whole numbers, (pairs, n) and its transpose, that count in `2^unit`.
+        off: what a matrix is off by in the Frobenius norm.
+    """
+
+    pairs: list[tuple[int, int]]
+    place: list[int]
+    mat: fmpz_mat
+    across: fmpz_mat
+    unit: int
+    off: list[arb]
+
+
+def squares_of(long: list[list[int]], e: int, norms: list[arb], step: arb) -> Squares:
+    """From rows off by half a unit `2^e`: `|ŝŝᵀ − ssᵀ| ≤ √p·2^e(|s| + √p·2^e)`; p units of rounding."""
+    p = len(long[0])
+    pairs = [(a, b) for a in range(p) for b in range(a, p)]
+    mat = fmpz_mat(len(pairs), len(long), [row[a] * row[b] >> LONG for a, b in pairs for row in long])
+    unit, number = 2 * e + LONG, {pair: at for at, pair in enumerate(pairs)}
+    place = [number[min(a, b), max(a, b)] for a in range(p) for b in range(p)]
+    off = [(step * (r + step) + p * power(unit)).upper() for r in norms]
+    return Squares(pairs, place, mat, mat.transpose(), unit, off)
+
+
+def forms_of(s: Sums, matrices: list[tuple[arb_mat, arb]]) -> list[list[arb]]:
+    """Upper bounds of `s_jᵀMs_j` for all rows and each of some symmetric matrices of bounded norm; radii left out.
+
+    `|⟨M, ssᵀ⟩ − ⟨M̂, Ŝ⟩| ≤ |M − M̂|_F(|s|² + off) + |M|_F off`, `Ŝ` the whole numbers of `ssᵀ`.
+    """
+    q = s.squares
+    if q is None:
+        return [forms(s.short, s.norms, M, bound) for M, bound in matrices]
+    columns, scales = [], []
+    for M, _ in matrices:
+        rows = [[float(x) for x in row] for row in M.tolist()]
+        e = frexp(max((abs(x) for row in rows for x in row), default=0.0))[1] - FINE
+        columns.append([round(ldexp(rows[a][b], -e)) * (1 if a == b else 2) for a, b in q.pairs])
+        scales.append((e, s.p * power(e), size(M)))
+    products = q.across * fmpz_mat([list(row) for row in zip(*columns, strict=True)])
+    found = []
+    for column, (e, rough, big) in zip(products.transpose().tolist(), scales, strict=True):
+        unit = power(e + q.unit)
+        found.append([arb(x) * unit + rough * (r * r + off) + big * off
+                      for x, r, off in zip(column, s.norms, q.off, strict=True)])
+    return found
+
+
+@dataclass(frozen=True)
 class Sums:
     """The training sum with oriented rows `s_i = y_iφ_i`, exact.
 
@@ -108,6 +164,7 @@ class Sums:
         decay: (p,) the decay of each column.
         diagonal: the same as a matrix.
         unsure: what a Gram matrix with weights up to ½ may be off by.
+        squares: the products of the entries of each row; None where there are too many.
     """
 
     rows: list[list[float]]
@@ -121,6 +178,7 @@ class Sums:
     decay: list[arb]
     diagonal: arb_mat
     unsure: arb
+    squares: Squares | None
 
     @property
     def n(self) -> int:
@@ -148,24 +206,37 @@ def sums(rows: list[list[float]], decay: list[arb]) -> Sums:
     diagonal = arb_mat(p, p, [decay[i] if i == j else ZERO for i in range(p) for j in range(p)])
     norms, step = lengths(rows), arb(p).sqrt() * power(e)
     unsure = (3 * step * sum((x + step for x in norms), ZERO)).upper()
-    return Sums(rows, exact, exact.transpose(), norms, short(rows, p), long, across, e, decay, diagonal, unsure)
+    squares = squares_of(long, e, norms, step) if len(rows) * p * p <= 2 * MOST else None
+    if squares:
+        unsure = (sum(squares.off, ZERO) / 2).upper()
+    return Sums(rows, exact, exact.transpose(), norms, short(rows, p), long, across, e, decay, diagonal, unsure,
+                squares)
 
 
 WEIGHT = 44
 """Bits after the point of a row's weight in a Gram matrix."""
 
 
+def _gram(s: Sums, weights: list[int]) -> arb_mat:
+    """`Σ 2^−WEIGHT·weights_j s_js_jᵀ` up to `unsure`."""
+    n, p, q = s.n, s.p, s.squares
+    if q is None:
+        scaled = [x * w >> WEIGHT for row, w in zip(s.long, weights, strict=True) for x in row]
+        G = arb_mat(s.across_long * fmpz_mat(n, p, scaled))
+        return (G + G.transpose()) * power(2 * s.unit - 1)
+    found = (q.mat * fmpz_mat(n, 1, weights)).entries()
+    return arb_mat(fmpz_mat(p, p, [found[a] for a in q.place])) * power(q.unit - WEIGHT)
+
+
 def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     """X exact, e and a bound of `‖H⁻¹‖` with `‖H⁻¹ − X‖ ≤ e`, for `H = Σ 2^−WEIGHT·weights_j s_js_jᵀ + diag(decay)`.
 
-    The weights are nonnegative and so is the decay, so H is positive definite if it is nonsingular. In whole numbers a row
-    is off by `√p/2` units, its weighted copy by `√p` more: with weights up to ½ that is at most `2√p(|s| + √p)` a row. With Y the inverse of what was summed, H within u of it and
-    `u‖Y‖ < 1`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`. None where this is not proved.
+    The weights are nonnegative and so is the decay, so H is positive definite if it is nonsingular. In whole numbers a
+    row is off by `√p/2` units, its weighted copy by `√p` more: with weights up to ½ that is at most `3√p(|s| + √p)`
+    units a row. With Y the inverse of what was summed, H within u of it, `u‖Y‖ < ½`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`.
+    None where this is not proved.
     """
-    n, p = s.n, s.p
-    scaled = [x * w >> WEIGHT for row, w in zip(s.long, weights, strict=True) for x in row]
-    G = arb_mat(s.across_long * fmpz_mat(n, p, scaled))
-    H = (G + G.transpose()) * power(2 * s.unit - 1) + s.diagonal
+    H = _gram(s, weights) + s.diagonal
     u = s.unsure
     if not max(weights) <= 1 << WEIGHT - 1:
         return None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
-from certify.check.theorems.head.rows.boxes.trap import Centre, Points
 from certify.check.theorems.head.rows.boxes.fixed_rows import inverse, power
 from certify.check.theorems.head.rows.boxes.slabs import below, slope
+from certify.check.theorems.head.rows.boxes.trap import Centre, Points
 
 ROOM = power(-20)
 
@@ -35,9 +35,9 @@ def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: 
            wanted: list[list[int]]) -> list[list[bool]]:
     """Whether `e·w > 0` is proved at the minimiser without row i, for each leaf and the points wanted there.
 
-    With `r = e^−(largest change of a margin from the centre)` the curvatures near the weights are at least r times those
-    of the centre (`|(ln l'')'| ≤ 1`), so the Hessian is at least `r(1 − D_i s_iᵀXs_i)H_c`: one q bounds its inverse within
-    `ROOM` of the weights, and `q|gradient| < ROOM` proves that the minimiser lies that near.
+    With `r = e^−(largest change of a margin from the centre)` the curvatures near the weights are at least r times
+    those of the centre (`|(ln l'')'| ≤ 1`), so the Hessian is at least `r(1 − D_i s_iᵀXs_i)H_c`: one q bounds its
+    inverse within `ROOM` of the weights, and `q|gradient| < ROOM` proves that the minimiser lies that near.
     """
     c, s = b.c, b.c.sums
     W = arb_mat(len(rows), s.p, [arb(x) for w in weights for x in w])

@@ -29,7 +29,7 @@ def slope(t: arb) -> tuple[arb, arb]:
 def below(x: arb) -> int:
     """A whole number of `2^−WEIGHT` not above x, at least 0."""
     y = x if x.rad() < SURE else x.lower()
-    return max(int(float(y) * SCALE) - 2, 0)  # times a power of two: exact; a double of a number below 1 is off by 2^-54
+    return max(int(float(y) * SCALE) - 2, 0)  # times a power of two: exact; the double is off by at most 2^-54
 
 
 def above(x: arb) -> int:
@@ -41,8 +41,8 @@ def above(x: arb) -> int:
 def weights(t: arb, p: arb, D: arb, lo: arb, hi: arb) -> tuple[int, int]:
     """Bounds of the mean of the curvature over `[t, t + τ]`, `τ ∈ [−lo, hi]`, in `2^−WEIGHT`; lo, hi > 0.
 
-    As a function of τ the mean rises while it is below the curvature at `t + τ` and falls after, on each side; so its least
-    value is at an end. It is below l''(t) on the side away from 0.
+    As a function of τ the mean rises while it is below the curvature at `t + τ` and falls after, on each side; so its
+    least value is at an end. It is below l''(t) on the side away from 0.
     """
     left = (slope(t - lo)[0] - p) / lo
     right = (p - slope(t + hi)[0]) / hi
@@ -82,9 +82,9 @@ def beyond(u: arb, reach: arb, mean: arb) -> arb:
 def remainder(t: arb, p: arb, D: arb, il: arb, ih: arb) -> arb:
     """Upper bound of `−(l'(t + τ) − l'(t) − Dτ)` over `τ ∈ [−il, ih]`, at least 0.
 
-    Its derivative `D − l''(t + τ)` vanishes at τ = 0 and −2t alone. For t > 0 it grows up to −2t, falls to 0 and grows from
-    there; for t < 0 it grows up to its value 0 at 0, falls to −2t and grows from there. So it is at most 0 or its value at
-    the right end, and for t > 0 that at −2t, or at the left end if that comes first.
+    Its derivative `D − l''(t + τ)` vanishes at τ = 0 and −2t alone. For t > 0 it grows up to −2t, falls to 0 and grows
+    from there; for t < 0 it grows up to its value 0 at 0, falls to −2t and grows from there. So it is at most 0 or its
+    value at the right end, and for t > 0 that at −2t, or at the left end if that comes first.
     """
     worst = (slope(t + ih)[0] - p + D * ih).max(ZERO)
     if not t < 0:

@@ -46,7 +46,8 @@ def _exact(rows: Sequence[Sequence[arb]], where: str) -> list[list[float]]:
         Invalid: one has a radius.
     """
     if not all(x.is_exact() for row in rows for x in row):
-        raise Invalid(where, "boxes are stated", "the inputs of the last layer are not exact, and boxes need exact ones")
+        raise Invalid(where, "boxes are stated",
+                      "the inputs of the last layer are not exact, and boxes need exact ones")
     return [[float(x) for x in row] for row in rows]
 
 
@@ -91,9 +92,9 @@ def nodes(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]
             live = asked if parent < 0 else [number > branch for number in found[parent].numbers]
             numbers = [h if yes else -1 for yes in live]
         found.append(Node(
-            parent, branch, flat["weights"][at * p : (at + 1) * p], [int(x) for x in flat["hot"][hot : hot + h]], numbers,
-            [(start, flat["slabs"][(box + a) * n : (box + a + 1) * n]) for a, start in enumerate(starts)],
-            [(int(flat["leaf"][leaf + a]), flat["leaf_weights"][(leaf + a) * p : (leaf + a + 1) * p]) for a in range(w)]))
+            parent, branch, flat["weights"][at * p : (at + 1) * p], [int(x) for x in flat["hot"][hot : hot + h]],
+            numbers, [(start, flat["slabs"][(box + a) * n : (box + a + 1) * n]) for a, start in enumerate(starts)],
+            [(int(flat["leaf"][a]), flat["leaf_weights"][a * p : (a + 1) * p]) for a in range(leaf, leaf + w)]))
         hot, box, leaf = hot + h, box + b, leaf + w
     return found
 
@@ -107,6 +108,7 @@ def _depths(parents: Sequence[int], where: str) -> list[int]:
     depth: list[int] = []
     for at, parent in enumerate(parents):
         if not (parent == -1 if at == 0 else 0 <= parent < at):
-            raise Invalid(f"{where}, parent", f"that of node {at} is {parent}", "the first has -1, the others an earlier one")
+            raise Invalid(f"{where}, parent", f"that of node {at} is {parent}",
+                          "the first has -1, the others an earlier one")
         depth.append(0 if at == 0 else depth[parent] + 1)
     return depth

@@ -6,15 +6,17 @@ from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.fixed import whole
 from certify.check.theorems.head.rows.boxes.fixed_rows import (
     Few,
     Short,
     Sums,
     few,
     forms,
+    forms_of,
     inverse,
     lengths,
     power,
@@ -123,16 +125,17 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]) ->
 
 
 def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]],
-            matrices: tuple[arb_mat, arb_mat, arb, arb], pulls: tuple[dict[int, arb], dict[int, arb], arb]) -> Box | None:
+            matrices: tuple[arb_mat, arb_mat, arb, arb],
+            pulls: tuple[dict[int, arb], dict[int, arb], arb]) -> Box | None:
     """The inequalities."""
     s = c.sums
     lo, hi, il, ih = slabs
     mean, half, off, big = matrices
     sizes, backs, back = pulls
     bound = (size(mean) + off).upper()
-    own = [x + off * r * r for x, r in zip(forms(s.short, s.norms, mean, bound), s.norms, strict=True)]
-    beta = [(x + off * r * r).max(ZERO).upper().sqrt()
-            for x, r in zip(forms(s.short, s.norms, half, (size(half) + off).upper()), s.norms, strict=True)]
+    own, beta = forms_of(s, [(mean, bound), (half, (size(half) + off).upper())])
+    own = [x + off * r * r for x, r in zip(own, s.norms, strict=True)]
+    beta = [(x + off * r * r).max(ZERO).upper().sqrt() for x, r in zip(beta, s.norms, strict=True)]
     root = [x.max(ZERO).upper().sqrt() for x in own]
     order = sorted(free, key=lambda i: -float(root[i] * sizes[i]))
     wide = order[: max(WIDE, 2 * k)]
@@ -181,9 +184,14 @@ def above_ratio(back: arb) -> int:
     return int(float(back.upper()) * 2**BACK) + 2
 
 
+def _integer(x: arb) -> int:
+    """An exact integer."""
+    return int(whole(x))
+
+
 def _whole(x: arb, unit: int) -> int:
     """A whole number of `2^unit` not below a nonnegative number."""
-    return int((x.upper() * power(-unit)).ceil().unique_fmpz())  # an exact number times a power of two
+    return _integer((x.upper() * power(-unit)).ceil())  # an exact number times a power of two
 
 
 def _tops(row: list[int], k: int, ratio: int, floor: int) -> tuple[int, int, int, int]:
@@ -245,7 +253,13 @@ class Points:
 
     def some(self, at: list[int]) -> Points:
         """Some of them."""
-        return points([self.rows[j] for j in at], self.exact.ncols()) if len(at) < len(self.rows) else self
+        if len(at) == len(self.rows):
+            return self
+        p, rows, whole_rows = self.exact.ncols(), [self.rows[j] for j in at], [self.short.rows[j] for j in at]
+        few_bits = Short(fmpz_mat(len(at), p, [x for row in whole_rows for x in row]), whole_rows,
+                         [self.short.unit[j] for j in at], self.short.epsilon)
+        return Points(rows, [self.norms[j] for j in at], few_bits,
+                      arb_mat(len(at), p, [arb(x) for row in rows for x in row]))
 
 
 def points(rows: list[list[float]], p: int) -> Points:
@@ -273,28 +287,39 @@ class Margins:
         order = sorted(found.free, key=lambda i: -float(found.root[i] * found.sizes[i]))
         self.order = order
         self.ratio = above_ratio(found.back)
-        self.some = _Pushes(self, order[: max(WIDE, 2 * found.k)], order[max(WIDE, 2 * found.k):])
-        self.all: _Pushes | None = None
+        wide = max(WIDE, 2 * found.k)
+        self._some = _Pushes(self, order[:wide], order[wide:])
+        self._rows: dict[int, dict[int, arb]] = {}
+
+    def _all(self, at: int) -> dict[int, arb]:
+        """Upper bounds of the pushes of all free rows at a point: with `u = Ae`, `|s·u − ŝ·û| ≤ |s|ζ`."""
+        if at not in self._rows:
+            found, s = self.found, self.found.c.sums
+            u = found.mean * arb_mat(s.p, 1, [arb(x) for x in self.e.rows[at]])
+            coarse = few(u.mid(), s.p)
+            zeta = _rounding(s.short, u, coarse)
+            x = (s.short.mat * coarse.mat).entries()
+            pushes = {}
+            for i in found.free:
+                c = arb(x[i]) * power(s.short.unit[i] + coarse.unit)
+                pushes[i] = (c.max(-c * found.back) + s.norms[i] * zeta) * found.sizes[i]
+            self._rows[at] = pushes
+        return self._rows[at]
 
     def holds(self, at: int, without: set[int]) -> bool:
         """Whether the margin of a point is proved to stay positive if none of some rows is deleted."""
-        if self.some.holds(at, without):
+        if self._some.holds(at, without):
             return True
-        if not self.some.left:
-            return False
-        if self.all is None:
-            self.all = _Pushes(self, self.order, [])
-        return self.all.holds(at, without)
+        push = most([x for i, x in self._all(at).items() if i not in without], self.found.k)
+        return bool(self.margin[at] - self.fixed[at] > push)
 
     def blocking(self, at: int) -> list[int]:
         """Free rows whose deletion alone is not proved to leave the margin positive (for boxes with k = 1)."""
-        some = self.some.blocking(at)
-        if some is None:
-            if self.all is None:
-                self.all = _Pushes(self, self.order, [])
-            some = self.all.blocking(at)
-            assert some is not None
-        return some
+        found = self._some.blocking(at)
+        if found is None:
+            room = self.margin[at] - self.fixed[at]
+            found = [i for i, x in self._all(at).items() if not room > x]
+        return found
 
 
 class _Pushes:
@@ -340,7 +365,7 @@ class _Pushes:
         room = self._room(at)
         if not room > 0:
             return list(self.margins.found.free)
-        most_allowed = int((room.lower() * power(-unit)).floor().unique_fmpz())
+        most_allowed = _integer((room.lower() * power(-unit)).floor())
         if floor >= most_allowed and self.left:
             return None
         return [i for x, i in zip(values, self.cols, strict=True) if x >= most_allowed]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from certify.check.theorems.head.rows.boxes.trap import Box, Centre, Margins, Points, box, centre
 from certify.check.theorems.head.rows.boxes.codes import slabs
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import alone, base, leaves
+from certify.check.theorems.head.rows.boxes.trap import Box, Centre, Margins, Points, box, centre
 from certify.format.refusal import Invalid
+
 
 @dataclass(frozen=True)
 class Node:
@@ -46,15 +47,16 @@ class _Place:
 def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
     """Which points keep a positive margin under every deletion of at most `count` of the free rows.
 
-    A point is proved at a node if one of its boxes proves it for sets that avoid the first h hot rows, h its number there,
-    and each of the first h children proves it: a set that does not avoid them has a first one among them. At k = 1 rows
-    that no box proves need a leaf. A node says something of a point only if all its claims are proved.
+    A point is proved at a node if one of its boxes proves it for sets that avoid the first h hot rows, h its number
+    there, and each of the first h children proves it: a set that does not avoid them has a first one among them. At
+    k = 1 rows that no box proves need a leaf. A node says something of a point only if all its claims are proved.
 
     Raises:
         Invalid: the nodes are no tree, or a row, number or weight is out of place.
     """
     places = _places(s, nodes, free, count, len(e.rows), where)
-    good = [True] * len(e.rows)
+    good, part = [True] * len(e.rows), e
+    last: list[int] = []
     for node, place in zip(nodes, places, strict=True):
         live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j]]
         if not live:
@@ -63,7 +65,9 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         for i in place.out:
             kept[i] = False
         c = centre(s, kept, node.weights)
-        open_ = _last(node, place, c, e, live) if place.k == 1 else _inner(node, place, c, e, live, nodes)
+        if live != last:  # brothers often speak of the same points
+            last, part = live, e.some(live)
+        open_ = _last(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
         for j in open_:
             good[j] = False
     return [ok and nodes[0].numbers[j] >= 0 if nodes else False for j, ok in enumerate(good)]
@@ -119,23 +123,28 @@ def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box]]:
     return found
 
 
-def _inner(node: Node, place: _Place, c: Centre, e: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
-    """The points that a node with k > 1 leaves open, children counted as far as they say something of a point."""
-    part, margins = e.some(live), []
+def _inner(node: Node, place: _Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
+    """The points that a node with k > 1 leaves open, children counted as far as they say something of a point.
+
+    Where all free rows are hot no further row is deleted, and the centre itself is judged.
+    """
+    margins = []
     for h, proof in _boxes(node, place, c):
         margins.append((h, Margins(proof, part)))
+    whole = [at for at, j in enumerate(live) if node.numbers[j] == len(place.free)]
+    still = dict(zip(whole, alone(c, part, whole), strict=True)) if whole else {}
     open_ = []
     for at, j in enumerate(live):
         number = node.numbers[j]
         covered = all(a in place.children and nodes[place.children[a]].numbers[j] >= 0 for a in range(number))
-        if not covered or not any(h <= number and m.holds(at, set(node.hot[h:number])) for h, m in margins):
+        rest = still.get(at, False) or any(h <= number and m.holds(at, set(node.hot[h:number])) for h, m in margins)
+        if not (covered and rest):
             open_.append(j)
     return open_
 
 
-def _last(node: Node, place: _Place, c: Centre, e: Points, live: list[int]) -> list[int]:
+def _last(node: Node, place: _Place, c: Centre, part: Points, live: list[int]) -> list[int]:
     """The points that a node with k = 1 leaves open."""
-    part = e.some(live)
     boxes = _boxes(node, place, c)
     open_: set[int] = set()
     rows = {i: a for a, (i, _) in enumerate(node.leaves)}
@@ -173,7 +182,8 @@ def _refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dic
             kept = list(c.kept)
             kept[i] = False
             missing = [at for at, ok in zip(asked, answer, strict=True) if not ok]
-            refused |= {at for at, ok in zip(missing, alone(centre(c.sums, kept, w), e, missing), strict=True) if not ok}
+            again = alone(centre(c.sums, kept, w), e, missing)
+            refused |= {at for at, ok in zip(missing, again, strict=True) if not ok}
     return refused
 
 

@@ -11,6 +11,8 @@ from certify.check.linalg.balls import ZERO, squares
 from certify.check.theorems.head.rows.energy.entropies import height
 from certify.check.theorems.head.rows.energy.lines import Lines
 
+NOTHING = -1e300
+"""A lower bound where there is none: finite, so that no NaN comes of it."""
 GRID = 2.0**40
 """Slopes of several outputs are multiples of its inverse, so that a row's sum is exactly 1."""
 
@@ -54,7 +56,7 @@ def duals(lines: Lines, q: list[list[float]], tau: list[list[int]], e: list[arb]
             r[j] = ZERO
         found.append(r)
         low = float((height(slopes, lines.width == 1) - squares(r) / size).lower()) - 2.0**-60
-        values.append(low if fit else float("-inf"))
+        values.append(low if fit and low > NOTHING else NOTHING)  # nor if it is NaN
     return Duals(q, found, values)
 
 

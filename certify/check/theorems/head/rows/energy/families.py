@@ -7,7 +7,7 @@ from heapq import nlargest
 
 from flint import arb, arb_mat
 
-from certify.check.linalg.balls import ONE, ZERO, squares
+from certify.check.linalg.balls import ZERO, squares
 from certify.check.theorems.head.rows.energy.lines import Lines
 
 SAMPLES = 8
@@ -53,14 +53,15 @@ def flat(lines: Lines, tau: list[int], free: list[int], w: list[float], e: list[
     """The same weights for every set."""
     base, _ = energy(lines, tau, w)
     at = arb_mat([[x] for x in w])
-    single = (arb_mat([lines.steps[l] for l in free]) * at).entries() if free else []
+    single = (arb_mat([lines.steps[l] for l in free]) * at).entries()
     return Family(base, [float(x.upper()) for x in single], None, _ulps(single),
                   sum((a * b for a, b in zip(e, w, strict=True)), ZERO))
 
 
 def _ulps(values: list[arb]) -> float:
     """Room for a float rounded the wrong way."""
-    return 2.0**-50 * max((float(abs(x).upper()) for x in values), default=0.0)
+    largest: float = max((float(abs(x).upper()) for x in values), default=0.0)
+    return 2.0**-50 * largest
 
 
 def mean_curvature(z: arb, reach: arb) -> arb:
@@ -119,11 +120,13 @@ def bowl(lines: Lines, tau: list[int], free: list[int], k: int, numbers: tuple[l
     linear = (steps * arb_mat([[x] for x in w])).entries()
     slope = (D * arb_mat([[x] for x in g])).entries()
     single = [a + b + bent[l][l] / 2 + cross[l][l] for l, (a, b) in enumerate(zip(linear, slope, strict=True))]
-    pair = [[float((bent[a][b] + cross[a][b] + cross[b][a]).mid()) for b in range(len(free))] for a in range(len(free))]
+    every = range(len(free))
+    pair = [[float((bent[a][b] + cross[a][b] + cross[b][a]).mid()) for b in every] for a in every]
     sides = (D * arb_mat([[x] for x in e])).entries()
-    least = sum(sorted((min(0.0, float(x.lower())) for x in sides))[:k], 0.0)
+    least = sum(sorted(min(0.0, float(x.lower())) for x in sides)[:k], 0.0)
     side = sum((a * b for a, b in zip(e, w, strict=True)), ZERO) + least - abs(arb(least)) * 2.0**-45
-    return Family(base, [float(x.upper()) for x in single], pair, _hidden(columns, bent, cross, single, moved, roots), side)
+    hidden = _hidden(columns, bent, cross, single, moved, roots)
+    return Family(base, [float(x.upper()) for x in single], pair, hidden, side)
 
 
 def _line(z: arb, moved: list[arb], k: int) -> arb:
@@ -141,7 +144,7 @@ def _hidden(columns: list[list[float]], bent: list[list[arb]], cross: list[list[
     largest = max(float(bent[l][l].upper()) for l in range(len(bent)))
     radius = max(float(x.rad()) for line in (*bent, *cross) for x in line)
     size = max(float(abs(x).upper()) for line in cross for x in line)
-    blur = sum((max(float(x.rad()) for x in line) * c) ** 2 for line, c in zip(moved, roots, strict=True)) ** 0.5
+    blur: float = sum((max(float(x.rad()) for x in line) * c) ** 2 for line, c in zip(moved, roots, strict=True)) ** 0.5
     # every entry of a column is within u of itself and the blur of what is meant
-    rounded = 2.0**-50 * largest + 2 * blur * largest**0.5 * 1.01 + blur * blur * 1.01
-    return (3 * radius + rounded) * 1.01 + 2.0**-48 * (size + largest) + _ulps(single) + float(ONE) * 2.0**-200
+    rounded: float = 2.0**-50 * largest + 2 * blur * largest**0.5 * 1.01 + blur * blur * 1.01
+    return (3 * radius + rounded) * 1.01 + 2.0**-48 * (size + largest) + _ulps(single)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flint import arb, arb_mat
 
-from certify.check.linalg.balls import ZERO
+from certify.check.linalg.balls import ZERO, norm
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.energy.duals import Duals, child, duals, slopes
 from certify.check.theorems.head.rows.energy.families import bowl, flat
@@ -33,7 +33,8 @@ class Stream:
             raise Invalid(f"{where}, vectors", f"its shape is {vectors.shape}", f"lines of {p} weights are needed")
         for name in ("points", "whole"):
             if arrays[name].kind != "i" or len(arrays[name].shape) != 1:
-                raise Invalid(f"{where}, {name}", f"its shape is {arrays[name].shape}", "a list of whole numbers is needed")
+                raise Invalid(f"{where}, {name}", f"its shape is {arrays[name].shape}",
+                              "a list of whole numbers is needed")
         self.values = {name: array.values for name, array in arrays.items()}
         self.at = dict.fromkeys(arrays, 0)
 
@@ -50,14 +51,16 @@ class Stream:
         """The next whole number, from 0 to `below` − 1."""
         value = int(self.take("whole", 1)[0])
         if not 0 <= value < below:
-            raise Invalid(f"{self.where}, whole", f"entry {self.at['whole'] - 1} is {value}", f"0 to {below - 1} is needed")
+            raise Invalid(f"{self.where}, whole", f"entry {self.at['whole'] - 1} is {value}",
+                          f"0 to {below - 1} is needed")
         return value
 
     def kept(self, count: int) -> list[int]:
         """Numbers of some of `count` alternatives, ascending."""
         found = [self.whole(count) for _ in range(self.whole(count + 1))]
         if any(a >= b for a, b in zip(found, found[1:], strict=False)):
-            raise Invalid(f"{self.where}, whole", "alternatives that stay are out of order", "ascending ones are needed")
+            raise Invalid(f"{self.where}, whole", "alternatives that stay are out of order",
+                          "ascending ones are needed")
         return found
 
     def vectors(self, count: int) -> list[list[float]]:
@@ -69,7 +72,8 @@ class Stream:
         """Nothing is left over."""
         for name, at in self.at.items():
             if at != len(self.values[name]):
-                raise Invalid(f"{self.where}, {name}", f"{len(self.values[name]) - at} entries are left over", "none may be")
+                raise Invalid(f"{self.where}, {name}", f"{len(self.values[name]) - at} entries are left over",
+                              "none may be")
 
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
@@ -84,8 +88,10 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     Raises:
         Invalid: the arrays are no tree, or a step of one does not hold.
     """
-    if not head.relabels or head.threshold != 0 or head.codes.label == [] or type(head.loss).__module__.rpartition(".")[2] not in LOSSES:
-        raise Invalid(where, "the energy method", "labels of a logistic or cross-entropy head with threshold 0 are needed")
+    fits = type(head.loss).__module__.rpartition(".")[2] in LOSSES and head.codes.label != []
+    if not head.relabels or head.threshold != 0 or not fits:
+        raise Invalid(where, "the energy method",
+                      "labels of a logistic or cross-entropy head with threshold 0 are needed")
     stream, lines = Stream(arrays, where, head.k * head.m), lines_of(head)
     found = [False] * len(asked)
     for _ in range(len(stream.values["points"])):
@@ -169,9 +175,12 @@ class Replay:
             self.need(lines.width == 1, "weights follow the sets of a head of several outputs")
             numbers = self.stream.vectors(2 + self.stream.p), self.stream.take("numbers", len(free))
             made = bowl(lines, tau, free, k, numbers, self.e)
-        return [scores(lines, points, made, Q, free, k)] if made.side > 0 else []
+        found = scores(lines, points, made, Q, free, k) if made.side > 0 else None
+        return [] if found is None else [found]
 
-    def split(self, chosen: list[int], free: list[int], k: int, points: Duals, found: list[Scores], gone: set[int]) -> None:
+    def split(
+        self, chosen: list[int], free: list[int], k: int, points: Duals, found: list[Scores], gone: set[int]
+    ) -> None:
         """A child with one alternative in; those beside it whose common sets all have a negative score are left out."""
         x = self.stream.whole(len(free))
         kept = self.stream.kept(len(free))
@@ -195,15 +204,26 @@ class Replay:
         rows = [lines.alternatives[l][0] for l in free]
         have = {tuple(sorted(s)) for s in listed}
         self.need(all(s in have for s in left(found, rows, k)), "sets are listed")
+        long = norm(self.e).upper()
         for start in range(0, count, 64):
             some = weights[start : start + 64]
-            Z = (lines.A * arb_mat(some).transpose()).tolist()
-            for b, (items, w) in enumerate(zip(listed[start : start + 64], some, strict=True)):
-                inside = [*chosen, *(free[x] for x in items if x < len(free))]
-                change = tuple(lines.alternatives[l] for l in inside)
-                flat_ = [line[b] for line in Z]
-                outputs = [flat_[i : i + lines.width] for i in range(0, len(flat_), lines.width)]
-                near = distance(lines.head, change, w, outputs)
+            inside = [[*chosen, *(free[x] for x in items if x < len(free))] for items in listed[start : start + 64]]
+            for near, w in zip(self.distances(inside, some), some, strict=True):
                 at = sum((a * v for a, v in zip(self.e, w, strict=True)), ZERO)
-                long = sum((a * a for a in self.e), ZERO).sqrt()
                 self.need(bool(at > near * long), "the refit of a listed set does not show the label")
+
+    def distances(self, sets: list[list[int]], weights: list[list[float]]) -> list[arb]:
+        """How near the refits of sets are to weights (H1); with one gradient for each where all weights decay."""
+        lines, head = self.lines, self.lines.head
+        if not weights:
+            return []
+        Z = (lines.A * arb_mat(weights).transpose()).transpose().tolist()
+        if lines.width == 1 and not lines.free:
+            off = [[1 / (1 + (-z).exp()) - t for z, t in zip(line, lines.targets(some), strict=True)]
+                   for line, some in zip(Z, sets, strict=True)]
+            pulled = (arb_mat(off) * lines.A).tolist()
+            return [norm([a + lines.mu * v for a, v in zip(line, w, strict=True)]).upper() / lines.mu
+                    for line, w in zip(pulled, weights, strict=True)]
+        return [distance(head, tuple(lines.alternatives[l] for l in some), w,
+                         [line[i : i + lines.width] for i in range(0, len(line), lines.width)])
+                for some, w, line in zip(sets, weights, Z, strict=True)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import combinations
+from math import inf, isfinite
 
 from flint import arb_mat
 
@@ -13,7 +14,7 @@ from certify.check.theorems.head.rows.energy.duals import Duals
 from certify.check.theorems.head.rows.energy.families import Family
 from certify.check.theorems.head.rows.energy.lines import Lines
 
-LOW = float("-inf")
+LOW = -inf
 
 
 def returned(lines: Lines, points: Duals, free: list[int]) -> list[list[float]]:
@@ -115,8 +116,8 @@ def _best(line: list[float], k: int) -> float:
     return sum(nlargest(k, [*line, *[line[-1]] * (k - 1)]))
 
 
-def scores(lines: Lines, points: Duals, family: Family, Q: list[list[float]], free: list[int], k: int) -> Scores:
-    """Scores of all sets of at most k of the node's alternatives."""
+def scores(lines: Lines, points: Duals, family: Family, Q: list[list[float]], free: list[int], k: int) -> Scores | None:
+    """Scores of all sets of at most k of the node's alternatives; None where a number is out of range."""
     count = len(free)
     single = [a - v / k for a, v in zip([*family.single, 0.0], points.value, strict=True)]
     share = 1.0 / (2 * k * k)
@@ -125,12 +126,14 @@ def scores(lines: Lines, points: Duals, family: Family, Q: list[list[float]], fr
     for x in range(count + 1):
         moved = family.pair[x] if family.pair is not None and x < count else None
         line = [(moved[y] if moved is not None and y < count else 0.0) - Q[x][y] * share for y in range(count + 1)]
-        largest = max(largest, max(map(abs, line)))
+        largest = max(largest, *map(abs, line)) if all(map(isfinite, line)) else inf
         if x < count:
             line = [LOW if a == rows[x] else v for v, a in zip(line, rows, strict=True)]
         pair.append(line)
     base = float(family.base.upper())
-    size = abs(base) + k * max((abs(x) for x in single if x < float("inf")), default=0.0) + k * k * largest
+    if not all(abs(x) < 1e301 for x in (base, largest, family.error, *single)):
+        return None
+    size = abs(base) + k * max((abs(x) for x in single if abs(x) < 1e290), default=0.0) + k * k * largest
     return Scores(base + k * (k + 1) * family.error + size * 2.0**-44, single, pair, k)
 
 
@@ -148,7 +151,7 @@ def survivors(found: list[Scores], count: int) -> list[int]:
 
 
 def left(found: list[Scores], rows: list[int], k: int) -> Iterator[tuple[int, ...]]:
-    """Sets of k items, the empty one `len(rows)`, of distinct rows and with a score not shown negative by any family."""
+    """Sets of k items, the empty one `len(rows)`, of distinct rows, whose score no family shows negative."""
     count = len(rows)
     for size in range(k + 1):
         pad = (count,) * (k - size)

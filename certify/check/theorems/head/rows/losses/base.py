@@ -14,10 +14,12 @@ class RowLoss(ABC):
     Attributes:
         shifted: whether only differences of outputs are determined.
         quadratic: whether the curvature is the same everywhere.
+        sigmoid: whether it is `ln(1 + e^(−yz))` of one output.
     """
 
     shifted = False
     quadratic = False
+    sigmoid = False
 
     @abstractmethod
     def slope(self, z: list[arb], y: list[float]) -> list[arb]:

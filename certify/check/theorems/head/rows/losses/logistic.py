@@ -11,6 +11,8 @@ from certify.check.theorems.head.rows.losses.base import RowLoss
 class Logistic(RowLoss):
     """Slope `−y/(1 + e^(yz))`, curvature `|g|(1 − |g|)`, whose logarithm is 1-Lipschitz in z."""
 
+    sigmoid = True
+
     def slope(self, z: list[arb], y: list[float]) -> list[arb]:
         """By the exponential of `−|z|`, which cannot overflow."""
         margin = z[0] if y[0] > 0 else -z[0]

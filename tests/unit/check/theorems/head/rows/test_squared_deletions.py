@@ -9,9 +9,9 @@ import pytest
 from flint import arb
 
 from certify.check.reading.arrays import Array
-from certify.check.theorems.head.rows import spectral_deletions
-from certify.check.theorems.head.rows.deletion_node import BITS, ONE, Node, compare, without
-from certify.check.theorems.head.rows.ridge import Ridge
+from certify.check.theorems.head.rows.squared import spectral as spectral_deletions
+from certify.check.theorems.head.rows.squared.node import BITS, ONE, Node, compare, without
+from certify.check.theorems.head.rows.squared.ridge import Ridge
 from certify.check.theorems.head.rows.squared_deletions import proved
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange

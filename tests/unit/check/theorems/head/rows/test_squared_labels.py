@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flint import arb, fmpz
 
-from certify.check.theorems.head.rows.ridge import Ridge, whole_rows
+from certify.check.theorems.head.rows.squared.ridge import Ridge, whole_rows
 from certify.check.theorems.head.rows.squared_labels import Labels, Swings, largest_drops
 from tests.families.squared_heads import SmallHead, small_head
 from tests.oracles import squared_head as oracle

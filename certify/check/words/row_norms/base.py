@@ -1,12 +1,16 @@
-"""The norms of one row's change: 1, 2 and inf, with their dual norms."""
+"""What every norm of one row's change knows, and the Euclidean one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
 from flint import arb
 
-from certify.check.linalg.balls import ONE, ZERO, largest, norm
+from certify.check.linalg.balls import ONE, norm
+
+FILES: dict[int | str, str] = {1: "sum", 2: "base", "inf": "largest"}
+"""The file of a norm, by the word of a spec."""
 
 
 class RowNorm:
@@ -37,37 +41,15 @@ class RowNorm:
         return ONE
 
 
-class Sum(RowNorm):
-    """`Σ|u_a|`."""
+def norm_of(word: int | str) -> RowNorm:
+    """The norm of a word that the spec's reader knows.
 
-    cross = True
-
-    def size(self, values: Sequence[arb]) -> arb:
-        """The sum."""
-        return sum(map(abs, values), ZERO)
-
-    def dual(self, values: Sequence[arb]) -> arb:
-        """The largest."""
-        return largest([abs(v) for v in values])
+    >>> norm_of(1).cross, norm_of(2).round, norm_of("inf").boxed
+    (True, True, True)
+    """
+    found = import_module(f"certify.check.words.row_norms.{FILES[word]}").NORM
+    assert isinstance(found, RowNorm)
+    return found
 
 
-class Largest(RowNorm):
-    """`max|u_a|`."""
-
-    boxed = True
-
-    def size(self, values: Sequence[arb]) -> arb:
-        """The largest size."""
-        return largest([abs(v) for v in values])
-
-    def dual(self, values: Sequence[arb]) -> arb:
-        """The sum of the sizes."""
-        return sum(map(abs, values), ZERO)
-
-    def longest(self, numbers: int) -> arb:
-        """`√d`, at a corner."""
-        return arb(numbers).sqrt()
-
-
-ROW_NORMS: dict[int | str, RowNorm] = {1: Sum(), 2: RowNorm(), "inf": Largest()}
-"""By the word of a spec."""
+NORM = RowNorm()

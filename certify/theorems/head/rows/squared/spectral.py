@@ -15,8 +15,8 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.ridge import Ridge, Solved
-from certify.theorems.head.rows.contrasts import Ints
-from certify.theorems.head.rows.squared_outputs import Residuals
+from certify.theorems.head.rows.squared.contrasts import Ints
+from certify.theorems.head.rows.squared.outputs import Residuals
 
 TRIED = (1.0, 0.6, 1.6)
 """Multiples of a first guess of s."""

@@ -8,9 +8,9 @@ from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import scale
-from certify.check.theorems.head.rows.deletion_node import BITS, Node
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.ridge import (
+from certify.check.theorems.head.rows.squared.node import BITS, Node
+from certify.check.theorems.head.rows.squared.ridge import (
     FEATURE_BITS,
     Ridge,
     Solution,

@@ -14,8 +14,8 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
-from certify.theorems.head.rows.contrasts import Ints
-from certify.theorems.head.rows.deletion_node import Compared, Node, compare, row_terms, without
+from certify.theorems.head.rows.squared.contrasts import Ints
+from certify.theorems.head.rows.squared.node import Compared, Node, compare, row_terms, without
 
 BARE = (0, 2, 4, 8, 16, 32, 64)
 """Numbers of rows of most leverage that are set apart before the rest is compared."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.theorems.head.rows.contrasts import Ints
+from certify.theorems.head.rows.squared.contrasts import Ints
 
 ROUNDS, TRIES = 40, 2
 """Steps of the iteration that proposes a comparison vector, and how often its largest entries are chosen anew."""
@@ -90,6 +90,8 @@ def top_sums(A: Array, k: int) -> Array:
     n = A.shape[-1]
     if k <= 0 or n == 0:
         return np.zeros(A.shape[:-1])
+    if k == 1:
+        return np.asarray(A.max(axis=-1))
     largest = A if k >= n else np.partition(A, n - k, axis=-1)[..., n - k:]
     return np.asarray(largest.sum(axis=-1) * fp.sum_up(min(k, n)))
 
@@ -99,8 +101,14 @@ class Compared:
     """`|((I − K_MM)⁻¹ r_M)_i − r_i/(1 − K_ii)| ≤ xi_i` for every M of at most k rows (H4, step 2)."""
 
     xi: Array
-    size: Array
     low: Array
+
+
+def sizes(node: Node) -> Array:
+    """Bounds of the entries of K in size, 0 on the diagonal."""
+    size = np.abs(node.K) + node.errors[0]
+    np.fill_diagonal(size, 0.0)
+    return np.asarray(size)
 
 
 def compare(node: Node, k: int, known: Array | None = None) -> Compared | None:
@@ -115,10 +123,9 @@ def compare(node: Node, k: int, known: Array | None = None) -> Compared | None:
     low = (1.0 - np.diagonal(node.K) - eK) * (1 - 4 * U)
     if not (low > 1e-6).all():
         return None
-    size = np.abs(node.K) + eK
-    np.fill_diagonal(size, 0.0)
     if k <= 1 or known is not None:
-        return Compared(np.zeros(len(low)) if known is None else known, size, low)
+        return Compared(np.zeros(len(low)) if known is None else known, low)
+    size = sizes(node)
     base = top_sums(size * ((np.abs(node.r) + er) / low * RAISE), k - 1)
     for _ in range(TRIES):
         xi = _proposed(size, low, base, k)
@@ -155,7 +162,7 @@ def prove_comparison(size: Array, low: Array, base: Array, xi: Array, k: int) ->
     """The inequality itself, strictly and in every row, with `xi > 0`."""
     right = (base + top_sums(size * xi, k - 1)) * (RAISE * RAISE)
     good = (xi > 0).all() and (low * xi * (1 - 4 * U) > right).all()
-    return Compared(xi, size, low) if good else None
+    return Compared(xi, low) if good else None
 
 
 def row_terms(node: Node, k: int, with_pairs: bool, found: Compared) -> tuple[Array, float]:
@@ -182,7 +189,7 @@ def row_terms(node: Node, k: int, with_pairs: bool, found: Compared) -> tuple[Ar
     pairs *= node.K
     np.maximum(pairs, 0.0, out=pairs)
     np.fill_diagonal(pairs, 0.0)
-    third = top_sums(found.size * (np.abs(y) + ey), k - 1) * found.xi * RAISE
+    third = top_sums(sizes(node) * (np.abs(y) + ey), k - 1) * found.xi * RAISE
     w = first + top_sums(pairs, k - 1) + third
     each = (eK * (most_x + ex) * (most_y + ey) + ey * (most_x + ex) + most_y * ex + 8 * U * most_x * most_y) * RAISE
     slack += k * (k - 1) * each + 4 * U * k * (_largest(w) + _largest(first))

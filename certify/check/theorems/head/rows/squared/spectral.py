@@ -12,10 +12,10 @@ from heapq import nlargest
 from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.fixed import bands, scale
-from certify.check.theorems.head.rows.deletion_node import BITS, Node, top_sum
-from certify.check.theorems.head.rows.deletion_root import Sides, ceiling
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.ridge import FEATURE_BITS, Ridge, influences, nearest
+from certify.check.theorems.head.rows.squared.node import BITS, Node, top_sum
+from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, influences, nearest
+from certify.check.theorems.head.rows.squared.root import Sides, ceiling
 
 SHORT, LEFT = 24, 28
 """Bits of features, and of features times the inverse: their products stay in one machine word."""

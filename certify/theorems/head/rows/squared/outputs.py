@@ -10,7 +10,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.ridge import Ridge, Solved, blocked_gram, solve
-from certify.theorems.head.rows.contrasts import Contrast, Ints
+from certify.theorems.head.rows.squared.contrasts import Contrast, Ints
 
 
 @dataclass(frozen=True, eq=False)

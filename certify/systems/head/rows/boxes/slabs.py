@@ -153,4 +153,4 @@ def least_remainder(at: Margins, rows: Rows, il: Array, ih: Array, proved: bool 
     error = p_off + p0_off + 2.0 * D_off * np.tile(np.maximum(il, ih), 2) + 4 * U * (1 + np.abs(tau))
     error = (error + np.tile(off, 2)) * RAISE
     worst = np.maximum(value + error, 0.0)
-    return np.maximum(worst[:k], worst[k:])
+    return np.asarray(np.maximum(worst[:k], worst[k:]))

@@ -12,7 +12,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.theorems.head.rows.boxes.slabs import Margins, Rows, least_remainder, margins, secants
+from certify.systems.head.rows.boxes.slabs import Margins, Rows, least_remainder, margins, secants
 
 WIDE = 48
 """Rows whose products with all others are formed one by one; the rest share one bound."""
@@ -68,7 +68,7 @@ def centre(sums: Sums, kept: Array, w: Array, proved: bool = True) -> Centre:
     at = margins(S @ w, fp.dot_unit(p) * sums.norms * size * RAISE, proved)
     pull = kept * at.p
     mid = sums.decay * w - pull @ S
-    weigh = float(kept @ ((at.p_off + fp.dot_unit(n) * at.p) * sums.norms))
+    weigh = float(kept @ ((at.p_off + fp.dot_unit(n) * at.p) * sums.norms)) * fp.sum_up(n)
     error = (weigh + sums.decay_off * size
              + 4.0 * U * (float(sums.decay.max(initial=0.0)) * size + float(pull @ sums.norms))) * RAISE
     return Centre(sums, kept, w, at, float(fp.row_norms(mid[None, :])[0] + error) * RAISE)
@@ -130,7 +130,7 @@ def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float]
     except np.linalg.LinAlgError:
         return None
     if not proved:
-        return X, 0.0
+        return np.asarray(X, np.float64), 0.0
     X = 0.5 * (X + X.T)
     if not np.isfinite(X).all():
         return None
@@ -192,7 +192,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Tr
 
 def _seen(S: Array, M: Array, norms: Array, off: float) -> Array:
     """Upper bounds of `|s_j|_M`, M up to off and rounding."""
-    return np.sqrt(np.maximum(np.einsum("ij,ij->i", S @ M, S), 0.0) + off * norms * norms) * RAISE
+    return np.asarray(np.sqrt(np.maximum(np.einsum("ij,ij->i", S @ M, S), 0.0) + off * norms * norms) * RAISE)
 
 
 def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Array, Array, float],

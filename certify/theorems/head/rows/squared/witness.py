@@ -9,8 +9,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.theorems.head.rows.contrasts import Ints
-from certify.theorems.head.rows.deletion_tree import Comparisons, Record
+from certify.theorems.head.rows.squared.contrasts import Ints
+from certify.theorems.head.rows.squared.tree import Comparisons, Record
 
 
 @dataclass(frozen=True, eq=False)

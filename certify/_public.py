@@ -1,0 +1,43 @@
+"""Where the public names of `certify` are."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from certify._version import __version__ as __version__
+    from certify.cli.algorithm import algorithm_1 as algorithm_1
+    from certify.estimation import estimate as estimate
+    from certify.estimation import sensitivity as sensitivity
+    from certify.problem.load import load_problem as load_problem
+    from certify.problem.problem import Problem as Problem
+    from certify.prove.estimators import from_sklearn as from_sklearn
+    from certify.prove.prover import bound as bound
+    from certify.prove.rows import leave_one_out as leave_one_out
+    from certify.prove.rows import stable_predictions as stable_predictions
+    from certify.prove.rows import tolerated_changes as tolerated_changes
+    from certify.prove.stability import stability as stability
+
+PLACES = {
+    "__version__": "certify._version",
+    "Problem": "certify.problem.problem",
+    "load_problem": "certify.problem.load",
+    "algorithm_1": "certify.cli.algorithm",
+    "bound": "certify.prove.prover",
+    "estimate": "certify.estimation",
+    "from_sklearn": "certify.prove.estimators",
+    "sensitivity": "certify.estimation",
+    "leave_one_out": "certify.prove.rows",
+    "stability": "certify.prove.stability",
+    "stable_predictions": "certify.prove.rows",
+    "tolerated_changes": "certify.prove.rows",
+}
+
+
+def public(name: str) -> Any:
+    """What a public name stands for; the error is the one of a module without it."""
+    place = PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'certify' has no attribute '{name}'")
+    return getattr(import_module(place), name)

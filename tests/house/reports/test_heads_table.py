@@ -1,0 +1,53 @@
+"""The table of heads: its cells are those of the issue, one is computed and shown, and what is there stays."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+pytest.importorskip("sklearn")
+FOLDER = Path(__file__).resolve().parents[3] / "reports" / "studies" / "heads"
+
+
+@pytest.fixture(scope="module")
+def table() -> ModuleType:
+    before = list(sys.path)
+    spec = importlib.util.spec_from_file_location("heads_table", FOLDER / "table.py")
+    assert spec is not None and spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(found)
+    finally:
+        sys.path[:] = before
+    return found
+
+
+def test_that_every_cell_has_a_name_of_its_own_and_a_limit(table: ModuleType) -> None:
+    cells = table.models.cells()
+    assert len({cell.key for cell in cells}) == len(cells) == 15 * 4 * 2 * 6
+    percent = table.models.Cell("default", "ridge", "delete", "1%")
+    assert (percent.rows(7500), percent.seconds(7500), percent.seconds(400), percent.rows(20)) == (75, 600.0, 300.0, 1)
+
+
+@pytest.mark.parametrize("kind", ["delete", "relabel"])
+def test_that_a_cell_is_answered_and_shown(table: ModuleType, tmp_path: Path, kind: str) -> None:
+    line = table.answer(table.models.Cell("iris-1-2", "ridge", kind, "1"), tmp_path, 10.0)
+    assert line["proved"] + line["attacked"] + line["undecided"] == line["points"] == 25
+    results = tmp_path / "table.jsonl"
+    failed = {"key": "wine ridge delete 1", "error": "no answer"}
+    both = [{"key": "iris-1-2 ridge", **line}, failed]
+    results.write_text("\n".join(map(json.dumps, both)), encoding="utf-8")
+    text = "\n".join(table.shown(table.lines(results)))
+    assert f"| iris-1-2 | ridge | {kind}" in text and "* wine ridge delete 1: no answer" in text
+    assert table.share({"proved": 0, "undecided": 0}) == 100.0
+
+
+def test_that_nothing_is_fetched_unless_asked(table: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="give --download"):
+        table.models.sources(tmp_path, False)
+    assert not list(tmp_path.iterdir())

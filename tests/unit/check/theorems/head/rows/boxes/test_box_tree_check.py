@@ -1,0 +1,160 @@
+"""The checker refuses trees that cover less than they say."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from flint import ctx
+
+from certify.check.theorems.head.rows import box, box_tree
+from certify.format.refusal import Invalid
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.box import Box
+from certify.theorems.head.rows.box_tree import BoxTree
+from certify.theorems.head.rows.method import Budget
+from tests.families.logistic_heads import as_checked, logistic_head, stored
+
+Arrays = dict[str, np.ndarray]
+
+
+@cache
+def example(count: int) -> tuple[Head, Arrays, tuple[bool, ...]]:
+    """A tree with children, leaves and a box."""
+    for seed in range(60):
+        head = logistic_head(np.random.default_rng([seed, 5]), 11)
+        part = BoxTree().prove(head, RowChange(False, count, tuple(range(11))), head.today >= 0, Budget())
+        assert part is not None
+        if part.proved.sum() > 2 and len(part.arrays["parent"]) > 2 and len(part.arrays["leaf"]):
+            return head, dict(part.arrays), tuple(part.proved.tolist())
+    raise AssertionError("no such example was drawn")
+
+
+def found(head: Head, arrays: Arrays, count: int, asked: tuple[bool, ...]) -> list[bool]:
+    with ctx.workprec(64):
+        return box_tree.proved(as_checked(head, tuple(range(head.n)), count), stored(arrays), "claim", list(asked))
+
+
+def changed(arrays: Arrays, **new: np.ndarray) -> Arrays:
+    return {**arrays, **new}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_honest_tree_is_accepted(count: int) -> None:
+    head, arrays, asked = example(count)
+    assert found(head, arrays, count, asked) == list(asked)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_more_deletions_than_the_tree_is_for(count: int) -> None:
+    head, arrays, asked = example(count)
+    with pytest.raises(Invalid):  # the levels do not fit
+        found(head, arrays, count + 1, asked)
+
+
+def test_a_missing_child() -> None:
+    head, arrays, asked = example(2)
+    last = len(arrays["parent"]) - 1
+    assert arrays["box_count"][last] + arrays["leaf_count"][last] > 0
+    cut: Arrays = {}
+    for name, a in arrays.items():
+        drop = {"parent": 1, "branch": 1, "weights": 1, "hot_count": 1, "box_count": 1, "leaf_count": 1,
+                "hot": arrays["hot_count"][last], "box": arrays["box_count"][last], "slabs": arrays["box_count"][last],
+                "leaf": arrays["leaf_count"][last], "leaf_weights": arrays["leaf_count"][last], "numbers": 0}[name]
+        cut[name] = a[: len(a) - drop]
+    assert found(head, cut, 2, asked) != list(asked)
+
+
+def test_hot_rows_in_another_order() -> None:
+    head, arrays, asked = example(2)
+    hot = arrays["hot"].copy()
+    assert arrays["hot_count"][0] >= 2
+    hot[0], hot[1] = hot[1], hot[0]
+    try:
+        assert found(head, changed(arrays, hot=hot), 2, asked) != list(asked)
+    except Invalid:
+        pass
+
+
+def test_numbers_that_are_too_small() -> None:
+    head, arrays, asked = example(2)
+    numbers = np.minimum(arrays["numbers"], 0)
+    if len(arrays["box"]) and (arrays["box"][: arrays["box_count"][0]] == 0).any():
+        pytest.skip("the root has a box for all rows")
+    assert not any(found(head, changed(arrays, numbers=numbers), 2, asked))
+
+
+def test_slabs_that_are_a_step_smaller() -> None:
+    head, arrays, asked = example(3)
+    if not len(arrays["box"]):
+        pytest.skip("no box")
+    lower = sum(1 << 12 * a for a in range(4)) * 24
+    slabs = np.where(arrays["slabs"] > lower, arrays["slabs"] - lower, arrays["slabs"])
+    assert found(head, changed(arrays, slabs=slabs), 3, asked) != list(asked)
+
+
+def test_leaves_that_are_far_from_their_refits() -> None:
+    head, arrays, asked = example(2)
+    assert found(head, changed(arrays, leaf_weights=arrays["leaf_weights"] + 0.1), 2, asked) != list(asked)
+    assert found(head, changed(arrays, leaf_weights=-arrays["leaf_weights"]), 2, asked) != list(asked)
+
+
+def test_a_leaf_for_another_row() -> None:
+    head, arrays, asked = example(2)
+    leaf = arrays["leaf"].copy()
+    leaf[:] = np.roll(leaf, 1)
+    try:
+        assert found(head, changed(arrays, leaf=leaf), 2, asked) != list(asked)
+    except Invalid:
+        pass
+
+
+@pytest.mark.parametrize(("name", "value"), [("parent", 7), ("branch", 50), ("hot", -1), ("hot", 99), ("box", 80),
+                                             ("slabs", -1), ("slabs", 2**48), ("leaf", 99), ("hot_count", -1)])
+def test_numbers_out_of_place(name: str, value: int) -> None:
+    head, arrays, asked = example(2)
+    if not arrays[name].size:
+        pytest.skip("the example has none")
+    wrong = arrays[name].copy()
+    wrong.flat[0 if name != "branch" else 1] = value
+    with pytest.raises(Invalid):
+        found(head, changed(arrays, **{name: wrong}), 2, asked)
+
+
+def test_arrays_of_another_shape_or_name() -> None:
+    head, arrays, asked = example(2)
+    with pytest.raises(Invalid, match="needed"):
+        found(head, {k: v for k, v in arrays.items() if k != "leaf"}, 2, asked)
+    with pytest.raises(Invalid, match="shape"):
+        found(head, changed(arrays, weights=arrays["weights"][:, :-1]), 2, asked)
+    with pytest.raises(Invalid, match="whole"):
+        found(head, changed(arrays, hot=arrays["hot"].astype(float)), 2, asked)
+
+
+def test_problems_that_boxes_are_not_for() -> None:
+    head, arrays, asked = example(2)
+    import dataclasses
+
+    for wrong in (dataclasses.replace(head, remaining=True), dataclasses.replace(head, threshold=0.25)):
+        with pytest.raises(Invalid, match="boxes"):
+            found(wrong, arrays, 2, asked)
+
+
+def test_the_box_alone() -> None:
+    for seed in range(40):
+        head = logistic_head(np.random.default_rng([seed, 9]), 12, decay=6.0)
+        part = Box().prove(head, RowChange(False, 1, tuple(range(12))), head.today >= 0, Budget())
+        if part is not None and part.proved.sum() > 2:
+            break
+    assert part is not None
+    arrays, asked, h = dict(part.arrays), part.proved.tolist(), as_checked(head, tuple(range(12)), 1)
+    with ctx.workprec(64):
+        assert box.proved(h, stored(arrays), "claim", asked) == asked
+        far = changed(arrays, weights=arrays["weights"] + 0.3)
+        assert not any(box.proved(h, stored(far), "claim", asked))
+        smaller = changed(arrays, slabs=arrays["slabs"] - 40 * sum(1 << 12 * a for a in range(4)))
+        assert not any(box.proved(h, stored(smaller), "claim", asked))
+        with pytest.raises(Invalid, match="needed"):
+            box.proved(h, stored({"weights": arrays["weights"]}), "claim", asked)

@@ -1,0 +1,174 @@
+"""H7 in the checker: it agrees with the prover, and refuses what does not follow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.energy import proved
+from certify.check.theorems.head.rows.energy.entropies import height
+from certify.check.theorems.head.rows.energy.families import mean_curvature
+from certify.check.theorems.head.rows.energy.replay import CLOSED, KEEP, LIST
+from certify.format.refusal import Invalid
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.energy import Energy
+from certify.theorems.head.rows.method import Budget, Part
+from tests.families.class_heads import as_checked, class_head
+
+BITS = 64
+
+
+def arrays_of(part: Part) -> dict[str, Array]:
+    return {
+        name: Array(a.shape, tuple(a.ravel().tolist()), "i" if a.dtype.kind == "i" else "f")
+        for name, a in part.arrays.items()
+    }
+
+
+def case(seed: int, k: int, count: int) -> tuple[Head, Part]:
+    head = class_head(
+        np.random.default_rng([seed, k, count]), 9 if k == 1 else 12, k, decay=0.1, apart=3.0 if k == 1 else 5.0
+    )
+    part = Energy().prove(head, RowChange(True, count, tuple(range(head.n))), head.today >= 0, Budget(20.0))
+    assert part is not None
+    return head, part
+
+
+def check(head: Head, arrays: dict[str, Array], count: int, asked: list[bool]) -> list[bool]:
+    with ctx.workprec(BITS):
+        return proved(as_checked(head, tuple(range(head.n)), count), arrays, "claim", asked)
+
+
+@pytest.mark.parametrize(("k", "count"), [(1, 1), (1, 2), (1, 3), (3, 1), (3, 2)])
+def test_prover_and_checker_agree(k: int, count: int) -> None:
+    some = 0
+    for seed in range(5):
+        head, part = case(seed, k, count)
+        some += int(part.proved.sum())
+        assert check(head, arrays_of(part), count, part.proved.tolist()) == part.proved.tolist()
+        assert check(head, arrays_of(part), count, [False] * 5) == [False] * 5
+    assert some > 0
+
+
+def found() -> tuple[Head, Part]:
+    for seed in range(20):
+        head, part = case(seed, 1, 2)
+        if part.proved.any() and LIST in part.arrays["whole"].tolist():
+            return head, part
+    raise AssertionError
+
+
+def test_one_more_change_is_not_proved_by_the_same_record() -> None:
+    head, part = found()
+    with pytest.raises(Invalid):
+        check(head, arrays_of(part), 3, part.proved.tolist())
+
+
+@pytest.mark.parametrize("name", ["whole", "vectors", "numbers", "points"])
+def test_arrays_that_end_early_or_late_are_refused(name: str) -> None:
+    head, part = found()
+    arrays = arrays_of(part)
+    a = part.arrays[name]
+    for changed in (a[:-1], np.concatenate([a, a[-1:]]) if len(a) else np.ones(1, a.dtype)):
+        if len(changed) == len(a):
+            continue
+        new = Array(changed.shape, tuple(changed.ravel().tolist()), "i" if a.dtype.kind == "i" else "f")
+        with pytest.raises(Invalid):
+            check(head, arrays | {name: new}, 2, part.proved.tolist())
+    with pytest.raises(Invalid, match="needed"):
+        check(head, {k: v for k, v in arrays.items() if k != name}, 2, part.proved.tolist())
+
+
+def test_a_tree_that_closes_at_once_is_refused() -> None:
+    head, part = found()
+    broken = 0
+    for step in (CLOSED, KEEP, LIST):
+        whole = np.array([1, step, 0] if step != CLOSED else [1, step], dtype=np.int32)
+        arrays = arrays_of(part)
+        count = head.n + 1
+        V = part.arrays["vectors"][: count + 1]
+        arrays |= {
+            "whole": Array(whole.shape, tuple(whole.tolist()), "i"),
+            "points": Array((1,), (0,), "i"),
+            "vectors": Array(V.shape, tuple(V.ravel().tolist()), "f"),
+            "numbers": Array((0,), (), "f"),
+        }
+        V[-1] = 1e3  # weights that are no centre
+        arrays["vectors"] = Array(V.shape, tuple(V.ravel().tolist()), "f")
+        with pytest.raises(Invalid):
+            check(head, arrays, 2, [True] + [False] * 4)
+        broken += 1
+    assert broken == 3
+
+
+def test_weights_that_are_no_refit_are_refused() -> None:
+    head, part = found()
+    arrays = arrays_of(part)
+    V = part.arrays["vectors"].copy()
+    V[-1] += 50.0
+    with pytest.raises(Invalid):
+        check(head, arrays | {"vectors": Array(V.shape, tuple(V.ravel().tolist()), "f")}, 2, part.proved.tolist())
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e30, 3e38])
+def test_wild_weights_prove_nothing(scale: float) -> None:
+    head, part = found()
+    arrays = arrays_of(part)
+    V = part.arrays["vectors"].copy()
+    V[: head.n + 1] = np.float32(scale) * np.where(np.arange(V.shape[1]) % 2, -1, 1)
+    with pytest.raises(Invalid):
+        check(head, arrays | {"vectors": Array(V.shape, tuple(V.ravel().tolist()), "f")}, 2, part.proved.tolist())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_random_damage_proves_a_point_that_is_not(seed: int) -> None:
+    """A changed entry is refused, or still proves points that the method may prove."""
+    head, part = found()
+    rng = np.random.default_rng(seed)
+    whole = part.arrays["whole"].copy()
+    at = int(rng.integers(len(whole)))
+    whole[at] = int(rng.integers(0, 10))
+    try:
+        done = check(
+            head, arrays_of(part) | {"whole": Array(whole.shape, tuple(whole.tolist()), "i")}, 2, part.proved.tolist()
+        )
+    except Invalid:
+        return
+    assert not (np.array(done) & ~part.proved).any()
+
+
+def test_deletions_and_other_losses_are_refused() -> None:
+    head, part = found()
+    made = as_checked(head, tuple(range(head.n)), 2)
+    other = {name: getattr(made, name) for name in made.__dataclass_fields__}
+    for change in ({"relabels": False}, {"threshold": 0.5}):
+        with pytest.raises(Invalid, match="are needed"):
+            proved(type(made)(**(other | change)), arrays_of(part), "claim", part.proved.tolist())
+
+
+def test_heights_and_curvatures_are_bounds() -> None:
+    rng = np.random.default_rng(0)
+    with ctx.workprec(100):
+        for q in [
+            *rng.random(200),
+            *10.0 ** -rng.uniform(0, 25, 200),
+            *(1 - 10.0 ** -rng.uniform(0, 15, 200)),
+            0.0,
+            1.0,
+        ]:
+            x = float(q)
+            one = -arb(x) * arb(x).log() if x > 0 else arb(0)
+            two = one - (1 - arb(x)) * (1 - arb(x)).log() if x < 1 else one
+            assert arb(height([x], False)) <= one
+            assert arb(height([x], True)) <= two
+            assert two - height([x], True) < 1e-4 * x + 1e-12
+        for _ in range(200):
+            z, reach = arb(float(rng.standard_normal() * 4)), arb(float(10.0 ** rng.uniform(-4, 1)))
+            bound = mean_curvature(z, reach)
+            for share in np.linspace(0.01, 1, 23):
+                t = reach * float(share)
+                f = [v.max(arb(0)) + (-abs(v)).exp().log1p() for v in (z, z + t)]
+                assert (f[1] - f[0] - t / (1 + (-z).exp())) <= bound * t * t / 2 + arb(2) ** -80

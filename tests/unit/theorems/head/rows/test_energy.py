@@ -1,0 +1,203 @@
+"""H7 against every relabelling of small heads, and each of its bounds against what it bounds."""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from certify.problem.limits import OutOfTime
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.squared import SquaredHead
+from certify.theorems.head.rows.energy import Energy
+from certify.theorems.head.rows.energy.duals import average, duals
+from certify.theorems.head.rows.energy.entropy import binary_entropy, entropy, softplus_up
+from certify.theorems.head.rows.energy.finder import minimise, singles, slopes
+from certify.theorems.head.rows.energy.method import normals, rows_of
+from certify.theorems.head.rows.energy.primals import along, bowl, curvature_up, energy_up, flat, lse_up, newton_moves
+from certify.theorems.head.rows.energy.rows import Rows
+from certify.theorems.head.rows.energy.scores import scores, side, spread
+from certify.theorems.head.rows.energy.tree import Open, Tree
+from certify.theorems.head.rows.method import Budget
+from tests.families.class_heads import class_head, refit
+
+SEEDS = range(6)
+
+
+def broken(head: Head, count: int) -> np.ndarray:
+    """Points that some relabelling of at most `count` rows moves, every one refitted."""
+    found = np.zeros(len(head.points), dtype=bool)
+    assert head.codes is not None
+    assert head.label is not None
+    for size in range(1, count + 1):
+        for rows in combinations(range(head.n), size):
+            for codes in product(*([c for c in range(len(head.codes)) if c != head.label[i]] for i in rows)):
+                Y = head.Y.copy()
+                Y[list(rows)] = head.codes[list(codes)]
+                F = head.points @ refit(head.phi, Y, head.n * head.weight_decay, head.decayed, 60).T
+                now = (F[:, 0] > 0).astype(np.int64) if head.k == 1 else F.argmax(1)
+                found |= now != head.today
+    return found
+
+
+@pytest.mark.parametrize(("k", "count"), [(1, 1), (1, 2), (1, 3), (3, 1), (3, 2)])
+def test_no_point_proved_is_moved_by_any_relabelling(k: int, count: int) -> None:
+    proved = 0
+    for seed in SEEDS if k == 1 or count == 1 else range(2):
+        head = class_head(
+            np.random.default_rng([seed, k, count]), 9 if k == 1 else 6 + 3 * count, k, decay=0.3 / count, apart=5.0
+        )
+        part = Energy().prove(head, RowChange(True, count, tuple(range(head.n))), head.today >= 0, Budget(20.0))
+        assert part is not None
+        assert not (part.proved & broken(head, count)).any()
+        proved += int(part.proved.sum())
+    assert proved > 0 or (k, count) == (3, 2)
+
+
+def test_with_fewer_rows_that_may_change_no_fewer_points_stay() -> None:
+    head = class_head(np.random.default_rng(3), 10, 1, decay=0.1, apart=3.0)
+    some = Energy().prove(head, RowChange(True, 2, (0, 3, 4)), head.today >= 0, Budget(20.0))
+    every = Energy().prove(head, RowChange(True, 2, tuple(range(10))), head.today >= 0, Budget(20.0))
+    assert some is not None
+    assert every is not None
+    assert not (every.proved & ~some.proved).any()
+
+
+def test_what_the_method_is_not_for() -> None:
+    head, change = class_head(np.random.default_rng(0), 6, 1), RowChange(True, 1, (0, 1))
+    method = Energy()
+    assert method.able(head, change) == ""
+    assert "deleted" in method.able(head, RowChange(False, 1, (0,)))
+    assert "no label" in method.able(head, RowChange(True, 1, ()))
+    other = {name: getattr(head, name) for name in head.__dataclass_fields__}
+    assert "threshold" in method.able(Head(**(other | {"threshold": 0.1})), change)
+    assert "exactly" in method.able(Head(**(other | {"phi_rad": np.full(6, 1e-9)})), change)
+    assert "logistic" in method.able(Head(**(other | {"loss": SquaredHead()})), change)
+
+
+def test_time_up_returns_what_there_is() -> None:
+    head = class_head(np.random.default_rng(0), 6, 1)
+    part = Energy().prove(head, RowChange(True, 2, (0, 1)), head.today >= 0, Budget(-1.0))
+    assert part is not None
+    assert not part.proved.any()
+
+    def check() -> None:
+        raise OutOfTime
+
+    rows = rows_of(head, RowChange(True, 1, (0, 1)))
+    with pytest.raises(OutOfTime):
+        Tree(head, rows, normals(head, 0)[0], check).prove(head.V.ravel(), 1)
+
+
+def test_a_point_that_is_moved_is_left_open() -> None:
+    for seed in range(10):
+        head = class_head(np.random.default_rng(seed), 7, 1, decay=0.1, apart=0.5, free=False)
+        moved = broken(head, 2)
+        rows = rows_of(head, RowChange(True, 2, tuple(range(7))))
+        for j in np.flatnonzero(moved):
+            with pytest.raises(Open):
+                Tree(head, rows, normals(head, int(j))[0], lambda: None).prove(head.V.ravel(), 2)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tables_hold_on_the_right_side(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    q = np.concatenate(
+        [
+            rng.random(300),
+            10.0 ** -rng.uniform(0, 25, 300),
+            1 - 10.0 ** -rng.uniform(0, 16, 300),
+            [0.0, 1.0, 0.5, 2.0**-60, np.nextafter(2.0**-60, 0), np.nextafter(1, 0), 5e-324],
+        ]
+    )
+    z = np.concatenate([rng.standard_normal(300) * 10.0 ** rng.uniform(-3, 3, 300), [0.0, 40.0, -40.0, 41.0, -1e5]])
+    with ctx.workprec(200):
+        part = [-arb(x) * arb(x).log() if x > 0 else arb(0) for x in q]
+        other = [-(1 - arb(x)) * (1 - arb(x)).log() if x < 1 else arb(0) for x in q]
+        for x, one, two, a, b in zip(q, entropy(q[:, None]), binary_entropy(q[:, None]), part, other, strict=True):
+            assert not arb(float(one)) > a
+            assert not arb(float(two)) > a + b
+            assert a + b - arb(float(two)) < 1e-4 * min(x, 1 - x) + 1e-12
+            assert a - arb(float(one)) < 1e-4 * x + 1e-12
+        for x, up in zip(z, softplus_up(z[:, None]), strict=True):
+            truth = arb(float(x)).max(arb(0)) + (-abs(arb(float(x)))).exp().log1p()
+            assert not arb(float(up)) < truth
+            assert arb(float(up)) - truth < 1e-4
+        pairs = rng.standard_normal((50, 3)) * 20
+        for line, up in zip(pairs, lse_up(pairs, 3), strict=True):
+            assert 0 <= arb(float(up)) - sum((arb(float(v)).exp() for v in line), arb(0)).log() < 1e-3
+
+
+def test_mean_curvature_is_a_bound() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal(400) * 5
+    low, high = (
+        -rng.random(400) * 10.0 ** rng.uniform(-4, 1.2, 400),
+        rng.random(400) * 10.0 ** rng.uniform(-4, 1.2, 400),
+    )
+    h = curvature_up(z, low, high)
+    for share in np.linspace(0, 1, 41):
+        for end in (low, high):
+            t = share * end
+            with ctx.workprec(120):
+                for a, b, c in zip(z, t, h, strict=True):
+                    x, y = arb(float(a)), arb(float(a)) + arb(float(b))
+                    f = [v.max(arb(0)) + (-abs(v)).exp().log1p() for v in (x, y)]
+                    assert f[1] - f[0] - (y - x) / (1 + (-x).exp()) <= arb(float(c)) * (y - x) ** 2 / 2 + arb(2) ** -100
+
+
+def _point(seed: int, k: int) -> tuple[Rows, np.ndarray, int]:
+    head = class_head(np.random.default_rng([seed, k]), 7, k, decay=0.05, apart=2.0)
+    return rows_of(head, RowChange(True, 3, tuple(range(7)))), normals(head, 0)[0], 3 if k == 1 else 2
+
+
+@pytest.mark.parametrize(("seed", "k"), [(s, k) for s in range(8) for k in (1, 3)])
+def test_scores_bound_every_set(seed: int, k: int) -> None:
+    """Each set's energy less the least energy on the hyperplane, both solved, is below its score."""
+    rows, e, count = _point(seed, k)
+    free = np.arange(len(rows.lines))
+    w = minimise(rows, rows.tau[None], np.zeros((1, len(e))), None, 1e-10)[0]
+    v = minimise(rows, rows.tau[None], w[None], e, 1e-10)[0]
+    W = np.concatenate([singles(rows, rows.tau, float(count), v, free, e, 1e-3), v[None]])
+    tau = np.stack([rows.target(np.array([x]), count) for x in free] + [rows.tau])
+    points = duals(rows, slopes(rows, W @ rows.A.T), tau, e)
+    families = [flat(rows, rows.tau, free, w), flat(rows, rows.tau, free, w * 0.5)]
+    if k == 1:
+        families.append(bowl(rows, rows.tau, free, count, w, newton_moves(rows, rows.tau, free, count, w)))
+    sets = [
+        np.array(s, dtype=np.int64)
+        for j in range(count + 1)
+        for s in combinations(free, j)
+        if len(set(rows.owner[list(s)])) == j
+    ]
+    targets = np.stack([rows.target(s) for s in sets])
+    least = minimise(rows, targets, np.broadcast_to(v, (len(sets), len(e))), e, 1e-10)
+    on_plane = energy_up(rows, targets, least)
+    members = np.array([list(s) + [len(free)] * (count - len(s)) for s in sets])
+    below = average(rows, points, np.full(count, 1.0 / count), members, targets, e)
+    assert (below.value <= on_plane + 1e-9).all()
+    Q = spread(rows, points, free)
+    for family in families:
+        s = scores(rows, points, family, Q, free, count)
+        at = family.centre + np.stack([family.moves[m].sum(0) for m in sets])
+        assert (at @ e >= side(family, e, count) - 1e-9).all()
+        true = np.array([energy_up(rows, t[None], x[None])[0] for t, x in zip(targets, at, strict=True)])
+        for one, m, upper, plane in zip(sets, members, true, on_plane, strict=True):
+            score = s.base + s.single[m].sum() + sum(s.pair[a, b] for a, b in combinations(m, 2))
+            assert upper - plane <= score + 2e-3
+            assert all(score <= s.each()[x] + 1e-6 for x in one)
+            assert score <= s.worst() + 1e-6
+            if len(one) > 1:
+                assert score <= s.beside(int(one[0]))[one[1]] + 1e-6
+                kept = np.unique(one)
+                assert score <= s.within(kept).each()[0] + 1e-6
+
+
+def test_moves_follow_their_record() -> None:
+    rows, _, count = _point(0, 1)
+    free = np.arange(len(rows.lines))
+    how = newton_moves(rows, rows.tau, free, count, np.zeros(rows.A.shape[1]))
+    assert np.array_equal(along(how.take(free[2:4]), rows.steps[2:4]), along(how, rows.steps)[2:4])
