@@ -11,8 +11,10 @@ import numpy as np
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.format.words import Base, Map, Parameter, Set
+from certify.inputs.given import given_rows, same_columns
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
+from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, RowChange, choices_of
 from certify.systems.head.rows.head import Head, Whole
@@ -23,6 +25,8 @@ from certify.theorems.head.rows.survey import Survey, survey
 
 KINDS = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
 """What users call the parameters."""
+
+VERBS = {"delete": "deleted", "relabel": "relabelled"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,24 +109,65 @@ class StablePredictions:
 
     def __repr__(self) -> str:
         rows = "row" if self.count == 1 else "rows"
-        verb = {"delete": "deleted", "relabel": "relabelled"}[self.kind]
-        return (f"StablePredictions(any {self.count} {rows} {verb}: {len(self.proved)} of {len(self.survey.status)} "
-                f"predictions proved to stay, {len(self.attacked)} flipped, {len(self.undecided)} undecided)")
+        return (f"StablePredictions(any {self.count} {rows} {VERBS[self.kind]}: {len(self.proved)} of "
+                f"{len(self.survey.status)} predictions proved to stay, {len(self.attacked)} flipped, "
+                f"{len(self.undecided)} undecided)")
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame, a line for each evaluation row: label, margin, status and the rows that flip it.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        return as_frame(self)
+
+    def plot(self, axes: Any = None) -> Any:
+        """A bar of the predictions that stay, are undecided and flip.
+
+        Args:
+            axes: of matplotlib; None: new ones.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        return drawn(self, axes)
+
+    def rows(self) -> list[Prediction]:
+        """Every evaluation row with its label, margin, status and the training rows that flip it."""
+        outputs = self.head.points @ self.head.V.T
+        if self.head.k == 1:
+            margins = np.abs(outputs[:, 0] - self.head.threshold)
+        else:
+            two = np.sort(outputs, axis=1)[:, -2:]
+            margins = two[:, 1] - two[:, 0]
+        found = []
+        for i, (label, margin) in enumerate(zip(self.head.today.tolist(), margins.tolist(), strict=True)):
+            witness, stays = self.witness(i), bool(self.survey.proved[i])
+            status = STAYS if stays else UNDECIDED if witness is None else FLIPS
+            found.append(Prediction(i, label, margin, status, () if stays or witness is None else witness.rows))
+        return found
 
 
 def stable_predictions(
     problem: Problem, X_eval: Any, *, delete: int | None = None, relabel: int | None = None,
-    seconds: float = 60.0, progress: Progress | None = None,
+    threshold: float | None = None, seconds: float = 60.0, progress: Progress | None = None,
 ) -> StablePredictions:
     """Which predictions stay when any `delete` training rows are left out, or any `relabel` of them get another label.
 
     The model is trained again to the exact minimum after each change; a prediction is the largest output, or of one
-    output the side of 0 (of `problem.threshold`) on which it lies, and it is compared with that of the given weights.
+    output the side of the threshold on which it lies, and it is compared with that of the given weights.
 
     Args:
         problem: a problem with a convex head: one layer, or the last layer alone, and weight decay.
-        X_eval: `(N, d)` rows.
+        X_eval: `(N, d)` rows, an array or a table.
         delete, relabel: one of them.
+        threshold: of one output; None: 0, where the targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
         progress: told the stage in words and the fraction done.
 
@@ -131,7 +176,7 @@ def stable_predictions(
         SpecError: no theorem answers.
     """
     kind, count = _kind(delete=delete, relabel=relabel)
-    asked = _asked(problem, X_eval, kind, count)
+    asked = _labelled(_asked(problem, X_eval, kind, count), threshold)
     head = head_of(asked)
     found = survey(head, change_of_rows(asked), seconds, progress or silent)
     return StablePredictions(kind, count, found, head)
@@ -155,21 +200,24 @@ class ToleratedChanges:
 
 
 def tolerated_changes(
-    problem: Problem, X_eval: Any, kind: str, *, most: int = 10, seconds: float = 60.0,
-    progress: Progress | None = None,
+    problem: Problem, X_eval: Any, kind: str, *, most: int = 10, threshold: float | None = None,
+    seconds: float = 60.0, progress: Progress | None = None,
 ) -> ToleratedChanges:
     """How many deleted or relabelled rows each prediction survives, from both sides.
 
     Args:
-        problem, X_eval, progress: as of :func:`stable_predictions`.
+        problem, X_eval, threshold, progress: as of :func:`stable_predictions`.
         kind: ``"delete"`` or ``"relabel"``.
         most: numbers up to it are asked one after another, where no theorem answers all at once.
         seconds: time.
     """
     if kind not in KINDS:
         raise InputError("kind", f"{kind!r}", "use 'delete' or 'relabel'")
-    asked = _asked(problem, X_eval, kind, 1)
-    head, N = head_of(asked), len(np.asarray(X_eval))
+    if most < 1:
+        raise InputError("most", f"{most!r}", "give 1 or more")
+    asked = _labelled(_asked(problem, X_eval, kind, 1), threshold)
+    head = head_of(asked)
+    N = len(head.points)
     lower, upper = np.full(N, -1, dtype=np.int64), np.full(N, len(asked.rows), dtype=np.int64)
     limit = Budget(seconds)
     for count in range(1, min(most, len(asked.rows)) + 1):
@@ -234,9 +282,29 @@ def _kind(**given: int | None) -> tuple[str, int]:
 
 def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
-    points = np.ascontiguousarray(np.asarray(X_eval, dtype=np.float64))
-    if count > problem.n:
-        raise InputError(kind, f"{count} of {problem.n} rows", f"give at most {problem.n}")
+    points, inputs = given_rows(X_eval, "X_eval"), problem.network.widths[0]
+    if points.shape[1] != inputs:
+        raise InputError("X_eval", f"{points.shape[1]} columns", f"give {inputs}, those of the training data")
+    same_columns(X_eval, problem.names, "X_eval")
+    if count > len(problem.rows):
+        raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
+                         f"give at most {len(problem.rows)}")
     return replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count, radius=None, change=None, scale=None,
                    map=Map.CRITICAL, base=Base.NEARBY, evaluation=points, spec=None, direction=None)
 
+
+
+def _labelled(problem: Problem, threshold: float | None) -> Problem:
+    """The question with the threshold of its labels.
+
+    Raises:
+        InputError: nothing says what the label of one real output is.
+    """
+    if threshold is not None:
+        return replace(problem, threshold=float(threshold))
+    targets = problem.y if problem.y is not None else problem.labels
+    if problem.threshold is None and problem.outputs == 1 and problem.row_loss.slides and not (
+            targets is not None and np.isin(targets, (-1, 1)).all()):
+        raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
+                         "give the threshold that parts the two labels, e.g. 0.5 for targets 0 and 1")
+    return problem

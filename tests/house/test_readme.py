@@ -91,6 +91,14 @@ def test_the_layout_table_of_the_readme_names_every_module():
         assert (f"`certify/{path.name}" if path.is_dir() else f"{path.name}`") in table, path.name
 
 
+def test_what_the_readme_says_of_predictions_is_what_is_printed(monkeypatch, capsys):
+    block, = (block for block in blocks("python") if "stable_predictions" in block)
+    said = re.findall(r"^print\(found\)  # (.*)$", block, flags=re.M)
+    monkeypatch.chdir(ROOT)
+    exec(compile(block, "README.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[:1] == said
+
+
 @pytest.mark.parametrize("block", blocks("python"))
 def test_python_of_the_readme_runs(block, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)

@@ -12,6 +12,7 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Loss
+from certify.inputs.given import given_numbers
 from certify.rigor.fp import Array
 
 
@@ -81,15 +82,28 @@ def _ridge_classifier(estimator: Any, y: Array, n: int) -> Linear:
     c = len(estimator.classes_)
     codes = np.array([[-1.0], [1.0]]) if c == 2 else 2.0 * np.eye(c) - 1.0
     W, b = _layer(estimator)
-    return Linear(W, b, Loss.SQUARED, float(p["alpha"]) / n, False, None, codes[labels])
+    return Linear(W, b, Loss.SQUARED, _alpha(p) / n, False, None, codes[labels])
 
 
 def _ridge(estimator: Any, y: Array, n: int) -> Linear:
     p = estimator.get_params()
     _refuse(p, positive=(False,))
     W, b = _layer(estimator)
-    return Linear(W, b, Loss.SQUARED, float(p["alpha"]) / n, False, None,
-                  np.asarray(y, dtype=np.float64).reshape(n, -1))
+    targets = given_numbers(y, "y").reshape(n, -1)
+    if targets.shape[1] != len(W):
+        raise InputError("y", f"{targets.shape[1]} targets a row", f"the estimator was fitted to {len(W)}")
+    return Linear(W, b, Loss.SQUARED, _alpha(p) / n, False, None, targets)
+
+
+def _alpha(params: Mapping[str, Any]) -> float:
+    """The penalty, which has to be one number."""
+    if np.ndim(params["alpha"]):
+        raise InputError("alpha", f"{np.size(params['alpha'])} numbers", "fit with one alpha for all targets")
+    alpha = float(params["alpha"])
+    if not (alpha > 0 and math.isfinite(alpha)):
+        raise InputError("alpha", f"{alpha!r}",
+                         "fit with an alpha above 0: without a penalty the solution need not be stable")
+    return alpha
 
 
 def _refuse(params: Mapping[str, Any], **known: tuple[Any, ...]) -> None:
@@ -104,6 +118,9 @@ def _numbers(estimator: Any, y: Array) -> Any:
     at = np.searchsorted(classes, y.ravel())
     if not (at < len(classes)).all() or not (classes[np.minimum(at, len(classes) - 1)] == y.ravel()).all():
         raise InputError("y", "labels that the estimator was not fitted to", "give the targets it was fitted to")
+    if len(np.unique(at)) < len(classes):
+        raise InputError("y", f"{len(np.unique(at))} of the {len(classes)} labels that the estimator was fitted to",
+                         "give the targets it was fitted to")
     return at
 
 

@@ -80,7 +80,7 @@ def _cells(claim: Json) -> tuple[str, ...]:
 def _changed(changed: Changed) -> str:
     """Which predictions flip and by which rows, and which are undecided, of many the first few.
 
-    >>> _changed(Changed(3, (5,), (Flip(2, (0, 7)),), ("are left out", "is left out"), (), ()))[-62:]
+    >>> _changed(Changed(3, (5,), (Flip(2, (0, 7)),), ("are left out", "is left out"), (), ()))[-63:]
     '1 flips (evaluation row 2 when training rows 0, 7 are left out)'
     """
     left, flips = changed.undecided, changed.flips

@@ -1,0 +1,105 @@
+"""Stable predictions as people see them: a table in a notebook, a data frame, a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final, Protocol
+
+from certify.format.errors import InputError
+
+STAYS, UNDECIDED, FLIPS = "stays", "undecided", "flips"
+COLOURS: Final = {STAYS: "#1e6b4a", UNDECIDED: "#b98300", FLIPS: "#9c2b27"}
+PLURALS: Final = {STAYS: "stay", UNDECIDED: "undecided", FLIPS: "flip"}
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One evaluation row.
+
+    Attributes:
+        row: its number.
+        label: the class with the largest output at the given weights; of one output 1 above the threshold, else 0;
+            −1: too near a tie to tell.
+        margin: how far ahead the largest output is, or the output of the threshold, about.
+        status: ``"stays"``, ``"undecided"`` or ``"flips"``.
+        changed: training rows whose change flips it.
+    """
+
+    row: int
+    label: int
+    margin: float
+    status: str
+    changed: tuple[int, ...]
+
+
+class Found(Protocol):
+    """What is shown: :class:`certify.prove.rows.StablePredictions`."""
+
+    def rows(self) -> list[Prediction]:
+        """Every evaluation row."""
+        ...
+
+
+def as_html(found: Found) -> str:
+    """A bar and the predictions that do not stay, for notebooks; it runs no script and needs no other file."""
+    every = found.rows()
+    title = repr(found).partition("(")[2].rstrip(")")
+    left = sorted((one for one in every if one.status != STAYS), key=lambda one: (one.status != FLIPS, one.row))
+    bar = "".join(
+        f'<span style="width:{100 * size / len(every):.2f}%;'
+        f'background:{COLOURS[status]}" title="{size} {PLURALS[status]}"></span>'
+        for status, size in _counts(every) if size)
+    lines = "".join(
+        f"<tr><td>{one.row}</td><td>{one.label}</td><td>{one.margin:.3g}</td><td>{one.status}</td>"
+        f"<td>{', '.join(map(str, one.changed))}</td></tr>" for one in left[:SHOWN])
+    head = "".join(f"<th>{word}</th>" for word in ("row", "label", "margin", "status", "flipped by training rows"))
+    more = f"<p>and {len(left) - SHOWN} others; see to_frame()</p>" if len(left) > SHOWN else ""
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{more}" if left else ""
+    return f'<div><p>{title}</p><div style="display:flex;max-width:40em;height:12px">{bar}</div>{table}</div>'
+
+
+def as_frame(found: Found) -> Any:
+    """A pandas DataFrame of :class:`Prediction`, the number of the evaluation row as index.
+
+    Raises:
+        InputError: pandas is not installed.
+    """
+    try:
+        pandas = import_module("pandas")
+    except ImportError:
+        raise InputError("to_frame", "pandas is not installed", "run pip install pandas, or use rows()") from None
+    every = found.rows()
+    members: dict[str, list[Any]] = {name: [getattr(one, name) for one in every]
+                                     for name in ("label", "margin", "status", "changed")}
+    return pandas.DataFrame(members, index=pandas.Index([one.row for one in every], name="row"))
+
+
+def drawn(found: Found, axes: Any = None) -> Any:
+    """A bar of what stays, is undecided and flips, on axes of matplotlib.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    if axes is None:
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise InputError("plot", "matplotlib is not installed", "run pip install matplotlib") from None
+        axes = Figure(figsize=(7.2, 1.9), layout="constrained").add_subplot()
+    begin = 0
+    for status, size in _counts(found.rows()):
+        axes.barh(0, size, left=begin, color=COLOURS[status], label=f"{size} {PLURALS[status]}")
+        begin += size
+    axes.set_yticks([])
+    axes.set_xlim(0, begin)
+    axes.set_xlabel("predictions")
+    axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderpad=0, alignment="left",
+                title=repr(found).partition("(")[2].partition(":")[0])
+    return axes
+
+
+def _counts(every: Sequence[Prediction]) -> list[tuple[str, int]]:
+    return [(status, sum(one.status == status for one in every)) for status in (STAYS, UNDECIDED, FLIPS)]
