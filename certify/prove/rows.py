@@ -189,8 +189,12 @@ def tolerated_changes(
 class LeaveOneOut:
     """The outputs of every evaluation row after each row alone is left out: `lower ≤ output ≤ upper`.
 
+    With the cross-entropy and an intercept without decay the outputs of one evaluation row are determined up to one
+    number that is added to all of them; they are then those of one of the refits.
+
     Attributes:
-        lower, upper: `(n, N, k)`.
+        lower, upper: `(r, N, k)`, one for each row that the problem lets change, all n as a rule; infinite where
+            nothing is proved.
     """
 
     lower: Array
@@ -234,7 +238,11 @@ def _kind(**given: int | None) -> tuple[str, int]:
 
 def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
-    points = np.ascontiguousarray(np.asarray(X_eval, dtype=np.float64))
+    points, width = np.ascontiguousarray(np.asarray(X_eval, dtype=np.float64)), problem.network.widths[0]
+    if points.ndim != 2 or points.shape[1] != width:
+        raise InputError("X_eval", f"an array of shape {np.shape(X_eval)}", f"give rows of {width} features")
+    if not np.isfinite(points).all():
+        raise InputError("X_eval", "NaN or infinity", "give finite numbers only")
     if count > problem.n:
         raise InputError(kind, f"{count} of {problem.n} rows", f"give at most {problem.n}")
     return replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count, radius=None, change=None, scale=None,
