@@ -237,8 +237,12 @@ def tolerated_changes(
 class LeaveOneOut:
     """The outputs of every evaluation row after each row alone is left out: `lower ≤ output ≤ upper`.
 
+    With the cross-entropy and an intercept without decay the outputs of one evaluation row are determined up to one
+    number that is added to all of them; they are then those of one of the refits.
+
     Attributes:
-        lower, upper: `(n, N, k)`.
+        lower, upper: `(r, N, k)`, one for each row that the problem lets change, all n as a rule; infinite where
+            nothing is proved.
     """
 
     lower: Array

@@ -140,7 +140,7 @@ def separators(head: Margins, f: Frame, y: Array, e: Array, face: bool) -> Itera
         else:
             step, rest = new - d, g - d + nu * e
             hd = inverse @ step
-            size = float(hd @ step) - (float(hd @ e) ** 2 / ehe if nu else 0.0)
+            size = float(hd @ step) - (float(hd @ e) * float(hd @ e) / ehe if nu else 0.0)
             d = d + min(max(float(hd @ rest) / (size + 1e-300), 0.0), 1.0) * step
         z = inverse @ (g - d)
         nu = -float(z @ e) / ehe

@@ -72,7 +72,10 @@ class Refitter:
                     check()
                     some = slice(at, min(at + self.step, end))
                     part = choices.part(some)
-                    V[some], slow = self._settled(part, node, goal)
+                    try:
+                        V[some], slow = self._settled(part, node, goal)
+                    except np.linalg.LinAlgError:  # a row that its refit rests on alone
+                        V[some], slow = node.V, np.arange(len(part))
                     left = Choices(part.rows[slow], part.codes[slow])
                     V[at + slow] = self.newton(left, V[at + slow], goal, check)
         return V

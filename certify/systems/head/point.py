@@ -77,7 +77,9 @@ class HeadPoint(Point):
             return dict(CRITICAL_EMPTY)
         centre = self._shared.get(CENTRE, self.head.V) if self.head.free_intercept else self.head.V
         residual, found = given_base(self.head, centre)
-        near = found * (ROOM if self.head.free_intercept else 1.0) if np.isfinite(found) else None
+        if not np.isfinite([residual, found]).all():
+            return dict(CRITICAL_EMPTY)
+        near = found * (ROOM if self.head.free_intercept else 1.0)
         return {**CRITICAL_EMPTY, "residual": residual, "distance": near, "radius": near}
 
     def remedy(self, able: tuple[Cost, ...]) -> str:

@@ -83,6 +83,7 @@ class Head:
     def mu(self, deleted: int = 0) -> tuple[float, float]:
         """`μ_M` after that many rows are deleted: the nearest float, and an upper bound of its error."""
         exact = fp.exact(self.weight_decay) * (self.n - deleted if self.remaining else self.n)
+        fp.up(exact)  # refuses what no float holds
         mid = float(exact)
         return mid, fp.up(abs(Fraction(mid) - exact))
 

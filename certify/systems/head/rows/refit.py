@@ -64,12 +64,14 @@ def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:
     (B, k, m), n = V.shape, head.n
     flat = V.reshape(B * k, m)
     Z = np.asarray((head.phi @ flat.T).reshape(n, B, k))
+    over = ~np.isfinite(Z).all(axis=(0, 2))
+    Z[:, over] = 0.0  # of these nothing is known
     length = np.sqrt(np.einsum("bkm,bkm->b", V, V)) * fp.sum_up(k * m) + fp.FLOOR
     off = (fp.dot_unit(m) * head.phi_norm + head.phi_rad)[:, None] * length * RAISE
     g, error = head.loss.slopes(Z, head.Y[:, None, :])
     left = np.ones((n, B))
     for column in range(choices.rows.shape[1]):
-        _change(head, choices, column, Z, g, left)
+        error = max(error, _change(head, choices, column, Z, g, left))
     slack = left * (np.sqrt(k) * error + head.loss.lipschitz * off)
     R = np.asarray((head.phi.T @ g.reshape(n, B * k)).reshape(m, B, k).transpose(1, 2, 0))
     mid, wrong = _decay(head, choices)
@@ -80,20 +82,22 @@ def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:
     spread = fp.dot_unit(n) * bulk + head.phi_norm @ slack + head.phi_rad @ lengths
     computed = _norms(total)
     size = computed + (spread * fp.sum_up(n) + wrong * length + 3 * U * (_norms(pull) + computed)) * RAISE + fp.FLOOR
-    return Slopes(Z, off, left, np.asarray(size * RAISE))
+    return Slopes(Z, off, left, np.where(over, np.inf, size * RAISE))
 
 
-def _change(head: Head, choices: Choices, column: int, Z: Array, g: Array, left: Array) -> None:
-    """Give one changed row of every member of the batch its new slope, in place."""
+def _change(head: Head, choices: Choices, column: int, Z: Array, g: Array, left: Array) -> float:
+    """Give one changed row of every member of the batch its new slope, in place; a bound of the errors of these."""
     rows, codes = choices.rows[:, column], choices.codes[:, column]
     there = rows != NONE
     gone = np.flatnonzero(there & (codes == DELETED))
     g[rows[gone], gone] = 0.0
     left[rows[gone], gone] = 0.0
     new = np.flatnonzero(there & (codes != DELETED))
-    if len(new):
-        assert head.codes is not None
-        g[rows[new], new] = head.loss.slopes(Z[rows[new], new], head.codes[codes[new]])[0]
+    if not len(new):
+        return 0.0
+    assert head.codes is not None
+    g[rows[new], new], error = head.loss.slopes(Z[rows[new], new], head.codes[codes[new]])
+    return error
 
 
 def _decay(head: Head, choices: Choices) -> tuple[Array, Array]:

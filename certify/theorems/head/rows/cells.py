@@ -198,7 +198,7 @@ def starts_inside(at: Plane, low: Array, high: Array) -> bool:
         columns, ridge = float((at.sizes[1] ** 2).sum()), float(at.ridge.max(initial=0.0)) + at.ridge_off
         off = 2 * float((D * (2 * np.sqrt(q) * at.off * rows + q * at.off**2)).sum())
         off += (fp.dot_unit(n) + 4 * U) * 2 * size**2 + 2 * ridge * columns * fp.dot_unit(len(at.f.w0) + 4)
-        off += 4 * ridge * float((at.sizes[1] * at.shift).sum()) + at.ridge_off * columns
+        off += 4 * ridge * float(np.sqrt(columns * (at.shift**2).sum())) + at.ridge_off * columns
         eta = (fp.frobenius(H - np.eye(q)) + off) * fp.sum_up(n)
         if not eta < 1:
             continue
@@ -223,6 +223,8 @@ class Cells(Method):
         """Whether the head is logistic, has few inputs, and they are exact."""
         if not head.loss.sigmoid:
             return f"covers are built for the logistic loss; the loss is {head.loss.name}"
+        if head.m < 2:
+            return "the hyperplane of a single input is a point"
         if head.m > INPUTS:
             return f"a cover of {head.m - 1} dimensions has too many cells"
         if head.phi_rad.any() or head.points_rad.any():
@@ -246,7 +248,7 @@ class Cells(Method):
             budget.check()
             try:
                 return cover(margins, E[j], float(signs[j]) * head.threshold, start, ridge_off, budget)
-            except FAILED:
+            except (*FAILED, ArithmeticError):
                 return None
 
         try:

@@ -18,12 +18,16 @@ from certify.rigor.fp import Array
 from certify.systems.head.point import CENTRE, HeadPoint
 from certify.systems.head.rows.change import NONE
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.of_problem import change_of_rows
+from certify.systems.head.rows.of_problem import change_of_rows, given_base
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.rule import Rule
 
 TIME = 300.0
 """Seconds where the spec gives no limit: with less time fewer predictions are decided."""
+
+UNKNOWN = ("no refit of the unchanged data is proved near any weights, so that nothing says which predictions change: "
+           "give rows of every class, features of ordinary size, or more weight decay")
+"""Why nothing is claimed where numbers overflow, or a free intercept has no finite minimum."""
 
 
 class ChangedRows(Rule[HeadPoint]):
@@ -42,12 +46,14 @@ class ChangedRows(Rule[HeadPoint]):
         if isinstance(at.head, str):
             return self.open(at, STABLE_PREDICTIONS.name, at.head)
         head = at.head
+        centre = at.shared(CENTRE, lambda: centre_of(head))
+        if not np.isfinite(given_base(head, centre)).all():
+            return self.open(at, STABLE_PREDICTIONS.name, UNKNOWN)
         found = survey(head, change_of_rows(at.problem), min(TIME, at.limits.left() * 0.9), at.progress)
         N, convex = len(head.points), Hypothesis(
             "convex", "the training loss is strongly convex in the weights of the last layer; the modulus is the "
             "weight decay", at.problem.weight_decay, True)
         lower, upper = int(found.proved.sum()), N - int(found.attacked.sum())
-        centre = at.shared(CENTRE, lambda: centre_of(head))
         witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}), **lists_of(found)}
         return Bound(STABLE_PREDICTIONS.name, self.theorem.label, Rigour.PROVED, float(lower), float(upper),
                      at.unit(STABLE_PREDICTIONS.name), (convex,), witness, _reason(found))

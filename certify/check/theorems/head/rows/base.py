@@ -16,6 +16,8 @@ from certify.format.refusal import Invalid
 
 IDLE = 4
 """A stated distance may be this many times what is found here, no more."""
+ROUNDING = 2.0**-30
+"""And by this much of what numbers can reach more: double precision finds no gradient smaller than its rounding."""
 
 
 def check_free(stated: Number, ladder: Ladder, names: Sequence[str | None], side: Mapping[str, Array]) -> None:
@@ -42,5 +44,5 @@ def check_free(stated: Number, ladder: Ladder, names: Sequence[str | None], side
         found = (away + distance(head, (), flat, head.outputs(flat))).upper()
         if not found <= stated:
             raise Invalid("base.distance", f"{stated!r} is stated", f"{found.str(5, radius=False)} is proved")
-        if not stated <= IDLE * found + 2.0**-60 * head.scale:
+        if not stated <= IDLE * found + ROUNDING * head.scale:
             raise Invalid("base.distance", f"{stated!r} is stated", f"{found.str(5, radius=False)} is enough")

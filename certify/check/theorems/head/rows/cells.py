@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
-from certify.check.linalg.balls import ONE, ZERO
+from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.head import Head
 from certify.format.refusal import Invalid
@@ -60,8 +60,9 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     Raises:
         Invalid: the arrays do not fit together, or the loss is another one.
     """
-    if not head.loss.sigmoid or (head.remaining and not head.relabels):
-        raise Invalid(where, "covers are stated", "they are for the logistic loss, and a weight decay that stays")
+    if not head.loss.sigmoid or (head.remaining and not head.relabels) or head.m < 2:
+        raise Invalid(where, "covers are stated",
+                      "they are for the logistic loss, a weight decay that stays, and two inputs or more")
     parts = _Parts(head, arrays, where)
     S = arb_mat([[x if y[0] > 0 else -x for x in row] for row, y in zip(head.rows, head.targets, strict=True)])
     may = [ZERO] * head.n
@@ -93,6 +94,8 @@ class _Parts:
         shapes = {"w0": (P, self.p), "B": (P, self.p * self.q), "across": (P, self.p), "low": (P, self.q),
                   "high": (P, self.q), "cuts_counts": (P,), "tests_counts": (P,)}
         self.cuts_counts, self.tests_counts = self._whole("cuts_counts"), self._whole("tests_counts")
+        if min(*self.cuts_counts, *self.tests_counts, 0) < 0:
+            raise Invalid(f"{where}.cuts_counts", "one is below 0", "numbers from 0 on are needed")
         shapes |= {"cuts": (sum(self.cuts_counts),), "tests": (sum(self.tests_counts), self.p)}
         for name, shape in shapes.items():
             if arrays[name].shape != shape:
@@ -267,14 +270,14 @@ def _starts_inside(plane: Plane, low: list[float], high: list[float]) -> bool:
     pulled = arb_mat([[r * x for r, x in zip(plane.ridge, plane.w0.entries(), strict=True)]]) * plane.B
     p = [1 / (1 + m.exp()) for m in plane.x.entries()]
     g = [a - b for a, b in zip(pulled.entries(), (arb_mat([p]) * plane.C).entries(), strict=True)]
-    size = _dot(g, g).sqrt()
+    size = norm(g)
     for rho in (2.0**-20, 2.0**-8, 0.5):
         rho = min(rho, room)
         D = [(x * (1 - x)) * (-(sum((abs(v) for v in row), ZERO) * rho)).exp() for x, row in zip(p, C, strict=True)]
         scaled = arb_mat([[d.lower() * v for v in row] for d, row in zip(D, C, strict=True)])
         H = plane.C.transpose() * scaled + held
         off = [H[a, b] - (1 if a == b else 0) for a in range(q) for b in range(q)]
-        eta = _dot(off, off).sqrt()
+        eta = norm(off)
         if n and bool(size < (1 - eta) * rho):
             return True
     return False

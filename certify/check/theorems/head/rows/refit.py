@@ -13,6 +13,8 @@ DELETED = -1
 """In the place of a code."""
 TRIES, ROOM = 4, 2
 """Balls about V̂ that are tried where the intercept is free, each that many times as large as the last one needed."""
+LEAST = arb(2) ** -200
+"""Of outputs: what the balls reach at least, so that weights with gradient 0 lie inside one."""
 AT_ONCE = 64
 """Refits whose outputs are formed together."""
 
@@ -72,7 +74,7 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
         near = (size / sigma).upper()
         if near * widest < reach:
             return near
-        reach = (near * widest * ROOM).upper()
+        reach = (near * widest * ROOM + LEAST).upper()
     return arb("inf")
 
 

@@ -12,6 +12,9 @@ from certify.systems.head.rows.losses.base import HeadLoss
 
 _SIGMOID = activation("sigmoid")
 
+FAR = 1e6
+"""Where the curvature is 0 for every bound of it from below."""
+
 
 class LogisticHead(HeadLoss):
     """`ℓ = log(1 + e^(−yz))`: slope `−yσ(−yz)`, curvature `σ(z)σ(−z)`, even in z and falling in `|z|`."""
@@ -28,7 +31,7 @@ class LogisticHead(HeadLoss):
     def floor(self, Z: Array, radius: Array) -> Array:
         """`σ'` at the far end of the ball."""
         far = (np.abs(Z[..., 0]) + radius) * RAISE
-        slope = _SIGMOID.enclose(far)[1]
+        slope = _SIGMOID.enclose(np.where(far < FAR, far, FAR))[1]  # NaN and infinity are far too
         return np.asarray(np.maximum((slope.mid - slope.error) * (1 - 2.0**-50), 0.0))
 
     def guess_slopes(self, Z: Array, Y: Array) -> Array:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
+from certify.finders.head.refits import Refitter
 from certify.systems.head.rows.change import DELETED, NONE, Choices
-from certify.systems.head.rows.refit import enclose_refits
+from certify.systems.head.rows.losses import HEAD_LOSSES
+from certify.systems.head.rows.refit import _change, enclose_refits
 from tests.families.heads import drawn_head
 from tests.oracles.head_refit import BITS, refit
 
@@ -99,3 +101,34 @@ def test_batches_agree_with_single_changes():
     together = enclose_refits(head, Choices(rows, codes), V)
     alone = [enclose_refits(head, Choices(rows[i : i + 1], codes[i : i + 1]), V[i : i + 1])[0] for i in range(3)]
     assert np.allclose(together, alone, rtol=1e-9)
+
+
+def test_outputs_that_overflow_prove_nothing_and_leave_the_others_alone():
+    for free in (False, True):
+        head = drawn_head(np.random.default_rng(0), "logistic", free=free, decay=0.1)
+        choices = Choices(np.array([[0], [1]]), np.full((2, 1), DELETED))
+        V = Refitter(head).solve(choices)
+        V[0] = 1e308 * np.sign(head.phi[0])
+        found = enclose_refits(head, choices, V)
+        assert np.isinf(found[0]) and np.isfinite(found[1])
+
+
+def test_the_curvature_of_the_logistic_loss_is_not_known_infinitely_far_away():
+    Z, radius = np.array([[0.0], [0.0], [np.nan]]), np.array([np.inf, 1.0, 0.0])
+    floor = HEAD_LOSSES["logistic"].floor(Z, radius)
+    assert floor[0] == floor[2] == 0.0 < floor[1] < 0.25
+
+
+def test_a_row_on_which_its_refit_rests_alone_is_solved_all_the_same():
+    head = drawn_head(np.random.default_rng(0), "squared", n=1, d=1, free=True, decay=1e-300)
+    V = Refitter(head).solve(Choices(np.array([[0]]), np.array([[1 - head.label[0]]])))
+    assert V.shape == (1, 1, 2)
+
+
+def test_the_slope_of_a_new_target_errs_by_its_own_size():
+    head = drawn_head(np.random.default_rng(0), "squared", n=4, d=1, free=False)
+    Z, left, far = np.full((4, 1, 1), 1 / 3), np.ones((4, 1)), 1e20
+    head.codes[1 - head.label[0]] = far
+    choices = Choices(np.array([[0]]), np.array([[1 - head.label[0]]]))
+    assert _change(head, choices, 0, Z, np.zeros((4, 1, 1)), left) >= 2.0**-53 * far
+    assert _change(head, Choices(np.array([[0]]), np.array([[DELETED]])), 0, Z, np.zeros((4, 1, 1)), left) == 0.0

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from flint import arb, ctx
+from flint import ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import enumeration as checker
 from certify.check.theorems.head.rows.refit import labels_after
 from certify.format.refusal import Invalid
-from certify.systems.head.rows.change import DELETED, choices_of
+from certify.systems.head.rows.change import choices_of
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import survey
 from tests.families.heads import any_rows, ball_head, drawn_head
-from tests.oracles.head_refit import BITS, refit
+from tests.oracles.head_rows import stays
 
 LOSSES = ("squared", "logistic", "cross_entropy")
-
-
-def stays(head, change):
-    """For each evaluation row: True if its label stays under every choice, False if one flips it, by exact refits."""
-    found = np.ones(len(head.points), dtype=bool)
-    alternatives = {i: change.alternatives(head, i) for i in change.rows}
-    for size in range(change.count + 1):
-        for rows in combinations(change.rows, size):
-            for codes in product(*(alternatives[i] for i in rows)):
-                gone = [i for i, c in zip(rows, codes, strict=True) if c == DELETED]
-                new = {i: head.codes[c].tolist() for i, c in zip(rows, codes, strict=True) if c != DELETED}
-                with ctx.workprec(BITS):
-                    mu = arb(head.weight_decay) * (head.n - len(gone) if head.remaining else head.n)
-                    V = refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new)
-                    for j, x in enumerate(head.points.tolist()):
-                        f = [sum((v * float(t) for v, t in zip(row, x, strict=True)), arb(0)) for row in V]
-                        after = int(f[0] > head.threshold) if len(f) == 1 else max(
-                            range(len(f)), key=lambda a: float(f[a].mid()))
-                        found[j] &= after == head.today[j]
-    return found
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -134,3 +114,22 @@ def test_a_class_that_may_lose_all_its_rows_leaves_everything_open_and_says_so()
     head.Y[:] = head.codes[head.label]
     found = survey(head, any_rows(head, 1, False), 8.0)
     assert not found.proved.any() and "class 1 has 1 rows, and" in " ".join(found.reasons)
+
+
+def test_labels_after_a_change_are_known_at_weights_whose_gradient_is_nothing():
+    # of a constant target the refit is the constant, to the last bit: the ball about it has no size
+    head = drawn_head(np.random.default_rng(8), "squared", free=True)
+    head.Y[:] = 1.0
+    with ctx.workprec(64):
+        weights = [[0.0, 0.0, 1.0], [0.0, 0.0, -9.0]]
+        exact, poor = labels_after(ball_head(head, any_rows(head, 1, False)), [(), ()], weights)
+    assert exact == [1] * len(head.points) and poor != [0] * len(head.points)
+
+
+def test_a_head_of_one_input_is_answered():
+    head = drawn_head(np.random.default_rng(9), "logistic", free=False, apart=3.0)
+    head = replace(head, phi=head.phi[:, 1:2], V=head.V[:, 1:2], points=head.points[:, 1:2], decayed=head.decayed[:1])
+    change = any_rows(head, 1, True)
+    found = survey(head, change, 8.0, methods=("cells", "enumeration"))
+    assert not (found.proved & ~stays(head, change)).any() and found.proved.any()
+    assert not survey(head, change, 8.0, methods=("cells",)).proved.any()
