@@ -1,4 +1,4 @@
-"""H5: one trapping box for all choices of deleted rows: no search, and its witness is one set of slabs."""
+"""H5: one trapping box for all choices of changed rows: no search, and its witness is one set of slabs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
 
 class Box(Method):
-    """Deleted rows of a logistic head, all choices at once (H5)."""
+    """Deleted or relabelled rows of a logistic head, all choices at once (H5)."""
 
     name: ClassVar[str] = "box"
 
@@ -27,7 +27,7 @@ class Box(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose margin the box leaves positive; None where there is no box."""
-        s, points = oriented(head)
+        s, points = oriented(head, change)
         kept = np.ones(head.n)
         c = centre(s, kept, minimiser(s, kept, head.V[0]))
         tree = Tree(s, points, budget.left)

@@ -1,4 +1,4 @@
-"""H5: one trapping box for all choices of deleted rows, derived again."""
+"""H5: one trapping box for all choices of changed rows, derived again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
             head.n,) or not all(0 <= x < 2**48 and x == int(x) for x in arrays["slabs"].values):
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
                       f"weights, {head.m} numbers, and slabs, {head.n} whole numbers below 2^48, are needed")
-    c = centre(s, [True] * head.n, arrays["weights"].values)
+    c = centre(s, [], arrays["weights"].values)
     found = box(c, list(head.moving), head.count, slabs(arrays["slabs"].values))
     if found is None:
         return [False] * len(asked)

@@ -165,6 +165,7 @@ class Sums:
         diagonal: the same as a matrix.
         unsure: what a Gram matrix with weights up to ½ may be off by.
         squares: the products of the entries of each row; None where there are too many.
+        relabels: whether changed rows get the other label, −s for s; else they are deleted.
     """
 
     rows: list[list[float]]
@@ -179,6 +180,7 @@ class Sums:
     diagonal: arb_mat
     unsure: arb
     squares: Squares | None
+    relabels: bool
 
     @property
     def n(self) -> int:
@@ -196,7 +198,7 @@ def lengths(rows: list[list[float]]) -> list[arb]:
     return [sum((arb(x) ** 2 for x in row), ZERO).sqrt().upper() for row in rows]
 
 
-def sums(rows: list[list[float]], decay: list[arb]) -> Sums:
+def sums(rows: list[list[float]], decay: list[arb], relabels: bool) -> Sums:
     """What every node uses of the rows."""
     p = len(decay)
     exact = arb_mat(len(rows), p, [arb(x) for row in rows for x in row])
@@ -210,7 +212,7 @@ def sums(rows: list[list[float]], decay: list[arb]) -> Sums:
     if squares:
         unsure = (sum(squares.off, ZERO) / 2).upper()
     return Sums(rows, exact, exact.transpose(), norms, short(rows, p), long, across, e, decay, diagonal, unsure,
-                squares)
+                squares, relabels)
 
 
 WEIGHT = 44

@@ -1,4 +1,4 @@
-"""H5 in balls: slabs that hold the margins of every row for every choice of at most k deleted rows."""
+"""H5 in balls: slabs that hold the margins of every row for every choice of at most k changed rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import (
     short,
     size,
 )
-from certify.check.theorems.head.rows.boxes.slabs import remainder, slope, weights
+from certify.check.theorems.head.rows.boxes.slabs import gain, remainder, slope, weights
 
 WIDE = 48
 """Free rows whose products with all rows are formed; the others share one bound."""
@@ -34,10 +34,17 @@ BACK = 20
 
 @dataclass(frozen=True)
 class Centre:
-    """Weights, which rows are in the sum, and margin, negative slope and curvature of every row there."""
+    """Weights, the rows that are changed, and margin, negative slope and curvature of every row there.
+
+    Attributes:
+        out: the changed rows.
+        kept: whether a row is in the sum; `turned`: whether it is there as −s, with the margin −s·w.
+    """
 
     sums: Sums
+    out: list[int]
     kept: list[bool]
+    turned: list[bool]
     w: arb_mat
     t: list[arb]
     p: list[arb]
@@ -45,20 +52,28 @@ class Centre:
     gradient: arb
 
 
-def centre(s: Sums, kept: list[bool], w: Sequence[float]) -> Centre:
-    """The sum without some rows, at w."""
+def centre(s: Sums, out: Sequence[int], w: Sequence[float]) -> Centre:
+    """The sum after the change of some rows, at w."""
+    gone = set(out)
+    turned = [s.relabels and j in gone for j in range(s.n)]
+    kept = [s.relabels or j not in gone for j in range(s.n)]
     column = arb_mat(s.p, 1, [arb(x) for x in w])
-    t = (s.exact * column).entries()
+    t = turn((s.exact * column).entries(), turned)
     both = [slope(x) for x in t]
     p, D = [x for x, _ in both], [x for _, x in both]
-    pull = s.across * arb_mat(s.n, 1, [x if k else ZERO for x, k in zip(p, kept, strict=True)])
+    pull = s.across * arb_mat(s.n, 1, turn([x if k else ZERO for x, k in zip(p, kept, strict=True)], turned))
     g = [d * arb(x) - y for d, x, y in zip(s.decay, w, pull.entries(), strict=True)]
-    return Centre(s, kept, column, t, p, D, norm(g).upper())
+    return Centre(s, list(out), kept, turned, column, t, p, D, norm(g).upper())
+
+
+def turn(values: Sequence[arb], turned: Sequence[bool]) -> list[arb]:
+    """Numbers with the other sign where rows are turned."""
+    return [-x if other else x for x, other in zip(values, turned, strict=True)]
 
 
 @dataclass(frozen=True)
 class Box:
-    """What proved slabs say of the deleted rows.
+    """What proved slabs say of the changed rows.
 
     Attributes:
         mean, half: A and B of H5, exact up to `off`.
@@ -97,7 +112,7 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]) ->
 
     Args:
         c: the centre.
-        free: rows of which at most k are deleted, all of them in the sum.
+        free: rows of which at most k change, none of them changed at the centre.
         k: at least 1.
         slabs: lo, hi for all rows, il, ih for the free ones, positive.
     """
@@ -115,23 +130,27 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]) ->
     mean, half = mean.mid(), half.mid()
     forth, backs = {}, {}
     for i in free:
-        forth[i] = c.p[i] + c.D[i] * arb(il[i])
+        if s.relabels:
+            forth[i] = 1 + gain(c.t[i], c.p[i], c.D[i], arb(il[i]), arb(ih[i]))
+        else:
+            forth[i] = c.p[i] + c.D[i] * arb(il[i])
         backs[i] = remainder(c.t[i], c.p[i], c.D[i], arb(il[i]), arb(ih[i]))
     sizes = {i: forth[i].max(backs[i]).upper() for i in free}
     back = ZERO
     for i in free:
         back = back.max((backs[i] / sizes[i]).upper())
-    return _proved(c, free, min(k, len(free)), (lo, hi, il, ih), (mean, half, off, high[2]), (sizes, backs, back))
+    return _proved(c, free, min(k, len(free)), (lo, hi, il, ih), (mean, half, off, high[2]),
+                   (sizes, forth, backs, back))
 
 
 def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]],
             matrices: tuple[arb_mat, arb_mat, arb, arb],
-            pulls: tuple[dict[int, arb], dict[int, arb], arb]) -> Box | None:
+            pulls: tuple[dict[int, arb], dict[int, arb], dict[int, arb], arb]) -> Box | None:
     """The inequalities."""
     s = c.sums
     lo, hi, il, ih = slabs
     mean, half, off, big = matrices
-    sizes, backs, back = pulls
+    sizes, forth, backs, back = pulls
     bound = (size(mean) + off).upper()
     own, beta = forms_of(s, [(mean, bound), (half, (size(half) + off).upper())])
     own = [x + off * r * r for x, r in zip(own, s.norms, strict=True)]
@@ -160,11 +179,13 @@ def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]
             row[place[j]] = 0
         unit = power(s.short.unit[j] + coarse.unit)
         X, X1, Y, Y1 = _tops(row, k, ratio, _whole(root[j] * others, s.short.unit[j] + coarse.unit))
+        if c.turned[j]:  # such a row is not free, and its products have the other sign
+            X, Y = Y, X
         if not (arb(lo[j]) > X * unit + extra[j] and arb(hi[j]) > Y * unit + extra[j]):
             return None
         if j in sizes:
-            left = 1 - own[j] * c.D[j]
-            if not (left > 0 and own[j] > 0 and arb(il[j]) * left > own[j] * c.p[j] + X1 * unit + extra[j]
+            left, first = (arb(1), forth[j]) if s.relabels else (1 - own[j] * c.D[j], c.p[j])
+            if not (left > 0 and own[j] > 0 and arb(il[j]) * left > own[j] * first + X1 * unit + extra[j]
                     and arb(ih[j]) > own[j] * backs[j] + Y1 * unit + extra[j]):
                 return None
     return Box(c, free, k, mean, half, off, sizes, back, spread, loose, still, bound, {i: root[i] for i in free})
@@ -307,14 +328,14 @@ class Margins:
         return self._rows[at]
 
     def holds(self, at: int, without: set[int]) -> bool:
-        """Whether the margin of a point is proved to stay positive if none of some rows is deleted."""
+        """Whether the margin of a point is proved to stay positive if none of some rows changes."""
         if self._some.holds(at, without):
             return True
         push = most([x for i, x in self._all(at).items() if i not in without], self.found.k)
         return bool(self.margin[at] - self.fixed[at] > push)
 
     def blocking(self, at: int) -> list[int]:
-        """Free rows whose deletion alone is not proved to leave the margin positive (for boxes with k = 1)."""
+        """Free rows whose change alone is not proved to leave the margin positive (for boxes with k = 1)."""
         found = self._some.blocking(at)
         if found is None:
             room = self.margin[at] - self.fixed[at]
