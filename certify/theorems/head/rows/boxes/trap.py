@@ -170,7 +170,7 @@ def top_sums(values: Array, k: int) -> tuple[Array, Array]:
     return both, np.minimum(both, np.maximum(both - least[:, 0], 0.0) + both * 2.0**-40)
 
 
-def _top(values: Array, k: int) -> float:
+def top_sum(values: Array, k: int) -> float:
     """Upper bound of the sum of the k largest of nonnegative numbers."""
     return float(top_sums(values[None, :], k)[0][0]) if k > 0 else 0.0
 
@@ -204,7 +204,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Tr
     return _image(c, slabs, free, k, (mean, half, top, off), proved)
 
 
-def _seen(S: Array, M: Array, norms: Array, off: float) -> Array:
+def seen(S: Array, M: Array, norms: Array, off: float) -> Array:
     """Upper bounds of `|s_j|_M`, M up to off and rounding."""
     return np.asarray(np.sqrt(np.maximum(np.einsum("ij,ij->i", S @ M, S), 0.0) + off * norms * norms) * RAISE)
 
@@ -217,7 +217,7 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     k = min(k, len(free))
     SA = S @ mean
     own = np.einsum("ij,ij->i", SA, S)
-    beta = _seen(S, half, s.norms, off)
+    beta = seen(S, half, s.norms, off)
     pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], s.relabels, proved)
     size = np.maximum(pull.forth, pull.back)
     back = float(np.max(pull.back / size)) * RAISE
@@ -235,12 +235,12 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     rest = (root * others * RAISE)[:, None]
     X, X1 = top_sums(np.maximum(X, rest), k)
     Y, Y1 = top_sums(np.maximum(Y, rest), k)
-    spread = _spread(c, free, wide, (half, off), (size, back), beta, k)
-    loose = off * _top(s.norms[free] * size, k) * RAISE
+    spread = _spread(c, free, (half, off), (size, back), beta, k)
+    loose = off * top_sum(s.norms[free] * size, k) * RAISE
     still = float(np.sqrt(fp.frobenius(top) + off)) * c.gradient * RAISE if proved else 0.0
     extra = beta * spread + s.norms * loose
     if proved:
-        extra += _seen(S, top, s.norms, off) * still
+        extra += seen(S, top, s.norms, off) * still
     image = np.zeros((4, n))
     image[0], image[1] = (X + extra) * RAISE, (Y + extra) * RAISE
     image[:2, c.kept == 0.0] = -1.0
@@ -255,21 +255,40 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     return Trap(image, mean, half, top, off, size, back, spread, loose, still)
 
 
-def _spread(c: Centre, free: Rows, wide: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float],
+def _spread(c: Centre, free: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float],
             beta: Array, k: int) -> float:
     """Upper bound of `|Σ_M p̂ s|_B` over all M of at most k free rows: the better of two.
 
     The sum of the k largest `|s_i|_B |p̂_i|`; and the root of the k largest of square plus k − 1 largest products.
     """
-    half, off = matrix
-    size, back = pulls
+    size = pulls[0]
     each = beta[free] * size * RAISE
-    plain = _top(each, k)
+    plain = top_sum(each, k)
     if k == 1 or not plain > 0.0:
         return plain
+    rho = squares(c, free, matrix, pulls, beta, k)
+    return min(plain, float(np.sqrt(top_sum(rho, k) * RAISE)) * RAISE)
+
+
+def squares(c: Centre, free: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float], norms_of: Array,
+            k: int) -> Array:
+    """ρ with `|Σ_M p̂ s|² ≤ Σ_M ρ` in the norm of a matrix: a square and the k − 1 largest products.
+
+    Args:
+        c, free, k: as of a box.
+        matrix: positive semidefinite up to an error.
+        pulls: bounds of the pulls of the free rows, and of the ratio back.
+        norms_of: upper bounds of the norms of all rows.
+    """
+    M, off = matrix
+    size, back = pulls
+    each = norms_of[free] * size * RAISE
+    if k == 1:
+        return np.asarray(each * each * RAISE)
+    wide = np.argsort(-each, kind="stable")[: max(WIDE, 2 * k)]
     rows = c.sums.S[free[wide]]
     norms = c.sums.norms[free[wide]]
-    B = (rows @ half) @ rows.T
+    B = (rows @ M) @ rows.T
     weigh = size[wide]
     near = (np.maximum(B, B * -back) + off * np.outer(norms, norms)) * np.outer(weigh, weigh)
     np.fill_diagonal(near, 0.0)
@@ -279,7 +298,7 @@ def _spread(c: Centre, free: Rows, wide: Rows, matrix: tuple[Array, float], pull
     near = np.maximum(near, (each[wide] * most_narrow)[:, None])
     rho = each * each + (k - 1) * each * most_all
     rho[wide] = each[wide] * each[wide] + top_sums(near, k - 1)[0]
-    return min(plain, float(np.sqrt(_top(rho, k) * RAISE)) * RAISE)
+    return np.asarray(rho * RAISE)
 
 
 def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array, Array, Array]:
@@ -297,6 +316,6 @@ def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array,
     margin = points @ c.w - fp.dot_unit(p) * norms * float(fp.row_norms(c.w[None, :])[0]) * RAISE
     C = (points @ t.mean) @ (c.sums.S[free] * t.size[:, None]).T
     pushes = np.maximum(C, C * -t.back)
-    fixed = (_seen(points, t.half, norms, t.off) * t.spread + norms * t.loose
-             + _seen(points, t.top, norms, t.off) * t.rest)
+    fixed = (seen(points, t.half, norms, t.off) * t.spread + norms * t.loose
+             + seen(points, t.top, norms, t.off) * t.rest)
     return margin, pushes, fixed * RAISE

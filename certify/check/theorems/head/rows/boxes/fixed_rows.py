@@ -219,7 +219,7 @@ WEIGHT = 44
 """Bits after the point of a row's weight in a Gram matrix."""
 
 
-def _gram(s: Sums, weights: list[int]) -> arb_mat:
+def gram(s: Sums, weights: list[int]) -> arb_mat:
     """`Σ 2^−WEIGHT·weights_j s_js_jᵀ` up to `unsure`."""
     n, p, q = s.n, s.p, s.squares
     if q is None:
@@ -238,7 +238,7 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     units a row. With Y the inverse of what was summed, H within u of it, `u‖Y‖ < ½`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`.
     None where this is not proved.
     """
-    H = _gram(s, weights) + s.diagonal
+    H = gram(s, weights) + s.diagonal
     u = s.unsure
     if not max(weights) <= 1 << WEIGHT - 1:
         return None

@@ -9,8 +9,9 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.theorems.head.rows.boxes.fixed_rows import inverse, power
+from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.slabs import below, slope
-from certify.check.theorems.head.rows.boxes.trap import Centre, Points, turn
+from certify.check.theorems.head.rows.boxes.trap import Centre, turn
 
 ROOM = power(-20)
 

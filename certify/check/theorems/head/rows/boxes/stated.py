@@ -9,7 +9,7 @@ from flint import arb
 from certify.check.linalg.balls import ZERO
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, sums
-from certify.check.theorems.head.rows.boxes.trap import Points, points
+from certify.check.theorems.head.rows.boxes.margins import Points, points
 from certify.check.theorems.head.rows.boxes.tree import Node
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.losses.logistic import Logistic

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from certify.check.theorems.head.rows.boxes.codes import slabs
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import alone, base, leaves
-from certify.check.theorems.head.rows.boxes.trap import Box, Centre, Margins, Points, box, centre
+from certify.check.theorems.head.rows.boxes.margins import Margins, Points
+from certify.check.theorems.head.rows.boxes.trap import Box, Centre, box, centre
 from certify.format.refusal import Invalid
 
 
