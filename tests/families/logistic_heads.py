@@ -51,15 +51,15 @@ def logistic_head(rng: np.random.Generator, n: int, points: int = 6, decay: floa
                 decayed, False, e, np.zeros(points))
 
 
-def as_checked(head: Head, rows: tuple[int, ...], count: int) -> checked.Head:
-    """The checker's twin, rows deleted."""
+def as_checked(head: Head, rows: tuple[int, ...], count: int, relabels: bool = False) -> checked.Head:
+    """The checker's twin, rows deleted or relabelled."""
     phi, points = arb_mat(head.phi.tolist()), arb_mat(head.points.tolist())
     return checked.Head(
         phi=phi, rows=phi.tolist(), sizes=[norm(r).upper() for r in phi.tolist()], targets=head.Y.tolist(),
         codes=Codes([[-1.0], [1.0]], [], head.Y.tolist()), loss=row_loss("logistic"), k=1, m=head.m, biased=True,
         bias_decay=bool(head.decayed[-1]), decay=arb(head.weight_decay), remaining=head.remaining, evaluated=points,
         lengths=[norm(r).upper() for r in points.tolist()], threshold=head.threshold, today=head.today.tolist(),
-        moving=rows, count=count, relabels=False)
+        moving=rows, count=count, relabels=relabels)
 
 
 def stored(arrays: dict[str, NDArray[np.generic]]) -> dict[str, Stored]:
@@ -68,8 +68,8 @@ def stored(arrays: dict[str, NDArray[np.generic]]) -> dict[str, Stored]:
             for name, a in arrays.items()}
 
 
-def margins(head: Head, rows: tuple[int, ...], count: int) -> dict[tuple[int, ...], Array]:
-    """Oriented outputs at every refit without at most `count` of the rows."""
+def margins(head: Head, rows: tuple[int, ...], count: int, relabels: bool = False) -> dict[tuple[int, ...], Array]:
+    """Oriented outputs at every refit after a change of at most `count` of the rows."""
     S = head.phi * head.Y
     decay = np.where(head.decayed, head.mu()[0], 0.0)
     e = head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
@@ -77,6 +77,6 @@ def margins(head: Head, rows: tuple[int, ...], count: int) -> dict[tuple[int, ..
     for size in range(count + 1):
         for M in combinations(rows, size):
             kept = np.ones(head.n)
-            kept[list(M)] = 0.0
-            found[M] = e @ refit(S, kept, decay)
+            kept[list(M)] = -1.0 if relabels else 0.0
+            found[M] = e @ refit(S * kept[:, None], np.abs(kept), decay)
     return found

@@ -1,4 +1,4 @@
-"""H5: one trapping box for all choices of deleted rows: no search, and its witness is one set of slabs."""
+"""H5: one trapping box for all choices of changed rows: no search, and its witness is one set of slabs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.boxes import minimiser
-from certify.systems.head.rows.boxes.trap import centre
+from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.trap import Slabs, centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import oriented, refusal
-from certify.theorems.head.rows.boxes.stated import packed
+from certify.theorems.head.rows.boxes.second import second, second_margin
+from certify.theorems.head.rows.boxes.stated import decoded, packed
+from certify.theorems.head.rows.boxes.tree import Box as TreeBox
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
 
 class Box(Method):
-    """Deleted rows of a logistic head, all choices at once (H5)."""
+    """Deleted or relabelled rows of a logistic head, all choices at once (H5)."""
 
     name: ClassVar[str] = "box"
 
@@ -27,7 +30,7 @@ class Box(Method):
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose margin the box leaves positive; None where there is no box."""
-        s, points = oriented(head)
+        s, points = oriented(head, change)
         kept = np.ones(head.n)
         c = centre(s, kept, minimiser(s, kept, head.V[0]))
         tree = Tree(s, points, budget.left)
@@ -36,4 +39,21 @@ class Box(Method):
         if box is None:
             return None
         proved = todo & (tree.needs(box, rows, points) == 0)
-        return Part(self.name, proved, {"weights": c.w, "slabs": packed(box.codes)} if proved.any() else {})
+        arrays = {"weights": c.w, "slabs": packed(box.codes)}
+        shares = _second(box, points, todo & ~proved, budget)
+        if (shares >= 0.0).any():
+            proved, arrays = proved | (shares >= 0.0), arrays | {"second": shares}
+        return Part(self.name, proved, arrays if proved.any() else {})
+
+
+def _second(box: TreeBox, points: Array, open_: Mask, budget: Budget) -> Array:
+    """For each point that the second order proves its λ, −1 for the others."""
+    shares, slabs = np.full(len(points), -1.0), Slabs(*decoded(box.codes))
+    parts = second(box.c, slabs, box.found, box.free, box.k) if open_.any() else None
+    for j in np.flatnonzero(open_):
+        if parts is None or budget.left() < 0.0:
+            break
+        share, least = second_margin(box.c, slabs, box.found, box.free, box.k, parts, points[j])
+        if least > 0.0:
+            shares[j] = share
+    return shares

@@ -1,4 +1,4 @@
-"""H6: which hot rows are among the deleted ones, by branch and bound; a trapping box for the rest at every node."""
+"""H6: which hot rows are among the changed ones, by branch and bound; a trapping box for the rest at every node."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SHARE = 0.85
 """Of the time that is left: methods that come after need some."""
 
 MOST = 64
-"""Most deleted rows."""
+"""Most changed rows."""
 
 
 class BoxTree(Method):
-    """Deleted rows of a logistic head (H5, H6)."""
+    """Deleted or relabelled rows of a logistic head (H5, H6)."""
 
     name: ClassVar[str] = "box_tree"
 
@@ -31,18 +31,16 @@ class BoxTree(Method):
         return refusal(head, change)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """The points whose subtrees were finished in time, and rows it met whose deletion flips a point."""
-        s, points = oriented(head)
+        """The points whose subtrees were finished in time, and rows it met whose change flips a point."""
+        s, points = oriented(head, change)
         tree = Tree(s, points, budget.share(SHARE).left)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
-                    _flips(head, tree, change.count))
+                    _flips(head, tree, change))
 
 
 def refusal(head: Head, change: RowChange) -> str:
     """Why boxes say nothing of a problem; empty where they do."""
-    if change.relabels:
-        return "labels change, and boxes are for deleted rows"
     if not head.loss.sigmoid:
         return f"the loss is {head.loss.name}, and boxes are for the logistic loss of one output"
     if head.remaining:
@@ -52,24 +50,25 @@ def refusal(head: Head, change: RowChange) -> str:
     if head.threshold != 0.0:
         return f"the threshold is {head.threshold!r}, and boxes are for 0"
     if not 1 <= change.count <= MOST or len(change.rows) < 1:
-        return f"{change.count} of {len(change.rows)} rows are deleted, and boxes are for 1 to {MOST}"
-    if not head.decayed.all() and not change.count < head.n:
+        return f"{change.count} of {len(change.rows)} rows change, and boxes are for 1 to {MOST}"
+    if not change.relabels and not head.decayed.all() and not change.count < head.n:
         return "every row may be deleted, and then nothing holds the intercept"
     return ""
 
 
-def oriented(head: Head) -> tuple[Sums, Array]:
+def oriented(head: Head, change: RowChange) -> tuple[Sums, Array]:
     """Rows times their labels, and evaluation rows times the sign of today's output: products with ±1 are exact."""
     mid, off = head.mu()
-    s = sums(head.phi * head.Y, np.where(head.decayed, mid, 0.0), off)
+    s = sums(head.phi * head.Y, np.where(head.decayed, mid, 0.0), off, change.relabels)
     return s, head.points * np.where(head.today == 1, 1.0, -1.0)[:, None]
 
 
-def _flips(head: Head, tree: Tree, count: int) -> Flips:
+def _flips(head: Head, tree: Tree, change: RowChange) -> Flips:
     """Nodes and leaves at which a point lies on the other side, proved by their refits."""
     found = Found(head)
     for rows, w in tree.flips.values():
-        padded = np.full((1, count), NONE, np.int64)
+        padded = np.full((1, change.count), NONE, np.int64)
         padded[0, : len(rows)] = np.sort(np.array(rows, np.int64))
-        found.prove(Choices(padded, np.where(padded == NONE, NONE, DELETED)), w[None, None, :])
+        new = 1 - head.label[padded] if change.relabels and head.label is not None else DELETED
+        found.prove(Choices(padded, np.where(padded == NONE, NONE, new)), w[None, None, :])
     return found.flips()

@@ -1,4 +1,4 @@
-"""H5: one trapping box for all choices of deleted rows, derived again."""
+"""H5: one trapping box for all choices of changed rows, derived again."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.codes import slabs
+from certify.check.theorems.head.rows.boxes.margins import Margins
+from certify.check.theorems.head.rows.boxes.second import Second
 from certify.check.theorems.head.rows.boxes.stated import oriented
-from certify.check.theorems.head.rows.boxes.trap import Margins, box, centre
+from certify.check.theorems.head.rows.boxes.trap import box, centre
 from certify.check.theorems.head.rows.head import Head
 from certify.format.refusal import Invalid
 
@@ -17,7 +19,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
 
     Args:
         head: the head.
-        arrays: `weights`, the centre; `slabs`, one number a row.
+        arrays: `weights`, the centre; `slabs`, one number a row; `second`, where there, a λ for every evaluation row,
+            negative where the first order is enough.
         where: the claim, for messages.
         asked: the rows in question.
 
@@ -25,14 +28,16 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         Invalid: the arrays have another form, or the theorem is not about this problem.
     """
     s, points = oriented(head, where)
-    if set(arrays) != {"weights", "slabs"} or arrays["weights"].shape != (head.m,) or arrays["slabs"].shape != (
-            head.n,) or not all(0 <= x < 2**48 and x == int(x) for x in arrays["slabs"].values):
+    shapes = {"weights": (head.m,), "slabs": (head.n,), "second": (len(asked),)}
+    if not {"weights", "slabs"} <= set(arrays) <= set(shapes) or any(a.shape != shapes[x] for x, a in arrays.items(
+            )) or not all(0 <= x < 2**48 and x == int(x) for x in arrays["slabs"].values):
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
                       f"weights, {head.m} numbers, and slabs, {head.n} whole numbers below 2^48, are needed")
-    c = centre(s, [True] * head.n, arrays["weights"].values)
+    c = centre(s, [], arrays["weights"].values)
     found = box(c, list(head.moving), head.count, slabs(arrays["slabs"].values))
     if found is None:
         return [False] * len(asked)
-    margins = Margins(found, points)
-    return [want and old >= 0 and margins.holds(j, set()) for j, (want, old) in
-            enumerate(zip(asked, head.today, strict=True))]
+    margins, shares = Margins(found, points), arrays["second"].values if "second" in arrays else [-1.0] * len(asked)
+    second = Second(found, points) if any(x >= 0 for x in shares) else None
+    return [want and old >= 0 and (margins.holds(j, set()) or (second is not None and second.holds(j, shares[j])))
+            for j, (want, old) in enumerate(zip(asked, head.today, strict=True))]

@@ -154,3 +154,12 @@ def least_remainder(at: Margins, rows: Rows, il: Array, ih: Array, proved: bool 
     error = (error + np.tile(off, 2)) * RAISE
     worst = np.maximum(value + error, 0.0)
     return np.asarray(np.maximum(worst[:k], worst[k:]))
+
+
+def most_remainder(at: Margins, rows: Rows, il: Array, ih: Array, proved: bool = True) -> Array:
+    """Upper bounds of `max (l'(t+τ) − l'(t) − Dτ)` over `τ ∈ [−il, ih]`, at least 0.
+
+    `l'(−t) = −1 − l'(t)`: the remainder at −t and −τ is the negative of that at t and τ.
+    """
+    p, p_off, _, _ = _at(-at.t, at.off, proved)
+    return least_remainder(Margins(-at.t, at.off, p, p_off, at.D, at.D_off), rows, ih, il, proved)

@@ -1,53 +1,67 @@
-"""H5, the trapping box: slabs that hold the margins of every row for every choice of at most k deleted rows.
+"""H5, the trapping box: slabs that hold the margins of every row for every choice of at most k changed rows.
 
-A node of a search: some rows are out, any k of the free rows may follow. `Δ` is how far the minimiser moves from the
-centre, `τ_j = s_j·Δ`. A float iteration proposes slabs; `proved_box` proves them in one pass. proofs/heads.md, H5.
+A node of a search: some rows are changed, any k of the free rows may follow. `Δ` is how far the minimiser moves from
+the centre, `τ_j = s_j·Δ`. A float iteration proposes slabs; `trap` proves them in one pass. proofs/heads.md, H5.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.boxes.slabs import Margins, Rows, least_remainder, margins, secants
+from certify.systems.head.rows.boxes.pulls import pulls
+from certify.systems.head.rows.boxes.slabs import Margins, Rows, margins, secants
 
 WIDE = 48
 """Rows whose products with all others are formed one by one; the rest share one bound."""
 
 LEVERAGE = 1e-3
-"""Least `1 − K_ii D_i` of a free row; below it no box is tried."""
+"""Least `1 − K_ii D_i` of a free row that may be deleted; below it no box is tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The training sum with oriented rows: `Σ_i l(s_i·w) + ½ Σ_a decay_a w_a²`.
+    """The training sum with oriented rows: `Σ_i l(s_i·w) + ½ Σ_a decay_a w_a²`, and how rows change.
 
     Attributes:
         S: (n, p) rows times their labels ±1.
         norms: upper bounds of the rows' norms.
         decay: (p,) nonnegative floats, and `decay_off` what each may be off by.
+        relabels: whether a changed row gets the other label, −s for s; else it is deleted.
     """
 
     S: Array
     norms: Array
     decay: Array
     decay_off: float = 0.0
+    relabels: bool = False
+
+    def after(self, rows: Sequence[int]) -> tuple[Sums, Array]:
+        """The sum after the change of some rows, and for each row 1.0 if it is left in it, 0.0 if not."""
+        kept = np.ones(len(self.S))
+        if not self.relabels:
+            kept[list(rows)] = 0.0
+            return self, kept
+        S = self.S.copy()
+        S[list(rows)] *= -1.0
+        return replace(self, S=S), kept
 
 
-def sums(S: Array, decay: Array, decay_off: float = 0.0) -> Sums:
+def sums(S: Array, decay: Array, decay_off: float = 0.0, relabels: bool = False) -> Sums:
     """Rows with their norms."""
-    return Sums(np.ascontiguousarray(S), fp.row_norms(S), decay, decay_off)
+    return Sums(np.ascontiguousarray(S), fp.row_norms(S), decay, decay_off, relabels)
 
 
 @dataclass(frozen=True, eq=False)
 class Centre:
-    """Weights near the minimiser of the sum without some rows.
+    """Weights near the minimiser of the sum after the change of some rows.
 
     Attributes:
-        sums: the sum.
+        sums: the sum, changed rows with their new labels.
         kept: (n,) 1.0 for rows that are left, 0.0 for those that are out.
         w: the weights.
         at: margins.
@@ -76,7 +90,7 @@ def centre(sums: Sums, kept: Array, w: Array, proved: bool = True) -> Centre:
 
 @dataclass(frozen=True, eq=False)
 class Slabs:
-    """`τ_j ∈ [−lo_j, hi_j]` for rows that stay, `τ_i ∈ [−il_i, ih_i]` for free rows that are deleted."""
+    """`τ_j ∈ [−lo_j, hi_j]` for rows that stay, `τ_i ∈ [−il_i, ih_i]` for free rows that change."""
 
     lo: Array
     hi: Array
@@ -98,7 +112,7 @@ class Trap:
         half: float B, half their difference; `off` bounds the errors of both and of products with them.
         top: float upper inverse, `H_low⁻¹ ⪯ top + off`.
         off: see half; relative to the product of two norms.
-        size, back: the pulls of deleted rows lie in `[−back·size, size]`; (f,) and one number ≤ 1.
+        size, back: the pulls of changed rows lie in `[−back·size, size]`; (f,) and one number ≤ 1.
         spread: upper bound of `|Σ_M p̂ s|_B`.
         loose: `off · Σ_M |s||p̂|`, at most.
         rest: `√‖top‖ · |gradient|`.
@@ -156,7 +170,7 @@ def top_sums(values: Array, k: int) -> tuple[Array, Array]:
     return both, np.minimum(both, np.maximum(both - least[:, 0], 0.0) + both * 2.0**-40)
 
 
-def _top(values: Array, k: int) -> float:
+def top_sum(values: Array, k: int) -> float:
     """Upper bound of the sum of the k largest of nonnegative numbers."""
     return float(top_sums(values[None, :], k)[0][0]) if k > 0 else 0.0
 
@@ -167,7 +181,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Tr
     Args:
         c: the centre.
         slabs: arrays of n nonnegative floats.
-        free: the rows of which at most k may be deleted; they are kept at the centre.
+        free: the rows of which at most k may change; they are as they were at the centre.
         k: at least 1.
         proved: whether every number is to be a bound; if not, the same with floats that are only proposed.
     """
@@ -190,7 +204,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Tr
     return _image(c, slabs, free, k, (mean, half, top, off), proved)
 
 
-def _seen(S: Array, M: Array, norms: Array, off: float) -> Array:
+def seen(S: Array, M: Array, norms: Array, off: float) -> Array:
     """Upper bounds of `|s_j|_M`, M up to off and rounding."""
     return np.asarray(np.sqrt(np.maximum(np.einsum("ij,ij->i", S @ M, S), 0.0) + off * norms * norms) * RAISE)
 
@@ -203,12 +217,10 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     k = min(k, len(free))
     SA = S @ mean
     own = np.einsum("ij,ij->i", SA, S)
-    beta = _seen(S, half, s.norms, off)
-    D, p = c.at.D[free], c.at.p[free] + c.at.p_off[free]
-    most = (p + D * slabs.il[free]) * RAISE
-    least = least_remainder(c.at, free, slabs.il[free], slabs.ih[free], proved)
-    size = np.maximum(most, least)
-    back = float(np.max(least / size)) * RAISE
+    beta = seen(S, half, s.norms, off)
+    pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], s.relabels, proved)
+    size = np.maximum(pull.forth, pull.back)
+    back = float(np.max(pull.back / size)) * RAISE
     root = np.sqrt(np.maximum(own, 0.0) + off * s.norms * s.norms) * RAISE
     by = root[free] * size
     order = np.argsort(-by, kind="stable")
@@ -223,41 +235,60 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     rest = (root * others * RAISE)[:, None]
     X, X1 = top_sums(np.maximum(X, rest), k)
     Y, Y1 = top_sums(np.maximum(Y, rest), k)
-    spread = _spread(c, free, wide, (half, off), (size, back), beta, k)
-    loose = off * _top(s.norms[free] * size, k) * RAISE
+    spread = _spread(c, free, (half, off), (size, back), beta, k)
+    loose = off * top_sum(s.norms[free] * size, k) * RAISE
     still = float(np.sqrt(fp.frobenius(top) + off)) * c.gradient * RAISE if proved else 0.0
     extra = beta * spread + s.norms * loose
     if proved:
-        extra += _seen(S, top, s.norms, off) * still
+        extra += seen(S, top, s.norms, off) * still
     image = np.zeros((4, n))
     image[0], image[1] = (X + extra) * RAISE, (Y + extra) * RAISE
     image[:2, c.kept == 0.0] = -1.0
     image[2:] = -1.0
     own_free = own[free] + off * s.norms[free] * s.norms[free]
-    left = 1.0 - own_free * D
+    left = 1.0 - own_free * pull.share
     if not (left > LEVERAGE).all() or not (own_free > 0.0).all():
         return None
     inner = extra[free]
-    image[2, free] = (own_free * p + X1[free] + inner) / left * RAISE
-    image[3, free] = (own_free * least + Y1[free] + inner) * RAISE
+    image[2, free] = (own_free * pull.first + X1[free] + inner) / left * RAISE
+    image[3, free] = (own_free * pull.back + Y1[free] + inner) * RAISE
     return Trap(image, mean, half, top, off, size, back, spread, loose, still)
 
 
-def _spread(c: Centre, free: Rows, wide: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float],
+def _spread(c: Centre, free: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float],
             beta: Array, k: int) -> float:
     """Upper bound of `|Σ_M p̂ s|_B` over all M of at most k free rows: the better of two.
 
     The sum of the k largest `|s_i|_B |p̂_i|`; and the root of the k largest of square plus k − 1 largest products.
     """
-    half, off = matrix
-    size, back = pulls
+    size = pulls[0]
     each = beta[free] * size * RAISE
-    plain = _top(each, k)
+    plain = top_sum(each, k)
     if k == 1 or not plain > 0.0:
         return plain
+    rho = squares(c, free, matrix, pulls, beta, k)
+    return min(plain, float(np.sqrt(top_sum(rho, k) * RAISE)) * RAISE)
+
+
+def squares(c: Centre, free: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float], norms_of: Array,
+            k: int) -> Array:
+    """ρ with `|Σ_M p̂ s|² ≤ Σ_M ρ` in the norm of a matrix: a square and the k − 1 largest products.
+
+    Args:
+        c, free, k: as of a box.
+        matrix: positive semidefinite up to an error.
+        pulls: bounds of the pulls of the free rows, and of the ratio back.
+        norms_of: upper bounds of the norms of all rows.
+    """
+    M, off = matrix
+    size, back = pulls
+    each = norms_of[free] * size * RAISE
+    if k == 1:
+        return np.asarray(each * each * RAISE)
+    wide = np.argsort(-each, kind="stable")[: max(WIDE, 2 * k)]
     rows = c.sums.S[free[wide]]
     norms = c.sums.norms[free[wide]]
-    B = (rows @ half) @ rows.T
+    B = (rows @ M) @ rows.T
     weigh = size[wide]
     near = (np.maximum(B, B * -back) + off * np.outer(norms, norms)) * np.outer(weigh, weigh)
     np.fill_diagonal(near, 0.0)
@@ -267,11 +298,11 @@ def _spread(c: Centre, free: Rows, wide: Rows, matrix: tuple[Array, float], pull
     near = np.maximum(near, (each[wide] * most_narrow)[:, None])
     rho = each * each + (k - 1) * each * most_all
     rho[wide] = each[wide] * each[wide] + top_sums(near, k - 1)[0]
-    return min(plain, float(np.sqrt(_top(rho, k) * RAISE)) * RAISE)
+    return np.asarray(rho * RAISE)
 
 
 def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array, Array, Array]:
-    """Margins of points after deletions, in parts: `e·w(M) ≥ margin − (sum of the k largest pushes) − fixed`.
+    """Margins of points after changes, in parts: `e·w(M) ≥ margin − (sum of the k largest pushes) − fixed`.
 
     Args:
         c, t, free, k: a proved box.
@@ -285,6 +316,6 @@ def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array,
     margin = points @ c.w - fp.dot_unit(p) * norms * float(fp.row_norms(c.w[None, :])[0]) * RAISE
     C = (points @ t.mean) @ (c.sums.S[free] * t.size[:, None]).T
     pushes = np.maximum(C, C * -t.back)
-    fixed = (_seen(points, t.half, norms, t.off) * t.spread + norms * t.loose
-             + _seen(points, t.top, norms, t.off) * t.rest)
+    fixed = (seen(points, t.half, norms, t.off) * t.spread + norms * t.loose
+             + seen(points, t.top, norms, t.off) * t.rest)
     return margin, pushes, fixed * RAISE

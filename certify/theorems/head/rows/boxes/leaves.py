@@ -1,7 +1,8 @@
-"""H6, leaves: weights near the minimiser of the sum without one more row, many at once.
+"""H6, leaves: weights near the minimiser of the sum after the change of one more row, many at once.
 
 `H ⪰ r(1 − D_i s_iᵀX s_i)·H_c` for the Hessian H near such weights, H_c that of the node's centre, row i included, X its
-inverse, `r = e^{−(largest change of a margin)}`: `|(ln l'')'| ≤ 1`. So one verified inverse serves all leaves.
+inverse, `r = e^{−(largest change of a margin)}`: `|(ln l'')'| ≤ 1`. A row with another label keeps its curvature, l''
+is even: `H ⪰ r·H_c`. So one verified inverse serves all leaves.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Base:
         c: the centre.
         X: float, `|H_c⁻¹ − X| ≤ off`.
         size: upper bound of `‖H_c⁻¹‖`.
-        own: (n,) upper bounds of `D_i s_iᵀH_c⁻¹s_i`.
+        own: (n,) upper bounds of `D_i s_iᵀH_c⁻¹s_i`; 0 where rows change labels.
     """
 
     c: Centre
@@ -52,30 +53,47 @@ def base(c: Centre) -> Base | None:
         return None
     X, off = found
     off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
-    own = np.einsum("ij,ij->i", S @ X, S) + off * s.norms * s.norms
+    own = np.zeros(n) if s.relabels else np.einsum("ij,ij->i", S @ X, S) + off * s.norms * s.norms
     return Base(c, X, (fp.frobenius(X) + off) * RAISE, (c.at.D + c.at.D_off) * np.maximum(own, 0.0) * RAISE)
 
 
 def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
-    """Proposals `(r, p)` for the minimisers without one of the rows each, by Newton's method with a fixed factor."""
+    """Proposals `(r, p)` for the minimisers after the change of one of the rows each, by Newton with a fixed factor."""
     c, S = b.c, b.c.sums.S
     Z = b.X @ S[rows].T
     D = c.at.D[rows]
     own = np.einsum("ij,ji->i", S[rows], Z)
-    lift = D / np.maximum(1.0 - D * own, 1e-3)
-    W = c.w + (c.at.p[rows] / np.maximum(1.0 - D * own, 1e-3) * -Z).T
+    if c.sums.relabels:
+        pull, lift = _fall(c, rows, own), np.zeros(len(rows))
+    else:
+        lift = D / np.maximum(1.0 - D * own, 1e-3)
+        pull = c.at.p[rows] / np.maximum(1.0 - D * own, 1e-3)
+    W = c.w + (pull * -Z).T
     for _ in range(turns):
         T = W @ S.T
         P = (0.5 - 0.5 * np.tanh(0.5 * T)) * c.kept
-        P[np.arange(len(rows)), rows] = 0.0
+        each = np.arange(len(rows)), rows
+        P[each] = P[each] - 1.0 if c.sums.relabels else 0.0
         G = c.sums.decay * W - P @ S
         Y = G @ b.X
         W = W - Y - (np.einsum("ij,ji->i", Y, S[rows].T) * lift)[:, None] * Z.T
     return np.asarray(W)
 
 
+def _fall(c: Centre, rows: Rows, own: Array, turns: int = 6) -> Array:
+    """Pulls `1 + r(τ)` with `τ = −own·(1 + r(τ))`, r what linearising the row leaves: how one changed label settles."""
+    t, p, D = c.at.t[rows], c.at.p[rows], c.at.D[rows]
+    tau = -own
+    for _ in range(turns):
+        q = 0.5 - 0.5 * np.tanh(0.5 * (t + tau))
+        pull = 1.0 + p - q - D * tau
+        tau = tau - (tau + own * pull) / np.maximum(1.0 + own * (q * (1.0 - q) - D), 0.1)
+    q = 0.5 - 0.5 * np.tanh(0.5 * (t + tau))
+    return np.asarray(1.0 + p - q - D * tau)
+
+
 def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
-    """Whether `e·w(M) > 0` is proved for each refit without one row and each point: `(r, N)` booleans.
+    """Whether `e·w(M) > 0` is proved for each refit with one more row changed and each point: `(r, N)` booleans.
 
     With `g` the gradient at W and `q ≥ ‖H⁻¹‖` near W: `|w(M) − W| ≤ q|g|`, if that is below `ROOM`.
     """
@@ -85,11 +103,15 @@ def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
     T = W @ S.T
     off = fp.dot_unit(p) * RAISE * sizes[:, None] * s.norms
     value, _ = activation("sigmoid").enclose(-T)
-    kept = np.tile(c.kept, (len(rows), 1))
-    kept[np.arange(len(rows)), rows] = 0.0
-    P = value.mid * kept
+    kept, each = np.tile(c.kept, (len(rows), 1)), (np.arange(len(rows)), rows)
+    P, rounded = value.mid * kept, np.zeros(len(rows))
+    if s.relabels:  # −s with p(−t) is s with p(t) − 1
+        P[each], rounded = P[each] - 1.0, U * s.norms[rows]
+    else:
+        kept[each] = P[each] = 0.0
     G = s.decay * W - P @ S
-    slack = ((kept * (value.error + 0.25 * off + (fp.dot_unit(n) + 4.0 * U) * value.mid)) @ s.norms * fp.sum_up(n)
+    slack = ((kept * (value.error + 0.25 * off) + (fp.dot_unit(n) + 4.0 * U) * np.abs(P)) @ s.norms * fp.sum_up(n)
+             + rounded
              + (4.0 * U * float(s.decay.max(initial=0.0)) + s.decay_off) * sizes) * RAISE
     gradient = (fp.row_norms(G) + slack) * RAISE
     change = np.max((np.abs(T - c.at.t) + off + c.at.off) * c.kept + ROOM * s.norms * c.kept, axis=1) * RAISE

@@ -1,7 +1,7 @@
-"""H6, branch and bound: which hot rows are among the deleted ones, node by node, with a box for the rest.
+"""H6, branch and bound: which hot rows are among the changed ones, node by node, with a box for the rest.
 
-A node `(I, R, k)`: the rows I are out, any k rows of R may follow. Its hot rows `q_0, q_1, …` are a sequence in R. A
-point with number h at the node is proved by a box for the rows R without `q_0 … q_{h−1}`, and by the children
+A node `(I, R, k)`: the rows I are changed, any k rows of R may follow. Its hot rows `q_0, q_1, …` are a sequence in R.
+A point with number h at the node is proved by a box for the rows R without `q_0 … q_{h−1}`, and by the children
 `I ∪ {q_a}`, R without `q_0 … q_a`, k − 1, for a < h: a set of at most k rows of R avoids the first h hot rows or has a
 first one among them. At k = 1 single rows that the box leaves open are refitted instead. One tree serves all points.
 """
@@ -48,7 +48,7 @@ class Node:
     """A node of the tree.
 
     Attributes:
-        parent, branch: index of the parent, and which of its hot rows is out.
+        parent, branch: index of the parent, and which of its hot rows is changed.
         w: weights.
         hot: the hot rows.
         h: (N,) a point's number, −1 where the node says nothing of it.
@@ -109,7 +109,7 @@ class Tree:
     rank: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def run(self, k: int, todo: NDArray[np.bool_], rows: Rows | None = None) -> NDArray[np.bool_]:
-        """Which points are proved to stay under every deletion of at most k of the rows (None: of all)."""
+        """Which points are proved to stay under every change of at most k of the rows (None: of all)."""
         n, N = len(self.sums.S), len(self.points)
         self.pending, self.failed = np.zeros(N, np.int64), ~todo
         self.rank = np.zeros(N, np.int64)
@@ -147,10 +147,9 @@ class Tree:
 
     def _work(self, task: Task, live: Rows) -> tuple[Node, list[Task]]:
         """A node's box, its points' numbers, and its children."""
-        n, k = len(self.sums.S), task.k
-        kept = np.ones(n)
-        kept[list(task.out)] = 0.0
-        w = boxes.minimiser(self.sums, kept, task.w)
+        k = task.k
+        s, kept = self.sums.after(task.out)
+        w = boxes.minimiser(s, kept, task.w)
         node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int16))
         self._say(f"nodes {k}")
         wrong = live[~(self.points[live] @ w > 0.0)]
@@ -160,7 +159,7 @@ class Tree:
         live = live[~self.failed[live]]
         if not len(live):
             return node, []
-        c = centre(self.sums, kept, w)
+        c = centre(s, kept, w)
         order = self._order(c, task.free)
         if k == 1:
             self._last(node, c, order, live, task)
@@ -168,10 +167,11 @@ class Tree:
         return node, self._branch(node, c, order, live, task)
 
     def _order(self, c: Centre, free: Rows) -> Rows:
-        S = self.sums.S
+        S = c.sums.S
         H = (S.T * (c.kept * c.at.D)) @ S + np.diag(self.sums.decay)
         own = np.einsum("ij,ij->i", S @ np.linalg.inv(H), S)
-        heat = np.sqrt(np.maximum(own, 0.0)) * c.at.p / np.maximum(1.0 - own * c.at.D, 0.05)
+        pull = 1.0 if c.sums.relabels else c.at.p / np.maximum(1.0 - own * c.at.D, 0.05)
+        heat = np.sqrt(np.maximum(own, 0.0)) * pull
         return np.asarray(free[np.argsort(-heat[free], kind="stable")])
 
     def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None) -> Box | None:
@@ -216,18 +216,19 @@ class Tree:
                 if h - below > 1 + GAP[min(k, 3)]:
                     steps.insert(0, (h + below + 1) // 2)
                 first = h
-        for one in list(kept):  # what the others do as well is not stated
-            others = [needs for box, needs in kept if box is not one[0]]
-            if others and (np.min(others, axis=0) <= need).all():
-                kept.remove(one)
-        node.boxes = [(box.h, box.codes) for box, _ in kept]
         if n <= self.most_hot and (need > n).any():  # all rows are hot, and the centre stands for no further row
             need = np.where((need > n) & stays_alone(c, self.points[live]), n, need)
         hard = need > min(self.most_hot, n)
         self.failed[live[hard]] = True
+        kept = [(box, needs[~hard]) for box, needs in kept]
         live, need = live[~hard], need[~hard]
         if not len(live):
             return []
+        for one in list(kept):  # what the others do as well, or none of the points rests on, is not stated
+            others = [needs for box, needs in kept if box is not one[0]]
+            if (np.min([need if one[0].h > need.max() else np.full(len(need), n + 1), *others], axis=0) <= need).all():
+                kept.remove(one)
+        node.boxes = [(box.h, box.codes) for box, _ in kept]
         node.h[live] = need
         node.hot = order[: int(need.max())]
         start = first or 0
@@ -262,7 +263,7 @@ class Tree:
         return np.where(never, len(self.sums.S) + 1, box.h + high)
 
     def _last(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task) -> None:
-        """k = 1: a box, and refits without single rows where it leaves a point open."""
+        """k = 1: a box, and refits with single rows changed where it leaves a point open."""
         n, points = len(order), self.points[live]
         box = None
         for h in LAST_STEPS:
@@ -280,7 +281,7 @@ class Tree:
             spot[box.free] = np.arange(len(box.free))
             open_[:, at:] = ~((pushes[:, spot[order[at:]]] + fixed[:, None]) * RAISE < margin[:, None])
             node.boxes.append((at, box.codes))
-        else:  # no further row may be deleted either
+        else:  # no further row may change either
             self.failed[live[~stays_alone(c, points)]] = True
         node.hot = order[:at]
         node.h[live] = at
@@ -290,7 +291,7 @@ class Tree:
         self._leaves(node, c, order[columns], open_[:, columns], live, task)
 
     def _leaves(self, node: Node, c: Centre, rows: Rows, wanted: NDArray[np.bool_], live: Rows, task: Task) -> None:
-        """Refits without one row each; points with one that is not proved fail."""
+        """Refits with one row changed each; points with one that is not proved fail."""
         self._say("leaves", len(rows))
         b = base(c)
         if b is None:
@@ -301,16 +302,13 @@ class Tree:
         good = stays(b, rows, W, points).T | ~wanted
         bad = np.flatnonzero(~good.all(axis=0))
         for i in bad:
-            kept = c.kept.copy()
-            kept[rows[i]] = 0.0
-            W[i] = boxes.minimiser(self.sums, kept, W[i] if np.isfinite(W[i]).all() else c.w)
+            s, kept = self.sums.after((*task.out, int(rows[i])))
+            W[i] = boxes.minimiser(s, kept, W[i] if np.isfinite(W[i]).all() else c.w)
         if len(bad):
             self._say("refits", len(bad))
             good[:, bad] = stays(b, rows[bad], W[bad], points).T | ~wanted[:, bad]
             for i in bad[~good[:, bad].all(axis=0)]:
-                kept = c.kept.copy()
-                kept[rows[i]] = 0.0
-                good[:, i] |= stays_alone(centre(self.sums, kept, W[i]), points)
+                good[:, i] |= stays_alone(centre(*self.sums.after((*task.out, int(rows[i]))), W[i]), points)
                 self._say("alone")
             for j, i in zip(*np.nonzero(~good), strict=True):
                 if points[j] @ W[i] <= 0.0:

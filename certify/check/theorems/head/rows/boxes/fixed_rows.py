@@ -165,6 +165,7 @@ class Sums:
         diagonal: the same as a matrix.
         unsure: what a Gram matrix with weights up to ½ may be off by.
         squares: the products of the entries of each row; None where there are too many.
+        relabels: whether changed rows get the other label, −s for s; else they are deleted.
     """
 
     rows: list[list[float]]
@@ -179,6 +180,7 @@ class Sums:
     diagonal: arb_mat
     unsure: arb
     squares: Squares | None
+    relabels: bool
 
     @property
     def n(self) -> int:
@@ -196,7 +198,7 @@ def lengths(rows: list[list[float]]) -> list[arb]:
     return [sum((arb(x) ** 2 for x in row), ZERO).sqrt().upper() for row in rows]
 
 
-def sums(rows: list[list[float]], decay: list[arb]) -> Sums:
+def sums(rows: list[list[float]], decay: list[arb], relabels: bool) -> Sums:
     """What every node uses of the rows."""
     p = len(decay)
     exact = arb_mat(len(rows), p, [arb(x) for row in rows for x in row])
@@ -210,14 +212,14 @@ def sums(rows: list[list[float]], decay: list[arb]) -> Sums:
     if squares:
         unsure = (sum(squares.off, ZERO) / 2).upper()
     return Sums(rows, exact, exact.transpose(), norms, short(rows, p), long, across, e, decay, diagonal, unsure,
-                squares)
+                squares, relabels)
 
 
 WEIGHT = 44
 """Bits after the point of a row's weight in a Gram matrix."""
 
 
-def _gram(s: Sums, weights: list[int]) -> arb_mat:
+def gram(s: Sums, weights: list[int]) -> arb_mat:
     """`Σ 2^−WEIGHT·weights_j s_js_jᵀ` up to `unsure`."""
     n, p, q = s.n, s.p, s.squares
     if q is None:
@@ -236,7 +238,7 @@ def inverse(s: Sums, weights: list[int]) -> tuple[arb_mat, arb, arb] | None:
     units a row. With Y the inverse of what was summed, H within u of it, `u‖Y‖ < ½`: `‖H⁻¹ − Y‖ ≤ u‖Y‖²/(1 − u‖Y‖)`.
     None where this is not proved.
     """
-    H = _gram(s, weights) + s.diagonal
+    H = gram(s, weights) + s.diagonal
     u = s.unsure
     if not max(weights) <= 1 << WEIGHT - 1:
         return None

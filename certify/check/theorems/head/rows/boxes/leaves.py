@@ -9,8 +9,9 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.theorems.head.rows.boxes.fixed_rows import inverse, power
+from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.slabs import below, slope
-from certify.check.theorems.head.rows.boxes.trap import Centre, Points
+from certify.check.theorems.head.rows.boxes.trap import Centre, turn
 
 ROOM = power(-20)
 
@@ -33,19 +34,21 @@ def base(c: Centre) -> Base | None:
 
 def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: Points,
            wanted: list[list[int]]) -> list[list[bool]]:
-    """Whether `e·w > 0` is proved at the minimiser without row i, for each leaf and the points wanted there.
+    """Whether `e·w > 0` is proved at the minimiser with row i changed too, for each leaf and the points wanted there.
 
     With `r = e^−(largest change of a margin from the centre)` the curvatures near the weights are at least r times
-    those of the centre (`|(ln l'')'| ≤ 1`), so the Hessian is at least `r(1 − D_i s_iᵀXs_i)H_c`: one q bounds its
-    inverse within `ROOM` of the weights, and `q|gradient| < ROOM` proves that the minimiser lies that near.
+    those of the centre (`|(ln l'')'| ≤ 1`), so the Hessian is at least `r(1 − D_i s_iᵀXs_i)H_c`, and `rH_c` if row i
+    gets the other label, as l'' is even: one q bounds its inverse within `ROOM` of the weights, and
+    `q|gradient| < ROOM` proves that the minimiser lies that near.
     """
     c, s = b.c, b.c.sums
     W = arb_mat(len(rows), s.p, [arb(x) for w in weights for x in w])
     T = s.exact * W.transpose()
-    away = (T - arb_mat([[x] * len(rows) for x in c.t])).tolist()
-    pulls = [[slope(x)[0] if kept else ZERO for x in row] for row, kept in zip(T.tolist(), c.kept, strict=True)]
+    away = (T - arb_mat([[x] * len(rows) for x in turn(c.t, c.turned)])).tolist()
+    pulls = [[(-slope(-x)[0] if turned else slope(x)[0]) if kept else ZERO for x in row]
+             for row, kept, turned in zip(T.tolist(), c.kept, c.turned, strict=True)]
     for a, i in enumerate(rows):
-        pulls[i][a] = ZERO
+        pulls[i][a] = -slope(-T[i, a])[0] if s.relabels else ZERO
     G = (s.across * arb_mat(pulls)).tolist()
     margins = (e.exact * W.transpose()).tolist()
     reach = max(float(r) for r in s.norms)
@@ -55,7 +58,7 @@ def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: 
         far = max((abs(float(row[a].abs_upper())) for row, kept in zip(away, c.kept, strict=True) if kept), default=0.0)
         change = arb(far) * (1 + power(-50)) + ROOM * arb(reach) * (1 + power(-50))
         line = arb_mat([[arb(x) for x in s.rows[i]]])
-        own = c.D[i] * ((line * b.X * line.transpose())[0, 0] + b.off * s.norms[i] ** 2)
+        own = ZERO if s.relabels else c.D[i] * ((line * b.X * line.transpose())[0, 0] + b.off * s.norms[i] ** 2)
         q = b.big / ((-change).exp() * (1 - own)) if own < 1 else arb(0) / 0
         moved = (q * g).upper()
         ok = bool(moved < ROOM)

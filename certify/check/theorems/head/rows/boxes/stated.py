@@ -9,7 +9,7 @@ from flint import arb
 from certify.check.linalg.balls import ZERO
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, sums
-from certify.check.theorems.head.rows.boxes.trap import Points, points
+from certify.check.theorems.head.rows.boxes.margins import Points, points
 from certify.check.theorems.head.rows.boxes.tree import Node
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.losses.logistic import Logistic
@@ -26,17 +26,18 @@ def oriented(head: Head, where: str) -> tuple[Sums, Points]:
     Raises:
         Invalid: the theorem is not about this problem.
     """
-    if head.relabels or not isinstance(head.loss, Logistic) or head.k != 1 or head.remaining or head.threshold:
-        raise Invalid(where, "boxes are stated",
-                      "they are for deleted rows, the logistic loss, a fixed decay and the threshold 0")
-    if head.count < 1 or (head.free_intercept and head.count >= head.n):
-        raise Invalid(where, f"{head.count} rows are deleted", "at least one is needed, and fewer than there are")
+    if not isinstance(head.loss, Logistic) or head.k != 1 or head.remaining or head.threshold:
+        raise Invalid(where, "boxes are stated", "they are for the logistic loss, a fixed decay and the threshold 0")
+    if head.count < 1 or (not head.relabels and head.free_intercept and head.count >= head.n):
+        raise Invalid(where, f"{head.count} rows change", "at least one is needed, and fewer deleted than there are")
+    if sorted(head.codes.rows) != [[-1.0], [1.0]]:
+        raise Invalid(where, f"labels stand for {show(head.codes.rows)}", "boxes are for −1 and 1")
     mu = head.mu()
     decay = [mu] * (head.m - 1) + [ZERO if head.free_intercept else mu]
     rows = [[x * y[0] for x in row] for row, y in zip(_exact(head.rows, where), head.targets, strict=True)]
     signs = [1.0 if label == 1 else -1.0 for label in head.today]
     seen = [[x * s for x in row] for row, s in zip(_exact(head.evaluated.tolist(), where), signs, strict=True)]
-    return sums(rows, decay), points(seen, head.m)
+    return sums(rows, decay, head.relabels), points(seen, head.m)
 
 
 def _exact(rows: Sequence[Sequence[arb]], where: str) -> list[list[float]]:

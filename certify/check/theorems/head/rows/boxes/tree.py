@@ -1,4 +1,4 @@
-"""H6 in balls: a tree of boxes that covers every choice of at most m deleted rows, point by point."""
+"""H6 in balls: a tree of boxes that covers every choice of at most m changed rows, point by point."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from certify.check.theorems.head.rows.boxes.codes import slabs
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import alone, base, leaves
-from certify.check.theorems.head.rows.boxes.trap import Box, Centre, Margins, Points, box, centre
+from certify.check.theorems.head.rows.boxes.margins import Margins, Points
+from certify.check.theorems.head.rows.boxes.trap import Box, Centre, box, centre
 from certify.format.refusal import Invalid
 
 
@@ -17,7 +18,7 @@ class Node:
     """One node as the certificate states it.
 
     Attributes:
-        parent, branch: the parent's number (−1: none), and which of its hot rows is deleted.
+        parent, branch: the parent's number (−1: none), and which of its hot rows is changed.
         weights: p numbers.
         hot: the sequence of hot rows.
         numbers: for each point how many hot rows its children take; −1: nothing is said of it.
@@ -36,7 +37,7 @@ class Node:
 
 @dataclass
 class _Place:
-    """Where a node stands: rows that are out, free rows, how many may follow, and its children by branch."""
+    """Where a node stands: rows that are changed, free rows, how many may follow, and its children by branch."""
 
     out: list[int]
     free: list[int]
@@ -45,7 +46,7 @@ class _Place:
 
 
 def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count: int, where: str) -> list[bool]:
-    """Which points keep a positive margin under every deletion of at most `count` of the free rows.
+    """Which points keep a positive margin under every change of at most `count` of the free rows.
 
     A point is proved at a node if one of its boxes proves it for sets that avoid the first h hot rows, h its number
     there, and each of the first h children proves it: a set that does not avoid them has a first one among them. At
@@ -61,10 +62,7 @@ def proved(s: Sums, e: Points, nodes: Sequence[Node], free: Sequence[int], count
         live = [j for j in range(len(e.rows)) if node.numbers[j] >= 0 and good[j]]
         if not live:
             continue
-        kept = [True] * s.n
-        for i in place.out:
-            kept[i] = False
-        c = centre(s, kept, node.weights)
+        c = centre(s, place.out, node.weights)
         if live != last:  # brothers often speak of the same points
             last, part = live, e.some(live)
         open_ = _last(node, place, c, part, live) if place.k == 1 else _inner(node, place, c, part, live, nodes)
@@ -126,7 +124,7 @@ def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box]]:
 def _inner(node: Node, place: _Place, c: Centre, part: Points, live: list[int], nodes: Sequence[Node]) -> list[int]:
     """The points that a node with k > 1 leaves open, children counted as far as they say something of a point.
 
-    Where all free rows are hot no further row is deleted, and the centre itself is judged.
+    Where all free rows are hot no further row changes, and the centre itself is judged.
     """
     margins = []
     for h, proof in _boxes(node, place, c):
@@ -179,10 +177,8 @@ def _refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dic
     refused: set[int] = set()
     for i, w, asked, answer in zip(order, weights, wanted, answers, strict=True):
         if not all(answer):
-            kept = list(c.kept)
-            kept[i] = False
             missing = [at for at, ok in zip(asked, answer, strict=True) if not ok]
-            again = alone(centre(c.sums, kept, w), e, missing)
+            again = alone(centre(c.sums, [*c.out, i], w), e, missing)
             refused |= {at for at, ok in zip(missing, again, strict=True) if not ok}
     return refused
 

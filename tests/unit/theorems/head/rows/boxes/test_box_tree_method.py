@@ -18,18 +18,20 @@ from certify.theorems.head.rows.method import Budget
 from tests.families.logistic_heads import as_checked, logistic_head, margins, stored
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_the_tree_says_exactly_what_all_refits_say(count: int) -> None:
+@pytest.mark.parametrize(("count", "relabels"), [(1, False), (2, False), (3, False), (4, False),
+                                                 (1, True), (2, True), (3, True)])
+def test_the_tree_says_exactly_what_all_refits_say(count: int, relabels: bool) -> None:
     stays = flips = 0
     for seed in range(12):
-        head = logistic_head(np.random.default_rng([seed, count]), 9)
+        n, decay = (9 if count < 3 else 20, 10.0) if relabels else (9, 1.0)
+        head = logistic_head(np.random.default_rng([seed, count]), n, decay=decay)
         rows = tuple(range(9)) if seed % 2 else tuple(range(1, 8))
         if not head.decayed.all() and min((head.Y > 0).sum(), (head.Y < 0).sum()) <= count:
             head = dataclasses.replace(head, decayed=np.ones(head.m, bool))  # else one label may be left, and no refit
-        truth = margins(head, rows, count)
+        truth = margins(head, rows, count, relabels)
         least = np.min(list(truth.values()), axis=0)
         todo = head.today >= 0
-        part = BoxTree().prove(head, RowChange(False, count, rows), todo, Budget())
+        part = BoxTree().prove(head, RowChange(relabels, count, rows), todo, Budget())
         assert part is not None and part.flips is not None
         assert not (part.proved & (least <= 0)).any()
         clear = np.abs(least) > 1e-5
@@ -38,25 +40,26 @@ def test_the_tree_says_exactly_what_all_refits_say(count: int) -> None:
         stays, flips = stays + int(part.proved.sum()), flips + int((part.flips.point >= 0).sum())
         if part.arrays:
             with ctx.workprec(64):
-                found = check_tree.proved(as_checked(head, rows, count), stored(dict(part.arrays)), "claim",
+                found = check_tree.proved(as_checked(head, rows, count, relabels), stored(dict(part.arrays)), "claim",
                                           part.proved.tolist())
             assert found == part.proved.tolist()
     assert stays > 10 and flips > 3
 
 
+@pytest.mark.parametrize("relabels", [False, True])
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_box_alone_is_sound_and_checked(count: int) -> None:
+def test_the_box_alone_is_sound_and_checked(count: int, relabels: bool) -> None:
     proved = 0
     for seed in range(30):
-        head = logistic_head(np.random.default_rng([seed, count, 7]), 12, decay=6.0)
+        head = logistic_head(np.random.default_rng([seed, count, 7]), 12, decay=120.0 * count if relabels else 6.0)
         rows = tuple(range(12))
-        part = Box().prove(head, RowChange(False, count, rows), head.today >= 0, Budget())
+        part = Box().prove(head, RowChange(relabels, count, rows), head.today >= 0, Budget())
         if part is None or not part.proved.any():
             continue
-        least = np.min(list(margins(head, rows, count).values()), axis=0)
+        least = np.min(list(margins(head, rows, count, relabels).values()), axis=0)
         assert (least[part.proved] > 0).all()
         with ctx.workprec(64):
-            found = check_box.proved(as_checked(head, rows, count), stored(dict(part.arrays)), "claim",
+            found = check_box.proved(as_checked(head, rows, count, relabels), stored(dict(part.arrays)), "claim",
                                      part.proved.tolist())
         assert found == part.proved.tolist()
         proved += int(part.proved.sum())
@@ -73,7 +76,7 @@ def test_what_boxes_are_not_for() -> None:
     head, change = logistic_head(np.random.default_rng(0), 6), RowChange(False, 1, (0, 1))
     for method in (Box(), BoxTree()):
         assert method.able(head, change) == ""
-        assert "labels" in method.able(head, RowChange(True, 1, (0,)))
+        assert method.able(head, RowChange(True, 1, (0,))) == ""
         assert "squared" in method.able(dataclasses.replace(head, loss=SquaredHead()), change)
         assert "remaining" in method.able(dataclasses.replace(head, remaining=True), change)
         assert "inexact" in method.able(dataclasses.replace(head, phi_rad=np.full(6, 1e-9)), change)
@@ -82,3 +85,4 @@ def test_what_boxes_are_not_for() -> None:
         assert "0 of 2" in method.able(head, RowChange(False, 0, (0, 1)))
         free = dataclasses.replace(head, decayed=np.array([True] * (head.m - 1) + [False]))
         assert "intercept" in method.able(free, RowChange(False, 6, tuple(range(6))))
+        assert method.able(free, RowChange(True, 6, tuple(range(6)))) == ""

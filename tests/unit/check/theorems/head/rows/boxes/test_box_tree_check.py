@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from flint import ctx
 
 from certify.check.theorems.head.rows import box, box_tree
+from certify.check.theorems.head.rows.codes import Codes
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -21,20 +23,21 @@ Arrays = dict[str, np.ndarray]
 
 
 @cache
-def example(count: int) -> tuple[Head, Arrays, tuple[bool, ...]]:
+def example(count: int, relabels: bool = False) -> tuple[Head, Arrays, tuple[bool, ...]]:
     """A tree with children, leaves and a box."""
     for seed in range(60):
-        head = logistic_head(np.random.default_rng([seed, 5]), 11)
-        part = BoxTree().prove(head, RowChange(False, count, tuple(range(11))), head.today >= 0, Budget())
+        head = logistic_head(np.random.default_rng([seed, 5]), 11, decay=8.0 if relabels else 1.0)
+        part = BoxTree().prove(head, RowChange(relabels, count, tuple(range(11))), head.today >= 0, Budget())
         assert part is not None
         if part.proved.sum() > 2 and len(part.arrays["parent"]) > 2 and len(part.arrays["leaf"]):
             return head, dict(part.arrays), tuple(part.proved.tolist())
     raise AssertionError("no such example was drawn")
 
 
-def found(head: Head, arrays: Arrays, count: int, asked: tuple[bool, ...]) -> list[bool]:
+def found(head: Head, arrays: Arrays, count: int, asked: tuple[bool, ...], relabels: bool = False) -> list[bool]:
     with ctx.workprec(64):
-        return box_tree.proved(as_checked(head, tuple(range(head.n)), count), stored(arrays), "claim", list(asked))
+        twin = as_checked(head, tuple(range(head.n)), count, relabels)
+        return box_tree.proved(twin, stored(arrays), "claim", list(asked))
 
 
 def changed(arrays: Arrays, **new: np.ndarray) -> Arrays:
@@ -123,6 +126,29 @@ def test_numbers_out_of_place(name: str, value: int) -> None:
         found(head, changed(arrays, **{name: wrong}), 2, asked)
 
 
+def test_labels_that_change() -> None:
+    head, arrays, asked = example(2, True)
+    assert found(head, arrays, 2, asked, True) == list(asked)
+    # what is proved of deletions says nothing of labels, and the other way round
+    assert found(head, arrays, 2, asked) != list(asked)
+    other, deleted, stay = example(2)
+    assert found(other, deleted, 2, stay, True) != list(stay)
+    lower = sum(1 << 12 * a for a in range(4)) * 24
+    slabs = np.where(arrays["slabs"] > lower, arrays["slabs"] - lower, arrays["slabs"])
+    assert found(head, changed(arrays, slabs=slabs), 2, asked, True) != list(asked)
+    for weights in (arrays["leaf_weights"] + 0.1, -arrays["leaf_weights"]):
+        assert found(head, changed(arrays, leaf_weights=weights), 2, asked, True) != list(asked)
+    hot = arrays["hot"].copy()
+    hot[0], hot[1] = hot[1], hot[0]
+    try:
+        assert found(head, changed(arrays, hot=hot), 2, asked, True) != list(asked)
+    except Invalid:
+        pass
+    codes = dataclasses.replace(as_checked(head, (0, 1), 1, True), codes=Codes([[0.0], [1.0]], [], head.Y.tolist()))
+    with pytest.raises(Invalid, match="−1 and 1"):
+        box.proved(codes, stored({}), "claim", list(asked))
+
+
 def test_arrays_of_another_shape_or_name() -> None:
     head, arrays, asked = example(2)
     with pytest.raises(Invalid, match="needed"):
@@ -135,8 +161,6 @@ def test_arrays_of_another_shape_or_name() -> None:
 
 def test_problems_that_boxes_are_not_for() -> None:
     head, arrays, asked = example(2)
-    import dataclasses
-
     for wrong in (dataclasses.replace(head, remaining=True), dataclasses.replace(head, threshold=0.25)):
         with pytest.raises(Invalid, match="boxes"):
             found(wrong, arrays, 2, asked)

@@ -1,0 +1,114 @@
+"""H5 in balls, margins to second order: what linearising the rows leaves, as one quadratic form.
+
+With `H_D = Σ D_i s_is_iᵀ + diag(decay)` over the rows of the sum, D_i whole numbers of `2^−WEIGHT` near l'', and
+`u = H_D⁻¹e`: `e·Δ = −Σ_M (u·s_i)p̂_i − Σ_{i∉M} (u·s_i)r_i − u·(rest)`. On the slabs `(u·s_i)r_i ≤ ½β_iτ_i²`, and with
+`Σ β_i s_is_iᵀ ⪯ λH_low` these are at most `½λΔᵀH_lowΔ − ½Σ_M β_iτ_i²`.
+"""
+
+from __future__ import annotations
+
+from math import frexp, inf, ldexp
+
+from flint import arb, arb_mat
+
+from certify.check.linalg.balls import ONE, ZERO, norm
+from certify.check.linalg.definite import Truth, definiteness
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of, gram, inverse, power, size
+from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.boxes.slabs import below, slope
+from certify.check.theorems.head.rows.boxes.trap import WIDE, Box, most, rounding, squares_of, turn
+
+SPLIT = power(-20)
+"""Share of the squared pull that the mixed term with the gradient takes."""
+
+
+def third(t: arb) -> arb:
+    """`l''' = −p(1 − p)(1 − 2p)`."""
+    p, D = slope(t)
+    return -D * (1 - 2 * p)
+
+
+def third_range(t: arb, lo: arb, hi: arb) -> tuple[float, float]:
+    """Bounds of l''' over `[t − lo, t + hi]`: it is monotone but for its extremes `∓1/(6√3)` at `±ln(2 + √3)`."""
+    a, b = t - lo, t + hi
+    turn_at, extreme = (2 + arb(3).sqrt()).log(), 1 / (6 * arb(3).sqrt())
+    first, last = third(a), third(b)
+    least, greatest = first.min(last), first.max(last)
+    if not (a > turn_at or b < turn_at):
+        least = -extreme
+    if not (a > -turn_at or b < -turn_at):
+        greatest = extreme
+    return float(least.lower()) * (1 + 2e-16) - 1e-18, float(greatest.upper()) * (1 + 2e-16) + 1e-18
+
+
+class Second:
+    """What a proved box leaves of the margins of points, given a λ for each.
+
+    Attributes:
+        ready: whether the inverse at the centre is proved; if not, nothing holds.
+    """
+
+    def __init__(self, found: Box, e: Points) -> None:
+        self.found, self.e = found, e
+        c, s = found.c, found.c.sums
+        lo, hi, il, ih = found.slabs
+        whole = [below(D) if kept else 0 for D, kept in zip(c.D, c.kept, strict=True)]
+        base = inverse(s, whole)
+        self.ready = base is not None
+        if base is None:
+            return
+        self.X, self.X_off, _ = base
+        self.ranges = [third_range(t, arb(a), arb(b)) for t, a, b in zip(c.t, lo, hi, strict=True)]
+        inside = set(found.free)
+        far = [max(lo[j], hi[j], il[j], ih[j]) if j in inside else max(lo[j], hi[j]) for j in range(s.n)]
+        # D_i is not quite l'': a row's loss is then off by that times its motion
+        self.bent = [(D - arb(w) * power(-WEIGHT)).abs_upper() * x if kept else ZERO
+                     for D, w, x, kept in zip(c.D, whole, far, c.kept, strict=True)]
+        self.low, self.low_off = gram(s, found.low) + s.diagonal, s.unsure
+        top = found.top.mid()
+        off = (found.top_off + size(found.top - top)).upper()
+        lengths = [(x + off * r * r).max(ZERO).upper().sqrt().upper() for x, r in
+                   zip(forms_of(s, [(top, (size(top) + off).upper())])[0], s.norms, strict=True)]
+        each = {i: (lengths[i] * found.sizes[i]).upper() for i in found.free}
+        wide = sorted(found.free, key=lambda i: -float(each[i]))[: max(WIDE, 2 * found.k)]
+        self.rho = squares_of(c, found.free, wide, found.k, (top, off), found.sizes, found.back, each)
+        self.reach = {i: arb(max(il[i], ih[i])) for i in found.free}
+
+    def holds(self, at: int, share: float) -> bool:
+        """Whether the margin of a point stays positive, with `λ = share`."""
+        if not (self.ready and 0 <= share < inf):
+            return False
+        found, c, s, lam = self.found, self.found.c, self.found.c.sums, arb(share)
+        e = arb_mat(s.p, 1, [arb(x) for x in self.e.rows[at]])
+        u = self.X * e
+        coarse = few(u.mid(), s.p)
+        error = (rounding(s.short, u, coarse) + self.X_off * self.e.norms[at]).upper()
+        whole = (s.short.mat * coarse.mat).entries()
+        seen = turn([arb(x) * power(unit + coarse.unit) for x, unit in zip(whole, s.short.unit, strict=True)], c.turned)
+        away = [(error * r).upper() for r in s.norms]
+        beta, unit = self._curves(seen, away)
+        Q, rough = gram(s, beta) * power(unit), s.unsure * power(unit)
+        room = (lam * self.low_off + rough).upper()
+        F = lam * self.low - Q - arb_mat([[room if a == b else ZERO for b in range(s.p)] for a in range(s.p)])
+        if definiteness(F).truth is not Truth.PROVED:
+            return False
+        pushes = []
+        for i in found.free:
+            linear = (seen[i] + away[i]).max(-(seen[i] - away[i]) * found.back).max(ZERO) * found.sizes[i]
+            curve = arb(max(-beta[i], 0)) * power(unit - WEIGHT) * self.reach[i] ** 2
+            pushes.append(linear + (curve + lam * (1 + SPLIT) * self.rho[i]) / 2)
+        bent = sum(((abs(x) + d) * b for x, d, b in zip(seen, away, self.bent, strict=True)), ZERO)
+        length = norm(u.entries()).upper() + self.X_off * self.e.norms[at]
+        rest = lam * (1 + ONE / SPLIT) * found.still * c.gradient / 2 + bent + length * c.gradient
+        margin = (e.transpose() * c.w)[0, 0]
+        return bool(margin - rest > most(pushes, found.k))
+
+    def _curves(self, seen: list[arb], away: list[arb]) -> tuple[list[int], int]:
+        """`β_i` of the kept rows in whole numbers of `2^(unit − WEIGHT)`, at most half of `2^unit`, rounded up."""
+        values = []
+        for x, d, (least, greatest), kept in zip(seen, away, self.ranges, self.found.c.kept, strict=True):
+            low, high = float((x - d).lower()), float((x + d).upper())
+            values.append(max(low * least, low * greatest, high * least, high * greatest) if kept else 0.0)
+        unit = frexp(max(map(abs, values), default=0.0))[1] + 2
+        return [int(ldexp(x, WEIGHT - unit)) + 4 if kept else 0
+                for x, kept in zip(values, self.found.c.kept, strict=True)], unit

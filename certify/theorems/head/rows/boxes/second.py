@@ -1,0 +1,140 @@
+"""H5, margins to second order: what linearising the rows leaves is a quadratic form whose signs may cancel.
+
+With `H_D = Σ b_i D_i s_is_iᵀ + diag(decay)` and `c = S H_D⁻¹e`, Identity 0 says
+`e·Δ = −Σ_M c_i p̂_i − Σ_{i∉M} b_i c_i r_i(τ_i) − (what is left of the gradient)`, and `c_i r_i ≤ ½ β_i τ_i²` on slabs.
+With `Q = Σ b_i β_i s_is_iᵀ ⪯ λ H_low` the second sum is at most `½ λ ΔᵀH_lowΔ − ½ Σ_M β_i τ_i²`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.activation import activation
+from certify.rigor.cholesky import verify_definite
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.boxes.slabs import THIRD, Rows, secants
+from certify.systems.head.rows.boxes.trap import Centre, Slabs, Trap, seen, squares, top_sum, top_sums
+
+TURN = 1.3169578969
+"""Near `ln(2 + √3)`, where l''' has its extremes; `NEAR` of it they are taken to be inside."""
+
+NEAR = 1e-8
+TINY = 2.0**-20
+"""Of the squared pull, for the mixed term with the gradient."""
+
+LIFT = 1.01
+"""Of the proposed λ."""
+
+
+@dataclass(frozen=True, eq=False)
+class Second:
+    """What all points share.
+
+    Attributes:
+        D_inverse: float, near `H_D⁻¹`; H_D itself, and what its float sum may be off by.
+        low, low_off: the same of `H_low`.
+        third: (2, n) bounds of `l'''` on the slabs.
+        rho: (f,) with `|Σ_M p̂ s|² ≤ Σ_M ρ` in the norm of `H_low⁻¹`.
+        reach: upper bound of `|Δ|`.
+        bent: (n,) upper bounds of `|l''(t) − D|` times how far the slab reaches.
+    """
+
+    D_inverse: Array
+    H: Array
+    H_off: float
+    low: Array
+    low_off: float
+    third: Array
+    rho: Array
+    reach: float
+    bent: Array
+
+
+def _third(t: Array, off: Array) -> Array:
+    """Lower and upper bounds of `l''' = −p(1 − p)(1 − 2p)` at margins known up to off."""
+    value, slope = activation("sigmoid").enclose(-t)
+    mid = -slope.mid * (1.0 - 2.0 * value.mid)
+    error = (slope.error + 0.5 * value.error + 0.125 * off + 4.0 * U) * RAISE  # |l''''| ≤ 1/8
+    return np.stack([mid - error, mid + error])
+
+
+def third_range(c: Centre, slabs: Slabs) -> Array:
+    """Bounds of l''' on the slabs: it is monotone between its extremes at ±ln(2 + √3)."""
+    a, b = c.at.t - slabs.lo, c.at.t + slabs.hi
+    off = c.at.off + U * (np.abs(a) + np.abs(b) + np.abs(c.at.t))
+    ends = np.stack([_third(a, off), _third(b, off)])
+    low, high = ends[:, 0].min(axis=0), ends[:, 1].max(axis=0)
+
+    def within(x: float) -> Array:
+        return np.asarray((a - off <= x + NEAR) & (b + off >= x - NEAR))
+
+    return np.stack([np.where(within(TURN), -THIRD, low), np.where(within(-TURN), THIRD, high)])
+
+
+def second(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int) -> Second | None:
+    """The parts of the bound that do not depend on a point; None where a matrix is not proved."""
+    s, S, n = c.sums, c.sums.S, len(c.sums.S)
+    sizes = s.norms * s.norms
+    matrices = []
+    for weights in (c.at.D, secants(c.at, slabs.lo, slabs.hi).least):
+        H = (S.T * (c.kept * weights)) @ S
+        H[np.diag_indices(len(H))] += s.decay
+        off = fp.dot_unit(n) * float((c.kept * weights) @ sizes) * 2.0 + 4.0 * U * float(s.decay.sum()) + s.decay_off
+        matrices += [0.5 * (H + H.T), (off + U * fp.frobenius(H)) * RAISE]
+    H, H_off, low, low_off = matrices
+    try:
+        inverse = np.linalg.inv(H)
+    except np.linalg.LinAlgError:
+        return None
+    k = min(k, len(free))
+    upper = seen(S, t.top, s.norms, t.off)
+    rho = squares(c, free, (t.top, t.off), (t.size, t.back), upper, k)
+    norm = float(np.sqrt(fp.frobenius(t.top) + t.off)) * RAISE
+    reach = norm * (float(np.sqrt(top_sum(rho, k))) + t.rest) * RAISE
+    bent = c.kept * c.at.D_off * np.maximum(slabs.lo, slabs.hi)
+    return Second(inverse, H, float(H_off), low, float(low_off), third_range(c, slabs), rho, reach, bent)
+
+
+def second_margin(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int, parts: Second, e: Array) -> tuple[float, float]:
+    """A proposed λ, and the lower bound of `e·w(M)` that it proves for all M; −inf where it proves none."""
+    s, S = c.sums, c.sums.S
+    n, p = S.shape
+    u = parts.D_inverse @ e
+    size, length = float(fp.row_norms(u[None, :])[0]), float(fp.row_norms(e[None, :])[0])
+    wrong = (float(fp.row_norms((parts.H @ u - e)[None, :])[0])
+             + (fp.dot_unit(p + 1) * (fp.frobenius(parts.H) * size + length) + parts.H_off * size)) * RAISE
+    x, off = S @ u, fp.dot_unit(p) * s.norms * size * RAISE
+    beta = np.max(np.stack([(x - off) * parts.third, (x + off) * parts.third]), axis=(0, 1))
+    beta = np.where(c.kept > 0.0, beta + 4.0 * U * np.abs(beta), 0.0)
+    Q = (S.T * beta) @ S
+    Q = 0.5 * (Q + Q.T)
+    lam = _share(parts, Q, t.top)
+    unsure = (2.0 * fp.dot_unit(n) * float(np.abs(beta) @ (s.norms * s.norms)) + lam * parts.low_off
+              + 4.0 * U * (lam * fp.frobenius(parts.low) + fp.frobenius(Q))) * RAISE
+    if not (np.isfinite(lam) and np.isfinite(unsure)
+            and verify_definite(lam * parts.low - Q, Fraction(unsure), "a-priori")):
+        return lam, -np.inf
+    first = np.maximum(x[free] + off[free], -t.back * (x[free] - off[free]))
+    reach = np.maximum(slabs.il, slabs.ih)[free]
+    push = (np.maximum(first, 0.0) * t.size + 0.5 * np.maximum(-beta[free], 0.0) * reach * reach
+            + 0.5 * lam * (1.0 + TINY) * parts.rho) * RAISE
+    fixed = (0.5 * lam * (1.0 + 1.0 / TINY) * t.rest * t.rest + wrong * parts.reach + size * c.gradient
+             + float((np.abs(x) + off) @ parts.bent) * fp.sum_up(n)) * RAISE
+    margin = float(e @ c.w) - fp.dot_unit(p) * length * float(fp.row_norms(c.w[None, :])[0]) * RAISE
+    whole = float(top_sums(push[None, :], min(k, len(free)))[0][0])
+    return lam, margin - (whole + fixed) * RAISE - 4.0 * U * abs(margin)
+
+
+def _share(parts: Second, Q: Array, inverse: Array) -> float:
+    """A λ ≥ 0 with `Q ⪯ λ H_low`, proposed."""
+    try:
+        L = np.linalg.cholesky(inverse)
+        most = float(np.linalg.eigvalsh(L.T @ Q @ L)[-1])
+    except np.linalg.LinAlgError:
+        return float("nan")
+    scale = fp.frobenius(Q) * float(np.trace(inverse))
+    return float(max(most, 0.0) * LIFT + 1e-6 * scale + 1e-12)
