@@ -36,6 +36,7 @@ class Energy(Method):
     """Changed labels only, which enter the loss linearly."""
 
     name: ClassVar[str] = "energy"
+    takes_all: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the loss and the inputs fit."""
@@ -132,7 +133,7 @@ class Trees:
 
     def grow(self, j: int, budget: Budget, root: bool) -> Record | None:
         """Go on with a point's tree: the record when it is done, None when time is up, or, if asked, at its root."""
-        steps, record = self._waiting.pop(j, None) or self._begin(j)
+        steps, record = self._waiting.pop(j) if j in self._waiting else self._begin(j)
         try:
             for score in steps:
                 if np.isfinite(score):
