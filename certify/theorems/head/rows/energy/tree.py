@@ -15,7 +15,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy.duals import Duals, average, duals
 from certify.theorems.head.rows.energy.finder import minimise, rays, singles, slopes
-from certify.theorems.head.rows.energy.lists import SLACK, greedy, listing, survivors
+from certify.theorems.head.rows.energy.lists import SLACK, greedy, listing, most_harmful, survivors
 from certify.theorems.head.rows.energy.primals import Family, Moves, along, bowl, flat, newton_moves
 from certify.theorems.head.rows.energy.record import BOWL, CLOSED, FLAT, FRESH, KEEP, LIST, REST, SPLIT, Record, short
 from certify.theorems.head.rows.energy.refits import refits
@@ -137,7 +137,7 @@ class Tree:
         rows, k, free = self.rows, node.k, node.free
         harm = np.min([s.each() for _, s, _ in found], 0) if found else np.zeros(len(free))
         left = np.ones(len(free), dtype=bool)
-        for x in np.argsort(-harm)[: max(1, len(free) // 12)]:
+        for x in most_harmful([s for _, s, _ in found], harm):
             left[x] = False
             beside = left & (rows.owner[free] != rows.owner[free[x]])
             for _, s, _ in found:
@@ -204,7 +204,7 @@ class Tree:
         self.record.vector(best[1].centre[None])
         if best[0] < -SLACK or rows.width > 1:
             return found
-        return found + self.moving(node, Q, (short(node.w), best[1].centre))
+        return found + self.moving(node, Q, (best[1].centre,))
 
     def moving(self, node: Node, Q: Array, centres: tuple[Array, ...]) -> Found:
         """Families that follow the set."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from flint import arb, ctx
@@ -11,10 +13,12 @@ from certify.check.theorems.head.rows.energy import proved
 from certify.check.theorems.head.rows.energy.entropies import height
 from certify.check.theorems.head.rows.energy.families import mean_curvature
 from certify.check.theorems.head.rows.energy.replay import CLOSED, FRESH, KEEP, LIST, SPLIT
+from certify.check.theorems.head.rows.energy.scores import Scores
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy import Energy
+from certify.theorems.head.rows.energy.scores import Scores as Ours
 from certify.theorems.head.rows.method import Budget, Part
 from tests.families.class_heads import as_checked, class_head
 
@@ -185,6 +189,28 @@ def test_no_random_damage_proves_a_point_that_is_not(seed: int) -> None:
     except Invalid:
         return
     assert not (np.array(done) & ~part.proved).any()
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+def test_bounds_of_scores_hold_for_every_set(k: int) -> None:
+    rng, count = np.random.default_rng(k), 6
+    for _ in range(30):
+        P = rng.standard_normal((count + 1, count + 1)) * 10.0 ** rng.uniform(-1, 1)
+        P += P.T
+        P[np.arange(count), np.arange(count)], P[-1, -1] = -np.inf, 0.0
+        P[0, 1] = P[1, 0] = -np.inf  # alternatives of one row
+        v = rng.standard_normal(count + 1)
+        ours, theirs = Ours(0.3, v, P, k), Scores(0.3, v.tolist(), P.tolist(), k)
+        assert np.allclose(theirs.each(), ours.each())
+        for size in range(k + 1):
+            for some in combinations(range(count), size):
+                items = some + (count,) * (k - size)
+                score = theirs.of(items)
+                assert score <= ours.worst() + 1e-9
+                for x in some:
+                    assert score <= theirs.each()[x] + 1e-9
+                    assert all(score <= theirs.beside(x)[y] + 1e-9 for y in some if y != x)
+                    assert np.allclose(theirs.beside(x), ours.beside(x))
 
 
 def test_deletions_and_other_losses_are_refused() -> None:
