@@ -25,6 +25,7 @@ class BoxTree(Method):
     """Deleted or relabelled rows of a logistic head (H5, H6)."""
 
     name: ClassVar[str] = "box_tree"
+    takes_all: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 import numpy as np
@@ -27,6 +28,9 @@ FEW = 10**9
 SHARE = 0.1
 """Of a typical margin: how near a first refit has to be; only those that decide nothing are solved to the end."""
 
+TIMED = 256
+"""Refits that are timed."""
+
 
 class Enumeration(Method):
     """All changes of 0, 1, … m rows, each refitted (H1)."""
@@ -46,6 +50,18 @@ class Enumeration(Method):
         """Where every choice is refitted in seconds."""
         leaves = sum(change.choices(head, size) for size in range(change.count + 1))
         return leaves * head.n * head.k * head.m <= FEW
+
+    def seconds(self, head: Head, change: RowChange) -> float:
+        """The time of all refits, from that of a few with most rows changed."""
+        few = next(choices_of(head, change, change.count, TIMED), None)
+        if few is None:
+            return 0.0
+        refitter = Refitter(head)
+        goal = SHARE * typical(head, refitter.V0) * head.mu()[0]
+        started = time.monotonic()
+        decide(head, refitter, few, head.today >= 0, goal, Found(head), Budget())
+        each = (time.monotonic() - started) / len(few)
+        return each * sum(change.choices(head, size) for size in range(change.count + 1))
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """Both ends of every point, or nothing when the time is too short; flips that were met count."""

@@ -86,9 +86,11 @@ class Method(ABC):
 
     Attributes:
         name: as certificates name it.
+        takes_all: whether it may use all the time it is given.
     """
 
     name: ClassVar[str]
+    takes_all: ClassVar[bool] = False
 
     @abstractmethod
     def able(self, head: Head, change: RowChange) -> str:
@@ -97,6 +99,10 @@ class Method(ABC):
     def complete(self, head: Head, change: RowChange) -> bool:
         """Whether it finds the changes that flip as well, so that no search need go before it."""
         return False
+
+    def seconds(self, head: Head, change: RowChange) -> float:
+        """About how long it takes to decide every point, measured here; infinite where that is not known."""
+        return float("inf")
 
     @abstractmethod
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:

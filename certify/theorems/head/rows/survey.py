@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
@@ -21,10 +21,13 @@ CLASSES: Final[Mapping[str, str]] = {
     "squared_labels": "squared_labels:SquaredLabels", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells", "box_tree": "box_tree:BoxTree", "energy": "energy:Energy",
     "enumeration": "enumeration:Enumeration"}
-"""Modules and classes of the methods, in the order in which they are tried."""
+"""Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
 
 ATTACK = 0.25
 """Share of the time for the search of changes that flip."""
+
+FITS = 0.5
+"""Share of the time left into which a method's own time must fit to go before one that may use it all."""
 
 LONGEST = 60.0
 """Seconds that it may take at most."""
@@ -85,10 +88,10 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     parts: dict[str, Part] = {}
     attacked = False
-    for name in sorted(CLASSES, key=lambda name: not _method(name).complete(head, change)):
+    for name in order(head, change, budget, methods):
         todo = known & ~found.flipped & (status == OPEN)
-        if name not in methods or not todo.any():
-            continue
+        if not todo.any():
+            break
         if why := _method(name).able(head, change):
             reasons.append(f"{name}: {why}")
             continue
@@ -109,6 +112,22 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
         _attack(head, change, found, budget, tell)
     status[found.flipped & (status == OPEN)] = FLIPPED
     return Survey(status, parts, found.flips(), tuple(reasons))
+
+
+def order(head: Head, change: RowChange, budget: Budget, methods: tuple[str, ...]) -> Iterator[str]:
+    """The methods in turn, those that decide everything in seconds first.
+
+    Before one that may use all the time goes one whose own time is known to fit into half of what is left.
+    """
+    waiting = sorted((name for name in CLASSES if name in methods),
+                     key=lambda name: not _method(name).complete(head, change))
+    while waiting:
+        name = waiting[0]
+        if _method(name).takes_all and not _method(name).able(head, change):
+            name = next((other for other in waiting[1:] if not _method(other).able(head, change)
+                         and _method(other).seconds(head, change) <= FITS * budget.left()), name)
+        waiting.remove(name)
+        yield name
 
 
 def vanishing(head: Head, change: RowChange) -> list[str]:

@@ -107,26 +107,22 @@ def minimise(rows: Rows, tau: Array, w: Array, e: Array | None = None, tolerance
     return w
 
 
-def singles(rows: Rows, tau: Array, times: float, w: Array, chosen: Index, e: Array, tolerance: float) -> Array:
-    """Minimisers `(L, p)` on e·w = 0 with one alternative counted `times`, from that without, w: chords first.
+def rays(rows: Rows, tau: Array, times: float, w: Array, chosen: Index, e: Array) -> tuple[Array, Array]:
+    """Matrix P and `(L,)` lengths c: `w − c_l P s_l` is near the minimiser on e·w = 0 with l counted `times`.
 
-    The chord is exact in the changed line for one output: `−K(times·Δ …)` solved as a scalar equation.
+    P is the inverse Hessian along the hyperplane at w. For one output c is exact in the changed line, everything else
+    taken as quadratic; for several it is a Newton step, shortened where outputs would move far.
     """
-    target = np.broadcast_to(tau, (len(chosen), len(tau))).copy()
-    for column in range(2):
-        target[np.arange(len(chosen)), rows.lines[chosen, column]] += times * rows.deltas[chosen, column]
     z = rows.A @ w
     q = slopes(rows, z)
-    H = hessians(rows, q[None])[0]
-    P = np.linalg.inv(H)
+    P = np.linalg.inv(hessians(rows, q[None])[0])
     pe = P @ e
     P = P - np.outer(pe, pe) / (e @ pe)
     S = rows.steps[chosen]
     S_ = S @ P
     if rows.width > 1:
         reach = np.abs(S_ @ rows.A.T).max(1)
-        start = w - (times * np.minimum(1.0, 2.0 / np.maximum(times * reach, 1e-9)))[:, None] * S_
-        return minimise(rows, target, start, e, tolerance)
+        return P, times * np.minimum(1.0, 2.0 / np.maximum(times * reach, 1e-9))
     lines = rows.lines[chosen, 0]
     sign = rows.deltas[chosen, 0]  # the step is −sign·a
     K = (S_ * S).sum(1)
@@ -138,9 +134,23 @@ def singles(rows: Rows, tau: Array, times: float, w: Array, chosen: Index, e: Ar
         t = 0.5 * (low + high)
         f = t - K * (sign * times - (slopes(rows, z0 + t) - q0 - bend * t))
         high, low = np.where(f > 0, t, high), np.where(f > 0, low, t)
-    start = w - (sign * t / np.maximum(K, 1e-300))[:, None] * S_
-    after = slopes(rows, z0 + t)
-    extra = after * (1.0 - after) - bend
+    return P, sign * t / np.maximum(K, 1e-300)
+
+
+def singles(rows: Rows, tau: Array, times: float, w: Array, chosen: Index, e: Array, tolerance: float) -> Array:
+    """Minimisers `(L, p)` on e·w = 0 with one alternative counted `times`, from that without, w: chords first."""
+    target = np.broadcast_to(tau, (len(chosen), len(tau))).copy()
+    for column in range(2):
+        target[np.arange(len(chosen)), rows.lines[chosen, column]] += times * rows.deltas[chosen, column]
+    P, c = rays(rows, tau, times, w, chosen, e)
+    S_ = rows.steps[chosen] @ P
+    start = w - c[:, None] * S_
+    if rows.width > 1:
+        return minimise(rows, target, start, e, tolerance)
+    lines = rows.lines[chosen, 0]
+    before, after = slopes(rows, rows.A[lines] @ w), slopes(rows, (rows.A[lines] * start).sum(1))
+    extra = after * (1.0 - after) - before * (1.0 - before)
+    K = (S_ * rows.steps[chosen]).sum(1)
     return _chords(rows, target, start, (S_, extra / (1.0 + extra * K), P), e, tolerance)
 
 

@@ -16,6 +16,9 @@ LISTED = 8000
 SLACK = 1e-3
 """How far below zero a score must be: the checker's own dual points are near the prover's, not the same."""
 
+_SPLIT = 1 / 12
+"""Share of a node's alternatives that are split off at once."""
+
 _TRIPLES = 200
 """Most alternatives whose triples are searched for a list."""
 
@@ -43,6 +46,23 @@ def greedy(s: Scores) -> Array:
         gain = gain + s.pair[best]
         best = int(np.argmax(gain))
     return shares[:last]
+
+
+def most_harmful(found: list[Scores], harm: Array) -> Index:
+    """Alternatives to split off, most harmful first: as few as leave a rest without a set of nonnegative score.
+
+    At most a share of all; what is left then gets bounds of its own.
+    """
+    order = np.argsort(-harm)
+    low, high = 0, max(1, int(len(order) * _SPLIT))
+    while found and high - low > 1:  # `high` are enough, or are all that go at once
+        middle = (low + high) // 2
+        rest = np.sort(order[middle:])
+        if min(s.within(rest).worst() for s in found) < -SLACK:
+            high = middle
+        else:
+            low = middle
+    return order[:high]
 
 
 def listing(found: list[Scores], count: int, k: int) -> Index | None:

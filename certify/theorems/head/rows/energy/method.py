@@ -1,21 +1,23 @@
-"""The method: easy points first, each with a share of the time that is left."""
+"""The method: every point's root first, then the trees of those left, the least scores first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
 
+from certify.finders.head.refits import Refitter
 from certify.format.errors import EnclosureError
-from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
-from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy.finder import minimise
 from certify.theorems.head.rows.energy.record import Record
-from certify.theorems.head.rows.energy.rows import Rows, logistic_rows, softmax_rows
+from certify.theorems.head.rows.energy.rows import Index, Rows, logistic_rows, softmax_rows
 from certify.theorems.head.rows.energy.tree import Open, Tree
-from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
 MOST = 2**25
 """Most slopes of all dual points of a point: alternatives times rows times outputs."""
@@ -23,14 +25,18 @@ MOST = 2**25
 VECTORS = 4_000_000
 """Most weights that a record holds."""
 
-FIRST, LATER = 0.02, 0.5
-"""Share of the time left for a point: first for all, then for those not done."""
+KEPT = 2**28
+"""Most bytes of all trees that wait for more time."""
+
+SHARE, LEAST = 0.1, 0.5
+"""A point's turn: a share of the time that is left, and seconds, at least."""
 
 
 class Energy(Method):
     """Changed labels only, which enter the loss linearly."""
 
     name: ClassVar[str] = "energy"
+    takes_all: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the loss and the inputs fit."""
@@ -79,38 +85,99 @@ def normals(head: Head, j: int) -> Array:
 def _prove(name: str, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part:
     rows = rows_of(head, change)
     start = minimise(rows, rows.tau[None], head.V.reshape(1, -1), None, 1e-10)[0]
-    proved = np.zeros(len(head.points), dtype=bool)
-    record, done = Record(), []
-    todo = todo & (head.today >= 0)
-    order = sorted(np.flatnonzero(todo).tolist(), key=lambda j: -float(_gap(head, j, start)))
-    hopeless: set[int] = set()
-    for share in (FIRST, LATER):
-        for j in order:
-            if proved[j] or j in hopeless or budget.left() <= 0 or len(record.vectors) * len(start) > VECTORS:
-                continue
-            try:
-                tree = _point(head, rows, change.count, j, start, budget.share(share))
-            except Open:
-                hopeless.add(j)
-                continue
-            except (OutOfTime, EnclosureError, np.linalg.LinAlgError):
-                continue
-            record.join(tree)
-            proved[j] = True
-            done.append(j)
-    return Part(name, proved, record.arrays(np.array(done, dtype=np.int64), len(start)))
+    trees = Trees(head, rows, change.count, start)
+    proved, whole, done = np.zeros(len(head.points), dtype=bool), Record(), []
+    points = np.flatnonzero(todo & (head.today >= 0)).tolist()
+    order = sorted(points, key=lambda j: -float(_gap(head, j, start)))
+    first = True
+    while order and budget.left() > 0:
+        again = []
+        for place, j in enumerate(order):
+            if budget.left() <= 0:
+                break
+            turn = max(LEAST, budget.left() * SHARE, budget.left() / (len(order) - place))
+            record = trees.grow(j, Budget(min(turn, budget.left())), first)
+            if record is None:
+                again += [j] if j not in trees.hopeless else []
+            elif len(whole.vectors) + len(record.vectors) <= VECTORS // len(start):
+                whole.join(record)
+                proved[j] = True
+                done.append(j)
+        order, first = sorted(again, key=lambda j: trees.score[j]), False
+    return Part(name, proved, whole.arrays(np.array(done, dtype=np.int64), len(start)), trees.flips())
+
+
+class Trees:
+    """The trees of all points, some of which wait for more time.
+
+    Args:
+        head: the head.
+        rows: the same, flattened.
+        count: rows that may change.
+        start: weights near the refit without a change.
+
+    Attributes:
+        score: of every point tried the greatest score of a set where its root was left open.
+        hopeless: points with a set that is left open.
+    """
+
+    def __init__(self, head: Head, rows: Rows, count: int, start: Array) -> None:
+        self.head, self.rows, self.count, self.start = head, rows, count, start
+        self.score: dict[int, float] = {}
+        self.hopeless: set[int] = set()
+        self._open: list[Index] = []
+        self._waiting: dict[int, tuple[Iterator[float], Record]] = {}
+        # a waiting tree holds slopes, targets and scores of the nodes on its path; two of them as a rule
+        size = 8 * (len(rows.lines) + 1) * (3 * len(rows.tau) + 3 * len(rows.lines))
+        self._room = KEPT // (2 * size)
+
+    def grow(self, j: int, budget: Budget, root: bool) -> Record | None:
+        """Go on with a point's tree: the record when it is done, None when time is up, or, if asked, at its root."""
+        steps, record = self._waiting.pop(j) if j in self._waiting else self._begin(j)
+        try:
+            for score in steps:
+                if np.isfinite(score):
+                    self.score.setdefault(j, score)
+                if budget.left() <= 0 or (root and np.isfinite(score)):
+                    self.score.setdefault(j, np.inf)
+                    self._wait(j, steps, record)
+                    return None
+        except Open as one:
+            self._open.append(one.chosen)
+        except (EnclosureError, np.linalg.LinAlgError):
+            pass
+        else:
+            return record
+        self.hopeless.add(j)
+        return None
+
+    def _begin(self, j: int) -> tuple[Iterator[float], Record]:
+        record = Record()
+
+        def steps() -> Iterator[float]:
+            for e in normals(self.head, j):
+                yield from Tree(self.head, self.rows, e, record=record).steps(self.start, self.count)
+
+        return steps(), record
+
+    def _wait(self, j: int, steps: Iterator[float], record: Record) -> None:
+        """Keep a tree; where there is no room the hardest point's starts again later."""
+        self._waiting[j] = steps, record
+        if len(self._waiting) > self._room:
+            del self._waiting[max(self._waiting, key=lambda i: self.score[i])]
+
+    def flips(self) -> Flips | None:
+        """Sets that were left open and are proved to flip a point."""
+        if not self._open:
+            return None
+        found, width = Found(self.head), max(map(len, self._open))
+        sets = np.array([[*np.sort(some), *[-1] * (width - len(some))] for some in self._open], dtype=np.int64)
+        owner, code = np.append(self.rows.owner, NONE), np.append(self.rows.code, NONE)
+        choices, refitter = Choices(owner[sets], code[sets]), Refitter(self.head)
+        found.prove(choices, refitter.newton(choices, np.repeat(refitter.V0[None], len(sets), axis=0)))
+        return found.flips()
 
 
 def _gap(head: Head, j: int, w: Array) -> float:
     e = normals(head, j)
     return float((e @ w / np.sqrt((e * e).sum(1))).min())
-
-
-def _point(head: Head, rows: Rows, count: int, j: int, start: Array, budget: Budget) -> Record:
-    """The record of one point; raises where it is not proved."""
-    record = Record()
-    for e in normals(head, j):
-        tree = Tree(head, rows, e, budget.check)
-        tree.prove(start, count)
-        record.join(tree.record)
-    return record

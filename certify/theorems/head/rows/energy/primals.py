@@ -164,7 +164,10 @@ class Moves:
 
 
 def newton_moves(rows: Rows, tau: Array, chosen: Index, k: int, w: Array, rounds: int = 2) -> Moves:
-    """Newton steps of a convex model of the energy at w, damped for the widest-moving alternatives."""
+    """Newton steps of a convex model of the energy at w.
+
+    They are not damped one by one: the shift takes back what the centre already holds, whole steps of alternatives.
+    """
     z = rows.A @ w
     q = slopes(rows, z)
     g = (q - tau) @ rows.A + rows.ridge * w
@@ -172,8 +175,7 @@ def newton_moves(rows: Rows, tau: Array, chosen: Index, k: int, w: Array, rounds
     h = np.maximum(1.3 * q * (1.0 - q), 1e-12)
     for _ in range(rounds):
         P = np.linalg.inv((rows.A.T * h) @ rows.A + np.diag(rows.ridge))
-        toward = steps @ P
-        moves = Moves(short(P), short(P @ g / k), short(1.0 / np.maximum(1.0, 0.25 * (toward * steps).sum(1))))
+        moves = Moves(short(P), short(P @ g / k), np.ones(len(chosen)))
         h = _curvature_(z, *(0.6 * end for end in ranges(rows.A @ along(moves, steps).T, k)))
     return moves
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from certify.rigor.fp import Array
 
-FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED = range(1, 8)
-"""Fixed weights; moving ones; alternatives that stay; a child; what is left; sets one by one; nothing left."""
+FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED, FRESH = range(1, 9)
+"""Fixed weights; moving ones; alternatives that stay; a child; what is left; sets one by one; nothing left; new dual
+points."""
 
 
 def short(x: NDArray[Any]) -> Array:

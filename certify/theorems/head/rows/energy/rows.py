@@ -68,7 +68,7 @@ class Rows:
     @cached_property
     def ridge(self) -> Array:
         """`(p,)` decay of each weight, a float that finders use."""
-        # with several outputs a shift of all free intercepts changes nothing: a trace of decay fixes it for solvers
+        # a shift of all free intercepts changes nothing with several outputs: a trace of decay keeps solvers off it
         return np.where(self.decayed, self.mu[0], 0.0 if self.width == 1 else 1e-9 * self.mu[0])
 
     @cached_property

@@ -21,6 +21,9 @@ from certify.theorems.head.rows.energy.rows import Index, Rows
 
 LOW = -np.inf
 
+SHARES = (0.0, 0.5, 1.0)
+"""Shares θ of what an item adds by itself that are counted with its partners."""
+
 
 def spread(rows: Rows, points: Duals, chosen: Index) -> Array:
     """Lower bounds Q `(L + 1, L + 1)` of `|r_x − r_y|²/μ + Σ_i h_i (q_ix − q_iy)²`; the last point is the empty item.
@@ -75,11 +78,27 @@ class Scores:
     pair: Array
     k: int
 
+    def shares(self, items: int) -> list[Array]:
+        """Bounds `(L + 1,)` R: what items of a set of that many add is at most the sum of their R, for each of the R.
+
+        `Σ_y v_y + Σ_{y<z} P_yz = Σ_y ((1 − θ/2) v_y + ½ Σ_{z≠y} (P_yz + u_z))`, `u = θ v/(items − 1)`, for every θ:
+        where partners are chosen by what they add, near ones that do no harm count for less.
+        """
+        if items < 2:
+            return [self.single]
+        found = []
+        for theta in SHARES:
+            partners = self.pair + (theta / (items - 1)) * self.single[None, :]
+            found.append((1.0 - 0.5 * theta) * self.single + 0.5 * _top_rows(partners, items - 1))
+        return found
+
     def sums(self) -> Array:
-        """`(L + 1,)` R_x: a set's score is at most `base` plus the R of its items."""
-        if self.k == 1:
-            return self.single
-        return np.asarray(self.single + 0.5 * _top_rows(self.pair, self.k - 1))
+        """`(L + 1,)` R_x of the best bound: a set's score is at most `base` plus the R of its items."""
+        return min(self.shares(self.k), key=self._total)
+
+    def _total(self, sums: Array) -> float:
+        some = np.append(sums[:-1], np.repeat(sums[-1], self.k))
+        return float(np.sort(some)[-self.k :].sum())
 
     def worst(self) -> float:
         """Upper bound of every set's score."""
@@ -98,19 +117,19 @@ class Scores:
         k, last = self.k, len(self.single) - 1
         if k == 1:
             return self.base + self.single[:-1]
-        rest = self.single + 0.5 * (_top_rows(self.pair, k - 2) if k > 2 else 0.0)
-        value = self.pair[:last] + rest[None, :]  # (x, y): what y adds once x is in
-        found: Array = self.base + self.single[:-1] + _top_rows(value, k - 1)
+        # (x, y): what y adds once x is in
+        every = [_top_rows(self.pair[:last] + rest[None, :], k - 1) for rest in self.shares(k - 1)]
+        found: Array = self.base + self.single[:-1] + np.min(every, axis=0)
         return found
 
     def beside(self, x: int) -> Array:
         """`(L,)` upper bounds of the scores of the sets that hold x and y, for every alternative y."""
-        k, last = self.k, len(self.single) - 1
-        rest = self.single + 0.5 * (_top_rows(self.pair, k - 2) if k > 2 else 0.0)
-        value = self.pair[x] + rest
-        others = np.append(value[:-1], np.repeat(value[-1], k))
-        top = np.sort(others)[len(others) - (k - 2) :].sum() if k > 2 else 0.0
-        found: Array = self.base + self.single[x] + value[:last] + top
+        k, last, every = self.k, len(self.single) - 1, []
+        for rest in self.shares(k - 1):
+            value = self.pair[x] + rest
+            others = np.append(value[:-1], np.repeat(value[-1], k))
+            every.append(value[:last] + (np.sort(others)[len(others) - (k - 2) :].sum() if k > 2 else 0.0))
+        found: Array = self.base + self.single[x] + np.min(every, axis=0)
         return found
 
 

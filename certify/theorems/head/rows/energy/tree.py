@@ -6,7 +6,7 @@ sharpens the bounds of the rest; the most harmful ones become children in which 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,16 +14,19 @@ import numpy as np
 from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy.duals import Duals, average, duals
-from certify.theorems.head.rows.energy.finder import minimise, singles, slopes
-from certify.theorems.head.rows.energy.lists import SLACK, greedy, listing, survivors
+from certify.theorems.head.rows.energy.finder import minimise, rays, singles, slopes
+from certify.theorems.head.rows.energy.lists import SLACK, greedy, listing, most_harmful, survivors
 from certify.theorems.head.rows.energy.primals import Family, Moves, along, bowl, flat, newton_moves
-from certify.theorems.head.rows.energy.record import BOWL, CLOSED, FLAT, KEEP, LIST, REST, SPLIT, Record, short
+from certify.theorems.head.rows.energy.record import BOWL, CLOSED, FLAT, FRESH, KEEP, LIST, REST, SPLIT, Record, short
 from certify.theorems.head.rows.energy.refits import refits
 from certify.theorems.head.rows.energy.rows import Index, Rows
 from certify.theorems.head.rows.energy.scores import Scores, scores, side, spread
 
 _CHUNK = 1024
 _FRANK_WOLFE = 4
+
+WORTHY, WORTH = 50, 0.05
+"""Sets in a list for which dual points of the node's own are solved; what one must gain to be kept by itself."""
 
 
 class Open(Exception):
@@ -43,11 +46,12 @@ class Node:
     k: int
     points: Duals
     w: Array
+    solved: bool = False
 
     def keep(self, kept: Index) -> Node:
         """The node with some of the alternatives alone."""
         points = self.points.take(np.append(kept, len(self.free)))
-        return Node(self.chosen, self.free[kept], self.k, points, self.w)
+        return Node(self.chosen, self.free[kept], self.k, points, self.w, self.solved)
 
 
 Found = list[tuple[Family, Scores, Moves | None]]
@@ -67,13 +71,18 @@ class Tree:
     head: Head
     rows: Rows
     e: Array
-    check: Callable[[], None]
+    check: Callable[[], None] = lambda: None
     record: Record = field(default_factory=Record)
     nodes: int = 0
     solved: int = 0
 
     def prove(self, start: Array, count: int) -> None:
         """Return if no set of at most `count` alternatives moves the label; raise `Open` or what `check` raises."""
+        for _ in self.steps(start, count):
+            self.check()
+
+    def steps(self, start: Array, count: int) -> Iterator[float]:
+        """The same, step by step: greatest score left in the node at hand, infinite where it is not known yet."""
         rows = self.rows
         free = np.arange(len(rows.lines))
         k = min(count, len(set(rows.owner.tolist())))
@@ -86,7 +95,8 @@ class Tree:
         )
         self.record.vector(W)
         tau = self.targets(np.zeros(0, np.int64), free, k)
-        self.close(Node(np.zeros(0, np.int64), free, k, duals(rows, slopes(rows, W @ rows.A.T), tau, self.e), w))
+        points = duals(rows, slopes(rows, W @ rows.A.T), tau, self.e)
+        yield from self.close(Node(np.zeros(0, np.int64), free, k, points, w, True))
 
     def targets(self, chosen: Index, free: Index, k: int) -> Array:
         """`(L + 1, N)` targets with the chosen alternatives and one more counted k times; the last without one more."""
@@ -96,11 +106,11 @@ class Tree:
             tau[np.arange(len(free)), rows.lines[free, column]] += k * rows.deltas[free, column]
         return tau
 
-    def close(self, node: Node) -> None:
+    def close(self, node: Node) -> Iterator[float]:
         """Close a node."""
         self.nodes += 1
         while node.k and len(node.free):
-            self.check()
+            yield np.inf
             found = self.families(node)
             every = [s for _, s, _ in found]
             kept = survivors(every, len(node.free))
@@ -112,18 +122,22 @@ class Tree:
                 node = node.keep(kept)
                 continue
             sets = listing(every, len(node.free), node.k)
+            if node.k > 1 and not node.solved and (sets is None or len(sets) > WORTHY):
+                node = self.fresh(node)
+                continue
+            yield min((s.worst() for s in every), default=np.inf)
             if sets is not None:
-                self.sets(node, sets, found)
+                yield from self.sets(node, sets, found)
                 return
-            node = self.split(node, found)
-        self.sets(node, np.full((1, node.k), len(node.free)), [])
+            node = yield from self.split(node, found)
+        yield from self.sets(node, np.full((1, node.k), len(node.free)), [])
 
-    def split(self, node: Node, found: Found) -> Node:
+    def split(self, node: Node, found: Found) -> Generator[float, None, Node]:
         """Children for the most harmful alternatives; what is left of the node."""
         rows, k, free = self.rows, node.k, node.free
         harm = np.min([s.each() for _, s, _ in found], 0) if found else np.zeros(len(free))
         left = np.ones(len(free), dtype=bool)
-        for x in np.argsort(-harm)[: max(1, len(free) // 12)]:
+        for x in most_harmful([s for _, s, _ in found], harm):
             left[x] = False
             beside = left & (rows.owner[free] != rows.owner[free[x]])
             for _, s, _ in found:
@@ -131,13 +145,35 @@ class Tree:
             kept = np.flatnonzero(beside)
             self.record.step(SPLIT, x, len(kept), *kept)
             chosen = np.append(node.chosen, free[x])
-            members = np.stack([np.full(len(kept) + 1, x), np.append(kept, len(free))], 1)
-            tau = self.targets(chosen, free[kept], k - 1)
-            points = average(rows, node.points, np.array([1.0 / k, (k - 1.0) / k]), members, tau, self.e)
+            points = self.below(node, chosen, int(x), kept)
             w = minimise(rows, rows.target(chosen)[None], node.w[None], None, 1e-8)[0]
-            self.close(Node(chosen, free[kept], k - 1, points, w))
+            yield from self.close(Node(chosen, free[kept], k - 1, points, w))
         self.record.step(REST)
         return node.keep(np.flatnonzero(left))
+
+    def below(self, node: Node, chosen: Index, x: int, kept: Index) -> Duals:
+        """Dual points of the child with alternative x in, averages of the node's."""
+        k, free = node.k, node.free
+        members = np.stack([np.full(len(kept) + 1, x), np.append(kept, len(free))], 1)
+        tau = self.targets(chosen, free[kept], k - 1)
+        return average(self.rows, node.points, np.array([1.0 / k, (k - 1.0) / k]), members, tau, self.e)
+
+    def fresh(self, node: Node) -> Node:
+        """The node with dual points solved for it: near rays from one weight, those far from them by themselves."""
+        rows, k, free = self.rows, node.k, node.free
+        tau = self.targets(node.chosen, free, k)
+        v = short(minimise(rows, tau[-1:], node.w[None], self.e, 1e-6)[0])
+        P, lengths = (short(x) for x in rays(rows, tau[-1], float(k), v, free, self.e))
+        W = np.concatenate([v - lengths[:, None] * (rows.steps[free] @ P), v[None]])
+        best = short(singles(rows, tau[-1], float(k), v, free, self.e, 0.01))
+        points = duals(rows, slopes(rows, W @ rows.A.T), tau, self.e)
+        better = duals(rows, slopes(rows, best @ rows.A.T), tau[:-1], self.e).value > points.value[:-1] + WORTH
+        own = np.flatnonzero(better)
+        W[own] = best[own]
+        self.record.step(FRESH, len(own), *own)
+        self.record.vector(np.concatenate([v[None], P, best[own]]))
+        self.record.numbers += lengths.tolist()
+        return Node(node.chosen, free, k, duals(rows, slopes(rows, W @ rows.A.T), tau, self.e), node.w, True)
 
     def families(self, node: Node) -> Found:
         """Families of weights on the right side with their scores; one alone where it closes the node."""
@@ -168,7 +204,7 @@ class Tree:
         self.record.vector(best[1].centre[None])
         if best[0] < -SLACK or rows.width > 1:
             return found
-        return found + self.moving(node, Q, (short(node.w), best[1].centre))
+        return found + self.moving(node, Q, (best[1].centre,))
 
     def moving(self, node: Node, Q: Array, centres: tuple[Array, ...]) -> Found:
         """Families that follow the set."""
@@ -184,7 +220,7 @@ class Tree:
                 self.record.numbers += how.damp.tolist()
         return found
 
-    def sets(self, node: Node, members: Index, found: Found) -> None:
+    def sets(self, node: Node, members: Index, found: Found) -> Iterator[float]:
         """Close listed sets of a node one by one; `len(free)` is the empty item."""
         rows, free = self.rows, node.free
         steps = np.concatenate([rows.steps[free], np.zeros((1, len(self.e)))])
@@ -193,7 +229,7 @@ class Tree:
         moves = np.concatenate([along(how, rows.steps[free]), np.zeros_like(steps[:1])]) if how else 0.0 * steps
         centre = found[-1][0].centre if how else node.w
         for start in range(0, len(members), _CHUNK):
-            self.check()
+            yield np.inf
             part = members[start : start + _CHUNK]
             self.solved += len(part)
             inside = np.where(part < len(free), np.append(free, -1)[part], -1)

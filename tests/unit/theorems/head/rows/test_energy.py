@@ -16,8 +16,9 @@ from certify.theorems.head.rows.energy import Energy
 from certify.theorems.head.rows.energy.duals import average, duals
 from certify.theorems.head.rows.energy.entropy import binary_entropy, entropy, softplus_up
 from certify.theorems.head.rows.energy.finder import minimise, singles, slopes
-from certify.theorems.head.rows.energy.method import normals, rows_of
+from certify.theorems.head.rows.energy.method import Trees, normals, rows_of
 from certify.theorems.head.rows.energy.primals import along, bowl, curvature_up, energy_up, flat, lse_up, newton_moves
+from certify.theorems.head.rows.energy.record import Record
 from certify.theorems.head.rows.energy.rows import Rows
 from certify.theorems.head.rows.energy.scores import scores, side, spread
 from certify.theorems.head.rows.energy.tree import Open, Tree
@@ -90,6 +91,51 @@ def test_time_up_returns_what_there_is() -> None:
     rows = rows_of(head, RowChange(True, 1, (0, 1)))
     with pytest.raises(OutOfTime):
         Tree(head, rows, normals(head, 0)[0], check).prove(head.V.ravel(), 1)
+
+
+def test_trees_that_wait_go_on_where_they_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = class_head(np.random.default_rng([2, 1, 3]), 9, 1, decay=0.3, apart=5.0)
+    change, todo = RowChange(True, 3, tuple(range(9))), head.today >= 0
+    whole = Energy().prove(head, change, todo, Budget(20.0))
+    grown, grow = [], Trees.grow
+
+    def little(self: Trees, j: int, budget: Budget, root: bool) -> Record | None:
+        grown.append(j)
+        return grow(self, j, Budget(0.0), root)  # one step a turn
+
+    monkeypatch.setattr(Trees, "grow", little)
+    part = Energy().prove(head, change, todo, Budget(20.0))
+    assert whole is not None
+    assert part is not None
+    assert np.array_equal(part.proved, whole.proved)
+    assert part.proved.any()
+    assert max(map(grown.count, grown)) > 2
+
+
+def test_a_tree_without_room_starts_again() -> None:
+    head = class_head(np.random.default_rng([2, 1, 3]), 9, 1, decay=0.3, apart=5.0)
+    change = RowChange(True, 3, tuple(range(9)))
+    trees = Trees(head, rows_of(head, change), 3, head.V.ravel())
+    trees._room = 0
+    assert trees.grow(0, Budget(0.0), True) is None
+    assert not trees._waiting
+    trees.grow(0, Budget(20.0), False)
+    assert trees.score[0] == np.inf
+
+
+def test_open_sets_that_flip_are_reported() -> None:
+    flips = 0
+    for seed in range(6):
+        head = class_head(np.random.default_rng(seed), 7, 1, decay=0.1, apart=0.5, free=False)
+        moved = broken(head, 2)
+        part = Energy().prove(head, RowChange(True, 2, tuple(range(7))), head.today >= 0, Budget(20.0))
+        assert part is not None
+        if part.flips is not None:
+            flipped = part.flips.point >= 0
+            assert not (flipped & ~moved).any()
+            assert not (flipped & part.proved).any()
+            flips += int(flipped.sum())
+    assert flips > 0
 
 
 def test_a_point_that_is_moved_is_left_open() -> None:

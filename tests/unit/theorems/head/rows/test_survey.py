@@ -15,7 +15,7 @@ from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
 from certify.theorems.head.rows.enumeration import Enumeration
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.survey import survey
+from certify.theorems.head.rows.survey import CLASSES, order, survey
 from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.oracles.head_rows import stays
 
@@ -133,3 +133,21 @@ def test_a_head_of_one_input_is_answered():
     found = survey(head, change, 8.0, methods=("cells", "enumeration"))
     assert not (found.proved & ~stays(head, change)).any() and found.proved.any()
     assert not survey(head, change, 8.0, methods=("cells",)).proved.any()
+
+
+@pytest.mark.parametrize(("seconds", "first"), [(9.0, "energy"), (11.0, "enumeration")])
+def test_enumeration_goes_before_energies_where_its_time_fits_into_half_of_what_is_left(monkeypatch, seconds, first):
+    head = drawn_head(np.random.default_rng(3), "logistic")
+    monkeypatch.setattr(Enumeration, "complete", lambda self, head, change: False)
+    monkeypatch.setattr(Enumeration, "seconds", lambda self, head, change: 5.0)
+    names = list(order(head, any_rows(head, 2, True), Budget(seconds), tuple(CLASSES)))
+    assert sorted(names) == sorted(CLASSES)
+    assert min(names.index("energy"), names.index("enumeration")) == names.index(first)
+    assert list(order(head, any_rows(head, 2, True), Budget(seconds), ("energy",))) == ["energy"]
+
+
+def test_the_time_of_an_enumeration_is_that_of_its_refits():
+    head = drawn_head(np.random.default_rng(3), "logistic", n=30)
+    one, two = (Enumeration().seconds(head, any_rows(head, m, True)) for m in (1, 2))
+    assert 0 < one < 60 and 0 < two < 60
+    assert Enumeration().seconds(head, any_rows(head, 0, True)) < one + 60

@@ -246,7 +246,6 @@ def _first(forth: list[int], back: list[int], k: int, ratio: int, floor: int) ->
 def _spread(c: Centre, free: list[int], wide: list[int], k: int, half: arb_mat, off: arb, sizes: dict[int, arb],
             back: arb, beta: list[arb]) -> arb:
     """At least `|Σ_M p̂s|_B`: the k largest of `|s|_B|p̂|`, or the root of the k largest row sums of k products."""
-    s = c.sums
     each = {i: (beta[i] * sizes[i]).upper() for i in free}
     plain = most(each.values(), k)
     if k == 1:

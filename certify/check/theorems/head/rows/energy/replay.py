@@ -16,7 +16,7 @@ from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refit import distance
 from certify.format.refusal import Invalid
 
-FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED = range(1, 8)
+FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED, FRESH = range(1, 9)
 NAMES = ("numbers", "points", "vectors", "whole")
 LOSSES = ("logistic", "cross_entropy")
 
@@ -136,10 +136,12 @@ class Replay:
         Q: list[list[float]] | None = None
         gone: set[int] = set()
         while True:
-            step = self.stream.whole(CLOSED + 1)
+            step = self.stream.whole(FRESH + 1)
             if step in (FLAT, BOWL) and k and free:
                 Q = Q or returned(self.lines, points, free)
                 found += self.family(step, chosen, free, k, points, Q)
+            elif step == FRESH and k and not gone:
+                points, found, Q = self.fresh(chosen, free, k), [], None
             elif step == KEEP:
                 kept = self.stream.kept(len(free))
                 self.need(set(survivors(found, len(free))) <= set(kept) and not gone, "alternatives leave a node")
@@ -158,6 +160,19 @@ class Replay:
                 return
             else:
                 raise Invalid(f"{self.stream.where}, whole", f"step {step}", "it has no place there")
+
+    def fresh(self, chosen: list[int], free: list[int], k: int) -> Duals:
+        """Dual points at new weights: `w − c P s` for every alternative, other ones where they are given."""
+        lines, stream = self.lines, self.stream
+        own = stream.kept(len(free))
+        (w, *P), given = stream.vectors(1 + stream.p), stream.vectors(len(own))
+        along = (arb_mat([lines.steps[l] for l in free]) * arb_mat(P)).tolist()
+        W = [[a - c * float(b.mid()) for a, b in zip(w, line, strict=True)]
+             for line, c in zip(along, stream.take("numbers", len(free)), strict=True)]
+        for x, weights in zip(own, given, strict=True):
+            W[x] = weights
+        tau = [lines.targets(chosen, l, k) for l in free] + [lines.targets(chosen)]
+        return duals(lines, slopes(lines, [*W, w]), tau, self.e)
 
     def need(self, good: bool, words: str) -> None:
         """Raise unless a step holds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import nlargest
 from itertools import combinations
 from math import inf, isfinite
@@ -15,6 +16,8 @@ from certify.check.theorems.head.rows.energy.families import Family
 from certify.check.theorems.head.rows.energy.lines import Lines
 
 LOW = -inf
+SHARES = (0.0, 0.5, 1.0)
+"""Of what an item adds by itself: the part that is counted with its pairs."""
 
 
 def returned(lines: Lines, points: Duals, free: list[int]) -> list[list[float]]:
@@ -81,26 +84,39 @@ class Scores:
         at = [*kept, len(self.single) - 1]
         return Scores(self.base, [self.single[x] for x in at], [[self.pair[x][y] for y in at] for x in at], self.k)
 
-    def _rest(self) -> list[float]:
-        """What an item adds by itself and, halved, with its best others once one pair of it is counted."""
+    @cached_property
+    def _rests(self) -> list[list[float]]:
+        """What an item adds at most beside another one: its own part, and half of what it has with its best others.
+
+        A share of what the others add by themselves is counted with their pairs; any share will do.
+        """
         if self.k <= 2:
-            return self.single
-        return [s + 0.5 * _best(line, self.k - 2) for s, line in zip(self.single, self.pair, strict=True)]
+            return [self.single]
+        others, found = self.k - 2, []
+        for share in SHARES:
+            moved = [share / others * v for v in self.single]
+            best = [_best([p + w for p, w in zip(line, moved, strict=True)], others) for line in self.pair]
+            found.append([(1.0 - 0.5 * share) * v + 0.5 * b for v, b in zip(self.single, best, strict=True)])
+        return found
 
     def each(self) -> list[float]:
         """Upper bounds of the scores of the sets that hold an alternative."""
         last = len(self.single) - 1
         if self.k == 1:
             return [self.base + s for s in self.single[:last]]
-        rest = self._rest()
-        return [self.base + self.single[x] + _best([a + b for a, b in zip(self.pair[x], rest, strict=True)], self.k - 1)
-                for x in range(last)]
+        def most(x: int, rest: list[float]) -> float:
+            return _best([a + b for a, b in zip(self.pair[x], rest, strict=True)], self.k - 1)
+
+        return [self.base + self.single[x] + min(most(x, rest) for rest in self._rests) for x in range(last)]
 
     def beside(self, x: int) -> list[float]:
         """Upper bounds of the scores of the sets that hold x and another alternative."""
-        value = [a + b for a, b in zip(self.pair[x], self._rest(), strict=True)]
-        more = self.base + self.single[x] + (_best(value, self.k - 2) if self.k > 2 else 0.0)
-        return [more + v for v in value[:-1]]
+        found = [inf] * (len(self.single) - 1)
+        for rest in self._rests:
+            value = [a + b for a, b in zip(self.pair[x], rest, strict=True)]
+            more = self.base + self.single[x] + (_best(value, self.k - 2) if self.k > 2 else 0.0)
+            found = [min(a, more + v) for a, v in zip(found, value[:-1], strict=True)]
+        return found
 
     def empty(self) -> float:
         """The score of no alternative."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from flint import arb, ctx
@@ -10,11 +12,13 @@ from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.energy import proved
 from certify.check.theorems.head.rows.energy.entropies import height
 from certify.check.theorems.head.rows.energy.families import mean_curvature
-from certify.check.theorems.head.rows.energy.replay import CLOSED, KEEP, LIST
+from certify.check.theorems.head.rows.energy.replay import CLOSED, FRESH, KEEP, LIST, SPLIT
+from certify.check.theorems.head.rows.energy.scores import Scores
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy import Energy
+from certify.theorems.head.rows.energy.scores import Scores as Ours
 from certify.theorems.head.rows.method import Budget, Part
 from tests.families.class_heads import as_checked, class_head
 
@@ -51,6 +55,53 @@ def test_prover_and_checker_agree(k: int, count: int) -> None:
         assert check(head, arrays_of(part), count, part.proved.tolist()) == part.proved.tolist()
         assert check(head, arrays_of(part), count, [False] * 5) == [False] * 5
     assert some > 0
+
+
+def solved_anew(monkeypatch: pytest.MonkeyPatch, k: int) -> tuple[Head, Part]:
+    """A record in which inner nodes have dual points of their own."""
+    monkeypatch.setattr("certify.theorems.head.rows.energy.tree.WORTHY", -1)
+    for seed in range(20):
+        head, part = case(seed, k, 3)
+        whole = part.arrays["whole"].tolist()
+        if part.proved.any() and FRESH in whole:
+            return head, part
+    raise AssertionError
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_dual_points_of_a_node_of_its_own_are_replayed(monkeypatch: pytest.MonkeyPatch, k: int) -> None:
+    head, part = solved_anew(monkeypatch, k)
+    assert check(head, arrays_of(part), 3, part.proved.tolist()) == part.proved.tolist()
+
+
+def test_damaged_dual_points_of_a_node_prove_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, part = solved_anew(monkeypatch, 1)
+    numbers = part.arrays["numbers"] * np.float32(1e20)
+    with pytest.raises(Invalid):
+        check(
+            head,
+            arrays_of(part) | {"numbers": Array(numbers.shape, tuple(numbers.tolist()), "f")},
+            3,
+            part.proved.tolist(),
+        )
+
+
+def test_new_dual_points_after_a_split_are_refused() -> None:
+    """What is left of a node after its children is told by REST; numbers of alternatives would not fit before."""
+    head, part = found()
+    root = head.n + 1
+    whole = np.array([SPLIT, 0, 0, LIST, 1, 0, FRESH, 0], dtype=np.int32)
+    V = np.zeros((root + 10, head.k * head.m), dtype=np.float32)
+    V[:root] = part.arrays["vectors"][:root]
+    numbers = np.zeros(head.n, dtype=np.float32)
+    arrays = {
+        "whole": Array(whole.shape, tuple(whole.tolist()), "i"),
+        "points": Array((1,), (0,), "i"),
+        "vectors": Array(V.shape, tuple(V.ravel().tolist()), "f"),
+        "numbers": Array(numbers.shape, tuple(numbers.tolist()), "f"),
+    }
+    with pytest.raises(Invalid):
+        check(head, arrays, 2, [True] + [False] * 4)
 
 
 def found() -> tuple[Head, Part]:
@@ -138,6 +189,28 @@ def test_no_random_damage_proves_a_point_that_is_not(seed: int) -> None:
     except Invalid:
         return
     assert not (np.array(done) & ~part.proved).any()
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+def test_bounds_of_scores_hold_for_every_set(k: int) -> None:
+    rng, count = np.random.default_rng(k), 6
+    for _ in range(30):
+        P = rng.standard_normal((count + 1, count + 1)) * 10.0 ** rng.uniform(-1, 1)
+        P += P.T
+        P[np.arange(count), np.arange(count)], P[-1, -1] = -np.inf, 0.0
+        P[0, 1] = P[1, 0] = -np.inf  # alternatives of one row
+        v = rng.standard_normal(count + 1)
+        ours, theirs = Ours(0.3, v, P, k), Scores(0.3, v.tolist(), P.tolist(), k)
+        assert np.allclose(theirs.each(), ours.each())
+        for size in range(k + 1):
+            for some in combinations(range(count), size):
+                items = some + (count,) * (k - size)
+                score = theirs.of(items)
+                assert score <= ours.worst() + 1e-9
+                for x in some:
+                    assert score <= theirs.each()[x] + 1e-9
+                    assert all(score <= theirs.beside(x)[y] + 1e-9 for y in some if y != x)
+                    assert np.allclose(theirs.beside(x), ours.beside(x))
 
 
 def test_deletions_and_other_losses_are_refused() -> None:
