@@ -76,8 +76,8 @@ def refit(phi: Array, Y: Array, mu: float, decayed: NDArray[np.bool_], steps: in
     return V
 
 
-def as_checked(head: Head, rows: tuple[int, ...], count: int) -> checked.Head:
-    """The checker's twin of a prover's head, whose labels may change."""
+def as_checked(head: Head, rows: tuple[int, ...], count: int, relabels: bool = True) -> checked.Head:
+    """The checker's twin of a prover's head, whose labels may change, or rows be deleted."""
     phi, points = arb_mat(head.phi.tolist()), arb_mat(head.points.tolist())
     assert head.codes is not None
     assert head.label is not None
@@ -100,5 +100,5 @@ def as_checked(head: Head, rows: tuple[int, ...], count: int) -> checked.Head:
         today=head.today.tolist(),
         moving=rows,
         count=count,
-        relabels=True,
+        relabels=relabels,
     )

@@ -1,0 +1,1 @@
+"""H9 in balls: the box of a softmax head."""

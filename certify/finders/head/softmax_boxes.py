@@ -1,0 +1,62 @@
+"""Proposals for the trapping box of a softmax head: ranges by a monotone iteration, and where changed rows go alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from certify.rigor.fp import Array
+from certify.theorems.head.rows.softmax.centre import Centre, Changes
+from certify.theorems.head.rows.softmax.trap import matrices, own_blocks, pairs_of, trap
+
+ROUNDS, INNER, LONGEST = 40, 14, 8.0
+CAP, SLACK, OUTWARD, LEAST = 30.0, 1.005, 1.03, 2.0**-15
+
+
+def shifts(c: Centre, changes: Changes, own: Array) -> Array:
+    """`(f, c, k)`: how far the outputs of a row move if it changes alone, the others by their quadratic model.
+
+    `d + κ(ℓ'_new(z + d) − ℓ'_old(z)) = 0`, `κ = K(1 − AK)⁻¹`, by Newton's method.
+    """
+    head, rows = c.head, changes.rows
+    k, (f, alternatives, _) = head.k, changes.new.shape
+    S, eye = c.S[rows], np.eye(k)
+    A = S[:, :, None] * (eye - S[:, None, :])
+    kappa = np.linalg.solve((eye - A @ own).transpose(0, 2, 1), own.transpose(0, 2, 1)).transpose(0, 2, 1)
+    old = S - head.Y[rows]
+    if not changes.relabels:
+        return np.asarray(np.einsum("fab,fb->fa", kappa, old)[:, None, :])
+    d = np.zeros((f, alternatives, k))
+    for _ in range(INNER):
+        Z = c.Z[rows][:, None, :] + d
+        T = np.exp(Z - Z.max(axis=-1, keepdims=True))
+        T /= T.sum(axis=-1, keepdims=True)
+        left = d + np.einsum("fab,ftb->fta", kappa, T - changes.new - old[:, None, :])
+        turn = eye + kappa[:, None] @ (T[..., :, None] * (eye - T[..., None, :]))
+        step = np.linalg.solve(turn, left[..., None])[..., 0]
+        far = np.abs(step).max(axis=-1, keepdims=True)
+        d = d - step * np.minimum(1.0, LONGEST / np.maximum(far, 1e-300))
+    return np.asarray(d - d.mean(axis=-1, keepdims=True))
+
+
+def ranges(c: Centre, changes: Changes, go_on: Callable[[], bool] = lambda: True) -> tuple[Array, Array, Array] | None:
+    """Slabs of rows that stay, ranges of those that change, whose image lies within them, by floats, and shifts; None where there are none."""
+    r, x = np.zeros((c.head.n, len(pairs_of(c.head.k)[0]))), np.zeros(len(changes.rows))
+    with np.errstate(all="ignore"):
+        for _ in range(ROUNDS):
+            M = matrices(c, r, proved=False)
+            if M is None or not np.isfinite(M.size) or not go_on():
+                return None
+            try:
+                shift = shifts(c, changes, own_blocks(M.mean, c.head.phi[changes.rows]))
+            except np.linalg.LinAlgError:
+                return None
+            t = trap(c, changes, r, x, shift, False, M)
+            if t is None or not (t.outside < CAP).all() or not (t.inside < CAP).all():
+                return None
+            if (t.outside * SLACK <= r).all() and (t.inside * SLACK <= x).all():
+                return r, x, shift
+            r = np.maximum(r, t.outside * OUTWARD + LEAST)
+            x = np.maximum(x, t.inside * OUTWARD + LEAST)
+    return None

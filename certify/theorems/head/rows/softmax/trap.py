@@ -1,0 +1,306 @@
+"""H9, the trapping box of a softmax head: how far the outputs of every row move under every choice of changed rows.
+
+`K_jl = (x_jᵀ ⊗ I)A(x_l ⊗ I)`, a block of k × k; the pull of a changed row l on the difference of two outputs at a row j
+is `(K_lj(e_a − e_b))·P̂_l`. A float iteration proposes ranges; `trap` proves them in one pass. proofs/heads/softmax.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.head import Whole
+from certify.theorems.head.rows.boxes.trap import inverse, top_sums
+from certify.theorems.head.rows.softmax.centre import Centre, Changes, Pulls, mean_least, mean_most, pulls, turns
+
+WIDE = 64
+"""Changed rows whose pulls on all rows are formed one by one; the rest share one bound."""
+
+AT_ONCE = 1 << 22
+"""Entries of the largest array that is worked on at a time."""
+
+ROOT2 = 1.4142135623730951 * RAISE
+
+
+@dataclass(frozen=True, eq=False)
+class Matrices:
+    """`H_up⁻¹ ⪯ H'⁻¹ ⪯ H_low⁻¹` as middle, half difference and upper end, each `(k, p, k, p)` and within `off`.
+
+    Attributes:
+        mean, half, top: floats.
+        off: of each of them, and of products with two rows, relative to the norms of these.
+        size: at least the norms of mean and top.
+    """
+
+    mean: Array
+    half: Array
+    top: Array
+    off: float
+    size: float
+
+
+def hessian(c: Centre, weights: Array) -> Array:
+    """`Σ weight_i x_ix_iᵀ ⊗ A_i`, the decay, and the tie of the intercepts, in floats."""
+    head, S, x = c.head, c.S, c.head.phi
+    k, p = head.k, head.m
+    H = np.empty((k, p, k, p))
+    for a in range(k):
+        for b in range(a + 1):
+            weigh = weights * S[:, a] * ((a == b) - S[:, b])
+            H[a, :, b, :] = (x.T * weigh) @ x
+            H[b, :, a, :] = H[a, :, b, :].T
+    H = H.reshape(k * p, k * p)
+    H[np.diag_indices(k * p)] += np.tile(c.decay, k)
+    last = np.arange(k) * p + p - 1
+    H[np.ix_(last, last)] += c.tie
+    return H
+
+
+def matrices(c: Centre, R: Array, proved: bool = True) -> Matrices | None:
+    """Both ends of the inverse where differences of outputs of rows move by `R` at most; None if not proved."""
+    head, norms = c.head, c.head.phi_norm
+    k, p, n = head.k, head.m, head.n
+    falls, grows = turns(c, R, pairs_of(k))
+    least, most = mean_least(falls), mean_most(grows)
+    if not (np.isfinite(most).all() and np.isfinite(least).all()):
+        return None
+    curve_off = (2 + 2 * np.sqrt(k) + k * c.s_off) * c.s_off + 2 * (fp.dot_unit(n) + 8 * U)
+    unsure = float((most * norms * norms) @ curve_off) * fp.sum_up(n)
+    unsure = (unsure + 4 * U * k * (float(c.decay.sum()) + k * c.tie) + c.decay_off) * RAISE
+    top, low = inverse(hessian(c, least), unsure, proved), inverse(hessian(c, most), unsure, proved)
+    if top is None or low is None:
+        return None
+    size = fp.frobenius(top[0]) + fp.frobenius(low[0])
+    off = (max(top[1], low[1]) + 8 * fp.dot_unit(k * p) * size) * RAISE if proved else 0.0
+    shape = (k, p, k, p)
+    return Matrices((0.5 * (top[0] + low[0])).reshape(shape), (0.5 * (top[0] - low[0])).reshape(shape),
+                    top[0].reshape(shape), off, (size + off) * RAISE)
+
+
+def own_blocks(M: Array, x: Array) -> Array:
+    """`(n, k, k)`: `(xᵀ ⊗ I)M(x ⊗ I)` for every row of x, in floats."""
+    k = len(M)
+    out = np.empty((len(x), k, k))
+    for a in range(k):
+        for b in range(k):
+            out[:, a, b] = np.einsum("ij,ij->i", x @ M[a, :, b, :], x)
+    return out
+
+
+def pairs_of(k: int) -> tuple[Whole, Whole]:
+    """Ordered pairs of different classes."""
+    a, b = np.nonzero(~np.eye(k, dtype=bool))
+    return a, b
+
+
+def seen(blocks: Array, off: float, norms: Array, pairs: tuple[Whole, Whole]) -> Array:
+    """`(n, pairs)` upper bounds of `|x ⊗ (e_a − e_b)|_M` from own blocks of M."""
+    a, b = pairs
+    at = np.arange(len(blocks))[:, None]
+    square = blocks[at, a, a] + blocks[at, b, b] - blocks[at, a, b] - blocks[at, b, a]
+    return np.asarray(np.sqrt((np.maximum(square, 0.0) + 2 * off * (norms * norms)[:, None]) * RAISE) * RAISE)
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """What changed rows pull with.
+
+    Attributes:
+        rows, p, slack: the free rows and their pulls, the strongest first.
+        wide: how many of them are taken one by one for the slabs.
+        others: at least `|x_l ⊗ P̂_l|_A` of the rest.
+        spread: at least `|Σ_M x_l ⊗ P̂_l|_B`.
+        loose: at least what errors of matrices, pulls and products amount to over M, relative to `|x ⊗ (e_a − e_b)|`.
+        count: most rows at once.
+    """
+
+    rows: Whole
+    p: Array
+    slack: Array
+    wide: int
+    others: float
+    spread: float
+    loose: float
+    count: int
+
+
+def sources(c: Centre, changes: Changes, found: Pulls, M: Matrices, blocks: tuple[Array, Array]) -> Sources:
+    """The pulls, sorted, with all that the rows share."""
+    rows, norms = changes.rows, c.head.phi_norm[changes.rows]
+    length = np.sqrt((found.p * found.p).sum(axis=-1)) * RAISE + found.off
+    strength = ((length + 2 * found.slack).max(axis=1) + fp.FLOOR) * RAISE
+    by = []
+    for block in blocks:
+        own = block[rows]
+        direct = np.einsum("ftk,fkl,ftl->ft", found.p, own, found.p)
+        direct = np.sqrt((np.maximum(direct, 0.0) + M.off * (norms[:, None] * length) ** 2) * RAISE)
+        stray = seen(own, M.off, norms, pairs_of(c.head.k)).max(axis=1)[:, None] * found.slack
+        blur = np.sqrt(M.size) * norms[:, None] * found.off
+        by.append((direct + stray + blur).max(axis=1) * RAISE)
+    reach, bent = by
+    loose = norms * (M.off * strength + M.size * found.off.max(axis=1)) * RAISE
+    order = np.argsort(-reach, kind="stable")
+    wide = min(len(rows), max(WIDE, 2 * changes.count))
+    others = float(reach[order[wide]]) if wide < len(rows) else 0.0
+    return Sources(rows[order], found.p[order], found.slack[order], wide, others, _top(bent, changes.count),
+                   _top(loose, changes.count), changes.count)
+
+
+def _top(values: Array, count: int) -> float:
+    return float(top_sums(values[None, :], count)[0][0])
+
+
+def pushes(c: Centre, M: Matrices, s: Sources, x: Array, own: Whole, root: Array | None,
+           pairs: tuple[Whole, Whole]) -> tuple[Array, Array]:
+    """`(J, pairs)` upper bounds of what `count` and `count − 1` changed rows do to differences of outputs at rows x.
+
+    Args:
+        c, M, s: the centre, the matrices, the pulls.
+        x: `(J, p)` inputs.
+        own: `(J,)` a training row that is left out of the sums, −1: none.
+        root: `(J, pairs)` at least `|x ⊗ (e_a − e_b)|_A`; None: every changed row is taken one by one.
+        pairs: `(J, q)` classes a and b, or `(q,)`.
+    """
+    k, w, alternatives = len(M.mean), len(s.rows) if root is None else s.wide, s.p.shape[1]
+    rows, p, slack = s.rows[:w], s.p[:w], s.slack[:w]
+    a, b = (np.broadcast_to(q, (len(x), q.shape[-1])) for q in pairs)
+    most, less = np.empty(a.shape), np.empty(a.shape)
+    step = max(1, AT_ONCE // (w * max(k * k, a.shape[1] * (k + 2 * alternatives))))
+    for at in _pieces(len(x), step):
+        K = _blocks(M.mean, x[at], c.head.phi[rows])
+        J = np.arange(len(K))[:, None]
+        Q = np.einsum("jawc,wtc->jawt", K, p, optimize=True)
+        V = K[J, a[at]] - K[J, b[at]]
+        width = V.max(axis=-1) - V.min(axis=-1)
+        each = Q[J, a[at]]
+        each -= Q[J, b[at]]
+        each += width[..., None] * slack
+        push = np.maximum(each.max(axis=-1) * RAISE, 0.0)
+        push[np.broadcast_to((own[at][:, None] == rows)[:, None, :], push.shape)] = 0.0
+        if root is not None and s.others > 0:
+            push = np.maximum(push, (root[at] * s.others * RAISE)[..., None])
+        one, two = top_sums(push.reshape(-1, w), s.count)
+        most[at], less[at] = one.reshape(push.shape[:2]), two.reshape(push.shape[:2])
+    return most, less
+
+
+def _blocks(M: Array, x: Array, y: Array) -> Array:
+    """`(J, a, W, c)`: entries of `(xᵀ ⊗ I)M(y ⊗ I)`."""
+    k, p = M.shape[:2]
+    left = (x @ M.transpose(1, 0, 2, 3).reshape(p, k * k * p)).reshape(len(x) * k * k, p)
+    return np.asarray((left @ y.T).reshape(len(x), k, k, len(y)).transpose(0, 1, 3, 2))
+
+
+def _pieces(n: int, step: int) -> Iterator[slice]:
+    for begin in range(0, n, step):
+        yield slice(begin, begin + step)
+
+
+@dataclass(frozen=True, eq=False)
+class Trap:
+    """What slabs imply if the true motion stays within them.
+
+    Attributes:
+        outside: `(n, q)` the differences of outputs are then at most this.
+        inside: `(f,)` the ranges of ξ of changed rows.
+        M, s: matrices and pulls.
+        still: `√‖top‖·|gradient|`.
+    """
+
+    outside: Array
+    inside: Array
+    M: Matrices
+    s: Sources
+    still: float
+
+
+def trap(c: Centre, changes: Changes, R: Array, x: Array, shift: Array, proved: bool = True,
+         M: Matrices | None = None) -> Trap | None:
+    """Where the motion lies if it lies in the slabs; None where no inverse is proved.
+
+    Args:
+        c, changes: the centre and the changes.
+        R: `(n, q)` slabs of differences of outputs of rows that do not change.
+        x: `(f,)` ranges by which changed rows stray from `shift`.
+        shift: `(f, c, k)` any floats.
+        proved: whether every number is to be a bound; if not they are proposals.
+        M: the matrices, if known.
+    """
+    M = matrices(c, R, proved) if M is None else M
+    if M is None:
+        return None
+    head, norms, rows = c.head, c.head.phi_norm, changes.rows
+    found, pairs = pulls(c, changes, shift, x), pairs_of(head.k)
+    means, halves = own_blocks(M.mean, head.phi), own_blocks(M.half, head.phi)
+    s = sources(c, changes, found, M, (means, halves))
+    still = float(np.sqrt(M.size) * c.gradient) * RAISE if proved else 0.0
+    extra = seen(halves, M.off, norms, pairs) * s.spread
+    if proved:
+        extra += seen(own_blocks(M.top, head.phi), M.off, norms, pairs) * still + (ROOT2 * norms * s.loose)[:, None]
+    # rows move against the pulls: what pulls b up from a lifts a over b
+    most, less = pushes(c, M, s, head.phi, np.arange(head.n), seen(means, M.off, norms, pairs), pairs[::-1])
+    outside = np.asarray((most + extra) * RAISE * RAISE)
+    stray = ((less + extra) * RAISE).max(axis=1)[rows] * RAISE
+    inside = _inside(found, M, means[rows], norms[rows], (stray, x, shift), proved)
+    return Trap(outside, inside, M, s, still)
+
+
+def _inside(found: Pulls, M: Matrices, own: Array, norms: Array, moves: tuple[Array, Array, Array],
+            proved: bool) -> Array:
+    """`(f,)` ranges of ξ where `ξ + KCξ = ρ − s(shift + Kp)`, the range of ρ at most `stray`, that of ξ at most x.
+
+    With `C = Q + E`, Q known, a row r of `(I + KQ)⁻¹`'s differences and `δ = e_a − e_b − r(I + KQ)`, both with sum 0:
+    `ξ_a − ξ_b ≤ ½|r|₁(range(ρ') + range(KEξ)) + ½|δ|₁x`.
+    """
+    stray, x, shift = moves
+    k, K = own.shape[-1], own[:, None]
+    a, b = pairs_of(k)
+    turn = np.eye(k) + K @ found.curve
+    try:
+        N = np.linalg.inv(turn)
+    except np.linalg.LinAlgError:
+        return np.full(len(own), np.inf)
+    r = N[..., a, :] - N[..., b, :]
+    r -= r.mean(axis=-1, keepdims=True)
+    delta = (np.eye(k)[a] - np.eye(k)[b]) - r @ turn
+    half = (0.5 * np.abs(r).sum(axis=-1)).max(axis=-1) * RAISE
+    left = (0.5 * np.abs(delta).sum(axis=-1)).max(axis=-1) * RAISE
+    gap = shift + np.einsum("fkl,ftl->ftk", own, found.p)
+    lost = (gap.max(axis=-1) - gap.min(axis=-1)) * RAISE
+    # |K(e_a − e_b)| in the new curvature
+    C = K[..., a] - K[..., b]
+    bent = np.sqrt(np.maximum(np.einsum("fzkq,ftkl,fzlq->ftq", C, found.new, C, optimize=True), 0.0).max(axis=-1))
+    if proved:
+        square = (norms * norms)[:, None]
+        big = M.size * square
+        length = np.sqrt((found.p * found.p).sum(axis=-1)) + np.sqrt((shift * shift).sum(axis=-1))
+        lost += ROOT2 * (square * M.off * (length + found.off) + big * found.off + 8 * U * k * (1 + length)) * RAISE
+        # errors of K, of Q and of the products, times |r|₁; √k turns a spectral norm into sums of entries
+        error = np.sqrt(k) * (2 * M.off * square + big * (found.curve_off + 8 * k * U) + 8 * k * U) * RAISE
+        left += (error * 2 * half + 8 * k * U * (1 + half)) * RAISE
+        bent += ROOT2 * (M.off * square + big * (found.curve_off + np.sqrt(found.curve_off) + 8 * k * U)) * RAISE
+    kept = found.grown * bent * np.sqrt(found.variance) * x[:, None] * RAISE
+    total = (half * (stray[:, None] + lost + kept) + left * x[:, None]) * RAISE * RAISE
+    return np.asarray(np.where(np.isfinite(total), total, np.inf).max(axis=1))
+
+
+def margins(c: Centre, t: Trap, at: Whole) -> Array:
+    """Lower bounds of the least margin of today's label over the other classes at some points, after every change."""
+    head = c.head
+    x, norms, today = head.points[at], head.points_norm[at], head.today[at]
+    k, J = head.k, np.arange(len(at))[:, None]
+    b = np.array([[q for q in range(k) if q != a] for a in today], dtype=np.int64).reshape(len(at), k - 1)
+    a = np.repeat(today[:, None], k - 1, axis=1)
+    F = x @ c.V.T
+    size = float(fp.row_norms(c.V.reshape(1, -1))[0])
+    gap = F[J, a] - F[J, b]
+    gap -= (ROOT2 * fp.dot_unit(head.m) * norms * size)[:, None] * RAISE + 4 * U * (np.abs(F[J, a]) + np.abs(F[J, b]))
+    pairs = (a, b)
+    bent, top = (seen(own_blocks(Q, x), t.M.off, norms, pairs) for Q in (t.M.half, t.M.top))
+    most, _ = pushes(c, t.M, t.s, x, np.full(len(at), -1), None, pairs)
+    fall = (most + bent * t.s.spread + top * t.still + (ROOT2 * norms * t.s.loose)[:, None]) * RAISE
+    return np.asarray((gap - fall - 4 * U * (np.abs(gap) + fall)).min(axis=1))

@@ -1,0 +1,75 @@
+"""H9: one trapping box for all choices of deleted or relabelled rows of a softmax head."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from certify.finders.head.refits import Refitter
+from certify.finders.head.softmax_boxes import ranges
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.softmax.centre import centre, changes_of
+from certify.theorems.head.rows.softmax.trap import WIDE, margins, trap
+
+MOST = 20_000_000
+"""Most products of classes of a row with those of changed rows that a checker forms, as `steps` counts them."""
+
+
+class SoftmaxBox(Method):
+    """Deleted or relabelled rows of a softmax head, all choices at once (H9)."""
+
+    name: ClassVar[str] = "softmax_box"
+
+    def able(self, head: Head, change: RowChange) -> str:
+        """Whether the theorem applies."""
+        return refusal(head, change)
+
+    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+        """The points whose margins the box leaves positive; None where there is no box."""
+        changes = changes_of(head, change)
+        V = Refitter(head).V0
+        if not np.isfinite(V).all() or budget.left() <= 0:
+            return None
+        with np.errstate(all="ignore"):
+            c = centre(head, V)
+            proposed = ranges(c, changes, lambda: budget.left() > 0)
+            if proposed is None or budget.left() <= 0:
+                return None
+            r, x, shift = proposed
+            t = trap(c, changes, r, x, shift)
+            if t is None or not ((t.outside < r).all() and (t.inside < x).all()):
+                return None
+            proved = np.zeros(len(todo), dtype=bool)
+            at = np.flatnonzero(todo & (head.today >= 0))
+            proved[at] = margins(c, t, at) > 0
+        arrays = {"weights": V.ravel(), "outside": r, "inside": x, "shifts": shift.ravel()}
+        return Part(self.name, proved, arrays if proved.any() else {})
+
+
+def refusal(head: Head, change: RowChange) -> str:
+    """Why H9 is not about a problem; empty where it is."""
+    if head.loss.name != "cross_entropy" or head.k < 2:
+        return "it needs cross-entropy of two classes or more"
+    if head.phi_rad.any() or head.points_rad.any():
+        return "it needs inputs of the last layer that are known exactly"
+    if head.remaining and not change.relabels:
+        return "it needs a weight decay that does not change with the number of rows"
+    if not len(change.rows) or change.count < 1:
+        return "no row may change"
+    if change.relabels and head.codes is None:
+        return "it needs labels"
+    if change.count >= head.n:
+        return "every row may be deleted"
+    if (found := steps(head, change)) > MOST:
+        return f"rows times pairs of classes times changed rows are {found:.0e}, more than {MOST:.0e}"
+    return ""
+
+
+def steps(head: Head, change: RowChange) -> int:
+    """Products that a check takes."""
+    k, f = head.k, len(change.rows)
+    each = k * (k if change.relabels else 2)
+    return each * (head.n * k * (k - 1) * min(f, WIDE) + len(head.points) * (k - 1) * f)
