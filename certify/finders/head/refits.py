@@ -75,7 +75,7 @@ class Refitter:
                     try:
                         V[some], slow = self._settled(part, node, goal)
                     except np.linalg.LinAlgError:  # a row that its refit rests on alone
-                        V[some], slow = node.V, np.arange(len(part))
+                        V[some], slow = node.V, np.flatnonzero(np.ones(len(part)))
                     left = Choices(part.rows[slow], part.codes[slow])
                     V[at + slow] = self.newton(left, V[at + slow], goal, check)
         return V

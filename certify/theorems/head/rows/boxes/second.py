@@ -79,15 +79,17 @@ def second(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int) -> Second | Non
     """The parts of the bound that do not depend on a point; None where a matrix is not proved."""
     s, S, n = c.sums, c.sums.S, len(c.sums.S)
     sizes = s.norms * s.norms
-    matrices = []
+    matrices: list[Array] = []
+    errors: list[float] = []
     for weights in (c.at.D, secants(c.at, slabs.lo, slabs.hi).least):
         H = (S.T * (c.kept * weights)) @ S
         H[np.diag_indices(len(H))] += s.decay
         off = fp.dot_unit(n) * float((c.kept * weights) @ sizes) * 2.0 + 4.0 * U * float(s.decay.sum()) + s.decay_off
-        matrices += [0.5 * (H + H.T), (off + U * fp.frobenius(H)) * RAISE]
-    H, H_off, low, low_off = matrices
+        matrices.append(np.asarray(0.5 * (H + H.T), np.float64))
+        errors.append(float((off + U * fp.frobenius(H)) * RAISE))
+    (H, low), (H_off, low_off) = matrices, errors
     try:
-        inverse = np.linalg.inv(H)
+        inverse = np.asarray(np.linalg.inv(H), np.float64)
     except np.linalg.LinAlgError:
         return None
     k = min(k, len(free))
@@ -96,7 +98,7 @@ def second(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int) -> Second | Non
     norm = float(np.sqrt(fp.frobenius(t.top) + t.off)) * RAISE
     reach = norm * (float(np.sqrt(top_sum(rho, k))) + t.rest) * RAISE
     bent = c.kept * c.at.D_off * np.maximum(slabs.lo, slabs.hi)
-    return Second(inverse, H, float(H_off), low, float(low_off), third_range(c, slabs), rho, reach, bent)
+    return Second(inverse, H, H_off, low, low_off, third_range(c, slabs), rho, reach, bent)
 
 
 def second_margin(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int, parts: Second, e: Array) -> tuple[float, float]:

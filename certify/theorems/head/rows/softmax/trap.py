@@ -14,7 +14,7 @@ import numpy as np
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.head import Whole
-from certify.theorems.head.rows.boxes.trap import inverse, top_sums
+from certify.systems.head.rows.boxes.trap import inverse, top_sums
 from certify.theorems.head.rows.softmax.centre import Centre, Changes, Pulls, mean_least, mean_most, pulls, turns
 
 WIDE = 64
@@ -47,13 +47,13 @@ def hessian(c: Centre, weights: Array) -> Array:
     """`Σ weight_i x_ix_iᵀ ⊗ A_i`, the decay, and the tie of the intercepts, in floats."""
     head, S, x = c.head, c.S, c.head.phi
     k, p = head.k, head.m
-    H = np.empty((k, p, k, p))
+    blocks = np.empty((k, p, k, p))
     for a in range(k):
         for b in range(a + 1):
             weigh = weights * S[:, a] * ((a == b) - S[:, b])
-            H[a, :, b, :] = (x.T * weigh) @ x
-            H[b, :, a, :] = H[a, :, b, :].T
-    H = H.reshape(k * p, k * p)
+            blocks[a, :, b, :] = (x.T * weigh) @ x
+            blocks[b, :, a, :] = blocks[a, :, b, :].T
+    H: Array = blocks.reshape(k * p, k * p)
     H[np.diag_indices(k * p)] += np.tile(c.decay, k)
     last = np.arange(k) * p + p - 1
     H[np.ix_(last, last)] += c.tie

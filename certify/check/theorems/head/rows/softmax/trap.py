@@ -70,7 +70,8 @@ def box(c: Centre, changes: list[Change], count: int, R: Slabs) -> Box | None:
     others = largest([reach[i] for i in order[wide:]])
     bent = most([_strength(bends[i], pulls[i]) for i in rows], count)
     size = sum((x * x for row in top for block in row for x in block.entries()), ZERO).sqrt().upper()
-    found = Box(c, count, mean, bend, [(i, pulls[i]) for i in order], min(wide, len(order)), others, bent, size * c.gradient)
+    pushes = [(i, pulls[i]) for i in order]
+    found = Box(c, count, mean, bend, pushes, min(wide, len(order)), others, bent, size * c.gradient)
     return found if _holds(found, {h.row: h for h in changes}, pulls, R, (means, bends)) else None
 
 
