@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, Choices
-from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.head import Head, Whole
 
 AT_ONCE = 1 << 21
 """Entries of the largest array that is worked on at a time."""
@@ -75,7 +75,7 @@ class Refitter:
                     try:
                         V[some], slow = self._settled(part, node, goal)
                     except np.linalg.LinAlgError:  # a row that its refit rests on alone
-                        V[some], slow = node.V, np.flatnonzero(np.ones(len(part)))
+                        V[some], slow = node.V, np.arange(len(part))
                     left = Choices(part.rows[slow], part.codes[slow])
                     V[at + slow] = self.newton(left, V[at + slow], goal, check)
         return V
@@ -178,7 +178,7 @@ class Refitter:
             active = active[~open_ & (size[active] > goal)]
         return V
 
-    def _settled(self, part: Choices, node: Node, goal: float) -> tuple[Array, Array]:
+    def _settled(self, part: Choices, node: Node, goal: float) -> tuple[Array, Whole]:
         """Chord steps for changes of one more row, and the numbers of those that do not settle.
 
         The row's own term is taken as it is: of the others the quadratic model at the node counts, so that its outputs
@@ -215,7 +215,7 @@ class Refitter:
         W = np.linalg.solve((eye + K @ D).transpose(0, 2, 1), D.transpose(0, 2, 1)).transpose(0, 2, 1)
         return self._chords(part, V, node.inverse, T, W, goal)
 
-    def _chords(self, part: Choices, V: Array, P: Array, T: Array, W: Array, goal: float) -> tuple[Array, Array]:
+    def _chords(self, part: Choices, V: Array, P: Array, T: Array, W: Array, goal: float) -> tuple[Array, Whole]:
         """Steps `Pg − T W Tᵀg`, and the numbers of those that do not settle fast."""
         B, k, m = V.shape
         active, last = np.arange(B), np.full(B, np.inf)
