@@ -10,7 +10,7 @@ from certify.format.digits import enclosure
 from certify.report.exporters.exporter import Exporter
 from certify.report.messages import advice, verdict_line
 from certify.report.phrases.listing import LISTED, named_rows
-from certify.report.quantities.changed_rows import find_changed
+from certify.report.phrases.changed_rows import find_changed
 from certify.report.reading import open_certificate
 from certify.report.statements import Changed, Flip, prose
 
