@@ -18,7 +18,7 @@ from certify.format.support import applying, stating
 from certify.format.theorems import P1_CRITICAL, P2, Q1, Q5, Theorem
 from certify.format.words import Base as BaseWord
 from certify.format.words import Layer, Map, Network, Normalization, Set
-from certify.report.changed_rows import disagreement
+from certify.report.phrases.changed_rows import disagreement
 from certify.spec.nearest import meaningless, refusal
 
 MEMBERS = {"units": "scale", "down": "direction", "decay": "weight_decay", "undecayed": "bias_decay", "change": "set",

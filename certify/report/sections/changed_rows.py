@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from certify.certificate.schema import Certificate
-from certify.report.changed_rows import find_changed
+from certify.report.phrases.changed_rows import find_changed
 from certify.report.section import Section
 
 
