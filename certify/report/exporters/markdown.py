@@ -9,6 +9,7 @@ from typing import Any
 from certify.format.digits import enclosure
 from certify.report.exporters.exporter import Exporter
 from certify.report.messages import advice, verdict_line
+from certify.report.phrases.changed_rows import find_changed
 from certify.report.phrases.listing import LISTED, named_rows
 from certify.report.phrases.changed_rows import find_changed
 from certify.report.reading import open_certificate

@@ -11,6 +11,7 @@ import pytest
 from certify.format.errors import CertificateError
 from certify.report.exporters.html import render
 from certify.report.exporters.markdown import render as markdown
+from certify.report.phrases.changed_rows import find_changed
 from certify.report.plots import draw_shares
 from certify.report.phrases.changed_rows import find_changed
 from certify.report.reading import open_certificate
