@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, arb_mat, ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import cells as checker
@@ -15,7 +15,16 @@ from certify.finders.head.cells import Frame, frame
 from certify.finders.head.refits import Refitter
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
-from certify.theorems.head.rows.cells import Cell, Cells, excluded, margins_of, plane_of, starts_inside
+from certify.theorems.head.rows.cells import (
+    Cell,
+    Cells,
+    _decay,
+    excluded,
+    margins_of,
+    plane_of,
+    spread_of,
+    starts_inside,
+)
 from certify.theorems.head.rows.method import Budget
 from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.oracles.head_rows import stays
@@ -101,6 +110,32 @@ def test_on_both_sides_of_where_the_pull_is_just_enough_what_the_frame_is_off_by
             y = a + t * (b - a)
             assert not excluded(margins, at, Cell(y, np.zeros(q), v, kappa)) or true.surplus(
                 y.tolist(), v.tolist(), kappa) > 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("crooked", [0.0, 1e-9, 1e-2])
+def test_every_float_is_off_by_no_more_than_its_bound(seed, crooked):
+    rng, margins, f, e, level, off = drawn_plane(seed, crooked)
+    at, true, q = plane_of(margins, f, e, level, off), Hyperplane.of(margins, f, e, level), f.B.shape[1]
+    cell = Cell(rng.normal(size=q), rng.random(q), rng.normal(size=q), 1.0)
+    s, (own, own_off, tilt, tilt_off) = spread_of(at, cell.centre, cell.radius), _decay(at, cell)
+
+    def away(found, exact):
+        return [float(abs(arb(a) - b).upper()) for a, b in zip(np.ravel(found).tolist(), exact, strict=True)]
+
+    with ctx.workprec(300):
+        u = true.B * arb_mat([[x] for x in cell.v.tolist()]) + true.across
+        w = true.w0 + true.B * arb_mat([[x] for x in cell.centre.tolist()])
+        pulled = arb_mat([[r * x for r, x in zip(true.ridge, u.entries(), strict=True)]])
+        assert (np.array(away(at.C, (true.S * true.B).entries())).reshape(at.C.shape) <= at.off[:, None]).all()
+        assert (away(at.x, (true.S * true.w0).entries()) <= at.x_off).all()
+        assert (away(at.A, (true.S * true.across).entries()) <= at.A_off).all()
+        assert (away(s.x, true.margins(cell.centre.tolist())) <= s.off).all()
+        for corner in product((-1.0, 1.0), repeat=q):
+            far = true.margins((cell.centre + np.array(corner) * cell.radius).tolist())
+            assert (away(s.x, far) <= s.spread * (1 + 1e-12)).all()
+        assert away([own], (pulled * w).entries())[0] <= own_off
+        assert max(away(tilt, (pulled * true.B).entries())) <= tilt_off
 
 
 @pytest.mark.parametrize("seed", range(12))
