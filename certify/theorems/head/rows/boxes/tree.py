@@ -30,6 +30,8 @@ STEPS = (0, 3, 6, 10, 15, 22, 30, 40, 55, 75, 100, 130, 180, 250, 350)
 LAST_STEPS = (0, 4, 10, 20, 40, 80, 180)
 MOST_BOXES = 3
 """Boxes of a node."""
+ROOM = 1.0 + 2.0**-16
+"""A checker has bounds of its own: what is proved is to hold with a little to spare."""
 GAP = (0, 9, 6, 2)
 """How finely the first number of hot rows with a box is looked for, by k."""
 @dataclass(eq=False)
@@ -266,7 +268,7 @@ class Tree:
         def holds(rows: Rows, cut: Rows) -> NDArray[np.bool_]:
             V = np.where(np.arange(f) >= cut[:, None], pushes[rows], 0.0)
             push = top_sums(V, min(box.k, f))[0]
-            return np.asarray((push + fixed[rows]) * RAISE < margin[rows])
+            return np.asarray((push + fixed[rows]) * ROOM < margin[rows])
 
         all_rows = np.arange(len(margin))
         done = holds(all_rows, low)
