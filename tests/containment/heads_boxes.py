@@ -17,7 +17,7 @@ from tests.families.logistic_heads import as_checked, logistic_head, margins, st
 
 
 @attack("changed_rows_boxes", "H5", "H6", slow=20)
-def deleted_rows_boxes(rng: np.random.Generator) -> Outcome:
+def changed_rows_boxes(rng: np.random.Generator) -> Outcome:
     """Every change of a small head against what a box or a tree proved, and the checker's answer to both."""
     n, count = int(rng.integers(4, 11)), int(rng.integers(1, 4))
     relabels = bool(rng.random() < 0.5)

@@ -103,6 +103,14 @@ def second(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int) -> Second | Non
 
 def second_margin(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int, parts: Second, e: Array) -> tuple[float, float]:
     """A proposed λ, and the lower bound of `e·w(M)` that it proves for all M; −inf where it proves none."""
+    lam, margin, push, fixed = second_drops(c, slabs, t, free, parts, e)
+    whole = float(top_sums(push[None, :], min(k, len(free)))[0][0])
+    return lam, margin - (whole + fixed) * RAISE - 4.0 * U * abs(margin)
+
+
+def second_drops(c: Centre, slabs: Slabs, t: Trap, free: Rows, parts: Second, e: Array,
+                 ) -> tuple[float, float, Array, float]:
+    """The same in parts: λ, and `e·w(M) ≥ margin − (sum of the k largest pushes) − fixed`; fixed may be infinite."""
     s, S = c.sums, c.sums.S
     n, p = S.shape
     u = parts.D_inverse @ e
@@ -119,7 +127,7 @@ def second_margin(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int, parts: S
               + 4.0 * U * (lam * fp.frobenius(parts.low) + fp.frobenius(Q))) * RAISE
     if not (np.isfinite(lam) and np.isfinite(unsure)
             and verify_definite(lam * parts.low - Q, Fraction(unsure), "a-priori")):
-        return lam, -np.inf
+        return lam, -np.inf, np.zeros(len(free)), np.inf
     first = np.maximum(x[free] + off[free], -t.back * (x[free] - off[free]))
     reach = np.maximum(slabs.il, slabs.ih)[free]
     push = (np.maximum(first, 0.0) * t.size + 0.5 * np.maximum(-beta[free], 0.0) * reach * reach
@@ -127,8 +135,7 @@ def second_margin(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int, parts: S
     fixed = (0.5 * lam * (1.0 + 1.0 / TINY) * t.rest * t.rest + wrong * parts.reach + size * c.gradient
              + float((np.abs(x) + off) @ parts.bent) * fp.sum_up(n)) * RAISE
     margin = float(e @ c.w) - fp.dot_unit(p) * length * float(fp.row_norms(c.w[None, :])[0]) * RAISE
-    whole = float(top_sums(push[None, :], min(k, len(free)))[0][0])
-    return lam, margin - (whole + fixed) * RAISE - 4.0 * U * abs(margin)
+    return lam, margin, push, fixed
 
 
 def _share(parts: Second, Q: Array, inverse: Array) -> float:

@@ -20,6 +20,7 @@ from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
 from certify.theorems.head.rows.boxes.leaves import base, refits, stays, stays_alone
+from certify.theorems.head.rows.boxes.second import second, second_drops
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded, packed
 
 STORED = 16_000_000
@@ -29,6 +30,8 @@ STEPS = (0, 3, 6, 10, 15, 22, 30, 40, 55, 75, 100, 130, 180, 250, 350)
 LAST_STEPS = (0, 4, 10, 20, 40, 80, 180)
 MOST_BOXES = 3
 """Boxes of a node."""
+ROOM = 1.0 + 2.0**-16
+"""A checker has bounds of its own: what is proved is to hold with a little to spare."""
 GAP = (0, 9, 6, 2)
 """How finely the first number of hot rows with a box is looked for, by k."""
 @dataclass(eq=False)
@@ -52,7 +55,7 @@ class Node:
         w: weights.
         hot: the hot rows.
         h: (N,) a point's number, −1 where the node says nothing of it.
-        boxes: its boxes.
+        boxes: its boxes, and `second`: for each a λ for every point that rests on its second order, −1 for the others.
         leaves: rows refitted, and the weights (k = 1).
     """
 
@@ -62,12 +65,13 @@ class Node:
     hot: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     h: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
     boxes: list[tuple[int, Codes]] = field(default_factory=list)
+    second: list[Array] = field(default_factory=list)
     leaves: tuple[Rows, Array] | None = None
 
     def numbers(self, k: int) -> int:
         """How many numbers a certificate holds of it."""
-        p = len(self.w)
-        return int(p + len(self.hot) + len(self.h) * (k > 1) + sum(codes.shape[1] for _, codes in self.boxes)
+        p, each = len(self.w), len(self.h) * (k > 1) * (1 + len(self.boxes))
+        return int(p + len(self.hot) + each + sum(codes.shape[1] for _, codes in self.boxes)
                 + (len(self.leaves[0]) * (p + 1) if self.leaves else 0))
 
 
@@ -196,7 +200,7 @@ class Tree:
         need = np.full(len(live), n + 1)
         steps = [h for h in STEPS if h < n - k and h >= 0.4 * task.hint]
         first, tried, below = None, 0, -1
-        kept: list[tuple[Box, Rows]] = []
+        kept: list[tuple[Box, Rows, Array]] = []
         while steps:
             h = steps.pop(0)
             if h > self.most_hot or tried >= MOST_BOXES:
@@ -210,7 +214,7 @@ class Tree:
                     steps.insert(0, (first + h + 1) // 2)
                 continue
             tried += 1
-            kept.append((found, self.needs(found, order, self.points[live])))
+            kept.append((found, *self._sharper(found, order, live)))
             need = np.minimum(need, kept[-1][1])
             if first is None or h < first:
                 if h - below > 1 + GAP[min(k, 3)]:
@@ -220,36 +224,53 @@ class Tree:
             need = np.where((need > n) & stays_alone(c, self.points[live]), n, need)
         hard = need > min(self.most_hot, n)
         self.failed[live[hard]] = True
-        kept = [(box, needs[~hard]) for box, needs in kept]
+        kept = [(box, needs[~hard], shares) for box, needs, shares in kept]
         live, need = live[~hard], need[~hard]
         if not len(live):
             return []
         for one in list(kept):  # what the others do as well, or none of the points rests on, is not stated
-            others = [needs for box, needs in kept if box is not one[0]]
+            others = [needs for box, needs, _ in kept if box is not one[0]]
             if (np.min([need if one[0].h > need.max() else np.full(len(need), n + 1), *others], axis=0) <= need).all():
                 kept.remove(one)
-        node.boxes = [(box.h, box.codes) for box, _ in kept]
+        node.boxes, node.second = [(box.h, box.codes) for box, _, _ in kept], [shares for _, _, shares in kept]
         node.h[live] = need
         node.hot = order[: int(need.max())]
         start = first or 0
         return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], c.w,
                      max(0, start - a - 1)) for a in range(int(need.max()))]
 
+    def _sharper(self, box: Box, order: Rows, live: Rows) -> tuple[Rows, Array]:
+        """The needs of points by the first or the second order, and for those of the second its λ, (N,)."""
+        need, shares = self.needs(box, order, self.points[live]), np.full(len(self.points), -1.0)
+        slabs = Slabs(*decoded(box.codes))
+        parts = second(box.c, slabs, box.found, box.free, box.k) if (need > box.h).any() else None
+        for at in np.flatnonzero(need > box.h):
+            if parts is None or self.left() < 0.0:
+                break
+            share, margin, push, fixed = second_drops(box.c, slabs, box.found, box.free, parts, self.points[live[at]])
+            found = self._counted(box, order, np.array([margin]), push[None, :], np.array([fixed]))[0]
+            if found < need[at]:
+                need[at], shares[live[at]] = found, share
+        return need, shares
+
     def needs(self, box: Box, order: Rows, points: Array) -> Rows:
         """For each point how many hot rows have to be taken out for the box to prove it."""
-        margin, pushes, fixed = drops(box.c, box.found, box.free, box.k, points)
+        return self._counted(box, order, *drops(box.c, box.found, box.free, box.k, points))
+
+    def _counted(self, box: Box, order: Rows, margin: Array, pushes: Array, fixed: Array) -> Rows:
+        """The same from margins in parts."""
         spot = np.full(len(self.sums.S), -1)
         spot[box.free] = np.arange(len(box.free))
         pushes = pushes[:, spot[order[box.h :]]]
         f = len(box.free)
-        low, high = np.zeros(len(points), np.int64), np.full(len(points), f, np.int64)
+        low, high = np.zeros(len(margin), np.int64), np.full(len(margin), f, np.int64)
 
         def holds(rows: Rows, cut: Rows) -> NDArray[np.bool_]:
             V = np.where(np.arange(f) >= cut[:, None], pushes[rows], 0.0)
             push = top_sums(V, min(box.k, f))[0]
-            return np.asarray((push + fixed[rows]) * RAISE < margin[rows])
+            return np.asarray((push + fixed[rows]) * ROOM < margin[rows])
 
-        all_rows = np.arange(len(points))
+        all_rows = np.arange(len(margin))
         done = holds(all_rows, low)
         high[done] = 0
         never = fixed * RAISE >= margin
@@ -341,6 +362,8 @@ class Tree:
             "box_count": np.array([len(node.boxes) for node in kept], np.int64),
             "box": np.array([h for h, _ in boxes], np.int64),
             "slabs": np.array([packed(codes) for _, codes in boxes], np.int64).reshape(-1, n),
+            "second": np.array([np.where(proved, shares, -1.0) for node in inner for shares in node.second],
+                               np.float64).reshape(-1, len(proved)),
             "leaf_count": np.array([0 if node.leaves is None else len(node.leaves[0]) for node in kept], np.int64),
             "leaf": np.concatenate([none, *(rows for rows, _ in leaves)]),
             "leaf_weights": np.concatenate([np.zeros((0, p)), *(W for _, W in leaves)]),

@@ -7,6 +7,7 @@ With `H_D = Σ D_i s_is_iᵀ + diag(decay)` over the rows of the sum, D_i whole 
 
 from __future__ import annotations
 
+from collections.abc import Set
 from math import frexp, inf, ldexp
 
 from flint import arb, arb_mat
@@ -16,7 +17,7 @@ from certify.check.linalg.definite import Truth, definiteness
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of, gram, inverse, power, size
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.slabs import below, slope
-from certify.check.theorems.head.rows.boxes.trap import WIDE, Box, most, rounding, squares_of, turn
+from certify.check.theorems.head.rows.boxes.trap import Box, most, rounding, squares_of, turn
 
 SPLIT = power(-20)
 """Share of the squared pull that the mixed term with the gradient takes."""
@@ -70,12 +71,11 @@ class Second:
         lengths = [(x + off * r * r).max(ZERO).upper().sqrt().upper() for x, r in
                    zip(forms_of(s, [(top, (size(top) + off).upper())])[0], s.norms, strict=True)]
         each = {i: (lengths[i] * found.sizes[i]).upper() for i in found.free}
-        wide = sorted(found.free, key=lambda i: -float(each[i]))[: max(WIDE, 2 * found.k)]
-        self.rho = squares_of(c, found.free, wide, found.k, (top, off), found.sizes, found.back, each)
+        self.rho = squares_of(c, found.free, found.k, (top, off), found.sizes, found.back, each)
         self.reach = {i: arb(max(il[i], ih[i])) for i in found.free}
 
-    def holds(self, at: int, share: float) -> bool:
-        """Whether the margin of a point stays positive, with `λ = share`."""
+    def holds(self, at: int, share: float, without: Set[int] = frozenset()) -> bool:
+        """Whether the margin of a point stays positive, with `λ = share`, if none of some rows changes."""
         if not (self.ready and 0 <= share < inf):
             return False
         found, c, s, lam = self.found, self.found.c, self.found.c.sums, arb(share)
@@ -94,6 +94,8 @@ class Second:
             return False
         pushes = []
         for i in found.free:
+            if i in without:
+                continue
             linear = (seen[i] + away[i]).max(-(seen[i] - away[i]) * found.back).max(ZERO) * found.sizes[i]
             curve = arb(max(-beta[i], 0)) * power(unit - WEIGHT) * self.reach[i] ** 2
             pushes.append(linear + (curve + lam * (1 + SPLIT) * self.rho[i]) / 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from flint import arb
 
@@ -18,6 +19,7 @@ from certify.format.refusal import Invalid
 
 WHOLE = ("parent", "branch", "hot_count", "hot", "numbers", "box_count", "box", "slabs", "leaf_count", "leaf")
 REAL = ("weights", "leaf_weights")
+SECOND = "second"
 
 
 def oriented(head: Head, where: str) -> tuple[Sums, Points]:
@@ -60,7 +62,7 @@ def nodes(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]
     Raises:
         Invalid: an array is missing, is of another kind, or does not fit the others.
     """
-    if set(arrays) != {*WHOLE, *REAL}:
+    if set(arrays) - {SECOND} != {*WHOLE, *REAL}:
         raise Invalid(where, f"its arrays are {show(sorted(arrays))}", f"{show(sorted((*WHOLE, *REAL)))} are needed")
     for name in WHOLE:
         if arrays[name].kind != "i":
@@ -75,6 +77,9 @@ def nodes(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]
               "numbers": (sum(inner), N), "hot": (sum(counts["hot_count"]),), "box": (sum(counts["box_count"]),),
               "slabs": (sum(counts["box_count"]), n), "leaf": (sum(counts["leaf_count"]),),
               "leaf_weights": (sum(counts["leaf_count"]), p)}
+    ends = [0, *accumulate(b if deep else 0 for b, deep in zip(counts["box_count"], inner, strict=False))]
+    if SECOND in arrays:
+        shapes[SECOND] = (ends[-1], N)
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise Invalid(f"{where}, {name}", f"its shape is {arrays[name].shape}", f"{shape} is needed")
@@ -95,7 +100,8 @@ def nodes(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]
         found.append(Node(
             parent, branch, flat["weights"][at * p : (at + 1) * p], [int(x) for x in flat["hot"][hot : hot + h]],
             numbers, [(start, flat["slabs"][(box + a) * n : (box + a + 1) * n]) for a, start in enumerate(starts)],
-            [(int(flat["leaf"][a]), flat["leaf_weights"][a * p : (a + 1) * p]) for a in range(leaf, leaf + w)]))
+            [(int(flat["leaf"][a]), flat["leaf_weights"][a * p : (a + 1) * p]) for a in range(leaf, leaf + w)],
+            [flat[SECOND][a * N : (a + 1) * N] for a in range(ends[at], ends[at + 1])] if SECOND in flat else ()))
         hot, box, leaf = hot + h, box + b, leaf + w
     return found
 

@@ -169,7 +169,7 @@ def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]
     coarse = few(Z.mid(), s.p)
     zeta = rounding(s.short, Z, coarse)
     flat = [int(x) for x in (s.short.mat * coarse.mat).entries()]
-    spread = _spread(c, free, wide, k, half, off, sizes, back, beta)
+    spread = _spread(c, free, k, half, off, sizes, back, beta)
     loose = (off * most([s.norms[i] * sizes[i] for i in free], k) + k * zeta).upper()
     still = (big * c.gradient).upper()
     every = (loose + still).upper()
@@ -243,21 +243,22 @@ def _first(forth: list[int], back: list[int], k: int, ratio: int, floor: int) ->
     return [floor] * (k - len(best)) + best
 
 
-def _spread(c: Centre, free: list[int], wide: list[int], k: int, half: arb_mat, off: arb, sizes: dict[int, arb],
+def _spread(c: Centre, free: list[int], k: int, half: arb_mat, off: arb, sizes: dict[int, arb],
             back: arb, beta: list[arb]) -> arb:
     """At least `|Σ_M p̂s|_B`: the k largest of `|s|_B|p̂|`, or the root of the k largest row sums of k products."""
     each = {i: (beta[i] * sizes[i]).upper() for i in free}
     plain = most(each.values(), k)
     if k == 1:
         return plain
-    rho = squares_of(c, free, wide, k, (half, off), sizes, back, each)
+    rho = squares_of(c, free, k, (half, off), sizes, back, each)
     return plain.min(most(rho.values(), k).sqrt().upper())
 
 
-def squares_of(c: Centre, free: list[int], wide: list[int], k: int, matrix: tuple[arb_mat, arb],
-               sizes: dict[int, arb], back: arb, each: dict[int, arb]) -> dict[int, arb]:
+def squares_of(c: Centre, free: list[int], k: int, matrix: tuple[arb_mat, arb], sizes: dict[int, arb], back: arb,
+               each: dict[int, arb]) -> dict[int, arb]:
     """ρ with `|Σ_M p̂s|² ≤ Σ_M ρ` in the norm of a matrix, from the norms of the pulls of single rows."""
     s, (M, off) = c.sums, matrix
+    wide = sorted(free, key=lambda i: -float(each[i]))[: max(WIDE, 2 * k)]
     scaled = arb_mat([[arb(x) * sizes[i] for x in s.rows[i]] for i in wide])
     B = (scaled * M * scaled.transpose()).tolist()
     largest, narrow = ZERO, ZERO

@@ -9,6 +9,7 @@ from certify.check.theorems.head.rows.boxes.codes import slabs
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
 from certify.check.theorems.head.rows.boxes.leaves import alone, base, leaves
 from certify.check.theorems.head.rows.boxes.margins import Margins, Points
+from certify.check.theorems.head.rows.boxes.second import Second
 from certify.check.theorems.head.rows.boxes.trap import Box, Centre, box, centre
 from certify.format.refusal import Invalid
 
@@ -24,6 +25,7 @@ class Node:
         numbers: for each point how many hot rows its children take; −1: nothing is said of it.
         boxes: pairs of a number of hot rows and slabs, one number a row.
         leaves: pairs of a row and weights.
+        second: for each box a λ for every point; negative, or no box's: the first order.
     """
 
     parent: int
@@ -33,6 +35,7 @@ class Node:
     numbers: Sequence[int]
     boxes: Sequence[tuple[int, Sequence[float]]]
     leaves: Sequence[tuple[int, Sequence[float]]]
+    second: Sequence[Sequence[float]] = ()
 
 
 @dataclass
@@ -109,15 +112,16 @@ def _places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: 
     return places
 
 
-def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box]]:
-    """The boxes that are proved."""
+def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box, Sequence[float]]]:
+    """The boxes that are proved, each with its λ for every point."""
     found = []
-    for h, packed in node.boxes:
+    none: list[Sequence[float]] = [()] * len(node.boxes)
+    for (h, packed), shares in zip(node.boxes, node.second or none, strict=True):
         out = set(node.hot[:h])
         free = [i for i in place.free if i not in out]
         proof = box(c, free, place.k, slabs(packed)) if free else None
         if proof is not None:
-            found.append((h, proof))
+            found.append((h, proof, shares or [-1.0] * len(node.numbers)))
     return found
 
 
@@ -127,15 +131,19 @@ def _inner(node: Node, place: _Place, c: Centre, part: Points, live: list[int], 
     Where all free rows are hot no further row changes, and the centre itself is judged.
     """
     margins = []
-    for h, proof in _boxes(node, place, c):
-        margins.append((h, Margins(proof, part)))
+    for h, proof, shares in _boxes(node, place, c):
+        shares = [shares[j] for j in live]
+        second = Second(proof, part) if any(x >= 0 for x in shares) else None
+        margins.append((h, Margins(proof, part), second, shares))
     whole = [at for at, j in enumerate(live) if node.numbers[j] == len(place.free)]
     still = dict(zip(whole, alone(c, part, whole), strict=True)) if whole else {}
     open_ = []
     for at, j in enumerate(live):
         number = node.numbers[j]
         covered = all(a in place.children and nodes[place.children[a]].numbers[j] >= 0 for a in range(number))
-        rest = still.get(at, False) or any(h <= number and m.holds(at, set(node.hot[h:number])) for h, m in margins)
+        rest = still.get(at, False) or any(
+            h <= number and (m.holds(at, out := set(node.hot[h:number])) or (
+                second is not None and second.holds(at, shares[at], out))) for h, m, second, shares in margins)
         if not (covered and rest):
             open_.append(j)
     return open_
@@ -148,7 +156,7 @@ def _last(node: Node, place: _Place, c: Centre, part: Points, live: list[int]) -
     rows = {i: a for a, (i, _) in enumerate(node.leaves)}
     needed: dict[int, list[int]] = {}
     if boxes:
-        h, proof = boxes[0]
+        h, proof, _ = boxes[0]
         m = Margins(proof, part)
         ask = [[*node.hot[:h], *m.blocking(at)] for at in range(len(live))]
     else:

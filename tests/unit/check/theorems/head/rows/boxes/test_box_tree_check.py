@@ -65,7 +65,8 @@ def test_a_missing_child() -> None:
     for name, a in arrays.items():
         drop = {"parent": 1, "branch": 1, "weights": 1, "hot_count": 1, "box_count": 1, "leaf_count": 1,
                 "hot": arrays["hot_count"][last], "box": arrays["box_count"][last], "slabs": arrays["box_count"][last],
-                "leaf": arrays["leaf_count"][last], "leaf_weights": arrays["leaf_count"][last], "numbers": 0}[name]
+                "leaf": arrays["leaf_count"][last], "leaf_weights": arrays["leaf_count"][last], "numbers": 0,
+                "second": 0}[name]
         cut[name] = a[: len(a) - drop]
     assert found(head, cut, 2, asked) != list(asked)
 
@@ -147,6 +148,32 @@ def test_labels_that_change() -> None:
     codes = dataclasses.replace(as_checked(head, (0, 1), 1, True), codes=Codes([[0.0], [1.0]], [], head.Y.tolist()))
     with pytest.raises(Invalid, match="−1 and 1"):
         box.proved(codes, stored({}), "claim", list(asked))
+
+
+def test_shares_of_the_second_order() -> None:
+    used = 0
+    for seed in range(40):
+        n, count = 24, 2
+        head = logistic_head(np.random.default_rng([seed, 11]), n, points=12, decay=6.0)
+        part = BoxTree().prove(head, RowChange(True, count, tuple(range(n))), head.today >= 0, Budget())
+        assert part is not None
+        arrays, asked = dict(part.arrays), tuple(part.proved.tolist())
+        if not arrays or not (arrays["second"] > 0.0).any():
+            continue
+        assert found(head, arrays, count, asked, True) == list(asked)
+        without = found(head, {k: v for k, v in arrays.items() if k != "second"}, count, asked, True)
+        if without == list(asked):
+            continue  # another box does as well
+        used += 1
+        for worse in (-1.0, np.nan, np.inf):
+            second = np.full_like(arrays["second"], worse)
+            assert found(head, changed(arrays, second=second), count, asked, True) == without
+        assert found(head, changed(arrays, second=arrays["second"] * 0.5), count, asked, True) == without
+        with pytest.raises(Invalid, match="shape"):
+            found(head, changed(arrays, second=arrays["second"][:, :-1]), count, asked, True)
+        if used == 2:
+            break
+    assert used
 
 
 def test_arrays_of_another_shape_or_name() -> None:
