@@ -94,7 +94,8 @@ class Scores:
 
     def sums(self) -> Array:
         """`(L + 1,)` R_x of the best bound: a set's score is at most `base` plus the R of its items."""
-        return min(self.shares(self.k), key=self._total)
+        best: Array = min(self.shares(self.k), key=self._total)
+        return best
 
     def _total(self, sums: Array) -> float:
         some = np.append(sums[:-1], np.repeat(sums[-1], self.k))

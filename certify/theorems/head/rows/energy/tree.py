@@ -204,21 +204,19 @@ class Tree:
         self.record.vector(best[1].centre[None])
         if best[0] < -SLACK or rows.width > 1:
             return found
-        return found + self.moving(node, Q, (best[1].centre,))
+        return found + self.moving(node, Q, best[1].centre)
 
-    def moving(self, node: Node, Q: Array, centres: tuple[Array, ...]) -> Found:
-        """Families that follow the set."""
+    def moving(self, node: Node, Q: Array, centre: Array) -> Found:
+        """A family that follows the set, where it stays on the right side."""
         rows, tau, k = self.rows, self.rows.target(node.chosen), node.k
-        found: Found = []
-        for centre in centres:
-            how = newton_moves(rows, tau, node.free, k, centre)
-            family = bowl(rows, tau, node.free, k, centre, how)
-            if side(family, self.e, k) > 0:
-                found.append((family, scores(rows, node.points, family, Q, node.free, k), how))
-                self.record.step(BOWL)
-                self.record.vector(np.concatenate([centre[None], how.shift[None], how.P]))
-                self.record.numbers += how.damp.tolist()
-        return found
+        how = newton_moves(rows, tau, node.free, k, centre)
+        family = bowl(rows, tau, node.free, k, centre, how)
+        if not side(family, self.e, k) > 0:
+            return []
+        self.record.step(BOWL)
+        self.record.vector(np.concatenate([centre[None], how.shift[None], how.P]))
+        self.record.numbers += how.damp.tolist()
+        return [(family, scores(rows, node.points, family, Q, node.free, k), how)]
 
     def sets(self, node: Node, members: Index, found: Found) -> Iterator[float]:
         """Close listed sets of a node one by one; `len(free)` is the empty item."""

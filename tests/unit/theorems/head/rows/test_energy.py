@@ -16,11 +16,12 @@ from certify.theorems.head.rows.energy import Energy
 from certify.theorems.head.rows.energy.duals import average, duals
 from certify.theorems.head.rows.energy.entropy import binary_entropy, entropy, softplus_up
 from certify.theorems.head.rows.energy.finder import minimise, singles, slopes
+from certify.theorems.head.rows.energy.lists import most_harmful
 from certify.theorems.head.rows.energy.method import Trees, normals, rows_of
 from certify.theorems.head.rows.energy.primals import along, bowl, curvature_up, energy_up, flat, lse_up, newton_moves
 from certify.theorems.head.rows.energy.record import Record
 from certify.theorems.head.rows.energy.rows import Rows
-from certify.theorems.head.rows.energy.scores import scores, side, spread
+from certify.theorems.head.rows.energy.scores import Scores, scores, side, spread
 from certify.theorems.head.rows.energy.tree import Open, Tree
 from certify.theorems.head.rows.method import Budget
 from tests.families.class_heads import class_head, refit
@@ -94,7 +95,7 @@ def test_time_up_returns_what_there_is() -> None:
 
 
 def test_trees_that_wait_go_on_where_they_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    head = class_head(np.random.default_rng([2, 1, 3]), 9, 1, decay=0.3, apart=5.0)
+    head = class_head(np.random.default_rng([1, 1, 3]), 9, 1, decay=1.0, apart=5.0)
     change, todo = RowChange(True, 3, tuple(range(9))), head.today >= 0
     whole = Energy().prove(head, change, todo, Budget(20.0))
     grown, grow = [], Trees.grow
@@ -113,7 +114,7 @@ def test_trees_that_wait_go_on_where_they_stopped(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_tree_without_room_starts_again() -> None:
-    head = class_head(np.random.default_rng([2, 1, 3]), 9, 1, decay=0.3, apart=5.0)
+    head = class_head(np.random.default_rng([1, 1, 3]), 9, 1, decay=1.0, apart=5.0)
     change = RowChange(True, 3, tuple(range(9)))
     trees = Trees(head, rows_of(head, change), 3, head.V.ravel())
     trees._room = 0
@@ -247,3 +248,17 @@ def test_moves_follow_their_record() -> None:
     free = np.arange(len(rows.lines))
     how = newton_moves(rows, rows.tau, free, count, np.zeros(rows.A.shape[1]))
     assert np.array_equal(along(how.take(free[2:4]), rows.steps[2:4]), along(how, rows.steps)[2:4])
+
+
+def test_what_is_split_off_is_enough_or_all_that_goes_at_once() -> None:
+    rng = np.random.default_rng(0)
+    for base in (-2.0, -1.0, 0.0):
+        P = np.minimum(0.0, rng.standard_normal((61, 61)))
+        P += P.T
+        np.fill_diagonal(P, -np.inf)
+        P[-1, -1] = 0.0
+        s = Scores(base, np.append(rng.standard_normal(60) * 0.2, 0.0), P, 3)
+        gone = most_harmful([s], s.each())
+        rest = np.setdiff1d(np.arange(60), gone)
+        assert 1 <= len(gone) <= 5
+        assert len(gone) == 5 or s.within(rest).worst() < 0
