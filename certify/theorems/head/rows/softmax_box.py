@@ -7,11 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.refits import Refitter
-from certify.finders.head.softmax_boxes import ranges
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.softmax.centre import centre, changes_of
+from certify.theorems.head.rows.softmax.finder import ranges
 from certify.theorems.head.rows.softmax.trap import WIDE, margins, trap
 
 MOST = 20_000_000

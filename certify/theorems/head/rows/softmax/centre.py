@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.rigor import fp
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
