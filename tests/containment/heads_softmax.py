@@ -24,7 +24,8 @@ def changed_rows_softmax_box(rng: np.random.Generator) -> Outcome:
     """Every deletion or relabelling of a small head against what a box proved, and the checker's answer to it."""
     n, k, relabels = int(rng.integers(5, 9)), int(rng.integers(2, 4)), bool(rng.random() < 0.5)
     count = int(rng.integers(1, 3))
-    head = class_head(rng, n, k, decay=float(10.0 ** rng.uniform(-1, 0.3)) * count, apart=float(rng.uniform(1, 5)))
+    decay = float(10.0 ** rng.uniform(-0.5, 0.8)) * count * (2 if relabels else 1)
+    head = class_head(rng, n, k, 20, decay, bool(rng.random() < 0.3), float(rng.uniform(1, 3)))
     rows = tuple(sorted(rng.choice(n, int(rng.integers(1, n + 1)), False).tolist()))
     change = RowChange(relabels, count, rows)
     if SoftmaxBox().able(head, change):

@@ -7,11 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from certify.finders.head.refits import Refitter
-from certify.finders.head.softmax_boxes import ranges
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.softmax.centre import centre, changes_of
+from certify.theorems.head.rows.softmax.finder import ranges
 from certify.theorems.head.rows.softmax.trap import WIDE, margins, trap
 
 MOST = 20_000_000
@@ -51,7 +51,7 @@ class SoftmaxBox(Method):
 
 def refusal(head: Head, change: RowChange) -> str:
     """Why H9 is not about a problem; empty where it is."""
-    if head.loss.name != "cross_entropy" or head.k < 2:
+    if not head.loss.shifted or head.k < 2:
         return "it needs cross-entropy of two classes or more"
     if head.phi_rad.any() or head.points_rad.any():
         return "it needs inputs of the last layer that are known exactly"

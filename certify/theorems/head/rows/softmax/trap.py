@@ -139,15 +139,47 @@ def sources(c: Centre, changes: Changes, found: Pulls, M: Matrices, blocks: tupl
         direct = np.einsum("ftk,fkl,ftl->ft", found.p, own, found.p)
         direct = np.sqrt((np.maximum(direct, 0.0) + M.off * (norms[:, None] * length) ** 2) * RAISE)
         stray = seen(own, M.off, norms, pairs_of(c.head.k)).max(axis=1)[:, None] * found.slack
-        blur = np.sqrt(M.size) * norms[:, None] * found.off
-        by.append((direct + stray + blur).max(axis=1) * RAISE)
-    reach, bent = by
+        stray = (stray + np.sqrt(M.size) * norms[:, None] * found.off) * RAISE
+        by.append((direct.max(axis=1), stray.max(axis=1), (direct + stray).max(axis=1) * RAISE))
+    reach = by[0][2]
     loose = norms * (M.off * strength + M.size * found.off.max(axis=1)) * RAISE
     order = np.argsort(-reach, kind="stable")
     wide = min(len(rows), max(WIDE, 2 * changes.count))
     others = float(reach[order[wide]]) if wide < len(rows) else 0.0
-    return Sources(rows[order], found.p[order], found.slack[order], wide, others, _top(bent, changes.count),
-                   _top(loose, changes.count), changes.count)
+    direct, stray, bent = (part[order] for part in by[1])
+    spread = _spread(c, M, (rows[order[:wide]], found.p[order[:wide]]), (direct, stray, bent),
+                     (norms * strength)[order[:wide]], changes.count)
+    return Sources(rows[order], found.p[order], found.slack[order], wide, others, spread, _top(loose, changes.count),
+                   changes.count)
+
+
+def _spread(c: Centre, M: Matrices, strong: tuple[Whole, Array], lengths: tuple[Array, Array, Array], sizes: Array,
+            count: int) -> float:
+    """Upper bound of `|Σ_M x ⊗ P̂|_B`: the better of the largest lengths, and of squares with products of pairs.
+
+    `P̂_iᵀB_ilP̂_l ≤ max(0, p_iᵀB_ilp_l) + |p_i|s_l + s_i|p_l| + s_is_l`, s the length of what strays.
+
+    Args:
+        c, M: the centre, the matrices.
+        strong: `(w,)` rows, `(w, c, k)` pulls, the strongest.
+        lengths: `(f,)` of p, of what strays, of both, in B; the strong ones first.
+        sizes: `(w,)` at least `|x||P̂|`.
+        count: most rows at once.
+    """
+    direct, stray, bent = lengths
+    plain = _top(bent, count)
+    if count == 1 or not plain > 0.0:
+        return plain
+    (rows, p), w = strong, len(strong[0])
+    x = c.head.phi[rows]
+    B = np.einsum("wta,wavc,vuc->wtvu", p, _blocks(M.half, x, x), p, optimize=True).max(axis=(1, 3))
+    d, s = direct[:w], stray[:w]
+    near = np.maximum(B, 0.0) + np.outer(d, s) + np.outer(s, d) + np.outer(s, s) + M.off * np.outer(sizes, sizes)
+    np.fill_diagonal(near, 0.0)
+    near = np.maximum(near * RAISE, (bent[:w] * bent[w:].max(initial=0.0))[:, None] * RAISE)
+    rho = bent * bent + (count - 1) * bent * bent.max()
+    rho[:w] = bent[:w] * bent[:w] + top_sums(near, count - 1)[0]
+    return min(plain, float(np.sqrt(_top(rho * RAISE, count) * RAISE)) * RAISE)
 
 
 def _top(values: Array, count: int) -> float:
@@ -220,7 +252,7 @@ class Trap:
 
 def trap(c: Centre, changes: Changes, R: Array, x: Array, shift: Array, proved: bool = True,
          M: Matrices | None = None) -> Trap | None:
-    """Where the motion lies if it lies in the slabs; None where no inverse is proved.
+    """Where the motion lies if it lies in the slabs; None where a number is not finite or no inverse is proved.
 
     Args:
         c, changes: the centre and the changes.
@@ -230,6 +262,8 @@ def trap(c: Centre, changes: Changes, R: Array, x: Array, shift: Array, proved: 
         proved: whether every number is to be a bound; if not they are proposals.
         M: the matrices, if known.
     """
+    if not all(np.isfinite(part).all() for part in (R, x, shift)):
+        return None
     M = matrices(c, R, proved) if M is None else M
     if M is None:
         return None

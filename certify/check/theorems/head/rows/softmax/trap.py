@@ -68,11 +68,48 @@ def box(c: Centre, changes: list[Change], count: int, R: Slabs) -> Box | None:
     order = sorted(rows, key=lambda i: -float(reach[i]))
     wide = max(WIDE, 2 * count)
     others = largest([reach[i] for i in order[wide:]])
-    bent = most([_strength(bends[i], pulls[i]) for i in rows], count)
+    bent = _bends(c, bend, {i: (bends[i], pulls[i]) for i in rows}, order[:wide], count)
     size = sum((x * x for row in top for block in row for x in block.entries()), ZERO).sqrt().upper()
-    pushes = [(i, pulls[i]) for i in order]
-    found = Box(c, count, mean, bend, pushes, min(wide, len(order)), others, bent, size * c.gradient)
+    sources, still = [(i, pulls[i]) for i in order], size * c.gradient
+    found = Box(c, count, mean, bend, sources, min(wide, len(order)), others, bent, still)
     return found if _holds(found, {h.row: h for h in changes}, pulls, R, (means, bends)) else None
+
+
+def _bends(c: Centre, B: Blocks, rows: dict[int, tuple[list[Line], list[Pull]]], strong: list[int], count: int) -> arb:
+    """At least `|Σ x ⊗ P̂|_B`: the largest lengths, or the root of the largest squares with products of pairs.
+
+    `P̂_iᵀB_ilP̂_l` is at most `max(0, p_iᵀB_ilp_l)` and what the parts that stray add by their lengths.
+    """
+    each = {i: _strength(*parts) for i, parts in rows.items()}
+    plain = most(each.values(), count)
+    if count == 1:
+        return plain
+    k, longest = c.head.k, largest(list(each.values()))
+    rest = largest([each[i] for i in rows if i not in strong])
+    still = {i: [Pull(q.p, ZERO, q.curve, q.new, q.sure, q.grown) for q in rows[i][1]] for i in strong}
+    direct = {i: _strength(rows[i][0], still[i]) for i in strong}
+    stray = {i: (largest([q.slack for q in rows[i][1]]) * _widest(rows[i][0])).upper() for i in strong}
+    X = arb_mat([c.head.rows[i] for i in strong])
+    K = crossed(B, X, X)
+    squares = {i: each[i] * (each[i] + (count - 1) * longest) for i in rows}
+    for at, i in enumerate(strong):
+        near = [each[i] * rest] * (count - 1) if len(strong) < len(rows) else []
+        for other, j in enumerate(strong):
+            if j == i:
+                continue
+            best = ZERO
+            for q in rows[i][1]:
+                line = [sum((q.p[a] * K[a][b][at][other] for a in range(k)), ZERO) for b in range(k)]
+                for r in rows[j][1]:
+                    best = best.max(sum((u * v for u, v in zip(line, r.p, strict=True)), ZERO))
+            near.append((best + direct[i] * stray[j] + stray[i] * direct[j] + stray[i] * stray[j]).max(each[i] * rest))
+        squares[i] = each[i] * each[i] + most([x.upper() for x in near], count - 1)
+    return plain.min(most([x.upper() for x in squares.values()], count).sqrt().upper())
+
+
+def _widest(own: list[Line]) -> arb:
+    """The largest `|x ⊗ (e_a − e_b)|_M`."""
+    return largest([seen(own, a, b) for a in range(len(own)) for b in range(a)])
 
 
 def _inverse(c: Centre, weigh: list[arb]) -> Blocks | None:
@@ -123,9 +160,7 @@ def seen(own: list[Line], a: int, b: int) -> arb:
 
 def _strength(own: list[Line], pulls: list[Pull]) -> arb:
     """At least `|x ⊗ P̂|_M`: that of p, and `slack` times the largest of differences of unit vectors."""
-    k = len(own)
-    wide = largest([seen(own, a, b) for a in range(k) for b in range(a)])
-    found = ZERO
+    k, wide, found = len(own), _widest(own), ZERO
     for q in pulls:
         square = sum((q.p[a] * own[a][b] * q.p[b] for a in range(k) for b in range(k)), ZERO)
         found = found.max(square.upper().max(ZERO).sqrt() + q.slack * wide)

@@ -9,11 +9,11 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from certify.finders.head.softmax_boxes import ranges
 from certify.systems.head.rows.change import DELETED, RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.softmax.centre import Centre, Changes, centre, changes_of, mean_least, mean_most
+from certify.theorems.head.rows.softmax.finder import ranges
 from certify.theorems.head.rows.softmax.trap import margins, pairs_of, trap
 from certify.theorems.head.rows.softmax_box import SoftmaxBox
 from tests.families.class_heads import class_head, refit
@@ -88,9 +88,9 @@ def test_refits_lie_within_and_margins_hold(relabels: bool, count: int) -> None:
 def test_no_point_proved_is_moved_by_any_choice(relabels: bool, count: int, k: int) -> None:
     proved = 0
     for seed in range(4):
-        rng = np.random.default_rng([seed, count, k])
-        head = class_head(rng, 9 if count == 1 else 6, k, decay=(1.5 if relabels else 0.2) * count, apart=5.0)
-        change = RowChange(relabels, count, tuple(range(head.n)))
+        n, decay = (9, 4.0) if count == 1 else (7, 12.0)
+        head = class_head(np.random.default_rng([seed, k]), n, k, 30, decay if relabels else decay / 3, seed == 3, 2.0)
+        change = RowChange(relabels, count, tuple(range(n if count == 1 else 4)))
         part = SoftmaxBox().prove(head, change, head.today >= 0, Budget())
         if part is None:
             continue

@@ -41,7 +41,10 @@ def shifts(c: Centre, changes: Changes, own: Array) -> Array:
 
 
 def ranges(c: Centre, changes: Changes, go_on: Callable[[], bool] = lambda: True) -> tuple[Array, Array, Array] | None:
-    """Slabs of rows that stay and ranges of those that change, whose image lies within them, and shifts; or None."""
+    """Slabs of rows that stay and ranges of those that change, by floats, and shifts; None where there are none.
+
+    Their image lies within them.
+    """
     r, x = np.zeros((c.head.n, len(pairs_of(c.head.k)[0]))), np.zeros(len(changes.rows))
     with np.errstate(all="ignore"):
         for _ in range(ROUNDS):
