@@ -11,7 +11,6 @@ from certify.report.exporters.exporter import Exporter
 from certify.report.messages import advice, verdict_line
 from certify.report.phrases.changed_rows import find_changed
 from certify.report.phrases.listing import LISTED, named_rows
-from certify.report.phrases.changed_rows import find_changed
 from certify.report.reading import open_certificate
 from certify.report.statements import Changed, Flip, prose
 

@@ -13,7 +13,6 @@ from certify.report.exporters.html import render
 from certify.report.exporters.markdown import render as markdown
 from certify.report.phrases.changed_rows import find_changed
 from certify.report.plots import draw_shares
-from certify.report.phrases.changed_rows import find_changed
 from certify.report.reading import open_certificate
 from tests.families.report_samples import Json, certificate, certified, gate, rows_deleted
 
