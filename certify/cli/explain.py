@@ -73,16 +73,16 @@ or with map = "critical" a point where the gradient of the training loss is 0. T
 one, or the claims stay open; but a strongly convex last layer has one in any case (see Q6).""",
     "parameter": """What moves: features x_i + u_i, targets y_i + u_i, sample_weights (1 + u_i)·ℓ_i (u_i =
 −1 leaves row i out), labels, which become any others, or deletions, rows that are left out (these two of a strongly
-convex last layer alone, see H1 and Q6). An
+convex last layer alone, see D1 and Q6). An
 interpolating network stays a solution under any sample weights, so they belong to the critical and the sublevel
 map.""",
     "labels": """parameter = "labels": any `count` rows (set = "sparse") get any other class, at finite size: the
-last layer alone, with weight decay (map = "critical", layer = the last one; see H1 and Q6). A label has no radius. With
+last layer alone, with weight decay (map = "critical", layer = the last one; see D1 and Q6). A label has no radius. With
 the squared loss targets are labels where one output has exactly two of them, or where every row marks one of several
 outputs (1, and 0 or -1 everywhere else); a row may get any target that is there (`stable_predictions` alone). For
 one given change of labels use parameter = "targets" with set = "given" (see `distance`).""",
     "deletions": """parameter = "deletions": any `count` rows are left out, whichever they are, of the last layer alone,
-with weight decay (map = "critical", base = "nearby", layer = the last one; see H1), for `stable_predictions`.
+with weight decay (map = "critical", base = "nearby", layer = the last one; see D1), for `stable_predictions`.
 set = "sparse" is implied, and there is no radius: a row is left out or stays. Say what the loss is then divided by with
 `normalization`. For rows that are only weighed less see `sample_weights`.""",
     "sample_weights": """parameter = "sample_weights": row i counts (1 + u_i) times in the training loss; u_i = -1
@@ -114,7 +114,7 @@ all.""",
     "weight_decay": """[training] weight_decay = λ: the training loss is the mean over the rows plus λ/2 times the
 squared length of weights and biases: what weight_decay of torch.optim.SGD does to the mean loss.""",
     "bias_decay": """[training] bias_decay = false: biases (intercepts) carry no weight decay, as in scikit-learn. For
-questions about rows that are left out or get other labels (see H1); elsewhere every weight that moves carries it.""",
+questions about rows that are left out or get other labels (see D1); elsewhere every weight that moves carries it.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
 per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
 by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in

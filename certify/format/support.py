@@ -46,8 +46,8 @@ def stating(question: Question, label: str) -> Theorem | None:
 
     >>> flips = Question("stable_predictions", map="critical", base="nearby", layer="last", loss="logistic",
     ...                  set="sparse", parameter="labels", decay=True, count=True, evaluation=True)
-    >>> [str(stating(flips, label)) for label in ("H1", "Q6", "M5")]
-    ['H1', 'Q6', 'None']
+    >>> [str(stating(flips, label)) for label in ("D1", "Q6", "M5")]
+    ['D1', 'Q6', 'None']
     """
     earlier = () if broken(question) is not None else (
         theorem for theorem in BOUNDING.get(question.quantity, ()) if any(d.holds(question) for d in theorem.once))

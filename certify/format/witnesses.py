@@ -163,7 +163,7 @@ class Ball(Witness):
 
 @dataclass(frozen=True)
 class Changes(Witness):
-    """What every method that was tried proved: several arrays, whose names begin with this one (H1).
+    """What every method that was tried proved: several arrays, whose names begin with this one (D1).
 
     And of what they say the part that readers ask for: numbers of the evaluation rows that a change flips and of those
     that are undecided, rising, and in `changed` one line for each flipped one, all of one length: the training rows

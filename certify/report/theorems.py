@@ -231,9 +231,9 @@ THEOREMS: Final[dict[str, dict[str, Theorem]]] = {
         "M5d": Theorem({"lower": f"{_WITNESS}, whatever the rank of the Hessian"}),
         "P1": _Predictions(means="a verified inverse of the Hessian"),
         "Q6": _LastLayer(),
-        "H1": Theorem({
+        "D1": Theorem({
             "upper": "upper end by choices of rows whose refits, verified, flip a label",
-            "lower": "lower end by a proved cover of every choice of rows (theorem H1)",
+            "lower": "lower end by a proved cover of every choice of rows (theorem D1)",
         }, only_point=True),
         "Q7": Theorem({
             "upper": "upper end by a critical point of the changed loss, proved to exist (theorem Q2)",

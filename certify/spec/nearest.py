@@ -95,7 +95,7 @@ WORDY: Final = frozenset(("network", "layer"))
 """Keys whose answers are told in words of their own."""
 
 REASONS: Final[tuple[tuple[str, Domain, str], ...]] = (
-    *((label, domain, why) for label in ("Q6", "H1") for domain, why in (
+    *((label, domain, why) for label in ("Q6", "D1") for domain, why in (
         (Domain(layer=(Layer.ALL, Layer.INNER)), "the training loss need not be convex in other layers"),
         (Domain(decay=False), "without weight decay the solution need be neither unique nor stable"),
         (Domain(base=words.Base.GIVEN), "it is the one solution near the weights in the file that moves"))),

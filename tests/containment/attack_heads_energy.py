@@ -1,4 +1,4 @@
-"""Containment of H7: no random relabelling moves a point that its energies proved to stay."""
+"""Containment of D7: no random relabelling moves a point that its energies proved to stay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.families.class_heads import class_head, refit
 TRIES = 30
 
 
-@attack("heads_energy", "H7", slow=4)
+@attack("heads_energy", "D7", slow=4)
 def of_relabelled_rows(rng: np.random.Generator) -> Outcome:
     """Points proved for drawn heads, under drawn relabellings, refitted in floats."""
     k = int(rng.choice([1, 1, 3]))

@@ -1,4 +1,4 @@
-"""Attack on H3 and H4: small heads at every scale, each answer against every change of every subset in rationals."""
+"""Attack on D3 and D4: small heads at every scale, each answer against every change of every subset in rationals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def drawn(rng: np.random.Generator) -> tuple[SmallHead, int]:
     return small, outputs
 
 
-@attack("heads-squared-labels", "H3", slow=4)
+@attack("heads-squared-labels", "D3", slow=4)
 def labels(rng: np.random.Generator) -> Outcome:
     """Numbers of tolerated labels by prover and checker against the exact number."""
     small, _ = drawn(rng)
@@ -50,7 +50,7 @@ def labels(rng: np.random.Generator) -> Outcome:
     return "decided" if part.proved.any() else "refused"
 
 
-@attack("heads-squared-deletions", "H4", slow=4)
+@attack("heads-squared-deletions", "D4", slow=4)
 def deleted(rng: np.random.Generator) -> Outcome:
     """Rows proved to stay under deletions by prover and checker, against every deletion."""
     small, _ = drawn(rng)

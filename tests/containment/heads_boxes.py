@@ -1,4 +1,4 @@
-"""Containment of H5 and H6: after every deletion or change of labels predictions stay that are proved to stay."""
+"""Containment of D5 and D6: after every deletion or change of labels predictions stay that are proved to stay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.containment.rigor import Outcome, Violation
 from tests.families.logistic_heads import as_checked, logistic_head, margins, stored
 
 
-@attack("changed_rows_boxes", "H5", "H6", slow=20)
+@attack("changed_rows_boxes", "D5", "D6", slow=20)
 def changed_rows_boxes(rng: np.random.Generator) -> Outcome:
     """Every change of a small head against what a box or a tree proved, and the checker's answer to both."""
     n, count = int(rng.integers(4, 11)), int(rng.integers(1, 4))

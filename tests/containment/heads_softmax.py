@@ -1,4 +1,4 @@
-"""Containment of H9: after every change of rows of a softmax head labels stay that are proved to stay."""
+"""Containment of D9: after every change of rows of a softmax head labels stay that are proved to stay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.families.class_heads import as_checked, class_head, refit
 ROOM = 1e-9
 
 
-@attack("changed_rows_softmax_box", "H9", slow=20)
+@attack("changed_rows_softmax_box", "D9", slow=20)
 def changed_rows_softmax_box(rng: np.random.Generator) -> Outcome:
     """Every deletion or relabelling of a small head against what a box proved, and the checker's answer to it."""
     n, k, relabels = int(rng.integers(5, 9)), int(rng.integers(2, 4)), bool(rng.random() < 0.5)

@@ -169,7 +169,7 @@ def rows_deleted(undecided: int = 3, flipped: int = 2, **more: Any) -> Json:
                "changed": [row for j in range(flipped) for row in ((41, 42 + j % 500) if j else (41, -1))]}
     convex = {"name": "convex", "statement": "the training loss is strongly convex", "value": 0.01, "holds": True}
     ends = {"lower": 5000.0 - flipped - undecided, "upper": 5000.0 - flipped}
-    made = {"theorem": "H1", "unit": "evaluation rows (label: sign of the output)", "hypotheses": [convex],
+    made = {"theorem": "D1", "unit": "evaluation rows (label: sign of the output)", "hypotheses": [convex],
             "witness": witness, "gate": gate("min", 100.0, "met"), **ends, **more}
     return certificate(claim("stable_predictions", **made), problem=problem, base=base)
 

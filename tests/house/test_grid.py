@@ -34,14 +34,14 @@ DIFFERENCES = (
 """Where the table refuses earlier than the old prover did. Nothing that was refused is accepted now."""
 
 SINCE: tuple[tuple[str, Domain, str], ...] = (
-    ("H1: two targets of the squared loss, or rows that mark an output, are labels too", Domain(
-        parameter="labels", loss="squared", set="sparse", quantity="stable_predictions"), "H1"),
+    ("D1: two targets of the squared loss, or rows that mark an output, are labels too", Domain(
+        parameter="labels", loss="squared", set="sparse", quantity="stable_predictions"), "D1"),
 )
 """What theorems answer that had no answer when the grid was kept: name, domain, label. A new theorem goes here."""
 
 SUCCEEDED = (
-    ("H1: any count labels become others", Domain(parameter="labels", set="sparse", quantity="stable_predictions"),
-     "stable_predictions Q6", "stable_predictions H1"),
+    ("D1: any count labels become others", Domain(parameter="labels", set="sparse", quantity="stable_predictions"),
+     "stable_predictions Q6", "stable_predictions D1"),
 )
 """What another theorem answers now, which says more: name, domain, what was said, what is said."""
 

@@ -30,7 +30,7 @@ MODULES = {
     "Q4": ("distance.compensation",), "Q7": ("distance.given_change", "distance.critical_given_change"),
     "P1": ("predictions.first_order",), "P2": ("predictions.labels",), "S14": ("excess.window",),
     "M5": ("modulus.critical", "modulus.critical_sets", "modulus.critical_rows", "modulus.critical_one_row"),
-    "Q6": ("head.claims", "head.labels"), "H1": ("head.rows.claims",),
+    "Q6": ("head.claims", "head.labels"), "D1": ("head.rows.claims",),
     "M6": ("modulus.sublevel", "persistence.radius"), "Q5": ("aubin.sublevel",),
 }
 

@@ -81,10 +81,10 @@ def test_what_is_suggested_works():
 
 def test_one_theorem_answers_and_an_earlier_certificate_may_state_the_other():
     labels = replace(HEAD, parameter="labels")
-    assert [str(t) for t in applying(labels)] == [str(t) for t in applying(HEAD)] == ["H1"]
-    assert str(stating(labels, "Q6")) == "Q6" and str(stating(labels, "H1")) == "H1"
+    assert [str(t) for t in applying(labels)] == [str(t) for t in applying(HEAD)] == ["D1"]
+    assert str(stating(labels, "Q6")) == "Q6" and str(stating(labels, "D1")) == "D1"
     for other in (HEAD, replace(labels, loss="squared"), replace(labels, undecayed=True)):
-        assert stating(other, "Q6") is None and str(stating(other, "H1")) == "H1"
+        assert stating(other, "Q6") is None and str(stating(other, "D1")) == "D1"
     every = replace(labels, set="per_sample", count=False)
-    assert str(stating(every, "Q6")) == "Q6" and stating(every, "H1") is None
+    assert str(stating(every, "Q6")) == "Q6" and stating(every, "D1") is None
     assert stating(replace(labels, base="given"), "Q6") is None

@@ -1,4 +1,4 @@
-"""The hyperplane of H8 in 300 bits: true columns and origin, pull of a test vector, what changes add, the minimiser."""
+"""The hyperplane of D8 in 300 bits: true columns and origin, pull of a test vector, what changes add, the minimiser."""
 
 from __future__ import annotations
 

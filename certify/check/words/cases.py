@@ -1,4 +1,4 @@
-"""What a label that claims about critical points may state says of the point (M5, Q6, H1)."""
+"""What a label that claims about critical points may state says of the point (M5, Q6, D1)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Case:
 
 CASES = {"M5": Case(silent=True), "M5a": Case(by_row=True), "M5b": Case(symmetric=True), "M5c": Case(symmetric=False),
          "M5d": Case(lower=True), "Q6": Case(convex=True),
-         "H1": Case(convex=True, several=True)}
+         "D1": Case(convex=True, several=True)}
 """By the label."""
 
 

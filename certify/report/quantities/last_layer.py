@@ -39,7 +39,7 @@ def stable_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
 
 
 def chosen_sentence(claim: Claim, problem: Problem, _: Rows | None) -> Phrase:
-    """How many labels it keeps whichever rows change, and how many some choice of them flips (H1)."""
+    """How many labels it keeps whichever rows change, and how many some choice of them flips (D1)."""
     n, kept = problem.evaluation_rows or 0, int(claim.lower or 0)
     flipped = 0 if claim.upper is None else n - int(claim.upper)
     template = f"{_one(problem)} gives {{kept}} of the {{rows}} evaluation rows the label that the weights in the file "

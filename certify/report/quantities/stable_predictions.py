@@ -47,6 +47,6 @@ def _facts(problem: Problem) -> Terms:
 
 STABLE_PREDICTIONS = Quantity(
     "stable_predictions", "Labels of the evaluation rows that stay", _of_fits,
-    by_theorem={"Q6": last_layer.stable_sentence, "H1": last_layer.chosen_sentence},
+    by_theorem={"Q6": last_layer.stable_sentence, "D1": last_layer.chosen_sentence},
     at_size="The count of labels that stay", sized=True, nearest=True, evaluated=True, terms=_terms, facts=_facts,
 )

@@ -60,7 +60,7 @@ class HeadPoint(Point):
         return self.attempt("head", lambda: head_of(self.problem))
 
     def base(self) -> dict[str, Any]:
-        """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6), or H1."""
+        """The gradient at the weights in the file, and how near the one solution is for it: `|∇F|/λ` (Q6), or D1."""
         if changes_rows(self.problem) and not self._nearness_stated():
             return self._rows_base()
         if isinstance(self.layer, str):
@@ -88,7 +88,7 @@ class HeadPoint(Point):
 
 
 def changes_rows(problem: Problem) -> bool:
-    """Whether the question is about any `count` rows that change as a whole (H1)."""
+    """Whether the question is about any `count` rows that change as a whole (D1)."""
     return Parameter(problem.parameter).discrete and problem.count is not None
 
 

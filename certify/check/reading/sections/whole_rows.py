@@ -1,4 +1,4 @@
-"""What a spec has to say where rows change whole or not at all, and where the training is not as usual (Q6, H1)."""
+"""What a spec has to say where rows change whole or not at all, and where the training is not as usual (Q6, D1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from certify.check.reading.sections.demands import CONVEX, LABELS, Goes, Words, 
 WHOLE = ("labels", "deletions")
 """Parameters of which a row changes whole or not at all, without a size."""
 ROWS: Words = CONVEX | {"set": "sparse", "counts_alone": True}
-"""A question about any `count` rows that change (H1)."""
+"""A question about any `count` rows that change (D1)."""
 ALONE = f"sparse and {LABELS} alone"
 
 RULES = (

@@ -1,4 +1,4 @@
-"""The problems that the theorems of a strongly convex last layer are built for (Q6, H1)."""
+"""The problems that the theorems of a strongly convex last layer are built for (Q6, D1)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refused(problem: Problem) -> str:
 
 
 def refused_rows(problem: Problem) -> str:
-    """The same where any `count` rows are left out or get other labels (H1)."""
+    """The same where any `count` rows are left out or get other labels (D1)."""
     if words := _refused_of_any(problem):
         return words
     budget = (problem.norm, problem.radius, problem.direction, problem.scale)
@@ -66,5 +66,5 @@ def _are_codes(problem: Problem) -> bool:
     return len(codes) > 1 and marked
 
 
-DOMAINS = {"Q6": refused, "H1": refused_rows}
+DOMAINS = {"Q6": refused, "D1": refused_rows}
 """By the label that a claim states."""

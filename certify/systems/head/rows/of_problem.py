@@ -47,7 +47,7 @@ def change_of_rows(problem: Problem) -> RowChange:
 
 
 def given_base(head: Head, centre: Array) -> tuple[float, float]:
-    """`|∇F|` at the given weights, and how near the refit of the unchanged data is: upper bounds (H1).
+    """`|∇F|` at the given weights, and how near the refit of the unchanged data is: upper bounds (D1).
 
     Args:
         head: the head.

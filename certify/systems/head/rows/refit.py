@@ -1,4 +1,4 @@
-"""H1: how near a refit is to any proposed weights: `|V(M) − V̂| ≤ |∇G_M(V̂)|/σ`, for whole batches of changes."""
+"""D1: how near a refit is to any proposed weights: `|V(M) − V̂| ≤ |∇G_M(V̂)|/σ`, for whole batches of changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Slopes:
 
 
 def enclose_refits(head: Head, choices: Choices, V: Array) -> Array:
-    """Upper bounds of the distance from proposed weights to the refit after each change of a batch (H1).
+    """Upper bounds of the distance from proposed weights to the refit after each change of a batch (D1).
 
     Args:
         head: the head.
@@ -129,7 +129,7 @@ def _distances(head: Head, choices: Choices, V: Array) -> Array:
 
 
 def _modulus(head: Head, slopes: Slopes, mu: Array, radius: Array) -> Array:
-    """Lower bounds of the modulus of strong convexity of `G_M` on balls about V̂, the intercept without decay (H1b).
+    """Lower bounds of the modulus of strong convexity of `G_M` on balls about V̂, the intercept without decay (D1b).
 
     With `D_i` below the curvature of row i on the ball, `s = Σ D_i` and `x̄ = Σ D_i x_i/s`, `Σ D_i|Ux_i + β|² + μ|U|²
     ≥ s|Ux̄ + β|² + μ|U|² ≥ μs/(μ + s + s|x̄|²)·(|U|² + |β|²)`: determinant over trace.

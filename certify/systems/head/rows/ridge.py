@@ -1,7 +1,7 @@
 """`H = ΦᵀΦ + μ·diag(decayed)` of a squared-loss head: proved positive definite, and solved with proved errors.
 
 Columns are scaled by powers of two to a diagonal near 1, which changes nothing that is said of outputs. Lengths of
-residuals are measured by `|ρ|_{H⁻¹} ≤ |Rρ|/√(1 − δ)` with `‖RHRᵀ − I‖ ≤ δ < 1`, R any float matrix (proofs/heads, H3).
+residuals are measured by `|ρ|_{H⁻¹} ≤ |Rρ|/√(1 − δ)` with `‖RHRᵀ − I‖ ≤ δ < 1`, R any float matrix (proofs/heads, D3).
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _factored(phi: Array, scale: Array, loose: float, H: Array, columns: Array, 
 
 
 def solve(system: Ridge, points: Array, points_rad: Array | None = None) -> Solved:
-    """Approximate `u = H⁻¹e` for each row e and a proved bound of `|ΦH⁻¹e − phi·u|₂` (H3, step 1).
+    """Approximate `u = H⁻¹e` for each row e and a proved bound of `|ΦH⁻¹e − phi·u|₂` (D3, step 1).
 
     `|ΦH⁻¹ρ|₂ ≤ |ρ|_{H⁻¹}` because `ΦᵀΦ ⪯ H`; ρ is the residual with the errors of H, of the products and of e, and
     what the features leave out adds `loose·(|u| + |phi·u|·‖R‖/√(1 − δ))` and `loose·|u|`.

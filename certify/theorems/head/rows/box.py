@@ -1,4 +1,4 @@
-"""H5: one trapping box for all choices of changed rows: no search, and its witness is one set of slabs."""
+"""D5: one trapping box for all choices of changed rows: no search, and its witness is one set of slabs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 
 
 class Box(Method):
-    """Deleted or relabelled rows of a logistic head, all choices at once (H5)."""
+    """Deleted or relabelled rows of a logistic head, all choices at once (D5)."""
 
     name: ClassVar[str] = "box"
 

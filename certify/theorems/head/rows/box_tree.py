@@ -1,4 +1,4 @@
-"""H6: which hot rows are among the changed ones, by branch and bound; a trapping box for the rest at every node."""
+"""D6: which hot rows are among the changed ones, by branch and bound; a trapping box for the rest at every node."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST = 64
 
 
 class BoxTree(Method):
-    """Deleted or relabelled rows of a logistic head (H5, H6)."""
+    """Deleted or relabelled rows of a logistic head (D5, D6)."""
 
     name: ClassVar[str] = "box_tree"
     takes_all: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""H8: a logistic head with few inputs: cells of the hyperplane `e·w = t`, each shown to hold no refit that flips.
+"""D8: a logistic head with few inputs: cells of the hyperplane `e·w = t`, each shown to hold no refit that flips.
 
 On the hyperplane of an evaluation point, `w(y) = w_0 + By`, let `g(w) = Σ p(s_i·w)s_i − μw`. A change of at most k
 rows adds `d = Σ_M θ_i s_i` to the gradient, `θ_i ∈ [0, 1]` (relabelled) or `[0, p(s_i·w)]` (deleted). If for some u
@@ -118,7 +118,7 @@ def spread_of(at: Plane, y: Array, r: Array) -> Spread:
 
 
 def excluded(head: Margins, at: Plane, cell: Cell) -> bool:
-    """Whether the pull along the cell's u exceeds what any change can add, everywhere in the cell (H8).
+    """Whether the pull along the cell's u exceeds what any change can add, everywhere in the cell (D8).
 
     The pull by the mean value form, or term by term, whichever is larger.
     """
@@ -215,7 +215,7 @@ def starts_inside(at: Plane, low: Array, high: Array) -> bool:
 
 
 class Cells(Method):
-    """Covers of the hyperplane, one a point (H8)."""
+    """Covers of the hyperplane, one a point (D8)."""
 
     name: ClassVar[str] = "cells"
 
@@ -234,7 +234,7 @@ class Cells(Method):
         return ""
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """Points that no others imply first; a point in the cone of proved ones needs no cover (H8b)."""
+        """Points that no others imply first; a point in the cone of proved ones needs no cover (D8b)."""
         margins, ridge_off = margins_of(head, change)
         start = Refitter(head).V0[0]
         signs = np.where(head.today == 1, 1.0, -1.0)

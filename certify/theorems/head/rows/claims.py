@@ -1,4 +1,4 @@
-"""H1: which predictions of a convex head stay under every choice of changed rows, and which are flipped."""
+"""D1: which predictions of a convex head stay under every choice of changed rows, and which are flipped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.quantities import STABLE_PREDICTIONS
-from certify.format.theorems import H1
+from certify.format.theorems import D1
 from certify.format.words import Rigour
 from certify.problem.bound import Bound, Hypothesis, SideArray
 from certify.problem.cost import BASE_MEMORY, Cost
@@ -31,9 +31,9 @@ UNKNOWN = ("no refit of the unchanged data is proved near any weights, so that n
 
 
 class ChangedRows(Rule[HeadPoint]):
-    """H1: every prediction by an attack or by the method that proves it."""
+    """D1: every prediction by an attack or by the method that proves it."""
 
-    theorem = H1
+    theorem = D1
 
     def cost(self, problem: Problem) -> tuple[Cost, ...]:
         """The outputs of all rows for a batch of refits; time is what is given."""

@@ -1,4 +1,4 @@
-"""H8b: a point in the cone of points that stay stays too: its output is a combination of theirs with weights ≥ 0.
+"""D8b: a point in the cone of points that stay stays too: its output is a combination of theirs with weights ≥ 0.
 
 With one output and the threshold 0, `e·w = Σ λ_i e_i·w > 0` for `λ ≥ 0`, not all 0, whatever the refit w is.
 """

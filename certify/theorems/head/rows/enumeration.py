@@ -1,4 +1,4 @@
-"""H2: every choice refitted, and its labels read off: exact at both ends where the choices can be counted out."""
+"""D2: every choice refitted, and its labels read off: exact at both ends where the choices can be counted out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TIMED = 256
 
 
 class Enumeration(Method):
-    """All changes of 0, 1, … m rows, each refitted (H1)."""
+    """All changes of 0, 1, … m rows, each refitted (D1)."""
 
     name: ClassVar[str] = "enumeration"
 

@@ -1,4 +1,4 @@
-"""Changes that flip predictions: found by whatever search, and kept when their refit proves it (H1)."""
+"""Changes that flip predictions: found by whatever search, and kept when their refit proves it (D1)."""
 
 from __future__ import annotations
 

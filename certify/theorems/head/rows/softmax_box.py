@@ -1,4 +1,4 @@
-"""H9: one trapping box for all choices of deleted or relabelled rows of a softmax head."""
+"""D9: one trapping box for all choices of deleted or relabelled rows of a softmax head."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST = 20_000_000
 
 
 class SoftmaxBox(Method):
-    """Deleted or relabelled rows of a softmax head, all choices at once (H9)."""
+    """Deleted or relabelled rows of a softmax head, all choices at once (D9)."""
 
     name: ClassVar[str] = "softmax_box"
 
@@ -50,7 +50,7 @@ class SoftmaxBox(Method):
 
 
 def refusal(head: Head, change: RowChange) -> str:
-    """Why H9 is not about a problem; empty where it is."""
+    """Why D9 is not about a problem; empty where it is."""
     if not head.loss.shifted or head.k < 2:
         return "it needs cross-entropy of two classes or more"
     if head.phi_rad.any() or head.points_rad.any():

@@ -1,4 +1,4 @@
-"""H4: any m rows deleted from a squared-loss head, by comparison of `(I − K_MM)⁻¹` and by its largest eigenvalue.
+"""D4: any m rows deleted from a squared-loss head, by comparison of `(I − K_MM)⁻¹` and by its largest eigenvalue.
 
 Deleting M takes `c_Mᵀ(I − K_MM)⁻¹r_M` from a contrast of outputs: K the hat matrix, r residuals, c influences. For many
 rows `0 ⪯ K_MM ⪯ κI` bounds it by a sum over M; for few rows a comparison vector, the signs of the second order and a
@@ -56,7 +56,7 @@ class Base:
 
 
 class SquaredDeletions(Method):
-    """Deleted rows of a squared-loss head (H4)."""
+    """Deleted rows of a squared-loss head (D4)."""
 
     name: ClassVar[str] = "squared_deletions"
 

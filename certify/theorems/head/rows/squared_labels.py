@@ -1,4 +1,4 @@
-"""H3: with the squared loss outputs are linear in the targets, so m wrong labels are decided by one sort, for every m.
+"""D3: with the squared loss outputs are linear in the targets, so m wrong labels are decided by one sort, for every m.
 
 `z(e) = Σ_i q_i(e) Y_i` with `q(e) = ΦH⁻¹e`; a row that becomes code c takes `q_i(t_i − d_c)` from a contrast with old
 targets t and new ones d. The worst m rows are the m largest such numbers, and that change is there: both ends meet
@@ -146,7 +146,7 @@ def _ends(point: _Point, s: Swing, low: float, high: float, top: Array) -> tuple
 
 def tolerated(labels: Labels, points: Array, today: Ints, threshold: float = 0.0, points_rad: Array | None = None,
               late: Callable[[], bool] = lambda: False) -> Tolerated:
-    """Both ends of the number of changed labels that each evaluation row tolerates (H3).
+    """Both ends of the number of changed labels that each evaluation row tolerates (D3).
 
     Args:
         labels: the problem.
@@ -231,7 +231,7 @@ def worst(labels: Labels, point: Array, contrast: Contrast, count: int) -> Attac
 
 
 class SquaredLabels(Method):
-    """Changed labels of a squared-loss head: every number at once (H3)."""
+    """Changed labels of a squared-loss head: every number at once (D3)."""
 
     name: ClassVar[str] = "squared_labels"
 

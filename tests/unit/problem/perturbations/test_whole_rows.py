@@ -91,7 +91,7 @@ def test_both_programs_read_the_same_problem(loss, parameter, training, tmp_path
     stated = _problem(problem)
     assert stated == member and ("bias_decay" in stated) == (not problem.bias_decay) and "normalization" not in stated
     Member.model_validate(stated)
-    assert DOMAINS["H1"](other) == "" and (DOMAINS["Q6"](other) == "") == (
+    assert DOMAINS["D1"](other) == "" and (DOMAINS["Q6"](other) == "") == (
         parameter == "labels" and problem.bias_decay and loss != "squared")
 
 
@@ -148,7 +148,7 @@ def test_targets_that_stand_for_labels(y, codes, label, tmp_path):
     problem, (other, _) = load_problem(spec), checked(spec)
     found = codes_of(problem)
     assert found.codes.tolist() == codes and found.label.tolist() == label
-    assert [list(code) for code in checked_codes(other)] == codes and DOMAINS["H1"](other) == ""
+    assert [list(code) for code in checked_codes(other)] == codes and DOMAINS["D1"](other) == ""
 
 
 @pytest.mark.parametrize(("y", "words"), [
@@ -163,7 +163,7 @@ def test_targets_that_stand_for_none_are_refused(y, words, tmp_path):
     spec = written(tmp_path, "squared", "labels", np.array(y), budget='set = "sparse"')
     with pytest.raises(InputError, match=words):
         load_problem(spec)
-    assert "stand for no labels" in DOMAINS["H1"](checked(spec)[0])
+    assert "stand for no labels" in DOMAINS["D1"](checked(spec)[0])
     with pytest.raises(InputError):
         code_rows(np.array(y).reshape(4, -1))
 
@@ -188,4 +188,4 @@ def test_labels_of_probabilities_are_none(tmp_path):
     spec = written(tmp_path, "cross_entropy", "labels", y, budget='set = "sparse"')
     with pytest.raises(InputError, match="without class labels"):
         load_problem(spec)
-    assert "stand for no labels" in DOMAINS["H1"](checked(spec)[0])
+    assert "stand for no labels" in DOMAINS["D1"](checked(spec)[0])

@@ -1,1 +1,1 @@
-"""Changed rows of a convex head (H1 to H9): one method a file, in balls."""
+"""Changed rows of a convex head (D1 to D9): one method a file, in balls."""

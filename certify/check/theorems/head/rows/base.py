@@ -1,4 +1,4 @@
-"""How near the one solution is to the weights in the file where the intercept carries no decay (H1)."""
+"""How near the one solution is to the weights in the file where the intercept carries no decay (D1)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUNDING = 2.0**-30
 
 
 def check_free(stated: Number, ladder: Ladder, names: Sequence[str | None], side: Mapping[str, Array]) -> None:
-    """The refit V of the data as they are: `|V̄ − V| ≤ |V̄ − V̂| + r`, V̂ the centre of the side file (H1).
+    """The refit V of the data as they are: `|V̄ − V| ≤ |V̄ − V̂| + r`, V̂ the centre of the side file (D1).
 
     Args:
         stated: the distance.

@@ -1,4 +1,4 @@
-"""H5: one trapping box for all choices of changed rows, derived again."""
+"""D5: one trapping box for all choices of changed rows, derived again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H6: a tree of trapping boxes that covers every choice of changed rows, derived again."""
+"""D6: a tree of trapping boxes that covers every choice of changed rows, derived again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H8: a cover of the hyperplane `e·w = t` by cells that hold no refit which flips, and of its faces; in balls.
+"""D8: a cover of the hyperplane `e·w = t` by cells that hold no refit which flips, and of its faces; in balls.
 
 `p(t) = 1/(1 + e^t)` and `D = p(1 − p)` of a margin are taken over a whole cell by `T = e^(−m)` and `e^δ`, δ how far the
 margin spreads over it. The pull of a cell's u is enclosed by its slopes over the cell, or row by row.

@@ -1,4 +1,4 @@
-"""H1: which predictions stay under every choice of changed rows, and which are flipped: form and both ends (V63)."""
+"""D1: which predictions stay under every choice of changed rows, and which are flipped: form and both ends (V63)."""
 
 from __future__ import annotations
 
@@ -222,5 +222,5 @@ def _convex(stated: Stated) -> None:
 
 
 HYPOTHESES: dict[str, Check] = {"convex": _convex}
-RULE = Rule(always("H1"), lambda claim, problem: label_rules.units(problem), check_form, check_ends,
+RULE = Rule(always("D1"), lambda claim, problem: label_rules.units(problem), check_form, check_ends,
             lambda claim, problem: HYPOTHESES, Changes)

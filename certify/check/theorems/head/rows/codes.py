@@ -1,4 +1,4 @@
-"""The targets that labels stand for, and every row's own (H1)."""
+"""The targets that labels stand for, and every row's own (D1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H2: every choice of changed rows has its refit in the certificate, and keeps the labels."""
+"""D2: every choice of changed rows has its refit in the certificate, and keeps the labels."""
 
 from __future__ import annotations
 

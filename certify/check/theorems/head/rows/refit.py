@@ -1,4 +1,4 @@
-"""How near a refit is to stated weights, in balls: `|V(M) − V̂| ≤ |∇G_M(V̂)|/σ` (H1)."""
+"""How near a refit is to stated weights, in balls: `|V(M) − V̂| ≤ |∇G_M(V̂)|/σ` (D1)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
 
 
 def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, reach: arb) -> arb:
-    """A lower bound of the modulus of `G_M` where no row's outputs are further than `reach` from those at V̂ (H1b).
+    """A lower bound of the modulus of `G_M` where no row's outputs are further than `reach` from those at V̂ (D1b).
 
     `D_i` below every row's curvature, `s = Σ D_i`, `t = |Σ D_i x_i|`: `μs/(μ + s + t²/s)`.
     """

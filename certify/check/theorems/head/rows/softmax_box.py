@@ -1,4 +1,4 @@
-"""H9: one trapping box for all choices of deleted or relabelled rows of a softmax head, derived again."""
+"""D9: one trapping box for all choices of deleted or relabelled rows of a softmax head, derived again."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
 
 
 def _about(head: Head, where: str) -> None:
-    """The hypotheses of H9.
+    """The hypotheses of D9.
 
     Raises:
         Invalid: one fails.

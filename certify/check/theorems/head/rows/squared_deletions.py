@@ -1,4 +1,4 @@
-"""H4: any m rows deleted from a squared-loss head, derived again: trees, each node proved, or one sum.
+"""D4: any m rows deleted from a squared-loss head, derived again: trees, each node proved, or one sum.
 
 Deleting M takes `c_Mᵀ(I − K_MM)⁻¹r_M` from a contrast of outputs. Where the certificate holds trees each is walked: at
 a node the stated children and the sum bound for the other rows cover every set of at most k rows.

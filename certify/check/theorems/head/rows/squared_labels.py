@@ -1,4 +1,4 @@
-"""H3: changed labels of a squared-loss head, derived again: influences as integers, the largest of them, and a sum.
+"""D3: changed labels of a squared-loss head, derived again: influences as integers, the largest of them, and a sum.
 
 The output of a point is `Σ q_i Y_i`. A row that may become any of its codes takes at most
 `v_i = max(q_i·high_i, q_i·low_i, 0)` from a difference of outputs, `high` and `low` its old target less the least and

@@ -1,1 +1,1 @@
-"""Trapping boxes for deleted rows of a logistic head (H5): what a box says, and its proof."""
+"""Trapping boxes for deleted rows of a logistic head (D5): what a box says, and its proof."""

@@ -1,4 +1,4 @@
-"""H5, what a changed row pulls with: bounds of `p̂_i`, and of how far its own margin follows.
+"""D5, what a changed row pulls with: bounds of `p̂_i`, and of how far its own margin follows.
 
 A deleted row pulls with `p̂ = p(t) − (1 − a)p(t + τ) − Dτ`, at most `p(t) − Dτ`; a row that gets the other label with
 `p̂ = a + l'(t + τ) − l'(t) − Dτ`, because `l(−t) = l(t) + t`: the pull is a, and what linearising the row leaves.

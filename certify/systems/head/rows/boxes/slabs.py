@@ -1,4 +1,4 @@
-"""The logistic loss on slabs of margins: secants of its slope, and what a linearised row leaves (H5, Lemma 2).
+"""The logistic loss on slabs of margins: secants of its slope, and what a linearised row leaves (D5, Lemma 2).
 
 `l(t) = ln(1 + e^{−t})` of the margin `t = s·w`, `p = −l'`, `D = l''`. A slab of a row is `t − lo ≤ t + τ ≤ t + hi`. Any
 other loss of one margin with bounded curvature fits by a class with the same methods.

@@ -1,7 +1,7 @@
-"""H5, the trapping box: slabs that hold the margins of every row for every choice of at most k changed rows.
+"""D5, the trapping box: slabs that hold the margins of every row for every choice of at most k changed rows.
 
 A node of a search: some rows are changed, any k of the free rows may follow. `Δ` is how far the minimiser moves from
-the centre, `τ_j = s_j·Δ`. A float iteration proposes slabs; `trap` proves them in one pass. proofs/heads.md, H5.
+the centre, `τ_j = s_j·Δ`. A float iteration proposes slabs; `trap` proves them in one pass. proofs/heads.md, D5.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def top_sum(values: Array, k: int) -> float:
 
 
 def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Trap | None:
-    """Where the motion lies if it lies in the slabs (H5); None where an inverse or a leverage is not proved.
+    """Where the motion lies if it lies in the slabs (D5); None where an inverse or a leverage is not proved.
 
     Args:
         c: the centre.

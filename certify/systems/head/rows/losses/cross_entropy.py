@@ -12,7 +12,7 @@ from certify.systems.head.rows.losses.base import HeadLoss
 
 
 def softmax(Z: Array) -> tuple[Array, float]:
-    """`s_a = e^(z_a)/Σ_b e^(z_b)` and an upper bound of the error of every entry: `(2k + 10)u` (A1, H1).
+    """`s_a = e^(z_a)/Σ_b e^(z_b)` and an upper bound of the error of every entry: `(2k + 10)u` (A1, D1).
 
     With `t_a = z_a − max z` rounded once, `e^(t_a)` has relative error `2u + u|t_a|`; the sum that of its terms,
     weighed by `s_b`, and ku; `|t|e^t ≤ 0.37` and `Σ_b e^(t_b) ≥ 1` bound `s_a|t_a|` and `Σ_b s_b|t_b|`.

@@ -1,1 +1,1 @@
-"""Trapping boxes for deleted rows of a logistic head, and the tree over them (H5, H6)."""
+"""Trapping boxes for deleted rows of a logistic head, and the tree over them (D5, D6)."""

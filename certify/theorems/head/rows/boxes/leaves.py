@@ -1,4 +1,4 @@
-"""H6, leaves: weights near the minimiser of the sum after the change of one more row, many at once.
+"""D6, leaves: weights near the minimiser of the sum after the change of one more row, many at once.
 
 `H ⪰ r(1 − D_i s_iᵀX s_i)·H_c` for the Hessian H near such weights, H_c that of the node's centre, row i included, X its
 inverse, `r = e^{−(largest change of a margin)}`: `|(ln l'')'| ≤ 1`. A row with another label keeps its curvature, l''

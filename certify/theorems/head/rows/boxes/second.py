@@ -1,4 +1,4 @@
-"""H5, margins to second order: what linearising the rows leaves is a quadratic form whose signs may cancel.
+"""D5, margins to second order: what linearising the rows leaves is a quadratic form whose signs may cancel.
 
 With `H_D = Σ b_i D_i s_is_iᵀ + diag(decay)` and `c = S H_D⁻¹e`, Identity 0 says
 `e·Δ = −Σ_M c_i p̂_i − Σ_{i∉M} b_i c_i r_i(τ_i) − (what is left of the gradient)`, and `c_i r_i ≤ ½ β_i τ_i²` on slabs.

@@ -1,4 +1,4 @@
-"""H6, branch and bound: which hot rows are among the changed ones, node by node, with a box for the rest.
+"""D6, branch and bound: which hot rows are among the changed ones, node by node, with a box for the rest.
 
 A node `(I, R, k)`: the rows I are changed, any k rows of R may follow. Its hot rows `q_0, q_1, …` are a sequence in R.
 A point with number h at the node is proved by a box for the rows R without `q_0 … q_{h−1}`, and by the children

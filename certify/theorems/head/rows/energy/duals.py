@@ -1,4 +1,4 @@
-"""Lower bounds of the least energy on a hyperplane, from dual points (H7).
+"""Lower bounds of the least energy on a hyperplane, from dual points (D7).
 
 For targets τ and slopes q in the loss's domain (q_i in [0, 1]; for several outputs each row's q sums to 1)
 

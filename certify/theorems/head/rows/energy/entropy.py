@@ -1,4 +1,4 @@
-"""Lower bounds of entropies and upper bounds of log(1 + e^z), from tables with proved entries (H7).
+"""Lower bounds of entropies and upper bounds of log(1 + e^z), from tables with proved entries (D7).
 
 The entropy is concave: between two nodes it lies above the chord of lower bounds at the nodes. The softplus is convex:
 between two nodes it lies below the chord of upper bounds. Nodes of the entropy are the floats with seven bits of

@@ -1,4 +1,4 @@
-"""Float solvers of the energy method; nothing here is trusted (H7)."""
+"""Float solvers of the energy method; nothing here is trusted (D7)."""
 
 from __future__ import annotations
 

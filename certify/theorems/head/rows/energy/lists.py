@@ -1,4 +1,4 @@
-"""Which alternatives and which sets of a node are left: those with a score that is not shown negative (H7)."""
+"""Which alternatives and which sets of a node are left: those with a score that is not shown negative (D7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upper bounds of the least energy of every changed set at once: a quadratic model of a family of weights (H7).
+"""Upper bounds of the least energy of every changed set at once: a quadratic model of a family of weights (D7).
 
 For a set M of alternatives the weights are `w_M = ŵ + Σ_{l∈M} d_l`. Where h_i bounds the loss's curvature as far as
 any M of at most k alternatives moves line i,
@@ -115,7 +115,7 @@ def curvature_up(z: Array, low: Array, high: Array) -> Array:
     """Bounds of `2 (f(z + t) − f(z) − f'(z) t)/t²` for every t in [low, high], f the softplus; low ≤ 0 ≤ high.
 
     It is the mean of σ' on the way with weights 2(1 − s), grows towards the hill of σ' until past it, and changes by a
-    factor of at most e^|t − t'| (H7, Lemma 3).
+    factor of at most e^|t − t'| (D7, Lemma 3).
     """
     return np.maximum(_one_side(z, high), _one_side(-z, -low))
 

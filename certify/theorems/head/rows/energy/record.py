@@ -1,4 +1,4 @@
-"""The record of a proof: what the checker replays (H7).
+"""The record of a proof: what the checker replays (D7).
 
 Three streams: whole numbers, vectors of weights, and single numbers, each read in the order written. A node is a
 sequence of steps; `SPLIT` is followed by its child's steps. Floats are kept in half the digits: a proof is built from

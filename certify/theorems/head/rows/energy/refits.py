@@ -1,4 +1,4 @@
-"""Refits near enough to a minimum that the label is told: `|w* − w| ≤ |∇G(w)|/μ` where all weights decay (H1)."""
+"""Refits near enough to a minimum that the label is told: `|w* − w| ≤ |∇G(w)|/μ` where all weights decay (D1)."""
 
 from __future__ import annotations
 

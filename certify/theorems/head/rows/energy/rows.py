@@ -1,4 +1,4 @@
-"""The rows of a head as the energy method takes them: outputs `A w`, targets τ, and what a changed label adds (H7).
+"""The rows of a head as the energy method takes them: outputs `A w`, targets τ, and what a changed label adds (D7).
 
 One output (logistic): a line of A is a row, its target 1 or 0, `G(w) = Σ log(1 + e^{z_i}) − τ·z + (μ/2)|w|²`, z = A w.
 k outputs (softmax): the lines are (row, class) pairs, `G(w) = Σ log Σ_c e^{z_ic} − τ·z + (μ/2)|w|²`. In both a label

@@ -1,4 +1,4 @@
-"""The greatest score of a set: energy of its weights less its bound on the hyperplane, over all sets at once (H7).
+"""The greatest score of a set: energy of its weights less its bound on the hyperplane, over all sets at once (D7).
 
 With dual points for "alternative x counted k times" and the averages over M, the entropy's curvature gives back what
 averaging loses:

@@ -1,4 +1,4 @@
-"""One point's tree: nodes of alternatives that are in, alternatives that may still come, and how many (H7).
+"""One point's tree: nodes of alternatives that are in, alternatives that may still come, and how many (D7).
 
 A node is closed when no set's score is positive. Alternatives in no set of positive score leave the node, which
 sharpens the bounds of the rest; the most harmful ones become children in which they are in, and leave the node.

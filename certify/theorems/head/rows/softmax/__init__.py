@@ -1,1 +1,1 @@
-"""H9: a trapping box for changed rows of a softmax head, step by step."""
+"""D9: a trapping box for changed rows of a softmax head, step by step."""

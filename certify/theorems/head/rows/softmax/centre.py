@@ -1,4 +1,4 @@
-"""A softmax head at its centre: rows there, how much their curvature turns, and the pulls of changed rows (H9)."""
+"""A softmax head at its centre: rows there, how much their curvature turns, and the pulls of changed rows (D9)."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def changes_of(head: Head, change: RowChange) -> Changes:
 
 
 def turns(c: Centre, R: Array, pairs: tuple[Whole, Whole]) -> tuple[Array, Array]:
-    """`(n,)` how fast `log A(z_i + tδ)` falls and grows on the way from t = 0 to 1, at most (H9, Lemma 2).
+    """`(n,)` how fast `log A(z_i + tδ)` falls and grows on the way from t = 0 to 1, at most (D9, Lemma 2).
 
     Args:
         c: the centre.

@@ -1,7 +1,7 @@
-"""H9, the trapping box of a softmax head: how far the outputs of every row move under every choice of changed rows.
+"""D9, the trapping box of a softmax head: how far the outputs of every row move under every choice of changed rows.
 
 `K_jl = (x_jᵀ ⊗ I)A(x_l ⊗ I)`, a block of k × k; the pull of a changed row l on the difference of two outputs at a row j
-is `(K_lj(e_a − e_b))·P̂_l`. A float iteration proposes ranges; `trap` proves them in one pass. proofs/heads/softmax.md.
+is `(K_lj(e_a − e_b))·P̂_l`. A float iteration proposes ranges; `trap` proves them in one pass. proofs/heads-softmax.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""H4: a squared-loss head with some rows deleted, for one contrast at one evaluation row, and what k more can take.
+"""D4: a squared-loss head with some rows deleted, for one contrast at one evaluation row, and what k more can take.
 
 `K = ΦH⁻¹Φᵀ` on the rows that may go, r their residuals, c their influences, z the contrast. Deleting the rows M takes
 `c_Mᵀ(I − K_MM)⁻¹r_M` from z; deleting one row i is a change of rank one of all four. Errors are scalars: every entry of
@@ -98,7 +98,7 @@ def top_sums(A: Array, k: int) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """`|((I − K_MM)⁻¹ r_M)_i − r_i/(1 − K_ii)| ≤ xi_i` for every M of at most k rows (H4, step 2)."""
+    """`|((I − K_MM)⁻¹ r_M)_i − r_i/(1 − K_ii)| ≤ xi_i` for every M of at most k rows (D4, step 2)."""
 
     xi: Array
     low: Array
@@ -169,7 +169,7 @@ def row_terms(node: Node, k: int, with_pairs: bool, found: Compared) -> tuple[Ar
     """w and ε such that deleting M, at most k of the rows, takes at most `Σ_{i∈M} w_i + ε` from z.
 
     Without pairs `w_i = c_i x_i + |c_i|ξ_i`. With pairs `w_i = c_i x_i + T_{k−1}(P_il)_+ + T_{k−1}(|K_il||y_l|)ξ_i`,
-    `y = c/D` and `P_il = ½K_il(y_i x_l + y_l x_i)`: the second order keeps its signs (H4, step 3).
+    `y = c/D` and `P_il = ½K_il(y_i x_l + y_l x_i)`: the second order keeps its signs (D4, step 3).
     """
     eK, er, ec, _ = node.errors
     D, floor = 1.0 - np.diagonal(node.K), float(found.low.min(initial=1.0))

@@ -44,7 +44,7 @@ class Outputs:
         self._fit: tuple[Array, Array, Array] | None = None
 
     def margins(self, solved: Solved, contrast: Contrast, at: Ints) -> tuple[Array, Array]:
-        """Both ends of the contrast, less its offset, at some of the points (H3, step 2)."""
+        """Both ends of the contrast, less its offset, at some of the points (D3, step 2)."""
         u, off, size = solved.u[at], solved.off[at], solved.size[at]
         Z = u @ self.b
         weight = (np.abs(u) @ self.system.columns) * fp.sum_up(self.system.p)
@@ -60,7 +60,7 @@ class Outputs:
         return ((b.T @ self.system.R.T) @ self.system.R) * self.system.scale
 
     def residuals(self, contrast: Contrast) -> Residuals:
-        """Of a contrast of the outputs; `|Φ(v − v̂)|₂ ≤ |b − Hv̂|_{H⁻¹}` because `ΦᵀΦ ⪯ H` (H4, step 1)."""
+        """Of a contrast of the outputs; `|Φ(v − v̂)|₂ ≤ |b − Hv̂|_{H⁻¹}` because `ΦᵀΦ ⪯ H` (D4, step 1)."""
         values, each, off = self._fitted()
         r = contrast.of(values)
         rounding = float(contrast.size(each)) + 2 * U * float(np.abs(r).max())

@@ -1,4 +1,4 @@
-"""H4, many rows: what deleting any m of them takes from a contrast, by the largest eigenvalue of `K_MM`.
+"""D4, many rows: what deleting any m of them takes from a contrast, by the largest eigenvalue of `K_MM`.
 
 With `0 ⪯ K_MM ⪯ κI`, `κ < 1` and `λ = κ/(1 − κ)`: `cᵀ(I − K_MM)⁻¹r ≤ c·r + ½λ(c·r + |c||r|)` on M, and
 `|c||r| ≤ ½(s|c|² + |r|²/s)` for every s > 0, so the sum of the m largest `(1 + ½λ)c_i r_i + ¼λ(s c_i² + r_i²/s)`

@@ -1,4 +1,4 @@
-"""H4, branch and bound for one contrast at one evaluation row: which rows that hurt most are among the deleted ones.
+"""D4, branch and bound for one contrast at one evaluation row: which rows that hurt most are among the deleted ones.
 
 A node `(I, R, k)`: the rows I are gone, any k of R may follow. With the order `q_0, q_1, …` of R and a number h it is
 proved if the sum bound holds for `R ∖ {q_0 … q_{h−1}}` and each child `I ∪ {q_a}`, `R ∖ {q_0 … q_a}`, `k − 1`, a < h,

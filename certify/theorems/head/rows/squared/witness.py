@@ -1,4 +1,4 @@
-"""H4: what the checker is handed of trees of deletions."""
+"""D4: what the checker is handed of trees of deletions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H1: the refit lies within the stated distance of whatever weights are proposed."""
+"""D1: the refit lies within the stated distance of whatever weights are proposed."""
 
 from __future__ import annotations
 

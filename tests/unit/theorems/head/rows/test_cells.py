@@ -1,4 +1,4 @@
-"""H8: cells without a refit that flips, held against 300 bits; covers against every choice refitted; forged covers."""
+"""D8: cells without a refit that flips, held against 300 bits; covers against every choice refitted; forged covers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H7 against every relabelling of small heads, and each of its bounds against what it bounds."""
+"""D7 against every relabelling of small heads, and each of its bounds against what it bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H4 against every deletion of every subset, in rationals."""
+"""D4 against every deletion of every subset, in rationals."""
 
 from __future__ import annotations
 

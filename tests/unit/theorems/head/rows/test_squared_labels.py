@@ -1,4 +1,4 @@
-"""H3 against every change of every subset, in rationals."""
+"""D3 against every change of every subset, in rationals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H3 as a method of the survey, and its twin in the checker."""
+"""D3 as a method of the survey, and its twin in the checker."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Trapping boxes and the tree over them in whole numbers and balls (H5, H6)."""
+"""Trapping boxes and the tree over them in whole numbers and balls (D5, D6)."""

@@ -1,4 +1,4 @@
-"""H6 in balls, leaves: weights near a refit, judged by one verified inverse at the centre of the node."""
+"""D6 in balls, leaves: weights near a refit, judged by one verified inverse at the centre of the node."""
 
 from __future__ import annotations
 

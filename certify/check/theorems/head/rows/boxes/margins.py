@@ -1,4 +1,4 @@
-"""H5 in balls, margins: what a proved box leaves of the margins of evaluation rows."""
+"""D5 in balls, margins: what a proved box leaves of the margins of evaluation rows."""
 
 from __future__ import annotations
 

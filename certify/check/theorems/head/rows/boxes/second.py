@@ -1,4 +1,4 @@
-"""H5 in balls, margins to second order: what linearising the rows leaves, as one quadratic form.
+"""D5 in balls, margins to second order: what linearising the rows leaves, as one quadratic form.
 
 With `H_D = Σ D_i s_is_iᵀ + diag(decay)` over the rows of the sum, D_i whole numbers of `2^−WEIGHT` near l'', and
 `u = H_D⁻¹e`: `e·Δ = −Σ_M (u·s_i)p̂_i − Σ_{i∉M} (u·s_i)r_i − u·(rest)`. On the slabs `(u·s_i)r_i ≤ ½β_iτ_i²`, and with

@@ -1,4 +1,4 @@
-"""The logistic loss of a margin on slabs, in balls: secants of its slope, and the least remainder (H5, Lemma 2)."""
+"""The logistic loss of a margin on slabs, in balls: secants of its slope, and the least remainder (D5, Lemma 2)."""
 
 from __future__ import annotations
 

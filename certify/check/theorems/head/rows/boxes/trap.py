@@ -1,4 +1,4 @@
-"""H5 in balls: slabs that hold the margins of every row for every choice of at most k changed rows."""
+"""D5 in balls: slabs that hold the margins of every row for every choice of at most k changed rows."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Box:
     """What proved slabs say of the changed rows.
 
     Attributes:
-        mean, half: A and B of H5, exact up to `off`.
+        mean, half: A and B of D5, exact up to `off`.
         sizes, back: pulls lie in `[−back·σ, σ]`.
         spread: at least `|Σ p̂s|_B`.
         loose: at least `off·Σ|s||p̂|`.
@@ -111,7 +111,7 @@ def most(values: Iterable[arb], k: int) -> arb:
 
 
 def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]) -> Box | None:
-    """The box, if it is proved: every inequality of H5 strict; else None.
+    """The box, if it is proved: every inequality of D5 strict; else None.
 
     Args:
         c: the centre.

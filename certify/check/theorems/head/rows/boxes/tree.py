@@ -1,4 +1,4 @@
-"""H6 in balls: a tree of boxes that covers every choice of at most m changed rows, point by point."""
+"""D6 in balls: a tree of boxes that covers every choice of at most m changed rows, point by point."""
 
 from __future__ import annotations
 

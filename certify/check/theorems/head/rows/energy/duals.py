@@ -1,4 +1,4 @@
-"""Dual points: lower bounds of the least energy on the hyperplane, one an alternative counted k times (H7)."""
+"""Dual points: lower bounds of the least energy on the hyperplane, one an alternative counted k times (D7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lower bounds of entropies of floats: chords of proved values (H7)."""
+"""Lower bounds of entropies of floats: chords of proved values (D7)."""
 
 from __future__ import annotations
 

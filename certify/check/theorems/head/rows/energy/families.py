@@ -1,4 +1,4 @@
-"""Weights for every set of alternatives at once, and upper bounds of their energies (H7)."""
+"""Weights for every set of alternatives at once, and upper bounds of their energies (D7)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _ulps(values: list[arb]) -> float:
 
 
 def mean_curvature(z: arb, reach: arb) -> arb:
-    """Above `2(f(z + t) − f(z) − f'(z)t)/t²` for 0 ≤ t ≤ reach, f the softplus (H7, Lemma 3)."""
+    """Above `2(f(z + t) − f(z) − f'(z)t)/t²` for 0 ≤ t ≤ reach, f the softplus (D7, Lemma 3)."""
     def bend(x: arb) -> arb:
         s = 1 / (1 + x.exp())
         return s * (1 - s)

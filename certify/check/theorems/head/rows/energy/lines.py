@@ -1,4 +1,4 @@
-"""A head's outputs as one linear map, its targets, and what every alternative adds to them (H7)."""
+"""A head's outputs as one linear map, its targets, and what every alternative adds to them (D7)."""
 
 from __future__ import annotations
 

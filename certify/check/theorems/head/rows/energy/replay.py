@@ -1,4 +1,4 @@
-"""H7: every evaluation row's tree replayed; what a node drops must have a negative score, what it lists a refit."""
+"""D7: every evaluation row's tree replayed; what a node drops must have a negative score, what it lists a refit."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ class Replay:
                 self.need(bool(at > near * long), "the refit of a listed set does not show the label")
 
     def distances(self, sets: list[list[int]], weights: list[list[float]]) -> list[arb]:
-        """How near the refits of sets are to weights (H1); with one gradient for each where all weights decay."""
+        """How near the refits of sets are to weights (D1); with one gradient for each where all weights decay."""
         lines, head = self.lines, self.lines.head
         if not weights:
             return []

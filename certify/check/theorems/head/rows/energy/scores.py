@@ -1,4 +1,4 @@
-"""Scores of all sets of a node, and what is left: sets with a score that is not negative (H7)."""
+"""Scores of all sets of a node, and what is left: sets with a score that is not negative (D7)."""
 
 from __future__ import annotations
 

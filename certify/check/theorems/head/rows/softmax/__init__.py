@@ -1,1 +1,1 @@
-"""H9 in balls: the box of a softmax head."""
+"""D9 in balls: the box of a softmax head."""

@@ -1,4 +1,4 @@
-"""H9 in balls: rows of a softmax head at a centre, how their curvature turns, and pulls of changed rows."""
+"""D9 in balls: rows of a softmax head at a centre, how their curvature turns, and pulls of changed rows."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def spread(line: Sequence[arb]) -> arb:
 
 
 def weights(s: Line, R: list[list[arb]]) -> tuple[arb, arb]:
-    """Bounds of the mean of the curvature on the way, relative to that at the start (H9, Lemma 2).
+    """Bounds of the mean of the curvature on the way, relative to that at the start (D9, Lemma 2).
 
     `log A` falls and grows as fast as the change of the mean output less the changes of single ones, at most; the mean
     rises by at most the variance of the change.

@@ -1,4 +1,4 @@
-"""H9 in balls: slabs that hold the differences of outputs of every row for every choice of changed rows."""
+"""D9 in balls: slabs that hold the differences of outputs of every row for every choice of changed rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Box:
     """What proved slabs say of changed rows.
 
     Attributes:
-        mean, half: A and B of H9.
+        mean, half: A and B of D9.
         sources: the rows and their pulls, the strongest first.
         wide: how many of them are taken one by one for the slabs.
         others: at least `|x ⊗ P̂|_A` of the rest.
@@ -53,7 +53,7 @@ class Box:
 
 
 def box(c: Centre, changes: list[Change], count: int, R: Slabs) -> Box | None:
-    """The box, if every inequality of H9 is proved; else None."""
+    """The box, if every inequality of D9 is proved; else None."""
     ends = [weights(s, slab) for s, slab in zip(c.s, R, strict=True)]
     top, low = _inverse(c, [a for a, _ in ends]), _inverse(c, [b for _, b in ends])
     if top is None or low is None:

@@ -1,1 +1,1 @@
-"""What the methods for the squared loss rest on, in integers (H3, H4)."""
+"""What the methods for the squared loss rest on, in integers (D3, D4)."""

@@ -1,4 +1,4 @@
-"""H4 in integers: a squared-loss head with some rows deleted, and what k more deletions can take from a contrast.
+"""D4 in integers: a squared-loss head with some rows deleted, and what k more deletions can take from a contrast.
 
 Numbers are integers times `2^−BITS` times a power of two of their own: K has none, r and c have one each, and the
 contrast z that of `c·r`. Errors are integers of the same units, and every rounding adds to them.

@@ -1,4 +1,4 @@
-"""A squared-loss head in integers: `H = ΦᵀΦ + μ·diag(decayed)`, a judged inverse, and influences with their error (H3).
+"""A squared-loss head in integers: `H = ΦᵀΦ + μ·diag(decayed)`, a judged inverse, and influences with their error (D3).
 
 Columns are scaled by powers of two and kept as integers of one power of two, so that products are exact; how the
 inverse was found does not matter.

@@ -1,4 +1,4 @@
-"""H4 in integers: hat matrix, residuals, influences and contrast before any deletion."""
+"""D4 in integers: hat matrix, residuals, influences and contrast before any deletion."""
 
 from __future__ import annotations
 

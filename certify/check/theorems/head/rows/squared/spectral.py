@@ -1,4 +1,4 @@
-"""H4, many rows: any m deletions by the largest eigenvalue of blocks of the hat matrix, in integers.
+"""D4, many rows: any m deletions by the largest eigenvalue of blocks of the hat matrix, in integers.
 
 `K_MM ⪯ κI` and `λ ≥ κ/(1 − κ)` give `cᵀ(I − K_MM)⁻¹r ≤ c·r + ½λ(c·r + |c||r|)`, and `|c||r| ≤ ½(σ|c|² + τ|r|²)` for
 `στ ≥ 1`: deleting M takes at most the sum over M of `(1 + ½λ)c_i r_i + ¼λ(σc_i² + τr_i²)`.

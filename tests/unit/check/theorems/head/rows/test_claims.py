@@ -1,4 +1,4 @@
-"""Certificates of H1: the lists that readers see say what the side file proves, and nothing else is accepted."""
+"""Certificates of D1: the lists that readers see say what the side file proves, and nothing else is accepted."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_certificate_names_the_rows_and_the_checker_derives_them(parameter: 
     witness = claim["witness"]
     with safe_open(tmp_path / "witness.safetensors", "numpy") as file:
         status = file.get_tensor("stable_predictions.rows.status")
-    assert claim["theorem"] == "H1" and witness["flipped"] == np.flatnonzero(status == 1).tolist()
+    assert claim["theorem"] == "D1" and witness["flipped"] == np.flatnonzero(status == 1).tolist()
     assert witness["undecided"] == np.flatnonzero(status == 0).tolist()
     assert len(witness["flipped"]) == len(POINTS) - claim["upper"] > 0
     assert len(witness["undecided"]) == claim["upper"] - claim["lower"]

@@ -1,4 +1,4 @@
-"""H7 in the checker: it agrees with the prover, and refuses what does not follow."""
+"""D7 in the checker: it agrees with the prover, and refuses what does not follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H4 in the checker: what it proves is true, what the prover proves it proves, and no other tree passes."""
+"""D4 in the checker: what it proves is true, what the prover proves it proves, and no other tree passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H3 in the checker against every change of every subset, in rationals."""
+"""D3 in the checker against every change of every subset, in rationals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H5: every refit lies in the box, whole rows or parts of them; what is a little too small is refused."""
+"""D5: every refit lies in the box, whole rows or parts of them; what is a little too small is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H6 as a method: never more than the truth, the whole truth on small problems, and what it is not for."""
+"""D6 as a method: never more than the truth, the whole truth on small problems, and what it is not for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H5 to second order: never above a refit's margin, prover and checker alike; a λ that is too small proves nothing."""
+"""D5 to second order: never above a refit's margin, prover and checker alike; a λ that is too small proves nothing."""
 
 from __future__ import annotations
 

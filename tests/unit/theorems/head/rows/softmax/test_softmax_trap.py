@@ -1,4 +1,4 @@
-"""H9: every refit lies in the box and keeps the margins; what is a little too small is refused."""
+"""D9: every refit lies in the box and keeps the margins; what is a little too small is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H9 in the checker: it agrees with the prover, and refuses what does not follow."""
+"""D9 in the checker: it agrees with the prover, and refuses what does not follow."""
 
 from __future__ import annotations
 
