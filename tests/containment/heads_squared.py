@@ -26,7 +26,7 @@ def drawn(rng: np.random.Generator) -> tuple[SmallHead, int]:
     return small, outputs
 
 
-@attack("heads-squared-labels", "D3", slow=4)
+@attack("heads_squared_labels", "D3", slow=4)
 def labels(rng: np.random.Generator) -> Outcome:
     """Numbers of tolerated labels by prover and checker against the exact number."""
     small, _ = drawn(rng)
@@ -50,7 +50,7 @@ def labels(rng: np.random.Generator) -> Outcome:
     return "decided" if part.proved.any() else "refused"
 
 
-@attack("heads-squared-deletions", "D4", slow=4)
+@attack("heads_squared_deletions", "D4", slow=4)
 def deleted(rng: np.random.Generator) -> Outcome:
     """Rows proved to stay under deletions by prover and checker, against every deletion."""
     small, _ = drawn(rng)
