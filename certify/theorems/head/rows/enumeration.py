@@ -22,7 +22,7 @@ LEAVES = 2_000_000
 STORED = 6_000_000
 """Most numbers that a certificate holds of them."""
 
-FEW = 10**9
+FEW = 3 * 10**7
 """Products of rows, choices and weights up to which no search for flips goes first."""
 
 SHARE = 0.1
