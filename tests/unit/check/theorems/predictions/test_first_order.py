@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from certify.check.main import line_of
 from certify.check.reading.spec import read_spec
-from certify.check.theorems.predictions import supremum as prediction_changes
+from certify.check.words.row_norms.largest import Largest
+from certify.check.words.sets.sparse import Sparse
 from certify.format.refusal import Invalid
 from certify.report.messages import verdict_line
 from tests.families import emitter
@@ -262,14 +263,15 @@ def test_more_evaluation_rows_than_data_with_a_unit_at_a_kink(tmp_path):
         checked(forged(moved, 0, **many), tmp_path)
 
 
-@pytest.mark.parametrize("name, wrong", [
-    ("_dual", lambda values, q: max(abs(v) for v in values)), ("_most", lambda values, count: sum(values)),
-])
-def test_a_checker_with_a_wrong_formula_refuses_what_is_right(name, wrong, tmp_path, monkeypatch):
+@pytest.mark.parametrize("owner, name, wrong", [
+    (Largest, "dual", lambda norm, values: max(abs(v) for v in values)),
+    (Sparse, "most", lambda budget, held, at_once: sum(held)),
+], ids=["dual", "most"])
+def test_a_checker_with_a_wrong_formula_refuses_what_is_right(owner, name, wrong, tmp_path, monkeypatch):
     certificate = proved(tmp_path, "sparse", norm="inf", parameter="features")
     if certificate["problem"]["inputs"] < 2 or certificate["problem"]["count"] > 3:
         certificate = next(c for c in (proved_at(tmp_path, s) for s in range(200)) if c is not None)
-    monkeypatch.setattr(prediction_changes, name, wrong)
+    monkeypatch.setattr(owner, name, wrong)
     with pytest.raises(Invalid, match="of row"):
         checked(certificate, tmp_path)
 
