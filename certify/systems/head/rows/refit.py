@@ -17,6 +17,9 @@ AT_ONCE = 1 << 22
 TRIES = 3
 """Balls that are tried where the intercept carries no decay."""
 
+ROOM = 1.0 + 2.0**-20
+"""Factor on every distance: a checker has rounding of its own."""
+
 
 @dataclass(frozen=True, eq=False)
 class Slopes:
@@ -118,11 +121,11 @@ def _distances(head: Head, choices: Choices, V: Array) -> Array:
     mid, wrong = _decay(head, choices)
     low = (mid - wrong) * (1 - 4 * U)
     if not head.free_intercept:
-        return np.asarray(np.where(low > 0, slopes.size / low * RAISE, np.inf))
+        return np.asarray(np.where(low > 0, slopes.size / low * ROOM, np.inf))
     found, radius = np.full(len(choices), np.inf), np.zeros(len(choices))
     for _ in range(TRIES):
         sigma = _modulus(head, slopes, low, radius)
-        near = slopes.size / sigma * RAISE
+        near = slopes.size / sigma * ROOM
         found = np.where((near < radius) & (near < found), near, found)
         radius = np.where(np.isfinite(near), near * 1.5, 0.0)
     return found

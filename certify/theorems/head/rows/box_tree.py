@@ -25,7 +25,6 @@ class BoxTree(Method):
     """Deleted or relabelled rows of a logistic head (D5, D6)."""
 
     name: ClassVar[str] = "box_tree"
-    takes_all: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the theorem applies."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from flint import arb, arb_mat
 
-from certify.check.linalg.balls import ZERO, largest, norm
+from certify.check.linalg.balls import ZERO, norm
 from certify.check.theorems.head.rows.head import OPEN, Head, label
 
 DELETED = -1
 """In the place of a code."""
-TRIES, ROOM = 4, 2
+TRIES, ROOM = 4, 1.5
 """Balls about V̂ that are tried where the intercept is free, each that many times as large as the last one needed."""
 LEAST = arb(2) ** -200
 """Of outputs: what the balls reach at least, so that weights with gradient 0 lie inside one."""
@@ -66,24 +66,25 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
     size = norm((arb_mat(g).transpose() * head.phi + arb_mat(pull)).entries()).upper()
     if not head.free_intercept:
         return (size / mu).upper()
-    reach, widest = ZERO, largest(head.sizes)
+    ball = ZERO
     for _ in range(TRIES):
-        sigma = modulus(head, g, targets, gone, mu, reach)
+        sigma = modulus(head, g, targets, gone, mu, ball)
         if not sigma > 0:
             break
         near = (size / sigma).upper()
-        if near * widest < reach:
+        if near < ball:
             return near
-        reach = (near * widest * ROOM + LEAST).upper()
+        ball = (near * ROOM + LEAST).upper()
     return arb("inf")
 
 
-def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, reach: arb) -> arb:
-    """A lower bound of the modulus of `G_M` where no row's outputs are further than `reach` from those at V̂ (D1b).
+def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, ball: arb) -> arb:
+    """A lower bound of the modulus of `G_M` within `ball` of V̂, where outputs of row i move by `ball·|φ_i|` (D1b).
 
     `D_i` below every row's curvature, `s = Σ D_i`, `t = |Σ D_i x_i|`: `μs/(μ + s + t²/s)`.
     """
-    D = [ZERO if i in gone else head.loss.floor(g[i], targets[i], reach).lower().max(ZERO) for i in range(head.n)]
+    D = [ZERO if i in gone else head.loss.floor(g[i], targets[i], ball * size).lower().max(ZERO)
+         for i, size in enumerate(head.sizes)]
     s = sum(D, ZERO)
     if not s > 0:
         return ZERO

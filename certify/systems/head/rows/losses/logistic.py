@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify.rigor.activation import activation
+from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.losses.base import HeadLoss
 
@@ -14,6 +15,9 @@ _SIGMOID = activation("sigmoid")
 
 FAR = 1e6
 """Where the curvature is 0 for every bound of it from below."""
+
+WIDE = 500.0
+"""Of a ball of this radius nothing is said."""
 
 
 class LogisticHead(HeadLoss):
@@ -29,10 +33,12 @@ class LogisticHead(HeadLoss):
         return np.asarray(-Y * value.mid), float(np.max(value.error, initial=0.0))
 
     def floor(self, Z: Array, radius: Array) -> Array:
-        """`σ'` at the far end of the ball."""
-        far = (np.abs(Z[..., 0]) + radius) * RAISE
-        slope = _SIGMOID.enclose(np.where(far < FAR, far, FAR))[1]  # NaN and infinity are far too
-        return np.asarray(np.maximum((slope.mid - slope.error) * (1 - 2.0**-50), 0.0))
+        """`σ'(z)e^(−radius)`, as `|(ln σ')'| < 1`: no more than a checker can see for itself."""
+        near = np.abs(Z[..., 0]) < FAR  # neither NaN nor infinity
+        slope = _SIGMOID.enclose(np.where(near, Z[..., 0], FAR))[1]
+        within = near & (radius < WIDE)
+        shrink = exp(-np.where(within, radius, WIDE) * RAISE) * (1 - 2.0**-50)
+        return np.asarray(np.where(within, np.maximum((slope.mid - slope.error) * shrink * (1 - 2.0**-50), 0.0), 0.0))
 
     def guess_slopes(self, Z: Array, Y: Array) -> Array:
         """`−yσ(−yz)`."""
