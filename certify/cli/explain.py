@@ -215,7 +215,7 @@ is then printed as met (conditional) or met (estimated).""",
 def overview() -> str:
     """Every label with what it is about, then every word.
 
-    >>> overview().splitlines()[2]
+    >>> overview().splitlines()[3]
     '  G4   Networks given by a graph: where they are differentiable.'
     """
     lines = [f"  {label:<5}{text(label).name}." for label in labels()]
