@@ -45,7 +45,9 @@ class SoftmaxBox(Method):
             proved = np.zeros(len(todo), dtype=bool)
             at = np.flatnonzero(todo & (head.today >= 0))
             proved[at] = margins(c, t, at) > 0
-        arrays = {"weights": V.ravel(), "outside": r, "inside": x, "shifts": shift.ravel()}
+        arrays = {"weights": V.ravel(), "outside": r}
+        if not change.relabels:
+            arrays |= {"inside": x, "shifts": shift.ravel()}
         return Part(self.name, proved, arrays if proved.any() else {})
 
 

@@ -19,8 +19,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
 
     Args:
         head: the head.
-        arrays: `weights`, the centre; `outside`, `(n, k(k − 1))` slabs of differences of outputs; `inside`, a range of
-            every row that may change; `shifts`, where it goes alone, for every target it may get.
+        arrays: `weights`, the centre; `outside`, `(n, k(k − 1))` slabs of differences of outputs; `inside`, a range
+            of every row that may be deleted; `shifts`, where it goes alone; neither for labels.
         where: the claim, for messages.
         asked: the rows in question.
 
@@ -32,7 +32,9 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     options = [[list(head.codes.rows[t]) for t in range(len(head.codes.rows)) if t != head.codes.label[i]]
                if head.relabels else [None] for i in head.moving]
     each = len(options[0])
-    sizes = {"weights": k * head.m, "outside": head.n * k * (k - 1), "inside": f, "shifts": f * each * k}
+    sizes = {"weights": k * head.m, "outside": head.n * k * (k - 1)}
+    if not head.relabels:
+        sizes |= {"inside": f, "shifts": f * each * k}
     if set(arrays) != set(sizes) or any(len(arrays[name].values) != size or arrays[name].kind != "f"
                                         for name, size in sizes.items()):
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
@@ -40,13 +42,14 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     values = {name: [float(x) for x in arrays[name].values] for name in sizes}
     if not all(x - x == 0 for line in values.values() for x in line):
         raise Invalid(where, "a number is not finite", "finite numbers are needed")
-    if not all(x > 0 for name in ("outside", "inside") for x in values[name]):
+    if not all(x > 0 for name in {"outside", "inside"} & set(sizes) for x in values[name]):
         raise Invalid(where, "a slab is not above 0", "positive slabs are needed")
     R = [[[arb(0)] * k for _ in range(k)] for _ in range(head.n)]
     pairs = [(a, b) for a in range(k) for b in range(k) if a != b]
     for at, x in enumerate(values["outside"]):
         a, b = pairs[at % len(pairs)]
         R[at // len(pairs)][a][b] = arb(x)
+    values = {"inside": [0.0] * f, "shifts": [0.0] * (f * each * k)} | values  # of labels neither says anything
     line = iter(values["shifts"])
     changes = [Change(i, list(targets), [[next(line) for _ in range(k)] for _ in targets], arb(x))
                for i, targets, x in zip(head.moving, options, values["inside"], strict=True)]

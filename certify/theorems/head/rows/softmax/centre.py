@@ -133,17 +133,14 @@ def least_top(top: Array, x: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Pulls:
-    """Pulls of changed rows: `P̂ = sp + Cξ`, `|v·Cξ| ≤ slack·range(v)`; C is `curve` up to what a range of ξ changes.
+    """Pulls of changed rows: `P̂ = sp + curve·ξ`, `|v·curve·ξ| ≤ slack·range(v)`.
 
     Attributes:
         p: `(f, c, k)` floats.
         off: `(f, c)` bounds of `|p − true|`.
         slack: `(f, c)`.
-        curve: `(f, c, k, k)` new curvature less old at the shifted outputs, in floats.
+        curve: `(f, c, k, k)` what a deleted row's curvature lacks, in floats.
         curve_off: `(f, c)` bounds of the errors of curve, as a matrix.
-        new: `(f, c, k, k)` the new curvature there, 0 for a deleted row.
-        variance: `(f, c)` as of the centre, of the new curvature.
-        grown: `(f, c)` at least `e^x − 1`, 0 for a deleted row.
     """
 
     p: Array
@@ -151,13 +148,10 @@ class Pulls:
     slack: Array
     curve: Array
     curve_off: Array
-    new: Array
-    variance: Array
-    grown: Array
 
 
 def pulls(c: Centre, changes: Changes, shift: Array, x: Array) -> Pulls:
-    """The pulls where a row's outputs move by `s·shift + ξ`, the range of ξ at most x.
+    """The pulls where a deleted row's outputs move by `s·shift + ξ`, the range of ξ at most x.
 
     Args:
         c: the centre.
@@ -167,30 +161,16 @@ def pulls(c: Centre, changes: Changes, shift: Array, x: Array) -> Pulls:
     """
     rows, k = changes.rows, c.head.k
     S, Y = c.S[rows][:, None, :], c.head.Y[rows][:, None, :]
+    if changes.relabels:  # their curvature is among that of the others, and the pull is a difference of unit vectors
+        zero = np.zeros(changes.new.shape[:2])
+        return Pulls(np.asarray(Y - changes.new), zero, zero, zero[..., None, None], zero)
     bent = S * (shift - (S * shift).sum(axis=-1, keepdims=True))
     size = np.sqrt((shift * shift).sum(axis=-1)) * RAISE
-    wide = (shift.max(axis=-1) - shift.min(axis=-1)) * RAISE
     factor = np.broadcast_to(c.variance[rows][:, None], size.shape)
     off = np.broadcast_to(c.s_off[rows][:, None], size.shape)
-    old = curvature(S)
-    if not changes.relabels:
-        p, new = Y - S - bent, np.zeros_like(old)
-        variance, grown = np.zeros_like(size), np.zeros_like(size)
-    else:
-        moved = c.Z[rows][:, None, :] + shift
-        T, error = softmax(moved)
-        turned = (error + 0.5 * c.off[rows][:, None] + U * k * (np.abs(moved).max(axis=-1) + 1)) * RAISE
-        p, new = Y - changes.new + (T - S) - bent, curvature(T)
-        variance = spread_of(T.max(axis=-1), turned)
-        beyond = spread_of(least_top(T.max(axis=-1) - turned, np.broadcast_to(x[:, None], size.shape)),
-                           np.zeros_like(size))
-        reach = np.minimum(wide + x[:, None], LARGE) * RAISE
-        grown = np.broadcast_to((exp(np.minimum(x, LARGE)) * RAISE - 1)[:, None] * RAISE, size.shape)
-        factor = np.minimum(beyond + factor, (exp(reach) * RAISE - 1) * factor) * RAISE
-        off = (off + turned) * RAISE
     error_of_p = k * (off + (k + 8) * U) * (2 + 4 * size) * RAISE
     curve_off = (4 + 4 * np.sqrt(k)) * off + 16 * U
-    return Pulls(p, error_of_p, factor * x[:, None] * RAISE, np.asarray(new - old), curve_off, new, variance, grown)
+    return Pulls(Y - S - bent, error_of_p, factor * x[:, None] * RAISE, -curvature(S), curve_off)
 
 
 def curvature(S: Array) -> Array:

@@ -276,8 +276,11 @@ def trap(c: Centre, changes: Changes, R: Array, x: Array, shift: Array, proved: 
     if proved:
         extra += seen(own_blocks(M.top, head.phi), M.off, norms, pairs) * still + (ROOT2 * norms * s.loose)[:, None]
     # rows move against the pulls: what pulls b up from a lifts a over b
-    most, less = pushes(c, M, s, head.phi, np.arange(head.n), seen(means, M.off, norms, pairs), pairs[::-1])
+    own = np.full(head.n, -1) if changes.relabels else np.arange(head.n)
+    most, less = pushes(c, M, s, head.phi, own, seen(means, M.off, norms, pairs), pairs[::-1])
     outside = np.asarray((most + extra) * RAISE * RAISE)
+    if changes.relabels:
+        return Trap(outside, np.zeros(len(rows)), M, s, still)
     stray = ((less + extra) * RAISE).max(axis=1)[rows] * RAISE
     inside = _inside(found, M, means[rows], norms[rows], (stray, x, shift), proved)
     return Trap(outside, inside, M, s, still)
@@ -285,10 +288,10 @@ def trap(c: Centre, changes: Changes, R: Array, x: Array, shift: Array, proved: 
 
 def _inside(found: Pulls, M: Matrices, own: Array, norms: Array, moves: tuple[Array, Array, Array],
             proved: bool) -> Array:
-    """`(f,)` ranges of ξ where `ξ + KCξ = ρ − s(shift + Kp)`, the range of ρ at most `stray`, that of ξ at most x.
+    """`(f,)` ranges of ξ where `ξ + KQξ = ρ − s(shift + Kp)`, the range of ρ at most `stray`, that of ξ at most x.
 
-    With `C = Q + E`, Q known, a row r of `(I + KQ)⁻¹`'s differences and `δ = e_a − e_b − r(I + KQ)`, both with sum 0:
-    `ξ_a − ξ_b ≤ ½|r|₁(range(ρ') + range(KEξ)) + ½|δ|₁x`.
+    With a row r of differences of rows of `(I + KQ)⁻¹` and `δ = e_a − e_b − r(I + KQ)`, both with sum 0:
+    `ξ_a − ξ_b ≤ ½|r|₁ range(ρ') + ½|δ|₁x`.
     """
     stray, x, shift = moves
     k, K = own.shape[-1], own[:, None]
@@ -305,9 +308,6 @@ def _inside(found: Pulls, M: Matrices, own: Array, norms: Array, moves: tuple[Ar
     left = (0.5 * np.abs(delta).sum(axis=-1)).max(axis=-1) * RAISE
     gap = shift + np.einsum("fkl,ftl->ftk", own, found.p)
     lost = (gap.max(axis=-1) - gap.min(axis=-1)) * RAISE
-    # |K(e_a − e_b)| in the new curvature
-    C = K[..., a] - K[..., b]
-    bent = np.sqrt(np.maximum(np.einsum("fzkq,ftkl,fzlq->ftq", C, found.new, C, optimize=True), 0.0).max(axis=-1))
     if proved:
         square = (norms * norms)[:, None]
         big = M.size * square
@@ -316,9 +316,7 @@ def _inside(found: Pulls, M: Matrices, own: Array, norms: Array, moves: tuple[Ar
         # errors of K, of Q and of the products, times |r|₁; √k turns a spectral norm into sums of entries
         error = np.sqrt(k) * (2 * M.off * square + big * (found.curve_off + 8 * k * U) + 8 * k * U) * RAISE
         left += (error * 2 * half + 8 * k * U * (1 + half)) * RAISE
-        bent += ROOT2 * (M.off * square + big * (found.curve_off + np.sqrt(found.curve_off) + 8 * k * U)) * RAISE
-    kept = found.grown * bent * np.sqrt(found.variance) * x[:, None] * RAISE
-    total = (half * (stray[:, None] + lost + kept) + left * x[:, None]) * RAISE * RAISE
+    total = (half * (stray[:, None] + lost) + left * x[:, None]) * RAISE * RAISE
     return np.asarray(np.where(np.isfinite(total), total, np.inf).max(axis=1))
 
 

@@ -98,30 +98,19 @@ def weights(s: Line, R: list[list[arb]]) -> tuple[arb, arb]:
 
 @dataclass(frozen=True)
 class Pull:
-    """`P̂ = sp + Cξ`, `|v·Cξ| ≤ slack·range(v)`, C = `curve` + E, `±E ⪯ grown·new`; `sure` is the variance of `new`."""
+    """`P̂ = sp − Aξ`, `|v·Aξ| ≤ slack·range(v)`; of a new label `P̂ = sp`."""
 
     p: Line
     slack: arb
     curve: list[Line]
-    new: list[Line] | None
-    sure: arb
-    grown: arb
 
 
 def pull(c: Centre, i: int, target: Sequence[float] | None, shift: Sequence[float], x: arb) -> Pull:
-    """Row i gets a target, or is deleted (None), and its outputs move by `s·shift + ξ`, the range of ξ at most x."""
+    """Row i gets a target; or it is deleted (None), and its outputs move by `s·shift + ξ`, the range of ξ at most x."""
     s, y = c.s[i], c.targets[i]
+    if target is not None:
+        return Pull([arb(a) - b for a, b in zip(y, target, strict=True)], ZERO, [])
     old = curvature(s)
-    d = [arb(v) for v in shift]
-    bent = [sum((a * b for a, b in zip(line, d, strict=True)), ZERO) for line in old]
-    own = variance(likeliest(s, ZERO))
-    if target is None:
-        p = [b - a - e for a, b, e in zip(s, y, bent, strict=True)]
-        return Pull(p, (own * x).upper(), [[-v for v in line] for line in old], None, ZERO, ZERO)
-    t = softmax([a + b for a, b in zip(c.z[i], d, strict=True)])
-    p = [b - n + (q - a) - e for a, b, n, q, e in zip(s, y, target, t, bent, strict=True)]
-    new = curvature(t)
-    reach = (spread(d) + x).upper()
-    factor = (variance(likeliest(t, x)) + own).min(reach.expm1() * own)
-    curve = [[a - b for a, b in zip(one, two, strict=True)] for one, two in zip(new, old, strict=True)]
-    return Pull(p, (factor * x).upper(), curve, new, variance(likeliest(t, ZERO)), x.expm1().upper())
+    bent = [sum((a * arb(b) for a, b in zip(line, shift, strict=True)), ZERO) for line in old]
+    p = [b - a - e for a, b, e in zip(s, y, bent, strict=True)]
+    return Pull(p, (variance(likeliest(s, ZERO)) * x).upper(), [[-v for v in line] for line in old])

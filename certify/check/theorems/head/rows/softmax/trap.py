@@ -86,7 +86,7 @@ def _bends(c: Centre, B: Blocks, rows: dict[int, tuple[list[Line], list[Pull]]],
         return plain
     k, longest = c.head.k, largest(list(each.values()))
     rest = largest([each[i] for i in rows if i not in strong])
-    still = {i: [Pull(q.p, ZERO, q.curve, q.new, q.sure, q.grown) for q in rows[i][1]] for i in strong}
+    still = {i: [Pull(q.p, ZERO, q.curve) for q in rows[i][1]] for i in strong}
     direct = {i: _strength(rows[i][0], still[i]) for i in strong}
     stray = {i: (largest([q.slack for q in rows[i][1]]) * _widest(rows[i][0])).upper() for i in strong}
     X = arb_mat([c.head.rows[i] for i in strong])
@@ -193,7 +193,7 @@ def _holds(found: Box, changes: dict[int, Change], pulls: dict[int, list[Pull]],
     """Every inequality."""
     c, k, count = found.c, found.c.head.k, found.count
     means, bends = blocks
-    some = found.sources[: found.wide]
+    some, relabels = found.sources[: found.wide], c.head.relabels
     K = crossed(found.mean, c.head.phi, arb_mat([c.head.rows[i] for i, _ in some]))
     for j in range(c.head.n):
         widest = ZERO
@@ -203,12 +203,12 @@ def _holds(found: Box, changes: dict[int, Change], pulls: dict[int, list[Pull]],
                     continue
                 root = seen(means[j], a, b)
                 extra = seen(bends[j], a, b) * found.bent + arb(2).sqrt() * c.head.sizes[j] * found.still
-                each = floored(pushes(some, K, j, b, a, j), root * found.others, count)
+                each = floored(pushes(some, K, j, b, a, -1 if relabels else j), root * found.others, count)
                 if not R[j][a][b] > most(each, count) + extra:
                     return False
                 if j in changes:
                     widest = widest.max((most(each, count - 1) + extra).upper())
-        if j in changes and not _stays(changes[j], pulls[j], means[j], widest):
+        if j in changes and not relabels and not _stays(changes[j], pulls[j], means[j], widest):
             return False
     return True
 
@@ -219,7 +219,7 @@ def floored(values: list[arb], floor: arb, count: int) -> list[arb]:
 
 
 def _stays(change: Change, pulls: list[Pull], K: list[Line], stray: arb) -> bool:
-    """Whether ξ keeps within its range, `ξ + KCξ = ρ − s(shift + Kp)`: by rows of an inverse of `I + K·curve`."""
+    """Whether ξ keeps within its range, `ξ + K·curve·ξ = ρ − s(shift + Kp)`: by rows of an inverse of `I + K·curve`."""
     k = len(K)
     block = arb_mat(K)
     for q, shift in zip(pulls, change.shifts, strict=True):
@@ -239,23 +239,10 @@ def _stays(change: Change, pulls: list[Pull], K: list[Line], stray: arb) -> bool
                 back = (arb_mat([line]) * turn).entries()
                 delta = sum((abs((i == a) - (i == b) - x) for i, x in enumerate(back)), ZERO) / 2
                 half = sum((abs(x) for x in line), ZERO) / 2
-                total = half * (stray + lost + _bent(q, K, change.x)) + delta * change.x
+                total = half * (stray + lost) + delta * change.x
                 if not change.x > total:
                     return False
     return True
-
-
-def _bent(q: Pull, K: list[Line], x: arb) -> arb:
-    """At least the range of `KEξ`: `|K(e_a − e_b)| ` in the new curvature, times `(e^x − 1)·|ξ|` in it."""
-    if q.new is None:
-        return ZERO
-    k, found = len(K), ZERO
-    for a in range(k):
-        for b in range(a):
-            v = [K[r][a] - K[r][b] for r in range(k)]
-            square = sum((v[r] * q.new[r][c] * v[c] for r in range(k) for c in range(k)), ZERO)
-            found = found.max(square.upper().max(ZERO))
-    return (q.grown * found.sqrt() * q.sure.sqrt() * x).upper()
 
 
 def stays(found: Box, asked: Sequence[int]) -> list[bool]:
