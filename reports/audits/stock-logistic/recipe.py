@@ -1,8 +1,8 @@
 """Fit the model of this report; write `model.safetensors`, `train.npz` and `eval.npz`.
 
-Fixed before anything was certified: scikit-learn's breast cancer set, `train_test_split(test_size=.25, random_state=0)`,
-columns standardised by the training rows, `LogisticRegression()` with every default: C = 1, which is a weight decay of
-1/n in the mean form, an intercept without penalty, L-BFGS stopped at its own tolerance.
+Fixed before anything was certified: scikit-learn's breast cancer set, `train_test_split` with test_size 0.25 and
+random_state 0, columns standardised by the training rows, `LogisticRegression()` with every default: C = 1, which is a
+weight decay of 1/n in the mean form, an intercept without penalty, L-BFGS stopped at its own tolerance.
 """
 
 from __future__ import annotations
