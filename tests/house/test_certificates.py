@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from certify.check.reading.spec import read_spec
+from certify.format.labels import label_meaning
 from certify.format.quantities import QUANTITIES, unit
 from certify.format.support import applying, stating
 from tests.house.checker_question import questions
@@ -33,5 +34,8 @@ def test_the_table_knows_every_claim(path):
         assert set(claim["witness"]) <= set(theorem.witness.members())
         assert {hypothesis["name"] for hypothesis in claim["hypotheses"]} <= set(theorem.hypotheses)
         merged = claim["unit"].endswith("(equal rows move as one)")
-        assert claim["unit"] == unit(question.quantity, spec.parameter, spec.set, spec.weight_norm, merged)
+        label = label_meaning(certificate["problem"]["outputs"], certificate["problem"].get("threshold"))
+        known = [unit(question.quantity, spec.parameter, spec.set, spec.weight_norm, merged, said)
+                 for said in ("", label)]  # certificates of earlier versions did not say what a label is
+        assert claim["unit"] in known
         assert ("rows" in claim) == QUANTITIES[question.quantity].per_row

@@ -19,8 +19,12 @@ from certify.format.refusal import Invalid
 from certify.format.theorems import THEOREMS
 from certify.format.witnesses import FORMS, Form
 from tests.families.sealing import require_exact, seal
-from tests.house.test_certificates import CERTIFICATES, ROOT
+from tests.house.test_certificates import CERTIFICATES as ALL
+from tests.house.test_certificates import ROOT
 from tests.oracles.certificate_reader import read_certificate as read_before
+
+CERTIFICATES = [path for path in ALL if b'"theorem":"D1"' not in path.read_bytes()]
+"""Those that the frozen reader can know: it is older than D1 and the members of its witness."""
 
 READERS = {vector: Form.VECTOR, number: Form.NUMBER, whole: Form.WHOLE, two_rows: Form.ROWS, array_name: Form.ARRAY,
            array_start: Form.ARRAY, summand: Form.WORD, row_numbers: Form.PLACES}
