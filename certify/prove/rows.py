@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,19 +13,25 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.format.words import Base, Map, Parameter, Set
 from certify.inputs.given import given_rows, same_columns
+from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
+from certify.rigor.environment import require_sound
+from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, RowChange, choices_of
 from certify.systems.head.rows.head import Head, Whole
-from certify.systems.head.rows.of_problem import change_of_rows, head_of
+from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import Survey, survey
 
 KINDS = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
 """What users call the parameters."""
+
+ANOTHER = 0.1
+"""Share of the length of the given weights beyond which their minimum is likely that of another training."""
 
 VERBS = {"delete": "deleted", "relabel": "relabelled"}
 
@@ -54,12 +61,14 @@ class StablePredictions:
         count: the number of rows.
         survey: what became of every evaluation row.
         head: the head.
+        distance: the exact minimum of the unchanged data is proved to lie within it of the given weights.
     """
 
     kind: str
     count: int
     survey: Survey
     head: Head
+    distance: float
 
     @property
     def proved(self) -> Whole:
@@ -178,8 +187,21 @@ def stable_predictions(
     kind, count = _kind(delete=delete, relabel=relabel)
     asked = _labelled(_asked(problem, X_eval, kind, count), threshold)
     head = head_of(asked)
+    distance = distance_of(head)
     found = survey(head, change_of_rows(asked), seconds, progress or silent)
-    return StablePredictions(kind, count, found, head)
+    return StablePredictions(kind, count, found, head, distance)
+
+
+def distance_of(head: Head) -> float:
+    """How near the given weights the refit of the unchanged data is proved; far off another training is warned of."""
+    centre = proposed(lambda: Refitter(head).V0)
+    distance = given_base(head, head.V if centre is None else centre)[1]
+    length = float(np.linalg.norm(head.V))
+    if not distance <= ANOTHER * length:
+        warnings.warn(f"the exact minimum of the stated loss is proved only within {distance:.2g} of the given weights, "
+                      f"of length {length:.2g}: were they fitted with sample weights, to other data, or stopped early? "
+                      "Answers are about that minimum", stacklevel=3)
+    return distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,8 +315,11 @@ def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
     if count > len(problem.rows):
         raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
                          f"give at most {len(problem.rows)}")
-    return replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count, radius=None, change=None, scale=None,
-                   map=Map.CRITICAL, base=Base.NEARBY, evaluation=points, spec=None, direction=None)
+    asked = replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count, radius=None, change=None, scale=None,
+                    map=Map.CRITICAL, base=Base.NEARBY, evaluation=points, spec=None, direction=None)
+    assert isinstance(asked.network, Network)  # a head is the last layer of a chain
+    require_sound(*asked.network.arrays, asked.X, asked.y, points)
+    return asked
 
 
 

@@ -68,6 +68,9 @@ def _logistic(estimator: Any, y: Array, n: int) -> Linear:
     liblinear = p["solver"] == "liblinear"
     if liblinear and (p["intercept_scaling"] != 1 or len(estimator.classes_) > 2):
         raise InputError("solver", "liblinear with a scaled intercept or several classes", "use lbfgs")
+    kind = p.get("multi_class", "auto")  # of older versions: each class against the rest is another loss
+    if kind not in ("auto", "deprecated") and (kind != "multinomial") == (len(estimator.classes_) > 2):
+        raise InputError("multi_class", f"{kind!r} with {len(estimator.classes_)} classes", "fit without multi_class")
     labels = _numbers(estimator, y)
     k = len(estimator.coef_)
     W, b = _layer(estimator)

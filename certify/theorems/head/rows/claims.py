@@ -45,6 +45,8 @@ class ChangedRows(Rule[HeadPoint]):
         """The points that stay, and all but those that are flipped."""
         if isinstance(at.head, str):
             return self.open(at, STABLE_PREDICTIONS.name, at.head)
+        if refused := self.refused(at, self.cost(at.problem)[0]):
+            return self.open(at, STABLE_PREDICTIONS.name, refused)
         head = at.head
         centre = at.shared(CENTRE, lambda: centre_of(head))
         if not np.isfinite(given_base(head, centre)).all():

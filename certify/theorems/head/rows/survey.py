@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.finders.head.attack import attack
 from certify.finders.head.floats import FloatHead, float_head
+from certify.format.errors import EnclosureError
 from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head
@@ -104,14 +105,27 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
             continue
         if part.flips is not None:
             found.merge(part.flips)
-        new = part.proved & todo & ~found.flipped
+        new = part.proved & todo
         status[new] = status_of(name)
         if new.any():
             parts[name] = part
     if not attacked and (known & ~found.flipped & (status == OPEN)).any():
         _attack(head, change, found, budget, tell)
+    require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
     return Survey(status, parts, found.flips(), tuple(reasons))
+
+
+def require_consistent(status: np.ndarray, found: Found) -> None:
+    """Refuse to answer at all where a point is proved both to stay and to be flipped: then a proof is wrong.
+
+    Raises:
+        EnclosureError: there is such a point.
+    """
+    both = np.flatnonzero(found.flipped & (status >= FIRST))
+    if len(both):
+        raise EnclosureError("changed rows", f"evaluation row {both[0]} is proved to stay and to be flipped",
+                             "report this with the data: it is a defect of certify, and no answer counts")
 
 
 def order(head: Head, change: RowChange, budget: Budget, methods: tuple[str, ...]) -> Iterator[str]:
