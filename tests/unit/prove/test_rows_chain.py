@@ -1,4 +1,4 @@
-"""What stands before a proved answer about rows: the machine, another training, memory, proofs that disagree."""
+"""What stands before a proved answer about rows: the machine, memory, another training, proofs that disagree."""
 
 from __future__ import annotations
 
