@@ -199,8 +199,8 @@ def distance_of(head: Head) -> float:
     length = float(np.linalg.norm(head.V))
     if not distance <= ANOTHER * length:
         warnings.warn(f"the exact minimum of the stated loss is proved only within {distance:.2g} of the given "
-                      f"weights, of length {length:.2g}: were they fitted with sample weights, to other data, or stopped "
-                      "early? Answers are about that minimum", stacklevel=3)
+                      f"weights, of length {length:.2g}: were they fitted with sample weights, to other data, or "
+                      "stopped early? Answers are about that minimum", stacklevel=3)
     return distance
 
 

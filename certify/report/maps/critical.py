@@ -77,6 +77,8 @@ def _nearby(at: Examined) -> Described:
     """A critical point near the given weights, or the only one there is."""
     base, entries = at.base, _gradient(at.base)
     if at.only:
+        if at.problem.bias_decay is False:
+            return _only_with_free_biases(base, entries)
         return _only(base, entries, at.problem.layer == "all")
     first = say("Training hardly ever ends where the gradient is exactly zero. The claims here use base {n}: they are "
                 "about weights close to the given ones where it is.", n=code("nearby"))
@@ -105,6 +107,21 @@ def _only(base: Base, entries: Sequence[Entry], whole: bool) -> Described:
         return (first, second), tuple(entries)
     where = Entry("distance from the given weights", say("at most {d}", d=upper_end(base.distance)))
     return (first, second), (*entries, where)
+
+
+def _only_with_free_biases(base: Base, entries: Sequence[Entry]) -> Described:
+    """The minimum of a convex last layer whose biases carry no weight decay: no length over the decay says where."""
+    first = say("Training hardly ever ends where the gradient is exactly zero. The claims here use base {n}: they "
+                "are about the minimum, where it is.", n=code("nearby"))
+    where = ("How far it lies from the given weights was not proved." if base.distance is None else
+             "It lies within the distance below of the given weights, proved from weights near it, the centre in the "
+             "side file (theorem D1).")
+    second = say("The training loss is convex in this layer, and all its minima give the same labels; training it to "
+                 "its end finds one. {where}", where=where)
+    if base.distance is None:
+        return (first, second), tuple(entries)
+    return (first, second), (*entries, Entry("distance from the given weights",
+                                             say("at most {d}", d=upper_end(base.distance))))
 
 
 class Critical(SolutionMap):

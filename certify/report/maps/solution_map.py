@@ -143,8 +143,8 @@ def average_loss(problem: Problem, weights: str) -> str:
     """The training loss in words; `weights` are those of the weight decay."""
     decay = ""
     if problem.weight_decay:
-        but = ", the biases left out" if problem.bias_decay is False else ""
-        decay = f", plus {as_given(problem.weight_decay).text}/2 times the squared length of {weights}{but}"
+        of = "the weights alone; biases carry no weight decay" if problem.bias_decay is False else weights
+        decay = f", plus {as_given(problem.weight_decay).text}/2 times the squared length of {of}"
     average = f"the average over all training rows of {LOSSES[problem.loss].meaning}"
     return f"“Training loss” means: {average}{PARAMETERS[problem.parameter].weighted}{decay}."
 

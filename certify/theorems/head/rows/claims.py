@@ -29,6 +29,11 @@ UNKNOWN = ("no refit of the unchanged data is proved near any weights, so that n
            "give rows of every class, features of ordinary size, or more weight decay")
 """Why nothing is claimed where numbers overflow, or a free intercept has no finite minimum."""
 
+DECAYED = "the training loss is strongly convex in the weights of the last layer; the modulus is the weight decay"
+FREE = ("every weight of the last layer but the intercepts carries the weight decay; that the data hold the "
+        "intercepts is proved with every refit and every bound")
+"""The hypothesis in words: where all weights carry the decay, and where the intercepts carry none."""
+
 
 class ChangedRows(Rule[HeadPoint]):
     """D1: every prediction by an attack or by the method that proves it."""
@@ -53,8 +58,7 @@ class ChangedRows(Rule[HeadPoint]):
             return self.open(at, STABLE_PREDICTIONS.name, UNKNOWN)
         found = survey(head, change_of_rows(at.problem), min(TIME, at.limits.left() * 0.9), at.progress)
         N, convex = len(head.points), Hypothesis(
-            "convex", "the training loss is strongly convex in the weights of the last layer; the modulus is the "
-            "weight decay", at.problem.weight_decay, True)
+            "convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
         lower, upper = int(found.proved.sum()), N - int(found.attacked.sum())
         witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}), **lists_of(found)}
         return Bound(STABLE_PREDICTIONS.name, self.theorem.label, Rigour.PROVED, float(lower), float(upper),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from certify.certificate import read_certificate
 from certify.format.errors import CertificateError
 from certify.report.exporters.html import render
 from certify.report.exporters.markdown import render as markdown
@@ -121,3 +123,14 @@ def test_rows_that_may_not_change_are_refused() -> None:
     problem = made["problem"] | {"rows": [7, 8, 40]}
     with pytest.raises(CertificateError, match="no change that is asked about"):
         open_certificate(certificate(made["claims"][0], problem=problem, base=made["base"]))
+
+
+def test_a_page_about_free_intercepts_does_not_divide_the_gradient_by_the_decay() -> None:
+    # along an intercept without decay the loss is not convex by the decay: Q6's distance is none there
+    folder = Path(__file__).resolve().parents[4] / "reports" / "audits" / "stock-logistic" / "deleted-1"
+    made = read_certificate(folder / "certificate.json")
+    page = text(made)
+    assert "divided by the weight decay" not in page and "theorem Q6" not in page
+    assert "biases carry no weight decay" in page and "proved from weights" in page
+    (convex,) = made["claims"][0]["hypotheses"]
+    assert convex["name"] == "convex" and "strongly" not in convex["statement"]
