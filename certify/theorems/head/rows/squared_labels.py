@@ -182,6 +182,8 @@ def _of_point(point: _Point, swings: list[Swing], ends: NDArray[np.float64]) -> 
     below = above = len(point.q)
     rival, sums = order[0], None
     for c in order:
+        if above < 0:  # lost before any change: nothing can be less
+            break
         low, high = float(ends[0, c]), float(ends[1, c])
         if c != order[0] and low > 0:
             sums = _largest_sums(point, above) if sums is None else sums

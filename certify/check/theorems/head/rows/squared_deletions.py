@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from certify.check.theorems.head.rows.squared.node import (
     Node,
     compare,
     first_terms,
+    grown,
     pair_terms,
     part,
     top_sum,
@@ -36,6 +37,12 @@ from certify.format.refusal import Invalid
 NAMES = {"points", "nodes", "apart", "hot", "comparison", "order", "kept", "lengths", "vectors"}
 
 T = TypeVar("T")
+
+FAINT = 10
+"""Residuals of up to so many bits more than their errors count as next to nothing."""
+
+GROWN = 48
+"""How often a comparison that does not hold is grown and judged again."""
 
 KEPT = 64
 """Hat matrices after deletions that are kept for the next point."""
@@ -127,7 +134,7 @@ class Shared:
     """What no evaluation row has a part in: comparisons that were judged, and hat matrices."""
 
     vectors: list[list[float]]
-    judged: dict[tuple[object, ...], bool] = field(default_factory=dict)
+    judged: dict[tuple[object, ...], list[int] | None] = field(default_factory=dict)
     hats: OrderedDict[tuple[object, ...], Hat] = field(default_factory=OrderedDict)
 
 
@@ -194,12 +201,13 @@ class Walk:
         vector = self.shared.vectors[place]
         if len(vector) != len(rest.rows):
             return None
-        xi = [int(Fraction(v) * Fraction(2) ** (BITS - self.shift)) for v in vector]
+        xi = [max(int(Fraction(v) * Fraction(2) ** (BITS - self.shift)), 1) for v in vector]
         key = (self.contrast, gone, tuple(rest.rows), k, place)
         if key not in self.shared.judged:
-            self.shared.judged[key] = compare(rest, k, xi) is not None
+            self.shared.judged[key] = _judged(rest, k, xi)
+        judged = self.shared.judged[key]
         # rounded down where it is judged, up where it is used
-        return compare(rest, k, [v + 1 for v in xi], proved=True) if self.shared.judged[key] else None
+        return None if judged is None else compare(rest, k, [v + 1 for v in judged], proved=True)
 
     def _child(self, node: Node, k: int, gone: tuple[int, ...], before: list[int], row: int) -> bool:
         """One child; its K may be known from another point."""
@@ -212,6 +220,32 @@ class Walk:
         if len(self.shared.hats) > KEPT:
             self.shared.hats.popitem(last=False)
         return self.proves(child, k - 1, (*gone, row))
+
+
+def _judged(node: Node, k: int, xi: list[int]) -> list[int] | None:
+    """A comparison that holds, the stated one or one grown from it; None if none is met.
+
+    Errors here are not those of the prover: it stated too little where all residuals are next to nothing, or what it
+    stated holds but for these errors, and only there a comparison is grown.
+    """
+    if compare(node, k, xi) is not None:
+        return xi
+    faint = max(map(abs, node.r), default=0) <= node.er << FAINT
+    for _ in range(GROWN if faint or compare(_least(node), k, xi) is not None else 0):
+        larger = grown(node, k, xi)
+        if larger is None:
+            return None
+        xi = larger
+        if compare(node, k, xi) is not None:
+            return xi
+    return None
+
+
+def _least(node: Node) -> Node:
+    """The smallest hat matrix and residuals that the errors leave room for, without errors: not what is proved."""
+    K = [[x - node.eK if a == b else max(abs(x) - node.eK, 0) for b, x in enumerate(row)]
+         for a, row in enumerate(node.K)]
+    return replace(node, K=K, r=[max(abs(x) - node.er, 0) for x in node.r], eK=0, er=0)
 
 
 def _holds(node: Node, k: int, terms: tuple[list[int], int], apart: set[int]) -> bool:

@@ -301,6 +301,11 @@ def squares(c: Centre, free: Rows, matrix: tuple[Array, float], pulls: tuple[Arr
     return np.asarray(rho * RAISE)
 
 
+def short(p: int) -> float:
+    """What a checker's rows may be off by, relative: it has them in so few bits that p products fit a word."""
+    return float(np.sqrt(p)) * 2.0 ** -((61 - p.bit_length()) // 2)
+
+
 def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array, Array, Array]:
     """Margins of points after changes, in parts: `e·w(M) ≥ margin − (sum of the k largest pushes) − fixed`.
 
@@ -315,7 +320,10 @@ def drops(c: Centre, t: Trap, free: Rows, k: int, points: Array) -> tuple[Array,
     norms = fp.row_norms(points)
     margin = points @ c.w - fp.dot_unit(p) * norms * float(fp.row_norms(c.w[None, :])[0]) * RAISE
     C = (points @ t.mean) @ (c.sums.S[free] * t.size[:, None]).T
-    pushes = np.maximum(C, C * -t.back)
-    fixed = (seen(points, t.half, norms, t.off) * t.spread + norms * t.loose
+    # a checker's forms and products are as coarse as this: what is proved is to hold there too
+    far = float((fp.row_norms(c.sums.S[free] @ t.mean) * t.size).max())
+    pushes = np.maximum(C, C * -t.back) + (8.0 * short(p) * far) * norms[:, None]
+    coarse = t.off + (6.0 + 4.0 * float(np.sqrt(p))) * short(p) * fp.frobenius(t.half)
+    fixed = (seen(points, t.half, norms, coarse) * t.spread + norms * t.loose
              + seen(points, t.top, norms, t.off) * t.rest)
     return margin, pushes, fixed * RAISE

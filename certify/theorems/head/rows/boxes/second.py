@@ -17,7 +17,7 @@ from certify.rigor.activation import activation
 from certify.rigor.cholesky import verify_definite
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.boxes.slabs import THIRD, Rows, secants
-from certify.systems.head.rows.boxes.trap import Centre, Slabs, Trap, seen, squares, top_sum, top_sums
+from certify.systems.head.rows.boxes.trap import Centre, Slabs, Trap, seen, short, squares, top_sum, top_sums
 
 TURN = 1.3169578969
 """Near `ln(2 + √3)`, where l''' has its extremes; `NEAR` of it they are taken to be inside."""
@@ -25,6 +25,12 @@ TURN = 1.3169578969
 NEAR = 1e-8
 TINY = 2.0**-20
 """Of the squared pull, for the mixed term with the gradient."""
+
+SPARE = 1.0 + 2.0**-16
+"""Of what is subtracted: a checker has bounds of its own."""
+
+WEIGHTS = 2.0**-41
+"""What a checker's curvatures, whole numbers, and the float ones are apart."""
 
 LIFT = 1.01
 """Of the proposed λ."""
@@ -97,7 +103,9 @@ def second(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int) -> Second | Non
     rho = squares(c, free, (t.top, t.off), (t.size, t.back), upper, k)
     norm = float(np.sqrt(fp.frobenius(t.top) + t.off)) * RAISE
     reach = norm * (float(np.sqrt(top_sum(rho, k))) + t.rest) * RAISE
-    bent = c.kept * c.at.D_off * np.maximum(slabs.lo, slabs.hi)
+    far = np.maximum(slabs.lo, slabs.hi)
+    far[free] = np.max(slabs.all()[:, free], axis=0)
+    bent = c.kept * (c.at.D_off + WEIGHTS) * far
     return Second(inverse, H, H_off, low, low_off, third_range(c, slabs), rho, reach, bent)
 
 
@@ -105,7 +113,7 @@ def second_margin(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int, parts: S
     """A proposed λ, and the lower bound of `e·w(M)` that it proves for all M; −inf where it proves none."""
     lam, margin, push, fixed = second_drops(c, slabs, t, free, parts, e)
     whole = float(top_sums(push[None, :], min(k, len(free)))[0][0])
-    return lam, margin - (whole + fixed) * RAISE - 4.0 * U * abs(margin)
+    return lam, margin - (whole + fixed) * SPARE - 4.0 * U * abs(margin)
 
 
 def second_drops(c: Centre, slabs: Slabs, t: Trap, free: Rows, parts: Second, e: Array,
@@ -131,7 +139,7 @@ def second_drops(c: Centre, slabs: Slabs, t: Trap, free: Rows, parts: Second, e:
     first = np.maximum(x[free] + off[free], -t.back * (x[free] - off[free]))
     reach = np.maximum(slabs.il, slabs.ih)[free]
     push = (np.maximum(first, 0.0) * t.size + 0.5 * np.maximum(-beta[free], 0.0) * reach * reach
-            + 0.5 * lam * (1.0 + TINY) * parts.rho) * RAISE
+            + 0.5 * lam * (1.0 + TINY) * parts.rho + 8.0 * short(p) * size * s.norms[free] * t.size) * RAISE
     fixed = (0.5 * lam * (1.0 + 1.0 / TINY) * t.rest * t.rest + wrong * parts.reach + size * c.gradient
              + float((np.abs(x) + off) @ parts.bent) * fp.sum_up(n)) * RAISE
     margin = float(e @ c.w) - fp.dot_unit(p) * length * float(fp.row_norms(c.w[None, :])[0]) * RAISE

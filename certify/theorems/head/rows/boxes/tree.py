@@ -302,8 +302,11 @@ class Tree:
             spot[box.free] = np.arange(len(box.free))
             open_[:, at:] = ~((pushes[:, spot[order[at:]]] + fixed[:, None]) * RAISE < margin[:, None])
             node.boxes.append((at, box.codes))
-        else:  # no further row may change either
-            self.failed[live[~stays_alone(c, points)]] = True
+            bare = ~(fixed * ROOM < margin)
+        else:
+            bare = np.ones(len(live), bool)
+        if bare.any():  # leaves say nothing of the case that no further row changes
+            self.failed[live[bare]] = ~stays_alone(c, points[bare])
         node.hot = order[:at]
         node.h[live] = at
         columns = np.flatnonzero(open_.any(axis=0))

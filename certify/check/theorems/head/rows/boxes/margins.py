@@ -91,6 +91,10 @@ class Margins:
         push = most([x for i, x in self._all(at).items() if i not in without], self.found.k)
         return bool(self.margin[at] - self.fixed[at] > push)
 
+    def still(self, at: int) -> bool:
+        """Whether the margin of a point is proved to be positive if no further row changes."""
+        return bool(self.margin[at] - self.fixed[at] > 0)
+
     def blocking(self, at: int) -> list[int]:
         """Free rows whose change alone is not proved to leave the margin positive (for boxes with k = 1)."""
         found = self._some.blocking(at)

@@ -159,11 +159,12 @@ def _last(node: Node, place: _Place, c: Centre, part: Points, live: list[int]) -
         h, proof, _ = boxes[0]
         m = Margins(proof, part)
         ask = [[*node.hot[:h], *m.blocking(at)] for at in range(len(live))]
+        bare = [at for at in range(len(live)) if not m.still(at)]
     else:
         ask = [list(place.free) for _ in live]
-        for at, ok in enumerate(alone(c, part, list(range(len(live))))):
-            if not ok:
-                open_.add(at)
+        bare = list(range(len(live)))
+    if bare:  # leaves say nothing of the case that no further row changes
+        open_ |= {at for at, ok in zip(bare, alone(c, part, bare), strict=True) if not ok}
     for at, asked in enumerate(ask):
         if any(i not in rows for i in asked):
             open_.add(at)

@@ -130,13 +130,26 @@ def compare(node: Node, k: int, xi: Sequence[int], proved: bool = False) -> Comp
         return Compared([0] * len(low), size, low)
     if proved:
         return Compared(list(xi), size, low)
-    x = [above((abs(r) + node.er) << BITS, d) for r, d in zip(node.r, low, strict=True)]
-    for row, d, v in zip(size, low, xi, strict=True):
-        needed = top_sum([a * b for a, b in zip(row, x, strict=True)], k - 1)
-        needed += top_sum([a * b for a, b in zip(row, xi, strict=True)], k - 1)
-        if not (v > 0 and d * v > needed):
-            return None
+    right = _needed(node, k, xi, size, low)
+    if not all(v > 0 and d * v > needed for d, v, needed in zip(low, xi, right, strict=True)):
+        return None
     return Compared(list(xi), size, low)
+
+
+def _needed(node: Node, k: int, xi: Sequence[int], size: list[list[int]], low: list[int]) -> list[int]:
+    """What `D_iξ_i` has to exceed, row by row."""
+    x = [above((abs(r) + node.er) << BITS, d) for r, d in zip(node.r, low, strict=True)]
+    return [top_sum([a * b for a, b in zip(row, x, strict=True)], k - 1)
+            + top_sum([a * b for a, b in zip(row, xi, strict=True)], k - 1) for row in size]
+
+
+def grown(node: Node, k: int, xi: Sequence[int]) -> list[int] | None:
+    """A larger vector that :func:`compare` may accept: what it needs and a little more; None if there is none."""
+    found = compare(node, k, xi, proved=True)
+    if found is None:
+        return None
+    needed = _needed(node, k, xi, found.size, found.low)
+    return [max(v, above(r * 65, d * 64) + 1, 1) for v, r, d in zip(xi, needed, found.low, strict=True)]
 
 
 def first_terms(node: Node, k: int, found: Compared) -> tuple[list[int], int]:

@@ -12,9 +12,11 @@ from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.squared import spectral as spectral_deletions
 from certify.check.theorems.head.rows.squared.node import BITS, ONE, Node, compare, without
 from certify.check.theorems.head.rows.squared.ridge import Ridge
-from certify.check.theorems.head.rows.squared_deletions import proved
+from certify.check.theorems.head.rows.squared_deletions import _judged, proved
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.squared import SquaredHead
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
 from tests.families.squared_heads import SmallHead, as_checked, as_head, small_head
@@ -43,6 +45,43 @@ def test_what_is_proved_is_proved_again(outputs: int, count: int, remaining: boo
         assert found == part.proved.tolist()
         for j in np.flatnonzero(todo & ~part.proved):
             assert not proved(twin, read(part.arrays), "claim", (np.arange(3) == j).tolist())[j]
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_residuals_next_to_nothing(alike: bool) -> None:
+    """One label alone and a free intercept: the fit is exact, and the prover's comparison is near 0."""
+    proofs = 0
+    for seed in range(8):
+        rng = np.random.default_rng([seed, 41])
+        n, rows = 6, (0, 1, 2) if alike else (0, 2)
+        phi = np.c_[rng.standard_normal((n, 2)), np.ones(n)]
+        Y = np.ones((n, 1)) if alike else phi[:, :1] * 0.5 + 1.0
+        if not alike:  # without a row of its own leverage no other row has a part in its comparison
+            phi[2] = 0.0
+        head = Head(phi, np.zeros(n), Y, np.array([[-1.0], [1.0]]), np.ones(n, np.int64), SquaredHead(),
+                    np.array([[0.0, 0.0, 1.0]]), 0.3, np.array([True, True, False]), False, phi[:3], np.zeros(3))
+        part = SquaredDeletions().prove(head, RowChange(False, 2, rows), head.today >= 0, Budget())
+        assert part is not None
+        if not part.proved.any():
+            continue
+        proofs += 1
+        small = SmallHead(phi, Y, np.array([[-1.0], [1.0]]), np.ones(n, np.int64), 0.3 * n,
+                          np.array([True, True, False]), phi[:3], head.today, 0.0)
+        twin = as_checked(small, head, rows, 2, False)
+        assert proved(twin, read(dict(part.arrays)), "claim", part.proved.tolist()) == part.proved.tolist()
+    assert proofs
+
+
+def test_a_comparison_is_grown_only_as_far_as_it_holds() -> None:
+    entry = int(0.6 * ONE)
+    stiff = Node([0, 1, 2], [[entry] * 3] * 3, [1] * 3, [ONE] * 3, ONE, 0, 2, 0, 0)  # no vector holds: 0.4 < 1.2
+    assert _judged(stiff, 3, [1, 1, 1]) is None
+    entry = int(0.2 * ONE)
+    clear = Node([0, 1, 2], [[entry] * 3] * 3, [ONE] * 3, [ONE] * 3, ONE, 0, 2, 0, 0)
+    assert _judged(clear, 3, [1, 1, 1]) is None  # the residuals are no rounding: what is stated has to hold
+    mild = Node([0, 1, 2], [[entry] * 3] * 3, [1] * 3, [ONE] * 3, ONE, 0, 2, 0, 0)
+    found = _judged(mild, 3, [1, 1, 1])
+    assert found is not None and compare(mild, 3, found) is not None and compare(mild, 3, [1, 1, 1]) is None
 
 
 def case(count: int = 3) -> tuple[SmallHead, object, Arrays, list[bool]]:

@@ -11,6 +11,8 @@ from flint import ctx
 from certify.check.theorems.head.rows import box as check_box
 from certify.check.theorems.head.rows import box_tree as check_tree
 from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.systems.head.rows.losses.squared import SquaredHead
 from certify.theorems.head.rows.box import Box
 from certify.theorems.head.rows.box_tree import BoxTree
@@ -86,3 +88,26 @@ def test_what_boxes_are_not_for() -> None:
         free = dataclasses.replace(head, decayed=np.array([True] * (head.m - 1) + [False]))
         assert "intercept" in method.able(free, RowChange(False, 6, tuple(range(6))))
         assert method.able(free, RowChange(True, 6, tuple(range(6)))) == ""
+
+
+@pytest.mark.parametrize(("n", "label", "lam", "weight", "count", "rows"),
+                         [(3, -1.0, 0.34405264586852796, -0.636142264465232, 1, (0, 1, 2)),
+                          (2, 1.0, 0.009196780177164781, 1.9909141218427397, 4, (1,))])
+def test_what_is_proved_near_a_tie_a_checker_proves(n: int, label: float, lam: float, weight: float, count: int,
+                                                    rows: tuple[int, ...]) -> None:
+    """Equal rows, and points all but orthogonal to them: products of few bits say less of them than floats do."""
+    first = np.array([-1.0000000000001705, -0.9999995590274962, -1.0000000111495209, -1.0000035852431288, -1.03, -0.6])
+    points = np.c_[first, np.ones(6)]
+    head = Head(np.ones((n, 2)), np.zeros(n), np.full((n, 1), label), np.array([[-1.0], [1.0]]),
+                np.full(n, int(label > 0)), LogisticHead(), np.full((1, 2), weight), lam, np.array([True, True]), False,
+                points, np.zeros(6))
+    proofs = 0
+    for method, twin in ((Box(), check_box), (BoxTree(), check_tree)):
+        part = method.prove(head, RowChange(False, count, rows), head.today >= 0, Budget())
+        if part is None or not part.proved.any():
+            continue
+        proofs += int(part.proved.sum())
+        with ctx.workprec(64):
+            found = twin.proved(as_checked(head, rows, count), stored(dict(part.arrays)), "claim", part.proved.tolist())
+        assert found == part.proved.tolist()
+    assert proofs

@@ -11,13 +11,17 @@ from flint import ctx
 
 from certify.check.theorems.head.rows import box, box_tree
 from certify.check.theorems.head.rows.codes import Codes
+from certify.finders.head.boxes import minimiser
 from certify.format.refusal import Invalid
+from certify.systems.head.rows.boxes.trap import centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.theorems.head.rows.box import Box
-from certify.theorems.head.rows.box_tree import BoxTree
+from certify.theorems.head.rows.box_tree import BoxTree, oriented
+from certify.theorems.head.rows.boxes.tree import Node, Tree
 from certify.theorems.head.rows.method import Budget
-from tests.families.logistic_heads import as_checked, logistic_head, stored
+from tests.families.logistic_heads import as_checked, logistic_head, margins, stored
 
 Arrays = dict[str, np.ndarray]
 
@@ -209,3 +213,25 @@ def test_the_box_alone() -> None:
         assert not any(box.proved(h, stored(smaller), "claim", asked))
         with pytest.raises(Invalid, match="needed"):
             box.proved(h, stored({"weights": arrays["weights"]}), "claim", asked)
+
+
+@pytest.mark.parametrize("gone", [2, 3])
+def test_leaves_alone_do_not_speak_of_no_change(gone: int) -> None:
+    """The weights given say another label than their refit does, and a row whose deletion brings it back has a leaf."""
+    phi, y = np.array([[1.0, 1.0], [-1.0, 1.0], [0.5, 1.0], [-2.0, 1.0]]), np.array([1.0, -1.0, -1.0, 1.0])
+    head = Head(phi, np.zeros(4), y[:, None], np.array([[-1.0], [1.0]]), (y > 0).astype(np.int64), LogisticHead(),
+                np.array([[1.0, 0.0]]), 1.0, np.array([True, True]), False, np.array([[1.0, 0.0]]), np.zeros(1))
+    least = margins(head, (gone,), 1)
+    assert least[()] < -0.01 < 0.0 < least[(gone,)]
+    s, points = oriented(head, RowChange(False, 1, (gone,)))
+    kept = np.ones(4)
+    tree = Tree(s, points, lambda: 9.0)
+    w = minimiser(s, kept, np.zeros(2))
+    box_at = tree.box(centre(s, kept, w), np.array([gone]), 0, 1)
+    assert box_at is not None
+    leaf = minimiser(s, np.where(np.arange(4) == gone, 0.0, 1.0), w)
+    tree.nodes = [Node(-1, 0, w, np.zeros(0, np.int64), np.zeros(1, np.int16), [(0, box_at.codes)], [],
+                       (np.array([gone]), leaf[None]))]
+    arrays = tree.arrays(np.array([True]), 1)
+    with ctx.workprec(64):
+        assert box_tree.proved(as_checked(head, (gone,), 1), stored(arrays), "claim", [True]) == [False]
