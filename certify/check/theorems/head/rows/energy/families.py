@@ -75,7 +75,7 @@ def mean_curvature(z: arb, reach: arb) -> arb:
     if reach <= -z:  # the hill is not passed: σ' grows all the way
         return _mean(z, reach)
     start = (-z).upper()
-    width = ((reach - start) / SAMPLES).upper()
+    width = ((reach - start) / SAMPLES).upper().max(ZERO)  # below 0 where z is not known to tell them apart
     if not width < 1:
         return arb(0.25)
     best = _mean(z, start)
