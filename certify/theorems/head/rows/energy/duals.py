@@ -130,8 +130,8 @@ def average(rows: Rows, points: Duals, weights: Array, members: Index, tau: Arra
         r += points.r[members[:, j]] * weights[j]
     np.clip(q, 0.0, 1.0, out=q)
     rounds = (members.shape[1] + 4) * U
-    longest = float(row_norms(points.r).max())
-    error = np.full(
-        len(r), (float(points.error.max()) + rounds * (longest + 2.0 * rows.size * len(rows.A) ** 0.5)) * RAISE
-    )
+    longest, moved = float(row_norms(points.r).max()), 2.0 * rows.size * len(rows.A) ** 0.5
+    for column in np.flatnonzero(~rows.decayed & (e != 0.0)):  # ν takes up what the rounded slopes move there
+        moved *= 1.0 + float(row_norms(e[None])[0]) / abs(float(e[column]))
+    error = np.full(len(r), (float(points.error.max()) + rounds * (longest + moved)) * RAISE)
     return Duals(q, tau, r, error, values(rows, heights(rows, q), r, error))

@@ -125,7 +125,7 @@ def softplus_up(z: Array) -> Array:
     True
     """
     up, slope = _softplus_table()
-    place = np.minimum(np.abs(z), _FAR) * (1.0 / _STEP)
+    place = np.fmin(np.abs(z), _FAR) * (1.0 / _STEP)  # of NaN the last place; the sum is NaN all the same
     cell: NDArray[Any] = place.astype(np.int64)
     rest = up.take(cell) + slope.take(cell) * (place - cell)  # the slopes are negative, the value is positive
     terms = np.maximum(z, 0.0) + rest

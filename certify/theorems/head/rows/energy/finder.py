@@ -12,6 +12,9 @@ _LINE_STEPS = 10
 _BATCH = 2**21
 """Entries of one batch of Hessians."""
 
+TRACE = 1e-9
+"""Share of the mean curvature that is added where a Hessian is singular."""
+
 
 def slopes(rows: Rows, z: Array) -> Array:
     """Sigmoid or softmax of outputs z `(…, N)`."""
@@ -52,10 +55,20 @@ def hessians(rows: Rows, q: Array) -> Array:
 def _steps(H: Array, g: Array, e: Array | None) -> Array:
     """Newton steps `H⁻¹g`, on the hyperplane e·w = 0 where e is given."""
     if e is None:
-        return np.asarray(np.linalg.solve(H, g[..., None])[..., 0], dtype=np.float64)
-    both = np.linalg.solve(H, np.stack([g, np.broadcast_to(e, g.shape)], -1))
+        return np.asarray(_solve(H, g[..., None])[..., 0], dtype=np.float64)
+    both = _solve(H, np.stack([g, np.broadcast_to(e, g.shape)], -1))
     a, b = both[..., 0], both[..., 1]
     return np.asarray(a - ((a @ e) / (b @ e))[:, None] * b, dtype=np.float64)
+
+
+def _solve(H: Array, right: Array) -> Array:
+    """Solutions; where every row is so far on its side that a free intercept has no curvature, with a trace of it."""
+    try:
+        return np.asarray(np.linalg.solve(H, right))
+    except np.linalg.LinAlgError:
+        p = H.shape[-1]
+        more = TRACE / p * np.trace(H, axis1=1, axis2=2)[:, None, None]
+        return np.asarray(np.linalg.solve(H + more * np.eye(p), right))
 
 
 def lengths(rows: Rows, tau: Array, w: Array, z: Array, step: Array, slope: Array) -> Array:

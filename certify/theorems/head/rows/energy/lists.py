@@ -82,6 +82,12 @@ def listing(found: list[Scores], count: int, k: int) -> Index | None:
     return np.array(every, dtype=np.int64)
 
 
+def distinct(sets: Index, owner: Index) -> Index:
+    """Those of the sets that relabel no row twice, `len(owner)` the empty item."""
+    rows = np.sort(np.append(owner, -1)[sets], axis=1)
+    return np.asarray(sets[~((rows[:, 1:] == rows[:, :-1]) & (rows[:, 1:] >= 0)).any(1)])
+
+
 def _left(bounds: list[Array], shape: tuple[int, ...]) -> Array:
     keep = np.ones(shape, dtype=bool)
     for bound in bounds:

@@ -15,7 +15,7 @@ from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.energy.duals import Duals, average, duals
 from certify.theorems.head.rows.energy.finder import minimise, rays, singles, slopes
-from certify.theorems.head.rows.energy.lists import SLACK, greedy, listing, most_harmful, survivors
+from certify.theorems.head.rows.energy.lists import SLACK, distinct, greedy, listing, most_harmful, survivors
 from certify.theorems.head.rows.energy.primals import Family, Moves, along, bowl, flat, newton_moves
 from certify.theorems.head.rows.energy.record import BOWL, CLOSED, FLAT, FRESH, KEEP, LIST, REST, SPLIT, Record, short
 from certify.theorems.head.rows.energy.refits import refits
@@ -122,6 +122,8 @@ class Tree:
                 node = node.keep(kept)
                 continue
             sets = listing(every, len(node.free), node.k)
+            if sets is not None:  # without bounds, and of many items, all combinations come
+                sets = distinct(sets, self.rows.owner[node.free])
             if node.k > 1 and not node.solved and (sets is None or len(sets) > WORTHY):
                 node = self.fresh(node)
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import combinations, product
 
 import numpy as np
@@ -11,12 +12,13 @@ from flint import arb, ctx
 from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.systems.head.rows.losses.squared import SquaredHead
 from certify.theorems.head.rows.energy import Energy
-from certify.theorems.head.rows.energy.duals import average, duals
+from certify.theorems.head.rows.energy.duals import Duals, average, duals
 from certify.theorems.head.rows.energy.entropy import binary_entropy, entropy, softplus_up
 from certify.theorems.head.rows.energy.finder import minimise, singles, slopes
-from certify.theorems.head.rows.energy.lists import most_harmful
+from certify.theorems.head.rows.energy.lists import distinct, most_harmful
 from certify.theorems.head.rows.energy.method import Trees, normals, rows_of
 from certify.theorems.head.rows.energy.primals import along, bowl, curvature_up, energy_up, flat, lse_up, newton_moves
 from certify.theorems.head.rows.energy.record import Record
@@ -139,6 +141,52 @@ def test_open_sets_that_flip_are_reported() -> None:
     assert flips > 0
 
 
+@pytest.mark.parametrize("seed", [7, 8, 15])
+def test_no_set_relabels_a_row_twice(seed: int) -> None:
+    """With four labels and more, and where no bound is found, all combinations are listed: of distinct rows alone."""
+    rng = np.random.default_rng(seed)
+    count, n = int(rng.choice([2, 4, 5])), int(rng.integers(4, 6))
+    decay, apart = float(10 ** rng.uniform(-1.5, 0.8)), float(rng.uniform(0.5, 4))
+    head = class_head(rng, n, 3, points=6, decay=decay, apart=apart)
+    rows = tuple(range(int(rng.integers(1, 3)))) if count > 2 and rng.random() < 0.3 else tuple(range(n))
+    part = Energy().prove(head, RowChange(True, count, rows), head.today >= 0, Budget(5.0))
+    assert part is not None
+    for line in [] if part.flips is None else part.flips.rows:
+        assert len(set(line[line >= 0].tolist())) == (line >= 0).sum()
+    found = distinct(np.array([[0, 1], [0, 2], [1, 3], [3, 3], [2, 3]]), np.array([5, 5, 6]))
+    assert found.tolist() == [[0, 2], [1, 3], [3, 3], [2, 3]]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
+def test_a_free_intercept_without_curvature_is_no_error(scale: float) -> None:
+    """Features of large size that tell the labels apart: all slopes are 0 or 1 in floats."""
+    x = np.r_[np.linspace(-4, -2, 4), np.linspace(2, 4, 4)] * scale
+    label = np.repeat([0, 1], 4)
+    head = Head(
+        np.c_[x, np.ones(8)], np.zeros(8), 2.0 * label[:, None] - 1.0, np.array([[-1.0], [1.0]]), label, LogisticHead(),
+        np.array([[1.0, 0.0]]), 1e-4, np.array([True, False]), False, np.c_[x[::3] * 5, np.ones(3)], np.zeros(3)
+    )
+    part = Energy().prove(head, RowChange(True, 1, tuple(range(8))), head.today >= 0, Budget(5.0))
+    assert part is not None
+    assert not (part.proved & broken(head, 1)).any()
+
+
+def test_averages_count_what_rounded_slopes_move_along_the_normal() -> None:
+    """The multiplier of a free intercept takes up what rounding moves there, and moves far with a far point."""
+    rng = np.random.default_rng(0)
+    rows = Rows(
+        np.c_[np.zeros(8), np.ones(8)], 1, np.zeros(8), np.zeros((2, 2), np.int64), np.zeros((2, 2)),
+        np.arange(2), np.zeros(2, np.int64), np.array([True, False]), (1.0, 1.0)
+    )
+    e, q, members = np.array([1e6, 1.0]), rng.random((2, 8)), np.array([[0, 1]])
+    points = Duals(q, q, np.zeros((2, 2)), np.zeros(2), np.zeros(2))  # targets of their own: r is 0
+    found = average(rows, points, np.array([1 / 3, 2 / 3]), members, np.zeros((1, 8)), e)
+    exact = [(Fraction(a) + 2 * Fraction(b)) / 3 for a, b in zip(q[0].tolist(), q[1].tolist(), strict=True)]
+    moved = sum(Fraction(a) - b for a, b in zip(found.q[0].tolist(), exact, strict=True))
+    assert moved != 0
+    assert abs(moved) * Fraction(1e6) <= Fraction(float(found.error[0]))
+
+
 def test_a_point_that_is_moved_is_left_open() -> None:
     for seed in range(10):
         head = class_head(np.random.default_rng(seed), 7, 1, decay=0.1, apart=0.5, free=False)
@@ -173,6 +221,7 @@ def test_tables_hold_on_the_right_side(seed: int) -> None:
             truth = arb(float(x)).max(arb(0)) + (-abs(arb(float(x)))).exp().log1p()
             assert not arb(float(up)) < truth
             assert arb(float(up)) - truth < 1e-4
+        assert np.isnan(softplus_up(np.array([[np.nan, 1.0]])))[0]
         pairs = rng.standard_normal((50, 3)) * 20
         for line, up in zip(pairs, lse_up(pairs, 3), strict=True):
             assert 0 <= arb(float(up)) - sum((arb(float(v)).exp() for v in line), arb(0)).log() < 1e-3

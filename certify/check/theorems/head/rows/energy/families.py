@@ -75,7 +75,7 @@ def mean_curvature(z: arb, reach: arb) -> arb:
     if reach <= -z:  # the hill is not passed: σ' grows all the way
         return _mean(z, reach)
     start = (-z).upper()
-    width = ((reach - start) / SAMPLES).upper()
+    width = ((reach - start) / SAMPLES).upper().max(ZERO)  # below 0 where z is not known to tell them apart
     if not width < 1:
         return arb(0.25)
     best = _mean(z, start)
@@ -134,7 +134,7 @@ def _line(z: arb, moved: list[arb], k: int) -> arb:
     values = [float(x.mid()) for x in moved]
     wide = max(float(x.rad()) for x in moved) + 2.0**-50 * max(map(abs, values))
     high = sum(max(x, 0.0) for x in nlargest(k, values)) * (1 + 2.0**-48) + k * wide
-    low = sum(max(-x, 0.0) for x in nlargest(k, [-x for x in values])) * (1 + 2.0**-48) + k * wide
+    low = sum(max(x, 0.0) for x in nlargest(k, [-x for x in values])) * (1 + 2.0**-48) + k * wide
     return mean_curvature(z, arb(high)).max(mean_curvature(-z, arb(low)))
 
 

@@ -34,7 +34,9 @@ def returned(lines: Lines, points: Duals, free: list[int]) -> list[list[float]]:
     G = arb_mat(T)
     inner = [[float(x.mid()) for x in line] for line in (G * G.transpose()).tolist()]
     longest = max(inner[x][x] for x in range(count + 1)) ** 0.5 * (1 + 2.0**-40)
-    blur = max(sum(float(x.rad()) ** 2 for x in r) ** 0.5 for r in points.r) * scale * 1.01 + 2.0**-49 * longest
+    # r is rounded to floats before differences are taken: that may be large next to these
+    blur = max(sum((float(x.rad()) + 2.0**-52 * abs(float(x.mid()))) ** 2 for x in r) ** 0.5 for r in points.r)
+    blur = blur * scale * 1.01 + 2.0**-49 * longest
     error = (2.0**-46 + 2.0**-50 * len(T[0])) * longest**2 + 8.1 * blur * (longest + blur)
     own = [[sum((points.q[x][i] - points.q[y][i]) ** 2 * h[i] for i in at[x]) * (1 + 2.0**-40)
             for y in range(count + 1)] for x in range(count)] + [[0.0] * (count + 1)]

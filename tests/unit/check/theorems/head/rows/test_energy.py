@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from flint import arb, ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.energy import proved
+from certify.check.theorems.head.rows.energy.duals import Duals
 from certify.check.theorems.head.rows.energy.entropies import height
-from certify.check.theorems.head.rows.energy.families import mean_curvature
+from certify.check.theorems.head.rows.energy.families import _line, mean_curvature
 from certify.check.theorems.head.rows.energy.replay import CLOSED, FRESH, KEEP, LIST, SPLIT
-from certify.check.theorems.head.rows.energy.scores import Scores
+from certify.check.theorems.head.rows.energy.scores import Scores, returned
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
@@ -55,6 +57,25 @@ def test_prover_and_checker_agree(k: int, count: int) -> None:
         assert check(head, arrays_of(part), count, part.proved.tolist()) == part.proved.tolist()
         assert check(head, arrays_of(part), count, [False] * 5) == [False] * 5
     assert some > 0
+
+
+def test_curvature_of_a_line_counts_moves_both_ways() -> None:
+    """At 3, on the way to -1 and to 7, by one move or by two."""
+    with ctx.workprec(BITS):
+        for moved, k, t in (([-4.0], 1, -4.0), ([-2.0, -2.0, 1.0], 2, -4.0), ([4.0], 1, 4.0)):
+            x, y = arb(3), arb(3) + t
+            f = [v.max(arb(0)) + (-abs(v)).exp().log1p() for v in (x, y)]
+            assert _line(x, [arb(v) for v in moved], k) >= 2 * (f[1] - f[0] - t / (1 + (-x).exp())) / t**2
+        assert _line(arb(3), [arb(4)], 1) < 0.05  # nothing moves down
+
+
+def test_what_floats_lose_of_large_residuals_is_not_given_back() -> None:
+    """Residuals near one another and far from 0: their difference is 2, that of the nearest floats 4."""
+    with ctx.workprec(BITS):
+        points = Duals([[0.5, 0.5]] * 2, [[arb(2**53 + 3)], [arb(2**53 + 1)]], [0.0, 0.0])
+        Q = returned(SimpleNamespace(width=1, alternatives=[(0, 1)], mu=arb(1)), points, [0])  # type: ignore[arg-type]
+    assert 0.0 <= Q[0][1] <= 4.0
+    assert 0.0 <= Q[1][0] <= 4.0
 
 
 def solved_anew(monkeypatch: pytest.MonkeyPatch, k: int) -> tuple[Head, Part]:
