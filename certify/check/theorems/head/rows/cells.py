@@ -94,7 +94,7 @@ class _Parts:
         shapes = {"w0": (P, self.p), "B": (P, self.p * self.q), "across": (P, self.p), "low": (P, self.q),
                   "high": (P, self.q), "cuts_counts": (P,), "tests_counts": (P,)}
         self.cuts_counts, self.tests_counts = self._whole("cuts_counts"), self._whole("tests_counts")
-        if min(*self.cuts_counts, *self.tests_counts, 0) < 0:
+        if any(x < 0 for x in (*self.cuts_counts, *self.tests_counts)):
             raise Invalid(f"{where}.cuts_counts", "one is below 0", "numbers from 0 on are needed")
         shapes |= {"cuts": (sum(self.cuts_counts),), "tests": (sum(self.tests_counts), self.p)}
         for name, shape in shapes.items():
@@ -106,8 +106,9 @@ class _Parts:
         self.implied: list[list[int]] = []
         if "implied" in arrays:
             flat, shape = self._whole("implied"), arrays["implied"].shape
-            if len(shape) != 2 or not all(-1 <= i < N for i in flat):
-                raise Invalid(f"{where}.implied", f"its shape is {shape}", f"rows below {N} are needed")
+            if len(shape) != 2 or not flat or not all(-1 <= i < N for i in flat) or min(flat[:: shape[1]]) < 0:
+                raise Invalid(f"{where}.implied", f"its shape is {shape}",
+                              f"rows below {N}, each behind the one that they prove, are needed")
             self.implied = [flat[a * shape[1] : (a + 1) * shape[1]] for a in range(shape[0])]
 
     def _whole(self, name: str) -> list[int]:
@@ -139,9 +140,10 @@ class _Parts:
                 if cut == last:
                     raise Invalid(f"{self.where}.cuts", f"there are {last} numbers", "the boxes are not covered")
                 k, cut = self.cuts[cut], cut + 1
+                if not -1 <= k < self.q:
+                    raise Invalid(f"{self.where}.cuts", f"{k} is stated",
+                                  f"-1, or a direction below {self.q}, is needed")
                 if k >= 0:
-                    if k >= self.q:
-                        raise Invalid(f"{self.where}.cuts", f"{k} is stated", f"a direction below {self.q} is needed")
                     middle = (a[k] + b[k]) / 2
                     stack += [(_with(a, k, middle), b), (a, _with(b, k, middle))]
                     continue

@@ -90,7 +90,10 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
     arrays = {name.removeprefix(start): array for name, array in side.items() if name.startswith(start)}
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
-        arrays.pop("centre", None)  # of `base`
+        centre = arrays.pop("centre", None)  # of `base`, which reads it where the intercept is free
+        if centre is not None and (centre.shape != (head.k * head.m,) or centre.kind != "f"):
+            raise Invalid(f"{where}.centre", f"its shape is {centre.shape}, its type {centre.kind}",
+                          f"{head.k * head.m} weights are needed")
         _keeps_classes(claim, head)
         status = _whole(arrays.pop("status", None), f"{where}.status", (len(head.today),))
         if not all(0 <= s < FIRST + len(METHODS) for s in status):

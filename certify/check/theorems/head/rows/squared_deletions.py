@@ -44,6 +44,8 @@ FAINT = 10
 GROWN = 48
 """How often a comparison that does not hold is grown and judged again."""
 
+DEEPEST = 128
+"""Deletions above a node: one below more of them is not proved, as every level takes frames of the interpreter."""
 KEPT = 64
 """Hat matrices after deletions that are kept for the next point."""
 
@@ -178,7 +180,7 @@ class Walk:
             found = compare(node, 1, [])
             return found is not None and _holds(node, 1, first_terms(node, 1, found), set())
         record = next(self.records, None)
-        if record is None:
+        if record is None or len(gone) > DEEPEST:
             return False
         apart, order, place = record
         if len(set(order)) != len(order) or not set(order) <= set(node.rows) or place >= len(self.shared.vectors):

@@ -259,6 +259,21 @@ def test_the_checker_refuses_forged_covers():
             proved(head, change, part, **changed)
 
 
+def test_the_checker_refuses_arrays_of_no_point_and_implied_rows_that_name_none():
+    """Empty arrays prove nothing, and an array without entries holds no rows, however many its shape states."""
+    head, change, part = covered(0, True, 1)
+    empty = {name: Array((0, *np.shape(a)[1:]), (), np.asarray(a).dtype.kind) for name, a in part.arrays.items()
+             if name != "implied"}
+    twin, none = ball_head(head, change), [False] * len(head.today)
+    with ctx.workprec(64):
+        assert checker.proved(twin, empty, "here", [True] * len(none)) == none
+        for shape, values in (((2**60, 0), ()), ((1, 0), ()), ((1, 2), (-1.0, 0.0))):
+            with pytest.raises(Invalid, match="each behind the one"):
+                checker.proved(twin, {**empty, "implied": Array(shape, values, "i")}, "here", none)
+    with pytest.raises(Invalid, match="-1, or a direction"):
+        proved(head, change, part, cuts=np.where(part.arrays["cuts"] < 0, -2, part.arrays["cuts"]))
+
+
 def test_the_checker_refuses_a_negative_number_of_tests():
     head, change, part = covered(0, True, 1)
     counts = part.arrays["tests_counts"].copy()

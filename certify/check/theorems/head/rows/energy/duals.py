@@ -63,10 +63,16 @@ def duals(lines: Lines, q: list[list[float]], tau: list[list[int]], e: list[arb]
 def slopes(lines: Lines, weights: list[list[float]]) -> list[list[float]]:
     """Slopes at weights, one list each: any numbers in [0, 1] (of which a row's sum is 1) will do."""
     Z = (arb_mat(weights) * lines.A.transpose()).tolist()
-    near = [[float(z.mid()) for z in line] for line in Z]
+    near = [[_near(z) for z in line] for line in Z]
     if lines.width == 1:
         return [[0.5 + 0.5 * tanh(0.5 * z) for z in line] for line in near]
     return [[v for i in range(0, len(line), lines.width) for v in _softmax(line[i : i + lines.width])] for line in near]
+
+
+def _near(z: arb) -> float:
+    """About an output; of weights that overflow a finite number in its place, as any slopes will do."""
+    x = float(z.mid())
+    return min(max(x, NOTHING), -NOTHING) if x == x else 0.0
 
 
 def _softmax(z: list[float]) -> list[float]:

@@ -144,7 +144,8 @@ def _hidden(columns: list[list[float]], bent: list[list[arb]], cross: list[list[
     largest = max(float(bent[l][l].upper()) for l in range(len(bent)))
     radius = max(float(x.rad()) for line in (*bent, *cross) for x in line)
     size = max(float(abs(x).upper()) for line in cross for x in line)
-    blur: float = sum((max(float(x.rad()) for x in line) * c) ** 2 for line, c in zip(moved, roots, strict=True)) ** 0.5
+    blurs = [max(float(x.rad()) for x in line) * c for line, c in zip(moved, roots, strict=True)]
+    blur: float = sum(x * x for x in blurs) ** 0.5  # a product becomes infinite where a power would raise
     # every entry of a column is within u of itself and the blur of what is meant
     rounded: float = 2.0**-50 * largest + 2 * blur * largest**0.5 * 1.01 + blur * blur * 1.01
     return (3 * radius + rounded) * 1.01 + 2.0**-48 * (size + largest) + _ulps(single)

@@ -18,6 +18,8 @@ from certify.format.refusal import Invalid
 
 FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED, FRESH = range(1, 9)
 NAMES = ("numbers", "points", "vectors", "whole")
+DEEPEST = 128
+"""Nodes above another one: what is deeper is refused, as every level takes frames of the interpreter."""
 LOSSES = ("logistic", "cross_entropy")
 
 
@@ -132,6 +134,7 @@ class Replay:
 
     def node(self, chosen: list[int], free: list[int], k: int, points: Duals) -> None:
         """The steps of one node, until one closes it."""
+        self.need(len(chosen) <= DEEPEST, f"a node has more than {DEEPEST} above it")
         found: list[Scores] = []
         Q: list[list[float]] | None = None
         gone: set[int] = set()
@@ -214,8 +217,8 @@ class Replay:
     def sets(self, chosen: list[int], free: list[int], k: int, found: list[Scores]) -> None:
         """Every set that is left is listed, and its refit keeps the label."""
         lines, count = self.lines, self.stream.whole(2**53)
+        weights = self.stream.vectors(count)  # first: there are no more sets than weights, also of no alternatives
         listed = [tuple(self.stream.whole(len(free) + 1) for _ in range(k)) for _ in range(count)]
-        weights = self.stream.vectors(count)
         rows = [lines.alternatives[l][0] for l in free]
         have = {tuple(sorted(s)) for s in listed}
         self.need(all(s in have for s in left(found, rows, k)), "sets are listed")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
 from certify.cli.audit import run_audit
@@ -117,3 +118,16 @@ def test_lists_beside_no_number_are_refused(honest: tuple[Path, dict[str, Any]])
     forge(folder, bare, ("claims", 0), nothing | {"gate": gate, "witness": {"flipped": [0]}})
     with pytest.raises(Invalid, match="whole numbers"):
         check(folder / "certificate.json", NONE)
+
+
+@pytest.mark.parametrize("centre", [np.zeros(0), np.zeros((0, 2)), np.zeros(3), np.zeros(2, np.int64)])
+def test_a_centre_of_another_form_is_refused(centre: np.ndarray, tmp_path: Path) -> None:
+    """Also where the intercept carries decay and nothing rests on it."""
+    certificate = made(tmp_path)
+    file = tmp_path / "witness.safetensors"
+    save_file(load_file(file) | {"stable_predictions.rows.centre": centre}, file)
+    data = file.read_bytes()
+    stated = {"path": file.name, "sha256": sha256(data).hexdigest(), "bytes": len(data)}
+    forge(tmp_path, certificate, ("subject", "witness"), stated)
+    with pytest.raises(Invalid, match="2 weights are needed"):
+        check(tmp_path / "certificate.json", NONE)

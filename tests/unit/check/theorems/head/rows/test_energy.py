@@ -10,7 +10,7 @@ import pytest
 from flint import arb, ctx
 
 from certify.check.reading.arrays import Array
-from certify.check.theorems.head.rows.energy import proved
+from certify.check.theorems.head.rows.energy import proved, replay
 from certify.check.theorems.head.rows.energy.duals import Duals
 from certify.check.theorems.head.rows.energy.entropies import height
 from certify.check.theorems.head.rows.energy.families import _line, mean_curvature
@@ -193,6 +193,41 @@ def test_wild_weights_prove_nothing(scale: float) -> None:
     V[: head.n + 1] = np.float32(scale) * np.where(np.arange(V.shape[1]) % 2, -1, 1)
     with pytest.raises(Invalid):
         check(head, arrays | {"vectors": Array(V.shape, tuple(V.ravel().tolist()), "f")}, 2, part.proved.tolist())
+
+
+@pytest.mark.parametrize(("k", "name"), [(1, "vectors"), (1, "numbers"), (3, "vectors")])
+@pytest.mark.parametrize("scale", [1e160, 1e308])
+def test_weights_that_overflow_prove_nothing(k: int, name: str, scale: float) -> None:
+    """Doubles whose products are no finite numbers are refused like any others."""
+    head, part = next(c for c in (case(seed, k, 1) for seed in range(20)) if c[1].proved.any())
+    a = part.arrays[name]
+    values = (scale * np.where(np.arange(a.size) % 2, -1.0, 1.0)).tolist()
+    with pytest.raises(Invalid):
+        check(head, arrays_of(part) | {name: Array(a.shape, tuple(values), "f")}, 1, part.proved.tolist())
+
+
+def parted() -> tuple[Head, dict[str, Array]]:
+    """A root with one child, in which no more changes may follow and which lists more sets than there are weights."""
+    head, part = found()
+    whole = (SPLIT, 0.0, head.n - 1.0, *map(float, range(1, head.n)), LIST, 2.0**53 - 1)
+    V = part.arrays["vectors"][: head.n + 1]
+    return head, {
+        "whole": Array((len(whole),), whole, "i"), "points": Array((1,), (0,), "i"), "numbers": Array((0,), (), "f"),
+        "vectors": Array(V.shape, tuple(V.ravel().tolist()), "f"),
+    }
+
+
+def test_no_number_of_sets_takes_more_than_the_file_holds() -> None:
+    """Where no more changes may follow a set takes no entry: its weights bound how many there are."""
+    with pytest.raises(Invalid, match="vectors: it ends too early"):
+        check(*parted(), 1, [True] + [False] * 4)
+
+
+def test_a_tree_too_deep_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter's frames bound how deep trees can be, whatever the file says."""
+    monkeypatch.setattr(replay, "DEEPEST", 0)
+    with pytest.raises(Invalid, match="more than 0 above it"):
+        check(*parted(), 1, [True] + [False] * 4)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -9,6 +9,7 @@ import pytest
 from flint import arb
 
 from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows import squared_deletions
 from certify.check.theorems.head.rows.squared import spectral as spectral_deletions
 from certify.check.theorems.head.rows.squared.node import BITS, ONE, Node, compare, without
 from certify.check.theorems.head.rows.squared.ridge import Ridge
@@ -120,6 +121,13 @@ def test_damaged_trees_prove_nothing_or_are_invalid() -> None:
                    {**arrays, "order": Array(arrays["order"].shape, arrays["order"].values, "f")}):
         with pytest.raises(Invalid):
             proved(twin, damage, "claim", stays)  # type: ignore[arg-type]
+
+
+def test_a_tree_too_deep_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter's frames bound how deep trees can be, whatever the file says."""
+    _, twin, arrays, stays = case()
+    monkeypatch.setattr(squared_deletions, "DEEPEST", -1)
+    assert proved(twin, arrays, "claim", stays) != stays  # type: ignore[arg-type]
 
 
 def test_a_cut_off_tree_is_no_proof() -> None:
