@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from flint import arb, arb_mat
 from numpy.typing import NDArray
@@ -133,6 +135,24 @@ def _to_the_edge(rng: np.random.Generator, problem: Problem, V: Array, points: A
         if np.isfinite(length) and length > 1e-200:
             left = 10.0 ** rng.uniform(-9, 0) * rng.choice([1.0, 1.0, 1.0, -1.0])
             points[j] -= across * (gaps[b] / length) * (1.0 - np.sign(gaps[b]) * left)
+
+
+def blurred(rng: np.random.Generator, head: Head) -> tuple[Head, tuple[Array, Array]]:
+    """The head with features known within radii, and some that it may stand for: as far off as they may be."""
+    biased = bool((head.phi[:, -1] == 1.0).all())
+    size = 10.0 ** rng.uniform(-12, -2)
+
+    def away(X: Array, rad: Array) -> Array:
+        step = rng.standard_normal(X.shape) if rng.random() < 0.5 else np.tile(head.V[0], (len(X), 1)) * rng.choice(
+            [-1.0, 1.0], (len(X), 1))
+        if biased:
+            step[:, -1] = 0.0
+        length = np.sqrt((step * step).sum(axis=1, keepdims=True))
+        return np.asarray(X + step / np.maximum(length, 1e-300) * (rad * 0.999999)[:, None])
+
+    radii = [size * np.sqrt((X * X).sum(axis=1)) for X in (head.phi, head.points)]
+    vague = replace(head, phi_rad=radii[0], points_rad=radii[1])
+    return vague, (away(head.phi, radii[0]), away(head.points, radii[1]))
 
 
 def row_change(rng: np.random.Generator, head: Head, relabels: bool, most: int) -> RowChange:

@@ -211,15 +211,15 @@ def _refits(p: Problem, phi: Array, scale: Array, Y: Array, left: Array, mu: Arr
         if last:
             break
         step = solve(H, g.reshape(B, -1)).reshape(W.shape)
-        moved = np.abs(np.einsum("nm,bkm->bnk", phi, step)).max(axis=(1, 2))
+        moved = (np.abs(np.einsum("nm,bkm->bnk", phi, step)) * left[:, :, None]).max(axis=(1, 2))
         W = W - np.where((np.isfinite(step).all(axis=(1, 2)) & (moved < 0.1))[:, None, None], step, 0.0)
     Z = np.einsum("jm,bkm->bjk", points.astype(np.longdouble), W)
-    off = _off(phi, H, g.reshape(B, -1), bulk.reshape(B, -1), points)
+    off = _off(phi, left, H, g.reshape(B, -1), bulk.reshape(B, -1), points)
     size = np.einsum("jm,bkm->bjk", np.abs(points), np.abs(W).astype(np.float64)).max(axis=2)
     return W.astype(np.float64), Z, np.asarray(LARGE * (off + 20 * EPS * size))
 
 
-def _off(phi: Array, H: Array, g: Array, bulk: Array, points: Array) -> Array:
+def _off(phi: Array, left: Array, H: Array, g: Array, bulk: Array, points: Array) -> Array:
     """`(B, N)`: in the norm of H the refit is about `|g|_{H⁻¹}` away where curvatures hardly change on the way."""
     (B, km), m = g.shape, phi.shape[1]
     k = km // m
@@ -240,7 +240,7 @@ def _off(phi: Array, H: Array, g: Array, bulk: Array, points: Array) -> Array:
         def lengths(x: Array) -> Array:
             return np.sqrt(np.maximum(np.einsum("xm,bkmkl,xl->bxk", x, blocks, x, optimize=True), 0)).max(axis=2)
 
-        far = way * lengths(phi).max(axis=1)
+        far = way * (lengths(phi) * left).max(axis=1)
         bound = 2 * way[:, None] * lengths(points)
         good = (wrong < 0.01) & (far < 0.05)
         return np.where(good[:, None] & np.isfinite(bound), bound, np.inf)
@@ -277,7 +277,7 @@ def _damped(loss: str, phi: Array, Y: Array, left: Array, ridge: Array, decayed:
     for _ in range(STEPS):
         g, H, _ = _at(loss, phi, Y[active], left[active], ridge[active], decayed, V[active])
         step = solve(H, g.reshape(len(active), -1)).reshape(len(active), k, m)
-        moved = np.abs(np.einsum("nm,bkm->bnk", phi, step)).max(axis=(1, 2))
+        moved = (np.abs(np.einsum("nm,bkm->bnk", phi, step)) * left[active][:, :, None]).max(axis=(1, 2))
         far = np.ones(len(active))
         if loss != "squared":
             far = np.where(moved > 1e-3, np.log1p(2 * moved) / np.maximum(2 * moved, 1e-300), 1.0)

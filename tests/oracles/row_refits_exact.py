@@ -85,6 +85,8 @@ def _parts(p: Problem, change: Pairs, w: list[arb]) -> tuple[arb_mat, arb_mat]:
 def _refit(p: Problem, change: Pairs, start: np.ndarray) -> list[arb] | None:
     """Balls that hold the refit."""
     k, m = p.Y.shape[1], p.phi.shape[1]
+    gone = {row for row, code in change if code == GONE}
+    left = [row for i, row in enumerate(p.phi) if i not in gone] or [np.zeros(m)]
     w = [arb(float(v)) for v in np.nan_to_num(start, posinf=0.0, neginf=0.0).ravel()]
     for _ in range(ROUNDS):
         g, H = _parts(p, change, w)
@@ -93,7 +95,7 @@ def _refit(p: Problem, change: Pairs, start: np.ndarray) -> list[arb] | None:
         except ZeroDivisionError:
             return None
         moved = max(float(max(abs(sum((step[a * m + j] * float(row[j]) for j in range(m)), arb(0))).mid()
-                              for a in range(k))) for row in p.phi)
+                              for a in range(k))) for row in left)
         far = 1.0 if p.loss == "squared" or moved < 1e-3 else float(np.log1p(2 * moved) / (2 * moved))
         w = [(a - far * s).mid() for a, s in zip(w, step, strict=True)]
         if moved < 1e-60:
