@@ -30,7 +30,7 @@ from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.row_heads import as_checked, blurred, row_change, row_head, stored
 from tests.oracles import row_refits_exact as exact
-from tests.oracles.row_refits import Pairs, Problem, Refits, changes, refits
+from tests.oracles.row_refits import Pairs, Problem, Refits, changes, refits, weakest
 
 LOSSES = {"squared_labels": ("squared",), "squared_deletions": ("squared",), "box": ("logistic",),
           "box_tree": ("logistic",), "cells": ("logistic",), "softmax_box": ("cross_entropy",),
@@ -45,6 +45,9 @@ SHORT = 3
 
 SECONDS = 1.0
 """What a method may use."""
+
+MANY = 40
+"""Refits to which the tightest distances are asked."""
 
 TRIES = 8
 """Heads that are drawn until a method is about one."""
@@ -322,18 +325,16 @@ def require_today(head: Head) -> None:
                             f"{shown(head, RowChange(False, 0, ()))}")
 
 
-def require_near(drawn: Drawn, relabels: bool, rng: np.random.Generator) -> None:
-    """Distances to refits and enclosed outputs, from weights beside them (D1)."""
-    if drawn.meant is None:
-        require_today(drawn.head)
-    head, truth = drawn.head, drawn.truth(relabels)
-    some = np.sort(rng.choice(len(truth.refits.choices), min(20, len(truth.refits.choices)), False))
+def _distances(
+    truth: Truth, relabels: bool, some: NDArray[np.int64], V: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Distances that are proved from weights to some refits, none of them too short; and which refits are known."""
+    head = truth.head
     rows, codes = np.full((len(some), SHORT), NONE), np.full((len(some), SHORT), NONE)
     for b, at in enumerate(some):
         for place, (row, code) in enumerate(truth.refits.choices[at]):
             rows[b, place], codes[b, place] = row, code
     true = truth.refits.V[some]
-    V = true * (1 + rng.standard_normal(true.shape) * 10.0 ** rng.uniform(-8, 0, (len(some), 1, 1)))
     near = enclose_refits(head, Choices(rows, codes), V)
     move = V - true
     if head.loss.shifted and head.free_intercept:
@@ -347,6 +348,28 @@ def require_near(drawn: Drawn, relabels: bool, rng: np.random.Generator) -> None
                         f"{shown(head, RowChange(relabels, SHORT, ()))}")
     if not truth.refits.exists[some][np.isfinite(near)].all():
         raise Violation(f"a distance to a refit that is not there: {shown(head, RowChange(relabels, SHORT, ()))}")
+    return near, sure
+
+
+def require_weakest(drawn: Drawn, relabels: bool) -> None:
+    """Distances to refits from weights beside them in the direction in which they curve least: the bound is tight."""
+    truth = drawn.truth(relabels)
+    some = np.flatnonzero(truth.refits.exists)[:MANY]
+    true = truth.refits.V[some]
+    away = weakest(drawn.problem, true, [truth.refits.choices[b] for b in some])
+    size = np.sqrt((true**2).sum(axis=(1, 2))) + 1e-12
+    _distances(truth, relabels, some, true + away * (size * 10.0 ** -(1.0 + np.arange(len(some)) % 6))[:, None, None])
+
+
+def require_near(drawn: Drawn, relabels: bool, rng: np.random.Generator) -> None:
+    """Distances to refits and enclosed outputs, from weights beside them (D1)."""
+    if drawn.meant is None:
+        require_today(drawn.head)
+    head, truth = drawn.head, drawn.truth(relabels)
+    some = np.sort(rng.choice(len(truth.refits.choices), min(20, len(truth.refits.choices)), False))
+    true = truth.refits.V[some]
+    V = true * (1 + rng.standard_normal(true.shape) * 10.0 ** rng.uniform(-8, 0, (len(some), 1, 1)))
+    near, sure = _distances(truth, relabels, some, V)
     labels, _ = head.sides(V, near)
     for b, j in np.argwhere((labels >= 0) & (head.today >= 0)):
         # what is told of the label of a refit is so
@@ -421,4 +444,5 @@ def refits_near(rng: np.random.Generator) -> Outcome:
         drawn = Drawn(*blurred(rng, drawn.head))
     for relabels in kinds(drawn.head):
         require_near(drawn, relabels, rng)
+        require_weakest(drawn, relabels)
     return "decided"

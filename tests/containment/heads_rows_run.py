@@ -21,7 +21,17 @@ from pathlib import Path
 import numpy as np
 
 from certify.systems.head.rows.head import Head
-from tests.containment.heads_rows import LOSSES, Drawn, forged, judged, kinds, require_near, require_survey, stays
+from tests.containment.heads_rows import (
+    LOSSES,
+    Drawn,
+    forged,
+    judged,
+    kinds,
+    require_near,
+    require_survey,
+    require_weakest,
+    stays,
+)
 from tests.containment.rigor import Violation
 from tests.families.row_heads import blurred, row_change, row_head
 
@@ -55,6 +65,7 @@ def head(chunk: int, number: int, tally: Counter[str], findings: list[str]) -> N
         except Exception:  # a crash is a finding
             findings.append(f"chunk {chunk} head {number} {what}: crash {traceback.format_exc()}")
 
+    guarded("tight distances", require_weakest, drawn, False)
     guarded("distances", require_near, drawn, drawn.head.codes is not None and number % 2 == 0, rng)
     for relabels in kinds(drawn.head):
         for _ in range(EACH):

@@ -11,12 +11,13 @@ from tests.containment.registry import attacks
 from tests.mutation.mutants import CONSTANTS, LOGIC
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_norms import NORMS
+from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_training import TRAINING
 from tests.mutation.run import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS
 
 QUICK = {
     "dot_unit": "product_binary64@1",

@@ -136,6 +136,14 @@ def changes(p: Problem, relabels: bool, count: int) -> list[Pairs]:
     return found
 
 
+def weakest(p: Problem, V: Array, choices: list[Pairs]) -> Array:
+    """`(B, k, m)` unit vectors along which the sums curve least at weights V, a shift that no output sees left out."""
+    Y, left, mu = p.of(choices)
+    ridge = np.where(p.decayed, mu[:, None], 0.0)
+    _, H, _ = _at(p.loss, p.phi, Y, left, ridge, p.decayed, V)
+    return np.asarray(np.linalg.eigh(H)[1][:, :, 0].reshape(V.shape))
+
+
 @dataclass(frozen=True, eq=False)
 class Refits:
     """All refits.
