@@ -82,3 +82,17 @@ def test_quick_mutants_are_killed():
     mutants = tuple(replace(m, killers=(QUICK[m.name],)) for m in ALL if m.name in QUICK)
     assert len(mutants) == len(QUICK)
     assert check_all(mutants) == []
+
+
+ROWS_QUICK = ("refit: σ without the mean of rows", "refit: decay of all rows after deletions",
+              "alternatives: one dropped",
+              "contrasts: a rival dropped", "deletions: a child forgets its brothers' rows", "box: one row of k",
+              "tree: a changed row keeps its label", "energy: averages give back twice", "cells: no changes",
+              "softmax: one row of m", "check deletions: one fewer", "check box: one change fewer")
+"""Of claims about changed rows one or two for each theorem; `python -m tests.mutation.run` takes all of them."""
+
+
+def test_mutants_of_changed_rows_are_killed():
+    mutants = tuple(m for m in ROWS if m.name in ROWS_QUICK)
+    assert len(mutants) == len(ROWS_QUICK)
+    assert check_all(mutants) == []
