@@ -26,6 +26,10 @@ LEVERAGE = 1e-3
 """Least `1 − K_ii D_i` of a free row that may be deleted; below it no box is tried."""
 
 
+SQUARES, COARSE = 4_000_000, 1.5
+"""Entries of squares up to which a checker forms them, and how much coarser than its Gram matrices it is in the end."""
+
+
 @dataclass(frozen=True, eq=False)
 class Sums:
     """The training sum with oriented rows: `Σ_i l(s_i·w) + ½ Σ_a decay_a w_a²`, and how rows change.
@@ -144,10 +148,13 @@ def whole_numbers(s: Sums) -> float:
 
     Where columns are of very different sizes that is more than what floats lose, and boxes have to hold there too.
     """
-    p = s.S.shape[1]
+    n, p = s.S.shape
     unit = float(np.ldexp(1.0, int(np.frexp(np.abs(s.S).max(initial=0.0))[1]) - 57))
     step = float(np.sqrt(p)) * unit
-    return 2.0 * float((3.0 * step * (s.norms + step) + p * unit * unit * 2.0**57).sum())
+    each = step * (s.norms + step)
+    if n * p * p <= SQUARES:  # from the squares of rows, which are cut to the same bits once more
+        return float((0.5 * (each + p * unit * unit * 2.0**57)).sum()) * COARSE
+    return float((3.0 * each).sum()) * COARSE
 
 
 def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float] | None:
