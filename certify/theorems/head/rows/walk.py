@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +23,9 @@ TOGETHER = 64
 
 STEPS, WORSE = 12, 3.0
 """Steps with a parent's inverse, and how many times the shortest gradient so far may grow."""
+
+SPARE, CELL = 1.25, 2.0**-16
+"""Of distances for the checker, and a quarter of the width of the cells in which it looks slopes up."""
 
 SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
@@ -127,9 +131,8 @@ class Walk:
         for _ in range(STEPS):
             V[active] = _short(V[active])
             part = Choices(choices.rows[active], choices.codes[active])
-            near, g = refits_and_gradients(self.head, part, V[active])
+            near, size, g = self._roomy(part, V[active])
             open_ = self.judge(part, V[active], near)
-            size = np.linalg.norm(g.reshape(len(g), -1), axis=1)
             go = open_ & (size < WORSE * best[active]) & (start is not None)
             slow.append(active[open_ & ~go])
             better = active[size < best[active]]
@@ -147,6 +150,19 @@ class Walk:
         self._count += len(V)
         return V
 
+    def _roomy(self, choices: Choices, V: Array) -> tuple[Array, Array, Array]:
+        """`(B,)` distances with room for what a checker rounds, lengths of gradients, and gradients."""
+        near, g = refits_and_gradients(self.head, choices, V)
+        size = np.linalg.norm(g.reshape(len(g), -1), axis=1)
+        with np.errstate(all="ignore"):
+            return near * (SPARE + np.fmin(self._coarse / size, 1e100)), size, g
+
+    @cached_property
+    def _coarse(self) -> float:
+        """About the length of what slopes from a table do to a gradient."""
+        g = self.head.loss.guess_slopes(self.head.phi @ self.refitter.V0.T, self.head.Y)
+        return float(np.linalg.norm(self.head.phi, 2) * np.sqrt(np.abs(g).sum())) * CELL
+
     def _solve(self, choices: Choices, V: Array, slow: Whole) -> None:
         """The rest by Newton's method, in place: to a small gradient first, then as far as float64 goes."""
         for goal in (SMALL * self.head.mu()[0], 0.0):
@@ -157,7 +173,7 @@ class Walk:
             with np.errstate(all="ignore"):
                 found = self.refitter.newton(part, np.where(lost, self.refitter.V0, V[slow]), goal, self.budget.check)
             V[slow] = _short(found) if goal else found
-            near, _ = refits_and_gradients(self.head, part, V[slow])
+            near = self._roomy(part, V[slow])[0] if goal else refits_and_gradients(self.head, part, V[slow])[0]
             open_ = self.judge(part, V[slow], near, final=not goal)
             V[slow[~np.isfinite(near)]] = np.nan if goal else 0.0
             slow = slow[open_] if goal else slow

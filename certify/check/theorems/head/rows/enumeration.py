@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import groupby, islice
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.packed import Packed, fits
 from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
 from certify.format.refusal import Invalid
 
-AT_ONCE = 256
+AT_ONCE = 128
 AGAIN = {"again", "exact"}
 
 
@@ -50,17 +51,28 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
                       "weights, or again, exact and weights are needed")
     weights, size = arrays["weights"], head.k * head.m
     others = _others(arrays, where, size) if AGAIN <= set(arrays) else {}
-    every, at, stays = changes_of(head), 0, list(asked)
-    while some := list(islice(every, AT_ONCE)):
+    at, stays = 0, [yes and old >= 0 for yes, old in zip(asked, head.today, strict=True)]
+    packed = Packed(head) if fits(head) else None
+    for some in _batches(head):
         if weights.shape[1:] != (size,) or weights.shape[0] < at + len(some):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
         V = [others.get(b, weights.values[b * size : (b + 1) * size]) for b in range(at, at + len(some))]
-        for labels in labels_after(head, some, V):
+        which = [j for j, yes in enumerate(stays) if yes]
+        kept = packed.keep(some, V, which) if packed else [False] * len(some)
+        rest = [b for b, ok in enumerate(kept) if not ok]
+        for labels in labels_after(head, [some[b] for b in rest], [V[b] for b in rest]):
             stays = [was and new == old for was, new, old in zip(stays, labels, head.today, strict=True)]
         at += len(some)
     if weights.shape[0] != at:
         raise Invalid(f"{where}, weights", f"it has {weights.shape[0]} rows", f"there are {at} choices")
-    return [yes and old >= 0 for yes, old in zip(stays, head.today, strict=True)]
+    return stays
+
+
+def _batches(head: Head) -> Iterator[list[Change]]:
+    """All changes, in batches of equally many rows."""
+    for _, every in groupby(changes_of(head), len):
+        while some := list(islice(every, AT_ONCE)):
+            yield some
 
 
 def _others(arrays: Mapping[str, Array], where: str, size: int) -> dict[int, tuple[float, ...]]:
