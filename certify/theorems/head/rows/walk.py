@@ -24,8 +24,8 @@ TOGETHER = 64
 STEPS, WORSE = 12, 3.0
 """Steps with a parent's inverse, and how many times the shortest gradient so far may grow."""
 
-SPARE, CELL = 1.25, 2.0**-16
-"""Of distances for the checker, and a quarter of the width of the cells in which it looks slopes up."""
+SPARE, CELL = (1.25, 2.25), 2.0**-16
+"""Times distances for the checker, with one output and with several, and a quarter of the width of its cells of slopes."""
 
 SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
@@ -155,13 +155,15 @@ class Walk:
         near, g = refits_and_gradients(self.head, choices, V)
         size = np.linalg.norm(g.reshape(len(g), -1), axis=1)
         with np.errstate(all="ignore"):
-            return near * (SPARE + np.fmin(self._coarse / size, 1e100)), size, g
+            return near * (SPARE[self.head.k > 1] + np.fmin(self._coarse / size, 1e100)), size, g
 
     @cached_property
     def _coarse(self) -> float:
         """About the length of what slopes from a table do to a gradient."""
-        g = self.head.loss.guess_slopes(self.head.phi @ self.refitter.V0.T, self.head.Y)
-        return float(np.linalg.norm(self.head.phi, 2) * np.sqrt(np.abs(g).sum())) * CELL
+        head = self.head
+        g = head.loss.guess_slopes(head.phi @ self.refitter.V0.T, head.Y)
+        wide = np.sqrt(np.abs(g).sum()) if head.k == 1 else np.sqrt((head.k - 1) * head.n)
+        return float(np.linalg.norm(head.phi, 2) * wide) * CELL
 
     def _solve(self, choices: Choices, V: Array, slow: Whole) -> None:
         """The rest by Newton's method, in place: to a small gradient first, then as far as float64 goes."""

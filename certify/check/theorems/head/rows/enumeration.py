@@ -8,6 +8,7 @@ from itertools import groupby, islice
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.packed import Packed, fits
+from certify.check.theorems.head.rows.packed_softmax import PackedSoftmax
 from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
 from certify.format.refusal import Invalid
 
@@ -52,7 +53,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     weights, size = arrays["weights"], head.k * head.m
     others = _others(arrays, where, size) if AGAIN <= set(arrays) else {}
     at, stays = 0, [yes and old >= 0 for yes, old in zip(asked, head.today, strict=True)]
-    packed = Packed(head) if fits(head) else None
+    packed = None if not fits(head) else Packed(head) if head.loss.sigmoid else PackedSoftmax(head)
     for some in _batches(head):
         if weights.shape[1:] != (size,) or weights.shape[0] < at + len(some):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")

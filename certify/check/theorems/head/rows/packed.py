@@ -66,9 +66,10 @@ def above(x: arb) -> int:
 
 
 def fits(head: Head) -> bool:
-    """Whether :class:`Packed` can do it."""
+    """Whether this can be done in whole numbers: the logistic loss and the cross-entropy."""
     finite = all(x.is_finite() for x in chain(head.sizes, head.lengths)) and head.n > 0 and head.m > 1
-    return finite and head.loss.sigmoid and sys.byteorder == "little" and bool(max(head.sizes) * 2**PHI < ROOM)
+    known = head.loss.sigmoid or (head.loss.shifted and head.k > 1 and bool(head.codes.rows))
+    return finite and known and sys.byteorder == "little" and bool(max(head.sizes) * 2**PHI < ROOM)
 
 
 class Packed:
@@ -81,16 +82,16 @@ class Packed:
     def __init__(self, head: Head) -> None:
         self.head = head
         self.sign = [1 if y[0] > 0 else -1 for y in head.targets]
-        rows, self.eta = _rounded(head.rows)
+        rows, self.eta = rounded(head.rows)
         self.S = [[s * x for x in row] for s, row in zip(self.sign, rows, strict=True)]
-        self.points, self.eta_points = _rounded(head.evaluated.tolist())
+        self.points, self.eta_points = rounded(head.evaluated.tolist())
         self.lengths = [above(size * 2**(32 + CELL - RADIUS)) for size in head.lengths]
         self.largest = max(chain(head.sizes, head.lengths), key=float)
         middle = sorted(map(float, head.sizes))[head.n // 2]
         self.short = [float(x) <= SHORT * middle for x in head.sizes]
         self.far = max((x for x, ok in zip(head.sizes, self.short, strict=True) if ok), key=float)
         self.weight = sum(head.sizes, ZERO)
-        self.stretch = _stretch(head.phi)
+        self.stretch = stretch(head.phi)
         self.p = array("I", table())
         self.out = fmpz_mat(self.S)
         self.back = self.out.transpose()
@@ -125,12 +126,12 @@ class Packed:
             return [False] * B
         ones = sum(1 << SLOT * b for b in range(B))
         bias = HALF * ones
-        W = fmpz_mat([[_packed(column, bias)] for column in columns])
+        W = fmpz_mat([[packed(column, bias)] for column in columns])
         slopes = self._slopes(self.out * W, B, bias)
-        G = [_whole(p) for p in slopes]
+        G = [whole(p) for p in slopes]
         held = [0 if head.free_intercept and j == head.m - 1 else mu_units for j in range(head.m)]
         g = self._gradients(changes, slopes, fmpz_mat([[x] for x in G]), W, held, bias)
-        radii = self._radii(g, _numbers(sum(G), B), slopes, mu, longest, len(changes[0]))
+        radii = self._radii(g, numbers(sum(G), B), slopes, mu, longest, len(changes[0]))
         return self._decided(W, radii, which, longest, B, ones)
 
     def _slopes(self, Z: fmpz_mat, B: int, bias: int) -> list[Sequence[int]]:
@@ -149,7 +150,7 @@ class Packed:
     def _gradients(self, changes: Sequence[Change], slopes: list[Sequence[int]], G: fmpz_mat, W: fmpz_mat,
                    held: list[int], bias: int) -> list[list[int]]:
         """`(B, m)` gradients in units of 2^−(PHI + SLOPE)."""
-        R = [_numbers(int(w) * h - int(r) + bias, len(changes)) for r, w, h in
+        R = [numbers(int(w) * h - int(r) + bias, len(changes)) for r, w, h in
              zip((self.back * G).entries(), W.entries(), held, strict=True)]
         rows = list(zip(*R, strict=True))
         found = []
@@ -217,11 +218,11 @@ class Packed:
             sign = 1 if self.head.today[j] else -1
             left = (int(X[j]) - level * ones) * sign - self.lengths[j] * reach - slack * ones + bias
             if left & bias != bias:
-                good = [ok and x >= HALF for ok, x in zip(good, _numbers(left, B), strict=True)]
+                good = [ok and x >= HALF for ok, x in zip(good, numbers(left, B), strict=True)]
         return good
 
 
-def _rounded(rows: list[list[arb]]) -> tuple[list[list[int]], arb]:
+def rounded(rows: list[list[arb]]) -> tuple[list[list[int]], arb]:
     """Entries in units of 2^−PHI, and how far a row of these may be from the true one."""
     found = [[int(round(float(x.mid()) * 2.0**PHI)) for x in row] for row in rows]
     off = [norm([x - arb(c) / 2**PHI for x, c in zip(row, one, strict=True)]).upper()
@@ -229,7 +230,7 @@ def _rounded(rows: list[list[arb]]) -> tuple[list[list[int]], arb]:
     return found, max(off, key=lambda x: float(x))
 
 
-def _stretch(phi: arb_mat) -> arb:
+def stretch(phi: arb_mat) -> arb:
     """An upper bound of the spectral norm: `tr((φᵀφ)^16)^(1/16)` is one of its square."""
     power = phi.transpose() * phi
     for _ in range(4):
@@ -238,14 +239,16 @@ def _stretch(phi: arb_mat) -> arb:
     return (trace.log() / 32).exp().upper()
 
 
-def _packed(column: list[int], bias: int) -> int:
+def packed(column: list[int], bias: int) -> int:
+    """Numbers that may be negative, as one integer."""
     return int.from_bytes(array("Q", [v + HALF for v in column]).tobytes(), "little") - bias
 
 
-def _whole(p: Sequence[int]) -> int:
+def whole(p: Sequence[int]) -> int:
+    """Numbers from 0 on, as one integer."""
     return int.from_bytes(array("Q", p).tobytes(), "little")
 
 
-def _numbers(whole: int, B: int) -> list[int]:
+def numbers(whole: int, B: int) -> list[int]:
     """The numbers of an integer, lowest first."""
     return memoryview(whole.to_bytes(B * SLOT // 8, "little")).cast("Q").tolist()

@@ -10,15 +10,16 @@ from flint import arb, ctx
 
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.packed import CELL, CELLS, LAST, SLOPE, Packed, fits, table
+from certify.check.theorems.head.rows.packed_softmax import UNIT, PackedSoftmax, exponentials
 from certify.check.theorems.head.rows.refit import labels_after
 from certify.finders.head.refits import Refitter
 from certify.systems.head.rows.change import choices_of
 from tests.families.heads import any_rows, ball_head, drawn_head
 
 
-def batches(seed, off, free=None, relabels=True, count=1, scale=1.0, threshold=0.0):
+def batches(seed, off, free=None, relabels=True, count=1, scale=1.0, threshold=0.0, loss="logistic"):
     rng = np.random.default_rng(seed)
-    head = drawn_head(rng, "logistic", n=12, d=3, N=10, apart=2.0, free=free, scale=scale)
+    head = drawn_head(rng, loss, n=12 if loss == "logistic" else 9, d=3, N=10, apart=2.0, free=free, scale=scale)
     head = replace(head, threshold=threshold)
     change = any_rows(head, count, relabels)
     for size in range(count + 1):
@@ -52,6 +53,35 @@ def test_what_is_kept_balls_keep_and_what_they_keep_clearly_is_kept(seed, off, r
                 proved += sum(found)
     if off == 0.0 and scale == 1.0:
         assert missed <= 0.1 * (proved + missed) and proved
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+@pytest.mark.parametrize(("seed", "off"), [(0, 0.0), (1, 1e-3), (2, 3e-2), (3, 0.0), (4, 1e-2), (5, 0.3)])
+def test_what_is_kept_of_a_softmax_balls_keep(seed, off, relabels):
+    missed = proved = 0
+    scale = (1.0, 30.0, 1e-2)[seed % 3]
+    for head, change, some, V in batches(seed, off, relabels=relabels, scale=scale, loss="cross_entropy"):
+        with ctx.workprec(BITS):
+            balls = ball_head(head, change)
+            assert fits(balls)
+            softmax, labels = PackedSoftmax(balls), labels_after(balls, some, V)
+            for j in range(len(head.points)):
+                truth = [balls.today[j] >= 0 and row[j] == balls.today[j] for row in labels]
+                found = softmax.keep(some, V, [j]) if balls.today[j] >= 0 else [False] * len(some)
+                assert not any(f and not t for f, t in zip(found, truth, strict=True))
+                missed += sum(t and not f for f, t in zip(found, truth, strict=True))
+                proved += sum(found)
+    if off == 0.0 and scale == 1.0:
+        assert missed <= 0.1 * (proved + missed) and proved
+
+
+def test_the_exponentials_are_those_of_the_middles_of_all_cells():
+    with ctx.workprec(BITS):
+        found = exponentials()
+        assert len(found) == CELLS
+        for c in (0, 1, CELLS // 2 - 1, CELLS // 2, CELLS // 3, CELLS - 1):
+            truth = (arb(2 * c + 1) / 2 ** (CELL + 1) - LAST).exp() * 2**UNIT
+            assert abs(truth - found[c]) <= 1.001 + truth * arb(2) ** -40
 
 
 def test_all_points_are_kept_together_where_each_is():
@@ -96,7 +126,7 @@ def test_weights_of_another_change_are_not_kept():
             assert not any(packed.keep(more, V * len(more), [j]))
 
 
-def test_only_the_logistic_loss_and_finite_inputs_fit():
+def test_the_squared_loss_and_infinite_inputs_do_not_fit():
     head = drawn_head(np.random.default_rng(0), "squared")
     change = any_rows(head, 1, True)
     assert not fits(ball_head(head, change))
