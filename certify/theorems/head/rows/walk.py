@@ -25,7 +25,7 @@ STEPS, WORSE = 12, 3.0
 """Steps with a parent's inverse, and how many times the shortest gradient so far may grow."""
 
 SPARE, CELL = (1.25, 2.25), 2.0**-16
-"""Times distances for the checker, with one output and with several, and a quarter of the width of its cells of slopes."""
+"""Times distances for the checker, with one output and with several; a quarter of the width of its cells."""
 
 SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
