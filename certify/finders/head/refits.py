@@ -138,7 +138,8 @@ class Refitter:
         return left
 
     def _mu(self, choices: Choices) -> Array:
-        return np.array([self.head.mu(int(d))[0] for d in choices.deleted])
+        deleted = choices.deleted
+        return np.array([self.head.mu(d)[0] for d in range(int(deleted.max(initial=0)) + 1)])[deleted]
 
     def newton(self, choices: Choices, V: Array, goal: float = 0.0, check: Callable[[], None] = lambda: None) -> Array:
         """Newton's method with a line search on the gradient, many changes at a time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, islice, product
+from itertools import islice
 from math import comb
 
 import numpy as np
@@ -70,9 +70,20 @@ class Choices:
 
 
 def choices_of(head: Head, change: RowChange, size: int, at_once: int = 4096) -> Iterator[Choices]:
-    """Every change of exactly `size` rows, in lexicographic order of rows and then of codes, in batches."""
+    """Every change of exactly `size` rows, as sequences of rows and what they become in turn, in batches."""
     each = {row: change.alternatives(head, row) for row in change.rows}
-    every = ((rows, codes) for rows in combinations(change.rows, size) for codes in product(*(each[r] for r in rows)))
+
+    def of(left: int, first: int) -> Iterator[tuple[tuple[int, int], ...]]:
+        if not left:
+            yield ()
+            return
+        for place in range(first, len(change.rows) - left + 1):
+            row = change.rows[place]
+            for code in each[row]:
+                for more in of(left - 1, place + 1):
+                    yield ((row, code), *more)
+
+    every = of(size, 0)
     while batch := list(islice(every, at_once)):
-        yield Choices(np.array([rows for rows, _ in batch], dtype=np.int64).reshape(len(batch), size),
-                      np.array([codes for _, codes in batch], dtype=np.int64).reshape(len(batch), size))
+        pairs = np.array(batch, dtype=np.int64).reshape(len(batch), size, 2)
+        yield Choices(np.ascontiguousarray(pairs[..., 0]), np.ascontiguousarray(pairs[..., 1]))

@@ -80,12 +80,25 @@ class Head:
         """`(N,)` likewise."""
         return np.asarray((fp.row_norms(self.points) + self.points_rad) * RAISE)
 
+    @cached_property
+    def largest(self) -> float:
+        """The largest difference of two targets, or more."""
+        both = [self.Y] if self.codes is None else [self.Y, self.codes]
+        return float(2 * max(np.max(np.abs(y), initial=0.0) for y in both))
+
     def mu(self, deleted: int = 0) -> tuple[float, float]:
         """`μ_M` after that many rows are deleted: the nearest float, and an upper bound of its error."""
-        exact = fp.exact(self.weight_decay) * (self.n - deleted if self.remaining else self.n)
-        fp.up(exact)  # refuses what no float holds
-        mid = float(exact)
-        return mid, fp.up(abs(Fraction(mid) - exact))
+        if deleted not in self._mus:
+            exact = fp.exact(self.weight_decay) * (self.n - deleted if self.remaining else self.n)
+            fp.up(exact)  # refuses what no float holds
+            mid = float(exact)
+            self._mus[deleted] = mid, fp.up(abs(Fraction(mid) - exact))
+        return self._mus[deleted]
+
+    @cached_property
+    def _mus(self) -> dict[int, tuple[float, float]]:
+        """Those that were asked for."""
+        return {}
 
     @cached_property
     def today(self) -> Whole:
@@ -102,29 +115,34 @@ class Head:
         off = (off + (self.points_norm * radius[:, None])[..., None]) * RAISE + 2 * U * np.abs(F) + fp.FLOOR
         return F, np.where(np.isfinite(off), off, np.inf)
 
-    def sides(self, V: Array, radius: Array) -> tuple[Whole, Array]:
+    def sides(self, V: Array, radius: Array, which: Whole | slice = slice(None)) -> tuple[Whole, Array]:
         """What is proved of the label of every point, for all weights within a distance of each of a batch.
 
         Args:
             V: `(B, k, m)` weights.
             radius: `(B,)` Euclidean distances ≥ 0; infinite where nothing is known.
+            which: the points in question; all by default.
 
         Returns:
             `(B, N)` the label, −1 where it is not the same for all of them; and `(B, N, k)` outputs in floats.
         """
         B, k, m = V.shape
-        N = len(self.points)
-        F = np.asarray((self.points @ V.reshape(B * k, m).T).reshape(N, B, k).transpose(1, 0, 2))
+        points, norms = self.points[which], self.points_norm[which]
+        flat = V.transpose(1, 0, 2).reshape(k * B, m)
+        F = np.asarray((points @ flat.T).reshape(len(points), k, B).transpose(2, 0, 1))
         size = np.sqrt(np.einsum("bkm,bkm->b", V, V)) * fp.sum_up(k * m) + fp.FLOOR
         # both entries of a difference err by rounding; weights within r move it by √2·r·|x|
-        off = 2 * (fp.dot_unit(m) * self.points_norm + self.points_rad) * size[:, None]
-        off = (off + np.sqrt(2.0) * RAISE * self.points_norm * radius[:, None]) * RAISE + fp.FLOOR
-        off = np.where(np.isfinite(off), off, np.inf)
+        off = 2 * (fp.dot_unit(m) * norms + self.points_rad[which])[:, None] * size
+        off = (off + np.sqrt(2.0) * RAISE * norms[:, None] * radius) * RAISE + fp.FLOOR
+        off = np.where(np.isfinite(off), off, np.inf).T
         if k == 1:
             gap = F[..., 0] - self.threshold
             clear = np.abs(gap) * (1 - 4 * U) > off
             return np.where(clear, (gap > 0).astype(np.int64), -1), F
-        best = np.argmax(F, axis=2)
-        top = np.take_along_axis(F, best[..., None], axis=2)
-        gap = np.where(np.arange(k) == best[..., None], np.inf, top - F).min(axis=2)
-        return np.where(gap * (1 - 4 * U) > off, best, -1), F
+        top, second, best = F[..., 0], np.full_like(F[..., 0], -np.inf), np.zeros_like(F[..., 0], dtype=np.int64)
+        for a in range(1, k):
+            above = F[..., a] > top
+            second = np.where(above, top, np.maximum(second, F[..., a]))
+            best[above] = a
+            top = np.maximum(top, F[..., a])
+        return np.where((top - second) * (1 - 4 * U) > off, best, -1), F

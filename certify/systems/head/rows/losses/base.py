@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import numpy as np
+
 from certify.rigor.fp import Array
 
 
@@ -13,7 +15,9 @@ class HeadLoss(ABC):
 
     Attributes:
         name: its word.
+        steepest: upper bound of `|∇_zℓ|`, of floats near it as well; infinite where there is none.
         lipschitz: upper bound of `‖∇²ℓ‖₂`, hence a Lipschitz constant of the slopes.
+        fading: bound of how fast the logarithm of the curvature falls as outputs move.
         floored: whether the curvature is the same everywhere, so that it never dies out.
         shifted: whether `ℓ(z + c·1; y) = ℓ(z; y)`, so that only differences of outputs are determined.
         quadratic: whether it is `½|z − y|²`, so that solutions are linear in the targets.
@@ -22,6 +26,8 @@ class HeadLoss(ABC):
 
     name: ClassVar[str]
     lipschitz: ClassVar[float]
+    steepest: ClassVar[float] = float("inf")
+    fading: ClassVar[float] = 0.0
     floored: ClassVar[bool] = False
     shifted: ClassVar[bool] = False
     quadratic: ClassVar[bool] = False
@@ -36,14 +42,13 @@ class HeadLoss(ABC):
             Y: targets that broadcast to Z, as the loss takes them.
         """
 
-    @abstractmethod
-    def floor(self, Z: Array, radius: Array) -> Array:
-        """Lower bounds of the curvature: `∇²ℓ(z) ⪰ floor·I` for all `|z − Z|₂ ≤ radius` (of a shifted loss on `1^⊥`).
+    def moves(self, Y: Array, new: Array) -> Array:
+        """By what a slope moves when its target Y becomes another one; both as the loss takes them."""
+        return np.asarray(Y - new)
 
-        Args:
-            Z: `(…, k)` outputs.
-            radius: `(…)` numbers ≥ 0.
-        """
+    @abstractmethod
+    def curvatures(self, g: Array, error: float) -> Array:
+        """Lower bounds `(…)` of the curvature (of a shifted loss on `1^⊥`) where slopes are g within an error."""
 
     @abstractmethod
     def guess_slopes(self, Z: Array, Y: Array) -> Array:

@@ -23,9 +23,9 @@ class SquaredHead(HeadLoss):
         g = Z - Y
         return g, float(U * np.max(np.abs(g), initial=0.0) * RAISE)
 
-    def floor(self, Z: Array, radius: Array) -> Array:
+    def curvatures(self, g: Array, error: float) -> Array:
         """1 everywhere."""
-        return np.ones(Z.shape[:-1])
+        return np.ones(g.shape[:-1])
 
     def guess_slopes(self, Z: Array, Y: Array) -> Array:
         """`z − y`."""

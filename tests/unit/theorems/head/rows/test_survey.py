@@ -58,7 +58,9 @@ def enumerated(seed, loss="logistic", relabels=True, count=1):
     head = drawn_head(np.random.default_rng(seed), loss, n=9, N=20, apart=2.0, decay=0.1)
     change = any_rows(head, count, relabels)
     part = Enumeration().prove(head, change, head.today >= 0, Budget())
-    weights = part.arrays["weights"]
+    weights = part.arrays["weights"].astype(np.float64)
+    if "again" in part.arrays:
+        weights[part.arrays["again"]] = part.arrays["exact"]
     array = Array(weights.shape, tuple(map(float, weights.ravel())), "f")
     return head, change, part, array
 
