@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,13 @@ from certify.inputs.given import given_rows, same_columns
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
+from certify.prove.accuracy import Accuracy, accuracy_of
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
-from certify.rigor.fp import Array
-from certify.systems.head.rows.change import DELETED, NONE, RowChange, choices_of
+from certify.systems.head.rows.change import DELETED, NONE
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
-from certify.systems.head.rows.refit import enclose_refits
-from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import Survey, survey
 
 KINDS = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
@@ -116,6 +113,18 @@ class StablePredictions:
         return Witness(tuple(rows.tolist()), targets, tuple((self.head.V @ x).tolist()),
                        tuple((flips.weights[a] @ x).tolist()))
 
+    def accuracy(self, y_eval: Any) -> Accuracy:
+        """How many evaluation rows have the right label today and keep it under every change: both ends.
+
+        Args:
+            y_eval: `(N,)` labels as in the training data (of two labels 0 and 1 or -1 and 1; class numbers from 0 on;
+                real targets, compared with the threshold), or `(N, k)` codes.
+
+        Raises:
+            InputError: labels that are none.
+        """
+        return accuracy_of(self.head, self.survey, y_eval)
+
     def __repr__(self) -> str:
         rows = "row" if self.count == 1 else "rows"
         return (f"StablePredictions(any {self.count} {rows} {VERBS[self.kind]}: {len(self.proved)} of "
@@ -184,8 +193,8 @@ def stable_predictions(
         InputError: what does not fit together.
         SpecError: no theorem answers.
     """
-    kind, count = _kind(delete=delete, relabel=relabel)
-    asked = _labelled(_asked(problem, X_eval, kind, count), threshold)
+    kind, count = kind_of(delete=delete, relabel=relabel)
+    asked = labelled(asked_of(problem, X_eval, kind, count), threshold)
     head = head_of(asked)
     distance = distance_of(head)
     found = survey(head, change_of_rows(asked), seconds, progress or silent)
@@ -204,99 +213,12 @@ def distance_of(head: Head) -> float:
     return distance
 
 
-@dataclass(frozen=True, eq=False)
-class ToleratedChanges:
-    """How many changed rows each prediction survives.
+def kind_of(**given: int | None) -> tuple[str, int]:
+    """The kind of change that was asked about and its number of rows; the others are None.
 
-    Attributes:
-        lower, upper: `(N,)` whole numbers; −1: exact training of the unchanged data gives another label already.
+    Raises:
+        InputError: none or several, or a number that is none.
     """
-
-    lower: Whole
-    upper: Whole
-
-    def __repr__(self) -> str:
-        same = int((self.lower == self.upper).sum())
-        return (f"ToleratedChanges(median {np.median(self.lower):g} to {np.median(self.upper):g}, exact for {same} of "
-                f"{len(self.lower)} predictions)")
-
-
-def tolerated_changes(
-    problem: Problem, X_eval: Any, kind: str, *, most: int = 10, threshold: float | None = None,
-    seconds: float = 60.0, progress: Progress | None = None,
-) -> ToleratedChanges:
-    """How many deleted or relabelled rows each prediction survives, from both sides.
-
-    Args:
-        problem, X_eval, threshold, progress: as of :func:`stable_predictions`.
-        kind: ``"delete"`` or ``"relabel"``.
-        most: numbers up to it are asked one after another, where no theorem answers all at once.
-        seconds: time.
-    """
-    if kind not in KINDS:
-        raise InputError("kind", f"{kind!r}", "use 'delete' or 'relabel'")
-    if most < 1:
-        raise InputError("most", f"{most!r}", "give 1 or more")
-    asked = _labelled(_asked(problem, X_eval, kind, 1), threshold)
-    head = head_of(asked)
-    N = len(head.points)
-    lower, upper = np.full(N, -1, dtype=np.int64), np.full(N, len(asked.rows), dtype=np.int64)
-    limit = Budget(seconds)
-    for count in range(1, min(most, len(asked.rows)) + 1):
-        found = survey(head, RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows)),
-                       limit.left(), progress or silent)
-        for part in found.parts.values():
-            if part.tolerated is not None:
-                return ToleratedChanges(*part.tolerated)
-        upper = np.where(found.attacked, np.minimum(upper, count - 1), upper)
-        lower = np.where(found.proved, count, lower)
-        if limit.left() <= 0 or not found.proved.any():
-            break
-    return ToleratedChanges(np.minimum(lower, upper), upper)
-
-
-@dataclass(frozen=True, eq=False)
-class LeaveOneOut:
-    """The outputs of every evaluation row after each row alone is left out: `lower ≤ output ≤ upper`.
-
-    With the cross-entropy and an intercept without decay the outputs of one evaluation row are determined up to one
-    number that is added to all of them; they are then those of one of the refits.
-
-    Attributes:
-        lower, upper: `(r, N, k)`, one for each row that the problem lets change, all n as a rule; infinite where
-            nothing is proved.
-    """
-
-    lower: Array
-    upper: Array
-
-    @cached_property
-    def middle(self) -> Array:
-        """`(n, N, k)` midpoints."""
-        return np.asarray((self.lower + self.upper) / 2)
-
-
-def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = None) -> LeaveOneOut:
-    """The outputs of every evaluation row after the model is trained again without each row in turn, enclosed.
-
-    Args:
-        problem, X_eval, progress: as of :func:`stable_predictions`.
-    """
-    asked = _asked(problem, X_eval, "delete", 1)
-    head = head_of(asked)
-    refitter, tell = Refitter(head), progress or silent
-    low, high, done = [], [], 0
-    for choices in choices_of(head, change_of_rows(asked), 1, at_once=max(1, (1 << 21) // (head.k * head.m))):
-        tell("leaving each row out", done / head.n)
-        V = refitter.solve(choices)
-        F, off = head.outputs(V, enclose_refits(head, choices, V))
-        low.append(F - off)
-        high.append(F + off)
-        done += len(choices)
-    return LeaveOneOut(np.concatenate(low), np.concatenate(high))
-
-
-def _kind(**given: int | None) -> tuple[str, int]:
     stated = [(kind, count) for kind, count in given.items() if count is not None]
     if len(stated) != 1:
         raise InputError("stable_predictions", f"{len(stated)} kinds of changes", "give delete or relabel, one of them")
@@ -306,7 +228,7 @@ def _kind(**given: int | None) -> tuple[str, int]:
     return kind, int(count)
 
 
-def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
+def asked_of(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
     points, inputs = given_rows(X_eval, "X_eval"), problem.network.widths[0]
     if points.shape[1] != inputs:
@@ -322,8 +244,7 @@ def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
     return asked
 
 
-
-def _labelled(problem: Problem, threshold: float | None) -> Problem:
+def labelled(problem: Problem, threshold: float | None) -> Problem:
     """The question with the threshold of its labels.
 
     Raises:
