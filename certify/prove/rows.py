@@ -15,7 +15,7 @@ from certify.inputs.given import given_rows, same_columns
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
-from certify.prove.accuracy import Accuracy, accuracy_of
+from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from posixpath import basename
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certify.certificate.schema import Certificate, Problem
 from certify.report.digits import count
@@ -18,27 +18,31 @@ from certify.report.section import Placed
 from certify.report.sections import SECTIONS
 from certify.report.statements import Phrase, Report, Span, prose, say, visible
 
+if TYPE_CHECKING:
+    from certify.report.files.row_data import RowData
 
-def build(certificate: Mapping[str, Any]) -> Report:
+
+def build(certificate: Mapping[str, Any], rows: RowData | None = None) -> Report:
     """Return everything a report on this certificate says.
 
     Args:
         certificate: the dictionary read from ``certificate.json``.
+        rows: the data behind it, where rows of it are to be shown.
 
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
-    return build_opened(open_certificate(certificate))
+    return build_opened(open_certificate(certificate), rows)
 
 
-def build_opened(opened: Certificate) -> Report:
+def build_opened(opened: Certificate, rows: RowData | None = None) -> Report:
     """The same of a certificate that was read strictly."""
     return Report(
         title=f"Sensitivity of {visible(basename(opened.subject.model.path))} to its training data",
         subtitle=_subtitle(opened.problem),
         created=_date(opened.created),
         verdict=opened.verdict,
-        sections=tuple(Placed(one, one.build(opened) if one.applies(opened) else None) for one in SECTIONS),
+        sections=tuple(Placed(one, one.content(opened, rows)) for one in SECTIONS),
     )
 
 

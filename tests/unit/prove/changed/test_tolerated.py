@@ -10,13 +10,13 @@ import pytest
 
 from certify import Problem, tolerated_changes
 from certify.network.network import Network
-from certify.prove import tolerated
-from certify.prove.fewer_rows import Fewer, Flip
-from certify.prove.tolerated_shown import Tolerance, as_html, counted
+from certify.prove.changed import tolerated
+from certify.prove.changed.fewer_rows import Fewer, Flip
+from certify.prove.changed.tolerated_shown import Tolerance, as_html, counted
 from certify.systems.head.rows.change import Choices
 from tests.families.heads import drawn_head
 from tests.oracles.squared_head import margin, refit, tolerated_labels
-from tests.unit.prove.test_coefficients import squared
+from tests.unit.prove.changed.test_coefficients import squared
 
 POINTS = np.array([[0.5, -1.0], [2.0, 0.25], [-1.5, 0.5], [0.1, 0.05]])
 

@@ -32,7 +32,7 @@ class Tolerance:
 
 
 class Found(Protocol):
-    """What is shown: :class:`certify.prove.tolerated.ToleratedChanges`."""
+    """What is shown: :class:`certify.prove.changed.tolerated.ToleratedChanges`."""
 
     @property
     def asked(self) -> str:

@@ -13,9 +13,9 @@ from certify.format.words import Parameter
 from certify.problem.limits import OutOfTime
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
-from certify.prove.fewer_rows import LARGEST, Fewer, Flip
+from certify.prove.changed.fewer_rows import LARGEST, Fewer, Flip
+from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
 from certify.prove.rows import KINDS, VERBS, asked_of, labelled
-from certify.prove.tolerated_shown import Tolerance, as_frame, as_html, drawn
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole

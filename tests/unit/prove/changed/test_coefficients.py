@@ -1,4 +1,4 @@
-"""Ranges of weights under changed rows: the exact ones lie between both ends, and what cannot be answered is refused."""
+"""Ranges of weights under changed rows: the exact ones lie between both ends; what cannot be answered is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from certify import Problem, coefficients
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.network.network import Network
-from certify.prove.coefficients import _Ranges
+from certify.prove.changed.coefficients import _Ranges
 from certify.systems.head.rows.change import NONE, choices_of
 from certify.systems.head.rows.refit import enclose_refits
 from tests.families.heads import any_rows, drawn_head

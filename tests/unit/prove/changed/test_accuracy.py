@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 
 from certify import stable_predictions
-from certify.format.errors import InputError
-from certify.prove.accuracy import labels_of
 from tests.families.heads import drawn_head
 from tests.oracles.squared_head import margin, refit
-from tests.unit.prove.test_coefficients import squared
-from tests.unit.prove.test_tolerated import POINTS, with_weights
+from tests.unit.prove.changed.test_coefficients import squared
+from tests.unit.prove.changed.test_tolerated import POINTS, with_weights
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -54,23 +52,3 @@ def test_a_label_that_is_not_known_today_may_be_right() -> None:
     found.head.__dict__["today"] = np.full(4, -1)
     unknown = found.accuracy([0, 1, 0, 1])
     assert unknown.lower == 0 and unknown.upper == found.upper / 4 and len(unknown.today) == 0
-
-
-def test_labels_of_several_outputs() -> None:
-    head = drawn_head(np.random.default_rng(0), "cross_entropy", N=3)
-    assert labels_of(head, [2, 0, 1]).tolist() == labels_of(head, np.eye(3)[[2, 0, 1]]).tolist() == [2, 0, 1]
-    for wrong, said in (([3, 0, 1], "label|labels are 0 … 2"), ([0.5, 0, 1], "labels are 0"), ([0, 1], "shape"),
-                        (np.ones((3, 3)), "two entries"), ([-1, 0, 1], "labels are 0"), ([np.nan, 0, 1], "nan")):
-        with pytest.raises(InputError, match=said):
-            labels_of(head, wrong)
-
-
-def test_labels_of_one_output() -> None:
-    head = drawn_head(np.random.default_rng(0), "squared", N=3)
-    assert labels_of(head, [-1, 1, 1]).tolist() == labels_of(head, [False, True, True]).tolist() == [0, 1, 1]
-    with pytest.raises(InputError, match="row 1: 2; labels are -1 and 1, or 0 and 1"):
-        labels_of(head, [0, 2, 1])
-    half = replace(head, threshold=0.5)
-    assert labels_of(half, [0.0, 0.75, 3.0]).tolist() == [0, 1, 1]
-    with pytest.raises(InputError, match="row 2: 0.5; it lies on the threshold"):
-        labels_of(half, [0.0, 1.0, 0.5])

@@ -9,9 +9,9 @@ import pytest
 
 from certify import leave_one_out
 from certify.format.errors import InputError
-from certify.prove.leave_one_out import LeaveOneOut
+from certify.prove.changed.leave_one_out import LeaveOneOut
 from tests.oracles.squared_head import refit
-from tests.unit.prove.test_coefficients import squared
+from tests.unit.prove.changed.test_coefficients import squared
 
 POINTS = np.array([[0.5, -1.0], [2.0, 0.25]])
 
