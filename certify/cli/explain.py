@@ -33,6 +33,12 @@ map = "critical" (the last layer free, weight decay): for the one solution after
 and P4). map = "interpolation" (base = "given"): for every network as near to the given weights as an exact fit of the
 changed data is proved to be, that fit among them (see `distance`, whose sets and norms it takes, and P2). Fits further
 away are not spoken of, nor is what training would find.""",
+    "correct_predictions": """How many labels of the [evaluation] rows are right and proved to stay right whichever rows
+change: over the number of rows this is the certified accuracy. The right labels are the array or column
+evaluation.targets of the evaluation file (left out: the name of data.targets). A row counts where the weights in the
+file give it the right label and every change leaves it that; the upper end leaves out those that are wrong today and
+those that a change is proved to flip. parameter = "deletions" or "labels" with a count, a convex last layer (see D1 and
+`stable_predictions`).""",
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
 today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P4).""",
     "first_order_prediction_change": """The most that an output at any [evaluation] row changes, to first order, when

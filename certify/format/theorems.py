@@ -166,7 +166,8 @@ Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "conve
 Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6",
                            (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Ball,
                            rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE),))
-D1: Final = Theorem("D1", System.HEAD, (q.STABLE_PREDICTIONS,), "heads.md#d1", (_ROWS,), ("convex",), Changes)
+D1: Final = Theorem("D1", System.HEAD, (q.STABLE_PREDICTIONS, q.CORRECT_PREDICTIONS), "heads.md#d1", (_ROWS,),
+                    ("convex",), Changes)
 
 _SUBLEVEL: Final = _DECAYED.also(map=Map.SUBLEVEL, network=_PLAIN, set=(Set.TOTAL, Set.PER_SAMPLE), norm=2, down=False,
                           parameter=_MOVES)

@@ -123,13 +123,17 @@ def load_evaluation(
     Raises:
         InputError: as :func:`load_data`.
     """
-    return load_evaluated(spec, folder, widths, names)[0]
+    return load_evaluated(spec, folder, widths, names, labels=False)[0]
 
 
 def load_evaluated(
-    spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None = None
+    spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None = None, labels: bool = True,
 ) -> tuple[Array, Array | None]:
     """The same with the rows' right labels, of one reading of the file; None where it has no such array or column.
+
+    Args:
+        spec, folder, widths, names: as of :func:`load_evaluation`.
+        labels: whether these are read; else there are none.
 
     Returns:
         `(N, d)` features, and `(N,)` or `(N, k)` numbers as they are stored.
@@ -148,7 +152,7 @@ def load_evaluated(
     where = f"evaluation file {source.path}"
     X = _points(asked, archive, where, "evaluation.features", widths, names if own is None else None)
     name = data.targets
-    if name is None or name not in archive.names:
+    if not labels or name is None or name not in archive.names:
         return X, None
     kind = "column" if archive.table else "array"
     return X, exact_float64(archive.read(name), f"{kind} '{name}' in {where}")

@@ -71,6 +71,7 @@ class Statement:
         weight_norm: ``"euclidean"``, ``"relative"`` or ``"function"``: how a motion of the weights is measured.
         reference: the rows of the function norm with its τ, else None.
         evaluation: `(N, d)` rows on which predictions are compared, else None.
+        right: `(N,)` or `(N, k)` their right labels as the file has them, where it has some and they are asked about.
         threshold: of one output: the label of such a row is whether the output lies above it; None: above 0.
     """
 
@@ -105,6 +106,7 @@ class Statement:
     threshold: float | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
+    right: np.ndarray | None = None
 
     @property
     def n(self) -> int:

@@ -76,6 +76,7 @@ class Problem:
         window: its radius, where the spec has one.
         change: the one change of `given`, by moving row.
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
+        right: the right labels of these rows as their file has them, where it is asked how many are; None elsewhere.
         threshold: of one output, above which its label lies; None: above 0.
         changed: the loss after that change; None: as it is in the files (critical map).
     """
@@ -111,6 +112,7 @@ class Problem:
     direction: str | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
     evaluation: tuple[Vector, ...] = ()
+    right: Array | None = None
     threshold: float | None = None
     changed: Changed | None = None
     bias_decay: bool = True
@@ -271,6 +273,7 @@ def build_problem(
         reference=_more("reference", reference, spec.reference, spec, table.names),
         evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
+        right=_right(evaluation, spec),
     )
 
 
@@ -287,6 +290,14 @@ def _more(
         return ()
     found: tuple[Vector, ...] = getattr(_part("optional.more_rows"), f"read_{role}")(
         data, spec, names, _named(role, file))
+    return found
+
+
+def _right(data: bytes | None, spec: Spec) -> Array | None:
+    """The right labels of the evaluation rows, where a gate counts them."""
+    if data is None or spec.evaluation is None or all(gate.quantity != "correct_predictions" for gate in spec.gates):
+        return None
+    found: Array = _part("optional.more_rows").read_right(data, spec, _named("evaluation", spec.evaluation))
     return found
 
 

@@ -58,5 +58,5 @@ def accuracy_of(head: Head, survey: Survey, y_eval: Any) -> Accuracy:
     N, unknown = len(head.today), head.today == UNKNOWN
     kept, lost = right & survey.proved, right & survey.attacked
     upper = int((right & ~survey.attacked).sum() + (unknown & ~survey.attacked).sum())
-    numbers = (np.flatnonzero(which) for which in (right, kept, lost))
-    return Accuracy(N, *numbers, lower=int(kept.sum()) / N, upper=upper / N)
+    today, stays, breaks = (np.flatnonzero(which) for which in (right, kept, lost))
+    return Accuracy(N, today, stays, breaks, int(kept.sum()) / N, upper / N)

@@ -18,7 +18,7 @@ from certify.prove.rows import VERBS, asked_of, kind_of
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import NONE, choices_of
-from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, head_of
 from certify.systems.head.rows.refit import enclose_refits
 
@@ -176,7 +176,7 @@ class _Ranges:
         off = self.norm[None, :] * (fp.dot_unit(k * m) * size + slack)[:, None] * RAISE + fp.FLOOR
         return np.asarray(flat @ self.A.T), off
 
-    def take(self, rows: Array, V: Array, radius: Array) -> None:
+    def take(self, rows: Whole, V: Array, radius: Array) -> None:
         """Widen the ranges by the refits of a batch of changes, each within its radius."""
         mid, off = self.at(V)
         with np.errstate(all="ignore"):
@@ -192,5 +192,5 @@ class _Ranges:
                 self.reached_high[j], self.high_rows[j] = low[b, j], _rows(rows[b])
 
 
-def _rows(rows: Array) -> Rows:
+def _rows(rows: Whole) -> Rows:
     return tuple(int(row) for row in rows if row != NONE)

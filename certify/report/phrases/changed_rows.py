@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from certify.certificate.schema import Certificate, Claim, Problem
+from certify.format.labels import CORRECT
 from certify.report.digits import count
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.statements import Changed, Flip, Phrase, Predicted, say
@@ -34,8 +35,8 @@ def find_changed(opened: Certificate, rows: Data | None = None) -> tuple[Changed
         opened: the certificate.
         rows: the data behind it, where rows of it are to be shown.
     """
-    first = {(claim.quantity, claim.lower, claim.upper): claim for claim in reversed(opened.claims)
-             if claim.witness.flipped is not None}
+    first = {(tuple(claim.witness.flipped), tuple(claim.witness.undecided or ())): claim
+             for claim in reversed(opened.claims) if claim.witness.flipped is not None}
     return tuple(_changed(claim, opened.problem, rows) for claim in reversed(first.values()))
 
 
@@ -56,7 +57,10 @@ def disagreement(claim: Claim, problem: Problem) -> str:
     if any(a >= b for some in (flipped, undecided) for a, b in pairwise(some)) or {*flipped} & {*undecided} or (
             max([*flipped, *undecided], default=-1) >= N):
         return "evaluation rows are not listed once, in their order"
-    if (len(flipped), len(undecided)) != (N - upper, upper - lower):
+    if claim.quantity == CORRECT:
+        if upper - lower > len(undecided) or upper > N - len(flipped):
+            return f"{len(flipped)} flipped and {len(undecided)} undecided rows do not leave room for the ends"
+    elif (len(flipped), len(undecided)) != (N - upper, upper - lower):
         return f"{len(flipped)} flipped and {len(undecided)} undecided rows do not give the ends"
     if len(rows) % len(flipped) if flipped else rows:
         return "a line of rows for each flipped one is needed"

@@ -8,6 +8,7 @@ from typing import Any
 from certify.check.reading import label_rules
 from certify.check.reading.sections.demands import (
     CONVEX,
+    CORRECT,
     FINITE,
     FIRST_ORDER,
     LABELS,
@@ -34,7 +35,8 @@ RULES = (
          "gate", "quantity", CRITICAL),
     *(Goes({"quantity": quantity}, {"map": maps}, "gate", "quantity",
            f"the critical map, with predictions at finite size, or interpolation with {LABELS}")
-      for quantity, maps in (("prediction_change", "critical"), (LABELS, ("critical", "interpolation")))),
+      for quantity, maps in (("prediction_change", "critical"), (CORRECT, "critical"),
+                             (LABELS, ("critical", "interpolation")))),
     *(Goes({one: True}, {other: True}, "evaluation", "evaluation", "evaluation rows with predictions alone")
       for one, other in (("predicts", "evaluation"), ("evaluation", "predicts"))),
     Goes({"threshold": True}, {"counts": True}, "evaluation.threshold", "threshold",

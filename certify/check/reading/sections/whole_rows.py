@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from certify.check.reading.sections.demands import CONVEX, LABELS, Goes, Words, judged
+from certify.check.reading.sections.demands import CONVEX, CORRECT, LABELS, Goes, Words, judged
 
 WHOLE = ("labels", "deletions")
 """Parameters of which a row changes whole or not at all, without a size."""
 ROWS: Words = CONVEX | {"set": "sparse", "counts_alone": True}
 """A question about any `count` rows that change (D1)."""
-ALONE = f"sparse and {LABELS} alone"
+ALONE = f"sparse and {LABELS} or {CORRECT} alone"
 
 RULES = (
     Goes({"bias_decay": False}, ROWS | {"parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",
@@ -24,6 +24,8 @@ RULES = (
     Goes({"parameter": "deletions"}, ROWS, "perturbation.set", "set", ALONE),
     Goes({"parameter": "labels", "loss": "squared"}, ROWS, "training.loss", "loss",
          f"cross_entropy or logistic, or {ALONE}"),
+    Goes({"quantity": CORRECT}, ROWS | {"parameter": WHOLE}, "gate", "quantity",
+         f"labels or deletions, with {ALONE}"),
 )
 demands = partial(judged, RULES)
 """Wrong or not, where, what is stated, what is needed."""

@@ -18,11 +18,14 @@ from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
+from certify.check.theorems.head.rows.head import OPEN as OPEN_LABEL
 from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
+from certify.check.theorems.head.rows.right import right_labels
 from certify.format.canonical import Json, kind, same, show
 from certify.format.methods import FIRST, FLIPPED, METHODS, OPEN
 from certify.format.refusal import Invalid
 
+CORRECT = "correct_predictions"
 FLIPS = ("point", "rows", "codes", "weights")
 
 
@@ -101,6 +104,8 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
         flips = {name: arrays.pop(f"flips.{name}") for name in FLIPS if f"flips.{name}" in arrays}
         flipped = _flipped(head, flips, where) if flips else [False] * len(status)
         _agree(claim, status, flipped, where)
+        if claim.quantity == CORRECT:
+            _right(claim, status, head, right_labels(head, ladder.problem.right))
         _listed(claim, status, flips)
         parts: dict[str, dict[str, Array]] = {}
         for name, array in arrays.items():
@@ -110,7 +115,7 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
         if set(parts) | used != used:
             raise Invalid(where, f"there are arrays of {show(sorted(set(parts) - used))}", "no row rests on them")
         for place, name in enumerate(METHODS):
-            if name in used:
+            if name in used and start not in ladder.derived:
                 asked = [s == FIRST + place for s in status]
                 module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
                 found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
@@ -119,6 +124,7 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
                     raise Invalid(f"{where}.status", f"evaluation row {missing[0]} is stated to stay, by {name}",
                                   f"that is not proved for {len(missing)} of its {sum(asked)} rows")
                 ladder.tell(f"{name}: {sum(asked)} predictions stay")
+        ladder.derived.add(start)
 
 
 def _keeps_classes(claim: Claim[object], head: Head) -> None:
@@ -138,15 +144,29 @@ def _keeps_classes(claim: Claim[object], head: Head) -> None:
 
 
 def _agree(claim: Claim[object], status: list[int], flipped: list[bool], where: str) -> None:
-    """The ends are the counts."""
+    """The flips are those of the side file, and where all labels are counted the ends are the counts."""
     turned = [s == FLIPPED for s in status]
     if turned != flipped:
         raise Invalid(f"{where}.status", f"{sum(turned)} rows are stated to be flipped",
                       f"{sum(flipped)} have a change")
     lower, upper = sum(s >= FIRST for s in status), len(status) - sum(turned)
-    if (claim.lower, claim.upper) != (lower, upper):
+    if claim.quantity != CORRECT and (claim.lower, claim.upper) != (lower, upper):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       f"the rows give {show([lower, upper])}")
+
+
+def _right(claim: Claim[object], status: list[int], head: Head, right: list[int]) -> None:
+    """V66: no more right labels are said to stay than do, and no fewer said to be able to than may.
+
+    Raises:
+        Invalid: one of these.
+    """
+    every = list(zip(status, head.today, right, strict=True))
+    lower = sum(s >= FIRST and own == wanted for s, own, wanted in every)
+    upper = sum(s != FLIPPED and own in (OPEN_LABEL, wanted) for s, own, wanted in every)
+    if claim.lower is None or claim.upper is None or claim.lower > lower or claim.upper < upper:
+        raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
+                      f"the rows and their right labels give {show([lower, upper])}")
 
 
 def _at(status: list[int], which: int) -> list[int]:
