@@ -72,7 +72,7 @@ class ChangedRows(Rule[HeadPoint]):
         centre = at.shared(CENTRE, lambda: centre_of(head))
         if not np.isfinite(given_base(head, centre)).all():
             return self.open(at, quantity, UNKNOWN)
-        found = at.shared(SURVEY, lambda: survey(head, change_of_rows(at.problem), min(TIME, at.limits.left() * 0.9),
+        found = at.shared(SURVEY, lambda: survey(head, change_of_rows(at.problem), seconds_of(at.limits.left()),
                                                  at.progress))
         convex = Hypothesis("convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
         lower, upper = int((counted & found.proved).sum()), int((counted & ~found.attacked).sum())
@@ -92,6 +92,15 @@ def right_of(problem: Problem, head: Head) -> Mask:
                          "name the array or column with [evaluation] targets")
     right = labels_of(head, problem.right, "labels of the evaluation file")
     return np.asarray((right == head.today) | (head.today < 0))
+
+
+def seconds_of(left: float) -> float:
+    """Time for the survey: nine tenths of the seconds that are left, or `TIME` without a limit.
+
+    >>> seconds_of(600.0), seconds_of(float("inf"))
+    (540.0, 300.0)
+    """
+    return 0.9 * left if np.isfinite(left) else TIME
 
 
 def centre_of(head: Head) -> Array:
