@@ -62,7 +62,7 @@ ROWS = (
     Row("modulus.critical_rows", "critical", ("sample_modulus",), norms=(2,)),
     Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
     Row("distance.critical_given_change", "critical", ("distance",), ("given",), apart=True),  # Q7
-    Row("head.rows.claims", "critical", ("stable_predictions",), ("sparse",), theorems=("D1",)),
+    Row("head.rows.claims", "critical", ("stable_predictions",), ("sparse", "given"), theorems=("D1",)),
     Row("head.claims", "critical", ("distance", "prediction_change"), ("total", *BUDGETS)),  # Q6
     Row("head.labels", "critical", ("stable_predictions",), ("total", *BUDGETS)),  # Q6
     Row("modulus.sublevel", "sublevel", ("modulus",)),  # M6
@@ -95,8 +95,9 @@ def rule(module: str, name: str = "RULE") -> Rule[Any]:
 
 def row_of(claim: Claim[object], problem: Problem) -> Row:
     """The row for a claim; raises `Invalid` where there is none."""
+    whole = bool(problem.together or problem.relabelled or problem.pairs)
     for row in ROWS:
-        if row.fits(claim, problem):
+        if row.fits(claim, problem) and (not whole or row.module == "head.rows.claims"):
             return row
     raise Invalid(f"{claim.where}.quantity", f"{show(claim.quantity)} is stated",
                   f"this checker knows no theorem about it for the {problem.map} map and set {problem.set}")

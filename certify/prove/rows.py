@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,29 +12,26 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
-from certify.format.words import Base, Map, Parameter, Set
+from certify.format.words import Base, Map, Parameter
 from certify.inputs.given import given_rows, same_columns
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
+from certify.prove.rows_asked import KINDS, PLAIN, asked_change
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, RowChange, choices_of
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import Survey, survey
 
-KINDS = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
-"""What users call the parameters."""
-
 ANOTHER = 0.1
 """Share of the length of the given weights beyond which their minimum is likely that of another training."""
-
-VERBS = {"delete": "deleted", "relabel": "relabelled"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +40,7 @@ class Witness:
 
     Attributes:
         rows: their numbers.
-        targets: what their targets become, row by row; None: they are deleted.
+        targets: what their targets become, row by row, NaN where one is deleted; None: all are.
         before, after: the outputs of the evaluation row at the given weights, and about those of the refit.
     """
 
@@ -54,18 +52,16 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class StablePredictions:
-    """Which predictions stay under every choice of at most `count` changed rows.
+    """Which predictions stay under every choice of changed rows.
 
     Attributes:
-        kind: ``"delete"`` or ``"relabel"``.
-        count: the number of rows.
+        change: what may happen to the rows.
         survey: what became of every evaluation row.
         head: the head.
         distance: the exact minimum of the unchanged data is proved to lie within it of the given weights.
     """
 
-    kind: str
-    count: int
+    change: Change
     survey: Survey
     head: Head
     distance: float
@@ -111,14 +107,14 @@ class StablePredictions:
         targets = None
         if (codes != DELETED).any():
             assert self.head.codes is not None
-            targets = tuple(tuple(row) for row in self.head.codes[codes].tolist())
+            new = np.where((codes == DELETED)[:, None], np.nan, self.head.codes[codes])
+            targets = tuple(tuple(row) for row in new.tolist())
         x = self.head.points[i]
         return Witness(tuple(rows.tolist()), targets, tuple((self.head.V @ x).tolist()),
                        tuple((flips.weights[a] @ x).tolist()))
 
     def __repr__(self) -> str:
-        rows = "row" if self.count == 1 else "rows"
-        return (f"StablePredictions(any {self.count} {rows} {VERBS[self.kind]}: {len(self.proved)} of "
+        return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
                 f"{len(self.survey.status)} predictions proved to stay, {len(self.attacked)} flipped, "
                 f"{len(self.undecided)} undecided)")
 
@@ -164,10 +160,15 @@ class StablePredictions:
 
 
 def stable_predictions(
-    problem: Problem, X_eval: Any, *, delete: int | None = None, relabel: int | None = None,
-    threshold: float | None = None, seconds: float = 60.0, progress: Progress | None = None,
+    problem: Problem, X_eval: Any, *, delete: int | Sequence[int] | None = None,
+    relabel: int | Mapping[int, Any] | None = None, groups: Any = None,
+    relabel_pairs: Sequence[tuple[Any, Any]] | None = None, threshold: float | None = None, seconds: float = 60.0,
+    progress: Progress | None = None,
 ) -> StablePredictions:
     """Which predictions stay when any `delete` training rows are left out, or any `relabel` of them get another label.
+
+    Numbers are of rows, whichever they are; both numbers together are of rows deleted and others relabelled at once. A
+    list of rows, or a dictionary of rows and new labels, is that very change.
 
     The model is trained again to the exact minimum after each change; a prediction is the largest output, or of one
     output the side of the threshold on which it lies, and it is compared with that of the given weights.
@@ -175,7 +176,11 @@ def stable_predictions(
     Args:
         problem: a problem with a convex head: one layer, or the last layer alone, and weight decay.
         X_eval: `(N, d)` rows, an array or a table.
-        delete, relabel: one of them.
+        delete: how many rows, or their numbers.
+        relabel: how many rows, or the new labels by number of row, e.g. ``{3: "spam"}``.
+        groups: the group of every row, e.g. its user or source: all rows of `delete` groups are left out, or those of
+            `relabel` groups get any labels.
+        relabel_pairs: pairs (a, b): with `relabel` a label a may become b, and nothing else.
         threshold: of one output; None: 0, where the targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
         progress: told the stage in words and the fraction done.
@@ -184,12 +189,11 @@ def stable_predictions(
         InputError: what does not fit together.
         SpecError: no theorem answers.
     """
-    kind, count = _kind(delete=delete, relabel=relabel)
-    asked = _labelled(_asked(problem, X_eval, kind, count), threshold)
-    head = head_of(asked)
+    members = asked_change(problem, delete, relabel, groups, relabel_pairs)
+    asked = _labelled(_asked(problem, X_eval, members), threshold)
+    head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
-    found = survey(head, change_of_rows(asked), seconds, progress or silent)
-    return StablePredictions(kind, count, found, head, distance)
+    return StablePredictions(change, survey(head, change, seconds, progress or silent), head, distance)
 
 
 def distance_of(head: Head) -> float:
@@ -237,7 +241,7 @@ def tolerated_changes(
         raise InputError("kind", f"{kind!r}", "use 'delete' or 'relabel'")
     if most < 1:
         raise InputError("most", f"{most!r}", "give 1 or more")
-    asked = _labelled(_asked(problem, X_eval, kind, 1), threshold)
+    asked = _labelled(_asked(problem, X_eval, {**PLAIN, "parameter": KINDS[kind], "count": 1}), threshold)
     head = head_of(asked)
     N = len(head.points)
     lower, upper = np.full(N, -1, dtype=np.int64), np.full(N, len(asked.rows), dtype=np.int64)
@@ -282,11 +286,11 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     Args:
         problem, X_eval, progress: as of :func:`stable_predictions`.
     """
-    asked = _asked(problem, X_eval, "delete", 1)
-    head = head_of(asked)
+    asked = _asked(problem, X_eval, {**PLAIN, "parameter": Parameter.DELETIONS, "count": 1})
+    head, each = head_of(asked), RowChange(False, 1, tuple(asked.rows))
     refitter, tell = Refitter(head), progress or silent
     low, high, done = [], [], 0
-    for choices in choices_of(head, change_of_rows(asked), 1, at_once=max(1, (1 << 21) // (head.k * head.m))):
+    for choices in choices_of(head, each, 1, at_once=max(1, (1 << 21) // (head.k * head.m))):
         tell("leaving each row out", done / head.n)
         V = refitter.solve(choices)
         F, off = head.outputs(V, enclose_refits(head, choices, V))
@@ -296,31 +300,17 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     return LeaveOneOut(np.concatenate(low), np.concatenate(high))
 
 
-def _kind(**given: int | None) -> tuple[str, int]:
-    stated = [(kind, count) for kind, count in given.items() if count is not None]
-    if len(stated) != 1:
-        raise InputError("stable_predictions", f"{len(stated)} kinds of changes", "give delete or relabel, one of them")
-    kind, count = stated[0]
-    if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
-        raise InputError(kind, f"{count!r}", "give a whole number of rows from 1 on")
-    return kind, int(count)
-
-
-def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
+def _asked(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
     points, inputs = given_rows(X_eval, "X_eval"), problem.network.widths[0]
     if points.shape[1] != inputs:
         raise InputError("X_eval", f"{points.shape[1]} columns", f"give {inputs}, those of the training data")
     same_columns(X_eval, problem.names, "X_eval")
-    if count > len(problem.rows):
-        raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
-                         f"give at most {len(problem.rows)}")
-    asked = replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count, radius=None, change=None, scale=None,
-                    map=Map.CRITICAL, base=Base.NEARBY, evaluation=points, spec=None, direction=None)
+    plain = {"radius": None, "scale": None, "map": Map.CRITICAL, "base": Base.NEARBY, "spec": None, "direction": None}
+    asked = replace(problem, **{**plain, **members}, evaluation=points)
     assert isinstance(asked.network, Network)  # a head is the last layer of a chain
     require_sound(*asked.network.arrays, asked.X, asked.y, points)
     return asked
-
 
 
 def _labelled(problem: Problem, threshold: float | None) -> Problem:

@@ -45,8 +45,10 @@ class Changed:
         with np.errstate(all="ignore"):
             return self._stepped(choices, goal, check)
 
-    def newton(self, choices: Choices, V: Array, check: Callable[[], None] = lambda: None) -> Array:
+    def settled(self, choices: Choices, V: Array, check: Callable[[], None] = lambda: None) -> Array:
         """As near as rounding lets them be."""
+        if self.by_rows and not (choices.rows == NONE).any():
+            return self.refitter.solve(choices, 0.0, check)
         with np.errstate(all="ignore"):
             return self.refitter.newton(choices, V, 0.0, check)
 

@@ -18,6 +18,8 @@ def refused(problem: Problem) -> str:
         return words
     if not problem.bias_decay or problem.normalization != "fixed":
         return "every weight must decay, and the losses be divided by n"
+    if problem.together or problem.relabelled is not None or problem.pairs:
+        return "no rule is known for groups, pairs of labels or two kinds of changes"
     moves, flips = problem.moves, not problem.moves.sized
     if problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
@@ -33,11 +35,12 @@ def refused(problem: Problem) -> str:
 
 
 def refused_rows(problem: Problem) -> str:
-    """The same where any `count` rows are left out or get other labels (D1)."""
+    """The same where any `count` rows, or these, are left out or get other labels (D1)."""
     if words := _refused_of_any(problem):
         return words
     budget = (problem.norm, problem.radius, problem.direction, problem.scale)
-    if problem.moves.sized or not problem.budget.counted or budget != PLAIN or problem.count is None:
+    counted = problem.budget.single if problem.count is None else problem.budget.counted
+    if problem.moves.sized or not counted or budget != PLAIN:
         return "no rule is known for this budget"
     if problem.moves.leaves or problem.labels is not None:
         return ""

@@ -26,7 +26,7 @@ STORED = 6_000_000
 FEW = 3 * 10**7
 """Products of rows, choices and weights up to which no search for flips goes first."""
 
-SHARE = 0.1
+SHARE = 0.01
 """Of a typical margin: how near a first refit has to be; only those that decide nothing are solved to the end."""
 
 TIMED = 128
@@ -91,7 +91,7 @@ def decide(
     open_ = np.flatnonzero(((sides < 0) & (clear & (found.point < 0))).any(axis=1))
     if len(open_):
         part = Choices(choices.rows[open_], choices.codes[open_])
-        V[open_] = refitter.newton(part, V[open_], check)
+        V[open_] = refitter.settled(part, V[open_], check)
         sides[open_], _ = head.sides(V[open_], enclose_refits(head, part, V[open_]))
     found.take(choices, V, sides)
     clear &= ~((sides < 0) & (found.point < 0)).any(axis=0)
