@@ -95,9 +95,8 @@ def rule(module: str, name: str = "RULE") -> Rule[Any]:
 
 def row_of(claim: Claim[object], problem: Problem) -> Row:
     """The row for a claim; raises `Invalid` where there is none."""
-    whole = bool(problem.together or problem.relabelled or problem.pairs)
     for row in ROWS:
-        if row.fits(claim, problem) and (not whole or row.module == "head.rows.claims"):
+        if row.fits(claim, problem):
             return row
     raise Invalid(f"{claim.where}.quantity", f"{show(claim.quantity)} is stated",
                   f"this checker knows no theorem about it for the {problem.map} map and set {problem.set}")

@@ -47,9 +47,7 @@ _KEYS = {
     "run": ("arithmetic", "time_limit", "memory_limit"),
     "gate": ("quantity", "max", "min", "rigour", "severity", "rationale"),
 }
-OF = {"row_kinds": "perturbation"}
-"""The sections of which parts with another name read something."""
-PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "row_kinds", "graph")
+PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "whole_rows", "graph")
 """What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
 WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
@@ -57,14 +55,12 @@ WORDS_OF_PARTS = {
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
     "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",),
-    "labels": ("evaluation", "whole_rows"),
-    "deletions": ("perturbation", "evaluation", "whole_rows", "row_kinds"),
+    "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
     "function": ("weights",),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
-SET_KEYS = ("norm", "count", "direction", "file", "array")
-KIND_KEYS = ("groups", "relabelled", "pairs")
+SET_KEYS, KIND_KEYS = ("norm", "count", "direction", "file", "array"), ("groups", "relabelled", "pairs")
 
 
 @dataclass(frozen=True)
@@ -90,9 +86,7 @@ class Spec:
         features: name of the array of features, or names of columns; None for the only other array, or all others.
         rows: `"all"`, or the listed rows in the order of the spec.
         bias_decay: whether the weight decay counts the biases too.
-        groups: name of the array or column of the data file by which rows change together.
-        relabelled: beside `count` rows that are left out, how many others get another label.
-        pairs: labels that may become another, each with that one; empty: any may become any other.
+        kind: which change of whole rows is meant, where it is not any rows, each by itself.
         normalization: `fixed`, or `remaining` where the losses are divided by the number of rows that are left.
         level: of the sublevel map; None for the loss at the given weights.
         change: name of the file with the one change (`given`), `array` that of its array (None: the only one).
@@ -142,9 +136,7 @@ class Spec:
     within: float | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
-    groups: str | None = None
-    relabelled: int | None = None
-    pairs: tuple[tuple[float, float], ...] = ()
+    kind: Json | None = None
 
     @property
     def flips(self) -> bool:
@@ -216,7 +208,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     p, weights = sections["perturbation"], sections["weights"]
     there = {
         **{name: name in top for name in ("window", "aubin", "evaluation")},
-        "perturbation": not p.keys().isdisjoint(SET_KEYS), "row_kinds": not p.keys().isdisjoint(KIND_KEYS),
+        "perturbation": not p.keys().isdisjoint(SET_KEYS), "whole_rows": not p.keys().isdisjoint(KIND_KEYS),
         "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
         "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
     }
@@ -226,7 +218,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
 
         found = {"columns": columns(p.get("columns")), "scale": scale(p.get("scale"))}
     for name in (name for name, stands in there.items() if stands):
-        found |= import_module(f"certify.check.reading.sections.{name}").read(sections[OF.get(name, name)])
+        found |= import_module(f"certify.check.reading.sections.{name}").read(sections.get(name, p))
     return found
 
 
@@ -240,8 +232,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": spec.evaluation is not None or spec.direction is not None,
-        "whole_rows": not spec.bias_decay or spec.normalization != "fixed",
-        "row_kinds": bool(spec.groups is not None or spec.relabelled is not None or spec.pairs),
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or spec.kind is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 

@@ -64,9 +64,7 @@ class Problem:
         parameter: `features`, `targets`, `sample_weights`, `labels` or `deletions`.
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
-        bias_decay, normalization, relabelled, pairs: as in the spec.
-        together: the groups of rows that change as one, each ascending, in the order of their first rows; empty where
-            every row changes by itself.
+        bias_decay, normalization, kind: as in the spec; kind with its groups of rows, `together`.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
         names: name of every feature; None where the data has no names.
         weight_norm: as in the spec.
@@ -117,9 +115,7 @@ class Problem:
     changed: Changed | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
-    together: tuple[tuple[int, ...], ...] = ()
-    relabelled: int | None = None
-    pairs: tuple[tuple[float, float], ...] = ()
+    kind: Json | None = None
 
     @cached_property
     def budget(self) -> PerturbationSet:
@@ -276,9 +272,7 @@ def build_problem(
         reference=_more("reference", reference, spec.reference, spec, table.names),
         evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
-        together=() if spec.groups is None else _part("optional.groups").read_groups(
-            data, spec, _named("data", spec.data), len(features)),
-        relabelled=spec.relabelled, pairs=spec.pairs,
+        kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
     )
 
 
@@ -306,21 +300,11 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network = {"graph": {"shape": list(problem.graph.shape), "operations": problem.graph.operations}}
     if problem.reference:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
-    if problem.evaluation:
-        network |= {"evaluation_rows": len(problem.evaluation)}
-    if spec.threshold is not None:
-        network |= {"threshold": spec.threshold}
-    if spec.window is not None:
-        network |= {"window": spec.window}
-    if spec.direction is not None:
-        network |= {"direction": spec.direction}
-    network |= {} if spec.bias_decay else {"bias_decay": False}
-    network |= {} if spec.normalization == "fixed" else {"normalization": spec.normalization}
-    if problem.together:
-        network |= {"grouped": {"by": spec.groups, "groups": len(problem.together),
-                                "largest": max(map(len, problem.together))}}
-    network |= {} if spec.relabelled is None else {"relabelled": spec.relabelled}
-    network |= {"pairs": [list(pair) for pair in spec.pairs]} if spec.pairs else {}
+    more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
+            "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
+            "normalization": None if spec.normalization == "fixed" else spec.normalization}
+    network |= {key: value for key, value in more.items() if value is not None}
+    network |= {} if problem.kind is None else _part("optional.row_kind").described(problem.kind)
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),

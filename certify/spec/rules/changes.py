@@ -35,7 +35,7 @@ def require_kind(spec: Spec, name: str) -> None:
     if len(stated) > 1:
         raise SpecError(f"{where}.{stated[1]}", f"given with {key}", "give one of them")
     words = " or ".join(f'"{word}"' for word in parameters)
-    if p.parameter not in parameters or Set(p.set) is not Set.SPARSE:
+    if p.parameter not in parameters or Set(p.set).gauge or not Set(p.set).sized:
         raise SpecError(f"{where}.{key}", f'given with parameter = "{p.parameter}", set = "{p.set}"',
                         f'use parameter = {words} with set = "sparse", or remove {key}')
     others = sorted({gate.quantity for gate in spec.gate} - {STABLE_PREDICTIONS.name})

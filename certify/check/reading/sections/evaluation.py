@@ -26,14 +26,10 @@ POINTWISE = (*MODULI, *LINEAR)
 CRITICAL = ("modulus, sample_modulus, first_order_distance, distance with base nearby and set given, or quantities at "
             "finite size alone, with the critical map")
 
-MOVED, STATED = ("features", "targets", "sample_weights"), CONVEX | {
-    "set": "given", "parameter": ("labels", "deletions")}
-"""What moves by a size, and these very rows changed as a whole."""
-
 RULES = (
     Goes({"map": "critical", "finite": False}, {"quantity": (None, *POINTWISE)}, "gate", "quantity", CRITICAL),
-    Goes({"map": "critical", "set": "given", "parameter": MOVED}, {"quantity": (None, *POINTWISE, "distance")}, "gate",
-         "quantity", CRITICAL),
+    Goes({"map": "critical", "set": "given", "parameter": ("features", "targets", "sample_weights")},
+         {"quantity": (None, *POINTWISE, "distance")}, "gate", "quantity", CRITICAL),
     Goes({"map": "critical", "set": "given", "quantity": "distance"}, {"base": "nearby", "weights": "euclidean"},
          "gate", "quantity", CRITICAL),
     *(Goes({"quantity": quantity}, {"map": maps}, "gate", "quantity",
@@ -45,15 +41,13 @@ RULES = (
          f"none without a gate on {LABELS}"),
     Goes({"quantity": FIRST_ORDER}, {"weights": "euclidean"}, "weights.norm", "weight_norm",
          f"euclidean, with {FIRST_ORDER}"),
-    *(rule for about in (CONVEX, STATED) for rule in (
-        Goes(about, {"quantity": FINITE}, "gate", "quantity",
-             f"one or more of {', '.join(sorted(FINITE))} and no other, at finite size"),
-        Goes(about, {"norm": 2}, "perturbation.norm", "norm", "2, at finite size"),
-        Goes(about, {"weights": "euclidean"}, "weights.norm", "weight_norm", "euclidean, at finite size"),
-        Goes(about, {"base": "nearby"}, "solution.base", "base", "nearby, at finite size"),
-        Goes(about, {"last": True}, "solution.layer", "layer", "the last layer alone, at finite size"),
-        Goes(about, {"decay": True}, "training.weight_decay", "weight_decay", "one above 0"),
-    )),
+    Goes(CONVEX, {"quantity": FINITE}, "gate", "quantity",
+         f"one or more of {', '.join(sorted(FINITE))} and no other, at finite size"),
+    Goes(CONVEX, {"norm": 2}, "perturbation.norm", "norm", "2, at finite size"),
+    Goes(CONVEX, {"weights": "euclidean"}, "weights.norm", "weight_norm", "euclidean, at finite size"),
+    Goes(CONVEX, {"base": "nearby"}, "solution.base", "base", "nearby, at finite size"),
+    Goes(CONVEX, {"last": True}, "solution.layer", "layer", "the last layer alone, at finite size"),
+    Goes(CONVEX, {"decay": True}, "training.weight_decay", "weight_decay", "one above 0"),
     Goes(CONVEX | {"parameter": ("features", "targets", "sample_weights")}, {"radius": (SMALL, LARGE)},
          "perturbation.radius", "radius", "a radius above 0"),
     Goes({"direction": True}, CONVEX | {"parameter": "sample_weights"}, "perturbation.direction", "direction",

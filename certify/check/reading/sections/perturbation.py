@@ -49,9 +49,6 @@ LINEAR_GIVEN: tuple[Words, ...] = (
     {"quantity": LINEAR}, {"set": "given", "map": "interpolation"}, {"set": "given", "finite": False})
 """What may state one that says nothing, but not 0."""
 
-STAYING = ("features", "targets", "sample_weights", "labels")
-"""What moves rows that stay."""
-
 RULES = (
     Goes({"map": "sublevel"}, {"set": ("total", "per_sample")}, "perturbation.set", "set",
          "total or per_sample, with the sublevel map"),
@@ -61,10 +58,9 @@ RULES = (
          "2, unless rows have budgets of their own"),
     Goes({"set": "sparse"}, {"count": True}, "perturbation.count", "count", "a count with sparse alone"),
     Goes({"count": True}, {"set": "sparse"}, "perturbation.count", "count", "a count with sparse alone"),
-    Goes({"set": "given", "parameter": STAYING}, {"change": True}, "perturbation.file", "change",
-         "a file with given alone"),
-    Goes({"change": True}, {"set": "given", "parameter": STAYING}, "perturbation.file", "change",
-         "a file with given alone, and none where rows are left out"),
+    Goes({"set": "given", "parameter": ("features", "targets", "sample_weights", "labels")}, {"change": True},
+         "perturbation.file", "change", "a file with given alone"),
+    Goes({"change": True}, {"set": "given"}, "perturbation.file", "change", "a file with given alone"),
     Goes({"array": True}, {"set": "given"}, "perturbation.array", "array", "given"),
     Goes({"set": "given"}, {"units": False}, "perturbation.columns, .scale", "set", "neither, with given"),
     Goes({"set": ("sparse", "given"), "quantity": MODULI}, None, "gate", "quantity",

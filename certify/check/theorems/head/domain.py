@@ -16,10 +16,8 @@ def refused(problem: Problem) -> str:
     """Why no rule is known for a problem; empty where one is."""
     if words := _refused_of_any(problem):
         return words
-    if not problem.bias_decay or problem.normalization != "fixed":
-        return "every weight must decay, and the losses be divided by n"
-    if problem.together or problem.relabelled is not None or problem.pairs:
-        return "no rule is known for groups, pairs of labels or two kinds of changes"
+    if not problem.bias_decay or problem.normalization != "fixed" or problem.kind is not None:
+        return "every weight must decay, the losses be divided by n, and rows change one by one, whichever they are"
     moves, flips = problem.moves, not problem.moves.sized
     if problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
@@ -39,8 +37,7 @@ def refused_rows(problem: Problem) -> str:
     if words := _refused_of_any(problem):
         return words
     budget = (problem.norm, problem.radius, problem.direction, problem.scale)
-    counted = problem.budget.single if problem.count is None else problem.budget.counted
-    if problem.moves.sized or not counted or budget != PLAIN:
+    if problem.moves.sized or budget != PLAIN or (problem.count is None) != problem.budget.single:
         return "no rule is known for this budget"
     if problem.moves.leaves or problem.labels is not None:
         return ""

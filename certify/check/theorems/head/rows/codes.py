@@ -77,8 +77,7 @@ def number_of(problem: Problem, codes: Codes, label: float, where: str) -> int:
 
 def _names(problem: Problem, codes: Codes) -> list[float]:
     """What the data calls each: −1 or 0 and 1, the number of a class or of the output that is marked, or the target."""
-    if problem.loss == "logistic":
-        assert problem.labels is not None
+    if problem.labels is not None and len(codes.rows[0]) == 1:
         return [-1.0 if -1.0 in problem.labels else 0.0, 1.0]
     if len(codes.rows[0]) == 1:
         return [row[0] for row in codes.rows]

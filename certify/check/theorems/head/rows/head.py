@@ -114,10 +114,11 @@ def head_of(point: Point) -> Head:
     phi = _inputs(point.forward.inputs[-1], biased)
     seen = forward(problem, point.parameters, list(problem.evaluation)).inputs[-1]
     evaluated = _inputs(seen, biased)
-    codes = codes_of(problem, RELABELS[problem.parameter] or problem.relabelled is not None)
-    kind = kind_of(problem, codes)
-    plain = Plain(RELABELS[problem.parameter], problem.count or 0, problem.moving) if kind is None else (
-        kind.plain or Plain(RELABELS[problem.parameter], 0, ()))
+    relabels = RELABELS[problem.parameter]
+    codes = codes_of(problem, relabels or bool(problem.kind and problem.kind["relabelled"]))
+    kind = kind_of(problem, codes, relabels)
+    plain = Plain(relabels, problem.count or 0, problem.moving) if kind is None else (
+        kind.plain or Plain(relabels, 0, ()))
     threshold = problem.threshold or 0.0
     outputs = (evaluated * arb_mat(V).transpose()).tolist()
     return Head(

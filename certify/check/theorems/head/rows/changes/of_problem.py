@@ -12,45 +12,44 @@ from certify.check.theorems.head.rows.codes import Codes, number_of
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-PARTS = ("together", "relabelled", "pairs")
 
-
-def kind_of(problem: Problem, codes: Codes) -> Rows | None:
+def kind_of(problem: Problem, codes: Codes, relabels: bool) -> Rows | None:
     """What may happen to the rows; None: any `count` of those that may move change.
 
     Raises:
         Invalid: groups, pairs or stated rows that are none.
     """
-    labels, relabels = Labels(codes.label, len(codes.rows)), problem.parameter == "labels"
-    stated = [part for part in PARTS if getattr(problem, part)]
-    if len(stated) > 1:
-        raise Invalid("spec, perturbation", f"{' and '.join(stated)} are stated", "one of them is needed")
+    labels, kind, n = Labels(codes.label, len(codes.rows)), problem.kind, len(problem.moving)
     if problem.budget.single:
+        if not relabels and n >= len(problem.features):
+            raise Invalid("spec, perturbation.rows", f"{n} rows are left out", "one or more have to stay")
         return GivenRows(labels, _stated(problem, codes) if relabels else tuple((i, DELETED) for i in problem.moving))
+    if kind is None:
+        return None
     assert problem.count is not None
-    count = min(problem.count, len(problem.moving))
-    if problem.together:
-        if problem.count >= len(problem.together):
-            raise Invalid("spec, perturbation.count", f"{problem.count} of {len(problem.together)} groups",
+    count = min(problem.count, n)
+    if groups := kind["together"]:
+        if problem.count >= len(groups):
+            raise Invalid("spec, perturbation.count", f"{problem.count} of {len(groups)} groups",
                           "fewer are needed, so that some stay")
-        return Groups(labels, relabels, count, problem.together)
-    if problem.relabelled is not None:
-        if problem.count + problem.relabelled > len(problem.moving):
-            raise Invalid("spec, perturbation.relabelled", show(problem.relabelled),
-                          f"with {problem.count} deleted at most {len(problem.moving)} rows may change")
-        return Both(labels, count, problem.relabelled, problem.moving)
-    if problem.pairs:
-        return _along(problem, codes, labels, count)
-    return None
+        return Groups(labels, relabels, problem.count, groups)
+    if kind["pairs"]:
+        return _along(problem, codes, labels, kind["pairs"], count)
+    relabelled: int = kind["relabelled"]
+    if problem.count + relabelled > n:
+        raise Invalid("spec, perturbation.relabelled", f"{relabelled} beside {problem.count}", f"{n} rows may change")
+    return Both(labels, count, relabelled, problem.moving)
 
 
-def _along(problem: Problem, codes: Codes, labels: Labels, count: int) -> Pairs:
+def _along(
+    problem: Problem, codes: Codes, labels: Labels, stated: tuple[tuple[float, float], ...], count: int,
+) -> Pairs:
     pairs = frozenset((number_of(problem, codes, a, "spec, perturbation.pairs"),
-                       number_of(problem, codes, b, "spec, perturbation.pairs")) for a, b in problem.pairs)
+                       number_of(problem, codes, b, "spec, perturbation.pairs")) for a, b in stated)
     first = {a for a, _ in pairs}
     moving = tuple(i for i in problem.moving if labels.own[i] in first)
-    if len(pairs) < len(problem.pairs) or any(a == b for a, b in pairs) or not moving:
-        raise Invalid("spec, perturbation.pairs", show([list(pair) for pair in problem.pairs]),
+    if len(pairs) < len(stated) or any(a == b for a, b in pairs) or not moving:
+        raise Invalid("spec, perturbation.pairs", show([list(pair) for pair in stated]),
                       "different pairs of different labels are needed, one of which a row has")
     return Pairs(labels, count, moving, pairs)
 
