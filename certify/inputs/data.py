@@ -176,7 +176,8 @@ def _columns(
     """Names of the feature columns of a table, in the order of the network's inputs; `key` is where they are listed."""
     features, inputs = spec.data.features, widths[0]
     if features is None:
-        names: Sequence[str] = [name for name in archive.names if name != spec.data.targets]
+        aside = (spec.data.targets, spec.perturbation.groups)
+        names: Sequence[str] = [name for name in archive.names if name not in aside]
         if "" in names:
             raise InputError(asked, f"column {archive.names.index('')} has no name",
                              f"name it in the header, or list the feature columns in {key}")
@@ -241,7 +242,7 @@ def _features_name(spec: Spec, archive: Archive, asked: str, key: str) -> str:
             key, "a list of columns is for .csv and .parquet files",
             f"give the name of one array of {asked}: {listed(archive.names)}",
         )
-    others = [name for name in archive.names if name != spec.data.targets]
+    others = [name for name in archive.names if name not in (spec.data.targets, spec.perturbation.groups)]
     if len(others) != 1:
         raise InputError(
             asked, f"{key} is not given and {listed(others)} could be meant",

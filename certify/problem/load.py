@@ -26,6 +26,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     """
     from certify.inputs import load_data, load_evaluated, load_reference, read_graph_network, read_network, units
     from certify.inputs.arrays import placed_change
+    from certify.inputs.groups import load_groups
     from certify.spec import load_spec
     from certify.spec.validity import require_rows
 
@@ -62,7 +63,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
     first = {i: g[0] for g in groups for i in g} if merge_duplicates else {}
     change = None
-    if not Set(spec.perturbation.set).sized:
+    if not Set(spec.perturbation.set).sized and not Parameter(spec.perturbation.parameter).leaves:
         files["change"] = folder / str(spec.perturbation.file)
         widths = {Parameter.FEATURES: network.widths[0], Parameter.TARGETS: network.widths[-1]}
         width = widths.get(Parameter(spec.perturbation.parameter), 1)
@@ -79,6 +80,8 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
         evaluation=evaluation, right=right, direction=spec.perturbation.direction,
         threshold=None if spec.evaluation is None else spec.evaluation.threshold,
+        together=None if spec.perturbation.groups is None else load_groups(spec, folder, len(X)),
+        relabelled=spec.perturbation.relabelled, pairs=spec.perturbation.pairs,
     )
     require_problem(problem)
     return problem

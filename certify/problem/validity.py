@@ -28,7 +28,7 @@ def require_problem(problem: Problem) -> None:
         SpecError: with what would work.
     """
     _require_level(problem)
-    if problem.count is not None and problem.count > len(problem.rows):
+    if problem.count is not None and problem.together is None and problem.count > len(problem.rows):
         raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",
                         f'give a count of at most {len(problem.rows)}, or use set = "per_sample" (every row at once)')
     if problem.nearby and problem.y is None and not problem.solutions.trains:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,27 +11,26 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
-from certify.format.words import Base, Map, Parameter, Set
+from certify.format.words import Base, Map
 from certify.inputs.given import given_rows, same_columns
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
+from certify.prove.rows_asked import KINDS, PLAIN, asked_change
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.change import DELETED, NONE
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
 from certify.theorems.head.rows.survey import Survey, survey
 
-KINDS = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
-"""What users call the parameters."""
+VERBS = {"delete": "deleted", "relabel": "relabelled"}
 
 ANOTHER = 0.1
 """Share of the length of the given weights beyond which their minimum is likely that of another training."""
-
-VERBS = {"delete": "deleted", "relabel": "relabelled"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Witness:
 
     Attributes:
         rows: their numbers.
-        targets: what their targets become, row by row; None: they are deleted.
+        targets: what their targets become, row by row, NaN where one is deleted; None: all are.
         before, after: the outputs of the evaluation row at the given weights, and about those of the refit.
     """
 
@@ -51,18 +51,16 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class StablePredictions:
-    """Which predictions stay under every choice of at most `count` changed rows.
+    """Which predictions stay under every choice of changed rows.
 
     Attributes:
-        kind: ``"delete"`` or ``"relabel"``.
-        count: the number of rows.
+        change: what may happen to the rows.
         survey: what became of every evaluation row.
         head: the head.
         distance: the exact minimum of the unchanged data is proved to lie within it of the given weights.
     """
 
-    kind: str
-    count: int
+    change: Change
     survey: Survey
     head: Head
     distance: float
@@ -108,7 +106,8 @@ class StablePredictions:
         targets = None
         if (codes != DELETED).any():
             assert self.head.codes is not None
-            targets = tuple(tuple(row) for row in self.head.codes[codes].tolist())
+            new = np.where((codes == DELETED)[:, None], np.nan, self.head.codes[codes])
+            targets = tuple(tuple(row) for row in new.tolist())
         x = self.head.points[i]
         return Witness(tuple(rows.tolist()), targets, tuple((self.head.V @ x).tolist()),
                        tuple((flips.weights[a] @ x).tolist()))
@@ -126,8 +125,7 @@ class StablePredictions:
         return accuracy_of(self.head, self.survey, y_eval)
 
     def __repr__(self) -> str:
-        rows = "row" if self.count == 1 else "rows"
-        return (f"StablePredictions(any {self.count} {rows} {VERBS[self.kind]}: {len(self.proved)} of "
+        return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
                 f"{len(self.survey.status)} predictions proved to stay, {len(self.attacked)} flipped, "
                 f"{len(self.undecided)} undecided)")
 
@@ -173,10 +171,15 @@ class StablePredictions:
 
 
 def stable_predictions(
-    problem: Problem, X_eval: Any, *, delete: int | None = None, relabel: int | None = None,
-    threshold: float | None = None, seconds: float = 60.0, progress: Progress | None = None,
+    problem: Problem, X_eval: Any, *, delete: int | Sequence[int] | None = None,
+    relabel: int | Mapping[int, Any] | None = None, groups: Any = None,
+    relabel_pairs: Sequence[tuple[Any, Any]] | None = None, threshold: float | None = None, seconds: float = 60.0,
+    progress: Progress | None = None,
 ) -> StablePredictions:
     """Which predictions stay when any `delete` training rows are left out, or any `relabel` of them get another label.
+
+    Numbers are of rows, whichever they are; both numbers together are of rows deleted and others relabelled at once. A
+    list of rows, or a dictionary of rows and new labels, is that very change.
 
     The model is trained again to the exact minimum after each change; a prediction is the largest output, or of one
     output the side of the threshold on which it lies, and it is compared with that of the given weights.
@@ -184,7 +187,11 @@ def stable_predictions(
     Args:
         problem: a problem with a convex head: one layer, or the last layer alone, and weight decay.
         X_eval: `(N, d)` rows, an array or a table.
-        delete, relabel: one of them.
+        delete: how many rows, or their numbers.
+        relabel: how many rows, or the new labels by number of row, e.g. ``{3: "spam"}``.
+        groups: the group of every row, e.g. its user or source: all rows of `delete` groups are left out, or those of
+            `relabel` groups get any labels.
+        relabel_pairs: pairs (a, b): with `relabel` a label a may become b, and nothing else.
         threshold: of one output; None: 0, where the targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
         progress: told the stage in words and the fraction done.
@@ -193,12 +200,11 @@ def stable_predictions(
         InputError: what does not fit together.
         SpecError: no theorem answers.
     """
-    kind, count = kind_of(delete=delete, relabel=relabel)
-    asked = labelled(asked_of(problem, X_eval, kind, count), threshold)
-    head = head_of(asked)
+    members = asked_change(problem, delete, relabel, groups, relabel_pairs)
+    asked = labelled(asked_of(problem, X_eval, members), threshold)
+    head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
-    found = survey(head, change_of_rows(asked), seconds, progress or silent)
-    return StablePredictions(kind, count, found, head, distance)
+    return StablePredictions(change, survey(head, change, seconds, progress or silent), head, distance)
 
 
 def distance_of(head: Head) -> float:
@@ -228,17 +234,22 @@ def kind_of(**given: int | None) -> tuple[str, int]:
     return kind, int(count)
 
 
-def asked_of(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
+def asked_any(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
+    """The question about any `count` rows as a problem."""
+    if count > len(problem.rows):
+        raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
+                         f"give at most {len(problem.rows)}")
+    return asked_of(problem, X_eval, {**PLAIN, "parameter": KINDS[kind], "count": count})
+
+
+def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
     points, inputs = given_rows(X_eval, "X_eval"), problem.network.widths[0]
     if points.shape[1] != inputs:
         raise InputError("X_eval", f"{points.shape[1]} columns", f"give {inputs}, those of the training data")
     same_columns(X_eval, problem.names, "X_eval")
-    if count > len(problem.rows):
-        raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
-                         f"give at most {len(problem.rows)}")
-    asked = replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count, radius=None, change=None, scale=None,
-                    map=Map.CRITICAL, base=Base.NEARBY, evaluation=points, spec=None, direction=None)
+    plain = {"radius": None, "scale": None, "map": Map.CRITICAL, "base": Base.NEARBY, "spec": None, "direction": None}
+    asked = replace(problem, **{**plain, **members}, evaluation=points)
     assert isinstance(asked.network, Network)  # a head is the last layer of a chain
     require_sound(*asked.network.arrays, asked.X, asked.y, points)
     return asked

@@ -13,6 +13,7 @@ from certify.report.maps import MAPS
 from certify.report.phrases.listing import named_rows
 from certify.report.phrases.network import architecture, operations
 from certify.report.phrases.parameters import PARAMETERS
+from certify.report.phrases.row_kinds import condition
 from certify.report.reading import open_certificate
 from certify.report.section import Placed
 from certify.report.sections import SECTIONS
@@ -62,6 +63,7 @@ def _subtitle(problem: Problem) -> Phrase:
     verb = row.may if problem.direction is None else "fall"
     moves = f"the {row.noun} of {rows} {verb}" if row.sized or not problem.count else (
         f"at most {{count}} of {rows} {row.whole[problem.count == 1]}")
+    moves = moves if not (kind := condition(problem)) else kind.replace("{", "{{").replace("}", "}}")
     network = "A fully connected {activation} network, {widths}," if problem.graph is None else "A network of {widths},"
     widths = Span("whole" if len(problem.widths or ()) < 8 else "text", architecture(problem))
     if problem.graph is not None:

@@ -64,7 +64,7 @@ class Problem:
         parameter: `features`, `targets`, `sample_weights`, `labels` or `deletions`.
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
-        bias_decay, normalization: as in the spec.
+        bias_decay, normalization, kind: as in the spec; kind with its groups of rows, `together`.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
         names: name of every feature; None where the data has no names.
         weight_norm: as in the spec.
@@ -117,6 +117,7 @@ class Problem:
     changed: Changed | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
+    kind: Json | None = None
 
     @cached_property
     def budget(self) -> PerturbationSet:
@@ -274,6 +275,7 @@ def build_problem(
         evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
         right=_right(evaluation, spec),
+        kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
     )
 
 
@@ -309,16 +311,11 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network = {"graph": {"shape": list(problem.graph.shape), "operations": problem.graph.operations}}
     if problem.reference:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
-    if problem.evaluation:
-        network |= {"evaluation_rows": len(problem.evaluation)}
-    if spec.threshold is not None:
-        network |= {"threshold": spec.threshold}
-    if spec.window is not None:
-        network |= {"window": spec.window}
-    if spec.direction is not None:
-        network |= {"direction": spec.direction}
-    network |= {} if spec.bias_decay else {"bias_decay": False}
-    network |= {} if spec.normalization == "fixed" else {"normalization": spec.normalization}
+    more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
+            "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
+            "normalization": None if spec.normalization == "fixed" else spec.normalization}
+    network |= {key: value for key, value in more.items() if value is not None}
+    network |= {} if problem.kind is None else _part("optional.row_kind").described(problem.kind)
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),

@@ -14,7 +14,7 @@ from certify.inputs.given import given_numbers
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
-from certify.prove.rows import VERBS, asked_of, kind_of
+from certify.prove.rows import VERBS, asked_any, kind_of
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import NONE, choices_of
@@ -111,7 +111,7 @@ def coefficients(
     if (delete is None) == (relabel is None):
         raise InputError("coefficients", "none or both kinds of changes", "give delete or relabel, one of them")
     kind, count = kind_of(delete=delete, relabel=relabel)
-    asked = asked_of(problem, problem.X[:1], kind, count)
+    asked = asked_any(problem, problem.X[:1], kind, count)
     head, change = head_of(asked), change_of_rows(asked)
     A, names = _functionals(head, combinations, asked)
     leaves = sum(change.choices(head, size) for size in range(count + 1))

@@ -13,7 +13,7 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
-from certify.prove.rows import asked_of
+from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices, choices_of
 from certify.systems.head.rows.head import Whole
@@ -142,7 +142,7 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     Args:
         problem, X_eval, progress: as of :func:`certify.stable_predictions`.
     """
-    asked = asked_of(problem, X_eval, "delete", 1)
+    asked = asked_any(problem, X_eval, "delete", 1)
     head = head_of(asked)
     refitter, tell = Refitter(head), progress or silent
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))

@@ -15,7 +15,8 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
 from certify.prove.changed.fewer_rows import LARGEST, Fewer, Flip
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
-from certify.prove.rows import KINDS, VERBS, asked_of, labelled
+from certify.prove.rows import VERBS, asked_any, labelled
+from certify.prove.rows_asked import KINDS
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -106,7 +107,7 @@ def tolerated_changes(
         raise InputError("kind", f"{kind!r}", "use 'delete' or 'relabel'")
     if most < 1:
         raise InputError("most", f"{most!r}", "give 1 or more")
-    asked = labelled(asked_of(problem, X_eval, kind, 1), threshold)
+    asked = labelled(asked_any(problem, X_eval, kind, 1), threshold)
     rows = tuple(asked.rows)
     search = _Search(head_of(asked), Parameter(asked.parameter).relabels, rows, Budget(seconds), progress or silent)
     most = min(most, len(rows))

@@ -11,6 +11,7 @@ from certify.certificate.schema import Certificate, Claim, Problem
 from certify.format.labels import CORRECT
 from certify.report.digits import count
 from certify.report.phrases.parameters import PARAMETERS
+from certify.report.phrases.row_kinds import condition, most_rows
 from certify.report.statements import Changed, Flip, Phrase, Predicted, say
 
 NONE = -1
@@ -64,10 +65,10 @@ def disagreement(claim: Claim, problem: Problem) -> str:
         return f"{len(flipped)} flipped and {len(undecided)} undecided rows do not give the ends"
     if len(rows) % len(flipped) if flipped else rows:
         return "a line of rows for each flipped one is needed"
-    moving = range(problem.n) if problem.rows == "all" else {*problem.rows}
+    moving, most = range(problem.n) if problem.rows == "all" else {*problem.rows}, most_rows(problem)
     for change in changes_of(claim):
         if any(a >= b for a, b in pairwise(change)) or any(row not in moving for row in change) or (
-                problem.count is not None and len(change) > problem.count):
+                most is not None and len(change) > most):
             return f"rows {change} are no change that is asked about"
     return ""
 
@@ -79,12 +80,17 @@ def _changed(claim: Claim, problem: Problem, data: Data | None) -> Changed:
     undecided = tuple(claim.witness.undecided or ())
     rows = problem.evaluation_rows or 0
     stay = rows - len(flips) - len(undecided)
-    some = f"at most {count(problem.count)} training rows {several}" if problem.count != 1 else (
+    some = f"at most {count(problem.count or 0)} training rows {several}" if problem.count != 1 else (
         f"any one training row {one}")
+    kind, those = condition(problem), "Of the {rows} evaluation rows {stay} keep today’s label "
+    summary = say(those + "whenever {some}, whichever they are.", rows=count(rows), stay=count(stay), some=some)
+    if kind:
+        summary = say(those + "when {kind}.", rows=count(rows), stay=count(stay), kind=kind)
+    if problem.relabelled is not None:
+        several, one = "are left out or get other labels", "is left out or gets another label"
     return Changed(
         stay=stay, undecided=undecided, flips=flips, verbs=(several, one),
-        summary=say("Of the {rows} evaluation rows {stay} keep today’s label whenever {some}, whichever they are.",
-                    rows=count(rows), stay=count(stay), some=some),
+        summary=summary,
         often=_often(changes), count=problem.count or 1,
         predictions=() if data is None else data.predictions(claim.witness.array or "", flips, undecided),
         accuracy=() if data is None else _accuracy(data, flips, undecided),

@@ -31,10 +31,11 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
 
         columns = Table(data, name)
         if not names and spec.features is None:  # all but the targets
-            plain = replace(plain, features=tuple(n for n in columns.names if n != spec.targets))
+            aside = (spec.targets, (spec.kind or {}).get("groups"))
+            plain = replace(plain, features=tuple(n for n in columns.names if n not in aside))
         return from_table(columns, plain).features
     arrays = read_arrays(data, name)
-    others = tuple(key for key in arrays if key != spec.targets)
+    others = tuple(key for key in arrays if key not in (spec.targets, (spec.kind or {}).get("groups")))
     key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
     if not isinstance(key, str) or key not in arrays:
         raise missing(tuple(arrays), spec)

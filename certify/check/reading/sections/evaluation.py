@@ -29,8 +29,8 @@ CRITICAL = ("modulus, sample_modulus, first_order_distance, distance with base n
 
 RULES = (
     Goes({"map": "critical", "finite": False}, {"quantity": (None, *POINTWISE)}, "gate", "quantity", CRITICAL),
-    Goes({"map": "critical", "set": "given"}, {"quantity": (None, *POINTWISE, "distance")}, "gate", "quantity",
-         CRITICAL),
+    Goes({"map": "critical", "set": "given", "parameter": ("features", "targets", "sample_weights")},
+         {"quantity": (None, *POINTWISE, "distance")}, "gate", "quantity", CRITICAL),
     Goes({"map": "critical", "set": "given", "quantity": "distance"}, {"base": "nearby", "weights": "euclidean"},
          "gate", "quantity", CRITICAL),
     *(Goes({"quantity": quantity}, {"map": maps}, "gate", "quantity",

@@ -11,6 +11,7 @@ from certify.finders.head.refits import Refitter
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange, choices_of
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
@@ -36,6 +37,10 @@ class Enumeration(Method):
     """All changes of 0, 1, … m rows, each refitted (D1)."""
 
     name: ClassVar[str] = "enumeration"
+
+    def takes(self, change: Change) -> Change | str:
+        """Any rows alone: what it would count out of a change that contains another is more than that has."""
+        return change if isinstance(change, RowChange) else "every_choice counts out what is asked"
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the choices can be counted out."""

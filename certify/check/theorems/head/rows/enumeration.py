@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations, islice, product
 
 from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
+from certify.check.theorems.head.rows.refit import Change, labels_after
 from certify.format.refusal import Invalid
 
 AT_ONCE = 256
