@@ -156,7 +156,7 @@ def _agree(claim: Claim[object], status: list[int], flipped: list[bool], where: 
 
 
 def _right(claim: Claim[object], status: list[int], head: Head, right: list[int]) -> None:
-    """V66: no more right labels are said to stay than do, and no fewer said to be able to than may.
+    """V67: no more right labels are said to stay than do, and no fewer said to be able to than may.
 
     Raises:
         Invalid: one of these.

@@ -1,4 +1,4 @@
-"""The right labels of evaluation rows (V66): of one output 1 above the threshold and else 0, otherwise classes."""
+"""The right labels of evaluation rows (V67): of one output 1 above the threshold and else 0, otherwise classes."""
 
 from __future__ import annotations
 
