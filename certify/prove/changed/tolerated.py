@@ -25,6 +25,9 @@ from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Budget, Flips
 from certify.theorems.head.rows.survey import Survey, survey
 
+CLIMB = 0.7
+"""Share of the time for proofs; the rest is for the search of changes that flip what is still open."""
+
 TURN, BEYOND = 0.5, 0.2
 """Shares of the time that is left: for one number of rows, and for changes of more rows than were asked about."""
 
@@ -110,9 +113,9 @@ def tolerated_changes(
     asked = labelled(asked_any(problem, X_eval, kind, 1), threshold)
     rows = tuple(asked.rows)
     search = _Search(head_of(asked), Parameter(asked.parameter).relabels, rows, Budget(seconds), progress or silent)
-    most = min(most, len(rows))
+    most, proofs = min(most, len(rows)), Budget(CLIMB * seconds)
     for count in range(1, most + 1):
-        if search.limit.left() <= 0 or not search.climb(count):
+        if proofs.left() <= 0 or not search.climb(count, proofs):
             break
     search.flip_others(most)
     search.shrink()
@@ -147,12 +150,12 @@ class _Search:
         for i in np.flatnonzero(known & (sides[0] >= 0) & (sides[0] != head.today)):
             self.upper[i], self.changed[i] = -1, ()
 
-    def climb(self, count: int) -> bool:
+    def climb(self, count: int, proofs: Budget) -> bool:
         """Ask about one more row where one fewer is proved; whether any prediction survives it."""
         at = np.flatnonzero((self.head.today >= 0) & (self.lower == count - 1) & (self.upper >= count))
         if not len(at):
             return False
-        found = self._survey(at, count, self.limit.share(TURN).left())
+        found = self._survey(at, count, proofs.share(TURN).left())
         for part in found.parts.values():
             if part.tolerated is not None:
                 low, high = part.tolerated
