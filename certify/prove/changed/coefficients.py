@@ -10,6 +10,7 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
+from certify.format.words import Parameter
 from certify.inputs.given import given_numbers
 from certify.network.network import Network
 from certify.problem.problem import Problem
@@ -17,9 +18,9 @@ from certify.problem.progress import Progress, silent
 from certify.prove.rows import VERBS, asked_any, kind_of
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.change import NONE, choices_of
+from certify.systems.head.rows.change import NONE, RowChange, choices_of
 from certify.systems.head.rows.head import Head, Whole
-from certify.systems.head.rows.of_problem import change_of_rows, head_of
+from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
 
 LEAVES = 2_000_000
@@ -112,7 +113,7 @@ def coefficients(
         raise InputError("coefficients", "none or both kinds of changes", "give delete or relabel, one of them")
     kind, count = kind_of(delete=delete, relabel=relabel)
     asked = asked_any(problem, problem.X[:1], kind, count)
-    head, change = head_of(asked), change_of_rows(asked)
+    head, change = head_of(asked), RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows))
     A, names = _functionals(head, combinations, asked)
     leaves = sum(change.choices(head, size) for size in range(count + 1))
     if leaves > LEAVES:

@@ -15,9 +15,9 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
-from certify.systems.head.rows.change import NONE, Choices, choices_of
+from certify.systems.head.rows.change import NONE, Choices, RowChange, choices_of
 from certify.systems.head.rows.head import Whole
-from certify.systems.head.rows.of_problem import change_of_rows, head_of
+from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
 
 RAISES, LOWERS, OPEN = "raises", "lowers", "open"
@@ -148,7 +148,8 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
     low, high = _ends(*head.outputs(refitter.V0[None], enclose_refits(head, nothing, refitter.V0[None])))
     lows, highs, done = [], [], 0
-    for choices in choices_of(head, change_of_rows(asked), 1, at_once=max(1, (1 << 21) // (head.k * head.m))):
+    each, at_once = RowChange(False, 1, tuple(asked.rows)), max(1, (1 << 21) // (head.k * head.m))
+    for choices in choices_of(head, each, 1, at_once=at_once):
         tell("leaving each row out", done / head.n)
         V = refitter.solve(choices)
         some = _ends(*head.outputs(V, enclose_refits(head, choices, V)))
