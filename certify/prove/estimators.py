@@ -43,4 +43,5 @@ def from_sklearn(estimator: Any, X: Any, y: Any) -> Problem:
     net = Network((read.weights,), (read.bias,), "identity")
     return Problem(net, rows, read.targets, Parameter.DELETIONS, tuple(range(len(rows))), labels=read.labels,
                    map=Map.CRITICAL, base=Base.NEARBY, loss=read.loss, weight_decay=read.weight_decay,
-                   bias_decay=read.bias_decay, set=Set.SPARSE, count=1, names=columns_of(X))
+                   bias_decay=read.bias_decay, set=Set.SPARSE, count=1, names=columns_of(X),
+                   classes=tuple(np.asarray(estimator.classes_).tolist()) if hasattr(estimator, "classes_") else None)

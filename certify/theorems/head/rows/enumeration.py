@@ -9,6 +9,7 @@ import numpy as np
 
 from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.walk import Walk
@@ -33,6 +34,10 @@ class Enumeration(Method):
     """All changes of 0, 1, … m rows, each refitted (D1)."""
 
     name: ClassVar[str] = "enumeration"
+
+    def takes(self, change: Change) -> Change | str:
+        """Any rows alone: what it would count out of a change that contains another is more than that has."""
+        return change if isinstance(change, RowChange) else "every_choice counts out what is asked"
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the choices can be counted out."""

@@ -61,3 +61,24 @@ def _reals(problem: Problem, relabels: bool) -> Codes:
 
 
 _BY_LOSS = {"logistic": _logistic, "cross_entropy": _classes, "squared": _reals}
+
+
+def number_of(problem: Problem, codes: Codes, label: float, where: str) -> int:
+    """The number of the code that a label of the data stands for.
+
+    Raises:
+        Invalid: there is no such label.
+    """
+    for number, known in enumerate(_names(problem, codes)):
+        if known == label:
+            return number
+    raise Invalid(where, f"label {label} is stated", f"the labels are {sorted(_names(problem, codes))}")
+
+
+def _names(problem: Problem, codes: Codes) -> list[float]:
+    """What the data calls each: −1 or 0 and 1, the number of a class or of the output that is marked, or the target."""
+    if problem.labels is not None and len(codes.rows[0]) == 1:
+        return [-1.0 if -1.0 in problem.labels else 0.0, 1.0]
+    if len(codes.rows[0]) == 1:
+        return [row[0] for row in codes.rows]
+    return [float(row.index(max(row))) for row in codes.rows]

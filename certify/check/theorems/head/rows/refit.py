@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
+from certify.check.theorems.head.rows.changes.base import DELETED, Choice
 from certify.check.theorems.head.rows.head import OPEN, Head, label
 
-DELETED = -1
-"""In the place of a code."""
 TRIES, ROOM = 4, 1.5
 """Balls about V̂ that are tried where the intercept is free, each that many times as large as the last one needed."""
 LEAST = arb(2) ** -200
@@ -18,8 +17,7 @@ LEAST = arb(2) ** -200
 AT_ONCE = 64
 """Refits whose outputs are formed together."""
 
-Change = tuple[tuple[int, int], ...]
-"""Rows and what they become: a code, or `DELETED`."""
+Change = Choice
 
 
 def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[float]]) -> list[list[int]]:
