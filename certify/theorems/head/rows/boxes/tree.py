@@ -19,8 +19,9 @@ from certify.finders.head import boxes
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
-from certify.theorems.head.rows.boxes.leaves import base, refits, stays, stays_alone
+from certify.theorems.head.rows.boxes.leaves import Base, base, refits, stays, stays_alone
 from certify.theorems.head.rows.boxes.second import second, second_drops
+from certify.theorems.head.rows.boxes.singles import open_rows, rough, sharp, steps
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded, packed
 
 STORED = 16_000_000
@@ -164,6 +165,9 @@ class Tree:
         if not len(live):
             return node, []
         c = centre(s, kept, w)
+        if k == 1 and not s.relabels:
+            self._singles(node, c, live, task)
+            return node, []
         order = self._order(c, task.free)
         if k == 1:
             self._last(node, c, order, live, task)
@@ -283,6 +287,24 @@ class Tree:
             open_rows = open_rows[low[open_rows] < high[open_rows]]
         return np.where(never, len(self.sums.S) + 1, box.h + high)
 
+    def _singles(self, node: Node, c: Centre, live: Rows, task: Task) -> None:
+        """k = 1, deletions: one step for every row, and refits where it leaves a point open."""
+        b, points = base(c), self.points[live]
+        if b is None:
+            self.failed[live] = True
+            return
+        node.h[live] = 0
+        self.failed[live[~stays_alone(c, points, b)]] = True
+        it = steps(b, task.free)
+        columns = np.flatnonzero(open_rows(b, it, rough(b, it), points).any(axis=0))
+        if len(columns):
+            self._say("sharp", len(columns))
+            it = steps(b, task.free[columns])
+            open_ = open_rows(b, it, sharp(b, it), points)
+            needed = np.flatnonzero(open_.any(axis=0))
+            if len(needed):
+                self._leaves(node, c, it.rows[needed], open_[:, needed], live, task, b)
+
     def _last(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task) -> None:
         """k = 1: a box, and refits with single rows changed where it leaves a point open."""
         n, points = len(order), self.points[live]
@@ -314,10 +336,11 @@ class Tree:
             return
         self._leaves(node, c, order[columns], open_[:, columns], live, task)
 
-    def _leaves(self, node: Node, c: Centre, rows: Rows, wanted: NDArray[np.bool_], live: Rows, task: Task) -> None:
+    def _leaves(self, node: Node, c: Centre, rows: Rows, wanted: NDArray[np.bool_], live: Rows, task: Task,
+                known: Base | None = None) -> None:
         """Refits with one row changed each; points with one that is not proved fail."""
         self._say("leaves", len(rows))
-        b = base(c)
+        b = known or base(c)
         if b is None:
             self.failed[live] = True
             return
