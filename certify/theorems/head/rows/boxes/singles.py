@@ -1,14 +1,14 @@
 """D6, the last level: which single rows may be deleted as well, all of them at once and without a box.
 
 At a centre with Hessian H the step `−π H⁻¹s_i`, `π = p_i/(1 − D_i s_iᵀH⁻¹s_i)`, leaves of the gradient without row i
-only what linearising the other rows leaves, `Σ_{j≠i} r_j s_j`; its norm in the inverse of `H_i = H − D_i s_is_iᵀ` is at most
-`ρ = √(Σ_{j≠i} r_j²/D_j)`. Around there curvatures are at least `e^{−χ}` times those of the centre, so the refit lies
-within a of the step if `e^χ(ρ + …) < a`.
+only what linearising the other rows leaves, `Σ_{j≠i} r_j s_j`; its norm in the inverse of `H_i = H − D_i s_is_iᵀ` is
+at most `ρ = √(Σ_{j≠i} r_j²/D_j)`. Around there curvatures are at least `e^{−χ}` times those of the centre, so the refit
+lies within a of the step if `e^χ(ρ + …) < a`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,11 @@ class Steps:
     pull: Array
     rest: Array
     off: float
+
+    def take(self, at: Rows) -> Steps:
+        """The steps of some of the rows."""
+        return replace(self, rows=self.rows[at], left=self.left[at], fine=self.fine[at], pull=self.pull[at],
+                       rest=self.rest[at])
 
 
 def steps(b: Base, rows: Rows) -> Steps:
@@ -116,6 +121,16 @@ def sharp(b: Base, it: Steps) -> Array:
     part = 0.5 * bend * far * far / (1.0 - np.where(most < SMALL, SMALL, bend * far) / 3.0)
     rho = np.sqrt(((at.D + at.D_off) * b.c.kept) @ (part * part) * fp.sum_up(len(s.S))) * RAISE
     return np.where(good, _within(b, it, rho, away), np.inf)
+
+
+def hot_rows(b: Base, it: Steps, radii: Array, points: Array) -> Rows:
+    """The rows whose whole step may be longer than the margin of a point, all in the norm of `H⁻¹`."""
+    norms = fp.row_norms(points)
+    lengths = np.sqrt(np.maximum(np.einsum("ij,ij->i", points @ b.X, points), 0.0) + it.off * norms * norms) * RAISE
+    margin = points @ b.c.w - fp.dot_unit(len(b.X)) * norms * float(fp.row_norms(b.c.w[None, :])[0]) * RAISE
+    tight = float((margin / np.maximum(lengths, 2.0**-500)).min(initial=np.inf))
+    reach = (it.pull * it.lengths[it.rows] + radii / np.sqrt(it.left)) * ROOM * RAISE
+    return np.flatnonzero(~(it.fine & (reach < tight)))
 
 
 def open_rows(b: Base, it: Steps, radii: Array, points: Array) -> NDArray[np.bool_]:

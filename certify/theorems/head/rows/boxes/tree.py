@@ -21,7 +21,7 @@ from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
 from certify.theorems.head.rows.boxes.leaves import Base, base, refits, stays, stays_alone
 from certify.theorems.head.rows.boxes.second import second, second_drops
-from certify.theorems.head.rows.boxes.singles import open_rows, rough, sharp, steps
+from certify.theorems.head.rows.boxes.singles import hot_rows, open_rows, rough, sharp, steps
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded, packed
 
 STORED = 16_000_000
@@ -296,10 +296,9 @@ class Tree:
         node.h[live] = 0
         self.failed[live[~stays_alone(c, points, b)]] = True
         it = steps(b, task.free)
-        columns = np.flatnonzero(open_rows(b, it, rough(b, it), points).any(axis=0))
-        if len(columns):
-            self._say("sharp", len(columns))
-            it = steps(b, task.free[columns])
+        it = it.take(hot_rows(b, it, rough(b, it), points))
+        if len(it.rows):
+            self._say("sharp", len(it.rows))
             open_ = open_rows(b, it, sharp(b, it), points)
             needed = np.flatnonzero(open_.any(axis=0))
             if len(needed):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, inf, ldexp, sqrt
+from math import exp, inf, isfinite, ldexp, sqrt
+from operator import mul
 
 from flint import arb, fmpz_mat
 
@@ -73,6 +74,8 @@ class Singles:
     def open(self) -> dict[int, list[int]]:
         """For each row the points that its deletion is not proved to leave positive; rows without any are left out."""
         tight = min((m / r if r > 0.0 else inf for m, r in zip(self.margins, self.reach, strict=True)), default=inf)
+        if not all(map(isfinite, (*self.margins, *self.reach, *self.lengths))):
+            tight = -inf  # a comparison with what is no number would leave it out
         hot = [x for x in self.steps if not (x.length * x.pull + x.radius / sqrt(x.left)) * UP * UP < tight / UP]
         return self._sharp(hot) if hot else {}
 
@@ -121,27 +124,27 @@ class Singles:
             errors.append((error + self.off * r + epsilon * (self.big * r + error) * UP) * UP)
         Z = fmpz_mat([list(row) for row in zip(*columns, strict=True)])
         K, C = (s.short.mat * Z).transpose().tolist(), (e.short.mat * Z).transpose().tolist()
-        scale_s = [ldexp(1.0, u) for u in s.short.unit]
-        scale_e = [ldexp(1.0, u) for u in e.short.unit]
         found = {}
         for h, unit, error, k, c in zip(hot, units, errors, K, C, strict=True):
-            if h.pull < inf:
-                one = ldexp(1.0, unit)
-                pushes = [int(x) * f * one for x, f in zip(c, scale_e, strict=True)]
-                products = [int(x) * f * one for x, f in zip(k, scale_s, strict=True)]
-                open_ = self._points(h, self._middle(h, products, error), pushes, error)
+            one, pushes = ldexp(1.0, unit), list(map(int, c))
+            open_ = self._points(h, h.radius, pushes, one, error)
+            if open_ and h.pull < inf and error < inf:
+                products = [x * one for x in map(mul, map(int, k), self._scales)]
+                products[h.row] = 0.0
+                open_ = self._points(h, self._middle(h, products, error), pushes, one, error)
                 if open_:
-                    open_ = self._points(h, self._radius(h, products, error), pushes, error)
-            else:
-                open_ = list(range(len(self.margins)))
+                    open_ = self._points(h, self._radius(h, products, error), pushes, one, error)
             if open_:
                 found[h.row] = open_
         return found
 
+    @cached_property
+    def _scales(self) -> list[float]:
+        """What a unit of a row is; 0 for rows that are out."""
+        return [ldexp(1.0, u) if kept else 0.0 for u, kept in zip(self.b.c.sums.short.unit, self.b.c.kept, strict=True)]
+
     def _middle(self, h: Step, k: list[float], error: float) -> float:
         """The radius a of a row from the largest of its products, and `Σ D_jτ_j² ≤ π²|s_i|²`."""
-        k = [x if kept else 0.0 for x, kept in zip(k, self.b.c.kept, strict=True)]
-        k[h.row] = 0.0
         far = (max(max(k), -min(k)) + error * self._longest_row) * h.pull * UP
         if not far < FARTHEST:
             return inf
@@ -153,30 +156,35 @@ class Singles:
 
     def _radius(self, h: Step, k: list[float], error: float) -> float:
         """The radius a of a row from its products with all rows."""
-        kept, out = self.b.c.kept, h.row
-        pull = h.pull * UP
-        xs = [(abs(v) + error * r) * pull for v, r in zip(k, self.norms, strict=True)]
-        away, slack, farthest = 0.0, 0.0, 0.0
-        signs = self._signs
-        for j, (x, v, t, sign) in enumerate(zip(xs, k, self.t, signs, strict=True)):
-            if kept[j] and j != out:
-                farthest = x if x > farthest else farthest
-                a = x - 2.0 * t if v * sign > 0.0 else x  # towards the peak of l'' curvature falls beyond it only
-                away = a if a > away else away
-                slack = error * self.norms[j] if error * self.norms[j] > slack else slack
+        pull, more = h.pull * UP, error * h.pull * UP
+        xs = [abs(v) * pull + more * r for v, r in zip(k, self._kept_norms, strict=True)]
+        xs[h.row] = 0.0
+        farthest = max(xs)
         if not farthest < FARTHEST:
             return inf
-        away = (away + slack * pull) * UP
-        rows = [j for j in range(len(xs)) if kept[j] and j != out]
+        # towards the peak of l'' curvature falls beyond it only
+        beyond = [x - t if v * sign > 0.0 else x
+                  for x, v, t, sign in zip(xs, k, self._doubled, self._signs, strict=True)]
+        away = (max(max(beyond), 0.0) + more * self._longest_row) * UP
         if farthest < SMALL:
-            total = sum(self._weights[j] * xs[j] ** 4 for j in rows) * 0.25 / (1.0 - SMALL / 3.0) ** 2
+            squares = list(map(mul, xs, xs))
+            total = sum(map(mul, self._weights, map(mul, squares, squares))) * 0.25 / (1.0 - SMALL / 3.0) ** 2
         else:
             total = 0.0
-            for j in rows:
-                bend = min(self._bends[j] + 0.5 * xs[j], 1.0)
-                part = 0.5 * bend * xs[j] ** 2 / (1.0 - bend * xs[j] / 3.0)
-                total += self.D[j] * part * part
+            for x, bend, D in zip(xs, self._bends, self.D, strict=True):
+                bend = min(bend + 0.5 * x, 1.0)
+                part = 0.5 * bend * x * x / (1.0 - bend * x / 3.0)
+                total += D * part * part
         return self._within(h, sqrt(total * UP * UP) * UP, away)
+
+    @cached_property
+    def _kept_norms(self) -> list[float]:
+        """Norms; 0 for rows that are out, which do not move anything."""
+        return [r if kept else 0.0 for r, kept in zip(self.norms, self.b.c.kept, strict=True)]
+
+    @cached_property
+    def _doubled(self) -> list[float]:
+        return [2.0 * t for t in self.t]
 
     @cached_property
     def _signs(self) -> list[float]:
@@ -190,14 +198,27 @@ class Singles:
     def _weights(self) -> list[float]:
         return [d * min(b + 0.5 * SMALL, 1.0) ** 2 * UP for d, b in zip(self.D, self._bends, strict=True)]
 
-    def _points(self, h: Step, radius: float, c: list[float], error: float) -> list[int]:
-        """The points that the step leaves open."""
+    def _points(self, h: Step, radius: float, c: list[int], unit: float, error: float) -> list[int]:
+        """The points that the step leaves open: roughly first, with `√(x² + y²) ≤ x + y`."""
+        if not radius < inf:
+            return list(range(len(c)))
         bent = self.D[h.row] / h.left * UP
+        slope = (h.pull + sqrt(bent) * radius) * UP * UP * UP
+        steep, flat, radial = slope * unit, slope * error, radius * UP * UP
+        margins, sizes, reach = self._scaled
         found = []
-        for at, (x, size, reach, margin) in enumerate(zip(c, self.sizes, self.reach, self.margins, strict=True)):
-            more = error * size
+        for at in [at for at, (x, m, z, r) in enumerate(zip(c, margins, sizes, reach, strict=True))
+                   if not steep * abs(x) + flat * z + radial * r < m]:
+            x, more = c[at] * ldexp(unit, self.e.short.unit[at]), error * self.sizes[at]
             both = (abs(x) + more) * UP
-            drop = max(x + more, 0.0) * h.pull + sqrt(reach * reach + bent * both * both) * radius
-            if not drop * UP * UP < margin:
+            drop = max(x + more, 0.0) * h.pull + sqrt(self.reach[at] ** 2 + bent * both * both) * radius
+            if not drop * UP * UP < self.margins[at]:
                 found.append(at)
         return found
+
+    @cached_property
+    def _scaled(self) -> tuple[list[float], list[float], list[float]]:
+        """Margins, norms and norms in the inverse Hessian in units of the points."""
+        scales = [ldexp(1.0, -u) for u in self.e.short.unit]
+        return (list(map(mul, self.margins, scales)), list(map(mul, self.sizes, scales)),
+                list(map(mul, self.reach, scales)))
