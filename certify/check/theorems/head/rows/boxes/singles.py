@@ -58,14 +58,15 @@ class Singles:
 
     def __init__(self, b: Base, free: list[int], e: Points) -> None:
         self.b, self.e, s, c = b, e, b.c.sums, b.c
-        self.big, self.off = up(b.big), up(b.off)
+        bound = (b.big + b.off).upper()
+        self.big, self.off = up(bound), up(b.off)
         self.norms = [up(x) for x in s.norms]
         self.lengths = [sqrt((max(float(x.upper()), 0.0) + self.off * r * r) * UP) * UP
-                        for x, r in zip(forms_of(s, [(b.X, b.big)])[0], self.norms, strict=True)]
+                        for x, r in zip(forms_of(s, [(b.X, bound)])[0], self.norms, strict=True)]
         self.longest = max((x for x, kept in zip(self.lengths, c.kept, strict=True) if kept), default=0.0)
         self.sizes = [up(x) for x in e.norms]
         self.reach = [sqrt((max(float(x.upper()), 0.0) + self.off * r * r) * UP) * UP
-                      for x, r in zip(forms(e.short, e.norms, b.X, b.big), self.sizes, strict=True)]
+                      for x, r in zip(forms(e.short, e.norms, b.X, bound), self.sizes, strict=True)]
         margins = (e.exact * c.w).entries()
         self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in margins]
         self.D, self.p, self.t = [up(x) for x in c.D], [up(x) for x in c.p], [float(x.abs_lower()) / UP for x in c.t]
@@ -87,7 +88,7 @@ class Singles:
             return Step(i, length, 1.0, inf, inf, inf)
         pull = self.p[i] / left * UP
         root = sqrt(left) / UP
-        rest = (up(self.b.c.gradient) * sqrt(self.big) / root
+        rest = (self._gradient * sqrt(self.big) / root
                 + 8.0 * BENT * len(self.norms) * self.longest / root) * UP
         moved = pull * length * UP
         far = moved * self.longest * UP
@@ -95,6 +96,9 @@ class Singles:
         if not far < FARTHEST:
             return step
         rho = 0.5 * far * moved / (1.0 - far / 3.0) * UP
+        twice = 2.0 * (rho + rest)
+        if (far + twice * self.longest / root) * UP * UP < 0.5:  # e^½ < 2
+            return Step(i, length, left, pull, rest, twice)
         return Step(i, length, left, pull, rest, self._within(step, rho, far))
 
     def _within(self, x: Step, rho: float, away: float) -> float:
@@ -149,6 +153,10 @@ class Singles:
         if not far < FARTHEST:
             return inf
         return self._within(h, 0.5 * far * h.pull * h.length / (1.0 - far / 3.0) * UP, far)
+
+    @cached_property
+    def _gradient(self) -> float:
+        return up(self.b.c.gradient)
 
     @cached_property
     def _longest_row(self) -> float:
