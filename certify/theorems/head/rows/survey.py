@@ -30,6 +30,9 @@ ATTACK = 0.25
 FITS = 0.5
 """Share of the time left into which a method's own time must fit to go before one that may use it all."""
 
+FEW_DELETED, FEW_ROWS = 10, 2000
+"""Deletions, and rows of training data, up to which a tree goes before covers, with half of the time that is left."""
+
 LONGEST = 60.0
 """Seconds that it may take at most."""
 
@@ -100,7 +103,8 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
             _attack(head, change, found, budget, tell)
             attacked, todo = True, todo & ~found.flipped
         tell(name, float((~todo).mean()))
-        part = _method(name).prove(head, change, todo, budget)
+        halved = name == "box_tree" and tree_first(head, change, methods)
+        part = _method(name).prove(head, change, todo, budget.share(0.5) if halved else budget)
         if part is None:
             continue
         if part.flips is not None:
@@ -135,6 +139,9 @@ def order(head: Head, change: RowChange, budget: Budget, methods: tuple[str, ...
     """
     waiting = sorted((name for name in CLASSES if name in methods),
                      key=lambda name: not _method(name).complete(head, change))
+    if tree_first(head, change, methods):
+        waiting.remove("box_tree")
+        waiting.insert(waiting.index("cells"), "box_tree")
     while waiting:
         name = waiting[0]
         if _method(name).takes_all and not _method(name).able(head, change):
@@ -142,6 +149,12 @@ def order(head: Head, change: RowChange, budget: Budget, methods: tuple[str, ...
                          and _method(other).seconds(head, change) <= FITS * budget.left()), name)
         waiting.remove(name)
         yield name
+
+
+def tree_first(head: Head, change: RowChange, methods: tuple[str, ...]) -> bool:
+    """Whether a tree of deletions goes before covers that would do as well, but take longer."""
+    return ("cells" in methods and "box_tree" in methods and not change.relabels and change.count <= FEW_DELETED
+            and head.n <= FEW_ROWS and not any(_method(name).able(head, change) for name in ("cells", "box_tree")))
 
 
 def vanishing(head: Head, change: RowChange) -> list[str]:
