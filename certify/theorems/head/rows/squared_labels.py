@@ -268,8 +268,9 @@ class SquaredLabels(Method):
         labels, r = found
         lower, upper, at = np.full(len(todo), -1), np.full(len(todo), len(change.rows)), np.flatnonzero(todo)
         lower[at], upper[at] = r.lower, r.upper
-        flips = _flips(head, labels, r, at[r.upper < change.count], at, budget)
-        return Part(self.name, lower >= change.count, {}, flips, (lower, upper))
+        count = min(change.count, len(change.rows))
+        flips = _flips(head, labels, r, at[r.upper < count], at, budget)
+        return Part(self.name, lower >= count, {}, flips, (lower, upper))
 
 
 def ask(

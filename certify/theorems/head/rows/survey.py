@@ -34,6 +34,9 @@ ATTACK = 0.25
 FITS = 0.5
 """Share of the time left into which a method's own time must fit to go before one that may use it all."""
 
+FEW_DELETED, FEW_ROWS = 10, 2000
+"""Deletions, and rows of training data, up to which a tree goes before covers, with half of the time that is left."""
+
 LONGEST = 60.0
 """Seconds that it may take at most."""
 
@@ -105,7 +108,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             _attack(head, change, todo, found, budget, tell)
             attacked, todo = True, todo & ~found.flipped
         tell(name, float((~todo).mean()))
-        part = _method(name).prove(head, asked, todo, budget)
+        halved = name == "box_tree" and tree_first(head, change, methods)
+        part = _method(name).prove(head, asked, todo, budget.share(0.5) if halved else budget)
         if part is None:
             continue
         if part.flips is not None:
@@ -147,6 +151,9 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...]) 
         return not isinstance(asked, str) and _method(name).seconds(head, asked) <= FITS * budget.left()
 
     waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: not quick(name))
+    if tree_first(head, change, methods):
+        waiting.remove("box_tree")
+        waiting.insert(waiting.index("cells"), "box_tree")
     while waiting:
         name = waiting[0]
         if _method(name).takes_all and not isinstance(_asked(name, head, change), str):
@@ -162,6 +169,13 @@ def _asked(name: str, head: Head, change: Change) -> Change | str:
         return asked
     gone = vanishing(head, asked) if asked is not change else []
     return (gone[0] if gone else _method(name).able(head, asked)) or asked
+
+
+def tree_first(head: Head, change: Change, methods: tuple[str, ...]) -> bool:
+    """Whether a tree of deletions goes before covers that would do as well, but take longer."""
+    return (isinstance(change, RowChange) and "cells" in methods and "box_tree" in methods
+            and not change.relabels and change.count <= FEW_DELETED
+            and head.n <= FEW_ROWS and not any(_method(name).able(head, change) for name in ("cells", "box_tree")))
 
 
 def vanishing(head: Head, change: Change) -> list[str]:
