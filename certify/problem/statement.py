@@ -22,6 +22,7 @@ from certify.problem.norms.table import WEIGHT_NORMS
 from certify.problem.norms.weight_norm import WeightNorm
 from certify.problem.perturbations.moving import Moving
 from certify.problem.perturbations.parameters import MOVING
+from certify.problem.sample_weights import SampleWeights
 from certify.problem.sets.perturbation_set import Budget
 from certify.problem.sets.table import BUDGETS, SETS
 
@@ -55,6 +56,8 @@ class Statement:
         base: ``"given"`` or ``"nearby"``.
         loss, weight_decay: the training loss (critical, sublevel).
         bias_decay: whether the biases carry the weight decay too.
+        weights: of the rows in the sum of the losses, by row and by label; None: all 1. Known of heads whose rows are
+            left out or get other labels, and in Python alone.
         normalization: what the losses are divided by where rows are left out: ``"fixed"``: n; ``"remaining"``: the
             number of rows that are left.
         level: the level ℓ; None: the loss at the given weights.
@@ -105,6 +108,7 @@ class Statement:
     threshold: float | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
+    weights: SampleWeights | None = None
 
     @property
     def n(self) -> int:

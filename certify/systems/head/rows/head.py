@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,15 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.losses.base import HeadLoss
 
+if TYPE_CHECKING:
+    from certify.systems.head.rows.weights import RowWeights
+
 Whole = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """`G_M(V) = Σ_i ℓ(Vφ_i; y_i) + (μ_M/2) Σ_j |V_j|²` over the rows that M leaves and the columns with decay.
+    """`G_M(V) = Σ_i c_i ℓ(Vφ_i; y_i) + (μ_M/2) Σ_j |V_j|²` over the rows that M leaves and the columns with decay.
 
     Attributes:
         phi: `(n, m)` float64, a 1 in the last column for the intercept.
@@ -34,6 +38,7 @@ class Head:
         points: `(N, m)` evaluation inputs.
         points_rad: `(N,)` as `phi_rad`.
         threshold: of one output: the label of a point is whether the output lies above it.
+        weights: of the rows in the sum; None: all 1.
     """
 
     phi: Array
@@ -49,6 +54,12 @@ class Head:
     points: Array
     points_rad: Array
     threshold: float = 0.0
+    weights: RowWeights | None = None
+
+    @property
+    def uneven(self) -> bool:
+        """Whether rows carry weights, or the curvature depends on the target: then Newton's method is a plain one."""
+        return self.weights is not None or self.loss.kinked
 
     @property
     def n(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from certify.format.errors import InputError
 from certify.format.words import Normalization, Parameter
 from certify.network.layers.passes import forward, known_weights
 from certify.network.network import Network
@@ -17,6 +18,7 @@ from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.refit import enclose_refits, enclose_slopes
+from certify.systems.head.rows.weights import RowWeights
 
 
 def head_of(problem: Problem) -> Head:
@@ -37,7 +39,8 @@ def head_of(problem: Problem) -> Head:
     decayed = np.ones(V.shape[1], dtype=bool)
     decayed[-1] = b is None or problem.bias_decay
     return Head(phi, rad, Y, codes, label, HEAD_LOSSES[problem.loss], V, problem.weight_decay, decayed,
-                Normalization(problem.normalization).follows, points, points_rad, problem.threshold or 0.0)
+                Normalization(problem.normalization).follows, points, points_rad, problem.threshold or 0.0,
+                _weights(problem, codes, len(phi)))
 
 
 def change_of_rows(problem: Problem) -> RowChange:
@@ -68,6 +71,18 @@ def _inputs(net: Network, X: Array, biased: bool) -> tuple[Array, Array]:
         balls = rounded(forward(net, known_weights(net), X, DoubleDouble()).inputs[-1])
         a, rad = balls.mid.hi, balls.rad
     return (np.hstack([a, np.ones((len(a), 1))]) if biased else np.ascontiguousarray(a)), rad
+
+
+def _weights(problem: Problem, codes: Array | None, n: int) -> RowWeights | None:
+    """The weights of the rows; None where all are 1."""
+    given = problem.weights
+    if given is None:
+        return None
+    if (given.labels is not None or given.balanced) and (
+            codes is None or (given.labels is not None and len(given.labels) != len(codes))):
+        raise InputError("weights", "weights by label, of targets that are no labels, or of another number of them",
+                         "give a weight for every label, or weights of rows alone")
+    return RowWeights(np.ones(n) if given.rows is None else given.rows, given.labels, given.balanced)
 
 
 def _targets(problem: Problem) -> tuple[Array | None, Whole | None, Array]:

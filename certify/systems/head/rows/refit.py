@@ -28,12 +28,14 @@ class Slopes:
     Attributes:
         Z: `(n, B, k)` outputs in floats.
         off: `(n, B)` bounds of their errors, as vectors.
-        left: `(n, B)` whether the change leaves the row.
+        g: `(n, B, k)` slopes, 0 of rows that are left out.
+        left: `(n, B)` what a row counts, from below: 0 where it is left out.
         size: `(B,)` upper bounds of `|∇G_M(V̂)|`.
     """
 
     Z: Array
     off: Array
+    g: Array
     left: Array
     size: Array
 
@@ -75,7 +77,10 @@ def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:
     left = np.ones((n, B))
     for column in range(choices.rows.shape[1]):
         error = max(error, _change(head, choices, column, Z, g, left))
-    slack = left * (np.sqrt(k) * error + head.loss.lipschitz * off)
+    slack = left * (np.sqrt(k) * error + head.loss.moved(Z, off))
+    plain = g
+    if head.weights is not None:
+        g, left, slack = head.weights.weighed(head, choices, g, left, slack)
     R = np.asarray((head.phi.T @ g.reshape(n, B * k)).reshape(m, B, k).transpose(1, 2, 0))
     mid, wrong = _decay(head, choices)
     pull = np.where(head.decayed, V, 0.0) * mid[:, None, None]
@@ -85,7 +90,7 @@ def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:
     spread = fp.dot_unit(n) * bulk + head.phi_norm @ slack + head.phi_rad @ lengths
     computed = _norms(total)
     size = computed + (spread * fp.sum_up(n) + wrong * length + 3 * U * (_norms(pull) + computed)) * RAISE + fp.FLOOR
-    return Slopes(Z, off, left, np.where(over, np.inf, size * RAISE))
+    return Slopes(Z, off, plain, left, np.where(over, np.inf, size * RAISE))
 
 
 def _change(head: Head, choices: Choices, column: int, Z: Array, g: Array, left: Array) -> float:
@@ -135,10 +140,16 @@ def _modulus(head: Head, slopes: Slopes, mu: Array, radius: Array) -> Array:
     """Lower bounds of the modulus of strong convexity of `G_M` on balls about V̂, the intercept without decay (D1b).
 
     With `D_i` below the curvature of row i on the ball, `s = Σ D_i` and `x̄ = Σ D_i x_i/s`, `Σ D_i|Ux_i + β|² + μ|U|²
-    ≥ s|Ux̄ + β|² + μ|U|² ≥ μs/(μ + s + s|x̄|²)·(|U|² + |β|²)`: determinant over trace.
+    ≥ s|Ux̄ + β|² + μ|U|² ≥ μs/(μ + s + s|x̄|²)·(|U|² + |β|²)`: determinant over trace. Of a sum over the outputs the
+    least of theirs.
     """
     reach = (slopes.off + head.phi_norm[:, None] * radius) * RAISE
-    D = head.loss.floor(slopes.Z, reach) * slopes.left
+    each = [_held(head, D * slopes.left, mu) for D in head.loss.floors(slopes.Z, reach, slopes.g)]
+    return np.asarray(np.min(each, axis=0))
+
+
+def _held(head: Head, D: Array, mu: Array) -> Array:
+    """`μs/(μ + s + s|x̄|²)` from below."""
     x = head.phi[:, :-1]
     total, mean = D.sum(axis=0), x.T @ D
     low = total * (1 - 2 * fp.dot_unit(head.n))

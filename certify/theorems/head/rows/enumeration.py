@@ -36,6 +36,7 @@ class Enumeration(Method):
     """All changes of 0, 1, … m rows, each refitted (D1)."""
 
     name: ClassVar[str] = "enumeration"
+    weighs: ClassVar[bool] = True
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the choices can be counted out."""

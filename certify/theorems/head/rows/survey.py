@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from certify.finders.head.attack import attack
 from certify.finders.head.floats import FloatHead, float_head
+from certify.finders.head.plain_attack import plain_attack
 from certify.format.errors import EnclosureError
 from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
 from certify.systems.head.rows.change import Choices, RowChange
@@ -93,7 +94,7 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
         todo = known & ~found.flipped & (status == OPEN)
         if not todo.any():
             break
-        if why := _method(name).able(head, change):
+        if why := unable(name, head, change):
             reasons.append(f"{name}: {why}")
             continue
         if not attacked and not _method(name).complete(head, change):
@@ -137,8 +138,8 @@ def order(head: Head, change: RowChange, budget: Budget, methods: tuple[str, ...
                      key=lambda name: not _method(name).complete(head, change))
     while waiting:
         name = waiting[0]
-        if _method(name).takes_all and not _method(name).able(head, change):
-            name = next((other for other in waiting[1:] if not _method(other).able(head, change)
+        if _method(name).takes_all and not unable(name, head, change):
+            name = next((other for other in waiting[1:] if not unable(other, head, change)
                          and _method(other).seconds(head, change) <= FITS * budget.left()), name)
         waiting.remove(name)
         yield name
@@ -155,6 +156,13 @@ def vanishing(head: Head, change: RowChange) -> list[str]:
             for c in gone[:MENTIONED]]
 
 
+def unable(name: str, head: Head, change: RowChange) -> str:
+    """Why a method does not apply; empty where it does."""
+    if head.weights is not None and not _method(name).weighs:
+        return "it is for rows that count the same, and these carry weights"
+    return _method(name).able(head, change)
+
+
 def _method(name: str) -> Method:
     module, _, kind = CLASSES[name].partition(":")
     made: Method = getattr(import_module(f"certify.theorems.head.rows.{module}"), kind)()
@@ -165,7 +173,8 @@ def _attack(head: Head, change: RowChange, found: Found, budget: Budget, tell: T
     """Changes that flip, by an untrusted search, each proved by its refit."""
     tell("a change that flips", 0.0)
     limit = min(budget.share(ATTACK).left(), LONGEST)
-    flips = attack(_floats(head), not change.relabels, change.count, limit, np.array(change.rows))
+    flips: Any = plain_attack(head, change, limit) if head.uneven else attack(
+        _floats(head), not change.relabels, change.count, limit, np.array(change.rows))
     for begin in range(0, len(flips.rows), AT_ONCE):
         at = slice(begin, begin + AT_ONCE)
         found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])

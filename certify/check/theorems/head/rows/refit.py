@@ -81,10 +81,19 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
 def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, ball: arb) -> arb:
     """A lower bound of the modulus of `G_M` within `ball` of V̂, where outputs of row i move by `ball·|φ_i|` (D1b).
 
-    `D_i` below every row's curvature, `s = Σ D_i`, `t = |Σ D_i x_i|`: `μs/(μ + s + t²/s)`.
+    `D_i` below every row's curvature, `s = Σ D_i`, `t = |Σ D_i x_i|`: `μs/(μ + s + t²/s)`. Of a loss that is a sum
+    over the outputs the least of theirs.
     """
-    D = [ZERO if i in gone else head.loss.floor(g[i], targets[i], ball * size).lower().max(ZERO)
-         for i, size in enumerate(head.sizes)]
+    each = [[] if i in gone else head.loss.floors(g[i], targets[i], ball * size) for i, size in enumerate(head.sizes)]
+    least: arb | None = None
+    for a in range(max(map(len, each), default=0)):
+        held = _held(head, [floors[a].lower().max(ZERO) if floors else ZERO for floors in each], mu)
+        least = held if least is None else least.min(held)
+    return ZERO if least is None else least
+
+
+def _held(head: Head, D: list[arb], mu: arb) -> arb:
+    """The same for one output, or for all together."""
     s = sum(D, ZERO)
     if not s > 0:
         return ZERO

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from certify.rigor.fp import Array
@@ -13,11 +14,12 @@ class HeadLoss(ABC):
 
     Attributes:
         name: its word.
-        lipschitz: upper bound of `‖∇²ℓ‖₂`, hence a Lipschitz constant of the slopes.
+        lipschitz: a Lipschitz constant of the slopes; infinite where there is none for all outputs.
         floored: whether the curvature is the same everywhere, so that it never dies out.
         shifted: whether `ℓ(z + c·1; y) = ℓ(z; y)`, so that only differences of outputs are determined.
         quadratic: whether it is `½|z − y|²`, so that solutions are linear in the targets.
         sigmoid: whether it is `log(1 + e^(−yz))` of one output.
+        kinked: whether the slopes have kinks, so that the curvature depends on the target.
     """
 
     name: ClassVar[str]
@@ -26,6 +28,7 @@ class HeadLoss(ABC):
     shifted: ClassVar[bool] = False
     quadratic: ClassVar[bool] = False
     sigmoid: ClassVar[bool] = False
+    kinked: ClassVar[bool] = False
 
     @abstractmethod
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
@@ -36,14 +39,30 @@ class HeadLoss(ABC):
             Y: targets that broadcast to Z, as the loss takes them.
         """
 
+    def moved(self, Z: Array, off: Array) -> Array:
+        """Upper bounds of `|∇ℓ(z) − ∇ℓ(Z)|₂` for all `|z − Z|₂ ≤ off`.
+
+        Args:
+            Z: `(…, k)` outputs.
+            off: `(…)` numbers ≥ 0.
+        """
+        return self.lipschitz * off
+
     @abstractmethod
-    def floor(self, Z: Array, radius: Array) -> Array:
-        """Lower bounds of the curvature: `∇²ℓ(z) ⪰ floor·I` for all `|z − Z|₂ ≤ radius` (of a shifted loss on `1^⊥`).
+    def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
+        """Lower bounds of the curvature where `|z − Z|₂ ≤ radius`: there `ℓ(z) − floor·|z|²/2` is convex.
+
+        Of a shifted loss along changes of the outputs with sum 0.
 
         Args:
             Z: `(…, k)` outputs.
             radius: `(…)` numbers ≥ 0.
+            slopes: of :meth:`slopes` at Z and the targets; at 0 where the row is left out.
         """
+
+    def floors(self, Z: Array, radius: Array, slopes: Array) -> Sequence[Array]:
+        """The same for every output by itself, of a loss that is a sum over the outputs; of any other the one floor."""
+        return (self.floor(Z, radius, slopes),)
 
     @abstractmethod
     def guess_slopes(self, Z: Array, Y: Array) -> Array:
@@ -52,3 +71,7 @@ class HeadLoss(ABC):
     @abstractmethod
     def guess_curvatures(self, Z: Array) -> Array:
         """`(…, k, k)` second derivatives in plain floats, for finders: nothing is promised."""
+
+    def guess_bends(self, Z: Array, Y: Array) -> Array:
+        """The same with the targets, of which the curvature of a kinked loss depends."""
+        return self.guess_curvatures(Z)

@@ -34,7 +34,7 @@ class CrossEntropyHead(HeadLoss):
         s, error = softmax(Z)
         return s - Y, float((error + 2 * U) * RAISE)
 
-    def floor(self, Z: Array, radius: Array) -> Array:
+    def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`min s`, which moves by `e^(−2r)`: `vᵀ(diag(s) − ssᵀ)v = min_c Σ s_a(v_a − c)² ≥ (min s)|v|²` for `v ⊥ 1`."""
         s, error = softmax(Z)
         shrink = exp(-2.0 * np.minimum(radius, 300.0) * RAISE) / RAISE

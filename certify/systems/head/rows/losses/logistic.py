@@ -32,7 +32,7 @@ class LogisticHead(HeadLoss):
         (value,) = _SIGMOID.enclose(-Y * Z, order=0)
         return np.asarray(-Y * value.mid), float(np.max(value.error, initial=0.0))
 
-    def floor(self, Z: Array, radius: Array) -> Array:
+    def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`σ'(z)e^(−radius)`, as `|(ln σ')'| < 1`: no more than a checker can see for itself."""
         near = np.abs(Z[..., 0]) < FAR  # neither NaN nor infinity
         slope = _SIGMOID.enclose(np.where(near, Z[..., 0], FAR))[1]

@@ -23,7 +23,7 @@ class SquaredHead(HeadLoss):
         g = Z - Y
         return g, float(U * np.max(np.abs(g), initial=0.0) * RAISE)
 
-    def floor(self, Z: Array, radius: Array) -> Array:
+    def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """1 everywhere."""
         return np.ones(Z.shape[:-1])
 
