@@ -24,6 +24,11 @@ class SampleWeights:
     labels: Array | None = None
     balanced: bool = False
 
+    @property
+    def by_label(self) -> bool:
+        """Whether labels have weights."""
+        return self.labels is not None or self.balanced
+
     def require(self, n: int) -> None:
         """Refuse numbers that are no weights.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,6 +59,7 @@ class Statement:
         bias_decay: whether the biases carry the weight decay too.
         weights: of the rows in the sum of the losses, by row and by label; None: all 1. Known of heads whose rows are
             left out or get other labels, and in Python alone.
+        prepare: what is done to rows of features before the network, in floats; None: nothing. X is prepared already.
         normalization: what the losses are divided by where rows are left out: ``"fixed"``: n; ``"remaining"``: the
             number of rows that are left.
         level: the level ℓ; None: the loss at the given weights.
@@ -109,6 +111,7 @@ class Statement:
     bias_decay: bool = True
     normalization: str = "fixed"
     weights: SampleWeights | None = None
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None
 
     @property
     def n(self) -> int:

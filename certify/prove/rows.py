@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
-from certify.format.words import Base, Map, Parameter, Set
+from certify.format.words import Base, Map, Normalization, Parameter, Set
 from certify.inputs.given import given_rows, same_columns
 from certify.network.network import Network
 from certify.problem.problem import Problem
@@ -312,15 +312,22 @@ def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
     if points.shape[1] != inputs:
         raise InputError("X_eval", f"{points.shape[1]} columns", f"give {inputs}, those of the training data")
     same_columns(X_eval, problem.names, "X_eval")
+    if problem.prepare is not None:
+        points = np.ascontiguousarray(problem.prepare(points))
     if count > len(problem.rows):
         raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
                          f"give at most {len(problem.rows)}")
-    asked = replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count, radius=None, change=None, scale=None,
+    asked = replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count,
+                    normalization=_normalization(problem, kind), radius=None, change=None, scale=None,
                     map=Map.CRITICAL, base=Base.NEARBY, evaluation=points, spec=None, direction=None)
     assert isinstance(asked.network, Network)  # a head is the last layer of a chain
     require_sound(*asked.network.arrays, asked.X, asked.y, points)
     return asked
 
+
+def _normalization(problem: Problem, kind: str) -> str:
+    """That of the problem where rows are left out; as many rows are left where labels change."""
+    return problem.normalization if Parameter(KINDS[kind]).leaves else Normalization.FIXED
 
 
 def _labelled(problem: Problem, threshold: float | None) -> Problem:
@@ -334,6 +341,8 @@ def _labelled(problem: Problem, threshold: float | None) -> Problem:
     targets = problem.y if problem.y is not None else problem.labels
     if problem.threshold is None and problem.outputs == 1 and problem.row_loss.slides and not (
             targets is not None and np.isin(targets, (-1, 1)).all()):
+        told = problem.row_loss.output
+        hint = f"; the output is {told}" if told else ", e.g. 0.5 for targets 0 and 1"
         raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
-                         "give the threshold that parts the two labels, e.g. 0.5 for targets 0 and 1")
+                         f"give the threshold that parts the two labels{hint}")
     return problem

@@ -81,6 +81,7 @@ class Poisson(Numbers):
     """`e^f − yf`."""
 
     name = "poisson"
+    output = "the logarithm of the expected count: give math.log of a count"
 
     def rough(self, f: Array, aims: Array) -> tuple[Array, int]:
         """No label is predicted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,19 @@ from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.losses.base import HeadLoss
 
-if TYPE_CHECKING:
-    from certify.systems.head.rows.weights import RowWeights
-
 Whole = NDArray[np.int64]
+
+
+class Weighing(Protocol):
+    """Weights of rows (:class:`certify.systems.head.rows.weights.RowWeights`)."""
+
+    def of(self, head: Any, choices: Any) -> Array:
+        """`(n, B)` after every change."""
+        ...
+
+    def weighed(self, head: Any, choices: Any, g: Array, left: Array, slack: Array) -> tuple[Array, Array, Array]:
+        """Slopes, what rows count and slack with them."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +63,7 @@ class Head:
     points: Array
     points_rad: Array
     threshold: float = 0.0
-    weights: RowWeights | None = None
+    weights: Weighing | None = None
 
     @property
     def uneven(self) -> bool:

@@ -78,7 +78,7 @@ def _weights(problem: Problem, codes: Array | None, n: int) -> RowWeights | None
     given = problem.weights
     if given is None:
         return None
-    if (given.labels is not None or given.balanced) and (
+    if given.by_label and (
             codes is None or (given.labels is not None and len(given.labels) != len(codes))):
         raise InputError("weights", "weights by label, of targets that are no labels, or of another number of them",
                          "give a weight for every label, or weights of rows alone")
@@ -87,7 +87,8 @@ def _weights(problem: Problem, codes: Array | None, n: int) -> RowWeights | None
 
 def _targets(problem: Problem) -> tuple[Array | None, Whole | None, Array]:
     """Codes, labels and targets as the loss takes them; targets that are no labels have no codes."""
-    if problem.labels is None and not Parameter(problem.parameter).relabels:
+    by_label = problem.weights is not None and problem.weights.by_label
+    if problem.labels is None and not Parameter(problem.parameter).relabels and not by_label:
         assert problem.y is not None
         return None, None, problem.y
     found = codes_of(problem)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from certify.rigor.fp import RAISE, Array, U
 from certify.systems.head.rows.change import DELETED, NONE, Choices
-
-if TYPE_CHECKING:
-    from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.head import Head
 
 UNIT = 8 * U
 """Relative error of a weight as it is computed: two quotients and a product, and as much again."""
