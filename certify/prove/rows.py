@@ -33,6 +33,9 @@ KINDS = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
 ANOTHER = 0.1
 """Share of the length of the given weights beyond which their minimum is likely that of another training."""
 
+LARGEST = 20_000
+"""Weights of a head at most: a matrix of their square takes 3.2 GB."""
+
 VERBS = {"delete": "deleted", "relabel": "relabelled"}
 
 
@@ -188,8 +191,22 @@ def stable_predictions(
     asked = _labelled(_asked(problem, X_eval, kind, count), threshold)
     head = head_of(asked)
     distance = distance_of(head)
+    _tell_of_lost(head, asked.rows, kind, count)
     found = survey(head, change_of_rows(asked), seconds, progress or silent)
     return StablePredictions(kind, count, found, head, distance)
+
+
+def _tell_of_lost(head: Head, rows: tuple[int, ...], kind: str, count: int) -> None:
+    """Warn where the changes may leave a label without rows, which many programs refuse to train on."""
+    codes, label = np.unique(head.Y, axis=0, return_inverse=True)
+    if len(codes) > max(head.k, 2) or len(codes) < 2:
+        return
+    label = label.reshape(-1)
+    for c in range(len(codes)):
+        of = np.flatnonzero(label == c)
+        if len(of) <= count and set(of.tolist()) <= set(rows):
+            warnings.warn(f"a label has {len(of)} rows, and any {count} may be {VERBS[kind]}: scikit-learn refuses to "
+                          "fit without it, and answers are about the minimum of the loss of what is left", stacklevel=3)
 
 
 def distance_of(head: Head) -> float:
@@ -314,6 +331,10 @@ def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
     same_columns(X_eval, problem.names, "X_eval")
     if problem.prepare is not None:
         points = np.ascontiguousarray(problem.prepare(points))
+    size = problem.outputs * (inputs + 1)
+    if size > LARGEST:
+        raise InputError("X", f"{size} weights of the head ({inputs} columns, {problem.outputs} outputs)",
+                         f"give at most {LARGEST}, e.g. fewer columns: a refit solves a system of that size")
     if count > len(problem.rows):
         raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
                          f"give at most {len(problem.rows)}")

@@ -63,7 +63,8 @@ def _logistic(estimator: Any, y: Array, n: int) -> Linear:
 def _linear_svc(estimator: Any, y: Array, n: int) -> Linear:
     """`½|w̃|² + C Σ max(0, 1 − yz)²`, the intercept among the w̃: the squared hinge with `μ = 1/(2C)` (proofs/heads)."""
     p = estimator.get_params()
-    if p["loss"] != "squared_hinge":
+    loss = HINGES.get(p["loss"])
+    if loss is None:
         raise InputError("loss", f"{p['loss']!r}, whose slope jumps", "fit with loss='squared_hinge'")
     refuse(p, penalty=("l2",), multi_class=("ovr",))
     if p["fit_intercept"] and p["intercept_scaling"] != 1:
@@ -71,7 +72,7 @@ def _linear_svc(estimator: Any, y: Array, n: int) -> Linear:
                          "weight", "fit with intercept_scaling=1, or with fit_intercept=False and a column of its own")
     own, balanced = by_label(estimator, p, len(estimator.classes_) == 2)
     labels, (W, b) = numbers(estimator, y), layer(estimator)
-    return Linear(W, b, Loss.SQUARED_HINGE, 1.0 / (2.0 * n * strength("C", p["C"])), True, labels.astype(np.float64),
+    return Linear(W, b, loss, 1.0 / (2.0 * n * strength("C", p["C"])), True, labels.astype(np.float64),
                   None, by_label=own, balanced=balanced)
 
 
@@ -127,6 +128,9 @@ def _chosen(estimator: Any, name: str) -> Any:
         raise InputError(name, f"{len(values)} values", "fit the estimator without CV and with one of them")
     return float(values[0])
 
+
+HINGES: Final[Mapping[str, str]] = MappingProxyType({"squared_hinge": Loss.SQUARED_HINGE})
+"""By the option `loss` of LinearSVC."""
 
 AGAINST: Final[Mapping[str, str]] = MappingProxyType({
     "LogisticRegression": Loss.ONE_VS_REST, "LinearSVC": Loss.SQUARED_HINGE})

@@ -38,14 +38,15 @@ def _sgd_classifier(estimator: Any, y: Array, n: int) -> Linear:
 
 def _sgd_regressor(estimator: Any, y: Array, n: int) -> Linear:
     p = estimator.get_params()
-    known = {"squared_error": Loss.SQUARED, "huber": Loss.HUBER}
+    known = {"squared_error": (Loss.SQUARED, False), "huber": (Loss.HUBER, True)}
     if p["loss"] not in known:
         raise InputError("loss", f"{p['loss']!r}", f"fit with loss={' or '.join(map(repr, known))}")
     refuse(p, penalty=("l2",))
-    if known[p["loss"]] is Loss.HUBER and p["epsilon"] != 1.0:
+    loss, cut = known[p["loss"]]
+    if cut and p["epsilon"] != 1.0:
         raise InputError("epsilon", f"{p['epsilon']!r}", "divide y by it and fit with epsilon=1.0: that is the same")
     W, b = layer(estimator)
-    return Linear(W, b, known[p["loss"]], strength("alpha", p["alpha"]), False, None, real_targets(y, n, 1),
+    return Linear(W, b, loss, strength("alpha", p["alpha"]), False, None, real_targets(y, n, 1),
                   Normalization.REMAINING)
 
 

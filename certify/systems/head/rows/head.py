@@ -20,6 +20,11 @@ Whole = NDArray[np.int64]
 class Weighing(Protocol):
     """Weights of rows (:class:`certify.systems.head.rows.weights.RowWeights`)."""
 
+    @property
+    def balanced(self) -> bool:
+        """Whether they go by how many rows of every label there are."""
+        ...
+
     def of(self, head: Any, choices: Any) -> Array:
         """`(n, B)` after every change."""
         ...

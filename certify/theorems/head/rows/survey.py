@@ -146,14 +146,19 @@ def order(head: Head, change: RowChange, budget: Budget, methods: tuple[str, ...
 
 
 def vanishing(head: Head, change: RowChange) -> list[str]:
-    """Why nothing can be proved where the changes may leave no row of a class and the intercepts are free."""
-    if head.label is None or head.codes is None or not head.free_intercept or head.loss.floored:
+    """Why nothing can be proved where the changes may leave no row of a class, and something rests on these."""
+    if head.free_intercept and not change.relabels and (
+            why := head.loss.bottomless(head.Y, change.rows, change.count)):
+        return [why]
+    balanced = head.weights is not None and head.weights.balanced
+    if head.label is None or head.codes is None or not (head.free_intercept or balanced) or (
+            head.loss.floored and not balanced):
         return []
     left = np.bincount(head.label, minlength=len(head.codes))
     may = np.bincount(head.label[list(change.rows)], minlength=len(head.codes))
     gone = [c for c in range(len(left)) if left[c] == may[c] <= change.count]
-    return [f"class {c} has {left[c]} rows, and without them the free intercept has no finite minimum"
-            for c in gone[:MENTIONED]]
+    why = "balanced weights have no meaning" if balanced else "the free intercept has no finite minimum"
+    return [f"class {c} has {left[c]} rows, and without them {why}" for c in gone[:MENTIONED]]
 
 
 def unable(name: str, head: Head, change: RowChange) -> str:

@@ -64,6 +64,13 @@ class HeadLoss(ABC):
         """The same for every output by itself, of a loss that is a sum over the outputs; of any other the one floor."""
         return (self.floor(Z, radius, slopes),)
 
+    def bottomless(self, Y: Array, rows: Sequence[int], count: int) -> str:
+        """Why a free intercept may have no finite minimum once `count` of the rows are left out; empty where it has.
+
+        Of labels the survey knows; this is about targets that are numbers.
+        """
+        return ""
+
     @abstractmethod
     def guess_slopes(self, Z: Array, Y: Array) -> Array:
         """The slopes in plain floats, for finders: nothing is promised."""

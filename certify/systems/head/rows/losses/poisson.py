@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -43,6 +44,16 @@ class PoissonHead(SeparateHead):
         near = np.abs(t) < EXP_CLIP
         low = exp(np.where(near, t, 0.0)) * (1 - 2 * EXP_ERROR * U) - UNDERFLOW
         return np.where(near, np.maximum(low, 0.0), 0.0)
+
+    def bottomless(self, Y: Array, rows: Sequence[int], count: int) -> str:
+        """With no target above 0 left the expected count falls to 0."""
+        above = Y > 0
+        left = above.sum(axis=0)
+        lost = left - above[list(rows)].sum(axis=0) + np.maximum(above[list(rows)].sum(axis=0) - count, 0) <= 0
+        if not lost.any():
+            return ""
+        return (f"{int(left[lost].min())} rows have a target above 0, and without them the free intercept has no "
+                "finite minimum")
 
     def guess_slopes(self, Z: Array, Y: Array) -> Array:
         """`e^z − y`."""
