@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from flint import arb, arb_mat, ctx
 
 BITS, STEPS = 300, 200
+KINKED = ("squared_hinge", "huber")
+"""Losses of which the length of the gradient need not fall along the steps, but the objective does."""
 
 
 def _mid(A: arb_mat) -> arb_mat:
@@ -63,13 +65,21 @@ def refit(
         V = arb_mat([[arb(0)] * m for _ in range(k)])
         for _ in range(STEPS):
             g, H = _derivatives(rows, V, loss, mu, decayed, tied)
-            flat = _mid(H.solve(g, algorithm="approx")).entries()
+            try:
+                flat = _mid(H.solve(g, algorithm="approx")).entries()
+            except ZeroDivisionError:  # on the way, where no row of a loss with kinks holds the intercept
+                for j in range(k * m):
+                    H[j, j] = H[j, j] + arb(2) ** -40
+                flat = _mid(H.solve(g, algorithm="approx")).entries()
             if _size(flat) < arb(2) ** -200:
                 break
             t, now = arb(1), _size(g.entries())
+            here = sum((a * b for a, b in zip(g.entries(), flat, strict=True)), arb(0))
             while True:
                 trial = _mid(arb_mat([[V[a, j] - t * flat[a * m + j] for j in range(m)] for a in range(k)]))
-                if _size(_derivatives(rows, trial, loss, mu, decayed, tied)[0].entries()) < now or t < arb(2) ** -40:
+                there = _derivatives(rows, trial, loss, mu, decayed, tied)[0].entries()
+                falls = sum((a * b for a, b in zip(there, flat, strict=True)), arb(0))
+                if (falls > -here / 100 if loss in KINKED else _size(there) < now) or t < arb(2) ** -40:
                     break
                 t /= 2
             V = trial

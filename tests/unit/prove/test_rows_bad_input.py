@@ -71,8 +71,8 @@ REFUSED = {
                  "X, row 2, column 1: nan; correct it, or leave it out: only finite numbers can be certified"),
     "NaN in y": (asked(LR(), of=np.where(np.arange(20) == 3, np.nan, Y)),
                  "y, entry 3: nan; give the targets it was fitted to"),
-    "NaN in X_eval": (asked(LR(), points=np.array([[np.nan, 0.0, 0.0]])), "X_eval, row 0, column 0: nan; correct it, or "
-                      "leave it out: only finite numbers can be certified"),
+    "NaN in X_eval": (asked(LR(), points=np.array([[np.nan, 0.0, 0.0]])), "X_eval, row 0, column 0: nan; correct it, "
+                      "or leave it out: only finite numbers can be certified"),
     "sparse X": (asked(LR(), X=SPARSE), "X: a sparse matrix; give X.toarray(), if it fits into memory"),
     "sparse X_eval": (asked(LR(), points=SPARSE),
                       "X_eval: a sparse matrix; give X_eval.toarray(), if it fits into memory"),

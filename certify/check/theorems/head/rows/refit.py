@@ -15,6 +15,8 @@ TRIES, ROOM = 4, 1.5
 """Balls about V̂ that are tried where the intercept is free, each that many times as large as the last one needed."""
 LEAST = arb(2) ** -200
 """Of outputs: what the balls reach at least, so that weights with gradient 0 lie inside one."""
+SETTLED = 1 - 2.0**-22
+"""Share of the last distance above which another ball brings nothing."""
 AT_ONCE = 64
 """Refits whose outputs are formed together."""
 
@@ -66,16 +68,19 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
     size = norm((arb_mat(g).transpose() * head.phi + arb_mat(pull)).entries()).upper()
     if not head.free_intercept:
         return (size / mu).upper()
-    ball = ZERO
+    ball, found, before = ZERO, arb("inf"), arb("inf")
     for _ in range(TRIES):
         sigma = modulus(head, g, targets, gone, mu, ball)
         if not sigma > 0:
             break
         near = (size / sigma).upper()
         if near < ball:
-            return near
-        ball = (near * ROOM + LEAST).upper()
-    return arb("inf")
+            found = found.min(near)
+            if near >= before * SETTLED:
+                break
+        # a smaller ball can have a larger bound: far rows, whose curvature dies out, weigh in the mean
+        before, ball = near, (near * ROOM + LEAST).upper()
+    return found
 
 
 def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, ball: arb) -> arb:

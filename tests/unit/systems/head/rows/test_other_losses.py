@@ -10,8 +10,10 @@ from certify.check.theorems.head.rows.losses.base import row_loss
 from certify.finders.head.plain import PlainRefits
 from certify.finders.head.refits import Refitter
 from certify.systems.head.rows.change import DELETED, Choices
+from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.refit import enclose_refits
+from certify.systems.head.rows.weights import RowWeights
 from tests.families.other_heads import LABELLED, NUMBERS, other_head
 from tests.oracles.head_refit import _curvature, _slope
 from tests.unit.systems.head.rows.test_refit import away, drawn_choice, truth
@@ -126,3 +128,47 @@ def test_overflow_of_the_exponential_proves_nothing() -> None:
     for far in (800.0, 1e200, -1e200):
         found = enclose_refits(head, choices, np.array([[[0.0, 0.0, far]]]))[0]
         assert found > 100 * abs(far) / 800 or np.isinf(found)
+
+
+WRONG = {
+    "squared_hinge": lambda self, Z, radius, slopes: np.where(np.abs(slopes).min(axis=-1) > 0, 1.0, 0.0),
+    "huber": lambda self, Z, radius, slopes: np.where(np.abs(slopes).max(axis=-1) < 1, 1.0, 0.0),
+    "poisson": lambda self, Z, radius, slopes: np.exp(Z.min(axis=-1)),
+    "one_vs_rest": lambda self, Z, radius, slopes: 0.25 * np.exp(-radius),
+}
+"""Floors at the middle of the ball, or everywhere."""
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_wrong_floor_is_caught(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(HEAD_LOSSES[loss]), "floor", WRONG[loss])
+    with pytest.raises(AssertionError):
+        for seed in range(4):
+            test_floors_lie_below_the_curvature_in_the_ball(loss, seed)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_slopes_that_move_too_little_are_caught(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"poisson": lambda self, Z, off: np.exp(Z.max(axis=-1)) * off}  # the slope at the middle
+    monkeypatch.setattr(type(HEAD_LOSSES[loss]), "moved", wrong.get(
+        loss, lambda self, Z, off: 0.9 * type(self).lipschitz * off))
+    with pytest.raises(AssertionError):
+        for seed in range(4):
+            test_slopes_and_their_motion(loss, seed)
+
+
+def test_weights_that_are_left_out_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slopes with the weights of the rows as they were, and not as they are after the change."""
+    whole = RowWeights.of
+
+    def before(self: RowWeights, head: Head, choices: Choices) -> np.ndarray:
+        return np.repeat(whole(self, head, Choices(choices.rows[:1, :0], choices.codes[:1, :0])), len(choices), axis=1)
+
+    monkeypatch.setattr(RowWeights, "of", before)
+    for weights in ("labels", "balanced"):
+        head = other_head(np.random.default_rng(1), "squared_hinge", n=9, free=False, weights=weights)
+        choices = drawn_choice(np.random.default_rng(2), head, True)
+        exact = truth(head, choices)
+        V = np.array([[[float(x) for x in row] for row in exact]])
+        found = PlainRefits(head).newton(choices, V)
+        assert not away(head, found[0], exact) <= enclose_refits(head, choices, found)[0]
