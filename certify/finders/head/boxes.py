@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.linalg
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import Centre, Slabs, Sums, trap
+from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, Sums, trap
 
 ROUNDS = 40
 CAP = 25.0
@@ -47,7 +49,8 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
     return w
 
 
-def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None) -> Slabs | None:
+def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None, wide: int = WIDE,
+          left: Callable[[], float] = lambda: 1.0) -> Slabs | None:
     """Slabs whose image lies inside, by floats: from below, with steps that grow while they still help."""
     n = len(c.sums.S)
     at = np.zeros((4, n)) if warm is None else WARM * warm.all()
@@ -56,7 +59,9 @@ def slabs(c: Centre, free: Rows, k: int, warm: Slabs | None = None) -> Slabs | N
     at[2:, ~inside] = 0.0
     before = np.inf
     for turn in range(ROUNDS):
-        t = trap(c, Slabs(*at), free, k, proved=False)
+        if left() <= 0.0:
+            return None
+        t = trap(c, Slabs(*at), free, k, proved=False, wide=wide)
         if t is None:
             return None
         image = np.maximum(t.image, 0.0)

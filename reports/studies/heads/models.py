@@ -40,7 +40,7 @@ IDX = {
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
 }
 EMBEDDINGS = "embeddings.npz"
-"""A file that somebody puts into the cache: `X` sentence embeddings, `y` classes."""
+"""A file that `embeddings.py` puts into the cache: `X` sentence embeddings, `y` classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def embeddings(cache: Path) -> tuple[Array, Array]:
     """Sentence embeddings, where they were put."""
     path = cache / EMBEDDINGS
     if not path.exists():
-        raise SystemExit(f"{path} is not there; put it there, or leave the data `embeddings` out")
+        raise SystemExit(f"{path} is not there; make it with embeddings.py, or leave the data `embeddings` out")
     with np.load(path) as arrays:
         return arrays["X"].astype(np.float64), arrays["y"]
 

@@ -42,7 +42,7 @@ BARS = {
 """Per cent of the predictions no attack flips that the issue wants proved."""
 
 
-def answer(cell: models.Cell, cache: Path, seconds: float | None, processor: bool) -> Line:
+def answer(cell: models.Cell, cache: Path, seconds: float | None, processor: bool = False) -> Line:
     """One cell."""
     if processor:  # before certify is imported: its time limits are read from this clock
         time.monotonic = time.process_time

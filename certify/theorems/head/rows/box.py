@@ -8,7 +8,7 @@ import numpy as np
 
 from certify.finders.head.boxes import minimiser
 from certify.rigor.fp import Array
-from certify.systems.head.rows.boxes.trap import Slabs, centre
+from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import oriented, refusal
@@ -17,6 +17,9 @@ from certify.theorems.head.rows.boxes.stated import decoded, packed
 from certify.theorems.head.rows.boxes.tree import Box as TreeBox
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+
+PASSES, RATE = 12.0, 1e10
+"""Passes over all products that a box with each of them takes at least, and products and sums a second."""
 
 
 class Box(Method):
@@ -29,17 +32,32 @@ class Box(Method):
         return refusal(head, change)
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
-        """The points whose margin the box leaves positive; None where there is no box."""
+        """The points whose margin a box leaves positive; None where there is no box.
+
+        The second box has the products of all rows that may change formed one by one.
+        """
         s, points = oriented(head, change)
-        kept = np.ones(head.n)
+        kept, rows = np.ones(head.n), len(change.rows)
         c = centre(s, kept, minimiser(s, kept, head.V[0]))
-        tree = Tree(s, points, budget.left)
+        part = self._part(c, change, points, todo, budget, WIDE)
+        work = PASSES * 2.0 * head.n * rows * head.m / RATE
+        if rows > max(WIDE, 2 * change.count) and work < budget.left() and (
+                part is None or (todo & ~part.proved).any()):
+            every = self._part(c, change, points, todo, budget, rows)
+            if every is not None and (part is None or every.proved.sum() > part.proved.sum()):
+                return every
+        return part
+
+    def _part(self, c: Centre, change: RowChange, points: Array, todo: Mask, budget: Budget, wide: int) -> Part | None:
+        tree = Tree(c.sums, points, budget.left)
         rows = np.array(change.rows, np.int64)
-        box = tree.box(c, rows, 0, change.count)
+        box = tree.box(c, rows, 0, change.count, wide=wide)
         if box is None:
             return None
         proved = todo & (tree.needs(box, rows, points) == 0)
         arrays = {"weights": c.w, "slabs": packed(box.codes)}
+        if wide > WIDE:
+            arrays["wide"] = np.array([wide])
         shares = _second(box, points, todo & ~proved, budget)
         if (shares >= 0.0).any():
             proved, arrays = proved | (shares >= 0.0), arrays | {"second": shares}

@@ -19,6 +19,9 @@ from certify.systems.head.rows.boxes.slabs import Margins, Rows, margins, secant
 WIDE = 48
 """Rows whose products with all others are formed one by one; the rest share one bound."""
 
+AT_ONCE = 1 << 22
+"""Products that are held at once."""
+
 LEVERAGE = 1e-3
 """Least `1 − K_ii D_i` of a free row that may be deleted; below it no box is tried."""
 
@@ -116,6 +119,7 @@ class Trap:
         spread: upper bound of `|Σ_M p̂ s|_B`.
         loose: `off · Σ_M |s||p̂|`, at most.
         rest: `√‖top‖ · |gradient|`.
+        wide: how many rows had their products formed one by one.
     """
 
     image: Array
@@ -128,6 +132,7 @@ class Trap:
     spread: float
     loose: float
     rest: float
+    wide: int
 
     def inside(self, slabs: Slabs) -> bool:
         """Whether the image lies strictly within the slabs."""
@@ -175,7 +180,7 @@ def top_sum(values: Array, k: int) -> float:
     return float(top_sums(values[None, :], k)[0][0]) if k > 0 else 0.0
 
 
-def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Trap | None:
+def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True, wide: int = WIDE) -> Trap | None:
     """Where the motion lies if it lies in the slabs (D5); None where an inverse or a leverage is not proved.
 
     Args:
@@ -184,6 +189,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Tr
         free: the rows of which at most k may change; they are as they were at the centre.
         k: at least 1.
         proved: whether every number is to be a bound; if not, the same with floats that are only proposed.
+        wide: how many rows have their products formed one by one.
     """
     s, S, n = c.sums, c.sums.S, len(c.sums.S)
     sec = secants(c.at, slabs.lo, slabs.hi, proved)
@@ -201,7 +207,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True) -> Tr
     mean, half = 0.5 * (top + low), 0.5 * (top - low)
     size = fp.frobenius(top) + fp.frobenius(low) if proved else 0.0
     off = (max(top_off, low_off) + 4.0 * fp.dot_unit(len(top)) * size) * RAISE
-    return _image(c, slabs, free, k, (mean, half, top, off), proved)
+    return _image(c, slabs, free, k, (mean, half, top, off), proved, wide)
 
 
 def seen(S: Array, M: Array, norms: Array, off: float) -> Array:
@@ -210,7 +216,7 @@ def seen(S: Array, M: Array, norms: Array, off: float) -> Array:
 
 
 def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Array, Array, float],
-           proved: bool) -> Trap | None:
+           proved: bool, wide: int) -> Trap | None:
     """The inequalities of the box."""
     s, S, n = c.sums, c.sums.S, len(c.sums.S)
     mean, half, top, off = parts
@@ -224,18 +230,10 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     root = np.sqrt(np.maximum(own, 0.0) + off * s.norms * s.norms) * RAISE
     by = root[free] * size
     order = np.argsort(-by, kind="stable")
-    wide = order[: max(WIDE, 2 * k)]
-    others = float(by[order[len(wide)]]) if len(wide) < len(free) else 0.0
-    cols = free[wide]
-    K = SA @ (S[cols] * size[wide, None]).T
-    X = np.maximum(K, K * -back)
-    Y = np.maximum(-K, K * back)
-    X[cols, np.arange(len(cols))] = 0.0
-    Y[cols, np.arange(len(cols))] = 0.0
-    rest = (root * others * RAISE)[:, None]
-    X, X1 = top_sums(np.maximum(X, rest), k)
-    Y, Y1 = top_sums(np.maximum(Y, rest), k)
-    spread = _spread(c, free, (half, off), (size, back), beta, k)
+    some = order[: max(wide, 2 * k)]
+    others = float(by[order[len(some)]]) if len(some) < len(free) else 0.0
+    X, X1, Y, Y1 = _tops(SA, S[free[some]] * size[some, None], free[some], back, (k, root * others * RAISE), proved)
+    spread = _spread(c, free, (half, off), (size, back), beta, k, wide)
     loose = off * top_sum(s.norms[free] * size, k) * RAISE
     still = float(np.sqrt(fp.frobenius(top) + off)) * c.gradient * RAISE if proved else 0.0
     extra = beta * spread + s.norms * loose
@@ -252,11 +250,41 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     inner = extra[free]
     image[2, free] = (own_free * pull.first + X1[free] + inner) / left * RAISE
     image[3, free] = (own_free * pull.back + Y1[free] + inner) * RAISE
-    return Trap(image, mean, half, top, off, size, back, spread, loose, still)
+    return Trap(image, mean, half, top, off, size, back, spread, loose, still, wide)
+
+
+def _tops(left: Array, right: Array, cols: Rows, back: float, tops: tuple[int, Array], proved: bool,
+          ) -> tuple[Array, Array, Array, Array]:
+    """For every row the k and the k − 1 largest of `max(f, −back·f)`, f its products, and the same of −f.
+
+    Args:
+        left, right: `(n, p)` and `(w, p)` factors.
+        cols: the rows that `right` stands for; a row's product with itself does not count.
+        back: see `Trap`.
+        tops: k, and for each row a number below which no product counts.
+        proved: as of `trap`; products that are only proposed are formed in half the bits.
+    """
+    k, rest = tops
+    n, found = len(left), np.zeros((4, len(left)))
+    if not proved and len(cols) > WIDE:
+        left, right = left.astype(np.float32), right.astype(np.float32)
+    place = np.full(n, -1)
+    place[cols] = np.arange(len(cols))
+    step = max(1, AT_ONCE // max(len(cols), 1))
+    for start in range(0, n, step):
+        at = slice(start, min(start + step, n))
+        f = left[at] @ right.T
+        mine = place[at]
+        own = np.flatnonzero(mine >= 0)
+        f[own, mine[own]] = 0.0
+        floor = rest[at, None].astype(f.dtype)
+        found[0, at], found[1, at] = top_sums(np.maximum(np.maximum(f, f * -back), floor), k)
+        found[2, at], found[3, at] = top_sums(np.maximum(np.maximum(-f, f * back), floor), k)
+    return found[0], found[1], found[2], found[3]
 
 
 def _spread(c: Centre, free: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float],
-            beta: Array, k: int) -> float:
+            beta: Array, k: int, wide: int) -> float:
     """Upper bound of `|Σ_M p̂ s|_B` over all M of at most k free rows: the better of two.
 
     The sum of the k largest `|s_i|_B |p̂_i|`; and the root of the k largest of square plus k − 1 largest products.
@@ -266,12 +294,12 @@ def _spread(c: Centre, free: Rows, matrix: tuple[Array, float], pulls: tuple[Arr
     plain = top_sum(each, k)
     if k == 1 or not plain > 0.0:
         return plain
-    rho = squares(c, free, matrix, pulls, beta, k)
+    rho = squares(c, free, matrix, pulls, beta, k, wide)
     return min(plain, float(np.sqrt(top_sum(rho, k) * RAISE)) * RAISE)
 
 
 def squares(c: Centre, free: Rows, matrix: tuple[Array, float], pulls: tuple[Array, float], norms_of: Array,
-            k: int) -> Array:
+            k: int, most: int) -> Array:
     """ρ with `|Σ_M p̂ s|² ≤ Σ_M ρ` in the norm of a matrix: a square and the k − 1 largest products.
 
     Args:
@@ -279,25 +307,29 @@ def squares(c: Centre, free: Rows, matrix: tuple[Array, float], pulls: tuple[Arr
         matrix: positive semidefinite up to an error.
         pulls: bounds of the pulls of the free rows, and of the ratio back.
         norms_of: upper bounds of the norms of all rows.
+        most: how many rows have their products formed one by one.
     """
     M, off = matrix
     size, back = pulls
     each = norms_of[free] * size * RAISE
     if k == 1:
         return np.asarray(each * each * RAISE)
-    wide = np.argsort(-each, kind="stable")[: max(WIDE, 2 * k)]
+    wide = np.argsort(-each, kind="stable")[: max(most, 2 * k)]
     rows = c.sums.S[free[wide]]
     norms = c.sums.norms[free[wide]]
-    B = (rows @ M) @ rows.T
     weigh = size[wide]
-    near = (np.maximum(B, B * -back) + off * np.outer(norms, norms)) * np.outer(weigh, weigh)
-    np.fill_diagonal(near, 0.0)
     narrow = np.ones(len(free), bool)
     narrow[wide] = False
     most_narrow, most_all = float(each[narrow].max(initial=0.0)), float(each.max())
-    near = np.maximum(near, (each[wide] * most_narrow)[:, None])
     rho = each * each + (k - 1) * each * most_all
-    rho[wide] = each[wide] * each[wide] + top_sums(near, k - 1)[0]
+    left, step = rows @ M, max(1, AT_ONCE // len(wide))
+    for start in range(0, len(wide), step):
+        at = np.arange(start, min(start + step, len(wide)))
+        B = left[at] @ rows.T
+        near = (np.maximum(B, B * -back) + off * np.outer(norms[at], norms)) * np.outer(weigh[at], weigh)
+        near[at - start, at] = 0.0
+        near = np.maximum(near, (each[wide[at]] * most_narrow)[:, None])
+        rho[wide[at]] = each[wide[at]] * each[wide[at]] + top_sums(near, k - 1)[0]
     return np.asarray(rho * RAISE)
 
 

@@ -100,7 +100,7 @@ def second(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int) -> Second | Non
         return None
     k = min(k, len(free))
     upper = seen(S, t.top, s.norms, t.off)
-    rho = squares(c, free, (t.top, t.off), (t.size, t.back), upper, k)
+    rho = squares(c, free, (t.top, t.off), (t.size, t.back), upper, k, t.wide)
     norm = float(np.sqrt(fp.frobenius(t.top) + t.off)) * RAISE
     reach = norm * (float(np.sqrt(top_sum(rho, k))) + t.rest) * RAISE
     far = np.maximum(slabs.lo, slabs.hi)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from certify.finders.head import boxes
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
+from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
 from certify.theorems.head.rows.boxes.leaves import base, refits, stays, stays_alone
 from certify.theorems.head.rows.boxes.second import second, second_drops
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded, packed
@@ -178,17 +178,17 @@ class Tree:
         heat = np.sqrt(np.maximum(own, 0.0)) * pull
         return np.asarray(free[np.argsort(-heat[free], kind="stable")])
 
-    def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None) -> Box | None:
+    def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = WIDE) -> Box | None:
         """A proved box for the rows after the first h, or None."""
         free = np.sort(order[h:])
         self._say("tries")
-        slabs = boxes.slabs(c, free, k, warm)
+        slabs = boxes.slabs(c, free, k, warm, wide, self.left)
         if slabs is None:
             return None
         room = slabs.all()
         for _ in range(3):
             codes = coded(room)
-            found = trap(c, Slabs(*decoded(codes)), free, k)
+            found = trap(c, Slabs(*decoded(codes)), free, k, wide=wide)
             if found is not None and found.inside(Slabs(*decoded(codes))):
                 self._say("boxes")
                 return Box(h, codes, c, found, free, k)

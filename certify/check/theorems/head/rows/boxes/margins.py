@@ -8,6 +8,7 @@ from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.theorems.head.rows.boxes.fixed_rows import Short, few, forms, lengths, power, short, size
+from certify.check.theorems.head.rows.boxes.products import rounding
 from certify.check.theorems.head.rows.boxes.trap import (
     BACK,
     WIDE,
@@ -15,7 +16,6 @@ from certify.check.theorems.head.rows.boxes.trap import (
     above_ratio,
     integer,
     most,
-    rounding,
     whole_above,
 )
 

@@ -16,8 +16,9 @@ from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.linalg.definite import Truth, definiteness
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of, gram, inverse, power, size
 from certify.check.theorems.head.rows.boxes.margins import Points
+from certify.check.theorems.head.rows.boxes.products import rounding
 from certify.check.theorems.head.rows.boxes.slabs import below, slope
-from certify.check.theorems.head.rows.boxes.trap import Box, most, rounding, squares_of, turn
+from certify.check.theorems.head.rows.boxes.trap import Box, most, squares_of, turn
 
 SPLIT = power(-20)
 """Share of the squared pull that the mixed term with the gradient takes."""
@@ -71,7 +72,8 @@ class Second:
         lengths = [(x + off * r * r).max(ZERO).upper().sqrt().upper() for x, r in
                    zip(forms_of(s, [(top, (size(top) + off).upper())])[0], s.norms, strict=True)]
         each = {i: (lengths[i] * found.sizes[i]).upper() for i in found.free}
-        self.rho = squares_of(c, found.free, found.k, (top, off), found.sizes, found.back, each)
+        self.rho = squares_of(c, found.free, found.k, (top, off), found.sizes, found.back, each,
+                              found.wide)
         self.reach = {i: arb(max(il[i], ih[i])) for i in found.free}
 
     def holds(self, at: int, share: float, without: Set[int] = frozenset()) -> bool:

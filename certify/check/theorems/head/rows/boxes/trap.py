@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from flint import arb, arb_mat
@@ -11,19 +11,17 @@ from flint import arb, arb_mat
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import whole
 from certify.check.theorems.head.rows.boxes.fixed_rows import (
-    Few,
-    Short,
     Sums,
-    few,
     forms_of,
     inverse,
     power,
     size,
 )
+from certify.check.theorems.head.rows.boxes.products import products
 from certify.check.theorems.head.rows.boxes.slabs import gain, remainder, slope, weights
 
 WIDE = 48
-"""Free rows whose products with all rows are formed; the others share one bound."""
+"""Free rows whose products with all rows are formed at least; the others share one bound."""
 
 BACK = 20
 """Bits of the ratio of pulls back to pulls forth."""
@@ -82,6 +80,7 @@ class Box:
         root: `|s_i|_A` of the free rows.
         slabs: lo, hi, il, ih.
         low, top, top_off: the weights of `H_low` in whole numbers, its inverse, and what that is off by.
+        wide: of how many rows products were formed.
     """
 
     c: Centre
@@ -101,6 +100,7 @@ class Box:
     low: list[int]
     top: arb_mat
     top_off: arb
+    wide: int
 
 
 def most(values: Iterable[arb], k: int) -> arb:
@@ -110,7 +110,7 @@ def most(values: Iterable[arb], k: int) -> arb:
     return sum(tops[:k], ZERO) * (1 + power(-50)) if k else ZERO
 
 
-def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]) -> Box | None:
+def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wide: int = WIDE) -> Box | None:
     """The box, if it is proved: every inequality of D5 strict; else None.
 
     Args:
@@ -118,6 +118,7 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]) ->
         free: rows of which at most k change, none of them changed at the centre.
         k: at least 1.
         slabs: lo, hi for all rows, il, ih for the free ones, positive.
+        wide: of how many free rows products are formed.
     """
     s = c.sums
     lo, hi, il, ih = slabs
@@ -143,13 +144,13 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]) ->
     for i in free:
         back = back.max((backs[i] / sizes[i]).upper())
     proof = _proved(c, free, min(k, len(free)), (lo, hi, il, ih), (mean, half, off, high[2]),
-                    (sizes, forth, backs, back))
+                    (sizes, forth, backs, back), wide)
     return proof and replace(proof, low=least, top=high[0], top_off=high[1])
 
 
 def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]],
             matrices: tuple[arb_mat, arb_mat, arb, arb],
-            pulls: tuple[dict[int, arb], dict[int, arb], dict[int, arb], arb]) -> Box | None:
+            pulls: tuple[dict[int, arb], dict[int, arb], dict[int, arb], arb], wide: int) -> Box | None:
     """The inequalities."""
     s = c.sums
     lo, hi, il, ih = slabs
@@ -161,28 +162,22 @@ def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]
     beta = [(x + off * r * r).max(ZERO).upper().sqrt() for x, r in zip(beta, s.norms, strict=True)]
     root = [x.max(ZERO).upper().sqrt() for x in own]
     order = sorted(free, key=lambda i: -float(root[i] * sizes[i]))
-    wide = order[: max(WIDE, 2 * k)]
+    some = order[: max(wide, 2 * k)]
     others = ZERO
-    for i in order[len(wide):]:
+    for i in order[len(some):]:
         others = others.max((root[i] * sizes[i]).upper())
-    Z = mean * arb_mat([[arb(x) * sizes[i] for x in s.rows[i]] for i in wide]).transpose()
-    coarse = few(Z.mid(), s.p)
-    zeta = rounding(s.short, Z, coarse)
-    flat = [int(x) for x in (s.short.mat * coarse.mat).entries()]
-    spread = _spread(c, free, k, half, off, sizes, back, beta)
-    loose = (off * most([s.norms[i] * sizes[i] for i in free], k) + k * zeta).upper()
+    formed = products(s, mean, some, sizes)
+    spread = _spread(c, free, k, half, off, sizes, back, beta, wide)
+    loose = (off * most([s.norms[i] * sizes[i] for i in free], k) + k * formed.zeta).upper()
     still = (big * c.gradient).upper()
     every = (loose + still).upper()
     extra = [b * spread + r * every for b, r in zip(beta, s.norms, strict=True)]
-    width, place, ratio = len(wide), {i: a for a, i in enumerate(wide)}, above_ratio(back)
-    for j in range(s.n):
-        if not c.kept[j]:
-            continue
-        row = flat[j * width : (j + 1) * width]
+    place, ratio = {i: a for a, i in enumerate(some)}, above_ratio(back)
+    for j, row, exponent in formed.rows([j for j in range(s.n) if c.kept[j]]):
         if j in place:
             row[place[j]] = 0
-        unit = power(s.short.unit[j] + coarse.unit)
-        X, X1, Y, Y1 = _tops(row, k, ratio, whole_above(root[j] * others, s.short.unit[j] + coarse.unit))
+        unit = power(exponent)
+        X, X1, Y, Y1 = _tops(row, k, ratio, whole_above(root[j] * others, exponent))
         if c.turned[j]:  # such a row is not free, and its products have the other sign
             X, Y = Y, X
         if not (arb(lo[j]) > X * unit + extra[j] and arb(hi[j]) > Y * unit + extra[j]):
@@ -193,16 +188,7 @@ def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]
                     and arb(ih[j]) > own[j] * backs[j] + Y1 * unit + extra[j]):
                 return None
     return Box(c, free, k, mean, half, off, sizes, back, spread, loose, still, bound, {i: root[i] for i in free},
-               slabs, [], mean, off)
-
-
-def rounding(rows: Short, Z: arb_mat, short: Few) -> arb:
-    """ζ with `|s·z − ŝ·ẑ| ≤ |s|ζ` for every row s and every column z: `ε|z| + (1 + ε)|z − ẑ|`."""
-    longest = ZERO
-    for column in Z.transpose().tolist():
-        longest = longest.max(norm(column).upper())
-    error = short.column + size(Z - Z.mid())
-    return (rows.epsilon * longest + (1 + rows.epsilon) * error).upper()
+               slabs, [], mean, off, wide)
 
 
 def above_ratio(back: arb) -> int:
@@ -244,33 +230,57 @@ def _first(forth: list[int], back: list[int], k: int, ratio: int, floor: int) ->
 
 
 def _spread(c: Centre, free: list[int], k: int, half: arb_mat, off: arb, sizes: dict[int, arb],
-            back: arb, beta: list[arb]) -> arb:
+            back: arb, beta: list[arb], wide: int) -> arb:
     """At least `|Σ_M p̂s|_B`: the k largest of `|s|_B|p̂|`, or the root of the k largest row sums of k products."""
     each = {i: (beta[i] * sizes[i]).upper() for i in free}
     plain = most(each.values(), k)
     if k == 1:
         return plain
-    rho = squares_of(c, free, k, (half, off), sizes, back, each)
+    rho = squares_of(c, free, k, (half, off), sizes, back, each, wide)
     return plain.min(most(rho.values(), k).sqrt().upper())
 
 
 def squares_of(c: Centre, free: list[int], k: int, matrix: tuple[arb_mat, arb], sizes: dict[int, arb], back: arb,
-               each: dict[int, arb]) -> dict[int, arb]:
+               each: dict[int, arb], wide: int) -> dict[int, arb]:
     """ρ with `|Σ_M p̂s|² ≤ Σ_M ρ` in the norm of a matrix, from the norms of the pulls of single rows."""
-    s, (M, off) = c.sums, matrix
-    wide = sorted(free, key=lambda i: -float(each[i]))[: max(WIDE, 2 * k)]
-    scaled = arb_mat([[arb(x) * sizes[i] for x in s.rows[i]] for i in wide])
-    B = (scaled * M * scaled.transpose()).tolist()
+    s = c.sums
+    some = sorted(free, key=lambda i: -float(each[i]))[: max(wide, 2 * k)]
     largest, narrow = ZERO, ZERO
     for i in free:
         largest = largest.max(each[i])
-    for i in set(free) - set(wide):
+    for i in set(free) - set(some):
         narrow = narrow.max(each[i])
     rho = {i: each[i] * (each[i] + (k - 1) * largest) for i in free}
-    length = [s.norms[i] * sizes[i] for i in wide]
-    for a, i in enumerate(wide):
-        near = [(x.max(-x * back) + off * length[a] * length[b]).max(each[i] * narrow)
-                for b, x in enumerate(B[a]) if b != a]
-        near += [each[i] * narrow] * max(0, k - 1 - len(near))
-        rho[i] = each[i] * each[i] + most(near, k - 1)
+    partners = _partners_in_numbers if len(some) > max(WIDE, 2 * k) else _partners
+    length = {i: s.norms[i] * sizes[i] for i in some}
+    for i, sum_of in partners(c, some, k, matrix, sizes, back, length, {i: each[i] * narrow for i in some}):
+        rho[i] = each[i] * each[i] + sum_of
     return rho
+
+
+Sums_of_partners = Iterator[tuple[int, arb]]
+
+
+def _partners(c: Centre, some: list[int], k: int, matrix: tuple[arb_mat, arb], sizes: dict[int, arb], back: arb,
+              length: dict[int, arb], floors: dict[int, arb]) -> Sums_of_partners:
+    """For each of some rows the k − 1 largest products of its pull with those of others, each above its floor."""
+    M, off = matrix
+    scaled = arb_mat([[arb(x) * sizes[i] for x in c.sums.rows[i]] for i in some])
+    for a, (i, row) in enumerate(zip(some, (scaled * M * scaled.transpose()).tolist(), strict=True)):
+        near = [(x.max(-x * back) + off * length[i] * length[some[b]]).max(floors[i])
+                for b, x in enumerate(row) if b != a]
+        near += [floors[i]] * max(0, k - 1 - len(near))
+        yield i, most(near, k - 1)
+
+
+def _partners_in_numbers(c: Centre, some: list[int], k: int, matrix: tuple[arb_mat, arb], sizes: dict[int, arb],
+                         back: arb, length: dict[int, arb], floors: dict[int, arb]) -> Sums_of_partners:
+    """The same for many rows, with products in whole numbers: of each `|s_i|σ_iζ` is lost."""
+    M, off = matrix
+    formed, place = products(c.sums, M, some, sizes), {i: a for a, i in enumerate(some)}
+    ratio, apart = above_ratio(back), off * most(length.values(), k - 1)
+    for i, row, exponent in formed.rows(some) if k > 1 else ():
+        row[place[i]] = 0
+        floor = whole_above(floors[i] / sizes[i], exponent)
+        tops = _tops(row, k - 1, ratio, floor)[0]
+        yield i, (sizes[i] * tops * power(exponent) + length[i] * ((k - 1) * formed.zeta + apart)).upper()
