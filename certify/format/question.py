@@ -38,6 +38,7 @@ class Question:
         decay: whether the weight decay is above 0.
         undecayed: whether biases carry none.
         down: whether sample weights only fall.
+        weighed: whether rows carry weights of their own in the training loss.
         targets, radius, level, count, change, reference, units, window, evaluation: whether the spec says them; units
             are columns or a scale of the features, change is the file of the one change.
     """
@@ -66,6 +67,7 @@ class Question:
     units: bool = False
     window: bool = False
     evaluation: bool = False
+    weighed: bool = False
 
 
 KEYS: Final = tuple(field.name for field in fields(Question))
@@ -133,8 +135,16 @@ _LOSS: Final = (Map.CRITICAL, Map.SUBLEVEL)
 _BUDGETS: Final = tuple(s for s in Set if s is not Set.GIVEN)
 _LEAVING: Final = tuple(p for p in Parameter if p.leaves)
 _STAYING: Final = tuple(p for p in Parameter if not p.leaves)
+_ROWS: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, set=Set.SPARSE,
+                      parameter=tuple(p for p in Parameter if p.discrete))
 
 LAWS: Final = (
+    Law(Domain(loss=tuple(loss for loss in Loss if loss.of_heads)), _ROWS,
+        "this loss is known of heads whose rows are left out or get other labels, and of nothing else"),
+    Law(Domain(loss=tuple(loss for loss in Loss if loss.counts)), Domain(parameter=_LEAVING),
+        "its targets are numbers, of which none is a label"),
+    Law(Domain(weighed=True), _ROWS,
+        "weights of rows are known of heads whose rows are left out or get other labels, and of nothing else"),
     Law(Domain(map=_LOSS), Domain(targets=True), "this map needs the training loss, and the loss needs targets"),
     Law(Domain(base=Base.NEARBY), Domain(targets=True), 'base = "nearby" needs the targets in the file'),
     Law(Domain(map=Map.INTERPOLATION), Domain(parameter=_STAYING),

@@ -81,6 +81,8 @@ class Problem(Statement):
         self._require_change()
         require_threshold(self)
         require_kind(self)
+        if self.weights is not None:
+            self.weights.require(self.n)
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from certify.problem.norms.table import WEIGHT_NORMS
 from certify.problem.norms.weight_norm import WeightNorm
 from certify.problem.perturbations.moving import Moving
 from certify.problem.perturbations.parameters import MOVING
+from certify.problem.sample_weights import SampleWeights
 from certify.problem.sets.perturbation_set import Budget
 from certify.problem.sets.table import BUDGETS, SETS
 
@@ -56,6 +58,9 @@ class Statement:
         loss, weight_decay: the training loss (critical, sublevel).
         bias_decay: whether the biases carry the weight decay too.
         classes: what a user calls the labels, in the order of their numbers; None: as the data has them.
+        weights: of the rows in the sum of the losses, by row and by label; None: all 1. Known of heads whose rows are
+            left out or get other labels, and in Python alone.
+        prepare: what is done to rows of features before the network, in floats; None: nothing. X is prepared already.
         normalization: what the losses are divided by where rows are left out: ``"fixed"``: n; ``"remaining"``: the
             number of rows that are left.
         level: the level ℓ; None: the loss at the given weights.
@@ -116,6 +121,8 @@ class Statement:
     relabelled: int | None = None
     pairs: tuple[tuple[float, float], ...] | None = None
     classes: tuple[Any, ...] | None = None
+    weights: SampleWeights | None = None
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None
 
     @property
     def n(self) -> int:

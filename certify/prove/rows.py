@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
-from certify.format.words import Base, Map
+from certify.format.words import Base, Map, Normalization, Parameter
 from certify.inputs.given import given_rows, same_columns
 from certify.network.network import Network
 from certify.problem.problem import Problem
@@ -21,7 +21,7 @@ from certify.prove.rows_asked import KINDS, PLAIN, asked_change
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
-from certify.systems.head.rows.change import DELETED, NONE
+from certify.systems.head.rows.change import DELETED, NONE, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
@@ -31,6 +31,9 @@ VERBS = {"delete": "deleted", "relabel": "relabelled"}
 
 ANOTHER = 0.1
 """Share of the length of the given weights beyond which their minimum is likely that of another training."""
+
+LARGEST = 20_000
+"""Weights of a head at most: a matrix of their square takes 3.2 GB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +207,24 @@ def stable_predictions(
     asked = labelled(asked_of(problem, X_eval, members), threshold)
     head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
+    _tell_of_lost(head, change)
     return StablePredictions(change, survey(head, change, seconds, progress or silent), head, distance)
+
+
+def _tell_of_lost(head: Head, change: Change) -> None:
+    """Warn where the changes may leave a label without rows, which many programs refuse to train on."""
+    if not isinstance(change, RowChange):
+        return
+    codes, label = np.unique(head.Y, axis=0, return_inverse=True)
+    if len(codes) > max(head.k, 2) or len(codes) < 2:
+        return
+    label = label.reshape(-1)
+    for c in range(len(codes)):
+        of = np.flatnonzero(label == c)
+        if len(of) <= change.count and set(of.tolist()) <= set(change.rows):
+            warnings.warn(f"a label has {len(of)} rows, and any {change.count} may be "
+                          f"{'relabelled' if change.relabels else 'deleted'}: scikit-learn refuses to "
+                          "fit without it, and answers are about the minimum of the loss of what is left", stacklevel=3)
 
 
 def distance_of(head: Head) -> float:
@@ -248,7 +268,15 @@ def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Probl
     if points.shape[1] != inputs:
         raise InputError("X_eval", f"{points.shape[1]} columns", f"give {inputs}, those of the training data")
     same_columns(X_eval, problem.names, "X_eval")
-    plain = {"radius": None, "scale": None, "map": Map.CRITICAL, "base": Base.NEARBY, "spec": None, "direction": None}
+    if problem.prepare is not None:
+        points = np.ascontiguousarray(problem.prepare(points))
+    size = problem.outputs * (inputs + 1)
+    if size > LARGEST:
+        raise InputError("X", f"{size} weights of the head ({inputs} columns, {problem.outputs} outputs)",
+                         f"give at most {LARGEST}, e.g. fewer columns: a refit solves a system of that size")
+    leaves = Parameter(members["parameter"]).leaves  # as many rows are left where labels alone change
+    plain = {"radius": None, "scale": None, "map": Map.CRITICAL, "base": Base.NEARBY, "spec": None, "direction": None,
+             "normalization": problem.normalization if leaves else Normalization.FIXED}
     asked = replace(problem, **{**plain, **members}, evaluation=points)
     assert isinstance(asked.network, Network)  # a head is the last layer of a chain
     require_sound(*asked.network.arrays, asked.X, asked.y, points)
@@ -266,6 +294,8 @@ def labelled(problem: Problem, threshold: float | None) -> Problem:
     targets = problem.y if problem.y is not None else problem.labels
     if problem.threshold is None and problem.outputs == 1 and problem.row_loss.slides and not (
             targets is not None and np.isin(targets, (-1, 1)).all()):
+        told = problem.row_loss.output
+        hint = f"; the output is {told}" if told else ", e.g. 0.5 for targets 0 and 1"
         raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
-                         "give the threshold that parts the two labels, e.g. 0.5 for targets 0 and 1")
+                         f"give the threshold that parts the two labels{hint}")
     return problem

@@ -19,7 +19,7 @@ Demand = tuple[bool, str, object, str]
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
-    "training.loss": ("squared", "cross_entropy", "logistic"),
+    "training.loss": ("squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson"),
     "training.normalization": ("fixed", "remaining"),
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
@@ -57,7 +57,7 @@ WORDS_OF_PARTS = {
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
     "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",),
     "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
-    "function": ("weights",),
+    "function": ("weights",), **dict.fromkeys(("one_vs_rest", "squared_hinge", "huber", "poisson"), ("whole_rows",)),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
@@ -225,7 +225,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
 
 def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
     """The parts of which a demand could be broken; what the others demand cannot be."""
-    words = (*quantities, spec.map, spec.set, spec.parameter)
+    words = (*quantities, spec.map, spec.set, spec.parameter, spec.loss)
     asked = {part for word in words for part in WORDS_OF_PARTS.get(word, ())}
     there = {
         "maps": spec.base != "given" or any(

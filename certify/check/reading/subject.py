@@ -182,7 +182,7 @@ class Problem:
     @property
     def contrasts(self) -> bool:
         """Whether the outputs count only up to one number a row: critical points of the cross-entropy (M5a)."""
-        return self.solutions.stationary and LOSSES[self.loss].classes
+        return self.solutions.stationary and LOSSES[self.loss].shares
 
     @property
     def block(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,26 @@ from certify.systems.head.rows.losses.base import HeadLoss
 Whole = NDArray[np.int64]
 
 
+class Weighing(Protocol):
+    """Weights of rows (:class:`certify.systems.head.rows.weights.RowWeights`)."""
+
+    @property
+    def balanced(self) -> bool:
+        """Whether they go by how many rows of every label there are."""
+        ...
+
+    def of(self, head: Any, choices: Any) -> Array:
+        """`(n, B)` after every change."""
+        ...
+
+    def weighed(self, head: Any, choices: Any, g: Array, left: Array, slack: Array) -> tuple[Array, Array, Array]:
+        """Slopes, what rows count and slack with them."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Head:
-    """`G_M(V) = Σ_i ℓ(Vφ_i; y_i) + (μ_M/2) Σ_j |V_j|²` over the rows that M leaves and the columns with decay.
+    """`G_M(V) = Σ_i c_i ℓ(Vφ_i; y_i) + (μ_M/2) Σ_j |V_j|²` over the rows that M leaves and the columns with decay.
 
     Attributes:
         phi: `(n, m)` float64, a 1 in the last column for the intercept.
@@ -34,6 +52,7 @@ class Head:
         points: `(N, m)` evaluation inputs.
         points_rad: `(N,)` as `phi_rad`.
         threshold: of one output: the label of a point is whether the output lies above it.
+        weights: of the rows in the sum; None: all 1.
     """
 
     phi: Array
@@ -49,6 +68,17 @@ class Head:
     points: Array
     points_rad: Array
     threshold: float = 0.0
+    weights: Weighing | None = None
+
+    @property
+    def uneven(self) -> bool:
+        """Whether rows carry weights, or the curvature depends on the target: then Newton's method is a plain one."""
+        return self.weights is not None or self.loss.kinked
+
+    @property
+    def read_off(self) -> bool:
+        """Whether slopes alone say what changed rows do to gradient and curvature."""
+        return self.weights is None and self.loss.read_off
 
     @property
     def n(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows import plainly
 from certify.systems.head.rows.change import DELETED, NONE, Choices
 from certify.systems.head.rows.head import Head
 
@@ -60,7 +61,7 @@ def enclose_refits(head: Head, choices: Choices, V: Array) -> Array:
         `(B,)` distances, infinite where nothing is proved. With a free intercept and a shifted loss the distance is to
         one of the refits, which all have the same differences of outputs.
     """
-    return refits_and_gradients(head, choices, V)[0]
+    return refits_and_gradients(head, choices, V)[0] if head.read_off else plainly.enclose_refits(head, choices, V)
 
 
 def refits_and_gradients(head: Head, choices: Choices, V: Array) -> tuple[Array, Array]:
@@ -75,6 +76,13 @@ def refits_and_gradients(head: Head, choices: Choices, V: Array) -> tuple[Array,
             near, gradients[at] = _distances(head, choices.part(at), trial)
             found[at] = np.where(good & np.isfinite(near), near, np.inf)
     return found, gradients
+
+
+def gradient_size(head: Head, choices: Choices, V: Array) -> Array:
+    """Upper bounds `(B,)` of `|∇G_M(V̂)|` for a batch."""
+    if head.read_off:
+        return enclose_slopes(head, choices, V).size
+    return plainly.enclose_slopes(head, choices, V).size
 
 
 def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:

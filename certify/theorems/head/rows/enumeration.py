@@ -41,6 +41,8 @@ class Enumeration(Method):
 
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the choices can be counted out."""
+        if not head.read_off:
+            return "rows carry weights, or the loss is one of heads alone, and every_choice counts these out"
         leaves = choices_in_all(head, change)
         if leaves > LEAVES:
             return f"there are {leaves:.1e} choices, and {LEAVES:.0e} can be refitted one by one"

@@ -37,13 +37,16 @@ class EveryChoice(Method):
     """All choices of a change that is not one of any m rows, each refitted (D1)."""
 
     name: ClassVar[str] = "every_choice"
+    weighs: ClassVar[bool] = True
 
     def takes(self, change: Change) -> Change | str:
-        """Every kind but the one that `enumeration` counts out."""
-        return "any rows change, which enumeration counts out" if isinstance(change, RowChange) else change
+        """Every kind as it is."""
+        return change
 
     def able(self, head: Head, change: Change) -> str:
-        """Whether the choices can be counted out."""
+        """Whether the choices can be counted out, and `enumeration` does not do it."""
+        if isinstance(change, RowChange) and head.read_off:
+            return "any rows change, which enumeration counts out"
         leaves = change.leaves(head)
         if leaves > LEAVES:
             return f"there are {leaves:.1e} choices, and {LEAVES:.0e} can be refitted one by one"
@@ -53,7 +56,7 @@ class EveryChoice(Method):
 
     def complete(self, head: Head, change: Change) -> bool:
         """Where every choice is refitted in seconds."""
-        return change.leaves(head) * head.n * head.k * head.m <= FEW
+        return not self.able(head, change) and change.leaves(head) * head.n * head.k * head.m <= FEW
 
     def seconds(self, head: Head, change: Change) -> float:
         """The time of all refits, from that of some that lie apart."""

@@ -87,9 +87,11 @@ class Method(ABC):
     Attributes:
         name: as certificates name it.
         takes_all: whether it may use all the time it is given.
+        weighs: whether it takes rows that carry weights.
     """
 
     name: ClassVar[str]
+    weighs: ClassVar[bool] = False
     takes_all: ClassVar[bool] = False
 
     def takes(self, change: Change) -> Change | str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from certify.finders.head.attack import attack
 from certify.finders.head.floats import FloatHead, float_head
 from certify.finders.head.greedy import greedy
+from certify.finders.head.plain_attack import plain_attack
 from certify.format.errors import EnclosureError
 from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
 from certify.rigor.finder import proposed
@@ -167,6 +168,8 @@ def _asked(name: str, head: Head, change: Change) -> Change | str:
     asked = _method(name).takes(change)
     if isinstance(asked, str):
         return asked
+    if head.weights is not None and not _method(name).weighs:
+        return "it is for rows that count the same, and these carry weights"
     gone = vanishing(head, asked) if asked is not change else []
     return (gone[0] if gone else _method(name).able(head, asked)) or asked
 
@@ -179,12 +182,17 @@ def tree_first(head: Head, change: Change, methods: tuple[str, ...]) -> bool:
 
 
 def vanishing(head: Head, change: Change) -> list[str]:
-    """Why nothing can be proved where the changes may leave no row of a class and the intercepts are free."""
-    if head.label is None or head.codes is None or not head.free_intercept or head.loss.floored:
+    """Why nothing can be proved where the changes may leave no row of a class, and something rests on these."""
+    if head.free_intercept and isinstance(change, RowChange) and not change.relabels and (
+            why := head.loss.bottomless(head.Y, change.rows, change.count)):
+        return [why]
+    balanced = head.weights is not None and head.weights.balanced
+    if head.label is None or head.codes is None or not (head.free_intercept or balanced) or (
+            head.loss.floored and not balanced):
         return []
     left = np.bincount(head.label, minlength=len(head.codes))
-    return [f"class {c} has {left[c]} rows, and without them the free intercept has no finite minimum"
-            for c in change.emptied(head)[:MENTIONED]]
+    why = "balanced weights have no meaning" if balanced else "the free intercept has no finite minimum"
+    return [f"class {c} has {left[c]} rows, and without them {why}" for c in change.emptied(head)[:MENTIONED]]
 
 
 def _method(name: str) -> Method:
@@ -203,7 +211,8 @@ def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget
         for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():
             found.prove(choices, V)
         return
-    flips = attack(_floats(head), not change.relabels, change.count, limit.left(), np.array(change.rows))
+    flips: Any = plain_attack(head, change, limit.left()) if head.uneven else attack(
+        _floats(head), not change.relabels, change.count, limit.left(), np.array(change.rows))
     for begin in range(0, len(flips.rows), AT_ONCE):
         at = slice(begin, begin + AT_ONCE)
         found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])

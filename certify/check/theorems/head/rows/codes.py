@@ -60,7 +60,23 @@ def _reals(problem: Problem, relabels: bool) -> Codes:
     return Codes([list(row) for row in rows], [at[tuple(row)] for row in targets], targets)
 
 
-_BY_LOSS = {"logistic": _logistic, "cross_entropy": _classes, "squared": _reals}
+def _against(problem: Problem, relabels: bool) -> Codes:
+    """1 at the class and −1 at every other; of one output −1 and 1."""
+    if problem.outputs == 1:
+        return _logistic(problem, relabels)
+    found = _classes(problem, relabels)
+    rows = [[2.0 * v - 1.0 for v in row] for row in found.rows]
+    return Codes(rows, found.label, [rows[c] for c in found.label])
+
+
+def _numbers(problem: Problem, relabels: bool) -> Codes:
+    if relabels:
+        raise Invalid("training.loss", f"the targets of {problem.loss} are numbers", "labels are needed to change them")
+    return _reals(problem, relabels)
+
+
+_BY_LOSS = {"logistic": _logistic, "cross_entropy": _classes, "squared": _reals, "one_vs_rest": _against,
+            "squared_hinge": _against, "huber": _numbers, "poisson": _numbers}
 
 
 def number_of(problem: Problem, codes: Codes, label: float, where: str) -> int:

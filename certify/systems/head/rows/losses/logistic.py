@@ -6,9 +6,19 @@ from typing import ClassVar
 
 import numpy as np
 
+from certify.rigor.activation import activation
+from certify.rigor.activation.elementary import exp
 from certify.rigor.activation.sigmoid import values
-from certify.rigor.fp import Array
+from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.losses.base import HeadLoss
+
+_SIGMOID = activation("sigmoid")
+
+FAR = 1e6
+"""Where the curvature is 0 for every bound of it from below."""
+
+WIDE = 500.0
+"""Of a ball of this radius nothing is said."""
 
 
 class LogisticHead(HeadLoss):
@@ -19,6 +29,7 @@ class LogisticHead(HeadLoss):
     steepest: ClassVar[float] = 1.25
     fading: ClassVar[float] = 1.0
     sigmoid: ClassVar[bool] = True
+    read_off: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """`−yσ(−yz)`; a product with ±1 is exact."""
@@ -35,6 +46,14 @@ class LogisticHead(HeadLoss):
         size = np.abs(g[..., 0])
         size -= size * size
         return np.asarray(np.maximum(size - (2 * error + 2.0**-51), 0.0))
+
+    def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
+        """`σ'(z)e^(−radius)`, as `|(ln σ')'| < 1`: no more than a checker can see for itself."""
+        near = np.abs(Z[..., 0]) < FAR  # neither NaN nor infinity
+        slope = _SIGMOID.enclose(np.where(near, Z[..., 0], FAR))[1]
+        within = near & (radius < WIDE)
+        shrink = exp(-np.where(within, radius, WIDE) * RAISE) * (1 - 2.0**-50)
+        return np.asarray(np.where(within, np.maximum((slope.mid - slope.error) * shrink * (1 - 2.0**-50), 0.0), 0.0))
 
     def guess_slopes(self, Z: Array, Y: Array) -> Array:
         """`−yσ(−yz)`."""

@@ -11,6 +11,7 @@ from certify.systems.head.rows.change import DELETED, NONE, Choices
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.refit import _change, enclose_refits
 from tests.families.heads import drawn_head
+from tests.families.other_heads import weights_of
 from tests.oracles.head_refit import BITS, refit
 
 LOSSES = ("squared", "logistic", "cross_entropy")
@@ -29,7 +30,10 @@ def truth(head, choices):
            if i != NONE and c != DELETED}
     with ctx.workprec(BITS):
         mu = arb(head.weight_decay) * (head.n - len(gone) if head.remaining else head.n)
-        return refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new)
+        codes = {int(i): int(c) for i, c in zip(choices.rows[0], choices.codes[0], strict=True)
+                 if i != NONE and c != DELETED}
+        return refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new,
+                     weights_of(head, gone, codes))
 
 
 def away(head, V, exact):
@@ -111,6 +115,12 @@ def test_outputs_that_overflow_prove_nothing_and_leave_the_others_alone():
         V[0] = 1e308 * np.sign(head.phi[0])
         found = enclose_refits(head, choices, V)
         assert np.isinf(found[0]) and np.isfinite(found[1])
+
+
+def test_the_curvature_of_the_logistic_loss_is_not_known_infinitely_far_away():
+    Z, radius = np.array([[0.0], [0.0], [np.nan]]), np.array([np.inf, 1.0, 0.0])
+    floor = HEAD_LOSSES["logistic"].floor(Z, radius, np.zeros_like(Z))
+    assert floor[0] == floor[2] == 0.0 < floor[1] < 0.25
 
 
 def test_a_row_on_which_its_refit_rests_alone_is_solved_all_the_same():
