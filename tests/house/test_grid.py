@@ -36,6 +36,7 @@ DIFFERENCES = (
 SINCE: tuple[tuple[str, Domain, str], ...] = (
     ("D1: two targets of the squared loss, or rows that mark an output, are labels too", Domain(
         parameter="labels", loss="squared", set="sparse", quantity="stable_predictions"), "D1"),
+    ("D1: these labels become others", Domain(parameter="labels", set="given", quantity="stable_predictions"), "D1"),
 )
 """What theorems answer that had no answer when the grid was kept: name, domain, label. A new theorem goes here."""
 
