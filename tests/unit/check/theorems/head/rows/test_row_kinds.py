@@ -21,6 +21,7 @@ from certify.systems.head.rows.changes.both import BothChange
 from certify.systems.head.rows.changes.given import GivenRows
 from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.changes.pairs import PairChange
+from certify.theorems.head.rows.every_choice import EveryChoice
 from tests.families.head_changes import KINDS
 from tests.families.heads import drawn_head
 from tests.oracles.head_changes import KEPT, ways
@@ -249,3 +250,22 @@ def test_both_programs_count_the_same_choices_in_the_same_order(kind: str, loss:
             assert own.plain is None
         else:
             assert own.plain == base.Plain(change.within.relabels, change.within.count, change.within.rows)
+
+
+@pytest.mark.parametrize("name", ["groups deleted", "groups relabelled", "pairs"])
+def test_methods_for_the_rows_that_contain_a_change_are_derived_again(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without refits of every choice: what stays under any rows, as many as may change here, stays."""
+    spec = written(tmp_path, ASKED[name])
+    text = spec.read_text(encoding="utf-8").replace("weight_decay = 0.125", "weight_decay = 4.0")
+    spec.write_text(text, encoding="utf-8")
+    if name == "groups relabelled":  # of one row each: three of eight labels flip everything
+        data = dict(np.load(tmp_path / "data.npz"))
+        np.savez(tmp_path / "data.npz", **(data | {"user": np.arange(8.0)}))
+    monkeypatch.setattr(EveryChoice, "able", lambda self, head, change: "not asked here")
+    monkeypatch.setattr(EveryChoice, "complete", lambda self, head, change: False)
+    certificate = run_audit(spec)
+    status = load_file(tmp_path / "witness.safetensors")["stable_predictions.rows.status"]
+    assert status_of("every_choice") not in status and (status > 1).any()
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
