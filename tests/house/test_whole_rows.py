@@ -32,7 +32,7 @@ TURNS: tuple[dict[str, object], ...] = (
 )
 SETS = ({"set": "sparse", "count": True}, {"set": "sparse", "count": False}, {"set": "per_sample", "count": False},
         {"set": "total", "count": False}, {"set": "total", "count": True},
-        {"set": "given", "count": False, "change": True})
+        {"set": "given", "count": False, "change": True}, {"set": "given", "count": False, "change": False})
 QUANTITIES = ("stable_predictions", "correct_predictions", "distance", "prediction_change", "modulus",
               "first_order_distance")
 
@@ -51,7 +51,8 @@ def questions() -> Iterator[Question]:
 def content_of(at: Question) -> bytes:
     """The bytes of the spec that states a combination, its set included."""
     said = spec_of(at).model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    said["perturbation"] = {**said["perturbation"], "set": at.set}
+    listed = {"rows": [0]} if at.set == "given" and not at.change else {}
+    said["perturbation"] = {**said["perturbation"], "set": at.set, **listed}
     return toml(said)
 
 

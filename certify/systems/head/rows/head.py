@@ -116,21 +116,19 @@ class Head:
         both = [self.Y] if self.codes is None else [self.Y, self.codes]
         return float(2 * max(np.max(np.abs(y), initial=0.0) for y in both))
 
-    @cached_property
-    def _mus(self) -> dict[int, tuple[float, float]]:
-        return {}
-
     def mu(self, deleted: int = 0) -> tuple[float, float]:
         """`μ_M` after that many rows are deleted: the nearest float, and an upper bound of its error."""
         if deleted not in self._mus:
-            self._mus[deleted] = self._mu(deleted)
+            exact = fp.exact(self.weight_decay) * (self.n - deleted if self.remaining else self.n)
+            fp.up(exact)  # refuses what no float holds
+            mid = float(exact)
+            self._mus[deleted] = mid, fp.up(abs(Fraction(mid) - exact))
         return self._mus[deleted]
 
-    def _mu(self, deleted: int) -> tuple[float, float]:
-        exact = fp.exact(self.weight_decay) * (self.n - deleted if self.remaining else self.n)
-        fp.up(exact)  # refuses what no float holds
-        mid = float(exact)
-        return mid, fp.up(abs(Fraction(mid) - exact))
+    @cached_property
+    def _mus(self) -> dict[int, tuple[float, float]]:
+        """Those that were asked for."""
+        return {}
 
     @cached_property
     def today(self) -> Whole:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 from typing import ClassVar
 
 import numpy as np
@@ -29,8 +30,8 @@ FEW = 3 * 10**7
 SHARE = 0.01
 """Of a typical margin: how near a first refit has to be; only those that decide nothing are solved to the end."""
 
-TIMED = 128
-"""Refits that are timed."""
+TIMED, FIRST = 128, 3
+"""Refits that are timed, of the last of the first batches."""
 
 
 class EveryChoice(Method):
@@ -61,7 +62,7 @@ class EveryChoice(Method):
     def seconds(self, head: Head, change: Change) -> float:
         """The time of all refits, from that of some that lie apart."""
         leaves, refitter = change.leaves(head), Changed(head, change.by_rows)
-        batch = next(change.every(head, min(leaves, 64 * TIMED)))
+        batch = list(islice(change.every(head, min(leaves, 64 * TIMED)), FIRST))[-1]  # that of no row is no measure
         some = Choices(*(part[:: max(1, len(batch) // TIMED)] for part in (batch.rows, batch.codes)))
         started = time.monotonic()
         decide(head, refitter, some, head.today >= 0, goal_of(head, refitter.V0), Found(head))

@@ -21,6 +21,7 @@ from certify.systems.head.rows.changes.both import BothChange
 from certify.systems.head.rows.changes.given import GivenRows
 from certify.systems.head.rows.changes.groups import GroupChange
 from certify.systems.head.rows.changes.pairs import PairChange
+from certify.theorems.head.rows.every_choice import EveryChoice
 from tests.families.head_changes import KINDS
 from tests.families.heads import drawn_head
 from tests.oracles.head_changes import KEPT, ways
@@ -249,3 +250,72 @@ def test_both_programs_count_the_same_choices_in_the_same_order(kind: str, loss:
             assert own.plain is None
         else:
             assert own.plain == base.Plain(change.within.relabels, change.within.count, change.within.rows)
+
+
+@pytest.mark.parametrize("name", ["groups deleted", "groups relabelled", "pairs"])
+def test_methods_for_the_rows_that_contain_a_change_are_derived_again(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without refits of every choice: what stays under any rows, as many as may change here, stays."""
+    spec = written(tmp_path, ASKED[name])
+    text = spec.read_text(encoding="utf-8").replace("weight_decay = 0.125", "weight_decay = 4.0")
+    spec.write_text(text, encoding="utf-8")
+    if name == "groups relabelled":  # of one row each: three of eight labels flip everything
+        data = dict(np.load(tmp_path / "data.npz"))
+        np.savez(tmp_path / "data.npz", **(data | {"user": np.arange(8.0)}))
+    monkeypatch.setattr(EveryChoice, "able", lambda self, head, change: "not asked here")
+    monkeypatch.setattr(EveryChoice, "complete", lambda self, head, change: False)
+    certificate = run_audit(spec)
+    status = load_file(tmp_path / "witness.safetensors")["stable_predictions.rows.status"]
+    assert status_of("every_choice") not in status and (status > 1).any()
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
+
+
+CLASSES = """version = 1
+[model]
+file = "model.safetensors"
+widths = [2, 3]
+activation = "identity"
+[data]
+file = "data.csv"
+targets = "y"
+[training]
+loss = "cross_entropy"
+weight_decay = 0.1
+bias_decay = false
+[solution]
+map = "critical"
+base = "nearby"
+[perturbation]
+{perturbation}
+[evaluation]
+file = "more.csv"
+[[gate]]
+quantity = "stable_predictions"
+min = 1
+"""
+
+
+@pytest.mark.parametrize("perturbation", [
+    ASKED["groups deleted"], ASKED["groups relabelled"], ASKED["these relabelled"].replace("new", "u"),
+    ASKED["both"], 'parameter = "labels"\nset = "sparse"\ncount = 1\npairs = [[0, 2], [1, 0]]', ASKED["these deleted"],
+])
+def test_classes_and_tables_whose_groups_are_no_feature(perturbation: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    y = np.arange(12) % 3
+    rows = rng.normal(size=(12, 2)) + np.stack([y == 1, y == 2], axis=1) * 2.0
+    head = np.column_stack([rows, np.arange(12) // 3, y])
+    (tmp_path / "data.csv").write_text(
+        "a,b,user,y\n" + "".join(f"{a!r},{b!r},{int(u)},{int(c)}\n" for a, b, u, c in head.tolist()))
+    (tmp_path / "more.csv").write_text("a,b\n" + "".join(f"{a!r},{b!r}\n" for a, b in (rows + 0.3).tolist()))
+    save_file({"0.weight": np.array([[-1.0, -1.0], [1.0, -0.5], [-0.5, 1.0]]), "0.bias": np.zeros(3)},
+              tmp_path / "model.safetensors")
+    np.savez(tmp_path / "u.npz", u=np.array([(y[6] + 1) % 3, (y[1] + 2) % 3]))
+    spec = CLASSES.format(perturbation=perturbation)
+    if "groups" not in perturbation:
+        spec = spec.replace('targets = "y"', 'features = ["a", "b"]\ntargets = "y"')
+    (tmp_path / "spec.toml").write_text(spec)
+    certificate = run_audit(tmp_path / "spec.toml")
+    claim, = certificate["claims"]
+    assert claim["lower"] == claim["upper"]
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
