@@ -24,6 +24,7 @@ import numpy as np
 from tests.mutation.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_norms import NORMS
+from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_training import TRAINING
@@ -184,9 +185,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args(argv)
     if options.table:
-        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SETS, NORMS, SECOND))))
+        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SETS, NORMS, SECOND, ROWS))))
         return 0
-    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND
+    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

@@ -11,12 +11,13 @@ from tests.containment.registry import attacks
 from tests.mutation.mutants import CONSTANTS, LOGIC
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_norms import NORMS
+from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_training import TRAINING
 from tests.mutation.run import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -80,4 +81,18 @@ def test_mutants_of_second_derivatives_are_killed(part):
 def test_quick_mutants_are_killed():
     mutants = tuple(replace(m, killers=(QUICK[m.name],)) for m in ALL if m.name in QUICK)
     assert len(mutants) == len(QUICK)
+    assert check_all(mutants) == []
+
+
+ROWS_QUICK = ("refit: σ without the mean of rows", "refit: decay of all rows after deletions",
+              "alternatives: one dropped",
+              "contrasts: a rival dropped", "deletions: a child forgets its brothers' rows", "box: one row of k",
+              "tree: a changed row keeps its label", "energy: averages give back twice", "cells: no changes",
+              "softmax: one row of m", "check deletions: one fewer", "check box: one change fewer")
+"""Of claims about changed rows one or two for each theorem; `python -m tests.mutation.run` takes all of them."""
+
+
+def test_mutants_of_changed_rows_are_killed():
+    mutants = tuple(m for m in ROWS if m.name in ROWS_QUICK)
+    assert len(mutants) == len(ROWS_QUICK)
     assert check_all(mutants) == []

@@ -68,6 +68,8 @@ class SquaredDeletions(Method):
             return "labels change, and no rows are deleted"
         if head.phi_rad.any():
             return "the features are known within a radius; this method needs them exactly"
+        if not len(change.rows):
+            return "no row may change"
         return ""
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:

@@ -26,6 +26,10 @@ LEVERAGE = 1e-3
 """Least `1 − K_ii D_i` of a free row that may be deleted; below it no box is tried."""
 
 
+SQUARES, COARSE = 4_000_000, 1.5
+"""Entries of squares up to which a checker forms them, and how much coarser than its Gram matrices it is in the end."""
+
+
 @dataclass(frozen=True, eq=False)
 class Sums:
     """The training sum with oriented rows: `Σ_i l(s_i·w) + ½ Σ_a decay_a w_a²`, and how rows change.
@@ -139,6 +143,20 @@ class Trap:
         return bool((self.image < slabs.all()).all())
 
 
+def whole_numbers(s: Sums) -> float:
+    """What a checker's Gram matrices may be off by, no part of the proof: it has rows of 57 bits, of one unit for all.
+
+    Where columns are of very different sizes that is more than what floats lose, and boxes have to hold there too.
+    """
+    n, p = s.S.shape
+    unit = float(np.ldexp(1.0, int(np.frexp(np.abs(s.S).max(initial=0.0))[1]) - 57))
+    step = float(np.sqrt(p)) * unit
+    each = step * (s.norms + step)
+    if n * p * p <= SQUARES:  # from the squares of rows, which are cut to the same bits once more
+        return float((0.5 * (each + p * unit * unit * 2.0**57)).sum()) * COARSE
+    return float((3.0 * each).sum()) * COARSE
+
+
 def inverse(H: Array, unsure: float, proved: bool = True) -> tuple[Array, float] | None:
     """Symmetric X and e with `‖H⁻¹ − X‖ ≤ e` for every symmetric matrix within `unsure` of H; None if not proved.
 
@@ -194,7 +212,7 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True, wide:
     s, S, n = c.sums, c.sums.S, len(c.sums.S)
     sec = secants(c.at, slabs.lo, slabs.hi, proved)
     unsure = fp.dot_unit(n) * float((c.kept * sec.most) @ (s.norms * s.norms)) * 2.0
-    unsure = (unsure + 4.0 * U * float(s.decay.sum()) + s.decay_off) * RAISE
+    unsure = (unsure + 4.0 * U * float(s.decay.sum()) + s.decay_off + whole_numbers(s)) * RAISE
     inverses = []
     for weights in (sec.least, sec.most):
         H = (S.T * (c.kept * weights)) @ S

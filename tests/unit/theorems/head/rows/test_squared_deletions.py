@@ -162,6 +162,7 @@ def test_what_the_method_is_not_for() -> None:
     assert "labels" in method.able(head, RowChange(True, 1, (0,)))
     assert "logistic" in method.able(dataclasses.replace(head, loss=LogisticHead()), RowChange(False, 1, (0,)))
     assert "radius" in method.able(dataclasses.replace(head, phi_rad=np.full(5, 1e-9)), RowChange(False, 1, (0,)))
+    assert "no row may change" in SquaredDeletions().able(head, RowChange(False, 1, ()))
 
 
 def test_a_hat_matrix_block_near_one_proves_nothing() -> None:

@@ -57,6 +57,10 @@ def short(rows: list[list[float]], p: int) -> Short:
     return Short(fmpz_mat(len(rows), p, [x for row in whole for x in row]), whole, unit, arb(p).sqrt() * power(-bits))
 
 
+TINY = 2.0**-960
+"""In the place of the largest entry where all of them underflow: pulls of rows far from the boundary do."""
+
+
 @dataclass(frozen=True)
 class Few:
     """A matrix in few bits: `2^unit` times whole numbers, off by at most `off`, and each column by `column`."""
@@ -71,8 +75,8 @@ def few(M: arb_mat, p: int) -> Few:
     """The midpoints of a matrix with p rows, in as many bits as let p products fit a word; radii are not looked at."""
     bits = (WORD - p.bit_length()) // 2
     values = [float(x) for x in M.entries()]
-    e = frexp(max(map(abs, values), default=0.0))[1] - bits
-    # a double is off by 2^-53 of itself, far below half a unit: a whole unit covers both
+    e = frexp(max(map(abs, values), default=0.0) or TINY)[1] - bits
+    # a double is off by 2^-53 of itself, or 2^-1075, far below half a unit: a whole unit covers both
     half = power(e)
     return Few(fmpz_mat(M.nrows(), M.ncols(), [round(ldexp(x, -e)) for x in values]), e,
                half * arb(M.nrows() * M.ncols()).sqrt(), half * arb(M.nrows()).sqrt())

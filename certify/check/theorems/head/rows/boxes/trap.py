@@ -23,7 +23,7 @@ from certify.check.theorems.head.rows.boxes.slabs import gain, remainder, slope,
 WIDE = 48
 """Free rows whose products with all rows are formed at least; the others share one bound."""
 
-BACK = 20
+BACK = 40
 """Bits of the ratio of pulls back to pulls forth."""
 
 
