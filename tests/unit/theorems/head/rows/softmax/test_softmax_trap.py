@@ -74,7 +74,8 @@ def test_refits_lie_within_and_margins_hold(relabels: bool, count: int) -> None:
             for i, code in zip(M, codes, strict=True):
                 place = rows.index(i)
                 option = list(change.alternatives(head, i)).index(code)
-                assert relabels or np.ptp(dz[i] - shift[place, option]) <= x[place]
+                xi, s = dz[i] - shift[place, option], c.S[i]
+                assert relabels or (s * xi * xi).sum() - (s @ xi) ** 2 <= x[place] ** 2
             F = head.points[at] @ V.T
             mine = F[np.arange(len(at)), head.today[at]]
             F[np.arange(len(at)), head.today[at]] = -np.inf
