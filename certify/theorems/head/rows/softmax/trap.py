@@ -122,7 +122,7 @@ def largest(T: Array) -> Array:
 
 
 def curved(own: Array, off: float, norms: Array, root: Array) -> Array:
-    """`(f,)` at least `|x ⊗ u|_M` over all `u = Av` with `|v|_A ≤ 1`, from own blocks of M and E with `|v|_A ≤ |Ev|`."""
+    """`(f,)` at least `|x ⊗ u|_M` over all `u = Av`, `|v|_A ≤ 1`, from own blocks of M and E with `|v|_A ≤ |Ev|`."""
     square = largest(root @ own @ root.transpose(0, 2, 1)) + 8 * off * norms * norms
     return np.asarray(np.sqrt(square * RAISE) * RAISE)
 
@@ -356,25 +356,9 @@ def _inside(c: Centre, found: Pulls, M: Matrices, s: Sources, blocks: tuple[Arra
         stray += curved(own_blocks(M.top, c.head.phi[rows]), M.off, norms, E) * still + 4 * norms * s.loose
         square = (norms * norms)[:, None]
         length = np.sqrt((found.p * found.p).sum(axis=-1)) + np.sqrt((shift * shift).sum(axis=-1))
-        lost += 2 * (square * (M.off * (length + found.off) + M.size * found.off) + 16 * U * len(M.mean) ** 2 * (1 + length))
+        rough = 16 * U * len(M.mean) ** 2 * (1 + length)
+        lost += 2 * (square * (M.off * (length + found.off) + M.size * found.off) + rough)
     left = 1 - own * own * RAISE
     total = (stray + lost.max(axis=1)) / left * RAISE * RAISE
     return np.asarray(np.where((left > LEAST) & np.isfinite(total), total, np.inf))
 
-
-def margins(c: Centre, t: Trap, at: Whole) -> Array:
-    """Lower bounds of the least margin of today's label over the other classes at some points, after every change."""
-    head = c.head
-    x, norms, today = head.points[at], head.points_norm[at], head.today[at]
-    k, J = head.k, np.arange(len(at))[:, None]
-    b = np.array([[q for q in range(k) if q != a] for a in today], dtype=np.int64).reshape(len(at), k - 1)
-    a = np.repeat(today[:, None], k - 1, axis=1)
-    F = x @ c.V.T
-    size = float(fp.row_norms(c.V.reshape(1, -1))[0])
-    gap = F[J, a] - F[J, b]
-    gap -= (ROOT2 * fp.dot_unit(head.m) * norms * size)[:, None] * RAISE + 4 * U * (np.abs(F[J, a]) + np.abs(F[J, b]))
-    pairs = (a, b)
-    bent, top = (seen(own_blocks(Q, x), t.M.off, norms, pairs) for Q in (t.M.half, t.M.top))
-    most = pushes(c, t.M, t.s, x, np.full(len(at), -1), None, pairs)
-    fall = (most + bent * t.s.spread + top * t.still + (ROOT2 * norms * t.s.loose)[:, None]) * RAISE
-    return np.asarray((gap - fall - 4 * U * (np.abs(gap) + fall)).min(axis=1))

@@ -289,8 +289,12 @@ def _stays(change: Change, pulls: list[Pull], K: list[Line], bounds: tuple[arb, 
     return True
 
 
-def stays(found: Box, asked: Sequence[int]) -> list[bool]:
-    """Whether today's label of evaluation rows is proved to stay ahead of every other."""
+Margin = tuple[arb, list[arb], arb]
+"""How far today's label is ahead of another class, what every source takes of it at most, and what is fixed."""
+
+
+def margins(found: Box, asked: Sequence[int]) -> list[list[Margin]]:
+    """The margins of evaluation rows over every other class; of rows without a label today none can be positive."""
     c, head = found.c, found.c.head
     if not asked:
         return []
@@ -301,11 +305,13 @@ def stays(found: Box, asked: Sequence[int]) -> list[bool]:
     F = (X * arb_mat(c.V).transpose()).tolist()
     out = []
     for at, j in enumerate(asked):
-        a, ok = head.today[j], head.today[j] >= 0
-        for b in range(head.k):
-            if ok and b != a:
-                each, _ = every.pushes(at, a, b, -1)
-                fall = most(each, found.count) + seen(bends[at], a, b) * found.bent
-                ok = bool(F[at][a] - F[at][b] > fall + arb(2).sqrt() * head.lengths[j] * found.still)
-        out.append(ok)
+        a = head.today[j]
+        still = arb(2).sqrt() * head.lengths[j] * found.still
+        out.append([(F[at][a] - F[at][b] if a >= 0 else ZERO, every.pushes(at, a, b, -1)[0],
+                     seen(bends[at], a, b) * found.bent + still) for b in range(head.k) if b != a])
     return out
+
+
+def stays(found: Box, asked: Sequence[int]) -> list[bool]:
+    """Whether today's label of evaluation rows is proved to stay ahead of every other."""
+    return [all(gap > most(each, found.count) + fixed for gap, each, fixed in part) for part in margins(found, asked)]
