@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flint import arb, arb_mat
@@ -38,6 +38,16 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A row that may change, its pulls, and at least `|x ⊗ P̂|_A` of them and of what strays of them."""
+
+    row: int
+    pulls: list[Pull]
+    reach: arb
+    far: arb
+
+
+@dataclass(frozen=True)
 class Box:
     """What proved slabs say of changed rows.
 
@@ -54,7 +64,7 @@ class Box:
     count: int
     mean: Blocks
     half: Blocks
-    sources: list[tuple[int, list[Pull]]]
+    sources: list[Source]
     wide: int
     others: arb
     bent: arb
@@ -73,13 +83,14 @@ def box(c: Centre, changes: list[Change], count: int, R: Slabs) -> Box | None:
     pulls = {h.row: [pull(c, h.row, t, d, h.x) for t, d in zip(h.targets, h.shifts, strict=True)] for h in changes}
     rows = [h.row for h in changes]
     means, bends = own_blocks(mean, c.head.phi), own_blocks(bend, c.head.phi)
-    reach = {i: _strength(c.s[i], means[i], pulls[i]) for i in rows}
+    far = {i: _stray(c.s[i], means[i], pulls[i]) for i in rows}
+    reach = {i: _strength(c.s[i], means[i], pulls[i], far[i]) for i in rows}
     order = sorted(rows, key=lambda i: -float(reach[i]))
     wide = max(WIDE, 2 * count)
     others = largest([reach[i] for i in order[wide:]])
     bent = _bends(c, bend, {i: (bends[i], pulls[i]) for i in rows}, order[:wide], count)
     size = sum((x * x for row in top for block in row for x in block.entries()), ZERO).sqrt().upper()
-    sources, still = [(i, pulls[i]) for i in order], size * c.gradient
+    sources, still = [Source(i, pulls[i], reach[i], far[i]) for i in order], size * c.gradient
     found = Box(c, count, mean, bend, sources, min(wide, len(order)), others, bent, still)
     return found if _holds(found, {h.row: h for h in changes}, pulls, R, (means, bends)) else None
 
@@ -89,14 +100,15 @@ def _bends(c: Centre, B: Blocks, rows: dict[int, tuple[list[Line], list[Pull]]],
 
     `P̂_iᵀB_ilP̂_l` is at most `max(0, p_iᵀB_ilp_l)` and what the parts that stray add by their lengths.
     """
-    each = {i: _strength(c.s[i], *parts) for i, parts in rows.items()}
+    none = {i: _strength(c.s[i], *parts, ZERO) for i, parts in rows.items()}
+    away = {i: _stray(c.s[i], *parts) for i, parts in rows.items()}
+    each = {i: (none[i] + away[i]).upper() for i in rows}
     plain = most(each.values(), count)
     if count == 1:
         return plain
     k, longest = c.head.k, largest(list(each.values()))
     rest = largest([each[i] for i in rows if i not in strong])
-    direct = {i: _strength(c.s[i], rows[i][0], [Pull(q.p, ZERO) for q in rows[i][1]]) for i in strong}
-    stray = {i: _stray(c.s[i], rows[i][0], rows[i][1]) for i in strong}
+    direct, stray = {i: none[i] for i in strong}, {i: away[i] for i in strong}
     X = arb_mat([c.head.rows[i] for i in strong])
     K = crossed(B, X, X)
     squares = {i: each[i] * (each[i] + (count - 1) * longest) for i in rows}
@@ -180,13 +192,13 @@ def seen(own: list[Line], a: int, b: int) -> arb:
     return (own[a][a] + own[b][b] - own[a][b] - own[b][a]).upper().max(ZERO).sqrt().upper()
 
 
-def _strength(s: Line, own: list[Line], pulls: list[Pull]) -> arb:
-    """At least `|x ⊗ P̂|_M`: that of p, and of what strays."""
+def _strength(s: Line, own: list[Line], pulls: list[Pull], far: arb) -> arb:
+    """At least `|x ⊗ P̂|_M`: that of p, and `far`, that of what strays."""
     k, found = len(own), ZERO
     for q in pulls:
         direct = sum((q.p[a] * own[a][b] * q.p[b] for a in range(k) for b in range(k)), ZERO)
         found = found.max(direct.upper().max(ZERO).sqrt())
-    return (found + _stray(s, own, pulls)).upper()
+    return (found + far).upper()
 
 
 def crossed(M: Blocks, X: arb_mat, Y: arb_mat) -> list[list[list[list[arb]]]]:
@@ -195,51 +207,75 @@ def crossed(M: Blocks, X: arb_mat, Y: arb_mat) -> list[list[list[list[arb]]]]:
     return [[(X * block * turned).tolist() for block in row] for row in M]
 
 
+def tops(rough: Sequence[arb], exact: Callable[[int], arb], floor: arb, count: int) -> arb:
+    """Upper bound of the sum of the `count` largest of numbers, none taken below a floor that others share.
+
+    Args:
+        rough: upper bounds.
+        exact: better ones, looked at where they decide.
+        floor: at least every one of the others; 0 where there are none.
+        count: how many.
+    """
+    found: list[arb] = []
+    least = float("inf") if not count else -1.0
+    order = sorted(range(len(rough)), key=lambda i: -float(rough[i]))
+    for at, i in enumerate(order):
+        if least >= max(float(rough[i]), float(floor)):
+            return most([*found, *(rough[i] for i in order[at : at + count])] + [floor] * count, count)
+        found.append(exact(i).max(floor))
+        if len(found) >= count:
+            least = sorted((float(x) for x in found), reverse=True)[count - 1]
+    return most(found + [floor] * count, count)
+
+
 class Seen:
     """What every one of some rows does to others, block by block."""
 
-    def __init__(self, c: Centre, M: Blocks, X: arb_mat, sources: Sequence[tuple[int, list[Pull]]]) -> None:
-        self.s = [c.s[i] for i, _ in sources]
+    def __init__(self, c: Centre, M: Blocks, X: arb_mat, sources: Sequence[Source]) -> None:
+        self.s = [c.s[source.row] for source in sources]
         self.sources, self.k = sources, len(M)
-        k, turned = self.k, arb_mat([c.head.rows[i] for i, _ in sources]).transpose()
+        k, turned = self.k, arb_mat([c.head.rows[source.row] for source in sources]).transpose()
         half = [[block * turned for block in row] for row in M]
         self.K = [[(X * block).tolist() for block in row] for row in half]
         parts = [[block.tolist() for block in row] for row in half]
         self.Q = []
-        for t in range(len(sources[0][1])):
-            p = [pulls[t].p for _, pulls in sources]
+        for t in range(len(sources[0].pulls)):
+            p = [source.pulls[t].p for source in sources]
             self.Q.append([(X * arb_mat([[sum((parts[a][b][i][at] * line[b] for b in range(k)), ZERO)
                                           for at, line in enumerate(p)] for i in range(c.head.m)])).tolist()
                            for a in range(k)])
 
-    def pushes(self, j: int, a: int, b: int, without: int) -> tuple[list[arb], list[arb]]:
-        """At least `(K(e_a − e_b))·P̂` of every row but `without`, and the same for b and a."""
-        there, back = [], []
-        for at, (row, pulls) in enumerate(self.sources):
-            if row == without:
-                continue
-            by = [Q[a][j][at] - Q[b][j][at] for Q in self.Q]
-            slack, reach = pulls[0].slack, ZERO
-            if slack != 0:
-                v = [self.K[a][c][j][at] - self.K[b][c][j][at] for c in range(self.k)]
-                reach = square(self.s[at], v).upper().max(ZERO).sqrt() * slack
-            there.append((largest(by) + reach).upper())
-            back.append((largest([-x for x in by]) + reach).upper())
-        return there, back
+    def pushes(self, j: int, a: int, b: int, root: arb, without: int) -> tuple[list[arb], Callable[[int], arb]]:
+        """At least `(K(e_a − e_b))·P̂` of every row but one: roughly, with `root ≥ |x ⊗ (e_a − e_b)|_A`, and exactly."""
+        kept = [at for at, source in enumerate(self.sources) if source.row != without]
+        direct = [largest([Q[a][j][at] - Q[b][j][at] for Q in self.Q]) for at in kept]
+        rough = [(x + root * self.sources[at].far).upper() for x, at in zip(direct, kept, strict=True)]
 
-    def strays(self, j: int, s: Line, without: int) -> list[arb]:
-        """At least `|KP̂|_A` of every row but one, A with the probabilities s."""
-        out, k = [], self.k
-        for at, (row, pulls) in enumerate(self.sources):
-            if row == without:
-                continue
+        def exact(place: int) -> arb:
+            at = kept[place]
+            slack = self.sources[at].pulls[0].slack
+            if slack == 0:
+                return direct[place].upper()
+            v = [self.K[a][c][j][at] - self.K[b][c][j][at] for c in range(self.k)]
+            return (direct[place] + square(self.s[at], v).upper().max(ZERO).sqrt() * slack).upper()
+
+        return rough, exact
+
+    def strays(self, j: int, s: Line, own: arb, without: int) -> tuple[list[arb], Callable[[int], arb]]:
+        """At least `|KP̂|_A` of every row but one, A with the probabilities s; own as of `curved`."""
+        k = self.k
+        kept = [at for at, source in enumerate(self.sources) if source.row != without]
+
+        def exact(place: int) -> arb:
+            at = kept[place]
             near = largest([square(s, [Q[a][j][at] for a in range(k)]) for Q in self.Q]).upper().sqrt()
             block = [[self.K[a][b][j][at] for b in range(k)] for a in range(k)]
             mean = [sum((s[a] * block[a][b] for a in range(k)), ZERO) for b in range(k)]
             far = sum((s[a] * square(self.s[at], [x - y for x, y in zip(block[a], mean, strict=True)])
                        for a in range(k)), ZERO)
-            out.append((near + far.upper().max(ZERO).sqrt() * pulls[0].slack).upper())
-        return out
+            return (near + far.upper().max(ZERO).sqrt() * self.sources[at].pulls[0].slack).upper()
+
+        return [(own * self.sources[at].reach).upper() for at in kept], exact
 
 
 def _holds(found: Box, changes: dict[int, Change], pulls: dict[int, list[Pull]], R: Slabs,
@@ -253,26 +289,20 @@ def _holds(found: Box, changes: dict[int, Change], pulls: dict[int, list[Pull]],
         if j in c.out:
             continue
         for a in range(k):
-            for b in range(a):
-                wide = seen(means[j], a, b) * found.others
-                extra = seen(bends[j], a, b) * found.bent + root2 * c.head.sizes[j] * found.still
-                for (one, other), each in zip(((b, a), (a, b)), some.pushes(j, a, b, -1 if relabels else j),
-                                              strict=True):
-                    if not R[j][one][other] > most(floored(each, wide, count), count) + extra:
+            for b in range(k):
+                if a != b:
+                    root = seen(means[j], a, b)
+                    extra = seen(bends[j], a, b) * found.bent + root2 * c.head.sizes[j] * found.still
+                    each = some.pushes(j, b, a, root, -1 if relabels else j)
+                    if not R[j][a][b] > tops(*each, (root * found.others).upper(), count) + extra:
                         return False
         if j in changes and not relabels:
             own = curved(c.s[j], means[j])
-            near = floored(some.strays(j, c.s[j], j), own * found.others, count) if count > 1 else []
-            stray = (most(near, count - 1) + curved(c.s[j], bends[j]) * found.bent
-                     + c.head.sizes[j] * found.still)  # |Ev| ≤ |v|
+            near = tops(*some.strays(j, c.s[j], own, j), (own * found.others).upper(), count - 1)
+            stray = near + curved(c.s[j], bends[j]) * found.bent + c.head.sizes[j] * found.still  # |Ev| ≤ |v|
             if not _stays(changes[j], pulls[j], means[j], (own, stray), c.s[j]):
                 return False
     return True
-
-
-def floored(values: list[arb], floor: arb, count: int) -> list[arb]:
-    """The values and those of the rows that share a bound: the largest sums of both."""
-    return values if floor == 0 else [v.max(floor.upper()) for v in values] + [floor.upper()] * count
 
 
 def _stays(change: Change, pulls: list[Pull], K: list[Line], bounds: tuple[arb, arb], s: Line) -> bool:
@@ -289,29 +319,53 @@ def _stays(change: Change, pulls: list[Pull], K: list[Line], bounds: tuple[arb, 
     return True
 
 
-Margin = tuple[arb, list[arb], arb]
-"""How far today's label is ahead of another class, what every source takes of it at most, and what is fixed."""
+@dataclass(frozen=True)
+class Margin:
+    """How far today's label is ahead of another class, and what is taken of that.
+
+    Attributes:
+        gap: now; negative if today's label is not known.
+        fixed: what no changed row takes part in.
+        rows: those that may change.
+        rough, exact: what each of them takes, at most.
+    """
+
+    gap: arb
+    fixed: arb
+    rows: list[int]
+    rough: list[arb]
+    exact: Callable[[int], arb]
+
+    def holds(self, count: int, gone: set[int]) -> bool:
+        """Whether it stays above 0 when at most `count` rows change, none of those that are gone."""
+        kept = [at for at, i in enumerate(self.rows) if i not in gone]
+        fall = tops([self.rough[at] for at in kept], lambda place: self.exact(kept[place]), ZERO, count)
+        return bool(self.gap > fall + self.fixed)
+
+    def blocking(self) -> list[int]:
+        """The rows of which it is not proved that it stays above 0 when they alone change."""
+        return [i for at, i in enumerate(self.rows)
+                if not (self.gap > self.rough[at] + self.fixed or self.gap > self.exact(at) + self.fixed)]
 
 
 def margins(found: Box, asked: Sequence[int]) -> list[list[Margin]]:
-    """The margins of evaluation rows over every other class; of rows without a label today none can be positive."""
+    """The margins of evaluation rows over every other class."""
     c, head = found.c, found.c.head
     if not asked:
         return []
     lines = head.evaluated.tolist()
     X = arb_mat([lines[j] for j in asked])
-    bends = own_blocks(found.half, X)
-    every = Seen(c, found.mean, X, found.sources)
+    means, bends = own_blocks(found.mean, X), own_blocks(found.half, X)
+    every, rows = Seen(c, found.mean, X, found.sources), [source.row for source in found.sources]
     F = (X * arb_mat(c.V).transpose()).tolist()
     out = []
     for at, j in enumerate(asked):
-        a = head.today[j]
-        still = arb(2).sqrt() * head.lengths[j] * found.still
-        out.append([(F[at][a] - F[at][b] if a >= 0 else ZERO, every.pushes(at, a, b, -1)[0],
-                     seen(bends[at], a, b) * found.bent + still) for b in range(head.k) if b != a])
+        a, still = head.today[j], arb(2).sqrt() * head.lengths[j] * found.still
+        out.append([Margin(F[at][a] - F[at][b] if a >= 0 else arb(-1), seen(bends[at], a, b) * found.bent + still, rows,
+                           *every.pushes(at, a, b, seen(means[at], a, b), -1)) for b in range(head.k) if b != a])
     return out
 
 
 def stays(found: Box, asked: Sequence[int]) -> list[bool]:
     """Whether today's label of evaluation rows is proved to stay ahead of every other."""
-    return [all(gap > most(each, found.count) + fixed for gap, each, fixed in part) for part in margins(found, asked)]
+    return [all(margin.holds(found.count, set()) for margin in part) for part in margins(found, asked)]

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from flint import arb
 
 from certify.check.linalg.balls import ZERO
-from certify.check.theorems.head.rows.boxes.trap import most
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.refit import labels_after
 from certify.check.theorems.head.rows.softmax.centre import centre
-from certify.check.theorems.head.rows.softmax.trap import Box, Change, Margin, box, margins
+from certify.check.theorems.head.rows.softmax.trap import Box, Change, box, margins
 from certify.check.theorems.head.rows.softmax.tree_stated import Node, alternatives
 
 
@@ -71,12 +70,6 @@ def _alone(head: Head, node: Node, wanted: Sequence[int]) -> dict[int, bool]:
     return {j: labels[j] == head.today[j] for j in wanted}
 
 
-def _holds(part: list[Margin], count: int, rows: Sequence[int], gone: set[int]) -> bool:
-    """Whether margins stay above 0 for sets without some rows."""
-    return all(gap > most([x for x, i in zip(each, rows, strict=True) if i not in gone], count) + fixed
-               for gap, each, fixed in part)
-
-
 def _inner(head: Head, node: Node, live: list[int], nodes: Sequence[Node]) -> list[int]:
     """The points that a node with k > 1, or without rows that may change, leaves open."""
     whole = [j for j in live if node.numbers[j] == len(node.free)]
@@ -84,7 +77,6 @@ def _inner(head: Head, node: Node, live: list[int], nodes: Sequence[Node]) -> li
     rest = [j for j in live if not alone.get(j, False) and 0 <= node.box <= node.numbers[j]]
     found = _box(head, node) if rest else None
     boxed = dict(zip(rest, margins(found, rest), strict=True)) if found is not None else {}
-    rows = [i for i, _ in found.sources] if found is not None else []
     open_ = []
     for j in live:
         number = node.numbers[j]
@@ -92,7 +84,7 @@ def _inner(head: Head, node: Node, live: list[int], nodes: Sequence[Node]) -> li
                       for a in range(number) for code in alternatives(head, node.hot[a]))
         out = set(node.hot[:number])
         if not (covered and (alone.get(j, False) or (
-                j in boxed and found is not None and _holds(boxed[j], found.count, rows, out)))):
+                j in boxed and found is not None and all(margin.holds(found.count, out) for margin in boxed[j])))):
             open_.append(j)
     return open_
 
@@ -104,11 +96,10 @@ def _last(head: Head, node: Node, live: list[int]) -> list[int]:
     if found is None:
         ask, bare = {j: node.free for j in live}, live
     else:
-        rows, bare = [i for i, _ in found.sources], []
+        bare = []
         for j, part in zip(live, margins(found, live), strict=True):
-            ask[j] = [*node.hot[: node.box], *(i for at, i in enumerate(rows) if not all(
-                gap > each[at] + fixed for gap, each, fixed in part))]
-            if not all(gap > fixed for gap, _, fixed in part):
+            ask[j] = [*node.hot[: node.box], *(i for margin in part for i in margin.blocking())]
+            if not all(margin.gap > margin.fixed for margin in part):
                 bare.append(j)
     open_ = {j for j, ok in _alone(head, node, bare).items() if not ok}
     needed = sorted({(i, code) for rows in ask.values() for i in rows for code in alternatives(head, i)}
