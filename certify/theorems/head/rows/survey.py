@@ -25,8 +25,8 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 CLASSES: Final[Mapping[str, str]] = {
     "squared_labels": "squared_labels:SquaredLabels", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells", "box_tree": "box_tree:BoxTree",
-    "softmax_box": "softmax_box:SoftmaxBox", "energy": "energy:Energy", "enumeration": "enumeration:Enumeration",
-    "every_choice": "every_choice:EveryChoice"}
+    "softmax_box": "softmax_box:SoftmaxBox", "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
+    "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
 
 ATTACK = 0.25
