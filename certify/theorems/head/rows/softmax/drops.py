@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
@@ -34,7 +35,7 @@ class Drops:
         """`(J,)` whether the label stays where no further row changes."""
         return np.asarray((self.gap > self.fixed).all(axis=1))
 
-    def single(self) -> Array:
+    def single(self) -> NDArray[np.bool_]:
         """`(J, f)` whether the label stays where one row changes."""
         return np.asarray(((self.pushes + self.fixed[..., None]) * RAISE < self.gap[..., None]).all(axis=1))
 

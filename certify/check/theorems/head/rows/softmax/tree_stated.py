@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.refit import DELETED
+from certify.check.theorems.head.rows.refit import Change
 from certify.format.refusal import Invalid
 
 WHOLE = ("parent", "branch", "code", "hot_count", "hot", "numbers", "box", "leaf_count", "leaf")
@@ -114,6 +115,7 @@ def _node(head: Head, flat: Mapping[str, _Flat], found: list[Node], here: str) -
     size, k = head.k * head.m, head.k
     parent, branch, code, hots, box, leaves = (
         flat[name].whole(1)[0] for name in ("parent", "branch", "code", "hot_count", "box", "leaf_count"))
+    out: Change
     if not found:
         if parent != -1:
             raise Invalid(here, f"its parent is {parent}", "the first node has none, -1")
