@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         __version__,
         algorithm_1,
         bound,
+        coefficients,
         estimate,
         from_sklearn,
         leave_one_out,
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
         tolerated_changes,
     )
 
-__all__ = ["Problem", "__version__", "algorithm_1", "bound", "estimate", "from_sklearn", "leave_one_out",
-           "load_problem", "sensitivity", "stability", "stable_predictions", "tolerated_changes"]
+__all__ = ["Problem", "__version__", "algorithm_1", "bound", "coefficients", "estimate", "from_sklearn",
+           "leave_one_out", "load_problem", "sensitivity", "stability", "stable_predictions", "tolerated_changes"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from certify.estimation import sensitivity as sensitivity
     from certify.problem.load import load_problem as load_problem
     from certify.problem.problem import Problem as Problem
+    from certify.prove.changed.coefficients import coefficients as coefficients
+    from certify.prove.changed.leave_one_out import leave_one_out as leave_one_out
+    from certify.prove.changed.tolerated import tolerated_changes as tolerated_changes
     from certify.prove.estimators import from_sklearn as from_sklearn
     from certify.prove.prover import bound as bound
-    from certify.prove.rows import leave_one_out as leave_one_out
     from certify.prove.rows import stable_predictions as stable_predictions
-    from certify.prove.rows import tolerated_changes as tolerated_changes
     from certify.prove.stability import stability as stability
 
 PLACES = {
@@ -25,13 +26,14 @@ PLACES = {
     "load_problem": "certify.problem.load",
     "algorithm_1": "certify.cli.algorithm",
     "bound": "certify.prove.prover",
+    "coefficients": "certify.prove.changed.coefficients",
     "estimate": "certify.estimation",
     "from_sklearn": "certify.prove.estimators",
     "sensitivity": "certify.estimation",
-    "leave_one_out": "certify.prove.rows",
+    "leave_one_out": "certify.prove.changed.leave_one_out",
     "stability": "certify.prove.stability",
     "stable_predictions": "certify.prove.rows",
-    "tolerated_changes": "certify.prove.rows",
+    "tolerated_changes": "certify.prove.changed.tolerated",
 }
 
 

@@ -117,6 +117,7 @@ def _problem(problem: Problem) -> Json:
         "reparameterised": network.reparameterised,
         "names": None if problem.names is None else list(problem.names),
         "count": problem.count,
+        **_kind(problem),
         **({"within": within(problem), "weights_length": weights_length(problem)} if problem.nearby else {}),
     }
 
@@ -125,6 +126,19 @@ def _training(problem: Problem) -> Json:
     """Of the training, what is not as usual: biases without decay, and a mean over the rows that are left."""
     return ({} if problem.bias_decay else {"bias_decay": False}) | (
         {} if problem.normalization == Normalization.FIXED else {"normalization": problem.normalization})
+
+
+def _kind(problem: Problem) -> Json:
+    """What kind of change of whole rows is meant, where it is not any rows, each by itself."""
+    spec, found = problem.spec, dict[str, Any]()
+    if problem.together is not None and spec is not None:
+        found["grouped"] = {"by": spec.perturbation.groups, "groups": len(problem.together),
+                            "largest": max(map(len, problem.together))}
+    if problem.relabelled is not None:
+        found["relabelled"] = problem.relabelled
+    if problem.pairs is not None:
+        found["pairs"] = [list(pair) for pair in problem.pairs]
+    return found
 
 
 def _network(network: Network | GraphNetwork) -> Json:

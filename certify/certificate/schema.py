@@ -31,6 +31,7 @@ def one_of(words: tuple[str | int, ...]) -> GetPydanticSchema:
 Number = int | Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 Size = Annotated[int, Field(ge=1)]
+Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Place = Annotated[int, Field(ge=-1)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Verdict = Annotated[str, one_of(words(w.Verdict))]
@@ -77,6 +78,14 @@ class Graph(Part):
     operations: Annotated[dict[str, Size], Field(min_length=1)]
 
 
+class Grouped(Part):
+    """Groups of rows that change as one: the name of their array, how many there are, rows of the largest."""
+
+    by: str
+    groups: Size
+    largest: Size
+
+
 class Problem(Part):
     """The mathematical problem, as far as scalars and short lists say it.
 
@@ -118,6 +127,9 @@ class Problem(Part):
     reparameterised: bool = False
     names: list[str] | None = None
     count: Size | None = None
+    grouped: Grouped | None = None
+    relabelled: Size | None = None
+    pairs: Annotated[list[Pair], Field(min_length=1)] | None = None
     within: Number | None = None
     weights_length: Number | None = None
 

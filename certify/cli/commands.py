@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated, Any, ParamSpec
 
 import typer
 
@@ -188,8 +188,12 @@ def report(
         typer.Option("-o", "--output", metavar="FILE", help="Where to write (default: report.html beside it, or .md)."),
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="html, or markdown: a summary for a job or a comment."),
+        str, typer.Option("--format", metavar="NAME",
+                          help="html, markdown (a summary for a job or a comment) or csv (a line a row)."),
     ] = "html",
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Show outputs, labels and data of rows, from the files it binds (html)."),
+    ] = False,
 ) -> None:
     """Write the report on a certificate again. It is read strictly, but only `certify check` checks its claims."""
     from certify.certificate import read_certificate
@@ -201,8 +205,29 @@ def report(
     path = output or certificate.parent / f"report{medium.suffix}"
     content = read_certificate(certificate)
     require_folder(path.parent, (path.name,))
-    write_together({path: medium.render(content).encode("utf-8")})
+    text = _with_rows(content, certificate.parent, form) if rows else medium.render(content)
+    write_together({path: text.encode("utf-8")})
     print(one_line(f"report {path}"), file=sys.stderr)
+
+
+def _with_rows(content: dict[str, Any], folder: Path, form: str) -> str:
+    """The page with rows of the data.
+
+    Raises:
+        SpecError: another medium, or a certificate that names no rows.
+    """
+    from certify.format.errors import SpecError
+    from certify.report.exporters.html import render
+    from certify.report.files.row_data import read_rows
+    from certify.report.reading import open_certificate
+
+    if form != "html":
+        raise SpecError("--rows", f"--format {form} has no place for rows", "use --format html")
+    data = read_rows(open_certificate(content), folder)
+    if data is None:
+        raise SpecError("--rows", "the certificate names no evaluation rows", "leave out --rows: it is for "
+                        "stable_predictions under deleted or relabelled rows")
+    return render(content, data)
 
 
 @app.command()

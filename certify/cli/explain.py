@@ -33,6 +33,12 @@ map = "critical" (the last layer free, weight decay): for the one solution after
 and P4). map = "interpolation" (base = "given"): for every network as near to the given weights as an exact fit of the
 changed data is proved to be, that fit among them (see `distance`, whose sets and norms it takes, and P2). Fits further
 away are not spoken of, nor is what training would find.""",
+    "correct_predictions": """How many labels of the [evaluation] rows are right and proved to stay right whichever rows
+change: over the number of rows this is the certified accuracy. The right labels are the array or column
+evaluation.targets of the evaluation file (left out: the name of data.targets). A row counts where the weights in the
+file give it the right label and every change leaves it that; the upper end leaves out those that are wrong today and
+those that a change is proved to flip. parameter = "deletions" or "labels" with a count, a convex last layer (see D1 and
+`stable_predictions`).""",
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
 today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P4).""",
     "first_order_prediction_change": """The most that an output at any [evaluation] row changes, to first order, when
@@ -79,12 +85,24 @@ map.""",
     "labels": """parameter = "labels": any `count` rows (set = "sparse") get any other class, at finite size: the
 last layer alone, with weight decay (map = "critical", layer = the last one; see D1 and Q6). A label has no radius. With
 the squared loss targets are labels where one output has exactly two of them, or where every row marks one of several
-outputs (1, and 0 or -1 everywhere else); a row may get any target that is there (`stable_predictions` alone). For
+outputs (1, and 0 or -1 everywhere else); a row may get any target that is there (`stable_predictions` alone). These
+rows: set = "given", with `rows` and a file of their new labels; see also `groups` and `pairs`. For the distance after
 one given change of labels use parameter = "targets" with set = "given" (see `distance`).""",
     "deletions": """parameter = "deletions": any `count` rows are left out, whichever they are, of the last layer alone,
 with weight decay (map = "critical", base = "nearby", layer = the last one; see D1), for `stable_predictions`.
 set = "sparse" is implied, and there is no radius: a row is left out or stays. Say what the loss is then divided by with
-`normalization`. For rows that are only weighed less see `sample_weights`.""",
+`normalization`. These rows alone: set = "given" and `rows`. All rows of a user or source at once: `groups`. Others
+relabelled at once: `relabelled`. For rows that are only weighed less see `sample_weights`.""",
+    "groups": """perturbation.groups: the name of an array or column of numbers of the data file, one a row: rows with
+the same number (of one user, source or batch) change together, and `count` is of groups (parameter = "deletions": all
+rows of at most `count` groups are left out; "labels": the labels of their rows become any). In Python groups=…, of any
+labels. See D1.""",
+    "pairs": """perturbation.pairs = [[0, 1]]: with parameter = "labels" a label 0 may become 1, and nothing else
+changes: at most `count` rows, along one of the stated pairs each, in the words of the data. In Python
+relabel_pairs=[(0, 1)]. Less can happen than with any labels, so more predictions stay. See D1.""",
+    "relabelled": """perturbation.relabelled: with parameter = "deletions", how many other rows get another label while
+at most `count` are left out. In Python delete=1, relabel=1. Proved by refitting every choice, and by nothing else, so
+it is for small numbers (one of each of a few hundred rows). See D1.""",
     "sample_weights": """parameter = "sample_weights": row i counts (1 + u_i) times in the training loss; u_i = -1
 leaves it out, and the loss is still divided by n: training again on the rows that are left with the same code and mean
 loss uses n/(n - m) times this loss, that is weight decay λ(n - m)/n in this notation. Critical map: a modulus is per
@@ -118,11 +136,13 @@ questions about rows that are left out or get other labels (see D1); elsewhere e
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.
 per_sample: every row may move by that much, so the size is the largest row's. sparse: at most `count` rows move, each
 by at most `radius`; this is no norm, so it has no modulus: ask for `first_order_distance`. given: the one change in
-perturbation.file. Sparse and given are for the interpolation and the critical map.""",
+perturbation.file, or of rows that are left out those that perturbation.rows lists. Sparse and given are for the
+interpolation and the critical map.""",
     "norm": """weights.norm: how far weights lie apart: euclidean (default), relative (see S1) or function (see S2).
 perturbation.norm: how one row's move is measured: 2 the Euclidean length, 1 the sum of the absolute changes, "inf" the
 largest absolute change. 1 and "inf" are for budgets of single rows (interpolation and critical map).""",
-    "count": """perturbation.count: with set = "sparse", the most rows that move at once.""",
+    "count": """perturbation.count: with set = "sparse", the most rows that move at once; with `groups` the most
+groups.""",
     "direction": """perturbation.direction = "down": sample weights only fall, by at most `radius`: with radius = 1.0
 rows are deleted or count less, and none counts more (a last layer at finite size, see Q6). The loss is still divided by
 n (see `normalization`). Left out: both ways.""",

@@ -1,10 +1,12 @@
-"""What a label is that `stable_predictions` counts, in words, and when nothing says so."""
+"""What a label is that is counted, in words, and which quantities count labels."""
 
 from __future__ import annotations
 
 from typing import Final
 
-QUANTITY: Final = "stable_predictions"
+STABLE, CORRECT = "stable_predictions", "correct_predictions"
+COUNTED: Final = (STABLE, CORRECT)
+"""What counts labels: all that stay, and those that are right and stay."""
 UNIT: Final = "evaluation rows"
 
 

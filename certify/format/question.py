@@ -38,6 +38,7 @@ class Question:
         decay: whether the weight decay is above 0.
         undecayed: whether biases carry none.
         down: whether sample weights only fall.
+        weighed: whether rows carry weights of their own in the training loss.
         targets, radius, level, count, change, reference, units, window, evaluation: whether the spec says them; units
             are columns or a scale of the features, change is the file of the one change.
     """
@@ -66,6 +67,7 @@ class Question:
     units: bool = False
     window: bool = False
     evaluation: bool = False
+    weighed: bool = False
 
 
 KEYS: Final = tuple(field.name for field in fields(Question))
@@ -133,8 +135,16 @@ _LOSS: Final = (Map.CRITICAL, Map.SUBLEVEL)
 _BUDGETS: Final = tuple(s for s in Set if s is not Set.GIVEN)
 _LEAVING: Final = tuple(p for p in Parameter if p.leaves)
 _STAYING: Final = tuple(p for p in Parameter if not p.leaves)
+_ROWS: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, set=Set.SPARSE,
+                      parameter=tuple(p for p in Parameter if p.discrete))
 
 LAWS: Final = (
+    Law(Domain(loss=tuple(loss for loss in Loss if loss.of_heads)), _ROWS,
+        "this loss is known of heads whose rows are left out or get other labels, and of nothing else"),
+    Law(Domain(loss=tuple(loss for loss in Loss if loss.counts)), Domain(parameter=_LEAVING),
+        "its targets are numbers, of which none is a label"),
+    Law(Domain(weighed=True), _ROWS,
+        "weights of rows are known of heads whose rows are left out or get other labels, and of nothing else"),
     Law(Domain(map=_LOSS), Domain(targets=True), "this map needs the training loss, and the loss needs targets"),
     Law(Domain(base=Base.NEARBY), Domain(targets=True), 'base = "nearby" needs the targets in the file'),
     Law(Domain(map=Map.INTERPOLATION), Domain(parameter=_STAYING),
@@ -152,14 +162,16 @@ LAWS: Final = (
         'this norm is that of one row, for set = "per_sample" or "sparse"'),
     Law(Domain(set=Set.SPARSE), Domain(count=True), 'set = "sparse" is about at most count rows'),
     Law(Domain(count=True), Domain(set=Set.SPARSE), 'a count belongs to set = "sparse"'),
-    Law(Domain(set=Set.GIVEN), Domain(change=True), 'set = "given" is the one change in a file'),
+    Law(Domain(set=Set.GIVEN, parameter=_STAYING), Domain(change=True), 'set = "given" is the one change in a file'),
     Law(Domain(change=True), Domain(set=Set.GIVEN), 'a file with a change belongs to set = "given"'),
+    Law(Domain(change=True), Domain(parameter=_STAYING), "perturbation.rows says which rows are left out, and no file"),
     Law(Domain(weight_norm=WeightNorm.FUNCTION), Domain(reference=True), "it compares outputs at reference rows"),
     Law(Domain(reference=True), Domain(weight_norm=WeightNorm.FUNCTION), "reference rows belong to this norm"),
     Law(Domain(down=True), Domain(parameter=Parameter.SAMPLE_WEIGHTS), "a direction belongs to sample weights"),
     Law(Domain(parameter=Parameter.LABELS), Domain(radius=False), "a label becomes any other, so a change has no size"),
-    Law(Domain(parameter=Parameter.LABELS), Domain(set=(Set.SPARSE, Set.PER_SAMPLE)), "labels change row by row"),
-    Law(Domain(parameter=_LEAVING), Domain(set=Set.SPARSE), "any count rows are left out"),
+    Law(Domain(parameter=Parameter.LABELS), Domain(set=(Set.SPARSE, Set.PER_SAMPLE, Set.GIVEN)),
+        "labels change row by row"),
+    Law(Domain(parameter=_LEAVING), Domain(set=(Set.SPARSE, Set.GIVEN)), "any count rows, or those listed, leave"),
     Law(Domain(parameter=_LEAVING), Domain(radius=False), "a row is left out whole, so a change has no size"),
     Law(Domain(normalization=Normalization.REMAINING), Domain(parameter=_LEAVING),
         "dividing by the rows that are left needs rows that are left out"),

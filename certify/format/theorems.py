@@ -158,15 +158,16 @@ Q7_CRITICAL: Final = Theorem("Q7", System.CRITICAL, (q.DISTANCE,), "finite.md#q7
 _LAST: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, network=Network.CHAIN, layer=_HEAD, weight_norm=_EUCLIDEAN,
                       decay=True, norm=2, set=_BUDGETS)
 _MOTION: Final = _LAST.also(parameter=_MOVES, undecayed=False, normalization=Normalization.FIXED)
-_FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC))
-_ROWS: Final = _LAST.also(set=Set.SPARSE, parameter=tuple(p for p in Parameter if p.discrete))
+_FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC), weighed=False)
+_ROWS: Final = _LAST.also(set=(Set.SPARSE, Set.GIVEN), parameter=tuple(p for p in Parameter if p.discrete))
 
 Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6", (_MOTION, _FLIPS),
                     ("convex", "solution", "weights", "bias"), Motion, rests=("P4",))
 Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6",
                            (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Ball,
                            rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE),))
-D1: Final = Theorem("D1", System.HEAD, (q.STABLE_PREDICTIONS,), "heads.md#d1", (_ROWS,), ("convex",), Changes)
+D1: Final = Theorem("D1", System.HEAD, (q.STABLE_PREDICTIONS, q.CORRECT_PREDICTIONS), "heads.md#d1", (_ROWS,),
+                    ("convex",), Changes)
 
 _SUBLEVEL: Final = _DECAYED.also(map=Map.SUBLEVEL, network=_PLAIN, set=(Set.TOTAL, Set.PER_SAMPLE), norm=2, down=False,
                           parameter=_MOVES)

@@ -32,20 +32,30 @@ class Loss(StrEnum):
     Attributes:
         one_output: whether the network has one output.
         outputs_by_class: whether it has an output for each of two classes or more.
+        of_heads: whether it is known of heads whose rows are left out or get other labels, and of nothing else.
+        counts: whether its targets are numbers of which none is a label, so that only left out rows have a meaning.
     """
 
     one_output: bool
     outputs_by_class: bool
+    of_heads: bool
+    counts: bool
 
-    def __new__(cls, word: str, one_output: bool = False, outputs_by_class: bool = False) -> Loss:
+    def __new__(cls, word: str, one_output: bool = False, outputs_by_class: bool = False, of_heads: bool = False,
+                counts: bool = False) -> Loss:
         """Python makes a member of its row."""
         self = str.__new__(cls, word)
         self._value_, self.one_output, self.outputs_by_class = word, one_output, outputs_by_class
+        self.of_heads, self.counts = of_heads, counts
         return self
 
     SQUARED = "squared"
     CROSS_ENTROPY = "cross_entropy", False, True
     LOGISTIC = "logistic", True
+    ONE_VS_REST = "one_vs_rest", False, True, True
+    SQUARED_HINGE = "squared_hinge", False, False, True
+    HUBER = "huber", False, False, True, True
+    POISSON = "poisson", False, False, True, True
 
 
 class Map(StrEnum):

@@ -71,7 +71,7 @@ def placed_change(
         spec: the spec.
         folder: its folder.
         listed_rows: the rows that move, in the order in which the file has them.
-        shape: `(n, d)`, `(n, k)` or, of sample weights, `(n, 1)`, whose file may leave the 1 out.
+        shape: `(n, d)`, `(n, k)` or, of sample weights and labels, `(n, 1)`, whose file may leave the 1 out.
         first: of a row that is merged with equal ones, the row that stands for them.
 
     Raises:
@@ -81,11 +81,12 @@ def placed_change(
     assert file is not None  # require_spec
     raw, asked = _stored_change(spec.perturbation.array, folder / file, file)
     u = exact_float64(raw, asked)
-    weights = Parameter(spec.perturbation.parameter).weighs
-    if weights and u.shape == (len(listed_rows),):
+    parameter = Parameter(spec.perturbation.parameter)
+    one = parameter.weighs or parameter.relabels
+    if one and u.shape == (len(listed_rows),):
         u = u[:, None]
     if u.shape != (len(listed_rows), shape[1]):
-        wanted = f"({len(listed_rows)},)" if weights else f"({len(listed_rows)}, {shape[1]})"
+        wanted = f"({len(listed_rows)},)" if one else f"({len(listed_rows)}, {shape[1]})"
         raise InputError(asked, f"shape {raw.shape}", f"give {wanted}, a row for each that moves")
     placed = np.zeros(shape)
     seen: dict[int, int] = {}

@@ -104,7 +104,9 @@ def load_reference(
         InputError: as :func:`load_data`.
     """
     assert spec.weights.reference is not None
-    return _points(spec, folder / spec.weights.reference, "reference", widths, names)
+    source = read_source(folder / spec.weights.reference, "reference")
+    asked = f"reference file {source.path}"
+    return _points(spec, open_archive(source, "reference"), asked, "data.features", widths, names)
 
 
 def load_evaluation(
@@ -121,23 +123,45 @@ def load_evaluation(
     Raises:
         InputError: as :func:`load_data`.
     """
+    return load_evaluated(spec, folder, widths, names, labels=False)[0]
+
+
+def load_evaluated(
+    spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None = None, labels: bool = True,
+) -> tuple[Array, Array | None]:
+    """The same with the rows' right labels, of one reading of the file; None where it has no such array or column.
+
+    Args:
+        spec, folder, widths, names: as of :func:`load_evaluation`.
+        labels: whether these are read; else there are none.
+
+    Returns:
+        `(N, d)` features, and `(N,)` or `(N, k)` numbers as they are stored.
+
+    Raises:
+        InputError: as :func:`load_data`.
+    """
     assert spec.evaluation is not None
     own, other = spec.evaluation.features, spec.evaluation.targets
     data = spec.data.model_copy(update={
         "features": spec.data.features if own is None else own,
         "targets": spec.data.targets if other is None else other})
     asked = spec.model_copy(update={"data": data})
-    return _points(asked, folder / spec.evaluation.file, "evaluation", widths, names if own is None else None)
+    source = read_source(folder / spec.evaluation.file, "evaluation")
+    archive = open_archive(source, "evaluation")
+    where = f"evaluation file {source.path}"
+    X = _points(asked, archive, where, "evaluation.features", widths, names if own is None else None)
+    name = data.targets
+    if not labels or name is None or name not in archive.names:
+        return X, None
+    kind = "column" if archive.table else "array"
+    return X, exact_float64(archive.read(name), f"{kind} '{name}' in {where}")
 
 
 def _points(
-    spec: Spec, path: Path, role: str, widths: tuple[int, ...], names: tuple[str, ...] | None
+    spec: Spec, archive: Archive, asked: str, key: str, widths: tuple[int, ...], names: tuple[str, ...] | None
 ) -> Array:
     """The features of a file of rows that are not trained on."""
-    key = "evaluation.features" if role == "evaluation" else "data.features"
-    source = read_source(path, role)
-    archive = open_archive(source, role)
-    asked = f"{role} file {source.path}"
     if archive.table:
         for name in names or ():
             if name not in archive.names:
@@ -152,7 +176,8 @@ def _columns(
     """Names of the feature columns of a table, in the order of the network's inputs; `key` is where they are listed."""
     features, inputs = spec.data.features, widths[0]
     if features is None:
-        names: Sequence[str] = [name for name in archive.names if name != spec.data.targets]
+        aside = (spec.data.targets, spec.perturbation.groups)
+        names: Sequence[str] = [name for name in archive.names if name not in aside]
         if "" in names:
             raise InputError(asked, f"column {archive.names.index('')} has no name",
                              f"name it in the header, or list the feature columns in {key}")
@@ -217,7 +242,7 @@ def _features_name(spec: Spec, archive: Archive, asked: str, key: str) -> str:
             key, "a list of columns is for .csv and .parquet files",
             f"give the name of one array of {asked}: {listed(archive.names)}",
         )
-    others = [name for name in archive.names if name != spec.data.targets]
+    others = [name for name in archive.names if name not in (spec.data.targets, spec.perturbation.groups)]
     if len(others) != 1:
         raise InputError(
             asked, f"{key} is not given and {listed(others)} could be meant",

@@ -100,6 +100,43 @@ class CrossEntropy(Targets):
         return y[:, 0] if y.dtype.kind == "i" and y.ndim == 2 and y.shape[1] == 1 else y
 
 
+class Classes(Targets):
+    """Two labels of one output, or a class number for every output; in whatever type they are stored."""
+
+    def are_labels(self, raw: Array) -> bool:
+        """Always."""
+        return True
+
+    def allowed(self, values: Array, outputs: int) -> tuple[Array, str]:
+        """−1 and 1, or 0 and 1; of several outputs as with cross-entropy."""
+        return Logistic().allowed(values, outputs) if outputs == 1 else CrossEntropy().allowed(values, outputs)
+
+
+class OneVsRest(Classes):
+    """A class number for every output."""
+
+    loss = Loss.ONE_VS_REST
+
+
+class SquaredHinge(Classes):
+    """Either."""
+
+    loss = Loss.SQUARED_HINGE
+
+
+class Huber(Squared):
+    """Numbers."""
+
+    loss = Loss.HUBER
+
+
+class Poisson(Squared):
+    """Numbers."""
+
+    loss = Loss.POISSON
+
+
 TARGETS: Final[Mapping[str, Targets]] = MappingProxyType({
-    kind.loss: kind for kind in (Squared(), CrossEntropy(), Logistic())})
+    kind.loss: kind for kind in (
+        Squared(), CrossEntropy(), Logistic(), OneVsRest(), SquaredHinge(), Huber(), Poisson())})
 """By the word of the loss."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from certify.format.errors import SpecError
+from certify.format.labels import CORRECT
 from certify.format.words import Parameter, Set
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
@@ -22,8 +24,9 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import load_data, load_evaluation, load_reference, read_graph_network, read_network, units
+    from certify.inputs import load_data, load_evaluated, load_reference, read_graph_network, read_network, units
     from certify.inputs.arrays import placed_change
+    from certify.inputs.groups import load_groups
     from certify.spec import load_spec
     from certify.spec.validity import require_rows
 
@@ -45,17 +48,22 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         files["reference"] = folder / spec.weights.reference
         tau = DEFAULT_TAU if spec.weights.tau is None else spec.weights.tau
         reference = Reference(load_reference(spec, folder, network.widths, data.names), tau)
-    evaluation = None
+    evaluation = right = None
     if spec.evaluation is not None:
         files["evaluation"] = folder / spec.evaluation.file
-        evaluation = load_evaluation(spec, folder, network.widths, data.names)
+        asked = any(gate.quantity == CORRECT for gate in spec.gate)
+        evaluation, right = load_evaluated(spec, folder, network.widths, data.names, labels=asked)
+        if asked and right is None:
+            raise SpecError(f"gate on {CORRECT}", "the evaluation file has no array or column of right labels, such as "
+                            f"{spec.evaluation.targets or spec.data.targets!r}",
+                            "name it with [evaluation] targets")
     require_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
     rows = tuple(range(len(X))) if listed == "all" else tuple(sorted(set(listed)))
     first = {i: g[0] for g in groups for i in g} if merge_duplicates else {}
     change = None
-    if not Set(spec.perturbation.set).sized:
+    if not Set(spec.perturbation.set).sized and not Parameter(spec.perturbation.parameter).leaves:
         files["change"] = folder / str(spec.perturbation.file)
         widths = {Parameter.FEATURES: network.widths[0], Parameter.TARGETS: network.widths[-1]}
         width = widths.get(Parameter(spec.perturbation.parameter), 1)
@@ -70,8 +78,10 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         scale=units(spec.perturbation, network.widths[0], data.names), names=data.names,
         files=files, weight_norm=spec.weights.norm, reference=reference, norm=spec.perturbation.norm,
         radius=spec.perturbation.radius, count=spec.perturbation.count, change=change, arithmetic=spec.run.arithmetic,
-        evaluation=evaluation, direction=spec.perturbation.direction,
+        evaluation=evaluation, right=right, direction=spec.perturbation.direction,
         threshold=None if spec.evaluation is None else spec.evaluation.threshold,
+        together=None if spec.perturbation.groups is None else load_groups(spec, folder, len(X)),
+        relabelled=spec.perturbation.relabelled, pairs=spec.perturbation.pairs,
     )
     require_problem(problem)
     return problem

@@ -15,6 +15,7 @@ from certify.network.graph.graph import GraphNetwork
 from certify.network.network import owned
 from certify.problem.norms.function import Reference
 from certify.problem.perturbations.flips import require_flips
+from certify.problem.rules.changes import require_kind
 from certify.problem.rules.supported import require_answerable, require_words
 from certify.problem.rules.training import require_losses, require_threshold
 from certify.problem.statement import Statement
@@ -79,6 +80,9 @@ class Problem(Statement):
         self._require_rows_as_terms()
         self._require_change()
         require_threshold(self)
+        require_kind(self)
+        if self.weights is not None:
+            self.weights.require(self.n)
         found = equal_rows(self.X)
         if self.groups not in (None, (), found):
             raise InputError("groups", f"{self.groups}", f"the groups of equal rows are {found}")
@@ -133,7 +137,7 @@ class Problem(Statement):
         still[list(self.rows)] = False
         if _bits(self.change)[still].any():
             raise InputError("change", "a row that may not move changes", "list it in rows, or give it 0")
-        if self.solutions.trains:
+        if self.solutions.trains and not self.moving.relabels:
             require_flips(self)
 
     def _require_merged(self, groups: tuple[tuple[int, ...], ...]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from certify.problem.norms.table import WEIGHT_NORMS
 from certify.problem.norms.weight_norm import WeightNorm
 from certify.problem.perturbations.moving import Moving
 from certify.problem.perturbations.parameters import MOVING
+from certify.problem.sample_weights import SampleWeights
 from certify.problem.sets.perturbation_set import Budget
 from certify.problem.sets.table import BUDGETS, SETS
 
@@ -55,6 +57,10 @@ class Statement:
         base: ``"given"`` or ``"nearby"``.
         loss, weight_decay: the training loss (critical, sublevel).
         bias_decay: whether the biases carry the weight decay too.
+        classes: what a user calls the labels, in the order of their numbers; None: as the data has them.
+        weights: of the rows in the sum of the losses, by row and by label; None: all 1. Known of heads whose rows are
+            left out or get other labels, and in Python alone.
+        prepare: what is done to rows of features before the network, in floats; None: nothing. X is prepared already.
         normalization: what the losses are divided by where rows are left out: ``"fixed"``: n; ``"remaining"``: the
             number of rows that are left.
         level: the level ℓ; None: the loss at the given weights.
@@ -64,13 +70,18 @@ class Statement:
         count: most rows that move at once (`sparse`).
         direction: ``"down"``: sample weights only fall; None: both ways.
         change: `(n, d)`, `(n, k)` or, of sample weights, `(n, 1)`: the one change of `given`, 0 on rows that do not
-            move.
+            move; of labels `(n, 1)` the new label of every row in `rows`. Of rows that are left out there is none.
+        together: groups of rows that change as one, each ascending, in the order of their first rows; `count` is then
+            how many of them change at once. None: every row by itself.
+        relabelled: beside `count` rows that are left out, how many others get another label at once.
+        pairs: labels (a, b), as the data has them: a may become b, and nothing else changes. None: any other.
         arithmetic: ``"float"`` or ``"exact"`` (rationals, for small piecewise linear problems).
         scale: `(d,)` unit of each feature, 0 for one that may not move; None: all 1.
         names: names of the features, for a reader; None where the data has none.
         weight_norm: ``"euclidean"``, ``"relative"`` or ``"function"``: how a motion of the weights is measured.
         reference: the rows of the function norm with its τ, else None.
         evaluation: `(N, d)` rows on which predictions are compared, else None.
+        right: `(N,)` or `(N, k)` their right labels as the file has them, where it has some and they are asked about.
         threshold: of one output: the label of such a row is whether the output lies above it; None: above 0.
     """
 
@@ -105,6 +116,13 @@ class Statement:
     threshold: float | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
+    right: np.ndarray | None = None
+    together: tuple[tuple[int, ...], ...] | None = None
+    relabelled: int | None = None
+    pairs: tuple[tuple[float, float], ...] | None = None
+    classes: tuple[Any, ...] | None = None
+    weights: SampleWeights | None = None
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None
 
     @property
     def n(self) -> int:

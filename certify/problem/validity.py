@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import SpecError
-from certify.format.labels import QUANTITY
+from certify.format.labels import COUNTED, STABLE
 from certify.format.quantities import PERSISTENCE_RADIUS
 from certify.format.words import Map
 from certify.problem.cost import JACOBIAN_LIMIT
@@ -28,7 +28,7 @@ def require_problem(problem: Problem) -> None:
         SpecError: with what would work.
     """
     _require_level(problem)
-    if problem.count is not None and problem.count > len(problem.rows):
+    if problem.count is not None and problem.together is None and problem.count > len(problem.rows):
         raise SpecError(f"perturbation.count = {problem.count}", f"only {len(problem.rows)} rows may move",
                         f'give a count of at most {len(problem.rows)}, or use set = "per_sample" (every row at once)')
     if problem.nearby and problem.y is None and not problem.solutions.trains:
@@ -107,19 +107,20 @@ def require_labels_counted(problem: Problem) -> None:
     Raises:
         SpecError: with what would work.
     """
-    gates = () if problem.spec is None else tuple(gate for gate in problem.spec.gate if gate.quantity == QUANTITY)
+    gates = () if problem.spec is None else tuple(gate for gate in problem.spec.gate if gate.quantity in COUNTED)
     if not gates or problem.evaluation is None:
         return
     _require_meaning(problem)
     rows = len(problem.evaluation)
     for gate in gates:
         if gate.min is not None and gate.min > rows:
-            raise SpecError(f"gate on {QUANTITY}: min = {gate.min!r}",
+            raise SpecError(f"gate on {gate.quantity}: min = {gate.min!r}",
                             f"there are {rows} evaluation rows, so no outcome meets this gate",
                             f"give a min of at most {rows}, the number of rows")
         if gate.max is not None and gate.max >= rows:
-            raise SpecError(f"gate on {QUANTITY}: max = {gate.max!r}", f"there are {rows} evaluation rows, so every "
-                            "outcome meets this gate, which is an empty promise", "give min, the labels that must stay")
+            raise SpecError(f"gate on {gate.quantity}: max = {gate.max!r}",
+                            f"there are {rows} evaluation rows, so every outcome meets this gate, which is an empty "
+                            "promise", "give min, the labels that must stay")
 
 
 def _require_meaning(problem: Problem) -> None:
@@ -131,7 +132,7 @@ def _require_meaning(problem: Problem) -> None:
     if targets is not None and np.isin(targets, (-1, 1)).all():
         return
     found = "the data names no targets" if targets is None else "the targets are not all -1 and 1"
-    raise SpecError(f"gate on {QUANTITY}", f"the network has one output with the squared loss, and {found}, so nothing "
+    raise SpecError(f"gate on {STABLE}", f"the network has one output with the squared loss, and {found}, so nothing "
                     "says what the label of a row is",
                     "give evaluation.threshold: the label is then the side of it that the output lies on, e.g. "
                     "threshold = 0.5 for targets 0 and 1, threshold = 0.0 for the sign")

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from typing import Any, Final
 
 import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Base, Map, Parameter, Set
-from certify.inputs.given import columns_of, given_rows, same_columns
+from certify.inputs.given import columns_of, given_numbers, given_rows, same_columns
 from certify.inputs.sklearn.linear import linear
+from certify.inputs.sklearn.read import Linear
+from certify.inputs.sklearn.wrapped import unwrapped
 from certify.network.network import Network
 from certify.problem.problem import Problem
+from certify.problem.sample_weights import SampleWeights
+from certify.rigor.fp import Array
+
+DIVIDES: Final = ("PoissonRegressor",)
+"""Estimators that divide by the sum of the weights of rows, which rows that are left out change."""
 
 
-def from_sklearn(estimator: Any, X: Any, y: Any) -> Problem:
+def from_sklearn(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Problem:
     """A fitted estimator with its training data as a problem about its rows.
 
-    LogisticRegression (l2), RidgeClassifier and Ridge; their intercept carries no penalty, and C and alpha are weights
-    of a sum, so that n stays as it is when rows are deleted.
+    LogisticRegression (l2), LinearSVC (squared hinge), RidgeClassifier and Ridge, with CV or without: C and alpha are
+    weights of a sum, so that n stays as it is when rows are deleted. PoissonRegressor, SGDClassifier and SGDRegressor:
+    means, divided by the rows that are left. OneVsRestClassifier of the first two. `class_weight`, also balanced, of
+    whichever rows are left. A Pipeline with StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler before it: these
+    stay as they were fitted, and X_eval is given as it is; GridSearchCV and its like: the best estimator.
 
     Args:
-        estimator: fitted; nothing of it is run but `get_params`.
-        X, y: the data it was fitted to, without sample weights, as arrays or tables.
+        estimator: fitted; nothing of it is run but `get_params` and the `transform` of scalers.
+        X, y: the data it was fitted to, as arrays or tables.
+        sample_weight: `(n,)` numbers above 0, where it was fitted with them.
 
     Raises:
         InputError: an estimator or an option that is not known, or data that do not fit it.
@@ -37,10 +49,53 @@ def from_sklearn(estimator: Any, X: Any, y: Any) -> Problem:
     if np.ndim(y) not in (1, 2) or len(rows) != len(y):
         raise InputError("X, y", f"shapes {rows.shape} and {np.shape(y)}", "give (n, d) features and n targets")
     same_columns(X, getattr(estimator, "feature_names_in_", None), "X")
-    read = linear(estimator, y, len(rows))
+    inner, prepare = unwrapped(estimator)
+    read = linear(inner, y, len(rows))
     if read.weights.shape[1] != rows.shape[1]:
         raise InputError("X", f"{rows.shape[1]} columns", f"the estimator was fitted to {read.weights.shape[1]}")
+    if prepare is not None:
+        warnings.warn(f"{prepare.words} before {type(inner).__name__}: answers are about refits with the scaling as it "
+                      "was fitted, whichever rows change", stacklevel=2)
+        rows = prepare(rows)
     net = Network((read.weights,), (read.bias,), "identity")
     return Problem(net, rows, read.targets, Parameter.DELETIONS, tuple(range(len(rows))), labels=read.labels,
                    map=Map.CRITICAL, base=Base.NEARBY, loss=read.loss, weight_decay=read.weight_decay,
-                   bias_decay=read.bias_decay, set=Set.SPARSE, count=1, names=columns_of(X))
+                   bias_decay=read.bias_decay, set=Set.SPARSE, count=1, names=columns_of(X),
+                   normalization=read.normalization, weights=_weighed(read, _weights(sample_weight, inner, len(rows))),
+                   prepare=prepare,
+                   classes=tuple(np.asarray(estimator.classes_).tolist()) if hasattr(estimator, "classes_") else None)
+
+
+def _weights(given: Any, estimator: Any, n: int) -> Array | None:
+    """Weights of the rows.
+
+    Raises:
+        InputError: no numbers above 0, or an estimator that divides by their sum.
+    """
+    if given is None:
+        return None
+    found = given_numbers(given, "sample_weight")
+    if found.shape != (n,):
+        raise InputError("sample_weight", f"shape {found.shape}", f"give one number for each of the {n} rows")
+    if not (found > 0).all():
+        at = int(np.flatnonzero(~(found > 0))[0])
+        raise InputError(f"sample_weight, entry {at}", f"{found[at]!s}",
+                         "give numbers above 0; leave out rows that do not count, and fit without them")
+    if type(estimator).__name__ in DIVIDES:
+        raise InputError("sample_weight", f"weights of {type(estimator).__name__}, which divides by their sum",
+                         "fit without weights")
+    return found
+
+
+def _weighed(read: Linear, rows: Array | None) -> SampleWeights | None:
+    """The weights of rows and of labels.
+
+    Raises:
+        InputError: balanced weights beside those of rows.
+    """
+    if rows is None and read.by_label is None and not read.balanced:
+        return None
+    if rows is not None and read.balanced:
+        raise InputError("sample_weight", "weights of rows beside class_weight='balanced'",
+                         "fit with a class_weight dict, or multiply the weights and fit with class_weight=None")
+    return SampleWeights(rows, read.by_label, read.balanced)

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
-from certify.format.words import Base, Map, Parameter, Set
+from certify.format.words import Base, Map, Normalization, Parameter
 from certify.inputs.given import given_rows, same_columns
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
+from certify.prove.changed.accuracy import Accuracy, accuracy_of
+from certify.prove.rows_asked import KINDS, PLAIN, asked_change
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
-from certify.rigor.fp import Array
-from certify.systems.head.rows.change import DELETED, NONE, RowChange, choices_of
+from certify.systems.head.rows.change import DELETED, NONE, RowChange
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
-from certify.systems.head.rows.refit import enclose_refits
-from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.survey import Survey, survey
 
-KINDS = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
-"""What users call the parameters."""
+VERBS = {"delete": "deleted", "relabel": "relabelled"}
 
 ANOTHER = 0.1
 """Share of the length of the given weights beyond which their minimum is likely that of another training."""
 
-VERBS = {"delete": "deleted", "relabel": "relabelled"}
+LARGEST = 20_000
+"""Weights of a head at most: a matrix of their square takes 3.2 GB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Witness:
 
     Attributes:
         rows: their numbers.
-        targets: what their targets become, row by row; None: they are deleted.
+        targets: what their targets become, row by row, NaN where one is deleted; None: all are.
         before, after: the outputs of the evaluation row at the given weights, and about those of the refit.
     """
 
@@ -54,18 +54,16 @@ class Witness:
 
 @dataclass(frozen=True, eq=False)
 class StablePredictions:
-    """Which predictions stay under every choice of at most `count` changed rows.
+    """Which predictions stay under every choice of changed rows.
 
     Attributes:
-        kind: ``"delete"`` or ``"relabel"``.
-        count: the number of rows.
+        change: what may happen to the rows.
         survey: what became of every evaluation row.
         head: the head.
         distance: the exact minimum of the unchanged data is proved to lie within it of the given weights.
     """
 
-    kind: str
-    count: int
+    change: Change
     survey: Survey
     head: Head
     distance: float
@@ -111,14 +109,26 @@ class StablePredictions:
         targets = None
         if (codes != DELETED).any():
             assert self.head.codes is not None
-            targets = tuple(tuple(row) for row in self.head.codes[codes].tolist())
+            new = np.where((codes == DELETED)[:, None], np.nan, self.head.codes[codes])
+            targets = tuple(tuple(row) for row in new.tolist())
         x = self.head.points[i]
         return Witness(tuple(rows.tolist()), targets, tuple((self.head.V @ x).tolist()),
                        tuple((flips.weights[a] @ x).tolist()))
 
+    def accuracy(self, y_eval: Any) -> Accuracy:
+        """How many evaluation rows have the right label today and keep it under every change: both ends.
+
+        Args:
+            y_eval: `(N,)` labels as in the training data (of two labels 0 and 1 or -1 and 1; class numbers from 0 on;
+                real targets, compared with the threshold), or `(N, k)` codes.
+
+        Raises:
+            InputError: labels that are none.
+        """
+        return accuracy_of(self.head, self.survey, y_eval)
+
     def __repr__(self) -> str:
-        rows = "row" if self.count == 1 else "rows"
-        return (f"StablePredictions(any {self.count} {rows} {VERBS[self.kind]}: {len(self.proved)} of "
+        return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
                 f"{len(self.survey.status)} predictions proved to stay, {len(self.attacked)} flipped, "
                 f"{len(self.undecided)} undecided)")
 
@@ -164,10 +174,15 @@ class StablePredictions:
 
 
 def stable_predictions(
-    problem: Problem, X_eval: Any, *, delete: int | None = None, relabel: int | None = None,
-    threshold: float | None = None, seconds: float = 60.0, progress: Progress | None = None,
+    problem: Problem, X_eval: Any, *, delete: int | Sequence[int] | None = None,
+    relabel: int | Mapping[int, Any] | None = None, groups: Any = None,
+    relabel_pairs: Sequence[tuple[Any, Any]] | None = None, threshold: float | None = None, seconds: float = 60.0,
+    progress: Progress | None = None,
 ) -> StablePredictions:
     """Which predictions stay when any `delete` training rows are left out, or any `relabel` of them get another label.
+
+    Numbers are of rows, whichever they are; both numbers together are of rows deleted and others relabelled at once. A
+    list of rows, or a dictionary of rows and new labels, is that very change.
 
     The model is trained again to the exact minimum after each change; a prediction is the largest output, or of one
     output the side of the threshold on which it lies, and it is compared with that of the given weights.
@@ -175,7 +190,11 @@ def stable_predictions(
     Args:
         problem: a problem with a convex head: one layer, or the last layer alone, and weight decay.
         X_eval: `(N, d)` rows, an array or a table.
-        delete, relabel: one of them.
+        delete: how many rows, or their numbers.
+        relabel: how many rows, or the new labels by number of row, e.g. ``{3: "spam"}``.
+        groups: the group of every row, e.g. its user or source: all rows of `delete` groups are left out, or those of
+            `relabel` groups get any labels.
+        relabel_pairs: pairs (a, b): with `relabel` a label a may become b, and nothing else.
         threshold: of one output; None: 0, where the targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
         progress: told the stage in words and the fraction done.
@@ -184,12 +203,28 @@ def stable_predictions(
         InputError: what does not fit together.
         SpecError: no theorem answers.
     """
-    kind, count = _kind(delete=delete, relabel=relabel)
-    asked = _labelled(_asked(problem, X_eval, kind, count), threshold)
-    head = head_of(asked)
+    members = asked_change(problem, delete, relabel, groups, relabel_pairs)
+    asked = labelled(asked_of(problem, X_eval, members), threshold)
+    head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
-    found = survey(head, change_of_rows(asked), seconds, progress or silent)
-    return StablePredictions(kind, count, found, head, distance)
+    _tell_of_lost(head, change)
+    return StablePredictions(change, survey(head, change, seconds, progress or silent), head, distance)
+
+
+def _tell_of_lost(head: Head, change: Change) -> None:
+    """Warn where the changes may leave a label without rows, which many programs refuse to train on."""
+    if not isinstance(change, RowChange):
+        return
+    codes, label = np.unique(head.Y, axis=0, return_inverse=True)
+    if len(codes) > max(head.k, 2) or len(codes) < 2:
+        return
+    label = label.reshape(-1)
+    for c in range(len(codes)):
+        of = np.flatnonzero(label == c)
+        if len(of) <= change.count and set(of.tolist()) <= set(change.rows):
+            warnings.warn(f"a label has {len(of)} rows, and any {change.count} may be "
+                          f"{'relabelled' if change.relabels else 'deleted'}: scikit-learn refuses to "
+                          "fit without it, and answers are about the minimum of the loss of what is left", stacklevel=3)
 
 
 def distance_of(head: Head) -> float:
@@ -204,99 +239,12 @@ def distance_of(head: Head) -> float:
     return distance
 
 
-@dataclass(frozen=True, eq=False)
-class ToleratedChanges:
-    """How many changed rows each prediction survives.
+def kind_of(**given: int | None) -> tuple[str, int]:
+    """The kind of change that was asked about and its number of rows; the others are None.
 
-    Attributes:
-        lower, upper: `(N,)` whole numbers; −1: exact training of the unchanged data gives another label already.
+    Raises:
+        InputError: none or several, or a number that is none.
     """
-
-    lower: Whole
-    upper: Whole
-
-    def __repr__(self) -> str:
-        same = int((self.lower == self.upper).sum())
-        return (f"ToleratedChanges(median {np.median(self.lower):g} to {np.median(self.upper):g}, exact for {same} of "
-                f"{len(self.lower)} predictions)")
-
-
-def tolerated_changes(
-    problem: Problem, X_eval: Any, kind: str, *, most: int = 10, threshold: float | None = None,
-    seconds: float = 60.0, progress: Progress | None = None,
-) -> ToleratedChanges:
-    """How many deleted or relabelled rows each prediction survives, from both sides.
-
-    Args:
-        problem, X_eval, threshold, progress: as of :func:`stable_predictions`.
-        kind: ``"delete"`` or ``"relabel"``.
-        most: numbers up to it are asked one after another, where no theorem answers all at once.
-        seconds: time.
-    """
-    if kind not in KINDS:
-        raise InputError("kind", f"{kind!r}", "use 'delete' or 'relabel'")
-    if most < 1:
-        raise InputError("most", f"{most!r}", "give 1 or more")
-    asked = _labelled(_asked(problem, X_eval, kind, 1), threshold)
-    head = head_of(asked)
-    N = len(head.points)
-    lower, upper = np.full(N, -1, dtype=np.int64), np.full(N, len(asked.rows), dtype=np.int64)
-    limit = Budget(seconds)
-    for count in range(1, min(most, len(asked.rows)) + 1):
-        found = survey(head, RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows)),
-                       limit.left(), progress or silent)
-        for part in found.parts.values():
-            if part.tolerated is not None:
-                return ToleratedChanges(*part.tolerated)
-        upper = np.where(found.attacked, np.minimum(upper, count - 1), upper)
-        lower = np.where(found.proved, count, lower)
-        if limit.left() <= 0 or not found.proved.any():
-            break
-    return ToleratedChanges(np.minimum(lower, upper), upper)
-
-
-@dataclass(frozen=True, eq=False)
-class LeaveOneOut:
-    """The outputs of every evaluation row after each row alone is left out: `lower ≤ output ≤ upper`.
-
-    With the cross-entropy and an intercept without decay the outputs of one evaluation row are determined up to one
-    number that is added to all of them; they are then those of one of the refits.
-
-    Attributes:
-        lower, upper: `(r, N, k)`, one for each row that the problem lets change, all n as a rule; infinite where
-            nothing is proved.
-    """
-
-    lower: Array
-    upper: Array
-
-    @cached_property
-    def middle(self) -> Array:
-        """`(n, N, k)` midpoints."""
-        return np.asarray((self.lower + self.upper) / 2)
-
-
-def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = None) -> LeaveOneOut:
-    """The outputs of every evaluation row after the model is trained again without each row in turn, enclosed.
-
-    Args:
-        problem, X_eval, progress: as of :func:`stable_predictions`.
-    """
-    asked = _asked(problem, X_eval, "delete", 1)
-    head = head_of(asked)
-    refitter, tell = Refitter(head), progress or silent
-    low, high, done = [], [], 0
-    for choices in choices_of(head, change_of_rows(asked), 1, at_once=max(1, (1 << 21) // (head.k * head.m))):
-        tell("leaving each row out", done / head.n)
-        V = refitter.solve(choices)
-        F, off = head.outputs(V, enclose_refits(head, choices, V))
-        low.append(F - off)
-        high.append(F + off)
-        done += len(choices)
-    return LeaveOneOut(np.concatenate(low), np.concatenate(high))
-
-
-def _kind(**given: int | None) -> tuple[str, int]:
     stated = [(kind, count) for kind, count in given.items() if count is not None]
     if len(stated) != 1:
         raise InputError("stable_predictions", f"{len(stated)} kinds of changes", "give delete or relabel, one of them")
@@ -306,24 +254,36 @@ def _kind(**given: int | None) -> tuple[str, int]:
     return kind, int(count)
 
 
-def _asked(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
+def asked_any(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
+    """The question about any `count` rows as a problem."""
+    if count > len(problem.rows):
+        raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
+                         f"give at most {len(problem.rows)}")
+    return asked_of(problem, X_eval, {**PLAIN, "parameter": KINDS[kind], "count": count})
+
+
+def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
     points, inputs = given_rows(X_eval, "X_eval"), problem.network.widths[0]
     if points.shape[1] != inputs:
         raise InputError("X_eval", f"{points.shape[1]} columns", f"give {inputs}, those of the training data")
     same_columns(X_eval, problem.names, "X_eval")
-    if count > len(problem.rows):
-        raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
-                         f"give at most {len(problem.rows)}")
-    asked = replace(problem, parameter=KINDS[kind], set=Set.SPARSE, count=count, radius=None, change=None, scale=None,
-                    map=Map.CRITICAL, base=Base.NEARBY, evaluation=points, spec=None, direction=None)
+    if problem.prepare is not None:
+        points = np.ascontiguousarray(problem.prepare(points))
+    size = problem.outputs * (inputs + 1)
+    if size > LARGEST:
+        raise InputError("X", f"{size} weights of the head ({inputs} columns, {problem.outputs} outputs)",
+                         f"give at most {LARGEST}, e.g. fewer columns: a refit solves a system of that size")
+    leaves = Parameter(members["parameter"]).leaves  # as many rows are left where labels alone change
+    plain = {"radius": None, "scale": None, "map": Map.CRITICAL, "base": Base.NEARBY, "spec": None, "direction": None,
+             "normalization": problem.normalization if leaves else Normalization.FIXED}
+    asked = replace(problem, **{**plain, **members}, evaluation=points)
     assert isinstance(asked.network, Network)  # a head is the last layer of a chain
     require_sound(*asked.network.arrays, asked.X, asked.y, points)
     return asked
 
 
-
-def _labelled(problem: Problem, threshold: float | None) -> Problem:
+def labelled(problem: Problem, threshold: float | None) -> Problem:
     """The question with the threshold of its labels.
 
     Raises:
@@ -334,6 +294,8 @@ def _labelled(problem: Problem, threshold: float | None) -> Problem:
     targets = problem.y if problem.y is not None else problem.labels
     if problem.threshold is None and problem.outputs == 1 and problem.row_loss.slides and not (
             targets is not None and np.isin(targets, (-1, 1)).all()):
+        told = problem.row_loss.output
+        hint = f"; the output is {told}" if told else ", e.g. 0.5 for targets 0 and 1"
         raise InputError("threshold", "none, and the targets of the one output are not all -1 and 1",
-                         "give the threshold that parts the two labels, e.g. 0.5 for targets 0 and 1")
+                         f"give the threshold that parts the two labels{hint}")
     return problem

@@ -8,8 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from certify.format.digits import at_least, at_most, enclosure, shortest
-from certify.format.labels import QUANTITY as LABELS
-from certify.format.labels import label_meaning
+from certify.format.labels import COUNTED, label_meaning
 from certify.format.quantities import QUANTITIES
 from certify.format.words import Base, Map, Set
 from certify.problem.fit import recorded
@@ -27,7 +26,7 @@ Json = Mapping[str, Any]
 FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to float64), not about those of the "
           "network before export")
 
-SIZED = {"first_order_distance", "distance", "stable_predictions", "prediction_change",
+SIZED = {"first_order_distance", "distance", "stable_predictions", "correct_predictions", "prediction_change",
          "first_order_prediction_change"}
 """Quantities that use the radius of the spec."""
 
@@ -107,7 +106,7 @@ def _claim(claim: Json, problem: Json) -> str:
         if claim["theorem"] == "S14":
             ends += f" in the ball of radius {problem['window']!r}"
         ends += _of_nearest(claim, problem)
-        if claim["quantity"] == LABELS:
+        if claim["quantity"] in COUNTED:
             ends += f", label: {label_meaning(problem['outputs'], problem.get('threshold'))}"
     if gate is None:
         return f"{claim['quantity']} {ends}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from posixpath import basename
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certify.certificate.schema import Certificate, Problem
 from certify.report.digits import count
@@ -13,32 +13,37 @@ from certify.report.maps import MAPS
 from certify.report.phrases.listing import named_rows
 from certify.report.phrases.network import architecture, operations
 from certify.report.phrases.parameters import PARAMETERS
+from certify.report.phrases.row_kinds import condition
 from certify.report.reading import open_certificate
 from certify.report.section import Placed
 from certify.report.sections import SECTIONS
 from certify.report.statements import Phrase, Report, Span, prose, say, visible
 
+if TYPE_CHECKING:
+    from certify.report.files.row_data import RowData
 
-def build(certificate: Mapping[str, Any]) -> Report:
+
+def build(certificate: Mapping[str, Any], rows: RowData | None = None) -> Report:
     """Return everything a report on this certificate says.
 
     Args:
         certificate: the dictionary read from ``certificate.json``.
+        rows: the data behind it, where rows of it are to be shown.
 
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
-    return build_opened(open_certificate(certificate))
+    return build_opened(open_certificate(certificate), rows)
 
 
-def build_opened(opened: Certificate) -> Report:
+def build_opened(opened: Certificate, rows: RowData | None = None) -> Report:
     """The same of a certificate that was read strictly."""
     return Report(
         title=f"Sensitivity of {visible(basename(opened.subject.model.path))} to its training data",
         subtitle=_subtitle(opened.problem),
         created=_date(opened.created),
         verdict=opened.verdict,
-        sections=tuple(Placed(one, one.build(opened) if one.applies(opened) else None) for one in SECTIONS),
+        sections=tuple(Placed(one, one.content(opened, rows)) for one in SECTIONS),
     )
 
 
@@ -58,6 +63,7 @@ def _subtitle(problem: Problem) -> Phrase:
     verb = row.may if problem.direction is None else "fall"
     moves = f"the {row.noun} of {rows} {verb}" if row.sized or not problem.count else (
         f"at most {{count}} of {rows} {row.whole[problem.count == 1]}")
+    moves = moves if not (kind := condition(problem)) else kind.replace("{", "{{").replace("}", "}}")
     network = "A fully connected {activation} network, {widths}," if problem.graph is None else "A network of {widths},"
     widths = Span("whole" if len(problem.widths or ()) < 8 else "text", architecture(problem))
     if problem.graph is not None:

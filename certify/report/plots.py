@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_POINTS = 400
+MOST_BARS = 12
 VISIBLE_GAP = 0.005
 INKS = {"#010101": "var(--ink)", "#020202": "var(--quiet)", "#030303": "var(--line)", "#040404": "var(--accent)"}
 INK, QUIET, LINE, ACCENT = INKS
@@ -276,6 +277,35 @@ def draw_shares(changed: Changed) -> str:
     label = f"of {total} predictions {', '.join(f'{size} {word}' for _, size, word in parts)}"
     return (f'<svg class="gauge shares" role="img" aria-label="{label}" width="100%" height="42">'
             f"{''.join(bars)}{''.join(words)}</svg>")
+
+
+def draw_counts(changed: Changed) -> str:
+    """Draw the same over the number of changed rows, a bar each: those that flip with so many rows, and all that stay.
+
+    Returns:
+        The SVG element, or an empty string where one row changes, or no number of rows flips more than another.
+    """
+    sizes = [len(flip.changed) for flip in changed.flips]
+    total = changed.stay + len(changed.undecided) + len(sizes)
+    numbers = range(1, min(changed.count, MOST_BARS) + 1)
+    flips = [sum(size <= m for size in sizes) for m in numbers]
+    if len(set(flips)) < 2:
+        return ""
+    bars, said = [], []
+    for place, (m, flip) in enumerate(zip(numbers, flips, strict=True)):
+        y, begin = 22 * place, 0
+        for kind, size in (("held", changed.stay), ("open", total - changed.stay - flip), ("broken", flip)):
+            if size:
+                bars.append(f'<rect class="{kind}" x="{14 + 70 * begin / total:.2f}%" width="{70 * size / total:.2f}%" '
+                            f'y="{y + 3}" height="13"/>')
+            begin += size
+        row = "row" if m == 1 else "rows"
+        bars.append(f'<text x="0" y="{y + 14}">{m} {row}</text>'
+                    f'<text x="100%" y="{y + 14}" text-anchor="end">{count(flip)} flip</text>')
+        said.append(f"{m} {row}: {flip} flip")
+    height = 22 * len(numbers)
+    return (f'<svg class="gauge shares counts" role="img" aria-label="{changed.stay} stay; {"; ".join(said)}" '
+            f'width="100%" height="{height}" style="height:{height}px">{"".join(bars)}</svg>')
 
 
 def _tag(place: float, y: int, text: str, end: bool = False) -> str:

@@ -17,7 +17,7 @@ from certify.format.question import Question
 from certify.format.support import applying, stating
 from certify.format.theorems import P1_CRITICAL, P2, Q1, Q5, Theorem
 from certify.format.words import Base as BaseWord
-from certify.format.words import Layer, Map, Network, Normalization, Set
+from certify.format.words import Layer, Map, Network, Normalization, Parameter, Set
 from certify.report.phrases.changed_rows import disagreement
 from certify.spec.nearest import meaningless, refusal
 
@@ -80,7 +80,8 @@ def _question(problem: Problem, quantity: str) -> Question:
         weight_norm=problem.weight_norm, normalization=problem.normalization or Normalization.FIXED,
         decay=problem.weight_decay > 0, undecayed=problem.bias_decay is False, down=problem.direction is not None,
         targets=True, radius=problem.radius is not None, level=problem.level is not None,
-        count=problem.count is not None, change=not Set(problem.set).sized, reference=problem.tau is not None,
+        count=problem.count is not None, change=not Set(problem.set).sized and not Parameter(problem.parameter).leaves,
+        reference=problem.tau is not None,
         units=problem.scale is not None, window=problem.window is not None,
         evaluation=problem.evaluation_rows is not None)
 

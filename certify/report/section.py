@@ -23,12 +23,20 @@ class Section:
         title: its heading; empty where it has none of its own.
         build: makes the content, plain statements that know no medium, from a certificate that was read strictly.
         applies: whether a certificate has anything to say there.
+        shows: makes the content of a page that was asked to show rows of the data; None: it shows none.
     """
 
     name: str
     title: str
     build: Callable[[Certificate], Any]
     applies: Callable[[Certificate], bool] = always
+    shows: Callable[[Certificate, Any], Any] | None = None
+
+    def content(self, opened: Certificate, rows: Any | None) -> Any:
+        """What it says of a certificate, with rows of its data where they were asked for; None: it does not apply."""
+        if not self.applies(opened):
+            return None
+        return self.build(opened) if rows is None or self.shows is None else self.shows(opened, rows)
 
     @property
     def template(self) -> str:

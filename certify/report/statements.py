@@ -160,6 +160,39 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class Cited:
+    """A training row that takes part in a change, with its data: label before and after, and what is special in it."""
+
+    row: int
+    label: str
+    after: str
+    features: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """An evaluation row with what the weights in the file make of it.
+
+    Attributes:
+        row: its number.
+        label, truth: today's label, and that in the file; the latter empty where the file has none.
+        right: whether they are the same; None where one is not known.
+        output, margin: of one output, or of the largest; and how far it lies from another label, about.
+        status: ``"stays"``, ``"undecided"`` or ``"flips"``.
+        changed: the training rows whose change flips it; None: it does not flip.
+    """
+
+    row: int
+    label: str
+    truth: str
+    right: bool | None
+    output: str
+    margin: str
+    status: str
+    changed: tuple[Cited, ...] | None
+
+
+@dataclass(frozen=True)
 class Changed:
     """What changed training rows do to predictions.
 
@@ -170,6 +203,10 @@ class Changed:
         verbs: what several rows do and what one does, e.g. ``"are left out"``.
         summary: how many stay, in a sentence.
         often: the training row that flips most, in a sentence; empty where none flips two.
+        count: the most rows that change.
+        predictions: every evaluation row with its data, those that flip first and the surest last; empty where the page
+            was not asked to show rows.
+        accuracy: how many labels are right and stay so, in a sentence; empty likewise.
     """
 
     stay: int
@@ -178,6 +215,9 @@ class Changed:
     verbs: tuple[str, str]
     summary: Phrase
     often: Phrase
+    count: int = 1
+    predictions: tuple[Predicted, ...] = ()
+    accuracy: Phrase = ()
 
 
 @dataclass(frozen=True)

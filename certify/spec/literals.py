@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Literal
 
 Activation = Literal["relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"]
-Loss = Literal["squared", "cross_entropy", "logistic"]
+Loss = Literal["squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson"]
 Map = Literal["interpolation", "critical", "sublevel"]
 Base = Literal["given", "nearby"]
 WeightNorm = Literal["euclidean", "relative", "function"]
@@ -30,7 +30,8 @@ Arithmetic = Literal["float", "exact"]
 Severity = Literal["fail", "warn"]
 Bounded = Literal[
     "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-    "prediction_change", "stable_predictions", "first_order_prediction_change", "excess", "hausdorff",
+    "prediction_change", "stable_predictions", "correct_predictions", "first_order_prediction_change",
+    "excess", "hausdorff",
 ]
 """Quantities that are proved."""
 Quantity = Literal[Bounded, "loss_after", "residual"]

@@ -59,6 +59,7 @@ Integer = Annotated[int, Field(le=2**53)]
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
+Pair = Annotated[tuple[Finite, Finite], Listed]
 Activation = literals.Activation
 Quantity = literals.Quantity
 
@@ -164,7 +165,10 @@ class Perturbation(Section):
         radius: the budget: the size ε of `first_order_distance`; a modulus is per unit and does not use it.
         count: most rows that move at once (`sparse`).
         direction: ``"down"``: sample weights only fall (a convex last layer at finite size); default both ways.
-        file, array: the one perturbation of `given`.
+        file, array: the one perturbation of `given`; of labels the new ones of the listed rows.
+        groups: array or column of the data file that says which group every row belongs to: `count` is of groups.
+        relabelled: beside `count` rows that are left out, how many others get another label.
+        pairs: labels (a, b): a may become b, and nothing else changes.
     """
 
     parameter: literals.Parameter = "features"
@@ -178,6 +182,9 @@ class Perturbation(Section):
     direction: literals.Direction | None = None
     file: Name | None = None
     array: Name | None = None
+    groups: Name | None = None
+    relabelled: Count | None = None
+    pairs: Annotated[tuple[Pair, ...], Field(min_length=1), Listed] | None = None
 
     @model_validator(mode="before")
     @classmethod

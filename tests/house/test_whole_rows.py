@@ -32,8 +32,9 @@ TURNS: tuple[dict[str, object], ...] = (
 )
 SETS = ({"set": "sparse", "count": True}, {"set": "sparse", "count": False}, {"set": "per_sample", "count": False},
         {"set": "total", "count": False}, {"set": "total", "count": True},
-        {"set": "given", "count": False, "change": True})
-QUANTITIES = ("stable_predictions", "distance", "prediction_change", "modulus", "first_order_distance")
+        {"set": "given", "count": False, "change": True}, {"set": "given", "count": False, "change": False})
+QUANTITIES = ("stable_predictions", "correct_predictions", "distance", "prediction_change", "modulus",
+              "first_order_distance")
 
 
 def questions() -> Iterator[Question]:
@@ -41,7 +42,7 @@ def questions() -> Iterator[Question]:
     for parameter, loss, quantity, undecayed, normalization, given, turn in product(
             ("deletions", "labels", "sample_weights"), ("squared", "cross_entropy", "logistic"), QUANTITIES,
             (False, True), ("fixed", "remaining"), SETS, TURNS):
-        needs = quantity in ("stable_predictions", "prediction_change")
+        needs = quantity in ("stable_predictions", "correct_predictions", "prediction_change")
         radius = {"radius": True} if parameter == "sample_weights" and given["set"] != "given" else {}
         yield replace(HEAD, parameter=parameter, loss=loss, quantity=quantity, undecayed=undecayed,
                       normalization=normalization, evaluation=needs, **{**radius, **given, **turn})
@@ -50,7 +51,8 @@ def questions() -> Iterator[Question]:
 def content_of(at: Question) -> bytes:
     """The bytes of the spec that states a combination, its set included."""
     said = spec_of(at).model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    said["perturbation"] = {**said["perturbation"], "set": at.set}
+    listed = {"rows": [0]} if at.set == "given" and not at.change else {}
+    said["perturbation"] = {**said["perturbation"], "set": at.set, **listed}
     return toml(said)
 
 

@@ -24,7 +24,7 @@ from certify.report.phrases.losses import LOSSES
 from certify.report.quantities import QUANTITIES as SAID
 from certify.spec import models, vocabulary
 from certify.spec.nearest import WRITTEN
-from tests.house.grid import GATED
+from tests.house.grid import GATED, SINCE
 
 OWN = {"model.activation": words.Activation, "training.loss": words.Loss, "solution.map": words.Map,
        "solution.base": words.Base, "weights.norm": words.WeightNorm, "perturbation.parameter": words.Parameter,
@@ -37,7 +37,7 @@ def test_words_are_those_of_prover_and_checker():
         assert spec._WORDS[key] == words.words(kind), key
         assert vocabulary.BUILT.get(key, words.words(kind)) == words.words(kind), key
     assert set(spec._WORDS["gate.quantity"]) == set(vocabulary.BUILT["gate.quantity"]) == set(quantities.QUANTITIES)
-    assert set(certificate.QUANTITIES) == set(SAID) == set(GATED) == set(quantities.QUANTITIES)
+    assert set(certificate.QUANTITIES) == set(SAID) == {*GATED, *SINCE} == set(quantities.QUANTITIES)
     assert vocabulary.WORDS["gate.quantity"] == quantities.ESTIMATED
     assert {*quantities.QUANTITIES, *quantities.ESTIMATED} == set(get_args(models.Quantity))
     assert certificate.VERDICTS == words.words(words.Verdict) and certificate.STATES == words.words(words.State)
@@ -74,8 +74,8 @@ def test_units_of_merged_rows_are_those_of_the_checker():
                                   kept=(0,), features=((0.0,), (0.0,)), lengths=WEIGHT_NORMS["relative"],
                                   moves=PARAMETERS["features"], budget=set_of("total"))
         claim = SimpleNamespace(quantity=name, theorem="")
-        # the first is of the critical map alone, where no rows are merged; the second says what a label is (V60)
-        if name not in ("prediction_change", "stable_predictions"):
+        # the first is of the critical map alone, where no rows are merged; the others say what a label is (V60)
+        if name not in ("prediction_change", "stable_predictions", "correct_predictions"):
             problem.set = "given" if name == "first_order_distance" else "total"
             problem.norm = 2
             if name == "persistence_radius":

@@ -9,6 +9,7 @@ from flint import arb, ctx
 
 from certify.systems.head.rows.change import DELETED, RowChange
 from certify.systems.head.rows.head import Head
+from tests.families.other_heads import weights_of
 from tests.oracles.head_refit import BITS, refit
 
 
@@ -23,7 +24,9 @@ def stays(head: Head, change: RowChange) -> np.ndarray:
                 new = {i: head.codes[c].tolist() for i, c in zip(rows, codes, strict=True) if c != DELETED}
                 with ctx.workprec(BITS):
                     mu = arb(head.weight_decay) * (head.n - len(gone) if head.remaining else head.n)
-                    V = refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new)
+                    own = weights_of(head, gone, {i: c for i, c in zip(rows, codes, strict=True) if c != DELETED})
+                    V = refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new,
+                              own)
                     for j, x in enumerate(head.points.tolist()):
                         f = [sum((v * float(t) for v, t in zip(row, x, strict=True)), arb(0)) for row in V]
                         after = int(f[0] > head.threshold) if len(f) == 1 else max(

@@ -22,7 +22,8 @@ ROW_MEMBERS = ("rows", "row_lower", "row_upper")
 FILES = ("spec", "model", "data")
 NUMBERS = ("residual", "distance", "radius", "shift_worst", "shift_norm", "shift_loss")
 QUANTITIES = ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-              "stable_predictions", "prediction_change", "first_order_prediction_change", "excess", "hausdorff")
+              "stable_predictions", "correct_predictions", "prediction_change", "first_order_prediction_change",
+              "excess", "hausdorff")
 BY_ROW = ("sample_modulus", "first_order_prediction_change")
 
 Number = int | float

@@ -51,7 +51,7 @@ def targets(y: Array, rows: int, spec: Spec) -> tuple[tuple[Vector, ...] | None,
         raise Invalid(where, f"its shape is {y.shape}", f"one target for each of {rows} rows is needed")
     column = len(y.shape) == 1 or y.shape[1:] == (1,)
     loss = LOSSES[spec.loss]
-    if loss.signs or (loss.classes and y.kind != "f" and column):
+    if loss.signs or (loss.classes and (not loss.shares or (y.kind != "f" and column))):
         from certify.check.words.parameters import PARAMETERS
 
         if PARAMETERS[spec.parameter].outer and not spec.flips:

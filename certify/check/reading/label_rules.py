@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flint import arb
 
 from certify.check.reading.numbers import is_number
-from certify.check.words.losses import LOSSES, LossTargets
+from certify.check.words.losses import LOSSES
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from certify.check.reading.spec import Gate, Spec
     from certify.check.reading.subject import Problem
 
-QUANTITY = "stable_predictions"
+COUNTED = ("stable_predictions", "correct_predictions")
 PLAIN = "evaluation rows"
 
 
@@ -72,16 +72,16 @@ def check_counted(spec: Spec, problem: Problem, asked: Iterable[Gate] = ()) -> N
     if problem.threshold is not None and problem.outputs != 1:
         raise Invalid("spec, evaluation.threshold", f"{problem.threshold!r} is stated",
                       f"one output is needed, and there are {problem.outputs}")
-    gates = [gate for gate in spec.gates if gate.quantity == QUANTITY]
-    if gates and problem.outputs == 1 and problem.threshold is None and LOSSES[problem.loss] == LossTargets():
+    gates = [gate for gate in spec.gates if gate.quantity in COUNTED]
+    if gates and problem.outputs == 1 and problem.threshold is None and not LOSSES[problem.loss].signs:
         targets = None if problem.targets is None else {value for row in problem.targets for value in row}
         if targets is None or not targets <= {-1.0, 1.0}:
             found = "no targets are named" if targets is None else "the targets are not all -1 and 1"
-            raise Invalid("spec, evaluation.threshold", "none is stated", f"labels of one output with the squared loss "
-                          f"need one: {found}")
+            raise Invalid("spec, evaluation.threshold", "none is stated",
+                          f"labels of one output with the {problem.loss} loss need one: {found}")
     rows = len(problem.evaluation)
     for where, gate in [("spec, gate", gate) for gate in gates] + [("threshold asked for", g) for g in asked]:
-        if gate.quantity != QUANTITY:
+        if gate.quantity not in COUNTED:
             continue
         if gate.side == "min" and gate.value > rows:
             raise Invalid(where, f"{gate} is asked", f"there are {rows} evaluation rows, so no outcome meets it")

@@ -19,7 +19,7 @@ Demand = tuple[bool, str, object, str]
 
 _WORDS = {
     "model.activation": ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu", "identity"),
-    "training.loss": ("squared", "cross_entropy", "logistic"),
+    "training.loss": ("squared", "cross_entropy", "logistic", "one_vs_rest", "squared_hinge", "huber", "poisson"),
     "training.normalization": ("fixed", "remaining"),
     "solution.map": ("interpolation", "critical", "sublevel"),
     "solution.base": ("given", "nearby"),
@@ -28,8 +28,8 @@ _WORDS = {
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "prediction_change", "first_order_prediction_change", "excess",
-                      "hausdorff"),
+                      "stable_predictions", "correct_predictions", "prediction_change",
+                      "first_order_prediction_change", "excess", "hausdorff"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
 }
@@ -40,7 +40,7 @@ _KEYS = {
     "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
-                     "array"),
+                     "array", "groups", "relabelled", "pairs"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
     "evaluation": ("file", "features", "targets", "threshold"),
@@ -51,16 +51,17 @@ PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "who
 """What a plain question leaves out: a module of `sections` each, in the order in which they are asked."""
 WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
+    "correct_predictions": ("finite", "perturbation", "evaluation", "whole_rows"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
     "critical": ("maps", "evaluation"), "sublevel": ("maps",), "sample_weights": ("maps",),
     "labels": ("evaluation", "whole_rows"), "deletions": ("perturbation", "evaluation", "whole_rows"),
-    "function": ("weights",),
+    "function": ("weights",), **dict.fromkeys(("one_vs_rest", "squared_hinge", "huber", "poisson"), ("whole_rows",)),
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
-SET_KEYS = ("norm", "count", "direction", "file", "array")
+SET_KEYS, KIND_KEYS = ("norm", "count", "direction", "file", "array"), ("groups", "relabelled", "pairs")
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Spec:
         features: name of the array of features, or names of columns; None for the only other array, or all others.
         rows: `"all"`, or the listed rows in the order of the spec.
         bias_decay: whether the weight decay counts the biases too.
+        kind: which change of whole rows is meant, where it is not any rows, each by itself.
         normalization: `fixed`, or `remaining` where the losses are divided by the number of rows that are left.
         level: of the sublevel map; None for the loss at the given weights.
         change: name of the file with the one change (`given`), `array` that of its array (None: the only one).
@@ -135,6 +137,7 @@ class Spec:
     within: float | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
+    kind: Json | None = None
 
     @property
     def flips(self) -> bool:
@@ -206,7 +209,7 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
     p, weights = sections["perturbation"], sections["weights"]
     there = {
         **{name: name in top for name in ("window", "aubin", "evaluation")},
-        "perturbation": not p.keys().isdisjoint(SET_KEYS),
+        "perturbation": not p.keys().isdisjoint(SET_KEYS), "whole_rows": not p.keys().isdisjoint(KIND_KEYS),
         "weights": bool(weights.keys() - {"norm"}) or weights.get("norm") in WORDS_OF_PARTS,
         "training": bool(sections["training"].keys() - {"loss", "weight_decay"}),
     }
@@ -216,13 +219,13 @@ def _parts(sections: dict[str, Json], top: Json) -> Json:
 
         found = {"columns": columns(p.get("columns")), "scale": scale(p.get("scale"))}
     for name in (name for name, stands in there.items() if stands):
-        found |= import_module(f"certify.check.reading.sections.{name}").read(sections[name])
+        found |= import_module(f"certify.check.reading.sections.{name}").read(sections.get(name, p))
     return found
 
 
 def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
     """The parts of which a demand could be broken; what the others demand cannot be."""
-    words = (*quantities, spec.map, spec.set, spec.parameter)
+    words = (*quantities, spec.map, spec.set, spec.parameter, spec.loss)
     asked = {part for word in words for part in WORDS_OF_PARTS.get(word, ())}
     there = {
         "maps": spec.base != "given" or any(
@@ -230,7 +233,7 @@ def parts(spec: Spec, quantities: set[str]) -> tuple[str, ...]:
         "aubin": spec.aubin, "window": spec.window is not None, "graph": spec.graph is not None,
         "perturbation": spec.norm != 2 or any(key is not None for key in (spec.count, spec.change, spec.array)),
         "evaluation": spec.evaluation is not None or spec.direction is not None,
-        "whole_rows": not spec.bias_decay or spec.normalization != "fixed",
+        "whole_rows": not spec.bias_decay or spec.normalization != "fixed" or spec.kind is not None,
     }
     return tuple(name for name in PARTS if name in asked or there.get(name))
 

@@ -64,7 +64,7 @@ class Problem:
         parameter: `features`, `targets`, `sample_weights`, `labels` or `deletions`.
         map, base, level, loss, weight_decay, set: as in the spec.
         labels: every row's class label, or None.
-        bias_decay, normalization: as in the spec.
+        bias_decay, normalization, kind: as in the spec; kind with its groups of rows, `together`.
         scale: unit of every feature, 0 for one that may not move; None: all 1.
         names: name of every feature; None where the data has no names.
         weight_norm: as in the spec.
@@ -76,6 +76,7 @@ class Problem:
         window: its radius, where the spec has one.
         change: the one change of `given`, by moving row.
         evaluation: features of the rows on which predictions are compared; empty where no quantity needs them.
+        right: the right labels of these rows as their file has them, where it is asked how many are; None elsewhere.
         threshold: of one output, above which its label lies; None: above 0.
         changed: the loss after that change; None: as it is in the files (critical map).
     """
@@ -111,10 +112,12 @@ class Problem:
     direction: str | None = None
     change: Mapping[int, Sequence[float | arb]] | None = None
     evaluation: tuple[Vector, ...] = ()
+    right: Array | None = None
     threshold: float | None = None
     changed: Changed | None = None
     bias_decay: bool = True
     normalization: str = "fixed"
+    kind: Json | None = None
 
     @cached_property
     def budget(self) -> PerturbationSet:
@@ -179,7 +182,7 @@ class Problem:
     @property
     def contrasts(self) -> bool:
         """Whether the outputs count only up to one number a row: critical points of the cross-entropy (M5a)."""
-        return self.solutions.stationary and LOSSES[self.loss].classes
+        return self.solutions.stationary and LOSSES[self.loss].shares
 
     @property
     def block(self) -> int:
@@ -271,6 +274,8 @@ def build_problem(
         reference=_more("reference", reference, spec.reference, spec, table.names),
         evaluation=_more("evaluation", evaluation, spec.evaluation, spec, table.names),
         threshold=spec.threshold, bias_decay=spec.bias_decay, normalization=spec.normalization,
+        right=_right(evaluation, spec),
+        kind=spec.kind and _part("optional.row_kind").placed(spec, data, _named("data", spec.data), len(features)),
     )
 
 
@@ -290,6 +295,14 @@ def _more(
     return found
 
 
+def _right(data: bytes | None, spec: Spec) -> Array | None:
+    """The right labels of the evaluation rows, where a gate counts them."""
+    if data is None or spec.evaluation is None or all(gate.quantity != "correct_predictions" for gate in spec.gates):
+        return None
+    found: Array = _part("optional.more_rows").read_right(data, spec, _named("evaluation", spec.evaluation))
+    return found
+
+
 def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
     """The member `problem` that a certificate about this problem must have."""
     network: Json = {"widths": list(spec.widths), "activation": spec.activation,
@@ -298,16 +311,11 @@ def describe(problem: Problem, spec: Spec, merge: bool) -> Json:
         network = {"graph": {"shape": list(problem.graph.shape), "operations": problem.graph.operations}}
     if problem.reference:
         network |= {"tau": problem.tau, "reference_rows": len(problem.reference)}
-    if problem.evaluation:
-        network |= {"evaluation_rows": len(problem.evaluation)}
-    if spec.threshold is not None:
-        network |= {"threshold": spec.threshold}
-    if spec.window is not None:
-        network |= {"window": spec.window}
-    if spec.direction is not None:
-        network |= {"direction": spec.direction}
-    network |= {} if spec.bias_decay else {"bias_decay": False}
-    network |= {} if spec.normalization == "fixed" else {"normalization": spec.normalization}
+    more = {"evaluation_rows": len(problem.evaluation) or None, "threshold": spec.threshold, "window": spec.window,
+            "direction": spec.direction, "bias_decay": None if spec.bias_decay else False,
+            "normalization": None if spec.normalization == "fixed" else spec.normalization}
+    network |= {key: value for key, value in more.items() if value is not None}
+    network |= {} if problem.kind is None else _part("optional.row_kind").described(problem.kind)
     return network | {
         "map": spec.map, "base": spec.base, "layer": spec.layer, "parameter": spec.parameter,
         "rows": spec.rows if isinstance(spec.rows, str) else sorted(spec.rows),

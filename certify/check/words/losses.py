@@ -8,20 +8,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LossTargets:
-    """What the targets of a loss are: real numbers, where it is neither of the two.
-
-    Attributes:
-        signs: whether every row has one of two labels: −1 and 1, or 0 and 1.
-        classes: whether every output stands for a class: a row has the number of its class, or probabilities. Then
-            nothing changes where all outputs of a row grow by the same number.
-    """
+    """Real numbers, `signs` (±1 or 0 and 1), numbers of `classes`, or `shares` of them, which a common shift leaves."""
 
     signs: bool = False
     classes: bool = False
+    shares: bool = False
 
     def labels(self, values: Collection[float], outputs: int) -> set[int]:
         """The labels that there are, by those of some rows."""
-        return set(range(outputs)) if self.classes else {-1, 1} if min(values) < 0 else {0, 1}
+        if self.classes and (outputs > 1 or not self.signs):
+            return set(range(outputs))
+        return {-1, 1} if min(values) < 0 else {0, 1}
 
 
-LOSSES = {"squared": LossTargets(), "cross_entropy": LossTargets(classes=True), "logistic": LossTargets(signs=True)}
+LOSSES = {"cross_entropy": LossTargets(classes=True, shares=True), "logistic": LossTargets(signs=True),
+          "one_vs_rest": LossTargets(classes=True), "squared_hinge": LossTargets(signs=True, classes=True),
+          **dict.fromkeys(("squared", "huber", "poisson"), LossTargets())}

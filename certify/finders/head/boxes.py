@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import scipy.linalg
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.boxes.slabs import Rows
@@ -29,8 +28,8 @@ def minimiser(s: Sums, kept: Array, w: Array, tolerance: float = 1e-20, rounds: 
         H = (S.T * (kept * p * (1.0 - p))) @ S
         H[np.diag_indices(len(H))] += s.decay
         try:
-            step = scipy.linalg.solve(H, -g, assume_a="pos", check_finite=False)
-        except (np.linalg.LinAlgError, ValueError):
+            step = np.linalg.solve(H, -g)
+        except np.linalg.LinAlgError:
             return w
         fall = float(-(g @ step))
         if not fall > 0.0:

@@ -92,7 +92,32 @@ class CrossEntropy(FloatLoss):
         return np.asarray(p * (d - np.sum(p * d, axis=-2, keepdims=True)))
 
 
-LOSSES: dict[str, FloatLoss] = {"squared": Squared(), "logistic": Logistic(), "cross_entropy": CrossEntropy()}
+class OneVsRest(Logistic):
+    """One logistic loss an output, y = 1 at the class and −1 elsewhere."""
+
+    def values(self, z: Array, y: Array) -> Array:
+        """Summed over the outputs."""
+        return np.asarray(np.logaddexp(0.0, -y * z).sum(axis=-2))
+
+
+class Poisson(FloatLoss):
+    """`e^z − yz`."""
+
+    def values(self, z: Array, y: Array) -> Array:
+        """Summed over the outputs."""
+        return np.asarray(np.sum(np.exp(np.minimum(z, 300.0)) - y * z, axis=-2))
+
+    def slopes(self, z: Array, y: Array) -> Array:
+        """`e^z − y`."""
+        return np.asarray(np.exp(np.minimum(z, 300.0)) - y)
+
+    def curved(self, z: Array, d: Array) -> Array:
+        """`e^z d`."""
+        return np.asarray(np.exp(np.minimum(z, 300.0)) * d)
+
+
+LOSSES: dict[str, FloatLoss] = {"squared": Squared(), "logistic": Logistic(), "cross_entropy": CrossEntropy(),
+                                "one_vs_rest": OneVsRest(), "poisson": Poisson()}
 
 
 @dataclass(frozen=True, eq=False)

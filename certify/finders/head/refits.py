@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.finders.head.plain import PlainRefits
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, Choices
 from certify.systems.head.rows.head import Head, Whole
@@ -43,6 +44,7 @@ class Refitter:
     def __init__(self, head: Head) -> None:
         self.head = head
         self.ridge = np.where(head.decayed, 1.0, 0.0)
+        self._plain = PlainRefits(head) if head.uneven else None
         nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
         self.V0 = self.newton(nothing, head.V[None])[0]
         self.scale = float(np.linalg.norm(np.linalg.norm(head.phi, axis=1))) + 1.0
@@ -63,6 +65,8 @@ class Refitter:
         V = np.repeat(self.V0[None], len(choices), axis=0)
         if choices.rows.shape[1] == 0:
             return V
+        if self._plain is not None:
+            return self._plain.newton(choices, V, goal, check)
         key = np.hstack([choices.rows[:, :-1], choices.codes[:, :-1]])
         starts = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]).any(axis=1)])
         with np.errstate(all="ignore"):
@@ -77,8 +81,16 @@ class Refitter:
                     except np.linalg.LinAlgError:  # a row that its refit rests on alone
                         V[some], slow = node.V, np.arange(len(part))
                     left = Choices(part.rows[slow], part.codes[slow])
-                    V[at + slow] = self.newton(left, V[at + slow], goal, check)
+                    V[at + slow] = self.newton(left, self._nearer(left, V[at + slow], node.V), goal, check)
         return V
+
+    def _nearer(self, choices: Choices, V: Array, other: Array) -> Array:
+        """V, or other weights where these are the better start: steps may have gone astray."""
+        if not len(V):
+            return V
+        back = np.repeat(other[None], len(V), axis=0)
+        worse = ~(_lengths(self.gradients(choices, V)) <= _lengths(self.gradients(choices, back)))
+        return np.where(worse[:, None, None], back, V)
 
     def _node(self, one: Choices, check: Callable[[], None]) -> Node:
         """The refit without the last row of a change; the last one asked for is kept."""
@@ -138,10 +150,13 @@ class Refitter:
         return left
 
     def _mu(self, choices: Choices) -> Array:
-        return np.array([self.head.mu(int(d))[0] for d in choices.deleted])
+        deleted = choices.deleted
+        return np.array([self.head.mu(d)[0] for d in range(int(deleted.max(initial=0)) + 1)])[deleted]
 
     def newton(self, choices: Choices, V: Array, goal: float = 0.0, check: Callable[[], None] = lambda: None) -> Array:
         """Newton's method with a line search on the gradient, many changes at a time."""
+        if self._plain is not None:
+            return self._plain.newton(choices, V, goal, check)
         V = V.copy()
         step = max(1, AT_ONCE // (self.head.n * self.head.m * self.head.k))
         for begin in range(0, len(choices), step):

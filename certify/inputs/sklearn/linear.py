@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,38 +10,16 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Loss
-from certify.inputs.given import given_numbers
+from certify.inputs.sklearn.mean_losses import READERS as MEANS
+from certify.inputs.sklearn.read import Linear, by_label, layer, numbers, real_targets, refuse, strength
 from certify.rigor.fp import Array
-
-
-@dataclass(frozen=True, eq=False)
-class Linear:
-    """What a linear estimator is, in the words of a problem.
-
-    Attributes:
-        weights: `(k, d)`.
-        bias: `(k,)`, or None without an intercept.
-        loss: the loss of one row.
-        weight_decay: λ of `(1/n)Σ ℓ + (λ/2)|w|²`, the float nearest to what the estimator means.
-        bias_decay: whether the intercept carries it too.
-        labels: `(n,)` class numbers, or None.
-        targets: `(n, k)` real targets, or None.
-    """
-
-    weights: Array
-    bias: Array | None
-    loss: str
-    weight_decay: float
-    bias_decay: bool
-    labels: Array | None
-    targets: Array | None
 
 
 def linear(estimator: Any, y: Any, n: int) -> Linear:
     """Read a fitted estimator.
 
     Args:
-        estimator: LogisticRegression, RidgeClassifier or Ridge.
+        estimator: one of `READERS`.
         y: the targets it was fitted to.
         n: number of training rows.
 
@@ -51,89 +27,127 @@ def linear(estimator: Any, y: Any, n: int) -> Linear:
         InputError: another estimator, one that is not fitted, or options that are not known here.
     """
     name = type(estimator).__name__
+    if name in REFUSED:
+        raise InputError("estimator", f"{name}, {REFUSED[name][0]}", REFUSED[name][1])
     if name not in READERS:
         raise InputError("estimator", name, f"use one of {', '.join(READERS)}")
-    if not hasattr(estimator, "coef_"):
+    if not hasattr(estimator, "coef_") and not hasattr(estimator, "estimators_"):
         raise InputError("estimator", f"{name} that is not fitted", "call fit first")
     return READERS[name](estimator, np.asarray(y), n)
 
 
 def _logistic(estimator: Any, y: Array, n: int) -> Linear:
     p = estimator.get_params()
-    _refuse(p, class_weight=(None,), dual=(False,), warm_start=(False, True))
-    if p.get("penalty") not in ("l2", "deprecated") or p.get("l1_ratio") not in (None, 0, 0.0):
-        raise InputError("penalty", f"{p.get('penalty')!r}, l1_ratio {p.get('l1_ratio')!r}", "fit with the l2 penalty")
-    if not (p["C"] > 0 and math.isfinite(p["C"])):
-        raise InputError("C", f"{p['C']!r}", "fit with a finite C: without a penalty the solution need not be stable")
+    C = _chosen(estimator, "C_") if hasattr(estimator, "C_") else p["C"]
+    refuse(p, dual=(False,), warm_start=(False, True), refit=(True,))
+    ratios = {r for r in np.ravel(getattr(estimator, "l1_ratio_", p.get("l1_ratio"))).tolist() if r}
+    if p.get("penalty") not in ("l2", "deprecated") or ratios:
+        ratio = f"{max(ratios)!r}" if ratios else f"{p.get('l1_ratio')!r}"
+        raise InputError("penalty", f"{p.get('penalty')!r}, l1_ratio {ratio}", "fit with the l2 penalty")
+    C, several = strength("C", C), len(estimator.classes_) > 2
     liblinear = p["solver"] == "liblinear"
-    if liblinear and (p["intercept_scaling"] != 1 or len(estimator.classes_) > 2):
-        raise InputError("solver", "liblinear with a scaled intercept or several classes", "use lbfgs")
-    kind = p.get("multi_class", "auto")  # of older versions: each class against the rest is another loss
-    if kind not in ("auto", "deprecated") and (kind != "multinomial") == (len(estimator.classes_) > 2):
+    if liblinear and p["fit_intercept"] and p["intercept_scaling"] != 1:
+        raise InputError("solver", f"liblinear with a scaled intercept ({p['intercept_scaling']!r}), whose "
+                         "penalty is another", "fit with intercept_scaling=1, or use lbfgs")
+    kind = p.get("multi_class", "auto")  # of older versions
+    if kind == "multinomial" and not several:
         raise InputError("multi_class", f"{kind!r} with {len(estimator.classes_)} classes", "fit without multi_class")
-    labels = _numbers(estimator, y)
-    k = len(estimator.coef_)
-    W, b = _layer(estimator)
-    return Linear(W, b, Loss.LOGISTIC if k == 1 else Loss.CROSS_ENTROPY, 1.0 / (n * p["C"]), liblinear,
-                  labels.astype(np.float64), None)
+    rest = several and (kind == "ovr" or liblinear)
+    own, balanced = by_label(estimator, p, not rest)
+    labels, (W, b) = numbers(estimator, y), layer(estimator)
+    loss = Loss.ONE_VS_REST if rest else Loss.CROSS_ENTROPY if len(W) > 1 else Loss.LOGISTIC
+    return Linear(W, b, loss, 1.0 / (n * C), liblinear, labels.astype(np.float64), None, by_label=own,
+                  balanced=balanced)
+
+
+def _linear_svc(estimator: Any, y: Array, n: int) -> Linear:
+    """`½|w̃|² + C Σ max(0, 1 − yz)²`, the intercept among the w̃: the squared hinge with `μ = 1/(2C)` (proofs/heads)."""
+    p = estimator.get_params()
+    loss = HINGES.get(p["loss"])
+    if loss is None:
+        raise InputError("loss", f"{p['loss']!r}, whose slope jumps", "fit with loss='squared_hinge'")
+    refuse(p, penalty=("l2",), multi_class=("ovr",))
+    if p["fit_intercept"] and p["intercept_scaling"] != 1:
+        raise InputError("intercept_scaling", f"{p['intercept_scaling']!r}, which penalises the intercept by another "
+                         "weight", "fit with intercept_scaling=1, or with fit_intercept=False and a column of its own")
+    own, balanced = by_label(estimator, p, len(estimator.classes_) == 2)
+    labels, (W, b) = numbers(estimator, y), layer(estimator)
+    return Linear(W, b, loss, 1.0 / (2.0 * n * strength("C", p["C"])), True, labels.astype(np.float64),
+                  None, by_label=own, balanced=balanced)
 
 
 def _ridge_classifier(estimator: Any, y: Array, n: int) -> Linear:
     p = estimator.get_params()
-    _refuse(p, class_weight=(None,), positive=(False,))
-    labels = _numbers(estimator, y)
+    refuse(p, positive=(False,))
+    own, balanced = by_label(estimator, p)
+    labels = numbers(estimator, y)
     c = len(estimator.classes_)
     codes = np.array([[-1.0], [1.0]]) if c == 2 else 2.0 * np.eye(c) - 1.0
-    W, b = _layer(estimator)
-    return Linear(W, b, Loss.SQUARED, _alpha(p) / n, False, None, codes[labels])
+    W, b = layer(estimator)
+    if own is not None:  # of the rows as they are; codes are ascending, classes are not
+        own = own if c == 2 else own[::-1].copy()
+    return Linear(W, b, Loss.SQUARED, _alpha(estimator) / n, False, None, codes[labels], by_label=own,
+                  balanced=balanced)
 
 
 def _ridge(estimator: Any, y: Array, n: int) -> Linear:
-    p = estimator.get_params()
-    _refuse(p, positive=(False,))
-    W, b = _layer(estimator)
-    targets = given_numbers(y, "y").reshape(n, -1)
-    if targets.shape[1] != len(W):
-        raise InputError("y", f"{targets.shape[1]} targets a row", f"the estimator was fitted to {len(W)}")
-    return Linear(W, b, Loss.SQUARED, _alpha(p) / n, False, None, targets)
+    refuse(estimator.get_params(), positive=(False,))
+    W, b = layer(estimator)
+    return Linear(W, b, Loss.SQUARED, _alpha(estimator) / n, False, None, real_targets(y, n, len(W)))
 
 
-def _alpha(params: Mapping[str, Any]) -> float:
-    """The penalty, which has to be one number."""
-    if np.ndim(params["alpha"]):
-        raise InputError("alpha", f"{np.size(params['alpha'])} numbers", "fit with one alpha for all targets")
-    alpha = float(params["alpha"])
-    if not (alpha > 0 and math.isfinite(alpha)):
-        raise InputError("alpha", f"{alpha!r}",
-                         "fit with an alpha above 0: without a penalty the solution need not be stable")
-    return alpha
+def _one_vs_rest(estimator: Any, y: Array, n: int) -> Linear:
+    """One binary estimator a class: their losses add up."""
+    parts, c = list(estimator.estimators_), len(estimator.classes_)
+    kinds = {type(part).__name__ for part in parts}
+    if len(kinds) != 1 or kinds - set(AGAINST):
+        raise InputError("estimator", f"OneVsRestClassifier of {', '.join(sorted(kinds))}",
+                         f"use one of {', '.join(AGAINST)} in it")
+    labels = numbers(estimator, y)
+    read = [linear(part, (labels == (1 if len(parts) == 1 else a)).astype(int), n) for a, part in enumerate(parts)]
+    if any(one.by_label is not None or one.balanced for one in read):
+        by_label(estimator, parts[0].get_params(), False)
+    first = read[0]
+    if c == 2:
+        return first
+    bias = None if first.bias is None else np.concatenate([one.bias for one in read if one.bias is not None])
+    return Linear(np.vstack([one.weights for one in read]), bias, AGAINST[next(iter(kinds))], first.weight_decay,
+                  first.bias_decay, labels.astype(np.float64), None, first.normalization)
 
 
-def _refuse(params: Mapping[str, Any], **known: tuple[Any, ...]) -> None:
-    for name, values in known.items():
-        if name in params and params[name] not in values:
-            raise InputError(name, f"{params[name]!r}", f"fit with {name}={values[0]!r}")
+def _alpha(estimator: Any) -> float:
+    """The penalty, which has to be one number; that which was chosen where there were several."""
+    chosen = hasattr(estimator, "alpha_")
+    return strength("alpha", _chosen(estimator, "alpha_") if chosen else estimator.get_params()["alpha"])
 
 
-def _numbers(estimator: Any, y: Array) -> Any:
-    """The class number of every row."""
-    classes = np.asarray(estimator.classes_)
-    at = np.searchsorted(classes, y.ravel())
-    if not (at < len(classes)).all() or not (classes[np.minimum(at, len(classes) - 1)] == y.ravel()).all():
-        raise InputError("y", "labels that the estimator was not fitted to", "give the targets it was fitted to")
-    if len(np.unique(at)) < len(classes):
-        raise InputError("y", f"{len(np.unique(at))} of the {len(classes)} labels that the estimator was fitted to",
-                         "give the targets it was fitted to")
-    return at
+def _chosen(estimator: Any, name: str) -> Any:
+    """What cross-validation chose, where it is the same for all classes and targets."""
+    values = np.unique(np.ravel(getattr(estimator, name)))
+    if len(values) != 1:
+        raise InputError(name, f"{len(values)} values", "fit the estimator without CV and with one of them")
+    return float(values[0])
 
 
-def _layer(estimator: Any) -> tuple[Array, Array | None]:
-    W = np.atleast_2d(np.asarray(estimator.coef_, dtype=np.float64))
-    if not estimator.get_params()["fit_intercept"]:
-        return W, None
-    return W, np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64).ravel(), (len(W),)).copy()
+HINGES: Final[Mapping[str, str]] = MappingProxyType({"squared_hinge": Loss.SQUARED_HINGE})
+"""By the option `loss` of LinearSVC."""
 
+AGAINST: Final[Mapping[str, str]] = MappingProxyType({
+    "LogisticRegression": Loss.ONE_VS_REST, "LinearSVC": Loss.SQUARED_HINGE})
+"""The loss of several outputs, by the binary estimator of each."""
 
 READERS: Final[Mapping[str, Callable[[Any, Array, int], Linear]]] = MappingProxyType({
-    "LogisticRegression": _logistic, "RidgeClassifier": _ridge_classifier, "Ridge": _ridge})
+    "LogisticRegression": _logistic, "RidgeClassifier": _ridge_classifier, "Ridge": _ridge, "LinearSVC": _linear_svc,
+    "LogisticRegressionCV": _logistic, "RidgeClassifierCV": _ridge_classifier, "RidgeCV": _ridge,
+    "OneVsRestClassifier": _one_vs_rest, **MEANS})
 """By the name of the class."""
+
+REFUSED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
+    "LinearRegression": ("which has no penalty: without one the solution need not be stable", "fit Ridge with an alpha "
+                         "above 0"),
+    "HuberRegressor": ("which fits a scale together with the weights, so that its loss is not that of a head",
+                       "fit Ridge, or train a head with the Huber loss of threshold 1"),
+    "SVC": ("whose hinge has a slope that jumps, or whose kernel is no head", "fit LinearSVC"),
+    "Lasso": ("whose penalty is l1", "fit Ridge"), "ElasticNet": ("whose penalty is l1", "fit Ridge"),
+})
+"""By the name of the class: why it is not one of them, and which is."""

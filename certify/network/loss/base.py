@@ -38,6 +38,7 @@ class Loss(ABC):
         slides: whether its targets are numbers that can move a little.
         weighs: whether its targets weigh the classes, so that none may be negative.
         quadratic: whether its second derivative by the outputs is the identity everywhere.
+        output: what an output is, in words, where it is not what a target is.
         shifts: whether one number added to all outputs of a row changes nothing.
     """
 
@@ -46,6 +47,7 @@ class Loss(ABC):
     weighs: ClassVar[bool] = False
     quadratic: ClassVar[bool] = False
     shifts: ClassVar[bool] = False
+    output: ClassVar[str] = ""
 
     @abstractmethod
     def terms(self, output: Balls, targets: Array | None, labels: Array | None, arithmetic: Arithmetic) -> LossTerms:

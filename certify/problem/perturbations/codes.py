@@ -105,6 +105,18 @@ def _cross_entropy(problem: Targeted) -> Codes:
     return Codes(np.eye(problem.outputs), _labels(problem).astype(np.int64))
 
 
+def _against(problem: Targeted) -> Codes:
+    """1 at the class, −1 at every other; of one output −1 and 1."""
+    if problem.outputs == 1:
+        return _logistic(problem)
+    return Codes(2.0 * np.eye(problem.outputs) - 1.0, _labels(problem).astype(np.int64))
+
+
+def _numbers(problem: Targeted) -> Codes:
+    raise InputError("parameter", f"labels, and the targets of the {problem.loss} loss are numbers, of which none is a "
+                     "label", "ask which predictions stay when rows are deleted")
+
+
 def _labels(problem: Targeted) -> Array:
     if problem.labels is None:
         raise InputError("parameter", "labels, of a problem without class labels", "give labels, or use targets")
@@ -112,5 +124,6 @@ def _labels(problem: Targeted) -> Array:
 
 
 _OF_LOSS: Final[Mapping[str, Callable[[Targeted], Codes]]] = MappingProxyType({
-    Loss.SQUARED: _squared, Loss.LOGISTIC: _logistic, Loss.CROSS_ENTROPY: _cross_entropy})
+    Loss.SQUARED: _squared, Loss.LOGISTIC: _logistic, Loss.CROSS_ENTROPY: _cross_entropy,
+    Loss.ONE_VS_REST: _against, Loss.SQUARED_HINGE: _against, Loss.HUBER: _numbers, Loss.POISSON: _numbers})
 """By the word of the loss."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from certify.format.errors import InputError
-from certify.format.quantities import QUANTITIES
+from certify.format.quantities import QUANTITIES, STABLE_PREDICTIONS
 from certify.format.question import LAWS, Law, Question
 from certify.format.support import BOUNDING, default_quantities
 from certify.format.words import Arithmetic, Base, Loss, Map, Normalization, Parameter, Set, WeightNorm, words
@@ -22,7 +22,7 @@ WORDS: Final[dict[str, type[StrEnum]]] = {
     "normalization": Normalization}
 """The words of a problem, by attribute."""
 ATTRIBUTES: Final = {"units": "scale", "down": "direction", "targets": "y", "decay": "weight_decay",
-                     "undecayed": "bias_decay=False"}
+                     "undecayed": "bias_decay=False", "weighed": "weights"}
 """The attribute of a problem that answers a key of a question, where it has another name."""
 
 
@@ -59,15 +59,18 @@ def require_answerable(problem: Statement) -> None:
     either = replace(question, down=False)  # one change of weights that only fall is looked at by itself too
     if law is None and any(_covered(replace(either, quantity=name)) for name in QUANTITIES):
         return
-    asked = default_quantities(problem.set, problem.norm, problem.parameter)[0]
+    discrete = Parameter(question.parameter).discrete and question.count
+    asked = STABLE_PREDICTIONS.name if discrete else default_quantities(problem.set, problem.norm, problem.parameter)[0]
     near = nearest(replace(question, quantity=asked, radius=Parameter(question.parameter).sized))
     assert near is not None  # of all questions some are answered
     changes = [key for key in near.changes if key != "quantity"]
     keys = changes if law is None else [*law.when.keys, *law.then.differs(question)]
     at = next((key for key in changes if key in keys), keys[0])
     others = " and ".join(_said(question, key) for key in keys if key != at)
+    known = ("", near.theorem.label if discrete and near.theorem else "")
     why = law.because if law is not None else next(
-        (why for of, domain, why in REASONS if not of and domain.holds(question)), "no theorem is about it")
+        (why for of, domain, why in REASONS if of in known and domain.holds(question) and (
+            not discrete or set(domain.keys) <= set(changes))), "no theorem is about it")
     found = f"{_said(question, at)}" + (f" with {others}" if others else "") + f", and {why}"
     raise InputError(ATTRIBUTES.get(at, at), found, " and ".join(_use(key, getattr(near.question, key))
                                                                  for key in changes))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from certify.format.errors import SpecError
-from certify.report.exporters import html, markdown
+from certify.report.exporters import html, markdown, table
 from certify.report.exporters.exporter import Exporter
 
-EXPORTERS: Final[dict[str, Exporter]] = {one.name: one for one in (html.EXPORTER, markdown.EXPORTER)}
+EXPORTERS: Final[dict[str, Exporter]] = {one.name: one for one in (html.EXPORTER, markdown.EXPORTER, table.EXPORTER)}
 """Every medium, the usual one first. A new one is a file here and its place in this line."""
 
 

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 from certify.report.exporters.exporter import Exporter
 from certify.report.model import build
-from certify.report.plots import NARROW, WIDE, draw_gate, draw_radius, draw_rows, draw_shares
+from certify.report.plots import NARROW, WIDE, draw_counts, draw_gate, draw_radius, draw_rows, draw_shares
 from certify.report.statements import Rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from certify.report.files.row_data import RowData
+
 MOST_ROWS_LISTED, MOST_ROWS_SHOWN, MOST_ROWS_NAMED = 1000, 20, 24
 TONES = {"certified": "yes", "met": "yes", "refuted": "no", "failed": "no", "inconclusive": "maybe", "open": "maybe"}
 
 
-def render(certificate: Mapping[str, object]) -> str:
+def render(certificate: Mapping[str, object], rows: RowData | None = None) -> str:
     """Return the report on a certificate as one HTML page that needs no other file and runs no script.
 
     Every string of the certificate is foreign text: the template escapes all of them, and the page forbids itself
@@ -26,14 +28,15 @@ def render(certificate: Mapping[str, object]) -> str:
 
     Args:
         certificate: the dictionary read from ``certificate.json``.
+        rows: the data behind it, of which the page then shows rows; None: it holds nothing but the certificate's.
 
     Raises:
         CertificateError: the certificate is malformed or contradicts itself.
     """
     draw = {"rows": _rows, "radius": _drawn(draw_radius), "gate": _drawn(draw_gate),
-            "shares": _drawn(draw_shares)}
+            "shares": _drawn(draw_shares), "counts": _drawn(draw_counts)}
     return environment().get_template("page.html").render(
-        report=build(certificate), draw=draw, most_rows_listed=MOST_ROWS_LISTED,
+        report=build(certificate, rows), draw=draw, most_rows_listed=MOST_ROWS_LISTED,
         most_rows_shown=MOST_ROWS_SHOWN, most_rows_named=MOST_ROWS_NAMED)
 
 

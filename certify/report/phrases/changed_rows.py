@@ -5,20 +5,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, Protocol
 
 from certify.certificate.schema import Certificate, Claim, Problem
+from certify.format.labels import CORRECT
 from certify.report.digits import count
 from certify.report.phrases.parameters import PARAMETERS
-from certify.report.statements import Changed, Flip, Phrase, say
+from certify.report.phrases.row_kinds import condition, most_rows
+from certify.report.statements import Changed, Flip, Phrase, Predicted, say
 
 NONE = -1
 
 
-def find_changed(opened: Certificate) -> tuple[Changed, ...]:
-    """One for each enclosure whose certificate lists the rows; two gates on it are one."""
-    first = {(claim.quantity, claim.lower, claim.upper): claim for claim in reversed(opened.claims)
-             if claim.witness.flipped is not None}
-    return tuple(_changed(claim, opened.problem) for claim in reversed(first.values()))
+class Data(Protocol):
+    """The data behind a certificate: :class:`certify.report.files.row_data.RowData`."""
+
+    def right(self) -> Any:
+        """Whether every evaluation row's label is the right one today; None where that is not known."""
+        ...
+
+    def predictions(self, start: str, flips: Sequence[Flip], undecided: Sequence[int]) -> tuple[Predicted, ...]:
+        """Every evaluation row."""
+        ...
+
+
+def find_changed(opened: Certificate, rows: Data | None = None) -> tuple[Changed, ...]:
+    """One for each enclosure whose certificate lists the rows; two gates on it are one.
+
+    Args:
+        opened: the certificate.
+        rows: the data behind it, where rows of it are to be shown.
+    """
+    first = {(tuple(claim.witness.flipped), tuple(claim.witness.undecided or ())): claim
+             for claim in reversed(opened.claims) if claim.witness.flipped is not None}
+    return tuple(_changed(claim, opened.problem, rows) for claim in reversed(first.values()))
 
 
 def changes_of(claim: Claim) -> list[list[int]]:
@@ -38,33 +58,67 @@ def disagreement(claim: Claim, problem: Problem) -> str:
     if any(a >= b for some in (flipped, undecided) for a, b in pairwise(some)) or {*flipped} & {*undecided} or (
             max([*flipped, *undecided], default=-1) >= N):
         return "evaluation rows are not listed once, in their order"
-    if (len(flipped), len(undecided)) != (N - upper, upper - lower):
+    if claim.quantity == CORRECT:
+        if upper - lower > len(undecided) or upper > N - len(flipped):
+            return f"{len(flipped)} flipped and {len(undecided)} undecided rows do not leave room for the ends"
+    elif (len(flipped), len(undecided)) != (N - upper, upper - lower):
         return f"{len(flipped)} flipped and {len(undecided)} undecided rows do not give the ends"
     if len(rows) % len(flipped) if flipped else rows:
         return "a line of rows for each flipped one is needed"
-    moving = range(problem.n) if problem.rows == "all" else {*problem.rows}
+    moving, most = range(problem.n) if problem.rows == "all" else {*problem.rows}, most_rows(problem)
     for change in changes_of(claim):
         if any(a >= b for a, b in pairwise(change)) or any(row not in moving for row in change) or (
-                problem.count is not None and len(change) > problem.count):
+                most is not None and len(change) > most):
             return f"rows {change} are no change that is asked about"
     return ""
 
 
-def _changed(claim: Claim, problem: Problem) -> Changed:
+def _changed(claim: Claim, problem: Problem, data: Data | None) -> Changed:
     several, one = PARAMETERS[problem.parameter].whole
     changes = changes_of(claim)
     flips = tuple(Flip(row, tuple(change)) for row, change in zip(claim.witness.flipped or (), changes, strict=True))
     undecided = tuple(claim.witness.undecided or ())
     rows = problem.evaluation_rows or 0
     stay = rows - len(flips) - len(undecided)
-    some = f"at most {count(problem.count)} training rows {several}" if problem.count != 1 else (
+    some = f"at most {count(problem.count or 0)} training rows {several}" if problem.count != 1 else (
         f"any one training row {one}")
+    kind, those = condition(problem), "Of the {rows} evaluation rows {stay} keep today’s label "
+    summary = say(those + "whenever {some}, whichever they are.", rows=count(rows), stay=count(stay), some=some)
+    if kind:
+        summary = say(those + "when {kind}.", rows=count(rows), stay=count(stay), kind=kind)
+    if problem.relabelled is not None:
+        several, one = "are left out or get other labels", "is left out or gets another label"
     return Changed(
         stay=stay, undecided=undecided, flips=flips, verbs=(several, one),
-        summary=say("Of the {rows} evaluation rows {stay} keep today’s label whenever {some}, whichever they are.",
-                    rows=count(rows), stay=count(stay), some=some),
-        often=_often(changes),
+        summary=summary,
+        often=_often(changes), count=problem.count or 1,
+        predictions=() if data is None else data.predictions(claim.witness.array or "", flips, undecided),
+        accuracy=() if data is None else _accuracy(data, flips, undecided),
     )
+
+
+def _accuracy(data: Data, flips: Sequence[Flip], undecided: Sequence[int]) -> Phrase:
+    """How many labels of the file are met today and under every change; nothing where the file has none."""
+    right = data.right()
+    if right is None:
+        return ()
+    today = int(right.sum())
+    lost, open_ = (sum(bool(right[i]) for i in some) for some in ([flip.row for flip in flips], undecided))
+    least, most = today - lost - open_, today - lost
+    template = "Today {today} of the {rows} labels are those in the file. Whatever the change, "
+    template += "{least} stay so, proved" if least == most else "between {least} and {most} stay so, proved"
+    return say(template + " ({share} of all rows).", today=count(today), rows=count(len(right)), least=count(least),
+               most=count(most), share=_share(least, len(right)) + (
+                   f" to {_share(most, len(right))}" if least < most else ""))
+
+
+def _share(some: int, rows: int) -> str:
+    """A share in percent, cut off, not rounded.
+
+    >>> _share(133, 143)
+    '93.0 %'
+    """
+    return f"{1000 * some // rows / 10} %"
 
 
 def _often(changes: Sequence[Sequence[int]]) -> Phrase:

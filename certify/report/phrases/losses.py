@@ -32,4 +32,12 @@ LOSSES: Final = {
         "cross-entropy", "the cross-entropy between the softmax of the outputs and the target",
         "It is the same as a shift of the class probabilities aimed at.",
         "It changes the slopes of every row’s loss by constants."),
+    "one_vs_rest": Loss("logistic, each class against the rest", "the sum over the outputs f of log(1 + exp(−s·f)), "
+                        "s = 1 at the row’s class and −1 elsewhere", _SLOPE, _SLOPE),
+    "squared_hinge": Loss("squared hinge", "half the square of max(0, 1 − s·f), f the output and s = ±1 the class; of "
+                          "several outputs the sum, s = 1 at the row’s class and −1 elsewhere", _SLOPE, _SLOPE),
+    "huber": Loss("Huber", "half the square of the difference of output and target up to 1, and beyond it the "
+                  "difference less one half", _SLOPE, _SLOPE),
+    "poisson": Loss("Poisson", "exp(f) − y·f, f the output, the logarithm of the expected count, and y the target",
+                    _SHIFT, _SHIFT),
 }

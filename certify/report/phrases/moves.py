@@ -7,6 +7,7 @@ from certify.report.digits import count
 from certify.report.phrases.listing import in_units, named_rows, still_features
 from certify.report.phrases.norms import NORMS
 from certify.report.phrases.parameters import PARAMETERS
+from certify.report.phrases.row_kinds import condition, most_rows
 from certify.report.phrases.sets import SETS
 
 
@@ -25,6 +26,8 @@ def mover(problem: Problem) -> str:
 
 def _whole(problem: Problem) -> str:
     """A change without a size as the condition of a sentence."""
+    if kind := condition(problem):
+        return kind
     listed = "" if problem.rows == "all" else f" of the {count(len(problem.rows))} listed ones"
     several, one = PARAMETERS[problem.parameter].whole
     if problem.count == 1:
@@ -52,4 +55,4 @@ def size_of_move(problem: Problem) -> str:
     row = PARAMETERS[problem.parameter]
     if row.sized:
         return SETS[problem.set].size(problem)
-    return row.sizeless[0] + ("" if problem.count is None else f"; at most {problem.count} rows")
+    return row.sizeless[0] + ("" if problem.count is None else f"; at most {most_rows(problem)} rows")

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from certify.report.quantities.aubin import AUBIN
+from certify.report.quantities.correct_predictions import CORRECT_PREDICTIONS
 from certify.report.quantities.distance import DISTANCE
 from certify.report.quantities.first_order_distance import FIRST_ORDER_DISTANCE
 from certify.report.quantities.first_order_prediction_change import FIRST_ORDER_PREDICTION_CHANGE
@@ -17,8 +18,8 @@ from certify.report.quantities.stable_predictions import STABLE_PREDICTIONS
 from certify.report.quantities.window import EXCESS, HAUSDORFF
 
 QUANTITIES: Final[dict[str, Quantity]] = {row.word: row for row in (
-    MODULUS, SAMPLE_MODULUS, AUBIN, EXCESS, HAUSDORFF, DISTANCE, STABLE_PREDICTIONS, PREDICTION_CHANGE,
-    FIRST_ORDER_PREDICTION_CHANGE, FIRST_ORDER_DISTANCE, PERSISTENCE_RADIUS,
+    MODULUS, SAMPLE_MODULUS, AUBIN, EXCESS, HAUSDORFF, DISTANCE, STABLE_PREDICTIONS, CORRECT_PREDICTIONS,
+    PREDICTION_CHANGE, FIRST_ORDER_PREDICTION_CHANGE, FIRST_ORDER_DISTANCE, PERSISTENCE_RADIUS,
 )}
 """Every quantity by its word, in the order in which a report explains them."""
 

@@ -11,4 +11,4 @@ def _applies(opened: Certificate) -> bool:
     return bool(find_changed(opened))
 
 
-SECTION = Section("changed_rows", "Which predictions stay", find_changed, _applies)
+SECTION = Section("changed_rows", "Which predictions stay", find_changed, _applies, find_changed)

@@ -26,6 +26,9 @@ LOG1P_ERROR = 2.5
 TAIL_FIT = 0.1
 """`max(1, a)·e^(−a²/2)·|P((a−4)/(a+4)) − Q(a)e^(a²/2)| ≤ TAIL_FIT·u` on [0, 10], P the tail polynomial (A5)."""
 
+BLOCK = 1 << 13
+"""Entries of :func:`exp` at a time."""
+
 EXP_CLIP = 700.0
 """Arguments of :func:`exp` below −EXP_CLIP are taken for −EXP_CLIP, those above it are refused."""
 
@@ -77,6 +80,13 @@ def exp(x: Array) -> Array:
     """
     if x.size and not np.max(x) <= EXP_CLIP:
         raise EnclosureError("exponential", f"an argument above {EXP_CLIP:g} or NaN", "look for overflow in the input")
+    if x.size > 2 * BLOCK:  # its passes stay in the cache nearest to the core
+        out = np.empty_like(x)
+        flat, of = out.ravel(order="K"), x.ravel(order="K")
+        if np.may_share_memory(flat, out):  # in the order of memory it is out itself
+            for start in range(0, x.size, BLOCK):
+                flat[start : start + BLOCK] = exp(of[start : start + BLOCK])
+            return out
     x = np.maximum(x, -EXP_CLIP)
     k = np.rint(x * _LOG2E)
     r = x - k * _LN2_HIGH

@@ -8,8 +8,8 @@ import numpy as np
 
 from certify.rigor.activation.base import Part, right_left
 from certify.rigor.activation.by_balls import ByBalls
-from certify.rigor.activation.elementary import exp
-from certify.rigor.fp import Array, U
+from certify.rigor.activation.elementary import UNDERFLOW, exp
+from certify.rigor.fp import RAISE, Array, U
 
 if TYPE_CHECKING:
     from flint import arb
@@ -23,6 +23,9 @@ SLOPE_ERROR = 2.75
 SECOND_ERROR = 1.5
 """Absolute error of σ'', in units of u (A6)."""
 
+BLOCK = 1 << 12
+"""Entries of :func:`values` at a time: its passes stay in the cache nearest to the core."""
+
 CLIP = 80.0
 """|x| is clipped here, which moves σ and its derivatives by less than 2^-100."""
 
@@ -33,6 +36,26 @@ def kernel(t: Array) -> tuple[Array, Array, Array, Array]:
     q = t * s
     slope = q * s
     return s, q, slope, slope * ((1.0 - t) * s)
+
+
+def values(x: Array) -> tuple[Array, float]:
+    """`σ(x)` alone and a bound of its error, for large arrays: what `Sigmoid.enclose` gives, in fewer passes (A6).
+
+    Raises:
+        EnclosureError: an entry is NaN.
+
+    >>> float(values(np.array([0.0]))[0][0])
+    0.5
+    """
+    out, flat = np.empty(x.size), np.ascontiguousarray(x).ravel()
+    for start in range(0, flat.size, BLOCK):
+        part = flat[start : start + BLOCK]
+        t = np.abs(part)
+        np.minimum(t, CLIP, out=t)
+        t = exp(np.negative(t, out=t))
+        s = 1.0 / (1.0 + t)
+        out[start : start + BLOCK] = np.where(part > 0, s, np.multiply(t, s, out=t))
+    return out.reshape(x.shape), float(VALUE_ERROR * U * RAISE + UNDERFLOW)
 
 
 def balls(x: arb) -> tuple[arb, arb]:

@@ -53,7 +53,7 @@ def require_change_file(spec: Spec, name: str) -> None:
         SpecError: with the key to give.
     """
     p = spec.perturbation
-    if not Set(p.set).sized and p.file is None:
+    if not Set(p.set).sized and p.file is None and not Parameter(p.parameter).leaves:
         raise SpecError(f"{name}: perturbation.file", 'missing, and set = "given" needs it',
                         "name the .npz or .safetensors file that holds the change")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certify.format.errors import SpecError
-from certify.format.labels import QUANTITY
+from certify.format.labels import COUNTED, STABLE
 
 if TYPE_CHECKING:
     from certify.spec.models import Gate, Spec
@@ -33,6 +33,6 @@ def require_label_threshold(spec: Spec, name: str) -> None:
     """
     if spec.evaluation is None or spec.evaluation.threshold is None:
         return
-    if QUANTITY not in {gate.quantity for gate in spec.gate}:
+    if not any(gate.quantity in COUNTED for gate in spec.gate):
         raise SpecError(f"{name}: evaluation.threshold", "no gate is about labels",
-                        f"remove it, or add a gate on {QUANTITY}")
+                        f"remove it, or add a gate on {STABLE}")

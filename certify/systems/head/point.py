@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.theorems import System
-from certify.format.words import Map, Parameter
+from certify.format.words import Map, Parameter, Set
 from certify.network.network import Network
 from certify.problem.bound import Hypothesis
 from certify.problem.cost import Cost
@@ -88,8 +88,8 @@ class HeadPoint(Point):
 
 
 def changes_rows(problem: Problem) -> bool:
-    """Whether the question is about any `count` rows that change as a whole (D1)."""
-    return Parameter(problem.parameter).discrete and problem.count is not None
+    """Whether the question is about rows that change as a whole, any `count` of them or these (D1)."""
+    return Parameter(problem.parameter).discrete and (problem.count is not None or not Set(problem.set).sized)
 
 
 def change_of(problem: Problem) -> Change:

@@ -108,7 +108,7 @@ def test_evaluation_rows_that_are_none_are_refused(ask: Any, points: Any, said: 
 
 
 @pytest.mark.parametrize(("given", "said"), [
-    ({}, "0 kinds of changes"), ({"delete": 1, "relabel": 1}, "2 kinds of changes"), ({"delete": 0}, "from 1 on"),
+    ({}, "no change; give delete, relabel, or both"), ({"delete": 0}, "from 1 on"),
     ({"delete": 1.0}, "from 1 on"), ({"delete": True}, "from 1 on"), ({"relabel": 9}, "9 of 8 rows that may change"),
     ({"delete": 1, "threshold": float("nan")}, "threshold: nan"),
 ])

@@ -19,8 +19,8 @@ def read_change(spec: Spec, data: bytes | None, listed: list[int], first: dict[i
     if name is None or name not in arrays:
         raise Invalid("change file", f"it holds {show(sorted(arrays))}", f"the spec asks for {show(spec.array)}")
     moves = PARAMETERS[spec.parameter]
-    width = moves.width(spec.widths[0], spec.widths[-1])
-    flat = moves.single and arrays[name].shape == (len(listed),)
+    width = moves.width(spec.widths[0], spec.widths[-1]) if moves.sized else 1  # of labels the new ones
+    flat = (moves.single or not moves.sized) and arrays[name].shape == (len(listed),)
     if arrays[name].shape != (len(listed), width) and not flat:
         raise Invalid(f"change file, array {show(name)}", f"its shape is {arrays[name].shape}",
                       f"{(len(listed), width)} is needed")

@@ -1,12 +1,14 @@
-"""Reference rows of a function norm, and evaluation rows: features alone, named as those of the data."""
+"""Reference rows of a function norm, and evaluation rows, named as those of the data; right labels of the latter."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from certify.check.reading.arrays import read_arrays
+from certify.check.reading.arrays import Array, read_arrays
 from certify.check.reading.data import Vector, missing, points
 from certify.check.reading.spec import Spec
+from certify.format.canonical import show
+from certify.format.refusal import Invalid
 
 
 def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -> tuple[Vector, ...]:
@@ -29,10 +31,11 @@ def read_reference(data: bytes, spec: Spec, names: tuple[str, ...], name: str) -
 
         columns = Table(data, name)
         if not names and spec.features is None:  # all but the targets
-            plain = replace(plain, features=tuple(n for n in columns.names if n != spec.targets))
+            aside = (spec.targets, (spec.kind or {}).get("groups"))
+            plain = replace(plain, features=tuple(n for n in columns.names if n not in aside))
         return from_table(columns, plain).features
     arrays = read_arrays(data, name)
-    others = tuple(key for key in arrays if key != spec.targets)
+    others = tuple(key for key in arrays if key not in (spec.targets, (spec.kind or {}).get("groups")))
     key = spec.features if spec.features is not None else others[0] if len(others) == 1 else None
     if not isinstance(key, str) or key not in arrays:
         raise missing(tuple(arrays), spec)
@@ -49,3 +52,26 @@ def read_evaluation(data: bytes, spec: Spec, names: tuple[str, ...], name: str) 
     asked = replace(spec, reference=spec.evaluation, features=spec.features if own is None else own,
                     targets=spec.targets if spec.evaluation_targets is None else spec.evaluation_targets)
     return read_reference(data, asked, names if own is None else (), name)
+
+
+def read_right(data: bytes, spec: Spec, name: str) -> Array:
+    """The right labels of the evaluation rows: the array or column of targets of their file.
+
+    Raises:
+        Invalid: there is none.
+    """
+    assert spec.evaluation is not None
+    targets = spec.targets if spec.evaluation_targets is None else spec.evaluation_targets
+    if spec.evaluation.lower().endswith(".csv"):
+        from certify.check.reading.formats.table import Table
+
+        table = Table(data, name)
+        arrays = {key: table.column(key) for key in table.names if key == targets}
+        names = table.names
+    else:
+        arrays = read_arrays(data, name)
+        names = tuple(arrays)
+    if targets is None or targets not in arrays:
+        raise Invalid(name, f"it holds {show(sorted(names))}",
+                      f"right labels are needed, and the spec names {show(targets)}")
+    return arrays[targets]

@@ -16,11 +16,13 @@ MODULI = ("modulus", "sample_modulus")
 FIRST_ORDER = "first_order_prediction_change"
 LINEAR = ("first_order_distance", FIRST_ORDER)
 LABELS = "stable_predictions"
-PREDICTIONS = (LABELS, "prediction_change")
+CORRECT = "correct_predictions"
+COUNTED = (LABELS, CORRECT)
+PREDICTIONS = (*COUNTED, "prediction_change")
 FINITE = ("distance", *PREDICTIONS)
 BUDGETS = ("total", "per_sample", "sparse")
 WINDOW = ("excess", "hausdorff")
-ASKED = {"finite": FINITE, "predicts": (*PREDICTIONS, FIRST_ORDER), "counts": (LABELS,), "gated": WINDOW,
+ASKED = {"finite": FINITE, "predicts": (*PREDICTIONS, FIRST_ORDER), "counts": COUNTED, "gated": WINDOW,
          "radii": ("aubin",)}
 """Whether one of some quantities is asked for, whichever rules look at."""
 CONVEX: Words = {"map": "critical", "set": BUDGETS, "finite": True}
@@ -75,8 +77,8 @@ def _said(spec: Spec, quantities: set[str]) -> dict[str, object]:
         "weights": spec.weight_norm, "loss": spec.loss, "decay": spec.weight_decay > 0,
         "last": spec.layer == depth or (spec.layer == "all" and depth == 1), "whole": spec.layer == "all",
         "radius": _size(spec.radius), "bias_decay": spec.bias_decay, "normalization": spec.normalization,
-        "counts_alone": quantities == set(ASKED["counts"]),
-        "one_output": spec.widths[-1:] in ((), (1,)),
+        "counts_alone": bool(quantities) and quantities <= set(COUNTED), "listed": not isinstance(spec.rows, str),
+        "one_output": spec.widths[-1:] in ((), (1,)), "kind": (spec.kind or {}).get("word"),
         "units": (spec.columns or spec.scale) is not None, "aubin": spec.aubin, "gates": bool(spec.gates),
         **{key: getattr(spec, key) is not None for key in (
             "level", "count", "change", "array", "graph", "window", "evaluation", "threshold", "direction",

@@ -8,6 +8,7 @@ from typing import Any
 from certify.check.reading import label_rules
 from certify.check.reading.sections.demands import (
     CONVEX,
+    CORRECT,
     FINITE,
     FIRST_ORDER,
     LABELS,
@@ -28,13 +29,14 @@ CRITICAL = ("modulus, sample_modulus, first_order_distance, distance with base n
 
 RULES = (
     Goes({"map": "critical", "finite": False}, {"quantity": (None, *POINTWISE)}, "gate", "quantity", CRITICAL),
-    Goes({"map": "critical", "set": "given"}, {"quantity": (None, *POINTWISE, "distance")}, "gate", "quantity",
-         CRITICAL),
+    Goes({"map": "critical", "set": "given", "parameter": ("features", "targets", "sample_weights")},
+         {"quantity": (None, *POINTWISE, "distance")}, "gate", "quantity", CRITICAL),
     Goes({"map": "critical", "set": "given", "quantity": "distance"}, {"base": "nearby", "weights": "euclidean"},
          "gate", "quantity", CRITICAL),
     *(Goes({"quantity": quantity}, {"map": maps}, "gate", "quantity",
            f"the critical map, with predictions at finite size, or interpolation with {LABELS}")
-      for quantity, maps in (("prediction_change", "critical"), (LABELS, ("critical", "interpolation")))),
+      for quantity, maps in (("prediction_change", "critical"), (CORRECT, "critical"),
+                             (LABELS, ("critical", "interpolation")))),
     *(Goes({one: True}, {other: True}, "evaluation", "evaluation", "evaluation rows with predictions alone")
       for one, other in (("predicts", "evaluation"), ("evaluation", "predicts"))),
     Goes({"threshold": True}, {"counts": True}, "evaluation.threshold", "threshold",

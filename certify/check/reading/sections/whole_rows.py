@@ -3,27 +3,60 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import combinations
 
-from certify.check.reading.sections.demands import CONVEX, LABELS, Goes, Words, judged
+from certify.check.reading.optional.row_kind import read_kind
+from certify.check.reading.sections.demands import BUDGETS, CONVEX, CORRECT, LABELS, Goes, Words, judged
+from certify.format.canonical import Json
 
 WHOLE = ("labels", "deletions")
 """Parameters of which a row changes whole or not at all, without a size."""
-ROWS: Words = CONVEX | {"set": "sparse", "counts_alone": True}
-"""A question about any `count` rows that change (D1)."""
-ALONE = f"sparse and {LABELS} alone"
+FINITE: Words = CONVEX | {"set": (*BUDGETS, "given")}
+ROWS: Words = CONVEX | {"set": ("sparse", "given"), "counts_alone": True}
+"""A question about any `count` rows that change, or about these (D1)."""
+ALONE = f"sparse or given and {LABELS} or {CORRECT} alone"
 
-RULES = (
+KINDS: dict[str, Words] = {"groups": {"parameter": WHOLE, "listed": False}, "relabelled": {"parameter": "deletions"},
+         "pairs": {"parameter": "labels"}}
+"""What each key that says which rows change together, or how, goes with."""
+
+OF_HEADS = ("one_vs_rest", "squared_hinge", "huber", "poisson")
+"""Losses that are known of heads whose rows change whole, and of nothing else."""
+
+RULES: tuple[Goes, ...] = (
+    Goes({"loss": OF_HEADS}, ROWS | {"parameter": WHOLE}, "training.loss", "loss",
+         f"squared, cross_entropy or logistic, but where rows change whole, with {ALONE}"),
+    Goes({"loss": "one_vs_rest"}, {"one_output": False}, "model.widths", "widths", "an output for each class"),
+    Goes({"loss": ("huber", "poisson")}, {"parameter": "deletions"}, "training.loss", "loss", "a loss of labels"),
     Goes({"bias_decay": False}, ROWS | {"parameter": WHOLE, "decay": True}, "training.bias_decay", "bias_decay",
          f"true, but where rows change whole, with {ALONE}"),
     Goes({"normalization": "remaining"}, {"parameter": "deletions"}, "training.normalization", "normalization",
          "fixed, unless rows are left out"),
-    Goes({"parameter": WHOLE}, CONVEX, "perturbation.parameter", "parameter", "finite changes of a convex last layer"),
+    Goes({"parameter": WHOLE}, FINITE, "perturbation.parameter", "parameter", "finite changes of a convex last layer"),
     Goes({"parameter": WHOLE}, {"radius": None}, "perturbation.radius", "radius", "none, where rows change whole"),
-    Goes({"parameter": "labels"}, {"set": ("sparse", "per_sample")}, "perturbation.set", "set",
-         "sparse or per_sample"),
+    Goes({"parameter": "labels"}, {"set": ("sparse", "per_sample", "given")}, "perturbation.set", "set",
+         "sparse, per_sample or given"),
+    Goes({"parameter": "labels", "set": "given"}, ROWS, "perturbation.set", "set", ALONE),
+    Goes({"parameter": WHOLE, "set": "given"},
+         {"norm": 2, "weights": "euclidean", "base": "nearby", "last": True, "decay": True}, "perturbation.set", "set",
+         "base nearby, a last layer alone with a weight decay, and norms of 2, with given"),
     Goes({"parameter": "deletions"}, ROWS, "perturbation.set", "set", ALONE),
     Goes({"parameter": "labels", "loss": "squared"}, ROWS, "training.loss", "loss",
          f"cross_entropy or logistic, or {ALONE}"),
+    Goes({"quantity": CORRECT}, ROWS | {"parameter": WHOLE}, "gate", "quantity",
+         f"labels or deletions, with {ALONE}"),
+    *(Goes({"kind": key}, ROWS | {"set": "sparse"} | then, f"perturbation.{key}", key,
+           f"none but for any count of rows that change whole, with {LABELS} alone, and here {then}")
+      for key, then in KINDS.items()),
+    Goes({"kind": tuple(", ".join(some) for r in (2, 3) for some in combinations(KINDS, r))}, None,
+         "perturbation", "kind", "one of these keys"),
+    Goes({"parameter": "deletions", "set": "given"}, {"listed": True, "change": False}, "perturbation.rows", "rows",
+         "the list of rows that are left out, and no file, with given"),
 )
 demands = partial(judged, RULES)
 """Wrong or not, where, what is stated, what is needed."""
+
+
+def read(p: Json) -> Json:
+    """Which change of whole rows is meant."""
+    return {"kind": read_kind(p)}

@@ -16,8 +16,8 @@ def refused(problem: Problem) -> str:
     """Why no rule is known for a problem; empty where one is."""
     if words := _refused_of_any(problem):
         return words
-    if not problem.bias_decay or problem.normalization != "fixed":
-        return "every weight must decay, and the losses be divided by n"
+    if not problem.bias_decay or problem.normalization != "fixed" or problem.kind is not None:
+        return "every weight must decay, the losses be divided by n, and rows change one by one, whichever they are"
     moves, flips = problem.moves, not problem.moves.sized
     if problem.budget.single or problem.norm != 2 or moves.leaves or ((problem.radius or 0) > 0) == flips:
         return "no rule is known for this budget"
@@ -33,11 +33,11 @@ def refused(problem: Problem) -> str:
 
 
 def refused_rows(problem: Problem) -> str:
-    """The same where any `count` rows are left out or get other labels (D1)."""
+    """The same where any `count` rows, or these, are left out or get other labels (D1)."""
     if words := _refused_of_any(problem):
         return words
     budget = (problem.norm, problem.radius, problem.direction, problem.scale)
-    if problem.moves.sized or not problem.budget.counted or budget != PLAIN or problem.count is None:
+    if problem.moves.sized or budget != PLAIN or (problem.count is None) != problem.budget.single:
         return "no rule is known for this budget"
     if problem.moves.leaves or problem.labels is not None:
         return ""
@@ -62,8 +62,7 @@ def _are_codes(problem: Problem) -> bool:
     codes = code_rows(problem)
     if problem.outputs == 1:
         return len(codes) == 2
-    marked = any(all(set(code) == marks and code.count(1.0) == 1 for code in codes) for marks in MARKS)
-    return len(codes) > 1 and marked
+    return len(codes) > 1 and any(all(set(code) == marks and code.count(1.0) == 1 for code in codes) for marks in MARKS)
 
 
 DOMAINS = {"Q6": refused, "D1": refused_rows}

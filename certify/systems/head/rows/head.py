@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,26 @@ from certify.systems.head.rows.losses.base import HeadLoss
 Whole = NDArray[np.int64]
 
 
+class Weighing(Protocol):
+    """Weights of rows (:class:`certify.systems.head.rows.weights.RowWeights`)."""
+
+    @property
+    def balanced(self) -> bool:
+        """Whether they go by how many rows of every label there are."""
+        ...
+
+    def of(self, head: Any, choices: Any) -> Array:
+        """`(n, B)` after every change."""
+        ...
+
+    def weighed(self, head: Any, choices: Any, g: Array, left: Array, slack: Array) -> tuple[Array, Array, Array]:
+        """Slopes, what rows count and slack with them."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Head:
-    """`G_M(V) = Σ_i ℓ(Vφ_i; y_i) + (μ_M/2) Σ_j |V_j|²` over the rows that M leaves and the columns with decay.
+    """`G_M(V) = Σ_i c_i ℓ(Vφ_i; y_i) + (μ_M/2) Σ_j |V_j|²` over the rows that M leaves and the columns with decay.
 
     Attributes:
         phi: `(n, m)` float64, a 1 in the last column for the intercept.
@@ -34,6 +52,7 @@ class Head:
         points: `(N, m)` evaluation inputs.
         points_rad: `(N,)` as `phi_rad`.
         threshold: of one output: the label of a point is whether the output lies above it.
+        weights: of the rows in the sum; None: all 1.
     """
 
     phi: Array
@@ -49,6 +68,17 @@ class Head:
     points: Array
     points_rad: Array
     threshold: float = 0.0
+    weights: Weighing | None = None
+
+    @property
+    def uneven(self) -> bool:
+        """Whether rows carry weights, or the curvature depends on the target: then Newton's method is a plain one."""
+        return self.weights is not None or self.loss.kinked
+
+    @property
+    def read_off(self) -> bool:
+        """Whether slopes alone say what changed rows do to gradient and curvature."""
+        return self.weights is None and self.loss.read_off
 
     @property
     def n(self) -> int:
@@ -80,12 +110,25 @@ class Head:
         """`(N,)` likewise."""
         return np.asarray((fp.row_norms(self.points) + self.points_rad) * RAISE)
 
+    @cached_property
+    def largest(self) -> float:
+        """The largest difference of two targets, or more."""
+        both = [self.Y] if self.codes is None else [self.Y, self.codes]
+        return float(2 * max(np.max(np.abs(y), initial=0.0) for y in both))
+
     def mu(self, deleted: int = 0) -> tuple[float, float]:
         """`μ_M` after that many rows are deleted: the nearest float, and an upper bound of its error."""
-        exact = fp.exact(self.weight_decay) * (self.n - deleted if self.remaining else self.n)
-        fp.up(exact)  # refuses what no float holds
-        mid = float(exact)
-        return mid, fp.up(abs(Fraction(mid) - exact))
+        if deleted not in self._mus:
+            exact = fp.exact(self.weight_decay) * (self.n - deleted if self.remaining else self.n)
+            fp.up(exact)  # refuses what no float holds
+            mid = float(exact)
+            self._mus[deleted] = mid, fp.up(abs(Fraction(mid) - exact))
+        return self._mus[deleted]
+
+    @cached_property
+    def _mus(self) -> dict[int, tuple[float, float]]:
+        """Those that were asked for."""
+        return {}
 
     @cached_property
     def today(self) -> Whole:
@@ -102,29 +145,34 @@ class Head:
         off = (off + (self.points_norm * radius[:, None])[..., None]) * RAISE + 2 * U * np.abs(F) + fp.FLOOR
         return F, np.where(np.isfinite(off), off, np.inf)
 
-    def sides(self, V: Array, radius: Array) -> tuple[Whole, Array]:
+    def sides(self, V: Array, radius: Array, which: Whole | slice = slice(None)) -> tuple[Whole, Array]:
         """What is proved of the label of every point, for all weights within a distance of each of a batch.
 
         Args:
             V: `(B, k, m)` weights.
             radius: `(B,)` Euclidean distances ≥ 0; infinite where nothing is known.
+            which: the points in question; all by default.
 
         Returns:
             `(B, N)` the label, −1 where it is not the same for all of them; and `(B, N, k)` outputs in floats.
         """
         B, k, m = V.shape
-        N = len(self.points)
-        F = np.asarray((self.points @ V.reshape(B * k, m).T).reshape(N, B, k).transpose(1, 0, 2))
+        points, norms = self.points[which], self.points_norm[which]
+        flat = V.transpose(1, 0, 2).reshape(k * B, m)
+        F = np.asarray((points @ flat.T).reshape(len(points), k, B).transpose(2, 0, 1))
         size = np.sqrt(np.einsum("bkm,bkm->b", V, V)) * fp.sum_up(k * m) + fp.FLOOR
         # both entries of a difference err by rounding; weights within r move it by √2·r·|x|
-        off = 2 * (fp.dot_unit(m) * self.points_norm + self.points_rad) * size[:, None]
-        off = (off + np.sqrt(2.0) * RAISE * self.points_norm * radius[:, None]) * RAISE + fp.FLOOR
-        off = np.where(np.isfinite(off), off, np.inf)
+        off = 2 * (fp.dot_unit(m) * norms + self.points_rad[which])[:, None] * size
+        off = (off + np.sqrt(2.0) * RAISE * norms[:, None] * radius) * RAISE + fp.FLOOR
+        off = np.where(np.isfinite(off), off, np.inf).T
         if k == 1:
             gap = F[..., 0] - self.threshold
             clear = np.abs(gap) * (1 - 4 * U) > off
             return np.where(clear, (gap > 0).astype(np.int64), -1), F
-        best = np.argmax(F, axis=2)
-        top = np.take_along_axis(F, best[..., None], axis=2)
-        gap = np.where(np.arange(k) == best[..., None], np.inf, top - F).min(axis=2)
-        return np.where(gap * (1 - 4 * U) > off, best, -1), F
+        top, second, best = F[..., 0], np.full_like(F[..., 0], -np.inf), np.zeros_like(F[..., 0], dtype=np.int64)
+        for a in range(1, k):
+            above = F[..., a] > top
+            second = np.where(above, top, np.maximum(second, F[..., a]))
+            best[above] = a
+            top = np.maximum(top, F[..., a])
+        return np.where((top - second) * (1 - 4 * U) > off, best, -1), F

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from certify.format.words import Normalization, Parameter
+from certify.format.errors import InputError
+from certify.format.words import Normalization, Parameter, Set
 from certify.network.layers.passes import forward, known_weights
 from certify.network.network import Network
 from certify.problem.perturbations.codes import codes_of
+from certify.problem.perturbations.named import code_named
 from certify.problem.problem import Problem
 from certify.rigor import fp
 from certify.rigor.arithmetic import DoubleDouble
 from certify.rigor.ball import rounded
 from certify.rigor.fp import Array
-from certify.systems.head.rows.change import NONE, Choices, RowChange
+from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.both import BothChange
+from certify.systems.head.rows.changes.given import GivenRows
+from certify.systems.head.rows.changes.groups import GroupChange
+from certify.systems.head.rows.changes.pairs import PairChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses import HEAD_LOSSES
-from certify.systems.head.rows.refit import enclose_refits, enclose_slopes
+from certify.systems.head.rows.refit import enclose_refits, gradient_size
+from certify.systems.head.rows.weights import RowWeights
 
 
 def head_of(problem: Problem) -> Head:
@@ -37,13 +45,35 @@ def head_of(problem: Problem) -> Head:
     decayed = np.ones(V.shape[1], dtype=bool)
     decayed[-1] = b is None or problem.bias_decay
     return Head(phi, rad, Y, codes, label, HEAD_LOSSES[problem.loss], V, problem.weight_decay, decayed,
-                Normalization(problem.normalization).follows, points, points_rad, problem.threshold or 0.0)
+                Normalization(problem.normalization).follows, points, points_rad, problem.threshold or 0.0,
+                _weights(problem, codes, len(phi)))
 
 
-def change_of_rows(problem: Problem) -> RowChange:
-    """At most `count` rows that are deleted or get another label."""
+def change_of_rows(problem: Problem) -> Change:
+    """What a problem lets happen to the rows of its head."""
+    relabels, rows = Parameter(problem.parameter).relabels, tuple(problem.rows)
+    if not Set(problem.set).sized:
+        return GivenRows(rows, _new_codes(problem) if relabels else (DELETED,) * len(rows))
     assert problem.count is not None
-    return RowChange(Parameter(problem.parameter).relabels, min(problem.count, len(problem.rows)), tuple(problem.rows))
+    count = min(problem.count, len(rows))
+    if problem.together is not None:
+        return GroupChange(relabels, count, problem.together)
+    if problem.relabelled is not None:
+        return BothChange(count, problem.relabelled, rows)
+    if problem.pairs is not None:
+        found = codes_of(problem)
+        pairs = frozenset((code_named(problem, found, a, "pairs"), code_named(problem, found, b, "pairs"))
+                          for a, b in problem.pairs)
+        first = [a for a, _ in pairs]
+        return PairChange(count, tuple(row for row in rows if found.label[row] in first), pairs)
+    return RowChange(relabels, count, rows)
+
+
+def _new_codes(problem: Problem) -> tuple[int, ...]:
+    """What the rows of one given change of labels become."""
+    assert problem.change is not None
+    found = codes_of(problem)
+    return tuple(code_named(problem, found, float(problem.change[row, 0]), "change") for row in problem.rows)
 
 
 def given_base(head: Head, centre: Array) -> tuple[float, float]:
@@ -54,9 +84,12 @@ def given_base(head: Head, centre: Array) -> tuple[float, float]:
         centre: `(k, m)` weights V̂ near that refit, or the given ones: `|V̄ − V| ≤ |V̄ − V̂| + r`.
     """
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-    size = float(enclose_slopes(head, nothing, head.V[None]).size[0])
+    size = float(gradient_size(head, nothing, head.V[None])[0])
     away = fp.frobenius(head.V - centre) * (1 + 2.0**-50) if (head.V != centre).any() else 0.0
     near = float(enclose_refits(head, nothing, centre[None])[0])
+    if not head.free_intercept and centre is head.V:  # as near as a checker finds it, however far that is
+        mid, wrong = head.mu()
+        near = size / ((mid - wrong) * (1 - 4 * fp.U)) if mid > wrong else near
     return size / head.n * (1 + 2.0**-40), (away + near) * (1 + 2.0**-40)
 
 
@@ -70,9 +103,23 @@ def _inputs(net: Network, X: Array, biased: bool) -> tuple[Array, Array]:
     return (np.hstack([a, np.ones((len(a), 1))]) if biased else np.ascontiguousarray(a)), rad
 
 
+def _weights(problem: Problem, codes: Array | None, n: int) -> RowWeights | None:
+    """The weights of the rows; None where all are 1."""
+    given = problem.weights
+    if given is None:
+        return None
+    if given.by_label and (
+            codes is None or (given.labels is not None and len(given.labels) != len(codes))):
+        raise InputError("weights", "weights by label, of targets that are no labels, or of another number of them",
+                         "give a weight for every label, or weights of rows alone")
+    return RowWeights(np.ones(n) if given.rows is None else given.rows, given.labels, given.balanced)
+
+
 def _targets(problem: Problem) -> tuple[Array | None, Whole | None, Array]:
     """Codes, labels and targets as the loss takes them; targets that are no labels have no codes."""
-    if problem.labels is None and not Parameter(problem.parameter).relabels:
+    relabels = Parameter(problem.parameter).relabels or problem.relabelled is not None
+    by_label = problem.weights is not None and problem.weights.by_label
+    if problem.labels is None and not relabels and not by_label:
         assert problem.y is not None
         return None, None, problem.y
     found = codes_of(problem)

@@ -8,13 +8,14 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows import plainly
 from certify.systems.head.rows.change import DELETED, NONE, Choices
 from certify.systems.head.rows.head import Head
 
-AT_ONCE = 1 << 22
-"""Entries of the largest array that is worked on at a time."""
+AT_ONCE = 1 << 18
+"""Entries of the largest array that is worked on at a time: what fits into the cache of a core."""
 
-TRIES = 3
+TRIES = 4
 """Balls that are tried where the intercept carries no decay."""
 
 ROOM = 1.0 + 2.0**-20
@@ -27,15 +28,25 @@ class Slopes:
 
     Attributes:
         Z: `(n, B, k)` outputs in floats.
-        off: `(n, B)` bounds of their errors, as vectors.
-        left: `(n, B)` whether the change leaves the row.
+        unit: `(n,)` how much outputs may err, of weights of length 1, as vectors.
+        g, error: `(n, B, k)` slopes at the outputs that floats find, and the error of every entry.
+        length: `(B,)` upper bounds of the lengths of the weights.
+        gradient: `(B, k, m)` in floats.
         size: `(B,)` upper bounds of `|∇G_M(V̂)|`.
     """
 
     Z: Array
-    off: Array
-    left: Array
+    unit: Array
+    g: Array
+    error: float
+    length: Array
+    gradient: Array
     size: Array
+
+    @property
+    def off(self) -> Array:
+        """`(n, B)` bounds of the errors of outputs, as vectors."""
+        return self.unit[:, None] * self.length * RAISE
 
 
 def enclose_refits(head: Head, choices: Choices, V: Array) -> Array:
@@ -50,63 +61,80 @@ def enclose_refits(head: Head, choices: Choices, V: Array) -> Array:
         `(B,)` distances, infinite where nothing is proved. With a free intercept and a shifted loss the distance is to
         one of the refits, which all have the same differences of outputs.
     """
-    found = np.full(len(choices), np.inf)
+    return refits_and_gradients(head, choices, V)[0] if head.read_off else plainly.enclose_refits(head, choices, V)
+
+
+def refits_and_gradients(head: Head, choices: Choices, V: Array) -> tuple[Array, Array]:
+    """The same, and the gradients `(B, k, m)` in floats, of which nothing is promised."""
+    found, gradients = np.full(len(choices), np.inf), np.empty_like(V)
     step = max(1, AT_ONCE // (head.n * head.k))
     with np.errstate(all="ignore"):
         for start in range(0, len(choices), step):
             at = slice(start, start + step)
             good = np.asarray(np.isfinite(V[at]).all(axis=(1, 2)))
             trial = np.where(good[:, None, None], V[at], 0.0)
-            near = _distances(head, choices.part(at), trial)
+            near, gradients[at] = _distances(head, choices.part(at), trial)
             found[at] = np.where(good & np.isfinite(near), near, np.inf)
-    return found
+    return found, gradients
+
+
+def gradient_size(head: Head, choices: Choices, V: Array) -> Array:
+    """Upper bounds `(B,)` of `|∇G_M(V̂)|` for a batch."""
+    if head.read_off:
+        return enclose_slopes(head, choices, V).size
+    return plainly.enclose_slopes(head, choices, V).size
 
 
 def enclose_slopes(head: Head, choices: Choices, V: Array) -> Slopes:
     """`∇G_M(V̂) = Σ_i ∇ℓ_i ⊗ φ_i + μ_M V̂` for a batch, with everything that rounding and frozen layers leave open."""
     (B, k, m), n = V.shape, head.n
-    flat = V.reshape(B * k, m)
-    Z = np.asarray((head.phi @ flat.T).reshape(n, B, k))
-    over = ~np.isfinite(Z).all(axis=(0, 2))
+    flat = V.transpose(1, 0, 2).reshape(k * B, m)  # refits last, in memory: what is done to a row goes along them
+    Z = np.asarray((head.phi @ flat.T).reshape(n, k, B).transpose(0, 2, 1))
+    over = np.zeros(B, dtype=bool) if np.isfinite(Z).all() else np.asarray(~np.isfinite(Z).all(axis=(0, 2)))
     Z[:, over] = 0.0  # of these nothing is known
     length = np.sqrt(np.einsum("bkm,bkm->b", V, V)) * fp.sum_up(k * m) + fp.FLOOR
-    off = (fp.dot_unit(m) * head.phi_norm + head.phi_rad)[:, None] * length * RAISE
     g, error = head.loss.slopes(Z, head.Y[:, None, :])
-    left = np.ones((n, B))
-    for column in range(choices.rows.shape[1]):
-        error = max(error, _change(head, choices, column, Z, g, left))
-    slack = left * (np.sqrt(k) * error + head.loss.lipschitz * off)
-    R = np.asarray((head.phi.T @ g.reshape(n, B * k)).reshape(m, B, k).transpose(1, 2, 0))
+    error += sum(_change(head, choices, column, g) for column in range(choices.rows.shape[1]))
+    R = np.asarray((head.phi.T @ g.transpose(0, 2, 1).reshape(n, k * B)).reshape(m, k, B).transpose(2, 1, 0))
     mid, wrong = _decay(head, choices)
     pull = np.where(head.decayed, V, 0.0) * mid[:, None, None]
     total = R + pull
-    lengths = np.sqrt(np.einsum("nbk,nbk->nb", g, g)) * (1 + (k + 8) * U)
-    bulk = head.phi_norm @ lengths
-    spread = fp.dot_unit(n) * bulk + head.phi_norm @ slack + head.phi_rad @ lengths
+    unit = np.asarray((fp.dot_unit(m) * head.phi_norm + head.phi_rad) * RAISE)
+    spread = _spread(head, g) + head.loss.lipschitz * float(head.phi_norm @ unit) * length
+    spread = spread + float(np.sqrt(k) * error * head.phi_norm.sum())
     computed = _norms(total)
     size = computed + (spread * fp.sum_up(n) + wrong * length + 3 * U * (_norms(pull) + computed)) * RAISE + fp.FLOOR
-    return Slopes(Z, off, left, np.where(over, np.inf, size * RAISE))
+    return Slopes(Z, unit, g, error, length, total, np.where(over, np.inf, size * RAISE))
 
 
-def _change(head: Head, choices: Choices, column: int, Z: Array, g: Array, left: Array) -> float:
-    """Give one changed row of every member of the batch its new slope, in place; a bound of the errors of these."""
+def _spread(head: Head, g: Array) -> Array | float:
+    """What `Σ g_i ⊗ φ_i` errs by for the slopes g as they are: rounding, and what the rows leave open."""
+    if np.isfinite(head.loss.steepest) and not head.phi_rad.any():
+        return float(fp.dot_unit(head.n) * head.loss.steepest * head.phi_norm.sum())
+    lengths = np.sqrt(np.einsum("nbk,nbk->nb", g, g)) * (1 + (g.shape[2] + 8) * U)
+    return np.asarray((fp.dot_unit(head.n) * head.phi_norm + head.phi_rad) @ lengths)
+
+
+def _change(head: Head, choices: Choices, column: int, g: Array) -> float:
+    """Give one changed row of every member of the batch its new slope, in place; what their errors grow by."""
     rows, codes = choices.rows[:, column], choices.codes[:, column]
     there = rows != NONE
     gone = np.flatnonzero(there & (codes == DELETED))
     g[rows[gone], gone] = 0.0
-    left[rows[gone], gone] = 0.0
     new = np.flatnonzero(there & (codes != DELETED))
     if not len(new):
         return 0.0
     assert head.codes is not None
-    g[rows[new], new], error = head.loss.slopes(Z[rows[new], new], head.codes[codes[new]])
-    return error
+    moved = g[rows[new], new] + head.loss.moves(head.Y[rows[new]], head.codes[codes[new]])
+    g[rows[new], new] = moved
+    return float(2 * U * (np.max(np.abs(moved), initial=0.0) + head.largest) * RAISE)
 
 
 def _decay(head: Head, choices: Choices) -> tuple[Array, Array]:
     """μ of every member, and what it errs by."""
-    pairs = np.array([head.mu(int(d)) for d in choices.deleted])
-    return pairs[:, 0], pairs[:, 1]
+    deleted = choices.deleted
+    pairs = np.array([head.mu(d) for d in range(int(deleted.max(initial=0)) + 1)])
+    return pairs[deleted, 0], pairs[deleted, 1]
 
 
 def _norms(T: Array) -> Array:
@@ -115,34 +143,45 @@ def _norms(T: Array) -> Array:
     return np.asarray(np.sqrt(np.einsum("bi,bi->b", flat, flat)) * fp.sum_up(flat.shape[1]) + fp.FLOOR)
 
 
-def _distances(head: Head, choices: Choices, V: Array) -> Array:
-    """`|∇G|/σ`; without decay of the intercept σ is that of a ball which the refit is proved to lie in."""
+def _distances(head: Head, choices: Choices, V: Array) -> tuple[Array, Array]:
+    """`|∇G|/σ`, and ∇G; without decay of the intercept σ is that of a ball which the refit is proved to lie in."""
     slopes = enclose_slopes(head, choices, V)
     mid, wrong = _decay(head, choices)
     low = (mid - wrong) * (1 - 4 * U)
     if not head.free_intercept:
-        return np.asarray(np.where(low > 0, slopes.size / low * ROOM, np.inf))
+        return np.asarray(np.where(low > 0, slopes.size / low * ROOM, np.inf)), slopes.gradient
     found, radius = np.full(len(choices), np.inf), np.zeros(len(choices))
+    held = _held(head, choices, slopes)
     for _ in range(TRIES):
-        sigma = _modulus(head, slopes, low, radius)
+        sigma = _modulus(head, slopes, held, low, radius)
         near = slopes.size / sigma * ROOM
         found = np.where((near < radius) & (near < found), near, found)
         radius = np.where(np.isfinite(near), near * 1.5, 0.0)
-    return found
+    return found, slopes.gradient
 
 
-def _modulus(head: Head, slopes: Slopes, mu: Array, radius: Array) -> Array:
-    """Lower bounds of the modulus of strong convexity of `G_M` on balls about V̂, the intercept without decay (D1b).
-
-    With `D_i` below the curvature of row i on the ball, `s = Σ D_i` and `x̄ = Σ D_i x_i/s`, `Σ D_i|Ux_i + β|² + μ|U|²
-    ≥ s|Ux̄ + β|² + μ|U|² ≥ μs/(μ + s + s|x̄|²)·(|U|² + |β|²)`: determinant over trace.
-    """
-    reach = (slopes.off + head.phi_norm[:, None] * radius) * RAISE
-    D = head.loss.floor(slopes.Z, reach) * slopes.left
+def _held(head: Head, choices: Choices, slopes: Slopes) -> tuple[Array, Array]:
+    """Per member `s = Σ D_i` from below and `|Σ D_i x_i|/s` from above, D_i the curvature of row i at V̂ (D1b)."""
+    D = head.loss.curvatures(slopes.g, slopes.error)
+    for rows, codes in zip(choices.rows.T, choices.codes.T, strict=True):
+        gone = np.flatnonzero((rows != NONE) & (codes == DELETED))
+        D[rows[gone], gone] = 0.0
     x = head.phi[:, :-1]
     total, mean = D.sum(axis=0), x.T @ D
     low = total * (1 - 2 * fp.dot_unit(head.n))
     off = (head.phi_norm * fp.dot_unit(head.n) + head.phi_rad) @ D * fp.sum_up(head.n)
     high = (np.sqrt(np.einsum("jb,jb->b", mean, mean)) * fp.sum_up(len(mean) + 1) + off) * RAISE
-    xi = high / low * RAISE
-    return np.asarray(mu * low / ((mu + low + low * xi * xi) * RAISE) * (1 - 4 * U))
+    return low, high / low * RAISE
+
+
+def _modulus(head: Head, slopes: Slopes, held: tuple[Array, Array], mu: Array, radius: Array) -> Array:
+    """Lower bounds of the modulus of strong convexity of `G_M` on balls about V̂, the intercept without decay (D1b).
+
+    With `D_i` below the curvature of row i on the ball, `s = Σ D_i` and `x̄ = Σ D_i x_i/s`, `Σ D_i|Ux_i + β|² + μ|U|²
+    ≥ s|Ux̄ + β|² + μ|U|² ≥ μs/(μ + s + s|x̄|²)·(|U|² + |β|²)`: determinant over trace. All D_i shrink by one factor,
+    which leaves x̄ as it is.
+    """
+    reach = (float(slopes.unit.max()) * slopes.length + float(head.phi_norm.max()) * radius) * RAISE
+    falls = np.fmax(1.0 - head.loss.fading * reach * (RAISE / 8), 0.0) if head.loss.fading else 1.0
+    low = held[0] * (falls**8 * (1 - 2.0**-48))  # e^(−t) ≥ (1 − t/8)₊⁸
+    return np.asarray(mu * low / ((mu + low + low * held[1] * held[1]) * RAISE) * (1 - 4 * U))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from certify.finders.head.refits import Refitter
-from certify.format.quantities import STABLE_PREDICTIONS
+from certify.format.errors import InputError
+from certify.format.quantities import CORRECT_PREDICTIONS, STABLE_PREDICTIONS
 from certify.format.theorems import D1
 from certify.format.words import Rigour
 from certify.problem.bound import Bound, Hypothesis, SideArray
@@ -18,9 +20,14 @@ from certify.rigor.fp import Array
 from certify.systems.head.point import CENTRE, HeadPoint
 from certify.systems.head.rows.change import NONE
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.labels import labels_of
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
+from certify.theorems.head.rows.method import Mask
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.rule import Rule
+
+SURVEY = "changed rows"
+"""What claims on one question share."""
 
 TIME = 300.0
 """Seconds where the spec gives no limit: with less time fewer predictions are decided."""
@@ -48,21 +55,43 @@ class ChangedRows(Rule[HeadPoint]):
 
     def stable_predictions(self, at: HeadPoint) -> Bound:
         """The points that stay, and all but those that are flipped."""
+        return self._counted(at, STABLE_PREDICTIONS.name, lambda head: np.ones(len(head.points), dtype=bool))
+
+    def correct_predictions(self, at: HeadPoint) -> Bound:
+        """The same of the points whose label today is the right one."""
+        return self._counted(at, CORRECT_PREDICTIONS.name, lambda head: right_of(at.problem, head))
+
+    def _counted(self, at: HeadPoint, quantity: str, counts: Callable[[Head], Mask]) -> Bound:
+        """How many of the points that count stay, and all of them but those that are flipped."""
         if isinstance(at.head, str):
-            return self.open(at, STABLE_PREDICTIONS.name, at.head)
+            return self.open(at, quantity, at.head)
         if refused := self.refused(at, self.cost(at.problem)[0]):
-            return self.open(at, STABLE_PREDICTIONS.name, refused)
+            return self.open(at, quantity, refused)
         head = at.head
+        counted = counts(head)
         centre = at.shared(CENTRE, lambda: centre_of(head))
         if not np.isfinite(given_base(head, centre)).all():
-            return self.open(at, STABLE_PREDICTIONS.name, UNKNOWN)
-        found = survey(head, change_of_rows(at.problem), seconds_of(at.limits.left()), at.progress)
-        N, convex = len(head.points), Hypothesis(
-            "convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
-        lower, upper = int(found.proved.sum()), N - int(found.attacked.sum())
-        witness = {"array": SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}), **lists_of(found)}
-        return Bound(STABLE_PREDICTIONS.name, self.theorem.label, Rigour.PROVED, float(lower), float(upper),
-                     at.unit(STABLE_PREDICTIONS.name), (convex,), witness, _reason(found))
+            return self.open(at, quantity, UNKNOWN)
+        found = at.shared(SURVEY, lambda: survey(head, change_of_rows(at.problem), seconds_of(at.limits.left()),
+                                                 at.progress))
+        convex = Hypothesis("convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
+        lower, upper = int((counted & found.proved).sum()), int((counted & ~found.attacked).sum())
+        arrays = SideArray("rows", {"centre": np.ravel(centre), **arrays_of(found)}, of=STABLE_PREDICTIONS.name)
+        return Bound(quantity, self.theorem.label, Rigour.PROVED, float(lower), float(upper), at.unit(quantity),
+                     (convex,), {"array": arrays, **lists_of(found)}, _reason(found))
+
+
+def right_of(problem: Problem, head: Head) -> Mask:
+    """Which points have the right label today, or one that is not known today.
+
+    Raises:
+        InputError: the evaluation file has no labels, or some that are none.
+    """
+    if problem.right is None:
+        raise InputError("evaluation.targets", "the evaluation file has no labels, and the right ones are counted",
+                         "name the array or column with [evaluation] targets")
+    right = labels_of(head, problem.right, "labels of the evaluation file")
+    return np.asarray((right == head.today) | (head.today < 0))
 
 
 def seconds_of(left: float) -> float:

@@ -7,29 +7,27 @@ from typing import ClassVar
 
 import numpy as np
 
-from certify.finders.head.refits import Refitter
 from certify.problem.limits import OutOfTime
-from certify.rigor.fp import Array
-from certify.systems.head.rows.change import Choices, RowChange, choices_of
+from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
-from certify.systems.head.rows.refit import enclose_refits
-from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.walk import Walk
 
-LEAVES = 2_000_000
+LEAVES = 10_000_000
 """Most refits of an enumeration."""
 
-STORED = 6_000_000
-"""Most numbers that a certificate holds of them."""
+STORED = 60_000_000
+"""Most numbers that a certificate holds of them, four bytes each."""
 
-FEW = 3 * 10**7
-"""Products of rows, choices and weights up to which no search for flips goes first."""
+PRODUCT, ENTRY, LEAF = 1e-10, 4e-8, 2e-5
+"""About the seconds of a product, of a slope, and of everything else of a refit."""
 
-SHARE = 0.1
-"""Of a typical margin: how near a first refit has to be; only those that decide nothing are solved to the end."""
+QUICK = 5.0
+"""Seconds up to which no search for flips goes first."""
 
-TIMED = 256
-"""Refits that are timed."""
+FAMILIES = 4
+"""Changes of one row less whose refits with one more are timed."""
 
 
 class Enumeration(Method):
@@ -37,9 +35,15 @@ class Enumeration(Method):
 
     name: ClassVar[str] = "enumeration"
 
+    def takes(self, change: Change) -> Change | str:
+        """Any rows alone: what it would count out of a change that contains another is more than that has."""
+        return change if isinstance(change, RowChange) else "every_choice counts out what is asked"
+
     def able(self, head: Head, change: RowChange) -> str:
         """Whether the choices can be counted out."""
-        leaves = sum(change.choices(head, size) for size in range(change.count + 1))
+        if not head.read_off:
+            return "rows carry weights, or the loss is one of heads alone, and every_choice counts these out"
+        leaves = choices_in_all(head, change)
         if leaves > LEAVES:
             return f"there are {leaves:.1e} choices, and {LEAVES:.0e} can be refitted one by one"
         if leaves * head.k * head.m > STORED:
@@ -48,61 +52,27 @@ class Enumeration(Method):
 
     def complete(self, head: Head, change: RowChange) -> bool:
         """Where every choice is refitted in seconds."""
-        leaves = sum(change.choices(head, size) for size in range(change.count + 1))
-        return leaves * head.n * head.k * head.m <= FEW
+        each = head.n * head.k * (head.m * PRODUCT + ENTRY) + LEAF
+        return choices_in_all(head, change) * each <= QUICK
 
     def seconds(self, head: Head, change: RowChange) -> float:
         """The time of all refits, from that of a few with most rows changed."""
-        few = next(choices_of(head, change, change.count, TIMED), None)
-        if few is None:
-            return 0.0
-        refitter = Refitter(head)
-        goal = SHARE * typical(head, refitter.V0) * head.mu()[0]
+        walk = Walk(head, change, head.today >= 0, Budget())
         started = time.monotonic()
-        decide(head, refitter, few, head.today >= 0, goal, Found(head), Budget())
-        each = (time.monotonic() - started) / len(few)
-        return each * sum(change.choices(head, size) for size in range(change.count + 1))
+        few = walk.sample(FAMILIES)
+        return (time.monotonic() - started) / few * choices_in_all(head, change) if few else 0.0
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """Both ends of every point, or nothing when the time is too short; flips that were met count."""
-        refitter, found = Refitter(head), Found(head)
-        clear = todo.copy()
-        stored: list[Array] = []
-        goal = SHARE * typical(head, refitter.V0) * head.mu()[0]
+        walk = Walk(head, change, todo, budget)
         try:
-            for size in range(change.count + 1):
-                for choices in choices_of(head, change, size):
-                    budget.check()
-                    V = decide(head, refitter, choices, clear, goal, found, budget)
-                    stored.append(V.reshape(len(V), -1))
+            arrays = walk.all()
         except OutOfTime:
-            return Part(self.name, np.zeros_like(todo), flips=found.flips())
-        flips = found.flips()
-        return Part(self.name, clear & (flips.point < 0), {"weights": np.concatenate(stored)}, flips)
+            return Part(self.name, np.zeros_like(todo), flips=walk.found.flips())
+        flips = walk.found.flips()
+        return Part(self.name, walk.clear & (flips.point < 0), arrays, flips)
 
 
-def decide(
-    head: Head, refitter: Refitter, choices: Choices, clear: Mask, goal: float, found: Found, budget: Budget,
-) -> Array:
-    """Weights near the refits of a batch; points that one of them leaves open are no longer clear, in place."""
-    V = refitter.solve(choices, goal, budget.check)
-    sides, _ = head.sides(V, enclose_refits(head, choices, V))
-    open_ = np.flatnonzero(((sides < 0) & (clear & (found.point < 0))).any(axis=1))
-    if len(open_):
-        part = Choices(choices.rows[open_], choices.codes[open_])
-        V[open_] = refitter.newton(part, V[open_], 0.0, budget.check)
-        sides[open_], _ = head.sides(V[open_], enclose_refits(head, part, V[open_]))
-    found.take(choices, V, sides)
-    clear &= ~((sides < 0) & (found.point < 0)).any(axis=0)
-    return V
-
-
-def typical(head: Head, V: Array) -> float:
-    """How far weights have to move for a point with one of the smaller margins."""
-    F = head.points @ V.T
-    if head.k == 1:
-        gap = np.abs(F[:, 0] - head.threshold)
-    else:
-        ordered = np.sort(F, axis=1)
-        gap = (ordered[:, -1] - ordered[:, -2]) / np.sqrt(2.0)
-    return float(np.quantile(gap / head.points_norm, 0.1)) if len(gap) else 1.0
+def choices_in_all(head: Head, change: RowChange) -> int:
+    """How many changes of at most `count` rows there are."""
+    return sum(change.choices(head, size) for size in range(change.count + 1))

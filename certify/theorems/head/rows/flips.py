@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices
+from certify.systems.head.rows.changes.base import Choice
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.method import Flips, Mask
@@ -46,11 +48,13 @@ class Found:
                 self.point[points] = len(self._kept)
                 self._kept.append((choices.part(slice(at, at + 1)), V[at]))
 
-    def merge(self, flips: Flips) -> None:
-        """Take over those that another search has proved."""
+    def merge(self, flips: Flips, permits: Callable[[Choice], bool] = lambda choice: True) -> None:
+        """Take over those that another search has proved, of the choices that are asked about."""
         for number in range(len(flips.rows)):
             points = (flips.point == number) & ~self.flipped
-            if points.any():
+            there = flips.rows[number] != NONE
+            if points.any() and permits((tuple(flips.rows[number][there].tolist()),
+                                         tuple(flips.codes[number][there].tolist()))):
                 self.point[points] = len(self._kept)
                 self._kept.append((Choices(flips.rows[number : number + 1], flips.codes[number : number + 1]),
                                    flips.weights[number]))

@@ -6,14 +6,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
-from certify.systems.head.rows.change import RowChange
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 
 Mask = NDArray[np.bool_]
@@ -87,30 +87,36 @@ class Method(ABC):
     Attributes:
         name: as certificates name it.
         takes_all: whether it may use all the time it is given.
+        weighs: whether it takes rows that carry weights.
     """
 
     name: ClassVar[str]
+    weighs: ClassVar[bool] = False
     takes_all: ClassVar[bool] = False
 
+    def takes(self, change: Change) -> Change | str:
+        """The change that it is asked about: that one, or a plain one that contains it; else why none, in words."""
+        return change.within or change.apart
+
     @abstractmethod
-    def able(self, head: Head, change: RowChange) -> str:
+    def able(self, head: Head, change: Any) -> str:
         """Empty where the method applies; else why not, in words."""
 
-    def complete(self, head: Head, change: RowChange) -> bool:
+    def complete(self, head: Head, change: Any) -> bool:
         """Whether it finds the changes that flip as well, so that no search need go before it."""
         return False
 
-    def seconds(self, head: Head, change: RowChange) -> float:
+    def seconds(self, head: Head, change: Any) -> float:
         """About how long it takes to decide every point, measured here; infinite where that is not known."""
         return float("inf")
 
     @abstractmethod
-    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+    def prove(self, head: Head, change: Any, todo: Mask, budget: Budget) -> Part | None:
         """What it proves of the points that are left; a method that runs out of time returns what it has.
 
         Args:
             head: the head.
-            change: the changes.
+            change: what it takes.
             todo: `(N,)` the points in question.
             budget: the time.
         """

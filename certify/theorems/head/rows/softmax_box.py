@@ -11,11 +11,12 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 from certify.theorems.head.rows.softmax.centre import centre, changes_of
+from certify.theorems.head.rows.softmax.drops import drops
 from certify.theorems.head.rows.softmax.finder import ranges
-from certify.theorems.head.rows.softmax.trap import WIDE, margins, trap
+from certify.theorems.head.rows.softmax.trap import WIDE, trap
 
-MOST = 20_000_000
-"""Most products of classes of a row with those of changed rows that a checker forms, as `steps` counts them."""
+MOST = 200_000_000
+"""Most products that a checker forms of changed rows, as `steps` counts them."""
 
 
 class SoftmaxBox(Method):
@@ -44,7 +45,7 @@ class SoftmaxBox(Method):
                 return None
             proved = np.zeros(len(todo), dtype=bool)
             at = np.flatnonzero(todo & (head.today >= 0))
-            proved[at] = margins(c, t, at) > 0
+            proved[at] = drops(c, t, at).least(changes.count) > 0
         arrays = {"weights": V.ravel(), "outside": r}
         if not change.relabels:
             arrays |= {"inside": x, "shifts": shift.ravel()}
@@ -66,12 +67,12 @@ def refusal(head: Head, change: RowChange) -> str:
     if change.count >= head.n:
         return "every row may be deleted"
     if (found := steps(head, change)) > MOST:
-        return f"rows times pairs of classes times changed rows are {found:.0e}, more than {MOST:.0e}"
+        return f"products of rows, pairs of classes and changed rows are {found:.0e}, more than {MOST:.0e}"
     return ""
 
 
 def steps(head: Head, change: RowChange) -> int:
     """Products that a check takes."""
     k, f = head.k, len(change.rows)
-    each = k * (k if change.relabels else 2)
-    return each * (head.n * k * (k - 1) * min(f, WIDE) + len(head.points) * (k - 1) * f)
+    pushes = head.n * k * (k - 1) // 2 * min(f, max(WIDE, 2 * change.count)) + len(head.points) * (k - 1) * f
+    return pushes * (k - 1 if change.relabels else 2 * k)

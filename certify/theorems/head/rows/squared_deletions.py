@@ -165,7 +165,8 @@ def base_of(head: Head, rows: Ints, count: int) -> Base | None:
         return Base(system, outputs, None, 0.0, count)
     solved = solve(system, head.phi[rows])
     K = solved.u @ system.phi[rows].T
-    error = fp.dot_unit(system.p) * system.longest * float(solved.size.max()) + float(solved.off.max())
+    size, off = float(solved.size.max(initial=0.0)), float(solved.off.max(initial=0.0))
+    error = fp.dot_unit(system.p) * system.longest * size + off
     K = fp.require_finite((K + K.T) * 0.5, "hat matrix")
     return Base(system, outputs, K, (error + 2 * U) * RAISE, count)
 

@@ -18,11 +18,13 @@ from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.change import Choices, RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.pairs import PairChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.ridge import Ridge, Solved, ridge, solve
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
-from certify.theorems.head.rows.squared.contrasts import Bools, Contrast, Ints, Swing, contrasts, other_codes, swing
+from certify.theorems.head.rows.squared.contrasts import Bools, Contrast, Ints, Swing, contrasts, swing
 from certify.theorems.head.rows.squared.outputs import Outputs
 
 FIRST = 1024
@@ -237,7 +239,11 @@ class SquaredLabels(Method):
 
     name: ClassVar[str] = "squared_labels"
 
-    def able(self, head: Head, change: RowChange) -> str:
+    def takes(self, change: Change) -> Change | str:
+        """Stated pairs of labels as they are: each row has codes of its own."""
+        return change if isinstance(change, PairChange) else super().takes(change)
+
+    def able(self, head: Head, change: RowChange | PairChange) -> str:
         """Whether outputs are linear in what changes."""
         if not head.loss.quadratic:
             return f"outputs are linear in the targets with the squared loss; the loss is {head.loss.name}"
@@ -247,11 +253,11 @@ class SquaredLabels(Method):
             return "the targets are no labels"
         return ""
 
-    def complete(self, head: Head, change: RowChange) -> bool:
+    def complete(self, head: Head, change: RowChange | PairChange) -> bool:
         """Always: the worst rows are sorted to the front."""
         return True
 
-    def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
+    def prove(self, head: Head, change: RowChange | PairChange, todo: Mask, budget: Budget) -> Part | None:
         """Every point that tolerates as many changes; those that do not, with the rows that flip them."""
         try:
             found = ask(head, change, todo, lambda: budget.left() <= 0)
@@ -262,20 +268,20 @@ class SquaredLabels(Method):
         labels, r = found
         lower, upper, at = np.full(len(todo), -1), np.full(len(todo), len(change.rows)), np.flatnonzero(todo)
         lower[at], upper[at] = r.lower, r.upper
-        flips = _flips(head, labels, r, at[r.upper < change.count], at, budget)
-        return Part(self.name, lower >= change.count, {}, flips, (lower, upper))
+        count = min(change.count, len(change.rows))
+        flips = _flips(head, labels, r, at[r.upper < count], at, budget)
+        return Part(self.name, lower >= count, {}, flips, (lower, upper))
 
 
-def ask(head: Head, change: RowChange, todo: Mask, late: Callable[[], bool]) -> tuple[Labels, Tolerated] | str:
+def ask(
+    head: Head, change: RowChange | PairChange, todo: Mask, late: Callable[[], bool],
+) -> tuple[Labels, Tolerated] | str:
     """The numbers of changes that the points in question tolerate; or why nothing is known."""
     assert head.codes is not None and head.label is not None
     system = ridge(head.phi, head.mu(), head.decayed, head.phi_rad)
     if isinstance(system, str):
         return system
-    open_codes = np.zeros((head.n, len(head.codes)), dtype=bool)
-    rows = np.array(change.rows, dtype=np.int64)
-    open_codes[rows] = other_codes(head.label[rows], len(head.codes))
-    labels = Labels(system, Targets(head.Y, head.codes, open_codes))
+    labels = Labels(system, Targets(head.Y, head.codes, change.open_codes(head)))
     points, radii = head.points[todo], head.points_rad[todo]
     return labels, tolerated(labels, points, head.today[todo], head.threshold, radii, late)
 

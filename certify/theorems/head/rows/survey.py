@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from certify.finders.head.attack import attack
 from certify.finders.head.floats import FloatHead, float_head
+from certify.finders.head.greedy import greedy
+from certify.finders.head.plain_attack import plain_attack
 from certify.format.errors import EnclosureError
 from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
+from certify.rigor.finder import proposed
 from certify.systems.head.rows.change import Choices, RowChange
+from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
@@ -21,7 +25,8 @@ from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 CLASSES: Final[Mapping[str, str]] = {
     "squared_labels": "squared_labels:SquaredLabels", "squared_deletions": "squared_deletions:SquaredDeletions",
     "box": "box:Box", "cells": "cells:Cells", "box_tree": "box_tree:BoxTree",
-    "softmax_box": "softmax_box:SoftmaxBox", "energy": "energy:Energy", "enumeration": "enumeration:Enumeration"}
+    "softmax_box": "softmax_box:SoftmaxBox", "softmax_tree": "softmax_tree:SoftmaxTree", "energy": "energy:Energy",
+    "enumeration": "enumeration:Enumeration", "every_choice": "every_choice:EveryChoice"}
 """Modules and classes of the methods, in the order in which they are tried (but see :func:`order`)."""
 
 ATTACK = 0.25
@@ -29,6 +34,9 @@ ATTACK = 0.25
 
 FITS = 0.5
 """Share of the time left into which a method's own time must fit to go before one that may use it all."""
+
+FEW_DELETED, FEW_ROWS = 10, 2000
+"""Deletions, and rows of training data, up to which a tree goes before covers, with half of the time that is left."""
 
 LONGEST = 60.0
 """Seconds that it may take at most."""
@@ -70,13 +78,13 @@ class Survey:
         return np.asarray(self.status == OPEN)
 
 
-def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: Tell = lambda stage, share: None,
+def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell = lambda stage, share: None,
            methods: tuple[str, ...] = tuple(CLASSES)) -> Survey:
-    """What every point's label does under all changes of at most `change.count` rows.
+    """What every point's label does under all choices of a change.
 
     Args:
         head: the head.
-        change: the changes.
+        change: what may happen to the rows.
         seconds: time; with less of it fewer points are decided.
         tell: told the stage and the fraction of points decided.
         methods: those that may be used.
@@ -93,24 +101,26 @@ def survey(head: Head, change: RowChange, seconds: float = float("inf"), tell: T
         todo = known & ~found.flipped & (status == OPEN)
         if not todo.any():
             break
-        if why := _method(name).able(head, change):
-            reasons.append(f"{name}: {why}")
+        asked = _asked(name, head, change)
+        if isinstance(asked, str):
+            reasons.append(f"{name}: {asked}")
             continue
-        if not attacked and not _method(name).complete(head, change):
-            _attack(head, change, found, budget, tell)
+        if not attacked and not _method(name).complete(head, asked):
+            _attack(head, change, todo, found, budget, tell)
             attacked, todo = True, todo & ~found.flipped
         tell(name, float((~todo).mean()))
-        part = _method(name).prove(head, change, todo, budget)
+        halved = name == "box_tree" and tree_first(head, change, methods)
+        part = _method(name).prove(head, asked, todo, budget.share(0.5) if halved else budget)
         if part is None:
             continue
         if part.flips is not None:
-            found.merge(part.flips)
+            found.merge(part.flips, lambda choice: change.permits(head, choice))
         new = part.proved & todo
         status[new] = status_of(name)
         if new.any():
             parts[name] = part
-    if not attacked and (known & ~found.flipped & (status == OPEN)).any():
-        _attack(head, change, found, budget, tell)
+    if not attacked and (todo := known & ~found.flipped & (status == OPEN)).any():
+        _attack(head, change, todo, found, budget, tell)
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
     return Survey(status, parts, found.flips(), tuple(reasons))
@@ -128,31 +138,61 @@ def require_consistent(status: np.ndarray, found: Found) -> None:
                              "report this with the data: it is a defect of certify, and no answer counts")
 
 
-def order(head: Head, change: RowChange, budget: Budget, methods: tuple[str, ...]) -> Iterator[str]:
+def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...]) -> Iterator[str]:
     """The methods in turn, those that decide everything in seconds first.
 
     Before one that may use all the time goes one whose own time is known to fit into half of what is left.
     """
-    waiting = sorted((name for name in CLASSES if name in methods),
-                     key=lambda name: not _method(name).complete(head, change))
+    def quick(name: str) -> bool:
+        asked = _method(name).takes(change)
+        return not isinstance(asked, str) and _method(name).complete(head, asked)
+
+    def fits(name: str) -> bool:
+        asked = _asked(name, head, change)
+        return not isinstance(asked, str) and _method(name).seconds(head, asked) <= FITS * budget.left()
+
+    waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: not quick(name))
+    if tree_first(head, change, methods):
+        waiting.remove("box_tree")
+        waiting.insert(waiting.index("cells"), "box_tree")
     while waiting:
         name = waiting[0]
-        if _method(name).takes_all and not _method(name).able(head, change):
-            name = next((other for other in waiting[1:] if not _method(other).able(head, change)
-                         and _method(other).seconds(head, change) <= FITS * budget.left()), name)
+        if _method(name).takes_all and not isinstance(_asked(name, head, change), str):
+            name = next((other for other in waiting[1:] if fits(other)), name)
         waiting.remove(name)
         yield name
 
 
-def vanishing(head: Head, change: RowChange) -> list[str]:
-    """Why nothing can be proved where the changes may leave no row of a class and the intercepts are free."""
-    if head.label is None or head.codes is None or not head.free_intercept or head.loss.floored:
+def _asked(name: str, head: Head, change: Change) -> Change | str:
+    """The change that a method is asked about: this one, or one that contains it; else why it does not apply."""
+    asked = _method(name).takes(change)
+    if isinstance(asked, str):
+        return asked
+    if head.weights is not None and not _method(name).weighs:
+        return "it is for rows that count the same, and these carry weights"
+    gone = vanishing(head, asked) if asked is not change else []
+    return (gone[0] if gone else _method(name).able(head, asked)) or asked
+
+
+def tree_first(head: Head, change: Change, methods: tuple[str, ...]) -> bool:
+    """Whether a tree of deletions goes before covers that would do as well, but take longer."""
+    return (isinstance(change, RowChange) and "cells" in methods and "box_tree" in methods
+            and not change.relabels and change.count <= FEW_DELETED
+            and head.n <= FEW_ROWS and not any(_method(name).able(head, change) for name in ("cells", "box_tree")))
+
+
+def vanishing(head: Head, change: Change) -> list[str]:
+    """Why nothing can be proved where the changes may leave no row of a class, and something rests on these."""
+    if head.free_intercept and isinstance(change, RowChange) and not change.relabels and (
+            why := head.loss.bottomless(head.Y, change.rows, change.count)):
+        return [why]
+    balanced = head.weights is not None and head.weights.balanced
+    if head.label is None or head.codes is None or not (head.free_intercept or balanced) or (
+            head.loss.floored and not balanced):
         return []
     left = np.bincount(head.label, minlength=len(head.codes))
-    may = np.bincount(head.label[list(change.rows)], minlength=len(head.codes))
-    gone = [c for c in range(len(left)) if left[c] == may[c] <= change.count]
-    return [f"class {c} has {left[c]} rows, and without them the free intercept has no finite minimum"
-            for c in gone[:MENTIONED]]
+    why = "balanced weights have no meaning" if balanced else "the free intercept has no finite minimum"
+    return [f"class {c} has {left[c]} rows, and without them {why}" for c in change.emptied(head)[:MENTIONED]]
 
 
 def _method(name: str) -> Method:
@@ -161,11 +201,18 @@ def _method(name: str) -> Method:
     return made
 
 
-def _attack(head: Head, change: RowChange, found: Found, budget: Budget, tell: Tell) -> None:
+def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget, tell: Tell) -> None:
     """Changes that flip, by an untrusted search, each proved by its refit."""
     tell("a change that flips", 0.0)
-    limit = min(budget.share(ATTACK).left(), LONGEST)
-    flips = attack(_floats(head), not change.relabels, change.count, limit, np.array(change.rows))
+    limit = budget.share(ATTACK)
+    limit = Budget(min(limit.left(), LONGEST))
+    if not isinstance(change, RowChange):
+        stand = np.flatnonzero(todo).tolist()
+        for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():
+            found.prove(choices, V)
+        return
+    flips: Any = plain_attack(head, change, limit.left()) if head.uneven else attack(
+        _floats(head), not change.relabels, change.count, limit.left(), np.array(change.rows))
     for begin in range(0, len(flips.rows), AT_ONCE):
         at = slice(begin, begin + AT_ONCE)
         found.prove(Choices(flips.rows[at], flips.codes[at]), flips.weights[at])

@@ -17,13 +17,20 @@ from certify.check.reading.side import array_start
 from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
+from certify.check.theorems.head.rows.changes.any_rows import AnyRows
+from certify.check.theorems.head.rows.changes.base import Rows
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
-from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
+from certify.check.theorems.head.rows.head import OPEN as OPEN_LABEL
+from certify.check.theorems.head.rows.refit import Change, labels_after
+from certify.check.theorems.head.rows.right import right_labels
 from certify.format.canonical import Json, kind, same, show
 from certify.format.methods import FIRST, FLIPPED, METHODS, OPEN
 from certify.format.refusal import Invalid
 
+CORRECT = "correct_predictions"
 FLIPS = ("point", "rows", "codes", "weights")
+KINDS, PLAIN = ("every_choice",), ("enumeration",)
+"""Methods for every kind of change as it is, and methods for any rows and nothing that they contain."""
 
 
 def places(value: object, where: str) -> tuple[int, ...]:
@@ -101,6 +108,8 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
         flips = {name: arrays.pop(f"flips.{name}") for name in FLIPS if f"flips.{name}" in arrays}
         flipped = _flipped(head, flips, where) if flips else [False] * len(status)
         _agree(claim, status, flipped, where)
+        if claim.quantity == CORRECT:
+            _right(claim, status, head, right_labels(head, ladder.problem.right))
         _listed(claim, status, flips)
         parts: dict[str, dict[str, Array]] = {}
         for name, array in arrays.items():
@@ -110,8 +119,9 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
         if set(parts) | used != used:
             raise Invalid(where, f"there are arrays of {show(sorted(set(parts) - used))}", "no row rests on them")
         for place, name in enumerate(METHODS):
-            if name in used:
+            if name in used and start not in ladder.derived:
                 asked = [s == FIRST + place for s in status]
+                _fits(head, name, f"{where}.status")
                 module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
                 found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
                 missing = [j for j, (yes, want) in enumerate(zip(found, asked, strict=True)) if want and not yes]
@@ -119,6 +129,22 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
                     raise Invalid(f"{where}.status", f"evaluation row {missing[0]} is stated to stay, by {name}",
                                   f"that is not proved for {len(missing)} of its {sum(asked)} rows")
                 ladder.tell(f"{name}: {sum(asked)} predictions stay")
+        ladder.derived.add(start)
+
+
+def _fits(head: Head, name: str, where: str) -> None:
+    """A method for any rows proves a kind of change that a change of any rows contains, if that leaves every label.
+
+    Raises:
+        Invalid: there is none, or it may leave no row of a label.
+    """
+    kind = head.kind
+    if kind is None or name in KINDS:
+        return
+    if kind.plain is None or name in PLAIN:
+        raise Invalid(where, f"rows are stated to stay by {name}", "that is for any rows deleted, or any relabelled")
+    if head.free_intercept and not head.loss.quadratic:
+        _empties(AnyRows(kind.labels, head.relabels, head.count, head.moving), where, f"{name} is stated")
 
 
 def _keeps_classes(claim: Claim[object], head: Head) -> None:
@@ -129,24 +155,39 @@ def _keeps_classes(claim: Claim[object], head: Head) -> None:
     """
     if not claim.lower or not head.free_intercept or head.loss.quadratic:
         return
-    moving = set(head.moving)
-    for c in range(len(head.codes.rows)):
-        rows = [i for i, own in enumerate(head.codes.label) if own == c]
-        if len(rows) <= head.count and moving.issuperset(rows):
-            raise Invalid(f"{claim.where}.lower", show(claim.lower),
-                          f"label {c} may lose all its {len(rows)} rows; then a free intercept has no finite minimum")
+    _empties(head.change, f"{claim.where}.lower", show(claim.lower))
+
+
+def _empties(change: Rows, where: str, stated: str) -> None:
+    for c in change.emptied():
+        raise Invalid(where, stated, f"label {c} may lose all its {len(change.labels.rows(c))} rows; then a free "
+                      "intercept has no finite minimum")
 
 
 def _agree(claim: Claim[object], status: list[int], flipped: list[bool], where: str) -> None:
-    """The ends are the counts."""
+    """The flips are those of the side file, and where all labels are counted the ends are the counts."""
     turned = [s == FLIPPED for s in status]
     if turned != flipped:
         raise Invalid(f"{where}.status", f"{sum(turned)} rows are stated to be flipped",
                       f"{sum(flipped)} have a change")
     lower, upper = sum(s >= FIRST for s in status), len(status) - sum(turned)
-    if (claim.lower, claim.upper) != (lower, upper):
+    if claim.quantity != CORRECT and (claim.lower, claim.upper) != (lower, upper):
         raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
                       f"the rows give {show([lower, upper])}")
+
+
+def _right(claim: Claim[object], status: list[int], head: Head, right: list[int]) -> None:
+    """V67: no more right labels are said to stay than do, and no fewer said to be able to than may.
+
+    Raises:
+        Invalid: one of these.
+    """
+    every = list(zip(status, head.today, right, strict=True))
+    lower = sum(s >= FIRST and own == wanted for s, own, wanted in every)
+    upper = sum(s != FLIPPED and own in (OPEN_LABEL, wanted) for s, own, wanted in every)
+    if claim.lower is None or claim.upper is None or claim.lower > lower or claim.upper < upper:
+        raise Invalid(f"{claim.where}.lower, .upper", show([claim.lower, claim.upper]),
+                      f"the rows and their right labels give {show([lower, upper])}")
 
 
 def _at(status: list[int], which: int) -> list[int]:
@@ -196,16 +237,12 @@ def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
 
 
 def _change(head: Head, rows: list[int], codes: list[int], where: str) -> Change:
-    """One change within the budget: distinct rows that may move, and what they may become."""
+    """One of the choices that are asked about."""
     pairs = tuple((row, code) for row, code in zip(rows, codes, strict=True) if row != -1)
-    if len(pairs) > head.count or len({row for row, _ in pairs}) != len(pairs) or not {
-            row for row, _ in pairs} <= set(head.moving):
-        raise Invalid(where, f"its rows are {show([row for row, _ in pairs])}",
-                      f"at most {head.count} distinct rows that may change are needed")
-    for row, code in pairs:
-        allowed = range(len(head.codes.rows)) if head.relabels else (DELETED,)
-        if code not in allowed or (head.relabels and code == head.codes.label[row]):
-            raise Invalid(where, f"row {row} becomes {code}", "another label, or where rows are deleted -1, is needed")
+    if not head.change.permits(pairs):
+        raise Invalid(where, f"its rows become {show([list(pair) for pair in pairs])}",
+                      "a change that the spec asks about is needed: of rows that may change, as many as may, and what "
+                      "each may become")
     return pairs
 
 

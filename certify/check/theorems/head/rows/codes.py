@@ -60,4 +60,41 @@ def _reals(problem: Problem, relabels: bool) -> Codes:
     return Codes([list(row) for row in rows], [at[tuple(row)] for row in targets], targets)
 
 
-_BY_LOSS = {"logistic": _logistic, "cross_entropy": _classes, "squared": _reals}
+def _against(problem: Problem, relabels: bool) -> Codes:
+    """1 at the class and −1 at every other; of one output −1 and 1."""
+    if problem.outputs == 1:
+        return _logistic(problem, relabels)
+    found = _classes(problem, relabels)
+    rows = [[2.0 * v - 1.0 for v in row] for row in found.rows]
+    return Codes(rows, found.label, [rows[c] for c in found.label])
+
+
+def _numbers(problem: Problem, relabels: bool) -> Codes:
+    if relabels:
+        raise Invalid("training.loss", f"the targets of {problem.loss} are numbers", "labels are needed to change them")
+    return _reals(problem, relabels)
+
+
+_BY_LOSS = {"logistic": _logistic, "cross_entropy": _classes, "squared": _reals, "one_vs_rest": _against,
+            "squared_hinge": _against, "huber": _numbers, "poisson": _numbers}
+
+
+def number_of(problem: Problem, codes: Codes, label: float, where: str) -> int:
+    """The number of the code that a label of the data stands for.
+
+    Raises:
+        Invalid: there is no such label.
+    """
+    for number, known in enumerate(_names(problem, codes)):
+        if known == label:
+            return number
+    raise Invalid(where, f"label {label} is stated", f"the labels are {sorted(_names(problem, codes))}")
+
+
+def _names(problem: Problem, codes: Codes) -> list[float]:
+    """What the data calls each: −1 or 0 and 1, the number of a class or of the output that is marked, or the target."""
+    if problem.labels is not None and len(codes.rows[0]) == 1:
+        return [-1.0 if -1.0 in problem.labels else 0.0, 1.0]
+    if len(codes.rows[0]) == 1:
+        return [row[0] for row in codes.rows]
+    return [float(row.index(max(row))) for row in codes.rows]

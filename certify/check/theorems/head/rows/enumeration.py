@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations, islice, product
+from itertools import groupby, islice
 
 from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.refit import DELETED, Change, labels_after
+from certify.check.theorems.head.rows.packed import Packed, fits
+from certify.check.theorems.head.rows.packed_softmax import PackedSoftmax
+from certify.check.theorems.head.rows.refit import Change, labels_after
 from certify.format.refusal import Invalid
 
-AT_ONCE = 256
+AT_ONCE = 128
+AGAIN = {"again", "exact"}
 
 
 def changes_of(head: Head) -> Iterator[Change]:
-    """All changes of 0, 1, … count rows: by number, then rows in lexicographic order, then codes."""
+    """All changes of 0, 1, … count rows: by number, then as sequences of rows and what they become."""
     for size in range(min(head.count, len(head.moving)) + 1):
-        for rows in combinations(head.moving, size):
-            each = [[c for c in range(len(head.codes.rows)) if c != head.codes.label[i]] if head.relabels else [DELETED]
-                    for i in rows]
-            for codes in product(*each):
-                yield tuple(zip(rows, codes, strict=True))
+        yield from _of_size(head, size, 0)
+
+
+def _of_size(head: Head, size: int, first: int) -> Iterator[Change]:
+    """Those of a number of rows, of the moving ones from a place on."""
+    if not size:
+        yield ()
+        return
+    for place in range(first, len(head.moving) - size + 1):
+        row = head.moving[place]
+        each = [c for c in range(len(head.codes.rows)) if c != head.codes.label[row]] if head.relabels else [DELETED]
+        for code in each:
+            for more in _of_size(head, size - 1, place + 1):
+                yield ((row, code), *more)
 
 
 def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]) -> list[bool]:
@@ -28,24 +41,46 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
 
     Args:
         head: the head.
-        arrays: `weights`, `(choices, km)`.
+        arrays: `weights`, `(choices, km)`; and of some, by number, in `again` others that are used: `exact`.
         where: the claim, for messages.
         asked: the rows in question.
 
     Raises:
-        Invalid: the array has another shape.
+        Invalid: the arrays have other shapes.
     """
-    if set(arrays) != {"weights"}:
-        raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}", "weights alone is needed")
+    if set(arrays) not in ({"weights"}, {"weights", *AGAIN}):
+        raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
+                      "weights, or again, exact and weights are needed")
     weights, size = arrays["weights"], head.k * head.m
-    every, at, stays = changes_of(head), 0, list(asked)
-    while some := list(islice(every, AT_ONCE)):
+    others = _others(arrays, where, size) if AGAIN <= set(arrays) else {}
+    at, stays = 0, [yes and old >= 0 for yes, old in zip(asked, head.today, strict=True)]
+    packed = None if not fits(head) else Packed(head) if head.loss.sigmoid else PackedSoftmax(head)
+    for some in _batches(head):
         if weights.shape[1:] != (size,) or weights.shape[0] < at + len(some):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
-        V = [weights.values[(at + b) * size : (at + b + 1) * size] for b in range(len(some))]
-        for labels in labels_after(head, some, V):
+        V = [others.get(b, weights.values[b * size : (b + 1) * size]) for b in range(at, at + len(some))]
+        which = [j for j, yes in enumerate(stays) if yes]
+        kept = packed.keep(some, V, which) if packed else [False] * len(some)
+        rest = [b for b, ok in enumerate(kept) if not ok]
+        for labels in labels_after(head, [some[b] for b in rest], [V[b] for b in rest]):
             stays = [was and new == old for was, new, old in zip(stays, labels, head.today, strict=True)]
         at += len(some)
     if weights.shape[0] != at:
         raise Invalid(f"{where}, weights", f"it has {weights.shape[0]} rows", f"there are {at} choices")
-    return [yes and old >= 0 for yes, old in zip(stays, head.today, strict=True)]
+    return stays
+
+
+def _batches(head: Head) -> Iterator[list[Change]]:
+    """All changes, in batches of equally many rows."""
+    for _, every in groupby(changes_of(head), len):
+        while some := list(islice(every, AT_ONCE)):
+            yield some
+
+
+def _others(arrays: Mapping[str, Array], where: str, size: int) -> dict[int, tuple[float, ...]]:
+    """The weights of those choices whose own are not near enough."""
+    again, exact = arrays["again"], arrays["exact"]
+    if again.kind != "i" or len(again.shape) != 1 or exact.shape != (again.shape[0], size):
+        raise Invalid(f"{where}, exact", f"the shapes of again and exact are {again.shape}, {exact.shape}",
+                      f"numbers of choices and {size} weights of each are needed")
+    return {int(number): exact.values[b * size : (b + 1) * size] for b, number in enumerate(again.values)}

@@ -10,6 +10,9 @@ from certify.check.enclosure.network import forward
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.reading.subject import Problem
 from certify.check.systems.point import Point
+from certify.check.theorems.head.rows.changes.any_rows import AnyRows
+from certify.check.theorems.head.rows.changes.base import Labels, Plain, Rows
+from certify.check.theorems.head.rows.changes.of_problem import kind_of
 from certify.check.theorems.head.rows.codes import Codes, codes_of
 from certify.check.theorems.head.rows.losses.base import RowLoss, row_loss
 
@@ -46,6 +49,8 @@ class Head:
         moving: rows that may change.
         count: most of them at once.
         relabels: whether labels change; else rows are deleted.
+        kind: what may happen to the rows, where that is not that any `count` of `moving` change; these say then the
+            change of any rows that contains it, of no rows where there is none.
     """
 
     phi: arb_mat
@@ -67,6 +72,13 @@ class Head:
     moving: tuple[int, ...]
     count: int
     relabels: bool
+    kind: Rows | None = None
+
+    @property
+    def change(self) -> Rows:
+        """What may happen to the rows."""
+        labels = Labels(self.codes.label, len(self.codes.rows))
+        return AnyRows(labels, self.relabels, self.count, self.moving) if self.kind is None else self.kind
 
     @property
     def n(self) -> int:
@@ -102,8 +114,11 @@ def head_of(point: Point) -> Head:
     phi = _inputs(point.forward.inputs[-1], biased)
     seen = forward(problem, point.parameters, list(problem.evaluation)).inputs[-1]
     evaluated = _inputs(seen, biased)
-    codes = codes_of(problem, RELABELS[problem.parameter])
-    assert problem.count is not None
+    relabels = RELABELS[problem.parameter]
+    codes = codes_of(problem, relabels or bool(problem.kind and problem.kind["relabelled"]))
+    kind = kind_of(problem, codes, relabels)
+    plain = Plain(relabels, problem.count or 0, problem.moving) if kind is None else (
+        kind.plain or Plain(relabels, 0, ()))
     threshold = problem.threshold or 0.0
     outputs = (evaluated * arb_mat(V).transpose()).tolist()
     return Head(
@@ -112,8 +127,8 @@ def head_of(point: Point) -> Head:
         k=problem.outputs, m=phi.ncols(), biased=biased, bias_decay=problem.bias_decay, decay=arb(problem.weight_decay),
         remaining=FOLLOWS[problem.normalization], evaluated=evaluated,
         lengths=[norm(row).upper() for row in evaluated.tolist()], threshold=threshold,
-        today=[label(f, threshold, ZERO) for f in outputs], moving=problem.moving, count=problem.count,
-        relabels=RELABELS[problem.parameter],
+        today=[label(f, threshold, ZERO) for f in outputs], moving=plain.moving, count=plain.count,
+        relabels=plain.relabels, kind=kind,
     )
 
 

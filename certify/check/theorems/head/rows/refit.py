@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
+from certify.check.theorems.head.rows.changes.base import DELETED, Choice
 from certify.check.theorems.head.rows.head import OPEN, Head, label
 
-DELETED = -1
-"""In the place of a code."""
 TRIES, ROOM = 4, 1.5
 """Balls about V̂ that are tried where the intercept is free, each that many times as large as the last one needed."""
 LEAST = arb(2) ** -200
 """Of outputs: what the balls reach at least, so that weights with gradient 0 lie inside one."""
+SETTLED = 1 - 2.0**-22
+"""Share of the last distance above which another ball brings nothing."""
 AT_ONCE = 64
 """Refits whose outputs are formed together."""
 
-Change = tuple[tuple[int, int], ...]
-"""Rows and what they become: a code, or `DELETED`."""
+Change = Choice
 
 
 def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[float]]) -> list[list[int]]:
@@ -66,25 +66,37 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
     size = norm((arb_mat(g).transpose() * head.phi + arb_mat(pull)).entries()).upper()
     if not head.free_intercept:
         return (size / mu).upper()
-    ball = ZERO
+    ball, found, before = ZERO, arb("inf"), arb("inf")
     for _ in range(TRIES):
         sigma = modulus(head, g, targets, gone, mu, ball)
         if not sigma > 0:
             break
         near = (size / sigma).upper()
         if near < ball:
-            return near
-        ball = (near * ROOM + LEAST).upper()
-    return arb("inf")
+            found = found.min(near)
+            if near >= before * SETTLED:
+                break
+        # a smaller ball can have a larger bound: far rows, whose curvature dies out, weigh in the mean
+        before, ball = near, (near * ROOM + LEAST).upper()
+    return found
 
 
 def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, ball: arb) -> arb:
     """A lower bound of the modulus of `G_M` within `ball` of V̂, where outputs of row i move by `ball·|φ_i|` (D1b).
 
-    `D_i` below every row's curvature, `s = Σ D_i`, `t = |Σ D_i x_i|`: `μs/(μ + s + t²/s)`.
+    `D_i` below every row's curvature, `s = Σ D_i`, `t = |Σ D_i x_i|`: `μs/(μ + s + t²/s)`. Of a loss that is a sum
+    over the outputs the least of theirs.
     """
-    D = [ZERO if i in gone else head.loss.floor(g[i], targets[i], ball * size).lower().max(ZERO)
-         for i, size in enumerate(head.sizes)]
+    each = [[] if i in gone else head.loss.floors(g[i], targets[i], ball * size) for i, size in enumerate(head.sizes)]
+    least: arb | None = None
+    for a in range(max(map(len, each), default=0)):
+        held = _held(head, [floors[a].lower().max(ZERO) if floors else ZERO for floors in each], mu)
+        least = held if least is None else least.min(held)
+    return ZERO if least is None else least
+
+
+def _held(head: Head, D: list[arb], mu: arb) -> arb:
+    """The same for one output, or for all together."""
     s = sum(D, ZERO)
     if not s > 0:
         return ZERO

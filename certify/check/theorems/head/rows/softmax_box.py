@@ -27,7 +27,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     Raises:
         Invalid: the arrays have another form, or the theorem is not about this problem.
     """
-    _about(head, where)
+    about(head, where)
     k, f = head.k, len(head.moving)
     options = [[list(head.codes.rows[t]) for t in range(len(head.codes.rows)) if t != head.codes.label[i]]
                if head.relabels else [None] for i in head.moving]
@@ -61,7 +61,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     return [good.get(j, False) for j in range(len(asked))]
 
 
-def _about(head: Head, where: str) -> None:
+def about(head: Head, where: str) -> None:
     """The hypotheses of D9.
 
     Raises:

@@ -16,6 +16,8 @@ from flint import arb, fmpz, fmpz_mat
 from certify.check.linalg.balls import norm
 from certify.check.linalg.fixed import scale
 from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.changes.any_rows import AnyRows
+from certify.check.theorems.head.rows.changes.pairs import Pairs
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.losses.squared import Squared
 from certify.check.theorems.head.rows.squared.ridge import FEATURE_BITS, Ridge, Solution, influences, nearest, ridge_of
@@ -222,8 +224,9 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
     if arrays:
         raise Invalid(where, f"there are arrays {', '.join(sorted(arrays))}", "this method needs none")
     moving = set(head.moving)
-    may = [[c for c in range(len(head.codes.rows)) if c != own] if i in moving else []
-           for i, own in enumerate(head.codes.label)]
+    change = head.change if isinstance(head.change, Pairs) else AnyRows(
+        head.change.labels, True, head.count, head.moving)
+    may = [change.may(i) if i in moving else [] for i in range(head.n)]
     labels = Labels(ridge_of(head), head.targets, head.codes.rows, may, head.threshold)
     at = [j for j, (yes, today) in enumerate(zip(asked, head.today, strict=True)) if yes and today >= 0]
     seen = head.evaluated.tolist()

@@ -27,14 +27,25 @@ class CrossEntropyHead(HeadLoss):
 
     name: ClassVar[str] = "cross_entropy"
     lipschitz: ClassVar[float] = 0.5
+    steepest: ClassVar[float] = 1.5
+    fading: ClassVar[float] = 2.0
     shifted: ClassVar[bool] = True
+    read_off: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """Softmax less the unit vector, rounded once more."""
         s, error = softmax(Z)
         return s - Y, float((error + 2 * U) * RAISE)
 
-    def floor(self, Z: Array, radius: Array) -> Array:
+    def moves(self, Y: Array, new: Array) -> Array:
+        """`Y − y`."""
+        return np.asarray(Y - new)
+
+    def curvatures(self, g: Array, error: float) -> Array:
+        """`min s`: an entry of g is `s_a` or, where it is negative, `s_a − 1`."""
+        return np.asarray(np.maximum(np.where(g < 0, 1.0 + g, g).min(axis=-1) - 2 * error, 0.0))
+
+    def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`min s`, which moves by `e^(−2r)`: `vᵀ(diag(s) − ssᵀ)v = min_c Σ s_a(v_a − c)² ≥ (min s)|v|²` for `v ⊥ 1`."""
         s, error = softmax(Z)
         shrink = exp(-2.0 * np.minimum(radius, 300.0) * RAISE) / RAISE

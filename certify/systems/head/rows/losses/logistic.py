@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.rigor.activation import activation
 from certify.rigor.activation.elementary import exp
+from certify.rigor.activation.sigmoid import values
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.losses.base import HeadLoss
 
@@ -25,14 +26,28 @@ class LogisticHead(HeadLoss):
 
     name: ClassVar[str] = "logistic"
     lipschitz: ClassVar[float] = 0.25
+    steepest: ClassVar[float] = 1.25
+    fading: ClassVar[float] = 1.0
     sigmoid: ClassVar[bool] = True
+    read_off: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """`−yσ(−yz)`; a product with ±1 is exact."""
-        (value,) = _SIGMOID.enclose(-Y * Z, order=0)
-        return np.asarray(-Y * value.mid), float(np.max(value.error, initial=0.0))
+        value, error = values(-Y * Z)
+        value *= -Y
+        return value, error
 
-    def floor(self, Z: Array, radius: Array) -> Array:
+    def moves(self, Y: Array, new: Array) -> Array:
+        """`−yσ(−yz)` at y = 1 is that at y = −1 less 1."""
+        return np.asarray((Y - new) / 2)
+
+    def curvatures(self, g: Array, error: float) -> Array:
+        """`|g|(1 − |g|)`, which moves no faster than g."""
+        size = np.abs(g[..., 0])
+        size -= size * size
+        return np.asarray(np.maximum(size - (2 * error + 2.0**-51), 0.0))
+
+    def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`σ'(z)e^(−radius)`, as `|(ln σ')'| < 1`: no more than a checker can see for itself."""
         near = np.abs(Z[..., 0]) < FAR  # neither NaN nor infinity
         slope = _SIGMOID.enclose(np.where(near, Z[..., 0], FAR))[1]

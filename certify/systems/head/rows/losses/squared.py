@@ -17,13 +17,22 @@ class SquaredHead(HeadLoss):
     lipschitz: ClassVar[float] = 1.0
     floored: ClassVar[bool] = True
     quadratic: ClassVar[bool] = True
+    read_off: ClassVar[bool] = True
 
     def slopes(self, Z: Array, Y: Array) -> tuple[Array, float]:
         """One rounded difference."""
         g = Z - Y
         return g, float(U * np.max(np.abs(g), initial=0.0) * RAISE)
 
-    def floor(self, Z: Array, radius: Array) -> Array:
+    def moves(self, Y: Array, new: Array) -> Array:
+        """`Y − y`."""
+        return np.asarray(Y - new)
+
+    def curvatures(self, g: Array, error: float) -> Array:
+        """1 everywhere."""
+        return np.ones(g.shape[:-1])
+
+    def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """1 everywhere."""
         return np.ones(Z.shape[:-1])
 

@@ -22,6 +22,9 @@ from certify.systems.head.rows.boxes.trap import Centre, inverse
 ROOM = 2.0**-20
 """How far a refit may lie from the weights that stand for it, times the inverse's norm."""
 
+SETTLED = 2.0**-80
+"""Squared length of a step after which none follows."""
+
 
 @dataclass(frozen=True, eq=False)
 class Base:
@@ -29,13 +32,14 @@ class Base:
 
     Attributes:
         c: the centre.
-        X: float, `|H_c⁻¹ − X| ≤ off`.
+        X: float, `|H_c⁻¹ − X| ≤ off`, off with what two products with X round.
         size: upper bound of `‖H_c⁻¹‖`.
         own: (n,) upper bounds of `D_i s_iᵀH_c⁻¹s_i`; 0 where rows change labels.
     """
 
     c: Centre
     X: Array
+    off: float
     size: float
     own: Array
 
@@ -54,7 +58,7 @@ def base(c: Centre) -> Base | None:
     X, off = found
     off += 4.0 * fp.dot_unit(len(X)) * fp.frobenius(X)
     own = np.zeros(n) if s.relabels else np.einsum("ij,ij->i", S @ X, S) + off * s.norms * s.norms
-    return Base(c, X, (fp.frobenius(X) + off) * RAISE, (c.at.D + c.at.D_off) * np.maximum(own, 0.0) * RAISE)
+    return Base(c, X, off, (fp.frobenius(X) + off) * RAISE, (c.at.D + c.at.D_off) * np.maximum(own, 0.0) * RAISE)
 
 
 def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
@@ -69,14 +73,19 @@ def refits(b: Base, rows: Rows, turns: int = 12) -> Array:
         lift = D / np.maximum(1.0 - D * own, 1e-3)
         pull = c.at.p[rows] / np.maximum(1.0 - D * own, 1e-3)
     W = c.w + (pull * -Z).T
+    live = np.arange(len(rows))
     for _ in range(turns):
-        T = W @ S.T
+        T = W[live] @ S.T
         P = (0.5 - 0.5 * np.tanh(0.5 * T)) * c.kept
-        each = np.arange(len(rows)), rows
+        each = np.arange(len(live)), rows[live]
         P[each] = P[each] - 1.0 if c.sums.relabels else 0.0
-        G = c.sums.decay * W - P @ S
+        G = c.sums.decay * W[live] - P @ S
         Y = G @ b.X
-        W = W - Y - (np.einsum("ij,ji->i", Y, S[rows].T) * lift)[:, None] * Z.T
+        Y += (np.einsum("ij,ij->i", Y, S[rows[live]]) * lift[live])[:, None] * Z.T[live]
+        W[live] -= Y
+        live = live[(Y * Y).sum(axis=1) > SETTLED]
+        if not len(live):
+            break
     return np.asarray(W)
 
 
@@ -127,9 +136,9 @@ def stays(b: Base, rows: Rows, W: Array, points: Array) -> NDArray[np.bool_]:
     return np.asarray(ok[:, None] & (margin > need))
 
 
-def stays_alone(c: Centre, points: Array) -> NDArray[np.bool_]:
+def stays_alone(c: Centre, points: Array, known: Base | None = None) -> NDArray[np.bool_]:
     """Whether `e·w > 0` is proved for each point at the minimiser near the centre, by its own Hessian: `(N,)`."""
-    b, s = base(c), c.sums
+    b, s = known or base(c), c.sums
     none = np.zeros(len(points), bool)
     if b is None:
         return none

@@ -19,8 +19,9 @@ from certify.finders.head import boxes
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.boxes.slabs import Rows
 from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
-from certify.theorems.head.rows.boxes.leaves import base, refits, stays, stays_alone
+from certify.theorems.head.rows.boxes.leaves import Base, base, refits, stays, stays_alone
 from certify.theorems.head.rows.boxes.second import second, second_drops
+from certify.theorems.head.rows.boxes.singles import hot_rows, open_rows, rough, sharp, steps
 from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded, packed
 
 STORED = 16_000_000
@@ -32,6 +33,7 @@ MOST_BOXES = 3
 """Boxes of a node."""
 ROOM = 1.0 + 2.0**-16
 """A checker has bounds of its own: what is proved is to hold with a little to spare."""
+NEAR = 1e-14  # squared Newton decrement after which no step follows
 GAP = (0, 9, 6, 2)
 """How finely the first number of hot rows with a box is looked for, by k."""
 @dataclass(eq=False)
@@ -153,7 +155,7 @@ class Tree:
         """A node's box, its points' numbers, and its children."""
         k = task.k
         s, kept = self.sums.after(task.out)
-        w = boxes.minimiser(s, kept, task.w)
+        w = boxes.minimiser(s, kept, task.w, NEAR)
         node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int16))
         self._say(f"nodes {k}")
         wrong = live[~(self.points[live] @ w > 0.0)]
@@ -164,19 +166,25 @@ class Tree:
         if not len(live):
             return node, []
         c = centre(s, kept, w)
-        order = self._order(c, task.free)
+        if k == 1 and not s.relabels:
+            self._singles(node, c, live, task)
+            return node, []
+        order, after = self._order(c, task.free)
         if k == 1:
             self._last(node, c, order, live, task)
             return node, []
-        return node, self._branch(node, c, order, live, task)
+        return node, self._branch(node, c, order, live, task, after)
 
-    def _order(self, c: Centre, free: Rows) -> Rows:
+    def _order(self, c: Centre, free: Rows) -> tuple[Rows, Array]:
+        """The free rows, the hottest first, and for each of them weights near the minimiser after its change."""
         S = c.sums.S
         H = (S.T * (c.kept * c.at.D)) @ S + np.diag(self.sums.decay)
-        own = np.einsum("ij,ij->i", S @ np.linalg.inv(H), S)
-        pull = 1.0 if c.sums.relabels else c.at.p / np.maximum(1.0 - own * c.at.D, 0.05)
+        SX = S @ np.linalg.inv(H)
+        own = np.einsum("ij,ij->i", SX, S)
+        pull = np.ones(len(S)) if c.sums.relabels else c.at.p / np.maximum(1.0 - own * c.at.D, 0.05)
         heat = np.sqrt(np.maximum(own, 0.0)) * pull
-        return np.asarray(free[np.argsort(-heat[free], kind="stable")])
+        order = np.asarray(free[np.argsort(-heat[free], kind="stable")])
+        return order, c.w - (0.0 if c.sums.relabels else pull[order, None]) * SX[order]
 
     def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = WIDE) -> Box | None:
         """A proved box for the rows after the first h, or None."""
@@ -195,9 +203,8 @@ class Tree:
             room = room * 1.04
         return None
 
-    def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task) -> list[Task]:
-        k, n = task.k, len(order)
-        need = np.full(len(live), n + 1)
+    def _branch(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task, after: Array) -> list[Task]:
+        k, n, need = task.k, len(order), np.full(len(live), len(order) + 1)
         steps = [h for h in STEPS if h < n - k and h >= 0.4 * task.hint]
         first, tried, below = None, 0, -1
         kept: list[tuple[Box, Rows, Array]] = []
@@ -207,13 +214,14 @@ class Tree:
                 break
             if first is not None and h > first and int(need.max()) <= h + (h + 12) // 4:
                 break
-            found = self.box(c, order, h, k)
+            found = self.box(c, order, h, k, self.warm.get(k) if task.out else None)
             if found is None:
                 below = h
                 if first is not None and h < first and first - h > 1 + GAP[min(k, 3)]:
                     steps.insert(0, (first + h + 1) // 2)
                 continue
             tried += 1
+            self.warm[k] = Slabs(*decoded(found.codes))
             kept.append((found, *self._sharper(found, order, live)))
             need = np.minimum(need, kept[-1][1])
             if first is None or h < first:
@@ -236,7 +244,7 @@ class Tree:
         node.h[live] = need
         node.hot = order[: int(need.max())]
         start = first or 0
-        return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], c.w,
+        return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], after[a],
                      max(0, start - a - 1)) for a in range(int(need.max()))]
 
     def _sharper(self, box: Box, order: Rows, live: Rows) -> tuple[Rows, Array]:
@@ -283,6 +291,23 @@ class Tree:
             open_rows = open_rows[low[open_rows] < high[open_rows]]
         return np.where(never, len(self.sums.S) + 1, box.h + high)
 
+    def _singles(self, node: Node, c: Centre, live: Rows, task: Task) -> None:
+        """k = 1, deletions: one step for every row, and refits where it leaves a point open."""
+        b, points = base(c), self.points[live]
+        if b is None:
+            self.failed[live] = True
+            return
+        node.h[live] = 0
+        self.failed[live[~stays_alone(c, points, b)]] = True
+        it = steps(b, task.free)
+        it = it.take(hot_rows(b, it, rough(b, it), points))
+        if len(it.rows):
+            self._say("sharp", len(it.rows))
+            open_ = open_rows(b, it, sharp(b, it), points)
+            needed = np.flatnonzero(open_.any(axis=0))
+            if len(needed):
+                self._leaves(node, c, it.rows[needed], open_[:, needed], live, task, b)
+
     def _last(self, node: Node, c: Centre, order: Rows, live: Rows, task: Task) -> None:
         """k = 1: a box, and refits with single rows changed where it leaves a point open."""
         n, points = len(order), self.points[live]
@@ -314,10 +339,11 @@ class Tree:
             return
         self._leaves(node, c, order[columns], open_[:, columns], live, task)
 
-    def _leaves(self, node: Node, c: Centre, rows: Rows, wanted: NDArray[np.bool_], live: Rows, task: Task) -> None:
+    def _leaves(self, node: Node, c: Centre, rows: Rows, wanted: NDArray[np.bool_], live: Rows, task: Task,
+                known: Base | None = None) -> None:
         """Refits with one row changed each; points with one that is not proved fail."""
         self._say("leaves", len(rows))
-        b = base(c)
+        b = known or base(c)
         if b is None:
             self.failed[live] = True
             return

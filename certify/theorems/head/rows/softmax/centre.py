@@ -8,7 +8,7 @@ import numpy as np
 
 from certify.rigor.activation.elementary import exp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
+from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses.cross_entropy import softmax
 from certify.systems.head.rows.refit import enclose_slopes
@@ -29,6 +29,7 @@ class Centre:
         decay: `(p,)` the decay of a column, each off by `decay_off` at most.
         tie: weight of the squared change of the sum of the intercepts, where they carry no decay.
         gradient: at least `|∇G|`.
+        kept: `(n,)` 1 for rows that are in the sum, 0 for those that are deleted already.
     """
 
     head: Head
@@ -42,19 +43,22 @@ class Centre:
     decay_off: float
     tie: float
     gradient: float
+    kept: Array
 
 
-def centre(head: Head, V: Array) -> Centre:
-    """Everything at weights V."""
-    nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), DELETED))
-    slopes = enclose_slopes(head, nothing, V[None])
+def centre(head: Head, V: Array, out: tuple[int, ...] = ()) -> Centre:
+    """Everything at weights V, of the sum without the rows `out`."""
+    rows = np.array([out], dtype=np.int64).reshape(1, len(out))
+    slopes = enclose_slopes(head, Choices(rows, np.full_like(rows, DELETED)), V[None])
+    kept = np.ones(head.n)
+    kept[list(out)] = 0.0
     Z, off = np.ascontiguousarray(slopes.Z[:, 0]), slopes.off[:, 0]
     S, error = softmax(Z)
     s_off = (error + 0.5 * off) * RAISE
     mid, wrong = head.mu()
     tie = float(np.mean((S * (1 - S)).sum(axis=1))) * head.n / head.k**2 if head.free_intercept else 0.0
     return Centre(head, V, Z, off, S, s_off, spread_of(S.max(axis=1), s_off), np.where(head.decayed, mid, 0.0), wrong,
-                  tie, float(slopes.size[0]))
+                  tie, float(slopes.size[0]), kept)
 
 
 def spread_of(top: Array, off: Array) -> Array:
@@ -133,25 +137,23 @@ def least_top(top: Array, x: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Pulls:
-    """Pulls of changed rows: `P̂ = sp + curve·ξ`, `|v·curve·ξ| ≤ slack·range(v)`.
+    """Pulls of changed rows: `P̂ = sp − Aξ`, `|ξ|_A ≤ slack`; of a new label `P̂ = sp`.
 
     Attributes:
         p: `(f, c, k)` floats.
         off: `(f, c)` bounds of `|p − true|`.
-        slack: `(f, c)`.
-        curve: `(f, c, k, k)` what a deleted row's curvature lacks, in floats.
-        curve_off: `(f, c)` bounds of the errors of curve, as a matrix.
+        slack: `(f,)`.
+        root: `(f, k, k)` matrices E with `|v|_A ≤ |Ev|` but for rounding.
     """
 
     p: Array
     off: Array
     slack: Array
-    curve: Array
-    curve_off: Array
+    root: Array
 
 
 def pulls(c: Centre, changes: Changes, shift: Array, x: Array) -> Pulls:
-    """The pulls where a deleted row's outputs move by `s·shift + ξ`, the range of ξ at most x.
+    """The pulls where a deleted row's outputs move by `s·shift + ξ`, `|ξ|_A` at most x.
 
     Args:
         c: the centre.
@@ -163,16 +165,19 @@ def pulls(c: Centre, changes: Changes, shift: Array, x: Array) -> Pulls:
     S, Y = c.S[rows][:, None, :], c.head.Y[rows][:, None, :]
     if changes.relabels:  # their curvature is among that of the others, and the pull is a difference of unit vectors
         zero = np.zeros(changes.new.shape[:2])
-        return Pulls(np.asarray(Y - changes.new), zero, zero, zero[..., None, None], zero)
+        return Pulls(np.asarray(Y - changes.new), zero, zero[:, 0], np.zeros((len(rows), k, k)))
     bent = S * (shift - (S * shift).sum(axis=-1, keepdims=True))
     size = np.sqrt((shift * shift).sum(axis=-1)) * RAISE
-    factor = np.broadcast_to(c.variance[rows][:, None], size.shape)
     off = np.broadcast_to(c.s_off[rows][:, None], size.shape)
     error_of_p = k * (off + (k + 8) * U) * (2 + 4 * size) * RAISE
-    curve_off = (4 + 4 * np.sqrt(k)) * off + 16 * U
-    return Pulls(Y - S - bent, error_of_p, factor * x[:, None] * RAISE, -curvature(S), curve_off)
+    return Pulls(Y - S - bent, error_of_p, x, roots(c, rows))
 
 
-def curvature(S: Array) -> Array:
-    """`diag(s) − ssᵀ` in floats."""
-    return np.asarray(S[..., :, None] * (np.eye(S.shape[-1]) - S[..., None, :]))
+def roots(c: Centre, rows: Whole) -> Array:
+    """`(f, k, k)` matrices `E = diag(√π)(1 − 1sᵀ)` of rows, π at least their probabilities.
+
+    `vᵀAv`, the least of `Σ σ_a(v_a − t)²` over t, is at most `|Ev|²`.
+    """
+    S = c.S[rows]
+    big = np.sqrt(S + c.s_off[rows][:, None]) * RAISE
+    return np.asarray(big[:, :, None] * (np.eye(c.head.k) - S[:, None, :]))

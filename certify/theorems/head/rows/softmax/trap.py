@@ -24,6 +24,8 @@ AT_ONCE = 1 << 22
 """Entries of the largest array that is worked on at a time."""
 
 ROOT2 = 1.4142135623730951 * RAISE
+LEAST = 2.0**-20
+"""Least part of itself by which the motion of a row that is deleted has to outweigh its own pull."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ def matrices(c: Centre, R: Array, proved: bool = True) -> Matrices | None:
     head, norms = c.head, c.head.phi_norm
     k, p, n = head.k, head.m, head.n
     falls, grows = turns(c, R, pairs_of(k))
-    least, most = mean_least(falls), mean_most(grows)
+    least, most = mean_least(falls) * c.kept, mean_most(grows) * c.kept
     if not (np.isfinite(most).all() and np.isfinite(least).all()):
         return None
     curve_off = (2 + 2 * np.sqrt(k) + k * c.s_off) * c.s_off + 2 * (fp.dot_unit(n) + 8 * U)
@@ -105,12 +107,32 @@ def seen(blocks: Array, off: float, norms: Array, pairs: tuple[Whole, Whole]) ->
     return np.asarray(np.sqrt((np.maximum(square, 0.0) + 2 * off * (norms * norms)[:, None]) * RAISE) * RAISE)
 
 
+def largest(T: Array) -> Array:
+    """`(f,)` upper bounds of the spectral norms of matrices `(f, k, k)`: `|T|¹⁶ ≤ |(TᵀT)⁸|_F`.
+
+    >>> bool(2.0 <= largest(np.array([[[2.0, 0.0], [0.0, 1.0]]]))[0] < 2.0001)
+    True
+    """
+    size = np.sqrt(np.einsum("fij,fij->f", T, T)) + fp.FLOOR
+    G = T / size[:, None, None]
+    G = G.transpose(0, 2, 1) @ G
+    for _ in range(3):
+        G = G @ G
+    return np.asarray(size * np.sqrt(np.einsum("fij,fij->f", G, G)) ** (1 / 16) * RAISE * RAISE)
+
+
+def curved(own: Array, off: float, norms: Array, root: Array) -> Array:
+    """`(f,)` at least `|x ⊗ u|_M` over all `u = Av`, `|v|_A ≤ 1`, from own blocks of M and E with `|v|_A ≤ |Ev|`."""
+    square = largest(root @ own @ root.transpose(0, 2, 1)) + 8 * off * norms * norms
+    return np.asarray(np.sqrt(square * RAISE) * RAISE)
+
+
 @dataclass(frozen=True, eq=False)
 class Sources:
     """What changed rows pull with.
 
     Attributes:
-        rows, p, slack: the free rows and their pulls, the strongest first.
+        rows, p, slack, root: the free rows and their pulls, the strongest first.
         wide: how many of them are taken one by one for the slabs.
         others: at least `|x_l ⊗ P̂_l|_A` of the rest.
         spread: at least `|Σ_M x_l ⊗ P̂_l|_B`.
@@ -121,6 +143,7 @@ class Sources:
     rows: Whole
     p: Array
     slack: Array
+    root: Array
     wide: int
     others: float
     spread: float
@@ -132,15 +155,15 @@ def sources(c: Centre, changes: Changes, found: Pulls, M: Matrices, blocks: tupl
     """The pulls, sorted, with all that the rows share."""
     rows, norms = changes.rows, c.head.phi_norm[changes.rows]
     length = np.sqrt((found.p * found.p).sum(axis=-1)) * RAISE + found.off
-    strength = ((length + 2 * found.slack).max(axis=1) + fp.FLOOR) * RAISE
+    strength = (length.max(axis=1) + 2 * found.slack + fp.FLOOR) * RAISE
     by = []
     for block in blocks:
         own = block[rows]
         direct = np.einsum("ftk,fkl,ftl->ft", found.p, own, found.p)
-        direct = np.sqrt((np.maximum(direct, 0.0) + M.off * (norms[:, None] * length) ** 2) * RAISE)
-        stray = seen(own, M.off, norms, pairs_of(c.head.k)).max(axis=1)[:, None] * found.slack
-        stray = (stray + np.sqrt(M.size) * norms[:, None] * found.off) * RAISE
-        by.append((direct.max(axis=1), stray.max(axis=1), (direct + stray).max(axis=1) * RAISE))
+        direct = np.sqrt((np.maximum(direct, 0.0) + M.off * (norms[:, None] * length) ** 2) * RAISE).max(axis=1)
+        stray = curved(own, M.off, norms, found.root) * found.slack
+        stray = (stray + np.sqrt(M.size) * norms * found.off.max(axis=1)) * RAISE
+        by.append((direct, stray, (direct + stray) * RAISE))
     reach = by[0][2]
     loose = norms * (M.off * strength + M.size * found.off.max(axis=1)) * RAISE
     order = np.argsort(-reach, kind="stable")
@@ -149,8 +172,8 @@ def sources(c: Centre, changes: Changes, found: Pulls, M: Matrices, blocks: tupl
     direct, stray, bent = (part[order] for part in by[1])
     spread = _spread(c, M, (rows[order[:wide]], found.p[order[:wide]]), (direct, stray, bent),
                      (norms * strength)[order[:wide]], changes.count)
-    return Sources(rows[order], found.p[order], found.slack[order], wide, others, spread, _top(loose, changes.count),
-                   changes.count)
+    return Sources(rows[order], found.p[order], found.slack[order], found.root[order], wide, others, spread,
+                   _top(loose, changes.count), changes.count)
 
 
 def _spread(c: Centre, M: Matrices, strong: tuple[Whole, Array], lengths: tuple[Array, Array, Array], sizes: Array,
@@ -187,8 +210,8 @@ def _top(values: Array, count: int) -> float:
 
 
 def pushes(c: Centre, M: Matrices, s: Sources, x: Array, own: Whole, root: Array | None,
-           pairs: tuple[Whole, Whole]) -> tuple[Array, Array]:
-    """`(J, pairs)` upper bounds of what `count` and `count − 1` changed rows do to differences of outputs at rows x.
+           pairs: tuple[Whole, Whole]) -> Array:
+    """`(J, pairs)` upper bounds of what `count` changed rows do to differences of outputs at rows x.
 
     Args:
         c, M, s: the centre, the matrices, the pulls.
@@ -197,27 +220,63 @@ def pushes(c: Centre, M: Matrices, s: Sources, x: Array, own: Whole, root: Array
         root: `(J, pairs)` at least `|x ⊗ (e_a − e_b)|_A`; None: every changed row is taken one by one.
         pairs: `(J, q)` classes a and b, or `(q,)`.
     """
-    k, w, alternatives = len(M.mean), len(s.rows) if root is None else s.wide, s.p.shape[1]
+    most = np.empty((len(x), pairs[0].shape[-1]))
+    w = len(s.rows) if root is None else s.wide
+    for at, push in each(c, M, s, x, w, pairs):
+        push[np.broadcast_to((own[at][:, None] == s.rows[:w])[:, None, :], push.shape)] = 0.0
+        if root is not None and s.others > 0:
+            push = np.maximum(push, (root[at] * s.others * RAISE)[..., None])
+        most[at] = top_sums(push.reshape(-1, w), s.count)[0].reshape(push.shape[:2])
+    return most
+
+
+def each(c: Centre, M: Matrices, s: Sources, x: Array, w: int, pairs: tuple[Whole, Whole],
+         ) -> Iterator[tuple[slice, Array]]:
+    """Piece by piece `(J, pairs, w)`: what each of the first w changed rows does, at most, but for `loose`."""
+    k, alternatives = len(M.mean), s.p.shape[1]
     rows, p, slack = s.rows[:w], s.p[:w], s.slack[:w]
     a, b = (np.broadcast_to(q, (len(x), q.shape[-1])) for q in pairs)
-    most, less = np.empty(a.shape), np.empty(a.shape)
-    step = max(1, AT_ONCE // (w * max(k * k, a.shape[1] * (k + 2 * alternatives))))
+    step = max(1, AT_ONCE // (w * max(k * k, a.shape[1] * (2 * k + 2 * alternatives))))
     for at in _pieces(len(x), step):
         K = _blocks(M.mean, x[at], c.head.phi[rows])
         J = np.arange(len(K))[:, None]
         Q = np.einsum("jawc,wtc->jawt", K, p, optimize=True)
-        V = K[J, a[at]] - K[J, b[at]]
-        width = V.max(axis=-1) - V.min(axis=-1)
-        each = Q[J, a[at]]
-        each -= Q[J, b[at]]
-        each += width[..., None] * slack
-        push = np.maximum(each.max(axis=-1) * RAISE, 0.0)
-        push[np.broadcast_to((own[at][:, None] == rows)[:, None, :], push.shape)] = 0.0
-        if root is not None and s.others > 0:
-            push = np.maximum(push, (root[at] * s.others * RAISE)[..., None])
-        one, two = top_sums(push.reshape(-1, w), s.count)
-        most[at], less[at] = one.reshape(push.shape[:2]), two.reshape(push.shape[:2])
-    return most, less
+        push = Q[J, a[at]]
+        push -= Q[J, b[at]]
+        found = np.maximum(push.max(axis=-1), 0.0)
+        if slack.any():
+            K = np.einsum("jawc,wec->jwae", K, s.root[:w], optimize=True)
+            G = (K @ K.transpose(0, 1, 3, 2)).transpose(0, 2, 3, 1)
+            one, two = G[J, a[at], a[at]], G[J, b[at], b[at]]
+            square = one + two - 2 * G[J, a[at], b[at]] + (32 * k * U) * (one + two)
+            found += np.sqrt(np.maximum(square, 0.0)) * slack
+        yield at, found * RAISE
+
+
+def strays(c: Centre, M: Matrices, s: Sources, rows: Whole, root: Array, floor: Array) -> Array:
+    """`(f,)` how far `count − 1` others move the outputs of changed rows, in the norm of their curvature A, at most.
+
+    Args:
+        c, M, s: the centre, the matrices, the pulls.
+        rows, root: the rows, and E with `|v|_A ≤ |Ev|`.
+        floor: `(f,)` at least the largest `|x ⊗ u|` in the mean matrix, `u = Av`, `|v|_A ≤ 1`.
+    """
+    if s.count == 1:
+        return np.zeros(len(rows))
+    w, k, found = s.wide, len(M.mean), np.empty(len(rows))
+    others, p, slack = s.rows[:w], s.p[:w], s.slack[:w]
+    for at in _pieces(len(rows), max(1, AT_ONCE // (2 * w * k * k))):
+        K = np.einsum("jea,jawc->jewc", root[at], _blocks(M.mean, c.head.phi[rows[at]], c.head.phi[others]),
+                      optimize=True)
+        near = np.einsum("jewc,wtc->jewt", K, p, optimize=True)
+        near = np.sqrt(np.einsum("jewt,jewt->jwt", near, near)).max(axis=-1)
+        far = np.einsum("jewc,wdc->jewd", K, s.root[:w], optimize=True)
+        far = np.sqrt(np.einsum("jewd,jewd->jw", far, far)) * slack
+        move = (near + far) * RAISE
+        move[rows[at][:, None] == others] = 0.0
+        move = np.maximum(move, (floor[at] * s.others * RAISE)[:, None])
+        found[at] = top_sums(move, s.count - 1)[0]
+    return found
 
 
 def _blocks(M: Array, x: Array, y: Array) -> Array:
@@ -238,7 +297,7 @@ class Trap:
 
     Attributes:
         outside: `(n, q)` the differences of outputs are then at most this.
-        inside: `(f,)` the ranges of ξ of changed rows.
+        inside: `(f,)` the lengths of ξ of changed rows, in the norm of their curvature.
         M, s: matrices and pulls.
         still: `√‖top‖·|gradient|`.
     """
@@ -257,7 +316,7 @@ def trap(c: Centre, changes: Changes, R: Array, x: Array, shift: Array, proved: 
     Args:
         c, changes: the centre and the changes.
         R: `(n, q)` slabs of differences of outputs of rows that do not change.
-        x: `(f,)` ranges by which changed rows stray from `shift`.
+        x: `(f,)` lengths by which changed rows stray from `shift`, in the norm of their curvature.
         shift: `(f, c, k)` any floats.
         proved: whether every number is to be a bound; if not they are proposals.
         M: the matrices, if known.
@@ -277,62 +336,29 @@ def trap(c: Centre, changes: Changes, R: Array, x: Array, shift: Array, proved: 
         extra += seen(own_blocks(M.top, head.phi), M.off, norms, pairs) * still + (ROOT2 * norms * s.loose)[:, None]
     # rows move against the pulls: what pulls b up from a lifts a over b
     own = np.full(head.n, -1) if changes.relabels else np.arange(head.n)
-    most, less = pushes(c, M, s, head.phi, own, seen(means, M.off, norms, pairs), pairs[::-1])
-    outside = np.asarray((most + extra) * RAISE * RAISE)
+    most = pushes(c, M, s, head.phi, own, seen(means, M.off, norms, pairs), pairs[::-1])
+    outside = np.asarray((most + extra) * RAISE * RAISE) * c.kept[:, None]
     if changes.relabels:
         return Trap(outside, np.zeros(len(rows)), M, s, still)
-    stray = ((less + extra) * RAISE).max(axis=1)[rows] * RAISE
-    inside = _inside(found, M, means[rows], norms[rows], (stray, x, shift), proved)
-    return Trap(outside, inside, M, s, still)
+    return Trap(outside, _inside(c, found, M, s, (means, halves), (rows, shift), still, proved), M, s, still)
 
 
-def _inside(found: Pulls, M: Matrices, own: Array, norms: Array, moves: tuple[Array, Array, Array],
-            proved: bool) -> Array:
-    """`(f,)` ranges of ξ where `ξ + KQξ = ρ − s(shift + Kp)`, the range of ρ at most `stray`, that of ξ at most x.
-
-    With a row r of differences of rows of `(I + KQ)⁻¹` and `δ = e_a − e_b − r(I + KQ)`, both with sum 0:
-    `ξ_a − ξ_b ≤ ½|r|₁ range(ρ') + ½|δ|₁x`.
-    """
-    stray, x, shift = moves
-    k, K = own.shape[-1], own[:, None]
-    a, b = pairs_of(k)
-    turn = np.eye(k) + K @ found.curve
-    try:
-        N = np.linalg.inv(turn)
-    except np.linalg.LinAlgError:
-        return np.full(len(own), np.inf)
-    r = N[..., a, :] - N[..., b, :]
-    r -= r.mean(axis=-1, keepdims=True)
-    delta = (np.eye(k)[a] - np.eye(k)[b]) - r @ turn
-    half = (0.5 * np.abs(r).sum(axis=-1)).max(axis=-1) * RAISE
-    left = (0.5 * np.abs(delta).sum(axis=-1)).max(axis=-1) * RAISE
-    gap = shift + np.einsum("fkl,ftl->ftk", own, found.p)
-    lost = (gap.max(axis=-1) - gap.min(axis=-1)) * RAISE
+def _inside(c: Centre, found: Pulls, M: Matrices, s: Sources, blocks: tuple[Array, Array], moved: tuple[Whole, Array],
+            still: float, proved: bool) -> Array:
+    """`(f,)` bounds of `|ξ|_A` where `ξ − KAξ = η − s(shift + Kp)`: those of the right side over `1 − |E K Eᵀ|`."""
+    rows, shift = moved
+    means, norms, E = blocks[0][rows], c.head.phi_norm[rows], found.root
+    own = curved(means, M.off, norms, E)
+    stray = strays(c, M, s, rows, E, own) + curved(blocks[1][rows], M.off, norms, E) * s.spread
+    gap = np.einsum("fek,ftk->fte", E, shift + np.einsum("fkl,ftl->ftk", means, found.p))
+    lost = np.sqrt((gap * gap).sum(axis=-1)) * RAISE
     if proved:
+        stray += curved(own_blocks(M.top, c.head.phi[rows]), M.off, norms, E) * still + 4 * norms * s.loose
         square = (norms * norms)[:, None]
-        big = M.size * square
         length = np.sqrt((found.p * found.p).sum(axis=-1)) + np.sqrt((shift * shift).sum(axis=-1))
-        lost += ROOT2 * (square * M.off * (length + found.off) + big * found.off + 8 * U * k * (1 + length)) * RAISE
-        # errors of K, of Q and of the products, times |r|₁; √k turns a spectral norm into sums of entries
-        error = np.sqrt(k) * (2 * M.off * square + big * (found.curve_off + 8 * k * U) + 8 * k * U) * RAISE
-        left += (error * 2 * half + 8 * k * U * (1 + half)) * RAISE
-    total = (half * (stray[:, None] + lost) + left * x[:, None]) * RAISE * RAISE
-    return np.asarray(np.where(np.isfinite(total), total, np.inf).max(axis=1))
+        rough = 16 * U * len(M.mean) ** 2 * (1 + length)
+        lost += 2 * (square * (M.off * (length + found.off) + M.size * found.off) + rough)
+    left = 1 - own * own * RAISE
+    total = (stray + lost.max(axis=1)) / left * RAISE * RAISE
+    return np.asarray(np.where((left > LEAST) & np.isfinite(total), total, np.inf))
 
-
-def margins(c: Centre, t: Trap, at: Whole) -> Array:
-    """Lower bounds of the least margin of today's label over the other classes at some points, after every change."""
-    head = c.head
-    x, norms, today = head.points[at], head.points_norm[at], head.today[at]
-    k, J = head.k, np.arange(len(at))[:, None]
-    b = np.array([[q for q in range(k) if q != a] for a in today], dtype=np.int64).reshape(len(at), k - 1)
-    a = np.repeat(today[:, None], k - 1, axis=1)
-    F = x @ c.V.T
-    size = float(fp.row_norms(c.V.reshape(1, -1))[0])
-    gap = F[J, a] - F[J, b]
-    gap -= (ROOT2 * fp.dot_unit(head.m) * norms * size)[:, None] * RAISE + 4 * U * (np.abs(F[J, a]) + np.abs(F[J, b]))
-    pairs = (a, b)
-    bent, top = (seen(own_blocks(Q, x), t.M.off, norms, pairs) for Q in (t.M.half, t.M.top))
-    most, _ = pushes(c, t.M, t.s, x, np.full(len(at), -1), None, pairs)
-    fall = (most + bent * t.s.spread + top * t.still + (ROOT2 * norms * t.s.loose)[:, None]) * RAISE
-    return np.asarray((gap - fall - 4 * U * (np.abs(gap) + fall)).min(axis=1))

@@ -47,11 +47,6 @@ def contrasts(today: int, outputs: int, threshold: float) -> list[Contrast]:
     return [Contrast(today, b) for b in range(outputs) if b != today]
 
 
-def other_codes(label: Ints, classes: int) -> Bools:
-    """`(n, c)`: every class but the row's own; a negative label leaves all open."""
-    return np.not_equal(np.asarray(label)[:, None], np.arange(classes)[None, :])
-
-
 @dataclass(frozen=True, eq=False)
 class Swing:
     """What a new target of row i takes from a contrast: `max(q_i·high_i, q_i·low_i)`, q the row's influence.

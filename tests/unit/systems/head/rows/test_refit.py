@@ -11,6 +11,7 @@ from certify.systems.head.rows.change import DELETED, NONE, Choices
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.refit import _change, enclose_refits
 from tests.families.heads import drawn_head
+from tests.families.other_heads import weights_of
 from tests.oracles.head_refit import BITS, refit
 
 LOSSES = ("squared", "logistic", "cross_entropy")
@@ -29,7 +30,10 @@ def truth(head, choices):
            if i != NONE and c != DELETED}
     with ctx.workprec(BITS):
         mu = arb(head.weight_decay) * (head.n - len(gone) if head.remaining else head.n)
-        return refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new)
+        codes = {int(i): int(c) for i, c in zip(choices.rows[0], choices.codes[0], strict=True)
+                 if i != NONE and c != DELETED}
+        return refit(head.phi.tolist(), head.Y.tolist(), head.loss.name, mu, head.decayed.tolist(), gone, new,
+                     weights_of(head, gone, codes))
 
 
 def away(head, V, exact):
@@ -115,7 +119,7 @@ def test_outputs_that_overflow_prove_nothing_and_leave_the_others_alone():
 
 def test_the_curvature_of_the_logistic_loss_is_not_known_infinitely_far_away():
     Z, radius = np.array([[0.0], [0.0], [np.nan]]), np.array([np.inf, 1.0, 0.0])
-    floor = HEAD_LOSSES["logistic"].floor(Z, radius)
+    floor = HEAD_LOSSES["logistic"].floor(Z, radius, np.zeros_like(Z))
     assert floor[0] == floor[2] == 0.0 < floor[1] < 0.25
 
 
@@ -127,8 +131,22 @@ def test_a_row_on_which_its_refit_rests_alone_is_solved_all_the_same():
 
 def test_the_slope_of_a_new_target_errs_by_its_own_size():
     head = drawn_head(np.random.default_rng(0), "squared", n=4, d=1, free=False)
-    Z, left, far = np.full((4, 1, 1), 1 / 3), np.ones((4, 1)), 1e20
+    far = 1e20
     head.codes[1 - head.label[0]] = far
     choices = Choices(np.array([[0]]), np.array([[1 - head.label[0]]]))
-    assert _change(head, choices, 0, Z, np.zeros((4, 1, 1)), left) >= 2.0**-53 * far
-    assert _change(head, Choices(np.array([[0]]), np.array([[DELETED]])), 0, Z, np.zeros((4, 1, 1)), left) == 0.0
+    assert _change(head, choices, 0, np.full((4, 1, 1), 1 / 3)) >= 2.0**-53 * far
+    assert _change(head, Choices(np.array([[0]]), np.array([[DELETED]])), 0, np.zeros((4, 1, 1))) == 0.0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_slope_moves_with_its_target_and_its_curvature_is_no_more_than_it_is(loss):
+    rng, of = np.random.default_rng(LOSSES.index(loss)), HEAD_LOSSES[loss]
+    k = 3 if loss == "cross_entropy" else 1
+    codes = np.eye(3) if k == 3 else np.array([[-1.0], [1.0]])
+    Z = rng.normal(size=(200, k)) * 10.0 ** rng.integers(-3, 3, size=(200, 1))
+    old, new = codes[rng.integers(len(codes), size=200)], codes[rng.integers(len(codes), size=200)]
+    (g, error), (h, _) = of.slopes(Z, old), of.slopes(Z, new)
+    assert np.abs(g + of.moves(old, new) - h).max() <= 2 * error + 2.0**-51 * (1 + np.abs(h).max())
+    true = np.linalg.eigvalsh(of.guess_curvatures(Z))[:, k - 1 and 1]  # of a shifted loss the first is 0
+    assert (of.curvatures(g, error) <= true + 1e-14).all()
+    assert (np.abs(g) <= of.steepest).all()

@@ -21,6 +21,7 @@ from certify.theorems.head.rows.squared.node import Node, compare, prove_compari
 from certify.theorems.head.rows.squared.outputs import Outputs
 from certify.theorems.head.rows.squared.spectral import Spectral, deleted_at_once, largest_block
 from certify.theorems.head.rows.squared_deletions import SquaredDeletions
+from certify.theorems.head.rows.squared_labels import SquaredLabels
 from tests.families.squared_heads import SmallHead, as_checked, as_head, small_head
 from tests.oracles import squared_head as oracle
 
@@ -204,3 +205,22 @@ def test_the_decay_after_deletions_is_the_one_of_the_normalization() -> None:
             assert not arrays or checked.proved(twin, arrays, "claim", [True])[0] == stays
             told += 1
     assert told > 10
+
+
+@pytest.mark.parametrize("relabels", [False, True])
+def test_fewer_rows_than_may_change(relabels: bool) -> None:
+    """No row at all, or one where three may: what is today's stays, or what one row does."""
+    proofs = 0
+    for seed in range(12):
+        head = as_head(small_head(np.random.default_rng([seed, 9]), 6, 1))
+        if not head.decayed.all():
+            continue
+        method = SquaredLabels() if relabels else SquaredDeletions()
+        todo = head.today >= 0
+        none = method.prove(head, RowChange(relabels, 1, ()), todo, Budget())
+        one, three = (method.prove(head, RowChange(relabels, m, (2,)), todo, Budget()) for m in (1, 3))
+        assert none is not None and one is not None and three is not None
+        assert (none.proved == todo).all()
+        assert (one.proved == three.proved).all()
+        proofs += int(three.proved.sum())
+    assert proofs

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from certify.systems.head.rows.ridge import Ridge, ridge, solve
-from certify.theorems.head.rows.squared.contrasts import contrasts, other_codes
+from certify.theorems.head.rows.squared.contrasts import contrasts
 from certify.theorems.head.rows.squared_labels import Labels, Targets, Tolerated, tolerated, worst
 from tests.families.squared_heads import SmallHead, small_head
 from tests.oracles import squared_head as oracle
@@ -16,7 +16,7 @@ def problem(head: SmallHead) -> Labels | None:
     system = ridge(head.phi, (head.mu, 0.0), head.decayed)
     if isinstance(system, str):
         return None
-    return Labels(system, Targets(head.Y, head.codes, other_codes(head.label, len(head.codes))))
+    return Labels(system, Targets(head.Y, head.codes, head.label[:, None] != np.arange(len(head.codes))))
 
 
 def found(head: SmallHead) -> Tolerated | None:

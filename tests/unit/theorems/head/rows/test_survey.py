@@ -58,7 +58,9 @@ def enumerated(seed, loss="logistic", relabels=True, count=1):
     head = drawn_head(np.random.default_rng(seed), loss, n=9, N=20, apart=2.0, decay=0.1)
     change = any_rows(head, count, relabels)
     part = Enumeration().prove(head, change, head.today >= 0, Budget())
-    weights = part.arrays["weights"]
+    weights = part.arrays["weights"].astype(np.float64)
+    if "again" in part.arrays:
+        weights[part.arrays["again"]] = part.arrays["exact"]
     array = Array(weights.shape, tuple(map(float, weights.ravel())), "f")
     return head, change, part, array
 
@@ -151,3 +153,11 @@ def test_the_time_of_an_enumeration_is_that_of_its_refits():
     one, two = (Enumeration().seconds(head, any_rows(head, m, True)) for m in (1, 2))
     assert 0 < one < 60 and 0 < two < 60
     assert Enumeration().seconds(head, any_rows(head, 0, True)) < one + 60
+
+
+def test_a_tree_of_few_deletions_goes_before_covers():
+    head = drawn_head(np.random.default_rng(3), "logistic", n=30)
+    for count, relabels, first in ((3, False, "box_tree"), (11, False, "cells"), (3, True, "cells")):
+        names = list(order(head, any_rows(head, count, relabels), Budget(10.0), ("cells", "box_tree")))
+        assert names[0] == first and sorted(names) == ["box_tree", "cells"]
+    assert list(order(head, any_rows(head, 3, False), Budget(10.0), ("cells",))) == ["cells"]

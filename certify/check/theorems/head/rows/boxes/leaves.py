@@ -66,9 +66,9 @@ def leaves(b: Base, rows: Sequence[int], weights: Sequence[Sequence[float]], e: 
     return found
 
 
-def alone(c: Centre, e: Points, wanted: list[int]) -> list[bool]:
+def alone(c: Centre, e: Points, wanted: list[int], known: Base | None = None) -> list[bool]:
     """The same at a centre itself, by its own inverse."""
-    b = base(c)
+    b = known or base(c)
     if b is None:
         return [False] * len(wanted)
     reach = max(c.sums.norms, key=float)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from certify.check.theorems.head.rows.boxes.codes import slabs
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums
-from certify.check.theorems.head.rows.boxes.leaves import alone, base, leaves
+from certify.check.theorems.head.rows.boxes.leaves import Base, alone, base, leaves
 from certify.check.theorems.head.rows.boxes.margins import Margins, Points
 from certify.check.theorems.head.rows.boxes.second import Second
+from certify.check.theorems.head.rows.boxes.singles import Singles
 from certify.check.theorems.head.rows.boxes.trap import Box, Centre, box, centre
 from certify.format.refusal import Invalid
 
@@ -152,35 +153,37 @@ def _inner(node: Node, place: _Place, c: Centre, part: Points, live: list[int], 
 def _last(node: Node, place: _Place, c: Centre, part: Points, live: list[int]) -> list[int]:
     """The points that a node with k = 1 leaves open."""
     boxes = _boxes(node, place, c)
-    open_: set[int] = set()
-    rows = {i: a for a, (i, _) in enumerate(node.leaves)}
-    needed: dict[int, list[int]] = {}
+    everyone = list(range(len(live)))
+    bare, needed, b = everyone, {i: everyone for i in place.free}, None
     if boxes:
         h, proof, _ = boxes[0]
         m = Margins(proof, part)
-        ask = [[*node.hot[:h], *m.blocking(at)] for at in range(len(live))]
-        bare = [at for at in range(len(live)) if not m.still(at)]
-    else:
-        ask = [list(place.free) for _ in live]
-        bare = list(range(len(live)))
+        needed = {}
+        for at in everyone:
+            for i in [*node.hot[:h], *m.blocking(at)]:
+                needed.setdefault(i, []).append(at)
+        bare = [at for at in everyone if not m.still(at)]
+    elif not c.sums.relabels:
+        b = base(c)
+        needed = Singles(b, place.free, part).open() if b else needed
+    open_: set[int] = set()
     if bare:  # leaves say nothing of the case that no further row changes
-        open_ |= {at for at, ok in zip(bare, alone(c, part, bare), strict=True) if not ok}
-    for at, asked in enumerate(ask):
-        if any(i not in rows for i in asked):
-            open_.add(at)
-            continue
-        for i in asked:
-            needed.setdefault(i, []).append(at)
+        open_ |= {at for at, ok in zip(bare, alone(c, part, bare, b), strict=True) if not ok}
+    rows = {i: a for a, (i, _) in enumerate(node.leaves)}
+    for i in set(needed) - set(rows):
+        open_ |= set(needed[i])
+    needed = {i: at for i, at in needed.items() if i in rows}
     if needed:
-        open_ |= _refused(node, c, part, rows, needed)
-    return [live[at] for at in open_]
+        open_ |= _refused(node, c, part, rows, needed, b)
+    return [live[at] for at in sorted(open_)]
 
 
-def _refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]]) -> set[int]:
+def _refused(node: Node, c: Centre, e: Points, rows: dict[int, int], needed: dict[int, list[int]],
+             known: Base | None = None) -> set[int]:
     """The points that a leaf they need does not prove."""
     order = sorted(needed)
     weights = [node.leaves[rows[i]][1] for i in order]
-    b = base(c)
+    b = known or base(c)
     wanted = [needed[i] for i in order]
     answers = leaves(b, order, weights, e, wanted) if b else [[False] * len(w) for w in wanted]
     refused: set[int] = set()

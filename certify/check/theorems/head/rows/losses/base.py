@@ -29,6 +29,18 @@ class RowLoss(ABC):
     def floor(self, g: list[arb], y: list[float], reach: arb) -> arb:
         """A lower bound of the curvature wherever the outputs lie within `reach` of those whose slope is g."""
 
+    def floors(self, g: list[arb], y: list[float], reach: arb) -> list[arb]:
+        """The same for every output by itself, of a loss that is a sum over the outputs; of any other the one floor."""
+        return [self.floor(g, y, reach)]
+
+
+class SumOverOutputs(RowLoss):
+    """`ℓ(z; y) = Σ_a ℓ_a(z_a; y_a)`: each output holds its own intercept."""
+
+    def floors(self, g: list[arb], y: list[float], reach: arb) -> list[arb]:
+        """Output by output."""
+        return [self.floor([a], [b], reach) for a, b in zip(g, y, strict=True)]
+
 
 def row_loss(name: str) -> RowLoss:
     """The loss of a spec's word."""

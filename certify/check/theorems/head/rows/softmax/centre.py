@@ -19,7 +19,7 @@ Slabs = list[list[list[arb]]]
 
 @dataclass(frozen=True)
 class Centre:
-    """Weights, and outputs and probabilities of every row there; at least `|∇G|`."""
+    """Weights, and outputs and probabilities of every row there; at least `|∇G|`; rows that are deleted already."""
 
     head: Head
     targets: list[list[float]]
@@ -27,6 +27,7 @@ class Centre:
     z: list[Line]
     s: list[Line]
     gradient: arb
+    out: frozenset[int] = frozenset()
 
     @property
     def tie(self) -> arb:
@@ -37,15 +38,18 @@ class Centre:
         return (sum((x * (1 - x) for line in self.s for x in line), ZERO) / k**2).mid()
 
 
-def centre(head: Head, flat: Sequence[float]) -> Centre:
-    """Everything at weights, row by row."""
+def centre(head: Head, flat: Sequence[float], out: frozenset[int] = frozenset(),
+           targets: list[list[float]] | None = None) -> Centre:
+    """Everything at weights, row by row, of the sum without the rows `out`, with other targets if they are given."""
+    targets = head.targets if targets is None else targets
     z = head.outputs(list(flat))
     V = [list(flat[a * head.m : (a + 1) * head.m]) for a in range(head.k)]
     s = [softmax(line) for line in z]
     mu, held = head.mu(), [0.0 if head.free_intercept and j == head.m - 1 else 1.0 for j in range(head.m)]
-    g = arb_mat([[x - y for x, y in zip(a, b, strict=True)] for a, b in zip(s, head.targets, strict=True)])
+    g = arb_mat([[ZERO if i in out else x - y for x, y in zip(a, b, strict=True)]
+                 for i, (a, b) in enumerate(zip(s, targets, strict=True))])
     pull = arb_mat([[mu * arb(x) * d for x, d in zip(row, held, strict=True)] for row in V])
-    return Centre(head, head.targets, V, z, s, norm((g.transpose() * head.phi + pull).entries()).upper())
+    return Centre(head, targets, V, z, s, norm((g.transpose() * head.phi + pull).entries()).upper(), out)
 
 
 def softmax(z: Line) -> Line:
@@ -56,9 +60,15 @@ def softmax(z: Line) -> Line:
     return [x / total for x in e]
 
 
-def curvature(s: Line) -> list[Line]:
-    """`diag(s) − ssᵀ`."""
-    return [[x * ((a == b) - y) for b, y in enumerate(s)] for a, x in enumerate(s)]
+def root(s: Line) -> list[Line]:
+    """E with `|Ev|² = vᵀ(diag(s) − ssᵀ)v`: the rows `√s_a(v_a − s·v)`."""
+    return [[x.sqrt() * ((a == b) - y) for b, y in enumerate(s)] for a, x in enumerate(s)]
+
+
+def square(s: Line, v: Sequence[arb]) -> arb:
+    """`vᵀ(diag(s) − ssᵀ)v`."""
+    mean = sum((x * y for x, y in zip(s, v, strict=True)), ZERO)
+    return sum((x * (y - mean) ** 2 for x, y in zip(s, v, strict=True)), ZERO)
 
 
 def variance(top: arb) -> arb:
@@ -71,14 +81,6 @@ def likeliest(s: Line, x: arb) -> arb:
     best = max(range(len(s)), key=lambda a: float(s[a].mid()))
     odds = (ONE - s[best]) / s[best] * x.exp()
     return (1 / (1 + odds)).lower()
-
-
-def spread(line: Sequence[arb]) -> arb:
-    """Largest less smallest entry, at most."""
-    top, bottom = line[0], line[0]
-    for x in line[1:]:
-        top, bottom = top.max(x), bottom.min(x)
-    return (top - bottom).upper()
 
 
 def weights(s: Line, R: list[list[arb]]) -> tuple[arb, arb]:
@@ -98,19 +100,16 @@ def weights(s: Line, R: list[list[arb]]) -> tuple[arb, arb]:
 
 @dataclass(frozen=True)
 class Pull:
-    """`P̂ = sp − Aξ`, `|v·Aξ| ≤ slack·range(v)`; of a new label `P̂ = sp`."""
+    """`P̂ = sp − Aξ`, `|ξ|_A ≤ slack`; of a new label `P̂ = sp`."""
 
     p: Line
     slack: arb
-    curve: list[Line]
 
 
 def pull(c: Centre, i: int, target: Sequence[float] | None, shift: Sequence[float], x: arb) -> Pull:
-    """Row i gets a target; or it is deleted (None), and its outputs move by `s·shift + ξ`, the range of ξ at most x."""
+    """Row i gets a target; or it is deleted (None), and its outputs move by `s·shift + ξ`, `|ξ|_A ≤ x`."""
     s, y = c.s[i], c.targets[i]
     if target is not None:
-        return Pull([arb(a) - b for a, b in zip(y, target, strict=True)], ZERO, [])
-    old = curvature(s)
-    bent = [sum((a * arb(b) for a, b in zip(line, shift, strict=True)), ZERO) for line in old]
-    p = [b - a - e for a, b, e in zip(s, y, bent, strict=True)]
-    return Pull(p, (variance(likeliest(s, ZERO)) * x).upper(), [[-v for v in line] for line in old])
+        return Pull([arb(a) - b for a, b in zip(y, target, strict=True)], ZERO)
+    mean = sum((a * b for a, b in zip(s, shift, strict=True)), ZERO)
+    return Pull([b - a - a * (d - mean) for a, b, d in zip(s, y, shift, strict=True)], x)

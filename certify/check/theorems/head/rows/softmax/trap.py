@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, largest
 from certify.check.theorems.head.rows.boxes.trap import most
-from certify.check.theorems.head.rows.softmax.centre import Centre, Line, Pull, Slabs, pull, spread, weights
+from certify.check.theorems.head.rows.softmax.centre import (
+    Centre,
+    Line,
+    Pull,
+    Slabs,
+    pull,
+    root,
+    square,
+    weights,
+)
 
 WIDE = 64
 """Changed rows whose pulls are formed one by one; the rest share one bound."""
@@ -20,12 +29,22 @@ Blocks = list[list[arb_mat]]
 
 @dataclass(frozen=True)
 class Change:
-    """A row that may change: its targets (None: it is deleted), their shifts, and the range of what strays."""
+    """A row that may change: its targets (None: it is deleted), their shifts, and the length of what strays."""
 
     row: int
     targets: list[list[float] | None]
     shifts: list[list[float]]
     x: arb
+
+
+@dataclass(frozen=True)
+class Source:
+    """A row that may change, its pulls, and at least `|x ⊗ P̂|_A` of them and of what strays of them."""
+
+    row: int
+    pulls: list[Pull]
+    reach: arb
+    far: arb
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,7 @@ class Box:
     count: int
     mean: Blocks
     half: Blocks
-    sources: list[tuple[int, list[Pull]]]
+    sources: list[Source]
     wide: int
     others: arb
     bent: arb
@@ -54,7 +73,7 @@ class Box:
 
 def box(c: Centre, changes: list[Change], count: int, R: Slabs) -> Box | None:
     """The box, if every inequality of D9 is proved; else None."""
-    ends = [weights(s, slab) for s, slab in zip(c.s, R, strict=True)]
+    ends = [(ZERO, ZERO) if i in c.out else weights(s, slab) for i, (s, slab) in enumerate(zip(c.s, R, strict=True))]
     top, low = _inverse(c, [a for a, _ in ends]), _inverse(c, [b for _, b in ends])
     if top is None or low is None:
         return None
@@ -64,13 +83,14 @@ def box(c: Centre, changes: list[Change], count: int, R: Slabs) -> Box | None:
     pulls = {h.row: [pull(c, h.row, t, d, h.x) for t, d in zip(h.targets, h.shifts, strict=True)] for h in changes}
     rows = [h.row for h in changes]
     means, bends = own_blocks(mean, c.head.phi), own_blocks(bend, c.head.phi)
-    reach = {i: _strength(means[i], pulls[i]) for i in rows}
+    far = {i: _stray(c.s[i], means[i], pulls[i]) for i in rows}
+    reach = {i: _strength(c.s[i], means[i], pulls[i], far[i]) for i in rows}
     order = sorted(rows, key=lambda i: -float(reach[i]))
     wide = max(WIDE, 2 * count)
     others = largest([reach[i] for i in order[wide:]])
     bent = _bends(c, bend, {i: (bends[i], pulls[i]) for i in rows}, order[:wide], count)
     size = sum((x * x for row in top for block in row for x in block.entries()), ZERO).sqrt().upper()
-    sources, still = [(i, pulls[i]) for i in order], size * c.gradient
+    sources, still = [Source(i, pulls[i], reach[i], far[i]) for i in order], size * c.gradient
     found = Box(c, count, mean, bend, sources, min(wide, len(order)), others, bent, still)
     return found if _holds(found, {h.row: h for h in changes}, pulls, R, (means, bends)) else None
 
@@ -80,15 +100,15 @@ def _bends(c: Centre, B: Blocks, rows: dict[int, tuple[list[Line], list[Pull]]],
 
     `P̂_iᵀB_ilP̂_l` is at most `max(0, p_iᵀB_ilp_l)` and what the parts that stray add by their lengths.
     """
-    each = {i: _strength(*parts) for i, parts in rows.items()}
+    none = {i: _strength(c.s[i], *parts, ZERO) for i, parts in rows.items()}
+    away = {i: _stray(c.s[i], *parts) for i, parts in rows.items()}
+    each = {i: (none[i] + away[i]).upper() for i in rows}
     plain = most(each.values(), count)
     if count == 1:
         return plain
     k, longest = c.head.k, largest(list(each.values()))
     rest = largest([each[i] for i in rows if i not in strong])
-    still = {i: [Pull(q.p, ZERO, q.curve) for q in rows[i][1]] for i in strong}
-    direct = {i: _strength(rows[i][0], still[i]) for i in strong}
-    stray = {i: (largest([q.slack for q in rows[i][1]]) * _widest(rows[i][0])).upper() for i in strong}
+    direct, stray = {i: none[i] for i in strong}, {i: away[i] for i in strong}
     X = arb_mat([c.head.rows[i] for i in strong])
     K = crossed(B, X, X)
     squares = {i: each[i] * (each[i] + (count - 1) * longest) for i in rows}
@@ -107,9 +127,23 @@ def _bends(c: Centre, B: Blocks, rows: dict[int, tuple[list[Line], list[Pull]]],
     return plain.min(most([x.upper() for x in squares.values()], count).sqrt().upper())
 
 
-def _widest(own: list[Line]) -> arb:
-    """The largest `|x ⊗ (e_a − e_b)|_M`."""
-    return largest([seen(own, a, b) for a in range(len(own)) for b in range(a)])
+def curved(s: Line, own: list[Line]) -> arb:
+    """At least `|x ⊗ u|_M` over all `u = Av` with `|v|_A ≤ 1`, from the own block: `|T|¹⁶ ≤ |(TᵀT)⁸|_F`."""
+    E = arb_mat(root(s))
+    T = E * arb_mat(own) * E.transpose()
+    G = T.transpose() * T
+    for _ in range(3):
+        G = G * G
+    found = sum((x * x for x in G.entries()), ZERO).upper()
+    for _ in range(6):
+        found = found.sqrt()
+    return found.upper()
+
+
+def _stray(s: Line, own: list[Line], pulls: list[Pull]) -> arb:
+    """What strays of a pull is at most as long as this."""
+    slack = largest([q.slack for q in pulls])
+    return ZERO if slack == 0 else (slack * curved(s, own)).upper()
 
 
 def _inverse(c: Centre, weigh: list[arb]) -> Blocks | None:
@@ -158,13 +192,13 @@ def seen(own: list[Line], a: int, b: int) -> arb:
     return (own[a][a] + own[b][b] - own[a][b] - own[b][a]).upper().max(ZERO).sqrt().upper()
 
 
-def _strength(own: list[Line], pulls: list[Pull]) -> arb:
-    """At least `|x ⊗ P̂|_M`: that of p, and `slack` times the largest of differences of unit vectors."""
-    k, wide, found = len(own), _widest(own), ZERO
+def _strength(s: Line, own: list[Line], pulls: list[Pull], far: arb) -> arb:
+    """At least `|x ⊗ P̂|_M`: that of p, and `far`, that of what strays."""
+    k, found = len(own), ZERO
     for q in pulls:
-        square = sum((q.p[a] * own[a][b] * q.p[b] for a in range(k) for b in range(k)), ZERO)
-        found = found.max(square.upper().max(ZERO).sqrt() + q.slack * wide)
-    return found.upper()
+        direct = sum((q.p[a] * own[a][b] * q.p[b] for a in range(k) for b in range(k)), ZERO)
+        found = found.max(direct.upper().max(ZERO).sqrt())
+    return (found + far).upper()
 
 
 def crossed(M: Blocks, X: arb_mat, Y: arb_mat) -> list[list[list[list[arb]]]]:
@@ -173,19 +207,75 @@ def crossed(M: Blocks, X: arb_mat, Y: arb_mat) -> list[list[list[list[arb]]]]:
     return [[(X * block * turned).tolist() for block in row] for row in M]
 
 
-def pushes(sources: list[tuple[int, list[Pull]]], K: list[list[list[list[arb]]]], j: int, a: int, b: int,
-           without: int) -> list[arb]:
-    """At least `(K(e_a − e_b))·P̂` of every one of some rows, but for row `without`."""
-    k, out = len(K), []
-    for at, (row, pulls) in enumerate(sources):
-        if row == without:
-            continue
-        v = [K[a][q][j][at] - K[b][q][j][at] for q in range(k)]
-        width, best = spread(v), ZERO
-        for q in pulls:
-            best = best.max(sum((x * y for x, y in zip(v, q.p, strict=True)), ZERO) + q.slack * width)
-        out.append(best.upper())
-    return out
+def tops(rough: Sequence[arb], exact: Callable[[int], arb], floor: arb, count: int) -> arb:
+    """Upper bound of the sum of the `count` largest of numbers, none taken below a floor that others share.
+
+    Args:
+        rough: upper bounds.
+        exact: better ones, looked at where they decide.
+        floor: at least every one of the others; 0 where there are none.
+        count: how many.
+    """
+    found: list[arb] = []
+    least = float("inf") if not count else -1.0
+    order = sorted(range(len(rough)), key=lambda i: -float(rough[i]))
+    for at, i in enumerate(order):
+        if least >= max(float(rough[i]), float(floor)):
+            return most([*found, *(rough[i] for i in order[at : at + count])] + [floor] * count, count)
+        found.append(exact(i).max(floor))
+        if len(found) >= count:
+            least = sorted((float(x) for x in found), reverse=True)[count - 1]
+    return most(found + [floor] * count, count)
+
+
+class Seen:
+    """What every one of some rows does to others, block by block."""
+
+    def __init__(self, c: Centre, M: Blocks, X: arb_mat, sources: Sequence[Source]) -> None:
+        self.s = [c.s[source.row] for source in sources]
+        self.sources, self.k = sources, len(M)
+        k, turned = self.k, arb_mat([c.head.rows[source.row] for source in sources]).transpose()
+        half = [[block * turned for block in row] for row in M]
+        self.K = [[(X * block).tolist() for block in row] for row in half]
+        parts = [[block.tolist() for block in row] for row in half]
+        self.Q = []
+        for t in range(len(sources[0].pulls)):
+            p = [source.pulls[t].p for source in sources]
+            self.Q.append([(X * arb_mat([[sum((parts[a][b][i][at] * line[b] for b in range(k)), ZERO)
+                                          for at, line in enumerate(p)] for i in range(c.head.m)])).tolist()
+                           for a in range(k)])
+
+    def pushes(self, j: int, a: int, b: int, root: arb, without: int) -> tuple[list[arb], Callable[[int], arb]]:
+        """At least `(K(e_a − e_b))·P̂` of every row but one: roughly, with `root ≥ |x ⊗ (e_a − e_b)|_A`, and exactly."""
+        kept = [at for at, source in enumerate(self.sources) if source.row != without]
+        direct = [largest([Q[a][j][at] - Q[b][j][at] for Q in self.Q]) for at in kept]
+        rough = [(x + root * self.sources[at].far).upper() for x, at in zip(direct, kept, strict=True)]
+
+        def exact(place: int) -> arb:
+            at = kept[place]
+            slack = self.sources[at].pulls[0].slack
+            if slack == 0:
+                return direct[place].upper()
+            v = [self.K[a][c][j][at] - self.K[b][c][j][at] for c in range(self.k)]
+            return (direct[place] + square(self.s[at], v).upper().max(ZERO).sqrt() * slack).upper()
+
+        return rough, exact
+
+    def strays(self, j: int, s: Line, own: arb, without: int) -> tuple[list[arb], Callable[[int], arb]]:
+        """At least `|KP̂|_A` of every row but one, A with the probabilities s; own as of `curved`."""
+        k = self.k
+        kept = [at for at, source in enumerate(self.sources) if source.row != without]
+
+        def exact(place: int) -> arb:
+            at = kept[place]
+            near = largest([square(s, [Q[a][j][at] for a in range(k)]) for Q in self.Q]).upper().sqrt()
+            block = [[self.K[a][b][j][at] for b in range(k)] for a in range(k)]
+            mean = [sum((s[a] * block[a][b] for a in range(k)), ZERO) for b in range(k)]
+            far = sum((s[a] * square(self.s[at], [x - y for x, y in zip(block[a], mean, strict=True)])
+                       for a in range(k)), ZERO)
+            return (near + far.upper().max(ZERO).sqrt() * self.sources[at].pulls[0].slack).upper()
+
+        return [(own * self.sources[at].reach).upper() for at in kept], exact
 
 
 def _holds(found: Box, changes: dict[int, Change], pulls: dict[int, list[Pull]], R: Slabs,
@@ -193,75 +283,89 @@ def _holds(found: Box, changes: dict[int, Change], pulls: dict[int, list[Pull]],
     """Every inequality."""
     c, k, count = found.c, found.c.head.k, found.count
     means, bends = blocks
-    some, relabels = found.sources[: found.wide], c.head.relabels
-    K = crossed(found.mean, c.head.phi, arb_mat([c.head.rows[i] for i, _ in some]))
+    relabels, root2 = c.head.relabels, arb(2).sqrt()
+    some = Seen(c, found.mean, c.head.phi, found.sources[: found.wide])
     for j in range(c.head.n):
-        widest = ZERO
+        if j in c.out:
+            continue
         for a in range(k):
             for b in range(k):
-                if a == b:
-                    continue
-                root = seen(means[j], a, b)
-                extra = seen(bends[j], a, b) * found.bent + arb(2).sqrt() * c.head.sizes[j] * found.still
-                each = floored(pushes(some, K, j, b, a, -1 if relabels else j), root * found.others, count)
-                if not R[j][a][b] > most(each, count) + extra:
-                    return False
-                if j in changes:
-                    widest = widest.max((most(each, count - 1) + extra).upper())
-        if j in changes and not relabels and not _stays(changes[j], pulls[j], means[j], widest):
-            return False
+                if a != b:
+                    root = seen(means[j], a, b)
+                    extra = seen(bends[j], a, b) * found.bent + root2 * c.head.sizes[j] * found.still
+                    each = some.pushes(j, b, a, root, -1 if relabels else j)
+                    if not R[j][a][b] > tops(*each, (root * found.others).upper(), count) + extra:
+                        return False
+        if j in changes and not relabels:
+            own = curved(c.s[j], means[j])
+            near = tops(*some.strays(j, c.s[j], own, j), (own * found.others).upper(), count - 1)
+            stray = near + curved(c.s[j], bends[j]) * found.bent + c.head.sizes[j] * found.still  # |Ev| ≤ |v|
+            if not _stays(changes[j], pulls[j], means[j], (own, stray), c.s[j]):
+                return False
     return True
 
 
-def floored(values: list[arb], floor: arb, count: int) -> list[arb]:
-    """The values and those of the rows that share a bound: the largest sums of both."""
-    return values if floor == 0 else [v.max(floor.upper()) for v in values] + [floor.upper()] * count
-
-
-def _stays(change: Change, pulls: list[Pull], K: list[Line], stray: arb) -> bool:
-    """Whether ξ keeps within its range, `ξ + K·curve·ξ = ρ − s(shift + Kp)`: by rows of an inverse of `I + K·curve`."""
-    k = len(K)
-    block = arb_mat(K)
+def _stays(change: Change, pulls: list[Pull], K: list[Line], bounds: tuple[arb, arb], s: Line) -> bool:
+    """Whether ξ keeps within its length: `ξ − KAξ = η − s(shift + Kp)`, in the norm of A."""
+    own, stray = bounds
+    left = (1 - own * own).lower()
+    if not left > 0:
+        return False
     for q, shift in zip(pulls, change.shifts, strict=True):
-        turn = block * arb_mat(q.curve)
-        turn = arb_mat([[turn[a, b] + (a == b) for b in range(k)] for a in range(k)])
-        try:
-            N = turn.mid().inv().mid().tolist()
-        except ZeroDivisionError:
+        Kp = (arb_mat(K) * arb_mat(len(K), 1, q.p)).entries()
+        lost = square(s, [arb(d) + x for d, x in zip(shift, Kp, strict=True)]).upper().max(ZERO).sqrt()
+        if not change.x > (stray + lost) / left:
             return False
-        Kp = (block * arb_mat(k, 1, q.p)).entries()
-        lost = spread([arb(d) + x for d, x in zip(shift, Kp, strict=True)])
-        for a in range(k):
-            for b in range(a):
-                line = [x - y for x, y in zip(N[a], N[b], strict=True)]
-                mean = sum(line, ZERO) / k
-                line = [x - mean for x in line]
-                back = (arb_mat([line]) * turn).entries()
-                delta = sum((abs((i == a) - (i == b) - x) for i, x in enumerate(back)), ZERO) / 2
-                half = sum((abs(x) for x in line), ZERO) / 2
-                total = half * (stray + lost) + delta * change.x
-                if not change.x > total:
-                    return False
     return True
 
 
-def stays(found: Box, asked: Sequence[int]) -> list[bool]:
-    """Whether today's label of evaluation rows is proved to stay ahead of every other."""
+@dataclass(frozen=True)
+class Margin:
+    """How far today's label is ahead of another class, and what is taken of that.
+
+    Attributes:
+        gap: now; negative if today's label is not known.
+        fixed: what no changed row takes part in.
+        rows: those that may change.
+        rough, exact: what each of them takes, at most.
+    """
+
+    gap: arb
+    fixed: arb
+    rows: list[int]
+    rough: list[arb]
+    exact: Callable[[int], arb]
+
+    def holds(self, count: int, gone: set[int]) -> bool:
+        """Whether it stays above 0 when at most `count` rows change, none of those that are gone."""
+        kept = [at for at, i in enumerate(self.rows) if i not in gone]
+        fall = tops([self.rough[at] for at in kept], lambda place: self.exact(kept[place]), ZERO, count)
+        return bool(self.gap > fall + self.fixed)
+
+    def blocking(self) -> list[int]:
+        """The rows of which it is not proved that it stays above 0 when they alone change."""
+        return [i for at, i in enumerate(self.rows)
+                if not (self.gap > self.rough[at] + self.fixed or self.gap > self.exact(at) + self.fixed)]
+
+
+def margins(found: Box, asked: Sequence[int]) -> list[list[Margin]]:
+    """The margins of evaluation rows over every other class."""
     c, head = found.c, found.c.head
     if not asked:
         return []
     lines = head.evaluated.tolist()
     X = arb_mat([lines[j] for j in asked])
-    bends = own_blocks(found.half, X)
-    K = crossed(found.mean, X, arb_mat([head.rows[i] for i, _ in found.sources]))
+    means, bends = own_blocks(found.mean, X), own_blocks(found.half, X)
+    every, rows = Seen(c, found.mean, X, found.sources), [source.row for source in found.sources]
     F = (X * arb_mat(c.V).transpose()).tolist()
     out = []
     for at, j in enumerate(asked):
-        a, ok = head.today[j], head.today[j] >= 0
-        for b in range(head.k):
-            if ok and b != a:
-                each = pushes(found.sources, K, at, a, b, -1)
-                fall = most(each, found.count) + seen(bends[at], a, b) * found.bent
-                ok = bool(F[at][a] - F[at][b] > fall + arb(2).sqrt() * head.lengths[j] * found.still)
-        out.append(ok)
+        a, still = head.today[j], arb(2).sqrt() * head.lengths[j] * found.still
+        out.append([Margin(F[at][a] - F[at][b] if a >= 0 else arb(-1), seen(bends[at], a, b) * found.bent + still, rows,
+                           *every.pushes(at, a, b, seen(means[at], a, b), -1)) for b in range(head.k) if b != a])
     return out
+
+
+def stays(found: Box, asked: Sequence[int]) -> list[bool]:
+    """Whether today's label of evaluation rows is proved to stay ahead of every other."""
+    return [all(margin.holds(found.count, set()) for margin in part) for part in margins(found, asked)]

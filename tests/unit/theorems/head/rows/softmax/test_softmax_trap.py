@@ -13,8 +13,9 @@ from certify.systems.head.rows.change import DELETED, RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.softmax.centre import Centre, Changes, centre, changes_of, mean_least, mean_most
+from certify.theorems.head.rows.softmax.drops import drops
 from certify.theorems.head.rows.softmax.finder import ranges
-from certify.theorems.head.rows.softmax.trap import margins, pairs_of, trap
+from certify.theorems.head.rows.softmax.trap import pairs_of, trap
 from certify.theorems.head.rows.softmax_box import SoftmaxBox
 from tests.families.class_heads import class_head, refit
 
@@ -63,7 +64,7 @@ def test_refits_lie_within_and_margins_hold(relabels: bool, count: int) -> None:
         seen += 1
         head, rows = c.head, changes.rows.tolist()
         at = np.flatnonzero(head.today >= 0)
-        least = margins(c, t, at)
+        least = drops(c, t, at).least(changes.count)
         a, b = pairs_of(head.k)
         change = RowChange(relabels, count, tuple(rows))
         for M, codes, V in every(head, change):
@@ -74,7 +75,8 @@ def test_refits_lie_within_and_margins_hold(relabels: bool, count: int) -> None:
             for i, code in zip(M, codes, strict=True):
                 place = rows.index(i)
                 option = list(change.alternatives(head, i)).index(code)
-                assert relabels or np.ptp(dz[i] - shift[place, option]) <= x[place]
+                xi, s = dz[i] - shift[place, option], c.S[i]
+                assert relabels or (s * xi * xi).sum() - (s @ xi) ** 2 <= x[place] ** 2
             F = head.points[at] @ V.T
             mine = F[np.arange(len(at)), head.today[at]]
             F[np.arange(len(at)), head.today[at]] = -np.inf

@@ -64,7 +64,7 @@ def test_more_deletions_than_the_tree_is_for(count: int) -> None:
 def test_a_missing_child() -> None:
     head, arrays, asked = example(2)
     last = len(arrays["parent"]) - 1
-    assert arrays["box_count"][last] + arrays["leaf_count"][last] > 0
+    assert arrays["parent"][last] >= 0
     cut: Arrays = {}
     for name, a in arrays.items():
         drop = {"parent": 1, "branch": 1, "weights": 1, "hot_count": 1, "box_count": 1, "leaf_count": 1,
@@ -235,3 +235,18 @@ def test_leaves_alone_do_not_speak_of_no_change(gone: int) -> None:
     arrays = tree.arrays(np.array([True]), 1)
     with ctx.workprec(64):
         assert box_tree.proved(as_checked(head, (gone,), 1), stored(arrays), "claim", [True]) == [False]
+
+
+def test_single_rows_at_another_centre_or_without_their_leaves() -> None:
+    head, arrays, asked = example(2)
+    last = arrays["box_count"] == 0
+    last[0] = False
+    for shift in (1e-3, 0.1, np.nan):
+        weights = np.where(last[:, None], arrays["weights"] + shift, arrays["weights"])
+        try:
+            assert found(head, changed(arrays, weights=weights), 2, asked) != list(asked)
+        except Invalid:
+            assert np.isnan(shift)
+    none = changed(arrays, leaf=arrays["leaf"][:0], leaf_weights=arrays["leaf_weights"][:0],
+                   leaf_count=np.zeros_like(arrays["leaf_count"]))
+    assert found(head, none, 2, asked) != list(asked)

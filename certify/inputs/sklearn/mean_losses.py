@@ -1,0 +1,55 @@
+"""Estimators whose loss is a mean over the rows, which are divided by the rows that are left: PoissonRegressor, SGD."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from certify.format.errors import InputError
+from certify.format.words import Loss, Normalization
+from certify.inputs.sklearn.read import Linear, by_label, layer, numbers, real_targets, refuse, strength
+from certify.rigor.fp import Array
+
+
+def _poisson(estimator: Any, y: Array, n: int) -> Linear:
+    """Half the mean deviance and `α|w|²/2`: `e^z − yz` up to a constant, z the logarithm of the mean."""
+    W, b = layer(estimator)
+    return Linear(W, b, Loss.POISSON, strength("alpha", estimator.get_params()["alpha"]), False, None,
+                  real_targets(y, n, 1), Normalization.REMAINING)
+
+
+def _sgd_classifier(estimator: Any, y: Array, n: int) -> Linear:
+    """`(1/n) Σ ℓ + α|w|²/2`; its squared hinge is twice the one with a half."""
+    p = estimator.get_params()
+    known = {"log_loss": (Loss.LOGISTIC, Loss.ONE_VS_REST, 1.0), "squared_hinge": (
+        Loss.SQUARED_HINGE, Loss.SQUARED_HINGE, 0.5)}
+    if p["loss"] not in known:
+        raise InputError("loss", f"{p['loss']!r}", f"fit with loss={' or '.join(map(repr, known))}")
+    refuse(p, penalty=("l2",))
+    one, several, share = known[p["loss"]]
+    own, balanced = by_label(estimator, p, len(estimator.classes_) == 2)
+    labels, (W, b) = numbers(estimator, y), layer(estimator)
+    return Linear(W, b, one if len(W) == 1 else several, strength("alpha", p["alpha"]) * share, False,
+                  labels.astype(np.float64), None, Normalization.REMAINING, own, balanced)
+
+
+def _sgd_regressor(estimator: Any, y: Array, n: int) -> Linear:
+    p = estimator.get_params()
+    known = {"squared_error": (Loss.SQUARED, False), "huber": (Loss.HUBER, True)}
+    if p["loss"] not in known:
+        raise InputError("loss", f"{p['loss']!r}", f"fit with loss={' or '.join(map(repr, known))}")
+    refuse(p, penalty=("l2",))
+    loss, cut = known[p["loss"]]
+    if cut and p["epsilon"] != 1.0:
+        raise InputError("epsilon", f"{p['epsilon']!r}", "divide y by it and fit with epsilon=1.0: that is the same")
+    W, b = layer(estimator)
+    return Linear(W, b, loss, strength("alpha", p["alpha"]), False, None, real_targets(y, n, 1),
+                  Normalization.REMAINING)
+
+
+READERS: Final[Mapping[str, Callable[[Any, Array, int], Linear]]] = MappingProxyType({
+    "PoissonRegressor": _poisson, "SGDClassifier": _sgd_classifier, "SGDRegressor": _sgd_regressor})
+"""By the name of the class."""

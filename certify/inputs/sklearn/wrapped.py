@@ -1,0 +1,83 @@
+"""What stands around a linear estimator: a search for its options, and a pipeline of fitted scalers before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from certify.format.errors import InputError
+from certify.inputs.given import given_rows
+from certify.rigor.fp import Array
+
+SEARCHES: Final = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
+SCALERS: Final = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Fitted scalers, one after another, in floats.
+
+    Attributes:
+        steps: each with its name.
+    """
+
+    steps: tuple[tuple[str, Callable[[Any], Any]], ...]
+
+    @property
+    def words(self) -> str:
+        """Their names."""
+        return ", ".join(name for name, _ in self.steps)
+
+    def __call__(self, X: Array) -> Array:
+        """The rows as the estimator gets them.
+
+        Raises:
+            InputError: rows that become no finite numbers.
+        """
+        for name, scaled in self.steps:
+            X = given_rows(scaled(X), f"rows after {name}")
+        return X
+
+
+def unwrapped(estimator: Any) -> tuple[Any, Prepared | None]:
+    """The linear estimator itself, and what is done to rows before it.
+
+    Raises:
+        InputError: a step that is no scaler, or a search that fitted no best estimator.
+    """
+    steps: list[tuple[str, Callable[[Any], Any]]] = []
+    while True:
+        name = type(estimator).__name__
+        if name in SEARCHES:
+            if not hasattr(estimator, "best_estimator_"):
+                raise InputError("estimator", f"{name} without a best estimator", "call fit first, with refit=True")
+            estimator = estimator.best_estimator_
+        elif name == "Pipeline":
+            *before, (_, last) = estimator.steps
+            steps += [_scaler(step) for _, step in before if step is not None and not isinstance(step, str)]
+            estimator = last
+        else:
+            return estimator, Prepared(tuple(steps)) if steps else None
+
+
+def _scaler(step: Any) -> tuple[str, Callable[[Any], Any]]:
+    name = type(step).__name__
+    if name not in SCALERS:
+        raise InputError("estimator", f"a pipeline with {name}", f"apply it to X and X_eval before; only "
+                         f"{', '.join(SCALERS)} are known in a pipeline")
+    if not hasattr(step, "scale_"):
+        raise InputError("estimator", f"{name} that is not fitted", "call fit first")
+    fitted = getattr(step, "feature_names_in_", None)
+
+    def scaled(X: Array) -> Any:
+        if fitted is None:
+            return step.transform(X)
+        columns = step.feature_names_in_
+        try:  # names were compared before; the scaler warns of rows without them
+            del step.feature_names_in_
+            return step.transform(X)
+        finally:
+            step.feature_names_in_ = columns
+
+    return name, scaled

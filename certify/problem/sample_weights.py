@@ -1,0 +1,49 @@
+"""Weights of the training rows in the loss: of every row, and of every label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.format.errors import InputError
+from certify.rigor.fp import Array
+
+
+@dataclass(frozen=True, eq=False)
+class SampleWeights:
+    """A row counts `s_i·t(y_i)` times in the sum of the losses.
+
+    Attributes:
+        rows: `(n,)` the `s_i > 0`, which stay with the rows; None: all 1.
+        labels: `(c,)` the `t(y) > 0` of the labels, ascending; None: all 1.
+        balanced: whether `t(y) = n'/(c·n'_y)` of the rows that are left.
+    """
+
+    rows: Array | None = None
+    labels: Array | None = None
+    balanced: bool = False
+
+    @property
+    def by_label(self) -> bool:
+        """Whether labels have weights."""
+        return self.labels is not None or self.balanced
+
+    def require(self, n: int) -> None:
+        """Refuse numbers that are no weights.
+
+        Raises:
+            InputError: another number of them, one that is not finite or not above 0, or two sets for the labels.
+        """
+        for name, array, count in (("weights of rows", self.rows, n), ("weights of labels", self.labels, None)):
+            if array is None:
+                continue
+            if array.dtype != np.float64 or array.ndim != 1 or (count is not None and len(array) != count):
+                raise InputError(name, f"{array.dtype} of shape {array.shape}",
+                                 f"give one float64 number for each of the {count} rows" if count else "give a list")
+            if not (np.isfinite(array) & (array > 0)).all():
+                at = int(np.flatnonzero(~(np.isfinite(array) & (array > 0)))[0])
+                raise InputError(f"{name}, entry {at}", f"{array[at]}",
+                                 "give finite numbers above 0; leave out rows that do not count")
+        if self.balanced and self.labels is not None:
+            raise InputError("weights of labels", "numbers, and balanced ones", "give one of them")

@@ -1,0 +1,1 @@
+"""More questions about changed rows of a head: accuracy, tolerated numbers, influence, ranges of weights."""

@@ -1,0 +1,62 @@
+"""How many evaluation rows are labelled rightly and stay so under every change of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certify.inputs.given import given_numbers
+from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.labels import labels_of
+from certify.theorems.head.rows.survey import Survey
+
+UNKNOWN = -1
+"""In the place of a label: today's is too near a tie to tell."""
+
+
+@dataclass(frozen=True, eq=False)
+class Accuracy:
+    """The share of evaluation rows whose label is right today and the same after every change.
+
+    Row by row, as the literature counts certified accuracy: one change need not spoil all the rows that some change
+    spoils.
+
+    Attributes:
+        rows: how many evaluation rows there are.
+        today: numbers of those that the given weights label rightly, proved.
+        kept: numbers of those that every change leaves right, proved.
+        lost: numbers of those right today that some change makes wrong, proved.
+        lower, upper: shares: proved to be kept, and all but those that are wrong today or lost.
+    """
+
+    rows: int
+    today: Whole
+    kept: Whole
+    lost: Whole
+    lower: float
+    upper: float
+
+    def __repr__(self) -> str:
+        return (f"Accuracy(today {len(self.today)} of {self.rows} labels right; under every change {len(self.kept)} "
+                f"proved to stay right, at most {round(self.upper * self.rows)}: {self.lower:.4f} to {self.upper:.4f})")
+
+
+def accuracy_of(head: Head, survey: Survey, y_eval: Any) -> Accuracy:
+    """Both ends of the accuracy under every change that was surveyed.
+
+    Args:
+        head: the head.
+        survey: what became of every evaluation row.
+        y_eval: the right labels (:func:`labels_of`).
+
+    Raises:
+        InputError: labels that are none.
+    """
+    right = labels_of(head, given_numbers(y_eval, "y_eval"), "y_eval") == head.today
+    N, unknown = len(head.today), head.today == UNKNOWN
+    kept, lost = right & survey.proved, right & survey.attacked
+    upper = int((right & ~survey.attacked).sum() + (unknown & ~survey.attacked).sum())
+    today, stays, breaks = (np.flatnonzero(which) for which in (right, kept, lost))
+    return Accuracy(N, today, stays, breaks, int(kept.sum()) / N, upper / N)

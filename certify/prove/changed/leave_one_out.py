@@ -1,0 +1,164 @@
+"""What every output becomes when each training row in turn is left out, enclosed, and which rows matter most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from certify.finders.head.refits import Refitter
+from certify.format.errors import InputError
+from certify.problem.problem import Problem
+from certify.problem.progress import Progress, silent
+from certify.prove.rows import asked_any
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import NONE, Choices, RowChange, choices_of
+from certify.systems.head.rows.head import Whole
+from certify.systems.head.rows.of_problem import head_of
+from certify.systems.head.rows.refit import enclose_refits
+
+RAISES, LOWERS, OPEN = "raises", "lowers", "open"
+
+
+@dataclass(frozen=True)
+class Influence:
+    """What leaving out one training row does to one evaluation row.
+
+    Attributes:
+        row: number of the training row.
+        lower, upper: ends of the change of the output (of several: of the lead of today's label).
+        direction: ``"raises"`` or ``"lowers"`` it, proved; ``"open"``: its sign is not proved.
+    """
+
+    row: int
+    lower: float
+    upper: float
+    direction: str
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveOneOut:
+    """The outputs of every evaluation row after each row alone is left out: `lower ≤ output ≤ upper`.
+
+    With the cross-entropy and an intercept without decay the outputs of one evaluation row are determined up to one
+    number that is added to all of them; they are then those of one of the refits.
+
+    Attributes:
+        lower, upper: `(r, N, k)`, one for each row that the problem lets change, all n as a rule; infinite where
+            nothing is proved.
+        rows: `(r,)` numbers of these rows.
+        base_lower, base_upper: `(N, k)` the outputs after training to the exact minimum on all rows.
+    """
+
+    lower: Array
+    upper: Array
+    rows: Whole
+    base_lower: Array
+    base_upper: Array
+
+    @cached_property
+    def middle(self) -> Array:
+        """`(r, N, k)` midpoints."""
+        return np.asarray((self.lower + self.upper) / 2)
+
+    def changes(self, point: int) -> list[Influence]:
+        """What leaving out each row changes at one evaluation row, in the order of the rows.
+
+        Of one output its change; of several the change of the lead that today's label (the largest output after
+        training on all rows) has over the second, which no number that is added to all outputs touches.
+
+        Args:
+            point: number of the evaluation row.
+        """
+        N = self.base_lower.shape[0]
+        if not isinstance(point, int | np.integer) or not 0 <= point < N:
+            raise InputError("point", f"{point!r}", f"give the number of an evaluation row, 0 to {N - 1}")
+        low, high = self._lead(self.lower[:, point], self.upper[:, point], point)
+        old_low, old_high = self._lead(self.base_lower[None, point], self.base_upper[None, point], point)
+        with np.errstate(invalid="ignore"):
+            low, high = _below(low - old_high[0]), _above(high - old_low[0])
+        return [Influence(row, a, b, RAISES if a > 0 else LOWERS if b < 0 else OPEN)
+                for row, a, b in zip(self.rows.tolist(), low.tolist(), high.tolist(), strict=True)]
+
+    def most_influential(self, point: int, count: int = 10) -> list[Influence]:
+        """The training rows whose absence changes one evaluation row most, largest change first.
+
+        Args:
+            point: number of the evaluation row.
+            count: how many.
+        """
+        return sorted(self.changes(point), key=lambda one: (-abs(one.lower + one.upper), one.row))[:count]
+
+    def to_frame(self, point: int | None = None) -> Any:
+        """A pandas DataFrame: for one evaluation row a line a training row; else a line a pair, with every output.
+
+        Args:
+            point: number of an evaluation row; None: all pairs of rows.
+
+        Raises:
+            InputError: pandas is not installed, or there is no such row.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            raise InputError("to_frame", "pandas is not installed", "run pip install pandas, or use lower and upper",
+                             ) from None
+        if point is not None:
+            every = self.changes(point)
+            members = {name: [getattr(one, name) for one in every] for name in ("lower", "upper", "direction")}
+            return pandas.DataFrame(members, index=pandas.Index([one.row for one in every], name="row"))
+        r, N, k = self.lower.shape
+        levels = [self.rows.tolist(), range(N), range(k)]
+        index = pandas.MultiIndex.from_product(levels, names=("row", "point", "output"))
+        return pandas.DataFrame({"lower": self.lower.ravel(), "upper": self.upper.ravel()}, index=index)
+
+    def __repr__(self) -> str:
+        r, N, k = self.lower.shape
+        return f"LeaveOneOut({r} rows, each left out: {N} evaluation rows, {k} {'output' if k == 1 else 'outputs'})"
+
+    def _lead(self, low: Array, high: Array, point: int) -> tuple[Array, Array]:
+        """The one output, or the largest of all rows less the second, for `(r, k)` outputs of one evaluation row."""
+        if low.shape[1] == 1:
+            return low[:, 0], high[:, 0]
+        first, second = np.argsort(self.base_lower[point] + self.base_upper[point])[[-1, -2]]
+        with np.errstate(invalid="ignore"):
+            return _below(low[:, first] - high[:, second]), _above(high[:, first] - low[:, second])
+
+
+def _below(x: Array) -> Array:
+    return np.asarray(np.where(np.isnan(x), -np.inf, np.nextafter(x, -np.inf)))
+
+
+def _above(x: Array) -> Array:
+    return np.asarray(np.where(np.isnan(x), np.inf, np.nextafter(x, np.inf)))
+
+
+def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = None) -> LeaveOneOut:
+    """The outputs of every evaluation row after the model is trained again without each row in turn, enclosed.
+
+    Args:
+        problem, X_eval, progress: as of :func:`certify.stable_predictions`.
+    """
+    asked = asked_any(problem, X_eval, "delete", 1)
+    head = head_of(asked)
+    refitter, tell = Refitter(head), progress or silent
+    nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+    low, high = _ends(*head.outputs(refitter.V0[None], enclose_refits(head, nothing, refitter.V0[None])))
+    lows, highs, done = [], [], 0
+    each, at_once = RowChange(False, 1, tuple(asked.rows)), max(1, (1 << 21) // (head.k * head.m))
+    for choices in choices_of(head, each, 1, at_once=at_once):
+        tell("leaving each row out", done / head.n)
+        V = refitter.solve(choices)
+        some = _ends(*head.outputs(V, enclose_refits(head, choices, V)))
+        lows.append(some[0])
+        highs.append(some[1])
+        done += len(choices)
+    return LeaveOneOut(np.concatenate(lows), np.concatenate(highs), np.array(asked.rows), low[0], high[0])
+
+
+def _ends(F: Array, off: Array) -> tuple[Array, Array]:
+    """What lies within a distance of outputs; `off` holds the rounding of the difference (`Head.outputs`)."""
+    return F - off, F + off

@@ -1,0 +1,150 @@
+"""The change of rows that a caller asks about, in the words of a problem: a number, these rows, groups, pairs, both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from certify.format.errors import InputError
+from certify.format.words import Parameter, Set
+from certify.inputs.groups import groups_of
+from certify.problem.perturbations.codes import Codes, codes_of
+from certify.problem.perturbations.named import known_labels
+from certify.problem.problem import Problem
+
+KINDS: Final = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
+"""What users call the parameters."""
+
+PLAIN: Final[Mapping[str, Any]] = {
+    "set": Set.SPARSE, "count": None, "change": None, "together": None, "relabelled": None, "pairs": None}
+"""The members of a problem that say which change is meant."""
+
+
+def asked_change(problem: Problem, delete: Any, relabel: Any, groups: Any, pairs: Any) -> dict[str, Any]:
+    """The members of the problem that asks about a change.
+
+    Args:
+        problem: whose rows change.
+        delete: how many rows, or which.
+        relabel: how many rows, or the new label of each by its number.
+        groups: the group of every row; the numbers are then of groups.
+        pairs: labels (a, b): a may become b alone.
+
+    Raises:
+        InputError: what does not fit together.
+    """
+    stated = {kind: value for kind, value in (("delete", delete), ("relabel", relabel)) if value is not None}
+    if not stated:
+        raise InputError("stable_predictions", "no change", "give delete, relabel, or both")
+    counts = {kind: _count(kind, value) for kind, value in stated.items()}
+    numbers = {kind: count for kind, count in counts.items() if count is not None}
+    extra = [name for name, value in (("groups", groups), ("relabel_pairs", pairs)) if value is not None]
+    if len(stated) == 2 and (len(numbers) < 2 or extra):
+        raise InputError("delete and relabel", f"given with {extra[0]}" if extra else "these rows of one of them",
+                         "give both as numbers of rows and nothing else, or one of them")
+    if len(extra) > 1 or (extra and not numbers):
+        raise InputError(extra[0], "given with relabel_pairs" if len(extra) > 1 else "given with stated rows",
+                         "give a number of rows with one of groups and relabel_pairs")
+    if len(stated) == 2:
+        return {**PLAIN, "parameter": Parameter.DELETIONS, **_most(problem, "delete", numbers["delete"]),
+                "relabelled": _most(problem, "relabel", numbers["relabel"])["count"]}
+    kind = next(iter(stated))
+    members: dict[str, Any] = {**PLAIN, "parameter": KINDS[kind]}
+    if not numbers:
+        return members | {"set": Set.GIVEN} | _GIVEN[kind](problem, stated[kind])
+    if groups is not None:
+        return members | {"count": numbers[kind], "together": _groups(problem, groups)}
+    if pairs is not None:
+        if kind != "relabel":
+            raise InputError("relabel_pairs", "given with delete", "give it with relabel")
+        members |= {"pairs": _pairs(problem, pairs)}
+    return members | _most(problem, kind, numbers[kind])
+
+
+def _count(kind: str, value: Any) -> int | None:
+    """A number of rows; None where rows are stated."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        if value >= 1:
+            return int(value)
+    elif isinstance(value, Sequence | np.ndarray | Mapping | set | frozenset | range) and not isinstance(value, str):
+        return None
+    these = "a list of row numbers" if kind == "delete" else "a dictionary of row numbers and new labels"
+    raise InputError(kind, f"{value!r}", f"give a whole number of rows from 1 on, or {these}")
+
+
+def _most(problem: Problem, kind: str, count: int) -> dict[str, Any]:
+    if count > len(problem.rows):
+        raise InputError(kind, f"{count} of {len(problem.rows)} rows that may change",
+                         f"give at most {len(problem.rows)}")
+    return {"count": count}
+
+
+def _rows(problem: Problem, kind: str, stated: Any) -> tuple[int, ...]:
+    """Row numbers, each once, of rows that there are."""
+    found = [row.item() if isinstance(row, np.generic) else row for row in stated]
+    strange = next((row for row in found if type(row) is not int), None)
+    if strange is not None:
+        raise InputError(kind, f"{strange!r} among the rows", "give numbers of rows, from 0")
+    beyond = next((row for row in found if not 0 <= row < problem.n), None)
+    if beyond is not None:
+        raise InputError(kind, f"row {beyond} of {problem.n}", f"rows are 0 … {problem.n - 1}")
+    twice = next((row for row in found if found.count(row) > 1), None) if len(set(found)) < len(found) else None
+    if twice is not None:
+        raise InputError(kind, f"row {twice} is listed {found.count(twice)} times", "list every row once")
+    if not found:
+        raise InputError(kind, "no rows", "list one row or more")
+    return tuple(sorted(found))
+
+
+def _deleted(problem: Problem, stated: Any) -> dict[str, Any]:
+    if isinstance(stated, Mapping):
+        raise InputError("delete", "a dictionary", "give a list of row numbers")
+    return {"rows": _rows(problem, "delete", stated)}
+
+
+def _relabelled(problem: Problem, stated: Any) -> dict[str, Any]:
+    if not isinstance(stated, Mapping):
+        raise InputError("relabel", "row numbers without labels", "give a dictionary, e.g. {3: 1}: row 3 gets label 1")
+    rows, found = _rows(problem, "relabel", stated), codes_of(problem)
+    change = np.zeros((problem.n, 1))
+    for row, label in stated.items():
+        change[int(row), 0] = _label(problem, found, label, f"relabel, row {row}")
+    return {"rows": rows, "change": change}
+
+
+_GIVEN: Final = {"delete": _deleted, "relabel": _relabelled}
+
+
+def _groups(problem: Problem, groups: Any) -> tuple[tuple[int, ...], ...]:
+    labels = groups.tolist() if hasattr(groups, "tolist") else list(groups)
+    if len(labels) != problem.n:
+        raise InputError("groups", f"{len(labels)} of them for {problem.n} rows", "give one for every row")
+    if len(problem.rows) != problem.n:
+        raise InputError("groups", f"given where {len(problem.rows)} of {problem.n} rows may change",
+                         "use a problem all of whose rows may change")
+    return groups_of(labels)
+
+
+def _pairs(problem: Problem, pairs: Any) -> tuple[tuple[float, float], ...]:
+    found, read = codes_of(problem), []
+    for pair in pairs:
+        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+            raise InputError("relabel_pairs", f"{pair!r}", "give pairs of labels, e.g. [(0, 1)]: 0 may become 1")
+        a, b = (_label(problem, found, label, "relabel_pairs") for label in pair)
+        read.append((a, b))
+    if not read:
+        raise InputError("relabel_pairs", "no pairs", "give one or more, e.g. [(0, 1)]")
+    return tuple(read)
+
+
+def _label(problem: Problem, found: Codes, label: Any, where: str) -> float:
+    """A label as the data has it, from what the user calls it."""
+    known = sorted(known_labels(problem, found).values())
+    names = list(known) if problem.classes is None or len(problem.classes) != len(known) else list(problem.classes)
+    for value, name in zip(known, names, strict=True):
+        if type(label) is not bool and label == name:
+            return value
+    said = ", ".join(f"{name:g}" if isinstance(name, float) else repr(name) for name in names)
+    raise InputError(where, f"label {label!r}", f"the labels are {said}")

@@ -1,0 +1,1 @@
+"""The files that a certificate binds, read for a page that shows rows of them."""

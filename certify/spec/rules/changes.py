@@ -1,0 +1,46 @@
+"""Which keys say what kind of change of whole rows is meant, and what they need of one another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from certify.format.errors import SpecError
+from certify.format.quantities import STABLE_PREDICTIONS
+from certify.format.words import Parameter, Set
+
+if TYPE_CHECKING:
+    from certify.spec.models import Spec
+
+KINDS: Final = ("groups", "relabelled", "pairs")
+"""The keys, of which one may be given."""
+NEEDED: Final = {"groups": (Parameter.DELETIONS, Parameter.LABELS), "relabelled": (Parameter.DELETIONS,),
+                 "pairs": (Parameter.LABELS,)}
+"""The parameters that they go with."""
+
+
+def require_kind(spec: Spec, name: str) -> None:
+    """Refuse groups, pairs and rows relabelled beside others where no row changes as a whole, or two of them.
+
+    Raises:
+        SpecError: with what would work.
+    """
+    p, where = spec.perturbation, f"{name}: perturbation"
+    if Parameter(p.parameter).leaves and not Set(p.set).sized and isinstance(p.rows, str):
+        raise SpecError(f"{where}.rows", 'missing, and set = "given" leaves out the rows that it lists',
+                        'list the rows, or use set = "sparse" with a count')
+    stated = [key for key in KINDS if getattr(p, key) is not None]
+    if not stated:
+        return
+    key, parameters = stated[0], NEEDED[stated[0]]
+    if len(stated) > 1:
+        raise SpecError(f"{where}.{stated[1]}", f"given with {key}", "give one of them")
+    words = " or ".join(f'"{word}"' for word in parameters)
+    if p.parameter not in parameters or Set(p.set).gauge or not Set(p.set).sized:
+        raise SpecError(f"{where}.{key}", f'given with parameter = "{p.parameter}", set = "{p.set}"',
+                        f'use parameter = {words} with set = "sparse", or remove {key}')
+    others = sorted({gate.quantity for gate in spec.gate} - {STABLE_PREDICTIONS.name})
+    if others:
+        raise SpecError(f"{where}.{key}", f"a gate is about {others[0]}, and {key} is for {STABLE_PREDICTIONS.name}",
+                        "put that gate into a spec of its own")
+    if key == "groups" and p.rows != "all":
+        raise SpecError(f"{where}.rows", "listed beside groups, which hold every row", "remove rows")

@@ -1,0 +1,114 @@
+"""D2 for changes of every kind: each choice refitted, and its labels read off; exact at both ends."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from typing import ClassVar
+
+import numpy as np
+
+from certify.finders.head.changed import Changed
+from certify.problem.limits import OutOfTime
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import Choices, RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.refit import enclose_refits
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+
+LEAVES = 1_000_000
+"""Most refits."""
+
+STORED = 6_000_000
+"""Most numbers that a certificate holds of them."""
+
+FEW = 3 * 10**7
+"""Products of rows, choices and weights up to which no search for flips goes first."""
+
+SHARE = 0.01
+"""Of a typical margin: how near a first refit has to be; only those that decide nothing are solved to the end."""
+
+TIMED, FIRST = 128, 3
+"""Refits that are timed, of the last of the first batches."""
+
+
+class EveryChoice(Method):
+    """All choices of a change that is not one of any m rows, each refitted (D1)."""
+
+    name: ClassVar[str] = "every_choice"
+    weighs: ClassVar[bool] = True
+
+    def takes(self, change: Change) -> Change | str:
+        """Every kind as it is."""
+        return change
+
+    def able(self, head: Head, change: Change) -> str:
+        """Whether the choices can be counted out, and `enumeration` does not do it."""
+        if isinstance(change, RowChange) and head.read_off:
+            return "any rows change, which enumeration counts out"
+        leaves = change.leaves(head)
+        if leaves > LEAVES:
+            return f"there are {leaves:.1e} choices, and {LEAVES:.0e} can be refitted one by one"
+        if leaves * head.k * head.m > STORED:
+            return f"the weights of {leaves:.1e} refits are more than a certificate holds"
+        return ""
+
+    def complete(self, head: Head, change: Change) -> bool:
+        """Where every choice is refitted in seconds."""
+        return not self.able(head, change) and change.leaves(head) * head.n * head.k * head.m <= FEW
+
+    def seconds(self, head: Head, change: Change) -> float:
+        """The time of all refits, from that of some that lie apart."""
+        leaves, refitter = change.leaves(head), Changed(head, change.by_rows)
+        batch = list(islice(change.every(head, min(leaves, 64 * TIMED)), FIRST))[-1]  # that of no row is no measure
+        some = Choices(*(part[:: max(1, len(batch) // TIMED)] for part in (batch.rows, batch.codes)))
+        started = time.monotonic()
+        decide(head, refitter, some, head.today >= 0, goal_of(head, refitter.V0), Found(head))
+        return (time.monotonic() - started) / len(some) * leaves
+
+    def prove(self, head: Head, change: Change, todo: Mask, budget: Budget) -> Part | None:
+        """Both ends of every point, or nothing when the time is too short; flips that were met count."""
+        refitter, found, clear = Changed(head, change.by_rows), Found(head), todo.copy()
+        stored: list[Array] = []
+        goal = goal_of(head, refitter.V0)
+        try:
+            for choices in change.every(head):
+                budget.check()
+                V = decide(head, refitter, choices, clear, goal, found, budget)
+                stored.append(V.reshape(len(V), -1))
+        except OutOfTime:
+            return Part(self.name, np.zeros_like(todo), flips=found.flips())
+        flips = found.flips()
+        return Part(self.name, clear & (flips.point < 0), {"weights": np.concatenate(stored)}, flips)
+
+
+def decide(
+    head: Head, refitter: Changed, choices: Choices, clear: Mask, goal: float, found: Found,
+    budget: Budget | None = None,
+) -> Array:
+    """Weights near the refits of a batch; points that one of them leaves open are no longer clear, in place."""
+    check = (budget or Budget()).check
+    V = refitter.solve(choices, goal, check)
+    sides, _ = head.sides(V, enclose_refits(head, choices, V))
+    open_ = np.flatnonzero(((sides < 0) & (clear & (found.point < 0))).any(axis=1))
+    if len(open_):
+        part = Choices(choices.rows[open_], choices.codes[open_])
+        V[open_] = refitter.settled(part, V[open_], check)
+        sides[open_], _ = head.sides(V[open_], enclose_refits(head, part, V[open_]))
+    found.take(choices, V, sides)
+    clear &= ~((sides < 0) & (found.point < 0)).any(axis=0)
+    return V
+
+
+def goal_of(head: Head, V: Array) -> float:
+    """A gradient that moves weights by a small part of what a point with one of the smaller margins needs."""
+    F = head.points @ V.T
+    if head.k == 1:
+        gap = np.abs(F[:, 0] - head.threshold)
+    else:
+        ordered = np.sort(F, axis=1)
+        gap = (ordered[:, -1] - ordered[:, -2]) / np.sqrt(2.0)
+    typical = float(np.quantile(gap / head.points_norm, 0.1)) if len(gap) else 1.0
+    return SHARE * typical * head.mu()[0]

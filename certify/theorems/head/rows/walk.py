@@ -1,0 +1,225 @@
+"""All changes of a head's rows as a tree: each refitted from the one without its last row, and its labels read off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from certify.finders.head.anderson import Mixed
+from certify.finders.head.leaves import Parent, Starts, parents, starts
+from certify.finders.head.refits import Refitter
+from certify.rigor.fp import Array
+from certify.systems.head.rows.change import Choices, RowChange
+from certify.systems.head.rows.head import Head, Whole
+from certify.systems.head.rows.refit import AT_ONCE, refits_and_gradients
+from certify.theorems.head.rows.flips import Found
+from certify.theorems.head.rows.method import Budget, Mask
+
+TOGETHER = 64
+"""Parents whose Hessians are formed together."""
+
+STEPS, WORSE = 12, 3.0
+"""Steps with a parent's inverse, and how many times the shortest gradient so far may grow."""
+
+SPARE, CELL = (1.25, 2.25), 2.0**-16
+"""Times distances for the checker, with one output and with several; a quarter of the width of its cells."""
+
+SMALL = 1e-3
+"""Of μ: the length of a gradient that decides most labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """Changes of the same number of rows, and weights near their refits.
+
+    Attributes:
+        places: `(A, s)` rows, by their number among those that may change.
+        codes: `(A, s)` what they become.
+        V: `(A, k, m)` weights.
+    """
+
+    places: Whole
+    codes: Whole
+    V: Array
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+class Walk:
+    """The tree of all changes.
+
+    Attributes:
+        found: changes that flip points.
+        clear: `(N,)` the points that every change so far leaves, or flips.
+
+    Args:
+        head: the head.
+        change: the changes.
+        todo: `(N,)` the points in question.
+        budget: the time.
+    """
+
+    def __init__(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> None:
+        self.head, self.change, self.budget = head, change, budget
+        self.refitter, self.found = Refitter(head), Found(head)
+        self.todo, self.clear = todo, todo.copy()
+        self.rows = np.array(change.rows, dtype=np.int64)
+        self.alternatives = np.array([change.alternatives(head, row) for row in change.rows], dtype=np.int64)
+        self.alternatives = self.alternatives.reshape(len(self.rows), -1)
+        self._exact: list[tuple[int, Array]] = []
+        self._count = 0
+
+    def all(self) -> dict[str, np.ndarray]:
+        """Go through all of them; what a checker needs of each.
+
+        Returns:
+            `weights`, `(choices, km)` float32 in the order of the tree; and `again`, `exact`: the numbers of those for
+            which float64 is needed, and their weights.
+
+        Raises:
+            OutOfTime: there were too many.
+        """
+        nothing = np.zeros((1, 0), dtype=np.int64)
+        root = self.settle(Choices(nothing, nothing), self.refitter.V0[None].copy(), None)
+        stored, level = [_flat(root)], Level(nothing, nothing, root)
+        for size in range(1, self.change.count + 1):
+            last = size == self.change.count
+            below = list(self._below(level, keep=not last, stored=stored))
+            level = Level(*map(np.concatenate, zip(*below, strict=True))) if below else level
+        arrays: dict[str, np.ndarray] = {"weights": np.concatenate(stored)}
+        if self._exact:
+            arrays["again"] = np.array([number for number, _ in self._exact], dtype=np.int64)
+            arrays["exact"] = np.array([V.ravel() for _, V in self._exact])
+        return arrays
+
+    def _below(self, level: Level, keep: bool, stored: list[Array]) -> Iterator[tuple[Whole, Whole, Array]]:
+        """Everything with one more row; nothing of it is kept but its weights where no level comes after it."""
+        for begin in range(0, len(level), TOGETHER):
+            at = slice(begin, begin + TOGETHER)
+            places, codes = level.places[at], level.codes[at]
+            made = parents(self.refitter, Choices(self.rows[places], codes), level.V[at])
+            for below in self.families(places, codes, made):
+                stored.append(_flat(below[2]))
+                if keep:
+                    yield below
+
+    def families(self, places: Whole, codes: Whole, made: list[Parent]) -> Iterator[tuple[Whole, Whole, Array]]:
+        """Changes with one more row, of those after their last: which, what they become, weights near the refits."""
+        n, each = len(self.rows), self.alternatives.shape[1]
+        first = places[:, -1] + 1 if places.shape[1] else np.zeros(len(places), dtype=np.int64)
+        of = np.repeat(np.arange(len(places)), (n - first) * each)
+        more = np.concatenate([np.repeat(np.arange(f, n), each) for f in first])
+        new = np.concatenate([self.alternatives[f:].ravel() for f in first])
+        step = max(1, AT_ONCE // (self.head.n * self.head.k))
+        for begin in range(0, len(of), step):
+            self.budget.check()
+            at = slice(begin, begin + step)
+            low, high = of[at][0], of[at][-1] + 1
+            with np.errstate(all="ignore"):
+                start = starts(self.head, made[low:high], of[at] - low, self.rows[more[at]], new[at])
+            rows, become = (np.hstack([old[of[at]], one[at][:, None]]) for old, one in ((places, more), (codes, new)))
+            yield rows, become, self.settle(Choices(self.rows[rows], become), start.V, start)
+
+    def settle(self, choices: Choices, V: Array, start: Starts | None) -> Array:
+        """Weights as near the refits as the labels of all points need; those that need it are solved to the end."""
+        active, best, at_best = np.arange(len(V)), np.full(len(V), np.inf), V.copy()
+        slow, mixed = [active[:0]], Mixed()
+        for _ in range(STEPS):
+            V[active] = _short(V[active])
+            part = Choices(choices.rows[active], choices.codes[active])
+            near, size, g = self._roomy(part, V[active])
+            open_ = self.judge(part, V[active], near)
+            go = open_ & (size < WORSE * best[active]) & (start is not None)
+            slow.append(active[open_ & ~go])
+            better = active[size < best[active]]
+            at_best[better] = V[better]
+            best[active] = np.fmin(best[active], size)
+            active = active[go]
+            if not len(active) or start is None:
+                break
+            mixed.keep(np.flatnonzero(go))
+            x, s = V[active].reshape(len(active), -1), start.step(active, g[go]).reshape(len(active), -1)
+            V[active] = mixed.step(x, g[go].reshape(len(active), -1), s).reshape(V[active].shape)
+        rest = np.concatenate([*slow, active])
+        V[rest] = at_best[rest]
+        self._solve(choices, V, rest)
+        self._count += len(V)
+        return V
+
+    def _roomy(self, choices: Choices, V: Array) -> tuple[Array, Array, Array]:
+        """`(B,)` distances with room for what a checker rounds, lengths of gradients, and gradients."""
+        near, g = refits_and_gradients(self.head, choices, V)
+        size = np.linalg.norm(g.reshape(len(g), -1), axis=1)
+        with np.errstate(all="ignore"):
+            return near * (SPARE[self.head.k > 1] + np.fmin(self._coarse / size, 1e100)), size, g
+
+    @cached_property
+    def _coarse(self) -> float:
+        """About the length of what slopes from a table do to a gradient."""
+        head = self.head
+        g = head.loss.guess_slopes(head.phi @ self.refitter.V0.T, head.Y)
+        wide = np.sqrt(np.abs(g).sum()) if head.k == 1 else np.sqrt((head.k - 1) * head.n)
+        return float(np.linalg.norm(head.phi, 2) * wide) * CELL
+
+    def _solve(self, choices: Choices, V: Array, slow: Whole) -> None:
+        """The rest by Newton's method, in place: to a small gradient first, then as far as float64 goes."""
+        for goal in (SMALL * self.head.mu()[0], 0.0):
+            if not len(slow):
+                return
+            part = Choices(choices.rows[slow], choices.codes[slow])
+            lost = ~np.isfinite(V[slow]).all(axis=(1, 2), keepdims=True)
+            with np.errstate(all="ignore"):
+                found = self.refitter.newton(part, np.where(lost, self.refitter.V0, V[slow]), goal, self.budget.check)
+            V[slow] = _short(found) if goal else found
+            near = self._roomy(part, V[slow])[0] if goal else refits_and_gradients(self.head, part, V[slow])[0]
+            open_ = self.judge(part, V[slow], near, final=not goal)
+            V[slow[~np.isfinite(near)]] = np.nan if goal else 0.0
+            slow = slow[open_] if goal else slow
+        self._exact += [(self._count + int(b), V[b]) for b in slow]
+
+    def judge(self, choices: Choices, V: Array, near: Array, final: bool = False) -> Mask:
+        """`(B,)` which changes leave a clear point open; flips are taken down, and a final verdict ends clearness."""
+        watched = np.flatnonzero(self.todo & ~self.found.flipped)
+        if not len(watched):
+            return np.zeros(len(V), dtype=bool)
+        sides, _ = self.head.sides(V, near, watched)
+        turned = ((sides >= 0) & (sides != self.head.today[watched])).any(axis=1)
+        if turned.any():
+            which = np.flatnonzero(turned)
+            whole = np.full((len(which), len(self.todo)), -1)
+            whole[:, watched] = sides[which]
+            self.found.take(Choices(choices.rows[which], choices.codes[which]), V[which], whole)
+        open_ = (sides < 0) & (self.clear & ~self.found.flipped)[watched]
+        if final:
+            self.clear[watched[open_.any(axis=0)]] = False
+        return np.asarray(open_.any(axis=1))
+
+    def sample(self, families: int) -> int:
+        """Refit a few changes of most rows, for their time; how many they were."""
+        size, n = self.change.count, len(self.rows)
+        if not 0 < size <= n:
+            return 0
+        rng, few = np.random.default_rng(0), 0
+        for _ in range(families if size > 1 else 1):
+            place = np.arange(size - 1) if n <= size else np.sort(rng.choice(n - 1, size=size - 1, replace=False))
+            code = self.alternatives[place, 0]
+            one = Choices(self.rows[place][None], code[None])
+            made = parents(self.refitter, one, self.refitter.solve(one))
+            few += len(next(self.families(place[None], code[None], made))[0])
+        return few
+
+
+def _short(V: Array) -> Array:
+    """The nearest float32, as float64; what it does not hold is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(V.astype(np.float32).astype(np.float64))
+
+
+def _flat(V: Array) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        short = V.reshape(len(V), -1).astype(np.float32)
+    return np.where(np.isfinite(short), short, np.float32(0.0))

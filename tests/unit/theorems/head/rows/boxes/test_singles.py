@@ -1,0 +1,90 @@
+"""D6, single rows without a box: every refit lies where the steps say, and no point that a refit loses is closed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from certify.check.theorems.head.rows.boxes.fixed_rows import sums as exact_sums
+from certify.check.theorems.head.rows.boxes.leaves import base as check_base
+from certify.check.theorems.head.rows.boxes.margins import points as exact_points
+from certify.check.theorems.head.rows.boxes.singles import Singles
+from certify.check.theorems.head.rows.boxes.trap import centre as check_centre
+from certify.finders.head.boxes import minimiser
+from certify.rigor.fp import Array
+from certify.systems.head.rows.boxes.trap import Sums, centre, sums
+from certify.theorems.head.rows.boxes.leaves import Base, base
+from certify.theorems.head.rows.boxes.singles import open_rows, rough, sharp, steps
+
+
+def example(seed: int, scale: float = 1.0) -> tuple[Sums, Array, Array]:
+    """Rows, points on their side of the centre, and the centre with one row out."""
+    g = np.random.default_rng([seed, 77])
+    n, p = 14, 3
+    S = g.normal(size=(n, p)) * scale
+    S[:, -1] = g.choice([-1.0, 1.0], n)
+    s = sums(S, np.array([1.0, 1.0, g.choice([0.0, 1.0])]) * 10.0 ** g.uniform(-1, 1))
+    kept = np.ones(n)
+    kept[3] = 0.0
+    w = minimiser(s, kept, np.zeros(p))
+    e = g.normal(size=(20, p)) * scale
+    return s, e * np.where(e @ w > 0, 1.0, -1.0)[:, None], w
+
+
+def at(s: Sums, w: Array) -> Base:
+    kept = np.ones(len(s.S))
+    kept[3] = 0.0
+    b = base(centre(s, kept, w))
+    assert b is not None
+    return b
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 3.0])
+def test_refits_lie_within_the_radii(scale: float) -> None:
+    rows = np.array([i for i in range(14) if i != 3])
+    bounded = closed = 0
+    for seed in range(40):
+        s, e, w = example(seed, scale)
+        b = at(s, w)
+        it = steps(b, rows)
+        for radii in (rough(b, it), sharp(b, it)):
+            open_ = open_rows(b, it, radii, e)
+            for a, i in enumerate(rows):
+                kept = b.c.kept.copy()
+                kept[i] = 0.0
+                true = minimiser(s, kept, w)
+                H = (s.S.T * (b.c.kept * b.c.at.D)) @ s.S + np.diag(s.decay)
+                u = np.linalg.solve(H, s.S[i])
+                h = b.c.at.D[i] * (s.S[i] @ u)
+                step = w - b.c.at.p[i] / (1.0 - h) * u
+                away = true - step
+                away = float(np.sqrt(away @ (H - b.c.at.D[i] * np.outer(s.S[i], s.S[i])) @ away))
+                assert away <= radii[a] * (1 + 1e-9)
+                bounded += np.isfinite(radii[a])
+                assert ((e @ true)[~open_[:, a]] > 0).all()
+                closed += int((~open_[:, a]).sum())
+    assert bounded > 500 and closed > 5000
+
+
+def test_the_checker_closes_what_the_prover_closes() -> None:
+    rows = [i for i in range(14) if i != 3]
+    for seed in range(25):
+        s, e, w = example(seed)
+        b = at(s, w)
+        it = steps(b, np.array(rows))
+        open_ = open_rows(b, it, np.minimum(rough(b, it), sharp(b, it)), e)
+        with ctx.workprec(64):
+            exact = exact_sums(s.S.tolist(), [arb(x) for x in s.decay], False)
+            twin = check_base(check_centre(exact, [3], w.tolist()))
+            assert twin is not None
+            found = Singles(twin, rows, exact_points(e.tolist(), 3)).open()
+        for a, i in enumerate(rows):
+            assert set(found.get(i, [])) <= set(np.flatnonzero(open_[:, a]).tolist())
+
+
+def test_a_centre_that_is_none_closes_nothing() -> None:
+    s, e, w = example(1)
+    b = at(s, w + 1.0)
+    it = steps(b, np.arange(3))
+    assert open_rows(b, it, sharp(b, it), e).all()
