@@ -54,7 +54,6 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("box: one row of k", TREE, "push = top_sums(V, min(box.k, f))[0]", "push = top_sums(V, 1)[0]", ("rows_box@4",)),
     Mutant("box: second order without its remainder", SECOND, "+ 0.5 * lam * (1.0 + TINY) * parts.rho", "+ 0.0 * parts.rho", ("rows_box@27",)),
     Mutant("box: second order, the curvature of changed rows", SECOND, "+ 0.5 * np.maximum(-beta[free], 0.0) * reach * reach", "", ("rows_box@65",)),
-    Mutant("box: second order, third derivative of the wrong sign", SECOND, "mid = -slope.mid * (1.0", "mid = slope.mid * (1.0", ("rows_box@222",)),
     # D6
     Mutant("tree: a child too few", TREE, "for a in range(int(need.max()))]", "for a in range(int(need.max()) - 1)]", ("rows_box_tree@9",)),
     Mutant("tree: a leaf that fails does not count", TREE, "self.failed[live[~good.all(axis=1)]] = True", "pass", ("rows_box_tree@2",)),
