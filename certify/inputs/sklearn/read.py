@@ -77,7 +77,11 @@ def numbers(estimator: Any, y: Array) -> Any:
     if flat.dtype.kind == "f" and not np.isfinite(flat).all():
         at = int(np.flatnonzero(~np.isfinite(flat))[0])
         raise InputError(f"y, entry {at}", f"{flat[at]}", "give the targets it was fitted to")
-    at = np.searchsorted(classes, flat)
+    try:
+        at = np.searchsorted(classes, flat)
+    except TypeError:  # words beside numbers have no order
+        raise InputError("y", f"labels that the estimator was not fitted to, e.g. {flat[0]!s}",
+                         f"give the targets it was fitted to: {', '.join(map(repr, classes[:5].tolist()))}") from None
     if not (at < len(classes)).all() or not (classes[np.minimum(at, len(classes) - 1)] == flat).all():
         raise InputError("y", "labels that the estimator was not fitted to", "give the targets it was fitted to")
     if len(np.unique(at)) < len(classes):
