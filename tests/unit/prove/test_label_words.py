@@ -88,3 +88,31 @@ def test_labels_that_are_none_are_refused_in_one_line() -> None:
             from_sklearn(fitted, X, np.zeros(30, dtype=int).astype(object))
         with pytest.raises(InputError, match="labels that the estimator was not fitted to"):
             from_sklearn(fitted, X, TWO)
+
+
+@pytest.mark.parametrize("kind", [
+    lambda: LinearSVC(tol=1e-10, max_iter=100_000), lambda: LogisticRegression(tol=1e-10, class_weight="balanced"),
+    lambda: LinearSVC(tol=1e-10, max_iter=100_000, class_weight={"ham": 2.0}),
+    lambda: RidgeClassifier(class_weight="balanced")])
+def test_stated_rows_of_every_loss_and_weight_are_those_of_training_again(kind: Any) -> None:
+    y = np.array(["ham", "spam"])[TWO]
+    fitted, points = kind().fit(X, y), np.vstack([NEW, 0.1 * X])
+    problem, left = from_sklearn(fitted, X, y), np.arange(30) >= 8
+    new = {row: "spam" if y[row] == "ham" else "ham" for row in range(6)}
+    other = y.copy()
+    other[list(new)] = list(new.values())
+    for found, again in ((stable_predictions(problem, points, delete=range(8)), kind().fit(X[left], y[left])),
+                         (stable_predictions(problem, points, relabel=new), kind().fit(X, other))):
+        flipped = np.flatnonzero(again.predict(points) != fitted.predict(points))
+        assert len(found.undecided) == 0 and found.attacked.tolist() == flipped.tolist()
+
+
+def test_a_label_that_a_row_has_is_named_in_the_words_of_y() -> None:
+    y = np.array(["ham", "spam"])[TWO]
+    problem = from_sklearn(RidgeClassifier().fit(X, y), X, y)
+    with pytest.raises(InputError) as caught:
+        stable_predictions(problem, NEW, relabel={4: str(y[4])})
+    assert str(caught.value) == (f"relabel, row 4: label {str(y[4])!r}, which it has already; list the rows whose labels "
+                                 "change, and give them others")
+    assert repr(problem) == ("Problem(30 rows, widths [2, 1], 1 output, map 'critical', base 'nearby', loss 'squared', "
+                             f"weight_decay {1 / 30:g}, parameter 'deletions', set 'sparse')")
