@@ -177,7 +177,8 @@ class StablePredictions:
         for i, (label, margin) in enumerate(zip(self.head.today.tolist(), margins.tolist(), strict=True)):
             witness, stays = self.witness(i), bool(self.survey.proved[i])
             status = STAYS if stays else UNDECIDED if witness is None else FLIPS
-            found.append(Prediction(i, worded(self.classes, label), margin, status, () if stays or witness is None else witness.rows))
+            found.append(Prediction(i, worded(self.classes, label), margin, status,
+                                    () if stays or witness is None else witness.rows))
         return found
 
 

@@ -70,4 +70,5 @@ def accuracy_of(head: Head, survey: Survey, y_eval: Any, classes: Sequence[Any] 
 
 def _as_targets(head: Head, numbers: Whole) -> Array:
     """Class numbers as :func:`labels_of` takes them: of one output as the targets on either side of the threshold."""
-    return 2.0 * numbers - 1.0 + head.threshold if head.k == 1 else numbers.astype(np.float64)
+    found = numbers.astype(np.float64)
+    return np.asarray(2.0 * found - 1.0 + head.threshold) if head.k == 1 else found

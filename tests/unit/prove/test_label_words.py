@@ -112,7 +112,7 @@ def test_a_label_that_a_row_has_is_named_in_the_words_of_y() -> None:
     problem = from_sklearn(RidgeClassifier().fit(X, y), X, y)
     with pytest.raises(InputError) as caught:
         stable_predictions(problem, NEW, relabel={4: str(y[4])})
-    assert str(caught.value) == (f"relabel, row 4: label {str(y[4])!r}, which it has already; list the rows whose labels "
-                                 "change, and give them others")
+    assert str(caught.value) == (f"relabel, row 4: label {str(y[4])!r}, which it has already; list the rows whose "
+                                 "labels change, and give them others")
     assert repr(problem) == ("Problem(30 rows, widths [2, 1], 1 output, map 'critical', base 'nearby', loss 'squared', "
                              f"weight_decay {1 / 30:g}, parameter 'deletions', set 'sparse')")
