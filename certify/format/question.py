@@ -135,7 +135,7 @@ _LOSS: Final = (Map.CRITICAL, Map.SUBLEVEL)
 _BUDGETS: Final = tuple(s for s in Set if s is not Set.GIVEN)
 _LEAVING: Final = tuple(p for p in Parameter if p.leaves)
 _STAYING: Final = tuple(p for p in Parameter if not p.leaves)
-_ROWS: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, set=Set.SPARSE,
+_ROWS: Final = Domain(map=Map.CRITICAL, base=Base.NEARBY, set=(Set.SPARSE, Set.GIVEN),
                       parameter=tuple(p for p in Parameter if p.discrete))
 
 LAWS: Final = (

@@ -32,6 +32,12 @@ class Problem(Statement):
         InputError: with what would work.
     """
 
+    def __repr__(self) -> str:
+        return (f"Problem({self.n} rows, widths {list(self.network.widths)}, {self.outputs} "
+                f"{'output' if self.outputs == 1 else 'outputs'}, map {str(self.map)!r}, base {str(self.base)!r}, "
+                f"loss {str(self.loss)!r}, weight_decay {self.weight_decay:g}, parameter {str(self.parameter)!r}, "
+                f"set {str(self.set)!r})")
+
     @staticmethod
     def from_module(
         module: Any, X: Any, y: Any, loss: literals.Loss = "cross_entropy", weight_decay: float = 0.0,

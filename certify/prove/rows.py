@@ -17,6 +17,7 @@ from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
+from certify.prove.label_words import relabelled_as, worded
 from certify.prove.rows_asked import KINDS, PLAIN, asked_change
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
@@ -44,12 +45,15 @@ class Witness:
         rows: their numbers.
         targets: what their targets become, row by row, NaN where one is deleted; None: all are.
         before, after: the outputs of the evaluation row at the given weights, and about those of the refit.
+        labels: what their labels become, in the words of y, None where one is deleted; None: all are, or there are no
+            such words.
     """
 
     rows: tuple[int, ...]
     targets: tuple[tuple[float, ...], ...] | None
     before: tuple[float, ...]
     after: tuple[float, ...]
+    labels: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +65,14 @@ class StablePredictions:
         survey: what became of every evaluation row.
         head: the head.
         distance: the exact minimum of the unchanged data is proved to lie within it of the given weights.
+        classes: what y calls the labels; None: numbers.
     """
 
     change: Change
     survey: Survey
     head: Head
     distance: float
+    classes: tuple[Any, ...] | None = None
 
     @property
     def proved(self) -> Whole:
@@ -106,26 +112,28 @@ class StablePredictions:
             return None
         there = flips.rows[a] != NONE
         rows, codes = flips.rows[a][there], flips.codes[a][there]
-        targets = None
+        targets = labels = None
         if (codes != DELETED).any():
             assert self.head.codes is not None
             new = np.where((codes == DELETED)[:, None], np.nan, self.head.codes[codes])
             targets = tuple(tuple(row) for row in new.tolist())
+            labels = relabelled_as(self.classes, self.head, codes)
         x = self.head.points[i]
         return Witness(tuple(rows.tolist()), targets, tuple((self.head.V @ x).tolist()),
-                       tuple((flips.weights[a] @ x).tolist()))
+                       tuple((flips.weights[a] @ x).tolist()), labels)
 
     def accuracy(self, y_eval: Any) -> Accuracy:
         """How many evaluation rows have the right label today and keep it under every change: both ends.
 
         Args:
-            y_eval: `(N,)` labels as in the training data (of two labels 0 and 1 or -1 and 1; class numbers from 0 on;
-                real targets, compared with the threshold), or `(N, k)` codes.
+            y_eval: `(N,)` labels in the words of y, where the problem is of a classifier of scikit-learn; else numbers
+                (of two labels 0 and 1 or -1 and 1; class numbers from 0 on; real targets, compared with the threshold),
+                or `(N, k)` codes.
 
         Raises:
             InputError: labels that are none.
         """
-        return accuracy_of(self.head, self.survey, y_eval)
+        return accuracy_of(self.head, self.survey, y_eval, self.classes)
 
     def __repr__(self) -> str:
         return (f"StablePredictions({self.change.words}: {len(self.proved)} of "
@@ -169,7 +177,8 @@ class StablePredictions:
         for i, (label, margin) in enumerate(zip(self.head.today.tolist(), margins.tolist(), strict=True)):
             witness, stays = self.witness(i), bool(self.survey.proved[i])
             status = STAYS if stays else UNDECIDED if witness is None else FLIPS
-            found.append(Prediction(i, label, margin, status, () if stays or witness is None else witness.rows))
+            found.append(Prediction(i, worded(self.classes, label), margin, status,
+                                    () if stays or witness is None else witness.rows))
         return found
 
 
@@ -208,7 +217,7 @@ def stable_predictions(
     head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
     _tell_of_lost(head, change)
-    return StablePredictions(change, survey(head, change, seconds, progress or silent), head, distance)
+    return StablePredictions(change, survey(head, change, seconds, progress or silent), head, distance, problem.classes)
 
 
 def _tell_of_lost(head: Head, change: Change) -> None:

@@ -110,7 +110,10 @@ def _relabelled(problem: Problem, stated: Any) -> dict[str, Any]:
     rows, found = _rows(problem, "relabel", stated), codes_of(problem)
     change = np.zeros((problem.n, 1))
     for row, label in stated.items():
-        change[int(row), 0] = _label(problem, found, label, f"relabel, row {row}")
+        change[int(row), 0] = new = _label(problem, found, label, f"relabel, row {row}")
+        if known_labels(problem, found)[int(found.label[int(row)])] == new:
+            raise InputError(f"relabel, row {row}", f"label {label!r}, which it has already",
+                             "list the rows whose labels change, and give them others")
     return {"rows": rows, "change": change}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from importlib import import_module
 from typing import Any, Final, Protocol
 
@@ -21,15 +22,16 @@ class Prediction:
 
     Attributes:
         row: its number.
-        label: the class with the largest output at the given weights; of one output 1 above the threshold, else 0;
-            −1: too near a tie to tell.
+        label: the class with the largest output at the given weights, in the words of y where they are known (of a
+            classifier of scikit-learn), else its number; of one output 1 above the threshold, else 0; −1: too near a
+            tie to tell.
         margin: how far ahead the largest output is, or the output of the threshold, about.
         status: ``"stays"``, ``"undecided"`` or ``"flips"``.
         changed: training rows whose change flips it.
     """
 
     row: int
-    label: int
+    label: Any
     margin: float
     status: str
     changed: tuple[int, ...]
@@ -53,7 +55,7 @@ def as_html(found: Found) -> str:
         f'background:{COLOURS[status]}" title="{size} {PLURALS[status]}"></span>'
         for status, size in _counts(every) if size)
     lines = "".join(
-        f"<tr><td>{one.row}</td><td>{one.label}</td><td>{one.margin:.3g}</td><td>{one.status}</td>"
+        f"<tr><td>{one.row}</td><td>{escape(str(one.label))}</td><td>{one.margin:.3g}</td><td>{one.status}</td>"
         f"<td>{', '.join(map(str, one.changed))}</td></tr>" for one in left[:SHOWN])
     head = "".join(f"<th>{word}</th>" for word in ("row", "label", "margin", "status", "flipped by training rows"))
     more = f"<p>and {len(left) - SHOWN} others; see to_frame()</p>" if len(left) > SHOWN else ""

@@ -77,13 +77,17 @@ def numbers(estimator: Any, y: Array) -> Any:
     if flat.dtype.kind == "f" and not np.isfinite(flat).all():
         at = int(np.flatnonzero(~np.isfinite(flat))[0])
         raise InputError(f"y, entry {at}", f"{flat[at]}", "give the targets it was fitted to")
-    at = np.searchsorted(classes, flat)
-    if not (at < len(classes)).all() or not (classes[np.minimum(at, len(classes) - 1)] == flat).all():
+    try:
+        places = np.searchsorted(classes, flat)
+    except TypeError:  # words beside numbers have no order
+        raise InputError("y", f"labels that the estimator was not fitted to, e.g. {flat[0]!s}",
+                         f"give the targets it was fitted to: {', '.join(map(repr, classes[:5].tolist()))}") from None
+    if not (places < len(classes)).all() or not (classes[np.minimum(places, len(classes) - 1)] == flat).all():
         raise InputError("y", "labels that the estimator was not fitted to", "give the targets it was fitted to")
-    if len(np.unique(at)) < len(classes):
-        raise InputError("y", f"{len(np.unique(at))} of the {len(classes)} labels that the estimator was fitted to",
+    if len(np.unique(places)) < len(classes):
+        raise InputError("y", f"{len(np.unique(places))} of the {len(classes)} labels that the estimator was fitted to",
                          "give the targets it was fitted to")
-    return at
+    return places
 
 
 def layer(estimator: Any) -> tuple[Array, Array | None]:

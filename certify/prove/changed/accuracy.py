@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from certify.inputs.given import given_numbers
+from certify.prove.label_words import numbered
+from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.labels import labels_of
 from certify.theorems.head.rows.survey import Survey
@@ -43,20 +46,29 @@ class Accuracy:
                 f"proved to stay right, at most {round(self.upper * self.rows)}: {self.lower:.4f} to {self.upper:.4f})")
 
 
-def accuracy_of(head: Head, survey: Survey, y_eval: Any) -> Accuracy:
+def accuracy_of(head: Head, survey: Survey, y_eval: Any, classes: Sequence[Any] | None = None) -> Accuracy:
     """Both ends of the accuracy under every change that was surveyed.
 
     Args:
         head: the head.
         survey: what became of every evaluation row.
-        y_eval: the right labels (:func:`labels_of`).
+        y_eval: the right labels (:func:`labels_of`), or in the words of y.
+        classes: what y calls them; None: numbers.
 
     Raises:
         InputError: labels that are none.
     """
-    right = labels_of(head, given_numbers(y_eval, "y_eval"), "y_eval") == head.today
+    numbers = None if classes is None else numbered(classes, y_eval, "y_eval")
+    given = given_numbers(y_eval, "y_eval") if numbers is None else _as_targets(head, numbers)
+    right = labels_of(head, given, "y_eval") == head.today
     N, unknown = len(head.today), head.today == UNKNOWN
     kept, lost = right & survey.proved, right & survey.attacked
     upper = int((right & ~survey.attacked).sum() + (unknown & ~survey.attacked).sum())
     today, stays, breaks = (np.flatnonzero(which) for which in (right, kept, lost))
     return Accuracy(N, today, stays, breaks, int(kept.sum()) / N, upper / N)
+
+
+def _as_targets(head: Head, numbers: Whole) -> Array:
+    """Class numbers as :func:`labels_of` takes them: of one output as the targets on either side of the threshold."""
+    found = numbers.astype(np.float64)
+    return np.asarray(2.0 * found - 1.0 + head.threshold) if head.k == 1 else found

@@ -15,6 +15,7 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
 from certify.prove.changed.fewer_rows import LARGEST, Fewer, Flip
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
+from certify.prove.label_words import worded
 from certify.prove.rows import VERBS, asked_any, labelled
 from certify.prove.rows_asked import KINDS
 from certify.rigor.finder import proposed
@@ -41,6 +42,7 @@ class ToleratedChanges:
         kind: ``"delete"`` or ``"relabel"``.
         head: the head.
         changed: `(N,)` for each evaluation row the fewest training rows found whose change flips it; None: none found.
+        classes: what y calls the labels; None: numbers.
     """
 
     lower: Whole
@@ -48,6 +50,7 @@ class ToleratedChanges:
     kind: str
     head: Head
     changed: tuple[tuple[int, ...] | None, ...]
+    classes: tuple[Any, ...] | None = None
 
     @property
     def asked(self) -> str:
@@ -56,7 +59,8 @@ class ToleratedChanges:
 
     def rows(self) -> list[Tolerance]:
         """Every evaluation row with its label, both ends, and the training rows that flip it."""
-        return [Tolerance(i, int(self.head.today[i]), int(self.lower[i]), int(self.upper[i]), self.changed[i] or ())
+        return [Tolerance(i, worded(self.classes, int(self.head.today[i])), int(self.lower[i]), int(self.upper[i]),
+                          self.changed[i] or ())
                 for i in range(len(self.lower))]
 
     def __repr__(self) -> str:
@@ -120,7 +124,7 @@ def tolerated_changes(
     search.flip_others(most)
     search.shrink()
     return ToleratedChanges(np.minimum(search.lower, search.upper), search.upper, kind, search.head,
-                            tuple(search.changed))
+                            tuple(search.changed), problem.classes)
 
 
 class _Search:

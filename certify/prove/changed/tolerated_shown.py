@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ class Tolerance:
     """
 
     row: int
-    label: int
+    label: Any
     lower: int
     upper: int
     changed: tuple[int, ...]
@@ -62,7 +63,7 @@ def as_html(found: Found) -> str:
     every = sorted(found.rows(), key=lambda one: (one.upper, one.lower, one.row))
     title = repr(found).partition("(")[2].rstrip(")")
     lines = "".join(
-        f"<tr><td>{one.row}</td><td>{one.label}</td><td>{_ends(one)}</td>"
+        f"<tr><td>{one.row}</td><td>{escape(str(one.label))}</td><td>{_ends(one)}</td>"
         f"<td>{', '.join(map(str, one.changed))}</td></tr>" for one in every[:SHOWN])
     head = "".join(f"<th>{word}</th>" for word in ("row", "label", "survives", "flipped by training rows"))
     more = f"<p>and {len(every) - SHOWN} others; see to_frame()</p>" if len(every) > SHOWN else ""
