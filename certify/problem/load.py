@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from certify.format.errors import SpecError
 from certify.format.labels import CORRECT
@@ -12,6 +13,10 @@ from certify.network.network import Network
 from certify.problem.norms.function import DEFAULT_TAU, Reference
 from certify.problem.problem import Problem, equal_rows
 from certify.problem.validity import require_problem
+from certify.rigor.fp import Array
+
+if TYPE_CHECKING:
+    from certify.spec.models import Spec
 
 
 def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
@@ -24,7 +29,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     Raises:
         SpecError, InputError: with one line that says what to change.
     """
-    from certify.inputs import load_data, load_evaluated, load_reference, read_graph_network, read_network, units
+    from certify.inputs import load_data, load_reference, read_graph_network, read_network, units
     from certify.inputs.arrays import placed_change
     from certify.inputs.groups import load_groups
     from certify.spec import load_spec
@@ -51,12 +56,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     evaluation = right = None
     if spec.evaluation is not None:
         files["evaluation"] = folder / spec.evaluation.file
-        asked = any(gate.quantity == CORRECT for gate in spec.gate)
-        evaluation, right = load_evaluated(spec, folder, network.widths, data.names, labels=asked)
-        if asked and right is None:
-            raise SpecError(f"gate on {CORRECT}", "the evaluation file has no array or column of right labels, such as "
-                            f"{spec.evaluation.targets or spec.data.targets!r}",
-                            "name it with [evaluation] targets")
+        evaluation, right = _evaluated(spec, folder, network.widths, data.names)
     require_rows(spec, len(X))
     groups = equal_rows(X)
     listed = spec.perturbation.rows
@@ -85,3 +85,21 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
     )
     require_problem(problem)
     return problem
+
+
+def _evaluated(spec: Spec, folder: Path, widths: tuple[int, ...], names: tuple[str, ...] | None,
+               ) -> tuple[Array, Array | None]:
+    """The evaluation rows, and their right labels where a gate counts these.
+
+    Raises:
+        SpecError: such a gate, and no labels.
+    """
+    from certify.inputs import load_evaluated
+
+    assert spec.evaluation is not None
+    asked = any(gate.quantity == CORRECT for gate in spec.gate)
+    evaluation, right = load_evaluated(spec, folder, widths, names, labels=asked)
+    if asked and right is None:
+        raise SpecError(f"gate on {CORRECT}", "the evaluation file has no array or column of right labels, such as "
+                        f"{spec.evaluation.targets or spec.data.targets!r}", "name it with [evaluation] targets")
+    return evaluation, right
