@@ -105,7 +105,7 @@ class PackedSoftmax:
         mu = head.mu(len(changes[0]) if not head.relabels else 0)
         mu_units = integer(mu * 2**(PHI + SLOPE - V))
         outputs = 2 * (self.largest + self.eta + self.eta_points + 1) * (longest + 1)
-        if not (outputs * 2**(32 + CELL) < ROOM // 2 and
+        if not (mu > 0 and outputs * 2**(32 + CELL) < ROOM // 2 and
                 (self.weight + head.n * (self.eta + 1) + mu * longest) * 2**(PHI + SLOPE) < ROOM // 2):
             return [False] * B
         ones = sum(1 << SLOT * b for b in range(B))
