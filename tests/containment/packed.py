@@ -18,6 +18,7 @@ from certify.check.linalg.balls import norm
 from certify.check.theorems.head.rows.head import BITS, Head
 from certify.check.theorems.head.rows.packed import CELL, RADIUS, SLOPE, Change, Packed, V, fits
 from certify.check.theorems.head.rows.packed_softmax import PackedSoftmax
+from certify.check.theorems.head.rows.refit import distance
 from certify.systems.head.rows.head import Head as Given
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from tests.containment.registry import attack
@@ -94,6 +95,7 @@ def require(case: Case) -> float:
             return decided(W, found, *more)
 
         packed._decided = listening  # type: ignore[method-assign]
+        balls = [_in_balls(head, change, weights) for change, weights in zip(case.changes, case.weights, strict=True)]
         kept = {j: packed.keep(case.changes, case.weights, [j]) for j, a in enumerate(head.today) if a >= 0}
     share = 0.0
     for b, (change, weights) in enumerate(zip(case.changes, case.weights, strict=True)):
@@ -106,6 +108,9 @@ def require(case: Case) -> float:
                 share = max(share, float(part))
                 if not part < 1:
                     raise Violation(f"a refit is {float(part):.6f} of its distance away: {case}")
+            part = _distance(case.head, found, weights, None) / balls[b]
+            if balls[b].is_finite() and part > 1:
+                raise Violation(f"a refit is {float(part):.6f} of its distance in balls away: {case}")
             for j, each in kept.items():
                 if each[b] and not _stays(case.head, found, j, head.today[j]):
                     raise Violation(f"the label of point {j} is kept after {change}, which it is not: {case}")
@@ -122,10 +127,16 @@ def _of_today(head: Head, case: Case) -> Head:
     return replace(head, today=today.tolist())
 
 
-def _distance(head: Given, found: list[arb], weights: Sequence[float]) -> arb:
+def _in_balls(head: Head, change: Change, weights: Sequence[float]) -> arb:
+    """The distance by the other check, infinite where there is none."""
+    return distance(head, change, weights, head.outputs(list(weights)))
+
+
+def _distance(head: Given, found: list[arb], weights: Sequence[float], bits: int | None = V) -> arb:
     """From the weights as they are cut off; a common shift of free intercepts, which no output sees, is taken away."""
     m = head.m
-    off = [a - arb(int(w * 2.0**V)) / 2**V for a, w in zip(found, weights, strict=True)]
+    at = [arb(w) if bits is None else arb(int(w * 2.0**bits)) / 2**bits for w in weights]
+    off = [a - w for a, w in zip(found, at, strict=True)]
     if head.k > 1 and head.free_intercept:
         shift = sum(off[m - 1 :: m], arb(0)) / head.k
         off = [x - shift if j % m == m - 1 else x for j, x in enumerate(off)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from tests.mutation.mutants import Mutant
 
 ROOM = "check/theorems/head/rows/"
-ONE, SEVERAL, REFIT, COUNTED = (ROOM + f"{name}.py" for name in ("packed", "packed_softmax", "refit", "enumeration"))
+ONE, SEVERAL, REFIT = (ROOM + f"{name}.py" for name in ("packed", "packed_softmax", "refit"))
 BELOW = "no distance is proved where all curvature is that of the table's end: n·2^-22 over 6n·2^-26 is above any ball"
 SMALL = "k·2^-21 stands beside w/2 of at least 2^-16, which is met by no more than 0.7"
 PARALLEL = "a slope that is wrong by η|V̂| moves weights along its row, where the modulus is larger than μ by the curvature itself"
@@ -35,4 +35,11 @@ PACKED: tuple[Mutant, ...] = (
     Mutant("packed softmax: the mean is 0", SEVERAL, "low * (t / s) ** 2", "0 * (t / s) ** 2", ("packed_softmax_mean",)),
     Mutant("packed softmax: one output for the difference of two", SEVERAL, "above(root * size", "above(size", ("packed_softmax_difference",)),
     Mutant("packed softmax: nothing changes", SEVERAL, "for i, code in change:", "for i, code in ():", ("packed_softmax_unchanged", "packed_softmax_undeleted")),
+    # one refit in balls
+    Mutant("check refit: decay of all rows", REFIT, "mu = head.mu(len(gone))", "mu = head.mu()", ("packed_remaining",)),
+    Mutant("check refit: the curvature at the weights for the ball", REFIT, "targets[i], ball * size)", "targets[i], ZERO)", ("packed_fading",)),
+    Mutant("check refit: the mean is 0", REFIT, "(mu + s + t * t / s)", "(mu + s)", ("packed_mean", "packed_softmax_mean")),
+    Mutant("check refit: deleted rows pull on", REFIT, "[ZERO] * head.k if i in gone else head.loss.slope(z, y)", "head.loss.slope(z, y)", ("packed_undeleted",)),
+    Mutant("check refit: a free intercept held by μ", REFIT, "if not head.free_intercept:", "if True:", ("packed_shares_of_sum",)),
+    Mutant("check refit: targets as they are", REFIT, "codes[new[i]] if new.get(i, DELETED) != DELETED else y", "y", ("packed_unchanged",)),
 )
