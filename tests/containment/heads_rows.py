@@ -1,4 +1,4 @@
-"""Attack on D1 to D9: small heads of every loss and option, every method asked alone, against every refit there is.
+"""Attack on D1 to D10: small heads of every loss and option, every method asked alone, against every refit there is.
 
 All changes of a head are refitted once (`tests.oracles.row_refits`) and judge all methods: what is proved to stay
 stays, what is said to flip flips, numbers of tolerated changes and distances to refits hold. The checker has to follow
@@ -34,7 +34,8 @@ from tests.oracles.row_refits import Pairs, Problem, Refits, changes, refits, we
 
 LOSSES = {"squared_labels": ("squared",), "squared_deletions": ("squared",), "box": ("logistic",),
           "box_tree": ("logistic",), "cells": ("logistic",), "softmax_box": ("cross_entropy",),
-          "energy": ("logistic", "cross_entropy"), "enumeration": ("squared", "logistic", "cross_entropy")}
+          "softmax_tree": ("cross_entropy",), "energy": ("logistic", "cross_entropy"),
+          "enumeration": ("squared", "logistic", "cross_entropy")}
 """Of every method the losses that it is about."""
 
 BLURRED = ("enumeration", "squared_labels")
@@ -430,7 +431,7 @@ def _alone(name: str) -> Callable[[np.random.Generator], Outcome]:
 
 
 THEOREMS = {"squared_labels": "D3", "squared_deletions": "D4", "box": "D5", "box_tree": "D6", "energy": "D7",
-            "cells": "D8", "softmax_box": "D9", "enumeration": "D2"}
+            "cells": "D8", "softmax_box": "D9", "softmax_tree": "D10", "enumeration": "D2"}
 
 for _name, _theorem in THEOREMS.items():
     attack(f"rows_{_name}", _theorem, slow=20)(_alone(_name))

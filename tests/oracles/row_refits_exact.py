@@ -10,7 +10,8 @@ from flint import arb, arb_mat, ctx
 from tests.oracles.row_refits import GONE, Pairs, Problem
 
 BITS: Final = 600
-ROUNDS: Final = 400
+ROUNDS: Final = 300
+SHORTEST: Final = 2.0**-60
 OPEN: Final = 0
 
 
@@ -46,6 +47,27 @@ def _slopes(loss: str, z: list[arb], y: list[float]) -> tuple[list[arb], list[li
     s = [1 / sum(((b - a).exp() for b in z), arb(0)) for a in z]
     return ([a - b for a, b in zip(s, y, strict=True)],
             [[s[a] * ((1 if a == b else 0) - s[b]) for a in range(k)] for b in range(k)])
+
+
+def _value(p: Problem, change: Pairs, w: list[arb]) -> arb:
+    """The sum, for steps that are to make it smaller."""
+    new, (n, m), k = dict(change), p.phi.shape, p.Y.shape[1]
+    mu = arb(p.decay) * (n - sum(code == GONE for code in new.values()) if p.remaining else n)
+    total = sum((mu * w[a * m + j] ** 2 / 2 for a in range(k) for j in range(m) if p.decayed[j]), arb(0))
+    for i in range(n):
+        if new.get(i, 0) == GONE and i in new:
+            continue
+        y = p.Y[i].tolist() if i not in new or p.codes is None else p.codes[new[i]].tolist()
+        z = [sum((w[a * m + j] * float(p.phi[i, j]) for j in range(m)), arb(0)) for a in range(k)]
+        if p.loss == "squared":
+            total += sum(((a - b) ** 2 for a, b in zip(z, y, strict=True)), arb(0)) / 2
+        elif p.loss == "logistic":
+            total += (1 + (-z[0] * y[0]).exp()).log()
+        else:
+            total += sum((a.exp() for a in z), arb(0)).log() - sum((a * b for a, b in zip(z, y, strict=True)), arb(0))
+    if p.loss == "cross_entropy" and not p.decayed[-1]:
+        total += sum((w[a * m + m - 1] for a in range(k)), arb(0)) ** 2 / 2
+    return total
 
 
 def parts(p: Problem, change: Pairs, w: list[arb]) -> tuple[arb_mat, arb_mat]:
@@ -94,11 +116,13 @@ def refit(p: Problem, change: Pairs, start: np.ndarray) -> list[arb] | None:
             step = H.solve(g).entries()
         except ZeroDivisionError:
             return None
-        moved = max(float(max(abs(sum((step[a * m + j] * float(row[j]) for j in range(m)), arb(0))).mid()
-                              for a in range(k))) for row in left)
-        far = 1.0 if p.loss == "squared" or moved < 1e-3 else float(np.log1p(2 * moved) / (2 * moved))
-        w = [(a - far * s).mid() for a, s in zip(w, step, strict=True)]
-        if moved < 1e-60:
+        before, t = _value(p, change, w), 1.0
+        fall = sum((x * y for x, y in zip(g.entries(), step, strict=True)), arb(0)) / 4
+        while t > SHORTEST and _value(p, change, [a - t * s for a, s in zip(w, step, strict=True)]) > before - t * fall:
+            t /= 2
+        w = [(a - t * s).mid() for a, s in zip(w, step, strict=True)]
+        if all(bool(abs(sum((step[a * m + j] * float(row[j]) for j in range(m)), arb(0))) < arb(10) ** -60)
+               for a in range(k) for row in left):
             break
     g, _ = parts(p, change, w)
     size = max((abs(v) for v in w), key=lambda v: float(v.mid())) + arb(10) ** -30
