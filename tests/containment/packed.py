@@ -1,7 +1,7 @@
-"""Attack on the checker's refits in whole numbers (D2): no refit is farther from its weights than is said, and no label
-is kept that is another one.
+"""Attack on the checker's refits in whole numbers (D2), and on one refit in balls and by the prover (D1).
 
-A case is a head, changes of equally many rows and weights. The truth is each refit in 600 bits, started near them.
+No refit is farther from its weights than is said, and no label is kept that is another one. A case is a head, changes
+of equally many rows and weights. The truth is each refit in 600 bits, started near them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from certify.check.theorems.head.rows.head import BITS, Head
 from certify.check.theorems.head.rows.packed import CELL, RADIUS, SLOPE, Change, Packed, V, fits
 from certify.check.theorems.head.rows.packed_softmax import PackedSoftmax
 from certify.check.theorems.head.rows.refit import distance
+from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.head import Head as Given
 from certify.systems.head.rows.losses import HEAD_LOSSES
+from certify.systems.head.rows.refit import enclose_refits
 from tests.containment.registry import attack
 from tests.containment.rigor import Outcome, Violation
 from tests.families.heads import any_rows, ball_head
@@ -97,6 +99,7 @@ def require(case: Case) -> float:
         packed._decided = listening  # type: ignore[method-assign]
         balls = [_in_balls(head, change, weights) for change, weights in zip(case.changes, case.weights, strict=True)]
         kept = {j: packed.keep(case.changes, case.weights, [j]) for j, a in enumerate(head.today) if a >= 0}
+    said = _by_prover(case)
     share = 0.0
     for b, (change, weights) in enumerate(zip(case.changes, case.weights, strict=True)):
         found = refit(case.head, change, weights)
@@ -111,6 +114,8 @@ def require(case: Case) -> float:
             part = _distance(case.head, found, weights, None) / balls[b]
             if balls[b].is_finite() and part > 1:
                 raise Violation(f"a refit is {float(part):.6f} of its distance in balls away: {case}")
+            if np.isfinite(said[b]) and _distance(case.head, found, weights, None) > float(said[b]):
+                raise Violation(f"a refit is farther away than the prover says: {case}")
             for j, each in kept.items():
                 if each[b] and not _stays(case.head, found, j, head.today[j]):
                     raise Violation(f"the label of point {j} is kept after {change}, which it is not: {case}")
@@ -125,6 +130,13 @@ def _of_today(head: Head, case: Case) -> Head:
     out = case.head.points @ V0.T
     today = (out[:, 0] > head.threshold).astype(int) if head.k == 1 else out.argmax(axis=1)
     return replace(head, today=today.tolist())
+
+
+def _by_prover(case: Case) -> np.ndarray:
+    """The distances of the prover."""
+    B, (k, m), size = len(case.changes), case.head.V.shape, len(case.changes[0])
+    pairs = np.array(case.changes, dtype=np.int64).reshape(B, size, 2)
+    return enclose_refits(case.head, Choices(pairs[..., 0], pairs[..., 1]), np.array(case.weights).reshape(B, k, m))
 
 
 def _in_balls(head: Head, change: Change, weights: Sequence[float]) -> arb:

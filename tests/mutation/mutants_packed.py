@@ -7,6 +7,7 @@ from tests.mutation.mutants import Mutant
 
 ROOM = "check/theorems/head/rows/"
 ONE, SEVERAL, REFIT = (ROOM + f"{name}.py" for name in ("packed", "packed_softmax", "refit"))
+PROVER, LOGISTIC, SOFTMAX = (f"systems/head/rows/{name}.py" for name in ("refit", "losses/logistic", "losses/cross_entropy"))
 BELOW = "no distance is proved where all curvature is that of the table's end: n·2^-22 over 6n·2^-26 is above any ball"
 SMALL = "k·2^-21 stands beside w/2 of at least 2^-16, which is met by no more than 0.7"
 PARALLEL = "a slope that is wrong by η|V̂| moves weights along its row, where the modulus is larger than μ by the curvature itself"
@@ -41,4 +42,9 @@ PACKED: tuple[Mutant, ...] = (
     Mutant("check refit: deleted rows pull on", REFIT, "[ZERO] * head.k if i in gone else head.loss.slope(z, y)", "head.loss.slope(z, y)", ("packed_undeleted",)),
     Mutant("check refit: a free intercept held by μ", REFIT, "if not head.free_intercept:", "if True:", ("packed_shares_of_sum",)),
     Mutant("check refit: targets as they are", REFIT, "codes[new[i]] if new.get(i, DELETED) != DELETED else y", "y", ("packed_unchanged",)),
+    # one refit by the prover
+    Mutant("refit: slopes tell the curvature of the ball", PROVER, "falls = np.fmax(1.0 - head.loss.fading * reach * (RAISE / 8), 0.0)", "falls = 1.0 + 0.0 * reach", ("packed_fading",)),
+    Mutant("refit: a new label does not pull", LOGISTIC, "np.asarray((Y - new) / 2)", "np.asarray((Y - new) * 0.0)", ("packed_unchanged",)),
+    Mutant("refit: a new class does not pull", SOFTMAX, "np.asarray(Y - new)", "np.asarray((Y - new) * 0.0)", ("packed_softmax_unchanged",)),
+    Mutant("refit: a deleted row pulls on", PROVER, "    g[rows[gone], gone] = 0.0\n", "", ("packed_undeleted",)),
 )

@@ -16,7 +16,7 @@ from operator import add, itemgetter, mul
 
 from flint import arb, arb_mat, fmpz_mat
 
-from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.theorems.head.rows.head import Head
 
 Change = tuple[tuple[int, int], ...]
@@ -87,10 +87,10 @@ class Packed:
         self.S = [[s * x for x in row] for s, row in zip(self.sign, rows, strict=True)]
         self.points, self.eta_points = rounded(head.evaluated.tolist())
         self.lengths = [above(size * 2**(32 + CELL - RADIUS)) for size in head.lengths]
-        self.largest = max(chain(head.sizes, head.lengths), key=float)
+        self.largest = largest([*head.sizes, *head.lengths])
         middle = sorted(map(float, head.sizes))[head.n // 2]
         self.short = [float(x) <= SHORT * middle for x in head.sizes]
-        self.far = max((x for x, ok in zip(head.sizes, self.short, strict=True) if ok), key=float)
+        self.far = largest([x for x, ok in zip(head.sizes, self.short, strict=True) if ok])
         self.weight = sum(head.sizes, ZERO)
         self.stretch = stretch(head.phi)
         self.p = array("I", table())
@@ -228,7 +228,7 @@ def rounded(rows: list[list[arb]]) -> tuple[list[list[int]], arb]:
     found = [[int(round(float(x.mid()) * 2.0**PHI)) for x in row] for row in rows]
     off = [norm([x - arb(c) / 2**PHI for x, c in zip(row, one, strict=True)]).upper()
            for row, one in zip(rows, found, strict=True)]
-    return found, max(off, key=lambda x: float(x))
+    return found, largest(off)
 
 
 def stretch(phi: arb_mat) -> arb:
