@@ -39,7 +39,7 @@ base = "nearby"
 [perturbation]
 parameter = "{parameter}"
 set = "sparse"
-count = {count}
+count = 1
 [evaluation]
 file = "more.npz"
 {threshold}
@@ -58,8 +58,8 @@ def made(folder: Path, loss: str, k: int = 1, parameter: str = "deletions", free
     np.savez(folder / "data.npz", X=head.phi[:, :2], y=y)
     np.savez(folder / "more.npz", X=head.points[:, :2])
     text = SPEC.format(k=k, loss=loss, decay=head.weight_decay, bias="false" if free else "true", parameter=parameter,
-                       threshold=f"threshold = {head.threshold!r}" if k == 1 and loss in NUMBERS else "", bar=bar,
-                       count=count)
+                       threshold=f"threshold = {head.threshold!r}" if k == 1 and loss in NUMBERS else "", bar=bar)
+    text = text.replace("count = 1", f"count = {count}")
     (folder / "spec.toml").write_text(text, encoding="utf-8")
     return run_audit(folder / "spec.toml")
 
@@ -96,7 +96,8 @@ def test_what_is_forged_is_refused(loss: str, tmp_path: Path) -> None:
         data = path.read_bytes()
         return {"path": path.name, "sha256": sha256(data).hexdigest(), "bytes": len(data)}
 
-    moved = {name: x + 1.0 if name.endswith("enumeration.weights") else x for name, x in honest.items()}
+    moved = {name: x + 1.0 if name.endswith("every_choice.weights") else x for name, x in honest.items()}
+    assert any(x is not honest[name] for name, x in moved.items())
     save_file(moved, file)
     forge(tmp_path, certificate, ("subject", "witness"), stated(file))
     with pytest.raises(Invalid):
