@@ -24,6 +24,7 @@ import numpy as np
 from tests.mutation.mutants import CONSTANTS, LOGIC, Mutant
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_norms import NORMS
+from tests.mutation.mutants_packed import PACKED
 from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
 from tests.mutation.mutants_sets import SETS
@@ -83,7 +84,7 @@ def killer(name: str) -> Callable[[], None]:
     attack, _, only = name.partition("@")
     attack, _, cases = attack.partition("*")
     if not cases and not only:
-        for module in ("bounds", "training", "second"):  # they register their own
+        for module in ("bounds", "training", "second", "packed"):  # they register their own
             importlib.import_module(f"tests.mutation.killers_{module}")
         return importlib.import_module("tests.mutation.killers").KILLERS[name]
     one = importlib.import_module("tests.containment.attack").one
@@ -185,9 +186,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args(argv)
     if options.table:
-        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SETS, NORMS, SECOND, ROWS))))
+        print("\n\n".join(map(table, (CONSTANTS, LOGIC, TRAINING, GRAPH, SETS, NORMS, SECOND, ROWS, PACKED))))
         return 0
-    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS
+    every = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS + PACKED
     mutants = tuple(m for m in every if not options.names or m.name in options.names)
     if options.hunt:
         hunt(tuple(m for m in mutants if options.names or not m.killers), options.hunt)

@@ -11,13 +11,14 @@ from tests.containment.registry import attacks
 from tests.mutation.mutants import CONSTANTS, LOGIC
 from tests.mutation.mutants_graph import GRAPH
 from tests.mutation.mutants_norms import NORMS
+from tests.mutation.mutants_packed import PACKED
 from tests.mutation.mutants_rows import ROWS
 from tests.mutation.mutants_second import SECOND
 from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_training import TRAINING
 from tests.mutation.run import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS + PACKED
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -94,4 +95,10 @@ ROWS_QUICK = ("refit: σ without the mean of rows", "alternatives: one dropped",
 def test_mutants_of_changed_rows_are_killed():
     mutants = tuple(m for m in ROWS if m.name in ROWS_QUICK)
     assert len(mutants) == len(ROWS_QUICK)
+    assert check_all(mutants) == []
+
+
+def test_mutants_of_refits_in_whole_numbers_are_killed():
+    mutants = tuple(m for m in PACKED if m.killers)
+    assert len(mutants) > 18
     assert check_all(mutants) == []

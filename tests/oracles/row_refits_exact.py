@@ -23,7 +23,7 @@ def sign(p: Problem, x: np.ndarray, change: Pairs, today: int, threshold: float,
     if not p.unique(change):
         return -1
     with ctx.workprec(BITS):
-        w = _refit(p, change, start)
+        w = refit(p, change, start)
         if w is None:
             return OPEN
         k, m = p.Y.shape[1], p.phi.shape[1]
@@ -70,7 +70,7 @@ def _value(p: Problem, change: Pairs, w: list[arb]) -> arb:
     return total
 
 
-def _parts(p: Problem, change: Pairs, w: list[arb]) -> tuple[arb_mat, arb_mat]:
+def parts(p: Problem, change: Pairs, w: list[arb]) -> tuple[arb_mat, arb_mat]:
     """Gradient and Hessian; a sum of free intercepts that no output sees is held at 0."""
     new, (n, m), k = dict(change), p.phi.shape, p.Y.shape[1]
     gone = sum(code == GONE for code in new.values())
@@ -104,14 +104,14 @@ def _parts(p: Problem, change: Pairs, w: list[arb]) -> tuple[arb_mat, arb_mat]:
     return arb_mat([[v] for v in g]), arb_mat(H)
 
 
-def _refit(p: Problem, change: Pairs, start: np.ndarray) -> list[arb] | None:
+def refit(p: Problem, change: Pairs, start: np.ndarray) -> list[arb] | None:
     """Balls that hold the refit."""
     k, m = p.Y.shape[1], p.phi.shape[1]
     gone = {row for row, code in change if code == GONE}
     left = [row for i, row in enumerate(p.phi) if i not in gone] or [np.zeros(m)]
     w = [arb(float(v)) for v in np.nan_to_num(start, posinf=0.0, neginf=0.0).ravel()]
     for _ in range(ROUNDS):
-        g, H = _parts(p, change, w)
+        g, H = parts(p, change, w)
         try:
             step = H.solve(g).entries()
         except ZeroDivisionError:
@@ -124,11 +124,11 @@ def _refit(p: Problem, change: Pairs, start: np.ndarray) -> list[arb] | None:
         if all(bool(abs(sum((step[a * m + j] * float(row[j]) for j in range(m)), arb(0))) < arb(10) ** -60)
                for a in range(k) for row in left):
             break
-    g, _ = _parts(p, change, w)
+    g, _ = parts(p, change, w)
     size = max((abs(v) for v in w), key=lambda v: float(v.mid())) + arb(10) ** -30
     for power in (40, 60, 20):
         room = [arb(0, (size * arb(10) ** -power).mid())] * (k * m)
-        _, H = _parts(p, change, [a + r for a, r in zip(w, room, strict=True)])
+        _, H = parts(p, change, [a + r for a, r in zip(w, room, strict=True)])
         try:
             step = H.solve(g).entries()
         except ZeroDivisionError:

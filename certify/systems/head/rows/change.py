@@ -60,7 +60,7 @@ class RowChange(Change):
         return sum(self.choices(head, size) for size in range(self.count + 1))
 
     def every(self, head: Head, at_once: int = 4096) -> Iterator[Choices]:
-        """By number of rows, then rows in lexicographic order, then codes."""
+        """By number of rows, then as sequences of rows and what they become in turn."""
         for size in range(self.count + 1):
             yield from choices_of(head, self, size, at_once)
 

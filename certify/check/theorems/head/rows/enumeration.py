@@ -67,6 +67,8 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         at += len(some)
     if weights.shape[0] != at:
         raise Invalid(f"{where}, weights", f"it has {weights.shape[0]} rows", f"there are {at} choices")
+    if beyond := [number for number in others if not 0 <= number < at]:
+        raise Invalid(f"{where}, again", f"it names choice {beyond[0]}", f"there are {at} choices, numbered from 0")
     return stays
 
 
@@ -83,4 +85,8 @@ def _others(arrays: Mapping[str, Array], where: str, size: int) -> dict[int, tup
     if again.kind != "i" or len(again.shape) != 1 or exact.shape != (again.shape[0], size):
         raise Invalid(f"{where}, exact", f"the shapes of again and exact are {again.shape}, {exact.shape}",
                       f"numbers of choices and {size} weights of each are needed")
-    return {int(number): exact.values[b * size : (b + 1) * size] for b, number in enumerate(again.values)}
+    found = {int(number): exact.values[b * size : (b + 1) * size] for b, number in enumerate(again.values)}
+    if len(found) < again.shape[0]:
+        raise Invalid(f"{where}, again", f"{again.shape[0]} entries name {len(found)} choices",
+                      "each choice is needed once at most")
+    return found

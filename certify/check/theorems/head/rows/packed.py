@@ -16,7 +16,7 @@ from operator import add, itemgetter, mul
 
 from flint import arb, arb_mat, fmpz_mat
 
-from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.theorems.head.rows.head import Head
 
 Change = tuple[tuple[int, int], ...]
@@ -69,7 +69,8 @@ def fits(head: Head) -> bool:
     """Whether this can be done in whole numbers: the logistic loss and the cross-entropy."""
     finite = all(x.is_finite() for x in chain(head.sizes, head.lengths)) and head.n > 0 and head.m > 1
     known = head.loss.sigmoid or (head.loss.shifted and head.k > 1 and bool(head.codes.rows))
-    return finite and known and sys.byteorder == "little" and bool(max(head.sizes) * 2**PHI < ROOM)
+    small = all(x * 2**PHI < ROOM for x in chain(head.sizes, head.lengths))
+    return finite and known and small and sys.byteorder == "little"
 
 
 class Packed:
@@ -86,10 +87,10 @@ class Packed:
         self.S = [[s * x for x in row] for s, row in zip(self.sign, rows, strict=True)]
         self.points, self.eta_points = rounded(head.evaluated.tolist())
         self.lengths = [above(size * 2**(32 + CELL - RADIUS)) for size in head.lengths]
-        self.largest = max(chain(head.sizes, head.lengths), key=float)
+        self.largest = largest([*head.sizes, *head.lengths])
         middle = sorted(map(float, head.sizes))[head.n // 2]
         self.short = [float(x) <= SHORT * middle for x in head.sizes]
-        self.far = max((x for x, ok in zip(head.sizes, self.short, strict=True) if ok), key=float)
+        self.far = largest([x for x, ok in zip(head.sizes, self.short, strict=True) if ok])
         self.weight = sum(head.sizes, ZERO)
         self.stretch = stretch(head.phi)
         self.p = array("I", table())
@@ -121,7 +122,7 @@ class Packed:
         mu_units = integer(mu * 2**(PHI + SLOPE - V))
         room = arb(ROOM) / 2
         outputs = (self.largest + self.eta + self.eta_points + 1) * (longest + 1) + abs(arb(head.threshold))
-        if not (outputs * 2**(32 + CELL) < room and
+        if not (mu > 0 and outputs * 2**(32 + CELL) < room and
                 (self.weight + head.n * (self.eta + 1) + mu * longest) * 2**(PHI + SLOPE) < room):
             return [False] * B
         ones = sum(1 << SLOT * b for b in range(B))
@@ -227,7 +228,7 @@ def rounded(rows: list[list[arb]]) -> tuple[list[list[int]], arb]:
     found = [[int(round(float(x.mid()) * 2.0**PHI)) for x in row] for row in rows]
     off = [norm([x - arb(c) / 2**PHI for x, c in zip(row, one, strict=True)]).upper()
            for row, one in zip(rows, found, strict=True)]
-    return found, max(off, key=lambda x: float(x))
+    return found, largest(off)
 
 
 def stretch(phi: arb_mat) -> arb:
@@ -236,7 +237,8 @@ def stretch(phi: arb_mat) -> arb:
     for _ in range(4):
         power = power * power
     trace = sum((power[j, j] for j in range(power.nrows())), ZERO)
-    return (trace.log() / 32).exp().upper()
+    # no entry may be known not to be 0
+    return (trace.log() / 32).exp().upper() if trace > 0 else norm(phi.entries()).upper()
 
 
 def packed(column: list[int], bias: int) -> int:

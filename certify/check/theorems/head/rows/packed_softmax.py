@@ -11,7 +11,7 @@ from operator import add, itemgetter, mul
 
 from flint import arb, fmpz, fmpz_mat
 
-from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.packed import (
     BALLS,
@@ -69,10 +69,10 @@ class PackedSoftmax:
         self.points, self.eta_points = rounded(head.evaluated.tolist())
         root = arb(2).sqrt()
         self.lengths = [above(root * size * 2**(32 + CELL - RADIUS)) for size in head.lengths]
-        self.largest = max(chain(head.sizes, head.lengths), key=float)
+        self.largest = largest([*head.sizes, *head.lengths])
         middle = sorted(map(float, head.sizes))[head.n // 2]
         self.short = [float(x) <= SHORT * middle for x in head.sizes]
-        self.far = max((x for x, ok in zip(head.sizes, self.short, strict=True) if ok), key=float)
+        self.far = largest([x for x, ok in zip(head.sizes, self.short, strict=True) if ok])
         self.weight = sum(head.sizes, ZERO)
         self.stretch = stretch(head.phi)
         self.table = array("Q", exponentials())
@@ -105,7 +105,7 @@ class PackedSoftmax:
         mu = head.mu(len(changes[0]) if not head.relabels else 0)
         mu_units = integer(mu * 2**(PHI + SLOPE - V))
         outputs = 2 * (self.largest + self.eta + self.eta_points + 1) * (longest + 1)
-        if not (outputs * 2**(32 + CELL) < ROOM // 2 and
+        if not (mu > 0 and outputs * 2**(32 + CELL) < ROOM // 2 and
                 (self.weight + head.n * (self.eta + 1) + mu * longest) * 2**(PHI + SLOPE) < ROOM // 2):
             return [False] * B
         ones = sum(1 << SLOT * b for b in range(B))

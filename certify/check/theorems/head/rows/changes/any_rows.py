@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, product
 
 from certify.check.theorems.head.rows.changes.base import DELETED, Choice, Labels, Plain, Rows, distinct
 
@@ -28,11 +27,19 @@ class AnyRows(Rows):
         return self.labels.others(row) if self.relabels else [DELETED]
 
     def every(self) -> Iterator[Choice]:
-        """By number of rows, rows in lexicographic order, then codes."""
+        """By number of rows, then as sequences of rows and what they become in turn."""
         for size in range(min(self.count, len(self.moving)) + 1):
-            for rows in combinations(self.moving, size):
-                for codes in product(*map(self.may, rows)):
-                    yield tuple(zip(rows, codes, strict=True))
+            yield from self._of_size(size, 0)
+
+    def _of_size(self, size: int, first: int) -> Iterator[Choice]:
+        if not size:
+            yield ()
+            return
+        for place in range(first, len(self.moving) - size + 1):
+            row = self.moving[place]
+            for code in self.may(row):
+                for more in self._of_size(size - 1, place + 1):
+                    yield ((row, code), *more)
 
     def permits(self, choice: Choice) -> bool:
         """Whether so few rows that may change become what they may."""

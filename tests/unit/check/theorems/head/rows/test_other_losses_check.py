@@ -50,17 +50,26 @@ min = {bar}
 
 
 def made(folder: Path, loss: str, k: int = 1, parameter: str = "deletions", free: bool = False, seed: int = 2,
-         bar: int = 1) -> dict[str, Any]:
+         bar: int = 1, count: int = 1, n: int = 10) -> dict[str, Any]:
     """Files and certificate of a head near its minimum."""
-    head = other_head(np.random.default_rng(seed), loss, n=10, k=k, free=free, decay=0.1)
+    head = other_head(np.random.default_rng(seed), loss, n=n, k=k, free=free, decay=0.1)
     save_file({"0.weight": head.V[:, :2].copy(), "0.bias": head.V[:, 2].copy()}, folder / "model.safetensors")
     y = head.Y if head.label is None else head.label.astype(float)
     np.savez(folder / "data.npz", X=head.phi[:, :2], y=y)
     np.savez(folder / "more.npz", X=head.points[:, :2])
     text = SPEC.format(k=k, loss=loss, decay=head.weight_decay, bias="false" if free else "true", parameter=parameter,
                        threshold=f"threshold = {head.threshold!r}" if k == 1 and loss in NUMBERS else "", bar=bar)
+    text = text.replace("count = 1", f"count = {count}")
     (folder / "spec.toml").write_text(text, encoding="utf-8")
     return run_audit(folder / "spec.toml")
+
+
+@pytest.mark.parametrize("loss", ["one_vs_rest", "squared_hinge"])
+def test_two_new_labels_of_three_are_counted_out_in_one_order(tmp_path: Path, loss: str) -> None:
+    certificate = made(tmp_path, loss, 3, "labels", count=2, n=24)
+    status = load_file(tmp_path / "witness.safetensors")["stable_predictions.rows.status"]
+    assert (status > 1).any()
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"]
 
 
 @pytest.mark.parametrize("free", [False, True])
@@ -87,7 +96,8 @@ def test_what_is_forged_is_refused(loss: str, tmp_path: Path) -> None:
         data = path.read_bytes()
         return {"path": path.name, "sha256": sha256(data).hexdigest(), "bytes": len(data)}
 
-    moved = {name: x + 1.0 if name.endswith("enumeration.weights") else x for name, x in honest.items()}
+    moved = {name: x + 1.0 if name.endswith("every_choice.weights") else x for name, x in honest.items()}
+    assert any(x is not honest[name] for name, x in moved.items())
     save_file(moved, file)
     forge(tmp_path, certificate, ("subject", "witness"), stated(file))
     with pytest.raises(Invalid):

@@ -6,14 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flint import arb, ctx
+from flint import arb, arb_mat, ctx
 
+from certify.check.linalg.balls import norm
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows import enumeration
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.packed import CELL, CELLS, LAST, SLOPE, Packed, fits, table
 from certify.check.theorems.head.rows.packed_softmax import UNIT, PackedSoftmax, exponentials
 from certify.check.theorems.head.rows.refit import labels_after
 from certify.finders.head.refits import Refitter
+from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.walk import Walk
+from tests.containment.packed import CASES, given, require
 from tests.families.heads import any_rows, ball_head, drawn_head
 
 
@@ -133,3 +140,85 @@ def test_the_squared_loss_and_infinite_inputs_do_not_fit():
     head = drawn_head(np.random.default_rng(0), "logistic")
     balls = ball_head(head, any_rows(head, 1, True))
     assert fits(balls) and not fits(replace(balls, sizes=[arb("inf"), *balls.sizes[1:]]))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_refit_is_farther_than_is_said_where_one_error_alone_makes_it(name):
+    assert require(CASES[name]()) <= 1
+
+
+@pytest.mark.parametrize("loss", ["logistic", "cross_entropy"])
+def test_inputs_that_are_all_zero_have_their_bound(loss):
+    k = 1 if loss == "logistic" else 2
+    head = given(loss, [[0.0, 0.0]] * 2, [0, 1], 0.1, [[1.0, 1.0]], k=k, threshold=0.5 if k == 1 else 0.0)
+    for x in (arb(0), arb(0, 1e-30)):
+        with ctx.workprec(BITS):
+            balls = ball_head(head, any_rows(head, 1, True))
+            phi = arb_mat([[x, x], [x, x]])
+            sizes = [norm(row).upper() for row in phi.tolist()]
+            balls = replace(balls, phi=phi, rows=phi.tolist(), sizes=sizes)
+            assert fits(balls)
+            kept = (Packed if k == 1 else PackedSoftmax)(balls).keep([((0, 1),)], [[0.0, 0.0] * k], [0])
+            assert kept == [k == 1]  # 0 stays below a threshold of 1/2; of two outputs none is the larger
+
+
+@pytest.mark.parametrize("loss", ["logistic", "cross_entropy"])
+def test_evaluation_rows_beyond_what_64_bits_hold_do_not_fit(loss):
+    k = 1 if loss == "logistic" else 2
+    head = given(loss, [[1.0, 0.0], [1.0, 2.0]], [0, 1], 0.1, [[1e303, 1.0]], k=k)
+    with ctx.workprec(BITS):
+        assert not fits(ball_head(head, any_rows(head, 1, True)))
+
+
+@pytest.mark.parametrize("loss", ["logistic", "cross_entropy"])
+def test_nothing_is_kept_without_decay_of_the_rows_that_are_left(loss):
+    k = 1 if loss == "logistic" else 2
+    head = given(loss, [[1.0, 0.0]], [0], 0.1, [[1.0, 0.0]], k=k, remaining=True)
+    with ctx.workprec(BITS):
+        balls = ball_head(head, any_rows(head, 1, False))
+        packed = (Packed if k == 1 else PackedSoftmax)(replace(balls, today=[0]))
+        assert packed.keep([((0, -1),)], [[-1.0, 0.0, 1.0, 0.0][: 2 * k]], [0]) == [False]
+
+
+def counted(seed=0, relabels=True, again=None, exact=None, forget=()):
+    """The arrays of a walk, for the checker, with some exchanged."""
+    rng = np.random.default_rng(seed)
+    head = drawn_head(rng, "logistic", n=12, d=3, N=10, apart=2.0, free=False, decay=0.1)
+    change = any_rows(head, 1, relabels)
+    walk = Walk(head, change, head.today >= 0, Budget())
+    found = {"weights": walk.all()["weights"]}
+    number = [0, 3] if again is None else again
+    found["again"] = np.array(number)
+    found["exact"] = found["weights"].astype(float)[[0, 3]] if exact is None else np.array(exact)
+    arrays = {name: Array(A.shape, tuple(map(float, A.ravel())), A.dtype.kind) for name, A in found.items()
+              if name not in forget}
+    with ctx.workprec(BITS):
+        balls = ball_head(head, change)
+        return walk.clear & (walk.found.flips().point < 0), enumeration.proved(balls, arrays, "c", [True] * 10)
+
+
+def test_weights_that_are_used_again_prove_the_same():
+    clear, found = counted()
+    assert any(found) and found == clear.tolist()
+
+
+def test_far_weights_that_are_used_again_prove_nothing():
+    _, found = counted(again=[0], exact=[[1e3, -1e3, 1e3, 1e3]])
+    assert not any(found)
+
+
+@pytest.mark.parametrize(("bad", "why"), [
+    ({"again": [0, 13]}, "it names choice 13"),
+    ({"again": [0, -1]}, "it names choice -1"),
+    ({"again": [3, 3]}, "2 entries name 1 choices"),
+    ({"again": [0.0, 3.0]}, "the shapes of again and exact"),
+    ({"again": [[0, 3]]}, "the shapes of again and exact"),
+    ({"again": [0]}, "the shapes of again and exact"),
+    ({"exact": [[0.0] * 3] * 2}, "the shapes of again and exact"),
+    ({"forget": ("again",)}, "its arrays are exact, weights"),
+    ({"forget": ("exact",)}, "its arrays are again, weights"),
+    ({"forget": ("weights",)}, "its arrays are again, exact"),
+])
+def test_weights_of_no_choice_are_refused(bad, why):
+    with pytest.raises(Invalid, match=why):
+        counted(**bad)
