@@ -20,7 +20,7 @@ from certify.check.theorems.head.rows.boxes.margins import Points
 UP = 1.0 + 2.0**-30
 NEAR, LEVERAGE, FARTHEST, SMALL = 1.05, 2.0**-10, 2.0, 0.5
 BENT = 2.0 ** (3 - WEIGHT)
-"""What a curvature in whole numbers leaves of the true one."""
+"""What a curvature in whole numbers leaves of the true one, if its ball is a point."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,9 @@ class Singles:
         margins = (e.exact * c.w).entries()
         self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in margins]
         self.D, self.p, self.t = [up(x) for x in c.D], [up(x) for x in c.p], [float(x.abs_lower()) / UP for x in c.t]
+        # a ball that is no point is rounded down from its lower end
+        blur = max((up(x.rad()) for x, kept in zip(c.D, c.kept, strict=True) if kept), default=0.0)
+        self.bent = (BENT + 2.0 * blur) * UP
         self.steps = [self._rough(i) for i in free]
 
     def open(self) -> dict[int, list[int]]:
@@ -89,7 +92,7 @@ class Singles:
         pull = self.p[i] / left * UP
         root = sqrt(left) / UP
         rest = (self._gradient * sqrt(self.big) / root
-                + 8.0 * BENT * len(self.norms) * self.longest / root) * UP
+                + 8.0 * self.bent * len(self.norms) * self.longest / root) * UP
         moved = pull * length * UP
         far = moved * self.longest * UP
         step = Step(i, length, left, pull, rest, inf)

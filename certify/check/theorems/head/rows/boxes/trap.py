@@ -104,8 +104,11 @@ class Box:
 
 
 def most(values: Iterable[arb], k: int) -> arb:
-    """Upper bound of the sum of the k largest of nonnegative numbers."""
-    tops = sorted((x.upper() for x in values), key=float, reverse=True)
+    """Upper bound of the sum of the k largest of nonnegative numbers; no number where one of them is none."""
+    tops = [x.upper() for x in values]
+    if not all(x.is_finite() for x in tops):  # what is no number has no place in an order, and would be left out
+        return arb("nan")
+    tops.sort(key=float, reverse=True)
     # a double of an upper bound orders up to rounding: what is left out exceeds what is taken by 2^-52 of it at most
     return sum(tops[:k], ZERO) * (1 + power(-50)) if k else ZERO
 

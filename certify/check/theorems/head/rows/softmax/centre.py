@@ -35,7 +35,7 @@ class Centre:
         k = self.head.k
         if not self.head.free_intercept:
             return ZERO
-        return (sum((x * (1 - x) for line in self.s for x in line), ZERO) / k**2).mid()
+        return (sum((x * (1 - x) for line in self.s for x in line), ZERO) / k**2).upper()
 
 
 def centre(head: Head, flat: Sequence[float], out: frozenset[int] = frozenset(),
@@ -68,7 +68,9 @@ def root(s: Line) -> list[Line]:
 def square(s: Line, v: Sequence[arb]) -> arb:
     """`vᵀ(diag(s) − ssᵀ)v`."""
     mean = sum((x * y for x, y in zip(s, v, strict=True)), ZERO)
-    return sum((x * (y - mean) ** 2 for x, y in zip(s, v, strict=True)), ZERO)
+    away = [y - mean for y in v]
+    # a product: a power of a ball about 0 is no number
+    return sum((x * (y * y) for x, y in zip(s, away, strict=True)), ZERO)
 
 
 def variance(top: arb) -> arb:

@@ -215,7 +215,12 @@ def tops(rough: Sequence[arb], exact: Callable[[int], arb], floor: arb, count: i
         exact: better ones, looked at where they decide.
         floor: at least every one of the others; 0 where there are none.
         count: how many.
+
+    Returns:
+        The bound; no number where one of the numbers is none, whether it would be among the largest or not.
     """
+    if not all(x.is_finite() for x in (*rough, floor)):
+        return arb("nan")
     found: list[arb] = []
     least = float("inf") if not count else -1.0
     order = sorted(range(len(rough)), key=lambda i: -float(rough[i]))

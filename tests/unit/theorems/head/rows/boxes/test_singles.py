@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from flint import arb, ctx
 
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT
 from certify.check.theorems.head.rows.boxes.fixed_rows import sums as exact_sums
 from certify.check.theorems.head.rows.boxes.leaves import base as check_base
 from certify.check.theorems.head.rows.boxes.margins import points as exact_points
 from certify.check.theorems.head.rows.boxes.singles import Singles
+from certify.check.theorems.head.rows.boxes.slabs import below
 from certify.check.theorems.head.rows.boxes.trap import centre as check_centre
 from certify.finders.head.boxes import minimiser
 from certify.rigor.fp import Array
@@ -88,3 +92,14 @@ def test_a_centre_that_is_none_closes_nothing() -> None:
     b = at(s, w + 1.0)
     it = steps(b, np.arange(3))
     assert open_rows(b, it, sharp(b, it), e).all()
+
+
+def test_curvatures_known_up_to_a_ball_are_counted_at_their_lower_end() -> None:
+    with ctx.workprec(64):
+        s, e, w = example(0)
+        exact = exact_sums(s.S.tolist(), [arb(x) for x in s.decay], False)
+        twin = check_base(check_centre(exact, [3], w.tolist()))
+        assert twin is not None
+        c = replace(twin.c, D=[arb(D.mid(), 1e-9) for D in twin.c.D])
+        found = Singles(replace(twin, c=c), [0], exact_points(e.tolist(), 3))
+        assert all(D - arb(below(D)) * arb(2) ** -WEIGHT <= found.bent for D in c.D)
