@@ -16,9 +16,9 @@ from flint import arb, ctx
 
 from certify.check.linalg.balls import norm
 from certify.check.theorems.head.rows.head import BITS, Head
-from certify.check.theorems.head.rows.packed import CELL, RADIUS, SLOPE, Change, Packed, V, fits
-from certify.check.theorems.head.rows.packed_softmax import PackedSoftmax
-from certify.check.theorems.head.rows.refit import distance
+from certify.check.theorems.head.rows.refitted.packed import CELL, RADIUS, SLOPE, Change, Packed, V, fits
+from certify.check.theorems.head.rows.refitted.packed_softmax import PackedSoftmax
+from certify.check.theorems.head.rows.refitted.refit import distance
 from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.head import Head as Given
 from certify.systems.head.rows.losses import HEAD_LOSSES

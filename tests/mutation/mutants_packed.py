@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tests.mutation.mutants import Mutant
 
-ROOM = "check/theorems/head/rows/"
+ROOM = "check/theorems/head/rows/refitted/"
 ONE, SEVERAL, REFIT = (ROOM + f"{name}.py" for name in ("packed", "packed_softmax", "refit"))
 PROVER, LOGISTIC, SOFTMAX = (f"systems/head/rows/{name}.py" for name in ("refit", "losses/logistic", "losses/cross_entropy"))
 BELOW = "no distance is proved where all curvature is that of the table's end: n·2^-22 over 6n·2^-26 is above any ball"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flint import arb
 
 from certify.check.reading.numbers import is_number
+from certify.check.reading.sections.demands import counts
 from certify.check.words.losses import LOSSES
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from certify.check.reading.spec import Gate, Spec
     from certify.check.reading.subject import Problem
 
-COUNTED = ("stable_predictions", "correct_predictions")
 PLAIN = "evaluation rows"
 
 
@@ -72,17 +72,17 @@ def check_counted(spec: Spec, problem: Problem, asked: Iterable[Gate] = ()) -> N
     if problem.threshold is not None and problem.outputs != 1:
         raise Invalid("spec, evaluation.threshold", f"{problem.threshold!r} is stated",
                       f"one output is needed, and there are {problem.outputs}")
-    gates = [gate for gate in spec.gates if gate.quantity in COUNTED]
-    if gates and problem.outputs == 1 and problem.threshold is None and not LOSSES[problem.loss].signs:
+    counted = [(where, gate) for where, gates in (("spec, gate", spec.gates), ("threshold asked for", asked))
+               for gate in gates if counts(gate.quantity)]
+    gated = any(where == "spec, gate" for where, _ in counted)
+    if gated and problem.outputs == 1 and problem.threshold is None and not LOSSES[problem.loss].signs:
         targets = None if problem.targets is None else {value for row in problem.targets for value in row}
         if targets is None or not targets <= {-1.0, 1.0}:
             found = "no targets are named" if targets is None else "the targets are not all -1 and 1"
             raise Invalid("spec, evaluation.threshold", "none is stated",
                           f"labels of one output with the {problem.loss} loss need one: {found}")
     rows = len(problem.evaluation)
-    for where, gate in [("spec, gate", gate) for gate in gates] + [("threshold asked for", g) for g in asked]:
-        if gate.quantity not in COUNTED:
-            continue
+    for where, gate in counted:
         if gate.side == "min" and gate.value > rows:
             raise Invalid(where, f"{gate} is asked", f"there are {rows} evaluation rows, so no outcome meets it")
         if gate.side == "max" and gate.value >= rows:

@@ -75,7 +75,7 @@ def layer_gaps(problem: Problem, one: Parameters) -> dict[int, arb]:
         layer = problem.layers[h - 1]
         own = [arb(v) for v in (*layer.weights, *(layer.biases or ()))]
         entries = [*one.weights[h - 1].entries(), *(one.biases[h - 1] or ())]
-        gaps[h] = sum(((u - v) ** 2 for u, v in zip(entries, own, strict=True)), ZERO)
+        gaps[h] = sum(((u - v) * (u - v) for u, v in zip(entries, own, strict=True)), ZERO)
     return gaps
 
 
@@ -220,5 +220,6 @@ def _distance(problem: Problem, one: Parameters, other: Parameters | None) -> ar
         b, own = one.biases[h] or (), [arb(v) for v in (*layer.weights, *(layer.biases or ()))]
         if other is not None:
             own = [*other.weights[h].entries(), *(other.biases[h] or ())]
-        total = sum(((u - v) ** 2 for u, v in zip([*one.weights[h].entries(), *b], own, strict=True)), total)
+        every = zip([*one.weights[h].entries(), *b], own, strict=True)
+        total = sum(((u - v) * (u - v) for u, v in every), total)  # a power of a ball around 0 is no number
     return root(total)

@@ -30,6 +30,11 @@ CONVEX: Words = {"map": "critical", "set": BUDGETS, "finite": True}
 ZERO, SMALL, LARGE = "zero", "small", "large"
 
 
+def counts(quantity: str) -> bool:
+    """Whether a quantity is a number of evaluation rows."""
+    return quantity in COUNTED
+
+
 @dataclass(frozen=True)
 class Goes:
     """One rule.

@@ -12,7 +12,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
-from certify.theorems.head.rows.walk import Walk
+from certify.theorems.head.rows.refitted.walk import Walk
 
 LEAVES = 10_000_000
 """Most refits of an enumeration."""

@@ -101,7 +101,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         todo = known & ~found.flipped & (status == OPEN)
         if not todo.any():
             break
-        asked = _asked(name, head, change)
+        asked = asked_of(name, head, change)
         if isinstance(asked, str):
             reasons.append(f"{name}: {asked}")
             continue
@@ -148,7 +148,7 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...]) 
         return not isinstance(asked, str) and _method(name).complete(head, asked)
 
     def fits(name: str) -> bool:
-        asked = _asked(name, head, change)
+        asked = asked_of(name, head, change)
         return not isinstance(asked, str) and _method(name).seconds(head, asked) <= FITS * budget.left()
 
     waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: not quick(name))
@@ -157,13 +157,13 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...]) 
         waiting.insert(waiting.index("cells"), "box_tree")
     while waiting:
         name = waiting[0]
-        if _method(name).takes_all and not isinstance(_asked(name, head, change), str):
+        if _method(name).takes_all and not isinstance(asked_of(name, head, change), str):
             name = next((other for other in waiting[1:] if fits(other)), name)
         waiting.remove(name)
         yield name
 
 
-def _asked(name: str, head: Head, change: Change) -> Change | str:
+def asked_of(name: str, head: Head, change: Change) -> Change | str:
     """The change that a method is asked about: this one, or one that contains it; else why it does not apply."""
     asked = _method(name).takes(change)
     if isinstance(asked, str):

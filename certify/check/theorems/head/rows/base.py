@@ -11,7 +11,7 @@ from certify.check.reading.arrays import Array
 from certify.check.reading.certificate import Number
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.head import BITS, given_weights, head_of
-from certify.check.theorems.head.rows.refit import distance
+from certify.check.theorems.head.rows.refitted.refit import distance
 from certify.format.refusal import Invalid
 
 IDLE = 4

@@ -21,7 +21,7 @@ from certify.check.theorems.head.rows.changes.any_rows import AnyRows
 from certify.check.theorems.head.rows.changes.base import Rows
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
 from certify.check.theorems.head.rows.head import OPEN as OPEN_LABEL
-from certify.check.theorems.head.rows.refit import Change, labels_after
+from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.check.theorems.head.rows.right import right_labels
 from certify.format.canonical import Json, kind, same, show
 from certify.format.methods import FIRST, FLIPPED, METHODS, OPEN

@@ -8,9 +8,9 @@ from itertools import groupby, islice
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.packed import Packed, fits
-from certify.check.theorems.head.rows.packed_softmax import PackedSoftmax
-from certify.check.theorems.head.rows.refit import Change, labels_after
+from certify.check.theorems.head.rows.refitted.packed import Packed, fits
+from certify.check.theorems.head.rows.refitted.packed_softmax import PackedSoftmax
+from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
 from certify.format.refusal import Invalid
 
 AT_ONCE = 128

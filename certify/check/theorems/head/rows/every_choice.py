@@ -7,7 +7,7 @@ from itertools import islice
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.refit import labels_after
+from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.format.refusal import Invalid
 
 AT_ONCE = 256

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from certify.systems.head.rows.weights import RowWeights
-from certify.theorems.head.rows.survey import CLASSES, survey, unable
+from certify.theorems.head.rows.survey import CLASSES, asked_of, survey
 from tests.families.heads import any_rows
 from tests.families.other_heads import LABELLED, NUMBERS, other_head
 from tests.oracles import head_rows
@@ -29,7 +29,7 @@ def test_answers_are_those_of_every_refit(loss: str, weights: str, seed: int) ->
     found, truth = survey(head, change), head_rows.stays(head, change)
     assert not (found.proved & ~truth).any() and not (found.attacked & truth).any()
     assert not found.undecided.any(), found.reasons
-    assert set(found.parts) <= {"enumeration"} or not weights
+    assert set(found.parts) <= {"every_choice"} or not weights
 
 
 @pytest.mark.parametrize("loss", ["squared_hinge", "huber"])
@@ -48,8 +48,9 @@ def test_the_search_finds_what_is_there_to_find(loss: str) -> None:
 def test_methods_for_rows_that_count_the_same_are_not_tried() -> None:
     head = other_head(np.random.default_rng(0), "logistic", weights="rows")
     change = any_rows(head, 1, False)
-    words = {name: unable(name, head, change) for name in CLASSES}
-    assert words.pop("enumeration") == ""
+    words = {name: asked_of(name, head, change) for name in CLASSES}
+    assert words.pop("every_choice") is change
+    assert words.pop("enumeration") == words["box"]
     assert set(words.values()) == {"it is for rows that count the same, and these carry weights"}
 
 

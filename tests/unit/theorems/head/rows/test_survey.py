@@ -10,7 +10,7 @@ from flint import ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import enumeration as checker
-from certify.check.theorems.head.rows.refit import labels_after
+from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
 from certify.theorems.head.rows.enumeration import Enumeration

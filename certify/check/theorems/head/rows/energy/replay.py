@@ -13,7 +13,7 @@ from certify.check.theorems.head.rows.energy.families import bowl, flat
 from certify.check.theorems.head.rows.energy.lines import Lines, lines_of
 from certify.check.theorems.head.rows.energy.scores import Scores, left, returned, scores, survivors
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.refit import distance
+from certify.check.theorems.head.rows.refitted.refit import distance
 from certify.format.refusal import Invalid
 
 FLAT, BOWL, KEEP, SPLIT, REST, LIST, CLOSED, FRESH = range(1, 9)

@@ -8,7 +8,7 @@ from flint import arb
 
 from certify.check.linalg.balls import ZERO
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.refit import labels_after
+from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.check.theorems.head.rows.softmax.centre import centre
 from certify.check.theorems.head.rows.softmax.trap import Box, Change, box, margins
 from certify.check.theorems.head.rows.softmax.tree_stated import Node, alternatives

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.refit import Change
+from certify.check.theorems.head.rows.refitted.refit import Change
 from certify.format.refusal import Invalid
 
 WHOLE = ("parent", "branch", "code", "hot_count", "hot", "numbers", "box", "leaf_count", "leaf")

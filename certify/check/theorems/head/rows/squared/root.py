@@ -42,7 +42,9 @@ def hat(system: Ridge, rows: list[list[arb]]) -> tuple[list[list[int]], int]:
     product = (features * fmpz_mat(len(rows), system.p, [x for s in solutions for x in s.u]).transpose()).tolist()
     # column l has the bits of solution l
     K = [[units(x, FEATURE_BITS + s.bits) for x, s in zip(row, solutions, strict=True)] for row in product]
-    error = max((s.off for s in solutions), key=float, default=ZERO)
+    error = ZERO
+    for s in solutions:
+        error = error.max(s.off)  # no number stays none
     return K, ceiling(error, 0) + 1
 
 

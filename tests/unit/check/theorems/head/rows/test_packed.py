@@ -12,14 +12,14 @@ from certify.check.linalg.balls import norm
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import enumeration
 from certify.check.theorems.head.rows.head import BITS
-from certify.check.theorems.head.rows.packed import CELL, CELLS, LAST, SLOPE, Packed, fits, table
-from certify.check.theorems.head.rows.packed_softmax import UNIT, PackedSoftmax, exponentials
-from certify.check.theorems.head.rows.refit import labels_after
+from certify.check.theorems.head.rows.refitted.packed import CELL, CELLS, LAST, SLOPE, Packed, fits, table
+from certify.check.theorems.head.rows.refitted.packed_softmax import UNIT, PackedSoftmax, exponentials
+from certify.check.theorems.head.rows.refitted.refit import labels_after
 from certify.finders.head.refits import Refitter
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.change import choices_of
 from certify.theorems.head.rows.method import Budget
-from certify.theorems.head.rows.walk import Walk
+from certify.theorems.head.rows.refitted.walk import Walk
 from tests.containment.packed import CASES, given, require
 from tests.families.heads import any_rows, ball_head, drawn_head
 

@@ -13,7 +13,7 @@ from flint import arb, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import ZERO, largest, norm
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.packed import (
+from certify.check.theorems.head.rows.refitted.packed import (
     BALLS,
     CELL,
     CELLS,

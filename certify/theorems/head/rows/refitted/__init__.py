@@ -1,0 +1,1 @@
+"""Refits of every choice, from one to the next."""
