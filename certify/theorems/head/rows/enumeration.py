@@ -26,6 +26,9 @@ PRODUCT, ENTRY, LEAF = 1e-10, 4e-8, 2e-5
 QUICK = 5.0
 """Seconds up to which no search for flips goes first."""
 
+AT_ONCE = 0.5
+"""The same with the squared loss."""
+
 FAMILIES = 4
 """Changes of one row less whose refits with one more are timed."""
 
@@ -53,7 +56,8 @@ class Enumeration(Method):
     def complete(self, head: Head, change: RowChange) -> bool:
         """Where every choice is refitted in seconds."""
         each = head.n * head.k * (head.m * PRODUCT + ENTRY) + LEAF
-        return choices_in_all(head, change) * each <= QUICK
+        # with the squared loss other methods decide as much, without a refit of every choice
+        return choices_in_all(head, change) * each <= (AT_ONCE if head.loss.quadratic else QUICK)
 
     def seconds(self, head: Head, change: RowChange) -> float:
         """The time of all refits, from that of a few with most rows changed."""
