@@ -84,7 +84,8 @@ def _apart(problem: Problem, one: Centre, other: Centre) -> arb:
     """Upper bound of the distance of the points in two balls."""
     total = ZERO
     for h in problem.free:
-        total += sum(((u - v) ** 2 for u, v in zip(_layer(one.middle, h), _layer(other.middle, h), strict=True)), ZERO)
+        both = zip(_layer(one.middle, h), _layer(other.middle, h), strict=True)
+        total += sum(((u - v) * (u - v) for u, v in both), ZERO)  # a power of a ball around 0 is no number
     return root(total) + one.radius + other.radius
 
 

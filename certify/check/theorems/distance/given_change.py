@@ -9,7 +9,7 @@ from flint import arb, ctx
 from certify.check.enclosure.network import forward
 from certify.check.enclosure.norms import layer_squares
 from certify.check.kernel import DIGITS, Finding, expect
-from certify.check.linalg.balls import ZERO
+from certify.check.linalg.balls import ZERO, root
 from certify.check.linalg.definite import Truth
 from certify.check.lipschitz.over_ball import passes, steepness
 from certify.check.reading.certificate import Claim, Number
@@ -79,7 +79,7 @@ def check_upper(
         centre = reached(problem, changed(problem), arrays, where, most)
         scale = layer_squares(problem)
         gaps = layer_gaps(problem, centre.middle)
-        far = sum((gaps[h] / scale[h] for h in scale), ZERO).sqrt()
+        far = root(sum((gaps[h] / scale[h] for h in scale), ZERO))
         least = min(scale.values(), key=lambda x: float(x.lower()))
         far = far + centre.radius / least.lower().sqrt()
         if not far <= arb(most):

@@ -20,6 +20,7 @@ from certify.check.theorems.head.rows.squared.ridge import (
     whole_rows,
 )
 from certify.check.theorems.head.rows.squared_labels import contrast, weights_of
+from certify.format.refusal import Invalid
 
 
 def units(x: int | fmpz, bits: int) -> int:
@@ -28,7 +29,14 @@ def units(x: int | fmpz, bits: int) -> int:
 
 
 def ceiling(error: arb, shift: int) -> int:
-    """An upper bound of `error·2^(BITS − shift)`, whole."""
+    """An upper bound of `error·2^(BITS − shift)`, whole.
+
+    Raises:
+        Invalid: the error is no finite number.
+    """
+    if not error.is_finite():
+        raise Invalid("squared_deletions", "what solutions err by is no finite number",
+                      "features of ordinary size are needed")
     top = (error * arb(2) ** (BITS - shift)).upper().ceil().upper()
     mantissa, e = top.man_exp()
     return (int(mantissa) << int(e) if e >= 0 else int(mantissa) >> -int(e)) + 1
