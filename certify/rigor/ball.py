@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +12,12 @@ from certify.format.errors import EnclosureError
 from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair, require_range
 from certify.rigor.fp import RAISE, Array
+
+
+KEPT = 256
+"""Matrices whose norms are remembered."""
+
+_norms: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +79,32 @@ class Matrix:
 
 def known_matrix(W: Array, low: Array | None = None, radius: float = 0.0) -> Matrix:
     """`W + low` with a verified spectral norm (the Frobenius norm where the verification is too weak)."""
-    from certify.rigor.singular import enclose_norm2
-
-    frobenius = fp.frobenius(W)
-    try:
-        spectral = min(enclose_norm2(W).upper, frobenius)
-    except EnclosureError:
-        spectral = frobenius
+    frobenius, spectral = _sizes(W)
     extra = 0.0 if low is None else fp.frobenius(low)
     return Matrix(Pair(W, low), max((spectral + extra) * RAISE, fp.FLOOR), (frobenius + extra) * RAISE, radius)
+
+
+def _sizes(W: Array) -> tuple[float, float]:
+    """Upper bounds of the Frobenius and the spectral norm.
+
+    Those of the last matrices are kept under a digest of their entries: a pass over balls of many radii about the same
+    weights asks for the same ones each time.
+    """
+    from certify.rigor.singular import enclose_norm2
+
+    entries = np.ascontiguousarray(W)
+    name = hashlib.blake2b(f"{entries.dtype.str}{entries.shape}".encode() + entries.tobytes()).digest()
+    found = _norms.pop(name, None)
+    if found is None:
+        frobenius = fp.frobenius(W)
+        try:
+            found = frobenius, min(enclose_norm2(W).upper, frobenius)
+        except EnclosureError:
+            found = frobenius, frobenius
+    _norms[name] = found
+    if len(_norms) > KEPT:
+        _norms.popitem(last=False)
+    return found
 
 
 def affine(x: Balls, W: Matrix, b: Pair | None, arithmetic: Arithmetic, b_radius: float = 0.0) -> Balls:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.finders.head.anderson import Mixed
 from certify.finders.head.plain import PlainRefits
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, Choices
@@ -17,6 +18,10 @@ AT_ONCE = 1 << 21
 
 CHORDS, NEWTON, INNER = 12, 60, 12
 SOLVED, FAST, LONGEST = 1e-12, 0.7, 8.0
+
+LARGE, MIXED, WORSE = 1500, 40, 30.0
+"""Numbers of a head from which a Hessian takes seconds, so that steps with one inverse are mixed instead; how many of
+them, and how many times the shortest gradient so far one may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +51,23 @@ class Refitter:
         self.ridge = np.where(head.decayed, 1.0, 0.0)
         self._plain = PlainRefits(head) if head.uneven else None
         nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-        self.V0 = self.newton(nothing, head.V[None])[0]
         self.scale = float(np.linalg.norm(np.linalg.norm(head.phi, axis=1))) + 1.0
         size = head.k * head.m
+        self.large, self._root = size >= LARGE and not head.uneven, None
+        self.V0 = self._rooted(nothing) if self.large else self.newton(nothing, head.V[None])[0]
         self.step = max(1, AT_ONCE // max(head.n * head.k, size * head.k))
         self._kept: tuple[tuple[bytes, bytes], Node] | None = None
+
+    def _rooted(self, nothing: Choices) -> Array:
+        """The unchanged refit of a large head, with one Hessian where the weights in the file are near it."""
+        near = self._centred(nothing, self.head.V)
+        T, W = np.zeros((1, self.head.V.size, 1)), np.zeros((1, 1, 1))
+        with np.errstate(all="ignore"):
+            V, slow = self._mixed(nothing, self.head.V[None].copy(), (near.inverse, T, W), 0.0)
+        if len(slow):
+            return np.asarray(self.newton(nothing, V)[0])
+        self._root = Node(V[0], near.inverse, self.head.phi @ V[0].T)
+        return np.asarray(V[0])
 
     def solve(self, choices: Choices, goal: float = 0.0, check: Callable[[], None] = lambda: None) -> Array:
         """`(B, k, m)` weights near the refits.
@@ -97,6 +114,8 @@ class Refitter:
         before = Choices(one.rows[:, :-1], one.codes[:, :-1])
         name = (before.rows.tobytes(), before.codes.tobytes())
         if self._kept is None or self._kept[0] != name:
+            if before.rows.shape[1] == 0 and self._root is not None:
+                return self._root
             self._kept = (name, self._centred(before, self.solve(before, check=check)[0]))
         return self._kept[1]
 
@@ -228,6 +247,8 @@ class Refitter:
         V = node.V[None] - np.einsum("bxa,ba->bx", T, q).reshape(B, k, m)
         D = C - A
         W = np.linalg.solve((eye + K @ D).transpose(0, 2, 1), D.transpose(0, 2, 1)).transpose(0, 2, 1)
+        if self.large:
+            return self._mixed(part, V, (node.inverse, T, W), goal)
         return self._chords(part, V, node.inverse, T, W, goal)
 
     def _chords(self, part: Choices, V: Array, P: Array, T: Array, W: Array, goal: float) -> tuple[Array, Whole]:
@@ -251,6 +272,30 @@ class Refitter:
             step = g[go] @ P - np.einsum("bxa,bac,bc->bx", T[active], W[active], u, optimize=True)
             V[active] -= step.reshape(-1, k, m)
         return V, np.array(sorted({*slow, *active.tolist()}), dtype=np.int64)
+
+
+    def _mixed(self, part: Choices, V: Array, parts: tuple[Array, Array, Array], goal: float) -> tuple[Array, Whole]:
+        """The same steps, mixed with those before them, which many a Newton step is too dear for."""
+        P, T, W = parts
+        B, shape = len(V), V.shape[1:]
+        best, at_best, mixed = np.full(B, np.inf), V.copy(), Mixed()
+        active, done = np.flatnonzero(np.isfinite(V).all(axis=(1, 2))), np.zeros(B, dtype=bool)
+        for _ in range(MIXED if len(active) else 0):
+            g = self.gradients(Choices(part.rows[active], part.codes[active]), V[active]).reshape(len(active), -1)
+            size = np.linalg.norm(g, axis=1)
+            better = active[size < best[active]]
+            at_best[better] = V[better]
+            best[active] = np.fmin(best[active], size)
+            done[active] = size <= np.maximum(goal, SOLVED * self.scale * (1e-3 + _lengths(V[active])))
+            go = ~done[active] & (size < WORSE * best[active])
+            mixed.keep(np.flatnonzero(go))
+            active, g = active[go], g[go]
+            if not len(active):
+                break
+            u = np.einsum("bxa,bx->ba", T[active], g)
+            step = g @ P - np.einsum("bxa,bac,bc->bx", T[active], W[active], u, optimize=True)
+            V[active] = mixed.step(V[active].reshape(len(active), -1), g, step).reshape(-1, *shape)
+        return at_best, np.flatnonzero(~done)
 
 
 def _lengths(g: Array) -> Array:

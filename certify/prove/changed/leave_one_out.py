@@ -16,9 +16,10 @@ from certify.problem.progress import Progress, silent
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices, RowChange, choices_of
-from certify.systems.head.rows.head import Whole
+from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
+from certify.systems.head.rows.root_curvature import RootCurvature
 
 RAISES, LOWERS, OPEN = "raises", "lowers", "open"
 
@@ -146,19 +147,35 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     head = head_of(asked)
     refitter, tell = Refitter(head), progress or silent
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-    low, high = _ends(*head.outputs(refitter.V0[None], enclose_refits(head, nothing, refitter.V0[None])))
+    enclose = _Enclosed.of(head, refitter.V0)
+    low, high = enclose.ends(nothing, refitter.V0[None])
     lows, highs, done = [], [], 0
     each, at_once = RowChange(False, 1, tuple(asked.rows)), max(1, (1 << 21) // (head.k * head.m))
     for choices in choices_of(head, each, 1, at_once=at_once):
         tell("leaving each row out", done / head.n)
-        V = refitter.solve(choices)
-        some = _ends(*head.outputs(V, enclose_refits(head, choices, V)))
+        some = enclose.ends(choices, refitter.solve(choices))
         lows.append(some[0])
         highs.append(some[1])
         done += len(choices)
     return LeaveOneOut(np.concatenate(lows), np.concatenate(highs), np.array(asked.rows), low[0], high[0])
 
 
-def _ends(F: Array, off: Array) -> tuple[Array, Array]:
-    """What lies within a distance of outputs; `off` holds the rounding of the difference (`Head.outputs`)."""
-    return F - off, F + off
+@dataclass(frozen=True, eq=False)
+class _Enclosed:
+    """Outputs after changes: by D1c where the intercept is free and the loss knows its curvature, else by D1a or D1b."""
+
+    head: Head
+    root: RootCurvature | None
+
+    @staticmethod
+    def of(head: Head, V: Array) -> _Enclosed:
+        return _Enclosed(head, RootCurvature.of(head, V) if head.free_intercept and head.read_off else None)
+
+    def ends(self, choices: Choices, V: Array) -> tuple[Array, Array]:
+        """What lies within a distance of outputs; it holds the rounding of the difference (`Head.outputs`)."""
+        if self.root is None:
+            F, off = self.head.outputs(V, enclose_refits(self.head, choices, V))
+            return F - off, F + off
+        F, off = self.root.outputs(V, self.root.distances(choices, V))
+        other, far = self.head.outputs(V, enclose_refits(self.head, choices, V))
+        return np.maximum(F - off, other - far), np.minimum(F + off, other + far)

@@ -55,6 +55,17 @@ class HeadLoss(ABC):
         """Lower bounds `(…)` of the curvature (of a shifted loss on `1^⊥`) where slopes are g within an error; or 0."""
         return np.zeros(g.shape[:-1])
 
+    def bends(self, Z: Array) -> tuple[Array, float]:
+        """`(n, k, k)` second derivatives at `(n, k)` floats, and an upper bound of what each errs by (Frobenius).
+
+        Losses that know them say by :meth:`drift` too how fast they fade.
+        """
+        raise NotImplementedError(self.name)
+
+    def drift(self, D: Array) -> Array:
+        """`(…)` upper bounds of δ with `∇²ℓ(z + d) ⪰ e^(−δ)∇²ℓ(z)` for all z, of moves `(…, k)` of the outputs."""
+        raise NotImplementedError(self.name)
+
     def moved(self, Z: Array, off: Array) -> Array:
         """Upper bounds of `|∇ℓ(z) − ∇ℓ(Z)|₂` for all `|z − Z|₂ ≤ off`.
 

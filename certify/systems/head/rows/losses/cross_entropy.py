@@ -45,6 +45,16 @@ class CrossEntropyHead(HeadLoss):
         """`min s`: an entry of g is `s_a` or, where it is negative, `s_a − 1`."""
         return np.asarray(np.maximum(np.where(g < 0, 1.0 + g, g).min(axis=-1) - 2 * error, 0.0))
 
+    def bends(self, Z: Array) -> tuple[Array, float]:
+        """`diag(s) − ssᵀ`: entries err by three times what s does, and by rounding."""
+        s, error = softmax(Z)
+        k = Z.shape[-1]
+        return s[:, :, None] * (np.eye(k) - s[:, None, :]), float(k * (3 * error + 4 * U) * RAISE)
+
+    def drift(self, D: Array) -> Array:
+        """`max d − min d`: `vᵀ(diag(s) − ssᵀ)v = min_c Σ s_a(v_a − c)²`, and `s_a` falls by no larger factor."""
+        return np.asarray((D.max(axis=-1) - D.min(axis=-1)) * RAISE)
+
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`min s`, which moves by `e^(−2r)`: `vᵀ(diag(s) − ssᵀ)v = min_c Σ s_a(v_a − c)² ≥ (min s)|v|²` for `v ⊥ 1`."""
         s, error = softmax(Z)

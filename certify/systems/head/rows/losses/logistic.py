@@ -47,6 +47,15 @@ class LogisticHead(HeadLoss):
         size -= size * size
         return np.asarray(np.maximum(size - (2 * error + 2.0**-51), 0.0))
 
+    def bends(self, Z: Array) -> tuple[Array, float]:
+        """`σ(z)σ(−z)`."""
+        value, error = values(Z)
+        return (value * (1.0 - value))[:, :, None], float((2 * error + 2.0**-51) * RAISE)
+
+    def drift(self, D: Array) -> Array:
+        """`|d|`, as `|(ln σ')'| < 1`."""
+        return np.asarray(np.abs(D[..., 0]))
+
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """`σ'(z)e^(−radius)`, as `|(ln σ')'| < 1`: no more than a checker can see for itself."""
         near = np.abs(Z[..., 0]) < FAR  # neither NaN nor infinity

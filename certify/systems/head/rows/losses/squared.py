@@ -32,6 +32,14 @@ class SquaredHead(HeadLoss):
         """1 everywhere."""
         return np.ones(g.shape[:-1])
 
+    def bends(self, Z: Array) -> tuple[Array, float]:
+        """The identity."""
+        return np.tile(np.eye(Z.shape[-1]), (len(Z), 1, 1)), 0.0
+
+    def drift(self, D: Array) -> Array:
+        """0."""
+        return np.zeros(D.shape[:-1])
+
     def floor(self, Z: Array, radius: Array, slopes: Array) -> Array:
         """1 everywhere."""
         return np.ones(Z.shape[:-1])
