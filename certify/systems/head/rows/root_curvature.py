@@ -96,7 +96,7 @@ class RootCurvature:
 
     def _distances(self, choices: Choices, V: Array) -> Array:
         head, B = self.head, len(V)
-        slopes = enclose_slopes(head, choices, V)
+        slopes = enclose_slopes(head, choices, V, fine=True)
         size = self._turned(slopes)
         left = np.ones((head.n, B))
         gone, reach = np.zeros(B), (head.phi_norm + self.size + 1.0) * RAISE

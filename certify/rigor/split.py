@@ -1,0 +1,43 @@
+"""Products of float64 matrices whose error hardly exceeds the rounding of the result: two slices of each factor (R7b)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.fp import RAISE, Array, U
+
+
+def split_unit(k: int) -> float:
+    """Coefficient c with `|fl − ab| ≤ c|a||b|` for the entries of :func:`split_product`, inner products of length k.
+
+    >>> 1.0 < split_unit(1000) / 2.0**-53 < 1.2
+    True
+    """
+    return (U + 4.2 * math.sqrt(k) * 2.0 ** -_bits(k) * fp.dot_unit(2 * k)) * RAISE
+
+
+def split_product(A: Array, B: Array) -> Array:
+    """`fl(A Bᵀ)`, `(r, k)` times `(c, k)`: the products of leading slices are exact, and the rest is small.
+
+    `A = A₁ + A₂`, A₁ whole multiples of a power of two for each row, with t bits, `k·2^(2t) ≤ 2^53`: every sum in `A₁B₁ᵀ`
+    is exact in any order, `A₁B₂ᵀ + A₂Bᵀ` is one product of length 2k with factors 2^(−t)√k times as long, and one
+    addition rounds. Rows have to be within :data:`certify.rigor.fp.RANGE` and not so small that slices underflow.
+    """
+    t = _bits(A.shape[1])
+    A1, B1 = _leading(A, t), _leading(B, t)
+    rest = np.hstack([A1, A - A1]) @ np.hstack([B - B1, B]).T
+    return np.asarray(A1 @ B1.T + rest)
+
+
+def _bits(k: int) -> int:
+    return (53 - math.ceil(math.log2(max(k, 2)))) // 2
+
+
+def _leading(A: Array, t: int) -> Array:
+    """The nearest multiples of `2^(e − t)`, `2^(e−1) ≤ max|a| < 2^e` of each row; the difference to A is exact."""
+    largest = np.maximum(np.abs(A).max(axis=1, keepdims=True, initial=0.0), fp.FLOOR)
+    ulp = np.ldexp(1.0, np.frexp(largest)[1] - t)
+    return np.asarray(np.rint(A / ulp) * ulp)
