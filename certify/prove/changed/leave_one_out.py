@@ -21,6 +21,9 @@ from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
 from certify.systems.head.rows.root_curvature import RootCurvature
 
+GOAL = 1e-7
+"""Of μ: the length of a gradient that is short enough where every step with a large head takes long."""
+
 RAISES, LOWERS, OPEN = "raises", "lowers", "open"
 
 
@@ -153,7 +156,7 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     each, at_once = RowChange(False, 1, tuple(asked.rows)), max(1, (1 << 21) // (head.k * head.m))
     for choices in choices_of(head, each, 1, at_once=at_once):
         tell("leaving each row out", done / head.n)
-        some = enclose.ends(choices, refitter.solve(choices))
+        some = enclose.ends(choices, refitter.solve(choices, GOAL * head.mu()[0] if refitter.large else 0.0))
         lows.append(some[0])
         highs.append(some[1])
         done += len(choices)
@@ -176,6 +179,10 @@ class _Enclosed:
         if self.root is None:
             F, off = self.head.outputs(V, enclose_refits(self.head, choices, V))
             return F - off, F + off
-        F, off = self.root.outputs(V, self.root.distances(choices, V))
-        other, far = self.head.outputs(V, enclose_refits(self.head, choices, V))
-        return np.maximum(F - off, other - far), np.minimum(F + off, other + far)
+        near = self.root.distances(choices, V)
+        F, off = self.root.outputs(V, near)
+        open_ = np.flatnonzero(~np.isfinite(near))
+        if len(open_):
+            part = Choices(choices.rows[open_], choices.codes[open_])
+            F[open_], off[open_] = self.head.outputs(V[open_], enclose_refits(self.head, part, V[open_]))
+        return F - off, F + off
