@@ -10,7 +10,7 @@ from certify.rigor import fp
 from certify.rigor.fp import Array
 from certify.systems.head.rows.head import Head
 
-ROOM = 2.0**-30
+ROOM = 2.0**-24
 """Relative room for the rounding of products of at most a few thousand numbers, which is far below it."""
 
 AVERAGES, FIRST = 8, 0.25
@@ -99,7 +99,9 @@ class Averages:
             inverse = np.linalg.inv(form)
         except np.linalg.LinAlgError:
             return None
-        if not (low > 0 and np.abs(form @ inverse - np.eye(head.m)).sum() < ROOM / 2):
+        size = float(np.linalg.norm(form) * np.linalg.norm(inverse))
+        if not (low > 0 and size * 8 * fp.dot_unit(head.n + head.m) < ROOM / 4
+                and np.abs(form @ inverse - np.eye(head.m)).sum() < ROOM / 4):
             return None
         parts = strength[:, None] * (v @ inverse)
         per_error = 1.0 / low

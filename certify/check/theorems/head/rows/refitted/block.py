@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations, compress, islice
+from itertools import chain, combinations, compress
 
 from flint import fmpz_mat
 
@@ -16,8 +16,8 @@ BLOCK = 512
 """Families are joined to blocks of at least that many changes, those that begin with the same rows; corrected changes
 are judged so many together."""
 
-BASIS = 40
-"""Negative binary logarithm of the units of corrections."""
+BASIS, LARGEST = 40, 1 << 62
+"""Negative binary logarithm of the units of corrections, and what no weight may reach."""
 
 Item = tuple[int, int]
 Change = tuple[Item, ...]
@@ -111,7 +111,7 @@ class Sums:
             part = weights[at * size : (at + len(last)) * size]
             at += len(last)
             columns = [[int(x * 2.0**V) for x in part[j::size]] for j in range(size)]
-            if any(abs(x) >= 1 << 58 for x in chain.from_iterable(columns)):
+            if any(abs(x) >= LARGEST >> 8 for x in chain.from_iterable(columns)):
                 raise OverflowError
             self._values.append(columns)
             self._bytes.append([array("Q", [x + HALF for x in column]).tobytes() for column in columns])
@@ -216,17 +216,21 @@ class Corrected:
         """Places of the corrected ones that a block of neighbours has."""
         return range(bisect_left(self.moved, block.numbers[0]), bisect_left(self.moved, block.numbers[-1] + 1))
 
-    def blocks(self, waiting: Iterator[tuple[int, Change, list[int]]]) -> Iterator[Block]:
-        """Corrected changes, as many at a time as are judged together.
+    def block(self, some: Sequence[tuple[int, Change, list[int]]]) -> Block:
+        """Corrected changes, which are judged together.
 
         Args:
-            waiting: their places, the changes, and weights before the correction.
+            some: their places, the changes, and weights before the correction.
+
+        Raises:
+            OverflowError: a weight is too large.
         """
-        while some := list(islice(waiting, BLOCK)):
-            size = self._size
-            rows = [list(self._units[at * size : (at + 1) * size]) for at, _, _ in some]
-            more = (fmpz_mat(rows) * self._basis).tolist()
-            columns = [[(int(x) >> BASIS - V) + w[j] + HALF for x, (_, _, w) in zip(
-                (row[j] for row in more), some, strict=True)] for j in range(size)]
-            yield Block([self.moved[at] for at, _, _ in some], [change for _, change, _ in some],
-                        [_signed(column) for column in columns])
+        size = self._size
+        rows = [list(self._units[at * size : (at + 1) * size]) for at, _, _ in some]
+        more = (fmpz_mat(rows) * self._basis).tolist()
+        columns = [[(int(row[j]) >> BASIS - V) + w[j] + HALF for row, (_, _, w) in zip(more, some, strict=True)]
+                   for j in range(size)]
+        if any(abs(x - HALF) >= LARGEST for column in columns for x in column):
+            raise OverflowError
+        return Block([self.moved[at] for at, _, _ in some], [change for _, change, _ in some],
+                     [_signed(column) for column in columns])

@@ -15,6 +15,10 @@ SHARES, PARTS, FINE = 20, 18, 34
 """Negative binary logarithms of the units of shares, of parts of vectors and of the inverse."""
 
 
+MOST = 2.0**40
+"""Entries of an inverse are below it."""
+
+
 def averages_of(values: Sequence[float], n: int) -> list[list[int]] | None:
     """Shares of rows in averages, one list an average, cut off; None where a row has more than it has.
 
@@ -35,7 +39,7 @@ class Held:
 
     Attributes:
         reach: as above.
-        inverse: nearly `A⁻¹`, entries one by one.
+        inverse: nearly `A⁻¹`, in units of `2^−FINE`.
         parts: times a vector numbers whose squares add up to its squared length in the dual form, nearly, in units of
             `2^−PARTS`.
         per_error: length in the dual form of a vector of length 1, at most.
@@ -43,7 +47,7 @@ class Held:
     """
 
     reach: float
-    inverse: arb_mat
+    inverse: list[list[int]]
     parts: list[list[int]]
     per_error: arb
     slip: arb
@@ -59,19 +63,19 @@ class Held:
         """
         columns = (fmpz_mat(self.parts) * points).transpose().tolist()
         scale, plus = arb(2) ** (PARTS + units), self.per_error * off
-        more = [float(((plus + self.slip * size) * scale).upper()) for size in lengths]
+        more = [float(((plus + self.slip * (size + 1)) * scale).upper()) for size in lengths]
         return [isqrt(sum(int(x) * int(x) for x in column)) + 2 + int(extra * (1 + 2.0**-50))
                 for column, extra in zip(columns, more, strict=True)]
 
     def turned(self, points: fmpz_mat, units: int, bits: int) -> list[list[int]]:
         """Half of the inverse times each of `(N, m)` points in units of `2^−units`, in units of `2^−bits`, cut off."""
-        half = fmpz_mat([[int(round(float(x) * 2.0**FINE)) for x in row] for row in self.inverse.tolist()])
-        return [[int(x) >> units + FINE + 1 - bits for x in row] for row in (points * half).tolist()]
+        return [[int(x) >> units + FINE + 1 - bits for x in row] for row in (points * fmpz_mat(self.inverse)).tolist()]
 
     @property
     def largest(self) -> arb:
         """The norm of the inverse, at most."""
-        return norm(self.inverse.entries()).upper()
+        found: arb = (norm([arb(x) for row in self.inverse for x in row]) / 2**FINE).upper()
+        return found
 
 
 def hold(head: Head, D: Sequence[int], unit: arb, shares: Sequence[Sequence[int]], rows: Sequence[Sequence[int]],
@@ -116,9 +120,13 @@ def _form(head: Head, v: list[list[arb]], strength: list[arb], mu: arb, reach: f
     scaled = arb_mat([[s * x for x in row] for s, row in zip(strength, v, strict=True)])
     form = V.transpose() * scaled + arb_mat([[held[i] if i == j else ZERO for j in range(m)] for i in range(m)])
     try:
-        inverse = form.mid().inv().mid()
+        found = form.mid().inv().tolist()
     except ZeroDivisionError:
         return None
+    if not all(x.is_finite() and abs(x) < MOST for row in found for x in row):
+        return None
+    entries = [[int(round(float(x.mid()) * 2.0**FINE)) for x in row] for row in found]
+    inverse = arb_mat(entries) / 2**FINE
     first = 1 + norm(v[0])
     per_error = (first * first / mu + 1 / strength[0] if free else 1 / mu).sqrt().upper()
     roots = [s.sqrt() for s in strength]
@@ -133,7 +141,7 @@ def _form(head: Head, v: list[list[arb]], strength: list[arb], mu: arb, reach: f
     back = [[*row, *(root * x[j] for root, x in zip(roots, v, strict=True))] for j, row in enumerate(back)]
     lost = norm((eye - arb_mat(back) * parts / 2**PARTS).entries())
     slip = (per_error * (lost + norm((eye - form * inverse).entries()))).upper()
-    return Held(reach, inverse, whole, per_error, slip) if slip.is_finite() else None
+    return Held(reach, entries, whole, per_error, slip) if slip.is_finite() else None
 
 
 def _near(x: arb) -> int:

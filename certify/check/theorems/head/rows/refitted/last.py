@@ -16,6 +16,7 @@ from certify.format.refusal import Invalid
 
 SUMS = {"shares", "basis", "moved", "units"}
 AT_ONCE = 128
+TOO_LARGE = "a weight is too large"
 
 
 class Last:
@@ -58,11 +59,11 @@ class Last:
             raise Invalid(f"{where}, moved", "they do not ascend, or name no change",
                           f"ascending numbers of {self.count} changes are needed")
         self.held = PackedHeld(packed, averages)
-        self.corrected = Corrected(numbers, [int(x) for x in units.values], basis.values, size)
         try:
+            self.corrected = Corrected(numbers, [int(x) for x in units.values], basis.values, size)
             self.sums = Sums(head.moving, codes, head.count, arrays["weights"].values, size)
         except OverflowError:
-            raise Invalid(f"{where}, weights", "a weight is too large", "weights whose sums fit are needed") from None
+            raise Invalid(f"{where}, weights", TOO_LARGE, "weights whose sums fit are needed") from None
 
     def after(self, stays: list[bool], others: Mapping[int, Sequence[float]]) -> list[bool]:
         """Which rows stay after these changes as well.
@@ -96,9 +97,11 @@ class Last:
         return self._alone(alone, stays) if alone else stays
 
     def _corrected(self, some: list[tuple[int, Change, list[int]]], stays: list[bool]) -> list[bool]:
-        for block in self.corrected.blocks(iter(some)):
-            stays = self._judged(block, stays)
-        return stays
+        try:
+            block = self.corrected.block(some)
+        except OverflowError:
+            raise Invalid(f"{self.where}, units", TOO_LARGE, "corrections that fit are needed") from None
+        return self._judged(block, stays)
 
     def _alone(self, some: list[tuple[Change, Sequence[float]]], stays: list[bool]) -> list[bool]:
         return self.judge.after([change for change, _ in some], [weights for _, weights in some], stays)

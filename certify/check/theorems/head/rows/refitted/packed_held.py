@@ -120,7 +120,7 @@ class PackedHeld:
         widest = max(far, default=0)
         good = [length < limit and y * widest < ROOM // 4 for length, y in zip(lengths, near, strict=True)]
         reach = whole([y if ok else 0 for y, ok in zip(near, good, strict=True)])
-        slip = 2 * (above(packed.eta_points * (longest + form.largest * size) * 2**OUT) + most * head.m) + 8
+        slip = above(packed.eta_points * (longest + form.largest * size) * 2**OUT) + 2 * most * head.m + 8
         X, T = (packed.seen * W).entries(), (fmpz_mat(turned) * pull).entries()
         level = arb(head.threshold) * 2**OUT
         for j in which:
