@@ -12,8 +12,8 @@ from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.tabled import Batch, Table
 from certify.theorems.head.rows.method import Mask
 
-REACH = (1.0, 2.0, 0.5)
-"""Lengths within which refits are looked for, one after the other."""
+SUMMED, CORRECTED = (1.5,), (1.5, 0.3)
+"""Lengths within which refits are looked for, one after the other: from sums, and from corrected ones."""
 
 SPARE, COARSE = 1.02, 2.0**-21
 """What a checker may find longer, as a factor, and the rounding of its inputs."""
@@ -35,19 +35,20 @@ class Judge:
         self._coarse = COARSE * head.n * np.sqrt(head.m * head.k)
         self._mu = head.mu()
 
-    def keeps(self, choices: Choices, V: Array, points: Whole) -> Mask:
+    def keeps(self, choices: Choices, V: Array, points: Whole, reaches: tuple[float, ...] = CORRECTED) -> Mask:
         """`(B,)` after which changes all the points are proved to keep today's label.
 
         Args:
             choices: B changes of labels.
             V: `(B, 1, m)` weights.
             points: the points.
+            reaches: lengths within which refits are looked for.
         """
         done, turned = np.zeros(len(V), dtype=bool), np.ascontiguousarray(V[:, 0].T)
         at = self._gradients.at(turned, choices)
         if at is None:
             return done
-        for reach in REACH:
+        for reach in reaches:
             open_ = np.flatnonzero(~done)
             if not len(open_):
                 break

@@ -13,7 +13,7 @@ from certify.finders.head.sums import Item, Sums
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.head import Head, Whole
-from certify.theorems.head.rows.refitted.judge import Judge
+from certify.theorems.head.rows.refitted.judge import CORRECTED, Judge
 
 BLOCK = 512
 """Families are joined to blocks of at least that many changes, those that begin with the same rows; corrected changes
@@ -108,12 +108,12 @@ class Last:
         """What a block changes."""
         return Choices(self.rows[block.places], block.codes)
 
-    def open(self, block: Block) -> Block:
+    def open(self, block: Block, reaches: tuple[float, ...] = CORRECTED) -> Block:
         """Those of a block that leave a point open."""
         live = self.live()
         if not len(live) or not len(block):
             return block.part(np.zeros(0, np.int64))
-        return block.part(np.flatnonzero(~self.judge.keeps(self.choices(block), block.V, live)))
+        return block.part(np.flatnonzero(~self.judge.keeps(self.choices(block), block.V, live, reaches)))
 
     def nearer(self, block: Block) -> Block:
         """Weights nearer to the refits, by steps with the inverse Hessian of the change without its last row."""

@@ -20,7 +20,7 @@ from certify.systems.head.rows.refit import AT_ONCE, refits_and_gradients
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask
 from certify.theorems.head.rows.refitted.corrections import Corrections
-from certify.theorems.head.rows.refitted.judge import Judge
+from certify.theorems.head.rows.refitted.judge import SUMMED, Judge
 from certify.theorems.head.rows.refitted.last import BLOCK, Last
 
 TOGETHER = 64
@@ -122,7 +122,7 @@ class Walk:
         corrections = Corrections(last, self._settled)
         for block in last.blocks():
             self.budget.check()
-            corrections.take(last.open(block))
+            corrections.take(last.open(block, SUMMED))
         corrections.end()
         return {"shares": last.judge.averages.shares, "basis": last.basis, **corrections.arrays()}
 

@@ -11,7 +11,7 @@ from flint import arb, arb_mat, fmpz_mat
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.theorems.head.rows.head import Head
 
-SHARES, PARTS, FINE = 20, 18, 34
+SHARES, PARTS, FINE = 20, 18, 26
 """Negative binary logarithms of the units of shares, of parts of vectors and of the inverse."""
 
 
@@ -66,10 +66,6 @@ class Held:
         more = [float(((plus + self.slip * (size + 1)) * scale).upper()) for size in lengths]
         return [isqrt(sum(int(x) * int(x) for x in column)) + 2 + int(extra * (1 + 2.0**-50))
                 for column, extra in zip(columns, more, strict=True)]
-
-    def turned(self, points: fmpz_mat, units: int, bits: int) -> list[list[int]]:
-        """Half of the inverse times each of `(N, m)` points in units of `2^−units`, in units of `2^−bits`, cut off."""
-        return [[int(x) >> units + FINE + 1 - bits for x in row] for row in (points * fmpz_mat(self.inverse)).tolist()]
 
     @property
     def largest(self) -> arb:

@@ -11,7 +11,7 @@ from certify.check.theorems.head.rows.refitted.block import Block, Change, Corre
 from certify.check.theorems.head.rows.refitted.held import averages_of
 from certify.check.theorems.head.rows.refitted.judge import Judge
 from certify.check.theorems.head.rows.refitted.packed import HALF, Packed, V
-from certify.check.theorems.head.rows.refitted.packed_held import PackedHeld
+from certify.check.theorems.head.rows.refitted.packed_held import CORRECTED, SUMMED, PackedHeld
 from certify.format.refusal import Invalid
 
 SUMS = {"shares", "basis", "moved", "units"}
@@ -87,7 +87,7 @@ class Last:
                 lists = block.lists()
                 waiting += [(place, block.changes[b], [x[b] - HALF for x in lists])
                             for place, b in zip(at, (number - block.numbers[0] for number in gone), strict=True)]
-            stays = self._judged(block.without([*gone, *more]) if at or more else block, stays)
+            stays = self._judged(block.without([*gone, *more]) if at or more else block, stays, SUMMED)
             while len(waiting) >= len(some := waiting[: self.corrected.at_once]) == self.corrected.at_once:
                 stays, waiting = self._corrected(some, stays), waiting[len(some) :]
             while len(alone) >= AT_ONCE:
@@ -101,16 +101,16 @@ class Last:
             block = self.corrected.block(some)
         except OverflowError:
             raise Invalid(f"{self.where}, units", TOO_LARGE, "corrections that fit are needed") from None
-        return self._judged(block, stays)
+        return self._judged(block, stays, CORRECTED)
 
     def _alone(self, some: list[tuple[Change, Sequence[float]]], stays: list[bool]) -> list[bool]:
         return self.judge.after([change for change, _ in some], [weights for _, weights in some], stays)
 
-    def _judged(self, block: Block, stays: list[bool]) -> list[bool]:
+    def _judged(self, block: Block, stays: list[bool], reaches: Sequence[float]) -> list[bool]:
         which = [j for j, yes in enumerate(stays) if yes]
         if not block.size or not which:
             return stays
-        kept = self.held.keep(block, which)
+        kept = self.held.keep(block, which, reaches)
         rest = [b for b, ok in enumerate(kept) if not ok]
         if not rest:
             return stays

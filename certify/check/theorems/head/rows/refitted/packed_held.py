@@ -10,7 +10,7 @@ from operator import mul
 from flint import arb, fmpz_mat
 
 from certify.check.theorems.head.rows.refitted.block import Block, ones
-from certify.check.theorems.head.rows.refitted.held import PARTS, Held, hold
+from certify.check.theorems.head.rows.refitted.held import FINE, PARTS, Held, hold
 from certify.check.theorems.head.rows.refitted.packed import (
     CELL,
     HALF,
@@ -27,8 +27,8 @@ from certify.check.theorems.head.rows.refitted.packed import (
     whole,
 )
 
-REACH = (1.0, 2.0, 0.5)
-"""Lengths within which refits are looked for, one after the other."""
+SUMMED, CORRECTED = (1.5,), (1.5, 0.3)
+"""Lengths within which refits are looked for, one after the other: from sums, and from corrected ones."""
 
 PULL, OUT, NEAR = 24, 32 + CELL, 26
 """Negative binary logarithms of the units of pulls, outputs and radii."""
@@ -63,24 +63,26 @@ class PackedHeld:
         self.packed, self.head, self.shares = packed, packed.head, shares
         self.rows = [[s * x for x in row] for s, row in zip(packed.sign, packed.S, strict=True)]
         self.points = fmpz_mat(packed.points).transpose()
+        self.widest = max((sum(map(abs, row)) for row in packed.points), default=0)
 
-    def keep(self, block: Block, which: Sequence[int]) -> list[bool]:
+    def keep(self, block: Block, which: Sequence[int], reaches: Sequence[float] = CORRECTED) -> list[bool]:
         """Whether all of some points are proved to keep today's label after each change of a block.
 
         Args:
             block: changes of labels, and weights in units of `2^−V`.
             which: the points.
+            reaches: lengths within which refits are looked for.
         """
         packed, B, head = self.packed, block.size, self.head
         mu, longest = head.mu(), arb(block.longest) / 2**V
         outputs = 2 * (packed.largest + packed.eta + packed.eta_points + 1) * (longest + 1) + abs(arb(head.threshold))
         strength = packed.weight + head.n * (packed.eta + 1) + mu * longest
-        if not (mu > 0 and outputs * 2**OUT < arb(ROOM) / 4 and strength * 2**(PHI + SLOPE) < arb(ROOM) / 2):
+        if not (mu > 0 and outputs * 2**OUT < arb(ROOM) / 8 and strength * 2**(PHI + SLOPE) < arb(ROOM) / 2):
             return [False] * B
         W = fmpz_mat([[column] for column in block.columns])
         found = self.pulls(block, W, longest, mu)
         done = [False] * B
-        for reach in REACH:
+        for reach in reaches:
             form = hold(head, found.least, found.fade / 2**SLOPE, self.shares, self.rows, PHI, packed.eta, mu, reach)
             if form is not None:
                 new = self._within(form, W, found, which, longest, B)
@@ -89,9 +91,8 @@ class PackedHeld:
                 break
         return done
 
-    def cut(self, column: int, unit: int) -> int:
-        """Gradients in units of `2^−PULL`, cut off."""
-        down = PHI + SLOPE - PULL
+    def cut(self, column: int, unit: int, down: int = PHI + SLOPE - PULL) -> int:
+        """Numbers over `2^down`, cut off; by default gradients in units of `2^−PULL`."""
         return ((column + HALF * unit) >> down & ((1 << SLOT - down) - 1) * unit) - (HALF >> down) * unit
 
     def held(self, mu: arb) -> list[int]:
@@ -103,10 +104,8 @@ class PackedHeld:
         packed, head, unit = self.packed, self.head, ones(B)
         bias = HALF * unit
         most = max(max(max(part) - HALF, HALF - min(part)) for part in (numbers(x + bias, B) for x in found.across))
-        turned = form.turned(packed.seen, PHI, OUT - PULL)
-        rows = max(sum(map(abs, row)) for row in form.parts)
-        across = max((sum(map(abs, row)) for row in turned), default=0)
-        if rows * most >= ROOM or across * most >= ROOM // 4:
+        rows, across = (max(sum(map(abs, row)) for row in table) for table in (form.parts, form.inverse))
+        if max(rows, across) * most >= ROOM or self.widest * (across * most >> PULL + FINE - V) >= ROOM // 8:
             return [False] * B
         pull = fmpz_mat([[x] for x in found.across])
         size = arb(most) / 2**PULL * arb(head.m).sqrt()
@@ -120,11 +119,14 @@ class PackedHeld:
         widest = max(far, default=0)
         good = [length < limit and y * widest < ROOM // 4 for length, y in zip(lengths, near, strict=True)]
         reach = whole([y if ok else 0 for y, ok in zip(near, good, strict=True)])
-        slip = above(packed.eta_points * (longest + form.largest * size) * 2**OUT) + 2 * most * head.m + 8
-        X, T = (packed.seen * W).entries(), (fmpz_mat(turned) * pull).entries()
+        half = [self.cut(int(x), unit, PULL + FINE + 1 - V) for x in (fmpz_mat(form.inverse) * pull).entries()]
+        middle = fmpz_mat([[int(w) - x] for w, x in zip(W.entries(), half, strict=True)])
+        X = (fmpz_mat([packed.points[j] for j in which]) * middle).entries()
+        rounded = self.widest << OUT - PHI - V  # a unit of each weight
+        slip = above(packed.eta_points * (longest + form.largest * size + 1) * 2**OUT) + rounded + 8
         level = arb(head.threshold) * 2**OUT
-        for j in which:
-            left = int(X[j]) - int(T[j])
+        for j, x in zip(which, X, strict=True):
+            left = int(x)
             left = left - above(level) * unit if head.today[j] else integer(level) * unit - left
             left += bias - far[j] * reach - slip * unit
             if left & bias != bias:
