@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -148,6 +149,12 @@ class Refitter:
         head, (B, k, m) = self.head, V.shape
         Z = (head.phi @ V.reshape(B * k, m).T).reshape(head.n, B, k).transpose(1, 0, 2)
         M = head.loss.guess_curvatures(Z) * self._left(choices)[:, :, None, None]
+        if k == 1 and head.n * m * m <= AT_ONCE:
+            upper, H = M[:, :, 0, 0] @ self._products, np.empty((B, m, m))
+            H[:, self._upper[0], self._upper[1]] = upper
+            H[:, self._upper[1], self._upper[0]] = upper
+            H[:, np.arange(m), np.arange(m)] += self._mu(choices)[:, None] * self.ridge
+            return H
         blocks = np.empty((B, k, m, k, m))
         for a in range(k):
             for b in range(a + 1):
@@ -160,6 +167,16 @@ class Refitter:
             last = np.arange(k) * m + m - 1
             H[:, last[:, None], last] += (np.trace(H, axis1=1, axis2=2) / (k * m * k))[:, None, None]
         return H
+
+    @cached_property
+    def _upper(self) -> tuple[Whole, Whole]:
+        """Places of the entries of a symmetric matrix that count."""
+        return np.triu_indices(self.head.m)
+
+    @cached_property
+    def _products(self) -> Array:
+        """`(n, m(m + 1)/2)` products of the inputs of every row: Hessians of one output are products with it."""
+        return np.asarray(self.head.phi[:, self._upper[0]] * self.head.phi[:, self._upper[1]])
 
     def _left(self, choices: Choices) -> Array:
         """`(B, n)` 1 for a row that is left, 0 for a deleted one."""

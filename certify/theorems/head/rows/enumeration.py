@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,13 +13,13 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
-from certify.theorems.head.rows.refitted.walk import Walk
+from certify.theorems.head.rows.refitted.walk import Walk, by_sums, seconds_of_sums
 
-LEAVES = 10_000_000
-"""Most refits of an enumeration."""
+LEAVES, SUMMED = 10_000_000, 30_000_000
+"""Most refits of an enumeration; where the weights of the largest changes are sums."""
 
 STORED = 60_000_000
-"""Most numbers that a certificate holds of them, four bytes each."""
+"""Most numbers that a certificate holds of them, four bytes each; of sums those of the smaller changes."""
 
 PRODUCT, ENTRY, LEAF = 1e-10, 4e-8, 2e-5
 """About the seconds of a product, of a slope, and of everything else of a refit."""
@@ -46,11 +47,13 @@ class Enumeration(Method):
         """Whether the choices can be counted out."""
         if not head.read_off:
             return "rows carry weights, or the loss is one of heads alone, and every_choice counts these out"
-        leaves = choices_in_all(head, change)
-        if leaves > LEAVES:
-            return f"there are {leaves:.1e} choices, and {LEAVES:.0e} can be refitted one by one"
-        if leaves * head.k * head.m > STORED:
-            return f"the weights of {leaves:.1e} refits are more than a certificate holds"
+        leaves, summed = choices_in_all(head, change), by_sums(head, change)
+        most = SUMMED if summed else LEAVES
+        if leaves > most:
+            return f"there are {leaves:.1e} choices, and {most:.0e} can be refitted one by one"
+        stored = leaves - change.choices(head, change.count) if summed else leaves
+        if stored * head.k * head.m > STORED:
+            return f"the weights of {stored:.1e} refits are more than a certificate holds"
         return ""
 
     def complete(self, head: Head, change: RowChange) -> bool:
@@ -61,6 +64,8 @@ class Enumeration(Method):
 
     def seconds(self, head: Head, change: RowChange) -> float:
         """The time of all refits, from that of a few with most rows changed."""
+        if by_sums(head, change):
+            return seconds_of_sums(head, change) + self.seconds(head, replace(change, count=change.count - 1))
         walk = Walk(head, change, head.today >= 0, Budget())
         started = time.monotonic()
         few = walk.sample(FAMILIES)

@@ -8,18 +8,18 @@ from itertools import groupby, islice
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.changes.base import DELETED
 from certify.check.theorems.head.rows.head import Head
-from certify.check.theorems.head.rows.refitted.packed import Packed, fits
-from certify.check.theorems.head.rows.refitted.packed_softmax import PackedSoftmax
-from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
+from certify.check.theorems.head.rows.refitted.judge import Judge
+from certify.check.theorems.head.rows.refitted.last import SUMS, Last
+from certify.check.theorems.head.rows.refitted.refit import Change
 from certify.format.refusal import Invalid
 
 AT_ONCE = 128
 AGAIN = {"again", "exact"}
 
 
-def changes_of(head: Head) -> Iterator[Change]:
-    """All changes of 0, 1, … count rows: by number, then as sequences of rows and what they become."""
-    for size in range(min(head.count, len(head.moving)) + 1):
+def changes_of(head: Head, most: int | None = None) -> Iterator[Change]:
+    """All changes of 0, 1, … `most` rows, or count: by number, then as sequences of rows and what they become."""
+    for size in range(min(head.count if most is None else most, len(head.moving)) + 1):
         yield from _of_size(head, size, 0)
 
 
@@ -41,40 +41,44 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
 
     Args:
         head: the head.
-        arrays: `weights`, `(choices, km)`; and of some, by number, in `again` others that are used: `exact`.
+        arrays: `weights`, `(choices, km)`; and of some, by number, in `again` others that are used: `exact`. With
+            `shares`, `basis`, `moved` and `units` the weights of the largest changes are sums of those of smaller ones.
         where: the claim, for messages.
         asked: the rows in question.
 
     Raises:
         Invalid: the arrays have other shapes.
     """
-    if set(arrays) not in ({"weights"}, {"weights", *AGAIN}):
+    names = set(arrays) - AGAIN if set(arrays) >= AGAIN else set(arrays)
+    if names not in ({"weights"}, {"weights", *SUMS}):
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
-                      "weights, or again, exact and weights are needed")
-    weights, size = arrays["weights"], head.k * head.m
+                      "weights, or again, exact and weights are needed, and with sums basis, moved, shares and units")
+    size, summed = head.k * head.m, SUMS <= names
     others = _others(arrays, where, size) if AGAIN <= set(arrays) else {}
-    at, stays = 0, [yes and old >= 0 for yes, old in zip(asked, head.today, strict=True)]
-    packed = None if not fits(head) else Packed(head) if head.loss.sigmoid else PackedSoftmax(head)
-    for some in _batches(head):
-        if weights.shape[1:] != (size,) or weights.shape[0] < at + len(some):
+    stays = [yes and old >= 0 for yes, old in zip(asked, head.today, strict=True)]
+    weights = arrays["weights"]
+    if weights.shape[1:] != (size,) or weights.kind != "f":
+        raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
+    judge, at = Judge(head), 0
+    for some in batches(head, head.count - summed):
+        if weights.shape[0] < at + len(some):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
         V = [others.get(b, weights.values[b * size : (b + 1) * size]) for b in range(at, at + len(some))]
-        which = [j for j, yes in enumerate(stays) if yes]
-        kept = packed.keep(some, V, which) if packed else [False] * len(some)
-        rest = [b for b, ok in enumerate(kept) if not ok]
-        for labels in labels_after(head, [some[b] for b in rest], [V[b] for b in rest]):
-            stays = [was and new == old for was, new, old in zip(stays, labels, head.today, strict=True)]
+        stays = judge.after(some, V, stays)
         at += len(some)
     if weights.shape[0] != at:
         raise Invalid(f"{where}, weights", f"it has {weights.shape[0]} rows", f"there are {at} choices")
+    if summed:
+        last = Last(head, judge, arrays, where)
+        at += last.count
     if beyond := [number for number in others if not 0 <= number < at]:
         raise Invalid(f"{where}, again", f"it names choice {beyond[0]}", f"there are {at} choices, numbered from 0")
-    return stays
+    return last.after(stays, others) if summed else stays
 
 
-def _batches(head: Head) -> Iterator[list[Change]]:
-    """All changes, in batches of equally many rows."""
-    for _, every in groupby(changes_of(head), len):
+def batches(head: Head, most: int) -> Iterator[list[Change]]:
+    """All changes of at most so many rows, in batches of equally many rows."""
+    for _, every in groupby(changes_of(head, most), len):
         while some := list(islice(every, AT_ONCE)):
             yield some
 

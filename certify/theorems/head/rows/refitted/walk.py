@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,12 +12,16 @@ import numpy as np
 from certify.finders.head.anderson import Mixed
 from certify.finders.head.leaves import Parent, Starts, parents, starts
 from certify.finders.head.refits import Refitter
+from certify.finders.head.sums import Sums
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import AT_ONCE, refits_and_gradients
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask
+from certify.theorems.head.rows.refitted.corrections import Corrections
+from certify.theorems.head.rows.refitted.judge import SUMMED, Judge
+from certify.theorems.head.rows.refitted.last import BLOCK, Last
 
 TOGETHER = 64
 """Parents whose Hessians are formed together."""
@@ -26,6 +31,12 @@ STEPS, WORSE = 12, 3.0
 
 SPARE, CELL = (1.25, 2.25), 2.0**-16
 """Times distances for the checker, with one output and with several; a quarter of the width of its cells."""
+
+MANY = 50_000
+"""Largest changes from which on their weights are sums."""
+
+FEW, OPEN = 24, 12.0
+"""Rows whose sums are tried for their time, and how many times longer a sum takes that leaves a point open."""
 
 SMALL = 1e-3
 """Of μ: the length of a gradient that decides most labels."""
@@ -61,9 +72,10 @@ class Walk:
         change: the changes.
         todo: `(N,)` the points in question.
         budget: the time.
+        sums: whether the weights of the largest changes are sums of those of smaller ones; None: where these are many.
     """
 
-    def __init__(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> None:
+    def __init__(self, head: Head, change: RowChange, todo: Mask, budget: Budget, sums: bool | None = None) -> None:
         self.head, self.change, self.budget = head, change, budget
         self.refitter, self.found = Refitter(head), Found(head)
         self.todo, self.clear = todo, todo.copy()
@@ -72,13 +84,15 @@ class Walk:
         self.alternatives = self.alternatives.reshape(len(self.rows), -1)
         self._exact: list[tuple[int, Array]] = []
         self._count = 0
+        self.summed = by_sums(head, change, 0 if sums else MANY) and sums is not False
 
     def all(self) -> dict[str, np.ndarray]:
         """Go through all of them; what a checker needs of each.
 
         Returns:
             `weights`, `(choices, km)` float32 in the order of the tree; and `again`, `exact`: the numbers of those for
-            which float64 is needed, and their weights.
+            which float64 is needed, and their weights. Where sums do for the largest changes, `weights` of the smaller
+            ones alone, and `shares`, `basis`, `moved`, `units`: averages, and corrections of some of the sums.
 
         Raises:
             OutOfTime: there were too many.
@@ -86,15 +100,39 @@ class Walk:
         nothing = np.zeros((1, 0), dtype=np.int64)
         root = self.settle(Choices(nothing, nothing), self.refitter.V0[None].copy(), None)
         stored, level = [_flat(root)], Level(nothing, nothing, root)
-        for size in range(1, self.change.count + 1):
+        levels, sums = [stored[0]], {}
+        for size in range(1, self.change.count + 1 - self.summed):
             last = size == self.change.count
             below = list(self._below(level, keep=not last, stored=stored))
             level = Level(*map(np.concatenate, zip(*below, strict=True))) if below else level
-        arrays: dict[str, np.ndarray] = {"weights": np.concatenate(stored)}
+            levels.append(_flat(level.V))
+        if self.summed:
+            sums = self.sum_up([one.astype(np.float64).reshape(-1, *root.shape[1:]) for one in levels])
+        arrays: dict[str, np.ndarray] = {"weights": np.concatenate(stored), **sums}
         if self._exact:
             arrays["again"] = np.array([number for number, _ in self._exact], dtype=np.int64)
             arrays["exact"] = np.array([V.ravel() for _, V in self._exact])
         return arrays
+
+    def sum_up(self, levels: list[Array]) -> dict[str, np.ndarray]:
+        """The largest changes, by sums of the weights of smaller ones; what a checker needs beside these."""
+        sums = Sums(len(self.rows), self.alternatives.shape[1], self.change.count, levels)
+        last = Last(self.head, self.rows, self.alternatives, sums, self.refitter,
+                    lambda: np.flatnonzero(self.clear & ~self.found.flipped))
+        corrections = Corrections(last, self._settled)
+        for block in last.blocks():
+            self.budget.check()
+            corrections.take(last.open(block, SUMMED))
+        corrections.end()
+        return {"shares": last.judge.averages.shares, "basis": last.basis, **corrections.arrays()}
+
+    def _settled(self, number: Whole, choices: Choices, V: Array) -> None:
+        """Changes that float32 or averages do not decide: solved as far as float64 goes."""
+        V = self.refitter.newton(choices, V, 0.0, self.budget.check)
+        near = refits_and_gradients(self.head, choices, V)[0]
+        self.judge(choices, V, near, final=True)
+        V[~np.isfinite(near)] = 0.0
+        self._exact += [(self._count + int(one), v) for one, v in zip(number, V, strict=True)]
 
     def _below(self, level: Level, keep: bool, stored: list[Array]) -> Iterator[tuple[Whole, Whole, Array]]:
         """Everything with one more row; nothing of it is kept but its weights where no level comes after it."""
@@ -211,6 +249,28 @@ class Walk:
             made = parents(self.refitter, one, self.refitter.solve(one))
             few += len(next(self.families(place[None], code[None], made))[0])
         return few
+
+
+def by_sums(head: Head, change: RowChange, many: int = MANY) -> bool:
+    """Whether the weights of the largest changes are sums: many changes of labels, the logistic loss."""
+    return bool(change.relabels and head.read_off and head.loss.sigmoid and head.k == 1 and not head.phi_rad.any()
+                and not head.points_rad.any() and 2 <= change.count <= len(change.rows)
+                and change.choices(head, change.count) >= many)
+
+
+def seconds_of_sums(head: Head, change: RowChange) -> float:
+    """About the time of all sums, from a block of them and from how many of a few leave a point open."""
+    rows = np.sort(np.random.default_rng(0).choice(len(change.rows), size=min(FEW, len(change.rows)), replace=False))
+    few = replace(change, rows=tuple(change.rows[i] for i in rows))
+    walk = Walk(head, few, head.today >= 0, Budget(), sums=True)
+    arrays = walk.all()
+    open_ = (len(arrays["moved"]) + len(arrays.get("again", ()))) / few.choices(head, few.count)
+    judge, B = Judge(head, walk.refitter.V0), BLOCK
+    some = Choices(np.tile(np.array(few.rows[: few.count]), (B, 1)), np.zeros((B, few.count), dtype=np.int64))
+    started = time.monotonic()
+    judge.keeps(some, np.repeat(walk.refitter.V0[None], B, axis=0), np.flatnonzero(head.today >= 0))
+    each = (time.monotonic() - started) / B
+    return each * (1 + OPEN * open_) * change.choices(head, change.count)
 
 
 def _short(V: Array) -> Array:

@@ -1,0 +1,119 @@
+"""The changes of most rows where their weights are sums of those of smaller changes (D1c, D2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import comb
+
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.head import Head
+from certify.check.theorems.head.rows.refitted.block import Block, Change, Corrected, Sums
+from certify.check.theorems.head.rows.refitted.held import averages_of
+from certify.check.theorems.head.rows.refitted.judge import Judge
+from certify.check.theorems.head.rows.refitted.packed import HALF, Packed, V
+from certify.check.theorems.head.rows.refitted.packed_held import CORRECTED, SUMMED, PackedHeld
+from certify.format.refusal import Invalid
+
+SUMS = {"shares", "basis", "moved", "units"}
+AT_ONCE = 128
+TOO_LARGE = "a weight is too large"
+
+
+class Last:
+    """All changes of the most rows.
+
+    Attributes:
+        count: how many there are.
+
+    Args:
+        head: the head.
+        judge: of its refits.
+        arrays: of the certificate.
+        where: the claim, for messages.
+
+    Raises:
+        Invalid: sums are no weights of this head, or the arrays have other shapes.
+    """
+
+    def __init__(self, head: Head, judge: Judge, arrays: Mapping[str, Array], where: str) -> None:
+        self.head, self.judge, self.where = head, judge, where
+        packed, size = judge.packed, head.k * head.m
+        if not (isinstance(packed, Packed) and head.relabels and 2 <= head.count <= len(head.moving)):
+            raise Invalid(where, "the weights of the largest changes are sums",
+                          "two or more labels of a logistic head have to change")
+        shares, basis, moved, units = (arrays[name] for name in ("shares", "basis", "moved", "units"))
+        codes = [[c for c in range(len(head.codes.rows)) if c != head.codes.label[row]] for row in head.moving]
+        self.count = comb(len(head.moving), head.count) * len(codes[0]) ** head.count
+        fine = len(shares.shape) == 2 and shares.shape[0] == head.n
+        averages = averages_of(shares.values, head.n) if fine else None
+        if not averages:
+            raise Invalid(f"{where}, shares", f"its shape is {shares.shape}",
+                          "shares of every row are needed that add up to 1 at most")
+        if basis.shape != (size, size):
+            raise Invalid(f"{where}, basis", f"its shape is {basis.shape}", f"{size} times {size} numbers are needed")
+        if moved.kind != "i" or len(moved.shape) != 1 or units.kind != "i" or units.shape != (moved.shape[0], size):
+            raise Invalid(f"{where}, units", f"the shapes of moved and units are {moved.shape}, {units.shape}",
+                          f"numbers of changes and {size} whole numbers of each are needed")
+        numbers = [int(x) for x in moved.values]
+        if any(not a < b for a, b in zip([-1, *numbers], [*numbers, self.count], strict=True)):
+            raise Invalid(f"{where}, moved", "they do not ascend, or name no change",
+                          f"ascending numbers of {self.count} changes are needed")
+        self.held = PackedHeld(packed, averages)
+        try:
+            self.corrected = Corrected(numbers, [int(x) for x in units.values], basis.values, size)
+            self.sums = Sums(head.moving, codes, head.count, arrays["weights"].values, size)
+        except OverflowError:
+            raise Invalid(f"{where}, weights", TOO_LARGE, "weights whose sums fit are needed") from None
+
+    def after(self, stays: list[bool], others: Mapping[int, Sequence[float]]) -> list[bool]:
+        """Which rows stay after these changes as well.
+
+        Args:
+            stays: the rows that stay after the smaller ones.
+            others: weights of some changes, by their number among all.
+        """
+        smaller = self.sums.smaller
+        exact = {number - smaller: weights for number, weights in others.items() if number >= smaller}
+        waiting: list[tuple[int, Change, list[int]]] = []
+        alone: list[tuple[Change, Sequence[float]]] = []
+        for block in self.sums.blocks():
+            at = self.corrected.within(block)
+            gone = [self.corrected.moved[place] for place in at]
+            more = [number for number in block.numbers if number in exact] if exact else []
+            if both := set(more) & set(gone):
+                raise Invalid(f"{self.where}, again", f"it names choice {smaller + min(both)}", "units correct it")
+            alone += [(block.changes[number - block.numbers[0]], exact[number]) for number in more]
+            if at:
+                lists = block.lists()
+                waiting += [(place, block.changes[b], [x[b] - HALF for x in lists])
+                            for place, b in zip(at, (number - block.numbers[0] for number in gone), strict=True)]
+            stays = self._judged(block.without([*gone, *more]) if at or more else block, stays, SUMMED)
+            while len(waiting) >= len(some := waiting[: self.corrected.at_once]) == self.corrected.at_once:
+                stays, waiting = self._corrected(some, stays), waiting[len(some) :]
+            while len(alone) >= AT_ONCE:
+                stays, alone = self._alone(alone[:AT_ONCE], stays), alone[AT_ONCE:]
+        if waiting:
+            stays = self._corrected(waiting, stays)
+        return self._alone(alone, stays) if alone else stays
+
+    def _corrected(self, some: list[tuple[int, Change, list[int]]], stays: list[bool]) -> list[bool]:
+        try:
+            block = self.corrected.block(some)
+        except OverflowError:
+            raise Invalid(f"{self.where}, units", TOO_LARGE, "corrections that fit are needed") from None
+        return self._judged(block, stays, CORRECTED)
+
+    def _alone(self, some: list[tuple[Change, Sequence[float]]], stays: list[bool]) -> list[bool]:
+        return self.judge.after([change for change, _ in some], [weights for _, weights in some], stays)
+
+    def _judged(self, block: Block, stays: list[bool], reaches: Sequence[float]) -> list[bool]:
+        which = [j for j, yes in enumerate(stays) if yes]
+        if not block.size or not which:
+            return stays
+        kept = self.held.keep(block, which, reaches)
+        rest = [b for b, ok in enumerate(kept) if not ok]
+        if not rest:
+            return stays
+        lists = block.lists()
+        return self.judge.after([block.changes[b] for b in rest],
+                                [[(x[b] - HALF) / 2.0**V for x in lists] for b in rest], stays)
