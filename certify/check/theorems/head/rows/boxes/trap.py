@@ -11,6 +11,7 @@ from flint import arb, arb_mat
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import whole
 from certify.check.theorems.head.rows.boxes.fixed_rows import (
+    WEIGHT,
     Sums,
     forms_of,
     inverse,
@@ -18,7 +19,7 @@ from certify.check.theorems.head.rows.boxes.fixed_rows import (
     size,
 )
 from certify.check.theorems.head.rows.boxes.products import products
-from certify.check.theorems.head.rows.boxes.slabs import gain, remainder, slope, weights
+from certify.check.theorems.head.rows.boxes.slabs import remainder, slope, weights
 
 WIDE = 48
 """Free rows whose products with all rows are formed at least; the others share one bound."""
@@ -137,11 +138,13 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     mean, half = mean.mid(), half.mid()
     forth, backs = {}, {}
     for i in free:
+        inner = arb(il[i]), arb(ih[i])
         if s.relabels:
-            forth[i] = 1 + gain(c.t[i], c.p[i], c.D[i], arb(il[i]), arb(ih[i]))
+            up, backs[i] = _past(weights(c.t[i], c.p[i], c.D[i], *inner), least[i], greatest[i], *inner)
+            forth[i] = 1 + up
         else:
-            forth[i] = c.p[i] + c.D[i] * arb(il[i])
-        backs[i] = remainder(c.t[i], c.p[i], c.D[i], arb(il[i]), arb(ih[i]))
+            forth[i] = c.p[i] + c.D[i] * inner[0]
+            backs[i] = remainder(c.t[i], c.p[i], c.D[i], *inner)
     sizes = {i: forth[i].max(backs[i]).upper() for i in free}
     back = ZERO
     for i in free:
@@ -149,6 +152,16 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     proof = _proved(c, free, min(k, len(free)), (lo, hi, il, ih), (mean, half, off, high[2]),
                     (sizes, forth, backs, back), wide)
     return proof and replace(proof, low=least, top=high[0], top_off=high[1])
+
+
+def _past(own: tuple[int, int], least: int, greatest: int, il: arb, ih: arb) -> tuple[arb, arb]:
+    """How far `(D̃ − D)τ` reaches up and down for a row with another label.
+
+    D is the number from `least` to `greatest` nearest to D̃, the row's secant, which is one of `own` where τ is in its
+    slab: below `least` the product is positive where τ is negative, above `greatest` where τ is positive.
+    """
+    less, more = (arb(max(x, 0)) * power(-WEIGHT) for x in (least - own[0], own[1] - greatest))
+    return (less * il).max(more * ih), (less * ih).max(more * il)
 
 
 def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]],

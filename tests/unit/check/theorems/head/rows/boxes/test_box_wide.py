@@ -29,7 +29,7 @@ def example(relabels: bool) -> tuple[Head, Part]:
     p = 24
     phi = np.c_[rng.standard_normal((ROWS, p)) / np.sqrt(p), np.ones(ROWS)]
     y = np.where(phi[:, :p] @ rng.standard_normal(p) + 0.3 * rng.standard_normal(ROWS) > 0, 1.0, -1.0)
-    lam, e = 0.4 / ROWS, np.c_[rng.standard_normal((12, p)) / np.sqrt(p), np.ones(12)]
+    lam, e = (0.3 if relabels else 0.4) / ROWS, np.c_[rng.standard_normal((12, p)) / np.sqrt(p), np.ones(12)]
     w = refit(phi * y[:, None], np.ones(ROWS), np.full(p + 1, lam * ROWS))
     head = Head(phi, np.zeros(ROWS), y[:, None], np.array([[-1.0], [1.0]]), ((y + 1) // 2).astype(np.int64),
                 LogisticHead(), w[None], lam, np.ones(p + 1, bool), False, e, np.zeros(12))
