@@ -53,7 +53,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("box: pulls never turn round", TRAP, "np.maximum(C, C * -t.back) + (8.0", "np.maximum(C, 0.0) + (8.0", ("rows_box@98",)),
     Mutant("box: one row of k", TREE, "push = top_sums(V, min(box.k, f))[0]", "push = top_sums(V, 1)[0]", ("rows_box@4",)),
     Mutant("box: second order without its remainder", SECOND, "+ 0.5 * lam * (1.0 + TINY) * parts.rho", "+ 0.0 * parts.rho", ("rows_box@27",)),
-    Mutant("box: second order, the curvature of changed rows", SECOND, "+ 0.5 * np.maximum(-beta[free], 0.0) * reach * reach", "", ("rows_box@65",)),
+    Mutant("box: second order, the curvature of changed rows", SECOND, "* t.size, np.maximum(-beta, 0.0)", "* t.size, 0.0 * beta", ("rows_box@65",)),
     # D6
     Mutant("tree: a child too few", TREE, "for a in range(int(need.max()))]", "for a in range(int(need.max()) - 1)]", ("rows_box_tree@9",)),
     Mutant("tree: a leaf that fails does not count", TREE, "self.failed[live[~good.all(axis=1)]] = True", "pass", ("rows_box_tree@2",)),

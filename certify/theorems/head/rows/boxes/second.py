@@ -2,8 +2,8 @@
 
 With `H_D = Σ b_i D_i s_is_iᵀ + diag(decay)` and `c = S H_D⁻¹e`, Identity 0 says
 `e·Δ = −Σ_M c_i p̂_i − Σ_{i∉M} b_i c_i r_i(τ_i) − (what is left of the gradient)`, and `c_i r_i ≤ ½ β_i τ_i²` on slabs.
-With `Q = Σ b_i β_i s_is_iᵀ ⪯ λ H_low` the second sum is at most `½ λ ΔᵀH_lowΔ − ½ Σ_M β_i τ_i²`. Where labels change the
-pulls are at most 1, the second sum is over all rows, and M has what its rows bend by beyond β.
+With `Q = Σ b_i β_i s_is_iᵀ ⪯ λ H_low` the second sum is at most `½ λ ΔᵀH_lowΔ − ½ Σ_M β_i τ_i²`.
+Where labels change the pulls are at most 1, the second sum is over all rows, and M has what its rows bend by beyond β.
 """
 
 from __future__ import annotations
