@@ -6,8 +6,8 @@ from __future__ import annotations
 from tests.mutation.mutants import Mutant
 
 SYSTEM, THEOREM, CHECK = "systems/head/rows/", "theorems/head/rows/", "check/theorems/head/rows/"
-REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS = (SYSTEM + name for name in (
-    "refit.py", "change.py", "head.py", "boxes/trap.py", "boxes/pulls.py", "boxes/slabs.py"))
+REFIT, CHANGE, HEAD, TRAP, PULLS, SLABS, BENDS = (SYSTEM + name for name in (
+    "refit.py", "change.py", "head.py", "boxes/trap.py", "boxes/pulls.py", "boxes/slabs.py", "boxes/bends.py"))
 TREE, SECOND = THEOREM + "boxes/tree.py", THEOREM + "boxes/second.py"
 NODE, WALK, CONTRASTS = (THEOREM + f"squared/{name}.py" for name in ("node", "tree", "contrasts"))
 ENERGY, DUALS, SCORES, BRANCHES, PRIMALS = (THEOREM + f"energy/{name}.py" for name in ("method", "duals", "scores", "tree", "primals"))
@@ -49,11 +49,14 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("box: curvature floor of the other end", TRAP, "for weights in (sec.least, sec.most):", "for weights in (sec.most, sec.most):", ("rows_box@4",)),
     Mutant("box: no difference of inverses", TRAP, "0.5 * (top + low), 0.5 * (top - low)", "0.5 * (top + low), 0.0 * (top - low)", ("rows_box@158",)),
     Mutant("box: pulls of rows that stay put", PULLS, "Pulls((first + D * il) * RAISE, back, first, D)", "Pulls(first * RAISE, back, first, D)", ("rows_box@11",)),
-    Mutant("box: a new label pulls by half", PULLS, "forth = (1.0 + most", "forth = (0.5 + most", ("rows_box@1",)),
+    Mutant("box: a new label pulls by half", PULLS, "forth = (1.0 + up", "forth = (0.5 + up", ("rows_box@1",)),
     Mutant("box: pulls never turn round", TRAP, "np.maximum(C, C * -t.back) + (8.0", "np.maximum(C, 0.0) + (8.0", ("rows_box@98",)),
     Mutant("box: one row of k", TREE, "push = top_sums(V, min(box.k, f))[0]", "push = top_sums(V, 1)[0]", ("rows_box@4",)),
-    Mutant("box: second order without its remainder", SECOND, "+ 0.5 * lam * (1.0 + TINY) * parts.rho", "+ 0.0 * parts.rho", ("rows_box@27",)),
-    Mutant("box: second order, the curvature of changed rows", SECOND, "+ 0.5 * np.maximum(-beta[free], 0.0) * reach * reach", "", ("rows_box@65",)),
+    Mutant("box: second order without its remainder", SECOND, "+ 0.5 * lam * (1.0 + TINY) * parts.rho", "+ 0.0 * parts.rho", ("rows_box@9",)),
+    Mutant("box: second order, the curvature of changed rows", SECOND, "* t.size, np.maximum(-beta, 0.0)", "* t.size, 0.0 * beta", ("rows_box@222",)),
+    Mutant("box: a new label pulls by its share wherever its row goes", PULLS, "return up * RAISE, down * RAISE", "return 0.0 * up, 0.0 * down", ("rows_box@3",)),
+    Mutant("box: second order, rows with new labels bend like others", SECOND, "_largest(x, off, parts.free_bends) - beta, 0.0) * RAISE", "_largest(x, off, parts.free_bends) - beta, 0.0) * 0.0", ("rows_box@47",)),
+    Mutant("box: losses bend as at the centre", BENDS, "sign * far * np.minimum(a / count, 1.0))", "sign * far * np.minimum(a / count, 1.0) * 0.01)", ("rows_box@47",)),
     # D6
     Mutant("tree: a child too few", TREE, "for a in range(int(need.max()))]", "for a in range(int(need.max()) - 1)]", ("rows_box_tree@9",)),
     Mutant("tree: a leaf that fails does not count", TREE, "self.failed[live[~good.all(axis=1)]] = True", "pass", ("rows_box_tree@2",)),

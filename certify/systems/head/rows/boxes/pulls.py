@@ -1,7 +1,8 @@
 """D5, what a changed row pulls with: bounds of `p̂_i`, and of how far its own margin follows.
 
 A deleted row pulls with `p̂ = p(t) − (1 − a)p(t + τ) − Dτ`, at most `p(t) − Dτ`; a row that gets the other label with
-`p̂ = a + l'(t + τ) − l'(t) − Dτ`, because `l(−t) = l(t) + t`: the pull is a, and what linearising the row leaves.
+`p̂ = a + l'(t + τ) − l'(t) − Dτ`, because `l(−t) = l(t) + t`. D may be any number between the secants of the slab of a
+row that stays: the nearest to this row's own secant leaves a alone while it moves no further than such a row.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.rigor.fp import RAISE, Array
-from certify.systems.head.rows.boxes.slabs import Margins, Rows, least_remainder, most_remainder
+from certify.systems.head.rows.boxes.slabs import Margins, Rows, Secants, least_remainder, secants
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +30,29 @@ class Pulls:
     share: Array
 
 
-def pulls(at: Margins, rows: Rows, il: Array, ih: Array, relabels: bool, proved: bool = True) -> Pulls:
-    """What the rows pull with when their margins lie in `[t − il, t + ih]`."""
-    back = least_remainder(at, rows, il, ih, proved)
-    if relabels:
-        forth = (1.0 + most_remainder(at, rows, il, ih, proved)) * RAISE
+def pulls(at: Margins, rows: Rows, il: Array, ih: Array, sec: Secants | None, proved: bool = True) -> Pulls:
+    """What the rows pull with when their margins lie in `[t − il, t + ih]`.
+
+    Args:
+        at: the centre.
+        rows: the free rows.
+        il, ih: their slabs, one number for each of them.
+        sec: secants of all rows where they stay, if changed rows get the other label; None: they are deleted.
+        proved: as of the secants.
+    """
+    if sec is not None:
+        up, back = _beyond(at, rows, il, ih, sec, proved)
+        forth = (1.0 + up) * RAISE
         return Pulls(forth, back, forth, np.zeros(len(rows)))
+    back = least_remainder(at, rows, il, ih, proved)
     first, D = at.p[rows] + at.p_off[rows], at.D[rows]
     return Pulls((first + D * il) * RAISE, back, first, D)
+
+
+def _beyond(at: Margins, rows: Rows, il: Array, ih: Array, sec: Secants, proved: bool) -> tuple[Array, Array]:
+    """How far `(D̃ − D)τ` reaches up and down, D the number between the secants of rows that stay nearest to D̃."""
+    own = secants(at.some(rows), il, ih, proved)
+    less = np.maximum(sec.least[rows] - own.least, 0.0)
+    more = np.maximum(own.most - sec.most[rows], 0.0)
+    up, down = np.maximum(less * il, more * ih), np.maximum(less * ih, more * il)
+    return up * RAISE, down * RAISE

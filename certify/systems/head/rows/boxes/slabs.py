@@ -40,8 +40,12 @@ class Margins:
     D: Array
     D_off: Array
 
+    def some(self, rows: Rows) -> Margins:
+        """Those of some rows."""
+        return Margins(self.t[rows], self.off[rows], self.p[rows], self.p_off[rows], self.D[rows], self.D_off[rows])
 
-def _at(t: Array, off: Array, proved: bool = True) -> tuple[Array, Array, Array, Array]:
+
+def values_at(t: Array, off: Array, proved: bool = True) -> tuple[Array, Array, Array, Array]:
     """`p` and `l''` at margins known up to `off`, each with its error; fast and without promise unless `proved`."""
     if not proved:
         p = 0.5 - 0.5 * np.tanh(0.5 * t)
@@ -52,7 +56,7 @@ def _at(t: Array, off: Array, proved: bool = True) -> tuple[Array, Array, Array,
 
 def margins(t: Array, off: Array, proved: bool = True) -> Margins:
     """What is known at the centre."""
-    return Margins(t, off, *_at(t, off, proved))
+    return Margins(t, off, *values_at(t, off, proved))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +82,7 @@ def secants(at: Margins, lo: Array, hi: Array, proved: bool = True) -> Secants:
     reach = np.concatenate([lo, hi])
     ends = np.concatenate([at.t - lo, at.t + hi])
     off = np.concatenate([at.off, at.off]) + U * (np.abs(ends) + reach)
-    p, p_off, curve, curve_off = _at(ends, off, proved)
+    p, p_off, curve, curve_off = values_at(ends, off, proved)
     p0, p0_off, D, D_off = (np.tile(v, 2) for v in (at.p, at.p_off, at.D, at.D_off))
     sign = np.concatenate([np.ones(n), -np.ones(n)])
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -125,7 +129,7 @@ def _beyond(at: Margins, rows: Rows, reach: Array, end: tuple[Array, Array], pro
             x = np.clip(x + f / np.maximum(slope * (2 * s - 1) * (u + x), 1e-12), 0.0, u)
     x = np.nan_to_num(np.minimum(0.999 * x, far))
     grown = U * (u + x) + off
-    both, both_off, curve, curve_off = _at(np.concatenate([-x, u]), np.concatenate([grown, off]), proved)
+    both, both_off, curve, curve_off = values_at(np.concatenate([-x, u]), np.concatenate([grown, off]), proved)
     k = len(u)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (both[:k] - both[k:]) / (u + x)
@@ -146,7 +150,7 @@ def least_remainder(at: Margins, rows: Rows, il: Array, ih: Array, proved: bool 
     tau = np.concatenate([ih, -left])
     ends = np.tile(t, 2) + tau
     spread = np.tile(off, 2) + U * (np.abs(ends) + np.abs(tau))
-    p, p_off, _, _ = _at(ends, spread, proved)
+    p, p_off, _, _ = values_at(ends, spread, proved)
     p0, p0_off, D, D_off = (np.tile(v[rows], 2) for v in (at.p, at.p_off, at.D, at.D_off))
     value = p - p0 + D * tau
     # a turn at −2t, with t known up to off, moves the remainder by less than 2·off·(¼ + ¼)
@@ -154,12 +158,3 @@ def least_remainder(at: Margins, rows: Rows, il: Array, ih: Array, proved: bool 
     error = (error + np.tile(off, 2)) * RAISE
     worst = np.maximum(value + error, 0.0)
     return np.asarray(np.maximum(worst[:k], worst[k:]))
-
-
-def most_remainder(at: Margins, rows: Rows, il: Array, ih: Array, proved: bool = True) -> Array:
-    """Upper bounds of `max (l'(t+τ) − l'(t) − Dτ)` over `τ ∈ [−il, ih]`, at least 0.
-
-    `l'(−t) = −1 − l'(t)`: the remainder at −t and −τ is the negative of that at t and τ.
-    """
-    p, p_off, _, _ = _at(-at.t, at.off, proved)
-    return least_remainder(Margins(-at.t, at.off, p, p_off, at.D, at.D_off), rows, ih, il, proved)

@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.boxes.pulls import pulls
+from certify.systems.head.rows.boxes.pulls import Pulls, pulls
 from certify.systems.head.rows.boxes.slabs import Margins, Rows, margins, secants
 
 WIDE = 48
@@ -225,7 +225,8 @@ def trap(c: Centre, slabs: Slabs, free: Rows, k: int, proved: bool = True, wide:
     mean, half = 0.5 * (top + low), 0.5 * (top - low)
     size = fp.frobenius(top) + fp.frobenius(low) if proved else 0.0
     off = (max(top_off, low_off) + 4.0 * fp.dot_unit(len(top)) * size) * RAISE
-    return _image(c, slabs, free, k, (mean, half, top, off), proved, wide)
+    pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], sec if s.relabels else None, proved)
+    return _image(c, free, k, (mean, half, top, off), pull, proved, wide)
 
 
 def seen(S: Array, M: Array, norms: Array, off: float) -> Array:
@@ -233,7 +234,7 @@ def seen(S: Array, M: Array, norms: Array, off: float) -> Array:
     return np.asarray(np.sqrt(np.maximum(np.einsum("ij,ij->i", S @ M, S), 0.0) + off * norms * norms) * RAISE)
 
 
-def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Array, Array, float],
+def _image(c: Centre, free: Rows, k: int, parts: tuple[Array, Array, Array, float], pull: Pulls,
            proved: bool, wide: int) -> Trap | None:
     """The inequalities of the box."""
     s, S, n = c.sums, c.sums.S, len(c.sums.S)
@@ -242,7 +243,6 @@ def _image(c: Centre, slabs: Slabs, free: Rows, k: int, parts: tuple[Array, Arra
     SA = S @ mean
     own = np.einsum("ij,ij->i", SA, S)
     beta = seen(S, half, s.norms, off)
-    pull = pulls(c.at, free, slabs.il[free], slabs.ih[free], s.relabels, proved)
     size = np.maximum(pull.forth, pull.back)
     back = float(np.max(pull.back / size)) * RAISE
     root = np.sqrt(np.maximum(own, 0.0) + off * s.norms * s.norms) * RAISE

@@ -3,6 +3,7 @@
 With `H_D = Σ b_i D_i s_is_iᵀ + diag(decay)` and `c = S H_D⁻¹e`, Identity 0 says
 `e·Δ = −Σ_M c_i p̂_i − Σ_{i∉M} b_i c_i r_i(τ_i) − (what is left of the gradient)`, and `c_i r_i ≤ ½ β_i τ_i²` on slabs.
 With `Q = Σ b_i β_i s_is_iᵀ ⪯ λ H_low` the second sum is at most `½ λ ΔᵀH_lowΔ − ½ Σ_M β_i τ_i²`.
+Where labels change the pulls are at most 1, the second sum is over all rows, and M has what its rows bend by beyond β.
 """
 
 from __future__ import annotations
@@ -13,16 +14,12 @@ from fractions import Fraction
 import numpy as np
 
 from certify.rigor import fp
-from certify.rigor.activation import activation
 from certify.rigor.cholesky import verify_definite
 from certify.rigor.fp import RAISE, Array, U
-from certify.systems.head.rows.boxes.slabs import THIRD, Rows, secants
+from certify.systems.head.rows.boxes.bends import bends
+from certify.systems.head.rows.boxes.slabs import Rows, secants
 from certify.systems.head.rows.boxes.trap import Centre, Slabs, Trap, seen, short, squares, top_sum, top_sums
 
-TURN = 1.3169578969
-"""Near `ln(2 + √3)`, where l''' has its extremes; `NEAR` of it they are taken to be inside."""
-
-NEAR = 1e-8
 TINY = 2.0**-20
 """Of the squared pull, for the mixed term with the gradient."""
 
@@ -43,7 +40,8 @@ class Second:
     Attributes:
         D_inverse: float, near `H_D⁻¹`; H_D itself, and what its float sum may be off by.
         low, low_off: the same of `H_low`.
-        third: (2, n) bounds of `l'''` on the slabs.
+        bends: (2, n) bounds of `2r(τ)/τ²` on the slabs of rows that stay; `free_bends` (2, f), where labels change, of
+            changed ones.
         rho: (f,) with `|Σ_M p̂ s|² ≤ Σ_M ρ` in the norm of `H_low⁻¹`.
         reach: upper bound of `|Δ|`.
         bent: (n,) upper bounds of `|l''(t) − D|` times how far the slab reaches.
@@ -54,31 +52,11 @@ class Second:
     H_off: float
     low: Array
     low_off: float
-    third: Array
+    bends: Array
+    free_bends: Array | None
     rho: Array
     reach: float
     bent: Array
-
-
-def _third(t: Array, off: Array) -> Array:
-    """Lower and upper bounds of `l''' = −p(1 − p)(1 − 2p)` at margins known up to off."""
-    value, slope = activation("sigmoid").enclose(-t)
-    mid = -slope.mid * (1.0 - 2.0 * value.mid)
-    error = (slope.error + 0.5 * value.error + 0.125 * off + 4.0 * U) * RAISE  # |l''''| ≤ 1/8
-    return np.stack([mid - error, mid + error])
-
-
-def third_range(c: Centre, slabs: Slabs) -> Array:
-    """Bounds of l''' on the slabs: it is monotone between its extremes at ±ln(2 + √3)."""
-    a, b = c.at.t - slabs.lo, c.at.t + slabs.hi
-    off = c.at.off + U * (np.abs(a) + np.abs(b) + np.abs(c.at.t))
-    ends = np.stack([_third(a, off), _third(b, off)])
-    low, high = ends[:, 0].min(axis=0), ends[:, 1].max(axis=0)
-
-    def within(x: float) -> Array:
-        return np.asarray((a - off <= x + NEAR) & (b + off >= x - NEAR))
-
-    return np.stack([np.where(within(TURN), -THIRD, low), np.where(within(-TURN), THIRD, high)])
 
 
 def second(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int) -> Second | None:
@@ -106,7 +84,8 @@ def second(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int) -> Second | Non
     far = np.maximum(slabs.lo, slabs.hi)
     far[free] = np.max(slabs.all()[:, free], axis=0)
     bent = c.kept * (c.at.D_off + WEIGHTS) * far
-    return Second(inverse, H, H_off, low, low_off, third_range(c, slabs), rho, reach, bent)
+    own = bends(c.at.some(free), slabs.il[free], slabs.ih[free]) if s.relabels else None
+    return Second(inverse, H, H_off, low, low_off, bends(c.at, slabs.lo, slabs.hi), own, rho, reach, bent)
 
 
 def second_margin(c: Centre, slabs: Slabs, t: Trap, free: Rows, k: int, parts: Second, e: Array) -> tuple[float, float]:
@@ -126,8 +105,7 @@ def second_drops(c: Centre, slabs: Slabs, t: Trap, free: Rows, parts: Second, e:
     wrong = (float(fp.row_norms((parts.H @ u - e)[None, :])[0])
              + (fp.dot_unit(p + 1) * (fp.frobenius(parts.H) * size + length) + parts.H_off * size)) * RAISE
     x, off = S @ u, fp.dot_unit(p) * s.norms * size * RAISE
-    beta = np.max(np.stack([(x - off) * parts.third, (x + off) * parts.third]), axis=(0, 1))
-    beta = np.where(c.kept > 0.0, beta + 4.0 * U * np.abs(beta), 0.0)
+    beta = np.where(c.kept > 0.0, _largest(x, off, parts.bends), 0.0)
     Q = (S.T * beta) @ S
     Q = 0.5 * (Q + Q.T)
     lam = _share(parts, Q, t.top)
@@ -136,14 +114,27 @@ def second_drops(c: Centre, slabs: Slabs, t: Trap, free: Rows, parts: Second, e:
     if not (np.isfinite(lam) and np.isfinite(unsure)
             and verify_definite(lam * parts.low - Q, Fraction(unsure), "a-priori")):
         return lam, -np.inf, np.zeros(len(free)), np.inf
-    first = np.maximum(x[free] + off[free], -t.back * (x[free] - off[free]))
+    first, bending = _changed(x[free], off[free], beta[free], t, parts)
     reach = np.maximum(slabs.il, slabs.ih)[free]
-    push = (np.maximum(first, 0.0) * t.size + 0.5 * np.maximum(-beta[free], 0.0) * reach * reach
+    push = (np.maximum(first, 0.0) + 0.5 * bending * reach * reach
             + 0.5 * lam * (1.0 + TINY) * parts.rho + 8.0 * short(p) * size * s.norms[free] * t.size) * RAISE
     fixed = (0.5 * lam * (1.0 + 1.0 / TINY) * t.rest * t.rest + wrong * parts.reach + size * c.gradient
              + float((np.abs(x) + off) @ parts.bent) * fp.sum_up(n)) * RAISE
     margin = float(e @ c.w) - fp.dot_unit(p) * length * float(fp.row_norms(c.w[None, :])[0]) * RAISE
     return lam, margin, push, fixed
+
+
+def _largest(x: Array, off: Array, ranges: Array) -> Array:
+    """Upper bounds of `c·g` for c within off of x and g between two bounds."""
+    beta = np.max(np.stack([(x - off) * ranges, (x + off) * ranges]), axis=(0, 1))
+    return np.asarray(beta + 4.0 * U * np.abs(beta))
+
+
+def _changed(x: Array, off: Array, beta: Array, t: Trap, parts: Second) -> tuple[Array, Array]:
+    """Of the free rows: what they pull with along the point, and what they bend more than β says if they change."""
+    if parts.free_bends is not None:
+        return x + off, np.maximum(_largest(x, off, parts.free_bends) - beta, 0.0) * RAISE
+    return np.maximum(x + off, -t.back * (x - off)) * t.size, np.maximum(-beta, 0.0)
 
 
 def _share(parts: Second, Q: Array, inverse: Array) -> float:

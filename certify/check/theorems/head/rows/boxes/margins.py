@@ -8,16 +8,9 @@ from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
 from certify.check.theorems.head.rows.boxes.fixed_rows import Short, few, forms, lengths, power, short, size
+from certify.check.theorems.head.rows.boxes.largest import BACK
 from certify.check.theorems.head.rows.boxes.products import rounding
-from certify.check.theorems.head.rows.boxes.trap import (
-    BACK,
-    WIDE,
-    Box,
-    above_ratio,
-    integer,
-    most,
-    whole_above,
-)
+from certify.check.theorems.head.rows.boxes.trap import WIDE, Box, above_ratio, integer, most, whole_above
 
 
 @dataclass(frozen=True)

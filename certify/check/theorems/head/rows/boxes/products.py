@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from flint import arb, arb_mat, fmpz_mat
+from flint import arb, arb_mat, fmpz, fmpz_mat
 
 from certify.check.linalg.balls import norm
 from certify.check.theorems.head.rows.boxes.fixed_rows import Few, Short, Sums, few, size
@@ -27,14 +27,14 @@ class Products:
     coarse: Few
     zeta: arb
 
-    def rows(self, which: Sequence[int]) -> Iterator[tuple[int, list[int], int]]:
+    def rows(self, which: Sequence[int]) -> Iterator[tuple[int, list[fmpz], int]]:
         """For each of some rows its number, its products and their unit's exponent."""
         p, width = self.short.mat.ncols(), self.coarse.mat.ncols()
         step = max(1, AT_ONCE // max(width, 1))
         for start in range(0, len(which), step):
             some = which[start : start + step]
             left = fmpz_mat(len(some), p, [x for j in some for x in self.short.rows[j]])
-            flat = [int(x) for x in (left * self.coarse.mat).entries()]
+            flat = (left * self.coarse.mat).entries()
             for at, j in enumerate(some):
                 yield j, flat[at * width : (at + 1) * width], self.short.unit[j] + self.coarse.unit
 

@@ -2,7 +2,8 @@
 
 With `H_D = Σ D_i s_is_iᵀ + diag(decay)` over the rows of the sum, D_i whole numbers of `2^−WEIGHT` near l'', and
 `u = H_D⁻¹e`: `e·Δ = −Σ_M (u·s_i)p̂_i − Σ_{i∉M} (u·s_i)r_i − u·(rest)`. On the slabs `(u·s_i)r_i ≤ ½β_iτ_i²`, and with
-`Σ β_i s_is_iᵀ ⪯ λH_low` these are at most `½λΔᵀH_lowΔ − ½Σ_M β_iτ_i²`.
+`Σ β_i s_is_iᵀ ⪯ λH_low` these are at most `½λΔᵀH_lowΔ − ½Σ_M β_iτ_i²`. With other labels `e·Δ = −Σ_M (u·s_i)a_i −
+Σ (u·s_i)r_i − …`, all rows in the second sum and `0 ≤ a ≤ 1`.
 """
 
 from __future__ import annotations
@@ -14,33 +15,15 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.linalg.definite import Truth, definiteness
+from certify.check.theorems.head.rows.boxes.bends import bends
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of, gram, inverse, power, size
 from certify.check.theorems.head.rows.boxes.margins import Points
 from certify.check.theorems.head.rows.boxes.products import rounding
-from certify.check.theorems.head.rows.boxes.slabs import below, slope
+from certify.check.theorems.head.rows.boxes.slabs import below
 from certify.check.theorems.head.rows.boxes.trap import Box, most, squares_of, turn
 
 SPLIT = power(-20)
 """Share of the squared pull that the mixed term with the gradient takes."""
-
-
-def third(t: arb) -> arb:
-    """`l''' = −p(1 − p)(1 − 2p)`."""
-    p, D = slope(t)
-    return -D * (1 - 2 * p)
-
-
-def third_range(t: arb, lo: arb, hi: arb) -> tuple[float, float]:
-    """Bounds of l''' over `[t − lo, t + hi]`: it is monotone but for its extremes `∓1/(6√3)` at `±ln(2 + √3)`."""
-    a, b = t - lo, t + hi
-    turn_at, extreme = (2 + arb(3).sqrt()).log(), 1 / (6 * arb(3).sqrt())
-    first, last = third(a), third(b)
-    least, greatest = first.min(last), first.max(last)
-    if not (a > turn_at or b < turn_at):
-        least = -extreme
-    if not (a > -turn_at or b < -turn_at):
-        greatest = extreme
-    return float(least.lower()) * (1 + 2e-16) - 1e-18, float(greatest.upper()) * (1 + 2e-16) + 1e-18
 
 
 class Second:
@@ -60,7 +43,8 @@ class Second:
         if base is None:
             return
         self.X, self.X_off, _ = base
-        self.ranges = [third_range(t, arb(a), arb(b)) for t, a, b in zip(c.t, lo, hi, strict=True)]
+        self.ranges = [bends(*row) for row in zip(c.t, c.p, c.D, lo, hi, strict=True)]
+        self.own = {i: bends(c.t[i], c.p[i], c.D[i], il[i], ih[i]) for i in found.free} if s.relabels else {}
         inside = set(found.free)
         far = [max(lo[j], hi[j], il[j], ih[j]) if j in inside else max(lo[j], hi[j]) for j in range(s.n)]
         # D_i is not quite l'': a row's loss is then off by that times its motion
@@ -98,8 +82,8 @@ class Second:
         for i in found.free:
             if i in without:
                 continue
-            linear = (seen[i] + away[i]).max(-(seen[i] - away[i]) * found.back).max(ZERO) * found.sizes[i]
-            curve = arb(max(-beta[i], 0)) * power(unit - WEIGHT) * self.reach[i] ** 2
+            linear, more = self._changed(i, seen[i], away[i], arb(beta[i]) * power(unit - WEIGHT))
+            curve = more * self.reach[i] * self.reach[i]
             pushes.append(linear + (curve + lam * (1 + SPLIT) * self.rho[i]) / 2)
         bent = sum(((abs(x) + d) * b for x, d, b in zip(seen, away, self.bent, strict=True)), ZERO)
         length = norm(u.entries()).upper() + self.X_off * self.e.norms[at]
@@ -107,12 +91,31 @@ class Second:
         margin = (e.transpose() * c.w)[0, 0]
         return bool(margin - rest > most(pushes, found.k))
 
+    def _changed(self, i: int, seen: arb, away: arb, beta: arb) -> tuple[arb, arb]:
+        """What a changed row pulls with along a point, and what its loss bends by more than the part β of the form.
+
+        A row with another label pulls with at most 1, and what its loss bends by in its own slab may exceed β. One
+        that is deleted bends not at all, where the form may have subtracted.
+        """
+        found = self.found
+        if not found.c.sums.relabels:
+            linear = (seen + away).max(-(seen - away) * found.back).max(ZERO) * found.sizes[i]
+            return linear, (-beta).max(ZERO)
+        most = arb(_largest(seen, away, self.own[i]))
+        return (seen + away).max(ZERO), (most - beta).max(ZERO)
+
     def _curves(self, seen: list[arb], away: list[arb]) -> tuple[list[int], int]:
         """`β_i` of the kept rows in whole numbers of `2^(unit − WEIGHT)`, at most half of `2^unit`, rounded up."""
         values = []
-        for x, d, (least, greatest), kept in zip(seen, away, self.ranges, self.found.c.kept, strict=True):
-            low, high = float((x - d).lower()), float((x + d).upper())
-            values.append(max(low * least, low * greatest, high * least, high * greatest) if kept else 0.0)
+        for x, d, ends, kept in zip(seen, away, self.ranges, self.found.c.kept, strict=True):
+            values.append(_largest(x, d, ends) if kept else 0.0)
         unit = frexp(max(map(abs, values), default=0.0))[1] + 2
         return [int(ldexp(x, WEIGHT - unit)) + 4 if kept else 0
                 for x, kept in zip(values, self.found.c.kept, strict=True)], unit
+
+
+def _largest(x: arb, d: arb, ends: tuple[float, float]) -> float:
+    """The largest product of a number within d of x and one between two others, up to rounding to a double."""
+    low, high = float((x - d).lower()), float((x + d).upper())
+    least, greatest = ends
+    return max(low * least, low * greatest, high * least, high * greatest)

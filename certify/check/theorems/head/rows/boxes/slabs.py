@@ -91,8 +91,3 @@ def remainder(t: arb, p: arb, D: arb, il: arb, ih: arb) -> arb:
         turn = il.min(2 * t.max(ZERO))
         worst = worst.max(slope(t - turn)[0] - p - D * turn)
     return worst if worst.is_finite() else ONE / 0
-
-
-def gain(t: arb, p: arb, D: arb, il: arb, ih: arb) -> arb:
-    """Upper bound of `l'(t + τ) − l'(t) − Dτ` over `τ ∈ [−il, ih]`, at least 0, by `l'(−t) = −1 − l'(t)`."""
-    return remainder(-t, slope(-t)[0], D, ih, il)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpz
 
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.linalg.fixed import whole
 from certify.check.theorems.head.rows.boxes.fixed_rows import (
+    WEIGHT,
     Sums,
     forms_of,
     inverse,
     power,
     size,
 )
+from certify.check.theorems.head.rows.boxes.largest import BACK, tops
 from certify.check.theorems.head.rows.boxes.products import products
-from certify.check.theorems.head.rows.boxes.slabs import gain, remainder, slope, weights
+from certify.check.theorems.head.rows.boxes.slabs import remainder, slope, weights
 
 WIDE = 48
 """Free rows whose products with all rows are formed at least; the others share one bound."""
-
-BACK = 40
-"""Bits of the ratio of pulls back to pulls forth."""
 
 
 @dataclass(frozen=True)
@@ -137,11 +135,13 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     mean, half = mean.mid(), half.mid()
     forth, backs = {}, {}
     for i in free:
+        inner = arb(il[i]), arb(ih[i])
         if s.relabels:
-            forth[i] = 1 + gain(c.t[i], c.p[i], c.D[i], arb(il[i]), arb(ih[i]))
+            up, backs[i] = _past(weights(c.t[i], c.p[i], c.D[i], *inner), least[i], greatest[i], *inner)
+            forth[i] = 1 + up
         else:
-            forth[i] = c.p[i] + c.D[i] * arb(il[i])
-        backs[i] = remainder(c.t[i], c.p[i], c.D[i], arb(il[i]), arb(ih[i]))
+            forth[i] = c.p[i] + c.D[i] * inner[0]
+            backs[i] = remainder(c.t[i], c.p[i], c.D[i], *inner)
     sizes = {i: forth[i].max(backs[i]).upper() for i in free}
     back = ZERO
     for i in free:
@@ -149,6 +149,16 @@ def box(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]], wi
     proof = _proved(c, free, min(k, len(free)), (lo, hi, il, ih), (mean, half, off, high[2]),
                     (sizes, forth, backs, back), wide)
     return proof and replace(proof, low=least, top=high[0], top_off=high[1])
+
+
+def _past(own: tuple[int, int], least: int, greatest: int, il: arb, ih: arb) -> tuple[arb, arb]:
+    """How far `(D̃ − D)τ` reaches up and down for a row with another label.
+
+    D is the number from `least` to `greatest` nearest to D̃, the row's secant, which is one of `own` where τ is in its
+    slab: below `least` the product is positive where τ is negative, above `greatest` where τ is positive.
+    """
+    less, more = (arb(max(x, 0)) * power(-WEIGHT) for x in (least - own[0], own[1] - greatest))
+    return (less * il).max(more * ih), (less * ih).max(more * il)
 
 
 def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]],
@@ -178,9 +188,9 @@ def _proved(c: Centre, free: list[int], k: int, slabs: Sequence[Sequence[float]]
     place, ratio = {i: a for a, i in enumerate(some)}, above_ratio(back)
     for j, row, exponent in formed.rows([j for j in range(s.n) if c.kept[j]]):
         if j in place:
-            row[place[j]] = 0
+            row[place[j]] = fmpz(0)
         unit = power(exponent)
-        X, X1, Y, Y1 = _tops(row, k, ratio, whole_above(root[j] * others, exponent))
+        X, X1, Y, Y1 = tops(row, k, ratio, whole_above(root[j] * others, exponent))
         if c.turned[j]:  # such a row is not free, and its products have the other sign
             X, Y = Y, X
         if not (arb(lo[j]) > X * unit + extra[j] and arb(hi[j]) > Y * unit + extra[j]):
@@ -207,29 +217,6 @@ def integer(x: arb) -> int:
 def whole_above(x: arb, unit: int) -> int:
     """A whole number of `2^unit` not below a nonnegative number."""
     return integer((x.upper() * power(-unit)).ceil())  # an exact number times a power of two
-
-
-def _tops(row: list[int], k: int, ratio: int, floor: int) -> tuple[int, int, int, int]:
-    """Sums of the k and the k − 1 largest of `max(f, −ratio·f, floor)`, and the same for `−f`."""
-    if k == 1:
-        top, bottom = max(row), min(row)
-        return (max(top, floor, (-bottom * ratio >> BACK) + 1), 0,
-                max(-bottom, floor, (top * ratio >> BACK) + 1), 0)
-    order = sorted(row)
-    heads, tails = order[-k:], [-x for x in order[:k]]
-    X = _first(heads, tails, k, ratio, floor)
-    Y = _first(tails, heads, k, ratio, floor)
-    return sum(X), sum(X[1:]), sum(Y), sum(Y[1:])
-
-
-def _first(forth: list[int], back: list[int], k: int, ratio: int, floor: int) -> list[int]:
-    """The k largest in ascending order, each at least `floor`."""
-    best = sorted(forth)
-    for x in back:
-        if x > 0:
-            insort(best, (x * ratio >> BACK) + 1)
-    best = [max(x, floor) for x in best[-k:]]
-    return [floor] * (k - len(best)) + best
 
 
 def _spread(c: Centre, free: list[int], k: int, half: arb_mat, off: arb, sizes: dict[int, arb],
@@ -283,7 +270,7 @@ def _partners_in_numbers(c: Centre, some: list[int], k: int, matrix: tuple[arb_m
     formed, place = products(c.sums, M, some, sizes), {i: a for a, i in enumerate(some)}
     ratio, apart = above_ratio(back), off * most(length.values(), k - 1)
     for i, row, exponent in formed.rows(some) if k > 1 else ():
-        row[place[i]] = 0
+        row[place[i]] = fmpz(0)
         floor = whole_above(floors[i] / sizes[i], exponent)
-        tops = _tops(row, k - 1, ratio, floor)[0]
-        yield i, (sizes[i] * tops * power(exponent) + length[i] * ((k - 1) * formed.zeta + apart)).upper()
+        above = tops(row, k - 1, ratio, floor)[0]
+        yield i, (sizes[i] * above * power(exponent) + length[i] * ((k - 1) * formed.zeta + apart)).upper()

@@ -7,9 +7,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import ctx, fmpz
 
 from certify.check.theorems.head.rows import box as checker
+from certify.check.theorems.head.rows.boxes.largest import _ends
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.boxes.trap import Slabs, centre, sums, trap
 from certify.systems.head.rows.change import RowChange
@@ -29,7 +30,7 @@ def example(relabels: bool) -> tuple[Head, Part]:
     p = 24
     phi = np.c_[rng.standard_normal((ROWS, p)) / np.sqrt(p), np.ones(ROWS)]
     y = np.where(phi[:, :p] @ rng.standard_normal(p) + 0.3 * rng.standard_normal(ROWS) > 0, 1.0, -1.0)
-    lam, e = 0.4 / ROWS, np.c_[rng.standard_normal((12, p)) / np.sqrt(p), np.ones(12)]
+    lam, e = (0.3 if relabels else 0.4) / ROWS, np.c_[rng.standard_normal((12, p)) / np.sqrt(p), np.ones(12)]
     w = refit(phi * y[:, None], np.ones(ROWS), np.full(p + 1, lam * ROWS))
     head = Head(phi, np.zeros(ROWS), y[:, None], np.array([[-1.0], [1.0]]), ((y + 1) // 2).astype(np.int64),
                 LogisticHead(), w[None], lam, np.ones(p + 1, bool), False, e, np.zeros(12))
@@ -90,3 +91,13 @@ def test_products_in_parts_are_the_same_numbers(k: int, monkeypatch: pytest.Monk
     assert narrow is not None
     np.testing.assert_allclose(whole.image, parts.image, rtol=1e-12)
     assert (whole.image <= narrow.image * (1 + 1e-12)).all()
+
+
+@pytest.mark.parametrize("k", [2, 5, 50])
+@pytest.mark.parametrize("n", [2, 60, 700, 3000])
+def test_the_largest_and_least_of_a_row(n: int, k: int) -> None:
+    rng = np.random.default_rng([n, k])
+    for row in (rng.integers(-10**6, 10**6, n), np.round(rng.standard_normal(n) * 1e9), rng.choice([0, 0, 7, -5], n),
+                np.zeros(n), np.arange(n), -np.arange(n)):
+        whole = sorted(int(x) for x in row)
+        assert _ends([fmpz(int(x)) for x in row], k) == (whole[-k:], [-x for x in whole[:k]])

@@ -8,7 +8,8 @@ from flint import arb, arb_mat, ctx
 
 from certify.check.theorems.head.rows import box_tree
 from certify.check.theorems.head.rows.boxes.fixed_rows import few, power
-from certify.check.theorems.head.rows.boxes.trap import BACK, above_ratio
+from certify.check.theorems.head.rows.boxes.largest import BACK
+from certify.check.theorems.head.rows.boxes.trap import above_ratio
 from certify.systems.head.rows.boxes.trap import sums, whole_numbers
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
