@@ -34,7 +34,9 @@ MOST_BOXES = 3
 """Boxes of a node."""
 ROOM = 1.0 + 2.0**-16
 """A checker has bounds of its own: what is proved is to hold with a little to spare."""
-NEAR = 1e-14  # squared Newton decrement after which no step follows
+NEAR, STILL = 1e-14, 1e-11
+"""Squared Newton decrement after which no step follows; and the part of all pulls below which a gradient is none."""
+
 GAP = (0, 9, 6, 2)
 """How finely the first number of hot rows with a box is looked for, by k."""
 BREADTH = (0, WIDE, 64, 80, 120)
@@ -119,7 +121,11 @@ class Tree:
         """A node's box, its points' numbers, and its children."""
         k = task.k
         s, kept = self.sums.after(task.out)
-        w = boxes.minimiser(s, kept, task.w, NEAR)
+        c = centre(s, kept, task.w) if k == 1 and not s.relabels else None
+        if c is None or not c.gradient < STILL * float((kept * c.at.p) @ s.norms):
+            w = boxes.minimiser(s, kept, task.w, NEAR)
+            c = centre(s, kept, w)
+        w = c.w
         node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int16))
         self._say(f"nodes {k}")
         wrong = live[~(self.points[live] @ w > 0.0)]
@@ -129,7 +135,6 @@ class Tree:
         live = live[~self.failed[live]]
         if not len(live):
             return node, []
-        c = centre(s, kept, w)
         if k == 1 and not s.relabels:
             self._singles(node, c, live, task)
             return node, []
@@ -210,6 +215,8 @@ class Tree:
         node.h[live] = need
         node.hot = order[: int(need.max())]
         start = first or 0
+        if k == 2 and not c.sums.relabels and len(node.hot) and (b := base(c)) is not None:
+            after = refits(b, node.hot, 12)  # all children at once, by one factor
         return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], after[a],
                      max(0, start - a - 1)) for a in range(int(need.max()))]
 
