@@ -120,8 +120,8 @@ def test_the_checkers_changes_remainders_and_radii_hold_for_every_refit(
 
     def spy_left(self: Singles, k: list[float], pull: float, more: float, farthest: float) -> float:
         found = left(self, k, pull, more, farthest)
-        said.append(("rho", Step(next(j for j, v in enumerate(k) if v == 0.0 and j != 3), 0.0, 1.0, 0.0, 0.0, 0.0), found))
-        said.append(("far", said[-1][1], farthest))
+        row = next(j for j, v in enumerate(k) if v == 0.0 and j != 3)
+        said.extend((what, Step(row, 0.0, 1.0, 0.0, 0.0, 0.0), x) for what, x in (("rho", found), ("far", farthest)))
         return found
 
     def spy_within(self: Singles, x: Step, rho: float, away: float) -> float:
