@@ -37,8 +37,8 @@ ROOM = 1.0 + 2.0**-16
 NEAR, STILL = 1e-14, 1e-11
 """Squared Newton decrement after which no step follows; and the part of all pulls below which a gradient is none."""
 
-GAP = (0, 9, 6, 2)
-"""How finely the first number of hot rows with a box is looked for, by k."""
+GAP, LESS = (0, 9, 6, 2), 2
+"""How finely the first number of hot rows with a box is looked for, by k; how many fewer than a brother's are tried."""
 BREADTH = (0, WIDE, 64, 80, 120)
 """Of how many rows a box of a deletion forms the products, by k: with fewer, boxes need more rows to be hot."""
 
@@ -72,6 +72,7 @@ class Tree:
     left: Callable[[], float]
     most_hot: int = 180
     warm: dict[int, Slabs] = field(default_factory=dict)
+    likely: dict[int, int] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     pending: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     failed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
@@ -178,6 +179,10 @@ class Tree:
         k, n, need = task.k, len(order), np.full(len(live), len(order) + 1)
         steps = [h for h in STEPS if h < n - k and h >= 0.4 * task.hint]
         first, tried, below = None, 0, -1
+        if k == 2 and (likely := self.likely.get(task.parent)) is not None:  # brothers need about as many
+            guess = min(max(likely - task.branch - LESS, 0), n - k - 1)
+            steps = [guess, *(h for h in (guess + LESS + 1, *STEPS) if guess < h < n - k)]
+            below = guess - 1 - GAP[k]
         kept: list[tuple[Box, Rows, Array]] = []
         while steps:
             h = steps.pop(0)
@@ -215,6 +220,8 @@ class Tree:
         node.h[live] = need
         node.hot = order[: int(need.max())]
         start = first or 0
+        if first is not None:
+            self.likely[task.parent] = first + task.branch
         if k == 2 and not c.sums.relabels and len(node.hot) and (b := base(c)) is not None:
             after = refits(b, node.hot, 12)  # all children at once, by one factor
         return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], after[a],
