@@ -179,7 +179,7 @@ class Tree:
         k, n, need = task.k, len(order), np.full(len(live), len(order) + 1)
         steps = [h for h in STEPS if h < n - k and h >= 0.4 * task.hint]
         first, tried, below = None, 0, -1
-        if k == 2 and (likely := self.likely.get(task.parent)) is not None:  # brothers need about as many
+        if k == 2 < n and (likely := self.likely.get(task.parent)) is not None:  # brothers need about as many
             guess = min(max(likely - task.branch - LESS, 0), n - k - 1)
             steps = [guess, *(h for h in (guess + LESS + 1, *STEPS) if guess < h < n - k)]
             below = guess - 1 - GAP[k]
