@@ -13,7 +13,6 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import Arithmetic, Pair, require_range
 from certify.rigor.fp import RAISE, Array
 
-
 KEPT = 256
 """Matrices whose norms are remembered."""
 

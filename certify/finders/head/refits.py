@@ -110,6 +110,11 @@ class Refitter:
         worse = ~(_lengths(self.gradients(choices, V)) <= _lengths(self.gradients(choices, back)))
         return np.where(worse[:, None, None], back, V)
 
+    def start_from(self, before: Choices, V: Array) -> None:
+        """Refits of one more row start from this one: the one change `before`, whose refit V is."""
+        if self._plain is None:
+            self._kept = ((before.rows.tobytes(), before.codes.tobytes()), self._centred(before, V))
+
     def _node(self, one: Choices, check: Callable[[], None]) -> Node:
         """The refit without the last row of a change; the last one asked for is kept."""
         before = Choices(one.rows[:, :-1], one.codes[:, :-1])

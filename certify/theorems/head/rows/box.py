@@ -12,9 +12,9 @@ from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, centre
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.box_tree import oriented, refusal
+from certify.theorems.head.rows.boxes.nodes import Box as TreeBox
 from certify.theorems.head.rows.boxes.second import second, second_margin
 from certify.theorems.head.rows.boxes.stated import decoded, packed
-from certify.theorems.head.rows.boxes.tree import Box as TreeBox
 from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
 

@@ -14,8 +14,11 @@ from certify.theorems.head.rows.boxes.tree import Tree
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
-SHARE = 0.85
-"""Of the time that is left: methods that come after need some."""
+SHARE, ALONE = 0.85, 0.97
+"""Of the time that is left: methods that come after need some, and for many deletions none comes after."""
+
+FEW = 3
+"""Deletions up to which every choice may be refitted instead."""
 
 MOST = 64
 """Most changed rows."""
@@ -33,7 +36,8 @@ class BoxTree(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose change flips a point."""
         s, points = oriented(head, change)
-        tree = Tree(s, points, budget.share(SHARE).left)
+        share = SHARE if change.relabels or change.count <= FEW else ALONE
+        tree = Tree(s, points, budget.share(share).left)
         proved = tree.run(change.count, todo.copy(), np.array(change.rows, np.int64))
         return Part(self.name, proved, tree.arrays(proved, change.count) if proved.any() else {},
                     _flips(head, tree, change))

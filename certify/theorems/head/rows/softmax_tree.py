@@ -13,8 +13,12 @@ from certify.theorems.head.rows.softmax.tree import Tree
 from certify.theorems.head.rows.softmax.tree_record import arrays
 from certify.theorems.head.rows.softmax_box import refusal
 
-SHARE, FEWER = 0.85, 0.25
-"""Of the time that is left: methods that come after need some, and of changed labels energies (D7) decide more."""
+SHARE, ALONE, FEWER = 0.85, 0.97, 0.25
+"""Of the time that is left: methods that come after need some; none comes after for many deletions, and of changed
+labels energies (D7) decide more."""
+
+FEW = 3
+"""Deletions up to which every choice may be refitted instead."""
 
 MOST = 64
 """Most changed rows."""
@@ -34,7 +38,8 @@ class SoftmaxTree(Method):
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """The points whose subtrees were finished in time, and rows it met whose change flips a point."""
         with np.errstate(all="ignore"):
-            tree = Tree(head, change, budget.share(FEWER if change.relabels else SHARE).left)
+            share = FEWER if change.relabels else SHARE if change.count <= FEW else ALONE
+            tree = Tree(head, change, budget.share(share).left)
             proved = tree.run(todo & (head.today >= 0))
         return Part(self.name, proved, arrays(tree.nodes, proved, change.relabels) if proved.any() else {},
                     tree.found.flips())

@@ -38,8 +38,8 @@ FITS = 0.5
 FEW_DELETED, FEW_ROWS = 10, 2000
 """Deletions, and rows of training data, up to which a tree goes before covers, with half of the time that is left."""
 
-LONGEST = 60.0
-"""Seconds that it may take at most."""
+LONGEST, SHORTER = 60.0, 20.0
+"""Seconds that it may take at most: of labels, and of deletions, where it finds what it finds at once."""
 
 AT_ONCE, MENTIONED = 512, 3
 
@@ -205,7 +205,8 @@ def _attack(head: Head, change: Change, todo: Mask, found: Found, budget: Budget
     """Changes that flip, by an untrusted search, each proved by its refit."""
     tell("a change that flips", 0.0)
     limit = budget.share(ATTACK)
-    limit = Budget(min(limit.left(), LONGEST))
+    deletes = isinstance(change, RowChange) and not change.relabels
+    limit = Budget(min(limit.left(), SHORTER if deletes else LONGEST))
     if not isinstance(change, RowChange):
         stand = np.flatnonzero(todo).tolist()
         for choices, V in proposed(lambda: list(greedy(head, change, stand, limit.left))) or ():

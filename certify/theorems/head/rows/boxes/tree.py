@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from certify.finders.head import boxes
 from certify.rigor.fp import RAISE, Array
 from certify.systems.head.rows.boxes.slabs import Rows
-from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, Sums, Trap, centre, drops, top_sums, trap
+from certify.systems.head.rows.boxes.trap import WIDE, Centre, Slabs, Sums, centre, drops, top_sums, trap
 from certify.theorems.head.rows.boxes.leaves import Base, base, refits, stays, stays_alone
+from certify.theorems.head.rows.boxes.nodes import Box, Node, arrays
 from certify.theorems.head.rows.boxes.second import second, second_drops
 from certify.theorems.head.rows.boxes.singles import hot_rows, open_rows, rough, sharp, steps
-from certify.theorems.head.rows.boxes.stated import Codes, coded, decoded, packed
+from certify.theorems.head.rows.boxes.stated import coded, decoded
 
 STORED = 16_000_000
 """Most numbers that a certificate holds of a tree."""
@@ -33,48 +34,13 @@ MOST_BOXES = 3
 """Boxes of a node."""
 ROOM = 1.0 + 2.0**-16
 """A checker has bounds of its own: what is proved is to hold with a little to spare."""
-NEAR = 1e-14  # squared Newton decrement after which no step follows
-GAP = (0, 9, 6, 2)
-"""How finely the first number of hot rows with a box is looked for, by k."""
-@dataclass(eq=False)
-class Box:
-    """A proved box of a node: the rows after the first h hot ones; codes of the slabs."""
+NEAR, STILL = 1e-14, 1e-11
+"""Squared Newton decrement after which no step follows; and the part of all pulls below which a gradient is none."""
 
-    h: int
-    codes: Codes
-    c: Centre
-    found: Trap
-    free: Rows
-    k: int
-
-
-@dataclass(eq=False)
-class Node:
-    """A node of the tree.
-
-    Attributes:
-        parent, branch: index of the parent, and which of its hot rows is changed.
-        w: weights.
-        hot: the hot rows.
-        h: (N,) a point's number, −1 where the node says nothing of it.
-        boxes: its boxes, and `second`: for each a λ for every point that rests on its second order, −1 for the others.
-        leaves: rows refitted, and the weights (k = 1).
-    """
-
-    parent: int
-    branch: int
-    w: Array
-    hot: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
-    h: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
-    boxes: list[tuple[int, Codes]] = field(default_factory=list)
-    second: list[Array] = field(default_factory=list)
-    leaves: tuple[Rows, Array] | None = None
-
-    def numbers(self, k: int) -> int:
-        """How many numbers a certificate holds of it."""
-        p, each = len(self.w), len(self.h) * (k > 1) * (1 + len(self.boxes))
-        return int(p + len(self.hot) + each + sum(codes.shape[1] for _, codes in self.boxes)
-                + (len(self.leaves[0]) * (p + 1) if self.leaves else 0))
+GAP, LESS = (0, 9, 6, 2), 2
+"""How finely the first number of hot rows with a box is looked for, by k; how many fewer than a brother's are tried."""
+BREADTH = (0, WIDE, 64, 80, 120)
+"""Of how many rows a box of a deletion forms the products, by k: with fewer, boxes need more rows to be hot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +72,7 @@ class Tree:
     left: Callable[[], float]
     most_hot: int = 180
     warm: dict[int, Slabs] = field(default_factory=dict)
+    likely: dict[int, int] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     pending: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     failed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
@@ -155,7 +122,11 @@ class Tree:
         """A node's box, its points' numbers, and its children."""
         k = task.k
         s, kept = self.sums.after(task.out)
-        w = boxes.minimiser(s, kept, task.w, NEAR)
+        c = centre(s, kept, task.w) if k == 1 and not s.relabels else None
+        if c is None or not c.gradient < STILL * float((kept * c.at.p) @ s.norms):
+            w = boxes.minimiser(s, kept, task.w, NEAR)
+            c = centre(s, kept, w)
+        w = c.w
         node = Node(task.parent, task.branch, w, h=np.full(len(self.points), -1, np.int16))
         self._say(f"nodes {k}")
         wrong = live[~(self.points[live] @ w > 0.0)]
@@ -165,7 +136,6 @@ class Tree:
         live = live[~self.failed[live]]
         if not len(live):
             return node, []
-        c = centre(s, kept, w)
         if k == 1 and not s.relabels:
             self._singles(node, c, live, task)
             return node, []
@@ -186,9 +156,11 @@ class Tree:
         order = np.asarray(free[np.argsort(-heat[free], kind="stable")])
         return order, c.w - (0.0 if c.sums.relabels else pull[order, None]) * SX[order]
 
-    def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = WIDE) -> Box | None:
-        """A proved box for the rows after the first h, or None."""
+    def box(self, c: Centre, order: Rows, h: int, k: int, warm: Slabs | None = None, wide: int = 0) -> Box | None:
+        """A proved box for the rows after the first h, or None; `wide` 0: as `BREADTH` has it."""
         free = np.sort(order[h:])
+        if not wide:
+            wide = WIDE if self.sums.relabels else min(BREADTH[min(k, len(BREADTH) - 1)], max(WIDE, len(c.sums.S)))
         self._say("tries")
         slabs = boxes.slabs(c, free, k, warm, wide, self.left)
         if slabs is None:
@@ -207,6 +179,10 @@ class Tree:
         k, n, need = task.k, len(order), np.full(len(live), len(order) + 1)
         steps = [h for h in STEPS if h < n - k and h >= 0.4 * task.hint]
         first, tried, below = None, 0, -1
+        if k == 2 < n and (likely := self.likely.get(task.parent)) is not None:  # brothers need about as many
+            guess = min(max(likely - task.branch - LESS, 0), n - k - 1)
+            steps = [guess, *(h for h in (guess + LESS + 1, *STEPS) if guess < h < n - k)]
+            below = guess - 1 - GAP[k]
         kept: list[tuple[Box, Rows, Array]] = []
         while steps:
             h = steps.pop(0)
@@ -240,10 +216,14 @@ class Tree:
             others = [needs for box, needs, _ in kept if box is not one[0]]
             if (np.min([need if one[0].h > need.max() else np.full(len(need), n + 1), *others], axis=0) <= need).all():
                 kept.remove(one)
-        node.boxes, node.second = [(box.h, box.codes) for box, _, _ in kept], [shares for _, _, shares in kept]
+        node.boxes, node.second = [box.stated() for box, _, _ in kept], [shares for _, _, shares in kept]
         node.h[live] = need
         node.hot = order[: int(need.max())]
         start = first or 0
+        if first is not None:
+            self.likely[task.parent] = first + task.branch
+        if k == 2 and not c.sums.relabels and len(node.hot) and (b := base(c)) is not None:
+            after = refits(b, node.hot, 12)  # all children at once, by one factor
         return [Task(len(self.nodes), a, (*task.out, int(order[a])), order[a + 1 :], k - 1, live[need > a], after[a],
                      max(0, start - a - 1)) for a in range(int(need.max()))]
 
@@ -326,7 +306,7 @@ class Tree:
             spot = np.full(len(self.sums.S), -1)
             spot[box.free] = np.arange(len(box.free))
             open_[:, at:] = ~((pushes[:, spot[order[at:]]] + fixed[:, None]) * RAISE < margin[:, None])
-            node.boxes.append((at, box.codes))
+            node.boxes.append(box.stated())
             bare = ~(fixed * ROOM < margin)
         else:
             bare = np.ones(len(live), bool)
@@ -367,33 +347,5 @@ class Tree:
         node.leaves = (rows, W)
 
     def arrays(self, proved: NDArray[np.bool_], k: int) -> dict[str, NDArray[np.generic]]:
-        """The nodes that proved points rest on, in the order in which they were made."""
-        depth: list[int] = []
-        new: dict[int, int] = {}
-        kept: list[Node] = []
-        for at, node in enumerate(self.nodes):
-            depth.append(0 if node.parent < 0 else depth[node.parent] + 1)
-            if (node.h[proved] >= 0).any():
-                new[at] = len(kept)
-                kept.append(node)
-        inner = [node for at, node in enumerate(self.nodes) if at in new and depth[at] < k - 1]
-        boxes = [box for node in kept for box in node.boxes]
-        leaves = [node.leaves for node in kept if node.leaves is not None]
-        n, p = self.sums.S.shape
-        none = np.zeros(0, np.int64)
-        return {
-            "parent": np.array([new.get(node.parent, -1) for node in kept], np.int64),
-            "branch": np.array([node.branch for node in kept], np.int64),
-            "weights": np.array([node.w for node in kept]).reshape(-1, p),
-            "hot_count": np.array([len(node.hot) for node in kept], np.int64),
-            "hot": np.concatenate([none, *(node.hot for node in kept)]),
-            "numbers": np.array([np.where(proved, node.h, -1) for node in inner], np.int64).reshape(-1, len(proved)),
-            "box_count": np.array([len(node.boxes) for node in kept], np.int64),
-            "box": np.array([h for h, _ in boxes], np.int64),
-            "slabs": np.array([packed(codes) for _, codes in boxes], np.int64).reshape(-1, n),
-            "second": np.array([np.where(proved, shares, -1.0) for node in inner for shares in node.second],
-                               np.float64).reshape(-1, len(proved)),
-            "leaf_count": np.array([0 if node.leaves is None else len(node.leaves[0]) for node in kept], np.int64),
-            "leaf": np.concatenate([none, *(rows for rows, _ in leaves)]),
-            "leaf_weights": np.concatenate([np.zeros((0, p)), *(W for _, W in leaves)]),
-        }
+        """The nodes that proved points rest on."""
+        return arrays(self.nodes, proved, self.sums.S.shape, k)

@@ -10,7 +10,7 @@ from certify.rigor.fp import Array
 from certify.theorems.head.rows.softmax.centre import Centre, Changes
 from certify.theorems.head.rows.softmax.trap import matrices, own_blocks, pairs_of, trap
 
-ROUNDS = 40
+ROUNDS, WARM, NEAR, MOST = 40, 0.95, 0.05, 2.0 / 3.0
 CAP, SLACK, OUTWARD, LEAST = 30.0, 1.005, 1.03, 2.0**-15
 
 
@@ -28,14 +28,20 @@ def shifts(c: Centre, changes: Changes, own: Array) -> Array:
     return np.asarray(np.einsum("fab,fb->fa", kappa, S - head.Y[rows])[:, None, :])
 
 
-def ranges(c: Centre, changes: Changes, go_on: Callable[[], bool] = lambda: True) -> tuple[Array, Array, Array] | None:
+def ranges(c: Centre, changes: Changes, go_on: Callable[[], bool] = lambda: True,
+           warm: tuple[Array, Array] | None = None) -> tuple[Array, Array, Array] | None:
     """Slabs of rows that stay and ranges of those that change, by floats, and shifts; None where there are none.
 
-    Their image lies within them.
+    Their image lies within them. The search starts from nothing, or a little below what served a node nearby: `warm`,
+    slabs and ranges, one a row.
     """
-    r, x = np.zeros((c.head.n, len(pairs_of(c.head.k)[0]))), np.zeros(len(changes.rows))
+    if warm is None:
+        r, x = np.zeros((c.head.n, len(pairs_of(c.head.k)[0]))), np.zeros(len(changes.rows))
+    else:
+        r, x = np.maximum(WARM * warm[0], LEAST), np.maximum(WARM * warm[1][changes.rows], LEAST)
+    before = np.inf
     with np.errstate(all="ignore"):
-        for _ in range(ROUNDS):
+        for turn in range(ROUNDS):
             M = matrices(c, r, proved=False)
             if M is None or not np.isfinite(M.size) or not go_on():
                 return None
@@ -48,6 +54,13 @@ def ranges(c: Centre, changes: Changes, go_on: Callable[[], bool] = lambda: True
                 return None
             if (t.outside * SLACK <= r).all() and (t.inside * SLACK <= x).all():
                 return r, x, shift
-            r = np.maximum(r, t.outside * OUTWARD + LEAST)
-            x = np.maximum(x, t.inside * OUTWARD + LEAST)
+            more, further = np.maximum(t.outside - r, 0.0), np.maximum(t.inside - x, 0.0)
+            step = float(max(more.max(), further.max()))
+            ratio = min(step / before, MOST) if turn else 0.0
+            before = max(step, LEAST)
+            if step < NEAR * float(t.outside.max()) or turn % 4 == 3:
+                r = np.maximum(r, t.outside * OUTWARD + LEAST)
+                x = np.maximum(x, t.inside * OUTWARD + LEAST)
+            else:  # as far as steps that shrink by this ratio add up to
+                r, x = r + more / (1.0 - ratio) + LEAST, x + further / (1.0 - ratio) + LEAST
     return None

@@ -75,6 +75,7 @@ class Tree:
     pending: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
     failed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     stored: int = 0
+    warm: dict[int, tuple[Array, Array]] = field(default_factory=dict)
     rank: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def run(self, todo: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -169,13 +170,16 @@ class Tree:
         free = np.sort(order[h:])
         changes = changes_of(c.head, RowChange(self.change.relabels, k, tuple(free.tolist())))
         with np.errstate(all="ignore"):
-            proposed = ranges(c, changes, lambda: self.left() > 0)
+            proposed = ranges(c, changes, lambda: self.left() > 0, self.warm.get(k))
             if proposed is None:
                 return None
             r, x, shift = proposed
             t = trap(c, changes, r, x, shift)
         if t is None or not ((t.outside < r).all() and (t.inside < x).all()):
             return None
+        every = np.zeros(c.head.n)
+        every[free] = x
+        self.warm[k] = r, every
         return Box(h, r, x, shift), t
 
     def _branch(self, node: Node, c: Centre, order: Whole, live: Whole, task: Task) -> list[Task]:
@@ -248,6 +252,7 @@ class Tree:
                   for code in self.change.alternatives(self.head, int(row))]
         sets = [(*task.out, leaf) for leaf, _ in leaves]
         weights = []
+        self.refitter.start_from(self._choices([task.out]), V)
         for begin in range(0, len(sets), LEAVES):
             part = sets[begin : begin + LEAVES]
             W = self.refitter.solve(self._choices(part))

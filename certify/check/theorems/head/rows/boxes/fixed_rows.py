@@ -84,7 +84,8 @@ def few(M: arb_mat, p: int) -> Few:
 
 def size(M: arb_mat) -> arb:
     """Upper bound of the Frobenius norm, radii included."""
-    return (M * M.transpose()).trace().abs_upper().sqrt().upper()
+    line = arb_mat(1, M.nrows() * M.ncols(), M.entries())
+    return (line * line.transpose())[0, 0].abs_upper().sqrt().upper()
 
 
 def forms(s: Short, norms: list[arb], M: arb_mat, bound: arb) -> list[arb]:
@@ -133,25 +134,29 @@ def squares_of(long: list[list[int]], e: int, norms: list[arb], step: arb) -> Sq
 
 
 def forms_of(s: Sums, matrices: list[tuple[arb_mat, arb]]) -> list[list[arb]]:
-    """Upper bounds of `s_jᵀMs_j` for all rows and each of some symmetric matrices of bounded norm; radii left out.
+    """Upper bounds of `s_jᵀMs_j` for all rows and each of some symmetric matrices of bounded norm; radii left out."""
+    if s.squares is None:
+        return [forms(s.short, s.norms, M, bound) for M, bound in matrices]
+    return square_forms(s.squares, s.norms, s.p, [M for M, _ in matrices])
+
+
+def square_forms(q: Squares, norms: list[arb], p: int, matrices: list[arb_mat]) -> list[list[arb]]:
+    """The same from the products of the entries of each row, for p columns.
 
     `|⟨M, ssᵀ⟩ − ⟨M̂, Ŝ⟩| ≤ |M − M̂|_F(|s|² + off) + |M|_F off`, `Ŝ` the whole numbers of `ssᵀ`.
     """
-    q = s.squares
-    if q is None:
-        return [forms(s.short, s.norms, M, bound) for M, bound in matrices]
     columns, scales = [], []
-    for M, _ in matrices:
+    for M in matrices:
         rows = [[float(x) for x in row] for row in M.tolist()]
         e = frexp(max((abs(x) for row in rows for x in row), default=0.0))[1] - FINE
         columns.append([round(ldexp(rows[a][b], -e)) * (1 if a == b else 2) for a, b in q.pairs])
-        scales.append((e, s.p * power(e), size(M)))
+        scales.append((e, p * power(e), size(M)))
     products = q.across * fmpz_mat([list(row) for row in zip(*columns, strict=True)])
     found = []
     for column, (e, rough, big) in zip(products.transpose().tolist(), scales, strict=True):
         unit = power(e + q.unit)
         found.append([arb(x) * unit + rough * (r * r + off) + big * off
-                      for x, r, off in zip(column, s.norms, q.off, strict=True)])
+                      for x, r, off in zip(column, norms, q.off, strict=True)])
     return found
 
 
@@ -202,21 +207,34 @@ def lengths(rows: list[list[float]]) -> list[arb]:
     return [sum((arb(x) ** 2 for x in row), ZERO).sqrt().upper() for row in rows]
 
 
+def long_rows(rows: list[list[float]]) -> tuple[list[list[int]], int]:
+    """Rows in whole numbers of one unit `2^e`, off by half a unit, and e."""
+    e = frexp(max((abs(x) for row in rows for x in row), default=0.0))[1] - LONG
+    return [[round(ldexp(x, -e)) for x in row] for row in rows], e
+
+
+def squares(rows: list[list[float]], norms: list[arb], p: int) -> Squares | None:
+    """The products of the entries of each row; None where there are too many."""
+    if not rows or len(rows) * p * p > 2 * MOST:
+        return None
+    long, e = long_rows(rows)
+    return squares_of(long, e, norms, arb(p).sqrt() * power(e))
+
+
 def sums(rows: list[list[float]], decay: list[arb], relabels: bool) -> Sums:
     """What every node uses of the rows."""
     p = len(decay)
     exact = arb_mat(len(rows), p, [arb(x) for row in rows for x in row])
-    e = frexp(max((abs(x) for row in rows for x in row), default=0.0))[1] - LONG
-    long = [[round(ldexp(x, -e)) for x in row] for row in rows]
+    long, e = long_rows(rows)
     across = fmpz_mat(len(rows), p, [x for row in long for x in row]).transpose()
     diagonal = arb_mat(p, p, [decay[i] if i == j else ZERO for i in range(p) for j in range(p)])
     norms, step = lengths(rows), arb(p).sqrt() * power(e)
     unsure = (3 * step * sum((x + step for x in norms), ZERO)).upper()
-    squares = squares_of(long, e, norms, step) if len(rows) * p * p <= 2 * MOST else None
-    if squares:
-        unsure = (sum(squares.off, ZERO) / 2).upper()
+    each = squares(rows, norms, p)
+    if each:
+        unsure = (sum(each.off, ZERO) / 2).upper()
     return Sums(rows, exact, exact.transpose(), norms, short(rows, p), long, across, e, decay, diagonal, unsure,
-                squares, relabels)
+                each, relabels)
 
 
 WEIGHT = 44

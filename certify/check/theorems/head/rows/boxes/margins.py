@@ -7,20 +7,42 @@ from dataclasses import dataclass
 from flint import arb, arb_mat, fmpz_mat
 
 from certify.check.linalg.balls import ZERO
-from certify.check.theorems.head.rows.boxes.fixed_rows import Short, few, forms, lengths, power, short, size
+from certify.check.theorems.head.rows.boxes.fixed_rows import (
+    Short,
+    Squares,
+    few,
+    forms,
+    lengths,
+    power,
+    short,
+    size,
+    square_forms,
+    squares,
+)
 from certify.check.theorems.head.rows.boxes.largest import BACK
 from certify.check.theorems.head.rows.boxes.products import rounding
 from certify.check.theorems.head.rows.boxes.trap import WIDE, Box, above_ratio, integer, most, whole_above
 
+ALIKE = 2.0**20
+"""How far apart norms of rows may be before whole numbers of one unit lose more than those in few bits."""
+
 
 @dataclass(frozen=True)
 class Points:
-    """Oriented evaluation rows."""
+    """Oriented evaluation rows.
+
+    Attributes:
+        rows, norms, short, exact: the rows, bounds of their norms, the rows in few bits, and as a matrix.
+        every: the products of the entries of all evaluation rows, None where there are too many.
+        at: which of these the rows are.
+    """
 
     rows: list[list[float]]
     norms: list[arb]
     short: Short
     exact: arb_mat
+    every: Everyone | None
+    at: list[int]
 
     def some(self, at: list[int]) -> Points:
         """Some of them."""
@@ -30,12 +52,32 @@ class Points:
         few_bits = Short(fmpz_mat(len(at), p, [x for row in whole_rows for x in row]), whole_rows,
                          [self.short.unit[j] for j in at], self.short.epsilon)
         return Points(rows, [self.norms[j] for j in at], few_bits,
-                      arb_mat(len(at), p, [arb(x) for row in rows for x in row]))
+                      arb_mat(len(at), p, [arb(x) for row in rows for x in row]), self.every, [self.at[j] for j in at])
+
+    def forms(self, M: arb_mat, bound: arb) -> list[arb]:
+        """Upper bounds of `eᵀMe`, M symmetric with `‖M‖ ≤ bound`, its radii left out."""
+        if self.every is None:
+            return forms(self.short, self.norms, M, bound)
+        found = square_forms(self.every.squares, self.every.norms, self.exact.ncols(), [M])[0]
+        return [found[j] for j in self.at]
+
+
+@dataclass(frozen=True)
+class Everyone:
+    """What all evaluation rows have: the products of their entries, and bounds of their norms."""
+
+    squares: Squares
+    norms: list[arb]
 
 
 def points(rows: list[list[float]], p: int) -> Points:
     """Rows e of which `e·w > 0` is in question."""
-    return Points(rows, lengths(rows), short(rows, p), arb_mat(len(rows), p, [arb(x) for row in rows for x in row]))
+    norms = lengths(rows)
+    sizes = [float(x) for x in norms]
+    alike = max(sizes, default=0.0) <= ALIKE * min(sizes, default=0.0)
+    each = squares(rows, norms, p) if alike else None
+    return Points(rows, norms, short(rows, p), arb_mat(len(rows), p, [arb(x) for row in rows for x in row]),
+                  Everyone(each, norms) if each else None, list(range(len(rows))))
 
 
 class Margins:
@@ -50,8 +92,8 @@ class Margins:
         self.found, self.e = found, e
         c = found.c
         self.margin = (e.exact * c.w).entries()
-        beta = forms(e.short, e.norms, found.half, (size(found.half) + found.off).upper())
-        seen = forms(e.short, e.norms, found.mean, found.bound)
+        beta = e.forms(found.half, (size(found.half) + found.off).upper())
+        seen = e.forms(found.mean, found.bound)
         self.seen = [(x + found.off * r * r).max(ZERO).upper().sqrt() for x, r in zip(seen, e.norms, strict=True)]
         self.fixed = [(x + found.off * r * r).max(ZERO).upper().sqrt() * found.spread + r * (found.loose + found.still)
                       for x, r in zip(beta, e.norms, strict=True)]

@@ -6,19 +6,26 @@ and `UP` exceeds what so many roundings can take. Whole numbers stand for produc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp, inf, isfinite, ldexp, sqrt
 from operator import mul
 
 from flint import arb, fmpz_mat
 
-from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms, forms_of
+from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT, few, forms_of
 from certify.check.theorems.head.rows.boxes.leaves import Base
 from certify.check.theorems.head.rows.boxes.margins import Points
 
 UP = 1.0 + 2.0**-30
 NEAR, LEVERAGE, FARTHEST, SMALL = 1.05, 2.0**-10, 2.0, 0.5
+LOST = 1e-60
+"""More than the fourth root of all that underflows in a sum of fourth powers."""
+LONG_ROWS = 64
+"""Rows whose products with a hot row are looked at first."""
+
 BENT = 2.0 ** (3 - WEIGHT)
 """What a curvature in whole numbers leaves of the true one, if its ball is a point."""
 
@@ -40,6 +47,16 @@ class Step:
     pull: float
     rest: float
     radius: float
+
+
+@dataclass(frozen=True)
+class _Pushes:
+    """Products of the points with a step: a column of whole numbers of `2^exponent`, each off by `error|e|`."""
+
+    products: fmpz_mat
+    column: int
+    exponent: int
+    error: float
 
 
 def up(x: arb) -> float:
@@ -66,7 +83,7 @@ class Singles:
         self.longest = max((x for x, kept in zip(self.lengths, c.kept, strict=True) if kept), default=0.0)
         self.sizes = [up(x) for x in e.norms]
         self.reach = [sqrt((max(float(x.upper()), 0.0) + self.off * r * r) * UP) * UP
-                      for x, r in zip(forms(e.short, e.norms, b.X, bound), self.sizes, strict=True)]
+                      for x, r in zip(e.forms(b.X, bound), self.sizes, strict=True)]
         margins = (e.exact * c.w).entries()
         self.margins = [float(x.lower()) - abs(float(x.mid())) * (UP - 1.0) for x in margins]
         self.D, self.p, self.t = [up(x) for x in c.D], [up(x) for x in c.p], [float(x.abs_lower()) / UP for x in c.t]
@@ -77,37 +94,49 @@ class Singles:
 
     def open(self) -> dict[int, list[int]]:
         """For each row the points that its deletion is not proved to leave positive; rows without any are left out."""
-        tight = min((m / r if r > 0.0 else inf for m, r in zip(self.margins, self.reach, strict=True)), default=inf)
-        if not all(map(isfinite, (*self.margins, *self.reach, *self.lengths))):
-            tight = -inf  # a comparison with what is no number would leave it out
-        hot = [x for x in self.steps if not (x.length * x.pull + x.radius / sqrt(x.left)) * UP * UP < tight / UP]
+        if all(map(isfinite, (*self.margins, *self.reach, *self.lengths))):
+            ratios = [m / r if r > 0.0 else inf for m, r in zip(self.margins, self.reach, strict=True)]
+        else:  # a comparison with what is no number would leave it out
+            ratios = [-inf] * len(self.margins)
+        self.order = sorted(range(len(ratios)), key=ratios.__getitem__)
+        self.ratios = [ratios[at] / UP for at in self.order]
+        hot = [x for x in self.steps if self._near(x, x.radius)]
         return self._sharp(hot) if hot else {}
+
+    def _near(self, x: Step, radius: float) -> list[int]:
+        """The points whose margins the step and what follows may reach, all in the norm of `H⁻¹`."""
+        reach = (x.length * x.pull + radius / sqrt(x.left)) * UP * UP
+        return self.order[: bisect_right(self.ratios, reach)] if reach < inf else self.order
 
     def _rough(self, i: int) -> Step:
         """From norms alone: `|τ_j| ≤ π|s_i||s_j|`, and `Σ D_jτ_j² ≤ π²|s_i|²`."""
-        length = self.lengths[i]
+        length, longest = self.lengths[i], self.longest
         left = (1.0 - self.D[i] * length * length * UP) / UP
         if not left > LEVERAGE:
             return Step(i, length, 1.0, inf, inf, inf)
         pull = self.p[i] / left * UP
         root = sqrt(left) / UP
-        rest = (self._gradient * sqrt(self.big) / root
-                + 8.0 * self.bent * len(self.norms) * self.longest / root) * UP
+        rest = self._still / root * UP
         moved = pull * length * UP
-        far = moved * self.longest * UP
-        step = Step(i, length, left, pull, rest, inf)
+        far = moved * longest * UP
         if not far < FARTHEST:
-            return step
+            return Step(i, length, left, pull, rest, inf)
         rho = 0.5 * far * moved / (1.0 - far / 3.0) * UP
         twice = 2.0 * (rho + rest)
-        if (far + twice * self.longest / root) * UP * UP < 0.5:  # e^½ < 2
+        if (far + twice * longest / root) * UP * UP < 0.5:  # e^½ < 2
             return Step(i, length, left, pull, rest, twice)
-        return Step(i, length, left, pull, rest, self._within(step, rho, far))
+        step = Step(i, length, left, pull, rest, inf)
+        return replace(step, radius=self._within(step, rho, far))
+
+    @cached_property
+    def _still(self) -> float:
+        """What else the gradient may be: that of the centre, and what curvatures in whole numbers leave."""
+        return (self._gradient * sqrt(self.big) + 8.0 * self.bent * len(self.norms) * self.longest) * UP
 
     def _within(self, x: Step, rho: float, away: float) -> float:
         """An a with `e^{away + a·(longest row)}(ρ + rest) < a`, or infinity."""
         longest = self.longest / sqrt(x.left) * UP
-        whole = (rho + x.rest) * UP
+        whole = (rho + x.rest) * UP + LOST
         a = whole
         for _ in range(6):
             a = exp(min(away + longest * a, 50.0)) * whole
@@ -116,43 +145,79 @@ class Singles:
         return a if power < 50.0 and arb(power).exp() * arb(whole) < arb(a) else inf
 
     def _sharp(self, hot: list[Step]) -> dict[int, list[int]]:
-        """From every margin's own change, and products with the points."""
-        s, e, p = self.b.c.sums, self.e, self.b.c.sums.p
-        epsilon = up(s.short.epsilon)
-        coarse = few(self.b.X, p)
-        wide = (coarse.mat * fmpz_mat(len(hot), p, [x for h in hot for x in s.short.rows[h.row]]).transpose())
-        columns, units, errors = [], [], []
-        for h, column in zip(hot, wide.transpose().tolist(), strict=True):
-            shift = max(max(int(abs(x)) for x in column).bit_length() - (61 - p.bit_length()) // 2, 0)
-            columns.append([int(x) >> shift for x in column])
-            units.append(s.short.unit[h.row] + coarse.unit + shift)
-            r = self.norms[h.row]
-            error = (self.big * epsilon + up(coarse.off) * (1.0 + epsilon)) * r + sqrt(p) * ldexp(1.0, units[-1])
-            errors.append((error + self.off * r + epsilon * (self.big * r + error) * UP) * UP)
-        Z = fmpz_mat([list(row) for row in zip(*columns, strict=True)])
-        K, C = (s.short.mat * Z).transpose().tolist(), (e.short.mat * Z).transpose().tolist()
+        """From the products with long rows, then with all rows, and with the points."""
+        s, columns = self.b.c.sums, self._columns(hot)
+        left = self._first(hot, columns)
+        if not left:
+            return {}
+        Z = fmpz_mat([list(row) for row in zip(*(columns[at][0] for at, _ in left), strict=True)])
+        K, C = (s.short.mat * Z).transpose().tolist(), self.e.short.mat * Z
         found = {}
-        for h, unit, error, k, c in zip(hot, units, errors, K, C, strict=True):
-            one, pushes = ldexp(1.0, unit), list(map(int, c))
-            open_ = self._points(h, h.radius, pushes, one, error)
+        for column, ((at, radius), k) in enumerate(zip(left, K, strict=True)):
+            h, (_, exponent, error) = hot[at], columns[at]
+            pushes, open_ = _Pushes(C, column, exponent, error), self._near(h, radius)
+            if radius < inf:
+                open_ = self._points(h, radius, open_, pushes)
             if open_ and h.pull < inf and error < inf:
-                products = [x * one for x in map(mul, map(int, k), self._scales)]
+                one = ldexp(1.0, exponent)
+                products = list(map(mul, map(float, k), [x * one for x in self._scales]))
                 products[h.row] = 0.0
-                open_ = self._points(h, self._middle(h, products, error), pushes, one, error)
-                if open_:
-                    open_ = self._points(h, self._radius(h, products, error), pushes, one, error)
+                for sharper in self._radii(h, products, error):
+                    if sharper < inf:  # a shorter radius may settle points by itself
+                        near = set(self._near(h, sharper))
+                        open_ = self._points(h, sharper, [j for j in open_ if j in near], pushes)
+                    if not open_:
+                        break
             if open_:
                 found[h.row] = open_
         return found
+
+    def _columns(self, hot: list[Step]) -> list[tuple[list[int], int, float]]:
+        """`H⁻¹s_i` for some rows in few bits: whole numbers, their exponent, and what they are off by."""
+        s, p = self.b.c.sums, self.b.c.sums.p
+        epsilon, coarse = up(s.short.epsilon), few(self.b.X, p)
+        wide = (coarse.mat * fmpz_mat(len(hot), p, [x for h in hot for x in s.short.rows[h.row]]).transpose())
+        found = []
+        for h, column in zip(hot, wide.transpose().tolist(), strict=True):
+            shift = max(max(int(abs(x)) for x in column).bit_length() - (61 - p.bit_length()) // 2, 0)
+            exponent, r = s.short.unit[h.row] + coarse.unit + shift, self.norms[h.row]
+            error = (self.big * epsilon + up(coarse.off) * (1.0 + epsilon)) * r + sqrt(p) * ldexp(1.0, exponent)
+            found.append(([int(x) >> shift for x in column], exponent,
+                          (error + self.off * r + epsilon * (self.big * r + error) * UP) * UP))
+        return found
+
+    def _first(self, hot: list[Step], columns: list[tuple[list[int], int, float]]) -> list[tuple[int, float]]:
+        """Which rows stay hot, and their radii, when products with the longest rows are known.
+
+        `|s_j·H⁻¹s_i| ≤ |s_j||s_i|` in the norm of `H⁻¹` for the others, and `Σ D_jτ_j² ≤ π²|s_i|²`.
+        """
+        p, (some, rest) = self.b.c.sums.p, self._longest_rows
+        bits = fmpz_mat(len(some), p, [x for j in some for x in self.b.c.sums.short.rows[j]])
+        K = (bits * fmpz_mat([list(row) for row in zip(*(z for z, _, _ in columns), strict=True)])).transpose().tolist()
+        scales, found = [self._scales[j] for j in some], []
+        for at, (h, (_, exponent, error), k) in enumerate(zip(hot, columns, K, strict=True)):
+            one = ldexp(1.0, exponent)
+            most = max((abs(v) for j, v in zip(some, map(mul, map(int, k), scales), strict=True) if j != h.row),
+                       default=0.0) * one
+            radius = self._middle(h, max(most + error * self._longest_row, rest * h.length) * h.pull * UP)
+            if self._near(h, radius):
+                found.append((at, radius))
+        return found
+
+    @cached_property
+    def _longest_rows(self) -> tuple[list[int], float]:
+        """The longest rows in the norm of `H⁻¹`, and the length of the next one."""
+        kept = [j for j, there in enumerate(self.b.c.kept) if there]
+        kept.sort(key=self.lengths.__getitem__, reverse=True)
+        return kept[:LONG_ROWS], self.lengths[kept[LONG_ROWS]] if len(kept) > LONG_ROWS else 0.0
 
     @cached_property
     def _scales(self) -> list[float]:
         """What a unit of a row is; 0 for rows that are out."""
         return [ldexp(1.0, u) if kept else 0.0 for u, kept in zip(self.b.c.sums.short.unit, self.b.c.kept, strict=True)]
 
-    def _middle(self, h: Step, k: list[float], error: float) -> float:
-        """The radius a of a row from the largest of its products, and `Σ D_jτ_j² ≤ π²|s_i|²`."""
-        far = (max(max(k), -min(k)) + error * self._longest_row) * h.pull * UP
+    def _middle(self, h: Step, far: float) -> float:
+        """The radius a of a row where no margin changes by more than `far`."""
         if not far < FARTHEST:
             return inf
         return self._within(h, 0.5 * far * h.pull * h.length / (1.0 - far / 3.0) * UP, far)
@@ -165,28 +230,40 @@ class Singles:
     def _longest_row(self) -> float:
         return max(self.norms)
 
-    def _radius(self, h: Step, k: list[float], error: float) -> float:
-        """The radius a of a row from its products with all rows."""
+    def _radii(self, h: Step, k: list[float], error: float) -> Iterator[float]:
+        """Radii a of a row from its products with all rows: with the largest change for all, then with each its own."""
         pull, more = h.pull * UP, error * h.pull * UP
-        xs = [abs(v) * pull + more * r for v, r in zip(k, self._kept_norms, strict=True)]
-        xs[h.row] = 0.0
-        farthest = max(xs)
+        farthest = (max(max(k), -min(k)) * pull + more * self._longest_row) * UP
         if not farthest < FARTHEST:
-            return inf
+            return
+        rho = self._left(k, pull, more, farthest)
+        yield self._within(h, rho, farthest)
         # towards the peak of l'' curvature falls beyond it only
-        beyond = [x - t if v * sign > 0.0 else x
-                  for x, v, t, sign in zip(xs, k, self._doubled, self._signs, strict=True)]
-        away = (max(max(beyond), 0.0) + more * self._longest_row) * UP
-        if farthest < SMALL:
-            squares = list(map(mul, xs, xs))
-            total = sum(map(mul, self._weights, map(mul, squares, squares))) * 0.25 / (1.0 - SMALL / 3.0) ** 2
-        else:
-            total = 0.0
-            for x, bend, D in zip(xs, self._bends, self.D, strict=True):
-                bend = min(bend + 0.5 * x, 1.0)
-                part = 0.5 * bend * x * x / (1.0 - bend * x / 3.0)
-                total += D * part * part
-        return self._within(h, sqrt(total * UP * UP) * UP, away)
+        beyond = max(abs(v) * pull - t if v * sign > 0.0 else abs(v) * pull
+                     for v, t, sign in zip(k, self._doubled, self._signs, strict=True))
+        yield self._within(h, rho, (max(beyond, 0.0) + 2.0 * more * self._longest_row) * UP)
+
+    def _left(self, k: list[float], pull: float, more: float, farthest: float) -> float:
+        """At least ρ, where margins change by `pull·|k_j| + more·|s_j|`, `farthest` at most."""
+        if farthest < SMALL:  # `(Σ v(x + y)⁴)^¼ ≤ (Σ vx⁴)^¼ + (Σ vy⁴)^¼`
+            squares = list(map(mul, k, k))
+            fourth = sum(map(mul, self._weights, map(mul, squares, squares)))
+            root = ((sqrt(sqrt(fourth) * UP) + LOST) * pull + more * self._rough_rows) * UP
+            return 0.5 * root * root / (1.0 - SMALL / 3.0) * UP
+        total = 0.0
+        for v, r, bend, D in zip(k, self._kept_norms, self._bends, self.D, strict=True):
+            x = abs(v) * pull + more * r
+            bend = min(bend + 0.5 * x, 1.0)
+            part = 0.5 * bend * x * x / (1.0 - bend * x / 3.0)
+            total += D * part * part
+        return sqrt(total * UP * UP) * UP
+
+    @cached_property
+    def _rough_rows(self) -> float:
+        """`(Σ v|s_j|⁴)^¼`, v the weights."""
+        longest = self._longest_row or 1.0
+        total = sum(v * (r / longest) ** 4 for v, r in zip(self._weights, self._kept_norms, strict=True))
+        return longest * (sqrt(sqrt(total)) + LOST) * UP
 
     @cached_property
     def _kept_norms(self) -> list[float]:
@@ -209,27 +286,14 @@ class Singles:
     def _weights(self) -> list[float]:
         return [d * min(b + 0.5 * SMALL, 1.0) ** 2 * UP for d, b in zip(self.D, self._bends, strict=True)]
 
-    def _points(self, h: Step, radius: float, c: list[int], unit: float, error: float) -> list[int]:
-        """The points that the step leaves open: roughly first, with `√(x² + y²) ≤ x + y`."""
-        if not radius < inf:
-            return list(range(len(c)))
-        bent = self.D[h.row] / h.left * UP
-        slope = (h.pull + sqrt(bent) * radius) * UP * UP * UP
-        steep, flat, radial = slope * unit, slope * error, radius * UP * UP
-        margins, sizes, reach = self._scaled
-        found = []
-        for at in [at for at, (x, m, z, r) in enumerate(zip(c, margins, sizes, reach, strict=True))
-                   if not steep * abs(x) + flat * z + radial * r < m]:
-            x, more = c[at] * ldexp(unit, self.e.short.unit[at]), error * self.sizes[at]
+    def _points(self, h: Step, radius: float, which: list[int], c: _Pushes) -> list[int]:
+        """Those of some points that the step leaves open."""
+        found, bent = [], self.D[h.row] / h.left * UP
+        for at in which:
+            x = float(c.products[at, c.column]) * ldexp(1.0, c.exponent + self.e.short.unit[at])
+            more = c.error * self.sizes[at]
             both = (abs(x) + more) * UP
             drop = max(x + more, 0.0) * h.pull + sqrt(self.reach[at] ** 2 + bent * both * both) * radius
             if not drop * UP * UP < self.margins[at]:
                 found.append(at)
         return found
-
-    @cached_property
-    def _scaled(self) -> tuple[list[float], list[float], list[float]]:
-        """Margins, norms and norms in the inverse Hessian in units of the points."""
-        scales = [ldexp(1.0, -u) for u in self.e.short.unit]
-        return (list(map(mul, self.margins, scales)), list(map(mul, self.sizes, scales)),
-                list(map(mul, self.reach, scales)))

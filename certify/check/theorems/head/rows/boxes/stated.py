@@ -11,6 +11,7 @@ from certify.check.linalg.balls import ZERO
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.boxes.fixed_rows import Sums, sums
 from certify.check.theorems.head.rows.boxes.margins import Points, points
+from certify.check.theorems.head.rows.boxes.trap import WIDE
 from certify.check.theorems.head.rows.boxes.tree import Node
 from certify.check.theorems.head.rows.head import Head
 from certify.check.theorems.head.rows.losses.logistic import Logistic
@@ -19,7 +20,8 @@ from certify.format.refusal import Invalid
 
 WHOLE = ("parent", "branch", "hot_count", "hot", "numbers", "box_count", "box", "slabs", "leaf_count", "leaf")
 REAL = ("weights", "leaf_weights")
-SECOND = "second"
+SECOND, BROAD = "second", "wide"
+"""Arrays that need not be there: λ of points, and of how many rows each box forms the products."""
 
 
 def oriented(head: Head, where: str) -> tuple[Sums, Points]:
@@ -62,9 +64,9 @@ def nodes(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]
     Raises:
         Invalid: an array is missing, is of another kind, or does not fit the others.
     """
-    if set(arrays) - {SECOND} != {*WHOLE, *REAL}:
+    if set(arrays) - {SECOND, BROAD} != {*WHOLE, *REAL}:
         raise Invalid(where, f"its arrays are {show(sorted(arrays))}", f"{show(sorted((*WHOLE, *REAL)))} are needed")
-    for name in WHOLE:
+    for name in (*WHOLE, *({BROAD} & set(arrays))):
         if arrays[name].kind != "i":
             raise Invalid(f"{where}, {name}", f"its type is {arrays[name].kind}", "whole numbers are needed")
     flat = {name: [int(x) for x in arrays[name].values] if name in WHOLE and name != "slabs" else arrays[name].values
@@ -80,11 +82,16 @@ def nodes(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]
     ends = [0, *accumulate(b if deep else 0 for b, deep in zip(counts["box_count"], inner, strict=False))]
     if SECOND in arrays:
         shapes[SECOND] = (ends[-1], N)
+    if BROAD in arrays:
+        shapes[BROAD] = shapes["box"]
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise Invalid(f"{where}, {name}", f"its shape is {arrays[name].shape}", f"{shape} is needed")
     if any(c < 0 for one in counts.values() for c in one) or T < 1 or any(not 0 <= x < 2**48 for x in flat["slabs"]):
         raise Invalid(where, "a count is negative, a code too large, or there is no node", "none of these can be")
+    broad = [int(x) for x in flat[BROAD]] if BROAD in arrays else [WIDE] * len(flat["box"])
+    if not all(WIDE <= x <= max(WIDE, n) for x in broad):
+        raise Invalid(f"{where}, wide", "a box has none of the numbers from 48 to that of the rows", "one is needed")
     found: list[Node] = []
     hot = box = leaf = row = 0
     for at in range(T):
@@ -99,7 +106,8 @@ def nodes(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool]
             numbers = [h if yes else -1 for yes in live]
         found.append(Node(
             parent, branch, flat["weights"][at * p : (at + 1) * p], [int(x) for x in flat["hot"][hot : hot + h]],
-            numbers, [(start, flat["slabs"][(box + a) * n : (box + a + 1) * n]) for a, start in enumerate(starts)],
+            numbers, [(start, flat["slabs"][(box + a) * n : (box + a + 1) * n], broad[box + a])
+                      for a, start in enumerate(starts)],
             [(int(flat["leaf"][a]), flat["leaf_weights"][a * p : (a + 1) * p]) for a in range(leaf, leaf + w)],
             [flat[SECOND][a * N : (a + 1) * N] for a in range(ends[at], ends[at + 1])] if SECOND in flat else ()))
         hot, box, leaf = hot + h, box + b, leaf + w

@@ -24,7 +24,7 @@ class Node:
         weights: p numbers.
         hot: the sequence of hot rows.
         numbers: for each point how many hot rows its children take; −1: nothing is said of it.
-        boxes: pairs of a number of hot rows and slabs, one number a row.
+        boxes: a number of hot rows, slabs, one number a row, and of how many rows products are formed.
         leaves: pairs of a row and weights.
         second: for each box a λ for every point; negative, or no box's: the first order.
     """
@@ -34,7 +34,7 @@ class Node:
     weights: Sequence[float]
     hot: Sequence[int]
     numbers: Sequence[int]
-    boxes: Sequence[tuple[int, Sequence[float]]]
+    boxes: Sequence[tuple[int, Sequence[float], int]]
     leaves: Sequence[tuple[int, Sequence[float]]]
     second: Sequence[Sequence[float]] = ()
 
@@ -103,9 +103,9 @@ def _places(s: Sums, nodes: Sequence[Node], free: Sequence[int], count: int, N: 
         inside = set(place.free)
         if len(set(node.hot)) != len(node.hot) or not set(node.hot) <= inside:
             raise Invalid(here, "a hot row is twice there or not free", "each is one of the free rows")
-        if any(h > len(node.hot) for h in node.numbers) or any(not 0 <= h <= len(node.hot) for h, _ in node.boxes):
+        if any(h > len(node.hot) for h in node.numbers) or any(not 0 <= h <= len(node.hot) for h, _, _ in node.boxes):
             raise Invalid(here, "a number of hot rows", f"there are {len(node.hot)}")
-        if any(len(packed) != s.n for _, packed in node.boxes):
+        if any(len(packed) != s.n for _, packed, _ in node.boxes):
             raise Invalid(here, "slabs of another shape", f"{s.n} numbers are needed")
         if any(i not in inside or len(w) != s.p or not all(x - x == 0 for x in w) for i, w in node.leaves):
             raise Invalid(here, "a leaf", f"a free row and {s.p} finite weights are needed")
@@ -117,10 +117,10 @@ def _boxes(node: Node, place: _Place, c: Centre) -> list[tuple[int, Box, Sequenc
     """The boxes that are proved, each with its λ for every point."""
     found = []
     none: list[Sequence[float]] = [()] * len(node.boxes)
-    for (h, packed), shares in zip(node.boxes, node.second or none, strict=True):
+    for (h, packed, wide), shares in zip(node.boxes, node.second or none, strict=True):
         out = set(node.hot[:h])
         free = [i for i in place.free if i not in out]
-        proof = box(c, free, place.k, slabs(packed)) if free else None
+        proof = box(c, free, place.k, slabs(packed), wide) if free else None
         if proof is not None:
             found.append((h, proof, shares or [-1.0] * len(node.numbers)))
     return found

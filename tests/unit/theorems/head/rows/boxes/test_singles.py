@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
+from certify.check.theorems.head.rows.boxes import singles as checker
 from certify.check.theorems.head.rows.boxes.fixed_rows import WEIGHT
 from certify.check.theorems.head.rows.boxes.fixed_rows import sums as exact_sums
 from certify.check.theorems.head.rows.boxes.leaves import base as check_base
 from certify.check.theorems.head.rows.boxes.margins import points as exact_points
-from certify.check.theorems.head.rows.boxes.singles import Singles
+from certify.check.theorems.head.rows.boxes.singles import Singles, Step
 from certify.check.theorems.head.rows.boxes.slabs import below
 from certify.check.theorems.head.rows.boxes.trap import centre as check_centre
 from certify.finders.head.boxes import minimiser
@@ -103,3 +104,69 @@ def test_curvatures_known_up_to_a_ball_are_counted_at_their_lower_end() -> None:
         c = replace(twin.c, D=[arb(D.mid(), 1e-9) for D in twin.c.D])
         found = Singles(replace(twin, c=c), [0], exact_points(e.tolist(), 3))
         assert all(D - arb(below(D)) * arb(2) ** -WEIGHT <= found.bent for D in c.D)
+
+
+@pytest.mark.parametrize("long_rows", [2, 64])
+def test_the_checkers_changes_remainders_and_radii_hold_for_every_refit(
+        long_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is passed on is at least the true change of any margin and the true remainder, and radii hold the refit."""
+    monkeypatch.setattr(checker, "LONG_ROWS", long_rows)
+    said: list[tuple[str, Step, float]] = []
+    middle, left, within = Singles._middle, Singles._left, Singles._within
+
+    def spy_middle(self: Singles, h: Step, far: float) -> float:
+        said.append(("far", h, far))
+        return middle(self, h, far)
+
+    def spy_left(self: Singles, k: list[float], pull: float, more: float, farthest: float) -> float:
+        found = left(self, k, pull, more, farthest)
+        row = next(j for j, v in enumerate(k) if v == 0.0 and j != 3)
+        said.extend((what, Step(row, 0.0, 1.0, 0.0, 0.0, 0.0), x) for what, x in (("rho", found), ("far", farthest)))
+        return found
+
+    def spy_within(self: Singles, x: Step, rho: float, away: float) -> float:
+        found = within(self, x, rho, away)
+        said.append(("radius", x, found))
+        said.append(("away", x, away))
+        return found
+
+    for name, spy in (("_middle", spy_middle), ("_left", spy_left), ("_within", spy_within)):
+        monkeypatch.setattr(Singles, name, spy)
+    seen = dict.fromkeys(("far", "rho", "radius", "away"), 0)
+    closed = 0
+    for seed in range(40):
+        s, e, w = example(seed, 1.5)
+        b, rows = at(s, w), [i for i in range(14) if i not in (3, 13)]
+        said.clear()
+        with ctx.workprec(64):
+            exact = exact_sums(s.S.tolist(), [arb(x) for x in s.decay], False)
+            twin = check_base(check_centre(exact, [3], w.tolist()))
+            assert twin is not None
+            open_ = Singles(twin, rows, exact_points(e.tolist(), 3)).open()
+        t, D, p = s.S @ w, b.c.at.D * b.c.kept, b.c.at.p
+        H = (s.S.T * D) @ s.S + np.diag(s.decay)
+        for i in rows:
+            u = np.linalg.solve(H, s.S[i])
+            tau = -p[i] / (1.0 - D[i] * (s.S[i] @ u)) * (s.S @ u) * b.c.kept
+            tau[i] = 0.0
+            r = 1.0 / (1.0 + np.exp(t)) - 1.0 / (1.0 + np.exp(t + tau)) - D * tau
+            true = refitted(s, b, i, w)
+            gone = true - (w + np.linalg.solve(H - D[i] * np.outer(s.S[i], s.S[i]), -p[i] * s.S[i]))
+            least = {"far": np.abs(tau).max(), "rho": np.sqrt((r[D > 0] ** 2 / D[D > 0]).sum()),
+                     "radius": np.sqrt(gone @ (H - D[i] * np.outer(s.S[i], s.S[i])) @ gone),
+                     "away": (np.abs(t + tau) - np.abs(t))[b.c.kept > 0].max()}
+            for what, step, value in said:
+                if step.row == i:
+                    assert value >= least[what] * (1.0 - 1e-9), what
+                    seen[what] += bool(np.isfinite(value))
+            good = [j for j in range(len(e)) if j not in open_.get(i, [])]
+            assert (e[good] @ true > 0).all()
+            closed += len(good)
+    assert min(seen.values()) > 20 and closed > 5000
+
+
+def refitted(s: Sums, b: Base, i: int, w: Array) -> Array:
+    """The minimiser without row i too."""
+    kept = b.c.kept.copy()
+    kept[i] = 0.0
+    return minimiser(s, kept, w)

@@ -236,7 +236,7 @@ def test_leaves_alone_do_not_speak_of_no_change(gone: int) -> None:
     box_at = tree.box(centre(s, kept, w), np.array([gone]), 0, 1)
     assert box_at is not None
     leaf = minimiser(s, np.where(np.arange(4) == gone, 0.0, 1.0), w)
-    tree.nodes = [Node(-1, 0, w, np.zeros(0, np.int64), np.zeros(1, np.int16), [(0, box_at.codes)], [],
+    tree.nodes = [Node(-1, 0, w, np.zeros(0, np.int64), np.zeros(1, np.int16), [box_at.stated()], [],
                        (np.array([gone]), leaf[None]))]
     arrays = tree.arrays(np.array([True]), 1)
     with ctx.workprec(64):

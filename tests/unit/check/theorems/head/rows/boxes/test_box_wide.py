@@ -10,6 +10,7 @@ import pytest
 from flint import ctx, fmpz
 
 from certify.check.theorems.head.rows import box as checker
+from certify.check.theorems.head.rows import box_tree as tree_checker
 from certify.check.theorems.head.rows.boxes.largest import _ends
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.boxes.trap import Slabs, centre, sums, trap
@@ -17,6 +18,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses.logistic import LogisticHead
 from certify.theorems.head.rows import box
+from certify.theorems.head.rows.box_tree import BoxTree
 from certify.theorems.head.rows.method import Budget, Part
 from tests.families.logistic_heads import as_checked, refit, stored
 
@@ -44,6 +46,25 @@ def judged(head: Head, part: Part, relabels: bool, **changes: np.ndarray | None)
     with ctx.workprec(64):
         twin = as_checked(head, tuple(range(head.n)), COUNT, relabels)
         return checker.proved(twin, stored(arrays), "claim", part.proved.tolist())
+
+
+def test_a_tree_says_of_how_many_rows_its_boxes_form_the_products() -> None:
+    head, _ = example(False)
+    part = BoxTree().prove(head, RowChange(False, COUNT, tuple(range(ROWS))), head.today >= 0, Budget())
+    assert part is not None and part.proved.any()
+    wide, twin = part.arrays["wide"], as_checked(head, tuple(range(ROWS)), COUNT)
+    assert set(wide.tolist()) == {64}
+
+    def found(**changes: np.ndarray | None) -> list[bool]:
+        arrays = {name: a for name, a in {**part.arrays, **changes}.items() if a is not None}
+        with ctx.workprec(64):
+            return tree_checker.proved(twin, stored(arrays), "claim", part.proved.tolist())
+
+    assert found() == part.proved.tolist()
+    assert found(wide=None) != part.proved.tolist()  # with 48 products the same slabs are no box
+    for wrong in (np.full_like(wide, 47), np.full_like(wide, ROWS + 1), wide[:-1], wide + 0.5):
+        with pytest.raises(Invalid, match="wide"):
+            found(wide=wrong)
 
 
 @pytest.mark.parametrize("relabels", [False, True])
