@@ -220,6 +220,7 @@ class Witness(Part):
     flipped: list[Count] | None = None
     undecided: list[Count] | None = None
     changed: list[Place] | None = None
+    by: Annotated[str, one_of(words(w.By))] | None = None
 
 
 BY_ROW = tuple(row.name for row in QUANTITIES.values() if row.per_row)

@@ -40,7 +40,8 @@ file give it the right label and every change leaves it that; the upper end leav
 those that a change is proved to flip. parameter = "deletions" or "labels" with a count, a convex last layer (see D1 and
 `stable_predictions`).""",
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
-today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P4).""",
+today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P4; for
+rows that are left out or get other labels D1).""",
     "first_order_prediction_change": """The most that an output at any [evaluation] row changes, to first order, when
 the data changes within the budget and the weights go to the nearest critical point or exact fit (see P1). Any
 layer, any budget with a radius, or set = "given". The certificate holds every row's ends. A limit, scaled to the
@@ -85,12 +86,10 @@ map.""",
     "labels": """parameter = "labels": any `count` rows (set = "sparse") get any other class, at finite size: the
 last layer alone, with weight decay (map = "critical", layer = the last one; see D1 and Q6). A label has no radius. With
 the squared loss targets are labels where one output has exactly two of them, or where every row marks one of several
-outputs (1, and 0 or -1 everywhere else); a row may get any target that is there (`stable_predictions` alone). These
-rows: set = "given", with `rows` and a file of their new labels; see also `groups` and `pairs`. For the distance after
+outputs (1, and 0 or -1 everywhere else); a row may get any target that is there. These rows: set = "given", with `rows` and a file of their new labels; see also `groups` and `pairs`. For the distance after
 one given change of labels use parameter = "targets" with set = "given" (see `distance`).""",
     "deletions": """parameter = "deletions": any `count` rows are left out, whichever they are, of the last layer alone,
-with weight decay (map = "critical", base = "nearby", layer = the last one; see D1), for `stable_predictions`.
-set = "sparse" is implied, and there is no radius: a row is left out or stays. Say what the loss is then divided by with
+with weight decay (map = "critical", base = "nearby", layer = the last one; see D1), at finite size. set = "sparse" is implied, and there is no radius: a row is left out or stays. Say what the loss is then divided by with
 `normalization`. These rows alone: set = "given" and `rows`. All rows of a user or source at once: `groups`. Others
 relabelled at once: `relabelled`. For rows that are only weighed less see `sample_weights`.""",
     "groups": """perturbation.groups: the name of an array or column of numbers of the data file, one a row: rows with

@@ -12,9 +12,9 @@ from certify.format.canonical import Json
 WHOLE = ("labels", "deletions")
 """Parameters of which a row changes whole or not at all, without a size."""
 FINITE: Words = CONVEX | {"set": (*BUDGETS, "given")}
-ROWS: Words = CONVEX | {"set": ("sparse", "given"), "counts_alone": True}
+ROWS: Words = CONVEX | {"set": ("sparse", "given")}
 """A question about any `count` rows that change, or about these (D1)."""
-ALONE = f"sparse or given and {LABELS} or {CORRECT} alone"
+ALONE = "sparse or given and quantities at finite size alone"
 
 KINDS: dict[str, Words] = {"groups": {"parameter": WHOLE, "listed": False}, "relabelled": {"parameter": "deletions"},
          "pairs": {"parameter": "labels"}}
@@ -45,7 +45,7 @@ RULES: tuple[Goes, ...] = (
          f"cross_entropy or logistic, or {ALONE}"),
     Goes({"quantity": CORRECT}, ROWS | {"parameter": WHOLE}, "gate", "quantity",
          f"labels or deletions, with {ALONE}"),
-    *(Goes({"kind": key}, ROWS | {"set": "sparse"} | then, f"perturbation.{key}", key,
+    *(Goes({"kind": key}, ROWS | {"set": "sparse", "counts_alone": True} | then, f"perturbation.{key}", key,
            f"none but for any count of rows that change whole, with {LABELS} alone, and here {then}")
       for key, then in KINDS.items()),
     Goes({"kind": tuple(", ".join(some) for r in (2, 3) for some in combinations(KINDS, r))}, None,

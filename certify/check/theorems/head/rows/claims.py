@@ -102,7 +102,7 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
             raise Invalid(f"{where}.centre", f"its shape is {centre.shape}, its type {centre.kind}",
                           f"{head.k * head.m} weights are needed")
         _keeps_classes(claim, head)
-        status = _whole(arrays.pop("status", None), f"{where}.status", (len(head.today),))
+        status = whole_numbers(arrays.pop("status", None), f"{where}.status", (len(head.today),))
         if not all(0 <= s < FIRST + len(METHODS) for s in status):
             raise Invalid(f"{where}.status", show(status), f"numbers from 0 to {FIRST + len(METHODS) - 1} are needed")
         flips = {name: arrays.pop(f"flips.{name}") for name in FLIPS if f"flips.{name}" in arrays}
@@ -219,11 +219,11 @@ def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
     if len(shape) != 2 or flips["weights"].shape != (shape[0], head.k * head.m):
         raise Invalid(f"{where}.flips", f"the shapes of rows and weights are {shape}, {flips['weights'].shape}",
                       "rows of a change and weights of its refit are needed")
-    point = _whole(flips["point"], f"{where}.flips.point", (len(head.today),))
-    rows = _whole(flips["rows"], f"{where}.flips.rows", shape)
-    codes = _whole(flips["codes"], f"{where}.flips.codes", shape)
+    point = whole_numbers(flips["point"], f"{where}.flips.point", (len(head.today),))
+    rows = whole_numbers(flips["rows"], f"{where}.flips.rows", shape)
+    codes = whole_numbers(flips["codes"], f"{where}.flips.codes", shape)
     A, r = shape
-    changes = [_change(head, rows[a * r : (a + 1) * r], codes[a * r : (a + 1) * r], f"{where}.flips, change {a}")
+    changes = [change_of(head, rows[a * r : (a + 1) * r], codes[a * r : (a + 1) * r], f"{where}.flips, change {a}")
                for a in range(A)]
     if any(not -1 <= p < A for p in point):
         raise Invalid(f"{where}.flips.point", show(point), f"numbers of {A} changes, or -1, are needed")
@@ -236,7 +236,7 @@ def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
     return [p >= 0 for p in point]
 
 
-def _change(head: Head, rows: list[int], codes: list[int], where: str) -> Change:
+def change_of(head: Head, rows: list[int], codes: list[int], where: str) -> Change:
     """One of the choices that are asked about."""
     pairs = tuple((row, code) for row, code in zip(rows, codes, strict=True) if row != -1)
     if not head.change.permits(pairs):
@@ -246,7 +246,7 @@ def _change(head: Head, rows: list[int], codes: list[int], where: str) -> Change
     return pairs
 
 
-def _whole(array: Array | None, where: str, shape: tuple[int, ...]) -> list[int]:
+def whole_numbers(array: Array | None, where: str, shape: tuple[int, ...]) -> list[int]:
     """An array of whole numbers of a shape."""
     if array is None or array.shape != shape or array.kind != "i":
         raise Invalid(where, "it is missing" if array is None else f"its shape is {array.shape}, its type {array.kind}",

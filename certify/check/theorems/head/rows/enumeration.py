@@ -52,7 +52,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
                       "weights, or again, exact and weights are needed")
     weights, size = arrays["weights"], head.k * head.m
-    others = _others(arrays, where, size) if AGAIN <= set(arrays) else {}
+    others = others_of(arrays, where, size) if AGAIN <= set(arrays) else {}
     at, stays = 0, [yes and old >= 0 for yes, old in zip(asked, head.today, strict=True)]
     packed = None if not fits(head) else Packed(head) if head.loss.sigmoid else PackedSoftmax(head)
     for some in _batches(head):
@@ -79,7 +79,7 @@ def _batches(head: Head) -> Iterator[list[Change]]:
             yield some
 
 
-def _others(arrays: Mapping[str, Array], where: str, size: int) -> dict[int, tuple[float, ...]]:
+def others_of(arrays: Mapping[str, Array], where: str, size: int) -> dict[int, tuple[float, ...]]:
     """The weights of those choices whose own are not near enough."""
     again, exact = arrays["again"], arrays["exact"]
     if again.kind != "i" or len(again.shape) != 1 or exact.shape != (again.shape[0], size):

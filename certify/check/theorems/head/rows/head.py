@@ -112,8 +112,9 @@ def head_of(point: Point) -> Head:
     biased = last.biases is not None
     V = given_weights(problem)
     phi = _inputs(point.forward.inputs[-1], biased)
-    seen = forward(problem, point.parameters, list(problem.evaluation)).inputs[-1]
-    evaluated = _inputs(seen, biased)
+    points = list(problem.evaluation)
+    evaluated = arb_mat(0, phi.ncols()) if not points else _inputs(
+        forward(problem, point.parameters, points).inputs[-1], biased)
     relabels = RELABELS[problem.parameter]
     codes = codes_of(problem, relabels or bool(problem.kind and problem.kind["relabelled"]))
     kind = kind_of(problem, codes, relabels)
