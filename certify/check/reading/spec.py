@@ -28,7 +28,7 @@ _WORDS = {
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "correct_predictions", "prediction_change",
+                      "stable_predictions", "correct_predictions", "tolerated_changes", "prediction_change",
                       "first_order_prediction_change", "excess", "hausdorff"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
@@ -52,6 +52,7 @@ PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "who
 WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "correct_predictions": ("finite", "perturbation", "evaluation", "whole_rows"),
+    "tolerated_changes": ("finite", "perturbation", "evaluation", "whole_rows"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import combinations
 
 from certify.check.reading.optional.row_kind import read_kind
-from certify.check.reading.sections.demands import BUDGETS, CONVEX, CORRECT, LABELS, Goes, Words, judged
+from certify.check.reading.sections.demands import BUDGETS, CONVEX, CORRECT, LABELS, TOLERATED, Goes, Words, judged
 from certify.format.canonical import Json
 
 WHOLE = ("labels", "deletions")
@@ -45,6 +45,8 @@ RULES: tuple[Goes, ...] = (
          f"cross_entropy or logistic, or {ALONE}"),
     Goes({"quantity": CORRECT}, ROWS | {"parameter": WHOLE}, "gate", "quantity",
          f"labels or deletions, with {ALONE}"),
+    Goes({"quantity": TOLERATED}, ROWS | {"parameter": WHOLE, "set": "sparse", "kind": None}, "gate", "quantity",
+         f"labels or deletions of any rows, one by one, with {TOLERATED}"),
     *(Goes({"kind": key}, ROWS | {"set": "sparse", "counts_alone": True} | then, f"perturbation.{key}", key,
            f"none but for any count of rows that change whole, with {LABELS} alone, and here {then}")
       for key, then in KINDS.items()),
