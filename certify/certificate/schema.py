@@ -86,6 +86,13 @@ class Grouped(Part):
     largest: Size
 
 
+class Fresh(Part):
+    """New rows: added, or in the place of others; the box of their features, null for the ranges of the data."""
+
+    rows: Annotated[str, one_of(("added", "replaced"))]
+    box: list[Pair] | None
+
+
 class Problem(Part):
     """The mathematical problem, as far as scalars and short lists say it.
 
@@ -130,6 +137,7 @@ class Problem(Part):
     grouped: Grouped | None = None
     relabelled: Size | None = None
     pairs: Annotated[list[Pair], Field(min_length=1)] | None = None
+    fresh: Fresh | None = None
     within: Number | None = None
     weights_length: Number | None = None
 

@@ -107,6 +107,10 @@ relabel_pairs=[(0, 1)]. Less can happen than with any labels, so more prediction
     "relabelled": """perturbation.relabelled: with parameter = "deletions", how many other rows get another label while
 at most `count` are left out. In Python delete=1, relabel=1. Proved by refitting every choice, and by nothing else, so
 it is for small numbers (one of each of a few hundred rows). See D1.""",
+    "fresh": """perturbation.fresh: with parameter = "deletions", at most `count` rows are new: "added", or "replaced",
+where as many others are left out. Their features lie in `box` (pairs of a least and a largest value, one for each
+feature; left out: the ranges of the training rows), and they have any label. One layer with one output, the logistic
+or the squared loss, normalization = "fixed". In Python add=1 or replace=1, within=(low, high). See D1.""",
     "sample_weights": """parameter = "sample_weights": row i counts (1 + u_i) times in the training loss; u_i = -1
 leaves it out, and the loss is still divided by n: training again on the rows that are left with the same code and mean
 loss uses n/(n - m) times this loss, that is weight decay λ(n - m)/n in this notation. Critical map: a modulus is per

@@ -171,7 +171,7 @@ Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.m
 D1: Final = Theorem("D1", System.HEAD, (q.STABLE_PREDICTIONS, q.CORRECT_PREDICTIONS), "heads.md#d1", (_ROWS,),
                     ("convex",), Changes)
 D1_MOVES: Final = Theorem("D1", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "heads.md#d1", (_ROWS,), ("convex",),
-                          Reaches, rests=("D2",))
+                          Reaches)
 D1_TOLERATED: Final = Theorem("D1", System.HEAD, (q.TOLERATED_CHANGES,), "heads.md#d1", (_ROWS.also(set=Set.SPARSE),),
                               ("convex",), Array)
 

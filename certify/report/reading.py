@@ -15,7 +15,7 @@ from certify.certificate.schema import Certificate, Claim, Gate, Problem, valida
 from certify.format.errors import CertificateError
 from certify.format.question import Question
 from certify.format.support import applying, stating
-from certify.format.theorems import D1, P1_CRITICAL, P2, Q1, Q5, Theorem
+from certify.format.theorems import P1_CRITICAL, P2, Q1, Q5, Theorem
 from certify.format.words import Base as BaseWord
 from certify.format.words import Layer, Map, Network, Normalization, Parameter, Set
 from certify.report.phrases.changed_rows import disagreement
@@ -126,8 +126,8 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
                                REMEDY)
     if claim.witness.equal_rows is not None and opened.problem.base != BaseWord.GIVEN:
         raise CertificateError(f"{where}.witness", "equal rows refute only interpolation with base 'given'", REMEDY)
-    lists = theorem is D1 and {"flipped", "undecided", "changed"} & set(given)
-    if lists and (found := disagreement(claim, opened.problem)):
+    lists = {"flipped", "undecided", "changed"}
+    if lists <= {*theorem.witness.members()} and lists & {*given} and (found := disagreement(claim, opened.problem)):
         raise CertificateError(f"{where}.witness", found, REMEDY)
     _at_a_point(claim, opened, where)
 

@@ -27,6 +27,7 @@ Set = Literal["total", "per_sample", "sparse", "given"]
 Norm = Literal[1, 2, "inf"]
 Direction = Literal["down"]
 Arithmetic = Literal["float", "exact"]
+Fresh = Literal["added", "replaced"]
 Severity = Literal["fail", "warn"]
 Bounded = Literal[
     "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",

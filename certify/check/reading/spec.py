@@ -40,7 +40,7 @@ _KEYS = {
     "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
-                     "array", "groups", "relabelled", "pairs"),
+                     "array", "groups", "relabelled", "pairs", "fresh", "box"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
     "evaluation": ("file", "features", "targets", "threshold"),
@@ -62,7 +62,7 @@ WORDS_OF_PARTS = {
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
-SET_KEYS, KIND_KEYS = ("norm", "count", "direction", "file", "array"), ("groups", "relabelled", "pairs")
+SET_KEYS, KIND_KEYS = ("norm", "count", "direction", "file", "array"), ("groups", "relabelled", "pairs", "fresh", "box")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ ROWS: Words = CONVEX | {"set": ("sparse", "given")}
 ALONE = "sparse or given and quantities at finite size alone"
 
 KINDS: dict[str, Words] = {"groups": {"parameter": WHOLE, "listed": False}, "relabelled": {"parameter": "deletions"},
-         "pairs": {"parameter": "labels"}}
+         "pairs": {"parameter": "labels"}, "fresh": {"parameter": "deletions", "loss": ("logistic", "squared"),
+                                                     "normalization": "fixed", "one_output": True}}
 """What each key that says which rows change together, or how, goes with."""
 
 OF_HEADS = ("one_vs_rest", "squared_hinge", "huber", "poisson")
@@ -50,7 +51,7 @@ RULES: tuple[Goes, ...] = (
     *(Goes({"kind": key}, ROWS | {"set": "sparse", "counts_alone": True} | then, f"perturbation.{key}", key,
            f"none but for any count of rows that change whole, with {LABELS} alone, and here {then}")
       for key, then in KINDS.items()),
-    Goes({"kind": tuple(", ".join(some) for r in (2, 3) for some in combinations(KINDS, r))}, None,
+    Goes({"kind": tuple(", ".join(some) for r in (2, 3, 4) for some in combinations(KINDS, r))}, None,
          "perturbation", "kind", "one of these keys"),
     Goes({"parameter": "deletions", "set": "given"}, {"listed": True, "change": False}, "perturbation.rows", "rows",
          "the list of rows that are left out, and no file, with given"),

@@ -19,6 +19,7 @@ from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
 from certify.check.theorems.head.rows.changes.base import Rows
+from certify.check.theorems.head.rows.changes.new_rows import NewRows
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
 from certify.check.theorems.head.rows.head import OPEN as OPEN_LABEL
 from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
@@ -29,7 +30,9 @@ from certify.format.refusal import Invalid
 
 CORRECT = "correct_predictions"
 FLIPS = ("point", "rows", "codes", "weights")
-KINDS, PLAIN = ("every_choice",), ("enumeration",)
+NEW = ("new", "labels")
+"""Arrays of flips where rows are new."""
+KINDS, PLAIN = ("every_choice", "new_rows"), ("enumeration",)
 """Methods for every kind of change as it is, and methods for any rows and nothing that they contain."""
 
 
@@ -120,7 +123,7 @@ def read(head: Head, arrays: dict[str, Array], where: str) -> tuple[list[int], d
     status = whole_numbers(arrays.pop("status", None), f"{where}.status", (len(head.today),))
     if not all(0 <= s < FIRST + len(METHODS) for s in status):
         raise Invalid(f"{where}.status", show(status), f"numbers from 0 to {FIRST + len(METHODS) - 1} are needed")
-    flips = {name: arrays.pop(f"flips.{name}") for name in FLIPS if f"flips.{name}" in arrays}
+    flips = {name: arrays.pop(f"flips.{name}") for name in (*FLIPS, *NEW) if f"flips.{name}" in arrays}
     return status, flips, flipped_by(head, flips, where) if flips else [False] * len(status)
 
 
@@ -233,8 +236,10 @@ def _listed(claim: Claim[Changes], status: list[int], flips: Mapping[str, Array]
 
 def flipped_by(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
     """Which evaluation rows a stated change flips, each proved by its refit."""
-    if set(flips) != set(FLIPS):
-        raise Invalid(f"{where}.flips", f"its arrays are {show(sorted(flips))}", f"{show(list(FLIPS))} are needed")
+    new = isinstance(head.change, NewRows)
+    if set(flips) != {*FLIPS, *(NEW if new else ())}:
+        raise Invalid(f"{where}.flips", f"its arrays are {show(sorted(flips))}", f"{show(list(FLIPS))} are needed, and "
+                      f"{show(list(NEW))} where rows are new")
     shape = flips["rows"].shape
     if len(shape) != 2 or flips["weights"].shape != (shape[0], head.k * head.m):
         raise Invalid(f"{where}.flips", f"the shapes of rows and weights are {shape}, {flips['weights'].shape}",
@@ -248,12 +253,20 @@ def flipped_by(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]
     if any(not -1 <= p < A for p in point):
         raise Invalid(f"{where}.flips.point", show(point), f"numbers of {A} changes, or -1, are needed")
     size = head.k * head.m
-    labels = labels_after(head, changes, [flips["weights"].values[a * size : (a + 1) * size] for a in range(A)])
+    V = [list(flips["weights"].values[a * size : (a + 1) * size]) for a in range(A)]
+    labels = _labels_with_new(head, changes, V, flips, where) if new else labels_after(head, changes, V)
     for j, p in enumerate(point):
         if p >= 0 and (labels[p][j] < 0 or head.today[j] < 0 or labels[p][j] == head.today[j]):
             raise Invalid(f"{where}.flips.point", f"change {p} is stated to flip evaluation row {j}",
                           "that is not proved by its weights")
     return [p >= 0 for p in point]
+
+
+def _labels_with_new(head: Head, changes: list[Change], V: list[list[float]], flips: Mapping[str, Array], where: str,
+                     ) -> list[list[int]]:
+    from certify.check.theorems.head.rows.new_rows.flips import labels_with
+
+    return labels_with(head, changes, V, flips, where)
 
 
 def change_of(head: Head, rows: list[int], codes: list[int], where: str) -> Change:

@@ -120,7 +120,7 @@ def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], ar
     if claim.upper is None:
         return
     if claim.witness.by == "counted":
-        check_all(measure, claim.quantity, float(claim.upper), parts, f"{where}.counted")
+        check_all(measure, float(claim.upper), parts, f"{where}.counted")
         return
     most = measure.seen(farthest(measure.head, today, f"{claim.where}.witness.by") + measure.near)
     if not most <= claim.upper:

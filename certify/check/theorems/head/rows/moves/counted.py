@@ -17,12 +17,11 @@ from certify.format.refusal import Invalid
 AT_ONCE = 128
 
 
-def check_all(measure: Measure, quantity: str, most: float, arrays: Mapping[str, Array], where: str) -> None:
+def check_all(measure: Measure, most: float, arrays: Mapping[str, Array], where: str) -> None:
     """No choice moves farther than `most`.
 
     Args:
         measure: of the motion.
-        quantity: its name.
         most: the stated upper end.
         arrays: `weights`, `(choices, km)`, in the order of the kind of change; and of some, by number, in `again`
             others that are used: `exact`.
@@ -37,7 +36,7 @@ def check_all(measure: Measure, quantity: str, most: float, arrays: Mapping[str,
                       "weights, or again, exact and weights are needed")
     weights, size, at = arrays["weights"], head.k * head.m, 0
     others = others_of(arrays, where, size) if AGAIN <= set(arrays) else {}
-    packed = PackedMoves(measure, quantity, most) if head.loss.sigmoid and fits(head) else None
+    packed = PackedMoves(measure, most) if head.loss.sigmoid and fits(head) else None
     for some in _batches(measure):
         if weights.shape[1:] != (size,) or weights.shape[0] < at + len(some):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")

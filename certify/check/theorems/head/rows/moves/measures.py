@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 from flint import arb, arb_mat
 
@@ -14,11 +15,16 @@ from certify.check.theorems.head.rows.head import Head
 class Measure(ABC):
     """A seminorm of motions from today's refit.
 
+    Attributes:
+        by_outputs: whether it looks at outputs at the evaluation rows; else at the weights.
+
     Args:
         head: the head.
         today: weights near the refit of the unchanged data, row by row.
         near: that refit lies within it of them.
     """
+
+    by_outputs: ClassVar[bool] = False
 
     def __init__(self, head: Head, today: Sequence[float], near: arb) -> None:
         self.head, self.today, self.near = head, today, near
@@ -51,6 +57,8 @@ class Distance(Measure):
 
 class Outputs(Measure):
     """Of the outputs at the evaluation rows: `|(v − today)x|`, the largest."""
+
+    by_outputs: ClassVar[bool] = True
 
     def ends(self, v: Sequence[float], radius: arb) -> tuple[arb, arb]:
         """Row by row, both radii times the length of the row."""

@@ -34,14 +34,13 @@ class PackedMoves(Packed):
 
     Args:
         measure: of the motion.
-        quantity: its name.
         most: what the measure may be.
     """
 
-    def __init__(self, measure: Measure, quantity: str, most: float) -> None:
+    def __init__(self, measure: Measure, most: float) -> None:
         super().__init__(measure.head)
         self.measure, self.most = measure, arb(most)
-        self.within_of = {"distance": self._near, "prediction_change": self._seen}[quantity]
+        self.within_of = self._seen if measure.by_outputs else self._near
         self.start = [int(x * 2.0**V) for x in measure.today]
         # what cutting off changes of today's weights, and how far their refit is
         self.start_off = (norm([arb(x) - arb(c) / 2**V for x, c in zip(measure.today, self.start, strict=True)])

@@ -169,7 +169,7 @@ def test_whole_numbers_say_no_more_than_balls(relabels: bool) -> None:
                 some = list(ball.change.every())[::-1][:12]
                 highs = [measure.ends(v, r)[1] for v, r in zip(V, distances(ball, some, V), strict=True)]
                 for most in (0.3 * found.upper, 0.7 * found.upper, found.upper * 1.01):
-                    kept = PackedMoves(measure, quantity, most).within(some, V)
+                    kept = PackedMoves(measure, most).within(some, V)
                     assert all(high <= most for ok, high in zip(kept, highs, strict=True) if ok)
                     said += sum(kept)
     assert said > 100
