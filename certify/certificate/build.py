@@ -138,6 +138,8 @@ def _kind(problem: Problem) -> Json:
         found["relabelled"] = problem.relabelled
     if problem.pairs is not None:
         found["pairs"] = [list(pair) for pair in problem.pairs]
+    if problem.fresh is not None:
+        found["fresh"] = {"rows": problem.fresh, "box": None if problem.box is None else [list(p) for p in problem.box]}
     return found
 
 

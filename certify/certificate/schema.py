@@ -86,6 +86,13 @@ class Grouped(Part):
     largest: Size
 
 
+class Fresh(Part):
+    """New rows: added, or in the place of others; the box of their features, null for the ranges of the data."""
+
+    rows: Annotated[str, one_of(("added", "replaced"))]
+    box: list[Pair] | None
+
+
 class Problem(Part):
     """The mathematical problem, as far as scalars and short lists say it.
 
@@ -130,6 +137,7 @@ class Problem(Part):
     grouped: Grouped | None = None
     relabelled: Size | None = None
     pairs: Annotated[list[Pair], Field(min_length=1)] | None = None
+    fresh: Fresh | None = None
     within: Number | None = None
     weights_length: Number | None = None
 
@@ -220,6 +228,7 @@ class Witness(Part):
     flipped: list[Count] | None = None
     undecided: list[Count] | None = None
     changed: list[Place] | None = None
+    by: Annotated[str, one_of(words(w.By))] | None = None
 
 
 BY_ROW = tuple(row.name for row in QUANTITIES.values() if row.per_row)

@@ -61,9 +61,12 @@ ROWS = (
     Row("modulus.critical_sets", "critical", MODULI),
     Row("modulus.critical_rows", "critical", ("sample_modulus",), norms=(2,)),
     Row("modulus.critical_one_row", "critical", ("sample_modulus",)),
-    Row("distance.critical_given_change", "critical", ("distance",), ("given",), apart=True),  # Q7
     Row("head.rows.claims", "critical", ("stable_predictions", "correct_predictions"), ("sparse", "given"),
         theorems=("D1",)),
+    Row("head.rows.tolerance.claims", "critical", ("tolerated_changes",), ("sparse",), theorems=("D1",)),
+    Row("head.rows.moves.claims", "critical", ("distance", "prediction_change"), ("sparse", "given"),
+        theorems=("D1",)),
+    Row("distance.critical_given_change", "critical", ("distance",), ("given",), apart=True),  # Q7
     Row("head.claims", "critical", ("distance", "prediction_change"), ("total", *BUDGETS)),  # Q6
     Row("head.labels", "critical", ("stable_predictions",), ("total", *BUDGETS)),  # Q6
     Row("modulus.sublevel", "sublevel", ("modulus",)),  # M6

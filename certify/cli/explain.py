@@ -39,8 +39,13 @@ evaluation.targets of the evaluation file (left out: the name of data.targets). 
 file give it the right label and every change leaves it that; the upper end leaves out those that are wrong today and
 those that a change is proved to flip. parameter = "deletions" or "labels" with a count, a convex last layer (see D1 and
 `stable_predictions`).""",
+    "tolerated_changes": """How many rows may be left out or relabelled, at most `count`, until the prediction of an
+[evaluation] row changes: the largest m such that its label stays whichever m rows change, 0 where the first one may
+flip it. The certificate holds both ends of every row; the claim is what half of the rows tolerate or more. A gate has
+min. parameter = "deletions" or "labels" with set = "sparse", a convex last layer (see D1 and `stable_predictions`).""",
     "prediction_change": """The most that the outputs at any [evaluation] row change, in Euclidean length, between
-today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P4).""",
+today's solution and that of the changed data (map = "critical", the last layer free, weight decay; see Q6, P4; for
+rows that are left out or get other labels D1).""",
     "first_order_prediction_change": """The most that an output at any [evaluation] row changes, to first order, when
 the data changes within the budget and the weights go to the nearest critical point or exact fit (see P1). Any
 layer, any budget with a radius, or set = "given". The certificate holds every row's ends. A limit, scaled to the
@@ -85,14 +90,13 @@ map.""",
     "labels": """parameter = "labels": any `count` rows (set = "sparse") get any other class, at finite size: the
 last layer alone, with weight decay (map = "critical", layer = the last one; see D1 and Q6). A label has no radius. With
 the squared loss targets are labels where one output has exactly two of them, or where every row marks one of several
-outputs (1, and 0 or -1 everywhere else); a row may get any target that is there (`stable_predictions` alone). These
-rows: set = "given", with `rows` and a file of their new labels; see also `groups` and `pairs`. For the distance after
-one given change of labels use parameter = "targets" with set = "given" (see `distance`).""",
+outputs (1, and 0 or -1 everywhere else); a row may get any target that is there. These rows: set = "given", with `rows`
+and a file of their new labels; see also `groups` and `pairs`.""",
     "deletions": """parameter = "deletions": any `count` rows are left out, whichever they are, of the last layer alone,
-with weight decay (map = "critical", base = "nearby", layer = the last one; see D1), for `stable_predictions`.
-set = "sparse" is implied, and there is no radius: a row is left out or stays. Say what the loss is then divided by with
-`normalization`. These rows alone: set = "given" and `rows`. All rows of a user or source at once: `groups`. Others
-relabelled at once: `relabelled`. For rows that are only weighed less see `sample_weights`.""",
+with weight decay (map = "critical", base = "nearby", layer = the last one; see D1), at finite size. set = "sparse" is
+implied, and there is no radius: a row is left out or stays. Say what the loss is then divided by with `normalization`.
+These rows alone: set = "given" and `rows`. All rows of a user or source at once: `groups`. Others relabelled at once:
+`relabelled`. For rows that are only weighed less see `sample_weights`.""",
     "groups": """perturbation.groups: the name of an array or column of numbers of the data file, one a row: rows with
 the same number (of one user, source or batch) change together, and `count` is of groups (parameter = "deletions": all
 rows of at most `count` groups are left out; "labels": the labels of their rows become any). In Python groups=…, of any
@@ -103,6 +107,10 @@ relabel_pairs=[(0, 1)]. Less can happen than with any labels, so more prediction
     "relabelled": """perturbation.relabelled: with parameter = "deletions", how many other rows get another label while
 at most `count` are left out. In Python delete=1, relabel=1. Proved by refitting every choice, and by nothing else, so
 it is for small numbers (one of each of a few hundred rows). See D1.""",
+    "fresh": """perturbation.fresh: with parameter = "deletions", at most `count` rows are new: "added", or "replaced",
+where as many others are left out. Their features lie in `box` (pairs of a least and a largest value, one for each
+feature; left out: the ranges of the training rows), and they have any label. One layer with one output, the logistic
+or the squared loss, normalization = "fixed". In Python add=1 or replace=1, within=(low, high). See D1.""",
     "sample_weights": """parameter = "sample_weights": row i counts (1 + u_i) times in the training loss; u_i = -1
 leaves it out, and the loss is still divided by n: training again on the rows that are left with the same code and mean
 loss uses n/(n - m) times this loss, that is weight decay λ(n - m)/n in this notation. Critical map: a modulus is per

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-STABLE, CORRECT = "stable_predictions", "correct_predictions"
-COUNTED: Final = (STABLE, CORRECT)
-"""What counts labels: all that stay, and those that are right and stay."""
+STABLE, CORRECT, TOLERATED = "stable_predictions", "correct_predictions", "tolerated_changes"
+COUNTED: Final = (STABLE, CORRECT, TOLERATED)
+"""What is about labels: how many stay, how many are right and stay, and how many changed rows each survives."""
 UNIT: Final = "evaluation rows"
 
 
@@ -21,10 +21,10 @@ def label_meaning(outputs: int, threshold: float | None) -> str:
     return "sign of the output" if threshold is None else f"output above {threshold!r}"
 
 
-def label_unit(outputs: int, threshold: float | None) -> str:
-    """The unit of a number of labels: the rows, and what their label is.
+def label_unit(outputs: int, threshold: float | None, unit: str = UNIT) -> str:
+    """The unit of a number about labels: of rows, and what their label is.
 
     >>> label_unit(1, None)
     'evaluation rows (label: sign of the output)'
     """
-    return f"{UNIT} (label: {label_meaning(outputs, threshold)})"
+    return f"{unit} (label: {label_meaning(outputs, threshold)})"

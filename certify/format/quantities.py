@@ -65,6 +65,8 @@ STABLE_PREDICTIONS = Quantity("stable_predictions", _S, "evaluation rows", needs
                               counts=True)
 CORRECT_PREDICTIONS = Quantity("correct_predictions", _S, "evaluation rows", needs=("evaluation",), sized=True,
                                counts=True)
+TOLERATED_CHANGES = Quantity("tolerated_changes", _S, "changed rows", per_row=True, needs=("evaluation",), sized=True,
+                             counts=True)
 FIRST_ORDER_PREDICTION_CHANGE = Quantity("first_order_prediction_change", _F, "output change to first order",
                                          per_row=True, needs=("evaluation",), sized=True)
 EXCESS = Quantity("excess", _S, "weight distance from exact fits of the changed data, within the window, to those of "
@@ -74,7 +76,7 @@ HAUSDORFF = Quantity("hausdorff", _S, "weight distance between exact fits of tod
 
 QUANTITIES: Final[Mapping[str, Quantity]] = MappingProxyType({q.name: q for q in (
     MODULUS, SAMPLE_MODULUS, FIRST_ORDER_DISTANCE, DISTANCE, AUBIN, PERSISTENCE_RADIUS, PREDICTION_CHANGE,
-    STABLE_PREDICTIONS, CORRECT_PREDICTIONS, FIRST_ORDER_PREDICTION_CHANGE, EXCESS, HAUSDORFF)})
+    STABLE_PREDICTIONS, CORRECT_PREDICTIONS, TOLERATED_CHANGES, FIRST_ORDER_PREDICTION_CHANGE, EXCESS, HAUSDORFF)})
 """By name: what `certify run` proves."""
 
 ESTIMATED: Final = ("loss_after", "residual")

@@ -26,6 +26,7 @@ from certify.format.witnesses import (
     Modulus,
     Motion,
     Radii,
+    Reaches,
     Refutable,
     Window,
     Witness,
@@ -161,13 +162,18 @@ _MOTION: Final = _LAST.also(parameter=_MOVES, undecayed=False, normalization=Nor
 _FLIPS: Final = _MOTION.also(parameter=Parameter.LABELS, loss=(Loss.CROSS_ENTROPY, Loss.LOGISTIC), weighed=False)
 _ROWS: Final = _LAST.also(set=(Set.SPARSE, Set.GIVEN), parameter=tuple(p for p in Parameter if p.discrete))
 
-Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6", (_MOTION, _FLIPS),
-                    ("convex", "solution", "weights", "bias"), Motion, rests=("P4",))
+Q6: Final = Theorem("Q6", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "convex.md#q6",
+                    (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Motion,
+                    rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE),))
 Q6_LABELS: Final = Theorem("Q6", System.HEAD, (q.STABLE_PREDICTIONS,), "convex.md#q6",
                            (_MOTION, _FLIPS.also(set=Set.PER_SAMPLE)), ("convex", "solution", "weights", "bias"), Ball,
                            rests=("P4",), once=(_FLIPS.also(set=Set.SPARSE),))
 D1: Final = Theorem("D1", System.HEAD, (q.STABLE_PREDICTIONS, q.CORRECT_PREDICTIONS), "heads.md#d1", (_ROWS,),
                     ("convex",), Changes)
+D1_MOVES: Final = Theorem("D1", System.HEAD, (q.DISTANCE, q.PREDICTION_CHANGE), "heads.md#d1", (_ROWS,), ("convex",),
+                          Reaches)
+D1_TOLERATED: Final = Theorem("D1", System.HEAD, (q.TOLERATED_CHANGES,), "heads.md#d1", (_ROWS.also(set=Set.SPARSE),),
+                              ("convex",), Array)
 
 _SUBLEVEL: Final = _DECAYED.also(map=Map.SUBLEVEL, network=_PLAIN, set=(Set.TOTAL, Set.PER_SAMPLE), norm=2, down=False,
                           parameter=_MOVES)
@@ -184,7 +190,7 @@ Q5: Final = Theorem("Q5", System.SUBLEVEL, (q.AUBIN,), "sublevel.md#q5", (_SUBLE
     units=False),), (*_SUBLEVEL_HYPOTHESES, "descent"), LevelRadii, rests=("M6",))
 
 THEOREMS: Final = (M2, M4, N1, N2, N3, N4, Q1, Q4, Q7, P2, P1, S14, M5, M5_ROWS, P1_CRITICAL, Q7_CRITICAL, Q6,
-                   Q6_LABELS, D1, M6, M6_PERSISTENCE, Q5)
+                   Q6_LABELS, D1, D1_MOVES, D1_TOLERATED, M6, M6_PERSISTENCE, Q5)
 """Every row; no question has two."""
 
 LABELS: Final = tuple(dict.fromkeys(label for theorem in THEOREMS for label in (theorem.label, *theorem.cases)))

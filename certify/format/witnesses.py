@@ -33,7 +33,7 @@ FORMS: Final[dict[str, Form]] = {
     "reach": Form.NUMBER, "radius_u": Form.NUMBER, "radius_w": Form.NUMBER, "limit": Form.NUMBER,
     "multiplier": Form.NUMBER, "layer": Form.WHOLE, "equal_rows": Form.ROWS, "pair": Form.ROWS, "array": Form.ARRAY,
     "constants": Form.ARRAY, "member": Form.WORD,
-    "flipped": Form.PLACES, "undecided": Form.PLACES, "changed": Form.PLACES,
+    "flipped": Form.PLACES, "undecided": Form.PLACES, "changed": Form.PLACES, "by": Form.WORD,
 }
 """Every member of every witness."""
 
@@ -174,6 +174,15 @@ class Changes(Witness):
     flipped: Places | None = None
     undecided: Places | None = None
     changed: Places | None = None
+
+
+@dataclass(frozen=True)
+class Reaches(Witness):
+    """Several arrays, whose names begin with this one, the rows whose change moves most, and what bounds all (D1)."""
+
+    array: str | None = None
+    changed: Places | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True)

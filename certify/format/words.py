@@ -305,6 +305,13 @@ class Summand(StrEnum):
     PAIRS = "pairs"
 
 
+class By(StrEnum):
+    """Which bound gives the upper end of a motion where rows change whole: every choice refitted, or norms alone."""
+
+    COUNTED = "counted"
+    NORMS = "norms"
+
+
 ROW_NORMS: Final = (1, 2, "inf")
 """The norm of one row's change."""
 DOWN: Final = "down"

@@ -82,6 +82,7 @@ def load_problem(path: str | Path, merge_duplicates: bool = False) -> Problem:
         threshold=None if spec.evaluation is None else spec.evaluation.threshold,
         together=None if spec.perturbation.groups is None else load_groups(spec, folder, len(X)),
         relabelled=spec.perturbation.relabelled, pairs=spec.perturbation.pairs,
+        fresh=spec.perturbation.fresh, box=spec.perturbation.box,
     )
     require_problem(problem)
     return problem

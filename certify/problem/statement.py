@@ -120,6 +120,8 @@ class Statement:
     together: tuple[tuple[int, ...], ...] | None = None
     relabelled: int | None = None
     pairs: tuple[tuple[float, float], ...] | None = None
+    fresh: str | None = None
+    box: tuple[tuple[float, float], ...] | None = None
     classes: tuple[Any, ...] | None = None
     weights: SampleWeights | None = None
     prepare: Callable[[np.ndarray], np.ndarray] | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.format.errors import SpecError
-from certify.format.labels import COUNTED, STABLE
+from certify.format.labels import COUNTED, STABLE, TOLERATED
 from certify.format.quantities import PERSISTENCE_RADIUS
 from certify.format.words import Map
 from certify.problem.cost import JACOBIAN_LIMIT
@@ -111,16 +111,18 @@ def require_labels_counted(problem: Problem) -> None:
     if not gates or problem.evaluation is None:
         return
     _require_meaning(problem)
-    rows = len(problem.evaluation)
     for gate in gates:
-        if gate.min is not None and gate.min > rows:
+        rows = gate.quantity == TOLERATED
+        most = (problem.count or 0) if rows else len(problem.evaluation)
+        found = f"at most {most} rows change" if rows else f"there are {most} evaluation rows"
+        if gate.min is not None and gate.min > most:
             raise SpecError(f"gate on {gate.quantity}: min = {gate.min!r}",
-                            f"there are {rows} evaluation rows, so no outcome meets this gate",
-                            f"give a min of at most {rows}, the number of rows")
-        if gate.max is not None and gate.max >= rows:
+                            f"{found}, so no outcome meets this gate",
+                            f"give a min of at most {most}, the {'count' if rows else 'number of rows'}")
+        if gate.max is not None and gate.max >= most:
             raise SpecError(f"gate on {gate.quantity}: max = {gate.max!r}",
-                            f"there are {rows} evaluation rows, so every outcome meets this gate, which is an empty "
-                            "promise", "give min, the labels that must stay")
+                            f"{found}, so every outcome meets this gate, which is an empty promise",
+                            f"give min, the {'changed rows to be survived' if rows else 'labels that must stay'}")
 
 
 def _require_meaning(problem: Problem) -> None:

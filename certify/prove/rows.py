@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as replaced
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
 from certify.prove.changed.accuracy import Accuracy, accuracy_of
 from certify.prove.label_words import relabelled_as, worded
-from certify.prove.rows_asked import KINDS, PLAIN, asked_change
+from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
@@ -26,6 +27,7 @@ from certify.systems.head.rows.change import DELETED, NONE, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import change_of_rows, given_base, head_of
+from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.survey import Survey, survey
 
 VERBS = {"delete": "deleted", "relabel": "relabelled"}
@@ -47,6 +49,7 @@ class Witness:
         before, after: the outputs of the evaluation row at the given weights, and about those of the refit.
         labels: what their labels become, in the words of y, None where one is deleted; None: all are, or there are no
             such words.
+        new: rows that join: features, and target, row by row.
     """
 
     rows: tuple[int, ...]
@@ -54,6 +57,7 @@ class Witness:
     before: tuple[float, ...]
     after: tuple[float, ...]
     labels: tuple[Any, ...] | None = None
+    new: tuple[tuple[tuple[float, ...], float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +123,13 @@ class StablePredictions:
             targets = tuple(tuple(row) for row in new.tolist())
             labels = relabelled_as(self.classes, self.head, codes)
         x = self.head.points[i]
+        joined: tuple[tuple[tuple[float, ...], float], ...] = ()
+        if isinstance(flips, NewFlips):
+            assert self.head.codes is not None
+            joined = tuple((tuple(row), float(self.head.codes[code, 0])) for row, code in zip(
+                flips.new[a].tolist(), flips.labels[a].tolist(), strict=True) if code != NONE)
         return Witness(tuple(rows.tolist()), targets, tuple((self.head.V @ x).tolist()),
-                       tuple((flips.weights[a] @ x).tolist()), labels)
+                       tuple((flips.weights[a] @ x).tolist()), labels, joined)
 
     def accuracy(self, y_eval: Any) -> Accuracy:
         """How many evaluation rows have the right label today and keep it under every change: both ends.
@@ -185,8 +194,8 @@ class StablePredictions:
 def stable_predictions(
     problem: Problem, X_eval: Any, *, delete: int | Sequence[int] | None = None,
     relabel: int | Mapping[int, Any] | None = None, groups: Any = None,
-    relabel_pairs: Sequence[tuple[Any, Any]] | None = None, threshold: float | None = None, seconds: float = 60.0,
-    progress: Progress | None = None,
+    relabel_pairs: Sequence[tuple[Any, Any]] | None = None, add: int | None = None, replace: int | None = None,
+    within: Any = None, threshold: float | None = None, seconds: float = 60.0, progress: Progress | None = None,
 ) -> StablePredictions:
     """Which predictions stay when any `delete` training rows are left out, or any `relabel` of them get another label.
 
@@ -204,6 +213,10 @@ def stable_predictions(
         groups: the group of every row, e.g. its user or source: all rows of `delete` groups are left out, or those of
             `relabel` groups get any labels.
         relabel_pairs: pairs (a, b): with `relabel` a label a may become b, and nothing else.
+        add, replace: how many new rows are added, or take the place of as many others; with the logistic or the squared
+            loss of one output and one layer.
+        within: `(2, d)` the least and the largest value of every feature of a new row, which has any label; None: those
+            of the training rows.
         threshold: of one output; None: 0, where the targets say that this parts two labels.
         seconds: time; with less of it fewer are decided, and none of them wrongly.
         progress: told the stage in words and the fraction done.
@@ -212,7 +225,11 @@ def stable_predictions(
         InputError: what does not fit together.
         SpecError: no theorem answers.
     """
-    members = asked_change(problem, delete, relabel, groups, relabel_pairs)
+    others = {"delete": delete, "relabel": relabel, "groups": groups, "relabel_pairs": relabel_pairs}
+    members = asked_new(problem, add, replace, within, others) if add is not None or replace is not None else (
+        asked_change(problem, delete, relabel, groups, relabel_pairs))
+    if within is not None and members["fresh"] is None:
+        raise InputError("within", "given without new rows", "give it with add or replace")
     asked = labelled(asked_of(problem, X_eval, members), threshold)
     head, change = head_of(asked), change_of_rows(asked)
     distance = distance_of(head)
@@ -286,7 +303,7 @@ def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Probl
     leaves = Parameter(members["parameter"]).leaves  # as many rows are left where labels alone change
     plain = {"radius": None, "scale": None, "map": Map.CRITICAL, "base": Base.NEARBY, "spec": None, "direction": None,
              "normalization": problem.normalization if leaves else Normalization.FIXED}
-    asked = replace(problem, **{**plain, **members}, evaluation=points)
+    asked = replaced(problem, **{**plain, **members}, evaluation=points)
     assert isinstance(asked.network, Network)  # a head is the last layer of a chain
     require_sound(*asked.network.arrays, asked.X, asked.y, points)
     return asked
@@ -299,7 +316,7 @@ def labelled(problem: Problem, threshold: float | None) -> Problem:
         InputError: nothing says what the label of one real output is.
     """
     if threshold is not None:
-        return replace(problem, threshold=float(threshold))
+        return replaced(problem, threshold=float(threshold))
     targets = problem.y if problem.y is not None else problem.labels
     if problem.threshold is None and problem.outputs == 1 and problem.row_loss.slides and not (
             targets is not None and np.isin(targets, (-1, 1)).all()):

@@ -9,6 +9,7 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Parameter, Set
+from certify.inputs.given import given_numbers
 from certify.inputs.groups import groups_of
 from certify.problem.perturbations.codes import Codes, codes_of
 from certify.problem.perturbations.named import known_labels
@@ -18,8 +19,41 @@ KINDS: Final = {"delete": Parameter.DELETIONS, "relabel": Parameter.LABELS}
 """What users call the parameters."""
 
 PLAIN: Final[Mapping[str, Any]] = {
-    "set": Set.SPARSE, "count": None, "change": None, "together": None, "relabelled": None, "pairs": None}
+    "set": Set.SPARSE, "count": None, "change": None, "together": None, "relabelled": None, "pairs": None,
+    "fresh": None, "box": None}
 """The members of a problem that say which change is meant."""
+
+
+def asked_new(problem: Problem, add: int | None, replace: int | None, within: Any, others: Mapping[str, Any],
+              ) -> dict[str, Any]:
+    """The members of the problem that asks about new rows.
+
+    Args:
+        problem: whose rows they join.
+        add, replace: how many rows are added, or take the place of others.
+        within: the least and the largest value of every feature of a new row; None: those of the training rows.
+        others: what was asked about other changes.
+
+    Raises:
+        InputError: what does not fit together.
+    """
+    stated = [(key, value) for key, value in {"add": add, "replace": replace, **others}.items() if value is not None]
+    (key, count), *more = stated
+    if more:
+        raise InputError(f"{key} and {more[0][0]}", "given together", "give one of them")
+    if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
+        raise InputError(key, f"{count!r}", "give a whole number of rows from 1 on")
+    box = None
+    if within is not None:
+        ends = given_numbers(within, "within")
+        if ends.shape != (2, problem.network.widths[0]):
+            raise InputError("within", f"shape {ends.shape}", f"give (2, {problem.network.widths[0]}) numbers: the "
+                             "least and the largest value of every feature of a new row")
+        box = tuple((float(a), float(b)) for a, b in ends.T)
+    if problem.prepare is not None and within is not None:
+        raise InputError("within", "given with features that a pipeline prepares", "leave it out, or prepare them")
+    word = "added" if key == "add" else "replaced"
+    return {**PLAIN, "parameter": Parameter.DELETIONS, **_most(problem, key, int(count)), "fresh": word, "box": box}
 
 
 def asked_change(problem: Problem, delete: Any, relabel: Any, groups: Any, pairs: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def find_findings(claims: Sequence[Claim], problem: Problem) -> tuple[Finding, .
 
 def _finding(group: Sequence[Claim], problem: Problem) -> Finding:
     claim = group[0]
-    rows = None if claim.rows is None else find_rows(claim)
+    rows = find_rows(claim) if claim.rows is not None and QUANTITIES[claim.quantity].ranked else None
     return Finding(
         quantity=claim.quantity,
         name=name(claim, problem),

@@ -26,8 +26,8 @@ Json = Mapping[str, Any]
 FOLDED = ("reparameterised: the claim is about the folded parameters (rounded to float64), not about those of the "
           "network before export")
 
-SIZED = {"first_order_distance", "distance", "stable_predictions", "correct_predictions", "prediction_change",
-         "first_order_prediction_change"}
+SIZED = {"first_order_distance", "distance", "stable_predictions", "correct_predictions", "tolerated_changes",
+         "prediction_change", "first_order_prediction_change"}
 """Quantities that use the radius of the spec."""
 
 

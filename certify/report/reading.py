@@ -126,7 +126,8 @@ def _belongs(claim: Claim, opened: Certificate, where: str) -> None:
                                REMEDY)
     if claim.witness.equal_rows is not None and opened.problem.base != BaseWord.GIVEN:
         raise CertificateError(f"{where}.witness", "equal rows refute only interpolation with base 'given'", REMEDY)
-    if {"flipped", "undecided", "changed"} & set(given) and (found := disagreement(claim, opened.problem)):
+    lists = {"flipped", "undecided", "changed"}
+    if lists <= {*theorem.witness.members()} and lists & {*given} and (found := disagreement(claim, opened.problem)):
         raise CertificateError(f"{where}.witness", found, REMEDY)
     _at_a_point(claim, opened, where)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from certify.certificate.schema import Claim, Problem
+from certify.format.labels import COUNTED
 from certify.report.phrases.parameters import PARAMETERS
 from certify.report.phrases.sets import SETS
 from certify.report.quantities import QUANTITIES
@@ -167,6 +168,25 @@ def _both(how: str) -> Theorem:
     return Theorem({"upper": how, "lower": how})
 
 
+@dataclass(frozen=True)
+class _ChangedRows(Theorem):
+    """Rows that are left out or get other labels: labels are counted, motions have both ends by refits."""
+
+    def how(self, claim: Claim, problem: Problem, side: str) -> str:
+        """By quantity; of a motion's upper end what bounds it."""
+        if claim.quantity in COUNTED:
+            return super().how(claim, problem, side)
+        return {"lower": "lower end by one such choice of rows, whose refit is verified", "upper": _BY.get(
+            claim.witness.by or "", "")}[side]
+
+
+_BY: Final = {
+    "counted": "upper end by every choice of rows, each refitted and verified (theorem D2)",
+    "norms": "upper end by the lengths of the changed slopes over the weight decay (theorem D1d)",
+}
+"""What bounds a motion, by the word of the witness."""
+
+
 _BELOW = "lower end by one change of the budget, and weights at which the changed loss is proved nearly flat"
 _OF_THE_LAST_LAYER: Final = {
     "distance": {
@@ -231,7 +251,7 @@ THEOREMS: Final[dict[str, dict[str, Theorem]]] = {
         "M5d": Theorem({"lower": f"{_WITNESS}, whatever the rank of the Hessian"}),
         "P1": _Predictions(means="a verified inverse of the Hessian"),
         "Q6": _LastLayer(),
-        "D1": Theorem({
+        "D1": _ChangedRows({
             "upper": "upper end by choices of rows whose refits, verified, flip a label",
             "lower": "lower end by a proved cover of every choice of rows (theorem D1)",
         }, only_point=True),

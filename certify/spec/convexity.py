@@ -6,13 +6,14 @@ from collections.abc import Collection
 from typing import Final
 
 from certify.format import quantities as q
-from certify.format.theorems import D1, Q6, Q6_LABELS
+from certify.format.theorems import D1, D1_TOLERATED, Q6, Q6_LABELS
 
-CONVEX: Final = tuple(row.name for row in (q.DISTANCE, q.STABLE_PREDICTIONS, q.CORRECT_PREDICTIONS, q.PREDICTION_CHANGE)
-                      if row in (*Q6.quantities, *Q6_LABELS.quantities, *D1.quantities))
+_ROWS: Final = (q.STABLE_PREDICTIONS, q.CORRECT_PREDICTIONS, q.TOLERATED_CHANGES)
+CONVEX: Final = tuple(row.name for row in (q.DISTANCE, *_ROWS, q.PREDICTION_CHANGE) if row in (
+    *Q6.quantities, *Q6_LABELS.quantities, *D1.quantities, *D1_TOLERATED.quantities))
 """Quantities of the critical map at finite size: of a strongly convex last layer alone."""
 
-PREDICTIONS: Final = (q.STABLE_PREDICTIONS.name, q.CORRECT_PREDICTIONS.name, q.PREDICTION_CHANGE.name)
+PREDICTIONS: Final = (*(row.name for row in _ROWS), q.PREDICTION_CHANGE.name)
 FIRST_ORDER: Final = q.FIRST_ORDER_PREDICTION_CHANGE.name
 """The limit for small changes, of any network (P1); no statement at finite size."""
 OUTPUT_CHANGE: Final = q.FIRST_ORDER_PREDICTION_CHANGE.unit

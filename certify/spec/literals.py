@@ -27,11 +27,12 @@ Set = Literal["total", "per_sample", "sparse", "given"]
 Norm = Literal[1, 2, "inf"]
 Direction = Literal["down"]
 Arithmetic = Literal["float", "exact"]
+Fresh = Literal["added", "replaced"]
 Severity = Literal["fail", "warn"]
 Bounded = Literal[
     "modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-    "prediction_change", "stable_predictions", "correct_predictions", "first_order_prediction_change",
-    "excess", "hausdorff",
+    "prediction_change", "stable_predictions", "correct_predictions", "tolerated_changes",
+    "first_order_prediction_change", "excess", "hausdorff",
 ]
 """Quantities that are proved."""
 Quantity = Literal[Bounded, "loss_after", "residual"]

@@ -169,6 +169,8 @@ class Perturbation(Section):
         groups: array or column of the data file that says which group every row belongs to: `count` is of groups.
         relabelled: beside `count` rows that are left out, how many others get another label.
         pairs: labels (a, b): a may become b, and nothing else changes.
+        fresh: `count` rows are new: ``"added"``, or ``"replaced"``: as many are left out.
+        box: for each feature the least and the largest value of a new row; default those of the training rows.
     """
 
     parameter: literals.Parameter = "features"
@@ -185,6 +187,8 @@ class Perturbation(Section):
     groups: Name | None = None
     relabelled: Count | None = None
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1), Listed] | None = None
+    fresh: literals.Fresh | None = None
+    box: Annotated[tuple[Pair, ...], Field(min_length=1), Listed] | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -108,7 +108,7 @@ class Point(ABC):
         """Unit of a quantity here."""
         p = self.problem
         if QUANTITIES[quantity].counts:
-            return label_unit(p.outputs, p.threshold)
+            return label_unit(p.outputs, p.threshold, QUANTITIES[quantity].unit)
         return unit(quantity, p.parameter, p.set, p.weight_norm, p.merge_duplicates and bool(p.groups))
 
 

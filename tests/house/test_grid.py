@@ -33,16 +33,23 @@ DIFFERENCES = (
 )
 """Where the table refuses earlier than the old prover did. Nothing that was refused is accepted now."""
 
+MOVED = ("stable_predictions", "distance", "prediction_change")
+
 SINCE: tuple[tuple[str, Domain, str], ...] = (
     ("D1: two targets of the squared loss, or rows that mark an output, are labels too", Domain(
         parameter="labels", loss="squared", set="sparse", quantity="stable_predictions"), "D1"),
-    ("D1: these labels become others", Domain(parameter="labels", set="given", quantity="stable_predictions"), "D1"),
+    ("D1: these labels become others", Domain(parameter="labels", set="given", quantity=MOVED), "D1"),
+    ("D1: how far labels of the squared loss move a head", Domain(
+        parameter="labels", loss="squared", set="sparse", quantity=MOVED), "D1"),
 )
 """What theorems answer that had no answer when the grid was kept: name, domain, label. A new theorem goes here."""
 
 SUCCEEDED = (
     ("D1: any count labels become others", Domain(parameter="labels", set="sparse", quantity="stable_predictions"),
      "stable_predictions Q6", "stable_predictions D1"),
+    *((f"D1: how far any count labels move {what}", Domain(parameter="labels", set="sparse", quantity=quantity),
+       f"{quantity} Q6", f"{quantity} D1") for quantity, what in (
+           ("distance", "the solution"), ("prediction_change", "outputs"))),
 )
 """What another theorem answers now, which says more: name, domain, what was said, what is said."""
 

@@ -13,6 +13,7 @@ from certify.check import table
 from certify.check.reading.certificate import array_name, number, read_certificate, two_rows, vector, whole
 from certify.check.reading.side import array_start
 from certify.check.theorems.head.rows.claims import places as row_numbers
+from certify.check.theorems.head.rows.moves.claims import by_word
 from certify.check.theorems.modulus.set_quantities import summand
 from certify.format.canonical import encode
 from certify.format.refusal import Invalid
@@ -27,14 +28,15 @@ CERTIFICATES = [path for path in ALL if b'"theorem":"D1"' not in path.read_bytes
 """Those that the frozen reader can know: it is older than D1 and the members of its witness."""
 
 READERS = {vector: Form.VECTOR, number: Form.NUMBER, whole: Form.WHOLE, two_rows: Form.ROWS, array_name: Form.ARRAY,
-           array_start: Form.ARRAY, summand: Form.WORD, row_numbers: Form.PLACES}
+           array_start: Form.ARRAY, summand: Form.WORD, by_word: Form.WORD, row_numbers: Form.PLACES}
 MODULES = {
     "M2": ("modulus.kernel",), "M4": ("modulus.rows",), "N1": ("modulus.row_budgets",), "N2": ("modulus.row_budgets",),
     "N3": ("modulus.given_change",), "N4": ("modulus.one_row",), "Q1": ("aubin.interpolation",),
     "Q4": ("distance.compensation",), "Q7": ("distance.given_change", "distance.critical_given_change"),
     "P1": ("predictions.first_order",), "P2": ("predictions.labels",), "S14": ("excess.window",),
     "M5": ("modulus.critical", "modulus.critical_sets", "modulus.critical_rows", "modulus.critical_one_row"),
-    "Q6": ("head.claims", "head.labels"), "D1": ("head.rows.claims",),
+    "Q6": ("head.claims", "head.labels"),
+    "D1": ("head.rows.claims", "head.rows.moves.claims", "head.rows.tolerance.claims"),
     "M6": ("modulus.sublevel", "persistence.radius"), "Q5": ("aubin.sublevel",),
 }
 

@@ -33,8 +33,8 @@ TURNS: tuple[dict[str, object], ...] = (
 SETS = ({"set": "sparse", "count": True}, {"set": "sparse", "count": False}, {"set": "per_sample", "count": False},
         {"set": "total", "count": False}, {"set": "total", "count": True},
         {"set": "given", "count": False, "change": True}, {"set": "given", "count": False, "change": False})
-QUANTITIES = ("stable_predictions", "correct_predictions", "distance", "prediction_change", "modulus",
-              "first_order_distance")
+QUANTITIES = ("stable_predictions", "correct_predictions", "tolerated_changes", "distance", "prediction_change",
+              "modulus", "first_order_distance")
 
 
 def questions() -> Iterator[Question]:
@@ -42,7 +42,7 @@ def questions() -> Iterator[Question]:
     for parameter, loss, quantity, undecayed, normalization, given, turn in product(
             ("deletions", "labels", "sample_weights"), ("squared", "cross_entropy", "logistic"), QUANTITIES,
             (False, True), ("fixed", "remaining"), SETS, TURNS):
-        needs = quantity in ("stable_predictions", "correct_predictions", "prediction_change")
+        needs = quantity in ("stable_predictions", "correct_predictions", "tolerated_changes", "prediction_change")
         radius = {"radius": True} if parameter == "sample_weights" and given["set"] != "given" else {}
         yield replace(HEAD, parameter=parameter, loss=loss, quantity=quantity, undecayed=undecayed,
                       normalization=normalization, evaluation=needs, **{**radius, **given, **turn})

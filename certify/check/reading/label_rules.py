@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flint import arb
 
 from certify.check.reading.numbers import is_number
-from certify.check.reading.sections.demands import counts
+from certify.check.reading.sections.demands import TOLERATED, counts
 from certify.check.words.losses import LOSSES
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
@@ -39,6 +39,11 @@ def units(problem: Problem) -> tuple[str, ...]:
     """The units that a claim on labels may state: certificates without a threshold once stated the rows alone."""
     full = f"{PLAIN} (label: {meaning(problem.outputs, problem.threshold)})"
     return (full, PLAIN) if problem.threshold is None else (full,)
+
+
+def changed_rows(problem: Problem) -> tuple[str, ...]:
+    """The unit of numbers of changed rows that labels survive."""
+    return (f"changed rows (label: {meaning(problem.outputs, problem.threshold)})",)
 
 
 def apart(problem: Problem, output: arb) -> arb:
@@ -81,9 +86,11 @@ def check_counted(spec: Spec, problem: Problem, asked: Iterable[Gate] = ()) -> N
             found = "no targets are named" if targets is None else "the targets are not all -1 and 1"
             raise Invalid("spec, evaluation.threshold", "none is stated",
                           f"labels of one output with the {problem.loss} loss need one: {found}")
-    rows = len(problem.evaluation)
     for where, gate in counted:
-        if gate.side == "min" and gate.value > rows:
-            raise Invalid(where, f"{gate} is asked", f"there are {rows} evaluation rows, so no outcome meets it")
-        if gate.side == "max" and gate.value >= rows:
-            raise Invalid(where, f"{gate} is asked", f"there are {rows} evaluation rows, so every outcome meets it")
+        rows = gate.quantity == TOLERATED
+        most = (problem.count or 0) if rows else len(problem.evaluation)
+        found = f"at most {most} rows change" if rows else f"there are {most} evaluation rows"
+        if gate.side == "min" and gate.value > most:
+            raise Invalid(where, f"{gate} is asked", f"{found}, so no outcome meets it")
+        if gate.side == "max" and gate.value >= most:
+            raise Invalid(where, f"{gate} is asked", f"{found}, so every outcome meets it")

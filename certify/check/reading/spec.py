@@ -28,7 +28,7 @@ _WORDS = {
     "perturbation.set": ("total", "per_sample", "sparse", "given"),
     "run.arithmetic": ("float", "exact"),
     "gate.quantity": ("modulus", "sample_modulus", "first_order_distance", "distance", "aubin", "persistence_radius",
-                      "stable_predictions", "correct_predictions", "prediction_change",
+                      "stable_predictions", "correct_predictions", "tolerated_changes", "prediction_change",
                       "first_order_prediction_change", "excess", "hausdorff"),
     "gate.rigour": ("proved", "conditional", "estimated"),
     "gate.severity": ("fail", "warn"),
@@ -40,7 +40,7 @@ _KEYS = {
     "solution": ("map", "base", "layer", "level", "within"),
     "weights": ("norm", "reference", "tau"),
     "perturbation": ("parameter", "rows", "columns", "scale", "set", "norm", "radius", "count", "direction", "file",
-                     "array", "groups", "relabelled", "pairs"),
+                     "array", "groups", "relabelled", "pairs", "fresh", "box"),
     "aubin": ("radius_u", "radius_w"),
     "window": ("radius",),
     "evaluation": ("file", "features", "targets", "threshold"),
@@ -52,6 +52,7 @@ PARTS = ("maps", "finite", "aubin", "window", "perturbation", "evaluation", "who
 WORDS_OF_PARTS = {
     "distance": ("finite", "perturbation"), "stable_predictions": ("finite", "perturbation", "evaluation"),
     "correct_predictions": ("finite", "perturbation", "evaluation", "whole_rows"),
+    "tolerated_changes": ("finite", "perturbation", "evaluation", "whole_rows"),
     "prediction_change": ("evaluation",), "first_order_prediction_change": ("perturbation", "evaluation"),
     "first_order_distance": ("perturbation",), "aubin": ("aubin",), "excess": ("window",), "hausdorff": ("window",),
     "persistence_radius": ("maps",), "sparse": ("perturbation",), "given": ("perturbation",),
@@ -61,7 +62,7 @@ WORDS_OF_PARTS = {
 }
 """The parts that say what a quantity, a set, a map, a parameter or a norm goes with; no other word needs one."""
 IMPLIED = {"deletions": "sparse"}  # the set that a parameter means without saying so
-SET_KEYS, KIND_KEYS = ("norm", "count", "direction", "file", "array"), ("groups", "relabelled", "pairs")
+SET_KEYS, KIND_KEYS = ("norm", "count", "direction", "file", "array"), ("groups", "relabelled", "pairs", "fresh", "box")
 
 
 @dataclass(frozen=True)

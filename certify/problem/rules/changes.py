@@ -8,6 +8,7 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Parameter, Set
+from certify.network.network import Network
 from certify.problem.perturbations.codes import codes_of
 from certify.problem.perturbations.named import code_named
 
@@ -22,7 +23,7 @@ def require_kind(problem: Statement) -> None:
         InputError: with what would work.
     """
     parameter, given = Parameter(problem.parameter), not Set(problem.set).sized
-    stated = [key for key in ("together", "relabelled", "pairs") if getattr(problem, key) is not None]
+    stated = [key for key in ("together", "relabelled", "pairs", "fresh") if getattr(problem, key) is not None]
     if stated and (given or not parameter.discrete or problem.count is None or len(stated) > 1):
         raise InputError(stated[0], f"given with parameter '{problem.parameter}', set '{problem.set}'"
                          f"{f' and {stated[1]}' if len(stated) > 1 else ''}",
@@ -33,10 +34,25 @@ def require_kind(problem: Statement) -> None:
         _require_both(problem, problem.relabelled)
     if problem.pairs is not None:
         _require_pairs(problem, problem.pairs)
+    if problem.fresh is not None:
+        _require_new(problem)
     if given and parameter.leaves and len(problem.rows) >= problem.n:
         raise InputError("rows", f"all {problem.n} rows are left out", "leave a row to train on")
     if given and parameter.relabels and problem.change is not None:
         _require_labels(problem, problem.change)
+
+
+def _require_new(problem: Statement) -> None:
+    net = problem.network
+    widths = net.widths if isinstance(net, Network) else ()
+    inputs = widths[0] if len(widths) == 2 and widths[-1] == 1 else None
+    if inputs is None:
+        raise InputError("fresh", f"given with a network of widths {list(widths)}",
+                         "use one layer with one output: other layers change what a row is")
+    if problem.box is not None and (len(problem.box) != inputs or any(not a <= b for a, b in problem.box)):
+        raise InputError("box", f"{len(problem.box)} pairs", f"give {inputs} pairs, each a least and a largest value")
+    if len(codes_of(problem).codes) != 2:
+        raise InputError("fresh", "given with targets that are not two labels", "give two labels")
 
 
 def _require_groups(problem: Statement, groups: tuple[tuple[int, ...], ...]) -> None:

@@ -165,7 +165,7 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
 
 @dataclass(frozen=True, eq=False)
 class _Enclosed:
-    """Outputs after changes: by D1c where the intercept is free and the loss knows its curvature, else by D1a or D1b."""
+    """Outputs after changes: by D1e where the intercept is free and the loss knows its curvature, else by D1a, D1b."""
 
     head: Head
     root: RootCurvature | None

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.format.words import Parameter
-from certify.problem.limits import OutOfTime
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
-from certify.prove.changed.fewer_rows import LARGEST, Fewer, Flip
 from certify.prove.changed.tolerated_shown import Tolerance, as_frame, as_html, drawn
 from certify.prove.label_words import worded
 from certify.prove.rows import VERBS, asked_any, labelled
 from certify.prove.rows_asked import KINDS
-from certify.rigor.finder import proposed
-from certify.systems.head.rows.change import NONE, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
-from certify.systems.head.rows.refit import enclose_refits
-from certify.theorems.head.rows.method import Budget, Flips
-from certify.theorems.head.rows.survey import Survey, survey
-
-CLIMB = 0.7
-"""Share of the time for proofs; the rest is for the search of changes that flip what is still open."""
-
-TURN, BEYOND = 0.5, 0.2
-"""Shares of the time that is left: for one number of rows, and for changes of more rows than were asked about."""
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.tolerance.search import Search
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,100 +104,7 @@ def tolerated_changes(
         raise InputError("most", f"{most!r}", "give 1 or more")
     asked = labelled(asked_any(problem, X_eval, kind, 1), threshold)
     rows = tuple(asked.rows)
-    search = _Search(head_of(asked), Parameter(asked.parameter).relabels, rows, Budget(seconds), progress or silent)
-    most, proofs = min(most, len(rows)), Budget(CLIMB * seconds)
-    for count in range(1, most + 1):
-        if proofs.left() <= 0 or not search.climb(count, proofs):
-            break
-    search.flip_others(most)
-    search.shrink()
+    search = Search(head_of(asked), Parameter(asked.parameter).relabels, rows, Budget(seconds), progress or silent)
+    search.run(min(most, len(rows)))
     return ToleratedChanges(np.minimum(search.lower, search.upper), search.upper, kind, search.head,
                             tuple(search.changed), problem.classes)
-
-
-class _Search:
-    """Both ends of every prediction while they approach each other.
-
-    Args:
-        head: the head.
-        relabels: whether labels change; else rows are deleted.
-        rows: those that may.
-        limit: the time.
-        tell: told the stage and the fraction done.
-    """
-
-    def __init__(self, head: Head, relabels: bool, rows: tuple[int, ...], limit: Budget, tell: Progress) -> None:
-        self.head, self.relabels, self.rows, self.limit, self.tell = head, relabels, rows, limit, tell
-        N = len(head.points)
-        self.lower, self.upper = np.full(N, -1, dtype=np.int64), np.full(N, len(rows), dtype=np.int64)
-        self.changed: list[tuple[int, ...] | None] = [None] * N
-        self.flips: dict[int, Flip] = {}
-        self.exact = False
-        known = head.today >= 0
-        nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
-        V = proposed(lambda: Refitter(head).V0)
-        V = head.V if V is None else V
-        sides, _ = head.sides(V[None], enclose_refits(head, nothing, V[None]))
-        self.lower[known & (sides[0] == head.today)] = 0
-        for i in np.flatnonzero(known & (sides[0] >= 0) & (sides[0] != head.today)):
-            self.upper[i], self.changed[i] = -1, ()
-
-    def climb(self, count: int, proofs: Budget) -> bool:
-        """Ask about one more row where one fewer is proved; whether any prediction survives it."""
-        at = np.flatnonzero((self.head.today >= 0) & (self.lower == count - 1) & (self.upper >= count))
-        if not len(at):
-            return False
-        found = self._survey(at, count, proofs.share(TURN).left())
-        for part in found.parts.values():
-            if part.tolerated is not None:
-                low, high = part.tolerated
-                self.lower[at], self.upper[at] = np.maximum(self.lower[at], low), np.minimum(self.upper[at], high)
-                self.exact = True
-                return False
-        self.lower[at[found.proved]] = count
-        return bool(found.proved.any())
-
-    def flip_others(self, most: int) -> None:
-        """Search changes that flip predictions whose ends do not meet, of few rows first, then of more than `most`."""
-        counts = [*range(1, most + 1)] if not self.exact else []
-        while counts and counts[-1] < len(self.rows):
-            counts.append(min(2 * counts[-1], len(self.rows)))
-        for place, count in enumerate(counts):
-            open_ = np.flatnonzero((self.head.today >= 0) & (self.lower < count) & (self.upper >= count))
-            left = self.limit.left()
-            if not len(open_) or left <= 0:
-                continue
-            self._survey(open_, count, left * max(BEYOND, 1 / (len(counts) - place)), methods=())
-
-    def _survey(self, at: Whole, count: int, seconds: float, **methods: tuple[str, ...]) -> Survey:
-        """The survey of some predictions; what flips one of them is kept, where it has the fewest rows."""
-        part = replace(self.head, points=self.head.points[at], points_rad=self.head.points_rad[at])
-        found = survey(part, RowChange(self.relabels, count, self.rows), max(seconds, 0.0), self.tell, **methods)
-        self._keep(at, found.flips)
-        return found
-
-    def _keep(self, at: Whole, flips: Flips) -> None:
-        for i, a in zip(at.tolist(), flips.point.tolist(), strict=True):
-            if a >= 0:
-                there = flips.rows[a] != NONE
-                self._take(i, Flip(flips.rows[a][there], flips.codes[a][there], flips.weights[a]))
-
-    def _take(self, i: int, flip: Flip) -> None:
-        if len(flip.rows) - 1 < self.upper[i]:
-            self.flips[i] = flip
-            self.upper[i], self.changed[i] = len(flip.rows) - 1, tuple(sorted(flip.rows.tolist()))
-
-    def shrink(self) -> None:
-        """Drop rows that a change does not need, where the ends do not meet, as long as there is time."""
-        open_ = [i for i in self.flips if self.upper[i] > self.lower[i]]
-        if not open_ or self.head.k * self.head.m > LARGEST:
-            return
-        fewer = proposed(lambda: Fewer(self.head))
-        if fewer is None:
-            return
-        try:
-            for place, i in enumerate(sorted(open_, key=lambda i: len(self.flips[i].rows))):
-                self.tell("dropping rows that are not needed", place / len(open_))
-                self._take(i, fewer.of(i, self.flips[i], int(self.lower[i]) + 1, self.limit.check))
-        except OutOfTime:
-            return

@@ -28,6 +28,13 @@ def condition(problem: Problem) -> str:
         return (f"at most {count(most)} training row{'s' * (most != 1)}{listed} {row.whole[most == 1]} and at most "
                 f"{count(problem.relabelled)} other{'s' * (problem.relabelled != 1)} "
                 f"{PARAMETERS[Parameter.LABELS].whole[problem.relabelled == 1]}, whichever they are")
+    if problem.fresh is not None:
+        box = "the ranges of the training rows" if problem.fresh.box is None else "the stated box"
+        verb = "join" if most != 1 else "joins"
+        out = f"at most {count(most)} training row{'s' * (most != 1)}{listed} {row.whole[most == 1]} and " if (
+            problem.fresh.rows == "replaced") else ""
+        return (f"{out}at most {count(most)} new row{'s' * (most != 1)} {verb}, with any features within {box} and any "
+                "labels")
     if problem.pairs is not None:
         along = ", ".join(f"{a:g} to {b:g}" for a, b in problem.pairs)
         return (f"at most {count(most)} training row{'s' * (most != 1)}{listed} {row.whole[most == 1]}, from {along} "

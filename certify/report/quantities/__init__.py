@@ -15,11 +15,12 @@ from certify.report.quantities.persistence_radius import PERSISTENCE_RADIUS
 from certify.report.quantities.prediction_change import PREDICTION_CHANGE
 from certify.report.quantities.quantity import Quantity
 from certify.report.quantities.stable_predictions import STABLE_PREDICTIONS
+from certify.report.quantities.tolerated_changes import TOLERATED_CHANGES
 from certify.report.quantities.window import EXCESS, HAUSDORFF
 
 QUANTITIES: Final[dict[str, Quantity]] = {row.word: row for row in (
     MODULUS, SAMPLE_MODULUS, AUBIN, EXCESS, HAUSDORFF, DISTANCE, STABLE_PREDICTIONS, CORRECT_PREDICTIONS,
-    PREDICTION_CHANGE, FIRST_ORDER_PREDICTION_CHANGE, FIRST_ORDER_DISTANCE, PERSISTENCE_RADIUS,
+    TOLERATED_CHANGES, PREDICTION_CHANGE, FIRST_ORDER_PREDICTION_CHANGE, FIRST_ORDER_DISTANCE, PERSISTENCE_RADIUS,
 )}
 """Every quantity by its word, in the order in which a report explains them."""
 

@@ -78,9 +78,11 @@ def _sentence(claim: Claim, problem: Problem, rows: Rows | None) -> Phrase:
 
 
 DISTANCE = Quantity(
-    "distance", "Distance to the nearest exact fit", _sentence, by_theorem={"Q6": last_layer.distance_sentence},
+    "distance", "Distance to the nearest exact fit", _sentence,
+    by_theorem={label: last_layer.distance_sentence for label in ("Q6", "D1")},
     names={
         "Q6": "Distance from today’s solution to that of the changed data",
+        "D1": "Distance from today’s solution to that of the changed data",
         "critical": "Distance to the nearest critical point of the changed loss",
     },
     at_size="The distance", sized=True, nearest=True,

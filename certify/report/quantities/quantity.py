@@ -44,6 +44,7 @@ class Quantity:
         terms: entries of a glossary that it needs.
         facts: lines of the table of the problem that it needs.
         row_noun: what is known of one row.
+        ranked: whether a larger number of a row says that it matters more, as tables of rows have them.
         gauge: whether it is drawn as a size, from what is harmless to what is not.
     """
 
@@ -67,6 +68,7 @@ class Quantity:
     terms: Callable[[Problem], Terms] = no_terms
     facts: Callable[[Problem], Terms] = no_terms
     row_noun: str = "factor"
+    ranked: bool = True
     gauge: bool = False
 
     def covers(self, claim: Claim) -> bool:

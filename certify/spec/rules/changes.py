@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from certify.format.errors import SpecError
 from certify.format.quantities import STABLE_PREDICTIONS
-from certify.format.words import Parameter, Set
+from certify.format.words import Loss, Normalization, Parameter, Set
 
 if TYPE_CHECKING:
     from certify.spec.models import Spec
 
-KINDS: Final = ("groups", "relabelled", "pairs")
+KINDS: Final = ("groups", "relabelled", "pairs", "fresh")
 """The keys, of which one may be given."""
 NEEDED: Final = {"groups": (Parameter.DELETIONS, Parameter.LABELS), "relabelled": (Parameter.DELETIONS,),
-                 "pairs": (Parameter.LABELS,)}
+                 "pairs": (Parameter.LABELS,), "fresh": (Parameter.DELETIONS,)}
 """The parameters that they go with."""
 
 
@@ -28,6 +28,8 @@ def require_kind(spec: Spec, name: str) -> None:
     if Parameter(p.parameter).leaves and not Set(p.set).sized and isinstance(p.rows, str):
         raise SpecError(f"{where}.rows", 'missing, and set = "given" leaves out the rows that it lists',
                         'list the rows, or use set = "sparse" with a count')
+    if p.box is not None:
+        _require_box(spec, where)
     stated = [key for key in KINDS if getattr(p, key) is not None]
     if not stated:
         return
@@ -44,3 +46,26 @@ def require_kind(spec: Spec, name: str) -> None:
                         "put that gate into a spec of its own")
     if key == "groups" and p.rows != "all":
         raise SpecError(f"{where}.rows", "listed beside groups, which hold every row", "remove rows")
+    if p.fresh is not None:
+        _require_new(spec, where)
+
+
+def _require_new(spec: Spec, where: str) -> None:
+    """New rows are for one output, labels, and a sum that does not follow how many rows there are."""
+    loss, follows = Loss(spec.training.loss), Normalization(spec.training.normalization).follows
+    if loss.of_heads or loss.outputs_by_class or follows:
+        raise SpecError(f"{where}.fresh", f'given with loss = "{spec.training.loss}", normalization = '
+                        f'"{spec.training.normalization}"', 'use loss = "logistic" or "squared" with normalization = '
+                        '"fixed", or remove fresh')
+
+
+def _require_box(spec: Spec, where: str) -> None:
+    p = spec.perturbation
+    if p.fresh is None:
+        raise SpecError(f"{where}.box", "given without fresh", 'say fresh = "added" or "replaced", or remove box')
+    for a, b in p.box or ():
+        if a > b:
+            raise SpecError(f"{where}.box", f"[{a!r}, {b!r}]", "give pairs of a least and a largest value")
+    inputs = (spec.model.widths or (len(p.box or ()),))[0]
+    if len(p.box or ()) != inputs:
+        raise SpecError(f"{where}.box", f"{len(p.box or ())} pairs", f"give {inputs}, one for each feature")

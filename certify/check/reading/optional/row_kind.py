@@ -8,9 +8,11 @@ from certify.check.reading.spec import Spec
 from certify.format.canonical import Json, show
 from certify.format.refusal import Invalid
 
-KEYS = ("groups", "relabelled", "pairs")
+KEYS = ("groups", "relabelled", "pairs", "fresh")
 """Name of the array or column of the data file by which rows change together; beside `count` rows that are left out,
-how many others get another label; labels that may become another, each with that one. One of them is given."""
+how many others get another label; labels that may become another, each with that one; how rows are new, and, where
+given, the box of their features. One of them is given."""
+FRESH = ("added", "replaced")
 
 
 def placed(spec: Spec, data: bytes, name: str, n: int) -> Json:
@@ -25,6 +27,8 @@ def described(kind: Json) -> Json:
     if kind["together"]:
         most = max(map(len, kind["together"]))
         return {"grouped": {"by": kind["groups"], "groups": len(kind["together"]), "largest": most}}
+    if kind["fresh"]:
+        return {"fresh": {"rows": kind["fresh"], "box": [list(p) for p in kind["box"]] if kind["box"] else None}}
     return {"pairs": [list(pair) for pair in kind["pairs"]]} if kind["pairs"] else {"relabelled": kind["relabelled"]}
 
 
@@ -39,7 +43,16 @@ def read_kind(p: Json) -> Json:
         isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) for pair in pairs)
     if not good or ("pairs" in p and not pairs):
         raise Invalid("spec, perturbation.pairs", f"{show(pairs)} is stated", "a list of pairs of labels is needed")
-    found = {"groups": groups, "relabelled": relabelled, "pairs": tuple((float(a), float(b)) for a, b in pairs)}
+    fresh, box = p.get("fresh"), p.get("box")
+    if fresh is not None and fresh not in FRESH:
+        raise Invalid("spec, perturbation.fresh", f"{show(fresh)} is stated", f"one of {show(list(FRESH))} is needed")
+    good = box is None or (isinstance(box, list) and bool(box) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) and pair[0] <= pair[1] for pair in box))
+    if not good or (box is not None and fresh is None):
+        raise Invalid("spec, perturbation.box", f"{show(box)} is stated", "pairs of a least and a largest value are "
+                      "needed, beside fresh")
+    found = {"groups": groups, "relabelled": relabelled, "pairs": tuple((float(a), float(b)) for a, b in pairs),
+             "fresh": fresh, "box": tuple((float(a), float(b)) for a, b in box or ())}
     return found | {"word": ", ".join(key for key in KEYS if found[key])}
 
 

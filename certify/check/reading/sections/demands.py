@@ -16,8 +16,8 @@ MODULI = ("modulus", "sample_modulus")
 FIRST_ORDER = "first_order_prediction_change"
 LINEAR = ("first_order_distance", FIRST_ORDER)
 LABELS = "stable_predictions"
-CORRECT = "correct_predictions"
-COUNTED = (LABELS, CORRECT)
+CORRECT, TOLERATED = "correct_predictions", "tolerated_changes"
+COUNTED = (LABELS, CORRECT, TOLERATED)
 PREDICTIONS = (*COUNTED, "prediction_change")
 FINITE = ("distance", *PREDICTIONS)
 BUDGETS = ("total", "per_sample", "sparse")
@@ -31,7 +31,7 @@ ZERO, SMALL, LARGE = "zero", "small", "large"
 
 
 def counts(quantity: str) -> bool:
-    """Whether a quantity is a number of evaluation rows."""
+    """Whether a quantity is about labels."""
     return quantity in COUNTED
 
 

@@ -16,6 +16,7 @@ from certify.check.reading.sections.demands import (
     LINEAR,
     MODULI,
     SMALL,
+    TOLERATED,
     ZERO,
     Goes,
     judged,
@@ -35,7 +36,7 @@ RULES = (
          "gate", "quantity", CRITICAL),
     *(Goes({"quantity": quantity}, {"map": maps}, "gate", "quantity",
            f"the critical map, with predictions at finite size, or interpolation with {LABELS}")
-      for quantity, maps in (("prediction_change", "critical"), (CORRECT, "critical"),
+      for quantity, maps in (("prediction_change", "critical"), (CORRECT, "critical"), (TOLERATED, "critical"),
                              (LABELS, ("critical", "interpolation")))),
     *(Goes({one: True}, {other: True}, "evaluation", "evaluation", "evaluation rows with predictions alone")
       for one, other in (("predicts", "evaluation"), ("evaluation", "predicts"))),

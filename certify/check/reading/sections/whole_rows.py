@@ -6,18 +6,19 @@ from functools import partial
 from itertools import combinations
 
 from certify.check.reading.optional.row_kind import read_kind
-from certify.check.reading.sections.demands import BUDGETS, CONVEX, CORRECT, LABELS, Goes, Words, judged
+from certify.check.reading.sections.demands import BUDGETS, CONVEX, CORRECT, LABELS, TOLERATED, Goes, Words, judged
 from certify.format.canonical import Json
 
 WHOLE = ("labels", "deletions")
 """Parameters of which a row changes whole or not at all, without a size."""
 FINITE: Words = CONVEX | {"set": (*BUDGETS, "given")}
-ROWS: Words = CONVEX | {"set": ("sparse", "given"), "counts_alone": True}
+ROWS: Words = CONVEX | {"set": ("sparse", "given")}
 """A question about any `count` rows that change, or about these (D1)."""
-ALONE = f"sparse or given and {LABELS} or {CORRECT} alone"
+ALONE = "sparse or given and quantities at finite size alone"
 
 KINDS: dict[str, Words] = {"groups": {"parameter": WHOLE, "listed": False}, "relabelled": {"parameter": "deletions"},
-         "pairs": {"parameter": "labels"}}
+         "pairs": {"parameter": "labels"}, "fresh": {"parameter": "deletions", "loss": ("logistic", "squared"),
+                                                     "normalization": "fixed", "one_output": True}}
 """What each key that says which rows change together, or how, goes with."""
 
 OF_HEADS = ("one_vs_rest", "squared_hinge", "huber", "poisson")
@@ -45,10 +46,12 @@ RULES: tuple[Goes, ...] = (
          f"cross_entropy or logistic, or {ALONE}"),
     Goes({"quantity": CORRECT}, ROWS | {"parameter": WHOLE}, "gate", "quantity",
          f"labels or deletions, with {ALONE}"),
-    *(Goes({"kind": key}, ROWS | {"set": "sparse"} | then, f"perturbation.{key}", key,
+    Goes({"quantity": TOLERATED}, ROWS | {"parameter": WHOLE, "set": "sparse", "kind": None}, "gate", "quantity",
+         f"labels or deletions of any rows, one by one, with {TOLERATED}"),
+    *(Goes({"kind": key}, ROWS | {"set": "sparse", "counts_alone": True} | then, f"perturbation.{key}", key,
            f"none but for any count of rows that change whole, with {LABELS} alone, and here {then}")
       for key, then in KINDS.items()),
-    Goes({"kind": tuple(", ".join(some) for r in (2, 3) for some in combinations(KINDS, r))}, None,
+    Goes({"kind": tuple(", ".join(some) for r in (2, 3, 4) for some in combinations(KINDS, r))}, None,
          "perturbation", "kind", "one of these keys"),
     Goes({"parameter": "deletions", "set": "given"}, {"listed": True, "change": False}, "perturbation.rows", "rows",
          "the list of rows that are left out, and no file, with given"),

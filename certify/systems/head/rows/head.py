@@ -53,6 +53,7 @@ class Head:
         points_rad: `(N,)` as `phi_rad`.
         threshold: of one output: the label of a point is whether the output lies above it.
         weights: of the rows in the sum; None: all 1.
+        new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
     """
 
     phi: Array
@@ -69,6 +70,7 @@ class Head:
     points_rad: Array
     threshold: float = 0.0
     weights: Weighing | None = None
+    new: int = 0
 
     @property
     def uneven(self) -> bool:
@@ -119,7 +121,7 @@ class Head:
     def mu(self, deleted: int = 0) -> tuple[float, float]:
         """`μ_M` after that many rows are deleted: the nearest float, and an upper bound of its error."""
         if deleted not in self._mus:
-            exact = fp.exact(self.weight_decay) * (self.n - deleted if self.remaining else self.n)
+            exact = fp.exact(self.weight_decay) * (self.n - self.new - (deleted if self.remaining else 0))
             fp.up(exact)  # refuses what no float holds
             mid = float(exact)
             self._mus[deleted] = mid, fp.up(abs(Fraction(mid) - exact))

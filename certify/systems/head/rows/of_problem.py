@@ -20,11 +20,15 @@ from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.both import BothChange
 from certify.systems.head.rows.changes.given import GivenRows
 from certify.systems.head.rows.changes.groups import GroupChange
+from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.changes.pairs import PairChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses import HEAD_LOSSES
 from certify.systems.head.rows.refit import enclose_refits, gradient_size
 from certify.systems.head.rows.weights import RowWeights
+
+REPLACED = "replaced"
+"""The word of a spec where as many rows are left out as join; the other is added."""
 
 
 def head_of(problem: Problem) -> Head:
@@ -60,6 +64,9 @@ def change_of_rows(problem: Problem) -> Change:
         return GroupChange(relabels, count, problem.together)
     if problem.relabelled is not None:
         return BothChange(count, problem.relabelled, rows)
+    if problem.fresh is not None:
+        low, high = new_box(problem)
+        return NewRows(count if problem.fresh == REPLACED else 0, problem.count, rows, low, high)
     if problem.pairs is not None:
         found = codes_of(problem)
         pairs = frozenset((code_named(problem, found, a, "pairs"), code_named(problem, found, b, "pairs"))
@@ -67,6 +74,14 @@ def change_of_rows(problem: Problem) -> Change:
         first = [a for a, _ in pairs]
         return PairChange(count, tuple(row for row in rows if found.label[row] in first), pairs)
     return RowChange(relabels, count, rows)
+
+
+def new_box(problem: Problem) -> tuple[Array, Array]:
+    """The box in which the features of a new row lie: the stated one, or the ranges of the training rows."""
+    if problem.box is None:
+        return problem.X.min(axis=0), problem.X.max(axis=0)
+    box = np.array(problem.box, dtype=np.float64)
+    return box[:, 0], box[:, 1]
 
 
 def _new_codes(problem: Problem) -> tuple[int, ...]:
@@ -117,7 +132,7 @@ def _weights(problem: Problem, codes: Array | None, n: int) -> RowWeights | None
 
 def _targets(problem: Problem) -> tuple[Array | None, Whole | None, Array]:
     """Codes, labels and targets as the loss takes them; targets that are no labels have no codes."""
-    relabels = Parameter(problem.parameter).relabels or problem.relabelled is not None
+    relabels = (Parameter(problem.parameter).relabels or problem.relabelled is not None or problem.fresh is not None)
     by_label = problem.weights is not None and problem.weights.by_label
     if problem.labels is None and not relabels and not by_label:
         assert problem.y is not None

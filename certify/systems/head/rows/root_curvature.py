@@ -1,4 +1,4 @@
-"""D1c: how near refits are to proposed weights where the intercept is free, by the curvature at one reference."""
+"""D1e: how near refits are to proposed weights where the intercept is free, by the curvature at one reference."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RootCurvature:
     """Distances `√(|U − Û|² + |β − β̂ + G(U − Û)|²)`, in which intercept and weights hardly depend on each other.
 
     `S = Σ M_i` and `CᵀU = Σ M_iUx_i`, M_i the second derivative of row i at the reference outputs; `G ≈ S⁺Cᵀ`. Any G
-    gives a proof (D1c); this one makes `|CᵀU − SGU|` small, and the modulus of strong convexity nearly that of the
+    gives a proof (D1e); this one makes `|CᵀU − SGU|` small, and the modulus of strong convexity nearly that of the
     decay, however far the rows are from the origin.
 
     Attributes:
@@ -71,7 +71,8 @@ class RootCurvature:
         left = C - np.tensordot(S, G, 1)
         defect = float(np.sqrt(np.einsum("abj,abj->", left, left))) * fp.sum_up(G.size)
         steep = float(np.sqrt(np.einsum("ab,ab->", S, S))) * RAISE
-        defect = (defect + off * size + lost + fp.dot_unit(k + 1) * (steep * size + fp.frobenius(C.reshape(k, -1)))) * RAISE
+        rounded = fp.dot_unit(k + 1) * (steep * size + fp.frobenius(C.reshape(k, -1)))
+        defect = (defect + off * size + lost + rounded) * RAISE
         skew = 0.0
         if head.loss.shifted:
             total = G.sum(axis=0)

@@ -23,6 +23,7 @@ from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.labels import labels_of
 from certify.systems.head.rows.of_problem import change_of_rows, given_base
 from certify.theorems.head.rows.method import Mask
+from certify.theorems.head.rows.new_rows.survey import NewFlips
 from certify.theorems.head.rows.survey import CLASSES, Survey, survey
 from certify.theorems.rule import Rule
 
@@ -116,6 +117,8 @@ def arrays_of(found: Survey) -> dict[str, Any]:
     if len(flips.rows):
         arrays |= {"flips.point": flips.point, "flips.rows": flips.rows, "flips.codes": flips.codes,
                    "flips.weights": flips.weights.reshape(len(flips.rows), -1)}
+        if isinstance(flips, NewFlips):
+            arrays |= {"flips.new": flips.new, "flips.labels": flips.labels}
     for name, part in found.parts.items():
         arrays |= {f"{name}.{key}": np.ascontiguousarray(value) for key, value in part.arrays.items()}
     return arrays

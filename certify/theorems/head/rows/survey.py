@@ -18,6 +18,7 @@ from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
 from certify.rigor.finder import proposed
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
@@ -89,6 +90,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         tell: told the stage and the fraction of points decided.
         methods: those that may be used.
     """
+    if isinstance(change, NewRows):
+        return _of_new_rows(head, change, Budget(seconds), tell)
     budget, found = Budget(seconds), Found(head)
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
@@ -124,6 +127,20 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     require_consistent(status, found)
     status[found.flipped & (status == OPEN)] = FLIPPED
     return Survey(status, parts, found.flips(), tuple(reasons))
+
+
+def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Survey:
+    """The same where rows are new, which no other method knows (D11)."""
+    from certify.theorems.head.rows.new_rows.survey import NAME, refusal, surveyed
+
+    status, known = np.full(len(head.points), OPEN), head.today >= 0
+    if gone := [why] if (why := refusal(head, change)) else vanishing(head, change):
+        return Survey(status, {}, Found(head).flips(), tuple(gone))
+    proved, part, flips = surveyed(head, change, known, budget, tell)
+    status[proved] = status_of(NAME)
+    status[flips.point >= 0] = FLIPPED
+    reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
+    return Survey(status, {} if part is None else {NAME: part}, flips, tuple(reasons))
 
 
 def require_consistent(status: np.ndarray, found: Found) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from certify import Problem, tolerated_changes
 from certify.network.network import Network
-from certify.prove.changed import tolerated
-from certify.prove.changed.fewer_rows import Fewer, Flip
 from certify.prove.changed.tolerated_shown import Tolerance, as_html, counted
 from certify.systems.head.rows.change import Choices
+from certify.theorems.head.rows.tolerance import search as tolerated
+from certify.theorems.head.rows.tolerance.fewer_rows import Fewer, Flip
 from tests.families.heads import drawn_head
 from tests.oracles.squared_head import margin, refit, tolerated_labels
 from tests.unit.prove.changed.test_coefficients import squared

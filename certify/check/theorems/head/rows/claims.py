@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -19,6 +19,7 @@ from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.changes.any_rows import AnyRows
 from certify.check.theorems.head.rows.changes.base import Rows
+from certify.check.theorems.head.rows.changes.new_rows import NewRows
 from certify.check.theorems.head.rows.head import BITS, Head, head_of
 from certify.check.theorems.head.rows.head import OPEN as OPEN_LABEL
 from certify.check.theorems.head.rows.refitted.refit import Change, labels_after
@@ -29,7 +30,9 @@ from certify.format.refusal import Invalid
 
 CORRECT = "correct_predictions"
 FLIPS = ("point", "rows", "codes", "weights")
-KINDS, PLAIN = ("every_choice",), ("enumeration",)
+NEW = ("new", "labels")
+"""Arrays of flips where rows are new."""
+KINDS, PLAIN = ("every_choice", "new_rows"), ("enumeration",)
 """Methods for every kind of change as it is, and methods for any rows and nothing that they contain."""
 
 
@@ -102,34 +105,53 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
             raise Invalid(f"{where}.centre", f"its shape is {centre.shape}, its type {centre.kind}",
                           f"{head.k * head.m} weights are needed")
         _keeps_classes(claim, head)
-        status = _whole(arrays.pop("status", None), f"{where}.status", (len(head.today),))
-        if not all(0 <= s < FIRST + len(METHODS) for s in status):
-            raise Invalid(f"{where}.status", show(status), f"numbers from 0 to {FIRST + len(METHODS) - 1} are needed")
-        flips = {name: arrays.pop(f"flips.{name}") for name in FLIPS if f"flips.{name}" in arrays}
-        flipped = _flipped(head, flips, where) if flips else [False] * len(status)
+        status, flips, flipped = read(head, arrays, where)
         _agree(claim, status, flipped, where)
         if claim.quantity == CORRECT:
             _right(claim, status, head, right_labels(head, ladder.problem.right))
         _listed(claim, status, flips)
-        parts: dict[str, dict[str, Array]] = {}
-        for name, array in arrays.items():
-            method, _, part = name.partition(".")
-            parts.setdefault(method, {})[part] = array
-        used = {METHODS[s - FIRST] for s in status if s >= FIRST}
-        if set(parts) | used != used:
-            raise Invalid(where, f"there are arrays of {show(sorted(set(parts) - used))}", "no row rests on them")
-        for place, name in enumerate(METHODS):
-            if name in used and start not in ladder.derived:
-                asked = [s == FIRST + place for s in status]
-                _fits(head, name, f"{where}.status")
-                module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
-                found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
-                missing = [j for j, (yes, want) in enumerate(zip(found, asked, strict=True)) if want and not yes]
-                if missing:
-                    raise Invalid(f"{where}.status", f"evaluation row {missing[0]} is stated to stay, by {name}",
-                                  f"that is not proved for {len(missing)} of its {sum(asked)} rows")
-                ladder.tell(f"{name}: {sum(asked)} predictions stay")
+        check_methods(head, status, arrays, where, ladder.tell, start not in ladder.derived)
         ladder.derived.add(start)
+
+
+def read(head: Head, arrays: dict[str, Array], where: str) -> tuple[list[int], dict[str, Array], list[bool]]:
+    """The status of every row, the arrays of flips, and the rows that they flip; what is left are those of methods.
+
+    Raises:
+        Invalid: a status is none, or a change does not flip what it is stated to flip.
+    """
+    status = whole_numbers(arrays.pop("status", None), f"{where}.status", (len(head.today),))
+    if not all(0 <= s < FIRST + len(METHODS) for s in status):
+        raise Invalid(f"{where}.status", show(status), f"numbers from 0 to {FIRST + len(METHODS) - 1} are needed")
+    flips = {name: arrays.pop(f"flips.{name}") for name in (*FLIPS, *NEW) if f"flips.{name}" in arrays}
+    return status, flips, flipped_by(head, flips, where) if flips else [False] * len(status)
+
+
+def check_methods(head: Head, status: list[int], arrays: Mapping[str, Array], where: str, tell: Callable[[str], None],
+                  derive: bool = True) -> None:
+    """Every row that is stated to stay does, by its method.
+
+    Raises:
+        Invalid: that is not proved of one, or there are arrays on which no row rests.
+    """
+    parts: dict[str, dict[str, Array]] = {}
+    for name, array in arrays.items():
+        method, _, part = name.partition(".")
+        parts.setdefault(method, {})[part] = array
+    used = {METHODS[s - FIRST] for s in status if s >= FIRST}
+    if set(parts) | used != used:
+        raise Invalid(where, f"there are arrays of {show(sorted(set(parts) - used))}", "no row rests on them")
+    for place, name in enumerate(METHODS):
+        if name in used and derive:
+            asked = [s == FIRST + place for s in status]
+            _fits(head, name, f"{where}.status")
+            module: Method = import_module(f"certify.check.theorems.head.rows.{name}")
+            found = module.proved(head, parts.get(name, {}), f"{where}.{name}", asked)
+            missing = [j for j, (yes, want) in enumerate(zip(found, asked, strict=True)) if want and not yes]
+            if missing:
+                raise Invalid(f"{where}.status", f"evaluation row {missing[0]} is stated to stay, by {name}",
+                              f"that is not proved for {len(missing)} of its {sum(asked)} rows")
+            tell(f"{name}: {sum(asked)} predictions stay")
 
 
 def _fits(head: Head, name: str, where: str) -> None:
@@ -144,7 +166,7 @@ def _fits(head: Head, name: str, where: str) -> None:
     if kind.plain is None or name in PLAIN:
         raise Invalid(where, f"rows are stated to stay by {name}", "that is for any rows deleted, or any relabelled")
     if head.free_intercept and not head.loss.quadratic:
-        _empties(AnyRows(kind.labels, head.relabels, head.count, head.moving), where, f"{name} is stated")
+        check_classes(AnyRows(kind.labels, head.relabels, head.count, head.moving), where, f"{name} is stated")
 
 
 def _keeps_classes(claim: Claim[object], head: Head) -> None:
@@ -155,10 +177,11 @@ def _keeps_classes(claim: Claim[object], head: Head) -> None:
     """
     if not claim.lower or not head.free_intercept or head.loss.quadratic:
         return
-    _empties(head.change, f"{claim.where}.lower", show(claim.lower))
+    check_classes(head.change, f"{claim.where}.lower", show(claim.lower))
 
 
-def _empties(change: Rows, where: str, stated: str) -> None:
+def check_classes(change: Rows, where: str, stated: str) -> None:
+    """No label may lose all its rows; raises `Invalid`."""
     for c in change.emptied():
         raise Invalid(where, stated, f"label {c} may lose all its {len(change.labels.rows(c))} rows; then a free "
                       "intercept has no finite minimum")
@@ -211,24 +234,27 @@ def _listed(claim: Claim[Changes], status: list[int], flips: Mapping[str, Array]
             raise Invalid(f"{claim.where}.witness.{name}", show(said), f"the side file says {show(found)}")
 
 
-def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
+def flipped_by(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
     """Which evaluation rows a stated change flips, each proved by its refit."""
-    if set(flips) != set(FLIPS):
-        raise Invalid(f"{where}.flips", f"its arrays are {show(sorted(flips))}", f"{show(list(FLIPS))} are needed")
+    new = isinstance(head.change, NewRows)
+    if set(flips) != {*FLIPS, *(NEW if new else ())}:
+        raise Invalid(f"{where}.flips", f"its arrays are {show(sorted(flips))}", f"{show(list(FLIPS))} are needed, and "
+                      f"{show(list(NEW))} where rows are new")
     shape = flips["rows"].shape
     if len(shape) != 2 or flips["weights"].shape != (shape[0], head.k * head.m):
         raise Invalid(f"{where}.flips", f"the shapes of rows and weights are {shape}, {flips['weights'].shape}",
                       "rows of a change and weights of its refit are needed")
-    point = _whole(flips["point"], f"{where}.flips.point", (len(head.today),))
-    rows = _whole(flips["rows"], f"{where}.flips.rows", shape)
-    codes = _whole(flips["codes"], f"{where}.flips.codes", shape)
+    point = whole_numbers(flips["point"], f"{where}.flips.point", (len(head.today),))
+    rows = whole_numbers(flips["rows"], f"{where}.flips.rows", shape)
+    codes = whole_numbers(flips["codes"], f"{where}.flips.codes", shape)
     A, r = shape
-    changes = [_change(head, rows[a * r : (a + 1) * r], codes[a * r : (a + 1) * r], f"{where}.flips, change {a}")
+    changes = [change_of(head, rows[a * r : (a + 1) * r], codes[a * r : (a + 1) * r], f"{where}.flips, change {a}")
                for a in range(A)]
     if any(not -1 <= p < A for p in point):
         raise Invalid(f"{where}.flips.point", show(point), f"numbers of {A} changes, or -1, are needed")
     size = head.k * head.m
-    labels = labels_after(head, changes, [flips["weights"].values[a * size : (a + 1) * size] for a in range(A)])
+    V = [list(flips["weights"].values[a * size : (a + 1) * size]) for a in range(A)]
+    labels = _labels_with_new(head, changes, V, flips, where) if new else labels_after(head, changes, V)
     for j, p in enumerate(point):
         if p >= 0 and (labels[p][j] < 0 or head.today[j] < 0 or labels[p][j] == head.today[j]):
             raise Invalid(f"{where}.flips.point", f"change {p} is stated to flip evaluation row {j}",
@@ -236,7 +262,14 @@ def _flipped(head: Head, flips: Mapping[str, Array], where: str) -> list[bool]:
     return [p >= 0 for p in point]
 
 
-def _change(head: Head, rows: list[int], codes: list[int], where: str) -> Change:
+def _labels_with_new(head: Head, changes: list[Change], V: list[list[float]], flips: Mapping[str, Array], where: str,
+                     ) -> list[list[int]]:
+    from certify.check.theorems.head.rows.new_rows.flips import labels_with
+
+    return labels_with(head, changes, V, flips, where)
+
+
+def change_of(head: Head, rows: list[int], codes: list[int], where: str) -> Change:
     """One of the choices that are asked about."""
     pairs = tuple((row, code) for row, code in zip(rows, codes, strict=True) if row != -1)
     if not head.change.permits(pairs):
@@ -246,7 +279,7 @@ def _change(head: Head, rows: list[int], codes: list[int], where: str) -> Change
     return pairs
 
 
-def _whole(array: Array | None, where: str, shape: tuple[int, ...]) -> list[int]:
+def whole_numbers(array: Array | None, where: str, shape: tuple[int, ...]) -> list[int]:
     """An array of whole numbers of a shape."""
     if array is None or array.shape != shape or array.kind != "i":
         raise Invalid(where, "it is missing" if array is None else f"its shape is {array.shape}, its type {array.kind}",

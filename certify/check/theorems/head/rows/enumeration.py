@@ -54,7 +54,7 @@ def proved(head: Head, arrays: Mapping[str, Array], where: str, asked: list[bool
         raise Invalid(where, f"its arrays are {', '.join(sorted(arrays))}",
                       "weights, or again, exact and weights are needed, and with sums basis, moved, shares and units")
     size, summed = head.k * head.m, SUMS <= names
-    others = _others(arrays, where, size) if AGAIN <= set(arrays) else {}
+    others = others_of(arrays, where, size) if AGAIN <= set(arrays) else {}
     stays = [yes and old >= 0 for yes, old in zip(asked, head.today, strict=True)]
     weights = arrays["weights"]
     if weights.shape[1:] != (size,) or weights.kind != "f":
@@ -83,7 +83,7 @@ def batches(head: Head, most: int) -> Iterator[list[Change]]:
             yield some
 
 
-def _others(arrays: Mapping[str, Array], where: str, size: int) -> dict[int, tuple[float, ...]]:
+def others_of(arrays: Mapping[str, Array], where: str, size: int) -> dict[int, tuple[float, ...]]:
     """The weights of those choices whose own are not near enough."""
     again, exact = arrays["again"], arrays["exact"]
     if again.kind != "i" or len(again.shape) != 1 or exact.shape != (again.shape[0], size):

@@ -51,6 +51,7 @@ class Head:
         relabels: whether labels change; else rows are deleted.
         kind: what may happen to the rows, where that is not that any `count` of `moving` change; these say then the
             change of any rows that contains it, of no rows where there is none.
+        new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
     """
 
     phi: arb_mat
@@ -73,6 +74,7 @@ class Head:
     count: int
     relabels: bool
     kind: Rows | None = None
+    new: int = 0
 
     @property
     def change(self) -> Rows:
@@ -103,7 +105,7 @@ class Head:
 
     def mu(self, deleted: int = 0) -> arb:
         """`μ_M` after that many deletions."""
-        return self.decay * (self.n - deleted if self.remaining else self.n)
+        return self.decay * (self.n - self.new - (deleted if self.remaining else 0))
 
 
 def head_of(point: Point) -> Head:
@@ -112,10 +114,12 @@ def head_of(point: Point) -> Head:
     biased = last.biases is not None
     V = given_weights(problem)
     phi = _inputs(point.forward.inputs[-1], biased)
-    seen = forward(problem, point.parameters, list(problem.evaluation)).inputs[-1]
-    evaluated = _inputs(seen, biased)
+    points = list(problem.evaluation)
+    evaluated = arb_mat(0, phi.ncols()) if not points else _inputs(
+        forward(problem, point.parameters, points).inputs[-1], biased)
     relabels = RELABELS[problem.parameter]
-    codes = codes_of(problem, relabels or bool(problem.kind and problem.kind["relabelled"]))
+    codes = codes_of(problem, relabels or bool(problem.kind and (
+        problem.kind["relabelled"] or problem.kind["fresh"])))
     kind = kind_of(problem, codes, relabels)
     plain = Plain(relabels, problem.count or 0, problem.moving) if kind is None else (
         kind.plain or Plain(relabels, 0, ()))

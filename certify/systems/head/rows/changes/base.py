@@ -21,11 +21,13 @@ class Change(ABC):
 
     Attributes:
         by_rows: whether choices that differ in their last row alone follow one another.
+        finite: whether its choices can be counted out; else rows are new.
         apart: why methods for any rows deleted, or any rows relabelled, do not answer; empty where they do.
     """
 
     by_rows: ClassVar[bool] = True
     apart: ClassVar[str] = ""
+    finite: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -18,7 +18,7 @@ from certify.certificate.canonical import canonical_bytes, seal
 from certify.check.main import check
 from certify.cli.audit import run_audit
 from certify.format.refusal import Invalid
-from certify.format.theorems import D1, Q6_LABELS
+from certify.format.theorems import D1, D1_MOVES, Q6, Q6_LABELS
 from tests.unit.theorems.head.test_motion import fitted
 
 GATES = {"distance": "max = 9.0", "stable_predictions": "min = 3", "prediction_change": "max = 9.0"}
@@ -61,9 +61,10 @@ BUDGETS = {
 
 @pytest.fixture(autouse=True, scope="module")
 def _earlier() -> Iterator[None]:
-    """Labels that become others, as certificates of before D1 count them: by Q6."""
+    """Labels that become others, as certificates of before D1 count and measure them: by Q6."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(theorems, "RULES", {**theorems.RULES, D1: theorems.RULES[Q6_LABELS]})
+        patch.setattr(theorems, "RULES", {**theorems.RULES, D1: theorems.RULES[Q6_LABELS],
+                                                D1_MOVES: theorems.RULES[Q6]})
         theorems.rule_of.cache_clear()
         yield
     theorems.rule_of.cache_clear()

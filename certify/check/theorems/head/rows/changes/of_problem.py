@@ -7,6 +7,7 @@ from certify.check.theorems.head.rows.changes.base import DELETED, Labels, Rows
 from certify.check.theorems.head.rows.changes.both import Both
 from certify.check.theorems.head.rows.changes.given import GivenRows
 from certify.check.theorems.head.rows.changes.groups import Groups
+from certify.check.theorems.head.rows.changes.new_rows import NewRows
 from certify.check.theorems.head.rows.changes.pairs import Pairs
 from certify.check.theorems.head.rows.codes import Codes, number_of
 from certify.format.canonical import show
@@ -35,10 +36,25 @@ def kind_of(problem: Problem, codes: Codes, relabels: bool) -> Rows | None:
         return Groups(labels, relabels, problem.count, groups)
     if kind["pairs"]:
         return _along(problem, codes, labels, kind["pairs"], count)
+    if kind["fresh"]:
+        return _new(problem, labels, kind["fresh"] == "replaced", kind["box"])
     relabelled: int = kind["relabelled"]
     if problem.count + relabelled > n:
         raise Invalid("spec, perturbation.relabelled", f"{relabelled} beside {problem.count}", f"{n} rows may change")
     return Both(labels, count, relabelled, problem.moving)
+
+
+def _new(problem: Problem, labels: Labels, replaced: bool, box: tuple[tuple[float, float], ...]) -> NewRows:
+    """New rows: in the stated box, or in the ranges of the data."""
+    columns = [list(map(float, column)) for column in zip(*problem.features, strict=True)]
+    ends = box or tuple((min(column), max(column)) for column in columns)
+    if len(problem.layers) != 1 or len(ends) != len(columns) or labels.codes != 2:
+        raise Invalid("spec, perturbation.fresh",
+                      f"{len(ends)} pairs, {labels.codes} labels, {len(problem.layers)} layers",
+                      f"one layer, two labels and {len(columns)} pairs are needed")
+    assert problem.count is not None
+    return NewRows(labels, problem.count if replaced else 0, problem.count, problem.moving, tuple(a for a, _ in ends),
+                   tuple(b for _, b in ends))
 
 
 def _along(

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import chain
 from math import isqrt
 from operator import add, itemgetter, mul
+from typing import NamedTuple
 
 from flint import arb, arb_mat, fmpz_mat
 
@@ -73,6 +74,15 @@ def fits(head: Head) -> bool:
     return finite and known and small and sys.byteorder == "little"
 
 
+class Refits(NamedTuple):
+    """Refits of a batch: weights column by column and packed, radii in units of `2^−RADIUS`, the longest weights."""
+
+    columns: list[list[int]]
+    W: fmpz_mat
+    radii: list[int | None]
+    longest: arb
+
+
 class Packed:
     """A logistic head in whole numbers.
 
@@ -112,11 +122,16 @@ class Packed:
             weights: floats near the refits.
             which: the points.
         """
+        found = self.refits(changes, weights)
+        return [False] * len(changes) if found is None else self._decided(found, which)
+
+    def refits(self, changes: Sequence[Change], weights: Sequence[Sequence[float]]) -> Refits | None:
+        """How near the refits of changes of equally many rows are; None where nothing is proved of any."""
         B, head, unit = len(changes), self.head, float(1 << V)
         try:
             columns = [[int(v * unit) for v in column] for column in zip(*weights, strict=True)]
-        except OverflowError:
-            return [False] * B
+        except (OverflowError, ValueError):  # infinite, or no number
+            return None
         longest = norm([arb(max(map(abs, column))) for column in columns]) / 2**V
         mu = head.mu(len(changes[0]) if not head.relabels else 0)
         mu_units = integer(mu * 2**(PHI + SLOPE - V))
@@ -124,16 +139,15 @@ class Packed:
         outputs = (self.largest + self.eta + self.eta_points + 1) * (longest + 1) + abs(arb(head.threshold))
         if not (mu > 0 and outputs * 2**(32 + CELL) < room and
                 (self.weight + head.n * (self.eta + 1) + mu * longest) * 2**(PHI + SLOPE) < room):
-            return [False] * B
-        ones = sum(1 << SLOT * b for b in range(B))
-        bias = HALF * ones
+            return None
+        bias = HALF * sum(1 << SLOT * b for b in range(B))
         W = fmpz_mat([[packed(column, bias)] for column in columns])
         slopes = self._slopes(self.out * W, B, bias)
         G = [whole(p) for p in slopes]
         held = [0 if head.free_intercept and j == head.m - 1 else mu_units for j in range(head.m)]
         g = self._gradients(changes, slopes, fmpz_mat([[x] for x in G]), W, held, bias)
         radii = self._radii(g, numbers(sum(G), B), slopes, mu, longest, len(changes[0]))
-        return self._decided(W, radii, which, longest, B, ones)
+        return Refits(columns, W, radii, longest)
 
     def _slopes(self, Z: fmpz_mat, B: int, bias: int) -> list[Sequence[int]]:
         """Of every row the slopes of all refits."""
@@ -204,17 +218,22 @@ class Packed:
                 found.append((ball, mu * low / (mu + low + low * (t / s) ** 2)))
         return found
 
-    def _decided(self, W: fmpz_mat, radii: list[int | None], which: Sequence[int], longest: arb, B: int,
-                 ones: int) -> list[bool]:
-        """Whether the outputs of all points lie on today's side, for all weights within the radii."""
+    def reach(self, radii: list[int | None]) -> tuple[list[bool], int]:
+        """Which radii are small enough for products with points, and all of these as one integer."""
         most = ROOM // 4 // (max(self.lengths) + 1)
         good = [r is not None and r < most for r in radii]
-        reach = sum((r if r is not None and ok else 0) << SLOT * b
-                    for b, (r, ok) in enumerate(zip(radii, good, strict=True)))
+        return good, sum((r if r is not None and ok else 0) << SLOT * b
+                         for b, (r, ok) in enumerate(zip(radii, good, strict=True)))
+
+    def _decided(self, found: Refits, which: Sequence[int]) -> list[bool]:
+        """Whether the outputs of all points lie on today's side, for all weights within the radii."""
+        B = len(found.radii)
+        ones = sum(1 << SLOT * b for b in range(B))
+        good, reach = self.reach(found.radii)
         bias, unit = HALF * ones, 2**(32 + CELL)
-        slack = above(self.eta_points * longest * unit) + 4
+        slack = above(self.eta_points * found.longest * unit) + 4
         level = above(arb(self.head.threshold) * unit)
-        X = (self.seen * W).entries()
+        X = (self.seen * found.W).entries()
         for j in which:
             sign = 1 if self.head.today[j] else -1
             left = (int(X[j]) - level * ones) * sign - self.lengths[j] * reach - slack * ones + bias

@@ -33,16 +33,35 @@ def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequen
     found: list[list[int]] = []
     for start in range(0, len(changes), AT_ONCE):
         some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
-        flat = arb_mat([list(v[a * head.m : (a + 1) * head.m]) for v in V for a in range(head.k)]).transpose()
-        Z, F = (head.phi * flat).tolist(), (head.evaluated * flat).tolist()
-        for b, (change, v) in enumerate(zip(some, V, strict=True)):
+        flat = _columns(head, V)
+        F = (head.evaluated * flat).tolist()
+        for b, r in enumerate(_distances(head, some, V, flat)):
             at = slice(b * head.k, (b + 1) * head.k)
-            r = distance(head, change, v, [row[at] for row in Z])
             # two outputs differ by √2·r·|x| more at most, one output by r·|x|
             spread = r if head.k == 1 else r * arb(2).sqrt()
             found.append([label(row[at], head.threshold, spread * size) if r.is_finite() else OPEN
                           for row, size in zip(F, head.lengths, strict=True)])
     return found
+
+
+def distances(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[float]]) -> list[arb]:
+    """:func:`distance` of many changes."""
+    found: list[arb] = []
+    for start in range(0, len(changes), AT_ONCE):
+        some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
+        found += _distances(head, some, V, _columns(head, V))
+    return found
+
+
+def _columns(head: Head, V: Sequence[Sequence[float]]) -> arb_mat:
+    """Weights as columns, an output each."""
+    return arb_mat([list(v[a * head.m : (a + 1) * head.m]) for v in V for a in range(head.k)]).transpose()
+
+
+def _distances(head: Head, some: Sequence[Change], V: Sequence[Sequence[float]], flat: arb_mat) -> list[arb]:
+    Z = (head.phi * flat).tolist()
+    return [distance(head, change, v, [row[b * head.k : (b + 1) * head.k] for row in Z])
+            for b, (change, v) in enumerate(zip(some, V, strict=True))]
 
 
 def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]]) -> arb:

@@ -1,0 +1,1 @@
+"""How far refits lie from today's, derived again."""

@@ -1,0 +1,1 @@
+"""How many changed rows each prediction survives, derived again."""

@@ -1,0 +1,1 @@
+"""How far refits lie from today's: distance of the weights, change of the outputs, both ends."""

@@ -1,0 +1,140 @@
+"""D1: how far a head's one solution, and its outputs, move when rows are left out or get other labels: both ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certify.finders.head.refits import Refitter
+from certify.format.quantities import DISTANCE, PREDICTION_CHANGE
+from certify.format.theorems import D1_MOVES, Q6
+from certify.format.words import By, Rigour
+from certify.problem.bound import Bound, Hypothesis, SideArray
+from certify.problem.cost import Cost
+from certify.problem.problem import Problem
+from certify.problem.question import question_of
+from certify.rigor.finder import proposed
+from certify.rigor.fp import Array, U
+from certify.systems.head.point import CENTRE, HeadPoint
+from certify.systems.head.rows.change import NONE, Choices, RowChange
+from certify.systems.head.rows.changes.base import Change
+from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.of_problem import change_of_rows, given_base
+from certify.systems.head.rows.refit import enclose_refits
+from certify.theorems.head.claims import Moves
+from certify.theorems.head.rows.claims import DECAYED, FREE, UNKNOWN, ChangedRows, centre_of, seconds_of
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves.counted import Farther, able, counted
+from certify.theorems.head.rows.moves.measures import Distance, Measure, Outputs
+from certify.theorems.head.rows.moves.norms import farthest
+from certify.theorems.head.rows.moves.search import search
+from certify.theorems.rule import Rule
+
+LOWER = 1.0 - 2.0**-30
+"""What is left of a lower end: a checker has rounding of its own."""
+
+SHIFTED = ("the intercepts carry no decay and only their differences are determined, so that distances and outputs "
+           "have no meaning: use bias_decay = true, or ask for stable_predictions")
+SHORT = "the upper end is missing: give a smaller count or more time ({why})"
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """Both ends: the choice that moves farthest of those found, and what no choice exceeds, and why that is so."""
+
+    farther: Farther
+    upper: float
+    by: By | None
+    arrays: dict[str, Array]
+    why: str = ""
+
+
+class RowMoves(Rule[HeadPoint]):
+    """D1, of motions."""
+
+    theorem = D1_MOVES
+
+    def cost(self, problem: Problem) -> tuple[Cost, ...]:
+        """As of the predictions that stay."""
+        return ChangedRows().cost(problem)
+
+    def distance(self, at: HeadPoint) -> Bound:
+        """Of the weights."""
+        return self._moved(at, DISTANCE.name, Distance)
+
+    def prediction_change(self, at: HeadPoint) -> Bound:
+        """Of the outputs at the evaluation rows."""
+        return self._moved(at, PREDICTION_CHANGE.name, Outputs)
+
+    def _moved(self, at: HeadPoint, quantity: str, kind: Callable[[Head, Array, float], Measure]) -> Bound:
+        if isinstance(at.head, str):
+            return self.open(at, quantity, at.head)
+        if refused := self.refused(at, self.cost(at.problem)[0]):
+            return self.open(at, quantity, refused)
+        head = at.head
+        if head.free_intercept and head.loss.shifted:
+            return self.open(at, quantity, SHIFTED)
+        centre = at.shared(CENTRE, lambda: centre_of(head))
+        if not np.isfinite(given_base(head, centre)).all():
+            return self.open(at, quantity, UNKNOWN)
+        at.progress("how far refits lie", 0.0)
+        found = reach(head, change_of_rows(at.problem), kind, Budget(seconds_of(at.limits.left())))
+        if found is None:
+            return self.open(at, quantity, UNKNOWN)
+        older = self._earlier(at, quantity, found)
+        return older or self._stated(at, quantity, found, centre)
+
+    def _stated(self, at: HeadPoint, quantity: str, found: Reach, centre: Array) -> Bound:
+        best, head = found.farther.best, found.farther.measure.head
+        convex = Hypothesis("convex", FREE if head.free_intercept else DECAYED, at.problem.weight_decay, True)
+        upper = None if found.by is None else float(found.upper)
+        arrays: dict[str, Any] = {"centre": np.ravel(centre), "today": np.ravel(found.farther.measure.today),
+                                  **found.arrays}
+        lower = best.low * LOWER * (1 - 4 * U)
+        if lower > 0:
+            there = best.rows != NONE
+            arrays |= {"reached.rows": best.rows[there], "reached.codes": best.codes[there],
+                       "reached.weights": np.ravel(best.V)}
+        witness: dict[str, Any] = {"array": SideArray("rows", arrays), "changed": sorted(
+            row for row in best.rows.tolist() if row != NONE) if lower > 0 else []}
+        if found.by is not None:
+            witness["by"] = str(found.by)
+        return Bound(quantity, self.theorem.label, Rigour.PROVED, float(lower) if lower > 0 else 0.0, upper,
+                     at.unit(quantity), (convex,), witness, found.why)
+
+    def _earlier(self, at: HeadPoint, quantity: str, found: Reach) -> Bound | None:
+        """The bound by Q6, where that is about this question too and proves a smaller upper end."""
+        question = question_of(at.problem, quantity)
+        if found.by is By.COUNTED or not any(domain.holds(question) for domain in Q6.once) or isinstance(at.layer, str):
+            return None
+        older: Bound = getattr(Moves(), quantity)(at)
+        nearer = older.upper is not None and (found.by is None or older.upper < found.upper)
+        return older if nearer else None
+
+
+def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measure], budget: Budget) -> Reach | None:
+    """Both ends of the largest motion; None where no refit of the unchanged data is proved."""
+    nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
+    today = proposed(lambda: Refitter(head).V0)
+    today = head.V if today is None else today
+    near = float(enclose_refits(head, nothing, today[None])[0])
+    if not np.isfinite(near):
+        return None
+    measure = kind(head, today, near)
+    why = able(head, change)
+    if not why:
+        found = counted(head, change, measure, budget)
+        if found is not None and np.isfinite(found[0].upper):
+            return Reach(found[0], found[0].upper, By.COUNTED,
+                         {f"counted.{name}": array for name, array in found[1].items()})
+        why = "the time was up before all choices were refitted" if found is None else "a refit was not proved"
+    farther = Farther(measure)
+    search(head, change, farther, budget.share(0.5))
+    most = farthest(head, change, today) if isinstance(change, RowChange) else np.inf
+    upper = measure.seen(most + near)
+    if np.isfinite(upper):
+        return Reach(farther, upper, By.NORMS, {})
+    return Reach(farther, np.inf, None, {}, SHORT.format(why=why))

@@ -1,0 +1,84 @@
+"""How far refits lie from today's, measured between proved weights: Euclidean distance, or outputs at points."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from certify.rigor import fp
+from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.head import Head
+
+
+class Measure(ABC):
+    """What of a motion `V − V_0` is measured: a seminorm of it.
+
+    Args:
+        head: the head.
+        today: `(k, m)` weights near the refit of the unchanged data.
+        near: that refit lies within it of them.
+    """
+
+    def __init__(self, head: Head, today: Array, near: float) -> None:
+        self.head, self.today, self.near = head, today, near
+
+    def ends(self, V: Array, radius: Array) -> tuple[Array, Array]:
+        """Bounds `(B,)` of the measure of `w − w_0` for all w within a radius of each V, and w_0 within `near`.
+
+        Args:
+            V: `(B, k, m)` weights.
+            radius: `(B,)`, infinite where nothing is known.
+        """
+        with np.errstate(all="ignore"):
+            D = V - self.today
+            size = _norms(D)
+            # one rounded difference an entry, and both balls
+            off = (2 * U * (_norms(V) + fp.frobenius(self.today)) + radius + self.near) * RAISE
+            low, high = self._of(D, size, np.where(np.isfinite(off), off, np.inf))
+        good = np.isfinite(size) & np.isfinite(off)
+        return np.where(good, np.fmax(low, 0.0), 0.0), np.where(good & ~np.isnan(high), high, np.inf)
+
+    def seen(self, most: float) -> float:
+        """An upper bound of the measure of any motion of at most that length."""
+        return float(most * self._steepest() * RAISE)
+
+    @abstractmethod
+    def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
+        """Ends for the motions D, of upper norms `size`, each known up to a distance `off`."""
+
+    @abstractmethod
+    def _steepest(self) -> float:
+        """The measure of a motion of length 1, at most."""
+
+
+class Distance(Measure):
+    """`|V − V_0|`."""
+
+    def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
+        least = size / (fp.sum_up(D[0].size) ** 2 * RAISE) - fp.FLOOR
+        return (least - off) * (1 - 4 * U), (size + off) * RAISE
+
+    def _steepest(self) -> float:
+        return 1.0
+
+
+class Outputs(Measure):
+    """The largest `|(V − V_0)x|` at an evaluation row x."""
+
+    def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
+        head, (B, k, m) = self.head, D.shape
+        F = (head.points @ D.reshape(B * k, m).T).reshape(len(head.points), B, k)
+        length = np.sqrt(np.einsum("nbk,nbk->nb", F, F))
+        wrong = (fp.dot_unit(m) * head.points_norm + head.points_rad)[:, None] * size * (np.sqrt(k) * RAISE)
+        wrong = (wrong + head.points_norm[:, None] * off) * RAISE + 2 * fp.dot_unit(k) * length + fp.FLOOR
+        return (length - wrong).max(axis=0) * (1 - 4 * U), (length + wrong).max(axis=0) * RAISE
+
+    def _steepest(self) -> float:
+        return float(self.head.points_norm.max(initial=0.0))
+
+
+def _norms(T: Array) -> Array:
+    """Upper bounds of the Frobenius norms of a batch of matrices."""
+    flat = T.reshape(len(T), -1)
+    return np.asarray(np.sqrt(np.einsum("bi,bi->b", flat, flat)) * fp.sum_up(flat.shape[1]) + fp.FLOOR)
