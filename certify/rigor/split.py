@@ -23,8 +23,8 @@ def split_product(A: Array, B: Array) -> Array:
     """`fl(A Bᵀ)`, `(r, k)` times `(c, k)`: the products of leading slices are exact, and the rest is small.
 
     `A = A₁ + A₂`, A₁ whole multiples of a power of two for each row, with t bits, `k·2^(2t) ≤ 2^53`: every sum in
-    `A₁B₁ᵀ` is exact in any order, `A₁B₂ᵀ + A₂Bᵀ` is one product of length 2k with factors 2^(−t)√k times as long, and one
-    addition rounds. Rows have to be within :data:`certify.rigor.fp.RANGE` and not so small that slices underflow.
+    `A₁B₁ᵀ` is exact in any order, `A₁B₂ᵀ + A₂Bᵀ` is one product of length 2k with factors 2^(−t)√k times as long, and
+    one addition rounds. Rows have to be within :data:`certify.rigor.fp.RANGE` and not so small that slices underflow.
     """
     t = _bits(A.shape[1])
     A1, B1 = _leading(A, t), _leading(B, t)
