@@ -54,7 +54,8 @@ class Refitter:
         nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
         self.scale = float(np.linalg.norm(np.linalg.norm(head.phi, axis=1))) + 1.0
         size = head.k * head.m
-        self.large, self._root = size >= LARGE and not head.uneven, None
+        self.large = size >= LARGE and not head.uneven
+        self._root: Node | None = None
         self.V0 = self._rooted(nothing) if self.large else self.newton(nothing, head.V[None])[0]
         self.step = max(1, AT_ONCE // max(head.n * head.k, size * head.k))
         self._kept: tuple[tuple[bytes, bytes], Node] | None = None

@@ -15,6 +15,7 @@ from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
 from certify.prove.rows import asked_any
 from certify.rigor.fp import Array
+from certify.systems.head.rows.centred import centred
 from certify.systems.head.rows.change import NONE, Choices, RowChange, choices_of
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
@@ -148,6 +149,8 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     """
     asked = asked_any(problem, X_eval, "delete", 1)
     head = head_of(asked)
+    seen = centred(head)
+    head = head if seen is None else seen.head  # the same outputs, from the middle of the rows
     refitter, tell = Refitter(head), progress or silent
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
     enclose = _Enclosed.of(head, refitter.V0)

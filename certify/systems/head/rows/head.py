@@ -53,6 +53,7 @@ class Head:
         points_rad: `(N,)` as `phi_rad`.
         threshold: of one output: the label of a point is whether the output lies above it.
         weights: of the rows in the sum; None: all 1.
+        fine: whether gradients are enclosed by products that take three times as long and hardly round.
         new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
     """
 
@@ -71,6 +72,7 @@ class Head:
     threshold: float = 0.0
     weights: Weighing | None = None
     new: int = 0
+    fine: bool = False
 
     @property
     def uneven(self) -> bool:

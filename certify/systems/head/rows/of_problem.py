@@ -15,6 +15,7 @@ from certify.rigor import fp
 from certify.rigor.arithmetic import DoubleDouble
 from certify.rigor.ball import rounded
 from certify.rigor.fp import Array
+from certify.systems.head.rows.centred import centred
 from certify.systems.head.rows.change import DELETED, NONE, Choices, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.both import BothChange
@@ -101,11 +102,21 @@ def given_base(head: Head, centre: Array) -> tuple[float, float]:
     nothing = Choices(np.full((1, 0), NONE), np.full((1, 0), NONE))
     size = float(gradient_size(head, nothing, head.V[None])[0])
     away = fp.frobenius(head.V - centre) * (1 + 2.0**-50) if (head.V != centre).any() else 0.0
-    near = float(enclose_refits(head, nothing, centre[None])[0])
+    near = _near(head, nothing, centre)
     if not head.free_intercept and centre is head.V:  # as near as a checker finds it, however far that is
         mid, wrong = head.mu()
         near = size / ((mid - wrong) * (1 - 4 * fp.U)) if mid > wrong else near
     return size / head.n * (1 + 2.0**-40), (away + near) * (1 + 2.0**-40)
+
+
+def _near(head: Head, nothing: Choices, centre: Array) -> float:
+    """The distance from weights to the refit of the unchanged data, from the middle of the rows where that is less."""
+    near, seen = float(enclose_refits(head, nothing, centre[None])[0]), centred(head)
+    if seen is None:
+        return near
+    V = seen.forth(centre)
+    lost = float(np.sqrt(head.k)) * (head.m + 2) * fp.U * fp.frobenius(V) * seen.stretch  # by the rounding of V
+    return min(near, (float(enclose_refits(seen.head, nothing, V[None])[0]) * seen.stretch + lost) * (1 + 2.0**-40))
 
 
 def _inputs(net: Network, X: Array, biased: bool) -> tuple[Array, Array]:

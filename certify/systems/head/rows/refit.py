@@ -164,7 +164,7 @@ def _norms(T: Array) -> Array:
 
 def _distances(head: Head, choices: Choices, V: Array) -> tuple[Array, Array]:
     """`|∇G|/σ`, and ∇G; without decay of the intercept σ is that of a ball which the refit is proved to lie in."""
-    slopes = enclose_slopes(head, choices, V)
+    slopes = enclose_slopes(head, choices, V, head.fine)
     mid, wrong = _decay(head, choices)
     low = (mid - wrong) * (1 - 4 * U)
     if not head.free_intercept:

@@ -9,6 +9,7 @@ import numpy as np
 
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import NONE, Choices
+from certify.systems.head.rows.centred import Centred
 from certify.systems.head.rows.changes.base import Choice
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits
@@ -22,10 +23,11 @@ class Found:
 
     Args:
         head: the head.
+        seen: the same from the middle of its rows, for proofs.
     """
 
-    def __init__(self, head: Head) -> None:
-        self.head = head
+    def __init__(self, head: Head, seen: Centred | None = None) -> None:
+        self.head, self.seen = head, seen
         self.point = np.full(len(head.points), OPEN, dtype=np.int64)
         self._kept: list[tuple[Choices, Array]] = []
 
@@ -36,7 +38,8 @@ class Found:
 
     def prove(self, choices: Choices, V: Array) -> None:
         """Keep those of a batch whose refits flip a point that had no change yet."""
-        sides, _ = self.head.sides(V, enclose_refits(self.head, choices, V))
+        head, near = (self.head, V) if self.seen is None else (self.seen.head, self.seen.forth(V))
+        sides, _ = head.sides(near, enclose_refits(head, choices, near))
         self.take(choices, V, sides)
 
     def take(self, choices: Choices, V: Array, sides: Whole) -> None:

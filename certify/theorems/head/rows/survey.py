@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from certify.finders.head.plain_attack import plain_attack
 from certify.format.errors import EnclosureError
 from certify.format.methods import FIRST, FLIPPED, OPEN, status_of
 from certify.rigor.finder import proposed
+from certify.systems.head.rows.centred import Centred, centred
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.new_rows import NewRows
@@ -32,6 +33,9 @@ CLASSES: Final[Mapping[str, str]] = {
 
 ATTACK = 0.25
 """Share of the time for the search of changes that flip."""
+
+REFITS = ("enumeration", "every_choice")
+"""Methods that refit every choice."""
 
 FITS = 0.5
 """Share of the time left into which a method's own time must fit to go before one that may use it all."""
@@ -92,7 +96,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
     """
     if isinstance(change, NewRows):
         return _of_new_rows(head, change, Budget(seconds), tell)
-    budget, found = Budget(seconds), Found(head)
+    budget, seen = Budget(seconds), centred(head)
+    found = Found(head, seen)
     status = np.full(len(head.points), OPEN)
     known = head.today >= 0
     reasons = [] if known.all() else [f"{int((~known).sum())} points lie too near a tie for today's label to be known"]
@@ -100,7 +105,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     parts: dict[str, Part] = {}
     attacked = False
-    for name in order(head, change, budget, methods):
+    for name in order(head, change, budget, methods, seen):
         todo = known & ~found.flipped & (status == OPEN)
         if not todo.any():
             break
@@ -113,7 +118,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
             attacked, todo = True, todo & ~found.flipped
         tell(name, float((~todo).mean()))
         halved = name == "box_tree" and tree_first(head, change, methods)
-        part = _method(name).prove(head, asked, todo, budget.share(0.5) if halved else budget)
+        part = _proved(name, head, seen, asked, todo, budget.share(0.5) if halved else budget)
         if part is None:
             continue
         if part.flips is not None:
@@ -143,6 +148,17 @@ def _of_new_rows(head: Head, change: NewRows, budget: Budget, tell: Tell) -> Sur
     return Survey(status, {} if part is None else {NAME: part}, flips, tuple(reasons))
 
 
+def _proved(name: str, head: Head, seen: Centred | None, asked: Change, todo: Mask, budget: Budget) -> Part | None:
+    """What a method proves; of refits from the middle of the rows, if they lie far from the origin."""
+    if seen is None or name not in REFITS:
+        return _method(name).prove(head, asked, todo, budget)
+    part = _method(name).prove(seen.head, asked, todo, budget)
+    if part is None:
+        return None
+    flips = part.flips if part.flips is None else replace(part.flips, weights=seen.back(part.flips.weights))
+    return replace(part, arrays=seen.restored(part.arrays), flips=flips)
+
+
 def require_consistent(status: np.ndarray, found: Found) -> None:
     """Refuse to answer at all where a point is proved both to stay and to be flipped: then a proof is wrong.
 
@@ -155,7 +171,8 @@ def require_consistent(status: np.ndarray, found: Found) -> None:
                              "report this with the data: it is a defect of certify, and no answer counts")
 
 
-def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...]) -> Iterator[str]:
+def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], seen: Centred | None = None,
+          ) -> Iterator[str]:
     """The methods in turn, those that decide everything in seconds first.
 
     Before one that may use all the time goes one whose own time is known to fit into half of what is left.
@@ -166,7 +183,8 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...]) 
 
     def fits(name: str) -> bool:
         asked = asked_of(name, head, change)
-        return not isinstance(asked, str) and _method(name).seconds(head, asked) <= FITS * budget.left()
+        near = head if seen is None or name not in REFITS else seen.head
+        return not isinstance(asked, str) and _method(name).seconds(near, asked) <= FITS * budget.left()
 
     waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: not quick(name))
     if tree_first(head, change, methods):

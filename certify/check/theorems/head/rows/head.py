@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from flint import arb, arb_mat
 
@@ -23,8 +24,27 @@ RELABELS = {"labels": True, "deletions": False}
 FOLLOWS = {"fixed": False, "remaining": True}
 """Whether labels change; whether a deleted row leaves the n of the decay: by the words of the spec."""
 
+FAR = 20.0
+"""Distance of the mean of the rows from the origin beyond which a free intercept is counted from that mean."""
+
 OPEN = -1
 """In the place of a label: it is not proved."""
+
+
+@dataclass(frozen=True)
+class Middle:
+    """A place from which a free intercept is counted: `Ux + β = U(x − c) + β'`; any c is as good (D1b).
+
+    Attributes:
+        c: the place.
+        sizes, lengths: `|(x − c, 1)|` of training and of evaluation rows.
+        stretch: `2 + |c|`: what distances may grow by on the way back to β.
+    """
+
+    c: list[float]
+    sizes: list[arb]
+    lengths: list[arb]
+    stretch: arb
 
 
 @dataclass(frozen=True)
@@ -51,6 +71,7 @@ class Head:
         relabels: whether labels change; else rows are deleted.
         kind: what may happen to the rows, where that is not that any `count` of `moving` change; these say then the
             change of any rows that contains it, of no rows where there is none.
+        given: the weights in the file, row by row.
         new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
     """
 
@@ -74,6 +95,7 @@ class Head:
     count: int
     relabels: bool
     kind: Rows | None = None
+    given: list[float] | None = None
     new: int = 0
 
     @property
@@ -91,6 +113,31 @@ class Head:
     def free_intercept(self) -> bool:
         """Whether the last column carries no decay."""
         return self.biased and not self.bias_decay
+
+    @cached_property
+    def middle(self) -> Middle | None:
+        """The mean of the rows by their curvature at the given weights, where the rows are far and the intercept free."""
+        if not self.free_intercept or self.m < 2:
+            return None
+        mean, total = (arb_mat([[ONE] * self.n]) * self.phi).entries()[:-1], arb(self.n)
+        if not norm([x / total for x in mean]) > FAR:
+            return None
+        D = self._curvatures()
+        if sum(D, ZERO) > 0:
+            mean, total = (arb_mat([D]) * self.phi).entries()[:-1], sum(D, ZERO)
+        c = [float((x / total).mid()) for x in mean]
+
+        def seen(rows: list[list[arb]]) -> list[arb]:
+            return [norm([*(x - y for x, y in zip(row, c, strict=False)), ONE]).upper() for row in rows]
+
+        return Middle(c, seen(self.rows), seen(self.evaluated.tolist()), (norm([arb(x) for x in c]) + 2).upper())
+
+    def _curvatures(self) -> list[arb]:
+        """Of every row at the given weights."""
+        if not self.given:
+            return []
+        return [sum((x.lower().max(ZERO) for x in self.loss.floors(self.loss.slope(z, y), y, ZERO)), ZERO)
+                for z, y in zip(self.outputs(self.given), self.targets, strict=True)]
 
     @property
     def scale(self) -> arb:
@@ -132,7 +179,7 @@ def head_of(point: Point) -> Head:
         remaining=FOLLOWS[problem.normalization], evaluated=evaluated,
         lengths=[norm(row).upper() for row in evaluated.tolist()], threshold=threshold,
         today=[label(f, threshold, ZERO) for f in outputs], moving=plain.moving, count=plain.count,
-        relabels=plain.relabels, kind=kind,
+        relabels=plain.relabels, kind=kind, given=[x for row in V for x in row],
     )
 
 

@@ -29,6 +29,12 @@ TOGETHER = 64
 STEPS, WORSE = 12, 3.0
 """Steps with a parent's inverse, and how many times the shortest gradient so far may grow."""
 
+AGAIN, MOST = 16, 0.9
+"""Every how many batches four bytes are tried again, where they failed for that share of the last one."""
+
+REFINED = 6
+"""Steps in float64 before Newton's method, which forms a Hessian for every one."""
+
 SPARE, CELL = (1.25, 2.25), 2.0**-16
 """Times distances for the checker, with one output and with several; a quarter of the width of its cells."""
 
@@ -83,7 +89,7 @@ class Walk:
         self.alternatives = np.array([change.alternatives(head, row) for row in change.rows], dtype=np.int64)
         self.alternatives = self.alternatives.reshape(len(self.rows), -1)
         self._exact: list[tuple[int, Array]] = []
-        self._count = 0
+        self._count = self._thin = 0
         self.summed = by_sums(head, change, 0 if sums else MANY) and sums is not False
 
     def all(self) -> dict[str, np.ndarray]:
@@ -166,7 +172,7 @@ class Walk:
         """Weights as near the refits as the labels of all points need; those that need it are solved to the end."""
         active, best, at_best = np.arange(len(V)), np.full(len(V), np.inf), V.copy()
         slow, mixed = [active[:0]], Mixed()
-        for _ in range(STEPS):
+        for _ in range(STEPS if self._thin % AGAIN == 0 else 2):
             V[active] = _short(V[active])
             part = Choices(choices.rows[active], choices.codes[active])
             near, size, g = self._roomy(part, V[active])
@@ -184,6 +190,10 @@ class Walk:
             V[active] = mixed.step(x, g[go].reshape(len(active), -1), s).reshape(V[active].shape)
         rest = np.concatenate([*slow, active])
         V[rest] = at_best[rest]
+        if start is not None:
+            # where a point lies so near the border that four bytes never do, few steps are lost on them
+            self._thin = self._thin + 1 if len(rest) > MOST * len(V) else 0
+            rest = self._refine(choices, V, rest, start)
         self._solve(choices, V, rest)
         self._count += len(V)
         return V
@@ -202,6 +212,25 @@ class Walk:
         g = head.loss.guess_slopes(head.phi @ self.refitter.V0.T, head.Y)
         wide = np.sqrt(np.abs(g).sum()) if head.k == 1 else np.sqrt((head.k - 1) * head.n)
         return float(np.linalg.norm(head.phi, 2) * wide) * CELL
+
+    def _refine(self, choices: Choices, V: Array, slow: Whole, start: Starts) -> Whole:
+        """A few more steps with the parent's inverse, in float64; the numbers of those that it does not decide."""
+        if not len(slow):
+            return slow
+        part, x = Choices(choices.rows[slow], choices.codes[slow]), V[slow].copy()
+        size, best = np.full(len(slow), np.inf), x.copy()
+        with np.errstate(all="ignore"):
+            for _ in range(REFINED):
+                g = self.refitter.gradients(part, x)
+                new = np.linalg.norm(g.reshape(len(g), -1), axis=1)
+                better = new < size
+                best[better], size[better] = x[better], new[better]
+                x = x - start.step(slow, g)
+            near = refits_and_gradients(self.head, part, best)[0]
+        done = ~self.judge(part, best, near) & np.isfinite(near)
+        V[slow[done]] = best[done]
+        self._exact += [(self._count + int(b), V[b]) for b in slow[done]]
+        return np.asarray(slow[~done])
 
     def _solve(self, choices: Choices, V: Array, slow: Whole) -> None:
         """The rest by Newton's method, in place: to a small gradient first, then as far as float64 goes."""

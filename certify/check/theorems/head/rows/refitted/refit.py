@@ -8,7 +8,7 @@ from flint import arb, arb_mat
 
 from certify.check.linalg.balls import ZERO, norm
 from certify.check.theorems.head.rows.changes.base import DELETED, Choice
-from certify.check.theorems.head.rows.head import OPEN, Head, label
+from certify.check.theorems.head.rows.head import OPEN, Head, Middle, label
 
 TRIES, ROOM = 4, 1.5
 """Balls about V̂ that are tried where the intercept is free, each that many times as large as the last one needed."""
@@ -34,13 +34,13 @@ def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequen
     for start in range(0, len(changes), AT_ONCE):
         some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
         flat = _columns(head, V)
-        F = (head.evaluated * flat).tolist()
-        for b, r in enumerate(_distances(head, some, V, flat)):
+        F, lengths = (head.evaluated * flat).tolist(), head.lengths if head.middle is None else head.middle.lengths
+        for b, r in enumerate(_distances(head, some, V, flat, head.middle)):
             at = slice(b * head.k, (b + 1) * head.k)
             # two outputs differ by √2·r·|x| more at most, one output by r·|x|
             spread = r if head.k == 1 else r * arb(2).sqrt()
             found.append([label(row[at], head.threshold, spread * size) if r.is_finite() else OPEN
-                          for row, size in zip(F, head.lengths, strict=True)])
+                          for row, size in zip(F, lengths, strict=True)])
     return found
 
 
@@ -49,7 +49,7 @@ def distances(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[
     found: list[arb] = []
     for start in range(0, len(changes), AT_ONCE):
         some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
-        found += _distances(head, some, V, _columns(head, V))
+        found += [_back(head, near) for near in _distances(head, some, V, _columns(head, V), head.middle)]
     return found
 
 
@@ -58,9 +58,10 @@ def _columns(head: Head, V: Sequence[Sequence[float]]) -> arb_mat:
     return arb_mat([list(v[a * head.m : (a + 1) * head.m]) for v in V for a in range(head.k)]).transpose()
 
 
-def _distances(head: Head, some: Sequence[Change], V: Sequence[Sequence[float]], flat: arb_mat) -> list[arb]:
+def _distances(head: Head, some: Sequence[Change], V: Sequence[Sequence[float]], flat: arb_mat,
+               middle: Middle | None) -> list[arb]:
     Z = (head.phi * flat).tolist()
-    return [distance(head, change, v, [row[b * head.k : (b + 1) * head.k] for row in Z])
+    return [_seen(head, change, v, [row[b * head.k : (b + 1) * head.k] for row in Z], middle)
             for b, (change, v) in enumerate(zip(some, V, strict=True))]
 
 
@@ -73,6 +74,15 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
         v: V̂, row by row.
         Z: `(n, k)` outputs at V̂.
     """
+    return _back(head, _seen(head, change, v, Z, head.middle))
+
+
+def _back(head: Head, near: arb) -> arb:
+    return near if head.middle is None else (near * head.middle.stretch).upper()
+
+
+def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], middle: Middle | None) -> arb:
+    """The same of `(U, β + Uc)`, with c the middle of the rows or 0: of these the gradient is `(g_U − g_βcᵀ, g_β)`."""
     new = dict(change)
     codes = head.codes.rows
     targets = [codes[new[i]] if new.get(i, DELETED) != DELETED else y for i, y in enumerate(head.targets)]
@@ -82,12 +92,15 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
     mu = head.mu(len(gone))
     held = [0.0 if head.free_intercept and j == head.m - 1 else 1.0 for j in range(head.m)]
     pull = [[mu * x * d for x, d in zip(v[a * head.m : (a + 1) * head.m], held, strict=True)] for a in range(head.k)]
-    size = norm((arb_mat(g).transpose() * head.phi + arb_mat(pull)).entries()).upper()
+    whole = (arb_mat(g).transpose() * head.phi + arb_mat(pull)).tolist()
+    if middle is not None:
+        whole = [[*(x - row[-1] * y for x, y in zip(row, middle.c, strict=False)), row[-1]] for row in whole]
+    size = norm([x for row in whole for x in row]).upper()
     if not head.free_intercept:
         return (size / mu).upper()
     ball, found, before = ZERO, arb("inf"), arb("inf")
     for _ in range(TRIES):
-        sigma = modulus(head, g, targets, gone, mu, ball)
+        sigma = modulus(head, g, targets, gone, mu, ball, middle)
         if not sigma > 0:
             break
         near = (size / sigma).upper()
@@ -100,25 +113,29 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
     return found
 
 
-def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, ball: arb) -> arb:
+def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, ball: arb,
+            middle: Middle | None = None) -> arb:
     """A lower bound of the modulus of `G_M` within `ball` of V̂, where outputs of row i move by `ball·|φ_i|` (D1b).
 
     `D_i` below every row's curvature, `s = Σ D_i`, `t = |Σ D_i x_i|`: `μs/(μ + s + t²/s)`. Of a loss that is a sum
-    over the outputs the least of theirs.
+    over the outputs the least of theirs. From a middle c of the rows: with `x − c` for x.
     """
-    each = [[] if i in gone else head.loss.floors(g[i], targets[i], ball * size) for i, size in enumerate(head.sizes)]
+    sizes = head.sizes if middle is None else middle.sizes
+    each = [[] if i in gone else head.loss.floors(g[i], targets[i], ball * size) for i, size in enumerate(sizes)]
     least: arb | None = None
     for a in range(max(map(len, each), default=0)):
-        held = _held(head, [floors[a].lower().max(ZERO) if floors else ZERO for floors in each], mu)
+        held = _held(head, [floors[a].lower().max(ZERO) if floors else ZERO for floors in each], mu, middle)
         least = held if least is None else least.min(held)
     return ZERO if least is None else least
 
 
-def _held(head: Head, D: list[arb], mu: arb) -> arb:
+def _held(head: Head, D: list[arb], mu: arb, middle: Middle | None) -> arb:
     """The same for one output, or for all together."""
     s = sum(D, ZERO)
     if not s > 0:
         return ZERO
     mean = (arb_mat([D]) * head.phi).entries()[:-1]
+    if middle is not None:
+        mean = [x - s * y for x, y in zip(mean, middle.c, strict=True)]
     t = norm(mean) if mean else ZERO
     return (mu * s / (mu + s + t * t / s)).lower()
