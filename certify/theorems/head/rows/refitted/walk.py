@@ -12,7 +12,6 @@ import numpy as np
 from certify.finders.head.anderson import Mixed
 from certify.finders.head.leaves import Parent, Starts, parents, starts
 from certify.finders.head.refits import Refitter
-from certify.finders.head.sums import Sums
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -22,6 +21,7 @@ from certify.theorems.head.rows.method import Budget, Mask
 from certify.theorems.head.rows.refitted.corrections import Corrections
 from certify.theorems.head.rows.refitted.judge import SUMMED, Judge
 from certify.theorems.head.rows.refitted.last import BLOCK, Last
+from certify.theorems.head.rows.refitted.sums import Sums
 
 TOGETHER = 64
 """Parents whose Hessians are formed together."""
