@@ -26,7 +26,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("labels: one output for the difference of two", HEAD, "np.sqrt(2.0) * RAISE * norms[:, None]", "0.5 * RAISE * norms[:, None]", ("rows_refits@4",)),
     Mutant("classes that may vanish: the first one", SURVEY, "change.emptied(head)[:MENTIONED]", "change.emptied(head)[1:MENTIONED]", ("rows_energy@14",)),
     # D2
-    Mutant("enumeration: the last size is left out", THEOREM + "refitted/walk.py", "for size in range(1, self.change.count + 1):", "for size in range(1, self.change.count):", ("rows_enumeration@0",)),
+    Mutant("enumeration: the last size is left out", THEOREM + "refitted/walk.py", "range(1, self.change.count + 1 - self.summed):", "range(1, self.change.count - self.summed):", ("rows_enumeration@0",)),
     Mutant("alternatives: one dropped", CHANGE, "if c != head.label[row])", "if c < head.label[row])", ("rows_enumeration@0",)),
     # D3
     Mutant("labels: one end of the swing", LABELS, "np.maximum(high, point.q * s.low)", "np.minimum(high, point.q * s.low)", ("rows_squared_labels@0",)),
@@ -85,7 +85,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("softmax: a rival dropped", THEOREM + "softmax/drops.py", "4 * U * np.abs(self.gap)).min(axis=1))", "4 * U * np.abs(self.gap))[:, 0])", ("rows_softmax_box@27",)),
     # the checker: what it accepts of arrays for an easier problem
     Mutant("check refit: decay of all rows", CHECK + "refitted/refit.py", "mu = head.mu(len(gone))", "mu = head.mu()", ("rows_enumeration@66",)),
-    Mutant("check enumeration: the last size is left out", CHECK + "enumeration.py", "range(min(head.count, len(head.moving)) + 1)", "range(min(head.count, len(head.moving)))", ("rows_enumeration@2",)),
+    Mutant("check enumeration: the last size is left out", CHECK + "enumeration.py", "else most, len(head.moving)) + 1)", "else most, len(head.moving)))", ("rows_enumeration@2",)),
     Mutant("check enumeration: an alternative dropped", CHECK + "enumeration.py", "if c != head.codes.label[row]] if", "if c < head.codes.label[row]] if", ("rows_enumeration@2",)),
     Mutant("check labels: one change fewer", CHECK + "squared_labels.py", "[head.count] * len(at)", "[head.count - 1] * len(at)", ("rows_squared_labels@0",)),
     Mutant("check labels: one end of the swing", CHECK + "squared_labels.py", "x * s.high[i] if x > 0 else x * s.low[i]", "x * s.low[i] if x > 0 else x * s.high[i]", ("rows_squared_labels@0",)),

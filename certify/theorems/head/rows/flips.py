@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from certify.rigor.fp import Array
-from certify.systems.head.rows.change import NONE, Choices
 from certify.systems.head.rows.centred import Centred
+from certify.systems.head.rows.change import NONE, Choices
 from certify.systems.head.rows.changes.base import Choice
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.refit import enclose_refits

@@ -116,7 +116,7 @@ class Head:
 
     @cached_property
     def middle(self) -> Middle | None:
-        """The mean of the rows by their curvature at the given weights, where the rows are far and the intercept free."""
+        """A mean of the rows, by their curvature at the given weights, where they are far and the intercept is free."""
         if not self.free_intercept or self.m < 2:
             return None
         mean, total = (arb_mat([[ONE] * self.n]) * self.phi).entries()[:-1], arb(self.n)

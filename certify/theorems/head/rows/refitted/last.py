@@ -9,11 +9,11 @@ import numpy as np
 
 from certify.finders.head.leaves import parents, starts
 from certify.finders.head.refits import Refitter
-from certify.finders.head.sums import Item, Sums
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.head import Head, Whole
 from certify.theorems.head.rows.refitted.judge import CORRECTED, Judge
+from certify.theorems.head.rows.refitted.sums import Item, Sums
 
 BLOCK = 512
 """Families are joined to blocks of at least that many changes, those that begin with the same rows; corrected changes

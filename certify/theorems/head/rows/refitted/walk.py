@@ -12,7 +12,6 @@ import numpy as np
 from certify.finders.head.anderson import Mixed
 from certify.finders.head.leaves import Parent, Starts, parents, starts
 from certify.finders.head.refits import Refitter
-from certify.finders.head.sums import Sums
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -22,6 +21,7 @@ from certify.theorems.head.rows.method import Budget, Mask
 from certify.theorems.head.rows.refitted.corrections import Corrections
 from certify.theorems.head.rows.refitted.judge import SUMMED, Judge
 from certify.theorems.head.rows.refitted.last import BLOCK, Last
+from certify.theorems.head.rows.refitted.sums import Sums
 
 TOGETHER = 64
 """Parents whose Hessians are formed together."""
@@ -41,7 +41,7 @@ SPARE, CELL = (1.25, 2.25), 2.0**-16
 MANY = 50_000
 """Largest changes from which on their weights are sums."""
 
-FEW, OPEN = 24, 12.0
+FEW, OPEN = 24, 6.0
 """Rows whose sums are tried for their time, and how many times longer a sum takes that leaves a point open."""
 
 SMALL = 1e-3
@@ -72,6 +72,7 @@ class Walk:
     Attributes:
         found: changes that flip points.
         clear: `(N,)` the points that every change so far leaves, or flips.
+        summing: seconds in which sums were formed.
 
     Args:
         head: the head.
@@ -90,6 +91,7 @@ class Walk:
         self.alternatives = self.alternatives.reshape(len(self.rows), -1)
         self._exact: list[tuple[int, Array]] = []
         self._count = self._thin = 0
+        self.summing = 0.0
         self.summed = by_sums(head, change, 0 if sums else MANY) and sums is not False
 
     def all(self) -> dict[str, np.ndarray]:
@@ -126,9 +128,12 @@ class Walk:
         last = Last(self.head, self.rows, self.alternatives, sums, self.refitter,
                     lambda: np.flatnonzero(self.clear & ~self.found.flipped))
         corrections = Corrections(last, self._settled)
+        started = time.monotonic()
         for block in last.blocks():
+            self.summing += time.monotonic() - started
             self.budget.check()
             corrections.take(last.open(block, SUMMED))
+            started = time.monotonic()
         corrections.end()
         return {"shares": last.judge.averages.shares, "basis": last.basis, **corrections.arrays()}
 
@@ -288,7 +293,7 @@ def by_sums(head: Head, change: RowChange, many: int = MANY) -> bool:
 
 
 def seconds_of_sums(head: Head, change: RowChange) -> float:
-    """About the time of all sums, from a block of them and from how many of a few leave a point open."""
+    """About the time of all sums: from a block of them, how many of a few leave a point open, and their families."""
     rows = np.sort(np.random.default_rng(0).choice(len(change.rows), size=min(FEW, len(change.rows)), replace=False))
     few = replace(change, rows=tuple(change.rows[i] for i in rows))
     walk = Walk(head, few, head.today >= 0, Budget(), sums=True)
@@ -299,7 +304,8 @@ def seconds_of_sums(head: Head, change: RowChange) -> float:
     started = time.monotonic()
     judge.keeps(some, np.repeat(walk.refitter.V0[None], B, axis=0), np.flatnonzero(head.today >= 0))
     each = (time.monotonic() - started) / B
-    return each * (1 + OPEN * open_) * change.choices(head, change.count)
+    families = walk.summing / few.choices(head, few.count - 1) * change.choices(head, change.count - 1)
+    return each * (1 + OPEN * open_) * change.choices(head, change.count) + families
 
 
 def _short(V: Array) -> Array:

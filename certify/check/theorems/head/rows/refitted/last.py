@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from math import comb
 
@@ -72,6 +73,13 @@ class Last:
             stays: the rows that stay after the smaller ones.
             others: weights of some changes, by their number among all.
         """
+        gc.freeze()  # the weights of all smaller changes are not looked through for garbage over and over
+        try:
+            return self._after(stays, others)
+        finally:
+            gc.unfreeze()
+
+    def _after(self, stays: list[bool], others: Mapping[int, Sequence[float]]) -> list[bool]:
         smaller = self.sums.smaller
         exact = {number - smaller: weights for number, weights in others.items() if number >= smaller}
         waiting: list[tuple[int, Change, list[int]]] = []

@@ -20,7 +20,6 @@ from certify.check.theorems.head.rows.refitted.packed import HALF, Packed
 from certify.check.theorems.head.rows.refitted.packed import V as UNITS
 from certify.check.theorems.head.rows.refitted.packed_held import PackedHeld
 from certify.finders.head.refits import Refitter
-from certify.finders.head.sums import Sums
 from certify.format.refusal import Invalid
 from certify.systems.head.rows.averaged import Averages
 from certify.systems.head.rows.averaged import farthest as farthest_of
@@ -28,6 +27,7 @@ from certify.systems.head.rows.change import Choices, choices_of
 from certify.systems.head.rows.tabled import Table
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.refitted.judge import Judge
+from certify.theorems.head.rows.refitted.sums import Sums
 from certify.theorems.head.rows.refitted.walk import Walk
 from tests.families.heads import any_rows, ball_head, drawn_head
 

@@ -1,4 +1,4 @@
-"""Finder: weights near refits from the refits of smaller changes, and a few steps from there. Nothing is trusted.
+"""Weights near refits from the refits of smaller changes, by inclusion and exclusion. Nothing is trusted.
 
 Of a change M the sum `Σ (−1)^(|M|−1−|S|) V_S` over the smaller changes S that it contains would be the refit if no more
 rows than `|M| − 1` interacted at a time.
