@@ -19,13 +19,10 @@ from certify.check.theorems.head.rows.softmax.centre import (
     square,
     weights,
 )
+from certify.check.theorems.head.rows.softmax.pushes import Blocks, Seen, Source, tops
 
 WIDE = 64
 """Changed rows whose pulls are formed one by one; the rest share one bound."""
-
-Blocks = list[list[arb_mat]]
-"""A matrix of `kp × kp` as `[a][b]` of `p × p`."""
-
 
 @dataclass(frozen=True)
 class Change:
@@ -35,16 +32,6 @@ class Change:
     targets: list[list[float] | None]
     shifts: list[list[float]]
     x: arb
-
-
-@dataclass(frozen=True)
-class Source:
-    """A row that may change, its pulls, and at least `|x ⊗ P̂|_A` of them and of what strays of them."""
-
-    row: int
-    pulls: list[Pull]
-    reach: arb
-    far: arb
 
 
 @dataclass(frozen=True)
@@ -207,82 +194,6 @@ def crossed(M: Blocks, X: arb_mat, Y: arb_mat) -> list[list[list[list[arb]]]]:
     return [[(X * block * turned).tolist() for block in row] for row in M]
 
 
-def tops(rough: Sequence[arb], exact: Callable[[int], arb], floor: arb, count: int) -> arb:
-    """Upper bound of the sum of the `count` largest of numbers, none taken below a floor that others share.
-
-    Args:
-        rough: upper bounds.
-        exact: better ones, looked at where they decide.
-        floor: at least every one of the others; 0 where there are none.
-        count: how many.
-
-    Returns:
-        The bound; no number where one of the numbers is none, whether it would be among the largest or not.
-    """
-    if not all(x.is_finite() for x in (*rough, floor)):
-        return arb("nan")
-    found: list[arb] = []
-    least = float("inf") if not count else -1.0
-    order = sorted(range(len(rough)), key=lambda i: -float(rough[i]))
-    for at, i in enumerate(order):
-        if least >= max(float(rough[i]), float(floor)):
-            return most([*found, *(rough[i] for i in order[at : at + count])] + [floor] * count, count)
-        found.append(exact(i).max(floor))
-        if len(found) >= count:
-            least = sorted((float(x) for x in found), reverse=True)[count - 1]
-    return most(found + [floor] * count, count)
-
-
-class Seen:
-    """What every one of some rows does to others, block by block."""
-
-    def __init__(self, c: Centre, M: Blocks, X: arb_mat, sources: Sequence[Source]) -> None:
-        self.s = [c.s[source.row] for source in sources]
-        self.sources, self.k = sources, len(M)
-        k, turned = self.k, arb_mat([c.head.rows[source.row] for source in sources]).transpose()
-        half = [[block * turned for block in row] for row in M]
-        self.K = [[(X * block).tolist() for block in row] for row in half]
-        parts = [[block.tolist() for block in row] for row in half]
-        self.Q = []
-        for t in range(len(sources[0].pulls)):
-            p = [source.pulls[t].p for source in sources]
-            self.Q.append([(X * arb_mat([[sum((parts[a][b][i][at] * line[b] for b in range(k)), ZERO)
-                                          for at, line in enumerate(p)] for i in range(c.head.m)])).tolist()
-                           for a in range(k)])
-
-    def pushes(self, j: int, a: int, b: int, root: arb, without: int) -> tuple[list[arb], Callable[[int], arb]]:
-        """At least `(K(e_a − e_b))·P̂` of every row but one: roughly, with `root ≥ |x ⊗ (e_a − e_b)|_A`, and exactly."""
-        kept = [at for at, source in enumerate(self.sources) if source.row != without]
-        direct = [largest([Q[a][j][at] - Q[b][j][at] for Q in self.Q]) for at in kept]
-        rough = [(x + root * self.sources[at].far).upper() for x, at in zip(direct, kept, strict=True)]
-
-        def exact(place: int) -> arb:
-            at = kept[place]
-            slack = self.sources[at].pulls[0].slack
-            if slack == 0:
-                return direct[place].upper()
-            v = [self.K[a][c][j][at] - self.K[b][c][j][at] for c in range(self.k)]
-            return (direct[place] + square(self.s[at], v).upper().max(ZERO).sqrt() * slack).upper()
-
-        return rough, exact
-
-    def strays(self, j: int, s: Line, own: arb, without: int) -> tuple[list[arb], Callable[[int], arb]]:
-        """At least `|KP̂|_A` of every row but one, A with the probabilities s; own as of `curved`."""
-        k = self.k
-        kept = [at for at, source in enumerate(self.sources) if source.row != without]
-
-        def exact(place: int) -> arb:
-            at = kept[place]
-            near = largest([square(s, [Q[a][j][at] for a in range(k)]) for Q in self.Q]).upper().sqrt()
-            block = [[self.K[a][b][j][at] for b in range(k)] for a in range(k)]
-            mean = [sum((s[a] * block[a][b] for a in range(k)), ZERO) for b in range(k)]
-            far = sum((s[a] * square(self.s[at], [x - y for x, y in zip(block[a], mean, strict=True)])
-                       for a in range(k)), ZERO)
-            return (near + far.upper().max(ZERO).sqrt() * self.sources[at].pulls[0].slack).upper()
-
-        return [(own * self.sources[at].reach).upper() for at in kept], exact
-
-
 def _holds(found: Box, changes: dict[int, Change], pulls: dict[int, list[Pull]], R: Slabs,
            blocks: tuple[list[list[Line]], list[list[Line]]]) -> bool:
     """Every inequality."""
@@ -338,7 +249,7 @@ class Margin:
     gap: arb
     fixed: arb
     rows: list[int]
-    rough: list[arb]
+    rough: list[float]
     exact: Callable[[int], arb]
 
     def holds(self, count: int, gone: set[int]) -> bool:
@@ -350,7 +261,7 @@ class Margin:
     def blocking(self) -> list[int]:
         """The rows of which it is not proved that it stays above 0 when they alone change."""
         return [i for at, i in enumerate(self.rows)
-                if not (self.gap > self.rough[at] + self.fixed or self.gap > self.exact(at) + self.fixed)]
+                if not (self.gap > arb(self.rough[at]) + self.fixed or self.gap > self.exact(at) + self.fixed)]
 
 
 def margins(found: Box, asked: Sequence[int]) -> list[list[Margin]]:

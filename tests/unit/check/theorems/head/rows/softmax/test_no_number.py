@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flint import arb, ctx
+from flint import arb, arb_mat, ctx
 
 from certify.check.theorems.head.rows.boxes.trap import most
 from certify.check.theorems.head.rows.softmax.centre import Centre, square
 from certify.check.theorems.head.rows.softmax.centre import centre as middle
-from certify.check.theorems.head.rows.softmax.trap import Change, box, tops
+from certify.check.theorems.head.rows.softmax.pushes import _largest, above, tops
+from certify.check.theorems.head.rows.softmax.trap import Change, box
 from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.systems.head.rows.losses.cross_entropy import CrossEntropyHead
@@ -26,9 +27,23 @@ ONE, TWO, ZERO = arb(1), arb(2), arb(0)
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_sum_of_the_largest_of_what_is_no_number_bounds_nothing(values: list[arb], count: int) -> None:
     assert not most(values, count) < arb(1e300)
-    assert not tops([arb(9)] * len(values), lambda i: values[i], ZERO, count) < arb(1e300)
-    assert not tops(values, lambda i: ONE, ZERO, count) < arb(1e300)
-    assert not tops([TWO], lambda i: TWO, NONE, count) < arb(1e300)
+    assert not tops([9.0] * len(values), lambda i: values[i], ZERO, count) < arb(1e300)
+    assert not tops([above(x) for x in values], lambda i: ONE, ZERO, count) < arb(1e300)
+    assert not tops([2.0], lambda i: TWO, NONE, count) < arb(1e300)
+
+
+@pytest.mark.parametrize("other", [arb(1), arb(-3), arb(1, 2.0**-30), arb(-1, 1), arb(0, 2.0**-60), NONE, arb("inf")])
+def test_doubles_of_a_matrix_of_balls_are_above_its_entries_or_are_none(other: arb) -> None:
+    one = arb_mat([[other, arb(1) / 3, -arb(1) / 3, arb(2) ** -70, -TWO]])
+    for parts in ([one], [one, -one], [-one, one], [arb_mat([[ONE] * 5]), one]):
+        for found, sign in zip(_largest(parts), (1, -1), strict=True):
+            for a, value in enumerate(found[0]):
+                if not other.is_finite():
+                    assert a > 0 or not value < float("inf")
+                else:
+                    assert value >= 0.0 and all(arb(value) >= sign * part[0, a] for part in parts)
+                    assert all(value < 1e-3 + max(0.0, *(float((sign * part[0, a]).upper()) for part in parts))
+                               + 2.0 * float(other.rad()) for part in parts)
 
 
 def test_the_square_of_a_ball_about_zero_is_a_number() -> None:
