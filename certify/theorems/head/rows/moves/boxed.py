@@ -94,7 +94,7 @@ def outputs_boxed(head: Head, change: RowChange, today: Array, near: float, reac
         assert level is not None
         if budget.left() <= 0:
             break
-        found = _proved(head, change, with_levels(head, level, today, near, E, np.full(len(E), reached * factor)),
+        found = proved(head, change, with_levels(head, level, today, near, E, np.full(len(E), reached * factor)),
                         budget.share(0.5))
         if found is not None and found[1].all():
             return reached * factor, {"column": np.array([level.a]), **found[0]}
@@ -121,7 +121,7 @@ def distance_boxed(head: Head, change: RowChange, today: Array, near: float, far
     for _ in range(TURNS):
         if budget.left() <= 0:
             break
-        found = _proved(head, change, with_levels(head, level, today, near, E, both), budget.share(0.5))
+        found = proved(head, change, with_levels(head, level, today, near, E, both), budget.share(0.5))
         if found is not None and found[1].all():
             bounds = np.maximum(both[: len(Q)], both[len(Q) :])
             off = float(np.abs(Q @ Q.T - np.eye(len(Q))).sum()) + len(Q) ** 2 * 2.0**-48
@@ -148,7 +148,7 @@ def _basis(head: Head, change: RowChange, today: Array, way: Array) -> tuple[Arr
     return Q, bounds
 
 
-def _proved(head: Head, change: RowChange, more: Head, budget: Budget) -> tuple[dict[str, Array], Mask] | None:
+def proved(head: Head, change: RowChange, more: Head, budget: Budget) -> tuple[dict[str, Array], Mask] | None:
     """The arrays of a tree, and which directions it proves."""
     if not (more.today == 1).all():
         return None
