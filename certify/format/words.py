@@ -306,10 +306,11 @@ class Summand(StrEnum):
 
 
 class By(StrEnum):
-    """Which bound gives the upper end of a motion where rows change whole: every choice refitted, or norms alone."""
+    """Which bound gives the upper end of a motion where rows change whole: every choice refitted, norms, or boxes."""
 
     COUNTED = "counted"
     NORMS = "norms"
+    BOXES = "boxes"
 
 
 ROW_NORMS: Final = (1, 2, "inf")

@@ -15,6 +15,7 @@ from certify.inputs.given import given_numbers
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
+from certify.prove.changed.boxed_ranges import boxed_ranges
 from certify.prove.rows import VERBS, asked_any, kind_of
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
@@ -22,6 +23,7 @@ from certify.systems.head.rows.change import NONE, RowChange, choices_of
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.of_problem import head_of
 from certify.systems.head.rows.refit import enclose_refits
+from certify.theorems.head.rows.method import Budget
 
 LEAVES = 2_000_000
 """Most refits."""
@@ -91,11 +93,12 @@ class Coefficients:
 
 def coefficients(
     problem: Problem, *, delete: int | None = None, relabel: int | None = None, combinations: Any = None,
-    progress: Progress | None = None,
+    seconds: float = 60.0, progress: Progress | None = None,
 ) -> Coefficients:
     """The range of every weight of a convex head when any `delete` rows are left out or any `relabel` relabelled.
 
-    Every choice of rows is refitted and enclosed, so the choices must be few enough to be counted out. With
+    Every choice of rows is refitted and enclosed where the choices are few enough to be counted out; else, of the
+    logistic loss, trees of boxes bound what any choice does (D6), and one choice is refitted for each end. With
     cross-entropy and an intercept without decay the intercepts are those whose sum is 0.
 
     Args:
@@ -103,6 +106,7 @@ def coefficients(
         delete, relabel: one of them.
         combinations: `(q, k·m)` numbers, each row a combination of the weights, output by output, each with its
             intercept last where there is one; None: every weight alone.
+        seconds: time for the trees; with less of it fewer numbers are bounded, the others stay infinite.
         progress: told the stage and the fraction done.
 
     Raises:
@@ -117,6 +121,10 @@ def coefficients(
     A, names = _functionals(head, combinations, asked)
     leaves = sum(change.choices(head, size) for size in range(count + 1))
     if leaves > LEAVES:
+        boxed = boxed_ranges(head, change, A, Budget(seconds)) if head.k == 1 else None
+        if boxed is not None:
+            return Coefficients(kind, count, names, A @ head.V[0], boxed.lower, boxed.upper, boxed.reached_lower,
+                                boxed.reached_upper, boxed.lower_rows, boxed.upper_rows)
         raise InputError(kind, f"{count}, which has {leaves:.1e} choices of rows, and {LEAVES:.0e} can be refitted",
                          "give fewer rows")
     ranges, refitter, tell, done = _Ranges(A, head), Refitter(head), progress or silent, 0

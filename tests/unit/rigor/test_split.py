@@ -13,6 +13,10 @@ from certify.rigor import fp
 from certify.rigor.split import split_product, split_unit
 
 
+def inner(a, b):
+    return sum((Fraction(x) * Fraction(y) for x, y in zip(a.tolist(), b.tolist(), strict=True)), Fraction())
+
+
 @given(seed=st.integers(0, 2**32), k=st.sampled_from([1, 2, 3, 17, 64, 700]))
 def test_entries_are_within_the_unit(seed, k):
     rng = np.random.default_rng(seed)
@@ -22,7 +26,7 @@ def test_entries_are_within_the_unit(seed, k):
     C, unit = split_product(A, B), Fraction(split_unit(k))
     for i in range(3):
         for j in range(3):
-            exact = sum((Fraction(x) * Fraction(y) for x, y in zip(A[i].tolist(), B[j].tolist(), strict=True)), Fraction())
+            exact = inner(A[i], B[j])
             size = Fraction(float(fp.row_norms(A[i : i + 1])[0])) * Fraction(float(fp.row_norms(B[j : j + 1])[0]))
             assert abs(Fraction(float(C[i, j])) - exact) <= unit * size
 
@@ -40,6 +44,6 @@ def test_leading_slices_multiply_exactly():
     B = A.copy()
     B[0, ::2] *= -1
     B[0, -1] = 0.0
-    exact = float(sum((Fraction(x) * Fraction(y) for x, y in zip(A[0].tolist(), B[0].tolist(), strict=True)), Fraction()))
+    exact = float(inner(A[0], B[0]))
     fine, plain = (abs(float(C[0, 0]) - exact) for C in (split_product(A, B), A @ B.T))
     assert fine <= 2.0**-40 * max(plain, 2.0**-30) or fine < plain / 4

@@ -119,3 +119,33 @@ def test_too_many_choices_are_refused() -> None:
                       map="critical", base="nearby", set="sparse", count=1)
     with pytest.raises(InputError, match=r"5, which has 2.6e\+09 choices of rows"):
         coefficients(problem, delete=5)
+
+
+@pytest.mark.parametrize("kind", ["delete", "relabel"])
+@pytest.mark.parametrize("free", [False, True])
+def test_boxes_hold_what_counting_out_finds(kind: str, free: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logistic head, whose choices are counted out first and then said to be too many."""
+    decided = 0
+    for seed in range(4):
+        rng = np.random.default_rng([seed, 22])
+        X = rng.normal(size=(14, 2))
+        net = Network((rng.normal(size=(1, 2)),), (np.zeros(1),), "identity")
+        problem = Problem(net, X, y=None, labels=(np.arange(14) % 2).astype(float), parameter="deletions",
+                          rows=tuple(range(14)), loss="logistic", weight_decay=0.2, map="critical", base="nearby",
+                          set="sparse", count=1, bias_decay=not free)
+        A = np.vstack([np.eye(3), rng.normal(size=(1, 3))])
+        counted = coefficients(problem, combinations=A, **{kind: 2})
+        with monkeypatch.context() as patch:
+            patch.setattr("certify.prove.changed.coefficients.LEAVES", 1)
+            boxed = coefficients(problem, combinations=A, **{kind: 2})
+        assert (boxed.lower <= counted.reached_lower).all() and (boxed.upper >= counted.reached_upper).all()
+        assert (boxed.reached_lower >= counted.lower).all() and (boxed.reached_upper <= counted.upper).all()
+        assert all(len(set(rows)) <= 2 for rows in (*boxed.lower_rows, *boxed.upper_rows))
+        decided += int(np.isfinite(boxed.lower).sum() + np.isfinite(boxed.upper).sum())
+    assert decided > 8
+
+
+def test_of_another_loss_too_many_choices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certify.prove.changed.coefficients.LEAVES", 1)
+    with pytest.raises(InputError, match="can be refitted"):
+        coefficients(squared(np.random.default_rng(0), free=False), delete=2)

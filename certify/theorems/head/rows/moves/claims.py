@@ -132,9 +132,13 @@ def reach(head: Head, change: Change, kind: Callable[[Head, Array, float], Measu
                          {f"counted.{name}": array for name, array in found[1].items()})
         why = "the time was up before all choices were refitted" if found is None else "a refit was not proved"
     farther = Farther(measure)
-    search(head, change, farther, budget.share(0.5))
-    most = farthest(head, change, today) if isinstance(change, RowChange) else np.inf
-    upper = measure.seen(most + near)
+    search(head, change, farther, budget.share(0.25))
+    if not isinstance(change, RowChange):
+        return Reach(farther, np.inf, None, {}, SHORT.format(why=why))
+    upper, by, arrays = measure.seen(farthest(head, change, today) + near), By.NORMS, dict[str, Array]()
+    boxes = measure.boxed(change, farther.best.low, farther.best.V, budget)
+    if boxes is not None and boxes[0] < upper:
+        upper, by, arrays = boxes[0], By.BOXES, {f"boxes.{name}": array for name, array in boxes[1].items()}
     if np.isfinite(upper):
-        return Reach(farther, upper, By.NORMS, {})
+        return Reach(farther, upper, by, arrays)
     return Reach(farther, np.inf, None, {}, SHORT.format(why=why))

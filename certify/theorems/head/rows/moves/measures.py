@@ -8,7 +8,10 @@ import numpy as np
 
 from certify.rigor import fp
 from certify.rigor.fp import RAISE, Array, U
+from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
+from certify.theorems.head.rows.method import Budget
+from certify.theorems.head.rows.moves.boxed import distance_boxed, outputs_boxed
 
 
 class Measure(ABC):
@@ -44,6 +47,17 @@ class Measure(ABC):
         return float(most * self._steepest() * RAISE)
 
     @abstractmethod
+    def boxed(self, change: RowChange, low: float, V: Array, budget: Budget) -> tuple[float, dict[str, Array]] | None:
+        """An upper end by a tree of boxes, with what a checker needs; None: none was proved.
+
+        Args:
+            change: what may happen to the rows.
+            low: the lower end, and V the weights that reach it.
+            V: see low.
+            budget: the time.
+        """
+
+    @abstractmethod
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         """Ends for the motions D, of upper norms `size`, each known up to a distance `off`."""
 
@@ -55,6 +69,10 @@ class Measure(ABC):
 class Distance(Measure):
     """`|V − V_0|`."""
 
+    def boxed(self, change: RowChange, low: float, V: Array, budget: Budget) -> tuple[float, dict[str, Array]] | None:
+        """Along a basis."""
+        return distance_boxed(self.head, change, self.today, self.near, V, budget)
+
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         least = size / (fp.sum_up(D[0].size) ** 2 * RAISE) - fp.FLOOR
         return (least - off) * (1 - 4 * U), (size + off) * RAISE
@@ -65,6 +83,10 @@ class Distance(Measure):
 
 class Outputs(Measure):
     """The largest `|(V − V_0)x|` at an evaluation row x."""
+
+    def boxed(self, change: RowChange, low: float, V: Array, budget: Budget) -> tuple[float, dict[str, Array]] | None:
+        """Row by row, both ways."""
+        return outputs_boxed(self.head, change, self.today, self.near, low, budget)
 
     def _of(self, D: Array, size: Array, off: Array) -> tuple[Array, Array]:
         head, (B, k, m) = self.head, D.shape

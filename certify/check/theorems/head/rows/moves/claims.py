@@ -16,6 +16,7 @@ from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.claims import UNITS
 from certify.check.theorems.head.rows.claims import HYPOTHESES, change_of, places, whole_numbers
 from certify.check.theorems.head.rows.head import BITS, head_of
+from certify.check.theorems.head.rows.moves.boxed import check_boxed
 from certify.check.theorems.head.rows.moves.counted import check_all
 from certify.check.theorems.head.rows.moves.measures import MEASURES, Measure
 from certify.check.theorems.head.rows.moves.norms import farthest
@@ -23,7 +24,9 @@ from certify.check.theorems.head.rows.refitted.refit import distance, distances
 from certify.format.canonical import show
 from certify.format.refusal import Invalid
 
-BY = ("counted", "norms")
+BY = ("counted", "norms", "boxes")
+ARRAYS = {"counted": "counted.", "boxes": "boxes."}
+"""How the arrays begin on which an upper end rests."""
 REACHED = ("rows", "codes", "weights")
 
 
@@ -113,19 +116,22 @@ def _check_lower(claim: Claim[Reaches], measure: Measure, reached: dict[str, Arr
 def _check_upper(claim: Claim[Reaches], measure: Measure, today: list[float], arrays: dict[str, Array],
                  where: str) -> None:
     """No choice moves farther, by what is said to bound it."""
-    parts = {name.removeprefix("counted."): array for name, array in arrays.items() if name.startswith("counted.")}
-    if len(parts) != len(arrays) or bool(parts) != (claim.witness.by == "counted"):
-        raise Invalid(where, f"there are arrays {show(sorted(arrays))}", "those of counted are needed where it is "
-                      "stated, and no others")
-    if claim.upper is None:
+    by = claim.witness.by
+    start = ARRAYS.get(by or "", "")
+    parts = {name.removeprefix(start): array for name, array in arrays.items() if start and name.startswith(start)}
+    if len(parts) != len(arrays) or bool(parts) != bool(start):
+        raise Invalid(where, f"there are arrays {show(sorted(arrays))}",
+                      "those of counted or of boxes are needed where it is stated, and no others")
+    if claim.upper is None or by is None:
         return
-    if claim.witness.by == "counted":
-        check_all(measure, float(claim.upper), parts, f"{where}.counted")
+    if start:
+        BY_ARRAYS[by](measure, float(claim.upper), parts, f"{where}.{by}")
         return
     most = measure.seen(farthest(measure.head, today, f"{claim.where}.witness.by") + measure.near)
     if not most <= claim.upper:
         raise Invalid(f"{claim.where}.upper", show(claim.upper), f"{most.str(5, radius=False)} is proved")
 
 
+BY_ARRAYS = {"counted": check_all, "boxes": check_boxed}
 RULE = Rule(always("D1"), lambda claim, problem: (UNITS[claim.quantity],), check_form, check_ends,
             lambda claim, problem: HYPOTHESES, Reaches)

@@ -11,6 +11,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.moves import claims, counted
+from certify.theorems.head.rows.moves.boxed import level_of
 from certify.theorems.head.rows.moves.counted import Farther
 from certify.theorems.head.rows.moves.measures import Distance, Outputs
 from certify.theorems.head.rows.moves.norms import farthest
@@ -90,12 +91,42 @@ def test_norms_bound_every_refit_and_a_search_reaches_no_farther(loss: str, rela
             assert 0 < farther.best.low <= true * (1 + 1e-12) and true <= upper < np.inf
 
 
+@pytest.mark.parametrize("kind", [Distance, Outputs])
+@pytest.mark.parametrize("relabels", [False, True])
+def test_trees_of_boxes_bound_every_refit(relabels: bool, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counted, "LEAVES", 1)
+    monkeypatch.setattr(counted, "ONE_BY_ONE", 1)
+    proved = 0
+    for seed in range(8):
+        rng = np.random.default_rng([seed, 20])
+        head = drawn_head(rng, "logistic", n=9, N=4, decay=float(10.0 ** rng.uniform(-2, 0)), free=bool(seed % 2))
+        change, allowed = any_rows(rng, head, relabels)
+        found = claims.reach(head, change, kind, Budget(20.0))
+        if found is None or found.by is not By.BOXES:
+            continue
+        true = truth(head, allowed, kind)
+        assert found.farther.best.low <= true * (1 + 1e-12) and true * (1 - 1e-12) <= found.upper
+        assert kind is Distance or found.upper <= 3.1 * true
+        proved += 1
+    assert proved > 2
+
+
+def test_a_level_is_a_column_that_no_change_moves() -> None:
+    for decay in (1e-6, 1e-2, 1.0, 1e3):
+        head = drawn_head(np.random.default_rng(1), "logistic", decay=decay)
+        level = level_of(head)
+        assert level is not None
+        z, mu = 0.5 * (level.low + level.high), head.mu()[0]
+        assert mu * z == pytest.approx(level.a / (1 + np.exp(level.a * z)), rel=1e-9)
+
+
 def test_where_choices_are_too_many_norms_answer_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counted, "LEAVES", 3)
     monkeypatch.setattr(counted, "ONE_BY_ONE", 3)
     rng = np.random.default_rng(3)
     for free in (False, True):
         head = drawn_head(rng, "logistic", free=free)
+        monkeypatch.setattr(Distance, "boxed", lambda *_: None)
         found = claims.reach(head, RowChange(False, 2, tuple(range(head.n))), Distance, Budget(60.0))
         assert found is not None and found.farther.best.low > 0
         assert (found.by, np.isfinite(found.upper)) == ((None, False) if free else (By.NORMS, True))

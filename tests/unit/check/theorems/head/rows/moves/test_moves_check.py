@@ -121,6 +121,8 @@ def test_norms_are_derived_again_and_refused_where_they_do_not_reach(
 ) -> None:
     monkeypatch.setattr(counted, "LEAVES", 1)
     monkeypatch.setattr(counted, "ONE_BY_ONE", 1)
+    for measure in (Distance, Outputs):
+        monkeypatch.setattr(measure, "boxed", lambda *_: None)
     for kind in ("deleted", "remaining", "free"):
         folder = tmp_path / kind
         folder.mkdir()
@@ -137,6 +139,38 @@ def test_norms_are_derived_again_and_refused_where_they_do_not_reach(
             forge(folder, certificate, ("claims", 0, "upper"), certificate["claims"][0]["upper"] * (1 - 2**-10))
         with pytest.raises(Invalid):
             check(folder / "certificate.json", NONE)
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_boxes_are_derived_again_and_forged_ones_refused(
+    quantity: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counted, "LEAVES", 1)
+    monkeypatch.setattr(counted, "ONE_BY_ONE", 1)
+    certificate = made(tmp_path, "deleted", f'[[gate]]\nquantity = "{quantity}"\nmax = 9.0\n')
+    claim = certificate["claims"][0]
+    assert claim["witness"]["by"] == "boxes" and claim["lower"] < claim["upper"]
+    forge(tmp_path, certificate, ("claims", 0), claim)
+    assert check(tmp_path / "certificate.json", NONE).verdict == certificate["verdict"] == "certified"
+    forge(tmp_path, certificate, ("claims", 0, "upper"), claim["lower"] + 0.5 * (claim["upper"] - claim["lower"]))
+    with pytest.raises(Invalid):
+        check(tmp_path / "certificate.json", NONE)
+    file, start = tmp_path / "witness.safetensors", f"{quantity}.rows.boxes."
+    arrays = load_file(file)
+    changes: list[dict[str, Any]] = [
+        {"level": arrays[f"{start}level"] * 0 + 50.0}, {"level": arrays[f"{start}level"][:-1]},
+        {"column": arrays[f"{start}column"] * 1.01}, {"column": -arrays[f"{start}column"]}, {"tree.weights": None},
+        {"tree.weights": arrays[f"{start}tree.weights"] + 1.0}, {"other": arrays[f"{start}column"]}]
+    if quantity == "distance":
+        basis, bounds = arrays[f"{start}basis"], arrays[f"{start}bounds"]
+        changes += [{"bounds": 0.9 * bounds}, {"basis": 2.0 * basis}, {"basis": basis[:1].repeat(2, axis=0)},
+                    {"bounds": -bounds}, {"basis": None}, {"bounds": 2.0 * bounds}]
+    for change in changes:
+        kept = {**arrays, **{start + name: a for name, a in change.items()}}
+        save_file({name: np.ascontiguousarray(a) for name, a in kept.items() if a is not None}, file)
+        resealed(tmp_path, certificate, "witness")
+        with pytest.raises(Invalid):
+            check(tmp_path / "certificate.json", NONE)
 
 
 def test_groups_have_no_distance(tmp_path: Path) -> None:
