@@ -1,4 +1,4 @@
-"""D1c by trees of boxes (D6): a level is a column of its own, whose weight no change of rows moves, in balls."""
+"""D1d by trees of boxes (D6): a level is a column of its own, whose weight no change of rows moves, in balls."""
 
 from __future__ import annotations
 
