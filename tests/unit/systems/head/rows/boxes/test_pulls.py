@@ -19,7 +19,8 @@ def drawn(seed: int, n: int) -> Drawn:
     """Margins, slabs of rows that stay, and longer and shorter ones of rows that change."""
     rng = np.random.default_rng([seed, 5])
     lo, hi = 10.0 ** rng.uniform(-2, 0.5, n), 10.0 ** rng.uniform(-2, 0.5, n)
-    return rng.standard_normal(n) * 3, lo, hi, lo * 10.0 ** rng.uniform(-0.3, 1, n), hi * 10.0 ** rng.uniform(-0.3, 1, n)
+    il, ih = lo * 10.0 ** rng.uniform(-0.3, 1, n), hi * 10.0 ** rng.uniform(-0.3, 1, n)
+    return rng.standard_normal(n) * 3, lo, hi, il, ih
 
 
 def truth(t: float, il: float, ih: float, least: float, most: float) -> tuple[float, float]:
