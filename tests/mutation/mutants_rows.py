@@ -53,7 +53,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("box: pulls never turn round", TRAP, "np.maximum(C, C * -t.back) + (8.0", "np.maximum(C, 0.0) + (8.0", ("rows_box@98",)),
     Mutant("box: one row of k", TREE, "push = top_sums(V, min(box.k, f))[0]", "push = top_sums(V, 1)[0]", ("rows_box@4",)),
     Mutant("box: second order without its remainder", SECOND, "+ 0.5 * lam * (1.0 + TINY) * parts.rho", "+ 0.0 * parts.rho", ("rows_box@9",)),
-    Mutant("box: second order, the curvature of changed rows", SECOND, "* t.size, np.maximum(-beta, 0.0)", "* t.size, 0.0 * beta", ("rows_box@222",)),
+    Mutant("box: second order, the curvature of changed rows", SECOND, "* t.size, np.maximum(-beta, 0.0)", "* t.size, 0.0 * beta", ("rows_box@704",)),
     Mutant("box: a new label pulls by its share wherever its row goes", PULLS, "return up * RAISE, down * RAISE", "return 0.0 * up, 0.0 * down", ("rows_box@3",)),
     Mutant("box: second order, rows with new labels bend like others", SECOND, "_largest(x, off, parts.free_bends) - beta, 0.0) * RAISE", "_largest(x, off, parts.free_bends) - beta, 0.0) * 0.0", ("rows_box@47",)),
     Mutant("box: losses bend as at the centre", BENDS, "sign * far * np.minimum(a / count, 1.0))", "sign * far * np.minimum(a / count, 1.0) * 0.01)", ("rows_box@47",)),
