@@ -26,7 +26,7 @@ ROWS: tuple[Mutant, ...] = (
     Mutant("labels: one output for the difference of two", HEAD, "np.sqrt(2.0) * RAISE * norms[:, None]", "0.5 * RAISE * norms[:, None]", ("rows_refits@4",)),
     Mutant("classes that may vanish: the first one", SURVEY, "change.emptied(head)[:MENTIONED]", "change.emptied(head)[1:MENTIONED]", ("rows_energy@14",)),
     # D2
-    Mutant("enumeration: the last size is left out", THEOREM + "refitted/walk.py", "range(1, self.change.count + 1 - self.summed):", "range(1, self.change.count - self.summed):", ("rows_enumeration@0",)),
+    Mutant("enumeration: the last size is left out", THEOREM + "refitted/walk.py", "for size in range(1, self.change.count + 1):", "for size in range(1, self.change.count):", ("rows_enumeration@0",)),
     Mutant("alternatives: one dropped", CHANGE, "if c != head.label[row])", "if c < head.label[row])", ("rows_enumeration@0",)),
     # D3
     Mutant("labels: one end of the swing", LABELS, "np.maximum(high, point.q * s.low)", "np.minimum(high, point.q * s.low)", ("rows_squared_labels@0",)),

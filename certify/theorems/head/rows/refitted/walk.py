@@ -38,6 +38,9 @@ REFINED = 6
 SPARE, CELL = (1.25, 2.25), 2.0**-16
 """Times distances for the checker, with one output and with several; a quarter of the width of its cells."""
 
+LARGEST = 2.0**27
+"""What a checker's whole numbers hold of weights and inputs, with room."""
+
 MANY = 50_000
 """Largest changes from which on their weights are sums."""
 
@@ -109,13 +112,14 @@ class Walk:
         root = self.settle(Choices(nothing, nothing), self.refitter.V0[None].copy(), None)
         stored, level = [_flat(root)], Level(nothing, nothing, root)
         levels, sums = [stored[0]], {}
-        for size in range(1, self.change.count + 1 - self.summed):
+        for size in range(1, self.change.count + 1):
             last = size == self.change.count
+            if last and self.summed and max(np.abs(one).max() for one in levels) < LARGEST:
+                sums = self.sum_up([one.astype(np.float64).reshape(-1, *root.shape[1:]) for one in levels])
+                break
             below = list(self._below(level, keep=not last, stored=stored))
             level = Level(*map(np.concatenate, zip(*below, strict=True))) if below else level
             levels.append(_flat(level.V))
-        if self.summed:
-            sums = self.sum_up([one.astype(np.float64).reshape(-1, *root.shape[1:]) for one in levels])
         arrays: dict[str, np.ndarray] = {"weights": np.concatenate(stored), **sums}
         if self._exact:
             arrays["again"] = np.array([number for number, _ in self._exact], dtype=np.int64)
@@ -287,9 +291,10 @@ class Walk:
 
 def by_sums(head: Head, change: RowChange, many: int = MANY) -> bool:
     """Whether the weights of the largest changes are sums: many changes of labels, the logistic loss."""
-    return bool(change.relabels and head.read_off and head.loss.sigmoid and head.k == 1 and not head.phi_rad.any()
-                and not head.points_rad.any() and 2 <= change.count <= len(change.rows)
-                and change.choices(head, change.count) >= many)
+    small = head.m > 1 and max(head.phi_norm.max(), head.points_norm.max(initial=0.0)) < LARGEST
+    known = not head.phi_rad.any() and not head.points_rad.any()
+    return bool(small and known and change.relabels and head.read_off and head.loss.sigmoid and head.k == 1
+                and 2 <= change.count <= len(change.rows) and change.choices(head, change.count) >= many)
 
 
 def seconds_of_sums(head: Head, change: RowChange) -> float:

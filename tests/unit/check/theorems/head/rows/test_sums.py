@@ -273,6 +273,15 @@ def test_many_changes_of_labels_of_a_logistic_head_are_summed():
     assert not Walk(head, any_rows(head, 1, True), head.today >= 0, Budget(), sums=True).summed
 
 
+def test_weights_beyond_a_checkers_whole_numbers_are_stored_one_by_one():
+    head = logistic(0, scale=1e-9, decay=1e-18, free=False)
+    change = any_rows(head, 2, True)
+    walk = Walk(head, change, head.today >= 0, Budget(), sums=True)
+    arrays = walk.all()
+    assert np.abs(arrays["weights"]).max() > 2.0**27 and "moved" not in arrays
+    assert len(arrays["weights"]) == change.leaves(head)
+
+
 def test_choices_of_a_block_are_not_judged_where_weights_are_no_numbers():
     head = logistic(0)
     judge = Judge(head, head.V)
