@@ -16,7 +16,7 @@ from flint import arb, ctx
 
 from certify.check.linalg.balls import norm
 from certify.check.theorems.head.rows.head import BITS, Head
-from certify.check.theorems.head.rows.refitted.packed import CELL, RADIUS, SLOPE, Change, Packed, V, fits
+from certify.check.theorems.head.rows.refitted.packed import CELL, RADIUS, SLOPE, Change, Packed, Refits, V, fits
 from certify.check.theorems.head.rows.refitted.packed_softmax import PackedSoftmax
 from certify.check.theorems.head.rows.refitted.refit import distance
 from certify.systems.head.rows.change import Choices
@@ -92,9 +92,9 @@ def require(case: Case) -> float:
         radii: list[int | None] = [None] * len(case.changes)
         decided = packed._decided
 
-        def listening(W: Any, found: list[int | None], *more: Any) -> list[bool]:
-            radii[:] = found
-            return decided(W, found, *more)
+        def listening(first: Any, *more: Any) -> list[bool]:
+            radii[:] = first.radii if isinstance(first, Refits) else more[0]
+            return decided(first, *more)
 
         packed._decided = listening  # type: ignore[method-assign]
         balls = [_in_balls(head, change, weights) for change, weights in zip(case.changes, case.weights, strict=True)]

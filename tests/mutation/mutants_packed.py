@@ -24,7 +24,7 @@ PACKED: tuple[Mutant, ...] = (
     Mutant("packed: the curvature at the weights for the ball", ONE, "(-(wide + ball * self.far)).exp()", "(-wide).exp()", ("packed_fading",)),
     Mutant("packed: the mean is 0", ONE, "low * (t / s) ** 2", "0 * (t / s) ** 2", ("packed_mean",)),
     Mutant("packed: the decay of all rows", ONE, "len(changes[0]) if not head.relabels else 0)\n", "0)\n", ("packed_remaining",)),
-    Mutant("packed: points as they are rounded", ONE, "slack = above(self.eta_points * longest * unit) + 4", "slack = 4", ("packed_unseen",)),
+    Mutant("packed: points as they are rounded", ONE, "slack = above(self.eta_points * found.longest * unit) + 4", "slack = 4", ("packed_unseen",)),
     Mutant("packed: numbers of 70 bits", ONE, "ROOM = 1 << 61", "ROOM = 1 << 70", ("packed_lanes",)),
     Mutant("packed: nothing changes", ONE, "for i, _ in change:", "for i, _ in ():", ("packed_unchanged", "packed_undeleted")),
     Mutant("packed: points move by half", ONE, "above(size * 2**(32 + CELL - RADIUS))", "above(size * 2**(31 + CELL - RADIUS))", ("packed_length",)),

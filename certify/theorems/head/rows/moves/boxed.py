@@ -21,8 +21,9 @@ BITS, NEAR = 96, 2.0**-40
 FACTORS = (1.0001, 1.01, 1.1, 1.5, 3.0)
 """Upper ends that are tried, times the lower one."""
 
-GROWTH, TURNS = 1.4, 5
-"""How fast bounds of directions grow that are not proved, and how often."""
+START, GROWTH, TURNS = 1.1, 1.4, 6
+"""The first bounds along a basis, in what single changes add up to; how fast those grow that are not proved, and how
+often."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,8 @@ def with_levels(head: Head, level: Level, today: Array, near: float, E: Array, b
 
 def able(head: Head, change: RowChange) -> bool:
     """Whether trees are about this head and change."""
-    return head.codes is not None and not refusal(replace(head, threshold=0.0), change) and change.count < head.n
+    plain = head.read_off and head.codes is not None and change.count < head.n  # rows that count the same
+    return plain and not refusal(replace(head, threshold=0.0), change)
 
 
 def outputs_boxed(head: Head, change: RowChange, today: Array, near: float, reached: float, budget: Budget,
@@ -134,18 +136,17 @@ def distance_boxed(head: Head, change: RowChange, today: Array, near: float, far
 def _basis(head: Head, change: RowChange, today: Array, way: Array) -> tuple[Array, Array]:
     """An orthonormal basis along which single changes move little but for the first ways, and guessed bounds."""
     single = Changed(head)
-    every = Choices(np.array(change.rows, dtype=np.int64)[:, None], np.array(
-        [change.alternatives(head, row)[:1] for row in change.rows], dtype=np.int64))
-    moves = (single.solve(every) - today)[:, 0]
+    pairs = [(row, change.alternatives(head, row)[0]) for row in change.rows]
+    rows, codes = (np.array(part, dtype=np.int64) for part in zip(*pairs, strict=True))
+    moves = (single.solve(Choices(rows[:, None], codes[:, None])) - today)[:, 0]
     first = way / np.linalg.norm(way)
     rest = moves - np.outer(moves @ first, first)
     _, _, axes = np.linalg.svd(rest, full_matrices=True)
     Q, _ = np.linalg.qr(np.column_stack([first, axes.T]))
     Q = np.ascontiguousarray(Q[:, : len(way)].T)
-    along = np.sort(np.abs(moves @ Q.T), axis=0)[-change.count :].sum(axis=0)
-    bounds = along * 1.1
-    bounds[0] = float(np.linalg.norm(way)) * 1.02
-    return Q, bounds
+    along = np.sort(np.abs(moves @ Q.T), axis=0)[-change.count :].sum(axis=0) * START
+    along[0] = float(np.linalg.norm(way)) * 1.02
+    return Q, along
 
 
 def proved(head: Head, change: RowChange, more: Head, budget: Budget) -> tuple[dict[str, Array], Mask] | None:
