@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations, compress
+from itertools import chain, combinations
 
 from flint import fmpz_mat
 
@@ -66,13 +66,6 @@ class Block:
                 marks[b] = 1
             found[item] = whole(marks)
         return found
-
-    def without(self, gone: Sequence[int]) -> Block:
-        """Without the changes of some numbers."""
-        out = set(gone)
-        keep = [number not in out for number in self.numbers]
-        columns = [_signed(list(compress(one, keep))) for one in self.lists()]
-        return Block(list(compress(self.numbers, keep)), list(compress(self.changes, keep)), columns)
 
 
 def ones(B: int) -> int:
