@@ -120,7 +120,7 @@ class Last:
         which = [j for j, yes in enumerate(stays) if yes]
         if not block.size or not which:
             return stays
-        kept = self.held.keep(block, which, reaches)
+        kept = self.held.keep(block, which, reaches, elsewhere)
         rest = [b for b, ok in enumerate(kept) if not ok and block.numbers[b] not in elsewhere]
         if not rest:
             return stays
