@@ -16,6 +16,9 @@ ROOM = 2.0**-24
 AVERAGES, FIRST = 8, 0.25
 """Averages beside that of all rows, which has this share of each row's curvature."""
 
+UNITS = 2.0**-19, 2.0**-27
+"""Halves of the units in which a checker has parts of vectors and inverses."""
+
 LEAST = 2.0**-40
 """Curvature that an average has at least."""
 
@@ -33,6 +36,7 @@ class Held:
         mu: μ from below.
         free: whether the last weight carries no decay.
         per_error: a vector of length 1 has at most that length in the dual form.
+        rough: about what a checker's whole numbers add to that of a vector of length 1.
     """
 
     reach: float
@@ -43,6 +47,7 @@ class Held:
     mu: float
     free: bool
     per_error: float
+    rough: float
 
     def lengths(self, vectors: Array) -> Array:
         """`(B,)` upper bounds of lengths of `(m, B)` vectors in the dual form.
@@ -109,8 +114,10 @@ class Averages:
             parts[0] = np.eye(head.m)[-1] - v[1:, -1] @ parts[1:]
             # a vector is its last entry times the first average, and a part that carries decay
             per_error = (1.0 + float(np.linalg.norm(v[0]))) ** 2 / low + 1.0 / strength[0]
-        return Held(reach, v, strength, parts, inverse, float(low), head.free_intercept,
-                    float(np.sqrt(per_error) * (1 + ROOM)))
+        per = float(np.sqrt(per_error) * (1 + ROOM))
+        parts_off = np.sqrt(np.trace(form) * head.m * (head.m + len(v))) * UNITS[0]
+        rough = parts_off + np.linalg.norm(form) * head.m * UNITS[1]
+        return Held(reach, v, strength, parts, inverse, float(low), head.free_intercept, per, float(per * rough))
 
 
 def farthest(x: Array) -> Array:

@@ -60,11 +60,12 @@ class Judge:
     def _within(self, held: Held, at: Batch, some: Whole, V: Array, points: Whole) -> Mask:
         """The refit lies in the ball of half the pull's length about the weights less half the pull."""
         head, g = self.head, at.gradient[:, some]
-        error = (at.error + self._coarse) * held.per_error
+        rough = held.rough * float(np.abs(at.gradient).max()) * np.sqrt(head.m)
+        error = (at.error + self._coarse) * held.per_error + rough * SPARE
         length = held.lengths(g) * SPARE
         near = (length / 2 + error) * RAISE
         x, norms = head.points[points], head.points_norm[points]
-        far = held.lengths(np.ascontiguousarray(x.T)) * SPARE
+        far = (held.lengths(np.ascontiguousarray(x.T)) + held.rough * (norms + 1)) * SPARE
         middle = V - held.inverse @ g / 2
         longest = float(np.sqrt(np.einsum("mb,mb->b", middle, middle).max(initial=0.0)) * RAISE)
         rounding = (4 * fp.dot_unit(head.m) * longest + 8 * U) * norms + 8 * U * abs(head.threshold)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, compress
 
@@ -47,10 +47,11 @@ class Block:
         bias = HALF * ones(self.size)
         return [numbers(x + bias, self.size) for x in self.columns]
 
-    @property
-    def longest(self) -> int:
-        """At least the largest length of weights."""
-        sides = [max(max(one) - HALF, HALF - min(one)) for one in self.lists()]
+    def longest(self, elsewhere: Collection[int] = ()) -> int:
+        """At least the largest length of weights, but of some numbers."""
+        keep = [number not in elsewhere for number in self.numbers]
+        lists = [[HALF, *compress(one, keep)] for one in self.lists()]
+        sides = [max(max(one) - HALF, HALF - min(one)) for one in lists]
         return int(sum(x * x for x in sides) ** 0.5 * 1.001) + 1
 
     def marks(self) -> dict[Item, int]:
@@ -66,13 +67,6 @@ class Block:
                 marks[b] = 1
             found[item] = whole(marks)
         return found
-
-    def without(self, gone: Sequence[int]) -> Block:
-        """Without the changes of some numbers."""
-        out = set(gone)
-        keep = [number not in out for number in self.numbers]
-        columns = [_signed(list(compress(one, keep))) for one in self.lists()]
-        return Block(list(compress(self.numbers, keep)), list(compress(self.changes, keep)), columns)
 
 
 def ones(B: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import comb
 
 from certify.check.reading.arrays import Array
@@ -95,7 +95,8 @@ class Last:
                 lists = block.lists()
                 waiting += [(place, block.changes[b], [x[b] - HALF for x in lists])
                             for place, b in zip(at, (number - block.numbers[0] for number in gone), strict=True)]
-            stays = self._judged(block.without([*gone, *more]) if at or more else block, stays, SUMMED)
+            # with those that are judged elsewhere: curvature is shared out as it was for the prover
+            stays = self._judged(block, stays, SUMMED, {*gone, *more})
             while len(waiting) >= len(some := waiting[: self.corrected.at_once]) == self.corrected.at_once:
                 stays, waiting = self._corrected(some, stays), waiting[len(some) :]
             while len(alone) >= AT_ONCE:
@@ -114,12 +115,13 @@ class Last:
     def _alone(self, some: list[tuple[Change, Sequence[float]]], stays: list[bool]) -> list[bool]:
         return self.judge.after([change for change, _ in some], [weights for _, weights in some], stays)
 
-    def _judged(self, block: Block, stays: list[bool], reaches: Sequence[float]) -> list[bool]:
+    def _judged(self, block: Block, stays: list[bool], reaches: Sequence[float],
+                elsewhere: Collection[int] = ()) -> list[bool]:
         which = [j for j, yes in enumerate(stays) if yes]
         if not block.size or not which:
             return stays
-        kept = self.held.keep(block, which, reaches)
-        rest = [b for b, ok in enumerate(kept) if not ok]
+        kept = self.held.keep(block, which, reaches, elsewhere)
+        rest = [b for b, ok in enumerate(kept) if not ok and block.numbers[b] not in elsewhere]
         if not rest:
             return stays
         lists = block.lists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from operator import mul
@@ -65,22 +65,26 @@ class PackedHeld:
         self.points = fmpz_mat(packed.points).transpose()
         self.widest = max((sum(map(abs, row)) for row in packed.points), default=0)
 
-    def keep(self, block: Block, which: Sequence[int], reaches: Sequence[float] = CORRECTED) -> list[bool]:
+    def keep(self, block: Block, which: Sequence[int], reaches: Sequence[float] = CORRECTED,
+             elsewhere: Collection[int] = ()) -> list[bool]:
         """Whether all of some points are proved to keep today's label after each change of a block.
 
         Args:
             block: changes of labels, and weights in units of `2^−V`.
             which: the points.
             reaches: lengths within which refits are looked for.
+            elsewhere: numbers of changes that are not judged here, but have a part in the curvature of the block.
         """
         packed, B, head = self.packed, block.size, self.head
-        mu, longest = head.mu(), arb(block.longest) / 2**V
+        mu, longest = head.mu(), arb(block.longest()) / 2**V
         outputs = 2 * (packed.largest + packed.eta + packed.eta_points + 1) * (longest + 1) + abs(arb(head.threshold))
         strength = packed.weight + head.n * (packed.eta + 1) + mu * longest
         if not (mu > 0 and outputs * 2**OUT < arb(ROOM) / 8 and strength * 2**(PHI + SLOPE) < arb(ROOM) / 2):
             return [False] * B
         W = fmpz_mat([[column] for column in block.columns])
-        found = self.pulls(block, W, longest, mu)
+        if elsewhere:
+            longest = arb(block.longest(elsewhere)) / 2**V
+        found = self.pulls(block, W, longest, mu, elsewhere)
         done = [False] * B
         for reach in reaches:
             form = hold(head, found.least, found.fade / 2**SLOPE, self.shares, self.rows, PHI, packed.eta, mu, reach)
@@ -133,7 +137,7 @@ class PackedHeld:
                 good = [ok and x >= HALF for ok, x in zip(good, numbers(left, B), strict=True)]
         return good
 
-    def pulls(self, block: Block, W: fmpz_mat, longest: arb, mu: arb) -> Pulls:
+    def pulls(self, block: Block, W: fmpz_mat, longest: arb, mu: arb, elsewhere: Collection[int]) -> Pulls:
         """At `(m, 1)` weights of a block; a changed row has slope `p − 1` instead of p."""
         packed, B, n = self.packed, block.size, self.head.n
         unit = ones(B)
@@ -144,6 +148,9 @@ class PackedHeld:
             G[row] -= marks << SLOPE
         R = (packed.back * fmpz_mat([[x] for x in G])).entries()
         across = [self.cut(int(w) * h - int(r), unit) for r, w, h in zip(R, W.entries(), self.held(mu), strict=True)]
+        if elsewhere:  # their pulls count as 0
+            gone = whole([number in elsewhere for number in block.numbers])
+            across = [(x + HALF * unit & ~(gone * ((1 << SLOT) - 1)) | gone * HALF) - HALF * unit for x in across]
         wide = arb(2) ** -(CELL + 1) + packed.eta * longest
         small = packed.stretch * arb(n).sqrt() * arb(2) ** -22 + n * packed.eta
         small += 2 * longest * arb(2) ** (V - PHI - SLOPE)
