@@ -25,6 +25,9 @@ from certify.systems.head.rows.root_curvature import RootCurvature
 GOAL = 1e-7
 """Of μ: the length of a gradient that is short enough where every step with a large head takes long."""
 
+WIDE = 2.0**-22
+"""Width of outputs over the largest at a row above which they are worth more steps."""
+
 RAISES, LOWERS, OPEN = "raises", "lowers", "open"
 
 
@@ -160,6 +163,8 @@ def leave_one_out(problem: Problem, X_eval: Any, *, progress: Progress | None = 
     for choices in choices_of(head, each, 1, at_once=at_once):
         tell("leaving each row out", done / head.n)
         some = enclose.ends(choices, refitter.solve(choices, GOAL * head.mu()[0] if refitter.large else 0.0))
+        if refitter.large:
+            enclose.narrow(choices, some, refitter)
         lows.append(some[0])
         highs.append(some[1])
         done += len(choices)
@@ -189,3 +194,19 @@ class _Enclosed:
             part = Choices(choices.rows[open_], choices.codes[open_])
             F[open_], off[open_] = self.head.outputs(V[open_], enclose_refits(self.head, part, V[open_]))
         return F - off, F + off
+
+    def narrow(self, choices: Choices, ends: tuple[Array, Array], refitter: Refitter) -> None:
+        """Solve those to the end, in place, whose outputs are known to less than `WIDE` of the largest at a row.
+
+        Their own curvature is then the reference: where a row held much, that of the refit with it says little.
+        """
+        low, high = ends
+        with np.errstate(all="ignore"):
+            wide = (high - low) / np.abs(high + low).max(axis=2, keepdims=True)
+        for b in np.flatnonzero(~(wide.max(axis=(1, 2)) <= WIDE)):
+            one = choices.part(slice(b, b + 1))
+            V = refitter.solve(one)
+            own = self if self.root is None else _Enclosed.of(self.head, V[0])
+            new = own.ends(one, V)
+            if (new[1] - new[0]).max() < (high[b] - low[b]).max():
+                low[b], high[b] = new[0][0], new[1][0]
