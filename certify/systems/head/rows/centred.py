@@ -68,6 +68,8 @@ def centred(head: Head) -> Centred | None:
     V[:, -1] += V[:, :-1] @ c
     seen = replace(head, phi=phi, phi_rad=rad, points=points, points_rad=points_rad, V=V, fine=True)
     seen.__dict__["today"] = head.today  # of the weights as they are given: V is rounded
+    if len(points):  # what outputs move by is told as one number times these bounds: no point may be far below others
+        seen.__dict__["points_norm"] = np.maximum(seen.points_norm, float(np.median(seen.points_norm)))
     return Centred(seen, c)
 
 

@@ -25,7 +25,7 @@ from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.changes.pairs import PairChange
 from certify.systems.head.rows.head import Head, Whole
 from certify.systems.head.rows.losses import HEAD_LOSSES
-from certify.systems.head.rows.refit import enclose_refits, gradient_size
+from certify.systems.head.rows.refit import enclose_refits, from_means, gradient_size
 from certify.systems.head.rows.weights import RowWeights
 
 REPLACED = "replaced"
@@ -116,7 +116,8 @@ def _near(head: Head, nothing: Choices, centre: Array) -> float:
         return near
     V = seen.forth(centre)
     lost = float(np.sqrt(head.k)) * (head.m + 2) * fp.U * fp.frobenius(V) * seen.stretch  # by the rounding of V
-    return min(near, (float(enclose_refits(seen.head, nothing, V[None])[0]) * seen.stretch + lost) * (1 + 2.0**-40))
+    own, away = (float(part[0]) for part in from_means(seen.head, nothing, V[None]))
+    return min(near, (own * (2.0 + away) * seen.stretch + lost) * (1 + 2.0**-40))
 
 
 def _inputs(net: Network, X: Array, biased: bool) -> tuple[Array, Array]:

@@ -60,7 +60,8 @@ def enclose_refits(head: Head, choices: Choices, V: Array) -> Array:
 
     Returns:
         `(B,)` distances, infinite where nothing is proved. With a free intercept and a shifted loss the distance is to
-        one of the refits, which all have the same differences of outputs.
+        one of the refits, which all have the same differences of outputs. Of a head that is `fine` they hold for what
+        outputs move by, at most these times `points_norm`, and not for weights.
     """
     return refits_and_gradients(head, choices, V)[0] if head.read_off else plainly.enclose_refits(head, choices, V)
 
@@ -176,15 +177,70 @@ def _distances(head: Head, choices: Choices, V: Array) -> tuple[Array, Array]:
         near = slopes.size / sigma * ROOM
         found = np.where((near < radius) & (near < found), near, found)
         radius = np.where(np.isfinite(near), near * 1.5, 0.0)
+    if head.fine:
+        near, away = _from_means(head, choices, V, slopes)
+        nearest = float(head.points_norm.min(initial=np.inf))
+        # labels alone are read off these: near·(|φ| + away) is what an output moves by
+        found = np.fmin(found, near * (1.0 + away / nearest) * RAISE)
     return found, slopes.gradient
 
 
-def _held(head: Head, choices: Choices, slopes: Slopes) -> tuple[Array, Array]:
-    """Per member `s = Σ D_i` from below and `|Σ D_i x_i|/s` from above, D_i the curvature of row i at V̂ (D1b)."""
+def from_means(head: Head, choices: Choices, V: Array) -> tuple[Array, Array]:
+    """Of a head with a free intercept: distances of `(U, β + Ux̄)`, x̄ the mean of the rows by curvature, and `|x̄|`.
+
+    Euclidean distances are at most `2 + |x̄|` times these; an output at x moves by at most these times `|φ| + |x̄|`.
+
+    Args:
+        head, choices, V: as of :func:`enclose_refits`.
+    """
+    with np.errstate(all="ignore"):
+        return _from_means(head, choices, V, enclose_slopes(head, choices, V, head.fine))
+
+
+def _from_means(head: Head, choices: Choices, V: Array, slopes: Slopes) -> tuple[Array, Array]:
+    """D1b from a middle of the rows, for every change its own: their mean by the curvature at its own weights."""
+    mid, wrong = _decay(head, choices)
+    mu = (mid - wrong) * (1 - 4 * U)
+    D = _curvatures(head, choices, slopes)
+    total = D.sum(axis=0)
+    low = total * (1 - 2 * fp.dot_unit(head.n))
+    x = head.phi[:, :-1]
+    mean = np.where(total > 0, (x.T @ D) / total, 0.0)  # (p, B), any floats
+    away = np.sqrt(np.einsum("jb,jb->b", mean, mean)) * fp.sum_up(len(mean) + 1)
+    # what the mean of the rows is from these floats: rounding alone
+    lost = 2 * (head.phi_norm * fp.dot_unit(head.n + 2) + head.phi_rad) @ D * fp.sum_up(head.n) / low
+    lost = (lost + 4 * U * away) * RAISE
+    g = slopes.gradient
+    raw = np.sqrt(np.einsum("bkm,bkm->b", g, g)) * (1 - (g[0].size + 8) * U)
+    error = np.maximum(slopes.size - raw, 0.0) * RAISE
+    T = np.concatenate([g[:, :, :-1] - g[:, :, -1:] * mean.T[:, None, :], g[:, :, -1:]], axis=2)
+    rounded = 4 * U * (1.0 + away) * _norms(g)
+    size = (_norms(T) + rounded + error * np.sqrt(2.0 + away * away)) * RAISE
+    longest = (float(head.phi_norm.max()) + away) * RAISE
+    found, radius = np.full(len(choices), np.inf), np.zeros(len(choices))
+    for _ in range(TRIES):
+        reach = (float(slopes.unit.max()) * slopes.length + longest * radius) * RAISE
+        falls = np.fmax(1.0 - head.loss.fading * reach * (RAISE / 8), 0.0) if head.loss.fading else 1.0
+        s = low * (falls**8 * (1 - 2.0**-48))
+        sigma = mu * s / ((mu + s + s * lost * lost) * RAISE) * (1 - 4 * U)
+        near = size / sigma * ROOM
+        found = np.where((near < radius) & (near < found), near, found)
+        radius = np.where(np.isfinite(near), near * 1.5, 0.0)
+    return found, away
+
+
+def _curvatures(head: Head, choices: Choices, slopes: Slopes) -> Array:
+    """`(n, B)` lower bounds of the curvature of every row at V̂, 0 of deleted ones."""
     D = head.loss.curvatures(slopes.g, slopes.error)
     for rows, codes in zip(choices.rows.T, choices.codes.T, strict=True):
         gone = np.flatnonzero((rows != NONE) & (codes == DELETED))
         D[rows[gone], gone] = 0.0
+    return D
+
+
+def _held(head: Head, choices: Choices, slopes: Slopes) -> tuple[Array, Array]:
+    """Per member `s = Σ D_i` from below and `|Σ D_i x_i|/s` from above, D_i the curvature of row i at V̂ (D1b)."""
+    D = _curvatures(head, choices, slopes)
     x = head.phi[:, :-1]
     total, mean = D.sum(axis=0), x.T @ D
     low = total * (1 - 2 * fp.dot_unit(head.n))

@@ -71,7 +71,6 @@ class Head:
         relabels: whether labels change; else rows are deleted.
         kind: what may happen to the rows, where that is not that any `count` of `moving` change; these say then the
             change of any rows that contains it, of no rows where there is none.
-        given: the weights in the file, row by row.
         new: how many rows, the last ones, are new: the n of `μ = nλ` does not count them.
     """
 
@@ -95,7 +94,6 @@ class Head:
     count: int
     relabels: bool
     kind: Rows | None = None
-    given: list[float] | None = None
     new: int = 0
 
     @property
@@ -115,29 +113,24 @@ class Head:
         return self.biased and not self.bias_decay
 
     @cached_property
-    def middle(self) -> Middle | None:
-        """A mean of the rows, by their curvature at the given weights, where they are far and the intercept is free."""
+    def far(self) -> bool:
+        """Whether the intercept is free and the mean of the rows far from the origin."""
         if not self.free_intercept or self.m < 2:
-            return None
-        mean, total = (arb_mat([[ONE] * self.n]) * self.phi).entries()[:-1], arb(self.n)
-        if not norm([x / total for x in mean]) > FAR:
-            return None
-        D = self._curvatures()
-        if sum(D, ZERO) > 0:
-            mean, total = (arb_mat([D]) * self.phi).entries()[:-1], sum(D, ZERO)
-        c = [float((x / total).mid()) for x in mean]
+            return False
+        mean = (arb_mat([[ONE] * self.n]) * self.phi).entries()[:-1]
+        return bool(norm([x / self.n for x in mean]) > FAR)
+
+    def middle(self, D: list[arb]) -> Middle:
+        """A mean of the rows, by numbers that are not negative; of all alike where these are 0."""
+        total = sum(D, ZERO)
+        if not total > 0:
+            D, total = [ONE] * self.n, arb(self.n)
+        c = [float((x / total).mid()) for x in (arb_mat([D]) * self.phi).entries()[:-1]]
 
         def seen(rows: list[list[arb]]) -> list[arb]:
             return [norm([*(x - y for x, y in zip(row, c, strict=False)), ONE]).upper() for row in rows]
 
         return Middle(c, seen(self.rows), seen(self.evaluated.tolist()), (norm([arb(x) for x in c]) + 2).upper())
-
-    def _curvatures(self) -> list[arb]:
-        """Of every row at the given weights."""
-        if not self.given:
-            return []
-        return [sum((x.lower().max(ZERO) for x in self.loss.floors(self.loss.slope(z, y), y, ZERO)), ZERO)
-                for z, y in zip(self.outputs(self.given), self.targets, strict=True)]
 
     @property
     def scale(self) -> arb:
@@ -179,7 +172,7 @@ def head_of(point: Point) -> Head:
         remaining=FOLLOWS[problem.normalization], evaluated=evaluated,
         lengths=[norm(row).upper() for row in evaluated.tolist()], threshold=threshold,
         today=[label(f, threshold, ZERO) for f in outputs], moving=plain.moving, count=plain.count,
-        relabels=plain.relabels, kind=kind, given=[x for row in V for x in row],
+        relabels=plain.relabels, kind=kind,
     )
 
 

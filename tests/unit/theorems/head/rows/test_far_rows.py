@@ -61,12 +61,12 @@ def test_what_is_proved_is_true_and_checked(loss, relabels, seed):
     assert found.undecided.sum() <= 1
     if "enumeration" not in found.parts:
         return
-    ball = replace(ball_head(head, change), given=head.V.ravel().tolist())
+    ball = ball_head(head, change)
     with ctx.workprec(BITS):
         arrays = {name: Array(one.shape, tuple(one.ravel().tolist()), one.dtype.kind)
                   for name, one in found.parts["enumeration"].arrays.items()}
         asked = [bool(s >= FIRST) for s in found.status]
-        assert ball.middle is not None and checker.proved(ball, arrays, "here", asked) == asked
+        assert ball.far and checker.proved(ball, arrays, "here", asked) == asked
         worse = {name: Array(one.shape, tuple(x * 1.5 for x in one.values), one.kind) if one.kind == "f" else one
                  for name, one in arrays.items()}
         assert not all(checker.proved(ball, worse, "here", [True] * len(asked)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flint import arb, arb_mat
 
-from certify.check.linalg.balls import ZERO, norm
+from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.theorems.head.rows.changes.base import DELETED, Choice
 from certify.check.theorems.head.rows.head import OPEN, Head, Middle, label
 
@@ -34,8 +34,9 @@ def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequen
     for start in range(0, len(changes), AT_ONCE):
         some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
         flat = _columns(head, V)
-        F, lengths = (head.evaluated * flat).tolist(), head.lengths if head.middle is None else head.middle.lengths
-        for b, r in enumerate(_distances(head, some, V, flat, head.middle)):
+        F = (head.evaluated * flat).tolist()
+        for b, (r, middle) in enumerate(_distances(head, some, V, flat)):
+            lengths = head.lengths if middle is None else middle.lengths
             at = slice(b * head.k, (b + 1) * head.k)
             # two outputs differ by √2·r·|x| more at most, one output by r·|x|
             spread = r if head.k == 1 else r * arb(2).sqrt()
@@ -49,7 +50,7 @@ def distances(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[
     found: list[arb] = []
     for start in range(0, len(changes), AT_ONCE):
         some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
-        found += [_back(head, near) for near in _distances(head, some, V, _columns(head, V), head.middle)]
+        found += [_back(*one) for one in _distances(head, some, V, _columns(head, V))]
     return found
 
 
@@ -59,9 +60,9 @@ def _columns(head: Head, V: Sequence[Sequence[float]]) -> arb_mat:
 
 
 def _distances(head: Head, some: Sequence[Change], V: Sequence[Sequence[float]], flat: arb_mat,
-               middle: Middle | None) -> list[arb]:
+               ) -> list[tuple[arb, Middle | None]]:
     Z = (head.phi * flat).tolist()
-    return [_seen(head, change, v, [row[b * head.k : (b + 1) * head.k] for row in Z], middle)
+    return [_seen(head, change, v, [row[b * head.k : (b + 1) * head.k] for row in Z])
             for b, (change, v) in enumerate(zip(some, V, strict=True))]
 
 
@@ -74,15 +75,18 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
         v: V̂, row by row.
         Z: `(n, k)` outputs at V̂.
     """
-    return _back(head, _seen(head, change, v, Z, head.middle))
+    return _back(*_seen(head, change, v, Z))
 
 
-def _back(head: Head, near: arb) -> arb:
-    return near if head.middle is None else (near * head.middle.stretch).upper()
+def _back(near: arb, middle: Middle | None) -> arb:
+    return near if middle is None else (near * middle.stretch).upper()
 
 
-def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], middle: Middle | None) -> arb:
-    """The same of `(U, β + Uc)`, with c the middle of the rows or 0: of these the gradient is `(g_U − g_βcᵀ, g_β)`."""
+def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]]) -> tuple[arb, Middle | None]:
+    """The same of `(U, β + Uc)` where rows are far: of these the gradient is `(g_U − g_βcᵀ, g_β)`.
+
+    c is the middle of the rows by their curvature at V̂, that of each change.
+    """
     new = dict(change)
     codes = head.codes.rows
     targets = [codes[new[i]] if new.get(i, DELETED) != DELETED else y for i, y in enumerate(head.targets)]
@@ -92,12 +96,16 @@ def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], mi
     mu = head.mu(len(gone))
     held = [0.0 if head.free_intercept and j == head.m - 1 else 1.0 for j in range(head.m)]
     pull = [[mu * x * d for x, d in zip(v[a * head.m : (a + 1) * head.m], held, strict=True)] for a in range(head.k)]
+    middle = None
+    if head.far:
+        least = [[] if i in gone else head.loss.floors(g[i], targets[i], ZERO) for i in range(head.n)]
+        middle = head.middle([sum((x.lower().max(ZERO) for x in row), ZERO) for row in least])
     whole = (arb_mat(g).transpose() * head.phi + arb_mat(pull)).tolist()
     if middle is not None:
         whole = [[*(x - row[-1] * y for x, y in zip(row, middle.c, strict=False)), row[-1]] for row in whole]
     size = norm([x for row in whole for x in row]).upper()
     if not head.free_intercept:
-        return (size / mu).upper()
+        return (size / mu).upper(), None
     ball, found, before = ZERO, arb("inf"), arb("inf")
     for _ in range(TRIES):
         sigma = modulus(head, g, targets, gone, mu, ball, middle)
@@ -110,7 +118,7 @@ def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], mi
                 break
         # a smaller ball can have a larger bound: far rows, whose curvature dies out, weigh in the mean
         before, ball = near, (near * ROOM + LEAST).upper()
-    return found
+    return found, middle
 
 
 def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: set[int], mu: arb, ball: arb,
@@ -123,10 +131,30 @@ def modulus(head: Head, g: list[list[arb]], targets: list[list[float]], gone: se
     sizes = head.sizes if middle is None else middle.sizes
     each = [[] if i in gone else head.loss.floors(g[i], targets[i], ball * size) for i, size in enumerate(sizes)]
     least: arb | None = None
+    now = [] if middle is None else [
+        [] if i in gone else head.loss.floors(g[i], targets[i], ZERO) for i in range(head.n)]
     for a in range(max(map(len, each), default=0)):
-        held = _held(head, [floors[a].lower().max(ZERO) if floors else ZERO for floors in each], mu, middle)
+        D = [floors[a].lower().max(ZERO) if floors else ZERO for floors in each]
+        held = _held(head, D, mu, middle)
+        if middle is not None:
+            held = held.max(_shrunk(head, [x[a].lower().max(ZERO) if x else ZERO for x in now], D, mu, middle))
         least = held if least is None else least.min(held)
     return ZERO if least is None else least
+
+
+def _shrunk(head: Head, now: list[arb], D: list[arb], mu: arb, middle: Middle) -> arb:
+    """The same with all curvatures at V̂ times one factor, which leaves their mean where it is."""
+    s = sum(now, ZERO)
+    if not s > 0:
+        return ZERO
+    f = ONE
+    for one, least in zip(now, D, strict=True):
+        if one > 0:
+            f = f.min((least / one).lower())
+    if not f > 0:
+        return ZERO
+    t = norm([x - s * y for x, y in zip((arb_mat([now]) * head.phi).entries(), middle.c, strict=False)])
+    return (mu * f * s / (mu + f * s + f * t * t / s)).lower()
 
 
 def _held(head: Head, D: list[arb], mu: arb, middle: Middle | None) -> arb:
