@@ -35,7 +35,9 @@ def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequen
         some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
         flat = _columns(head, V)
         F = (head.evaluated * flat).tolist()
-        for b, (r, middle) in enumerate(_distances(head, some, V, flat)):
+        Z = (head.phi * flat).tolist()
+        for b, (change, v) in enumerate(zip(some, V, strict=True)):
+            r, middle = _seen(head, change, v, _of(Z, b, head.k), head.far)
             lengths = head.lengths if middle is None else middle.lengths
             at = slice(b * head.k, (b + 1) * head.k)
             # two outputs differ by √2·r·|x| more at most, one output by r·|x|
@@ -50,7 +52,9 @@ def distances(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[
     found: list[arb] = []
     for start in range(0, len(changes), AT_ONCE):
         some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
-        found += [_back(*one) for one in _distances(head, some, V, _columns(head, V))]
+        Z = (head.phi * _columns(head, V)).tolist()
+        found += [distance(head, change, v, _of(Z, b, head.k))
+                  for b, (change, v) in enumerate(zip(some, V, strict=True))]
     return found
 
 
@@ -59,11 +63,9 @@ def _columns(head: Head, V: Sequence[Sequence[float]]) -> arb_mat:
     return arb_mat([list(v[a * head.m : (a + 1) * head.m]) for v in V for a in range(head.k)]).transpose()
 
 
-def _distances(head: Head, some: Sequence[Change], V: Sequence[Sequence[float]], flat: arb_mat,
-               ) -> list[tuple[arb, Middle | None]]:
-    Z = (head.phi * flat).tolist()
-    return [_seen(head, change, v, [row[b * head.k : (b + 1) * head.k] for row in Z])
-            for b, (change, v) in enumerate(zip(some, V, strict=True))]
+def _of(Z: list[list[arb]], b: int, k: int) -> list[list[arb]]:
+    """The outputs of one of several changes."""
+    return [row[b * k : (b + 1) * k] for row in Z]
 
 
 def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]]) -> arb:
@@ -75,15 +77,15 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
         v: V̂, row by row.
         Z: `(n, k)` outputs at V̂.
     """
-    return _back(*_seen(head, change, v, Z))
+    near, _ = _seen(head, change, v, Z, False)
+    if head.far:
+        moved, middle = _seen(head, change, v, Z, True)
+        near = near if middle is None else near.min((moved * middle.stretch).upper())
+    return near
 
 
-def _back(near: arb, middle: Middle | None) -> arb:
-    return near if middle is None else (near * middle.stretch).upper()
-
-
-def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]]) -> tuple[arb, Middle | None]:
-    """The same of `(U, β + Uc)` where rows are far: of these the gradient is `(g_U − g_βcᵀ, g_β)`.
+def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], moved: bool) -> tuple[arb, Middle | None]:
+    """The same, or if moved that of `(U, β + Uc)`, of which the gradient is `(g_U − g_βcᵀ, g_β)`.
 
     c is the middle of the rows by their curvature at V̂, that of each change.
     """
@@ -97,7 +99,7 @@ def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]]) ->
     held = [0.0 if head.free_intercept and j == head.m - 1 else 1.0 for j in range(head.m)]
     pull = [[mu * x * d for x, d in zip(v[a * head.m : (a + 1) * head.m], held, strict=True)] for a in range(head.k)]
     middle = None
-    if head.far:
+    if moved:
         least = [[] if i in gone else head.loss.floors(g[i], targets[i], ZERO) for i in range(head.n)]
         middle = head.middle([sum((x.lower().max(ZERO) for x in row), ZERO) for row in least])
     whole = (arb_mat(g).transpose() * head.phi + arb_mat(pull)).tolist()
