@@ -25,7 +25,7 @@ from certify.systems.head.rows.root_curvature import RootCurvature
 GOAL = 1e-7
 """Of μ: the length of a gradient that is short enough where every step with a large head takes long."""
 
-WIDE = 2.0**-22
+WIDE = 2.0**-21
 """Width of outputs over the largest at a row above which they are worth more steps."""
 
 RAISES, LOWERS, OPEN = "raises", "lowers", "open"
