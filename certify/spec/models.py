@@ -169,7 +169,7 @@ class Perturbation(Section):
         groups: array or column of the data file that says which group every row belongs to: `count` is of groups.
         relabelled: beside `count` rows that are left out, how many others get another label.
         pairs: labels (a, b): a may become b, and nothing else changes.
-        fresh: `count` rows are new: ``"added"``, or ``"replaced"``: as many are left out.
+        fresh: `count` rows are new: ``"added"``, or ``"replaced"``: at most as many are left out.
         box: for each feature the least and the largest value of a new row; default those of the training rows.
     """
 

@@ -111,13 +111,16 @@ def given_base(head: Head, centre: Array) -> tuple[float, float]:
 
 def _near(head: Head, nothing: Choices, centre: Array) -> float:
     """The distance from weights to the refit of the unchanged data, from the middle of the rows where that is less."""
-    near, seen = float(enclose_refits(head, nothing, centre[None])[0]), centred(head)
+    near, seen = float(enclose_refits(head, nothing, centre[None], fine=True)[0]), centred(head)
     if seen is None:
         return near
     V = seen.forth(centre)
     lost = float(np.sqrt(head.k)) * (head.m + 2) * fp.U * fp.frobenius(V) * seen.stretch  # by the rounding of V
     own, away = (float(part[0]) for part in from_means(seen.head, nothing, V[None]))
-    return min(near, (own * (2.0 + away) * seen.stretch + lost) * (1 + 2.0**-40))
+    mid, wrong = head.mu()
+    # a checker looks at the weights as they are, not at their rounded sum with the mean
+    room = 2.0**-31 * float(head.phi_norm.sum()) / (mid - wrong) if mid > wrong else 0.0
+    return min(near, (own * (2.0 + away) * seen.stretch + lost) * (1 + 2.0**-40)) + room
 
 
 def _inputs(net: Network, X: Array, biased: bool) -> tuple[Array, Array]:

@@ -50,23 +50,26 @@ class Slopes:
         return self.unit[:, None] * self.length * RAISE
 
 
-def enclose_refits(head: Head, choices: Choices, V: Array) -> Array:
+def enclose_refits(head: Head, choices: Choices, V: Array, fine: bool = False) -> Array:
     """Upper bounds of the distance from proposed weights to the refit after each change of a batch (D1).
 
     Args:
         head: the head.
         choices: `B` changes.
         V: `(B, k, m)` float64 weights from anywhere; the better they are the smaller the bound.
+        fine: whether products take three times as long and hardly round, where the head lets them.
 
     Returns:
         `(B,)` distances, infinite where nothing is proved. With a free intercept and a shifted loss the distance is to
         one of the refits, which all have the same differences of outputs. Of a head that is `fine` they hold for what
         outputs move by, at most these times `points_norm`, and not for weights.
     """
-    return refits_and_gradients(head, choices, V)[0] if head.read_off else plainly.enclose_refits(head, choices, V)
+    if not head.read_off:
+        return plainly.enclose_refits(head, choices, V)
+    return refits_and_gradients(head, choices, V, fine)[0]
 
 
-def refits_and_gradients(head: Head, choices: Choices, V: Array) -> tuple[Array, Array]:
+def refits_and_gradients(head: Head, choices: Choices, V: Array, fine: bool = False) -> tuple[Array, Array]:
     """The same, and the gradients `(B, k, m)` in floats, of which nothing is promised."""
     found, gradients = np.full(len(choices), np.inf), np.empty_like(V)
     step = max(1, AT_ONCE // (head.n * head.k))
@@ -75,7 +78,7 @@ def refits_and_gradients(head: Head, choices: Choices, V: Array) -> tuple[Array,
             at = slice(start, start + step)
             good = np.asarray(np.isfinite(V[at]).all(axis=(1, 2)))
             trial = np.where(good[:, None, None], V[at], 0.0)
-            near, gradients[at] = _distances(head, choices.part(at), trial)
+            near, gradients[at] = _distances(head, choices.part(at), trial, fine)
             found[at] = np.where(good & np.isfinite(near), near, np.inf)
     return found, gradients
 
@@ -163,9 +166,9 @@ def _norms(T: Array) -> Array:
     return np.asarray(np.sqrt(np.einsum("bi,bi->b", flat, flat)) * fp.sum_up(flat.shape[1]) + fp.FLOOR)
 
 
-def _distances(head: Head, choices: Choices, V: Array) -> tuple[Array, Array]:
+def _distances(head: Head, choices: Choices, V: Array, fine: bool) -> tuple[Array, Array]:
     """`|∇G|/σ`, and ∇G; without decay of the intercept σ is that of a ball which the refit is proved to lie in."""
-    slopes = enclose_slopes(head, choices, V, head.fine)
+    slopes = enclose_slopes(head, choices, V, fine or head.fine)
     mid, wrong = _decay(head, choices)
     low = (mid - wrong) * (1 - 4 * U)
     if not head.free_intercept:

@@ -114,8 +114,8 @@ class RootCurvature:
         far, wide = moved.max(axis=0), float(reach.max())
         found, radius = np.full(B, np.inf), np.zeros(B)
         for _ in range(TRIES):
-            f = exp(-np.minimum((far + head.loss.fading * radius * wide) * RAISE, 300.0)) / RAISE
-            f = np.where(far < 300.0, f, 0.0)
+            fades = (far + head.loss.fading * radius * wide) * RAISE
+            f = np.where(fades < 300.0, exp(-np.minimum(fades, 300.0)) / RAISE, 0.0)
             sigma = mu * f * s / ((mu + f * s + f * skewed) * RAISE) * (1 - 4 * U)
             near = size / sigma * ROOM
             found = np.where((near < radius) & (near < found), near, found)

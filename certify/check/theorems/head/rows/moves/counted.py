@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby, islice
 
 from certify.check.reading.arrays import Array
-from certify.check.theorems.head.rows.changes.base import Choice
+from certify.check.theorems.head.rows.changes.base import DELETED, Choice
 from certify.check.theorems.head.rows.enumeration import AGAIN, others_of
 from certify.check.theorems.head.rows.moves.measures import Measure
 from certify.check.theorems.head.rows.moves.packed import PackedMoves
@@ -15,6 +15,8 @@ from certify.check.theorems.head.rows.refitted.refit import distances
 from certify.format.refusal import Invalid
 
 AT_ONCE = 128
+LARGE = 2.0**40
+"""Weights beyond which whole numbers do not hold them."""
 
 
 def check_all(measure: Measure, most: float, arrays: Mapping[str, Array], where: str) -> None:
@@ -36,12 +38,15 @@ def check_all(measure: Measure, most: float, arrays: Mapping[str, Array], where:
                       "weights, or again, exact and weights are needed")
     weights, size, at = arrays["weights"], head.k * head.m, 0
     others = others_of(arrays, where, size) if AGAIN <= set(arrays) else {}
-    packed = PackedMoves(measure, most) if head.loss.sigmoid and fits(head) else None
+    largest = max(map(abs, measure.today), default=0.0)
+    packed = PackedMoves(measure, most) if head.loss.sigmoid and fits(head) and largest < LARGE else None
     for some in _batches(measure):
         if weights.shape[1:] != (size,) or weights.shape[0] < at + len(some):
             raise Invalid(f"{where}, weights", f"its shape is {weights.shape}", f"{size} weights a choice are needed")
         V = [others.get(b, weights.values[b * size : (b + 1) * size]) for b in range(at, at + len(some))]
-        kept = packed.within(some, V) if packed else [False] * len(some)
+        # whole numbers know of rows that are all deleted, or all relabelled
+        alike = all((code == DELETED) != head.relabels for change in some for _, code in change)
+        kept = packed.within(some, V) if packed and alike else [False] * len(some)
         rest = [b for b, ok in enumerate(kept) if not ok]
         radii = distances(head, [some[b] for b in rest], [V[b] for b in rest])
         for b, radius in zip(rest, radii, strict=True):

@@ -27,6 +27,8 @@ def averages_of(values: Sequence[float], n: int) -> list[list[int]] | None:
         n: rows.
     """
     d = len(values) // max(n, 1)
+    if not all(abs(x) <= 1 for x in values):
+        return None
     rows = [[int(x * 2**SHARES) for x in values[i * d : (i + 1) * d]] for i in range(n)]
     if any(sum(map(abs, row)) > 1 << SHARES for row in rows):
         return None
@@ -94,6 +96,8 @@ def hold(head: Head, D: Sequence[int], unit: arb, shares: Sequence[Sequence[int]
     there = [d for d, total in enumerate(totals) if total > 0]
     if not there or there[0] != 0:
         return None
+    if head.free_intercept and sum(weighed[0]) != totals[0]:
+        return None  # the intercept of the first average has to be 1: what errors are worth rests on it
     sums = (fmpz_mat([weighed[d] for d in there]) * fmpz_mat([list(row) for row in rows])).tolist()
     exact = head.m - 1 if head.biased else head.m
     around = off * arb(0, 1)
