@@ -213,8 +213,8 @@ def stable_predictions(
         groups: the group of every row, e.g. its user or source: all rows of `delete` groups are left out, or those of
             `relabel` groups get any labels.
         relabel_pairs: pairs (a, b): with `relabel` a label a may become b, and nothing else.
-        add, replace: how many new rows are added, or are beside others that are left out (at most as many of each); with the logistic or the squared
-            loss of one output and one layer.
+        add, replace: how many new rows are added, or are added beside others that are left out (at most as many of
+            each); with the logistic or the squared loss of one output and one layer.
         within: `(2, d)` the least and the largest value of every feature of a new row, which has any label; None: those
             of the training rows.
         threshold: of one output; None: 0, where the targets say that this parts two labels.

@@ -153,10 +153,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class Flip:
-    """An evaluation row and the training rows whose change gives it another label; none: today's data do already."""
+    """An evaluation row and the training rows whose change gives it another label; none: today's data do already.
+
+    With `fresh` new rows join beside that, which the side file of the certificate holds.
+    """
 
     row: int
     changed: tuple[int, ...]
+    fresh: bool = False
 
 
 @dataclass(frozen=True)

@@ -97,9 +97,10 @@ def _changed(changed: Changed) -> str:
 
 def _when(flip: Flip, verbs: tuple[str, str]) -> str:
     """After which change a prediction is another."""
-    if not flip.changed:
-        return "on today’s data already"
-    return f"when training {named_rows(list(flip.changed))} {verbs[len(flip.changed) == 1]}"
+    those = f"training {named_rows(list(flip.changed))} {verbs[len(flip.changed) == 1]}" if flip.changed else ""
+    if flip.fresh:
+        return "when new rows join that the witness file holds" + (f" and {those}" if those else "")
+    return f"when {those}" if those else "on today’s data already"
 
 
 EXPORTER = Exporter("markdown", ".md", "text/markdown", render)

@@ -76,7 +76,8 @@ def disagreement(claim: Claim, problem: Problem) -> str:
 def _changed(claim: Claim, problem: Problem, data: Data | None) -> Changed:
     several, one = PARAMETERS[problem.parameter].whole
     changes = changes_of(claim)
-    flips = tuple(Flip(row, tuple(change)) for row, change in zip(claim.witness.flipped or (), changes, strict=True))
+    flips = tuple(Flip(row, tuple(change), problem.fresh is not None)
+                  for row, change in zip(claim.witness.flipped or (), changes, strict=True))
     undecided = tuple(claim.witness.undecided or ())
     rows = problem.evaluation_rows or 0
     stay = rows - len(flips) - len(undecided)

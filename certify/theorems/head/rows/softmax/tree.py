@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.finders.head.refits import Refitter
+from certify.problem.limits import OutOfTime
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole
@@ -95,7 +96,10 @@ class Tree:
             if not len(live):
                 continue
             at = len(self.nodes)
-            node, children = self._work(task, live)
+            try:
+                node, children = self._work(task, live)
+            except OutOfTime:  # its points wait for it, and are not proved
+                break
             self.nodes.append(node)
             self.stored += node.numbers_held()
             if at == 0:
@@ -107,6 +111,10 @@ class Tree:
                 heapq.heappush(queue, (int(self.rank[child.points].min()), child.k, serial, child))
             self.pending[live] -= 1
         return np.asarray(todo & ~self.failed & (self.pending == 0))
+
+    def _check(self) -> None:
+        if self.left() <= 0.0:
+            raise OutOfTime
 
     def _choices(self, sets: list[tuple[Row, ...]]) -> Choices:
         """The changes as a batch."""
@@ -255,7 +263,7 @@ class Tree:
         self.refitter.start_from(self._choices([task.out]), V)
         for begin in range(0, len(sets), LEAVES):
             part = sets[begin : begin + LEAVES]
-            W = self.refitter.solve(self._choices(part))
+            W = self.refitter.solve(self._choices(part), check=self._check)
             good = self._sides(part, W)
             for (_, at), ok in zip(leaves[begin : begin + LEAVES], good, strict=True):
                 self.failed[live[wanted[:, at] & ~ok[live]]] = True
