@@ -56,8 +56,8 @@ class Centred:
 
 
 def centred(head: Head) -> Centred | None:
-    """The head from a mean of its rows; None where the intercept carries decay or the rows are not far away."""
-    if not head.free_intercept or head.m < 2:
+    """The head from a mean of its rows; None where the intercept carries decay or rows are not far."""
+    if not head.free_intercept or head.m < 2 or not head.read_off:
         return None
     c = _mean(head)
     if not (np.isfinite(c).all() and np.linalg.norm(head.phi[:, :-1].mean(axis=0)) > FAR):

@@ -109,7 +109,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         todo = known & ~found.flipped & (status == OPEN)
         if not todo.any():
             break
-        asked = asked_of(name, head, change)
+        asked = asked_of(name, head if seen is None or name not in REFITS else seen.head, change)
         if isinstance(asked, str):
             reasons.append(f"{name}: {asked}")
             continue
@@ -182,8 +182,8 @@ def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], 
         return not isinstance(asked, str) and _method(name).complete(head, asked)
 
     def fits(name: str) -> bool:
-        asked = asked_of(name, head, change)
         near = head if seen is None or name not in REFITS else seen.head
+        asked = asked_of(name, near, change)
         return not isinstance(asked, str) and _method(name).seconds(near, asked) <= FITS * budget.left()
 
     waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: not quick(name))

@@ -24,8 +24,9 @@ RELABELS = {"labels": True, "deletions": False}
 FOLLOWS = {"fixed": False, "remaining": True}
 """Whether labels change; whether a deleted row leaves the n of the decay: by the words of the spec."""
 
-FAR = 20.0
-"""Distance of the mean of the rows from the origin beyond which a free intercept is counted from that mean."""
+FAR, FAR_BITS = 19.0, 192
+"""Distance of the mean of the rows from the origin beyond which a free intercept is counted from that mean, a little
+less than a prover's; and the precision that this takes, as numbers of the size of rows cancel."""
 
 OPEN = -1
 """In the place of a label: it is not proved."""

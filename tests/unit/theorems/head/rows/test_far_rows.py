@@ -20,6 +20,7 @@ from certify.finders.head.refits import Refitter
 from certify.format.methods import FIRST
 from certify.systems.head.rows.centred import centred
 from certify.systems.head.rows.change import choices_of
+from certify.systems.head.rows.weights import RowWeights
 from certify.theorems.head.rows.survey import survey
 from tests.families.heads import any_rows, ball_head, drawn_head
 from tests.unit.systems.head.rows.test_refit import truth
@@ -99,3 +100,10 @@ def test_rounding_of_the_rows_is_counted():
         off = sum((Fraction(x) - Fraction(c) - Fraction(z)) ** 2
                   for x, c, z in zip(row, seen.c.tolist(), moved, strict=False))
         assert off <= Fraction(rad) ** 2
+
+
+def test_rows_that_carry_weights_keep_their_place():
+    """What is enclosed from the middle is the sum of rows that count alike: another one would be spoken of."""
+    head = far_head(np.random.default_rng(3), "logistic")
+    assert centred(head) is not None
+    assert centred(replace(head, weights=RowWeights(np.linspace(1, 5, head.n), None, False))) is None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from certify.check.linalg.balls import ONE, ZERO, norm
 from certify.check.theorems.head.rows.changes.base import DELETED, Choice
-from certify.check.theorems.head.rows.head import OPEN, Head, Middle, label
+from certify.check.theorems.head.rows.head import FAR_BITS, OPEN, Head, Middle, label
 
 TRIES, ROOM = 4, 1.5
 """Balls about V̂ that are tried where the intercept is free, each that many times as large as the last one needed."""
@@ -30,6 +30,11 @@ def labels_after(head: Head, changes: Sequence[Change], weights: Sequence[Sequen
         changes: the changes.
         weights: floats near the refits, `km` each.
     """
+    with ctx.workprec(max(ctx.prec, FAR_BITS) if head.far else ctx.prec):
+        return _labels(head, changes, weights)
+
+
+def _labels(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[float]]) -> list[list[int]]:
     found: list[list[int]] = []
     for start in range(0, len(changes), AT_ONCE):
         some, V = changes[start : start + AT_ONCE], weights[start : start + AT_ONCE]
@@ -79,7 +84,8 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
     """
     near, _ = _seen(head, change, v, Z, False)
     if head.far:
-        moved, middle = _seen(head, change, v, Z, True)
+        with ctx.workprec(max(ctx.prec, FAR_BITS)):
+            moved, middle = _seen(head, change, v, head.outputs(list(v)), True)
         near = near if middle is None else near.min((moved * middle.stretch).upper())
     return near
 
