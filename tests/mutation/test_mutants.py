@@ -10,6 +10,7 @@ import pytest
 from tests.containment.registry import attacks
 from tests.mutation.mutants import CONSTANTS, LOGIC
 from tests.mutation.mutants_graph import GRAPH
+from tests.mutation.mutants_motion import MOTION
 from tests.mutation.mutants_norms import NORMS
 from tests.mutation.mutants_packed import PACKED
 from tests.mutation.mutants_rows import ROWS
@@ -18,7 +19,7 @@ from tests.mutation.mutants_sets import SETS
 from tests.mutation.mutants_training import TRAINING
 from tests.mutation.run import check_all, mutated_source
 
-ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS + PACKED
+ALL = CONSTANTS + LOGIC + TRAINING + GRAPH + SETS + NORMS + SECOND + ROWS + PACKED + MOTION
 
 QUICK = {
     "dot_unit": "product_binary64@1",
@@ -102,3 +103,7 @@ def test_mutants_of_refits_in_whole_numbers_are_killed():
     mutants = tuple(m for m in PACKED if m.killers)
     assert len(mutants) > 18
     assert check_all(mutants) == []
+
+
+def test_mutants_of_motions_are_killed():
+    assert check_all(MOTION) == []

@@ -223,8 +223,7 @@ def _from_means(head: Head, choices: Choices, V: Array, slopes: Slopes) -> tuple
     found, radius = np.full(len(choices), np.inf), np.zeros(len(choices))
     for _ in range(TRIES):
         reach = (float(slopes.unit.max()) * slopes.length + longest * radius) * RAISE
-        falls = np.fmax(1.0 - head.loss.fading * reach * (RAISE / 8), 0.0) if head.loss.fading else 1.0
-        s = low * (falls**8 * (1 - 2.0**-48))
+        s = low * _left(head, reach)
         sigma = mu * s / ((mu + s + s * lost * lost) * RAISE) * (1 - 4 * U)
         near = size / sigma * ROOM
         found = np.where((near < radius) & (near < found), near, found)
@@ -260,6 +259,11 @@ def _modulus(head: Head, slopes: Slopes, held: tuple[Array, Array], mu: Array, r
     which leaves x̄ as it is.
     """
     reach = (float(slopes.unit.max()) * slopes.length + float(head.phi_norm.max()) * radius) * RAISE
-    falls = np.fmax(1.0 - head.loss.fading * reach * (RAISE / 8), 0.0) if head.loss.fading else 1.0
-    low = held[0] * (falls**8 * (1 - 2.0**-48))  # e^(−t) ≥ (1 − t/8)₊⁸
+    low = held[0] * _left(head, reach)
     return np.asarray(mu * low / ((mu + low + low * held[1] * held[1]) * RAISE) * (1 - 4 * U))
+
+
+def _left(head: Head, reach: Array) -> Array | float:
+    """What is left of curvatures where outputs move by `reach` at most: `e^(−t) ≥ (1 − t/8)₊⁸`."""
+    falls = np.fmax(1.0 - head.loss.fading * reach * (RAISE / 8), 0.0) if head.loss.fading else 1.0
+    return falls**8 * (1 - 2.0**-48)
