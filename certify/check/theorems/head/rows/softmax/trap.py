@@ -276,8 +276,8 @@ def margins(found: Box, asked: Sequence[int]) -> list[list[Margin]]:
     F = (X * arb_mat(c.V).transpose()).tolist()
     out = []
     for at, j in enumerate(asked):
-        a, still = head.today[j], arb(2).sqrt() * head.lengths[j] * found.still
-        out.append([Margin(F[at][a] - F[at][b] if a >= 0 else arb(-1), seen(bends[at], a, b) * found.bent + still, rows,
+        known, a, still = head.today[j] >= 0, max(head.today[j], 0), arb(2).sqrt() * head.lengths[j] * found.still
+        out.append([Margin(F[at][a] - F[at][b] if known else arb(-1), seen(bends[at], a, b) * found.bent + still, rows,
                            *every.pushes(at, a, b, seen(means[at], a, b), -1)) for b in range(head.k) if b != a])
     return out
 
