@@ -225,6 +225,8 @@ def stable_predictions(
         InputError: what does not fit together.
         SpecError: no theorem answers.
     """
+    if not seconds > 0:
+        raise InputError("seconds", f"{seconds!r}", "give a number above 0")
     others = {"delete": delete, "relabel": relabel, "groups": groups, "relabel_pairs": relabel_pairs}
     members = asked_new(problem, add, replace, within, others) if add is not None or replace is not None else (
         asked_change(problem, delete, relabel, groups, relabel_pairs))
@@ -261,7 +263,8 @@ def distance_of(head: Head) -> float:
     if not distance <= ANOTHER * length:
         warnings.warn(f"the exact minimum of the stated loss is proved only within {distance:.2g} of the given "
                       f"weights, of length {length:.2g}: were they fitted with sample weights, to other data, or "
-                      "stopped early? Answers are about that minimum", stacklevel=3)
+                      "stopped early, or are columns of very different sizes? Answers are about that minimum",
+                      stacklevel=3)
     return distance
 
 

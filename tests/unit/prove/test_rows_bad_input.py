@@ -76,6 +76,8 @@ REFUSED = {
     "sparse X": (asked(LR(), X=SPARSE), "X: a sparse matrix; give X.toarray(), if it fits into memory"),
     "sparse X_eval": (asked(LR(), points=SPARSE),
                       "X_eval: a sparse matrix; give X_eval.toarray(), if it fits into memory"),
+    "no time": (asked(LR(), seconds=0), "seconds: 0; give a number above 0"),
+    "time that is no number": (asked(LR(), seconds=float("nan")), "seconds: nan; give a number above 0"),
     "more rows than there are": (asked(LR(), delete=21), "delete: 21 of 20 rows that may change; give at most 20"),
     "10^6 columns": (bare(0.1, 10**6), "X: 1000001 weights of the head (1000000 columns, 1 outputs); give at most "
                      "20000, e.g. fewer columns: a refit solves a system of that size"),

@@ -43,6 +43,11 @@ class Centred:
         new[..., -1] -= new[..., :-1] @ self.c
         return new
 
+    def rounded(self, V: Array) -> Array:
+        """`(B,)` about what the intercepts of weights `(B, k, m)`, seen from c, lose by going back and forth."""
+        far = np.abs(V[..., -1]) + 2.0 * np.abs(V[..., :-1]) @ np.abs(self.c)
+        return np.asarray(4.0 * U * far.max(axis=1))
+
     def restored(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """Arrays of weights `(choices, km)` among others, for the rows as they are."""
         shape = self.head.k, self.head.m

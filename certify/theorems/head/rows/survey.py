@@ -21,6 +21,7 @@ from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.changes.new_rows import NewRows
 from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Flips, Mask, Method, Part
 
@@ -36,6 +37,9 @@ ATTACK = 0.25
 
 REFITS = ("enumeration", "every_choice")
 """Methods that refit every choice."""
+
+ROOM = 4.0
+"""Times distances of stored weights that a checker may find, who looks at other roundings of them."""
 
 FITS = 0.5
 """Share of the time left into which a method's own time must fit to go before one that may use it all."""
@@ -121,7 +125,9 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         part = _proved(name, head, seen, asked, todo, budget.share(0.5) if halved else budget)
         if part is None:
             continue
-        if part.flips is not None:
+        if part.flips is not None and len(part.flips.rows) and seen is not None and name in REFITS:
+            found.prove(Choices(part.flips.rows, part.flips.codes), part.flips.weights)  # as they are stored
+        elif part.flips is not None:
             found.merge(part.flips, lambda choice: change.permits(head, choice))
         new = part.proved & todo
         status[new] = status_of(name)
@@ -156,7 +162,30 @@ def _proved(name: str, head: Head, seen: Centred | None, asked: Change, todo: Ma
     if part is None:
         return None
     flips = part.flips if part.flips is None else replace(part.flips, weights=seen.back(part.flips.weights))
-    return replace(part, arrays=seen.restored(part.arrays), flips=flips)
+    arrays = seen.restored(part.arrays)
+    return replace(part, arrays=arrays, flips=flips, proved=_stored(seen, asked, arrays, part.proved))
+
+
+def _stored(seen: Centred, asked: Change, arrays: Mapping[str, Any], proved: Mask) -> Mask:
+    """Which points the weights prove that are stored: rounded on the way back, they are what a checker looks at."""
+    if not arrays or not proved.any():
+        return proved
+    head, at = seen.head, 0
+    V = arrays["weights"].astype(np.float64)
+    if "again" in arrays:
+        V[arrays["again"]] = arrays["exact"]
+    V, which = V.reshape(-1, head.k, head.m), np.flatnonzero(proved)
+    stays = np.ones(len(which), dtype=bool)
+    for choices in asked.every(head):
+        near = seen.forth(V[at : at + len(choices)])
+        # the sum of intercept and U·c is rounded here and exact there, and pulls as far as that is off
+        radius = ROOM * (enclose_refits(head, choices, near) + seen.rounded(near))
+        sides, _ = head.sides(near, radius, which)
+        stays &= (sides == head.today[which]).all(axis=0)
+        at += len(choices)
+    kept = np.zeros_like(proved)
+    kept[which[stays]] = True
+    return kept
 
 
 def require_consistent(status: np.ndarray, found: Found) -> None:

@@ -10,7 +10,8 @@ from certify.certificate import seal
 from certify.cli.main import main
 from certify.format.errors import CertificateError, SpecError
 from certify.report.exporters import EXPORTERS, exporter
-from certify.report.exporters.markdown import escaped, render
+from certify.report.exporters.markdown import _when, escaped, render
+from certify.report.statements import Flip
 from tests.families import report_samples as samples
 from tests.families import report_samples_sublevel as samples_sublevel
 
@@ -110,3 +111,14 @@ def test_the_command_line_writes_any_format(tmp_path, capsys) -> None:
     assert main(["report", str(path), "--format", "pdf"]) == 2
     assert "there is no such format; use html or markdown" in capsys.readouterr().err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "certificate.json", "report.md"]
+
+
+@pytest.mark.parametrize(("flip", "said"), [
+    (Flip(3, ()), "on today’s data already"),
+    (Flip(3, (7,)), "when training row 7 is left out"),
+    (Flip(3, (), fresh=True), "when new rows join that the witness file holds"),
+    (Flip(3, (7,), fresh=True), "when new rows join that the witness file holds and training row 7 is left out"),
+])
+def test_a_flip_by_new_rows_is_said_to_be_one(flip: Flip, said: str) -> None:
+    """It was said to be there on today's data already, and a row that is left out to do it alone."""
+    assert _when(flip, ("are left out", "is left out")) == said

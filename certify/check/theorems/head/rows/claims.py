@@ -88,6 +88,11 @@ def check_form(claim: Claim[Changes], problem: Problem) -> None:
         raise Invalid(f"{claim.where}.witness", "flipped, undecided or changed is missing", "all three are needed")
 
 
+def arrays_of(array: str, side: Side) -> dict[str, Array]:
+    """The arrays of a claim, whose names begin with its own, by the rest of their names."""
+    return {name.removeprefix(f"{array}."): one for name, one in side.items() if name.startswith(f"{array}.")}
+
+
 def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
     """Every row by the method that is stated for it, and every flip by its refit.
 
@@ -97,7 +102,7 @@ def check_ends(claim: Claim[Changes], ladder: Ladder, side: Side) -> None:
     if claim.witness.array is None:
         return
     start, where = f"{claim.witness.array}.", f"{claim.where}, arrays {claim.witness.array}"
-    arrays = {name.removeprefix(start): array for name, array in side.items() if name.startswith(start)}
+    arrays = arrays_of(claim.witness.array, side)
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
         centre = arrays.pop("centre", None)  # of `base`, which reads it where the intercept is free

@@ -14,7 +14,7 @@ from certify.check.reading.subject import Problem
 from certify.check.rule import Rule, Side, always
 from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.claims import UNITS
-from certify.check.theorems.head.rows.claims import HYPOTHESES, change_of, places, whole_numbers
+from certify.check.theorems.head.rows.claims import HYPOTHESES, arrays_of, change_of, places, whole_numbers
 from certify.check.theorems.head.rows.head import BITS, head_of
 from certify.check.theorems.head.rows.moves.boxed import check_boxed
 from certify.check.theorems.head.rows.moves.counted import check_all
@@ -72,8 +72,7 @@ def check_ends(claim: Claim[Reaches], ladder: Ladder, side: Side) -> None:
     """
     if claim.witness.array is None:
         return
-    start, where = f"{claim.witness.array}.", f"{claim.where}, arrays {claim.witness.array}"
-    arrays = {name.removeprefix(start): array for name, array in side.items() if name.startswith(start)}
+    where, arrays = f"{claim.where}, arrays {claim.witness.array}", arrays_of(claim.witness.array, side)
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
         size = head.k * head.m

@@ -16,6 +16,7 @@ from certify.check.systems.point import Ladder, Point
 from certify.check.theorems.head.rows.claims import (
     FLIPS,
     HYPOTHESES,
+    arrays_of,
     check_classes,
     check_methods,
     flipped_by,
@@ -80,8 +81,7 @@ def check_ends(claim: Claim[Tolerances], ladder: Ladder, side: Side) -> None:
     """
     if claim.witness.array is None:
         return
-    start, where = f"{claim.witness.array}.", f"{claim.where}, arrays {claim.witness.array}"
-    arrays = {name.removeprefix(start): array for name, array in side.items() if name.startswith(start)}
+    where, arrays = f"{claim.where}, arrays {claim.witness.array}", arrays_of(claim.witness.array, side)
     with ctx.workprec(BITS):
         head = head_of(Point(ladder.problem, BITS))
         centre = arrays.pop("centre", None)  # of `base`, which reads it where the intercept is free

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import enumeration
@@ -15,7 +15,7 @@ from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.refitted.block import Block as WholeBlock
 from certify.check.theorems.head.rows.refitted.block import Sums as WholeSums
 from certify.check.theorems.head.rows.refitted.block import _signed, ones
-from certify.check.theorems.head.rows.refitted.held import SHARES, averages_of, farthest
+from certify.check.theorems.head.rows.refitted.held import SHARES, averages_of, farthest, hold
 from certify.check.theorems.head.rows.refitted.packed import HALF, Packed
 from certify.check.theorems.head.rows.refitted.packed import V as UNITS
 from certify.check.theorems.head.rows.refitted.packed_held import PackedHeld
@@ -299,3 +299,26 @@ def test_choices_of_a_block_are_not_judged_where_weights_are_no_numbers():
     some = Choices(np.array([[0, 1]]), np.array([[1, 1]]))
     for bad in (np.nan, np.inf, 1e9):
         assert not judge.keeps(some, np.full((1, 1, head.m), bad), np.arange(3)).any()
+
+
+def first_average(free, signs):
+    """The form that a first average with shares of these signs holds, and a second one of all rows."""
+    head = logistic(4, free=free, decay=0.5)
+    with ctx.workprec(BITS):
+        ball = ball_head(head, any_rows(head, 2, True))
+        shares = [[int(s * 2 ** (SHARES - 1)) for s in signs], [2 ** (SHARES - 1)] * head.n]
+        rows = [[int(float(x.mid()) * 2**20) for x in row] for row in ball.rows]
+        return hold(ball, [2**20] * head.n, arb(2) ** -26, shares, rows, 20, arb(2) ** -20, ball.mu(), 1.0)
+
+
+def test_the_first_average_has_the_intercept_1_where_that_is_free():
+    """What an error is worth rests on it: shares of both signs once let a forged label pass."""
+    alike, mixed = [1] * 11, [1, -1] * 5 + [1]
+    assert first_average(True, alike) is not None and first_average(True, [-s for s in alike]) is None
+    assert first_average(True, mixed) is None
+    assert first_average(False, alike) is not None and first_average(False, mixed) is not None
+
+
+@pytest.mark.parametrize("share", [1e305, -1.5, float("inf"), float("nan")])
+def test_a_share_that_is_none_is_refused(share):
+    assert averages_of([share, 0.0], 1) is None and averages_of([1.0, 0.0], 1) is not None

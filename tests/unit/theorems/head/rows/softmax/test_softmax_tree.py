@@ -111,3 +111,17 @@ def test_what_the_method_is_not_for() -> None:
     assert "exactly" in SoftmaxTree().able(replace(head, phi_rad=np.full(6, 1e-9)), RowChange(False, 2, (0, 1)))
     one = class_head(np.random.default_rng(0), 6, 1)
     assert "cross-entropy" in SoftmaxTree().able(one, RowChange(False, 2, (0, 1)))
+
+
+def test_refits_of_one_node_end_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All refits with one more row changed were solved whatever time was left; points that wait are not proved."""
+    head = class_head(np.random.default_rng(2), 7, 3)
+    change, calls = RowChange(True, 1, tuple(range(head.n))), [0]
+
+    def left() -> float:
+        calls[0] += 1
+        return 1.0 if calls[0] < 2 else -1.0
+
+    monkeypatch.setattr(Tree, "box", lambda *_: None)  # so that a refit of each row is needed
+    tree = Tree(head, change, left)
+    assert not tree.run(head.today >= 0).any() and not tree.nodes

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, ctx
 from safetensors.numpy import load_file, save_file
 
 from certify.check.main import check
+from certify.check.reading.arrays import Array
+from certify.check.theorems.head.rows.changes.base import DELETED, Labels
+from certify.check.theorems.head.rows.changes.both import Both
 from certify.check.theorems.head.rows.head import BITS
 from certify.check.theorems.head.rows.moves import measures
+from certify.check.theorems.head.rows.moves.counted import check_all
 from certify.check.theorems.head.rows.moves.packed import PackedMoves
 from certify.check.theorems.head.rows.refitted.refit import distance, distances
 from certify.cli.audit import run_audit
+from certify.finders.head.refits import Refitter
 from certify.format.errors import SpecError
 from certify.format.refusal import Invalid
 from certify.format.words import By
+from certify.systems.head.rows.change import Choices
 from certify.theorems.head.rows.method import Budget
 from certify.theorems.head.rows.moves import claims, counted
 from certify.theorems.head.rows.moves.measures import Distance, Outputs
@@ -207,3 +215,32 @@ def test_whole_numbers_say_no_more_than_balls(relabels: bool) -> None:
                     assert all(high <= most for ok, high in zip(kept, highs, strict=True) if ok)
                     said += sum(kept)
     assert said > 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_relabelled_row_beside_a_deleted_one_is_no_deleted_one(seed: int) -> None:
+    """Whole numbers know one kind of change: refits without both rows once bounded those of another change."""
+    head = drawn_head(np.random.default_rng(seed), "logistic", n=12, d=2, N=3, free=False, decay=0.3, apart=1.0)
+    refitter = Refitter(head)
+    with ctx.workprec(BITS):
+        ball = ball_head(head, any_rows(head, 1, False))
+        ball = replace(ball, kind=Both(Labels(ball.codes.label, 2), 1, 1, tuple(range(12))))
+        measure = measures.Distance(ball, head.V.ravel().tolist(), arb(2) ** -30)
+        every = [tuple(one) for one in ball.change.every()]
+
+        def weights(becomes: Callable[[int], int]) -> tuple[Array, float]:
+            found = []
+            for choice in every:
+                rows, codes = [row for row, _ in choice], [becomes(code) for _, code in choice]
+                found.append(refitter.newton(Choices(np.array([rows], dtype=np.int64).reshape(1, -1),
+                                                     np.array([codes], dtype=np.int64).reshape(1, -1)),
+                                             refitter.V0[None])[0].ravel())
+            far = max(float(measure.ends(v.tolist(), arb(2) ** -30)[1]) for v in found)
+            return Array((len(every), head.m), tuple(np.ravel(found).tolist()), "f"), far
+
+        true, sup = weights(lambda code: code)
+        lie, said = weights(lambda code: DELETED)
+        assert said * 1.05 < sup
+        check_all(measure, sup * 1.001, {"weights": true}, "c")
+        with pytest.raises(Invalid, match="to bound its motion"):
+            check_all(measure, said * 1.05, {"weights": lie}, "c")
