@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from certify._version import __version__ as __version__
+    from certify.auditing.python import audit as audit
     from certify.cli.algorithm import algorithm_1 as algorithm_1
     from certify.estimation import estimate as estimate
     from certify.estimation import sensitivity as sensitivity
@@ -26,6 +27,7 @@ PLACES = {
     "load_problem": "certify.problem.load",
     "algorithm_1": "certify.cli.algorithm",
     "bound": "certify.prove.prover",
+    "audit": "certify.auditing.python",
     "coefficients": "certify.prove.changed.coefficients",
     "estimate": "certify.estimation",
     "from_sklearn": "certify.prove.estimators",

@@ -2,79 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Prove, refute or leave open how far a trained network's solution set moves when its training data moves.",
-    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open or, without gates, nothing was proved, 2 usage "
-           "or invalid input, 130 Ctrl-C.",
-)
+from certify.cli import audits
+from certify.cli.app import Interrupted, app, decimal, interruptible, whole
 
-
-def _version(asked: bool) -> None:
-    if asked:
-        from certify._version import __version__
-
-        typer.echo(f"certify {__version__}")
-        raise typer.Exit
-
-
-def _whole(text: str) -> int:
-    """A whole number in plain digits; Python would also read `1_0`."""
-    if re.fullmatch(r"[+-]?[0-9]{1,18}", str(text)) is None:
-        raise typer.BadParameter(f"{text!r} is not a whole number in digits")
-    return int(text)
-
-
-def _decimal(text: str) -> float:
-    """A decimal number; Python would also read `1_0`, `nan` and digits of other scripts."""
-    if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", str(text)) is None:
-        raise typer.BadParameter(f"{text!r} is not a decimal number")
-    return float(text)
-
-
-class Interrupted(BaseException):
-    """Ctrl-C, on its way past typer, whose versions differ in what they make of it."""
-
-
-P = ParamSpec("P")
-
-
-def _interruptible(verb: Callable[P, None]) -> Callable[P, None]:
-    @functools.wraps(verb)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            verb(*args, **kwargs)
-        except KeyboardInterrupt:
-            raise Interrupted from None
-
-    return wrapped
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
-    ] = False,
-) -> None:
-    """Options before the verb."""
+__all__ = ["Interrupted", "app", "audits"]  # importing a module of verbs adds them
 
 
 @app.command()
-@_interruptible
+@interruptible
 def run(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a TOML file.")],
+    spec: Annotated[Path, typer.Argument(metavar="[SPEC]", help="The spec, a TOML file.")] = Path("certify.toml"),
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where to write (default: the spec's folder).")
     ] = None,
@@ -93,7 +37,7 @@ def run(
     if plan:
         _plan(spec, output, merge_duplicates, as_json)
         return
-    from certify.cli.audit import CERTIFICATE, REPORT, run_audit
+    from certify.auditing.spec_run import CERTIFICATE, REPORT, run_audit
     from certify.cli.progress import shown
     from certify.cli.text import one_line
     from certify.prove.gates import exit_of
@@ -121,8 +65,8 @@ def run(
 
 
 def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool) -> None:
+    from certify.auditing.spec_run import CERTIFICATE, REPORT, load
     from certify.certificate.write import require_folder
-    from certify.cli.audit import CERTIFICATE, REPORT, load
     from certify.cli.text import one_line
     from certify.prove.plan import make_plan
 
@@ -136,7 +80,7 @@ def _plan(spec: Path, output: Path | None, merge_duplicates: bool, as_json: bool
 
 
 @app.command()
-@_interruptible
+@interruptible
 def estimate(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a TOML file.")],
     output: Annotated[
@@ -180,7 +124,7 @@ def check(context: typer.Context) -> None:
 
 
 @app.command()
-@_interruptible
+@interruptible
 def report(
     certificate: Annotated[Path, typer.Argument(metavar="CERT", help="A certificate.json.")],
     output: Annotated[
@@ -231,7 +175,7 @@ def _with_rows(content: dict[str, Any], folder: Path, form: str) -> str:
 
 
 @app.command()
-@_interruptible
+@interruptible
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the spec goes.")] = Path("."),
     model: Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Take the widths from it.")] = None,
@@ -251,6 +195,11 @@ def init(
     normalization: Annotated[
         str | None, typer.Option("--normalization", metavar="WORD", help="fixed, or remaining: with rows left out.")
     ] = None,
+    ask: Annotated[str | None, typer.Option(
+        "--ask", metavar="WORDS", help="The spec of one question, e.g. '5 rows deleted', as `certify audit` asks it.")
+    ] = None,
+    evaluation: Annotated[Path | None, typer.Option(
+        "--eval", metavar="FILE", help="With --ask: rows to predict (default: the training rows).")] = None,
 ) -> None:
     """Write a commented spec, certify.toml, filled in from the model and data that lie beside it.
 
@@ -260,6 +209,11 @@ def init(
     from certify.cli.text import one_line
 
     said = Said(activation, loss, weight_decay, False if no_bias_decay else None, normalization)
+    if ask is not None:
+        from certify.cli.starter.asked import write_asked
+
+        print(one_line(f"wrote {write_asked(folder, model, data, evaluation, graph, said, ask)}"), file=sys.stderr)
+        return
     written = write_starter(folder, model, data, estimate, graph, said)
     for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
         if line:
@@ -267,7 +221,7 @@ def init(
 
 
 @app.command()
-@_interruptible
+@interruptible
 def graph(
     factory: Annotated[str, typer.Argument(metavar="FACTORY", help="package.module:callable that returns the module.")],
     shape: Annotated[str, typer.Option("--shape", metavar="C,H,W", help="Shape of one row, e.g. 3,32,32.")],
@@ -282,14 +236,14 @@ def graph(
 
 
 @app.command()
-@_interruptible
+@interruptible
 def stability(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec of an interpolation problem.")],
     count: Annotated[int, typer.Option(
-        "--count", parser=_whole, metavar="INTEGER", help="Other solutions to walk to.")] = 8,
+        "--count", parser=whole, metavar="INTEGER", help="Other solutions to walk to.")] = 8,
     length: Annotated[float, typer.Option(
-        "--length", parser=_decimal, metavar="FLOAT", help="Of each walk, relative to the weights.")] = 0.1,
-    seed: Annotated[int, typer.Option("--seed", parser=_whole, metavar="INTEGER", help="Of the directions.")] = 0,
+        "--length", parser=decimal, metavar="FLOAT", help="Of each walk, relative to the weights.")] = 0.1,
+    seed: Annotated[int, typer.Option("--seed", parser=whole, metavar="INTEGER", help="Of the directions.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
@@ -310,12 +264,12 @@ def stability(
 
 
 @app.command()
-@_interruptible
+@interruptible
 def algorithm1(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help='A spec with set = "given".')],
     members: Annotated[int, typer.Option(
-        "--members", parser=_whole, metavar="INTEGER", help="Random members of the estimated set.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", parser=_whole, metavar="INTEGER", help="Of the members.")] = 0,
+        "--members", parser=whole, metavar="INTEGER", help="Random members of the estimated set.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", parser=whole, metavar="INTEGER", help="Of the members.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """The paper's Algorithm 1: the estimated set after one change, its distance, and what is proved about it."""
@@ -330,7 +284,7 @@ def algorithm1(
 
 
 @app.command()
-@_interruptible
+@interruptible
 def explain(
     label: Annotated[str | None, typer.Argument(
         metavar="LABEL", help="A label such as M2, or a word such as modulus; without one all are listed.")] = None,

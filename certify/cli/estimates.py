@@ -2,7 +2,7 @@
 
 Other members of the estimated set, where asked for, go to member_1.safetensors and so on.
 
-What :mod:`certify.cli.audit` is for proofs. Nothing written here is a certificate.
+What :mod:`certify.auditing.spec_run` is for proofs. Nothing written here is a certificate.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ OWNERS = {"format": "where the words are, with what belongs to each"}
 COINCIDENCES = {
     ("rigor/cholesky.py", "residual"): "one of two ways of bounding the error of a factorisation",
     ("estimation/retraining.py", "given"): "one of three weights from which training starts",
-    ("cli/starter/facts.py", "features"): "a usual name of an array in a data file",
-    ("cli/starter/facts.py", "targets"): "a usual name of an array in a data file",
-    ("cli/starter/facts.py", "labels"): "a usual name of an array in a data file",
+    ("auditing/facts.py", "features"): "a usual name of an array in a data file",
+    ("auditing/facts.py", "targets"): "a usual name of an array in a data file",
+    ("auditing/facts.py", "labels"): "a usual name of an array in a data file",
 }
 """Words of a file's own that are spelled as one of the vocabulary."""
 

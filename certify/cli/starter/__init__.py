@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
 
-from certify.cli.starter.facts import DataFacts, LossFacts, NetworkFacts, data_facts, loss_facts, network_facts
+from certify.auditing.facts import DataFacts, LossFacts, NetworkFacts, data_facts, loss_facts, network_facts
 from certify.cli.starter.text import ESTIMATE, PROOF
 from certify.format.errors import CertifyError, InputError
 
@@ -85,9 +85,9 @@ def write_starter(
     _check(said, estimate, graph)
     path = folder / NAME
     if path.exists():
-        raise _there(path)
-    model = model or _only(folder, BUILT["model.file"], "model")
-    data = data or _only(folder, (".npz", ".csv", ".parquet"), "data")
+        raise there_already(path)
+    model = model or only_file(folder, BUILT["model.file"], "model")
+    data = data or only_file(folder, (".npz", ".csv", ".parquet"), "data")
     network = network_facts(model, graph, said.activation, estimate)
     rows = data_facts(data)
     outputs = network.widths[-1] if network.widths else 0
@@ -105,7 +105,7 @@ def write_starter(
         with open(path, "x", encoding="utf-8") as handle:
             handle.write(text)
     except FileExistsError:
-        raise _there(path) from None
+        raise there_already(path) from None
     except OSError as error:
         raise InputError(f"init {path}", f"cannot be written ({error.strerror})", "name another folder") from None
     known = not estimate and not network.needs_activation
@@ -150,12 +150,17 @@ def _check(said: Said, estimate: bool, graph: Path | None) -> None:
                          f"leave out --graph or {other}")
 
 
-def _there(path: Path) -> InputError:
+def there_already(path: Path) -> InputError:
+    """That a spec is not overwritten."""
     return InputError(f"init {path}", "there is one already", "edit it, or move it away")
 
 
-def _only(folder: Path, endings: tuple[str, ...], role: str) -> Path:
-    """The one file of these formats in a folder."""
+def only_file(folder: Path, endings: tuple[str, ...], role: str) -> Path:
+    """The one file of these formats in a folder.
+
+    Raises:
+        InputError: none, or several.
+    """
     from certify.spec.vocabulary import FOREIGN
 
     if not folder.is_dir():

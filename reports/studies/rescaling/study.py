@@ -74,8 +74,8 @@ def rescaled(tensors: dict[str, np.ndarray], rescaling: str) -> dict[str, np.nda
 def measure() -> list[dict[str, str]]:
     from safetensors.numpy import load_file, save_file
 
+    from certify.auditing.spec_run import run_audit
     from certify.check.main import ROLES, check
-    from certify.cli.audit import run_audit
 
     tensors, lines = load_file(HERE / "model.safetensors"), []
     for kind, quantities in MAPS.items():

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from certify.auditing.spec_run import run_audit
 from certify.certificate import canonical_bytes, read_certificate, seal
 from certify.certificate.read import parse_certificate
 from certify.certificate.schema import json_schema, validate
-from certify.cli.audit import run_audit
 from certify.format.errors import CertificateError, InputError
 from tests.families.small import SPEC, features, gate, write
 

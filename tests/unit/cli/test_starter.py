@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
+from certify.auditing.facts import loss_facts
 from certify.cli.main import main
-from certify.cli.starter.facts import loss_facts
 from certify.spec import load_spec
 from certify.spec.vocabulary import ACTIVATIONS
 from tests.families.onnx_bytes import model, node, put, tensor

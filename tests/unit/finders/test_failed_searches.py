@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from certify.cli.audit import load, run_audit
+from certify.auditing.spec_run import load, run_audit
 from certify.finders import head_attack as convex_attack
 from certify.finders import nearest_fit
 from certify.format.errors import EnclosureError

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from certify.cli.audit import load, run_audit
+from certify.auditing.spec_run import load, run_audit
 from certify.problem.cost import Cost
 from certify.problem.limits import Limits, OutOfTime, free_memory
 from certify.prove.prover import prover

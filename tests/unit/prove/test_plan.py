@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import certify.prove.plan as plan
-from certify.cli.audit import load
+from certify.auditing.spec_run import load
 from certify.cli.explain import explain
 from certify.format.errors import SpecError
 from certify.problem import limits

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from certify.cli.audit import run_audit
+from certify.auditing.spec_run import run_audit
 from tests.families.small import SPEC, features, write
 
 CHANGE = '[perturbation]\nset = "given"\nfile = "u.npz"\nrows = [1]\n[[gate]]\nquantity = "distance"\nmax = 5.0\n'

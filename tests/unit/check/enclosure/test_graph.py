@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from certify.auditing.spec_run import run_audit
 from certify.certificate import canonical_bytes, seal
 from certify.check.enclosure.graph_gradients import GraphDescent
 from certify.check.enclosure.network import NotSmooth
 from certify.check.main import main
 from certify.check.reading.spec import read_spec
 from certify.check.reading.subject import build_problem
-from certify.cli.audit import run_audit
 from certify.format.errors import InputError, SpecError
 from certify.inputs.graph_file import graph_bytes
 from tests.oracles.graph import BITS, Builder, random_graph, truth

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from certify.cli.audit import run_audit
+from certify.auditing.spec_run import run_audit
 from tests.families.small import SPEC, features, gate, tensors, write
 
 CRITICAL = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from certify.cli.audit import run_audit
+from certify.auditing.spec_run import run_audit
 from certify.report.messages import advice
 from tests.families.small import SPEC, features, gate, write
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
-from certify.cli.audit import run_audit
 from certify.format.errors import EnclosureError
 from certify.format.refusal import Invalid
 from certify.problem.limits import Limits

@@ -14,9 +14,9 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from certify import theorems
+from certify.auditing.spec_run import run_audit
 from certify.certificate.canonical import canonical_bytes, seal
 from certify.check.main import check
-from certify.cli.audit import run_audit
 from certify.format.refusal import Invalid
 from certify.format.theorems import D1, D1_MOVES, Q6, Q6_LABELS
 from tests.unit.theorems.head.test_motion import fitted

@@ -11,8 +11,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
-from certify.cli.audit import run_audit
 from certify.format.refusal import Invalid
 from tests.unit.check.theorems.head.test_claims import NONE, forge
 

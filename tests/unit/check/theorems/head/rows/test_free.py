@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
-from certify.cli.audit import run_audit
 from certify.finders.head.refits import Refitter
 from certify.format.refusal import Invalid
 from certify.problem.load import load_problem

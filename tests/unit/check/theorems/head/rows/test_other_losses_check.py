@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
 from certify.check.reading.spec import read_spec
-from certify.cli.audit import run_audit
 from certify.format.errors import InputError, SpecError
 from certify.format.refusal import Invalid
 from certify.network.loss.losses import LOSSES, enclose_losses

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
 from certify.check.reading.arrays import Array
 from certify.check.reading.spec import read_spec
 from certify.check.theorems.head.rows.right import right_labels
-from certify.cli.audit import run_audit
 from certify.format.errors import InputError, SpecError
 from certify.format.refusal import Invalid
 from tests.unit.check.theorems.head.rows.test_claims import NONE, POINTS, SPEC, forge, made

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
 from certify.check.theorems.head.rows.changes import any_rows, base, both, given, groups, pairs
-from certify.cli.audit import run_audit
 from certify.format.errors import InputError, SpecError
 from certify.format.methods import status_of
 from certify.format.refusal import Invalid

@@ -12,6 +12,7 @@ import pytest
 from flint import arb, ctx
 from safetensors.numpy import load_file, save_file
 
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows.changes.base import DELETED, Labels
@@ -21,7 +22,6 @@ from certify.check.theorems.head.rows.moves import measures
 from certify.check.theorems.head.rows.moves.counted import check_all
 from certify.check.theorems.head.rows.moves.packed import PackedMoves
 from certify.check.theorems.head.rows.refitted.refit import distance, distances
-from certify.cli.audit import run_audit
 from certify.finders.head.refits import Refitter
 from certify.format.errors import SpecError
 from certify.format.refusal import Invalid

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
-from certify.cli.audit import run_audit
 from certify.format.errors import InputError, SpecError
 from certify.format.methods import METHODS, status_of
 from certify.format.refusal import Invalid

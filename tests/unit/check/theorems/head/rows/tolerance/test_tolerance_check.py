@@ -11,8 +11,8 @@ import pytest
 from flint import arb, ctx
 from safetensors.numpy import load_file, save_file
 
+from certify.auditing.spec_run import run_audit
 from certify.check.main import check
-from certify.cli.audit import run_audit
 from certify.format.errors import SpecError
 from certify.format.refusal import Invalid
 from tests.oracles.head_refit import refit

@@ -1,4 +1,4 @@
-"""An audit: from a spec on disk to a certificate and a report on disk, in one direction."""
+"""A run: from a spec on disk to a certificate and a report on disk, in one direction."""
 
 from __future__ import annotations
 
@@ -48,13 +48,8 @@ def run_audit(
         CertifyError: bad input, or a machine on which nothing can be proved. What memory or time does not allow
             is no error: the claim is inconclusive and says what it would need.
     """
-    from certify.certificate import build, canonical_bytes
-    from certify.certificate.write import require_folder, write_together
-    from certify.problem.fitting import fit_of
+    from certify.certificate.write import require_folder
     from certify.problem.limits import limits_of
-    from certify.report.exporters.html import render
-    from certify.rigor.environment import self_test
-    from certify.spec.sources import Digest
 
     tell, started = progress or silent, time.monotonic()
     spec_path = Path(spec_path)
@@ -63,18 +58,70 @@ def run_audit(
     require_folder(folder, (CERTIFICATE, REPORT, WITNESS))
     audit = load(spec_path, merge_duplicates)
     tell("testing the arithmetic of this machine", 0.01)
-    environment = self_test() | {"fit": fit_of(audit.problem).as_json()}  # a free member: the format has no other
-    claims, base, arrays = _prove(audit.problem, tell, limits_of(audit.problem, started))
+    environment = tested(audit.problem)
+    proved = prove(audit.problem, tell, limits_of(audit.problem, started))
     tell("writing certificate and report", 0.97)
-    sources, written = dict(audit.sources), {}
-    if arrays:
-        written[folder / WITNESS] = content = _witness_bytes(arrays)
+    certificate = write(audit, proved, environment, folder)
+    tell("done", 1.0)
+    return certificate
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What was proved about a problem.
+
+    Attributes:
+        claims: every bound, held against every gate on it.
+        base: what is known of the base point.
+        arrays: for the side file.
+        far: why nothing counts, as the exact solution lies too far from the given weights; "" where it does.
+    """
+
+    claims: list[Claim]
+    base: dict[str, Any]
+    arrays: dict[str, Any]
+    far: str
+
+
+def tested(problem: Problem) -> dict[str, Any]:
+    """What the self-test of this machine found, and how well the network fits (no claim).
+
+    Raises:
+        CertifyError: a machine on which nothing can be proved.
+    """
+    from certify.problem.fitting import fit_of
+    from certify.rigor.environment import self_test
+
+    return self_test() | {"fit": fit_of(problem).as_json()}  # a free member: the format has no other
+
+
+def write(audit: Loaded, proved: Proved, environment: Mapping[str, Any], folder: Path,
+          beside: Mapping[Path, bytes] | None = None) -> dict[str, Any]:
+    """Write certificate, page and side file, whole or not at all.
+
+    Args:
+        audit: the problem with the digests of its files.
+        proved: what was proved about it.
+        environment: of the certificate.
+        folder: where to write.
+        beside: other files to write with them.
+
+    Returns:
+        The certificate.
+    """
+    from certify.certificate import build, canonical_bytes
+    from certify.certificate.write import write_together
+    from certify.report.exporters.html import render
+    from certify.spec.sources import Digest
+
+    sources, written = dict(audit.sources), dict(beside or {})
+    if proved.arrays:
+        written[folder / WITNESS] = content = _witness_bytes(proved.arrays)
         sources["witness"] = Digest(folder / WITNESS, hashlib.sha256(content).hexdigest(), len(content))
-    certificate = build(audit.problem, claims, base, sources, environment, folder)
+    certificate = build(audit.problem, proved.claims, proved.base, sources, environment, folder)
     page = render(certificate).encode("utf-8")
     written |= {folder / CERTIFICATE: canonical_bytes(certificate), folder / REPORT: page}
-    write_together(written, () if arrays else _stale_witness(folder, audit.sources))
-    tell("done", 1.0)
+    write_together(written, () if proved.arrays else _stale_witness(folder, audit.sources))
     return certificate
 
 
@@ -124,9 +171,7 @@ def _same(path: Path, other: Path) -> bool:
     return path.resolve() == other.resolve()
 
 
-def _prove(
-    problem: Problem, tell: Progress, limits: Limits
-) -> tuple[list[Claim], dict[str, Any], dict[str, Any]]:
+def prove(problem: Problem, tell: Progress, limits: Limits) -> Proved:
     """Every bound once, held against every gate on it; the base point; and arrays for the side file."""
     from certify.certificate.build import Claim
     from certify.problem.nearness import too_far
@@ -149,7 +194,7 @@ def _prove(
     base = at.base()
     far = too_far(problem, base.get("distance"))
     claims = [Claim(bound, gate, evaluate(bound, gate, far)) for bound, gate in held]
-    return claims, base, arrays
+    return Proved(claims, base, arrays, far)
 
 
 class _Share:

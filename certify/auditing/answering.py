@@ -1,0 +1,196 @@
+"""One question answered: its spec is proved, its thresholds become what was proved, and all is written."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from certify.auditing.questions.base import Asked, Options, Question, Wanted
+from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, Loaded, Proved, load, prove, tested, write
+from certify.auditing.subject import Subject
+from certify.auditing.toml_text import spec_text
+from certify.certificate.build import Claim
+from certify.certificate.write import require_folder
+from certify.format.digits import at_least, at_most
+from certify.format.quantities import QUANTITIES
+from certify.problem.bound import Bound
+from certify.problem.limits import limits_of
+from certify.problem.progress import Progress
+from certify.prove.gates import evaluate
+from certify.report.messages import cautions_of
+from certify.spec.load import parse_spec
+from certify.spec.models import Spec
+from certify.spec.sources import Digest
+
+SPEC: Final = "certify.toml"
+DRAFT: Final = ".certify-draft.toml"
+FOUND: Final = "The threshold is what was proved when this was written."
+NOTHING: Final = "No useful end was proved when this was written: the threshold is the least that says something."
+UNSEEN: Final = "Not looked at yet: write what you need."
+
+APART: Final = 10.0
+"""How many times the lower end the upper end of a size may be for a reader to learn something from it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one claim of one question.
+
+    Attributes:
+        question: in words.
+        slug: of the question.
+        quantity: what was bounded.
+        lower, upper: its ends, None where there is none.
+        unit: of them.
+        verdict: ``certified``, ``refuted`` or ``inconclusive``; without a threshold of somebody's own, certified means
+            that an end that says something was proved.
+        sentence: the answer in words.
+        reason: why no more is proved; "" where all is.
+        cautions: what speaks against reading it as one about the weights in the file.
+        total: of how many predictions it is a count; 0 where it is none.
+        asked: whether somebody gave the threshold.
+        seconds: of the question.
+        folder: where its spec, certificate and page are.
+    """
+
+    question: str
+    slug: str
+    quantity: str
+    lower: float | None
+    upper: float | None
+    unit: str
+    verdict: str
+    sentence: str
+    reason: str
+    cautions: tuple[str, ...]
+    total: int
+    asked: bool
+    seconds: float
+    folder: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """Its members for `--json`; the folder as a path from that of the audit is the caller's."""
+        return {"question": self.question, "quantity": self.quantity, "lower": self.lower, "upper": self.upper,
+                "unit": self.unit, "total": self.total, "verdict": self.verdict, "answer": self.sentence,
+                "reason": self.reason, "cautions": list(self.cautions), "seconds": round(self.seconds, 2)}
+
+
+def answered(subject: Subject, question: Question, options: Options, folder: Path, tell: Progress) -> list[Answer]:
+    """Answer a question, and write `certify.toml`, `certificate.json` and `report.html` into a folder.
+
+    Args:
+        subject: what it is about; the paths in its tables are relative to `folder`.
+        question: the question; it can be asked.
+        options: what was said of it.
+        folder: where to write.
+        tell: told the stage and the fraction done.
+
+    Raises:
+        CertifyError: what the spec asks for has no answer, or the machine none.
+    """
+    started = time.monotonic()
+    asked, sentence = question.asked(subject, options), question.sentence(subject, options)
+    require_folder(folder, (SPEC, CERTIFICATE, REPORT, WITNESS))
+    comment = [f"{sentence[0].upper()}{sentence[1:]}?", "Written by `certify audit`; `certify run` proves it again."]
+    limited = {**asked.tables, "run": {"time_limit": float(options.seconds)}}
+    audit = _loaded(folder, spec_text(comment, limited, [_gate(wanted, None) for wanted in asked.wanted]))
+    environment = tested(audit.problem)
+    proved = prove(audit.problem, tell, limits_of(audit.problem, started))
+    bounds = {claim.bound.quantity: claim.bound for claim in proved.claims}
+    text = spec_text(comment, limited, [_gate(wanted, bounds[wanted.quantity]) for wanted in asked.wanted])
+    final, claims = _held(audit, proved, folder, text)
+    certificate = write(final, claims, environment, folder, {folder / SPEC: text.encode()})
+    seconds = time.monotonic() - started
+    cautions = tuple(cautions_of(certificate))
+    return [replace(_answer(subject, question, options, wanted, claim, bounds[wanted.quantity], folder),
+                    cautions=cautions, seconds=seconds)
+            for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
+
+
+def draft(subject: Subject, question: Question, options: Options) -> str:
+    """The text of the spec that asks a question, with thresholds that nobody has looked at yet."""
+    asked: Asked = question.asked(subject, options)
+    sentence = question.sentence(subject, options)
+    return spec_text([f"{sentence[0].upper()}{sentence[1:]}?"], asked.tables, [_gate(w, None) for w in asked.wanted])
+
+
+def _loaded(folder: Path, text: str) -> Loaded:
+    """The problem of a spec that is not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / DRAFT
+    try:
+        path.write_text(text, encoding="utf-8")
+        return load(path, False)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _held(audit: Loaded, proved: Proved, folder: Path, text: str) -> tuple[Loaded, Proved]:
+    """The same bounds under the spec with its final thresholds."""
+    content = text.encode()
+    spec: Spec = parse_spec(content, SPEC)
+    digest = Digest(folder / SPEC, hashlib.sha256(content).hexdigest(), len(content))
+    problem = replace(audit.problem, spec=spec, files={**(audit.problem.files or {}), "spec": folder / SPEC})
+    bounds = {claim.bound.quantity: claim.bound for claim in proved.claims}
+    claims = [Claim(bounds[gate.quantity], gate, evaluate(bounds[gate.quantity], gate, proved.far))
+              for gate in spec.gate]
+    return Loaded(problem, {**audit.sources, "spec": digest}), replace(proved, claims=claims)
+
+
+def _gate(wanted: Wanted, bound: Bound | None) -> dict[str, Any]:
+    """A gate: the threshold somebody gave, else what is proved, in few digits; else the least that says something."""
+    if wanted.threshold is not None:
+        return {"quantity": wanted.quantity, wanted.side: float(wanted.threshold)}
+    counts = QUANTITIES[wanted.quantity].counts
+    end = None if bound is None else bound.lower if wanted.side == "min" else bound.upper
+    rationale = FOUND
+    if end is None or not end > 0:
+        number = 1.0
+        rationale = NOTHING if bound is not None else UNSEEN
+    elif counts:
+        number = float(end)
+    else:
+        number = float(at_least(end, 3) if wanted.side == "min" else at_most(end, 3))
+    return {"quantity": wanted.quantity, wanted.side: number, "rationale": rationale}
+
+
+def _answer(subject: Subject, question: Question, options: Options, wanted: Wanted, claim: Mapping[str, Any],
+            bound: Bound, folder: Path) -> Answer:
+    row, given = QUANTITIES[wanted.quantity], wanted.threshold is not None
+    verdict, reason = claim["verdict"], ""
+    if verdict == "inconclusive" or row.counts and claim["lower"] != claim["upper"]:
+        reason = bound.reason or str(claim["reason"] or "")
+    if not given and verdict == "certified" and not _says_something(wanted, claim):
+        verdict = "inconclusive"
+        reason = bound.reason or "the ends lie too far apart to say much"
+    total = subject.points if row.counts and not row.per_row else 0
+    low, high = claim["lower"], claim["upper"]
+    if total:  # a count is never below 0, nor above all there is
+        low, high = low or 0, total if high is None else high
+    return Answer(question.sentence(subject, options), question.slug, claim["quantity"], low, high, claim["unit"],
+                  verdict, question.answer(subject, options, claim), reason, (), total, given, 0.0, folder)
+
+
+def _says_something(wanted: Wanted, claim: Mapping[str, Any]) -> bool:
+    """Whether the upper end of a size is not far beyond what is reached; a lower end above 0 always says something."""
+    if wanted.side == "min":
+        return bool(claim["lower"])
+    return claim["upper"] is not None and claim["upper"] <= APART * (claim["lower"] or 0.0)
+
+
+def overall(answers: Sequence[Answer]) -> str:
+    """The verdict of an audit.
+
+    Refuted if a threshold that somebody gave is; certified if something was proved and no such threshold is open; else
+    inconclusive.
+    """
+    given = [answer.verdict for answer in answers if answer.asked]
+    if "refuted" in given:
+        return "refuted"
+    if "inconclusive" in given or not any(answer.verdict != "inconclusive" for answer in answers):
+        return "inconclusive"
+    return "certified"

@@ -1,0 +1,163 @@
+"""An audit: questions about one subject, one after the other, each answer on disk before the next is asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from certify.auditing.answering import Answer, answered, overall
+from certify.auditing.page import page
+from certify.auditing.questions.base import Options, Question
+from certify.auditing.subject import Subject
+from certify.certificate.write import write_together
+from certify.format.errors import CertifyError, InputError
+from certify.problem.progress import Progress
+
+FORMAT: Final = "certify-audit/1"
+PAGE, JSON = "audit.html", "audit.json"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A question that was not answered, and why."""
+
+    question: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        subject: the model with its data, as it was understood.
+        answers: in the order in which they were asked; a question with several quantities gives several.
+        skipped: questions that could not be asked.
+        folder: where specs, certificates and pages are; the first question's lie in it, those of others in folders.
+        keep: what has to live as long as the files.
+    """
+
+    subject: Subject
+    answers: tuple[Answer, ...]
+    skipped: tuple[Skipped, ...]
+    folder: Path
+    keep: Any = None
+
+    @property
+    def verdict(self) -> str:
+        """``refuted`` if a threshold somebody gave is, ``certified`` if something was proved, else ``inconclusive``."""
+        return overall(self.answers)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        fit = self.subject.fit
+        return {
+            "format": FORMAT,
+            "model": {"network": self.subject.words(), "training_loss": fit.value,
+                      "training_accuracy": None if fit.right is None else fit.right / fit.rows,
+                      "notes": list(self.subject.notes)},
+            "answers": [answer.as_json() | {"certificate": f"{_place(answer, self.folder)}certificate.json"}
+                        for answer in self.answers],
+            "skipped": [{"question": one.question, "reason": one.reason} for one in self.skipped],
+            "verdict": self.verdict,
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A line for each answer."""
+        return [{"question": a.question, "quantity": a.quantity, "lower": a.lower, "upper": a.upper,
+                 "verdict": a.verdict, "answer": a.sentence, "reason": a.reason, "seconds": a.seconds}
+                for a in self.answers]
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame, a line for each answer.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            raise InputError("to_frame", "pandas is not installed", "run pip install pandas, or use rows()") from None
+        return pandas.DataFrame(self.rows())
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy specs, models, data, certificates and pages into a folder, which must not hold an audit yet.
+
+        Raises:
+            InputError: it does.
+        """
+        target = Path(folder)
+        if (target / JSON).exists():
+            raise InputError(f"save {target}", "there is an audit already", "name another folder")
+        shutil.copytree(self.folder, target, dirs_exist_ok=True)
+        return target
+
+    def plot(self, axes: Any = None) -> Any:
+        """A bar for each count of predictions: proved to stay, undecided, flipped.
+
+        Args:
+            axes: of matplotlib; None: new ones.
+
+        Returns:
+            The axes.
+        """
+        from certify.auditing.picture import drawn
+
+        return drawn(self.answers, self.subject.points, axes)
+
+    def __repr__(self) -> str:
+        lines = [f"Audit of {self.subject.words()}: {self.verdict}", *(f"  {a.sentence}" for a in self.answers),
+                 *(f"  not asked: {one.question}: {one.reason}" for one in self.skipped)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from certify.auditing.page import fragment
+
+        return fragment(self.as_json())
+
+
+def audit_subject(subject: Subject, questions: Sequence[Question], options: Options, folder: Path, tell: Progress,
+                  said: Callable[[Answer | Skipped], None] = lambda found: None, keep: Any = None) -> Audit:
+    """Ask questions one after the other, and write what was found after each.
+
+    Args:
+        subject: what they are about.
+        questions: in order.
+        options: what was said of them.
+        folder: where to write; the first question that is answered has its files in it, others in folders.
+        tell: told the stage and the fraction of the question done.
+        said: told each answer, and each question that is not asked, as soon as it is known.
+        keep: what has to live as long as the files.
+    """
+    found = Audit(subject, (), (), folder, keep)
+    for question in questions:
+        reason = question.against(subject, options)
+        answers: list[Answer] = []
+        if not reason:
+            place = folder if not found.answers else folder / question.slug
+            try:
+                answers = answered(subject.at(place), question, options, place, tell)
+            except CertifyError as error:
+                reason = str(error)
+        skipped = [Skipped(question.words[0], reason)] if reason else []
+        found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep)
+        every: list[Answer | Skipped] = [*answers, *skipped]
+        for one in every:
+            said(one)
+        _write(found)
+    return found
+
+
+def _write(found: Audit) -> None:
+    content = found.as_json()
+    write_together({found.folder / JSON: (json.dumps(content, indent=1, allow_nan=False) + "\n").encode(),
+                    found.folder / PAGE: page(content).encode()})
+
+
+def _place(answer: Answer, folder: Path) -> str:
+    return "" if answer.folder.resolve() == folder.resolve() else f"{answer.folder.name}/"

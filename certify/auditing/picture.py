@@ -1,0 +1,39 @@
+"""A picture of an audit: for each question about predictions a bar of those that stay, are undecided and flip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from certify.auditing.answering import Answer
+
+COLOURS = {"proved to stay": "#1e6b4a", "undecided": "#c98f1d", "flipped": "#9c2b27"}
+
+
+def drawn(answers: Sequence[Answer], points: int, axes: Any = None) -> Any:
+    """Draw the bars.
+
+    Args:
+        answers: those of an audit.
+        points: number of predictions.
+        axes: of matplotlib; None: new ones.
+    """
+    counted = [a for a in answers if a.total]
+    if axes is None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 0.7 * max(1, len(counted)) + 0.8), layout="constrained")
+        axes = figure.subplots()
+    for place, answer in enumerate(counted):
+        low, high = int(answer.lower or 0), points if answer.upper is None else int(answer.upper)
+        start = 0
+        for (word, colour), width in zip(COLOURS.items(), (low, high - low, points - high), strict=True):
+            axes.barh(place, width, left=start, color=colour, label=word if place == 0 else None)
+            start += width
+    axes.set_yticks(range(len(counted)), [f"{a.slug}\n{a.quantity}" for a in counted], fontsize="small")
+    axes.invert_yaxis()
+    axes.set_xlabel("predictions")
+    axes.spines[["top", "right"]].set_visible(False)
+    if counted:
+        axes.legend(frameon=False, fontsize="small", ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    return axes

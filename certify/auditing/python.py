@@ -1,0 +1,69 @@
+"""`certify.audit`: the questions of an audit about a problem in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from certify.auditing.audit import Audit, audit_subject
+from certify.auditing.phrases import asked_for
+from certify.auditing.questions.base import Options
+from certify.auditing.store import stored
+from certify.format.errors import InputError
+from certify.problem.problem import Problem
+from certify.problem.progress import Progress, silent
+
+
+def audit(
+    problem: Problem, X_eval: Any = None, y_eval: Any = None, *, delete: int = 1, relabel: int = 1,
+    rows: Sequence[int] = (), noise: Mapping[str | int, float] | None = None, level: float | None = None,
+    ask: str | Sequence[str] = (), seconds: float = 60.0, folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Ask what is commonly asked about a trained model and the data it was trained on, each answer with a certificate.
+
+    Which predictions stay, whichever `delete` rows are left out or `relabel` labels are wrong; which rows matter most;
+    how far features may be off before the training loss exceeds a level. What cannot be asked is said with the reason.
+
+    Args:
+        problem: from :func:`certify.from_sklearn` and its like.
+        X_eval: `(N, d)` rows to predict, as the model takes them; None: the training rows.
+        y_eval: their labels in the words of y, so that those that are *right* and stay are counted too.
+        delete, relabel: how many rows are left out, or have another label.
+        rows: these rows are left out, all at once.
+        noise: by feature, name or number, the amount by which it may be off in every row.
+        level: the training loss that noise must not exceed; None: a tenth above today's.
+        ask: one question or more, e.g. ``"rows deleted"``, ``"noise in age"``; none: those that are commonly asked.
+        seconds: for each question; with less of it fewer predictions are decided, and none wrongly.
+        folder: where to write specs, certificates and pages; None: a temporary one (`.save(folder)` keeps them).
+        progress: told the stage in words and the fraction done.
+
+    Returns:
+        The answers: `print` shows them, a notebook a table; `.to_frame()`, `.plot()`, `.save(folder)`.
+
+    Raises:
+        InputError: what does not fit together.
+
+    >>> import certify, numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X = np.array([[0.0], [0.2], [0.4], [2.0], [2.2], [2.4]])
+    >>> y = np.array([0, 0, 0, 1, 1, 1])
+    >>> found = audit(certify.from_sklearn(LogisticRegression().fit(X, y), X, y), [[0.1], [2.3]], ask="rows deleted")
+    >>> print(found.answers[0].sentence)
+    2 of 2 predictions proved to stay, whichever training row is left out; none is left undecided
+    """
+    if not isinstance(problem, Problem):
+        raise InputError("audit", f"a {type(problem).__name__}",
+                         "give what certify.from_sklearn, certify.from_arrays or certify.from_module returns")
+    if not seconds > 0:
+        raise InputError("seconds", f"{seconds!r}", "give a number above 0")
+    options = Options(int(delete), int(relabel), tuple(int(row) for row in rows), tuple((noise or {}).items()), level,
+                      float(seconds))
+    questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
+    keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
+    place = Path(keep.name if keep is not None else str(folder))
+    place.mkdir(parents=True, exist_ok=True)
+    subject = stored(problem, X_eval, y_eval, place)
+    return audit_subject(subject, questions, options, place, progress or silent, keep=keep)

@@ -1,0 +1,231 @@
+"""A question: what people call it, when it can be asked, and the spec that asks it."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
+
+from certify.auditing.subject import Subject
+from certify.format.digits import at_least, at_most
+from certify.format.errors import InputError
+from certify.format.quantities import CORRECT_PREDICTIONS, DISTANCE, PREDICTION_CHANGE, STABLE_PREDICTIONS
+
+Claim = Mapping[str, Any]
+"""A claim of a certificate."""
+
+SMALL: Final = 1e-3
+"""A threshold for a quantity of which nothing is known yet."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What somebody says of the questions.
+
+    Attributes:
+        delete, relabel: how many rows are left out, or get another label.
+        rows: these very rows, which are left out.
+        noise: features that may be off, by name or number, each with the amount that has to be harmless, or None;
+            empty: all of them alike.
+        level: the training loss up to which noise is asked about; None: a tenth more than today's.
+        seconds: for each question.
+    """
+
+    delete: int = 1
+    relabel: int = 1
+    rows: tuple[int, ...] = ()
+    noise: tuple[tuple[str | int, float | None], ...] = ()
+    level: float | None = None
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A quantity that a spec asks about, and from which side it is bounded.
+
+    Attributes:
+        quantity: as a gate names it.
+        side: ``"min"`` or ``"max"``.
+        threshold: what somebody asked for; None: what is proved becomes the threshold.
+    """
+
+    quantity: str
+    side: str
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about one subject, as a spec.
+
+    Attributes:
+        tables: of the spec, without the gates.
+        wanted: its quantities.
+    """
+
+    tables: Mapping[str, Mapping[str, Any]]
+    wanted: Sequence[Wanted]
+
+
+class Question(ABC):
+    """One kind of question.
+
+    Attributes:
+        slug: of its folder.
+        words: what people call it; the first is what `--ask` takes as it is.
+    """
+
+    slug: ClassVar[str]
+    words: ClassVar[tuple[str, ...]]
+
+    def unprompted(self, options: Options) -> bool:
+        """Whether an audit asks it without being told to."""
+        return True
+
+    def heard(self, phrase: str, options: Options) -> Options:
+        """The options with what a phrase says of it, e.g. a number of rows.
+
+        Raises:
+            InputError: a number that is none.
+        """
+        return options
+
+    @abstractmethod
+    def sentence(self, subject: Subject, options: Options) -> str:
+        """The question in a sentence."""
+
+    @abstractmethod
+    def against(self, subject: Subject, options: Options) -> str:
+        """Why it cannot be asked of the subject, and what to do; "" where it can."""
+
+    @abstractmethod
+    def asked(self, subject: Subject, options: Options) -> Asked:
+        """The spec that asks it."""
+
+    @abstractmethod
+    def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
+        """What a claim of the certificate says, in a sentence."""
+
+
+def number_in(phrase: str) -> int | None:
+    """The first number of a phrase.
+
+    Raises:
+        InputError: it is 0.
+    """
+    found = re.search(r"\b([0-9]{1,9})\b", phrase)
+    if found is not None and int(found[1]) < 1:
+        raise InputError(f"--ask {phrase!r}", "0 rows", "give a number of rows from 1 on")
+    return None if found is None else int(found[1])
+
+
+def evaluation(subject: Subject) -> dict[str, Any]:
+    """The table `evaluation`, with the threshold of its labels."""
+    table = dict(subject.tables["evaluation"])
+    if not subject.right:
+        table.pop("targets", None)
+    return table | ({} if subject.threshold is None else {"threshold": subject.threshold})
+
+
+def tables(subject: Subject, solution: Mapping[str, Any], perturbation: Mapping[str, Any], points: bool = True,
+           penalised: bool = True) -> dict[str, Mapping[str, Any]]:
+    """The tables of a spec.
+
+    Args:
+        subject: what it is about.
+        solution, perturbation: these tables.
+        points: whether it names evaluation rows.
+        penalised: whether the loss has its weight decay.
+    """
+    found: dict[str, Mapping[str, Any]] = {
+        "model": subject.tables["model"], "data": subject.tables["data"], "training": subject.training(penalised),
+        "solution": solution, "perturbation": perturbation}
+    return found | ({"evaluation": evaluation(subject)} if points else {})
+
+
+def head(subject: Subject) -> dict[str, Any]:
+    """The table `solution` of the one solution of a head."""
+    return {"map": "critical", "base": "nearby", **subject.last}
+
+
+def wanted(subject: Subject) -> list[Wanted]:
+    """What is asked about predictions under changes of rows: labels that stay, or how far outputs go."""
+    if not subject.classifies:
+        return [Wanted("prediction_change", "max")]
+    found = [Wanted("stable_predictions", "min")]
+    return found + ([Wanted("correct_predictions", "min")] if subject.right else [])
+
+
+def rows_word(subject: Subject) -> str:
+    """What the evaluation rows are, in words."""
+    return "predictions for the training rows" if subject.own else "predictions"
+
+
+def of_rows(subject: Subject, claim: Claim, change: str) -> str:
+    """What a claim about whole rows says.
+
+    Args:
+        subject: what it is about.
+        claim: of the certificate.
+        change: what happens to rows, e.g. ``"whichever 2 training rows are left out"``.
+    """
+    return SAYINGS[claim["quantity"]](subject, claim, change)
+
+
+def _stay(subject: Subject, claim: Claim, change: str) -> str:
+    low, high = _ends(subject, claim)
+    flipped, N = subject.points - high, subject.points
+    parts = [f"{low} of {N} {rows_word(subject)} proved to stay, {change}"]
+    if flipped:
+        parts.append(f"{flipped} {'flip' if flipped > 1 else 'flips'}{_example(claim)}")
+    parts.append(f"{high - low} undecided" if high > low else "none is left undecided")
+    return "; ".join(parts)
+
+
+def _right(subject: Subject, claim: Claim, change: str) -> str:
+    (low, high), N = _ends(subject, claim), subject.points
+    ends = f"{low}" if low == high else f"{low} to {high}"
+    return f"{ends} of {N} {rows_word(subject)} are right and stay right, {change} ({100 * low / N:.1f} % proved)"
+
+
+def _ends(subject: Subject, claim: Claim) -> tuple[int, int]:
+    """Both ends of a count of predictions."""
+    return int(claim["lower"] or 0), int(subject.points if claim["upper"] is None else claim["upper"])
+
+
+def _outputs(subject: Subject, claim: Claim, change: str) -> str:
+    low, high = claim["lower"], claim["upper"]
+    if high is None:
+        return f"how far outputs change, {change}, is open{_reached(low)}"
+    return f"no output for these rows changes by more than {at_most(high, 4)}, {change}{_reached(low)}"
+
+
+def _weights(subject: Subject, claim: Claim, change: str) -> str:
+    low, high = claim["lower"], claim["upper"]
+    if high is None:
+        return f"how far the weights go, {change}, is open{_reached(low)}"
+    return f"the weights go no further than {at_most(high, 4)}, {change}{_reached(low)}"
+
+
+def _reached(low: float | None) -> str:
+    return f"; {at_least(low, 4)} is reached" if low else ""
+
+
+def _example(claim: Claim) -> str:
+    """One flipped row with the training rows that flip it."""
+    witness = claim["witness"]
+    flipped, changed = witness.get("flipped"), witness.get("changed")
+    if not flipped or not changed:
+        return ""
+    rows = changed[0] if isinstance(changed[0], list) else [changed[0]]
+    named = ", ".join(str(row) for row in rows[:5])
+    return f" (row {flipped[0]} by training row{'s' if len(rows) > 1 else ''} {named})"
+
+
+SAYINGS: Final[Mapping[str, Callable[[Subject, Claim, str], str]]] = MappingProxyType({
+    STABLE_PREDICTIONS.name: _stay, CORRECT_PREDICTIONS.name: _right, PREDICTION_CHANGE.name: _outputs,
+    DISTANCE.name: _weights})
+"""By quantity: what a claim about whole rows says."""

@@ -1,0 +1,53 @@
+"""How many rows may be left out until each prediction changes?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, head, number_in, rows_word, tables
+from certify.auditing.subject import Subject
+
+UP_TO = 3
+"""Rows asked about at least."""
+
+
+class HowFar(Question):
+    """For every prediction how many rows may be left out, up to a number, until it changes."""
+
+    slug = "how-far"
+    words = ("how far from changing", "how far", "how many rows", "tolerated", "survive", "margin")
+
+    def sentence(self, subject: Subject, options: Options) -> str:
+        """The question in a sentence."""
+        return f"how many training rows may be left out, up to {_most(options)}, until each prediction changes"
+
+    def against(self, subject: Subject, options: Options) -> str:
+        """Why it cannot be asked."""
+        if not subject.against_head and not subject.classifies:
+            return "outputs are amounts, so that none flips: --threshold says what parts two labels"
+        return subject.against_head
+
+    def unprompted(self, options: Options) -> bool:
+        """It takes long."""
+        return False
+
+    def heard(self, phrase: str, options: Options) -> Options:
+        """The number of rows."""
+        number = number_in(phrase)
+        return options if number is None else replace(options, delete=number)
+
+    def asked(self, subject: Subject, options: Options) -> Asked:
+        """The spec."""
+        change = {"parameter": "deletions", "set": "sparse", "count": _most(options)}
+        return Asked(tables(subject, head(subject), change), [Wanted("tolerated_changes", "min")])
+
+    def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
+        """A claim in words."""
+        low, high = claim["lower"], claim["upper"]
+        most = "any number" if high is None else str(int(high))
+        ends = most if low == high else f"{int(low or 0)} to {most}"
+        return f"half of the {rows_word(subject)} survive any {ends} rows left out, of up to {_most(options)}"
+
+
+def _most(options: Options) -> int:
+    return max(options.delete, UP_TO)

@@ -1,0 +1,55 @@
+"""Any m training labels are wrong: which predictions stay?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from certify.auditing.questions.base import Asked, Claim, Options, Question, head, number_in, of_rows, tables, wanted
+from certify.auditing.subject import Subject
+from certify.network.loss.losses import loss_named
+
+
+class LabelsWrong(Question):
+    """Any `relabel` labels become any others, and the model is trained again to its minimum."""
+
+    slug = "labels-wrong"
+    words = ("labels wrong", "label", "mislabelled", "mislabeled", "relabel", "flipped labels", "label noise",
+             "poisoned labels")
+
+    def sentence(self, subject: Subject, options: Options) -> str:
+        """The question in a sentence."""
+        return f"which predictions stay, whichever {_labels(options.relabel)} wrong"
+
+    def against(self, subject: Subject, options: Options) -> str:
+        """Why it cannot be asked."""
+        if subject.against_head:
+            return subject.against_head
+        if subject.labels is None and loss_named(subject.loss).slides and not _codes(subject):
+            return ("the targets are amounts, not labels: ask --ask 'noise' about features, or give targets -1 and 1")
+        if options.relabel >= subject.n:
+            return f"{options.relabel} of {subject.n} labels cannot all be wrong"
+        return ""
+
+    def heard(self, phrase: str, options: Options) -> Options:
+        """The number of rows."""
+        number = number_in(phrase)
+        return options if number is None else replace(options, relabel=number)
+
+    def asked(self, subject: Subject, options: Options) -> Asked:
+        """The spec."""
+        return Asked(tables(subject, head(subject), {"parameter": "labels", "set": "sparse",
+                                                     "count": options.relabel}), wanted(subject))
+
+    def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
+        """A claim in words."""
+        return of_rows(subject, claim, f"whichever {_labels(options.relabel)} wrong")
+
+
+def _labels(count: int) -> str:
+    return "training label is" if count == 1 else f"{count} training labels are"
+
+
+def _codes(subject: Subject) -> bool:
+    from certify.auditing.subject import is_code
+
+    return subject.y is not None and is_code(subject.y)

@@ -1,0 +1,44 @@
+"""Any m training rows are left out: which predictions stay?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from certify.auditing.questions.base import Asked, Claim, Options, Question, head, number_in, of_rows, tables, wanted
+from certify.auditing.subject import Subject
+
+
+class RowsDeleted(Question):
+    """Any `delete` rows are left out, and the model is trained again to its minimum."""
+
+    slug = "rows-deleted"
+    words = ("rows deleted", "delete", "deletion", "left out", "leave out", "removed", "unlearn", "forget", "dropped")
+
+    def sentence(self, subject: Subject, options: Options) -> str:
+        """The question in a sentence."""
+        what = "which predictions stay" if subject.classifies else "how far do outputs change"
+        return f"{what}, whichever {_rows(options.delete)} left out"
+
+    def against(self, subject: Subject, options: Options) -> str:
+        """Why it cannot be asked."""
+        if options.delete >= subject.n:
+            return f"{options.delete} of {subject.n} training rows cannot be left out"
+        return subject.against_head
+
+    def heard(self, phrase: str, options: Options) -> Options:
+        """The number of rows."""
+        number = number_in(phrase)
+        return options if number is None else replace(options, delete=number)
+
+    def asked(self, subject: Subject, options: Options) -> Asked:
+        """The spec."""
+        return Asked(tables(subject, head(subject), {"parameter": "deletions", "set": "sparse",
+                                                     "count": options.delete}), wanted(subject))
+
+    def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
+        """A claim in words."""
+        return of_rows(subject, claim, f"whichever {_rows(options.delete)} left out")
+
+
+def _rows(count: int) -> str:
+    return "training row is" if count == 1 else f"{count} training rows are"

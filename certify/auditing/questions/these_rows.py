@@ -1,0 +1,53 @@
+"""These training rows are left out: which predictions change, and how far do outputs and weights go?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, head, of_rows, tables, wanted
+from certify.auditing.subject import Subject
+
+
+class TheseRows(Question):
+    """The rows that were named are left out, all at once."""
+
+    slug = "these-rows"
+    words = ("these rows", "those rows", "given rows", "gdpr", "right to be forgotten")
+
+    def sentence(self, subject: Subject, options: Options) -> str:
+        """The question in a sentence."""
+        what = "which predictions change" if subject.classifies else "how far do outputs change"
+        return f"{what}, when {_these(options.rows)} left out"
+
+    def against(self, subject: Subject, options: Options) -> str:
+        """Why it cannot be asked."""
+        if not options.rows:
+            return "no rows are named: say which with --rows 3,17,40"
+        if not set(options.rows) <= set(range(subject.n)) or len(set(options.rows)) >= subject.n:
+            return f"the rows are those from 0 to {subject.n - 1}, and one has to be left"
+        return subject.against_head
+
+    def heard(self, phrase: str, options: Options) -> Options:
+        """The numbers of the rows, unless they are known."""
+        return options if options.rows else replace(options, rows=tuple(map(int, re.findall(r"[0-9]{1,9}", phrase))))
+
+    def unprompted(self, options: Options) -> bool:
+        """Where rows are named."""
+        return bool(options.rows)
+
+    def asked(self, subject: Subject, options: Options) -> Asked:
+        """The spec."""
+        change = {"parameter": "deletions", "set": "given", "rows": sorted(set(options.rows))}
+        more = [Wanted("prediction_change", "max")] if subject.classifies else []
+        return Asked(tables(subject, head(subject), change), [*wanted(subject), *more, Wanted("distance", "max")])
+
+    def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
+        """A claim in words."""
+        return of_rows(subject, claim, f"when {_these(options.rows)} left out")
+
+
+def _these(rows: tuple[int, ...]) -> str:
+    if len(rows) == 1:
+        return f"row {rows[0]} is"
+    return f"these {len(rows)} rows are"

@@ -1,0 +1,76 @@
+"""Which training rows matter most?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, head, tables
+from certify.auditing.subject import Subject
+from certify.format.digits import at_least, at_most
+from certify.format.quantities import DISTANCE, PREDICTION_CHANGE
+from certify.format.words import Loss
+
+MATTERS: Final[Mapping[str, str]] = MappingProxyType({
+    PREDICTION_CHANGE.name: "an output for these rows", DISTANCE.name: "the weights"})
+"""By quantity: to what a row matters that is left out."""
+
+
+class WhichRows(Question):
+    """The row whose absence changes an output or the weights most; without weight decay, the one whose noise does."""
+
+    slug = "which-rows"
+    words = ("which rows matter", "which rows", "influence", "influential", "matter", "outlier", "important")
+
+    def sentence(self, subject: Subject, options: Options) -> str:
+        """The question in a sentence."""
+        return "which training rows matter most"
+
+    def against(self, subject: Subject, options: Options) -> str:
+        """Why it cannot be asked."""
+        if not subject.against_head:
+            return ""
+        if subject.y is None and subject.labels is None:
+            return subject.against_head
+        known = not Loss(subject.loss).of_heads
+        return "" if known else f"without weight decay it is not known of the loss {subject.loss}"
+
+    def asked(self, subject: Subject, options: Options) -> Asked:
+        """The spec."""
+        if not subject.against_head:
+            change = {"parameter": "deletions", "set": "sparse", "count": 1}
+            return Asked(tables(subject, head(subject), change),
+                         [Wanted("prediction_change", "max"), Wanted("distance", "max")])
+        return Asked(tables(subject, {"map": "sublevel"}, {"parameter": "features", "set": "total"}, points=False,
+                            penalised=False), [Wanted("sample_modulus", "max")])
+
+    def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
+        """A claim in words."""
+        low, high = claim["lower"], claim["upper"]
+        if high is None:
+            return "which rows matter most is open" + (f"; one counts {at_least(low, 4)}" if low else "")
+        row = _row(claim)
+        named = f"training row {row}" if row is not None else "one training row"
+        what = MATTERS.get(claim["quantity"])
+        if what is None:
+            return (f"{named} matters most: to hold the training loss, weights may have to move up to "
+                    f"{at_most(high, 4)} for each unit that its features move")
+        if not low:
+            return f"no training row's absence changes {what} by more than {at_most(high, 4)}"
+        return (f"{named} matters most to {what}: without it the change is {at_least(low, 4)}, and no row's absence "
+                f"makes it more than {at_most(high, 4)}")
+
+
+def _row(claim: Claim) -> int | None:
+    """The row that reaches the lower end."""
+    witness = claim["witness"]
+    for key in ("rows", "changed", "row"):
+        found = witness.get(key)
+        while isinstance(found, list) and found:
+            found = found[0]
+        if isinstance(found, int) and not isinstance(found, bool):
+            return found
+    return None
+
+

@@ -1,0 +1,172 @@
+"""From a model file and a data file to a subject; what no file says and nobody said is asked for by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from certify.auditing.facts import data_facts, loss_facts, network_facts
+from certify.auditing.missing import Unsaid, refuse
+from certify.auditing.subject import Subject, relative
+from certify.auditing.toml_text import spec_text
+from certify.format.errors import InputError
+from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
+from certify.inputs.data import Data
+from certify.network.graph.graph import GraphNetwork
+from certify.network.loss.losses import loss_named
+from certify.network.network import Network
+from certify.rigor.fp import Array
+from certify.spec.load import parse_spec
+from certify.spec.models import Spec
+from certify.spec.vocabulary import ACTIVATIONS, LOSSES
+
+HALF: Final = 0.5
+"""What parts targets 0 and 1 of the squared loss."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What somebody says of the files and of the training; None: nothing.
+
+    Attributes:
+        activation, loss, weight_decay, bias_decay, normalization: of the training.
+        features, targets: names in the data file.
+        threshold: of one real output: what parts two labels.
+        graph: a graph file that describes the network.
+        factory: ``"package.module:callable"``, which makes the module.
+    """
+
+    activation: str | None = None
+    loss: str | None = None
+    weight_decay: float | None = None
+    bias_decay: bool = True
+    normalization: str = "fixed"
+    features: tuple[str, ...] = ()
+    targets: str | None = None
+    threshold: float | None = None
+    graph: Path | None = None
+    factory: str | None = None
+
+
+def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject:
+    """Read a model with its data.
+
+    Args:
+        model: a fully connected network in one of the formats of specs, or with `told.graph` any.
+        data: the training data.
+        evaluation: rows to predict; None: the training rows.
+        told: what no file says.
+        folder: of the specs that will be written; paths in their tables are relative to it.
+
+    Raises:
+        InputError: a file that cannot be read, or what nobody said: the option that says it and the values that fit.
+    """
+    _require_words(told)
+    facts = network_facts(model, told.graph, told.activation, False)
+    rows = data_facts(data)
+    features = list(told.features) or (rows.features if isinstance(rows.features, str) else list(rows.features))
+    targets = told.targets or rows.targets
+    if isinstance(features, list) and len(features) == 1 and not isinstance(rows.features, tuple):
+        features = features[0]
+    if isinstance(features, list):
+        features = [name for name in features if name != targets]
+    rows_table = {"file": relative(data, folder), "features": features}
+    names: dict[str, dict[str, Any]] = {
+        "model": {"file": relative(model, folder)},
+        "data": rows_table if targets is None else {**rows_table, "targets": targets}}
+    activation = facts.activation
+    if told.graph is not None:
+        names["model"]["graph"] = relative(told.graph, folder)
+    else:
+        names["model"] |= {"widths": list(facts.widths), "activation": activation or ACTIVATIONS[0]}
+    raw = _read_targets(data, targets, rows.y)
+    loss = told.loss or loss_facts(raw, facts.widths[-1]).word
+    network, found = _read(names, loss or "squared", folder, targets=loss is not None)
+    unsaid = Unsaid(facts.needs_activation, loss is None, told.weight_decay is None)
+    if loss is None or told.weight_decay is None or facts.needs_activation:
+        refuse(unsaid, network, found.X, raw, loss, told.bias_decay)
+    decay = told.weight_decay
+    subject = Subject(model.name, network, found.X, found.y, found.labels, loss, decay, told.bias_decay,
+                      told.normalization, names, folder, len(found.X), evaluation is None, True, found.names)
+    subject = replace(subject, threshold=threshold_of(subject, told.threshold))
+    return _with_points(subject, evaluation, data, features, targets, folder)
+
+
+def threshold_of(subject: Subject, told: float | None) -> float | None:
+    """What parts two labels of one real output: what was said, and a half where targets are 0 and 1."""
+    if told is not None or not loss_named(subject.loss).slides or subject.y is None or subject.y.shape[1] != 1:
+        return told
+    return HALF if set(np.unique(subject.y).tolist()) == {0.0, 1.0} else None
+
+
+def _with_points(subject: Subject, evaluation: Path | None, data: Path, features: str | list[str],
+                 targets: str | None, folder: Path) -> Subject:
+    """The subject with its evaluation rows, and whether their labels are known."""
+    file = evaluation or data
+    table: dict[str, Any] = {"file": relative(file, folder), "features": features}
+    if targets is not None:
+        table["targets"] = targets
+    tables = {**subject.tables, "evaluation": table}
+    if evaluation is None:
+        return replace(subject, tables=tables, right=targets is not None)
+    spec = _spec(tables, subject.loss)
+    points, right = load_evaluated(spec, folder, subject.network.widths, subject.names, labels=targets is not None)
+    return replace(subject, tables=tables, points=len(points), right=right is not None)
+
+
+def _read(tables: Mapping[str, Mapping[str, Any]], loss: str, folder: Path, targets: bool = True,
+          ) -> tuple[Network | GraphNetwork, Data]:
+    """Network and data as a spec with these tables names them."""
+    if not targets:
+        unnamed = dict(tables["data"])
+        unnamed.pop("targets", None)
+        tables = {**tables, "data": unnamed}
+    spec = _spec(tables, loss)
+    network = read_network(spec, folder) if spec.model.graph is None else read_graph_network(spec, folder)
+    shape = network.shape if isinstance(network, GraphNetwork) else ()
+    return network, load_data(spec, folder, network.widths, shape)
+
+
+def _spec(tables: Mapping[str, Mapping[str, Any]], loss: str) -> Spec:
+    """The tables as a spec; the map is one that takes any network."""
+    solution = {"map": "sublevel" if "graph" in tables["model"] else "interpolation"}
+    plain = {key: tables[key] for key in ("model", "data")} | {"solution": solution}
+    spec = parse_spec(spec_text([], plain, []).encode(), "spec")
+    more = {} if "evaluation" not in tables else {"evaluation": _evaluation(tables["evaluation"])}
+    return spec.model_copy(update={"training": spec.training.model_copy(update={"loss": loss}), **more})
+
+
+def _evaluation(table: Mapping[str, Any]) -> Any:
+    from certify.spec.models import Evaluation
+
+    features = table["features"]
+    return Evaluation(file=table["file"], features=features if isinstance(features, str) else tuple(features),
+                      targets=table.get("targets"))
+
+
+def _read_targets(data: Path, name: str | None, known: Array | None) -> Array | None:
+    """The targets as the file has them."""
+    from certify.inputs.formats.table import open_archive
+    from certify.spec.sources import read_source
+
+    if name is None:
+        return None
+    archive = open_archive(read_source(data, "data"), "data")
+    if name not in archive.names:
+        raise InputError(f"--targets {name}", f"{data.name} holds {', '.join(archive.names[:20])}", "name one of these")
+    return archive.read(name)
+
+
+def _require_words(told: Told) -> None:
+    """Refuse words that are none."""
+    for option, word, words in (("activation", told.activation, ACTIVATIONS), ("loss", told.loss, LOSSES)):
+        if word is not None and word not in words:
+            raise InputError(f"--{option} {word}", "no such word", f"give one of {', '.join(words)}")
+    if told.weight_decay is not None and not 0 <= told.weight_decay < float("inf"):
+        raise InputError(f"--weight-decay {told.weight_decay}", "no penalty", "give a finite number from 0 on")
+    if told.normalization not in ("fixed", "remaining"):
+        raise InputError(f"--normalization {told.normalization}", "no such word", "give fixed or remaining")

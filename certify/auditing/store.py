@@ -1,0 +1,108 @@
+"""A problem in memory as files that specs name: the model, its training data, and the rows to predict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from certify.auditing.recognise import threshold_of
+from certify.auditing.subject import Subject
+from certify.certificate.write import write_together
+from certify.format.errors import InputError
+from certify.inputs.given import given_rows, same_columns
+from certify.network.network import Network
+from certify.problem.problem import Problem
+from certify.rigor.fp import Array
+
+MODEL, DATA, EVALUATION = "model.safetensors", "data.safetensors", "evaluation.safetensors"
+FEATURES: Final = "X"
+TARGETS: Final = "y"
+
+
+def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str = "") -> Subject:
+    """Write a problem's network and data, and return what an audit is about.
+
+    Args:
+        problem: of a fully connected network, e.g. from `certify.from_sklearn`.
+        X_eval: `(N, d)` rows to predict as they are before what prepares them, or None: the training rows.
+        y_eval: their labels in the words of y, or None.
+        folder: where to write `model.safetensors`, `data.safetensors` and `evaluation.safetensors`.
+        model: what the model is called.
+
+    Raises:
+        InputError: what does not fit together.
+    """
+    if not isinstance(problem.network, Network):
+        raise InputError("audit", "a graph network", "give one with fully connected layers, or its last layer")
+    network = problem.network
+    content = {folder / MODEL: tensors(network)}
+    targets = problem.y if problem.labels is None else problem.labels.astype(np.int64)
+    arrays = {FEATURES: problem.X} | ({} if targets is None else {TARGETS: targets})
+    content[folder / DATA] = _saved(arrays)
+    right = targets is not None
+    if X_eval is not None:
+        points = _points(problem, X_eval)
+        labels = None if y_eval is None else _labels(problem, y_eval, len(points))
+        right = labels is not None
+        content[folder / EVALUATION] = _saved({FEATURES: points} | ({} if labels is None else {TARGETS: labels}))
+    write_together(content)
+    data = {"file": DATA, "features": FEATURES} | ({} if targets is None else {"targets": TARGETS})
+    evaluated = {**data, "file": DATA if X_eval is None else EVALUATION}
+    tables: dict[str, dict[str, Any]] = {
+        "model": {"file": MODEL, "widths": list(network.widths), "activation": str(network.activation)},
+        "data": data, "evaluation": evaluated}
+    notes = () if problem.prepare is None else (
+        f"{getattr(problem.prepare, 'words', 'something')} before the model stays as it was fitted, and the claims are "
+        "about the features behind it",)
+    subject = Subject(model or "network", network, problem.X, problem.y, problem.labels, problem.loss,
+                      problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
+                      problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
+                      classes=problem.classes, weighted=problem.weights is not None, notes=notes)
+    threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
+    return replace(subject, threshold=threshold)
+
+
+def tensors(network: Network) -> bytes:
+    """The parameters as a `.safetensors` file, under the names of torch's Sequential."""
+    arrays = {}
+    for h, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+        arrays[f"{2 * h}.weight"] = W
+        if b is not None:
+            arrays[f"{2 * h}.bias"] = b
+    return _saved(arrays)
+
+
+def _points(problem: Problem, X_eval: Any) -> Array:
+    """The rows to predict, as the network takes them."""
+    points = given_rows(X_eval, "X_eval")
+    same_columns(X_eval, problem.names, "X_eval")
+    if problem.prepare is not None:
+        points = np.ascontiguousarray(problem.prepare(points))
+    if points.shape[1] != problem.network.widths[0]:
+        raise InputError("X_eval", f"{points.shape[1]} columns", f"give {problem.network.widths[0]}")
+    return points
+
+
+def _labels(problem: Problem, y_eval: Any, N: int) -> Array:
+    """The labels of these rows as the data file has them."""
+    given = np.asarray(y_eval)
+    if given.ndim == 0 or len(given) != N:
+        raise InputError("y_eval", f"shape {given.shape} for {N} rows", "give one label a row")
+    if problem.labels is None:
+        return np.asarray(given, dtype=np.float64)
+    if problem.classes is not None:
+        places = {label: place for place, label in enumerate(problem.classes)}
+        unknown = next((label for label in given.ravel().tolist() if label not in places), None)
+        if unknown is not None:
+            raise InputError("y_eval", f"the label {unknown!r}", f"give those of y: {', '.join(map(str, places))}")
+        given = np.array([places[label] for label in given.ravel().tolist()])
+    return np.asarray(given).astype(np.int64)
+
+
+def _saved(arrays: dict[str, Array]) -> bytes:
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})

@@ -1,0 +1,169 @@
+"""What an audit is about: a model with its training data as they were understood, and the spec tables that say so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+import numpy as np
+
+from certify.format.words import Normalization
+from certify.network.graph.graph import GraphNetwork
+from certify.network.loss.losses import loss_named
+from certify.network.network import Network
+from certify.problem.fit import Fit
+from certify.problem.fitting import fit
+from certify.rigor.fp import Array
+
+Tables = Mapping[str, Mapping[str, Any]]
+
+PATHS: Final = ("file", "graph")
+"""Keys of the tables that name files."""
+
+LARGEST: Final = 20_000
+"""Weights of a head at most, as of the questions about rows in Python."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model with its data.
+
+    Attributes:
+        model: what it is, in a few words, e.g. ``"LogisticRegression"``.
+        network: the function.
+        X: `(n, d)` training features.
+        y: `(n, k)` real targets, or None.
+        labels: `(n,)` class labels, or None.
+        loss: the loss of one row.
+        weight_decay, bias_decay, normalization: what else the training loss is.
+        tables: of the spec: `model`, `data`, `evaluation`; paths are relative to `root`.
+        root: the folder of the spec.
+        points: number of evaluation rows.
+        own: whether these are the training rows, as no others were given.
+        right: whether the evaluation file has their labels.
+        names: names of the features, or None.
+        threshold: of one real output: what parts two labels; None: nothing does, or the loss says it.
+        classes: what the labels are called, in the order of their numbers, or None.
+        weighted: whether rows carry weights of their own, which no spec says.
+        notes: what a reader has to know of how it was understood.
+    """
+
+    model: str
+    network: Network | GraphNetwork
+    X: Array
+    y: Array | None
+    labels: Array | None
+    loss: str
+    weight_decay: float
+    bias_decay: bool
+    normalization: str
+    tables: Tables
+    root: Path
+    points: int
+    own: bool
+    right: bool
+    names: tuple[str, ...] | None = None
+    threshold: float | None = None
+    classes: tuple[Any, ...] | None = None
+    weighted: bool = False
+    notes: tuple[str, ...] = ()
+
+    def at(self, folder: Path) -> Subject:
+        """The same for a spec in another folder."""
+        if folder.resolve() == self.root.resolve():
+            return self
+        tables = {name: {key: relative(self.root / str(entry), folder) if key in PATHS else entry
+                         for key, entry in table.items()} for name, table in self.tables.items()}
+        return replace(self, tables=tables, root=folder)
+
+    @property
+    def n(self) -> int:
+        """Number of training rows."""
+        return len(self.X)
+
+    @cached_property
+    def fit(self) -> Fit:
+        """Training loss and accuracy of this network."""
+        return fit(self.network, self.X, self.loss, self.y, self.labels)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a fully connected network."""
+        return isinstance(self.network, Network)
+
+    @property
+    def last(self) -> Mapping[str, Any]:
+        """The key that lets the last layer alone move; none where there is one layer."""
+        assert isinstance(self.network, Network)
+        return {} if self.network.depth == 1 else {"layer": self.network.depth}
+
+    @property
+    def classifies(self) -> bool:
+        """Whether outputs stand for labels."""
+        if not loss_named(self.loss).slides or self.threshold is not None:
+            return True
+        return self.y is not None and is_code(self.y)
+
+    @property
+    def against_head(self) -> str:
+        """Why questions about whole rows cannot be asked; "" where they can."""
+        if not isinstance(self.network, Network):
+            return ("the network is a graph: questions about rows are for the last layer of a fully connected network; "
+                    "name the module with --factory, and its last layer is asked about on its own features")
+        if self.y is None and self.labels is None:
+            return "the data has no targets: name them with --targets"
+        if self.weighted:
+            return "rows carry weights, which no spec says: ask certify.stable_predictions in Python"
+        if self.weight_decay == 0:
+            return ("the loss has no weight decay, so that its minimum need not be one point: train the last layer "
+                    "with a penalty (certify polish finishes it), and say it with --weight-decay")
+        size = self.network.weights[-1].size + self.network.weights[-1].shape[0]
+        if size > LARGEST:
+            return f"the last layer has {size} weights, and a refit solves a system of that size: at most {LARGEST}"
+        return ""
+
+    def words(self) -> str:
+        """The network and its loss in a line."""
+        shape = "-".join(map(str, self.network.widths))
+        joined = f", {self.network.activation}" if isinstance(self.network, Network) and self.network.depth > 1 else ""
+        decay = "no weight decay" if self.weight_decay == 0 else f"weight decay {self.weight_decay:.6g}" + (
+            "" if self.bias_decay else ", none of it on biases")
+        return f"{self.model} {shape}{joined}; loss {self.loss}, {decay}; {self.n} training rows"
+
+    def training(self, penalised: bool = True) -> dict[str, Any]:
+        """The table `training`.
+
+        Args:
+            penalised: with its weight decay; else the mean loss of the rows alone.
+        """
+        if not penalised:
+            return {"loss": self.loss}
+        return {"loss": self.loss, "weight_decay": float(self.weight_decay),
+                **({} if self.bias_decay else {"bias_decay": False}),
+                **({} if self.normalization == Normalization.FIXED else {"normalization": str(self.normalization)})}
+
+
+def is_code(y: Array) -> bool:
+    """Whether real targets are codes of classes: -1 and 1 in one column, or one column above the others alike.
+
+    >>> is_code(np.array([[1.0], [-1.0]])), is_code(np.eye(3)), is_code(np.array([[0.5], [1.0]]))
+    (True, True, False)
+    """
+    if y.shape[1] == 1:
+        return bool(np.isin(y, (-1.0, 1.0)).all() and len(np.unique(y)) == 2)
+    rows = np.sort(np.unique(y, axis=0), axis=1)
+    low, high = rows[:, 0], rows[:, -1]
+    return bool(len(rows) <= y.shape[1] and (rows[:, :-1] == low[:, None]).all() and len(set(low)) == 1
+                and len(set(high)) == 1 and low[0] < high[0])
+
+
+def relative(path: Path, folder: Path) -> str:
+    """A path as a spec in a folder names it."""
+    try:
+        return PurePath(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()

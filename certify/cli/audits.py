@@ -1,0 +1,215 @@
+"""`certify audit`: from files and a few words to answers, certificates and pages."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from certify.cli.app import app, decimal, interruptible, whole
+from certify.cli.progress import shown
+from certify.cli.text import one_line
+from certify.format.errors import InputError
+
+if TYPE_CHECKING:
+    from certify.auditing.answering import Answer
+    from certify.auditing.audit import Audit, Skipped
+    from certify.auditing.questions.base import Options
+    from certify.auditing.recognise import Told
+    from certify.auditing.subject import Subject
+
+STATUS: Final = {"certified": 0, "refuted": 3, "inconclusive": 4}
+
+
+@app.command()
+@interruptible
+def audit(
+    model: Annotated[Path, typer.Argument(
+        metavar="MODEL", help="The trained model: .safetensors, .pt, .pt2, .onnx, .skops, or .npz of a linear one.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Its training data: a table or arrays.")],
+    evaluation: Annotated[Path | None, typer.Option(
+        "--eval", metavar="FILE", help="Rows to predict (default: the training rows).")] = None,
+    ask: Annotated[list[str], typer.Option(
+        "--ask", metavar="WORDS", help="'rows deleted', 'labels wrong', 'noise in age', 'which rows matter', 'these "
+        "rows', 'how far from changing'; several times for several (default: what is commonly asked).")] = [],  # noqa: B006
+    activation: Annotated[
+        str | None, typer.Option("--activation", metavar="WORD", help="Between the layers, as trained.")
+    ] = None,
+    loss: Annotated[str | None, typer.Option("--loss", metavar="WORD", help="The one it was trained with.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
+    ] = None,
+    no_bias_decay: Annotated[bool, typer.Option("--no-bias-decay", help="Biases carry none of it.")] = False,
+    normalization: Annotated[
+        str, typer.Option("--normalization", metavar="WORD", help="fixed, or remaining: with rows left out.")
+    ] = "fixed",
+    features: Annotated[
+        str | None, typer.Option("--features", metavar="NAMES", help="Array, or columns with commas.")] = None,
+    targets: Annotated[str | None, typer.Option("--targets", metavar="NAME", help="Array or column.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", metavar="T", help="What parts two labels of a real output.")] = None,
+    graph: Annotated[
+        Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
+    ] = None,
+    delete: Annotated[int, typer.Option("--delete", parser=whole, metavar="K", help="Rows that are left out.")] = 1,
+    relabel: Annotated[int, typer.Option("--relabel", parser=whole, metavar="K", help="Labels that are wrong.")] = 1,
+    rows: Annotated[
+        str | None, typer.Option("--rows", metavar="ROWS", help="These rows are left out, e.g. 3,17,40-49.")] = None,
+    noise: Annotated[list[str], typer.Option(
+        "--noise", metavar="COLUMN=R", help="This feature may be off by R in every row.")] = [],  # noqa: B006
+    level: Annotated[float | None, typer.Option(
+        "--level", metavar="X", help="Training loss that noise must not exceed (default: a tenth more).")] = None,
+    seconds: Annotated[float, typer.Option(
+        "--seconds", parser=decimal, metavar="X", help="For each question.")] = 60.0,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where to write.")] = Path("audit"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+) -> None:
+    """Bring a model and its data: what can be proved about them is asked and answered, with certificates and pages.
+
+    What no file says and would change the answers (activation, loss, weight decay) is asked for by name.
+    """
+    from certify.auditing.questions.base import Options
+    from certify.auditing.recognise import Told
+
+    require_counts(delete, relabel, seconds)
+    told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
+                () if features is None else tuple(features.split(",")), targets, threshold, graph)
+    options = Options(delete, relabel, rows_of(rows), noise_of(noise), level, seconds)
+    raise typer.Exit(run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet))
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files an audit is about."""
+
+    model: Path
+    data: Path
+    evaluation: Path | None
+
+
+def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, output: Path, as_json: bool,
+              quiet: bool) -> int:
+    """Ask, print every answer as soon as it is known, and return the exit status.
+
+    Args:
+        files: model and data.
+        told: what no file says.
+        ask: phrases; none: what is commonly asked.
+        options: of the questions.
+        output: where to write.
+        as_json: one object on standard output, and nothing else there.
+        quiet: nothing on standard error but errors.
+
+    Raises:
+        InputError: a file or a word that cannot be used, or something that nobody said.
+    """
+    from certify.auditing.audit import PAGE, Skipped, audit_subject
+    from certify.auditing.phrases import asked_for
+
+    questions, options = asked_for(ask, options)
+    output.mkdir(parents=True, exist_ok=True)
+    subject = _subject(files, told, output)
+    if not quiet:
+        _introduce(subject)
+
+    def said(found: Answer | Skipped) -> None:
+        if isinstance(found, Skipped):
+            if not quiet:
+                print(one_line(f"not asked: {found.question}: {found.reason}"), file=sys.stderr, flush=True)
+            return
+        mark = {"certified": "proved ", "refuted": "refuted"}.get(found.verdict, "open   ")
+        if not as_json:
+            why = f" [{found.reason}]" if found.reason else ""
+            print(one_line(f"{mark} {found.sentence}{why}"), flush=True)
+
+    with shown(quiet) as tell:
+        found = audit_subject(subject, questions, options, output, tell, said)
+    if as_json:
+        print(json.dumps(found.as_json(), allow_nan=False))
+    else:
+        print(_verdict(found))
+    sys.stdout.flush()
+    if not quiet:
+        for words in dict.fromkeys(words for answer in found.answers for words in answer.cautions):
+            print(one_line(f"caution: {words}"), file=sys.stderr)
+        print(one_line(f"page        {output / PAGE}"), file=sys.stderr)
+        for place in dict.fromkeys(answer.folder for answer in found.answers):
+            print(one_line(f"certificate {place / 'certificate.json'}"), file=sys.stderr)
+    return STATUS[found.verdict]
+
+
+def _subject(files: Files, told: Told, output: Path) -> Subject:
+    """The model with its data."""
+    from certify.auditing.recognise import recognise
+
+    return recognise(files.model, files.data, files.evaluation, told, output)
+
+
+def _introduce(subject: Subject) -> None:
+    """What was understood, before anything is proved."""
+    print(one_line(f"model: {subject.words()}"), file=sys.stderr)
+    print(one_line(subject.fit.sentence()), file=sys.stderr)
+    for note in subject.notes:
+        print(one_line(f"note: {note}"), file=sys.stderr)
+    sys.stderr.flush()
+
+
+def _verdict(found: Audit) -> str:
+    """The last line."""
+    questions = len(dict.fromkeys(answer.question for answer in found.answers))
+    proved = len({answer.question for answer in found.answers if answer.verdict != "inconclusive"})
+    return f"{found.verdict} {proved} of {questions} question{'s' if questions != 1 else ''} answered with a proof"
+
+
+def require_counts(delete: int, relabel: int, seconds: float) -> None:
+    """Refuse numbers that ask for nothing."""
+    for option, number in (("--delete", delete), ("--relabel", relabel)):
+        if number < 1:
+            raise InputError(f"{option} {number}", "no rows", "give a whole number from 1 on")
+    if not seconds > 0:
+        raise InputError(f"--seconds {seconds:g}", "no time", "give a number above 0")
+
+
+def noise_of(texts: Sequence[str]) -> tuple[tuple[str | int, float | None], ...]:
+    """Columns and amounts from `COLUMN=R`.
+
+    Raises:
+        InputError: a text of another form.
+
+    >>> noise_of(["age=1", "3=0.5"])
+    (('age', 1.0), (3, 0.5))
+    """
+    found: list[tuple[str | int, float | None]] = []
+    for text in texts:
+        column, _, amount = text.rpartition("=")
+        if not column or re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", amount) is None or not (
+                0 < float(amount) < float("inf")):
+            raise InputError(f"--noise {text}", "no column with an amount", "write COLUMN=R, e.g. --noise age=1")
+        found.append((int(column) if column.isdecimal() and column.isascii() else column, float(amount)))
+    return tuple(found)
+
+
+def rows_of(text: str | None) -> tuple[int, ...]:
+    """Row numbers from `3,17,40` or `0-49`.
+
+    Raises:
+        InputError: a text of another form.
+
+    >>> rows_of("3,17,40-42")
+    (3, 17, 40, 41, 42)
+    """
+    found: list[int] = []
+    for part in [] if text is None else text.split(","):
+        ends = re.fullmatch(r"\s*([0-9]{1,9})(?:-([0-9]{1,9}))?\s*", part)
+        if ends is None or int(ends[2] or ends[1]) < int(ends[1]):
+            raise InputError(f"--rows {text}", f"{part.strip()!r} is no row number",
+                             "write numbers from 0, e.g. 3,17,40-49")
+        found += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
+    return tuple(dict.fromkeys(found))

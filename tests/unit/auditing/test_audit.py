@@ -1,0 +1,257 @@
+"""`certify audit` from files and from memory: what it proves is what the theorems prove, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import certify
+from certify.check.main import main as check
+from certify.cli.main import main
+from certify.format.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A stock logistic regression on two clouds, with rows to predict."""
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(5)
+    X = np.round(np.vstack([rng.normal(-1.0, 1.0, (14, 2)), rng.normal(1.0, 1.0, (14, 2))]), 3)
+    y = np.repeat([0, 1], 14)
+    points = np.round(rng.normal(0.0, 1.5, (9, 2)), 3)
+    return LogisticRegression(tol=1e-10, max_iter=10_000).fit(X, y), X, y, points, (points.sum(axis=1) > 0).astype(int)
+
+
+@pytest.fixture(scope="module")
+def files(fitted, tmp_path_factory):
+    """The same as files."""
+    model, X, y, points, right = fitted
+    folder = tmp_path_factory.mktemp("audited")
+    save_file({"0.weight": model.coef_, "0.bias": model.intercept_}, folder / "model.safetensors")
+    np.savez(folder / "train.npz", X=X, y=y)
+    np.savez(folder / "new.npz", X=points, y=right)
+    return folder
+
+
+def told(fitted) -> list[str]:
+    """What no file says of it."""
+    return ["--loss", "logistic", "--weight-decay", repr(1 / len(fitted[1])), "--no-bias-decay"]
+
+
+def asked(files, fitted, *options: str, out: str) -> list[str]:
+    return ["audit", str(files / "model.safetensors"), str(files / "train.npz"), "--eval", str(files / "new.npz"),
+            *told(fitted), "-o", str(files / out), *options]
+
+
+@pytest.fixture(scope="module")
+def whole(fitted, files):
+    """Everything that is commonly asked, once."""
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    text = StringIO()
+    with redirect_stdout(text):
+        status = main(asked(files, fitted, "--json", "--quiet", out="whole"))
+    return status, json.loads(text.getvalue()), files / "whole"
+
+
+def refits(model, X, y, points):
+    """Labels of the points after each single deletion, by retraining."""
+    from sklearn.base import clone
+
+    today = model.predict(points)
+    return np.array([clone(model).fit(np.delete(X, i, 0), np.delete(y, i)).predict(points) == today
+                     for i in range(len(X))])
+
+
+def test_the_answer_on_one_deleted_row_is_that_of_retraining(fitted, whole):
+    status, found, _ = whole
+    model, X, y, points, right = fitted
+    stays = refits(model, X, y, points).all(axis=0)
+    answer = next(a for a in found["answers"] if a["quantity"] == "stable_predictions" and "left out" in a["question"])
+    assert status == 0 and found["verdict"] == "certified"
+    assert answer["lower"] <= stays.sum() <= answer["upper"] and answer["lower"] == answer["upper"]
+    kept = next(a for a in found["answers"] if a["quantity"] == "correct_predictions" and "left out" in a["question"])
+    assert kept["lower"] <= (stays & (model.predict(points) == right)).sum() <= kept["upper"]
+
+
+def test_every_answer_has_a_certificate_that_the_checker_derives_again(whole, capsys):
+    _, found, folder = whole
+    places = {answer["certificate"] for answer in found["answers"]}
+    assert len(places) == 4 and "certificate.json" in places
+    for place in places:
+        assert check([str(folder / place)]) == 0, capsys.readouterr()
+
+
+def test_the_spec_of_an_answer_proves_it_again(whole, capsys):
+    _, _, folder = whole
+    assert main(["run", str(folder / "certify.toml"), "-o", str(folder / "again"), "-q"]) == 0
+    assert "met" in capsys.readouterr().out
+
+
+def test_the_object_is_the_contract(whole):
+    _, found, folder = whole
+    assert found["format"] == "certify-audit/1"
+    assert {"network", "training_loss", "training_accuracy"} <= set(found["model"])
+    for answer in found["answers"]:
+        assert {"question", "quantity", "lower", "upper", "verdict", "reason", "seconds"} <= set(answer)
+    assert json.loads((folder / "audit.json").read_text()) == found
+
+
+def test_the_page_says_every_answer_and_loads_nothing(whole):
+    _, found, folder = whole
+    page = (folder / "audit.html").read_text()
+    assert all(answer["answer"][1:].split("'")[0] in page for answer in found["answers"])
+    assert "http:" not in page and "https:" not in page and "<script" not in page and "{{" not in page
+
+
+def test_a_page_escapes_what_files_are_called():
+    from certify.auditing.page import fragment, page
+
+    content = {"model": {"network": "<b>x", "training_loss": None, "training_accuracy": None, "notes": ["<i>"]},
+               "answers": [], "skipped": [{"question": "<u>", "reason": "<s>"}], "verdict": "inconclusive"}
+    for text in (page(content), fragment(content)):
+        assert "<b>x" not in text and "<u>" not in text and "<s>" not in text
+
+
+@pytest.mark.parametrize(("left_out", "wanted"), [
+    (("--loss",), "--loss: no file says it"), (("--weight-decay",), "--weight-decay: no file says it"),
+    (("--loss", "--weight-decay"), "--loss --weight-decay: no file says them")])
+def test_what_nobody_said_is_asked_for_by_name(fitted, files, capsys, left_out, wanted):
+    command = asked(files, fitted, out="refused")
+    for option in left_out:
+        at = command.index(option)
+        del command[at:at + 2]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert wanted in said and not (files / "refused" / "certify.toml").exists()
+    if "--weight-decay" in left_out:  # the hint is near the truth, as the model was trained to its end
+        assert f"about {1 / len(fitted[1]):.3g}" in said
+
+
+def test_an_activation_is_not_guessed_and_the_best_fits_are_named(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    W, b, V = rng.normal(size=(6, 2)), rng.normal(size=6), rng.normal(size=(1, 6))
+    X = rng.normal(size=(40, 2))
+    save_file({"0.weight": W, "0.bias": b, "2.weight": V}, tmp_path / "m.safetensors")
+    np.savez(tmp_path / "d.npz", X=X, y=np.maximum(X @ W.T + b, 0) @ V.T)
+    command = ["audit", str(tmp_path / "m.safetensors"), str(tmp_path / "d.npz"), "--weight-decay", "0", "-o",
+               str(tmp_path / "out")]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "--activation: no file says it" in said and "these fit the data best: relu (loss " in said
+    assert main([*command, "--activation", "relux"]) == 2
+    assert main([*command, "--loss", "squarred"]) == 2
+    assert main([*command, "--activation", "relu", "-q", "--ask", "noise"]) == 0
+
+
+def test_without_weight_decay_the_questions_about_rows_say_why(fitted, files, capsys):
+    command = asked(files, fitted, out="undecayed")
+    command[command.index("--weight-decay") + 1] = "0"
+    command.remove("--no-bias-decay")
+    assert main(command) == 0
+    said = capsys.readouterr()
+    assert "not asked: rows deleted: the loss has no weight decay" in said.err
+    assert "may be off by up to" in said.out
+
+
+@pytest.mark.parametrize(("option", "wanted"), [
+    (("--ask", "colour of the sky"), "no question is called so"), (("--delete", "0"), "give a whole number from 1 on"),
+    (("--seconds", "0"), "give a number above 0"), (("--noise", "age"), "no column with an amount"),
+    (("--rows", "3-1"), "is no row number"), (("--weight-decay", "-1"), "no penalty"),
+    (("--targets", "z"), "name one of these"), (("--normalization", "sum"), "no such word")])
+def test_words_that_are_none_are_refused(fitted, files, capsys, option, wanted):
+    assert main([*asked(files, fitted, out="refused"), *option]) == 2
+    assert wanted in capsys.readouterr().err
+
+
+def test_a_threshold_that_somebody_gives_decides_the_status(fitted, files, capsys):
+    assert main([*asked(files, fitted, "--noise", "0=1000", "-q", out="loud"), "--ask", "noise"]) == 3
+    assert capsys.readouterr().out.startswith("refuted")
+    assert main([*asked(files, fitted, "--noise", "0=1e-6", "-q", out="quiet"), "--ask", "noise"]) == 0
+
+
+def test_these_rows_are_named_by_number(fitted, files, capsys):
+    model, X, y, points, _ = fitted
+    assert main([*asked(files, fitted, "--rows", "0,3-5", "-q", out="these"), "--ask", "these rows"]) == 0
+    from sklearn.base import clone
+
+    gone = [0, 3, 4, 5]
+    now = clone(model).fit(np.delete(X, gone, 0), np.delete(y, gone)).predict(points)
+    stay = int((now == model.predict(points)).sum())
+    assert f"{stay} of 9 predictions proved to stay, when these 4 rows are left out" in capsys.readouterr().out
+    assert main([*asked(files, fitted, "-q", out="none"), "--ask", "these rows"]) == 4
+
+
+def test_a_run_finds_its_spec(whole, monkeypatch, capsys):
+    monkeypatch.chdir(whole[2])
+    assert main(["run", "-o", "alone", "-q"]) == 0
+
+
+def test_init_writes_the_spec_of_a_question(fitted, files, tmp_path, capsys):
+    options = ["--model", str(files / "model.safetensors"), "--data", str(files / "train.npz"), *told(fitted)]
+    assert main(["init", str(tmp_path), *options, "--ask", "2 rows deleted"]) == 0
+    text = (tmp_path / "certify.toml").read_text()
+    assert 'parameter = "deletions"' in text and "count = 2" in text
+    assert main(["init", str(tmp_path), *options, "--ask", "2 rows deleted"]) == 2  # it is there
+    other = tmp_path / "other"
+    other.mkdir()
+    assert main(["init", str(other), *options, "--ask", "these rows"]) == 2
+    assert not (other / "certify.toml").exists()
+
+
+def test_an_audit_in_memory_says_the_same_as_one_of_files(fitted, whole, tmp_path):
+    model, X, y, points, right = fitted
+    found = certify.audit(certify.from_sklearn(model, X, y), points, right)
+    here = {(a.slug, a.quantity): (a.lower, a.upper) for a in found.answers}
+    there = {(a["certificate"].split("/")[0], a["quantity"]): (a["lower"], a["upper"]) for a in whole[1]["answers"]}
+    assert here[("labels-wrong", "stable_predictions")] == there[("labels-wrong", "stable_predictions")]
+    assert found.verdict == "certified" and "predictions proved to stay" in repr(found)
+    assert "<table>" in found._repr_html_() and len(found.to_frame()) == len(found.answers)
+    assert len(found.plot().patches) == 3 * 4
+    kept = found.save(tmp_path / "kept")
+    del found  # its own folder may go: nothing of the copy hangs on it
+    assert check([str(kept / "certificate.json"), "-q"]) == 0
+    assert check([str(kept / "labels-wrong" / "certificate.json"), "-q"]) == 0
+
+
+def test_an_audit_in_memory_refuses_what_it_cannot_mean(fitted, tmp_path):
+    model, X, y, points, _ = fitted
+    problem = certify.from_sklearn(model, X, y)
+    for wrong in ({"seconds": 0.0}, {"ask": "the weather"}, {"y_eval": [0, 1]}, {"y_eval": ["a"] * 9}):
+        with pytest.raises(InputError):
+            certify.audit(problem, points, **wrong)
+    with pytest.raises(InputError, match="3 columns|columns"):
+        certify.audit(problem, np.zeros((2, 3)))
+    with pytest.raises(InputError, match="from_sklearn"):
+        certify.audit(model, points)
+
+
+def test_amounts_have_no_labels_and_are_asked_how_far_they_go(tmp_path):
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(20, 2))
+    y = X @ [1.0, -2.0] + 0.1 * rng.normal(size=20)
+    model = Ridge().fit(X, y)
+    found = certify.audit(certify.from_sklearn(model, X, y), X[:3], ask=["rows deleted", "labels wrong"])
+    (answer,) = found.answers
+    truth = max(np.abs(Ridge().fit(np.delete(X, i, 0), np.delete(y, i)).predict(X[:3]) - model.predict(X[:3])).max()
+                for i in range(20))
+    assert answer.quantity == "prediction_change" and answer.lower <= truth * (1 + 1e-9)
+    assert answer.upper >= truth * (1 - 1e-9)
+    assert "amounts" in found.skipped[0].reason
+
+
+def test_an_answer_that_says_nothing_is_left_open(fitted, monkeypatch):
+    from certify.auditing.answering import _says_something
+    from certify.auditing.questions.base import Wanted
+
+    assert not _says_something(Wanted("distance", "max"), {"lower": 0.0, "upper": 3.0})
+    assert not _says_something(Wanted("distance", "max"), {"lower": 0.1, "upper": 3.0})
+    assert _says_something(Wanted("distance", "max"), {"lower": 0.5, "upper": 3.0})
+    assert not _says_something(Wanted("stable_predictions", "min"), {"lower": 0, "upper": 3})

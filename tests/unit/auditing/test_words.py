@@ -1,0 +1,62 @@
+"""Phrases, texts of specs, and what parts labels."""
+
+from __future__ import annotations
+
+import tomllib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certify.auditing.phrases import asked_for
+from certify.auditing.questions import QUESTIONS
+from certify.auditing.questions.base import Options
+from certify.auditing.subject import is_code
+from certify.auditing.toml_text import spec_text
+from certify.format.errors import InputError
+
+VALUES = st.recursive(
+    st.booleans() | st.integers(-2**53, 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(
+        st.characters(blacklist_categories=("Cs",)), max_size=8),
+    lambda inner: st.lists(inner, max_size=3), max_leaves=6)
+
+
+@given(st.dictionaries(st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=6), VALUES, min_size=1,
+                       max_size=4), st.text(max_size=20))
+def test_a_table_is_read_back_as_it_was(table, comment):
+    try:
+        comment.encode()
+    except UnicodeEncodeError:
+        return
+    assert tomllib.loads(spec_text([comment], {"t": table}, [table])) == {"version": 1, "t": table, "gate": [table]}
+
+
+@pytest.mark.parametrize(("phrase", "slug"), [
+    ("rows deleted", "rows-deleted"), ("5 rows deleted", "rows-deleted"), ("may I forget a user?", "rows-deleted"),
+    ("labels wrong", "labels-wrong"), ("label noise", "labels-wrong"), ("noise in age", "noise"),
+    ("which rows matter", "which-rows"), ("these rows", "these-rows"), ("How far from changing?", "how-far"),
+    ("influence", "which-rows"), ("mislabelled", "labels-wrong")])
+def test_people_say_it_in_their_words(phrase, slug):
+    assert asked_for([phrase], Options())[0][0].slug == slug
+
+
+def test_numbers_and_columns_stand_in_the_words():
+    questions, options = asked_for(["7 labels wrong", "noise in bmi", "noise in 3", "these rows 4 and 9"], Options())
+    assert (options.relabel, options.noise, options.rows) == (7, (("bmi", None), (3, None)), (4, 9))
+    assert [q.slug for q in questions] == ["labels-wrong", "noise", "these-rows"]
+    with pytest.raises(InputError):
+        asked_for(["0 rows deleted"], Options())
+
+
+def test_every_question_is_called_by_its_first_word():
+    for question in QUESTIONS:
+        assert asked_for([question.words[0]], Options())[0] == (question,)
+    assert len({question.slug for question in QUESTIONS}) == len(QUESTIONS)
+
+
+def test_what_is_a_code():
+    assert is_code(np.array([[1.0], [-1.0]])) and is_code(2 * np.eye(3) - 1)
+    for amounts in (np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]]), np.array([[1.0, 2.0], [3.0, 1.0]]),
+                    np.array([[1.0, 0.0], [1.0, 1.0]])):
+        assert not is_code(amounts)
