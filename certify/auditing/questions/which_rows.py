@@ -63,14 +63,9 @@ class WhichRows(Question):
 
 
 def _row(claim: Claim) -> int | None:
-    """The row that reaches the lower end."""
-    witness = claim["witness"]
-    for key in ("rows", "changed", "row"):
-        found = witness.get(key)
-        while isinstance(found, list) and found:
-            found = found[0]
-        if isinstance(found, int) and not isinstance(found, bool):
-            return found
-    return None
-
-
+    """The row that reaches the lower end: the one that was found, or of all rows the one that counts most."""
+    if claim.get("row_lower"):
+        ends = [-1.0 if low is None else float(low) for low in claim["row_lower"]]
+        return int(claim["rows"][ends.index(max(ends))])
+    found = claim["witness"].get("changed")
+    return int(found[0]) if isinstance(found, list) and found else None
