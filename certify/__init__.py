@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         bound,
         coefficients,
         estimate,
+        from_arrays,
         from_sklearn,
         leave_one_out,
         load_problem,
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
         tolerated_changes,
     )
 
-__all__ = ["Problem", "__version__", "algorithm_1", "audit", "bound", "coefficients", "estimate", "from_sklearn",
-           "leave_one_out", "load_problem", "sensitivity", "stability", "stable_predictions", "tolerated_changes"]
+__all__ = ["Problem", "__version__", "algorithm_1", "audit", "bound", "coefficients", "estimate", "from_arrays",
+           "from_sklearn", "leave_one_out", "load_problem", "sensitivity", "stability", "stable_predictions",
+           "tolerated_changes"]
 
 
 def __getattr__(name: str) -> Any:

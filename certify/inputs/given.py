@@ -1,4 +1,4 @@
-"""Rows that a caller gives: arrays, lists or tables of numbers, as exact float64 or refused in one line."""
+"""Rows that a caller gives: arrays, lists, tables, tensors or Datasets, as exact float64 or refused in one line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import InputError
+from certify.inputs.given_torch import is_rows, plain, unpacked
 from certify.inputs.numbers import exact_float64
 from certify.rigor.fp import Array
 
@@ -16,7 +17,8 @@ def given_rows(X: Any, name: str) -> Array:
     """Rows of features as exact finite float64.
 
     Args:
-        X: `(n, d)` numbers: an array, nested lists or a table such as a pandas DataFrame.
+        X: `(n, d)` numbers: an array, nested lists, a table such as a pandas DataFrame, a tensor, or a Dataset or
+            DataLoader of torch (without shuffling), whose targets are left aside.
         name: what to call it in messages.
 
     Raises:
@@ -35,12 +37,41 @@ def given_rows(X: Any, name: str) -> Array:
     return rows
 
 
+def given_data(X: Any, y: Any) -> tuple[Any, Any]:
+    """Features and targets, each as an array or a table, whatever they come in; nothing is converted to numbers yet.
+
+    Args:
+        X: an array, lists, a table, a tensor; or a Dataset or DataLoader of pairs (features, target), which is read
+            once, in its order.
+        y: the targets likewise; None where X has them.
+
+    Raises:
+        InputError: targets that are missing or given twice, or rows whose order changes.
+
+    >>> given_data([[1.0], [2.0]], [0, 1])
+    ([[1.0], [2.0]], [0, 1])
+    """
+    own = None
+    if is_rows(X):
+        X, own = unpacked(X, "X")
+    if own is not None and y is not None:
+        raise InputError("y", "given beside an X that has targets", "leave y out, or give X without targets")
+    if own is None and y is None:
+        raise InputError("y", "not given", "give the targets of the training rows")
+    if is_rows(y):
+        y, more = unpacked(y, "y")
+        if more is not None:
+            raise InputError("y", "a Dataset of pairs", "give it as X and leave y out")
+    return plain(X, "X"), own if own is not None else plain(y, "y")
+
+
 def given_numbers(values: Any, name: str) -> Array:
-    """Numbers of any shape as exact finite float64.
+    """Numbers of any shape as exact finite float64; of a Dataset or DataLoader the features.
 
     Raises:
         InputError: a sparse or masked matrix, entries that are no numbers or not finite.
     """
+    values = unpacked(values, name)[0] if is_rows(values) else plain(values, name)
     if hasattr(values, "toarray"):
         raise InputError(name, "a sparse matrix", f"give {name}.toarray(), if it fits into memory")
     if isinstance(values, np.ma.MaskedArray):

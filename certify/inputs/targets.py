@@ -21,9 +21,11 @@ class Targets(ABC):
     Attributes:
         loss: its word.
         hint: what a column of numbers may have been meant as, to end a message about its shape.
+        least: the least number that is meant as a target of it.
     """
 
     loss: ClassVar[Loss]
+    least: ClassVar[float] = -np.inf
     hint: ClassVar[str] = '; class numbers take training.loss = "cross_entropy"'
 
     def are_labels(self, raw: Array) -> bool:
@@ -131,9 +133,10 @@ class Huber(Squared):
 
 
 class Poisson(Squared):
-    """Numbers."""
+    """Numbers, counts most of all."""
 
     loss = Loss.POISSON
+    least = 0.0
 
 
 TARGETS: Final[Mapping[str, Targets]] = MappingProxyType({

@@ -61,6 +61,8 @@ class Statement:
         weights: of the rows in the sum of the losses, by row and by label; None: all 1. Known of heads whose rows are
             left out or get other labels, and in Python alone.
         prepare: what is done to rows of features before the network, in floats; None: nothing. X is prepared already.
+            It may say how many `columns` a row has before it, and whether what it makes is `of_rows`: of the training
+            rows, so that a new row would have others.
         normalization: what the losses are divided by where rows are left out: ``"fixed"``: n; ``"remaining"``: the
             number of rows that are left.
         level: the level ℓ; None: the loss at the given weights.
@@ -148,6 +150,11 @@ class Statement:
     def inputs(self) -> int:
         """Number d of features."""
         return self.network.widths[0]
+
+    @property
+    def columns(self) -> int:
+        """Number of columns of a row as a caller has it, before `prepare`."""
+        return int(getattr(self.prepare, "columns", self.inputs))
 
     @property
     def outputs(self) -> int:

@@ -8,32 +8,42 @@ from typing import Any, Final
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import Base, Map, Parameter, Set
-from certify.inputs.given import columns_of, given_numbers, given_rows, same_columns
+from certify.inputs.given import columns_of, given_data, given_numbers, given_rows, same_columns
 from certify.inputs.sklearn.linear import linear
 from certify.inputs.sklearn.read import Linear
-from certify.inputs.sklearn.wrapped import unwrapped
-from certify.network.network import Network
+from certify.inputs.sklearn.wrapped import Prepared, unwrapped
 from certify.problem.problem import Problem
 from certify.problem.sample_weights import SampleWeights
+from certify.prove.whole import whole_problem
 from certify.rigor.fp import Array
 
-DIVIDES: Final = ("PoissonRegressor",)
+DIVIDES: Final = ("PoissonRegressor", "TweedieRegressor", "MLPClassifier", "MLPRegressor")
 """Estimators that divide by the sum of the weights of rows, which rows that are left out change."""
 
+UNWEIGHTED: Final = ("GaussianProcessRegressor",)
+"""Estimators whose fit takes no weights of rows."""
 
-def from_sklearn(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Problem:
+
+def from_sklearn(estimator: Any, X: Any, y: Any = None, sample_weight: Any = None) -> Problem:
     """A fitted estimator with its training data as a problem about its rows.
 
     LogisticRegression (l2), LinearSVC (squared hinge), RidgeClassifier and Ridge, with CV or without: C and alpha are
-    weights of a sum, so that n stays as it is when rows are deleted. PoissonRegressor, SGDClassifier and SGDRegressor:
-    means, divided by the rows that are left. OneVsRestClassifier of the first two. `class_weight`, also balanced, of
-    whichever rows are left. A Pipeline with StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler before it: these
-    stay as they were fitted, and X_eval is given as it is; GridSearchCV and its like: the best estimator.
+    weights of a sum, so that n stays as it is when rows are deleted. PoissonRegressor, TweedieRegressor (powers 0 and
+    1), SGDClassifier and SGDRegressor: means, divided by the rows that are left. OneVsRestClassifier of the first two.
+    LinearRegression: no penalty, so that questions about deleted rows say why they have no answer. `class_weight`, also
+    balanced, of whichever rows are left.
+
+    MLPClassifier and MLPRegressor: `alpha/n` is the weight decay of the weights and the biases have none; of such a
+    training the last layer is asked about. KernelRidge and GaussianProcessRegressor: ridge regressions on the features
+    of their kernel as it was fitted, computed in float64; noise is the penalty, and the mean of y, where y was
+    normalised, is left out of the outputs.
+
+    A Pipeline with StandardScaler, MinMaxScaler, MaxAbsScaler or RobustScaler before it: these stay as they were
+    fitted, and X_eval is given as it is; GridSearchCV and its like: the best estimator.
 
     Args:
-        estimator: fitted; nothing of it is run but `get_params` and the `transform` of scalers.
-        X, y: the data it was fitted to, as arrays or tables.
+        estimator: fitted; nothing of it is run but `get_params`, the `transform` of scalers and kernels.
+        X, y: the data it was fitted to, as arrays, tables or tensors, or X a Dataset or DataLoader of pairs.
         sample_weight: `(n,)` numbers above 0, where it was fitted with them.
 
     Raises:
@@ -45,25 +55,31 @@ def from_sklearn(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> P
     >>> str(problem.loss), problem.weight_decay, problem.bias_decay
     ('logistic', 0.25, False)
     """
-    rows = given_rows(X, "X")
+    table, y = given_data(X, y)
+    rows = given_rows(table, "X")
     if np.ndim(y) not in (1, 2) or len(rows) != len(y):
         raise InputError("X, y", f"shapes {rows.shape} and {np.shape(y)}", "give (n, d) features and n targets")
-    same_columns(X, getattr(estimator, "feature_names_in_", None), "X")
-    inner, prepare = unwrapped(estimator)
+    same_columns(table, getattr(estimator, "feature_names_in_", None), "X")
+    inner, prepare = unwrapped(estimator, rows.shape[1])
     read = linear(inner, y, len(rows))
-    if read.weights.shape[1] != rows.shape[1]:
-        raise InputError("X", f"{rows.shape[1]} columns", f"the estimator was fitted to {read.weights.shape[1]}")
+    net, names = read.network, columns_of(table)
+    if read.features is None and net.widths[0] != rows.shape[1]:
+        raise InputError("X", f"{rows.shape[1]} columns", f"the estimator was fitted to {net.widths[0]}")
     if prepare is not None:
         warnings.warn(f"{prepare.words} before {type(inner).__name__}: answers are about refits with the scaling as it "
                       "was fitted, whichever rows change", stacklevel=2)
         rows = prepare(rows)
-    net = Network((read.weights,), (read.bias,), "identity")
-    return Problem(net, rows, read.targets, Parameter.DELETIONS, tuple(range(len(rows))), labels=read.labels,
-                   map=Map.CRITICAL, base=Base.NEARBY, loss=read.loss, weight_decay=read.weight_decay,
-                   bias_decay=read.bias_decay, set=Set.SPARSE, count=1, names=columns_of(X),
-                   normalization=read.normalization, weights=_weighed(read, _weights(sample_weight, inner, len(rows))),
-                   prepare=prepare,
-                   classes=tuple(np.asarray(estimator.classes_).tolist()) if hasattr(estimator, "classes_") else None)
+    if read.said:
+        warnings.warn(f"{type(inner).__name__}: {read.said}", stacklevel=2)
+    if read.features is not None:
+        before = () if prepare is None else prepare.steps
+        read.features[1].require_rows(rows)
+        prepare, names = Prepared((*before, read.features), np.shape(table)[1], of_rows=True), None
+        rows = read.features[1](rows)
+    classes = tuple(np.asarray(estimator.classes_).tolist()) if hasattr(estimator, "classes_") else None
+    return whole_problem(net, rows, read.targets, read.labels, loss=read.loss, weight_decay=read.weight_decay,
+                         bias_decay=read.bias_decay, normalization=read.normalization, names=names, prepare=prepare,
+                         classes=classes, weights=_weighed(read, _weights(sample_weight, inner, len(rows))))
 
 
 def _weights(given: Any, estimator: Any, n: int) -> Array | None:
@@ -81,6 +97,9 @@ def _weights(given: Any, estimator: Any, n: int) -> Array | None:
         at = int(np.flatnonzero(~(found > 0))[0])
         raise InputError(f"sample_weight, entry {at}", f"{found[at]!s}",
                          "give numbers above 0; leave out rows that do not count, and fit without them")
+    if type(estimator).__name__ in UNWEIGHTED:
+        raise InputError("sample_weight", f"weights of {type(estimator).__name__}, whose fit takes none",
+                         "leave it out")
     if type(estimator).__name__ in DIVIDES:
         raise InputError("sample_weight", f"weights of {type(estimator).__name__}, which divides by their sum",
                          "fit without weights")

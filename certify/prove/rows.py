@@ -206,7 +206,8 @@ def stable_predictions(
     output the side of the threshold on which it lies, and it is compared with that of the given weights.
 
     Args:
-        problem: a problem with a convex head: one layer, or the last layer alone, and weight decay.
+        problem: a problem with a convex head and weight decay. Of several layers the last is trained again and the
+            others stay as they are, with a warning where its `layer` is "all".
         X_eval: `(N, d)` rows, an array or a table.
         delete: how many rows, or their numbers.
         relabel: how many rows, or the new labels by number of row, e.g. ``{3: "spam"}``.
@@ -293,23 +294,35 @@ def asked_any(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
 
 def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
-    points, inputs = given_rows(X_eval, "X_eval"), problem.network.widths[0]
-    if points.shape[1] != inputs:
-        raise InputError("X_eval", f"{points.shape[1]} columns", f"give {inputs}, those of the training data")
+    points = given_rows(X_eval, "X_eval")
+    if points.shape[1] != problem.columns:
+        raise InputError("X_eval", f"{points.shape[1]} columns", f"give {problem.columns}, those of the training data")
     same_columns(X_eval, problem.names, "X_eval")
     if problem.prepare is not None:
         points = np.ascontiguousarray(problem.prepare(points))
+    inputs = problem.network.widths[-2] if isinstance(problem.network, Network) else problem.inputs
     size = problem.outputs * (inputs + 1)
     if size > LARGEST:
         raise InputError("X", f"{size} weights of the head ({inputs} columns, {problem.outputs} outputs)",
                          f"give at most {LARGEST}, e.g. fewer columns: a refit solves a system of that size")
     leaves = Parameter(members["parameter"]).leaves  # as many rows are left where labels alone change
-    plain = {"radius": None, "scale": None, "map": Map.CRITICAL, "base": Base.NEARBY, "spec": None, "direction": None,
+    plain = {"layer": _free_layer(problem), "radius": None, "scale": None, "map": Map.CRITICAL, "base": Base.NEARBY,
+             "spec": None, "direction": None,
              "normalization": problem.normalization if leaves else Normalization.FIXED}
     asked = replaced(problem, **{**plain, **members}, evaluation=points)
     assert isinstance(asked.network, Network)  # a head is the last layer of a chain
     require_sound(*asked.network.arrays, asked.X, asked.y, points)
     return asked
+
+
+def _free_layer(problem: Problem) -> str | int:
+    """The layer that is trained again: the last one, said where all of them were free."""
+    net = problem.network
+    if not isinstance(net, Network) or net.depth == 1 or not isinstance(problem.layer, str):
+        return problem.layer
+    warnings.warn(f"of the {net.depth} layers the last alone is trained again, and the others stay as they are: of a "
+                  "training of all layers nothing is said here", stacklevel=4)
+    return net.depth
 
 
 def labelled(problem: Problem, threshold: float | None) -> Problem:

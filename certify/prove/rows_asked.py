@@ -50,6 +50,9 @@ def asked_new(problem: Problem, add: int | None, replace: int | None, within: An
             raise InputError("within", f"shape {ends.shape}", f"give (2, {problem.network.widths[0]}) numbers: the "
                              "least and the largest value of every feature of a new row")
         box = tuple((float(a), float(b)) for a, b in ends.T)
+    if getattr(problem.prepare, "of_rows", False):
+        raise InputError(key, "given with features of a kernel, of which a new row would make others",
+                         "ask with delete or relabel")
     if problem.prepare is not None and within is not None:
         raise InputError("within", "given with features that a pipeline prepares", "leave it out, or prepare them")
     word = "added" if key == "add" else "replaced"

@@ -1,4 +1,4 @@
-"""Fitted linear classifiers and regressions of scikit-learn as problems about their one layer."""
+"""Fitted classifiers and regressions of scikit-learn in the words of a problem, by the name of their class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from certify.format.errors import InputError
 from certify.format.words import Loss
+from certify.inputs.sklearn.kernels import READERS as KERNELS
 from certify.inputs.sklearn.mean_losses import READERS as MEANS
+from certify.inputs.sklearn.networks import READERS as NETWORKS
 from certify.inputs.sklearn.read import Linear, by_label, layer, numbers, real_targets, refuse, strength
 from certify.rigor.fp import Array
 
@@ -31,7 +33,7 @@ def linear(estimator: Any, y: Any, n: int) -> Linear:
         raise InputError("estimator", f"{name}, {REFUSED[name][0]}", REFUSED[name][1])
     if name not in READERS:
         raise InputError("estimator", name, f"use one of {', '.join(READERS)}")
-    if not hasattr(estimator, "coef_") and not hasattr(estimator, "estimators_"):
+    if not any(hasattr(estimator, attribute) for attribute in FITTED):
         raise InputError("estimator", f"{name} that is not fitted", "call fit first")
     return READERS[name](estimator, np.asarray(y), n)
 
@@ -96,6 +98,15 @@ def _ridge(estimator: Any, y: Array, n: int) -> Linear:
     return Linear(W, b, Loss.SQUARED, _alpha(estimator) / n, False, None, real_targets(y, n, len(W)))
 
 
+def _least_squares(estimator: Any, y: Array, n: int) -> Linear:
+    """No penalty: what needs one says so when it is asked."""
+    refuse(estimator.get_params(), positive=(False,))
+    W, b = layer(estimator)
+    return Linear(W, b, Loss.SQUARED, 0.0, True, None, real_targets(y, n, len(W)), said=(
+        "it has no penalty, without which a solution need not be stable when rows are left out; to ask about that, "
+        "fit Ridge with an alpha above 0"))
+
+
 def _one_vs_rest(estimator: Any, y: Array, n: int) -> Linear:
     """One binary estimator a class: their losses add up."""
     parts, c = list(estimator.estimators_), len(estimator.classes_)
@@ -136,18 +147,21 @@ AGAINST: Final[Mapping[str, str]] = MappingProxyType({
     "LogisticRegression": Loss.ONE_VS_REST, "LinearSVC": Loss.SQUARED_HINGE})
 """The loss of several outputs, by the binary estimator of each."""
 
+FITTED: Final = ("coef_", "estimators_", "coefs_", "dual_coef_", "X_train_")
+"""Of which a fitted estimator has one."""
+
 READERS: Final[Mapping[str, Callable[[Any, Array, int], Linear]]] = MappingProxyType({
     "LogisticRegression": _logistic, "RidgeClassifier": _ridge_classifier, "Ridge": _ridge, "LinearSVC": _linear_svc,
     "LogisticRegressionCV": _logistic, "RidgeClassifierCV": _ridge_classifier, "RidgeCV": _ridge,
-    "OneVsRestClassifier": _one_vs_rest, **MEANS})
+    "OneVsRestClassifier": _one_vs_rest, "LinearRegression": _least_squares, **MEANS, **NETWORKS, **KERNELS})
 """By the name of the class."""
 
 REFUSED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
-    "LinearRegression": ("which has no penalty: without one the solution need not be stable", "fit Ridge with an alpha "
-                         "above 0"),
     "HuberRegressor": ("which fits a scale together with the weights, so that its loss is not that of a head",
                        "fit Ridge, or train a head with the Huber loss of threshold 1"),
     "SVC": ("whose hinge has a slope that jumps, or whose kernel is no head", "fit LinearSVC"),
+    "GammaRegressor": ("whose loss, the deviance of a gamma distribution, is none that anything is proved about",
+                       "fit PoissonRegressor, or Ridge to the logarithm of y"),
     "Lasso": ("whose penalty is l1", "fit Ridge"), "ElasticNet": ("whose penalty is l1", "fit Ridge"),
 })
 """By the name of the class: why it is not one of them, and which is."""

@@ -1,4 +1,4 @@
-"""Estimators whose loss is a mean over the rows, which are divided by the rows that are left: PoissonRegressor, SGD."""
+"""Estimators whose loss is a mean over the rows, which are divided by the rows that are left: GLMs, SGD."""
 
 from __future__ import annotations
 
@@ -19,6 +19,20 @@ def _poisson(estimator: Any, y: Array, n: int) -> Linear:
     W, b = layer(estimator)
     return Linear(W, b, Loss.POISSON, strength("alpha", estimator.get_params()["alpha"]), False, None,
                   real_targets(y, n, 1), Normalization.REMAINING)
+
+
+def _tweedie(estimator: Any, y: Array, n: int) -> Linear:
+    """Powers 0 and 1 are the squared and the Poisson loss."""
+    p = estimator.get_params()
+    power, link = p["power"], p["link"]
+    known = {(0, "identity"): Loss.SQUARED, (1, "log"): Loss.POISSON}
+    loss = known.get((power, ("identity" if power <= 0 else "log") if link == "auto" else link))
+    if loss is None:
+        raise InputError("power", f"{power!r} with link={link!r}, whose loss is none that anything is proved about",
+                         "fit with power=0, link='identity' (squares) or power=1, link='log' (Poisson)")
+    W, b = layer(estimator)
+    return Linear(W, b, loss, strength("alpha", p["alpha"]), False, None, real_targets(y, n, 1),
+                  Normalization.REMAINING)
 
 
 def _sgd_classifier(estimator: Any, y: Array, n: int) -> Linear:
@@ -51,5 +65,6 @@ def _sgd_regressor(estimator: Any, y: Array, n: int) -> Linear:
 
 
 READERS: Final[Mapping[str, Callable[[Any, Array, int], Linear]]] = MappingProxyType({
-    "PoissonRegressor": _poisson, "SGDClassifier": _sgd_classifier, "SGDRegressor": _sgd_regressor})
+    "PoissonRegressor": _poisson, "TweedieRegressor": _tweedie, "SGDClassifier": _sgd_classifier,
+    "SGDRegressor": _sgd_regressor})
 """By the name of the class."""

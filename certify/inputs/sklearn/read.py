@@ -1,4 +1,4 @@
-"""What a fitted linear estimator is, in the words of a problem, and what all its readers share."""
+"""What a fitted estimator is, in the words of a problem, and what all its readers share."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from certify.format.errors import InputError
-from certify.format.words import Normalization
+from certify.format.words import Activation, Normalization
 from certify.inputs.given import given_numbers
+from certify.network.network import Network
 from certify.rigor.fp import Array
 
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """What a linear estimator is, in the words of a problem.
+    """What an estimator is, in the words of a problem: a linear one, or one that is linear in what stands before it.
 
     Attributes:
-        weights: `(k, d)`.
+        weights: `(k, d)`, of the last layer.
         bias: `(k,)`, or None without an intercept.
         loss: the loss of one row.
         weight_decay: λ of `(1/n)Σ ℓ + (λ/2)|w|²`, the float nearest to what the estimator means.
@@ -30,6 +31,10 @@ class Linear:
         normalization: whether the estimator's loss is a mean, so that rows that are left out leave its n too.
         by_label: weights of the labels; None: all 1.
         balanced: whether they are balanced.
+        hidden: weights and biases of the layers before the last.
+        activation: between the layers.
+        features: name and function of what is done to rows before, made from the training rows; None: nothing.
+        said: what a caller has to be told.
     """
 
     weights: Array
@@ -42,6 +47,16 @@ class Linear:
     normalization: str = Normalization.FIXED
     by_label: Array | None = None
     balanced: bool = False
+    hidden: tuple[tuple[Array, Array], ...] = ()
+    activation: str = Activation.IDENTITY
+    features: tuple[str, Any] | None = None
+    said: str = ""
+
+    @property
+    def network(self) -> Network:
+        """All its layers."""
+        layers = (*self.hidden, (self.weights, self.bias))
+        return Network(tuple(W for W, _ in layers), tuple(b for _, b in layers), self.activation)
 
 
 def refuse(params: Mapping[str, Any], **known: tuple[Any, ...]) -> None:

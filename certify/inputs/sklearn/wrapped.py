@@ -1,4 +1,4 @@
-"""What stands around a linear estimator: a search for its options, and a pipeline of fitted scalers before it."""
+"""What stands around an estimator: a search for its options, and a pipeline of fitted scalers before it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ SCALERS: Final = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScale
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Fitted scalers, one after another, in floats.
+    """Fitted scalers, and features that are made from the training rows, one after another, in floats.
 
     Attributes:
         steps: each with its name.
+        columns: of a row before them.
+        of_rows: whether the last makes features from the training rows, so that a new row would have others.
     """
 
     steps: tuple[tuple[str, Callable[[Any], Any]], ...]
+    columns: int
+    of_rows: bool = False
 
     @property
     def words(self) -> str:
@@ -40,8 +44,8 @@ class Prepared:
         return X
 
 
-def unwrapped(estimator: Any) -> tuple[Any, Prepared | None]:
-    """The linear estimator itself, and what is done to rows before it.
+def unwrapped(estimator: Any, columns: int) -> tuple[Any, Prepared | None]:
+    """The estimator itself, and what is done to rows of so many columns before it.
 
     Raises:
         InputError: a step that is no scaler, or a search that fitted no best estimator.
@@ -58,7 +62,7 @@ def unwrapped(estimator: Any) -> tuple[Any, Prepared | None]:
             steps += [_scaler(step) for _, step in before if step is not None and not isinstance(step, str)]
             estimator = last
         else:
-            return estimator, Prepared(tuple(steps)) if steps else None
+            return estimator, Prepared(tuple(steps), columns) if steps else None
 
 
 def _scaler(step: Any) -> tuple[str, Callable[[Any], Any]]:

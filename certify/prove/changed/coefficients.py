@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from importlib import import_module
 from typing import Any
 
@@ -116,7 +117,7 @@ def coefficients(
     if (delete is None) == (relabel is None):
         raise InputError("coefficients", "none or both kinds of changes", "give delete or relabel, one of them")
     kind, count = kind_of(delete=delete, relabel=relabel)
-    asked = asked_any(problem, problem.X[:1], kind, count)
+    asked = asked_any(replaced(problem, prepare=None), problem.X[:1], kind, count)  # X is prepared already
     head, change = head_of(asked), RowChange(Parameter(asked.parameter).relabels, count, tuple(asked.rows))
     A, names = _functionals(head, combinations, asked)
     leaves = sum(change.choices(head, size) for size in range(count + 1))

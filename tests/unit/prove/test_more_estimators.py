@@ -57,6 +57,8 @@ SAME = [
     (lambda: lm.RidgeClassifierCV(class_weight={0: 4}), data, None), (lm.Ridge, regression, SW),
     (lambda: lm.PoissonRegressor(**EXACT), counts, None),
     (lambda: lm.PoissonRegressor(alpha=0.01, fit_intercept=False, **EXACT), counts, None),
+    (lambda: lm.TweedieRegressor(**EXACT), regression, None),
+    (lambda: lm.TweedieRegressor(power=1, alpha=0.1, **EXACT), counts, None),
     (lambda: OneVsRestClassifier(LR(**EXACT)), lambda: data(3), None),
     (lambda: OneVsRestClassifier(LinearSVC(**EXACT)), lambda: data(3), None),
     (lambda: OneVsRestClassifier(LR(**EXACT)), data, None),
@@ -124,7 +126,9 @@ def test_means_are_met_by_stochastic_descent() -> None:
     (LinearSVC(class_weight="balanced"), lambda: data(3), "class_weight: 'balanced' with each class against the rest"),
     (OneVsRestClassifier(LR(class_weight="balanced")), lambda: data(3), "with each class against the rest"),
     (OneVsRestClassifier(lm.RidgeClassifier()), lambda: data(3), "OneVsRestClassifier of RidgeClassifier; use one of"),
-    (lm.LinearRegression(), regression, "LinearRegression, which has no penalty"),
+    (lm.LinearRegression(positive=True), regression, "positive: True; fit with positive=False"),
+    (lm.GammaRegressor(), lambda: (data()[0], counts()[1] + 1), "GammaRegressor, whose loss, the deviance of a gamma"),
+    (lm.TweedieRegressor(power=1.5), counts, "power: 1.5 with link='auto', whose loss is none that anything is proved"),
     (lm.HuberRegressor(), regression, "HuberRegressor, which fits a scale together with the weights"),
     (SVC(kernel="linear"), data, "estimator: SVC, whose hinge"), (lm.Lasso(), regression, "estimator: Lasso, whose"),
     (lm.PoissonRegressor(alpha=0.0), counts, "alpha: 0.0; fit with an alpha above 0"),
@@ -154,6 +158,15 @@ def test_weights_that_are_none_are_refused(weights: Any, estimator: Any, said: s
     X, y = data()
     with pytest.raises(InputError, match=said):
         from_sklearn(estimator.fit(X, y), X, y, sample_weight=weights)
+
+
+def test_without_a_penalty_it_is_said_why_left_out_rows_have_no_answer() -> None:
+    X, y = regression()
+    with pytest.warns(UserWarning, match="LinearRegression: it has no penalty.*fit Ridge with an alpha above 0"):
+        problem = from_sklearn(lm.LinearRegression().fit(X, y), X, y)
+    assert problem.weight_decay == 0 and bound(problem, "modulus").upper < np.inf
+    with pytest.raises(InputError, match="without weight decay the solution need be neither unique nor stable"):
+        stable_predictions(problem, X[:2], delete=1, threshold=0.0)
 
 
 def test_scalers_are_said_to_stay_and_evaluation_rows_are_given_as_they_are() -> None:

@@ -57,9 +57,8 @@ REFUSED = {
     "lambda 0, hinge": (bare(0.0, loss="squared_hinge"), "weight_decay: no weight_decay, and without weight decay the "
                         "solution need be neither unique nor stable; give weight_decay"),
     "lambda below 0": (bare(-1.0), "weight_decay: -1.0; give a finite number from 0 on"),
-    "no penalty at all": (lambda: from_sklearn(lm.LinearRegression().fit(X, Y), X, Y),
-                          "estimator: LinearRegression, which has no penalty: without one the solution need not be "
-                          "stable; fit Ridge with an alpha above 0"),
+    "no penalty at all": (asked(lm.LinearRegression()), "weight_decay: no weight_decay, and without weight decay the "
+                          "solution need be neither unique nor stable; give weight_decay"),
     "constant labels": (asked(LR(), of=0 * Y), "y: 1 of the 2 labels that the estimator was fitted to; give the "
                         "targets it was fitted to"),
     "constant labels, hinge": (asked(LinearSVC(), of=0 * Y), "y: 1 of the 2 labels that the estimator was fitted to; "

@@ -1,0 +1,98 @@
+"""Fitted estimators from `.skops` files: every type in the file is named first, and none outside a list is built."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import zipfile
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any, Final
+
+from certify.format.errors import InputError, MissingPackage
+from certify.inputs.formats.archive import ZIP_ERRORS, available_memory, listed
+from certify.spec.sources import read_source
+
+_KERNELS: Final = ("CompoundKernel", "ConstantKernel", "DotProduct", "ExpSineSquared", "Exponentiation", "Matern",
+                   "PairwiseKernel", "Product", "RBF", "RationalQuadratic", "Sum", "WhiteKernel")
+_SPLITS: Final = ("GroupKFold", "KFold", "LeaveOneOut", "RepeatedKFold", "RepeatedStratifiedKFold", "ShuffleSplit",
+                  "StratifiedKFold", "StratifiedShuffleSplit", "TimeSeriesSplit")
+
+ALLOWED: Final = frozenset({
+    *(f"sklearn.gaussian_process.kernels.{name}" for name in _KERNELS),
+    *(f"sklearn.model_selection._split.{name}" for name in _SPLITS),
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn._loss.loss.HalfTweedieLoss", "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.metrics._scorer._PassthroughScorer", "sklearn.metrics._scorer._Scorer",
+    "sklearn.metrics._classification.accuracy_score", "sklearn.metrics._regression.r2_score",
+})
+"""Types that skops does not trust by itself and that fitted estimators which are known here hold: plain numbers alone.
+
+What skops trusts by itself are the estimators of scikit-learn, arrays and ufuncs of numpy and scipy, and numbers."""
+
+_DAMAGED: Final = "save the fitted estimator again with skops.io.dump"
+_ERRORS: Final = (*ZIP_ERRORS, json.JSONDecodeError, TypeError, AttributeError, ImportError, RecursionError,
+                  AssertionError, SyntaxError, TokenError)
+"""What skops and scikit-learn raise for a damaged file, found by damaging valid ones."""
+
+
+def estimator_of(path: str | Path) -> Any:
+    """The fitted estimator in a `.skops` file, for :func:`certify.from_sklearn`; nothing is unpickled.
+
+    Args:
+        path: the file, written by `skops.io.dump`.
+
+    Raises:
+        InputError: it is missing, damaged, no file of skops, or holds types that are not known to be harmless.
+        MissingPackage: skops is not installed.
+    """
+    source = read_source(Path(path), "model")
+    asked = f"model file {source.path}"
+    if importlib.util.find_spec("skops") is None:
+        raise MissingPackage(asked, "skops is not installed", "pip install 'certify[sklearn]'")
+    _require_archive(source.content, asked)
+    from skops.io import get_untrusted_types, loads
+
+    try:
+        named = get_untrusted_types(data=source.content)
+    except _ERRORS as error:
+        raise InputError(asked, f"no file of skops, or damaged ({_short(error)})", _DAMAGED) from None
+    strange = [name for name in named if name not in ALLOWED]
+    if strange:
+        raise InputError(asked, f"it holds {listed(strange)}, which may run code; nothing of it was loaded",
+                         "give an estimator of scikit-learn that from_sklearn reads, or call it in Python where you "
+                         "trust the file")
+    try:
+        found = loads(source.content, trusted=named)
+    except _ERRORS as error:
+        raise InputError(asked, f"damaged, or of another version of scikit-learn ({_short(error)})",
+                         _DAMAGED) from None
+    if not type(found).__module__.startswith("sklearn.") or not hasattr(found, "get_params"):
+        raise InputError(asked, f"it holds a {type(found).__name__}, which is no estimator",
+                         "save the fitted estimator with skops.io.dump")
+    return found
+
+
+def _require_archive(content: bytes, asked: str) -> None:
+    """Refuse what is no zip archive, and what would fill the memory.
+
+    Raises:
+        InputError: with what to do.
+    """
+    if content[:1] == b"\x80":
+        raise InputError(asked, "a Python pickle (which can run code; nothing in it was executed)", _DAMAGED)
+    try:
+        members = zipfile.ZipFile(io.BytesIO(content)).infolist()
+    except ZIP_ERRORS as error:
+        raise InputError(asked, f"no file of skops, or damaged ({_short(error)})", _DAMAGED) from None
+    size = sum(member.file_size for member in members)
+    if size > available_memory() // 2 or (size > 256 << 20 and size > 500 * len(content)):
+        raise InputError(asked, f"{len(content)} bytes that unpack to {size}",
+                         "use a smaller file or a larger machine")
+
+
+def _short(error: BaseException) -> str:
+    """The first line of what another package says, and not much of it."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120] or type(error).__name__
