@@ -10,19 +10,22 @@ if TYPE_CHECKING:
         __version__,
         algorithm_1,
         bound,
+        closeness,
         coefficients,
         estimate,
         from_sklearn,
         leave_one_out,
         load_problem,
+        polish,
         sensitivity,
         stability,
         stable_predictions,
         tolerated_changes,
     )
 
-__all__ = ["Problem", "__version__", "algorithm_1", "bound", "coefficients", "estimate", "from_sklearn",
-           "leave_one_out", "load_problem", "sensitivity", "stability", "stable_predictions", "tolerated_changes"]
+__all__ = ["Problem", "__version__", "algorithm_1", "bound", "closeness", "coefficients", "estimate",
+           "from_sklearn", "leave_one_out", "load_problem", "polish", "sensitivity", "stability", "stable_predictions",
+           "tolerated_changes"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,13 +12,15 @@ from typing import Annotated, Any, ParamSpec
 
 import typer
 
+from certify.cli.polish import polish
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Prove, refute or leave open how far a trained network's solution set moves when its training data moves.",
-    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open or, without gates, nothing was proved, 2 usage "
-           "or invalid input, 130 Ctrl-C.",
+    epilog="Exit status: 0 gates met, 3 a gate failed, 4 a gate is open or, without gates, nothing was proved (polish: "
+           "no critical point reached), 2 usage or invalid input, 130 Ctrl-C.",
 )
 
 
@@ -264,6 +266,9 @@ def init(
     for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
         if line:
             print(one_line(line), file=sys.stderr)
+
+
+app.command()(_interruptible(polish))
 
 
 @app.command()

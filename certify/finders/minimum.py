@@ -34,8 +34,8 @@ NEWTON_STEPS, QUASI_STEPS, PRODUCTS = 200, 20_000, 400
 """Most steps of either method, and most products with H a step."""
 GROWN: Final = 1e3
 """Factor of the weights' length at which a loss without weight decay is said to have no minimiser."""
-STALL, STALLED = 300, 1e-7
-"""Steps of L-BFGS in which the loss has to fall by that share."""
+STALL, STALLED, AT_KINKS = 300, 1e-7, 3e-3
+"""Steps of L-BFGS in which the loss has to fall by that share: by more where it runs along kinks, as it then crawls."""
 
 
 class Ended(StrEnum):
@@ -122,7 +122,7 @@ class _Search:
 
     def end(self, why: Ended) -> Minimum:
         """The result."""
-        kinks = self.at.nearest_kink()[1] if len(self.loss.layers) > 1 or self._hidden() else 0
+        kinks = self.at.at_kinks()[0] if self._hidden() else 0
         if self.relative <= ROUNDING:
             why = Ended.CRITICAL
         elif why is Ended.STUCK and kinks:
@@ -180,7 +180,8 @@ def _come_near(search: _Search) -> Ended | None:
         if search.relative <= 1e-7:
             raise _Out
         if search.quasi - seen["step"] >= STALL:
-            if seen["value"] - search.at.value < STALLED * abs(seen["value"]):
+            fall = STALLED if not search.at.at_kinks()[0] else AT_KINKS
+            if seen["value"] - search.at.value < fall * abs(seen["value"]):
                 raise _Out
             seen.update(value=search.at.value, step=search.quasi)
 

@@ -73,7 +73,8 @@ class Closeness:
     def sentence(self) -> str:
         """It in words."""
         at = "are about" if self.trained_to_end else "are not"
-        far = "nobody knows how far" if not math.isfinite(self.share) else f"about {self.share:.2g} of the weights' length"
+        far = "nobody knows how far" if not math.isfinite(self.share) else (
+            f"about {self.share:.2g} of the weights' length")
         return (f"the weights {at} at a critical point of the stated loss ({self.of}): its gradient has length about "
                 f"{self.gradient:.2g}, and the nearest critical point is {far} away")
 
@@ -109,19 +110,27 @@ def described(problem: Problem) -> str:
 
 
 def hint(problem: Problem) -> str:
-    """Why nothing is proved nearby and what to do, where the weights were stopped early; empty where they were not.
-
-    >>> hint.__doc__.splitlines()[0][:3]
-    'Why'
-    """
-    try:
-        found = closeness(problem)
-    except (InputError, EnclosureError):
-        return ""
-    if found.trained_to_end:
+    """Why nothing is proved nearby and what to do, where the weights were stopped early; empty where they were not."""
+    found = _found(problem)
+    if found is None or found.trained_to_end:
         return ""
     return (f"{found.sentence()}. `certify polish SPEC` finishes the training; or ask map = \"sublevel\", which takes "
             "any weights")
+
+
+def said_of(problem: Problem) -> str:
+    """How near the weights are, and what to do where they are not; empty where nobody can say."""
+    found = _found(problem)
+    if found is None or found.trained_to_end:
+        return "" if found is None else found.sentence()
+    return f"{found.sentence()}; `certify polish SPEC` finishes the training"
+
+
+def _found(problem: Problem) -> Closeness | None:
+    try:
+        return closeness(problem)
+    except (InputError, EnclosureError):
+        return None
 
 
 def plain_loss(problem: Problem, layer: str | int | None = None) -> PlainLoss:

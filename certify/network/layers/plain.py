@@ -72,7 +72,7 @@ class PlainLoss:
         """`(p,)` what every parameter carries of λ."""
         found = np.full(len(self.given), self.weight_decay)
         if not self.bias_decay:
-            for h, start, W, b in self._places():
+            for _, start, W, b in self._places():
                 if b is not None:
                     found[start + W.size : start + W.size + b.size] = 0.0
         return found
@@ -171,28 +171,29 @@ class PlainPoint:
         of = self.of
         D, e = of.parameters(direction)
         free = set(of.layers)
-        total = np.zeros_like(self.w)
-        for part in self._passes():
-            total += self._moved(part, D, e, free, gauss_newton)
+        total = sum((self._moved(part, D, e, free, gauss_newton) for part in self._passes()), np.zeros_like(self.w))
         return np.asarray(total / of.n + of.decay * direction)
 
     def outputs(self) -> Array:
         """`(n, k)` outputs of the network."""
         return np.concatenate([_affine(part.a[-1], self._weights[-1], self._biases[-1]) for part in self._passes()])
 
-    def nearest_kink(self) -> tuple[float, int]:
-        """How near a pre-activation comes to a kink, as a share of the largest in its layer; and how many lie at one
-        to rounding. Infinite and 0 where there are no kinks.
-        """
+    def at_kinks(self) -> tuple[int, tuple[int, int, int, float] | None]:
+        """How many pre-activations lie at a kink or bend to rounding, and the first: row, layer, unit, value."""
         phi = activation(self.of.network.activation)
-        least, count = np.inf, 0
-        if phi.smooth:
-            return least, count
+        count, first = 0, None
+        if phi.smooth and not phi.bends:
+            return count, first
+        row = 0
         for part in self._passes():
-            for z in part.z:
-                distance = phi.kink_distance(z) / max(float(np.abs(z).max()), 1e-300)
-                least, count = min(least, float(distance.min())), count + int(np.sum(distance < _AT))
-        return least, count
+            for h, z in enumerate(part.z, self._first):
+                at = phi.bend(z, np.asarray(_AT * max(float(np.abs(z).max()), 1e-300)))
+                if first is None and at.any():
+                    i, j = (int(x) for x in np.argwhere(at)[0])
+                    first = (row + i, h, j, float(z[i, j]))
+                count += int(at.sum())
+            row += len(part.losses)
+        return count, first
 
     def _passes(self, keep: bool = False) -> Iterator[_Pass]:
         if self._kept and not keep:
