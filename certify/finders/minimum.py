@@ -32,8 +32,14 @@ BLOCK: Final = 2000
 """Inputs of a last layer up to which the blocks of H of single outputs are factorised, to precondition."""
 NEWTON_STEPS, QUASI_STEPS, PRODUCTS = 200, 20_000, 400
 """Most steps of either method, and most products with H a step."""
+FLAT: Final = 1e-13
+"""Share of the largest pivot below which H counts as singular."""
+DAMPED: Final = 1e-9
+"""The least damping but for none, as a share of the norm of H: flat directions then carry no rounding."""
 GROWN: Final = 1e3
 """Factor of the weights' length at which a loss without weight decay is said to have no minimiser."""
+STEADY: Final = 8
+"""Steps of Newton's method of about one length, each of which lowers the gradient by about one factor, that say so."""
 STALL, STALLED, AT_KINKS = 300, 1e-7, 3e-3
 """Steps of L-BFGS in which the loss has to fall by that share: by more where it runs along kinks, as it then crawls."""
 
@@ -82,8 +88,11 @@ class _Search:
         self.until = time.monotonic() + seconds
         self.at = loss.at(loss.given)
         self.first = max(self.relative, 10 * ROUNDING)
-        self.length = max(float(np.linalg.norm(loss.given)), 1e-3)
+        self.length = max(float(np.linalg.norm(loss.given)), 1.0)
         self.quasi = self.newton = 0
+        self.paces: list[tuple[float, float]] = []
+        """Of Newton's method: the length of every step, and the factor by which it lowered the gradient."""
+        self.rough = self._hidden() and loss.network.kinked
 
     @property
     def size(self) -> float:
@@ -98,6 +107,9 @@ class _Search:
     def moved(self, at: PlainPoint) -> None:
         """Go on from there, and say how far it is."""
         self.at = at
+        if self.rough:  # how long it runs along kinks nobody knows, so no time is foretold
+            self.tell(f"gradient {self.size:.1e}", 0.0)
+            return
         share = math.log(self.first / max(self.relative, ROUNDING)) / math.log(self.first / ROUNDING)
         self.tell(f"gradient {self.size:.1e}", min(max(share, 0.0), 0.99))
 
@@ -112,18 +124,21 @@ class _Search:
     def endless(self) -> bool:
         """Whether larger weights lower the loss for ever: without decay, every row right; or they have grown so."""
         loss = self.loss
-        if loss.weight_decay or self.relative <= ROUNDING:
+        if loss.weight_decay or self.size == 0:
             return False
-        if float(np.linalg.norm(self.at.w)) > GROWN * self.length:
+        if float(np.linalg.norm(self.at.w)) > GROWN * self.length or self._steady():
             return True
-        last = loss.network.depth in loss.layers
-        rule = loss_named(loss.loss)
-        return last and rule.endless(loss.aims) and rule.rough(self.at.outputs(), loss.aims)[1] == loss.n
+        return self.at.endless()
+
+    def _steady(self) -> bool:
+        """Whether the last steps were equally long and the gradient fell at one pace, as towards infinity."""
+        last = self.paces[-STEADY:]
+        return len(last) == STEADY and last[-1][0] > 0.5 * last[0][0] and all(0.1 < fall < 0.9 for _, fall in last)
 
     def end(self, why: Ended) -> Minimum:
         """The result."""
         kinks = self.at.at_kinks()[0] if self._hidden() else 0
-        if self.relative <= ROUNDING:
+        if self.relative <= ROUNDING and why is not Ended.ENDLESS:
             why = Ended.CRITICAL
         elif why is Ended.STUCK and kinks:
             why = Ended.KINK
@@ -197,15 +212,17 @@ def _finish(search: _Search) -> Ended:
     """Newton's method with a damping that follows how well its steps do."""
     damping, best, idle = 0.0, search.size, 0
     for _ in range(NEWTON_STEPS):
-        if search.relative <= ROUNDING and idle:
-            return Ended.CRITICAL
         if ended := search.over():
             return ended
+        if search.relative <= ROUNDING and idle:
+            return Ended.CRITICAL
         found = _step(search, damping)
         if found is None:
             return Ended.STUCK
         at, damping = found
         search.newton += 1
+        search.paces.append((float(np.linalg.norm(at.w - search.at.w)),
+                             float(np.linalg.norm(at.gradient)) / max(search.size, 1e-300)))
         search.moved(at)
         idle = 0 if search.size < 0.5 * best else idle + 1
         best = min(best, search.size)
@@ -218,11 +235,11 @@ def _step(search: _Search, damping: float) -> tuple[PlainPoint, float] | None:
     """One step that does better, and the damping for the next; None where there is none."""
     at = search.at
     solve = _solver(search.loss, at)
-    floor = 4 * np.finfo(float).eps * solve.size
+    least = DAMPED * solve.size
     for _ in range(25):
         d = solve.step(damping)
         if d is None:
-            damping = max(10 * damping, floor * 1e3, 1e-3 * abs(solve.lowest))
+            damping = max(10 * damping, least)
             continue
         Hd = at.product(d)
         model = float(at.gradient @ d) + 0.5 * float(d @ Hd)
@@ -233,12 +250,12 @@ def _step(search: _Search, damping: float) -> tuple[PlainPoint, float] | None:
             better = float(np.linalg.norm(new.gradient)) < 0.999 * search.size
             if (fine and better) or (not fine and gained <= 1e-3 * model):
                 well = fine or gained < 0.75 * model
-                return new, (damping / 10 if damping > floor else 0.0) if well else max(2 * damping, floor)
+                return new, (damping / 10 if damping > 9 * least else 0.0) if well else max(2 * damping, least)
             if fine and search.relative <= ROUNDING:
                 return at, damping  # rounding
         elif model >= 0 and search.relative <= ROUNDING:
             return at, damping
-        damping = max(6 * damping, floor * 1e2, 1e-8 * solve.size)
+        damping = max(6 * damping, least)
         if time.monotonic() > search.until:
             return None
     return None
@@ -259,12 +276,10 @@ class _Solver:
     Attributes:
         step: of a μ; None where H + μI is not positive definite.
         size: about the norm of H.
-        lowest: about how far H is from positive semidefinite.
     """
 
     step: Callable[[float], Array | None]
     size: float
-    lowest: float = 0.0
 
 
 def _solver(loss: PlainLoss, at: PlainPoint) -> _Solver:
@@ -283,10 +298,13 @@ def _solver(loss: PlainLoss, at: PlainPoint) -> _Solver:
             factor = scipy.linalg.cho_factor(A, lower=True, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError:
             return None
+        pivots = np.diag(factor[0]) ** 2
+        if not pivots.min() > FLAT * pivots.max():  # a flat direction, along which rounding would carry the weights
+            return None
         d = -scipy.linalg.cho_solve(factor, at.gradient, check_finite=False)
         return np.asarray(d) if np.isfinite(d).all() else None
 
-    return _Solver(step, size, float(np.abs(np.diag(H)).max()) * 1e-6)
+    return _Solver(step, size)
 
 
 def head_hessian(at: PlainPoint) -> Array:
@@ -341,7 +359,7 @@ def _by_products(loss: PlainLoss, at: PlainPoint) -> _Solver:
             d = y + ry / before * d
         return x
 
-    return _Solver(step, size, size * 1e-3)
+    return _Solver(step, size)
 
 
 def _preconditioner(at: PlainPoint) -> Callable[[Array, float], Array]:

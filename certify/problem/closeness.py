@@ -47,6 +47,7 @@ class Closeness:
             curvature of the losses (exact for a last layer); infinite where the curvature leaves it open.
         near: share of the length within which the weights count as trained to the end.
         of: the loss and its weight decay, in words.
+        endless: whether the loss falls for ever as the weights grow, so that it has no critical point where they go.
 
     >>> Closeness(0.1, 1e-3, 1.0, 2.0, 0.5, 1e-3, "logistic").trained_to_end
     False
@@ -59,6 +60,7 @@ class Closeness:
     distance: float
     near: float
     of: str
+    endless: bool = False
 
     @property
     def share(self) -> float:
@@ -68,10 +70,14 @@ class Closeness:
     @property
     def trained_to_end(self) -> bool:
         """Whether the weights are about at a critical point."""
-        return self.gradient <= ROUNDING * self.scale or self.share <= self.near
+        return not self.endless and (self.gradient <= ROUNDING * self.scale or self.share <= self.near)
 
     def sentence(self) -> str:
         """It in words."""
+        if self.endless:
+            return (f"the stated loss ({self.of}) has no minimiser: there is no weight decay and every training row is "
+                    f"right, so that it falls for ever as the weights grow (its gradient has length about "
+                    f"{self.gradient:.2g})")
         at = "are about" if self.trained_to_end else "are not"
         far = "nobody knows how far" if not math.isfinite(self.share) else (
             f"about {self.share:.2g} of the weights' length")
@@ -98,9 +104,10 @@ def closeness(problem: Problem, layer: str | int | None = None) -> Closeness:
         if not (math.isfinite(at.value) and np.isfinite(at.gradient).all()):
             raise EnclosureError("training loss", "NaN or infinity", "look for huge weights or features")
         size = float(np.linalg.norm(at.gradient))
-        distance = 0.0 if size == 0 else _distance(loss, at.gradient)
+        endless = at.endless()
+        distance = 0.0 if size == 0 else math.inf if endless else _distance(loss, at.gradient)
     return Closeness(at.value, size, at.scale, float(np.linalg.norm(loss.given)), distance,
-                     within(problem) or NEAR, described(problem))
+                     within(problem) or NEAR, described(problem), endless)
 
 
 def described(problem: Problem) -> str:
@@ -114,6 +121,9 @@ def hint(problem: Problem) -> str:
     found = _found(problem)
     if found is None or found.trained_to_end:
         return ""
+    if found.endless:
+        return (f"{found.sentence()}. Train with a weight decay and state it; or ask map = \"sublevel\", which takes any "
+                "weights")
     return (f"{found.sentence()}. `certify polish SPEC` finishes the training; or ask map = \"sublevel\", which takes "
             "any weights")
 
@@ -123,6 +133,8 @@ def said_of(problem: Problem) -> str:
     found = _found(problem)
     if found is None or found.trained_to_end:
         return "" if found is None else found.sentence()
+    if found.endless:
+        return f"{found.sentence()}; train with a weight decay and state it"
     return f"{found.sentence()}; `certify polish SPEC` finishes the training"
 
 
@@ -189,9 +201,12 @@ def _distance(loss: PlainLoss, g: Array) -> float:
 
 
 def _direct(at: PlainPoint, g: Array) -> float:
-    """The same by an eigendecomposition, which leaves out what is flat to rounding."""
-    H = np.stack([at.product(column, gauss_newton=True) for column in np.eye(len(g))])
-    values, vectors = np.linalg.eigh((H + H.T) / 2)
+    """The same by an eigendecomposition: of the Hessian where it has no direction downwards; what is flat is left out."""
+    for losses_alone in (False, True):
+        H = np.stack([at.product(column, gauss_newton=losses_alone) for column in np.eye(len(g))])
+        values, vectors = np.linalg.eigh((H + H.T) / 2)
+        if values[0] > -1e-10 * abs(values[-1]):
+            break
     held = values > 1e-13 * max(float(values[-1]), 1e-300)
     along = vectors.T @ g
     if np.linalg.norm(along[~held]) > 1e-6 * np.linalg.norm(g):

@@ -178,6 +178,12 @@ class PlainPoint:
         """`(n, k)` outputs of the network."""
         return np.concatenate([_affine(part.a[-1], self._weights[-1], self._biases[-1]) for part in self._passes()])
 
+    def endless(self) -> bool:
+        """Whether every row is right and nothing holds the last layer: larger weights then lower the loss for ever."""
+        of, rule = self.of, loss_named(self.of.loss)
+        held = of.weight_decay or of.network.depth not in of.layers or not rule.endless(of.aims)
+        return not held and rule.rough(self.outputs(), of.aims)[1] == of.n
+
     def at_kinks(self) -> tuple[int, tuple[int, int, int, float] | None]:
         """How many pre-activations lie at a kink or bend to rounding, and the first: row, layer, unit, value."""
         phi = activation(self.of.network.activation)

@@ -208,7 +208,7 @@ def _nearby(
         return Unsettled(_blocked(problem, error), absent)
     if isinstance(found, str):
         if early := _stopped_early(problem):
-            return Unsettled(f"{found}. {early[0].upper()}{early[1:]}", absent)
+            return Unsettled(early, absent)
         of = f"of this loss ({problem.loss}, weight_decay = {problem.weight_decay!r})"
         remedy = f'Train the weights closer to a critical point {of}, or use base = "given"'
         return Unsettled(f"{found}. {remedy}", absent)
@@ -232,8 +232,8 @@ def _blocked(problem: Problem, error: EnclosureError) -> str:
         return _stopped_early(problem) or error.reason
     row, layer, unit, value = first
     return (f"a pre-activation lies at a kink (row {row}, layer {layer}, unit {unit}, {value:.3g}; {count} such in "
-            f"all), where {loss.network.activation} has no second derivatives: change these rows or weights slightly, ask "
-            'about the last layer alone, or map = "sublevel", which takes any weights')
+            f"all), where {loss.network.activation} has no second derivatives: change these rows or weights slightly, "
+            'ask about the last layer alone, or map = "sublevel", which takes any weights')
 
 
 def _at_finite_size(problem: Problem) -> bool:
