@@ -11,21 +11,23 @@ if TYPE_CHECKING:
         algorithm_1,
         audit,
         bound,
+        closeness,
         coefficients,
         estimate,
         from_arrays,
         from_sklearn,
         leave_one_out,
         load_problem,
+        polish,
         sensitivity,
         stability,
         stable_predictions,
         tolerated_changes,
     )
 
-__all__ = ["Problem", "__version__", "algorithm_1", "audit", "bound", "coefficients", "estimate", "from_arrays",
-           "from_sklearn", "leave_one_out", "load_problem", "sensitivity", "stability", "stable_predictions",
-           "tolerated_changes"]
+__all__ = ["Problem", "__version__", "algorithm_1", "audit", "bound", "closeness", "coefficients", "estimate",
+           "from_arrays", "from_sklearn", "leave_one_out", "load_problem", "polish", "sensitivity", "stability",
+           "stable_predictions", "tolerated_changes"]
 
 
 def __getattr__(name: str) -> Any:

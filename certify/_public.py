@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from certify._version import __version__ as __version__
     from certify.auditing.python import audit as audit
+    from certify.certificate.polished import polish as polish
     from certify.cli.algorithm import algorithm_1 as algorithm_1
     from certify.estimation import estimate as estimate
     from certify.estimation import sensitivity as sensitivity
+    from certify.problem.closeness import closeness as closeness
     from certify.problem.load import load_problem as load_problem
     from certify.problem.problem import Problem as Problem
     from certify.prove.changed.coefficients import coefficients as coefficients
@@ -29,10 +31,12 @@ PLACES = {
     "algorithm_1": "certify.cli.algorithm",
     "bound": "certify.prove.prover",
     "audit": "certify.auditing.python",
+    "closeness": "certify.problem.closeness",
     "coefficients": "certify.prove.changed.coefficients",
     "estimate": "certify.estimation",
     "from_arrays": "certify.prove.given_weights",
     "from_sklearn": "certify.prove.estimators",
+    "polish": "certify.certificate.polished",
     "sensitivity": "certify.estimation",
     "leave_one_out": "certify.prove.changed.leave_one_out",
     "stability": "certify.prove.stability",

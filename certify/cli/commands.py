@@ -11,6 +11,7 @@ import typer
 
 from certify.cli import audits
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
+from certify.cli.polish import polish
 
 __all__ = ["Interrupted", "app", "audits"]  # importing a module of verbs adds them
 
@@ -218,6 +219,9 @@ def init(
     for line in (f"wrote {written.path}", *(f"note: {words}" for words in written.notes), written.fit):
         if line:
             print(one_line(line), file=sys.stderr)
+
+
+app.command()(interruptible(polish))
 
 
 @app.command()

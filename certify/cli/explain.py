@@ -138,7 +138,21 @@ counts what a change of the weights does to the outputs at its rows (see S2, als
     "layer": """[solution] layer: the one whose parameters move, counted from 1; the others are frozen. Default:
 all.""",
     "weight_decay": """[training] weight_decay = λ: the training loss is the mean over the rows plus λ/2 times the
-squared length of weights and biases: what weight_decay of torch.optim.SGD does to the mean loss.""",
+squared length of weights and biases: what weight_decay of torch.optim.SGD does to the mean loss. That of AdamW is no
+penalty (see `adamw`); that of torch.optim.Adam is one.""",
+    "adamw": """Decoupled weight decay: AdamW shrinks the weights beside its step and not by the gradient, so that it
+minimises no penalised loss. The weights it ends at are a critical point neither of the loss with this weight_decay nor
+of the loss without. Say weight_decay = 0 for what it lowers, and ask map = "sublevel", which takes any weights; or
+state a true penalty and let `certify polish SPEC` finish the training on it, which changes the weights.""",
+    "decoupled": """See `adamw`: a decoupled weight decay is no penalty in the loss.""",
+    "polish": """`certify polish SPEC` finishes the training on the stated loss: Newton's method until the gradient is 0
+to rounding, for the last layer alone (--layer last, a convex problem) or all layers. It writes new weights, a spec that
+names them, and how far they moved and which share of the predictions changed. Nothing is proved by it: `certify run`
+then proves, at weights that are at a critical point. Without a weight decay separable data have no such point; with
+relu on all layers the least loss mostly lies at kinks, where no gradient vanishes.""",
+    "critical_point": """Weights at which the gradient of the stated training loss (loss, weight_decay, bias_decay) is
+0. Training that was stopped early ends at none: `certify run SPEC --plan` says about how near the weights are, and
+`certify polish SPEC` finishes the training. See `nearby`, `tilt`.""",
     "bias_decay": """[training] bias_decay = false: biases (intercepts) carry no weight decay, as in scikit-learn. For
 questions about rows that are left out or get other labels (see D1); elsewhere every weight that moves carries it.""",
     "set": """How the size of a move is measured. total: the Euclidean length of all rows' moves together.

@@ -66,7 +66,8 @@ def too_far(problem: Problem, distance: float | None) -> str:
     kind = problem.solutions.solution
     return (f"the exact {kind} is proved only within {at_most(distance, 3)} of the given weights ({part}), and "
             f"solution.within = {share!r} is the most that counts: the ends are about that {kind}, not about these "
-            "weights. Train on until an exact one is nearer, or set solution.within in the spec")
+            "weights. Train on until an exact one is nearer (`certify polish SPEC` does), or set solution.within in "
+            "the spec")
 
 
 def root_below(square: Fraction) -> float:

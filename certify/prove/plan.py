@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from certify.format.words import Base, Map, Set
+from certify.problem.closeness import said_of
 from certify.problem.cost import Cost
 from certify.problem.fit import Fit
 from certify.problem.fitting import fit_of
@@ -66,6 +67,7 @@ class Plan:
         tiers: what it may take, in the order in which it is tried.
         quantities: what will be computed.
         fit: how well the network, as it was understood, fits its data.
+        closeness: how near the weights are to a critical point, about; "" where nobody asks.
     """
 
     map: str
@@ -91,6 +93,7 @@ class Plan:
     tiers: tuple[Tier, ...]
     quantities: tuple[Quantity, ...]
     fit: Fit
+    closeness: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The plan as one JSON object."""
@@ -135,7 +138,8 @@ class Plan:
 
     def _critical(self) -> list[tuple[str, str]]:
         return [("equations", f"gradient of the training loss = 0, {self.equations} equations"),
-                ("base", f"{self.base}: {_CRITICAL[Base(self.base)]}")]
+                ("base", f"{self.base}: {_CRITICAL[Base(self.base)]}"),
+                *([("closeness", self.closeness)] if self.closeness else [])]
 
     def _sublevel(self) -> list[tuple[str, str]]:
         return [("equations", f"one inequality, training loss ≤ level, in p = {self.parameters} parameters")]
@@ -176,7 +180,7 @@ def make_plan(problem: Problem) -> Plan:
         equal=problem.groups or (),
         memory_there=limits.memory, memory_stated=limits.stated, time_limit=limits.seconds, tiers=tiers,
         quantities=tuple(_foresee(problem, name, rule, tiers) for name, rule in rules.items()),
-        fit=fit_of(problem),
+        fit=fit_of(problem), closeness=said_of(problem) if problem.solutions.stationary and problem.nearby else "",
     )
 
 

@@ -121,7 +121,7 @@ def distant(base: Json, claims: Sequence[Json]) -> str:
     if "bias" in stated:
         return text + (" The gradient at these weights is the weight decay times the biases: was the bias left out of "
                        "the decay? Here the decay counts the biases too.")
-    return text + " Train on, with the loss and the weight decay of the spec."
+    return text + " Train on, with the loss and the weight decay of the spec: `certify polish SPEC` does."
 
 
 def _untrained(result: Json, problem: Json) -> list[str]:

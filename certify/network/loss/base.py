@@ -101,3 +101,21 @@ class Loss(ABC):
     @abstractmethod
     def rough_curvature(self, slopes: Array, aims: Array, a: int, b: int) -> Array:
         """`∂²ℓ_i/∂f_a∂f_b` of every row in floats, from the slopes, for finders."""
+
+    def endless(self, aims: Array) -> bool:
+        """Whether outputs that grow lower the loss of every row for ever: then rows that are all right have no least.
+
+        Args:
+            aims: as of :meth:`aims`.
+        """
+        return False
+
+    @abstractmethod
+    def rough_products(self, slopes: Array, aims: Array, directions: Array) -> Array:
+        """`∇²_f ℓ_i d_i` of every row in floats, from the slopes, for finders and for what promises nothing.
+
+        Args:
+            slopes: `(n, k)`, as of :meth:`rough_slopes`.
+            aims: as of :meth:`aims`.
+            directions: `(n, k)` the `d_i`.
+        """

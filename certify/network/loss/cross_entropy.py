@@ -92,6 +92,15 @@ class CrossEntropy(Loss):
         t, W = slopes + aims, np.maximum(aims.sum(axis=1), 1e-300)
         return np.asarray((t[:, a] if a == b else 0.0) - t[:, a] * t[:, b] / W)
 
+    def endless(self, aims: Array) -> bool:
+        """Where every row has one class."""
+        return bool(((aims > 0).sum(axis=1) == 1).all())
+
+    def rough_products(self, slopes: Array, aims: Array, directions: Array) -> Array:
+        """`t∘d − t(t·d)/W`, `t = c + q`."""
+        t, W = slopes + aims, np.maximum(aims.sum(axis=1, keepdims=True), 1e-300)
+        return np.asarray(t * (directions - (t * directions).sum(axis=1, keepdims=True) / W))
+
 
 def _one_hot(labels: Array | None, k: int) -> Array:
     if labels is None:

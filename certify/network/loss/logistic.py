@@ -66,6 +66,14 @@ class Logistic(Loss):
         """`|c|(1 − |c|)`."""
         return np.asarray(np.abs(slopes[:, 0]) * (1 - np.abs(slopes[:, 0])))
 
+    def endless(self, aims: Array) -> bool:
+        """Always."""
+        return True
+
+    def rough_products(self, slopes: Array, aims: Array, directions: Array) -> Array:
+        """`|c|(1 − |c|)d`."""
+        return np.asarray(np.abs(slopes) * (1 - np.abs(slopes)) * directions)
+
 
 def _logistic_ball(f: list[flint.arb], s: float) -> tuple[flint.arb, list[flint.arb]]:
     e = (-s * f[0]).exp()

@@ -76,6 +76,10 @@ class Huber(Numbers):
         """With the slope, cut off at −1 and 1."""
         return float(self.rough(f, aims)[0].sum()), np.clip(f - aims, -1.0, 1.0)
 
+    def rough_products(self, slopes: Array, aims: Array, directions: Array) -> Array:
+        """The directions where `|d| < 1`."""
+        return np.where(np.abs(slopes) < 1.0, directions, 0.0)
+
 
 class Poisson(Numbers):
     """`e^f − yf`."""
@@ -90,6 +94,10 @@ class Poisson(Numbers):
     def ascent(self, f: Array, aims: Array) -> tuple[float, Array]:
         """With the slope `e^f − y`."""
         return float(self.rough(f, aims)[0].sum()), np.exp(f) - aims
+
+    def rough_products(self, slopes: Array, aims: Array, directions: Array) -> Array:
+        """`e^f d`."""
+        return np.asarray((slopes + aims) * directions)
 
 
 class Against(OfHeads):
@@ -136,6 +144,10 @@ class SquaredHinge(Against):
         """With the slope `−s max(0, 1 − sf)`."""
         return float(self.rough(f, aims)[0].sum()), -aims * np.maximum(1.0 - aims * f, 0.0)
 
+    def rough_products(self, slopes: Array, aims: Array, directions: Array) -> Array:
+        """The directions where a margin lacks."""
+        return np.where(slopes != 0, directions, 0.0)
+
 
 class OneVsRest(Against):
     """`Σ log(1 + e^(−sf))`, an output for each class."""
@@ -149,3 +161,11 @@ class OneVsRest(Against):
     def ascent(self, f: Array, aims: Array) -> tuple[float, Array]:
         """With the slope `−s/(1 + e^(sf))`."""
         return float(self.rough(f, aims)[0].sum()), -aims / (1.0 + np.exp(np.clip(aims * f, -700, 700)))
+
+    def endless(self, aims: Array) -> bool:
+        """Always."""
+        return True
+
+    def rough_products(self, slopes: Array, aims: Array, directions: Array) -> Array:
+        """`|c|(1 − |c|)d`."""
+        return np.asarray(np.abs(slopes) * (1 - np.abs(slopes)) * directions)

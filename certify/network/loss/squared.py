@@ -70,6 +70,10 @@ class Squared(Loss):
         """The identity."""
         return np.full(len(slopes), float(a == b))
 
+    def rough_products(self, slopes: Array, aims: Array, directions: Array) -> Array:
+        """The directions."""
+        return directions
+
 
 def _squared(output: Balls, y: Array, arithmetic: Arithmetic) -> LossTerms:
     c = arithmetic.add(output.mid, Pair(-y))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from certify.format.errors import EnclosureError
 from certify.format.quantities import QUANTITIES, Kind
 from certify.network.layers.gradients import Gradient, enclose_gradient
 from certify.network.layers.hessian import enclose_hessian
@@ -18,6 +19,7 @@ from certify.network.layers.objective import Objective
 from certify.network.layers.passes import Forward, backward, forward, known_weights
 from certify.network.loss.losses import enclose_losses
 from certify.network.network import Network
+from certify.problem.closeness import hint, plain_loss
 from certify.problem.cost import JACOBIAN_LIMIT
 from certify.problem.limits import Limits
 from certify.problem.problem import Problem
@@ -200,8 +202,13 @@ def _nearby(
             return Settled("M5a", objective, {"distance": solution.distance, "radius": solution.radius},
                            interpolation=exact, solution=solution)
     progress("an exact critical point nearby", 0.1)
-    found = prove_stationary(objective, layout, not problem.weight_decay, limits.check)
+    try:
+        found = prove_stationary(objective, layout, not problem.weight_decay, limits.check)
+    except EnclosureError as error:
+        return Unsettled(_blocked(problem, error), absent)
     if isinstance(found, str):
+        if early := _stopped_early(problem):
+            return Unsettled(early, absent)
         of = f"of this loss ({problem.loss}, weight_decay = {problem.weight_decay!r})"
         remedy = f'Train the weights closer to a critical point {of}, or use base = "given"'
         return Unsettled(f"{found}. {remedy}", absent)
@@ -209,6 +216,24 @@ def _nearby(
     point = _over(found)
     base = {"distance": found.solution.distance, "radius": found.solution.radius}
     return Settled("M5b" if point.dimension else "M5c", objective, base, point=point, solution=found.solution)
+
+
+def _stopped_early(problem: Problem) -> str:
+    """That the weights are far from a critical point, and what to do; empty where they are near one."""
+    words = hint(problem)
+    return words and f'{words}, or base = "given"'
+
+
+def _blocked(problem: Problem, error: EnclosureError) -> str:
+    """Why nothing could be enclosed over the ball: kinks at the weights themselves, or a huge ball around others."""
+    loss = plain_loss(problem)
+    count, first = loss.at(loss.given).at_kinks()
+    if first is None:
+        return _stopped_early(problem) or error.reason
+    row, layer, unit, value = first
+    return (f"a pre-activation lies at a kink (row {row}, layer {layer}, unit {unit}, {value:.3g}; {count} such in "
+            f"all), where {loss.network.activation} has no second derivatives: change these rows or weights slightly, "
+            'ask about the last layer alone, or map = "sublevel", which takes any weights')
 
 
 def _at_finite_size(problem: Problem) -> bool:
