@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         bound,
         coefficients,
         estimate,
+        from_module,
         from_sklearn,
         leave_one_out,
         load_problem,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         tolerated_changes,
     )
 
-__all__ = ["Problem", "__version__", "algorithm_1", "bound", "coefficients", "estimate", "from_sklearn",
+__all__ = ["Problem", "__version__", "algorithm_1", "bound", "coefficients", "estimate", "from_module", "from_sklearn",
            "leave_one_out", "load_problem", "sensitivity", "stability", "stable_predictions", "tolerated_changes"]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from certify.prove.changed.leave_one_out import leave_one_out as leave_one_out
     from certify.prove.changed.tolerated import tolerated_changes as tolerated_changes
     from certify.prove.estimators import from_sklearn as from_sklearn
+    from certify.prove.modules import from_module as from_module
     from certify.prove.prover import bound as bound
     from certify.prove.rows import stable_predictions as stable_predictions
     from certify.prove.stability import stability as stability
@@ -28,6 +29,7 @@ PLACES = {
     "bound": "certify.prove.prover",
     "coefficients": "certify.prove.changed.coefficients",
     "estimate": "certify.estimation",
+    "from_module": "certify.prove.modules",
     "from_sklearn": "certify.prove.estimators",
     "sensitivity": "certify.estimation",
     "leave_one_out": "certify.prove.changed.leave_one_out",

@@ -61,6 +61,7 @@ class Statement:
         weights: of the rows in the sum of the losses, by row and by label; None: all 1. Known of heads whose rows are
             left out or get other labels, and in Python alone.
         prepare: what is done to rows of features before the network, in floats; None: nothing. X is prepared already.
+            One that is a :class:`certify.inputs.prepared.Reads` takes rows in a form of its own, such as images.
         normalization: what the losses are divided by where rows are left out: ``"fixed"``: n; ``"remaining"``: the
             number of rows that are left.
         level: the level ℓ; None: the loss at the given weights.

@@ -14,6 +14,7 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.format.words import Base, Map, Normalization, Parameter
 from certify.inputs.given import given_rows, same_columns
+from certify.inputs.prepared import Reads
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
@@ -23,6 +24,7 @@ from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
+from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
@@ -293,12 +295,7 @@ def asked_any(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
 
 def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
-    points, inputs = given_rows(X_eval, "X_eval"), problem.network.widths[0]
-    if points.shape[1] != inputs:
-        raise InputError("X_eval", f"{points.shape[1]} columns", f"give {inputs}, those of the training data")
-    same_columns(X_eval, problem.names, "X_eval")
-    if problem.prepare is not None:
-        points = np.ascontiguousarray(problem.prepare(points))
+    points, inputs = points_of(problem, X_eval), problem.network.widths[0]
     size = problem.outputs * (inputs + 1)
     if size > LARGEST:
         raise InputError("X", f"{size} weights of the head ({inputs} columns, {problem.outputs} outputs)",
@@ -310,6 +307,21 @@ def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Probl
     assert isinstance(asked.network, Network)  # a head is the last layer of a chain
     require_sound(*asked.network.arrays, asked.X, asked.y, points)
     return asked
+
+
+def points_of(problem: Problem, X_eval: Any) -> Array:
+    """Evaluation rows as the network takes them, read and prepared as the training rows were.
+
+    Raises:
+        InputError: rows that are none, or of another shape or other columns than those.
+    """
+    if isinstance(problem.prepare, Reads):
+        return problem.prepare.given(X_eval, "X_eval")
+    points, inputs = given_rows(X_eval, "X_eval"), problem.network.widths[0]
+    if points.shape[1] != inputs:
+        raise InputError("X_eval", f"{points.shape[1]} columns", f"give {inputs}, those of the training data")
+    same_columns(X_eval, problem.names, "X_eval")
+    return points if problem.prepare is None else np.ascontiguousarray(problem.prepare(points))
 
 
 def labelled(problem: Problem, threshold: float | None) -> Problem:

@@ -51,7 +51,7 @@ def asked_new(problem: Problem, add: int | None, replace: int | None, within: An
                              "least and the largest value of every feature of a new row")
         box = tuple((float(a), float(b)) for a, b in ends.T)
     if problem.prepare is not None and within is not None:
-        raise InputError("within", "given with features that a pipeline prepares", "leave it out, or prepare them")
+        raise InputError("within", "given with features that are made of the rows before", "leave it out")
     word = "added" if key == "add" else "replaced"
     return {**PLAIN, "parameter": Parameter.DELETIONS, **_most(problem, key, int(count)), "fresh": word, "box": box}
 
