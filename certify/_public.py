@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from certify.prove.changed.tolerated import tolerated_changes as tolerated_changes
     from certify.prove.estimators import from_sklearn as from_sklearn
     from certify.prove.given_weights import from_arrays as from_arrays
+    from certify.prove.modules import from_module as from_module
     from certify.prove.prover import bound as bound
     from certify.prove.rows import stable_predictions as stable_predictions
     from certify.prove.stability import stability as stability
@@ -35,6 +36,7 @@ PLACES = {
     "coefficients": "certify.prove.changed.coefficients",
     "estimate": "certify.estimation",
     "from_arrays": "certify.prove.given_weights",
+    "from_module": "certify.prove.modules",
     "from_sklearn": "certify.prove.estimators",
     "polish": "certify.certificate.polished",
     "sensitivity": "certify.estimation",

@@ -43,7 +43,7 @@ class Problem(Statement):
         module: Any, X: Any, y: Any, loss: literals.Loss = "cross_entropy", weight_decay: float = 0.0,
         map: Literal["critical", "interpolation"] = "critical", base: literals.Base = "given", **more: Any,
     ) -> Any:
-        """Any torch module with its training data, for :func:`certify.estimate`; nothing can be proved about it.
+        """Any torch module with its training data, for :func:`certify.estimate`; proofs take `certify.from_module`.
 
         Args:
             module: a `torch.nn.Module` in eval mode, of which a copy is taken.

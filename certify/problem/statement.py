@@ -63,6 +63,7 @@ class Statement:
         prepare: what is done to rows of features before the network, in floats; None: nothing. X is prepared already.
             It may say how many `columns` a row has before it, and whether what it makes is `of_rows`: of the training
             rows, so that a new row would have others.
+            One that is a :class:`certify.inputs.prepared.Reads` takes rows in a form of its own, such as images.
         normalization: what the losses are divided by where rows are left out: ``"fixed"``: n; ``"remaining"``: the
             number of rows that are left.
         level: the level ℓ; None: the loss at the given weights.

@@ -14,6 +14,7 @@ from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError
 from certify.format.words import Base, Map, Normalization, Parameter
 from certify.inputs.given import given_rows, same_columns
+from certify.inputs.prepared import Reads
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.problem.progress import Progress, silent
@@ -23,6 +24,7 @@ from certify.prove.rows_asked import KINDS, PLAIN, asked_change, asked_new
 from certify.prove.rows_shown import FLIPS, STAYS, UNDECIDED, Prediction, as_frame, as_html, drawn
 from certify.rigor.environment import require_sound
 from certify.rigor.finder import proposed
+from certify.rigor.fp import Array
 from certify.systems.head.rows.change import DELETED, NONE, RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head, Whole
@@ -294,12 +296,7 @@ def asked_any(problem: Problem, X_eval: Any, kind: str, count: int) -> Problem:
 
 def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Problem:
     """The question as a problem, so that what refuses a spec refuses it too."""
-    points = given_rows(X_eval, "X_eval")
-    if points.shape[1] != problem.columns:
-        raise InputError("X_eval", f"{points.shape[1]} columns", f"give {problem.columns}, those of the training data")
-    same_columns(X_eval, problem.names, "X_eval")
-    if problem.prepare is not None:
-        points = np.ascontiguousarray(problem.prepare(points))
+    points = points_of(problem, X_eval)
     inputs = problem.network.widths[-2] if isinstance(problem.network, Network) else problem.inputs
     size = problem.outputs * (inputs + 1)
     if size > LARGEST:
@@ -323,6 +320,21 @@ def _free_layer(problem: Problem) -> str | int:
     warnings.warn(f"of the {net.depth} layers the last alone is trained again, and the others stay as they are: of a "
                   "training of all layers nothing is said here", stacklevel=4)
     return net.depth
+
+
+def points_of(problem: Problem, X_eval: Any) -> Array:
+    """Evaluation rows as the network takes them, read and prepared as the training rows were.
+
+    Raises:
+        InputError: rows that are none, or of another shape or other columns than those.
+    """
+    if isinstance(problem.prepare, Reads):
+        return problem.prepare.given(X_eval, "X_eval")
+    points = given_rows(X_eval, "X_eval")
+    if points.shape[1] != problem.columns:
+        raise InputError("X_eval", f"{points.shape[1]} columns", f"give {problem.columns}, those of the training data")
+    same_columns(X_eval, problem.names, "X_eval")
+    return points if problem.prepare is None else np.ascontiguousarray(problem.prepare(points))
 
 
 def labelled(problem: Problem, threshold: float | None) -> Problem:

@@ -54,7 +54,7 @@ def asked_new(problem: Problem, add: int | None, replace: int | None, within: An
         raise InputError(key, "given with features of a kernel, of which a new row would make others",
                          "ask with delete or relabel")
     if problem.prepare is not None and within is not None:
-        raise InputError("within", "given with features that a pipeline prepares", "leave it out, or prepare them")
+        raise InputError("within", "given with features that are made of the rows before", "leave it out")
     word = "added" if key == "add" else "replaced"
     return {**PLAIN, "parameter": Parameter.DELETIONS, **_most(problem, key, int(count)), "fresh": word, "box": box}
 

@@ -84,7 +84,7 @@ def recognise(module: Any, asked: str) -> Recognised:
     if not isinstance(module, nn.Module):
         raise InputError(asked, f"the callable returned a {type(module).__name__}", "return a torch.nn.Module")
     chain, linears = Chain(asked), []
-    for name, part in _parts(module, "", asked):
+    for name, part in parts_of(module, "", asked):
         if type(part) is nn.Linear:
             chain.linear()
             linears.append((name, part))
@@ -140,7 +140,7 @@ def require_spec_agrees(found: Recognised, widths: Sequence[int] | None, activat
         )
 
 
-def _parts(module: Any, prefix: str, asked: str) -> Iterator[tuple[str, Any]]:
+def parts_of(module: Any, prefix: str, asked: str) -> Iterator[tuple[str, Any]]:
     """The parts of nested sequences, in the order of use, each with its name."""
     from torch import nn
 
@@ -151,7 +151,7 @@ def _parts(module: Any, prefix: str, asked: str) -> Iterator[tuple[str, Any]]:
         yield prefix, module
         return
     for name, part in module.named_children():
-        yield from _parts(part, f"{prefix}.{name}" if prefix else name, asked)
+        yield from parts_of(part, f"{prefix}.{name}" if prefix else name, asked)
 
 
 def activation_word(
