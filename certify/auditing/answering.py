@@ -17,6 +17,7 @@ from certify.certificate.build import Claim
 from certify.certificate.write import require_folder
 from certify.format.digits import at_least, at_most
 from certify.format.quantities import QUANTITIES
+from certify.format.words import Verdict
 from certify.problem.bound import Bound
 from certify.problem.limits import limits_of
 from certify.problem.progress import Progress
@@ -105,10 +106,11 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     final, claims = _held(audit, proved, folder, text)
     certificate = write(final, claims, environment, folder, {folder / SPEC: text.encode()})
     seconds = time.monotonic() - started
-    cautions = tuple(cautions_of(certificate))
-    return [replace(_answer(subject, question, options, wanted, claim, bounds[wanted.quantity], folder),
-                    cautions=cautions, seconds=seconds)
-            for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
+    cautions, doubt = tuple(cautions_of(certificate)), question.doubt(certificate)
+    answers = [replace(_answer(subject, question, options, wanted, claim, bounds[wanted.quantity], folder),
+                       cautions=cautions, seconds=seconds)
+               for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
+    return [replace(one, verdict=str(Verdict.INCONCLUSIVE), reason=doubt) for one in answers] if doubt else answers
 
 
 def draft(subject: Subject, question: Question, options: Options) -> str:

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from certify.auditing.answering import Answer, answered, overall
+from certify.auditing.answering import DRAFT, Answer, answered, overall
 from certify.auditing.page import page
 from certify.auditing.questions.base import Options, Question
 from certify.auditing.subject import Subject
@@ -143,7 +143,7 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
             try:
                 answers = answered(subject.at(place), question, options, place, tell)
             except CertifyError as error:
-                reason = str(error)
+                reason = str(error).removeprefix(f"{DRAFT}: ")
         skipped = [Skipped(question.words[0], reason)] if reason else []
         found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep)
         every: list[Answer | Skipped] = [*answers, *skipped]

@@ -94,10 +94,14 @@ def network_facts(model: Path, graph: Path | None, asked: str | None, any_networ
     return NetworkFacts(tuple(widths), asked or said or ("identity" if len(widths) == 2 else None))
 
 
-def data_facts(data: Path) -> DataFacts:
+def data_facts(data: Path, targets: str | None = None) -> DataFacts:
     """Names of features and targets: the usual ones if they are there, else the first two arrays.
 
     Of a table the target is a column with a usual name or the last, and the features are all others.
+
+    Args:
+        data: the file.
+        targets: the name of the targets, where somebody said it.
 
     Raises:
         InputError: the file cannot be read, or its targets are no numbers.
@@ -108,13 +112,15 @@ def data_facts(data: Path) -> DataFacts:
     archive = open_archive(read_source(data, "data"), "data")
     names: tuple[str, ...] = archive.names
     if archive.table:
-        target = next((name for name in names if name in _TARGETS), names[-1])
-        return DataFacts(tuple(name for name in names if name != target), target, archive.read(target))
+        target = targets or next((name for name in names if name in _TARGETS), names[-1])
+        y = archive.read_words(target) if target in names else None
+        return DataFacts(tuple(name for name in names if name != target), target, y)
     usual = [name for name in names if name in _FEATURES]
-    wanted = [name for name in names if name in _TARGETS]
+    wanted = [name for name in names if name in _TARGETS] if targets is None else [targets]
     features = next((name for name in (*usual, *names) if name not in wanted), "X")
-    targets = next((name for name in (*wanted, *names) if name != features), None)
-    return DataFacts(features, targets, None if targets is None else archive.read(targets))
+    found = next((name for name in (*wanted, *names) if name != features), None)
+    y = archive.read(found) if found in names else None
+    return DataFacts(features, found, y)
 
 
 def loss_facts(y: np.ndarray[Any, Any] | None, outputs: int) -> LossFacts:

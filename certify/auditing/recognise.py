@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-
+from certify.auditing.doors import through_door
 from certify.auditing.facts import data_facts, loss_facts, network_facts
 from certify.auditing.missing import Unsaid, refuse
-from certify.auditing.subject import Subject, relative
+from certify.auditing.subject import Subject, relative, threshold_of
+from certify.auditing.told import Told, require_words
 from certify.auditing.toml_text import spec_text
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
 from certify.inputs.data import Data
 from certify.network.graph.graph import GraphNetwork
-from certify.network.loss.losses import loss_named
 from certify.network.network import Network
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
-from certify.spec.vocabulary import ACTIVATIONS, LOSSES
-
-HALF: Final = 0.5
-"""What parts targets 0 and 1 of the squared loss."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """What somebody says of the files and of the training; None: nothing.
-
-    Attributes:
-        activation, loss, weight_decay, bias_decay, normalization: of the training.
-        features, targets: names in the data file.
-        threshold: of one real output: what parts two labels.
-        graph: a graph file that describes the network.
-        factory: ``"package.module:callable"``, which makes the module.
-    """
-
-    activation: str | None = None
-    loss: str | None = None
-    weight_decay: float | None = None
-    bias_decay: bool = True
-    normalization: str = "fixed"
-    features: tuple[str, ...] = ()
-    targets: str | None = None
-    threshold: float | None = None
-    graph: Path | None = None
-    factory: str | None = None
+from certify.spec.vocabulary import ACTIVATIONS
 
 
 def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject:
@@ -65,7 +37,13 @@ def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, fold
     Raises:
         InputError: a file that cannot be read, or what nobody said: the option that says it and the values that fit.
     """
-    _require_words(told)
+    require_words(told)
+    found = through_door(model, data, evaluation, told, folder)
+    return found if found is not None else _network(model, data, evaluation, told, folder)
+
+
+def _network(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject:
+    """A model that is a network of a spec as it is."""
     facts = network_facts(model, told.graph, told.activation, False)
     rows = data_facts(data)
     features = list(told.features) or (rows.features if isinstance(rows.features, str) else list(rows.features))
@@ -94,13 +72,6 @@ def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, fold
                       told.normalization, names, folder, len(found.X), evaluation is None, True, found.names)
     subject = replace(subject, threshold=threshold_of(subject, told.threshold))
     return _with_points(subject, evaluation, data, features, targets, folder)
-
-
-def threshold_of(subject: Subject, told: float | None) -> float | None:
-    """What parts two labels of one real output: what was said, and a half where targets are 0 and 1."""
-    if told is not None or not loss_named(subject.loss).slides or subject.y is None or subject.y.shape[1] != 1:
-        return told
-    return HALF if set(np.unique(subject.y).tolist()) == {0.0, 1.0} else None
 
 
 def _with_points(subject: Subject, evaluation: Path | None, data: Path, features: str | list[str],
@@ -159,14 +130,3 @@ def _read_targets(data: Path, name: str | None, known: Array | None) -> Array | 
     if name not in archive.names:
         raise InputError(f"--targets {name}", f"{data.name} holds {', '.join(archive.names[:20])}", "name one of these")
     return archive.read(name)
-
-
-def _require_words(told: Told) -> None:
-    """Refuse words that are none."""
-    for option, word, words in (("activation", told.activation, ACTIVATIONS), ("loss", told.loss, LOSSES)):
-        if word is not None and word not in words:
-            raise InputError(f"--{option} {word}", "no such word", f"give one of {', '.join(words)}")
-    if told.weight_decay is not None and not 0 <= told.weight_decay < float("inf"):
-        raise InputError(f"--weight-decay {told.weight_decay}", "no penalty", "give a finite number from 0 on")
-    if told.normalization not in ("fixed", "remaining"):
-        raise InputError(f"--normalization {told.normalization}", "no such word", "give fixed or remaining")

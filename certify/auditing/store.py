@@ -8,13 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from certify.auditing.recognise import threshold_of
-from certify.auditing.subject import Subject
+from certify.auditing.subject import Subject, threshold_of
 from certify.certificate.write import write_together
 from certify.format.errors import InputError
-from certify.inputs.given import given_rows, same_columns
 from certify.network.network import Network
 from certify.problem.problem import Problem
+from certify.prove.rows import points_of
 from certify.rigor.fp import Array
 
 MODEL, DATA, EVALUATION = "model.safetensors", "data.safetensors", "evaluation.safetensors"
@@ -44,7 +43,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     content[folder / DATA] = _saved(arrays)
     right = targets is not None
     if X_eval is not None:
-        points = _points(problem, X_eval)
+        points = points_of(problem, X_eval)
         labels = None if y_eval is None else _labels(problem, y_eval, len(points))
         right = labels is not None
         content[folder / EVALUATION] = _saved({FEATURES: points} | ({} if labels is None else {TARGETS: labels}))
@@ -73,17 +72,6 @@ def tensors(network: Network) -> bytes:
         if b is not None:
             arrays[f"{2 * h}.bias"] = b
     return _saved(arrays)
-
-
-def _points(problem: Problem, X_eval: Any) -> Array:
-    """The rows to predict, as the network takes them."""
-    points = given_rows(X_eval, "X_eval")
-    same_columns(X_eval, problem.names, "X_eval")
-    if problem.prepare is not None:
-        points = np.ascontiguousarray(problem.prepare(points))
-    if points.shape[1] != problem.network.widths[0]:
-        raise InputError("X_eval", f"{points.shape[1]} columns", f"give {problem.network.widths[0]}")
-    return points
 
 
 def _labels(problem: Problem, y_eval: Any, N: int) -> Array:

@@ -24,6 +24,9 @@ Tables = Mapping[str, Mapping[str, Any]]
 PATHS: Final = ("file", "graph")
 """Keys of the tables that name files."""
 
+HALF: Final = 0.5
+"""What parts targets 0 and 1 of the squared loss."""
+
 LARGEST: Final = 20_000
 """Weights of a head at most, as of the questions about rows in Python."""
 
@@ -134,17 +137,16 @@ class Subject:
             "" if self.bias_decay else ", none of it on biases")
         return f"{self.model} {shape}{joined}; loss {self.loss}, {decay}; {self.n} training rows"
 
-    def training(self, penalised: bool = True) -> dict[str, Any]:
-        """The table `training`.
+    def training(self, fewer: bool = False) -> dict[str, Any]:
+        """The table `training`, with its weight decay.
 
         Args:
-            penalised: with its weight decay; else the mean loss of the rows alone.
+            fewer: whether rows are left out, so that it matters what the losses are divided by.
         """
-        if not penalised:
-            return {"loss": self.loss}
+        divided = fewer and self.normalization != Normalization.FIXED
         return {"loss": self.loss, "weight_decay": float(self.weight_decay),
                 **({} if self.bias_decay else {"bias_decay": False}),
-                **({} if self.normalization == Normalization.FIXED else {"normalization": str(self.normalization)})}
+                **({"normalization": str(self.normalization)} if divided else {})}
 
 
 def is_code(y: Array) -> bool:
@@ -167,3 +169,10 @@ def relative(path: Path, folder: Path) -> str:
         return PurePath(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
     except ValueError:  # another drive
         return path.resolve().as_posix()
+
+
+def threshold_of(subject: Subject, told: float | None) -> float | None:
+    """What parts two labels of one real output: what was said, and a half where targets are 0 and 1."""
+    if told is not None or not loss_named(subject.loss).slides or subject.y is None or subject.y.shape[1] != 1:
+        return told
+    return HALF if set(np.unique(subject.y).tolist()) == {0.0, 1.0} else None

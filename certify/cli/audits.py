@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from certify.auditing.answering import Answer
     from certify.auditing.audit import Audit, Skipped
     from certify.auditing.questions.base import Options
-    from certify.auditing.recognise import Told
     from certify.auditing.subject import Subject
+    from certify.auditing.told import Told
 
 STATUS: Final = {"certified": 0, "refuted": 3, "inconclusive": 4}
 
@@ -57,6 +57,9 @@ def audit(
     graph: Annotated[
         Path | None, typer.Option("--graph", metavar="FILE", help="A graph of `certify graph`: it describes the model.")
     ] = None,
+    factory: Annotated[str | None, typer.Option(
+        "--factory", metavar="MODULE:CALLABLE", help="Makes the torch module of these weights; its code is run.")
+    ] = None,
     delete: Annotated[int, typer.Option("--delete", parser=whole, metavar="K", help="Rows that are left out.")] = 1,
     relabel: Annotated[int, typer.Option("--relabel", parser=whole, metavar="K", help="Labels that are wrong.")] = 1,
     rows: Annotated[
@@ -76,11 +79,11 @@ def audit(
     What no file says and would change the answers (activation, loss, weight decay) is asked for by name.
     """
     from certify.auditing.questions.base import Options
-    from certify.auditing.recognise import Told
+    from certify.auditing.told import Told
 
     require_counts(delete, relabel, seconds)
     told = Told(activation, loss, weight_decay, not no_bias_decay, normalization,
-                () if features is None else tuple(features.split(",")), targets, threshold, graph)
+                () if features is None else tuple(features.split(",")), targets, threshold, graph, factory)
     options = Options(delete, relabel, rows_of(rows), noise_of(noise), level, seconds)
     raise typer.Exit(run_audit(Files(model, data, evaluation), told, ask, options, output, as_json, quiet))
 

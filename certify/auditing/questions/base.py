@@ -105,6 +105,10 @@ class Question(ABC):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec that asks it."""
 
+    def doubt(self, certificate: Mapping[str, Any]) -> str:
+        """Why a proved claim does not answer the question, though it is true; "" where it does."""
+        return ""
+
     @abstractmethod
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """What a claim of the certificate says, in a sentence."""
@@ -130,25 +134,24 @@ def evaluation(subject: Subject) -> dict[str, Any]:
     return table | ({} if subject.threshold is None else {"threshold": subject.threshold})
 
 
-def tables(subject: Subject, solution: Mapping[str, Any], perturbation: Mapping[str, Any], points: bool = True,
-           penalised: bool = True) -> dict[str, Mapping[str, Any]]:
-    """The tables of a spec.
+def of_weights(subject: Subject, solution: Mapping[str, Any], change: Mapping[str, Any],
+               ) -> dict[str, Mapping[str, Any]]:
+    """The tables of a spec about the mean training loss at these weights, without weight decay."""
+    return {"model": subject.tables["model"], "data": subject.tables["data"], "training": {"loss": subject.loss},
+            "solution": solution, "perturbation": change}
+
+
+def of_head(subject: Subject, change: Mapping[str, Any], fewer: bool = True) -> dict[str, Mapping[str, Any]]:
+    """The tables of a spec about the one minimum of the last layer after a change of whole rows.
 
     Args:
         subject: what it is about.
-        solution, perturbation: these tables.
-        points: whether it names evaluation rows.
-        penalised: whether the loss has its weight decay.
+        change: the table `perturbation`.
+        fewer: whether rows are left out.
     """
-    found: dict[str, Mapping[str, Any]] = {
-        "model": subject.tables["model"], "data": subject.tables["data"], "training": subject.training(penalised),
-        "solution": solution, "perturbation": perturbation}
-    return found | ({"evaluation": evaluation(subject)} if points else {})
-
-
-def head(subject: Subject) -> dict[str, Any]:
-    """The table `solution` of the one solution of a head."""
-    return {"map": "critical", "base": "nearby", **subject.last}
+    return {"model": subject.tables["model"], "data": subject.tables["data"], "training": subject.training(fewer),
+            "solution": {"map": "critical", "base": "nearby", **subject.last}, "perturbation": change,
+            "evaluation": evaluation(subject)}
 
 
 def wanted(subject: Subject) -> list[Wanted]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, head, number_in, rows_word, tables
+from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, number_in, of_head, rows_word
 from certify.auditing.subject import Subject
 
 UP_TO = 3
@@ -39,7 +39,7 @@ class HowFar(Question):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
         change = {"parameter": "deletions", "set": "sparse", "count": _most(options)}
-        return Asked(tables(subject, head(subject), change), [Wanted("tolerated_changes", "min")])
+        return Asked(of_head(subject, change), [Wanted("tolerated_changes", "min")])
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, head, number_in, of_rows, tables, wanted
+from certify.auditing.questions.base import Asked, Claim, Options, Question, number_in, of_head, of_rows, wanted
 from certify.auditing.subject import Subject
 from certify.network.loss.losses import loss_named
 
@@ -37,8 +37,8 @@ class LabelsWrong(Question):
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
-        return Asked(tables(subject, head(subject), {"parameter": "labels", "set": "sparse",
-                                                     "count": options.relabel}), wanted(subject))
+        change = {"parameter": "labels", "set": "sparse", "count": options.relabel}
+        return Asked(of_head(subject, change, fewer=False), wanted(subject))
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""

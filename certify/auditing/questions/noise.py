@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from certify.auditing.questions.base import SMALL, Asked, Claim, Options, Question, Wanted, tables
+from certify.auditing.questions.base import SMALL, Asked, Claim, Options, Question, Wanted, of_weights
 from certify.auditing.subject import Subject
 from certify.format.digits import at_least, at_most
 from certify.format.words import Loss
@@ -63,7 +63,7 @@ class Noise(Question):
                        "scale": {str(name): size or 1.0 for name, size in options.noise}}
             threshold = 1.0 if all(size is not None for _, size in options.noise) else None
         solution = {"map": "sublevel", "level": level(subject, options)}
-        return Asked(tables(subject, solution, change, points=False, penalised=False),
+        return Asked(of_weights(subject, solution, change),
                      [Wanted("persistence_radius", "min", threshold)])
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, head, number_in, of_rows, tables, wanted
+from certify.auditing.questions.base import Asked, Claim, Options, Question, number_in, of_head, of_rows, wanted
 from certify.auditing.subject import Subject
 
 
@@ -32,8 +32,8 @@ class RowsDeleted(Question):
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec."""
-        return Asked(tables(subject, head(subject), {"parameter": "deletions", "set": "sparse",
-                                                     "count": options.delete}), wanted(subject))
+        change = {"parameter": "deletions", "set": "sparse", "count": options.delete}
+        return Asked(of_head(subject, change), wanted(subject))
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""

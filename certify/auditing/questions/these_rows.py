@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, head, of_rows, tables, wanted
+from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows, wanted
 from certify.auditing.subject import Subject
 
 
@@ -40,7 +40,7 @@ class TheseRows(Question):
         """The spec."""
         change = {"parameter": "deletions", "set": "given", "rows": sorted(set(options.rows))}
         more = [Wanted("prediction_change", "max")] if subject.classifies else []
-        return Asked(tables(subject, head(subject), change), [*wanted(subject), *more, Wanted("distance", "max")])
+        return Asked(of_head(subject, change), [*wanted(subject), *more, Wanted("distance", "max")])
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""

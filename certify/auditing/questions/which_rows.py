@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, head, tables
+from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_weights
 from certify.auditing.subject import Subject
 from certify.format.digits import at_least, at_most
 from certify.format.quantities import DISTANCE, PREDICTION_CHANGE
@@ -15,6 +15,9 @@ from certify.format.words import Loss
 MATTERS: Final[Mapping[str, str]] = MappingProxyType({
     PREDICTION_CHANGE.name: "an output for these rows", DISTANCE.name: "the weights"})
 """By quantity: to what a row matters that is left out."""
+
+SHARE: Final = 0.1
+"""How far the given weights may be from the minimum, as a share of the largest change, for a row to be named."""
 
 
 class WhichRows(Question):
@@ -40,10 +43,20 @@ class WhichRows(Question):
         """The spec."""
         if not subject.against_head:
             change = {"parameter": "deletions", "set": "sparse", "count": 1}
-            return Asked(tables(subject, head(subject), change),
+            return Asked(of_head(subject, change),
                          [Wanted("prediction_change", "max"), Wanted("distance", "max")])
-        return Asked(tables(subject, {"map": "sublevel"}, {"parameter": "features", "set": "total"}, points=False,
-                            penalised=False), [Wanted("sample_modulus", "max")])
+        return Asked(of_weights(subject, {"map": "sublevel"}, {"parameter": "features", "set": "total"}),
+                     [Wanted("sample_modulus", "max")])
+
+    def doubt(self, certificate: Mapping[str, Any]) -> str:
+        """That changes are counted from weights that are not at the minimum themselves."""
+        off = certificate["base"].get("distance")
+        moved = next((claim["lower"] for claim in certificate["claims"] if claim["quantity"] in MATTERS
+                      and claim["lower"] and DISTANCE.name == claim["quantity"]), None)
+        if off is None or moved is None or off <= SHARE * moved:
+            return ""
+        return (f"the weights lie up to {at_most(off, 3)} from the minimum of the stated loss, which no row's absence "
+                "explains: certify polish finishes the training, and rows can be told apart then")
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""

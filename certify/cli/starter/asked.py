@@ -30,7 +30,8 @@ def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation:
     from certify.auditing.answering import draft
     from certify.auditing.phrases import asked_for
     from certify.auditing.questions.base import Options
-    from certify.auditing.recognise import Told, recognise
+    from certify.auditing.recognise import recognise
+    from certify.auditing.told import Told
     from certify.spec.vocabulary import BUILT
 
     path = folder / NAME

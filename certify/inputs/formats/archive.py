@@ -48,6 +48,15 @@ class Archive(ABC):
         """
 
 
+    def read_words(self, name: str) -> np.ndarray[Any, Any]:
+        """The array of that name as :meth:`read` gives it; of a table words as they are written.
+
+        Raises:
+            InputError: as :meth:`read`.
+        """
+        return self.read(name)
+
+
 def missing(archive: Archive, asked: str, key: str, name: str) -> InputError:
     """The error for an array that is not in the file: lists the names there are."""
     import difflib

@@ -93,6 +93,14 @@ class CsvArchive(Archive):
         whole = all(_INTEGER.fullmatch(field) for field in fields) and np.abs(values).max() <= LARGEST_INTEGER
         return values.astype(np.int64) if whole else values
 
+    def read_words(self, name: str) -> np.ndarray[Any, Any]:
+        """Numbers where the column holds numbers alone, else the fields as they are written, as labels in words."""
+        column = self._names.index(name)
+        fields = [row[column].strip(" \t") for row in self._rows]
+        if any(_DECIMAL.fullmatch(field) for field in fields) or any(field.lower() in _MISSING for field in fields):
+            return self.read(name)
+        return np.array(fields)
+
     def _number(self, row: int, field: str, name: str) -> float:
         value = float(field) if _DECIMAL.fullmatch(field) else math.nan
         where = f"column {name!r} in {self._asked}, row {row} (line {self._lines[row]})"

@@ -1,0 +1,159 @@
+"""Model files that are no network of a spec as they are: estimators, linear models, weights of a torch module."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, cast
+
+import numpy as np
+
+from certify.auditing.facts import data_facts
+from certify.auditing.missing import Unsaid, refuse
+from certify.auditing.store import stored
+from certify.auditing.subject import Subject
+from certify.auditing.told import Told
+from certify.format.errors import InputError
+from certify.inputs.formats.archive import listed
+from certify.inputs.formats.table import open_archive
+from certify.problem.problem import Problem
+from certify.rigor.fp import Array
+from certify.spec.sources import read_source
+
+
+@dataclass(frozen=True, eq=False)
+class RawRows:
+    """Rows as a data file has them.
+
+    Attributes:
+        X: `(n, …)` features.
+        y: targets, words too, or None.
+        names: of the features of a table, else None.
+    """
+
+    X: Array
+    y: Array | None
+    names: tuple[str, ...] | None
+
+
+def raw_rows(path: Path, role: str, told: Told, names: tuple[str, ...] | None = None) -> RawRows:
+    """Read a data file as it is.
+
+    Args:
+        path: the file.
+        role: what it is for, in messages.
+        told: names of features and targets, where somebody said them.
+        names: columns that have to be the features; None: all but the targets.
+
+    Raises:
+        InputError: it cannot be read, or what is named is not there.
+    """
+    facts = data_facts(path, targets=told.targets)
+    archive = open_archive(read_source(path, role), role)
+    asked = f"{role} file {path.name}"
+
+    def there(name: str) -> str:
+        if name not in archive.names:
+            raise InputError(asked, f"no array or column named {name!r}; it holds {listed(archive.names)}",
+                             "name others with --features and --targets")
+        return name
+
+    targets = facts.targets if facts.targets in archive.names else None
+    y = None if targets is None else archive.read_words(targets)
+    if not archive.table:
+        return RawRows(archive.read(there(told.features[0] if told.features else str(facts.features))), y, None)
+    columns = names or told.features or facts.features
+    columns = tuple(name for name in columns if name != targets)
+    X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
+    return RawRows(X, y, columns)
+
+
+def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject | None:
+    """The subject of a model that is no network of a spec as it is; None where it is one.
+
+    Args:
+        model: the file.
+        data: the training data.
+        evaluation: rows to predict; None: the training rows.
+        told: what no file says.
+        folder: where the network, its rows and what is predicted are written.
+
+    Raises:
+        InputError: what cannot be read, does not fit together or was not said.
+    """
+    door = _factory if told.factory is not None else DOORS.get(model.suffix.lower())
+    if door is None:
+        return None
+    rows = raw_rows(data, "data", told)
+    with warnings.catch_warnings(record=True) as heard:  # what a caller in Python is warned of, a reader has to know
+        warnings.simplefilter("always", UserWarning)
+        problem, name = door(model, rows, told, folder)
+    if rows.names is not None and problem.names is None and problem.prepare is None:
+        problem = replace(problem, names=rows.names)
+    points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows.names)
+    subject = stored(problem, None if points is None else points.X, None if points is None else points.y, folder, name)
+    notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
+    subject = replace(subject, notes=notes or subject.notes)
+    if told.weight_decay is not None:
+        subject = replace(subject, weight_decay=told.weight_decay)
+    return subject if told.threshold is None else replace(subject, threshold=told.threshold)
+
+
+def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str]:
+    """A fitted estimator, which says its loss and its penalty itself."""
+    from certify.inputs.sklearn.skops_file import estimator_of
+    from certify.prove.estimators import from_sklearn
+
+    stated = {"--activation": told.activation, "--loss": told.loss, "--weight-decay": told.weight_decay}
+    for option, said in stated.items():
+        if said is not None:
+            raise InputError(f"{option} {said}", f"{model.name} says it itself", "leave the option out")
+    estimator = estimator_of(model)
+    return from_sklearn(estimator, rows.X, _targets(rows)), type(estimator).__name__
+
+
+def _linear(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str]:
+    """Weights and intercepts of a linear model."""
+    from certify.inputs.linear_file import linear_of
+    from certify.network.network import Network
+    from certify.prove.given_weights import from_arrays
+
+    weights, bias = linear_of(model)
+    if told.loss is None or told.weight_decay is None:
+        network = Network((weights,), (bias,), "identity")
+        refuse(Unsaid(False, told.loss is None, told.weight_decay is None), network,
+               np.asarray(rows.X, dtype=np.float64), rows.y, told.loss, told.bias_decay)
+    return from_arrays(weights, bias, rows.X, _targets(rows), loss=cast("Any", told.loss),
+                       weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay,
+                       normalization=cast("Any", told.normalization), names=rows.names), model.stem
+
+
+def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str]:
+    """The weights of a torch module that a factory makes: whole if it is a chain, else its last layer."""
+    from certify.prove.modules import from_factory
+
+    assert told.factory is not None
+    if told.activation is not None:
+        raise InputError(f"--activation {told.activation}", "the module says it itself", "leave the option out")
+    problem: Problem = from_factory(
+        told.factory, model, rows.X, _targets(rows), folder=model.parent, loss=told.loss,
+        weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay, normalization=told.normalization)
+    if told.weight_decay is None:
+        raw: Any = problem.y if problem.labels is None else problem.labels.astype(np.int64)
+        refuse(Unsaid(False, False, True), problem.network, problem.X, raw, problem.loss, told.bias_decay)
+    return problem, told.factory.rpartition(":")[2]
+
+
+def _targets(rows: RawRows) -> Any:
+    if rows.y is None:
+        raise InputError("data file", "no targets in it", "name them with --targets")
+    return rows.y
+
+
+Door = Callable[[Path, RawRows, Told, Path], tuple[Problem, str]]
+
+DOORS: Final[Mapping[str, Door]] = MappingProxyType({".skops": _estimator, ".npz": _linear})
+"""By the ending of the model file."""

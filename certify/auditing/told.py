@@ -1,0 +1,48 @@
+"""What somebody says of the files and of the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from certify.format.errors import InputError
+from certify.spec.vocabulary import ACTIVATIONS, LOSSES
+
+
+@dataclass(frozen=True)
+class Told:
+    """What somebody says of the files and of the training; None: nothing.
+
+    Attributes:
+        activation, loss, weight_decay, bias_decay, normalization: of the training.
+        features, targets: names in the data file.
+        threshold: of one real output: what parts two labels.
+        graph: a graph file that describes the network.
+        factory: ``"package.module:callable"``, which makes the module.
+    """
+
+    activation: str | None = None
+    loss: str | None = None
+    weight_decay: float | None = None
+    bias_decay: bool = True
+    normalization: str = "fixed"
+    features: tuple[str, ...] = ()
+    targets: str | None = None
+    threshold: float | None = None
+    graph: Path | None = None
+    factory: str | None = None
+
+
+def require_words(told: Told) -> None:
+    """Refuse words that are none.
+
+    Raises:
+        InputError: with the words that there are.
+    """
+    for option, word, words in (("activation", told.activation, ACTIVATIONS), ("loss", told.loss, LOSSES)):
+        if word is not None and word not in words:
+            raise InputError(f"--{option} {word}", "no such word", f"give one of {', '.join(words)}")
+    if told.weight_decay is not None and not 0 <= told.weight_decay < float("inf"):
+        raise InputError(f"--weight-decay {told.weight_decay}", "no penalty", "give a finite number from 0 on")
+    if told.normalization not in ("fixed", "remaining"):
+        raise InputError(f"--normalization {told.normalization}", "no such word", "give fixed or remaining")
