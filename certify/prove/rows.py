@@ -297,7 +297,7 @@ def asked_of(problem: Problem, X_eval: Any, members: Mapping[str, Any]) -> Probl
     points = given_rows(X_eval, "X_eval")
     if points.shape[1] != problem.columns:
         raise InputError("X_eval", f"{points.shape[1]} columns", f"give {problem.columns}, those of the training data")
-    same_columns(X_eval, problem.names, "X_eval")
+    same_columns(X_eval, problem.column_names, "X_eval")
     if problem.prepare is not None:
         points = np.ascontiguousarray(problem.prepare(points))
     inputs = problem.network.widths[-2] if isinstance(problem.network, Network) else problem.inputs
