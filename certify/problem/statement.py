@@ -158,6 +158,11 @@ class Statement:
         return int(getattr(self.prepare, "columns", self.inputs))
 
     @property
+    def column_names(self) -> tuple[str, ...] | None:
+        """Names of these columns, where they are known."""
+        return self.names or getattr(self.prepare, "names", None)
+
+    @property
     def outputs(self) -> int:
         """Number k of network outputs."""
         return self.network.widths[-1]

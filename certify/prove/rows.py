@@ -333,7 +333,7 @@ def points_of(problem: Problem, X_eval: Any) -> Array:
     points = given_rows(X_eval, "X_eval")
     if points.shape[1] != problem.columns:
         raise InputError("X_eval", f"{points.shape[1]} columns", f"give {problem.columns}, those of the training data")
-    same_columns(X_eval, problem.names, "X_eval")
+    same_columns(X_eval, problem.column_names, "X_eval")
     return points if problem.prepare is None else np.ascontiguousarray(problem.prepare(points))
 
 

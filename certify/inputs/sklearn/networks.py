@@ -33,7 +33,7 @@ def _regressor(estimator: Any, y: Array, n: int) -> Linear:
     if loss not in OF_REGRESSORS:
         raise InputError("loss", f"{loss!r}", f"fit with loss={' or '.join(map(repr, OF_REGRESSORS))}")
     k = int(estimator.n_outputs_)
-    if loss == "poisson" and k > 1:
+    if OF_REGRESSORS[loss].counts and k > 1:
         raise InputError("loss", f"{loss!r} of {k} outputs", "fit one estimator for each")
     return _network(estimator, OF_REGRESSORS[loss], n, targets=real_targets(y, n, k))
 
@@ -70,7 +70,7 @@ def _steps(p: Mapping[str, Any], n: int) -> int:
 DESCENTS: Final = ("sgd", "adam")
 """Solvers that take a step a batch."""
 
-OF_REGRESSORS: Final[Mapping[str, str]] = MappingProxyType({"squared_error": Loss.SQUARED, "poisson": Loss.POISSON})
+OF_REGRESSORS: Final[Mapping[str, Loss]] = MappingProxyType({"squared_error": Loss.SQUARED, "poisson": Loss.POISSON})
 """The loss of MLPRegressor by its option."""
 
 ACTIVATIONS: Final[Mapping[str, str]] = MappingProxyType({

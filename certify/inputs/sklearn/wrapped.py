@@ -21,11 +21,13 @@ class Prepared:
     Attributes:
         steps: each with its name.
         columns: of a row before them.
+        names: of those columns, where these are not the columns after them; None: the problem has them.
         of_rows: whether the last makes features from the training rows, so that a new row would have others.
     """
 
     steps: tuple[tuple[str, Callable[[Any], Any]], ...]
     columns: int
+    names: tuple[str, ...] | None = None
     of_rows: bool = False
 
     @property

@@ -126,6 +126,16 @@ def test_new_rows_are_refused_because_they_would_have_features_of_their_own() ->
         stable_predictions(problem, POINTS[:, :2], delete=1)
 
 
+def test_columns_of_a_table_keep_their_order() -> None:
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(X, columns=list("abc"))
+    problem = from_sklearn(KernelRidge(kernel="rbf").fit(table, Y), table, pandas.Series(Y))
+    found = [stable_predictions(problem, rows[:9], delete=1, threshold=0.5) for rows in (table, X)]
+    assert found[0].lower == found[1].lower > 0
+    with pytest.raises(InputError, match="X_eval: column 0 is 'b', where the training data has 'a'"):
+        stable_predictions(problem, table[list("bac")], delete=1, threshold=0.5)
+
+
 def test_an_estimator_without_a_fit_is_refused() -> None:
     with pytest.raises(InputError, match="KernelRidge that is not fitted"):
         from_sklearn(KernelRidge(), X, Y)

@@ -11,12 +11,15 @@ from certify import from_sklearn, stable_predictions
 from certify.finders.head.refits import Refitter
 from certify.format.errors import InputError, SpecError
 from certify.prove.prover import bound
-from certify.systems.head.rows.of_problem import head_of
+from certify.systems.head.rows.of_problem import given_base, head_of
 from tests.unit.prove.test_estimators import data, regression
 
 pytest.importorskip("sklearn")
+from sklearn import datasets
 from sklearn import linear_model as lm
 from sklearn.decomposition import PCA
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -103,6 +106,18 @@ def test_what_is_said_of_a_deleted_row_is_what_fitting_again_shows(make: Any, of
     for i in range(len(X)):
         stays &= labels(make().fit(np.delete(X, i, axis=0), np.delete(y, i))) == labels(estimator)
     assert len(found.undecided) == 0 and np.array_equal(found.proved, np.flatnonzero(stays))
+
+
+@pytest.mark.parametrize(("make", "of", "far"), [
+    (lambda: make_pipeline(StandardScaler(), lm.RidgeClassifier()), "breast_cancer", 1e-9),
+    (lm.Ridge, "diabetes", 1e-9), (lambda: KernelRidge(kernel="rbf"), "diabetes", 1e-6),
+    (lambda: GaussianProcessRegressor(alpha=1.0, normalize_y=True), "diabetes", 1e-6),
+    (lambda: make_pipeline(StandardScaler(), LinearSVC()), "wine", 1e-3)])
+@pytest.mark.filterwarnings("ignore")
+def test_stock_estimators_are_proved_near_their_minimum_on_real_data(make: Any, of: str, far: float) -> None:
+    X, y = getattr(datasets, f"load_{of}")(return_X_y=True)
+    head = head_of(from_sklearn(make().fit(X, y), X, y))
+    assert given_base(head, Refitter(head).V0)[1] < far * np.linalg.norm(head.V)
 
 
 @pytest.mark.filterwarnings("ignore")
