@@ -5,22 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from certify._public import (
-        Problem,
-        __version__,
-        algorithm_1,
-        bound,
-        closeness,
-        coefficients,
-        estimate,
-        from_sklearn,
-        leave_one_out,
-        load_problem,
-        polish,
-        sensitivity,
-        stability,
-        stable_predictions,
-        tolerated_changes,
+    from certify._public import (  # noqa: I001  (packed: every line here is one that a verdict rests on)
+        Problem, __version__, algorithm_1, bound, closeness, coefficients, estimate, from_sklearn, leave_one_out,
+        load_problem, polish, sensitivity, stability, stable_predictions, tolerated_changes,
     )
 
 __all__ = ["Problem", "__version__", "algorithm_1", "bound", "closeness", "coefficients", "estimate",

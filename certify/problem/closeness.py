@@ -122,8 +122,8 @@ def hint(problem: Problem) -> str:
     if found is None or found.trained_to_end:
         return ""
     if found.endless:
-        return (f"{found.sentence()}. Train with a weight decay and state it; or ask map = \"sublevel\", which takes any "
-                "weights")
+        return (f"{found.sentence()}. Train with a weight decay and state it; or ask map = \"sublevel\", which takes "
+                "any weights")
     return (f"{found.sentence()}. `certify polish SPEC` finishes the training; or ask map = \"sublevel\", which takes "
             "any weights")
 
@@ -201,7 +201,7 @@ def _distance(loss: PlainLoss, g: Array) -> float:
 
 
 def _direct(at: PlainPoint, g: Array) -> float:
-    """The same by an eigendecomposition: of the Hessian where it has no direction downwards; what is flat is left out."""
+    """The same by an eigendecomposition, of the Hessian where it bends nowhere downwards; what is flat is left out."""
     for losses_alone in (False, True):
         H = np.stack([at.product(column, gauss_newton=losses_alone) for column in np.eye(len(g))])
         values, vectors = np.linalg.eigh((H + H.T) / 2)
