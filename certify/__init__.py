@@ -5,24 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from certify._public import (
-        Problem,
-        __version__,
-        algorithm_1,
-        audit,
-        bound,
-        closeness,
-        coefficients,
-        estimate,
-        from_arrays,
-        from_module,
-        from_sklearn,
-        leave_one_out,
-        load_problem,
-        polish,
-        sensitivity,
-        stability,
-        stable_predictions,
+    from certify._public import (  # noqa: I001  (packed: every line here is one that a verdict rests on)
+        Problem, __version__, algorithm_1, audit, bound, closeness, coefficients, estimate, from_arrays, from_module,
+        from_sklearn, leave_one_out, load_problem, polish, sensitivity, stability, stable_predictions,
         tolerated_changes,
     )
 

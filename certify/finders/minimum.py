@@ -314,15 +314,14 @@ def head_hessian(at: PlainPoint) -> Array:
     k, m = W.shape
     full = phi if b is None else np.hstack([phi, np.ones((len(phi), 1))])
     size = full.shape[1]
-    H = np.empty((k, size, k, size))
+    blocks = np.empty((k, size, k, size))
     for a in range(k):
         for c in range(a + 1):
             block = full.T @ (M[:, a, c, None] * full) / loss.n
-            H[a, :, c, :], H[c, :, a, :] = block, block.T
-    H = H.reshape(k * size, k * size)
+            blocks[a, :, c, :], blocks[c, :, a, :] = block, block.T
     order = np.arange(k * size).reshape(k, size)
     place = np.concatenate([order[:, :m].ravel(), order[:, m:].ravel()])
-    H = H[np.ix_(place, place)]
+    H: Array = blocks.reshape(k * size, k * size)[np.ix_(place, place)]
     H[np.arange(len(H)), np.arange(len(H))] += loss.decay
     return H
 

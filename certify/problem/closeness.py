@@ -201,7 +201,7 @@ def _distance(loss: PlainLoss, g: Array) -> float:
 
 
 def _direct(at: PlainPoint, g: Array) -> float:
-    """The same by an eigendecomposition, of the Hessian where it has no direction downwards; flat ones are left out."""
+    """The same by an eigendecomposition, of the Hessian where it bends nowhere downwards; what is flat is left out."""
     for losses_alone in (False, True):
         H = np.stack([at.product(column, gauss_newton=losses_alone) for column in np.eye(len(g))])
         values, vectors = np.linalg.eigh((H + H.T) / 2)

@@ -44,8 +44,8 @@ def _edited(text: str, values: Mapping[Place, str]) -> str:
         if head := re.match(r"\s*\[\s*([A-Za-z_]+)\s*\]", line):
             section = head[1]
         found = re.match(r"""(\s*([A-Za-z_]+)\s*=\s*)("[^"\\]*"|'[^']*')(.*)$""", line, re.DOTALL)
-        place = (section, found[2]) if found else None
-        lines.append(line if found is None or place not in values else found[1] + _string(values[place]) + found[4])
+        value = None if found is None else values.get((section, found[2]))
+        lines.append(line if found is None or value is None else found[1] + _string(value) + found[4])
     return "".join(lines)
 
 

@@ -227,7 +227,8 @@ def _stopped_early(problem: Problem) -> str:
 def _blocked(problem: Problem, error: EnclosureError) -> str:
     """Why nothing could be enclosed over the ball: kinks at the weights themselves, or a huge ball around others."""
     loss = plain_loss(problem)
-    count, first = loss.at(loss.given).at_kinks()
+    with np.errstate(over="ignore", invalid="ignore"):
+        count, first = loss.at(loss.given).at_kinks()
     if first is None:
         return _stopped_early(problem) or error.reason
     row, layer, unit, value = first

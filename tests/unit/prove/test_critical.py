@@ -307,3 +307,17 @@ def test_weight_decay_leaves_no_symmetry_and_tilts_in_weight_space():
     b = bound(replace(always_active(), weight_decay=0.1), "modulus")
     assert b.theorem == "M5c" and b.upper <= b.lower * (1 + 1e-6)
     assert any("weight space" in h.statement for h in b.hypotheses)
+
+
+@pytest.mark.parametrize(("feature", "words"), [
+    (0.0, "a pre-activation that may be at a kink (row 1, layer 1, unit 1, 0) (second derivatives of relu): change"),
+    (1e-12, "a pre-activation lies at a kink (row 1, layer 1, unit 1, 1e-12; 1 such in all), where relu has no second"),
+    (0.5, "the weights are not at a critical point of the stated loss (squared, weight_decay = 0.1): its gradient"),
+])
+def test_a_kink_is_named_where_one_is_and_else_that_the_weights_were_stopped_early(feature, words):
+    X = np.array([[1.0, 2.0], [3.0, feature], [2.0, 1.0], [-1.0, 1.0]])
+    net = Network((np.eye(2), np.ones((1, 2))), (None, None), "relu")
+    problem = Problem(net, X, X.sum(axis=1, keepdims=True) + 0.5, "targets", (0, 1), map="critical", base="nearby",
+                      weight_decay=0.1)
+    reason = bound(problem, "modulus").reason
+    assert reason.startswith(words) and ("certify polish SPEC" in reason) == (feature == 0.5)
