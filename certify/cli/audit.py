@@ -32,6 +32,9 @@ def run_audit(
 ) -> dict[str, Any]:
     """Read, prove, and write `certificate.json` and `report.html`.
 
+    A model that `certify check` does not read is written once more, with a spec that names it, and the certificate is
+    about these (:mod:`certify.certificate.checkable`).
+
     The output folder is tried before anything is computed, and the files are written at the end, whole or not at
     all: an error or Ctrl-C leaves what was there before. A side file of the certificate that is replaced goes.
 
@@ -49,6 +52,7 @@ def run_audit(
             is no error: the claim is inconclusive and says what it would need.
     """
     from certify.certificate import build, canonical_bytes
+    from certify.certificate.checkable import checkable
     from certify.certificate.write import require_folder, write_together
     from certify.problem.fitting import fit_of
     from certify.problem.limits import limits_of
@@ -63,10 +67,10 @@ def run_audit(
     require_folder(folder, (CERTIFICATE, REPORT, WITNESS))
     audit = load(spec_path, merge_duplicates)
     tell("testing the arithmetic of this machine", 0.01)
-    environment = self_test() | {"fit": fit_of(audit.problem).as_json()}  # a free member: the format has no other
+    sources, written, origin = checkable(audit.problem, audit.sources, folder)
+    environment = self_test() | origin | {"fit": fit_of(audit.problem).as_json()}  # free: the format has no such member
     claims, base, arrays = _prove(audit.problem, tell, limits_of(audit.problem, started))
     tell("writing certificate and report", 0.97)
-    sources, written = dict(audit.sources), {}
     if arrays:
         written[folder / WITNESS] = content = _witness_bytes(arrays)
         sources["witness"] = Digest(folder / WITNESS, hashlib.sha256(content).hexdigest(), len(content))
