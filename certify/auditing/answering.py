@@ -12,7 +12,6 @@ from typing import Any, Final
 from certify.auditing.questions.base import Asked, Options, Question, Wanted
 from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, Loaded, Proved, load, prove, tested, write
 from certify.auditing.subject import Subject
-from certify.auditing.toml_text import spec_text
 from certify.certificate.build import Claim
 from certify.certificate.write import require_folder
 from certify.format.digits import at_least, at_most
@@ -26,6 +25,7 @@ from certify.report.messages import cautions_of
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
 from certify.spec.sources import Digest
+from certify.spec.toml_text import spec_text
 
 SPEC: Final = "certify.toml"
 DRAFT: Final = ".certify-draft.toml"

@@ -12,7 +12,6 @@ from certify.auditing.facts import data_facts, loss_facts, network_facts
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.subject import Subject, relative, threshold_of
 from certify.auditing.told import Told, require_words
-from certify.auditing.toml_text import spec_text
 from certify.format.errors import InputError
 from certify.inputs import load_data, load_evaluated, read_graph_network, read_network
 from certify.inputs.data import Data
@@ -21,6 +20,7 @@ from certify.network.network import Network
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
+from certify.spec.toml_text import spec_text
 from certify.spec.vocabulary import ACTIVATIONS
 
 

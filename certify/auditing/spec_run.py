@@ -32,6 +32,9 @@ def run_audit(
 ) -> dict[str, Any]:
     """Read, prove, and write `certificate.json` and `report.html`.
 
+    A model that `certify check` does not read is written once more, with a spec that names it, and the certificate is
+    about these (:mod:`certify.certificate.checkable`).
+
     The output folder is tried before anything is computed, and the files are written at the end, whole or not at
     all: an error or Ctrl-C leaves what was there before. A side file of the certificate that is replaced goes.
 
@@ -48,6 +51,7 @@ def run_audit(
         CertifyError: bad input, or a machine on which nothing can be proved. What memory or time does not allow
             is no error: the claim is inconclusive and says what it would need.
     """
+    from certify.certificate.checkable import checkable
     from certify.certificate.write import require_folder
     from certify.problem.limits import limits_of
 
@@ -58,10 +62,11 @@ def run_audit(
     require_folder(folder, (CERTIFICATE, REPORT, WITNESS))
     audit = load(spec_path, merge_duplicates)
     tell("testing the arithmetic of this machine", 0.01)
-    environment = tested(audit.problem)
+    sources, beside, origin = checkable(audit.problem, audit.sources, folder)
+    environment = tested(audit.problem) | origin
     proved = prove(audit.problem, tell, limits_of(audit.problem, started))
     tell("writing certificate and report", 0.97)
-    certificate = write(audit, proved, environment, folder)
+    certificate = write(Loaded(audit.problem, sources), proved, environment, folder, beside)
     tell("done", 1.0)
     return certificate
 

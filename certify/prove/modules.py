@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -95,6 +96,27 @@ def from_module(
     if taken.notes:
         warnings.warn("; ".join(taken.notes), stacklevel=2)
     return problem
+
+
+def from_factory(factory: str, weights: str | Path, X: Any, y: Any = None, *, folder: str | Path = ".",
+                 **options: Any) -> Problem:
+    """As :func:`from_module`, of the module that a factory makes with the weights of a file.
+
+    Args:
+        factory: `package.module:callable`, whose code is run.
+        weights: `.safetensors`, or a state dict as `.pt`, `.pth` or `.th`, of which nothing is run.
+        X, y: as there.
+        folder: where modules are looked for, after the usual places, and the file.
+        options: as there.
+
+    Raises:
+        InputError, SpecError: what stands in the way, with what would work.
+        MissingPackage: torch is not installed.
+    """
+    from certify.inputs.torch.module import made_and_filled
+
+    made, _ = made_and_filled(factory, Path(folder) / weights, Path(folder))
+    return from_module(made, X, y, **options)
 
 
 def _taken(made: Any, rows: Array, X: Any, layer: int | str | None, notes: tuple[str, ...]) -> _Taken:

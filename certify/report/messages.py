@@ -136,10 +136,24 @@ def advice(certificate: Json) -> list[str]:
     files = {role: certificate["subject"][role]["path"] for role in CHECKED}
     folded = FOLDED if certificate["problem"].get("reparameterised") else ""
     asked = {claim["quantity"] for claim in certificate["claims"]}
-    notes = [folded, fixed_note(certificate["problem"], asked), unused_radius(certificate),
+    notes = [folded, rewritten(certificate), fixed_note(certificate["problem"], asked), unused_radius(certificate),
              *(f"certify check {words}" for words in unchecked(files))]
     cautioned = (f"caution: {words}" for words in cautions_of(certificate))
     return [*dict.fromkeys(lines), *cautioned, *(f"note: {words}" for words in notes if words)]
+
+
+def rewritten(certificate: Json) -> str:
+    """That the model was written once more, so that checkers can read it; empty where it was not.
+
+    >>> rewritten({"environment": {}})
+    ''
+    """
+    given = certificate["environment"].get("read_from")
+    if not isinstance(given, dict) or "path" not in given.get("model", {}):
+        return ""
+    now = {role: certificate["subject"][role]["path"] for role in ("model", "spec")}
+    return (f"the parameters of {given['model']['path']} are written as {now['model']}, and the spec that names it as "
+            f"{now['spec']}: the certificate is about these, and certify check reads them")
 
 
 def cautions_of(certificate: Json) -> list[str]:

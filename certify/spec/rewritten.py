@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any
+
+from certify.spec.toml_text import document_text
 
 Place = tuple[str, str]
 """Section and key."""
@@ -35,7 +35,7 @@ def rewritten(content: bytes, values: Mapping[Place, str]) -> bytes:
         fits = tomllib.loads(edited) == meant
     except tomllib.TOMLDecodeError:
         fits = False
-    return (edited if fits else _written(meant)).encode("utf-8")
+    return (edited if fits else document_text(meant)).encode("utf-8")
 
 
 def _edited(text: str, values: Mapping[Place, str]) -> str:
@@ -44,38 +44,6 @@ def _edited(text: str, values: Mapping[Place, str]) -> str:
         if head := re.match(r"\s*\[\s*([A-Za-z_]+)\s*\]", line):
             section = head[1]
         found = re.match(r"""(\s*([A-Za-z_]+)\s*=\s*)("[^"\\]*"|'[^']*')(.*)$""", line, re.DOTALL)
-        value = None if found is None else values.get((section, found[2]))
-        lines.append(line if found is None or value is None else found[1] + _string(value) + found[4])
+        other = None if found is None else values.get((section, found[2]))
+        lines.append(line if found is None or other is None else found[1] + value(other) + found[4])
     return "".join(lines)
-
-
-def _written(document: Mapping[str, Any]) -> str:
-    """A document of a spec's shape as TOML: plain keys, sections, lists of sections."""
-    plain = [f"{key} = {_value(value)}" for key, value in document.items() if not _section(value)]
-    parts = ["\n".join(plain)]
-    for key, value in document.items():
-        for table in (value if isinstance(value, list) else [value]) if _section(value) else []:
-            name = f"[[{key}]]" if isinstance(value, list) else f"[{key}]"
-            parts.append("\n".join([name, *(f"{inner} = {_value(entry)}" for inner, entry in table.items())]))
-    return "\n\n".join(parts) + "\n"
-
-
-def _section(value: object) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and bool(value)
-                                       and all(isinstance(entry, dict) for entry in value))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return _string(value)
-    if isinstance(value, list):
-        return "[" + ", ".join(_value(entry) for entry in value) + "]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_string(key)} = {_value(entry)}" for key, entry in value.items()) + " }"
-    return repr(value)
-
-
-def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -8,10 +8,14 @@ import numpy as np
 from flint import arb, ctx
 
 from certify.network.graph import maps
+from certify.network.graph.balls import _Descent, _Row
 from certify.network.graph.gradients import descend_graph
+from certify.network.graph.graph import GraphNetwork
+from certify.network.graph.passes import compile_graph, graph_forward
 from certify.network.graph.pooling import Pool
+from certify.network.graph.twins import twin_labels
 from certify.rigor import fp
-from certify.rigor.arithmetic import Arithmetic, Pair
+from certify.rigor.arithmetic import Arithmetic, Binary64, Pair
 from certify.rigor.ball import Balls
 from tests.containment.registry import attack
 from tests.containment.rigor import Array, Outcome, expect, refusing
@@ -280,6 +284,26 @@ def parameter_gradients(rng: Rng, arithmetic: Arithmetic) -> Outcome:
     return "decided"
 
 
+def twins(rng: Rng) -> Outcome:
+    """Entries with equal labels have equal values at other weights near by; those with label 0 are 0 there."""
+    net = random_graph(rng)
+    x = rng.integers(0, 3, size=net.widths[0]) / 2.0 * (rng.random(net.widths[0]) < rng.choice([0.2, 0.8]))
+    made = compile_graph(net, Binary64())
+    still = {name: mask[0] for name, mask in graph_forward(made, x[None], Binary64()).still.items()}
+    moved = {name: a + 2.0**-40 * rng.normal(size=a.shape) if name in net.learned else a
+             for name, a in net.tensors.items()}
+    near = compile_graph(GraphNetwork(net.nodes, moved, net.shape, net.output), Binary64())
+    with ctx.workprec(BITS):
+        values = _Row(_Descent(near, None, True), 0, x).values
+        for name, v in values.items():
+            labels = twin_labels(made, x, still, name).tolist()
+            first = {0: arb(0)}
+            for label, value in zip(labels, v.tolist(), strict=True):
+                gap = first.setdefault(label, value) - value
+                expect(bool(abs(gap) < 2.0**-200 * (1 + abs(value))), f"one function of the weights at {name}", x=x)
+    return "decided"
+
+
 @attack("graph_windows", "G1")
 def graph_windows(rng: Rng) -> Outcome:
     return window_maps(rng, any_arithmetic(rng))
@@ -308,3 +332,8 @@ def graph_parameters(rng: Rng) -> Outcome:
 @attack("graph_gradients", "G5")
 def graph_gradients(rng: Rng) -> Outcome:
     return gradients(rng, any_arithmetic(rng))
+
+
+@attack("graph_twins", "G7")
+def graph_twins(rng: Rng) -> Outcome:
+    return twins(rng)

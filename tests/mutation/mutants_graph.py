@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutation.mutants import FP, SLACK, UNDERFLOW, Mutant
 
 MAPS, POOLING = "network/graph/maps.py", "network/graph/pooling.py"
+TWINS = "network/graph/twins.py"
 PASSES, GRADIENTS = "network/graph/passes.py", "network/graph/gradients.py"
 
 GRAPH: tuple[Mutant, ...] = (
@@ -46,6 +47,15 @@ GRAPH: tuple[Mutant, ...] = (
     Mutant("graph: rad of an adjoint", PASSES, "rad = slope.bound * v.rad + v.norm", "rad = v.norm", ("graph_activations@0",)),
     Mutant("graph: slope's radius", PASSES, "v.norm * (slope.rad + arithmetic", "v.norm * (arithmetic", ("graph_activations@0",)),
     Mutant("graph: unit of slopes", PASSES, "arithmetic.unit * (slope.bound + slope.rad))", "0.0)", ("graph_activations@31",)),
+    # G7
+    Mutant("twins: channels alike", TWINS, "np.arange(channels)[:, None] * (1 + int(of_places.max()))", "np.zeros((channels, 1), dtype=np.int64)", ("graph_twins@0",)),
+    Mutant("twins: one BatchNorm for all", TWINS, "np.arange(len(before)) // places", "0 * np.arange(len(before))", ("graph_twins@1",)),
+    Mutant("twins: padding as a number", TWINS, "np.append(before, 0)[window.index]", "np.append(before, 1)[window.index]", ("graph_twins@14",)),
+    Mutant("twins: a maximum by its first entry", TWINS, "np.sort(np.append(before, PADDED)[made.pools[node.name].index], axis=1)", "np.append(before, PADDED)[made.pools[node.name].index][:, :1]", ("graph_twins@3",)),
+    Mutant("twins: one term of a sum", TWINS, "np.stack(inputs, axis=1)", "inputs[0][:, None]", ("graph_twins@0",)),
+    Mutant("twins: still without proof", TWINS, "labels[still[node.name]] = 0", "labels[labels == 1] = 0", ("graph_twins@1",)),
+    Mutant("twins: small numbers as 0", TWINS, "np.where(x == 0, 0, 1 +", "np.where(x <= 0.5, 0, 1 +", ("graph_twins@0",)),
+    Mutant("twins: φ(0) as 0", TWINS, "_numbered(before[:, None])", "before.copy()", ("graph_twins@1",)),
     # G5
     Mutant("graph gradient: product", GRADIENTS, "return (product + fp.exact(balls))", "return (fp.exact(balls))", ("graph_parameters@1",)),
     Mutant("graph gradient: balls", GRADIENTS, "return (product + fp.exact(balls))", "return (product)", ("graph_parameters@0",)),

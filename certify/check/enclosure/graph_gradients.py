@@ -61,7 +61,7 @@ class GraphDescent:
         step = max(1, ENTRIES // operators.entries)
         for start in range(0, len(problem.features), step):
             rows = slice(start, start + step)
-            passed = Pass(operators, problem.features[rows], start, kinks)
+            passed = Pass(operators, problem.features[rows], start, kinks, not problem.moves.inputs)
             found = losses(problem, arb_mat(passed.outputs), rows)
             values, slopes, bends = values + found.values, slopes + found.slopes.tolist(), bends + found.bends
             if kinks.where:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from flint import arb, arb_mat
 
 from certify.check.enclosure.activation import ACTIVATIONS
+from certify.check.enclosure.graph_twins import Functions
 from certify.check.linalg.balls import ONE, ZERO
 from certify.check.reading.data import Vector
 from certify.check.reading.graph import Graph, Node
@@ -106,10 +107,12 @@ class Pass:
         points: the rows.
         first: number of the first row, for messages.
         kinks: told of every kink that is near.
+        fixed: whether the rows stay as they are, so that ties of one function of the weights are none (G7).
     """
 
-    def __init__(self, operators: Operators, points: Sequence[Vector], first: int, kinks: Kinks) -> None:
-        self.operators, self.first, self.kinks = operators, first, kinks
+    def __init__(self, operators: Operators, points: Sequence[Vector], first: int, kinks: Kinks,
+                 fixed: bool = False) -> None:
+        self.operators, self.first, self.kinks, self.fixed, self.points = operators, first, kinks, fixed, points
         graph = operators.graph
         self.values: dict[str, Rows] = {graph.entry: [[arb(v) for v in point] for point in points]}
         self.still: dict[str, Still] = {}
@@ -203,7 +206,7 @@ class Pass:
     def _largest(self, node: Node, x: Rows) -> Rows:
         values, winners, still = [], [], []
         for i, (row, zeros) in enumerate(zip(x, self._still(node), strict=True)):
-            won, most = [], []
+            won, most, names = [], [], None
             for place, window in enumerate(self.operators.tables[node.name]):
                 there = [j for j in window if j >= 0]
                 best = max(there, key=lambda j: float(row[j].mid()))
@@ -213,6 +216,10 @@ class Pass:
                     if j == best or (zeros[j] and zeros[best]):
                         continue
                     gap = row[best] - row[j]
+                    if self.fixed and not gap > 0:
+                        names = names or self._functions(i).names(node.inputs[0])
+                        if names[j] == names[best]:
+                            continue
                     if not gap > 0:  # the loss is still claimed
                         gap, value = gap if gap == 0 else gap.union(ZERO), value.max(row[j])
                     self.kinks.see(gap, f"the gap of place {place} of node {node.name} at row {self.first + i}")
@@ -222,6 +229,11 @@ class Pass:
             still.append([zeros[j] for j in won])
         self.winners[node.name], self.still[node.name] = winners, still
         return values
+
+    def _functions(self, i: int) -> Functions:
+        """What the entries of a row are made of, as far as the pass has come."""
+        still = {name: rows[i] for name, rows in self.still.items()}
+        return Functions(self.operators.graph, self.points[i], self.operators.tables, self.operators.choices, still)
 
     def _normalised(self, node: Node, x: Rows) -> Rows:
         c, places = node.shape[0], node.shape[1] * node.shape[2]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from certify.format.errors import InputError
@@ -37,7 +39,7 @@ def open_archive(source: Source, role: str) -> Archive:
     asked = f"{role} file {source.path}"
     if not source.content:
         raise InputError(asked, "an empty file", "write it again")
-    ending, readers = source.path.suffix.lower(), _readers(role)
+    ending, readers = source.path.suffix.lower(), _readers(role, source.path.parent)
     if ending not in readers:
         remedy = FOREIGN.get(ending) if role == "model" else None
         raise InputError(asked, f"'{ending}' is no format that can be read ({', '.join(readers)})",
@@ -51,7 +53,7 @@ def open_archive(source: Source, role: str) -> Archive:
     return readers[ending](source.content, asked)
 
 
-def _readers(role: str) -> dict[str, Callable[[bytes, str], Archive]]:
+def _readers(role: str, folder: Path) -> dict[str, Callable[[bytes, str], Archive]]:
     """The formats that can be opened. A new format is a new file and a line here."""
     from certify.inputs.formats.csv_file import CsvArchive
     from certify.inputs.formats.npz import NpzArchive
@@ -63,7 +65,8 @@ def _readers(role: str) -> dict[str, Callable[[bytes, str], Archive]]:
 
     if role == "model":
         torch_files = {ending: TorchArchive for ending in _TORCH}
-        return {".safetensors": SafetensorsArchive, **torch_files, ".pt2": ExportArchive, ".onnx": OnnxArchive}
+        return {".safetensors": SafetensorsArchive, **torch_files, ".pt2": ExportArchive,
+                ".onnx": partial(OnnxArchive, folder=folder)}
     return {".npz": NpzArchive, ".safetensors": SafetensorsArchive, ".csv": CsvArchive, ".parquet": ParquetArchive}
 
 

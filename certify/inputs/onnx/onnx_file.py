@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -27,6 +28,7 @@ from certify.format.errors import InputError
 from certify.inputs.chain import BRANCHES, SOFTMAX, Chain, key_of, numbered, require_option
 from certify.inputs.formats.archive import Archive
 from certify.inputs.onnx.batch_norm import BatchNorm, batch_norm, fold
+from certify.inputs.onnx.external import Beside
 from certify.inputs.onnx.protobuf import Value, fields, float32, varints
 
 _TYPES: Final = {
@@ -86,13 +88,14 @@ class OnnxArchive(Archive):
     Args:
         content: the bytes of the file.
         asked: how to name the file in messages.
+        folder: where it lies; tensors in other files are read from there alone. None: from nowhere.
 
     Raises:
         InputError: not an ONNX model, damaged, or its graph is not a plain chain (names the operation).
     """
 
-    def __init__(self, content: bytes, asked: str) -> None:
-        self._asked = asked
+    def __init__(self, content: bytes, asked: str, folder: Path | None = None) -> None:
+        self._asked, self._beside = asked, Beside(folder, asked)
         self._layers: list[_Layer] = []
         self._place = _Place()
         try:
@@ -277,7 +280,7 @@ class OnnxArchive(Archive):
     def _tensor(self, name: str, message: bytes) -> np.ndarray[Any, Any]:
         shape: list[int] = []
         kind, parts = 0, dict[int, list[bytes]]({4: [], 10: []})
-        raw = None
+        raw, elsewhere, external = None, False, dict[str, str]()
         for number, _, value in fields(message):
             if number == 1:
                 shape += varints(value)
@@ -287,14 +290,21 @@ class OnnxArchive(Archive):
                 parts[number].append(_bytes(value))
             elif number == 9:
                 raw = _bytes(value)
-            elif number == 13 or (number == 14 and value != 0):
-                self._refuse(f"tensor '{key_of(name)}' lies in another file",
-                             "export it into one file: torch.onnx.export(…, external_data=False)")
+            elif number == 13:
+                key, entry = (_text_field(_bytes(value), wanted) for wanted in (1, 2))
+                if external.setdefault(key, entry) != entry:
+                    raise ValueError(f"{key} of the tensor {name} occurs twice")
+            elif number == 14:
+                elsewhere = _whole(value) == 1
             elif number in (5, 7, 11):
                 self._refuse(f"tensor '{key_of(name)}' is stored in a way that is not read", "export it again")
         if kind not in _TYPES:
             self._refuse(f"tensor '{key_of(name)}' holds numbers of type {kind}", "export float32 or float64")
         dtype = np.dtype(_TYPES[kind])
+        if external or elsewhere:
+            if not elsewhere or (raw and external) or not shape or min(shape) < 1 or len(shape) > 8:
+                raise ValueError(f"tensor {name} of shape {shape} lies in two places, or in none")
+            raw = self._beside.tensor(name, external, dtype.itemsize * _product(shape))
         content = raw if raw is not None else b"".join(parts[{1: 4, 11: 10}.get(kind, 4)])
         if not shape or min(shape) < 1 or len(shape) > 8 or len(content) != dtype.itemsize * _product(shape):
             raise ValueError(f"tensor {name} of shape {shape} has {len(content)} bytes")

@@ -50,6 +50,9 @@ def float64_copy(module: Any) -> tuple[nn.Module, tuple[str, ...]]:
     if not isinstance(module, nn.Module):
         raise InputError("module", f"a {type(module).__name__}",
                          "give a torch.nn.Module; estimators of scikit-learn take certify.from_sklearn")
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise InputError("module", "a TorchScript module, whose parts cannot be looked at",
+                         "give the module it was made from")
     for name, part in module.named_modules():
         hooks = (*part._forward_hooks.values(), *part._forward_pre_hooks.values())
         if any(not type(hook).__module__.startswith("torch.nn.utils.") for hook in hooks):
@@ -61,8 +64,9 @@ def float64_copy(module: Any) -> tuple[nn.Module, tuple[str, ...]]:
     try:
         made = copy.deepcopy(module)
     except (RuntimeError, TypeError, copy.Error) as error:
-        raise InputError("module", f"it cannot be copied: {line_of(error)}", "make masks and norms of its weights "
-                         "permanent (torch.nn.utils.prune.remove, remove_weight_norm)") from error
+        raise InputError("module", f"it cannot be copied: {line_of(error)}", "pass rows through it once under "
+                         "torch.no_grad(), or make masks and norms of its weights permanent "
+                         "(torch.nn.utils.prune.remove, remove_weight_norm)") from error
     trained = any(part.training for part in module.modules())
     made = made.to("cpu").to(torch.float64).eval().requires_grad_(False)
     return made, (("the module was in train mode, and a copy of it in eval mode is used",) if trained else ())
@@ -132,4 +136,4 @@ def line_of(error: BaseException) -> str:
     >>> line_of(ValueError("one" + chr(10) + "two"))
     'one'
     """
-    return str(error).strip().partition("\n")[0][:160] or type(error).__name__
+    return str(error).strip().partition("\n")[0].partition(".  ")[0][:160] or type(error).__name__

@@ -43,13 +43,36 @@ def read_module(spec: Spec, folder: Path) -> tuple[nn.Module, dict[str, str]]:
         names = {f"{layer}.{last}": f"{prefix}.{last}" if prefix else last
                  for layer, prefix in zip(layers, prefixes, strict=True) for last in ("weight", "bias")}
         return module, {name: names[name] for name in module.state_dict()}
-    source = read_source(folder / spec.model.file, "model")
+    made, stored = made_and_filled(spec.model.factory, folder / spec.model.file, folder)
+    return made, {name: name for name in stored}
+
+
+def made_and_filled(factory: str, weights: Path, folder: Path) -> tuple[nn.Module, tuple[str, ...]]:
+    """The module that a factory makes, in eval mode, with the tensors of a file; the factory's code is run.
+
+    Nothing in the file is: a pickle is followed by a reader that calls nothing
+    (:mod:`certify.inputs.torch.weights_file`).
+
+    Args:
+        factory: `package.module:callable`.
+        weights: `.safetensors`, or a state dict as `.pt`, `.pth` or `.th`.
+        folder: where modules are looked for, after the usual places.
+
+    Returns:
+        The module in the precision of the file, float32 at least, and the names of the file's tensors.
+
+    Raises:
+        InputError: the file is missing, damaged or a pickle of more than tensors; its tensors are not those of the
+            module.
+        SpecError: no such module or callable, or it raised an error.
+    """
+    source = read_source(weights, "model")
     archive = open_archive(source, "model")
     arrays = {name: archive.read(name) for name in archive.names}
-    key = f'model.factory = "{spec.model.factory}"'
-    made = _made(call_factory(spec.model.factory, folder), key)
+    key = f'model.factory = "{factory}"'
+    made = _made(call_factory(factory, folder), key)
     _load(made, arrays, key, f"model file {source.path}")
-    return made, {name: name for name in arrays}
+    return made, tuple(arrays)
 
 
 def _made(module: Any, key: str) -> nn.Module:

@@ -18,6 +18,7 @@ from certify.format.errors import EnclosureError
 from certify.network.graph.gradients import GraphDescent
 from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
 from certify.network.graph.passes import Compiled, compile_graph
+from certify.network.graph.twins import twin_labels
 from certify.network.layers.gradients import Norm
 from certify.network.layers.passes import Kink
 from certify.network.loss.losses import LossTerms, loss_ball
@@ -39,18 +40,18 @@ _ZERO, _ONE = arb(0), arb(1)
 
 def descend_in_balls(
     network: GraphNetwork, X: Array, loss: str, targets: Array | None, labels: Array | None, decay: float,
-    scale: Array | None, gap: float, tell: Callable[[float], None] = lambda _: None,
+    scale: Array | None, gap: float, tell: Callable[[float], None] = lambda _: None, fixed: bool = False,
 ) -> GraphDescent:
     """Enclose losses and gradients at all rows; arguments as in `descend_graph`.
 
     Args:
-        network, X, loss, targets, labels, decay, scale, tell: as there.
+        network, X, loss, targets, labels, decay, scale, tell, fixed: as there.
         gap: relative gap of the ends below which no more precision is tried.
     """
     made = compile_graph(network, Binary64())
     for bits in PRECISIONS:
         with ctx.workprec(bits):
-            found = _Descent(made, scale).run(X, loss, targets, labels, decay, tell)
+            found = _Descent(made, scale, fixed).run(X, loss, targets, labels, decay, tell)
         wide = found.weight_norm.upper - found.weight_norm.lower > Fraction(gap) * found.weight_norm.upper
         if not found.kinks[0] and not wide:
             break
@@ -60,8 +61,8 @@ def descend_in_balls(
 class _Descent:
     """One precision: rows are added to sums of parameter gradients."""
 
-    def __init__(self, made: Compiled, scale: Array | None) -> None:
-        self.made, self.net = made, made.network
+    def __init__(self, made: Compiled, scale: Array | None, fixed: bool) -> None:
+        self.made, self.net, self.fixed = made, made.network, fixed
         self.scale = None if scale is None else _exact(scale)
         self.kernels = {name: tuple(_matrix(w.kernel.value.hi) for w in pair) for name, pair in made.windows.items()}
         normed = {node.name: (self.net.tensors[node.var], node.eps) for node in self.net.nodes if node.var is not None}
@@ -121,7 +122,7 @@ class _Row:
     """One row: the forward pass, then the backward pass."""
 
     def __init__(self, descent: _Descent, number: int, x: Array) -> None:
-        self.of, self.number = descent, number
+        self.of, self.number, self.x = descent, number, x
         self.made, self.net = descent.made, descent.net
         self.values: dict[str, Entries] = {self.net.input: _exact(x)}
         self.still: dict[str, NDArray[np.bool_]] = {}
@@ -197,11 +198,16 @@ class _Row:
         near = [float(v.mid()) for v in x.tolist()]
         windows = [[j for j in window if j < pool.inputs] for window in pool.index.tolist()]
         winners = np.array([max(window, key=near.__getitem__) for window in windows])
-        values = x[winners]
+        values, labels = x[winners], None
         for place, (best, window) in enumerate(zip(winners.tolist(), windows, strict=True)):
             for j in window:
                 if j != best and not (off[j] and off[best]):
                     gap = x[best] - x[j]
+                    if self.of.fixed and not gap > 0:
+                        if labels is None:
+                            labels = twin_labels(self.made, self.x, self.still, node.inputs[0])
+                        if labels[j] == labels[best]:
+                            continue  # one function of the weights (G7)
                     if not gap > 0:  # the loss is claimed all the same
                         gap, values[place] = gap.union(_ZERO), values[place].max(x[j])
                     self.of.kink(node, self.number, place, gap)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -75,7 +75,7 @@ def numbers_of_row(network: GraphNetwork) -> int:
 
 def descend_graph(
     network: GraphNetwork, X: Array, loss: str, targets: Array | None, labels: Array | None, decay: float,
-    scale: Array | None, arithmetic: Arithmetic, tell: Callable[[float], None] = lambda _: None,
+    scale: Array | None, arithmetic: Arithmetic, tell: Callable[[float], None] = lambda _: None, fixed: bool = False,
 ) -> GraphDescent:
     """Enclose losses and gradients at all rows.
 
@@ -87,22 +87,24 @@ def descend_graph(
         scale: unit of each feature, or None.
         arithmetic: what computes the midpoints.
         tell: told the fraction done.
+        fixed: whether the rows' features do not move; their gradients are then of no use.
     """
     made = compile_graph(network, arithmetic)
     sums: dict[str, GradientSum] = {}
     parts: list[tuple[LossTerms, Balls, Array, Array]] = []
-    count, first, margin = 0, (), np.inf
+    count, first, margin = 0, tuple[Kink, ...](), np.inf
     step = chunk_rows(network, arithmetic.extended)
     for start in range(0, len(X), step):
         rows = slice(start, start + step)
-        passed = graph_forward(made, X[rows], arithmetic)
+        passed = graph_forward(made, X[rows], arithmetic, fixed)
         output = passed.values[network.output]
         terms = enclose_losses(loss, output, None if targets is None else targets[rows],
                                None if labels is None else labels[rows], arithmetic)
         at_inputs = graph_backward(made, passed, terms.slopes, arithmetic, _collector(made, passed, sums, arithmetic))
         parts.append((terms, output, *row_norm_ends(at_inputs, scale)))
-        found = tuple(Kink(k.row + start, k.layer, k.unit, k.value) for k in passed.kinks[1])
-        count, first, margin = count + passed.kinks[0], (first + found)[:5], min(margin, passed.margin)
+        found = tuple(replace(k, row=k.row + start) for k in passed.kinks[1])
+        kept = sorted(first + found, key=lambda k: not k.twins)[:5]  # what no arithmetic decides, first
+        count, first, margin = count + passed.kinks[0], tuple(kept), min(margin, passed.margin)
         tell(min(1.0, (start + step) / len(X)))
     terms, output, lower, upper = zip(*parts, strict=True)
     norm = _norm(network, sums, len(X), decay, arithmetic)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,7 @@ from certify.network.graph.maps import (
     shifted,
 )
 from certify.network.graph.pooling import Pool
+from certify.network.graph.twins import twin_labels
 from certify.network.layers.passes import Kink, Slope
 from certify.rigor import fp
 from certify.rigor.activation import activation
@@ -109,8 +110,15 @@ class GraphForward:
     margin: float = np.inf
 
 
-def graph_forward(made: Compiled, X: Array, arithmetic: Arithmetic) -> GraphForward:
-    """Enclose the value of every node for every row of X."""
+def graph_forward(made: Compiled, X: Array, arithmetic: Arithmetic, fixed: bool = False) -> GraphForward:
+    """Enclose the value of every node for every row of X.
+
+    Args:
+        made: the graph.
+        X: `(n, d)` rows, exact.
+        arithmetic: what computes the midpoints.
+        fixed: whether the rows do not move, so that a tie of entries that are one function of the weights is none (G7).
+    """
     net = made.network
     passed = GraphForward({net.input: exact_points(X, arithmetic)})
     for node in net.nodes:
@@ -126,7 +134,7 @@ def graph_forward(made: Compiled, X: Array, arithmetic: Arithmetic) -> GraphForw
             if both[0] is not None and both[1] is not None:
                 passed.still[node.name] = both[0] & both[1]
         elif node.op == "max_pool":
-            y = _maximum(node, made.pools[node.name], x, passed, arithmetic)
+            y = _maximum(node, made, X, fixed, passed, arithmetic)
         elif node.op == "batch_norm":
             y = _normalise(node, made.norms[node.name], x, passed, arithmetic)
         elif node.name in made.selections:
@@ -185,14 +193,39 @@ def _record(node: Node, open_units: Mask, values: Array, passed: GraphForward) -
     passed.kinks = (count + int(open_units.sum()), first + found)
 
 
-def _maximum(node: Node, pool: Pool, x: Balls, passed: GraphForward, arithmetic: Arithmetic) -> Balls:
+def _maximum(
+    node: Node, made: Compiled, X: Array, fixed: bool, passed: GraphForward, arithmetic: Arithmetic
+) -> Balls:
+    pool, x = made.pools[node.name], passed.values[node.inputs[0]]
     still = passed.still.get(node.inputs[0], np.zeros(x.mid.shape, dtype=bool))
     found = pool.choose(x, still)
+
+    def labels_of(i: int) -> NDArray[np.int64]:
+        return twin_labels(made, X[i], {name: mask[i] for name, mask in passed.still.items()}, node.inputs[0])
+
+    if fixed and found.tied.any():
+        labels = np.tile(np.arange(x.mid.shape[1]), (len(X), 1))  # rows without a tie: every entry a label of its own
+        for i in np.flatnonzero(found.tied.any(axis=1)):
+            labels[i] = labels_of(int(i))
+        found = pool.choose(x, still, labels)
+    before = len(passed.kinks[1])
     _record(node, found.tied, found.gap, passed)
+    if not fixed and len(passed.kinks[1]) > before:  # features that move part twins, whatever the arithmetic
+        count, first = passed.kinks
+        passed.kinks = (count, tuple(
+            replace(k, twins=_among_twins(pool.index[k.unit], int(found.winner[k.row, k.unit]), labels_of(k.row),
+                                          still[k.row])) if at >= before else k for at, k in enumerate(first)))
     passed.margin = min(passed.margin, float(found.gap.min()))
     passed.winners[node.name] = found.winner
     passed.still[node.name] = found.still & ~found.tied
     return pool.forward(x, found.winner, arithmetic)
+
+
+def _among_twins(window: NDArray[np.int64], winner: int, labels: NDArray[np.int64], still: Mask) -> bool:
+    """Whether another entry of a window is the winner whatever the weights, and not both are 0 whatever moves."""
+    best = window[winner]
+    rest = [j for at, j in enumerate(window.tolist()) if at != winner and j < len(labels)]
+    return any(labels[j] == labels[best] and not (still[j] and still[best]) for j in rest)
 
 
 def _normalise(node: Node, norm: Normalisation, x: Balls, passed: GraphForward, arithmetic: Arithmetic) -> Balls:

@@ -56,13 +56,14 @@ class Pool:
         spread = math.sqrt(multiplicity(index, inputs)) * RAISE
         return Pool(index, turned(index, inputs, len(index), index.shape[1], 1), inputs, spread)
 
-    def choose(self, x: Balls, still: NDArray[np.bool_]) -> Choice:
+    def choose(self, x: Balls, still: NDArray[np.bool_], labels: NDArray[np.int64] | None = None) -> Choice:
         """Winners by midpoints, low parts included, and what is proved about them.
 
         The value of a window is then within its entries' largest distance from their midpoints of the winner's, tied or
         not: claims of the loss alone need no proved winner.
         Two entries of a vector within rad of its midpoint differ from the midpoints' difference by at most `√2·rad`.
-        Entries that are 0 near the point tie with one another without harm: their maximum is 0 there.
+        Entries that are 0 near the point tie with one another without harm: their maximum is 0 there. So do entries of
+        one label, which are the same function of the weights (G7).
         """
         low = np.full((len(x.rad), 1), -np.inf)
         hi, lo = (x.mid.hi, None) if x.mid.lo is None else two_sum(x.mid.hi, x.mid.lo)
@@ -76,6 +77,9 @@ class Pool:
         best, won = np.take_along_axis(windows, at, 2), np.take_along_axis(zero, at, 2)
         np.put_along_axis(windows, at, -np.inf, 2)
         rest = np.where(won & zero, -np.inf, windows)
+        if labels is not None:
+            named = np.concatenate([labels, np.full((len(labels), 1), -1)], axis=1)[:, self.index]
+            rest = np.where(named == np.take_along_axis(named, at, 2), -np.inf, rest)
         there = np.isfinite(rest)
         size = np.abs(best) + np.abs(np.where(there, rest, 0.0))
         gap = np.where(there, (best - np.where(there, rest, 0.0)) - fp.TIE_SLACK * size, np.inf).min(axis=2)

@@ -31,12 +31,16 @@ class Slope:
 
 @dataclass(frozen=True)
 class Kink:
-    """A unit whose pre-activation could not be proved away from a kink; `layer` is a number, or a node of a graph."""
+    """A unit whose pre-activation could not be proved away from a kink; `layer` is a number, or a node of a graph.
+
+    `twins`: it is a maximum of entries that are equal whatever the weights (G7), which no finer arithmetic parts.
+    """
 
     row: int
     layer: int | str
     unit: int
     value: float
+    twins: bool = False
 
 
 @dataclass(frozen=True, eq=False)

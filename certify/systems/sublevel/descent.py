@@ -90,8 +90,9 @@ def _descend_graph(
 ) -> Descent:
     """The same through a graph, rows in chunks."""
     data = (problem.X, problem.loss, problem.y, problem.labels, problem.weight_decay, problem.scale)
-    found = (descend_in_balls(net, *data, GAP, tell) if arithmetic is None
-             else descend_graph(net, *data, arithmetic, tell))
+    fixed = not problem.moving.inputs
+    found = (descend_in_balls(net, *data, GAP, tell, fixed) if arithmetic is None
+             else descend_graph(net, *data, arithmetic, tell, fixed))
     lower, upper = found.input_lower, found.input_upper
     if not problem.moving.inputs:
         lower, upper = _other_gradients(problem, found.terms)

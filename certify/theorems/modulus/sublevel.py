@@ -49,6 +49,9 @@ class Sublevel(Rule[SublevelPoint]):
         best = self._within(at, quantity, first)
         if isinstance(best, str):
             return self.open(at, quantity, best)
+        if best.upper is None and best.hypotheses and any(
+                kink.twins for kink in at.descent(first.name).passed.kinks[1]):
+            return best  # a tie that no finer arithmetic decides
         for cost in finer:
             if best.upper is not None and best.lower is not None and best.upper - best.lower <= GAP * best.upper:
                 break

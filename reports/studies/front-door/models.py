@@ -238,7 +238,7 @@ def recipes() -> dict[str, Callable[[Path], None]]:
         "d2": linear_file(split(load_digits, "pixels", (3, 8)), 1.0),
         "e12": estimator(unscaled, make_pipeline(StandardScaler(), LogisticRegression())),
         "e22": estimator(wine, RidgeClassifier()),
-        "e32": estimator(diabetes, make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(20,), max_iter=500, random_state=0))),
+        "e32": estimator(diabetes, MLPRegressor(hidden_layer_sizes=(20,), max_iter=500, random_state=0)),
         "f2": module(five, "norm_cnn", "cross_entropy", "adam", 1e-3, (1, 8, 8)),
         "g2": module(wine, "norm_wine", "cross_entropy", "adam", 1e-3, (13,)),
         "h2": onnx(iris, (4, 16, 3), nn.Tanh, "cross_entropy", "adam", 1e-3),

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from certify.auditing.phrases import asked_for
 from certify.auditing.questions import QUESTIONS
 from certify.auditing.questions.base import Options
 from certify.auditing.subject import is_code
-from certify.auditing.toml_text import spec_text
 from certify.format.errors import InputError
-
-VALUES = st.recursive(
-    st.booleans() | st.integers(-2**53, 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(
-        st.characters(blacklist_categories=("Cs",)), max_size=8),
-    lambda inner: st.lists(inner, max_size=3), max_leaves=6)
-
-
-@given(st.dictionaries(st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=6), VALUES, min_size=1,
-                       max_size=4), st.text(max_size=20))
-def test_a_table_is_read_back_as_it_was(table, comment):
-    try:
-        comment.encode()
-    except UnicodeEncodeError:
-        return
-    assert tomllib.loads(spec_text([comment], {"t": table}, [table])) == {"version": 1, "t": table, "gate": [table]}
 
 
 @pytest.mark.parametrize(("phrase", "slug"), [

@@ -162,11 +162,23 @@ def test_a_model_of_that_name_is_never_removed(tmp_path, call):
 def test_run_says_when_the_checker_does_not_read_a_file(tmp_path, call):
     write(tmp_path)
     assert "does not read" not in call("run", tmp_path / "certify.toml")[2]
+    table, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {name: features()[:, i] for i, name in enumerate("abc")} | {"y": np.sign(features()[:, 0])}
+    parquet.write_table(table.table(columns), tmp_path / "train.parquet")
+    text = SPEC.replace("train.npz", "train.parquet").replace('"X"', '["a", "b", "c"]')
+    status, _, err = call("run", write(tmp_path, text))
+    assert status == 0 and "note: certify check does not read .parquet; save the data as .npz" in err
+    status, out, _ = call("check", tmp_path / "certificate.json")
+    assert status == 2 and "does not read .parquet" in out
+
+
+def test_a_torch_file_is_written_once_more_for_the_checker(tmp_path, call):
+    write(tmp_path)
     (tmp_path / "tanh.pt").write_bytes((ROOT / "tests" / "families" / "files" / "tanh.pt").read_bytes())
     status, _, err = call("run", write(tmp_path, SPEC.replace("model.safetensors", "tanh.pt")))
-    assert status == 0 and "note: certify check does not read .pt; save the model as .safetensors" in err
-    status, out, _ = call("check", tmp_path / "certificate.json")
-    assert status == 2 and "does not read .pt" in out
+    assert status == 0 and "does not read" not in err
+    assert "note: the parameters of tanh.pt are written as tanh.canonical.safetensors, and the spec that names" in err
+    assert call("check", tmp_path / "certificate.json")[0] == 0
 
 
 def test_output_folder_is_made_and_the_certificate_checks_from_there(tmp_path, call):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.special import log_softmax, softmax
 from certify import bound, from_module, leave_one_out, stable_predictions
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
+from certify.prove.modules import from_factory
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -260,6 +262,43 @@ def test_other_targets_and_forms_of_data() -> None:
         problem_of(wide, X, codes, loss=None)
 
 
+CODE = """
+from torch import nn
+
+
+def make():
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
+"""
+
+
+@pytest.mark.parametrize("ending", ["pt", "safetensors"])
+def test_a_factory_with_the_weights_of_a_file_is_the_same_problem(tmp_path: Path, ending: str) -> None:
+    X, y = rows((1, 4, 4))
+    (tmp_path / f"nets_{ending}.py").write_text(CODE, encoding="utf-8")
+    scope: dict[str, Any] = {}
+    exec(CODE, scope)
+    net = trained(scope["make"](), X, y, 5)
+    file = tmp_path / f"w.{ending}"
+    if ending == "pt":
+        torch.save(net.state_dict(), file)
+    else:
+        from safetensors.torch import save_file
+
+        save_file(net.state_dict(), file)
+    more = {"loss": "cross_entropy", "weight_decay": DECAY}
+    with pytest.warns(UserWarning, match="^claims are about the last layer '4' on its 8 features"):
+        found = from_factory(f"nets_{ending}:make", file.name, X, y, folder=tmp_path, **more)
+    same = problem_of(net, X, y)
+    assert (found.X == same.X).all() and (found.network.weights[0] == same.network.weights[0]).all()
+    torch.save(net, tmp_path / "code.pt")
+    with pytest.raises(InputError, match="nothing in it was executed|cannot be read|save"):
+        from_factory(f"nets_{ending}:make", "code.pt", X, y, folder=tmp_path, **more)
+    other = nn.Linear(2, 2).state_dict()
+    torch.save(other, tmp_path / "other.pt")
+    with pytest.raises(InputError, match="the file lacks '0.weight'.* and the module has no 'weight', 'bias'"):
+        from_factory(f"nets_{ending}:make", "other.pt", X, y, folder=tmp_path, **more)
+
+
 # what is refused
 
 
@@ -365,6 +404,7 @@ IMAGES = (1, 4, 4)
      "its tensor '2.weight' is torch.complex64; give a module of real parameters"),
     (lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(9, CLASSES)),
      r"its forward raised RuntimeError at rows of shape \(1, 4, 4\) and type float64: mat1 and mat2"),
+    (lambda: torch.jit.trace(nn.Linear(4, CLASSES), torch.zeros(1, 4)), "a TorchScript module, whose parts cannot"),
     (lambda: "net", "a str; give a torch.nn.Module; estimators of scikit-learn take certify.from_sklearn"),
 ], ids=lambda one: "" if not isinstance(one, str) else one[:30])
 def test_modules_that_are_refused(net: Callable[[], Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""The text of a spec from its tables."""
+"""The text of a spec from its tables, and of any document of such a shape: TOML that is read back as it was."""
 
 from __future__ import annotations
 
@@ -36,8 +36,39 @@ def spec_text(comment: Sequence[str], tables: Mapping[str, Mapping[str, Any]],
     return "\n\n".join(parts) + "\n"
 
 
+def document_text(document: Mapping[str, Any]) -> str:
+    """A document of plain values, tables and lists of tables, in that order.
+
+    >>> print(document_text({"version": 1, "model": {"file": "a.pt"}, "gate": [{"max": 1e-05}]}), end="")
+    version = 1
+    <BLANKLINE>
+    [model]
+    file = "a.pt"
+    <BLANKLINE>
+    [[gate]]
+    max = 1e-05
+    """
+    plain = {key: entry for key, entry in document.items() if not _tables(entry)}
+    parts = [_entries(plain)] if plain else []
+    for key, entry in document.items():
+        if isinstance(entry, Mapping):
+            parts.append(_table(f"[{_key(key)}]", entry))
+        elif _tables(entry):
+            parts += [_table(f"[[{_key(key)}]]", one) for one in entry]
+    return "\n\n".join(parts) + "\n"
+
+
+def _tables(entry: Any) -> bool:
+    return isinstance(entry, Mapping) or (
+        isinstance(entry, list | tuple) and bool(entry) and all(isinstance(one, Mapping) for one in entry))
+
+
 def _table(head: str, table: Mapping[str, Any]) -> str:
-    return "\n".join([head, *(f"{_key(key)} = {value(entry)}" for key, entry in table.items())])
+    return "\n".join([head, *([_entries(table)] if table else [])])
+
+
+def _entries(table: Mapping[str, Any]) -> str:
+    return "\n".join(f"{_key(key)} = {value(entry)}" for key, entry in table.items())
 
 
 def value(entry: Any) -> str:
