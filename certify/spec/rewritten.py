@@ -27,9 +27,9 @@ def rewritten(content: bytes, values: Mapping[Place, str]) -> bytes:
     """
     text = content.decode("utf-8")
     meant = tomllib.loads(text)
-    for (section, key), value in values.items():
+    for (section, key), other in values.items():
         if key in meant.get(section, {}):
-            meant[section][key] = value
+            meant[section][key] = other
     edited = _edited(text, values)
     try:
         fits = tomllib.loads(edited) == meant
