@@ -104,6 +104,10 @@ class Point(ABC):
         found: T = self._shared[name]
         return found
 
+    def knows(self, name: str) -> bool:
+        """Whether what several quantities rest on is computed already."""
+        return name in self._shared
+
     def unit(self, quantity: str) -> str:
         """Unit of a quantity here."""
         p = self.problem

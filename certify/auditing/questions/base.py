@@ -223,7 +223,9 @@ def _example(claim: Claim) -> str:
     flipped, changed = witness.get("flipped"), witness.get("changed")
     if not flipped or not changed:
         return ""
-    rows = changed[0] if isinstance(changed[0], list) else [changed[0]]
+    rows = [row for row in (changed[0] if isinstance(changed[0], list) else [changed[0]]) if row >= 0]
+    if not rows:
+        return f" (row {flipped[0]} with no change at all: the minimum of the stated loss gives it another label)"
     named = ", ".join(str(row) for row in rows[:5])
     return f" (row {flipped[0]} by training row{'s' if len(rows) > 1 else ''} {named})"
 

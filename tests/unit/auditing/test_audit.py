@@ -255,3 +255,22 @@ def test_an_answer_that_says_nothing_is_left_open(fitted, monkeypatch):
     assert not _says_something(Wanted("distance", "max"), {"lower": 0.1, "upper": 3.0})
     assert _says_something(Wanted("distance", "max"), {"lower": 0.5, "upper": 3.0})
     assert not _says_something(Wanted("stable_predictions", "min"), {"lower": 0, "upper": 3})
+
+
+def test_right_labels_are_counted_from_what_is_known_when_the_time_is_up(whole):
+    from certify.problem.limits import Limits
+    from certify.problem.load import load_problem
+    from certify.problem.progress import silent
+    from certify.prove.prover import prover
+
+    at = prover(load_problem(whole[2] / "certify.toml"), silent, Limits(1 << 33, seconds=600.0))
+    stable = at.bound("stable_predictions")
+    at.limits = Limits(1 << 33, seconds=-1.0)
+    assert at.bound("correct_predictions").lower is not None and stable.lower is not None
+
+
+def test_a_row_that_flips_with_no_change_names_no_training_row():
+    from certify.auditing.questions.base import _example
+
+    assert "with no change at all" in _example({"witness": {"flipped": [7], "changed": [[-1]]}})
+    assert _example({"witness": {"flipped": [7], "changed": [[4, -1]]}}) == " (row 7 by training row 4)"

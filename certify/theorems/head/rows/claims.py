@@ -66,7 +66,8 @@ class ChangedRows(Rule[HeadPoint]):
         """How many of the points that count stay, and all of them but those that are flipped."""
         if isinstance(at.head, str):
             return self.open(at, quantity, at.head)
-        if refused := self.refused(at, self.cost(at.problem)[0]):
+        refused = "" if at.knows(SURVEY) else self.refused(at, self.cost(at.problem)[0])
+        if refused:  # what is known of every prediction is counted once more at no cost, also when the time is up
             return self.open(at, quantity, refused)
         head = at.head
         counted = counts(head)
