@@ -110,7 +110,10 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     answers = [replace(_answer(subject, question, options, wanted, claim, bounds[wanted.quantity], folder),
                        cautions=cautions, seconds=seconds)
                for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
-    return [replace(one, verdict=str(Verdict.INCONCLUSIVE), reason=doubt) for one in answers] if doubt else answers
+    if not doubt:
+        return answers
+    return [replace(one, verdict=str(Verdict.INCONCLUSIVE), sentence=f"{sentence} is left open", reason=doubt)
+            for one in answers]
 
 
 def draft(subject: Subject, question: Question, options: Options) -> str:

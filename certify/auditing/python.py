@@ -9,11 +9,12 @@ from typing import Any
 
 from certify.auditing.audit import Audit, audit_subject
 from certify.auditing.phrases import asked_for
+from certify.auditing.progress import shown, watched
 from certify.auditing.questions.base import Options
 from certify.auditing.store import stored
 from certify.format.errors import InputError
 from certify.problem.problem import Problem
-from certify.problem.progress import Progress, silent
+from certify.problem.progress import Progress
 
 
 def audit(
@@ -38,7 +39,7 @@ def audit(
         ask: one question or more, e.g. ``"rows deleted"``, ``"noise in age"``; none: those that are commonly asked.
         seconds: for each question; with less of it fewer predictions are decided, and none wrongly.
         folder: where to write specs, certificates and pages; None: a temporary one (`.save(folder)` keeps them).
-        progress: told the stage in words and the fraction done.
+        progress: told the stage in words and the fraction done; None: a bar in a terminal or a notebook.
 
     Returns:
         The answers: `print` shows them, a notebook a table; `.to_frame()`, `.plot()`, `.save(folder)`.
@@ -66,4 +67,7 @@ def audit(
     place = Path(keep.name if keep is not None else str(folder))
     place.mkdir(parents=True, exist_ok=True)
     subject = stored(problem, X_eval, y_eval, place)
-    return audit_subject(subject, questions, options, place, progress or silent, keep=keep)
+    if progress is not None:
+        return audit_subject(subject, questions, options, place, progress, keep=keep)
+    with shown(quiet=not watched()) as tell:
+        return audit_subject(subject, questions, options, place, tell, keep=keep)

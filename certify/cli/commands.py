@@ -38,8 +38,8 @@ def run(
     if plan:
         _plan(spec, output, merge_duplicates, as_json)
         return
+    from certify.auditing.progress import shown
     from certify.auditing.spec_run import CERTIFICATE, REPORT, run_audit
-    from certify.cli.progress import shown
     from certify.cli.text import one_line
     from certify.prove.gates import exit_of
     from certify.report.messages import advice, cautions_of, remembered, run_object, verdict_line
@@ -94,8 +94,8 @@ def estimate(
 
     Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
     """
+    from certify.auditing.progress import shown
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
-    from certify.cli.progress import shown
     from certify.cli.text import one_line
     from certify.prove.gates import exit_status
     from certify.report.messages import estimate_advice, estimate_line, estimate_object
@@ -252,7 +252,7 @@ def stability(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Prove the modulus at many solutions: which is the most stable, and by how much."""
-    from certify.cli.progress import shown
+    from certify.auditing.progress import shown
     from certify.problem.load import load_problem
     from certify.prove.stability import stability as walk
     from certify.report.messages import stability_lines

@@ -12,12 +12,18 @@ from certify.problem.progress import Progress, silent
 _SECONDS_BETWEEN_LINES = 2.0
 
 
+def watched() -> bool:
+    """Whether somebody looks on: a terminal, or a notebook, which IPython's kernel runs."""
+    kernel = sys.modules.get("ipykernel.zmqshell")
+    return sys.stderr.isatty() or kernel is not None
+
+
 @contextmanager
 def shown(quiet: bool) -> Iterator[Progress]:
     """Yield a function that is told the stage and the fraction done, and shows them until the block ends."""
     if quiet:
         yield silent
-    elif sys.stderr.isatty():
+    elif watched():
         with _bar() as tell:
             yield tell
     else:
@@ -53,7 +59,8 @@ def _bar() -> Iterator[Progress]:
             return Text(f"{elapsed:.0f} s{left and ', ' + left}")
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(24), Times())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=sys.stderr.isatty())  # in a notebook rich draws into the cell
+    with Bar(*columns, console=console, transient=True) as progress:
         task = progress.add_task("reading", total=1.0)
         yield lambda stage, fraction: progress.update(task, description=stage, completed=fraction)
 
