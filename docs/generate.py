@@ -1,4 +1,4 @@
-"""Write the reference pages of `docs/reference/` from the program: `python docs/generate.py` (`--check`: which are stale).
+"""Write the pages of `docs/reference/` from the program: `python docs/generate.py` (`--check`: which are stale).
 
 Nothing of these pages is written by hand: verbs come from the command line, keys from the spec, quantities and theorems
 from `certify.format`, names from the public modules, and the notebook's page from the notebook.

@@ -271,7 +271,8 @@ def explain(label: str) -> str:
         raise SpecError(f"explain {label}", "no certificate or report names such a theorem",
                         "look in proofs/README.md of the repository, which lists all of them")
     if word not in names and word in asked:
-        return f"{word.replace('_', ' ')}: {asked[word].answer}"
+        said = f"{word.replace('_', ' ')}: {' '.join(asked[word].answer.split())}"
+        return textwrap.fill(said, 118, break_on_hyphens=False, break_long_words=False)
     if word not in names:
         known = {**{one: one.replace("_", " ") for one in asked}, **names}
         close = [known[match] for match in difflib.get_close_matches(word, known, n=3)]

@@ -73,7 +73,8 @@ def test_output_in_the_readme_is_that_of_the_committed_certificate():
     claims = tuple(replace(claim, witness=Witness()) for claim in certificate.claims)  # none is infinite
     outcomes = tuple(evaluate(*pair) for pair in thresholds(claims, gates, [Gate("modulus", "max", 5.2)]))
     source = "the command line and the digest-bound spec"
-    assert blocks("text", DOCS / "checking.md")[0].strip() == line_of(Result(certificate, outcomes, *overall(outcomes), source))
+    line = line_of(Result(certificate, outcomes, *overall(outcomes), source))
+    assert blocks("text", DOCS / "checking.md")[0].strip() == line
 
 
 def test_commands_of_the_readme_leave_tracked_files_alone_and_fit_together(tmp_path, monkeypatch, capsys):
