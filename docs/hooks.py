@@ -36,7 +36,15 @@ def joined(path: Path) -> str:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Links out of `docs/` as links of the site."""
     place = page.file.src_uri
-    return markdown if place in JOINED else rewritten(markdown, f"docs/{place}")
+    return bars(markdown if place in JOINED else rewritten(markdown, f"docs/{place}"))
+
+
+def bars(markdown: str) -> str:
+    """Bars within code of a table without the backslash that GitHub needs and mkdocs would show."""
+    def plain(line: re.Match[str]) -> str:
+        return re.sub(r"`[^`]+`", lambda code: code[0].replace(r"\|", "|"), line[0])
+
+    return re.sub(r"^\|.*$", plain, markdown, flags=re.M)
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:

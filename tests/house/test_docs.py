@@ -169,6 +169,7 @@ def test_links_out_of_the_docs_become_links_of_the_site_or_words():
     assert hooks.rewritten("[s](../reports/audits/toy/README.md)", "docs/a.md") == "s (`reports/audits/toy`)"
     assert hooks.rewritten("[v](../verdicts.md), [h](#h)", "docs/questions/a.md") == "[v](../verdicts.md), [h](#h)"
     assert hooks.rewritten("[f](finite.md#q7)", "proofs/README.md") == "[f](finite.md#q7)"
+    assert hooks.bars(r"| `a\|b` | c\|d |") == r"| `a|b` | c\|d |" and hooks.bars(r"`a\|b`") == r"`a\|b`"
 
 
 def test_the_site_is_built_without_a_warning_and_asks_nothing_of_the_network(tmp_path):
