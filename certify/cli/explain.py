@@ -1,4 +1,4 @@
-"""Short explanations of the labels and words that a verdict line or a report uses."""
+"""Short explanations of the labels and words that a verdict line or a report uses, and of users' own words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 import re
 import textwrap
 
+from certify.cli.own_words import ASKED, key, table
 from certify.format.errors import SpecError
 from certify.format.texts import labels, text
 
@@ -255,7 +256,7 @@ is then printed as met (conditional) or met (estimated).""",
 
 
 def overview() -> str:
-    """Every label with what it is about, then every word.
+    """Every label with what it is about, then every word, then the questions in users' words.
 
     >>> overview().splitlines()[3]
     '  G4   Networks given by a graph: where they are differentiable.'
@@ -263,12 +264,14 @@ def overview() -> str:
     lines = [f"  {label:<5}{text(label).name}." for label in labels()]
     words = textwrap.wrap(", ".join(sorted(WORDS, key=str.lower)), 116, initial_indent="  ", subsequent_indent="  ",
                           break_on_hyphens=False)
+    own = textwrap.wrap(", ".join(one.names[0] for one in ASKED), 116, initial_indent="  ", subsequent_indent="  ")
     return "\n".join(["Theorems that reports name (certify explain M1):", *lines,
-                      "Words of specs and reports (certify explain modulus):", *words])
+                      "Words of specs and reports (certify explain modulus):", *words,
+                      'Questions in your own words (certify explain "which rows"):', *own])
 
 
 def explain(label: str) -> str:
-    """The text of a label or word.
+    """The text of a label, a word, or a question in users' words.
 
     Raises:
         SpecError: it is not known; names what is like it.
@@ -277,12 +280,16 @@ def explain(label: str) -> str:
     'M2: How the modulus is proved.'
     """
     names = {name.lower(): name for name in (*labels(), *WORDS)}
-    word = re.sub(r"[\s-]+", "_", label.strip().lower())
+    word, asked = key(label), table()
     if re.fullmatch(r"[a-z]\d{1,2}", word) and word not in names:
         raise SpecError(f"explain {label}", "no certificate or report names such a theorem",
                         "look in proofs/README.md of the repository, which lists all of them")
+    if word not in names and word in asked:
+        said = f"{word.replace('_', ' ')}: {' '.join(asked[word].answer.split())}"
+        return textwrap.fill(said, 118, break_on_hyphens=False, break_long_words=False)
     if word not in names:
-        close = [names[match] for match in difflib.get_close_matches(word, names, n=3)]
+        known = {**{one: one.replace("_", " ") for one in asked}, **names}
+        close = [known[match] for match in difflib.get_close_matches(word, known, n=3)]
         hint = f" (did you mean {' or '.join(close)}?)" if close else ""
         raise SpecError(f"explain {label}", "no such label or word", f"`certify explain` alone lists them{hint}")
     return f"{names[word]}: {_said(names[word])}"

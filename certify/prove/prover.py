@@ -81,7 +81,8 @@ def bound(problem: Problem, quantity: Bounded, progress: Progress | None = None)
 
     Args:
         problem: from :func:`certify.load_problem`.
-        quantity: ``"modulus"``, ``"sample_modulus"``, ``"distance"``, ``"persistence_radius"`` and others (README).
+        quantity: ``"modulus"``, ``"sample_modulus"``, ``"distance"``, ``"persistence_radius"`` and others
+            (docs/reference/quantities.md).
         progress: told the stage in words and the fraction done.
 
     Returns:

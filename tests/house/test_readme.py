@@ -1,4 +1,7 @@
-"""The README: its lines run, its specs are valid, its output is that of the committed certificate."""
+"""The README and the pages it was split into: lines run, specs are valid, output is that of the committed certificate.
+
+Every page is run as a whole in `test_docs.py`; here is what the README alone promises, and what pages say together.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
+from tests.house import pages
+from tests.house.pages import DOCS, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    """Fenced blocks of the README in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.S | re.M)
+def blocks(language: str, page: Path = pages.README) -> list[str]:
+    """Fenced blocks of the README, or of another page, in one language."""
+    return [block.text for block in pages.blocks(page, language)]
 
 
 def test_readme_starts_with_one_line_to_run_and_one_to_test():
@@ -27,24 +30,28 @@ def test_readme_starts_with_one_line_to_run_and_one_to_test():
 def test_after_its_first_line_the_readme_has_the_environment_on_the_path():
     """Whoever pastes one block after the other finds `certify`, `python` and `pip` where the first line put them."""
     run, _, activate, *later = blocks("bash")
+    later += [block for page in pages.written()[1:] for block in blocks("bash", page)]
     assert activate == "source .venv/bin/activate\n" and ".venv/bin/certify" in run
     assert README.count(".venv/bin/") == run.count(".venv/bin/") + 1
     assert later and not any(".venv" in block for block in later)
 
 
-def test_complete_spec_of_the_readme_is_valid(tmp_path):
+def test_complete_spec_is_valid(tmp_path):
     from certify.spec import load_spec
 
     path = tmp_path / "certify.toml"
-    path.write_text(blocks("toml")[0], encoding="utf-8")
+    path.write_text(blocks("toml", DOCS / "specs.md")[0], encoding="utf-8")
     assert load_spec(path).gate[0].max == 20.0
 
 
-def test_every_spec_of_the_readme_is_valid():
+def test_every_spec_of_the_pages_is_valid():
     from certify.spec import parse_spec
 
-    proofs, estimates = blocks("toml")[:-1], blocks("toml")[-1:]
-    assert [bool(parse_spec(block.encode()).gate) for block in proofs] == [True] * 7
+    every = [block for page in pages.written() for block in blocks("toml", page)]
+    estimates = blocks("toml", DOCS / "questions" / "estimates.md")
+    proofs = [block for block in every if block not in estimates]
+    assert len(proofs) >= 7 and len(estimates) == 1
+    assert [bool(parse_spec(block.encode()).gate) for block in proofs] == [True] * len(proofs)
     assert [bool(parse_spec(block.encode(), verb="estimate").gate) for block in estimates] == [True]
 
 
@@ -60,19 +67,22 @@ def test_output_in_the_readme_is_that_of_the_committed_certificate():
     path = ROOT / "reports" / "audits" / "breast-cancer" / "certificate.json"
     said = [verdict_line(read_certificate(path)), "certificate audit/certificate.json", "report      audit/report.html"]
     assert blocks("text")[0].splitlines() == said
+    assert blocks("text", DOCS / "questions" / "exact-fit.md")[0].splitlines() == said
     certificate = read(path.read_bytes(), "certificate")
     gates = read_spec((path.parent / "certify.toml").read_bytes()).gates
     claims = tuple(replace(claim, witness=Witness()) for claim in certificate.claims)  # none is infinite
     outcomes = tuple(evaluate(*pair) for pair in thresholds(claims, gates, [Gate("modulus", "max", 5.2)]))
     source = "the command line and the digest-bound spec"
-    assert blocks("text")[1].strip() == line_of(Result(certificate, outcomes, *overall(outcomes), source))
+    line = line_of(Result(certificate, outcomes, *overall(outcomes), source))
+    assert blocks("text", DOCS / "checking.md")[0].strip() == line
 
 
 def test_commands_of_the_readme_leave_tracked_files_alone_and_fit_together(tmp_path, monkeypatch, capsys):
     from certify.cli.main import main
     from tests.families.small import write
 
-    found = [re.search(r"(?:^|/)certify (.*)$", block, flags=re.M) for block in blocks("bash")]
+    lines = [*blocks("bash"), *blocks("bash", DOCS / "checking.md")]
+    found = [re.search(r"(?:^|/)certify (.*)$", block, flags=re.M) for block in lines]
     lines = [match[1].split() for match in found if match]
     run, check = (next(line for line in lines if line[0] == verb) for verb in ("run", "check"))
     assert "/audit/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
@@ -86,24 +96,23 @@ def test_commands_of_the_readme_leave_tracked_files_alone_and_fit_together(tmp_p
     assert main(check) == 3 and "modulus ≤ 5.2 failed (proved in" in capsys.readouterr().out
 
 
-def test_the_layout_table_of_the_readme_names_every_module():
-    table = README.partition("## Project layout")[2]
+def test_the_layout_table_names_every_module():
+    table = (DOCS / "layout.md").read_text(encoding="utf-8").partition("# Project layout")[2]
     for path in sorted((ROOT / "certify").iterdir()):
         if path.name.startswith("_") or not (path.suffix == ".py" or (path / "__init__.py").exists()):
             continue
         assert (f"`certify/{path.name}" if path.is_dir() else f"{path.name}`") in table, path.name
 
 
-def test_what_the_readme_says_of_predictions_is_what_is_printed(monkeypatch, capsys):
-    block, = (block for block in blocks("python") if "stable_predictions" in block)
-    said = re.findall(r"^print\(found\)  # (.*)$", block, flags=re.M)
-    monkeypatch.chdir(ROOT)
-    exec(compile(block, "README.md", "exec"), {})
-    assert capsys.readouterr().out.splitlines()[:1] == said
+def test_output_in_the_readme_that_no_test_runs_there_is_that_of_a_page_that_runs():
+    last = blocks("text")[-1]
+    noise = pages.blocks(DOCS / "questions" / "noise.md", "text")
+    assert last in [block.text for block in noise if block.title != "committed"]
 
 
-@pytest.mark.parametrize("block", blocks("python"))
-def test_python_of_the_readme_runs(block, monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
-    exec(compile(block, "README.md", "exec"), {})
-    assert capsys.readouterr().out.strip()
+def test_every_block_of_python_in_the_pages_is_run_by_the_page():
+    """`test_docs.py` runs them, page by page; what the README had stands there still."""
+    whole = "\n".join(block for page in pages.written() for block in blocks("python", page))
+    for had in ("certify.load_problem(", "certify.bound(", "verify_positive_definite(A)", "truncated_hausdorff(",
+                "toy.graphical_derivative(", "certify.Problem.from_module(", "certify.estimate("):
+        assert had in whole

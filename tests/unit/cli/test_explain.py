@@ -1,0 +1,50 @@
+"""`certify explain` answers users' words, and what it says they can write exists."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import certify
+from certify.cli.explain import WORDS, explain, overview
+from certify.cli.own_words import ASKED, key, table
+from certify.format.errors import SpecError
+from certify.format.quantities import ESTIMATED, QUANTITIES
+from certify.format.texts import labels
+
+TRIED = ("delete", "unlearn", "label noise", "accuracy", "compare", "baseline", "influence", "sklearn", "which rows",
+         "mislabelled", "poisoning", "outlier", "drift", "noise", "retrain")
+
+
+@pytest.mark.parametrize("word", TRIED)
+def test_a_word_that_users_tried_is_answered(word):
+    said = explain(word)
+    assert said.startswith(f"{word}: ") and len(said) > 100
+    assert explain(word.upper().replace(" ", "-")) == said
+    assert said.endswith(".") and all(len(line) <= 118 for line in said.splitlines())
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda one: one.names[0])
+def test_an_answer_names_what_exists(asked):
+    for name in re.findall(r"certify\.(\w+)\(", asked.answer):
+        assert name in certify.__all__, name
+    for word in re.findall(r"`([^`]+)`", asked.answer):
+        assert explain(word.removeprefix("certify ")), word
+    for name in re.findall(r"gates? on ([\w, ]+?)(?:[.;)]| of| or)", asked.answer):
+        for quantity in re.findall(r"\w+_\w+", name):
+            assert quantity in {*QUANTITIES, *ESTIMATED}, quantity
+
+
+def test_no_word_has_two_meanings():
+    names = [key(name) for one in ASKED for name in one.names]
+    assert len(names) == len(set(names)) == len(table())
+    assert not set(names) & {name.lower() for name in (*WORDS, *labels())}
+
+
+def test_the_list_has_the_questions_and_a_slip_finds_them():
+    assert "\n  delete, unlearn, label noise, accuracy," in overview()
+    with pytest.raises(SpecError, match="did you mean .*label noise"):
+        explain("label noice")
+    with pytest.raises(SpecError, match="no such label or word"):
+        explain("zzz")
