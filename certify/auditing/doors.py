@@ -91,10 +91,10 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     with warnings.catch_warnings(record=True) as heard:  # what a caller in Python is warned of, a reader has to know
         warnings.simplefilter("always", UserWarning)
         problem, name = door(model, rows, told, folder)
-    if rows.names is not None and problem.names is None and problem.prepare is None:
-        problem = replace(problem, names=rows.names)
     points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows.names)
     subject = stored(problem, None if points is None else points.X, None if points is None else points.y, folder, name)
+    if rows.names is not None and subject.names is None and (problem.prepare is None or subject.units is not None):
+        subject = replace(subject, names=rows.names)
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
     subject = replace(subject, notes=notes or subject.notes)
     if told.weight_decay is not None:

@@ -60,8 +60,18 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, weighted=problem.weights is not None, notes=notes)
+    behind = "" if problem.prepare is None else str(getattr(problem.prepare, "behind", notes_of(problem)))
+    if behind:
+        units = getattr(problem.prepare, "units", None)
+        subject = replace(subject, units=units, names=problem.column_names if units is not None else None,
+                          moved=f"the features behind {behind}")
     threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
     return replace(subject, threshold=threshold)
+
+
+def notes_of(problem: Problem) -> str:
+    """What stands before the network, in a few words."""
+    return str(getattr(problem.prepare, "words", "what prepares them"))
 
 
 def tensors(network: Network) -> bytes:

@@ -51,6 +51,8 @@ class Subject:
         names: names of the features, or None.
         threshold: of one real output: what parts two labels; None: nothing does, or the loss says it.
         classes: what the labels are called, in the order of their numbers, or None.
+        moved: what the features are that noise moves, in words.
+        units: how far each of them moves, at most, where the column before what prepares them moves by 1; None: as far.
         weighted: whether rows carry weights of their own, which no spec says.
         notes: what a reader has to know of how it was understood.
     """
@@ -72,6 +74,8 @@ class Subject:
     names: tuple[str, ...] | None = None
     threshold: float | None = None
     classes: tuple[Any, ...] | None = None
+    moved: str = "the features"
+    units: tuple[float, ...] | None = None
     weighted: bool = False
     notes: tuple[str, ...] = ()
 

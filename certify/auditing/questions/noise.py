@@ -22,8 +22,9 @@ class Noise(Question):
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        return (f"how far may {_columns(options)} of every training row be off before the mean training loss can "
-                f"exceed {level(subject, options):.3g}")
+        what = _columns(subject, options)
+        return (f"how far may {what} of every training row be off before the mean training loss can exceed "
+                f"{level(subject, options):.3g}")
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -59,23 +60,32 @@ class Noise(Question):
         change: dict[str, object] = {"parameter": "features", "set": "per_sample"}
         threshold = None
         if options.noise:
-            change |= {"columns": [name for name, _ in options.noise],
-                       "scale": {str(name): size or 1.0 for name, size in options.noise}}
+            sizes = {_name(subject, name): (size or 1.0) * _unit(subject, name) for name, size in options.noise}
+            change |= {"columns": list(sizes), "scale": {str(name): size for name, size in sizes.items()}}
             threshold = 1.0 if all(size is not None for _, size in options.noise) else None
         solution = {"map": "sublevel", "level": level(subject, options)}
         return Asked(of_weights(subject, solution, change),
                      [Wanted("persistence_radius", "min", threshold)])
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
-        """A claim in words."""
+        """A claim in words, of one feature in its own unit."""
         low, high, bar = claim["lower"], claim["upper"], level(subject, options)
-        unit = "" if not options.noise else " times the stated amounts" if len(options.noise) > 1 else (
-            "" if options.noise[0][1] in (None, 1.0) else f" times {options.noise[0][1]:g}")
+        what, sizes = _columns(subject, options), [size or 1.0 for _, size in options.noise]
+        size = sizes[0] if len(sizes) == 1 else 1.0
+        unit = "" if len(sizes) < 2 or set(sizes) == {1.0} else " times the stated amounts"
         if not low:
-            return f"no amount of noise in {_columns(options)} is proved to keep the mean training loss at {bar:.3g}"
-        text = (f"{_columns(options)} of every training row may be off by up to {at_least(low, 4)}{unit}, and these "
+            return f"no amount of noise in {what} is proved to keep the mean training loss at most {bar:.3g}"
+        text = (f"{what} of every training row may be off by up to {at_least(_down(low * size), 4)}{unit}, and these "
                 f"weights keep the mean training loss at most {bar:.3g} (today {subject.fit.value:.3g})")
-        return text + (f"; some change of {at_most(high, 4)}{unit} exceeds it" if high is not None else "")
+        return text if high is None else f"{text}; some change of {at_most(_up(high * size), 4)}{unit} exceeds it"
+
+
+def _down(value: float) -> float:
+    return math.nextafter(value, -math.inf)
+
+
+def _up(value: float) -> float:
+    return math.nextafter(value, math.inf)
 
 
 def level(subject: Subject, options: Options) -> float:
@@ -98,7 +108,23 @@ def _constant(subject: Subject) -> float:
     return math.log(max(2, subject.network.widths[-1]))
 
 
-def _columns(options: Options) -> str:
+def _columns(subject: Subject, options: Options) -> str:
     if not options.noise:
-        return "the features"
+        return subject.moved
     return ", ".join(f"column {name}" if isinstance(name, int) else name for name, _ in options.noise)
+
+
+def _place(subject: Subject, name: str | int) -> int:
+    """The number of a column."""
+    return name if isinstance(name, int) else (subject.names or ()).index(name)
+
+
+def _name(subject: Subject, name: str | int) -> str | int:
+    """What a spec calls a column: its name where the data file has names, else its number."""
+    listed = not isinstance(subject.tables["data"].get("features"), str)
+    return (subject.names or ())[_place(subject, name)] if listed and subject.names else _place(subject, name)
+
+
+def _unit(subject: Subject, name: str | int) -> float:
+    """How far a column moves behind what prepares it where it moves by 1."""
+    return 1.0 if subject.units is None else subject.units[_place(subject, name)]
