@@ -105,6 +105,7 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
 def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str]:
     """A fitted estimator, which says its loss and its penalty itself."""
     from certify.inputs.sklearn.skops_file import estimator_of
+    from certify.inputs.sklearn.wrapped import unwrapped
     from certify.prove.estimators import from_sklearn
 
     stated = {"--activation": told.activation, "--loss": told.loss, "--weight-decay": told.weight_decay}
@@ -112,7 +113,7 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
         if said is not None:
             raise InputError(f"{option} {said}", f"{model.name} says it itself", "leave the option out")
     estimator = estimator_of(model)
-    return from_sklearn(estimator, rows.X, _targets(rows)), type(estimator).__name__
+    return from_sklearn(estimator, rows.X, _targets(rows)), type(unwrapped(estimator, rows.X.shape[1])[0]).__name__
 
 
 def _linear(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str]:
