@@ -52,7 +52,7 @@ class Stream(data.IterableDataset):
     (data.Subset(Pairs(), range(4)), True), (data.DataLoader(Pairs(), batch_size=3), True),
     (data.DataLoader(X, batch_size=2), False), (data.DataLoader(Pairs(), batch_size=None), True),
     (X.to(torch.bfloat16), False),
-], ids=str)
+], ids=lambda one: type(one).__name__)
 def test_every_form_gives_the_same_rows(given: Any, targets: bool) -> None:
     if isinstance(given, data.DataLoader) and given.batch_size is None:
         given = data.DataLoader(Pairs(), batch_size=4)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from certify.cli.audit import run_audit
+from certify.auditing.spec_run import run_audit
 from flint import arb, ctx
 
 from certify.check.enclosure.graph_gradients import GraphDescent as Checked
