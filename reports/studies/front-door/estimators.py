@@ -3,7 +3,7 @@
     python reports/studies/front-door/estimators.py        # goes on where it stopped, writes estimators.jsonl
 
 Classifiers are fitted to breast cancer, wine, iris, digits (3 and 8) and to diabetes above and below its median;
-regressions to diabetes and to the first column of the other four from the rest. Features are standardised, rows parted by
+regressions to diabetes and to the first column of the other four. Features are standardised, rows parted by
 `train_test_split(random_state=0)`. A line says how many answers are proved, open and not asked, how far the exact
 minimum is proved to lie from the fitted weights as a share of their length, and whether `certify polish` is named where
 that is more than a thousandth.
