@@ -40,7 +40,8 @@ def checkable(
     """The files that a certificate binds, those to write for it, and where they come from.
 
     Nothing is changed where the model is in a format that checkers read, where other files are not, and where the
-    network has folded parameters, which a checker has to know of.
+    network has folded parameters, which a checker has to know of. The files that hold tensors of the model are named
+    with their digests all the same: without them the model's own file does not bind its numbers.
 
     Args:
         problem: read from files.
@@ -51,7 +52,9 @@ def checkable(
         Digests by role; the content of `….canonical.safetensors` and `….canonical.toml` by path; and a member of the
         certificate's environment that names the files as they were given.
     """
-    same: tuple[dict[str, Digest], dict[Path, bytes], Json] = (dict(sources), {}, {})
+    beside = {role: file_member(digest, folder) for role, digest in sources.items() if role.startswith("model data ")}
+    same: tuple[dict[str, Digest], dict[Path, bytes], Json] = (
+        dict(sources), {}, {"read_from": beside} if beside else {})
     model, spec = sources["model"].path, sources["spec"].path
     network = problem.network
     if _read(model, "model") or problem.spec is None or network.reparameterised or not all(
@@ -68,7 +71,6 @@ def checkable(
     content = {"model": model_bytes(network), "spec": text}
     digests = {role: Digest(paths[role], hashlib.sha256(made).hexdigest(), len(made)) for role, made in content.items()}
     given = {role: file_member(sources[role], folder) for role in content}
-    beside = {role: file_member(digest, folder) for role, digest in sources.items() if role.startswith("model data ")}
     return ({**sources, **digests}, {paths[role]: made for role, made in content.items()},
             {"read_from": {**given, **beside}})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from pathlib import Path
@@ -93,6 +94,26 @@ def test_tensors_beside_an_onnx_file_are_bound(tmp_path: Path, monkeypatch: pyte
     assert main(["run", str(spec), "-q"]) == 0 and check(tmp_path / "certificate.json", NO_FILES)
     origin = read_certificate(tmp_path / "certificate.json")["environment"]["read_from"]
     assert origin["model data net.data"]["bytes"] == weight.nbytes
+
+
+def test_tensors_beside_a_folded_model_are_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BatchNorm is folded, so the certificate is about the .onnx file, whose bytes do not hold the numbers."""
+    spec = write(tmp_path, SPEC.replace("model.safetensors", "net.onnx") + gate(max=1e6))
+    weight, width = tensors()["0.weight"], len(tensors()["0.weight"])
+    said = put(13, put(1, "location") + put(2, "net.data")) + put(14, 1)
+    (tmp_path / "net.data").write_bytes(weight.tobytes())
+    plain = onnx_bytes.tensor
+    monkeypatch.setattr(onnx_bytes, "tensor", lambda name, array: plain(name, array).replace(
+        put(9, weight.tobytes()), said))
+    norm = {f"n.{at}": np.full(width, value) for at, value in enumerate((1.0, 0.0, 0.0, 1.0))}
+    (tmp_path / "net.onnx").write_bytes(model([
+        node("Gemm", ["x", "0.weight", "0.bias"], "a", transB=1), node("BatchNormalization", ["a", *norm], "b"),
+        node("Tanh", ["b"], "t"), node("Gemm", ["t", "2.weight", "2.bias"], "y", transB=1)], tensors() | norm))
+    assert main(["run", str(spec), "-q"]) == 0
+    made = read_certificate(tmp_path / "certificate.json")
+    assert made["subject"]["model"]["path"] == "net.onnx" and made["problem"]["reparameterised"]
+    assert made["environment"]["read_from"] == {"model data net.data": {
+        "path": "net.data", "sha256": hashlib.sha256(weight.tobytes()).hexdigest(), "bytes": weight.nbytes}}
 
 
 def test_nothing_is_written_for_a_model_that_is_read_or_a_spec_of_that_name(tmp_path: Path) -> None:
