@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,30 @@ def test_nothing_is_written_for_a_model_that_is_read_or_a_spec_of_that_name(tmp_
     assert main(["run", str(tmp_path / "certify.toml"), "-q"]) == 0
     assert (tmp_path / "net.canonical.safetensors").read_bytes() == before
     assert json.loads((tmp_path / "certificate.json").read_bytes())["subject"]["model"]["path"] == "net.onnx"
+
+
+@pytest.mark.parametrize("name", NAMES.values())
+def test_what_no_run_has_written_stays(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path)
+    run(tmp_path)
+    (tmp_path / name).write_bytes(b"mine")
+    (tmp_path / "certificate.json").unlink()
+    assert main(["run", str(tmp_path / "certify.toml"), "-q"]) == 2
+    assert "something that certify run has not written" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == b"mine" and not (tmp_path / "certificate.json").exists()
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    assert main(["run", str(tmp_path / "certify.toml"), "-q"]) == 2
+    assert "move it, or use -o" in capsys.readouterr().err
+
+
+def test_a_folder_whose_name_is_no_text_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    try:
+        source.mkdir()
+    except OSError:
+        pytest.skip("names of files are text here")
+    spec = write(source, SPEC.replace("model.safetensors", "net.onnx") + gate(max=1e6))
+    (source / "net.onnx").write_bytes(onnx())
+    assert main(["run", str(spec), "-q", "-o", str(tmp_path / "out")]) == 2
+    assert "lone surrogate" in capsys.readouterr().err
