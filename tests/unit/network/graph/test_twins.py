@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from certify.cli.audit import run_audit
 from flint import arb, ctx
 
+from certify.auditing.spec_run import run_audit
 from certify.check.enclosure.graph_gradients import GraphDescent as Checked
 from certify.check.enclosure.graph_passes import Kinks, Operators, Pass
 from certify.check.enclosure.graph_twins import Functions
