@@ -113,7 +113,8 @@ def training_loss(problem: Problem) -> float | None:
 def _outputs(network: Network | GraphNetwork, X: Array) -> Iterator[tuple[slice, Array]]:
     """Outputs of some rows at a time, with their places."""
     if isinstance(network, GraphNetwork):
-        from certify.network.graph.passes import compile_graph, graph_forward
+        from certify.network.graph.compiled import compile_graph
+        from certify.network.graph.passes import graph_forward
         from certify.rigor.arithmetic import Binary64
 
         made = compile_graph(network, Binary64())

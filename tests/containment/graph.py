@@ -9,9 +9,10 @@ from flint import arb, ctx
 
 from certify.network.graph import maps
 from certify.network.graph.balls import _Descent, _Row
+from certify.network.graph.compiled import compile_graph
 from certify.network.graph.gradients import descend_graph
 from certify.network.graph.graph import GraphNetwork
-from certify.network.graph.passes import compile_graph, graph_forward
+from certify.network.graph.passes import graph_forward
 from certify.network.graph.pooling import Pool
 from certify.network.graph.twins import twin_labels
 from certify.rigor import fp
@@ -206,7 +207,7 @@ def _rational(x: Any) -> arb:
 def activations(rng: Rng, arithmetic: Arithmetic) -> Outcome:
     """Values, slopes and pulled adjoints of activations hold for members of balls."""
     from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
-    from certify.network.graph.passes import GraphForward, _activate, _pulled, compile_graph
+    from certify.network.graph.passes import GraphForward, _activate, _pulled
     from tests.oracles.graph import _phi
 
     op, m = str(rng.choice(ACTIVATIONS)), int(rng.integers(1, 5))
@@ -244,7 +245,6 @@ def activations(rng: Rng, arithmetic: Arithmetic) -> Outcome:
 def parameter_gradients(rng: Rng, arithmetic: Arithmetic) -> Outcome:
     """`Σ V_iᵀ[P_i, 1]` and the sums of a BatchNorm, for members of the balls, lie within the stated error."""
     from certify.network.graph.gradients import GradientSum, _channel_gradient, _window_gradient
-    from certify.network.graph.passes import compile_graph
     from tests.oracles.graph import Builder
 
     shape = (int(rng.integers(1, 3)), int(rng.integers(2, 4)), int(rng.integers(2, 4)))

@@ -15,9 +15,9 @@ from flint import arb, arb_mat, ctx
 from numpy.typing import NDArray
 
 from certify.format.errors import EnclosureError
+from certify.network.graph.compiled import Compiled, compile_graph
 from certify.network.graph.gradients import GraphDescent
 from certify.network.graph.graph import ACTIVATIONS, GraphNetwork, Node
-from certify.network.graph.passes import Compiled, compile_graph
 from certify.network.graph.twins import twin_labels
 from certify.network.layers.gradients import Norm
 from certify.network.layers.passes import Kink

@@ -8,8 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.network.graph.compiled import Compiled, compile_graph
 from certify.network.graph.graph import GraphNetwork, Node
-from certify.network.graph.passes import Compiled, GraphForward, compile_graph, graph_backward, graph_forward
+from certify.network.graph.passes import GraphForward, graph_backward, graph_forward
 from certify.network.layers.gradients import Norm, array_norm, row_norm_ends
 from certify.network.layers.passes import Kink
 from certify.network.loss.losses import LossTerms, enclose_losses

@@ -7,16 +7,12 @@ nothing. Label 0 is the function 0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
+from certify.network.graph.compiled import Compiled
 from certify.network.graph.graph import ACTIVATIONS, Node
 from certify.rigor.fp import Array
-
-if TYPE_CHECKING:
-    from certify.network.graph.passes import Compiled
 
 Labels = NDArray[np.int64]
 Mask = NDArray[np.bool_]

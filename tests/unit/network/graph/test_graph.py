@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from certify.format.errors import EnclosureError, InputError
 from certify.network.graph.balls import _Descent, _Row, descend_in_balls
+from certify.network.graph.compiled import compile_graph
 from certify.network.graph.gradients import descend_graph
 from certify.network.graph.graph import GraphNetwork, Node
 from certify.network.graph.maps import average, convolution, dense
-from certify.network.graph.passes import compile_graph, graph_forward
+from certify.network.graph.passes import graph_forward
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble
 from tests.oracles.graph import BITS, Builder, random_graph, truth

@@ -15,9 +15,10 @@ from certify.check.enclosure.graph_passes import Kinks, Operators, Pass
 from certify.check.enclosure.graph_twins import Functions
 from certify.check.main import main
 from certify.network.graph.balls import descend_in_balls
+from certify.network.graph.compiled import compile_graph
 from certify.network.graph.gradients import descend_graph
 from certify.network.graph.graph import GraphNetwork
-from certify.network.graph.passes import compile_graph, graph_forward
+from certify.network.graph.passes import graph_forward
 from certify.network.graph.twins import twin_labels
 from certify.rigor import fp
 from certify.rigor.arithmetic import Binary64, DoubleDouble
