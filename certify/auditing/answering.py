@@ -25,7 +25,7 @@ from certify.report.messages import cautions_of
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
 from certify.spec.sources import Digest
-from certify.spec.toml_text import spec_text
+from certify.spec.text.toml_text import spec_text
 
 SPEC: Final = "certify.toml"
 DRAFT: Final = ".certify-draft.toml"

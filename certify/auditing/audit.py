@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from certify.auditing.answering import DRAFT, Answer, answered, overall
-from certify.auditing.page import page
 from certify.auditing.questions.base import Options, Question
+from certify.auditing.shown.page import page
 from certify.auditing.subject import Subject
 from certify.certificate.write import write_together
 from certify.format.errors import CertifyError, InputError
@@ -106,7 +106,7 @@ class Audit:
         Returns:
             The axes.
         """
-        from certify.auditing.picture import drawn
+        from certify.auditing.shown.picture import drawn
 
         return drawn(self.answers, self.subject.points, axes)
 
@@ -116,7 +116,7 @@ class Audit:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from certify.auditing.page import fragment
+        from certify.auditing.shown.page import fragment
 
         return fragment(self.as_json())
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from certify.auditing.audit import Audit, audit_subject
 from certify.auditing.phrases import asked_for
-from certify.auditing.progress import shown, watched
 from certify.auditing.questions.base import Options
+from certify.auditing.shown.progress import shown, watched
 from certify.auditing.store import stored
 from certify.format.errors import InputError
 from certify.problem.problem import Problem

@@ -20,7 +20,7 @@ from certify.network.network import Network
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
-from certify.spec.toml_text import spec_text
+from certify.spec.text.toml_text import spec_text
 from certify.spec.vocabulary import ACTIVATIONS
 
 

@@ -8,8 +8,10 @@ bound by digests is the numbers that were computed with.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -20,16 +22,20 @@ import numpy as np
 
 from certify.certificate.build import file_member
 from certify.certificate.canonical import Json
+from certify.format.errors import InputError
 from certify.inputs.chain import numbered
 from certify.network.graph.graph import GraphNetwork
 from certify.network.network import Network
 from certify.problem.problem import Problem
 from certify.spec.sources import Digest, read_source
-from certify.spec.toml_text import document_text
+from certify.spec.text.toml_text import document_text
 from certify.spec.vocabulary import CHECKED
 
 MARK: Final = ".canonical"
 """Of the names of the files, before their ending."""
+HEAD: Final = "# The spec that was run, with the model as "
+WRITTEN: Final = {"written_by": "certify run"}
+"""What shows that a run has written a file: the next one may write over it."""
 _PATHS: Final = (("model", "file"), ("model", "graph"), ("data", "file"), ("weights", "reference"),
                  ("perturbation", "file"), ("evaluation", "file"))
 
@@ -40,7 +46,8 @@ def checkable(
     """The files that a certificate binds, those to write for it, and where they come from.
 
     Nothing is changed where the model is in a format that checkers read, where other files are not, and where the
-    network has folded parameters, which a checker has to know of.
+    network has folded parameters, which a checker has to know of. The files that hold tensors of the model are named
+    with their digests all the same: without them the model's own file does not bind its numbers.
 
     Args:
         problem: read from files.
@@ -50,8 +57,13 @@ def checkable(
     Returns:
         Digests by role; the content of `….canonical.safetensors` and `….canonical.toml` by path; and a member of the
         certificate's environment that names the files as they were given.
+
+    Raises:
+        InputError: something else has one of these names.
     """
-    same: tuple[dict[str, Digest], dict[Path, bytes], Json] = (dict(sources), {}, {})
+    beside = {role: file_member(digest, folder) for role, digest in sources.items() if role.startswith("model data ")}
+    same: tuple[dict[str, Digest], dict[Path, bytes], Json] = (
+        dict(sources), {}, {"read_from": beside} if beside else {})
     model, spec = sources["model"].path, sources["spec"].path
     network = problem.network
     if _read(model, "model") or problem.spec is None or network.reparameterised or not all(
@@ -66,9 +78,10 @@ def checkable(
     if text is None:
         return same
     content = {"model": model_bytes(network), "spec": text}
+    for role, made in content.items():
+        _require_own(paths[role], made)
     digests = {role: Digest(paths[role], hashlib.sha256(made).hexdigest(), len(made)) for role, made in content.items()}
     given = {role: file_member(sources[role], folder) for role in content}
-    beside = {role: file_member(digest, folder) for role, digest in sources.items() if role.startswith("model data ")}
     return ({**sources, **digests}, {paths[role]: made for role, made in content.items()},
             {"read_from": {**given, **beside}})
 
@@ -83,7 +96,25 @@ def model_bytes(network: Network | GraphNetwork) -> bytes:
         parts = [array for pair in zip(network.weights, network.biases, strict=True) for array in pair
                  if array is not None]
         arrays = dict(zip(numbered([bias is not None for bias in network.biases]), parts, strict=True))
-    return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+    return bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, WRITTEN))
+
+
+def _require_own(path: Path, made: bytes) -> None:
+    """Refuse to write over what no run has written.
+
+    Raises:
+        InputError: names it.
+    """
+    if not os.path.lexists(path):
+        return
+    marks = (HEAD.encode(), json.dumps(WRITTEN, separators=(",", ":")).encode())
+    with contextlib.suppress(OSError):
+        with path.open("rb") as handle:
+            start = handle.read(len(made))
+        if start == made or any(mark in start[:1000] for mark in marks):
+            return
+    raise InputError(f"output {path}", "something that certify run has not written has the name of the model or spec "
+                     "that it would write", "move it, or use -o")
 
 
 def _read(path: Path, role: str) -> bool:
@@ -104,10 +135,10 @@ def _rewritten(content: bytes, before: Path, model: Path, folder: Path) -> bytes
             wanted[table][key] = _from(before / wanted[table][key], folder)
     wanted["model"]["file"] = model.name
     wanted["model"].pop("factory", None)
-    text = f"# The spec that was run, with the model as {model.name}.\n{document_text(wanted)}"
+    text = f"{HEAD}{model.name}.\n{document_text(wanted)}"
     try:
         return text.encode("utf-8") if tomllib.loads(text) == wanted else None
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (tomllib.TOMLDecodeError, RecursionError, UnicodeEncodeError):  # a folder's name need not be text
         return None
 
 

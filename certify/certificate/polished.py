@@ -271,8 +271,8 @@ def _weights(problem: Problem) -> bytes:
 
 def _spec(path: Path, folder: Path, problem: Problem) -> bytes:
     """The spec with the new model file, its other files as they are seen from the folder."""
-    from certify.spec.rewritten import rewritten
     from certify.spec.sources import read_source
+    from certify.spec.text.rewritten import rewritten
 
     spec = problem.spec
     assert spec is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from certify.auditing.progress import shown
+from certify.auditing.shown.progress import shown
 from certify.cli.app import app, decimal, interruptible, whole
 from certify.cli.text import one_line
 from certify.format.errors import InputError

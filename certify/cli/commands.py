@@ -38,7 +38,7 @@ def run(
     if plan:
         _plan(spec, output, merge_duplicates, as_json)
         return
-    from certify.auditing.progress import shown
+    from certify.auditing.shown.progress import shown
     from certify.auditing.spec_run import CERTIFICATE, REPORT, run_audit
     from certify.cli.text import one_line
     from certify.prove.gates import exit_of
@@ -94,7 +94,7 @@ def estimate(
 
     Writes estimate.json, new_parameters.safetensors and estimate.html, prints one line.
     """
-    from certify.auditing.progress import shown
+    from certify.auditing.shown.progress import shown
     from certify.cli.estimates import ESTIMATE, PAGE, PARAMETERS, run_estimate
     from certify.cli.text import one_line
     from certify.prove.gates import exit_status
@@ -252,7 +252,7 @@ def stability(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Prove the modulus at many solutions: which is the most stable, and by how much."""
-    from certify.auditing.progress import shown
+    from certify.auditing.shown.progress import shown
     from certify.problem.load import load_problem
     from certify.prove.stability import stability as walk
     from certify.report.messages import stability_lines

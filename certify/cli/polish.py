@@ -26,7 +26,7 @@ def polish(
     Writes polished.safetensors, a certify.toml that names it, and polish.json, never over other files. Nothing is
     proved. Exit status 0 when a critical point was reached, 4 when not: the best weights are written then too.
     """
-    from certify.auditing.progress import shown
+    from certify.auditing.shown.progress import shown
     from certify.certificate.polished import FIGURES, WEIGHTS, require_new
     from certify.certificate.polished import polish as finish
     from certify.cli.text import one_line

@@ -1,4 +1,4 @@
-"""Build wheel and sdist, install each into new environments, and do the main jobs there: audit, run, check, from Python.
+"""Build wheel and sdist, install each into new environments, and do the main jobs there: audit, run, check.
 
     python reports/tools/packages.py [PYTHON …]        # default: the interpreters 3.11 to 3.13 that are on the path
 
@@ -58,7 +58,8 @@ def tried(python: str, package: Path, folder: Path) -> None:
 
 def main() -> None:
     """Every interpreter with the wheel, and the first with the sdist."""
-    found = [path for version in ("3.11", "3.12", "3.13") if (path := shutil.which(f"python{version}"))]
+    found = [path for version in ("3.11", "3.12", "3.13") if (path := shutil.which(f"python{version}")) and not (
+        subprocess.run([path, "--version"], capture_output=True, check=False).returncode)]  # a shim may lead nowhere
     pythons = sys.argv[1:] or found
     with tempfile.TemporaryDirectory() as place:
         dist = Path(place) / "dist"

@@ -206,12 +206,12 @@ class Pass:
     def _largest(self, node: Node, x: Rows) -> Rows:
         values, winners, still = [], [], []
         for i, (row, zeros) in enumerate(zip(x, self._still(node), strict=True)):
-            won, most, names = [], [], None
+            won, most, idle, names = [], [], [], None
             for place, window in enumerate(self.operators.tables[node.name]):
                 there = [j for j in window if j >= 0]
                 best = max(there, key=lambda j: float(row[j].mid()))
                 won.append(best)
-                value = row[best]
+                value, zero = row[best], zeros[best]
                 for j in there:
                     if j == best or (zeros[j] and zeros[best]):
                         continue
@@ -220,13 +220,14 @@ class Pass:
                         names = names or self._functions(i).names(node.inputs[0])
                         if names[j] == names[best]:
                             continue
-                    if not gap > 0:  # the loss is still claimed
-                        gap, value = gap if gap == 0 else gap.union(ZERO), value.max(row[j])
+                    if not gap > 0:  # the loss is claimed all the same, and the maximum need not be 0
+                        gap, value, zero = gap if gap == 0 else gap.union(ZERO), value.max(row[j]), False
                     self.kinks.see(gap, f"the gap of place {place} of node {node.name} at row {self.first + i}")
                 most.append(value)
+                idle.append(zero)
             winners.append(won)
             values.append(most)
-            still.append([zeros[j] for j in won])
+            still.append(idle)
         self.winners[node.name], self.still[node.name] = winners, still
         return values
 

@@ -18,7 +18,8 @@ from certify.spec.sources import read_source
 ONE_FILE: Final = "export it into one file: torch.onnx.export(…, external_data=False)"
 KEYS: Final = frozenset({"location", "offset", "length", "checksum"})
 ROLE: Final = "model data "
-"""Beginning of the role under which such a file is recorded; its location follows."""
+"""Beginning of the role under which such a file is recorded; its location follows, shortened, with a ' where another
+location of that role was read before."""
 
 
 class Beside:
@@ -32,6 +33,7 @@ class Beside:
     def __init__(self, folder: Path | None, asked: str) -> None:
         self._folder, self._asked = folder, asked
         self._read: dict[str, bytes] = {}
+        self._roles: set[str] = set()
 
     def tensor(self, name: str, entries: Mapping[str, str], size: int) -> bytes:
         """The bytes of a tensor.
@@ -70,14 +72,20 @@ class Beside:
                 not path.resolve().is_relative_to(self._folder.resolve())):
             raise InputError(self._asked, f"{what} lies at '{key_of(location)}', out of the model's folder",
                              "put the file beside the model and export again")
+        held = sum(map(len, self._read.values()))  # one file under two spellings of its path is held twice
         try:
-            large = path.stat().st_size > available_memory() // 4
+            large = held + path.stat().st_size > available_memory() // 4
         except OSError:
             large = False  # what is wrong is said where it is read
         if large:
-            raise InputError(self._asked, f"'{key_of(location)}' takes more than a quarter of the memory",
+            raise InputError(self._asked, f"'{key_of(location)}' takes more than a quarter of the memory"
+                             + (", with the files read before it" if held else ""),
                              "use a smaller model or a larger machine")
-        self._read[location] = read_source(path, f"{ROLE}{key_of(location)}").content
+        role = f"{ROLE}{key_of(location)}"
+        while role in self._roles:  # shortened names may agree, and each file is recorded
+            role += "'"
+        self._roles.add(role)
+        self._read[location] = read_source(path, role).content
         return self._read[location]
 
 

@@ -198,7 +198,7 @@ class _Row:
         near = [float(v.mid()) for v in x.tolist()]
         windows = [[j for j in window if j < pool.inputs] for window in pool.index.tolist()]
         winners = np.array([max(window, key=near.__getitem__) for window in windows])
-        values, labels = x[winners], None
+        values, labels, still = x[winners], None, off[winners]
         for place, (best, window) in enumerate(zip(winners.tolist(), windows, strict=True)):
             for j in window:
                 if j != best and not (off[j] and off[best]):
@@ -208,10 +208,10 @@ class _Row:
                             labels = twin_labels(self.made, self.x, self.still, node.inputs[0])
                         if labels[j] == labels[best]:
                             continue  # one function of the weights (G7)
-                    if not gap > 0:  # the loss is claimed all the same
-                        gap, values[place] = gap.union(_ZERO), values[place].max(x[j])
+                    if not gap > 0:  # the loss is claimed all the same, and the maximum need not be 0
+                        gap, values[place], still[place] = gap.union(_ZERO), values[place].max(x[j]), False
                     self.of.kink(node, self.number, place, gap)
-        self.kept[node.name], self.still[node.name] = winners, off[winners]
+        self.kept[node.name], self.still[node.name] = winners, still
         return values
 
     def _normalised(self, node: Node, x: Entries) -> Entries:

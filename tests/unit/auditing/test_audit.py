@@ -110,7 +110,7 @@ def test_the_page_says_every_answer_and_loads_nothing(whole):
 
 
 def test_a_page_escapes_what_files_are_called():
-    from certify.auditing.page import fragment, page
+    from certify.auditing.shown.page import fragment, page
 
     content = {"model": {"network": "<b>x", "training_loss": None, "training_accuracy": None, "notes": ["<i>"]},
                "answers": [], "skipped": [{"question": "<u>", "reason": "<s>"}], "verdict": "inconclusive"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,26 @@ def test_tensors_beside_an_onnx_file_are_bound(tmp_path: Path, monkeypatch: pyte
     assert origin["model data net.data"]["bytes"] == weight.nbytes
 
 
+def test_tensors_beside_a_folded_model_are_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BatchNorm is folded, so the certificate is about the .onnx file, whose bytes do not hold the numbers."""
+    spec = write(tmp_path, SPEC.replace("model.safetensors", "net.onnx") + gate(max=1e6))
+    weight, width = tensors()["0.weight"], len(tensors()["0.weight"])
+    said = put(13, put(1, "location") + put(2, "net.data")) + put(14, 1)
+    (tmp_path / "net.data").write_bytes(weight.tobytes())
+    plain = onnx_bytes.tensor
+    monkeypatch.setattr(onnx_bytes, "tensor", lambda name, array: plain(name, array).replace(
+        put(9, weight.tobytes()), said))
+    norm = {f"n.{at}": np.full(width, value) for at, value in enumerate((1.0, 0.0, 0.0, 1.0))}
+    (tmp_path / "net.onnx").write_bytes(model([
+        node("Gemm", ["x", "0.weight", "0.bias"], "a", transB=1), node("BatchNormalization", ["a", *norm], "b"),
+        node("Tanh", ["b"], "t"), node("Gemm", ["t", "2.weight", "2.bias"], "y", transB=1)], tensors() | norm))
+    assert main(["run", str(spec), "-q"]) == 0
+    made = read_certificate(tmp_path / "certificate.json")
+    assert made["subject"]["model"]["path"] == "net.onnx" and made["problem"]["reparameterised"]
+    assert made["environment"]["read_from"] == {"model data net.data": {
+        "path": "net.data", "sha256": hashlib.sha256(weight.tobytes()).hexdigest(), "bytes": weight.nbytes}}
+
+
 def test_nothing_is_written_for_a_model_that_is_read_or_a_spec_of_that_name(tmp_path: Path) -> None:
     assert main(["run", str(write(tmp_path, SPEC + gate(max=1e6))), "-q"]) == 0
     assert not list(tmp_path.glob("*.canonical.*"))
@@ -109,3 +131,30 @@ def test_nothing_is_written_for_a_model_that_is_read_or_a_spec_of_that_name(tmp_
     assert main(["run", str(tmp_path / "certify.toml"), "-q"]) == 0
     assert (tmp_path / "net.canonical.safetensors").read_bytes() == before
     assert json.loads((tmp_path / "certificate.json").read_bytes())["subject"]["model"]["path"] == "net.onnx"
+
+
+@pytest.mark.parametrize("name", NAMES.values())
+def test_what_no_run_has_written_stays(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path)
+    run(tmp_path)
+    (tmp_path / name).write_bytes(b"mine")
+    (tmp_path / "certificate.json").unlink()
+    assert main(["run", str(tmp_path / "certify.toml"), "-q"]) == 2
+    assert "something that certify run has not written" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == b"mine" and not (tmp_path / "certificate.json").exists()
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    assert main(["run", str(tmp_path / "certify.toml"), "-q"]) == 2
+    assert "move it, or use -o" in capsys.readouterr().err
+
+
+def test_a_folder_whose_name_is_no_text_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    try:
+        source.mkdir()
+    except OSError:
+        pytest.skip("names of files are text here")
+    spec = write(source, SPEC.replace("model.safetensors", "net.onnx") + gate(max=1e6))
+    (source / "net.onnx").write_bytes(onnx())
+    assert main(["run", str(spec), "-q", "-o", str(tmp_path / "out")]) == 2
+    assert "lone surrogate" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from certify.check.reading.subject import build_problem
 from certify.format.errors import InputError, SpecError
 from certify.inputs.graph_file import graph_bytes
 from tests.oracles.graph import BITS, Builder, random_graph, truth
-from tests.unit.network.graph.test_graph import small_resnet, tied_below_a_rounding
+from tests.unit.network.graph.test_graph import idle_by_a_tie_alone, small_resnet, tied_below_a_rounding
 
 SPEC = """version = 1
 [model]
@@ -327,3 +327,21 @@ def test_a_level_below_the_loss_at_a_tie_that_floats_do_not_see_is_no_certificat
     capsys.readouterr()
     assert main([str(tmp_path / "certificate.json"), "--quiet"]) == 2
     assert "the level exceeds the loss by -1.0" in capsys.readouterr().out
+
+
+def test_the_winner_of_a_tie_is_not_0_because_it_is_off(tmp_path, capsys):
+    """The loss is 100, and it would be log 2 were the maximum 0: a level of 1 is no certificate."""
+    net, X = idle_by_a_tie_alone()
+    run_audit(write(tmp_path, net, X, np.array([0]), parameter="sample_weights", level="level = 1.0"))
+    assert all(claim["upper"] is None for claim in claims(tmp_path).values())
+    stated = [{"name": "loss", "value": 0.7, "holds": True, "statement": "the training loss is at most"},
+              {"name": "interior", "value": 0.3, "holds": True, "statement": "the level exceeds the loss"}]
+
+    def forged(certificate):
+        claim = certificate["claims"][0]
+        claim.update(lower=0.0, upper=0.0, hypotheses=stated, reason="", verdict="certified")
+
+    resealed(tmp_path, forged)
+    capsys.readouterr()
+    assert main([str(tmp_path / "certificate.json"), "--quiet"]) == 2
+    assert "upper: 0.0 is stated, but the level exceeds the loss by nan" in capsys.readouterr().out

@@ -9,6 +9,7 @@ import pytest
 
 from certify.format.errors import InputError
 from certify.inputs.formats.table import open_archive
+from certify.inputs.onnx.external import Beside
 from certify.inputs.onnx.onnx_file import OnnxArchive
 from certify.spec.sources import read_source, recording
 from tests.families.onnx_bytes import TYPES, node, put
@@ -100,3 +101,21 @@ def test_a_file_larger_than_memory_allows_is_not_read(tmp_path: Path, monkeypatc
     monkeypatch.setattr("certify.inputs.onnx.external.available_memory", lambda: 4 * len(BYTES) - 4)
     with pytest.raises(InputError, match="'net.onnx.data' takes more than a quarter of the memory"):
         open_archive(read_source(written(tmp_path), "model"), "model")
+
+
+def test_files_of_two_spellings_count_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certify.inputs.onnx.external.available_memory", lambda: 4 * len(BYTES))
+    path = written(tmp_path, location="./net.onnx.data")
+    with pytest.raises(InputError, match="takes more than a quarter of the memory, with the files read before it"):
+        open_archive(read_source(path, "model"), "model")
+
+
+@pytest.mark.parametrize(("first", "second"), [("é", "ü"), ("a" * 90, "a" * 91)])
+def test_files_of_names_that_are_shortened_alike_are_both_recorded(first: str, second: str, tmp_path: Path) -> None:
+    beside_folder = Beside(tmp_path, "m")
+    for name, content in ((first, b"1"), (second, b"22")):
+        (tmp_path / name).write_bytes(content)
+    with recording() as sources:
+        assert [beside_folder.tensor("w", {"location": name}, size) for name, size in ((first, 1), (second, 2))] == [
+            b"1", b"22"]
+    assert sorted(source.size for source in sources.values()) == [1, 2]

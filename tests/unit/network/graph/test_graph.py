@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from certify.format.errors import EnclosureError, InputError
-from certify.network.graph.balls import descend_in_balls
+from certify.network.graph.balls import _Descent, _Row, descend_in_balls
 from certify.network.graph.compiled import compile_graph
 from certify.network.graph.gradients import descend_graph
 from certify.network.graph.graph import GraphNetwork, Node
@@ -290,6 +290,27 @@ def test_the_loss_at_a_tie_that_floats_do_not_see_is_that_of_the_largest_entry()
                   descend_in_balls(net, X, "squared", y, None, 0.0, None, 1e-6)):
         assert found.kinks[0] == 1
         assert abs(found.terms.value[0] - 2.0) <= found.terms.value_error[0]  # f = 1; the other entry would give 0
+
+
+def idle_by_a_tie_alone():
+    """A maximum over a unit that is off and over `2^600 + 1 − 2^600`, whose ball at 512 bits is wide around 0; a relu
+    and `(0, 100)` times that follow, so the loss of label 0 is 100."""
+    nodes = (Node("c", "conv2d", ("input",), weight="c.weight", bias="c.bias"), Node("r", "relu", ("c",)),
+             Node("s", "conv2d", ("r",), weight="s.weight"),
+             Node("m", "max_pool", ("s",), kernel=(1, 2), stride=(1, 2)), Node("p", "relu", ("m",)),
+             Node("f", "flatten", ("p",)), Node("o", "linear", ("f",), weight="o.weight"))
+    large = 2.0**300
+    tensors = {"c.weight": np.array([large, 1 / large, large]).reshape(3, 1, 1, 1), "c.bias": np.zeros(3),
+               "s.weight": np.array([1.0, 1.0, -1.0]).reshape(1, 3, 1, 1), "o.weight": np.array([[0.0], [100.0]])}
+    return GraphNetwork(nodes, tensors, (1, 1, 2), "o"), np.array([[-large, large]])
+
+
+def test_the_winner_of_a_tie_is_not_0_because_it_is_off():
+    net, X = idle_by_a_tie_alone()
+    row = _Row(_Descent(compile_graph(net, Binary64()), None, False), 0, X[0])
+    assert row.of.kinks[0] and not row.still["m"].any() and row.output[1].overlaps(arb(100))
+    with pytest.raises(EnclosureError):
+        descend_in_balls(net, X, "cross_entropy", None, np.array([0]), 0.0, None, 1e-6)
 
 
 def test_losses_of_astronomical_size_are_refused_in_balls():

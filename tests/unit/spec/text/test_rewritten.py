@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from certify.spec.rewritten import rewritten
+from certify.spec.text.rewritten import rewritten
 
 SPEC = """\
 version = 1  # mine

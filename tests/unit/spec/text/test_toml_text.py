@@ -7,7 +7,7 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.spec.toml_text import document_text, spec_text
+from certify.spec.text.toml_text import document_text, spec_text
 
 VALUES = st.recursive(
     st.booleans() | st.integers(-2**53, 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(

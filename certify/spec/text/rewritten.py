@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 
-from certify.spec.toml_text import document_text, value
+from certify.spec.text.toml_text import document_text, value
 
 Place = tuple[str, str]
 """Section and key."""

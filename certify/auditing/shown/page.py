@@ -45,5 +45,5 @@ def _percent(share: float) -> str:
 def _environment() -> Environment:
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    loader = ChoiceLoader([PackageLoader(f"certify.{place}", "templates") for place in ("auditing", "report")])
+    loader = ChoiceLoader([PackageLoader(f"certify.{place}", "templates") for place in ("auditing.shown", "report")])
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

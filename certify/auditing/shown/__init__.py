@@ -1,0 +1,1 @@
+"""How an audit is shown: its page, its picture, and its progress."""
