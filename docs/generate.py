@@ -102,6 +102,31 @@ def _of_argparse(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str, st
         yield f"`{names}{takes}`", cell(one.help or ""), "required" if one.required else ""
 
 
+# --- the questions of an audit ----------------------------------------------------------------------------------------
+
+def questions() -> str:
+    """Every question of an audit: what it asks, the words that mean it, and when it is asked unasked."""
+    from certify.auditing.questions import QUESTIONS
+    from certify.auditing.questions.base import Options
+
+    def unasked(question: Any) -> str:
+        if question.unprompted(Options()):
+            return "yes"
+        return "where rows are named (`--rows`)" if question.unprompted(Options(rows=(0,))) else "no"
+
+    rows = ((f'`--ask "{q.words[0]}"`', cell(_first_line(q)), ", ".join(q.words[1:]), unasked(q)) for q in QUESTIONS)
+    return "\n".join([
+        "# Questions of an audit\n", NOTE,
+        "`certify audit` and `certify.audit` ask these. A phrase means the question whose longest word stands in it; a "
+        "number in it is that of the rows, and what follows *in* is a feature: `--ask \"5 rows deleted\"`, `--ask \"noise "
+        "in age\"`. [Audit the model you have](../audit.md) shows them at work.\n",
+        table(("ask", "what it asks", "other words for it", "asked without `--ask`"), rows)])
+
+
+def _first_line(question: Any) -> str:
+    return inspect.cleandoc(type(question).__doc__ or "").split("\n\n")[0]
+
+
 # --- the spec --------------------------------------------------------------------------------------------------------
 
 def spec() -> str:
@@ -384,7 +409,7 @@ def notebook() -> dict[str, str | bytes]:
 def pages() -> dict[str, str | bytes]:
     """Every generated file by its place in `docs/`."""
     written: dict[str, str | bytes] = {f"reference/{make.__name__}.md": make() for make in (
-        cli, spec, quantities, theorems, support, python)}
+        cli, questions, spec, quantities, theorems, support, python)}
     return {**written, **notebook()} if (HERE / f"{NOTEBOOK}.ipynb").exists() else written
 
 

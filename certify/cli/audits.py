@@ -122,6 +122,8 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     if not quiet:
         _introduce(subject)
 
+    printed: set[str] = set()
+
     def said(found: Answer | Skipped) -> None:
         if isinstance(found, Skipped):
             if not quiet:
@@ -130,7 +132,10 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
         mark = {"certified": "proved ", "refuted": "refuted"}.get(found.verdict, "open   ")
         if not as_json:
             why = f" [{found.reason}]" if found.reason else ""
-            print(one_line(f"{mark} {found.sentence}{why}"), flush=True)
+            line = one_line(f"{mark} {found.sentence}{why}")
+            if line not in printed:  # a question that is open says the same of each of its quantities
+                print(line, flush=True)
+            printed.add(line)
 
     with shown(quiet) as tell:
         found = audit_subject(subject, questions, options, output, tell, said)

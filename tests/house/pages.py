@@ -1,9 +1,10 @@
 """The pages for users, README and docs: their fenced blocks, and a run of one page as a reader would do it.
 
-A page is a session. Python blocks share their names; a `toml` block with `title="file"` is written to that file; a
+A page is a session. Python blocks share their names; a block with `title="file"` is written to that file too; a
 `certify` line of a `bash` block, and what a Python block prints, is held against the `text` block that follows it. A
 `bash` block without one is not run. In a `text` block `…` stands for anything, and numbers may differ in the fourth
-digit, or with `title="about"` by a tenth; whole numbers never. Of `title="committed"` another test knows.
+digit, or with `title="about"` by a tenth; whole numbers never. With `title="error"` it is what stands on standard
+error, of a command that is refused. Of `title="committed"` another test knows.
 """
 
 from __future__ import annotations
@@ -58,15 +59,16 @@ def session(path: Path, folder: Path) -> Iterator[tuple[Block, str]]:
     names: dict[str, Any] = {"__name__": "page"}
     every = blocks(path)
     after = {id(one): two for one, two in zip(every, every[1:], strict=False) if two.follows and two.language == "text"}
-    (folder / "reports").symlink_to(ROOT / "reports")
+    for place in ("reports", "examples"):
+        (folder / place).symlink_to(ROOT / place)
     for block in every:
         said = after.get(id(block))
-        if block.language == "toml" and block.title:
+        if block.language in ("toml", "python") and block.title:
             (folder / block.title).write_text(block.text, encoding="utf-8")
         if block.language == "python":
             printed = printed_by(block.text, path, names)
         elif block.language == "bash" and said is not None and said.title != "committed":
-            printed = commanded(block.text)
+            printed = commanded(block.text)[said.title == "error"]
         else:
             continue
         if said is not None and said.title != "committed":
@@ -81,15 +83,15 @@ def printed_by(source: str, path: Path, names: dict[str, Any]) -> str:
     return out.getvalue()
 
 
-def commanded(lines: str) -> str:
-    """What the `certify` lines of a block print on standard output."""
+def commanded(lines: str) -> tuple[str, str]:
+    """What the `certify` lines of a block print on standard output, and on standard error."""
     from certify.cli.main import main
 
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
         for line in lines.splitlines():
             if line.startswith("certify "):
                 main(shlex.split(line, comments=True)[1:])
-    return out.getvalue()
+    return out.getvalue(), err.getvalue()
 
 
 def agree(said: Block, printed: str) -> bool:

@@ -118,17 +118,19 @@ def test_no_page_says_a_command_or_an_option_that_there_is_not():
 
 def test_generated_pages_are_those_of_the_program_today():
     assert loaded("generate").stale() == [], "run python docs/generate.py"
-    assert sum(generated(path) for path in DOCS.rglob("*.md")) == 7
+    assert sum(generated(path) for path in DOCS.rglob("*.md")) == 8
 
 
 def test_the_reference_names_every_verb_key_and_public_name():
     import certify
+    from certify.auditing.questions import QUESTIONS
     from certify.format.quantities import QUANTITIES
 
     pages = {name: (DOCS / "reference" / f"{name}.md").read_text(encoding="utf-8") for name in (
-        "cli", "python", "quantities", "support")}
-    assert all(f"## certify {verb}\n" in pages["cli"] for verb in ("run", "check", "report", "init", "explain"))
+        "cli", "python", "quantities", "questions", "support")}
+    assert all(f"## certify {verb}\n" in pages["cli"] for verb in ("audit", "run", "check", "report", "init", "explain"))
     assert all(f"### certify.{name}\n" in pages["python"] for name in certify.__all__ if name != "__version__")
+    assert all(f'| `--ask "{one.words[0]}"` |' in pages["questions"] for one in QUESTIONS)
     assert all(f"[`{name}`]" in pages["quantities"] and f"[`{name}`]" in pages["support"] for name in QUANTITIES)
 
 

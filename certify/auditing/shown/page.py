@@ -33,7 +33,8 @@ def _grouped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
                           "report": answer["certificate"].replace("certificate.json", "report.html"),
                           "spec": answer["certificate"].replace("certificate.json", "certify.toml"),
                           "seconds": answer["seconds"], "cautions": answer["cautions"]})
-        found[-1]["answers"].append(answer)
+        if not any(said["answer"] == answer["answer"] for said in found[-1]["answers"]):
+            found[-1]["answers"].append(answer)  # a question that is open says the same of each of its quantities
     return found
 
 
