@@ -135,9 +135,19 @@ def test_amounts_are_not_those_of_scaled_features():
 
     with pytest.warns(UserWarning, match="StandardScaler"):
         problem = certify.from_sklearn(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y), X, Y)
-    found = certify.audit(problem, noise={0: 1e-9}, ask="noise")
-    assert not found.answers and "after StandardScaler" in found.skipped[0].reason and found.verdict == "inconclusive"
+    found = certify.audit(problem, noise={0: 1e-9}, ask="noise")  # in units of the feature before it: test_noise.py
+    assert found.verdict == "certified" and "after StandardScaler" not in found.answers[0].sentence
     assert "the features as they are after StandardScaler" in certify.audit(problem, ask="noise").answers[0].sentence
+
+
+def test_amounts_are_not_those_of_the_features_of_a_kernel():
+    from sklearn.kernel_ridge import KernelRidge
+
+    with pytest.warns(UserWarning):
+        problem = certify.from_sklearn(KernelRidge(kernel="rbf").fit(X, Y.astype(float)), X, Y.astype(float))
+    found = certify.audit(problem, noise={0: 1e-9}, ask="noise")
+    assert not found.answers and "in other units than the amounts" in found.skipped[0].reason
+    assert found.verdict == "inconclusive"
 
 
 def test_a_number_that_names_a_column_too_is_not_guessed(linear):
