@@ -105,7 +105,8 @@ def shown(path: Path) -> None:
         proved = sum(a["verdict"] == "certified" for a in answers)
         skipped = sum(line.startswith("not asked") for line in one["lines"])
         same = {True: "yes", False: "NO"}.get(one.get("same_function", one.get("true")), "–")
-        times = ", ".join("–" if t is None else f"{t:.1f}" for t in (one["first"], one["first_proved"], one["processor"]))
+        seconds = (one["first"], one["first_proved"], one["processor"])
+        times = ", ".join("–" if t is None else f"{t:.1f}" for t in seconds)
         print(f"| {one['model']} | {proved} | {len(answers) - proved} | {skipped} | {times} | {same} |")
 
 
