@@ -9,28 +9,34 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from certify.auditing.questions.base import Asked, Options, Question, Wanted
 from certify.auditing.spec_run import CERTIFICATE, REPORT, WITNESS, Loaded, Proved, load, prove, tested, write
 from certify.auditing.subject import Subject
+from certify.certificate.audit_folder import SPEC
 from certify.certificate.build import Claim
 from certify.certificate.write import require_folder
 from certify.format.digits import at_least, at_most
+from certify.format.errors import InputError
 from certify.format.quantities import QUANTITIES
 from certify.format.words import Verdict
+from certify.network.network import Network
 from certify.problem.bound import Bound
 from certify.problem.limits import limits_of
+from certify.problem.problem import Problem
 from certify.problem.progress import Progress
 from certify.prove.gates import evaluate
 from certify.report.messages import cautions_of
+from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
 from certify.spec.sources import Digest
 from certify.spec.text.toml_text import spec_text
 
-SPEC: Final = "certify.toml"
 DRAFT: Final = ".certify-draft.toml"
 FOUND: Final = "The threshold is what was proved when this was written."
-NOTHING: Final = "No useful end was proved when this was written: the threshold is the least that says something."
+NOTHING: Final = "No useful end was proved when this was written: the threshold is one that stayed open."
 UNSEEN: Final = "Not looked at yet: write what you need."
 
 APART: Final = 10.0
@@ -99,6 +105,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     comment = [f"{sentence[0].upper()}{sentence[1:]}?", "Written by `certify audit`; `certify run` proves it again."]
     limited = {**asked.tables, "run": {"time_limit": float(options.seconds)}}
     audit = _loaded(folder, spec_text(comment, limited, [_gate(wanted, None) for wanted in asked.wanted]))
+    _require_same(subject, audit.problem)
     environment = tested(audit.problem)
     proved = prove(audit.problem, tell, limits_of(audit.problem, started))
     bounds = {claim.bound.quantity: claim.bound for claim in proved.claims}
@@ -106,7 +113,7 @@ def answered(subject: Subject, question: Question, options: Options, folder: Pat
     final, claims = _held(audit, proved, folder, text)
     certificate = write(final, claims, environment, folder, {folder / SPEC: text.encode()})
     seconds = time.monotonic() - started
-    cautions, doubt = tuple(cautions_of(certificate)), question.doubt(certificate)
+    cautions, doubt = tuple(cautions_of(certificate)), question.doubt(subject, options, certificate)
     answers = [replace(_answer(subject, question, options, wanted, claim, bounds[wanted.quantity], folder),
                        cautions=cautions, seconds=seconds)
                for wanted, claim in zip(asked.wanted, certificate["claims"], strict=True)]
@@ -134,6 +141,28 @@ def _loaded(folder: Path, text: str) -> Loaded:
         path.unlink(missing_ok=True)
 
 
+def _require_same(subject: Subject, problem: Problem) -> None:
+    """Refuse a spec whose files say something else than what was understood: they changed in between.
+
+    Raises:
+        InputError: what differs.
+    """
+    mine, theirs = subject.network, problem.network
+    if isinstance(mine, Network) and isinstance(theirs, Network):
+        layers = zip((*mine.weights, *mine.biases), (*theirs.weights, *theirs.biases), strict=True)
+        if mine.widths != theirs.widths or not all(_equal(one, other) for one, other in layers):
+            raise InputError("model file", "it changed while the audit ran", "run it again")
+    pairs: list[tuple[Array | None, Array | None]] = [(subject.X, problem.X)]
+    if problem.y is not None or problem.labels is not None:
+        pairs += [(subject.y, problem.y), (subject.labels, problem.labels)]
+    if not all(_equal(one, other) for one, other in pairs):
+        raise InputError("data file", "it changed while the audit ran", "run it again")
+
+
+def _equal(one: Array | None, other: Array | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
+
+
 def _held(audit: Loaded, proved: Proved, folder: Path, text: str) -> tuple[Loaded, Proved]:
     """The same bounds under the spec with its final thresholds."""
     content = text.encode()
@@ -151,16 +180,25 @@ def _gate(wanted: Wanted, bound: Bound | None) -> dict[str, Any]:
     if wanted.threshold is not None:
         return {"quantity": wanted.quantity, wanted.side: float(wanted.threshold)}
     counts = QUANTITIES[wanted.quantity].counts
-    end = None if bound is None else bound.lower if wanted.side == "min" else bound.upper
-    rationale = FOUND
-    if end is None or not end > 0:
-        number = 1.0
-        rationale = NOTHING if bound is not None else UNSEEN
+    if bound is None:
+        return {"quantity": wanted.quantity, wanted.side: 1.0, "rationale": UNSEEN}
+    side, end, rationale = wanted.side, bound.lower if wanted.side == "min" else bound.upper, FOUND
+    if side == "min" and bound.upper == 0:  # none, and that is proved: no threshold from below says it
+        side, number = "max", 0.0
+    elif end is None or not end > 0:
+        number, rationale = _open(side, bound), NOTHING
     elif counts:
         number = float(end)
     else:
-        number = float(at_least(end, 3) if wanted.side == "min" else at_most(end, 3))
-    return {"quantity": wanted.quantity, wanted.side: number, "rationale": rationale}
+        number = float(at_least(end, 3) if side == "min" else at_most(end, 3))
+    return {"quantity": wanted.quantity, side: number, "rationale": rationale}
+
+
+def _open(side: str, bound: Bound) -> float:
+    """A threshold that the bound neither meets nor fails, as nobody asked for it: 1, or the nearest that does so."""
+    if side == "min":
+        return 1.0 if bound.upper is None or bound.upper >= 1 else float(at_least(bound.upper, 3))
+    return max(1.0, float(at_most(bound.lower or 0.0, 3)))
 
 
 def _answer(subject: Subject, question: Question, options: Options, wanted: Wanted, claim: Mapping[str, Any],
@@ -183,7 +221,7 @@ def _answer(subject: Subject, question: Question, options: Options, wanted: Want
 def _says_something(wanted: Wanted, claim: Mapping[str, Any]) -> bool:
     """Whether the upper end of a size is not far beyond what is reached; a lower end above 0 always says something."""
     if wanted.side == "min":
-        return bool(claim["lower"])
+        return bool(claim["lower"]) or claim["upper"] == 0
     return claim["upper"] is not None and claim["upper"] <= APART * (claim["lower"] or 0.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,20 +15,21 @@ from certify.auditing.answering import DRAFT, Answer, answered, overall
 from certify.auditing.questions.base import Options, Question
 from certify.auditing.shown.page import page
 from certify.auditing.subject import Subject
+from certify.certificate.audit_folder import JSON, PAGE, RESULTS, SPEC, begin, remember
 from certify.certificate.write import write_together
 from certify.format.errors import CertifyError, InputError
 from certify.problem.progress import Progress
 
 FORMAT: Final = "certify-audit/1"
-PAGE, JSON = "audit.html", "audit.json"
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A question that was not answered, and why."""
+    """A question that was not answered, why, and whether somebody asked it."""
 
     question: str
     reason: str
+    asked: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,7 @@ class Audit:
         skipped: questions that could not be asked.
         folder: where specs, certificates and pages are; the first question's lie in it, those of others in folders.
         keep: what has to live as long as the files.
+        waiting: questions that are not asked yet; none once the audit is done.
     """
 
     subject: Subject
@@ -47,11 +50,17 @@ class Audit:
     skipped: tuple[Skipped, ...]
     folder: Path
     keep: Any = None
+    waiting: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """``refuted`` if a threshold somebody gave is, ``certified`` if something was proved, else ``inconclusive``."""
-        return overall(self.answers)
+        """``refuted`` if a threshold somebody gave is, ``certified`` if something was proved, else ``inconclusive``.
+
+        ``inconclusive`` too where a question that somebody asked has no answer, or one is not asked yet.
+        """
+        found = overall(self.answers)
+        missing = bool(self.waiting) or any(one.asked for one in self.skipped)
+        return "inconclusive" if missing and found == "certified" else found
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -65,6 +74,7 @@ class Audit:
                         for answer in self.answers],
             "skipped": [{"question": one.question, "reason": one.reason} for one in self.skipped],
             "verdict": self.verdict,
+            **({"waiting": list(self.waiting)} if self.waiting else {}),
         }
 
     def rows(self) -> list[dict[str, Any]]:
@@ -89,11 +99,15 @@ class Audit:
         """Copy specs, models, data, certificates and pages into a folder, which must not hold an audit yet.
 
         Raises:
-            InputError: it does.
+            InputError: it does, or another file would be replaced.
         """
         target = Path(folder)
         if (target / JSON).exists():
             raise InputError(f"save {target}", "there is an audit already", "name another folder")
+        for path in self.folder.rglob("*"):
+            if path.is_file() and os.path.lexists(target / path.relative_to(self.folder)):
+                raise InputError(f"save {target}", f"{path.relative_to(self.folder)} is there already",
+                                 "name another folder")
         shutil.copytree(self.folder, target, dirs_exist_ok=True)
         return target
 
@@ -134,8 +148,12 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
         said: told each answer, and each question that is not asked, as soon as it is known.
         keep: what has to live as long as the files.
     """
-    found = Audit(subject, (), (), folder, keep)
-    for question in questions:
+    later = tuple(question.words[0] for question in questions)
+    found = Audit(subject, (), (), folder, keep, later)
+    if not subject.stored:
+        begin(folder, subject.files(), {})
+    _write(found)
+    for done, question in enumerate(questions, 1):
         reason = question.against(subject, options)
         answers: list[Answer] = []
         if not reason:
@@ -144,12 +162,14 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
                 answers = answered(subject.at(place), question, options, place, tell)
             except CertifyError as error:
                 reason = str(error).removeprefix(f"{DRAFT}: ")
-        skipped = [Skipped(question.words[0], reason)] if reason else []
-        found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep)
+        skipped = [Skipped(question.words[0], reason, question.demanded(options))] if reason else []
+        found = Audit(subject, (*found.answers, *answers), (*found.skipped, *skipped), folder, keep, later[done:])
         every: list[Answer | Skipped] = [*answers, *skipped]
         for one in every:
             said(one)
         _write(found)
+        for where in dict.fromkeys(_place(answer, folder) for answer in answers):
+            remember(folder, [f"{where}{name}" for name in (SPEC, *RESULTS)])
     return found
 
 
@@ -157,6 +177,7 @@ def _write(found: Audit) -> None:
     content = found.as_json()
     write_together({found.folder / JSON: (json.dumps(content, indent=1, allow_nan=False) + "\n").encode(),
                     found.folder / PAGE: page(content).encode()})
+    remember(found.folder, [PAGE, JSON])
 
 
 def _place(answer: Answer, folder: Path) -> str:

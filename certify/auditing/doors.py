@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -32,26 +32,44 @@ class RawRows:
         X: `(n, …)` features.
         y: targets, words too, or None.
         names: of the features of a table, else None.
+        array: name of the features where the file is no table.
+        targets: name of the targets, or None.
     """
 
     X: Array
     y: Array | None
     names: tuple[str, ...] | None
+    array: str = ""
+    targets: str | None = None
+
+    def arranged(self, names: Sequence[str], asked: str) -> RawRows:
+        """The same with the columns a model was fitted to, in their order.
+
+        Raises:
+            InputError: the first that is not there.
+        """
+        if self.names is None or tuple(names) == self.names:
+            return self
+        for name in names:
+            if name not in self.names:
+                raise InputError(asked, f"no column {name!r}, which the model was fitted to; it holds "
+                                 f"{listed(self.names)} as features", "give the data it was fitted to")
+        return replace(self, X=self.X[:, [self.names.index(name) for name in names]], names=tuple(names))
 
 
-def raw_rows(path: Path, role: str, told: Told, names: tuple[str, ...] | None = None) -> RawRows:
+def raw_rows(path: Path, role: str, told: Told, known: RawRows | None = None) -> RawRows:
     """Read a data file as it is.
 
     Args:
         path: the file.
         role: what it is for, in messages.
         told: names of features and targets, where somebody said them.
-        names: columns that have to be the features; None: all but the targets.
+        known: the training rows, whose names hold here too; None: these are they.
 
     Raises:
         InputError: it cannot be read, or what is named is not there.
     """
-    facts = data_facts(path, targets=told.targets)
+    facts = data_facts(path, targets=told.targets if known is None else known.targets)
     archive = open_archive(read_source(path, role), role)
     asked = f"{role} file {path.name}"
 
@@ -61,14 +79,18 @@ def raw_rows(path: Path, role: str, told: Told, names: tuple[str, ...] | None = 
                              "name others with --features and --targets")
         return name
 
-    targets = facts.targets if facts.targets in archive.names else None
+    targets = facts.targets if known is None else known.targets
+    targets = targets if targets in archive.names else None
     y = None if targets is None else archive.read_words(targets)
     if not archive.table:
-        return RawRows(archive.read(there(told.features[0] if told.features else str(facts.features))), y, None)
-    columns = names or told.features or facts.features
+        array = told.features[0] if told.features else str(facts.features)
+        if known is not None and known.array in archive.names:
+            array = known.array
+        return RawRows(archive.read(there(array)), y, None, array, targets)
+    columns = told.features or facts.features if known is None or known.names is None else known.names
     columns = tuple(name for name in columns if name != targets)
     X = np.column_stack([np.asarray(archive.read(there(name)), dtype=np.float64) for name in columns])
-    return RawRows(X, y, columns)
+    return RawRows(X, y, columns, "", targets)
 
 
 def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject | None:
@@ -90,9 +112,11 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     rows = raw_rows(data, "data", told)
     with warnings.catch_warnings(record=True) as heard:  # what a caller in Python is warned of, a reader has to know
         warnings.simplefilter("always", UserWarning)
-        problem, name = door(model, rows, told, folder)
-    points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows.names)
-    subject = stored(problem, None if points is None else points.X, None if points is None else points.y, folder, name)
+        problem, name, rows = door(model, rows, told, folder)
+    points = None if evaluation is None else raw_rows(evaluation, "evaluation", told, rows)
+    inputs = [path for path in (model, data, evaluation) if path is not None]
+    subject = stored(problem, None if points is None else points.X, None if points is None else points.y, folder, name,
+                     inputs)
     if rows.names is not None and subject.names is None and (problem.prepare is None or subject.units is not None):
         subject = replace(subject, names=rows.names)
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
@@ -102,7 +126,7 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     return subject if told.threshold is None else replace(subject, threshold=told.threshold)
 
 
-def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str]:
+def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:
     """A fitted estimator, which says its loss and its penalty itself."""
     from certify.inputs.sklearn.skops_file import estimator_of
     from certify.inputs.sklearn.wrapped import unwrapped
@@ -113,10 +137,14 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
         if said is not None:
             raise InputError(f"{option} {said}", f"{model.name} says it itself", "leave the option out")
     estimator = estimator_of(model)
-    return from_sklearn(estimator, rows.X, _targets(rows)), type(unwrapped(estimator, rows.X.shape[1])[0]).__name__
+    fitted = getattr(estimator, "feature_names_in_", None)  # columns of a table are found by name, not by place
+    if fitted is not None:
+        rows = rows.arranged([str(name) for name in fitted], "data file")
+    name = type(unwrapped(estimator, rows.X.shape[1])[0]).__name__
+    return from_sklearn(estimator, rows.X, _targets(rows)), name, rows
 
 
-def _linear(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str]:
+def _linear(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:
     """Weights and intercepts of a linear model."""
     from certify.inputs.linear_file import linear_of
     from certify.network.network import Network
@@ -129,10 +157,10 @@ def _linear(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Probl
                np.asarray(rows.X, dtype=np.float64), rows.y, told.loss, told.bias_decay)
     return from_arrays(weights, bias, rows.X, _targets(rows), loss=cast("Any", told.loss),
                        weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay,
-                       normalization=cast("Any", told.normalization), names=rows.names), model.stem
+                       normalization=cast("Any", told.normalization), names=rows.names), model.stem, rows
 
 
-def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str]:
+def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:
     """The weights of a torch module that a factory makes: whole if it is a chain, else its last layer."""
     from certify.prove.modules import from_factory
 
@@ -145,7 +173,7 @@ def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Prob
     if told.weight_decay is None:
         raw: Any = problem.y if problem.labels is None else problem.labels.astype(np.int64)
         refuse(Unsaid(False, False, True), problem.network, problem.X, raw, problem.loss, told.bias_decay)
-    return problem, told.factory.rpartition(":")[2]
+    return problem, told.factory.rpartition(":")[2], rows
 
 
 def _targets(rows: RawRows) -> Any:
@@ -154,7 +182,7 @@ def _targets(rows: RawRows) -> Any:
     return rows.y
 
 
-Door = Callable[[Path, RawRows, Told, Path], tuple[Problem, str]]
+Door = Callable[[Path, RawRows, Told, Path], tuple[Problem, str, RawRows]]
 
 DOORS: Final[Mapping[str, Door]] = MappingProxyType({".skops": _estimator, ".npz": _linear})
 """By the ending of the model file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from certify.auditing.questions import QUESTIONS
 from certify.auditing.questions.base import Options, Question
@@ -26,10 +27,14 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
     """
     if not phrases:
         return tuple(question for question in QUESTIONS if question.unprompted(options)), options
+    options = replace(options, named=True)
     found: list[Question] = []
     for phrase in phrases:
         question = _meant(phrase)
-        options = question.heard(phrase, options)
+        before, options = options, question.heard(phrase, options)
+        if any(one.option and getattr(options, one.option) != getattr(before, one.option) for one in found):
+            raise InputError(f"--ask {phrase!r}", "other rows, or another number of them, than an earlier --ask has",
+                             "ask for each in an audit of its own, with another folder")
         if question not in found:
             found.append(question)
     return tuple(found), options

@@ -52,8 +52,8 @@ def audit(
     >>> X = np.array([[0.0], [0.2], [0.4], [2.0], [2.2], [2.4]])
     >>> y = np.array([0, 0, 0, 1, 1, 1])
     >>> found = audit(certify.from_sklearn(LogisticRegression().fit(X, y), X, y), [[0.1], [2.3]], ask="rows deleted")
-    >>> print(found.answers[0].sentence)
-    2 of 2 predictions proved to stay, whichever training row is left out; none is left undecided
+    >>> print(found.answers[0].sentence.partition(";")[0])
+    2 of 2 predictions proved to stay, whichever training row is left out and the model trained again
     """
     if not isinstance(problem, Problem):
         raise InputError("audit", f"a {type(problem).__name__}",
@@ -65,7 +65,6 @@ def audit(
     questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
     place = Path(keep.name if keep is not None else str(folder))
-    place.mkdir(parents=True, exist_ok=True)
     subject = stored(problem, X_eval, y_eval, place)
     if progress is not None:
         return audit_subject(subject, questions, options, place, progress, keep=keep)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from certify.auditing.subject import Subject, threshold_of
-from certify.certificate.write import write_together
+from certify.auditing.subject import LAYERS, Subject, threshold_of
+from certify.certificate.audit_folder import DATA, EVALUATION, MODEL, begin
 from certify.format.errors import InputError
+from certify.inputs.given import given_numbers
+from certify.inputs.sklearn.wrapped import Prepared
 from certify.network.network import Network
 from certify.problem.problem import Problem
+from certify.prove.label_words import numbered
 from certify.prove.rows import points_of
 from certify.rigor.fp import Array
 
-MODEL, DATA, EVALUATION = "model.safetensors", "data.safetensors", "evaluation.safetensors"
 FEATURES: Final = "X"
 TARGETS: Final = "y"
 
 
-def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str = "") -> Subject:
+def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str = "",
+           inputs: Collection[Path] = ()) -> Subject:
     """Write a problem's network and data, and return what an audit is about.
 
     Args:
@@ -30,6 +34,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
         y_eval: their labels in the words of y, or None.
         folder: where to write `model.safetensors`, `data.safetensors` and `evaluation.safetensors`.
         model: what the model is called.
+        inputs: the files that all this was read from.
 
     Raises:
         InputError: what does not fit together.
@@ -47,7 +52,7 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
         labels = None if y_eval is None else _labels(problem, y_eval, len(points))
         right = labels is not None
         content[folder / EVALUATION] = _saved({FEATURES: points} | ({} if labels is None else {TARGETS: labels}))
-    write_together(content)
+    begin(folder, inputs, content)
     data = {"file": DATA, "features": FEATURES} | ({} if targets is None else {"targets": TARGETS})
     evaluated = {**data, "file": DATA if X_eval is None else EVALUATION}
     tables: dict[str, dict[str, Any]] = {
@@ -59,19 +64,12 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
     subject = Subject(model or "network", network, problem.X, problem.y, problem.labels, problem.loss,
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
-                      classes=problem.classes, weighted=problem.weights is not None, notes=notes)
-    behind = "" if problem.prepare is None else str(getattr(problem.prepare, "behind", notes_of(problem)))
-    if behind:
-        units = getattr(problem.prepare, "units", None)
-        subject = replace(subject, units=units, names=problem.column_names if units is not None else None,
-                          moved=f"the features behind {behind}")
+                      classes=problem.classes, weighted=problem.weights is not None, notes=notes,
+                      stored=True, behind=_behind(problem.prepare), units=getattr(problem.prepare, "units", None))
+    if subject.units is not None:  # every column is scaled by itself, and keeps its name
+        subject = replace(subject, names=problem.column_names)
     threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
     return replace(subject, threshold=threshold)
-
-
-def notes_of(problem: Problem) -> str:
-    """What stands before the network, in a few words."""
-    return str(getattr(problem.prepare, "words", "what prepares them"))
 
 
 def tensors(network: Network) -> bytes:
@@ -89,15 +87,21 @@ def _labels(problem: Problem, y_eval: Any, N: int) -> Array:
     given = np.asarray(y_eval)
     if given.ndim == 0 or len(given) != N:
         raise InputError("y_eval", f"shape {given.shape} for {N} rows", "give one label a row")
-    if problem.labels is None:
-        return np.asarray(given, dtype=np.float64)
-    if problem.classes is not None:
-        places = {label: place for place, label in enumerate(problem.classes)}
-        unknown = next((label for label in given.ravel().tolist() if label not in places), None)
-        if unknown is not None:
-            raise InputError("y_eval", f"the label {unknown!r}", f"give those of y: {', '.join(map(str, places))}")
-        given = np.array([places[label] for label in given.ravel().tolist()])
-    return np.asarray(given).astype(np.int64)
+    numbers = None if problem.classes is None else numbered(problem.classes, given, "y_eval")
+    if numbers is not None and problem.labels is None and problem.network.widths[-1] == 1:
+        codes: Array = 2.0 * numbers.astype(np.float64) - 1.0 + (problem.threshold or 0.0)  # either side of it
+        return codes
+    if numbers is not None:
+        return np.asarray(numbers, dtype=np.float64 if problem.labels is None else np.int64)
+    found = given_numbers(given, "y_eval")
+    return found if problem.labels is None else found.astype(np.int64)
+
+
+def _behind(prepare: Any) -> str:
+    """What stands between the rows of the data and the features of the network, in a few words; "" where nothing."""
+    if isinstance(prepare, Prepared):
+        return prepare.words
+    return "" if prepare is None or hasattr(prepare, "shape") and not hasattr(prepare, "place") else LAYERS
 
 
 def _saved(arrays: dict[str, Array]) -> bytes:

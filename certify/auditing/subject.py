@@ -27,6 +27,9 @@ PATHS: Final = ("file", "graph")
 HALF: Final = 0.5
 """What parts targets 0 and 1 of the squared loss."""
 
+LAYERS: Final = "the layers before the last"
+"""What stands before the features of a network that is the last layer of a module."""
+
 LARGEST: Final = 20_000
 """Weights of a head at most, as of the questions about rows in Python."""
 
@@ -51,10 +54,12 @@ class Subject:
         names: names of the features, or None.
         threshold: of one real output: what parts two labels; None: nothing does, or the loss says it.
         classes: what the labels are called, in the order of their numbers, or None.
-        moved: what the features are that noise moves, in words.
         units: how far each of them moves, at most, where the column before what prepares them moves by 1; None: as far.
         weighted: whether rows carry weights of their own, which no spec says.
         notes: what a reader has to know of how it was understood.
+        behind: what stands before the features of the network, e.g. ``"StandardScaler"``, or `LAYERS`; "" where
+            these are the features of the data.
+        stored: whether the files of the tables were written by this audit.
     """
 
     model: str
@@ -74,10 +79,16 @@ class Subject:
     names: tuple[str, ...] | None = None
     threshold: float | None = None
     classes: tuple[Any, ...] | None = None
-    moved: str = "the features"
     units: tuple[float, ...] | None = None
     weighted: bool = False
     notes: tuple[str, ...] = ()
+    behind: str = ""
+    stored: bool = False
+
+    def files(self) -> tuple[Path, ...]:
+        """The files that the tables name."""
+        return tuple(self.root / str(entry) for table in self.tables.values() for key, entry in table.items()
+                     if key in PATHS)
 
     def at(self, folder: Path) -> Subject:
         """The same for a spec in another folder."""
@@ -114,6 +125,12 @@ class Subject:
         if not loss_named(self.loss).slides or self.threshold is not None:
             return True
         return self.y is not None and is_code(self.y)
+
+    @property
+    def again(self) -> str:
+        """What happens after rows change, e.g. ``"and the model trained again"``."""
+        alone = self.behind == LAYERS or (isinstance(self.network, Network) and self.network.depth > 1)
+        return f"and the {'last layer alone' if alone else 'model'} trained again"
 
     @property
     def against_head(self) -> str:

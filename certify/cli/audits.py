@@ -113,11 +113,14 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     Raises:
         InputError: a file or a word that cannot be used, or something that nobody said.
     """
-    from certify.auditing.audit import PAGE, Skipped, audit_subject
+    from certify.auditing.audit import Skipped, audit_subject
     from certify.auditing.phrases import asked_for
+    from certify.certificate.audit_folder import PAGE
+    from certify.certificate.write import require_folder
 
     questions, options = asked_for(ask, options)
-    output.mkdir(parents=True, exist_ok=True)
+    require_folder(output, ())
+    output.mkdir(parents=True, exist_ok=True)  # paths of a spec lead through it
     subject = _subject(files, told, output)
     if not quiet:
         _introduce(subject)
@@ -173,7 +176,9 @@ def _verdict(found: Audit) -> str:
     """The last line."""
     questions = len(dict.fromkeys(answer.question for answer in found.answers))
     proved = len({answer.question for answer in found.answers if answer.verdict != "inconclusive"})
-    return f"{found.verdict} {proved} of {questions} question{'s' if questions != 1 else ''} answered with a proof"
+    unasked = f", {len(found.skipped)} not asked" if found.skipped else ""
+    several = "s" if questions != 1 else ""
+    return f"{found.verdict} {proved} of {questions} question{several} answered with a proof{unasked}"
 
 
 def require_counts(delete: int, relabel: int, seconds: float) -> None:

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from certify.cli import audits
+from certify.cli import audits, compare
 from certify.cli.app import Interrupted, app, decimal, interruptible, whole
 from certify.cli.polish import polish
 
-__all__ = ["Interrupted", "app", "audits"]  # importing a module of verbs adds them
+__all__ = ["Interrupted", "app", "audits", "compare"]  # importing a module of verbs adds them
 
 
 @app.command()

@@ -15,6 +15,7 @@ from certify.problem.fit import recorded
 from certify.report.cautions import cautions, distant
 from certify.report.maps import MAPS
 from certify.report.normalization import fixed_note
+from certify.report.phrases.rescaling import rescaling_note
 from certify.spec.vocabulary import CHECKED, DATA_FORMATS, MODEL_FORMATS
 from certify.systems.head.nearness import FAR
 
@@ -137,6 +138,7 @@ def advice(certificate: Json) -> list[str]:
     folded = FOLDED if certificate["problem"].get("reparameterised") else ""
     asked = {claim["quantity"] for claim in certificate["claims"]}
     notes = [folded, rewritten(certificate), fixed_note(certificate["problem"], asked), unused_radius(certificate),
+             rescaling_note(certificate),
              *(f"certify check {words}" for words in unchecked(files))]
     cautioned = (f"caution: {words}" for words in cautions_of(certificate))
     return [*dict.fromkeys(lines), *cautioned, *(f"note: {words}" for words in notes if words)]

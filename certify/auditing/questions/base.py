@@ -32,6 +32,7 @@ class Options:
             empty: all of them alike.
         level: the training loss up to which noise is asked about; None: a tenth more than today's.
         seconds: for each question.
+        named: whether somebody asked these questions by name, so that one without an answer counts as open.
     """
 
     delete: int = 1
@@ -40,6 +41,7 @@ class Options:
     noise: tuple[tuple[str | int, float | None], ...] = ()
     level: float | None = None
     seconds: float = 60.0
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,20 @@ class Question(ABC):
     Attributes:
         slug: of its folder.
         words: what people call it; the first is what `--ask` takes as it is.
+        option: which of the options says how many rows it is about, or which ones; "" where none does.
     """
 
     slug: ClassVar[str]
     words: ClassVar[tuple[str, ...]]
+    option: ClassVar[str] = ""
 
     def unprompted(self, options: Options) -> bool:
         """Whether an audit asks it without being told to."""
         return True
+
+    def demanded(self, options: Options) -> bool:
+        """Whether somebody asked for an answer to it, by name or by what they gave for it alone."""
+        return options.named
 
     def heard(self, phrase: str, options: Options) -> Options:
         """The options with what a phrase says of it, e.g. a number of rows.
@@ -105,7 +113,7 @@ class Question(ABC):
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec that asks it."""
 
-    def doubt(self, certificate: Mapping[str, Any]) -> str:
+    def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
         """Why a proved claim does not answer the question, though it is true; "" where it does."""
         return ""
 
@@ -118,8 +126,11 @@ def number_in(phrase: str) -> int | None:
     """The first number of a phrase.
 
     Raises:
-        InputError: it is 0.
+        InputError: it is 0, or a share.
     """
+    share = re.search(r"[0-9]\s*%|[0-9]\.[0-9]|\bper ?cent\b", phrase)
+    if share is not None:
+        raise InputError(f"--ask {phrase!r}", "a share of the rows", "give a whole number of rows")
     found = re.search(r"\b([0-9]{1,9})\b", phrase)
     if found is not None and int(found[1]) < 1:
         raise InputError(f"--ask {phrase!r}", "0 rows", "give a number of rows from 1 on")

@@ -16,10 +16,12 @@ class HowFar(Question):
 
     slug = "how-far"
     words = ("how far from changing", "how far", "how many rows", "tolerated", "survive", "margin")
+    option = "delete"
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        return f"how many training rows may be left out, up to {_most(options)}, until each prediction changes"
+        return (f"how many training rows may be left out, up to {_most(options)}, {subject.again}, until each "
+                "prediction changes")
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -46,7 +48,8 @@ class HowFar(Question):
         low, high = claim["lower"], claim["upper"]
         most = "any number" if high is None else str(int(high))
         ends = most if low == high else f"{int(low or 0)} to {most}"
-        return f"half of the {rows_word(subject)} survive any {ends} rows left out, of up to {_most(options)}"
+        return (f"at least half of the {rows_word(subject)} survive any {ends} rows left out {subject.again}; asked up "
+                f"to {_most(options)}")
 
 
 def _most(options: Options) -> int:

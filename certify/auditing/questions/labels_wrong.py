@@ -15,10 +15,11 @@ class LabelsWrong(Question):
     slug = "labels-wrong"
     words = ("labels wrong", "label", "mislabelled", "mislabeled", "relabel", "flipped labels", "label noise",
              "poisoned labels")
+    option = "relabel"
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        return f"which predictions stay, whichever {_labels(options.relabel)} wrong"
+        return f"which predictions stay, whichever {_labels(options.relabel)} wrong {subject.again}"
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -42,7 +43,7 @@ class LabelsWrong(Question):
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return of_rows(subject, claim, f"whichever {_labels(options.relabel)} wrong")
+        return of_rows(subject, claim, f"whichever {_labels(options.relabel)} wrong {subject.again}")
 
 
 def _labels(count: int) -> str:

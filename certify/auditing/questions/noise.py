@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +24,8 @@ class Noise(Question):
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        what = _columns(subject, options)
-        return (f"how far may {what} of every training row be off before the mean training loss can exceed "
-                f"{level(subject, options):.3g}")
+        return (f"how far may {_columns(subject, options)} of every training row be off before the mean training loss "
+                f"can exceed {shown(level(subject, options))}")
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -38,14 +39,14 @@ class Noise(Question):
             return f"today's training loss is not known: {subject.fit.trouble}"
         if options.level is not None and options.level <= subject.fit.value:
             return f"the level {options.level:g} is not above today's training loss, {subject.fit.value:.4g}"
-        known = subject.names or ()
-        for name, _ in options.noise:
-            if isinstance(name, str) and name not in known:
-                return f"there is no column {name!r}" + (f": the columns are {', '.join(known[:20])}" if known else
-                                                         ", as the features have no names: give its number from 0")
-            if isinstance(name, int) and not 0 <= name < subject.X.shape[1]:
-                return f"there is no column {name}: they are numbered from 0 to {subject.X.shape[1] - 1}"
-        return ""
+        if subject.behind and subject.units is None and any(size is not None for _, size in options.noise):
+            return (f"the features are those after {subject.behind}, in other units than the amounts: apply it to the "
+                    "data first, and give amounts in its units")
+        return _against_columns(subject, options)
+
+    def demanded(self, options: Options) -> bool:
+        """Where a column was named too."""
+        return options.named or bool(options.noise) or options.level is not None
 
     def heard(self, phrase: str, options: Options) -> Options:
         """The feature after "in"."""
@@ -56,36 +57,50 @@ class Noise(Question):
         return replace(options, noise=(*options.noise, (name, None)))
 
     def asked(self, subject: Subject, options: Options) -> Asked:
-        """The spec."""
+        """The spec: a row moves in the Euclidean norm, each column in units of its amount.
+
+        Where each of k columns may be off by its amount at once, a row moves up to √k.
+        """
         change: dict[str, object] = {"parameter": "features", "set": "per_sample"}
         threshold = None
         if options.noise:
-            sizes = {_name(subject, name): (size or 1.0) * _unit(subject, name) for name, size in options.noise}
-            change |= {"columns": list(sizes), "scale": {str(name): size for name, size in sizes.items()}}
-            threshold = 1.0 if all(size is not None for _, size in options.noise) else None
+            columns = [_place(subject, name) for name, _ in options.noise]
+            change |= {"columns": columns, "scale": {
+                str(column): (size or 1.0) * _unit(subject, name)
+                for column, (name, size) in zip(columns, options.noise, strict=True)}}
+            threshold = _corner(options) if all(size is not None for _, size in options.noise) else None
         solution = {"map": "sublevel", "level": level(subject, options)}
         return Asked(of_weights(subject, solution, change),
                      [Wanted("persistence_radius", "min", threshold)])
 
+    def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
+        """That a change which exceeds the level moves some column by more than its amount."""
+        claim = certificate["claims"][0]
+        if len(options.noise) < 2 or claim["verdict"] != "refuted" or claim["upper"] < 1:
+            return ""
+        return "the change that was found may move one column by more than its amount: ask about each alone"
+
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
-        """A claim in words, of one feature in its own unit."""
-        low, high, bar = claim["lower"], claim["upper"], level(subject, options)
-        what, sizes = _columns(subject, options), [size or 1.0 for _, size in options.noise]
-        size = sizes[0] if len(sizes) == 1 else 1.0
-        unit = "" if len(sizes) < 2 or set(sizes) == {1.0} else " times the stated amounts"
+        """A claim in words."""
+        low, high, bar = claim["lower"], claim["upper"], shown(level(subject, options))
+        what = _columns(subject, options)
         if not low:
-            return f"no amount of noise in {what} is proved to keep the mean training loss at most {bar:.3g}"
-        text = (f"{what} of every training row may be off by up to {at_least(_down(low * size), 4)}{unit}, and these "
-                f"weights keep the mean training loss at most {bar:.3g} (today {subject.fit.value:.3g})")
-        return text if high is None else f"{text}; some change of {at_most(_up(high * size), 4)}{unit} exceeds it"
-
-
-def _down(value: float) -> float:
-    return math.nextafter(value, -math.inf)
-
-
-def _up(value: float) -> float:
-    return math.nextafter(value, math.inf)
+            return f"no amount of noise in {what} is proved to keep the mean training loss at {bar}"
+        kept = f"these weights keep the mean training loss at most {bar} (today {subject.fit.value:.3g})"
+        several, amounts = len(options.noise) > 1, " times the stated amounts"
+        if several:
+            off = f"{what} of every training row may all be off by up to {at_least(_shrunk(low, options), 4)}{amounts}"
+        elif not options.noise and subject.X.shape[1] > 1:
+            off = (f"{what} of every training row may be off by up to {at_least(low, 4)} in length (root of the sum of "
+                   "their squares)")
+        else:
+            size = 1.0 if not options.noise else options.noise[0][1] or 1.0
+            low, high = low if size == 1 else math.nextafter(low * size, 0.0), high if high is None or size == 1 else (
+                math.nextafter(high * size, math.inf))
+            off = f"{what} of every training row may be off by up to {at_least(low, 4)}"
+        text = f"{_asked(options, claim)}{off}, and {kept}"
+        return text + ("" if high is None else f"; some change of at most {at_most(high, 4)}"
+                       f"{amounts if several else ''} exceeds it")
 
 
 def level(subject: Subject, options: Options) -> float:
@@ -108,23 +123,71 @@ def _constant(subject: Subject) -> float:
     return math.log(max(2, subject.network.widths[-1]))
 
 
+def shown(number: float) -> str:
+    """A number in few digits where these are all of it.
+
+    >>> shown(0.25), shown(1 / 3), shown(3760.0)
+    ('0.25', '0.3333333333333333', '3760')
+    """
+    return f"{number:g}" if float(f"{number:g}") == number else repr(number)
+
+
+def _against_columns(subject: Subject, options: Options) -> str:
+    """Why these columns cannot be asked about; "" where they can."""
+    known, places = subject.names or (), []
+    for name, _ in options.noise:
+        if isinstance(name, str) and name not in known:
+            return f"there is no column {name!r}" + (f": the columns are {', '.join(known[:20])}" if known else
+                                                     ", as the features have no names: give its number from 0")
+        if isinstance(name, int) and not 0 <= name < subject.X.shape[1]:
+            return f"there is no column {name}: they are numbered from 0 to {subject.X.shape[1] - 1}"
+        if isinstance(name, int) and str(name) in known and known[name] != str(name):
+            return (f"column {name}, counted from 0, is {known[name]!r}, and another is called '{name}': give the "
+                    "columns names that are no numbers")
+        places.append(known.index(name) if isinstance(name, str) else name)
+    return "a column is named twice: name it once" if len(set(places)) < len(places) else ""
+
+
+def _asked(options: Options, claim: Claim) -> str:
+    """What became of the amounts that somebody gave, before what holds."""
+    if not options.noise or any(size is None for _, size in options.noise):
+        return ""
+    given = "an error of " + " and ".join(f"{size:g} in {_named(name)}" for name, size in options.noise)
+    if claim["verdict"] == "certified":
+        return f"{given} is proved harmless: "
+    few = claim["verdict"] == "refuted" and (len(options.noise) == 1 or claim["upper"] < 1)
+    return f"{given} {'can be too much' if few else 'is left open'}: "
+
+
+def _corner(options: Options) -> float:
+    """How far a row moves, in units of the amounts, where every column is off by its own: √k, upwards."""
+    k = len(options.noise)
+    return 1.0 if k == 1 else math.nextafter(math.sqrt(k), math.inf)
+
+
+def _shrunk(low: float, options: Options) -> float:
+    """By how many times its amount every column may be off at once, where a row may move by so much; downwards."""
+    return math.nextafter(low / _corner(options), 0.0)
+
+
+def _place(subject: Subject, name: str | int) -> str | int:
+    """A column as the spec names it: by its number where the data file has no names."""
+    return subject.names.index(name) if isinstance(name, str) and subject.stored and subject.names else name
+
+
+def _named(name: str | int) -> str:
+    return f"column {name}" if isinstance(name, int) else name
+
+
 def _columns(subject: Subject, options: Options) -> str:
+    behind = f" as they are after {subject.behind}" if subject.behind else ""
     if not options.noise:
-        return subject.moved
-    return ", ".join(f"column {name}" if isinstance(name, int) else name for name, _ in options.noise)
-
-
-def _place(subject: Subject, name: str | int) -> int:
-    """The number of a column."""
-    return name if isinstance(name, int) else (subject.names or ()).index(name)
-
-
-def _name(subject: Subject, name: str | int) -> str | int:
-    """What a spec calls a column: its name where the data file has names, else its number."""
-    listed = not isinstance(subject.tables["data"].get("features"), str)
-    return (subject.names or ())[_place(subject, name)] if listed and subject.names else _place(subject, name)
+        return f"the features{behind}"
+    return ", ".join(_named(name) for name, _ in options.noise) + ("" if subject.units is not None else behind)
 
 
 def _unit(subject: Subject, name: str | int) -> float:
-    """How far a column moves behind what prepares it where it moves by 1."""
-    return 1.0 if subject.units is None else subject.units[_place(subject, name)]
+    """How far a column moves behind its scaler, at most, where it moves by 1 before it."""
+    if subject.units is None:
+        return 1.0
+    return subject.units[name if isinstance(name, int) else (subject.names or ()).index(name)]

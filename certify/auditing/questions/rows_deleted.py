@@ -13,11 +13,12 @@ class RowsDeleted(Question):
 
     slug = "rows-deleted"
     words = ("rows deleted", "delete", "deletion", "left out", "leave out", "removed", "unlearn", "forget", "dropped")
+    option = "delete"
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
         what = "which predictions stay" if subject.classifies else "how far do outputs change"
-        return f"{what}, whichever {_rows(options.delete)} left out"
+        return f"{what}, whichever {_rows(options.delete)} left out {subject.again}"
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -37,7 +38,7 @@ class RowsDeleted(Question):
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return of_rows(subject, claim, f"whichever {_rows(options.delete)} left out")
+        return of_rows(subject, claim, f"whichever {_rows(options.delete)} left out {subject.again}")
 
 
 def _rows(count: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_rows, wanted
 from certify.auditing.subject import Subject
+from certify.format.errors import InputError
 
 
 class TheseRows(Question):
@@ -14,11 +15,12 @@ class TheseRows(Question):
 
     slug = "these-rows"
     words = ("these rows", "those rows", "given rows", "gdpr", "right to be forgotten")
+    option = "rows"
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
         what = "which predictions change" if subject.classifies else "how far do outputs change"
-        return f"{what}, when {_these(options.rows)} left out"
+        return f"{what}, when {_these(options.rows)} left out {subject.again}"
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -28,9 +30,25 @@ class TheseRows(Question):
             return f"the rows are those from 0 to {subject.n - 1}, and one has to be left"
         return subject.against_head
 
+    def demanded(self, options: Options) -> bool:
+        """Where rows are named too."""
+        return options.named or bool(options.rows)
+
     def heard(self, phrase: str, options: Options) -> Options:
-        """The numbers of the rows, unless they are known."""
-        return options if options.rows else replace(options, rows=tuple(map(int, re.findall(r"[0-9]{1,9}", phrase))))
+        """The numbers of the rows and ranges of them, unless they are known.
+
+        Raises:
+            InputError: a range that ends before it starts, or other rows than were named before.
+        """
+        found: list[int] = []
+        for first, last in re.findall(r"(?<![0-9.])([0-9]{1,9})(?:\s*(?:-|–|to)\s*([0-9]{1,9}))?(?![0-9.])", phrase):
+            if int(last or first) < int(first):
+                raise InputError(f"--ask {phrase!r}", f"{first}-{last} are no rows", "write e.g. --rows 3,17,40-49")
+            found += range(int(first), int(last or first) + 1)
+        if options.rows and found and set(found) != set(options.rows):
+            raise InputError(f"--ask {phrase!r}", "other rows than were named before",
+                             "name all of them once, in --rows")
+        return options if options.rows else replace(options, rows=tuple(dict.fromkeys(found)))
 
     def unprompted(self, options: Options) -> bool:
         """Where rows are named."""
@@ -44,7 +62,7 @@ class TheseRows(Question):
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
-        return of_rows(subject, claim, f"when {_these(options.rows)} left out")
+        return of_rows(subject, claim, f"when {_these(options.rows)} left out {subject.again}")
 
 
 def _these(rows: tuple[int, ...]) -> str:

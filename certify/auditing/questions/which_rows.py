@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+import numpy as np
+
 from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_weights
 from certify.auditing.subject import Subject
 from certify.format.digits import at_least, at_most
-from certify.format.quantities import DISTANCE, PREDICTION_CHANGE
+from certify.format.quantities import DISTANCE, PREDICTION_CHANGE, SAMPLE_MODULUS
 from certify.format.words import Loss
+from certify.network.network import Network
 
 MATTERS: Final[Mapping[str, str]] = MappingProxyType({
     PREDICTION_CHANGE.name: "an output for these rows", DISTANCE.name: "the weights"})
@@ -18,6 +22,14 @@ MATTERS: Final[Mapping[str, str]] = MappingProxyType({
 
 SHARE: Final = 0.1
 """How far the given weights may be from the minimum, as a share of the largest change, for a row to be named."""
+
+
+ALIKE: Final = 1.01
+"""How many times its own change that of any row may be for a row to be called the one that matters most."""
+
+STEEP: Final = 1e6
+"""How many times its own length the weights may have to move, by the numbers, when the features of a row move by
+theirs: more is the rounding of a gradient that is 0."""
 
 
 class WhichRows(Question):
@@ -48,8 +60,12 @@ class WhichRows(Question):
         return Asked(of_weights(subject, {"map": "sublevel"}, {"parameter": "features", "set": "total"}),
                      [Wanted("sample_modulus", "max")])
 
-    def doubt(self, certificate: Mapping[str, Any]) -> str:
-        """That changes are counted from weights that are not at the minimum themselves."""
+    def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
+        """That changes are counted from weights that are not at the minimum themselves, or from rounding alone."""
+        for claim in certificate["claims"]:
+            if claim["quantity"] == SAMPLE_MODULUS.name and (claim["lower"] or 0.0) > STEEP * _ratio(subject):
+                return ("the weights are at the least loss there is, where no others hold it: what rows count is "
+                        "rounding; a penalty (--weight-decay), or training with one, gives rows an influence")
         off = certificate["base"].get("distance")
         moved = next((claim["lower"] for claim in certificate["claims"] if claim["quantity"] in MATTERS
                       and claim["lower"] and DISTANCE.name == claim["quantity"]), None)
@@ -65,14 +81,25 @@ class WhichRows(Question):
             return "which rows matter most is open" + (f"; one counts {at_least(low, 4)}" if low else "")
         row = _row(claim)
         named = f"training row {row}" if row is not None else "one training row"
+        most = "matters most" if low and high <= ALIKE * low else "may matter most"
         what = MATTERS.get(claim["quantity"])
         if what is None:
-            return (f"{named} matters most: to hold the training loss, weights may have to move up to "
-                    f"{at_most(high, 4)} for each unit that its features move")
+            return (f"{named} {most}: to hold the training loss, weights may have to move up to {at_most(high, 4)} for "
+                    f"each unit that its features move, as far as small moves go")
         if not low:
-            return f"no training row's absence changes {what} by more than {at_most(high, 4)}"
-        return (f"{named} matters most to {what}: without it the change is {at_least(low, 4)}, and no row's absence "
-                f"makes it more than {at_most(high, 4)}")
+            return (f"no training row's absence changes {what} by more than {at_most(high, 4)}, when it is left out "
+                    f"{subject.again}")
+        return (f"{named} {most} to {what}: when it is left out {subject.again} the change is at least "
+                f"{at_least(low, 4)}, and no row's absence makes it more than {at_most(high, 4)}")
+
+
+def _ratio(subject: Subject) -> float:
+    """Length of the weights for each unit of a row's."""
+    rows = float(np.sqrt((subject.X**2).reshape(subject.n, -1).sum(axis=1).mean()))
+    if not isinstance(subject.network, Network):
+        return float("inf")
+    length = math.sqrt(sum(float((W**2).sum()) for W in subject.network.weights))
+    return length / rows if rows > 0 else float("inf")
 
 
 def _row(claim: Claim) -> int | None:

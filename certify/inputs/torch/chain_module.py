@@ -37,11 +37,6 @@ class Flattened:
     shape: tuple[int, ...]
 
     @property
-    def behind(self) -> str:
-        """Nothing that changes a number."""
-        return ""
-
-    @property
     def words(self) -> str:
         """What is done."""
         return f"rows of shape {self.shape} as lists of {int(np.prod(self.shape))} numbers"

@@ -48,11 +48,6 @@ class FrozenPart:
     columns: tuple[str, ...] | None = None
 
     @property
-    def behind(self) -> str:
-        """What stands before the layer, in a few words."""
-        return "the frozen part of the network"
-
-    @property
     def words(self) -> str:
         """What claims are about."""
         width = self.last.in_features

@@ -33,7 +33,7 @@ def test_no_noise_of_the_proved_size_exceeds_the_level(scaler):
     W = model[-1].coef_[0, 1]
     worst = np.where(y == 1, -1.0, 1.0) * np.sign(W)  # every row towards the other label
     assert loss(said * worst) <= 0.6
-    past = float(answer.sentence.partition("some change of ")[2].split()[0])
+    past = float(answer.sentence.partition("some change of at most ")[2].split()[0])
     assert loss(past * worst) > 0.6 * (1 - 1e-6)
     for _ in range(20):
         assert loss(said * rng.uniform(-1, 1, 30)) <= 0.6

@@ -1,0 +1,93 @@
+"""The folder of an audit: what an earlier one wrote goes, and nothing else is ever replaced.
+
+A list of what was written, with digests, lies beside the answers. A spec, a model or data that is not on it, or that
+somebody has changed since, is theirs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Final
+
+from certify.certificate.write import require_folder, write_together
+from certify.format.errors import CertifyError, InputError
+from certify.spec.sources import sha256_file
+
+SPEC: Final = "certify.toml"
+PAGE, JSON = "audit.html", "audit.json"
+MODEL, DATA, EVALUATION = "model.safetensors", "data.safetensors", "evaluation.safetensors"
+
+LIST: Final = ".certify-audit.json"
+RESULTS: Final = ("certificate.json", "report.html", "witness.safetensors")
+"""What `certify run` of a spec writes again, so that another digest of it is no sign of somebody's work."""
+
+
+def begin(folder: Path, inputs: Collection[Path], writes: Mapping[Path, bytes]) -> None:
+    """Take away what an earlier audit wrote into a folder, and write the first files of a new one.
+
+    Args:
+        folder: of the audit.
+        inputs: files the new audit reads.
+        writes: the first files of the new audit, all directly in the folder.
+
+    Raises:
+        InputError: the folder cannot be written, or a file would be lost that no audit wrote, or that is read.
+    """
+    require_folder(folder, (SPEC, PAGE, JSON, *RESULTS, *(path.name for path in writes)))
+    known = _known(folder)
+    asked = f"output folder {folder}"
+    read = {path.resolve() for path in inputs}
+    for name in (*known, *(path.name for path in writes), SPEC):
+        if (folder / name).resolve() in read:
+            raise InputError(asked, f"{name} in it is read by this audit and would be replaced",
+                             "name another folder with -o")
+    for name in dict.fromkeys((SPEC, *(path.name for path in writes), *(n for n in known if Path(n).name == SPEC))):
+        path = folder / name
+        if os.path.lexists(path) and not _same(path, known.get(name)):
+            said = "was changed since an audit wrote it" if name in known else "was not written by an audit"
+            raise InputError(asked, f"{name} in it {said}", "name another folder with -o, or move that file")
+    for name, digest in known.items():
+        path = folder / name
+        if path.name in RESULTS or _same(path, digest):
+            path.unlink(missing_ok=True)
+    for name in (PAGE, JSON):
+        if known:
+            (folder / name).unlink(missing_ok=True)
+    for place in {(folder / name).parent for name in known} - {folder}:
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+    folder.mkdir(parents=True, exist_ok=True)
+    if writes:
+        write_together(writes)
+    remember(folder, [path.name for path in writes], fresh=True)
+
+
+def remember(folder: Path, names: Collection[str], fresh: bool = False) -> None:
+    """Add files, by their places in the folder of an audit, to the list of what it wrote."""
+    found = {} if fresh else dict(_known(folder))
+    found |= {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
+    write_together({folder / LIST: (json.dumps({"written": found}, indent=1) + "\n").encode()})
+
+
+def _known(folder: Path) -> Mapping[str, str]:
+    """The list; nothing where there is none, or one that no audit wrote."""
+    try:
+        written = json.loads((folder / LIST).read_bytes())["written"]
+        return {name: digest for name, digest in written.items() if isinstance(digest, str) and _inside(name)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _inside(name: str) -> bool:
+    parts = Path(name).parts
+    return 0 < len(parts) <= 2 and ".." not in parts and not Path(name).is_absolute()
+
+
+def _same(path: Path, digest: str | None) -> bool:
+    try:
+        return digest is not None and path.is_file() and not path.is_symlink() and sha256_file(path) == digest
+    except CertifyError:
+        return False

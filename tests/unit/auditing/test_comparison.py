@@ -1,0 +1,69 @@
+"""`certify compare`: only ends that do not overlap decide, and only where both were asked the same."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from certify.auditing.comparison import _decided, compare
+from certify.cli.main import main
+from certify.format.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def audits(tmp_path_factory):
+    """Two penalties on the same rows, and one of them on other rows."""
+    from sklearn.linear_model import LogisticRegression
+
+    folder = tmp_path_factory.mktemp("compared")
+    rng = np.random.default_rng(8)
+    X = np.round(rng.normal(size=(24, 2)), 3)
+    y = (X.sum(axis=1) + 0.8 * rng.normal(size=24) > 0).astype(int)
+    for name in ("new", "other"):
+        rows = np.round(rng.normal(size=(12, 2)), 3)
+        np.savez(folder / f"{name}.npz", X=rows, y=(rows.sum(axis=1) > 0).astype(int))
+    np.savez(folder / "train.npz", X=X, y=y)
+    for C in (10.0, 0.01):
+        model = LogisticRegression(C=C, tol=1e-10).fit(X, y)
+        np.savez(folder / f"model{C}.npz", coef=model.coef_, intercept=model.intercept_)
+        for name in ("new", "other"):
+            assert main(["audit", str(folder / f"model{C}.npz"), str(folder / "train.npz"), "--eval",
+                         str(folder / f"{name}.npz"), "--loss", "logistic", "--weight-decay", repr(1 / (C * 24)),
+                         "--no-bias-decay", "-q", "-o", str(folder / f"{name}{C}")]) == 0
+    return folder
+
+
+def test_what_is_said_follows_from_the_ends(audits, capsys):
+    found = compare(audits / "new10.0", audits / "new0.01")
+    assert {one.quantity for one in found.compared} == {"stable_predictions", "correct_predictions"}
+    for one in found.compared:
+        if one.better == "B":
+            assert one.b[0] > one.a[1]
+        if one.better == "A":
+            assert one.a[0] > one.b[1]
+    assert any("it counts weights" in words for words in found.left)
+    assert any("no unit in common" in words for words in found.left)
+    assert main(["compare", str(audits / "new10.0"), str(audits / "new0.01"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(found.as_json()))
+    assert main(["compare", str(audits / "new10.0"), str(audits / "new10.0")]) == 0
+    assert "both are the same, proved" in capsys.readouterr().out
+
+
+def test_other_rows_are_no_common_question(audits, tmp_path):
+    with pytest.raises(InputError, match="no question that both answer about the same rows"):
+        compare(audits / "new10.0", audits / "other0.01")
+    with pytest.raises(InputError, match=r"no certificate\.json in it"):
+        compare(audits / "new10.0", tmp_path)
+
+
+@pytest.mark.parametrize(("quantity", "a", "b", "better"), [
+    ("stable_predictions", (3, 5), (6, 7), "B"), ("stable_predictions", (3, 5), (5, 7), "open"),
+    ("stable_predictions", (6, 7), (3, 5), "A"), ("stable_predictions", (3, None), (9, 9), "open"),
+    ("prediction_change", (1.0, 2.0), (3.0, 4.0), "A"), ("prediction_change", (1.0, 2.0), (0.5, 0.75), "B"),
+    ("prediction_change", (0.0, 2.0), (None, None), "open"), ("stable_predictions", (4, 4), (4, 4), "equal"),
+    ("stable_predictions", (3, 4), (3, 4), "open")])
+def test_ends_that_overlap_decide_nothing(quantity, a, b, better):
+    ends = [dict(zip(("lower", "upper"), pair, strict=True)) for pair in (a, b)]
+    assert _decided(quantity, "rows", *ends).better == better
