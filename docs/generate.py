@@ -118,8 +118,8 @@ def questions() -> str:
     return "\n".join([
         "# Questions of an audit\n", NOTE,
         "`certify audit` and `certify.audit` ask these. A phrase means the question whose longest word stands in it; a "
-        "number in it is that of the rows, and what follows *in* is a feature: `--ask \"5 rows deleted\"`, `--ask \"noise "
-        "in age\"`. [Audit the model you have](../audit.md) shows them at work.\n",
+        "number in it is that of the rows, and what follows *in* is a feature: `--ask \"5 rows deleted\"`, "
+        "`--ask \"noise in age\"`. [Audit the model you have](../audit.md) shows them at work.\n",
         table(("ask", "what it asks", "other words for it", "asked without `--ask`"), rows)])
 
 

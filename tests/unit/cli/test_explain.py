@@ -14,7 +14,7 @@ from certify.format.quantities import ESTIMATED, QUANTITIES
 from certify.format.texts import labels
 
 TRIED = ("delete", "unlearn", "label noise", "accuracy", "compare", "baseline", "influence", "sklearn", "which rows",
-         "mislabelled", "poisoning", "outlier", "drift", "noise", "retrain")
+         "mislabelled", "poisoning", "outlier", "drift", "noise", "retrain", "audit", "cnn")
 
 
 @pytest.mark.parametrize("word", TRIED)
@@ -43,7 +43,7 @@ def test_no_word_has_two_meanings():
 
 
 def test_the_list_has_the_questions_and_a_slip_finds_them():
-    assert "\n  delete, unlearn, label noise, accuracy," in overview()
+    assert "\n  audit, delete, unlearn, label noise, accuracy," in overview()
     with pytest.raises(SpecError, match="did you mean .*label noise"):
         explain("label noice")
     with pytest.raises(SpecError, match="no such label or word"):
