@@ -153,7 +153,8 @@ class Subject:
         shape = "-".join(map(str, self.network.widths))
         joined = f", {self.network.activation}" if isinstance(self.network, Network) and self.network.depth > 1 else ""
         decay = "no weight decay" if self.weight_decay == 0 else f"weight decay {self.weight_decay:.6g}" + (
-            "" if self.bias_decay else ", none of it on biases")
+            "" if self.bias_decay else ", none of it on biases") + (
+            "" if self.normalization == Normalization.FIXED else ", a mean over the rows that are left")
         return f"{self.model} {shape}{joined}; loss {self.loss}, {decay}; {self.n} training rows"
 
     def training(self, fewer: bool = False) -> dict[str, Any]:

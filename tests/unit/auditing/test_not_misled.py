@@ -255,3 +255,39 @@ def test_saving_replaces_nothing(tmp_path):
     (tmp_path / "data.safetensors").write_bytes(b"mine")
     with pytest.raises(InputError, match="is there already"):
         found.save(tmp_path)
+
+
+def test_names_that_were_guessed_are_said(linear, capsys):
+    from safetensors.numpy import save_file
+
+    data = table(linear / "priced.csv", ("a", "b", "c", "price"), [*X.T, Y])
+    save_file({"0.weight": np.ones((1, 3)), "0.bias": np.zeros(1)}, linear / "m.safetensors")
+    for model in ("m.npz", "m.safetensors"):
+        main(["audit", str(linear / model), data, *TOLD, "--ask", "noise", "-o", str(linear / "out")])
+        assert "note: targets are 'price': --targets names others" in capsys.readouterr().err
+        main(["audit", str(linear / model), data, *TOLD, "--targets", "price", "--ask", "noise", "-o",
+              str(linear / "out")])
+        assert "--targets names others" not in capsys.readouterr().err
+
+
+def test_labels_to_predict_are_not_cut_to_whole_numbers():
+    model = logistic()
+    problem = certify.from_arrays(model.coef_, model.intercept_, X, Y, loss="logistic", weight_decay=1 / 18,
+                                  bias_decay=False)
+    with pytest.raises(InputError, match="whole numbers"):
+        certify.audit(problem, X, 0.7 * Y, ask="rows deleted")
+
+
+def test_what_an_estimator_says_itself_is_not_overruled_in_silence(tmp_path, capsys):
+    skops = pytest.importorskip("skops.io")
+    skops.dump(logistic(), tmp_path / "m.skops")
+    data = table(tmp_path / "d.csv", "abcy", [*X.T, Y])
+    for option in (["--no-bias-decay"], ["--normalization", "remaining"]):
+        assert main(["audit", str(tmp_path / "m.skops"), data, *option, "-q", "-o", str(tmp_path / "o")]) == 2
+        assert "says it itself" in capsys.readouterr().err
+
+
+def test_what_losses_are_divided_by_is_said(linear, capsys):
+    command = ["audit", str(linear / "m.npz"), str(linear / "d.csv"), *TOLD, "--ask", "noise", "-o", str(linear / "o")]
+    main([*command, "--normalization", "remaining"])
+    assert "a mean over the rows that are left" in capsys.readouterr().err
