@@ -125,6 +125,11 @@ class Subject:
         return self.y is not None and is_code(self.y)
 
     @property
+    def mean_loss(self) -> str:
+        """The loss of the questions about these weights, in words: without the penalty, and without weights of rows."""
+        return "mean training loss" + (", where every row counts alike," if self.weighted else "")
+
+    @property
     def again(self) -> str:
         """What happens after rows change, e.g. ``"and the model trained again"``."""
         alone = self.behind == LAYERS or (isinstance(self.network, Network) and self.network.depth > 1)

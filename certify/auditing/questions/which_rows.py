@@ -84,8 +84,8 @@ class WhichRows(Question):
         most = "matters most" if low and high <= ALIKE * low else "may matter most"
         what = MATTERS.get(claim["quantity"])
         if what is None:
-            return (f"{named} {most}: to hold the training loss, weights may have to move up to {at_most(high, 4)} for "
-                    f"each unit that its features move, as far as small moves go")
+            return (f"{named} {most}: weights may have to move up to {at_most(high, 4)} for each unit that its "
+                    f"features move, as far as small moves go, to hold the {subject.mean_loss.rstrip(',')}")
         if not low:
             return (f"no training row's absence changes {what} by more than {at_most(high, 4)}, when it is left out "
                     f"{subject.again}")

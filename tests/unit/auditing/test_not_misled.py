@@ -291,3 +291,18 @@ def test_what_losses_are_divided_by_is_said(linear, capsys):
     command = ["audit", str(linear / "m.npz"), str(linear / "d.csv"), *TOLD, "--ask", "noise", "-o", str(linear / "o")]
     main([*command, "--normalization", "remaining"])
     assert "a mean over the rows that are left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [{"delete": 2.7}, {"delete": 0}, {"relabel": True}, {"rows": [1.5]}, {"rows": [-1]},
+                                   {"noise": {0: 0.0}}, {"noise": {0: -1.0}}, {"noise": {0.5: 1.0}}])
+def test_numbers_in_python_are_not_rounded_or_replaced(wrong):
+    with pytest.raises(InputError):
+        certify.audit(certify.from_sklearn(logistic(), X, Y), ask="noise", **wrong)
+
+
+def test_a_loss_without_the_weights_of_rows_is_called_so():
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(class_weight={0: 1.0, 1: 3.0}).fit(X, Y)
+    found = certify.audit(certify.from_sklearn(model, X, Y), ask=["noise", "which rows"], noise={np.int64(0): 1e-3})
+    assert len(found.answers) == 2 and all("every row counts alike" in one.sentence for one in found.answers)
