@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_weights
+from certify.auditing.questions.base import START, Asked, Claim, Options, Question, Wanted, of_head, of_weights
 from certify.auditing.subject import Subject
 from certify.format.digits import at_least, at_most
 from certify.format.quantities import DISTANCE, PREDICTION_CHANGE, SAMPLE_MODULUS
@@ -61,7 +61,7 @@ class WhichRows(Question):
                      [Wanted("sample_modulus", "max")])
 
     def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
-        """That changes are counted from weights that are not at the minimum themselves, or from rounding alone."""
+        """That the weights are farther from the minimum than any row moves it, or rows count by rounding alone."""
         for claim in certificate["claims"]:
             if claim["quantity"] == SAMPLE_MODULUS.name and (claim["lower"] or 0.0) > STEEP * _ratio(subject):
                 return ("the weights are at the least loss there is, where no others hold it: what rows count is "
@@ -87,10 +87,10 @@ class WhichRows(Question):
             return (f"{named} {most}: weights may have to move up to {at_most(high, 4)} for each unit that its "
                     f"features move, as far as small moves go, to hold the {subject.mean_loss.rstrip(',')}")
         if not low:
-            return (f"no training row's absence changes {what} by more than {at_most(high, 4)}, when it is left out "
-                    f"{subject.again}")
-        return (f"{named} {most} to {what}: when it is left out {subject.again} the change is at least "
-                f"{at_least(low, 4)}, and no row's absence makes it more than {at_most(high, 4)}")
+            return (f"no training row's absence changes {what} by more than {at_most(high, 4)} from {START}, when it "
+                    f"is left out {subject.again}")
+        return (f"{named} {most} to {what}: when it is left out {subject.again} the change from "
+                f"{START} is at least {at_least(low, 4)}, and no row's absence makes it more than {at_most(high, 4)}")
 
 
 def _ratio(subject: Subject) -> float:

@@ -306,3 +306,17 @@ def test_a_loss_without_the_weights_of_rows_is_called_so():
     model = LogisticRegression(class_weight={0: 1.0, 1: 3.0}).fit(X, Y)
     found = certify.audit(certify.from_sklearn(model, X, Y), ask=["noise", "which rows"], noise={np.int64(0): 1e-3})
     assert len(found.answers) == 2 and all("every row counts alike" in one.sentence for one in found.answers)
+
+
+def test_motion_is_said_to_be_counted_from_the_exact_minimum():
+    from sklearn.linear_model import Ridge
+
+    y = 9.0 * X[:, 0] + Y
+    exact = Ridge(2.0).fit(X, y)
+    early = certify.from_arrays(1.2 * exact.coef_, 1.2 * exact.intercept_, X, y, loss="squared", weight_decay=2.0 / 18,
+                                bias_decay=False)
+    found = certify.audit(early, ask=["rows deleted", "these rows 0", "which rows"])
+    truth = max(np.abs(Ridge(2.0).fit(np.delete(X, i, 0), np.delete(y, i)).predict(X) - 1.2 * exact.predict(X)).max()
+                for i in range(18))
+    assert found.answers[0].upper < truth  # so that it would be false of today's outputs
+    assert all("from today's exact minimum" in one.sentence for one in found.answers)
