@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from certify.auditing.facts import data_facts
+from certify.auditing.facts import data_facts, guessed
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import stored
 from certify.auditing.subject import Subject
@@ -120,7 +120,7 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     if rows.names is not None and subject.names is None and (problem.prepare is None or subject.units is not None):
         subject = replace(subject, names=rows.names)
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
-    subject = replace(subject, notes=notes or subject.notes)
+    subject = replace(subject, notes=(*guessed(rows.targets, rows.array, told), *(notes or subject.notes)))
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
     return subject if told.threshold is None else replace(subject, threshold=told.threshold)
@@ -136,6 +136,9 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
     for option, said in stated.items():
         if said is not None:
             raise InputError(f"{option} {said}", f"{model.name} says it itself", "leave the option out")
+    for option, other in (("--no-bias-decay", not told.bias_decay), ("--normalization", told.normalization != "fixed")):
+        if other:
+            raise InputError(option, f"{model.name} says it itself", "leave the option out")
     estimator = estimator_of(model)
     fitted = getattr(estimator, "feature_names_in_", None)  # columns of a table are found by name, not by place
     if fitted is not None:
