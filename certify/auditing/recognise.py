@@ -69,9 +69,9 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told, folde
         refuse(unsaid, network, found.X, raw, loss, told.bias_decay)
     decay = told.weight_decay
     subject = Subject(model.name, network, found.X, found.y, found.labels, loss, decay, told.bias_decay,
-                      told.normalization, names, folder, len(found.X), evaluation is None, True, found.names)
+                      told.divided, names, folder, len(found.X), evaluation is None, True, found.names)
     subject = replace(subject, threshold=threshold_of(subject, told.threshold),
-                      notes=guessed(targets, features if isinstance(features, str) else "", told))
+                      notes=guessed(targets, features if isinstance(features, str) else "", told) + told.unsaid)
     return _with_points(subject, evaluation, data, features, targets, folder)
 
 
