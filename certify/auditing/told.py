@@ -58,5 +58,5 @@ def require_words(told: Told) -> None:
             raise InputError(f"--{option} {word}", "no such word", f"give one of {', '.join(words)}")
     if told.weight_decay is not None and not 0 <= told.weight_decay < float("inf"):
         raise InputError(f"--weight-decay {told.weight_decay}", "no penalty", "give a finite number from 0 on")
-    if told.normalization not in (None, *words(Normalization)):
+    if told.normalization not in (None, *words_of(Normalization)):
         raise InputError(f"--normalization {told.normalization}", "no such word", "give fixed or remaining")
