@@ -137,7 +137,8 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
     for option, said in stated.items():
         if said is not None:
             raise InputError(f"{option} {said}", f"{model.name} says it itself", "leave the option out")
-    for option, other in (("--no-bias-decay", not told.bias_decay), ("--normalization", told.normalization is not None)):
+    others = {"--no-bias-decay": not told.bias_decay, "--normalization": told.normalization is not None}
+    for option, other in others.items():
         if other:
             raise InputError(option, f"{model.name} says it itself", "leave the option out")
     estimator = estimator_of(model)

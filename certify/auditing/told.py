@@ -7,6 +7,7 @@ from pathlib import Path
 
 from certify.format.errors import InputError
 from certify.format.words import Normalization
+from certify.format.words import words as words_of
 from certify.spec.vocabulary import ACTIVATIONS, LOSSES
 
 
@@ -43,8 +44,8 @@ class Told:
         """What a reader has to know where nobody said it, though it is no question without it."""
         if self.normalization is not None or not self.weight_decay:
             return ()
-        return ("where rows are left out, the sum of the losses is still divided by the number of all rows; a mean over "
-                "the rows that are left is --normalization remaining",)
+        return ("where rows are left out, the sum of the losses is still divided by the number of all rows; a mean "
+                "over the rows that are left is --normalization remaining",)
 
 
 def require_words(told: Told) -> None:
