@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from certify.auditing.facts import data_facts
+from certify.auditing.facts import data_facts, guessed
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.store import stored
 from certify.auditing.subject import Subject
@@ -120,7 +120,8 @@ def through_door(model: Path, data: Path, evaluation: Path | None, told: Told, f
     if rows.names is not None and subject.names is None and (problem.prepare is None or subject.units is not None):
         subject = replace(subject, names=rows.names)
     notes = tuple(dict.fromkeys(str(one.message) for one in heard if issubclass(one.category, UserWarning)))
-    subject = replace(subject, notes=notes or subject.notes)
+    known = (*guessed(rows.targets, rows.array, told), *(notes or subject.notes), *told.unsaid)
+    subject = replace(subject, notes=known)
     if told.weight_decay is not None:
         subject = replace(subject, weight_decay=told.weight_decay)
     return subject if told.threshold is None else replace(subject, threshold=told.threshold)
@@ -136,6 +137,10 @@ def _estimator(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Pr
     for option, said in stated.items():
         if said is not None:
             raise InputError(f"{option} {said}", f"{model.name} says it itself", "leave the option out")
+    others = {"--no-bias-decay": not told.bias_decay, "--normalization": told.normalization is not None}
+    for option, other in others.items():
+        if other:
+            raise InputError(option, f"{model.name} says it itself", "leave the option out")
     estimator = estimator_of(model)
     fitted = getattr(estimator, "feature_names_in_", None)  # columns of a table are found by name, not by place
     if fitted is not None:
@@ -157,7 +162,7 @@ def _linear(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Probl
                np.asarray(rows.X, dtype=np.float64), rows.y, told.loss, told.bias_decay)
     return from_arrays(weights, bias, rows.X, _targets(rows), loss=cast("Any", told.loss),
                        weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay,
-                       normalization=cast("Any", told.normalization), names=rows.names), model.stem, rows
+                       normalization=cast("Any", told.divided), names=rows.names), model.stem, rows
 
 
 def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Problem, str, RawRows]:
@@ -169,7 +174,7 @@ def _factory(model: Path, rows: RawRows, told: Told, folder: Path) -> tuple[Prob
         raise InputError(f"--activation {told.activation}", "the module says it itself", "leave the option out")
     problem: Problem = from_factory(
         told.factory, model, rows.X, _targets(rows), folder=model.parent, loss=told.loss,
-        weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay, normalization=told.normalization)
+        weight_decay=told.weight_decay or 1.0, bias_decay=told.bias_decay, normalization=told.divided)
     if told.weight_decay is None:
         raw: Any = problem.y if problem.labels is None else problem.labels.astype(np.int64)
         refuse(Unsaid(False, False, True), problem.network, problem.X, raw, problem.loss, told.bias_decay)

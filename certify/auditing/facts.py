@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from certify.auditing.told import Told
 from certify.format.errors import InputError
 
 _TARGETS: Final = ("y", "Y", "target", "targets", "label", "labels")
@@ -121,6 +122,20 @@ def data_facts(data: Path, targets: str | None = None) -> DataFacts:
     found = next((name for name in (*wanted, *names) if name != features), None)
     y = archive.read(found) if found in names else None
     return DataFacts(features, found, y)
+
+
+def guessed(targets: str | None, features: str, told: Told) -> tuple[str, ...]:
+    """What a reader has to know of names that nobody said and that are not the usual ones.
+
+    >>> guessed("price", "", Told()), guessed("y", "X", Told())
+    (("targets are 'price': --targets names others",), ())
+    """
+    found = []
+    if targets is not None and told.targets is None and targets not in _TARGETS:
+        found.append(f"targets are {targets!r}: --targets names others")
+    if features and not told.features and features not in _FEATURES:
+        found.append(f"features are {features!r}: --features names others")
+    return tuple(found)
 
 
 def loss_facts(y: np.ndarray[Any, Any] | None, outputs: int) -> LossFacts:

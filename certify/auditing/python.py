@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,8 +62,8 @@ def audit(
                          "give what certify.from_sklearn, certify.from_arrays or certify.from_module returns")
     if not seconds > 0:
         raise InputError("seconds", f"{seconds!r}", "give a number above 0")
-    options = Options(int(delete), int(relabel), tuple(int(row) for row in rows), tuple((noise or {}).items()), level,
-                      float(seconds))
+    options = Options(_whole("delete", delete, 1), _whole("relabel", relabel, 1),
+                      tuple(_whole("rows", row, 0) for row in rows), _amounts(noise or {}), level, float(seconds))
     questions, options = asked_for([ask] if isinstance(ask, str) else list(ask), options)
     keep = tempfile.TemporaryDirectory(prefix="certify-audit-") if folder is None else None
     place = Path(keep.name if keep is not None else str(folder))
@@ -70,3 +72,24 @@ def audit(
         return audit_subject(subject, questions, options, place, progress, keep=keep)
     with shown(quiet=not watched()) as tell:
         return audit_subject(subject, questions, options, place, tell, keep=keep)
+
+
+def _whole(name: str, number: Any, least: int) -> int:
+    """A whole number, which is not made one of another."""
+    try:
+        found = operator.index(number)
+    except TypeError:
+        found = least - 1
+    if found < least or isinstance(number, bool):
+        raise InputError(name, f"{number!r}", f"give a whole number from {least} on")
+    return found
+
+
+def _amounts(noise: Mapping[str | int, float]) -> tuple[tuple[str | int, float | None], ...]:
+    """Columns, each with an amount above 0."""
+    found: list[tuple[str | int, float | None]] = []
+    for column, amount in noise.items():
+        if not (isinstance(amount, int | float) and 0 < amount < math.inf):
+            raise InputError("noise", f"{amount!r} in {column!r}", "give finite numbers above 0")
+        found.append((column if isinstance(column, str) else _whole("noise", column, 0), float(amount)))
+    return tuple(found)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from certify.auditing.doors import through_door
-from certify.auditing.facts import data_facts, loss_facts, network_facts
+from certify.auditing.facts import data_facts, guessed, loss_facts, network_facts
 from certify.auditing.missing import Unsaid, refuse
 from certify.auditing.subject import Subject, relative, threshold_of
 from certify.auditing.told import Told, require_words
@@ -69,8 +69,9 @@ def _network(model: Path, data: Path, evaluation: Path | None, told: Told, folde
         refuse(unsaid, network, found.X, raw, loss, told.bias_decay)
     decay = told.weight_decay
     subject = Subject(model.name, network, found.X, found.y, found.labels, loss, decay, told.bias_decay,
-                      told.normalization, names, folder, len(found.X), evaluation is None, True, found.names)
-    subject = replace(subject, threshold=threshold_of(subject, told.threshold))
+                      told.divided, names, folder, len(found.X), evaluation is None, True, found.names)
+    subject = replace(subject, threshold=threshold_of(subject, told.threshold),
+                      notes=guessed(targets, features if isinstance(features, str) else "", told) + told.unsaid)
     return _with_points(subject, evaluation, data, features, targets, folder)
 
 

@@ -94,7 +94,11 @@ def _labels(problem: Problem, y_eval: Any, N: int) -> Array:
     if numbers is not None:
         return np.asarray(numbers, dtype=np.float64 if problem.labels is None else np.int64)
     found = given_numbers(given, "y_eval")
-    return found if problem.labels is None else found.astype(np.int64)
+    if problem.labels is None:
+        return found
+    if (found != np.round(found)).any():
+        raise InputError("y_eval", f"the label {found[found != np.round(found)][0]:g}", "give whole numbers, as y has")
+    return found.astype(np.int64)
 
 
 def _behind(prepare: Any) -> str:

@@ -127,6 +127,11 @@ class Subject:
         return self.y is not None and is_code(self.y)
 
     @property
+    def mean_loss(self) -> str:
+        """The loss of the questions about these weights, in words: without the penalty, and without weights of rows."""
+        return "mean training loss" + (", where every row counts alike," if self.weighted else "")
+
+    @property
     def again(self) -> str:
         """What happens after rows change, e.g. ``"and the model trained again"``."""
         alone = self.behind == LAYERS or (isinstance(self.network, Network) and self.network.depth > 1)
@@ -155,7 +160,8 @@ class Subject:
         shape = "-".join(map(str, self.network.widths))
         joined = f", {self.network.activation}" if isinstance(self.network, Network) and self.network.depth > 1 else ""
         decay = "no weight decay" if self.weight_decay == 0 else f"weight decay {self.weight_decay:.6g}" + (
-            "" if self.bias_decay else ", none of it on biases")
+            "" if self.bias_decay else ", none of it on biases") + (
+            "" if self.normalization == Normalization.FIXED else ", a mean over the rows that are left")
         return f"{self.model} {shape}{joined}; loss {self.loss}, {decay}; {self.n} training rows"
 
     def training(self, fewer: bool = False) -> dict[str, Any]:

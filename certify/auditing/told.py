@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from certify.format.errors import InputError
+from certify.format.words import Normalization
+from certify.format.words import words as words_of
 from certify.spec.vocabulary import ACTIVATIONS, LOSSES
 
 
@@ -25,12 +27,25 @@ class Told:
     loss: str | None = None
     weight_decay: float | None = None
     bias_decay: bool = True
-    normalization: str = "fixed"
+    normalization: str | None = None
     features: tuple[str, ...] = ()
     targets: str | None = None
     threshold: float | None = None
     graph: Path | None = None
     factory: str | None = None
+
+    @property
+    def divided(self) -> str:
+        """What the losses are divided by where rows are left out; unsaid it is n, as before."""
+        return self.normalization or str(Normalization.FIXED)
+
+    @property
+    def unsaid(self) -> tuple[str, ...]:
+        """What a reader has to know where nobody said it, though it is no question without it."""
+        if self.normalization is not None or not self.weight_decay:
+            return ()
+        return ("where rows are left out, the sum of the losses is still divided by the number of all rows; a mean "
+                "over the rows that are left is --normalization remaining",)
 
 
 def require_words(told: Told) -> None:
@@ -44,5 +59,5 @@ def require_words(told: Told) -> None:
             raise InputError(f"--{option} {word}", "no such word", f"give one of {', '.join(words)}")
     if told.weight_decay is not None and not 0 <= told.weight_decay < float("inf"):
         raise InputError(f"--weight-decay {told.weight_decay}", "no penalty", "give a finite number from 0 on")
-    if told.normalization not in ("fixed", "remaining"):
+    if told.normalization not in (None, *words_of(Normalization)):
         raise InputError(f"--normalization {told.normalization}", "no such word", "give fixed or remaining")

@@ -6,6 +6,7 @@ somebody has changed since, is theirs.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
@@ -60,16 +61,18 @@ def begin(folder: Path, inputs: Collection[Path], writes: Mapping[Path, bytes]) 
         if place.is_dir() and not any(place.iterdir()):
             place.rmdir()
     folder.mkdir(parents=True, exist_ok=True)
-    if writes:
-        write_together(writes)
-    remember(folder, [path.name for path in writes], fresh=True)
+    written = {path.name: hashlib.sha256(content).hexdigest() for path, content in writes.items()}
+    write_together({**writes, folder / LIST: _listed(written)})
 
 
-def remember(folder: Path, names: Collection[str], fresh: bool = False) -> None:
+def remember(folder: Path, names: Collection[str]) -> None:
     """Add files, by their places in the folder of an audit, to the list of what it wrote."""
-    found = {} if fresh else dict(_known(folder))
-    found |= {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
-    write_together({folder / LIST: (json.dumps({"written": found}, indent=1) + "\n").encode()})
+    found = {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
+    write_together({folder / LIST: _listed({**_known(folder), **found})})
+
+
+def _listed(written: Mapping[str, str]) -> bytes:
+    return (json.dumps({"written": written}, indent=1) + "\n").encode()
 
 
 def _known(folder: Path) -> Mapping[str, str]:

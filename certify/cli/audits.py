@@ -46,9 +46,8 @@ def audit(
         float | None, typer.Option("--weight-decay", metavar="X", help="A penalty X/2 times |w|^2 in that loss.")
     ] = None,
     no_bias_decay: Annotated[bool, typer.Option("--no-bias-decay", help="Biases carry none of it.")] = False,
-    normalization: Annotated[
-        str, typer.Option("--normalization", metavar="WORD", help="fixed, or remaining: with rows left out.")
-    ] = "fixed",
+    normalization: Annotated[str | None, typer.Option(
+        "--normalization", metavar="WORD", help="fixed (default), or remaining: with rows left out.")] = None,
     features: Annotated[
         str | None, typer.Option("--features", metavar="NAMES", help="Array, or columns with commas.")] = None,
     targets: Annotated[str | None, typer.Option("--targets", metavar="NAME", help="Array or column.")] = None,

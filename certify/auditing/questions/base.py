@@ -17,6 +17,9 @@ from certify.format.quantities import CORRECT_PREDICTIONS, DISTANCE, PREDICTION_
 Claim = Mapping[str, Any]
 """A claim of a certificate."""
 
+START: Final = "today's exact minimum"
+"""From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
+
 SMALL: Final = 1e-3
 """A threshold for a quantity of which nothing is known yet."""
 
@@ -213,15 +216,15 @@ def _ends(subject: Subject, claim: Claim) -> tuple[int, int]:
 def _outputs(subject: Subject, claim: Claim, change: str) -> str:
     low, high = claim["lower"], claim["upper"]
     if high is None:
-        return f"how far outputs change, {change}, is open{_reached(low)}"
-    return f"no output for these rows changes by more than {at_most(high, 4)}, {change}{_reached(low)}"
+        return f"how far outputs change from {START}, {change}, is open{_reached(low)}"
+    return f"no output for these rows changes by more than {at_most(high, 4)} from {START}, {change}{_reached(low)}"
 
 
 def _weights(subject: Subject, claim: Claim, change: str) -> str:
     low, high = claim["lower"], claim["upper"]
     if high is None:
-        return f"how far the weights go, {change}, is open{_reached(low)}"
-    return f"the weights go no further than {at_most(high, 4)}, {change}{_reached(low)}"
+        return f"how far the weights go from {START}, {change}, is open{_reached(low)}"
+    return f"the weights go no further than {at_most(high, 4)} from {START}, {change}{_reached(low)}"
 
 
 def _reached(low: float | None) -> str:

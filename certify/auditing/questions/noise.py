@@ -24,8 +24,8 @@ class Noise(Question):
 
     def sentence(self, subject: Subject, options: Options) -> str:
         """The question in a sentence."""
-        return (f"how far may {_columns(subject, options)} of every training row be off before the mean training loss "
-                f"can exceed {shown(level(subject, options))}")
+        return (f"how far may {_columns(subject, options)} of every training row be off before the "
+                f"{subject.mean_loss} can exceed {shown(level(subject, options))}")
 
     def against(self, subject: Subject, options: Options) -> str:
         """Why it cannot be asked."""
@@ -85,8 +85,8 @@ class Noise(Question):
         low, high, bar = claim["lower"], claim["upper"], shown(level(subject, options))
         what = _columns(subject, options)
         if not low:
-            return f"no amount of noise in {what} is proved to keep the mean training loss at {bar}"
-        kept = f"these weights keep the mean training loss at most {bar} (today {subject.fit.value:.3g})"
+            return f"no amount of noise in {what} is proved to keep the {subject.mean_loss} at {bar}"
+        kept = f"these weights keep the {subject.mean_loss} at most {bar} (today {subject.fit.value:.3g})"
         several, amounts = len(options.noise) > 1, " times the stated amounts"
         if several:
             off = f"{what} of every training row may all be off by up to {at_least(_shrunk(low, options), 4)}{amounts}"

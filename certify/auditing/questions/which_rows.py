@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, of_head, of_weights
+from certify.auditing.questions.base import START, Asked, Claim, Options, Question, Wanted, of_head, of_weights
 from certify.auditing.subject import Subject
 from certify.format.digits import at_least, at_most
 from certify.format.quantities import DISTANCE, PREDICTION_CHANGE, SAMPLE_MODULUS
@@ -19,9 +19,6 @@ from certify.network.network import Network
 MATTERS: Final[Mapping[str, str]] = MappingProxyType({
     PREDICTION_CHANGE.name: "an output for these rows", DISTANCE.name: "the weights"})
 """By quantity: to what a row matters that is left out."""
-
-SHARE: Final = 0.1
-"""How far the given weights may be from the minimum, as a share of the largest change, for a row to be named."""
 
 
 ALIKE: Final = 1.01
@@ -61,18 +58,12 @@ class WhichRows(Question):
                      [Wanted("sample_modulus", "max")])
 
     def doubt(self, subject: Subject, options: Options, certificate: Mapping[str, Any]) -> str:
-        """That changes are counted from weights that are not at the minimum themselves, or from rounding alone."""
+        """That rows count by rounding alone."""
         for claim in certificate["claims"]:
             if claim["quantity"] == SAMPLE_MODULUS.name and (claim["lower"] or 0.0) > STEEP * _ratio(subject):
                 return ("the weights are at the least loss there is, where no others hold it: what rows count is "
                         "rounding; a penalty (--weight-decay), or training with one, gives rows an influence")
-        off = certificate["base"].get("distance")
-        moved = next((claim["lower"] for claim in certificate["claims"] if claim["quantity"] in MATTERS
-                      and claim["lower"] and DISTANCE.name == claim["quantity"]), None)
-        if off is None or moved is None or off <= SHARE * moved:
-            return ""
-        return (f"the weights lie up to {at_most(off, 3)} from the minimum of the stated loss, which no row's absence "
-                "explains: certify polish finishes the training, and rows can be told apart then")
+        return ""
 
     def answer(self, subject: Subject, options: Options, claim: Claim) -> str:
         """A claim in words."""
@@ -84,13 +75,13 @@ class WhichRows(Question):
         most = "matters most" if low and high <= ALIKE * low else "may matter most"
         what = MATTERS.get(claim["quantity"])
         if what is None:
-            return (f"{named} {most}: to hold the training loss, weights may have to move up to {at_most(high, 4)} for "
-                    f"each unit that its features move, as far as small moves go")
+            return (f"{named} {most}: weights may have to move up to {at_most(high, 4)} for each unit that its "
+                    f"features move, as far as small moves go, to hold the {subject.mean_loss.rstrip(',')}")
         if not low:
-            return (f"no training row's absence changes {what} by more than {at_most(high, 4)}, when it is left out "
-                    f"{subject.again}")
-        return (f"{named} {most} to {what}: when it is left out {subject.again} the change is at least "
-                f"{at_least(low, 4)}, and no row's absence makes it more than {at_most(high, 4)}")
+            return (f"no training row's absence changes {what} by more than {at_most(high, 4)} from {START}, when it "
+                    f"is left out {subject.again}")
+        return (f"{named} {most} to {what}: when it is left out {subject.again} the change from "
+                f"{START} is at least {at_least(low, 4)}, and no row's absence makes it more than {at_most(high, 4)}")
 
 
 def _ratio(subject: Subject) -> float:

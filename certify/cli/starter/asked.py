@@ -39,7 +39,7 @@ def write_asked(folder: Path, model: Path | None, data: Path | None, evaluation:
         raise there_already(path)
     (question,), options = asked_for([ask], Options())
     told = Told(said.activation, said.loss, said.weight_decay, said.bias_decay is not False,
-                said.normalization or "fixed", graph=graph)
+                said.normalization, graph=graph)
     subject = recognise(model or only_file(folder, BUILT["model.file"], "model"),
                         data or only_file(folder, (".npz", ".csv", ".parquet"), "data"), evaluation, told, folder)
     reason = question.against(subject, options)

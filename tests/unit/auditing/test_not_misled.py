@@ -265,3 +265,68 @@ def test_saving_replaces_nothing(tmp_path):
     (tmp_path / "data.safetensors").write_bytes(b"mine")
     with pytest.raises(InputError, match="is there already"):
         found.save(tmp_path)
+
+
+def test_names_that_were_guessed_are_said(linear, capsys):
+    from safetensors.numpy import save_file
+
+    data = table(linear / "priced.csv", ("a", "b", "c", "price"), [*X.T, Y])
+    save_file({"0.weight": np.ones((1, 3)), "0.bias": np.zeros(1)}, linear / "m.safetensors")
+    for model in ("m.npz", "m.safetensors"):
+        main(["audit", str(linear / model), data, *TOLD, "--ask", "noise", "-o", str(linear / "out")])
+        assert "note: targets are 'price': --targets names others" in capsys.readouterr().err
+        main(["audit", str(linear / model), data, *TOLD, "--targets", "price", "--ask", "noise", "-o",
+              str(linear / "out")])
+        assert "--targets names others" not in capsys.readouterr().err
+
+
+def test_labels_to_predict_are_not_cut_to_whole_numbers():
+    model = logistic()
+    problem = certify.from_arrays(model.coef_, model.intercept_, X, Y, loss="logistic", weight_decay=1 / 18,
+                                  bias_decay=False)
+    with pytest.raises(InputError, match="whole numbers"):
+        certify.audit(problem, X, 0.7 * Y, ask="rows deleted")
+
+
+def test_what_an_estimator_says_itself_is_not_overruled_in_silence(tmp_path, capsys):
+    skops = pytest.importorskip("skops.io")
+    skops.dump(logistic(), tmp_path / "m.skops")
+    data = table(tmp_path / "d.csv", "abcy", [*X.T, Y])
+    for option in (["--no-bias-decay"], ["--normalization", "remaining"]):
+        assert main(["audit", str(tmp_path / "m.skops"), data, *option, "-q", "-o", str(tmp_path / "o")]) == 2
+        assert "says it itself" in capsys.readouterr().err
+
+
+def test_what_losses_are_divided_by_is_said(linear, capsys):
+    command = ["audit", str(linear / "m.npz"), str(linear / "d.csv"), *TOLD, "--ask", "noise", "-o", str(linear / "o")]
+    main([*command, "--normalization", "remaining"])
+    assert "a mean over the rows that are left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [{"delete": 2.7}, {"delete": 0}, {"relabel": True}, {"rows": [1.5]}, {"rows": [-1]},
+                                   {"noise": {0: 0.0}}, {"noise": {0: -1.0}}, {"noise": {0.5: 1.0}}])
+def test_numbers_in_python_are_not_rounded_or_replaced(wrong):
+    with pytest.raises(InputError):
+        certify.audit(certify.from_sklearn(logistic(), X, Y), ask="noise", **wrong)
+
+
+def test_a_loss_without_the_weights_of_rows_is_called_so():
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(class_weight={0: 1.0, 1: 3.0}).fit(X, Y)
+    found = certify.audit(certify.from_sklearn(model, X, Y), ask=["noise", "which rows"], noise={np.int64(0): 1e-3})
+    assert len(found.answers) == 2 and all("every row counts alike" in one.sentence for one in found.answers)
+
+
+def test_motion_is_said_to_be_counted_from_the_exact_minimum():
+    from sklearn.linear_model import Ridge
+
+    y = 9.0 * X[:, 0] + Y
+    exact = Ridge(2.0).fit(X, y)
+    early = certify.from_arrays(1.2 * exact.coef_, 1.2 * exact.intercept_, X, y, loss="squared", weight_decay=2.0 / 18,
+                                bias_decay=False)
+    found = certify.audit(early, ask=["rows deleted", "these rows 0", "which rows"])
+    truth = max(np.abs(Ridge(2.0).fit(np.delete(X, i, 0), np.delete(y, i)).predict(X) - 1.2 * exact.predict(X)).max()
+                for i in range(18))
+    assert found.answers[0].upper < truth  # so that it would be false of today's outputs
+    assert all("from today's exact minimum" in one.sentence for one in found.answers)
