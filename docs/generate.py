@@ -399,6 +399,8 @@ def notebook() -> dict[str, str | bytes]:
                 picture = f"{name}-{len(pages) + 1}.png"
                 pages[f"notebooks/{picture}"] = base64.b64decode("".join(data["image/png"]))
                 parts.append(f"![{output.get('metadata', {}).get('alt', 'the plot')}]({picture})\n")
+            elif "text/html" in data:
+                parts.append("".join(data["text/html"]) + "\n")
             else:
                 text = "".join(output.get("text", data.get("text/plain", "")))
                 parts.append(f"```text\n{text.rstrip()}\n```\n")

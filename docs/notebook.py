@@ -1,6 +1,7 @@
 """Run the notebook and keep its outputs: `python docs/notebook.py`. No Jupyter is needed.
 
-A cell's outputs are what it prints, the value of its last line, and a picture if it drew one.
+A cell's outputs are what it prints, the value of its last line (of certify's own with its table), and a picture if it
+drew one.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ def outputs(source: str, names: dict[str, Any], number: int) -> list[dict[str, A
     if printed:
         found.append({"name": "stdout", "output_type": "stream", "text": printed.splitlines(keepends=True)})
     if value is not None:
-        found.append({"data": {"text/plain": repr(value).splitlines(keepends=True)}, "execution_count": number,
-                      "metadata": {}, "output_type": "execute_result"})
+        data = {"text/plain": repr(value).splitlines(keepends=True)}
+        if type(value).__module__.startswith("certify.") and hasattr(value, "_repr_html_"):
+            data = {"text/html": value._repr_html_().splitlines(keepends=True), **data}
+        found.append({"data": data, "execution_count": number, "metadata": {}, "output_type": "execute_result"})
     if picture:
         found.append({"data": {"image/png": base64.b64encode(picture).decode()}, "metadata": {},
                       "output_type": "display_data"})
