@@ -114,6 +114,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     """
     from certify.auditing.audit import Skipped, audit_subject
     from certify.auditing.phrases import asked_for
+    from certify.auditing.shown.reasons import brief
     from certify.certificate.audit_folder import PAGE
     from certify.certificate.write import require_folder
 
@@ -133,7 +134,7 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
             return
         mark = {"certified": "proved ", "refuted": "refuted"}.get(found.verdict, "open   ")
         if not as_json:
-            why = f" [{found.reason}]" if found.reason else ""
+            why = f" [{brief(found.reason)[0]}]" if found.reason else ""
             line = one_line(f"{mark} {found.sentence}{why}")
             if line not in printed:  # a question that is open says the same of each of its quantities
                 print(line, flush=True)

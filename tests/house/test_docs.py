@@ -175,6 +175,9 @@ def test_links_out_of_the_docs_become_links_of_the_site_or_words():
     assert hooks.rewritten("[s](../reports/audits/toy/README.md)", "docs/a.md") == "s (`reports/audits/toy`)"
     assert hooks.rewritten("[v](../verdicts.md), [h](#h)", "docs/questions/a.md") == "[v](../verdicts.md), [h](#h)"
     assert hooks.rewritten("[f](finite.md#q7)", "proofs/README.md") == "[f](finite.md#q7)"
+    assert hooks.titles('```text title="about"\n1') == "```text\n1"
+    assert hooks.titles('```text title="error"') == '```text title="on standard error"'
+    assert hooks.titles('```text title="notes"') == '```text title="notes"'
     assert hooks.bars(r"| `a\|b` | c\|d |") == r"| `a|b` | c\|d |" and hooks.bars(r"`a\|b`") == r"`a\|b`"
 
 

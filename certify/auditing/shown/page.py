@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from certify.auditing.shown.reasons import brief
+
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 def page(content: Mapping[str, Any]) -> str:
@@ -16,7 +20,9 @@ def page(content: Mapping[str, Any]) -> str:
     Args:
         content: the object of `--json`.
     """
-    return _environment().get_template("audit.html").render(audit=content, answers=_grouped(content), percent=_percent)
+    answers = _grouped(content)
+    return _environment().get_template("audit.html").render(
+        audit=content, answers=answers, percent=_percent, summary=_summary(answers, content["skipped"]), coded=_coded)
 
 
 def fragment(content: Mapping[str, Any]) -> str:
@@ -33,9 +39,27 @@ def _grouped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
                           "report": answer["certificate"].replace("certificate.json", "report.html"),
                           "spec": answer["certificate"].replace("certificate.json", "certify.toml"),
                           "seconds": answer["seconds"], "cautions": answer["cautions"]})
-        if not any(said["answer"] == answer["answer"] for said in found[-1]["answers"]):
-            found[-1]["answers"].append(answer)  # a question that is open says the same of each of its quantities
+        said = found[-1]["answers"]
+        if any(one["answer"] == answer["answer"] for one in said):
+            continue  # a question that is open says the same of each of its quantities
+        why, ways = ("", ()) if any(one["reason"] == answer["reason"] for one in said) else brief(answer["reason"])
+        said.append({**answer, "why": why, "ways": ways})
     return found
+
+
+def _summary(answers: list[dict[str, Any]], skipped: Sequence[Any]) -> str:
+    """How many questions have an answer."""
+    proved = sum(any(one["verdict"] != "inconclusive" for one in group["answers"]) for group in answers)
+    several = "" if len(answers) == 1 else "s"
+    return f"{proved} of {len(answers)} question{several} answered with a proof" + (
+        f", {len(skipped)} not asked" if skipped else "")
+
+
+def _coded(text: str) -> Markup:
+    """Words as HTML, with what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _percent(share: float) -> str:

@@ -118,6 +118,27 @@ def test_a_page_escapes_what_files_are_called():
         assert "<b>x" not in text and "<u>" not in text and "<s>" not in text
 
 
+def test_a_page_lists_ways_apart_and_says_the_same_once():
+    from certify.auditing.shown.page import fragment, page
+
+    open_one = {"question": "which", "quantity": "stable_predictions", "lower": 0, "upper": 2, "unit": "", "total": 2,
+                "verdict": "inconclusive", "answer": "0 of 2 stay", "cautions": ["try `certify polish <SPEC>`"],
+                "reason": "2 are open (box: of one output; cells: it is <squared>): give time", "seconds": 1.0,
+                "certificate": "certificate.json"}
+    told = {"question": "how far", "quantity": "persistence_radius", "total": 0, "answer": "too far", "reason": "",
+            "verdict": "refuted", "cautions": [], "certificate": "noise/certificate.json"}
+    content = {"model": {"network": "x", "training_loss": None, "training_accuracy": None, "notes": []},
+               "answers": [open_one, open_one, open_one | {"answer": "0 of 2 right"}, open_one | told],
+               "skipped": [{"question": "rows deleted", "reason": "no decay"}], "verdict": "refuted"}
+    text = page(content)
+    assert text.count("0 of 2 stay.") == text.count("Why not more: 2 are open: give time.") == 1
+    assert text.count("0 of 2 right.") == text.count("<li><code>cells</code>: it is &lt;squared&gt;</li>") == 1
+    assert "<code>certify polish &lt;SPEC&gt;</code>" in text
+    assert "1 of 2 questions answered with a proof, 1 not asked." in text
+    assert text.count('<span class="tag no">refuted</span>') == 2  # the audit's and the answer's
+    assert fragment(content).count("0 of 2 stay") == 1 and "box" not in fragment(content)
+
+
 @pytest.mark.parametrize(("left_out", "wanted"), [
     (("--loss",), "--loss: no file says it"), (("--weight-decay",), "--weight-decay: no file says it"),
     (("--loss", "--weight-decay"), "--loss --weight-decay: no file says them")])
