@@ -41,7 +41,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 
 def titles(markdown: str) -> str:
-    """Output without the words that tell `tests/house/pages.py` how to hold it; what stands on standard error says so."""
+    """Output without the words that tell `tests/house/pages.py` how to hold it; that on standard error says so."""
     shown = {"error": ' title="on standard error"', "about": "", "committed": ""}
     return TITLES.sub(lambda line: f"```text{shown.get(line[1], line[0][7:])}", markdown)
 
