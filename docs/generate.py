@@ -112,7 +112,7 @@ def questions() -> str:
     def unasked(question: Any) -> str:
         if question.unprompted(Options()):
             return "yes"
-        return "where rows are named (`--rows`)" if question.unprompted(Options(rows=(0,))) else "no"
+        return "with `--rows`" if question.unprompted(Options(rows=(0,))) else "no"
 
     rows = ((f'`--ask "{q.words[0]}"`', cell(_first_line(q)), ", ".join(q.words[1:]), unasked(q)) for q in QUESTIONS)
     return "\n".join([
@@ -120,7 +120,7 @@ def questions() -> str:
         "`certify audit` and `certify.audit` ask these. A phrase means the question whose longest word stands in it; a "
         "number in it is that of the rows, and what follows *in* is a feature: `--ask \"5 rows deleted\"`, "
         "`--ask \"noise in age\"`. [Audit the model you have](../audit.md) shows them at work.\n",
-        table(("ask", "what it asks", "other words for it", "asked without `--ask`"), rows)])
+        table(("ask", "what it asks", "other words for it", "unasked"), rows)])
 
 
 def _first_line(question: Any) -> str:
