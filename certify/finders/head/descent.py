@@ -19,9 +19,12 @@ from certify.systems.head.rows.head import Head, Whole
 STEPS, SEARCH, MEMORY = 80, 12, 12
 """Most steps, most places along one, and how many steps are remembered."""
 
-SHORT, STEEP = 1e-2, 0.5
+SHORT, STEEP = 3e-3, 0.5
 """Length of a gradient from which on eight bytes are used; how steep it may go up at the end of a step, of how steep it
 went down at its beginning."""
+
+CACHED = 1 << 17
+"""Entries of outputs that are worked on at a time."""
 
 Check = Callable[[], None]
 
@@ -77,11 +80,14 @@ class Descent:
         """`(A, k, m)`."""
         phi, turned, _, ridge = self._in
         A, k, m = V.shape
-        s = (V.reshape(A * k, m) @ turned).reshape(A, k, -1)
-        s -= s.max(axis=1, keepdims=True)
-        np.exp(s, out=s)
-        s /= s.sum(axis=1, keepdims=True)
-        g = (s.reshape(A * k, -1) @ phi).reshape(V.shape)
+        g, step = np.empty_like(V), max(1, CACHED // (k * len(phi)))
+        for begin in range(0, A, step):
+            some = V[begin : begin + step]
+            s = (some.reshape(-1, m) @ turned).reshape(len(some), k, -1)
+            s -= s.max(axis=1, keepdims=True)
+            np.exp(s, out=s)
+            s /= s.sum(axis=1, keepdims=True)
+            g[begin : begin + step] = (s.reshape(-1, s.shape[2]) @ phi).reshape(some.shape)
         g += self._low[2][who]
         g += V * ridge
         return g

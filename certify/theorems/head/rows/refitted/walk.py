@@ -291,19 +291,24 @@ class Walk:
             self.clear[watched[open_.any(axis=0)]] = False
         return np.asarray(open_.any(axis=1))
 
-    def sample(self, families: int) -> int:
-        """Refit a few changes of most rows, for their time; how many they were."""
+    def sample(self, families: int) -> tuple[int, float]:
+        """Refit a few changes of most rows; how many they were, and their seconds."""
         size, n = self.change.count, len(self.rows)
         if not 0 < size <= n:
-            return 0
-        rng, few = np.random.default_rng(0), 0
+            return 0, 0.0
+        rng, few, started = np.random.default_rng(0), 0, time.monotonic()
         for _ in range(families if size > 1 else 1):
             place = np.arange(size - 1) if n <= size else np.sort(rng.choice(n - 1, size=size - 1, replace=False))
             code = self.alternatives[place, 0]
             one = Choices(self.rows[place][None], code[None])
             made = parents(self.refitter, one, self.refitter.solve(one))
-            few += len(next(self.families(place[None], code[None], made))[0])
-        return few
+            below = self.families(place[None], code[None], made)
+            if self._far is not None:  # what the first of all cost is no measure: nothing is known, and no point flipped
+                first = len(next(below)[0])
+                started, second = time.monotonic(), next(below, None)
+                return (len(second[0]), time.monotonic() - started) if second else (first, 0.0)
+            few += len(next(below)[0])
+        return few, time.monotonic() - started
 
 
 def by_sums(head: Head, change: RowChange, many: int = MANY) -> bool:
