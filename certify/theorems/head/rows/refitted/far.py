@@ -21,7 +21,8 @@ TRIES, FIRST, PART, LOST = 4, 1e-4, 0.5, 0.25
 known, what is aimed at, and of the last one where nothing is known."""
 
 USUAL, SHORTER, LONGER = 0.12, 0.7, 1.15
-"""What share of a batch may be open after the first gradient; what the next one aims at, times that, if more are, or less."""
+"""What share of a batch may be open after the first gradient; if more are, or less, the next one aims at so many times
+that."""
 
 SHORT = 4e-5
 """Gradients that weights in four bytes may have, in μ."""
@@ -78,6 +79,6 @@ class Far:
         which = self._watched()
         with np.errstate(all="ignore"):
             two = np.partition(self.head.sides(V, near, which)[1], -2, axis=2)[:, :, -2:]
-            gap = ((two[..., 1] - two[..., 0]) / (np.sqrt(2.0) * self.head.points_norm[which])).min(axis=1, initial=np.inf)
-            found = PART * size / near * gap
+            gap = (two[..., 1] - two[..., 0]) / (np.sqrt(2.0) * self.head.points_norm[which])
+            found = PART * size / near * gap.min(axis=1, initial=np.inf)
         return np.where(np.isfinite(near) & np.isfinite(found), found, LOST * last)

@@ -303,7 +303,7 @@ class Walk:
             one = Choices(self.rows[place][None], code[None])
             made = parents(self.refitter, one, self.refitter.solve(one))
             below = self.families(place[None], code[None], made)
-            if self._far is not None:  # what the first of all cost is no measure: nothing is known, and no point flipped
+            if self._far is not None:  # the first of all is no measure: no point is flipped yet
                 first = len(next(below)[0])
                 started, second = time.monotonic(), next(below, None)
                 return (len(second[0]), time.monotonic() - started) if second else (first, 0.0)
