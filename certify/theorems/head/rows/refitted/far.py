@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from certify.finders.head.descent import Descent
-from certify.finders.head.leaves import Parent, Starts
+from certify.finders.head.near.descent import Descent
+from certify.finders.head.near.leaves import Parent, Starts
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange
 from certify.systems.head.rows.head import Head, Whole

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.finders.head.leaves import parents, starts
+from certify.finders.head.near.leaves import parents, starts
 from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from certify.finders.head.anderson import Mixed
-from certify.finders.head.leaves import Parent, Starts, parents, starts
+from certify.finders.head.near.leaves import Parent, Starts, parents, starts
 from certify.finders.head.refits import Refitter
 from certify.rigor.fp import Array
 from certify.systems.head.rows.change import Choices, RowChange

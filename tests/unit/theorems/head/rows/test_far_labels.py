@@ -8,8 +8,8 @@ from flint import ctx
 
 from certify.check.reading.arrays import Array
 from certify.check.theorems.head.rows import enumeration as checker
-from certify.finders.head.descent import Descent
-from certify.finders.head.leaves import parents, starts
+from certify.finders.head.near.descent import Descent
+from certify.finders.head.near.leaves import parents, starts
 from certify.finders.head.refits import Refitter
 from certify.problem.limits import OutOfTime
 from certify.systems.head.rows.change import Choices
