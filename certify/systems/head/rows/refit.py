@@ -11,7 +11,7 @@ from certify.rigor.fp import RAISE, Array, U
 from certify.rigor.split import split_product, split_unit
 from certify.systems.head.rows import plainly
 from certify.systems.head.rows.change import DELETED, NONE, Choices
-from certify.systems.head.rows.head import Head
+from certify.systems.head.rows.head import Head, Whole
 
 AT_ONCE = 1 << 18
 """Entries of the largest array that is worked on at a time: what fits into the cache of a core."""
@@ -180,12 +180,30 @@ def _distances(head: Head, choices: Choices, V: Array, fine: bool) -> tuple[Arra
         near = slopes.size / sigma * ROOM
         found = np.where((near < radius) & (near < found), near, found)
         radius = np.where(np.isfinite(near), near * 1.5, 0.0)
+    lost = np.flatnonzero(~np.isfinite(found) & np.isfinite(slopes.size)) if head.k > 1 else found[:0]
+    if len(lost):
+        found[lost] = _row_by_row(head, choices, slopes, low, lost)
     if head.fine:
         near, away = _from_means(head, choices, V, slopes)
         nearest = float(head.points_norm.min(initial=np.inf))
         # labels alone are read off these: near·(|φ| + away) is what an output moves by
         found = np.fmin(found, near * (1.0 + away / nearest) * RAISE)
     return found, slopes.gradient
+
+
+def _row_by_row(head: Head, choices: Choices, slopes: Slopes, mu: Array, which: Whole) -> Array:
+    """The same for some, the curvature of every row falling by what its own outputs move: a few rows may be long."""
+    D = _curvatures(head, choices, slopes)[:, which]
+    x, size, mu = head.phi[:, :-1], slopes.size[which], mu[which]
+    found, radius = np.full(len(which), np.inf), np.zeros(len(which))
+    for _ in range(TRIES):
+        reach = (slopes.unit[:, None] * slopes.length[which] + head.phi_norm[:, None] * radius) * RAISE
+        s, away = _mean_of(head, D * _left(head, reach), x)
+        sigma = mu * s / ((mu + s + s * away * away) * RAISE) * (1 - 4 * U)
+        near = size / sigma * ROOM
+        found = np.where((near < radius) & (near < found), near, found)
+        radius = np.where(np.isfinite(near), near * 1.5, 0.0)
+    return found
 
 
 def from_means(head: Head, choices: Choices, V: Array) -> tuple[Array, Array]:
@@ -242,8 +260,11 @@ def _curvatures(head: Head, choices: Choices, slopes: Slopes) -> Array:
 
 def _held(head: Head, choices: Choices, slopes: Slopes) -> tuple[Array, Array]:
     """Per member `s = Σ D_i` from below and `|Σ D_i x_i|/s` from above, D_i the curvature of row i at V̂ (D1b)."""
-    D = _curvatures(head, choices, slopes)
-    x = head.phi[:, :-1]
+    return _mean_of(head, _curvatures(head, choices, slopes), head.phi[:, :-1])
+
+
+def _mean_of(head: Head, D: Array, x: Array) -> tuple[Array, Array]:
+    """`s = Σ D_i` from below and `|Σ D_i x_i|/s` from above."""
     total, mean = D.sum(axis=0), x.T @ D
     low = total * (1 - 2 * fp.dot_unit(head.n))
     off = (head.phi_norm * fp.dot_unit(head.n) + head.phi_rad) @ D * fp.sum_up(head.n)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,6 +12,7 @@ from certify.systems.head.rows.change import RowChange
 from certify.systems.head.rows.changes.base import Change
 from certify.systems.head.rows.head import Head
 from certify.theorems.head.rows.method import Budget, Mask, Method, Part
+from certify.theorems.head.rows.refitted.far import far
 from certify.theorems.head.rows.refitted.walk import Walk, by_sums, seconds_of_sums
 
 LEAVES, SUMMED = 10_000_000, 30_000_000
@@ -29,6 +29,10 @@ QUICK = 5.0
 
 AT_ONCE = 0.5
 """The same with the squared loss."""
+
+SURE = 1.1
+"""Share of the time that a large softmax head's refits may take by that measure to go before everything else: where it
+is too short in the end, the flips among those made are about as many as a search finds."""
 
 FAMILIES = 4
 """Changes of one row less whose refits with one more are timed."""
@@ -62,14 +66,16 @@ class Enumeration(Method):
         # with the squared loss other methods decide as much, without a refit of every choice
         return choices_in_all(head, change) * each <= (AT_ONCE if head.loss.quadratic else QUICK)
 
+    def sure(self, head: Head, change: RowChange, left: float) -> bool:
+        """Any one label of a large softmax head, about which trees and boxes prove little."""
+        return far(head, change) and not self.able(head, change) and self.seconds(head, change) <= SURE * left
+
     def seconds(self, head: Head, change: RowChange) -> float:
         """The time of all refits, from that of a few with most rows changed."""
         if by_sums(head, change):
             return seconds_of_sums(head, change) + self.seconds(head, replace(change, count=change.count - 1))
-        walk = Walk(head, change, head.today >= 0, Budget())
-        started = time.monotonic()
-        few = walk.sample(FAMILIES)
-        return (time.monotonic() - started) / few * choices_in_all(head, change) if few else 0.0
+        few, took = Walk(head, change, head.today >= 0, Budget()).sample(FAMILIES)
+        return took / few * choices_in_all(head, change) if few else 0.0
 
     def prove(self, head: Head, change: RowChange, todo: Mask, budget: Budget) -> Part | None:
         """Both ends of every point, or nothing when the time is too short; flips that were met count."""

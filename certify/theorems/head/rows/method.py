@@ -106,6 +106,10 @@ class Method(ABC):
         """Whether it finds the changes that flip as well, so that no search need go before it."""
         return False
 
+    def sure(self, head: Head, change: Any, left: float) -> bool:
+        """The same, by how long it takes as measured here, where nothing else decides as much in as many seconds."""
+        return False
+
     def seconds(self, head: Head, change: Any) -> float:
         """About how long it takes to decide every point, measured here; infinite where that is not known."""
         return float("inf")

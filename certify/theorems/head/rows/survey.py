@@ -109,7 +109,8 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         reasons, known = [*reasons, *gone], np.zeros_like(known)
     parts: dict[str, Part] = {}
     attacked = False
-    for name in order(head, change, budget, methods, seen):
+    first = leading(head, change, budget, methods, seen)
+    for name in order(head, change, budget, methods, seen, first):
         todo = known & ~found.flipped & (status == OPEN)
         if not todo.any():
             break
@@ -117,7 +118,7 @@ def survey(head: Head, change: Change, seconds: float = float("inf"), tell: Tell
         if isinstance(asked, str):
             reasons.append(f"{name}: {asked}")
             continue
-        if not attacked and not _method(name).complete(head, asked):
+        if not attacked and name not in first and not _method(name).complete(head, asked):
             _attack(head, change, todo, found, budget, tell)
             attacked, todo = True, todo & ~found.flipped
         tell(name, float((~todo).mean()))
@@ -200,22 +201,32 @@ def require_consistent(status: np.ndarray, found: Found) -> None:
                              "report this with the data: it is a defect of certify, and no answer counts")
 
 
+def leading(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], seen: Centred | None = None,
+            ) -> frozenset[str]:
+    """Methods that go first, before any search for changes that flip: they find both ends in the time."""
+    def leads(name: str) -> bool:
+        asked = _method(name).takes(change)
+        near = head if seen is None or name not in REFITS else seen.head
+        return not isinstance(asked, str) and (
+            _method(name).complete(head, asked) or _method(name).sure(near, asked, budget.left()))
+
+    return frozenset(name for name in CLASSES if name in methods and leads(name))
+
+
 def order(head: Head, change: Change, budget: Budget, methods: tuple[str, ...], seen: Centred | None = None,
-          ) -> Iterator[str]:
-    """The methods in turn, those that decide everything in seconds first.
+          first: frozenset[str] | None = None) -> Iterator[str]:
+    """The methods in turn, those that decide everything first.
 
     Before one that may use all the time goes one whose own time is known to fit into half of what is left.
     """
-    def quick(name: str) -> bool:
-        asked = _method(name).takes(change)
-        return not isinstance(asked, str) and _method(name).complete(head, asked)
+    first = leading(head, change, budget, methods, seen) if first is None else first
 
     def fits(name: str) -> bool:
         near = head if seen is None or name not in REFITS else seen.head
         asked = asked_of(name, near, change)
         return not isinstance(asked, str) and _method(name).seconds(near, asked) <= FITS * budget.left()
 
-    waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: not quick(name))
+    waiting = sorted((name for name in CLASSES if name in methods), key=lambda name: name not in first)
     if tree_first(head, change, methods):
         waiting.remove("box_tree")
         waiting.insert(waiting.index("cells"), "box_tree")

@@ -19,6 +19,7 @@ from certify.systems.head.rows.refit import AT_ONCE, refits_and_gradients
 from certify.theorems.head.rows.flips import Found
 from certify.theorems.head.rows.method import Budget, Mask
 from certify.theorems.head.rows.refitted.corrections import Corrections
+from certify.theorems.head.rows.refitted.far import Far, far
 from certify.theorems.head.rows.refitted.judge import SUMMED, Judge
 from certify.theorems.head.rows.refitted.last import BLOCK, Last
 from certify.theorems.head.rows.refitted.sums import Sums
@@ -95,6 +96,7 @@ class Walk:
         self._exact: list[tuple[int, Array]] = []
         self._count = self._thin = 0
         self.summing = 0.0
+        self._far = Far(head, self.judge, self._watched, self.budget.check) if far(head, change) else None
         self.summed = by_sums(head, change, 0 if sums else MANY) and sums is not False
 
     def all(self) -> dict[str, np.ndarray]:
@@ -130,7 +132,7 @@ class Walk:
         """The largest changes, by sums of the weights of smaller ones; what a checker needs beside these."""
         sums = Sums(len(self.rows), self.alternatives.shape[1], self.change.count, levels)
         last = Last(self.head, self.rows, self.alternatives, sums, self.refitter,
-                    lambda: np.flatnonzero(self.clear & ~self.found.flipped))
+                    self._watched)
         corrections = Corrections(last, self._settled)
         started = time.monotonic()
         for block in last.blocks():
@@ -167,7 +169,7 @@ class Walk:
         of = np.repeat(np.arange(len(places)), (n - first) * each)
         more = np.concatenate([np.repeat(np.arange(f, n), each) for f in first])
         new = np.concatenate([self.alternatives[f:].ravel() for f in first])
-        step = max(1, AT_ONCE // (self.head.n * self.head.k))
+        step = max(1, AT_ONCE // (self.head.n * self.head.k)) if self._far is None else self._far.batch
         for begin in range(0, len(of), step):
             self.budget.check()
             at = slice(begin, begin + step)
@@ -175,7 +177,22 @@ class Walk:
             with np.errstate(all="ignore"):
                 start = starts(self.head, made[low:high], of[at] - low, self.rows[more[at]], new[at])
             rows, become = (np.hstack([old[of[at]], one[at][:, None]]) for old, one in ((places, more), (codes, new)))
-            yield rows, become, self.settle(Choices(self.rows[rows], become), start.V, start)
+            some = Choices(self.rows[rows], become)
+            yield rows, become, (self.settle(some, start.V, start) if self._far is None else
+                                 self._settle_far(some, made[low], start))
+
+    def _settle_far(self, choices: Choices, parent: Parent, start: Starts) -> Array:
+        """The same where a Hessian for every refit is dear."""
+        assert self._far is not None
+        V, exact, rest = self._far.settle(choices, parent, start)
+        self._exact += [(self._count + int(b), V[b].copy()) for b in np.setdiff1d(exact, rest)]
+        self._solve(choices, V, rest)
+        self._count += len(V)
+        return V
+
+    def _watched(self) -> Whole:
+        """Points that every change so far leaves."""
+        return np.flatnonzero(self.clear & ~self.found.flipped)
 
     def settle(self, choices: Choices, V: Array, start: Starts | None) -> Array:
         """Weights as near the refits as the labels of all points need; those that need it are solved to the end."""
@@ -274,19 +291,24 @@ class Walk:
             self.clear[watched[open_.any(axis=0)]] = False
         return np.asarray(open_.any(axis=1))
 
-    def sample(self, families: int) -> int:
-        """Refit a few changes of most rows, for their time; how many they were."""
+    def sample(self, families: int) -> tuple[int, float]:
+        """Refit a few changes of most rows; how many they were, and their seconds."""
         size, n = self.change.count, len(self.rows)
         if not 0 < size <= n:
-            return 0
-        rng, few = np.random.default_rng(0), 0
+            return 0, 0.0
+        rng, few, started = np.random.default_rng(0), 0, time.monotonic()
         for _ in range(families if size > 1 else 1):
             place = np.arange(size - 1) if n <= size else np.sort(rng.choice(n - 1, size=size - 1, replace=False))
             code = self.alternatives[place, 0]
             one = Choices(self.rows[place][None], code[None])
             made = parents(self.refitter, one, self.refitter.solve(one))
-            few += len(next(self.families(place[None], code[None], made))[0])
-        return few
+            below = self.families(place[None], code[None], made)
+            if self._far is not None:  # the first of all is no measure: no point is flipped yet
+                first = len(next(below)[0])
+                started, second = time.monotonic(), next(below, None)
+                return (len(second[0]), time.monotonic() - started) if second else (first, 0.0)
+            few += len(next(below)[0])
+        return few, time.monotonic() - started
 
 
 def by_sums(head: Head, change: RowChange, many: int = MANY) -> bool:

@@ -15,9 +15,12 @@ class CrossEntropy(RowLoss):
 
     def slope(self, z: list[arb], y: list[float]) -> list[arb]:
         """Softmax less the unit vector."""
-        top = max(float(x.mid()) for x in z)
-        e = [(x - top).exp() for x in z]
+        e = [x.exp() for x in z]  # the exponents of balls have no end
         total = sum(e, ZERO)
+        if not total.is_finite():
+            top = max(float(x.mid()) for x in z)
+            e = [(x - top).exp() for x in z]
+            total = sum(e, ZERO)
         return [x / total - b for x, b in zip(e, y, strict=True)]
 
     def floor(self, g: list[arb], y: list[float], reach: arb) -> arb:

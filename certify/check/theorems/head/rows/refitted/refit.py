@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flint import arb, arb_mat, ctx
 
@@ -41,10 +42,12 @@ def _labels(head: Head, changes: Sequence[Change], weights: Sequence[Sequence[fl
         flat = _columns(head, V)
         F = (head.evaluated * flat).tolist()
         Z = (head.phi * flat).tolist()
-        for b, (change, v) in enumerate(zip(some, V, strict=True)):
-            r, middle = _seen(head, change, v, _of(Z, b, head.k), head.far)
-            lengths = head.lengths if middle is None else middle.lengths
+        pulled = [_slopes(head, change, _of(Z, b, head.k)) for b, change in enumerate(some)]
+        sums = (arb_mat([list(line) for one in pulled for line in zip(*one.g, strict=True)]) * head.phi).tolist()
+        for b, v in enumerate(V):
             at = slice(b * head.k, (b + 1) * head.k)
+            r, middle = _seen(head, pulled[b], v, sums[at], head.far)
+            lengths = head.lengths if middle is None else middle.lengths
             # two outputs differ by √2·r·|x| more at most, one output by r·|x|
             spread = r if head.k == 1 else r * arb(2).sqrt()
             found.append([label(row[at], head.threshold, spread * size) if r.is_finite() else OPEN
@@ -82,25 +85,44 @@ def distance(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]])
         v: V̂, row by row.
         Z: `(n, k)` outputs at V̂.
     """
-    near, _ = _seen(head, change, v, Z, False)
+    near, _ = _alone(head, change, v, Z, False)
     if head.far:
         with ctx.workprec(max(ctx.prec, FAR_BITS)):
-            moved, middle = _seen(head, change, v, head.outputs(list(v)), True)
+            moved, middle = _alone(head, change, v, head.outputs(list(v)), True)
         near = near if middle is None else near.min((moved * middle.stretch).upper())
     return near
 
 
-def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], moved: bool) -> tuple[arb, Middle | None]:
-    """The same, or if moved that of `(U, β + Uc)`, of which the gradient is `(g_U − g_βcᵀ, g_β)`.
+@dataclass(frozen=True)
+class Pulled:
+    """Rows after a change: their slopes, their targets, and which are deleted."""
+
+    g: list[list[arb]]
+    targets: list[list[float]]
+    gone: set[int]
+
+
+def _slopes(head: Head, change: Change, Z: list[list[arb]]) -> Pulled:
+    new, codes = dict(change), head.codes.rows
+    targets = [codes[new[i]] if new.get(i, DELETED) != DELETED else y for i, y in enumerate(head.targets)]
+    gone = {i for i, code in change if code == DELETED}
+    return Pulled([[ZERO] * head.k if i in gone else head.loss.slope(z, y)
+                   for i, (z, y) in enumerate(zip(Z, targets, strict=True))], targets, gone)
+
+
+def _alone(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], moved: bool,
+           ) -> tuple[arb, Middle | None]:
+    one = _slopes(head, change, Z)
+    return _seen(head, one, v, (arb_mat(one.g).transpose() * head.phi).tolist(), moved)
+
+
+def _seen(head: Head, pulled: Pulled, v: Sequence[float], sums: list[list[arb]], moved: bool,
+          ) -> tuple[arb, Middle | None]:
+    """The same from slopes and `Σ g_i ⊗ φ_i`; if moved of `(U, β + Uc)`, whose gradient is `(g_U − g_βcᵀ, g_β)`.
 
     c is the middle of the rows by their curvature at V̂, that of each change.
     """
-    new = dict(change)
-    codes = head.codes.rows
-    targets = [codes[new[i]] if new.get(i, DELETED) != DELETED else y for i, y in enumerate(head.targets)]
-    gone = {i for i, code in change if code == DELETED}
-    g = [[ZERO] * head.k if i in gone else head.loss.slope(z, y)
-         for i, (z, y) in enumerate(zip(Z, targets, strict=True))]
+    g, targets, gone = pulled.g, pulled.targets, pulled.gone
     mu = head.mu(len(gone))
     held = [0.0 if head.free_intercept and j == head.m - 1 else 1.0 for j in range(head.m)]
     pull = [[mu * x * d for x, d in zip(v[a * head.m : (a + 1) * head.m], held, strict=True)] for a in range(head.k)]
@@ -108,7 +130,7 @@ def _seen(head: Head, change: Change, v: Sequence[float], Z: list[list[arb]], mo
     if moved:
         least = [[] if i in gone else head.loss.floors(g[i], targets[i], ZERO) for i in range(head.n)]
         middle = head.middle([sum((x.lower().max(ZERO) for x in row), ZERO) for row in least])
-    whole = (arb_mat(g).transpose() * head.phi + arb_mat(pull)).tolist()
+    whole = [[x + y for x, y in zip(*row, strict=True)] for row in zip(sums, pull, strict=True)]
     if middle is not None:
         whole = [[*(x - row[-1] * y for x, y in zip(row, middle.c, strict=False)), row[-1]] for row in whole]
     size = norm([x for row in whole for x in row]).upper()
