@@ -20,7 +20,7 @@ from certify.rigor.activation import activation
 from certify.rigor.fp import Array
 from certify.spec.vocabulary import ACTIVATIONS
 
-SHOWN: Final = 3
+SHOWN: Final = 9
 TRIED: Final = (Loss.CROSS_ENTROPY, Loss.LOGISTIC, Loss.SQUARED)
 """Losses that are tried on data, the likelier first."""
 ROWS: Final = 4096
@@ -75,9 +75,9 @@ def _activations(network: Network | GraphNetwork, X: Array, raw: Array | None, l
         made = next((made for name in ((loss,) if loss else TRIED)
                      if (made := _fit(replace(network, activation=word), X, raw, name)) is not None), None)
         if made is not None:
-            found.append((made[0], f"{word} (loss {made[0]:.3g}{made[1]})"))
+            found.append((made[0], f"{word} {made[0]:.3g}"))
     best = ", ".join(words for _, words in sorted(found)[:SHOWN])
-    return f"these fit the data best: {best}" if best else f"one of {', '.join(ACTIVATIONS)}"
+    return f"today's training loss with each would be: {best}" if best else f"one of {', '.join(ACTIVATIONS)}"
 
 
 def _losses(network: Network | GraphNetwork, X: Array, raw: Array | None, any_activation: bool) -> str:

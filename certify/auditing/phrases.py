@@ -5,10 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from certify.auditing.questions import QUESTIONS
 from certify.auditing.questions.base import Options, Question
 from certify.format.errors import InputError
+
+NUMBERS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+FILLERS: Final = frozenset("""
+    a an and the of my our your any all may can could i we you do does did if is are was were be been being to for from
+    with by training row rows record records sample samples point points prediction predictions stay stays survive
+    change changes what happens when which how many much would should model models still each every users user data
+    some it them they that s there at most up until feature features values value off out
+""".split())
+"""Words that say nothing of which question is meant, or how it is."""
+ROWS: Final = "rows"
 
 
 def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question, ...], Options]:
@@ -30,19 +41,44 @@ def asked_for(phrases: Sequence[str], options: Options) -> tuple[tuple[Question,
     options = replace(options, named=True)
     found: list[Question] = []
     for phrase in phrases:
+        phrase = _with_digits(phrase)
         question = _meant(phrase)
+        _require_read(phrase, question)
         before, options = options, question.heard(phrase, options)
         if any(one.option and getattr(options, one.option) != getattr(before, one.option) for one in found):
             raise InputError(f"--ask {phrase!r}", "other rows, or another number of them, than an earlier --ask has",
                              "ask for each in an audit of its own, with another folder")
         if question not in found:
             found.append(question)
+    if options.rows and not any(question.option == ROWS for question in found):
+        raise InputError("--rows", "named, and no question is about these rows", "add --ask 'these rows'")
     return tuple(found), options
+
+
+def _with_digits(phrase: str) -> str:
+    """Small numbers in words as digits."""
+    return re.sub(rf"\b({'|'.join(NUMBERS)})\b", lambda word: str(NUMBERS.index(word[1].lower()) + 1), phrase,
+                  flags=re.IGNORECASE)
+
+
+def _require_read(phrase: str, question: Question) -> None:
+    """Refuse a phrase with words of which nothing is made, rather than answer another question.
+
+    Raises:
+        InputError: naming them.
+    """
+    own = {part for word in (*question.words, question.slug) for part in re.findall(r"[a-z0-9]+", word)}
+    left = [word for word in re.findall(r"[^\W_]+", question.rest(phrase).lower()) if word not in own | FILLERS]
+    if left:
+        raise InputError(f"--ask {phrase!r}",
+                         f"taken for {question.words[0]!r}, and {', '.join(map(repr, left))} means nothing there",
+                         "say it without, or ask for each question with an --ask of its own")
 
 
 def _meant(phrase: str) -> Question:
     """The question with the longest word that stands in a phrase."""
     plain = re.sub(r"[^a-z0-9]+", " ", phrase.lower()).strip()
+    plain = re.sub(r"\bthese [0-9]+ rows\b", "these rows", plain)
     ranked = sorted(((len(word), -place, question) for place, question in enumerate(QUESTIONS)
                      for word in (*question.words, question.slug.replace("-", " ")) if word in plain),
                     key=lambda entry: entry[:2], reverse=True)

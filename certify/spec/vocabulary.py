@@ -35,7 +35,8 @@ _ARRAYS: Final = (
 FOREIGN: Final[dict[str, str]] = {
     **dict.fromkeys((".npz", ".npy", ".mat"), _ARRAYS.format("")),
     **dict.fromkeys((".h5", ".hdf5", ".keras"), _ARRAYS.format(": Keras' kernels transposed")),
-    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "a pickle can run code, and none is opened: load it where you "
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "a pickle can run code, and none is opened: write a scikit-learn "
+                    "estimator with skops.io.dump and give `certify audit` the .skops file; else load it where you "
                     "trust it, and " + _ARRAYS.format(": scikit-learn's coefs_ transposed")),
     **dict.fromkeys((".ckpt", ".bin", ".tar"), "if torch.save wrote it, name it .pt; else " + _ARRAYS.format("")),
     **dict.fromkeys((".pb", ".tflite", ".mlmodel"), "export it as .onnx, or " + _ARRAYS.format("")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,9 @@ Claim = Mapping[str, Any]
 
 START: Final = "today's exact minimum"
 """From where the motion of outputs and weights is counted: training stops near it, and the given weights are there."""
+
+MOST: Final = 6
+"""Training rows that are named in a sentence."""
 
 SMALL: Final = 1e-3
 """A threshold for a quantity of which nothing is known yet."""
@@ -96,6 +100,10 @@ class Question(ABC):
         """Whether somebody asked for an answer to it, by name or by what they gave for it alone."""
         return options.named
 
+    def rest(self, phrase: str) -> str:
+        """A phrase without what :meth:`heard` reads in it."""
+        return phrase
+
     def heard(self, phrase: str, options: Options) -> Options:
         """The options with what a phrase says of it, e.g. a number of rows.
 
@@ -138,6 +146,15 @@ def number_in(phrase: str) -> int | None:
     if found is not None and int(found[1]) < 1:
         raise InputError(f"--ask {phrase!r}", "0 rows", "give a number of rows from 1 on")
     return None if found is None else int(found[1])
+
+
+def without_number(phrase: str) -> str:
+    """A phrase without its first number.
+
+    >>> without_number("rows 3 and 17")
+    'rows  and 17'
+    """
+    return re.sub(r"\b[0-9]{1,9}\b", "", phrase, count=1)
 
 
 def evaluation(subject: Subject) -> dict[str, Any]:
@@ -205,7 +222,8 @@ def _stay(subject: Subject, claim: Claim, change: str) -> str:
 def _right(subject: Subject, claim: Claim, change: str) -> str:
     (low, high), N = _ends(subject, claim), subject.points
     ends = f"{low}" if low == high else f"{low} to {high}"
-    return f"{ends} of {N} {rows_word(subject)} are right and stay right, {change} ({100 * low / N:.1f} % proved)"
+    share = math.floor(1000 * low / N) / 10  # what is proved is never rounded up
+    return f"{ends} of {N} {rows_word(subject)} are right and stay right, {change} ({share:.1f} % proved)"
 
 
 def _ends(subject: Subject, claim: Claim) -> tuple[int, int]:
@@ -237,11 +255,14 @@ def _example(claim: Claim) -> str:
     flipped, changed = witness.get("flipped"), witness.get("changed")
     if not flipped or not changed:
         return ""
-    rows = [row for row in (changed[0] if isinstance(changed[0], list) else [changed[0]]) if row >= 0]
+    width = len(changed) // len(flipped)  # as many numbers a prediction, filled up with -1
+    rows = [row for row in changed[:width] if row >= 0]
     if not rows:
         return f" (row {flipped[0]} with no change at all: the minimum of the stated loss gives it another label)"
-    named = ", ".join(str(row) for row in rows[:5])
-    return f" (row {flipped[0]} by training row{'s' if len(rows) > 1 else ''} {named})"
+    if len(rows) == 1:
+        return f" (row {flipped[0]} by training row {rows[0]})"
+    more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
+    return f" (row {flipped[0]} by training rows {', '.join(map(str, rows[:MOST]))}{more} together)"
 
 
 SAYINGS: Final[Mapping[str, Callable[[Subject, Claim, str], str]]] = MappingProxyType({

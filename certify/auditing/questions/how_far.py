@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, Wanted, number_in, of_head, rows_word
+from certify.auditing.questions.base import (
+    Asked,
+    Claim,
+    Options,
+    Question,
+    Wanted,
+    number_in,
+    of_head,
+    rows_word,
+    without_number,
+)
 from certify.auditing.subject import Subject
 
 UP_TO = 3
@@ -32,6 +42,10 @@ class HowFar(Question):
     def unprompted(self, options: Options) -> bool:
         """It takes long."""
         return False
+
+    def rest(self, phrase: str) -> str:
+        """Without the number of rows."""
+        return without_number(phrase)
 
     def heard(self, phrase: str, options: Options) -> Options:
         """The number of rows."""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, number_in, of_head, of_rows, wanted
+from certify.auditing.questions.base import (
+    Asked,
+    Claim,
+    Options,
+    Question,
+    number_in,
+    of_head,
+    of_rows,
+    wanted,
+    without_number,
+)
 from certify.auditing.subject import Subject
 from certify.network.loss.losses import loss_named
 
@@ -30,6 +40,10 @@ class LabelsWrong(Question):
         if options.relabel >= subject.n:
             return f"{options.relabel} of {subject.n} labels cannot all be wrong"
         return ""
+
+    def rest(self, phrase: str) -> str:
+        """Without the number of rows."""
+        return without_number(phrase)
 
     def heard(self, phrase: str, options: Options) -> Options:
         """The number of rows."""

@@ -6,14 +6,19 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from certify.auditing.questions.base import SMALL, Asked, Claim, Options, Question, Wanted, of_weights
 from certify.auditing.subject import Subject
 from certify.format.digits import at_least, at_most
+from certify.format.errors import InputError
 from certify.format.words import Loss
+
+COLUMN: Final = r"\bin (?:the )?(.+?)[\s?]*$"
+AMOUNT: Final = r"(?:\bof|±|\+-|\+/-)\s*(?:±|\+-|\+/-)?\s*([0-9]+(?:\.[0-9]+)?)"
+"""Where a phrase names a feature, and by how much it may be off."""
 
 
 class Noise(Question):
@@ -50,11 +55,19 @@ class Noise(Question):
 
     def heard(self, phrase: str, options: Options) -> Options:
         """The feature after "in"."""
-        column = re.search(r"\bin (?:the )?(.+?)[\s?]*$", phrase)
+        column = re.search(COLUMN, phrase)
         if column is None or any(str(name) == column[1] for name, _ in options.noise):
             return options
         name: str | int = int(column[1]) if column[1].isdecimal() and column[1].isascii() else column[1]
-        return replace(options, noise=(*options.noise, (name, None)))
+        amount = re.search(AMOUNT, phrase[:column.start()])
+        if amount is not None and not float(amount[1]) > 0:
+            raise InputError(f"--ask {phrase!r}", "an amount of 0", "give a number above 0")
+        return replace(options, noise=(*options.noise, (name, None if amount is None else float(amount[1]))))
+
+    def rest(self, phrase: str) -> str:
+        """Without the feature and its amount."""
+        column = re.search(COLUMN, phrase)
+        return phrase if column is None else re.sub(AMOUNT, "", phrase[:column.start()])
 
     def asked(self, subject: Subject, options: Options) -> Asked:
         """The spec: a row moves in the Euclidean norm, each column in units of its amount.

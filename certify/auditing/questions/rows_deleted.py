@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certify.auditing.questions.base import Asked, Claim, Options, Question, number_in, of_head, of_rows, wanted
+from certify.auditing.questions.base import (
+    Asked,
+    Claim,
+    Options,
+    Question,
+    number_in,
+    of_head,
+    of_rows,
+    wanted,
+    without_number,
+)
 from certify.auditing.subject import Subject
 
 
@@ -25,6 +35,10 @@ class RowsDeleted(Question):
         if options.delete >= subject.n:
             return f"{options.delete} of {subject.n} training rows cannot be left out"
         return subject.against_head
+
+    def rest(self, phrase: str) -> str:
+        """Without the number of rows."""
+        return without_number(phrase)
 
     def heard(self, phrase: str, options: Options) -> Options:
         """The number of rows."""

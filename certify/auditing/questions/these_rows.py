@@ -14,7 +14,8 @@ class TheseRows(Question):
     """The rows that were named are left out, all at once."""
 
     slug = "these-rows"
-    words = ("these rows", "those rows", "given rows", "gdpr", "right to be forgotten")
+    words = ("these rows", "those rows", "given rows", "gdpr", "right to be forgotten", "delete these rows",
+             "these rows deleted", "these rows removed", "forget these rows", "these rows unlearned")
     option = "rows"
 
     def sentence(self, subject: Subject, options: Options) -> str:
@@ -34,12 +35,22 @@ class TheseRows(Question):
         """Where rows are named too."""
         return options.named or bool(options.rows)
 
+    def rest(self, phrase: str) -> str:
+        """Without the numbers of rows and ranges of them."""
+        return re.sub(r"[0-9]+(?:\s*(?:-|–|to)\s*[0-9]+)?", "", phrase)
+
     def heard(self, phrase: str, options: Options) -> Options:
         """The numbers of the rows and ranges of them, unless they are known.
 
         Raises:
             InputError: a range that ends before it starts, or other rows than were named before.
         """
+        counted = re.search(r"\bthese ([0-9]{1,9}) rows\b", phrase)
+        if counted is not None:
+            if len(set(options.rows)) != int(counted[1]):
+                raise InputError(f"--ask {phrase!r}", f"{len(set(options.rows))} rows are named",
+                                 "name them with --rows")
+            return options
         found: list[int] = []
         for first, last in re.findall(r"(?<![0-9.])([0-9]{1,9})(?:\s*(?:-|–|to)\s*([0-9]{1,9}))?(?![0-9.])", phrase):
             if int(last or first) < int(first):

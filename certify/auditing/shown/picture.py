@@ -7,7 +7,7 @@ from typing import Any
 
 from certify.auditing.answering import Answer
 
-COLOURS = {"proved to stay": "#1e6b4a", "undecided": "#c98f1d", "flipped": "#9c2b27"}
+COLOURS = {"proved to stay": "#1e6b4a", "undecided": "#c98f1d", "flipped (of right ones: or wrong today)": "#9c2b27"}
 
 
 def drawn(answers: Sequence[Answer], points: int, axes: Any = None) -> Any:

@@ -164,7 +164,7 @@ def test_an_activation_is_not_guessed_and_the_best_fits_are_named(tmp_path, caps
                str(tmp_path / "out")]
     assert main(command) == 2
     said = capsys.readouterr().err
-    assert "--activation: no file says it" in said and "these fit the data best: relu (loss " in said
+    assert "--activation: no file says it" in said and "today's training loss with each would be: relu " in said
     assert main([*command, "--activation", "relux"]) == 2
     assert main([*command, "--loss", "squarred"]) == 2
     assert main([*command, "--activation", "relu", "-q", "--ask", "noise"]) == 0
@@ -293,5 +293,9 @@ def test_right_labels_are_counted_from_what_is_known_when_the_time_is_up(whole):
 def test_a_row_that_flips_with_no_change_names_no_training_row():
     from certify.auditing.questions.base import _example
 
-    assert "with no change at all" in _example({"witness": {"flipped": [7], "changed": [[-1]]}})
-    assert _example({"witness": {"flipped": [7], "changed": [[4, -1]]}}) == " (row 7 by training row 4)"
+    assert "with no change at all" in _example({"witness": {"flipped": [7], "changed": [-1]}})
+    assert _example({"witness": {"flipped": [7, 8], "changed": [4, -1, 2, 3]}}) == " (row 7 by training row 4)"
+    both = {"witness": {"flipped": [7, 8], "changed": [2, 3, 4, -1]}}
+    assert _example(both) == " (row 7 by training rows 2, 3 together)"
+    many = {"witness": {"flipped": [7], "changed": list(range(50))}}
+    assert _example(many) == " (row 7 by training rows 0, 1, 2, 3, 4, 5 and 44 more together)"

@@ -40,3 +40,22 @@ def test_what_is_a_code():
     for amounts in (np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]]), np.array([[1.0, 2.0], [3.0, 1.0]]),
                     np.array([[1.0, 0.0], [1.0, 1.0]])):
         assert not is_code(amounts)
+
+
+@pytest.mark.parametrize("phrase", [
+    "rows 3 and 17 deleted", "labels wrong and rows deleted", "3 labels wrong in age",
+    "which rows matter for prediction 38", "rows deleted next week"])
+def test_words_of_which_nothing_is_made_are_refused(phrase):
+    with pytest.raises(InputError, match="means nothing there"):
+        asked_for([phrase], Options())
+
+
+def test_numbers_in_words_and_amounts_are_read():
+    assert asked_for(["do predictions stay if five rows are deleted"], Options())[1].delete == 5
+    assert asked_for(["noise of ±1.5 in age"], Options())[1].noise == (("age", 1.5),)
+    rows = tuple(range(50))
+    questions, options = asked_for(["delete these 50 rows"], Options(rows=rows))
+    assert (questions[0].slug, options.rows) == ("these-rows", rows)
+    for phrase in ("delete these 49 rows", "rows deleted"):
+        with pytest.raises(InputError):
+            asked_for([phrase], Options(rows=rows))
