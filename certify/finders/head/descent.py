@@ -118,7 +118,7 @@ class Descent:
         q = q @ self._in[2][0] - np.matmul(T, along)[..., 0]
         for s, y, per, a in known[::-1]:
             q += (a - per * np.einsum("bx,bx->b", y, q))[:, None] * s
-        return q.reshape(len(who), *self.V.shape[1:])
+        return np.asarray(q.reshape(len(who), *self.V.shape[1:]))
 
     def _search(self, who: Whole, d: Array) -> Whole:
         """A step against d, as far as it goes down; those that made one."""
