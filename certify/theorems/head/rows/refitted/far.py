@@ -64,7 +64,7 @@ class Far:
             V = np.where(exact[open_, None, None], V, V.astype(np.float32))
             found[open_] = V
             near, g = refits_and_gradients(self.head, part, V)
-            goal[open_] = self._needed(V, near, np.linalg.norm(g.reshape(len(g), -1), axis=1), goal[open_])
+            goal[open_] = self._needed(V, near, g, goal[open_])
             left = self._judge(part, V, near)
             if len(open_) == B:
                 self._goal *= SHORTER if left.mean() > USUAL else LONGER
@@ -74,11 +74,11 @@ class Far:
                 break
         return found, np.flatnonzero(exact), open_
 
-    def _needed(self, V: Array, near: Array, size: Array, last: Array) -> Array:
+    def _needed(self, V: Array, near: Array, g: Array, last: Array) -> Array:
         """Lengths of gradients that would decide the points in question, as far as one sees."""
         which = self._watched()
         with np.errstate(all="ignore"):
             two = np.partition(self.head.sides(V, near, which)[1], -2, axis=2)[:, :, -2:]
             gap = (two[..., 1] - two[..., 0]) / (np.sqrt(2.0) * self.head.points_norm[which])
-            found = PART * size / near * gap.min(axis=1, initial=np.inf)
+            found = PART * np.linalg.norm(g.reshape(len(g), -1), axis=1) / near * gap.min(axis=1, initial=np.inf)
         return np.where(np.isfinite(near) & np.isfinite(found), found, LOST * last)
