@@ -145,11 +145,12 @@ def run_audit(files: Files, told: Told, ask: Sequence[str], options: Options, ou
     if as_json:
         print(json.dumps(found.as_json(), allow_nan=False))
     else:
-        print(_verdict(found))
+        why = f": {found.skipped[0].reason}" if quiet and found.skipped and not found.answers else ""
+        print(one_line(f"{_verdict(found)}{why}"))
     sys.stdout.flush()
+    for words in dict.fromkeys(words for answer in found.answers for words in answer.cautions):
+        print(one_line(f"caution: {words}"), file=sys.stderr)  # also where little is said
     if not quiet:
-        for words in dict.fromkeys(words for answer in found.answers for words in answer.cautions):
-            print(one_line(f"caution: {words}"), file=sys.stderr)
         print(one_line(f"page        {output / PAGE}"), file=sys.stderr)
         for place in dict.fromkeys(answer.folder for answer in found.answers):
             print(one_line(f"certificate {place / 'certificate.json'}"), file=sys.stderr)

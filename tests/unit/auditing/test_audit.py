@@ -208,6 +208,11 @@ def test_these_rows_are_named_by_number(fitted, files, capsys):
     assert main([*asked(files, fitted, "-q", out="none"), "--ask", "these rows"]) == 4
 
 
+def test_a_quiet_audit_says_why_nothing_was_asked(fitted, files, capsys):
+    assert main([*asked(files, fitted, "--noise", "9=1", "-q", out="mistyped"), "--ask", "noise"]) == 4
+    assert "1 not asked: there is no column 9" in capsys.readouterr().out
+
+
 def test_a_run_finds_its_spec(whole, monkeypatch, capsys):
     monkeypatch.chdir(whole[2])
     assert main(["run", "-o", "alone", "-q"]) == 0
