@@ -71,12 +71,13 @@ def retrained(folder: Path, known: dict[str, Any]) -> int | None:
     """How many predictions of a linear classifier stay, when it is fitted anew, to its end, without each single row."""
     import numpy as np
     import pandas as pd
-    import skops.io
     from sklearn.base import clone
     from sklearn.linear_model import LogisticRegression, RidgeClassifier
     from sklearn.pipeline import Pipeline
 
-    model = skops.io.load(folder / known["model"])
+    from certify.inputs.sklearn.skops_file import estimator_of
+
+    model = estimator_of(folder / known["model"])
     inner = model[-1] if isinstance(model, Pipeline) else model
     if not isinstance(inner, LogisticRegression | RidgeClassifier) or not known["train"].endswith(".csv"):
         return None
