@@ -95,12 +95,12 @@ class Descent:
     def _descend(self, goal: Array, check: Check) -> None:
         who = np.arange(len(self.V))
         for _ in range(STEPS):
-            size = np.linalg.norm(self.g[who].reshape(len(who), -1), axis=1)
+            size = np.linalg.norm(self.g[who].reshape(len(who), self.V[0].size), axis=1)
             who = who[size > goal[who]]
             if not len(who):
                 break
             check()
-            who = self._search(who, self._direction(who))
+            who = self._search(who, self._direction(who))  # none may be left, where no step brings anything
 
     def _direction(self, who: Whole) -> Array:
         """What L-BFGS takes away."""

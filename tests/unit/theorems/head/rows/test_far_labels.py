@@ -111,3 +111,15 @@ def test_a_long_row_does_not_end_a_proof_that_its_own_curvature_would_not():
     near = enclose_refits(head, choices, V)
     assert np.isfinite(near).any()
     assert (near[np.isfinite(near)] >= 1e-4).all()
+
+
+def test_a_descent_ends_where_no_step_brings_anything():
+    import numpy as np
+
+    from certify.finders.head.near.descent import Descent
+
+    way = object.__new__(Descent)
+    way.V = way.g = np.ones((3, 2, 4))
+    way._direction = lambda who: way.g[who]
+    way._search = lambda who, d: who[:0]
+    way._descend(np.zeros(3), lambda: None)
