@@ -70,6 +70,7 @@ class Audit:
             "model": {"network": self.subject.words(), "training_loss": fit.value,
                       "training_accuracy": None if fit.right is None else fit.right / fit.rows,
                       "notes": list(self.subject.notes)},
+            "files": {role: {"name": name, "sha256": digest} for role, name, digest in self.subject.given},
             "answers": [answer.as_json() | {"certificate": f"{_place(answer, self.folder)}certificate.json"}
                         for answer in self.answers],
             "skipped": [{"question": one.question, "reason": one.reason} for one in self.skipped],

@@ -20,6 +20,7 @@ from certify.network.network import Network
 from certify.rigor.fp import Array
 from certify.spec.load import parse_spec
 from certify.spec.models import Spec
+from certify.spec.sources import sha256_file
 from certify.spec.text.toml_text import spec_text
 from certify.spec.vocabulary import ACTIVATIONS
 
@@ -38,8 +39,10 @@ def recognise(model: Path, data: Path, evaluation: Path | None, told: Told, fold
         InputError: a file that cannot be read, or what nobody said: the option that says it and the values that fit.
     """
     require_words(told)
+    named = {"model": model, "data": data} | ({} if evaluation is None else {"evaluation": evaluation})
+    given = tuple((role, path.name, sha256_file(path)) for role, path in named.items())
     found = through_door(model, data, evaluation, told, folder)
-    return found if found is not None else _network(model, data, evaluation, told, folder)
+    return replace(found if found is not None else _network(model, data, evaluation, told, folder), given=given)
 
 
 def _network(model: Path, data: Path, evaluation: Path | None, told: Told, folder: Path) -> Subject:

@@ -55,6 +55,7 @@ class Subject:
         threshold: of one real output: what parts two labels; None: nothing does, or the loss says it.
         classes: what the labels are called, in the order of their numbers, or None.
         units: how far each of them moves, at most, where the column before what prepares them moves by 1; None: as far.
+        given: of each file that somebody named its role, its name and its SHA-256 when the audit began.
         weighted: whether rows carry weights of their own, which no spec says.
         notes: what a reader has to know of how it was understood.
         behind: what stands before the features of the network, e.g. ``"StandardScaler"``, or `LAYERS`; "" where
@@ -80,6 +81,7 @@ class Subject:
     threshold: float | None = None
     classes: tuple[Any, ...] | None = None
     units: tuple[float, ...] | None = None
+    given: tuple[tuple[str, str, str], ...] = ()
     weighted: bool = False
     notes: tuple[str, ...] = ()
     behind: str = ""

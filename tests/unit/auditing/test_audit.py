@@ -102,6 +102,16 @@ def test_the_object_is_the_contract(whole):
     assert json.loads((folder / "audit.json").read_text()) == found
 
 
+def test_the_files_that_were_given_are_named_with_their_digests(files, whole):
+    import hashlib
+
+    _, found, folder = whole
+    names = {"model": "model.safetensors", "data": "train.npz", "evaluation": "new.npz"}
+    assert found["files"] == {role: {"name": name, "sha256": hashlib.sha256((files / name).read_bytes()).hexdigest()}
+                              for role, name in names.items()}
+    assert found["files"]["model"]["sha256"][:12] in (folder / "audit.html").read_text()
+
+
 def test_the_page_says_every_answer_and_loads_nothing(whole):
     _, found, folder = whole
     page = (folder / "audit.html").read_text()
@@ -113,9 +123,10 @@ def test_a_page_escapes_what_files_are_called():
     from certify.auditing.shown.page import fragment, page
 
     content = {"model": {"network": "<b>x", "training_loss": None, "training_accuracy": None, "notes": ["<i>"]},
+               "files": {"model": {"name": "<em>", "sha256": "0" * 64}},
                "answers": [], "skipped": [{"question": "<u>", "reason": "<s>"}], "verdict": "inconclusive"}
     for text in (page(content), fragment(content)):
-        assert "<b>x" not in text and "<u>" not in text and "<s>" not in text
+        assert "<em>" not in text and "<b>x" not in text and "<u>" not in text and "<s>" not in text
 
 
 def test_a_page_lists_ways_apart_and_says_the_same_once():
