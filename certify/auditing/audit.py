@@ -148,7 +148,13 @@ def audit_subject(subject: Subject, questions: Sequence[Question], options: Opti
         tell: told the stage and the fraction of the question done.
         said: told each answer, and each question that is not asked, as soon as it is known.
         keep: what has to live as long as the files.
+
+    Raises:
+        InputError: rows or features are named that are not there.
     """
+    for question in questions:
+        if wrong := question.misnamed(subject, options):
+            raise InputError(f"audit, {question.words[0]}", wrong, "correct what is named: nothing was asked")
     later = tuple(question.words[0] for question in questions)
     found = Audit(subject, (), (), folder, keep, later)
     if not subject.stored:

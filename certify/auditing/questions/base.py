@@ -100,6 +100,10 @@ class Question(ABC):
         """Whether somebody asked for an answer to it, by name or by what they gave for it alone."""
         return options.named
 
+    def misnamed(self, subject: Subject, options: Options) -> str:
+        """Which rows or features that somebody named are not there; "" where all are."""
+        return ""
+
     def rest(self, phrase: str) -> str:
         """A phrase without what :meth:`heard` reads in it."""
         return phrase

@@ -47,7 +47,11 @@ class Noise(Question):
         if subject.behind and subject.units is None and any(size is not None for _, size in options.noise):
             return (f"the features are those after {subject.behind}, in other units than the amounts: apply it to the "
                     "data first, and give amounts in its units")
-        return _against_columns(subject, options)
+        return ""
+
+    def misnamed(self, subject: Subject, options: Options) -> str:
+        """Columns that are not there, or are named twice."""
+        return _against_columns(subject, options) if subject.plain else ""
 
     def demanded(self, options: Options) -> bool:
         """Where a column was named too."""

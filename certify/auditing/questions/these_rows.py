@@ -27,9 +27,13 @@ class TheseRows(Question):
         """Why it cannot be asked."""
         if not options.rows:
             return "no rows are named: say which with --rows 3,17,40"
-        if not set(options.rows) <= set(range(subject.n)) or len(set(options.rows)) >= subject.n:
-            return f"the rows are those from 0 to {subject.n - 1}, and one has to be left"
         return subject.against_head
+
+    def misnamed(self, subject: Subject, options: Options) -> str:
+        """Rows that are not there, or all of them."""
+        if set(options.rows) <= set(range(subject.n)) and len(set(options.rows)) < subject.n:
+            return ""
+        return f"the rows are those from 0 to {subject.n - 1}, and one has to be left"
 
     def demanded(self, options: Options) -> bool:
         """Where rows are named too."""

@@ -220,8 +220,17 @@ def test_these_rows_are_named_by_number(fitted, files, capsys):
 
 
 def test_a_quiet_audit_says_why_nothing_was_asked(fitted, files, capsys):
-    assert main([*asked(files, fitted, "--noise", "9=1", "-q", out="mistyped"), "--ask", "noise"]) == 4
-    assert "1 not asked: there is no column 9" in capsys.readouterr().out
+    assert main([*asked(files, fitted, "-q", out="unnamed"), "--ask", "these rows"]) == 4
+    assert "1 not asked: no rows are named" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("options", "wanted"), [
+    (("--noise", "9=1"), "there is no column 9"), (("--noise", "Age=1"), "there is no column 'Age'"),
+    (("--rows", "20-40"), "the rows are those from 0 to 27")])
+def test_what_is_named_and_is_not_there_is_refused_before_anything_is_computed(fitted, files, capsys, options, wanted):
+    assert main(asked(files, fitted, *options, out="mistyped")) == 2
+    said = capsys.readouterr()
+    assert wanted in said.err and not said.out and not (files / "mistyped" / "certificate.json").exists()
 
 
 def test_a_run_finds_its_spec(whole, monkeypatch, capsys):
