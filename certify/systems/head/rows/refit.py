@@ -13,6 +13,9 @@ from certify.systems.head.rows import plainly
 from certify.systems.head.rows.change import DELETED, NONE, Choices
 from certify.systems.head.rows.head import Head, Whole
 
+LARGE = 150
+"""Weights of a head from which on the curvature of every row by itself is worth its time."""
+
 AT_ONCE = 1 << 18
 """Entries of the largest array that is worked on at a time: what fits into the cache of a core."""
 
@@ -180,7 +183,8 @@ def _distances(head: Head, choices: Choices, V: Array, fine: bool) -> tuple[Arra
         near = slopes.size / sigma * ROOM
         found = np.where((near < radius) & (near < found), near, found)
         radius = np.where(np.isfinite(near), near * 1.5, 0.0)
-    lost = np.flatnonzero(~np.isfinite(found) & np.isfinite(slopes.size)) if head.k > 1 else found[:0]
+    large = head.k > 1 and head.k * head.m >= LARGE  # Newton's steps bring weights of small heads near in less time
+    lost = np.flatnonzero(~np.isfinite(found) & np.isfinite(slopes.size)) if large else found[:0]
     if len(lost):
         found[lost] = _row_by_row(head, choices, slopes, low, lost)
     if head.fine:

@@ -12,6 +12,7 @@ from certify.finders.head.near.descent import Descent
 from certify.finders.head.near.leaves import parents, starts
 from certify.finders.head.refits import Refitter
 from certify.problem.limits import OutOfTime
+from certify.systems.head.rows import refit
 from certify.systems.head.rows.change import Choices
 from certify.systems.head.rows.refit import enclose_refits
 from certify.theorems.head.rows.enumeration import Enumeration
@@ -100,7 +101,8 @@ def test_out_of_time_it_says_nothing(monkeypatch):
     assert not part.proved.any()
 
 
-def test_a_long_row_does_not_end_a_proof_that_its_own_curvature_would_not():
+def test_a_long_row_does_not_end_a_proof_that_its_own_curvature_would_not(monkeypatch):
+    monkeypatch.setattr(refit, "LARGE", 1)
     # one row of length 10^4: no curvature would survive if all fell by what its outputs move
     head = drawn(4, n=60, free=True)
     head.phi[0, :-1] *= 1e4
