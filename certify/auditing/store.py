@@ -65,9 +65,10 @@ def stored(problem: Problem, X_eval: Any, y_eval: Any, folder: Path, model: str 
                       problem.weight_decay, problem.bias_decay, problem.normalization, tables, folder,
                       problem.n if X_eval is None else len(points), X_eval is None, right, problem.names,
                       classes=problem.classes, weighted=problem.weights is not None, notes=notes,
-                      stored=True, behind=_behind(problem.prepare), units=getattr(problem.prepare, "units", None))
-    if subject.units is not None:  # every column is scaled by itself, and keeps its name
-        subject = replace(subject, names=problem.column_names)
+                      stored=True, behind=_behind(problem.prepare))
+    if isinstance(problem.prepare, Prepared) and problem.prepare.units is not None:
+        subject = replace(subject, names=problem.column_names,  # every column is scaled by itself, and keeps its name
+                          units=problem.prepare.units, roundings=problem.prepare.roundings(problem.X))
     threshold = problem.threshold if problem.threshold is not None else threshold_of(subject, None)
     return replace(subject, threshold=threshold)
 

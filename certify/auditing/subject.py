@@ -55,6 +55,7 @@ class Subject:
         threshold: of one real output: what parts two labels; None: nothing does, or the loss says it.
         classes: what the labels are called, in the order of their numbers, or None.
         units: how far each of them moves, at most, where the column before what prepares them moves by 1; None: as far.
+        roundings: and beyond that, by rounding alone.
         given: of each file that somebody named its role, its name and its SHA-256 when the audit began.
         weighted: whether rows carry weights of their own, which no spec says.
         notes: what a reader has to know of how it was understood.
@@ -81,6 +82,7 @@ class Subject:
     threshold: float | None = None
     classes: tuple[Any, ...] | None = None
     units: tuple[float, ...] | None = None
+    roundings: tuple[float, ...] = ()
     given: tuple[tuple[str, str, str], ...] = ()
     weighted: bool = False
     notes: tuple[str, ...] = ()

@@ -21,6 +21,10 @@ AMOUNT: Final = r"(?:\bof|±|\+-|\+/-)\s*(?:±|\+-|\+/-)?\s*([0-9]+(?:\.[0-9]+)?
 """Where a phrase names a feature, and by how much it may be off."""
 
 
+ABOVE: Final = 1.0 + 2.0**-30
+"""Above the rounding of units, for an upper end of which four digits are shown."""
+
+
 class Noise(Question):
     """The largest amount by which the stated features of every row may be off before the loss can exceed the level."""
 
@@ -83,7 +87,7 @@ class Noise(Question):
         if options.noise:
             columns = [_place(subject, name) for name, _ in options.noise]
             change |= {"columns": columns, "scale": {
-                str(column): (size or 1.0) * _unit(subject, name)
+                str(column): _scale(subject, name, size or 1.0)
                 for column, (name, size) in zip(columns, options.noise, strict=True)}}
             threshold = _corner(options) if all(size is not None for _, size in options.noise) else None
         solution = {"map": "sublevel", "level": level(subject, options)}
@@ -106,14 +110,16 @@ class Noise(Question):
         kept = f"these weights keep the {subject.mean_loss} at most {bar} (today {subject.fit.value:.3g})"
         several, amounts = len(options.noise) > 1, " times the stated amounts"
         if several:
-            off = f"{what} of every training row may all be off by up to {at_least(_shrunk(low, options), 4)}{amounts}"
+            least = _harmless(subject, options, _shrunk(low, options))
+            off = f"{what} of every training row may all be off by up to {at_least(least, 4)}{amounts}"
         elif not options.noise and subject.X.shape[1] > 1:
             off = (f"{what} of every training row may be off by up to {at_least(low, 4)} in length (root of the sum of "
                    "their squares)")
         else:
             size = 1.0 if not options.noise else options.noise[0][1] or 1.0
-            low, high = low if size == 1 else math.nextafter(low * size, 0.0), high if high is None or size == 1 else (
-                math.nextafter(high * size, math.inf))
+            if size != 1 or subject.units is not None:
+                low = math.nextafter(_harmless(subject, options, low) * size, 0.0)
+                high = None if high is None else high * size * ABOVE
             off = f"{what} of every training row may be off by up to {at_least(low, 4)}"
         text = f"{_asked(options, claim)}{off}, and {kept}"
         return text + ("" if high is None else f"; some change of at most {at_most(high, 4)}"
@@ -172,7 +178,7 @@ def _asked(options: Options, claim: Claim) -> str:
     given = "an error of " + " and ".join(f"{size:g} in {_named(name)}" for name, size in options.noise)
     if claim["verdict"] == "certified":
         return f"{given} is proved harmless: "
-    few = claim["verdict"] == "refuted" and (len(options.noise) == 1 or claim["upper"] < 1)
+    few = claim["verdict"] == "refuted" and claim["upper"] * ABOVE < 1
     return f"{given} {'can be too much' if few else 'is left open'}: "
 
 
@@ -203,8 +209,24 @@ def _columns(subject: Subject, options: Options) -> str:
     return ", ".join(_named(name) for name, _ in options.noise) + ("" if subject.units is not None else behind)
 
 
-def _unit(subject: Subject, name: str | int) -> float:
-    """How far a column moves behind its scaler, at most, where it moves by 1 before it."""
+def _at(subject: Subject, name: str | int) -> int:
+    return name if isinstance(name, int) else (subject.names or ()).index(name)
+
+
+def _scale(subject: Subject, name: str | int, size: float) -> float:
+    """How far a column moves behind its scaler, at most, where it moves by an amount before it."""
     if subject.units is None:
-        return 1.0
-    return subject.units[name if isinstance(name, int) else (subject.names or ()).index(name)]
+        return size
+    return (size * subject.units[_at(subject, name)] + subject.roundings[_at(subject, name)]) * (1.0 + 4 * 2.0**-53)
+
+
+def _harmless(subject: Subject, options: Options, times: float) -> float:
+    """How many times the amounts columns may be off before their scalers, where features may so many times the scale.
+
+    `ρ·size·unit + rounding ≤ times·(size·unit + rounding)` for `ρ = times − (1 − times)₊·rounding/(size·unit)`.
+    """
+    if subject.units is None or times >= 1 or not options.noise:
+        return times
+    worst = max(subject.roundings[_at(subject, name)] / ((size or 1.0) * subject.units[_at(subject, name)])
+                for name, size in options.noise)
+    return max(times - (1.0 - times) * worst * ABOVE, 0.0) * (1.0 - 4 * 2.0**-53)

@@ -15,8 +15,12 @@ from certify.rigor.fp import Array
 SEARCHES: Final = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
 MULTIPLIES: Final = ("MinMaxScaler",)
 """Scalers whose `scale_` is a factor; that of the others is a divisor."""
+OFFSETS: Final = {"StandardScaler": "mean_", "MinMaxScaler": "min_", "MaxAbsScaler": "", "RobustScaler": "center_"}
+"""What a scaler takes away before it divides, or adds after it multiplies."""
 SLACK: Final = 1.0 + 2.0**-40
-"""Above the rounding of a quotient, of products, and of the scalers' own arithmetic beside it."""
+"""Above the rounding of a quotient and of products, and of what a scaler's error grows by with a move."""
+ERRS: Final = 16 * 2.0**-53
+"""Above two times `4u`, with room for the sums that it is multiplied with."""
 SCALERS: Final = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")
 
 
@@ -30,6 +34,7 @@ class Prepared:
         names: of those columns, where these are not the columns after them; None: the problem has them.
         of_rows: whether the last makes features from the training rows, so that a new row would have others.
         units: of scalers alone: how far a feature moves behind them, at most, where it moves by 1 before them.
+        offsets: how long what they add to a feature is, at most.
     """
 
     steps: tuple[tuple[str, Callable[[Any], Any]], ...]
@@ -37,11 +42,24 @@ class Prepared:
     names: tuple[str, ...] | None = None
     of_rows: bool = False
     units: tuple[float, ...] | None = None
+    offsets: tuple[float, ...] = ()
 
     @property
     def words(self) -> str:
         """Their names."""
         return ", ".join(name for name, _ in self.steps)
+
+    def roundings(self, X: Array) -> tuple[float, ...]:
+        """How far two rows behind the scalers may lie from one another beyond what their features before them say.
+
+        A scaler errs by at most `4u(|f| + |offset|)` of what it gives, and by what it was given times its factor; so s
+        of them by `4us(|f| + |offset|)` of all together, at each of two rows. What grows with a move is in `units`.
+
+        Args:
+            X: rows behind them.
+        """
+        size = np.abs(X).max(axis=0) + np.asarray(self.offsets)
+        return tuple((len(self.steps) * ERRS * size).tolist())
 
     def __call__(self, X: Array) -> Array:
         """The rows as the estimator gets them.
@@ -74,18 +92,25 @@ def unwrapped(estimator: Any, columns: int) -> tuple[Any, Prepared | None]:
             steps = [_scaler(step) for step in scalers]
             estimator = last
         else:
-            return estimator, Prepared(tuple(steps), columns, units=_units(scalers, columns)) if steps else None
+            if not steps:
+                return estimator, None
+            units, offsets = _units(scalers, columns)
+            return estimator, Prepared(tuple(steps), columns, units=units, offsets=offsets)
 
 
-def _units(scalers: list[Any], columns: int) -> tuple[float, ...]:
-    """How far each feature moves behind all scalers, at most, where it moves by 1 before them; rounded upwards."""
-    found = np.ones(columns)
+def _units(scalers: list[Any], columns: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What all scalers multiply a feature by, and the length of what they add to it, each rounded upwards."""
+    unit, offset = np.ones(columns), np.zeros(columns)
     for step in scalers:
-        scale = getattr(step, "scale_", None)
-        factor = np.ones(columns) if scale is None else np.broadcast_to(np.asarray(scale, dtype=np.float64), columns)
+        scale, added = getattr(step, "scale_", None), OFFSETS[type(step).__name__]
+        given = np.ones(columns) if scale is None else np.broadcast_to(np.asarray(scale, dtype=np.float64), columns)
         multiplies = type(step).__name__ in MULTIPLIES
-        found = found * (factor if multiplies else 1.0 / factor) * SLACK
-    return tuple(float(unit) for unit in found)
+        factor = given if multiplies else 1.0 / given
+        moved = getattr(step, added, None) if added else None
+        own = np.zeros(columns) if moved is None else np.abs(np.asarray(moved, dtype=np.float64)) * (
+            1.0 if multiplies else factor)
+        unit, offset = unit * factor * SLACK, (offset * factor + own) * SLACK
+    return tuple(unit.tolist()), tuple(offset.tolist())
 
 
 def _scaler(step: Any) -> tuple[str, Callable[[Any], Any]]:
